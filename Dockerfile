@@ -1,0 +1,43 @@
+# The gateway in a container:
+#
+#   docker build -t portcullis .
+#   docker run -p 8080:8080 -v portcullis-data:/var/lib/portcullis -v ./config:/etc/portcullis/config:ro \
+#     -v ./policies:/etc/portcullis/policies:ro portcullis
+#
+# Secrets and records are in the volume /var/lib/portcullis; settings and policy are read from
+# /etc/portcullis and can be replaced without building anew.
+
+FROM rust:1.95-bookworm AS build
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends cmake \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /build
+COPY . .
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/build/target \
+    cargo build --locked --release --bin portcullis \
+ && install -D target/release/portcullis /out/portcullis
+
+FROM debian:bookworm-slim
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends ca-certificates \
+ && rm -rf /var/lib/apt/lists/* \
+ && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin portcullis \
+ && install -d -o portcullis -g portcullis -m 0700 /var/lib/portcullis
+COPY --from=build /out/portcullis /usr/local/bin/portcullis
+COPY config /etc/portcullis/config
+COPY policies /etc/portcullis/policies
+
+# Relative paths of the settings (policies, data) are taken from here.
+WORKDIR /etc/portcullis
+ENV PORTCULLIS__SERVER__LISTEN=0.0.0.0:8080 \
+    PORTCULLIS__STORE__PATH=/var/lib/portcullis/data \
+    PORTCULLIS__ADMIN__SOCKET=/var/lib/portcullis/admin.sock \
+    PORTCULLIS__SECRETS__KEY_FILE=/var/lib/portcullis/secret.key \
+    PORTCULLIS__MAIL__DIRECTORY=/var/lib/portcullis/mail
+VOLUME /var/lib/portcullis
+EXPOSE 8080
+USER portcullis
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/usr/local/bin/portcullis"]
+CMD ["serve", "--config", "config/portcullis.toml"]

@@ -1,0 +1,82 @@
+# Every command of the project. Nothing has to be installed first but Rust (https://rustup.rs) and
+# make itself: `make demo` and `make test` install the Debian or Ubuntu packages that they need.
+#
+#   make demo PORT=9090 ADMIN_PORT=9091   other ports
+#   make demo PROFILE=release             optimized: slower to build, as fast as in production
+#   make test TESTS=r14                   only the tests whose names contain "r14"
+#   NO_INSTALL=1 make test                never call apt-get; say what is missing and stop
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# rustup's folder is not on the PATH of every non-login shell.
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+
+PROFILE ?= dev
+PORT ?= 8080
+ADMIN_PORT ?= 8081
+TESTS ?=
+CONFIG ?= config/portcullis.toml
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## "; print "Targets:" } \
+	  /^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup setup-build setup-test setup-bench
+setup: ## Install every package that building and testing need
+	@scripts/setup.sh build test
+
+setup-build: ## Install what a build needs
+	@scripts/setup.sh build
+
+setup-test: ## Install what the tests need
+	@scripts/setup.sh build test
+
+setup-bench: ## Install the gateways and the load generator of the benchmarks
+	@scripts/setup.sh build bench
+
+.PHONY: demo
+demo: setup-build ## Build and run the gateway before a sample portal, with sample people
+	@echo "==> building portcullis (profile $(PROFILE); the first build takes some minutes)"
+	@cargo build --locked --profile $(PROFILE) --bin portcullis
+	@echo "==> starting the demo on http://localhost:$(PORT) (administration on port $(ADMIN_PORT)); Ctrl-C ends it"
+	@exec target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/portcullis demo --port $(PORT) --admin-port $(ADMIN_PORT)
+
+.PHONY: test ci
+test: setup-test check-fmt clippy doc unit check ## Everything that must be green: format, lints, docs, tests, shipped configuration
+	@echo "==> all green"
+
+ci: test ## What the pipeline runs
+
+.PHONY: fmt check-fmt clippy doc unit check
+fmt: ## Format the sources
+	@cargo fmt
+
+check-fmt: ## Fail when a source file is not formatted
+	@echo "==> format"
+	@cargo fmt --check
+
+clippy: ## Lints, warnings as errors
+	@echo "==> lints"
+	@cargo clippy --locked --all-targets -- -D warnings
+
+doc: ## Documentation of every item, private ones too, warnings as errors
+	@echo "==> documentation"
+	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+unit: ## All tests, without the checks around them
+	@echo "==> tests"
+	@cargo test --locked $(TESTS)
+
+check: ## Check the shipped settings and policy with the program itself
+	@echo "==> shipped configuration"
+	@cargo run --locked --quiet -- check --config $(CONFIG)
+
+.PHONY: bench
+bench: setup-bench ## Measure this gateway and the usual ones in turn (ROUNDS=, SECONDS=, PARTS=)
+	@cargo build --locked --release --bin portcullis
+	@python3 scripts/bench $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
+	  $(if $(PARTS),--parts $(PARTS))

@@ -1,0 +1,6 @@
+//! Portcullis: an authorization gateway for a portal that cannot be changed.
+
+#![forbid(unsafe_code)]
+
+pub mod clock;
+pub mod random;
