@@ -1,0 +1,96 @@
+//! What may be done: the catalogue of permissions, the routes and the one decision.
+//!
+//! Pure: after [`Policy::load`] has read the four files there is no I/O, no clock and no async.
+//! Everything that decides anything goes through [`decide`], and only [`decide`] makes a
+//! [`Permit`], which forwarding takes; so nothing is forwarded that was not decided here.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `request_path` | the one spelling of a request target, or why there is none |
+//! | `host` | the one spelling of a `Host` |
+//! | `permission`, `group` | the catalogue, sets of permissions, the groups to start with |
+//! | `path_pattern`, `query_rule`, `route` | what a route says |
+//! | `router` | which route a request falls on |
+//! | `decision` | may this person do this here? |
+//! | `expectation` | what operators say the answers must be |
+//! | `load`, `document`, `problem` | from files to a policy, or to a list of what is wrong |
+//!
+//! Invariant I1 (*deny by default, fail closed*) starts here: what no route names is denied, and
+//! every branch of the decision that does not find a reason to allow ends in another answer.
+
+mod decision;
+mod document;
+mod expectation;
+#[cfg(test)]
+mod fixture;
+mod group;
+mod host;
+mod load;
+mod path_pattern;
+mod permission;
+mod problem;
+mod query_rule;
+mod request_path;
+mod route;
+mod router;
+
+pub use decision::{
+    Decision, Denial, Permit, Reason, Redirection, RequestFacts, SessionKind, Step, Subject, decide,
+};
+pub use expectation::{As, Expectation, Expected};
+pub use group::{GroupSeed, RESERVED_IDS, built_in};
+pub use host::{BadHost, Host};
+pub use load::PolicyFiles;
+pub use path_pattern::PathPattern;
+pub use permission::{Catalogue, Permission, PermissionSet, UnknownPermission};
+pub use problem::{PolicyProblems, Problem};
+pub use query_rule::QueryRule;
+pub use request_path::{BadTarget, MAX_TARGET, RequestTarget};
+pub use route::{Access, MethodSet, Requirement, Route};
+
+use std::sync::Arc;
+
+use router::Router;
+
+/// A compiled policy: immutable, swapped whole on reload.
+#[derive(Debug)]
+pub struct Policy {
+    version: String,
+    catalogue: Catalogue,
+    seeds: Vec<GroupSeed>,
+    routes: Vec<Arc<Route>>,
+    router: Router,
+    expectations: Vec<Expectation>,
+}
+
+impl Policy {
+    /// A short hash of the files, the same for the same files.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The permissions there are.
+    #[must_use]
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// The groups a new installation starts with, in the order of the file.
+    #[must_use]
+    pub fn seeds(&self) -> &[GroupSeed] {
+        &self.seeds
+    }
+
+    /// The routes, in the order of the file.
+    #[must_use]
+    pub fn routes(&self) -> &[Arc<Route>] {
+        &self.routes
+    }
+
+    /// What operators say the answers must be, in the order of the file.
+    #[must_use]
+    pub fn expectations(&self) -> &[Expectation] {
+        &self.expectations
+    }
+}

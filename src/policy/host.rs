@@ -1,0 +1,161 @@
+//! The `Host` of a request: one spelling of it, or an error.
+//!
+//! Names are compared as they are here, so there is no second spelling to slip through with: lower
+//! case, no trailing dot, no user, an address of version 6 in its shortest form.
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// The longest name the domain name system has.
+const MAX_NAME: usize = 253;
+/// The longest label of a name.
+const MAX_LABEL: usize = 63;
+
+/// A valid host: a name or an address, and perhaps a port.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Host {
+    name: String,
+    port: Option<u16>,
+}
+
+impl Host {
+    /// Reads the value of a `Host` header or an authority.
+    ///
+    /// # Errors
+    /// What keeps it from being exactly one valid host.
+    pub fn parse(text: &str) -> Result<Self, BadHost> {
+        if text.is_empty() {
+            return Err(BadHost::Empty);
+        }
+        if text.contains('@') {
+            return Err(BadHost::UserInfo);
+        }
+        if let Some(rest) = text.strip_prefix('[') {
+            let (address, rest) = rest.split_once(']').ok_or(BadHost::Address)?;
+            let address: Ipv6Addr = address.parse().map_err(|_| BadHost::Address)?;
+            let port = match rest.strip_prefix(':') {
+                Some(port) => Some(parse_port(port)?),
+                None if rest.is_empty() => None,
+                None => return Err(BadHost::Address),
+            };
+            return Ok(Self { name: format!("[{address}]"), port });
+        }
+        let (name, port) = match text.split_once(':') {
+            Some((name, port)) => (name, Some(parse_port(port)?)),
+            None => (text, None),
+        };
+        check_name(name)?;
+        Ok(Self { name: name.to_ascii_lowercase(), port })
+    }
+
+    /// The name in lower case, or the address; one of version 6 in brackets.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The port, if one was named.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+}
+
+impl std::str::FromStr for Host {
+    type Err = BadHost;
+
+    fn from_str(text: &str) -> Result<Self, BadHost> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            Some(port) => write!(f, "{}:{port}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
+/// Why a `Host` is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum BadHost {
+    /// There is nothing, or nothing before the port.
+    #[error("the host is empty")]
+    Empty,
+    /// A user stands before the host.
+    #[error("the host holds an `@`")]
+    UserInfo,
+    /// The name ends in a dot.
+    #[error("the host ends in a dot")]
+    TrailingDot,
+    /// Bytes no name has, an empty label, or too long.
+    #[error("the host is no valid name")]
+    Name,
+    /// Looks like an address, and is none.
+    #[error("the host is no valid address")]
+    Address,
+    /// What follows the colon is no port between 1 and 65535.
+    #[error("the port is not valid")]
+    Port,
+}
+
+impl BadHost {
+    /// Every one.
+    pub const ALL: [Self; 6] =
+        [Self::Empty, Self::UserInfo, Self::TrailingDot, Self::Name, Self::Address, Self::Port];
+
+    /// The stable name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "host-empty",
+            Self::UserInfo => "host-user-info",
+            Self::TrailingDot => "host-trailing-dot",
+            Self::Name => "host-name",
+            Self::Address => "host-address",
+            Self::Port => "host-port",
+        }
+    }
+}
+
+fn parse_port(text: &str) -> Result<u16, BadHost> {
+    if text.is_empty() || text.starts_with('0') || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(BadHost::Port);
+    }
+    text.parse().map_err(|_| BadHost::Port)
+}
+
+fn check_name(name: &str) -> Result<(), BadHost> {
+    if name.is_empty() {
+        return Err(BadHost::Empty);
+    }
+    if name.ends_with('.') {
+        return Err(BadHost::TrailingDot);
+    }
+    if name.len() > MAX_NAME || !name.split('.').all(is_label) {
+        return Err(BadHost::Name);
+    }
+    // What ends in a number is read as an address by clients and resolvers, in odd notations too.
+    let last = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
+    let number = match last.strip_prefix("0x") {
+        Some(hex) => hex.bytes().all(|b| b.is_ascii_hexdigit()),
+        None => last.bytes().all(|b| b.is_ascii_digit()),
+    };
+    if number && name.parse::<Ipv4Addr>().is_err() {
+        return Err(BadHost::Address);
+    }
+    Ok(())
+}
+
+/// Letters, digits, inner dashes; the underscore too, which container names have.
+fn is_label(label: &str) -> bool {
+    (1..=MAX_LABEL).contains(&label.len())
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! From files to a policy: reading is the only I/O, compiling is pure.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::document::File;
+use super::permission::Catalogue;
+use super::problem::{PolicyProblems, Problem};
+use super::route::Route;
+use super::router::Router;
+use super::{Policy, expectation, group, query_rule, route};
+
+const PERMISSIONS_FILE: &str = "permissions.toml";
+const GROUPS_FILE: &str = "groups.toml";
+const ROUTES_FILE: &str = "routes.toml";
+pub(super) const EXPECTATIONS_FILE: &str = "expectations.toml";
+
+/// How many bytes of the hash make a version.
+const VERSION_BYTES: usize = 6;
+
+/// The texts of the four policy files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PolicyFiles {
+    /// `permissions.toml`
+    pub permissions: String,
+    /// `groups.toml`
+    pub groups: String,
+    /// `routes.toml`
+    pub routes: String,
+    /// `expectations.toml`; empty when there is no such file
+    pub expectations: String,
+}
+
+impl PolicyFiles {
+    /// Reads the files of a directory.
+    ///
+    /// # Errors
+    /// A problem for each file that cannot be read.
+    pub fn read(directory: &Path) -> Result<Self, PolicyProblems> {
+        let mut problems = Vec::new();
+        let mut read = |file: &'static str, optional: bool| match std::fs::read_to_string(
+            directory.join(file),
+        ) {
+            Err(error) if !(optional && error.kind() == std::io::ErrorKind::NotFound) => {
+                let message = format!("cannot be read: {error}");
+                problems.push(Problem { file, line: None, message });
+                String::new()
+            }
+            text => text.unwrap_or_default(),
+        };
+        let files = Self {
+            permissions: read(PERMISSIONS_FILE, false),
+            groups: read(GROUPS_FILE, false),
+            routes: read(ROUTES_FILE, false),
+            expectations: read(EXPECTATIONS_FILE, true),
+        };
+        PolicyProblems::check(problems).map(|()| files)
+    }
+
+    /// A short hash; the lengths keep text from moving between files unnoticed.
+    fn version(&self) -> String {
+        let mut hash = Sha256::new();
+        for text in [&self.permissions, &self.groups, &self.routes, &self.expectations] {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text);
+        }
+        let hash = hash.finalize();
+        data_encoding::HEXLOWER.encode(hash.get(..VERSION_BYTES).unwrap_or(&hash))
+    }
+}
+
+impl Policy {
+    /// Reads, compiles and checks the policy of a directory, for a start or for `check`: the
+    /// expectations are asked of the groups that an installation starts with. One about a group
+    /// that operators have made since cannot be judged here; [`Policy::check_expectations`] with
+    /// the groups in force does.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the files, or every expectation that does not hold.
+    pub fn load(directory: &Path) -> Result<Self, PolicyProblems> {
+        let policy = Self::compile(&PolicyFiles::read(directory)?)?;
+        policy.check_seed_expectations()?;
+        Ok(policy)
+    }
+
+    /// Compiles a policy. Does not ask the expectations.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the files.
+    pub fn compile(files: &PolicyFiles) -> Result<Self, PolicyProblems> {
+        let permissions = File::new(PERMISSIONS_FILE, &files.permissions);
+        let groups = File::new(GROUPS_FILE, &files.groups);
+        let routes = File::new(ROUTES_FILE, &files.routes);
+        let expectations = File::new(EXPECTATIONS_FILE, &files.expectations);
+
+        let catalogue = Catalogue::compile(&permissions);
+        let known = (!permissions.has_problems()).then_some(&catalogue);
+        let seeds = group::compile(&groups, known);
+        let compiled = route::compile(&routes, known);
+        let router = route_all(&routes, &compiled);
+        let asked = expectation::compile(&expectations);
+
+        let problems = [permissions, groups, routes, expectations].map(File::into_problems);
+        PolicyProblems::check(problems.into_iter().flatten().collect())?;
+        Ok(Self {
+            version: files.version(),
+            catalogue,
+            seeds,
+            routes: compiled,
+            router,
+            expectations: asked,
+        })
+    }
+}
+
+/// Puts the routes where requests find them; those that tie are a problem.
+fn route_all(file: &File<'_>, routes: &[Arc<Route>]) -> Router {
+    let mut router = Router::default();
+    for route in routes {
+        if let Err(other) = router.insert(route) {
+            let methods: Vec<_> =
+                route.methods().iter().filter(|m| other.methods().contains(m)).collect();
+            let shared = methods.iter().map(|m| m.as_str()).collect::<Vec<_>>().join(", ");
+            let query = query_rule::overlap(route.query(), other.query()).unwrap_or_default();
+            file.problem(
+                route.line(),
+                format!(
+                    "route `{}` is for the same requests as `{}` on line {} ({shared} {}{query})",
+                    route.name(),
+                    other.name(),
+                    other.line(),
+                    route.path().as_str(),
+                ),
+            );
+        }
+    }
+    router
+}
+
+#[cfg(test)]
+mod tests;
