@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod clock;
+pub mod credential;
 pub mod policy;
 pub mod random;
 pub mod store;

@@ -1,0 +1,347 @@
+//! Lockout: how often a secret may be guessed (I6).
+//!
+//! Every path on which somebody proves who they are (password, code, link, reset, invitation,
+//! administrator) counts here. Each *key* has a series of failures of its own, and walks this
+//! machine:
+//!
+//! ```text
+//!                  failure
+//!                 (n < budget)
+//!                  +------+
+//!                  |      v        failure (n = budget)
+//!   CLEAR ------> COUNTING n ----------------------> LOCKED until t <-------+
+//!     ^   failure  |                                  |                     |
+//!     |            |                             time | reaches t           | failure: the wait
+//!     |            |                                  v                     | is doubled,
+//!     |  success,  |             one try at a time: TRIAL ------------------+ up to an hour
+//!     |  release,  |                                  |
+//!     |  window    |                                  | success, release,
+//!     +------------+----------------------------------+ window (release also while LOCKED)
+//! ```
+//!
+//! - *Account*: the folded login. 5 consecutive failures, then a wait of 30 s that doubles with
+//!   each further failure, up to 1 h. A login that nobody has is counted like any other, so that
+//!   the lockout does not tell which exist.
+//! - *Address*: an IPv4 address or an IPv6 /64. The same with 30 failures, because many people
+//!   share one. A success does not clear the failures of an address: else somebody with one good
+//!   account could guess at all the others.
+//! - *Browser*: an account in a browser that has signed in to it before. It has a series of its
+//!   own and is not held up by the other two: strangers cannot lock out the person who is always
+//!   there. What names the browser must be unforgeable and belong to this account; that is the
+//!   caller's to make sure.
+//! - *Window*: failures are forgotten when the first of a series that has not reached its budget,
+//!   or the end of the last wait, lies back 24 h (address: 1 h).
+//!
+//! **Reserve, then verify.** [`Lockout::begin`] takes a place in the budget before anything is
+//! verified: at any moment failures and tries under way together are at most the budget, and
+//! beyond it, one. So parallel guesses gain nothing. An [`Attempt`] that is dropped has failed, one
+//! that [`succeeded`](Attempt::succeeded) clears its account or browser, one that was
+//! [`cancelled`](Attempt::cancelled) was never there. A refused try counts as nothing: it cannot
+//! prolong a wait.
+//!
+//! **Success means the whole sign-in.** A right password that still needs a second factor is
+//! *cancelled*, not succeeded: else whoever knows the password clears the count between two
+//! guesses at the code.
+//!
+//! The table is bounded: when it is full, the oldest series that are not locked make room; to push
+//! one failure out somebody has to fail as often as the table is long. It lives in memory: a
+//! restart forgets it, and each replica counts for itself.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use data_encoding::HEXLOWER;
+use ipnet::{IpNet, Ipv6Net};
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
+
+use self::series::{Limits, Series, State};
+use super::folding::fold;
+
+mod series;
+#[cfg(test)]
+mod tests;
+
+const ACCOUNT: Limits = Limits { budget: 5, window: SignedDuration::from_hours(24) };
+const ADDRESS: Limits = Limits { budget: 30, window: SignedDuration::from_hours(1) };
+/// How many series are kept unless told otherwise.
+const CAPACITY: usize = 100_000;
+/// When the budget is used up by tries under way: when to ask again.
+const MOMENT: SignedDuration = SignedDuration::from_secs(1);
+/// A login as long as this stands in the table as its hash.
+const LONG_LOGIN: usize = 128;
+
+/// Whose failures are counted together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// A login, folded, whether anybody has it or not; tried by strangers.
+    Account(String),
+    /// A login tried by a browser that has signed in to it before.
+    Browser {
+        /// The login, folded.
+        account: String,
+        /// What names the browser.
+        browser: String,
+    },
+    /// An IPv4 address, or the IPv6 network that one customer is given.
+    Address(IpNet),
+}
+
+impl Key {
+    /// The key of a login, however it is spelt.
+    #[must_use]
+    pub fn account(login: &str) -> Self {
+        Self::Account(account(login))
+    }
+
+    /// The key of a login in a browser that has signed in to it before.
+    #[must_use]
+    pub fn browser(login: &str, browser: &str) -> Self {
+        Self::Browser { account: account(login), browser: browser.to_owned() }
+    }
+
+    /// The key of a network address.
+    #[must_use]
+    pub fn address(address: IpAddr) -> Self {
+        Self::Address(match address.to_canonical() {
+            IpAddr::V6(v6) => Ipv6Net::new_assert(v6, 64).trunc().into(),
+            v4 @ IpAddr::V4(_) => v4.into(),
+        })
+    }
+
+    const fn limits(&self) -> Limits {
+        match self {
+            Self::Account(_) | Self::Browser { .. } => ACCOUNT,
+            Self::Address(_) => ADDRESS,
+        }
+    }
+}
+
+/// For logs and for the operator's list.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Account(account) => write!(f, "account {account}"),
+            Self::Browser { account, .. } => write!(f, "known browser of {account}"),
+            Self::Address(network) => write!(f, "address {network}"),
+        }
+    }
+}
+
+/// No try is allowed before this time. Whether there is such an account is not said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LockedUntil(pub Timestamp);
+
+impl LockedUntil {
+    /// For the header `Retry-After`: whole seconds, at least one.
+    #[must_use]
+    pub fn retry_after_seconds(self, now: Timestamp) -> u64 {
+        let wait = self.0.duration_since(now);
+        let seconds = wait.as_secs().saturating_add(i64::from(wait.subsec_nanos() > 0));
+        u64::try_from(seconds).unwrap_or(0).max(1)
+    }
+}
+
+/// A key that is locked, for administrators.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Locked {
+    /// Whose failures they were.
+    pub key: Key,
+    /// How many.
+    pub failures: u32,
+    /// When the next try is allowed.
+    pub until: Timestamp,
+}
+
+/// The table of failures. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Lockout {
+    table: Arc<Mutex<Table>>,
+}
+
+impl Default for Lockout {
+    fn default() -> Self {
+        Self::new(CAPACITY)
+    }
+}
+
+impl Lockout {
+    /// An empty table for so many keys.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self { table: Arc::new(Mutex::new(Table { series: HashMap::new(), capacity })) }
+    }
+
+    /// Asks for a try at an account and counts it as failed until it turns out otherwise.
+    ///
+    /// `browser` names a browser that is known to have signed in to this account before.
+    ///
+    /// # Errors
+    /// [`LockedUntil`] when no try is allowed now; nothing has been counted then.
+    pub fn begin(
+        &self,
+        login: &str,
+        address: IpAddr,
+        browser: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Attempt, LockedUntil> {
+        let keys = match browser {
+            Some(browser) => vec![Key::browser(login, browser)],
+            None => vec![Key::account(login), Key::address(address)],
+        };
+        let mut table = self.lock();
+        if let Some(until) = keys.iter().filter_map(|key| table.refusal(key, now)).max() {
+            return Err(LockedUntil(until));
+        }
+        for key in &keys {
+            table.reserve(key, now);
+        }
+        drop(table);
+        Ok(Attempt { lockout: self.clone(), keys, began: now })
+    }
+
+    /// Who is locked now, longest first.
+    #[must_use]
+    pub fn locked(&self, now: Timestamp) -> Vec<Locked> {
+        let table = self.lock();
+        let mut locked: Vec<_> = table
+            .series
+            .iter()
+            .filter_map(|(key, series)| match series.state(key.limits(), now) {
+                State::Locked(until) => {
+                    Some(Locked { key: key.clone(), failures: series.failures(), until })
+                }
+                State::Clear | State::Counting | State::Trial => None,
+            })
+            .collect();
+        drop(table);
+        locked.sort_by_key(|locked| std::cmp::Reverse(locked.until));
+        locked
+    }
+
+    /// Forgets the failures of a key; says whether there were any.
+    pub fn release(&self, key: &Key) -> bool {
+        let mut table = self.lock();
+        let failed = table.series.get(key).is_some_and(|series| series.failures() > 0);
+        table.change(key, Series::clear);
+        failed
+    }
+
+    /// A panic elsewhere leaves the table whole: each change is a few assignments.
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A try under way. Dropped, it has failed.
+#[derive(Debug)]
+#[must_use = "a try that is dropped has failed"]
+pub struct Attempt {
+    lockout: Lockout,
+    /// Emptied when the outcome is known.
+    keys: Vec<Key>,
+    began: Timestamp,
+}
+
+impl Attempt {
+    /// The whole sign-in succeeded, second factor included: the account's failures are over.
+    pub fn succeeded(mut self) {
+        let mut table = self.lockout.lock();
+        for key in std::mem::take(&mut self.keys) {
+            table.change(&key, |series| {
+                series.give_back();
+                if !matches!(key, Key::Address(_)) {
+                    series.clear();
+                }
+            });
+        }
+    }
+
+    /// Nothing was decided: the pool was busy, or a second factor is still to come.
+    pub fn cancelled(mut self) {
+        let mut table = self.lockout.lock();
+        for key in std::mem::take(&mut self.keys) {
+            table.change(&key, Series::give_back);
+        }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if self.keys.is_empty() {
+            return;
+        }
+        let mut table = self.lockout.lock();
+        for key in &self.keys {
+            table.change(key, |series| series.fail(key.limits(), self.began));
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Table {
+    series: HashMap<Key, Series>,
+    capacity: usize,
+}
+
+impl Table {
+    /// Until when a try is refused, if it is.
+    fn refusal(&self, key: &Key, now: Timestamp) -> Option<Timestamp> {
+        let series = self.series.get(key)?;
+        match series.state(key.limits(), now) {
+            State::Locked(until) => Some(until),
+            state if series.has_room(state, key.limits()) => None,
+            State::Clear | State::Counting | State::Trial => Some(series::after(now, MOMENT)),
+        }
+    }
+
+    fn reserve(&mut self, key: &Key, now: Timestamp) {
+        if !self.series.contains_key(key) && self.series.len() >= self.capacity {
+            self.make_room(now);
+        }
+        self.series.entry(key.clone()).or_insert_with(|| Series::new(now)).reserve();
+    }
+
+    /// Changes a series, and drops it when there is nothing left to remember.
+    fn change(&mut self, key: &Key, change: impl FnOnce(&mut Series)) {
+        if let Some(series) = self.series.get_mut(key) {
+            change(series);
+            if series.is_empty() {
+                self.series.remove(key);
+            }
+        }
+    }
+
+    /// Drops what is forgotten anyway; if that is not enough, the oldest hundredth: those not
+    /// locked first, those with a try under way last. A hundredth, so that not every new key pays
+    /// for a walk through the table.
+    fn make_room(&mut self, now: Timestamp) {
+        self.series.retain(|key, series| !series.is_over(key.limits(), now));
+        if self.series.len() < self.capacity {
+            return;
+        }
+        let rank = |key: &Key, series: &Series| {
+            let locked = matches!(series.state(key.limits(), now), State::Locked(_));
+            (series.is_under_way(), locked, series.last())
+        };
+        let mut ranks: Vec<_> = self.series.iter().map(|(key, series)| rank(key, series)).collect();
+        let mut surplus = (self.capacity / 100).max(1).min(ranks.len());
+        let Some(index) = surplus.checked_sub(1) else { return };
+        let (_, &mut bound, _) = ranks.select_nth_unstable(index);
+        self.series.retain(|key, series| {
+            let goes = surplus > 0 && rank(key, series) <= bound;
+            surplus -= usize::from(goes);
+            !goes
+        });
+    }
+}
+
+fn account(login: &str) -> String {
+    let folded = fold(login);
+    if folded.len() < LONG_LOGIN {
+        return folded;
+    }
+    format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(folded)))
+}

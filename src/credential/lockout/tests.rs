@@ -1,0 +1,395 @@
+use std::net::IpAddr;
+use std::sync::Barrier;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::series::{Series, State};
+use super::{ACCOUNT, ADDRESS, Attempt, Key, LockedUntil, Lockout};
+
+const T0: Timestamp = Timestamp::constant(1_800_000_000, 0);
+
+fn at(seconds: i64) -> Timestamp {
+    T0 + SignedDuration::from_secs(seconds)
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+/// A different address each time, so that only the account counts.
+fn elsewhere(n: u32) -> IpAddr {
+    IpAddr::V4((0x0a00_0000 + n).into())
+}
+
+fn begin(lockout: &Lockout, login: &str, now: Timestamp) -> Result<Attempt, LockedUntil> {
+    lockout.begin(login, ip("192.0.2.1"), None, now)
+}
+
+fn fail(lockout: &Lockout, login: &str, times: u32, now: Timestamp) {
+    for _ in 0..times {
+        drop(begin(lockout, login, now).unwrap());
+    }
+}
+
+fn refused(attempt: Result<Attempt, LockedUntil>) -> Timestamp {
+    attempt.unwrap_err().0
+}
+
+/// The waits after the fifth failure and each one that follows.
+#[test]
+fn i6_waits_double_from_30_seconds_to_an_hour() {
+    let mut series = Series::new(T0);
+    let mut now = T0;
+    for _ in 0..5 {
+        assert!(series.has_room(series.state(ACCOUNT, now), ACCOUNT));
+        series.reserve();
+        series.fail(ACCOUNT, now);
+    }
+    for wait in [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600] {
+        let until = now + SignedDuration::from_secs(wait);
+        assert_eq!(series.state(ACCOUNT, now), State::Locked(until));
+        let almost = until - SignedDuration::from_nanos(1);
+        assert_eq!(series.state(ACCOUNT, almost), State::Locked(until));
+        assert_eq!(series.state(ACCOUNT, until), State::Trial);
+        now = until;
+        series.reserve();
+        series.fail(ACCOUNT, now);
+    }
+}
+
+#[test]
+fn i6_waits_stay_an_hour_after_any_number_of_failures() {
+    let mut series = Series::new(T0);
+    for _ in 0..200 {
+        series.fail(ACCOUNT, T0);
+    }
+    assert_eq!(series.state(ACCOUNT, T0), State::Locked(at(3600)));
+}
+
+#[test]
+fn i6_four_failures_do_not_lock_an_account_and_the_fifth_does() {
+    let lockout = Lockout::default();
+    fail(&lockout, "ada", 4, T0);
+    assert!(lockout.locked(T0).is_empty());
+    fail(&lockout, "ada", 1, T0);
+    assert_eq!(refused(begin(&lockout, "ada", T0)), at(30));
+    assert_eq!(refused(begin(&lockout, "ada", at(29))), at(30));
+    begin(&lockout, "ada", at(30)).unwrap().cancelled();
+}
+
+#[test]
+fn i6_another_account_at_the_same_address_goes_on() {
+    let lockout = Lockout::default();
+    fail(&lockout, "ada", 5, T0);
+    begin(&lockout, "grace", T0).unwrap().cancelled();
+}
+
+#[test]
+fn i6_a_login_is_one_account_however_it_is_spelt() {
+    let lockout = Lockout::default();
+    for login in ["ada", "ADA", " Ada ", "ada\t", "\u{ff21}da"] {
+        fail(&lockout, login, 1, T0);
+    }
+    assert_eq!(refused(begin(&lockout, "aDa", T0)), at(30));
+}
+
+#[test]
+fn i6_success_clears_the_account() {
+    let lockout = Lockout::default();
+    fail(&lockout, "ada", 4, T0);
+    begin(&lockout, "ada", T0).unwrap().succeeded();
+    fail(&lockout, "ada", 4, T0);
+    assert!(begin(&lockout, "ada", T0).is_ok());
+}
+
+#[test]
+fn i6_success_in_the_trial_clears_the_account() {
+    let lockout = Lockout::default();
+    fail(&lockout, "ada", 5, T0);
+    begin(&lockout, "ada", at(30)).unwrap().succeeded();
+    fail(&lockout, "ada", 4, at(31));
+    assert!(begin(&lockout, "ada", at(31)).is_ok());
+}
+
+#[test]
+fn i6_failure_in_the_trial_doubles_the_wait() {
+    let lockout = Lockout::default();
+    fail(&lockout, "ada", 5, T0);
+    fail(&lockout, "ada", 1, at(30));
+    assert_eq!(refused(begin(&lockout, "ada", at(30))), at(90));
+}
+
+#[test]
+fn i6_one_try_at_a_time_in_the_trial() {
+    let lockout = Lockout::default();
+    fail(&lockout, "ada", 5, T0);
+    let trial = begin(&lockout, "ada", at(30)).unwrap();
+    assert_eq!(refused(begin(&lockout, "ada", at(30))), at(31), "ask again in a moment");
+    trial.cancelled();
+    begin(&lockout, "ada", at(30)).unwrap().cancelled();
+}
+
+#[test]
+fn i6_a_refused_try_does_not_prolong_the_wait() {
+    let lockout = Lockout::default();
+    fail(&lockout, "ada", 5, T0);
+    for second in 0..30 {
+        assert_eq!(refused(begin(&lockout, "ada", at(second))), at(30));
+    }
+    assert!(begin(&lockout, "ada", at(30)).is_ok());
+}
+
+#[test]
+fn i6_a_cancelled_try_was_never_there() {
+    let lockout = Lockout::default();
+    for _ in 0..100 {
+        begin(&lockout, "ada", T0).unwrap().cancelled();
+    }
+    fail(&lockout, "ada", 5, T0);
+    begin(&lockout, "ada", at(30)).unwrap().cancelled();
+    assert!(begin(&lockout, "ada", at(30)).is_ok(), "nor does it start another wait");
+}
+
+/// The right password of an account with a second factor is cancelled, the code is counted.
+#[test]
+fn i6_a_right_password_between_wrong_codes_does_not_clear_them() {
+    let lockout = Lockout::default();
+    for _ in 0..5 {
+        begin(&lockout, "ada", T0).unwrap().cancelled();
+        fail(&lockout, "ada", 1, T0);
+    }
+    assert_eq!(refused(begin(&lockout, "ada", T0)), at(30));
+}
+
+#[test]
+fn i6_a_hundred_parallel_tries_get_exactly_the_budget() {
+    let lockout = Lockout::default();
+    let barrier = Barrier::new(100);
+    let attempts: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..100)
+            .map(|n| {
+                let (lockout, barrier) = (&lockout, &barrier);
+                scope.spawn(move || {
+                    barrier.wait();
+                    lockout.begin("ada", elsewhere(n), None, T0)
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(attempts.iter().filter(|attempt| attempt.is_ok()).count(), 5);
+    drop(attempts);
+    let locked = lockout.locked(T0);
+    assert_eq!((locked.len(), locked[0].failures), (1, 5));
+}
+
+#[test]
+fn i6_a_hundred_parallel_tries_from_an_address_get_exactly_the_budget() {
+    let lockout = Lockout::default();
+    let attempts: Vec<_> = (0..100).map(|n| begin(&lockout, &format!("user{n}"), T0)).collect();
+    assert_eq!(attempts.iter().filter(|attempt| attempt.is_ok()).count(), 30);
+}
+
+#[test]
+fn i6_parallel_tries_that_are_not_decided_hold_others_up_for_a_moment_only() {
+    let lockout = Lockout::default();
+    let under_way: Vec<_> = (0..5).map(|_| begin(&lockout, "ada", T0).unwrap()).collect();
+    assert_eq!(refused(begin(&lockout, "ada", T0)), at(1));
+    under_way.into_iter().for_each(Attempt::succeeded);
+    assert!(begin(&lockout, "ada", T0).is_ok());
+}
+
+#[test]
+fn i6_a_failure_that_began_before_a_success_still_counts() {
+    let lockout = Lockout::default();
+    let slow: Vec<_> = (0..4).map(|_| begin(&lockout, "ada", T0).unwrap()).collect();
+    begin(&lockout, "ada", T0).unwrap().succeeded();
+    drop(slow);
+    fail(&lockout, "ada", 1, T0);
+    assert_eq!(refused(begin(&lockout, "ada", T0)), at(30));
+}
+
+#[test]
+fn i6_thirty_failures_from_an_address_lock_it_for_every_account() {
+    let lockout = Lockout::default();
+    for n in 0..29 {
+        fail(&lockout, &format!("user{n}"), 1, T0);
+    }
+    assert!(lockout.locked(T0).is_empty());
+    fail(&lockout, "user29", 1, T0);
+    assert_eq!(refused(begin(&lockout, "ada", T0)), at(30));
+    assert!(lockout.begin("ada", ip("192.0.2.2"), None, T0).is_ok());
+}
+
+#[test]
+fn i6_success_does_not_clear_an_address() {
+    let lockout = Lockout::default();
+    for n in 0..30 {
+        fail(&lockout, &format!("user{n}"), 1, T0);
+        if n < 29 {
+            begin(&lockout, "mallory", T0).unwrap().succeeded();
+        }
+    }
+    assert_eq!(refused(begin(&lockout, "mallory", T0)), at(30));
+}
+
+#[test]
+fn i6_any_number_of_successes_from_an_address_is_welcome() {
+    let lockout = Lockout::default();
+    for n in 0..100 {
+        begin(&lockout, &format!("user{n}"), T0).unwrap().succeeded();
+    }
+    assert!(lockout.lock().series.is_empty(), "and nothing is remembered of them");
+}
+
+#[test]
+fn i6_strangers_cannot_lock_a_known_browser_out() {
+    let lockout = Lockout::default();
+    let home = ip("192.0.2.1");
+    fail(&lockout, "ada", 5, T0);
+    for n in 0..25 {
+        fail(&lockout, &format!("user{n}"), 1, T0);
+    }
+    assert!(lockout.begin("ada", home, None, T0).is_err());
+    lockout.begin("ada", home, Some("laptop"), T0).unwrap().succeeded();
+    assert!(lockout.begin("ada", home, None, T0).is_err(), "nor does it let the strangers in");
+}
+
+#[test]
+fn i6_a_known_browser_has_the_same_budget() {
+    let lockout = Lockout::default();
+    let known = |browser, now| lockout.begin("ada", ip("192.0.2.1"), Some(browser), now);
+    for _ in 0..5 {
+        drop(known("laptop", T0).unwrap());
+    }
+    assert_eq!(refused(known("laptop", T0)), at(30));
+    assert!(known("phone", T0).is_ok());
+    begin(&lockout, "ada", T0).unwrap().cancelled();
+}
+
+#[test]
+fn i6_addresses_of_one_customer_are_one() {
+    let lockout = Lockout::default();
+    for n in 0..30 {
+        let address = ip(&format!("2001:db8:1:2::{n:x}"));
+        drop(lockout.begin(&format!("user{n}"), address, None, T0).unwrap());
+    }
+    assert!(lockout.begin("ada", ip("2001:db8:1:2:ffff::1"), None, T0).is_err());
+    assert!(lockout.begin("ada", ip("2001:db8:1:3::1"), None, T0).is_ok());
+}
+
+#[test]
+fn i6_an_ipv4_address_in_ipv6_clothes_is_the_same() {
+    assert_eq!(Key::address(ip("::ffff:192.0.2.1")), Key::address(ip("192.0.2.1")));
+    assert_ne!(Key::address(ip("192.0.2.1")), Key::address(ip("192.0.2.2")));
+}
+
+#[test]
+fn failures_are_forgotten_after_the_window() {
+    let day = 24 * 3600;
+    let lockout = Lockout::default();
+    fail(&lockout, "ada", 4, T0);
+    let late = lockout.begin("ada", elsewhere(1), None, at(day - 1)).unwrap();
+    drop(late);
+    assert!(begin(&lockout, "ada", at(day - 1)).is_err(), "the first is remembered for a day");
+
+    let lockout = Lockout::default();
+    fail(&lockout, "ada", 4, T0);
+    fail(&lockout, "ada", 4, at(day));
+    assert!(begin(&lockout, "ada", at(day)).is_ok());
+}
+
+#[test]
+fn a_series_that_locked_is_forgotten_a_window_after_its_wait() {
+    let mut series = Series::new(T0);
+    for _ in 0..30 {
+        series.fail(ADDRESS, T0);
+    }
+    let end = 30 + 3600;
+    assert_eq!(series.state(ADDRESS, at(end - 1)), State::Trial);
+    assert_eq!(series.state(ADDRESS, at(end)), State::Clear);
+    series.fail(ADDRESS, at(end));
+    assert_eq!(series.failures(), 1, "and starts again");
+}
+
+#[test]
+fn a_clock_that_steps_back_neither_unlocks_nor_panics() {
+    let lockout = Lockout::default();
+    fail(&lockout, "ada", 5, T0);
+    assert_eq!(refused(begin(&lockout, "ada", at(-1000))), at(30));
+    assert_eq!(refused(begin(&lockout, "ada", Timestamp::MIN)), at(30));
+    fail(&lockout, "grace", 5, Timestamp::MAX);
+    drop(begin(&lockout, "grace", Timestamp::MAX));
+}
+
+#[test]
+fn administrators_see_who_is_locked_and_release_them() {
+    let lockout = Lockout::default();
+    fail(&lockout, "Ada", 5, T0);
+    fail(&lockout, "grace", 4, T0);
+    let locked = lockout.locked(T0);
+    assert_eq!(locked.len(), 1);
+    assert_eq!((&locked[0].key, locked[0].until), (&Key::account("ada"), at(30)));
+    assert_eq!(locked[0].key.to_string(), "account ada");
+    assert!(lockout.locked(at(30)).is_empty());
+
+    assert!(!lockout.release(&Key::account("nobody")));
+    assert!(lockout.release(&Key::account(" ADA ")));
+    assert!(lockout.locked(T0).is_empty());
+    fail(&lockout, "ada", 4, T0);
+    assert!(begin(&lockout, "ada", T0).is_ok());
+}
+
+#[test]
+fn release_gives_tries_under_way_no_second_budget() {
+    let lockout = Lockout::default();
+    let under_way: Vec<_> = (0..5).map(|_| begin(&lockout, "ada", T0).unwrap()).collect();
+    lockout.release(&Key::account("ada"));
+    assert!(begin(&lockout, "ada", T0).is_err());
+    drop(under_way);
+    assert_eq!(refused(begin(&lockout, "ada", T0)), at(30));
+}
+
+#[test]
+fn a_full_table_drops_the_oldest_that_is_not_locked() {
+    let lockout = Lockout::new(4);
+    let known = |login: &str, now| lockout.begin(login, ip("192.0.2.1"), Some("laptop"), now);
+    for _ in 0..5 {
+        drop(known("locked", T0).unwrap());
+    }
+    let _under_way = known("waiting", T0).unwrap();
+    drop(known("old", at(1)).unwrap());
+    drop(known("young", at(2)).unwrap());
+    drop(known("new", at(3)).unwrap());
+    let table = lockout.lock();
+    let mut left: Vec<_> = table.series.keys().map(ToString::to_string).collect();
+    left.sort();
+    let left: Vec<_> = left.iter().map(|key| key.rsplit_once(' ').unwrap().1).collect();
+    assert_eq!(left, ["locked", "new", "waiting", "young"]);
+}
+
+#[test]
+fn a_table_under_attack_stays_bounded() {
+    let lockout = Lockout::new(200);
+    for n in 0..1000 {
+        let now = at(i64::from(n) / 100);
+        drop(lockout.begin(&format!("user{n}"), elsewhere(n), None, now).unwrap());
+        assert!(lockout.lock().series.len() <= 200);
+    }
+}
+
+#[test]
+fn an_endless_login_takes_no_more_room_than_its_hash() {
+    let long = "x".repeat(10_000);
+    let Key::Account(account) = Key::account(&long) else { panic!("an account") };
+    assert!(account.len() < 128);
+    assert_ne!(Key::account(&long), Key::account(&format!("{long}y")));
+}
+
+#[test]
+fn retry_after_is_rounded_up_and_never_zero() {
+    let half = SignedDuration::from_millis(500);
+    for (until, seconds) in [(at(30), 30), (at(30) + half, 31), (T0, 1), (at(-5), 1)] {
+        assert_eq!(LockedUntil(until).retry_after_seconds(T0), seconds);
+    }
+}
