@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod credential;
+pub mod directory;
 pub mod policy;
 pub mod random;
 pub mod store;

@@ -1,0 +1,155 @@
+//! Who there is, and every rule about them: groups, organizations, end users, portal users,
+//! preferences, secure links, API tokens.
+//!
+//! [`Directory`] is the only writer of these records (I8): the admin API, the command line and the
+//! pages call the same operations, and none of them checks a rule itself. An operation reads,
+//! judges, and commits on condition that what it read still holds; so a rule that spans records
+//! ("no portal user in a group that is deleted") holds against whatever happens at the same time.
+//! When an operation has answered, what it did is in force in this process (I2) and on disk (I3).
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`groups`] | groups and what they grant (R1–R6) |
+//! | [`organizations`], [`end_users`] | customers and their contacts |
+//! | [`users`] | portal users and their passwords (R15, R16, R30, R31, R34, R42) |
+//! | [`preferences`] | the installation's switches (R12, R60) |
+//! | [`links`] | secure links (R10–R14) |
+//! | [`sign_in`] | login and password (R8, I6) |
+//! | [`api_tokens`] | bearer tokens of the admin API |
+//! | [`snapshot`], [`facts`], [`memory`] | what requests are decided by, kept true by the feed |
+//! | [`record`], `records`, `name`, [`page`], [`error`] | documents, commits, texts, lists, refusals |
+//!
+//! A request asks [`Directory::snapshot`], [`Directory::user`] and [`Directory::organization`],
+//! and applies [`UserFacts::honours_session`], [`UserFacts::has_portal_access`] and
+//! [`links::link_honoured`]. Sessions themselves, cookies and pages are not here.
+
+use std::sync::Arc;
+
+use arc_swap::Guard;
+
+use crate::credential::hashing::Hasher;
+use crate::credential::link::SecureLinks;
+use crate::credential::lockout::Lockout;
+use crate::policy::{Policy, PolicyProblems};
+use crate::store::feed::Feed;
+use crate::store::{Commit, CommitError, Committed, Store, StoreError};
+
+pub mod api_tokens;
+pub mod end_users;
+pub mod error;
+pub mod facts;
+pub mod groups;
+pub mod links;
+pub mod memory;
+mod name;
+pub mod organizations;
+pub mod page;
+pub mod preferences;
+pub mod record;
+mod records;
+mod seeds;
+pub mod sign_in;
+pub mod snapshot;
+pub mod users;
+
+#[cfg(test)]
+mod fixture;
+
+pub use error::{DirectoryError, Refusal};
+pub use facts::{OrganizationFacts, UserFacts};
+pub use memory::Memory;
+pub use page::{Cursor, Page, PageRequest};
+pub use snapshot::{GroupInForce, Snapshot};
+
+/// What people's secrets are judged by.
+#[derive(Debug, Clone)]
+pub struct Judges {
+    /// The pool that passwords are hashed in.
+    pub hasher: Hasher,
+    /// The count of failed tries.
+    pub lockout: Lockout,
+    /// The installation's secure links.
+    pub links: SecureLinks,
+}
+
+/// The handle to everybody there is. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    feed: Feed,
+    memory: Arc<Memory>,
+    judges: Judges,
+}
+
+impl Directory {
+    /// Opens the directory over a feed that `memory` follows; an empty store gets the groups and
+    /// preferences that a new installation starts with (R2).
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn start(
+        feed: Feed,
+        memory: Arc<Memory>,
+        judges: Judges,
+    ) -> Result<Self, DirectoryError> {
+        let directory = Self { feed, memory, judges };
+        directory.seed().await?;
+        // Another process may have written them, and the feed not told of it yet.
+        directory.memory.renew_snapshot().await?;
+        Ok(directory)
+    }
+
+    /// The policy, groups and preferences in force now. Take it once for each request, so that
+    /// the request is decided by one state.
+    #[must_use]
+    pub fn snapshot(&self) -> Guard<Arc<Snapshot>> {
+        self.memory.snapshot()
+    }
+
+    /// Puts another policy in force, if what its operators expect of it holds; otherwise the old
+    /// one stays. Groups that the policy comes with are judged as it has them, others as they are.
+    ///
+    /// # Errors
+    /// The expectations that fail.
+    pub async fn replace_policy(&self, policy: Policy) -> Result<(), PolicyProblems> {
+        self.memory.replace_policy(policy).await
+    }
+
+    /// A portal user that was asked for lately; `None` says nothing about whether there is one.
+    #[must_use]
+    pub fn cached_user(&self, id: &str) -> Option<Arc<UserFacts>> {
+        self.memory.cached_user(id)
+    }
+
+    /// The portal user with this id.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn user(&self, id: &str) -> Result<Option<Arc<UserFacts>>, StoreError> {
+        self.memory.user(id).await
+    }
+
+    /// An organization that was asked for lately; `None` says nothing about whether there is one.
+    #[must_use]
+    pub fn cached_organization(&self, id: &str) -> Option<Arc<OrganizationFacts>> {
+        self.memory.cached_organization(id)
+    }
+
+    /// The organization with this id.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn organization(
+        &self,
+        id: &str,
+    ) -> Result<Option<Arc<OrganizationFacts>>, StoreError> {
+        self.memory.organization(id).await
+    }
+
+    fn store(&self) -> &dyn Store {
+        &**self.feed.store()
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
+        self.feed.commit(commit).await
+    }
+}

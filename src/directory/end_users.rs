@@ -1,0 +1,188 @@
+//! Contacts of organizations.
+
+use serde::{Deserialize, Serialize};
+
+use crate::directory::error::Stopped;
+use crate::directory::page::{Page, PageRequest};
+use crate::directory::preferences::given;
+use crate::directory::record::{EndUser, Organization};
+use crate::directory::records::{Stored, attempt, existing, page, present, put};
+use crate::directory::{Directory, DirectoryError, Refusal, name};
+use crate::store::{Expect, Key, Kind, Write};
+
+/// An end user to be made.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewEndUser {
+    /// The person's name.
+    pub name: String,
+    /// The person's address, from which a login is taken (R15).
+    #[serde(default)]
+    pub email: Option<String>,
+}
+
+/// What to change about an end user; what is left out stays.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndUserPatch {
+    /// Another name.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Another address; `Some(None)` takes it away. Logins stay as they are.
+    #[serde(default, deserialize_with = "given")]
+    pub email: Option<Option<String>>,
+}
+
+/// An end user as administrators see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EndUserView {
+    /// Its id.
+    pub id: String,
+    /// The organization's id.
+    pub organization: String,
+    /// The person's name.
+    pub name: String,
+    /// The person's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// The version of its record.
+    pub version: u64,
+}
+
+impl From<Stored<EndUser>> for EndUserView {
+    fn from(end_user: Stored<EndUser>) -> Self {
+        Self {
+            id: end_user.id,
+            organization: end_user.doc.organization,
+            name: end_user.doc.name,
+            email: end_user.doc.email,
+            version: end_user.version,
+        }
+    }
+}
+
+impl Directory {
+    /// An organization's end users, a page at a time.
+    ///
+    /// # Errors
+    /// When there is no such organization, or the store does not answer.
+    pub async fn end_users(
+        &self,
+        organization: &str,
+        request: &PageRequest,
+    ) -> Result<Page<EndUserView>, DirectoryError> {
+        existing::<Organization>(self.store(), organization, None).await?;
+        let members = Key::new("organization", organization);
+        Ok(page::<EndUser>(self.store(), Some(&members), request).await?.map(EndUserView::from))
+    }
+
+    /// The end user with this id.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`], also when it is another organization's.
+    pub async fn end_user(
+        &self,
+        organization: &str,
+        id: &str,
+    ) -> Result<EndUserView, DirectoryError> {
+        Ok(self.member(organization, id, None).await?.into())
+    }
+
+    /// Makes an end user of an organization.
+    ///
+    /// # Errors
+    /// When there is no such organization, or the name or address is none.
+    pub async fn create_end_user(
+        &self,
+        organization: &str,
+        new: NewEndUser,
+    ) -> Result<EndUserView, DirectoryError> {
+        let doc = EndUser {
+            organization: organization.to_owned(),
+            name: name::name("name", &new.name)?,
+            email: new.email.as_deref().map(name::email).transpose()?,
+        };
+        let created = attempt(|| async {
+            existing::<Organization>(self.store(), organization, None).await?;
+            let id = name::random_id();
+            self.commit(vec![
+                present(Kind::Organization, organization),
+                put(&id, Expect::Absent, &doc),
+            ])
+            .await?;
+            Ok::<_, Stopped>(Stored { id, version: 1, doc: doc.clone() })
+        })
+        .await?;
+        Ok(created.into())
+    }
+
+    /// Changes an end user.
+    ///
+    /// # Errors
+    /// When the name or address is none, or the end user is not at the expected version.
+    pub async fn change_end_user(
+        &self,
+        organization: &str,
+        id: &str,
+        patch: EndUserPatch,
+        expected: Option<u64>,
+    ) -> Result<EndUserView, DirectoryError> {
+        let changed = attempt(|| async {
+            let end_user = self.member(organization, id, expected).await?;
+            let mut doc = end_user.doc.clone();
+            if let Some(given) = &patch.name {
+                doc.name = name::name("name", given)?;
+            }
+            if let Some(given) = &patch.email {
+                doc.email = given.as_deref().map(name::email).transpose()?;
+            }
+            let (write, changed) = end_user.replace(doc);
+            self.commit(vec![write]).await?;
+            Ok::<_, Stopped>(changed)
+        })
+        .await?;
+        Ok(changed.into())
+    }
+
+    /// Deletes an end user who has no portal user.
+    ///
+    /// # Errors
+    /// When it has one, or is not at the expected version.
+    pub async fn delete_end_user(
+        &self,
+        organization: &str,
+        id: &str,
+        expected: Option<u64>,
+    ) -> Result<(), DirectoryError> {
+        attempt(|| async {
+            let end_user = self.member(organization, id, expected).await?;
+            let key = Key::new("end_user", id);
+            let portal_users = self.store().count(Kind::User, Some(&key)).await?;
+            if portal_users > 0 {
+                let end_user = id.to_owned();
+                return Err(Refusal::EndUserInUse { end_user, portal_users }.into());
+            }
+            self.commit(vec![end_user.delete(), Write::RequireNone { kind: Kind::User, key }])
+                .await?;
+            Ok::<_, Stopped>(())
+        })
+        .await
+    }
+
+    /// The organization's end user with this id.
+    async fn member(
+        &self,
+        organization: &str,
+        id: &str,
+        expected: Option<u64>,
+    ) -> Result<Stored<EndUser>, DirectoryError> {
+        let end_user = existing::<EndUser>(self.store(), id, expected).await?;
+        if end_user.doc.organization != organization {
+            return Err(DirectoryError::not_found(Kind::EndUser, id));
+        }
+        Ok(end_user)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+use super::*;
+use crate::directory::fixture::{Fixture, new_user, now};
+use crate::directory::users::NewUser;
+
+#[tokio::test]
+async fn end_users_belong_to_their_organization_and_are_found_there_only() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    fixture.organization("other").await;
+    let ann = fixture.end_user("acme", Some("ann@acme.example")).await;
+    assert_eq!(fixture.directory.end_user("acme", &ann.id).await.unwrap(), ann);
+    let error = fixture.directory.end_user("other", &ann.id).await.unwrap_err();
+    assert_eq!(error.code(), "not-found");
+    let patch = EndUserPatch { name: Some("Eve".to_owned()), email: None };
+    let error = fixture.directory.change_end_user("other", &ann.id, patch, None).await;
+    assert_eq!(error.unwrap_err().code(), "not-found");
+    let error = fixture.directory.delete_end_user("other", &ann.id, None).await.unwrap_err();
+    assert_eq!(error.code(), "not-found");
+
+    let page = fixture.directory.end_users("acme", &PageRequest::default()).await.unwrap();
+    assert_eq!(page.items, [ann]);
+    let page = fixture.directory.end_users("other", &PageRequest::default()).await.unwrap();
+    assert_eq!(page.items, []);
+    let error = fixture.directory.end_users("nowhere", &PageRequest::default()).await.unwrap_err();
+    assert_eq!(error.code(), "not-found");
+    let new = NewEndUser { name: "Ann".to_owned(), email: None };
+    let error = fixture.directory.create_end_user("nowhere", new).await.unwrap_err();
+    assert_eq!(error.code(), "not-found");
+}
+
+#[tokio::test]
+async fn name_and_address_can_be_changed_at_the_expected_version() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let ann = fixture.end_user("acme", Some("ann@acme.example")).await;
+    let change = async |json: &str, expected| {
+        let patch = serde_json::from_str(json).unwrap();
+        fixture.directory.change_end_user("acme", &ann.id, patch, expected).await
+    };
+    let changed = change(r#"{"name": "Ann B."}"#, Some(1)).await.unwrap();
+    assert_eq!(changed.email.as_deref(), Some("ann@acme.example"));
+    assert_eq!((changed.name.as_str(), changed.version), ("Ann B.", 2));
+    assert_eq!(change(r#"{"email": null}"#, None).await.unwrap().email, None);
+    assert_eq!(change(r#"{"email": "x"}"#, None).await.unwrap_err().code(), "invalid");
+    assert_eq!(change(r#"{"name": " "}"#, None).await.unwrap_err().code(), "invalid");
+    assert_eq!(change(r#"{"name": "Late"}"#, Some(2)).await.unwrap_err().code(), "changed");
+}
+
+#[tokio::test]
+async fn an_end_user_with_a_sign_in_is_not_deleted() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let ann = fixture.end_user("acme", None).await;
+    let new = NewUser { end_user: Some(ann.id.clone()), ..new_user("acme", "ann") };
+    let user = fixture.directory.create_user(new, now()).await.unwrap();
+    let error = fixture.directory.delete_end_user("acme", &ann.id, None).await.unwrap_err();
+    assert_eq!(error.code(), "end-user-in-use");
+    fixture.directory.delete_user(&user.id, None).await.unwrap();
+    fixture.directory.delete_end_user("acme", &ann.id, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_end_user_who_gets_a_sign_in_while_deleted_stays_and_the_other_way_round() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let ann = fixture.end_user("acme", None).await;
+    let new = NewUser { end_user: Some(ann.id.clone()), ..new_user("acme", "ann") };
+    let (other, created) = (fixture.directory.clone(), new.clone());
+    let meddling = async move {
+        other.create_user(created, now()).await.unwrap();
+    };
+    let deleting = fixture.with_meddling(meddling).await;
+    let error = deleting.delete_end_user("acme", &ann.id, None).await.unwrap_err();
+    assert_eq!(error.code(), "end-user-in-use");
+
+    let bob = fixture.end_user("acme", None).await;
+    let (other, id) = (fixture.directory.clone(), bob.id.clone());
+    let meddling = async move { other.delete_end_user("acme", &id, None).await.unwrap() };
+    let creating = fixture.with_meddling(meddling).await;
+    let new = NewUser { end_user: Some(bob.id), login: Some("bob".to_owned()), ..new };
+    let error = creating.create_user(new, now()).await.unwrap_err();
+    assert!(matches!(error, DirectoryError::Invalid { field: "end_user", .. }), "{error:?}");
+}

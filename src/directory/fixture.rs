@@ -1,0 +1,267 @@
+//! A directory over the real embedded store in a folder of its own, for tests.
+
+use std::fmt::{self, Write as _};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use tempfile::TempDir;
+
+use crate::credential::hashing::{Hasher, HashingSettings};
+use crate::credential::key::SecretKey;
+use crate::credential::link::SecureLinks;
+use crate::credential::lockout::Lockout;
+use crate::credential::secret::Secret;
+use crate::directory::end_users::{EndUserView, NewEndUser};
+use crate::directory::groups::{Grant, GroupView, NewGroup};
+use crate::directory::organizations::{NewOrganization, OrganizationView};
+use crate::directory::sign_in::{Claim, SignIn};
+use crate::directory::users::{NewUser, UserView};
+use crate::directory::{Directory, Judges, Memory};
+use crate::policy::{Policy, PolicyFiles};
+use crate::store::feed::Feed;
+use crate::store::sled::SledStore;
+use crate::store::{Changes, Commit, CommitError, Committed, Key, Kind, Record, Store, StoreError};
+
+/// Something that happens in between.
+type Meddling = BoxFuture<'static, ()>;
+
+/// A password that keeps every rule.
+pub(super) const PASSWORD: &str = "Correct horse 7!";
+/// Another one.
+pub(super) const OTHER_PASSWORD: &str = "Battery staple 8?";
+/// Where people sign in from.
+pub(super) const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+/// Cheap, so that tests are about rules and not about waiting.
+const CHEAP: HashingSettings =
+    HashingSettings { memory_kib: 8, passes: 1, lanes: 1, threads: 2, queue: 64 };
+
+/// Permissions, and whether they need an identity: 24, of which 6 do.
+const PERMISSIONS: [(&str, bool); 24] = [
+    ("portal.access", false),
+    ("account_overview.view", false),
+    ("appointments.request", false),
+    ("appointments.view", false),
+    ("assets.remote_access", true),
+    ("assets.run_scripts", true),
+    ("assets.view_all", false),
+    ("assets.view_mine", true),
+    ("attachments.upload", false),
+    ("attachments.view_public", false),
+    ("chat.start", false),
+    ("contacts.manage", false),
+    ("contracts.view", false),
+    ("documentation.view_public", false),
+    ("estimates.decide", false),
+    ("estimates.view", false),
+    ("invoices.pay", false),
+    ("invoices.view", false),
+    ("payment_methods.manage", true),
+    ("payments.view", false),
+    ("profile.edit", true),
+    ("tickets.create", false),
+    ("tickets.view_all", false),
+    ("tickets.view_mine", true),
+];
+
+const GROUPS: &str = r#"
+[[group]]
+id = "admin"
+name = "Admin Portal Group"
+permissions = "all"
+default = true
+[[group]]
+id = "non-portal"
+name = "Non-Portal User Group"
+permissions = ["portal.access", "tickets.create"]
+[[group]]
+id = "limited"
+name = "Limited Portal Group"
+permissions = [
+    "portal.access", "assets.view_mine", "attachments.upload", "attachments.view_public",
+    "documentation.view_public", "profile.edit", "tickets.create", "tickets.view_mine",
+]
+[[group]]
+id = "no-access"
+name = "No Portal Access Group"
+permissions = []
+"#;
+
+const ROUTES: &str = r#"
+[[route]]
+name = "Tickets"
+path = "/tickets"
+require = "tickets.create"
+"#;
+
+/// The files of the policy that tests start with.
+pub(super) fn policy_files() -> PolicyFiles {
+    let mut permissions = String::new();
+    for (id, identity) in PERMISSIONS {
+        writeln!(permissions, "[[permission]]\nid = {id:?}\nname = {id:?}\nidentity = {identity}")
+            .unwrap();
+    }
+    PolicyFiles {
+        permissions,
+        groups: GROUPS.to_owned(),
+        routes: ROUTES.to_owned(),
+        expectations: String::new(),
+    }
+}
+
+/// A directory, and what it stands on.
+pub(super) struct Fixture {
+    pub(super) directory: Directory,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) judges: Judges,
+    _folder: TempDir,
+}
+
+impl Fixture {
+    pub(super) async fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let store: Arc<dyn Store> = Arc::new(SledStore::open(folder.path()).unwrap());
+        Self::over(store, folder).await
+    }
+
+    /// A directory over a store that may have something in it already.
+    pub(super) async fn over(store: Arc<dyn Store>, folder: TempDir) -> Self {
+        let judges = Judges {
+            hasher: Hasher::new(CHEAP).unwrap(),
+            lockout: Lockout::default(),
+            links: SecureLinks::new(&SecretKey::generate()),
+        };
+        let directory = start(Arc::clone(&store), judges.clone()).await;
+        Self { directory, store, judges, _folder: folder }
+    }
+
+    /// Another process on the same store.
+    pub(super) async fn replica(&self) -> Directory {
+        start(Arc::clone(&self.store), self.judges.clone()).await
+    }
+
+    /// A directory in whose next commit something else comes first: after it has read and judged,
+    /// and before it writes.
+    pub(super) async fn with_meddling(
+        &self,
+        meddling: impl Future<Output = ()> + Send + 'static,
+    ) -> Directory {
+        let store =
+            Arc::new(Meddled { inner: Arc::clone(&self.store), meddling: Mutex::new(None) });
+        let directory = start(store.clone(), self.judges.clone()).await;
+        *store.meddling.lock().unwrap() = Some(meddling.boxed());
+        directory
+    }
+
+    pub(super) async fn organization(&self, id: &str) -> OrganizationView {
+        let new = NewOrganization { id: Some(id.to_owned()), name: id.to_owned(), email: None };
+        self.directory.create_organization(new, now()).await.unwrap()
+    }
+
+    pub(super) async fn end_user(&self, organization: &str, email: Option<&str>) -> EndUserView {
+        let new = NewEndUser { name: "Ann".to_owned(), email: email.map(str::to_owned) };
+        self.directory.create_end_user(organization, new).await.unwrap()
+    }
+
+    /// A group of that name with the permission to create tickets.
+    pub(super) async fn group(&self, name: &str) -> GroupView {
+        let permissions = Grant::Only(vec!["tickets.create".to_owned()]);
+        let new = NewGroup { name: name.to_owned(), permissions };
+        self.directory.create_group(new).await.unwrap()
+    }
+
+    /// An active portal user in a group.
+    pub(super) async fn user(&self, organization: &str, login: &str, group: &str) -> UserView {
+        let new = NewUser {
+            group: Some(group.to_owned()),
+            password: Some(Secret::from(PASSWORD)),
+            ..new_user(organization, login)
+        };
+        self.directory.create_user(new, now()).await.unwrap()
+    }
+
+    pub(super) async fn sign_in(&self, login: &str, password: &str) -> SignIn {
+        self.directory.sign_in(claim(login, password), now()).await.unwrap()
+    }
+}
+
+/// The store as one process sees it that is interrupted before its next commit.
+struct Meddled {
+    inner: Arc<dyn Store>,
+    meddling: Mutex<Option<Meddling>>,
+}
+
+impl fmt::Debug for Meddled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Meddled").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for Meddled {
+    async fn get(&self, kind: Kind, id: &str) -> Result<Option<Record>, StoreError> {
+        self.inner.get(kind, id).await
+    }
+
+    async fn find(&self, kind: Kind, key: &Key) -> Result<Option<Record>, StoreError> {
+        self.inner.find(kind, key).await
+    }
+
+    async fn list(
+        &self,
+        kind: Kind,
+        key: Option<&Key>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        self.inner.list(kind, key, after, limit).await
+    }
+
+    async fn count(&self, kind: Kind, key: Option<&Key>) -> Result<u64, StoreError> {
+        self.inner.count(kind, key).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
+        let meddling = self.meddling.lock().unwrap().take();
+        if let Some(meddling) = meddling {
+            meddling.await;
+        }
+        self.inner.commit(commit).await
+    }
+
+    async fn head(&self) -> Result<u64, StoreError> {
+        self.inner.head().await
+    }
+
+    async fn changes(&self, after: u64, wait: Duration) -> Result<Changes, StoreError> {
+        self.inner.changes(after, wait).await
+    }
+}
+
+pub(super) fn claim<'a>(login: &'a str, password: &str) -> Claim<'a> {
+    Claim { login, password: Secret::from(password), address: ADDRESS, browser: None }
+}
+
+/// A portal user with nothing but a login.
+pub(super) fn new_user(organization: &str, login: &str) -> NewUser {
+    NewUser {
+        organization: organization.to_owned(),
+        login: Some(login.to_owned()),
+        ..NewUser::default()
+    }
+}
+
+pub(super) fn now() -> Timestamp {
+    "2026-11-22T08:00:00Z".parse().unwrap()
+}
+
+async fn start(store: Arc<dyn Store>, judges: Judges) -> Directory {
+    let policy = Arc::new(Policy::compile(&policy_files()).unwrap());
+    let memory = Arc::new(Memory::new(Arc::clone(&store), policy));
+    let feed = Feed::start(store, vec![memory.clone()]).await.unwrap();
+    Directory::start(feed, memory, judges).await.unwrap()
+}

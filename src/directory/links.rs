@@ -1,0 +1,158 @@
+//! Secure links (R10–R14).
+//!
+//! Whether a link counts is about *now*: [`link_honoured`] is asked when one is opened and again
+//! on every request of the session that it opened.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::credential::link::LinkToken;
+use crate::directory::facts::OrganizationFacts;
+use crate::directory::record::Organization;
+use crate::directory::records::{Stored, existing};
+use crate::directory::{Directory, DirectoryError, Snapshot};
+use crate::store::StoreError;
+
+/// An organization's secure link.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// The token in its URL.
+    pub token: LinkToken,
+    /// Whether it is switched on.
+    pub enabled: bool,
+    /// The version of the organization's record, which the link is part of.
+    pub version: u64,
+}
+
+/// What comes of opening a secure link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum LinkOutcome {
+    /// A session opens at once, with the Non-Portal User Group's permissions (R11, R13).
+    OpensSession {
+        /// The organization.
+        organization: Arc<OrganizationFacts>,
+    },
+    /// The person signs in, the organization is kept (R12).
+    LeadsToSignIn {
+        /// The organization.
+        organization: Arc<OrganizationFacts>,
+    },
+    /// The link is switched off.
+    Off,
+    /// There is no such link, or it has been rotated.
+    Unknown,
+}
+
+impl Directory {
+    /// An organization's secure link, switched on or off (R10).
+    ///
+    /// # Errors
+    /// When there is no such organization, or the store does not answer.
+    pub async fn link(&self, organization: &str) -> Result<Link, DirectoryError> {
+        let organization = existing::<Organization>(self.store(), organization, None).await?;
+        Ok(self.link_of(&organization))
+    }
+
+    /// Switches an organization's link on or off.
+    ///
+    /// # Errors
+    /// When there is no such organization, or it is not at the expected version.
+    pub async fn switch_link(
+        &self,
+        organization: &str,
+        enabled: bool,
+        expected: Option<u64>,
+    ) -> Result<Link, DirectoryError> {
+        let edit = |organization: &mut Organization| organization.link_enabled = enabled;
+        let changed = self.edit_organization(organization, expected, edit).await?;
+        Ok(self.link_of(&changed))
+    }
+
+    /// Gives an organization another link; the old one is dead when this returns.
+    ///
+    /// # Errors
+    /// When there is no such organization, or it is not at the expected version.
+    pub async fn rotate_link(
+        &self,
+        organization: &str,
+        expected: Option<u64>,
+    ) -> Result<Link, DirectoryError> {
+        let edit = |organization: &mut Organization| organization.link_generation += 1;
+        let changed = self.edit_organization(organization, expected, edit).await?;
+        Ok(self.link_of(&changed))
+    }
+
+    /// Judges a link that somebody opens.
+    ///
+    /// A wrong token is counted against the address it comes from (I6). A right one is never
+    /// refused for such failures: nobody finds 256 bits by trying, so it is no guess.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn open_link(
+        &self,
+        token: &str,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<LinkOutcome, StoreError> {
+        let Some(organization) = self.linked_organization(token).await? else {
+            self.count_wrong_link(address, now);
+            return Ok(LinkOutcome::Unknown);
+        };
+        Ok(if !organization.link_enabled {
+            LinkOutcome::Off
+        } else if link_honoured(&self.snapshot(), &organization, organization.link_generation) {
+            LinkOutcome::OpensSession { organization }
+        } else {
+            LinkOutcome::LeadsToSignIn { organization }
+        })
+    }
+
+    /// The organization whose link has this token now.
+    async fn linked_organization(
+        &self,
+        token: &str,
+    ) -> Result<Option<Arc<OrganizationFacts>>, StoreError> {
+        let Some(token) = LinkToken::parse(token) else { return Ok(None) };
+        let organization = self.organization(token.claims()).await?;
+        Ok(organization.filter(|organization| {
+            self.judges.links.verify(&token, &organization.id, organization.link_generation)
+        }))
+    }
+
+    fn count_wrong_link(&self, address: IpAddr, now: Timestamp) {
+        // An account of the address itself: no organization can be locked out by wrong links to it.
+        let account = format!("secure link from {address}");
+        let counted = self.judges.lockout.begin(&account, address, None, now);
+        drop(counted);
+    }
+
+    fn link_of(&self, organization: &Stored<Organization>) -> Link {
+        let Organization { link_enabled, link_generation, .. } = organization.doc;
+        Link {
+            token: self.judges.links.token(&organization.id, link_generation),
+            enabled: link_enabled,
+            version: organization.version,
+        }
+    }
+}
+
+/// Whether a session that a secure link of this generation opened is still good (R12–R14).
+#[must_use]
+pub fn link_honoured(
+    snapshot: &Snapshot,
+    organization: &OrganizationFacts,
+    session_generation: u64,
+) -> bool {
+    let asks_for_password = snapshot.preferences().secure_with_password_if_portal_users_exist
+        && organization.has_portal_users;
+    organization.link_enabled
+        && organization.link_generation == session_generation
+        && !asks_for_password
+}
+
+#[cfg(test)]
+mod tests;

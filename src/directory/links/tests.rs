@@ -1,0 +1,198 @@
+use super::*;
+use crate::directory::fixture::{ADDRESS, Fixture, new_user, now};
+use crate::directory::organizations::NewOrganization;
+use crate::directory::preferences::PreferencesPatch;
+use crate::directory::users::NewUser;
+
+async fn open(directory: &Directory, token: &str) -> LinkOutcome {
+    directory.open_link(token, ADDRESS, now()).await.unwrap()
+}
+
+async fn token(fixture: &Fixture, organization: &str) -> String {
+    fixture.directory.link(organization).await.unwrap().token.expose().to_owned()
+}
+
+async fn opened(fixture: &Fixture, organization: &str) -> Arc<OrganizationFacts> {
+    match open(&fixture.directory, &token(fixture, organization).await).await {
+        LinkOutcome::OpensSession { organization } => organization,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Whether a session that the link opened when it was at this generation is honoured now.
+async fn honoured(directory: &Directory, session: &OrganizationFacts) -> bool {
+    let Some(organization) = directory.organization(&session.id).await.unwrap() else {
+        return false;
+    };
+    link_honoured(&directory.snapshot(), &organization, session.link_generation)
+}
+
+async fn secure(fixture: &Fixture, on: bool) {
+    let patch = PreferencesPatch {
+        secure_with_password_if_portal_users_exist: Some(on),
+        ..PreferencesPatch::default()
+    };
+    fixture.directory.change_preferences(patch, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn r10_every_organization_has_a_link_that_can_be_shown_again() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    fixture.organization("other").await;
+    let link = fixture.directory.link("acme").await.unwrap();
+    assert!(link.enabled);
+    assert_eq!(token(&fixture, "acme").await, link.token.expose());
+    assert_ne!(token(&fixture, "other").await, link.token.expose());
+    let error = fixture.directory.link("nowhere").await.unwrap_err();
+    assert_eq!(error.code(), "not-found");
+}
+
+#[tokio::test]
+async fn r10_a_rotated_link_is_dead_at_once() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let old = token(&fixture, "acme").await;
+    let session = opened(&fixture, "acme").await;
+    let new = fixture.directory.rotate_link("acme", None).await.unwrap();
+    assert_eq!(open(&fixture.directory, &old).await, LinkOutcome::Unknown);
+    assert!(!honoured(&fixture.directory, &session).await);
+    let again = open(&fixture.directory, new.token.expose()).await;
+    let LinkOutcome::OpensSession { organization } = again else { panic!("{again:?}") };
+    assert!(honoured(&fixture.directory, &organization).await);
+    let error = fixture.directory.rotate_link("acme", Some(1)).await.unwrap_err();
+    assert_eq!(error.code(), "changed");
+}
+
+#[tokio::test]
+async fn r10_a_link_is_switched_off_and_on() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let session = opened(&fixture, "acme").await;
+    let off = fixture.directory.switch_link("acme", false, None).await.unwrap();
+    assert!(!off.enabled);
+    assert_eq!(open(&fixture.directory, off.token.expose()).await, LinkOutcome::Off);
+    assert!(!honoured(&fixture.directory, &session).await);
+    assert!(!fixture.directory.show_organization("acme").await.unwrap().link_enabled);
+    fixture.directory.switch_link("acme", true, None).await.unwrap();
+    assert!(honoured(&fixture.directory, &session).await);
+    opened(&fixture, "acme").await;
+}
+
+#[tokio::test]
+async fn r10_the_link_of_a_deleted_organization_stays_dead_when_its_id_is_used_again() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let old = token(&fixture, "acme").await;
+    fixture.directory.delete_organization("acme", None).await.unwrap();
+    assert_eq!(open(&fixture.directory, &old).await, LinkOutcome::Unknown);
+    let new = NewOrganization { id: Some("acme".to_owned()), name: "New".to_owned(), email: None };
+    let later = now() + jiff::SignedDuration::from_secs(1);
+    fixture.directory.create_organization(new, later).await.unwrap();
+    assert_eq!(open(&fixture.directory, &old).await, LinkOutcome::Unknown);
+    opened(&fixture, "acme").await;
+}
+
+#[tokio::test]
+async fn r10_a_wrong_token_opens_nothing_and_counts_against_the_address_only() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let right = token(&fixture, "acme").await;
+    let mut wrong = right.clone().into_bytes();
+    wrong[0] = if wrong[0] == b'A' { b'B' } else { b'A' };
+    let wrong = String::from_utf8(wrong).unwrap();
+    for token in [wrong.as_str(), "", "x", "ä", "\0", &right[1..]] {
+        assert_eq!(open(&fixture.directory, token).await, LinkOutcome::Unknown, "{token:?}");
+    }
+    let locked = fixture.judges.lockout.locked(now());
+    assert_eq!(locked.len(), 1, "{locked:?}");
+    assert!(locked[0].key.to_string().contains(&ADDRESS.to_string()), "{locked:?}");
+    // Who has the right one is let in all the same.
+    opened(&fixture, "acme").await;
+}
+
+#[tokio::test]
+async fn r11_without_portal_users_a_link_opens_a_session_at_once() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    fixture.organization("other").await;
+    // Those of another organization make no difference, and neither do end users.
+    fixture.user("other", "bob", "limited").await;
+    fixture.end_user("acme", Some("ann@acme.example")).await;
+    let session = opened(&fixture, "acme").await;
+    assert_eq!((&*session.id, session.has_portal_users), ("acme", false));
+    assert!(honoured(&fixture.directory, &session).await);
+    let snapshot = fixture.directory.snapshot();
+    assert_eq!(snapshot.granted(crate::policy::built_in::NON_PORTAL).len(), 2);
+}
+
+#[tokio::test]
+async fn r12_link_leads_to_sign_in_once_a_portal_user_or_an_invitation_exists() {
+    let fixture = Fixture::new().await;
+    for (id, invite) in [("acme", true), ("other", false)] {
+        fixture.organization(id).await;
+        opened(&fixture, id).await;
+        let new = NewUser { invite, ..new_user(id, id) };
+        fixture.directory.create_user(new, now()).await.unwrap();
+        let outcome = open(&fixture.directory, &token(&fixture, id).await).await;
+        let LinkOutcome::LeadsToSignIn { organization } = outcome else { panic!("{outcome:?}") };
+        assert_eq!(&*organization.id, id);
+    }
+}
+
+#[tokio::test]
+async fn r13_with_the_preference_off_a_link_works_for_every_organization() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    fixture.user("acme", "ann", "limited").await;
+    secure(&fixture, false).await;
+    let session = opened(&fixture, "acme").await;
+    assert!(session.has_portal_users && honoured(&fixture.directory, &session).await);
+    secure(&fixture, true).await;
+    let outcome = open(&fixture.directory, &token(&fixture, "acme").await).await;
+    assert!(matches!(outcome, LinkOutcome::LeadsToSignIn { .. }), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn r14_link_stops_at_first_portal_user_and_works_again_after_the_last() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    fixture.organization("other").await;
+    let session = opened(&fixture, "acme").await;
+    let unconcerned = opened(&fixture, "other").await;
+    let invited = NewUser { invite: true, ..new_user("acme", "ann") };
+    let ann = fixture.directory.create_user(invited, now()).await.unwrap();
+    assert!(!honoured(&fixture.directory, &session).await);
+    assert!(honoured(&fixture.directory, &unconcerned).await);
+
+    // Whether or not the one who is deleted has been asked for.
+    fixture.directory.delete_user(&ann.id, None).await.unwrap();
+    assert!(honoured(&fixture.directory, &session).await);
+    let bob = fixture.user("acme", "bob", "limited").await;
+    fixture.directory.user(&bob.id).await.unwrap().unwrap();
+    assert!(!honoured(&fixture.directory, &session).await);
+    fixture.directory.delete_user(&bob.id, None).await.unwrap();
+    assert!(honoured(&fixture.directory, &session).await);
+}
+
+#[tokio::test]
+async fn r14_link_stops_when_the_preference_is_switched_on() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    fixture.organization("empty").await;
+    fixture.user("acme", "ann", "limited").await;
+    secure(&fixture, false).await;
+    let (acme, empty) = (opened(&fixture, "acme").await, opened(&fixture, "empty").await);
+    secure(&fixture, true).await;
+    assert!(!honoured(&fixture.directory, &acme).await);
+    assert!(honoured(&fixture.directory, &empty).await);
+}
+
+#[tokio::test]
+async fn r14_link_stops_with_the_organization() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let session = opened(&fixture, "acme").await;
+    fixture.directory.delete_organization("acme", None).await.unwrap();
+    assert!(!honoured(&fixture.directory, &session).await);
+}

@@ -1,0 +1,162 @@
+//! What the directory keeps in memory, and how it follows the store (I2).
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, Guard};
+use async_trait::async_trait;
+use tokio::sync::Mutex;
+
+use crate::directory::facts::{OrganizationFacts, UserFacts};
+use crate::directory::record::{Group, Organization, PREFERENCES, Preferences, User};
+use crate::directory::records;
+use crate::directory::snapshot::{GroupInForce, Snapshot};
+use crate::policy::{Policy, PolicyProblems};
+use crate::store::cache::FreshCache;
+use crate::store::feed::Follower;
+use crate::store::{Change, Key, Kind, Store, StoreError};
+
+/// As many people as can be expected to be signed in at the same time.
+const USERS: u64 = 200_000;
+/// As many organizations as can be expected to be active at the same time.
+const ORGANIZATIONS: u64 = 50_000;
+/// Only to be rid of those who have gone home: the feed keeps the facts true.
+const TIME_TO_LIVE: Duration = Duration::from_hours(1);
+
+/// The snapshot and the facts, kept true by the change feed.
+pub struct Memory {
+    store: Arc<dyn Store>,
+    snapshot: ArcSwap<Snapshot>,
+    /// Held while a new snapshot is made, so that one that was read earlier never follows one that
+    /// was read later.
+    renewing: Mutex<()>,
+    users: FreshCache<Arc<str>, Arc<UserFacts>>,
+    organizations: FreshCache<Arc<str>, Arc<OrganizationFacts>>,
+}
+
+impl Memory {
+    /// An empty memory, in which no group exists and nothing is granted, until the feed that it
+    /// follows has started.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, policy: Arc<Policy>) -> Self {
+        Self {
+            store,
+            snapshot: ArcSwap::from_pointee(Snapshot::new(policy, [], Preferences::default())),
+            renewing: Mutex::new(()),
+            users: FreshCache::new(USERS, TIME_TO_LIVE),
+            organizations: FreshCache::new(ORGANIZATIONS, TIME_TO_LIVE),
+        }
+    }
+
+    pub(super) fn snapshot(&self) -> Guard<Arc<Snapshot>> {
+        self.snapshot.load()
+    }
+
+    /// Puts another policy in force, if what its operators expect holds: for the groups that the
+    /// policy comes with as it has them, so that an administrator's edit of one does not keep a
+    /// good policy out, and for the others as they are now.
+    pub(super) async fn replace_policy(&self, policy: Policy) -> Result<(), PolicyProblems> {
+        let _renewing = self.renewing.lock().await;
+        let next = self.snapshot.load().under(Arc::new(policy));
+        let policy = next.policy();
+        policy.check_expectations(&|id| {
+            let seed = policy.seeds().iter().find(|seed| seed.id == id);
+            seed.map(|seed| seed.permissions).or_else(|| next.group(id).map(GroupInForce::granted))
+        })?;
+        self.snapshot.store(Arc::new(next));
+        Ok(())
+    }
+
+    pub(super) fn cached_user(&self, id: &str) -> Option<Arc<UserFacts>> {
+        self.users.get(id)
+    }
+
+    pub(super) async fn user(&self, id: &str) -> Result<Option<Arc<UserFacts>>, StoreError> {
+        let load = || async {
+            let user = records::get::<User>(&*self.store, id).await?;
+            Ok(user.map(|user| Arc::new(UserFacts::new(&user))))
+        };
+        self.users.get_or_load(Arc::from(id), load).await
+    }
+
+    pub(super) fn cached_organization(&self, id: &str) -> Option<Arc<OrganizationFacts>> {
+        self.organizations.get(id)
+    }
+
+    pub(super) async fn organization(
+        &self,
+        id: &str,
+    ) -> Result<Option<Arc<OrganizationFacts>>, StoreError> {
+        let load = || async {
+            let Some(organization) = records::get::<Organization>(&*self.store, id).await? else {
+                return Ok(None);
+            };
+            let members = Key::new("organization", id);
+            let some = self.store.list(Kind::User, Some(&members), None, 1).await?;
+            Ok(Some(Arc::new(OrganizationFacts::new(&organization, !some.is_empty()))))
+        };
+        self.organizations.get_or_load(Arc::from(id), load).await
+    }
+
+    /// Reads the groups and preferences again, and puts them in force.
+    pub(super) async fn renew_snapshot(&self) -> Result<(), StoreError> {
+        let _renewing = self.renewing.lock().await;
+        let groups = records::all::<Group>(&*self.store, None).await?;
+        let preferences = records::get::<Preferences>(&*self.store, PREFERENCES).await?;
+        let preferences = preferences.map(|stored| stored.doc).unwrap_or_default();
+        let policy = Arc::clone(self.snapshot.load().policy());
+        let snapshot = Snapshot::new(policy, groups.into_iter().map(Arc::new), preferences);
+        self.snapshot.store(Arc::new(snapshot));
+        Ok(())
+    }
+
+    /// Forgets a user, and what was known of the organization: it may have been its first or last.
+    async fn forget_user(&self, id: &str) -> Result<(), StoreError> {
+        // A user never changes organization, so what is remembered of it is as good as the record,
+        // and still there when the record is gone.
+        let organization = match self.users.get(id) {
+            Some(facts) => Some(Arc::clone(&facts.organization)),
+            None => records::get::<User>(&*self.store, id)
+                .await?
+                .map(|user| Arc::from(user.doc.organization)),
+        };
+        self.users.invalidate(id);
+        match organization {
+            Some(organization) => self.organizations.invalidate(&organization),
+            None => self.organizations.invalidate_all(),
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Follower for Memory {
+    async fn apply(&self, changes: &[Change]) -> Result<(), StoreError> {
+        let mut renew = false;
+        for change in changes {
+            match change.kind {
+                Kind::Group | Kind::Preferences => renew = true,
+                Kind::User => self.forget_user(&change.id).await?,
+                Kind::Organization => self.organizations.invalidate(change.id.as_str()),
+                Kind::EndUser | Kind::Session | Kind::ApiToken => {}
+            }
+        }
+        if renew { self.renew_snapshot().await } else { Ok(()) }
+    }
+
+    async fn start_over(&self) -> Result<(), StoreError> {
+        self.users.invalidate_all();
+        self.organizations.invalidate_all();
+        self.renew_snapshot().await
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

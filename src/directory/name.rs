@@ -1,0 +1,128 @@
+//! Names, addresses and ids: what may be one.
+
+use data_encoding::BASE32_DNSSEC;
+
+use crate::credential::folding::fold;
+use crate::directory::error::DirectoryError;
+use crate::random;
+
+/// More than any name a person writes, less than what breaks a page or a header.
+const MAX_NAME: usize = 200;
+/// The longest address that mail can be sent to (RFC 5321, 4.5.3.1.3).
+const MAX_EMAIL: usize = 254;
+/// The longest organization id; it stands in URLs.
+const MAX_ID: usize = 64;
+
+/// A name without surrounding space, if it can be shown on a line: neither empty, nor too long, nor
+/// with control characters.
+pub(super) fn name(field: &'static str, given: &str) -> Result<String, DirectoryError> {
+    let name = given.trim();
+    if fold(name).is_empty() {
+        return Err(DirectoryError::invalid(field, "must not be empty"));
+    }
+    if name.chars().count() > MAX_NAME {
+        return Err(DirectoryError::invalid(
+            field,
+            format!("must have at most {MAX_NAME} characters"),
+        ));
+    }
+    if name.chars().any(char::is_control) {
+        return Err(DirectoryError::invalid(field, "must not have control characters"));
+    }
+    Ok(name.to_owned())
+}
+
+/// A name made of another one, which is cut if the whole would be too long.
+pub(super) fn shortened(before: &str, name: &str, after: &str) -> String {
+    let room = MAX_NAME.saturating_sub(before.chars().count() + after.chars().count());
+    let kept: String = name.chars().take(room).collect();
+    format!("{before}{}{after}", kept.trim_end())
+}
+
+/// An address that mail can be sent to, as far as its spelling tells.
+pub(super) fn email(given: &str) -> Result<String, DirectoryError> {
+    let email = given.trim();
+    let well_formed = email.len() <= MAX_EMAIL
+        && !email.chars().any(|c| c.is_whitespace() || c.is_control() || "<>,;\"\\".contains(c))
+        && email.split_once('@').is_some_and(|(local, domain)| {
+            !local.is_empty() && !domain.is_empty() && !domain.contains('@')
+        });
+    if !well_formed {
+        return Err(DirectoryError::invalid("email", format!("`{given}` is not an email address")));
+    }
+    Ok(email.to_owned())
+}
+
+/// An organization's id as the operator gives it.
+pub(super) fn organization_id(given: &str) -> Result<String, DirectoryError> {
+    let well_formed = given.len() <= MAX_ID
+        && given.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && given
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b));
+    if !well_formed {
+        return Err(DirectoryError::invalid(
+            "id",
+            format!(
+                "`{given}` must be 1 to {MAX_ID} characters of a-z, 0-9, `.`, `_`, `-`, the first \
+                 a letter or digit"
+            ),
+        ));
+    }
+    Ok(given.to_owned())
+}
+
+/// Whether a record can have this id at all; the store need not be asked for any other.
+pub(super) fn is_id(given: &str) -> bool {
+    (1..=200).contains(&given.len()) && !given.contains('\0')
+}
+
+/// A new id: 12 characters, 60 random bits.
+pub(super) fn random_id() -> String {
+    let mut id = BASE32_DNSSEC.encode(&random::bytes::<8>());
+    id.truncate(12);
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_trimmed_and_must_show_on_a_line() {
+        assert_eq!(name("name", "  Acme  ").unwrap(), "Acme");
+        for bad in ["", "   ", "\u{3000}", "a\nb", "a\0b", &"x".repeat(MAX_NAME + 1)] {
+            assert_eq!(name("name", bad).unwrap_err().code(), "invalid", "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_email_address_has_one_at_sign_and_no_space() {
+        for good in ["a@b", " ann.smith+x@example.com "] {
+            assert_eq!(email(good).unwrap(), good.trim());
+        }
+        let long = format!("{}@example.com", "x".repeat(MAX_EMAIL));
+        for bad in ["", "ann", "@b", "a@", "a@b@c", "a b@c", "a@b\r\nBcc: x@y", "<a@b>", &long] {
+            assert_eq!(email(bad).unwrap_err().code(), "invalid", "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_organization_id_is_safe_in_a_url() {
+        let longest = "x".repeat(MAX_ID);
+        for good in ["acme", "0", "a.b_c-d", &longest] {
+            assert_eq!(organization_id(good).unwrap(), good);
+        }
+        let long = "x".repeat(MAX_ID + 1);
+        for bad in ["", "Acme", ".", "..", "-a", "a/b", "a b", "ä", &long] {
+            assert_eq!(organization_id(bad).unwrap_err().code(), "invalid", "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn random_ids_are_organization_ids_and_differ() {
+        let (one, other) = (random_id(), random_id());
+        assert_eq!(organization_id(&one).unwrap().len(), 12);
+        assert_ne!(one, other);
+    }
+}

@@ -1,0 +1,215 @@
+//! Customers of the operator.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::directory::error::Stopped;
+use crate::directory::page::{Page, PageRequest};
+use crate::directory::preferences::given;
+use crate::directory::record::Organization;
+use crate::directory::records::{Stored, attempt, existing, page, put};
+use crate::directory::{Directory, DirectoryError, Refusal, name};
+use crate::store::{CommitError, Expect, Key, Kind, StoreError, Write};
+
+/// An organization to be made.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewOrganization {
+    /// Its id; a random one when none is given.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Where mail to it goes.
+    #[serde(default)]
+    pub email: Option<String>,
+}
+
+/// What to change about an organization; what is left out stays.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrganizationPatch {
+    /// Another name.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Another address; `Some(None)` takes it away.
+    #[serde(default, deserialize_with = "given")]
+    pub email: Option<Option<String>>,
+}
+
+/// An organization as administrators see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OrganizationView {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Where mail to it goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// How many portal users it has, claimed or only invited (R12).
+    pub portal_users: u64,
+    /// Whether its secure link is switched on (R10).
+    pub link_enabled: bool,
+    /// The version of its record.
+    pub version: u64,
+}
+
+impl Directory {
+    /// The organizations, a page at a time.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn organizations(
+        &self,
+        request: &PageRequest,
+    ) -> Result<Page<OrganizationView>, DirectoryError> {
+        let page = page::<Organization>(self.store(), None, request).await?;
+        let mut items = Vec::with_capacity(page.items.len());
+        for organization in page.items {
+            items.push(self.organization_view(organization).await?);
+        }
+        Ok(Page { items, next: page.next })
+    }
+
+    /// The organization with this id, as administrators see it.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`], or when the store does not answer.
+    pub async fn show_organization(&self, id: &str) -> Result<OrganizationView, DirectoryError> {
+        let organization = existing(self.store(), id, None).await?;
+        Ok(self.organization_view(organization).await?)
+    }
+
+    /// Makes an organization, with its secure link switched on (R10).
+    ///
+    /// # Errors
+    /// When the id is taken or no id, or the name or address is none.
+    pub async fn create_organization(
+        &self,
+        new: NewOrganization,
+        now: Timestamp,
+    ) -> Result<OrganizationView, DirectoryError> {
+        let organization = Organization {
+            name: name::name("name", &new.name)?,
+            email: new.email.as_deref().map(name::email).transpose()?,
+            link_enabled: true,
+            // Not 0: should the id have been another's before, that one's link must stay dead.
+            link_generation: now.as_millisecond().unsigned_abs(),
+        };
+        let id = match new.id {
+            Some(id) => name::organization_id(&id)?,
+            None => name::random_id(),
+        };
+        match self.commit(vec![put(&id, Expect::Absent, &organization)]).await {
+            Ok(_) => {}
+            Err(CommitError::Store(error)) => return Err(error.into()),
+            Err(_) => {
+                return Err(DirectoryError::Taken {
+                    what: Kind::Organization,
+                    field: "id",
+                    value: id,
+                });
+            }
+        }
+        Ok(self.organization_view(Stored { id, version: 1, doc: organization }).await?)
+    }
+
+    /// Changes an organization.
+    ///
+    /// # Errors
+    /// When the name or address is none, or the organization is not at the expected version.
+    pub async fn change_organization(
+        &self,
+        id: &str,
+        patch: OrganizationPatch,
+        expected: Option<u64>,
+    ) -> Result<OrganizationView, DirectoryError> {
+        let name = patch.name.as_deref().map(|given| name::name("name", given)).transpose()?;
+        let email = match patch.email {
+            Some(Some(given)) => Some(Some(name::email(&given)?)),
+            other => other,
+        };
+        let changed = self
+            .edit_organization(id, expected, |organization| {
+                if let Some(name) = &name {
+                    organization.name.clone_from(name);
+                }
+                if let Some(email) = &email {
+                    organization.email.clone_from(email);
+                }
+            })
+            .await?;
+        Ok(self.organization_view(changed).await?)
+    }
+
+    /// Deletes an organization that has neither portal users nor end users.
+    ///
+    /// # Errors
+    /// When it still has some, or is not at the expected version.
+    pub async fn delete_organization(
+        &self,
+        id: &str,
+        expected: Option<u64>,
+    ) -> Result<(), DirectoryError> {
+        attempt(|| self.try_delete_organization(id, expected)).await
+    }
+
+    /// Replaces an organization's record by what `edit` makes of it.
+    pub(super) async fn edit_organization(
+        &self,
+        id: &str,
+        expected: Option<u64>,
+        edit: impl Fn(&mut Organization) + Send + Sync,
+    ) -> Result<Stored<Organization>, DirectoryError> {
+        attempt(|| async {
+            let organization = existing::<Organization>(self.store(), id, expected).await?;
+            let mut doc = organization.doc.clone();
+            edit(&mut doc);
+            let (write, changed) = organization.replace(doc);
+            self.commit(vec![write]).await?;
+            Ok(changed)
+        })
+        .await
+    }
+
+    async fn try_delete_organization(
+        &self,
+        id: &str,
+        expected: Option<u64>,
+    ) -> Result<(), Stopped> {
+        let organization = existing::<Organization>(self.store(), id, expected).await?;
+        let members = Key::new("organization", id);
+        let portal_users = self.store().count(Kind::User, Some(&members)).await?;
+        let end_users = self.store().count(Kind::EndUser, Some(&members)).await?;
+        if portal_users + end_users > 0 {
+            let organization = id.to_owned();
+            return Err(Refusal::OrganizationInUse { organization, portal_users, end_users }.into());
+        }
+        self.commit(vec![
+            organization.delete(),
+            Write::RequireNone { kind: Kind::User, key: members.clone() },
+            Write::RequireNone { kind: Kind::EndUser, key: members },
+        ])
+        .await?;
+        Ok(())
+    }
+
+    async fn organization_view(
+        &self,
+        organization: Stored<Organization>,
+    ) -> Result<OrganizationView, StoreError> {
+        let members = Key::new("organization", organization.id.as_str());
+        Ok(OrganizationView {
+            portal_users: self.store().count(Kind::User, Some(&members)).await?,
+            id: organization.id,
+            name: organization.doc.name,
+            email: organization.doc.email,
+            link_enabled: organization.doc.link_enabled,
+            version: organization.version,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

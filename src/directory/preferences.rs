@@ -1,0 +1,121 @@
+//! What holds for the whole installation (R12, R60).
+
+use http::Uri;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::directory::error::Stopped;
+use crate::directory::record::{PREFERENCES, Preferences};
+use crate::directory::records::{Stored, attempt, existing};
+use crate::directory::{Directory, DirectoryError};
+
+/// More than browsers keep in their address line.
+const MAX_URL: usize = 2048;
+
+/// What to change about the preferences; what is left out stays. The default group is changed
+/// through the group (R6).
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreferencesPatch {
+    /// Whether secure links stop opening sessions where there are portal users (R12).
+    #[serde(default)]
+    pub secure_with_password_if_portal_users_exist: Option<bool>,
+    /// Where to send every request instead of to the portal; `Some(None)` brings it back (R60).
+    #[serde(default, deserialize_with = "given")]
+    pub disabled_redirect_url: Option<Option<String>>,
+}
+
+/// The preferences as administrators see them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PreferencesView {
+    /// Whether secure links stop opening sessions where there are portal users (R12).
+    pub secure_with_password_if_portal_users_exist: bool,
+    /// Where every request is sent while the portal is disabled (R60).
+    pub disabled_redirect_url: Option<String>,
+    /// The id of the group that new portal users get (R6).
+    pub default_group: String,
+    /// The version of the record.
+    pub version: u64,
+}
+
+impl From<Stored<Preferences>> for PreferencesView {
+    fn from(preferences: Stored<Preferences>) -> Self {
+        let Stored { version, doc, .. } = preferences;
+        Self {
+            secure_with_password_if_portal_users_exist: doc
+                .secure_with_password_if_portal_users_exist,
+            disabled_redirect_url: doc.disabled_redirect_url,
+            default_group: doc.default_group,
+            version,
+        }
+    }
+}
+
+impl Directory {
+    /// The preferences.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn preferences(&self) -> Result<PreferencesView, DirectoryError> {
+        Ok(existing::<Preferences>(self.store(), PREFERENCES, None).await?.into())
+    }
+
+    /// Changes the preferences.
+    ///
+    /// # Errors
+    /// When the URL is none that a browser can be sent to, or the preferences are not at the
+    /// expected version.
+    pub async fn change_preferences(
+        &self,
+        patch: PreferencesPatch,
+        expected: Option<u64>,
+    ) -> Result<PreferencesView, DirectoryError> {
+        if let Some(Some(url)) = &patch.disabled_redirect_url {
+            check_redirect(url)?;
+        }
+        let changed = attempt(|| async {
+            let preferences = existing::<Preferences>(self.store(), PREFERENCES, expected).await?;
+            let mut doc = preferences.doc.clone();
+            if let Some(secure) = patch.secure_with_password_if_portal_users_exist {
+                doc.secure_with_password_if_portal_users_exist = secure;
+            }
+            if let Some(url) = &patch.disabled_redirect_url {
+                doc.disabled_redirect_url.clone_from(url);
+            }
+            let (write, changed) = preferences.replace(doc);
+            self.commit(vec![write]).await?;
+            Ok::<_, Stopped>(changed)
+        })
+        .await?;
+        Ok(changed.into())
+    }
+}
+
+/// Tells a field that is `null` from one that is left out.
+pub(super) fn given<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// Refuses what is not a complete `http` or `https` URL, spelled so that it can stand in a header.
+fn check_redirect(url: &str) -> Result<(), DirectoryError> {
+    let invalid = |message: &str| {
+        Err(DirectoryError::invalid("disabled_redirect_url", format!("`{url}` {message}")))
+    };
+    if !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) {
+        return invalid("must begin with `http://` or `https://`");
+    }
+    if url.len() > MAX_URL {
+        return invalid("is too long");
+    }
+    if !url.bytes().all(|b| b.is_ascii_graphic()) {
+        return invalid("must be percent-encoded: it has spaces or characters beyond ASCII");
+    }
+    match url.parse::<Uri>() {
+        Ok(parsed) if parsed.host().is_some_and(|host| !host.is_empty()) => Ok(()),
+        _ => invalid("is not a complete URL"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! The documents the directory keeps in the store, and the keys they are found by.
+//!
+//! What can be derived is not stored: a user's status follows from its fields, and which group is
+//! the default is said once, in the preferences.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::credential::folding::fold;
+use crate::policy::built_in;
+use crate::store::{Key, Kind};
+
+/// The id of the one preferences record.
+pub const PREFERENCES: &str = "preferences";
+
+/// A document of a kind, with the keys it is found by.
+pub trait Document: Serialize + DeserializeOwned + Send + Sync {
+    /// The kind it is kept under.
+    const KIND: Kind;
+
+    /// The keys no other record of the kind may have.
+    fn unique(&self) -> Vec<Key> {
+        Vec::new()
+    }
+
+    /// The keys many records may share.
+    fn index(&self) -> Vec<Key> {
+        Vec::new()
+    }
+}
+
+/// A customer of the operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Organization {
+    /// As shown; not unique.
+    pub name: String,
+    /// Where mail to the organization goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Whether the secure link is switched on (R10).
+    pub link_enabled: bool,
+    /// What the secure link is derived from; raised when it is rotated.
+    pub link_generation: u64,
+}
+
+impl Document for Organization {
+    const KIND: Kind = Kind::Organization;
+}
+
+/// A contact of an organization.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndUser {
+    /// The organization's id; it never changes.
+    pub organization: String,
+    /// As shown; not unique.
+    pub name: String,
+    /// The person's address, from which a login is taken (R15).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+
+impl Document for EndUser {
+    const KIND: Kind = Kind::EndUser;
+
+    fn index(&self) -> Vec<Key> {
+        vec![Key::new("organization", self.organization.as_str())]
+    }
+}
+
+/// A sign-in: a portal user.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// As given; unique when folded (R15).
+    pub login: String,
+    /// The organization's id; it never changes.
+    pub organization: String,
+    /// The end user whose sign-in it is; none for one of the organization as such (R16).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_user: Option<String>,
+    /// The id of its one group.
+    pub group: String,
+    /// The password's hash, as a PHC string.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// Raised whenever the password is set or cleared; a session that began under another number
+    /// is over (R34).
+    pub password_generation: u64,
+    /// Whether an invitation stands that nobody has claimed.
+    #[serde(default)]
+    pub invited: bool,
+    /// Whether a second factor is asked for.
+    #[serde(default)]
+    pub require_mfa: bool,
+    /// When the record was made.
+    pub created: Timestamp,
+}
+
+impl User {
+    /// What the fields add up to.
+    #[must_use]
+    pub const fn status(&self) -> UserStatus {
+        match (&self.password, self.invited) {
+            (Some(_), _) => UserStatus::Active,
+            (None, true) => UserStatus::Invited,
+            (None, false) => UserStatus::NoPassword,
+        }
+    }
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the hash: it can be attacked offline.
+        f.debug_struct("User")
+            .field("login", &self.login)
+            .field("organization", &self.organization)
+            .field("group", &self.group)
+            .field("status", &self.status())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Document for User {
+    const KIND: Kind = Kind::User;
+
+    fn unique(&self) -> Vec<Key> {
+        vec![login_key(&self.login)]
+    }
+
+    fn index(&self) -> Vec<Key> {
+        let mut keys = vec![
+            Key::new("organization", self.organization.as_str()),
+            Key::new("group", self.group.as_str()),
+        ];
+        keys.extend(self.end_user.as_deref().map(|id| Key::new("end_user", id)));
+        keys
+    }
+}
+
+/// The unique key of a login: how two are compared (R15).
+#[must_use]
+pub fn login_key(login: &str) -> Key {
+    Key::new("login", fold(login))
+}
+
+/// How far a portal user has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UserStatus {
+    /// Has a password.
+    Active,
+    /// Is invited and has chosen no password yet.
+    Invited,
+    /// Has no password and no invitation.
+    NoPassword,
+}
+
+/// A named set of permissions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// Unique when folded (R4).
+    pub name: String,
+    /// The ids of the permissions granted. One that the catalogue no longer knows grants nothing.
+    pub permissions: Vec<String>,
+}
+
+impl Document for Group {
+    const KIND: Kind = Kind::Group;
+
+    fn unique(&self) -> Vec<Key> {
+        vec![Key::new("name", fold(&self.name))]
+    }
+}
+
+/// What holds for the whole installation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preferences {
+    /// Whether an organization's secure link stops opening sessions once it has portal users (R12).
+    pub secure_with_password_if_portal_users_exist: bool,
+    /// Where every request to the portal is sent while it is disabled (R60).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled_redirect_url: Option<String>,
+    /// The id of the group a new user gets when none is named (R6).
+    pub default_group: String,
+}
+
+/// What holds before anybody has said otherwise.
+impl Default for Preferences {
+    fn default() -> Self {
+        Self {
+            secure_with_password_if_portal_users_exist: true,
+            disabled_redirect_url: None,
+            default_group: built_in::ADMIN.to_owned(),
+        }
+    }
+}
+
+impl Document for Preferences {
+    const KIND: Kind = Kind::Preferences;
+}
+
+/// A bearer token of the admin API; its record's id is the token's hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiToken {
+    /// What it is for, as its maker called it.
+    pub name: String,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+impl Document for ApiToken {
+    const KIND: Kind = Kind::ApiToken;
+}

@@ -1,0 +1,165 @@
+//! Documents in and out of the store, and the one way an operation changes them.
+//!
+//! An operation reads, applies its rules, and commits on condition that what it read still holds.
+//! When it does not, the operation starts again from what holds now, so that its rules are judged
+//! against the state it writes on. A caller's expected version is part of what is read: it fails
+//! the moment it no longer fits.
+
+use crate::directory::error::{DirectoryError, Stopped};
+use crate::directory::name;
+use crate::directory::page::{Page, PageRequest};
+use crate::directory::record::Document;
+use crate::store::{Expect, Key, Kind, Record, Store, StoreError, Write};
+
+/// How often an operation starts again. Each time another commit went through, so this is reached
+/// only under a storm of changes to the same record.
+const ATTEMPTS: usize = 16;
+
+/// A document as it stands in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored<T> {
+    /// The record's id.
+    pub id: String,
+    /// The record's version.
+    pub version: u64,
+    /// What it says.
+    pub doc: T,
+}
+
+impl<T: Document> Stored<T> {
+    /// The write that replaces the document, and what then stands in the store. When nothing
+    /// changes, the write only holds the record in place.
+    pub(super) fn replace(&self, doc: T) -> (Write, Self)
+    where
+        T: PartialEq,
+    {
+        let id = self.id.clone();
+        if doc == self.doc {
+            return (self.require(), Self { id, version: self.version, doc });
+        }
+        let write = put(&id, Expect::Version(self.version), &doc);
+        (write, Self { id, version: self.version + 1, doc })
+    }
+
+    /// The condition that the record is still this one.
+    pub(super) fn require(&self) -> Write {
+        Write::Require { kind: T::KIND, id: self.id.clone(), expect: Expect::Version(self.version) }
+    }
+
+    /// The write that removes this.
+    pub(super) fn delete(&self) -> Write {
+        Write::Delete { kind: T::KIND, id: self.id.clone(), expect: Expect::Version(self.version) }
+    }
+}
+
+/// The document with this id.
+pub(super) async fn get<T: Document>(
+    store: &dyn Store,
+    id: &str,
+) -> Result<Option<Stored<T>>, StoreError> {
+    if !name::is_id(id) {
+        return Ok(None);
+    }
+    store.get(T::KIND, id).await?.map(decode).transpose()
+}
+
+/// The document with this id, which there must be, at the version the caller expects.
+pub(super) async fn existing<T: Document>(
+    store: &dyn Store,
+    id: &str,
+    expected: Option<u64>,
+) -> Result<Stored<T>, DirectoryError> {
+    let Some(stored) = get::<T>(store, id).await? else {
+        return Err(DirectoryError::not_found(T::KIND, id));
+    };
+    if expected.is_some_and(|expected| expected != stored.version) {
+        return Err(DirectoryError::Changed {
+            what: T::KIND,
+            id: stored.id,
+            version: stored.version,
+        });
+    }
+    Ok(stored)
+}
+
+/// The document that has this unique key.
+pub(super) async fn find<T: Document>(
+    store: &dyn Store,
+    key: &Key,
+) -> Result<Option<Stored<T>>, StoreError> {
+    if key.value.contains('\0') {
+        return Ok(None);
+    }
+    store.find(T::KIND, key).await?.map(decode).transpose()
+}
+
+/// A page of the documents, of those with `key` if one is given.
+pub(super) async fn page<T: Document>(
+    store: &dyn Store,
+    key: Option<&Key>,
+    request: &PageRequest,
+) -> Result<Page<Stored<T>>, StoreError> {
+    // One more than asked for tells whether there is a next page.
+    let limit = request.limit();
+    let records = store.list(T::KIND, key, request.after(), limit + 1).await?;
+    let items = records.into_iter().map(decode).collect::<Result<Vec<Stored<T>>, _>>()?;
+    Ok(Page::cut(items, limit, |stored| &stored.id))
+}
+
+/// All the documents, of those with `key` if one is given.
+pub(super) async fn all<T: Document>(
+    store: &dyn Store,
+    key: Option<&Key>,
+) -> Result<Vec<Stored<T>>, StoreError> {
+    let mut all: Vec<Stored<T>> = Vec::new();
+    let mut request = PageRequest::largest();
+    loop {
+        let page = page(store, key, &request).await?;
+        all.extend(page.items);
+        let Some(next) = page.next else { return Ok(all) };
+        request = PageRequest::largest().from(next);
+    }
+}
+
+/// The write that makes or replaces a document, with its keys.
+pub(super) fn put<T: Document>(id: &str, expect: Expect, doc: &T) -> Write {
+    #[expect(clippy::expect_used, reason = "the documents are structs of strings and numbers")]
+    let json = serde_json::to_vec(doc).expect("a document is JSON");
+    Write::Put {
+        kind: T::KIND,
+        id: id.to_owned(),
+        expect,
+        doc: json.into(),
+        unique: doc.unique(),
+        index: doc.index(),
+    }
+}
+
+/// The condition that a record exists.
+pub(super) fn present(kind: Kind, id: &str) -> Write {
+    Write::Require { kind, id: id.to_owned(), expect: Expect::Present }
+}
+
+/// Tries until an attempt is not raced, a bounded number of times.
+pub(super) async fn attempt<R, F>(once: impl Fn() -> F) -> Result<R, DirectoryError>
+where
+    F: Future<Output = Result<R, Stopped>>,
+{
+    for _ in 0..ATTEMPTS {
+        match once().await {
+            Ok(done) => return Ok(done),
+            Err(Stopped::Failed(error)) => return Err(error),
+            Err(Stopped::Raced) => {}
+        }
+    }
+    Err(DirectoryError::Contended)
+}
+
+fn decode<T: Document>(record: Record) -> Result<Stored<T>, StoreError> {
+    match serde_json::from_slice(&record.doc) {
+        Ok(doc) => Ok(Stored { id: record.id, version: record.version, doc }),
+        Err(error) => {
+            Err(StoreError::Damaged { kind: T::KIND, id: record.id, cause: error.to_string() })
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What a new installation starts with (R2).
+
+use crate::directory::record::{Group, PREFERENCES, Preferences};
+use crate::directory::records::{get, put};
+use crate::directory::{Directory, DirectoryError};
+use crate::store::{CommitError, Expect};
+
+impl Directory {
+    /// Writes the policy's groups and the first preferences, once and for all: a group that was
+    /// deleted since does not come back. Of two that start at the same time one writes.
+    pub(super) async fn seed(&self) -> Result<(), DirectoryError> {
+        if get::<Preferences>(self.store(), PREFERENCES).await?.is_some() {
+            return Ok(());
+        }
+        let policy = self.snapshot().policy().clone();
+        let mut preferences = Preferences::default();
+        let mut commit = Vec::with_capacity(policy.seeds().len() + 1);
+        for seed in policy.seeds() {
+            let permissions = policy.catalogue().ids(seed.permissions).map(str::to_owned).collect();
+            let group = Group { name: seed.name.clone(), permissions };
+            commit.push(put(&seed.id, Expect::Absent, &group));
+            if seed.default {
+                preferences.default_group.clone_from(&seed.id);
+            }
+        }
+        commit.push(put(PREFERENCES, Expect::Absent, &preferences));
+        match self.commit(commit).await {
+            Ok(_) | Err(CommitError::Conflict { .. }) => Ok(()),
+            Err(CommitError::Taken { kind, field, value }) => {
+                Err(DirectoryError::Taken { what: kind, field, value })
+            }
+            Err(CommitError::InUse { .. }) => Err(DirectoryError::Contended),
+            Err(CommitError::Store(error)) => Err(error.into()),
+        }
+    }
+}

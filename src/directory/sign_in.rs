@@ -1,0 +1,112 @@
+//! Login and password (R8, I6).
+//!
+//! An unknown login, one that is only invited and a wrong password cost the same work and get the
+//! same answer. Each try is counted as failed before it is made, under the folded login and the
+//! address; only a right password takes it back.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::credential::hashing::Verdict;
+use crate::credential::lockout::LockedUntil;
+use crate::credential::secret::Secret;
+use crate::directory::Directory;
+use crate::directory::facts::UserFacts;
+use crate::directory::record::{User, login_key};
+use crate::directory::records::{Stored, find};
+use crate::store::StoreError;
+
+/// Who asks to be let in.
+#[derive(Debug, Clone)]
+pub struct Claim<'a> {
+    /// The login, as typed.
+    pub login: &'a str,
+    /// The password, as typed.
+    pub password: Secret<String>,
+    /// Where the request comes from.
+    pub address: IpAddr,
+    /// The browser's name, if it has signed in to this login before.
+    pub browser: Option<&'a str>,
+}
+
+/// What comes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum SignIn {
+    /// It is the person.
+    Welcome(Arc<UserFacts>),
+    /// It is the person, whose group keeps out of the portal (R8).
+    NoPortalAccess(Arc<UserFacts>),
+    /// It is not, or there is no such person: the page must not tell which.
+    Wrong,
+    /// Too many have failed: nothing was checked.
+    LockedOut {
+        /// When the next try is allowed.
+        until: Timestamp,
+    },
+    /// Too many passwords are being checked: nothing was checked.
+    Busy,
+}
+
+impl Directory {
+    /// Judges a login and password.
+    ///
+    /// # Errors
+    /// When the store does not answer; the try does not count then.
+    pub async fn sign_in(&self, claim: Claim<'_>, now: Timestamp) -> Result<SignIn, StoreError> {
+        let Claim { login, password, address, browser } = claim;
+        let attempt = match self.judges.lockout.begin(login, address, browser, now) {
+            Ok(attempt) => attempt,
+            Err(LockedUntil(until)) => return Ok(SignIn::LockedOut { until }),
+        };
+        let user = match find::<User>(self.store(), &login_key(login)).await {
+            Ok(user) => user,
+            Err(error) => {
+                attempt.cancelled();
+                return Err(error);
+            }
+        };
+        let phc = user.as_ref().and_then(|user| user.doc.password.as_deref());
+        let verdict = match phc {
+            Some(phc) => self.judges.hasher.verify(phc, &password).await,
+            None => {
+                let nobody = self.judges.hasher.verify_nobody(&password).await;
+                nobody.map(|()| Verdict { matches: false, needs_rehash: false })
+            }
+        };
+        let (Some(user), Ok(Verdict { matches: true, needs_rehash })) = (user, verdict) else {
+            if verdict.is_err() {
+                attempt.cancelled();
+                return Ok(SignIn::Busy);
+            }
+            return Ok(SignIn::Wrong);
+        };
+        attempt.succeeded();
+        if needs_rehash {
+            self.rehash(&user, &password).await;
+        }
+        // Of the record the password was checked against: had the password been set meanwhile, the
+        // session would begin under the old number, and be over (R34).
+        let facts = Arc::new(UserFacts::new(&user));
+        Ok(match facts.has_portal_access() {
+            true => SignIn::Welcome(facts),
+            false => SignIn::NoPortalAccess(facts),
+        })
+    }
+
+    /// Stores a hash of today's cost. The password is the same, so sessions stand. When it cannot
+    /// be done now, the next sign-in tries again.
+    async fn rehash(&self, user: &Stored<User>, password: &Secret<String>) {
+        let Ok(hash) = self.judges.hasher.rehash(password).await else { return };
+        let mut doc = user.doc.clone();
+        doc.password = Some(hash.as_str().to_owned());
+        if let Err(error) = self.commit(vec![user.replace(doc).0]).await {
+            tracing::info!(user.id = user.id, %error, "a password was not hashed anew");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

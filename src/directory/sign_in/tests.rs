@@ -1,0 +1,183 @@
+use jiff::ToSpan as _;
+
+use super::*;
+use crate::credential::hashing::{Hasher, HashingSettings};
+use crate::directory::Judges;
+use crate::directory::fixture::{ADDRESS, Fixture, OTHER_PASSWORD, PASSWORD, claim, new_user, now};
+use crate::directory::record::UserStatus;
+use crate::directory::records::existing;
+use crate::directory::users::{NewUser, UserPatch};
+
+#[tokio::test]
+async fn the_right_password_is_welcome_however_the_login_is_spelled() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let user = fixture.user("acme", "Ann@Example.com", "limited").await;
+    for login in ["Ann@Example.com", " ann@EXAMPLE.com\t"] {
+        let SignIn::Welcome(facts) = fixture.sign_in(login, PASSWORD).await else {
+            panic!("{login:?}")
+        };
+        assert_eq!((&*facts.id, &*facts.login), (user.id.as_str(), "Ann@Example.com"));
+        assert_eq!((&*facts.organization, &*facts.group), ("acme", "limited"));
+        assert_eq!(facts.status, UserStatus::Active);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_an_unknown_login_and_an_unclaimed_invitation_get_the_same_answer() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    fixture.user("acme", "ann", "limited").await;
+    let invited = NewUser { invite: true, ..new_user("acme", "bob") };
+    fixture.directory.create_user(invited, now()).await.unwrap();
+    fixture.directory.create_user(new_user("acme", "eve"), now()).await.unwrap();
+    let long = "x".repeat(10_000);
+    for login in ["ann", "bob", "eve", "nobody", "", "\0", "a\nb", &long] {
+        assert_eq!(fixture.sign_in(login, OTHER_PASSWORD).await, SignIn::Wrong, "{login:?}");
+    }
+    assert_eq!(fixture.sign_in("ann", "").await, SignIn::Wrong);
+}
+
+#[tokio::test]
+async fn r8_the_right_password_in_the_no_access_group_opens_nothing() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let user = fixture.user("acme", "ann", "no-access").await;
+    let SignIn::NoPortalAccess(facts) = fixture.sign_in("ann", PASSWORD).await else { panic!() };
+    assert!(!facts.has_portal_access());
+    assert_eq!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Wrong);
+
+    let patch = UserPatch { group: Some("limited".to_owned()), ..UserPatch::default() };
+    fixture.directory.change_user(&user.id, patch, None).await.unwrap();
+    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Welcome(_)));
+}
+
+#[tokio::test]
+async fn r8_an_open_session_is_stopped_when_its_user_moves_to_the_no_access_group() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let user = fixture.user("acme", "ann", "limited").await;
+    let may = async || fixture.directory.user(&user.id).await.unwrap().unwrap().has_portal_access();
+    assert!(may().await);
+    let patch = UserPatch { group: Some("no-access".to_owned()), ..UserPatch::default() };
+    fixture.directory.change_user(&user.id, patch, None).await.unwrap();
+    assert!(!may().await);
+    // On file it stays.
+    assert_eq!(fixture.directory.show_user(&user.id).await.unwrap().status, UserStatus::Active);
+}
+
+#[tokio::test]
+async fn i6_failures_lock_the_account_whether_anybody_has_it_or_not() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    fixture.user("acme", "ann", "limited").await;
+    for login in ["ann", "nobody"] {
+        for spelling in [login, " ANN ", "Ann", "ann", "aNN"] {
+            let spelling = if login == "ann" { spelling } else { login };
+            assert_eq!(fixture.sign_in(spelling, OTHER_PASSWORD).await, SignIn::Wrong);
+        }
+        let locked = fixture.sign_in(login, PASSWORD).await;
+        let SignIn::LockedOut { until } = locked else { panic!("{login}: {locked:?}") };
+        assert_eq!(until, now() + 30.seconds());
+    }
+    let later = now() + 31.seconds();
+    let welcome = fixture.directory.sign_in(claim("ann", PASSWORD), later).await.unwrap();
+    assert!(matches!(welcome, SignIn::Welcome(_)));
+}
+
+#[tokio::test]
+async fn i6_a_success_gives_the_account_its_tries_back() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    fixture.user("acme", "ann", "limited").await;
+    for _ in 0..3 {
+        for _ in 0..4 {
+            assert_eq!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Wrong);
+        }
+        assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Welcome(_)));
+    }
+}
+
+#[tokio::test]
+async fn i6_failures_at_many_accounts_lock_the_address() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    fixture.user("acme", "ann", "limited").await;
+    for n in 0..30 {
+        let wrong = fixture.sign_in(&format!("guess{n}"), PASSWORD).await;
+        assert_eq!(wrong, SignIn::Wrong, "{n}");
+    }
+    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::LockedOut { .. }));
+    let elsewhere = Claim { address: "198.51.100.9".parse().unwrap(), ..claim("ann", PASSWORD) };
+    let welcome = fixture.directory.sign_in(elsewhere, now()).await.unwrap();
+    assert!(matches!(welcome, SignIn::Welcome(_)));
+    assert_ne!(ADDRESS.to_string(), "198.51.100.9");
+}
+
+#[tokio::test]
+async fn i6_a_full_pool_is_busy_and_counts_nothing() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    fixture.user("acme", "ann", "limited").await;
+    // One at work at a cost that takes its time, none waiting.
+    let slow = HashingSettings { memory_kib: 19_456, passes: 2, lanes: 1, threads: 1, queue: 0 };
+    let judges = Judges { hasher: Hasher::new(slow).unwrap(), ..fixture.judges.clone() };
+    let directory = Directory { judges, ..fixture.directory.clone() };
+    let tries = (0..12).map(|_| directory.sign_in(claim("nobody", PASSWORD), now()));
+    let outcomes = futures_util::future::join_all(tries).await;
+    let busy = outcomes.iter().filter(|o| matches!(o, Ok(SignIn::Busy))).count();
+    let wrong = outcomes.iter().filter(|o| matches!(o, Ok(SignIn::Wrong))).count();
+    assert!(busy > 0, "{outcomes:?}");
+    // Five wrong ones would lock; the busy ones are not among them.
+    assert!(wrong < 5, "{outcomes:?}");
+    assert!(fixture.judges.lockout.locked(now()).is_empty());
+}
+
+#[tokio::test]
+async fn r34_a_password_set_during_a_sign_in_ends_the_session_that_begins() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let user = fixture.user("acme", "ann", "limited").await;
+    // At another cost the sign-in writes, which is where it is interrupted: after the check.
+    let dearer = HashingSettings { memory_kib: 16, passes: 1, lanes: 1, threads: 1, queue: 8 };
+    let (other, id) = (fixture.directory.clone(), user.id.clone());
+    let meddling = async move {
+        other.set_password(&id, Secret::from(OTHER_PASSWORD), None).await.unwrap();
+    };
+    let mut directory = fixture.with_meddling(meddling).await;
+    directory.judges.hasher = Hasher::new(dearer).unwrap();
+    let signed_in = directory.sign_in(claim("ann", PASSWORD), now()).await.unwrap();
+    let SignIn::Welcome(session) = signed_in else { panic!("{signed_in:?}") };
+    let facts = fixture.directory.user(&user.id).await.unwrap().unwrap();
+    assert!(!facts.honours_session(session.password_generation));
+    // And the hash of the old password has not come back over the new one.
+    assert_eq!(fixture.sign_in("ann", PASSWORD).await, SignIn::Wrong);
+    assert!(matches!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Welcome(_)));
+}
+
+#[tokio::test]
+async fn a_hash_of_another_cost_is_renewed_at_sign_in_and_sessions_stand() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let user = fixture.user("acme", "ann", "limited").await;
+    let hash = async || {
+        let user = existing::<User>(&*fixture.store, &user.id, None).await.unwrap();
+        user.doc.password.unwrap()
+    };
+    let before = hash().await;
+    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Welcome(_)));
+    assert_eq!(hash().await, before);
+
+    let dearer = HashingSettings { memory_kib: 16, passes: 1, lanes: 1, threads: 1, queue: 8 };
+    let judges = Judges { hasher: Hasher::new(dearer).unwrap(), ..fixture.judges.clone() };
+    let directory = Directory { judges, ..fixture.directory.clone() };
+    let wrong = directory.sign_in(claim("ann", OTHER_PASSWORD), now()).await.unwrap();
+    assert_eq!(wrong, SignIn::Wrong);
+    assert_eq!(hash().await, before);
+    let signed_in = directory.sign_in(claim("ann", PASSWORD), now()).await.unwrap();
+    let SignIn::Welcome(session) = signed_in else { panic!("{signed_in:?}") };
+    assert!(hash().await.contains("m=16"), "{}", hash().await);
+    let facts = fixture.directory.user(&user.id).await.unwrap().unwrap();
+    assert!(facts.honours_session(session.password_generation));
+    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Welcome(_)));
+}

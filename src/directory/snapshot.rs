@@ -1,0 +1,135 @@
+//! What every request is decided by, in one piece: the policy, the groups and the preferences.
+//!
+//! A request takes the snapshot once and is decided by it whole; a change makes a new one. Groups
+//! hold sets of *this* snapshot's catalogue, so a set never meets the policy of another.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::directory::record::{Group, Preferences};
+use crate::directory::records::Stored;
+use crate::policy::{Catalogue, PermissionSet, Policy, built_in};
+
+/// The state that requests are decided by.
+#[derive(Debug)]
+pub struct Snapshot {
+    policy: Arc<Policy>,
+    groups: HashMap<Arc<str>, GroupInForce>,
+    preferences: Preferences,
+}
+
+/// A group as it counts now.
+#[derive(Debug)]
+pub struct GroupInForce {
+    id: Arc<str>,
+    granted: PermissionSet,
+    record: Arc<Stored<Group>>,
+}
+
+impl Snapshot {
+    /// The snapshot of these records under this policy.
+    pub(super) fn new(
+        policy: Arc<Policy>,
+        records: impl IntoIterator<Item = Arc<Stored<Group>>>,
+        preferences: Preferences,
+    ) -> Self {
+        let groups = records
+            .into_iter()
+            .inspect(|record| warn_of_unknown(policy.catalogue(), record))
+            .map(|record| GroupInForce {
+                id: Arc::from(record.id.as_str()),
+                granted: granted(policy.catalogue(), &record),
+                record,
+            })
+            .map(|group| (Arc::clone(&group.id), group))
+            .collect();
+        Self { policy, groups, preferences }
+    }
+
+    /// The snapshot of the same records under another policy.
+    pub(super) fn under(&self, policy: Arc<Policy>) -> Self {
+        let records = self.groups.values().map(|group| Arc::clone(&group.record));
+        Self::new(policy, records, self.preferences.clone())
+    }
+
+    /// The policy.
+    #[must_use]
+    pub const fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    /// The preferences.
+    #[must_use]
+    pub const fn preferences(&self) -> &Preferences {
+        &self.preferences
+    }
+
+    /// A group, by its id.
+    #[must_use]
+    pub fn group(&self, id: &str) -> Option<&GroupInForce> {
+        self.groups.get(id)
+    }
+
+    /// The groups, in no order.
+    pub fn groups(&self) -> impl Iterator<Item = &GroupInForce> {
+        self.groups.values()
+    }
+
+    /// What the members of a group may do; nothing when there is no such group.
+    #[must_use]
+    pub fn granted(&self, id: &str) -> PermissionSet {
+        self.group(id).map_or(PermissionSet::EMPTY, GroupInForce::granted)
+    }
+}
+
+impl GroupInForce {
+    /// The group's id, to be shared.
+    #[must_use]
+    pub const fn id(&self) -> &Arc<str> {
+        &self.id
+    }
+
+    /// The group's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.record.doc.name
+    }
+
+    /// What its members may do.
+    #[must_use]
+    pub const fn granted(&self) -> PermissionSet {
+        self.granted
+    }
+
+    /// The version of the group's record.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.record.version
+    }
+}
+
+/// What can be granted to a group at all (R3).
+#[must_use]
+pub(super) fn grantable(catalogue: &Catalogue, group: &str) -> PermissionSet {
+    if group == built_in::NON_PORTAL { catalogue.without_identity() } else { catalogue.all() }
+}
+
+/// What a stored group grants under a catalogue. A permission the catalogue does not know grants
+/// nothing, and neither does one that a catalogue has since declared to need an identity (R3).
+pub(super) fn granted(catalogue: &Catalogue, group: &Stored<Group>) -> PermissionSet {
+    let mut set = PermissionSet::EMPTY;
+    for index in group.doc.permissions.iter().filter_map(|id| catalogue.index(id)) {
+        set.insert(index);
+    }
+    set.intersection(grantable(catalogue, &group.id))
+}
+
+fn warn_of_unknown(catalogue: &Catalogue, group: &Stored<Group>) {
+    for id in group.doc.permissions.iter().filter(|id| catalogue.index(id).is_none()) {
+        tracing::warn!(
+            group.id = group.id,
+            permission.id = id,
+            "the policy does not know a permission of the group; it grants nothing"
+        );
+    }
+}

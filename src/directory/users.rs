@@ -1,0 +1,415 @@
+//! Portal users and their passwords (R15, R16, R30, R31, R34, R42).
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::credential::password::{NewPassword, PasswordRule};
+use crate::credential::secret::Secret;
+use crate::directory::error::Stopped;
+use crate::directory::page::{Page, PageRequest};
+use crate::directory::preferences::given;
+use crate::directory::record::{
+    EndUser, Group, Organization, PREFERENCES, Preferences, User, UserStatus, login_key,
+};
+use crate::directory::records::{Stored, attempt, existing, find, page, present, put};
+use crate::directory::{Directory, DirectoryError, name};
+use crate::store::{Expect, Key, Kind, Write};
+
+/// A portal user to be made.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewUser {
+    /// The organization's id.
+    pub organization: String,
+    /// The end user whose sign-in it is; none for one of the organization as such (R16).
+    #[serde(default)]
+    pub end_user: Option<String>,
+    /// The login; the email address when none is given (R15).
+    #[serde(default)]
+    pub login: Option<String>,
+    /// The group's id; the default group when none is given (R6).
+    #[serde(default)]
+    pub group: Option<String>,
+    /// A password chosen by the administrator (R42).
+    #[serde(default)]
+    pub password: Option<Secret<String>>,
+    /// Whether the person is to choose a password on invitation (R40).
+    #[serde(default)]
+    pub invite: bool,
+    /// Whether a second factor is asked for.
+    #[serde(default)]
+    pub require_mfa: bool,
+}
+
+/// What to change about a portal user; what is left out stays.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserPatch {
+    /// Another group's id.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// Another login.
+    #[serde(default)]
+    pub login: Option<String>,
+    /// Whether a second factor is asked for.
+    #[serde(default)]
+    pub require_mfa: Option<bool>,
+    /// Another end user of the same organization; `Some(None)` makes it the organization's (R16).
+    #[serde(default, deserialize_with = "given")]
+    pub end_user: Option<Option<String>>,
+}
+
+/// Which portal users to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserFilter<'a> {
+    /// All of them.
+    All,
+    /// Those of the organization with this id.
+    Organization(&'a str),
+    /// Those of the end user with this id.
+    EndUser(&'a str),
+    /// Those in the group with this id.
+    Group(&'a str),
+}
+
+impl UserFilter<'_> {
+    fn key(self) -> Option<Key> {
+        match self {
+            Self::All => None,
+            Self::Organization(id) => Some(Key::new("organization", id)),
+            Self::EndUser(id) => Some(Key::new("end_user", id)),
+            Self::Group(id) => Some(Key::new("group", id)),
+        }
+    }
+}
+
+/// A portal user as administrators see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UserView {
+    /// Its id.
+    pub id: String,
+    /// The login, as given.
+    pub login: String,
+    /// The organization's id.
+    pub organization: String,
+    /// The end user's id, if it is the sign-in of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_user: Option<String>,
+    /// The group's id.
+    pub group: String,
+    /// Whether a second factor is asked for.
+    pub require_mfa: bool,
+    /// Whether a second factor is set up.
+    pub mfa_enrolled: bool,
+    /// How far the person has come.
+    pub status: UserStatus,
+    /// The version of its record.
+    pub version: u64,
+}
+
+impl From<Stored<User>> for UserView {
+    fn from(user: Stored<User>) -> Self {
+        Self {
+            status: user.doc.status(),
+            id: user.id,
+            login: user.doc.login,
+            organization: user.doc.organization,
+            end_user: user.doc.end_user,
+            group: user.doc.group,
+            require_mfa: user.doc.require_mfa,
+            mfa_enrolled: false,
+            version: user.version,
+        }
+    }
+}
+
+/// Whose sign-in it is to be, as far as a user's rules ask.
+struct Owner {
+    /// The end user's address, or the organization's.
+    email: Option<String>,
+    /// That it is still so.
+    conditions: Vec<Write>,
+}
+
+impl Directory {
+    /// The portal users, a page at a time.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn users(
+        &self,
+        filter: UserFilter<'_>,
+        request: &PageRequest,
+    ) -> Result<Page<UserView>, DirectoryError> {
+        let key = filter.key();
+        Ok(page::<User>(self.store(), key.as_ref(), request).await?.map(UserView::from))
+    }
+
+    /// The portal user with this id, as administrators see it.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`], or when the store does not answer.
+    pub async fn show_user(&self, id: &str) -> Result<UserView, DirectoryError> {
+        Ok(existing::<User>(self.store(), id, None).await?.into())
+    }
+
+    /// The portal user with this login, however it is spelled (R15).
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`], or when the store does not answer.
+    pub async fn user_with_login(&self, login: &str) -> Result<UserView, DirectoryError> {
+        match find::<User>(self.store(), &login_key(login)).await? {
+            Some(user) => Ok(user.into()),
+            None => Err(DirectoryError::not_found(Kind::User, login)),
+        }
+    }
+
+    /// Makes a portal user, with a password, invited, or neither.
+    ///
+    /// # Errors
+    /// When what it refers to does not exist, the login is taken (R15) or missing (R42), or the
+    /// password breaks a rule (R30, R31).
+    pub async fn create_user(
+        &self,
+        new: NewUser,
+        now: Timestamp,
+    ) -> Result<UserView, DirectoryError> {
+        if new.invite && new.password.is_some() {
+            return Err(DirectoryError::invalid(
+                "invite",
+                "give a password or an invitation, not both",
+            ));
+        }
+        let created = attempt(|| self.try_create_user(&new, now)).await?;
+        Ok(created.into())
+    }
+
+    /// Changes a portal user. It may not change organization: what it has seen is that one's.
+    ///
+    /// # Errors
+    /// When what it refers to does not exist, the login is taken or none (R15), or the user is not
+    /// at the expected version.
+    pub async fn change_user(
+        &self,
+        id: &str,
+        patch: UserPatch,
+        expected: Option<u64>,
+    ) -> Result<UserView, DirectoryError> {
+        let changed = attempt(|| self.try_change_user(id, &patch, expected)).await?;
+        Ok(changed.into())
+    }
+
+    /// Sets a portal user's password, which ends all of the user's sessions (R34) and claims an
+    /// invitation that stands.
+    ///
+    /// # Errors
+    /// When the password breaks a rule (R30, R31), the user is not at the expected version, or too
+    /// many passwords are being hashed.
+    pub async fn set_password(
+        &self,
+        id: &str,
+        password: Secret<String>,
+        expected: Option<u64>,
+    ) -> Result<UserView, DirectoryError> {
+        let changed = attempt(|| async {
+            let user = existing::<User>(self.store(), id, expected).await?;
+            let owner = self.owner(&user.doc.organization, user.doc.end_user.as_deref()).await?;
+            let mut doc = user.doc.clone();
+            doc.password = Some(self.hash(&password, &doc.login, owner.email.as_deref()).await?);
+            doc.password_generation += 1;
+            doc.invited = false;
+            let (write, changed) = user.replace(doc);
+            let mut commit = owner.conditions;
+            commit.push(write);
+            self.commit(commit).await?;
+            Ok::<_, Stopped>(changed)
+        })
+        .await?;
+        Ok(changed.into())
+    }
+
+    /// Takes a portal user's password away, which ends all of the user's sessions (R34).
+    ///
+    /// # Errors
+    /// When there is no such user, or it is not at the expected version.
+    pub async fn clear_password(
+        &self,
+        id: &str,
+        expected: Option<u64>,
+    ) -> Result<UserView, DirectoryError> {
+        let changed = attempt(|| async {
+            let user = existing::<User>(self.store(), id, expected).await?;
+            let mut doc = user.doc.clone();
+            if doc.password.take().is_some() {
+                doc.password_generation += 1;
+            }
+            let (write, changed) = user.replace(doc);
+            self.commit(vec![write]).await?;
+            Ok::<_, Stopped>(changed)
+        })
+        .await?;
+        Ok(changed.into())
+    }
+
+    /// Deletes a portal user; its sessions end with it.
+    ///
+    /// # Errors
+    /// When there is no such user, or it is not at the expected version.
+    pub async fn delete_user(&self, id: &str, expected: Option<u64>) -> Result<(), DirectoryError> {
+        attempt(|| async {
+            let user = existing::<User>(self.store(), id, expected).await?;
+            self.commit(vec![user.delete()]).await?;
+            Ok::<_, Stopped>(())
+        })
+        .await
+    }
+
+    async fn try_create_user(
+        &self,
+        new: &NewUser,
+        now: Timestamp,
+    ) -> Result<Stored<User>, Stopped> {
+        let owner = self.owner(&new.organization, new.end_user.as_deref()).await?;
+        let login = match new.login.as_ref().or(owner.email.as_ref()) {
+            Some(login) => name::name("login", login)?,
+            None => return Err(missing_login(new).into()),
+        };
+        let group = match &new.group {
+            Some(group) => self.check_group(group).await?,
+            None => self.default_group().await?,
+        };
+        // The commit asks again; asked here, a taken login does not cost a hash.
+        let key = login_key(&login);
+        if find::<User>(self.store(), &key).await?.is_some() {
+            return Err(taken(key.value).into());
+        }
+        let password = match &new.password {
+            Some(password) => Some(self.hash(password, &login, owner.email.as_deref()).await?),
+            None => None,
+        };
+        let doc = User {
+            login,
+            organization: new.organization.clone(),
+            end_user: new.end_user.clone(),
+            group,
+            password,
+            password_generation: 0,
+            invited: new.invite,
+            require_mfa: new.require_mfa,
+            created: now,
+        };
+        let id = name::random_id();
+        let mut commit = owner.conditions;
+        commit.push(present(Kind::Group, &doc.group));
+        commit.push(put(&id, Expect::Absent, &doc));
+        self.commit(commit).await?;
+        Ok(Stored { id, version: 1, doc })
+    }
+
+    async fn try_change_user(
+        &self,
+        id: &str,
+        patch: &UserPatch,
+        expected: Option<u64>,
+    ) -> Result<Stored<User>, Stopped> {
+        let user = existing::<User>(self.store(), id, expected).await?;
+        let mut doc = user.doc.clone();
+        let mut commit = Vec::new();
+        if let Some(group) = &patch.group {
+            doc.group = self.check_group(group).await?;
+            commit.push(present(Kind::Group, group));
+        }
+        if let Some(login) = &patch.login {
+            doc.login = name::name("login", login)?;
+        }
+        if let Some(require_mfa) = patch.require_mfa {
+            doc.require_mfa = require_mfa;
+        }
+        if let Some(end_user) = &patch.end_user {
+            let owner = self.owner(&doc.organization, end_user.as_deref()).await?;
+            commit.extend(owner.conditions);
+            doc.end_user.clone_from(end_user);
+        }
+        let (write, changed) = user.replace(doc);
+        commit.push(write);
+        self.commit(commit).await?;
+        Ok(changed)
+    }
+
+    /// Whose sign-in it is: an organization's, or one of its end users'.
+    async fn owner(
+        &self,
+        organization: &str,
+        end_user: Option<&str>,
+    ) -> Result<Owner, DirectoryError> {
+        let organization = existing::<Organization>(self.store(), organization, None)
+            .await
+            .map_err(|error| unknown_reference(error, "organization"))?;
+        let mut conditions = vec![organization.require()];
+        let Some(id) = end_user else {
+            return Ok(Owner { email: organization.doc.email, conditions });
+        };
+        let end_user = existing::<EndUser>(self.store(), id, None)
+            .await
+            .map_err(|error| unknown_reference(error, "end_user"))?;
+        if end_user.doc.organization != organization.id {
+            let message = format!("`{id}` is not an end user of `{}`", organization.id);
+            return Err(DirectoryError::invalid("end_user", message));
+        }
+        conditions.push(end_user.require());
+        Ok(Owner { email: end_user.doc.email, conditions })
+    }
+
+    async fn check_group(&self, id: &str) -> Result<String, DirectoryError> {
+        match existing::<Group>(self.store(), id, None).await {
+            Ok(group) => Ok(group.id),
+            Err(error) => Err(unknown_reference(error, "group")),
+        }
+    }
+
+    /// The group of whoever is given none (R6).
+    async fn default_group(&self) -> Result<String, DirectoryError> {
+        let preferences = existing::<Preferences>(self.store(), PREFERENCES, None).await?;
+        Ok(preferences.doc.default_group)
+    }
+
+    async fn hash(
+        &self,
+        password: &Secret<String>,
+        login: &str,
+        email: Option<&str>,
+    ) -> Result<String, DirectoryError> {
+        let password =
+            NewPassword::parse(password.clone(), login, email).map_err(|rules| broken(&rules))?;
+        match self.judges.hasher.hash(&password).await {
+            Ok(hash) => Ok(hash.as_str().to_owned()),
+            Err(_) => Err(DirectoryError::Busy),
+        }
+    }
+}
+
+fn missing_login(new: &NewUser) -> DirectoryError {
+    let whose = if new.end_user.is_some() { "end user" } else { "organization" };
+    let message = format!("the {whose} has no email address to take it from; give a user name");
+    DirectoryError::invalid("login", message)
+}
+
+fn taken(value: String) -> DirectoryError {
+    DirectoryError::Taken { what: Kind::User, field: "login", value }
+}
+
+fn broken(rules: &[PasswordRule]) -> DirectoryError {
+    let sentences: Vec<_> = rules.iter().map(|rule| rule.sentence()).collect();
+    DirectoryError::invalid("password", sentences.join(" "))
+}
+
+/// What a request names in a field is the request's mistake, not a page that does not exist.
+fn unknown_reference(error: DirectoryError, field: &'static str) -> DirectoryError {
+    match error {
+        DirectoryError::NotFound { .. } => DirectoryError::invalid(field, error.to_string()),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests;

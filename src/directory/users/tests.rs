@@ -1,0 +1,359 @@
+use super::*;
+use crate::directory::fixture::{Fixture, OTHER_PASSWORD, PASSWORD, new_user, now};
+use crate::directory::groups::GroupPatch;
+use crate::directory::organizations::OrganizationPatch;
+use crate::directory::sign_in::SignIn;
+
+fn invalid_field(error: &DirectoryError) -> &str {
+    match error {
+        DirectoryError::Invalid { field, .. } => field,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn r15_logins_are_unique_without_case_and_space() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    fixture.organization("other").await;
+    let ann = fixture.user("acme", "Ann@Example.com", "limited").await;
+    assert_eq!(ann.login, "Ann@Example.com");
+    for same in ["ann@example.com", "  ANN@EXAMPLE.COM ", "\u{ff21}nn@example.com"] {
+        let error =
+            fixture.directory.create_user(new_user("other", same), now()).await.unwrap_err();
+        assert_eq!(error.code(), "taken", "{same:?}");
+        assert_eq!(fixture.directory.user_with_login(same).await.unwrap(), ann);
+    }
+    let bob = fixture.directory.create_user(new_user("other", "bob"), now()).await.unwrap();
+    let rename = |login: &str| UserPatch { login: Some(login.to_owned()), ..UserPatch::default() };
+    let error = fixture.directory.change_user(&bob.id, rename("ANN@example.com"), None).await;
+    assert_eq!(error.unwrap_err().code(), "taken");
+    let bob = fixture.directory.change_user(&bob.id, rename("Robert"), None).await.unwrap();
+    assert_eq!((bob.login.as_str(), bob.version), ("Robert", 2));
+    // The old login is free again, the new one found.
+    fixture.directory.create_user(new_user("acme", "bob"), now()).await.unwrap();
+    assert_eq!(fixture.directory.user_with_login("ROBERT").await.unwrap(), bob);
+}
+
+#[tokio::test]
+async fn r15_of_two_equal_logins_at_once_exactly_one_wins() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let other = fixture.directory.clone();
+    let creating = fixture
+        .with_meddling(async move {
+            other.create_user(new_user("acme", "ANN"), now()).await.unwrap();
+        })
+        .await;
+    let error = creating.create_user(new_user("acme", "ann"), now()).await.unwrap_err();
+    assert_eq!(error.code(), "taken");
+    assert_eq!(fixture.directory.show_organization("acme").await.unwrap().portal_users, 1);
+    assert_eq!(fixture.directory.user_with_login("ann").await.unwrap().login, "ANN");
+}
+
+#[tokio::test]
+async fn r15_the_login_is_the_email_address_unless_another_is_given() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let ann = fixture.end_user("acme", Some("Ann@Example.com")).await;
+    let new = NewUser {
+        organization: "acme".to_owned(),
+        end_user: Some(ann.id.clone()),
+        ..NewUser::default()
+    };
+    let user = fixture.directory.create_user(new.clone(), now()).await.unwrap();
+    assert_eq!((user.login.as_str(), user.end_user), ("Ann@Example.com", Some(ann.id)));
+    let named = NewUser { login: Some("ann2".to_owned()), ..new };
+    assert_eq!(fixture.directory.create_user(named, now()).await.unwrap().login, "ann2");
+
+    let email = Some(Some("office@acme.example".to_owned()));
+    let patch = OrganizationPatch { email, ..OrganizationPatch::default() };
+    fixture.directory.change_organization("acme", patch, None).await.unwrap();
+    let new = NewUser { organization: "acme".to_owned(), ..NewUser::default() };
+    let office = fixture.directory.create_user(new, now()).await.unwrap();
+    assert_eq!(office.login, "office@acme.example");
+}
+
+#[tokio::test]
+async fn r42_who_has_no_email_address_is_given_a_login_by_hand() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let ann = fixture.end_user("acme", None).await;
+    let new = NewUser {
+        organization: "acme".to_owned(),
+        end_user: Some(ann.id),
+        password: Some(Secret::from(PASSWORD)),
+        ..NewUser::default()
+    };
+    let error = fixture.directory.create_user(new.clone(), now()).await.unwrap_err();
+    assert_eq!(invalid_field(&error), "login");
+    assert!(error.to_string().contains("give a user name"), "{error}");
+    let new = NewUser { login: Some("ann".to_owned()), ..new };
+    let user = fixture.directory.create_user(new, now()).await.unwrap();
+    assert_eq!((user.login.as_str(), user.status), ("ann", UserStatus::Active));
+    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Welcome(_)));
+}
+
+#[tokio::test]
+async fn r16_a_user_is_the_organizations_or_one_of_its_end_users() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    fixture.organization("other").await;
+    let ann = fixture.end_user("acme", None).await;
+    let stranger = fixture.end_user("other", None).await;
+    let user = fixture.user("acme", "ann", "limited").await;
+    assert_eq!(user.end_user, None);
+    let make = |end_user: Option<&str>| UserPatch {
+        end_user: Some(end_user.map(str::to_owned)),
+        ..UserPatch::default()
+    };
+    for bad in [stranger.id.as_str(), "nobody", ""] {
+        let error = fixture.directory.change_user(&user.id, make(Some(bad)), None).await;
+        assert_eq!(invalid_field(&error.unwrap_err()), "end_user", "{bad:?}");
+        let new = NewUser { end_user: Some(bad.to_owned()), ..new_user("acme", "x") };
+        let error = fixture.directory.create_user(new, now()).await.unwrap_err();
+        assert_eq!(invalid_field(&error), "end_user", "{bad:?}");
+    }
+    let changed = fixture.directory.change_user(&user.id, make(Some(&ann.id)), None).await.unwrap();
+    assert_eq!(changed.end_user.as_deref(), Some(ann.id.as_str()));
+    let facts = fixture.directory.user(&user.id).await.unwrap().unwrap();
+    assert_eq!(facts.end_user.as_deref(), Some(ann.id.as_str()));
+    assert_eq!((&*facts.organization, &*facts.group), ("acme", "limited"));
+    let changed = fixture.directory.change_user(&user.id, make(None), None).await.unwrap();
+    assert_eq!((changed.end_user, changed.group.as_str()), (None, "limited"));
+}
+
+#[tokio::test]
+async fn what_a_new_user_refers_to_must_exist() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let group = NewUser { group: Some("nowhere".to_owned()), ..new_user("acme", "ann") };
+    for (field, new) in [("organization", new_user("nowhere", "ann")), ("group", group)] {
+        let error = fixture.directory.create_user(new, now()).await.unwrap_err();
+        assert_eq!(invalid_field(&error), field);
+        assert!(error.to_string().contains("`nowhere`"), "{error}");
+    }
+    let both =
+        NewUser { invite: true, password: Some(Secret::from(PASSWORD)), ..new_user("acme", "ann") };
+    let error = fixture.directory.create_user(both, now()).await.unwrap_err();
+    assert_eq!(invalid_field(&error), "invite");
+    fixture.directory.create_user(new_user("acme", "ann"), now()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_user_is_active_invited_or_without_password() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let invited = NewUser { invite: true, ..new_user("acme", "ann") };
+    let invited = fixture.directory.create_user(invited, now()).await.unwrap();
+    assert_eq!(invited.status, UserStatus::Invited);
+    let bare = fixture.directory.create_user(new_user("acme", "bob"), now()).await.unwrap();
+    assert_eq!((bare.status, bare.group.as_str()), (UserStatus::NoPassword, "admin"));
+    for user in [invited, bare] {
+        let set = fixture.directory.set_password(&user.id, Secret::from(PASSWORD), None).await;
+        assert_eq!(set.unwrap().status, UserStatus::Active);
+        let cleared = fixture.directory.clear_password(&user.id, None).await.unwrap();
+        assert_eq!(cleared.status, UserStatus::NoPassword);
+    }
+}
+
+#[tokio::test]
+async fn r30_a_password_that_breaks_a_rule_is_refused_with_all_that_is_wrong() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let user = fixture.user("acme", "ann", "limited").await;
+    let short = fixture.directory.set_password(&user.id, Secret::from("abc"), None).await;
+    let error = short.unwrap_err();
+    assert_eq!(invalid_field(&error), "password");
+    let told = error.to_string();
+    for part in ["12 to 128", "uppercase", "digit", "symbol"] {
+        let part = if part == "12 to 128" { "12 and 128" } else { part };
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(!told.contains("lowercase") && !told.contains("abc"), "{told}");
+    let new = NewUser { password: Some(Secret::from("abc")), ..new_user("acme", "bob") };
+    let error = fixture.directory.create_user(new, now()).await.unwrap_err();
+    assert_eq!(invalid_field(&error), "password");
+    // The old one still holds.
+    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Welcome(_)));
+}
+
+#[tokio::test]
+async fn r31_a_password_is_neither_the_login_nor_the_email_address() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let ann = fixture.end_user("acme", Some("Ann.Smith1@acme.example")).await;
+    let new = NewUser {
+        end_user: Some(ann.id),
+        password: Some(Secret::from(PASSWORD)),
+        ..new_user("acme", "Ann.The.1st!")
+    };
+    let user = fixture.directory.create_user(new, now()).await.unwrap();
+    for own in ["Ann.The.1st!", " aNN.the.1ST! ", "ann.smith1@ACME.example"] {
+        let error =
+            fixture.directory.set_password(&user.id, Secret::from(own), None).await.unwrap_err();
+        assert_eq!(invalid_field(&error), "password", "{own:?}");
+    }
+    let other = Secret::from("Ann.Smith2@acme.example");
+    fixture.directory.set_password(&user.id, other, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn r34_setting_or_clearing_a_password_ends_all_sessions() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let user = fixture.user("acme", "ann", "limited").await;
+    let SignIn::Welcome(session) = fixture.sign_in("ann", PASSWORD).await else { panic!() };
+    let now_facts = async || fixture.directory.user(&user.id).await.unwrap().unwrap();
+    assert!(now_facts().await.honours_session(session.password_generation));
+
+    // Another group or login is no reason to sign in again.
+    let patch = UserPatch {
+        group: Some("admin".to_owned()),
+        login: Some("anna".to_owned()),
+        require_mfa: Some(true),
+        ..UserPatch::default()
+    };
+    fixture.directory.change_user(&user.id, patch, None).await.unwrap();
+    let facts = now_facts().await;
+    assert!(facts.honours_session(session.password_generation));
+    assert_eq!((&*facts.group, &*facts.login, facts.require_mfa), ("admin", "anna", true));
+
+    let set = fixture.directory.set_password(&user.id, Secret::from(OTHER_PASSWORD), None).await;
+    assert_eq!(set.unwrap().version, 3);
+    assert!(!now_facts().await.honours_session(session.password_generation));
+    assert!(matches!(fixture.sign_in("anna", PASSWORD).await, SignIn::Wrong));
+    let SignIn::Welcome(session) = fixture.sign_in("anna", OTHER_PASSWORD).await else { panic!() };
+    assert!(now_facts().await.honours_session(session.password_generation));
+
+    fixture.directory.clear_password(&user.id, None).await.unwrap();
+    assert!(!now_facts().await.honours_session(session.password_generation));
+}
+
+#[tokio::test]
+async fn r34_the_same_password_set_again_ends_all_sessions_too() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let user = fixture.user("acme", "ann", "limited").await;
+    fixture.directory.set_password(&user.id, Secret::from(PASSWORD), None).await.unwrap();
+    let facts = fixture.directory.user(&user.id).await.unwrap().unwrap();
+    assert!(!facts.honours_session(0));
+}
+
+#[tokio::test]
+async fn a_deleted_user_is_gone_when_it_is_answered() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let user = fixture.user("acme", "ann", "limited").await;
+    assert!(fixture.directory.user(&user.id).await.unwrap().is_some());
+    assert!(fixture.directory.cached_user(&user.id).is_some());
+    let error = fixture.directory.delete_user(&user.id, Some(7)).await.unwrap_err();
+    assert_eq!(error.code(), "changed");
+    fixture.directory.delete_user(&user.id, Some(1)).await.unwrap();
+    assert!(fixture.directory.cached_user(&user.id).is_none());
+    assert!(fixture.directory.user(&user.id).await.unwrap().is_none());
+    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Wrong));
+    let error = fixture.directory.delete_user(&user.id, None).await.unwrap_err();
+    assert_eq!(error.code(), "not-found");
+}
+
+#[tokio::test]
+async fn a_change_without_expectation_is_made_on_what_another_has_just_written() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let user = fixture.user("acme", "ann", "limited").await;
+    let (other, id) = (fixture.directory.clone(), user.id.clone());
+    let mfa = UserPatch { require_mfa: Some(true), ..UserPatch::default() };
+    let regroup = UserPatch { group: Some("admin".to_owned()), ..UserPatch::default() };
+    let meddling = async move {
+        other.change_user(&id, mfa, None).await.unwrap();
+    };
+    let changing = fixture.with_meddling(meddling).await;
+    let changed = changing.change_user(&user.id, regroup.clone(), None).await.unwrap();
+    assert_eq!((changed.group.as_str(), changed.require_mfa, changed.version), ("admin", true, 3));
+
+    let (other, id) = (fixture.directory.clone(), user.id.clone());
+    let no_mfa = UserPatch { require_mfa: Some(false), ..UserPatch::default() };
+    let meddling = async move {
+        other.change_user(&id, no_mfa, None).await.unwrap();
+    };
+    let changing = fixture.with_meddling(meddling).await;
+    let regroup = UserPatch { group: Some("limited".to_owned()), ..regroup };
+    let error = changing.change_user(&user.id, regroup, Some(3)).await.unwrap_err();
+    assert!(matches!(error, DirectoryError::Changed { version: 4, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn users_are_listed_by_organization_end_user_and_group_a_page_at_a_time() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    fixture.organization("other").await;
+    let end_user = fixture.end_user("acme", None).await;
+    for n in 0..5 {
+        let new = NewUser {
+            end_user: (n == 0).then(|| end_user.id.clone()),
+            group: (n < 2).then(|| "limited".to_owned()),
+            ..new_user("acme", &format!("user{n}"))
+        };
+        fixture.directory.create_user(new, now()).await.unwrap();
+    }
+    fixture.directory.create_user(new_user("other", "else"), now()).await.unwrap();
+    let count = async |filter| {
+        fixture.directory.users(filter, &PageRequest::default()).await.unwrap().items.len()
+    };
+    assert_eq!(count(UserFilter::All).await, 6);
+    assert_eq!(count(UserFilter::Organization("acme")).await, 5);
+    assert_eq!(count(UserFilter::EndUser(&end_user.id)).await, 1);
+    assert_eq!(count(UserFilter::Group("limited")).await, 2);
+    assert_eq!(count(UserFilter::Group("nowhere")).await, 0);
+
+    let (mut logins, mut cursor, mut pages) = (Vec::new(), None::<String>, 0);
+    loop {
+        let request = PageRequest::parse(cursor.as_deref(), Some(2)).unwrap();
+        let filter = UserFilter::Organization("acme");
+        let page = fixture.directory.users(filter, &request).await.unwrap();
+        pages += 1;
+        logins.extend(page.items.into_iter().map(|user| user.login));
+        let Some(next) = page.next else { break };
+        cursor = Some(next.to_string());
+    }
+    logins.sort();
+    assert_eq!((logins.join(" ").as_str(), pages), ("user0 user1 user2 user3 user4", 3));
+}
+
+#[tokio::test]
+async fn a_user_is_shown_as_the_contract_says_and_without_the_hash() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let user = fixture.user("acme", "ann", "limited").await;
+    let shown = serde_json::to_value(&user).unwrap();
+    assert_eq!(
+        shown,
+        serde_json::json!({
+            "id": user.id, "login": "ann", "organization": "acme", "group": "limited",
+            "require_mfa": false, "mfa_enrolled": false, "status": "active", "version": 1,
+        })
+    );
+    let record = existing::<User>(&*fixture.store, &user.id, None).await.unwrap();
+    let hash = record.doc.password.clone().unwrap();
+    assert!(hash.starts_with("$argon2id$"), "{hash}");
+    assert!(!format!("{record:?}").contains("argon2"));
+}
+
+#[tokio::test]
+async fn r7_a_user_who_changes_group_has_the_new_one_when_it_is_answered() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let user = fixture.user("acme", "ann", "limited").await;
+    let group = async || fixture.directory.user(&user.id).await.unwrap().unwrap().group.clone();
+    assert_eq!(&*group().await, "limited");
+    let make = GroupPatch { default: Some(true), ..GroupPatch::default() };
+    fixture.directory.change_group("limited", make, None).await.unwrap();
+    let patch = UserPatch { group: Some("admin".to_owned()), ..UserPatch::default() };
+    fixture.directory.change_user(&user.id, patch, None).await.unwrap();
+    assert_eq!(&*group().await, "admin");
+    let patch = UserPatch { group: Some("nowhere".to_owned()), ..UserPatch::default() };
+    let error = fixture.directory.change_user(&user.id, patch, None).await.unwrap_err();
+    assert_eq!(invalid_field(&error), "group");
+    assert_eq!(&*group().await, "admin");
+}
