@@ -1,0 +1,511 @@
+//! The settings: one file, over it the environment, read into a [`Settings`] in which nothing
+//! that is required is missing.
+//!
+//! Reading is a function of its inputs: the file's text and a map of the environment. All problems
+//! are told at once, each by its key. The reference for operators is `docs/configuration.md`.
+
+mod reader;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use self::reader::Reader;
+use crate::credential::hashing::HashingSettings;
+use crate::policy::Host;
+
+/// Everything an operator can set.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where portal traffic comes in, and how much of it is borne.
+    pub server: Server,
+    /// The portal.
+    pub upstream: Upstream,
+    /// The policy files.
+    pub policy: PolicySource,
+    /// Where records are kept.
+    pub store: StoreSettings,
+    /// Where operators come in.
+    pub admin: Admin,
+    /// How long sessions last.
+    pub session: SessionLimits,
+    /// What a password hash costs.
+    pub hashing: HashingSettings,
+    /// The file of the one secret key.
+    pub key_file: PathBuf,
+    /// Where mail goes.
+    pub mail: Mail,
+    /// The names of the headers that tell the portal who is there.
+    pub identity: IdentityNames,
+    /// What portal users see of the operator.
+    pub branding: Branding,
+    /// What is logged.
+    pub telemetry: Telemetry,
+}
+
+/// `[server]`
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Addresses to listen on.
+    pub listen: Vec<SocketAddr>,
+    /// How browsers reach the gateway.
+    pub public_url: PublicUrl,
+    /// Further host names served.
+    pub hosts: Vec<Host>,
+    /// Networks whose forwarded headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Certificate and key, when TLS ends here.
+    pub tls: Option<Tls>,
+    /// Data plane threads.
+    pub threads: usize,
+    /// How long a graceful stop may take.
+    pub shutdown_grace: Duration,
+    /// Bounds on what one client may ask for.
+    pub limits: Limits,
+}
+
+/// `server.tls`: PEM files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate chain, leaf first.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// `[server.limits]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a request's head.
+    pub header_bytes: usize,
+    /// Header lines of a request.
+    pub headers: usize,
+    /// From the first byte of a request's head to its last.
+    pub header_timeout: Duration,
+    /// How long a connection may stay without a request.
+    pub idle_timeout: Duration,
+    /// Connections open at once.
+    pub connections: usize,
+}
+
+/// `[upstream]`
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    /// The portal's addresses, `http://host:port`.
+    pub servers: Vec<UpstreamServer>,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// How long the portal may take to begin its answer.
+    pub response_timeout: Duration,
+    /// How long an unused connection is kept.
+    pub keep_alive: Duration,
+    /// How often each server is tried when there are several.
+    pub health_interval: Duration,
+    /// Request headers that the portal must not see, because they change what a request does.
+    pub remove_headers: Vec<http::HeaderName>,
+}
+
+/// One address of the portal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamServer {
+    /// `host:port`, as it is connected to.
+    pub authority: String,
+}
+
+/// `[policy]`
+#[derive(Debug, Clone)]
+pub struct PolicySource {
+    /// The folder of the policy files.
+    pub directory: PathBuf,
+}
+
+/// `[store]`
+#[derive(Debug, Clone)]
+pub struct StoreSettings {
+    /// The folder of the embedded store.
+    pub path: PathBuf,
+    /// How old a cached state may be when the store cannot confirm it.
+    pub max_staleness: Duration,
+}
+
+/// `[admin]`
+#[derive(Debug, Clone)]
+pub struct Admin {
+    /// The TCP address of the admin listener.
+    pub listen: SocketAddr,
+    /// The path of the admin socket.
+    pub socket: PathBuf,
+}
+
+/// `[session]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionLimits {
+    /// Without a request for this long, a session ends.
+    pub idle: Duration,
+    /// After this long, a session ends.
+    pub absolute: Duration,
+    /// [`SessionLimits::idle`] for staff (R20).
+    pub staff_idle: Duration,
+    /// [`SessionLimits::absolute`] for staff (R20).
+    pub staff_absolute: Duration,
+}
+
+/// `[mail]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// The folder that mail is put into, a file each.
+    pub directory: PathBuf,
+    /// The sender.
+    pub from: String,
+}
+
+/// `[identity]`: header names, and what inbound names are compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentityNames {
+    /// The login of the portal user.
+    pub user: http::HeaderName,
+    /// The organization's id.
+    pub organization: http::HeaderName,
+    /// The end user's id.
+    pub end_user: http::HeaderName,
+    /// The group's id.
+    pub group: http::HeaderName,
+    /// Which of the permissions that the route names the person has.
+    pub granted: http::HeaderName,
+    /// `user`, `link`, `staff` or `impersonation`.
+    pub session_kind: http::HeaderName,
+    /// The request's id, as in the decision record.
+    pub request_id: http::HeaderName,
+}
+
+/// `[branding]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Branding {
+    /// The operator's business name.
+    pub name: String,
+}
+
+/// `[telemetry]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Telemetry {
+    /// What to log of the program's own doings, in `tracing`'s filter language.
+    pub log: String,
+    /// Which decisions are recorded.
+    pub decisions: Decisions,
+}
+
+/// `telemetry.decisions`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decisions {
+    /// Every one.
+    All,
+    /// Those that did not let the request through.
+    Refused,
+}
+
+/// An absolute `http` or `https` URL without path: how browsers reach the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl {
+    https: bool,
+    host: Host,
+    text: String,
+}
+
+impl PublicUrl {
+    /// Whether browsers come over TLS, wherever it ends.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+
+    /// The host, with the port when the URL has one.
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// `scheme://host[:port]`, without a slash at the end: also the origin (RFC 6454).
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl std::str::FromStr for PublicUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (https, rest) = match text.split_once("://") {
+            Some(("https", rest)) => (true, rest),
+            Some(("http", rest)) => (false, rest),
+            _ => return Err("must begin with http:// or https://".to_owned()),
+        };
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        if authority.contains('/') {
+            return Err("must have no path: the gateway answers at the root".to_owned());
+        }
+        let host: Host = authority.parse().map_err(|error| format!("{error}"))?;
+        let scheme = if https { "https" } else { "http" };
+        let text = format!("{scheme}://{host}");
+        Ok(Self { https, host, text })
+    }
+}
+
+impl std::str::FromStr for UpstreamServer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let rest = text
+            .strip_prefix("http://")
+            .ok_or("must begin with http:// (the portal is reached in clear text)")?;
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        let uri: http::uri::Authority =
+            authority.parse().map_err(|_| "is not http://host:port".to_owned())?;
+        if authority.contains('@') || uri.host().is_empty() {
+            return Err("is not http://host:port".to_owned());
+        }
+        let port = uri.port_u16().unwrap_or(80);
+        Ok(Self { authority: format!("{}:{port}", uri.host()) })
+    }
+}
+
+/// One thing wrong with the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The dotted key, or the file's name when it cannot be read at all.
+    pub key: String,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+/// All that is wrong with the settings.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Problems(pub Vec<Problem>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, problem) in self.0.iter().enumerate() {
+            if number > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{}: {}", problem.key, problem.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl Settings {
+    /// Reads the file and the environment.
+    ///
+    /// # Errors
+    /// All problems, each by its key.
+    pub fn load(file: &Path, environment: &HashMap<String, String>) -> Result<Self, Problems> {
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            Problems(vec![Problem {
+                key: file.display().to_string(),
+                message: format!("cannot be read: {error}; name another with --config"),
+            }])
+        })?;
+        Self::parse(&text, file, environment)
+    }
+
+    /// The same from a text; `file` is only named in problems.
+    ///
+    /// # Errors
+    /// All problems, each by its key.
+    pub fn parse(
+        text: &str,
+        file: &Path,
+        environment: &HashMap<String, String>,
+    ) -> Result<Self, Problems> {
+        let mut r = Reader::new(text, file, environment)?;
+        let server = server(&mut r);
+        let upstream = upstream(&mut r);
+        r.word("policy.mode", &[("enforce", ())], ());
+        r.word("store.kind", &[("sled", ())], ());
+        r.word("mail.transport", &[("directory", ())], ());
+        let policy = PolicySource { directory: r.path("policy.directory", "policies") };
+        let store = StoreSettings {
+            path: r.path("store.path", "data"),
+            max_staleness: r.duration("store.max_staleness", seconds(5)),
+        };
+        let admin = Admin {
+            listen: r.parsed("admin.listen").unwrap_or_else(|| ([127, 0, 0, 1], 8081).into()),
+            socket: r.path("admin.socket", "data/admin.sock"),
+        };
+        let session = session(&mut r);
+        let hashing = hashing(&mut r);
+        let key_file = r.path("secrets.key_file", "data/secret.key");
+        let mail = Mail {
+            directory: r.path("mail.directory", "data/mail"),
+            from: r.text("mail.from").unwrap_or_else(|| "portal@example.com".to_owned()),
+        };
+        let identity = identity(&mut r);
+        let branding = Branding {
+            name: r.text("branding.name").unwrap_or_else(|| "Customer portal".to_owned()),
+        };
+        let telemetry = Telemetry {
+            log: r.text("telemetry.log").unwrap_or_else(|| "info".to_owned()),
+            decisions: r.word(
+                "telemetry.decisions",
+                &[("all", Decisions::All), ("refused", Decisions::Refused)],
+                Decisions::All,
+            ),
+        };
+        r.finish()?;
+        // What is missing has been told as a problem.
+        let (Some(server), Some(upstream)) = (server, upstream) else {
+            return Err(Problems(Vec::new()));
+        };
+        Ok(Self {
+            server,
+            upstream,
+            policy,
+            store,
+            admin,
+            session,
+            hashing,
+            key_file,
+            mail,
+            identity,
+            branding,
+            telemetry,
+        })
+    }
+}
+
+fn server(r: &mut Reader) -> Option<Server> {
+    let public_url = r.parsed::<PublicUrl>("server.public_url");
+    if public_url.is_none() && !r.has("server.public_url") {
+        r.problem(
+            "server.public_url",
+            "is missing: how browsers reach the gateway, as `https://portal.example.com`"
+                .to_owned(),
+        );
+    }
+    let tls = if r.has("server.tls") {
+        let certificate = r.text("server.tls.certificate");
+        let key = r.text("server.tls.key");
+        if certificate.is_none() || key.is_none() {
+            r.problem("server.tls", "needs both `certificate` and `key`".to_owned());
+        }
+        certificate
+            .zip(key)
+            .map(|(certificate, key)| Tls { certificate: certificate.into(), key: key.into() })
+    } else {
+        None
+    };
+    let listen =
+        r.list("server.listen").unwrap_or_else(|| vec![SocketAddr::from(([127, 0, 0, 1], 8080))]);
+    if listen.is_empty() {
+        r.problem("server.listen", "names no address".to_owned());
+    }
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    let limits = Limits {
+        header_bytes: r.number("server.limits.header_bytes", 32 * 1024, 8 * 1024, 1024 * 1024),
+        headers: r.number("server.limits.headers", 100, 10, 1000),
+        header_timeout: r.duration("server.limits.header_timeout", seconds(10)),
+        idle_timeout: r.duration("server.limits.idle_timeout", seconds(75)),
+        connections: r.number("server.limits.connections", 10_000, 1, 1_000_000),
+    };
+    let server = Server {
+        listen,
+        hosts: r.list("server.hosts").unwrap_or_default(),
+        trusted_proxies: r.list("server.trusted_proxies").unwrap_or_default(),
+        tls,
+        threads: r.number("server.threads", threads, 1, 1024),
+        shutdown_grace: r.duration("server.shutdown_grace", seconds(10)),
+        limits,
+        public_url: public_url?,
+    };
+    Some(server)
+}
+
+fn upstream(r: &mut Reader) -> Option<Upstream> {
+    let servers = r.list::<UpstreamServer>("upstream.servers");
+    if servers.as_ref().is_none_or(Vec::is_empty) {
+        r.problem(
+            "upstream.servers",
+            "names no server: the portal's address, as `[\"http://127.0.0.1:9000\"]`".to_owned(),
+        );
+    }
+    let connect_timeout = r.duration("upstream.connect_timeout", seconds(5));
+    let response_timeout = r.duration("upstream.response_timeout", seconds(60));
+    let keep_alive = r.duration("upstream.keep_alive", seconds(60));
+    let health_interval = r.duration("upstream.health_interval", seconds(5));
+    let remove_headers = r.list("upstream.remove_headers").unwrap_or_default();
+    let servers = servers.filter(|servers| !servers.is_empty())?;
+    Some(Upstream {
+        servers,
+        connect_timeout,
+        response_timeout,
+        keep_alive,
+        health_interval,
+        remove_headers,
+    })
+}
+
+fn session(r: &mut Reader) -> SessionLimits {
+    let limits = SessionLimits {
+        idle: r.duration("session.idle_timeout", minutes(30)),
+        absolute: r.duration("session.absolute_timeout", minutes(12 * 60)),
+        staff_idle: r.duration("session.staff_idle_timeout", minutes(4 * 60)),
+        staff_absolute: r.duration("session.staff_absolute_timeout", minutes(24 * 60)),
+    };
+    if limits.idle > limits.absolute {
+        r.problem("session.idle_timeout", "is longer than `session.absolute_timeout`".to_owned());
+    }
+    if limits.staff_idle > limits.staff_absolute {
+        r.problem(
+            "session.staff_idle_timeout",
+            "is longer than `session.staff_absolute_timeout`".to_owned(),
+        );
+    }
+    limits
+}
+
+fn hashing(r: &mut Reader) -> HashingSettings {
+    let defaults = HashingSettings::default();
+    HashingSettings {
+        memory_kib: r.number("hashing.memory_kib", defaults.memory_kib, 7 * 1024, 1024 * 1024),
+        passes: r.number("hashing.passes", defaults.passes, 1, 20),
+        lanes: r.number("hashing.lanes", defaults.lanes, 1, 16),
+        threads: r.number("hashing.threads", defaults.threads, 1, 64),
+        queue: r.number("hashing.queue", defaults.queue, 1, 10_000),
+    }
+}
+
+fn identity(r: &mut Reader) -> IdentityNames {
+    let mut name = |key: &str, default: &'static str| {
+        let default = http::HeaderName::from_static(default);
+        // A static name is cheaper to set on each request than an equal one that was read.
+        match r.parsed(&format!("identity.{key}")) {
+            Some(other) if other != default => other,
+            Some(_) | None => default,
+        }
+    };
+    IdentityNames {
+        user: name("user", "portcullis-user"),
+        organization: name("organization", "portcullis-organization"),
+        end_user: name("end_user", "portcullis-end-user"),
+        group: name("group", "portcullis-group"),
+        granted: name("granted", "portcullis-granted"),
+        session_kind: name("session_kind", "portcullis-session-kind"),
+        request_id: name("request_id", "portcullis-request-id"),
+    }
+}
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+fn minutes(count: u64) -> Duration {
+    Duration::from_secs(count * 60)
+}
+
+#[cfg(test)]
+mod tests;

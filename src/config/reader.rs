@@ -1,0 +1,242 @@
+//! Reads single settings out of the merged sources, collecting every problem by its key.
+//!
+//! Sources are laid over one another by the crate `config`: the file first, the environment over
+//! it. Values from the environment are text and are read as what the key calls for. A key that
+//! nothing asked for is a problem too.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use config::{Config, Environment, File, FileFormat, Value, ValueKind};
+
+use super::{Problem, Problems};
+
+/// The merged settings by dotted key, and what has been found wrong with them so far.
+#[derive(Debug)]
+pub(super) struct Reader {
+    values: BTreeMap<String, Value>,
+    asked: BTreeSet<String>,
+    problems: Vec<Problem>,
+}
+
+impl Reader {
+    /// Merges a TOML text with `PORTCULLIS__…` variables, which win.
+    pub(super) fn new(
+        text: &str,
+        file: &Path,
+        environment: &HashMap<String, String>,
+    ) -> Result<Self, Problems> {
+        let environment = Environment::with_prefix("PORTCULLIS")
+            .prefix_separator("__")
+            .separator("__")
+            .source(Some(environment.clone()));
+        let merged = Config::builder()
+            .add_source(File::from_str(text, FileFormat::Toml))
+            .add_source(environment)
+            .build()
+            .and_then(Config::try_deserialize::<HashMap<String, Value>>)
+            .map_err(|error| {
+                Problems(vec![Problem {
+                    key: file.display().to_string(),
+                    message: syntax_message(&error.to_string()),
+                }])
+            })?;
+        let mut values = BTreeMap::new();
+        for (key, value) in merged {
+            flatten(key, value, &mut values);
+        }
+        Ok(Self { values, asked: BTreeSet::new(), problems: Vec::new() })
+    }
+
+    /// Text, parsed by `T`'s own rules; `None` when the key is absent or wrong.
+    pub(super) fn parsed<T>(&mut self, key: &str) -> Option<T>
+    where
+        T: FromStr,
+        T::Err: std::fmt::Display,
+    {
+        let text = self.text(key)?;
+        match text.trim().parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.problem(key, format!("`{text}`: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Text as it stands.
+    pub(super) fn text(&mut self, key: &str) -> Option<String> {
+        let value = self.take(key)?;
+        match value.kind {
+            ValueKind::String(_)
+            | ValueKind::I64(_)
+            | ValueKind::U64(_)
+            | ValueKind::Boolean(_) => value.into_string().ok(),
+            ValueKind::Nil
+            | ValueKind::I128(_)
+            | ValueKind::U128(_)
+            | ValueKind::Float(_)
+            | ValueKind::Table(_)
+            | ValueKind::Array(_) => {
+                self.problem(key, "must be text".to_owned());
+                None
+            }
+        }
+    }
+
+    /// One of a closed set of words.
+    pub(super) fn word<T: Copy>(&mut self, key: &str, words: &[(&str, T)], default: T) -> T {
+        let Some(text) = self.text(key) else { return default };
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+            return *value;
+        }
+        let known: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+        self.problem(key, format!("`{text}` is not one of {}", known.join(", ")));
+        default
+    }
+
+    /// A list, each item parsed; from the environment, items stand between commas.
+    pub(super) fn list<T>(&mut self, key: &str) -> Option<Vec<T>>
+    where
+        T: FromStr,
+        T::Err: std::fmt::Display,
+    {
+        let value = self.take(key)?;
+        let items: Vec<String> = match value.kind {
+            ValueKind::Array(items) => {
+                items.into_iter().filter_map(|item| item.into_string().ok()).collect()
+            }
+            // From the environment: as in the file, or simply with commas between.
+            ValueKind::String(text) => inside_brackets(&text)
+                .split(',')
+                .map(|item| item.trim().trim_matches(['"', '\'']))
+                .map(|item| item.trim().to_owned())
+                .filter(|item| !item.is_empty())
+                .collect(),
+            ValueKind::Nil
+            | ValueKind::Boolean(_)
+            | ValueKind::I64(_)
+            | ValueKind::I128(_)
+            | ValueKind::U64(_)
+            | ValueKind::U128(_)
+            | ValueKind::Float(_)
+            | ValueKind::Table(_) => {
+                self.problem(key, "must be a list".to_owned());
+                return None;
+            }
+        };
+        let mut parsed = Vec::with_capacity(items.len());
+        for item in items {
+            match item.parse() {
+                Ok(value) => parsed.push(value),
+                Err(error) => self.problem(key, format!("`{item}`: {error}")),
+            }
+        }
+        Some(parsed)
+    }
+
+    /// A duration with its unit, as `500ms`, `30m` or `12h`; never zero.
+    pub(super) fn duration(&mut self, key: &str, default: Duration) -> Duration {
+        let Some(text) = self.text(key) else { return default };
+        match humantime::parse_duration(text.trim()) {
+            Ok(value) if !value.is_zero() => value,
+            Ok(_) => {
+                self.problem(key, "must be longer than nothing".to_owned());
+                default
+            }
+            Err(error) => {
+                self.problem(key, format!("`{text}` is no duration such as `30m`: {error}"));
+                default
+            }
+        }
+    }
+
+    /// A whole number within bounds, both included.
+    pub(super) fn number<T>(&mut self, key: &str, default: T, least: T, most: T) -> T
+    where
+        T: FromStr + PartialOrd + Copy + std::fmt::Display,
+    {
+        let Some(text) = self.text(key) else { return default };
+        match text.parse() {
+            Ok(value) if value >= least && value <= most => value,
+            Ok(_) | Err(_) => {
+                self.problem(key, format!("`{text}` is not a whole number from {least} to {most}"));
+                default
+            }
+        }
+    }
+
+    /// A path; relative ones are taken from the working directory.
+    pub(super) fn path(&mut self, key: &str, default: &str) -> PathBuf {
+        self.text(key).map_or_else(|| PathBuf::from(default), PathBuf::from)
+    }
+
+    /// Whether any source sets the key or one below it.
+    pub(super) fn has(&self, key: &str) -> bool {
+        let below = format!("{key}.");
+        self.values.keys().any(|known| known == key || known.starts_with(&below))
+    }
+
+    /// Notes a problem with a key.
+    pub(super) fn problem(&mut self, key: &str, message: String) {
+        self.problems.push(Problem { key: key.to_owned(), message });
+    }
+
+    /// All problems, those of keys that nothing asked for included.
+    pub(super) fn finish(mut self) -> Result<(), Problems> {
+        for key in self.values.keys() {
+            if !self.asked.contains(key) {
+                self.problems
+                    .push(Problem { key: key.clone(), message: "is not a setting".to_owned() });
+            }
+        }
+        if self.problems.is_empty() { Ok(()) } else { Err(Problems(self.problems)) }
+    }
+
+    fn take(&mut self, key: &str) -> Option<Value> {
+        self.asked.insert(key.to_owned());
+        self.values.get(key).cloned()
+    }
+}
+
+/// What a list written as in the file holds; `[::1]` is none.
+fn inside_brackets(text: &str) -> &str {
+    let text = text.trim();
+    text.strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .map(str::trim)
+        .filter(|inside| inside.is_empty() || inside.starts_with(['"', '\'']))
+        .unwrap_or(text)
+}
+
+/// Tables become dotted keys, so that an inline table and a section are the same thing.
+fn flatten(key: String, value: Value, into: &mut BTreeMap<String, Value>) {
+    match value.kind {
+        ValueKind::Table(table) => {
+            for (name, inner) in table {
+                flatten(format!("{key}.{name}"), inner, into);
+            }
+        }
+        ValueKind::Nil
+        | ValueKind::Boolean(_)
+        | ValueKind::I64(_)
+        | ValueKind::I128(_)
+        | ValueKind::U64(_)
+        | ValueKind::U128(_)
+        | ValueKind::Float(_)
+        | ValueKind::String(_)
+        | ValueKind::Array(_) => {
+            into.insert(key, value);
+        }
+    }
+}
+
+/// The parser's message without the source excerpt, which may hold a secret.
+fn syntax_message(error: &str) -> String {
+    let mut lines = error.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or("cannot be read");
+    let cause = lines.rfind(|line| !line.contains('|') && !line.starts_with("in "));
+    cause.map_or_else(|| first.to_owned(), |cause| format!("{first}: {cause}"))
+}

@@ -1,0 +1,154 @@
+use super::*;
+
+const LEAST: &str = r#"
+    [server]
+    public_url = "https://portal.example.com"
+    [upstream]
+    servers = ["http://127.0.0.1:9000"]
+"#;
+
+fn environment(pairs: &[(&str, &str)]) -> HashMap<String, String> {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+fn parse(text: &str) -> Result<Settings, Problems> {
+    Settings::parse(text, Path::new("portcullis.toml"), &HashMap::new())
+}
+
+fn problems(text: &str) -> Vec<(String, String)> {
+    parse(text).unwrap_err().0.into_iter().map(|p| (p.key, p.message)).collect()
+}
+
+#[test]
+fn two_keys_are_enough() {
+    let settings = parse(LEAST).unwrap();
+    assert_eq!(settings.server.listen, ["127.0.0.1:8080".parse().unwrap()]);
+    assert!(settings.server.public_url.is_https());
+    assert!(settings.server.trusted_proxies.is_empty());
+    assert_eq!(settings.session.idle, Duration::from_secs(1800));
+    assert_eq!(settings.session.absolute, Duration::from_secs(12 * 3600));
+    assert_eq!(settings.store.max_staleness, Duration::from_secs(5));
+    assert_eq!(settings.admin.socket, Path::new("data/admin.sock"));
+    assert_eq!(settings.server.shutdown_grace, Duration::from_secs(10));
+}
+
+#[test]
+fn the_sample_file_shows_the_defaults() {
+    let sample = include_str!("../../config/portcullis.toml");
+    let shown = parse(sample).unwrap();
+    let mut least = parse(LEAST).unwrap();
+    least.server.public_url = shown.server.public_url.clone();
+    assert_eq!(format!("{shown:?}"), format!("{least:?}"));
+}
+
+#[test]
+fn the_two_without_a_default_are_asked_for_together() {
+    let found = problems("");
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(found[0].0, "server.public_url");
+    assert_eq!(found[1].0, "upstream.servers");
+}
+
+#[test]
+fn all_problems_are_told_at_once_each_by_its_key() {
+    let found = problems(
+        r#"
+        colour = "red"
+        [server]
+        public_url = "portal.example.com"
+        listen = ["localhost"]
+        trusted_proxies = ["10.0.0.0/99"]
+        tls = { certificate = "a.crt" }
+        threads = 0
+        limits = { connections = -1, header_timeout = "0s" }
+        [upstream]
+        servers = ["https://127.0.0.1:9000"]
+        [policy]
+        mode = "lenient"
+        [session]
+        idle_timeout = "13h"
+        absolute_timeout = "half an hour"
+        [hashing]
+        memory_kib = 1
+        [identity]
+        user = "Remote User"
+    "#,
+    );
+    let keys: Vec<_> = found.iter().map(|(key, _)| key.as_str()).collect();
+    for expected in [
+        "colour",
+        "server.public_url",
+        "server.listen",
+        "server.trusted_proxies",
+        "server.tls",
+        "server.threads",
+        "server.limits.connections",
+        "server.limits.header_timeout",
+        "upstream.servers",
+        "policy.mode",
+        "session.idle_timeout",
+        "session.absolute_timeout",
+        "hashing.memory_kib",
+        "identity.user",
+    ] {
+        assert!(keys.contains(&expected), "{expected} is not among {found:#?}");
+    }
+}
+
+#[test]
+fn a_key_that_is_no_setting_is_a_problem_wherever_it_stands() {
+    let found = problems(&format!("{LEAST}\n[server.limits]\nheader_byte = 9000"));
+    assert_eq!(found, [("server.limits.header_byte".to_owned(), "is not a setting".to_owned())]);
+    let set = environment(&[("PORTCULLIS__SERVER__LISTENN", "127.0.0.1:1")]);
+    let found = Settings::parse(LEAST, Path::new("p.toml"), &set).unwrap_err();
+    assert_eq!(found.0[0].key, "server.listenn");
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let set = environment(&[
+        ("PORTCULLIS__SERVER__LISTEN", "127.0.0.1:1, 127.0.0.1:2"),
+        ("PORTCULLIS__SERVER__HOSTS", r#"["one.example", '[::1]']"#),
+        ("PORTCULLIS__SESSION__IDLE_TIMEOUT", "5m"),
+        ("PORTCULLIS__SERVER__THREADS", "3"),
+        ("PORTCULLIS__SERVER__TLS__CERTIFICATE", "c.pem"),
+        ("PORTCULLIS__SERVER__TLS__KEY", "k.pem"),
+        ("UNRELATED", "1"),
+    ]);
+    let settings = Settings::parse(LEAST, Path::new("p.toml"), &set).unwrap();
+    assert_eq!(settings.server.listen.len(), 2);
+    assert_eq!(settings.server.hosts.len(), 2);
+    assert_eq!(settings.session.idle, Duration::from_secs(300));
+    assert_eq!(settings.server.threads, 3);
+    assert!(settings.server.tls.is_some());
+}
+
+#[test]
+fn broken_toml_is_told_with_its_line_and_without_its_content() {
+    let found = problems("[server]\npublic_url = \"https://portal.example.com\nsecret = 'hunter2'");
+    assert_eq!(found[0].0, "portcullis.toml");
+    assert!(found[0].1.contains("line 2"), "{found:?}");
+    assert!(!found[0].1.contains("hunter2"), "{found:?}");
+}
+
+#[test]
+fn a_public_url_is_an_origin() {
+    for (text, expected) in [
+        ("https://Portal.Example.com", "https://portal.example.com"),
+        ("http://localhost:8080/", "http://localhost:8080"),
+    ] {
+        assert_eq!(text.parse::<PublicUrl>().unwrap().as_str(), expected);
+    }
+    for text in ["ftp://portal", "https://portal/path", "https://u@portal", "https://", "portal"] {
+        assert!(text.parse::<PublicUrl>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_server_of_the_portal_is_a_host_and_a_port() {
+    assert_eq!("http://portal".parse::<UpstreamServer>().unwrap().authority, "portal:80");
+    assert_eq!("http://[::1]:9000/".parse::<UpstreamServer>().unwrap().authority, "[::1]:9000");
+    for text in ["http://", "http://u@portal", "http://portal/path", "portal:80", "http://:80"] {
+        assert!(text.parse::<UpstreamServer>().is_err(), "{text}");
+    }
+}
