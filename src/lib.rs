@@ -8,4 +8,5 @@ pub mod credential;
 pub mod directory;
 pub mod policy;
 pub mod random;
+pub mod session;
 pub mod store;

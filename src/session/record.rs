@@ -1,0 +1,133 @@
+//! A session as the store keeps it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::NewSession;
+use crate::config::SessionLimits;
+use crate::credential::token::TokenHash;
+use crate::policy::SessionKind;
+use crate::store::{Expect, Key, Kind, Record, StoreError, Write};
+
+/// Sessions of a portal user.
+pub(super) const BY_USER: &str = "user";
+/// Sessions of an organization.
+pub(super) const BY_ORGANIZATION: &str = "organization";
+/// What a browser calls itself is kept to this many characters.
+const AGENT_LENGTH: usize = 160;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct SessionRecord {
+    kind: StoredKind,
+    pub(super) organization: String,
+    pub(super) user: Option<String>,
+    pub(super) generation: u64,
+    pub(super) created: Timestamp,
+    pub(super) last_seen: Timestamp,
+    pub(super) address: IpAddr,
+    pub(super) agent: String,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum StoredKind {
+    User,
+    Link,
+    Staff,
+    Impersonation,
+}
+
+impl SessionRecord {
+    pub(super) fn new(new: NewSession, now: Timestamp) -> Self {
+        Self {
+            kind: match new.kind {
+                SessionKind::User => StoredKind::User,
+                SessionKind::Link => StoredKind::Link,
+                SessionKind::Staff => StoredKind::Staff,
+                SessionKind::Impersonation => StoredKind::Impersonation,
+            },
+            organization: new.organization,
+            user: new.user,
+            generation: new.generation,
+            created: now,
+            last_seen: now,
+            address: new.address,
+            agent: new.agent.chars().take(AGENT_LENGTH).collect(),
+        }
+    }
+
+    pub(super) fn read(record: &Record) -> Result<Self, StoreError> {
+        serde_json::from_slice(&record.doc).map_err(|error| StoreError::Damaged {
+            kind: Kind::Session,
+            id: record.id.clone(),
+            cause: error.to_string(),
+        })
+    }
+
+    pub(super) fn put(&self, key: &TokenHash, expect: Expect) -> Result<Write, StoreError> {
+        let doc = serde_json::to_vec(self)
+            .map_err(|error| StoreError::Unavailable(format!("a session is no JSON: {error}")))?;
+        let user = self.user.as_ref().map(|user| Key::new(BY_USER, user));
+        Ok(Write::Put {
+            kind: Kind::Session,
+            id: key.to_string(),
+            expect,
+            doc: doc.into(),
+            unique: Vec::new(),
+            index: user
+                .into_iter()
+                .chain([Key::new(BY_ORGANIZATION, &self.organization)])
+                .collect(),
+        })
+    }
+
+    /// What decides how long the session lasts.
+    pub(super) fn standing(&self) -> Standing {
+        Standing { kind: self.kind, created: self.created }
+    }
+
+    /// As [`Standing::valid_until`].
+    pub(super) fn valid_until(&self, last_seen: Timestamp, limits: &SessionLimits) -> Timestamp {
+        self.standing().valid_until(last_seen, limits)
+    }
+}
+
+/// What decides how long a session lasts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    kind: StoredKind,
+    created: Timestamp,
+}
+
+impl Standing {
+    pub(super) fn kind(self) -> SessionKind {
+        match self.kind {
+            StoredKind::User => SessionKind::User,
+            StoredKind::Link => SessionKind::Link,
+            StoredKind::Staff => SessionKind::Staff,
+            StoredKind::Impersonation => SessionKind::Impersonation,
+        }
+    }
+
+    /// How long the session may lie unused.
+    pub(super) fn idle(self, limits: &SessionLimits) -> Duration {
+        if self.is_staff() { limits.staff_idle } else { limits.idle }
+    }
+
+    /// The first moment at which the session has ended, if it is not used after `last_seen`.
+    pub(super) fn valid_until(self, last_seen: Timestamp, limits: &SessionLimits) -> Timestamp {
+        let absolute = if self.is_staff() { limits.staff_absolute } else { limits.absolute };
+        later(self.created, absolute).min(later(last_seen, self.idle(limits)))
+    }
+
+    fn is_staff(self) -> bool {
+        matches!(self.kind, StoredKind::Staff | StoredKind::Impersonation)
+    }
+}
+
+fn later(time: Timestamp, by: Duration) -> Timestamp {
+    time.checked_add(by).unwrap_or(Timestamp::MAX)
+}

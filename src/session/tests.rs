@@ -1,0 +1,328 @@
+use std::path::Path;
+
+use jiff::{SignedDuration, ToSpan};
+use tempfile::TempDir;
+
+use super::*;
+use crate::credential::hashing::{Hasher, HashingSettings};
+use crate::credential::key::SecretKey;
+use crate::credential::link::SecureLinks;
+use crate::credential::lockout::Lockout;
+use crate::credential::secret::Secret;
+use crate::directory::groups::GroupPatch;
+use crate::directory::organizations::NewOrganization;
+use crate::directory::preferences::PreferencesPatch;
+use crate::directory::users::{NewUser, UserPatch, UserView};
+use crate::directory::{Judges, Memory};
+use crate::policy::Policy;
+use crate::store::Store;
+use crate::store::sled::SledStore;
+
+const LIMITS: SessionLimits = SessionLimits {
+    idle: Duration::from_secs(30 * 60),
+    absolute: Duration::from_secs(12 * 3600),
+    staff_idle: Duration::from_secs(4 * 3600),
+    staff_absolute: Duration::from_secs(24 * 3600),
+};
+
+const CHEAP: HashingSettings =
+    HashingSettings { memory_kib: 8, passes: 1, lanes: 1, threads: 1, queue: 8 };
+
+struct Portal {
+    directory: Directory,
+    sessions: Sessions,
+    store: Arc<dyn Store>,
+}
+
+impl Portal {
+    async fn open(folder: &Path) -> Self {
+        let store: Arc<dyn Store> = Arc::new(SledStore::open(folder).unwrap());
+        let policy = Arc::new(Policy::load(Path::new("policies")).unwrap());
+        let memory = Arc::new(Memory::new(Arc::clone(&store), policy));
+        let cache = Arc::new(SessionCache::new());
+        let followers: Vec<Arc<dyn Follower>> =
+            vec![Arc::clone(&memory) as Arc<dyn Follower>, Arc::clone(&cache) as Arc<dyn Follower>];
+        let feed = Feed::start(Arc::clone(&store), followers).await.unwrap();
+        let judges = Judges {
+            hasher: Hasher::new(CHEAP).unwrap(),
+            lockout: Lockout::default(),
+            links: SecureLinks::new(&SecretKey::generate()),
+        };
+        let directory = Directory::start(feed.clone(), memory, judges).await.unwrap();
+        let sessions = Sessions::new(feed, directory.clone(), cache, LIMITS);
+        Self { directory, sessions, store }
+    }
+
+    /// Lets go of the store, and returns when nothing holds it any more.
+    async fn close(self) {
+        let Self { directory, sessions, store } = self;
+        drop((directory, sessions));
+        while Arc::strong_count(&store) > 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn acme(&self) {
+        let new = NewOrganization { id: Some("acme".into()), name: "Acme".into(), email: None };
+        self.directory.create_organization(new, noon()).await.unwrap();
+    }
+
+    async fn user(&self, login: &str) -> UserView {
+        let new = NewUser {
+            organization: "acme".into(),
+            end_user: None,
+            login: Some(login.into()),
+            group: Some("limited".into()),
+            password: Some(Secret::new("Correct horse 7!".into())),
+            invite: false,
+            require_mfa: false,
+        };
+        self.directory.create_user(new, noon()).await.unwrap()
+    }
+
+    async fn session_of(&self, user: &UserView) -> PlainToken {
+        let facts = self.directory.user(&user.id).await.unwrap().unwrap();
+        let new = NewSession {
+            kind: SessionKind::User,
+            organization: "acme".into(),
+            user: Some(user.id.clone()),
+            generation: facts.password_generation,
+            address: [192, 0, 2, 1].into(),
+            agent: "test".into(),
+        };
+        self.sessions.start(new, None, noon()).await.unwrap()
+    }
+
+    async fn link_session(&self) -> PlainToken {
+        let facts = self.directory.organization("acme").await.unwrap().unwrap();
+        let new = NewSession {
+            kind: SessionKind::Link,
+            organization: "acme".into(),
+            user: None,
+            generation: facts.link_generation,
+            address: [192, 0, 2, 1].into(),
+            agent: "test".into(),
+        };
+        self.sessions.start(new, None, noon()).await.unwrap()
+    }
+
+    async fn presented(&self, token: &PlainToken, now: Timestamp) -> Presented {
+        let snapshot = self.directory.snapshot();
+        self.sessions.resolve_key(token.hash(), &snapshot, now).await.unwrap()
+    }
+
+    async fn is_in(&self, token: &PlainToken, now: Timestamp) -> bool {
+        self.presented(token, now).await.subject().is_some()
+    }
+}
+
+fn noon() -> Timestamp {
+    "2026-03-01T12:00:00Z".parse().unwrap()
+}
+
+fn after(minutes: i64) -> Timestamp {
+    noon() + minutes.minutes()
+}
+
+#[tokio::test]
+async fn a_session_ends_when_it_is_not_used_and_lives_while_it_is() {
+    let folder = TempDir::new().unwrap();
+    let portal = Portal::open(folder.path()).await;
+    portal.acme().await;
+    let user = portal.user("ada").await;
+    let (used, unused) = (portal.session_of(&user).await, portal.session_of(&user).await);
+    assert!(portal.is_in(&used, after(29)).await);
+    assert!(portal.is_in(&used, after(58)).await);
+    assert!(!portal.is_in(&unused, after(30)).await);
+}
+
+#[tokio::test]
+async fn a_session_ends_after_its_absolute_time_however_much_it_is_used() {
+    let folder = TempDir::new().unwrap();
+    let portal = Portal::open(folder.path()).await;
+    portal.acme().await;
+    let token = portal.session_of(&portal.user("ada").await).await;
+    for minutes in (20..720).step_by(20) {
+        assert!(portal.is_in(&token, after(minutes)).await, "after {minutes} minutes");
+    }
+    assert!(!portal.is_in(&token, after(720)).await);
+}
+
+#[tokio::test]
+async fn r7_a_group_edit_counts_on_the_next_request_of_an_open_session() {
+    let folder = TempDir::new().unwrap();
+    let portal = Portal::open(folder.path()).await;
+    portal.acme().await;
+    let token = portal.session_of(&portal.user("ada").await).await;
+    let granted = |presented: &Presented| presented.subject().unwrap().granted.len();
+    assert_eq!(granted(&portal.presented(&token, noon()).await), 8);
+    let patch =
+        GroupPatch { permissions: Some(serde_json::from_str("[]").unwrap()), ..Default::default() };
+    portal.directory.change_group("limited", patch, None).await.unwrap();
+    assert_eq!(granted(&portal.presented(&token, noon()).await), 0);
+}
+
+#[tokio::test]
+async fn a_user_who_is_moved_to_another_group_is_in_it_on_the_next_request() {
+    let folder = TempDir::new().unwrap();
+    let portal = Portal::open(folder.path()).await;
+    portal.acme().await;
+    let user = portal.user("ada").await;
+    let token = portal.session_of(&user).await;
+    let patch = UserPatch { group: Some("admin".into()), ..Default::default() };
+    portal.directory.change_user(&user.id, patch, None).await.unwrap();
+    let presented = portal.presented(&token, noon()).await;
+    assert_eq!(&*presented.subject().unwrap().group, "admin");
+}
+
+#[tokio::test]
+async fn r14_a_link_session_stops_at_the_first_portal_user() {
+    let folder = TempDir::new().unwrap();
+    let portal = Portal::open(folder.path()).await;
+    portal.acme().await;
+    let token = portal.link_session().await;
+    let presented = portal.presented(&token, noon()).await;
+    assert_eq!(&*presented.subject().unwrap().group, "non-portal");
+    portal.user("ada").await;
+    match portal.presented(&token, noon()).await {
+        Presented::Nobody(Absence::LinkNotEnough { organization }) => {
+            assert_eq!(&*organization, "acme");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn r13_with_the_preference_off_a_link_session_stays_when_portal_users_come() {
+    let folder = TempDir::new().unwrap();
+    let portal = Portal::open(folder.path()).await;
+    portal.acme().await;
+    let token = portal.link_session().await;
+    let set = |on| PreferencesPatch {
+        secure_with_password_if_portal_users_exist: Some(on),
+        ..Default::default()
+    };
+    portal.directory.change_preferences(set(false), None).await.unwrap();
+    portal.user("ada").await;
+    assert!(portal.is_in(&token, noon()).await);
+    portal.directory.change_preferences(set(true), None).await.unwrap();
+    assert!(!portal.is_in(&token, noon()).await, "R14: switched on");
+}
+
+#[tokio::test]
+async fn r14_a_link_session_stops_when_the_link_is_rotated_or_switched_off() {
+    let folder = TempDir::new().unwrap();
+    let portal = Portal::open(folder.path()).await;
+    portal.acme().await;
+    let before = portal.link_session().await;
+    portal.directory.rotate_link("acme", None).await.unwrap();
+    assert!(!portal.is_in(&before, noon()).await);
+    let now = portal.link_session().await;
+    assert!(portal.is_in(&now, noon()).await);
+    portal.directory.switch_link("acme", false, None).await.unwrap();
+    assert!(!portal.is_in(&now, noon()).await);
+}
+
+#[tokio::test]
+async fn r34_a_new_password_ends_all_sessions_of_the_user_and_of_nobody_else() {
+    let folder = TempDir::new().unwrap();
+    let portal = Portal::open(folder.path()).await;
+    portal.acme().await;
+    let (ada, ben) = (portal.user("ada").await, portal.user("ben").await);
+    let (hers, also_hers) = (portal.session_of(&ada).await, portal.session_of(&ada).await);
+    let his = portal.session_of(&ben).await;
+    let password = Secret::new("Battery staple 8?".to_owned());
+    portal.directory.set_password(&ada.id, password, None).await.unwrap();
+    assert!(!portal.is_in(&hers, noon()).await);
+    assert!(!portal.is_in(&also_hers, noon()).await);
+    assert!(portal.is_in(&his, noon()).await);
+    let whose = Whose::Organization("acme".into());
+    let (listed, _) = portal.sessions.list(&whose, None, 10, noon()).await.unwrap();
+    assert_eq!(listed.len(), 1, "what is over is not listed");
+}
+
+#[tokio::test]
+async fn r63_a_session_that_was_ended_is_nobodys() {
+    let folder = TempDir::new().unwrap();
+    let portal = Portal::open(folder.path()).await;
+    portal.acme().await;
+    let user = portal.user("ada").await;
+    let (ended, other) = (portal.session_of(&user).await, portal.session_of(&user).await);
+    assert!(portal.is_in(&ended, noon()).await);
+    assert!(portal.sessions.end(&ended.hash()).await.unwrap());
+    assert!(!portal.is_in(&ended, noon()).await);
+    assert!(!portal.sessions.end(&ended.hash()).await.unwrap(), "there is none any more");
+    assert!(portal.is_in(&other, noon()).await);
+    assert_eq!(portal.sessions.end_all(&Whose::User(user.id)).await.unwrap(), 1);
+    assert!(!portal.is_in(&other, noon()).await);
+}
+
+#[tokio::test]
+async fn r19_a_session_takes_the_place_of_another_in_one_step() {
+    let folder = TempDir::new().unwrap();
+    let portal = Portal::open(folder.path()).await;
+    portal.acme().await;
+    let old = portal.link_session().await;
+    let facts = portal.directory.organization("acme").await.unwrap().unwrap();
+    let new = NewSession {
+        kind: SessionKind::Link,
+        organization: "acme".into(),
+        user: None,
+        generation: facts.link_generation,
+        address: [192, 0, 2, 1].into(),
+        agent: String::new(),
+    };
+    let new = portal.sessions.start(new, Some(old.hash()), noon()).await.unwrap();
+    assert!(!portal.is_in(&old, noon()).await);
+    assert!(portal.is_in(&new, noon()).await);
+}
+
+#[tokio::test]
+async fn i3_sessions_survive_a_restart_and_their_idle_time_goes_on() {
+    let folder = TempDir::new().unwrap();
+    let portal = Portal::open(folder.path()).await;
+    portal.acme().await;
+    let token = portal.session_of(&portal.user("ada").await).await;
+    portal.close().await;
+    let portal = Portal::open(folder.path()).await;
+    assert!(portal.is_in(&token, after(29)).await);
+    portal.close().await;
+    let portal = Portal::open(folder.path()).await;
+    assert!(!portal.is_in(&token, after(60)).await);
+}
+
+#[tokio::test]
+async fn a_sweep_removes_what_is_over_and_nothing_else() {
+    let folder = TempDir::new().unwrap();
+    let portal = Portal::open(folder.path()).await;
+    portal.acme().await;
+    let user = portal.user("ada").await;
+    let (kept, over) = (portal.session_of(&user).await, portal.session_of(&user).await);
+    assert!(portal.is_in(&kept, after(20)).await);
+    assert_eq!(portal.sessions.sweep(after(40)).await.unwrap(), 1);
+    assert!(portal.store.get(Kind::Session, &over.hash().to_string()).await.unwrap().is_none());
+    assert!(portal.is_in(&kept, after(40)).await);
+}
+
+#[test]
+fn r20_staff_sessions_have_limits_of_their_own() {
+    let record = |kind| {
+        let new = NewSession {
+            kind,
+            organization: "acme".into(),
+            user: None,
+            generation: 0,
+            address: [192, 0, 2, 1].into(),
+            agent: String::new(),
+        };
+        SessionRecord::new(new, noon())
+    };
+    let hours = |kind| record(kind).valid_until(noon(), &LIMITS).duration_since(noon());
+    assert_eq!(hours(SessionKind::User), SignedDuration::from_mins(30));
+    assert_eq!(hours(SessionKind::Link), SignedDuration::from_mins(30));
+    assert_eq!(hours(SessionKind::Staff), SignedDuration::from_hours(4));
+    assert_eq!(hours(SessionKind::Impersonation), SignedDuration::from_hours(4));
+    let late = after(20 * 60);
+    let until = record(SessionKind::Staff).valid_until(late + 3.hours(), &LIMITS);
+    assert_eq!(until, noon() + 24.hours());
+}
