@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod credential;
 pub mod directory;
+pub mod gateway;
 pub mod policy;
 pub mod random;
 pub mod session;

@@ -1,0 +1,216 @@
+//! Bodies on their way through: streamed frame by frame, never buffered whole.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::headers::InboundFilter;
+use super::upstream::Lease;
+use super::watch::Watch;
+
+/// A body's failure, told to hyper, which ends the connection with it.
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A client's request body on its way to the portal. Trailers lose what only we may say (I5).
+#[derive(Debug)]
+pub struct RequestBody(Option<Upload>);
+
+#[derive(Debug)]
+struct Upload {
+    incoming: Incoming,
+    filter: InboundFilter,
+    progress: Progress,
+}
+
+/// Counts the pieces of an upload, so that a long one is not taken for one that has stopped.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Progress(Arc<AtomicU64>);
+
+impl Progress {
+    /// The pieces so far.
+    pub(super) fn pieces(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl RequestBody {
+    /// No body.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self(None)
+    }
+
+    /// The client's body.
+    #[must_use]
+    pub fn new(incoming: Incoming, filter: InboundFilter) -> Self {
+        if incoming.is_end_stream() {
+            return Self(None);
+        }
+        Self(Some(Upload { incoming, filter, progress: Progress::default() }))
+    }
+
+    /// How the upload goes, if there is one.
+    pub(super) fn progress(&self) -> Option<Progress> {
+        self.0.as_ref().map(|upload| upload.progress.clone())
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let Some(upload) = &mut self.0 else { return Poll::Ready(None) };
+        let mut frame = std::task::ready!(Pin::new(&mut upload.incoming).poll_frame(cx));
+        upload.progress.0.fetch_add(1, Ordering::Relaxed);
+        if let Some(Ok(frame)) = &mut frame
+            && let Some(trailers) = frame.trailers_mut()
+        {
+            upload.filter.strip(trailers);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(|upload| upload.incoming.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), |upload| upload.incoming.size_hint())
+    }
+}
+
+/// The portal's response body on its way to the client. The connection goes back to the pool when
+/// the body has ended, and is closed when the client left before.
+#[derive(Debug)]
+pub struct ResponseBody {
+    incoming: Incoming,
+    lease: Option<Lease>,
+    watch: Option<Watch>,
+}
+
+impl ResponseBody {
+    /// `switched`: the connection is no longer one of HTTP, so it never goes back to the pool.
+    pub(super) fn new(incoming: Incoming, lease: Lease, switched: bool) -> Self {
+        let mut body = Self { incoming, lease: Some(lease), watch: None };
+        if !switched {
+            body.end_if_over();
+        }
+        body
+    }
+
+    /// Ends the body when the person may no longer see it (I7).
+    #[must_use]
+    pub(super) fn watched(mut self, watch: Watch) -> Self {
+        self.watch = Some(watch);
+        self
+    }
+
+    /// The connection, when the response has no body because something other than HTTP follows.
+    pub(super) fn into_lease(self) -> Option<Lease> {
+        self.lease
+    }
+
+    fn end_if_over(&mut self) {
+        if self.incoming.is_end_stream()
+            && let Some(lease) = self.lease.take()
+        {
+            lease.give_back();
+        }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(watch) = &mut self.watch
+            && watch.poll_revoked(cx).is_ready()
+        {
+            self.lease = None;
+            return Poll::Ready(Some(Err("the session no longer permits this".into())));
+        }
+        let this = &mut *self;
+        let mut frame = Pin::new(&mut this.incoming).poll_frame(cx);
+        if frame.is_pending()
+            && let Some(lease) = &mut this.lease
+        {
+            // Asking first tells the connection that there is somebody to read for.
+            lease.drive(cx);
+            frame = Pin::new(&mut this.incoming).poll_frame(cx);
+        }
+        let frame = std::task::ready!(frame);
+        match &frame {
+            Some(Ok(_)) => self.end_if_over(),
+            Some(Err(_)) => self.lease = None,
+            None => {
+                if let Some(lease) = self.lease.take() {
+                    lease.give_back();
+                }
+            }
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+/// Whatever answers a request: the portal's body or one of our own.
+#[derive(Debug)]
+pub enum ReplyBody {
+    /// From the portal.
+    Portal(ResponseBody),
+    /// A page or document of ours.
+    Own(axum::body::Body),
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.get_mut() {
+            Self::Portal(body) => Pin::new(body).poll_frame(cx),
+            Self::Own(body) => Pin::new(body)
+                .poll_frame(cx)
+                .map(|frame| frame.map(|frame| frame.map_err(Into::into))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Portal(body) => body.is_end_stream(),
+            Self::Own(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Portal(body) => body.size_hint(),
+            Self::Own(body) => body.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! A request as the portal gets it, and the portal's answer as the client gets it (I4, I5): what
+//! may not pass is taken out, who this is is put in, and the target is the one that was decided.
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Request, Response, Uri};
+use hyper::body::Incoming;
+
+use super::body::{RequestBody, ResponseBody};
+use super::{Connection, Gateway, Received, headers};
+use crate::directory::Snapshot;
+use crate::policy::{Host, Permit, RequestTarget, Subject};
+
+/// How many fields a request gets at most from us.
+const ADDED_FIELDS: usize = 12;
+
+/// What `forward` needs besides the request: the permit, and what to tell the portal.
+pub(super) struct Way<'a> {
+    pub(super) permit: Permit,
+    pub(super) subject: Option<&'a Subject>,
+    pub(super) host: &'a Host,
+    pub(super) connection: &'a Connection,
+    pub(super) snapshot: &'a Snapshot,
+}
+
+impl Gateway {
+    /// The request as the portal gets it.
+    pub(super) fn outbound(
+        &self,
+        received: &Received,
+        request: Request<Incoming>,
+        target: &RequestTarget,
+        way: &Way<'_>,
+        upgrade: bool,
+    ) -> Request<RequestBody> {
+        let (mut parts, body) = request.into_parts();
+        let fields = &mut parts.headers;
+        let trusted = self.trusts(way.connection.peer);
+        let chain = trusted.then(|| headers::joined(fields, &headers::X_FORWARDED_FOR)).flatten();
+        let https = way.connection.tls
+            || match fields.get(headers::X_FORWARDED_PROTO).filter(|_| trusted) {
+                Some(proto) => proto == "https",
+                None => self.public_url.is_https(),
+            };
+        self.filter.strip(fields);
+        fields.reserve(ADDED_FIELDS);
+        headers::strip_cookies(fields);
+        fields.remove(header::CONTENT_LENGTH);
+        fields.remove(header::EXPECT);
+        let host = fields.entry(header::HOST).or_insert_with(|| {
+            // HTTP/2 has it elsewhere. A host that was parsed is a header value.
+            HeaderValue::try_from(way.host.to_string())
+                .unwrap_or_else(|_| HeaderValue::from_static(""))
+        });
+        let host = host.clone();
+        headers::set_forwarded(fields, &way.connection.peer_value, chain.as_deref(), https, host);
+        self.identify(fields, received, way);
+        if upgrade {
+            fields.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+            fields.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        }
+        let mut request = Request::new(RequestBody::new(body, self.filter.clone()));
+        *request.method_mut() = parts.method;
+        *request.uri_mut() = origin_form(parts.uri, target);
+        *request.headers_mut() = parts.headers;
+        request
+    }
+
+    /// Says who this is; the only place that does.
+    fn identify(&self, fields: &mut HeaderMap, received: &Received, way: &Way<'_>) {
+        let names = &self.names;
+        let mut say = |name: &HeaderName, value: &str| {
+            if let Ok(value) =
+                HeaderValue::from_str(value).or_else(|_| HeaderValue::from_bytes(value.as_bytes()))
+            {
+                fields.insert(name, value);
+            }
+        };
+        say(&names.request_id, &received.id);
+        let Some(subject) = way.subject else { return };
+        say(&names.organization, &subject.organization);
+        say(&names.group, &subject.group);
+        say(&names.session_kind, subject.kind.name());
+        if let Some(login) = &subject.login {
+            say(&names.user, login);
+        }
+        if let Some(end_user) = &subject.end_user {
+            say(&names.end_user, end_user);
+        }
+        let mut granted = String::new();
+        for id in way.snapshot.policy().catalogue().ids(way.permit.granted()) {
+            if !granted.is_empty() {
+                granted.push(',');
+            }
+            granted.push_str(id);
+        }
+        if !granted.is_empty()
+            && let Ok(granted) = HeaderValue::try_from(granted)
+        {
+            fields.insert(&names.granted, granted);
+        }
+    }
+
+    /// The portal's answer as the client gets it.
+    pub(super) fn inbound(&self, response: &mut Response<ResponseBody>) {
+        let fields = response.headers_mut();
+        if fields.contains_key(header::TRANSFER_ENCODING) {
+            // Both would let the next hop choose (RFC 9112, 6.3).
+            fields.remove(header::CONTENT_LENGTH);
+        }
+        if headers::strip_hop_by_hop(fields).is_err() {
+            fields.remove(header::CONNECTION);
+            fields.remove(header::TRANSFER_ENCODING);
+        }
+        headers::strip_set_cookies(fields);
+    }
+}
+
+/// The canonical target as a URI without scheme and authority: the one received, when it was
+/// canonical already.
+pub(super) fn origin_form(received: Uri, target: &RequestTarget) -> Uri {
+    let as_received = received.authority().is_none()
+        && received.path_and_query().is_some_and(|received| received == target.as_str());
+    if as_received {
+        return received;
+    }
+    // A canonical target is a valid URI; were it not, the root is no more than was permitted.
+    Uri::try_from(target.as_str()).unwrap_or_default()
+}

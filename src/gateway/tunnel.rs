@@ -1,0 +1,76 @@
+//! WebSockets: after the portal has answered 101, bytes go both ways until one side, or the
+//! policy, ends it. Nothing the client sends before the 101 reaches the portal.
+
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Method, Response};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt;
+
+use super::body::{ReplyBody, ResponseBody};
+use super::upstream::Lease;
+use super::watch::Watch;
+use super::{Hold, headers};
+
+/// Why a tunnel ended before either side closed it.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error("the portal ended the connection")]
+    Portal,
+    #[error(transparent)]
+    Upgrade(#[from] hyper::Error),
+    #[error(transparent)]
+    Stream(#[from] std::io::Error),
+}
+
+/// Whether the request asks to become a WebSocket (RFC 6455, 4.1). Any other upgrade is ignored,
+/// as a server may (RFC 9110, 7.8): it never reaches the portal.
+pub(super) fn asks_for_websocket(method: &Method, fields: &HeaderMap) -> bool {
+    let Some(upgrade) = fields.get(header::UPGRADE) else { return false };
+    *method == Method::GET
+        && upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")
+        && fields.get_all(header::CONNECTION).iter().any(|line| {
+            line.as_bytes()
+                .split(|b| *b == b',')
+                .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+        })
+}
+
+/// Passes the portal's 101 on and joins the two connections when both have switched.
+pub(super) fn open(
+    client: OnUpgrade,
+    hold: Hold,
+    response: Response<ResponseBody>,
+    mut watch: Watch,
+) -> Response<ReplyBody> {
+    let (mut head, body) = response.into_parts();
+    if headers::strip_hop_by_hop(&mut head.headers).is_err() {
+        head.headers.remove(header::CONNECTION);
+    }
+    head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    head.headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    if let Some(portal) = body.into_lease() {
+        tokio::spawn(async move {
+            let _hold = hold;
+            tokio::select! {
+                ended = join(client, portal) => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "a WebSocket broke off");
+                    }
+                }
+                () = watch.revoked() => {
+                    tracing::info!("a WebSocket was closed: it is no longer permitted");
+                }
+            }
+        });
+    }
+    Response::from_parts(head, ReplyBody::Own(axum::body::Body::empty()))
+}
+
+async fn join(client: OnUpgrade, portal: Lease) -> Result<(), Broken> {
+    let (client, portal) = tokio::join!(client, portal.into_stream());
+    let (mut client, (mut portal, said)) = (TokioIo::new(client?), portal.ok_or(Broken::Portal)?);
+    client.write_all(&said).await?;
+    tokio::io::copy_bidirectional(&mut client, &mut portal).await?;
+    Ok(())
+}
