@@ -7,6 +7,7 @@ pub mod config;
 pub mod credential;
 pub mod directory;
 pub mod gateway;
+pub mod pages;
 pub mod policy;
 pub mod random;
 pub mod session;

@@ -1,0 +1,204 @@
+//! What a portal user sees of us: signing in and out, secure links, and every answer that is not
+//! the portal's.
+//!
+//! [`Pages`] is the gateway's [`Front`]. A refusal becomes a page for a person and a problem
+//! document (RFC 9457) for a script; both say the same in the same words. Under
+//! [`RESERVED`] an axum router answers:
+//!
+//! | path | answers |
+//! |---|---|
+//! | `sign-in` | the form, and what comes of it (R8, R12, R14, R61) |
+//! | `sign-out` | the way out (R63) |
+//! | `link/{token}` | a secure link (R10–R14, R19) |
+//! | `assets/{name}` | the style sheet and the script |
+//!
+//! Invariants:
+//! - A page works without script, loads nothing from elsewhere and is never cached.
+//! - A request that changes something comes from a page of ours, twice over: browsers say so
+//!   (`origin`), and the form brings a token of its visitor (`form`).
+//! - A sign-in always begins a new session under a new token, and ends the one it replaces.
+//! - Tokens and passwords are neither logged nor shown; no address with a token is ever a referrer.
+//!
+//! Nothing is decided here: who may come in is the directory's answer, what is refused the
+//! gateway's.
+
+mod asset;
+mod form;
+mod known_browser;
+mod link;
+mod notice;
+mod origin;
+mod refusal;
+mod response;
+mod return_to;
+mod sign_in;
+mod sign_out;
+mod when;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::routing::get;
+use axum::{Extension, extract};
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, Method, Request, Response};
+use tower::ServiceExt as _;
+
+pub use self::return_to::ReturnTo;
+
+use self::asset::Asset;
+use self::known_browser::KnownBrowsers;
+use self::notice::Notice;
+use self::origin::Origins;
+use crate::config::Settings;
+use crate::credential::csrf::Csrf;
+use crate::credential::key::SecretKey;
+use crate::directory::Directory;
+use crate::gateway::{Front, RESERVED, Refused, Visitor, Wants};
+use crate::session::{Sessions, cookie};
+
+/// More than any form of ours needs.
+const LARGEST_FORM: usize = 16 * 1024;
+
+/// The pages, and the gateway's way to answer in its own words.
+#[derive(Debug, Clone)]
+pub struct Pages {
+    desk: Arc<Desk>,
+    router: Router,
+}
+
+/// What every page works with.
+#[derive(Debug)]
+struct Desk {
+    brand: Brand,
+    origins: Origins,
+    https: bool,
+    session_cookie: &'static str,
+    directory: Directory,
+    sessions: Sessions,
+    csrf: Csrf,
+    known_browsers: KnownBrowsers,
+}
+
+/// Whose pages these are, and how they look.
+#[derive(Debug)]
+struct Brand {
+    name: String,
+    /// Stands for the logo.
+    initial: String,
+    style: &'static Asset,
+    script: &'static Asset,
+}
+
+impl Pages {
+    /// The pages of the operator that the settings name.
+    #[must_use]
+    pub fn new(
+        settings: &Settings,
+        directory: Directory,
+        sessions: Sessions,
+        key: &SecretKey,
+    ) -> Self {
+        let https = settings.server.public_url.is_https();
+        let desk = Arc::new(Desk {
+            brand: Brand::new(&settings.branding.name),
+            origins: Origins::new(&settings.server),
+            https,
+            session_cookie: cookie::name(https),
+            directory,
+            sessions,
+            csrf: Csrf::new(key),
+            known_browsers: KnownBrowsers::new(key, https),
+        });
+        let ours = Router::new()
+            .route("/sign-in", get(sign_in::show).post(sign_in::submit))
+            .route("/sign-out", get(sign_out::show).post(sign_out::submit))
+            .route("/link/{token}", get(link::open).post(link::confirm))
+            .route("/assets/{name}", get(asset::serve));
+        let router = Router::new()
+            .nest(RESERVED.trim_end_matches('/'), ours)
+            .fallback(nothing_here)
+            .method_not_allowed_fallback(not_done_here)
+            .layer(DefaultBodyLimit::max(LARGEST_FORM))
+            .with_state(Arc::clone(&desk));
+        Self { desk, router }
+    }
+}
+
+impl Front for Pages {
+    fn refuse(&self, refused: &Refused<'_>) -> Response<Body> {
+        self.desk.dress(self.desk.refused(refused))
+    }
+
+    fn reserved(
+        &self,
+        mut request: Request<Body>,
+        visitor: Visitor,
+    ) -> BoxFuture<'static, Response<Body>> {
+        let Self { desk, router } = self.clone();
+        request.extensions_mut().insert(visitor);
+        Box::pin(async move {
+            let Ok(response) = router.oneshot(request).await;
+            desk.dress(response)
+        })
+    }
+}
+
+impl Brand {
+    fn new(name: &str) -> Self {
+        let initial = name.chars().find(|c| c.is_alphanumeric());
+        let initial = initial.unwrap_or('P').to_uppercase().collect();
+        Self { name: name.to_owned(), initial, style: &asset::STYLE, script: &asset::SCRIPT }
+    }
+}
+
+async fn nothing_here(
+    State(desk): State<Arc<Desk>>,
+    Extension(visitor): Extension<Visitor>,
+    request: extract::Request,
+) -> Response<Body> {
+    desk.notice_for(&request, &visitor, &Notice::no_such_page())
+}
+
+async fn not_done_here(
+    State(desk): State<Arc<Desk>>,
+    Extension(visitor): Extension<Visitor>,
+    request: extract::Request,
+) -> Response<Body> {
+    desk.notice_for(&request, &visitor, &Notice::not_done_here())
+}
+
+impl Desk {
+    fn notice_for(
+        &self,
+        request: &extract::Request,
+        visitor: &Visitor,
+        notice: &Notice,
+    ) -> Response<Body> {
+        let wants = wants(request.method(), request.headers());
+        self.notice(notice, wants, &visitor.request_id)
+    }
+
+    /// The answer when the store gives none (I1).
+    fn store_unavailable(
+        &self,
+        error: &crate::store::StoreError,
+        wants: Wants,
+        visitor: &Visitor,
+    ) -> Response<Body> {
+        tracing::error!(%error, request.id = visitor.request_id, "a page could not be answered");
+        self.notice(&Notice::store_unavailable(), wants, &visitor.request_id)
+    }
+}
+
+/// Forms are sent by people, whatever the program in between says of itself.
+fn wants(method: &Method, headers: &HeaderMap) -> Wants {
+    if method == Method::POST { Wants::Page } else { Wants::of(headers) }
+}

@@ -1,0 +1,192 @@
+//! Secure links (R10–R14, R19).
+//!
+//! Opening one swaps its token for a cookie and leads to an address without it: the start page, or
+//! the place in `?to=`. A session that a link opened is replaced in one step. Somebody signed in as
+//! a person is never made somebody else by following an address: to another organization's portal
+//! there is a page that asks first, and with the link of the person's own organization the person
+//! simply stays, because a link never gives more than the person has.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::{FromRequest as _, Path, Query, Request, State};
+use axum::{Extension, Form};
+use http::{HeaderMap, Response, StatusCode};
+use serde::Deserialize;
+
+use super::notice::Notice;
+use super::response::{Referrer, html, see_other};
+use super::return_to::ReturnTo;
+use super::{Brand, Desk, sign_in, wants};
+use crate::credential::token::TokenHash;
+use crate::directory::OrganizationFacts;
+use crate::directory::links::LinkOutcome;
+use crate::gateway::{Visitor, Wants};
+use crate::policy::{SessionKind, Subject};
+use crate::session::{NewSession, Presented};
+use crate::store::StoreError;
+
+/// Where the link points to.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Pointed {
+    to: String,
+}
+
+/// The answer to [`ConfirmPage`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Confirmed {
+    csrf: String,
+    to: String,
+}
+
+#[derive(Template)]
+#[template(path = "pages/link.html")]
+struct ConfirmPage<'a> {
+    brand: &'a Brand,
+    organization: &'a str,
+    signed_in_as: &'a str,
+    to: &'a str,
+    csrf: &'a str,
+    problem: Option<&'static str>,
+    request_id: &'a str,
+}
+
+/// A link that is being opened.
+struct Opening<'a> {
+    token: &'a str,
+    to: ReturnTo,
+    /// The token of the form, if the person has been asked.
+    answer: Option<&'a str>,
+    headers: &'a HeaderMap,
+    visitor: &'a Visitor,
+    wants: Wants,
+}
+
+pub(super) async fn open(
+    State(desk): State<Arc<Desk>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(token): Path<String>,
+    request: Request,
+) -> Response<Body> {
+    let pointed = Query::<Pointed>::try_from_uri(request.uri()).map(|Query(pointed)| pointed);
+    let opening = Opening {
+        token: &token,
+        to: ReturnTo::parse(&pointed.unwrap_or_default().to),
+        answer: None,
+        headers: request.headers(),
+        visitor: &visitor,
+        wants: wants(request.method(), request.headers()),
+    };
+    desk.open_link(&opening).await
+}
+
+pub(super) async fn confirm(
+    State(desk): State<Arc<Desk>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(token): Path<String>,
+    request: Request,
+) -> Response<Body> {
+    let headers = request.headers().clone();
+    if !desk.origins.sent(&headers) {
+        return desk.notice_for(&request, &visitor, &Notice::foreign_form());
+    }
+    let wants = wants(request.method(), &headers);
+    let Ok(Form(confirmed)) = Form::<Confirmed>::from_request(request, &()).await else {
+        return desk.notice(&Notice::unreadable_form(), wants, &visitor.request_id);
+    };
+    let opening = Opening {
+        token: &token,
+        to: ReturnTo::parse(&confirmed.to),
+        answer: Some(&confirmed.csrf),
+        headers: &headers,
+        visitor: &visitor,
+        wants,
+    };
+    desk.open_link(&opening).await
+}
+
+impl Desk {
+    async fn open_link(&self, opening: &Opening<'_>) -> Response<Body> {
+        match self.try_open_link(opening).await {
+            Ok(response) => response,
+            Err(error) => self.store_unavailable(&error, opening.wants, opening.visitor),
+        }
+    }
+
+    async fn try_open_link(&self, opening: &Opening<'_>) -> Result<Response<Body>, StoreError> {
+        let Opening { token, to, headers, visitor, .. } = opening;
+        let outcome = self.directory.open_link(token, visitor.address, visitor.now).await?;
+        let (organization, opens) = match outcome {
+            LinkOutcome::OpensSession { organization } => (organization, true),
+            LinkOutcome::LeadsToSignIn { organization } => (organization, false),
+            LinkOutcome::Off | LinkOutcome::Unknown => {
+                let notice = Notice::dead_link(&self.brand.name);
+                return Ok(self.notice(&notice, opening.wants, &visitor.request_id));
+            }
+        };
+        let person = match self.presented(headers, visitor.now).await? {
+            Presented::Somebody { key, subject } if subject.kind != SessionKind::Link => {
+                Some((key, subject))
+            }
+            Presented::Somebody { .. } | Presented::Nobody(_) => None,
+        };
+        match person {
+            Some((_, subject)) if subject.organization == organization.id => {
+                Ok(see_other(to.as_str()))
+            }
+            _ if !opens => {
+                let hint = self.organization_hint(&organization.id, visitor.now);
+                Ok(see_other(&sign_in::address(to, Some((&organization.id, &hint)))))
+            }
+            Some((key, subject)) if !self.confirmed(opening, &key) => {
+                Ok(self.ask(opening, &organization, &key, &subject))
+            }
+            Some(_) | None => {
+                let new = NewSession {
+                    kind: SessionKind::Link,
+                    organization: organization.id.to_string(),
+                    user: None,
+                    generation: organization.link_generation,
+                    address: visitor.address,
+                    agent: sign_in::agent(headers),
+                };
+                self.begin(new, to, headers, visitor).await
+            }
+        }
+    }
+
+    fn confirmed(&self, opening: &Opening<'_>, key: &TokenHash) -> bool {
+        opening.answer.is_some_and(|token| self.is_sessions(token, key, opening.visitor.now))
+    }
+
+    /// Asks before somebody becomes somebody else (R19).
+    fn ask(
+        &self,
+        opening: &Opening<'_>,
+        organization: &OrganizationFacts,
+        key: &TokenHash,
+        subject: &Subject,
+    ) -> Response<Body> {
+        let Opening { to, answer, visitor, .. } = opening;
+        let (status, problem) = match answer {
+            Some(_) => {
+                let problem = "This page had been open for too long. Please choose again.";
+                (StatusCode::FORBIDDEN, Some(problem))
+            }
+            None => (StatusCode::OK, None),
+        };
+        let page = ConfirmPage {
+            brand: &self.brand,
+            organization: &organization.name,
+            signed_in_as: subject.login.as_deref().unwrap_or("somebody else"),
+            to: to.as_str(),
+            csrf: &self.session_token(key, visitor.now),
+            problem,
+            request_id: &visitor.request_id,
+        };
+        html(status, &page, Referrer::Origin)
+    }
+}

@@ -1,0 +1,317 @@
+//! The sign-in page, and what comes of it.
+//!
+//! An unknown login and a wrong password get the same page in the same words. The page can be asked
+//! for by somebody who is signed in: that is how one becomes somebody else.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::{FromRequest as _, Query, Request, State};
+use axum::{Extension, Form};
+use http::header::{self, HeaderValue};
+use http::{HeaderMap, Response, StatusCode, Uri};
+use serde::Deserialize;
+
+use super::notice::{Action, Notice};
+use super::response::{Referrer, add_cookie, html, see_other};
+use super::return_to::{ReturnTo, in_query};
+use super::when::When;
+use super::{Brand, Desk, wants};
+use crate::credential::hashing::Busy;
+use crate::credential::secret::Secret;
+use crate::directory::UserFacts;
+use crate::directory::sign_in::{Claim, SignIn};
+use crate::gateway::{Visitor, Wants};
+use crate::policy::SessionKind;
+use crate::session::{NewSession, cookie};
+use crate::store::StoreError;
+
+/// What the page is asked with, in its query or by its form.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    return_to: String,
+    /// The organization whose link was not enough (R12, R14).
+    organization: String,
+    hint: String,
+}
+
+/// The form.
+#[derive(Deserialize)]
+struct Entered {
+    #[serde(default)]
+    login: String,
+    #[serde(default = "nothing")]
+    password: Secret<String>,
+    #[serde(default)]
+    csrf: String,
+    #[serde(default)]
+    return_to: String,
+    #[serde(default)]
+    organization: String,
+    #[serde(default)]
+    hint: String,
+}
+
+#[derive(Template)]
+#[template(path = "pages/sign_in.html")]
+struct SignInPage<'a> {
+    brand: &'a Brand,
+    asked: &'a Asked,
+    /// Why the person is here although there was a link.
+    link: Option<LinkNotEnough>,
+    problem: Option<Problem>,
+    login_wrong: bool,
+    password_wrong: bool,
+    login: &'a str,
+    csrf: &'a str,
+    request_id: &'a str,
+}
+
+/// A link led here; whose, if that may be told.
+struct LinkNotEnough {
+    organization: Option<Arc<str>>,
+}
+
+/// Why nobody was let in.
+struct Problem {
+    status: StatusCode,
+    text: &'static str,
+    until: Option<When>,
+    retry_after: Option<u64>,
+    login_wrong: bool,
+    password_wrong: bool,
+}
+
+/// The address of the sign-in page for somebody on the way to a place.
+pub(super) fn address(return_to: &ReturnTo, link: Option<(&str, &str)>) -> String {
+    let mut address = format!("/.portcullis/sign-in?return_to={}", in_query(return_to.as_str()));
+    if let Some((organization, hint)) = link {
+        // Writing to a string does not fail.
+        let _ = write!(address, "&organization={}&hint={hint}", in_query(organization));
+    }
+    address
+}
+
+pub(super) async fn show(
+    State(desk): State<Arc<Desk>>,
+    Extension(visitor): Extension<Visitor>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response<Body> {
+    // A query that cannot be read asks for nothing.
+    let asked = Query::<Asked>::try_from_uri(&uri).map(|Query(asked)| asked).unwrap_or_default();
+    desk.sign_in_page(&headers, &visitor, &asked, "", None).await
+}
+
+pub(super) async fn submit(
+    State(desk): State<Arc<Desk>>,
+    Extension(visitor): Extension<Visitor>,
+    request: Request,
+) -> Response<Body> {
+    let headers = request.headers().clone();
+    if !desk.origins.sent(&headers) {
+        return desk.notice_for(&request, &visitor, &Notice::foreign_form());
+    }
+    let wants = wants(request.method(), &headers);
+    let Ok(Form(entered)) = Form::<Entered>::from_request(request, &()).await else {
+        return desk.notice(&Notice::unreadable_form(), wants, &visitor.request_id);
+    };
+    match desk.try_sign_in(entered, &headers, &visitor).await {
+        Ok(response) => response,
+        Err(error) => desk.store_unavailable(&error, wants, &visitor),
+    }
+}
+
+impl Desk {
+    async fn try_sign_in(
+        &self,
+        entered: Entered,
+        headers: &HeaderMap,
+        visitor: &Visitor,
+    ) -> Result<Response<Body>, StoreError> {
+        let Entered { login, password, csrf, return_to, organization, hint } = entered;
+        let asked = Asked { return_to, organization, hint };
+        let problem = if !self.is_visitors(&csrf, headers, visitor.now) {
+            Some(Problem::form_too_old())
+        } else if login.trim().is_empty() || password.expose().is_empty() {
+            Some(Problem::incomplete(login.trim().is_empty()))
+        } else {
+            None
+        };
+        if let Some(problem) = problem {
+            return Ok(self.sign_in_page(headers, visitor, &asked, &login, Some(problem)).await);
+        }
+        let browser = self.known_browsers.name(headers, &login);
+        let claim = Claim { login: &login, password, address: visitor.address, browser };
+        let problem = match self.directory.sign_in(claim, visitor.now).await? {
+            SignIn::Welcome(user) => return self.welcome(&user, &asked, headers, visitor).await,
+            SignIn::NoPortalAccess(user) => {
+                tracing::info!(user.id = %user.id, request.id = visitor.request_id,
+                    "a portal user without portal access signed in");
+                let notice = Notice::no_portal_access(&self.brand.name).with(Action::SOMEBODY_ELSE);
+                return Ok(self.notice(&notice, Wants::Page, &visitor.request_id));
+            }
+            SignIn::Wrong => Problem::wrong(),
+            SignIn::LockedOut { until } => Problem::locked_out(When::new(until, visitor.now)),
+            SignIn::Busy => Problem::busy(),
+        };
+        tracing::info!(
+            status = problem.status.as_u16(),
+            request.id = visitor.request_id,
+            "a sign-in failed"
+        );
+        Ok(self.sign_in_page(headers, visitor, &asked, &login, Some(problem)).await)
+    }
+
+    /// A new session under a new token, in place of the one the browser had.
+    async fn welcome(
+        &self,
+        user: &UserFacts,
+        asked: &Asked,
+        headers: &HeaderMap,
+        visitor: &Visitor,
+    ) -> Result<Response<Body>, StoreError> {
+        let new = NewSession {
+            kind: SessionKind::User,
+            organization: user.organization.to_string(),
+            user: Some(user.id.to_string()),
+            generation: user.password_generation,
+            address: visitor.address,
+            agent: agent(headers),
+        };
+        let mut response =
+            self.begin(new, &ReturnTo::parse(&asked.return_to), headers, visitor).await?;
+        add_cookie(&mut response, self.known_browsers.remember(headers, &user.login));
+        Ok(response)
+    }
+
+    /// Begins a session and leads to a place in the portal.
+    pub(super) async fn begin(
+        &self,
+        new: NewSession,
+        place: &ReturnTo,
+        headers: &HeaderMap,
+        visitor: &Visitor,
+    ) -> Result<Response<Body>, StoreError> {
+        let replaces = cookie::token_hash(headers, self.session_cookie);
+        let token = self.sessions.start(new, replaces, visitor.now).await?;
+        let mut response = see_other(place.as_str());
+        add_cookie(&mut response, cookie::set(self.session_cookie, token.expose(), self.https));
+        Ok(response)
+    }
+
+    async fn sign_in_page(
+        &self,
+        headers: &HeaderMap,
+        visitor: &Visitor,
+        asked: &Asked,
+        login: &str,
+        problem: Option<Problem>,
+    ) -> Response<Body> {
+        let token = self.visitor_token(headers, visitor.now);
+        let status = problem.as_ref().map_or(StatusCode::OK, |problem| problem.status);
+        let retry_after = problem.as_ref().and_then(|problem| problem.retry_after);
+        let asked = &Asked {
+            return_to: ReturnTo::parse(&asked.return_to).as_str().to_owned(),
+            organization: asked.organization.clone(),
+            hint: asked.hint.clone(),
+        };
+        let page = SignInPage {
+            brand: &self.brand,
+            asked,
+            link: self.link_not_enough(asked, visitor).await,
+            login_wrong: problem.as_ref().is_some_and(|problem| problem.login_wrong),
+            password_wrong: problem.as_ref().is_some_and(|problem| problem.password_wrong),
+            problem,
+            login,
+            csrf: &token.text,
+            request_id: &visitor.request_id,
+        };
+        let mut response = html(status, &page, Referrer::Origin);
+        add_cookie(&mut response, token.cookie);
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+
+    /// Anybody can put an organization's id into the address; its name is told to those only who
+    /// had its link.
+    async fn link_not_enough(&self, asked: &Asked, visitor: &Visitor) -> Option<LinkNotEnough> {
+        if asked.organization.is_empty() {
+            return None;
+        }
+        if !self.vouches(&asked.hint, &asked.organization, visitor.now) {
+            return Some(LinkNotEnough { organization: None });
+        }
+        let organization = self.directory.organization(&asked.organization).await.ok().flatten();
+        Some(LinkNotEnough { organization: organization.map(|facts| Arc::clone(&facts.name)) })
+    }
+}
+
+impl Problem {
+    const fn new(status: StatusCode, text: &'static str) -> Self {
+        Self {
+            status,
+            text,
+            until: None,
+            retry_after: None,
+            login_wrong: false,
+            password_wrong: false,
+        }
+    }
+
+    const fn form_too_old() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "This page had been open for too long, or your browser doesn't keep cookies. Please \
+             sign in again.",
+        )
+    }
+
+    fn incomplete(login_missing: bool) -> Self {
+        let text = if login_missing { "Enter your login." } else { "Enter your password." };
+        let problem = Self::new(StatusCode::BAD_REQUEST, text);
+        Self { login_wrong: login_missing, password_wrong: !login_missing, ..problem }
+    }
+
+    fn wrong() -> Self {
+        let problem = Self::new(
+            StatusCode::UNAUTHORIZED,
+            "The login or the password is not right. Check both and try again.",
+        );
+        Self { login_wrong: true, password_wrong: true, ..problem }
+    }
+
+    fn locked_out(until: When) -> Self {
+        let seconds = until.seconds;
+        let problem = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "There were too many failed tries, so signing in is paused. Nothing was checked just \
+             now. You can try again",
+        );
+        Self { retry_after: Some(seconds), until: Some(until), ..problem }
+    }
+
+    fn busy() -> Self {
+        let problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Many people are signing in at the moment, so yours was not checked. Please try again \
+             in a few seconds.",
+        );
+        Self { retry_after: Some(u64::from(Busy::RETRY_AFTER_SECONDS)), ..problem }
+    }
+}
+
+/// The browser, as it calls itself.
+pub(super) fn agent(headers: &HeaderMap) -> String {
+    let agent = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+    String::from_utf8_lossy(agent).into_owned()
+}
+
+fn nothing() -> Secret<String> {
+    Secret::from("")
+}

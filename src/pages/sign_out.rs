@@ -1,0 +1,122 @@
+//! The way out (R63). Asking for the page ends nothing; its button does.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::{FromRequest as _, Request, State};
+use axum::{Extension, Form};
+use http::{HeaderMap, Response, StatusCode};
+use serde::Deserialize;
+
+use super::notice::Notice;
+use super::response::{Referrer, add_cookie, html, see_other};
+use super::{Brand, Desk, wants};
+use crate::gateway::Visitor;
+use crate::session::{Presented, cookie};
+use crate::store::StoreError;
+
+#[derive(Deserialize)]
+struct Entered {
+    #[serde(default)]
+    csrf: String,
+}
+
+#[derive(Template)]
+#[template(path = "pages/sign_out.html")]
+struct SignOutPage<'a> {
+    brand: &'a Brand,
+    /// Whose session it is, and the token of the form; nobody's when it has ended.
+    session: Option<(Option<Arc<str>>, String)>,
+    problem: Option<&'static str>,
+    request_id: &'a str,
+}
+
+pub(super) async fn show(
+    State(desk): State<Arc<Desk>>,
+    Extension(visitor): Extension<Visitor>,
+    request: Request,
+) -> Response<Body> {
+    match desk.sign_out_page(request.headers(), &visitor, None).await {
+        Ok(response) => response,
+        Err(error) => {
+            let wants = wants(request.method(), request.headers());
+            desk.store_unavailable(&error, wants, &visitor)
+        }
+    }
+}
+
+pub(super) async fn submit(
+    State(desk): State<Arc<Desk>>,
+    Extension(visitor): Extension<Visitor>,
+    request: Request,
+) -> Response<Body> {
+    let headers = request.headers().clone();
+    if !desk.origins.sent(&headers) {
+        return desk.notice_for(&request, &visitor, &Notice::foreign_form());
+    }
+    let wants = wants(request.method(), &headers);
+    let Ok(Form(entered)) = Form::<Entered>::from_request(request, &()).await else {
+        return desk.notice(&Notice::unreadable_form(), wants, &visitor.request_id);
+    };
+    match desk.try_sign_out(&entered, &headers, &visitor).await {
+        Ok(response) => response,
+        Err(error) => desk.store_unavailable(&error, wants, &visitor),
+    }
+}
+
+impl Desk {
+    async fn try_sign_out(
+        &self,
+        entered: &Entered,
+        headers: &HeaderMap,
+        visitor: &Visitor,
+    ) -> Result<Response<Body>, StoreError> {
+        if let Some(token) = cookie::token(headers, self.session_cookie) {
+            let key = token.hash();
+            if !self.is_sessions(&entered.csrf, &key, visitor.now) {
+                let problem = "This page had been open for too long. Please try again.";
+                return self.sign_out_page(headers, visitor, Some(problem)).await;
+            }
+            self.sessions.end(&key).await?;
+        }
+        let mut response = see_other("/.portcullis/sign-out");
+        add_cookie(&mut response, cookie::clear(self.session_cookie, self.https));
+        Ok(response)
+    }
+
+    async fn sign_out_page(
+        &self,
+        headers: &HeaderMap,
+        visitor: &Visitor,
+        problem: Option<&'static str>,
+    ) -> Result<Response<Body>, StoreError> {
+        let session = match self.presented(headers, visitor.now).await? {
+            Presented::Somebody { key, subject } => {
+                Some((subject.login, self.session_token(&key, visitor.now)))
+            }
+            Presented::Nobody(_) => None,
+        };
+        let status = match (&session, problem) {
+            (Some(_), Some(_)) => StatusCode::FORBIDDEN,
+            (_, _) => StatusCode::OK,
+        };
+        let page = SignOutPage {
+            brand: &self.brand,
+            problem: problem.filter(|_| session.is_some()),
+            session,
+            request_id: &visitor.request_id,
+        };
+        Ok(html(status, &page, Referrer::Origin))
+    }
+
+    /// Whose session the browser has.
+    pub(super) async fn presented(
+        &self,
+        headers: &HeaderMap,
+        now: jiff::Timestamp,
+    ) -> Result<Presented, StoreError> {
+        let snapshot = arc_swap::Guard::into_inner(self.directory.snapshot());
+        self.sessions.resolve(headers, self.session_cookie, &snapshot, now).await
+    }
+}

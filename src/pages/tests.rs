@@ -1,0 +1,6 @@
+//! The pages as a browser meets them.
+
+mod headers;
+mod links;
+mod refusals;
+mod sign_in;

@@ -1,0 +1,171 @@
+use std::sync::Arc;
+
+use http::{Method, StatusCode, header};
+
+use crate::gateway::{Front as _, Refusal, Refused, Wants};
+use crate::pages::fixture::{Answer, House, policy, read};
+use crate::policy::{
+    Decision, Policy, RequestFacts, RequestTarget, SessionKind, Subject, built_in, decide,
+};
+
+async fn refuse(house: &House, refusal: Refusal<'_>, wants: Wants) -> Answer {
+    read(house.pages.refuse(&Refused { refusal, wants, request_id: "request-7" })).await
+}
+
+/// The denial of a request of somebody in a group that may do nothing here.
+fn denial(house: &House, policy: &Policy, group: &str, target: &str) -> crate::policy::Denial {
+    let subject = Subject {
+        kind: SessionKind::User,
+        organization: Arc::from("acme"),
+        user: Some(Arc::from("u1")),
+        login: Some(Arc::from("ada")),
+        end_user: None,
+        group: Arc::from(group),
+        granted: policy.catalogue().set(["portal.access"]).unwrap(),
+        valid_until: jiff::Timestamp::MAX,
+    };
+    let target = RequestTarget::parse(target).unwrap();
+    let facts = RequestFacts {
+        host: "portal.example",
+        method: &Method::GET,
+        target: &target,
+        websocket: false,
+    };
+    match decide(policy, Some(&subject), &facts, house.now) {
+        Decision::Deny(denial) => denial,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn r61_a_denied_page_says_so_in_plain_words_with_a_way_back() {
+    let house = House::new().await;
+    let policy = policy();
+    for (target, title, advice) in [
+        (
+            "/invoices/7",
+            "You can&#39;t open invoices with this account",
+            "Ask Example &#60;IT&#62; to give your group <em>Invoices – View</em>.",
+        ),
+        (
+            "/invoices/7/pay",
+            "You can&#39;t do this with this account",
+            "Ask Example &#60;IT&#62; for a group that has <em>Invoices – View</em> and \
+             <em>Invoices – Pay</em>.",
+        ),
+        (
+            "/tickets",
+            "You can&#39;t open tickets with this account",
+            "Ask Example &#60;IT&#62; to give your group <em>Tickets – View All</em> or \
+             <em>Tickets – View Mine</em>.",
+        ),
+        ("/closed", "This page is closed", "If you think it should be, ask Example &#60;IT&#62;."),
+        ("/nothing", "There is nothing for you here", "ask Example &#60;IT&#62;."),
+        ("/organizations/globex", "This belongs to another organization", "ask Example"),
+    ] {
+        let denial = denial(&house, &policy, "limited", target);
+        let refusal = Refusal::Denied { denial: &denial, policy: &policy };
+        let page = refuse(&house, refusal, Wants::Page).await;
+        assert_eq!(page.status, StatusCode::FORBIDDEN);
+        assert!(page.text.contains(&format!("<h1>{title}</h1>")), "{target}\n{}", page.text);
+        assert!(page.text.contains(advice), "{target}\n{}", page.text);
+        assert!(page.text.contains("href=\"/\"") && page.text.contains("request-7"));
+
+        let problem = refuse(&house, refusal, Wants::Problem).await;
+        assert_eq!(problem.status, StatusCode::FORBIDDEN);
+        assert_eq!(problem.header(header::CONTENT_TYPE), "application/problem+json");
+        let document: serde_json::Value = serde_json::from_str(&problem.text).unwrap();
+        let reason = denial.reason().as_str();
+        assert_eq!(document["type"], format!("urn:portcullis:problem:{reason}"));
+        assert_eq!(document["reason"], reason);
+        assert_eq!(document["status"], 403);
+        assert_eq!(document["request_id"], "request-7");
+        assert!(document["detail"].as_str().unwrap().contains("Example <IT>"), "{document}");
+    }
+}
+
+#[tokio::test]
+async fn r8_somebody_without_portal_access_is_told_so() {
+    let house = House::new().await;
+    let policy = policy();
+    let denial = denial(&house, &policy, built_in::NO_ACCESS, "/");
+    let refusal = Refusal::Denied { denial: &denial, policy: &policy };
+    let page = refuse(&house, refusal, Wants::Page).await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    assert!(page.text.contains("Your account can&#39;t use the portal"));
+}
+
+#[tokio::test]
+async fn r61_a_person_is_sent_to_sign_in_and_a_script_is_told() {
+    let house = House::new().await;
+    let target = RequestTarget::parse("/invoices/7?a=b&c=%2F").unwrap();
+    let refusal = Refusal::SignIn { target: Some(&target), organization: None };
+    let page = refuse(&house, refusal, Wants::Page).await;
+    assert_eq!(page.status, StatusCode::SEE_OTHER);
+    assert_eq!(
+        page.location(),
+        "/.portcullis/sign-in?return_to=%2Finvoices%2F7%3Fa%3Db%26c%3D%252F"
+    );
+    let problem = refuse(&house, refusal, Wants::Problem).await;
+    assert_eq!(problem.status, StatusCode::UNAUTHORIZED);
+    assert!(!problem.headers.contains_key(header::LOCATION));
+    assert!(problem.text.contains("\"reason\":\"sign-in-required\""), "{}", problem.text);
+}
+
+#[tokio::test]
+async fn r14_somebody_whose_link_is_not_enough_any_more_is_told_so() {
+    let house = House::new().await;
+    let target = RequestTarget::parse("/").unwrap();
+    let refusal = Refusal::SignIn { target: Some(&target), organization: Some("acme") };
+    let page = refuse(&house, refusal, Wants::Page).await;
+    assert!(page.location().contains("&organization=acme&hint="), "{}", page.location());
+    let problem = refuse(&house, refusal, Wants::Problem).await;
+    assert!(problem.text.contains("\"reason\":\"link-not-enough\""), "{}", problem.text);
+}
+
+#[tokio::test]
+async fn r60_a_disabled_portal_sends_everybody_elsewhere() {
+    let house = House::new().await;
+    let refusal = Refusal::PortalDisabled { url: "https://example.com/closed?a=b" };
+    for wants in [Wants::Page, Wants::Problem] {
+        let answer = refuse(&house, refusal, wants).await;
+        assert_eq!(answer.status, StatusCode::FOUND);
+        assert_eq!(answer.location(), "https://example.com/closed?a=b");
+    }
+}
+
+#[tokio::test]
+async fn a_route_that_leads_elsewhere_leads_people_but_not_scripts() {
+    let house = House::new().await;
+    let refusal = Refusal::Elsewhere { url: "/upgrade" };
+    let page = refuse(&house, refusal, Wants::Page).await;
+    assert_eq!((page.status, page.location()), (StatusCode::FOUND, "/upgrade"));
+    let problem = refuse(&house, refusal, Wants::Problem).await;
+    assert_eq!(problem.status, StatusCode::FORBIDDEN);
+    assert!(!problem.headers.contains_key(header::LOCATION));
+}
+
+#[tokio::test]
+async fn each_refusal_has_its_status_as_a_page_and_as_a_problem() {
+    let house = House::new().await;
+    for (refusal, status, retry) in [
+        (Refusal::BadRequest { name: "dot-segment" }, 400, false),
+        (Refusal::UnknownHost, 421, false),
+        (Refusal::ForeignOrigin, 403, false),
+        (Refusal::StoreUnavailable, 503, true),
+        (Refusal::PortalDown, 502, true),
+        (Refusal::PortalBroken, 502, true),
+        (Refusal::PortalSlow, 504, true),
+    ] {
+        for wants in [Wants::Page, Wants::Problem] {
+            let answer = refuse(&house, refusal, wants).await;
+            assert_eq!(answer.status.as_u16(), status, "{refusal:?}");
+            assert_eq!(answer.headers.contains_key(header::RETRY_AFTER), retry, "{refusal:?}");
+            assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
+            assert!(answer.text.contains("request-7"));
+        }
+        let problem = refuse(&house, refusal, Wants::Problem).await;
+        let document: serde_json::Value = serde_json::from_str(&problem.text).unwrap();
+        assert_eq!(document["reason"], refusal.reason());
+    }
+}
