@@ -1,0 +1,240 @@
+//! `explain`: what would be decided about a request, and why.
+//!
+//! The gateway's own decision is asked about a session as it would be at this moment; nothing is
+//! forwarded and no session is begun.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use http::Method;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::AdminState;
+use super::answer::{Answer, shown};
+use super::policy::access;
+use super::problem::Problem;
+use super::request::{Body, Params};
+use crate::clock;
+use crate::directory::links::link_honoured;
+use crate::directory::{DirectoryError, Snapshot};
+use crate::policy::{
+    Host, Policy, RequestFacts, RequestTarget, SessionKind, Subject, built_in, decide,
+};
+
+/// Who asks for what; exactly one of the first four says who.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Question {
+    /// A portal user's login, or id.
+    user: Option<String>,
+    /// The organization whose secure link was opened.
+    link: Option<String>,
+    /// Anybody in the group with this id.
+    group: Option<String>,
+    /// `true`: somebody without a session.
+    anonymous: Option<bool>,
+    /// With `group`: the organization of that somebody.
+    organization: Option<String>,
+    method: String,
+    target: String,
+    /// The host's name; the one of the public URL when left out.
+    host: Option<String>,
+    /// Whether the request wants to become a WebSocket.
+    websocket: Option<bool>,
+}
+
+/// What is decided.
+#[derive(Debug, Serialize)]
+struct Explanation<'a> {
+    decision: &'static str,
+    reason: &'static str,
+    route: Option<&'a str>,
+    /// `public`, `signed-in`, `deny`, or whether `all` or `any` of what is needed are.
+    access: Option<&'static str>,
+    needed: Vec<&'a str>,
+    held: Vec<&'a str>,
+    session: Option<Session<'a>>,
+    policy: &'a str,
+}
+
+/// Whom it is decided for.
+#[derive(Debug, Serialize)]
+struct Session<'a> {
+    kind: &'static str,
+    organization: &'a str,
+    user: Option<&'a str>,
+    login: Option<&'a str>,
+    group: &'a str,
+}
+
+pub(super) async fn by_query(
+    State(admin): State<AdminState>,
+    Params(question): Params<Question>,
+) -> Answer {
+    explain(&admin, question, clock::now()).await
+}
+
+pub(super) async fn by_body(
+    State(admin): State<AdminState>,
+    Body(question): Body<Question>,
+) -> Answer {
+    explain(&admin, question, clock::now()).await
+}
+
+async fn explain(admin: &AdminState, question: Question, now: Timestamp) -> Answer {
+    let method = Method::from_bytes(question.method.as_bytes())
+        .map_err(|_| Problem::invalid("method", "is not the name of a method"))?;
+    let snapshot = Arc::clone(&admin.directory.snapshot());
+    let policy = &**snapshot.policy();
+    let subject = subject(admin, &snapshot, &question).await?;
+    let mut answer = Explanation {
+        decision: "bad-request",
+        reason: "",
+        route: None,
+        access: None,
+        needed: Vec::new(),
+        held: held(policy, subject.as_ref()),
+        session: subject.as_ref().map(Session::of),
+        policy: policy.version(),
+    };
+    let (host, target) = match admin.request_line(&question) {
+        Ok(line) => line,
+        Err(reason) => return shown(&Explanation { reason, ..answer }),
+    };
+    if snapshot.preferences().disabled_redirect_url.is_some() {
+        return shown(&Explanation { decision: "redirect", reason: "portal-disabled", ..answer });
+    }
+    let websocket = question.websocket.unwrap_or(false);
+    let facts = RequestFacts { host: host.name(), method: &method, target: &target, websocket };
+    let decision = decide(policy, subject.as_ref(), &facts, now);
+    answer.decision = decision.name();
+    answer.reason = decision.reason().as_str();
+    if let Some(route) = decision.route() {
+        answer.route = Some(route.name());
+        answer.access = Some(access(route));
+        answer.needed = policy.catalogue().ids(route.permissions()).collect();
+    }
+    shown(&answer)
+}
+
+impl AdminState {
+    /// The host and the target, or the gateway's name for what is wrong with them.
+    fn request_line(&self, question: &Question) -> Result<(Host, RequestTarget), &'static str> {
+        let host = match &question.host {
+            Some(host) => Host::parse(host).map_err(|_| "bad-host")?,
+            None => self.public_url.host().clone(),
+        };
+        if !self.hosts.iter().any(|ours| ours.name() == host.name()) {
+            return Err("unknown-host");
+        }
+        let target = RequestTarget::parse(&question.target).map_err(|error| error.as_str())?;
+        Ok((host, target))
+    }
+}
+
+/// Whose session it would be; none for somebody who has none, or whose link opens none now (R12).
+async fn subject(
+    admin: &AdminState,
+    snapshot: &Snapshot,
+    question: &Question,
+) -> Result<Option<Subject>, Problem> {
+    let anonymous = question.anonymous.unwrap_or(false);
+    if question.organization.is_some() && question.group.is_none() {
+        return Err(Problem::invalid("organization", "goes with `group` only"));
+    }
+    match (&question.user, &question.link, &question.group, anonymous) {
+        (Some(user), None, None, false) => of_user(admin, snapshot, user).await.map(Some),
+        (None, Some(organization), None, false) => of_link(admin, snapshot, organization).await,
+        (None, None, Some(group), false) => {
+            of_group(snapshot, group, question.organization.as_deref()).map(Some)
+        }
+        (None, None, None, true) => Ok(None),
+        _ => {
+            let message = "say who asks: one of `user`, `link`, `group` and `anonymous`";
+            Err(Problem::invalid("user", message))
+        }
+    }
+}
+
+async fn of_user(admin: &AdminState, snapshot: &Snapshot, who: &str) -> Result<Subject, Problem> {
+    let id = match admin.directory.user_with_login(who).await {
+        Ok(user) => user.id,
+        Err(DirectoryError::NotFound { .. }) => who.to_owned(),
+        Err(error) => return Err(error.into()),
+    };
+    let Some(user) = admin.directory.user(&id).await? else {
+        return Err(Problem::no_such("portal user", who));
+    };
+    Ok(Subject {
+        kind: SessionKind::User,
+        organization: Arc::clone(&user.organization),
+        user: Some(Arc::clone(&user.id)),
+        login: Some(Arc::clone(&user.login)),
+        end_user: user.end_user.clone(),
+        group: Arc::clone(&user.group),
+        granted: snapshot.granted(&user.group),
+        valid_until: Timestamp::MAX,
+    })
+}
+
+async fn of_link(
+    admin: &AdminState,
+    snapshot: &Snapshot,
+    organization: &str,
+) -> Result<Option<Subject>, Problem> {
+    let Some(facts) = admin.directory.organization(organization).await? else {
+        return Err(Problem::no_such("organization", organization));
+    };
+    let honoured = link_honoured(snapshot, &facts, facts.link_generation);
+    Ok(honoured.then(|| without_person(snapshot, Arc::clone(&facts.id))))
+}
+
+fn of_group(snapshot: &Snapshot, id: &str, organization: Option<&str>) -> Result<Subject, Problem> {
+    let Some(group) = snapshot.group(id) else { return Err(Problem::no_such("group", id)) };
+    let organization = Arc::from(organization.unwrap_or_default());
+    if id == built_in::NON_PORTAL {
+        return Ok(without_person(snapshot, organization));
+    }
+    Ok(Subject {
+        kind: SessionKind::User,
+        organization,
+        user: None,
+        login: None,
+        end_user: None,
+        group: Arc::clone(group.id()),
+        granted: group.granted(),
+        valid_until: Timestamp::MAX,
+    })
+}
+
+/// Whoever came by a secure link.
+fn without_person(snapshot: &Snapshot, organization: Arc<str>) -> Subject {
+    Subject {
+        kind: SessionKind::Link,
+        organization,
+        user: None,
+        login: None,
+        end_user: None,
+        group: Arc::from(built_in::NON_PORTAL),
+        granted: snapshot.granted(built_in::NON_PORTAL),
+        valid_until: Timestamp::MAX,
+    }
+}
+
+fn held<'a>(policy: &'a Policy, subject: Option<&Subject>) -> Vec<&'a str> {
+    let catalogue = policy.catalogue();
+    subject.map_or_else(Vec::new, |subject| catalogue.ids(subject.held(catalogue)).collect())
+}
+
+impl<'a> Session<'a> {
+    fn of(subject: &'a Subject) -> Self {
+        Self {
+            kind: subject.kind.name(),
+            organization: &subject.organization,
+            user: subject.user.as_deref(),
+            login: subject.login.as_deref(),
+            group: &subject.group,
+        }
+    }
+}

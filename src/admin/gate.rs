@@ -1,0 +1,176 @@
+//! Who may call what: the table of routes with the role each of them asks for, and the gate that
+//! stands before all of them.
+//!
+//! A route gets in only through [`Table::on`], which takes its role. The gate looks the request up
+//! in the table and answers itself when the request is not there, or not allowed; so a handler is
+//! never reached by a way that nobody declared.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::handler::Handler;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, on};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+
+use super::problem::Problem;
+use super::{Access, AdminState};
+use crate::directory::Directory;
+
+/// What a route asks of its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Nothing: for probes, which tell no secrets.
+    Anyone,
+    /// To administer the installation.
+    Administrator,
+}
+
+/// The routes, each with its role.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    router: Router<AdminState>,
+    declared: Declared,
+}
+
+/// By path as it is declared: the methods, each with its role.
+type Declared = HashMap<&'static str, Vec<(Method, Role)>>;
+
+/// What the gate needs to know.
+#[derive(Debug)]
+struct Gate {
+    declared: Declared,
+    access: Access,
+    directory: Directory,
+}
+
+impl Table {
+    /// Declares a route.
+    pub(super) fn on<H, T>(
+        mut self,
+        role: Role,
+        (method, filter): (Method, MethodFilter),
+        path: &'static str,
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, AdminState>,
+        T: 'static,
+    {
+        self.declared.entry(path).or_default().push((method, role));
+        Self { router: self.router.route(path, on(filter, handler)), ..self }
+    }
+
+    /// The routes behind their gate.
+    pub(super) fn into_router(self, state: AdminState, access: Access) -> Router {
+        let Self { router, declared } = self;
+        let directory = state.directory.clone();
+        let gate = Arc::new(Gate { declared, access, directory });
+        router
+            .fallback(|| async { Problem::no_such("resource", "here") })
+            .layer(middleware::from_fn_with_state(gate, guard))
+            .with_state(state)
+    }
+
+    #[cfg(test)]
+    pub(super) fn declared(&self) -> impl Iterator<Item = (&Method, &'static str, Role)> {
+        self.declared
+            .iter()
+            .flat_map(|(path, methods)| methods.iter().map(|(m, role)| (m, *path, *role)))
+    }
+}
+
+async fn guard(
+    State(gate): State<Arc<Gate>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Infallible> {
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let methods = path.and_then(|path| gate.declared.get(path));
+    let declared = methods.and_then(|methods| role(methods, request.method()));
+    if declared != Some(Role::Anyone)
+        && let Err(problem) = gate.admit(request.headers()).await
+    {
+        return Ok(problem.into_response());
+    }
+    Ok(match (declared, methods) {
+        (Some(_), _) => next.run(request).await,
+        (None, Some(methods)) => wrong_method(request.method(), methods),
+        (None, None) => Problem::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            format!("there is nothing at `{}`", request.uri().path()),
+        )
+        .into_response(),
+    })
+}
+
+impl Gate {
+    /// Whether the caller is an administrator.
+    async fn admit(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        match self.access {
+            // Who can open the socket owns the files behind it.
+            Access::Socket => return Ok(()),
+            Access::Token => {}
+        }
+        if is_cross_site(headers) {
+            let detail = "this API is not for pages of other sites";
+            return Err(Problem::new(StatusCode::FORBIDDEN, "cross-site", detail));
+        }
+        let Some(bearer) = bearer(headers) else {
+            let detail = "send `Authorization: Bearer portcullis_…`; make a token with \
+                          `portcullis token create NAME`";
+            return Err(Problem::new(StatusCode::UNAUTHORIZED, "token-missing", detail));
+        };
+        match self.directory.verify_api_token(bearer).await? {
+            Some(_) => Ok(()),
+            None => {
+                let detail = "the token is unknown or has been revoked; make another with \
+                              `portcullis token create NAME`";
+                Err(Problem::new(StatusCode::UNAUTHORIZED, "token-unknown", detail))
+            }
+        }
+    }
+}
+
+/// The role that a method of a path asks for; HEAD follows GET.
+fn role(methods: &[(Method, Role)], method: &Method) -> Option<Role> {
+    let method = if method == Method::HEAD { &Method::GET } else { method };
+    methods.iter().find(|(declared, _)| declared == method).map(|(_, role)| *role)
+}
+
+fn wrong_method(method: &Method, methods: &[(Method, Role)]) -> Response {
+    let allowed = methods.iter().map(|(m, _)| m.as_str()).collect::<Vec<_>>().join(", ");
+    let detail = format!("`{method}` is not for this resource; it takes {allowed}");
+    let problem =
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail).into_response();
+    let Ok(allowed) = HeaderValue::from_str(&allowed) else { return problem };
+    ([(header::ALLOW, allowed)], problem).into_response()
+}
+
+/// The bearer token (RFC 6750, 2.1), if there is exactly one.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut lines = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(line), None) = (lines.next(), lines.next()) else { return None };
+    let (scheme, token) = line.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Whether a browser says that a page of another site makes it ask. Such a page has no token, so
+/// this is a second lock. A client that is no browser says nothing.
+fn is_cross_site(headers: &HeaderMap) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site != "same-origin" && site != "none";
+    }
+    let Some(origin) = headers.get(header::ORIGIN) else { return false };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    match (host, origin) {
+        (Some(host), Some((_, origin))) => !origin.eq_ignore_ascii_case(host),
+        _ => true,
+    }
+}

@@ -1,0 +1,90 @@
+//! `permissions`, `routes` and `policy/reload`: the policy in force.
+
+use axum::extract::State;
+use serde::Serialize;
+
+use super::AdminState;
+use super::answer::{Answer, shown};
+use crate::policy::{Access, Catalogue, Requirement, Route};
+
+/// A list that is always told whole.
+#[derive(Debug, Serialize)]
+struct Whole<T> {
+    items: Vec<T>,
+    next: Option<()>,
+}
+
+#[derive(Debug, Serialize)]
+struct PermissionView<'a> {
+    id: &'a str,
+    name: &'a str,
+    identity: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct RouteView<'a> {
+    name: &'a str,
+    methods: Vec<&'a str>,
+    path: &'a str,
+    hosts: &'a [String],
+    access: &'static str,
+    permissions: Vec<&'a str>,
+    organization: Option<&'a str>,
+    on_deny: Option<&'a str>,
+    websocket: bool,
+    line: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Reloaded<'a> {
+    version: &'a str,
+    routes: usize,
+}
+
+pub(super) async fn permissions(State(admin): State<AdminState>) -> Answer {
+    let snapshot = admin.directory.snapshot();
+    let items = snapshot.policy().catalogue().permissions().iter().map(|permission| {
+        PermissionView { id: &permission.id, name: &permission.name, identity: permission.identity }
+    });
+    shown(&Whole { items: items.collect(), next: None })
+}
+
+pub(super) async fn routes(State(admin): State<AdminState>) -> Answer {
+    let snapshot = admin.directory.snapshot();
+    let policy = snapshot.policy();
+    let items = policy.routes().iter().map(|route| view(route, policy.catalogue()));
+    shown(&Whole { items: items.collect(), next: None })
+}
+
+pub(super) async fn reload(State(admin): State<AdminState>) -> Answer {
+    (admin.reload)().await?;
+    let snapshot = admin.directory.snapshot();
+    let policy = snapshot.policy();
+    shown(&Reloaded { version: policy.version(), routes: policy.routes().len() })
+}
+
+/// What a route asks for, in a word: `all` and `any` are about its permissions.
+pub(super) fn access(route: &Route) -> &'static str {
+    match route.access() {
+        Access::Public => "public",
+        Access::SignedIn => "signed-in",
+        Access::Deny => "deny",
+        Access::Require(Requirement::All(_)) => "all",
+        Access::Require(Requirement::Any(_)) => "any",
+    }
+}
+
+fn view<'a>(route: &'a Route, catalogue: &'a Catalogue) -> RouteView<'a> {
+    RouteView {
+        name: route.name(),
+        methods: route.methods().iter().map(http::Method::as_str).collect(),
+        path: route.path().as_str(),
+        hosts: route.hosts(),
+        access: access(route),
+        permissions: catalogue.ids(route.permissions()).collect(),
+        organization: route.organization(),
+        on_deny: route.on_deny(),
+        websocket: route.websocket(),
+        line: route.line(),
+    }
+}

@@ -1,0 +1,197 @@
+//! The admin API over the embedded store and the shipped policy, in a folder of its own.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+use crate::admin::{Access, AdminState, Reload, router};
+use crate::clock;
+use crate::config::Settings;
+use crate::credential::hashing::{Hasher, HashingSettings};
+use crate::credential::key::SecretKey;
+use crate::credential::link::SecureLinks;
+use crate::credential::lockout::Lockout;
+use crate::credential::token::TokenHash;
+use crate::directory::{Directory, Judges, Memory};
+use crate::policy::{Policy, PolicyFiles, SessionKind};
+use crate::session::{NewSession, SessionCache, Sessions};
+use crate::store::Store;
+use crate::store::feed::{Feed, Follower};
+use crate::store::sled::SledStore;
+
+pub(super) const PASSWORD: &str = "Correct horse 7!";
+/// Cheap, so that tests are about rules and not about waiting.
+const CHEAP: HashingSettings =
+    HashingSettings { memory_kib: 8, passes: 1, lanes: 1, threads: 2, queue: 64 };
+
+/// The API and what is behind it.
+pub(super) struct Bench {
+    state: AdminState,
+    pub(super) policies: PathBuf,
+    _folder: TempDir,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Value,
+}
+
+impl Bench {
+    pub(super) async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let policies = folder.path().join("policies");
+        std::fs::create_dir(&policies).unwrap();
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+        for name in ["permissions", "groups", "routes", "expectations"] {
+            let name = format!("{name}.toml");
+            std::fs::copy(shipped.join(&name), policies.join(&name)).unwrap();
+        }
+        let settings = "[server]\npublic_url = \"https://portal.example\"\nhosts = [\"other.example\"]\n\
+                        [upstream]\nservers = [\"http://127.0.0.1:9\"]\n";
+        let settings = Settings::parse(settings, Path::new("test"), &HashMap::new()).unwrap();
+        let store: Arc<dyn Store> =
+            Arc::new(SledStore::open(&folder.path().join("store")).unwrap());
+        let policy = Arc::new(Policy::load(&policies).unwrap());
+        let memory = Arc::new(Memory::new(Arc::clone(&store), policy));
+        let cache = Arc::new(SessionCache::new());
+        let followers: Vec<Arc<dyn Follower>> =
+            vec![Arc::clone(&memory) as Arc<dyn Follower>, Arc::clone(&cache) as _];
+        let feed = Feed::start(store, followers).await.unwrap();
+        let judges = Judges {
+            hasher: Hasher::new(CHEAP).unwrap(),
+            lockout: Lockout::new(1000),
+            links: SecureLinks::new(&SecretKey::generate()),
+        };
+        let directory = Directory::start(feed.clone(), memory, judges).await.unwrap();
+        let sessions = Sessions::new(feed.clone(), directory.clone(), cache, settings.session);
+        let (files, to) = (policies.clone(), directory.clone());
+        let reload: Arc<Reload> = Arc::new(move || {
+            let (files, to) = (files.clone(), to.clone());
+            Box::pin(async move {
+                let policy = Policy::compile(&PolicyFiles::read(&files)?)?;
+                to.replace_policy(policy).await
+            })
+        });
+        let state = AdminState::new(&settings, (directory, sessions, feed), reload);
+        Self { state, policies, _folder: folder }
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Answer {
+        self.ask(Method::GET, path, None).await
+    }
+
+    pub(super) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.ask(Method::POST, path, Some(body)).await
+    }
+
+    pub(super) async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.ask(Method::PATCH, path, Some(body)).await
+    }
+
+    pub(super) async fn delete(&self, path: &str) -> Answer {
+        self.ask(Method::DELETE, path, None).await
+    }
+
+    pub(super) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let request = Request::builder().method(method).uri(path);
+        let request = match body {
+            Some(body) => request
+                .header("content-type", "application/json")
+                .body(Body::from(body.to_string())),
+            None => request.body(Body::empty()),
+        };
+        self.send(Access::Socket, request.unwrap()).await
+    }
+
+    pub(super) async fn send(&self, access: Access, request: Request<Body>) -> Answer {
+        let response = router(self.state.clone(), access).oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let answer = Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+        };
+        if answer.status.is_client_error() || answer.status.is_server_error() {
+            answer.is_a_problem_document();
+        }
+        answer
+    }
+
+    /// A token for the API over TCP.
+    pub(super) async fn token(&self) -> String {
+        let (_, token) = self.state.directory.create_api_token("test", clock::now()).await.unwrap();
+        token.expose().to_owned()
+    }
+
+    /// Signs a portal user in.
+    pub(super) async fn begin_session(&self, user: &str) -> TokenHash {
+        let facts = self.state.directory.user(user).await.unwrap().unwrap();
+        let new = NewSession {
+            kind: SessionKind::User,
+            organization: facts.organization.to_string(),
+            user: Some(user.to_owned()),
+            generation: facts.password_generation,
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            agent: "test".to_owned(),
+        };
+        self.state.sessions.start(new, None, clock::now()).await.unwrap().hash()
+    }
+
+    /// An organization with a portal user in a group; answers the user's id.
+    pub(super) async fn person(&self, organization: &str, login: &str, group: &str) -> String {
+        let body = serde_json::json!({ "id": organization, "name": organization });
+        self.post("/api/v1/organizations", body).await;
+        let user = self
+            .post(
+                "/api/v1/users",
+                serde_json::json!({
+                    "organization": organization,
+                    "login": login,
+                    "group": group,
+                    "password": PASSWORD,
+                }),
+            )
+            .await;
+        assert_eq!(user.status, 201, "{user:?}");
+        user.id()
+    }
+}
+
+impl Answer {
+    pub(super) fn id(&self) -> String {
+        self.body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The name at the end of the problem's type.
+    pub(super) fn code(&self) -> &str {
+        self.body["type"].as_str().unwrap().strip_prefix("urn:portcullis:problem:").unwrap()
+    }
+
+    pub(super) fn detail(&self) -> &str {
+        self.body["detail"].as_str().unwrap()
+    }
+
+    /// The field that the problem names first.
+    pub(super) fn field(&self) -> &str {
+        self.body["errors"][0]["field"].as_str().unwrap()
+    }
+
+    fn is_a_problem_document(&self) {
+        assert_eq!(self.headers["content-type"], "application/problem+json", "{self:?}");
+        assert_eq!(self.body["status"], self.status.as_u16(), "{self:?}");
+        assert!(self.body["title"].is_string() && !self.detail().is_empty(), "{self:?}");
+        assert!(!self.code().is_empty());
+    }
+}

@@ -1,0 +1,226 @@
+use http::Method;
+use serde_json::json;
+
+use super::bench::{Bench, PASSWORD};
+
+#[tokio::test]
+async fn an_organization_is_made_changed_and_deleted() {
+    let bench = Bench::start().await;
+    let body = json!({ "id": "acme", "name": "Acme", "email": "office@acme.example" });
+    let made = bench.post("/api/v1/organizations", body.clone()).await;
+    assert_eq!(made.status, 201);
+    assert_eq!(made.headers["location"], "/api/v1/organizations/acme");
+    assert_eq!(made.body["portal_users"], 0);
+    assert_eq!(made.body["link_enabled"], true);
+    let again = bench.post("/api/v1/organizations", body).await;
+    assert_eq!((again.status.as_u16(), again.code()), (409, "taken"));
+    let bad = bench.post("/api/v1/organizations", json!({ "id": "A/B", "name": "x" })).await;
+    assert_eq!((bad.status.as_u16(), bad.field()), (422, "id"));
+    let path = "/api/v1/organizations/acme";
+    let changed = bench.patch(path, json!({ "name": "Acme Ltd", "email": null })).await;
+    assert_eq!(changed.body["name"], "Acme Ltd");
+    assert!(changed.body["email"].is_null());
+    let list = bench.get("/api/v1/organizations").await.body;
+    assert_eq!(list["items"][0]["id"], "acme");
+    assert_eq!(bench.delete(path).await.status, 204);
+    assert_eq!(bench.get(path).await.status, 404);
+    assert_eq!(bench.patch(path, json!({})).await.status, 404);
+}
+
+#[tokio::test]
+async fn an_organization_with_people_is_not_deleted() {
+    let bench = Bench::start().await;
+    let user = bench.person("acme", "ann", "limited").await;
+    let refused = bench.delete("/api/v1/organizations/acme").await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (409, "organization-in-use"));
+    assert_eq!(bench.delete(&format!("/api/v1/users/{user}")).await.status, 204);
+    assert_eq!(bench.delete("/api/v1/organizations/acme").await.status, 204);
+}
+
+#[tokio::test]
+async fn r10_a_link_is_shown_rotated_and_switched_off() {
+    let bench = Bench::start().await;
+    bench.post("/api/v1/organizations", json!({ "id": "acme", "name": "Acme" })).await;
+    let path = "/api/v1/organizations/acme/link";
+    let link = bench.get(path).await.body;
+    let url = link["url"].as_str().unwrap();
+    assert!(url.starts_with("https://portal.example/.portcullis/link/"), "{url}");
+    assert_eq!(link["enabled"], true);
+    assert_eq!(bench.get(path).await.body["url"], url, "it can be shown again");
+    let rotated = bench.ask(Method::POST, &format!("{path}/rotate"), None).await;
+    assert_eq!(rotated.status, 200);
+    assert_ne!(rotated.body["url"], url);
+    let off = bench.patch(path, json!({ "enabled": false })).await;
+    assert_eq!(off.body["enabled"], false);
+    assert_eq!(bench.get("/api/v1/organizations/acme").await.body["link_enabled"], false);
+    assert_eq!(bench.patch(path, json!({})).await.field(), "enabled");
+    assert_eq!(bench.get("/api/v1/organizations/other/link").await.status, 404);
+}
+
+#[tokio::test]
+async fn end_users_belong_to_their_organization() {
+    let bench = Bench::start().await;
+    for id in ["acme", "globex"] {
+        bench.post("/api/v1/organizations", json!({ "id": id, "name": id })).await;
+    }
+    let body = json!({ "name": "Ann", "email": "ann@acme.example" });
+    let made = bench.post("/api/v1/organizations/acme/end-users", body.clone()).await;
+    assert_eq!(made.status, 201);
+    let path = made.headers["location"].to_str().unwrap().to_owned();
+    assert_eq!(bench.get(&path).await.body["organization"], "acme");
+    assert_eq!(bench.get(&path.replace("acme", "globex")).await.status, 404);
+    let list = bench.get("/api/v1/organizations/globex/end-users").await.body;
+    assert_eq!(list["items"], json!([]));
+    assert_eq!(bench.get("/api/v1/organizations/none/end-users").await.status, 404);
+    assert_eq!(bench.post("/api/v1/organizations/none/end-users", body).await.status, 404);
+    let changed = bench.patch(&path, json!({ "name": "Anna" })).await;
+    assert_eq!(changed.body["name"], "Anna");
+    let bad = bench.patch(&path, json!({ "email": "nowhere" })).await;
+    assert_eq!((bad.status.as_u16(), bad.field()), (422, "email"));
+    let user = json!({ "organization": "acme", "end_user": made.id() });
+    let user = bench.post("/api/v1/users", user).await;
+    assert_eq!(user.body["login"], "ann@acme.example", "R15");
+    let refused = bench.delete(&path).await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (409, "end-user-in-use"));
+    bench.delete(&format!("/api/v1/users/{}", user.id())).await;
+    assert_eq!(bench.delete(&path).await.status, 204);
+}
+
+#[tokio::test]
+async fn r15_logins_are_unique_without_regard_to_case_and_space() {
+    let bench = Bench::start().await;
+    bench.person("acme", "ann@acme.example", "limited").await;
+    let body = json!({ "organization": "acme", "login": " ANN@acme.example " });
+    let taken = bench.post("/api/v1/users", body).await;
+    assert_eq!((taken.status.as_u16(), taken.code()), (409, "taken"));
+    let found = bench.get("/api/v1/users?login=Ann%40ACME.example").await.body;
+    assert_eq!(found["items"].as_array().unwrap().len(), 1);
+    assert_eq!(bench.get("/api/v1/users?login=bob").await.body["items"], json!([]));
+}
+
+#[tokio::test]
+async fn users_are_listed_by_organization_and_group() {
+    let bench = Bench::start().await;
+    bench.person("acme", "a", "limited").await;
+    bench.person("acme", "b", "admin").await;
+    bench.person("globex", "c", "limited").await;
+    for (query, count) in [
+        ("", 3),
+        ("?organization=acme", 2),
+        ("?group=limited", 2),
+        ("?organization=acme&group=limited", 1),
+        ("?organization=none", 0),
+    ] {
+        let list = bench.get(&format!("/api/v1/users{query}")).await.body;
+        assert_eq!(list["items"].as_array().unwrap().len(), count, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_user_is_made_changed_and_deleted() {
+    let bench = Bench::start().await;
+    let id = bench.person("acme", "ann", "limited").await;
+    let path = format!("/api/v1/users/{id}");
+    let user = bench.get(&path).await.body;
+    assert_eq!(user["status"], "active");
+    assert_eq!(user["mfa_enrolled"], false);
+    assert!(!user.to_string().contains("argon2"), "the hash stays inside");
+    let patch = json!({ "group": "admin", "login": "anna", "require_mfa": true });
+    let changed = bench.patch(&path, patch).await;
+    assert_eq!(changed.status, 200);
+    assert_eq!(changed.body["group"], "admin");
+    assert_eq!(changed.body["require_mfa"], true);
+    let bad = bench.patch(&path, json!({ "group": "none" })).await;
+    assert_eq!((bad.status.as_u16(), bad.field()), (422, "group"));
+    let moved = bench.patch(&path, json!({ "organization": "globex" })).await;
+    assert_eq!((moved.status.as_u16(), moved.field()), (422, "organization"));
+    assert_eq!(bench.delete(&path).await.status, 204);
+    assert_eq!(bench.delete(&path).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_user_is_made_with_a_password_invited_or_neither() {
+    let bench = Bench::start().await;
+    bench.post("/api/v1/organizations", json!({ "id": "acme", "name": "Acme" })).await;
+    for (login, how, status) in [
+        ("a", json!({ "password": PASSWORD }), "active"),
+        ("b", json!({ "invite": true }), "invited"),
+        ("c", json!({}), "no_password"),
+    ] {
+        let mut body = json!({ "organization": "acme", "login": login });
+        body.as_object_mut().unwrap().extend(how.as_object().unwrap().clone());
+        assert_eq!(bench.post("/api/v1/users", body).await.body["status"], status);
+    }
+    for (body, field) in [
+        (json!({ "organization": "acme", "login": "d", "password": "short" }), "password"),
+        (json!({ "organization": "none", "login": "d" }), "organization"),
+        (json!({ "organization": "acme" }), "login"),
+        (json!({ "organization": "acme", "login": "d", "group": "none" }), "group"),
+        (
+            json!({ "organization": "acme", "login": "d", "invite": true, "password": PASSWORD }),
+            "invite",
+        ),
+    ] {
+        let answer = bench.post("/api/v1/users", body.clone()).await;
+        assert_eq!((answer.status.as_u16(), answer.field()), (422, field), "{body}");
+    }
+    let body = json!({ "organization": "acme", "login": "d", "password": 1234567 });
+    let wrong_type = bench.post("/api/v1/users", body).await;
+    assert_eq!((wrong_type.status.as_u16(), wrong_type.field()), (422, "password"));
+    assert!(!wrong_type.body.to_string().contains("1234567"), "a secret is not repeated");
+}
+
+#[tokio::test]
+async fn r34_setting_a_password_ends_all_sessions_of_that_user_alone() {
+    let bench = Bench::start().await;
+    let ann = bench.person("acme", "ann", "limited").await;
+    let bob = bench.person("acme", "bob", "limited").await;
+    for user in [&ann, &ann, &bob] {
+        bench.begin_session(user).await;
+    }
+    let path = format!("/api/v1/users/{ann}/password");
+    let weak = bench.ask(Method::PUT, &path, Some(json!({ "password": "weak" }))).await;
+    assert_eq!((weak.status.as_u16(), weak.field()), (422, "password"));
+    let sessions = format!("/api/v1/users/{ann}/sessions");
+    assert_eq!(bench.get(&sessions).await.body["items"].as_array().unwrap().len(), 2);
+    let body = json!({ "password": "Battery staple 8?" });
+    let set = bench.ask(Method::PUT, &path, Some(body.clone())).await;
+    assert_eq!(set.status, 200);
+    assert_eq!(bench.get(&sessions).await.body["items"], json!([]));
+    let all = bench.get("/api/v1/sessions").await.body;
+    assert_eq!(all["items"].as_array().unwrap().len(), 1);
+    assert_eq!(all["items"][0]["user"], bob.as_str());
+    assert_eq!(bench.post(&path, body.clone()).await.status, 200);
+    assert_eq!(bench.post("/api/v1/users/none/password", body).await.status, 404);
+}
+
+#[tokio::test]
+async fn sessions_are_listed_and_ended() {
+    let bench = Bench::start().await;
+    let ann = bench.person("acme", "ann", "limited").await;
+    let bob = bench.person("globex", "bob", "limited").await;
+    let session = bench.begin_session(&ann).await;
+    bench.begin_session(&ann).await;
+    bench.begin_session(&bob).await;
+    let count = async |query: &str| {
+        let list = bench.get(&format!("/api/v1/sessions{query}")).await;
+        list.body["items"].as_array().unwrap().len()
+    };
+    assert_eq!(count("").await, 3);
+    assert_eq!(count("?organization=acme").await, 2);
+    assert_eq!(count(&format!("?user={bob}")).await, 1);
+    assert_eq!(bench.delete(&format!("/api/v1/sessions/{session}")).await.status, 204);
+    assert_eq!(bench.delete(&format!("/api/v1/sessions/{session}")).await.status, 404);
+    assert_eq!(count("").await, 2);
+    assert_eq!(bench.delete("/api/v1/sessions?organization=acme").await.status, 204);
+    assert_eq!(count("").await, 1);
+    assert_eq!(bench.delete(&format!("/api/v1/users/{bob}/sessions")).await.status, 204);
+    assert_eq!(count("").await, 0);
+    assert_eq!(bench.delete("/api/v1/users/none/sessions").await.status, 404);
+    assert_eq!(bench.get("/api/v1/users/none/sessions").await.status, 404);
+    bench.begin_session(&bob).await;
+    assert_eq!(bench.delete("/api/v1/sessions?usr=x").await.status, 422);
+    assert_eq!(count("").await, 1, "a mistyped filter ends nobody's session");
+    assert_eq!(bench.delete("/api/v1/sessions").await.status, 204);
+    assert_eq!(count("").await, 0);
+}

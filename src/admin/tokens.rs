@@ -1,0 +1,60 @@
+//! `tokens`: bearer tokens of this API.
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+
+use super::AdminState;
+use super::answer::{Answer, created, done, shown};
+use super::request::{Body, Id, PageParams, Params};
+use crate::clock;
+use crate::directory::api_tokens::ApiTokenView;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewToken {
+    name: String,
+}
+
+/// A token that was just made, told this once.
+#[derive(Debug, Serialize)]
+pub(super) struct NewApiToken {
+    id: String,
+    name: String,
+    created: jiff::Timestamp,
+    pub(super) version: u64,
+    token: Told,
+}
+
+/// The token itself, on its way to the one who asked for it.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Told(String);
+
+impl std::fmt::Debug for Told {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Told(..)")
+    }
+}
+
+pub(super) async fn list(
+    State(admin): State<AdminState>,
+    Params(page): Params<PageParams>,
+) -> Answer {
+    shown(&admin.directory.api_tokens(&page.request()?).await?)
+}
+
+pub(super) async fn create(
+    State(admin): State<AdminState>,
+    Body(NewToken { name }): Body<NewToken>,
+) -> Answer {
+    let (made, token) = admin.directory.create_api_token(&name, clock::now()).await?;
+    let ApiTokenView { id, name, created: at, version } = made;
+    let path = format!("/api/v1/tokens/{id}");
+    let token = Told(token.expose().to_owned());
+    created(&NewApiToken { id, name, created: at, version, token }, path)
+}
+
+pub(super) async fn revoke(State(admin): State<AdminState>, Id(id): Id) -> Answer {
+    admin.directory.revoke_api_token(&id).await?;
+    done()
+}
