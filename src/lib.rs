@@ -8,6 +8,7 @@ pub mod config;
 pub mod credential;
 pub mod directory;
 pub mod gateway;
+pub mod listener;
 pub mod pages;
 pub mod policy;
 pub mod random;

@@ -1,0 +1,176 @@
+//! hyper on one connection: limits, protocol, and the way out when the house stops.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::Request;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use super::drain::Open;
+use super::io::{Phase, Timed};
+use crate::clock;
+use crate::config::Limits;
+use crate::gateway::{BodyError, Connection, Gateway, ReplyBody};
+
+/// Streams a client may have open on one HTTP/2 connection.
+const STREAMS: u32 = 100;
+/// Reset streams a client may leave behind before it is sent away (CVE-2023-44487).
+const RESETS: usize = 50;
+
+/// What every connection is served with.
+#[derive(Debug, Clone)]
+pub struct Http {
+    gateway: Arc<Gateway>,
+    limits: Limits,
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+}
+
+/// Which protocol a connection speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Http1,
+    Http2,
+}
+
+impl Http {
+    /// Serves with these limits.
+    #[must_use]
+    pub fn new(gateway: Arc<Gateway>, limits: Limits) -> Self {
+        let mut http1 = http1::Builder::new();
+        http1
+            .timer(TokioTimer::new())
+            .header_read_timeout(None)
+            .max_buf_size(limits.header_bytes)
+            .max_headers(limits.headers);
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS)
+            .max_pending_accept_reset_streams(RESETS)
+            .max_local_error_reset_streams(RESETS)
+            .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+            .keep_alive_interval(limits.idle_timeout)
+            .keep_alive_timeout(limits.header_timeout);
+        Self { gateway, limits, http1, http2 }
+    }
+
+    /// Serves a clear-text connection; its first bytes tell the protocol (RFC 9113, 3.3).
+    pub(super) async fn clear(&self, stream: TcpStream, peer: IpAddr, mut open: Open) {
+        let mut start = [0; 3];
+        let peeked = tokio::select! {
+            peeked = tokio::time::timeout(self.limits.idle_timeout, stream.peek(&mut start)) => peeked,
+            // A connection that has said nothing yet is nothing to wait for.
+            () = open.told() => return,
+        };
+        let protocol = match peeked {
+            // `PR` begins no method of HTTP/1 but PROPFIND and the like, `PRI` none at all. A
+            // client that sends its preface in pieces this small is served as HTTP/1, and told so.
+            Ok(Ok(3)) if start == *b"PRI" => Protocol::Http2,
+            Ok(Ok(1..)) => Protocol::Http1,
+            Ok(Ok(0) | Err(_)) | Err(_) => return,
+        };
+        let connection = Connection::new(peer, false, open.hold());
+        self.serve(stream, connection, protocol, open).await;
+    }
+
+    /// Serves a connection whose protocol is known, to its end.
+    pub(super) async fn serve<S>(
+        &self,
+        stream: S,
+        connection: Connection,
+        protocol: Protocol,
+        open: Open,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let phase = Phase::default();
+        let requests = phase.clone();
+        let gateway = Arc::clone(&self.gateway);
+        let service = service_fn(move |request: Request<Incoming>| {
+            requests.request_began();
+            let phase = requests.clone();
+            // On the heap at once: hyper would move the whole of it several times.
+            let answer =
+                Box::pin(Arc::clone(&gateway).handle(request, connection.clone(), clock::now()));
+            async move { Ok::<_, Infallible>(answer.await.map(|body| Reply { body, phase })) }
+        });
+        let ended = match protocol {
+            Protocol::Http1 => {
+                let stream = Timed::new(stream, phase, self.limits);
+                let serving =
+                    self.http1.serve_connection(TokioIo::new(stream), service).with_upgrades();
+                finish(serving, open, |serving| serving.graceful_shutdown()).await
+            }
+            Protocol::Http2 => {
+                let serving = self.http2.serve_connection(TokioIo::new(stream), service);
+                finish(serving, open, |serving| serving.graceful_shutdown()).await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended");
+        }
+    }
+}
+
+/// Drives a connection to its end, telling it once when the house stops.
+async fn finish<C>(
+    serving: C,
+    mut open: Open,
+    tell: impl Fn(Pin<&mut C>),
+) -> Result<(), hyper::Error>
+where
+    C: Future<Output = Result<(), hyper::Error>>,
+{
+    let mut serving = pin!(serving);
+    poll_fn(|cx: &mut Context<'_>| {
+        if open.poll_told(cx) {
+            tell(serving.as_mut());
+        }
+        serving.as_mut().poll(cx)
+    })
+    .await
+}
+
+/// A reply that tells the connection's [`Phase`] when it has been sent.
+struct Reply {
+    body: ReplyBody,
+    phase: Phase,
+}
+
+impl Body for Reply {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        self.phase.reply_sent();
+    }
+}

@@ -1,0 +1,145 @@
+//! A connection's bytes, with the clocks on clients that keep it without using it.
+//!
+//! Two limits: on the time between requests, and on the time from a head's first byte to its last.
+//! hyper's own timer runs over both, so it cannot tell a client that is quiet from one that sends a
+//! head a byte at a time; and it is set anew for each request. Here nothing is done about time
+//! while requests come in one piece: a timer goes off now and then, and only then is it looked at
+//! what has happened since.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::config::Limits;
+
+/// Between requests.
+const QUIET: u8 = 0;
+/// Part of a head has come.
+const HEAD: u8 = 1;
+/// A head is complete and its request is being answered.
+const BUSY: u8 = 2;
+
+/// What the connection is doing; shared by its bytes and its requests.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Phase(Arc<AtomicU8>);
+
+impl Phase {
+    /// A head is complete.
+    pub(super) fn request_began(&self) {
+        self.0.store(BUSY, Ordering::Relaxed);
+    }
+
+    /// The answer has been sent whole; what comes next begins another head.
+    pub(super) fn reply_sent(&self) {
+        self.0.store(QUIET, Ordering::Relaxed);
+    }
+}
+
+/// A stream that ends with [`io::ErrorKind::TimedOut`] when a limit has passed. How late that may
+/// be told: by as much again for the time between requests, not at all for a head.
+#[derive(Debug)]
+pub(super) struct Timed<S> {
+    stream: S,
+    phase: Phase,
+    limits: Limits,
+    /// Pieces read so far.
+    pieces: u64,
+    quiet: Option<Quiet>,
+    head: Option<Pin<Box<Sleep>>>,
+}
+
+/// The watch on the time between requests.
+#[derive(Debug)]
+struct Quiet {
+    timer: Pin<Box<Sleep>>,
+    /// [`Timed::pieces`] when the timer was set.
+    pieces: u64,
+}
+
+impl<S> Timed<S> {
+    pub(super) fn new(stream: S, phase: Phase, limits: Limits) -> Self {
+        Self { stream, phase, limits, pieces: 0, quiet: None, head: None }
+    }
+
+    /// Ready when the client has been waited for long enough.
+    fn poll_limits(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let phase = self.phase.0.load(Ordering::Relaxed);
+        if phase == HEAD {
+            let limit = self.limits.header_timeout;
+            let head = self.head.get_or_insert_with(|| Box::pin(sleep(limit)));
+            if head.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+        }
+        // Set while a request is answered too: nothing is read when the answer has been sent.
+        let (limit, pieces) = (self.limits.idle_timeout, self.pieces);
+        let quiet =
+            self.quiet.get_or_insert_with(|| Quiet { timer: Box::pin(sleep(limit)), pieces });
+        while quiet.timer.as_mut().poll(cx).is_ready() {
+            if phase == QUIET && quiet.pieces == pieces {
+                return Poll::Ready(());
+            }
+            quiet.pieces = pieces;
+            quiet.timer.as_mut().reset(Instant::now() + limit);
+        }
+        Poll::Pending
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let filled = buf.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(cx, buf);
+        if read.is_pending() {
+            return this.poll_limits(cx).map(|()| Err(io::ErrorKind::TimedOut.into()));
+        }
+        if buf.filled().len() > filled {
+            this.pieces += 1;
+            if this.phase.0.load(Ordering::Relaxed) == QUIET {
+                this.phase.0.store(HEAD, Ordering::Relaxed);
+                this.head = None;
+            }
+        }
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
