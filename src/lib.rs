@@ -12,5 +12,7 @@ pub mod listener;
 pub mod pages;
 pub mod policy;
 pub mod random;
+pub mod server;
 pub mod session;
 pub mod store;
+pub mod telemetry;

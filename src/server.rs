@@ -1,0 +1,304 @@
+//! Assembly: from settings to a running gateway.
+//!
+//! Everything that can be wrong is found before a socket answers: settings, policy, store, key,
+//! certificate. A small runtime of its own carries what is not portal traffic: the change feed,
+//! sweeps, and the watch on the policy files.
+
+mod policy_watch;
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+pub use self::policy_watch::PolicySource;
+
+use crate::admin;
+use crate::clock;
+use crate::config::Settings;
+use crate::credential::hashing::{Hasher, HashingError};
+use crate::credential::key::{KeyError, SecretKey};
+use crate::credential::link::SecureLinks;
+use crate::credential::lockout::Lockout;
+use crate::directory::{Directory, DirectoryError, Judges, Memory};
+use crate::gateway::Gateway;
+use crate::gateway::decision_record::DecisionLog;
+use crate::gateway::upstream::Upstreams;
+use crate::listener::drain::Drain;
+use crate::listener::{
+    AdminListener, BindError, GatewayListener, HealthChecks, House, Http, TlsError,
+    bind_admin_socket, bind_tcp,
+};
+use crate::pages::Pages;
+use crate::policy::{Policy, PolicyProblems};
+use crate::session::{SessionCache, Sessions};
+use crate::store::feed::{Feed, Follower};
+use crate::store::sled::SledStore;
+use crate::store::{Store, StoreError};
+
+/// How often what has expired is removed.
+const SWEEP_EVERY: Duration = Duration::from_secs(300);
+/// How often unused connections to the portal are closed.
+const PRUNE_EVERY: Duration = Duration::from_secs(5);
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The policy files are wrong.
+    #[error("the policy cannot be used:\n{0}")]
+    Policy(#[from] PolicyProblems),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The first records cannot be written.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The secret key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The password pool cannot be set up.
+    #[error(transparent)]
+    Hashing(#[from] HashingError),
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The policy files cannot be watched.
+    #[error("the policy files cannot be watched: {0}")]
+    Watch(#[from] notify::Error),
+    /// The system gives no threads or no signals.
+    #[error("the system does not give what it takes to run: {0}")]
+    Runtime(std::io::Error),
+}
+
+/// Sockets that are taken but not answered yet.
+#[derive(Debug)]
+pub struct Sockets {
+    gateway: Vec<TcpListener>,
+    admin: TcpListener,
+}
+
+/// A gateway that is assembled and listens; [`Server::run`] begins to answer.
+#[derive(Debug)]
+pub struct Server {
+    house: House,
+    runtime: Runtime,
+    decisions: Arc<DecisionLog>,
+    parts: Parts,
+    /// Where portal traffic comes in.
+    pub gateway: Vec<SocketAddr>,
+    /// Where the admin API answers over TCP.
+    pub admin: SocketAddr,
+    /// The admin socket.
+    pub socket: PathBuf,
+}
+
+/// What other parts of the program may use of a running gateway.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Who there is.
+    pub directory: Directory,
+    /// Who is signed in.
+    pub sessions: Sessions,
+}
+
+impl Sockets {
+    /// Takes the addresses for portal traffic and for operators.
+    ///
+    /// # Errors
+    /// The first address that cannot be had.
+    pub fn bind(gateway: &[SocketAddr], admin: SocketAddr) -> Result<Self, BindError> {
+        let gateway = gateway.iter().map(|address| bind_tcp(*address)).collect::<Result<_, _>>()?;
+        Ok(Self { gateway, admin: bind_tcp(admin)? })
+    }
+
+    /// Takes one more address for portal traffic.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub fn add(&mut self, address: SocketAddr) -> Result<(), BindError> {
+        self.gateway.push(bind_tcp(address)?);
+        Ok(())
+    }
+
+    /// The port of the first address for portal traffic: the real one where 0 was asked for.
+    #[must_use]
+    pub fn gateway_port(&self) -> u16 {
+        self.gateway.first().and_then(|socket| socket.local_addr().ok()).map_or(0, |a| a.port())
+    }
+}
+
+impl Server {
+    /// Opens and reads all that the settings name, to serve on these sockets.
+    ///
+    /// # Errors
+    /// The first thing that does not let it start.
+    pub fn assemble(settings: &Settings, sockets: Sockets) -> Result<Self, StartError> {
+        let policy = Arc::new(Policy::load(&settings.policy.directory)?);
+        let key = SecretKey::load_or_create(&settings.key_file)?;
+        let hasher = Hasher::new(settings.hashing)?;
+        let store: Arc<dyn Store> = Arc::new(SledStore::open(&settings.store.path)?);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("upkeep")
+            .enable_all()
+            .build()
+            .map_err(StartError::Runtime)?;
+        let links = SecureLinks::new(&key);
+        let judges = Judges { hasher, lockout: Lockout::default(), links };
+        let (feed, directory, sessions) =
+            runtime.block_on(state(store, policy, judges, settings))?;
+        let parts = Parts { directory: directory.clone(), sessions: sessions.clone() };
+
+        let stop = CancellationToken::new();
+        let upstreams = Arc::new(Upstreams::new(&settings.upstream));
+        let decisions =
+            Arc::new(DecisionLog::new(settings.telemetry.decisions, Box::new(std::io::stdout())));
+        let pages = Pages::new(settings, directory.clone(), sessions.clone(), &key);
+        let gateway = Arc::new(Gateway::new(
+            settings,
+            (directory.clone(), sessions.clone(), feed.clone()),
+            Arc::clone(&upstreams),
+            Arc::new(pages),
+            Arc::clone(&decisions),
+            stop.clone(),
+        ));
+
+        let server = &settings.server;
+        let drain = Drain::new(server.limits.connections);
+        let http = Http::new(gateway, server.limits);
+        let mut gateways = Vec::new();
+        let mut addresses = Vec::new();
+        for listener in sockets.gateway {
+            addresses.extend(listener.local_addr());
+            let (http, drain) = (http.clone(), Arc::clone(&drain));
+            gateways.push(match &server.tls {
+                Some(files) => GatewayListener::tls(listener, files, http, drain, stop.clone())?,
+                None => GatewayListener::clear(listener, http, drain, stop.clone()),
+            });
+        }
+        let source = PolicySource::new(settings.policy.directory.clone(), directory.clone());
+        let admin_address = sockets.admin.local_addr().unwrap_or(settings.admin.listen);
+        let reloading = source.clone();
+        let state = admin::AdminState::new(
+            settings,
+            (directory, sessions.clone(), feed),
+            Arc::new(move || {
+                let source = reloading.clone();
+                Box::pin(async move { source.reload().await })
+            }),
+        );
+        let admin = AdminListener {
+            tcp: (sockets.admin, admin::router(state.clone(), admin::Access::Token)),
+            unix: (
+                bind_admin_socket(&settings.admin.socket)?,
+                admin::router(state, admin::Access::Socket),
+            ),
+        };
+        {
+            let _entered = runtime.enter();
+            stop_on_signals(stop.clone()).map_err(StartError::Runtime)?;
+            source.watch(stop.clone())?;
+            tokio::spawn(Arc::clone(&decisions).keep_flushing());
+            tokio::spawn(sweep(sessions));
+            tokio::spawn(prune(Arc::clone(&upstreams)));
+        }
+        let house = House {
+            gateways,
+            admin,
+            health: HealthChecks::new(&settings.upstream, upstreams),
+            threads: server.threads,
+            shutdown_grace: server.shutdown_grace,
+            drain,
+            stop,
+        };
+        Ok(Self {
+            house,
+            runtime,
+            decisions,
+            parts,
+            gateway: addresses,
+            admin: admin_address,
+            socket: settings.admin.socket.clone(),
+        })
+    }
+
+    /// Runs a task beside the gateway before it answers, and waits for it.
+    pub fn prepare<F: Future>(&self, task: impl FnOnce(Parts) -> F) -> F::Output {
+        self.runtime.block_on(task(self.parts.clone()))
+    }
+
+    /// Told when the gateway stops; stops it when cancelled.
+    #[must_use]
+    pub fn stop_token(&self) -> CancellationToken {
+        self.house.stop.clone()
+    }
+
+    /// Answers until a signal, or until the stop token is cancelled.
+    pub fn run(self) {
+        let Self { house, runtime, decisions, socket, parts, .. } = self;
+        house.run();
+        decisions.flush();
+        drop(parts);
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        if let Err(error) = std::fs::remove_file(&socket) {
+            tracing::debug!(%error, "the admin socket was not removed");
+        }
+    }
+}
+
+async fn state(
+    store: Arc<dyn Store>,
+    policy: Arc<Policy>,
+    judges: Judges,
+    settings: &Settings,
+) -> Result<(Feed, Directory, Sessions), StartError> {
+    let memory = Arc::new(Memory::new(Arc::clone(&store), policy));
+    let cache = Arc::new(SessionCache::new());
+    let followers: Vec<Arc<dyn Follower>> =
+        vec![Arc::clone(&memory) as Arc<dyn Follower>, Arc::clone(&cache) as Arc<dyn Follower>];
+    let feed = Feed::start(store, followers).await?;
+    let directory = Directory::start(feed.clone(), memory, judges).await?;
+    let sessions = Sessions::new(feed.clone(), directory.clone(), cache, settings.session);
+    Ok((feed, directory, sessions))
+}
+
+/// SIGTERM and SIGINT stop the gateway from now on, also before it answers.
+fn stop_on_signals(stop: CancellationToken) -> std::io::Result<()> {
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop.cancel();
+    });
+    Ok(())
+}
+
+async fn sweep(sessions: Sessions) {
+    let mut ticks = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        ticks.tick().await;
+        match sessions.sweep(clock::now()).await {
+            Ok(0) => {}
+            Ok(ended) => tracing::info!(ended, "sessions that had ended were removed"),
+            Err(error) => tracing::warn!(%error, "ended sessions were not removed"),
+        }
+    }
+}
+
+async fn prune(upstreams: Arc<Upstreams>) {
+    let mut ticks = tokio::time::interval(PRUNE_EVERY);
+    loop {
+        ticks.tick().await;
+        upstreams.prune(tokio::time::Instant::now());
+    }
+}
