@@ -6,6 +6,7 @@ pub mod admin;
 pub mod clock;
 pub mod config;
 pub mod credential;
+pub mod demo;
 pub mod directory;
 pub mod gateway;
 pub mod listener;

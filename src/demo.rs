@@ -1,0 +1,298 @@
+//! What `portcullis demo` shows: the gateway before a sample portal, with sample people.
+//!
+//! The gateway is the one that `portcullis serve` runs, with settings of its own making; only the
+//! portal behind it and the people in it are samples.
+
+pub mod portal;
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::clock;
+use crate::config::Settings;
+use crate::credential::secret::Secret;
+use crate::directory::end_users::NewEndUser;
+use crate::directory::organizations::NewOrganization;
+use crate::directory::users::NewUser;
+use crate::directory::{Directory, DirectoryError};
+use crate::server::{Server, Sockets};
+use crate::telemetry;
+
+/// Everybody's password in the demo.
+const PASSWORD: &str = "Portcullis-Demo-1";
+
+/// The shipped policy, which the demo's portal is made for.
+const POLICY: [(&str, &str); 4] = [
+    ("permissions.toml", include_str!("../policies/permissions.toml")),
+    ("groups.toml", include_str!("../policies/groups.toml")),
+    ("routes.toml", include_str!("../policies/routes.toml")),
+    ("expectations.toml", include_str!("../policies/expectations.toml")),
+];
+
+/// Customers: the first has portal users, the others come by their links.
+const ORGANIZATIONS: [(&str, &str); 3] =
+    [("acme", "Acme Ltd"), ("globex", "Globex GmbH"), ("initech", "Initech Inc")];
+
+/// A portal user of the first customer for each built-in group.
+const PEOPLE: [(&str, &str, &str); 4] = [
+    ("Ada Admin", "ada@acme.example", "admin"),
+    ("Liam Limited", "liam@acme.example", "limited"),
+    ("Nora Nonportal", "nora@acme.example", "non-portal"),
+    ("Noah Noaccess", "noah@acme.example", "no-access"),
+];
+
+/// A demo that listens.
+#[derive(Debug)]
+pub struct Demo {
+    server: Server,
+    portal: TcpListener,
+    /// Where everything is.
+    pub ready: Ready,
+    /// Removed with everything in it at the end, when it was made for this demo.
+    _temporary: Option<Temporary>,
+}
+
+/// Addresses and sign-ins, as the ready file tells them.
+#[derive(Debug, Clone, Serialize)]
+pub struct Ready {
+    /// The gateway's URL.
+    pub gateway: String,
+    /// The admin API's URL.
+    pub admin: String,
+    /// The admin socket.
+    pub socket: PathBuf,
+    /// The customers.
+    pub organizations: Vec<ReadyOrganization>,
+    /// The people.
+    pub users: Vec<ReadyUser>,
+}
+
+/// A customer.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReadyOrganization {
+    /// The id.
+    pub id: String,
+    /// The name.
+    pub name: String,
+    /// The secure link.
+    pub link: String,
+}
+
+/// Somebody who can sign in.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReadyUser {
+    /// The login.
+    pub login: String,
+    /// The password.
+    pub password: String,
+    /// The organization's id.
+    pub organization: String,
+    /// The group's id.
+    pub group: String,
+}
+
+impl Demo {
+    /// Makes ready a gateway on these ports (0: any), with its data in `data` or a folder that is
+    /// removed at the end.
+    ///
+    /// # Errors
+    /// Whatever does not let it start.
+    pub fn start(port: u16, admin_port: u16, data: Option<PathBuf>) -> anyhow::Result<Self> {
+        let (data, temporary) = match data {
+            Some(data) => (data, None),
+            None => {
+                let made = Temporary::make()?;
+                (made.0.clone(), Some(made))
+            }
+        };
+        let policies = data.join("policies");
+        copy_policy(&policies)?;
+        let portal = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("the sample portal")?;
+        let sockets = bind(port, admin_port)?;
+        let gateway = sockets.gateway_port();
+        let settings = settings(&data, &policies, portal.local_addr()?, gateway)?;
+        telemetry::start(&settings.telemetry.log)?;
+        let server = Server::assemble(&settings, sockets)?;
+        let base = settings.server.public_url.as_str().to_owned();
+        let people = server.prepare(|parts| async move {
+            let now = clock::now();
+            sample_people(&parts.directory, now).await?;
+            organizations(&parts.directory, &base).await
+        })?;
+        let ready = Ready {
+            gateway: settings.server.public_url.as_str().to_owned(),
+            admin: format!("http://{}", server.admin),
+            socket: std::path::absolute(&server.socket)?,
+            organizations: people,
+            users: PEOPLE
+                .iter()
+                .map(|(_, login, group)| ReadyUser {
+                    login: (*login).to_owned(),
+                    password: PASSWORD.to_owned(),
+                    organization: "acme".to_owned(),
+                    group: (*group).to_owned(),
+                })
+                .collect(),
+        };
+        Ok(Self { server, portal, ready, _temporary: temporary })
+    }
+
+    /// Writes the ready file, whole or not at all.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_ready_file(&self, file: &Path) -> anyhow::Result<()> {
+        let partial = file.with_extension("partial");
+        std::fs::write(&partial, serde_json::to_vec_pretty(&self.ready)?)
+            .and_then(|()| std::fs::rename(&partial, file))
+            .with_context(|| format!("the ready file {}", file.display()))
+    }
+
+    /// Runs portal and gateway until they are stopped.
+    ///
+    /// # Errors
+    /// When the portal's thread cannot be started.
+    pub fn run(self) -> anyhow::Result<()> {
+        let stop = self.server.stop_token();
+        let portal = self.portal;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = std::thread::Builder::new().name("portal".to_owned()).spawn(move || {
+            let served = runtime.block_on(portal::serve(portal, stop.cancelled_owned()));
+            if let Err(error) = served {
+                tracing::error!(%error, "the sample portal ended");
+            }
+        })?;
+        self.server.run();
+        if thread.join().is_err() {
+            tracing::error!("the sample portal failed");
+        }
+        Ok(())
+    }
+}
+
+/// A folder of the demo's own.
+#[derive(Debug)]
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn make() -> std::io::Result<Self> {
+        let name = data_encoding::HEXLOWER.encode(&crate::random::bytes::<8>());
+        let folder = std::env::temp_dir().join(format!("portcullis-demo-{name}"));
+        std::fs::create_dir(&folder)?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, folder = %self.0.display(), "not removed");
+        }
+    }
+}
+
+/// On both loopback addresses, because browsers try either for `localhost`.
+fn bind(port: u16, admin_port: u16) -> anyhow::Result<Sockets> {
+    let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, admin_port));
+    let mut sockets = Sockets::bind(&[SocketAddr::from((Ipv4Addr::LOCALHOST, port))], admin)?;
+    let six = SocketAddr::from((Ipv6Addr::LOCALHOST, sockets.gateway_port()));
+    // A machine without IPv6 is no reason not to start.
+    if let Err(error) = sockets.add(six) {
+        tracing::debug!(%error, "not on IPv6");
+    }
+    Ok(sockets)
+}
+
+fn settings(
+    data: &Path,
+    policies: &Path,
+    portal: SocketAddr,
+    port: u16,
+) -> anyhow::Result<Settings> {
+    let set = |key: &str, value: String| (format!("PORTCULLIS__{key}"), value);
+    let within = |name: &str| data.join(name).display().to_string();
+    let values: HashMap<String, String> = HashMap::from([
+        set("SERVER__PUBLIC_URL", format!("http://localhost:{port}")),
+        set("SERVER__HOSTS", "127.0.0.1,[::1]".to_owned()),
+        set("UPSTREAM__SERVERS", format!("http://{portal}")),
+        set("POLICY__DIRECTORY", policies.display().to_string()),
+        set("STORE__PATH", within("store")),
+        set("ADMIN__SOCKET", within("admin.sock")),
+        set("SECRETS__KEY_FILE", within("secret.key")),
+        set("MAIL__DIRECTORY", within("mail")),
+        set("BRANDING__NAME", "Example IT".to_owned()),
+        set("TELEMETRY__DECISIONS", "refused".to_owned()),
+        set("TELEMETRY__LOG", "warn".to_owned()),
+    ]);
+    Ok(Settings::parse("", Path::new("demo"), &values)?)
+}
+
+/// The shipped policy, to be edited while the demo runs; a copy that is there already stays.
+fn copy_policy(folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    for (name, text) in POLICY {
+        let file = folder.join(name);
+        if !file.exists() {
+            std::fs::write(&file, text).with_context(|| file.display().to_string())?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes whoever is missing; who is there already stays as they are.
+async fn sample_people(directory: &Directory, now: Timestamp) -> Result<(), DirectoryError> {
+    for (id, name) in ORGANIZATIONS {
+        let new = NewOrganization {
+            id: Some(id.to_owned()),
+            name: name.to_owned(),
+            email: Some(format!("office@{id}.example")),
+        };
+        made(directory.create_organization(new, now).await)?;
+    }
+    for (name, login, group) in PEOPLE {
+        if directory.user_with_login(login).await.is_ok() {
+            continue;
+        }
+        let new = NewEndUser { name: name.to_owned(), email: Some(login.to_owned()) };
+        let end_user = directory.create_end_user("acme", new).await?;
+        let new = NewUser {
+            organization: "acme".to_owned(),
+            end_user: Some(end_user.id),
+            login: None,
+            group: Some(group.to_owned()),
+            password: Some(Secret::new(PASSWORD.to_owned())),
+            invite: false,
+            require_mfa: false,
+        };
+        directory.create_user(new, now).await?;
+    }
+    Ok(())
+}
+
+async fn organizations(
+    directory: &Directory,
+    base: &str,
+) -> anyhow::Result<Vec<ReadyOrganization>> {
+    let mut shown = Vec::new();
+    for (id, name) in ORGANIZATIONS {
+        let link = directory.link(id).await?;
+        shown.push(ReadyOrganization {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            link: format!("{base}/.portcullis/link/{}", link.token.expose()),
+        });
+    }
+    Ok(shown)
+}
+
+fn made<T>(result: Result<T, DirectoryError>) -> Result<(), DirectoryError> {
+    match result {
+        Ok(_) | Err(DirectoryError::Taken { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}

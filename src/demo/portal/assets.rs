@@ -1,0 +1,104 @@
+//! Assets: the devices that are looked after.
+
+use axum::extract::{Form, Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::page::{self, Block, Cell, Page, link, text};
+use super::records::{Asset, push};
+use super::{Portal, Visitor, missing};
+
+/// The permission that shows the assets of everyone.
+const ALL: &str = "assets.view_all";
+
+/// What the form on an asset's page sends.
+#[derive(Debug, Deserialize)]
+pub(super) struct Script {
+    script: String,
+}
+
+pub(super) async fn list(State(portal): State<Portal>, visitor: Visitor) -> Response {
+    let assets: Vec<Asset> = portal.account(&visitor, |account| {
+        account.assets.iter().filter(|asset| visitor.sees(&asset.user, ALL)).cloned().collect()
+    });
+    let rows = assets
+        .into_iter()
+        .map(|asset| {
+            let number = asset.number.to_string();
+            vec![
+                Cell::Number(number.clone()),
+                link("/assets", &number, asset.name),
+                text(asset.user),
+                Cell::Link { href: format!("/assets/{number}/remote"), text: "Connect".to_owned() },
+            ]
+        })
+        .collect();
+    let whose =
+        if visitor.has(ALL) { "All devices of your organization." } else { "Your devices." };
+    Page::new("Assets")
+        .lead(whose)
+        .table(&["No.", "Device", "Used by", "Remote access"], rows)
+        .show(&visitor)
+}
+
+pub(super) async fn view(
+    State(portal): State<Portal>,
+    visitor: Visitor,
+    Path(number): Path<u32>,
+) -> Response {
+    let Some(asset) = find(&portal, &visitor, number).filter(|a| visitor.sees(&a.user, ALL)) else {
+        return missing("This device", &visitor);
+    };
+    let form = page::Form::new(format!("/assets/{number}/scripts"), "Run").field(
+        "text",
+        "script",
+        "Script",
+        "restart-print-spooler",
+    );
+    Page::new(format!("Asset {number}"))
+        .lead(asset.name)
+        .with(Block::Facts(vec![("Used by", asset.user), ("State", "online".to_owned())]))
+        .with(Block::Heading("Scripts that were run".to_owned()))
+        .table(
+            &["Script"],
+            asset.scripts_run.into_iter().map(|script| vec![text(script)]).collect(),
+        )
+        .with(Block::Form(form))
+        .show(&visitor)
+}
+
+/// Runs anything on any device of the organization: whether that is right, the gateway decides.
+pub(super) async fn run_script(
+    State(portal): State<Portal>,
+    visitor: Visitor,
+    Path(number): Path<u32>,
+    Form(Script { script }): Form<Script>,
+) -> Response {
+    let found = portal.account(&visitor, |account| {
+        let asset = account.assets.iter_mut().find(|asset| asset.number == number)?;
+        push(&mut asset.scripts_run, script);
+        Some(())
+    });
+    match found {
+        Some(()) => Redirect::to(&format!("/assets/{number}")).into_response(),
+        None => missing("This device", &visitor),
+    }
+}
+
+pub(super) async fn remote(
+    State(portal): State<Portal>,
+    visitor: Visitor,
+    Path(number): Path<u32>,
+) -> Response {
+    let Some(asset) = find(&portal, &visitor, number) else {
+        return missing("This device", &visitor);
+    };
+    Page::new(format!("Asset {number}: remote access"))
+        .lead(format!("You are connected to {}.", asset.name))
+        .text("A picture of its screen would be here.")
+        .show(&visitor)
+}
+
+fn find(portal: &Portal, visitor: &Visitor, number: u32) -> Option<Asset> {
+    portal.account(visitor, |account| account.assets.iter().find(|a| a.number == number).cloned())
+}

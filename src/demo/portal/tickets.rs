@@ -1,0 +1,146 @@
+//! Tickets: those of the person or of the whole organization, as the gateway says.
+
+use axum::extract::{Form, Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Json, http::StatusCode};
+use serde::Deserialize;
+
+use super::page::{self, Block, Cell, Page, link, text};
+use super::records::{Comment, Ticket, push};
+use super::{Portal, Visitor, missing};
+
+/// The permission that shows the tickets of everyone.
+const ALL: &str = "tickets.view_all";
+
+/// What the form for a new ticket sends.
+#[derive(Debug, Deserialize)]
+pub(super) struct NewTicket {
+    subject: String,
+    #[serde(default)]
+    text: String,
+}
+
+/// What the form below a ticket sends.
+#[derive(Debug, Deserialize)]
+pub(super) struct NewComment {
+    text: String,
+}
+
+pub(super) async fn list(State(portal): State<Portal>, visitor: Visitor) -> Response {
+    let rows = visible(&portal, &visitor)
+        .into_iter()
+        .map(|ticket| {
+            vec![
+                Cell::Number(ticket.number.to_string()),
+                link("/tickets", &ticket.number.to_string(), ticket.subject),
+                text(ticket.requester),
+                text(ticket.status),
+                Cell::Number(page::grouped(ticket.comments.len() as u64)),
+            ]
+        })
+        .collect();
+    let whose =
+        if visitor.has(ALL) { "All tickets of your organization." } else { "Your tickets." };
+    Page::new("Tickets")
+        .lead(whose)
+        .table(&["No.", "Subject", "From", "State", "Comments"], rows)
+        .with(Block::Heading("Something else?".to_owned()))
+        .with(Block::Form(form()))
+        .show(&visitor)
+}
+
+pub(super) async fn new(visitor: Visitor) -> Response {
+    Page::new("Ticket: new")
+        .lead("Tell us what happened and what you expected.")
+        .with(Block::Form(form()))
+        .show(&visitor)
+}
+
+pub(super) async fn create(
+    State(portal): State<Portal>,
+    visitor: Visitor,
+    Form(ticket): Form<NewTicket>,
+) -> Response {
+    let requester = visitor.person().unwrap_or("a visitor");
+    let number = portal
+        .account(&visitor, |account| account.add_ticket(requester, &ticket.subject, &ticket.text));
+    // A visitor by link may write tickets and not read them, so the answer is a page of its own.
+    let page = Page::new(format!("Ticket {number} received"))
+        .lead("Thank you. We answer within one working day.")
+        .text(ticket.subject);
+    let location = format!("/tickets/{number}");
+    (StatusCode::CREATED, [("location", location)], page.show(&visitor)).into_response()
+}
+
+pub(super) async fn view(
+    State(portal): State<Portal>,
+    visitor: Visitor,
+    Path(number): Path<u32>,
+) -> Response {
+    let Some(ticket) = visible(&portal, &visitor).into_iter().find(|t| t.number == number) else {
+        return missing("This ticket", &visitor);
+    };
+    let mut page = Page::new(format!("Ticket {number}")).lead(ticket.subject);
+    for comment in ticket.comments {
+        page = page.with(Block::Heading(comment.author)).text(comment.text);
+    }
+    let form = page::Form::new(format!("/tickets/{number}/comments"), "Comment").field(
+        "textarea",
+        "text",
+        "Your comment",
+        "",
+    );
+    page.with(Block::Form(form)).show(&visitor)
+}
+
+pub(super) async fn comment(
+    State(portal): State<Portal>,
+    visitor: Visitor,
+    Path(number): Path<u32>,
+    Form(comment): Form<NewComment>,
+) -> Response {
+    let found = portal.account(&visitor, |account| {
+        let ticket = account
+            .tickets
+            .iter_mut()
+            .find(|t| t.number == number && visitor.sees(&t.requester, ALL))?;
+        let author = visitor.name().to_owned();
+        push(&mut ticket.comments, Comment { author, text: comment.text });
+        Some(())
+    });
+    match found {
+        Some(()) => Redirect::to(&format!("/tickets/{number}")).into_response(),
+        None => missing("This ticket", &visitor),
+    }
+}
+
+/// The list as data, for scripts.
+pub(super) async fn api(State(portal): State<Portal>, visitor: Visitor) -> Json<serde_json::Value> {
+    let items: Vec<_> = visible(&portal, &visitor)
+        .into_iter()
+        .map(|ticket| {
+            serde_json::json!({
+                "number": ticket.number,
+                "subject": ticket.subject,
+                "requester": ticket.requester,
+                "status": ticket.status,
+            })
+        })
+        .collect();
+    Json(serde_json::json!({ "items": items }))
+}
+
+fn visible(portal: &Portal, visitor: &Visitor) -> Vec<Ticket> {
+    portal.account(visitor, |account| {
+        account.tickets.iter().filter(|t| visitor.sees(&t.requester, ALL)).cloned().collect()
+    })
+}
+
+fn form() -> page::Form {
+    page::Form::new("/tickets", "Send").field("text", "subject", "Subject", "").field(
+        "textarea",
+        "text",
+        "What happened",
+        "",
+    )
+}
