@@ -1,0 +1,31 @@
+//! `portcullis check`: would the gateway start with these files?
+
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::policy::Policy;
+use crate::telemetry;
+
+/// Reads the settings and the policy, runs the expectations, and says what is there.
+///
+/// # Errors
+/// All that is wrong with them.
+pub fn run(file: &Path, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
+    let settings = super::settings(file)?;
+    telemetry::parse(&settings.telemetry.log).context("telemetry.log")?;
+    let policy = Policy::load(&settings.policy.directory)?;
+    writeln!(
+        out,
+        "{} and {} are in order: {} permissions, {} groups, {} routes, {} expectations hold \
+         (policy {}).",
+        file.display(),
+        settings.policy.directory.display(),
+        policy.catalogue().permissions().len(),
+        policy.seeds().len(),
+        policy.routes().len(),
+        policy.expectations().len(),
+        policy.version(),
+    )?;
+    Ok(())
+}

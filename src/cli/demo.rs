@@ -1,0 +1,56 @@
+//! `portcullis demo`: the gateway, a sample portal and sample people in one process.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use crate::demo::{self, Demo};
+
+/// Where the demo listens and keeps its data.
+#[derive(Debug, clap::Args)]
+pub struct DemoArgs {
+    /// Port of the gateway; 0 takes any that is free.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// Port of the admin API; 0 takes any that is free.
+    #[arg(long, default_value_t = 8081)]
+    admin_port: u16,
+    /// Folder to keep data and an editable copy of the policy in; a new temporary one is used, and
+    /// removed at the end, when none is named.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// File to write addresses and sign-ins to, as JSON, once the gateway serves.
+    #[arg(long, value_name = "F")]
+    ready_file: Option<PathBuf>,
+}
+
+/// Runs the demo until it is stopped.
+///
+/// # Errors
+/// Whatever does not let it start.
+pub fn run(args: DemoArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    let demo = Demo::start(args.port, args.admin_port, args.data)?;
+    if let Some(file) = &args.ready_file {
+        demo.write_ready_file(file)?;
+    }
+    print(&demo.ready, out)?;
+    demo.run()
+}
+
+fn print(ready: &demo::Ready, out: &mut dyn Write) -> std::io::Result<()> {
+    writeln!(out, "\n  Portal   {}", ready.gateway)?;
+    writeln!(out, "  Admin    {}  (socket {})\n", ready.admin, ready.socket.display())?;
+    writeln!(out, "  {:<34} {:<24} {:<10} Group", "Sign in as", "Password", "Of")?;
+    for user in &ready.users {
+        writeln!(
+            out,
+            "  {:<34} {:<24} {:<10} {}",
+            user.login, user.password, user.organization, user.group
+        )?;
+    }
+    writeln!(out, "\n  Secure links")?;
+    for organization in &ready.organizations {
+        writeln!(out, "  {:<16} {}", organization.name, organization.link)?;
+    }
+    writeln!(out, "\n  Stop with Ctrl-C.\n")?;
+    out.flush()
+}

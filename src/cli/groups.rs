@@ -1,0 +1,197 @@
+//! `portcullis groups` (R1–R6).
+
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+
+use super::console::{Console, array, field, text};
+
+/// The group of whoever comes by a secure link.
+const NON_PORTAL: &str = crate::policy::built_in::NON_PORTAL;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// All groups
+    List,
+    /// One group
+    Show {
+        /// The group's id
+        id: String,
+    },
+    /// Make a group
+    Create {
+        /// Its name
+        name: String,
+        /// What it may do: permissions, with commas between, or `all`
+        #[arg(long, value_name = "IDS", value_delimiter = ',')]
+        permissions: Vec<String>,
+    },
+    /// Change a group
+    Edit(Edit),
+    /// Make another group that may do the same
+    Copy {
+        /// The id of the group to copy
+        id: String,
+        /// The name of the copy [default: Copy of ...]
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Delete a group
+    Delete {
+        /// The group's id
+        id: String,
+        /// The id of a group that its portal users go to
+        #[arg(long, value_name = "ID")]
+        move_to: Option<String>,
+    },
+    /// Make a group the one that new portal users get
+    Default {
+        /// The group's id
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Edit {
+    /// The group's id
+    id: String,
+    /// Another name
+    #[arg(long)]
+    name: Option<String>,
+    /// Permissions in place of those it has, with commas between, or `all`
+    #[arg(long, value_name = "IDS", value_delimiter = ',', conflicts_with_all = ["grant", "revoke"])]
+    permissions: Option<Vec<String>>,
+    /// Permissions to add
+    #[arg(long, value_name = "IDS", value_delimiter = ',')]
+    grant: Vec<String>,
+    /// Permissions to take away
+    #[arg(long, value_name = "IDS", value_delimiter = ',')]
+    revoke: Vec<String>,
+    /// Make it the one that new portal users get
+    #[arg(long)]
+    default: bool,
+}
+
+impl Command {
+    pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
+        match self {
+            Self::List => {
+                let groups = console.list(&["groups"], &[])?;
+                let head = ["ID", "NAME", "PERMISSIONS", "USERS", ""];
+                console.table(&groups, head, |group| {
+                    let mut notes = Vec::new();
+                    if field(group, "default") == true {
+                        notes.push("default");
+                    }
+                    if field(group, "system") == true {
+                        notes.push("built in");
+                    }
+                    let [id, name, users] = ["id", "name", "users"].map(|f| text(group, f));
+                    [id, name, count(group), users, notes.join(", ")]
+                })
+            }
+            Self::Show { id } => {
+                let group = console.get(&["groups", &id])?;
+                show(console, &group)
+            }
+            Self::Create { name, permissions } => {
+                let body = json!({ "name": name, "permissions": chosen(permissions) });
+                let group = console.post(&["groups"], Some(&body))?;
+                let sentence = format!(
+                    "Made the group `{}` with the id {}: {}.",
+                    text(&group, "name"),
+                    text(&group, "id"),
+                    count(&group)
+                );
+                console.told(&group, &sentence)
+            }
+            Self::Edit(edit) => edit.run(console),
+            Self::Copy { id, name } => {
+                let body = name.map(|name| json!({ "name": name }));
+                let group = console.post(&["groups", &id, "copy"], body.as_ref())?;
+                let sentence = format!(
+                    "Copied {id} to the group `{}` with the id {}.",
+                    text(&group, "name"),
+                    text(&group, "id")
+                );
+                console.told(&group, &sentence)
+            }
+            Self::Delete { id, move_to } => {
+                console.confirm(&format!("Delete the group {id}?"))?;
+                console.delete(&["groups", &id], &[("move_to", move_to.as_deref())])?;
+                let sentence = match move_to {
+                    Some(to) => {
+                        format!("Deleted the group {id}; its portal users are in {to} now.")
+                    }
+                    None => format!("Deleted the group {id}."),
+                };
+                console.told(&Value::Null, &sentence)
+            }
+            Self::Default { id } => {
+                let group = console.patch(&["groups", &id], None, &json!({ "default": true }))?;
+                let name = text(&group, "name");
+                console.told(&group, &format!("New portal users get the group `{name}` now."))
+            }
+        }
+    }
+}
+
+impl Edit {
+    fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
+        let Self { id, name, permissions, grant, revoke, default } = self;
+        let mut patch = Map::new();
+        let mut version = None;
+        if let Some(name) = name {
+            patch.insert("name".to_owned(), name.into());
+        }
+        if let Some(permissions) = permissions {
+            patch.insert("permissions".to_owned(), chosen(permissions));
+        } else if !grant.is_empty() || !revoke.is_empty() {
+            // Rests on what is read here, so it must still be so when it is written.
+            let group = console.get(&["groups", &id])?;
+            version = field(&group, "version").as_u64();
+            patch.insert("permissions".to_owned(), changed(&group, grant, &revoke));
+        }
+        if default {
+            patch.insert("default".to_owned(), true.into());
+        }
+        let group = console.patch(&["groups", &id], version, &Value::Object(patch))?;
+        show(console, &group)
+    }
+}
+
+fn show(console: &mut Console<'_>, group: &Value) -> anyhow::Result<()> {
+    let [id, name, users, default, system, permissions] =
+        ["id", "name", "users", "default", "system", "permissions"].map(|f| text(group, f));
+    console.record(
+        group,
+        [
+            ("id", id),
+            ("name", name),
+            ("default", default),
+            ("built in", system),
+            ("portal users", users),
+            ("may do", count(group)),
+            ("", permissions),
+        ],
+    )?;
+    if field(group, "id") == NON_PORTAL {
+        console.note("Whoever has a secure link may do this without signing in.")?;
+    }
+    Ok(())
+}
+
+/// "N of 24" (R1).
+fn count(group: &Value) -> String {
+    let granted = array(group, "permissions").len();
+    format!("{granted} of {}", text(group, "of"))
+}
+
+fn chosen(mut ids: Vec<String>) -> Value {
+    ids.retain(|id| !id.is_empty());
+    if ids == ["all"] { "all".into() } else { ids.into() }
+}
+
+fn changed(group: &Value, grant: Vec<String>, revoke: &[String]) -> Value {
+    let held = array(group, "permissions").iter().filter_map(Value::as_str).map(str::to_owned);
+    held.chain(grant).filter(|id| !revoke.contains(id)).collect()
+}

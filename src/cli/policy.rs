@@ -1,0 +1,51 @@
+//! `portcullis policy`, `permissions` and `routes`: the policy in force.
+
+use clap::Subcommand;
+use serde_json::Value;
+
+use super::console::{Console, field, text};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Read the policy files again; if anything is wrong with them, the old policy stays
+    Reload,
+}
+
+impl Command {
+    pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
+        match self {
+            Self::Reload => {
+                let reloaded = console.post(&["policy", "reload"], None)?;
+                let [version, routes] = ["version", "routes"].map(|field| text(&reloaded, field));
+                let sentence = format!("The policy {version} is in force, with {routes} routes.");
+                console.told(&reloaded, &sentence)
+            }
+        }
+    }
+}
+
+pub(super) fn permissions(console: &mut Console<'_>) -> anyhow::Result<()> {
+    let permissions = console.get(&["permissions"])?;
+    console.table(&permissions, ["ID", "NAME", "NEEDS A PERSON"], |permission| {
+        ["id", "name", "identity"].map(|field| text(permission, field))
+    })
+}
+
+pub(super) fn routes(console: &mut Console<'_>) -> anyhow::Result<()> {
+    let routes = console.get(&["routes"])?;
+    console.table(&routes, ["METHODS", "PATH", "NEEDS", "NAME"], |route| {
+        let [methods, path, name] = ["methods", "path", "name"].map(|field| text(route, field));
+        [methods, path, needs(route, "permissions"), name]
+    })
+}
+
+/// What a route needs, in words.
+pub(super) fn needs(document: &Value, permissions: &str) -> String {
+    let named = text(document, permissions);
+    match field(document, "access").as_str() {
+        Some("all") => named,
+        Some("any") => format!("any of {named}"),
+        Some(other) => other.to_owned(),
+        None => "-".to_owned(),
+    }
+}

@@ -1,0 +1,28 @@
+//! `portcullis serve`: the gateway, until it is stopped.
+
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::server::{Server, Sockets};
+use crate::telemetry;
+
+/// Serves with the settings in `file`.
+///
+/// # Errors
+/// Whatever does not let the gateway start.
+pub fn run(file: &Path) -> anyhow::Result<()> {
+    let settings = super::settings(file)?;
+    telemetry::start(&settings.telemetry.log).context("telemetry.log")?;
+    let sockets = Sockets::bind(&settings.server.listen, settings.admin.listen)?;
+    let server = Server::assemble(&settings, sockets)?;
+    tracing::info!(
+        gateway = ?server.gateway,
+        admin = %server.admin,
+        socket = %server.socket.display(),
+        "serving {}", settings.server.public_url.as_str()
+    );
+    server.run();
+    tracing::info!("stopped");
+    Ok(())
+}
