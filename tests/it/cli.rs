@@ -1,0 +1,251 @@
+//! The commands of a running program, as an operator types them.
+
+use serde_json::{Value, json};
+
+use crate::admin::PASSWORD;
+use crate::browser::Browser;
+use crate::gate::HOST;
+use crate::program::{Home, Program, Ran, run};
+use crate::upstream::Upstream;
+
+const ROUTES: &str = r#"
+[[route]]
+name = "Invoices"
+path = "/invoices"
+require = "invoices.view"
+"#;
+
+struct Console {
+    home: Home,
+    program: Program,
+    _upstream: Upstream,
+}
+
+impl Console {
+    async fn start() -> Self {
+        let upstream = Upstream::start().await;
+        let home = Home::new(upstream.address, ROUTES);
+        let program = home.serve().await;
+        Self { home, program, _upstream: upstream }
+    }
+
+    async fn run(&self, args: &[&str]) -> Ran {
+        self.home.run(args).await
+    }
+
+    /// What a command prints.
+    async fn done(&self, args: &[&str]) -> String {
+        self.run(args).await.done()
+    }
+
+    async fn json(&self, args: &[&str]) -> Value {
+        self.run(&[&["--json"], args].concat()).await.json()
+    }
+
+    /// What a command is refused with.
+    async fn refused(&self, args: &[&str]) -> String {
+        let ran = self.run(args).await;
+        assert_eq!(ran.out, "", "a refusal goes to the error output only");
+        ran.refused()
+    }
+
+    /// Runs a command with a password on its standard input.
+    async fn with_input(&self, args: &[&str], input: &str) -> Ran {
+        let args = [&["--config", "portcullis.toml"], args].concat();
+        run(&self.home.path("."), &args, input).await
+    }
+
+    fn browser(&self) -> Browser {
+        Browser::new(self.program.gateway, HOST)
+    }
+}
+
+#[tokio::test]
+async fn cli_groups_are_kept_by_their_rules() {
+    let console = Console::start().await;
+    let list = console.done(&["groups", "list"]).await;
+    for shown in ["24 of 24", "2 of 18", "8 of 24", "0 of 24", "Admin Portal Group"] {
+        assert!(list.contains(shown), "{shown}: {list}");
+    }
+    let made =
+        console.json(&["groups", "create", "Buyers", "--permissions", "invoices.view"]).await;
+    let id = made["id"].as_str().unwrap();
+    assert_eq!(made["permissions"], json!(["invoices.view"]));
+    let all = console.json(&["groups", "create", "Everything", "--permissions", "all"]).await;
+    assert_eq!(all["permissions"].as_array().unwrap().len(), 24);
+    let said =
+        console.done(&["groups", "create", "Two", "--permissions", "invoices.view,invoices.pay"]);
+    assert!(said.await.contains("2 of 24"));
+    console.done(&["groups", "edit", id, "--grant", "invoices.pay", "--name", "Payers"]).await;
+    let shown = console.json(&["groups", "show", id]).await;
+    assert_eq!(shown["name"], "Payers");
+    assert_eq!(shown["permissions"].as_array().unwrap().len(), 2);
+    console.done(&["groups", "edit", id, "--revoke", "invoices.view"]).await;
+    let shown = console.json(&["groups", "show", id]).await;
+    assert_eq!(shown["permissions"], json!(["invoices.pay"]));
+    console.done(&["groups", "copy", id, "--name", "Twin"]).await;
+    console.done(&["groups", "default", id]).await;
+    for (args, why) in [
+        (&["groups", "edit", "non-portal", "--grant", "profile.edit"][..], "profile.edit"),
+        (&["groups", "edit", "admin", "--name", "X"], "built in"),
+        (&["groups", "delete", "admin"], "built in"),
+        (&["groups", "delete", id], "default"),
+        (&["groups", "default", "non-portal"], "cannot be the default"),
+        (&["groups", "create", " TWIN "], "exists already"),
+        (&["groups", "show", "nobody"], "nobody"),
+    ] {
+        let said = console.refused(args).await;
+        assert!(said.contains(why), "{args:?}: {said}");
+    }
+    // R3: whoever edits this group is warned.
+    let warned = console.done(&["groups", "show", "non-portal"]).await;
+    assert!(warned.contains("without signing in"), "{warned}");
+    console.done(&["groups", "default", "limited"]).await;
+    console.done(&["groups", "delete", id]).await;
+    assert!(console.refused(&["groups", "show", id]).await.contains(id));
+}
+
+#[tokio::test]
+async fn cli_people_sign_in_with_what_was_typed() {
+    let console = Console::start().await;
+    console
+        .done(&["organizations", "create", "Acme", "--id", "acme", "--email", "a@acme.test"])
+        .await;
+    let list = console.json(&["organizations", "list"]).await;
+    assert_eq!(list["items"][0]["id"], "acme");
+    let contact = console
+        .json(&[
+            "organizations",
+            "end-users",
+            "create",
+            "acme",
+            "Anna",
+            "--email",
+            "anna@acme.test",
+        ])
+        .await;
+    let contact = contact["id"].as_str().unwrap();
+    let create =
+        ["users", "create", "acme", "--end-user", contact, "--group", "admin", "--password-stdin"];
+    console.with_input(&create, &format!("{PASSWORD}\n")).await.done();
+    let weak = ["users", "create", "acme", "--login", "bert", "--password-stdin"];
+    let said = console.with_input(&weak, "short\n").await.refused();
+    assert!(said.contains("12") && !said.contains("short"), "{said}");
+    let mut anna = console.browser();
+    assert_eq!(anna.sign_in("anna@acme.test", PASSWORD).await.status, 303);
+    assert_eq!(anna.fetch("/invoices").await.status, 200);
+    let shown = console.done(&["users", "show", "ANNA@acme.test"]).await;
+    assert!(shown.contains("anna@acme.test") && shown.contains("active"), "{shown}");
+    console.done(&["users", "edit", "anna@acme.test", "--group", "limited"]).await;
+    assert_eq!(anna.fetch("/invoices").await.status, 403);
+    let sessions = console.json(&["users", "sessions", "anna@acme.test"]).await;
+    assert_eq!(sessions["items"].as_array().unwrap().len(), 1, "{sessions}");
+    let all = console.json(&["sessions", "list", "--organization", "acme"]).await;
+    assert_eq!(all["items"], sessions["items"]);
+    let session = sessions["items"][0]["id"].as_str().unwrap();
+    console.done(&["sessions", "end", session]).await;
+    assert_eq!(anna.fetch("/invoices").await.status, 401);
+    let new = "Another-Horse-8-Battery";
+    let change = ["users", "password", "anna@acme.test", "--password-stdin"];
+    console.with_input(&change, new).await.done();
+    assert_eq!(anna.sign_in("anna@acme.test", PASSWORD).await.status, 401);
+    assert_eq!(anna.sign_in("anna@acme.test", new).await.status, 303);
+    let in_use = console.refused(&["groups", "delete", "limited"]).await;
+    assert!(in_use.contains("1 portal user") && in_use.contains("move_to"), "{in_use}");
+    console.done(&["groups", "delete", "limited", "--move-to", "admin"]).await;
+    assert_eq!(anna.fetch("/invoices").await.status, 200);
+    console.done(&["sessions", "end", "--all"]).await;
+    assert_eq!(anna.fetch("/invoices").await.status, 401);
+    console.done(&["users", "create", "acme", "--login", "ines", "--invite"]).await;
+    let list = console.done(&["users", "list", "--organization", "acme"]).await;
+    assert!(list.contains("ines") && list.contains("invited"), "{list}");
+    console.done(&["users", "delete", "ines"]).await;
+    assert_eq!(console.run(&["users", "show", "ines"]).await.code, 1);
+    assert!(!console.refused(&["organizations", "delete", "acme"]).await.is_empty());
+}
+
+#[tokio::test]
+async fn cli_links_and_preferences_open_and_close_the_portal() {
+    let console = Console::start().await;
+    console.done(&["organizations", "create", "Acme", "--id", "acme"]).await;
+    let link = console.json(&["organizations", "link", "show", "acme"]).await;
+    let mut visitor = console.browser();
+    let path = visitor.local(link["url"].as_str().unwrap());
+    assert_eq!(visitor.open(&path).await.status, 303);
+    let rotated = console.json(&["organizations", "link", "rotate", "acme"]).await;
+    assert_ne!(rotated["url"], link["url"]);
+    assert_eq!(visitor.open(&path).await.status, 404);
+    let path = visitor.local(rotated["url"].as_str().unwrap());
+    console.done(&["organizations", "link", "disable", "acme"]).await;
+    assert_eq!(visitor.open(&path).await.status, 404);
+    console.done(&["organizations", "link", "enable", "acme"]).await;
+    assert_eq!(visitor.open(&path).await.header("location"), Some("/"));
+    // R60
+    let url = "https://status.example/";
+    console.done(&["preferences", "set", "--disabled-redirect-url", url]).await;
+    assert_eq!(visitor.open("/invoices").await.header("location"), Some(url));
+    let said = console.refused(&["preferences", "set", "--disabled-redirect-url", "status"]).await;
+    assert!(said.contains("https://"), "{said}");
+    console.done(&["preferences", "set", "--no-disabled-redirect-url"]).await;
+    assert_eq!(visitor.fetch("/invoices").await.status, 403);
+    // R12, R13
+    console.done(&["users", "create", "acme", "--login", "ines", "--invite"]).await;
+    assert_eq!(visitor.fetch("/invoices").await.status, 401);
+    console.done(&["preferences", "set", "--secure-with-password", "false"]).await;
+    let shown = console.json(&["preferences", "show"]).await;
+    assert_eq!(shown["secure_with_password_if_portal_users_exist"], false);
+    assert_eq!(console.browser().open(&path).await.header("location"), Some("/"));
+}
+
+#[tokio::test]
+async fn cli_a_token_opens_the_admin_api_over_tcp() {
+    let console = Console::start().await;
+    let mut api = Browser::new(console.program.admin_address, "localhost");
+    let groups = "/api/v1/groups";
+    let reply = api.fetch(groups).await;
+    assert_eq!(reply.status, 401);
+    assert_eq!(reply.problem()["type"], "urn:portcullis:problem:token-missing");
+    for probe in ["/healthz", "/readyz"] {
+        assert_eq!(api.fetch(probe).await.status, 200, "{probe}");
+    }
+    let made = console.run(&["token", "create", "a script"]).await;
+    assert!(made.err.contains("not shown again"), "{made:?}");
+    let token = made.done();
+    let bearer = format!("Bearer {}", token.trim());
+    let ask = async |api: &mut Browser, bearer: &str| {
+        api.send(http::Method::GET, groups, &[("authorization", bearer)], "").await
+    };
+    let reply = ask(&mut api, &bearer).await;
+    assert_eq!(reply.status, 200);
+    let list: Value = serde_json::from_slice(&reply.body).unwrap();
+    assert_eq!(list["items"].as_array().unwrap().len(), 4);
+    for wrong in [format!("{bearer}x"), bearer.replace("Bearer", "Basic"), "Bearer ".to_owned()] {
+        assert_eq!(ask(&mut api, &wrong).await.status, 401, "{wrong}");
+    }
+    // A page of another site gets nowhere, even with it.
+    let foreign = [("authorization", &*bearer), ("origin", "http://evil.example")];
+    let reply = api.send(http::Method::GET, groups, &foreign, "").await;
+    assert_eq!(reply.status, 403);
+    let tokens = console.json(&["token", "list"]).await;
+    assert_eq!(tokens["items"][0]["name"], "a script");
+    assert!(!tokens.to_string().contains(token.trim()), "it is not shown again");
+    console.done(&["token", "revoke", tokens["items"][0]["id"].as_str().unwrap()]).await;
+    assert_eq!(ask(&mut api, &bearer).await.status, 401);
+    // A session of the portal is nothing here.
+    api.cookies.insert("portcullis".to_owned(), token.trim().to_owned());
+    assert_eq!(api.fetch(groups).await.status, 401);
+}
+
+#[tokio::test]
+async fn cli_without_a_running_gateway_says_so() {
+    let console = Console::start().await;
+    let permissions = console.json(&["permissions"]).await;
+    assert_eq!(permissions["items"].as_array().unwrap().len(), 24);
+    assert!(console.done(&["routes"]).await.contains("/invoices"));
+    let elsewhere = console.refused(&["groups", "list", "--socket", "/nowhere.sock"]).await;
+    assert!(elsewhere.contains("/nowhere.sock") && elsewhere.contains("serve"), "{elsewhere}");
+    let Console { home, program, _upstream } = console;
+    program.stop().await;
+    let said = home.run(&["groups", "list"]).await.refused();
+    assert!(said.contains("no gateway answers"), "{said}");
+}

@@ -1,0 +1,386 @@
+//! What passes and what does not, in either direction (I5), where no session is needed.
+
+use http::Method;
+
+use crate::gate::TestGate;
+use crate::upstream::{Seen, folded};
+
+/// Ways to write a name that a portal may take for the same.
+fn aliases(name: &str) -> Vec<String> {
+    let mut aliases = vec![
+        name.to_owned(),
+        name.to_ascii_lowercase(),
+        name.to_ascii_uppercase(),
+        name.replace('-', "_"),
+        name.replace('-', "."),
+        name.replace('-', ""),
+        name.replace('-', "--"),
+        name.replace('-', "_-."),
+        format!("_{name}"),
+        format!("{name}_"),
+        format!("{name}-Extra"),
+        name.to_ascii_uppercase().replace('-', "_"),
+    ];
+    aliases.dedup();
+    aliases
+}
+
+/// Which of the fields that came begin, once folded, like this.
+fn beginning_with<'a>(seen: &'a Seen, start: &str) -> Vec<&'a (String, String)> {
+    seen.head.fields.iter().filter(|(name, _)| folded(name).starts_with(start)).collect()
+}
+
+#[tokio::test]
+async fn i5_no_client_speaks_for_identity_in_any_spelling() {
+    let gate = TestGate::start().await;
+    for name in [
+        "Portcullis-User",
+        "Portcullis-Organization",
+        "Portcullis-End-User",
+        "Portcullis-Group",
+        "Portcullis-Granted",
+        "Portcullis-Session-Kind",
+        "Portcullis-Request-Id",
+        "Portcullis-Anything",
+    ] {
+        for alias in aliases(name) {
+            // Twice, with an innocent field between, on a route that is open to everybody.
+            let reply = gate
+                .raw(format!(
+                    "GET /open/a HTTP/1.1\r\nhost: portal.test\r\n{alias}: forged\r\n\
+                     x-fine: yes\r\n{alias}: forged too\r\n\r\n"
+                ))
+                .await;
+            assert_eq!(reply.status, 200, "{alias}");
+            let seen = gate.arrived();
+            assert!(
+                !String::from_utf8_lossy(&seen.head.raw).contains("forged"),
+                "{alias}: {seen:?}"
+            );
+            let ours = beginning_with(&seen, "portcullis");
+            assert_eq!(ours.len(), 1, "{alias}: {ours:?}");
+            assert!(seen.one("portcullis-request-id").is_some_and(|id| !id.is_empty()));
+            assert_eq!(seen.one("x-fine"), Some("yes"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn i5_identity_headers_under_other_names_are_guarded_the_same() {
+    let gate = TestGate::builder()
+        .setting("identity.user", "\"Remote-User\"")
+        .setting("identity.organization", "\"X-Tenant\"")
+        .setting("identity.request_id", "\"X-Request-Id\"")
+        .start()
+        .await;
+    for name in ["Remote-User", "X-Tenant", "X-Request-Id", "Portcullis-User"] {
+        for alias in aliases(name) {
+            let reply = gate.get("/open/a").header(&alias, "forged").send().await;
+            assert_eq!(reply.status, 200, "{alias}");
+            let seen = gate.arrived();
+            assert!(
+                !String::from_utf8_lossy(&seen.head.raw).contains("forged"),
+                "{alias}: {seen:?}"
+            );
+            assert!(seen.one("x-request-id").is_some());
+        }
+    }
+    gate.get("/open/a").header("remote", "yes").header("x-ten", "yes").send().await;
+    let seen = gate.arrived();
+    assert_eq!((seen.one("remote"), seen.one("x-ten")), (Some("yes"), Some("yes")));
+}
+
+#[tokio::test]
+async fn i5_trailers_cannot_speak_for_identity_either() {
+    let gate = TestGate::start().await;
+    let reply = gate
+        .raw(
+            "POST /open/a HTTP/1.1\r\nhost: portal.test\r\ntransfer-encoding: chunked\r\n\
+             trailer: Portcullis-User, portcullis_group, X-Forwarded-For, X-Sum, Cookie, Host\r\n\r\n\
+             5\r\nhello\r\n0\r\nPortcullis-User: forged\r\nportcullis_group: forged\r\n\
+             X-Forwarded-For: forged\r\nX-Sum: 7\r\n\r\n",
+        )
+        .await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let seen = gate.arrived();
+    assert_eq!(seen.body().bytes, b"hello");
+    assert_eq!(seen.body().trailers, [("x-sum".to_owned(), "7".to_owned())]);
+}
+
+#[tokio::test]
+async fn hop_by_hop_fields_stop_here() {
+    let gate = TestGate::start().await;
+    let reply = gate
+        .raw(
+            "GET /open/a HTTP/1.1\r\nhost: portal.test\r\n\
+             connection: keep-alive, X-Private, x_other\r\nkeep-alive: timeout=5\r\n\
+             proxy-connection: keep-alive\r\nproxy-authorization: Basic Zm9vOmJhcg==\r\n\
+             te: trailers, gzip\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n\
+             x-private: no\r\nX_Other: no\r\nx-public: yes\r\n\r\n",
+        )
+        .await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let seen = gate.arrived();
+    for name in [
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authorization",
+        "te",
+        "upgrade",
+        "http2-settings",
+        "x-private",
+        "x_other",
+    ] {
+        assert_eq!(seen.one(name), None, "{name}");
+    }
+    assert_eq!(seen.one("x-public"), Some("yes"));
+}
+
+#[tokio::test]
+async fn a_cleartext_upgrade_to_http2_is_ignored() {
+    let gate = TestGate::start().await;
+    let mut wire = gate.wire().await;
+    wire.send(
+        "GET /open/a HTTP/1.1\r\nhost: portal.test\r\nconnection: Upgrade, HTTP2-Settings\r\n\
+         upgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n\r\n",
+    )
+    .await;
+    let reply = wire.reply().await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.head.one("upgrade"), None);
+    let seen = gate.arrived();
+    assert_eq!((seen.one("upgrade"), seen.one("connection")), (None, None));
+    // The connection still speaks what it spoke, and each request on it is judged.
+    wire.send("GET /closed/a HTTP/1.1\r\nhost: portal.test\r\n\r\n").await;
+    assert_ne!(wire.reply().await.status, 200);
+    gate.nothing_arrived("a request after an upgrade that was not made").await;
+}
+
+#[tokio::test]
+async fn connection_cannot_take_away_what_matters() {
+    let gate = TestGate::start().await;
+    let many: Vec<String> = (0..40).map(|number| format!("x-{number}")).collect();
+    for nominated in [
+        "cookie",
+        "Cookie",
+        "host",
+        "close, host",
+        "keep-alive, Authorization",
+        "content-length",
+        "content-type",
+        "origin",
+        "not a token",
+        "a/b",
+        &many.join(", "),
+    ] {
+        let reply = gate
+            .raw(format!(
+                "POST /open/a HTTP/1.1\r\nhost: portal.test\r\nconnection: {nominated}\r\n\
+                 cookie: a=b\r\ncontent-length: 0\r\n\r\n"
+            ))
+            .await;
+        assert_eq!(reply.status, 400, "{nominated}");
+        gate.nothing_arrived(nominated).await;
+    }
+    // What we say ourselves is said last, and stays.
+    let reply = gate
+        .raw(
+            "GET /open/a HTTP/1.1\r\nhost: portal.test\r\n\
+             connection: Portcullis-Request-Id, X-Forwarded-For, X-Forwarded-Proto\r\n\r\n",
+        )
+        .await;
+    assert_eq!(reply.status, 200);
+    let seen = gate.arrived();
+    for name in ["portcullis-request-id", "x-forwarded-for", "x-forwarded-proto"] {
+        assert!(seen.one(name).is_some(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn fields_that_rewrite_a_request_change_nothing_and_stop_here() {
+    let gate = TestGate::start().await;
+    for name in [
+        "X-Original-URL",
+        "X-Rewrite-URL",
+        "X-Original-URI",
+        "X-Forwarded-Uri",
+        "X-Forwarded-Path",
+        "X-Forwarded-Prefix",
+        "X-Forwarded-Method",
+        "X-Original-Method",
+    ] {
+        for alias in aliases(name) {
+            let reply = gate.get("/closed/a").header(&alias, "/open/a").send().await;
+            assert!((300..500).contains(&reply.status), "{alias} opens nothing: {}", reply.status);
+            gate.nothing_arrived(&alias).await;
+            let reply = gate.get("/open/a").header(&alias, "/closed/a").send().await;
+            assert_eq!(reply.status, 200, "{alias} closes nothing");
+            let seen = gate.arrived();
+            assert_eq!(seen.target, "/open/a");
+            let passed = beginning_with(&seen, &folded(name));
+            assert!(passed.is_empty(), "{alias}: {passed:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn fields_that_override_the_method_change_nothing_and_stop_here() {
+    let gate = TestGate::start().await;
+    for name in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"] {
+        for alias in aliases(name) {
+            let post = gate.call(Method::POST, "/read-only").header(&alias, "GET");
+            assert!((400..500).contains(&post.send().await.status), "{alias}");
+            gate.nothing_arrived(&alias).await;
+            assert_eq!(gate.get("/read-only").header(&alias, "DELETE").send().await.status, 200);
+            let seen = gate.arrived();
+            assert_eq!(seen.method, "GET");
+            assert!(beginning_with(&seen, &folded(name)).is_empty(), "{alias}: {seen:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_field_turns_the_check_off() {
+    let gate = TestGate::start().await;
+    for (name, value) in [
+        ("user-agent", "kube-probe/1.30"),
+        ("user-agent", "GoogleHC/1.0"),
+        ("x-forwarded-for", "127.0.0.1"),
+        ("x-real-ip", "127.0.0.1"),
+        ("x-middleware-subrequest", "src/middleware:src/middleware"),
+        ("x-portcullis-auth", "off"),
+        ("authorization", "Bearer x"),
+        ("x-auth-proxy", "1"),
+    ] {
+        let reply = gate.get("/closed/a").header(name, value).send().await;
+        assert!((300..500).contains(&reply.status), "{name}: {value}");
+        gate.nothing_arrived(name).await;
+    }
+}
+
+#[tokio::test]
+async fn forwarded_fields_are_ours_when_nobody_is_trusted() {
+    let gate = TestGate::start().await;
+    let reply = gate
+        .get("/open/a")
+        .header("x-forwarded-for", "203.0.113.9")
+        .header("x-forwarded-for", "203.0.113.10, 203.0.113.11")
+        .header("x_forwarded_for", "203.0.113.12")
+        .header("x-forwarded-proto", "https")
+        .header("x-forwarded-host", "other.test")
+        .header("x-forwarded-port", "4443")
+        .header("forwarded", "for=203.0.113.13;host=other.test;proto=https")
+        .header("x-real-ip", "203.0.113.14")
+        .header("true-client-ip", "203.0.113.15")
+        .header("x-client-ip", "203.0.113.16")
+        .header("cf-connecting-ip", "203.0.113.17")
+        .header("x-forwarded-user", "forged")
+        .send()
+        .await;
+    assert_eq!(reply.status, 200);
+    let seen = gate.arrived();
+    assert!(!String::from_utf8_lossy(&seen.head.raw).contains("203.0.113"), "{seen:?}");
+    assert_eq!(seen.one("x-forwarded-for"), Some("127.0.0.1"));
+    assert_eq!(seen.one("x-forwarded-proto"), Some("http"));
+    assert_eq!(seen.one("x-forwarded-host"), Some("portal.test"));
+    assert_eq!(beginning_with(&seen, "xforwarded").len(), 3, "{seen:?}");
+}
+
+#[tokio::test]
+async fn forwarded_fields_are_believed_from_a_trusted_proxy() {
+    let gate =
+        TestGate::builder().setting("server.trusted_proxies", r#"["127.0.0.1/32"]"#).start().await;
+    let reply = gate
+        .get("/open/a")
+        .header("x-forwarded-for", "203.0.113.9")
+        .header("x-forwarded-proto", "https")
+        .header("x-forwarded-user", "forged")
+        .header("x_forwarded_for", "203.0.113.12")
+        .send()
+        .await;
+    assert_eq!(reply.status, 200);
+    let seen = gate.arrived();
+    assert_eq!(seen.one("x-forwarded-for"), Some("203.0.113.9, 127.0.0.1"));
+    assert_eq!(seen.one("x-forwarded-proto"), Some("https"));
+    assert_eq!(seen.one("x-forwarded-host"), Some("portal.test"));
+    assert_eq!(beginning_with(&seen, "xforwarded").len(), 3, "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_proxy_elsewhere_is_not_trusted_because_another_is() {
+    let gate = TestGate::builder()
+        .setting("server.trusted_proxies", r#"["10.0.0.0/8", "127.0.0.2/32"]"#)
+        .start()
+        .await;
+    gate.get("/open/a").header("x-forwarded-for", "203.0.113.9").send().await;
+    assert_eq!(gate.arrived().one("x-forwarded-for"), Some("127.0.0.1"));
+}
+
+#[tokio::test]
+async fn cookies_of_the_portal_pass_byte_for_byte() {
+    let gate = TestGate::start().await;
+    for cookies in [
+        "a=1; b=\"x y\"; c",
+        "a=1;b=2;  c=3 ;",
+        "Portcullis=x; xportcullis=y; portcullis2=z",
+        "a=portcullis; b=portcullis%3D",
+        "sid=\u{fc}ml\u{e4}ut",
+    ] {
+        gate.get("/open/a").header("cookie", cookies).send().await;
+        assert_eq!(gate.arrived().one("cookie"), Some(cookies));
+    }
+}
+
+#[tokio::test]
+async fn i4_our_cookie_stops_here_and_the_others_pass() {
+    let gate = TestGate::start().await;
+    for (cookies, left) in [
+        ("portcullis=token", None),
+        ("portcullis=token; a=1", Some("a=1")),
+        ("a=1; portcullis=token; b=\"x y\"", Some("a=1; b=\"x y\"")),
+        ("a=1; portcullis=one; portcullis=two", Some("a=1")),
+        ("a=1;portcullis=token;b=2", Some("a=1; b=2")),
+        ("a=1; portcullis=", Some("a=1")),
+    ] {
+        gate.get("/open/a").header("cookie", cookies).send().await;
+        assert_eq!(gate.arrived().one("cookie"), left, "{cookies}");
+    }
+    gate.get("/open/a").header("cookie", "a=1; portcullis=x").header("cookie", "b=2").send().await;
+    assert_eq!(gate.arrived().all("cookie").join("; "), "a=1; b=2");
+}
+
+#[tokio::test]
+async fn the_portal_cannot_set_our_cookie() {
+    let gate = TestGate::start().await;
+    gate.upstream.answer_bytes(
+        "/open/cookies",
+        "HTTP/1.1 200 OK\r\nset-cookie: a=1; Path=/\r\nSet-Cookie: portcullis=evil; Path=/\r\n\
+         set-cookie: portcullis =evil\r\nset-cookie: portcullis=; Max-Age=0\r\n\
+         set-cookie: b=2; HttpOnly\r\ncontent-length: 0\r\n\r\n",
+    );
+    let reply = gate.get("/open/cookies").send().await;
+    let set: Vec<&str> =
+        reply.headers.get_all("set-cookie").iter().map(|line| line.to_str().unwrap()).collect();
+    assert_eq!(set, ["a=1; Path=/", "b=2; HttpOnly"]);
+}
+
+#[tokio::test]
+async fn hop_by_hop_fields_of_the_portal_stop_here_and_the_others_pass() {
+    let gate = TestGate::start().await;
+    gate.upstream.answer_bytes(
+        "/open/fields",
+        "HTTP/1.1 200 OK\r\nconnection: close, X-Private\r\nx-private: no\r\nkeep-alive: timeout=9\r\n\
+         proxy-authenticate: Basic\r\nupgrade: h2c\r\nx-public: 1\r\nx-public: 2\r\n\
+         server: legacy/1.0\r\nlocation: /elsewhere?x=%2f\r\ncontent-length: 2\r\n\r\nhi",
+    );
+    let reply = gate.get("/open/fields").send().await;
+    assert_eq!((reply.status, reply.text()), (200, "hi"));
+    for name in ["x-private", "keep-alive", "proxy-authenticate", "upgrade"] {
+        assert_eq!(reply.header(name), None, "{name}");
+    }
+    let public: Vec<_> = reply.headers.get_all("x-public").iter().collect();
+    assert_eq!(public, ["1", "2"]);
+    assert_eq!(reply.header("server"), Some("legacy/1.0"));
+    assert_eq!(reply.header("location"), Some("/elsewhere?x=%2f"));
+}

@@ -1,0 +1,176 @@
+//! Limits on what one client may take: heads, time, connections.
+
+use std::time::{Duration, Instant};
+
+use crate::client::within;
+use crate::gate::TestGate;
+use crate::wire::status;
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_a_431() {
+    let gate = TestGate::builder().setting("server.limits.header_bytes", "16384").start().await;
+    let large = |size: usize| {
+        format!(
+            "GET /open/a HTTP/1.1\r\nhost: portal.test\r\nx-large: {}\r\n\r\n",
+            "x".repeat(size)
+        )
+    };
+    for size in [17_000, 100_000, 1_000_000] {
+        let mut wire = gate.wire().await;
+        // The gateway need not read it to its end.
+        let _ = wire.try_send(large(size)).await;
+        assert_eq!(wire.reply().await.status, 431, "{size}");
+        gate.nothing_arrived("a large head").await;
+    }
+    assert_eq!(gate.raw(large(10_000)).await.status, 200);
+    assert_eq!(gate.arrived().one("x-large").unwrap().len(), 10_000);
+}
+
+#[tokio::test]
+async fn a_head_of_too_many_lines_is_a_431() {
+    let gate = TestGate::builder().setting("server.limits.headers", "20").start().await;
+    let lines = |count: usize| {
+        let lines: String = (0..count).map(|number| format!("x-{number}: x\r\n")).collect();
+        format!("GET /open/a HTTP/1.1\r\nhost: portal.test\r\n{lines}\r\n")
+    };
+    for count in [20, 50, 2000] {
+        let mut wire = gate.wire().await;
+        let _ = wire.try_send(lines(count)).await;
+        assert_eq!(wire.reply().await.status, 431, "{count}");
+        gate.nothing_arrived("many lines").await;
+    }
+    assert_eq!(gate.raw(lines(19)).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_http2_head_that_is_too_large_is_refused() {
+    let gate = TestGate::builder().setting("server.limits.header_bytes", "16384").start().await;
+    for size in [20_000, 200_000] {
+        let call = gate.get("/open/a").header("x-large", "x".repeat(size));
+        if let Ok(reply) = gate.http2().await.send_to("portal.test", call).await {
+            assert_eq!(reply.status, 431, "{size}");
+        }
+        gate.nothing_arrived("a large head over HTTP/2").await;
+    }
+    let call = gate.get("/open/a").header("x-large", "x".repeat(8_000));
+    assert_eq!(gate.http2().await.send(call).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_head_that_comes_too_slowly_is_cut_off() {
+    let gate =
+        TestGate::builder().setting("server.limits.header_timeout", "\"400ms\"").start().await;
+    let since = Instant::now();
+    // One stops after a part, one goes on a byte at a time, one stops in its second request.
+    let mut stops = gate.wire().await;
+    stops.send("GET /open/a HTTP/1.1\r\nhost: por").await;
+    let mut second = gate.wire().await;
+    second.send("GET /open/a HTTP/1.1\r\nhost: portal.test\r\n\r\n").await;
+    assert_eq!(second.reply().await.status, 200);
+    gate.arrived();
+    second.send("GET /open/a HTTP/1.1\r\nhost: por").await;
+    let mut drips = gate.wire().await;
+    let dripping = async {
+        drips.send("GET /open/a HTTP/1.1\r\nx-slow: ").await;
+        let mut ticks = tokio::time::interval(Duration::from_millis(50));
+        loop {
+            ticks.tick().await;
+            if drips.try_send("x").await.is_err() {
+                return;
+            }
+        }
+    };
+    let (rest, again, ()) =
+        tokio::join!(stops.rest(), second.rest(), within("the end of a slow head", dripping));
+    for rest in [rest, again] {
+        assert!(!String::from_utf8_lossy(&rest).contains("200 OK"));
+    }
+    assert!(since.elapsed() >= Duration::from_millis(400), "{:?}", since.elapsed());
+    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+    gate.nothing_arrived("slow heads").await;
+}
+
+#[tokio::test]
+async fn the_time_for_a_head_is_not_the_time_for_a_body() {
+    let gate =
+        TestGate::builder().setting("server.limits.header_timeout", "\"200ms\"").start().await;
+    let mut wire = gate.wire().await;
+    wire.send("POST /open/a HTTP/1.1\r\nhost: portal.test\r\ncontent-length: 8\r\n\r\n").await;
+    let mut ticks = tokio::time::interval(Duration::from_millis(100));
+    for _ in 0..8 {
+        ticks.tick().await;
+        wire.send("x").await;
+    }
+    assert_eq!(wire.reply().await.status, 200);
+    assert_eq!(gate.arrived().body().bytes, b"xxxxxxxx");
+}
+
+#[tokio::test]
+async fn a_connection_without_a_request_is_closed_after_a_while() {
+    let gate = TestGate::builder().setting("server.limits.idle_timeout", "\"400ms\"").start().await;
+    let since = Instant::now();
+    let mut silent = gate.wire().await;
+    assert!(!String::from_utf8_lossy(&silent.rest().await).contains("200 OK"));
+    let mut used = gate.wire().await;
+    used.send("GET /open/a HTTP/1.1\r\nhost: portal.test\r\n\r\n").await;
+    assert_eq!(used.reply().await.status, 200);
+    assert!(!String::from_utf8_lossy(&used.rest().await).contains("200 OK"));
+    // One that waited for its answer is no exception.
+    gate.upstream.answer("/open/slow", |exchange| async move {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        exchange.reply("at last").await
+    });
+    let mut waited = gate.wire().await;
+    waited.send("GET /open/slow HTTP/1.1\r\nhost: portal.test\r\n\r\n").await;
+    assert_eq!(waited.reply().await.text(), "at last");
+    assert!(waited.rest().await.is_empty());
+    assert!(since.elapsed() >= Duration::from_millis(1100), "{:?}", since.elapsed());
+    assert!(since.elapsed() < Duration::from_secs(8), "{:?}", since.elapsed());
+}
+
+#[tokio::test]
+async fn an_answer_may_take_longer_than_a_connection_may_be_idle() {
+    let gate = TestGate::builder()
+        .setting("server.limits.idle_timeout", "\"200ms\"")
+        .setting("server.limits.header_timeout", "\"200ms\"")
+        .start()
+        .await;
+    gate.upstream.answer("/open/slow", |exchange| async move {
+        // Longer than the limits.
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        exchange.reply("at last").await
+    });
+    assert_eq!(gate.get("/open/slow").send().await.text(), "at last");
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_are_closed_until_one_is_free() {
+    let gate = TestGate::builder().setting("server.limits.connections", "2").start().await;
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let mut wire = gate.wire().await;
+        wire.send("GET /open/a HTTP/1.1\r\nhost: portal.test\r\n\r\n").await;
+        assert_eq!(wire.reply().await.status, 200);
+        open.push(wire);
+    }
+    let mut third = gate.wire().await;
+    let _ = third.try_send("GET /open/a HTTP/1.1\r\nhost: portal.test\r\n\r\n").await;
+    assert!(third.rest().await.is_empty(), "closed without an answer");
+    assert_eq!(gate.upstream.seen().len(), 2);
+    // Those that are open still work.
+    open[0].send("GET /open/a HTTP/1.1\r\nhost: portal.test\r\n\r\n").await;
+    assert_eq!(open[0].reply().await.status, 200);
+    drop(open);
+    // The gateway notices the end of a connection a moment later.
+    within("a free connection", async {
+        loop {
+            let mut wire = gate.wire().await;
+            let _ = wire.try_send("GET /open/a HTTP/1.1\r\nhost: portal.test\r\n\r\n").await;
+            if let Ok(Some(head)) = crate::http1::head(&mut wire.0).await {
+                assert_eq!(status(&head), 200);
+                return;
+            }
+        }
+    })
+    .await;
+}

@@ -1,0 +1,48 @@
+//! The whole program, as its users meet it: a real `portcullis serve` between real sockets, before
+//! a portal that takes down every byte it is sent.
+//!
+//! [`gate::TestGate`] starts the program, [`upstream::Upstream`] is the portal, [`client`] and
+//! [`wire`] speak to it politely and impolitely. When a test ends, the gate checks by itself what
+//! must hold in all of them: nothing panicked, no session token was logged or forwarded, and the
+//! portal was never sent a request that it could read in two ways.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test that cannot go on fails"
+)]
+
+mod admin;
+mod browser;
+mod client;
+mod gate;
+mod http1;
+mod program;
+mod upstream;
+mod wire;
+
+mod bodies;
+mod cli;
+mod demo;
+mod dokuwiki;
+mod durability;
+mod framing;
+mod freshness;
+mod garbage;
+mod headers;
+mod hosts;
+mod identity;
+mod limits;
+mod policy_reload;
+mod portal_trouble;
+mod protocols;
+mod rules_groups;
+mod rules_links;
+mod rules_people;
+mod shipped;
+mod shutdown;
+mod targets;
+mod websockets;

@@ -1,0 +1,344 @@
+//! WebSockets and event streams: opened where the policy says so, closed when it no longer does.
+
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use http::Method;
+use http_body_util::BodyExt as _;
+use serde_json::json;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+
+use crate::admin::PASSWORD;
+use crate::client::{Cookie, within};
+use crate::gate::TestGate;
+use crate::upstream::{Exchange, Upstream};
+use crate::wire::{Io, status};
+
+/// What I7 promises.
+const SOON: Duration = Duration::from_secs(1);
+/// What it takes to see it on a busy machine.
+const ALLOWANCE: Duration = Duration::from_millis(700);
+
+type Socket = WebSocketStream<Box<dyn Io>>;
+
+/// The portal echoes what is said to it here.
+fn echo_at(upstream: &Upstream, path: &str) {
+    upstream.answer(path, |mut exchange: Exchange| async move {
+        let accept = derive_accept_key(exchange.seen.one("sec-websocket-key").unwrap().as_bytes());
+        let answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-accept: {accept}\r\n\r\n"
+        );
+        exchange.write(answer.as_bytes()).await?;
+        let mut socket =
+            WebSocketStream::from_raw_socket(exchange.stream, Role::Server, None).await;
+        while let Some(Ok(message)) = socket.next().await {
+            if message.is_text() || message.is_binary() {
+                socket.send(message).await.map_err(std::io::Error::other)?;
+            }
+        }
+        Ok(None)
+    });
+}
+
+/// Asks for a WebSocket; gets it, or the status of the refusal.
+async fn open(gate: &TestGate, path: &str, fields: &[(&str, &str)]) -> Result<Socket, u16> {
+    let mut wire = gate.wire().await;
+    let key = generate_key();
+    let mut request = format!(
+        "GET {path} HTTP/1.1\r\nhost: portal.test\r\nconnection: keep-alive, Upgrade\r\n\
+         upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: {key}\r\n"
+    );
+    for (name, value) in fields {
+        request.push_str(&format!("{name}: {value}\r\n"));
+    }
+    wire.send(request + "\r\n").await;
+    let head = wire.head().await;
+    if status(&head) != 101 {
+        return Err(status(&head));
+    }
+    assert_eq!(head.one("sec-websocket-accept"), Some(&*derive_accept_key(key.as_bytes())));
+    assert!(head.one("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket")));
+    assert!(head.one("connection").is_some_and(|to| to.eq_ignore_ascii_case("upgrade")));
+    assert!(wire.0.buffer().is_empty());
+    Ok(WebSocketStream::from_raw_socket(wire.0.into_inner(), Role::Client, None).await)
+}
+
+async fn open_by(gate: &TestGate, path: &str, cookie: &Cookie) -> Result<Socket, u16> {
+    open(gate, path, &[("cookie", &cookie.0), ("origin", gate.origin())]).await
+}
+
+async fn says_and_hears(socket: &mut Socket, text: &str) {
+    socket.send(Message::text(text)).await.unwrap();
+    let heard = within("an echo", socket.next()).await.unwrap().unwrap();
+    assert_eq!(heard, Message::Text(Utf8Bytes::from(text)));
+}
+
+/// Waits for the end of a socket; tells how long that took.
+async fn ends(socket: &mut Socket) -> Duration {
+    let since = Instant::now();
+    within("the end of a WebSocket", async {
+        while let Some(Ok(message)) = socket.next().await {
+            if message.is_close() {
+                break;
+            }
+        }
+    })
+    .await;
+    since.elapsed()
+}
+
+/// A group that may chat and see invoices, and someone in it.
+async fn chatter(gate: &TestGate) -> (String, String, Cookie) {
+    let group =
+        gate.admin.group("Chatters", &["portal.access", "chat.start", "invoices.view"]).await;
+    let organization = gate.admin.organization("Acme").await;
+    let user = gate.admin.user(&organization, "anna@acme.test", &group).await;
+    let cookie = gate.sign_in("anna@acme.test", PASSWORD).await;
+    (group, user, cookie)
+}
+
+#[tokio::test]
+async fn a_websocket_opens_on_its_route_and_bytes_go_both_ways() {
+    let gate = TestGate::start().await;
+    echo_at(&gate.upstream, "/open/socket");
+    let mut socket = open(&gate, "/open/socket", &[]).await.unwrap();
+    says_and_hears(&mut socket, "hello").await;
+    let large = vec![7; 3 * 1024 * 1024];
+    let (mut to, mut from) = socket.split();
+    let (sent, heard) = tokio::join!(to.send(Message::binary(large.clone())), from.next());
+    sent.unwrap();
+    assert!(heard.unwrap().unwrap() == Message::binary(large));
+    let seen = gate.arrived();
+    assert_eq!(seen.one("upgrade"), Some("websocket"));
+    assert!(seen.one("connection").is_some_and(|to| to.eq_ignore_ascii_case("upgrade")));
+    assert_eq!(seen.one("sec-websocket-version"), Some("13"));
+    assert_eq!(seen.one("x-forwarded-for"), Some("127.0.0.1"));
+}
+
+#[tokio::test]
+async fn a_websocket_opens_over_tls() {
+    let gate = TestGate::builder().tls().start().await;
+    echo_at(&gate.upstream, "/open/socket");
+    let mut socket =
+        open(&gate, "/open/socket", &[("origin", "https://portal.test")]).await.unwrap();
+    says_and_hears(&mut socket, "hello").await;
+    assert!(open(&gate, "/open/socket", &[("origin", "http://portal.test")]).await.is_err());
+}
+
+#[tokio::test]
+async fn a_websocket_is_denied_where_the_route_does_not_say_so() {
+    let gate = TestGate::start().await;
+    for path in ["/open/a", "/read-only", "/open/denied", "/nowhere", "/closed/socket", "/closed/a"]
+    {
+        let status = open(&gate, path, &[]).await.err();
+        assert!(matches!(status, Some(300..500)), "{path}: {status:?}");
+        gate.nothing_arrived(path).await;
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_is_denied_to_a_page_of_another_site() {
+    let gate = TestGate::start().await;
+    echo_at(&gate.upstream, "/open/socket");
+    for origin in [
+        "http://other.test",
+        "https://portal.test",
+        "http://portal.test.other.test",
+        "http://xportal.test",
+        "http://portal.test@other.test",
+        "http://portal.test/",
+        "http://portal.test, http://portal.test",
+        "portal.test",
+        "null",
+        "",
+    ] {
+        assert_eq!(
+            open(&gate, "/open/socket", &[("origin", origin)]).await.err(),
+            Some(403),
+            "{origin}"
+        );
+        gate.nothing_arrived(origin).await;
+    }
+    let twice = [("origin", gate.origin()), ("origin", gate.origin())];
+    assert_eq!(open(&gate, "/open/socket", &twice).await.err(), Some(403));
+    gate.nothing_arrived("two origins").await;
+    let mut socket = open(&gate, "/open/socket", &[("origin", gate.origin())]).await.unwrap();
+    says_and_hears(&mut socket, "hello").await;
+}
+
+#[tokio::test]
+async fn nothing_is_tunnelled_before_the_portal_has_switched() {
+    let gate = TestGate::start().await;
+    for (number, answer) in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nno",
+        "HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\nno",
+        "HTTP/1.1 426 Upgrade Required\r\ncontent-length: 2\r\n\r\nno",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        gate.upstream.answer("/open/socket", move |mut exchange| async move {
+            exchange.body().await?;
+            exchange.write(answer.as_bytes()).await?;
+            Ok(Some(exchange))
+        });
+        let mut wire = gate.wire().await;
+        wire.send(format!(
+            "GET /open/socket HTTP/1.1\r\nhost: portal.test\r\nconnection: Upgrade\r\n\
+             upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: {}\r\n\r\n\
+             GET /closed/smuggled HTTP/1.1\r\nhost: portal.test\r\nx-portal-user: forged\r\n\r\n",
+            generate_key()
+        ))
+        .await;
+        assert_eq!(wire.reply().await.text(), "no", "{number}");
+        wire.finish().await;
+        let rest = String::from_utf8_lossy(&wire.rest().await).into_owned();
+        assert!(!rest.contains("200 OK"), "{rest}");
+        let seen: Vec<_> = gate.upstream.seen().iter().map(|seen| seen.target.clone()).collect();
+        assert_eq!(seen, ["/open/socket"]);
+        gate.upstream.forget();
+    }
+}
+
+#[tokio::test]
+async fn a_request_for_a_websocket_that_is_none_is_a_plain_request() {
+    let gate = TestGate::start().await;
+    for fields in [
+        "upgrade: websocket\r\n",
+        "connection: upgrade\r\n",
+        "connection: upgrade\r\nupgrade: h2c\r\n",
+        "connection: close\r\nupgrade: websocket\r\n",
+    ] {
+        let reply =
+            gate.raw(format!("GET /open/a HTTP/1.1\r\nhost: portal.test\r\n{fields}\r\n")).await;
+        assert_eq!(reply.status, 200, "{fields}");
+        let seen = gate.arrived();
+        assert_eq!((seen.one("upgrade"), seen.one("connection")), (None, None), "{fields}");
+    }
+}
+
+#[tokio::test]
+async fn either_side_can_end_a_websocket() {
+    let gate = TestGate::start().await;
+    echo_at(&gate.upstream, "/open/socket");
+    let mut socket = open(&gate, "/open/socket", &[]).await.unwrap();
+    socket.close(None).await.unwrap();
+    ends(&mut socket).await;
+    gate.upstream.answer("/open/socket", |mut exchange| async move {
+        let accept = derive_accept_key(exchange.seen.one("sec-websocket-key").unwrap().as_bytes());
+        let answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-accept: {accept}\r\n\r\n"
+        );
+        exchange.write(answer.as_bytes()).await?;
+        Ok(None)
+    });
+    let mut socket = open(&gate, "/open/socket", &[]).await.unwrap();
+    ends(&mut socket).await;
+}
+
+#[tokio::test]
+async fn a_websocket_opens_with_the_permission_and_not_without() {
+    let gate = TestGate::start().await;
+    echo_at(&gate.upstream, "/closed/socket");
+    let (_, _, anna) = chatter(&gate).await;
+    let mut socket = open_by(&gate, "/closed/socket", &anna).await.unwrap();
+    says_and_hears(&mut socket, "hello").await;
+    let seen = gate.arrived();
+    assert_eq!(seen.one("portcullis-user"), Some("anna@acme.test"));
+    assert_eq!(seen.one("portcullis-granted"), Some("chat.start"));
+    assert_eq!(seen.one("cookie"), None);
+
+    let organization = gate.admin.organization("Other").await;
+    gate.admin.user(&organization, "ludwig@other.test", "limited").await;
+    let ludwig = gate.sign_in("ludwig@other.test", PASSWORD).await;
+    assert_eq!(open_by(&gate, "/closed/socket", &ludwig).await.err(), Some(403));
+    assert_eq!(open(&gate, "/closed/socket", &[]).await.err(), Some(401));
+    let foreign = [("cookie", &*anna.0), ("origin", "http://other.test")];
+    assert_eq!(open(&gate, "/closed/socket", &foreign).await.err(), Some(403));
+    gate.nothing_arrived("those who may not").await;
+    says_and_hears(&mut socket, "still here").await;
+}
+
+#[tokio::test]
+async fn i7_a_websocket_closes_when_its_group_loses_the_permission() {
+    let gate = TestGate::start().await;
+    echo_at(&gate.upstream, "/closed/socket");
+    let (group, _, anna) = chatter(&gate).await;
+    let mut socket = open_by(&gate, "/closed/socket", &anna).await.unwrap();
+    says_and_hears(&mut socket, "hello").await;
+    // What it does not need may go.
+    let path = format!("/api/v1/groups/{group}");
+    let fewer = json!({ "permissions": ["portal.access", "chat.start"] });
+    assert_eq!(gate.admin.patch(&path, fewer).await.status, 200);
+    says_and_hears(&mut socket, "still here").await;
+    let none = json!({ "permissions": ["portal.access"] });
+    assert_eq!(gate.admin.patch(&path, none).await.status, 200);
+    let took = ends(&mut socket).await;
+    assert!(took < SOON + ALLOWANCE, "{took:?}");
+    assert_eq!(open_by(&gate, "/closed/socket", &anna).await.err(), Some(403));
+}
+
+#[tokio::test]
+async fn i7_a_websocket_closes_when_its_session_ends() {
+    let gate = TestGate::start().await;
+    echo_at(&gate.upstream, "/closed/socket");
+    let (_, user, anna) = chatter(&gate).await;
+    let mut socket = open_by(&gate, "/closed/socket", &anna).await.unwrap();
+    says_and_hears(&mut socket, "hello").await;
+    let ended = gate.admin.delete(&format!("/api/v1/users/{user}/sessions")).await;
+    assert!(matches!(ended.status, 200 | 204), "{ended:?}");
+    let took = ends(&mut socket).await;
+    assert!(took < SOON + ALLOWANCE, "{took:?}");
+}
+
+#[tokio::test]
+async fn i7_a_websocket_closes_when_the_portal_is_disabled() {
+    let gate = TestGate::start().await;
+    echo_at(&gate.upstream, "/open/socket");
+    let mut socket = open(&gate, "/open/socket", &[]).await.unwrap();
+    says_and_hears(&mut socket, "hello").await;
+    let disabled = json!({ "disabled_redirect_url": "https://status.example.com/" });
+    assert_eq!(gate.admin.patch("/api/v1/preferences", disabled).await.status, 200);
+    let took = ends(&mut socket).await;
+    assert!(took < SOON + ALLOWANCE, "{took:?}");
+}
+
+#[tokio::test]
+async fn i7_an_event_stream_closes_when_the_permission_or_the_session_goes() {
+    let gate = TestGate::start().await;
+    gate.upstream.answer("/closed/events", |mut exchange| async move {
+        exchange
+            .write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: 1\n\n")
+            .await?;
+        exchange.closed().await;
+        Ok(None)
+    });
+    let (group, user, anna) = chatter(&gate).await;
+    let sessions = format!("/api/v1/users/{user}/sessions");
+    for cut in ["session", "permission"] {
+        let cookie = gate.sign_in("anna@acme.test", PASSWORD).await;
+        let mut stream = gate.get("/closed/events").cookie(&cookie).open().await.into_body();
+        let first = within("the first event", stream.frame()).await.unwrap().unwrap();
+        assert_eq!(first.into_data().unwrap(), "data: 1\n\n");
+        let since = if cut == "session" {
+            assert!(matches!(gate.admin.delete(&sessions).await.status, 200 | 204));
+            Instant::now()
+        } else {
+            let none = json!({ "permissions": ["portal.access"] });
+            let path = format!("/api/v1/groups/{group}");
+            assert_eq!(gate.admin.patch(&path, none).await.status, 200);
+            Instant::now()
+        };
+        let end = within("the end of an event stream", stream.frame()).await;
+        assert!(!matches!(end, Some(Ok(_))), "{cut}: {end:?}");
+        assert!(since.elapsed() < SOON + ALLOWANCE, "{cut}: {:?}", since.elapsed());
+    }
+    let reply = gate.call(Method::GET, "/closed/events").cookie(&anna).send().await;
+    assert_ne!(reply.status, 200);
+}
