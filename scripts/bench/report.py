@@ -1,0 +1,203 @@
+"""What was measured, as a Markdown text and against the targets."""
+
+import datetime
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+
+def machine(root, binary):
+    """What it was measured on and with."""
+    processor = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    system = dict(
+        line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line
+    )
+    return {
+        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": told(["git", "-C", str(root), "rev-parse", "--short", "HEAD"])
+        + (" with changes" if told(["git", "-C", str(root), "status", "--porcelain"]) else ""),
+        "processor": f"{os.cpu_count()} × {processor}",
+        "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
+        "system": f"{system.get('PRETTY_NAME', '?').strip(chr(34))}, Linux {platform.release()}",
+        "nginx": told(["nginx", "-v"]).rpartition("/")[2],
+        "HAProxy": (told(["haproxy", "-v"]).split() + ["?"] * 3)[2],
+        "Caddy": told(["caddy", "version"]).split(" ")[0],
+        "wrk": (told(["wrk", "-v"]).split() + ["?"] * 2)[1],
+        "Portcullis": f"{binary.name}, {binary.stat().st_size / 2**20:.1f} MiB",
+    }
+
+
+def told(command):
+    """The first line that a program says."""
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return (run.stdout + run.stderr).strip().partition("\n")[0]
+
+
+def markdown(results):
+    """The whole report."""
+    options = results["options"]
+    lines = ["# Benchmark", "", *(f"- {name}: {value}" for name, value in results["machine"].items())]
+    lines.append(
+        f"- rounds: {options['rounds']} of {options['seconds']} s a gateway, "
+        f"{options['workers']} workers each"
+    )
+    if "gateways" in results:
+        lines += gateway_tables(results["gateways"]["rows"])
+    lines += others(results)
+    lines += failures(results["failures"])
+    lines += ["", "## Targets", "", "| what | target | measured | |", "|---|---|---|---|"]
+    lines += [
+        f"| {what} | {target} | {measured} | {'met' if met else '**missed**'} |"
+        for what, target, measured, met in targets(results)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def gateway_tables(rows):
+    """A table for each way of logging."""
+    lines = []
+    for logs in dict.fromkeys(row["logs"] for row in rows):
+        lines += [
+            "",
+            f"## Gateways, {logs}",
+            "",
+            "| gateway | µs a request | of it the no-op | × nginx (least–most) | × auth_request "
+            "| requests/s | p50 ms | p99 ms | idle MiB | MiB after load |",
+            "|---|---|---|---|---|---|---|---|---|---|",
+        ]
+        for row in (row for row in rows if row["logs"] == logs):
+            m = row["median"]
+            ratios = [run["to_nginx"] for run in row["runs"]]
+            noop = f"{m['noop_us']:.1f}" if m["noop_us"] else "–"
+            lines.append(
+                f"| {row['name']} | {m['total_us']:.1f} | {noop} "
+                f"| {m['to_nginx']:.2f} ({min(ratios):.2f}–{max(ratios):.2f}) "
+                f"| {m['to_auth_request']:.2f} | {m['per_second']:,.0f} "
+                f"| {m['p50_ms']:.2f} | {m['p99_ms']:.2f} "
+                f"| {row['idle']['pss']:.1f} ({row['idle']['rss']:.1f}) "
+                f"| {row['after']['pss']:.1f} ({row['after']['rss']:.1f}) |"
+            )
+    foreign = max(row["median"]["foreign_load"] for row in rows)
+    lines += [
+        "",
+        "Medians of all rounds. Processor time is that of all processes of the gateway and of the "
+        "no-op it asks. Memory is PSS, in brackets the sum of RSS.",
+        f"Other programs took up to {foreign:.0%} of the machine meanwhile (median of a gateway's "
+        "rounds)." + (" **Too much for good figures.**" if foreign > 0.1 else ""),
+    ]
+    return lines
+
+
+def others(results):
+    """The parts that are about Portcullis alone."""
+    lines = []
+    if "decision" in results:
+        lines += ["", "## The decision alone", "", "| benchmark | ns |", "|---|---|"]
+        lines += [f"| {name} | {ns:,.0f} |" for name, ns in results["decision"].items()]
+    if "storm" in results:
+        told = results["storm"]
+        lines += [
+            "",
+            f"## {told['clients']} clients sign in without pause",
+            "",
+            "| connections of wrk | p99 quiet | p99 in the storm | ratio | requests/s quiet "
+            "| in the storm | sign-ins/s |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| {f['connections']} | {f['p99_quiet_ms']:.2f} ms | {f['p99_storm_ms']:.2f} ms "
+            f"| {f['p99_ratio']:.2f} | {f['per_second_quiet']:,.0f} | {f['per_second_storm']:,.0f} "
+            f"| {f['sign_ins_per_second']:.0f} |"
+            for f in told["figures"]
+        ]
+        lines += ["", f"Most memory at any time, hashing included: {told['peak_memory']:.0f} MiB."]
+    if "sessions" in results:
+        s = results["sessions"]
+        lines += [
+            "",
+            f"## {s['count']:,} live sessions",
+            "",
+            f"Resident: {s['before']['rss']:.1f} MiB before, {s['opened']['rss']:.1f} MiB when all "
+            f"were opened, {s['live']['rss']:.1f} MiB when each had been used. Opened "
+            f"{s['open_per_second']:,.0f} a second, durable each; {s['store_mib']:.0f} MiB on disk.",
+        ]
+    if "startup" in results:
+        s = results["startup"]
+        lines += [
+            "",
+            f"## Start with {s['users']:,} portal users",
+            "",
+            f"First answer after {s['median_ms']:.0f} ms (median of "
+            f"{', '.join(f'{run:.0f}' for run in s['runs_ms'])}); {s['after_kill_ms']:.0f} ms after "
+            f"a kill; {s['empty_ms']:.0f} ms with nobody on file. Resident then: "
+            f"{s['idle']['rss']:.1f} MiB. The users were made in {s['create_seconds']:.0f} s, "
+            f"durable each; {s['store_mib']:.0f} MiB on disk.",
+        ]
+    return lines
+
+
+def failures(found):
+    """Parts that could not be measured."""
+    if not found:
+        return []
+    lines = ["", "## Not measured", ""]
+    return lines + [f"- {part}: {message}" for part, message in found.items()]
+
+
+def targets(results):
+    """(what, target, measured, met) for each target whose part has run."""
+    found = []
+    if "gateways" in results:
+        rows = {(row["name"], row["logs"]): row for row in results["gateways"]["rows"]}
+        for logs in ("logs", "no logs"):
+            m = rows["Portcullis", logs]["median"]
+            ratio, auth = m["to_nginx"], m["to_auth_request"]
+            bare = m["to_auth_request_without_noop"]
+            found += [
+                (f"authorized request, {logs}", "≤ 1.4 × nginx", f"{ratio:.2f} ×", ratio <= 1.4),
+                (
+                    f"authorized request, {logs}",
+                    "≤ 0.65 × auth_request",
+                    f"{auth:.2f} × ({bare:.2f} × without the no-op's own time)",
+                    auth <= 0.65,
+                ),
+            ]
+        idle = rows["Portcullis", "logs"]["idle"]["rss"]
+        found.append(("resident at idle after start", "≤ 20 MiB", f"{idle:.1f} MiB", idle <= 20))
+    if "decision" in results:
+        by_routes = {
+            int(name.split()[1]): ns
+            for name, ns in results["decision"].items()
+            if name.startswith("decision ")
+        }
+        thousand, spread = by_routes[1000], max(by_routes.values()) / min(by_routes.values())
+        found += [
+            ("decision, 1,000 routes", "≤ 1 µs", f"{thousand:.0f} ns", thousand <= 1000),
+            ("decision, 10 to 10,000 routes", "within 1.5 ×", f"{spread:.2f} ×", spread <= 1.5),
+        ]
+    # Of a quick run with fewer of them there is nothing to say here.
+    if "sessions" in results and results["sessions"]["count"] >= 100_000:
+        live = results["sessions"]["live"]["rss"]
+        what = f"{results['sessions']['count']:,} live sessions"
+        found.append((what, "< 150 MiB", f"{live:.1f} MiB", live < 150))
+    if "storm" in results:
+        for figure in results["storm"]["figures"]:
+            ratio = figure["p99_ratio"]
+            what = f"p99 in a sign-in storm, {figure['connections']} connections"
+            found.append((what, "≤ 2 ×", f"{ratio:.2f} ×", ratio <= 2))
+    if "startup" in results and results["startup"]["users"] >= 100_000:
+        s = results["startup"]
+        what = f"serving after start with {s['users']:,} portal users"
+        found.append((what, "≤ 300 ms", f"{s['median_ms']:.0f} ms", s["median_ms"] <= 300))
+    return found
