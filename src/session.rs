@@ -52,7 +52,6 @@ struct Cached {
     organization: Arc<str>,
     user: Option<Box<str>>,
     generation: u64,
-    version: u64,
     /// Milliseconds since the epoch.
     last_seen: AtomicI64,
     last_saved: AtomicI64,
@@ -483,15 +482,18 @@ impl Sessions {
                 let Some(record) = store.get(Kind::Session, &key.to_string()).await? else {
                     return Ok(None);
                 };
-                let version = record.version;
                 let session = SessionRecord::read(&record)?;
                 let seen = session.last_seen.as_millisecond();
+                // Shared by all sessions of the organization, when it is in memory.
+                let organization = match self.directory.cached_organization(&session.organization) {
+                    Some(facts) => Arc::clone(&facts.id),
+                    None => session.organization.as_str().into(),
+                };
                 Ok(Some(Arc::new(Cached {
                     standing: session.standing(),
-                    organization: session.organization.into(),
+                    organization,
                     user: session.user.map(String::into_boxed_str),
                     generation: session.generation,
-                    version,
                     last_seen: AtomicI64::new(seen),
                     last_saved: AtomicI64::new(seen),
                 })))
@@ -514,29 +516,24 @@ impl Sessions {
         {
             return;
         }
-        let (feed, key, version) = (self.feed.clone(), *key, session.version);
+        let (feed, key) = (self.feed.clone(), *key);
         tokio::spawn(async move {
-            if let Err(error) = save_use(&feed, &key, version, millis(now)).await {
+            if let Err(error) = save_use(&feed, &key, millis(now)).await {
                 tracing::debug!(%error, "the last use of a session was not written");
             }
         });
     }
 }
 
-/// Writes when a session was last used, if it is still as it was read: a session ended meanwhile
+/// Writes when a session was last used, at the version read just before: a session ended meanwhile
 /// must not come back.
-async fn save_use(
-    feed: &Feed,
-    key: &TokenHash,
-    version: u64,
-    now: Timestamp,
-) -> Result<(), CommitError> {
+async fn save_use(feed: &Feed, key: &TokenHash, now: Timestamp) -> Result<(), CommitError> {
     let Some(record) = feed.store().get(Kind::Session, &key.to_string()).await? else {
         return Ok(());
     };
     let mut session = SessionRecord::read(&record)?;
     session.last_seen = now;
-    feed.commit(vec![session.put(key, Expect::Version(version))?]).await?;
+    feed.commit(vec![session.put(key, Expect::Version(record.version))?]).await?;
     Ok(())
 }
 
