@@ -479,14 +479,39 @@ fn hashing(r: &mut Reader) -> HashingSettings {
     }
 }
 
+/// Names that mean something to the protocol, to a browser or to the portal already.
+const NOT_FOR_IDENTITY: [&str; 12] = [
+    "host",
+    "cookie",
+    "connection",
+    "content-length",
+    "content-type",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "x-forwarded-for",
+    "x-forwarded-host",
+];
+
 fn identity(r: &mut Reader) -> IdentityNames {
+    let mut taken: Vec<http::HeaderName> = Vec::new();
     let mut name = |key: &str, default: &'static str| {
+        let key = format!("identity.{key}");
         let default = http::HeaderName::from_static(default);
         // A static name is cheaper to set on each request than an equal one that was read.
-        match r.parsed(&format!("identity.{key}")) {
+        let name = match r.parsed(&key) {
             Some(other) if other != default => other,
             Some(_) | None => default,
+        };
+        if NOT_FOR_IDENTITY.contains(&name.as_str()) {
+            r.problem(&key, format!("`{name}` means something else already"));
+        } else if taken.contains(&name) {
+            r.problem(&key, format!("`{name}` is the name of another identity header"));
         }
+        taken.push(name.clone());
+        name
     };
     IdentityNames {
         user: name("user", "portcullis-user"),

@@ -124,6 +124,15 @@ fn the_environment_wins_over_the_file() {
 }
 
 #[test]
+fn an_identity_header_has_a_name_of_its_own() {
+    let with = |names: &str| problems(&format!("{LEAST}\n[identity]\n{names}"));
+    assert_eq!(with("user = \"Cookie\"")[0].0, "identity.user");
+    assert_eq!(with("group = \"Portcullis-User\"")[0].0, "identity.group");
+    let remote = format!("{LEAST}\n[identity]\nuser = \"Remote-User\"");
+    assert_eq!(parse(&remote).unwrap().identity.user, "remote-user");
+}
+
+#[test]
 fn broken_toml_is_told_with_its_line_and_without_its_content() {
     let found = problems("[server]\npublic_url = \"https://portal.example.com\nsecret = 'hunter2'");
     assert_eq!(found[0].0, "portcullis.toml");
