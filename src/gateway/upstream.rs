@@ -155,9 +155,10 @@ impl Upstreams {
         request: Request<RequestBody>,
     ) -> Result<Response<ResponseBody>, UpstreamError> {
         let mut request = request;
+        let turn = self.turn();
         let mut connecting_failed = 0;
         loop {
-            let index = self.choose(connecting_failed);
+            let index = self.choose(turn.wrapping_add(connecting_failed));
             let Some(server) = self.servers.get(index) else {
                 return Err(UpstreamError::Unreachable {
                     server: "no server".to_owned(),
@@ -207,13 +208,17 @@ impl Upstreams {
         }
     }
 
-    /// Round robin over the healthy; when none is, over all.
-    fn choose(&self, skip: usize) -> usize {
+    /// The place of a request in the round.
+    fn turn(&self) -> usize {
+        if self.servers.len() < 2 { 0 } else { self.next.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// The first healthy server from a place in the round on; when none is, the one at the place.
+    fn choose(&self, start: usize) -> usize {
         let count = self.servers.len();
         if count < 2 {
             return 0;
         }
-        let start = self.next.fetch_add(1, Ordering::Relaxed).wrapping_add(skip);
         (0..count)
             .map(|step| start.wrapping_add(step) % count)
             .find(|index| {
