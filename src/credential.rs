@@ -14,6 +14,7 @@
 //! | [`token`] | one-time, session and API tokens, of which only the hash is kept (I4) |
 //! | [`key`] | the installation's secret key and the keys derived from it |
 //! | [`link`] | secure links (R10) |
+//! | [`seal`] | secrets at rest that must be read again |
 //! | [`csrf`] | was this form made for this visitor? |
 //! | [`lockout`] | may this account be tried from here now? (I6) |
 
@@ -24,5 +25,6 @@ pub mod key;
 pub mod link;
 pub mod lockout;
 pub mod password;
+pub mod seal;
 pub mod secret;
 pub mod token;

@@ -14,6 +14,7 @@
 //! | [`users`] | portal users and their passwords (R15, R16, R30, R31, R34, R42) |
 //! | [`preferences`] | the installation's switches (R12, R60) |
 //! | [`links`] | secure links (R10–R14) |
+//! | [`letters`] | mails that wait to be sent, and those that were |
 //! | [`sign_in`] | login and password (R8, I6) |
 //! | [`api_tokens`] | bearer tokens of the admin API |
 //! | [`snapshot`], [`facts`], [`memory`] | what requests are decided by, kept true by the feed |
@@ -39,6 +40,7 @@ pub mod end_users;
 pub mod error;
 pub mod facts;
 pub mod groups;
+pub mod letters;
 pub mod links;
 pub mod memory;
 mod name;

@@ -37,11 +37,15 @@ pub enum Kind {
     Session,
     /// A bearer token of the admin API, by the hash of the token.
     ApiToken,
+    /// The last time step at which a portal user's code was accepted, by the user's id.
+    TotpStep,
+    /// A mail to a portal user, waiting or done with.
+    Letter,
 }
 
 impl Kind {
     /// Every kind, in a fixed order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Organization,
         Self::EndUser,
         Self::User,
@@ -49,6 +53,8 @@ impl Kind {
         Self::Preferences,
         Self::Session,
         Self::ApiToken,
+        Self::TotpStep,
+        Self::Letter,
     ];
 
     /// The stable name under which backends keep the kind.
@@ -62,6 +68,8 @@ impl Kind {
             Self::Preferences => "preferences",
             Self::Session => "session",
             Self::ApiToken => "api_token",
+            Self::TotpStep => "totp_step",
+            Self::Letter => "letter",
         }
     }
 }

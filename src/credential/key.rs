@@ -25,6 +25,14 @@ pub enum Purpose {
     SecureLink,
     /// The tokens in forms.
     Csrf,
+    /// The secrets of second factors at rest (R51).
+    SecondFactor,
+    /// The hashes of recovery codes (R51).
+    RecoveryCode,
+    /// What a browser keeps between a right password and the code that is still owed.
+    PendingSignIn,
+    /// The tokens in mails that wait to be sent.
+    Letter,
 }
 
 impl Purpose {
@@ -32,6 +40,10 @@ impl Purpose {
         match self {
             Self::SecureLink => "portcullis v1 secure link",
             Self::Csrf => "portcullis v1 csrf",
+            Self::SecondFactor => "portcullis v1 second factor",
+            Self::RecoveryCode => "portcullis v1 recovery code",
+            Self::PendingSignIn => "portcullis v1 pending sign-in",
+            Self::Letter => "portcullis v1 letter",
         }
     }
 }

@@ -209,5 +209,7 @@ const fn noun(kind: Kind) -> &'static str {
         Kind::Preferences => "preferences",
         Kind::Session => "session",
         Kind::ApiToken => "API token",
+        Kind::TotpStep => "time step",
+        Kind::Letter => "mail",
     }
 }

@@ -139,7 +139,7 @@ impl Follower for Memory {
                 Kind::Group | Kind::Preferences => renew = true,
                 Kind::User => self.forget_user(&change.id).await?,
                 Kind::Organization => self.organizations.invalidate(change.id.as_str()),
-                Kind::EndUser | Kind::Session | Kind::ApiToken => {}
+                Kind::EndUser | Kind::Session | Kind::ApiToken | Kind::TotpStep | Kind::Letter => {}
             }
         }
         if renew { self.renew_snapshot().await } else { Ok(()) }

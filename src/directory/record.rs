@@ -13,6 +13,10 @@ use crate::credential::folding::fold;
 use crate::policy::built_in;
 use crate::store::{Key, Kind};
 
+/// The unique key of an invitation: the hash of its token.
+pub const INVITATION: &str = "invitation";
+/// The unique key of a reset: the hash of its token.
+pub const RESET: &str = "reset";
 /// The id of the one preferences record.
 pub const PREFERENCES: &str = "preferences";
 
@@ -88,24 +92,61 @@ pub struct User {
     /// Raised whenever the password is set or cleared; a session that began under another number
     /// is over (R34).
     pub password_generation: u64,
-    /// Whether an invitation stands that nobody has claimed.
-    #[serde(default)]
-    pub invited: bool,
-    /// Whether a second factor is asked for.
+    /// The invitation that nobody has claimed yet (R40).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invitation: Option<OneTimeLink>,
+    /// The reset of a forgotten password that is under way (R33).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset: Option<OneTimeLink>,
+    /// Whether a second factor is asked for (R50).
     #[serde(default)]
     pub require_mfa: bool,
+    /// The second factor, once it is set up (R51).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_factor: Option<SecondFactor>,
     /// When the record was made.
     pub created: Timestamp,
+}
+
+/// A link that was mailed and works once. A newer one takes its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OneTimeLink {
+    /// The hash of its token; the token itself is only in the mail.
+    pub token: String,
+    /// When it was made.
+    pub made: Timestamp,
+    /// From when on it is worthless.
+    pub expires: Timestamp,
+}
+
+/// A time-based code generator (RFC 6238) and the codes that stand in for a lost one.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecondFactor {
+    /// The secret shared with the person's device, sealed.
+    pub secret: String,
+    /// The hashes of the recovery codes that have not been used.
+    pub recovery_codes: Vec<String>,
+    /// When it was set up.
+    pub since: Timestamp,
+}
+
+impl fmt::Debug for SecondFactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecondFactor")
+            .field("recovery_codes", &self.recovery_codes.len())
+            .field("since", &self.since)
+            .finish_non_exhaustive()
+    }
 }
 
 impl User {
     /// What the fields add up to.
     #[must_use]
     pub const fn status(&self) -> UserStatus {
-        match (&self.password, self.invited) {
+        match (&self.password, &self.invitation) {
             (Some(_), _) => UserStatus::Active,
-            (None, true) => UserStatus::Invited,
-            (None, false) => UserStatus::NoPassword,
+            (None, Some(_)) => UserStatus::Invited,
+            (None, None) => UserStatus::NoPassword,
         }
     }
 }
@@ -126,7 +167,10 @@ impl Document for User {
     const KIND: Kind = Kind::User;
 
     fn unique(&self) -> Vec<Key> {
-        vec![login_key(&self.login)]
+        let mut keys = vec![login_key(&self.login)];
+        keys.extend(self.invitation.as_ref().map(|link| Key::new(INVITATION, &*link.token)));
+        keys.extend(self.reset.as_ref().map(|link| Key::new(RESET, &*link.token)));
+        keys
     }
 
     fn index(&self) -> Vec<Key> {

@@ -1,19 +1,24 @@
 //! Portal users and their passwords (R15, R16, R30, R31, R34, R42).
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::credential::password::{NewPassword, PasswordRule};
 use crate::credential::secret::Secret;
+use crate::credential::token::PlainToken;
 use crate::directory::error::Stopped;
 use crate::directory::page::{Page, PageRequest};
 use crate::directory::preferences::given;
 use crate::directory::record::{
-    EndUser, Group, Organization, PREFERENCES, Preferences, User, UserStatus, login_key,
+    EndUser, Group, OneTimeLink, Organization, PREFERENCES, Preferences, User, UserStatus,
+    login_key,
 };
 use crate::directory::records::{Stored, attempt, existing, find, page, present, put};
 use crate::directory::{Directory, DirectoryError, name};
 use crate::store::{Expect, Key, Kind, Write};
+
+/// How long an invitation can be claimed.
+const INVITATION_LIFETIME: SignedDuration = SignedDuration::from_hours(72);
 
 /// A portal user to be made.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -111,13 +116,13 @@ impl From<Stored<User>> for UserView {
     fn from(user: Stored<User>) -> Self {
         Self {
             status: user.doc.status(),
+            mfa_enrolled: user.doc.second_factor.is_some(),
             id: user.id,
             login: user.doc.login,
             organization: user.doc.organization,
             end_user: user.doc.end_user,
             group: user.doc.group,
             require_mfa: user.doc.require_mfa,
-            mfa_enrolled: false,
             version: user.version,
         }
     }
@@ -217,7 +222,8 @@ impl Directory {
             let mut doc = user.doc.clone();
             doc.password = Some(self.hash(&password, &doc.login, owner.email.as_deref()).await?);
             doc.password_generation += 1;
-            doc.invited = false;
+            doc.invitation = None;
+            doc.reset = None;
             let (write, changed) = user.replace(doc);
             let mut commit = owner.conditions;
             commit.push(write);
@@ -287,6 +293,11 @@ impl Directory {
             Some(password) => Some(self.hash(password, &login, owner.email.as_deref()).await?),
             None => None,
         };
+        let invitation = new.invite.then(|| OneTimeLink {
+            token: PlainToken::generate().hash().to_string(),
+            made: now,
+            expires: now + INVITATION_LIFETIME,
+        });
         let doc = User {
             login,
             organization: new.organization.clone(),
@@ -294,8 +305,10 @@ impl Directory {
             group,
             password,
             password_generation: 0,
-            invited: new.invite,
+            invitation,
+            reset: None,
             require_mfa: new.require_mfa,
+            second_factor: None,
             created: now,
         };
         let id = name::random_id();

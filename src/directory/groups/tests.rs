@@ -232,7 +232,9 @@ async fn r5_delete_moves_more_members_than_a_page_holds_in_one_commit() {
         group: group.id.clone(),
         password: None,
         password_generation: 0,
-        invited: false,
+        invitation: None,
+        reset: None,
+        second_factor: None,
         require_mfa: false,
         created: now(),
     };
