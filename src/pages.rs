@@ -26,8 +26,10 @@ mod asset;
 mod form;
 mod known_browser;
 mod link;
+mod mfa;
 mod notice;
 mod origin;
+mod pending;
 mod refusal;
 mod response;
 mod return_to;
@@ -57,6 +59,7 @@ use self::asset::Asset;
 use self::known_browser::KnownBrowsers;
 use self::notice::Notice;
 use self::origin::Origins;
+use self::pending::PendingCookie;
 use crate::config::Settings;
 use crate::credential::csrf::Csrf;
 use crate::credential::key::SecretKey;
@@ -85,6 +88,7 @@ struct Desk {
     sessions: Sessions,
     csrf: Csrf,
     known_browsers: KnownBrowsers,
+    pending: PendingCookie,
 }
 
 /// Whose pages these are, and how they look.
@@ -116,6 +120,7 @@ impl Pages {
             sessions,
             csrf: Csrf::new(key),
             known_browsers: KnownBrowsers::new(key, https),
+            pending: PendingCookie::new(key, https),
         });
         let ours = Router::new()
             .route("/sign-in", get(sign_in::show).post(sign_in::submit))
