@@ -1,5 +1,5 @@
-//! What a portal user sees of us: signing in and out, secure links, and every answer that is not
-//! the portal's.
+//! What a portal user sees of us: signing in and out, second factors, secure links, and every
+//! answer that is not the portal's.
 //!
 //! [`Pages`] is the gateway's [`Front`]. A refusal becomes a page for a person and a problem
 //! document (RFC 9457) for a script; both say the same in the same words. Under
@@ -8,6 +8,7 @@
 //! | path | answers |
 //! |---|---|
 //! | `sign-in` | the form, and what comes of it (R8, R12, R14, R61) |
+//! | `mfa`, `mfa/setup` | the code after the password, and setting it up (R50, R51) |
 //! | `sign-out` | the way out (R63) |
 //! | `link/{token}` | a secure link (R10–R14, R19) |
 //! | `assets/{name}` | the style sheet and the script |
@@ -124,6 +125,8 @@ impl Pages {
         });
         let ours = Router::new()
             .route("/sign-in", get(sign_in::show).post(sign_in::submit))
+            .route("/mfa", get(mfa::show).post(mfa::submit))
+            .route("/mfa/setup", get(mfa::set_up::show).post(mfa::set_up::submit))
             .route("/sign-out", get(sign_out::show).post(sign_out::submit))
             .route("/link/{token}", get(link::open).post(link::confirm))
             .route("/assets/{name}", get(asset::serve));

@@ -20,12 +20,15 @@ use crate::gateway::Visitor;
 pub(super) static STYLE: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("css", "text/css; charset=utf-8", include_str!("../../templates/pages/style.css"))
 });
-/// Shows a password and tells of caps lock; every page works without.
+/// Shows a password, tells of caps lock, copies and prints recovery codes; every page works without.
 pub(super) static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new(
         "js",
         "text/javascript; charset=utf-8",
-        include_str!("../../templates/pages/page.js"),
+        concat!(
+            include_str!("../../templates/pages/page.js"),
+            include_str!("../../templates/pages/recovery_codes.js"),
+        ),
     )
 });
 

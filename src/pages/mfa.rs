@@ -1,6 +1,296 @@
 //! The pages of the second factor (R50, R51), between the password and the session.
+//!
+//! Whoever comes here brings the cookie of a pending sign-in (see `pending`); without one, or with
+//! one that is over, the way leads to the sign-in page, and afterwards to where the person was
+//! going. Which of the two pages it is, the code's or the set-up's, is asked of the directory each
+//! time.
+
+mod qr;
+pub(super) mod set_up;
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::{FromRequest as _, Request, State};
+use axum::{Extension, Form};
+use http::header::{self, HeaderValue};
+use http::{HeaderMap, Response, StatusCode};
+use serde::Deserialize;
+
+use super::notice::{Action, Notice};
+use super::pending::Pending;
+use super::response::{Referrer, add_cookie, html, see_other};
+use super::return_to::ReturnTo;
+use super::when::When;
+use super::{Brand, Desk, sign_in, wants};
+use crate::credential::secret::Secret;
+use crate::directory::UserFacts;
+use crate::directory::second_factor::{Owed, SecondStep, Typed, Visit};
+use crate::gateway::{Visitor, Wants};
+use crate::store::StoreError;
 
 /// Where the code is asked for.
 pub(super) const CODE: &str = "/.portcullis/mfa";
 /// Where the second factor is set up.
 pub(super) const SET_UP: &str = "/.portcullis/mfa/setup";
+/// When to try again after too many changes at the same time, in seconds.
+const BUSY_RETRY: u64 = 1;
+
+/// The form.
+#[derive(Deserialize)]
+struct Entered {
+    #[serde(default)]
+    csrf: String,
+    #[serde(default = "nothing")]
+    code: Secret<String>,
+    #[serde(default = "nothing")]
+    recovery_code: Secret<String>,
+}
+
+#[derive(Template)]
+#[template(path = "pages/mfa.html")]
+struct CodePage<'a> {
+    brand: &'a Brand,
+    login: &'a str,
+    problem: Option<Problem>,
+    code_wrong: bool,
+    recovery_code_wrong: bool,
+    csrf: &'a str,
+    request_id: &'a str,
+}
+
+/// A page of the second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Code,
+    SetUp,
+}
+
+/// Somebody on the page that the pending sign-in needs.
+struct Here {
+    pending: Pending,
+    user: Arc<UserFacts>,
+}
+
+/// Why nobody was let in.
+struct Problem {
+    status: StatusCode,
+    text: &'static str,
+    until: Option<When>,
+    retry_after: Option<u64>,
+    /// Whether it is what was typed.
+    typed: bool,
+}
+
+pub(super) async fn show(
+    State(desk): State<Arc<Desk>>,
+    Extension(visitor): Extension<Visitor>,
+    request: Request,
+) -> Response<Body> {
+    let headers = request.headers();
+    match desk.at(Step::Code, headers, &visitor).await {
+        Ok(Ok(here)) => desk.code_page(&here, headers, &visitor, None, false),
+        Ok(Err(elsewhere)) => elsewhere,
+        Err(error) => desk.store_unavailable(&error, wants(request.method(), headers), &visitor),
+    }
+}
+
+pub(super) async fn submit(
+    State(desk): State<Arc<Desk>>,
+    Extension(visitor): Extension<Visitor>,
+    request: Request,
+) -> Response<Body> {
+    let headers = request.headers().clone();
+    if !desk.origins.sent(&headers) {
+        return desk.notice_for(&request, &visitor, &Notice::foreign_form());
+    }
+    let wants = wants(request.method(), &headers);
+    let Ok(Form(entered)) = Form::<Entered>::from_request(request, &()).await else {
+        return desk.notice(&Notice::unreadable_form(), wants, &visitor.request_id);
+    };
+    match desk.try_code(&entered, &headers, &visitor).await {
+        Ok(response) => response,
+        Err(error) => desk.store_unavailable(&error, wants, &visitor),
+    }
+}
+
+impl Desk {
+    async fn try_code(
+        &self,
+        entered: &Entered,
+        headers: &HeaderMap,
+        visitor: &Visitor,
+    ) -> Result<Response<Body>, StoreError> {
+        let here = match self.at(Step::Code, headers, visitor).await? {
+            Ok(here) => here,
+            Err(elsewhere) => return Ok(elsewhere),
+        };
+        let recovery = !entered.recovery_code.expose().trim().is_empty();
+        let typed = match recovery {
+            true => Typed::RecoveryCode(entered.recovery_code.expose()),
+            false => Typed::Code(entered.code.expose()),
+        };
+        let page = |problem| Ok(self.code_page(&here, headers, visitor, Some(problem), recovery));
+        if !self.is_visitors(&entered.csrf, headers, visitor.now) {
+            return page(Problem::form_too_old());
+        }
+        if !recovery && entered.code.expose().trim().is_empty() {
+            return page(Problem::missing());
+        }
+        let visit = self.visit(&here.user, headers, visitor);
+        let sign_in = &here.pending.sign_in;
+        let step = self.directory.check_second_factor(sign_in, typed, visit, visitor.now).await?;
+        let problem = match step {
+            SecondStep::Welcome(user) => {
+                return self.welcome(&user, &here.pending.place, headers, visitor).await;
+            }
+            // What it needs now is found there.
+            SecondStep::Over => return Ok(see_other(CODE)),
+            SecondStep::Wrong if recovery => Problem::wrong_recovery_code(),
+            SecondStep::Wrong => Problem::wrong_code(),
+            SecondStep::LockedOut { until } => Problem::locked_out(When::new(until, visitor.now)),
+            SecondStep::Busy => Problem::busy(),
+        };
+        problem.log(&here.user, visitor);
+        page(problem)
+    }
+
+    /// Somebody whose pending sign-in needs this step; for everybody else, the way.
+    async fn at(
+        &self,
+        step: Step,
+        headers: &HeaderMap,
+        visitor: &Visitor,
+    ) -> Result<Result<Here, Response<Body>>, StoreError> {
+        let Some(pending) = self.pending.read(headers) else {
+            return Ok(Err(self.start_over(&ReturnTo::default(), headers)));
+        };
+        let owed = self.directory.owed(&pending.sign_in, visitor.now).await?;
+        Ok(match (owed, step) {
+            (Owed::Code(user), Step::Code) | (Owed::SetUp(user), Step::SetUp) => {
+                Ok(Here { pending, user })
+            }
+            (Owed::Code(_), Step::SetUp) => Err(see_other(CODE)),
+            (Owed::SetUp(_), Step::Code) => Err(see_other(SET_UP)),
+            (Owed::NoPortalAccess(_), _) => {
+                let notice = Notice::no_portal_access(&self.brand.name).with(Action::SOMEBODY_ELSE);
+                Err(self.notice(&notice, Wants::Page, &visitor.request_id))
+            }
+            (Owed::Over, _) => Err(self.start_over(&pending.place, headers)),
+        })
+    }
+
+    /// To the sign-in page, without what is worth nothing any more.
+    fn start_over(&self, place: &ReturnTo, headers: &HeaderMap) -> Response<Body> {
+        let mut response = see_other(&sign_in::address(place, None));
+        add_cookie(&mut response, self.pending.clear(headers));
+        response
+    }
+
+    fn visit<'a>(&self, user: &UserFacts, headers: &'a HeaderMap, visitor: &Visitor) -> Visit<'a> {
+        let browser = self.known_browsers.name(headers, &user.login);
+        Visit { address: visitor.address, browser }
+    }
+
+    fn code_page(
+        &self,
+        here: &Here,
+        headers: &HeaderMap,
+        visitor: &Visitor,
+        problem: Option<Problem>,
+        recovery: bool,
+    ) -> Response<Body> {
+        let token = self.visitor_token(headers, visitor.now);
+        let status = problem.as_ref().map_or(StatusCode::OK, |problem| problem.status);
+        let retry_after = problem.as_ref().and_then(|problem| problem.retry_after);
+        let typed = problem.as_ref().is_some_and(|problem| problem.typed);
+        let page = CodePage {
+            brand: &self.brand,
+            login: &here.user.login,
+            problem,
+            code_wrong: typed && !recovery,
+            recovery_code_wrong: typed && recovery,
+            csrf: &token.text,
+            request_id: &visitor.request_id,
+        };
+        let mut response = html(status, &page, Referrer::Origin);
+        add_cookie(&mut response, token.cookie);
+        retry(&mut response, retry_after);
+        response
+    }
+}
+
+impl Problem {
+    fn new(status: StatusCode, text: &'static str) -> Self {
+        Self { status, text, until: None, retry_after: None, typed: false }
+    }
+
+    fn of_typed(status: StatusCode, text: &'static str) -> Self {
+        Self { typed: true, ..Self::new(status, text) }
+    }
+
+    fn form_too_old() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "This page had been open for too long, or your browser doesn't keep cookies. Please \
+             enter the code again.",
+        )
+    }
+
+    fn missing() -> Self {
+        Self::of_typed(StatusCode::BAD_REQUEST, "Enter the code that your app shows.")
+    }
+
+    fn wrong_code() -> Self {
+        Self::of_typed(
+            StatusCode::UNAUTHORIZED,
+            "The code is not right, or it was used before. Wait for the next one and try again.",
+        )
+    }
+
+    fn wrong_recovery_code() -> Self {
+        Self::of_typed(
+            StatusCode::UNAUTHORIZED,
+            "The recovery code is not right, or it was used before. Check it, or try another.",
+        )
+    }
+
+    fn locked_out(until: When) -> Self {
+        let seconds = until.seconds;
+        let problem = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "There were too many failed tries, so signing in is paused. Nothing was checked just \
+             now. You can try again",
+        );
+        Self { retry_after: Some(seconds), until: Some(until), ..problem }
+    }
+
+    fn busy() -> Self {
+        let problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Your account is being changed at the moment, so the code was not checked. Please try \
+             again.",
+        );
+        Self { retry_after: Some(BUSY_RETRY), ..problem }
+    }
+
+    fn log(&self, user: &UserFacts, visitor: &Visitor) {
+        tracing::info!(
+            status = self.status.as_u16(),
+            user.id = %user.id,
+            request.id = visitor.request_id,
+            "a second factor failed"
+        );
+    }
+}
+
+fn retry(response: &mut Response<Body>, seconds: Option<u64>) {
+    if let Some(seconds) = seconds {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+}
+
+fn nothing() -> Secret<String> {
+    Secret::from("")
+}

@@ -2,5 +2,6 @@
 
 mod headers;
 mod links;
+mod mfa;
 mod refusals;
 mod sign_in;
