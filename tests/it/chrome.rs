@@ -12,6 +12,7 @@ use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
 use fantoccini::{Client, ClientBuilder, Locator};
 use http::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -21,11 +22,11 @@ use url::{ParseError, Url};
 use crate::client::within;
 use crate::gate::{HOST, TestGate};
 
-/// One browser with a profile of its own. Chromium ends with its driver.
+/// One browser with a profile of its own.
 #[derive(Debug)]
 pub(crate) struct Chrome {
     client: Client,
-    _driver: Child,
+    driver: Child,
     _profile: TempDir,
 }
 
@@ -81,7 +82,7 @@ impl Chrome {
         let mut builder = ClientBuilder::new(HttpConnector::new());
         let connecting = builder.capabilities(Capabilities::from_iter(capabilities));
         let client = within("a browser", connecting.connect(&address)).await.unwrap();
-        Self { client, _driver: driver, _profile: profile }
+        Self { client, driver, _profile: profile }
     }
 
     /// From now on pages run no script; the driver still sees them.
@@ -235,6 +236,17 @@ impl Chrome {
     }
 }
 
+/// The driver's whole group ends, Chromium's many processes with it.
+impl Drop for Chrome {
+    fn drop(&mut self) {
+        let group = self.driver.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
+        if let Some(group) = group {
+            // It may have ended by itself.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
 /// A driver on a port of its own choice.
 async fn start_driver() -> (Child, String) {
     let mut driver = Command::new("chromedriver")
@@ -242,7 +254,7 @@ async fn start_driver() -> (Child, String) {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .kill_on_drop(true)
+        .process_group(0)
         .spawn()
         .expect("chromedriver is installed (scripts/setup.sh build test)");
     let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
