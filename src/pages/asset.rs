@@ -16,19 +16,23 @@ use super::Desk;
 use super::notice::Notice;
 use crate::gateway::Visitor;
 
+/// Scripts in one, each in a block of its own.
+macro_rules! joined {
+    ($($file:literal),+ $(,)?) => {
+        concat!("\"use strict\";\n", $("{\n", include_str!($file), "}\n"),+)
+    };
+}
+
 /// The look of all pages.
 pub(super) static STYLE: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("css", "text/css; charset=utf-8", include_str!("../../templates/pages/style.css"))
 });
-/// Shows a password, tells of caps lock, copies and prints recovery codes; every page works without.
+/// What makes pages handier; every page works without.
 pub(super) static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new(
         "js",
         "text/javascript; charset=utf-8",
-        concat!(
-            include_str!("../../templates/pages/page.js"),
-            include_str!("../../templates/pages/recovery_codes.js"),
-        ),
+        joined!("../../templates/pages/password.js", "../../templates/pages/recovery_codes.js"),
     )
 });
 
@@ -60,7 +64,7 @@ pub(super) async fn serve(
     request: Request,
 ) -> Response<Body> {
     let Some(asset) = [&*STYLE, &*SCRIPT].into_iter().find(|asset| asset.name == name) else {
-        return desk.notice_for(&request, &visitor, &Notice::no_such_page());
+        return desk.notice_for(&request, &visitor, Notice::no_such_page);
     };
     let mut response = Response::new(Body::from(asset.content));
     *response.status_mut() = StatusCode::OK;

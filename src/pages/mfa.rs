@@ -16,12 +16,14 @@ use axum::extract::{FromRequest as _, Request, State};
 use axum::{Extension, Form};
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
+use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::notice::{Action, Notice};
+use super::notice::Notice;
 use super::pending::Pending;
 use super::response::{Referrer, add_cookie, html, see_other};
 use super::return_to::ReturnTo;
+use super::text::{Catalogue, Filled, Text};
 use super::when::When;
 use super::{Brand, Desk, sign_in, wants};
 use crate::credential::secret::Secret;
@@ -52,8 +54,9 @@ struct Entered {
 #[template(path = "pages/mfa.html")]
 struct CodePage<'a> {
     brand: &'a Brand,
+    text: &'a Catalogue,
     login: &'a str,
-    problem: Option<Problem>,
+    problem: Option<Problem<'a>>,
     code_wrong: bool,
     recovery_code_wrong: bool,
     csrf: &'a str,
@@ -74,10 +77,9 @@ struct Here {
 }
 
 /// Why nobody was let in.
-struct Problem {
+struct Problem<'a> {
     status: StatusCode,
-    text: &'static str,
-    until: Option<When>,
+    text: Filled<'a>,
     retry_after: Option<u64>,
     /// Whether it is what was typed.
     typed: bool,
@@ -92,7 +94,10 @@ pub(super) async fn show(
     match desk.at(Step::Code, headers, &visitor).await {
         Ok(Ok(here)) => desk.code_page(&here, headers, &visitor, None, false),
         Ok(Err(elsewhere)) => elsewhere,
-        Err(error) => desk.store_unavailable(&error, wants(request.method(), headers), &visitor),
+        Err(error) => {
+            let wants = wants(request.method(), headers);
+            desk.store_unavailable(&error, (wants, headers), &visitor)
+        }
     }
 }
 
@@ -103,15 +108,16 @@ pub(super) async fn submit(
 ) -> Response<Body> {
     let headers = request.headers().clone();
     if !desk.origins.sent(&headers) {
-        return desk.notice_for(&request, &visitor, &Notice::foreign_form());
+        return desk.notice_for(&request, &visitor, &Notice::foreign_form);
     }
     let wants = wants(request.method(), &headers);
     let Ok(Form(entered)) = Form::<Entered>::from_request(request, &()).await else {
-        return desk.notice(&Notice::unreadable_form(), wants, &visitor.request_id);
+        let notice = Notice::unreadable_form(desk.text(wants, &headers));
+        return desk.notice(&notice, wants, &visitor.request_id);
     };
     match desk.try_code(&entered, &headers, &visitor).await {
         Ok(response) => response,
-        Err(error) => desk.store_unavailable(&error, wants, &visitor),
+        Err(error) => desk.store_unavailable(&error, (wants, &headers), &visitor),
     }
 }
 
@@ -126,6 +132,7 @@ impl Desk {
             Ok(here) => here,
             Err(elsewhere) => return Ok(elsewhere),
         };
+        let text = self.texts.of(headers);
         let recovery = !entered.recovery_code.expose().trim().is_empty();
         let typed = match recovery {
             true => Typed::RecoveryCode(entered.recovery_code.expose()),
@@ -133,10 +140,10 @@ impl Desk {
         };
         let page = |problem| Ok(self.code_page(&here, headers, visitor, Some(problem), recovery));
         if !self.is_visitors(&entered.csrf, headers, visitor.now) {
-            return page(Problem::form_too_old());
+            return page(Problem::form_too_old(text));
         }
         if !recovery && entered.code.expose().trim().is_empty() {
-            return page(Problem::missing());
+            return page(Problem::missing(text));
         }
         let visit = self.visit(&here.user, headers, visitor);
         let sign_in = &here.pending.sign_in;
@@ -147,10 +154,10 @@ impl Desk {
             }
             // What it needs now is found there.
             SecondStep::Over => return Ok(see_other(CODE)),
-            SecondStep::Wrong if recovery => Problem::wrong_recovery_code(),
-            SecondStep::Wrong => Problem::wrong_code(),
-            SecondStep::LockedOut { until } => Problem::locked_out(When::new(until, visitor.now)),
-            SecondStep::Busy => Problem::busy(),
+            SecondStep::Wrong if recovery => Problem::wrong(&text.mfa.wrong_recovery_code),
+            SecondStep::Wrong => Problem::wrong(&text.mfa.wrong_code),
+            SecondStep::LockedOut { until } => Problem::locked_out(text, until, visitor.now),
+            SecondStep::Busy => Problem::busy(text),
         };
         problem.log(&here.user, visitor);
         page(problem)
@@ -174,7 +181,7 @@ impl Desk {
             (Owed::Code(_), Step::SetUp) => Err(see_other(CODE)),
             (Owed::SetUp(_), Step::Code) => Err(see_other(SET_UP)),
             (Owed::NoPortalAccess(_), _) => {
-                let notice = Notice::no_portal_access(&self.brand.name).with(Action::SOMEBODY_ELSE);
+                let notice = Notice::no_portal_access(self.texts.of(headers), &self.brand.name);
                 Err(self.notice(&notice, Wants::Page, &visitor.request_id))
             }
             (Owed::Over, _) => Err(self.start_over(&pending.place, headers)),
@@ -198,15 +205,17 @@ impl Desk {
         here: &Here,
         headers: &HeaderMap,
         visitor: &Visitor,
-        problem: Option<Problem>,
+        problem: Option<Problem<'_>>,
         recovery: bool,
     ) -> Response<Body> {
+        let text = self.texts.of(headers);
         let token = self.visitor_token(headers, visitor.now);
         let status = problem.as_ref().map_or(StatusCode::OK, |problem| problem.status);
         let retry_after = problem.as_ref().and_then(|problem| problem.retry_after);
         let typed = problem.as_ref().is_some_and(|problem| problem.typed);
         let page = CodePage {
             brand: &self.brand,
+            text,
             login: &here.user.login,
             problem,
             code_wrong: typed && !recovery,
@@ -214,64 +223,46 @@ impl Desk {
             csrf: &token.text,
             request_id: &visitor.request_id,
         };
-        let mut response = html(status, &page, Referrer::Origin);
+        let mut response = html(text, status, &page, Referrer::Origin);
         add_cookie(&mut response, token.cookie);
         retry(&mut response, retry_after);
         response
     }
 }
 
-impl Problem {
-    fn new(status: StatusCode, text: &'static str) -> Self {
-        Self { status, text, until: None, retry_after: None, typed: false }
+impl<'a> Problem<'a> {
+    fn new(status: StatusCode, text: &'a Text) -> Self {
+        Self { status, text: text.with(), retry_after: None, typed: false }
     }
 
-    fn of_typed(status: StatusCode, text: &'static str) -> Self {
+    fn of_typed(status: StatusCode, text: &'a Text) -> Self {
         Self { typed: true, ..Self::new(status, text) }
     }
 
-    fn form_too_old() -> Self {
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "This page had been open for too long, or your browser doesn't keep cookies. Please \
-             enter the code again.",
-        )
+    fn form_too_old(text: &'a Catalogue) -> Self {
+        Self::new(StatusCode::FORBIDDEN, &text.mfa.form_too_old)
     }
 
-    fn missing() -> Self {
-        Self::of_typed(StatusCode::BAD_REQUEST, "Enter the code that your app shows.")
+    fn missing(text: &'a Catalogue) -> Self {
+        Self::of_typed(StatusCode::BAD_REQUEST, &text.mfa.code_missing)
     }
 
-    fn wrong_code() -> Self {
-        Self::of_typed(
-            StatusCode::UNAUTHORIZED,
-            "The code is not right, or it was used before. Wait for the next one and try again.",
-        )
+    fn wrong(text: &'a Text) -> Self {
+        Self::of_typed(StatusCode::UNAUTHORIZED, text)
     }
 
-    fn wrong_recovery_code() -> Self {
-        Self::of_typed(
-            StatusCode::UNAUTHORIZED,
-            "The recovery code is not right, or it was used before. Check it, or try another.",
-        )
+    fn locked_out(text: &'a Catalogue, until: Timestamp, now: Timestamp) -> Self {
+        let until = When::new(until, now, &text.when);
+        Self {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            retry_after: Some(until.seconds),
+            text: text.sign_in.locked_out.with(until),
+            typed: false,
+        }
     }
 
-    fn locked_out(until: When) -> Self {
-        let seconds = until.seconds;
-        let problem = Self::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "There were too many failed tries, so signing in is paused. Nothing was checked just \
-             now. You can try again",
-        );
-        Self { retry_after: Some(seconds), until: Some(until), ..problem }
-    }
-
-    fn busy() -> Self {
-        let problem = Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Your account is being changed at the moment, so the code was not checked. Please try \
-             again.",
-        );
+    fn busy(text: &'a Catalogue) -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, &text.mfa.busy);
         Self { retry_after: Some(BUSY_RETRY), ..problem }
     }
 

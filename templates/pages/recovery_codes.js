@@ -1,30 +1,31 @@
-{
-  const list = document.getElementById("recovery-codes");
-  const button = (label, act) => {
-    const made = document.createElement("button");
-    made.type = "button";
-    made.className = "quiet";
-    made.textContent = label;
-    made.addEventListener("click", () => act(made));
-    return made;
+// Recovery codes can be copied and printed.
+for (const list of document.querySelectorAll(".codes")) {
+  const said = list.dataset;
+  const tools = document.createElement("div");
+  tools.className = "tools";
+  const hint = document.createElement("p");
+  hint.className = "hint";
+  hint.setAttribute("role", "status");
+  const add = (label, act) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "quiet";
+    button.textContent = label;
+    button.addEventListener("click", act);
+    tools.append(button);
   };
-  if (list) {
-    const codes = [...list.querySelectorAll("code")].map((code) => code.textContent);
-    const tools = document.createElement("div");
-    tools.className = "tools";
-    const said = document.createElement("p");
-    said.className = "hint";
-    said.setAttribute("role", "status");
-    // Only where the browser lets a page write to the clipboard: not over plain http.
-    if (navigator.clipboard) {
-      tools.append(button("Copy", () => {
-        navigator.clipboard.writeText(codes.join("\n") + "\n").then(
-          () => { said.textContent = "Copied."; },
-          () => { said.textContent = "The browser did not allow it. Select the codes and copy them."; },
-        );
-      }));
-    }
-    tools.append(button("Print", () => window.print()));
-    list.after(tools, said);
+  // Over plain http, browsers let no page write to the clipboard.
+  if (navigator.clipboard) {
+    add(said.copy, async () => {
+      const codes = [...list.querySelectorAll("li")].map((code) => code.textContent);
+      try {
+        await navigator.clipboard.writeText(`${codes.join("\n")}\n`);
+        hint.textContent = said.copied;
+      } catch {
+        hint.textContent = said.notCopied;
+      }
+    });
   }
+  add(said.print, () => window.print());
+  list.after(tools, hint);
 }

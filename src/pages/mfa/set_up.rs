@@ -21,7 +21,7 @@ use crate::directory::second_factor::{SecondStep, SetUp};
 use crate::gateway::Visitor;
 use crate::pages::notice::Notice;
 use crate::pages::response::{Referrer, add_cookie, html, see_other};
-use crate::pages::when::When;
+use crate::pages::text::Catalogue;
 use crate::pages::{Brand, Desk, wants};
 use crate::store::StoreError;
 
@@ -40,12 +40,13 @@ struct Entered {
 #[template(path = "pages/mfa_setup.html")]
 struct SetUpPage<'a> {
     brand: &'a Brand,
+    text: &'a Catalogue,
     login: &'a str,
     /// Made by us alone.
     qr: Option<String>,
     secret: Secret<String>,
     proposal: &'a str,
-    problem: Option<Problem>,
+    problem: Option<Problem<'a>>,
     code_wrong: bool,
     csrf: &'a str,
     request_id: &'a str,
@@ -55,6 +56,7 @@ struct SetUpPage<'a> {
 #[template(path = "pages/mfa_codes.html")]
 struct CodesPage<'a> {
     brand: &'a Brand,
+    text: &'a Catalogue,
     codes: &'a [RecoveryCode],
     place: &'a str,
 }
@@ -74,7 +76,10 @@ pub(in crate::pages) async fn show(
             desk.set_up_page(&here, &proposal, headers, &visitor, None)
         }
         Ok(Err(elsewhere)) => elsewhere,
-        Err(error) => desk.store_unavailable(&error, wants(request.method(), headers), &visitor),
+        Err(error) => {
+            let wants = wants(request.method(), headers);
+            desk.store_unavailable(&error, (wants, headers), &visitor)
+        }
     }
 }
 
@@ -85,15 +90,16 @@ pub(in crate::pages) async fn submit(
 ) -> Response<Body> {
     let headers = request.headers().clone();
     if !desk.origins.sent(&headers) {
-        return desk.notice_for(&request, &visitor, &Notice::foreign_form());
+        return desk.notice_for(&request, &visitor, &Notice::foreign_form);
     }
     let wants = wants(request.method(), &headers);
     let Ok(Form(entered)) = Form::<Entered>::from_request(request, &()).await else {
-        return desk.notice(&Notice::unreadable_form(), wants, &visitor.request_id);
+        let notice = Notice::unreadable_form(desk.text(wants, &headers));
+        return desk.notice(&notice, wants, &visitor.request_id);
     };
     match desk.try_set_up(entered, &headers, &visitor).await {
         Ok(response) => response,
-        Err(error) => desk.store_unavailable(&error, wants, &visitor),
+        Err(error) => desk.store_unavailable(&error, (wants, &headers), &visitor),
     }
 }
 
@@ -108,17 +114,21 @@ impl Desk {
             Ok(here) => here,
             Err(elsewhere) => return Ok(elsewhere),
         };
+        let text = self.texts.of(headers);
         let Entered { csrf, proposal, code } = entered;
         let sign_in = &here.pending.sign_in;
         let proposed = self.directory.proposed_secret(sign_in, &proposal);
         let (proposal, problem) = match proposed {
             Some(secret) if self.is_visitors(&csrf, headers, visitor.now) => {
                 let missing = code.expose().trim().is_empty();
-                ((secret, proposal), missing.then(Problem::missing))
+                ((secret, proposal), missing.then(|| Problem::missing(text)))
             }
-            Some(secret) => ((secret, proposal), Some(Problem::form_too_old())),
+            Some(secret) => ((secret, proposal), Some(Problem::form_too_old(text))),
             // Of another sign-in, in another tab perhaps.
-            None => (self.directory.propose_secret(sign_in), Some(Problem::another_secret())),
+            None => {
+                let problem = Problem::new(StatusCode::FORBIDDEN, &text.mfa_setup.another_secret);
+                (self.directory.propose_secret(sign_in), Some(problem))
+            }
         };
         if problem.is_some() {
             return Ok(self.set_up_page(&here, &proposal, headers, visitor, problem));
@@ -132,9 +142,9 @@ impl Desk {
             }
             // What it needs now is found there.
             SecondStep::Over => return Ok(see_other(SET_UP)),
-            SecondStep::Wrong => Problem::wrong_first_code(),
-            SecondStep::LockedOut { until } => Problem::locked_out(When::new(until, visitor.now)),
-            SecondStep::Busy => Problem::busy(),
+            SecondStep::Wrong => Problem::wrong(&text.mfa_setup.wrong_code),
+            SecondStep::LockedOut { until } => Problem::locked_out(text, until, visitor.now),
+            SecondStep::Busy => Problem::busy(text),
         };
         problem.log(&here.user, visitor);
         Ok(self.set_up_page(&here, &proposal, headers, visitor, Some(problem)))
@@ -153,8 +163,9 @@ impl Desk {
         let place = &here.pending.place;
         let begun = self.welcome(&done.user, place, headers, visitor).await?;
         let codes = &done.recovery_codes;
-        let page = CodesPage { brand: &self.brand, codes, place: place.as_str() };
-        let mut response = html(StatusCode::OK, &page, Referrer::Nothing);
+        let text = self.texts.of(headers);
+        let page = CodesPage { brand: &self.brand, text, codes, place: place.as_str() };
+        let mut response = html(text, StatusCode::OK, &page, Referrer::Nothing);
         for cookie in begun.headers().get_all(header::SET_COOKIE) {
             add_cookie(&mut response, Some(cookie.clone()));
         }
@@ -167,14 +178,16 @@ impl Desk {
         (secret, proposal): &Proposal,
         headers: &HeaderMap,
         visitor: &Visitor,
-        problem: Option<Problem>,
+        problem: Option<Problem<'_>>,
     ) -> Response<Body> {
+        let text = self.texts.of(headers);
         let token = self.visitor_token(headers, visitor.now);
         let status = problem.as_ref().map_or(StatusCode::OK, |problem| problem.status);
         let retry_after = problem.as_ref().and_then(|problem| problem.retry_after);
         let login = &here.user.login;
         let page = SetUpPage {
             brand: &self.brand,
+            text,
             login,
             qr: qr::svg(secret.url(&self.brand.name, login).expose()),
             secret: secret.text(),
@@ -184,27 +197,9 @@ impl Desk {
             csrf: &token.text,
             request_id: &visitor.request_id,
         };
-        let mut response = html(status, &page, Referrer::Origin);
+        let mut response = html(text, status, &page, Referrer::Origin);
         add_cookie(&mut response, token.cookie);
         retry(&mut response, retry_after);
         response
-    }
-}
-
-impl Problem {
-    fn another_secret() -> Self {
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "That page was for another sign-in. Remove what you added to your app, and scan this \
-             code instead.",
-        )
-    }
-
-    fn wrong_first_code() -> Self {
-        Self::of_typed(
-            StatusCode::UNAUTHORIZED,
-            "The code is not right. Check that your device's time is set automatically, and enter \
-             the code that the app shows now.",
-        )
     }
 }

@@ -46,7 +46,7 @@ fn secret(page: &Answer) -> TotpSecret {
 }
 
 fn recovery_codes(page: &Answer) -> Vec<String> {
-    let codes = page.text.split("<li><code>").skip(1);
+    let codes = page.text.split("<li>").skip(1);
     codes.map(|rest| rest.split('<').next().unwrap().to_owned()).collect()
 }
 
