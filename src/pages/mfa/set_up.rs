@@ -90,7 +90,7 @@ pub(in crate::pages) async fn submit(
 ) -> Response<Body> {
     let headers = request.headers().clone();
     if !desk.origins.sent(&headers) {
-        return desk.notice_for(&request, &visitor, &Notice::foreign_form);
+        return desk.notice_for(&request, &visitor, Notice::foreign_form);
     }
     let wants = wants(request.method(), &headers);
     let Ok(Form(entered)) = Form::<Entered>::from_request(request, &()).await else {
