@@ -90,6 +90,7 @@ texts! {
         submit: Text,
         link_of_organization: Phrase<Organization>,
         link: Text,
+        again: Text,
         form_too_old: Text,
         login_missing: Text,
         password_missing: Text,
