@@ -134,9 +134,12 @@ impl Desk {
         };
         let text = self.texts.of(headers);
         let recovery = !entered.recovery_code.expose().trim().is_empty();
+        let code = entered.code.expose();
         let typed = match recovery {
             true => Typed::RecoveryCode(entered.recovery_code.expose()),
-            false => Typed::Code(entered.code.expose()),
+            // Whoever types it into the other field means the same.
+            false if code.contains(char::is_alphabetic) => Typed::RecoveryCode(code),
+            false => Typed::Code(code),
         };
         let page = |problem| Ok(self.code_page(&here, headers, visitor, Some(problem), recovery));
         if !self.is_visitors(&entered.csrf, headers, visitor.now) {

@@ -205,7 +205,7 @@ async fn r51_a_recovery_code_lets_in_once() {
     let mut other = Browser::at(&gate);
     assert_eq!(sign_in(&mut other, "recovery_code", &codes[3]).await.status, 401);
     assert!(other.session().is_none());
-    assert_eq!(sign_in(&mut other, "recovery_code", &codes[4]).await.status, 303);
+    assert_eq!(sign_in(&mut other, "code", &codes[4]).await.status, 303);
 }
 
 #[tokio::test]
