@@ -36,6 +36,7 @@ mod headers;
 mod hosts;
 mod identity;
 mod limits;
+mod lockouts;
 mod policy_reload;
 mod portal_trouble;
 mod protocols;
