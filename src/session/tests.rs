@@ -77,6 +77,7 @@ impl Portal {
             login: Some(login.into()),
             group: Some("limited".into()),
             password: Some(Secret::new("Correct horse 7!".into())),
+            password_hash: None,
             invite: false,
             require_mfa: false,
         };

@@ -38,6 +38,7 @@ mod hosts;
 mod identity;
 mod limits;
 mod pages_in_chrome;
+mod lockouts;
 mod policy_reload;
 mod portal_trouble;
 mod protocols;
