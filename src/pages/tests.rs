@@ -1,7 +1,9 @@
 //! The pages as a browser meets them.
 
+mod brand;
 mod headers;
 mod language;
 mod links;
 mod refusals;
+mod sessions;
 mod sign_in;

@@ -26,6 +26,7 @@ mod upstream;
 mod wire;
 
 mod bodies;
+mod branding;
 mod cli;
 mod demo;
 mod dokuwiki;

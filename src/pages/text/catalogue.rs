@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::phrase::{
-    Counted, Login, LoginAndOrganization, Moment, Operator, Organization, Permissions, Phrase,
-    Section, Text,
+    Address, Browser, BrowserAndSystem, Counted, Login, LoginAndOrganization, Moment, Operator,
+    Organization, Permissions, Phrase, Section, Text,
 };
 
 macro_rules! texts {
@@ -32,6 +32,7 @@ pub(in crate::pages) struct Catalogue {
     pub(in crate::pages) when: Moments,
     pub(in crate::pages) sign_in: SignIn,
     pub(in crate::pages) sign_out: SignOut,
+    pub(in crate::pages) sessions: Sessions,
     pub(in crate::pages) link: Link,
     pub(in crate::pages) notice: Notices,
     pub(in crate::pages) denied: Denied,
@@ -57,7 +58,9 @@ texts! {
         again: Text,
         start: Text,
         sign_in: Text,
+        sign_out: Text,
         somebody_else: Text,
+        sessions: Text,
     }
 
     /// What stands between names; its spaces count.
@@ -70,6 +73,8 @@ texts! {
     /// Moments, relative to now.
     Moments {
         ahead: Spans,
+        just_now: Text,
+        ago: Past,
     }
 
     /// Spans of time.
@@ -77,6 +82,13 @@ texts! {
         seconds: Counted,
         minutes: Counted,
         hours: Counted,
+    }
+
+    /// Spans of time that are over.
+    Past {
+        minutes: Counted,
+        hours: Counted,
+        days: Counted,
     }
 
     /// The sign-in page.
@@ -105,6 +117,26 @@ texts! {
         stay: Text,
         done_title: Text,
         done: Text,
+    }
+
+    /// Where a portal user is signed in.
+    Sessions {
+        title: Text,
+        lead: Phrase<Login>,
+        browser: Phrase<Browser>,
+        browser_on_system: Phrase<BrowserAndSystem>,
+        unknown_browser: Text,
+        this: Text,
+        from: Phrase<Address>,
+        began: Phrase<Moment>,
+        used: Phrase<Moment>,
+        end: Text,
+        end_this: Phrase<Browser>,
+        end_others: Text,
+        only_this: Text,
+        ended: Counted,
+        not_there: Text,
+        form_too_old: Text,
     }
 
     /// Somebody signed in opens another organization's link.
@@ -143,6 +175,7 @@ texts! {
     Denied {
         ask: Phrase<Operator>,
         permission: Lacking,
+        permission_by_link: Lacking,
         other_organization: Statement,
         no_route: Statement,
         method: Statement,
