@@ -16,6 +16,7 @@
 //! | [`links`] | secure links (R10–R14) |
 //! | [`letters`] | mails that wait to be sent, and those that were |
 //! | [`sign_in`] | login and password (R8, I6) |
+//! | [`second_factor`] | what is owed after the password: set-up, codes, recovery codes (R50, R51) |
 //! | [`api_tokens`] | bearer tokens of the admin API |
 //! | [`snapshot`], [`facts`], [`memory`] | what requests are decided by, kept true by the feed |
 //! | [`record`], `records`, `name`, [`page`], [`error`] | documents, commits, texts, lists, refusals |
@@ -31,6 +32,7 @@ use arc_swap::Guard;
 use crate::credential::hashing::Hasher;
 use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
+use crate::directory::second_factor::SecondFactorJudge;
 use crate::policy::{Policy, PolicyProblems};
 use crate::store::feed::Feed;
 use crate::store::{Commit, CommitError, Committed, Store, StoreError};
@@ -49,6 +51,7 @@ pub mod page;
 pub mod preferences;
 pub mod record;
 mod records;
+pub mod second_factor;
 mod seeds;
 pub mod sign_in;
 pub mod snapshot;
@@ -72,6 +75,8 @@ pub struct Judges {
     pub lockout: Lockout,
     /// The installation's secure links.
     pub links: SecureLinks,
+    /// The installation's second factors.
+    pub second_factor: SecondFactorJudge,
 }
 
 /// The handle to everybody there is. Clones share it.

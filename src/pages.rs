@@ -1,5 +1,5 @@
-//! What a portal user sees of us: signing in and out, secure links, and every answer that is not
-//! the portal's.
+//! What a portal user sees of us: signing in and out, second factors, secure links, and every
+//! answer that is not the portal's.
 //!
 //! [`Pages`] is the gateway's [`Front`]. A refusal becomes a page for a person and a problem
 //! document (RFC 9457) for a script; both say the same in the same words. Under
@@ -8,6 +8,7 @@
 //! | path | answers |
 //! |---|---|
 //! | `sign-in` | the form, and what comes of it (R8, R12, R14, R61) |
+//! | `mfa`, `mfa/setup` | the code after the password, and setting it up (R50, R51) |
 //! | `sign-out` | the way out (R63) |
 //! | `sessions` | where a portal user is signed in |
 //! | `link/{token}` | a secure link (R10–R14, R19) |
@@ -33,8 +34,10 @@ mod form;
 mod known_browser;
 mod link;
 mod logo;
+mod mfa;
 mod notice;
 mod origin;
+mod pending;
 mod refusal;
 mod response;
 mod return_to;
@@ -69,6 +72,7 @@ use self::brand::Brand;
 use self::known_browser::KnownBrowsers;
 use self::notice::Notice;
 use self::origin::Origins;
+use self::pending::PendingCookie;
 use self::text::{Catalogue, Texts};
 use crate::config::Settings;
 use crate::credential::csrf::Csrf;
@@ -99,6 +103,7 @@ struct Desk {
     sessions: Sessions,
     csrf: Csrf,
     known_browsers: KnownBrowsers,
+    pending: PendingCookie,
 }
 
 impl Pages {
@@ -123,9 +128,12 @@ impl Pages {
             sessions,
             csrf: Csrf::new(key),
             known_browsers: KnownBrowsers::new(key, https),
+            pending: PendingCookie::new(key, https),
         });
         let ours = Router::new()
             .route("/sign-in", get(sign_in::show).post(sign_in::submit))
+            .route("/mfa", get(mfa::show).post(mfa::submit))
+            .route("/mfa/setup", get(mfa::set_up::show).post(mfa::set_up::submit))
             .route("/sign-out", get(sign_out::show).post(sign_out::submit))
             .route("/sessions", get(sessions::show).post(sessions::submit))
             .route("/link/{token}", get(link::open).post(link::confirm))

@@ -24,6 +24,7 @@ use crate::credential::hashing::{Hasher, HashingError};
 use crate::credential::key::{KeyError, SecretKey};
 use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
+use crate::directory::second_factor::SecondFactorJudge;
 use crate::directory::{Directory, DirectoryError, Judges, Memory};
 use crate::gateway::Gateway;
 use crate::gateway::decision_record::DecisionLog;
@@ -158,7 +159,8 @@ impl Server {
             .build()
             .map_err(StartError::Runtime)?;
         let links = SecureLinks::new(&key);
-        let judges = Judges { hasher, lockout: Lockout::default(), links };
+        let second_factor = SecondFactorJudge::new(&key);
+        let judges = Judges { hasher, lockout: Lockout::default(), links, second_factor };
         let (feed, directory, sessions) =
             runtime.block_on(state(store, policy, judges, settings))?;
         let parts = Parts { directory: directory.clone(), sessions: sessions.clone() };

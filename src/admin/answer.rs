@@ -12,6 +12,7 @@ use crate::directory::end_users::EndUserView;
 use crate::directory::groups::GroupView;
 use crate::directory::organizations::OrganizationView;
 use crate::directory::preferences::PreferencesView;
+use crate::directory::second_factor::SecondFactorView;
 use crate::directory::users::UserView;
 
 /// What every handler answers.
@@ -39,6 +40,7 @@ versioned!(
     NewApiToken,
     OrganizationView,
     PreferencesView,
+    SecondFactorView,
     UserView,
 );
 

@@ -1,4 +1,4 @@
-//! `users`: portal users, their passwords and their sessions.
+//! `users`: portal users, their passwords, second factors and sessions.
 
 use axum::extract::State;
 use serde::Deserialize;
@@ -89,6 +89,19 @@ pub(super) async fn set_password(
     let user = admin.directory.set_password(&id, password, version).await?;
     admin.forget_sessions(id).await;
     record(&user)
+}
+
+pub(super) async fn second_factor(State(admin): State<AdminState>, Id(id): Id) -> Answer {
+    record(&admin.directory.second_factor(&id).await?)
+}
+
+pub(super) async fn reset_second_factor(
+    State(admin): State<AdminState>,
+    Id(id): Id,
+    IfMatch(version): IfMatch,
+) -> Answer {
+    admin.directory.reset_second_factor(&id, version, clock::now()).await?;
+    done()
 }
 
 pub(super) async fn sessions(

@@ -31,6 +31,8 @@ pub(super) enum Command {
         #[arg(long)]
         password_stdin: bool,
     },
+    /// Take the second factor and its recovery codes away: the next sign-in sets it up anew
+    ResetMfa(Who),
     /// Where the user is signed in
     Sessions(Who),
     /// Delete a portal user
@@ -121,6 +123,13 @@ impl Command {
                     &user,
                     &format!("Set the password of `{login}`; all sessions of that user are over."),
                 )
+            }
+            Self::ResetMfa(who) => {
+                let id = who.id(console)?;
+                console.confirm(&format!("Reset the second factor of {}?", who.user))?;
+                console.delete(&["users", &id, "mfa"], &[])?;
+                let sentence = format!("Reset the second factor of {}.", who.user);
+                console.told(&Value::Null, &sentence)
             }
             Self::Sessions(who) => {
                 let id = who.id(console)?;

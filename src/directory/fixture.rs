@@ -19,6 +19,7 @@ use crate::credential::secret::Secret;
 use crate::directory::end_users::{EndUserView, NewEndUser};
 use crate::directory::groups::{Grant, GroupView, NewGroup};
 use crate::directory::organizations::{NewOrganization, OrganizationView};
+use crate::directory::second_factor::SecondFactorJudge;
 use crate::directory::sign_in::{Claim, SignIn};
 use crate::directory::users::{NewUser, UserView};
 use crate::directory::{Directory, Judges, Memory};
@@ -130,10 +131,12 @@ impl Fixture {
 
     /// A directory over a store that may have something in it already.
     pub(super) async fn over(store: Arc<dyn Store>, folder: TempDir) -> Self {
+        let key = SecretKey::generate();
         let judges = Judges {
             hasher: Hasher::new(CHEAP).unwrap(),
             lockout: Lockout::default(),
-            links: SecureLinks::new(&SecretKey::generate()),
+            links: SecureLinks::new(&key),
+            second_factor: SecondFactorJudge::new(&key),
         };
         let directory = start(Arc::clone(&store), judges.clone()).await;
         Self { directory, store, judges, _folder: folder }

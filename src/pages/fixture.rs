@@ -20,6 +20,7 @@ use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
 use crate::credential::secret::Secret;
 use crate::directory::organizations::NewOrganization;
+use crate::directory::second_factor::SecondFactorJudge;
 use crate::directory::users::{NewUser, UserView};
 use crate::directory::{Directory, Judges, Memory};
 use crate::gateway::{Front as _, Visitor};
@@ -142,6 +143,7 @@ impl House {
             hasher: Hasher::new(CHEAP).unwrap(),
             lockout: Lockout::default(),
             links: SecureLinks::new(&key),
+            second_factor: SecondFactorJudge::new(&key),
         };
         let memory = Arc::new(Memory::new(Arc::clone(&store), Arc::new(policy())));
         let cache = Arc::new(SessionCache::new());

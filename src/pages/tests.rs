@@ -4,6 +4,7 @@ mod brand;
 mod headers;
 mod language;
 mod links;
+mod mfa;
 mod refusals;
 mod sessions;
 mod sign_in;

@@ -44,6 +44,7 @@ mod portal_trouble;
 mod protocols;
 mod rules_groups;
 mod rules_links;
+mod rules_mfa;
 mod rules_people;
 mod shipped;
 mod shutdown;
