@@ -4,6 +4,8 @@
 //! Reading is a function of its inputs: the file's text and a map of the environment. All problems
 //! are told at once, each by its key. The reference for operators is `docs/configuration.md`.
 
+pub mod branding;
+pub mod colour;
 mod reader;
 
 use std::collections::HashMap;
@@ -13,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+
+pub use self::branding::Branding;
 
 use self::reader::Reader;
 use crate::credential::hashing::HashingSettings;
@@ -182,15 +186,6 @@ pub struct IdentityNames {
     pub request_id: http::HeaderName,
 }
 
-/// `[branding]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Branding {
-    /// The operator's business name.
-    pub name: String,
-    /// A folder of text files, over those that ship.
-    pub texts: Option<PathBuf>,
-}
-
 /// `[telemetry]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Telemetry {
@@ -347,10 +342,7 @@ impl Settings {
             from: r.text("mail.from").unwrap_or_else(|| "portal@example.com".to_owned()),
         };
         let identity = identity(&mut r);
-        let branding = Branding {
-            name: r.text("branding.name").unwrap_or_else(|| "Customer portal".to_owned()),
-            texts: r.text("branding.texts").map(PathBuf::from),
-        };
+        let branding = Branding::read(&mut r);
         let telemetry = Telemetry {
             log: r.text("telemetry.log").unwrap_or_else(|| "info".to_owned()),
             decisions: r.word(

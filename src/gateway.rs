@@ -287,7 +287,8 @@ impl Gateway {
                 self.answer(&received, refusal)
             }
             Decision::Deny(denial) => {
-                let refusal = Refusal::Denied { denial: &denial, policy: snapshot.policy() };
+                let policy = snapshot.policy();
+                let refusal = Refusal::Denied { denial: &denial, policy, subject };
                 self.answer(&received, refusal)
             }
             Decision::Redirect(redirection) => {

@@ -400,6 +400,66 @@ impl Sessions {
         Ok((views, after))
     }
 
+    /// Up to so many live sessions of a portal user, the last used first.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn of_user(
+        &self,
+        user: &str,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<SessionView>, StoreError> {
+        let whose = Whose::User(user.to_owned());
+        let (mut views, _) = self.list(&whose, None, limit, now).await?;
+        views.sort_by_key(|view| std::cmp::Reverse((view.last_seen, view.created)));
+        Ok(views)
+    }
+
+    /// Ends a session if it is this portal user's; `false` when it is not, or not there.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn end_of_user(&self, user: &str, key: &TokenHash) -> Result<bool, StoreError> {
+        let Some(record) = self.feed.store().get(Kind::Session, &key.to_string()).await? else {
+            return Ok(false);
+        };
+        // Whose a session is never changes.
+        if SessionRecord::read(&record)?.user.as_deref() != Some(user) {
+            return Ok(false);
+        }
+        self.end(key).await
+    }
+
+    /// Ends all sessions of a portal user but one; answers how many there were.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn end_others(&self, user: &str, keep: &TokenHash) -> Result<usize, StoreError> {
+        let key = Whose::User(user.to_owned()).key();
+        let keep = keep.to_string();
+        let (mut ended, mut after) = (0, None::<String>);
+        loop {
+            let records =
+                self.feed.store().list(Kind::Session, key.as_ref(), after.as_deref(), PAGE).await?;
+            let Some(last) = records.last() else { return Ok(ended) };
+            after = Some(last.id.clone());
+            let deletes: Vec<_> = records
+                .into_iter()
+                .filter(|record| record.id != keep)
+                .map(|record| Write::Delete {
+                    kind: Kind::Session,
+                    id: record.id,
+                    expect: Expect::Any,
+                })
+                .collect();
+            ended += deletes.len();
+            if !deletes.is_empty() {
+                self.feed.commit(deletes).await.map_err(store_fault)?;
+            }
+        }
+    }
+
     /// Removes the records of sessions that have ended by themselves; answers how many.
     ///
     /// # Errors

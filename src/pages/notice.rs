@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::response::{Referrer, html};
 use super::text::{Advised, Catalogue, Filled, Statement, Text};
-use super::{Brand, Desk};
+use super::{Brand, Desk, sessions};
 use crate::gateway::Wants;
 
 /// When to try again while the store does not answer, in seconds.
@@ -47,6 +47,8 @@ pub(super) enum Way {
     SignIn,
     /// The sign-in page, for somebody who is signed in.
     SomebodyElse,
+    /// Where the person is signed in.
+    Sessions,
 }
 
 #[derive(Template)]
@@ -133,6 +135,7 @@ impl<'a> Notice<'a> {
             Way::Start => (&labels.start, "/"),
             Way::SignIn => (&labels.sign_in, "/.portcullis/sign-in"),
             Way::SomebodyElse => (&labels.somebody_else, "/.portcullis/sign-in"),
+            Way::Sessions => (&labels.sessions, sessions::ADDRESS),
         };
         self.actions.push(Action { label, address });
         self

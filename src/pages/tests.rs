@@ -1,8 +1,10 @@
 //! The pages as a browser meets them.
 
+mod brand;
 mod headers;
 mod language;
 mod links;
 mod mfa;
 mod refusals;
+mod sessions;
 mod sign_in;

@@ -17,7 +17,7 @@ use http::HeaderMap;
 use http::header::{self, HeaderValue};
 use toml::{Table, Value as Toml};
 
-pub(super) use self::catalogue::{Advised, Catalogue, Moments, SignIn, Spans, Statement};
+pub(super) use self::catalogue::{Advised, Catalogue, Moments, Past, SignIn, Spans, Statement};
 pub(super) use self::phrase::{Filled, Text, Value};
 
 /// In the program; the first is what everybody else gets.
@@ -28,7 +28,7 @@ const SHIPPED: [(&str, &str); 2] = [
 
 /// The languages there are.
 #[derive(Debug)]
-pub struct Texts(Vec<Catalogue>);
+pub(super) struct Texts(Vec<Catalogue>);
 
 /// A text file that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Texts {
     ///
     /// # Errors
     /// All files that cannot be used.
-    pub fn load(folder: Option<&Path>) -> Result<Self, TextProblems> {
+    pub(super) fn load(folder: Option<&Path>) -> Result<Self, TextProblems> {
         let files = folder.map(files).transpose().map_err(|problem| TextProblems(vec![problem]))?;
         Self::over(files.unwrap_or_default())
     }
@@ -128,7 +128,7 @@ impl Texts {
     }
 
     /// The tags of the languages there are.
-    pub fn languages(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn languages(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|catalogue| catalogue.language.as_str())
     }
 }

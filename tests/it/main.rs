@@ -26,6 +26,7 @@ mod upstream;
 mod wire;
 
 mod bodies;
+mod branding;
 mod cli;
 mod demo;
 mod dokuwiki;
@@ -37,8 +38,8 @@ mod headers;
 mod hosts;
 mod identity;
 mod limits;
-mod pages_in_chrome;
 mod lockouts;
+mod pages_in_chrome;
 mod policy_reload;
 mod portal_trouble;
 mod protocols;
