@@ -78,17 +78,19 @@ impl Entry<'_> {
         line.extend_from_slice(b"{\"time\":\"");
         second.write(self.time, line);
         line.push(b'"');
-        field(line, ",\"request\":", Some(self.request));
+        known(line, ",\"request\":", self.request);
         field(line, ",\"method\":", Some(self.method));
         field(line, ",\"path\":", self.path);
-        field(line, ",\"decision\":", Some(self.decision));
-        field(line, ",\"reason\":", Some(self.reason));
+        known(line, ",\"decision\":", self.decision);
+        known(line, ",\"reason\":", self.reason);
         field(line, ",\"route\":", self.route);
-        field(line, ",\"session\":", self.session);
+        if let Some(session) = self.session {
+            known(line, ",\"session\":", session);
+        }
         field(line, ",\"organization\":", self.organization);
         field(line, ",\"user\":", self.user);
         field(line, ",\"group\":", self.group);
-        field(line, ",\"policy\":", Some(self.policy));
+        known(line, ",\"policy\":", self.policy);
         line.extend_from_slice(b",\"micros\":");
         json(line, &self.micros);
         line.extend_from_slice(b"}\n");
@@ -117,14 +119,20 @@ impl Second {
 /// A field of a line; `name` with its comma, quotes and colon.
 fn field(line: &mut Vec<u8>, name: &'static str, value: Option<&str>) {
     let Some(value) = value else { return };
-    line.extend_from_slice(name.as_bytes());
     if value.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
-        line.push(b'"');
-        line.extend_from_slice(value.as_bytes());
-        line.push(b'"');
+        known(line, name, value);
     } else {
+        line.extend_from_slice(name.as_bytes());
         json(line, value);
     }
+}
+
+/// A field whose value is one of our own words or numbers, none of which has anything to escape.
+fn known(line: &mut Vec<u8>, name: &'static str, value: &str) {
+    line.extend_from_slice(name.as_bytes());
+    line.push(b'"');
+    line.extend_from_slice(value.as_bytes());
+    line.push(b'"');
 }
 
 fn json<T: serde::Serialize + ?Sized>(line: &mut Vec<u8>, value: &T) {
