@@ -26,6 +26,8 @@ use crate::gateway::{BodyError, Connection, Gateway, ReplyBody};
 
 /// Streams a client may have open on one HTTP/2 connection.
 const STREAMS: u32 = 100;
+/// Headers that hyper takes in a request when it is told nothing else.
+const HEADERS_OF_HYPER: usize = 100;
 /// Reset streams a client may leave behind before it is sent away (CVE-2023-44487).
 const RESETS: usize = 50;
 
@@ -50,11 +52,11 @@ impl Http {
     #[must_use]
     pub fn new(gateway: Arc<Gateway>, limits: Limits) -> Self {
         let mut http1 = http1::Builder::new();
-        http1
-            .timer(TokioTimer::new())
-            .header_read_timeout(None)
-            .max_buf_size(limits.header_bytes)
-            .max_headers(limits.headers);
+        http1.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(limits.header_bytes);
+        // hyper's own limit is counted on the stack; another one is memory taken for each request.
+        if limits.headers != HEADERS_OF_HYPER {
+            http1.max_headers(limits.headers);
+        }
         let mut http2 = http2::Builder::new(TokioExecutor::new());
         http2
             .timer(TokioTimer::new())

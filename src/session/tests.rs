@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use std::path::Path;
 
 use jiff::{SignedDuration, ToSpan};

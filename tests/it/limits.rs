@@ -54,6 +54,9 @@ async fn a_head_of_too_many_lines_is_a_431() {
         gate.nothing_arrived("many lines").await;
     }
     assert_eq!(gate.raw(lines(19)).await.status, 200);
+    let gate = TestGate::start().await;
+    assert_eq!(gate.raw(lines(99)).await.status, 200, "when nothing is said, a hundred");
+    assert_eq!(gate.raw(lines(100)).await.status, 431);
 }
 
 #[tokio::test]
