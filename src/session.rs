@@ -31,7 +31,7 @@ use crate::store::feed::{Feed, Follower};
 use crate::store::{Change, CommitError, Expect, Key, Kind, StoreError, Write};
 
 /// Sessions in memory at most; others are read again when they are used.
-const CACHED: usize = 250_000;
+const CACHED: u64 = 250_000;
 /// The last use is written once for each such part of the idle limit.
 const TOUCHES_PER_IDLE: i64 = 10;
 /// How many records a sweep or a list reads at a time.

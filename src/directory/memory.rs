@@ -17,9 +17,9 @@ use crate::store::feed::Follower;
 use crate::store::{Change, Key, Kind, Store, StoreError};
 
 /// As many people as can be expected to be signed in at the same time.
-const USERS: usize = 200_000;
+const USERS: u64 = 200_000;
 /// As many organizations as can be expected to be active at the same time.
-const ORGANIZATIONS: usize = 50_000;
+const ORGANIZATIONS: u64 = 50_000;
 
 /// The snapshot and the facts, kept true by the change feed.
 pub struct Memory {
