@@ -4,6 +4,7 @@
 //! Reading is a function of its inputs: the file's text and a map of the environment. All problems
 //! are told at once, each by its key. The reference for operators is `docs/configuration.md`.
 
+mod passwords;
 mod reader;
 
 use std::collections::HashMap;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use self::passwords::Passwords;
 use self::reader::Reader;
 use crate::credential::hashing::HashingSettings;
 use crate::policy::Host;
@@ -35,6 +37,8 @@ pub struct Settings {
     pub session: SessionLimits,
     /// What a password hash costs.
     pub hashing: HashingSettings,
+    /// How long mailed links to choose a password are good for.
+    pub passwords: Passwords,
     /// The file of the one secret key.
     pub key_file: PathBuf,
     /// Where mail goes.
@@ -339,6 +343,7 @@ impl Settings {
         };
         let session = session(&mut r);
         let hashing = hashing(&mut r);
+        let passwords = passwords::passwords(&mut r);
         let key_file = r.path("secrets.key_file", "data/secret.key");
         let mail = Mail {
             directory: r.path("mail.directory", "data/mail"),
@@ -369,6 +374,7 @@ impl Settings {
             admin,
             session,
             hashing,
+            passwords,
             key_file,
             mail,
             identity,

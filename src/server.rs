@@ -24,7 +24,7 @@ use crate::credential::hashing::{Hasher, HashingError};
 use crate::credential::key::{KeyError, SecretKey};
 use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
-use crate::directory::{Directory, DirectoryError, Judges, Memory};
+use crate::directory::{Directory, DirectoryError, Judges, Memory, OneTimeLinks};
 use crate::gateway::Gateway;
 use crate::gateway::decision_record::DecisionLog;
 use crate::gateway::upstream::Upstreams;
@@ -150,8 +150,12 @@ impl Server {
             .enable_all()
             .build()
             .map_err(StartError::Runtime)?;
-        let links = SecureLinks::new(&key);
-        let judges = Judges { hasher, lockout: Lockout::default(), links };
+        let judges = Judges {
+            hasher,
+            lockout: Lockout::default(),
+            links: SecureLinks::new(&key),
+            one_time: OneTimeLinks::new(&key, settings.passwords),
+        };
         let (feed, directory, sessions) =
             runtime.block_on(state(store, policy, judges, settings))?;
         let parts = Parts { directory: directory.clone(), sessions: sessions.clone() };
