@@ -39,6 +39,7 @@ for_test() {
   need "$(has php)" php-cli php-cgi
   need "php -m | grep -qix xml" php-xml
   need "test -f /usr/share/dokuwiki/doku.php" php-cgi dokuwiki
+  need "$(has chromium) && $(has chromedriver)" chromium "chromium-driver|chromium-chromedriver"
 }
 
 for_bench() {

@@ -19,6 +19,9 @@
 //! - A sign-in always begins a new session under a new token, and ends the one it replaces.
 //! - Tokens and passwords are neither logged nor shown; no address with a token is ever a referrer.
 //!
+//! Every word of a page is in the catalogue ([`text`]); what follows from a reader's language is
+//! the words alone.
+//!
 //! Nothing is decided here: who may come in is the directory's answer, what is refused the
 //! gateway's.
 
@@ -33,6 +36,7 @@ mod response;
 mod return_to;
 mod sign_in;
 mod sign_out;
+mod text;
 mod when;
 
 #[cfg(test)]
@@ -52,11 +56,13 @@ use http::{HeaderMap, Method, Request, Response};
 use tower::ServiceExt as _;
 
 pub use self::return_to::ReturnTo;
+pub use self::text::{TextProblem, TextProblems, Texts};
 
 use self::asset::Asset;
 use self::known_browser::KnownBrowsers;
 use self::notice::Notice;
 use self::origin::Origins;
+use self::text::Catalogue;
 use crate::config::Settings;
 use crate::credential::csrf::Csrf;
 use crate::credential::key::SecretKey;
@@ -78,6 +84,7 @@ pub struct Pages {
 #[derive(Debug)]
 struct Desk {
     brand: Brand,
+    texts: Texts,
     origins: Origins,
     https: bool,
     session_cookie: &'static str,
@@ -102,6 +109,7 @@ impl Pages {
     #[must_use]
     pub fn new(
         settings: &Settings,
+        texts: Texts,
         directory: Directory,
         sessions: Sessions,
         key: &SecretKey,
@@ -109,6 +117,7 @@ impl Pages {
         let https = settings.server.public_url.is_https();
         let desk = Arc::new(Desk {
             brand: Brand::new(&settings.branding.name),
+            texts,
             origins: Origins::new(&settings.server),
             https,
             session_cookie: cookie::name(https),
@@ -164,7 +173,7 @@ async fn nothing_here(
     Extension(visitor): Extension<Visitor>,
     request: extract::Request,
 ) -> Response<Body> {
-    desk.notice_for(&request, &visitor, &Notice::no_such_page())
+    desk.notice_for(&request, &visitor, Notice::no_such_page)
 }
 
 async fn not_done_here(
@@ -172,29 +181,41 @@ async fn not_done_here(
     Extension(visitor): Extension<Visitor>,
     request: extract::Request,
 ) -> Response<Body> {
-    desk.notice_for(&request, &visitor, &Notice::not_done_here())
+    desk.notice_for(&request, &visitor, Notice::not_done_here)
 }
 
 impl Desk {
-    fn notice_for(
-        &self,
+    fn notice_for<'a>(
+        &'a self,
         request: &extract::Request,
         visitor: &Visitor,
-        notice: &Notice,
+        notice: impl FnOnce(&'a Catalogue) -> Notice<'a>,
     ) -> Response<Body> {
         let wants = wants(request.method(), request.headers());
-        self.notice(notice, wants, &visitor.request_id)
+        self.notice(&notice(self.text(wants, request.headers())), wants, &visitor.request_id)
+    }
+
+    /// The texts for whoever sent these headers.
+    fn text(&self, wants: Wants, headers: &HeaderMap) -> &Catalogue {
+        match wants {
+            Wants::Page => self.texts.of(headers),
+            Wants::Problem => self.texts.accepted(None),
+        }
     }
 
     /// The answer when the store gives none (I1).
     fn store_unavailable(
         &self,
         error: &crate::store::StoreError,
-        wants: Wants,
+        (wants, headers): (Wants, &HeaderMap),
         visitor: &Visitor,
     ) -> Response<Body> {
         tracing::error!(%error, request.id = visitor.request_id, "a page could not be answered");
-        self.notice(&Notice::store_unavailable(), wants, &visitor.request_id)
+        self.notice(
+            &Notice::store_unavailable(self.text(wants, headers)),
+            wants,
+            &visitor.request_id,
+        )
     }
 }
 

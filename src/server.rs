@@ -33,7 +33,7 @@ use crate::listener::{
     AdminListener, BindError, GatewayListener, HealthChecks, House, Http, TlsError,
     bind_admin_socket, bind_tcp,
 };
-use crate::pages::Pages;
+use crate::pages::{Pages, TextProblems, Texts};
 use crate::policy::{Policy, PolicyProblems};
 use crate::session::{SessionCache, Sessions};
 use crate::store::feed::{Feed, Follower};
@@ -69,6 +69,9 @@ pub enum StartError {
     /// The certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The texts of the pages cannot be used.
+    #[error("the texts of the pages cannot be used:\n{0}")]
+    Texts(#[from] TextProblems),
     /// The policy files cannot be watched.
     #[error("the policy files cannot be watched: {0}")]
     Watch(#[from] notify::Error),
@@ -141,6 +144,7 @@ impl Server {
     /// The first thing that does not let it start.
     pub fn assemble(settings: &Settings, sockets: Sockets) -> Result<Self, StartError> {
         let policy = Arc::new(Policy::load(&settings.policy.directory)?);
+        let texts = Texts::load(settings.branding.texts.as_deref())?;
         let key = SecretKey::load_or_create(&settings.key_file)?;
         let hasher = Hasher::new(settings.hashing)?;
         let store: Arc<dyn Store> = Arc::new(SledStore::open(&settings.store.path)?);
@@ -164,7 +168,7 @@ impl Server {
         let upstreams = Arc::new(Upstreams::new(&settings.upstream));
         let decisions =
             Arc::new(DecisionLog::new(settings.telemetry.decisions, Box::new(std::io::stdout())));
-        let pages = Pages::new(settings, directory.clone(), sessions.clone(), &key);
+        let pages = Pages::new(settings, texts, directory.clone(), sessions.clone(), &key);
         let gateway = Arc::new(Gateway::new(
             settings,
             (directory.clone(), sessions.clone(), feed.clone()),

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use crate::pages::Texts;
 use crate::policy::Policy;
 use crate::telemetry;
 
@@ -14,6 +15,7 @@ use crate::telemetry;
 pub fn run(file: &Path, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
     let settings = super::settings(file)?;
     telemetry::parse(&settings.telemetry.log).context("telemetry.log")?;
+    Texts::load(settings.branding.texts.as_deref()).context("branding.texts")?;
     let policy = Policy::load(&settings.policy.directory)?;
     writeln!(
         out,

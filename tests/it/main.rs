@@ -17,6 +17,7 @@
 
 mod admin;
 mod browser;
+mod chrome;
 mod client;
 mod gate;
 mod http1;
@@ -36,6 +37,7 @@ mod headers;
 mod hosts;
 mod identity;
 mod limits;
+mod pages_in_chrome;
 mod policy_reload;
 mod portal_trouble;
 mod protocols;
