@@ -10,6 +10,9 @@
 //! | `sign-in` | the form, and what comes of it (R8, R12, R14, R61) |
 //! | `sign-out` | the way out (R63) |
 //! | `link/{token}` | a secure link (R10–R14, R19) |
+//! | `invitation/{token}` | a password is chosen on invitation (R40) |
+//! | `password/forgot` | asking for a link in place of a forgotten password (R33) |
+//! | `password/reset/{token}` | another password is chosen by it |
 //! | `assets/{name}` | the style sheet and the script |
 //!
 //! Invariants:
@@ -26,6 +29,8 @@
 //! gateway's.
 
 mod asset;
+mod choose;
+mod forgot;
 mod form;
 mod known_browser;
 mod link;
@@ -59,6 +64,7 @@ pub use self::return_to::ReturnTo;
 pub use self::text::{TextProblem, TextProblems, Texts};
 
 use self::asset::Asset;
+use self::forgot::ResetQueue;
 use self::known_browser::KnownBrowsers;
 use self::notice::Notice;
 use self::origin::Origins;
@@ -92,6 +98,7 @@ struct Desk {
     sessions: Sessions,
     csrf: Csrf,
     known_browsers: KnownBrowsers,
+    resets: ResetQueue,
 }
 
 /// Whose pages these are, and how they look.
@@ -125,11 +132,15 @@ impl Pages {
             sessions,
             csrf: Csrf::new(key),
             known_browsers: KnownBrowsers::new(key, https),
+            resets: ResetQueue::new(),
         });
         let ours = Router::new()
             .route("/sign-in", get(sign_in::show).post(sign_in::submit))
             .route("/sign-out", get(sign_out::show).post(sign_out::submit))
             .route("/link/{token}", get(link::open).post(link::confirm))
+            .route("/invitation/{token}", get(choose::show_invitation).post(choose::claim))
+            .route("/password/forgot", get(forgot::show).post(forgot::submit))
+            .route("/password/reset/{token}", get(choose::show_reset).post(choose::reset))
             .route("/assets/{name}", get(asset::serve));
         let router = Router::new()
             .nest(RESERVED.trim_end_matches('/'), ours)
@@ -138,6 +149,12 @@ impl Pages {
             .layer(DefaultBodyLimit::max(LARGEST_FORM))
             .with_state(Arc::clone(&desk));
         Self { desk, router }
+    }
+
+    /// Sees to the resets that people ask for, for good: what follows from them must not delay an
+    /// answer, nor show in its time. To be run once, off the data plane.
+    pub async fn work(&self) {
+        self.desk.resets.work(&self.desk.directory).await;
     }
 }
 

@@ -173,7 +173,7 @@ impl Server {
             settings,
             (directory.clone(), sessions.clone(), feed.clone()),
             Arc::clone(&upstreams),
-            Arc::new(pages),
+            Arc::new(pages.clone()),
             Arc::clone(&decisions),
             stop.clone(),
         ));
@@ -215,6 +215,7 @@ impl Server {
             source.watch(stop.clone())?;
             tokio::spawn(Arc::clone(&decisions).keep_flushing());
             tokio::spawn(sweep(sessions));
+            tokio::spawn(async move { pages.work().await });
             tokio::spawn(prune(Arc::clone(&upstreams)));
         }
         let house = House {

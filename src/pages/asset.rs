@@ -29,7 +29,11 @@ pub(super) static STYLE: LazyLock<Asset> = LazyLock::new(|| {
 });
 /// What makes pages handier; every page works without.
 pub(super) static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
-    Asset::new("js", "text/javascript; charset=utf-8", joined!("../../templates/pages/password.js"))
+    let files = joined!(
+        "../../templates/pages/password.js",
+        "../../templates/pages/requirements.js",
+    );
+    Asset::new("js", "text/javascript; charset=utf-8", files)
 });
 
 /// A file of ours. Displayed as its address.

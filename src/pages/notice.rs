@@ -47,6 +47,8 @@ pub(super) enum Way {
     SignIn,
     /// The sign-in page, for somebody who is signed in.
     SomebodyElse,
+    /// The page for forgotten passwords.
+    Forgot,
 }
 
 #[derive(Template)]
@@ -133,6 +135,7 @@ impl<'a> Notice<'a> {
             Way::Start => (&labels.start, "/"),
             Way::SignIn => (&labels.sign_in, "/.portcullis/sign-in"),
             Way::SomebodyElse => (&labels.somebody_else, "/.portcullis/sign-in"),
+            Way::Forgot => (&labels.forgot, "/.portcullis/password/forgot"),
         };
         self.actions.push(Action { label, address });
         self

@@ -37,6 +37,10 @@ struct Asked {
     /// The organization whose link was not enough (R12, R14).
     organization: String,
     hint: String,
+    /// The login whose password has just been chosen.
+    login: String,
+    /// What vouches for that.
+    chosen: String,
 }
 
 /// The form.
@@ -64,6 +68,7 @@ struct SignInPage<'a> {
     asked: &'a Asked,
     /// Why the person is here although there was a link.
     link: Option<LinkNotEnough>,
+    password_set: bool,
     problem: Option<Problem<'a>>,
     login_wrong: bool,
     password_wrong: bool,
@@ -96,6 +101,12 @@ pub(super) fn address(return_to: &ReturnTo, link: Option<(&str, &str)>) -> Strin
     address
 }
 
+/// The address of the sign-in page for somebody who has just chosen a password. It holds the login
+/// and nothing that opens anything.
+pub(super) fn address_after_choice(login: &str, hint: &str) -> String {
+    format!("/.portcullis/sign-in?login={}&chosen={hint}", in_query(login))
+}
+
 pub(super) async fn show(
     State(desk): State<Arc<Desk>>,
     Extension(visitor): Extension<Visitor>,
@@ -104,7 +115,10 @@ pub(super) async fn show(
 ) -> Response<Body> {
     // A query that cannot be read asks for nothing.
     let asked = Query::<Asked>::try_from_uri(&uri).map(|Query(asked)| asked).unwrap_or_default();
-    desk.sign_in_page(&headers, &visitor, &asked, "", None).await
+    // Anybody can make such an address: without our word for it, it says nothing.
+    let password_set = desk.vouches_for_password(&asked.chosen, &asked.login, visitor.now);
+    let login = if password_set { asked.login.as_str() } else { "" };
+    desk.sign_in_page(&headers, &visitor, &asked, (login, password_set), None).await
 }
 
 pub(super) async fn submit(
@@ -135,7 +149,7 @@ impl Desk {
         visitor: &Visitor,
     ) -> Result<Response<Body>, StoreError> {
         let Entered { login, password, csrf, return_to, organization, hint } = entered;
-        let asked = Asked { return_to, organization, hint };
+        let asked = Asked { return_to, organization, hint, ..Asked::default() };
         let text = self.texts.of(headers);
         let said = &text.sign_in;
         let problem = if !self.is_visitors(&csrf, headers, visitor.now) {
@@ -146,7 +160,8 @@ impl Desk {
             None
         };
         if let Some(problem) = problem {
-            return Ok(self.sign_in_page(headers, visitor, &asked, &login, Some(problem)).await);
+            let filled = (&*login, false);
+            return Ok(self.sign_in_page(headers, visitor, &asked, filled, Some(problem)).await);
         }
         let browser = self.known_browsers.name(headers, &login);
         let claim = Claim { login: &login, password, address: visitor.address, browser };
@@ -169,7 +184,7 @@ impl Desk {
             request.id = visitor.request_id,
             "a sign-in failed"
         );
-        Ok(self.sign_in_page(headers, visitor, &asked, &login, Some(problem)).await)
+        Ok(self.sign_in_page(headers, visitor, &asked, (&login, false), Some(problem)).await)
     }
 
     /// A new session under a new token, in place of the one the browser had.
@@ -214,7 +229,7 @@ impl Desk {
         headers: &HeaderMap,
         visitor: &Visitor,
         asked: &Asked,
-        login: &str,
+        (login, password_set): (&str, bool),
         problem: Option<Problem<'_>>,
     ) -> Response<Body> {
         let text = self.texts.of(headers);
@@ -225,6 +240,7 @@ impl Desk {
             return_to: ReturnTo::parse(&asked.return_to).as_str().to_owned(),
             organization: asked.organization.clone(),
             hint: asked.hint.clone(),
+            ..Asked::default()
         };
         let page = SignInPage {
             brand: &self.brand,
@@ -233,6 +249,7 @@ impl Desk {
             link: self.link_not_enough(asked, visitor).await,
             login_wrong: problem.as_ref().is_some_and(|problem| problem.login_wrong),
             password_wrong: problem.as_ref().is_some_and(|problem| problem.password_wrong),
+            password_set,
             problem,
             login,
             csrf: &token.text,
