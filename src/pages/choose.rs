@@ -173,8 +173,12 @@ impl Desk {
         };
         match choice {
             Choice::Set { user, login } => {
-                tracing::info!(user.id = user, ?occasion, request.id = visitor.request_id,
-                    "a portal user has chosen a password");
+                tracing::info!(
+                    user.id = user,
+                    ?occasion,
+                    request.id = visitor.request_id,
+                    "a portal user has chosen a password"
+                );
                 // They are over already (R34); if they cannot be removed now, the sweep does it.
                 if let Err(error) = self.sessions.end_all(&Whose::User(user)).await {
                     tracing::warn!(%error, "the records of ended sessions were not removed");

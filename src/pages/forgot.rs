@@ -107,8 +107,11 @@ impl Asked {
                 tracing::info!(user.id = user, request.id = request_id, "a reset is mailed");
             }
             Ok(ResetAsked::TooSoon { user }) => {
-                tracing::info!(user.id = user, request.id = request_id,
-                    "a reset was asked for again within a minute");
+                tracing::info!(
+                    user.id = user,
+                    request.id = request_id,
+                    "a reset was asked for again within a minute"
+                );
             }
             Ok(ResetAsked::NoLetter) => {
                 tracing::info!(request.id = request_id, "a reset was asked for that nobody gets");
@@ -139,7 +142,8 @@ pub(super) async fn submit(
     }
     let wants = wants(request.method(), &headers);
     let text = desk.texts.of(&headers);
-    let Ok(Form(Entered { login, csrf })) = Form::<Entered>::from_request(request, &()).await else {
+    let Ok(Form(Entered { login, csrf })) = Form::<Entered>::from_request(request, &()).await
+    else {
         let notice = Notice::unreadable_form(desk.text(wants, &headers));
         return desk.notice(&notice, wants, &visitor.request_id);
     };

@@ -3,5 +3,6 @@
 mod headers;
 mod language;
 mod links;
+mod passwords;
 mod refusals;
 mod sign_in;
