@@ -4,10 +4,11 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use crate::mail::MailRoom;
 use crate::policy::Policy;
 use crate::telemetry;
 
-/// Reads the settings and the policy, runs the expectations, and says what is there.
+/// Reads the settings, the policy and the mail templates, runs the expectations, and says what is there.
 ///
 /// # Errors
 /// All that is wrong with them.
@@ -15,6 +16,8 @@ pub fn run(file: &Path, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
     let settings = super::settings(file)?;
     telemetry::parse(&settings.telemetry.log).context("telemetry.log")?;
     let policy = Policy::load(&settings.policy.directory)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { MailRoom::new(&settings).map(drop) })?;
     writeln!(
         out,
         "{} and {} are in order: {} permissions, {} groups, {} routes, {} expectations hold \

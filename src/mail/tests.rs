@@ -1,0 +1,4 @@
+mod bench;
+mod messages;
+mod sending;
+mod templates;
