@@ -5,6 +5,7 @@
 //! are told at once, each by its key. The reference for operators is `docs/configuration.md`.
 
 mod mail;
+mod passwords;
 mod reader;
 
 use std::collections::HashMap;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 pub use self::mail::{Mail, MailTransport, Security, Sender, Smtp};
+pub use self::passwords::Passwords;
 use self::reader::Reader;
 use crate::credential::hashing::HashingSettings;
 use crate::policy::Host;
@@ -37,6 +39,8 @@ pub struct Settings {
     pub session: SessionLimits,
     /// What a password hash costs.
     pub hashing: HashingSettings,
+    /// How long mailed links to choose a password are good for.
+    pub passwords: Passwords,
     /// The file of the one secret key.
     pub key_file: PathBuf,
     /// Where mail goes.
@@ -331,6 +335,7 @@ impl Settings {
         };
         let session = session(&mut r);
         let hashing = hashing(&mut r);
+        let passwords = passwords::passwords(&mut r);
         let key_file = r.path("secrets.key_file", "data/secret.key");
         let mail = mail::mail(&mut r);
         let identity = identity(&mut r);
@@ -358,6 +363,7 @@ impl Settings {
             admin,
             session,
             hashing,
+            passwords,
             key_file,
             mail,
             identity,

@@ -16,8 +16,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::{MailTransport, Settings};
-use crate::credential::key::{Purpose, SecretKey};
-use crate::credential::seal::Sealer;
 use crate::directory::Directory;
 
 use self::message::Writer;
@@ -90,14 +88,8 @@ impl MailRoom {
     ///
     /// # Errors
     /// When the folder for mails cannot be made.
-    pub fn open(
-        self,
-        directory: Directory,
-        key: &SecretKey,
-        bell: Arc<Bell>,
-    ) -> Result<Outbox, MailError> {
+    pub fn open(self, directory: Directory, bell: Arc<Bell>) -> Result<Outbox, MailError> {
         self.carrier.prepare()?;
-        let sealer = Sealer::new(key, Purpose::Letter);
-        Ok(Outbox::new(directory, sealer, self.writer, self.carrier, bell))
+        Ok(Outbox::new(directory, self.writer, self.carrier, bell))
     }
 }

@@ -25,7 +25,7 @@ use crate::credential::hashing::{Hasher, HashingError};
 use crate::credential::key::{KeyError, SecretKey};
 use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
-use crate::directory::{Directory, DirectoryError, Judges, Memory};
+use crate::directory::{Directory, DirectoryError, Judges, Memory, OneTimeLinks};
 use crate::gateway::Gateway;
 use crate::gateway::decision_record::DecisionLog;
 use crate::gateway::upstream::Upstreams;
@@ -156,13 +156,17 @@ impl Server {
             .enable_all()
             .build()
             .map_err(StartError::Runtime)?;
-        let links = SecureLinks::new(&key);
-        let judges = Judges { hasher, lockout: Lockout::default(), links };
+        let judges = Judges {
+            hasher,
+            lockout: Lockout::default(),
+            links: SecureLinks::new(&key),
+            one_time: OneTimeLinks::new(&key, settings.passwords),
+        };
         let bell = Arc::new(Bell::default());
         let mail_room = runtime.block_on(async { MailRoom::new(settings) })?;
         let (feed, directory, sessions) =
             runtime.block_on(state(store, policy, judges, settings, Arc::clone(&bell)))?;
-        let outbox = mail_room.open(directory.clone(), &key, bell)?;
+        let outbox = mail_room.open(directory.clone(), bell)?;
         let parts = Parts { directory: directory.clone(), sessions: sessions.clone() };
 
         let stop = CancellationToken::new();

@@ -28,6 +28,8 @@ fn two_keys_are_enough() {
     assert_eq!(settings.session.idle, Duration::from_secs(1800));
     assert_eq!(settings.session.absolute, Duration::from_secs(12 * 3600));
     assert_eq!(settings.store.max_staleness, Duration::from_secs(5));
+    assert_eq!(settings.passwords.invitation_lifetime, Duration::from_secs(72 * 3600));
+    assert_eq!(settings.passwords.reset_lifetime, Duration::from_secs(3600));
     assert_eq!(settings.admin.socket, Path::new("data/admin.sock"));
     assert_eq!(settings.server.shutdown_grace, Duration::from_secs(10));
 }

@@ -106,6 +106,31 @@ pub enum Refusal {
         /// The group's name.
         group: String,
     },
+    /// R40: who has a password needs no invitation.
+    #[error(
+        "`{login}` has a password already; who has forgotten it can ask for a reset at the \
+         sign-in page, or set another one by hand"
+    )]
+    HasPassword {
+        /// The user's login.
+        login: String,
+    },
+    /// R40: there is nothing to withdraw.
+    #[error("`{login}` has no unclaimed invitation")]
+    NotInvited {
+        /// The user's login.
+        login: String,
+    },
+    /// R42: the invitation has nowhere to go.
+    #[error(
+        "there is no address to mail the invitation to: neither the end user nor the organization \
+         has one, and the login `{login}` is none; give one of them an email address, or set a \
+         password by hand"
+    )]
+    NoAddress {
+        /// The user's login.
+        login: String,
+    },
     /// The organization is not empty.
     #[error(
         "the organization `{organization}` still has {portal_users} portal user(s) and \
@@ -183,6 +208,9 @@ impl Refusal {
             Self::GroupInUse { .. } => "group-in-use",
             Self::DefaultNotDeleted { .. } => "group-is-default",
             Self::NotADefault { .. } => "group-not-a-default",
+            Self::HasPassword { .. } => "has-password",
+            Self::NotInvited { .. } => "not-invited",
+            Self::NoAddress { .. } => "no-address",
             Self::OrganizationInUse { .. } => "organization-in-use",
             Self::EndUserInUse { .. } => "end-user-in-use",
             Self::LetterDone { .. } => "mail-done",

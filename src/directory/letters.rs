@@ -11,7 +11,6 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::credential::seal::Sealer;
 use crate::credential::token::PlainToken;
 use crate::directory::error::Stopped;
 use crate::directory::page::{Page, PageRequest};
@@ -307,7 +306,6 @@ impl Directory {
     pub async fn open_letter(
         &self,
         id: &str,
-        sealer: &Sealer,
         now: Timestamp,
     ) -> Result<Option<OpenLetter>, DirectoryError> {
         attempt(|| async {
@@ -319,7 +317,7 @@ impl Directory {
             let user = get::<User>(self.store(), &letter.doc.user).await?;
             let link = user.as_ref().and_then(|user| link(&user.doc, letter.doc.occasion));
             let sealed = letter.doc.token.as_deref();
-            let token = sealed.and_then(|sealed| opened(sealer, sealed, &letter.id));
+            let token = sealed.and_then(|sealed| self.judges.one_time.open(sealed, &letter.id));
             let doc = match (token, link) {
                 (Some(token), Some(link)) if link.token == token.hash().to_string() => {
                     if now < letter.doc.expires && now < link.expires {
@@ -443,11 +441,6 @@ fn link(user: &User, occasion: Occasion) -> Option<&OneTimeLink> {
         Occasion::Invitation => user.invitation.as_ref(),
         Occasion::Reset => user.reset.as_ref(),
     }
-}
-
-fn opened(sealer: &Sealer, sealed: &str, id: &str) -> Option<PlainToken> {
-    let token = sealer.open(sealed, id)?;
-    PlainToken::parse(std::str::from_utf8(token.expose()).ok()?)
 }
 
 /// How long to wait after so many tries.

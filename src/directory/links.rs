@@ -123,9 +123,10 @@ impl Directory {
         }))
     }
 
-    fn count_wrong_link(&self, address: IpAddr, now: Timestamp) {
-        // An account of the address itself: no organization can be locked out by wrong links to it.
-        let account = format!("secure link from {address}");
+    /// Counts a link that opens nothing, whatever its kind.
+    pub(super) fn count_wrong_link(&self, address: IpAddr, now: Timestamp) {
+        // An account of the address itself: nobody can be locked out by wrong links to them.
+        let account = format!("link from {address}");
         let counted = self.judges.lockout.begin(&account, address, None, now);
         drop(counted);
     }

@@ -17,7 +17,6 @@ use tokio_util::sync::CancellationToken;
 use super::message::Writer;
 use super::transport::Carrier;
 use crate::clock;
-use crate::credential::seal::Sealer;
 use crate::directory::letters::NotSent;
 use crate::directory::{Directory, DirectoryError};
 use crate::store::feed::Follower;
@@ -52,7 +51,6 @@ impl Follower for Bell {
 /// Sends the letters of a directory.
 pub struct Outbox {
     directory: Directory,
-    sealer: Sealer,
     writer: Writer,
     carrier: Box<dyn Carrier>,
     bell: Arc<Bell>,
@@ -61,12 +59,11 @@ pub struct Outbox {
 impl Outbox {
     pub(super) fn new(
         directory: Directory,
-        sealer: Sealer,
         writer: Writer,
         carrier: Box<dyn Carrier>,
         bell: Arc<Bell>,
     ) -> Self {
-        Self { directory, sealer, writer, carrier, bell }
+        Self { directory, writer, carrier, bell }
     }
 
     /// Sends what is due, until it is stopped; a letter that is on its way then arrives first.
@@ -110,7 +107,7 @@ impl Outbox {
         clock: &(dyn Fn() -> Timestamp + Sync),
     ) -> Result<(), DirectoryError> {
         let now = clock();
-        let Some(open) = self.directory.open_letter(id, &self.sealer, now).await? else {
+        let Some(open) = self.directory.open_letter(id, now).await? else {
             return Ok(());
         };
         let sent = match self.writer.write(&open, now) {
@@ -119,15 +116,16 @@ impl Outbox {
         };
         match sent {
             Ok(()) => {
+                self.directory.letter_sent(id, clock()).await?;
                 tracing::info!(mail = id, user = open.letter.user, "a mail was sent");
-                self.directory.letter_sent(id, clock()).await
             }
             Err(why) => {
+                self.directory.letter_not_sent(id, &why, clock()).await?;
                 let (NotSent::Yet(error) | NotSent::Ever(error)) = &why;
                 tracing::warn!(mail = id, user = open.letter.user, error, "a mail was not sent");
-                self.directory.letter_not_sent(id, &why, clock()).await
             }
         }
+        Ok(())
     }
 }
 

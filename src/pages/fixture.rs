@@ -21,7 +21,7 @@ use crate::credential::lockout::Lockout;
 use crate::credential::secret::Secret;
 use crate::directory::organizations::NewOrganization;
 use crate::directory::users::{NewUser, UserView};
-use crate::directory::{Directory, Judges, Memory};
+use crate::directory::{Directory, Judges, Memory, OneTimeLinks};
 use crate::gateway::{Front as _, Visitor};
 use crate::policy::{Policy, PolicyFiles};
 use crate::session::{Presented, SessionCache, Sessions, cookie};
@@ -139,6 +139,7 @@ impl House {
             hasher: Hasher::new(CHEAP).unwrap(),
             lockout: Lockout::default(),
             links: SecureLinks::new(&key),
+            one_time: OneTimeLinks::new(&key, settings.passwords),
         };
         let memory = Arc::new(Memory::new(Arc::clone(&store), Arc::new(policy())));
         let cache = Arc::new(SessionCache::new());

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, ToSpan};
 use tempfile::TempDir;
 
 use super::*;
+use crate::config::Passwords;
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
 use crate::credential::link::SecureLinks;
@@ -13,7 +14,7 @@ use crate::directory::groups::GroupPatch;
 use crate::directory::organizations::NewOrganization;
 use crate::directory::preferences::PreferencesPatch;
 use crate::directory::users::{NewUser, UserPatch, UserView};
-use crate::directory::{Judges, Memory};
+use crate::directory::{Judges, Memory, OneTimeLinks};
 use crate::policy::Policy;
 use crate::store::Store;
 use crate::store::sled::SledStore;
@@ -47,6 +48,7 @@ impl Portal {
             hasher: Hasher::new(CHEAP).unwrap(),
             lockout: Lockout::default(),
             links: SecureLinks::new(&SecretKey::generate()),
+            one_time: OneTimeLinks::new(&SecretKey::generate(), Passwords::default()),
         };
         let directory = Directory::start(feed.clone(), memory, judges).await.unwrap();
         let sessions = Sessions::new(feed, directory.clone(), cache, LIMITS);
@@ -70,12 +72,10 @@ impl Portal {
     async fn user(&self, login: &str) -> UserView {
         let new = NewUser {
             organization: "acme".into(),
-            end_user: None,
             login: Some(login.into()),
             group: Some("limited".into()),
             password: Some(Secret::new("Correct horse 7!".into())),
-            invite: false,
-            require_mfa: false,
+            ..NewUser::default()
         };
         self.directory.create_user(new, noon()).await.unwrap()
     }

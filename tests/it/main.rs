@@ -21,6 +21,7 @@ mod client;
 mod gate;
 mod http1;
 mod program;
+mod smtp;
 mod upstream;
 mod wire;
 
@@ -36,6 +37,7 @@ mod headers;
 mod hosts;
 mod identity;
 mod limits;
+mod mail;
 mod policy_reload;
 mod portal_trouble;
 mod protocols;

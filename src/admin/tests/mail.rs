@@ -1,17 +1,11 @@
 use super::bench::Bench;
 use crate::clock;
-use crate::credential::key::{Purpose, SecretKey};
-use crate::credential::seal::Sealer;
 use crate::directory::letters::{Occasion, fixture};
 
 /// A letter to a portal user, under this id.
 async fn letter(bench: &Bench, user: &str, id: &str) -> String {
-    let sealer = Sealer::new(&SecretKey::generate(), Purpose::Letter);
     let directory = bench.directory();
-    fixture::write(directory, &sealer, (id, user), Occasion::Reset, clock::now())
-        .await
-        .expose()
-        .to_owned()
+    fixture::write(directory, (id, user), Occasion::Reset, clock::now()).await.expose().to_owned()
 }
 
 #[tokio::test]

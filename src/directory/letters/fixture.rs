@@ -3,7 +3,6 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Letter, LetterState, Occasion};
-use crate::credential::seal::Sealer;
 use crate::credential::token::PlainToken;
 use crate::directory::Directory;
 use crate::directory::record::{OneTimeLink, User};
@@ -13,7 +12,6 @@ use crate::store::Expect;
 /// Writes a letter to a user, with the link that it carries.
 pub(crate) async fn write(
     directory: &Directory,
-    sealer: &Sealer,
     (id, user): (&str, &str),
     occasion: Occasion,
     now: Timestamp,
@@ -39,7 +37,7 @@ pub(crate) async fn write(
         to: "ann@acme.example".to_owned(),
         blind_copy: Some("admin@example.com".to_owned()),
         language: None,
-        token: Some(sealer.seal(token.expose().as_bytes(), id)),
+        token: Some(directory.judges.one_time.seal(&token, id)),
         expires,
         written: now,
         state: LetterState::Waiting { next: now },

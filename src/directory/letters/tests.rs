@@ -1,12 +1,12 @@
+use tempfile::TempDir;
+
 use super::fixture::write;
 use super::*;
-use crate::credential::key::{Purpose, SecretKey};
 use crate::directory::fixture::{Fixture, PASSWORD, new_user, now};
 
 /// A directory with a portal user.
 struct Post {
     fixture: Fixture,
-    sealer: Sealer,
     user: String,
 }
 
@@ -15,17 +15,16 @@ impl Post {
         let fixture = Fixture::new().await;
         fixture.organization("acme").await;
         let user = fixture.directory.create_user(new_user("acme", "ann"), now()).await.unwrap();
-        let sealer = Sealer::new(&SecretKey::generate(), Purpose::Letter);
-        Self { fixture, sealer, user: user.id }
+        Self { fixture, user: user.id }
     }
 
     async fn write(&self, id: &str, occasion: Occasion) -> PlainToken {
         let ids = (id, self.user.as_str());
-        write(&self.fixture.directory, &self.sealer, ids, occasion, now()).await
+        write(&self.fixture.directory, ids, occasion, now()).await
     }
 
     async fn open(&self, id: &str, at: Timestamp) -> Option<OpenLetter> {
-        self.fixture.directory.open_letter(id, &self.sealer, at).await.unwrap()
+        self.fixture.directory.open_letter(id, at).await.unwrap()
     }
 
     async fn letter(&self, id: &str) -> Letter {
@@ -164,9 +163,9 @@ async fn a_letter_to_somebody_who_has_a_password_or_is_gone_is_not_needed() {
 async fn a_letter_sealed_with_another_key_fails_and_says_why() {
     let post = Post::new().await;
     post.write("letter", Occasion::Invitation).await;
-    let other = Sealer::new(&SecretKey::generate(), Purpose::Letter);
-    let directory = &post.fixture.directory;
-    assert!(directory.open_letter("letter", &other, now()).await.unwrap().is_none());
+    // Another key, over the same store.
+    let other = Fixture::over(post.fixture.store.clone(), TempDir::new().unwrap()).await;
+    assert!(other.directory.open_letter("letter", now()).await.unwrap().is_none());
     let letter = post.letter("letter").await;
     assert_eq!(letter.state.name(), "failed");
     assert_eq!(letter.last_error.as_deref(), Some(UNREADABLE));

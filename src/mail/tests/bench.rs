@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
 use crate::credential::hashing::{Hasher, HashingSettings};
-use crate::credential::key::{Purpose, SecretKey};
+use crate::credential::key::SecretKey;
 use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
-use crate::credential::seal::Sealer;
 use crate::credential::token::PlainToken;
 use crate::directory::letters::{LetterView, Occasion, fixture};
+use crate::directory::one_time::OneTimeLinks;
 use crate::directory::organizations::NewOrganization;
 use crate::directory::users::NewUser;
 use crate::directory::{Directory, Judges, Memory};
@@ -64,7 +64,6 @@ impl Basket {
 /// A directory with a portal user, and its outbox.
 pub(super) struct Bench {
     pub(super) directory: Directory,
-    pub(super) sealer: Sealer,
     pub(super) user: String,
     pub(super) bell: Arc<Bell>,
     _folder: TempDir,
@@ -85,6 +84,7 @@ impl Bench {
             hasher: Hasher::new(CHEAP).unwrap(),
             lockout: Lockout::default(),
             links: SecureLinks::new(&key),
+            one_time: OneTimeLinks::new(&key, settings("").passwords),
         };
         let directory = Directory::start(feed, memory, judges).await.unwrap();
         let acme = NewOrganization { id: Some("acme".into()), name: "Acme".into(), email: None };
@@ -95,17 +95,16 @@ impl Bench {
             ..NewUser::default()
         };
         let user = directory.create_user(ann, now()).await.unwrap().id;
-        let sealer = Sealer::new(&key, Purpose::Letter);
-        Self { directory, sealer, user, bell, _folder: folder }
+        Self { directory, user, bell, _folder: folder }
     }
 
     pub(super) async fn write(&self, id: &str, occasion: Occasion) -> PlainToken {
-        fixture::write(&self.directory, &self.sealer, (id, &self.user), occasion, now()).await
+        fixture::write(&self.directory, (id, &self.user), occasion, now()).await
     }
 
     pub(super) fn outbox(&self, carrier: impl Carrier + 'static) -> Outbox {
-        let (directory, sealer) = (self.directory.clone(), self.sealer.clone());
-        Outbox::new(directory, sealer, writer(""), Box::new(carrier), Arc::clone(&self.bell))
+        let (directory, bell) = (self.directory.clone(), Arc::clone(&self.bell));
+        Outbox::new(directory, writer(""), Box::new(carrier), bell)
     }
 
     pub(super) async fn letter(&self, id: &str) -> LetterView {

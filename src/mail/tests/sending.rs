@@ -81,7 +81,7 @@ async fn a_letter_that_is_committed_goes_out_at_once_and_a_stop_ends_the_task() 
     let task = tokio::spawn(bench.outbox(basket.clone()).run(stop.clone()));
     let now: Timestamp = clock::now();
     let ids = ("letter", bench.user.as_str());
-    fixture::write(&bench.directory, &bench.sealer, ids, Occasion::Reset, now).await;
+    fixture::write(&bench.directory, ids, Occasion::Reset, now).await;
     let sent = async {
         while bench.letter("letter").await.state.name() != "sent" {
             tokio::task::yield_now().await;
@@ -117,7 +117,7 @@ async fn a_mail_that_was_put_into_the_folder_but_not_noted_is_there_once() {
     let bench = Bench::new().await;
     bench.write("letter", Occasion::Invitation).await;
     let home = tempfile::tempdir().unwrap();
-    let open = bench.directory.open_letter("letter", &bench.sealer, after(0)).await.unwrap();
+    let open = bench.directory.open_letter("letter", after(0)).await.unwrap();
     let written = super::bench::writer("").write(&open.unwrap(), after(0)).unwrap();
     let folder = Folder::new(home.path().to_owned());
     folder.carry(&written).await.unwrap();
