@@ -184,6 +184,8 @@ pub struct IdentityNames {
 pub struct Branding {
     /// The operator's business name.
     pub name: String,
+    /// A folder of text files, over those that ship.
+    pub texts: Option<PathBuf>,
 }
 
 /// `[telemetry]`
@@ -341,6 +343,7 @@ impl Settings {
         let identity = identity(&mut r);
         let branding = Branding {
             name: r.text("branding.name").unwrap_or_else(|| "Customer portal".to_owned()),
+            texts: r.text("branding.texts").map(PathBuf::from),
         };
         let telemetry = Telemetry {
             log: r.text("telemetry.log").unwrap_or_else(|| "info".to_owned()),

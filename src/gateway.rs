@@ -140,6 +140,8 @@ struct Received {
     now: Timestamp,
     began: Instant,
     wants: Wants,
+    /// Known for people only: scripts are told in one language.
+    languages: Option<HeaderValue>,
 }
 
 impl Gateway {
@@ -190,11 +192,16 @@ impl Gateway {
         connection: Connection,
         now: Timestamp,
     ) -> Response<ReplyBody> {
+        let wants = Wants::of(request.headers());
         let received = Received {
             id: self.request_ids.next(),
             now,
             began: Instant::now(),
-            wants: Wants::of(request.headers()),
+            wants,
+            languages: match wants {
+                Wants::Page => request.headers().get(header::ACCEPT_LANGUAGE).cloned(),
+                Wants::Problem => None,
+            },
         };
         let (host, target) = match self.name_of(&request) {
             Ok(named) => named,
@@ -481,8 +488,13 @@ impl Gateway {
     }
 
     fn answer(&self, received: &Received, refusal: Refusal<'_>) -> Response<ReplyBody> {
-        let mut response =
-            self.front.refuse(&refusal.on(received.wants, &received.id)).map(ReplyBody::Own);
+        let refused = Refused {
+            refusal,
+            wants: received.wants,
+            languages: received.languages.as_ref(),
+            request_id: &received.id,
+        };
+        let mut response = self.front.refuse(&refused).map(ReplyBody::Own);
         if matches!(response.status(), StatusCode::BAD_REQUEST | StatusCode::MISDIRECTED_REQUEST) {
             // Whoever sends such requests shall not go on over the same connection.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

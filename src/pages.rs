@@ -10,6 +10,9 @@
 //! | `sign-in` | the form, and what comes of it (R8, R12, R14, R61) |
 //! | `sign-out` | the way out (R63) |
 //! | `link/{token}` | a secure link (R10–R14, R19) |
+//! | `invitation/{token}` | a password is chosen on invitation (R40) |
+//! | `password/forgot` | asking for a link in place of a forgotten password (R33) |
+//! | `password/reset/{token}` | another password is chosen by it |
 //! | `assets/{name}` | the style sheet and the script |
 //!
 //! Invariants:
@@ -19,10 +22,15 @@
 //! - A sign-in always begins a new session under a new token, and ends the one it replaces.
 //! - Tokens and passwords are neither logged nor shown; no address with a token is ever a referrer.
 //!
+//! Every word of a page is in the catalogue ([`text`]); what follows from a reader's language is
+//! the words alone.
+//!
 //! Nothing is decided here: who may come in is the directory's answer, what is refused the
 //! gateway's.
 
 mod asset;
+mod choose;
+mod forgot;
 mod form;
 mod known_browser;
 mod link;
@@ -33,6 +41,7 @@ mod response;
 mod return_to;
 mod sign_in;
 mod sign_out;
+mod text;
 mod when;
 
 #[cfg(test)]
@@ -52,11 +61,14 @@ use http::{HeaderMap, Method, Request, Response};
 use tower::ServiceExt as _;
 
 pub use self::return_to::ReturnTo;
+pub use self::text::{TextProblem, TextProblems, Texts};
 
 use self::asset::Asset;
+use self::forgot::ResetQueue;
 use self::known_browser::KnownBrowsers;
 use self::notice::Notice;
 use self::origin::Origins;
+use self::text::Catalogue;
 use crate::config::Settings;
 use crate::credential::csrf::Csrf;
 use crate::credential::key::SecretKey;
@@ -78,6 +90,7 @@ pub struct Pages {
 #[derive(Debug)]
 struct Desk {
     brand: Brand,
+    texts: Texts,
     origins: Origins,
     https: bool,
     session_cookie: &'static str,
@@ -85,6 +98,7 @@ struct Desk {
     sessions: Sessions,
     csrf: Csrf,
     known_browsers: KnownBrowsers,
+    resets: ResetQueue,
 }
 
 /// Whose pages these are, and how they look.
@@ -102,6 +116,7 @@ impl Pages {
     #[must_use]
     pub fn new(
         settings: &Settings,
+        texts: Texts,
         directory: Directory,
         sessions: Sessions,
         key: &SecretKey,
@@ -109,6 +124,7 @@ impl Pages {
         let https = settings.server.public_url.is_https();
         let desk = Arc::new(Desk {
             brand: Brand::new(&settings.branding.name),
+            texts,
             origins: Origins::new(&settings.server),
             https,
             session_cookie: cookie::name(https),
@@ -116,11 +132,15 @@ impl Pages {
             sessions,
             csrf: Csrf::new(key),
             known_browsers: KnownBrowsers::new(key, https),
+            resets: ResetQueue::new(),
         });
         let ours = Router::new()
             .route("/sign-in", get(sign_in::show).post(sign_in::submit))
             .route("/sign-out", get(sign_out::show).post(sign_out::submit))
             .route("/link/{token}", get(link::open).post(link::confirm))
+            .route("/invitation/{token}", get(choose::show_invitation).post(choose::claim))
+            .route("/password/forgot", get(forgot::show).post(forgot::submit))
+            .route("/password/reset/{token}", get(choose::show_reset).post(choose::reset))
             .route("/assets/{name}", get(asset::serve));
         let router = Router::new()
             .nest(RESERVED.trim_end_matches('/'), ours)
@@ -129,6 +149,12 @@ impl Pages {
             .layer(DefaultBodyLimit::max(LARGEST_FORM))
             .with_state(Arc::clone(&desk));
         Self { desk, router }
+    }
+
+    /// Sees to the resets that people ask for, for good: what follows from them must not delay an
+    /// answer, nor show in its time. To be run once, off the data plane.
+    pub async fn work(&self) {
+        self.desk.resets.work(&self.desk.directory).await;
     }
 }
 
@@ -164,7 +190,7 @@ async fn nothing_here(
     Extension(visitor): Extension<Visitor>,
     request: extract::Request,
 ) -> Response<Body> {
-    desk.notice_for(&request, &visitor, &Notice::no_such_page())
+    desk.notice_for(&request, &visitor, Notice::no_such_page)
 }
 
 async fn not_done_here(
@@ -172,29 +198,41 @@ async fn not_done_here(
     Extension(visitor): Extension<Visitor>,
     request: extract::Request,
 ) -> Response<Body> {
-    desk.notice_for(&request, &visitor, &Notice::not_done_here())
+    desk.notice_for(&request, &visitor, Notice::not_done_here)
 }
 
 impl Desk {
-    fn notice_for(
-        &self,
+    fn notice_for<'a>(
+        &'a self,
         request: &extract::Request,
         visitor: &Visitor,
-        notice: &Notice,
+        notice: impl FnOnce(&'a Catalogue) -> Notice<'a>,
     ) -> Response<Body> {
         let wants = wants(request.method(), request.headers());
-        self.notice(notice, wants, &visitor.request_id)
+        self.notice(&notice(self.text(wants, request.headers())), wants, &visitor.request_id)
+    }
+
+    /// The texts for whoever sent these headers.
+    fn text(&self, wants: Wants, headers: &HeaderMap) -> &Catalogue {
+        match wants {
+            Wants::Page => self.texts.of(headers),
+            Wants::Problem => self.texts.accepted(None),
+        }
     }
 
     /// The answer when the store gives none (I1).
     fn store_unavailable(
         &self,
         error: &crate::store::StoreError,
-        wants: Wants,
+        (wants, headers): (Wants, &HeaderMap),
         visitor: &Visitor,
     ) -> Response<Body> {
         tracing::error!(%error, request.id = visitor.request_id, "a page could not be answered");
-        self.notice(&Notice::store_unavailable(), wants, &visitor.request_id)
+        self.notice(
+            &Notice::store_unavailable(self.text(wants, headers)),
+            wants,
+            &visitor.request_id,
+        )
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use crate::mail::MailRoom;
+use crate::pages::Texts;
 use crate::policy::Policy;
 use crate::telemetry;
 
@@ -15,6 +16,7 @@ use crate::telemetry;
 pub fn run(file: &Path, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
     let settings = super::settings(file)?;
     telemetry::parse(&settings.telemetry.log).context("telemetry.log")?;
+    Texts::load(settings.branding.texts.as_deref()).context("branding.texts")?;
     let policy = Policy::load(&settings.policy.directory)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async { MailRoom::new(&settings).map(drop) })?;

@@ -1,6 +1,6 @@
 //! The ways in which a request does not go through, and what its sender would rather read.
 
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::policy::{Denial, Policy, RequestTarget};
 
@@ -60,6 +60,8 @@ pub struct Refused<'a> {
     pub refusal: Refusal<'a>,
     /// For whom.
     pub wants: Wants,
+    /// The languages its reader would rather read: `Accept-Language`.
+    pub languages: Option<&'a HeaderValue>,
     /// The request's id.
     pub request_id: &'a str,
 }
@@ -94,10 +96,6 @@ impl Wants {
 }
 
 impl<'a> Refusal<'a> {
-    pub(super) fn on(self, wants: Wants, request_id: &'a str) -> Refused<'a> {
-        Refused { refusal: self, wants, request_id }
-    }
-
     /// The decision's name in the record.
     #[must_use]
     pub fn decision(&self) -> &'static str {

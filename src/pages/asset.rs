@@ -16,17 +16,22 @@ use super::Desk;
 use super::notice::Notice;
 use crate::gateway::Visitor;
 
+/// Scripts in one, each in a block of its own.
+macro_rules! joined {
+    ($($file:literal),+ $(,)?) => {
+        concat!("\"use strict\";\n", $("{\n", include_str!($file), "}\n"),+)
+    };
+}
+
 /// The look of all pages.
 pub(super) static STYLE: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("css", "text/css; charset=utf-8", include_str!("../../templates/pages/style.css"))
 });
-/// Shows a password and tells of caps lock; every page works without.
+/// What makes pages handier; every page works without.
 pub(super) static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
-    Asset::new(
-        "js",
-        "text/javascript; charset=utf-8",
-        include_str!("../../templates/pages/page.js"),
-    )
+    let files =
+        joined!("../../templates/pages/password.js", "../../templates/pages/requirements.js",);
+    Asset::new("js", "text/javascript; charset=utf-8", files)
 });
 
 /// A file of ours. Displayed as its address.
@@ -57,7 +62,7 @@ pub(super) async fn serve(
     request: Request,
 ) -> Response<Body> {
     let Some(asset) = [&*STYLE, &*SCRIPT].into_iter().find(|asset| asset.name == name) else {
-        return desk.notice_for(&request, &visitor, &Notice::no_such_page());
+        return desk.notice_for(&request, &visitor, Notice::no_such_page);
     };
     let mut response = Response::new(Body::from(asset.content));
     *response.status_mut() = StatusCode::OK;

@@ -12,7 +12,7 @@ use http::{Method, Request, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
-use super::Pages;
+use super::{Pages, Texts};
 use crate::config::Settings;
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
@@ -146,7 +146,13 @@ impl House {
         let feed = Feed::start(store, vec![memory.clone(), cache.clone()]).await.unwrap();
         let directory = Directory::start(feed.clone(), memory, judges).await.unwrap();
         let sessions = Sessions::new(feed, directory.clone(), cache, settings.session);
-        let pages = Pages::new(&settings, directory.clone(), sessions.clone(), &key);
+        let pages = Pages::new(
+            &settings,
+            Texts::load(None).unwrap(),
+            directory.clone(),
+            sessions.clone(),
+            &key,
+        );
         let now = "2026-11-22T08:00:00Z".parse().unwrap();
         let house = Self { pages, directory, sessions, now, _folder: folder };
         for (id, name) in [("acme", "Acme & Söhne"), ("globex", "Globex")] {

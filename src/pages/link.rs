@@ -18,6 +18,7 @@ use serde::Deserialize;
 use super::notice::Notice;
 use super::response::{Referrer, html, see_other};
 use super::return_to::ReturnTo;
+use super::text::Catalogue;
 use super::{Brand, Desk, sign_in, wants};
 use crate::credential::token::TokenHash;
 use crate::directory::OrganizationFacts;
@@ -46,11 +47,12 @@ struct Confirmed {
 #[template(path = "pages/link.html")]
 struct ConfirmPage<'a> {
     brand: &'a Brand,
+    text: &'a Catalogue,
     organization: &'a str,
     signed_in_as: &'a str,
     to: &'a str,
     csrf: &'a str,
-    problem: Option<&'static str>,
+    problem: bool,
     request_id: &'a str,
 }
 
@@ -91,11 +93,12 @@ pub(super) async fn confirm(
 ) -> Response<Body> {
     let headers = request.headers().clone();
     if !desk.origins.sent(&headers) {
-        return desk.notice_for(&request, &visitor, &Notice::foreign_form());
+        return desk.notice_for(&request, &visitor, Notice::foreign_form);
     }
     let wants = wants(request.method(), &headers);
     let Ok(Form(confirmed)) = Form::<Confirmed>::from_request(request, &()).await else {
-        return desk.notice(&Notice::unreadable_form(), wants, &visitor.request_id);
+        let notice = Notice::unreadable_form(desk.text(wants, &headers));
+        return desk.notice(&notice, wants, &visitor.request_id);
     };
     let opening = Opening {
         token: &token,
@@ -112,7 +115,10 @@ impl Desk {
     async fn open_link(&self, opening: &Opening<'_>) -> Response<Body> {
         match self.try_open_link(opening).await {
             Ok(response) => response,
-            Err(error) => self.store_unavailable(&error, opening.wants, opening.visitor),
+            Err(error) => {
+                let reader = (opening.wants, opening.headers);
+                self.store_unavailable(&error, reader, opening.visitor)
+            }
         }
     }
 
@@ -123,7 +129,8 @@ impl Desk {
             LinkOutcome::OpensSession { organization } => (organization, true),
             LinkOutcome::LeadsToSignIn { organization } => (organization, false),
             LinkOutcome::Off | LinkOutcome::Unknown => {
-                let notice = Notice::dead_link(&self.brand.name);
+                let text = self.text(opening.wants, headers);
+                let notice = Notice::dead_link(text, &self.brand.name);
                 return Ok(self.notice(&notice, opening.wants, &visitor.request_id));
             }
         };
@@ -170,23 +177,21 @@ impl Desk {
         key: &TokenHash,
         subject: &Subject,
     ) -> Response<Body> {
-        let Opening { to, answer, visitor, .. } = opening;
-        let (status, problem) = match answer {
-            Some(_) => {
-                let problem = "This page had been open for too long. Please choose again.";
-                (StatusCode::FORBIDDEN, Some(problem))
-            }
-            None => (StatusCode::OK, None),
-        };
+        let Opening { to, answer, headers, visitor, .. } = opening;
+        let text = self.texts.of(headers);
+        // Whoever has chosen comes here again only if the form was too old.
+        let problem = answer.is_some();
+        let status = if problem { StatusCode::FORBIDDEN } else { StatusCode::OK };
         let page = ConfirmPage {
             brand: &self.brand,
+            text,
             organization: &organization.name,
-            signed_in_as: subject.login.as_deref().unwrap_or("somebody else"),
+            signed_in_as: subject.login.as_deref().unwrap_or(text.link.somebody.as_str()),
             to: to.as_str(),
             csrf: &self.session_token(key, visitor.now),
             problem,
             request_id: &visitor.request_id,
         };
-        html(status, &page, Referrer::Origin)
+        html(text, status, &page, Referrer::Origin)
     }
 }

@@ -2,8 +2,6 @@
 //!
 //! Problem types are `urn:portcullis:problem:<reason>`: stable names, not addresses.
 
-use std::fmt;
-
 use askama::Template;
 use axum::body::Body;
 use http::header::{self, HeaderValue};
@@ -11,6 +9,7 @@ use http::{Response, StatusCode};
 use serde::Serialize;
 
 use super::response::{Referrer, html};
+use super::text::{Advised, Catalogue, Filled, Statement, Text};
 use super::{Brand, Desk};
 use crate::gateway::Wants;
 
@@ -19,36 +18,45 @@ const STORE_RETRY: u64 = 5;
 
 /// What is said: what happened, why, and what to do next.
 #[derive(Debug)]
-pub(super) struct Notice {
+pub(super) struct Notice<'a> {
+    text: &'a Catalogue,
     status: StatusCode,
     reason: &'static str,
-    title: String,
-    detail: String,
-    advice: Vec<Words>,
-    actions: Vec<Action>,
+    title: Filled<'a>,
+    detail: Filled<'a>,
+    advice: Option<Filled<'a>>,
+    actions: Vec<Action<'a>>,
     retry_after: Option<u64>,
-}
-
-/// A part of a sentence.
-#[derive(Debug)]
-pub(super) enum Words {
-    Plain(String),
-    /// The name of something the operator has named.
-    Name(String),
 }
 
 /// Where to go from here; the first one offered is the one to choose.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Action {
-    label: &'static str,
+struct Action<'a> {
+    label: &'a Text,
     address: &'static str,
+}
+
+/// Where a notice may lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// The same address once more.
+    Again,
+    /// The portal's start page.
+    Start,
+    /// The sign-in page.
+    SignIn,
+    /// The sign-in page, for somebody who is signed in.
+    SomebodyElse,
+    /// The page for forgotten passwords.
+    Forgot,
 }
 
 #[derive(Template)]
 #[template(path = "pages/notice.html")]
 struct NoticePage<'a> {
     brand: &'a Brand,
-    notice: &'a Notice,
+    text: &'a Catalogue,
+    notice: &'a Notice<'a>,
     request_id: &'a str,
 }
 
@@ -63,56 +71,73 @@ struct Problem<'a> {
     request_id: &'a str,
 }
 
-impl Action {
-    /// The same address once more.
-    pub(super) const AGAIN: Self = Self { label: "Try again", address: "" };
-    pub(super) const START: Self = Self { label: "Go to the start page", address: "/" };
-    pub(super) const SIGN_IN: Self = Self { label: "Sign in", address: "/.portcullis/sign-in" };
-    pub(super) const SOMEBODY_ELSE: Self =
-        Self { label: "Sign in with another account", address: "/.portcullis/sign-in" };
-}
-
-impl Notice {
+impl<'a> Notice<'a> {
     pub(super) fn new(
+        text: &'a Catalogue,
         status: StatusCode,
         reason: &'static str,
-        title: impl Into<String>,
-        detail: impl Into<String>,
+        said: &'a Statement,
     ) -> Self {
         Self {
+            text,
             status,
             reason,
-            title: title.into(),
-            detail: detail.into(),
-            advice: Vec::new(),
+            title: said.title.with(),
+            detail: said.detail.with(),
+            advice: None,
             actions: Vec::new(),
             retry_after: None,
         }
     }
 
-    pub(super) fn store_unavailable() -> Self {
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "store-unavailable",
-            "This can't be answered right now",
-            "Something behind this page does not respond. Nothing you did caused it.",
-        )
-        .advise("Try again in a few seconds.")
-        .with(Action::AGAIN)
-        .retry_after(STORE_RETRY)
+    /// A notice with advice, in which the operator may be named.
+    pub(super) fn advised(
+        text: &'a Catalogue,
+        status: StatusCode,
+        reason: &'static str,
+        said: &'a Advised,
+        operator: &'a str,
+    ) -> Self {
+        Self {
+            text,
+            status,
+            reason,
+            title: said.title.with(),
+            detail: said.detail.with(),
+            advice: Some(said.advice.with(operator)),
+            actions: Vec::new(),
+            retry_after: None,
+        }
     }
 
-    pub(super) fn advise(self, advice: impl Into<String>) -> Self {
-        self.advise_with(vec![Words::Plain(advice.into())])
+    pub(super) fn store_unavailable(text: &'a Catalogue) -> Self {
+        let said = &text.notice.store_unavailable;
+        Self::advised(text, StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", said, "")
+            .with(Way::Again)
+            .retry_after(STORE_RETRY)
     }
 
-    pub(super) fn advise_with(mut self, advice: Vec<Words>) -> Self {
-        self.advice = advice;
+    /// Says it under another title.
+    pub(super) fn titled(mut self, title: Filled<'a>) -> Self {
+        self.title = title;
         self
     }
 
-    pub(super) fn with(mut self, action: Action) -> Self {
-        self.actions.push(action);
+    pub(super) fn advise(mut self, advice: Filled<'a>) -> Self {
+        self.advice = Some(advice);
+        self
+    }
+
+    pub(super) fn with(mut self, way: Way) -> Self {
+        let labels = &self.text.action;
+        let (label, address) = match way {
+            Way::Again => (&labels.again, ""),
+            Way::Start => (&labels.start, "/"),
+            Way::SignIn => (&labels.sign_in, "/.portcullis/sign-in"),
+            Way::SomebodyElse => (&labels.somebody_else, "/.portcullis/sign-in"),
+            Way::Forgot => (&labels.forgot, "/.portcullis/password/forgot"),
+        };
+        self.actions.push(Action { label, address });
         self
     }
 
@@ -122,21 +147,19 @@ impl Notice {
     }
 }
 
-impl fmt::Display for Words {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Plain(text) | Self::Name(text) => f.write_str(text),
-        }
-    }
-}
-
 impl Desk {
     /// Says it the way its reader can use.
-    pub(super) fn notice(&self, notice: &Notice, wants: Wants, request_id: &str) -> Response<Body> {
+    pub(super) fn notice(
+        &self,
+        notice: &Notice<'_>,
+        wants: Wants,
+        request_id: &str,
+    ) -> Response<Body> {
         let mut response = match wants {
             Wants::Page => {
-                let page = NoticePage { brand: &self.brand, notice, request_id };
-                html(notice.status, &page, Referrer::Nothing)
+                let text = notice.text;
+                let page = NoticePage { brand: &self.brand, text, notice, request_id };
+                html(text, notice.status, &page, Referrer::Nothing)
             }
             Wants::Problem => problem(notice, request_id),
         };
@@ -147,17 +170,16 @@ impl Desk {
     }
 }
 
-fn problem(notice: &Notice, request_id: &str) -> Response<Body> {
-    let mut detail = notice.detail.clone();
-    for (number, words) in notice.advice.iter().enumerate() {
-        if number == 0 {
-            detail.push(' ');
-        }
-        detail.push_str(&words.to_string());
+fn problem(notice: &Notice<'_>, request_id: &str) -> Response<Body> {
+    let title = notice.title.plain();
+    let mut detail = notice.detail.plain();
+    if let Some(advice) = &notice.advice {
+        detail.push(' ');
+        detail.push_str(&advice.plain());
     }
     let document = Problem {
         r#type: format!("urn:portcullis:problem:{}", notice.reason),
-        title: &notice.title,
+        title: &title,
         status: notice.status.as_u16(),
         detail,
         reason: notice.reason,

@@ -6,6 +6,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
 use super::Desk;
+use super::text::Catalogue;
 
 /// No script but our file, nothing from elsewhere, in nobody's frame.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
@@ -22,8 +23,14 @@ pub(super) enum Referrer {
     Origin,
 }
 
-/// A page.
-pub(super) fn html(status: StatusCode, page: &impl Template, referrer: Referrer) -> Response<Body> {
+/// A page in the language of its texts.
+pub(super) fn html(
+    text: &Catalogue,
+    status: StatusCode,
+    page: &impl Template,
+    referrer: Referrer,
+) -> Response<Body> {
+    let language = HeaderValue::from_str(&text.language);
     let text = match page.render() {
         Ok(text) => text,
         Err(error) => {
@@ -37,6 +44,11 @@ pub(super) fn html(status: StatusCode, page: &impl Template, referrer: Referrer)
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(header::VARY, HeaderValue::from_static("accept-language"));
+    // A language's tag is letters, digits and hyphens.
+    if let Ok(language) = language {
+        headers.insert(header::CONTENT_LANGUAGE, language);
+    }
     if referrer == Referrer::Origin {
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("strict-origin"));
     }

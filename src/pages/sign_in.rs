@@ -14,9 +14,10 @@ use http::header::{self, HeaderValue};
 use http::{HeaderMap, Response, StatusCode, Uri};
 use serde::Deserialize;
 
-use super::notice::{Action, Notice};
+use super::notice::Notice;
 use super::response::{Referrer, add_cookie, html, see_other};
 use super::return_to::{ReturnTo, in_query};
+use super::text::{self, Catalogue, Filled};
 use super::when::When;
 use super::{Brand, Desk, wants};
 use crate::credential::hashing::Busy;
@@ -36,6 +37,10 @@ struct Asked {
     /// The organization whose link was not enough (R12, R14).
     organization: String,
     hint: String,
+    /// The login whose password has just been chosen.
+    login: String,
+    /// What vouches for that.
+    chosen: String,
 }
 
 /// The form.
@@ -59,10 +64,12 @@ struct Entered {
 #[template(path = "pages/sign_in.html")]
 struct SignInPage<'a> {
     brand: &'a Brand,
+    text: &'a Catalogue,
     asked: &'a Asked,
     /// Why the person is here although there was a link.
     link: Option<LinkNotEnough>,
-    problem: Option<Problem>,
+    password_set: bool,
+    problem: Option<Problem<'a>>,
     login_wrong: bool,
     password_wrong: bool,
     login: &'a str,
@@ -76,10 +83,9 @@ struct LinkNotEnough {
 }
 
 /// Why nobody was let in.
-struct Problem {
+struct Problem<'a> {
     status: StatusCode,
-    text: &'static str,
-    until: Option<When>,
+    text: Filled<'a>,
     retry_after: Option<u64>,
     login_wrong: bool,
     password_wrong: bool,
@@ -95,6 +101,12 @@ pub(super) fn address(return_to: &ReturnTo, link: Option<(&str, &str)>) -> Strin
     address
 }
 
+/// The address of the sign-in page for somebody who has just chosen a password. It holds the login
+/// and nothing that opens anything.
+pub(super) fn address_after_choice(login: &str, hint: &str) -> String {
+    format!("/.portcullis/sign-in?login={}&chosen={hint}", in_query(login))
+}
+
 pub(super) async fn show(
     State(desk): State<Arc<Desk>>,
     Extension(visitor): Extension<Visitor>,
@@ -103,7 +115,10 @@ pub(super) async fn show(
 ) -> Response<Body> {
     // A query that cannot be read asks for nothing.
     let asked = Query::<Asked>::try_from_uri(&uri).map(|Query(asked)| asked).unwrap_or_default();
-    desk.sign_in_page(&headers, &visitor, &asked, "", None).await
+    // Anybody can make such an address: without our word for it, it says nothing.
+    let password_set = desk.vouches_for_password(&asked.chosen, &asked.login, visitor.now);
+    let login = if password_set { asked.login.as_str() } else { "" };
+    desk.sign_in_page(&headers, &visitor, &asked, (login, password_set), None).await
 }
 
 pub(super) async fn submit(
@@ -113,15 +128,16 @@ pub(super) async fn submit(
 ) -> Response<Body> {
     let headers = request.headers().clone();
     if !desk.origins.sent(&headers) {
-        return desk.notice_for(&request, &visitor, &Notice::foreign_form());
+        return desk.notice_for(&request, &visitor, Notice::foreign_form);
     }
     let wants = wants(request.method(), &headers);
     let Ok(Form(entered)) = Form::<Entered>::from_request(request, &()).await else {
-        return desk.notice(&Notice::unreadable_form(), wants, &visitor.request_id);
+        let notice = Notice::unreadable_form(desk.text(wants, &headers));
+        return desk.notice(&notice, wants, &visitor.request_id);
     };
     match desk.try_sign_in(entered, &headers, &visitor).await {
         Ok(response) => response,
-        Err(error) => desk.store_unavailable(&error, wants, &visitor),
+        Err(error) => desk.store_unavailable(&error, (wants, &headers), &visitor),
     }
 }
 
@@ -133,16 +149,19 @@ impl Desk {
         visitor: &Visitor,
     ) -> Result<Response<Body>, StoreError> {
         let Entered { login, password, csrf, return_to, organization, hint } = entered;
-        let asked = Asked { return_to, organization, hint };
+        let asked = Asked { return_to, organization, hint, ..Asked::default() };
+        let text = self.texts.of(headers);
+        let said = &text.sign_in;
         let problem = if !self.is_visitors(&csrf, headers, visitor.now) {
-            Some(Problem::form_too_old())
+            Some(Problem::form_too_old(said))
         } else if login.trim().is_empty() || password.expose().is_empty() {
-            Some(Problem::incomplete(login.trim().is_empty()))
+            Some(Problem::incomplete(said, login.trim().is_empty()))
         } else {
             None
         };
         if let Some(problem) = problem {
-            return Ok(self.sign_in_page(headers, visitor, &asked, &login, Some(problem)).await);
+            let filled = (&*login, false);
+            return Ok(self.sign_in_page(headers, visitor, &asked, filled, Some(problem)).await);
         }
         let browser = self.known_browsers.name(headers, &login);
         let claim = Claim { login: &login, password, address: visitor.address, browser };
@@ -151,19 +170,21 @@ impl Desk {
             SignIn::NoPortalAccess(user) => {
                 tracing::info!(user.id = %user.id, request.id = visitor.request_id,
                     "a portal user without portal access signed in");
-                let notice = Notice::no_portal_access(&self.brand.name).with(Action::SOMEBODY_ELSE);
+                let notice = Notice::no_portal_access(text, &self.brand.name);
                 return Ok(self.notice(&notice, Wants::Page, &visitor.request_id));
             }
-            SignIn::Wrong => Problem::wrong(),
-            SignIn::LockedOut { until } => Problem::locked_out(When::new(until, visitor.now)),
-            SignIn::Busy => Problem::busy(),
+            SignIn::Wrong => Problem::wrong(said),
+            SignIn::LockedOut { until } => {
+                Problem::locked_out(said, When::new(until, visitor.now, &text.when))
+            }
+            SignIn::Busy => Problem::busy(said),
         };
         tracing::info!(
             status = problem.status.as_u16(),
             request.id = visitor.request_id,
             "a sign-in failed"
         );
-        Ok(self.sign_in_page(headers, visitor, &asked, &login, Some(problem)).await)
+        Ok(self.sign_in_page(headers, visitor, &asked, (&login, false), Some(problem)).await)
     }
 
     /// A new session under a new token, in place of the one the browser had.
@@ -208,9 +229,10 @@ impl Desk {
         headers: &HeaderMap,
         visitor: &Visitor,
         asked: &Asked,
-        login: &str,
-        problem: Option<Problem>,
+        (login, password_set): (&str, bool),
+        problem: Option<Problem<'_>>,
     ) -> Response<Body> {
+        let text = self.texts.of(headers);
         let token = self.visitor_token(headers, visitor.now);
         let status = problem.as_ref().map_or(StatusCode::OK, |problem| problem.status);
         let retry_after = problem.as_ref().and_then(|problem| problem.retry_after);
@@ -218,19 +240,22 @@ impl Desk {
             return_to: ReturnTo::parse(&asked.return_to).as_str().to_owned(),
             organization: asked.organization.clone(),
             hint: asked.hint.clone(),
+            ..Asked::default()
         };
         let page = SignInPage {
             brand: &self.brand,
+            text,
             asked,
             link: self.link_not_enough(asked, visitor).await,
             login_wrong: problem.as_ref().is_some_and(|problem| problem.login_wrong),
             password_wrong: problem.as_ref().is_some_and(|problem| problem.password_wrong),
+            password_set,
             problem,
             login,
             csrf: &token.text,
             request_id: &visitor.request_id,
         };
-        let mut response = html(status, &page, Referrer::Origin);
+        let mut response = html(text, status, &page, Referrer::Origin);
         add_cookie(&mut response, token.cookie);
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -252,56 +277,34 @@ impl Desk {
     }
 }
 
-impl Problem {
-    const fn new(status: StatusCode, text: &'static str) -> Self {
-        Self {
-            status,
-            text,
-            until: None,
-            retry_after: None,
-            login_wrong: false,
-            password_wrong: false,
-        }
+impl<'a> Problem<'a> {
+    const fn new(status: StatusCode, text: Filled<'a>) -> Self {
+        Self { status, text, retry_after: None, login_wrong: false, password_wrong: false }
     }
 
-    const fn form_too_old() -> Self {
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "This page had been open for too long, or your browser doesn't keep cookies. Please \
-             sign in again.",
-        )
+    fn form_too_old(said: &'a text::SignIn) -> Self {
+        Self::new(StatusCode::FORBIDDEN, said.form_too_old.with())
     }
 
-    fn incomplete(login_missing: bool) -> Self {
-        let text = if login_missing { "Enter your login." } else { "Enter your password." };
-        let problem = Self::new(StatusCode::BAD_REQUEST, text);
+    fn incomplete(said: &'a text::SignIn, login_missing: bool) -> Self {
+        let missing = if login_missing { &said.login_missing } else { &said.password_missing };
+        let problem = Self::new(StatusCode::BAD_REQUEST, missing.with());
         Self { login_wrong: login_missing, password_wrong: !login_missing, ..problem }
     }
 
-    fn wrong() -> Self {
-        let problem = Self::new(
-            StatusCode::UNAUTHORIZED,
-            "The login or the password is not right. Check both and try again.",
-        );
+    fn wrong(said: &'a text::SignIn) -> Self {
+        let problem = Self::new(StatusCode::UNAUTHORIZED, said.wrong.with());
         Self { login_wrong: true, password_wrong: true, ..problem }
     }
 
-    fn locked_out(until: When) -> Self {
-        let seconds = until.seconds;
-        let problem = Self::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "There were too many failed tries, so signing in is paused. Nothing was checked just \
-             now. You can try again",
-        );
-        Self { retry_after: Some(seconds), until: Some(until), ..problem }
+    fn locked_out(said: &'a text::SignIn, until: When) -> Self {
+        let retry_after = Some(until.seconds);
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, said.locked_out.with(until));
+        Self { retry_after, ..problem }
     }
 
-    fn busy() -> Self {
-        let problem = Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Many people are signing in at the moment, so yours was not checked. Please try again \
-             in a few seconds.",
-        );
+    fn busy(said: &'a text::SignIn) -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, said.busy.with());
         Self { retry_after: Some(u64::from(Busy::RETRY_AFTER_SECONDS)), ..problem }
     }
 }

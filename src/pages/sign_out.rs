@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::notice::Notice;
 use super::response::{Referrer, add_cookie, html, see_other};
+use super::text::Catalogue;
 use super::{Brand, Desk, wants};
 use crate::gateway::Visitor;
 use crate::session::{Presented, cookie};
@@ -26,9 +27,10 @@ struct Entered {
 #[template(path = "pages/sign_out.html")]
 struct SignOutPage<'a> {
     brand: &'a Brand,
+    text: &'a Catalogue,
     /// Whose session it is, and the token of the form; nobody's when it has ended.
     session: Option<(Option<Arc<str>>, String)>,
-    problem: Option<&'static str>,
+    problem: bool,
     request_id: &'a str,
 }
 
@@ -37,11 +39,11 @@ pub(super) async fn show(
     Extension(visitor): Extension<Visitor>,
     request: Request,
 ) -> Response<Body> {
-    match desk.sign_out_page(request.headers(), &visitor, None).await {
+    match desk.sign_out_page(request.headers(), &visitor, false).await {
         Ok(response) => response,
         Err(error) => {
             let wants = wants(request.method(), request.headers());
-            desk.store_unavailable(&error, wants, &visitor)
+            desk.store_unavailable(&error, (wants, request.headers()), &visitor)
         }
     }
 }
@@ -53,15 +55,16 @@ pub(super) async fn submit(
 ) -> Response<Body> {
     let headers = request.headers().clone();
     if !desk.origins.sent(&headers) {
-        return desk.notice_for(&request, &visitor, &Notice::foreign_form());
+        return desk.notice_for(&request, &visitor, Notice::foreign_form);
     }
     let wants = wants(request.method(), &headers);
     let Ok(Form(entered)) = Form::<Entered>::from_request(request, &()).await else {
-        return desk.notice(&Notice::unreadable_form(), wants, &visitor.request_id);
+        let notice = Notice::unreadable_form(desk.text(wants, &headers));
+        return desk.notice(&notice, wants, &visitor.request_id);
     };
     match desk.try_sign_out(&entered, &headers, &visitor).await {
         Ok(response) => response,
-        Err(error) => desk.store_unavailable(&error, wants, &visitor),
+        Err(error) => desk.store_unavailable(&error, (wants, &headers), &visitor),
     }
 }
 
@@ -75,8 +78,7 @@ impl Desk {
         if let Some(token) = cookie::token(headers, self.session_cookie) {
             let key = token.hash();
             if !self.is_sessions(&entered.csrf, &key, visitor.now) {
-                let problem = "This page had been open for too long. Please try again.";
-                return self.sign_out_page(headers, visitor, Some(problem)).await;
+                return self.sign_out_page(headers, visitor, true).await;
             }
             self.sessions.end(&key).await?;
         }
@@ -89,7 +91,7 @@ impl Desk {
         &self,
         headers: &HeaderMap,
         visitor: &Visitor,
-        problem: Option<&'static str>,
+        too_old: bool,
     ) -> Result<Response<Body>, StoreError> {
         let session = match self.presented(headers, visitor.now).await? {
             Presented::Somebody { key, subject } => {
@@ -97,17 +99,17 @@ impl Desk {
             }
             Presented::Nobody(_) => None,
         };
-        let status = match (&session, problem) {
-            (Some(_), Some(_)) => StatusCode::FORBIDDEN,
-            (_, _) => StatusCode::OK,
-        };
+        let problem = too_old && session.is_some();
+        let status = if problem { StatusCode::FORBIDDEN } else { StatusCode::OK };
+        let text = self.texts.of(headers);
         let page = SignOutPage {
             brand: &self.brand,
-            problem: problem.filter(|_| session.is_some()),
+            text,
+            problem,
             session,
             request_id: &visitor.request_id,
         };
-        Ok(html(status, &page, Referrer::Origin))
+        Ok(html(text, status, &page, Referrer::Origin))
     }
 
     /// Whose session the browser has.

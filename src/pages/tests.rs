@@ -1,6 +1,7 @@
 //! The pages as a browser meets them.
 
 mod headers;
+mod language;
 mod links;
 mod refusals;
 mod sign_in;

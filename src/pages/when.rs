@@ -2,8 +2,10 @@
 
 use jiff::Timestamp;
 
+use super::text::{Filled, Moments, Spans};
+
 /// A moment, in words and exactly.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct When {
     /// "in 5 minutes".
     pub(super) words: String,
@@ -16,12 +18,12 @@ pub(super) struct When {
 }
 
 impl When {
-    pub(super) fn new(then: Timestamp, now: Timestamp) -> Self {
+    pub(super) fn new(then: Timestamp, now: Timestamp, texts: &Moments) -> Self {
         // Rounded up: who comes back at the time named is not too early.
         let milliseconds = u64::try_from(then.duration_since(now).as_millis()).unwrap_or(0);
         let seconds = milliseconds.div_ceil(1000).max(1);
         Self {
-            words: words(seconds),
+            words: words(seconds, &texts.ahead).plain(),
             exact: then.to_string(),
             title: then.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
             seconds,
@@ -29,32 +31,36 @@ impl When {
     }
 }
 
-fn words(seconds: u64) -> String {
-    let (count, unit) = match seconds {
-        0..=90 => (seconds, "second"),
-        91..=5400 => (seconds.div_ceil(60), "minute"),
-        _ => (seconds.div_ceil(3600), "hour"),
-    };
-    let plural = if count == 1 { "" } else { "s" };
-    format!("in {count} {unit}{plural}")
+fn words(seconds: u64, texts: &Spans) -> Filled<'_> {
+    match seconds {
+        0..=90 => texts.seconds.of(seconds),
+        91..=5400 => texts.minutes.of(seconds.div_ceil(60)),
+        _ => texts.hours.of(seconds.div_ceil(3600)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use http::header::HeaderValue;
+
     use super::words;
+    use crate::pages::text::Texts;
 
     #[test]
     fn a_wait_is_told_in_the_unit_that_fits_and_never_too_short() {
-        for (seconds, told) in [
-            (1, "in 1 second"),
-            (30, "in 30 seconds"),
-            (90, "in 90 seconds"),
-            (91, "in 2 minutes"),
-            (120, "in 2 minutes"),
-            (3600, "in 60 minutes"),
-            (5401, "in 2 hours"),
+        let texts = Texts::load(None).unwrap();
+        let german = texts.accepted(Some(&HeaderValue::from_static("de")));
+        for (seconds, told, auf_deutsch) in [
+            (1, "in 1 second", "in 1 Sekunde"),
+            (30, "in 30 seconds", "in 30 Sekunden"),
+            (90, "in 90 seconds", "in 90 Sekunden"),
+            (91, "in 2 minutes", "in 2 Minuten"),
+            (120, "in 2 minutes", "in 2 Minuten"),
+            (3600, "in 60 minutes", "in 60 Minuten"),
+            (5401, "in 2 hours", "in 2 Stunden"),
         ] {
-            assert_eq!(words(seconds), told);
+            assert_eq!(words(seconds, &texts.accepted(None).when.ahead).plain(), told);
+            assert_eq!(words(seconds, &german.when.ahead).plain(), auf_deutsch);
         }
     }
 }

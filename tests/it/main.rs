@@ -17,6 +17,7 @@
 
 mod admin;
 mod browser;
+mod chrome;
 mod client;
 mod gate;
 mod http1;
@@ -38,6 +39,7 @@ mod hosts;
 mod identity;
 mod limits;
 mod mail;
+mod pages_in_chrome;
 mod policy_reload;
 mod portal_trouble;
 mod protocols;

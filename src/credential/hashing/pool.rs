@@ -28,7 +28,7 @@ mod tests;
 
 /// How long a thread without work keeps its memory.
 const KEEP_MEMORY: Duration = Duration::from_secs(10);
-/// The niceness of the threads: a tenth of the weight of a thread of the data plane. Much lower, and
+/// How much nicer the threads are than the program: a tenth of the weight of a thread of the data plane. Much lower, and
 /// sign-ins would starve on a machine whose processors are all busy.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
@@ -158,7 +158,7 @@ impl Desk {
 /// wait in vain.
 fn work(desk: &Desk) {
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+    if let Err(error) = rustix::process::nice(NICENESS) {
         tracing::warn!(%error, "password hashing runs at normal priority");
     }
     while catch_unwind(AssertUnwindSafe(|| serve(desk))).is_err() {}

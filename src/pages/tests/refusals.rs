@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use http::header::HeaderValue;
 use http::{Method, StatusCode, header};
 
 use crate::gateway::{Front as _, Refusal, Refused, Wants};
@@ -9,7 +10,18 @@ use crate::policy::{
 };
 
 async fn refuse(house: &House, refusal: Refusal<'_>, wants: Wants) -> Answer {
-    read(house.pages.refuse(&Refused { refusal, wants, request_id: "request-7" })).await
+    refuse_in(house, refusal, wants, None).await
+}
+
+async fn refuse_in(
+    house: &House,
+    refusal: Refusal<'_>,
+    wants: Wants,
+    languages: Option<&'static str>,
+) -> Answer {
+    let languages = languages.map(HeaderValue::from_static);
+    let languages = languages.as_ref();
+    read(house.pages.refuse(&Refused { refusal, wants, languages, request_id: "request-7" })).await
 }
 
 /// The denial of a request of somebody in a group that may do nothing here.
@@ -45,19 +57,19 @@ async fn r61_a_denied_page_says_so_in_plain_words_with_a_way_back() {
         (
             "/invoices/7",
             "You can&#39;t open invoices with this account",
-            "Ask Example &#60;IT&#62; to give your group <em>Invoices – View</em>.",
+            "Ask Example &#60;IT&#62; to give your group <strong>Invoices – View</strong>.",
         ),
         (
             "/invoices/7/pay",
             "You can&#39;t do this with this account",
-            "Ask Example &#60;IT&#62; for a group that has <em>Invoices – View</em> and \
-             <em>Invoices – Pay</em>.",
+            "Ask Example &#60;IT&#62; for a group that has <strong>Invoices – View</strong> and \
+             <strong>Invoices – Pay</strong>.",
         ),
         (
             "/tickets",
             "You can&#39;t open tickets with this account",
-            "Ask Example &#60;IT&#62; to give your group <em>Tickets – View All</em> or \
-             <em>Tickets – View Mine</em>.",
+            "Ask Example &#60;IT&#62; to give your group <strong>Tickets – View All</strong> or \
+             <strong>Tickets – View Mine</strong>.",
         ),
         ("/closed", "This page is closed", "If you think it should be, ask Example &#60;IT&#62;."),
         ("/nothing", "There is nothing for you here", "ask Example &#60;IT&#62;."),
@@ -168,4 +180,23 @@ async fn each_refusal_has_its_status_as_a_page_and_as_a_problem() {
         let document: serde_json::Value = serde_json::from_str(&problem.text).unwrap();
         assert_eq!(document["reason"], refusal.reason());
     }
+}
+
+#[tokio::test]
+async fn r61_a_refusal_speaks_its_readers_language_and_scripts_get_one() {
+    let house = House::new().await;
+    let policy = policy();
+    let denial = denial(&house, &policy, "limited", "/tickets");
+    let refusal = Refusal::Denied { denial: &denial, policy: &policy };
+    let page = refuse_in(&house, refusal, Wants::Page, Some("de-CH, en;q=0.5")).await;
+    assert!(page.text.contains("<html lang=\"de\">"), "{}", page.text);
+    assert!(page.text.contains("<h1>„Tickets“ ist mit diesem Konto nicht zugänglich</h1>"));
+    assert!(page.text.contains(
+        "Bitten Sie Example &#60;IT&#62;, Ihrer Gruppe <strong>Tickets – View All</strong> oder \
+         <strong>Tickets – View Mine</strong> zu geben."
+    ));
+    assert_eq!(page.header(header::CONTENT_LANGUAGE), "de");
+    assert_eq!(page.header(header::VARY), "accept-language");
+    let page = refuse_in(&house, refusal, Wants::Page, Some("fr")).await;
+    assert_eq!(page.header(header::CONTENT_LANGUAGE), "en");
 }

@@ -1,0 +1,245 @@
+//! Every text of the pages, by page. A file of a language has exactly these keys.
+
+use serde::Deserialize;
+
+use super::phrase::{
+    Counted, Login, LoginAndOrganization, Moment, Operator, Organization, Permissions, Phrase,
+    Section, Text,
+};
+use crate::credential::password::PasswordRule;
+
+macro_rules! texts {
+    ($($(#[$doc:meta])* $name:ident { $($field:ident: $kind:ty,)+ })+) => { $(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(in crate::pages) struct $name {
+            $(pub(in crate::pages) $field: $kind,)+
+        }
+    )+ };
+}
+
+/// All texts of one language.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::pages) struct Catalogue {
+    /// The language's tag (RFC 5646): the name of its file.
+    #[serde(skip)]
+    pub(in crate::pages) language: String,
+    pub(in crate::pages) page: Page,
+    pub(in crate::pages) script: Script,
+    pub(in crate::pages) action: Actions,
+    pub(in crate::pages) list: List,
+    pub(in crate::pages) when: Moments,
+    pub(in crate::pages) sign_in: SignIn,
+    pub(in crate::pages) sign_out: SignOut,
+    pub(in crate::pages) link: Link,
+    pub(in crate::pages) choose: Choose,
+    pub(in crate::pages) requirement: Requirements,
+    pub(in crate::pages) forgot: Forgot,
+    pub(in crate::pages) notice: Notices,
+    pub(in crate::pages) denied: Denied,
+}
+
+texts! {
+    /// What all pages have.
+    Page {
+        reference: Text,
+    }
+
+    /// What the script says.
+    Script {
+        show: Text,
+        show_password: Text,
+        hide: Text,
+        hide_password: Text,
+        caps_lock: Text,
+    }
+
+    /// Where to go from a page.
+    Actions {
+        again: Text,
+        start: Text,
+        sign_in: Text,
+        somebody_else: Text,
+        forgot: Text,
+    }
+
+    /// What stands between names; its spaces count.
+    List {
+        comma: Text,
+        and: Text,
+        or: Text,
+    }
+
+    /// Moments, relative to now.
+    Moments {
+        ahead: Spans,
+    }
+
+    /// Spans of time.
+    Spans {
+        seconds: Counted,
+        minutes: Counted,
+        hours: Counted,
+    }
+
+    /// The sign-in page.
+    SignIn {
+        title: Text,
+        login: Text,
+        password: Text,
+        submit: Text,
+        link_of_organization: Phrase<Organization>,
+        link: Text,
+        form_too_old: Text,
+        login_missing: Text,
+        password_missing: Text,
+        wrong: Text,
+        forgot: Text,
+        password_set: Text,
+        locked_out: Phrase<Moment>,
+        busy: Text,
+    }
+
+    /// The way out.
+    SignOut {
+        title: Text,
+        person: Phrase<Login>,
+        by_link: Text,
+        form_too_old: Text,
+        submit: Text,
+        stay: Text,
+        done_title: Text,
+        done: Text,
+    }
+
+    /// Somebody signed in opens another organization's link.
+    Link {
+        title: Text,
+        lead: Phrase<LoginAndOrganization>,
+        unexpected: Text,
+        somebody: Text,
+        form_too_old: Text,
+        stay: Text,
+        open: Phrase<Organization>,
+    }
+
+    /// Choosing a password by a mailed link.
+    Choose {
+        invitation: Occasion,
+        reset: Occasion,
+        login: Text,
+        password: Text,
+        needs: Text,
+        met: Text,
+        missing: Text,
+        submit: Text,
+        broken: Text,
+        busy: Text,
+        form_too_old: Text,
+    }
+
+    /// Why a password is chosen.
+    Occasion {
+        title: Text,
+        lead: Phrase<Organization>,
+    }
+
+    /// What a password needs.
+    Requirements {
+        length: Text,
+        uppercase: Text,
+        lowercase: Text,
+        digit: Text,
+        symbol: Text,
+        not_login: Text,
+        not_email: Text,
+    }
+
+    /// Asking for a reset of a forgotten password.
+    Forgot {
+        title: Text,
+        lead: Text,
+        login: Text,
+        submit: Text,
+        back: Text,
+        form_too_old: Text,
+        login_missing: Text,
+    }
+
+    /// Pages that say one thing.
+    Notices {
+        store_unavailable: Advised,
+        no_such_page: Statement,
+        not_done_here: Statement,
+        foreign_form: Advised,
+        unreadable_form: Advised,
+        no_portal_access: Advised,
+        dead_link: Advised,
+        dead_invitation: Advised,
+        dead_reset: Advised,
+        reset_asked: Advised,
+        bad_request: Advised,
+        unknown_host: Advised,
+        foreign_origin: Statement,
+        elsewhere: Statement,
+        sign_in_first: Advised,
+        link_not_enough: Advised,
+        portal_closed: Advised,
+        portal_down: Advised,
+        portal_broken: Advised,
+        portal_slow: Statement,
+    }
+
+    /// What the policy does not allow.
+    Denied {
+        ask: Phrase<Operator>,
+        permission: Lacking,
+        other_organization: Statement,
+        no_route: Statement,
+        method: Statement,
+        ambiguous: Statement,
+        query: Statement,
+        websocket: Statement,
+        closed: Statement,
+        otherwise: Statement,
+    }
+
+    /// The group lacks a permission.
+    Lacking {
+        any: Statement,
+        title_of_section: Phrase<Section>,
+        ask: Phrase<Operator>,
+        ask_for_all: Phrase<Permissions>,
+        ask_for_any: Phrase<Permissions>,
+    }
+
+    /// What happened, and why.
+    Statement {
+        title: Text,
+        detail: Text,
+    }
+
+    /// A statement, and what to do next.
+    Advised {
+        title: Text,
+        detail: Text,
+        advice: Phrase<Operator>,
+    }
+}
+
+impl Requirements {
+    /// The rule in the reader's words.
+    pub(in crate::pages) const fn of(&self, rule: PasswordRule) -> &Text {
+        match rule {
+            PasswordRule::Length => &self.length,
+            PasswordRule::Uppercase => &self.uppercase,
+            PasswordRule::Lowercase => &self.lowercase,
+            PasswordRule::Digit => &self.digit,
+            PasswordRule::Symbol => &self.symbol,
+            PasswordRule::NotLogin => &self.not_login,
+            PasswordRule::NotEmail => &self.not_email,
+        }
+    }
+}

@@ -1,0 +1,27 @@
+// Every password can be looked at, and caps lock is told.
+for (const box of document.querySelectorAll(".secret")) {
+  const said = box.dataset;
+  const input = box.querySelector("input");
+  const toggle = document.createElement("button");
+  toggle.type = "button";
+  const show = (shown) => {
+    input.type = shown ? "text" : "password";
+    toggle.textContent = shown ? said.hide : said.show;
+    toggle.setAttribute("aria-label", shown ? said.hidePassword : said.showPassword);
+  };
+  show(false);
+  toggle.addEventListener("click", () => show(input.type === "password"));
+  input.after(toggle);
+  input.form.addEventListener("submit", () => show(false));
+
+  const hint = document.createElement("p");
+  hint.className = "hint";
+  hint.setAttribute("role", "status");
+  box.after(hint);
+  for (const type of ["keydown", "keyup"]) {
+    input.addEventListener(type, (event) => {
+      hint.textContent = event.getModifierState?.("CapsLock") ? said.capsLock : "";
+    });
+  }
+  input.addEventListener("blur", () => { hint.textContent = ""; });
+}
