@@ -12,6 +12,7 @@
 //! | `gate` | the table's roles and who is let through |
 //! | `request`, `answer`, `problem` | reading strictly, answering alike |
 //! | `groups`, `organizations`, `end_users`, `users`, `sessions`, `preferences`, `tokens` | records |
+//! | `mail` | mails to portal users |
 //! | `policy`, `explain` | the policy in force, and what it says about a request |
 //! | `health` | probes |
 
@@ -37,6 +38,7 @@ mod explain;
 mod gate;
 mod groups;
 mod health;
+mod mail;
 mod organizations;
 mod policy;
 mod preferences;
@@ -157,6 +159,9 @@ fn table() -> Table {
         .on(Administrator, DELETE, "/api/v1/sessions/{id}", sessions::end)
         .on(Administrator, GET, "/api/v1/preferences", preferences::show)
         .on(Administrator, PATCH, "/api/v1/preferences", preferences::change)
+        .on(Administrator, GET, "/api/v1/mail", mail::list)
+        .on(Administrator, GET, "/api/v1/mail/{id}", mail::show)
+        .on(Administrator, POST, "/api/v1/mail/{id}/retry", mail::retry)
         .on(Administrator, GET, "/api/v1/tokens", tokens::list)
         .on(Administrator, POST, "/api/v1/tokens", tokens::create)
         .on(Administrator, DELETE, "/api/v1/tokens/{id}", tokens::revoke)

@@ -20,6 +20,7 @@ mod end_users;
 mod explain;
 mod groups;
 mod links;
+mod mail;
 mod organizations;
 mod password;
 mod policy;
@@ -80,6 +81,9 @@ enum Command {
     /// Who is signed in
     #[command(subcommand)]
     Sessions(sessions::Command),
+    /// Mails to portal users, waiting and done with
+    #[command(subcommand)]
+    Mail(mail::Command),
     /// The policy in force
     #[command(subcommand)]
     Policy(policy::Command),
@@ -123,6 +127,7 @@ impl Cli {
             Command::Users(command) => command.run(&mut console),
             Command::Preferences(command) => command.run(&mut console),
             Command::Sessions(command) => command.run(&mut console),
+            Command::Mail(command) => command.run(&mut console),
             Command::Policy(command) => command.run(&mut console),
             Command::Permissions => policy::permissions(&mut console),
             Command::Routes => policy::routes(&mut console),

@@ -4,6 +4,7 @@
 //! Reading is a function of its inputs: the file's text and a map of the environment. All problems
 //! are told at once, each by its key. The reference for operators is `docs/configuration.md`.
 
+mod mail;
 mod passwords;
 mod reader;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use self::mail::{Mail, MailTransport, Security, Sender, Smtp};
 pub use self::passwords::Passwords;
 use self::reader::Reader;
 use crate::credential::hashing::HashingSettings;
@@ -156,15 +158,6 @@ pub struct SessionLimits {
     pub staff_idle: Duration,
     /// [`SessionLimits::absolute`] for staff (R20).
     pub staff_absolute: Duration,
-}
-
-/// `[mail]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mail {
-    /// The folder that mail is put into, a file each.
-    pub directory: PathBuf,
-    /// The sender.
-    pub from: String,
 }
 
 /// `[identity]`: header names, and what inbound names are compared with.
@@ -333,7 +326,6 @@ impl Settings {
         let upstream = upstream(&mut r);
         r.word("policy.mode", &[("enforce", ())], ());
         r.word("store.kind", &[("sled", ())], ());
-        r.word("mail.transport", &[("directory", ())], ());
         let policy = PolicySource { directory: r.path("policy.directory", "policies") };
         let store = StoreSettings {
             path: r.path("store.path", "data"),
@@ -347,10 +339,7 @@ impl Settings {
         let hashing = hashing(&mut r);
         let passwords = passwords::passwords(&mut r);
         let key_file = r.path("secrets.key_file", "data/secret.key");
-        let mail = Mail {
-            directory: r.path("mail.directory", "data/mail"),
-            from: r.text("mail.from").unwrap_or_else(|| "portal@example.com".to_owned()),
-        };
+        let mail = mail::mail(&mut r);
         let identity = identity(&mut r);
         let branding = Branding {
             name: r.text("branding.name").unwrap_or_else(|| "Customer portal".to_owned()),
@@ -366,7 +355,7 @@ impl Settings {
         };
         r.finish()?;
         // What is missing has been told as a problem.
-        let (Some(server), Some(upstream)) = (server, upstream) else {
+        let (Some(server), Some(upstream), Some(mail)) = (server, upstream, mail) else {
             return Err(Problems(Vec::new()));
         };
         Ok(Self {

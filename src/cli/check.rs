@@ -4,11 +4,12 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use crate::mail::MailRoom;
 use crate::pages::Texts;
 use crate::policy::Policy;
 use crate::telemetry;
 
-/// Reads the settings and the policy, runs the expectations, and says what is there.
+/// Reads the settings, the policy and the mail templates, runs the expectations, and says what is there.
 ///
 /// # Errors
 /// All that is wrong with them.
@@ -17,6 +18,8 @@ pub fn run(file: &Path, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
     telemetry::parse(&settings.telemetry.log).context("telemetry.log")?;
     Texts::load(settings.branding.texts.as_deref()).context("branding.texts")?;
     let policy = Policy::load(&settings.policy.directory)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { MailRoom::new(&settings).map(drop) })?;
     writeln!(
         out,
         "{} and {} are in order: {} permissions, {} groups, {} routes, {} expectations hold \

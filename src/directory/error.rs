@@ -1,5 +1,6 @@
 //! Why an operation of the directory was not done.
 
+use crate::directory::letters::{Letter, LetterState, Occasion};
 use crate::store::{CommitError, Kind, StoreError};
 
 /// Nothing was changed, and this is why.
@@ -154,6 +155,22 @@ pub enum Refusal {
         /// How many portal users it has.
         portal_users: u64,
     },
+    /// The mail has ended, and what it carried is gone.
+    #[error(
+        "the mail to `{to}` is done with ({state}), and its link is kept nowhere; {}",
+        match occasion {
+            Occasion::Invitation => "invite the portal user again",
+            Occasion::Reset => "the person can ask for another on the sign-in page",
+        }
+    )]
+    LetterDone {
+        /// The address it went to.
+        to: String,
+        /// How it ended.
+        state: &'static str,
+        /// Why it was written.
+        occasion: Occasion,
+    },
 }
 
 impl DirectoryError {
@@ -196,7 +213,18 @@ impl Refusal {
             Self::NoAddress { .. } => "no-address",
             Self::OrganizationInUse { .. } => "organization-in-use",
             Self::EndUserInUse { .. } => "end-user-in-use",
+            Self::LetterDone { .. } => "mail-done",
         }
+    }
+
+    pub(super) fn letter_done(letter: &Letter) -> Self {
+        let state = match letter.state {
+            LetterState::Waiting { .. } => "waiting",
+            LetterState::Sent { .. } => "sent",
+            LetterState::Failed { .. } => "failed",
+            LetterState::NotNeeded { .. } => "not needed any more",
+        };
+        Self::LetterDone { to: letter.to.clone(), state, occasion: letter.occasion }
     }
 }
 

@@ -49,11 +49,21 @@ impl OneTimeLinks {
         }
     }
 
+    /// The token as it waits in the letter with this id.
+    pub(super) fn seal(&self, token: &PlainToken, id: &str) -> String {
+        self.letters.seal(token.expose().as_bytes(), id)
+    }
+
+    /// The token that waits in the letter with this id; none if another key has sealed it.
+    pub(super) fn open(&self, sealed: &str, id: &str) -> Option<PlainToken> {
+        let token = self.letters.open(sealed, id)?;
+        PlainToken::parse(std::str::from_utf8(token.expose()).ok()?)
+    }
+
     /// The token that waits in a letter.
     #[cfg(test)]
     pub(crate) fn token_in(&self, id: &str, letter: &Letter) -> String {
-        let token = self.letters.open(letter.token.as_deref().unwrap(), id).unwrap();
-        String::from_utf8(token.expose().clone()).unwrap()
+        self.open(letter.token.as_deref().unwrap(), id).unwrap().expose().to_owned()
     }
 }
 
@@ -122,7 +132,7 @@ impl Directory {
             to: addressee.to,
             blind_copy: addressee.blind_copy,
             language: addressee.language,
-            token: Some(links.letters.seal(token.expose().as_bytes(), &id)),
+            token: Some(links.seal(&token, &id)),
             expires,
             written: now,
             state: LetterState::Waiting { next: now },

@@ -22,6 +22,7 @@ mod client;
 mod gate;
 mod http1;
 mod program;
+mod smtp;
 mod upstream;
 mod wire;
 
@@ -37,6 +38,7 @@ mod headers;
 mod hosts;
 mod identity;
 mod limits;
+mod mail;
 mod pages_in_chrome;
 mod policy_reload;
 mod portal_trouble;

@@ -89,6 +89,10 @@ impl Bench {
         Self { state, policies, _folder: folder }
     }
 
+    pub(super) fn directory(&self) -> &Directory {
+        &self.state.directory
+    }
+
     pub(super) async fn get(&self, path: &str) -> Answer {
         self.ask(Method::GET, path, None).await
     }
