@@ -2,9 +2,11 @@
 //!
 //! The answer is the same in every way, and takes the same time, whether there is such a login or
 //! not, because it is given before anybody looks: what was asked for is put into a queue, and one
-//! task works it off. The queue is bounded; what finds it full is forgotten, with the same answer.
+//! task works it off, a random while later: done at once, the work would slow down the answer that
+//! is on its way. The queue is bounded; what finds it full is forgotten, with the same answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use askama::Template;
 use axum::body::Body;
@@ -15,6 +17,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde::Deserialize;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::notice::Notice;
 use super::response::{Referrer, add_cookie, html};
@@ -26,6 +29,8 @@ use crate::gateway::{Visitor, Wants};
 
 /// How many may wait: more than come in the time that one takes, few enough to be nothing.
 const QUEUE: usize = 256;
+/// The shortest and the longest while before what was asked for is looked at, in milliseconds.
+const LATER: std::ops::Range<u64> = 200..500;
 /// No login is as long as this, spaces around it aside.
 const LONGEST_LOGIN: usize = 1024;
 
@@ -35,6 +40,8 @@ struct Asked {
     login: String,
     language: Option<String>,
     at: Timestamp,
+    /// When it may be looked at.
+    later: Instant,
     request_id: String,
 }
 
@@ -82,6 +89,7 @@ impl ResetQueue {
         let receiver = self.receiver.lock().take();
         let Some(mut receiver) = receiver else { return };
         while let Some(asked) = receiver.recv().await {
+            tokio::time::sleep_until(asked.later).await;
             asked.look_at(directory).await;
         }
     }
@@ -100,7 +108,7 @@ impl ResetQueue {
 
 impl Asked {
     async fn look_at(self, directory: &Directory) {
-        let Self { login, language, at, request_id } = self;
+        let Self { login, language, at, request_id, .. } = self;
         // Which login it was is not logged: people type passwords there too.
         match directory.ask_for_reset(&login, language.as_deref(), at).await {
             Ok(ResetAsked::Mailed { user }) => {
@@ -164,11 +172,18 @@ pub(super) async fn submit(
             login: login.to_owned(),
             language: text::wanted(&headers).map(str::to_owned),
             at: visitor.now,
+            later: Instant::now() + a_while(),
             request_id: visitor.request_id.clone(),
         });
     }
     let notice = Notice::reset_asked(text, &desk.brand.name);
     desk.notice(&notice, Wants::Page, &visitor.request_id)
+}
+
+/// Nobody can tell it beforehand.
+fn a_while() -> Duration {
+    let chance = u64::from(u32::from_ne_bytes(crate::random::bytes()));
+    Duration::from_millis(LATER.start + chance % (LATER.end - LATER.start))
 }
 
 impl Desk {

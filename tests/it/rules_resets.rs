@@ -140,7 +140,7 @@ fn middle(times: &mut [Duration]) -> (Duration, Duration) {
 
 fn alike(what: &str, mut known: Vec<Duration>, mut unknown: Vec<Duration>) {
     let ((known, spread), (unknown, other)) = (middle(&mut known), middle(&mut unknown));
-    let noise = (spread.max(other) * 3 / 4).max(Duration::from_millis(1));
+    let noise = (spread.max(other) * 3 / 4).max(known / 8).max(Duration::from_micros(250));
     eprintln!("{what}: known {known:?}, unknown {unknown:?}, noise {noise:?}");
     assert!(known.abs_diff(unknown) < noise, "{what}: {known:?} and {unknown:?}, noise {noise:?}");
 }
@@ -154,7 +154,6 @@ async fn neither_sign_in_nor_forgot_tells_by_words_or_time_who_there_is() {
     for number in 0..SAMPLES {
         gate.admin.user(&acme, &format!("known{number:03}@acme.test"), "limited").await;
     }
-    let mut seen_to = [0, 0];
     let (mut sign_in, mut forgot) = ([vec![], vec![]], [vec![], vec![]]);
     let mut answers = Vec::new();
     for number in 0..SAMPLES {
@@ -175,10 +174,6 @@ async fn neither_sign_in_nor_forgot_tells_by_words_or_time_who_there_is() {
             let reply = browser.submit(&filled).await;
             forgot[which].push(began.elapsed());
             answers.push(("forgot", told(&reply, &login)));
-            // What follows from it is over before the next one is timed.
-            seen_to[which] += 1;
-            let seen = ["a mail was sent", "asked for that nobody gets"][which];
-            gate.logged_times(seen, seen_to[which]).await;
         }
     }
     for (page, status) in [("sign-in", 401), ("forgot", 200)] {
