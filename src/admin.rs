@@ -152,6 +152,8 @@ fn table() -> Table {
         .on(Administrator, POST, "/api/v1/users/{id}/password", users::set_password)
         .on(Administrator, POST, "/api/v1/users/{id}/invitation", users::invite)
         .on(Administrator, DELETE, "/api/v1/users/{id}/invitation", users::withdraw)
+        .on(Administrator, GET, "/api/v1/users/{id}/mfa", users::second_factor)
+        .on(Administrator, DELETE, "/api/v1/users/{id}/mfa", users::reset_second_factor)
         .on(Administrator, GET, "/api/v1/users/{id}/sessions", users::sessions)
         .on(Administrator, DELETE, "/api/v1/users/{id}/sessions", users::end_sessions)
         .on(Administrator, GET, "/api/v1/sessions", sessions::list)

@@ -15,6 +15,7 @@
 //! | [`key`] | the installation's secret key and the keys derived from it |
 //! | [`link`] | secure links (R10) |
 //! | [`seal`] | secrets at rest that must be read again |
+//! | [`totp`], [`recovery`] | the codes of second factors (R51) |
 //! | [`csrf`] | was this form made for this visitor? |
 //! | [`lockout`] | may this account be tried from here now? (I6) |
 
@@ -25,6 +26,8 @@ pub mod key;
 pub mod link;
 pub mod lockout;
 pub mod password;
+pub mod recovery;
 pub mod seal;
 pub mod secret;
 pub mod token;
+pub mod totp;

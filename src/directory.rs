@@ -17,6 +17,7 @@
 //! | [`links`] | secure links (R10–R14) |
 //! | [`letters`] | mails that wait to be sent, and those that were |
 //! | [`sign_in`] | login and password (R8, I6) |
+//! | [`second_factor`] | what is owed after the password: set-up, codes, recovery codes (R50, R51) |
 //! | [`api_tokens`] | bearer tokens of the admin API |
 //! | [`snapshot`], [`facts`], [`memory`] | what requests are decided by, kept true by the feed |
 //! | [`record`], `records`, `name`, [`page`], [`error`] | documents, commits, texts, lists, refusals |
@@ -32,6 +33,7 @@ use arc_swap::Guard;
 use crate::credential::hashing::Hasher;
 use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
+use crate::directory::second_factor::SecondFactorJudge;
 use crate::policy::{Policy, PolicyProblems};
 use crate::store::feed::Feed;
 use crate::store::{Commit, CommitError, Committed, Store, StoreError};
@@ -53,6 +55,7 @@ pub mod preferences;
 pub mod record;
 mod records;
 pub mod resets;
+pub mod second_factor;
 mod seeds;
 pub mod sign_in;
 pub mod snapshot;
@@ -79,6 +82,8 @@ pub struct Judges {
     pub links: SecureLinks,
     /// How one-time links are made.
     pub one_time: OneTimeLinks,
+    /// The installation's second factors.
+    pub second_factor: SecondFactorJudge,
 }
 
 /// The handle to everybody there is. Clones share it.

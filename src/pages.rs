@@ -1,5 +1,5 @@
-//! What a portal user sees of us: signing in and out, secure links, and every answer that is not
-//! the portal's.
+//! What a portal user sees of us: signing in and out, second factors, secure links, and every
+//! answer that is not the portal's.
 //!
 //! [`Pages`] is the gateway's [`Front`]. A refusal becomes a page for a person and a problem
 //! document (RFC 9457) for a script; both say the same in the same words. Under
@@ -8,6 +8,7 @@
 //! | path | answers |
 //! |---|---|
 //! | `sign-in` | the form, and what comes of it (R8, R12, R14, R61) |
+//! | `mfa`, `mfa/setup` | the code after the password, and setting it up (R50, R51) |
 //! | `sign-out` | the way out (R63) |
 //! | `link/{token}` | a secure link (R10–R14, R19) |
 //! | `invitation/{token}` | a password is chosen on invitation (R40) |
@@ -34,8 +35,10 @@ mod forgot;
 mod form;
 mod known_browser;
 mod link;
+mod mfa;
 mod notice;
 mod origin;
+mod pending;
 mod refusal;
 mod response;
 mod return_to;
@@ -68,6 +71,7 @@ use self::forgot::ResetQueue;
 use self::known_browser::KnownBrowsers;
 use self::notice::Notice;
 use self::origin::Origins;
+use self::pending::PendingCookie;
 use self::text::Catalogue;
 use crate::config::Settings;
 use crate::credential::csrf::Csrf;
@@ -99,6 +103,7 @@ struct Desk {
     csrf: Csrf,
     known_browsers: KnownBrowsers,
     resets: ResetQueue,
+    pending: PendingCookie,
 }
 
 /// Whose pages these are, and how they look.
@@ -133,9 +138,12 @@ impl Pages {
             csrf: Csrf::new(key),
             known_browsers: KnownBrowsers::new(key, https),
             resets: ResetQueue::new(),
+            pending: PendingCookie::new(key, https),
         });
         let ours = Router::new()
             .route("/sign-in", get(sign_in::show).post(sign_in::submit))
+            .route("/mfa", get(mfa::show).post(mfa::submit))
+            .route("/mfa/setup", get(mfa::set_up::show).post(mfa::set_up::submit))
             .route("/sign-out", get(sign_out::show).post(sign_out::submit))
             .route("/link/{token}", get(link::open).post(link::confirm))
             .route("/invitation/{token}", get(choose::show_invitation).post(choose::claim))

@@ -25,6 +25,7 @@ use crate::credential::hashing::{Hasher, HashingError};
 use crate::credential::key::{KeyError, SecretKey};
 use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
+use crate::directory::second_factor::SecondFactorJudge;
 use crate::directory::{Directory, DirectoryError, Judges, Memory, OneTimeLinks};
 use crate::gateway::Gateway;
 use crate::gateway::decision_record::DecisionLog;
@@ -165,6 +166,7 @@ impl Server {
             lockout: Lockout::default(),
             links: SecureLinks::new(&key),
             one_time: OneTimeLinks::new(&key, settings.passwords),
+            second_factor: SecondFactorJudge::new(&key),
         };
         let bell = Arc::new(Bell::default());
         let mail_room = runtime.block_on(async { MailRoom::new(settings) })?;

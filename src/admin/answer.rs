@@ -13,6 +13,7 @@ use crate::directory::groups::GroupView;
 use crate::directory::letters::LetterView;
 use crate::directory::organizations::OrganizationView;
 use crate::directory::preferences::PreferencesView;
+use crate::directory::second_factor::SecondFactorView;
 use crate::directory::users::UserView;
 
 /// What every handler answers.
@@ -41,6 +42,7 @@ versioned!(
     NewApiToken,
     OrganizationView,
     PreferencesView,
+    SecondFactorView,
     UserView,
 );
 

@@ -1,4 +1,4 @@
-//! `users`: portal users, their passwords, invitations and sessions.
+//! `users`: portal users, their passwords, invitations, second factors and sessions.
 
 use axum::Extension;
 use axum::extract::State;
@@ -126,6 +126,19 @@ pub(super) async fn withdraw(
     IfMatch(version): IfMatch,
 ) -> Answer {
     admin.directory.withdraw_invitation(&id, version).await?;
+    done()
+}
+
+pub(super) async fn second_factor(State(admin): State<AdminState>, Id(id): Id) -> Answer {
+    record(&admin.directory.second_factor(&id).await?)
+}
+
+pub(super) async fn reset_second_factor(
+    State(admin): State<AdminState>,
+    Id(id): Id,
+    IfMatch(version): IfMatch,
+) -> Answer {
+    admin.directory.reset_second_factor(&id, version, clock::now()).await?;
     done()
 }
 

@@ -41,6 +41,8 @@ pub(super) enum Command {
     },
     /// Withdraw an invitation that has not been claimed
     Withdraw(Who),
+    /// Take the second factor and its recovery codes away: the next sign-in sets it up anew
+    ResetMfa(Who),
     /// Where the user is signed in
     Sessions(Who),
     /// Delete a portal user
@@ -146,6 +148,13 @@ impl Command {
                 let id = who.id(console)?;
                 console.delete(&["users", &id, "invitation"], &[])?;
                 let sentence = format!("Withdrew the invitation of {}.", who.user);
+                console.told(&Value::Null, &sentence)
+            }
+            Self::ResetMfa(who) => {
+                let id = who.id(console)?;
+                console.confirm(&format!("Reset the second factor of {}?", who.user))?;
+                console.delete(&["users", &id, "mfa"], &[])?;
+                let sentence = format!("Reset the second factor of {}.", who.user);
                 console.told(&Value::Null, &sentence)
             }
             Self::Sessions(who) => {

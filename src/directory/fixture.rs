@@ -22,6 +22,7 @@ use crate::directory::groups::{Grant, GroupView, NewGroup};
 use crate::directory::letters::Letter;
 use crate::directory::organizations::{NewOrganization, OrganizationView};
 use crate::directory::records::all;
+use crate::directory::second_factor::SecondFactorJudge;
 use crate::directory::sign_in::{Claim, SignIn};
 use crate::directory::users::{NewUser, UserView};
 use crate::directory::{Directory, Judges, Memory, OneTimeLinks};
@@ -141,11 +142,13 @@ impl Fixture {
 
     /// A directory over a store that may have something in it already.
     pub(super) async fn over(store: Arc<dyn Store>, folder: TempDir) -> Self {
+        let key = SecretKey::generate();
         let judges = Judges {
             hasher: Hasher::new(CHEAP).unwrap(),
             lockout: Lockout::default(),
-            links: SecureLinks::new(&SecretKey::generate()),
-            one_time: OneTimeLinks::new(&SecretKey::generate(), Passwords::default()),
+            links: SecureLinks::new(&key),
+            one_time: OneTimeLinks::new(&key, Passwords::default()),
+            second_factor: SecondFactorJudge::new(&key),
         };
         let directory = start(Arc::clone(&store), judges.clone()).await;
         Self { directory, store, judges, _folder: folder }

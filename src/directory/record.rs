@@ -139,6 +139,30 @@ impl fmt::Debug for SecondFactor {
     }
 }
 
+/// What a user's second factor has been used for; the record's id is the user's.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TotpStep {
+    /// The time step of the last code that was accepted: none is accepted that is not later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<u64>,
+    /// The pending sign-ins that have been used, as long as they would be worth something.
+    #[serde(default)]
+    pub used: Vec<UsedSignIn>,
+}
+
+/// A pending sign-in that has become a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedSignIn {
+    /// Its name.
+    pub sign_in: String,
+    /// When it began.
+    pub began: Timestamp,
+}
+
+impl Document for TotpStep {
+    const KIND: Kind = Kind::TotpStep;
+}
+
 impl User {
     /// What the fields add up to.
     #[must_use]

@@ -1,8 +1,9 @@
-//! Login and password (R8, I6).
+//! Login and password (R8, R50, I6).
 //!
 //! An unknown login, one that is only invited and a wrong password cost the same work and get the
 //! same answer. Each try is counted as failed before it is made, under the folded login and the
-//! address; only a right password takes it back.
+//! address; only a right password takes it back, and of a user with a second factor that alone does
+//! not clear what failed before: the code is guessed at in the same count.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use crate::directory::Directory;
 use crate::directory::facts::UserFacts;
 use crate::directory::record::{User, login_key};
 use crate::directory::records::{Stored, find};
+use crate::directory::second_factor::PendingSignIn;
 use crate::store::StoreError;
 
 /// Who asks to be let in.
@@ -39,6 +41,10 @@ pub enum SignIn {
     Welcome(Arc<UserFacts>),
     /// It is the person, whose group keeps out of the portal (R8).
     NoPortalAccess(Arc<UserFacts>),
+    /// It is the person, who owes a code (R50).
+    CodeOwed(PendingSignIn),
+    /// It is the person, who owes the set-up of a second factor (R50).
+    SetUpOwed(PendingSignIn),
     /// It is not, or there is no such person: the page must not tell which.
     Wrong,
     /// Too many have failed: nothing was checked.
@@ -83,16 +89,21 @@ impl Directory {
             }
             return Ok(SignIn::Wrong);
         };
-        attempt.succeeded();
+        match user.doc.require_mfa {
+            true => attempt.cancelled(),
+            false => attempt.succeeded(),
+        }
         if needs_rehash {
             self.rehash(&user, &password).await;
         }
         // Of the record the password was checked against: had the password been set meanwhile, the
         // session would begin under the old number, and be over (R34).
         let facts = Arc::new(UserFacts::new(&user));
-        Ok(match facts.has_portal_access() {
-            true => SignIn::Welcome(facts),
-            false => SignIn::NoPortalAccess(facts),
+        Ok(match &user.doc.second_factor {
+            _ if !facts.has_portal_access() => SignIn::NoPortalAccess(facts),
+            _ if !facts.require_mfa => SignIn::Welcome(facts),
+            Some(_) => SignIn::CodeOwed(PendingSignIn::new(&user, now)),
+            None => SignIn::SetUpOwed(PendingSignIn::new(&user, now)),
         })
     }
 

@@ -272,7 +272,9 @@ impl Directory {
     pub async fn delete_user(&self, id: &str, expected: Option<u64>) -> Result<(), DirectoryError> {
         attempt(|| async {
             let user = existing::<User>(self.store(), id, expected).await?;
-            self.commit(vec![user.delete()]).await?;
+            let steps =
+                Write::Delete { kind: Kind::TotpStep, id: id.to_owned(), expect: Expect::Any };
+            self.commit(vec![user.delete(), steps]).await?;
             Ok::<_, Stopped>(())
         })
         .await

@@ -29,8 +29,11 @@ pub(super) static STYLE: LazyLock<Asset> = LazyLock::new(|| {
 });
 /// What makes pages handier; every page works without.
 pub(super) static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
-    let files =
-        joined!("../../templates/pages/password.js", "../../templates/pages/requirements.js",);
+    let files = joined!(
+        "../../templates/pages/password.js",
+        "../../templates/pages/requirements.js",
+        "../../templates/pages/recovery_codes.js",
+    );
     Asset::new("js", "text/javascript; charset=utf-8", files)
 });
 

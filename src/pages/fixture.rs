@@ -21,6 +21,7 @@ use crate::credential::lockout::Lockout;
 use crate::credential::secret::Secret;
 use crate::directory::letters::Letter;
 use crate::directory::organizations::NewOrganization;
+use crate::directory::second_factor::SecondFactorJudge;
 use crate::directory::users::{NewUser, UserView};
 use crate::directory::{Directory, Judges, Memory, OneTimeLinks};
 use crate::gateway::{Front as _, Visitor};
@@ -144,6 +145,7 @@ impl House {
             lockout: Lockout::default(),
             links: SecureLinks::new(&key),
             one_time: one_time.clone(),
+            second_factor: SecondFactorJudge::new(&key),
         };
         let memory = Arc::new(Memory::new(Arc::clone(&store), Arc::new(policy())));
         let cache = Arc::new(SessionCache::new());

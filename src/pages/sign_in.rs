@@ -19,10 +19,11 @@ use super::response::{Referrer, add_cookie, html, see_other};
 use super::return_to::{ReturnTo, in_query};
 use super::text::{self, Catalogue, Filled};
 use super::when::When;
-use super::{Brand, Desk, wants};
+use super::{Brand, Desk, mfa, wants};
 use crate::credential::hashing::Busy;
 use crate::credential::secret::Secret;
 use crate::directory::UserFacts;
+use crate::directory::second_factor::PendingSignIn;
 use crate::directory::sign_in::{Claim, SignIn};
 use crate::gateway::{Visitor, Wants};
 use crate::policy::SessionKind;
@@ -166,13 +167,18 @@ impl Desk {
         let browser = self.known_browsers.name(headers, &login);
         let claim = Claim { login: &login, password, address: visitor.address, browser };
         let problem = match self.directory.sign_in(claim, visitor.now).await? {
-            SignIn::Welcome(user) => return self.welcome(&user, &asked, headers, visitor).await,
+            SignIn::Welcome(user) => {
+                let place = ReturnTo::parse(&asked.return_to);
+                return self.welcome(&user, &place, headers, visitor).await;
+            }
             SignIn::NoPortalAccess(user) => {
                 tracing::info!(user.id = %user.id, request.id = visitor.request_id,
                     "a portal user without portal access signed in");
                 let notice = Notice::no_portal_access(text, &self.brand.name);
                 return Ok(self.notice(&notice, Wants::Page, &visitor.request_id));
             }
+            SignIn::CodeOwed(pending) => return Ok(self.owing(mfa::CODE, pending, &asked)),
+            SignIn::SetUpOwed(pending) => return Ok(self.owing(mfa::SET_UP, pending, &asked)),
             SignIn::Wrong => Problem::wrong(said),
             SignIn::LockedOut { until } => {
                 Problem::locked_out(said, When::new(until, visitor.now, &text.when))
@@ -187,11 +193,19 @@ impl Desk {
         Ok(self.sign_in_page(headers, visitor, &asked, (&login, false), Some(problem)).await)
     }
 
+    /// Keeps that the password was right, and leads to where the rest is owed. No session yet.
+    fn owing(&self, page: &str, sign_in: PendingSignIn, asked: &Asked) -> Response<Body> {
+        let mut response = see_other(page);
+        let place = ReturnTo::parse(&asked.return_to);
+        add_cookie(&mut response, self.pending.keep(sign_in, &place));
+        response
+    }
+
     /// A new session under a new token, in place of the one the browser had.
-    async fn welcome(
+    pub(super) async fn welcome(
         &self,
         user: &UserFacts,
-        asked: &Asked,
+        place: &ReturnTo,
         headers: &HeaderMap,
         visitor: &Visitor,
     ) -> Result<Response<Body>, StoreError> {
@@ -203,8 +217,7 @@ impl Desk {
             address: visitor.address,
             agent: agent(headers),
         };
-        let mut response =
-            self.begin(new, &ReturnTo::parse(&asked.return_to), headers, visitor).await?;
+        let mut response = self.begin(new, place, headers, visitor).await?;
         add_cookie(&mut response, self.known_browsers.remember(headers, &user.login));
         Ok(response)
     }
@@ -221,6 +234,7 @@ impl Desk {
         let token = self.sessions.start(new, replaces, visitor.now).await?;
         let mut response = see_other(place.as_str());
         add_cookie(&mut response, cookie::set(self.session_cookie, token.expose(), self.https));
+        add_cookie(&mut response, self.pending.clear(headers));
         Ok(response)
     }
 

@@ -3,6 +3,7 @@
 mod headers;
 mod language;
 mod links;
+mod mfa;
 mod passwords;
 mod refusals;
 mod sign_in;

@@ -13,6 +13,7 @@ use crate::credential::secret::Secret;
 use crate::directory::groups::GroupPatch;
 use crate::directory::organizations::NewOrganization;
 use crate::directory::preferences::PreferencesPatch;
+use crate::directory::second_factor::SecondFactorJudge;
 use crate::directory::users::{NewUser, UserPatch, UserView};
 use crate::directory::{Judges, Memory, OneTimeLinks};
 use crate::policy::Policy;
@@ -44,11 +45,13 @@ impl Portal {
         let followers: Vec<Arc<dyn Follower>> =
             vec![Arc::clone(&memory) as Arc<dyn Follower>, Arc::clone(&cache) as Arc<dyn Follower>];
         let feed = Feed::start(Arc::clone(&store), followers).await.unwrap();
+        let key = SecretKey::generate();
         let judges = Judges {
             hasher: Hasher::new(CHEAP).unwrap(),
             lockout: Lockout::default(),
-            links: SecureLinks::new(&SecretKey::generate()),
-            one_time: OneTimeLinks::new(&SecretKey::generate(), Passwords::default()),
+            links: SecureLinks::new(&key),
+            one_time: OneTimeLinks::new(&key, Passwords::default()),
+            second_factor: SecondFactorJudge::new(&key),
         };
         let directory = Directory::start(feed.clone(), memory, judges).await.unwrap();
         let sessions = Sessions::new(feed, directory.clone(), cache, LIMITS);

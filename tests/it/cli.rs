@@ -145,6 +145,9 @@ async fn cli_people_sign_in_with_what_was_typed() {
     let session = sessions["items"][0]["id"].as_str().unwrap();
     console.done(&["sessions", "end", session]).await;
     assert_eq!(anna.fetch("/invoices").await.status, 401);
+    let reset = console.done(&["users", "reset-mfa", "anna@acme.test"]).await;
+    assert_eq!(reset, "Reset the second factor of anna@acme.test.\n");
+    console.refused(&["users", "reset-mfa", "nobody"]).await;
     let new = "Another-Horse-8-Battery";
     let change = ["users", "password", "anna@acme.test", "--password-stdin"];
     console.with_input(&change, new).await.done();

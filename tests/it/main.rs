@@ -47,6 +47,7 @@ mod protocols;
 mod rules_groups;
 mod rules_invitations;
 mod rules_links;
+mod rules_mfa;
 mod rules_people;
 mod rules_resets;
 mod shipped;

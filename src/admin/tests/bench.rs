@@ -19,8 +19,11 @@ use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
 use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
+use crate::credential::secret::Secret;
 use crate::credential::token::TokenHash;
 use crate::directory::letters::Letter;
+use crate::directory::second_factor::{SecondFactorJudge, SecondStep, Visit};
+use crate::directory::sign_in::{Claim, SignIn};
 use crate::directory::{Directory, Judges, Memory, OneTimeLinks};
 use crate::policy::{Policy, PolicyFiles, SessionKind};
 use crate::session::{NewSession, SessionCache, Sessions};
@@ -69,11 +72,13 @@ impl Bench {
         let followers: Vec<Arc<dyn Follower>> =
             vec![Arc::clone(&memory) as Arc<dyn Follower>, Arc::clone(&cache) as _];
         let feed = Feed::start(store, followers).await.unwrap();
+        let key = SecretKey::generate();
         let judges = Judges {
             hasher: Hasher::new(CHEAP).unwrap(),
             lockout: Lockout::new(1000),
-            links: SecureLinks::new(&SecretKey::generate()),
-            one_time: OneTimeLinks::new(&SecretKey::generate(), Passwords::default()),
+            links: SecureLinks::new(&key),
+            one_time: OneTimeLinks::new(&key, Passwords::default()),
+            second_factor: SecondFactorJudge::new(&key),
         };
         let directory = Directory::start(feed.clone(), memory, judges).await.unwrap();
         let sessions = Sessions::new(feed.clone(), directory.clone(), cache, settings.session);
@@ -161,6 +166,19 @@ impl Bench {
             agent: "test".to_owned(),
         };
         self.state.sessions.start(new, None, clock::now()).await.unwrap().hash()
+    }
+
+    /// Signs a portal user in with [`PASSWORD`] and sets the second factor up that is asked for.
+    pub(super) async fn enroll(&self, login: &str) {
+        let (now, address) = (clock::now(), IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let claim = Claim { login, password: Secret::from(PASSWORD), address, browser: None };
+        let signed_in = self.state.directory.sign_in(claim, now).await.unwrap();
+        let SignIn::SetUpOwed(pending) = signed_in else { panic!("{signed_in:?}") };
+        let (secret, _) = self.state.directory.propose_secret(&pending);
+        let (code, visit) = (secret.code(now), Visit { address, browser: None });
+        let done =
+            self.state.directory.set_up_second_factor(&pending, (&secret, &code), visit, now);
+        assert!(matches!(done.await.unwrap(), SecondStep::Welcome(_)));
     }
 
     /// An organization with a portal user in a group; answers the user's id.

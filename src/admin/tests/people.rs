@@ -1,7 +1,9 @@
-use http::Method;
+use axum::body::Body;
+use http::{Method, Request};
 use serde_json::json;
 
 use super::bench::{Bench, PASSWORD};
+use crate::admin::Access;
 
 #[tokio::test]
 async fn an_organization_is_made_changed_and_deleted() {
@@ -195,6 +197,39 @@ async fn r34_setting_a_password_ends_all_sessions_of_that_user_alone() {
 }
 
 #[tokio::test]
+async fn r51_a_second_factor_is_shown_and_reset() {
+    let bench = Bench::start().await;
+    let ann = bench.person("acme", "ann", "limited").await;
+    let user = format!("/api/v1/users/{ann}");
+    let path = format!("{user}/mfa");
+    let shown = bench.get(&path).await;
+    assert_eq!(shown.headers["etag"], "\"1\"");
+    let expected =
+        json!({ "enrolled": false, "recovery_codes_left": 0, "required": false, "version": 1 });
+    assert_eq!(shown.body, expected);
+    bench.patch(&user, json!({ "require_mfa": true })).await;
+    assert_eq!(bench.get(&path).await.body["required"], true);
+
+    bench.enroll("ann").await;
+    let shown = bench.get(&path).await.body;
+    assert_eq!((&shown["enrolled"], &shown["recovery_codes_left"]), (&json!(true), &json!(10)));
+    assert!(shown["since"].is_string(), "{shown}");
+    let session = bench.begin_session(&ann).await;
+    let request = Request::delete(&path).header("if-match", "\"1\"");
+    let stale = bench.send(Access::Socket, request.body(Body::empty()).unwrap()).await;
+    assert_eq!((stale.status.as_u16(), stale.code()), (409, "changed"));
+    assert_eq!(bench.get(&user).await.body["mfa_enrolled"], true);
+
+    assert_eq!(bench.delete(&path).await.status, 204);
+    assert_eq!(bench.get(&user).await.body["mfa_enrolled"], false);
+    assert_eq!(bench.get(&path).await.body["required"], true, "it is asked for as before");
+    assert_eq!(bench.delete(&path).await.status, 204, "there is nothing more to take away");
+    assert_eq!(bench.delete(&format!("/api/v1/sessions/{session}")).await.status, 204, "it stands");
+    assert_eq!(bench.get("/api/v1/users/none/mfa").await.status, 404);
+    assert_eq!(bench.delete("/api/v1/users/none/mfa").await.status, 404);
+}
+
+#[tokio::test]
 async fn sessions_are_listed_and_ended() {
     let bench = Bench::start().await;
     let ann = bench.person("acme", "ann", "limited").await;
@@ -264,11 +299,11 @@ async fn r41_the_blind_copy_goes_to_the_tokens_address_unless_another_is_named()
         let new = json!({
             "organization": "acme", "login": login, "invite": true, "blind_copy": copy,
         });
-        let request = http::Request::post("/api/v1/users")
+        let request = Request::post("/api/v1/users")
             .header("authorization", &bearer)
             .header("content-type", "application/json")
-            .body(axum::body::Body::from(new.to_string()));
-        let answer = bench.send(crate::admin::Access::Token, request.unwrap()).await;
+            .body(Body::from(new.to_string()));
+        let answer = bench.send(Access::Token, request.unwrap()).await;
         assert_eq!(answer.status, 201, "{answer:?}");
     };
     invited("ann@example.com", json!(null)).await;

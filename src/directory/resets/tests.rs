@@ -68,12 +68,12 @@ async fn r33_a_forgotten_password_is_replaced_by_a_mailed_link_once() {
 async fn r34_a_reset_ends_all_sessions_and_leaves_the_second_factor() {
     let fixture = Fixture::new().await;
     let user = ann(&fixture).await;
+    let SignIn::Welcome(session) = fixture.sign_in(LOGIN, PASSWORD).await else { panic!() };
     let stored = existing::<User>(&*fixture.store, &user.id, None).await.unwrap();
     let factor =
         SecondFactor { secret: "sealed".to_owned(), recovery_codes: Vec::new(), since: now() };
     let doc = User { require_mfa: true, second_factor: Some(factor.clone()), ..stored.doc.clone() };
     fixture.directory.commit(vec![stored.replace(doc).0]).await.unwrap();
-    let SignIn::Welcome(session) = fixture.sign_in(LOGIN, PASSWORD).await else { panic!() };
     let letter = asked(&fixture, now()).await;
     let facts = fixture.directory.user(&user.id).await.unwrap().unwrap();
     assert!(facts.honours_session(session.password_generation), "asking ends nothing");
@@ -81,6 +81,8 @@ async fn r34_a_reset_ends_all_sessions_and_leaves_the_second_factor() {
     assert!(matches!(choice, Choice::Set { .. }));
     let facts = fixture.directory.user(&user.id).await.unwrap().unwrap();
     assert!(!facts.honours_session(session.password_generation));
+    let signed_in = fixture.sign_in(LOGIN, OTHER_PASSWORD).await;
+    assert!(!matches!(signed_in, SignIn::Welcome(_)), "the code is still asked for");
     let stored = existing::<User>(&*fixture.store, &user.id, None).await.unwrap();
     assert_eq!((stored.doc.second_factor, stored.doc.require_mfa), (Some(factor), true));
 }

@@ -223,6 +223,8 @@ async fn r34_setting_or_clearing_a_password_ends_all_sessions() {
     assert_eq!(set.unwrap().version, 3);
     assert!(!now_facts().await.honours_session(session.password_generation));
     assert!(matches!(fixture.sign_in("anna", PASSWORD).await, SignIn::Wrong));
+    let no_mfa = UserPatch { require_mfa: Some(false), ..UserPatch::default() };
+    fixture.directory.change_user(&user.id, no_mfa, None).await.unwrap();
     let SignIn::Welcome(session) = fixture.sign_in("anna", OTHER_PASSWORD).await else { panic!() };
     assert!(now_facts().await.honours_session(session.password_generation));
 

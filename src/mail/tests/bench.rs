@@ -19,6 +19,7 @@ use crate::credential::token::PlainToken;
 use crate::directory::letters::{LetterView, Occasion, fixture};
 use crate::directory::one_time::OneTimeLinks;
 use crate::directory::organizations::NewOrganization;
+use crate::directory::second_factor::SecondFactorJudge;
 use crate::directory::users::NewUser;
 use crate::directory::{Directory, Judges, Memory};
 use crate::mail::message::{Writer, Written};
@@ -85,6 +86,7 @@ impl Bench {
             lockout: Lockout::default(),
             links: SecureLinks::new(&key),
             one_time: OneTimeLinks::new(&key, settings("").passwords),
+            second_factor: SecondFactorJudge::new(&key),
         };
         let directory = Directory::start(feed, memory, judges).await.unwrap();
         let acme = NewOrganization { id: Some("acme".into()), name: "Acme".into(), email: None };

@@ -53,7 +53,7 @@ async fn what_a_page_loads_is_ours_and_kept_for_good() {
 async fn what_is_not_there_is_told_as_a_page_or_as_a_problem() {
     let house = House::new().await;
     for address in
-        ["/.portcullis/", "/.portcullis/mfa", "/.portcullis/sign-in/", "/.portcullis/link/"]
+        ["/.portcullis/", "/.portcullis/mfa/", "/.portcullis/sign-in/", "/.portcullis/link/"]
     {
         let page = Browser::default().get(&house, address).await;
         assert_eq!(page.status, StatusCode::NOT_FOUND, "{address}");

@@ -32,6 +32,9 @@ pub(in crate::pages) struct Catalogue {
     pub(in crate::pages) list: List,
     pub(in crate::pages) when: Moments,
     pub(in crate::pages) sign_in: SignIn,
+    pub(in crate::pages) mfa: Mfa,
+    pub(in crate::pages) mfa_setup: MfaSetUp,
+    pub(in crate::pages) recovery_codes: RecoveryCodes,
     pub(in crate::pages) sign_out: SignOut,
     pub(in crate::pages) link: Link,
     pub(in crate::pages) choose: Choose,
@@ -100,6 +103,49 @@ texts! {
         password_set: Text,
         locked_out: Phrase<Moment>,
         busy: Text,
+    }
+
+    /// The code after the password.
+    Mfa {
+        title: Text,
+        lead: Phrase<Login>,
+        code: Text,
+        submit: Text,
+        instead: Text,
+        recovery_lead: Text,
+        recovery_code: Text,
+        recovery_submit: Text,
+        form_too_old: Text,
+        code_missing: Text,
+        wrong_code: Text,
+        wrong_recovery_code: Text,
+        busy: Text,
+    }
+
+    /// Setting the second factor up.
+    MfaSetUp {
+        title: Text,
+        lead: Phrase<Login>,
+        scan: Text,
+        qr_code: Text,
+        or_enter: Text,
+        enter: Text,
+        code: Text,
+        submit: Text,
+        wrong_code: Text,
+        another_secret: Text,
+    }
+
+    /// The recovery codes, once.
+    RecoveryCodes {
+        title: Text,
+        lead: Text,
+        keep: Text,
+        go_on: Text,
+        copy: Text,
+        copied: Text,
+        not_copied: Text,
+        print: Text,
     }
 
     /// The way out.

@@ -1,0 +1,238 @@
+//! Time-based codes (RFC 6238): SHA-1, 6 digits, 30 seconds, a secret of 160 bits, which is what
+//! every authenticator app understands.
+//!
+//! A code belongs to a *step*: the number of the half minute it is made for. It is taken during its
+//! own step and the one before and after, because clocks differ; and only if its step is later than
+//! the last one that was taken, so that a code that somebody has looked at is worth nothing once it
+//! was used. Where the last step is kept, and that two uses at once cannot both be the first, is
+//! the caller's to see to.
+
+use std::fmt::Write as _;
+
+use data_encoding::BASE32_NOPAD;
+use jiff::Timestamp;
+use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
+use totp_rs::{Builder, Totp};
+
+use super::secret::Secret;
+
+/// 160 bits, as RFC 4226 recommends.
+const SECRET: usize = 20;
+/// How long a step takes, in seconds.
+const STEP: u64 = 30;
+/// The longest label that is worth reading in an app, and still fits into a QR code.
+const LABEL: usize = 60;
+
+/// A secret shared with somebody's device.
+#[derive(Debug, Clone)]
+pub struct TotpSecret(Secret<Vec<u8>>);
+
+impl TotpSecret {
+    /// A new secret.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Secret::new(crate::random::bytes::<SECRET>().to_vec()))
+    }
+
+    /// A secret that was kept; `None` when it has not the length of one.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        (bytes.len() == SECRET).then(|| Self(Secret::new(bytes.to_vec())))
+    }
+
+    /// The secret itself, to be sealed.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        self.0.expose()
+    }
+
+    /// The secret as a person types it into an app: base32, in groups of four.
+    #[must_use]
+    pub fn text(&self) -> Secret<String> {
+        let text = Secret::new(BASE32_NOPAD.encode(self.expose()));
+        let mut grouped = String::with_capacity(text.expose().len() * 5 / 4);
+        for (place, c) in text.expose().chars().enumerate() {
+            if place > 0 && place % 4 == 0 {
+                grouped.push(' ');
+            }
+            grouped.push(c);
+        }
+        Secret::new(grouped)
+    }
+
+    /// The address by which an app takes the secret over, for a QR code.
+    #[must_use]
+    pub fn url(&self, issuer: &str, account: &str) -> Secret<String> {
+        let totp =
+            self.builder().with_issuer(Some(label(issuer))).with_account_name(label(account));
+        // The labels are as they must be; without an address there is still the text.
+        Secret::new(totp.build_noncompliant().to_url().unwrap_or_default())
+    }
+
+    /// The step that this code was made for, if it is one of those taken at `now` and later than
+    /// `last`. All steps are tried in the same time, whichever fits; spaces in the code, as apps
+    /// show them, do not matter.
+    #[must_use]
+    pub fn step_of(&self, code: &str, now: Timestamp, last: Option<u64>) -> Option<u64> {
+        let code: String = code.chars().filter(|c| !c.is_whitespace()).collect();
+        let current = u64::try_from(now.as_second()).ok()? / STEP;
+        let totp = self.builder().build_noncompliant();
+        let (mut found, mut step_found) = (Choice::from(0), 0);
+        // If two steps have the same code, the later counts, so that it is not taken again.
+        for step in current.saturating_sub(1)..=current.saturating_add(1) {
+            let expected = code_of(&totp, step);
+            let later = last.is_none_or(|last| step > last);
+            let fits =
+                expected.expose().as_bytes().ct_eq(code.as_bytes()) & Choice::from(u8::from(later));
+            step_found = u64::conditional_select(&step_found, &step, fits);
+            found |= fits;
+        }
+        bool::from(found).then_some(step_found)
+    }
+
+    /// The code of the step in which `now` lies.
+    #[cfg(test)]
+    pub(crate) fn code(&self, now: Timestamp) -> String {
+        let step = u64::try_from(now.as_second()).unwrap_or(0) / STEP;
+        code_of(&self.builder().build_noncompliant(), step).expose().clone()
+    }
+
+    /// The builder's own defaults are SHA-1, 6 digits and 30 seconds.
+    fn builder(&self) -> Builder {
+        Builder::new().with_secret(self.expose()).with_step_duration(STEP)
+    }
+}
+
+fn code_of(totp: &Totp, step: u64) -> Secret<String> {
+    let mut code = String::with_capacity(8);
+    // Writing to a string does not fail.
+    let _ = write!(code, "{}", totp.generate(step.saturating_mul(STEP)));
+    Secret::new(code)
+}
+
+/// A name as it can stand in the address, where the colon separates.
+fn label(name: &str) -> String {
+    name.chars().filter(|c| *c != ':').take(LABEL).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::TotpSecret;
+
+    const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
+
+    /// Of RFC 6238, appendix B.
+    fn of_the_rfc() -> TotpSecret {
+        TotpSecret::from_bytes(b"12345678901234567890").unwrap()
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        NOW + SignedDuration::from_secs(seconds)
+    }
+
+    #[test]
+    fn r51_the_codes_are_those_of_the_standard() {
+        for (second, code) in [
+            (59, "287082"),
+            (1_111_111_109, "081804"),
+            (1_111_111_111, "050471"),
+            (1_234_567_890, "005924"),
+            (2_000_000_000, "279037"),
+            (20_000_000_000, "353130"),
+        ] {
+            let now = Timestamp::from_second(second).unwrap();
+            let step = u64::try_from(second).unwrap() / 30;
+            assert_eq!(of_the_rfc().step_of(code, now, None), Some(step), "{second}");
+            assert_eq!(of_the_rfc().code(now), code);
+        }
+    }
+
+    #[test]
+    fn r51_one_step_of_drift_is_taken_either_way_and_two_are_not() {
+        let secret = TotpSecret::generate();
+        let step = 60_000_000;
+        for (drift, taken) in [(-60, false), (-30, true), (0, true), (30, true), (60, false)] {
+            // At both ends of the step.
+            for second in [0, 29] {
+                let found = secret.step_of(&secret.code(at(drift)), at(second), None);
+                let expected = taken.then(|| step + u64::try_from(drift + 30).unwrap() / 30 - 1);
+                assert_eq!(found, expected, "{drift} {second}");
+            }
+        }
+    }
+
+    #[test]
+    fn r51_a_step_is_not_taken_again_whatever_the_clock_does() {
+        let secret = TotpSecret::generate();
+        let mut taken = Vec::new();
+        let mut last = None;
+        // Forth, back, forth again, and a jump back of an hour.
+        for minute in [0, 1, -1, 0, 2, 1, -60, 3, 2, 3, 4] {
+            for drift in [-30, 0, 30] {
+                let now = at(minute * 60);
+                let code = secret.code(now + SignedDuration::from_secs(drift));
+                if let Some(step) = secret.step_of(&code, now, last) {
+                    assert!(!taken.contains(&step), "{step} was taken before");
+                    taken.push(step);
+                    last = Some(step);
+                }
+            }
+        }
+        assert!(taken.is_sorted() && taken.len() > 8, "{taken:?}");
+    }
+
+    #[test]
+    fn r51_only_a_step_after_the_last_one_is_taken() {
+        let secret = TotpSecret::generate();
+        let step = 60_000_000;
+        for (last, taken) in [(step - 1, true), (step, false), (step + 1, false)] {
+            assert_eq!(secret.step_of(&secret.code(NOW), NOW, Some(last)), taken.then_some(step));
+        }
+    }
+
+    #[test]
+    fn r51_what_is_no_code_is_none() {
+        let secret = of_the_rfc();
+        let code = secret.code(NOW);
+        let spaced = format!(" {} {}\n", &code[..3], &code[3..]);
+        assert!(secret.step_of(&spaced, NOW, None).is_some(), "as apps show it");
+        for text in [
+            "",
+            " ",
+            "000000000",
+            &code[1..],
+            &format!("{code}0"),
+            &format!("+{}", &code[1..]),
+            &format!("{}-{}", &code[..3], &code[3..]),
+            "\u{ff11}\u{ff12}\u{ff13}\u{ff14}\u{ff15}\u{ff16}",
+        ] {
+            assert_eq!(secret.step_of(text, NOW, None), None, "{text:?}");
+        }
+        let other = TotpSecret::generate();
+        assert_eq!(other.step_of(&code, Timestamp::MIN, None), None, "before all steps");
+        assert_eq!(other.step_of(&code, Timestamp::MAX, Some(u64::MAX)), None);
+    }
+
+    #[test]
+    fn an_app_is_told_whose_account_it_is() {
+        let url = of_the_rfc().url("Example: IT & Co", "ada@example.com");
+        assert_eq!(
+            url.expose(),
+            "otpauth://totp/Example%20IT%20%26%20Co:ada%40example.com\
+             ?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Example%20IT%20%26%20Co"
+        );
+        let long = "ü".repeat(500);
+        assert!(of_the_rfc().url(&long, &long).expose().len() < 1400, "it fits a QR code");
+    }
+
+    #[test]
+    fn a_secret_is_read_in_groups_and_not_printed() {
+        let text = of_the_rfc().text();
+        assert_eq!(text.expose(), "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ");
+        assert_eq!(format!("{:?}", of_the_rfc()), "TotpSecret(Secret(..))");
+        assert_ne!(TotpSecret::generate().expose(), TotpSecret::generate().expose());
+        assert!(TotpSecret::from_bytes(b"short").is_none());
+    }
+}

@@ -1,0 +1,439 @@
+use jiff::{SignedDuration, ToSpan as _};
+
+use super::*;
+use crate::credential::lockout::Key;
+use crate::credential::secret::Secret;
+use crate::directory::fixture::{ADDRESS, Fixture, OTHER_PASSWORD, PASSWORD, claim, now};
+use crate::directory::sign_in::SignIn;
+use crate::directory::users::{UserPatch, UserView};
+
+const HERE: Visit<'static> = Visit { address: ADDRESS, browser: None };
+const STEP: SignedDuration = SignedDuration::from_secs(30);
+
+/// A person with a device, and the recovery codes on paper.
+struct Ann {
+    fixture: Fixture,
+    user: UserView,
+    secret: TotpSecret,
+    recovery_codes: Vec<RecoveryCode>,
+}
+
+impl Ann {
+    /// Set up at [`now`], so the code of that step is used.
+    async fn enrolled() -> Self {
+        let (fixture, user) = required().await;
+        let pending = pending(&fixture.directory, now()).await;
+        let (secret, recovery_codes) = set_up(&fixture.directory, &pending, now()).await;
+        Self { fixture, user, secret, recovery_codes }
+    }
+
+    async fn pending(&self, now: Timestamp) -> PendingSignIn {
+        pending(&self.fixture.directory, now).await
+    }
+
+    async fn check(
+        &self,
+        pending: &PendingSignIn,
+        typed: Typed<'_>,
+        now: Timestamp,
+    ) -> SecondStep<Arc<UserFacts>> {
+        self.fixture.directory.check_second_factor(pending, typed, HERE, now).await.unwrap()
+    }
+
+    /// Password and code, from the beginning.
+    async fn sign_in(&self, code: &str, now: Timestamp) -> SecondStep<Arc<UserFacts>> {
+        let pending = self.pending(now).await;
+        self.check(&pending, Typed::Code(code), now).await
+    }
+
+    fn codes_left(&self) -> impl Future<Output = usize> {
+        let (directory, id) = (self.fixture.directory.clone(), self.user.id.clone());
+        async move { directory.second_factor(&id).await.unwrap().recovery_codes_left }
+    }
+}
+
+/// A portal user who is asked for a second factor and has none.
+async fn required() -> (Fixture, UserView) {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let user = fixture.user("acme", "ann", "limited").await;
+    require(&fixture.directory, &user.id, true).await;
+    (fixture, user)
+}
+
+async fn require(directory: &Directory, id: &str, require_mfa: bool) {
+    let patch = UserPatch { require_mfa: Some(require_mfa), ..UserPatch::default() };
+    directory.change_user(id, patch, None).await.unwrap();
+}
+
+async fn move_to(directory: &Directory, id: &str, group: &str) {
+    let patch = UserPatch { group: Some(group.to_owned()), ..UserPatch::default() };
+    directory.change_user(id, patch, None).await.unwrap();
+}
+
+/// What the right password leads to.
+async fn pending(directory: &Directory, now: Timestamp) -> PendingSignIn {
+    match directory.sign_in(claim("ann", PASSWORD), now).await.unwrap() {
+        SignIn::CodeOwed(pending) | SignIn::SetUpOwed(pending) => pending,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn set_up(
+    directory: &Directory,
+    pending: &PendingSignIn,
+    now: Timestamp,
+) -> (TotpSecret, Vec<RecoveryCode>) {
+    let (secret, sealed) = directory.propose_secret(pending);
+    let proposed = directory.proposed_secret(pending, &sealed).unwrap();
+    assert_eq!(proposed.expose(), secret.expose());
+    let code = secret.code(now);
+    let done = directory.set_up_second_factor(pending, (&proposed, &code), HERE, now).await;
+    let SecondStep::Welcome(SetUp { user, recovery_codes }) = done.unwrap() else { panic!() };
+    assert_eq!(&*user.login, "ann");
+    (secret, recovery_codes)
+}
+
+/// Forgets failures: the test is about something else.
+fn release(ann: &Ann) {
+    for key in [Key::account("ann"), Key::address(ADDRESS)] {
+        ann.fixture.judges.lockout.release(&key);
+    }
+}
+
+fn later(steps: i32) -> Timestamp {
+    now() + STEP * steps
+}
+
+fn welcome<T>(step: &SecondStep<T>) -> bool {
+    matches!(step, SecondStep::Welcome(_))
+}
+
+#[tokio::test]
+async fn r50_who_is_not_asked_for_a_second_factor_is_let_in_by_the_password() {
+    let (fixture, user) = required().await;
+    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::SetUpOwed(_)));
+    assert_eq!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Wrong);
+    require(&fixture.directory, &user.id, false).await;
+    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Welcome(_)));
+}
+
+#[tokio::test]
+async fn r50_set_up_is_owed_until_a_code_confirms_the_secret() {
+    let (fixture, user) = required().await;
+    let pending = pending(&fixture.directory, now()).await;
+    let (secret, _) = fixture.directory.propose_secret(&pending);
+    let (other, _) = fixture.directory.propose_secret(&pending);
+    let wrong = other.code(now());
+    let tried =
+        fixture.directory.set_up_second_factor(&pending, (&secret, &wrong), HERE, now()).await;
+    assert!(matches!(tried.unwrap(), SecondStep::Wrong));
+    let owed = fixture.directory.owed(&pending, now()).await.unwrap();
+    assert!(matches!(owed, Owed::SetUp(_)), "{owed:?}");
+    assert!(!fixture.directory.show_user(&user.id).await.unwrap().mfa_enrolled);
+
+    let (secret, recovery_codes) = set_up(&fixture.directory, &pending, now()).await;
+    assert_eq!(recovery_codes.len(), 10);
+    let view = fixture.directory.second_factor(&user.id).await.unwrap();
+    assert_eq!(
+        (view.enrolled, view.since, view.recovery_codes_left, view.required),
+        (true, Some(now()), 10, true)
+    );
+    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::CodeOwed(_)));
+
+    // Neither the secret nor a code is readable at rest.
+    let record = fixture.store.get(Kind::User, &user.id).await.unwrap().unwrap();
+    let record = String::from_utf8(record.doc.to_vec()).unwrap();
+    let text = secret.text().expose().replace(' ', "");
+    assert!(!record.contains(&text));
+    for code in &recovery_codes {
+        assert!(
+            !record.contains(code.expose()) && !record.contains(&code.expose().replace('-', ""))
+        );
+    }
+}
+
+#[tokio::test]
+async fn r50_what_is_set_up_is_not_set_up_again() {
+    let ann = Ann::enrolled().await;
+    let pending = ann.pending(now()).await;
+    let (secret, _) = ann.fixture.directory.propose_secret(&pending);
+    let code = secret.code(now());
+    let again =
+        ann.fixture.directory.set_up_second_factor(&pending, (&secret, &code), HERE, now()).await;
+    assert!(matches!(again.unwrap(), SecondStep::Over));
+    assert!(
+        welcome(&ann.sign_in(&ann.secret.code(later(1)), later(1)).await),
+        "the old one stands"
+    );
+}
+
+#[tokio::test]
+async fn r50_a_proposed_secret_is_good_for_its_own_sign_in_only() {
+    let (fixture, _) = required().await;
+    let one = pending(&fixture.directory, now()).await;
+    let other = pending(&fixture.directory, now()).await;
+    let (_, sealed) = fixture.directory.propose_secret(&one);
+    assert!(fixture.directory.proposed_secret(&one, &sealed).is_some());
+    assert!(fixture.directory.proposed_secret(&other, &sealed).is_none());
+    for spoiled in ["", "x", &sealed[1..]] {
+        assert!(fixture.directory.proposed_secret(&one, spoiled).is_none());
+    }
+}
+
+#[tokio::test]
+async fn r51_a_code_is_accepted_once() {
+    let ann = Ann::enrolled().await;
+    let code = ann.secret.code(now());
+    assert!(matches!(ann.sign_in(&code, now()).await, SecondStep::Wrong), "used at set-up");
+    let code = ann.secret.code(later(1));
+    assert!(welcome(&ann.sign_in(&code, later(1)).await));
+    assert!(matches!(ann.sign_in(&code, later(1)).await, SecondStep::Wrong));
+    assert!(matches!(ann.sign_in(&code, later(2)).await, SecondStep::Wrong));
+    // Nor one of an earlier step, though it was never used.
+    assert!(welcome(&ann.sign_in(&ann.secret.code(later(5)), later(4)).await));
+    assert!(matches!(ann.sign_in(&ann.secret.code(later(4)), later(4)).await, SecondStep::Wrong));
+}
+
+#[tokio::test]
+async fn r51_one_step_of_drift_is_accepted_and_two_are_refused() {
+    let ann = Ann::enrolled().await;
+    for (at, drift, accepted) in
+        [(10, -2, false), (10, 2, false), (10, -1, true), (20, 0, true), (30, 1, true)]
+    {
+        let step = ann.sign_in(&ann.secret.code(later(at + drift)), later(at)).await;
+        assert_eq!(welcome(&step), accepted, "{at} {drift}");
+    }
+}
+
+#[tokio::test]
+async fn r51_a_clock_that_goes_back_and_forth_never_accepts_a_step_twice() {
+    let ann = Ann::enrolled().await;
+    let mut accepted = Vec::new();
+    for step in [1, 2, 1, 0, 3, 2, 3, 4, -100, 4, 5, 6, 5, 6] {
+        for code in [step - 1, step, step + 1] {
+            let outcome = ann.sign_in(&ann.secret.code(later(code)), later(step)).await;
+            if welcome(&outcome) {
+                assert!(!accepted.contains(&code), "{code} twice: {accepted:?}");
+                accepted.push(code);
+            }
+            release(&ann);
+        }
+    }
+    assert_eq!(accepted, [1, 2, 3, 4, 5, 6, 7]);
+}
+
+#[tokio::test]
+async fn r51_of_two_uses_of_a_code_at_once_exactly_one_wins() {
+    let ann = Ann::enrolled().await;
+    let (one, other) = (ann.pending(later(1)).await, ann.pending(later(1)).await);
+    let code = ann.secret.code(later(1));
+    // One comes in between the other's reading and its writing.
+    let (meddler, taken) = (ann.fixture.directory.clone(), code.clone());
+    let meddling = async move {
+        let first = meddler.check_second_factor(&other, Typed::Code(&taken), HERE, later(1)).await;
+        assert!(welcome(&first.unwrap()));
+    };
+    let directory = ann.fixture.with_meddling(meddling).await;
+    let second = directory.check_second_factor(&one, Typed::Code(&code), HERE, later(1)).await;
+    assert!(matches!(second.unwrap(), SecondStep::Wrong));
+
+    release(&ann);
+    let at = later(3);
+    let pendings = futures_util::future::join_all((0..4).map(|_| ann.pending(at))).await;
+    let code = ann.secret.code(at);
+    let tries = pendings.iter().map(|pending| ann.check(pending, Typed::Code(&code), at));
+    let tries = futures_util::future::join_all(tries).await;
+    assert_eq!(tries.iter().filter(|step| welcome(step)).count(), 1, "{tries:?}");
+}
+
+#[tokio::test]
+async fn r51_of_two_uses_of_a_recovery_code_at_once_exactly_one_wins() {
+    let ann = Ann::enrolled().await;
+    let (one, other) = (ann.pending(now()).await, ann.pending(now()).await);
+    let code = ann.recovery_codes[4].expose().to_owned();
+    let (meddler, taken) = (ann.fixture.directory.clone(), code.clone());
+    let meddling = async move {
+        let typed = Typed::RecoveryCode(&taken);
+        let first = meddler.check_second_factor(&other, typed, HERE, now()).await;
+        assert!(welcome(&first.unwrap()));
+    };
+    let directory = ann.fixture.with_meddling(meddling).await;
+    let typed = Typed::RecoveryCode(&code);
+    let second = directory.check_second_factor(&one, typed, HERE, now()).await;
+    assert!(matches!(second.unwrap(), SecondStep::Wrong));
+    assert_eq!(ann.codes_left().await, 9);
+}
+
+#[tokio::test]
+async fn r51_a_recovery_code_stands_in_for_a_code_once() {
+    let ann = Ann::enrolled().await;
+    let code = ann.recovery_codes[0].expose().to_uppercase().replace('-', " ");
+    let pending = ann.pending(now()).await;
+    assert!(matches!(ann.check(&pending, Typed::Code(&code), now()).await, SecondStep::Wrong));
+    assert!(welcome(&ann.check(&pending, Typed::RecoveryCode(&code), now()).await));
+    assert_eq!(ann.codes_left().await, 9);
+    let again = ann.pending(now()).await;
+    assert!(matches!(
+        ann.check(&again, Typed::RecoveryCode(&code), now()).await,
+        SecondStep::Wrong
+    ));
+    let next = Typed::RecoveryCode(ann.recovery_codes[1].expose());
+    assert!(welcome(&ann.check(&again, next, now()).await));
+    // The codes of the device go on as before.
+    assert!(matches!(ann.sign_in(&ann.secret.code(now()), now()).await, SecondStep::Wrong));
+    assert!(welcome(&ann.sign_in(&ann.secret.code(later(1)), later(1)).await));
+}
+
+#[tokio::test]
+async fn r50_a_pending_sign_in_is_good_once_and_for_ten_minutes() {
+    let ann = Ann::enrolled().await;
+    let pending = ann.pending(later(1)).await;
+    assert!(welcome(&ann.check(&pending, Typed::Code(&ann.secret.code(later(1))), later(1)).await));
+    let next = ann.secret.code(later(2));
+    assert!(matches!(ann.check(&pending, Typed::Code(&next), later(2)).await, SecondStep::Over));
+    assert_eq!(ann.fixture.directory.owed(&pending, later(2)).await.unwrap(), Owed::Over);
+
+    let pending = ann.pending(now()).await;
+    let last = now() + PENDING_LIFETIME - 1.seconds();
+    assert!(matches!(ann.fixture.directory.owed(&pending, last).await.unwrap(), Owed::Code(_)));
+    let end = now() + PENDING_LIFETIME;
+    assert_eq!(ann.fixture.directory.owed(&pending, end).await.unwrap(), Owed::Over);
+    let code = ann.secret.code(end);
+    assert!(matches!(ann.check(&pending, Typed::Code(&code), end).await, SecondStep::Over));
+}
+
+#[tokio::test]
+async fn r50_a_pending_sign_in_ends_with_the_password_the_flag_and_the_user() {
+    let ann = Ann::enrolled().await;
+    let (directory, id) = (&ann.fixture.directory, &ann.user.id);
+    let code = ann.secret.code(later(1));
+    let over = async |pending: &PendingSignIn| {
+        let checked = ann.check(pending, Typed::Code(&code), later(1)).await;
+        assert!(matches!(checked, SecondStep::Over), "{checked:?}");
+        directory.owed(pending, later(1)).await.unwrap()
+    };
+
+    let pending = ann.pending(later(1)).await;
+    require(directory, id, false).await;
+    assert_eq!(over(&pending).await, Owed::Over);
+    let signed_in = ann.fixture.sign_in("ann", PASSWORD).await;
+    assert!(matches!(signed_in, SignIn::Welcome(_)), "enrolled, and not asked any more");
+    require(directory, id, true).await;
+
+    let pending = ann.pending(later(1)).await;
+    move_to(directory, id, "no-access").await;
+    assert!(matches!(over(&pending).await, Owed::NoPortalAccess(_)), "R8 comes first");
+    let signed_in = ann.fixture.sign_in("ann", PASSWORD).await;
+    assert!(matches!(signed_in, SignIn::NoPortalAccess(_)));
+    move_to(directory, id, "limited").await;
+
+    let pending = ann.pending(later(1)).await;
+    directory.set_password(id, Secret::from(OTHER_PASSWORD), None).await.unwrap();
+    assert_eq!(over(&pending).await, Owed::Over);
+    directory.set_password(id, Secret::from(PASSWORD), None).await.unwrap();
+    assert_eq!(over(&pending).await, Owed::Over);
+
+    let pending = ann.pending(later(1)).await;
+    directory.delete_user(id, None).await.unwrap();
+    assert_eq!(over(&pending).await, Owed::Over);
+    let left = ann.fixture.store.get(Kind::TotpStep, id).await.unwrap();
+    assert!(left.is_none(), "what was kept of the second factor goes with the user");
+}
+
+#[tokio::test]
+async fn r51_a_reset_leads_to_set_up_and_the_old_device_is_worth_nothing() {
+    let ann = Ann::enrolled().await;
+    let (directory, id) = (&ann.fixture.directory, &ann.user.id);
+    let before = directory.show_user(id).await.unwrap().version;
+    let error = directory.reset_second_factor(id, Some(before + 1), now()).await.unwrap_err();
+    assert_eq!(error.code(), "changed");
+    directory.reset_second_factor(id, Some(before), now()).await.unwrap();
+    let view = directory.second_factor(id).await.unwrap();
+    assert_eq!((view.enrolled, view.since, view.recovery_codes_left), (false, None, 0));
+    let facts = directory.user(id).await.unwrap().unwrap();
+    assert!(facts.honours_session(0), "sessions stand");
+
+    let pending = ann.pending(later(1)).await;
+    for typed in [
+        Typed::Code(&ann.secret.code(later(1))),
+        Typed::RecoveryCode(ann.recovery_codes[0].expose()),
+    ] {
+        assert!(matches!(ann.check(&pending, typed, later(1)).await, SecondStep::Over));
+    }
+    let (secret, _) = set_up(directory, &pending, later(1)).await;
+    assert!(welcome(&ann.sign_in(&secret.code(later(2)), later(2)).await));
+    // Once more changes nothing; nobody is told.
+    for _ in 0..2 {
+        directory.reset_second_factor(id, None, later(60)).await.unwrap();
+    }
+    assert!(ann.fixture.store.get(Kind::TotpStep, id).await.unwrap().is_none());
+    let error = directory.reset_second_factor("none", None, now()).await.unwrap_err();
+    assert_eq!(error.code(), "not-found");
+}
+
+#[tokio::test]
+async fn r51_a_reset_does_not_bring_a_used_sign_in_back() {
+    let (fixture, user) = required().await;
+    let pending = pending(&fixture.directory, now()).await;
+    set_up(&fixture.directory, &pending, now()).await;
+    fixture.directory.reset_second_factor(&user.id, None, now()).await.unwrap();
+    assert_eq!(fixture.directory.owed(&pending, now()).await.unwrap(), Owed::Over);
+}
+
+#[tokio::test]
+async fn i6_codes_recovery_codes_and_passwords_count_together() {
+    let ann = Ann::enrolled().await;
+    let at = later(1);
+    let pending = ann.pending(at).await;
+    assert_eq!(ann.fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Wrong);
+    assert_eq!(ann.fixture.sign_in(" ANN", OTHER_PASSWORD).await, SignIn::Wrong);
+    for typed in [Typed::Code("000000x"), Typed::Code(""), Typed::RecoveryCode("abcd")] {
+        // The right password in between clears nothing.
+        ann.pending(at).await;
+        assert!(matches!(ann.check(&pending, typed, at).await, SecondStep::Wrong));
+    }
+    let code = ann.secret.code(at);
+    let locked = ann.check(&pending, Typed::Code(&code), at).await;
+    assert!(matches!(locked, SecondStep::LockedOut { .. }), "{locked:?}");
+    let locked = ann.fixture.directory.sign_in(claim("ann", PASSWORD), at).await.unwrap();
+    assert!(matches!(locked, SignIn::LockedOut { .. }), "{locked:?}");
+
+    // A browser that has signed in before is counted by itself.
+    let known = Visit { browser: Some("desk"), ..HERE };
+    let step = ann.fixture.directory.check_second_factor(&pending, Typed::Code(&code), known, at);
+    assert!(welcome(&step.await.unwrap()));
+}
+
+#[tokio::test]
+async fn i6_set_up_counts_too_and_a_whole_sign_in_gives_the_tries_back() {
+    let (fixture, _) = required().await;
+    let pending = pending(&fixture.directory, now()).await;
+    let (secret, _) = fixture.directory.propose_secret(&pending);
+    let attempt = async |code: &str| {
+        fixture.directory.set_up_second_factor(&pending, (&secret, code), HERE, now()).await
+    };
+    for _ in 0..4 {
+        assert!(matches!(attempt("1").await.unwrap(), SecondStep::Wrong));
+    }
+    assert!(welcome(&attempt(&secret.code(now())).await.unwrap()));
+    for _ in 0..4 {
+        assert_eq!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Wrong);
+    }
+    assert!(fixture.judges.lockout.locked(now()).is_empty());
+}
+
+#[tokio::test]
+async fn a_second_factor_sealed_with_another_key_opens_nothing() {
+    let ann = Ann::enrolled().await;
+    let pending = ann.pending(later(1)).await;
+    let mut directory = ann.fixture.directory.clone();
+    directory.judges.second_factor = SecondFactorJudge::new(&SecretKey::generate());
+    let code = ann.secret.code(later(1));
+    let error = directory.check_second_factor(&pending, Typed::Code(&code), HERE, later(1)).await;
+    assert!(error.unwrap_err().to_string().contains("another secret key"));
+    assert!(
+        welcome(&ann.check(&pending, Typed::Code(&code), later(1)).await),
+        "with the key it does"
+    );
+}

@@ -1,0 +1,205 @@
+//! Setting the second factor up (R50), and the recovery codes that are shown this once (R51).
+//!
+//! The proposed secret is in the page, sealed for this one pending sign-in; nothing is kept of it
+//! before a code shows that the person's app has it. A page that is sent back for a wrong code has
+//! the same secret, so that nobody scans twice.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::{FromRequest as _, Request, State};
+use axum::{Extension, Form};
+use http::{HeaderMap, Response, StatusCode, header};
+use serde::Deserialize;
+
+use super::{Here, Problem, SET_UP, Step, nothing, qr, retry};
+use crate::credential::recovery::RecoveryCode;
+use crate::credential::secret::Secret;
+use crate::credential::totp::TotpSecret;
+use crate::directory::second_factor::{SecondStep, SetUp};
+use crate::gateway::Visitor;
+use crate::pages::notice::Notice;
+use crate::pages::response::{Referrer, add_cookie, html, see_other};
+use crate::pages::text::Catalogue;
+use crate::pages::{Brand, Desk, wants};
+use crate::store::StoreError;
+
+/// The form.
+#[derive(Deserialize)]
+struct Entered {
+    #[serde(default)]
+    csrf: String,
+    #[serde(default)]
+    proposal: String,
+    #[serde(default = "nothing")]
+    code: Secret<String>,
+}
+
+#[derive(Template)]
+#[template(path = "pages/mfa_setup.html")]
+struct SetUpPage<'a> {
+    brand: &'a Brand,
+    text: &'a Catalogue,
+    login: &'a str,
+    /// Made by us alone.
+    qr: Option<String>,
+    secret: Secret<String>,
+    proposal: &'a str,
+    problem: Option<Problem<'a>>,
+    code_wrong: bool,
+    csrf: &'a str,
+    request_id: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "pages/mfa_codes.html")]
+struct CodesPage<'a> {
+    brand: &'a Brand,
+    text: &'a Catalogue,
+    codes: &'a [RecoveryCode],
+    place: &'a str,
+}
+
+/// A proposed secret, in the clear and sealed.
+type Proposal = (TotpSecret, String);
+
+pub(in crate::pages) async fn show(
+    State(desk): State<Arc<Desk>>,
+    Extension(visitor): Extension<Visitor>,
+    request: Request,
+) -> Response<Body> {
+    let headers = request.headers();
+    match desk.at(Step::SetUp, headers, &visitor).await {
+        Ok(Ok(here)) => {
+            let proposal = desk.directory.propose_secret(&here.pending.sign_in);
+            desk.set_up_page(&here, &proposal, headers, &visitor, None)
+        }
+        Ok(Err(elsewhere)) => elsewhere,
+        Err(error) => {
+            let wants = wants(request.method(), headers);
+            desk.store_unavailable(&error, (wants, headers), &visitor)
+        }
+    }
+}
+
+pub(in crate::pages) async fn submit(
+    State(desk): State<Arc<Desk>>,
+    Extension(visitor): Extension<Visitor>,
+    request: Request,
+) -> Response<Body> {
+    let headers = request.headers().clone();
+    if !desk.origins.sent(&headers) {
+        return desk.notice_for(&request, &visitor, Notice::foreign_form);
+    }
+    let wants = wants(request.method(), &headers);
+    let Ok(Form(entered)) = Form::<Entered>::from_request(request, &()).await else {
+        let notice = Notice::unreadable_form(desk.text(wants, &headers));
+        return desk.notice(&notice, wants, &visitor.request_id);
+    };
+    match desk.try_set_up(entered, &headers, &visitor).await {
+        Ok(response) => response,
+        Err(error) => desk.store_unavailable(&error, (wants, &headers), &visitor),
+    }
+}
+
+impl Desk {
+    async fn try_set_up(
+        &self,
+        entered: Entered,
+        headers: &HeaderMap,
+        visitor: &Visitor,
+    ) -> Result<Response<Body>, StoreError> {
+        let here = match self.at(Step::SetUp, headers, visitor).await? {
+            Ok(here) => here,
+            Err(elsewhere) => return Ok(elsewhere),
+        };
+        let text = self.texts.of(headers);
+        let Entered { csrf, proposal, code } = entered;
+        let sign_in = &here.pending.sign_in;
+        let proposed = self.directory.proposed_secret(sign_in, &proposal);
+        let (proposal, problem) = match proposed {
+            Some(secret) if self.is_visitors(&csrf, headers, visitor.now) => {
+                let missing = code.expose().trim().is_empty();
+                ((secret, proposal), missing.then(|| Problem::missing(text)))
+            }
+            Some(secret) => ((secret, proposal), Some(Problem::form_too_old(text))),
+            // Of another sign-in, in another tab perhaps.
+            None => {
+                let problem = Problem::new(StatusCode::FORBIDDEN, &text.mfa_setup.another_secret);
+                (self.directory.propose_secret(sign_in), Some(problem))
+            }
+        };
+        if problem.is_some() {
+            return Ok(self.set_up_page(&here, &proposal, headers, visitor, problem));
+        }
+        let visit = self.visit(&here.user, headers, visitor);
+        let given = (&proposal.0, code.expose().as_str());
+        let step = self.directory.set_up_second_factor(sign_in, given, visit, visitor.now).await?;
+        let problem = match step {
+            SecondStep::Welcome(done) => {
+                return self.recovery_codes(&here, &done, headers, visitor).await;
+            }
+            // What it needs now is found there.
+            SecondStep::Over => return Ok(see_other(SET_UP)),
+            SecondStep::Wrong => Problem::wrong(&text.mfa_setup.wrong_code),
+            SecondStep::LockedOut { until } => Problem::locked_out(text, until, visitor.now),
+            SecondStep::Busy => Problem::busy(text),
+        };
+        problem.log(&here.user, visitor);
+        Ok(self.set_up_page(&here, &proposal, headers, visitor, Some(problem)))
+    }
+
+    /// Begins the session, and shows the recovery codes before the way goes on.
+    async fn recovery_codes(
+        &self,
+        here: &Here,
+        done: &SetUp,
+        headers: &HeaderMap,
+        visitor: &Visitor,
+    ) -> Result<Response<Body>, StoreError> {
+        tracing::info!(user.id = %done.user.id, request.id = visitor.request_id,
+            "a second factor was set up");
+        let place = &here.pending.place;
+        let begun = self.welcome(&done.user, place, headers, visitor).await?;
+        let codes = &done.recovery_codes;
+        let text = self.texts.of(headers);
+        let page = CodesPage { brand: &self.brand, text, codes, place: place.as_str() };
+        let mut response = html(text, StatusCode::OK, &page, Referrer::Nothing);
+        for cookie in begun.headers().get_all(header::SET_COOKIE) {
+            add_cookie(&mut response, Some(cookie.clone()));
+        }
+        Ok(response)
+    }
+
+    fn set_up_page(
+        &self,
+        here: &Here,
+        (secret, proposal): &Proposal,
+        headers: &HeaderMap,
+        visitor: &Visitor,
+        problem: Option<Problem<'_>>,
+    ) -> Response<Body> {
+        let text = self.texts.of(headers);
+        let token = self.visitor_token(headers, visitor.now);
+        let status = problem.as_ref().map_or(StatusCode::OK, |problem| problem.status);
+        let retry_after = problem.as_ref().and_then(|problem| problem.retry_after);
+        let login = &here.user.login;
+        let page = SetUpPage {
+            brand: &self.brand,
+            text,
+            login,
+            qr: qr::svg(secret.url(&self.brand.name, login).expose()),
+            secret: secret.text(),
+            proposal,
+            code_wrong: problem.as_ref().is_some_and(|problem| problem.typed),
+            problem,
+            csrf: &token.text,
+            request_id: &visitor.request_id,
+        };
+        let mut response = html(text, status, &page, Referrer::Origin);
+        add_cookie(&mut response, token.cookie);
+        retry(&mut response, retry_after);
+        response
+    }
+}
