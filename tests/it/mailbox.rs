@@ -56,10 +56,10 @@ impl<'g> Mailbox<'g> {
 impl Mail {
     /// The target of the link in it.
     pub(crate) fn link(&self) -> String {
-        let start = format!("http://{HOST}/.portcullis/");
-        let mut links = self.text.split_whitespace().filter(|word| word.starts_with(&start));
-        let link = links.next().unwrap_or_else(|| panic!("no link in {}", self.text));
-        assert_eq!(links.next(), None, "one link");
-        link.strip_prefix(&format!("http://{HOST}")).unwrap().to_owned()
+        let host = format!("://{HOST}");
+        let links = self.text.split_whitespace().filter_map(|word| word.split_once(&host));
+        let links: Vec<_> = links.filter(|(_, to)| to.starts_with("/.portcullis/")).collect();
+        let [(_, link)] = &links[..] else { panic!("not one link in {}", self.text) };
+        (*link).to_owned()
     }
 }

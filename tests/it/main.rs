@@ -41,6 +41,7 @@ mod identity;
 mod limits;
 mod mail;
 mod pages_in_chrome;
+mod passwords_in_chrome;
 mod policy_reload;
 mod portal_trouble;
 mod protocols;
