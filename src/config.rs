@@ -4,18 +4,21 @@
 //! Reading is a function of its inputs: the file's text and a map of the environment. All problems
 //! are told at once, each by its key. The reference for operators is `docs/configuration.md`.
 
+pub mod branding;
+pub mod colour;
 mod mail;
 mod passwords;
 mod reader;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use self::branding::Branding;
 pub use self::mail::{Mail, MailTransport, Security, Sender, Smtp};
 pub use self::passwords::Passwords;
 use self::reader::Reader;
@@ -179,15 +182,6 @@ pub struct IdentityNames {
     pub request_id: http::HeaderName,
 }
 
-/// `[branding]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Branding {
-    /// The operator's business name.
-    pub name: String,
-    /// A folder of text files, over those that ship.
-    pub texts: Option<PathBuf>,
-}
-
 /// `[telemetry]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Telemetry {
@@ -341,10 +335,7 @@ impl Settings {
         let key_file = r.path("secrets.key_file", "data/secret.key");
         let mail = mail::mail(&mut r);
         let identity = identity(&mut r);
-        let branding = Branding {
-            name: r.text("branding.name").unwrap_or_else(|| "Customer portal".to_owned()),
-            texts: r.text("branding.texts").map(PathBuf::from),
-        };
+        let branding = Branding::read(&mut r);
         let telemetry = Telemetry {
             log: r.text("telemetry.log").unwrap_or_else(|| "info".to_owned()),
             decisions: r.word(
@@ -413,7 +404,7 @@ fn server(r: &mut Reader) -> Option<Server> {
     let server = Server {
         listen,
         hosts: r.list("server.hosts").unwrap_or_default(),
-        trusted_proxies: r.list("server.trusted_proxies").unwrap_or_default(),
+        trusted_proxies: trusted_proxies(r),
         tls,
         threads: r.number("server.threads", threads, 1, 1024),
         shutdown_grace: r.duration("server.shutdown_grace", seconds(10)),
@@ -421,6 +412,25 @@ fn server(r: &mut Reader) -> Option<Server> {
         public_url: public_url?,
     };
     Some(server)
+}
+
+/// A network, or an address, which is the network of itself.
+struct Network(IpNet);
+
+impl std::str::FromStr for Network {
+    type Err = ipnet::AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse::<IpAddr>() {
+            Ok(address) => Ok(Self(address.into())),
+            Err(_) => text.parse().map(Self),
+        }
+    }
+}
+
+fn trusted_proxies(r: &mut Reader) -> Vec<IpNet> {
+    let networks = r.list::<Network>("server.trusted_proxies").unwrap_or_default();
+    networks.into_iter().map(|Network(network)| network).collect()
 }
 
 fn upstream(r: &mut Reader) -> Option<Upstream> {

@@ -10,16 +10,18 @@
 //! | `sign-in` | the form, and what comes of it (R8, R12, R14, R61) |
 //! | `mfa`, `mfa/setup` | the code after the password, and setting it up (R50, R51) |
 //! | `sign-out` | the way out (R63) |
+//! | `sessions` | where a portal user is signed in |
 //! | `link/{token}` | a secure link (R10–R14, R19) |
 //! | `invitation/{token}` | a password is chosen on invitation (R40) |
 //! | `password/forgot` | asking for a link in place of a forgotten password (R33) |
 //! | `password/reset/{token}` | another password is chosen by it |
-//! | `assets/{name}` | the style sheet and the script |
+//! | `assets/{name}` | the style sheet, the script, the logo |
 //!
 //! Invariants:
 //! - A page works without script, loads nothing from elsewhere and is never cached.
 //! - A request that changes something comes from a page of ours, twice over: browsers say so
 //!   (`origin`), and the form brings a token of its visitor (`form`).
+//! - Of somebody who is asked for a second factor, no session begins before it was given.
 //! - A sign-in always begins a new session under a new token, and ends the one it replaces.
 //! - Tokens and passwords are neither logged nor shown; no address with a token is ever a referrer.
 //!
@@ -29,12 +31,15 @@
 //! Nothing is decided here: who may come in is the directory's answer, what is refused the
 //! gateway's.
 
+mod agent;
 mod asset;
+mod brand;
 mod choose;
 mod forgot;
 mod form;
 mod known_browser;
 mod link;
+mod logo;
 mod mfa;
 mod notice;
 mod origin;
@@ -42,6 +47,7 @@ mod pending;
 mod refusal;
 mod response;
 mod return_to;
+mod sessions;
 mod sign_in;
 mod sign_out;
 mod text;
@@ -63,16 +69,18 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method, Request, Response};
 use tower::ServiceExt as _;
 
+pub use self::brand::{Appearance, AppearanceProblem};
+pub use self::logo::LogoProblem;
 pub use self::return_to::ReturnTo;
-pub use self::text::{TextProblem, TextProblems, Texts};
+pub use self::text::{TextProblem, TextProblems};
 
-use self::asset::Asset;
+use self::brand::Brand;
 use self::forgot::ResetQueue;
 use self::known_browser::KnownBrowsers;
 use self::notice::Notice;
 use self::origin::Origins;
 use self::pending::PendingCookie;
-use self::text::Catalogue;
+use self::text::{Catalogue, Texts};
 use crate::config::Settings;
 use crate::credential::csrf::Csrf;
 use crate::credential::key::SecretKey;
@@ -106,29 +114,20 @@ struct Desk {
     pending: PendingCookie,
 }
 
-/// Whose pages these are, and how they look.
-#[derive(Debug)]
-struct Brand {
-    name: String,
-    /// Stands for the logo.
-    initial: String,
-    style: &'static Asset,
-    script: &'static Asset,
-}
-
 impl Pages {
     /// The pages of the operator that the settings name.
     #[must_use]
     pub fn new(
         settings: &Settings,
-        texts: Texts,
+        appearance: Appearance,
         directory: Directory,
         sessions: Sessions,
         key: &SecretKey,
     ) -> Self {
         let https = settings.server.public_url.is_https();
+        let Appearance { brand, texts } = appearance;
         let desk = Arc::new(Desk {
-            brand: Brand::new(&settings.branding.name),
+            brand,
             texts,
             origins: Origins::new(&settings.server),
             https,
@@ -145,6 +144,7 @@ impl Pages {
             .route("/mfa", get(mfa::show).post(mfa::submit))
             .route("/mfa/setup", get(mfa::set_up::show).post(mfa::set_up::submit))
             .route("/sign-out", get(sign_out::show).post(sign_out::submit))
+            .route("/sessions", get(sessions::show).post(sessions::submit))
             .route("/link/{token}", get(link::open).post(link::confirm))
             .route("/invitation/{token}", get(choose::show_invitation).post(choose::claim))
             .route("/password/forgot", get(forgot::show).post(forgot::submit))
@@ -182,14 +182,6 @@ impl Front for Pages {
             let Ok(response) = router.oneshot(request).await;
             desk.dress(response)
         })
-    }
-}
-
-impl Brand {
-    fn new(name: &str) -> Self {
-        let initial = name.chars().find(|c| c.is_alphanumeric());
-        let initial = initial.unwrap_or('P').to_uppercase().collect();
-        Self { name: name.to_owned(), initial, style: &asset::STYLE, script: &asset::SCRIPT }
     }
 }
 

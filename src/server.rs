@@ -36,7 +36,7 @@ use crate::listener::{
     bind_admin_socket, bind_tcp,
 };
 use crate::mail::{Bell, MailError, MailRoom};
-use crate::pages::{Pages, TextProblems, Texts};
+use crate::pages::{Appearance, AppearanceProblem, Pages};
 use crate::policy::{Policy, PolicyProblems};
 use crate::session::{SessionCache, Sessions};
 use crate::store::feed::{Feed, Follower};
@@ -75,9 +75,9 @@ pub enum StartError {
     /// Mail cannot be sent.
     #[error(transparent)]
     Mail(#[from] MailError),
-    /// The texts of the pages cannot be used.
-    #[error("the texts of the pages cannot be used:\n{0}")]
-    Texts(#[from] TextProblems),
+    /// A file that the branding names cannot be used.
+    #[error(transparent)]
+    Appearance(#[from] AppearanceProblem),
     /// The policy files cannot be watched.
     #[error("the policy files cannot be watched: {0}")]
     Watch(#[from] notify::Error),
@@ -151,7 +151,10 @@ impl Server {
     /// The first thing that does not let it start.
     pub fn assemble(settings: &Settings, sockets: Sockets) -> Result<Self, StartError> {
         let policy = Arc::new(Policy::load(&settings.policy.directory)?);
-        let texts = Texts::load(settings.branding.texts.as_deref())?;
+        let appearance = Appearance::load(&settings.branding)?;
+        for note in &settings.branding.notes {
+            tracing::warn!("{note}");
+        }
         let key = SecretKey::load_or_create(&settings.key_file)?;
         let hasher = Hasher::new(settings.hashing)?;
         let store: Arc<dyn Store> = Arc::new(SledStore::open(&settings.store.path)?);
@@ -179,7 +182,7 @@ impl Server {
         let upstreams = Arc::new(Upstreams::new(&settings.upstream));
         let decisions =
             Arc::new(DecisionLog::new(settings.telemetry.decisions, Box::new(std::io::stdout())));
-        let pages = Pages::new(settings, texts, directory.clone(), sessions.clone(), &key);
+        let pages = Pages::new(settings, appearance, directory.clone(), sessions.clone(), &key);
         let gateway = Arc::new(Gateway::new(
             settings,
             (directory.clone(), sessions.clone(), feed.clone()),

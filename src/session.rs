@@ -15,7 +15,6 @@ mod record;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -32,9 +31,7 @@ use crate::store::feed::{Feed, Follower};
 use crate::store::{Change, CommitError, Expect, Key, Kind, StoreError, Write};
 
 /// Sessions in memory at most; others are read again when they are used.
-const CACHED: u64 = 250_000;
-/// How long a session stays in memory: longer than most stay idle.
-const CACHED_FOR: Duration = Duration::from_secs(3600);
+const CACHED: usize = 250_000;
 /// The last use is written once for each such part of the idle limit.
 const TOUCHES_PER_IDLE: i64 = 10;
 /// How many records a sweep or a list reads at a time.
@@ -170,7 +167,7 @@ impl SessionCache {
     /// An empty cache, to follow the feed before [`Sessions`] reads through it.
     #[must_use]
     pub fn new() -> Self {
-        Self(FreshCache::new(CACHED, CACHED_FOR))
+        Self(FreshCache::new(CACHED))
     }
 }
 
@@ -398,6 +395,66 @@ impl Sessions {
             }
         }
         Ok((views, after))
+    }
+
+    /// Up to so many live sessions of a portal user, the last used first.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn of_user(
+        &self,
+        user: &str,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<SessionView>, StoreError> {
+        let whose = Whose::User(user.to_owned());
+        let (mut views, _) = self.list(&whose, None, limit, now).await?;
+        views.sort_by_key(|view| std::cmp::Reverse((view.last_seen, view.created)));
+        Ok(views)
+    }
+
+    /// Ends a session if it is this portal user's; `false` when it is not, or not there.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn end_of_user(&self, user: &str, key: &TokenHash) -> Result<bool, StoreError> {
+        let Some(record) = self.feed.store().get(Kind::Session, &key.to_string()).await? else {
+            return Ok(false);
+        };
+        // Whose a session is never changes.
+        if SessionRecord::read(&record)?.user.as_deref() != Some(user) {
+            return Ok(false);
+        }
+        self.end(key).await
+    }
+
+    /// Ends all sessions of a portal user but one; answers how many there were.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn end_others(&self, user: &str, keep: &TokenHash) -> Result<usize, StoreError> {
+        let key = Whose::User(user.to_owned()).key();
+        let keep = keep.to_string();
+        let (mut ended, mut after) = (0, None::<String>);
+        loop {
+            let records =
+                self.feed.store().list(Kind::Session, key.as_ref(), after.as_deref(), PAGE).await?;
+            let Some(last) = records.last() else { return Ok(ended) };
+            after = Some(last.id.clone());
+            let deletes: Vec<_> = records
+                .into_iter()
+                .filter(|record| record.id != keep)
+                .map(|record| Write::Delete {
+                    kind: Kind::Session,
+                    id: record.id,
+                    expect: Expect::Any,
+                })
+                .collect();
+            ended += deletes.len();
+            if !deletes.is_empty() {
+                self.feed.commit(deletes).await.map_err(store_fault)?;
+            }
+        }
     }
 
     /// Removes the records of sessions that have ended by themselves; answers how many.

@@ -30,7 +30,9 @@ pub(super) struct ListParams {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChosenPassword {
-    password: Secret<String>,
+    /// Optional, so that it is named when it is missing: what a secret is read from says nothing.
+    #[serde(default)]
+    password: Option<Secret<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -103,6 +105,9 @@ pub(super) async fn set_password(
     IfMatch(version): IfMatch,
     Body(ChosenPassword { password }): Body<ChosenPassword>,
 ) -> Answer {
+    let Some(password) = password else {
+        return Err(Problem::invalid("password", "is missing"));
+    };
     let user = admin.directory.set_password(&id, password, version).await?;
     admin.forget_sessions(id).await;
     record(&user)

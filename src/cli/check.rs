@@ -5,18 +5,19 @@ use std::path::Path;
 use anyhow::Context;
 
 use crate::mail::MailRoom;
-use crate::pages::Texts;
+use crate::pages::Appearance;
 use crate::policy::Policy;
 use crate::telemetry;
 
-/// Reads the settings, the policy and the mail templates, runs the expectations, and says what is there.
+/// Reads the settings, the files they name, the policy and the mail templates, runs the
+/// expectations, and says what is there.
 ///
 /// # Errors
 /// All that is wrong with them.
 pub fn run(file: &Path, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
     let settings = super::settings(file)?;
     telemetry::parse(&settings.telemetry.log).context("telemetry.log")?;
-    Texts::load(settings.branding.texts.as_deref()).context("branding.texts")?;
+    let appearance = Appearance::load(&settings.branding)?;
     let policy = Policy::load(&settings.policy.directory)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async { MailRoom::new(&settings).map(drop) })?;
@@ -32,5 +33,10 @@ pub fn run(file: &Path, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
         policy.expectations().len(),
         policy.version(),
     )?;
+    let languages: Vec<&str> = appearance.languages().collect();
+    writeln!(out, "The pages speak {}.", languages.join(", "))?;
+    for note in &settings.branding.notes {
+        writeln!(out, "{note}.")?;
+    }
     Ok(())
 }

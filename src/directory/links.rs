@@ -125,9 +125,8 @@ impl Directory {
 
     /// Counts a link that opens nothing, whatever its kind.
     pub(super) fn count_wrong_link(&self, address: IpAddr, now: Timestamp) {
-        // An account of the address itself: nobody can be locked out by wrong links to them.
-        let account = format!("link from {address}");
-        let counted = self.judges.lockout.begin(&account, address, None, now);
+        // The address alone: nobody can be locked out by wrong links to them.
+        let counted = self.judges.lockout.begin_at(address, now);
         drop(counted);
     }
 

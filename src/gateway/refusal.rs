@@ -2,7 +2,7 @@
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use crate::policy::{Denial, Policy, RequestTarget};
+use crate::policy::{Denial, Policy, RequestTarget, Subject};
 
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
@@ -35,6 +35,8 @@ pub enum Refusal<'a> {
         denial: &'a Denial,
         /// The policy that said so, for names of what is missing.
         policy: &'a Policy,
+        /// Who asked, if anybody we know.
+        subject: Option<&'a Subject>,
     },
     /// The policy sends this person elsewhere.
     Elsewhere {

@@ -12,7 +12,7 @@ use http::{Method, Request, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
-use super::{Pages, Texts};
+use super::{Appearance, Pages};
 use crate::config::Settings;
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
@@ -135,7 +135,10 @@ impl House {
     }
 
     pub(super) async fn at(public_url: &str) -> Self {
-        let settings = settings(public_url);
+        Self::with(&settings(public_url)).await
+    }
+
+    pub(super) async fn with(settings: &Settings) -> Self {
         let folder = TempDir::new().unwrap();
         let store: Arc<dyn Store> = Arc::new(SledStore::open(folder.path()).unwrap());
         let key = SecretKey::generate();
@@ -154,8 +157,8 @@ impl House {
         let directory = Directory::start(feed.clone(), memory, judges).await.unwrap();
         let sessions = Sessions::new(feed, directory.clone(), cache, settings.session);
         let pages = Pages::new(
-            &settings,
-            Texts::load(None).unwrap(),
+            settings,
+            Appearance::load(&settings.branding).unwrap(),
             directory.clone(),
             sessions.clone(),
             &key,

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::response::{Referrer, html};
 use super::text::{Advised, Catalogue, Filled, Statement, Text};
-use super::{Brand, Desk};
+use super::{Brand, Desk, sessions};
 use crate::gateway::Wants;
 
 /// When to try again while the store does not answer, in seconds.
@@ -49,6 +49,8 @@ pub(super) enum Way {
     SomebodyElse,
     /// The page for forgotten passwords.
     Forgot,
+    /// Where the person is signed in.
+    Sessions,
 }
 
 #[derive(Template)]
@@ -136,6 +138,7 @@ impl<'a> Notice<'a> {
             Way::SignIn => (&labels.sign_in, "/.portcullis/sign-in"),
             Way::SomebodyElse => (&labels.somebody_else, "/.portcullis/sign-in"),
             Way::Forgot => (&labels.forgot, "/.portcullis/password/forgot"),
+            Way::Sessions => (&labels.sessions, sessions::ADDRESS),
         };
         self.actions.push(Action { label, address });
         self

@@ -11,7 +11,9 @@ use super::text::{Advised, Catalogue, Value};
 use super::{Desk, sign_in};
 use crate::clock;
 use crate::gateway::{Refusal, Refused, Wants};
-use crate::policy::{Access, Denial, Policy, Reason, RequestTarget, Requirement};
+use crate::policy::{
+    Access, Denial, Policy, Reason, RequestTarget, Requirement, SessionKind, Subject,
+};
 
 /// When to try again while the portal does not answer, in seconds.
 const PORTAL_RETRY: u64 = 30;
@@ -47,7 +49,9 @@ impl Desk {
                     Notice::advised(text, StatusCode::UNAUTHORIZED, reason, said, operator)
                 }
             },
-            Refusal::Denied { denial, policy } => denied(text, denial, policy, operator),
+            Refusal::Denied { denial, policy, subject } => {
+                denied(text, (denial, policy), Asker::of(subject), operator)
+            }
             Refusal::BadRequest { .. } => {
                 let said = &said.bad_request;
                 Notice::advised(text, StatusCode::BAD_REQUEST, reason, said, operator)
@@ -149,16 +153,45 @@ fn portal_down<'a>(
         .retry_after(PORTAL_RETRY)
 }
 
+/// Who is told, which decides where there is to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asker {
+    Nobody,
+    ByLink,
+    Person,
+}
+
+impl Asker {
+    fn of(subject: Option<&Subject>) -> Self {
+        match subject.map(|subject| subject.kind) {
+            None => Self::Nobody,
+            Some(SessionKind::Link) => Self::ByLink,
+            Some(SessionKind::User | SessionKind::Staff | SessionKind::Impersonation) => {
+                Self::Person
+            }
+        }
+    }
+
+    /// Nobody who is not signed in is told to sign in as somebody else.
+    fn ways(self, notice: Notice<'_>) -> Notice<'_> {
+        let notice = notice.with(Way::Start);
+        match self {
+            Self::Nobody | Self::ByLink => notice.with(Way::SignIn),
+            Self::Person => notice.with(Way::SomebodyElse).with(Way::Sessions),
+        }
+    }
+}
+
 fn denied<'a>(
     text: &'a Catalogue,
-    denial: &Denial,
-    policy: &'a Policy,
+    (denial, policy): (&Denial, &'a Policy),
+    asker: Asker,
     operator: &'a str,
 ) -> Notice<'a> {
     let reason = denial.reason();
     let said = match reason {
         Reason::NoPortalAccess => return Notice::no_portal_access(text, operator),
-        Reason::MissingPermission => return lacking(text, denial, policy, operator),
+        Reason::MissingPermission => return lacking(text, (denial, policy), asker, operator),
         Reason::OtherOrganization => &text.denied.other_organization,
         Reason::NoRoute => &text.denied.no_route,
         Reason::MethodNotAllowed => &text.denied.method,
@@ -172,20 +205,21 @@ fn denied<'a>(
         | Reason::NoSession
         | Reason::SessionExpired => &text.denied.otherwise,
     };
-    Notice::new(text, StatusCode::FORBIDDEN, reason.as_str(), said)
-        .advise(text.denied.ask.with(operator))
-        .with(Way::Start)
-        .with(Way::SomebodyElse)
+    let notice = Notice::new(text, StatusCode::FORBIDDEN, reason.as_str(), said);
+    asker.ways(notice.advise(text.denied.ask.with(operator)))
 }
 
 /// Names what the route needs, in the words of the permission catalogue.
 fn lacking<'a>(
     text: &'a Catalogue,
-    denial: &Denial,
-    policy: &'a Policy,
+    (denial, policy): (&Denial, &'a Policy),
+    asker: Asker,
     operator: &'a str,
 ) -> Notice<'a> {
-    let said = &text.denied.permission;
+    let said = match asker {
+        Asker::ByLink => &text.denied.permission_by_link,
+        Asker::Nobody | Asker::Person => &text.denied.permission,
+    };
     let (set, every) = match denial.route().map(|route| route.access()) {
         Some(Access::Require(Requirement::All(set))) => (set, true),
         Some(Access::Require(Requirement::Any(set))) => (set, false),
@@ -209,11 +243,8 @@ fn lacking<'a>(
         _ => said.ask_for_any.with(operator, Value::names(&names, &text.list, &text.list.or)),
     };
     let reason = Reason::MissingPermission.as_str();
-    Notice::new(text, StatusCode::FORBIDDEN, reason, &said.any)
-        .titled(title)
-        .advise(ask)
-        .with(Way::Start)
-        .with(Way::SomebodyElse)
+    asker
+        .ways(Notice::new(text, StatusCode::FORBIDDEN, reason, &said.any).titled(title).advise(ask))
 }
 
 /// "Invoices", when viewing those is what it is about.

@@ -2,11 +2,12 @@
 //!
 //! The address travels through the browser, so on its way back it is anybody's. What counts is
 //! taken only as a target of the portal in its one spelling: a path that begins with one slash,
-//! nothing another program could read as a host, and none of our own pages, which would make a
-//! sign-in lead to a sign-out. Everything else is the portal's start page.
+//! nothing another program could read as a host, and none of our own pages but the one that only
+//! shows something: another would make a sign-in lead to a sign-out. Everything else is the portal's start page.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::sessions;
 use crate::gateway::RESERVED;
 use crate::policy::RequestTarget;
 
@@ -27,6 +28,9 @@ impl ReturnTo {
     /// The place a request was going to.
     #[must_use]
     pub fn of(target: &RequestTarget) -> Self {
+        if target.as_str() == sessions::ADDRESS {
+            return Self(sessions::ADDRESS.to_owned());
+        }
         if target.path().starts_with(RESERVED) || target.path() == RESERVED.trim_end_matches('/') {
             return Self::default();
         }
@@ -64,6 +68,7 @@ mod tests {
             "/search?q=a//b&next=https://example.com",
             "/caf%C3%A9?x=%2F%2F",
             "/.portcullis-notes/1",
+            "/.portcullis/sessions",
             "/.well-known/x",
             "/a@b.example/",
             "/http:/evil.example",

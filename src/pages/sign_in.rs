@@ -42,6 +42,8 @@ struct Asked {
     login: String,
     /// What vouches for that.
     chosen: String,
+    /// Whether a sign-in is made again, because its second factor came too late.
+    again: Option<String>,
 }
 
 /// The form.
@@ -106,6 +108,11 @@ pub(super) fn address(return_to: &ReturnTo, link: Option<(&str, &str)>) -> Strin
 /// and nothing that opens anything.
 pub(super) fn address_after_choice(login: &str, hint: &str) -> String {
     format!("/.portcullis/sign-in?login={}&chosen={hint}", in_query(login))
+}
+
+/// The same for somebody whose password was right, and whose second factor came too late.
+pub(super) fn address_again(return_to: &ReturnTo) -> String {
+    format!("{}&again=", address(return_to, None))
 }
 
 pub(super) async fn show(
@@ -254,6 +261,7 @@ impl Desk {
             return_to: ReturnTo::parse(&asked.return_to).as_str().to_owned(),
             organization: asked.organization.clone(),
             hint: asked.hint.clone(),
+            again: asked.again.clone(),
             ..Asked::default()
         };
         let page = SignInPage {

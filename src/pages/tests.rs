@@ -1,9 +1,11 @@
 //! The pages as a browser meets them.
 
+mod brand;
 mod headers;
 mod language;
 mod links;
 mod mfa;
 mod passwords;
 mod refusals;
+mod sessions;
 mod sign_in;

@@ -18,7 +18,7 @@ use http::header::{self, HeaderValue};
 use toml::{Table, Value as Toml};
 
 pub(super) use self::catalogue::{
-    Advised, Catalogue, Choose, Moments, Occasion, SignIn, Spans, Statement,
+    Advised, Catalogue, Choose, Moments, Occasion, Past, SignIn, Spans, Statement,
 };
 pub(super) use self::phrase::{Filled, Text, Value};
 
@@ -30,7 +30,7 @@ const SHIPPED: [(&str, &str); 2] = [
 
 /// The languages there are.
 #[derive(Debug)]
-pub struct Texts(Vec<Catalogue>);
+pub(super) struct Texts(Vec<Catalogue>);
 
 /// A text file that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Texts {
     ///
     /// # Errors
     /// All files that cannot be used.
-    pub fn load(folder: Option<&Path>) -> Result<Self, TextProblems> {
+    pub(super) fn load(folder: Option<&Path>) -> Result<Self, TextProblems> {
         let files = folder.map(files).transpose().map_err(|problem| TextProblems(vec![problem]))?;
         Self::over(files.unwrap_or_default())
     }
@@ -130,7 +130,7 @@ impl Texts {
     }
 
     /// The tags of the languages there are.
-    pub fn languages(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn languages(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|catalogue| catalogue.language.as_str())
     }
 }

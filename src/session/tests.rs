@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use std::path::Path;
 
 use jiff::{SignedDuration, ToSpan};
@@ -328,4 +330,45 @@ fn r20_staff_sessions_have_limits_of_their_own() {
     let late = after(20 * 60);
     let until = record(SessionKind::Staff).valid_until(late + 3.hours(), &LIMITS);
     assert_eq!(until, noon() + 24.hours());
+}
+
+#[tokio::test]
+async fn a_portal_users_sessions_are_ended_by_that_user_alone() {
+    let folder = TempDir::new().unwrap();
+    let portal = Portal::open(folder.path()).await;
+    portal.acme().await;
+    let (ada, bob) = (portal.user("ada").await, portal.user("bob").await);
+    let tokens = [portal.session_of(&ada).await, portal.session_of(&ada).await];
+    let bobs = portal.session_of(&bob).await;
+    let link = portal.link_session().await;
+    let sessions = &portal.sessions;
+    for not_hers in [bobs.hash(), link.hash(), PlainToken::generate().hash()] {
+        assert!(!sessions.end_of_user(&ada.id, &not_hers).await.unwrap());
+    }
+    assert!(sessions.end_of_user(&ada.id, &tokens[0].hash()).await.unwrap());
+    assert!(!sessions.end_of_user(&ada.id, &tokens[0].hash()).await.unwrap());
+    let left = sessions.of_user(&ada.id, 10, noon()).await.unwrap();
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].id, tokens[1].hash().to_string());
+    assert_eq!(sessions.of_user(&bob.id, 10, noon()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn all_other_sessions_of_a_portal_user_end_and_the_one_kept_stays() {
+    let folder = TempDir::new().unwrap();
+    let portal = Portal::open(folder.path()).await;
+    portal.acme().await;
+    let (ada, bob) = (portal.user("ada").await, portal.user("bob").await);
+    let kept = portal.session_of(&ada).await;
+    let others = [portal.session_of(&ada).await, portal.session_of(&ada).await];
+    let bobs = portal.session_of(&bob).await;
+    let sessions = &portal.sessions;
+    assert_eq!(sessions.end_others(&ada.id, &kept.hash()).await.unwrap(), 2);
+    assert_eq!(sessions.end_others(&ada.id, &kept.hash()).await.unwrap(), 0);
+    for token in [&kept, &bobs] {
+        assert!(portal.presented(token, noon()).await.key().is_some());
+    }
+    for token in &others {
+        assert!(portal.presented(token, noon()).await.key().is_none());
+    }
 }

@@ -28,6 +28,7 @@ mod upstream;
 mod wire;
 
 mod bodies;
+mod branding;
 mod cli;
 mod demo;
 mod dokuwiki;
@@ -39,6 +40,7 @@ mod headers;
 mod hosts;
 mod identity;
 mod limits;
+mod lockouts;
 mod mail;
 mod pages_in_chrome;
 mod passwords_in_chrome;

@@ -38,7 +38,7 @@ async fn what_a_page_loads_is_ours_and_kept_for_good() {
     let page = Browser::default().get(&house, "/.portcullis/sign-in").await;
     let assets: Vec<&str> =
         page.text.split('"').filter(|text| text.starts_with("/.portcullis/assets/")).collect();
-    assert_eq!(assets.len(), 2, "{}", page.text);
+    assert_eq!(assets.len(), 3, "{}", page.text);
     for asset in assets {
         let answer = Browser::default().get(&house, asset).await;
         assert_eq!(answer.status, StatusCode::OK);

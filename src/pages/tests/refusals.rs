@@ -26,16 +26,7 @@ async fn refuse_in(
 
 /// The denial of a request of somebody in a group that may do nothing here.
 fn denial(house: &House, policy: &Policy, group: &str, target: &str) -> crate::policy::Denial {
-    let subject = Subject {
-        kind: SessionKind::User,
-        organization: Arc::from("acme"),
-        user: Some(Arc::from("u1")),
-        login: Some(Arc::from("ada")),
-        end_user: None,
-        group: Arc::from(group),
-        granted: policy.catalogue().set(["portal.access"]).unwrap(),
-        valid_until: jiff::Timestamp::MAX,
-    };
+    let subject = subject(policy, group);
     let target = RequestTarget::parse(target).unwrap();
     let facts = RequestFacts {
         host: "portal.example",
@@ -46,6 +37,19 @@ fn denial(house: &House, policy: &Policy, group: &str, target: &str) -> crate::p
     match decide(policy, Some(&subject), &facts, house.now) {
         Decision::Deny(denial) => denial,
         other => panic!("{other:?}"),
+    }
+}
+
+fn subject(policy: &Policy, group: &str) -> Subject {
+    Subject {
+        kind: SessionKind::User,
+        organization: Arc::from("acme"),
+        user: Some(Arc::from("u1")),
+        login: Some(Arc::from("ada")),
+        end_user: None,
+        group: Arc::from(group),
+        granted: policy.catalogue().set(["portal.access"]).unwrap(),
+        valid_until: jiff::Timestamp::MAX,
     }
 }
 
@@ -76,7 +80,8 @@ async fn r61_a_denied_page_says_so_in_plain_words_with_a_way_back() {
         ("/organizations/globex", "This belongs to another organization", "ask Example"),
     ] {
         let denial = denial(&house, &policy, "limited", target);
-        let refusal = Refusal::Denied { denial: &denial, policy: &policy };
+        let subject = subject(&policy, "limited");
+        let refusal = Refusal::Denied { denial: &denial, policy: &policy, subject: Some(&subject) };
         let page = refuse(&house, refusal, Wants::Page).await;
         assert_eq!(page.status, StatusCode::FORBIDDEN);
         assert!(page.text.contains(&format!("<h1>{title}</h1>")), "{target}\n{}", page.text);
@@ -101,7 +106,8 @@ async fn r8_somebody_without_portal_access_is_told_so() {
     let house = House::new().await;
     let policy = policy();
     let denial = denial(&house, &policy, built_in::NO_ACCESS, "/");
-    let refusal = Refusal::Denied { denial: &denial, policy: &policy };
+    let subject = subject(&policy, built_in::NO_ACCESS);
+    let refusal = Refusal::Denied { denial: &denial, policy: &policy, subject: Some(&subject) };
     let page = refuse(&house, refusal, Wants::Page).await;
     assert_eq!(page.status, StatusCode::FORBIDDEN);
     assert!(page.text.contains("Your account can&#39;t use the portal"));
@@ -187,7 +193,8 @@ async fn r61_a_refusal_speaks_its_readers_language_and_scripts_get_one() {
     let house = House::new().await;
     let policy = policy();
     let denial = denial(&house, &policy, "limited", "/tickets");
-    let refusal = Refusal::Denied { denial: &denial, policy: &policy };
+    let subject = subject(&policy, "limited");
+    let refusal = Refusal::Denied { denial: &denial, policy: &policy, subject: Some(&subject) };
     let page = refuse_in(&house, refusal, Wants::Page, Some("de-CH, en;q=0.5")).await;
     assert!(page.text.contains("<html lang=\"de\">"), "{}", page.text);
     assert!(page.text.contains("<h1>„Tickets“ ist mit diesem Konto nicht zugänglich</h1>"));
@@ -199,4 +206,48 @@ async fn r61_a_refusal_speaks_its_readers_language_and_scripts_get_one() {
     assert_eq!(page.header(header::VARY), "accept-language");
     let page = refuse_in(&house, refusal, Wants::Page, Some("fr")).await;
     assert_eq!(page.header(header::CONTENT_LANGUAGE), "en");
+}
+
+#[tokio::test]
+async fn r61_only_who_is_signed_in_is_told_of_another_account() {
+    let house = House::new().await;
+    let policy = policy();
+    let denial = denial(&house, &policy, "limited", "/nothing");
+    let person = subject(&policy, "limited");
+    let by_link = Subject {
+        kind: SessionKind::Link,
+        user: None,
+        login: None,
+        ..subject(&policy, built_in::NON_PORTAL)
+    };
+    for (subject, other, sessions) in
+        [(Some(&person), true, true), (Some(&by_link), false, false), (None, false, false)]
+    {
+        let refusal = Refusal::Denied { denial: &denial, policy: &policy, subject };
+        let page = refuse(&house, refusal, Wants::Page).await.text;
+        assert_eq!(page.contains("Sign in with another account"), other, "{page}");
+        assert_eq!(page.contains(">Sign in</a>"), !other, "{page}");
+        assert_eq!(page.contains("href=\"/.portcullis/sessions\""), sessions, "{page}");
+    }
+}
+
+#[tokio::test]
+async fn r61_who_came_by_a_link_is_not_told_of_an_account() {
+    let house = House::new().await;
+    let policy = policy();
+    let denial = denial(&house, &policy, "limited", "/invoices/7");
+    let subject = Subject {
+        kind: SessionKind::Link,
+        user: None,
+        login: None,
+        ..subject(&policy, built_in::NON_PORTAL)
+    };
+    let refusal = Refusal::Denied { denial: &denial, policy: &policy, subject: Some(&subject) };
+    let page = refuse(&house, refusal, Wants::Page).await;
+    assert!(page.text.contains("You can&#39;t open invoices with the secure link"));
+    assert!(page.text.contains(
+        "Sign in if you have a login, or ask Example &#60;IT&#62; for \
+         <strong>Invoices – View</strong>."
+    ));
+    assert!(!page.text.contains("account"), "{}", page.text);
 }

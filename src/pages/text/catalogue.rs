@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::phrase::{
-    Counted, Login, LoginAndOrganization, Moment, Operator, Organization, Permissions, Phrase,
-    Section, Text,
+    Address, Browser, BrowserAndSystem, Counted, Login, LoginAndOrganization, Moment, Operator,
+    Organization, Permissions, Phrase, Section, Text,
 };
 use crate::credential::password::PasswordRule;
 
@@ -36,6 +36,7 @@ pub(in crate::pages) struct Catalogue {
     pub(in crate::pages) mfa_setup: MfaSetUp,
     pub(in crate::pages) recovery_codes: RecoveryCodes,
     pub(in crate::pages) sign_out: SignOut,
+    pub(in crate::pages) sessions: Sessions,
     pub(in crate::pages) link: Link,
     pub(in crate::pages) choose: Choose,
     pub(in crate::pages) requirement: Requirements,
@@ -64,8 +65,10 @@ texts! {
         again: Text,
         start: Text,
         sign_in: Text,
+        sign_out: Text,
         somebody_else: Text,
         forgot: Text,
+        sessions: Text,
     }
 
     /// What stands between names; its spaces count.
@@ -78,6 +81,8 @@ texts! {
     /// Moments, relative to now.
     Moments {
         ahead: Spans,
+        just_now: Text,
+        ago: Past,
     }
 
     /// Spans of time.
@@ -85,6 +90,13 @@ texts! {
         seconds: Counted,
         minutes: Counted,
         hours: Counted,
+    }
+
+    /// Spans of time that are over.
+    Past {
+        minutes: Counted,
+        hours: Counted,
+        days: Counted,
     }
 
     /// The sign-in page.
@@ -95,6 +107,7 @@ texts! {
         submit: Text,
         link_of_organization: Phrase<Organization>,
         link: Text,
+        again: Text,
         form_too_old: Text,
         login_missing: Text,
         password_missing: Text,
@@ -158,6 +171,26 @@ texts! {
         stay: Text,
         done_title: Text,
         done: Text,
+    }
+
+    /// Where a portal user is signed in.
+    Sessions {
+        title: Text,
+        lead: Phrase<Login>,
+        browser: Phrase<Browser>,
+        browser_on_system: Phrase<BrowserAndSystem>,
+        unknown_browser: Text,
+        this: Text,
+        from: Phrase<Address>,
+        began: Phrase<Moment>,
+        used: Phrase<Moment>,
+        end: Text,
+        end_this: Phrase<Browser>,
+        end_others: Text,
+        only_this: Text,
+        ended: Counted,
+        not_there: Text,
+        form_too_old: Text,
     }
 
     /// Somebody signed in opens another organization's link.
@@ -242,6 +275,7 @@ texts! {
     Denied {
         ask: Phrase<Operator>,
         permission: Lacking,
+        permission_by_link: Lacking,
         other_organization: Statement,
         no_route: Statement,
         method: Statement,

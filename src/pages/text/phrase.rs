@@ -101,6 +101,12 @@ values! {
     Organization(organization);
     /// A portal user's login.
     Login(login);
+    /// A browser's name.
+    Browser(browser);
+    /// A browser's name, and the name of what it runs on.
+    BrowserAndSystem(browser, system);
+    /// A network address.
+    Address(address);
     /// Who is signed in, and whose portal is to be opened.
     LoginAndOrganization(login, organization);
     /// A moment, relative to now.

@@ -1,0 +1,229 @@
+//! Where a portal user is signed in, and the way to end that elsewhere.
+//!
+//! Only a portal user has sessions to look at. Whoever came by a secure link shares it with
+//! everybody who has it, so is shown the way out and nothing of the others. A person can end
+//! sessions of their own only: whose a session is, the operation itself asks.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::{FromRequest as _, Request, State};
+use axum::{Extension, Form};
+use http::{HeaderMap, Response, StatusCode};
+use serde::Deserialize;
+
+use super::notice::Notice;
+use super::response::{Referrer, html, see_other};
+use super::return_to::ReturnTo;
+use super::text::{Catalogue, Filled, Text};
+use super::when::When;
+use super::{Brand, Desk, agent, sign_in, wants};
+use crate::credential::token::TokenHash;
+use crate::gateway::Visitor;
+use crate::session::{Presented, SessionView};
+use crate::store::StoreError;
+
+/// The page's address.
+pub(super) const ADDRESS: &str = "/.portcullis/sessions";
+/// What the form says to end all sessions but the one it is sent from.
+const OTHERS: &str = "others";
+/// More are not shown; they can be ended all the same.
+const SHOWN: usize = 100;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Entered {
+    csrf: String,
+    /// A session's id, or [`OTHERS`].
+    end: String,
+}
+
+#[derive(Template)]
+#[template(path = "pages/sessions.html")]
+struct SessionsPage<'a> {
+    brand: &'a Brand,
+    text: &'a Catalogue,
+    login: &'a str,
+    sessions: Vec<Shown<'a>>,
+    others: bool,
+    csrf: &'a str,
+    outcome: Option<Outcome>,
+    request_id: &'a str,
+}
+
+/// One session.
+struct Shown<'a> {
+    id: String,
+    browser: Filled<'a>,
+    address: IpAddr,
+    began: When,
+    used: When,
+    this: bool,
+}
+
+/// What came of a form.
+#[derive(Debug, Clone, Copy)]
+enum Outcome {
+    Ended(usize),
+    NotThere,
+    TooOld,
+}
+
+/// A portal user who looks at their sessions.
+struct Person {
+    key: TokenHash,
+    id: Arc<str>,
+    login: Arc<str>,
+}
+
+pub(super) async fn show(
+    State(desk): State<Arc<Desk>>,
+    Extension(visitor): Extension<Visitor>,
+    request: Request,
+) -> Response<Body> {
+    let headers = request.headers();
+    match desk.sessions_page(headers, &visitor, None).await {
+        Ok(response) => response,
+        Err(error) => {
+            let wants = wants(request.method(), headers);
+            desk.store_unavailable(&error, (wants, headers), &visitor)
+        }
+    }
+}
+
+pub(super) async fn submit(
+    State(desk): State<Arc<Desk>>,
+    Extension(visitor): Extension<Visitor>,
+    request: Request,
+) -> Response<Body> {
+    let headers = request.headers().clone();
+    if !desk.origins.sent(&headers) {
+        return desk.notice_for(&request, &visitor, Notice::foreign_form);
+    }
+    let wants = wants(request.method(), &headers);
+    let Ok(Form(entered)) = Form::<Entered>::from_request(request, &()).await else {
+        let notice = Notice::unreadable_form(desk.text(wants, &headers));
+        return desk.notice(&notice, wants, &visitor.request_id);
+    };
+    match desk.sessions_page(&headers, &visitor, Some(&entered)).await {
+        Ok(response) => response,
+        Err(error) => desk.store_unavailable(&error, (wants, &headers), &visitor),
+    }
+}
+
+impl Desk {
+    /// Does what was entered, if anything was, and shows what there is then.
+    async fn sessions_page(
+        &self,
+        headers: &HeaderMap,
+        visitor: &Visitor,
+        entered: Option<&Entered>,
+    ) -> Result<Response<Body>, StoreError> {
+        let person = match self.presented(headers, visitor.now).await? {
+            Presented::Somebody { key, subject } => match (subject.user, subject.login) {
+                (Some(id), Some(login)) => Person { key, id, login },
+                _ => return Ok(see_other("/.portcullis/sign-out")),
+            },
+            Presented::Nobody(_) => {
+                return Ok(see_other(&sign_in::address(&ReturnTo::parse(ADDRESS), None)));
+            }
+        };
+        let outcome = match entered {
+            Some(entered) => Some(self.end_own(&person, entered, visitor).await?),
+            None => None,
+        };
+        let status = match outcome {
+            None | Some(Outcome::Ended(_)) => StatusCode::OK,
+            Some(Outcome::NotThere) => StatusCode::NOT_FOUND,
+            Some(Outcome::TooOld) => StatusCode::FORBIDDEN,
+        };
+        let text = self.texts.of(headers);
+        let views = self.sessions.of_user(&person.id, SHOWN, visitor.now).await?;
+        let sessions: Vec<_> =
+            views.into_iter().map(|view| shown(view, &person.key, text, visitor)).collect();
+        let page = SessionsPage {
+            brand: &self.brand,
+            text,
+            login: &person.login,
+            others: sessions.iter().any(|session| !session.this),
+            sessions,
+            csrf: &self.session_token(&person.key, visitor.now),
+            outcome,
+            request_id: &visitor.request_id,
+        };
+        Ok(html(text, status, &page, Referrer::Origin))
+    }
+
+    async fn end_own(
+        &self,
+        person: &Person,
+        entered: &Entered,
+        visitor: &Visitor,
+    ) -> Result<Outcome, StoreError> {
+        if !self.is_sessions(&entered.csrf, &person.key, visitor.now) {
+            return Ok(Outcome::TooOld);
+        }
+        let ended = if entered.end == OTHERS {
+            self.sessions.end_others(&person.id, &person.key).await?
+        } else {
+            let ended = match TokenHash::parse(&entered.end) {
+                Some(key) => self.sessions.end_of_user(&person.id, &key).await?,
+                None => false,
+            };
+            if !ended {
+                return Ok(Outcome::NotThere);
+            }
+            1
+        };
+        tracing::info!(
+            ended, user.id = %person.id, request.id = visitor.request_id,
+            "a portal user ended sessions"
+        );
+        Ok(Outcome::Ended(ended))
+    }
+}
+
+fn shown<'a>(
+    view: SessionView,
+    this: &TokenHash,
+    text: &'a Catalogue,
+    visitor: &Visitor,
+) -> Shown<'a> {
+    let said = &text.sessions;
+    let browser = match agent::named(&view.agent) {
+        (Some(browser), Some(system)) => said.browser_on_system.with(browser, system),
+        (Some(name), None) | (None, Some(name)) => said.browser.with(name),
+        (None, None) => said.unknown_browser.with(),
+    };
+    Shown {
+        this: view.id == this.to_string(),
+        id: view.id,
+        browser,
+        address: view.address,
+        began: When::past(view.created, visitor.now, &text.when),
+        used: When::past(view.last_seen, visitor.now, &text.when),
+    }
+}
+
+impl<'a> SessionsPage<'a> {
+    /// What was done, to be told where it was done.
+    fn done(&self) -> Option<Filled<'a>> {
+        match self.outcome {
+            Some(Outcome::Ended(count)) => {
+                Some(self.text.sessions.ended.of(u64::try_from(count).unwrap_or(u64::MAX)))
+            }
+            Some(Outcome::NotThere | Outcome::TooOld) | None => None,
+        }
+    }
+
+    /// Why nothing was.
+    fn problem(&self) -> Option<&'a Text> {
+        match self.outcome {
+            Some(Outcome::NotThere) => Some(&self.text.sessions.not_there),
+            Some(Outcome::TooOld) => Some(&self.text.sessions.form_too_old),
+            Some(Outcome::Ended(_)) | None => None,
+        }
+    }
+}
