@@ -39,6 +39,7 @@ for_test() {
   need "$(has php)" php-cli php-cgi
   need "php -m | grep -qix xml" php-xml
   need "test -f /usr/share/dokuwiki/doku.php" php-cgi dokuwiki
+  need "/usr/bin/python3 -c 'import aiosmtpd'" python3-aiosmtpd # a mail server
   need "$(has chromium) && $(has chromedriver)" chromium "chromium-driver|chromium-chromedriver"
 }
 

@@ -12,6 +12,7 @@
 //! | `gate` | the table's roles and who is let through |
 //! | `request`, `answer`, `problem` | reading strictly, answering alike |
 //! | `groups`, `organizations`, `end_users`, `users`, `sessions`, `lockouts`, `preferences`, `tokens` | records |
+//! | `mail` | mails to portal users |
 //! | `policy`, `explain` | the policy in force, and what it says about a request |
 //! | `health` | probes |
 
@@ -38,6 +39,7 @@ mod gate;
 mod groups;
 mod health;
 mod lockouts;
+mod mail;
 mod organizations;
 mod policy;
 mod preferences;
@@ -149,6 +151,8 @@ fn table() -> Table {
         .on(Administrator, DELETE, "/api/v1/users/{id}", users::delete)
         .on(Administrator, PUT, "/api/v1/users/{id}/password", users::set_password)
         .on(Administrator, POST, "/api/v1/users/{id}/password", users::set_password)
+        .on(Administrator, POST, "/api/v1/users/{id}/invitation", users::invite)
+        .on(Administrator, DELETE, "/api/v1/users/{id}/invitation", users::withdraw)
         .on(Administrator, GET, "/api/v1/users/{id}/mfa", users::second_factor)
         .on(Administrator, DELETE, "/api/v1/users/{id}/mfa", users::reset_second_factor)
         .on(Administrator, GET, "/api/v1/users/{id}/sessions", users::sessions)
@@ -161,6 +165,9 @@ fn table() -> Table {
         .on(Administrator, DELETE, "/api/v1/lockouts/{id}", lockouts::release)
         .on(Administrator, GET, "/api/v1/preferences", preferences::show)
         .on(Administrator, PATCH, "/api/v1/preferences", preferences::change)
+        .on(Administrator, GET, "/api/v1/mail", mail::list)
+        .on(Administrator, GET, "/api/v1/mail/{id}", mail::show)
+        .on(Administrator, POST, "/api/v1/mail/{id}/retry", mail::retry)
         .on(Administrator, GET, "/api/v1/tokens", tokens::list)
         .on(Administrator, POST, "/api/v1/tokens", tokens::create)
         .on(Administrator, DELETE, "/api/v1/tokens/{id}", tokens::revoke)

@@ -21,6 +21,7 @@ mod explain;
 mod groups;
 mod links;
 mod lockouts;
+mod mail;
 mod organizations;
 mod password;
 mod policy;
@@ -84,6 +85,9 @@ enum Command {
     /// Who may not try to sign in now
     #[command(subcommand)]
     Lockouts(lockouts::Command),
+    /// Mails to portal users, waiting and done with
+    #[command(subcommand)]
+    Mail(mail::Command),
     /// The policy in force
     #[command(subcommand)]
     Policy(policy::Command),
@@ -128,6 +132,7 @@ impl Cli {
             Command::Preferences(command) => command.run(&mut console),
             Command::Sessions(command) => command.run(&mut console),
             Command::Lockouts(command) => command.run(&mut console),
+            Command::Mail(command) => command.run(&mut console),
             Command::Policy(command) => command.run(&mut console),
             Command::Permissions => policy::permissions(&mut console),
             Command::Routes => policy::routes(&mut console),

@@ -6,6 +6,8 @@
 
 pub mod branding;
 pub mod colour;
+mod mail;
+mod passwords;
 mod reader;
 
 use std::collections::HashMap;
@@ -17,7 +19,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 pub use self::branding::Branding;
-
+pub use self::mail::{Mail, MailTransport, Security, Sender, Smtp};
+pub use self::passwords::Passwords;
 use self::reader::Reader;
 use crate::credential::hashing::HashingSettings;
 use crate::policy::Host;
@@ -39,6 +42,8 @@ pub struct Settings {
     pub session: SessionLimits,
     /// What a password hash costs.
     pub hashing: HashingSettings,
+    /// How long mailed links to choose a password are good for.
+    pub passwords: Passwords,
     /// The file of the one secret key.
     pub key_file: PathBuf,
     /// Where mail goes.
@@ -156,15 +161,6 @@ pub struct SessionLimits {
     pub staff_idle: Duration,
     /// [`SessionLimits::absolute`] for staff (R20).
     pub staff_absolute: Duration,
-}
-
-/// `[mail]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mail {
-    /// The folder that mail is put into, a file each.
-    pub directory: PathBuf,
-    /// The sender.
-    pub from: String,
 }
 
 /// `[identity]`: header names, and what inbound names are compared with.
@@ -324,7 +320,6 @@ impl Settings {
         let upstream = upstream(&mut r);
         r.word("policy.mode", &[("enforce", ())], ());
         r.word("store.kind", &[("sled", ())], ());
-        r.word("mail.transport", &[("directory", ())], ());
         let policy = PolicySource { directory: r.path("policy.directory", "policies") };
         let store = StoreSettings {
             path: r.path("store.path", "data"),
@@ -336,11 +331,9 @@ impl Settings {
         };
         let session = session(&mut r);
         let hashing = hashing(&mut r);
+        let passwords = passwords::passwords(&mut r);
         let key_file = r.path("secrets.key_file", "data/secret.key");
-        let mail = Mail {
-            directory: r.path("mail.directory", "data/mail"),
-            from: r.text("mail.from").unwrap_or_else(|| "portal@example.com".to_owned()),
-        };
+        let mail = mail::mail(&mut r);
         let identity = identity(&mut r);
         let branding = Branding::read(&mut r);
         let telemetry = Telemetry {
@@ -353,7 +346,7 @@ impl Settings {
         };
         r.finish()?;
         // What is missing has been told as a problem.
-        let (Some(server), Some(upstream)) = (server, upstream) else {
+        let (Some(server), Some(upstream), Some(mail)) = (server, upstream, mail) else {
             return Err(Problems(Vec::new()));
         };
         Ok(Self {
@@ -364,6 +357,7 @@ impl Settings {
             admin,
             session,
             hashing,
+            passwords,
             key_file,
             mail,
             identity,

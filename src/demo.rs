@@ -263,12 +263,9 @@ async fn sample_people(directory: &Directory, now: Timestamp) -> Result<(), Dire
         let new = NewUser {
             organization: "acme".to_owned(),
             end_user: Some(end_user.id),
-            login: None,
             group: Some(group.to_owned()),
             password: Some(Secret::new(PASSWORD.to_owned())),
-            password_hash: None,
-            invite: false,
-            require_mfa: false,
+            ..NewUser::default()
         };
         directory.create_user(new, now).await?;
     }

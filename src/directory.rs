@@ -12,6 +12,7 @@
 //! | [`groups`] | groups and what they grant (R1–R6) |
 //! | [`organizations`], [`end_users`] | customers and their contacts |
 //! | [`users`] | portal users and their passwords (R15, R16, R30, R31, R34, R42) |
+//! | [`invitations`], [`resets`], [`one_time`] | passwords that people choose by a mailed link (R33, R40–R42) |
 //! | [`preferences`] | the installation's switches (R12, R60) |
 //! | [`links`] | secure links (R10–R14) |
 //! | [`letters`] | mails that wait to be sent, and those that were |
@@ -43,16 +44,19 @@ pub mod end_users;
 pub mod error;
 pub mod facts;
 pub mod groups;
+pub mod invitations;
 pub mod letters;
 pub mod links;
 pub mod lockouts;
 pub mod memory;
 mod name;
+pub mod one_time;
 pub mod organizations;
 pub mod page;
 pub mod preferences;
 pub mod record;
 mod records;
+pub mod resets;
 pub mod second_factor;
 mod seeds;
 pub mod sign_in;
@@ -65,6 +69,7 @@ mod fixture;
 pub use error::{DirectoryError, Refusal};
 pub use facts::{OrganizationFacts, UserFacts};
 pub use memory::Memory;
+pub use one_time::OneTimeLinks;
 pub use page::{Cursor, Page, PageRequest};
 pub use snapshot::{GroupInForce, Snapshot};
 
@@ -77,6 +82,8 @@ pub struct Judges {
     pub lockout: Lockout,
     /// The installation's secure links.
     pub links: SecureLinks,
+    /// How one-time links are made.
+    pub one_time: OneTimeLinks,
     /// The installation's second factors.
     pub second_factor: SecondFactorJudge,
 }

@@ -11,6 +11,7 @@ pub mod demo;
 pub mod directory;
 pub mod gateway;
 pub mod listener;
+pub mod mail;
 pub mod pages;
 pub mod policy;
 pub mod random;

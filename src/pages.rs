@@ -12,6 +12,9 @@
 //! | `sign-out` | the way out (R63) |
 //! | `sessions` | where a portal user is signed in |
 //! | `link/{token}` | a secure link (R10–R14, R19) |
+//! | `invitation/{token}` | a password is chosen on invitation (R40) |
+//! | `password/forgot` | asking for a link in place of a forgotten password (R33) |
+//! | `password/reset/{token}` | another password is chosen by it |
 //! | `assets/{name}` | the style sheet, the script, the logo |
 //!
 //! Invariants:
@@ -31,6 +34,8 @@
 mod agent;
 mod asset;
 mod brand;
+mod choose;
+mod forgot;
 mod form;
 mod known_browser;
 mod link;
@@ -70,6 +75,7 @@ pub use self::return_to::ReturnTo;
 pub use self::text::{TextProblem, TextProblems};
 
 use self::brand::Brand;
+use self::forgot::ResetQueue;
 use self::known_browser::KnownBrowsers;
 use self::notice::Notice;
 use self::origin::Origins;
@@ -104,6 +110,7 @@ struct Desk {
     sessions: Sessions,
     csrf: Csrf,
     known_browsers: KnownBrowsers,
+    resets: ResetQueue,
     pending: PendingCookie,
 }
 
@@ -129,6 +136,7 @@ impl Pages {
             sessions,
             csrf: Csrf::new(key),
             known_browsers: KnownBrowsers::new(key, https),
+            resets: ResetQueue::new(),
             pending: PendingCookie::new(key, https),
         });
         let ours = Router::new()
@@ -138,6 +146,9 @@ impl Pages {
             .route("/sign-out", get(sign_out::show).post(sign_out::submit))
             .route("/sessions", get(sessions::show).post(sessions::submit))
             .route("/link/{token}", get(link::open).post(link::confirm))
+            .route("/invitation/{token}", get(choose::show_invitation).post(choose::claim))
+            .route("/password/forgot", get(forgot::show).post(forgot::submit))
+            .route("/password/reset/{token}", get(choose::show_reset).post(choose::reset))
             .route("/assets/{name}", get(asset::serve));
         let router = Router::new()
             .nest(RESERVED.trim_end_matches('/'), ours)
@@ -146,6 +157,12 @@ impl Pages {
             .layer(DefaultBodyLimit::max(LARGEST_FORM))
             .with_state(Arc::clone(&desk));
         Self { desk, router }
+    }
+
+    /// Sees to the resets that people ask for, for good: what follows from them must not delay an
+    /// answer, nor show in its time. To be run once, off the data plane.
+    pub async fn work(&self) {
+        self.desk.resets.work(&self.desk.directory).await;
     }
 }
 

@@ -1,8 +1,8 @@
 //! Assembly: from settings to a running gateway.
 //!
 //! Everything that can be wrong is found before a socket answers: settings, policy, store, key,
-//! certificate. A small runtime of its own carries what is not portal traffic: the change feed,
-//! sweeps, and the watch on the policy files.
+//! certificate, mail templates. A small runtime of its own carries what is not portal traffic: the change feed,
+//! the outbox, sweeps, and the watch on the policy files.
 
 mod policy_watch;
 
@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use self::policy_watch::PolicySource;
@@ -25,7 +26,7 @@ use crate::credential::key::{KeyError, SecretKey};
 use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
 use crate::directory::second_factor::SecondFactorJudge;
-use crate::directory::{Directory, DirectoryError, Judges, Memory};
+use crate::directory::{Directory, DirectoryError, Judges, Memory, OneTimeLinks};
 use crate::gateway::Gateway;
 use crate::gateway::decision_record::DecisionLog;
 use crate::gateway::upstream::Upstreams;
@@ -34,6 +35,7 @@ use crate::listener::{
     AdminListener, BindError, GatewayListener, HealthChecks, House, Http, TlsError,
     bind_admin_socket, bind_tcp,
 };
+use crate::mail::{Bell, MailError, MailRoom};
 use crate::pages::{Appearance, AppearanceProblem, Pages};
 use crate::policy::{Policy, PolicyProblems};
 use crate::session::{SessionCache, Sessions};
@@ -70,6 +72,9 @@ pub enum StartError {
     /// The certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Mail cannot be sent.
+    #[error(transparent)]
+    Mail(#[from] MailError),
     /// A file that the branding names cannot be used.
     #[error(transparent)]
     Appearance(#[from] AppearanceProblem),
@@ -94,6 +99,7 @@ pub struct Server {
     house: House,
     runtime: Runtime,
     decisions: Arc<DecisionLog>,
+    outbox: JoinHandle<()>,
     parts: Parts,
     /// Where portal traffic comes in.
     pub gateway: Vec<SocketAddr>,
@@ -158,11 +164,18 @@ impl Server {
             .enable_all()
             .build()
             .map_err(StartError::Runtime)?;
-        let links = SecureLinks::new(&key);
-        let second_factor = SecondFactorJudge::new(&key);
-        let judges = Judges { hasher, lockout: Lockout::default(), links, second_factor };
+        let judges = Judges {
+            hasher,
+            lockout: Lockout::default(),
+            links: SecureLinks::new(&key),
+            one_time: OneTimeLinks::new(&key, settings.passwords),
+            second_factor: SecondFactorJudge::new(&key),
+        };
+        let bell = Arc::new(Bell::default());
+        let mail_room = runtime.block_on(async { MailRoom::new(settings) })?;
         let (feed, directory, sessions) =
-            runtime.block_on(state(store, policy, judges, settings))?;
+            runtime.block_on(state(store, policy, judges, settings, Arc::clone(&bell)))?;
+        let outbox = mail_room.open(directory.clone(), bell)?;
         let parts = Parts { directory: directory.clone(), sessions: sessions.clone() };
 
         let stop = CancellationToken::new();
@@ -174,7 +187,7 @@ impl Server {
             settings,
             (directory.clone(), sessions.clone(), feed.clone()),
             Arc::clone(&upstreams),
-            Arc::new(pages),
+            Arc::new(pages.clone()),
             Arc::clone(&decisions),
             stop.clone(),
         ));
@@ -197,7 +210,7 @@ impl Server {
         let reloading = source.clone();
         let state = admin::AdminState::new(
             settings,
-            (directory, sessions.clone(), feed),
+            (directory, sessions, feed),
             Arc::new(move || {
                 let source = reloading.clone();
                 Box::pin(async move { source.reload().await })
@@ -210,14 +223,16 @@ impl Server {
                 admin::router(state, admin::Access::Socket),
             ),
         };
-        {
+        let outbox = {
             let _entered = runtime.enter();
             stop_on_signals(stop.clone()).map_err(StartError::Runtime)?;
             source.watch(stop.clone())?;
             tokio::spawn(Arc::clone(&decisions).keep_flushing());
-            tokio::spawn(sweep(sessions));
+            tokio::spawn(sweep(parts.clone()));
+            tokio::spawn(async move { pages.work().await });
             tokio::spawn(prune(Arc::clone(&upstreams)));
-        }
+            tokio::spawn(outbox.run(stop.clone()))
+        };
         let house = House {
             gateways,
             admin,
@@ -231,6 +246,7 @@ impl Server {
             house,
             runtime,
             decisions,
+            outbox,
             parts,
             gateway: addresses,
             admin: admin_address,
@@ -251,9 +267,14 @@ impl Server {
 
     /// Answers until a signal, or until the stop token is cancelled.
     pub fn run(self) {
-        let Self { house, runtime, decisions, socket, parts, .. } = self;
+        let Self { house, runtime, decisions, outbox, socket, parts, .. } = self;
+        let grace = house.shutdown_grace;
         house.run();
         decisions.flush();
+        // A mail that is on its way shall not be sent again after the start.
+        if runtime.block_on(async { tokio::time::timeout(grace, outbox).await }).is_err() {
+            tracing::warn!("a mail was still on its way; it may be sent again");
+        }
         drop(parts);
         runtime.shutdown_timeout(Duration::from_secs(1));
         if let Err(error) = std::fs::remove_file(&socket) {
@@ -267,11 +288,12 @@ async fn state(
     policy: Arc<Policy>,
     judges: Judges,
     settings: &Settings,
+    bell: Arc<Bell>,
 ) -> Result<(Feed, Directory, Sessions), StartError> {
     let memory = Arc::new(Memory::new(Arc::clone(&store), policy));
     let cache = Arc::new(SessionCache::new());
     let followers: Vec<Arc<dyn Follower>> =
-        vec![Arc::clone(&memory) as Arc<dyn Follower>, Arc::clone(&cache) as Arc<dyn Follower>];
+        vec![Arc::clone(&memory) as Arc<dyn Follower>, Arc::clone(&cache) as _, bell];
     let feed = Feed::start(store, followers).await?;
     let directory = Directory::start(feed.clone(), memory, judges).await?;
     let sessions = Sessions::new(feed.clone(), directory.clone(), cache, settings.session);
@@ -292,7 +314,7 @@ fn stop_on_signals(stop: CancellationToken) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn sweep(sessions: Sessions) {
+async fn sweep(Parts { directory, sessions }: Parts) {
     let mut ticks = tokio::time::interval(SWEEP_EVERY);
     loop {
         ticks.tick().await;
@@ -300,6 +322,11 @@ async fn sweep(sessions: Sessions) {
             Ok(0) => {}
             Ok(ended) => tracing::info!(ended, "sessions that had ended were removed"),
             Err(error) => tracing::warn!(%error, "ended sessions were not removed"),
+        }
+        match directory.sweep_letters(clock::now()).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "mails of long ago were removed"),
+            Err(error) => tracing::warn!(%error, "mails of long ago were not removed"),
         }
     }
 }

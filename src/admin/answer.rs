@@ -10,6 +10,7 @@ use super::problem::Problem;
 use super::tokens::NewApiToken;
 use crate::directory::end_users::EndUserView;
 use crate::directory::groups::GroupView;
+use crate::directory::letters::LetterView;
 use crate::directory::organizations::OrganizationView;
 use crate::directory::preferences::PreferencesView;
 use crate::directory::second_factor::SecondFactorView;
@@ -36,6 +37,7 @@ macro_rules! versioned {
 versioned!(
     EndUserView,
     GroupView,
+    LetterView,
     LinkView,
     NewApiToken,
     OrganizationView,

@@ -30,6 +30,13 @@ pub(super) enum Role {
     Administrator,
 }
 
+/// Who is let through, as far as handlers must know.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Caller {
+    /// Where the administrator gets mail, if the token says so.
+    pub(super) email: Option<String>,
+}
+
 /// The routes, each with its role.
 #[derive(Debug, Default)]
 pub(super) struct Table {
@@ -86,16 +93,17 @@ impl Table {
 
 async fn guard(
     State(gate): State<Arc<Gate>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, Infallible> {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let methods = path.and_then(|path| gate.declared.get(path));
     let declared = methods.and_then(|methods| role(methods, request.method()));
-    if declared != Some(Role::Anyone)
-        && let Err(problem) = gate.admit(request.headers()).await
-    {
-        return Ok(problem.into_response());
+    if declared != Some(Role::Anyone) {
+        match gate.admit(request.headers()).await {
+            Ok(caller) => request.extensions_mut().insert(caller),
+            Err(problem) => return Ok(problem.into_response()),
+        };
     }
     Ok(match (declared, methods) {
         (Some(_), _) => next.run(request).await,
@@ -110,11 +118,11 @@ async fn guard(
 }
 
 impl Gate {
-    /// Whether the caller is an administrator.
-    async fn admit(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    /// The caller, who must be an administrator.
+    async fn admit(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
         match self.access {
             // Who can open the socket owns the files behind it.
-            Access::Socket => return Ok(()),
+            Access::Socket => return Ok(Caller::default()),
             Access::Token => {}
         }
         if is_cross_site(headers) {
@@ -127,7 +135,7 @@ impl Gate {
             return Err(Problem::new(StatusCode::UNAUTHORIZED, "token-missing", detail));
         };
         match self.directory.verify_api_token(bearer).await? {
-            Some(_) => Ok(()),
+            Some(token) => Ok(Caller { email: token.email }),
             None => {
                 let detail = "the token is unknown or has been revoked; make another with \
                               `portcullis token create NAME`";

@@ -4,6 +4,7 @@ mod bench;
 mod explaining;
 mod gate;
 mod groups;
+mod mail;
 mod people;
 mod portal;
 mod reading;

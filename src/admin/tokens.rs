@@ -13,6 +13,8 @@ use crate::directory::api_tokens::ApiTokenView;
 #[serde(deny_unknown_fields)]
 pub(super) struct NewToken {
     name: String,
+    #[serde(default)]
+    email: Option<String>,
 }
 
 /// A token that was just made, told this once.
@@ -20,6 +22,8 @@ pub(super) struct NewToken {
 pub(super) struct NewApiToken {
     id: String,
     name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
     created: jiff::Timestamp,
     pub(super) version: u64,
     token: Told,
@@ -45,13 +49,14 @@ pub(super) async fn list(
 
 pub(super) async fn create(
     State(admin): State<AdminState>,
-    Body(NewToken { name }): Body<NewToken>,
+    Body(NewToken { name, email }): Body<NewToken>,
 ) -> Answer {
-    let (made, token) = admin.directory.create_api_token(&name, clock::now()).await?;
-    let ApiTokenView { id, name, created: at, version } = made;
+    let (made, token) =
+        admin.directory.create_api_token(&name, email.as_deref(), clock::now()).await?;
+    let ApiTokenView { id, name, email, created: at, version } = made;
     let path = format!("/api/v1/tokens/{id}");
     let token = Told(token.expose().to_owned());
-    created(&NewApiToken { id, name, created: at, version, token }, path)
+    created(&NewApiToken { id, name, email, created: at, version, token }, path)
 }
 
 pub(super) async fn revoke(State(admin): State<AdminState>, Id(id): Id) -> Answer {

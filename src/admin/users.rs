@@ -1,12 +1,14 @@
-//! `users`: portal users, their passwords, second factors and sessions.
+//! `users`: portal users, their passwords, invitations, second factors and sessions.
 
+use axum::Extension;
 use axum::extract::State;
 use serde::Deserialize;
 
 use super::AdminState;
 use super::answer::{Answer, created, done, record, shown};
+use super::gate::Caller;
 use super::problem::Problem;
-use super::request::{Body, Id, IfMatch, PageParams, Params};
+use super::request::{Body, Id, IfMatch, OptionalBody, PageParams, Params};
 use super::sessions;
 use crate::clock;
 use crate::credential::secret::Secret;
@@ -33,6 +35,13 @@ pub(super) struct ChosenPassword {
     password: Option<Secret<String>>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Copied {
+    #[serde(default)]
+    blind_copy: Option<String>,
+}
+
 /// One key selects in the store; what the others leave out is left out here, so that a page may
 /// hold fewer than asked for, and only `next` tells whether there is more.
 pub(super) async fn list(
@@ -54,7 +63,15 @@ pub(super) async fn list(
     shown(&page)
 }
 
-pub(super) async fn create(State(admin): State<AdminState>, Body(new): Body<NewUser>) -> Answer {
+/// The blind copy of an invitation goes to who sends it, if nobody else is named (R41).
+pub(super) async fn create(
+    State(admin): State<AdminState>,
+    Extension(caller): Extension<Caller>,
+    Body(mut new): Body<NewUser>,
+) -> Answer {
+    if new.invite && new.blind_copy.is_none() {
+        new.blind_copy = caller.email;
+    }
     let user = admin.directory.create_user(new, clock::now()).await?;
     created(&user, format!("/api/v1/users/{}", user.id))
 }
@@ -94,6 +111,27 @@ pub(super) async fn set_password(
     let user = admin.directory.set_password(&id, password, version).await?;
     admin.forget_sessions(id).await;
     record(&user)
+}
+
+pub(super) async fn invite(
+    State(admin): State<AdminState>,
+    Extension(caller): Extension<Caller>,
+    Id(id): Id,
+    IfMatch(version): IfMatch,
+    OptionalBody(Copied { blind_copy }): OptionalBody<Copied>,
+) -> Answer {
+    let copy = blind_copy.or(caller.email);
+    let user = admin.directory.invite(&id, copy.as_deref(), version, clock::now()).await?;
+    created(&user, format!("/api/v1/users/{id}"))
+}
+
+pub(super) async fn withdraw(
+    State(admin): State<AdminState>,
+    Id(id): Id,
+    IfMatch(version): IfMatch,
+) -> Answer {
+    admin.directory.withdraw_invitation(&id, version).await?;
+    done()
 }
 
 pub(super) async fn second_factor(State(admin): State<AdminState>, Id(id): Id) -> Answer {

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use crate::mail::MailRoom;
 use crate::pages::Appearance;
 use crate::policy::Policy;
 use crate::telemetry;
 
-/// Reads the settings, the files they name and the policy, runs the expectations, and says what is there.
+/// Reads the settings, the files they name, the policy and the mail templates, runs the
+/// expectations, and says what is there.
 ///
 /// # Errors
 /// All that is wrong with them.
@@ -17,6 +19,8 @@ pub fn run(file: &Path, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
     telemetry::parse(&settings.telemetry.log).context("telemetry.log")?;
     let appearance = Appearance::load(&settings.branding)?;
     let policy = Policy::load(&settings.policy.directory)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { MailRoom::new(&settings).map(drop) })?;
     writeln!(
         out,
         "{} and {} are in order: {} permissions, {} groups, {} routes, {} expectations hold \

@@ -19,6 +19,9 @@ pub(super) enum Command {
     Create {
         /// What it is for
         name: String,
+        /// The address of who uses it, for blind copies of invitations
+        #[arg(long, value_name = "ADDRESS")]
+        email: Option<String>,
     },
     /// Make a token worthless
     Revoke {
@@ -32,14 +35,15 @@ impl Command {
         match self {
             Self::List => {
                 let tokens = console.list(&["tokens"], &[])?;
-                console.table(&tokens, ["ID", "NAME", "CREATED"], |token| {
-                    let [id, name, created] =
-                        ["id", "name", "created"].map(|field| text(token, field));
-                    [id.chars().take(SHORT).collect(), name, created]
+                console.table(&tokens, ["ID", "NAME", "EMAIL", "CREATED"], |token| {
+                    let [id, name, email, created] =
+                        ["id", "name", "email", "created"].map(|field| text(token, field));
+                    [id.chars().take(SHORT).collect(), name, email, created]
                 })
             }
-            Self::Create { name } => {
-                let token = console.post(&["tokens"], Some(&json!({ "name": name })))?;
+            Self::Create { name, email } => {
+                let body = json!({ "name": name, "email": email });
+                let token = console.post(&["tokens"], Some(&body))?;
                 // Apart from the token itself, so that a script can keep just that.
                 writeln!(std::io::stderr(), "Keep it safe: it is not shown again.")?;
                 console.told(&token, &text(&token, "token"))

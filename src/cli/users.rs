@@ -35,6 +35,16 @@ pub(super) enum Command {
         #[arg(long)]
         password_stdin: bool,
     },
+    /// Mail an invitation to choose a password; an older one is worth nothing then
+    Invite {
+        #[command(flatten)]
+        who: Who,
+        /// The address that gets a blind copy
+        #[arg(long, value_name = "ADDRESS")]
+        blind_copy: Option<String>,
+    },
+    /// Withdraw an invitation that has not been claimed
+    Withdraw(Who),
     /// Take the second factor and its recovery codes away: the next sign-in sets it up anew
     ResetMfa(Who),
     /// Where the user is signed in
@@ -72,9 +82,12 @@ pub(super) struct Create {
     /// Read from the standard input the hash that another portal keeps of the password
     #[arg(long, group = "how")]
     password_hash_stdin: bool,
-    /// Let the person choose a password on invitation
+    /// Mail an invitation to choose a password
     #[arg(long, group = "how")]
     invite: bool,
+    /// The address that gets a blind copy of the invitation
+    #[arg(long, value_name = "ADDRESS", requires = "invite")]
+    blind_copy: Option<String>,
     /// Ask for a second factor
     #[arg(long)]
     require_mfa: bool,
@@ -132,6 +145,19 @@ impl Command {
                     &format!("Set the password of `{login}`; all sessions of that user are over."),
                 )
             }
+            Self::Invite { who, blind_copy } => {
+                let id = who.id(console)?;
+                let body = json!({ "blind_copy": blind_copy });
+                let user = console.post(&["users", &id, "invitation"], Some(&body))?;
+                let login = text(&user, "login");
+                console.told(&user, &format!("Invited `{login}`; the mail is on its way."))
+            }
+            Self::Withdraw(who) => {
+                let id = who.id(console)?;
+                console.delete(&["users", &id, "invitation"], &[])?;
+                let sentence = format!("Withdrew the invitation of {}.", who.user);
+                console.told(&Value::Null, &sentence)
+            }
             Self::ResetMfa(who) => {
                 let id = who.id(console)?;
                 console.confirm(&format!("Reset the second factor of {}?", who.user))?;
@@ -174,6 +200,7 @@ impl Create {
             "login": self.login,
             "group": self.group,
             "invite": self.invite,
+            "blind_copy": self.blind_copy,
             "require_mfa": self.require_mfa,
         });
         if self.password || self.password_stdin || self.password_hash_stdin {

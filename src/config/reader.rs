@@ -12,6 +12,7 @@ use std::time::Duration;
 use config::{Config, Environment, File, FileFormat, Value, ValueKind};
 
 use super::{Problem, Problems};
+use crate::credential::secret::Secret;
 
 /// The merged settings by dotted key, and what has been found wrong with them so far.
 #[derive(Debug)]
@@ -171,6 +172,37 @@ impl Reader {
     /// A path; relative ones are taken from the working directory.
     pub(super) fn path(&mut self, key: &str, default: &str) -> PathBuf {
         self.text(key).map_or_else(|| PathBuf::from(default), PathBuf::from)
+    }
+
+    /// A secret: given as it is, or in a file that `<key>_file` names, whose last line end is cut.
+    /// It is never part of a problem.
+    pub(super) fn secret(&mut self, key: &str) -> Option<Secret<String>> {
+        let file_key = format!("{key}_file");
+        let (given, file) = (self.text(key).map(Secret::new), self.text(&file_key));
+        let secret = match (given, file) {
+            (None, None) => return None,
+            (Some(_), Some(_)) => {
+                self.problem(key, format!("is given twice: here and by `{file_key}`"));
+                return None;
+            }
+            (Some(given), None) => given,
+            (None, Some(file)) => match std::fs::read_to_string(&file) {
+                Ok(text) => {
+                    let whole = Secret::new(text);
+                    let line = whole.expose().strip_suffix('\n').unwrap_or(whole.expose());
+                    Secret::from(line.strip_suffix('\r').unwrap_or(line))
+                }
+                Err(error) => {
+                    self.problem(&file_key, format!("`{file}` cannot be read: {error}"));
+                    return None;
+                }
+            },
+        };
+        if secret.expose().is_empty() {
+            self.problem(key, "is empty".to_owned());
+            return None;
+        }
+        Some(secret)
     }
 
     /// Whether any source sets the key or one below it.

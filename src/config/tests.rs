@@ -28,6 +28,8 @@ fn two_keys_are_enough() {
     assert_eq!(settings.session.idle, Duration::from_secs(1800));
     assert_eq!(settings.session.absolute, Duration::from_secs(12 * 3600));
     assert_eq!(settings.store.max_staleness, Duration::from_secs(5));
+    assert_eq!(settings.passwords.invitation_lifetime, Duration::from_secs(72 * 3600));
+    assert_eq!(settings.passwords.reset_lifetime, Duration::from_secs(3600));
     assert_eq!(settings.admin.socket, Path::new("data/admin.sock"));
     assert_eq!(settings.server.shutdown_grace, Duration::from_secs(10));
 }
@@ -160,4 +162,116 @@ fn a_server_of_the_portal_is_a_host_and_a_port() {
     for text in ["http://", "http://u@portal", "http://portal/path", "portal:80", "http://:80"] {
         assert!(text.parse::<UpstreamServer>().is_err(), "{text}");
     }
+}
+
+fn with_mail(text: &str) -> Result<Settings, Problems> {
+    parse(&format!("{LEAST}\n[mail]\n{text}"))
+}
+
+fn mail_problems(text: &str) -> Vec<(String, String)> {
+    problems(&format!("{LEAST}\n[mail]\n{text}"))
+}
+
+fn smtp(text: &str) -> Smtp {
+    let settings = with_mail(&format!("transport = \"smtp\"\n[mail.smtp]\n{text}")).unwrap();
+    match settings.mail.transport {
+        MailTransport::Smtp(smtp) => smtp,
+        MailTransport::Directory(_) => panic!("the directory is not what was chosen"),
+    }
+}
+
+#[test]
+fn mail_goes_into_a_folder_unless_a_server_is_chosen() {
+    let mail = parse(LEAST).unwrap().mail;
+    assert!(
+        matches!(mail.transport, MailTransport::Directory(path) if path == Path::new("data/mail"))
+    );
+    let smtp = smtp("host = \"mail.example.com\"");
+    assert_eq!(
+        (&*smtp.host, smtp.security, smtp.port),
+        ("mail.example.com", Security::Starttls, 587)
+    );
+    assert!(smtp.credentials.is_none() && smtp.ca_file.is_none());
+    assert_eq!(smtp.timeout, Duration::from_secs(10));
+}
+
+#[test]
+fn the_port_follows_the_security_unless_it_is_given() {
+    assert_eq!(smtp("host = \"m\"\nsecurity = \"tls\"").port, 465);
+    assert_eq!(smtp("host = \"::1\"\nsecurity = \"none\"").port, 25);
+    assert_eq!(smtp("host = \"m\"\nport = 2525").port, 2525);
+}
+
+#[test]
+fn mail_in_the_clear_stays_on_this_machine() {
+    let smtp = |host: &str| {
+        with_mail(&format!(
+            "transport = \"smtp\"\nsmtp = {{ host = {host:?}, security = \"none\" }}"
+        ))
+    };
+    for host in ["localhost", "127.0.0.1", "::1"] {
+        assert!(smtp(host).is_ok(), "{host}");
+    }
+    for host in ["mail.example.com", "192.0.2.1", "localhost.example.com", "127.0.0.1.example.com"]
+    {
+        assert_eq!(smtp(host).unwrap_err().0[0].key, "mail.smtp.security", "{host}");
+    }
+}
+
+#[test]
+fn a_sender_is_a_mailbox() {
+    for good in ["portal@example.com", "Example IT <portal@example.com>"] {
+        assert!(with_mail(&format!("from = {good:?}")).is_ok(), "{good}");
+    }
+    for bad in ["portal", "Example IT", "a@b\\r\\nBcc: x@example.com", ""] {
+        let found = mail_problems(&format!("from = \"{bad}\""));
+        assert_eq!(found[0].0, "mail.from", "{bad}");
+    }
+}
+
+#[test]
+fn a_server_needs_a_host_and_whole_credentials() {
+    assert_eq!(mail_problems("transport = \"smtp\"")[0].0, "mail.smtp.host");
+    let half = "transport = \"smtp\"\nsmtp = { host = \"m\", username = \"u\" }";
+    assert_eq!(mail_problems(half)[0].0, "mail.smtp");
+    assert_eq!(mail_problems("transport = \"pigeon\"")[0].0, "mail.transport");
+}
+
+#[test]
+fn a_secret_is_given_or_in_a_file_and_never_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    std::fs::write(&file, "hunter2 \n").unwrap();
+    let with = |text: &str| format!("host = \"m\"\nusername = \"u\"\n{text}");
+    let password = |smtp: Smtp| smtp.credentials.unwrap().1.expose().clone();
+    assert_eq!(password(smtp(&with("password = \"hunter2\""))), "hunter2");
+    let from_file = format!("password_file = {:?}", file.display().to_string());
+    assert_eq!(password(smtp(&with(&from_file))), "hunter2 ");
+    let shown = format!("{:?}", smtp(&with("password = \"hunter2\"")));
+    assert!(!shown.contains("hunter2"), "{shown}");
+
+    for (wrong, key) in [
+        (format!("password = \"hunter2\"\n{from_file}"), "mail.smtp.password"),
+        ("password = [\"hunter2\"]".to_owned(), "mail.smtp.password"),
+        ("password = \"\"".to_owned(), "mail.smtp.password"),
+        ("password_file = \"/nowhere/hunter\"".to_owned(), "mail.smtp.password_file"),
+    ] {
+        let found = mail_problems(&format!("transport = \"smtp\"\n[mail.smtp]\n{}", with(&wrong)));
+        assert_eq!(found[0].0, key, "{found:?}");
+        assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
+    }
+}
+
+#[test]
+fn a_mail_server_can_be_named_in_the_environment() {
+    let set = environment(&[
+        ("PORTCULLIS__MAIL__TRANSPORT", "smtp"),
+        ("PORTCULLIS__MAIL__SMTP__HOST", "mail.example.com"),
+        ("PORTCULLIS__MAIL__SMTP__USERNAME", "portal"),
+        ("PORTCULLIS__MAIL__SMTP__PASSWORD", "007"),
+    ]);
+    let mail = Settings::parse(LEAST, Path::new("p.toml"), &set).unwrap().mail;
+    let MailTransport::Smtp(smtp) = mail.transport else { panic!("smtp was chosen") };
+    assert_eq!(smtp.host, "mail.example.com");
+    assert_eq!(smtp.credentials.unwrap().1.expose(), "007");
 }

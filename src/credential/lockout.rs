@@ -29,6 +29,8 @@
 //!   own and is not held up by the other two: strangers cannot lock out the person who is always
 //!   there. What names the browser must be unforgeable and belong to this account; that is the
 //!   caller's to make sure.
+//! - *Asking*: requests of an address that make us do something for a stranger: send a mail. Like
+//!   an address, in a series of its own: it never keeps anybody from signing in.
 //! - *Window*: failures are forgotten when the first of a series that has not reached its budget,
 //!   or the end of the last wait, lies back 24 h (address: 1 h).
 //!
@@ -87,6 +89,8 @@ pub enum Key {
     },
     /// An IPv4 address, or the IPv6 network that one customer is given.
     Address(IpNet),
+    /// The same, as one that mails were asked for from.
+    Asking(IpNet),
 }
 
 impl Key {
@@ -105,16 +109,19 @@ impl Key {
     /// The key of a network address.
     #[must_use]
     pub fn address(address: IpAddr) -> Self {
-        Self::Address(match address.to_canonical() {
-            IpAddr::V6(v6) => Ipv6Net::new_assert(v6, 64).trunc().into(),
-            v4 @ IpAddr::V4(_) => v4.into(),
-        })
+        Self::Address(network(address))
+    }
+
+    /// The key of a network address that mails are asked for from.
+    #[must_use]
+    pub fn asking(address: IpAddr) -> Self {
+        Self::Asking(network(address))
     }
 
     const fn limits(&self) -> Limits {
         match self {
             Self::Account(_) | Self::Browser { .. } => ACCOUNT,
-            Self::Address(_) => ADDRESS,
+            Self::Address(_) | Self::Asking(_) => ADDRESS,
         }
     }
 }
@@ -126,6 +133,7 @@ impl fmt::Display for Key {
             Self::Account(account) => write!(f, "account {account}"),
             Self::Browser { account, .. } => write!(f, "known browser of {account}"),
             Self::Address(network) => write!(f, "address {network}"),
+            Self::Asking(network) => write!(f, "mails asked for from {network}"),
         }
     }
 }
@@ -214,6 +222,20 @@ impl Lockout {
         Ok(Attempt { lockout: self.clone(), keys, began: now })
     }
 
+    /// Whether an address may ask for one more thing now; if so, it is counted.
+    #[must_use]
+    pub fn asks(&self, address: IpAddr, now: Timestamp) -> bool {
+        let key = Key::asking(address);
+        let mut table = self.lock();
+        if table.refusal(&key, now).is_some() {
+            return false;
+        }
+        table.reserve(&key, now);
+        drop(table);
+        drop(Attempt { lockout: self.clone(), keys: vec![key], began: now });
+        true
+    }
+
     /// Who is locked now, longest first.
     #[must_use]
     pub fn locked(&self, now: Timestamp) -> Vec<Locked> {
@@ -243,7 +265,7 @@ impl Lockout {
                     |key: &&Key| matches!(key, Key::Browser { account, .. } if account == login);
                 table.series.keys().filter(knows).chain([key]).cloned().collect()
             }
-            Key::Browser { .. } | Key::Address(_) => vec![key.clone()],
+            Key::Browser { .. } | Key::Address(_) | Key::Asking(_) => vec![key.clone()],
         };
         let mut failed = false;
         for key in &keys {
@@ -359,6 +381,13 @@ impl Table {
             surplus -= usize::from(goes);
             !goes
         });
+    }
+}
+
+fn network(address: IpAddr) -> IpNet {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => Ipv6Net::new_assert(v6, 64).trunc().into(),
+        v4 @ IpAddr::V4(_) => v4.into(),
     }
 }
 

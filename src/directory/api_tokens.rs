@@ -18,6 +18,9 @@ pub struct ApiTokenView {
     pub id: String,
     /// What it is for.
     pub name: String,
+    /// The address of the administrator who uses it (R41).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
     /// When it was made.
     pub created: Timestamp,
     /// The version of its record.
@@ -29,6 +32,7 @@ impl From<Stored<ApiToken>> for ApiTokenView {
         Self {
             id: token.id,
             name: token.doc.name,
+            email: token.doc.email,
             created: token.doc.created,
             version: token.version,
         }
@@ -50,13 +54,15 @@ impl Directory {
     /// Makes a token; it is in the answer, and nowhere else.
     ///
     /// # Errors
-    /// When the name is none, or the store does not answer.
+    /// When the name or the address is none, or the store does not answer.
     pub async fn create_api_token(
         &self,
         called: &str,
+        email: Option<&str>,
         now: Timestamp,
     ) -> Result<(ApiTokenView, PlainToken), DirectoryError> {
-        let doc = ApiToken { name: name::name("name", called)?, created: now };
+        let email = email.map(name::email).transpose()?;
+        let doc = ApiToken { name: name::name("name", called)?, email, created: now };
         let (created, token) = attempt(|| async {
             let token = PlainToken::generate_api();
             let id = token.hash().to_string();
@@ -67,15 +73,14 @@ impl Directory {
         Ok((created.into(), token))
     }
 
-    /// The name of the token that was presented, if it is one of ours. Asks the store each time,
-    /// so a token that was revoked is worth nothing anywhere at once.
+    /// The token that was presented, if it is one of ours. Asks the store each time, so a token that was revoked is worth nothing anywhere at once.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn verify_api_token(&self, bearer: &str) -> Result<Option<String>, StoreError> {
+    pub async fn verify_api_token(&self, bearer: &str) -> Result<Option<ApiTokenView>, StoreError> {
         let Some(token) = PlainToken::parse_api(bearer) else { return Ok(None) };
         let known = get::<ApiToken>(self.store(), &token.hash().to_string()).await?;
-        Ok(known.map(|known| known.doc.name))
+        Ok(known.map(ApiTokenView::from))
     }
 
     /// Revokes a token.

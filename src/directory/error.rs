@@ -1,5 +1,6 @@
 //! Why an operation of the directory was not done.
 
+use crate::directory::letters::{Letter, LetterState, Occasion};
 use crate::store::{CommitError, Kind, StoreError};
 
 /// Nothing was changed, and this is why.
@@ -105,6 +106,31 @@ pub enum Refusal {
         /// The group's name.
         group: String,
     },
+    /// R40: who has a password needs no invitation.
+    #[error(
+        "`{login}` has a password already; who has forgotten it can ask for a reset at the \
+         sign-in page, or set another one by hand"
+    )]
+    HasPassword {
+        /// The user's login.
+        login: String,
+    },
+    /// R40: there is nothing to withdraw.
+    #[error("`{login}` has no unclaimed invitation")]
+    NotInvited {
+        /// The user's login.
+        login: String,
+    },
+    /// R42: the invitation has nowhere to go.
+    #[error(
+        "there is no address to mail the invitation to: neither the end user nor the organization \
+         has one, and the login `{login}` is none; give one of them an email address, or set a \
+         password by hand"
+    )]
+    NoAddress {
+        /// The user's login.
+        login: String,
+    },
     /// The organization is not empty.
     #[error(
         "the organization `{organization}` still has {portal_users} portal user(s) and \
@@ -128,6 +154,22 @@ pub enum Refusal {
         end_user: String,
         /// How many portal users it has.
         portal_users: u64,
+    },
+    /// The mail has ended, and what it carried is gone.
+    #[error(
+        "the mail to `{to}` is done with ({state}), and its link is kept nowhere; {}",
+        match occasion {
+            Occasion::Invitation => "invite the portal user again",
+            Occasion::Reset => "the person can ask for another on the sign-in page",
+        }
+    )]
+    LetterDone {
+        /// The address it went to.
+        to: String,
+        /// How it ended.
+        state: &'static str,
+        /// Why it was written.
+        occasion: Occasion,
     },
 }
 
@@ -166,9 +208,23 @@ impl Refusal {
             Self::GroupInUse { .. } => "group-in-use",
             Self::DefaultNotDeleted { .. } => "group-is-default",
             Self::NotADefault { .. } => "group-not-a-default",
+            Self::HasPassword { .. } => "has-password",
+            Self::NotInvited { .. } => "not-invited",
+            Self::NoAddress { .. } => "no-address",
             Self::OrganizationInUse { .. } => "organization-in-use",
             Self::EndUserInUse { .. } => "end-user-in-use",
+            Self::LetterDone { .. } => "mail-done",
         }
+    }
+
+    pub(super) fn letter_done(letter: &Letter) -> Self {
+        let state = match letter.state {
+            LetterState::Waiting { .. } => "waiting",
+            LetterState::Sent { .. } => "sent",
+            LetterState::Failed { .. } => "failed",
+            LetterState::NotNeeded { .. } => "not needed any more",
+        };
+        Self::LetterDone { to: letter.to.clone(), state, occasion: letter.occasion }
     }
 }
 

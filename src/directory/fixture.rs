@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tempfile::TempDir;
 
+use crate::config::Passwords;
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
 use crate::credential::link::SecureLinks;
@@ -18,11 +19,13 @@ use crate::credential::lockout::Lockout;
 use crate::credential::secret::Secret;
 use crate::directory::end_users::{EndUserView, NewEndUser};
 use crate::directory::groups::{Grant, GroupView, NewGroup};
+use crate::directory::letters::Letter;
 use crate::directory::organizations::{NewOrganization, OrganizationView};
+use crate::directory::records::all;
 use crate::directory::second_factor::SecondFactorJudge;
 use crate::directory::sign_in::{Claim, SignIn};
 use crate::directory::users::{NewUser, UserView};
-use crate::directory::{Directory, Judges, Memory};
+use crate::directory::{Directory, Judges, Memory, OneTimeLinks};
 use crate::policy::{Policy, PolicyFiles};
 use crate::store::feed::Feed;
 use crate::store::sled::SledStore;
@@ -114,6 +117,14 @@ pub(super) fn policy_files() -> PolicyFiles {
     }
 }
 
+/// A letter that was written, and the token that waits in it.
+#[derive(Debug)]
+pub(super) struct Posted {
+    pub(super) id: String,
+    pub(super) doc: Letter,
+    pub(super) token: String,
+}
+
 /// A directory, and what it stands on.
 pub(super) struct Fixture {
     pub(super) directory: Directory,
@@ -136,6 +147,7 @@ impl Fixture {
             hasher: Hasher::new(CHEAP).unwrap(),
             lockout: Lockout::default(),
             links: SecureLinks::new(&key),
+            one_time: OneTimeLinks::new(&key, Passwords::default()),
             second_factor: SecondFactorJudge::new(&key),
         };
         let directory = start(Arc::clone(&store), judges.clone()).await;
@@ -185,6 +197,19 @@ impl Fixture {
             ..new_user(organization, login)
         };
         self.directory.create_user(new, now()).await.unwrap()
+    }
+
+    /// The letters that wait to be sent.
+    pub(super) async fn posted(&self) -> Vec<Posted> {
+        let letters = all::<Letter>(&*self.store, None).await.unwrap();
+        letters
+            .into_iter()
+            .map(|letter| Posted {
+                token: self.judges.one_time.token_in(&letter.id, &letter.doc),
+                id: letter.id,
+                doc: letter.doc,
+            })
+            .collect()
     }
 
     pub(super) async fn sign_in(&self, login: &str, password: &str) -> SignIn {

@@ -123,8 +123,9 @@ impl Directory {
         }))
     }
 
-    fn count_wrong_link(&self, address: IpAddr, now: Timestamp) {
-        // The address alone: no organization can be locked out by wrong links to it.
+    /// Counts a link that opens nothing, whatever its kind.
+    pub(super) fn count_wrong_link(&self, address: IpAddr, now: Timestamp) {
+        // The address alone: nobody can be locked out by wrong links to them.
         let counted = self.judges.lockout.begin_at(address, now);
         drop(counted);
     }

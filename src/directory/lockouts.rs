@@ -39,6 +39,8 @@ pub enum LockoutKind {
     Browser,
     /// A network, whatever login was tried.
     Address,
+    /// A network that asked for resets; who is there can sign in all the same.
+    Asking,
 }
 
 /// What to forget the failures of.
@@ -59,6 +61,7 @@ impl From<Locked> for LockoutView {
             Key::Account(login) => (LockoutKind::Account, Some(login), None),
             Key::Browser { account, .. } => (LockoutKind::Browser, Some(account), None),
             Key::Address(network) => (LockoutKind::Address, None, Some(network.to_string())),
+            Key::Asking(network) => (LockoutKind::Asking, None, Some(network.to_string())),
         };
         Self { id, kind, login, address, failures, until }
     }
@@ -94,6 +97,7 @@ fn id_of(key: &Key) -> String {
         Key::Account(login) => format!("account:{login}"),
         Key::Browser { account, browser } => format!("browser:{browser}:{account}"),
         Key::Address(network) => format!("address:{network}"),
+        Key::Asking(network) => format!("asking:{network}"),
     };
     BASE64URL_NOPAD.encode(text.as_bytes())
 }
@@ -108,6 +112,7 @@ fn key_of(id: &str) -> Option<Key> {
             Some(Key::Browser { account: account.to_owned(), browser: browser.to_owned() })
         }
         "address" => rest.parse().ok().map(Key::Address),
+        "asking" => rest.parse().ok().map(Key::Asking),
         _ => None,
     }
 }

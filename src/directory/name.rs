@@ -41,6 +41,11 @@ pub(super) fn shortened(before: &str, name: &str, after: &str) -> String {
 
 /// An address that mail can be sent to, as far as its spelling tells.
 pub(super) fn email(given: &str) -> Result<String, DirectoryError> {
+    address("email", given)
+}
+
+/// The same under another field's name.
+pub(super) fn address(field: &'static str, given: &str) -> Result<String, DirectoryError> {
     let email = given.trim();
     let well_formed = email.len() <= MAX_EMAIL
         && !email.chars().any(|c| c.is_whitespace() || c.is_control() || "<>,;\"\\".contains(c))
@@ -48,7 +53,7 @@ pub(super) fn email(given: &str) -> Result<String, DirectoryError> {
             !local.is_empty() && !domain.is_empty() && !domain.contains('@')
         });
     if !well_formed {
-        return Err(DirectoryError::invalid("email", format!("`{given}` is not an email address")));
+        return Err(DirectoryError::invalid(field, format!("`{given}` is not an email address")));
     }
     Ok(email.to_owned())
 }

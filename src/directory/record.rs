@@ -173,6 +173,15 @@ impl User {
             (None, None) => UserStatus::NoPassword,
         }
     }
+
+    /// Puts another password's hash in place: sessions that began under the old one are over
+    /// (R34), and mailed links to choose one are worth nothing any more.
+    pub(super) fn set_password(&mut self, hash: &str) {
+        self.password = Some(hash.to_owned());
+        self.password_generation += 1;
+        self.invitation = None;
+        self.reset = None;
+    }
 }
 
 impl fmt::Debug for User {
@@ -274,6 +283,9 @@ impl Document for Preferences {
 pub struct ApiToken {
     /// What it is for, as its maker called it.
     pub name: String,
+    /// The address of the administrator who uses it: blind copies of invitations go there (R41).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
     /// When it was made.
     pub created: Timestamp,
 }

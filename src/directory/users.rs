@@ -1,25 +1,20 @@
 //! Portal users and their passwords (R15, R16, R30, R31, R34, R42).
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::credential::hashing::PasswordHash;
 use crate::credential::password::{NewPassword, PasswordRule};
 use crate::credential::secret::Secret;
-use crate::credential::token::PlainToken;
 use crate::directory::error::Stopped;
 use crate::directory::page::{Page, PageRequest};
 use crate::directory::preferences::given;
 use crate::directory::record::{
-    EndUser, Group, OneTimeLink, Organization, PREFERENCES, Preferences, User, UserStatus,
-    login_key,
+    EndUser, Group, Organization, PREFERENCES, Preferences, User, UserStatus, login_key,
 };
 use crate::directory::records::{Stored, attempt, existing, find, page, present, put};
 use crate::directory::{Directory, DirectoryError, name};
 use crate::store::{Expect, Key, Kind, Write};
-
-/// How long an invitation can be claimed.
-const INVITATION_LIFETIME: SignedDuration = SignedDuration::from_hours(72);
 
 /// A portal user to be made.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -45,6 +40,9 @@ pub struct NewUser {
     /// Whether the person is to choose a password on invitation (R40).
     #[serde(default)]
     pub invite: bool,
+    /// Who gets a blind copy of the invitation (R41).
+    #[serde(default)]
+    pub blind_copy: Option<String>,
     /// Whether a second factor is asked for.
     #[serde(default)]
     pub require_mfa: bool,
@@ -133,11 +131,15 @@ impl From<Stored<User>> for UserView {
 }
 
 /// Whose sign-in it is to be, as far as a user's rules ask.
-struct Owner {
-    /// The end user's address, or the organization's.
-    email: Option<String>,
+pub(super) struct Owner {
+    /// The end user's address, or the organization's if it is not an end user's sign-in.
+    pub(super) email: Option<String>,
+    /// The organization's name.
+    pub(super) organization: String,
+    /// The organization's address.
+    pub(super) organization_email: Option<String>,
     /// That it is still so.
-    conditions: Vec<Write>,
+    pub(super) conditions: Vec<Write>,
 }
 
 impl Directory {
@@ -176,8 +178,9 @@ impl Directory {
     /// Makes a portal user, with a password, invited, or neither.
     ///
     /// # Errors
-    /// When what it refers to does not exist, the login is taken (R15) or missing (R42), or the
-    /// password breaks a rule (R30, R31) or its hash cannot be checked.
+    /// When what it refers to does not exist, the login is taken (R15) or missing (R42), the
+    /// password breaks a rule (R30, R31) or its hash cannot be checked, or there is no address to
+    /// mail an invitation to (R42).
     pub async fn create_user(
         &self,
         new: NewUser,
@@ -187,6 +190,12 @@ impl Directory {
             return Err(DirectoryError::invalid(
                 "invite",
                 "give a password or an invitation, not both",
+            ));
+        }
+        if new.blind_copy.is_some() && !new.invite {
+            return Err(DirectoryError::invalid(
+                "blind_copy",
+                "is of an invitation, and there is none",
             ));
         }
         if new.password_hash.is_some() && (new.invite || new.password.is_some()) {
@@ -214,8 +223,8 @@ impl Directory {
         Ok(changed.into())
     }
 
-    /// Sets a portal user's password, which ends all of the user's sessions (R34) and claims an
-    /// invitation that stands.
+    /// Sets a portal user's password, which ends all of the user's sessions (R34) and every mailed
+    /// link to choose one.
     ///
     /// # Errors
     /// When the password breaks a rule (R30, R31), the user is not at the expected version, or too
@@ -230,10 +239,8 @@ impl Directory {
             let user = existing::<User>(self.store(), id, expected).await?;
             let owner = self.owner(&user.doc.organization, user.doc.end_user.as_deref()).await?;
             let mut doc = user.doc.clone();
-            doc.password = Some(self.hash(&password, &doc.login, owner.email.as_deref()).await?);
-            doc.password_generation += 1;
-            doc.invitation = None;
-            doc.reset = None;
+            let hash = self.hash(&password, &doc.login, owner.email.as_deref()).await?;
+            doc.set_password(&hash);
             let (write, changed) = user.replace(doc);
             let mut commit = owner.conditions;
             commit.push(write);
@@ -244,7 +251,8 @@ impl Directory {
         Ok(changed.into())
     }
 
-    /// Takes a portal user's password away, which ends all of the user's sessions (R34).
+    /// Takes a portal user's password away, which ends all of the user's sessions (R34), and a
+    /// reset that is under way.
     ///
     /// # Errors
     /// When there is no such user, or it is not at the expected version.
@@ -259,6 +267,7 @@ impl Directory {
             if doc.password.take().is_some() {
                 doc.password_generation += 1;
             }
+            doc.reset = None;
             let (write, changed) = user.replace(doc);
             self.commit(vec![write]).await?;
             Ok::<_, Stopped>(changed)
@@ -306,11 +315,14 @@ impl Directory {
             (None, Some(hash)) => Some(from_elsewhere(hash)?),
             (None, None) => None,
         };
-        let invitation = new.invite.then(|| OneTimeLink {
-            token: PlainToken::generate().hash().to_string(),
-            made: now,
-            expires: now + INVITATION_LIFETIME,
-        });
+        let id = name::random_id();
+        let (invitation, letter) = if new.invite {
+            let copy = new.blind_copy.as_deref();
+            let (link, letter) = self.invitation_letter((&id, &login), &owner, copy, now)?;
+            (Some(link), Some(letter))
+        } else {
+            (None, None)
+        };
         let doc = User {
             login,
             organization: new.organization.clone(),
@@ -324,10 +336,10 @@ impl Directory {
             second_factor: None,
             created: now,
         };
-        let id = name::random_id();
         let mut commit = owner.conditions;
         commit.push(present(Kind::Group, &doc.group));
         commit.push(put(&id, Expect::Absent, &doc));
+        commit.extend(letter);
         self.commit(commit).await?;
         Ok(Stored { id, version: 1, doc })
     }
@@ -347,6 +359,10 @@ impl Directory {
         }
         if let Some(login) = &patch.login {
             doc.login = name::name("login", login)?;
+            if doc.login != user.doc.login {
+                // It went to the address that was the login.
+                doc.reset = None;
+            }
         }
         if let Some(require_mfa) = patch.require_mfa {
             doc.require_mfa = require_mfa;
@@ -363,7 +379,7 @@ impl Directory {
     }
 
     /// Whose sign-in it is: an organization's, or one of its end users'.
-    async fn owner(
+    pub(super) async fn owner(
         &self,
         organization: &str,
         end_user: Option<&str>,
@@ -372,8 +388,10 @@ impl Directory {
             .await
             .map_err(|error| unknown_reference(error, "organization"))?;
         let mut conditions = vec![organization.require()];
+        let Organization { name: called, email: organization_email, .. } = organization.doc.clone();
         let Some(id) = end_user else {
-            return Ok(Owner { email: organization.doc.email, conditions });
+            let email = organization_email.clone();
+            return Ok(Owner { email, organization: called, organization_email, conditions });
         };
         let end_user = existing::<EndUser>(self.store(), id, None)
             .await
@@ -383,7 +401,8 @@ impl Directory {
             return Err(DirectoryError::invalid("end_user", message));
         }
         conditions.push(end_user.require());
-        Ok(Owner { email: end_user.doc.email, conditions })
+        let email = end_user.doc.email;
+        Ok(Owner { email, organization: called, organization_email, conditions })
     }
 
     async fn check_group(&self, id: &str) -> Result<String, DirectoryError> {

@@ -46,8 +46,11 @@ pub(super) fn style(colours: &str) -> Asset {
 
 /// What makes pages handier; every page works without.
 pub(super) fn script() -> Asset {
-    let script =
-        joined!("../../templates/pages/password.js", "../../templates/pages/recovery_codes.js");
+    let script = joined!(
+        "../../templates/pages/password.js",
+        "../../templates/pages/requirements.js",
+        "../../templates/pages/recovery_codes.js",
+    );
     Asset::new("js", "text/javascript; charset=utf-8", Bytes::from_static(script.as_bytes()))
 }
 

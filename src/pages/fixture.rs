@@ -19,16 +19,17 @@ use crate::credential::key::SecretKey;
 use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
 use crate::credential::secret::Secret;
+use crate::directory::letters::Letter;
 use crate::directory::organizations::NewOrganization;
 use crate::directory::second_factor::SecondFactorJudge;
 use crate::directory::users::{NewUser, UserView};
-use crate::directory::{Directory, Judges, Memory};
+use crate::directory::{Directory, Judges, Memory, OneTimeLinks};
 use crate::gateway::{Front as _, Visitor};
 use crate::policy::{Policy, PolicyFiles};
 use crate::session::{Presented, SessionCache, Sessions, cookie};
-use crate::store::Store;
 use crate::store::feed::Feed;
 use crate::store::sled::SledStore;
+use crate::store::{Kind, Store};
 
 /// A password that keeps every rule.
 pub(super) const PASSWORD: &str = "Correct horse 7!";
@@ -109,6 +110,8 @@ pub(super) struct House {
     pub(super) directory: Directory,
     pub(super) sessions: Sessions,
     pub(super) now: Timestamp,
+    store: Arc<dyn Store>,
+    one_time: OneTimeLinks,
     _folder: TempDir,
 }
 
@@ -139,15 +142,18 @@ impl House {
         let folder = TempDir::new().unwrap();
         let store: Arc<dyn Store> = Arc::new(SledStore::open(folder.path()).unwrap());
         let key = SecretKey::generate();
+        let one_time = OneTimeLinks::new(&key, settings.passwords);
         let judges = Judges {
             hasher: Hasher::new(CHEAP).unwrap(),
             lockout: Lockout::default(),
             links: SecureLinks::new(&key),
+            one_time: one_time.clone(),
             second_factor: SecondFactorJudge::new(&key),
         };
         let memory = Arc::new(Memory::new(Arc::clone(&store), Arc::new(policy())));
         let cache = Arc::new(SessionCache::new());
-        let feed = Feed::start(store, vec![memory.clone(), cache.clone()]).await.unwrap();
+        let feed =
+            Feed::start(Arc::clone(&store), vec![memory.clone(), cache.clone()]).await.unwrap();
         let directory = Directory::start(feed.clone(), memory, judges).await.unwrap();
         let sessions = Sessions::new(feed, directory.clone(), cache, settings.session);
         let pages = Pages::new(
@@ -158,7 +164,7 @@ impl House {
             &key,
         );
         let now = "2026-11-22T08:00:00Z".parse().unwrap();
-        let house = Self { pages, directory, sessions, now, _folder: folder };
+        let house = Self { pages, directory, sessions, now, store, one_time, _folder: folder };
         for (id, name) in [("acme", "Acme & Söhne"), ("globex", "Globex")] {
             let new =
                 NewOrganization { id: Some(id.to_owned()), name: name.to_owned(), email: None };
@@ -177,6 +183,34 @@ impl House {
             ..NewUser::default()
         };
         self.directory.create_user(new, self.now).await.unwrap()
+    }
+
+    /// An invited portal user; answers the token of the invitation.
+    pub(super) async fn invited(&self, organization: &str, login: &str) -> String {
+        let new = NewUser {
+            organization: organization.to_owned(),
+            login: Some(login.to_owned()),
+            invite: true,
+            ..NewUser::default()
+        };
+        self.directory.create_user(new, self.now).await.unwrap();
+        self.letters().await.pop().unwrap().1
+    }
+
+    /// The letters that wait to be sent, the latest last, each with its token.
+    pub(super) async fn letters(&self) -> Vec<(Letter, String)> {
+        self.pages.desk.resets.work_off(&self.directory).await;
+        let records = self.store.list(Kind::Letter, None, None, 100).await.unwrap();
+        let mut letters: Vec<_> = records
+            .iter()
+            .map(|record| {
+                let letter: Letter = serde_json::from_slice(&record.doc).unwrap();
+                let token = self.one_time.token_in(&record.id, &letter);
+                (letter, token)
+            })
+            .collect();
+        letters.sort_by_key(|(letter, _)| letter.written);
+        letters
     }
 
     /// The path of an organization's secure link.

@@ -59,6 +59,16 @@ impl Desk {
         self.csrf.check(token, &hint(organization), now)
     }
 
+    /// Vouches that the password of this login has just been chosen here.
+    pub(super) fn password_hint(&self, login: &str, now: Timestamp) -> String {
+        self.csrf.issue(&chosen(login), now)
+    }
+
+    /// Whether the hint was made by [`Desk::password_hint`] for this login.
+    pub(super) fn vouches_for_password(&self, token: &str, login: &str, now: Timestamp) -> bool {
+        self.csrf.check(token, &chosen(login), now)
+    }
+
     const fn form_cookie(&self) -> &'static str {
         if self.https { "__Host-portcullis-form" } else { "portcullis-form" }
     }
@@ -74,4 +84,8 @@ fn session(key: &TokenHash) -> String {
 
 fn hint(organization: &str) -> String {
     format!("organization {organization}")
+}
+
+fn chosen(login: &str) -> String {
+    format!("password {login}")
 }

@@ -47,6 +47,8 @@ pub(super) enum Way {
     SignIn,
     /// The sign-in page, for somebody who is signed in.
     SomebodyElse,
+    /// The page for forgotten passwords.
+    Forgot,
     /// Where the person is signed in.
     Sessions,
 }
@@ -135,6 +137,7 @@ impl<'a> Notice<'a> {
             Way::Start => (&labels.start, "/"),
             Way::SignIn => (&labels.sign_in, "/.portcullis/sign-in"),
             Way::SomebodyElse => (&labels.somebody_else, "/.portcullis/sign-in"),
+            Way::Forgot => (&labels.forgot, "/.portcullis/password/forgot"),
             Way::Sessions => (&labels.sessions, sessions::ADDRESS),
         };
         self.actions.push(Action { label, address });

@@ -119,6 +119,27 @@ impl<'a> Notice<'a> {
         let said = &text.notice.dead_link;
         Self::advised(text, StatusCode::NOT_FOUND, "dead-link", said, operator).with(Way::SignIn)
     }
+
+    /// Whatever has made it worthless, it is said in these words.
+    pub(super) fn dead_invitation(text: &'a Catalogue, operator: &'a str) -> Self {
+        let said = &text.notice.dead_invitation;
+        Self::advised(text, StatusCode::NOT_FOUND, "dead-invitation", said, operator)
+            .with(Way::SignIn)
+    }
+
+    /// Whatever has made it worthless, it is said in these words.
+    pub(super) fn dead_reset(text: &'a Catalogue) -> Self {
+        let said = &text.notice.dead_reset;
+        Self::advised(text, StatusCode::NOT_FOUND, "dead-reset", said, "")
+            .with(Way::Forgot)
+            .with(Way::SignIn)
+    }
+
+    /// Whether there is such an account, it is said in these words.
+    pub(super) fn reset_asked(text: &'a Catalogue, operator: &'a str) -> Self {
+        let said = &text.notice.reset_asked;
+        Self::advised(text, StatusCode::OK, "reset-asked", said, operator).with(Way::SignIn)
+    }
 }
 
 fn portal_down<'a>(

@@ -38,6 +38,10 @@ struct Asked {
     /// The organization whose link was not enough (R12, R14).
     organization: String,
     hint: String,
+    /// The login whose password has just been chosen.
+    login: String,
+    /// What vouches for that.
+    chosen: String,
     /// Whether a sign-in is made again, because its second factor came too late.
     again: Option<String>,
 }
@@ -67,6 +71,7 @@ struct SignInPage<'a> {
     asked: &'a Asked,
     /// Why the person is here although there was a link.
     link: Option<LinkNotEnough>,
+    password_set: bool,
     problem: Option<Problem<'a>>,
     login_wrong: bool,
     password_wrong: bool,
@@ -99,6 +104,12 @@ pub(super) fn address(return_to: &ReturnTo, link: Option<(&str, &str)>) -> Strin
     address
 }
 
+/// The address of the sign-in page for somebody who has just chosen a password. It holds the login
+/// and nothing that opens anything.
+pub(super) fn address_after_choice(login: &str, hint: &str) -> String {
+    format!("/.portcullis/sign-in?login={}&chosen={hint}", in_query(login))
+}
+
 /// The same for somebody whose password was right, and whose second factor came too late.
 pub(super) fn address_again(return_to: &ReturnTo) -> String {
     format!("{}&again=", address(return_to, None))
@@ -112,7 +123,10 @@ pub(super) async fn show(
 ) -> Response<Body> {
     // A query that cannot be read asks for nothing.
     let asked = Query::<Asked>::try_from_uri(&uri).map(|Query(asked)| asked).unwrap_or_default();
-    desk.sign_in_page(&headers, &visitor, &asked, "", None).await
+    // Anybody can make such an address: without our word for it, it says nothing.
+    let password_set = desk.vouches_for_password(&asked.chosen, &asked.login, visitor.now);
+    let login = if password_set { asked.login.as_str() } else { "" };
+    desk.sign_in_page(&headers, &visitor, &asked, (login, password_set), None).await
 }
 
 pub(super) async fn submit(
@@ -143,7 +157,7 @@ impl Desk {
         visitor: &Visitor,
     ) -> Result<Response<Body>, StoreError> {
         let Entered { login, password, csrf, return_to, organization, hint } = entered;
-        let asked = Asked { return_to, organization, hint, again: None };
+        let asked = Asked { return_to, organization, hint, ..Asked::default() };
         let text = self.texts.of(headers);
         let said = &text.sign_in;
         let problem = if !self.is_visitors(&csrf, headers, visitor.now) {
@@ -154,7 +168,8 @@ impl Desk {
             None
         };
         if let Some(problem) = problem {
-            return Ok(self.sign_in_page(headers, visitor, &asked, &login, Some(problem)).await);
+            let filled = (&*login, false);
+            return Ok(self.sign_in_page(headers, visitor, &asked, filled, Some(problem)).await);
         }
         let browser = self.known_browsers.name(headers, &login);
         let claim = Claim { login: &login, password, address: visitor.address, browser };
@@ -182,7 +197,7 @@ impl Desk {
             request.id = visitor.request_id,
             "a sign-in failed"
         );
-        Ok(self.sign_in_page(headers, visitor, &asked, &login, Some(problem)).await)
+        Ok(self.sign_in_page(headers, visitor, &asked, (&login, false), Some(problem)).await)
     }
 
     /// Keeps that the password was right, and leads to where the rest is owed. No session yet.
@@ -235,7 +250,7 @@ impl Desk {
         headers: &HeaderMap,
         visitor: &Visitor,
         asked: &Asked,
-        login: &str,
+        (login, password_set): (&str, bool),
         problem: Option<Problem<'_>>,
     ) -> Response<Body> {
         let text = self.texts.of(headers);
@@ -247,6 +262,7 @@ impl Desk {
             organization: asked.organization.clone(),
             hint: asked.hint.clone(),
             again: asked.again.clone(),
+            ..Asked::default()
         };
         let page = SignInPage {
             brand: &self.brand,
@@ -255,6 +271,7 @@ impl Desk {
             link: self.link_not_enough(asked, visitor).await,
             login_wrong: problem.as_ref().is_some_and(|problem| problem.login_wrong),
             password_wrong: problem.as_ref().is_some_and(|problem| problem.password_wrong),
+            password_set,
             problem,
             login,
             csrf: &token.text,

@@ -5,6 +5,7 @@ mod headers;
 mod language;
 mod links;
 mod mfa;
+mod passwords;
 mod refusals;
 mod sessions;
 mod sign_in;

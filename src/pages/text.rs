@@ -17,7 +17,9 @@ use http::HeaderMap;
 use http::header::{self, HeaderValue};
 use toml::{Table, Value as Toml};
 
-pub(super) use self::catalogue::{Advised, Catalogue, Moments, Past, SignIn, Spans, Statement};
+pub(super) use self::catalogue::{
+    Advised, Catalogue, Choose, Moments, Occasion, Past, SignIn, Spans, Statement,
+};
 pub(super) use self::phrase::{Filled, Text, Value};
 
 /// In the program; the first is what everybody else gets.
@@ -131,6 +133,11 @@ impl Texts {
     pub(super) fn languages(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|catalogue| catalogue.language.as_str())
     }
+}
+
+/// The language that a request asks for before all others, whether it is one of ours or not.
+pub(super) fn wanted(headers: &HeaderMap) -> Option<&str> {
+    language::wanted(headers.get(header::ACCEPT_LANGUAGE)).filter(|tag| is_tag(tag))
 }
 
 /// The text files of a folder: tag, path and content.

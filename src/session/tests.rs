@@ -6,6 +6,7 @@ use jiff::{SignedDuration, ToSpan};
 use tempfile::TempDir;
 
 use super::*;
+use crate::config::Passwords;
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
 use crate::credential::link::SecureLinks;
@@ -16,7 +17,7 @@ use crate::directory::organizations::NewOrganization;
 use crate::directory::preferences::PreferencesPatch;
 use crate::directory::second_factor::SecondFactorJudge;
 use crate::directory::users::{NewUser, UserPatch, UserView};
-use crate::directory::{Judges, Memory};
+use crate::directory::{Judges, Memory, OneTimeLinks};
 use crate::policy::Policy;
 use crate::store::Store;
 use crate::store::sled::SledStore;
@@ -51,6 +52,7 @@ impl Portal {
             hasher: Hasher::new(CHEAP).unwrap(),
             lockout: Lockout::default(),
             links: SecureLinks::new(&key),
+            one_time: OneTimeLinks::new(&key, Passwords::default()),
             second_factor: SecondFactorJudge::new(&key),
         };
         let directory = Directory::start(feed.clone(), memory, judges).await.unwrap();
@@ -75,13 +77,10 @@ impl Portal {
     async fn user(&self, login: &str) -> UserView {
         let new = NewUser {
             organization: "acme".into(),
-            end_user: None,
             login: Some(login.into()),
             group: Some("limited".into()),
             password: Some(Secret::new("Correct horse 7!".into())),
-            password_hash: None,
-            invite: false,
-            require_mfa: false,
+            ..NewUser::default()
         };
         self.directory.create_user(new, noon()).await.unwrap()
     }

@@ -159,11 +159,11 @@ async fn cli_people_sign_in_with_what_was_typed() {
     assert_eq!(anna.fetch("/invoices").await.status, 200);
     console.done(&["sessions", "end", "--all"]).await;
     assert_eq!(anna.fetch("/invoices").await.status, 401);
-    console.done(&["users", "create", "acme", "--login", "ines", "--invite"]).await;
+    console.done(&["users", "create", "acme", "--login", "ines@acme.test", "--invite"]).await;
     let list = console.done(&["users", "list", "--organization", "acme"]).await;
     assert!(list.contains("ines") && list.contains("invited"), "{list}");
-    console.done(&["users", "delete", "ines"]).await;
-    assert_eq!(console.run(&["users", "show", "ines"]).await.code, 1);
+    console.done(&["users", "delete", "ines@acme.test"]).await;
+    assert_eq!(console.run(&["users", "show", "ines@acme.test"]).await.code, 1);
     assert!(!console.refused(&["organizations", "delete", "acme"]).await.is_empty());
 }
 
@@ -254,7 +254,7 @@ async fn cli_links_and_preferences_open_and_close_the_portal() {
     console.done(&["preferences", "set", "--no-disabled-redirect-url"]).await;
     assert_eq!(visitor.fetch("/invoices").await.status, 403);
     // R12, R13
-    console.done(&["users", "create", "acme", "--login", "ines", "--invite"]).await;
+    console.done(&["users", "create", "acme", "--login", "ines@acme.test", "--invite"]).await;
     assert_eq!(visitor.fetch("/invoices").await.status, 401);
     console.done(&["preferences", "set", "--secure-with-password", "false"]).await;
     let shown = console.json(&["preferences", "show"]).await;

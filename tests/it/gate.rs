@@ -84,7 +84,7 @@ pub(crate) struct TestGate {
     origin: String,
     /// Session tokens that were given out: they must not be in any log.
     tokens: Mutex<Vec<String>>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// How a gateway shall be.
@@ -153,7 +153,7 @@ impl Builder {
             certificate,
             origin,
             tokens: Mutex::default(),
-            _folder: folder,
+            folder,
         };
         gate.ready().await;
         gate
@@ -300,10 +300,21 @@ impl TestGate {
         exited.unwrap().unwrap()
     }
 
+    /// A file in the folder that the program runs in.
+    pub(crate) fn file(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
     /// Waits until the program's log holds a text.
     pub(crate) async fn logged(&self, text: &str) {
+        self.logged_times(text, 1).await;
+    }
+
+    /// Waits until the program's log holds a text so many times.
+    pub(crate) async fn logged_times(&self, text: &str, times: usize) {
         let mut lines = self.process.said.lines.subscribe();
-        let found = lines.wait_for(|_| self.process.said.stderr.lock().unwrap().contains(text));
+        let found = lines
+            .wait_for(|_| self.process.said.stderr.lock().unwrap().matches(text).count() >= times);
         within(text, found).await.unwrap();
     }
 

@@ -72,6 +72,13 @@ impl Home {
         std::fs::write(self.path("policies").join(file), text).unwrap();
     }
 
+    /// Adds lines to the settings.
+    pub(crate) fn settings(&self, lines: &str) {
+        let file = self.path("portcullis.toml");
+        let text = std::fs::read_to_string(&file).unwrap() + lines;
+        std::fs::write(file, text).unwrap();
+    }
+
     /// Starts `portcullis serve` and waits until it serves.
     pub(crate) async fn serve(&self) -> Program {
         let mut child = portcullis(self.0.path(), &["serve", "--config", "portcullis.toml"])

@@ -14,21 +14,22 @@ use tower::ServiceExt;
 
 use crate::admin::{Access, AdminState, Reload, router};
 use crate::clock;
-use crate::config::Settings;
+use crate::config::{Passwords, Settings};
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
 use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
 use crate::credential::secret::Secret;
 use crate::credential::token::TokenHash;
+use crate::directory::letters::Letter;
 use crate::directory::second_factor::{SecondFactorJudge, SecondStep, Visit};
 use crate::directory::sign_in::{Claim, SignIn};
-use crate::directory::{Directory, Judges, Memory};
+use crate::directory::{Directory, Judges, Memory, OneTimeLinks};
 use crate::policy::{Policy, PolicyFiles, SessionKind};
 use crate::session::{NewSession, SessionCache, Sessions};
-use crate::store::Store;
 use crate::store::feed::{Feed, Follower};
 use crate::store::sled::SledStore;
+use crate::store::{Kind, Store};
 
 pub(super) const PASSWORD: &str = "Correct horse 7!";
 /// Cheap, so that tests are about rules and not about waiting.
@@ -76,6 +77,7 @@ impl Bench {
             hasher: Hasher::new(CHEAP).unwrap(),
             lockout: Lockout::new(1000),
             links: SecureLinks::new(&key),
+            one_time: OneTimeLinks::new(&key, Passwords::default()),
             second_factor: SecondFactorJudge::new(&key),
         };
         let directory = Directory::start(feed.clone(), memory, judges).await.unwrap();
@@ -90,6 +92,10 @@ impl Bench {
         });
         let state = AdminState::new(&settings, (directory, sessions, feed), reload);
         Self { state, policies, _folder: folder }
+    }
+
+    pub(super) fn directory(&self) -> &Directory {
+        &self.state.directory
     }
 
     pub(super) async fn get(&self, path: &str) -> Answer {
@@ -136,8 +142,16 @@ impl Bench {
 
     /// A token for the API over TCP.
     pub(super) async fn token(&self) -> String {
-        let (_, token) = self.state.directory.create_api_token("test", clock::now()).await.unwrap();
+        let (_, token) =
+            self.state.directory.create_api_token("test", None, clock::now()).await.unwrap();
         token.expose().to_owned()
+    }
+
+    /// Who gets a copy of the letters that wait to be sent, by the login they are about.
+    pub(super) async fn blind_copies(&self) -> HashMap<String, Option<String>> {
+        let records = self.state.feed.store().list(Kind::Letter, None, None, 100).await.unwrap();
+        let letters = records.iter().map(|record| serde_json::from_slice(&record.doc).unwrap());
+        letters.map(|letter: Letter| (letter.login, letter.blind_copy)).collect()
     }
 
     /// Signs a portal user in.

@@ -54,7 +54,10 @@ async fn r11_r12_a_link_is_judged_as_it_counts_now() {
     assert_eq!(verdict(&open), ("allow", "permitted"));
     assert_eq!(open["session"]["kind"], "link");
     bench
-        .post("/api/v1/users", json!({ "organization": "acme", "login": "a", "invite": true }))
+        .post(
+            "/api/v1/users",
+            json!({ "organization": "acme", "login": "a@example.com", "invite": true }),
+        )
         .await;
     let closed = explain(&bench, link.clone(), "GET", "/tickets/new").await;
     assert_eq!(verdict(&closed), ("sign-in", "no-session"));

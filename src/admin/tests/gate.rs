@@ -36,7 +36,7 @@ async fn every_route_but_the_probes_needs_a_token() {
     }
     probes.sort_unstable();
     assert_eq!(probes, ["/healthz", "/readyz"]);
-    assert_eq!(walked, 45);
+    assert_eq!(walked, 53);
 }
 
 #[tokio::test]

@@ -146,7 +146,7 @@ async fn a_user_is_made_with_a_password_invited_or_neither() {
     bench.post("/api/v1/organizations", json!({ "id": "acme", "name": "Acme" })).await;
     for (login, how, status) in [
         ("a", json!({ "password": PASSWORD }), "active"),
-        ("b", json!({ "invite": true }), "invited"),
+        ("b@example.com", json!({ "invite": true }), "invited"),
         ("c", json!({}), "no_password"),
     ] {
         let mut body = json!({ "organization": "acme", "login": login });
@@ -258,4 +258,57 @@ async fn sessions_are_listed_and_ended() {
     assert_eq!(count("").await, 1, "a mistyped filter ends nobody's session");
     assert_eq!(bench.delete("/api/v1/sessions").await.status, 204);
     assert_eq!(count("").await, 0);
+}
+
+#[tokio::test]
+async fn r40_an_invitation_is_sent_sent_again_and_withdrawn() {
+    let bench = Bench::start().await;
+    bench.post("/api/v1/organizations", json!({ "id": "acme", "name": "Acme" })).await;
+    let new = json!({ "organization": "acme", "login": "ann@example.com" });
+    let ann = bench.post("/api/v1/users", new).await.id();
+    let path = format!("/api/v1/users/{ann}/invitation");
+    let sent = bench.ask(Method::POST, &path, None).await;
+    assert_eq!((sent.status.as_u16(), &sent.body["status"]), (201, &json!("invited")));
+    assert_eq!(sent.headers["location"], format!("/api/v1/users/{ann}"));
+    let again = bench.post(&path, json!({ "blind_copy": "it@msp.example" })).await;
+    assert_eq!((again.status.as_u16(), &again.body["version"]), (201, &json!(3)));
+    let wrong = bench.post(&path, json!({ "blind_copy": "it" })).await;
+    assert_eq!((wrong.status.as_u16(), wrong.field()), (422, "blind_copy"));
+    assert_eq!(bench.delete(&path).await.status, 204);
+    let gone = bench.delete(&path).await;
+    assert_eq!((gone.status.as_u16(), gone.code()), (409, "not-invited"));
+
+    let bob = bench.person("acme", "bob@example.com", "limited").await;
+    let has = bench.post(&format!("/api/v1/users/{bob}/invitation"), json!({})).await;
+    assert_eq!((has.status.as_u16(), has.code()), (409, "has-password"));
+    let nobody = bench.post("/api/v1/users/nobody/invitation", json!({})).await;
+    assert_eq!(nobody.status, 404);
+}
+
+#[tokio::test]
+async fn r41_the_blind_copy_goes_to_the_tokens_address_unless_another_is_named() {
+    let bench = Bench::start().await;
+    bench.post("/api/v1/organizations", json!({ "id": "acme", "name": "Acme" })).await;
+    let made = json!({ "name": "it", "email": "it@msp.example" });
+    let made = bench.post("/api/v1/tokens", made).await;
+    assert_eq!(made.body["email"], "it@msp.example");
+    let wrong = bench.post("/api/v1/tokens", json!({ "name": "it", "email": "it" })).await;
+    assert_eq!((wrong.status.as_u16(), wrong.field()), (422, "email"));
+    let bearer = format!("Bearer {}", made.body["token"].as_str().unwrap());
+    let invited = async |login: &str, copy: serde_json::Value| {
+        let new = json!({
+            "organization": "acme", "login": login, "invite": true, "blind_copy": copy,
+        });
+        let request = Request::post("/api/v1/users")
+            .header("authorization", &bearer)
+            .header("content-type", "application/json")
+            .body(Body::from(new.to_string()));
+        let answer = bench.send(Access::Token, request.unwrap()).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+    };
+    invited("ann@example.com", json!(null)).await;
+    invited("bob@example.com", json!("else@msp.example")).await;
+    let copies = bench.blind_copies().await;
+    assert_eq!(copies["ann@example.com"].as_deref(), Some("it@msp.example"));
+    assert_eq!(copies["bob@example.com"].as_deref(), Some("else@msp.example"));
 }

@@ -4,20 +4,23 @@ use crate::directory::fixture::{Fixture, now};
 #[tokio::test]
 async fn a_token_is_known_by_its_name_until_it_is_revoked() {
     let fixture = Fixture::new().await;
-    let (view, token) = fixture.directory.create_api_token(" backup job ", now()).await.unwrap();
+    let (view, token) =
+        fixture.directory.create_api_token(" backup job ", None, now()).await.unwrap();
     assert_eq!((view.name.as_str(), view.created), ("backup job", now()));
-    let (other, kept) = fixture.directory.create_api_token("other", now()).await.unwrap();
+    let (other, kept) =
+        fixture.directory.create_api_token("other", Some("it@msp.example"), now()).await.unwrap();
     let known = async |token: &PlainToken| {
         fixture.directory.verify_api_token(token.expose()).await.unwrap()
     };
-    assert_eq!(known(&token).await.as_deref(), Some("backup job"));
+    assert_eq!(known(&token).await.as_ref(), Some(&view));
+    assert_eq!(other.email.as_deref(), Some("it@msp.example"));
     let page = fixture.directory.api_tokens(&PageRequest::default()).await.unwrap();
     assert_eq!(page.items.len(), 2);
     assert!(page.items.contains(&view) && page.items.contains(&other));
 
     fixture.directory.revoke_api_token(&view.id).await.unwrap();
     assert_eq!(known(&token).await, None);
-    assert_eq!(known(&kept).await.as_deref(), Some("other"));
+    assert_eq!(known(&kept).await, Some(other));
     let error = fixture.directory.revoke_api_token(&view.id).await.unwrap_err();
     assert_eq!(error.code(), "not-found");
 }
@@ -25,12 +28,14 @@ async fn a_token_is_known_by_its_name_until_it_is_revoked() {
 #[tokio::test]
 async fn what_is_kept_or_shown_of_a_token_does_not_open_anything() {
     let fixture = Fixture::new().await;
-    let (view, token) = fixture.directory.create_api_token("job", now()).await.unwrap();
+    let (view, token) = fixture.directory.create_api_token("job", None, now()).await.unwrap();
     let stranger = PlainToken::generate_api();
     for wrong in ["", "Bearer x", &view.id, stranger.expose(), &token.expose()[1..], "\0"] {
         assert_eq!(fixture.directory.verify_api_token(wrong).await.unwrap(), None, "{wrong:?}");
     }
     assert!(!serde_json::to_string(&view).unwrap().contains(token.expose()));
-    let error = fixture.directory.create_api_token(" ", now()).await.unwrap_err();
-    assert_eq!(error.code(), "invalid");
+    for (name, email) in [(" ", None), ("job", Some("it"))] {
+        let error = fixture.directory.create_api_token(name, email, now()).await.unwrap_err();
+        assert_eq!(error.code(), "invalid");
+    }
 }

@@ -132,7 +132,8 @@ async fn r12_link_leads_to_sign_in_once_a_portal_user_or_an_invitation_exists() 
     for (id, invite) in [("acme", true), ("other", false)] {
         fixture.organization(id).await;
         opened(&fixture, id).await;
-        let new = NewUser { invite, ..new_user(id, id) };
+        let login = format!("ann@{id}.example");
+        let new = NewUser { invite, ..new_user(id, &login) };
         fixture.directory.create_user(new, now()).await.unwrap();
         let outcome = open(&fixture.directory, &token(&fixture, id).await).await;
         let LinkOutcome::LeadsToSignIn { organization } = outcome else { panic!("{outcome:?}") };
@@ -160,7 +161,7 @@ async fn r14_link_stops_at_first_portal_user_and_works_again_after_the_last() {
     fixture.organization("other").await;
     let session = opened(&fixture, "acme").await;
     let unconcerned = opened(&fixture, "other").await;
-    let invited = NewUser { invite: true, ..new_user("acme", "ann") };
+    let invited = NewUser { invite: true, ..new_user("acme", "ann@example.com") };
     let ann = fixture.directory.create_user(invited, now()).await.unwrap();
     assert!(!honoured(&fixture.directory, &session).await);
     assert!(honoured(&fixture.directory, &unconcerned).await);

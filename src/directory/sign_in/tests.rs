@@ -28,11 +28,11 @@ async fn a_wrong_password_an_unknown_login_and_an_unclaimed_invitation_get_the_s
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     fixture.user("acme", "ann", "limited").await;
-    let invited = NewUser { invite: true, ..new_user("acme", "bob") };
+    let invited = NewUser { invite: true, ..new_user("acme", "bob@example.com") };
     fixture.directory.create_user(invited, now()).await.unwrap();
     fixture.directory.create_user(new_user("acme", "eve"), now()).await.unwrap();
     let long = "x".repeat(10_000);
-    for login in ["ann", "bob", "eve", "nobody", "", "\0", "a\nb", &long] {
+    for login in ["ann", "bob@example.com", "eve", "nobody", "", "\0", "a\nb", &long] {
         assert_eq!(fixture.sign_in(login, OTHER_PASSWORD).await, SignIn::Wrong, "{login:?}");
     }
     assert_eq!(fixture.sign_in("ann", "").await, SignIn::Wrong);

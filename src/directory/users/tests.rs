@@ -144,7 +144,7 @@ async fn what_a_new_user_refers_to_must_exist() {
 async fn a_user_is_active_invited_or_without_password() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
-    let invited = NewUser { invite: true, ..new_user("acme", "ann") };
+    let invited = NewUser { invite: true, ..new_user("acme", "ann@example.com") };
     let invited = fixture.directory.create_user(invited, now()).await.unwrap();
     assert_eq!(invited.status, UserStatus::Invited);
     let bare = fixture.directory.create_user(new_user("acme", "bob"), now()).await.unwrap();

@@ -6,6 +6,7 @@ use super::phrase::{
     Address, Browser, BrowserAndSystem, Counted, Login, LoginAndOrganization, Moment, Operator,
     Organization, Permissions, Phrase, Section, Text,
 };
+use crate::credential::password::PasswordRule;
 
 macro_rules! texts {
     ($($(#[$doc:meta])* $name:ident { $($field:ident: $kind:ty,)+ })+) => { $(
@@ -37,6 +38,9 @@ pub(in crate::pages) struct Catalogue {
     pub(in crate::pages) sign_out: SignOut,
     pub(in crate::pages) sessions: Sessions,
     pub(in crate::pages) link: Link,
+    pub(in crate::pages) choose: Choose,
+    pub(in crate::pages) requirement: Requirements,
+    pub(in crate::pages) forgot: Forgot,
     pub(in crate::pages) notice: Notices,
     pub(in crate::pages) denied: Denied,
 }
@@ -63,6 +67,7 @@ texts! {
         sign_in: Text,
         sign_out: Text,
         somebody_else: Text,
+        forgot: Text,
         sessions: Text,
     }
 
@@ -107,6 +112,8 @@ texts! {
         login_missing: Text,
         password_missing: Text,
         wrong: Text,
+        forgot: Text,
+        password_set: Text,
         locked_out: Phrase<Moment>,
         busy: Text,
     }
@@ -197,6 +204,49 @@ texts! {
         open: Phrase<Organization>,
     }
 
+    /// Choosing a password by a mailed link.
+    Choose {
+        invitation: Occasion,
+        reset: Occasion,
+        login: Text,
+        password: Text,
+        needs: Text,
+        met: Text,
+        missing: Text,
+        submit: Text,
+        broken: Text,
+        busy: Text,
+        form_too_old: Text,
+    }
+
+    /// Why a password is chosen.
+    Occasion {
+        title: Text,
+        lead: Phrase<Organization>,
+    }
+
+    /// What a password needs.
+    Requirements {
+        length: Text,
+        uppercase: Text,
+        lowercase: Text,
+        digit: Text,
+        symbol: Text,
+        not_login: Text,
+        not_email: Text,
+    }
+
+    /// Asking for a reset of a forgotten password.
+    Forgot {
+        title: Text,
+        lead: Text,
+        login: Text,
+        submit: Text,
+        back: Text,
+        form_too_old: Text,
+        login_missing: Text,
+    }
+
     /// Pages that say one thing.
     Notices {
         store_unavailable: Advised,
@@ -206,6 +256,9 @@ texts! {
         unreadable_form: Advised,
         no_portal_access: Advised,
         dead_link: Advised,
+        dead_invitation: Advised,
+        dead_reset: Advised,
+        reset_asked: Advised,
         bad_request: Advised,
         unknown_host: Advised,
         foreign_origin: Statement,
@@ -253,5 +306,20 @@ texts! {
         title: Text,
         detail: Text,
         advice: Phrase<Operator>,
+    }
+}
+
+impl Requirements {
+    /// The rule in the reader's words.
+    pub(in crate::pages) const fn of(&self, rule: PasswordRule) -> &Text {
+        match rule {
+            PasswordRule::Length => &self.length,
+            PasswordRule::Uppercase => &self.uppercase,
+            PasswordRule::Lowercase => &self.lowercase,
+            PasswordRule::Digit => &self.digit,
+            PasswordRule::Symbol => &self.symbol,
+            PasswordRule::NotLogin => &self.not_login,
+            PasswordRule::NotEmail => &self.not_email,
+        }
     }
 }

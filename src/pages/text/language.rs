@@ -10,14 +10,26 @@ pub(super) fn choose<'a>(
     accepted: Option<&HeaderValue>,
     tags: &(impl Iterator<Item = &'a str> + Clone),
 ) -> usize {
+    let ranges = ranges(accepted);
+    let refused = |tag: &str| ranges.iter().any(|(range, q)| *q == 0 && same(range, tag));
+    let wanted = ranges.iter().filter(|(_, weight)| *weight > 0);
+    wanted.filter_map(|(range, _)| lookup(range, tags, &refused)).next().unwrap_or(0)
+}
+
+/// The language that is wanted most, if any is named.
+pub(super) fn wanted(accepted: Option<&HeaderValue>) -> Option<&str> {
+    let named = |(range, weight): &(&str, u16)| *range != "*" && *weight > 0;
+    ranges(accepted).into_iter().find(named).map(|(range, _)| range)
+}
+
+/// The ranges with their weights, what is wanted most first.
+fn ranges(accepted: Option<&HeaderValue>) -> Vec<(&str, u16)> {
     let accepted = accepted.and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut ranges: Vec<(&str, u16)> =
         accepted.split(',').take(MOST_RANGES).filter_map(range).collect();
     // Stable: of two that are wanted alike, the one named first.
     ranges.sort_by_key(|(_, weight)| std::cmp::Reverse(*weight));
-    let refused = |tag: &str| ranges.iter().any(|(range, q)| *q == 0 && same(range, tag));
-    let wanted = ranges.iter().filter(|(_, weight)| *weight > 0);
-    wanted.filter_map(|(range, _)| lookup(range, tags, &refused)).next().unwrap_or(0)
+    ranges
 }
 
 /// `de-AT` finds `de-AT`, or else `de`; `de` also finds `de-AT` when there is no `de`.

@@ -1,0 +1,48 @@
+use super::bench::Bench;
+use crate::clock;
+use crate::directory::letters::{Occasion, fixture};
+
+/// A letter to a portal user, under this id.
+async fn letter(bench: &Bench, user: &str, id: &str) -> String {
+    let directory = bench.directory();
+    fixture::write(directory, (id, user), Occasion::Reset, clock::now()).await.expose().to_owned()
+}
+
+#[tokio::test]
+async fn mails_are_told_by_state_and_their_links_never() {
+    let bench = Bench::start().await;
+    let user = bench.person("acme", "ann", "limited").await;
+    let token = letter(&bench, &user, "one").await;
+    letter(&bench, &user, "two").await;
+    bench.directory().letter_sent("two", clock::now()).await.unwrap();
+
+    let all = bench.get("/api/v1/mail").await;
+    assert_eq!((all.status.as_u16(), all.body["items"].as_array().unwrap().len()), (200, 2));
+    let waiting = bench.get("/api/v1/mail?state=waiting&limit=5").await;
+    let one = &waiting.body["items"][0];
+    assert_eq!(
+        (&one["id"], &one["state"], &one["to"]),
+        (&"one".into(), &"waiting".into(), &"ann@acme.example".into())
+    );
+    assert!(!waiting.body.to_string().contains(&token));
+
+    let shown = bench.get("/api/v1/mail/two").await;
+    assert_eq!((&shown.body["state"], &shown.body["occasion"]), (&"sent".into(), &"reset".into()));
+    assert_eq!(shown.headers["etag"], "\"2\"");
+    assert_eq!(bench.get("/api/v1/mail/three").await.status, 404);
+    let wrong = bench.get("/api/v1/mail?state=lost").await;
+    assert_eq!((wrong.status.as_u16(), wrong.field()), (422, "state"));
+}
+
+#[tokio::test]
+async fn a_mail_that_waits_can_be_tried_now_and_one_that_was_sent_cannot() {
+    let bench = Bench::start().await;
+    let user = bench.person("acme", "ann", "limited").await;
+    letter(&bench, &user, "one").await;
+    let retried = bench.post("/api/v1/mail/one/retry", serde_json::Value::Null).await;
+    assert_eq!((retried.status.as_u16(), &retried.body["state"]), (200, &"waiting".into()));
+    bench.directory().letter_sent("one", clock::now()).await.unwrap();
+    let refused = bench.post("/api/v1/mail/one/retry", serde_json::Value::Null).await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (409, "mail-done"));
+    assert!(refused.detail().contains("ask for another"), "{}", refused.detail());
+}

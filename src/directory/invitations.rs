@@ -1,0 +1,128 @@
+//! Invitations: a one-time link on which a person chooses a first password (R40–R42).
+//!
+//! Until it is claimed or withdrawn, the user is *invited* and counts as a portal user (R12), also
+//! when the link has expired: it can be sent again, which ends the older one.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use crate::credential::secret::Secret;
+use crate::directory::error::Stopped;
+use crate::directory::letters::Occasion;
+use crate::directory::one_time::{Addressee, Choice, Holder};
+use crate::directory::record::{OneTimeLink, User};
+use crate::directory::records::{attempt, existing};
+use crate::directory::users::{Owner, UserView};
+use crate::directory::{Directory, DirectoryError, Refusal, name};
+use crate::store::{StoreError, Write};
+
+impl Directory {
+    /// Invites a portal user who has no password, or invites again: the older link is dead when
+    /// this returns (R40). `blind_copy` is the address of who sends it (R41).
+    ///
+    /// # Errors
+    /// When there is no such user or not at the expected version, it has a password, there is no
+    /// address to mail to (R42), or `blind_copy` is none.
+    pub async fn invite(
+        &self,
+        id: &str,
+        blind_copy: Option<&str>,
+        expected: Option<u64>,
+        now: Timestamp,
+    ) -> Result<UserView, DirectoryError> {
+        let invited = attempt(|| async {
+            let user = existing::<User>(self.store(), id, expected).await?;
+            if user.doc.password.is_some() {
+                let login = user.doc.login.clone();
+                return Err(DirectoryError::from(Refusal::HasPassword { login }).into());
+            }
+            let owner = self.owner(&user.doc.organization, user.doc.end_user.as_deref()).await?;
+            let login = &user.doc.login;
+            let (link, letter) = self.invitation_letter((id, login), &owner, blind_copy, now)?;
+            let (write, changed) =
+                user.replace(User { invitation: Some(link), ..user.doc.clone() });
+            let mut commit = owner.conditions;
+            commit.extend([write, letter]);
+            self.commit(commit).await?;
+            Ok::<_, Stopped>(changed)
+        })
+        .await?;
+        Ok(invited.into())
+    }
+
+    /// Withdraws an invitation: its link is dead when this returns, and the user has no password
+    /// and cannot get one by mail.
+    ///
+    /// # Errors
+    /// When there is no such user or not at the expected version, or no invitation stands.
+    pub async fn withdraw_invitation(
+        &self,
+        id: &str,
+        expected: Option<u64>,
+    ) -> Result<UserView, DirectoryError> {
+        let changed = attempt(|| async {
+            let user = existing::<User>(self.store(), id, expected).await?;
+            if user.doc.invitation.is_none() {
+                let login = user.doc.login.clone();
+                return Err(DirectoryError::from(Refusal::NotInvited { login }).into());
+            }
+            // A reset that the invited person has asked for would be another way in.
+            let doc = User { invitation: None, reset: None, ..user.doc.clone() };
+            let (write, changed) = user.replace(doc);
+            self.commit(vec![write]).await?;
+            Ok::<_, Stopped>(changed)
+        })
+        .await?;
+        Ok(changed.into())
+    }
+
+    /// Whose invitation it is, if it can be claimed; looking does not use it up.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn invitation(
+        &self,
+        token: &str,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<Option<Holder>, StoreError> {
+        self.look_at_link(Occasion::Invitation, token, address, now).await
+    }
+
+    /// Claims an invitation: sets the password that the person has chosen.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn claim_invitation(
+        &self,
+        token: &str,
+        password: &Secret<String>,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<Choice, StoreError> {
+        self.choose_password(Occasion::Invitation, token, password, (address, now)).await
+    }
+
+    /// A new invitation, and the letter to the end user's address, else the organization's (R41),
+    /// else to the login if it is an address.
+    pub(super) fn invitation_letter(
+        &self,
+        (user, login): (&str, &str),
+        owner: &Owner,
+        blind_copy: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(OneTimeLink, Write), DirectoryError> {
+        let blind_copy = blind_copy.map(|given| name::address("blind_copy", given)).transpose()?;
+        let known = owner.email.as_ref().or(owner.organization_email.as_ref()).cloned();
+        let Some(to) = known.or_else(|| name::address("login", login).ok()) else {
+            return Err(Refusal::NoAddress { login: login.to_owned() }.into());
+        };
+        let organization = &owner.organization;
+        let addressee = Addressee { user, login, organization, to, blind_copy, language: None };
+        Ok(self.mailed_link(Occasion::Invitation, addressee, now))
+    }
+}
+
+#[cfg(test)]
+mod tests;

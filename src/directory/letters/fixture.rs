@@ -1,0 +1,50 @@
+//! Letters for tests.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Letter, LetterState, Occasion};
+use crate::credential::token::PlainToken;
+use crate::directory::Directory;
+use crate::directory::record::{OneTimeLink, User};
+use crate::directory::records::{existing, put};
+use crate::store::Expect;
+
+/// Writes a letter to a user, with the link that it carries.
+pub(crate) async fn write(
+    directory: &Directory,
+    (id, user): (&str, &str),
+    occasion: Occasion,
+    now: Timestamp,
+) -> PlainToken {
+    let token = PlainToken::generate();
+    let hours = match occasion {
+        Occasion::Invitation => 72,
+        Occasion::Reset => 1,
+    };
+    let expires = now + SignedDuration::from_hours(hours);
+    let stored = existing::<User>(directory.store(), user, None).await.unwrap();
+    let mut doc = stored.doc.clone();
+    let link = OneTimeLink { token: token.hash().to_string(), made: now, expires };
+    match occasion {
+        Occasion::Invitation => doc.invitation = Some(link),
+        Occasion::Reset => doc.reset = Some(link),
+    }
+    let letter = Letter {
+        occasion,
+        user: user.to_owned(),
+        login: doc.login.clone(),
+        organization: "Acme Ltd".to_owned(),
+        to: "ann@acme.example".to_owned(),
+        blind_copy: Some("admin@example.com".to_owned()),
+        language: None,
+        token: Some(directory.judges.one_time.seal(&token, id)),
+        expires,
+        written: now,
+        state: LetterState::Waiting { next: now },
+        attempts: 0,
+        last_error: None,
+    };
+    let (write, _) = stored.replace(doc);
+    directory.commit(vec![write, put(id, Expect::Absent, &letter)]).await.unwrap();
+    token
+}

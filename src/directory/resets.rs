@@ -1,0 +1,121 @@
+//! Forgotten passwords (R33): a one-time link, mailed to a login that is an email address.
+//!
+//! What comes of asking for one is told to nobody who asks: whether there is such a login must not
+//! show, neither in an answer nor in how long it takes. Asking changes nothing about the account
+//! but the link; only using it does. It then ends all sessions (R34), leaves a second factor as it
+//! is, and signs nobody in.
+
+use std::net::IpAddr;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::credential::secret::Secret;
+use crate::directory::error::Stopped;
+use crate::directory::letters::Occasion;
+use crate::directory::one_time::{Addressee, Choice, Holder};
+use crate::directory::record::{User, UserStatus, login_key};
+use crate::directory::records::{attempt, find};
+use crate::directory::{Directory, DirectoryError, name};
+use crate::store::StoreError;
+
+/// No account gets more letters than one in so long.
+const BETWEEN_LETTERS: SignedDuration = SignedDuration::from_mins(1);
+
+/// What came of asking for a reset: for the log, never for who asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum ResetAsked {
+    /// A letter is on its way.
+    Mailed {
+        /// The user's id.
+        user: String,
+    },
+    /// There was one a moment ago.
+    TooSoon {
+        /// The user's id.
+        user: String,
+    },
+    /// Nobody has this login, or it cannot be reset by mail.
+    NoLetter,
+}
+
+impl Directory {
+    /// Whether somebody at this address may ask for another reset now. Counted by itself: whoever
+    /// asks too often can still sign in, and so can everybody else there.
+    #[must_use]
+    pub fn may_ask_for_reset(&self, address: IpAddr, now: Timestamp) -> bool {
+        self.judges.lockout.asks(address, now)
+    }
+
+    /// Mails a link to the person with this login, if the login is an email address and the person
+    /// has a password or is invited. A newer link ends the older one.
+    ///
+    /// # Errors
+    /// When the store does not answer, or others keep changing the user.
+    pub async fn ask_for_reset(
+        &self,
+        login: &str,
+        language: Option<&str>,
+        now: Timestamp,
+    ) -> Result<ResetAsked, DirectoryError> {
+        attempt(|| async {
+            let Some(user) = find::<User>(self.store(), &login_key(login)).await? else {
+                return Ok(ResetAsked::NoLetter);
+            };
+            // The address as the administrator has given it, not as a stranger spells it.
+            let to = name::address("login", &user.doc.login);
+            let (Ok(to), UserStatus::Active | UserStatus::Invited) = (to, user.doc.status()) else {
+                return Ok(ResetAsked::NoLetter);
+            };
+            if let Some(last) = &user.doc.reset
+                && now.duration_since(last.made) < BETWEEN_LETTERS
+            {
+                return Ok(ResetAsked::TooSoon { user: user.id });
+            }
+            let owner = self.owner(&user.doc.organization, user.doc.end_user.as_deref()).await?;
+            let addressee = Addressee {
+                user: &user.id,
+                login: &user.doc.login,
+                organization: &owner.organization,
+                to,
+                blind_copy: None,
+                language: language.map(str::to_owned),
+            };
+            let (link, letter) = self.mailed_link(Occasion::Reset, addressee, now);
+            let (write, changed) = user.replace(User { reset: Some(link), ..user.doc.clone() });
+            self.commit(vec![write, letter]).await?;
+            Ok::<_, Stopped>(ResetAsked::Mailed { user: changed.id })
+        })
+        .await
+    }
+
+    /// Whose reset it is, if its link can be used; looking does not use it up.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn reset(
+        &self,
+        token: &str,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<Option<Holder>, StoreError> {
+        self.look_at_link(Occasion::Reset, token, address, now).await
+    }
+
+    /// Sets another password in place of a forgotten one. Claims an invitation that stands.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn use_reset(
+        &self,
+        token: &str,
+        password: &Secret<String>,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<Choice, StoreError> {
+        self.choose_password(Occasion::Reset, token, password, (address, now)).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

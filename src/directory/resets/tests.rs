@@ -1,0 +1,215 @@
+use super::*;
+use crate::credential::lockout::Key;
+use crate::directory::fixture::{
+    ADDRESS, Fixture, OTHER_PASSWORD, PASSWORD, Posted, new_user, now,
+};
+use crate::directory::record::{SecondFactor, UserStatus};
+use crate::directory::records::existing;
+use crate::directory::sign_in::SignIn;
+use crate::directory::users::{NewUser, UserPatch, UserView};
+
+const LOGIN: &str = "ann@example.com";
+
+/// An active user of `acme`.
+async fn ann(fixture: &Fixture) -> UserView {
+    fixture.organization("acme").await;
+    fixture.user("acme", LOGIN, "limited").await
+}
+
+fn after(seconds: i64) -> Timestamp {
+    now() + SignedDuration::from_secs(seconds)
+}
+
+async fn ask(fixture: &Fixture, login: &str, now: Timestamp) -> ResetAsked {
+    fixture.directory.ask_for_reset(login, Some("de-AT"), now).await.unwrap()
+}
+
+/// Asks, and takes the letter that was written.
+async fn asked(fixture: &Fixture, now: Timestamp) -> Posted {
+    let before: Vec<_> = fixture.posted().await.into_iter().map(|letter| letter.id).collect();
+    let asked = ask(fixture, LOGIN, now).await;
+    assert!(matches!(asked, ResetAsked::Mailed { .. }), "{asked:?}");
+    let mut letters = fixture.posted().await;
+    letters.retain(|letter| !before.contains(&letter.id));
+    let [letter] = letters.try_into().unwrap();
+    letter
+}
+
+async fn choose(fixture: &Fixture, token: &str, password: &str, now: Timestamp) -> Choice {
+    fixture.directory.use_reset(token, &Secret::from(password), ADDRESS, now).await.unwrap()
+}
+
+async fn is_good(fixture: &Fixture, token: &str, now: Timestamp) -> bool {
+    fixture.directory.reset(token, ADDRESS, now).await.unwrap().is_some()
+}
+
+#[tokio::test]
+async fn r33_a_forgotten_password_is_replaced_by_a_mailed_link_once() {
+    let fixture = Fixture::new().await;
+    let user = ann(&fixture).await;
+    let letter = asked(&fixture, now()).await;
+    assert_eq!((letter.doc.occasion, &*letter.doc.to), (Occasion::Reset, LOGIN));
+    assert_eq!(letter.doc.language.as_deref(), Some("de-AT"));
+    assert_eq!((letter.doc.blind_copy, letter.doc.expires), (None, after(3600)));
+    // Asking alone changes nothing.
+    assert!(matches!(fixture.sign_in(LOGIN, PASSWORD).await, SignIn::Welcome(_)));
+
+    let holder = fixture.directory.reset(&letter.token, ADDRESS, now()).await.unwrap().unwrap();
+    assert_eq!((&*holder.login, &*holder.organization), (LOGIN, "acme"));
+    let choice = choose(&fixture, &letter.token, OTHER_PASSWORD, now()).await;
+    assert_eq!(choice, Choice::Set { user: user.id.clone(), login: LOGIN.to_owned() });
+    assert_eq!(fixture.sign_in(LOGIN, PASSWORD).await, SignIn::Wrong);
+    assert!(matches!(fixture.sign_in(LOGIN, OTHER_PASSWORD).await, SignIn::Welcome(_)));
+    assert_eq!(choose(&fixture, &letter.token, PASSWORD, now()).await, Choice::Dead);
+    assert!(!is_good(&fixture, &letter.token, now()).await);
+}
+
+#[tokio::test]
+async fn r34_a_reset_ends_all_sessions_and_leaves_the_second_factor() {
+    let fixture = Fixture::new().await;
+    let user = ann(&fixture).await;
+    let SignIn::Welcome(session) = fixture.sign_in(LOGIN, PASSWORD).await else { panic!() };
+    let stored = existing::<User>(&*fixture.store, &user.id, None).await.unwrap();
+    let factor =
+        SecondFactor { secret: "sealed".to_owned(), recovery_codes: Vec::new(), since: now() };
+    let doc = User { require_mfa: true, second_factor: Some(factor.clone()), ..stored.doc.clone() };
+    fixture.directory.commit(vec![stored.replace(doc).0]).await.unwrap();
+    let letter = asked(&fixture, now()).await;
+    let facts = fixture.directory.user(&user.id).await.unwrap().unwrap();
+    assert!(facts.honours_session(session.password_generation), "asking ends nothing");
+    let choice = choose(&fixture, &letter.token, OTHER_PASSWORD, now()).await;
+    assert!(matches!(choice, Choice::Set { .. }));
+    let facts = fixture.directory.user(&user.id).await.unwrap().unwrap();
+    assert!(!facts.honours_session(session.password_generation));
+    let signed_in = fixture.sign_in(LOGIN, OTHER_PASSWORD).await;
+    assert!(!matches!(signed_in, SignIn::Welcome(_)), "the code is still asked for");
+    let stored = existing::<User>(&*fixture.store, &user.id, None).await.unwrap();
+    assert_eq!((stored.doc.second_factor, stored.doc.require_mfa), (Some(factor), true));
+}
+
+#[tokio::test]
+async fn r33_only_a_login_that_is_an_address_and_has_a_way_in_gets_a_letter() {
+    let fixture = Fixture::new().await;
+    ann(&fixture).await;
+    fixture.user("acme", "bob", "limited").await;
+    let none = new_user("acme", "none@example.com");
+    fixture.directory.create_user(none, now()).await.unwrap();
+    let long = format!("{}@example.com", "x".repeat(5000));
+    for login in ["bob", "none@example.com", "nobody@example.com", "", "\0", "a\nb@c", &long] {
+        assert_eq!(ask(&fixture, login, now()).await, ResetAsked::NoLetter, "{login:?}");
+    }
+    assert!(fixture.posted().await.is_empty());
+    // However it is spelt, the letter goes to the address that the administrator has given.
+    let asked = ask(&fixture, " ANN@Example.COM", now()).await;
+    assert!(matches!(asked, ResetAsked::Mailed { .. }), "{asked:?}");
+    let [letter] = fixture.posted().await.try_into().unwrap();
+    assert_eq!(letter.doc.to, LOGIN);
+}
+
+#[tokio::test]
+async fn r33_a_reset_claims_an_invitation_that_stands() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let new = NewUser { invite: true, ..new_user("acme", LOGIN) };
+    let user = fixture.directory.create_user(new, now()).await.unwrap();
+    let [invitation] = fixture.posted().await.try_into().unwrap();
+    let reset = asked(&fixture, now()).await;
+    let wrong = fixture.directory.invitation(&reset.token, ADDRESS, now()).await.unwrap();
+    assert_eq!(wrong, None, "a reset is no invitation");
+    let choice = choose(&fixture, &reset.token, PASSWORD, now()).await;
+    assert!(matches!(choice, Choice::Set { .. }));
+    assert_eq!(fixture.directory.show_user(&user.id).await.unwrap().status, UserStatus::Active);
+    let holder = fixture.directory.invitation(&invitation.token, ADDRESS, now()).await.unwrap();
+    assert_eq!(holder, None);
+}
+
+#[tokio::test]
+async fn r33_a_newer_link_ends_the_older_one_and_there_is_one_a_minute() {
+    let fixture = Fixture::new().await;
+    let user = ann(&fixture).await;
+    let older = asked(&fixture, now()).await;
+    let again = ask(&fixture, LOGIN, after(59)).await;
+    assert_eq!(again, ResetAsked::TooSoon { user: user.id });
+    assert!(is_good(&fixture, &older.token, after(59)).await);
+    assert_eq!(fixture.posted().await.len(), 1);
+    let newer = asked(&fixture, after(60)).await;
+    assert!(!is_good(&fixture, &older.token, after(60)).await);
+    assert!(is_good(&fixture, &newer.token, after(60)).await);
+}
+
+#[tokio::test]
+async fn r33_a_link_expires() {
+    let fixture = Fixture::new().await;
+    ann(&fixture).await;
+    let letter = asked(&fixture, now()).await;
+    assert!(is_good(&fixture, &letter.token, after(3599)).await);
+    assert!(!is_good(&fixture, &letter.token, after(3600)).await);
+    assert_eq!(choose(&fixture, &letter.token, OTHER_PASSWORD, after(3600)).await, Choice::Dead);
+    assert!(matches!(fixture.sign_in(LOGIN, PASSWORD).await, SignIn::Welcome(_)));
+}
+
+#[tokio::test]
+async fn r34_what_an_administrator_does_ends_a_reset() {
+    let fixture = Fixture::new().await;
+    let user = ann(&fixture).await;
+    let directory = &fixture.directory;
+    let letter = asked(&fixture, now()).await;
+    directory.set_password(&user.id, Secret::from(OTHER_PASSWORD), None).await.unwrap();
+    assert!(!is_good(&fixture, &letter.token, now()).await, "a password set by hand");
+
+    // The letter went to an address that is not the login any more.
+    let letter = asked(&fixture, after(100)).await;
+    let group = UserPatch { group: Some("admin".to_owned()), ..UserPatch::default() };
+    directory.change_user(&user.id, group, None).await.unwrap();
+    assert!(is_good(&fixture, &letter.token, after(100)).await, "another group makes no odds");
+    for login in ["other@example.com", LOGIN] {
+        let patch = UserPatch { login: Some(login.to_owned()), ..UserPatch::default() };
+        directory.change_user(&user.id, patch, None).await.unwrap();
+    }
+    assert!(!is_good(&fixture, &letter.token, after(100)).await, "another login");
+
+    let letter = asked(&fixture, after(200)).await;
+    directory.clear_password(&user.id, None).await.unwrap();
+    assert!(!is_good(&fixture, &letter.token, after(200)).await, "a password taken away");
+    let letter = {
+        directory.set_password(&user.id, Secret::from(PASSWORD), None).await.unwrap();
+        asked(&fixture, after(300)).await
+    };
+    directory.delete_user(&user.id, None).await.unwrap();
+    assert!(!is_good(&fixture, &letter.token, after(300)).await, "a user that is gone");
+}
+
+#[tokio::test]
+async fn r33_of_two_that_use_a_link_at_once_exactly_one_wins() {
+    let fixture = Fixture::new().await;
+    ann(&fixture).await;
+    let letter = asked(&fixture, now()).await;
+    let (other, token) = (fixture.directory.clone(), letter.token.clone());
+    let late = fixture
+        .with_meddling(async move {
+            let password = Secret::from("Someone else 9!");
+            let choice = other.use_reset(&token, &password, ADDRESS, now()).await.unwrap();
+            assert!(matches!(choice, Choice::Set { .. }), "{choice:?}");
+        })
+        .await;
+    let password = Secret::from(OTHER_PASSWORD);
+    let choice = late.use_reset(&letter.token, &password, ADDRESS, now()).await.unwrap();
+    assert_eq!(choice, Choice::Dead);
+    assert!(matches!(fixture.sign_in(LOGIN, "Someone else 9!").await, SignIn::Welcome(_)));
+}
+
+#[tokio::test]
+async fn i6_who_asks_too_often_gets_no_more_letters_and_can_still_sign_in() {
+    let fixture = Fixture::new().await;
+    ann(&fixture).await;
+    for _ in 0..30 {
+        assert!(fixture.directory.may_ask_for_reset(ADDRESS, now()));
+    }
+    assert!(!fixture.directory.may_ask_for_reset(ADDRESS, now()));
+    let elsewhere = "198.51.100.1".parse().unwrap();
+    assert!(fixture.directory.may_ask_for_reset(elsewhere, now()));
+    assert!(matches!(fixture.sign_in(LOGIN, PASSWORD).await, SignIn::Welcome(_)));
+    assert_eq!(fixture.sign_in(LOGIN, OTHER_PASSWORD).await, SignIn::Wrong);
+    assert!(fixture.directory.may_ask_for_reset(ADDRESS, after(31)));
+    assert!(fixture.judges.lockout.release(&Key::asking(ADDRESS)));
+}

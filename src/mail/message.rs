@@ -1,0 +1,139 @@
+//! From a letter to a message (RFC 5322) and its envelope.
+//!
+//! Whatever stands in a header comes from a template or a record; lettre encodes it (RFC 2047), and
+//! control characters are taken out of names first, so that none of them adds a line. The same
+//! letter makes the same message each time, under the same Message-ID.
+
+use jiff::{SignedDuration, Timestamp};
+use lettre::address::{Address, Envelope};
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
+
+use super::text::{Facts, Templates, Valid};
+use crate::config::Settings;
+use crate::directory::letters::{NotSent, Occasion, OpenLetter};
+
+/// The colour of buttons and links, and of words on it.
+const ACCENT: &str = "#0f5499";
+const ON_ACCENT: &str = "#ffffff";
+/// Marks what no person has written, so that no absence note answers it (RFC 3834).
+const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitted");
+
+/// Writes messages.
+#[derive(Debug)]
+pub(super) struct Writer {
+    templates: Templates,
+    business: String,
+    from: Mailbox,
+    public_url: String,
+}
+
+/// A message that is ready to go.
+#[derive(Debug, Clone)]
+pub(super) struct Written {
+    /// The letter's id.
+    pub(super) id: String,
+    /// When the letter was written.
+    pub(super) written: Timestamp,
+    /// Who it goes to, those of the blind copy included.
+    pub(super) envelope: Envelope,
+    /// The message, in which nothing is said of the blind copy.
+    pub(super) message: Message,
+    /// Who gets the blind copy.
+    pub(super) blind_copy: Option<Mailbox>,
+}
+
+impl Writer {
+    pub(super) fn new(settings: &Settings, templates: Templates) -> Self {
+        let business = on_a_line(&settings.branding.name);
+        let mut from = settings.mail.from.0.clone();
+        // People know the business, not the address.
+        from.name.get_or_insert_with(|| business.clone());
+        let public_url = settings.server.public_url.as_str().to_owned();
+        Self { templates, business, from, public_url }
+    }
+
+    /// The message of a letter.
+    ///
+    /// # Errors
+    /// When it cannot be written, now or ever.
+    pub(super) fn write(&self, open: &OpenLetter, now: Timestamp) -> Result<Written, NotSent> {
+        let letter = &open.letter;
+        let to = address(&letter.to).ok_or_else(|| {
+            NotSent::Ever(format!("`{}` is no address that mail can be sent to", letter.to))
+        })?;
+        let blind_copy = letter.blind_copy.as_deref().and_then(|given| {
+            let copy = address(given);
+            if copy.is_none() {
+                tracing::warn!(mail = open.id, "the address of the blind copy is none");
+            }
+            copy
+        });
+        let page = match letter.occasion {
+            Occasion::Invitation => "invitation",
+            Occasion::Reset => "password/reset",
+        };
+        let link = format!("{}/.portcullis/{page}/{}", self.public_url, open.token.expose());
+        let facts = Facts {
+            business: &self.business,
+            login: &on_a_line(&letter.login),
+            organization: &on_a_line(&letter.organization),
+            link: &link,
+            until: &letter.expires.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+            valid: valid(letter.expires.duration_since(now)),
+            accent: ACCENT,
+            on_accent: ON_ACCENT,
+        };
+        let text = self
+            .templates
+            .text(letter.occasion, letter.language.as_deref(), &facts)
+            .map_err(NotSent::Yet)?;
+        let recipients = [Some(&to), blind_copy.as_ref()].into_iter().flatten().cloned().collect();
+        let envelope = Envelope::new(Some(self.from.email.clone()), recipients)
+            .map_err(|error| NotSent::Ever(error.to_string()))?;
+        let parts = MultiPart::alternative()
+            .boundary(format!("portcullis-{}", open.id))
+            .singlepart(SinglePart::plain(text.plain))
+            .singlepart(SinglePart::html(text.html));
+        let message = Message::builder()
+            .envelope(envelope.clone())
+            .date(letter.written.into())
+            .from(self.from.clone())
+            .to(Mailbox::from(to))
+            .subject(on_a_line(&text.subject))
+            .message_id(Some(format!("<{}@{}>", open.id, self.from.email.domain())))
+            .raw_header(HeaderValue::new(AUTO_SUBMITTED, "auto-generated".to_owned()))
+            .multipart(parts)
+            .map_err(|error| NotSent::Ever(error.to_string()))?;
+        Ok(Written {
+            id: open.id.clone(),
+            written: letter.written,
+            envelope,
+            message,
+            blind_copy: blind_copy.map(Mailbox::from),
+        })
+    }
+}
+
+fn address(text: &str) -> Option<Address> {
+    text.parse().ok()
+}
+
+/// To the nearest minute, and in hours when there are at least two of them.
+fn valid(left: SignedDuration) -> Valid {
+    let minutes = (left.as_secs() + 30) / 60;
+    match minutes {
+        120.. => Valid { count: (minutes + 30) / 60, unit: "hour" },
+        60 => Valid { count: 1, unit: "hour" },
+        _ => Valid { count: minutes.max(1), unit: "minute" },
+    }
+}
+
+/// Without what could end a line or turn the direction of reading round.
+fn on_a_line(text: &str) -> String {
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
+}

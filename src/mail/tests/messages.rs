@@ -1,0 +1,153 @@
+use jiff::SignedDuration;
+use mail_parser::{Message, MimeHeaders as _};
+
+use super::bench::{after, now, parsed, writer};
+use crate::credential::token::PlainToken;
+use crate::directory::letters::{Letter, LetterState, NotSent, Occasion, OpenLetter};
+use crate::mail::message::Written;
+
+fn open(occasion: Occasion) -> OpenLetter {
+    let letter = Letter {
+        occasion,
+        user: "u1".to_owned(),
+        login: "ann@acme.example".to_owned(),
+        organization: "Acme Ltd".to_owned(),
+        to: "ann@acme.example".to_owned(),
+        blind_copy: Some("admin@example.com".to_owned()),
+        language: None,
+        token: None,
+        expires: now() + SignedDuration::from_hours(72),
+        written: now(),
+        state: LetterState::Waiting { next: now() },
+        attempts: 0,
+        last_error: None,
+    };
+    OpenLetter { id: "k3f9".to_owned(), letter, token: PlainToken::generate() }
+}
+
+fn write(open: &OpenLetter) -> Written {
+    writer("[branding]\nname = \"Example IT\"").write(open, now()).unwrap()
+}
+
+fn message(written: &Written) -> Message<'static> {
+    parsed(&written.message.formatted())
+}
+
+fn header_names(message: &Message<'_>) -> Vec<String> {
+    let mut names: Vec<String> =
+        message.headers().iter().map(|header| header.name().to_lowercase()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_mail_has_both_parts_and_says_who_it_is_from() {
+    let open = open(Occasion::Invitation);
+    let message = message(&write(&open));
+    let from = message.from().unwrap().first().unwrap();
+    assert_eq!((from.name(), from.address()), (Some("Example IT"), Some("portal@example.com")));
+    assert_eq!(message.to().unwrap().first().unwrap().address(), Some("ann@acme.example"));
+    assert_eq!(message.subject(), Some("Your access to Example IT"));
+    assert_eq!(message.message_id(), Some("k3f9@example.com"));
+    assert_eq!(message.date().unwrap().to_timestamp(), now().as_second());
+    let link = format!("https://portal.example/.portcullis/invitation/{}", open.token.expose());
+    assert!(message.body_text(0).unwrap().contains(&link));
+    assert!(message.body_text(0).unwrap().contains("Acme Ltd"));
+    let html = message.html_part(0).unwrap();
+    assert!(html.is_content_type("text", "html"));
+    assert!(message.body_html(0).unwrap().contains(open.token.expose()));
+}
+
+#[test]
+fn r33_a_reset_leads_to_its_page() {
+    let open = open(Occasion::Reset);
+    let text = message(&write(&open)).body_text(0).unwrap().into_owned();
+    let link = format!("https://portal.example/.portcullis/password/reset/{}", open.token.expose());
+    assert!(text.contains(&link), "{text}");
+}
+
+#[test]
+fn r41_the_blind_copy_is_in_the_envelope_and_in_no_header() {
+    let written = write(&open(Occasion::Invitation));
+    let to: Vec<String> = written.envelope.to().iter().map(ToString::to_string).collect();
+    assert_eq!(to, ["ann@acme.example", "admin@example.com"]);
+    let raw = String::from_utf8(written.message.formatted()).unwrap();
+    assert!(!raw.contains("admin@example.com"), "{raw}");
+}
+
+#[test]
+fn a_blind_copy_to_no_address_does_not_keep_the_mail_back() {
+    let mut open = open(Occasion::Invitation);
+    open.letter.blind_copy = Some("somebody".to_owned());
+    assert_eq!(write(&open).envelope.to().len(), 1);
+}
+
+#[test]
+fn a_letter_to_no_address_is_never_sent() {
+    for to in ["", "ann", "ann@", "a@b\r\nRCPT TO:<x@example.com>", "a b@example.com", "a@b>"] {
+        let mut open = open(Occasion::Invitation);
+        open.letter.to = to.to_owned();
+        let refused = writer("").write(&open, now()).unwrap_err();
+        assert!(matches!(refused, NotSent::Ever(_)), "{to:?}: {refused:?}");
+    }
+}
+
+#[test]
+fn no_name_adds_a_header_or_a_line_to_one() {
+    let plain = header_names(&message(&write(&open(Occasion::Invitation))));
+    for evil in [
+        "x\r\nBcc: evil@example.com",
+        "x\nX-Evil: 1\n\n<script>",
+        "x\rX-Evil: 1",
+        "x\u{2028}X-Evil: 1",
+        "x\u{85}X-Evil: 1",
+        "x\0y",
+        "\u{202e}gro.live@nna",
+        "=?utf-8?q?x=0d=0aX-Evil:_1?=",
+        "Ünïcödé 組織 \u{1f3e2} with a very long name that must be folded somewhere in the header",
+        "\"; <evil@example.com>, ",
+    ] {
+        let mut open = open(Occasion::Invitation);
+        open.letter.login = evil.to_owned();
+        open.letter.organization = evil.to_owned();
+        // In the subject too, through the business name, where the settings let it in.
+        // A JSON string is a TOML string too.
+        let business = serde_json::to_string(evil).unwrap();
+        let written =
+            writer(&format!("[branding]\nname = {business}")).write(&open, now()).unwrap();
+        let message = message(&written);
+        assert_eq!(header_names(&message), plain, "{evil:?}");
+        assert_eq!(message.from().unwrap().first().unwrap().address(), Some("portal@example.com"));
+        assert_eq!(written.envelope.to().len(), 2, "{evil:?}");
+        let raw = String::from_utf8(written.message.formatted()).unwrap();
+        let (head, _) = raw.split_once("\r\n\r\n").unwrap();
+        assert!(head.is_ascii() && head.lines().all(|line| line.len() < 998), "{head}");
+        for line in head.lines() {
+            let evil = line.to_lowercase();
+            assert!(!evil.starts_with("x-evil") && !evil.starts_with("bcc"), "{head}");
+        }
+    }
+}
+
+#[test]
+fn the_same_letter_makes_the_same_message() {
+    let open = open(Occasion::Invitation);
+    assert_eq!(write(&open).message.formatted(), write(&open).message.formatted());
+}
+
+#[test]
+fn a_mail_that_is_late_tells_the_time_that_is_left() {
+    let open = open(Occasion::Invitation);
+    for (late, told) in [
+        (0, "72 hours from now"),
+        (20, "72 hours from now"),
+        (70 * 3600, "2 hours from now"),
+        (71 * 3600, "1 hour from now"),
+        (71 * 3600 + 1800, "30 minutes from now"),
+        (72 * 3600 - 1, "1 minute from now"),
+    ] {
+        let written = writer("").write(&open, after(late)).unwrap();
+        let text = message(&written).body_text(0).unwrap().into_owned();
+        assert!(text.contains(told), "after {late} s: {text}");
+    }
+}

@@ -1,0 +1,143 @@
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use super::bench::{Bench, parsed, settings};
+use super::smtp::{Certificate, MailServer, PASSWORD, USER};
+use crate::config::{MailTransport, Settings, Smtp};
+use crate::directory::letters::Occasion;
+use crate::mail::transport::Server;
+use crate::mail::{MailError, MailRoom};
+
+/// Settings for a server on this machine.
+fn chosen(port: u16, more: &str) -> Settings {
+    settings(&format!(
+        "[mail]\ntransport = \"smtp\"\n[mail.smtp]\nhost = \"localhost\"\nport = {port}\n{more}"
+    ))
+}
+
+fn smtp(port: u16, more: &str) -> Smtp {
+    match chosen(port, more).mail.transport {
+        MailTransport::Smtp(smtp) => smtp,
+        MailTransport::Directory(_) => panic!("smtp is chosen"),
+    }
+}
+
+fn server(port: u16, more: &str) -> Server {
+    Server::new(&smtp(port, more), &"portal.example".parse().unwrap()).unwrap()
+}
+
+/// The keys to trust a certificate and to sign in.
+fn trusting(certificate: &Certificate, password: &str) -> String {
+    let path = certificate.certificate.display();
+    format!("ca_file = \"{path}\"\nusername = \"{USER}\"\npassword = \"{password}\"\n")
+}
+
+fn certificate() -> (TempDir, Certificate) {
+    let folder = tempfile::tempdir().unwrap();
+    let certificate = Certificate::write(folder.path(), "mail");
+    (folder, certificate)
+}
+
+/// Tries one letter; answers what went wrong.
+async fn tried(bench: &Bench, id: &str, server: Server) -> Option<String> {
+    bench.write(id, Occasion::Invitation).await;
+    bench.outbox(server).round_at(0).await;
+    let letter = bench.letter(id).await;
+    assert_eq!(letter.state.name(), if letter.last_error.is_some() { "waiting" } else { "sent" });
+    letter.last_error
+}
+
+#[tokio::test]
+async fn mails_go_to_a_server_over_starttls_and_over_tls() {
+    let (_folder, certificate) = certificate();
+    for security in ["starttls", "tls"] {
+        let bench = Bench::new().await;
+        let mut there = MailServer::start(&certificate, security, 0).await;
+        let keys = trusting(&certificate, PASSWORD) + &format!("security = \"{security}\"");
+        let outbox = bench.outbox(server(there.port, &keys));
+        // Two, so that the second goes over the connection of the first.
+        bench.write("one", Occasion::Invitation).await;
+        bench.write("two", Occasion::Reset).await;
+        outbox.round_at(0).await;
+        for id in ["two", "one"] {
+            assert_eq!(bench.letter(id).await.last_error, None, "{security}");
+            let mail = there.told().await;
+            assert_eq!(mail["from"], "portal@example.com");
+            // R41: in the envelope, and nowhere else.
+            assert_eq!(mail["to"], serde_json::json!(["ann@acme.example", "admin@example.com"]));
+            assert_eq!(mail["hello"], "portal.example");
+            let data = mail["data"].as_str().unwrap();
+            assert!(!data.contains("admin@example.com"), "{data}");
+            let message = parsed(data.as_bytes());
+            assert_eq!(message.message_id(), Some(&*format!("{id}@example.com")));
+            assert!(message.body_text(0).unwrap().contains("https://portal.example/"));
+            assert!(message.body_html(0).unwrap().contains("https:&#x2f;&#x2f;portal.example"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_with_a_certificate_that_nobody_vouches_for_gets_nothing() {
+    let (folder, certificate) = certificate();
+    let other = Certificate::write(folder.path(), "other");
+    let bench = Bench::new().await;
+    for security in ["starttls", "tls"] {
+        let there = MailServer::start(&certificate, security, 0).await;
+        let keys = trusting(&other, PASSWORD) + &format!("security = \"{security}\"");
+        let error = tried(&bench, security, server(there.port, &keys)).await.unwrap();
+        assert!(error.contains("certificate"), "{error}");
+        // The right one, but for another name.
+        let keys = trusting(&certificate, PASSWORD) + &format!("security = \"{security}\"");
+        let mut smtp = smtp(there.port, &keys);
+        smtp.host = "127.0.0.1".to_owned();
+        let renamed = Server::new(&smtp, &"portal.example".parse().unwrap()).unwrap();
+        let error = tried(&bench, &format!("{security}-name"), renamed).await.unwrap();
+        assert!(error.contains("certificate"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_offer_tls_gets_nothing() {
+    let (_folder, certificate) = certificate();
+    let there = MailServer::start(&certificate, "none", 0).await;
+    let bench = Bench::new().await;
+    let keys = trusting(&certificate, PASSWORD);
+    assert!(tried(&bench, "letter", server(there.port, &keys)).await.is_some());
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_told_without_being_repeated() {
+    let (_folder, certificate) = certificate();
+    let there = MailServer::start(&certificate, "starttls", 0).await;
+    let bench = Bench::new().await;
+    let error =
+        tried(&bench, "letter", server(there.port, &trusting(&certificate, "hunter2"))).await;
+    let error = error.unwrap();
+    assert!(error.contains("535") && !error.contains("hunter2"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_or_silent_is_given_up_for_now() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let bench = Bench::new().await;
+    let quick = "timeout = \"50ms\"\n";
+    let error = tried(&bench, "silent", server(port, quick)).await.unwrap();
+    assert_eq!(error, format!("localhost:{port} did not take it within 50ms"));
+    drop(silent);
+    let error = tried(&bench, "away", server(port, "")).await.unwrap();
+    assert!(error.starts_with("Connection error"), "{error}");
+}
+
+#[tokio::test]
+async fn certificates_to_trust_that_are_none_are_told_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty.pem");
+    std::fs::write(&empty, "no certificate").unwrap();
+    for file in [empty, folder.path().join("missing.pem")] {
+        let error = MailRoom::new(&chosen(25, &format!("ca_file = \"{}\"", file.display())));
+        let error = error.unwrap_err();
+        assert!(matches!(error, MailError::Trust { .. }), "{error}");
+        assert!(error.to_string().contains(&*file.display().to_string()), "{error}");
+    }
+}

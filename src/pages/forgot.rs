@@ -1,0 +1,215 @@
+//! Asking for a reset of a forgotten password (R33).
+//!
+//! The answer is the same in every way, and takes the same time, whether there is such a login or
+//! not, because it is given before anybody looks: what was asked for is put into a queue, and one
+//! task works it off, a random while later: done at once, the work would slow down the answer that
+//! is on its way. The queue is bounded; what finds it full is forgotten, with the same answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::{FromRequest as _, Request, State};
+use axum::{Extension, Form};
+use http::{HeaderMap, Response, StatusCode};
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use serde::Deserialize;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::notice::Notice;
+use super::response::{Referrer, add_cookie, html};
+use super::text::{self, Catalogue};
+use super::{Brand, Desk, wants};
+use crate::directory::Directory;
+use crate::directory::resets::ResetAsked;
+use crate::gateway::{Visitor, Wants};
+
+/// How many may wait: more than come in the time that one takes, few enough to be nothing.
+const QUEUE: usize = 256;
+/// The shortest and the longest while before what was asked for is looked at, in milliseconds.
+const LATER: std::ops::Range<u64> = 200..500;
+/// No login is as long as this, spaces around it aside.
+const LONGEST_LOGIN: usize = 1024;
+
+/// Somebody has asked for a reset.
+#[derive(Debug)]
+struct Asked {
+    login: String,
+    language: Option<String>,
+    at: Timestamp,
+    /// When it may be looked at.
+    later: Instant,
+    request_id: String,
+}
+
+/// What was asked for and not looked at yet.
+#[derive(Debug)]
+pub(super) struct ResetQueue {
+    sender: mpsc::Sender<Asked>,
+    /// Taken by the one who works it off.
+    receiver: Mutex<Option<mpsc::Receiver<Asked>>>,
+}
+
+/// The form.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Entered {
+    login: String,
+    csrf: String,
+}
+
+#[derive(Template)]
+#[template(path = "pages/forgot.html")]
+struct ForgotPage<'a> {
+    brand: &'a Brand,
+    text: &'a Catalogue,
+    problem: Option<&'a text::Text>,
+    login: &'a str,
+    csrf: &'a str,
+    request_id: &'a str,
+}
+
+impl ResetQueue {
+    pub(super) fn new() -> Self {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        Self { sender, receiver: Mutex::new(Some(receiver)) }
+    }
+
+    fn put(&self, asked: Asked) {
+        if let Err(error) = self.sender.try_send(asked) {
+            tracing::warn!(%error, "a reset that was asked for is forgotten: too many wait");
+        }
+    }
+
+    /// Works off what comes, for good. Only the first caller has anything to do.
+    pub(super) async fn work(&self, directory: &Directory) {
+        let receiver = self.receiver.lock().take();
+        let Some(mut receiver) = receiver else { return };
+        while let Some(asked) = receiver.recv().await {
+            tokio::time::sleep_until(asked.later).await;
+            asked.look_at(directory).await;
+        }
+    }
+
+    /// Works off what waits now.
+    #[cfg(test)]
+    pub(super) async fn work_off(&self, directory: &Directory) {
+        let receiver = self.receiver.lock().take();
+        let mut receiver = receiver.unwrap();
+        while let Ok(asked) = receiver.try_recv() {
+            asked.look_at(directory).await;
+        }
+        *self.receiver.lock() = Some(receiver);
+    }
+}
+
+impl Asked {
+    async fn look_at(self, directory: &Directory) {
+        let Self { login, language, at, request_id, .. } = self;
+        // Which login it was is not logged: people type passwords there too.
+        match directory.ask_for_reset(&login, language.as_deref(), at).await {
+            Ok(ResetAsked::Mailed { user }) => {
+                tracing::info!(user.id = user, request.id = request_id, "a reset is mailed");
+            }
+            Ok(ResetAsked::TooSoon { user }) => {
+                tracing::info!(
+                    user.id = user,
+                    request.id = request_id,
+                    "a reset was asked for again within a minute"
+                );
+            }
+            Ok(ResetAsked::NoLetter) => {
+                tracing::info!(request.id = request_id, "a reset was asked for that nobody gets");
+            }
+            Err(error) => {
+                tracing::error!(%error, request.id = request_id, "a reset was not mailed");
+            }
+        }
+    }
+}
+
+pub(super) async fn show(
+    State(desk): State<Arc<Desk>>,
+    Extension(visitor): Extension<Visitor>,
+    headers: HeaderMap,
+) -> Response<Body> {
+    desk.forgot_page(&headers, &visitor, "", None)
+}
+
+pub(super) async fn submit(
+    State(desk): State<Arc<Desk>>,
+    Extension(visitor): Extension<Visitor>,
+    request: Request,
+) -> Response<Body> {
+    let headers = request.headers().clone();
+    if !desk.origins.sent(&headers) {
+        return desk.notice_for(&request, &visitor, Notice::foreign_form);
+    }
+    let wants = wants(request.method(), &headers);
+    let text = desk.texts.of(&headers);
+    let Ok(Form(Entered { login, csrf })) = Form::<Entered>::from_request(request, &()).await
+    else {
+        let notice = Notice::unreadable_form(desk.text(wants, &headers));
+        return desk.notice(&notice, wants, &visitor.request_id);
+    };
+    let login = login.trim();
+    let said = &text.forgot;
+    if !desk.is_visitors(&csrf, &headers, visitor.now) {
+        let problem = (StatusCode::FORBIDDEN, &said.form_too_old);
+        return desk.forgot_page(&headers, &visitor, login, Some(problem));
+    }
+    if login.is_empty() {
+        let problem = (StatusCode::BAD_REQUEST, &said.login_missing);
+        return desk.forgot_page(&headers, &visitor, login, Some(problem));
+    }
+    if !desk.directory.may_ask_for_reset(visitor.address, visitor.now) {
+        tracing::info!(request.id = visitor.request_id, "an address asks for too many resets");
+    } else if login.len() <= LONGEST_LOGIN {
+        desk.resets.put(Asked {
+            login: login.to_owned(),
+            language: text::wanted(&headers).map(str::to_owned),
+            at: visitor.now,
+            later: Instant::now() + a_while(),
+            request_id: visitor.request_id.clone(),
+        });
+    }
+    let notice = Notice::reset_asked(text, &desk.brand.name);
+    desk.notice(&notice, Wants::Page, &visitor.request_id)
+}
+
+/// Nobody can tell it beforehand.
+fn a_while() -> Duration {
+    let chance = u64::from(u32::from_ne_bytes(crate::random::bytes()));
+    Duration::from_millis(LATER.start + chance % (LATER.end - LATER.start))
+}
+
+impl Desk {
+    fn forgot_page(
+        &self,
+        headers: &HeaderMap,
+        visitor: &Visitor,
+        login: &str,
+        problem: Option<(StatusCode, &text::Text)>,
+    ) -> Response<Body> {
+        let text = self.texts.of(headers);
+        let token = self.visitor_token(headers, visitor.now);
+        let (status, problem) = match problem {
+            Some((status, problem)) => (status, Some(problem)),
+            None => (StatusCode::OK, None),
+        };
+        let page = ForgotPage {
+            brand: &self.brand,
+            text,
+            problem,
+            login,
+            csrf: &token.text,
+            request_id: &visitor.request_id,
+        };
+        let mut response = html(text, status, &page, Referrer::Origin);
+        add_cookie(&mut response, token.cookie);
+        response
+    }
+}

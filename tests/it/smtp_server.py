@@ -1,0 +1,83 @@
+"""A mail server for tests: Debian's aiosmtpd with TLS and a password.
+
+It says on standard output where it listens, then tells each mail that it takes, a JSON line each.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import ssl
+import warnings
+
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+
+USER = "portal"
+PASSWORD = "Correct horse 7!"
+
+
+class Inbox:
+    """Takes every mail of whoever may send."""
+
+    async def handle_DATA(self, server, session, envelope):
+        tell(
+            {
+                "from": envelope.mail_from,
+                "to": envelope.rcpt_tos,
+                "data": envelope.original_content.decode("utf-8"),
+                "hello": session.host_name,
+            }
+        )
+        return "250 taken"
+
+
+def authenticate(server, session, envelope, mechanism, data):
+    right = isinstance(data, LoginPassword) and (data.login, data.password) == (
+        USER.encode(),
+        PASSWORD.encode(),
+    )
+    return AuthResult(success=right, handled=False)
+
+
+def tell(document):
+    print(json.dumps(document), flush=True)
+
+
+async def main(arguments):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(arguments.certificate, arguments.key)
+    starttls = arguments.security == "starttls"
+
+    def protocol():
+        return SMTP(
+            Inbox(),
+            hostname="localhost",
+            tls_context=context if starttls else None,
+            require_starttls=starttls,
+            auth_required=True,
+            # aiosmtpd knows of TLS only what began with STARTTLS.
+            auth_require_tls=starttls,
+            authenticator=authenticate,
+            loop=asyncio.get_running_loop(),
+        )
+
+    server = await asyncio.get_running_loop().create_server(
+        protocol,
+        "127.0.0.1",
+        arguments.port,
+        ssl=context if arguments.security == "tls" else None,
+    )
+    tell({"port": server.sockets[0].getsockname()[1]})
+    await server.serve_forever()
+
+
+# What it thinks of its clients and of its own settings is not what the tests are about.
+logging.disable()
+warnings.simplefilter("ignore")
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--certificate", required=True)
+parser.add_argument("--key", required=True)
+parser.add_argument("--security", choices=["starttls", "tls", "none"], required=True)
+parser.add_argument("--port", type=int, default=0)
+asyncio.run(main(parser.parse_args()))
