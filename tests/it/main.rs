@@ -39,6 +39,7 @@ mod hosts;
 mod identity;
 mod limits;
 mod pages_in_chrome;
+mod pages_look;
 mod policy_reload;
 mod portal_trouble;
 mod protocols;
