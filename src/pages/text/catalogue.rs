@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::phrase::{
-    Address, Browser, BrowserAndSystem, Counted, Login, LoginAndOrganization, Moment, Operator,
-    Organization, Permissions, Phrase, Section, Text,
+    AddressAndMoment, Browser, BrowserAndSystem, Counted, Login, LoginAndOrganization, Moment,
+    Operator, Organization, Permissions, Phrase, Section, Text,
 };
 
 macro_rules! texts {
@@ -173,8 +173,7 @@ texts! {
         browser_on_system: Phrase<BrowserAndSystem>,
         unknown_browser: Text,
         this: Text,
-        from: Phrase<Address>,
-        began: Phrase<Moment>,
+        began: Phrase<AddressAndMoment>,
         used: Phrase<Moment>,
         end: Text,
         end_this: Phrase<Browser>,

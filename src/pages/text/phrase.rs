@@ -105,8 +105,8 @@ values! {
     Browser(browser);
     /// A browser's name, and the name of what it runs on.
     BrowserAndSystem(browser, system);
-    /// A network address.
-    Address(address);
+    /// A network address, and a moment relative to now.
+    AddressAndMoment(address, when);
     /// Who is signed in, and whose portal is to be opened.
     LoginAndOrganization(login, organization);
     /// A moment, relative to now.
