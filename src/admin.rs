@@ -11,7 +11,7 @@
 //! |---|---|
 //! | `gate` | the table's roles and who is let through |
 //! | `request`, `answer`, `problem` | reading strictly, answering alike |
-//! | `groups`, `organizations`, `end_users`, `users`, `sessions`, `preferences`, `tokens` | records |
+//! | `groups`, `organizations`, `end_users`, `users`, `sessions`, `lockouts`, `preferences`, `tokens` | records |
 //! | `policy`, `explain` | the policy in force, and what it says about a request |
 //! | `health` | probes |
 
@@ -37,6 +37,7 @@ mod explain;
 mod gate;
 mod groups;
 mod health;
+mod lockouts;
 mod organizations;
 mod policy;
 mod preferences;
@@ -155,6 +156,9 @@ fn table() -> Table {
         .on(Administrator, GET, "/api/v1/sessions", sessions::list)
         .on(Administrator, DELETE, "/api/v1/sessions", sessions::end_all)
         .on(Administrator, DELETE, "/api/v1/sessions/{id}", sessions::end)
+        .on(Administrator, GET, "/api/v1/lockouts", lockouts::list)
+        .on(Administrator, DELETE, "/api/v1/lockouts", lockouts::release_of)
+        .on(Administrator, DELETE, "/api/v1/lockouts/{id}", lockouts::release)
         .on(Administrator, GET, "/api/v1/preferences", preferences::show)
         .on(Administrator, PATCH, "/api/v1/preferences", preferences::change)
         .on(Administrator, GET, "/api/v1/tokens", tokens::list)

@@ -20,6 +20,7 @@ mod end_users;
 mod explain;
 mod groups;
 mod links;
+mod lockouts;
 mod organizations;
 mod password;
 mod policy;
@@ -80,6 +81,9 @@ enum Command {
     /// Who is signed in
     #[command(subcommand)]
     Sessions(sessions::Command),
+    /// Who may not try to sign in now
+    #[command(subcommand)]
+    Lockouts(lockouts::Command),
     /// The policy in force
     #[command(subcommand)]
     Policy(policy::Command),
@@ -123,6 +127,7 @@ impl Cli {
             Command::Users(command) => command.run(&mut console),
             Command::Preferences(command) => command.run(&mut console),
             Command::Sessions(command) => command.run(&mut console),
+            Command::Lockouts(command) => command.run(&mut console),
             Command::Policy(command) => command.run(&mut console),
             Command::Permissions => policy::permissions(&mut console),
             Command::Routes => policy::routes(&mut console),
@@ -162,6 +167,8 @@ mod tests {
             &["portcullis", "explain", "--anonymous", "--user", "a", "GET", "/"],
             &["portcullis", "users", "create", "acme", "--invite", "--password-stdin"],
             &["portcullis", "sessions", "end"],
+            &["portcullis", "lockouts", "release"],
+            &["portcullis", "lockouts", "release", "x", "--login", "ann"],
         ] {
             assert_eq!(Cli::try_parse_from(wrong).unwrap_err().exit_code(), 2, "{wrong:?}");
         }

@@ -10,7 +10,7 @@ mod reader;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -410,7 +410,7 @@ fn server(r: &mut Reader) -> Option<Server> {
     let server = Server {
         listen,
         hosts: r.list("server.hosts").unwrap_or_default(),
-        trusted_proxies: r.list("server.trusted_proxies").unwrap_or_default(),
+        trusted_proxies: trusted_proxies(r),
         tls,
         threads: r.number("server.threads", threads, 1, 1024),
         shutdown_grace: r.duration("server.shutdown_grace", seconds(10)),
@@ -418,6 +418,25 @@ fn server(r: &mut Reader) -> Option<Server> {
         public_url: public_url?,
     };
     Some(server)
+}
+
+/// A network, or an address, which is the network of itself.
+struct Network(IpNet);
+
+impl std::str::FromStr for Network {
+    type Err = ipnet::AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse::<IpAddr>() {
+            Ok(address) => Ok(Self(address.into())),
+            Err(_) => text.parse().map(Self),
+        }
+    }
+}
+
+fn trusted_proxies(r: &mut Reader) -> Vec<IpNet> {
+    let networks = r.list::<Network>("server.trusted_proxies").unwrap_or_default();
+    networks.into_iter().map(|Network(network)| network).collect()
 }
 
 fn upstream(r: &mut Reader) -> Option<Upstream> {

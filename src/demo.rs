@@ -266,6 +266,7 @@ async fn sample_people(directory: &Directory, now: Timestamp) -> Result<(), Dire
             login: None,
             group: Some(group.to_owned()),
             password: Some(Secret::new(PASSWORD.to_owned())),
+            password_hash: None,
             invite: false,
             require_mfa: false,
         };

@@ -17,6 +17,7 @@
 //! | [`letters`] | mails that wait to be sent, and those that were |
 //! | [`sign_in`] | login and password (R8, I6) |
 //! | [`second_factor`] | what is owed after the password: set-up, codes, recovery codes (R50, R51) |
+//! | [`lockouts`] | who may not try now, and letting them in again (I6) |
 //! | [`api_tokens`] | bearer tokens of the admin API |
 //! | [`snapshot`], [`facts`], [`memory`] | what requests are decided by, kept true by the feed |
 //! | [`record`], `records`, `name`, [`page`], [`error`] | documents, commits, texts, lists, refusals |
@@ -44,6 +45,7 @@ pub mod facts;
 pub mod groups;
 pub mod letters;
 pub mod links;
+pub mod lockouts;
 pub mod memory;
 mod name;
 pub mod organizations;

@@ -56,6 +56,8 @@ use crate::store::feed::Feed;
 
 /// Paths under this are ours; the portal never sees them.
 pub const RESERVED: &str = "/.portcullis/";
+/// The style sheet and the script of our pages.
+const ASSETS: &str = "/.portcullis/assets/";
 
 /// What answers instead of the portal: our pages for people, problem documents for scripts.
 pub trait Front: std::fmt::Debug + Send + Sync + 'static {
@@ -213,6 +215,11 @@ impl Gateway {
             return self.refuse(&received, &request, Some(&target), refusal);
         }
         if target.path().starts_with(RESERVED) {
+            // Pages act on the same state as decisions do. What they look like does not depend on it.
+            let acts = !target.path().starts_with(ASSETS);
+            if acts && !self.feed.fresh(self.max_staleness) {
+                return self.answer(&received, Refusal::StoreUnavailable);
+            }
             let uri = std::mem::take(request.uri_mut());
             *request.uri_mut() = origin_form(uri, &target);
             let visitor = Visitor {

@@ -11,6 +11,7 @@ mod http;
 mod io;
 mod serve;
 mod socket;
+mod threads;
 
 use std::sync::Arc;
 use std::time::Duration;

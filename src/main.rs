@@ -13,9 +13,39 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// 0 when it is done, 1 when it was refused or failed; wrong usage ends with 2 in `parse`.
 fn main() -> ExitCode {
-    let done = Cli::parse().run(&mut io::stdout());
+    let mut output = Output::default();
+    let done = Cli::parse().run(&mut output);
     let Err(error) = done else { return ExitCode::SUCCESS };
+    if output.unread {
+        return ExitCode::SUCCESS;
+    }
     // When even that cannot be told, the exit code must do.
     let _ = writeln!(io::stderr(), "portcullis: {error:#}");
     ExitCode::FAILURE
+}
+
+/// The standard output, and whether somebody still reads it: `head` stops when it has enough, and
+/// what was to be done has been done then.
+#[derive(Debug, Default)]
+struct Output {
+    unread: bool,
+}
+
+impl Output {
+    fn note<T>(&mut self, done: io::Result<T>) -> io::Result<T> {
+        self.unread |= matches!(&done, Err(error) if error.kind() == io::ErrorKind::BrokenPipe);
+        done
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let done = io::stdout().write(buf);
+        self.note(done)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let done = io::stdout().flush();
+        self.note(done)
+    }
 }

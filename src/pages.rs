@@ -18,6 +18,7 @@
 //! - A page works without script, loads nothing from elsewhere and is never cached.
 //! - A request that changes something comes from a page of ours, twice over: browsers say so
 //!   (`origin`), and the form brings a token of its visitor (`form`).
+//! - Of somebody who is asked for a second factor, no session begins before it was given.
 //! - A sign-in always begins a new session under a new token, and ends the one it replaces.
 //! - Tokens and passwords are neither logged nor shown; no address with a token is ever a referrer.
 //!

@@ -15,7 +15,6 @@ mod record;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -32,9 +31,7 @@ use crate::store::feed::{Feed, Follower};
 use crate::store::{Change, CommitError, Expect, Key, Kind, StoreError, Write};
 
 /// Sessions in memory at most; others are read again when they are used.
-const CACHED: u64 = 250_000;
-/// How long a session stays in memory: longer than most stay idle.
-const CACHED_FOR: Duration = Duration::from_secs(3600);
+const CACHED: usize = 250_000;
 /// The last use is written once for each such part of the idle limit.
 const TOUCHES_PER_IDLE: i64 = 10;
 /// How many records a sweep or a list reads at a time.
@@ -170,7 +167,7 @@ impl SessionCache {
     /// An empty cache, to follow the feed before [`Sessions`] reads through it.
     #[must_use]
     pub fn new() -> Self {
-        Self(FreshCache::new(CACHED, CACHED_FOR))
+        Self(FreshCache::new(CACHED))
     }
 }
 

@@ -28,7 +28,9 @@ pub(super) struct ListParams {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChosenPassword {
-    password: Secret<String>,
+    /// Optional, so that it is named when it is missing: what a secret is read from says nothing.
+    #[serde(default)]
+    password: Option<Secret<String>>,
 }
 
 /// One key selects in the store; what the others leave out is left out here, so that a page may
@@ -86,6 +88,9 @@ pub(super) async fn set_password(
     IfMatch(version): IfMatch,
     Body(ChosenPassword { password }): Body<ChosenPassword>,
 ) -> Answer {
+    let Some(password) = password else {
+        return Err(Problem::invalid("password", "is missing"));
+    };
     let user = admin.directory.set_password(&id, password, version).await?;
     admin.forget_sessions(id).await;
     record(&user)

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
@@ -25,6 +25,29 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 pub(super) struct Client {
     socket: PathBuf,
     runtime: Runtime,
+}
+
+/// What the gateway said to a request that it did not do.
+#[derive(Debug, thiserror::Error)]
+#[error("{detail}")]
+pub(super) struct Refused {
+    kind: String,
+    detail: String,
+}
+
+impl Refused {
+    fn new(status: StatusCode, problem: &Value) -> Self {
+        let text = |name| problem.get(name).and_then(Value::as_str);
+        Self {
+            kind: text("type").unwrap_or_default().to_owned(),
+            detail: text("detail").unwrap_or(status.as_str()).to_owned(),
+        }
+    }
+
+    /// Whether it is a problem of this name.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.kind.strip_prefix("urn:portcullis:problem:") == Some(name)
+    }
 }
 
 impl Client {
@@ -66,7 +89,7 @@ impl Client {
         let document: Value = serde_json::from_slice(&body)
             .with_context(|| format!("what answers at {} is no gateway", self.socket.display()))?;
         if !status.is_success() {
-            bail!("{}", document.get("detail").and_then(Value::as_str).unwrap_or(status.as_str()));
+            return Err(Refused::new(status, &document).into());
         }
         Ok(document)
     }

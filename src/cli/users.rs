@@ -6,6 +6,8 @@ use serde_json::{Map, Value, json};
 use super::console::{Console, array, field, text};
 use super::{password, sessions};
 
+mod import;
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// All portal users
@@ -21,6 +23,8 @@ pub(super) enum Command {
     Show(Who),
     /// Make a portal user
     Create(Create),
+    /// Make the portal users that a file describes, a line each
+    Import(import::Import),
     /// Change a portal user
     Edit(Edit),
     /// Set a password, which ends all of the user's sessions
@@ -65,6 +69,9 @@ pub(super) struct Create {
     /// Read a password from the standard input
     #[arg(long, group = "how")]
     password_stdin: bool,
+    /// Read from the standard input the hash that another portal keeps of the password
+    #[arg(long, group = "how")]
+    password_hash_stdin: bool,
     /// Let the person choose a password on invitation
     #[arg(long, group = "how")]
     invite: bool,
@@ -112,6 +119,7 @@ impl Command {
                 show(console, &user)
             }
             Self::Create(create) => create.run(console),
+            Self::Import(import) => import.run(console),
             Self::Edit(edit) => edit.run(console),
             Self::Password { who, password_stdin } => {
                 let id = who.id(console)?;
@@ -168,10 +176,11 @@ impl Create {
             "invite": self.invite,
             "require_mfa": self.require_mfa,
         });
-        if self.password || self.password_stdin {
-            let password = password::read(self.password_stdin)?;
+        if self.password || self.password_stdin || self.password_hash_stdin {
+            let given = password::read(self.password_stdin || self.password_hash_stdin)?;
+            let field = if self.password_hash_stdin { "password_hash" } else { "password" };
             if let Some(body) = body.as_object_mut() {
-                body.insert("password".to_owned(), password.as_str().into());
+                body.insert(field.to_owned(), given.as_str().into());
             }
         }
         let user = console.post(&["users"], Some(&body))?;

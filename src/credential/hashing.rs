@@ -1,5 +1,7 @@
 //! Argon2id, in a bounded pool of its own, so that sign-ins never stall the data plane (I6).
 //!
+//! Hashes that an existing portal had are checked too, and outdated: see [`stored`].
+//!
 //! A full queue is an answer ([`Busy`]), not a wait. A login that nobody has costs the same as one
 //! that somebody has ([`Hasher::verify_nobody`]), and so does a stored hash that cannot be read.
 //! How often somebody may try is not decided here but in [`super::lockout`].
@@ -7,7 +9,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use argon2::password_hash::phc::{self, Output, Salt};
+use argon2::password_hash::phc::Salt;
 use argon2::{Algorithm, Params, Version};
 
 use self::pool::{Pool, Recipe};
@@ -15,6 +17,7 @@ use super::password::{self, NewPassword};
 use super::secret::Secret;
 
 mod pool;
+pub mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -76,7 +79,7 @@ pub struct Verdict {
     pub needs_rehash: bool,
 }
 
-/// A password's hash in PHC format (`$argon2id$…`), to be stored.
+/// A password's hash, to be stored: in PHC format (`$argon2id$…`), or one from elsewhere.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
@@ -117,29 +120,42 @@ impl Hasher {
         Ok(Self { pool: Arc::new(Pool::start(threads, queue)?), params })
     }
 
-    /// Checks a password against a stored hash. A stored text that is no Argon2 hash matches
-    /// nothing, and takes as long.
+    /// Checks a password against a stored hash. A stored text that is no hash matches nothing, and
+    /// takes as long as one of today's cost.
     ///
     /// # Errors
     /// [`Busy`] when the queue is full.
-    pub async fn verify(&self, phc: &str, password: &Secret<String>) -> Result<Verdict, Busy> {
-        let Some((recipe, expected)) = read(phc) else {
+    pub async fn verify(&self, hash: &str, password: &Secret<String>) -> Result<Verdict, Busy> {
+        let Some((recipe, expected)) = stored::read(hash) else {
             tracing::error!("a stored password hash cannot be read; its owner cannot sign in");
             self.verify_nobody(password).await?;
             return Ok(Verdict { matches: false, needs_rehash: false });
         };
         let outdated = self.is_outdated(&recipe);
+        let (normalized, as_typed) = spellings(password);
         // `Output` compares in constant time.
-        let matches = self.pool.compute(recipe, password::normalized(password)).await? == expected;
-        Ok(Verdict { matches, needs_rehash: matches && outdated })
+        if self.pool.compute(recipe.clone(), normalized).await? == expected {
+            return Ok(Verdict { matches: true, needs_rehash: outdated });
+        }
+        // What made the hash may have known nothing of normal forms.
+        let matches = match as_typed {
+            Some(as_typed) => self.pool.compute(recipe, as_typed).await? == expected,
+            None => false,
+        };
+        Ok(Verdict { matches, needs_rehash: matches })
     }
 
-    /// Takes as long as [`Hasher::verify`], for a login that nobody has.
+    /// Takes as long as [`Hasher::verify`] with a hash of today's cost, for a login that nobody has.
     ///
     /// # Errors
     /// [`Busy`] when the queue is full.
     pub async fn verify_nobody(&self, password: &Secret<String>) -> Result<(), Busy> {
-        self.pool.compute(self.recipe(), password::normalized(password)).await.map(drop)
+        let (normalized, as_typed) = spellings(password);
+        self.pool.compute(self.recipe(salt()), normalized).await?;
+        if let Some(as_typed) = as_typed {
+            self.pool.compute(self.recipe(salt()), as_typed).await?;
+        }
+        Ok(())
     }
 
     /// Hashes a chosen password.
@@ -156,17 +172,20 @@ impl Hasher {
     /// # Errors
     /// [`Busy`] when the queue is full.
     pub async fn rehash(&self, password: &Secret<String>) -> Result<PasswordHash, Busy> {
-        let recipe = self.recipe();
-        let output = self.pool.compute(recipe.clone(), password::normalized(password)).await?;
-        Ok(PasswordHash(write(&recipe, output)))
+        let salt = salt();
+        let output = self.pool.compute(self.recipe(salt), password::normalized(password)).await?;
+        let (memory, passes, lanes) =
+            (self.params.m_cost(), self.params.t_cost(), self.params.p_cost());
+        let algorithm = Algorithm::Argon2id;
+        let version = u32::from(Version::V0x13);
+        Ok(PasswordHash(format!(
+            "${algorithm}$v={version}$m={memory},t={passes},p={lanes}${salt}${output}"
+        )))
     }
 
-    /// A new hash: a fresh salt at today's cost.
-    fn recipe(&self) -> Recipe {
-        #[expect(clippy::expect_used, reason = "16 bytes are within the bounds of a salt")]
-        let salt = Salt::new(&crate::random::bytes::<{ Salt::RECOMMENDED_LENGTH }>())
-            .expect("16 bytes make a salt");
-        Recipe {
+    /// A hash of today's cost.
+    fn recipe(&self, salt: Salt) -> Recipe {
+        Recipe::Argon2 {
             algorithm: Algorithm::Argon2id,
             version: Version::V0x13,
             params: self.params.clone(),
@@ -175,30 +194,26 @@ impl Hasher {
     }
 
     fn is_outdated(&self, recipe: &Recipe) -> bool {
-        recipe.algorithm != Algorithm::Argon2id
-            || recipe.version != Version::V0x13
-            || recipe.params != self.params
+        match recipe {
+            Recipe::Argon2 { algorithm, version, params, .. } => {
+                *algorithm != Algorithm::Argon2id
+                    || *version != Version::V0x13
+                    || *params != self.params
+            }
+            Recipe::Bcrypt { .. } => true,
+        }
     }
 }
 
-fn read(phc: &str) -> Option<(Recipe, Output)> {
-    let hash = phc::PasswordHash::new(phc).ok()?;
-    let recipe = Recipe {
-        algorithm: Algorithm::try_from(hash.algorithm.as_str()).ok()?,
-        version: hash.version.map(Version::try_from).transpose().ok()?.unwrap_or_default(),
-        params: Params::try_from(&hash).ok()?,
-        salt: hash.salt?,
-    };
-    Some((recipe, hash.hash?))
+/// The spelling that is hashed today, and the one that was typed, if it is another.
+fn spellings(password: &Secret<String>) -> (Secret<String>, Option<Secret<String>>) {
+    let normalized = password::normalized(password);
+    let differ = normalized.expose() != password.expose();
+    (normalized, differ.then(|| password.clone()))
 }
 
-fn write(recipe: &Recipe, output: Output) -> String {
-    let Recipe { algorithm, version, params, salt } = recipe;
-    format!(
-        "${algorithm}$v={}$m={},t={},p={}${salt}${output}",
-        u32::from(*version),
-        params.m_cost(),
-        params.t_cost(),
-        params.p_cost(),
-    )
+fn salt() -> Salt {
+    #[expect(clippy::expect_used, reason = "16 bytes are within the bounds of a salt")]
+    Salt::new(&crate::random::bytes::<{ Salt::RECOMMENDED_LENGTH }>())
+        .expect("16 bytes make a salt")
 }

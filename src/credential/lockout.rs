@@ -191,6 +191,18 @@ impl Lockout {
             Some(browser) => vec![Key::browser(login, browser)],
             None => vec![Key::account(login), Key::address(address)],
         };
+        self.begin_with(keys, now)
+    }
+
+    /// The same for what is proved without a login, such as a link: the address alone counts.
+    ///
+    /// # Errors
+    /// [`LockedUntil`] when no try is allowed now; nothing has been counted then.
+    pub fn begin_at(&self, address: IpAddr, now: Timestamp) -> Result<Attempt, LockedUntil> {
+        self.begin_with(vec![Key::address(address)], now)
+    }
+
+    fn begin_with(&self, keys: Vec<Key>, now: Timestamp) -> Result<Attempt, LockedUntil> {
         let mut table = self.lock();
         if let Some(until) = keys.iter().filter_map(|key| table.refusal(key, now)).max() {
             return Err(LockedUntil(until));
@@ -221,11 +233,23 @@ impl Lockout {
         locked
     }
 
-    /// Forgets the failures of a key; says whether there were any.
+    /// Forgets the failures of a key, with those of an account the ones of the browsers that know
+    /// it; says whether there were any.
     pub fn release(&self, key: &Key) -> bool {
         let mut table = self.lock();
-        let failed = table.series.get(key).is_some_and(|series| series.failures() > 0);
-        table.change(key, Series::clear);
+        let keys: Vec<Key> = match key {
+            Key::Account(login) => {
+                let knows =
+                    |key: &&Key| matches!(key, Key::Browser { account, .. } if account == login);
+                table.series.keys().filter(knows).chain([key]).cloned().collect()
+            }
+            Key::Browser { .. } | Key::Address(_) => vec![key.clone()],
+        };
+        let mut failed = false;
+        for key in &keys {
+            failed |= table.series.get(key).is_some_and(|series| series.failures() > 0);
+            table.change(key, Series::clear);
+        }
         failed
     }
 

@@ -124,9 +124,8 @@ impl Directory {
     }
 
     fn count_wrong_link(&self, address: IpAddr, now: Timestamp) {
-        // An account of the address itself: no organization can be locked out by wrong links to it.
-        let account = format!("secure link from {address}");
-        let counted = self.judges.lockout.begin(&account, address, None, now);
+        // The address alone: no organization can be locked out by wrong links to it.
+        let counted = self.judges.lockout.begin_at(address, now);
         drop(counted);
     }
 

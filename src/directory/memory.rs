@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use async_trait::async_trait;
@@ -18,11 +17,9 @@ use crate::store::feed::Follower;
 use crate::store::{Change, Key, Kind, Store, StoreError};
 
 /// As many people as can be expected to be signed in at the same time.
-const USERS: u64 = 200_000;
+const USERS: usize = 200_000;
 /// As many organizations as can be expected to be active at the same time.
-const ORGANIZATIONS: u64 = 50_000;
-/// Only to be rid of those who have gone home: the feed keeps the facts true.
-const TIME_TO_LIVE: Duration = Duration::from_hours(1);
+const ORGANIZATIONS: usize = 50_000;
 
 /// The snapshot and the facts, kept true by the change feed.
 pub struct Memory {
@@ -44,8 +41,8 @@ impl Memory {
             store,
             snapshot: ArcSwap::from_pointee(Snapshot::new(policy, [], Preferences::default())),
             renewing: Mutex::new(()),
-            users: FreshCache::new(USERS, TIME_TO_LIVE),
-            organizations: FreshCache::new(ORGANIZATIONS, TIME_TO_LIVE),
+            users: FreshCache::new(USERS),
+            organizations: FreshCache::new(ORGANIZATIONS),
         }
     }
 

@@ -86,7 +86,7 @@ pub struct User {
     pub end_user: Option<String>,
     /// The id of its one group.
     pub group: String,
-    /// The password's hash, as a PHC string.
+    /// The password's hash: a PHC string, or one of bcrypt that another portal has left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
     /// Raised whenever the password is set or cleared; a session that began under another number

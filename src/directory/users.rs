@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::credential::hashing::PasswordHash;
 use crate::credential::password::{NewPassword, PasswordRule};
 use crate::credential::secret::Secret;
 use crate::credential::token::PlainToken;
@@ -38,6 +39,9 @@ pub struct NewUser {
     /// A password chosen by the administrator (R42).
     #[serde(default)]
     pub password: Option<Secret<String>>,
+    /// The hash of the password that the person has in an existing portal.
+    #[serde(default)]
+    pub password_hash: Option<Secret<String>>,
     /// Whether the person is to choose a password on invitation (R40).
     #[serde(default)]
     pub invite: bool,
@@ -173,7 +177,7 @@ impl Directory {
     ///
     /// # Errors
     /// When what it refers to does not exist, the login is taken (R15) or missing (R42), or the
-    /// password breaks a rule (R30, R31).
+    /// password breaks a rule (R30, R31) or its hash cannot be checked.
     pub async fn create_user(
         &self,
         new: NewUser,
@@ -183,6 +187,12 @@ impl Directory {
             return Err(DirectoryError::invalid(
                 "invite",
                 "give a password or an invitation, not both",
+            ));
+        }
+        if new.password_hash.is_some() && (new.invite || new.password.is_some()) {
+            return Err(DirectoryError::invalid(
+                "password_hash",
+                "give it without a password and without an invitation",
             ));
         }
         let created = attempt(|| self.try_create_user(&new, now)).await?;
@@ -291,9 +301,10 @@ impl Directory {
         if find::<User>(self.store(), &key).await?.is_some() {
             return Err(taken(key.value).into());
         }
-        let password = match &new.password {
-            Some(password) => Some(self.hash(password, &login, owner.email.as_deref()).await?),
-            None => None,
+        let password = match (&new.password, &new.password_hash) {
+            (Some(password), _) => Some(self.hash(password, &login, owner.email.as_deref()).await?),
+            (None, Some(hash)) => Some(from_elsewhere(hash)?),
+            (None, None) => None,
         };
         let invitation = new.invite.then(|| OneTimeLink {
             token: PlainToken::generate().hash().to_string(),
@@ -400,6 +411,13 @@ impl Directory {
             Ok(hash) => Ok(hash.as_str().to_owned()),
             Err(_) => Err(DirectoryError::Busy),
         }
+    }
+}
+
+fn from_elsewhere(hash: &Secret<String>) -> Result<String, DirectoryError> {
+    match PasswordHash::from_elsewhere(hash) {
+        Ok(hash) => Ok(hash.as_str().to_owned()),
+        Err(error) => Err(DirectoryError::invalid("password_hash", error.to_string())),
     }
 }
 

@@ -47,11 +47,11 @@ impl RequestBody {
 
     /// The client's body.
     #[must_use]
-    pub fn new(incoming: Incoming, filter: InboundFilter) -> Self {
+    pub fn new(incoming: Incoming, filter: &InboundFilter) -> Self {
         if incoming.is_end_stream() {
             return Self(None);
         }
-        Self(Some(Upload { incoming, filter, progress: Progress::default() }))
+        Self(Some(Upload { incoming, filter: filter.clone(), progress: Progress::default() }))
     }
 
     /// How the upload goes, if there is one.

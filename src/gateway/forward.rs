@@ -2,7 +2,7 @@
 //! may not pass is taken out, who this is is put in, and the target is the one that was decided.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Request, Response, Uri};
+use http::{Request, Response, Uri, Version};
 use hyper::body::Incoming;
 
 use super::body::{RequestBody, ResponseBody};
@@ -12,6 +12,8 @@ use crate::policy::{Host, Permit, RequestTarget, Subject};
 
 /// How many fields a request gets at most from us.
 const ADDED_FIELDS: usize = 12;
+/// As long as the list of granted permissions usually is at most.
+const USUAL_GRANTED: usize = 64;
 
 /// What `forward` needs besides the request: the permit, and what to tell the portal.
 pub(super) struct Way<'a> {
@@ -36,8 +38,9 @@ impl Gateway {
         let fields = &mut parts.headers;
         let trusted = self.trusts(way.connection.peer);
         let chain = trusted.then(|| headers::joined(fields, &headers::X_FORWARDED_FOR)).flatten();
+        let proto = trusted.then(|| fields.get(headers::X_FORWARDED_PROTO)).flatten();
         let https = way.connection.tls
-            || match fields.get(headers::X_FORWARDED_PROTO).filter(|_| trusted) {
+            || match proto {
                 Some(proto) => proto == "https",
                 None => self.public_url.is_https(),
             };
@@ -58,20 +61,17 @@ impl Gateway {
             fields.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
             fields.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         }
-        let mut request = Request::new(RequestBody::new(body, self.filter.clone()));
-        *request.method_mut() = parts.method;
-        *request.uri_mut() = origin_form(parts.uri, target);
-        *request.headers_mut() = parts.headers;
-        request
+        parts.uri = origin_form(parts.uri, target);
+        parts.version = Version::default();
+        parts.extensions.clear();
+        Request::from_parts(parts, RequestBody::new(body, &self.filter))
     }
 
     /// Says who this is; the only place that does.
     fn identify(&self, fields: &mut HeaderMap, received: &Received, way: &Way<'_>) {
         let names = &self.names;
         let mut say = |name: &HeaderName, value: &str| {
-            if let Ok(value) =
-                HeaderValue::from_str(value).or_else(|_| HeaderValue::from_bytes(value.as_bytes()))
-            {
+            if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
                 fields.insert(name, value);
             }
         };
@@ -79,14 +79,14 @@ impl Gateway {
         let Some(subject) = way.subject else { return };
         say(&names.organization, &subject.organization);
         say(&names.group, &subject.group);
-        say(&names.session_kind, subject.kind.name());
         if let Some(login) = &subject.login {
             say(&names.user, login);
         }
         if let Some(end_user) = &subject.end_user {
             say(&names.end_user, end_user);
         }
-        let mut granted = String::new();
+        fields.insert(&names.session_kind, HeaderValue::from_static(subject.kind.name()));
+        let mut granted = String::with_capacity(USUAL_GRANTED);
         for id in way.snapshot.policy().catalogue().ids(way.permit.granted()) {
             if !granted.is_empty() {
                 granted.push(',');

@@ -14,18 +14,6 @@ use crate::config::IdentityNames;
 /// `Connection` may nominate fewer fields than this; more is an attempt to strip what matters.
 const MOST_NOMINATIONS: usize = 10;
 
-/// Fields of one connection only, and framing, which is made anew on each side.
-const HOP_BY_HOP: [HeaderName; 8] = [
-    header::CONNECTION,
-    header::TRANSFER_ENCODING,
-    header::TE,
-    header::UPGRADE,
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-];
-
 /// Folded beginnings of names that no client may send to the portal, besides the identity names:
 /// what says who connects, what another proxy would have said, and what changes the request.
 const ALWAYS_RESERVED: [&str; 15] = [
@@ -99,10 +87,7 @@ impl InboundFilter {
 
     /// Removes what only we may set, from headers or trailers.
     pub fn strip(&self, headers: &mut HeaderMap) {
-        // Most requests hold none or one; a second pass is rarer than a list on the heap.
-        while let Some(name) = headers.keys().find(|name| self.is_reserved(name)).cloned() {
-            headers.remove(name);
-        }
+        remove_all(headers, |name| self.is_reserved(name));
     }
 }
 
@@ -111,9 +96,6 @@ impl InboundFilter {
 /// # Errors
 /// When `Connection` cannot be read, nominates too much, or nominates what the portal relies on.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) -> Result<(), BadConnection> {
-    if !headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
-        return Ok(());
-    }
     if headers.contains_key(header::CONNECTION) {
         let mut nominated = Vec::new();
         for value in headers.get_all(header::CONNECTION) {
@@ -133,55 +115,76 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) -> Result<(), BadConnection> {
             headers.remove(name);
         }
     }
-    for name in &HOP_BY_HOP {
-        headers.remove(name);
-    }
+    remove_all(headers, is_hop_by_hop);
     Ok(())
+}
+
+/// Fields of one connection only, and framing, which is made anew on each side.
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        *name,
+        header::CONNECTION
+            | header::TRANSFER_ENCODING
+            | header::TE
+            | header::UPGRADE
+            | header::PROXY_AUTHENTICATE
+            | header::PROXY_AUTHORIZATION
+    ) || matches!(name.as_str(), "keep-alive" | "proxy-connection")
 }
 
 /// Fields that nobody has a reason to nominate: losing one changes what the request means.
 fn is_end_to_end(name: &HeaderName) -> bool {
-    [
-        header::HOST,
-        header::COOKIE,
-        header::SET_COOKIE,
-        header::AUTHORIZATION,
-        header::CONTENT_LENGTH,
-        header::CONTENT_TYPE,
-        header::ORIGIN,
-    ]
-    .contains(name)
+    matches!(
+        *name,
+        header::HOST
+            | header::COOKIE
+            | header::SET_COOKIE
+            | header::AUTHORIZATION
+            | header::CONTENT_LENGTH
+            | header::CONTENT_TYPE
+            | header::ORIGIN
+    )
+}
+
+fn remove_all(headers: &mut HeaderMap, goes: impl Fn(&HeaderName) -> bool) {
+    // Most heads hold none or one; a second pass is rarer than a list on the heap.
+    while let Some(name) = headers.keys().find(|name| goes(name)).cloned() {
+        headers.remove(name);
+    }
 }
 
 /// Removes our cookies, leaving the others as they were sent. Several lines, which HTTP/2
 /// may cut the cookies into, become one (RFC 9113, 8.2.3).
 pub fn strip_cookies(headers: &mut HeaderMap) {
-    let ours = |line: &[u8]| cookie_pairs(line).any(is_ours);
-    let mut lines = headers.get_all(header::COOKIE).iter();
-    let Some(first) = lines.next() else { return };
-    if lines.next().is_none() && !ours(first.as_bytes()) {
+    let (mut lines, mut found) = (0, false);
+    let mut kept = Vec::new();
+    for line in headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes) {
+        let (before, mut ours) = (kept.len(), false);
+        for pair in cookie_pairs(line) {
+            if is_ours(pair) { ours = true } else { keep(&mut kept, pair) }
+        }
+        if !ours {
+            // As it was sent, odd spacing and all.
+            kept.truncate(before);
+            keep(&mut kept, line);
+        }
+        lines += 1;
+        found |= ours;
+    }
+    if lines < 2 && !found {
         return;
     }
-    let mut kept = Vec::new();
-    let mut keep = |cookies: &[u8]| {
-        if !kept.is_empty() {
-            kept.extend_from_slice(b"; ");
-        }
-        kept.extend_from_slice(cookies);
+    match HeaderValue::try_from(kept) {
+        Ok(value) if !value.is_empty() => headers.insert(header::COOKIE, value),
+        Ok(_) | Err(_) => headers.remove(header::COOKIE),
     };
-    for line in headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes) {
-        if ours(line) {
-            cookie_pairs(line).filter(|pair| !is_ours(pair)).for_each(&mut keep);
-        } else if !line.is_empty() {
-            keep(line);
-        }
+}
+
+fn keep(kept: &mut Vec<u8>, cookies: &[u8]) {
+    if !kept.is_empty() && !cookies.is_empty() {
+        kept.extend_from_slice(b"; ");
     }
-    headers.remove(header::COOKIE);
-    if !kept.is_empty()
-        && let Ok(value) = HeaderValue::from_bytes(&kept)
-    {
-        headers.insert(header::COOKIE, value);
-    }
+    kept.extend_from_slice(cookies);
 }
 
 /// Removes attempts of the portal to set one of our cookies.

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::Request;
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -25,6 +26,8 @@ use crate::gateway::{BodyError, Connection, Gateway, ReplyBody};
 
 /// Streams a client may have open on one HTTP/2 connection.
 const STREAMS: u32 = 100;
+/// Headers that hyper takes in a request when it is told nothing else.
+const HEADERS_OF_HYPER: usize = 100;
 /// Reset streams a client may leave behind before it is sent away (CVE-2023-44487).
 const RESETS: usize = 50;
 
@@ -49,11 +52,11 @@ impl Http {
     #[must_use]
     pub fn new(gateway: Arc<Gateway>, limits: Limits) -> Self {
         let mut http1 = http1::Builder::new();
-        http1
-            .timer(TokioTimer::new())
-            .header_read_timeout(None)
-            .max_buf_size(limits.header_bytes)
-            .max_headers(limits.headers);
+        http1.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(limits.header_bytes);
+        // hyper's own limit is counted on the stack; another one is memory taken for each request.
+        if limits.headers != HEADERS_OF_HYPER {
+            http1.max_headers(limits.headers);
+        }
         let mut http2 = http2::Builder::new(TokioExecutor::new());
         http2
             .timer(TokioTimer::new())
@@ -98,13 +101,22 @@ impl Http {
         let phase = Phase::default();
         let requests = phase.clone();
         let gateway = Arc::clone(&self.gateway);
+        let most = self.limits.header_bytes;
         let service = service_fn(move |request: Request<Incoming>| {
             requests.request_began();
             let phase = requests.clone();
-            // On the heap at once: hyper would move the whole of it several times.
-            let answer =
-                Box::pin(Arc::clone(&gateway).handle(request, connection.clone(), clock::now()));
-            async move { Ok::<_, Infallible>(answer.await.map(|body| Reply { body, phase })) }
+            // hyper bounds its buffer, into which more may come than one head.
+            let answer = (head_bytes(&request) <= most).then(|| {
+                // On the heap at once: hyper would move the whole of it several times.
+                Box::pin(Arc::clone(&gateway).handle(request, connection.clone(), clock::now()))
+            });
+            async move {
+                let answer = match answer {
+                    Some(answer) => answer.await,
+                    None => too_large(protocol),
+                };
+                Ok::<_, Infallible>(answer.map(|body| Reply { body, phase }))
+            }
         });
         let ended = match protocol {
             Protocol::Http1 => {
@@ -122,6 +134,33 @@ impl Http {
             tracing::debug!(%error, "a connection ended");
         }
     }
+}
+
+/// The bytes of a head as HTTP/1.1 writes it.
+fn head_bytes<B>(request: &Request<B>) -> usize {
+    let uri = request.uri();
+    let authority = match uri.scheme_str() {
+        Some(scheme) => {
+            scheme.len() + "://".len() + uri.authority().map_or(0, |a| a.as_str().len())
+        }
+        None => 0,
+    };
+    let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let line = request.method().as_str().len() + "  HTTP/1.1\r\n".len() + authority + target;
+    let field =
+        |name: &HeaderName, value: &HeaderValue| name.as_str().len() + ": \r\n".len() + value.len();
+    let fields: usize = request.headers().iter().map(|(name, value)| field(name, value)).sum();
+    line + fields + "\r\n".len()
+}
+
+/// 431, as hyper says it of what does not even fit its buffer.
+fn too_large(protocol: Protocol) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::Own(axum::body::Body::empty()));
+    *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    if protocol == Protocol::Http1 {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// Drives a connection to its end, telling it once when the house stops.

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::drain::Drain;
 use super::http::{Http, Protocol};
+use super::threads::Threads;
 use crate::config::Tls;
 use crate::gateway::Connection;
 
@@ -109,6 +110,7 @@ impl Service for Clear {
                 return;
             }
         };
+        let mut threads = Threads::learn(pingora_runtime::current_handle);
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -129,7 +131,9 @@ impl Service for Clear {
             // Registered anew with the thread that will serve it, so that no wake-up crosses.
             let Ok(stream) = stream.into_std() else { continue };
             let http = self.http.clone();
-            pingora_runtime::current_handle().spawn(async move {
+            let (thread, share) = threads.least_busy(pingora_runtime::current_handle());
+            thread.spawn(async move {
+                let _share = share;
                 let Ok(stream) = tokio::net::TcpStream::from_std(stream) else { return };
                 if stream.set_nodelay(true).is_ok() {
                     http.clear(stream, peer.ip(), open).await;

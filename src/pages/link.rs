@@ -12,7 +12,7 @@ use askama::Template;
 use axum::body::Body;
 use axum::extract::{FromRequest as _, Path, Query, Request, State};
 use axum::{Extension, Form};
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Method, Response, StatusCode};
 use serde::Deserialize;
 
 use super::notice::Notice;
@@ -62,6 +62,8 @@ struct Opening<'a> {
     to: ReturnTo,
     /// The token of the form, if the person has been asked.
     answer: Option<&'a str>,
+    /// Whether it is only looked at (HEAD), as link checkers do.
+    looked_at: bool,
     headers: &'a HeaderMap,
     visitor: &'a Visitor,
     wants: Wants,
@@ -78,6 +80,7 @@ pub(super) async fn open(
         token: &token,
         to: ReturnTo::parse(&pointed.unwrap_or_default().to),
         answer: None,
+        looked_at: request.method() == Method::HEAD,
         headers: request.headers(),
         visitor: &visitor,
         wants: wants(request.method(), request.headers()),
@@ -104,6 +107,7 @@ pub(super) async fn confirm(
         token: &token,
         to: ReturnTo::parse(&confirmed.to),
         answer: Some(&confirmed.csrf),
+        looked_at: false,
         headers: &headers,
         visitor: &visitor,
         wants,
@@ -151,6 +155,7 @@ impl Desk {
             Some((key, subject)) if !self.confirmed(opening, &key) => {
                 Ok(self.ask(opening, &organization, &key, &subject))
             }
+            Some(_) | None if opening.looked_at => Ok(see_other(to.as_str())),
             Some(_) | None => {
                 let new = NewSession {
                     kind: SessionKind::Link,

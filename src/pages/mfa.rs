@@ -174,7 +174,8 @@ impl Desk {
         visitor: &Visitor,
     ) -> Result<Result<Here, Response<Body>>, StoreError> {
         let Some(pending) = self.pending.read(headers) else {
-            return Ok(Err(self.start_over(&ReturnTo::default(), headers)));
+            let address = sign_in::address(&ReturnTo::default(), None);
+            return Ok(Err(self.start_over(&address, headers)));
         };
         let owed = self.directory.owed(&pending.sign_in, visitor.now).await?;
         Ok(match (owed, step) {
@@ -187,13 +188,15 @@ impl Desk {
                 let notice = Notice::no_portal_access(self.texts.of(headers), &self.brand.name);
                 Err(self.notice(&notice, Wants::Page, &visitor.request_id))
             }
-            (Owed::Over, _) => Err(self.start_over(&pending.place, headers)),
+            (Owed::Over, _) => {
+                Err(self.start_over(&sign_in::address_again(&pending.place), headers))
+            }
         })
     }
 
     /// To the sign-in page, without what is worth nothing any more.
-    fn start_over(&self, place: &ReturnTo, headers: &HeaderMap) -> Response<Body> {
-        let mut response = see_other(&sign_in::address(place, None));
+    fn start_over(&self, address: &str, headers: &HeaderMap) -> Response<Body> {
+        let mut response = see_other(address);
         add_cookie(&mut response, self.pending.clear(headers));
         response
     }

@@ -38,6 +38,8 @@ struct Asked {
     /// The organization whose link was not enough (R12, R14).
     organization: String,
     hint: String,
+    /// Whether a sign-in is made again, because its second factor came too late.
+    again: Option<String>,
 }
 
 /// The form.
@@ -97,6 +99,11 @@ pub(super) fn address(return_to: &ReturnTo, link: Option<(&str, &str)>) -> Strin
     address
 }
 
+/// The same for somebody whose password was right, and whose second factor came too late.
+pub(super) fn address_again(return_to: &ReturnTo) -> String {
+    format!("{}&again=", address(return_to, None))
+}
+
 pub(super) async fn show(
     State(desk): State<Arc<Desk>>,
     Extension(visitor): Extension<Visitor>,
@@ -136,7 +143,7 @@ impl Desk {
         visitor: &Visitor,
     ) -> Result<Response<Body>, StoreError> {
         let Entered { login, password, csrf, return_to, organization, hint } = entered;
-        let asked = Asked { return_to, organization, hint };
+        let asked = Asked { return_to, organization, hint, again: None };
         let text = self.texts.of(headers);
         let said = &text.sign_in;
         let problem = if !self.is_visitors(&csrf, headers, visitor.now) {
@@ -239,6 +246,7 @@ impl Desk {
             return_to: ReturnTo::parse(&asked.return_to).as_str().to_owned(),
             organization: asked.organization.clone(),
             hint: asked.hint.clone(),
+            again: asked.again.clone(),
         };
         let page = SignInPage {
             brand: &self.brand,

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use std::path::Path;
 
 use jiff::{SignedDuration, ToSpan};
@@ -77,6 +79,7 @@ impl Portal {
             login: Some(login.into()),
             group: Some("limited".into()),
             password: Some(Secret::new("Correct horse 7!".into())),
+            password_hash: None,
             invite: false,
             require_mfa: false,
         };

@@ -8,12 +8,15 @@
 //!
 //! What is absent from the store is not cached: names that do not exist could otherwise be asked
 //! for until they had pushed out those that do.
+//!
+//! An entry has no time to live: what it copies is told of every change, and who is not asked for
+//! any more is pushed out when room is needed. (Sessions go when the sweep removes their records.)
 
-use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+
+use quick_cache::Equivalent;
 
 /// Keys are spread over this many generations: an invalidation makes loads of a few unrelated
 /// keys go uncached, and only those.
@@ -21,7 +24,7 @@ const STRIPES: usize = 256;
 
 /// A bounded cache of what the store holds, kept fresh by invalidation.
 pub struct FreshCache<K, V> {
-    entries: moka::sync::Cache<K, V>,
+    entries: quick_cache::sync::Cache<K, V>,
     hasher: RandomState,
     /// How often a key of the stripe was invalidated. Held while an entry goes in or out, never
     /// across an await.
@@ -33,24 +36,21 @@ where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// A cache of at most `capacity` entries, each kept for at most `time_to_live`.
+    /// A cache of at most about `capacity` entries.
     #[must_use]
-    pub fn new(capacity: u64, time_to_live: Duration) -> Self {
+    pub fn new(capacity: usize) -> Self {
         Self {
-            entries: moka::sync::Cache::builder()
-                .max_capacity(capacity)
-                .time_to_live(time_to_live)
-                .build(),
+            entries: quick_cache::sync::Cache::new(capacity),
             hasher: RandomState::new(),
             generations: std::array::from_fn(|_| Mutex::new(0)),
         }
     }
 
-    /// The cached value. Takes no lock of this cache and allocates nothing.
+    /// The cached value. Waits only for an entry of the same part of the cache that goes in or out
+    /// at this moment, and allocates nothing.
     pub fn get<Q>(&self, key: &Q) -> Option<V>
     where
-        K: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
+        Q: Hash + Equivalent<K> + ?Sized,
     {
         self.entries.get(key)
     }
@@ -81,12 +81,11 @@ where
     /// Forgets a key. When this returns, no load that has begun can bring back what it read.
     pub fn invalidate<Q>(&self, key: &Q)
     where
-        K: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
+        Q: Hash + Equivalent<K> + ?Sized,
     {
         let mut generation = lock(self.stripe(key));
         *generation += 1;
-        self.entries.invalidate(key);
+        self.entries.remove(key);
     }
 
     /// Forgets everything, as [`Self::invalidate`] does for one key.
@@ -94,7 +93,7 @@ where
         for stripe in &self.generations {
             *lock(stripe) += 1;
         }
-        self.entries.invalidate_all();
+        self.entries.clear();
     }
 
     fn stripe<Q: Hash + ?Sized>(&self, key: &Q) -> &Mutex<u64> {

@@ -167,6 +167,68 @@ async fn cli_people_sign_in_with_what_was_typed() {
     assert!(!console.refused(&["organizations", "delete", "acme"]).await.is_empty());
 }
 
+/// Of `Correct-Horse-7`, made by PHP.
+const OLD_HASH: &str = "$2y$04$pHd/d..F/BcmsDc6S0u6EOLniKGIzLXorDBRNxkv8aLljNI7Hnyy2";
+
+#[tokio::test]
+async fn cli_imports_the_users_of_another_portal_once() {
+    let console = Console::start().await;
+    console.done(&["organizations", "create", "Acme", "--id", "acme"]).await;
+    console.done(&["organizations", "create", "Other", "--id", "other"]).await;
+    let lines = [
+        json!({ "organization": "acme", "login": "ann", "password_hash": OLD_HASH }).to_string(),
+        String::new(),
+        json!({ "organization": "acme", "login": "bob", "group": "limited" }).to_string(),
+    ];
+    let import = async |lines: &[String], args: &[&str]| {
+        std::fs::write(console.home.path("users.jsonl"), lines.join("\n")).unwrap();
+        console.run(&[&["users", "import", "users.jsonl"], args].concat()).await
+    };
+    let said = import(&lines, &[]).await.done();
+    assert!(said.contains("line 1: created ann\nline 3: created bob\nCreated 2,"), "{said}");
+    assert_eq!(console.browser().sign_in("ann", "Correct-Horse-7").await.status, 303);
+    assert_eq!(console.browser().sign_in("ann", "Correct-Horse-8").await.status, 401);
+    let before = console.json(&["users", "list"]).await;
+    let again = import(&lines, &["--json"]).await.json();
+    assert_eq!(
+        (&again["created"], &again["skipped"], &again["failed"]),
+        (&0.into(), &2.into(), &0.into())
+    );
+    assert_eq!(again["items"][0]["outcome"], "skipped");
+    assert_eq!(console.json(&["users", "list"]).await, before, "nothing more was changed");
+    // A line that cannot be done keeps none of the others from being done.
+    let wrong = [
+        "{".to_owned(),
+        "[]".to_owned(),
+        json!({ "organization": "acme", "login": "x", "password_hash": "hunter2" }).to_string(),
+        json!({ "organization": "acme", "login": "x", "pasword": "hunter2" }).to_string(),
+        json!({ "organization": "nowhere", "login": "x" }).to_string(),
+        json!({ "organization": "other", "login": "ANN" }).to_string(),
+        json!({ "organization": "acme" }).to_string(),
+        json!({ "organization": "acme", "login": "eve" }).to_string(),
+    ];
+    let ran = import(&wrong, &[]).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.out.contains("Created 1, skipped 0, failed 7."), "{ran:?}");
+    assert!(ran.out.contains("line 3: failed x: password_hash: "), "{ran:?}");
+    assert!(ran.out.contains("line 4: failed x: ") && ran.out.contains("pasword"), "{ran:?}");
+    assert!(ran.out.contains("line 6: failed ANN: "), "of another organization: {ran:?}");
+    assert!(!ran.out.contains("hunter2") && !ran.err.contains("hunter2"), "{ran:?}");
+    let missing = console.refused(&["users", "import", "nothing.jsonl"]).await;
+    assert!(missing.contains("nothing.jsonl"), "{missing}");
+}
+
+#[tokio::test]
+async fn cli_a_user_is_made_with_the_hash_that_another_portal_keeps() {
+    let console = Console::start().await;
+    console.done(&["organizations", "create", "Acme", "--id", "acme"]).await;
+    let create = ["users", "create", "acme", "--login", "ann", "--password-hash-stdin"];
+    let refused = console.with_input(&create, "hunter2\n").await.refused();
+    assert!(refused.contains("password_hash"), "{refused}");
+    console.with_input(&create, &format!("{OLD_HASH}\n")).await.done();
+    assert_eq!(console.browser().sign_in("ann", "Correct-Horse-7").await.status, 303);
+}
+
 #[tokio::test]
 async fn cli_links_and_preferences_open_and_close_the_portal() {
     let console = Console::start().await;

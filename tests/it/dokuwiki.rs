@@ -352,7 +352,10 @@ async fn dokuwiki_files_are_uploaded_with_their_permission_only() {
     assert!(matches!(stranger.status, 303 | 401), "{stranger:?}");
     let third = wiki.anonymous().open("/lib/exe/fetch.php?media=third.png").await;
     assert_eq!(third.status, 404, "{third:?}");
-    assert_eq!(librarian.open(&delete).await.status, 200);
+    // Nobody deletes by following an address.
+    assert_eq!(librarian.open(&delete).await.status, 403);
+    let fetched = wiki.anonymous().open("/lib/exe/fetch.php?media=first.png").await;
+    assert_eq!(fetched.status, 200, "it is still there");
 }
 
 #[tokio::test]

@@ -27,6 +27,20 @@ async fn a_head_that_is_too_large_is_a_431() {
 }
 
 #[tokio::test]
+async fn a_head_may_have_as_many_bytes_as_the_setting_says_and_not_one_more() {
+    let gate = TestGate::builder().setting("server.limits.header_bytes", "16384").start().await;
+    let of_size = |size: usize| {
+        let rest = "GET /open/a HTTP/1.1\r\nhost: portal.test\r\nx-large: \r\n\r\n".len();
+        let filling = "x".repeat(size - rest);
+        format!("GET /open/a HTTP/1.1\r\nhost: portal.test\r\nx-large: {filling}\r\n\r\n")
+    };
+    assert_eq!(gate.raw(of_size(16_384)).await.status, 200);
+    gate.arrived();
+    assert_eq!(gate.raw(of_size(16_385)).await.status, 431);
+    gate.nothing_arrived("a head of one byte too many").await;
+}
+
+#[tokio::test]
 async fn a_head_of_too_many_lines_is_a_431() {
     let gate = TestGate::builder().setting("server.limits.headers", "20").start().await;
     let lines = |count: usize| {
@@ -40,6 +54,9 @@ async fn a_head_of_too_many_lines_is_a_431() {
         gate.nothing_arrived("many lines").await;
     }
     assert_eq!(gate.raw(lines(19)).await.status, 200);
+    let gate = TestGate::start().await;
+    assert_eq!(gate.raw(lines(99)).await.status, 200, "when nothing is said, a hundred");
+    assert_eq!(gate.raw(lines(100)).await.status, 431);
 }
 
 #[tokio::test]

@@ -38,6 +38,7 @@ mod headers;
 mod hosts;
 mod identity;
 mod limits;
+mod lockouts;
 mod pages_in_chrome;
 mod pages_look;
 mod policy_reload;

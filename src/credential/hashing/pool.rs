@@ -1,4 +1,4 @@
-//! The threads that compute Argon2, and the queue before them.
+//! The threads that compute Argon2 (and, of old hashes, bcrypt), and the queue before them.
 //!
 //! A caller first takes a *place* (there are as many as threads and queue together; no place is
 //! [`Busy`]), then waits for a *turn* (as many as threads). The wait is an ordinary future: dropping
@@ -33,14 +33,26 @@ const KEEP_MEMORY: Duration = Duration::from_secs(10);
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
+/// How much of a password bcrypt looks at, in bytes.
+const BCRYPT_LOOKS_AT: usize = 72;
+/// The length of the output that bcrypt hashes keep.
+const BCRYPT_OUTPUT: usize = 23;
+
 /// Everything a hash depends on but the password.
 #[derive(Debug, Clone)]
-pub(super) struct Recipe {
-    pub(super) algorithm: Algorithm,
-    pub(super) version: Version,
-    /// Names the length of the output.
-    pub(super) params: Params,
-    pub(super) salt: Salt,
+pub(super) enum Recipe {
+    Argon2 {
+        algorithm: Algorithm,
+        version: Version,
+        /// Names the length of the output.
+        params: Params,
+        salt: Salt,
+    },
+    Bcrypt {
+        /// The binary logarithm of its rounds.
+        cost: u32,
+        salt: [u8; 16],
+    },
 }
 
 /// The threads and the way to them. They end when it is dropped.
@@ -191,25 +203,41 @@ impl Worker {
         if job.answer.is_closed() {
             return;
         }
-        let Recipe { algorithm, version, params, salt } = job.recipe;
-        let blocks = params.block_count();
-        if self.memory.len() < blocks {
-            self.memory.resize(blocks, Block::new());
-        }
-        let length = params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
-        let argon2 = Argon2::new(algorithm, version, params);
-        let mut output = Zeroizing::new([0; Output::MAX_LENGTH]);
-        let computed = output.get_mut(..length).and_then(|output| {
-            let password = job.password.expose().as_bytes();
-            argon2
-                .hash_password_into_with_memory(password, &salt, output, &mut self.memory)
-                .ok()?;
-            Output::new(output).ok()
-        });
+        let password = job.password.expose().as_bytes();
+        let computed = match job.recipe {
+            Recipe::Argon2 { algorithm, version, params, salt } => {
+                self.argon2(&Argon2::new(algorithm, version, params), &salt, password)
+            }
+            Recipe::Bcrypt { cost, salt } => bcrypt(cost, salt, password),
+        };
         match computed {
             // An error here means that the one who asked has left.
             Some(output) => drop(job.answer.send(output)),
             None => tracing::error!("a password hash could not be computed"),
         }
     }
+
+    fn argon2(&mut self, argon2: &Argon2<'_>, salt: &[u8], password: &[u8]) -> Option<Output> {
+        let params = argon2.params();
+        let blocks = params.block_count();
+        if self.memory.len() < blocks {
+            self.memory.resize(blocks, Block::new());
+        }
+        let length = params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
+        let mut output = Zeroizing::new([0; Output::MAX_LENGTH]);
+        let output = output.get_mut(..length)?;
+        argon2.hash_password_into_with_memory(password, salt, output, &mut self.memory).ok()?;
+        Output::new(output).ok()
+    }
+}
+
+/// As the programs do whose hashes these are: the password ends with a zero byte, and what lies
+/// beyond the 72nd byte is not looked at.
+fn bcrypt(cost: u32, salt: [u8; 16], password: &[u8]) -> Option<Output> {
+    let mut looked_at = Zeroizing::new([0; BCRYPT_LOOKS_AT]);
+    let length = password.len().min(BCRYPT_LOOKS_AT);
+    looked_at.get_mut(..length)?.copy_from_slice(password.get(..length)?);
+    let looked_at = looked_at.get(..(length + 1).min(BCRYPT_LOOKS_AT))?;
+    let output = Zeroizing::new(bcrypt::bcrypt(cost, salt, looked_at));
+    Output::new(output.get(..BCRYPT_OUTPUT)?).ok()
 }

@@ -2,11 +2,11 @@ use jiff::ToSpan as _;
 
 use super::*;
 use crate::credential::hashing::{Hasher, HashingSettings};
-use crate::directory::Judges;
 use crate::directory::fixture::{ADDRESS, Fixture, OTHER_PASSWORD, PASSWORD, claim, new_user, now};
 use crate::directory::record::UserStatus;
 use crate::directory::records::existing;
 use crate::directory::users::{NewUser, UserPatch};
+use crate::directory::{DirectoryError, Judges};
 
 #[tokio::test]
 async fn the_right_password_is_welcome_however_the_login_is_spelled() {
@@ -180,4 +180,51 @@ async fn a_hash_of_another_cost_is_renewed_at_sign_in_and_sessions_stand() {
     let facts = fixture.directory.user(&user.id).await.unwrap().unwrap();
     assert!(facts.honours_session(session.password_generation));
     assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Welcome(_)));
+}
+
+/// Made by PHP's `password_hash` of [`OLD_PASSWORD`].
+const OLD_HASH: &str = "$2y$04$pHd/d..F/BcmsDc6S0u6EOLniKGIzLXorDBRNxkv8aLljNI7Hnyy2";
+const OLD_PASSWORD: &str = "Correct-Horse-7";
+
+#[tokio::test]
+async fn a_hash_from_another_portal_signs_in_and_is_made_anew_at_the_first_right_password() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let new = NewUser { password_hash: Some(Secret::from(OLD_HASH)), ..new_user("acme", "ann") };
+    let user = fixture.directory.create_user(new, now()).await.unwrap();
+    assert_eq!(user.status, UserStatus::Active);
+    let stored = async || {
+        let user = existing::<User>(&*fixture.store, &user.id, None).await.unwrap();
+        user.doc.password.unwrap()
+    };
+    assert_eq!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Wrong);
+    assert_eq!(stored().await, OLD_HASH, "a wrong password changes nothing");
+    assert!(matches!(fixture.sign_in("ann", OLD_PASSWORD).await, SignIn::Welcome(_)));
+    assert!(stored().await.starts_with("$argon2id$v=19$m=8,t=1,p=1$"));
+    assert!(matches!(fixture.sign_in("ann", OLD_PASSWORD).await, SignIn::Welcome(_)));
+    assert_eq!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Wrong);
+}
+
+#[tokio::test]
+async fn a_hash_goes_with_neither_password_nor_invitation_and_must_be_one() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let hash = || Some(Secret::from(OLD_HASH));
+    for wrong in [
+        NewUser { password_hash: Some(Secret::from("hunter2")), ..new_user("acme", "ann") },
+        NewUser {
+            password_hash: Some(Secret::new(OLD_HASH.replace("$04$", "$17$"))),
+            ..new_user("acme", "ann")
+        },
+        NewUser { password_hash: hash(), invite: true, ..new_user("acme", "ann") },
+        NewUser {
+            password_hash: hash(),
+            password: Some(Secret::from(PASSWORD)),
+            ..new_user("acme", "ann")
+        },
+    ] {
+        let error = fixture.directory.create_user(wrong, now()).await.unwrap_err();
+        assert!(matches!(error, DirectoryError::Invalid { field: "password_hash", .. }), "{error}");
+    }
+    assert_eq!(fixture.sign_in("ann", OLD_PASSWORD).await, SignIn::Wrong);
 }

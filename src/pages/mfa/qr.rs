@@ -2,13 +2,14 @@
 //! content security policy holds. Black on white, whatever the page's colours: cameras read that
 //! best.
 
+use fast_qr::ECL;
 use fast_qr::convert::Builder as _;
 use fast_qr::convert::svg::SvgBuilder;
 use fast_qr::qr::QRBuilder;
 
 /// The code for a text; none when the text is too long for one.
 pub(super) fn svg(text: &str) -> Option<String> {
-    let code = QRBuilder::new(text).build().ok()?;
+    let code = QRBuilder::new(text).ecl(ECL::M).build().ok()?;
     // The quiet zone around it is the style sheet's.
     Some(SvgBuilder::default().margin(0).to_str(&code))
 }

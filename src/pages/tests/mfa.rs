@@ -125,7 +125,7 @@ async fn r51_a_code_after_the_password_begins_the_session_under_a_new_token() {
     // Neither the cookie nor the code is good again.
     let mut kept = used.clone();
     let answer = kept.get(&house, MFA).await;
-    assert_eq!(answer.location(), "/.portcullis/sign-in?return_to=%2Finvoices%2F7%3Fa%3Db");
+    assert_eq!(answer.location(), "/.portcullis/sign-in?return_to=%2Finvoices%2F7%3Fa%3Db&again=");
     assert!(!kept.cookies.contains_key(PENDING));
     let mut other = Browser::default();
     password(&house, &mut other).await;
@@ -181,7 +181,11 @@ async fn r50_a_pending_sign_in_ends_after_ten_minutes_and_with_the_flag() {
     assert_eq!(browser.get(&house, SET_UP).await.status, StatusCode::OK);
     house.later(1);
     let answer = browser.get(&house, SET_UP).await;
-    assert_eq!(answer.location(), "/.portcullis/sign-in?return_to=%2Finvoices%2F7%3Fa%3Db");
+    assert_eq!(answer.location(), "/.portcullis/sign-in?return_to=%2Finvoices%2F7%3Fa%3Db&again=");
+    let page = browser.get(&house, answer.location()).await;
+    assert!(page.text.contains("The code came too late"), "{}", page.text);
+    let page = browser.get(&house, TO_INVOICES).await;
+    assert!(!page.text.contains("The code came too late"), "{}", page.text);
 
     password(&house, &mut browser).await;
     require(&house, &id, false).await;

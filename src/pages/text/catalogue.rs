@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::phrase::{
     AddressAndMoment, Browser, BrowserAndSystem, Counted, Login, LoginAndOrganization, Moment,
-    Operator, Organization, Permissions, Phrase, Section, Text,
+    Operator, Organization, OrganizationAndOperator, Permissions, Phrase, Section, Text,
 };
 
 macro_rules! texts {
@@ -100,8 +100,9 @@ texts! {
         login: Text,
         password: Text,
         submit: Text,
-        link_of_organization: Phrase<Organization>,
-        link: Text,
+        link_of_organization: Phrase<OrganizationAndOperator>,
+        link: Phrase<Operator>,
+        again: Text,
         form_too_old: Text,
         login_missing: Text,
         password_missing: Text,

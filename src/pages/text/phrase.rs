@@ -99,6 +99,8 @@ values! {
     Section(section, section_in_lower_case);
     /// An organization's name.
     Organization(organization);
+    /// An organization's name, and the operator's.
+    OrganizationAndOperator(organization, operator);
     /// A portal user's login.
     Login(login);
     /// A browser's name.

@@ -337,7 +337,7 @@ async fn i2_after_an_answered_commit_no_cached_reading_is_older() {
     }
 
     let folder = TempDir::new().unwrap();
-    let users = Arc::new(Users(FreshCache::new(10, Duration::from_secs(60))));
+    let users = Arc::new(Users(FreshCache::new(10)));
     let feed = Feed::start(sled(&folder), vec![users.clone()]).await.unwrap();
     let version = || async {
         let load = || async {

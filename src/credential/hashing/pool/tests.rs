@@ -21,7 +21,7 @@ impl Pool {
 type Answer = Result<Output, Busy>;
 
 fn recipe() -> Recipe {
-    Recipe {
+    Recipe::Argon2 {
         algorithm: Algorithm::Argon2id,
         version: Version::V0x13,
         params: Params::new(64, 1, 1, Some(32)).unwrap(),

@@ -1,0 +1,108 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn entry() -> Entry<'static> {
+    Entry {
+        time: "2026-11-24T09:30:00.012345678Z".parse().unwrap(),
+        request: "5f3a",
+        method: "GET",
+        path: Some("/tickets/7"),
+        decision: "allow",
+        reason: "permitted",
+        route: Some("Tickets"),
+        session: Some("user"),
+        organization: Some("acme"),
+        user: Some("u-1"),
+        group: Some("admin"),
+        policy: "1a2b",
+        micros: 17,
+    }
+}
+
+fn line(entry: &Entry<'_>, second: &mut Second) -> Value {
+    let mut line = Vec::new();
+    entry.write(&mut line, second);
+    assert_eq!(line.pop(), Some(b'\n'));
+    assert!(!line.contains(&b'\n'), "one line each");
+    serde_json::from_slice(&line).unwrap()
+}
+
+#[test]
+fn a_line_says_everything_about_a_decision() {
+    let told = json!({
+        "time": "2026-11-24T09:30:00.012345Z", "request": "5f3a", "method": "GET",
+        "path": "/tickets/7", "decision": "allow", "reason": "permitted", "route": "Tickets",
+        "session": "user", "organization": "acme", "user": "u-1", "group": "admin",
+        "policy": "1a2b", "micros": 17,
+    });
+    assert_eq!(line(&entry(), &mut Second::default()), told);
+}
+
+#[test]
+fn what_is_absent_has_no_field() {
+    let nobody = Entry {
+        path: None,
+        route: None,
+        session: None,
+        organization: None,
+        user: None,
+        group: None,
+        ..entry()
+    };
+    let told = line(&nobody, &mut Second::default());
+    for name in ["path", "route", "session", "organization", "user", "group"] {
+        assert!(told.get(name).is_none(), "{name}");
+    }
+}
+
+#[test]
+fn no_text_can_end_its_field_or_its_line() {
+    for text in ["a\"b", "a\\", "\",\"user\":\"root", "a\nb", "a\u{0}b\u{1f}", "\u{7f}é\u{2028}"] {
+        let told = line(
+            &Entry { method: text, path: Some(text), route: Some(text), ..entry() },
+            &mut Second::default(),
+        );
+        for name in ["method", "path", "route"] {
+            assert_eq!(told[name], text);
+        }
+        assert_eq!(told["user"], "u-1");
+    }
+}
+
+#[test]
+fn lines_of_other_seconds_have_their_own_time() {
+    let mut second = Second::default();
+    for time in [
+        "2026-11-24T09:30:00.999999Z",
+        "2026-11-24T09:30:01.000000Z",
+        "2026-11-24T09:30:01.100000Z",
+        "2026-11-24T09:29:59.000009Z",
+        "1969-12-31T23:59:59.500000Z",
+    ] {
+        let told = line(&Entry { time: time.parse().unwrap(), ..entry() }, &mut second);
+        assert_eq!(told["time"], time);
+    }
+}
+
+#[test]
+fn a_flush_writes_each_line_once() {
+    #[derive(Clone, Default)]
+    struct Out(Arc<Mutex<Vec<u8>>>);
+    impl Write for Out {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let out = Out::default();
+    let log = DecisionLog::new(Decisions::All, Box::new(out.clone()));
+    for count in 1..=3 {
+        log.record(&entry());
+        log.flush();
+        log.flush();
+        assert_eq!(out.0.lock().iter().filter(|byte| **byte == b'\n').count(), count);
+    }
+}
