@@ -43,6 +43,7 @@ mod limits;
 mod lockouts;
 mod mail;
 mod pages_in_chrome;
+mod pages_look;
 mod passwords_in_chrome;
 mod policy_reload;
 mod portal_trouble;

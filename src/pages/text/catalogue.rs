@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::phrase::{
-    Address, Browser, BrowserAndSystem, Counted, Login, LoginAndOrganization, Moment, Operator,
-    Organization, Permissions, Phrase, Section, Text,
+    AddressAndMoment, Browser, BrowserAndSystem, Counted, Login, LoginAndOrganization, Moment,
+    Operator, Organization, OrganizationAndOperator, Permissions, Phrase, Section, Text,
 };
 use crate::credential::password::PasswordRule;
 
@@ -105,8 +105,8 @@ texts! {
         login: Text,
         password: Text,
         submit: Text,
-        link_of_organization: Phrase<Organization>,
-        link: Text,
+        link_of_organization: Phrase<OrganizationAndOperator>,
+        link: Phrase<Operator>,
         again: Text,
         form_too_old: Text,
         login_missing: Text,
@@ -181,8 +181,7 @@ texts! {
         browser_on_system: Phrase<BrowserAndSystem>,
         unknown_browser: Text,
         this: Text,
-        from: Phrase<Address>,
-        began: Phrase<Moment>,
+        began: Phrase<AddressAndMoment>,
         used: Phrase<Moment>,
         end: Text,
         end_this: Phrase<Browser>,

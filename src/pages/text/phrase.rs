@@ -99,14 +99,16 @@ values! {
     Section(section, section_in_lower_case);
     /// An organization's name.
     Organization(organization);
+    /// An organization's name, and the operator's.
+    OrganizationAndOperator(organization, operator);
     /// A portal user's login.
     Login(login);
     /// A browser's name.
     Browser(browser);
     /// A browser's name, and the name of what it runs on.
     BrowserAndSystem(browser, system);
-    /// A network address.
-    Address(address);
+    /// A network address, and a moment relative to now.
+    AddressAndMoment(address, when);
     /// Who is signed in, and whose portal is to be opened.
     LoginAndOrganization(login, organization);
     /// A moment, relative to now.
