@@ -111,10 +111,7 @@ fn import(console: &Console<'_>, line: &str) -> anyhow::Result<(String, Outcome)
         Ok(user) => return Ok((text(&user, "login"), Outcome::Created)),
         Err(error) => error,
     };
-    let refused = match error.downcast::<Refused>() {
-        Ok(refused) => refused,
-        Err(error) => return Err(error),
-    };
+    let refused = error.downcast::<Refused>()?;
     let login = login(console, &new)?;
     let is_here = refused.is("taken") && is_here(console, &new, &login)?;
     let outcome = match is_here {
