@@ -23,6 +23,8 @@ use crate::directory::{Directory, DirectoryError};
 use crate::server::{Server, Sockets};
 use crate::telemetry;
 
+/// The folder that mail is put into, in the demo's own.
+const MAIL: &str = "mail";
 /// Everybody's password in the demo.
 const PASSWORD: &str = "Portcullis-Demo-1";
 
@@ -66,6 +68,9 @@ pub struct Ready {
     pub admin: String,
     /// The admin socket.
     pub socket: PathBuf,
+    /// The folder that mail is put into; for the person at the terminal.
+    #[serde(skip)]
+    pub mail: PathBuf,
     /// The customers.
     pub organizations: Vec<ReadyOrganization>,
     /// The people.
@@ -128,6 +133,7 @@ impl Demo {
             gateway: settings.server.public_url.as_str().to_owned(),
             admin: format!("http://{}", server.admin),
             socket: std::path::absolute(&server.socket)?,
+            mail: std::path::absolute(data.join(MAIL))?,
             organizations: people,
             users: PEOPLE
                 .iter()
@@ -224,7 +230,7 @@ fn settings(
         set("STORE__PATH", within("store")),
         set("ADMIN__SOCKET", within("admin.sock")),
         set("SECRETS__KEY_FILE", within("secret.key")),
-        set("MAIL__DIRECTORY", within("mail")),
+        set("MAIL__DIRECTORY", within(MAIL)),
         set("BRANDING__NAME", "Example IT".to_owned()),
         set("TELEMETRY__DECISIONS", "refused".to_owned()),
         set("TELEMETRY__LOG", "warn".to_owned()),

@@ -38,7 +38,8 @@ pub fn run(args: DemoArgs, out: &mut dyn Write) -> anyhow::Result<()> {
 
 fn print(ready: &demo::Ready, out: &mut dyn Write) -> std::io::Result<()> {
     writeln!(out, "\n  Portal   {}", ready.gateway)?;
-    writeln!(out, "  Admin    {}  (socket {})\n", ready.admin, ready.socket.display())?;
+    writeln!(out, "  Admin    {}  (socket {})", ready.admin, ready.socket.display())?;
+    writeln!(out, "  Mail     {}  (a file each; nothing is sent)\n", ready.mail.display())?;
     writeln!(out, "  {:<34} {:<24} {:<10} Group", "Sign in as", "Password", "Of")?;
     for user in &ready.users {
         writeln!(

@@ -6,16 +6,15 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lettre::address::{Address, Envelope};
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};
 
 use super::text::{Facts, Templates, Valid};
-use crate::config::Settings;
+use crate::config::{Settings, Shades};
 use crate::directory::letters::{NotSent, Occasion, OpenLetter};
 
-/// The colour of buttons and links, and of words on it.
-const ACCENT: &str = "#0f5499";
-const ON_ACCENT: &str = "#ffffff";
+/// Bytes of a line at most (RFC 5322, 2.1.1).
+const LONGEST_LINE: usize = 998;
 /// Marks what no person has written, so that no absence note answers it (RFC 3834).
 const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitted");
 
@@ -26,6 +25,8 @@ pub(super) struct Writer {
     business: String,
     from: Mailbox,
     public_url: String,
+    /// The operator's colours; mails are light.
+    shades: Shades,
 }
 
 /// A message that is ready to go.
@@ -50,7 +51,7 @@ impl Writer {
         // People know the business, not the address.
         from.name.get_or_insert_with(|| business.clone());
         let public_url = settings.server.public_url.as_str().to_owned();
-        Self { templates, business, from, public_url }
+        Self { templates, business, from, public_url, shades: settings.branding.accents.light }
     }
 
     /// The message of a letter.
@@ -81,8 +82,9 @@ impl Writer {
             link: &link,
             until: &letter.expires.strftime("%Y-%m-%d %H:%M UTC").to_string(),
             valid: valid(letter.expires.duration_since(now)),
-            accent: ACCENT,
-            on_accent: ON_ACCENT,
+            accent: &self.shades.fill.to_string(),
+            on_accent: &self.shades.on_fill.to_string(),
+            accent_text: &self.shades.text.to_string(),
         };
         let text = self
             .templates
@@ -93,8 +95,8 @@ impl Writer {
             .map_err(|error| NotSent::Ever(error.to_string()))?;
         let parts = MultiPart::alternative()
             .boundary(format!("portcullis-{}", open.id))
-            .singlepart(SinglePart::plain(text.plain))
-            .singlepart(SinglePart::html(text.html));
+            .singlepart(part(ContentType::TEXT_PLAIN, text.plain))
+            .singlepart(part(ContentType::TEXT_HTML, text.html));
         let message = Message::builder()
             .envelope(envelope.clone())
             .date(letter.written.into())
@@ -113,6 +115,22 @@ impl Writer {
             blind_copy: blind_copy.map(Mailbox::from),
         })
     }
+}
+
+/// Plain ASCII stands as it is, so that the address in it is whole and can be copied from the raw
+/// text; anything else is encoded.
+fn part(kind: ContentType, text: String) -> SinglePart {
+    let plain = text.is_ascii() && text.lines().all(|line| line.len() <= LONGEST_LINE);
+    let body = match plain {
+        // lettre itself would break lines at 76 bytes already.
+        true => {
+            let lines: Vec<&str> = text.lines().collect();
+            let text = lines.join("\r\n").into_bytes();
+            Body::dangerous_pre_encoded(text, ContentTransferEncoding::SevenBit)
+        }
+        false => Body::new(text),
+    };
+    SinglePart::builder().header(kind).body(body)
 }
 
 fn address(text: &str) -> Option<Address> {

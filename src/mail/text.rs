@@ -58,6 +58,8 @@ pub(super) struct Facts<'a> {
     /// The brand's colour, and what can be read on it.
     pub(super) accent: &'a str,
     pub(super) on_accent: &'a str,
+    /// For words in the accent on white.
+    pub(super) accent_text: &'a str,
 }
 
 /// A time to go, in the unit that fits.
@@ -192,6 +194,7 @@ impl Templates {
             valid: Valid { count: 72, unit: "hour" },
             accent: "#0f5499",
             on_accent: "#ffffff",
+            accent_text: "#0f5499",
         };
         match self.fill(name, &facts) {
             Ok(text) if name.ends_with(".txt") && split(&text).is_none() => {
@@ -289,7 +292,7 @@ fn problem(file: &Path, error: &minijinja::Error) -> TemplateProblem {
     let message = match (error.kind(), error.detail()) {
         (ErrorKind::UndefinedError, _) => {
             "uses a name that mails do not know; they know business, login, organization, link, \
-             until, valid.count, valid.unit, accent, on_accent"
+             until, valid.count, valid.unit, accent, on_accent, accent_text"
                 .to_owned()
         }
         (kind, Some(detail)) => format!("{kind}: {detail}"),

@@ -188,3 +188,25 @@ async fn a_portal_that_is_away_is_told_of_in_the_operators_name() {
     chrome.picture("portal-down").await;
     chrome.quiet().await;
 }
+
+#[tokio::test]
+async fn i6_whoever_guesses_is_told_when_to_try_again() {
+    let gate = gate().await;
+    acme(&gate, "admin").await;
+    let chrome = Chrome::open(&gate).await;
+    chrome.goto("/").await;
+    for number in 0..5 {
+        chrome.sign_in("ann@acme.test", &format!("Wrong-Horse-{number}-Battery")).await;
+        chrome.sees("is not right").await;
+    }
+    chrome.sign_in("ann@acme.test", PASSWORD).await;
+    chrome.sees("Too many").await;
+    chrome.picture("sign-in-locked").await;
+    assert!(sessions(&gate).await.is_empty(), "the right password is not even looked at");
+
+    let released = gate.admin.delete("/api/v1/lockouts?login=ann@acme.test").await;
+    assert_eq!(released.status, 204);
+    chrome.sign_in("ann@acme.test", PASSWORD).await;
+    chrome.arrives("/").await;
+    chrome.quiet().await;
+}

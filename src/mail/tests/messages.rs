@@ -59,6 +59,27 @@ fn a_mail_has_both_parts_and_says_who_it_is_from() {
 }
 
 #[test]
+fn the_address_is_whole_in_the_raw_mail() {
+    let open = open(Occasion::Invitation);
+    let raw = String::from_utf8(write(&open).message.formatted()).unwrap();
+    let link = format!("https://portal.example/.portcullis/invitation/{}", open.token.expose());
+    assert!(raw.contains(&format!("\r\n{link}\r\n")), "{raw}");
+    // What is not plain is encoded.
+    let umlauts = writer("[branding]\nname = \"Müller\"").write(&open, now()).unwrap();
+    assert!(umlauts.message.formatted().is_ascii());
+    assert!(message(&umlauts).body_text(0).unwrap().contains("Müller"));
+}
+
+#[test]
+fn r62_a_mail_has_the_operators_colours() {
+    let settings = "[branding]\naccent = \"#ffee00\"";
+    let written = writer(settings).write(&open(Occasion::Reset), now()).unwrap();
+    let html = message(&written).body_html(0).unwrap().into_owned();
+    assert!(html.contains("background:#ffee00"), "{html}");
+    assert!(!html.contains("color:#ffee00") && !html.contains("color:#ffffff"), "{html}");
+}
+
+#[test]
 fn r33_a_reset_leads_to_its_page() {
     let open = open(Occasion::Reset);
     let text = message(&write(&open)).body_text(0).unwrap().into_owned();

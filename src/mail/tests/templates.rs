@@ -17,6 +17,7 @@ fn facts() -> Facts<'static> {
         valid: Valid { count: 1, unit: "hour" },
         accent: "#0f5499",
         on_accent: "#ffffff",
+        accent_text: "#0f5499",
     }
 }
 
