@@ -92,7 +92,8 @@ def measure(gateway, portal, noop, path, headers, seconds):
     time.sleep(LOGS_WITHIN)
     lines = gateway.process.logged_lines()
     if gateway.logs:
-        require_all(told["requests"], lines, "the log", gateway)
+        # HAProxy's log is datagrams, of which a busy machine may drop some.
+        require_all(told["requests"] * 0.999, lines, "the log", gateway)
     elif lines:
         raise Failure(f"{gateway.name} has logged {lines} lines")
     foreign = machine - own - second - others - told.pop("processor_seconds")
