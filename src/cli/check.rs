@@ -12,7 +12,7 @@ use crate::telemetry;
 ///
 /// # Errors
 /// All that is wrong with them.
-pub fn run(file: &Path, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
+pub fn run(file: Option<&Path>, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
     let settings = super::settings(file)?;
     telemetry::parse(&settings.telemetry.log).context("telemetry.log")?;
     let appearance = Appearance::load(&settings.branding)?;
@@ -21,7 +21,7 @@ pub fn run(file: &Path, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
         out,
         "{} and {} are in order: {} permissions, {} groups, {} routes, {} expectations hold \
          (policy {}).",
-        file.display(),
+        super::settings_file(file).unwrap_or(Path::new(super::THE_ENVIRONMENT)).display(),
         settings.policy.directory.display(),
         policy.catalogue().permissions().len(),
         policy.seeds().len(),
