@@ -40,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::body::{BodyError, ReplyBody};
 pub use self::refusal::{Refusal, Refused, Wants};
+pub use crate::policy::RESERVED;
 
 use self::body::RequestBody;
 use self::decision_record::{DecisionLog, Entry};
@@ -54,8 +55,6 @@ use crate::session::{Absence, Presented, Sessions, cookie};
 use crate::store::StoreError;
 use crate::store::feed::Feed;
 
-/// Paths under this are ours; the portal never sees them.
-pub const RESERVED: &str = "/.portcullis/";
 /// The style sheet and the script of our pages.
 const ASSETS: &str = "/.portcullis/assets/";
 
