@@ -383,14 +383,12 @@ fn server(r: &mut Reader) -> Option<Server> {
         );
     }
     let tls = if r.has("server.tls") {
-        let certificate = r.text("server.tls.certificate");
-        let key = r.text("server.tls.key");
+        let certificate = r.named_path("server.tls.certificate");
+        let key = r.named_path("server.tls.key");
         if certificate.is_none() || key.is_none() {
             r.problem("server.tls", "needs both `certificate` and `key`".to_owned());
         }
-        certificate
-            .zip(key)
-            .map(|(certificate, key)| Tls { certificate: certificate.into(), key: key.into() })
+        certificate.zip(key).map(|(certificate, key)| Tls { certificate, key })
     } else {
         None
     };
