@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use crate::listener::TlsFiles;
 use crate::pages::Appearance;
 use crate::policy::Policy;
 use crate::telemetry;
@@ -16,6 +17,7 @@ pub fn run(file: Option<&Path>, out: &mut dyn std::io::Write) -> anyhow::Result<
     let settings = super::settings(file)?;
     telemetry::parse(&settings.telemetry.log).context("telemetry.log")?;
     let appearance = Appearance::load(&settings.branding)?;
+    settings.server.tls.as_ref().map(TlsFiles::read).transpose()?;
     let policy = Policy::load(&settings.policy.directory)?;
     writeln!(
         out,
