@@ -92,6 +92,8 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// How long a connection may stay without a request.
     pub idle_timeout: Duration,
+    /// How long a client may take nothing of its answer.
+    pub write_timeout: Duration,
     /// Connections open at once.
     pub connections: usize,
 }
@@ -403,6 +405,7 @@ fn server(r: &mut Reader) -> Option<Server> {
         headers: r.number("server.limits.headers", 100, 10, 1000),
         header_timeout: r.duration("server.limits.header_timeout", seconds(10)),
         idle_timeout: r.duration("server.limits.idle_timeout", seconds(75)),
+        write_timeout: r.duration("server.limits.write_timeout", seconds(60)),
         connections: r.number("server.limits.connections", 10_000, 1, 1_000_000),
     };
     let server = Server {
