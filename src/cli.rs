@@ -4,9 +4,10 @@
 //! socket and print what it answers; they judge nothing themselves (I8). What cannot be done is an
 //! error that `main` tells on the error output, with exit code 1; wrong usage is clap's, code 2.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 use self::console::Console;
@@ -31,13 +32,18 @@ mod sessions;
 mod tokens;
 mod users;
 
+/// Where the settings are unless `--config` says otherwise.
+const SETTINGS: &str = "config/portcullis.toml";
+/// What they are called when no file has any.
+const THE_ENVIRONMENT: &str = "the environment";
+
 /// An authorization gateway for a portal that cannot be changed.
 #[derive(Debug, Parser)]
 #[command(name = "portcullis", version, propagate_version = true)]
 pub struct Cli {
-    /// The settings file
-    #[arg(long, global = true, value_name = "FILE", default_value = "config/portcullis.toml")]
-    config: PathBuf,
+    /// The settings file [default: config/portcullis.toml, or the environment alone when there is none]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// The admin socket of the running gateway [default: `admin.socket` of the settings]
     #[arg(
         long,
@@ -108,8 +114,8 @@ impl Cli {
     pub fn run(self, out: &mut dyn Write) -> anyhow::Result<()> {
         let Self { config, socket, json, yes, command } = self;
         let local = match &command {
-            Command::Serve => Some(serve::run(&config)),
-            Command::Check => Some(check::run(&config, out)),
+            Command::Serve => Some(serve::run(config.as_deref())),
+            Command::Check => Some(check::run(config.as_deref(), out)),
             _ => None,
         };
         if let Some(done) = local {
@@ -120,7 +126,7 @@ impl Cli {
         }
         let socket = match socket {
             Some(socket) => socket,
-            None => settings(&config)?.admin.socket,
+            None => settings(config.as_deref())?.admin.socket,
         };
         let mut console = Console::new(socket, json, yes, out)?;
         match command {
@@ -141,13 +147,28 @@ impl Cli {
     }
 }
 
-/// The settings in `file`, with the environment over them.
-fn settings(file: &Path) -> anyhow::Result<Settings> {
+/// The settings in a file that was named or in the default one, with the environment over them.
+fn settings(named: Option<&Path>) -> anyhow::Result<Settings> {
     // A variable that is no text is none of ours; it must not keep the gateway from starting.
     let environment = std::env::vars_os()
         .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    Ok(Settings::load(file, &environment)?)
+    match settings_file(named) {
+        Some(file) => Ok(Settings::load(file, &environment)?),
+        None => Settings::parse("", Path::new(THE_ENVIRONMENT), &environment).with_context(|| {
+            format!("there is no {SETTINGS}, and the environment alone is not enough")
+        }),
+    }
+}
+
+/// The file that the settings come from; none when they come from the environment alone. One that
+/// was named must be there, and the default one must be readable if it is there.
+fn settings_file(named: Option<&Path>) -> Option<&Path> {
+    named.or_else(|| {
+        let file = Path::new(SETTINGS);
+        let missing = file.symlink_metadata().is_err_and(|e| e.kind() == ErrorKind::NotFound);
+        (!missing).then_some(file)
+    })
 }
 
 #[cfg(test)]

@@ -97,6 +97,8 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// How long a connection may stay without a request.
     pub idle_timeout: Duration,
+    /// How long a client may take nothing of its answer.
+    pub write_timeout: Duration,
     /// Connections open at once.
     pub connections: usize,
 }
@@ -377,14 +379,12 @@ fn server(r: &mut Reader) -> Option<Server> {
         );
     }
     let tls = if r.has("server.tls") {
-        let certificate = r.text("server.tls.certificate");
-        let key = r.text("server.tls.key");
+        let certificate = r.named_path("server.tls.certificate");
+        let key = r.named_path("server.tls.key");
         if certificate.is_none() || key.is_none() {
             r.problem("server.tls", "needs both `certificate` and `key`".to_owned());
         }
-        certificate
-            .zip(key)
-            .map(|(certificate, key)| Tls { certificate: certificate.into(), key: key.into() })
+        certificate.zip(key).map(|(certificate, key)| Tls { certificate, key })
     } else {
         None
     };
@@ -399,6 +399,7 @@ fn server(r: &mut Reader) -> Option<Server> {
         headers: r.number("server.limits.headers", 100, 10, 1000),
         header_timeout: r.duration("server.limits.header_timeout", seconds(10)),
         idle_timeout: r.duration("server.limits.idle_timeout", seconds(75)),
+        write_timeout: r.duration("server.limits.write_timeout", seconds(60)),
         connections: r.number("server.limits.connections", 10_000, 1, 1_000_000),
     };
     let server = Server {

@@ -40,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::body::{BodyError, ReplyBody};
 pub use self::refusal::{Refusal, Refused, Wants};
+pub use crate::policy::RESERVED;
 
 use self::body::RequestBody;
 use self::decision_record::{DecisionLog, Entry};
@@ -54,8 +55,6 @@ use crate::session::{Absence, Presented, Sessions, cookie};
 use crate::store::StoreError;
 use crate::store::feed::Feed;
 
-/// Paths under this are ours; the portal never sees them.
-pub const RESERVED: &str = "/.portcullis/";
 /// The style sheet and the script of our pages.
 const ASSETS: &str = "/.portcullis/assets/";
 
@@ -566,3 +565,6 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
+
+#[cfg(test)]
+mod tests;

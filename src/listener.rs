@@ -1,9 +1,8 @@
 //! Sockets, TLS, connections and the running server: the only room that names pingora's types.
 //!
 //! pingora runs the house: a service each for the gateway and the admin listener on runtimes of
-//! their own, TLS by rustls, health checks of the portal's servers. hyper speaks HTTP on what is
-//! accepted. Clear-text connections are accepted from our own sockets and stay on the thread that
-//! serves them; TLS connections come through pingora's listener, which does the handshake.
+//! their own, health checks of the portal's servers. rustls shakes hands and hyper speaks HTTP on
+//! connections accepted from our own sockets, each of which stays on the thread that serves it.
 
 pub mod drain;
 mod health;
@@ -12,6 +11,7 @@ mod io;
 mod serve;
 mod socket;
 mod threads;
+mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +23,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::health::HealthChecks;
 pub use self::http::Http;
-pub use self::serve::{AdminListener, GatewayListener, TlsError};
+pub use self::serve::{AdminListener, GatewayListener};
 pub use self::socket::{BindError, bind_admin_socket, bind_tcp};
+pub use self::tls::{TlsError, TlsFiles};
 
 use self::drain::Drain;
 

@@ -41,7 +41,7 @@ pub use expectation::{As, Expectation, Expected};
 pub use group::{GroupSeed, RESERVED_IDS, built_in};
 pub use host::{BadHost, Host};
 pub use load::PolicyFiles;
-pub use path_pattern::PathPattern;
+pub use path_pattern::{PathPattern, RESERVED};
 pub use permission::{Catalogue, Permission, PermissionSet, UnknownPermission};
 pub use problem::{PolicyProblems, Problem};
 pub use query_rule::QueryRule;

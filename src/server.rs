@@ -32,7 +32,7 @@ use crate::gateway::decision_record::DecisionLog;
 use crate::gateway::upstream::Upstreams;
 use crate::listener::drain::Drain;
 use crate::listener::{
-    AdminListener, BindError, GatewayListener, HealthChecks, House, Http, TlsError,
+    AdminListener, BindError, GatewayListener, HealthChecks, House, Http, TlsError, TlsFiles,
     bind_admin_socket, bind_tcp,
 };
 use crate::mail::{Bell, MailError, MailRoom};
@@ -193,6 +193,7 @@ impl Server {
         ));
 
         let server = &settings.server;
+        let tls = server.tls.as_ref().map(TlsFiles::read).transpose()?;
         let drain = Drain::new(server.limits.connections);
         let http = Http::new(gateway, server.limits);
         let mut gateways = Vec::new();
@@ -200,10 +201,8 @@ impl Server {
         for listener in sockets.gateway {
             addresses.extend(listener.local_addr());
             let (http, drain) = (http.clone(), Arc::clone(&drain));
-            gateways.push(match &server.tls {
-                Some(files) => GatewayListener::tls(listener, files, http, drain, stop.clone())?,
-                None => GatewayListener::clear(listener, http, drain, stop.clone()),
-            });
+            let tls = tls.clone();
+            gateways.push(GatewayListener::new(listener, tls, http, drain, stop.clone()));
         }
         let source = PolicySource::new(settings.policy.directory.clone(), directory.clone());
         let admin_address = sockets.admin.local_addr().unwrap_or(settings.admin.listen);

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use crate::listener::TlsFiles;
 use crate::mail::MailRoom;
 use crate::pages::Appearance;
 use crate::policy::Policy;
@@ -14,10 +15,11 @@ use crate::telemetry;
 ///
 /// # Errors
 /// All that is wrong with them.
-pub fn run(file: &Path, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
+pub fn run(file: Option<&Path>, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
     let settings = super::settings(file)?;
     telemetry::parse(&settings.telemetry.log).context("telemetry.log")?;
     let appearance = Appearance::load(&settings.branding)?;
+    settings.server.tls.as_ref().map(TlsFiles::read).transpose()?;
     let policy = Policy::load(&settings.policy.directory)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async { MailRoom::new(&settings).map(drop) })?;
@@ -25,7 +27,7 @@ pub fn run(file: &Path, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
         out,
         "{} and {} are in order: {} permissions, {} groups, {} routes, {} expectations hold \
          (policy {}).",
-        file.display(),
+        super::settings_file(file).unwrap_or(Path::new(super::THE_ENVIRONMENT)).display(),
         settings.policy.directory.display(),
         policy.catalogue().permissions().len(),
         policy.seeds().len(),

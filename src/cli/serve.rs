@@ -7,11 +7,11 @@ use anyhow::Context;
 use crate::server::{Server, Sockets};
 use crate::telemetry;
 
-/// Serves with the settings in `file`.
+/// Serves with the settings in `file`, or else in the default one or the environment.
 ///
 /// # Errors
 /// Whatever does not let the gateway start.
-pub fn run(file: &Path) -> anyhow::Result<()> {
+pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
     let settings = super::settings(file)?;
     telemetry::start(&settings.telemetry.log).context("telemetry.log")?;
     let sockets = Sockets::bind(&settings.server.listen, settings.admin.listen)?;

@@ -171,7 +171,16 @@ impl Reader {
 
     /// A path; relative ones are taken from the working directory.
     pub(super) fn path(&mut self, key: &str, default: &str) -> PathBuf {
-        self.text(key).map_or_else(|| PathBuf::from(default), PathBuf::from)
+        self.named_path(key).unwrap_or_else(|| PathBuf::from(default))
+    }
+
+    /// A path that has no default. An empty one would be the working directory or nothing at all.
+    pub(super) fn named_path(&mut self, key: &str) -> Option<PathBuf> {
+        let text = self.text(key)?;
+        if text.trim().is_empty() {
+            self.problem(key, "is empty: a path is needed".to_owned());
+        }
+        Some(PathBuf::from(text))
     }
 
     /// A secret: given as it is, or in a file that `<key>_file` names, whose last line end is cut.

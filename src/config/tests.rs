@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::*;
 
 const LEAST: &str = r#"
@@ -32,6 +34,56 @@ fn two_keys_are_enough() {
     assert_eq!(settings.passwords.reset_lifetime, Duration::from_secs(3600));
     assert_eq!(settings.admin.socket, Path::new("data/admin.sock"));
     assert_eq!(settings.server.shutdown_grace, Duration::from_secs(10));
+}
+
+#[test]
+fn a_bare_address_of_a_trusted_proxy_is_that_one_host() {
+    let settings = parse(
+        "server.public_url = \"https://portal.example.com\"\n\
+         server.trusted_proxies = [\"10.0.0.7\", \"10.1.0.0/16\", \"2001:db8::7\"]\n\
+         upstream.servers = [\"http://127.0.0.1:9000\"]",
+    )
+    .unwrap();
+    let trusts = |address: &str| {
+        let address: IpAddr = address.parse().unwrap();
+        settings.server.trusted_proxies.iter().any(|network| network.contains(&address))
+    };
+    for address in ["10.0.0.7", "10.1.2.3", "2001:db8::7"] {
+        assert!(trusts(address), "{address}");
+    }
+    for address in ["10.0.0.6", "10.0.0.8", "10.2.0.0", "2001:db8::8"] {
+        assert!(!trusts(address), "{address}");
+    }
+}
+
+#[test]
+fn an_empty_path_is_refused_by_its_key() {
+    for key in [
+        "policy.directory",
+        "store.path",
+        "admin.socket",
+        "secrets.key_file",
+        "mail.directory",
+        "server.tls.certificate",
+        "server.tls.key",
+    ] {
+        let with = |value: &str| {
+            let mut pairs = BTreeMap::from([
+                ("server.public_url", "https://portal.example.com"),
+                ("server.tls.certificate", "a"),
+                ("server.tls.key", "b"),
+            ]);
+            pairs.insert(key, value);
+            let lines: String = pairs.iter().map(|(k, v)| format!("{k} = \"{v}\"\n")).collect();
+            parse(&format!("{lines}upstream.servers = [\"http://127.0.0.1:9000\"]\n"))
+        };
+        assert!(with("x").is_ok(), "{key}");
+        for empty in ["", " "] {
+            let found = with(empty).unwrap_err().0;
+            assert_eq!((found.len(), found[0].key.as_str()), (1, key), "{found:?}");
+            assert!(found[0].message.contains("empty"), "{found:?}");
+        }
+    }
 }
 
 #[test]

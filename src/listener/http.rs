@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 
 use super::drain::Open;
 use super::io::{Phase, Timed};
+use super::tls::{self, TlsFiles};
 use crate::clock;
 use crate::config::Limits;
 use crate::gateway::{BodyError, Connection, Gateway, ReplyBody};
@@ -85,6 +86,37 @@ impl Http {
             Ok(Ok(0) | Err(_)) | Err(_) => return,
         };
         let connection = Connection::new(peer, false, open.hold());
+        self.serve(stream, connection, protocol, open).await;
+    }
+
+    /// Serves a TLS connection. A handshake is the head of all heads, and takes no longer.
+    pub(super) async fn secure(
+        &self,
+        tls: &TlsFiles,
+        stream: TcpStream,
+        peer: IpAddr,
+        mut open: Open,
+    ) {
+        let shaken = tokio::select! {
+            shaken = tokio::time::timeout(self.limits.header_timeout, tls.0.accept(stream)) => shaken,
+            () = open.told() => return,
+        };
+        let stream = match shaken {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, client.address = %peer, "a TLS handshake failed");
+                return;
+            }
+            Err(_) => {
+                tracing::debug!(client.address = %peer, "a TLS handshake took too long");
+                return;
+            }
+        };
+        let protocol = match stream.get_ref().1.alpn_protocol() {
+            Some(tls::HTTP_2) => Protocol::Http2,
+            Some(_) | None => Protocol::Http1,
+        };
+        let connection = Connection::new(peer, true, open.hold());
         self.serve(stream, connection, protocol, open).await;
     }
 

@@ -1,6 +1,7 @@
 //! A connection's bytes, with the clocks on clients that keep it without using it.
 //!
-//! Two limits: on the time between requests, and on the time from a head's first byte to its last.
+//! Three limits: on the time between requests, on the time from a head's first byte to its last, and
+//! on the time in which nothing of an answer can be sent.
 //! hyper's own timer runs over both, so it cannot tell a client that is quiet from one that sends a
 //! head a byte at a time; and it is set anew for each request. Here nothing is done about time
 //! while requests come in one piece: a timer goes off now and then, and only then is it looked at
@@ -51,6 +52,8 @@ pub(super) struct Timed<S> {
     pieces: u64,
     quiet: Option<Quiet>,
     head: Option<Pin<Box<Sleep>>>,
+    /// Set while the client takes nothing of what is to be sent.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 /// The watch on the time between requests.
@@ -63,7 +66,24 @@ struct Quiet {
 
 impl<S> Timed<S> {
     pub(super) fn new(stream: S, phase: Phase, limits: Limits) -> Self {
-        Self { stream, phase, limits, pieces: 0, quiet: None, head: None }
+        Self { stream, phase, limits, pieces: 0, quiet: None, head: None, stalled: None }
+    }
+
+    /// What became of sending something, unless that has been waited for long enough.
+    fn poll_sent<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        sent: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if sent.is_ready() {
+            if self.stalled.is_some() {
+                self.stalled = None;
+            }
+            return sent;
+        }
+        let limit = self.limits.write_timeout;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
+        stalled.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// Ready when the client has been waited for long enough.
@@ -120,15 +140,21 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(cx, buf)
+        let this = self.get_mut();
+        let sent = Pin::new(&mut this.stream).poll_write(cx, buf);
+        this.poll_sent(cx, sent)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        let this = self.get_mut();
+        let sent = Pin::new(&mut this.stream).poll_flush(cx);
+        this.poll_sent(cx, sent)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+        let this = self.get_mut();
+        let sent = Pin::new(&mut this.stream).poll_shutdown(cx);
+        this.poll_sent(cx, sent)
     }
 
     fn poll_write_vectored(
@@ -136,10 +162,52 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, bufs)
+        let this = self.get_mut();
+        let sent = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        this.poll_sent(cx, sent)
     }
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+    use crate::config::Settings;
+
+    fn limits() -> Limits {
+        let text = "server.public_url = \"http://a\"\nupstream.servers = [\"http://b\"]";
+        let (file, none) = (std::path::Path::new("test.toml"), std::collections::HashMap::new());
+        Settings::parse(text, file, &none).unwrap().server.limits
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_nothing_of_its_answer_is_given_up() {
+        let (_client, server) = tokio::io::duplex(10);
+        let mut timed = Timed::new(server, Phase::default(), limits());
+        let since = Instant::now();
+        let error = timed.write_all(&[0; 100]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(since.elapsed() >= limits().write_timeout);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_slowly_is_waited_for() {
+        let (mut client, server) = tokio::io::duplex(10);
+        let mut timed = Timed::new(server, Phase::default(), limits());
+        let reading = async {
+            for _ in 0..10 {
+                tokio::time::sleep(limits().write_timeout - Duration::from_secs(1)).await;
+                client.read_exact(&mut [0; 10]).await.unwrap();
+            }
+        };
+        let (written, ()) = tokio::join!(timed.write_all(&[0; 100]), reading);
+        written.unwrap();
     }
 }

@@ -2,26 +2,20 @@
 
 use std::fmt;
 use std::net::TcpListener;
-use std::os::fd::{AsRawFd, IntoRawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use pingora_core::apps::ServerApp;
-use pingora_core::listeners::tls::TlsSettings;
-use pingora_core::protocols::{ALPN, Stream};
 use pingora_core::server::{ListenFds, ShutdownWatch};
-use pingora_core::services::listening::Service as ListeningService;
 use pingora_core::services::{Service, ServiceWithDependents};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::drain::Drain;
-use super::http::{Http, Protocol};
+use super::http::Http;
 use super::threads::Threads;
-use crate::config::Tls;
-use crate::gateway::Connection;
+use super::tls::TlsFiles;
 
 /// How long accepting rests after the system refused to give a connection.
 const REST: Duration = Duration::from_millis(100);
@@ -29,47 +23,17 @@ const REST: Duration = Duration::from_millis(100);
 /// A socket that portal traffic comes in by.
 pub struct GatewayListener(Box<dyn ServiceWithDependents>);
 
-/// The certificate or its key cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("server.tls: {0}")]
-pub struct TlsError(String);
-
 impl GatewayListener {
-    /// Serves clear text.
+    /// Serves TLS with these files, clear text without.
     #[must_use]
-    pub fn clear(
+    pub fn new(
         listener: TcpListener,
+        tls: Option<TlsFiles>,
         http: Http,
         drain: Arc<Drain>,
         stop: CancellationToken,
     ) -> Self {
-        Self(Box::new(Clear { listener: Some(listener), http, drain, stop }))
-    }
-
-    /// Serves TLS, with HTTP/2 offered (RFC 7301).
-    ///
-    /// # Errors
-    /// When the files cannot be read or do not belong together.
-    pub fn tls(
-        listener: TcpListener,
-        files: &Tls,
-        http: Http,
-        drain: Arc<Drain>,
-        stop: CancellationToken,
-    ) -> Result<Self, TlsError> {
-        let name = |path: &std::path::Path| path.to_string_lossy().into_owned();
-        for file in [&files.certificate, &files.key] {
-            std::fs::File::open(file)
-                .map_err(|error| TlsError(format!("{}: {error}", file.display())))?;
-        }
-        let mut settings = TlsSettings::intermediate(&name(&files.certificate), &name(&files.key))
-            .map_err(|error| TlsError(error.to_string()))?;
-        settings.enable_h2();
-        let address =
-            listener.local_addr().map_err(|error| TlsError(error.to_string()))?.to_string();
-        let mut inner = ListeningService::new(format!("gateway {address}"), Secure { http, drain });
-        inner.add_tls_with_settings(&address, None, settings);
-        Ok(Self(Box::new(SecureService { listener: Some(listener), address, inner, stop })))
+        Self(Box::new(Sockets { listener: Some(listener), tls, http, drain, stop }))
     }
 
     pub(super) fn into_service(self) -> Box<dyn ServiceWithDependents> {
@@ -83,16 +47,18 @@ impl fmt::Debug for GatewayListener {
     }
 }
 
-/// Clear text: our own sockets, each connection on one thread from its first byte to its last.
-struct Clear {
+/// Our own sockets, each connection on one thread from its first byte to its last, and counted
+/// before anything is read from it, a handshake included.
+struct Sockets {
     listener: Option<TcpListener>,
+    tls: Option<TlsFiles>,
     http: Http,
     drain: Arc<Drain>,
     stop: CancellationToken,
 }
 
 #[async_trait]
-impl Service for Clear {
+impl Service for Sockets {
     async fn start_service(
         &mut self,
         fds: Option<ListenFds>,
@@ -130,13 +96,17 @@ impl Service for Clear {
             };
             // Registered anew with the thread that will serve it, so that no wake-up crosses.
             let Ok(stream) = stream.into_std() else { continue };
-            let http = self.http.clone();
+            let (http, tls) = (self.http.clone(), self.tls.clone());
             let (thread, share) = threads.least_busy(pingora_runtime::current_handle());
             thread.spawn(async move {
                 let _share = share;
                 let Ok(stream) = tokio::net::TcpStream::from_std(stream) else { return };
-                if stream.set_nodelay(true).is_ok() {
-                    http.clear(stream, peer.ip(), open).await;
+                if stream.set_nodelay(true).is_err() {
+                    return;
+                }
+                match tls {
+                    Some(tls) => http.secure(&tls, stream, peer.ip(), open).await,
+                    None => http.clear(stream, peer.ip(), open).await,
                 }
             });
         }
@@ -144,70 +114,6 @@ impl Service for Clear {
 
     fn name(&self) -> &str {
         "gateway"
-    }
-}
-
-/// TLS: pingora accepts and shakes hands, hyper speaks on what comes out.
-struct SecureService {
-    listener: Option<TcpListener>,
-    address: String,
-    inner: ListeningService<Secure>,
-    stop: CancellationToken,
-}
-
-#[async_trait]
-impl Service for SecureService {
-    async fn start_service(
-        &mut self,
-        fds: Option<ListenFds>,
-        _shutdown: ShutdownWatch,
-        listeners_per_fd: usize,
-    ) {
-        // pingora takes a socket it finds in the table under the address it would bind.
-        if let (Some(listener), Some(fds)) = (self.listener.take(), &fds) {
-            fds.lock().add(self.address.clone(), listener.into_raw_fd());
-        }
-        // Its own watch is not told of a quick stop, and accepting would fail without end on a
-        // runtime that is being shut down, which then never is.
-        let (tell, shutdown) = watch::channel(false);
-        let stop = self.stop.clone();
-        let telling = async {
-            stop.cancelled().await;
-            tell.send_replace(true);
-        };
-        let serving = Service::start_service(&mut self.inner, fds, shutdown, listeners_per_fd);
-        tokio::join!(serving, telling);
-    }
-
-    fn name(&self) -> &str {
-        "gateway"
-    }
-}
-
-struct Secure {
-    http: Http,
-    drain: Arc<Drain>,
-}
-
-#[async_trait]
-impl ServerApp for Secure {
-    async fn process_new(
-        self: &Arc<Self>,
-        stream: Stream,
-        _shutdown: &ShutdownWatch,
-    ) -> Option<Stream> {
-        let peer = stream
-            .get_socket_digest()
-            .and_then(|digest| digest.peer_addr().and_then(|peer| peer.as_inet().copied()))?
-            .ip();
-        let open = self.drain.enter()?;
-        let protocol = match stream.selected_alpn_proto() {
-            Some(ALPN::H2) => Protocol::Http2,
-            Some(ALPN::H1 | ALPN::H2H1 | ALPN::Custom(_)) | None => Protocol::Http1,
-        };
-        let connection = Connection::new(peer, true, open.hold());
-        self.http.serve(stream, connection, protocol, open).await;
-        None
     }
 }
 

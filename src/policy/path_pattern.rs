@@ -6,6 +6,9 @@ use super::request_path::{BadTarget, RequestTarget};
 /// Deeper patterns than any portal has; it bounds how far matching can go down.
 const MAX_SEGMENTS: usize = 32;
 
+/// Paths under this are the gateway's own: no route is asked about them.
+pub const RESERVED: &str = "/.portcullis/";
+
 /// A parsed path pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathPattern {
@@ -43,6 +46,8 @@ pub(super) enum BadPattern {
     Twice(String),
     #[error("`{{*{0}}}` must come last")]
     RestNotLast(String),
+    #[error("`path` lies under `{RESERVED}`, where the gateway's own pages are: it is never asked")]
+    Reserved,
     #[error("`{0}` can never match: {1}")]
     NeverMatches(String, BadTarget),
 }
@@ -78,6 +83,11 @@ impl PathPattern {
                 return Err(BadPattern::RestNotLast(name.clone()));
             }
             segments.push(segment);
+        }
+        if let [Segment::Literal(first), _, ..] = segments.as_slice()
+            && first == RESERVED.trim_matches('/')
+        {
+            return Err(BadPattern::Reserved);
         }
         Ok(Self { text: text.to_owned(), segments })
     }

@@ -1,11 +1,13 @@
 //! The commands of a running program, as an operator types them.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::admin::PASSWORD;
 use crate::browser::Browser;
 use crate::gate::HOST;
-use crate::program::{Home, Program, Ran, run};
+use crate::program::{Home, Program, Ran, portcullis, run};
 use crate::upstream::Upstream;
 
 const ROUTES: &str = r#"
@@ -313,4 +315,50 @@ async fn cli_without_a_running_gateway_says_so() {
     program.stop().await;
     let said = home.run(&["groups", "list"]).await.refused();
     assert!(said.contains("no gateway answers"), "{said}");
+}
+
+#[tokio::test]
+async fn cli_a_command_whose_reader_has_gone_ends_quietly() {
+    let console = Console::start().await;
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let args = ["--config", "portcullis.toml", "groups", "list"];
+    let mut command = portcullis(&console.home.path("."), &args);
+    let done = command.stdout(writer).output().await.unwrap();
+    assert_eq!((done.status.code(), &*done.stderr), (Some(0), &b""[..]), "{done:?}");
+}
+
+#[tokio::test]
+async fn cli_without_a_settings_file_the_environment_is_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let check = |args: &[&str], variables: &[(&str, &str)]| {
+        let mut command = portcullis(folder.path(), args);
+        command.env("PORTCULLIS__POLICY__DIRECTORY", &policies);
+        command.envs(variables.iter().copied());
+        async move {
+            let done = command.output().await.unwrap();
+            let said = [done.stdout, done.stderr].concat();
+            (done.status.code(), String::from_utf8(said).unwrap())
+        }
+    };
+    let enough = [
+        ("PORTCULLIS__SERVER__PUBLIC_URL", "http://localhost:8080"),
+        ("PORTCULLIS__UPSTREAM__SERVERS", "http://127.0.0.1:9000"),
+    ];
+    let (code, said) = check(&["check"], &enough).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.starts_with("the environment and "), "{said}");
+    // Too little says where the rest could have come from.
+    let (code, said) = check(&["check"], &enough[..1]).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("config/portcullis.toml") && said.contains("upstream.servers"), "{said}");
+    // A file that was named must be there, and the default one must be readable if it is there.
+    let (code, said) = check(&["check", "--config", "config/portcullis.toml"], &enough).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("cannot be read"), "{said}");
+    std::fs::create_dir_all(folder.path().join("config/portcullis.toml")).unwrap();
+    let (code, said) = check(&["check"], &enough).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("cannot be read"), "{said}");
 }

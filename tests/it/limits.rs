@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::client::within;
 use crate::gate::TestGate;
-use crate::wire::status;
+use crate::wire::{Wire, status};
+
+const OPEN: &str = "GET /open/a HTTP/1.1\r\nhost: portal.test\r\n\r\n";
 
 #[tokio::test]
 async fn a_head_that_is_too_large_is_a_431() {
@@ -190,4 +192,41 @@ async fn connections_beyond_the_limit_are_closed_until_one_is_free() {
         }
     })
     .await;
+}
+
+/// A connection to a TLS port on which no handshake has been done.
+async fn silent(gate: &TestGate) -> Wire {
+    let stream = tokio::net::TcpStream::connect(gate.address).await.unwrap();
+    Wire(tokio::io::BufReader::new(Box::new(stream)))
+}
+
+#[tokio::test]
+async fn a_handshake_that_is_not_done_in_time_is_cut_off() {
+    let gate = TestGate::builder()
+        .tls()
+        .setting("server.limits.header_timeout", "\"400ms\"")
+        .start()
+        .await;
+    let since = Instant::now();
+    // One says nothing, one stops after the first bytes of its greeting.
+    let mut quiet = silent(&gate).await;
+    let mut stops = silent(&gate).await;
+    stops.send(b"\x16\x03\x01\x02\x00\x01").await;
+    tokio::join!(quiet.rest(), stops.rest());
+    assert!(since.elapsed() >= Duration::from_millis(400), "{:?}", since.elapsed());
+    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+    assert_eq!(gate.raw(OPEN).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_handshake_counts_as_a_connection() {
+    let gate = TestGate::builder().tls().setting("server.limits.connections", "2").start().await;
+    let mut waiting = [silent(&gate).await, silent(&gate).await];
+    // The third is closed, without a word: there is nothing yet to say it in.
+    assert_eq!(silent(&gate).await.rest().await, b"");
+    for wire in &mut waiting {
+        wire.finish().await;
+        wire.rest().await;
+    }
+    assert_eq!(gate.raw(OPEN).await.status, 200);
 }

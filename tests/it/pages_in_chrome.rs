@@ -200,7 +200,7 @@ async fn i6_whoever_guesses_is_told_when_to_try_again() {
         chrome.sees("is not right").await;
     }
     chrome.sign_in("ann@acme.test", PASSWORD).await;
-    chrome.sees("Too many").await;
+    chrome.sees("too many failed tries").await;
     chrome.picture("sign-in-locked").await;
     assert!(sessions(&gate).await.is_empty(), "the right password is not even looked at");
 

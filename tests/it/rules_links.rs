@@ -1,6 +1,7 @@
 //! R10–R14 and R19: secure links, through the URL that operators give away and the form that it
 //! may lead to.
 
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::admin::{Admin, PASSWORD};
@@ -164,6 +165,20 @@ async fn r11_without_portal_users_the_link_opens_a_session_at_once() {
     let change = json!({ "permissions": ["portal.access", "invoices.view"] });
     gate.admin.patch("/api/v1/groups/non-portal", change).await.ok();
     assert_eq!(browser.fetch("/invoices/1").await.status, 200);
+}
+
+#[tokio::test]
+async fn r11_a_link_that_is_only_looked_at_opens_no_session() {
+    let gate = gate().await;
+    let acme = gate.admin.organization("Acme").await;
+    let link = link(&gate, &acme).await;
+    let mut browser = Browser::at(&gate);
+    let looked = browser.send(Method::HEAD, &link, &[("accept", "text/html")], "").await;
+    assert_eq!((looked.status, looked.header("location")), (303, Some("/")), "{looked:?}");
+    assert!(browser.session().is_none());
+    let sessions = gate.admin.get("/api/v1/sessions").await.ok();
+    assert_eq!(sessions["items"], json!([]));
+    opened(&gate, &link).await;
 }
 
 #[tokio::test]

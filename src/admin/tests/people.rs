@@ -101,6 +101,17 @@ async fn r15_logins_are_unique_without_regard_to_case_and_space() {
 }
 
 #[tokio::test]
+async fn a_password_that_is_missing_is_named() {
+    let bench = Bench::start().await;
+    let id = bench.person("acme", "ann", "limited").await;
+    let path = format!("/api/v1/users/{id}/password");
+    let missing = bench.post(&path, json!({})).await;
+    assert_eq!((missing.status.as_u16(), missing.field()), (422, "password"));
+    let given = bench.post(&path, json!({ "password": "Correct horse 8!" })).await;
+    assert_eq!(given.status, 200, "{given:?}");
+}
+
+#[tokio::test]
 async fn users_are_listed_by_organization_and_group() {
     let bench = Bench::start().await;
     bench.person("acme", "a", "limited").await;

@@ -1,0 +1,104 @@
+//! The certificate and its key: read and judged once, at the start or by `portcullis check`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
+
+use crate::config::Tls;
+
+/// HTTP/2 as ALPN names it (RFC 7301, RFC 9113).
+pub(super) const HTTP_2: &[u8] = b"h2";
+const HTTP_1: &[u8] = b"http/1.1";
+
+/// The certificate or its key cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("server.tls{0}")]
+pub struct TlsError(String);
+
+/// What shakes hands.
+#[derive(Clone)]
+pub struct TlsFiles(pub(super) TlsAcceptor);
+
+impl TlsFiles {
+    /// Reads both files. TLS 1.2 and 1.3, HTTP/2 before HTTP/1.1.
+    ///
+    /// # Errors
+    /// When a file cannot be read, holds nothing of its kind, or they do not belong together.
+    pub fn read(files: &Tls) -> Result<Self, TlsError> {
+        let wrong = |key: &str, file: &Path, cause: String| {
+            TlsError(format!(".{key}: {}: {cause}", file.display()))
+        };
+        let no_certificate = |cause| wrong("certificate", &files.certificate, cause);
+        let certificates = std::fs::read(&files.certificate)
+            .map_err(|error| no_certificate(format!("cannot be read: {error}")))?;
+        let chain = CertificateDer::pem_slice_iter(&certificates)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| no_certificate(format!("is not PEM: {error}")))?;
+        if chain.is_empty() {
+            return Err(no_certificate("holds no certificate".to_owned()));
+        }
+        let no_key = |cause| wrong("key", &files.key, cause);
+        let key = std::fs::read(&files.key)
+            .map_err(|error| no_key(format!("cannot be read: {error}")))?;
+        let key = PrivateKeyDer::from_pem_slice(&key)
+            .map_err(|error| no_key(format!("holds no private key in PEM: {error}")))?;
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+            .map_err(|error| TlsError(format!(": certificate and key cannot be used: {error}")))?;
+        config.alpn_protocols = vec![HTTP_2.to_vec(), HTTP_1.to_vec()];
+        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+    }
+}
+
+impl std::fmt::Debug for TlsFiles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsFiles").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_certificate_and_key_is_said() {
+        let folder = TempDir::new().unwrap();
+        let file = |name: &str, content: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            path
+        };
+        let made = |name: &str| rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+        let (ours, other) = (made("portal.example"), made("other.example"));
+        let certificate = file("cert.pem", &ours.cert.pem());
+        let key = file("key.pem", &ours.signing_key.serialize_pem());
+        let other_key = file("other.pem", &other.signing_key.serialize_pem());
+        let empty = file("empty.pem", "");
+        let missing = folder.path().join("missing.pem");
+        let said = |certificate: &Path, key: &Path| {
+            let files = Tls { certificate: certificate.to_owned(), key: key.to_owned() };
+            TlsFiles::read(&files).map_or_else(|error| error.to_string(), |_| String::new())
+        };
+        assert_eq!(said(&certificate, &key), "");
+        for (certificate, key, expected) in [
+            (&missing, &key, ["server.tls.certificate: ", "missing.pem: cannot be read"]),
+            (&certificate, &missing, ["server.tls.key: ", "missing.pem: cannot be read"]),
+            (&empty, &key, ["server.tls.certificate: ", "empty.pem: holds no certificate"]),
+            (&key, &key, ["server.tls.certificate: ", "key.pem: holds no certificate"]),
+            (&certificate, &empty, ["server.tls.key: ", "empty.pem: holds no private key"]),
+            (&certificate, &certificate, ["server.tls.key: ", "cert.pem: holds no private key"]),
+            (&certificate, &other_key, ["server.tls: ", "cannot be used"]),
+        ] {
+            let said = said(certificate, key);
+            assert!(expected.iter().all(|part| said.contains(part)), "{expected:?}: {said}");
+        }
+    }
+}
