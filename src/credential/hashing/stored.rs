@@ -16,11 +16,11 @@ use super::pool::Recipe;
 use crate::credential::secret::Secret;
 
 /// The costs of bcrypt that are taken from elsewhere.
-const BCRYPT_COST: RangeInclusive<u32> = 4..=16;
+const BCRYPT_COST: RangeInclusive<u32> = 4..=14;
 /// The most memory of Argon2 that is taken from elsewhere, in KiB.
-const MOST_MEMORY_KIB: u32 = 1024 * 1024;
-/// The most passes.
-const MOST_PASSES: u32 = 20;
+const MOST_MEMORY_KIB: u32 = 256 * 1024;
+/// The most memory, counted once for each pass, in KiB: about a second of work.
+const MOST_WORK_KIB: u64 = 1024 * 1024;
 /// The most lanes.
 const MOST_LANES: u32 = 16;
 
@@ -47,12 +47,12 @@ pub enum ForeignHashError {
     #[error("is an Argon2 hash with a secret key, which cannot be checked without it")]
     Keyed,
     /// Checking it would take too long, or is no work at all.
-    #[error("asks for a cost of bcrypt of {0}; 4 to 16 can be taken")]
+    #[error("asks for a cost of bcrypt of {0}; 4 to 14 can be taken")]
     BcryptCost(u32),
     /// Checking it would take too much.
     #[error(
         "asks for {memory_kib} KiB of memory, {passes} passes and {lanes} lanes of Argon2; at most \
-         1048576 KiB, 20 passes and 16 lanes can be taken"
+         262144 KiB, 16 lanes, and 1048576 KiB times passes can be taken"
     )]
     Argon2Cost {
         /// Memory in KiB.
@@ -91,9 +91,9 @@ impl PasswordHash {
     }
 }
 
-const fn is_too_much(params: &Params) -> bool {
+fn is_too_much(params: &Params) -> bool {
     params.m_cost() > MOST_MEMORY_KIB
-        || params.t_cost() > MOST_PASSES
+        || u64::from(params.m_cost()) * u64::from(params.t_cost()) > MOST_WORK_KIB
         || params.p_cost() > MOST_LANES
 }
 

@@ -138,7 +138,7 @@ impl Desk {
         let step = self.directory.set_up_second_factor(sign_in, given, visit, visitor.now).await?;
         let problem = match step {
             SecondStep::Welcome(done) => {
-                return self.recovery_codes(&here, &done, headers, visitor).await;
+                return Ok(self.recovery_codes(&here, &done, headers, visitor).await);
             }
             // What it needs now is found there.
             SecondStep::Over => return Ok(see_other(SET_UP)),
@@ -150,26 +150,34 @@ impl Desk {
         Ok(self.set_up_page(&here, &proposal, headers, visitor, Some(problem)))
     }
 
-    /// Begins the session, and shows the recovery codes before the way goes on.
+    /// Begins the session, and shows the recovery codes before the way goes on. They are shown if
+    /// the session cannot begin, too: they are kept by now, and never shown again.
     async fn recovery_codes(
         &self,
         here: &Here,
         done: &SetUp,
         headers: &HeaderMap,
         visitor: &Visitor,
-    ) -> Result<Response<Body>, StoreError> {
+    ) -> Response<Body> {
         tracing::info!(user.id = %done.user.id, request.id = visitor.request_id,
             "a second factor was set up");
         let place = &here.pending.place;
-        let begun = self.welcome(&done.user, place, headers, visitor).await?;
+        let begun = self.welcome(&done.user, place, headers, visitor).await;
         let codes = &done.recovery_codes;
         let text = self.texts.of(headers);
         let page = CodesPage { brand: &self.brand, text, codes, place: place.as_str() };
         let mut response = html(text, StatusCode::OK, &page, Referrer::Nothing);
-        for cookie in begun.headers().get_all(header::SET_COOKIE) {
-            add_cookie(&mut response, Some(cookie.clone()));
+        match begun {
+            Ok(begun) => {
+                for cookie in begun.headers().get_all(header::SET_COOKIE) {
+                    add_cookie(&mut response, Some(cookie.clone()));
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, request.id = visitor.request_id, "no session began");
+            }
         }
-        Ok(response)
+        response
     }
 
     fn set_up_page(
