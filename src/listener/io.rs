@@ -203,7 +203,7 @@ mod tests {
         let mut timed = Timed::new(server, Phase::default(), limits());
         let reading = async {
             for _ in 0..10 {
-                tokio::time::sleep(limits().write_timeout - Duration::from_secs(1)).await;
+                sleep(limits().write_timeout - Duration::from_secs(1)).await;
                 client.read_exact(&mut [0; 10]).await.unwrap();
             }
         };

@@ -94,8 +94,15 @@ async fn r6_exactly_one_group_is_the_default() {
     let make_default = json!({ "default": true });
     let refused = bench.patch("/api/v1/groups/non-portal", make_default.clone()).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (409, "group-not-a-default"));
+    let before = [
+        bench.get("/api/v1/groups/admin").await.body["version"].clone(),
+        bench.get("/api/v1/groups/limited").await.body["version"].clone(),
+    ];
     let changed = bench.patch("/api/v1/groups/limited", make_default).await;
     assert_eq!(changed.body["default"], true);
+    // Which group it is stands in the preferences: neither group was written to.
+    assert_eq!(changed.body["version"], before[1]);
+    assert_eq!(bench.get("/api/v1/groups/admin").await.body["version"], before[0]);
     let groups = bench.get("/api/v1/groups").await.body;
     let defaults = groups["items"].as_array().unwrap().iter().filter(|g| g["default"] == true);
     assert_eq!(defaults.count(), 1);
