@@ -20,8 +20,22 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     // When even that cannot be told, the exit code must do.
-    let _ = writeln!(io::stderr(), "portcullis: {error:#}");
+    let _ = writeln!(io::stderr(), "portcullis: {}", in_full(&error));
     ExitCode::FAILURE
+}
+
+/// The error with its causes, each said once: many name their cause themselves.
+fn in_full(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if told.is_empty() {
+            told = cause;
+        } else if !told.contains(&cause) {
+            told.push_str(": ");
+            told.push_str(&cause);
+        }
+    }
+    told
 }
 
 /// The standard output, and whether somebody still reads it: `head` stops when it has enough, and

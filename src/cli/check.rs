@@ -17,12 +17,25 @@ use crate::telemetry;
 /// All that is wrong with them.
 pub fn run(file: Option<&Path>, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
     let settings = super::settings(file)?;
-    telemetry::parse(&settings.telemetry.log).context("telemetry.log")?;
-    let appearance = Appearance::load(&settings.branding)?;
-    settings.server.tls.as_ref().map(TlsFiles::read).transpose()?;
-    let policy = Policy::load(&settings.policy.directory)?;
+    let log = telemetry::parse(&settings.telemetry.log).context("telemetry.log").map(drop);
+    let appearance = Appearance::load(&settings.branding);
+    let tls = settings.server.tls.as_ref().map(TlsFiles::read).transpose().map(drop);
+    let policy = Policy::load(&settings.policy.directory);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async { MailRoom::new(&settings).map(drop) })?;
+    let mail = runtime.block_on(async { MailRoom::new(&settings).map(drop) });
+    let (Ok(appearance), Ok(policy), Ok(()), Ok(()), Ok(())) =
+        (&appearance, &policy, &log, &tls, &mail)
+    else {
+        let problems = [
+            log.err().map(|error| format!("{error:#}")),
+            appearance.err().map(|error| error.to_string()),
+            tls.err().map(|error| error.to_string()),
+            policy.err().map(|error| error.to_string()),
+            mail.err().map(|error| error.to_string()),
+        ];
+        let problems: Vec<String> = problems.into_iter().flatten().collect();
+        anyhow::bail!("{}", problems.join("\n"));
+    };
     writeln!(
         out,
         "{} and {} are in order: {} permissions, {} groups, {} routes, {} expectations hold \

@@ -147,11 +147,16 @@ pub fn link_honoured(
     organization: &OrganizationFacts,
     session_generation: u64,
 ) -> bool {
-    let asks_for_password = snapshot.preferences().secure_with_password_if_portal_users_exist
-        && organization.has_portal_users;
     organization.link_enabled
         && organization.link_generation == session_generation
-        && !asks_for_password
+        && !asks_for_password(snapshot, organization)
+}
+
+/// Whether the organization's people sign in, whatever its link (R12).
+#[must_use]
+pub fn asks_for_password(snapshot: &Snapshot, organization: &OrganizationFacts) -> bool {
+    snapshot.preferences().secure_with_password_if_portal_users_exist
+        && organization.has_portal_users
 }
 
 #[cfg(test)]

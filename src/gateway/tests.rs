@@ -20,7 +20,7 @@ use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
 use crate::directory::organizations::NewOrganization;
 use crate::directory::second_factor::SecondFactorJudge;
-use crate::directory::{Judges, Memory};
+use crate::directory::{Judges, Memory, OneTimeLinks};
 use crate::pages::{Appearance, Pages};
 use crate::policy::{Policy, PolicyFiles, SessionKind};
 use crate::session::{NewSession, SessionCache};
@@ -125,6 +125,7 @@ impl House {
             lockout: Lockout::default(),
             links: SecureLinks::new(&key),
             second_factor: SecondFactorJudge::new(&key),
+            one_time: OneTimeLinks::new(&key, settings.passwords),
         };
         let dynamic: Arc<dyn Store> = store.clone();
         let memory = Arc::new(Memory::new(Arc::clone(&dynamic), Arc::new(policy())));

@@ -23,6 +23,7 @@ use super::{Brand, Desk, mfa, wants};
 use crate::credential::hashing::Busy;
 use crate::credential::secret::Secret;
 use crate::directory::UserFacts;
+use crate::directory::links::asks_for_password;
 use crate::directory::second_factor::PendingSignIn;
 use crate::directory::sign_in::{Claim, SignIn};
 use crate::gateway::{Visitor, Wants};
@@ -83,6 +84,8 @@ struct SignInPage<'a> {
 /// A link led here; whose, if that may be told.
 struct LinkNotEnough {
     organization: Option<Arc<str>>,
+    /// Nobody has a sign-in there: it is the link that is another one now, or none.
+    replaced: bool,
 }
 
 /// Why nobody was let in.
@@ -292,10 +295,14 @@ impl Desk {
             return None;
         }
         if !self.vouches(&asked.hint, &asked.organization, visitor.now) {
-            return Some(LinkNotEnough { organization: None });
+            return Some(LinkNotEnough { organization: None, replaced: false });
         }
         let organization = self.directory.organization(&asked.organization).await.ok().flatten();
-        Some(LinkNotEnough { organization: organization.map(|facts| Arc::clone(&facts.name)) })
+        let replaced = organization
+            .as_ref()
+            .is_some_and(|facts| !asks_for_password(&self.directory.snapshot(), facts));
+        let organization = organization.map(|facts| Arc::clone(&facts.name));
+        Some(LinkNotEnough { organization, replaced })
     }
 }
 

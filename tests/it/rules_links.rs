@@ -325,6 +325,8 @@ async fn r14_link_stops_when_it_is_rotated_or_switched_off() {
     assert_eq!(session.fetch("/reports/1").await.status, 200);
     rotate(admin, &acme).await;
     not_honoured(&gate, &mut session, "rotation").await;
+    let page = session.follow("/reports/1").await;
+    assert!(page.reply.text().contains("was replaced or switched off"), "{}", page.reply.text());
     let mut session = opened(&gate, &link(&gate, &acme).await).await;
     assert_eq!(session.fetch("/reports/1").await.status, 200);
     switch(admin, &acme, false).await;

@@ -107,6 +107,7 @@ texts! {
         submit: Text,
         link_of_organization: Phrase<OrganizationAndOperator>,
         link: Phrase<Operator>,
+        link_replaced: Phrase<OrganizationAndOperator>,
         again: Text,
         form_too_old: Text,
         login_missing: Text,
