@@ -5,12 +5,25 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use http::Method;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::client::{Client, path, path_with};
 
 /// As many items as the gateway gives at a time.
 const PAGE: &str = "1000";
+/// The fields of documents that are times.
+const TIMES: [&str; 9] = [
+    "at",
+    "created",
+    "expires",
+    "last_seen",
+    "next",
+    "since",
+    "until",
+    "valid_until",
+    "written",
+];
 
 /// A command's two ends: the gateway and the person.
 pub(super) struct Console<'a> {
@@ -180,6 +193,7 @@ pub(super) fn array<'a>(document: &'a Value, name: &str) -> &'a [Value] {
 pub(super) fn text(document: &Value, name: &str) -> String {
     match field(document, name) {
         Value::Null => "-".to_owned(),
+        Value::String(text) if TIMES.contains(&name) => time(text),
         Value::String(text) => text.clone(),
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
@@ -189,6 +203,14 @@ pub(super) fn text(document: &Value, name: &str) -> String {
         }
         other => other.to_string(),
     }
+}
+
+/// A time as a person reads it: to the second.
+fn time(told: &str) -> String {
+    told.parse::<Timestamp>().map_or_else(
+        |_| told.to_owned(),
+        |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+    )
 }
 
 /// What a terminal shows as it is; a browser may call itself anything.

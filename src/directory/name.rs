@@ -1,6 +1,7 @@
 //! Names, addresses and ids: what may be one.
 
 use data_encoding::BASE32_DNSSEC;
+use jiff::Timestamp;
 
 use crate::credential::folding::fold;
 use crate::directory::error::DirectoryError;
@@ -89,9 +90,27 @@ pub(super) fn random_id() -> String {
     id
 }
 
+/// A new id for what is listed in the order in which it was made, to the millisecond: 16
+/// characters, the last 32 bits random.
+pub(super) fn id_in_order(now: Timestamp) -> String {
+    let since = now.as_millisecond().max(0).to_be_bytes();
+    let chance = random::bytes::<4>();
+    // The alphabet keeps the order of the bytes. Two of the eight are zero until the year 10889.
+    BASE32_DNSSEC.encode(&[&since[2..], &chance[..]].concat())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_in_order_follow_the_time() {
+        let at = |millis| id_in_order(Timestamp::from_millisecond(millis).unwrap());
+        let ids = [0, 1, 999, 1_000, 1_800_000_000_000, 1_800_000_000_001].map(at);
+        assert!(ids.is_sorted(), "{ids:?}");
+        assert_ne!(at(5), at(5));
+        assert!(ids.iter().all(|id| id.len() == 16));
+    }
 
     #[test]
     fn a_name_is_trimmed_and_must_show_on_a_line() {
