@@ -45,7 +45,7 @@ impl OneTimeLinks {
         Self { letters: Sealer::new(key, Purpose::Letter), lifetimes }
     }
 
-    const fn lifetime(&self, occasion: Occasion) -> Duration {
+    pub(super) const fn lifetime(&self, occasion: Occasion) -> Duration {
         match occasion {
             Occasion::Invitation => self.lifetimes.invitation_lifetime,
             Occasion::Reset => self.lifetimes.reset_lifetime,
@@ -144,7 +144,7 @@ impl Directory {
             last_error: None,
         };
         let token = token.hash().to_string();
-        let link = OneTimeLink { token, made: now, expires, to };
+        let link = OneTimeLink { token, made: now, expires, to, earlier: Vec::new() };
         (link, put(&id, Expect::Absent, &letter))
     }
 

@@ -29,7 +29,7 @@ pub(crate) async fn write(
     let mut doc = stored.doc.clone();
     let hash = token.hash().to_string();
     let to = Some(ADDRESS.to_owned());
-    let link = OneTimeLink { token: hash, made: now, expires, to };
+    let link = OneTimeLink { token: hash, made: now, expires, to, earlier: Vec::new() };
     match occasion {
         Occasion::Invitation => doc.invitation = Some(link),
         Occasion::Reset => doc.reset = Some(link),
