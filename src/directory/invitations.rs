@@ -1,7 +1,8 @@
 //! Invitations: a one-time link on which a person chooses a first password (R40–R42).
 //!
 //! Until it is claimed or withdrawn, the user is *invited* and counts as a portal user (R12), also
-//! when the link has expired: it can be sent again, which ends the older one.
+//! when the link has expired, or went to an address that is not the person's any more: it can be
+//! sent again, which ends the older one.
 
 use std::net::IpAddr;
 
@@ -10,7 +11,7 @@ use jiff::Timestamp;
 use crate::credential::secret::Secret;
 use crate::directory::error::Stopped;
 use crate::directory::letters::Occasion;
-use crate::directory::one_time::{Addressee, Choice, Holder};
+use crate::directory::one_time::{Addressee, Choice, Holder, mailed_to};
 use crate::directory::record::{OneTimeLink, User};
 use crate::directory::records::{attempt, existing};
 use crate::directory::users::{Owner, UserView};
@@ -104,8 +105,7 @@ impl Directory {
         self.choose_password(Occasion::Invitation, token, password, (address, now)).await
     }
 
-    /// A new invitation, and the letter to the end user's address, else the organization's (R41),
-    /// else to the login if it is an address.
+    /// A new invitation, and its letter.
     pub(super) fn invitation_letter(
         &self,
         (user, login): (&str, &str),
@@ -114,8 +114,7 @@ impl Directory {
         now: Timestamp,
     ) -> Result<(OneTimeLink, Write), DirectoryError> {
         let blind_copy = blind_copy.map(|given| name::address("blind_copy", given)).transpose()?;
-        let known = owner.email.as_ref().or(owner.organization_email.as_ref()).cloned();
-        let Some(to) = known.or_else(|| name::address("login", login).ok()) else {
+        let Some(to) = mailed_to(Occasion::Invitation, login, owner) else {
             return Err(Refusal::NoAddress { login: login.to_owned() }.into());
         };
         let organization = &owner.organization;

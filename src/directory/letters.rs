@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::credential::token::PlainToken;
 use crate::directory::error::Stopped;
+use crate::directory::one_time::store_only;
 use crate::directory::page::{Page, PageRequest};
-use crate::directory::record::{Document, OneTimeLink, User};
+use crate::directory::record::{Document, User};
 use crate::directory::records::{Stored, all, attempt, existing, get, page};
 use crate::directory::{Directory, DirectoryError, Refusal};
 use crate::store::{Key, Kind, StoreError};
@@ -299,7 +300,8 @@ impl Directory {
 
     /// The letter with this id, if it is still to be sent now. One that has become worthless
     /// meanwhile is ended: its link has expired, or is not the user's any more, because another
-    /// has taken its place, it was claimed or withdrawn, or the user is gone.
+    /// has taken its place, it was claimed or withdrawn, its address is not the user's any more, or
+    /// the user is gone.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -315,7 +317,14 @@ impl Directory {
                 _ => return Ok(None),
             }
             let user = get::<User>(self.store(), &letter.doc.user).await?;
-            let link = user.as_ref().and_then(|user| link(&user.doc, letter.doc.occasion));
+            let link = match &user {
+                Some(user) => self
+                    .standing_link(letter.doc.occasion, &user.doc)
+                    .await
+                    .or_else(|error| store_only(error).map(|()| None))?
+                    .map(|(link, _)| link),
+                None => None,
+            };
             let sealed = letter.doc.token.as_deref();
             let token = sealed.and_then(|sealed| self.judges.one_time.open(sealed, &letter.id));
             let doc = match (token, link) {
@@ -434,14 +443,6 @@ impl Directory {
 const EXPIRED: &str = "the link expired before the mail could be sent";
 const UNREADABLE: &str =
     "the link cannot be read: the secret key is not the one it was sealed with";
-
-/// The user's link of this occasion that stands now.
-fn link(user: &User, occasion: Occasion) -> Option<&OneTimeLink> {
-    match occasion {
-        Occasion::Invitation => user.invitation.as_ref(),
-        Occasion::Reset => user.reset.as_ref(),
-    }
-}
 
 /// How long to wait after so many tries.
 fn pause(attempts: u32) -> SignedDuration {

@@ -4,7 +4,9 @@
 //! commit, and kept as a hash under which its user is found; so a newer link of the same kind
 //! takes the older one's place. It is used up by the commit that sets the password, which goes
 //! through only if the record is still the one the link was found in: of two that use it at once,
-//! one wins. Expired, used, withdrawn, replaced and never there are one answer.
+//! one wins. It is worthless when it would be mailed elsewhere today: whoever reads the first
+//! address may be a stranger. Expired, used, withdrawn, replaced, sent elsewhere and never there are
+//! one answer.
 //!
 //! A wrong token is counted against the address it comes from (I6). A right one is never refused
 //! for such failures: nobody finds 256 bits by trying, so it is no guess.
@@ -15,6 +17,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::Passwords;
+use crate::credential::folding::fold;
 use crate::credential::key::{Purpose, SecretKey};
 use crate::credential::password::{NewPassword, PasswordRule};
 use crate::credential::seal::Sealer;
@@ -42,7 +45,7 @@ impl OneTimeLinks {
         Self { letters: Sealer::new(key, Purpose::Letter), lifetimes }
     }
 
-    const fn lifetime(&self, occasion: Occasion) -> Duration {
+    pub(super) const fn lifetime(&self, occasion: Occasion) -> Duration {
         match occasion {
             Occasion::Invitation => self.lifetimes.invitation_lifetime,
             Occasion::Reset => self.lifetimes.reset_lifetime,
@@ -124,6 +127,7 @@ impl Directory {
         let token = PlainToken::generate();
         let expires = after(now, links.lifetime(occasion));
         let id = name::random_id();
+        let to = Some(fold(&addressee.to));
         let letter = Letter {
             occasion,
             user: addressee.user.to_owned(),
@@ -139,7 +143,8 @@ impl Directory {
             attempts: 0,
             last_error: None,
         };
-        let link = OneTimeLink { token: token.hash().to_string(), made: now, expires };
+        let token = token.hash().to_string();
+        let link = OneTimeLink { token, made: now, expires, to, earlier: Vec::new() };
         (link, put(&id, Expect::Absent, &letter))
     }
 
@@ -210,7 +215,24 @@ impl Directory {
         Ok(Choice::Set { user: changed.id, login: changed.doc.login })
     }
 
-    /// The user whose link has this token, unless it has expired.
+    /// The user's link of this occasion, if it went where it would be mailed today; and whose
+    /// sign-in the user is.
+    pub(super) async fn standing_link<'a>(
+        &self,
+        occasion: Occasion,
+        user: &'a User,
+    ) -> Result<Option<(&'a OneTimeLink, Owner)>, DirectoryError> {
+        let link = match occasion {
+            Occasion::Invitation => &user.invitation,
+            Occasion::Reset => &user.reset,
+        };
+        let Some(link) = link else { return Ok(None) };
+        let owner = self.owner(&user.organization, user.end_user.as_deref()).await?;
+        let today = mailed_to(occasion, &user.login, &owner).map(|to| fold(&to));
+        Ok((link.to.is_some() && link.to == today).then_some((link, owner)))
+    }
+
+    /// The user whose link has this token, unless it has expired or went elsewhere.
     async fn linked(
         &self,
         occasion: Occasion,
@@ -226,15 +248,23 @@ impl Directory {
         else {
             return Ok(None);
         };
-        let link = match occasion {
-            Occasion::Invitation => &user.doc.invitation,
-            Occasion::Reset => &user.doc.reset,
-        };
-        if link.as_ref().is_none_or(|link| link.expires <= now) {
-            return Ok(None);
+        let standing = self.standing_link(occasion, &user.doc).await?;
+        let owner = standing.filter(|(link, _)| now < link.expires).map(|(_, owner)| owner);
+        Ok(owner.map(|owner| (user, owner)))
+    }
+}
+
+/// Where a link is mailed, if there is an address: an invitation to the end user's, else the
+/// organization's (R41), else the login's; a reset to the login's only (R33). It is the address as
+/// the administrator has given it, not as a stranger spells it.
+pub(super) fn mailed_to(occasion: Occasion, login: &str, owner: &Owner) -> Option<String> {
+    let login = || name::address("login", login).ok();
+    match occasion {
+        Occasion::Invitation => {
+            let known = owner.email.as_ref().or(owner.organization_email.as_ref());
+            known.cloned().or_else(login)
         }
-        let owner = self.owner(&user.doc.organization, user.doc.end_user.as_deref()).await?;
-        Ok(Some((user, owner)))
+        Occasion::Reset => login(),
     }
 }
 
@@ -248,7 +278,7 @@ fn holder(user: &User, owner: &Owner) -> Holder {
 
 /// A store that does not answer is told; whatever else is wrong about the user makes the link
 /// worthless.
-fn store_only(error: DirectoryError) -> Result<(), StoreError> {
+pub(super) fn store_only(error: DirectoryError) -> Result<(), StoreError> {
     match error {
         DirectoryError::Store(error) => Err(error),
         _ => Ok(()),

@@ -117,6 +117,13 @@ pub struct OneTimeLink {
     pub made: Timestamp,
     /// From when on it is worthless.
     pub expires: Timestamp,
+    /// The address it was mailed to, folded: the link is worthless once that is not the user's any
+    /// more. One that was kept without it is worthless too: nobody can tell whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// When those before it were made, as far back as resets are counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Timestamp>,
 }
 
 /// A time-based code generator (RFC 6238) and the codes that stand in for a lost one.

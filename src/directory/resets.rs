@@ -12,14 +12,20 @@ use jiff::{SignedDuration, Timestamp};
 use crate::credential::secret::Secret;
 use crate::directory::error::Stopped;
 use crate::directory::letters::Occasion;
-use crate::directory::one_time::{Addressee, Choice, Holder};
-use crate::directory::record::{User, UserStatus, login_key};
+use crate::directory::one_time::{Addressee, Choice, Holder, mailed_to};
+use crate::directory::record::{OneTimeLink, User, UserStatus, login_key};
 use crate::directory::records::{attempt, find};
-use crate::directory::{Directory, DirectoryError, name};
+use crate::directory::{Directory, DirectoryError};
 use crate::store::StoreError;
 
-/// No account gets more letters than one in so long.
-const BETWEEN_LETTERS: SignedDuration = SignedDuration::from_mins(1);
+/// No account gets more letters than so many in an hour, or in a link's lifetime if that is less.
+/// The newest link is good for at least as long: beyond so many, it stands until there may be
+/// another one, and no stranger's asking leaves a person without.
+const LETTERS: usize = 5;
+const WINDOW: SignedDuration = SignedDuration::from_hours(1);
+/// How far clocks may differ. What was made later than that, was made by a clock that has been set
+/// back since, and does not count: nobody waits until it is that late again.
+const SKEW: SignedDuration = SignedDuration::from_mins(1);
 
 /// What came of asking for a reset: for the log, never for who asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +36,8 @@ pub enum ResetAsked {
         /// The user's id.
         user: String,
     },
-    /// There was one a moment ago.
-    TooSoon {
+    /// There were as many as there may be; the newest link stands.
+    TooMany {
         /// The user's id.
         user: String,
     },
@@ -48,7 +54,7 @@ impl Directory {
     }
 
     /// Mails a link to the person with this login, if the login is an email address and the person
-    /// has a password or is invited. A newer link ends the older one.
+    /// has a password or is invited. A newer link ends the older one; there are five an hour.
     ///
     /// # Errors
     /// When the store does not answer, or others keep changing the user.
@@ -62,17 +68,18 @@ impl Directory {
             let Some(user) = find::<User>(self.store(), &login_key(login)).await? else {
                 return Ok(ResetAsked::NoLetter);
             };
-            // The address as the administrator has given it, not as a stranger spells it.
-            let to = name::address("login", &user.doc.login);
-            let (Ok(to), UserStatus::Active | UserStatus::Invited) = (to, user.doc.status()) else {
+            let owner = self.owner(&user.doc.organization, user.doc.end_user.as_deref()).await?;
+            let to = mailed_to(Occasion::Reset, &user.doc.login, &owner);
+            let (Some(to), UserStatus::Active | UserStatus::Invited) = (to, user.doc.status())
+            else {
                 return Ok(ResetAsked::NoLetter);
             };
-            if let Some(last) = &user.doc.reset
-                && now.duration_since(last.made) < BETWEEN_LETTERS
-            {
-                return Ok(ResetAsked::TooSoon { user: user.id });
+            let lifetime = SignedDuration::try_from(self.judges.one_time.lifetime(Occasion::Reset));
+            let window = lifetime.unwrap_or(SignedDuration::MAX).min(WINDOW);
+            let earlier = recent(user.doc.reset.as_ref(), now, window);
+            if earlier.len() >= LETTERS {
+                return Ok(ResetAsked::TooMany { user: user.id });
             }
-            let owner = self.owner(&user.doc.organization, user.doc.end_user.as_deref()).await?;
             let addressee = Addressee {
                 user: &user.id,
                 login: &user.doc.login,
@@ -82,6 +89,7 @@ impl Directory {
                 language: language.map(str::to_owned),
             };
             let (link, letter) = self.mailed_link(Occasion::Reset, addressee, now);
+            let link = OneTimeLink { earlier, ..link };
             let (write, changed) = user.replace(User { reset: Some(link), ..user.doc.clone() });
             self.commit(vec![write, letter]).await?;
             Ok::<_, Stopped>(ResetAsked::Mailed { user: changed.id })
@@ -115,6 +123,17 @@ impl Directory {
     ) -> Result<Choice, StoreError> {
         self.choose_password(Occasion::Reset, token, password, (address, now)).await
     }
+}
+
+/// When this link and those before it were made, as far as they count now.
+fn recent(link: Option<&OneTimeLink>, now: Timestamp, window: SignedDuration) -> Vec<Timestamp> {
+    let made = link.into_iter().flat_map(|link| link.earlier.iter().chain([&link.made]));
+    made.copied()
+        .filter(|made| {
+            let ago = now.duration_since(*made);
+            -SKEW <= ago && ago < window
+        })
+        .collect()
 }
 
 #[cfg(test)]

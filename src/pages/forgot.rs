@@ -114,11 +114,11 @@ impl Asked {
             Ok(ResetAsked::Mailed { user }) => {
                 tracing::info!(user.id = user, request.id = request_id, "a reset is mailed");
             }
-            Ok(ResetAsked::TooSoon { user }) => {
+            Ok(ResetAsked::TooMany { user }) => {
                 tracing::info!(
                     user.id = user,
                     request.id = request_id,
-                    "a reset was asked for again within a minute"
+                    "a reset was asked for too often"
                 );
             }
             Ok(ResetAsked::NoLetter) => {

@@ -124,6 +124,26 @@ async fn r40_an_invitation_is_sent_again_and_withdrawn() {
 }
 
 #[tokio::test]
+async fn r40_an_invitation_that_went_to_a_wrong_address_is_dead_when_the_address_is_corrected() {
+    let gate = TestGate::start().await;
+    let admin = &gate.admin;
+    let acme = admin.organization("Acme").await;
+    let user = invited(admin, &acme, "stranger@acme.test").await;
+    let path = format!("{USERS}/{user}");
+    let mut mailbox = Mailbox::of(&gate);
+    let link = mailbox.next().await.link();
+    admin.patch(&path, json!({ "require_mfa": false })).await.ok();
+    assert_eq!(Browser::at(&gate).open(&link).await.status, 200);
+    admin.patch(&path, json!({ "login": LOGIN })).await.ok();
+    assert_eq!(Browser::at(&gate).open(&link).await.status, 404);
+    assert_eq!(status(admin, &user).await, "invited", "R12");
+    admin.post(&format!("{path}/invitation"), json!({})).await.created();
+    let mail = mailbox.next().await;
+    assert_eq!(mail.to, LOGIN);
+    assert_eq!(choose(&mut Browser::at(&gate), &mail.link(), PASSWORD).await.status, 303);
+}
+
+#[tokio::test]
 async fn r12_an_invited_user_counts_until_there_is_none() {
     let gate = TestGate::start().await;
     let admin = &gate.admin;

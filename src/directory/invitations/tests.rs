@@ -1,12 +1,13 @@
 use super::*;
 use crate::credential::password::PasswordRule;
+use crate::directory::end_users::EndUserPatch;
 use crate::directory::fixture::{
     ADDRESS, Fixture, OTHER_PASSWORD, PASSWORD, Posted, new_user, now,
 };
-use crate::directory::organizations::NewOrganization;
+use crate::directory::organizations::{NewOrganization, OrganizationPatch};
 use crate::directory::record::UserStatus;
 use crate::directory::sign_in::SignIn;
-use crate::directory::users::NewUser;
+use crate::directory::users::{NewUser, UserPatch};
 
 const LOGIN: &str = "ann@example.com";
 
@@ -26,6 +27,27 @@ async fn claim(directory: &Directory, token: &str, password: &str, now: Timestam
 
 async fn can_be_claimed(fixture: &Fixture, token: &str, now: Timestamp) -> bool {
     fixture.directory.invitation(token, ADDRESS, now).await.unwrap().is_some()
+}
+
+/// Whether nobody can do anything with what was mailed, and its user is invited all the same (R12).
+async fn is_dead(fixture: &Fixture, user: &str, letter: &Posted) -> bool {
+    let directory = &fixture.directory;
+    let looked = can_be_claimed(fixture, &letter.token, now()).await;
+    let opened = directory.open_letter(&letter.id, now()).await.unwrap();
+    if looked {
+        assert!(opened.is_some());
+        return false;
+    }
+    assert!(opened.is_none(), "a letter that waits is not sent");
+    assert_eq!(directory.show_letter(&letter.id).await.unwrap().state.name(), "not_needed");
+    assert_eq!(claim(directory, &letter.token, PASSWORD, now()).await, Choice::Dead);
+    assert_eq!(directory.show_user(user).await.unwrap().status, UserStatus::Invited);
+    assert!(directory.organization("acme").await.unwrap().unwrap().has_portal_users);
+    true
+}
+
+fn login(login: &str) -> UserPatch {
+    UserPatch { login: Some(login.to_owned()), ..UserPatch::default() }
 }
 
 fn set(user: &UserView) -> Choice {
@@ -274,4 +296,126 @@ async fn r34_a_password_set_by_hand_ends_the_invitation_and_nobody_with_one_is_i
     // Without the password, there is room for an invitation again.
     fixture.directory.clear_password(&user.id, None).await.unwrap();
     fixture.directory.invite(&user.id, None, None, now()).await.unwrap();
+}
+
+#[tokio::test]
+async fn r40_an_invitation_that_went_to_the_login_ends_when_the_login_is_corrected() {
+    let fixture = Fixture::new().await;
+    let (user, letter) = invited(&fixture).await;
+    let directory = &fixture.directory;
+    let patch = UserPatch {
+        group: Some("limited".to_owned()),
+        require_mfa: Some(true),
+        ..login(" ANN@example.com")
+    };
+    directory.change_user(&user.id, patch, None).await.unwrap();
+    assert!(!is_dead(&fixture, &user.id, &letter).await, "the same address");
+    directory.change_user(&user.id, login("anne@example.com"), None).await.unwrap();
+    assert!(is_dead(&fixture, &user.id, &letter).await);
+
+    directory.invite(&user.id, None, None, now()).await.unwrap();
+    let [newer] = fixture.posted().await.try_into().unwrap();
+    assert_eq!(newer.doc.to, "anne@example.com", "it can be sent again, to whom it is for");
+    assert!(!is_dead(&fixture, &user.id, &newer).await);
+}
+
+#[tokio::test]
+async fn r40_an_invitation_that_went_to_the_end_user_ends_when_the_user_is_anothers() {
+    let fixture = Fixture::new().await;
+    let directory = &fixture.directory;
+    fixture.organization("acme").await;
+    let email = "ann@end.example";
+    let first = fixture.end_user("acme", Some(email)).await.id;
+    let same = fixture.end_user("acme", Some(email)).await.id;
+    let other = fixture.end_user("acme", Some("bob@end.example")).await.id;
+    for (number, moved) in [Some(other), None].into_iter().enumerate() {
+        let called = format!("ann{number}@example.com");
+        let new =
+            NewUser { end_user: Some(first.clone()), invite: true, ..new_user("acme", &called) };
+        let user = directory.create_user(new, now()).await.unwrap().id;
+        let [letter] = fixture.posted().await.try_into().unwrap();
+        // The mail did not go to the login, and this is no other address.
+        for patch in [
+            login(&format!("anne{number}@example.com")),
+            UserPatch { end_user: Some(Some(same.clone())), ..UserPatch::default() },
+        ] {
+            directory.change_user(&user, patch, None).await.unwrap();
+            assert!(!is_dead(&fixture, &user, &letter).await);
+        }
+        let patch = UserPatch { end_user: Some(moved), ..UserPatch::default() };
+        directory.change_user(&user, patch, None).await.unwrap();
+        assert!(is_dead(&fixture, &user, &letter).await, "{number}");
+    }
+}
+
+#[tokio::test]
+async fn r40_an_invitation_ends_when_the_end_users_address_changes() {
+    let fixture = Fixture::new().await;
+    let directory = &fixture.directory;
+    fixture.organization("acme").await;
+    let end_user = fixture.end_user("acme", Some("ann@end.example")).await.id;
+    let new = NewUser { end_user: Some(end_user.clone()), invite: true, ..new_user("acme", LOGIN) };
+    let user = directory.create_user(new, now()).await.unwrap();
+    let [letter] = fixture.posted().await.try_into().unwrap();
+    let called = EndUserPatch { name: Some("Anne".to_owned()), ..EndUserPatch::default() };
+    directory.change_end_user("acme", &end_user, called, None).await.unwrap();
+    assert!(!is_dead(&fixture, &user.id, &letter).await, "another name makes no odds");
+    for email in [Some("anne@end.example".to_owned()), None] {
+        let moved = EndUserPatch { email: Some(email), ..EndUserPatch::default() };
+        directory.change_end_user("acme", &end_user, moved, None).await.unwrap();
+        assert!(is_dead(&fixture, &user.id, &letter).await);
+    }
+}
+
+#[tokio::test]
+async fn r40_an_invitation_ends_when_the_organizations_address_changes() {
+    let fixture = Fixture::new().await;
+    let directory = &fixture.directory;
+    fixture.organization("acme").await;
+    let email = |email: Option<&str>| OrganizationPatch {
+        email: Some(email.map(str::to_owned)),
+        ..OrganizationPatch::default()
+    };
+    directory.change_organization("acme", email(Some("it@acme.example")), None).await.unwrap();
+    let new = NewUser { invite: true, ..new_user("acme", LOGIN) };
+    let user = directory.create_user(new, now()).await.unwrap();
+    let [letter] = fixture.posted().await.try_into().unwrap();
+    let called =
+        OrganizationPatch { name: Some("Acme".to_owned()), ..email(Some("IT@acme.example")) };
+    directory.change_organization("acme", called, None).await.unwrap();
+    assert!(!is_dead(&fixture, &user.id, &letter).await, "the same address");
+    for other in [Some("office@acme.example"), None] {
+        directory.change_organization("acme", email(other), None).await.unwrap();
+        assert!(is_dead(&fixture, &user.id, &letter).await, "{other:?}");
+    }
+}
+
+#[tokio::test]
+async fn r40_an_address_that_changes_while_an_invitation_is_claimed_ends_it() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let end_user = fixture.end_user("acme", Some("ann@end.example")).await.id;
+    let new = NewUser { end_user: Some(end_user.clone()), invite: true, ..new_user("acme", LOGIN) };
+    fixture.directory.create_user(new, now()).await.unwrap();
+    let [letter] = fixture.posted().await.try_into().unwrap();
+    let other = fixture.directory.clone();
+    let late = fixture
+        .with_meddling(async move {
+            let email = Some(Some("anne@end.example".to_owned()));
+            let moved = EndUserPatch { email, ..EndUserPatch::default() };
+            other.change_end_user("acme", &end_user, moved, None).await.unwrap();
+        })
+        .await;
+    assert_eq!(claim(&late, &letter.token, PASSWORD, now()).await, Choice::Dead);
+}
+
+#[tokio::test]
+async fn r40_an_invitation_of_which_nobody_knows_where_it_went_is_dead() {
+    let fixture = Fixture::new().await;
+    let (user, letter) = invited(&fixture).await;
+    let stored = existing::<User>(&*fixture.store, &user.id, None).await.unwrap();
+    let mut doc = stored.doc.clone();
+    doc.invitation.as_mut().unwrap().to = None;
+    fixture.directory.commit(vec![stored.replace(doc).0]).await.unwrap();
+    assert!(is_dead(&fixture, &user.id, &letter).await);
 }

@@ -9,6 +9,9 @@ use crate::directory::record::{OneTimeLink, User};
 use crate::directory::records::{existing, put};
 use crate::store::Expect;
 
+/// Where the letters go: the login of whom they are for.
+const ADDRESS: &str = "ann@acme.example";
+
 /// Writes a letter to a user, with the link that it carries.
 pub(crate) async fn write(
     directory: &Directory,
@@ -24,7 +27,9 @@ pub(crate) async fn write(
     let expires = now + SignedDuration::from_hours(hours);
     let stored = existing::<User>(directory.store(), user, None).await.unwrap();
     let mut doc = stored.doc.clone();
-    let link = OneTimeLink { token: token.hash().to_string(), made: now, expires };
+    let hash = token.hash().to_string();
+    let to = Some(ADDRESS.to_owned());
+    let link = OneTimeLink { token: hash, made: now, expires, to, earlier: Vec::new() };
     match occasion {
         Occasion::Invitation => doc.invitation = Some(link),
         Occasion::Reset => doc.reset = Some(link),
@@ -34,7 +39,7 @@ pub(crate) async fn write(
         user: user.to_owned(),
         login: doc.login.clone(),
         organization: "Acme Ltd".to_owned(),
-        to: "ann@acme.example".to_owned(),
+        to: ADDRESS.to_owned(),
         blind_copy: Some("admin@example.com".to_owned()),
         language: None,
         token: Some(directory.judges.one_time.seal(&token, id)),

@@ -14,7 +14,8 @@ impl Post {
     async fn new() -> Self {
         let fixture = Fixture::new().await;
         fixture.organization("acme").await;
-        let user = fixture.directory.create_user(new_user("acme", "ann"), now()).await.unwrap();
+        let new = new_user("acme", "ann@acme.example");
+        let user = fixture.directory.create_user(new, now()).await.unwrap();
         Self { fixture, user: user.id }
     }
 

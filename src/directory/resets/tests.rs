@@ -3,6 +3,7 @@ use crate::credential::lockout::Key;
 use crate::directory::fixture::{
     ADDRESS, Fixture, OTHER_PASSWORD, PASSWORD, Posted, new_user, now,
 };
+use crate::directory::organizations::OrganizationPatch;
 use crate::directory::record::{SecondFactor, UserStatus};
 use crate::directory::records::existing;
 use crate::directory::sign_in::SignIn;
@@ -124,17 +125,73 @@ async fn r33_a_reset_claims_an_invitation_that_stands() {
 }
 
 #[tokio::test]
-async fn r33_a_newer_link_ends_the_older_one_and_there_is_one_a_minute() {
+async fn r33_a_newer_link_ends_the_older_one_without_a_pause() {
+    let fixture = Fixture::new().await;
+    ann(&fixture).await;
+    let older = asked(&fixture, now()).await;
+    let newer = asked(&fixture, now()).await;
+    assert!(!is_good(&fixture, &older.token, now()).await);
+    assert!(is_good(&fixture, &newer.token, now()).await);
+}
+
+#[tokio::test]
+async fn r33_there_are_five_letters_an_hour_and_the_newest_link_stands_till_there_is_another() {
     let fixture = Fixture::new().await;
     let user = ann(&fixture).await;
-    let older = asked(&fixture, now()).await;
-    let again = ask(&fixture, LOGIN, after(59)).await;
-    assert_eq!(again, ResetAsked::TooSoon { user: user.id });
-    assert!(is_good(&fixture, &older.token, after(59)).await);
-    assert_eq!(fixture.posted().await.len(), 1);
-    let newer = asked(&fixture, after(60)).await;
-    assert!(!is_good(&fixture, &older.token, after(60)).await);
-    assert!(is_good(&fixture, &newer.token, after(60)).await);
+    let too_many = ResetAsked::TooMany { user: user.id };
+    let mut newest = asked(&fixture, now()).await;
+    for seconds in 1..5 {
+        newest = asked(&fixture, after(seconds)).await;
+    }
+    // What was sent is known to whoever looks next, also after a restart.
+    let restarted = fixture.replica().await;
+    let again = restarted.ask_for_reset(LOGIN, None, after(5)).await.unwrap();
+    assert_eq!(again, too_many);
+    for seconds in [5, 60, 3599] {
+        assert_eq!(ask(&fixture, LOGIN, after(seconds)).await, too_many);
+        assert!(is_good(&fixture, &newest.token, after(seconds)).await, "after {seconds}");
+    }
+    assert_eq!(fixture.posted().await.len(), 5);
+    // The first was an hour ago; the others were not.
+    let sixth = asked(&fixture, after(3600)).await;
+    assert!(!is_good(&fixture, &newest.token, after(3600)).await);
+    assert_eq!(ask(&fixture, LOGIN, after(3600)).await, too_many);
+    assert!(is_good(&fixture, &sixth.token, after(3600)).await);
+    asked(&fixture, after(3601)).await;
+}
+
+#[tokio::test]
+async fn r33_a_clock_that_was_ahead_and_is_set_back_does_not_end_resets() {
+    let fixture = Fixture::new().await;
+    let user = ann(&fixture).await;
+    for _ in 0..5 {
+        asked(&fixture, after(86_400)).await;
+    }
+    // Clocks may differ a little, and that opens nothing.
+    let too_many = ResetAsked::TooMany { user: user.id };
+    assert_eq!(ask(&fixture, LOGIN, after(86_340)).await, too_many);
+    for _ in 0..5 {
+        asked(&fixture, now()).await;
+    }
+    assert_eq!(ask(&fixture, LOGIN, now()).await, too_many);
+}
+
+#[test]
+fn r33_letters_are_counted_for_a_links_lifetime_if_that_is_less_than_an_hour() {
+    let link = OneTimeLink {
+        token: String::new(),
+        made: after(200),
+        expires: after(500),
+        to: None,
+        earlier: vec![now(), after(100)],
+    };
+    let counted =
+        |at, window| recent(Some(&link), after(at), SignedDuration::from_secs(window)).len();
+    assert_eq!([counted(299, 300), counted(300, 300), counted(400, 300)], [3, 2, 1]);
+    // Whenever one stops counting, the newest link has not expired.
+    assert_eq!([counted(499, 300), counted(500, 300)], [1, 0]);
+    assert_eq!(counted(500, 3600), 3);
+    assert!(recent(None, now(), WINDOW).is_empty());
 }
 
 #[tokio::test]
@@ -167,6 +224,8 @@ async fn r34_what_an_administrator_does_ends_a_reset() {
         directory.change_user(&user.id, patch, None).await.unwrap();
     }
     assert!(!is_good(&fixture, &letter.token, after(100)).await, "another login");
+    let unsent = directory.open_letter(&letter.id, after(100)).await.unwrap();
+    assert!(unsent.is_none(), "nor is a letter sent that waits");
 
     let letter = asked(&fixture, after(200)).await;
     directory.clear_password(&user.id, None).await.unwrap();
@@ -177,6 +236,27 @@ async fn r34_what_an_administrator_does_ends_a_reset() {
     };
     directory.delete_user(&user.id, None).await.unwrap();
     assert!(!is_good(&fixture, &letter.token, after(300)).await, "a user that is gone");
+}
+
+#[tokio::test]
+async fn r33_a_reset_is_mailed_to_the_login_and_is_dead_when_that_is_another_address() {
+    let fixture = Fixture::new().await;
+    let user = ann(&fixture).await;
+    let letter = asked(&fixture, now()).await;
+    let patch = OrganizationPatch {
+        email: Some(Some("office@acme.example".to_owned())),
+        ..OrganizationPatch::default()
+    };
+    fixture.directory.change_organization("acme", patch, None).await.unwrap();
+    assert!(is_good(&fixture, &letter.token, now()).await, "it did not go there");
+    // However the login has changed.
+    let stored = existing::<User>(&*fixture.store, &user.id, None).await.unwrap();
+    let doc = User { login: "anne@example.com".to_owned(), ..stored.doc.clone() };
+    fixture.directory.commit(vec![stored.replace(doc).0]).await.unwrap();
+    assert!(fixture.directory.open_letter(&letter.id, now()).await.unwrap().is_none());
+    assert!(!is_good(&fixture, &letter.token, now()).await);
+    let choice = choose(&fixture, &letter.token, OTHER_PASSWORD, now()).await;
+    assert_eq!(choice, Choice::Dead);
 }
 
 #[tokio::test]
