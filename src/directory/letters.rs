@@ -5,8 +5,10 @@
 //! a letter says, and how it travels, is not known here.
 //!
 //! A letter waits until its time, is handed to a transport, and ends in one of three ways: sent;
-//! failed, when no further try would come before its link expires; not needed, when the link it
-//! carries is not the user's any more. Between tries it waits longer and longer.
+//! failed, when no further try would come before its link expires, or none would help; not needed,
+//! when the link it carries is not the user's any more. Between tries it waits longer and longer.
+
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -16,9 +18,9 @@ use crate::directory::error::Stopped;
 use crate::directory::one_time::store_only;
 use crate::directory::page::{Page, PageRequest};
 use crate::directory::record::{Document, User};
-use crate::directory::records::{Stored, all, attempt, existing, get, page};
+use crate::directory::records::{Stored, attempt, existing, get, page};
 use crate::directory::{Directory, DirectoryError, Refusal};
-use crate::store::{Key, Kind, StoreError};
+use crate::store::{Key, Kind, Record, StoreError};
 
 /// How long a letter waits after each try; the last again and again.
 const PAUSES: [SignedDuration; 5] = [
@@ -28,8 +30,8 @@ const PAUSES: [SignedDuration; 5] = [
     SignedDuration::from_mins(30),
     SignedDuration::from_hours(2),
 ];
-/// How long a letter that is done with stays to be looked at.
-const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// So many records are read at once.
+const AT_ONCE: usize = 200;
 /// How much is kept of what a transport said.
 const LONGEST_ERROR: usize = 500;
 
@@ -102,6 +104,16 @@ pub enum LetterState {
         /// When that was found.
         at: Timestamp,
     },
+}
+
+impl Occasion {
+    /// How long a letter that is done with stays to be looked at. Anybody may ask for a reset.
+    const fn kept(self) -> SignedDuration {
+        match self {
+            Self::Invitation => SignedDuration::from_hours(30 * 24),
+            Self::Reset => SignedDuration::from_hours(24),
+        }
+    }
 }
 
 impl LetterState {
@@ -200,9 +212,10 @@ impl From<Stored<Letter>> for LetterView {
 /// The letters whose time has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DueLetters {
-    /// Their ids, those that somebody sits and waits for first.
+    /// Their ids, as many as were asked for: those that somebody sits and waits for first, but of
+    /// neither occasion more than half while the other has letters that are due.
     pub ids: Vec<String>,
-    /// When the next of the others is due.
+    /// When the next of the others is due; now, if more were due than were asked for.
     pub next: Option<Timestamp>,
 }
 
@@ -215,6 +228,13 @@ pub struct OpenLetter {
     pub letter: Letter,
     /// The token of the link in it.
     pub token: PlainToken,
+}
+
+/// A part of the letters in a state.
+struct Read {
+    letters: Vec<Stored<Letter>>,
+    /// Where the next part begins; none on the last.
+    last: Option<String>,
 }
 
 /// Why a letter was not sent.
@@ -273,29 +293,45 @@ impl Directory {
         Ok(changed.into())
     }
 
-    /// The letters whose time has come.
+    /// The letters whose time has come, `most` of them at most.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn due_letters(&self, now: Timestamp) -> Result<DueLetters, StoreError> {
-        let waiting = Key::new("state", LetterState::NAMES[0]);
-        let mut due = Vec::new();
-        let mut later: Option<Timestamp> = None;
-        for letter in all::<Letter>(self.store(), Some(&waiting)).await? {
-            match letter.doc.state {
-                LetterState::Waiting { next } if next <= now => {
-                    due.push((letter.doc.occasion == Occasion::Invitation, next, letter.id));
+    pub async fn due_letters(&self, now: Timestamp, most: usize) -> Result<DueLetters, StoreError> {
+        let mut resets = BTreeSet::new();
+        let mut invitations = BTreeSet::new();
+        let mut next: Option<Timestamp> = None;
+        let mut after = None;
+        loop {
+            let read = self.read_letters(LetterState::NAMES[0], after.as_deref()).await?;
+            for letter in read.letters {
+                let LetterState::Waiting { next: at } = letter.doc.state else { continue };
+                if at > now {
+                    next = Some(next.map_or(at, |earliest| earliest.min(at)));
+                    continue;
                 }
-                LetterState::Waiting { next } => {
-                    later = Some(later.map_or(next, |earliest| earliest.min(next)));
+                let due = match letter.doc.occasion {
+                    Occasion::Invitation => &mut invitations,
+                    Occasion::Reset => &mut resets,
+                };
+                due.insert((at, letter.id));
+                if due.len() > most {
+                    due.pop_last();
+                    next = Some(now);
                 }
-                LetterState::Sent { .. }
-                | LetterState::Failed { .. }
-                | LetterState::NotNeeded { .. } => {}
+            }
+            after = read.last;
+            if after.is_none() {
+                break;
             }
         }
-        due.sort();
-        Ok(DueLetters { ids: due.into_iter().map(|(_, _, id)| id).collect(), next: later })
+        if resets.len() + invitations.len() > most {
+            next = Some(now);
+        }
+        // What the other does not use of its half.
+        let share = (most - most / 2).max(most.saturating_sub(invitations.len()));
+        let due = resets.into_iter().take(share).chain(invitations).take(most);
+        Ok(DueLetters { ids: due.map(|(_, id)| id).collect(), next })
     }
 
     /// The letter with this id, if it is still to be sent now. One that has become worthless
@@ -396,10 +432,15 @@ impl Directory {
     pub async fn sweep_letters(&self, now: Timestamp) -> Result<usize, DirectoryError> {
         let mut removed = 0;
         for state in LetterState::NAMES {
-            let key = Key::new("state", state);
-            for letter in all::<Letter>(self.store(), Some(&key)).await? {
-                let done = letter.doc.state.done_at();
-                if done.is_some_and(|at| now.duration_since(at) > KEPT) {
+            let mut after = None;
+            loop {
+                let read = self.read_letters(state, after.as_deref()).await?;
+                for letter in read.letters {
+                    let kept = letter.doc.occasion.kept();
+                    let done = letter.doc.state.done_at();
+                    if done.is_none_or(|at| now.duration_since(at) <= kept) {
+                        continue;
+                    }
                     // One that has changed meanwhile is looked at again the next time.
                     match self.commit(vec![letter.delete()]).await.map_err(Stopped::from) {
                         Ok(_) => removed += 1,
@@ -407,9 +448,30 @@ impl Directory {
                         Err(Stopped::Failed(error)) => return Err(error),
                     }
                 }
+                after = read.last;
+                if after.is_none() {
+                    break;
+                }
             }
         }
         Ok(removed)
+    }
+
+    /// Some of the letters in a state, those after a place. One that is damaged is told in the log
+    /// and left out: it must not keep the others back.
+    async fn read_letters(&self, state: &str, after: Option<&str>) -> Result<Read, StoreError> {
+        let key = Key::new("state", state);
+        let records = self.store().list(Kind::Letter, Some(&key), after, AT_ONCE).await?;
+        let last = records.last().filter(|_| records.len() == AT_ONCE);
+        let last = last.map(|record| record.id.clone());
+        let mut letters = Vec::with_capacity(records.len());
+        for Record { id, version, doc } in records {
+            match serde_json::from_slice(&doc) {
+                Ok(doc) => letters.push(Stored { id, version, doc }),
+                Err(error) => tracing::error!(mail = id, %error, "a mail's record is damaged"),
+            }
+        }
+        Ok(Read { letters, last })
     }
 
     /// Notes how a try ended, if the letter is still waiting for one.

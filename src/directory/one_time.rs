@@ -126,7 +126,7 @@ impl Directory {
         let links = &self.judges.one_time;
         let token = PlainToken::generate();
         let expires = after(now, links.lifetime(occasion));
-        let id = name::random_id();
+        let id = name::id_in_order(now);
         let to = Some(fold(&addressee.to));
         let letter = Letter {
             occasion,

@@ -36,12 +36,12 @@ pub(super) struct Written {
     pub(super) id: String,
     /// When the letter was written.
     pub(super) written: Timestamp,
-    /// Who it goes to, those of the blind copy included.
+    /// From whom to whom.
     pub(super) envelope: Envelope,
     /// The message, in which nothing is said of the blind copy.
     pub(super) message: Message,
     /// Who gets the blind copy.
-    pub(super) blind_copy: Option<Mailbox>,
+    pub(super) blind_copy: Option<Address>,
 }
 
 impl Writer {
@@ -68,7 +68,7 @@ impl Writer {
             if copy.is_none() {
                 tracing::warn!(mail = open.id, "the address of the blind copy is none");
             }
-            copy
+            copy.filter(|copy| *copy != to)
         });
         let page = match letter.occasion {
             Occasion::Invitation => "invitation",
@@ -90,8 +90,7 @@ impl Writer {
             .templates
             .text(letter.occasion, letter.language.as_deref(), &facts)
             .map_err(NotSent::Yet)?;
-        let recipients = [Some(&to), blind_copy.as_ref()].into_iter().flatten().cloned().collect();
-        let envelope = Envelope::new(Some(self.from.email.clone()), recipients)
+        let envelope = Envelope::new(Some(self.from.email.clone()), vec![to.clone()])
             .map_err(|error| NotSent::Ever(error.to_string()))?;
         let parts = MultiPart::alternative()
             .boundary(format!("portcullis-{}", open.id))
@@ -107,13 +106,7 @@ impl Writer {
             .raw_header(HeaderValue::new(AUTO_SUBMITTED, "auto-generated".to_owned()))
             .multipart(parts)
             .map_err(|error| NotSent::Ever(error.to_string()))?;
-        Ok(Written {
-            id: open.id.clone(),
-            written: letter.written,
-            envelope,
-            message,
-            blind_copy: blind_copy.map(Mailbox::from),
-        })
+        Ok(Written { id: open.id.clone(), written: letter.written, envelope, message, blind_copy })
     }
 }
 

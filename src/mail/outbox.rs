@@ -3,13 +3,19 @@
 //! A round takes the letters whose time has come, one after the other; then it waits for the next
 //! time, or for the bell, which rings when a letter is committed. A letter is read again before it
 //! is sent: what has become of it meanwhile counts.
+//!
+//! A store may read and not write. What came of a try is then remembered until it can be noted,
+//! and the letter not touched before: nobody gets it again and again. What is wrong with one
+//! letter keeps no other back.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -54,6 +60,15 @@ pub struct Outbox {
     writer: Writer,
     carrier: Box<dyn Carrier>,
     bell: Arc<Bell>,
+    unnoted: Mutex<BTreeMap<String, Tried>>,
+}
+
+/// What came of a try.
+#[derive(Debug, Clone)]
+struct Tried {
+    user: Option<String>,
+    outcome: Result<(), NotSent>,
+    at: Timestamp,
 }
 
 impl Outbox {
@@ -63,7 +78,7 @@ impl Outbox {
         carrier: Box<dyn Carrier>,
         bell: Arc<Bell>,
     ) -> Self {
-        Self { directory, writer, carrier, bell }
+        Self { directory, writer, carrier, bell, unnoted: Mutex::default() }
     }
 
     /// Sends what is due, until it is stopped; a letter that is on its way then arrives first.
@@ -84,50 +99,81 @@ impl Outbox {
         }
     }
 
-    /// Sends the letters whose time has come; answers when there will be others.
+    /// Sends the letters whose time has come; answers when there will be others, or when to look
+    /// again because something went wrong.
     pub(super) async fn round(
         &self,
         clock: &(dyn Fn() -> Timestamp + Sync),
         stop: &CancellationToken,
     ) -> Result<Option<Timestamp>, DirectoryError> {
+        let mut troubled = false;
+        let unnoted = self.unnoted.lock().clone();
+        for (id, tried) in &unnoted {
+            troubled |= !self.note(id, tried).await;
+        }
         let now = clock();
-        let due = self.directory.due_letters(now).await?;
-        for id in due.ids.iter().take(ROUND) {
+        let due = self.directory.due_letters(now, ROUND).await?;
+        for id in &due.ids {
             if stop.is_cancelled() {
                 break;
             }
-            self.send(id, clock).await?;
+            if self.unnoted.lock().contains_key(id) {
+                continue;
+            }
+            troubled |= !self.send(id, clock).await;
         }
-        Ok(if due.ids.len() > ROUND { Some(now) } else { due.next })
+        Ok(if troubled { Some(now.saturating_add(PAUSE).unwrap_or(now)) } else { due.next })
     }
 
-    async fn send(
-        &self,
-        id: &str,
-        clock: &(dyn Fn() -> Timestamp + Sync),
-    ) -> Result<(), DirectoryError> {
+    /// Tries a letter; answers whether what came of it is noted.
+    async fn send(&self, id: &str, clock: &(dyn Fn() -> Timestamp + Sync)) -> bool {
         let now = clock();
-        let Some(open) = self.directory.open_letter(id, now).await? else {
-            return Ok(());
-        };
-        let sent = match self.writer.write(&open, now) {
-            Ok(mail) => self.carrier.carry(&mail).await.map_err(NotSent::Yet),
-            Err(why) => Err(why),
-        };
-        match sent {
-            Ok(()) => {
-                self.directory.letter_sent(id, clock()).await?;
-                tracing::info!(mail = id, user = open.letter.user, "a mail was sent");
+        let (user, outcome) = match self.directory.open_letter(id, now).await {
+            Ok(None) => return true,
+            Ok(Some(open)) => {
+                let outcome = match self.writer.write(&open, now) {
+                    Ok(mail) => self.carrier.carry(&mail).await,
+                    Err(why) => Err(why),
+                };
+                (Some(open.letter.user), outcome)
             }
-            Err(why) => {
-                self.directory.letter_not_sent(id, &why, clock()).await?;
-                let (NotSent::Yet(error) | NotSent::Ever(error)) = &why;
-                tracing::warn!(mail = id, user = open.letter.user, error, "a mail was not sent");
+            Err(error) => {
+                tracing::warn!(mail = id, %error, "a mail cannot be read");
+                // The store is there, but not for this one: it waits like one that was not taken.
+                if !matches!(error, DirectoryError::Store(StoreError::Damaged { .. })) {
+                    return false;
+                }
+                (None, Err(NotSent::Yet(DAMAGED.to_owned())))
+            }
+        };
+        self.note(id, &Tried { user, outcome, at: clock() }).await
+    }
+
+    /// Notes what came of a try; remembers it when that cannot be done.
+    async fn note(&self, id: &str, tried: &Tried) -> bool {
+        let noted = match &tried.outcome {
+            Ok(()) => self.directory.letter_sent(id, tried.at).await,
+            Err(why) => self.directory.letter_not_sent(id, why, tried.at).await,
+        };
+        if let Err(error) = noted {
+            let taken = tried.outcome.is_ok();
+            tracing::warn!(mail = id, taken, %error, "a mail was tried, which cannot be noted yet");
+            self.unnoted.lock().insert(id.to_owned(), tried.clone());
+            return false;
+        }
+        self.unnoted.lock().remove(id);
+        let user = tried.user.as_deref();
+        match &tried.outcome {
+            Ok(()) => tracing::info!(mail = id, user, "a mail was sent"),
+            Err(NotSent::Yet(error) | NotSent::Ever(error)) => {
+                tracing::warn!(mail = id, user, error, "a mail was not sent");
             }
         }
-        Ok(())
+        true
     }
 }
+
+const DAMAGED: &str = "a record that it needs is damaged; the log says which";
 
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,6 @@
 //! How mails leave: into a folder, or to a mail server.
 
+use std::error::Error as _;
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -9,12 +10,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lettre::message::Mailboxes;
+use lettre::address::Envelope;
 use lettre::message::header::Bcc;
-use lettre::transport::smtp::PoolConfig;
+use lettre::message::{Mailbox, Mailboxes};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::{Error as SmtpError, PoolConfig};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use parking_lot::Mutex;
 use tokio::time;
@@ -22,6 +24,7 @@ use tokio::time;
 use super::MailError;
 use super::message::Written;
 use crate::config::{Security, Smtp};
+use crate::directory::letters::NotSent;
 use crate::policy::Host;
 
 /// How long a connection to the mail server is kept for the next mail.
@@ -35,8 +38,8 @@ pub(super) trait Carrier: fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// Takes a mail; when this returns `Ok`, it is in safe hands. An error says in words why not.
-    async fn carry(&self, mail: &Written) -> Result<(), String>;
+    /// Takes a mail; when this returns `Ok`, it is in safe hands.
+    async fn carry(&self, mail: &Written) -> Result<(), NotSent>;
 }
 
 /// A folder that gets a file for each mail, whole or not at all. The name follows from the letter,
@@ -60,18 +63,18 @@ impl Carrier for Folder {
             .map_err(|source| MailError::Folder { path: self.0.clone(), source })
     }
 
-    async fn carry(&self, mail: &Written) -> Result<(), String> {
+    async fn carry(&self, mail: &Written) -> Result<(), NotSent> {
         let mut message = mail.message.clone();
         if let Some(copy) = mail.blind_copy.clone() {
-            message.headers_mut().set(Bcc::from(Mailboxes::from(copy)));
+            message.headers_mut().set(Bcc::from(Mailboxes::from(Mailbox::from(copy))));
         }
         let name = format!("{}-{}.eml", mail.written.strftime("%Y%m%dT%H%M%SZ"), mail.id);
         let (folder, content) = (self.0.clone(), message.formatted());
         let put = tokio::task::spawn_blocking(move || put(&folder, &name, &content)).await;
         match put {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(format!("{}: {error}", self.0.display())),
-            Err(error) => Err(error.to_string()),
+            Ok(Err(error)) => Err(NotSent::Yet(format!("{}: {error}", self.0.display()))),
+            Err(error) => Err(NotSent::Yet(error.to_string())),
         }
     }
 }
@@ -116,13 +119,31 @@ impl Server {
 
 #[async_trait]
 impl Carrier for Server {
-    async fn carry(&self, mail: &Written) -> Result<(), String> {
-        let connections = self.connections.lock().clone();
+    /// The blind copy travels by itself, after the mail, so that a server that does not take it
+    /// takes the mail all the same. It is tried once.
+    async fn carry(&self, mail: &Written) -> Result<(), NotSent> {
         let message = mail.message.formatted();
-        let sending = connections.send_raw(&mail.envelope, &message);
-        match time::timeout(self.settings.timeout, sending).await {
+        self.hand_over(&mail.envelope, &message).await?;
+        if let Some(copy) = mail.blind_copy.clone() {
+            let copied = match Envelope::new(mail.envelope.from().cloned(), vec![copy]) {
+                Ok(envelope) => self.hand_over(&envelope, &message).await,
+                Err(error) => Err(NotSent::Ever(error.to_string())),
+            };
+            if let Err(NotSent::Yet(error) | NotSent::Ever(error)) = copied {
+                tracing::warn!(mail = mail.id, error, "the blind copy of a mail was not sent");
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Server {
+    async fn hand_over(&self, envelope: &Envelope, message: &[u8]) -> Result<(), NotSent> {
+        let connections = self.connections.lock().clone();
+        match time::timeout(self.settings.timeout, connections.send_raw(envelope, message)).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(error.to_string()),
+            Ok(Err(error)) if nobody_there(&error) => Err(NotSent::Ever(error.to_string())),
+            Ok(Err(error)) => Err(NotSent::Yet(error.to_string())),
             Err(_) => {
                 // What was left in the middle of a conversation must not carry the next mail: the
                 // answer to this one would be taken for that one's.
@@ -131,11 +152,24 @@ impl Carrier for Server {
                 connections.shutdown().await;
                 let Smtp { host, port, timeout, .. } = &self.settings;
                 let timeout = humantime::format_duration(*timeout);
-                Err(format!("{host}:{port} did not take it within {timeout}"))
+                Err(NotSent::Yet(format!("{host}:{port} did not take it within {timeout}")))
             }
         }
     }
 }
+
+/// Whether the server said for good that the address gets no mail. The reply codes do not tell
+/// that from a refusal of the sender or of the password, which the operator mends; the enhanced
+/// ones do (RFC 3463). A server without them is asked again.
+fn nobody_there(error: &SmtpError) -> bool {
+    let said = error.source().map(ToString::to_string).unwrap_or_default();
+    let status = said.split([' ', '\r', '\n']).next().unwrap_or_default();
+    error.is_permanent() && NOBODY_THERE.contains(&status)
+}
+
+/// Wrong mailbox, domain or syntax of the destination; moved away; a domain that takes no mail;
+/// the mailbox is disabled.
+const NOBODY_THERE: [&str; 6] = ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"];
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

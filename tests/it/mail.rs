@@ -107,7 +107,9 @@ async fn r41_a_mail_server_gets_both_parts_and_the_blind_copy_in_the_envelope_on
     let program = home.serve().await;
     invite(&program.admin, "ann@acme.test").await;
     let mail = server.told().await;
-    assert_eq!(mail["to"], json!(["ann@acme.test", "boss@example.test"]));
+    assert_eq!(mail["to"], json!(["ann@acme.test"]));
+    let copy = server.told().await;
+    assert_eq!((&copy["to"], &copy["data"]), (&json!(["boss@example.test"]), &mail["data"]));
     assert_eq!((&mail["from"], &mail["hello"]), (&"portal@example.test".into(), &HOST.into()));
     let data = mail["data"].as_str().unwrap();
     assert!(!data.contains("boss@example.test"), "{data}");
@@ -221,6 +223,8 @@ async fn letters_that_wait_when_the_program_is_killed_arrive_once_after_the_star
     let mut arrived = BTreeSet::new();
     for _ in &logins {
         let mail = server.told().await;
+        let copy = server.told().await;
+        assert_eq!(copy["to"], json!(["boss@example.test"]));
         assert!(arrived.insert(mail["to"][0].as_str().unwrap().to_owned()), "{mail}");
     }
     assert_eq!(arrived, logins);

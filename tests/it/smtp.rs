@@ -42,6 +42,16 @@ impl Certificate {
 impl MailServer {
     /// Starts it on a port (0: any): `security` is `starttls`, `tls` or `none`.
     pub(crate) async fn start(certificate: &Certificate, security: &str, port: u16) -> Self {
+        Self::refusing(certificate, security, port, &[]).await
+    }
+
+    /// Starts one that refuses senders and recipients, each with a reply.
+    pub(crate) async fn refusing(
+        certificate: &Certificate,
+        security: &str,
+        port: u16,
+        refused: &[(&str, &str)],
+    ) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/smtp_server.py");
         // The system's, because that is the one that the package is for.
         let mut child = Command::new("/usr/bin/python3")
@@ -51,6 +61,7 @@ impl MailServer {
             .arg("--key")
             .arg(&certificate.key)
             .args(["--security", security, "--port", &port.to_string()])
+            .args(refused.iter().flat_map(|(address, reply)| ["--refuse", address, reply]))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

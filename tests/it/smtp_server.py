@@ -17,7 +17,22 @@ PASSWORD = "Correct horse 7!"
 
 
 class Inbox:
-    """Takes every mail of whoever may send."""
+    """Takes every mail of whoever may send, but from and to no address that is to be refused."""
+
+    def __init__(self, refused):
+        self.refused = refused
+
+    async def handle_MAIL(self, server, session, envelope, address, options):
+        if address in self.refused:
+            return self.refused[address]
+        envelope.mail_from = address
+        return "250 OK"
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address in self.refused:
+            return self.refused[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):
         tell(
@@ -50,7 +65,7 @@ async def main(arguments):
 
     def protocol():
         return SMTP(
-            Inbox(),
+            Inbox(dict(arguments.refuse)),
             hostname="localhost",
             tls_context=context if starttls else None,
             require_starttls=starttls,
@@ -80,4 +95,7 @@ parser.add_argument("--certificate", required=True)
 parser.add_argument("--key", required=True)
 parser.add_argument("--security", choices=["starttls", "tls", "none"], required=True)
 parser.add_argument("--port", type=int, default=0)
+parser.add_argument(
+    "--refuse", nargs=2, metavar=("ADDRESS", "REPLY"), action="append", default=[]
+)
 asyncio.run(main(parser.parse_args()))

@@ -3,6 +3,8 @@ use tempfile::TempDir;
 use super::fixture::write;
 use super::*;
 use crate::directory::fixture::{Fixture, PASSWORD, new_user, now};
+use crate::directory::records::put;
+use crate::store::{Expect, Write};
 
 /// A directory with a portal user.
 struct Post {
@@ -65,7 +67,7 @@ async fn a_letter_that_was_sent_keeps_no_token_and_is_not_sent_again() {
     assert_eq!((letter.state, letter.attempts), (LetterState::Sent { at: after(1) }, 1));
     assert_eq!(letter.token, None);
     assert!(post.open("letter", after(2)).await.is_none());
-    assert!(post.fixture.directory.due_letters(after(2)).await.unwrap().ids.is_empty());
+    assert!(post.fixture.directory.due_letters(after(2), 9).await.unwrap().ids.is_empty());
     // What comes late changes nothing any more.
     post.not_yet("letter", after(3)).await;
     assert_eq!(post.letter("letter").await, letter);
@@ -180,12 +182,12 @@ async fn what_is_due_comes_with_resets_first_and_the_time_of_what_is_not() {
     post.not_yet("later", now()).await;
     post.write("invitation", Occasion::Invitation).await;
     post.write("reset", Occasion::Reset).await;
-    let due = directory.due_letters(now()).await.unwrap();
+    let due = directory.due_letters(now(), 9).await.unwrap();
     assert_eq!(
         due,
         DueLetters { ids: vec!["reset".into(), "invitation".into()], next: Some(after(30)) }
     );
-    let due = directory.due_letters(after(30)).await.unwrap();
+    let due = directory.due_letters(after(30), 9).await.unwrap();
     assert_eq!((due.ids.len(), due.next), (3, None));
 }
 
@@ -227,20 +229,91 @@ async fn administrators_see_letters_by_state_and_never_a_token() {
 }
 
 #[tokio::test]
-async fn letters_that_were_done_with_a_month_ago_are_removed_and_others_are_not() {
+async fn neither_resets_nor_invitations_starve_the_others() {
     let post = Post::new().await;
     let directory = &post.fixture.directory;
-    for id in ["waiting", "old", "new"] {
-        post.write(id, Occasion::Reset).await;
+    let due = async |most| directory.due_letters(now(), most).await.unwrap();
+    for n in 0..8 {
+        post.write(&format!("reset-{n}"), Occasion::Reset).await;
     }
-    directory.letter_sent("old", now()).await.unwrap();
-    directory.letter_sent("new", after(10)).await.unwrap();
-    let month = 30 * 24 * 3600;
-    assert_eq!(directory.sweep_letters(after(month)).await.unwrap(), 0);
-    assert_eq!(directory.sweep_letters(after(month + 5)).await.unwrap(), 1);
-    assert_eq!(directory.show_letter("old").await.unwrap_err().code(), "not-found");
-    assert_eq!(directory.show_letter("new").await.unwrap().id, "new");
-    assert_eq!(directory.show_letter("waiting").await.unwrap().id, "waiting");
+    assert_eq!(due(4).await.ids, ["reset-0", "reset-1", "reset-2", "reset-3"]);
+    post.write("invitation-0", Occasion::Invitation).await;
+    assert_eq!(due(4).await.ids, ["reset-0", "reset-1", "reset-2", "invitation-0"]);
+    for n in 1..8 {
+        post.write(&format!("invitation-{n}"), Occasion::Invitation).await;
+    }
+    let some = due(4).await;
+    assert_eq!(some.ids, ["reset-0", "reset-1", "invitation-0", "invitation-1"]);
+    // The others are due as well.
+    assert_eq!(some.next, Some(now()));
+    let every = due(16).await;
+    assert_eq!((every.ids.len(), every.next), (16, None));
+    for n in 1..8 {
+        directory.letter_sent(&format!("reset-{n}"), now()).await.unwrap();
+    }
+    assert_eq!(due(3).await.ids, ["reset-0", "invitation-0", "invitation-1"]);
+}
+
+#[tokio::test]
+async fn letters_that_were_done_with_a_while_ago_are_removed_and_others_are_not() {
+    let post = Post::new().await;
+    let directory = &post.fixture.directory;
+    let (day, month) = (24 * 3600, 30 * 24 * 3600);
+    let swept = async |at| directory.sweep_letters(after(at)).await.unwrap();
+    for (occasion, name, kept) in
+        [(Occasion::Reset, "reset", day), (Occasion::Invitation, "invitation", month)]
+    {
+        let [waiting, old, new] = ["waiting", "old", "new"].map(|age| format!("{age}-{name}"));
+        for id in [&waiting, &old, &new] {
+            post.write(id, occasion).await;
+        }
+        directory.letter_sent(&old, now()).await.unwrap();
+        directory.letter_sent(&new, after(10)).await.unwrap();
+        assert_eq!(swept(kept).await, 0, "{name}");
+        assert_eq!(swept(kept + 5).await, 1, "{name}");
+        assert_eq!(directory.show_letter(&old).await.unwrap_err().code(), "not-found");
+        assert_eq!(directory.show_letter(&new).await.unwrap().id, new);
+        assert_eq!(directory.show_letter(&waiting).await.unwrap().id, waiting);
+        assert_eq!(swept(kept + 11).await, 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn more_letters_than_are_read_at_once_are_all_found() {
+    let post = Post::new().await;
+    let directory = &post.fixture.directory;
+    post.write("letter", Occasion::Reset).await;
+    let letter = post.letter("letter").await;
+    let count = 2 * AT_ONCE + 1;
+    let copies = (1..count).map(|n| put(&format!("copy-{n}"), Expect::Absent, &letter));
+    directory.commit(copies.collect()).await.unwrap();
+    let due = directory.due_letters(now(), count).await.unwrap();
+    assert_eq!((due.ids.len(), due.next), (count, None));
+    let done = letter.done(LetterState::Sent { at: now() });
+    let copies = (1..count).map(|n| put(&format!("copy-{n}"), Expect::Present, &done));
+    directory.commit(copies.collect()).await.unwrap();
+    assert_eq!(directory.sweep_letters(after(24 * 3600 + 1)).await.unwrap(), count - 1);
+}
+
+#[tokio::test]
+async fn a_damaged_letter_keeps_no_other_back() {
+    let post = Post::new().await;
+    let directory = &post.fixture.directory;
+    for state in ["waiting", "sent"] {
+        let write = Write::Put {
+            kind: Kind::Letter,
+            id: format!("a-{state}"),
+            expect: Expect::Absent,
+            doc: "{}".into(),
+            unique: Vec::new(),
+            index: vec![Key::new("state", state)],
+        };
+        directory.commit(vec![write]).await.unwrap();
+    }
+    post.write("letter", Occasion::Reset).await;
+    assert_eq!(directory.due_letters(now(), 9).await.unwrap().ids, ["letter"]);
+    directory.letter_sent("letter", now()).await.unwrap();
+    assert_eq!(directory.sweep_letters(after(24 * 3600 + 1)).await.unwrap(), 1);
 }
 
 #[tokio::test]

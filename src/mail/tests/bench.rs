@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -16,7 +18,7 @@ use crate::credential::key::SecretKey;
 use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
 use crate::credential::token::PlainToken;
-use crate::directory::letters::{LetterView, Occasion, fixture};
+use crate::directory::letters::{LetterView, NotSent, Occasion, fixture};
 use crate::directory::one_time::OneTimeLinks;
 use crate::directory::organizations::NewOrganization;
 use crate::directory::second_factor::SecondFactorJudge;
@@ -27,9 +29,11 @@ use crate::mail::text::Templates;
 use crate::mail::transport::Carrier;
 use crate::mail::{Bell, Outbox};
 use crate::policy::Policy;
-use crate::store::Store;
 use crate::store::feed::{Feed, Follower};
 use crate::store::sled::SledStore;
+use crate::store::{
+    Changes, Commit, CommitError, Committed, Expect, Key, Kind, Record, Store, StoreError, Write,
+};
 
 const CHEAP: HashingSettings =
     HashingSettings { memory_kib: 8, passes: 1, lanes: 1, threads: 1, queue: 8 };
@@ -39,13 +43,15 @@ const CHEAP: HashingSettings =
 pub(super) struct Basket {
     pub(super) taken: Arc<Mutex<Vec<Vec<u8>>>>,
     pub(super) away: Arc<Mutex<Option<String>>>,
+    pub(super) tries: Arc<AtomicUsize>,
 }
 
 #[async_trait]
 impl Carrier for Basket {
-    async fn carry(&self, mail: &Written) -> Result<(), String> {
+    async fn carry(&self, mail: &Written) -> Result<(), NotSent> {
+        self.tries.fetch_add(1, Ordering::SeqCst);
         if let Some(why) = self.away.lock().unwrap().clone() {
-            return Err(why);
+            return Err(NotSent::Yet(why));
         }
         self.taken.lock().unwrap().push(mail.message.formatted());
         Ok(())
@@ -62,18 +68,83 @@ impl Basket {
     }
 }
 
+/// The embedded store, on a disk that may be full: then it reads and does not write. A record can
+/// be damaged.
+#[derive(Debug)]
+pub(super) struct Disk {
+    inner: SledStore,
+    full: AtomicBool,
+    damaged: Mutex<Option<String>>,
+}
+
+impl Disk {
+    pub(super) fn full(&self, full: bool) {
+        self.full.store(full, Ordering::SeqCst);
+    }
+
+    pub(super) fn damage(&self, id: &str) {
+        *self.damaged.lock().unwrap() = Some(id.to_owned());
+    }
+}
+
+#[async_trait]
+impl Store for Disk {
+    async fn get(&self, kind: Kind, id: &str) -> Result<Option<Record>, StoreError> {
+        let damaged = self.damaged.lock().unwrap().as_deref() == Some(id);
+        let read = self.inner.get(kind, id).await?;
+        Ok(read.map(|record| if damaged { Record { doc: "{}".into(), ..record } } else { record }))
+    }
+
+    async fn find(&self, kind: Kind, key: &Key) -> Result<Option<Record>, StoreError> {
+        self.inner.find(kind, key).await
+    }
+
+    async fn list(
+        &self,
+        kind: Kind,
+        key: Option<&Key>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        self.inner.list(kind, key, after, limit).await
+    }
+
+    async fn count(&self, kind: Kind, key: Option<&Key>) -> Result<u64, StoreError> {
+        self.inner.count(kind, key).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
+        if self.full.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("the disk is full".to_owned()).into());
+        }
+        self.inner.commit(commit).await
+    }
+
+    async fn head(&self) -> Result<u64, StoreError> {
+        self.inner.head().await
+    }
+
+    async fn changes(&self, after: u64, wait: Duration) -> Result<Changes, StoreError> {
+        self.inner.changes(after, wait).await
+    }
+}
+
 /// A directory with a portal user, and its outbox.
 pub(super) struct Bench {
     pub(super) directory: Directory,
     pub(super) user: String,
     pub(super) bell: Arc<Bell>,
+    pub(super) store: Arc<Disk>,
     _folder: TempDir,
 }
 
 impl Bench {
     pub(super) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store: Arc<dyn Store> = Arc::new(SledStore::open(folder.path()).unwrap());
+        let inner = SledStore::open(folder.path()).unwrap();
+        let disk =
+            Arc::new(Disk { inner, full: AtomicBool::new(false), damaged: Mutex::default() });
+        let store: Arc<dyn Store> = disk.clone();
         let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
         let policy = Arc::new(Policy::load(&policies).unwrap());
         let memory = Arc::new(Memory::new(Arc::clone(&store), policy));
@@ -91,17 +162,31 @@ impl Bench {
         let directory = Directory::start(feed, memory, judges).await.unwrap();
         let acme = NewOrganization { id: Some("acme".into()), name: "Acme".into(), email: None };
         directory.create_organization(acme, now()).await.unwrap();
-        let ann = NewUser {
-            organization: "acme".to_owned(),
-            login: Some("ann@acme.example".to_owned()),
-            ..NewUser::default()
-        };
-        let user = directory.create_user(ann, now()).await.unwrap().id;
-        Self { directory, user, bell, _folder: folder }
+        let user = directory.create_user(new_user("ann"), now()).await.unwrap().id;
+        Self { directory, user, bell, store: disk, _folder: folder }
     }
 
     pub(super) async fn write(&self, id: &str, occasion: Occasion) -> PlainToken {
         fixture::write(&self.directory, (id, &self.user), occasion, now()).await
+    }
+
+    /// The same, with letters to another portal user from now on.
+    pub(super) async fn with_another_user(self) -> Self {
+        let user = self.directory.create_user(new_user("bob"), now()).await.unwrap().id;
+        Self { user, ..self }
+    }
+
+    /// Writes a letter that cannot be decoded, among those that wait.
+    pub(super) async fn write_damaged(&self, id: &str) {
+        let write = Write::Put {
+            kind: Kind::Letter,
+            id: id.to_owned(),
+            expect: Expect::Absent,
+            doc: "{}".into(),
+            unique: Vec::new(),
+            index: vec![Key::new("state", "waiting")],
+        };
+        self.store.commit(vec![write]).await.unwrap();
     }
 
     pub(super) fn outbox(&self, carrier: impl Carrier + 'static) -> Outbox {
@@ -118,6 +203,14 @@ impl Outbox {
     /// A round at a time after the beginning.
     pub(super) async fn round_at(&self, seconds: i64) -> Option<Timestamp> {
         self.round(&move || after(seconds), &CancellationToken::new()).await.unwrap()
+    }
+}
+
+fn new_user(name: &str) -> NewUser {
+    NewUser {
+        organization: "acme".to_owned(),
+        login: Some(format!("{name}@acme.example")),
+        ..NewUser::default()
     }
 }
 

@@ -88,10 +88,11 @@ fn r33_a_reset_leads_to_its_page() {
 }
 
 #[test]
-fn r41_the_blind_copy_is_in_the_envelope_and_in_no_header() {
+fn r41_the_blind_copy_is_beside_the_message_and_in_no_header() {
     let written = write(&open(Occasion::Invitation));
     let to: Vec<String> = written.envelope.to().iter().map(ToString::to_string).collect();
-    assert_eq!(to, ["ann@acme.example", "admin@example.com"]);
+    assert_eq!(to, ["ann@acme.example"]);
+    assert_eq!(written.blind_copy.unwrap().to_string(), "admin@example.com");
     let raw = String::from_utf8(written.message.formatted()).unwrap();
     assert!(!raw.contains("admin@example.com"), "{raw}");
 }
@@ -100,7 +101,15 @@ fn r41_the_blind_copy_is_in_the_envelope_and_in_no_header() {
 fn a_blind_copy_to_no_address_does_not_keep_the_mail_back() {
     let mut open = open(Occasion::Invitation);
     open.letter.blind_copy = Some("somebody".to_owned());
-    assert_eq!(write(&open).envelope.to().len(), 1);
+    let written = write(&open);
+    assert_eq!((written.envelope.to().len(), written.blind_copy), (1, None));
+}
+
+#[test]
+fn who_gets_the_mail_gets_no_blind_copy_of_it() {
+    let mut open = open(Occasion::Invitation);
+    open.letter.blind_copy = Some(open.letter.to.clone());
+    assert_eq!(write(&open).blind_copy, None);
 }
 
 #[test]
@@ -139,7 +148,7 @@ fn no_name_adds_a_header_or_a_line_to_one() {
         let message = message(&written);
         assert_eq!(header_names(&message), plain, "{evil:?}");
         assert_eq!(message.from().unwrap().first().unwrap().address(), Some("portal@example.com"));
-        assert_eq!(written.envelope.to().len(), 2, "{evil:?}");
+        assert_eq!(written.envelope.to().len(), 1, "{evil:?}");
         let raw = String::from_utf8(written.message.formatted()).unwrap();
         let (head, _) = raw.split_once("\r\n\r\n").unwrap();
         assert!(head.is_ascii() && head.lines().all(|line| line.len() < 998), "{head}");

@@ -1,5 +1,6 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -59,6 +60,72 @@ async fn a_reset_comes_before_invitations() {
     let first = parsed(&basket.taken.lock().unwrap()[0]);
     assert!(first.subject().unwrap().starts_with("Choose a new password"));
     assert_eq!(basket.count(), 2);
+}
+
+#[tokio::test]
+async fn what_was_taken_is_not_sent_again_while_the_store_does_not_write() {
+    let bench = Bench::new().await;
+    let basket = Basket::default();
+    let outbox = bench.outbox(basket.clone());
+    bench.write("one", Occasion::Invitation).await;
+    bench.write("two", Occasion::Reset).await;
+    bench.store.full(true);
+    for at in [1, 6, 11] {
+        // Each round is told to come again, after a pause.
+        assert_eq!(outbox.round_at(at).await, Some(after(at + 5)));
+        assert_eq!(basket.count(), 2, "at {at}");
+    }
+    assert_eq!(bench.letter("one").await.state.name(), "waiting");
+    bench.store.full(false);
+    assert_eq!(outbox.round_at(16).await, None);
+    for id in ["one", "two"] {
+        // Sent when it was.
+        assert_eq!(bench.letter(id).await.state, LetterState::Sent { at: after(1) });
+    }
+    outbox.round_at(21).await;
+    assert_eq!(basket.count(), 2);
+}
+
+#[tokio::test]
+async fn what_was_not_taken_waits_its_time_though_the_store_does_not_write() {
+    let bench = Bench::new().await;
+    let basket = Basket::default();
+    *basket.away.lock().unwrap() = Some("the server is away".to_owned());
+    let outbox = bench.outbox(basket.clone());
+    bench.write("letter", Occasion::Invitation).await;
+    bench.store.full(true);
+    for at in [0, 5, 10] {
+        outbox.round_at(at).await;
+    }
+    bench.store.full(false);
+    assert_eq!(outbox.round_at(15).await, Some(after(30)));
+    assert_eq!(basket.tries.load(Ordering::SeqCst), 1);
+    assert_eq!(bench.letter("letter").await.state, waiting(30));
+    *basket.away.lock().unwrap() = None;
+    outbox.round_at(30).await;
+    assert_eq!(basket.count(), 1);
+}
+
+#[tokio::test]
+async fn a_letter_that_cannot_be_read_keeps_no_other_back() {
+    let bench = Bench::new().await;
+    bench.write("a-broken", Occasion::Invitation).await;
+    // Its user is damaged; the other letter's is not.
+    let broken = bench.user.clone();
+    let bench = bench.with_another_user().await;
+    bench.write("b-whole", Occasion::Invitation).await;
+    bench.store.damage(&broken);
+    bench.write_damaged("a-damaged").await;
+    let basket = Basket::default();
+    let outbox = bench.outbox(basket.clone());
+    assert_eq!(outbox.round_at(0).await, None);
+    assert_eq!(basket.count(), 1);
+    assert_eq!(bench.letter("b-whole").await.state.name(), "sent");
+    // It is tried as rarely as any other.
+    let letter = bench.letter("a-broken").await;
+    assert_eq!(letter.state, waiting(30));
+    assert!(letter.last_error.unwrap().contains("damaged"));
+    assert_eq!(outbox.round_at(1).await, Some(after(30)));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use tokio::net::TcpListener;
 use super::bench::{Bench, parsed, settings};
 use super::smtp::{Certificate, MailServer, PASSWORD, USER};
 use crate::config::{MailTransport, Settings, Smtp};
-use crate::directory::letters::Occasion;
+use crate::directory::letters::{LetterView, Occasion};
 use crate::mail::transport::Server;
 use crate::mail::{MailError, MailRoom};
 
@@ -64,7 +64,10 @@ async fn mails_go_to_a_server_over_starttls_and_over_tls() {
             let mail = there.told().await;
             assert_eq!(mail["from"], "portal@example.com");
             // R41: in the envelope, and nowhere else.
-            assert_eq!(mail["to"], serde_json::json!(["ann@acme.example", "admin@example.com"]));
+            assert_eq!(mail["to"], serde_json::json!(["ann@acme.example"]));
+            let copy = there.told().await;
+            assert_eq!(copy["to"], serde_json::json!(["admin@example.com"]));
+            assert_eq!(copy["data"], mail["data"]);
             assert_eq!(mail["hello"], "portal.example");
             let data = mail["data"].as_str().unwrap();
             assert!(!data.contains("admin@example.com"), "{data}");
@@ -114,6 +117,48 @@ async fn a_wrong_password_is_told_without_being_repeated() {
         tried(&bench, "letter", server(there.port, &trusting(&certificate, "hunter2"))).await;
     let error = error.unwrap();
     assert!(error.contains("535") && !error.contains("hunter2"), "{error}");
+}
+
+/// What becomes of an invitation when the server refuses an address with these words.
+async fn refused(address: &str, reply: &str) -> (LetterView, MailServer) {
+    let (_folder, certificate) = certificate();
+    let there = MailServer::refusing(&certificate, "starttls", 0, &[(address, reply)]).await;
+    let bench = Bench::new().await;
+    bench.write("letter", Occasion::Invitation).await;
+    bench.outbox(server(there.port, &trusting(&certificate, PASSWORD))).round_at(0).await;
+    (bench.letter("letter").await, there)
+}
+
+#[tokio::test]
+async fn r41_a_blind_copy_that_is_refused_does_not_keep_the_mail_back() {
+    for reply in ["550 5.1.1 no such mailbox", "450 4.2.0 come again"] {
+        let (letter, mut there) = refused("admin@example.com", reply).await;
+        assert_eq!((letter.state.name(), letter.attempts), ("sent", 1), "{letter:?}");
+        assert_eq!(there.told().await["to"], serde_json::json!(["ann@acme.example"]));
+    }
+}
+
+#[tokio::test]
+async fn a_mail_to_an_address_that_is_refused_for_good_has_failed_at_once() {
+    let (letter, _) = refused("ann@acme.example", "550 5.1.1 no such mailbox").await;
+    assert_eq!(letter.state.name(), "failed");
+    assert!(letter.last_error.unwrap().contains("no such mailbox"));
+}
+
+#[tokio::test]
+async fn a_mail_is_tried_again_when_the_refusal_is_for_now_or_may_be_the_operators_to_mend() {
+    for (address, reply) in [
+        ("ann@acme.example", "450 4.1.1 come again"),
+        ("ann@acme.example", "550 5.7.1 no relaying"),
+        // Of what kind it is is not said.
+        ("ann@acme.example", "550 no"),
+        ("portal@example.com", "550 5.7.1 not your address"),
+        ("portal@example.com", "553 5.1.8 no such domain"),
+    ] {
+        let (letter, _) = refused(address, reply).await;
+        assert_eq!(letter.state.name(), "waiting", "{reply}");
+        assert!(letter.last_error.unwrap().contains(&reply[4..]), "{reply}");
+    }
 }
 
 #[tokio::test]
