@@ -13,17 +13,8 @@ use super::client::{Client, path, path_with};
 /// As many items as the gateway gives at a time.
 const PAGE: &str = "1000";
 /// The fields of documents that are times.
-const TIMES: [&str; 9] = [
-    "at",
-    "created",
-    "expires",
-    "last_seen",
-    "next",
-    "since",
-    "until",
-    "valid_until",
-    "written",
-];
+const TIMES: [&str; 9] =
+    ["at", "created", "expires", "last_seen", "next", "since", "until", "valid_until", "written"];
 
 /// A command's two ends: the gateway and the person.
 pub(super) struct Console<'a> {
@@ -207,10 +198,8 @@ pub(super) fn text(document: &Value, name: &str) -> String {
 
 /// A time as a person reads it: to the second.
 fn time(told: &str) -> String {
-    told.parse::<Timestamp>().map_or_else(
-        |_| told.to_owned(),
-        |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
-    )
+    told.parse::<Timestamp>()
+        .map_or_else(|_| told.to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
 }
 
 /// What a terminal shows as it is; a browser may call itself anything.

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::credential::lockout::{Key, Locked};
 use crate::directory::Directory;
+use crate::directory::record::User;
 
 /// Somebody who may not try now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -87,6 +88,14 @@ impl Directory {
             tracing::info!(%key, "a lockout was released");
         }
         released
+    }
+
+    /// Lets a user try again who has just been given another password: what failed before was about
+    /// the old one. Not when a code is asked for too: it was guessed at in the same count.
+    pub(super) fn forgive(&self, user: &User) {
+        if !user.require_mfa {
+            self.release(Release::Login(&user.login));
+        }
     }
 }
 

@@ -212,6 +212,7 @@ impl Directory {
         let mut commit = owner.conditions;
         commit.push(write);
         self.commit(commit).await?;
+        self.forgive(&changed.doc);
         Ok(Choice::Set { user: changed.id, login: changed.doc.login })
     }
 

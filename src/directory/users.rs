@@ -245,6 +245,7 @@ impl Directory {
             let mut commit = owner.conditions;
             commit.push(write);
             self.commit(commit).await?;
+            self.forgive(&changed.doc);
             Ok::<_, Stopped>(changed)
         })
         .await?;

@@ -293,3 +293,24 @@ async fn i6_who_asks_too_often_gets_no_more_letters_and_can_still_sign_in() {
     assert!(fixture.directory.may_ask_for_reset(ADDRESS, after(31)));
     assert!(fixture.judges.lockout.release(&Key::asking(ADDRESS)));
 }
+
+#[tokio::test]
+async fn i6_who_forgets_and_guesses_gets_in_with_the_new_password_unless_a_code_is_asked_for() {
+    for (require_mfa, in_again) in [(false, true), (true, false)] {
+        let fixture = Fixture::new().await;
+        let user = ann(&fixture).await;
+        let patch = UserPatch { require_mfa: Some(require_mfa), ..UserPatch::default() };
+        fixture.directory.change_user(&user.id, patch, None).await.unwrap();
+        for _ in 0..5 {
+            assert_eq!(fixture.sign_in(LOGIN, "Wrong horse 7!").await, SignIn::Wrong);
+        }
+        let locked = fixture.sign_in(LOGIN, PASSWORD).await;
+        assert!(matches!(locked, SignIn::LockedOut { .. }), "{locked:?}");
+        let letter = asked(&fixture, now()).await;
+        let choice = choose(&fixture, &letter.token, OTHER_PASSWORD, now()).await;
+        assert!(matches!(choice, Choice::Set { .. }), "{choice:?}");
+        let tried = fixture.sign_in(LOGIN, OTHER_PASSWORD).await;
+        assert_eq!(matches!(tried, SignIn::Welcome(_)), in_again, "{tried:?}");
+        assert_eq!(matches!(tried, SignIn::LockedOut { .. }), !in_again, "{tried:?}");
+    }
+}

@@ -75,7 +75,11 @@ async fn r61_a_denied_page_says_so_in_plain_words_with_a_way_back() {
             "Ask Example &#60;IT&#62; to give your group <strong>Tickets – View All</strong> or \
              <strong>Tickets – View Mine</strong>.",
         ),
-        ("/closed", "This page is closed", "If you think you should be able to open it, ask Example &#60;IT&#62;."),
+        (
+            "/closed",
+            "This page is closed",
+            "If you think you should be able to open it, ask Example &#60;IT&#62;.",
+        ),
         ("/nothing", "There is nothing for you here", "ask Example &#60;IT&#62;."),
         ("/organizations/globex", "This belongs to another organization", "ask Example"),
     ] {
