@@ -25,19 +25,28 @@
 //! - *Address*: an IPv4 address or an IPv6 /64. The same with 30 failures, because many people
 //!   share one. A success does not clear the failures of an address: else somebody with one good
 //!   account could guess at all the others.
-//! - *Browser*: an account in a browser that has signed in to it before. It has a series of its
-//!   own and is not held up by the other two: strangers cannot lock out the person who is always
-//!   there. What names the browser must be unforgeable and belong to this account; that is the
-//!   caller's to make sure.
+//! - *Browser*: an account in a browser that has signed in to it before, with the password it has
+//!   now. It has a series of its own and is not held up by the other two: strangers cannot lock out
+//!   the person who is always there. What names the browser must be unforgeable and belong to this
+//!   account and password; that is the caller's to make sure.
+//! - *Browsers*: all browsers known to an account together, counted along with each browser's own
+//!   series. 30 failures, otherwise like an account: whoever has many browsers known, or many
+//!   cookies of them, has no more tries than that.
 //! - *Asking*: requests of an address that make us do something for a stranger: send a mail. Like
 //!   an address, in a series of its own: it never keeps anybody from signing in.
+//! - *Link*: links that open nothing, by address. Like an address, in a series of its own that
+//!   refuses nothing: any page and any scanner of mails can have a browser open such links, which
+//!   must not keep a whole office from signing in. It is counted so that somebody can see it.
 //! - *Window*: failures are forgotten when the first of a series that has not reached its budget,
-//!   or the end of the last wait, lies back 24 h (address: 1 h).
+//!   or the end of the last wait, lies back 24 h (what is counted by address: 1 h).
+//! - *Clock*: a failure that lies more than a minute in the future was counted by a clock that ran
+//!   ahead and has been set back since. It is taken to be of now, so that the wait begins anew and
+//!   does not last until the old time comes.
 //!
 //! **Reserve, then verify.** [`Lockout::begin`] takes a place in the budget before anything is
 //! verified: at any moment failures and tries under way together are at most the budget, and
 //! beyond it, one. So parallel guesses gain nothing. An [`Attempt`] that is dropped has failed, one
-//! that [`succeeded`](Attempt::succeeded) clears its account or browser, one that was
+//! that [`succeeded`](Attempt::succeeded) clears its account or browsers, one that was
 //! [`cancelled`](Attempt::cancelled) was never there. A refused try counts as nothing: it cannot
 //! prolong a wait.
 //!
@@ -67,6 +76,7 @@ mod series;
 mod tests;
 
 const ACCOUNT: Limits = Limits { budget: 5, window: SignedDuration::from_hours(24) };
+const BROWSERS: Limits = Limits { budget: 30, window: SignedDuration::from_hours(24) };
 const ADDRESS: Limits = Limits { budget: 30, window: SignedDuration::from_hours(1) };
 /// How many series are kept unless told otherwise.
 const CAPACITY: usize = 100_000;
@@ -87,10 +97,14 @@ pub enum Key {
         /// What names the browser.
         browser: String,
     },
+    /// A login, folded, tried by any of the browsers that have signed in to it before.
+    Browsers(String),
     /// An IPv4 address, or the IPv6 network that one customer is given.
     Address(IpNet),
     /// The same, as one that mails were asked for from.
     Asking(IpNet),
+    /// The same, as one that links were opened from that open nothing.
+    Link(IpNet),
 }
 
 impl Key {
@@ -106,6 +120,12 @@ impl Key {
         Self::Browser { account: account(login), browser: browser.to_owned() }
     }
 
+    /// The key of a login in all browsers that have signed in to it before.
+    #[must_use]
+    pub fn browsers(login: &str) -> Self {
+        Self::Browsers(account(login))
+    }
+
     /// The key of a network address.
     #[must_use]
     pub fn address(address: IpAddr) -> Self {
@@ -118,10 +138,17 @@ impl Key {
         Self::Asking(network(address))
     }
 
+    /// The key of a network address that wrong links are opened from.
+    #[must_use]
+    pub fn link(address: IpAddr) -> Self {
+        Self::Link(network(address))
+    }
+
     const fn limits(&self) -> Limits {
         match self {
             Self::Account(_) | Self::Browser { .. } => ACCOUNT,
-            Self::Address(_) | Self::Asking(_) => ADDRESS,
+            Self::Browsers(_) => BROWSERS,
+            Self::Address(_) | Self::Asking(_) | Self::Link(_) => ADDRESS,
         }
     }
 }
@@ -132,8 +159,10 @@ impl fmt::Display for Key {
         match self {
             Self::Account(account) => write!(f, "account {account}"),
             Self::Browser { account, .. } => write!(f, "known browser of {account}"),
+            Self::Browsers(account) => write!(f, "all known browsers of {account}"),
             Self::Address(network) => write!(f, "address {network}"),
             Self::Asking(network) => write!(f, "mails asked for from {network}"),
+            Self::Link(network) => write!(f, "wrong links from {network}"),
         }
     }
 }
@@ -184,7 +213,8 @@ impl Lockout {
 
     /// Asks for a try at an account and counts it as failed until it turns out otherwise.
     ///
-    /// `browser` names a browser that is known to have signed in to this account before.
+    /// `browser` names a browser that is known to have signed in to this account before, with the
+    /// password that the account has now.
     ///
     /// # Errors
     /// [`LockedUntil`] when no try is allowed now; nothing has been counted then.
@@ -196,23 +226,16 @@ impl Lockout {
         now: Timestamp,
     ) -> Result<Attempt, LockedUntil> {
         let keys = match browser {
-            Some(browser) => vec![Key::browser(login, browser)],
+            Some(browser) => vec![Key::browser(login, browser), Key::browsers(login)],
             None => vec![Key::account(login), Key::address(address)],
         };
         self.begin_with(keys, now)
     }
 
-    /// The same for what is proved without a login, such as a link: the address alone counts.
-    ///
-    /// # Errors
-    /// [`LockedUntil`] when no try is allowed now; nothing has been counted then.
-    pub fn begin_at(&self, address: IpAddr, now: Timestamp) -> Result<Attempt, LockedUntil> {
-        self.begin_with(vec![Key::address(address)], now)
-    }
-
     fn begin_with(&self, keys: Vec<Key>, now: Timestamp) -> Result<Attempt, LockedUntil> {
         let mut table = self.lock();
-        if let Some(until) = keys.iter().filter_map(|key| table.refusal(key, now)).max() {
+        let refusals = keys.iter().filter_map(|key| table.refusal(key, now));
+        if let Some(until) = refusals.max() {
             return Err(LockedUntil(until));
         }
         for key in &keys {
@@ -225,21 +248,20 @@ impl Lockout {
     /// Whether an address may ask for one more thing now; if so, it is counted.
     #[must_use]
     pub fn asks(&self, address: IpAddr, now: Timestamp) -> bool {
-        let key = Key::asking(address);
-        let mut table = self.lock();
-        if table.refusal(&key, now).is_some() {
-            return false;
-        }
-        table.reserve(&key, now);
-        drop(table);
-        drop(Attempt { lockout: self.clone(), keys: vec![key], began: now });
-        true
+        // A try that is dropped has failed: that is the count.
+        self.begin_with(vec![Key::asking(address)], now).is_ok()
+    }
+
+    /// Counts a link that opens nothing. Nothing is refused for it, whatever the count.
+    pub fn wrong_link(&self, address: IpAddr, now: Timestamp) {
+        drop(self.begin_with(vec![Key::link(address)], now));
     }
 
     /// Who is locked now, longest first.
     #[must_use]
     pub fn locked(&self, now: Timestamp) -> Vec<Locked> {
-        let table = self.lock();
+        let mut table = self.lock();
+        table.series.values_mut().for_each(|series| series.set_back(now));
         let mut locked: Vec<_> = table
             .series
             .iter()
@@ -261,11 +283,17 @@ impl Lockout {
         let mut table = self.lock();
         let keys: Vec<Key> = match key {
             Key::Account(login) => {
-                let knows =
-                    |key: &&Key| matches!(key, Key::Browser { account, .. } if account == login);
+                let knows = |key: &&Key| match key {
+                    Key::Browser { account, .. } | Key::Browsers(account) => account == login,
+                    Key::Account(_) | Key::Address(_) | Key::Asking(_) | Key::Link(_) => false,
+                };
                 table.series.keys().filter(knows).chain([key]).cloned().collect()
             }
-            Key::Browser { .. } | Key::Address(_) | Key::Asking(_) => vec![key.clone()],
+            Key::Browser { .. }
+            | Key::Browsers(_)
+            | Key::Address(_)
+            | Key::Asking(_)
+            | Key::Link(_) => vec![key.clone()],
         };
         let mut failed = false;
         for key in &keys {
@@ -334,8 +362,9 @@ struct Table {
 
 impl Table {
     /// Until when a try is refused, if it is.
-    fn refusal(&self, key: &Key, now: Timestamp) -> Option<Timestamp> {
-        let series = self.series.get(key)?;
+    fn refusal(&mut self, key: &Key, now: Timestamp) -> Option<Timestamp> {
+        let series = self.series.get_mut(key)?;
+        series.set_back(now);
         match series.state(key.limits(), now) {
             State::Locked(until) => Some(until),
             state if series.has_room(state, key.limits()) => None,
@@ -364,7 +393,10 @@ impl Table {
     /// locked first, those with a try under way last. A hundredth, so that not every new key pays
     /// for a walk through the table.
     fn make_room(&mut self, now: Timestamp) {
-        self.series.retain(|key, series| !series.is_over(key.limits(), now));
+        self.series.retain(|key, series| {
+            series.set_back(now);
+            !series.is_over(key.limits(), now)
+        });
         if self.series.len() < self.capacity {
             return;
         }

@@ -87,8 +87,9 @@ impl Directory {
 
     /// Judges a link that somebody opens.
     ///
-    /// A wrong token is counted against the address it comes from (I6). A right one is never
-    /// refused for such failures: nobody finds 256 bits by trying, so it is no guess.
+    /// A wrong token is counted against the address it comes from (I6), apart from its sign-ins.
+    /// Nothing is refused for that, neither a right token nor a password: nobody finds 256 bits by
+    /// trying, and whoever can have a browser open an address must not lock others out.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -125,9 +126,7 @@ impl Directory {
 
     /// Counts a link that opens nothing, whatever its kind.
     pub(super) fn count_wrong_link(&self, address: IpAddr, now: Timestamp) {
-        // The address alone: nobody can be locked out by wrong links to them.
-        let counted = self.judges.lockout.begin_at(address, now);
-        drop(counted);
+        self.judges.lockout.wrong_link(address, now);
     }
 
     fn link_of(&self, organization: &Stored<Organization>) -> Link {

@@ -38,10 +38,14 @@ pub enum LockoutKind {
     Account,
     /// A login, tried by a browser that has signed in to it before.
     Browser,
+    /// A login, tried by all browsers together that have signed in to it before.
+    Browsers,
     /// A network, whatever login was tried.
     Address,
     /// A network that asked for resets; who is there can sign in all the same.
     Asking,
+    /// A network that opened links that open nothing; nothing is refused for that.
+    Link,
 }
 
 /// What to forget the failures of.
@@ -61,8 +65,10 @@ impl From<Locked> for LockoutView {
         let (kind, login, address) = match key {
             Key::Account(login) => (LockoutKind::Account, Some(login), None),
             Key::Browser { account, .. } => (LockoutKind::Browser, Some(account), None),
+            Key::Browsers(login) => (LockoutKind::Browsers, Some(login), None),
             Key::Address(network) => (LockoutKind::Address, None, Some(network.to_string())),
             Key::Asking(network) => (LockoutKind::Asking, None, Some(network.to_string())),
+            Key::Link(network) => (LockoutKind::Link, None, Some(network.to_string())),
         };
         Self { id, kind, login, address, failures, until }
     }
@@ -94,7 +100,7 @@ impl Directory {
     /// the old one. Not when a code is asked for too: it was guessed at in the same count.
     pub(super) fn forgive(&self, user: &User) {
         if !user.require_mfa {
-            self.release(Release::Login(&user.login));
+            self.judges.lockout.release(&Key::account(&user.login));
         }
     }
 }
@@ -105,8 +111,10 @@ fn id_of(key: &Key) -> String {
     let text = match key {
         Key::Account(login) => format!("account:{login}"),
         Key::Browser { account, browser } => format!("browser:{browser}:{account}"),
+        Key::Browsers(login) => format!("browsers:{login}"),
         Key::Address(network) => format!("address:{network}"),
         Key::Asking(network) => format!("asking:{network}"),
+        Key::Link(network) => format!("link:{network}"),
     };
     BASE64URL_NOPAD.encode(text.as_bytes())
 }
@@ -120,8 +128,10 @@ fn key_of(id: &str) -> Option<Key> {
             let (browser, account) = rest.split_once(':')?;
             Some(Key::Browser { account: account.to_owned(), browser: browser.to_owned() })
         }
+        "browsers" => Some(Key::Browsers(rest.to_owned())),
         "address" => rest.parse().ok().map(Key::Address),
         "asking" => rest.parse().ok().map(Key::Asking),
+        "link" => rest.parse().ok().map(Key::Link),
         _ => None,
     }
 }
@@ -130,9 +140,12 @@ fn key_of(id: &str) -> Option<Key> {
 mod tests {
     use super::*;
     use crate::directory::fixture::{ADDRESS, Fixture, OTHER_PASSWORD, PASSWORD, claim, now};
-    use crate::directory::sign_in::{Claim, SignIn};
+    use crate::directory::sign_in::{Claim, KnownBrowser, SignIn};
 
-    async fn fail(fixture: &Fixture, login: &str, browser: Option<&str>, times: u32) {
+    /// A browser that signed in with the password that users of these tests have.
+    const HERS: KnownBrowser<'_> = KnownBrowser { name: "her-own", password_generation: 0 };
+
+    async fn fail(fixture: &Fixture, login: &str, browser: Option<KnownBrowser<'_>>, times: u32) {
         for _ in 0..times {
             let claim = Claim { browser, ..claim(login, OTHER_PASSWORD) };
             let outcome = fixture.directory.sign_in(claim, now()).await.unwrap();
@@ -146,7 +159,7 @@ mod tests {
         fixture.organization("acme").await;
         fixture.user("acme", "Ann:1", "limited").await;
         fail(&fixture, "ann:1", None, 5).await;
-        fail(&fixture, "ann:1", Some("her-own"), 5).await;
+        fail(&fixture, "ann:1", Some(HERS), 5).await;
         fail(&fixture, "bob", None, 5).await;
         let seen = fixture.directory.lockouts(now());
         let kinds = |login: &str| -> Vec<LockoutKind> {
@@ -177,7 +190,9 @@ mod tests {
     #[tokio::test]
     async fn i6_a_browser_alone_and_an_address_can_be_released() {
         let fixture = Fixture::new().await;
-        fail(&fixture, "ann", Some("her-own"), 5).await;
+        fixture.organization("acme").await;
+        fixture.user("acme", "ann", "limited").await;
+        fail(&fixture, "ann", Some(HERS), 5).await;
         for number in 0..30 {
             fail(&fixture, &format!("login {number}"), None, 1).await;
         }
@@ -189,6 +204,34 @@ mod tests {
         assert_eq!(fixture.directory.lockouts(now()), [address]);
         assert!(fixture.directory.release(Release::Address(ADDRESS)));
         assert!(fixture.directory.lockouts(now()).is_empty());
+    }
+
+    #[tokio::test]
+    async fn i6_known_browsers_together_and_wrong_links_are_seen_and_released() {
+        let fixture = Fixture::new().await;
+        fixture.organization("acme").await;
+        fixture.user("acme", "ann", "limited").await;
+        for number in 0..30 {
+            let name = format!("browser-{number}");
+            fail(&fixture, "ann", Some(KnownBrowser { name: &name, ..HERS }), 1).await;
+            fixture.directory.count_wrong_link(ADDRESS, now());
+        }
+        let claim = Claim { browser: Some(HERS), ..claim("ann", PASSWORD) };
+        let known = fixture.directory.sign_in(claim.clone(), now()).await.unwrap();
+        assert!(matches!(known, SignIn::LockedOut { .. }), "{known:?}");
+        let seen = fixture.directory.lockouts(now());
+        assert_eq!(seen.len(), 2, "{seen:?}");
+        for view in seen {
+            match view.kind {
+                LockoutKind::Browsers => assert_eq!(view.login.as_deref(), Some("ann")),
+                LockoutKind::Link => assert_eq!(view.address.as_deref(), Some("192.0.2.1/32")),
+                kind => panic!("{kind:?}"),
+            }
+            assert!(fixture.directory.release(Release::Id(&view.id)));
+        }
+        assert!(fixture.directory.lockouts(now()).is_empty());
+        let known = fixture.directory.sign_in(claim, now()).await.unwrap();
+        assert!(matches!(known, SignIn::Welcome(_)), "{known:?}");
     }
 
     #[tokio::test]

@@ -27,6 +27,7 @@ use crate::directory::error::Stopped;
 use crate::directory::facts::UserFacts;
 use crate::directory::record::{SecondFactor, TotpStep, UsedSignIn, User};
 use crate::directory::records::{Stored, attempt, existing, get, put};
+use crate::directory::sign_in::KnownBrowser;
 use crate::directory::{Directory, DirectoryError};
 use crate::store::{Expect, Kind, StoreError, Write};
 
@@ -115,8 +116,8 @@ pub enum Typed<'a> {
 pub struct Visit<'a> {
     /// Where the request comes from.
     pub address: IpAddr,
-    /// The browser's name, if it has signed in to this login before.
-    pub browser: Option<&'a str>,
+    /// The browser, if it has signed in to this login before.
+    pub browser: Option<KnownBrowser<'a>>,
 }
 
 /// What comes of a try.
@@ -350,7 +351,8 @@ impl Directory {
             return Ok(SecondStep::Over);
         };
         let lockout = &self.judges.lockout;
-        let counted = match lockout.begin(&user.doc.login, visit.address, visit.browser, now) {
+        let browser = visit.browser.and_then(|browser| browser.name_with(&user.doc));
+        let counted = match lockout.begin(&user.doc.login, visit.address, browser, now) {
             Ok(counted) => counted,
             Err(LockedUntil(until)) => return Ok(SecondStep::LockedOut { until }),
         };

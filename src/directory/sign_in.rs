@@ -29,8 +29,25 @@ pub struct Claim<'a> {
     pub password: Secret<String>,
     /// Where the request comes from.
     pub address: IpAddr,
-    /// The browser's name, if it has signed in to this login before.
-    pub browser: Option<&'a str>,
+    /// The browser, if it has signed in to this login before.
+    pub browser: Option<KnownBrowser<'a>>,
+}
+
+/// A browser that has signed in to a login before; whoever says so has made sure of it.
+#[derive(Debug, Clone, Copy)]
+pub struct KnownBrowser<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Which password it was, as in [`UserFacts::password_generation`].
+    pub password_generation: u64,
+}
+
+impl<'a> KnownBrowser<'a> {
+    /// Its name, if the user's password is still the one it signed in with. Whoever had the old
+    /// one guesses at the new one like a stranger.
+    pub(super) fn name_with(self, user: &User) -> Option<&'a str> {
+        (self.password_generation == user.password_generation).then_some(self.name)
+    }
 }
 
 /// What comes of it.
@@ -63,16 +80,27 @@ impl Directory {
     /// When the store does not answer; the try does not count then.
     pub async fn sign_in(&self, claim: Claim<'_>, now: Timestamp) -> Result<SignIn, StoreError> {
         let Claim { login, password, address, browser } = claim;
+        // Only who has signed in to a login has it looked up before the lockout is asked: of others
+        // it is asked first, so that the time a refusal takes does not tell who exists.
+        let looked_up = match browser {
+            Some(_) => Some(find::<User>(self.store(), &login_key(login)).await?),
+            None => None,
+        };
+        let user = looked_up.as_ref().and_then(Option::as_ref);
+        let browser = browser.zip(user).and_then(|(browser, user)| browser.name_with(&user.doc));
         let attempt = match self.judges.lockout.begin(login, address, browser, now) {
             Ok(attempt) => attempt,
             Err(LockedUntil(until)) => return Ok(SignIn::LockedOut { until }),
         };
-        let user = match find::<User>(self.store(), &login_key(login)).await {
-            Ok(user) => user,
-            Err(error) => {
-                attempt.cancelled();
-                return Err(error);
-            }
+        let user = match looked_up {
+            Some(user) => user,
+            None => match find::<User>(self.store(), &login_key(login)).await {
+                Ok(user) => user,
+                Err(error) => {
+                    attempt.cancelled();
+                    return Err(error);
+                }
+            },
         };
         let phc = user.as_ref().and_then(|user| user.doc.password.as_deref());
         let verdict = match phc {

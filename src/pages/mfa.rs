@@ -202,7 +202,7 @@ impl Desk {
     }
 
     fn visit<'a>(&self, user: &UserFacts, headers: &'a HeaderMap, visitor: &Visitor) -> Visit<'a> {
-        let browser = self.known_browsers.name(headers, &user.login);
+        let browser = self.known_browsers.read(headers, &user.login);
         Visit { address: visitor.address, browser }
     }
 

@@ -174,7 +174,7 @@ impl Desk {
             let filled = (&*login, false);
             return Ok(self.sign_in_page(headers, visitor, &asked, filled, Some(problem)).await);
         }
-        let browser = self.known_browsers.name(headers, &login);
+        let browser = self.known_browsers.read(headers, &login);
         let claim = Claim { login: &login, password, address: visitor.address, browser };
         let problem = match self.directory.sign_in(claim, visitor.now).await? {
             SignIn::Welcome(user) => {
@@ -228,7 +228,8 @@ impl Desk {
             agent: agent(headers),
         };
         let mut response = self.begin(new, place, headers, visitor).await?;
-        add_cookie(&mut response, self.known_browsers.remember(headers, &user.login));
+        let known = self.known_browsers.remember(headers, &user.login, user.password_generation);
+        add_cookie(&mut response, known);
         Ok(response)
     }
 

@@ -49,14 +49,23 @@ async fn i6_a_locked_login_is_seen_released_and_signs_in() {
 }
 
 #[tokio::test]
-async fn i6_wrong_passwords_and_wrong_links_lock_the_same_address() {
+async fn i6_wrong_passwords_lock_an_address_and_wrong_links_do_not() {
     let gate = TestGate::start().await;
     let admin = &gate.admin;
     let acme = admin.organization("Acme").await;
     admin.user(&acme, "anna", "limited").await;
-    for number in 0..15 {
+    for number in 0..31 {
         let link = format!("/.portcullis/link/wrong{number}");
         assert_eq!(Browser::at(&gate).open(&link).await.status, 404);
+    }
+    let seen = lockouts(admin).await;
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    assert_eq!((&seen[0]["kind"], &seen[0]["address"]), (&"link".into(), &"127.0.0.1/32".into()));
+    assert_eq!(Browser::at(&gate).sign_in("anna", PASSWORD).await.status, 303);
+    let path = format!("/api/v1/lockouts/{}", seen[0]["id"].as_str().unwrap());
+    assert_eq!(admin.delete(&path).await.status, 204);
+
+    for number in 0..30 {
         let login = format!("nobody{number}");
         assert_eq!(Browser::at(&gate).sign_in(&login, WRONG).await.status, 401);
     }

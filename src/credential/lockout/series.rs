@@ -6,6 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(30);
 /// The longest wait.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(1);
+/// Failures that lie further in the future than this are of a clock that has been set back.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a kind of key is allowed.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +43,17 @@ pub(super) struct Series {
 impl Series {
     pub(super) const fn new(now: Timestamp) -> Self {
         Self { failures: 0, under_way: 0, first: now, last: now }
+    }
+
+    /// Takes failures that lie in the future, because the clock ran ahead, to be of now. It is kept,
+    /// so that a wait that begins anew also ends.
+    pub(super) fn set_back(&mut self, now: Timestamp) {
+        let latest = after(now, CLOCK_SKEW);
+        for time in [&mut self.first, &mut self.last] {
+            if *time > latest {
+                *time = now;
+            }
+        }
     }
 
     pub(super) fn state(&self, limits: Limits, now: Timestamp) -> State {

@@ -268,6 +268,54 @@ fn i6_a_known_browser_has_the_same_budget() {
 }
 
 #[test]
+fn i6_all_known_browsers_of_an_account_share_thirty_failures() {
+    let lockout = Lockout::default();
+    let known = |browser: u32, login: &str, now| {
+        lockout.begin(login, ip("192.0.2.1"), Some(&format!("browser {browser}")), now)
+    };
+    let parallel: Vec<_> = (0..40).filter_map(|n| known(n, "ada", T0).ok()).collect();
+    assert_eq!(parallel.len(), 30, "in parallel too");
+    drop(parallel);
+    assert_eq!(refused(known(99, "ada", T0)), at(30), "nor does another browser help");
+    drop(known(99, "ada", at(30)).unwrap());
+    assert_eq!(refused(known(98, "ada", at(30))), at(90), "the waits grow");
+    // Other accounts and those who come as strangers go on, and the list shows it.
+    assert!(known(1, "grace", T0).is_ok());
+    begin(&lockout, "ada", T0).unwrap().cancelled();
+    let locked = lockout.locked(at(30));
+    assert_eq!((locked.len(), &locked[0].key), (1, &Key::browsers("ada")));
+    assert!(lockout.release(&Key::account("ada")), "with the login");
+    known(98, "ada", at(30)).unwrap().cancelled();
+}
+
+#[test]
+fn i6_strangers_do_not_count_against_the_known_browsers() {
+    let lockout = Lockout::default();
+    for n in 0..100 {
+        drop(lockout.begin("ada", elsewhere(n), None, at(i64::from(n) * 3600)));
+    }
+    let now = at(100 * 3600);
+    assert!(!lockout.lock().series.contains_key(&Key::browsers("ada")));
+    lockout.begin("ada", ip("192.0.2.1"), Some("laptop"), now).unwrap().cancelled();
+}
+
+#[test]
+fn i6_wrong_links_are_counted_and_refuse_nobody() {
+    let lockout = Lockout::default();
+    let office = ip("192.0.2.1");
+    for _ in 0..100 {
+        lockout.wrong_link(office, T0);
+    }
+    begin(&lockout, "ada", T0).unwrap().cancelled();
+    assert!(lockout.asks(office, T0));
+    let locked = lockout.locked(T0);
+    assert_eq!((locked.len(), &locked[0].key), (1, &Key::link(office)));
+    assert_eq!(locked[0].key.to_string(), "wrong links from 192.0.2.1/32");
+    assert!(lockout.release(&Key::link(office)));
+    assert!(lockout.locked(T0).is_empty());
+}
+
+#[test]
 fn i6_addresses_of_one_customer_are_one() {
     let lockout = Lockout::default();
     for n in 0..30 {
@@ -316,10 +364,29 @@ fn a_series_that_locked_is_forgotten_a_window_after_its_wait() {
 fn a_clock_that_steps_back_neither_unlocks_nor_panics() {
     let lockout = Lockout::default();
     fail(&lockout, "ada", 5, T0);
-    assert_eq!(refused(begin(&lockout, "ada", at(-1000))), at(30));
-    assert_eq!(refused(begin(&lockout, "ada", Timestamp::MIN)), at(30));
+    assert_eq!(refused(begin(&lockout, "ada", at(-60))), at(30), "a small step changes nothing");
+    assert_eq!(refused(begin(&lockout, "ada", at(-1000))), at(-970));
+    let earliest = Timestamp::MIN + SignedDuration::from_secs(30);
+    assert_eq!(refused(begin(&lockout, "ada", Timestamp::MIN)), earliest);
     fail(&lockout, "grace", 5, Timestamp::MAX);
     drop(begin(&lockout, "grace", Timestamp::MAX));
+}
+
+#[test]
+fn i6_a_clock_that_ran_ahead_and_is_set_back_starts_the_wait_anew() {
+    let year = 365 * 24 * 3600;
+    let lockout = Lockout::default();
+    fail(&lockout, "ada", 5, at(year));
+    assert_eq!(refused(begin(&lockout, "ada", T0)), at(30), "it does not unlock either");
+    assert_eq!(refused(begin(&lockout, "ada", at(29))), at(30), "and the wait ends");
+    begin(&lockout, "ada", at(30)).unwrap().cancelled();
+
+    // The operator's list says the same, and failures below the budget are forgotten in time.
+    fail(&lockout, "grace", 5, at(year));
+    fail(&lockout, "alan", 4, at(year));
+    assert_eq!(lockout.locked(T0).iter().map(|locked| locked.until).max(), Some(at(30)));
+    fail(&lockout, "alan", 4, at(24 * 3600));
+    assert!(begin(&lockout, "alan", at(24 * 3600)).is_ok());
 }
 
 #[test]
@@ -353,14 +420,14 @@ fn release_gives_tries_under_way_no_second_budget() {
 #[test]
 fn a_full_table_drops_the_oldest_that_is_not_locked() {
     let lockout = Lockout::new(4);
-    let known = |login: &str, now| lockout.begin(login, ip("192.0.2.1"), Some("laptop"), now);
+    let alone = |login: &str, now| lockout.begin_with(vec![Key::account(login)], now);
     for _ in 0..5 {
-        drop(known("locked", T0).unwrap());
+        drop(alone("locked", T0).unwrap());
     }
-    let _under_way = known("waiting", T0).unwrap();
-    drop(known("old", at(1)).unwrap());
-    drop(known("young", at(2)).unwrap());
-    drop(known("new", at(3)).unwrap());
+    let _under_way = alone("waiting", T0).unwrap();
+    drop(alone("old", at(1)).unwrap());
+    drop(alone("young", at(2)).unwrap());
+    drop(alone("new", at(3)).unwrap());
     let table = lockout.lock();
     let mut left: Vec<_> = table.series.keys().map(ToString::to_string).collect();
     left.sort();

@@ -1,7 +1,8 @@
 use super::*;
-use crate::directory::fixture::{ADDRESS, Fixture, new_user, now};
+use crate::directory::fixture::{ADDRESS, Fixture, PASSWORD, new_user, now};
 use crate::directory::organizations::NewOrganization;
 use crate::directory::preferences::PreferencesPatch;
+use crate::directory::sign_in::SignIn;
 use crate::directory::users::NewUser;
 
 async fn open(directory: &Directory, token: &str) -> LinkOutcome {
@@ -107,8 +108,11 @@ async fn r10_a_wrong_token_opens_nothing_and_counts_against_the_address_only() {
     let locked = fixture.judges.lockout.locked(now());
     assert_eq!(locked.len(), 1, "{locked:?}");
     assert!(locked[0].key.to_string().contains(&ADDRESS.to_string()), "{locked:?}");
-    // Who has the right one is let in all the same.
+    // Who has the right one is let in all the same, and who has a password too.
     opened(&fixture, "acme").await;
+    fixture.user("acme", "ann", "limited").await;
+    let signed_in = fixture.sign_in("ann", PASSWORD).await;
+    assert!(matches!(signed_in, SignIn::Welcome(_)), "{signed_in:?}");
 }
 
 #[tokio::test]

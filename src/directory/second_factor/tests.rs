@@ -400,7 +400,14 @@ async fn i6_codes_recovery_codes_and_passwords_count_together() {
     assert!(matches!(locked, SignIn::LockedOut { .. }), "{locked:?}");
 
     // A browser that has signed in before is counted by itself.
-    let known = Visit { browser: Some("desk"), ..HERE };
+    let desk = KnownBrowser { name: "desk", password_generation: 0 };
+    let known = Visit { browser: Some(desk), ..HERE };
+    let of_old = Visit { browser: Some(KnownBrowser { password_generation: 7, ..desk }), ..HERE };
+    let step = ann.fixture.directory.check_second_factor(&pending, Typed::Code(&code), of_old, at);
+    assert!(
+        matches!(step.await.unwrap(), SecondStep::LockedOut { .. }),
+        "with another password: no"
+    );
     let step = ann.fixture.directory.check_second_factor(&pending, Typed::Code(&code), known, at);
     assert!(welcome(&step.await.unwrap()));
 }

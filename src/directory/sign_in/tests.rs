@@ -115,6 +115,39 @@ async fn i6_failures_at_many_accounts_lock_the_address() {
 }
 
 #[tokio::test]
+async fn i6_a_browser_that_knew_an_old_password_is_a_stranger() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let user = fixture.user("acme", "ann", "limited").await;
+    let SignIn::Welcome(facts) = fixture.sign_in("ann", PASSWORD).await else { panic!() };
+    let password_generation = facts.password_generation;
+    let knew = |name| Claim {
+        browser: Some(KnownBrowser { name, password_generation }),
+        ..claim("ann", PASSWORD)
+    };
+    for _ in 0..5 {
+        assert_eq!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Wrong);
+    }
+    let known = fixture.directory.sign_in(knew("desk"), now()).await.unwrap();
+    assert!(matches!(known, SignIn::Welcome(_)), "{known:?}");
+
+    let new = Secret::from("Another-Horse-8-Battery");
+    fixture.directory.set_password(&user.id, new, None).await.unwrap();
+    for name in ["desk", "sofa"] {
+        let old = fixture.directory.sign_in(knew(name), now()).await.unwrap();
+        assert!(matches!(old, SignIn::LockedOut { .. }), "{old:?}");
+    }
+    // Nor is a browser known for a login that nobody has any more.
+    let nobody = |name| Claim { login: "nobody", ..knew(name) };
+    for name in ["a", "b", "c", "d", "e"] {
+        let wrong = fixture.directory.sign_in(nobody(name), now()).await.unwrap();
+        assert_eq!(wrong, SignIn::Wrong);
+    }
+    let locked = fixture.directory.sign_in(nobody("f"), now()).await.unwrap();
+    assert!(matches!(locked, SignIn::LockedOut { .. }), "{locked:?}");
+}
+
+#[tokio::test]
 async fn i6_a_full_pool_is_busy_and_counts_nothing() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
