@@ -9,10 +9,7 @@ use crate::directory::record::{OneTimeLink, User};
 use crate::directory::records::{existing, put};
 use crate::store::Expect;
 
-/// Where the letters go: the login of whom they are for.
-const ADDRESS: &str = "ann@acme.example";
-
-/// Writes a letter to a user, with the link that it carries.
+/// Writes a letter to a user at the address that is the login, with the link that it carries.
 pub(crate) async fn write(
     directory: &Directory,
     (id, user): (&str, &str),
@@ -28,8 +25,9 @@ pub(crate) async fn write(
     let stored = existing::<User>(directory.store(), user, None).await.unwrap();
     let mut doc = stored.doc.clone();
     let hash = token.hash().to_string();
-    let to = Some(ADDRESS.to_owned());
-    let link = OneTimeLink { token: hash, made: now, expires, to, earlier: Vec::new() };
+    let to = doc.login.clone();
+    let link =
+        OneTimeLink { token: hash, made: now, expires, to: Some(to.clone()), earlier: Vec::new() };
     match occasion {
         Occasion::Invitation => doc.invitation = Some(link),
         Occasion::Reset => doc.reset = Some(link),
@@ -39,7 +37,7 @@ pub(crate) async fn write(
         user: user.to_owned(),
         login: doc.login.clone(),
         organization: "Acme Ltd".to_owned(),
-        to: ADDRESS.to_owned(),
+        to,
         blind_copy: Some("admin@example.com".to_owned()),
         language: None,
         token: Some(directory.judges.one_time.seal(&token, id)),
