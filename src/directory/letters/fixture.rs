@@ -9,7 +9,10 @@ use crate::directory::record::{OneTimeLink, User};
 use crate::directory::records::{existing, put};
 use crate::store::Expect;
 
-/// Writes a letter to a user at the address that is the login, with the link that it carries.
+/// Where letters go whose user's login is no address.
+const ADDRESS: &str = "ann@acme.example";
+
+/// Writes a letter to a user, with the link that it carries.
 pub(crate) async fn write(
     directory: &Directory,
     (id, user): (&str, &str),
@@ -25,7 +28,7 @@ pub(crate) async fn write(
     let stored = existing::<User>(directory.store(), user, None).await.unwrap();
     let mut doc = stored.doc.clone();
     let hash = token.hash().to_string();
-    let to = doc.login.clone();
+    let to = if doc.login.contains('@') { doc.login.clone() } else { ADDRESS.to_owned() };
     let link =
         OneTimeLink { token: hash, made: now, expires, to: Some(to.clone()), earlier: Vec::new() };
     match occasion {

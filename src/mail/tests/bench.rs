@@ -172,8 +172,7 @@ impl Bench {
 
     /// The same, with letters to another portal user from now on.
     pub(super) async fn with_another_user(self) -> Self {
-        let user =
-            self.directory.create_user(new_user("bob@acme.example"), now()).await.unwrap().id;
+        let user = self.directory.create_user(new_user("bob"), now()).await.unwrap().id;
         Self { user, ..self }
     }
 
