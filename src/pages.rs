@@ -25,7 +25,7 @@
 //! - A sign-in always begins a new session under a new token, and ends the one it replaces.
 //! - Tokens and passwords are neither logged nor shown; no address with a token is ever a referrer.
 //!
-//! Every word of a page is in the catalogue ([`text`]); what follows from a reader's language is
+//! Every word of a page is in the catalogue (`text`); what follows from a reader's language is
 //! the words alone.
 //!
 //! Nothing is decided here: who may come in is the directory's answer, what is refused the

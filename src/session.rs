@@ -10,6 +10,7 @@
 //! session ends a little early, never late.
 
 pub mod cookie;
+mod list;
 mod record;
 
 use std::net::IpAddr;
@@ -18,7 +19,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use serde::Serialize;
+
+pub use self::list::{SessionView, Whose};
 
 use self::record::{SessionRecord, Standing};
 use crate::config::SessionLimits;
@@ -28,7 +30,7 @@ use crate::directory::{Directory, Snapshot};
 use crate::policy::{SessionKind, Subject, built_in};
 use crate::store::cache::FreshCache;
 use crate::store::feed::{Feed, Follower};
-use crate::store::{Change, CommitError, Expect, Key, Kind, StoreError, Write};
+use crate::store::{Change, CommitError, Expect, Kind, StoreError, Write};
 
 /// Sessions in memory at most; others are read again when they are used.
 const CACHED: u64 = 250_000;
@@ -106,41 +108,6 @@ pub enum Absence {
         /// The organization whose link it was.
         organization: Arc<str>,
     },
-}
-
-/// A session as an administrator sees it.
-#[derive(Debug, Clone, Serialize)]
-pub struct SessionView {
-    /// Names the session; it does not open it.
-    pub id: String,
-    /// `user`, `link`, `staff` or `impersonation`.
-    pub kind: &'static str,
-    /// The organization's id.
-    pub organization: String,
-    /// The portal user's id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub user: Option<String>,
-    /// When it began.
-    pub created: Timestamp,
-    /// When it was last used, to the nearest write.
-    pub last_seen: Timestamp,
-    /// When it ends if it is not used again.
-    pub valid_until: Timestamp,
-    /// Where it began.
-    pub address: IpAddr,
-    /// The browser, as it calls itself.
-    pub agent: String,
-}
-
-/// Whose sessions a list is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Whose {
-    /// Everybody's.
-    All,
-    /// A portal user's.
-    User(String),
-    /// An organization's, its link's included.
-    Organization(String),
 }
 
 impl Presented {
@@ -338,125 +305,6 @@ impl Sessions {
         }
     }
 
-    /// Ends all of them; answers how many there were.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn end_all(&self, whose: &Whose) -> Result<usize, StoreError> {
-        let mut ended = 0;
-        loop {
-            let records =
-                self.feed.store().list(Kind::Session, whose.key().as_ref(), None, PAGE).await?;
-            if records.is_empty() {
-                return Ok(ended);
-            }
-            ended += records.len();
-            let deletes = records
-                .into_iter()
-                .map(|record| Write::Delete {
-                    kind: Kind::Session,
-                    id: record.id,
-                    expect: Expect::Any,
-                })
-                .collect();
-            self.feed.commit(deletes).await.map_err(store_fault)?;
-        }
-    }
-
-    /// Up to `limit` live sessions after a cursor, and where the next page begins.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn list(
-        &self,
-        whose: &Whose,
-        after: Option<&str>,
-        limit: usize,
-        now: Timestamp,
-    ) -> Result<(Vec<SessionView>, Option<String>), StoreError> {
-        let snapshot = self.directory.snapshot();
-        let key = whose.key();
-        let mut after = after.map(str::to_owned);
-        let mut views = Vec::new();
-        while views.len() < limit {
-            let records = self
-                .feed
-                .store()
-                .list(Kind::Session, key.as_ref(), after.as_deref(), limit - views.len())
-                .await?;
-            let Some(last) = records.last() else { return Ok((views, None)) };
-            after = Some(last.id.clone());
-            for record in records {
-                let session = SessionRecord::read(&record)?;
-                let Some(hash) = TokenHash::parse(&record.id) else { continue };
-                if let Some(view) = self.view(hash, session, &snapshot, now).await? {
-                    views.push(view);
-                }
-            }
-        }
-        Ok((views, after))
-    }
-
-    /// Up to so many live sessions of a portal user, the last used first.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn of_user(
-        &self,
-        user: &str,
-        limit: usize,
-        now: Timestamp,
-    ) -> Result<Vec<SessionView>, StoreError> {
-        let whose = Whose::User(user.to_owned());
-        let (mut views, _) = self.list(&whose, None, limit, now).await?;
-        views.sort_by_key(|view| std::cmp::Reverse((view.last_seen, view.created)));
-        Ok(views)
-    }
-
-    /// Ends a session if it is this portal user's; `false` when it is not, or not there.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn end_of_user(&self, user: &str, key: &TokenHash) -> Result<bool, StoreError> {
-        let Some(record) = self.feed.store().get(Kind::Session, &key.to_string()).await? else {
-            return Ok(false);
-        };
-        // Whose a session is never changes.
-        if SessionRecord::read(&record)?.user.as_deref() != Some(user) {
-            return Ok(false);
-        }
-        self.end(key).await
-    }
-
-    /// Ends all sessions of a portal user but one; answers how many there were.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn end_others(&self, user: &str, keep: &TokenHash) -> Result<usize, StoreError> {
-        let key = Whose::User(user.to_owned()).key();
-        let keep = keep.to_string();
-        let (mut ended, mut after) = (0, None::<String>);
-        loop {
-            let records =
-                self.feed.store().list(Kind::Session, key.as_ref(), after.as_deref(), PAGE).await?;
-            let Some(last) = records.last() else { return Ok(ended) };
-            after = Some(last.id.clone());
-            let deletes: Vec<_> = records
-                .into_iter()
-                .filter(|record| record.id != keep)
-                .map(|record| Write::Delete {
-                    kind: Kind::Session,
-                    id: record.id,
-                    expect: Expect::Any,
-                })
-                .collect();
-            ended += deletes.len();
-            if !deletes.is_empty() {
-                self.feed.commit(deletes).await.map_err(store_fault)?;
-            }
-        }
-    }
-
     /// Removes the records of sessions that have ended by themselves; answers how many.
     ///
     /// # Errors
@@ -490,42 +338,6 @@ impl Sessions {
                 self.feed.commit(deletes).await.map_err(store_fault)?;
             }
         }
-    }
-
-    async fn view(
-        &self,
-        hash: TokenHash,
-        session: SessionRecord,
-        snapshot: &Snapshot,
-        now: Timestamp,
-    ) -> Result<Option<SessionView>, StoreError> {
-        let live = self.cache.0.get(&hash);
-        let last_seen =
-            live.map_or(session.last_seen, |live| millis(live.last_seen.load(Ordering::Relaxed)));
-        let valid_until = session.valid_until(last_seen, &self.limits);
-        let honoured = match &session.user {
-            Some(user) => self
-                .directory
-                .user(user)
-                .await?
-                .is_some_and(|facts| facts.honours_session(session.generation)),
-            None => self
-                .directory
-                .organization(&session.organization)
-                .await?
-                .is_some_and(|facts| link_honoured(snapshot, &facts, session.generation)),
-        };
-        Ok((honoured && valid_until > now).then(|| SessionView {
-            id: hash.to_string(),
-            kind: session.standing().kind().name(),
-            organization: session.organization,
-            user: session.user,
-            created: session.created,
-            last_seen,
-            valid_until,
-            address: session.address,
-            agent: session.agent,
-        }))
     }
 
     async fn cached(&self, key: &TokenHash) -> Result<Option<Arc<Cached>>, StoreError> {
@@ -592,16 +404,6 @@ async fn save_use(feed: &Feed, key: &TokenHash, now: Timestamp) -> Result<(), Co
     session.last_seen = now;
     feed.commit(vec![session.put(key, Expect::Version(record.version))?]).await?;
     Ok(())
-}
-
-impl Whose {
-    fn key(&self) -> Option<Key> {
-        match self {
-            Self::All => None,
-            Self::User(id) => Some(Key::new(record::BY_USER, id)),
-            Self::Organization(id) => Some(Key::new(record::BY_ORGANIZATION, id)),
-        }
-    }
 }
 
 fn millis(millis: i64) -> Timestamp {
