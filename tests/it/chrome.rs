@@ -7,7 +7,9 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
+use fantoccini::elements::Element;
 use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
 use fantoccini::{Client, ClientBuilder, Locator};
 use http::Method;
@@ -21,6 +23,9 @@ use url::{ParseError, Url};
 
 use crate::client::within;
 use crate::gate::{HOST, TestGate};
+
+/// How long a page may take to come.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One browser with a profile of its own.
 #[derive(Debug)]
@@ -107,11 +112,10 @@ impl Chrome {
     pub(crate) async fn arrives(&self, path: &str) {
         let arriving = async {
             while self.place().await != path {
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        let seconds = std::time::Duration::from_secs(10);
-        if tokio::time::timeout(seconds, arriving).await.is_err() {
+        if tokio::time::timeout(PATIENCE, arriving).await.is_err() {
             panic!("not at {path} but at {}:\n{}", self.place().await, self.text().await);
         }
     }
@@ -131,11 +135,10 @@ impl Chrome {
                 {
                     return;
                 }
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        let seconds = std::time::Duration::from_secs(10);
-        if tokio::time::timeout(seconds, looking).await.is_err() {
+        if tokio::time::timeout(PATIENCE, looking).await.is_err() {
             panic!("no \"{words}\" at {}:\n{}", self.place().await, self.text().await);
         }
     }
@@ -150,16 +153,20 @@ impl Chrome {
     /// Presses the button or follows the link with this text.
     pub(crate) async fn press(&self, label: &str) {
         let path = format!("//*[self::button or self::a][normalize-space()=\"{label}\"]");
-        let found = self.client.find(Locator::XPath(&path)).await;
-        let Ok(found) = found else { panic!("no \"{label}\" in:\n{}", self.text().await) };
-        found.click().await.unwrap();
+        self.waits_for(Locator::XPath(&path)).await.click().await.unwrap();
     }
 
     /// The first element that a selector finds.
-    pub(crate) async fn find(&self, selector: &str) -> fantoccini::elements::Element {
-        match self.client.find(Locator::Css(selector)).await {
+    pub(crate) async fn find(&self, selector: &str) -> Element {
+        self.waits_for(Locator::Css(selector)).await
+    }
+
+    /// An element, which may be on the page that is still on its way.
+    async fn waits_for(&self, what: Locator<'_>) -> Element {
+        let waiting = self.client.wait().at_most(PATIENCE).for_element(what);
+        match waiting.await {
             Ok(element) => element,
-            Err(error) => panic!("{selector}: {error} in:\n{}", self.text().await),
+            Err(error) => panic!("{what:?}: {error} in:\n{}", self.text().await),
         }
     }
 
@@ -247,8 +254,18 @@ impl Drop for Chrome {
     }
 }
 
-/// A driver on a port of its own choice.
+/// A driver on a port of its own choice. It chooses one without looking whether it is free on IPv6
+/// too, and ends if it is not; then the next one has better luck.
 async fn start_driver() -> (Child, String) {
+    for _ in 0..10 {
+        if let Some(started) = try_start_driver().await {
+            return started;
+        }
+    }
+    panic!("chromedriver tells no port");
+}
+
+async fn try_start_driver() -> Option<(Child, String)> {
     let mut driver = Command::new("chromedriver")
         .arg("--port=0")
         .stdin(Stdio::null())
@@ -260,14 +277,14 @@ async fn start_driver() -> (Child, String) {
     let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
     let starting = async {
         loop {
-            let line = lines.next_line().await.unwrap().expect("the driver tells its port");
+            let line = lines.next_line().await.unwrap()?;
             if let Some((_, port)) = line.split_once("started successfully on port ") {
-                return port.trim_end_matches('.').to_owned();
+                return Some(port.trim_end_matches('.').to_owned());
             }
         }
     };
-    let port = within("the driver's port", starting).await;
+    let port = within("the driver's port", starting).await?;
     // It goes on talking; nobody needs to listen, but its pipe must not break.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    (driver, format!("http://127.0.0.1:{port}"))
+    Some((driver, format!("http://127.0.0.1:{port}")))
 }
