@@ -170,7 +170,7 @@ mod tests {
             ("Aa1!xxxxxxx", &[Length][..]),
             (&too_long, &[Length]),
             ("aa1!xxxxxxxx", &[Uppercase]),
-            ("AA1!XXXXXXXX", &[Lowercase]),
+            ("AA1!ABCDEFGH", &[Lowercase]),
             ("Aaa!xxxxxxxx", &[Digit]),
             ("Aa11xxxxxxxx", &[Symbol]),
             ("Aa11 xxxxxxxx", &[Symbol]),

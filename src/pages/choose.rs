@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Extension;
 use axum::body::Body;
-use axum::extract::{FromRequest as _, Path, Request, State};
-use axum::{Extension, Form};
+use axum::extract::{Path, Request, State};
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, Response, StatusCode};
 use serde::Deserialize;
@@ -138,14 +138,9 @@ impl Desk {
         visitor: &Visitor,
         request: Request,
     ) -> Response<Body> {
-        let headers = request.headers().clone();
-        if !self.origins.sent(&headers) {
-            return self.notice_for(&request, visitor, Notice::foreign_form);
-        }
-        let wants = wants(request.method(), &headers);
-        let Ok(Form(entered)) = Form::<Entered>::from_request(request, &()).await else {
-            let notice = Notice::unreadable_form(self.text(wants, &headers));
-            return self.notice(&notice, wants, &visitor.request_id);
+        let (entered, headers, wants) = match self.sent::<Entered>(request, visitor).await {
+            Ok(sent) => sent,
+            Err(refused) => return refused,
         };
         let opening = Opening { occasion, token, headers: &headers, visitor, wants };
         match self.try_choose(&opening, &entered).await {

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
+use axum::Extension;
 use axum::body::Body;
-use axum::extract::{FromRequest as _, Request, State};
-use axum::{Extension, Form};
+use axum::extract::{Request, State};
 use http::{HeaderMap, Response, StatusCode};
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use super::notice::Notice;
 use super::response::{Referrer, add_cookie, html};
 use super::text::{self, Catalogue};
-use super::{Brand, Desk, wants};
+use super::{Brand, Desk};
 use crate::directory::Directory;
 use crate::directory::resets::ResetAsked;
 use crate::gateway::{Visitor, Wants};
@@ -144,17 +144,11 @@ pub(super) async fn submit(
     Extension(visitor): Extension<Visitor>,
     request: Request,
 ) -> Response<Body> {
-    let headers = request.headers().clone();
-    if !desk.origins.sent(&headers) {
-        return desk.notice_for(&request, &visitor, Notice::foreign_form);
-    }
-    let wants = wants(request.method(), &headers);
-    let text = desk.texts.of(&headers);
-    let Ok(Form(Entered { login, csrf })) = Form::<Entered>::from_request(request, &()).await
-    else {
-        let notice = Notice::unreadable_form(desk.text(wants, &headers));
-        return desk.notice(&notice, wants, &visitor.request_id);
+    let (Entered { login, csrf }, headers, _) = match desk.sent(request, &visitor).await {
+        Ok(sent) => sent,
+        Err(refused) => return refused,
     };
+    let text = desk.texts.of(&headers);
     let login = login.trim();
     let said = &text.forgot;
     if !desk.is_visitors(&csrf, &headers, visitor.now) {

@@ -1,16 +1,22 @@
-//! Forms of ours: the token that says a form was made for this visitor.
+//! Forms of ours: that a page of ours has sent one, and the token that says for whom it was made.
 //!
 //! Before there is a session, the token is bound to a random cookie of its own; with one, to the
 //! session's hash. The cookie is `Lax`, so that somebody who follows a link to the sign-in page
 //! keeps the forms open in other tabs working; on a form sent from another site it does not come
 //! along, and the token is worth nothing.
 
-use http::HeaderMap;
+use axum::Form;
+use axum::body::Body;
+use axum::extract::{FromRequest as _, Request};
 use http::header::HeaderValue;
+use http::{HeaderMap, Response};
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 
-use super::Desk;
+use super::notice::Notice;
+use super::{Desk, wants};
 use crate::credential::token::{PlainToken, TokenHash};
+use crate::gateway::{Visitor, Wants};
 use crate::session::cookie;
 
 /// A token for a form, and the cookie it is bound to when the browser has none yet.
@@ -21,6 +27,28 @@ pub(super) struct FormToken {
 }
 
 impl Desk {
+    /// The fields of a form that a page of ours has sent, with the request's headers and what its
+    /// sender wants; for anything else, the answer. Every form comes in this way; whose form it
+    /// was, its token tells the caller.
+    pub(super) async fn sent<T: DeserializeOwned>(
+        &self,
+        request: Request,
+        visitor: &Visitor,
+    ) -> Result<(T, HeaderMap, Wants), Response<Body>> {
+        let headers = request.headers().clone();
+        if !self.origins.sent(&headers) {
+            return Err(self.notice_for(&request, visitor, Notice::foreign_form));
+        }
+        let wants = wants(request.method(), &headers);
+        match Form::<T>::from_request(request, &()).await {
+            Ok(Form(fields)) => Ok((fields, headers, wants)),
+            Err(_) => {
+                let notice = Notice::unreadable_form(self.text(wants, &headers));
+                Err(self.notice(&notice, wants, &visitor.request_id))
+            }
+        }
+    }
+
     /// A token for a visitor whose session, if any, does not matter.
     pub(super) fn visitor_token(&self, headers: &HeaderMap, now: Timestamp) -> FormToken {
         if let Some(known) = cookie::token(headers, self.form_cookie()) {

@@ -9,9 +9,9 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Extension;
 use axum::body::Body;
-use axum::extract::{FromRequest as _, Path, Query, Request, State};
-use axum::{Extension, Form};
+use axum::extract::{Path, Query, Request, State};
 use http::{HeaderMap, Method, Response, StatusCode};
 use serde::Deserialize;
 
@@ -94,14 +94,9 @@ pub(super) async fn confirm(
     Path(token): Path<String>,
     request: Request,
 ) -> Response<Body> {
-    let headers = request.headers().clone();
-    if !desk.origins.sent(&headers) {
-        return desk.notice_for(&request, &visitor, Notice::foreign_form);
-    }
-    let wants = wants(request.method(), &headers);
-    let Ok(Form(confirmed)) = Form::<Confirmed>::from_request(request, &()).await else {
-        let notice = Notice::unreadable_form(desk.text(wants, &headers));
-        return desk.notice(&notice, wants, &visitor.request_id);
+    let (confirmed, headers, wants) = match desk.sent::<Confirmed>(request, &visitor).await {
+        Ok(sent) => sent,
+        Err(refused) => return refused,
     };
     let opening = Opening {
         token: &token,

@@ -8,13 +8,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Extension;
 use axum::body::Body;
-use axum::extract::{FromRequest as _, Request, State};
-use axum::{Extension, Form};
+use axum::extract::{Request, State};
 use http::{HeaderMap, Response, StatusCode};
 use serde::Deserialize;
 
-use super::notice::Notice;
 use super::response::{Referrer, html, see_other};
 use super::return_to::ReturnTo;
 use super::text::{Catalogue, Filled, Text};
@@ -98,14 +97,9 @@ pub(super) async fn submit(
     Extension(visitor): Extension<Visitor>,
     request: Request,
 ) -> Response<Body> {
-    let headers = request.headers().clone();
-    if !desk.origins.sent(&headers) {
-        return desk.notice_for(&request, &visitor, Notice::foreign_form);
-    }
-    let wants = wants(request.method(), &headers);
-    let Ok(Form(entered)) = Form::<Entered>::from_request(request, &()).await else {
-        let notice = Notice::unreadable_form(desk.text(wants, &headers));
-        return desk.notice(&notice, wants, &visitor.request_id);
+    let (entered, headers, wants) = match desk.sent::<Entered>(request, &visitor).await {
+        Ok(sent) => sent,
+        Err(refused) => return refused,
     };
     match desk.sessions_page(&headers, &visitor, Some(&entered)).await {
         Ok(response) => response,

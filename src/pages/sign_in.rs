@@ -7,9 +7,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Extension;
 use axum::body::Body;
-use axum::extract::{FromRequest as _, Query, Request, State};
-use axum::{Extension, Form};
+use axum::extract::{Query, Request, State};
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Response, StatusCode, Uri};
 use serde::Deserialize;
@@ -19,7 +19,7 @@ use super::response::{Referrer, add_cookie, html, see_other};
 use super::return_to::{ReturnTo, in_query};
 use super::text::{self, Catalogue, Filled};
 use super::when::When;
-use super::{Brand, Desk, mfa, wants};
+use super::{Brand, Desk, mfa};
 use crate::credential::hashing::Busy;
 use crate::credential::secret::Secret;
 use crate::directory::UserFacts;
@@ -137,14 +137,9 @@ pub(super) async fn submit(
     Extension(visitor): Extension<Visitor>,
     request: Request,
 ) -> Response<Body> {
-    let headers = request.headers().clone();
-    if !desk.origins.sent(&headers) {
-        return desk.notice_for(&request, &visitor, Notice::foreign_form);
-    }
-    let wants = wants(request.method(), &headers);
-    let Ok(Form(entered)) = Form::<Entered>::from_request(request, &()).await else {
-        let notice = Notice::unreadable_form(desk.text(wants, &headers));
-        return desk.notice(&notice, wants, &visitor.request_id);
+    let (entered, headers, wants) = match desk.sent::<Entered>(request, &visitor).await {
+        Ok(sent) => sent,
+        Err(refused) => return refused,
     };
     match desk.try_sign_in(entered, &headers, &visitor).await {
         Ok(response) => response,

@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Extension;
 use axum::body::Body;
-use axum::extract::{FromRequest as _, Request, State};
-use axum::{Extension, Form};
+use axum::extract::{Request, State};
 use http::{HeaderMap, Response, StatusCode, header};
 use serde::Deserialize;
 
@@ -19,7 +19,6 @@ use crate::credential::secret::Secret;
 use crate::credential::totp::TotpSecret;
 use crate::directory::second_factor::{SecondStep, SetUp};
 use crate::gateway::Visitor;
-use crate::pages::notice::Notice;
 use crate::pages::response::{Referrer, add_cookie, html, see_other};
 use crate::pages::text::Catalogue;
 use crate::pages::{Brand, Desk, wants};
@@ -88,14 +87,9 @@ pub(in crate::pages) async fn submit(
     Extension(visitor): Extension<Visitor>,
     request: Request,
 ) -> Response<Body> {
-    let headers = request.headers().clone();
-    if !desk.origins.sent(&headers) {
-        return desk.notice_for(&request, &visitor, Notice::foreign_form);
-    }
-    let wants = wants(request.method(), &headers);
-    let Ok(Form(entered)) = Form::<Entered>::from_request(request, &()).await else {
-        let notice = Notice::unreadable_form(desk.text(wants, &headers));
-        return desk.notice(&notice, wants, &visitor.request_id);
+    let (entered, headers, wants) = match desk.sent::<Entered>(request, &visitor).await {
+        Ok(sent) => sent,
+        Err(refused) => return refused,
     };
     match desk.try_set_up(entered, &headers, &visitor).await {
         Ok(response) => response,
