@@ -7,7 +7,9 @@
 pub mod drain;
 mod health;
 mod http;
+mod idle;
 mod io;
+mod phase;
 mod serve;
 mod socket;
 mod threads;

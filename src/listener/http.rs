@@ -19,7 +19,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::drain::Open;
-use super::io::{Phase, Timed};
+use super::idle::{Idle, Unused};
+use super::io::Timed;
+use super::phase::{Answering, Phase};
 use super::tls::{self, TlsFiles};
 use crate::clock;
 use crate::config::Limits;
@@ -135,8 +137,7 @@ impl Http {
         let gateway = Arc::clone(&self.gateway);
         let most = self.limits.header_bytes;
         let service = service_fn(move |request: Request<Incoming>| {
-            requests.request_began();
-            let phase = requests.clone();
+            let answering = requests.request_began();
             // hyper bounds its buffer, into which more may come than one head.
             let answer = (head_bytes(&request) <= most).then(|| {
                 // On the heap at once: hyper would move the whole of it several times.
@@ -147,19 +148,24 @@ impl Http {
                     Some(answer) => answer.await,
                     None => too_large(protocol),
                 };
-                Ok::<_, Infallible>(answer.map(|body| Reply { body, phase }))
+                if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                    answering.becomes_tunnel();
+                }
+                Ok::<_, Infallible>(answer.map(|body| Reply { body, _answering: answering }))
             }
         });
         let ended = match protocol {
             Protocol::Http1 => {
-                let stream = Timed::new(stream, phase, self.limits);
+                let stream = Timed::new(stream, phase.clone(), self.limits);
                 let serving =
                     self.http1.serve_connection(TokioIo::new(stream), service).with_upgrades();
-                finish(serving, open, |serving| serving.graceful_shutdown()).await
+                finish(serving, open, &phase, None, |serving| serving.graceful_shutdown()).await
             }
             Protocol::Http2 => {
+                let idle = Idle::new(phase.clone(), self.limits);
                 let serving = self.http2.serve_connection(TokioIo::new(stream), service);
-                finish(serving, open, |serving| serving.graceful_shutdown()).await
+                finish(serving, open, &phase, Some(idle), |serving| serving.graceful_shutdown())
+                    .await
             }
         };
         if let Err(error) = ended {
@@ -195,10 +201,13 @@ fn too_large(protocol: Protocol) -> Response<ReplyBody> {
     response
 }
 
-/// Drives a connection to its end, telling it once when the house stops.
+/// Drives a connection to its end, telling it to finish when the house stops or nobody has used it
+/// for long enough.
 async fn finish<C>(
     serving: C,
     mut open: Open,
+    phase: &Phase,
+    mut idle: Option<Idle>,
     tell: impl Fn(Pin<&mut C>),
 ) -> Result<(), hyper::Error>
 where
@@ -206,18 +215,36 @@ where
 {
     let mut serving = pin!(serving);
     poll_fn(|cx: &mut Context<'_>| {
-        if open.poll_told(cx) {
+        let stopping = open.poll_told(cx);
+        if stopping {
             tell(serving.as_mut());
         }
-        serving.as_mut().poll(cx)
+        let ended = serving.as_mut().poll(cx);
+        // A head that is not complete is no request to be waited for.
+        if ended.is_ready() || (stopping && phase.owes_nothing()) {
+            return Poll::Ready(match ended {
+                Poll::Ready(ended) => ended,
+                Poll::Pending => Ok(()),
+            });
+        }
+        match idle.as_mut().map_or(Poll::Pending, |idle| idle.poll_unused(cx)) {
+            Poll::Ready(Unused::Cut) => Poll::Ready(Ok(())),
+            Poll::Ready(Unused::Ask) => {
+                tell(serving.as_mut());
+                // Polled again at once, to send what it has been told to.
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Poll::Pending => Poll::Pending,
+        }
     })
     .await
 }
 
-/// A reply that tells the connection's [`Phase`] when it has been sent.
+/// A reply that is being answered with until it has been sent.
 struct Reply {
     body: ReplyBody,
-    phase: Phase,
+    _answering: Answering,
 }
 
 impl Body for Reply {
@@ -237,11 +264,5 @@ impl Body for Reply {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
-    }
-}
-
-impl Drop for Reply {
-    fn drop(&mut self) {
-        self.phase.reply_sent();
     }
 }

@@ -1,45 +1,23 @@
 //! A connection's bytes, with the clocks on clients that keep it without using it.
 //!
-//! Three limits: on the time between requests, on the time from a head's first byte to its last, and
-//! on the time in which nothing of an answer can be sent.
-//! hyper's own timer runs over both, so it cannot tell a client that is quiet from one that sends a
-//! head a byte at a time; and it is set anew for each request. Here nothing is done about time
-//! while requests come in one piece: a timer goes off now and then, and only then is it looked at
-//! what has happened since.
+//! Three limits: on the time between requests, on the time from a head's first byte to its last,
+//! and on the time in which nothing of an answer can be sent. hyper's own timer runs over the first
+//! two, so it cannot tell a client that is quiet from one that sends a head a byte at a time; and
+//! it is set anew for each request. Here nothing is done about time while requests come in one
+//! piece: a timer goes off now and then, and only then is it looked at what has happened since.
+//!
+//! A connection that has become a WebSocket has no requests and no heads any more: the third limit
+//! alone stays.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::phase::Phase;
 use crate::config::Limits;
-
-/// Between requests.
-const QUIET: u8 = 0;
-/// Part of a head has come.
-const HEAD: u8 = 1;
-/// A head is complete and its request is being answered.
-const BUSY: u8 = 2;
-
-/// What the connection is doing; shared by its bytes and its requests.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Phase(Arc<AtomicU8>);
-
-impl Phase {
-    /// A head is complete.
-    pub(super) fn request_began(&self) {
-        self.0.store(BUSY, Ordering::Relaxed);
-    }
-
-    /// The answer has been sent whole; what comes next begins another head.
-    pub(super) fn reply_sent(&self) {
-        self.0.store(QUIET, Ordering::Relaxed);
-    }
-}
 
 /// A stream that ends with [`io::ErrorKind::TimedOut`] when a limit has passed. How late that may
 /// be told: by as much again for the time between requests, not at all for a head.
@@ -88,8 +66,10 @@ impl<S> Timed<S> {
 
     /// Ready when the client has been waited for long enough.
     fn poll_limits(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let phase = self.phase.0.load(Ordering::Relaxed);
-        if phase == HEAD {
+        if self.phase.is_tunnel() {
+            return Poll::Pending;
+        }
+        if self.phase.in_head() {
             let limit = self.limits.header_timeout;
             let head = self.head.get_or_insert_with(|| Box::pin(sleep(limit)));
             if head.as_mut().poll(cx).is_ready() {
@@ -101,7 +81,7 @@ impl<S> Timed<S> {
         let quiet =
             self.quiet.get_or_insert_with(|| Quiet { timer: Box::pin(sleep(limit)), pieces });
         while quiet.timer.as_mut().poll(cx).is_ready() {
-            if phase == QUIET && quiet.pieces == pieces {
+            if self.phase.is_quiet() && quiet.pieces == pieces {
                 return Poll::Ready(());
             }
             quiet.pieces = pieces;
@@ -125,8 +105,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
         }
         if buf.filled().len() > filled {
             this.pieces += 1;
-            if this.phase.0.load(Ordering::Relaxed) == QUIET {
-                this.phase.0.store(HEAD, Ordering::Relaxed);
+            if this.phase.is_quiet() {
+                this.phase.head_began();
                 this.head = None;
             }
         }

@@ -162,6 +162,33 @@ async fn an_answer_may_take_longer_than_a_connection_may_be_idle() {
     assert_eq!(gate.get("/open/slow").send().await.text(), "at last");
 }
 
+/// How a client says that it speaks HTTP/2 and has no settings (RFC 9113, 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+#[tokio::test]
+async fn an_http2_connection_without_a_stream_is_closed_after_a_while() {
+    let gate = TestGate::builder()
+        .setting("server.limits.idle_timeout", "\"300ms\"")
+        .setting("server.limits.header_timeout", "\"200ms\"")
+        .start()
+        .await;
+    let since = Instant::now();
+    // One stops within its greeting, one after it.
+    for greeting in [&PREFACE[..10], PREFACE] {
+        let mut wire = gate.wire().await;
+        wire.send(greeting).await;
+        wire.rest().await;
+    }
+    assert!(since.elapsed() >= Duration::from_millis(600), "{:?}", since.elapsed());
+    assert!(since.elapsed() < Duration::from_secs(8), "{:?}", since.elapsed());
+    gate.upstream.answer("/open/slow", |exchange| async move {
+        // Longer than the limits.
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+        exchange.reply("at last").await
+    });
+    assert_eq!(gate.http2().await.send(gate.get("/open/slow")).await.text(), "at last");
+}
+
 #[tokio::test]
 async fn connections_beyond_the_limit_are_closed_until_one_is_free() {
     let gate = TestGate::builder().setting("server.limits.connections", "2").start().await;

@@ -34,6 +34,10 @@ async fn a_stop_with_nothing_in_flight_is_immediate() {
     let http2 = gate.http2().await;
     assert_eq!(http2.send(gate.get("/open/a")).await.status, 200);
     let _silent = gate.wire().await;
+    // Neither is a head that is not complete, nor a greeting.
+    let (mut head, mut greeting) = (gate.wire().await, gate.wire().await);
+    head.send("GET /open/a HTTP/1.1\r\nhost: por").await;
+    greeting.send("PRI * HTTP").await;
     let since = Instant::now();
     gate.terminate();
     assert!(gate.exited().await.success());

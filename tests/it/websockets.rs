@@ -121,6 +121,26 @@ async fn a_websocket_opens_on_its_route_and_bytes_go_both_ways() {
 }
 
 #[tokio::test]
+async fn a_websocket_lasts_longer_than_heads_and_quiet_connections_may() {
+    let gate = TestGate::builder()
+        .setting("server.limits.header_timeout", "\"200ms\"")
+        .setting("server.limits.idle_timeout", "\"300ms\"")
+        .start()
+        .await;
+    echo_at(&gate.upstream, "/open/socket");
+    let mut talking = open(&gate, "/open/socket", &[]).await.unwrap();
+    let mut quiet = open(&gate, "/open/socket", &[]).await.unwrap();
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_secs(1) {
+        says_and_hears(&mut talking, "still here").await;
+    }
+    says_and_hears(&mut quiet, "at last").await;
+    let silence = tokio::time::timeout(Duration::from_secs(1), quiet.next()).await;
+    assert!(silence.is_err(), "{silence:?}");
+    says_and_hears(&mut quiet, "again").await;
+}
+
+#[tokio::test]
 async fn a_websocket_opens_over_tls() {
     let gate = TestGate::builder().tls().start().await;
     echo_at(&gate.upstream, "/open/socket");

@@ -1,0 +1,123 @@
+//! What a connection is doing, as far as the clocks on it and a stop must know.
+//!
+//! ```text
+//!            first byte             last byte of the head
+//!   quiet ─────────────▶ in a head ───────────────────────▶ answering ─┐
+//!     ▲                                                          │     │ 101
+//!     └──────────────────────────────────────────────────────────┘     ▼
+//!                            answer sent                             tunnel
+//! ```
+//!
+//! On HTTP/2 several requests are answered at a time, and heads are not told apart.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// What the connection is doing; shared by its bytes and its requests.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Phase(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Requests so far.
+    begun: AtomicU64,
+    /// Requests whose answers have not been sent.
+    answering: AtomicU64,
+    in_head: AtomicBool,
+    tunnel: AtomicBool,
+}
+
+/// A request that is being answered; dropped when the answer has been sent, or will never be.
+#[derive(Debug)]
+pub(super) struct Answering(Phase);
+
+impl Phase {
+    /// Part of a head has come.
+    pub(super) fn head_began(&self) {
+        self.0.in_head.store(true, Ordering::Relaxed);
+    }
+
+    /// A head is complete.
+    pub(super) fn request_began(&self) -> Answering {
+        self.0.in_head.store(false, Ordering::Relaxed);
+        self.0.begun.fetch_add(1, Ordering::Relaxed);
+        self.0.answering.fetch_add(1, Ordering::Relaxed);
+        Answering(self.clone())
+    }
+
+    /// Whether part of a head has come, and not yet all of it.
+    pub(super) fn in_head(&self) -> bool {
+        self.0.in_head.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing is going on: no head, no request, no tunnel.
+    pub(super) fn is_quiet(&self) -> bool {
+        !self.in_head() && !self.is_tunnel() && self.0.answering.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether the connection has become something other than HTTP.
+    pub(super) fn is_tunnel(&self) -> bool {
+        self.0.tunnel.load(Ordering::Relaxed)
+    }
+
+    /// How many requests there have been.
+    pub(super) fn requests(&self) -> u64 {
+        self.0.begun.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is nothing that a stop would have to wait for: no request has ever come in
+    /// whole, or only a part of the next.
+    pub(super) fn owes_nothing(&self) -> bool {
+        self.requests() == 0 || self.in_head()
+    }
+}
+
+impl Answering {
+    /// The answer is 101: what follows is no HTTP.
+    pub(super) fn becomes_tunnel(&self) {
+        self.0.0.tunnel.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.0.answering.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_quiet_before_between_and_after_requests() {
+        let phase = Phase::default();
+        assert!(phase.is_quiet() && phase.owes_nothing());
+        phase.head_began();
+        assert!(phase.in_head() && !phase.is_quiet() && phase.owes_nothing());
+        let answering = phase.request_began();
+        assert!(!phase.in_head() && !phase.is_quiet() && !phase.owes_nothing());
+        drop(answering);
+        assert!(phase.is_quiet() && !phase.owes_nothing(), "an answer may still be on its way");
+        assert_eq!(phase.requests(), 1);
+    }
+
+    #[test]
+    fn several_requests_are_answered_until_the_last_is() {
+        let phase = Phase::default();
+        let (first, second) = (phase.request_began(), phase.request_began());
+        drop(first);
+        assert!(!phase.is_quiet());
+        drop(second);
+        assert!(phase.is_quiet());
+    }
+
+    #[test]
+    fn a_tunnel_is_never_quiet_again() {
+        let phase = Phase::default();
+        let answering = phase.request_began();
+        answering.becomes_tunnel();
+        drop(answering);
+        assert!(phase.is_tunnel() && !phase.is_quiet() && !phase.owes_nothing());
+    }
+}
