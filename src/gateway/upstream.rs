@@ -281,10 +281,20 @@ impl Wire {
         let mut uploaded = 0;
         let mut ticks = 0;
         let mut answer = pin!(self.0.sender.try_send_request(request));
+        let mut sent = false;
         poll_fn(|cx| {
-            // Its end is told by the answer.
+            // Only the connection, driven here, makes an answer ready.
+            let mut nobody = Context::from_waker(Waker::noop());
+            // Its end is told by the answer. First nobody is left to be woken: with the answer in,
+            // the connection would otherwise wake whoever reads the body, this very task.
+            if std::mem::replace(&mut sent, true) {
+                let _ = self.drive(&mut nobody);
+                if let Poll::Ready(answer) = answer.as_mut().poll(&mut nobody) {
+                    return Poll::Ready(Some(answer));
+                }
+            }
             let _ = self.drive(cx);
-            if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
+            if let Poll::Ready(answer) = answer.as_mut().poll(&mut nobody) {
                 return Poll::Ready(Some(answer));
             }
             while self.0.ticks.as_mut().poll(cx).is_ready() {

@@ -11,11 +11,15 @@
 //!
 //! An entry has no time to live: what it copies is told of every change, and who is not asked for
 //! any more is pushed out when room is needed. (Sessions go when the sweep removes their records.)
+//!
+//! Keys are ids that the program has made itself, so a quick hash with a seed of its own will do.
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, Hash};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use foldhash::fast::RandomState;
 
 /// Keys are spread over this many generations: an invalidation makes loads of a few unrelated
 /// keys go uncached, and only those.
@@ -23,7 +27,7 @@ const STRIPES: usize = 256;
 
 /// A bounded cache of what the store holds, kept fresh by invalidation.
 pub struct FreshCache<K, V> {
-    entries: moka::sync::Cache<K, V>,
+    entries: moka::sync::Cache<K, V, RandomState>,
     hasher: RandomState,
     /// How often a key of the stripe was invalidated. Held while an entry goes in or out, never
     /// across an await.
@@ -38,9 +42,12 @@ where
     /// A cache of at most about `capacity` entries.
     #[must_use]
     pub fn new(capacity: u64) -> Self {
+        let hasher = RandomState::default();
         Self {
-            entries: moka::sync::Cache::new(capacity),
-            hasher: RandomState::new(),
+            entries: moka::sync::Cache::builder()
+                .max_capacity(capacity)
+                .build_with_hasher(hasher.clone()),
+            hasher,
             generations: std::array::from_fn(|_| Mutex::new(0)),
         }
     }
