@@ -52,6 +52,7 @@ mod sign_in;
 mod sign_out;
 mod text;
 mod when;
+mod whole;
 
 #[cfg(test)]
 mod fixture;
@@ -59,13 +60,15 @@ mod fixture;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::routing::get;
 use axum::{Extension, extract};
 use futures_util::future::BoxFuture;
+use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, Request, Response};
 use tower::ServiceExt as _;
 
@@ -81,6 +84,7 @@ use self::notice::Notice;
 use self::origin::Origins;
 use self::pending::PendingCookie;
 use self::text::{Catalogue, Texts};
+use self::whole::Incomplete;
 use crate::config::Settings;
 use crate::credential::csrf::Csrf;
 use crate::credential::key::SecretKey;
@@ -96,6 +100,8 @@ const LARGEST_FORM: usize = 16 * 1024;
 pub struct Pages {
     desk: Arc<Desk>,
     router: Router,
+    /// How long a request may take to come in whole.
+    patience: Duration,
 }
 
 /// What every page works with.
@@ -154,9 +160,8 @@ impl Pages {
             .nest(RESERVED.trim_end_matches('/'), ours)
             .fallback(nothing_here)
             .method_not_allowed_fallback(not_done_here)
-            .layer(DefaultBodyLimit::max(LARGEST_FORM))
             .with_state(Arc::clone(&desk));
-        Self { desk, router }
+        Self { desk, router, patience: settings.server.limits.header_timeout }
     }
 
     /// Sees to the resets that people ask for, for good: what follows from them must not delay an
@@ -173,13 +178,20 @@ impl Front for Pages {
 
     fn reserved(
         &self,
-        mut request: Request<Body>,
-        visitor: Visitor,
+        request: Request<Body>,
+        mut visitor: Visitor,
     ) -> BoxFuture<'static, Response<Body>> {
-        let Self { desk, router } = self.clone();
-        request.extensions_mut().insert(visitor);
+        let Self { desk, router, patience } = self.clone();
         Box::pin(async move {
-            let Ok(response) = router.oneshot(request).await;
+            let headers = request.headers().clone();
+            let response = match whole::read(request, &mut visitor, LARGEST_FORM, patience).await {
+                Ok(mut request) => {
+                    request.extensions_mut().insert(visitor);
+                    let Ok(response) = router.oneshot(request).await;
+                    response
+                }
+                Err(incomplete) => desk.not_whole(incomplete, &headers, &visitor),
+            };
             desk.dress(response)
         })
     }
@@ -210,6 +222,20 @@ impl Desk {
     ) -> Response<Body> {
         let wants = wants(request.method(), request.headers());
         self.notice(&notice(self.text(wants, request.headers())), wants, &visitor.request_id)
+    }
+
+    /// The answer to what has not come in whole. The connection is of no use any more.
+    fn not_whole(
+        &self,
+        incomplete: Incomplete,
+        headers: &HeaderMap,
+        visitor: &Visitor,
+    ) -> Response<Body> {
+        let notice = Notice::unreadable_form(self.text(Wants::Page, headers));
+        let mut response = self.notice(&notice, Wants::Page, &visitor.request_id);
+        *response.status_mut() = incomplete.status();
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response
     }
 
     /// The texts for whoever sent these headers.

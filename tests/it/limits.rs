@@ -162,6 +162,20 @@ async fn an_answer_may_take_longer_than_a_connection_may_be_idle() {
     assert_eq!(gate.get("/open/slow").send().await.text(), "at last");
 }
 
+#[tokio::test]
+async fn a_form_of_ours_that_does_not_come_whole_is_a_408_and_the_connection_ends() {
+    let gate =
+        TestGate::builder().setting("server.limits.header_timeout", "\"300ms\"").start().await;
+    for path in ["/.portcullis/sign-in", "/.portcullis/password/forgot", "/.portcullis/none"] {
+        let mut wire = gate.wire().await;
+        let head = format!("POST {path} HTTP/1.1\r\nhost: portal.test\r\n");
+        wire.send(head + "sec-fetch-site: same-origin\r\ncontent-length: 100\r\n\r\nlogin=").await;
+        assert_eq!(wire.reply().await.status, 408, "{path}");
+        wire.rest().await;
+    }
+    assert_eq!(gate.raw(OPEN).await.status, 200);
+}
+
 /// How a client says that it speaks HTTP/2 and has no settings (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
