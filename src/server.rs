@@ -157,9 +157,10 @@ impl Server {
         for note in &settings.branding.notes {
             tracing::warn!("{note}");
         }
+        // First of all that is kept in a folder: it closes an empty one to others.
+        let store: Arc<dyn Store> = Arc::new(SledStore::open(&settings.store.path)?);
         let key = SecretKey::load_or_create(&settings.key_file)?;
         let hasher = Hasher::new(settings.hashing)?;
-        let store: Arc<dyn Store> = Arc::new(SledStore::open(&settings.store.path)?);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("upkeep")
