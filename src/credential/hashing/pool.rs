@@ -140,6 +140,9 @@ struct Desk {
 struct DeskState {
     jobs: VecDeque<Box<Job>>,
     closed: bool,
+    /// What all jobs so far have cost.
+    #[cfg(test)]
+    work: u64,
 }
 
 enum News {
@@ -150,7 +153,13 @@ enum News {
 
 impl Desk {
     fn hand_in(&self, job: Job) {
-        self.lock().jobs.push_back(Box::new(job));
+        let mut state = self.lock();
+        #[cfg(test)]
+        {
+            state.work += job.recipe.work();
+        }
+        state.jobs.push_back(Box::new(job));
+        drop(state);
         self.news.notify_one();
     }
 

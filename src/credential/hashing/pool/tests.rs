@@ -20,6 +20,23 @@ impl Pool {
     }
 }
 
+impl Recipe {
+    /// In passes over a KiB, or in rounds.
+    pub(super) fn work(&self) -> u64 {
+        match self {
+            Self::Argon2 { params, .. } => u64::from(params.m_cost()) * u64::from(params.t_cost()),
+            Self::Bcrypt { cost, .. } => 1 << cost,
+        }
+    }
+}
+
+impl Hasher {
+    /// What all hashes so far have cost: what somebody with a clock could learn.
+    pub(crate) fn work(&self) -> u64 {
+        self.pool.desk.lock().work
+    }
+}
+
 type Answer = Result<Output, Busy>;
 
 fn recipe() -> Recipe {
