@@ -24,6 +24,7 @@ pub use self::passwords::Passwords;
 use self::reader::Reader;
 use crate::credential::hashing::HashingSettings;
 use crate::policy::Host;
+use crate::store::feed::LEAST_STALENESS;
 
 /// Everything an operator can set.
 #[derive(Debug, Clone)]
@@ -325,7 +326,7 @@ impl Settings {
         let policy = PolicySource { directory: r.path("policy.directory", "policies") };
         let store = StoreSettings {
             path: r.path("store.path", "data"),
-            max_staleness: r.duration("store.max_staleness", seconds(5)),
+            max_staleness: max_staleness(&mut r),
         };
         let admin = Admin {
             listen: r.parsed("admin.listen").unwrap_or_else(|| ([127, 0, 0, 1], 8081).into()),
@@ -413,6 +414,16 @@ fn server(r: &mut Reader) -> Option<Server> {
         public_url: public_url?,
     };
     Some(server)
+}
+
+fn max_staleness(r: &mut Reader) -> Duration {
+    let key = "store.max_staleness";
+    let given = r.duration(key, seconds(5));
+    if given < LEAST_STALENESS {
+        let least = humantime::format_duration(LEAST_STALENESS);
+        r.problem(key, format!("must be at least {least}: the store is not asked more often"));
+    }
+    given
 }
 
 /// A network, or an address, which is the network of itself.

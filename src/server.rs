@@ -47,6 +47,8 @@ use crate::store::{Store, StoreError};
 const SWEEP_EVERY: Duration = Duration::from_secs(300);
 /// How often unused connections to the portal are closed.
 const PRUNE_EVERY: Duration = Duration::from_secs(5);
+/// How often the lockout is told the time, to notice a clock that was set back.
+const KEEP_TIME_EVERY: Duration = Duration::from_secs(5);
 
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -155,18 +157,20 @@ impl Server {
         for note in &settings.branding.notes {
             tracing::warn!("{note}");
         }
+        // First of all that is kept in a folder: it closes an empty one to others.
+        let store: Arc<dyn Store> = Arc::new(SledStore::open(&settings.store.path)?);
         let key = SecretKey::load_or_create(&settings.key_file)?;
         let hasher = Hasher::new(settings.hashing)?;
-        let store: Arc<dyn Store> = Arc::new(SledStore::open(&settings.store.path)?);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("upkeep")
             .enable_all()
             .build()
             .map_err(StartError::Runtime)?;
+        let lockout = Lockout::default();
         let judges = Judges {
             hasher,
-            lockout: Lockout::default(),
+            lockout: lockout.clone(),
             links: SecureLinks::new(&key),
             one_time: OneTimeLinks::new(&key, settings.passwords),
             second_factor: SecondFactorJudge::new(&key),
@@ -230,6 +234,7 @@ impl Server {
             tokio::spawn(sweep(parts.clone()));
             tokio::spawn(async move { pages.work().await });
             tokio::spawn(prune(Arc::clone(&upstreams)));
+            tokio::spawn(keep_time(lockout));
             tokio::spawn(outbox.run(stop.clone()))
         };
         let house = House {
@@ -335,5 +340,13 @@ async fn prune(upstreams: Arc<Upstreams>) {
     loop {
         ticks.tick().await;
         upstreams.prune(tokio::time::Instant::now());
+    }
+}
+
+async fn keep_time(lockout: Lockout) {
+    let mut ticks = tokio::time::interval(KEEP_TIME_EVERY);
+    loop {
+        ticks.tick().await;
+        lockout.keep_time(clock::now());
     }
 }

@@ -87,6 +87,17 @@ fn an_empty_path_is_refused_by_its_key() {
 }
 
 #[test]
+fn a_staleness_below_what_the_store_is_asked_in_is_refused() {
+    let with = |value: &str| parse(&format!("{LEAST}\n[store]\nmax_staleness = \"{value}\""));
+    for (value, good) in [("200ms", false), ("1999ms", false), ("2s", true), ("1h", true)] {
+        let read = with(value).map(|settings| settings.store.max_staleness);
+        assert_eq!(read.is_ok(), good, "{value}: {read:?}");
+    }
+    let found = with("200ms").unwrap_err().to_string();
+    assert!(found.starts_with("store.max_staleness: must be at least 2s"), "{found}");
+}
+
+#[test]
 fn the_sample_file_shows_the_defaults() {
     let sample = include_str!("../../config/portcullis.toml");
     let shown = parse(sample).unwrap();

@@ -133,13 +133,15 @@ impl Hasher {
         };
         let outdated = self.is_outdated(&recipe);
         let (normalized, as_typed) = spellings(password);
+        // One place for both, so that a try is either not checked at all or to the end.
+        let place = self.pool.place()?;
         // `Output` compares in constant time.
-        if self.pool.compute(recipe.clone(), normalized).await? == expected {
+        if place.compute(recipe.clone(), normalized).await? == expected {
             return Ok(Verdict { matches: true, needs_rehash: outdated });
         }
         // What made the hash may have known nothing of normal forms.
         let matches = match as_typed {
-            Some(as_typed) => self.pool.compute(recipe, as_typed).await? == expected,
+            Some(as_typed) => place.compute(recipe, as_typed).await? == expected,
             None => false,
         };
         Ok(Verdict { matches, needs_rehash: matches })
@@ -151,9 +153,10 @@ impl Hasher {
     /// [`Busy`] when the queue is full.
     pub async fn verify_nobody(&self, password: &Secret<String>) -> Result<(), Busy> {
         let (normalized, as_typed) = spellings(password);
-        self.pool.compute(self.recipe(salt()), normalized).await?;
+        let place = self.pool.place()?;
+        place.compute(self.recipe(salt()), normalized).await?;
         if let Some(as_typed) = as_typed {
-            self.pool.compute(self.recipe(salt()), as_typed).await?;
+            place.compute(self.recipe(salt()), as_typed).await?;
         }
         Ok(())
     }
@@ -173,7 +176,8 @@ impl Hasher {
     /// [`Busy`] when the queue is full.
     pub async fn rehash(&self, password: &Secret<String>) -> Result<PasswordHash, Busy> {
         let salt = salt();
-        let output = self.pool.compute(self.recipe(salt), password::normalized(password)).await?;
+        let password = password::normalized(password);
+        let output = self.pool.place()?.compute(self.recipe(salt), password).await?;
         let (memory, passes, lanes) =
             (self.params.m_cost(), self.params.t_cost(), self.params.p_cost());
         let algorithm = Algorithm::Argon2id;

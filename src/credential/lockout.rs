@@ -41,7 +41,9 @@
 //!   or the end of the last wait, lies back 24 h (what is counted by address: 1 h).
 //! - *Clock*: a failure that lies more than a minute in the future was counted by a clock that ran
 //!   ahead and has been set back since. It is taken to be of now, so that the wait begins anew and
-//!   does not last until the old time comes.
+//!   does not last until the old time comes. Only [`Lockout::keep_time`] judges that, from a time
+//!   that was read for it: the time of a try may be an old one, because the client decides how long
+//!   its request takes. An old time is never let in earlier than one of now.
 //!
 //! **Reserve, then verify.** [`Lockout::begin`] takes a place in the budget before anything is
 //! verified: at any moment failures and tries under way together are at most the budget, and
@@ -257,11 +259,16 @@ impl Lockout {
         drop(self.begin_with(vec![Key::link(address)], now));
     }
 
+    /// Lets waits that were counted by a clock that ran ahead begin anew. To be called every few
+    /// seconds with a time that has just been read.
+    pub fn keep_time(&self, now: Timestamp) {
+        self.lock().series.values_mut().for_each(|series| series.set_back(now));
+    }
+
     /// Who is locked now, longest first.
     #[must_use]
     pub fn locked(&self, now: Timestamp) -> Vec<Locked> {
-        let mut table = self.lock();
-        table.series.values_mut().for_each(|series| series.set_back(now));
+        let table = self.lock();
         let mut locked: Vec<_> = table
             .series
             .iter()
@@ -362,9 +369,8 @@ struct Table {
 
 impl Table {
     /// Until when a try is refused, if it is.
-    fn refusal(&mut self, key: &Key, now: Timestamp) -> Option<Timestamp> {
-        let series = self.series.get_mut(key)?;
-        series.set_back(now);
+    fn refusal(&self, key: &Key, now: Timestamp) -> Option<Timestamp> {
+        let series = self.series.get(key)?;
         match series.state(key.limits(), now) {
             State::Locked(until) => Some(until),
             state if series.has_room(state, key.limits()) => None,
@@ -393,10 +399,7 @@ impl Table {
     /// locked first, those with a try under way last. A hundredth, so that not every new key pays
     /// for a walk through the table.
     fn make_room(&mut self, now: Timestamp) {
-        self.series.retain(|key, series| {
-            series.set_back(now);
-            !series.is_over(key.limits(), now)
-        });
+        self.series.retain(|key, series| !series.is_over(key.limits(), now));
         if self.series.len() < self.capacity {
             return;
         }

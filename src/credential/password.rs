@@ -7,6 +7,8 @@
 
 use std::fmt;
 
+use icu_properties::CodePointMapData;
+use icu_properties::props::GeneralCategory;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use zeroize::Zeroizing;
@@ -82,7 +84,7 @@ impl PasswordRule {
             Self::Length => LENGTH.contains(&password.chars().count()),
             Self::Uppercase => password.chars().any(char::is_uppercase),
             Self::Lowercase => password.chars().any(char::is_lowercase),
-            Self::Digit => password.chars().any(char::is_numeric),
+            Self::Digit => password.chars().any(is_digit),
             Self::Symbol => password.chars().any(is_symbol),
             Self::NotLogin => !same(password, login),
             Self::NotEmail => email.is_none_or(|email| !same(password, email)),
@@ -133,6 +135,11 @@ pub(super) fn normalized(password: &Secret<String>) -> Secret<String> {
     Secret::new(text)
 }
 
+/// A decimal digit of any script; neither a fraction nor a superscript nor a Roman numeral.
+fn is_digit(c: char) -> bool {
+    CodePointMapData::<GeneralCategory>::new().get(c) == GeneralCategory::DecimalNumber
+}
+
 /// Neither letter, digit, accent nor space: punctuation, signs, pictures.
 fn is_symbol(c: char) -> bool {
     !(c.is_alphanumeric() || c.is_whitespace() || c.is_control() || is_combining_mark(c))
@@ -178,6 +185,17 @@ mod tests {
             ("", &[Length, Uppercase, Lowercase, Digit, Symbol]),
         ] {
             assert_eq!(broken(password, "ada", None), rules, "{password}");
+        }
+    }
+
+    #[test]
+    fn r30_a_digit_is_a_decimal_digit_of_any_script() {
+        for digit in ['0', '9', '\u{0663}', '\u{096f}', '\u{ff17}'] {
+            assert_eq!(broken(&format!("Aaa!xxxxxxx{digit}"), "ada", None), [], "{digit}");
+        }
+        for other in ['½', '²', '₃', 'Ⅷ', '①', '〇', '千', '㉛'] {
+            let found = broken(&format!("Aaa!xxxxxxx{other}"), "ada", None);
+            assert_eq!(found, [PasswordRule::Digit], "{other}");
         }
     }
 

@@ -1,6 +1,8 @@
 //! Names, addresses and ids: what may be one.
 
 use data_encoding::BASE32_DNSSEC;
+use icu_properties::CodePointSetData;
+use icu_properties::props::DefaultIgnorableCodePoint;
 use jiff::Timestamp;
 
 use crate::credential::folding::fold;
@@ -15,7 +17,7 @@ const MAX_EMAIL: usize = 254;
 const MAX_ID: usize = 64;
 
 /// A name without surrounding space, if it can be shown on a line: neither empty, nor too long, nor
-/// with control characters.
+/// with control characters, nor with invisible ones, which would make twins of it (R4, R15).
 pub(super) fn name(field: &'static str, given: &str) -> Result<String, DirectoryError> {
     let name = given.trim();
     if fold(name).is_empty() {
@@ -30,7 +32,19 @@ pub(super) fn name(field: &'static str, given: &str) -> Result<String, Directory
     if name.chars().any(char::is_control) {
         return Err(DirectoryError::invalid(field, "must not have control characters"));
     }
+    if let Some(invisible) = name.chars().find(|c| is_invisible(*c)) {
+        let code = u32::from(invisible);
+        return Err(DirectoryError::invalid(
+            field,
+            format!("must not have invisible characters, as U+{code:04X}; type it anew"),
+        ));
+    }
     Ok(name.to_owned())
+}
+
+/// Whether the character shows nothing by itself: joiners, marks of direction, selectors, fillers.
+fn is_invisible(c: char) -> bool {
+    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
 /// A name made of another one, which is cut if the whole would be too long.
@@ -48,8 +62,10 @@ pub(super) fn email(given: &str) -> Result<String, DirectoryError> {
 /// The same under another field's name.
 pub(super) fn address(field: &'static str, given: &str) -> Result<String, DirectoryError> {
     let email = given.trim();
+    let unfit =
+        |c: char| c.is_whitespace() || c.is_control() || is_invisible(c) || "<>,;\"\\".contains(c);
     let well_formed = email.len() <= MAX_EMAIL
-        && !email.chars().any(|c| c.is_whitespace() || c.is_control() || "<>,;\"\\".contains(c))
+        && !email.chars().any(unfit)
         && email.split_once('@').is_some_and(|(local, domain)| {
             !local.is_empty() && !domain.is_empty() && !domain.contains('@')
         });
@@ -117,6 +133,31 @@ mod tests {
         assert_eq!(name("name", "  Acme  ").unwrap(), "Acme");
         for bad in ["", "   ", "\u{3000}", "a\nb", "a\0b", &"x".repeat(MAX_NAME + 1)] {
             assert_eq!(name("name", bad).unwrap_err().code(), "invalid", "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn r15_nothing_invisible_makes_a_twin_of_a_name() {
+        for bad in [
+            "bob\u{200b}",
+            "b\u{ad}ob",
+            "\u{202e}bob",
+            "\u{feff}bob",
+            "\u{2060}bob",
+            "bo\u{200d}b",
+            "bo\u{2067}b\u{2069}",
+            "\u{61c}bob",
+            "bob\u{fe0f}",
+            "bob\u{e0061}",
+            "bob\u{3164}",
+        ] {
+            let error = name("login", bad).unwrap_err();
+            assert_eq!(error.code(), "invalid", "{bad:?}");
+            assert!(error.to_string().contains("U+"), "{error}");
+            assert_eq!(email(&format!("{bad}@b")).unwrap_err().code(), "invalid", "{bad:?}");
+        }
+        for good in ["bob", "Zoë", "بوب", "बॉब", "Bob 🎉", "Bo-b", "夏子"] {
+            assert_eq!(name("login", good).unwrap(), good);
         }
     }
 

@@ -17,8 +17,10 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use crate::store::{
-    Change, Changes, Commit, CommitError, Committed, Expect, Key, Kind, Record, Store, Write,
+    Change, Changes, CommitError, Committed, Expect, Key, Kind, Record, Store, Write,
 };
+
+mod races;
 
 /// Long enough for any backend to tell of a commit.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -40,12 +42,16 @@ pub async fn conformance(open: impl AsyncFn(&str) -> Arc<dyn Store>) {
     kinds_do_not_meet(&*open("kinds").await).await;
     odd_bytes_are_kept_apart(&*open("bytes").await).await;
     a_large_document_is_kept(&*open("large").await).await;
-    of_conflicting_commits_one_wins(&open("conflicts").await).await;
-    of_commits_for_one_unique_key_one_wins(&open("claims").await).await;
+    races::of_conflicting_commits_one_wins(&open("conflicts").await).await;
+    races::of_commits_for_one_unique_key_one_wins(&open("claims").await).await;
+    races::what_is_required_holds_against_what_is_written_meanwhile(&open("guards").await).await;
+    races::of_two_that_require_each_others_record_one_wins(&open("skew").await).await;
+    races::a_commit_whose_caller_has_left_is_whole_or_absent(&open("left").await).await;
     the_feed_tells_every_change_in_order(&*open("feed").await).await;
     the_feed_waits_for_news(&open("news").await).await;
     what_is_told_can_be_read(&open("told").await).await;
     a_place_outside_the_feed_means_starting_over(&*open("outside").await).await;
+    a_place_of_long_ago_means_starting_over_or_everything_since(&*open("long-ago").await).await;
     reopening_keeps_everything(&open).await;
 }
 
@@ -338,57 +344,6 @@ async fn a_large_document_is_kept(store: &dyn Store) {
     assert_eq!(find(store, "ann").await.as_deref(), Some("a"));
 }
 
-async fn of_conflicting_commits_one_wins(store: &Arc<dyn Store>) {
-    for round in 0..10 {
-        let id = format!("counter-{round}");
-        store.commit(vec![put(Kind::User, &id, "0")]).await.unwrap();
-        for version in 1..=5 {
-            let commit = |writer: usize| {
-                let write = put(Kind::User, &id, &writer.to_string());
-                vec![expecting(write, Expect::Version(version))]
-            };
-            let winner =
-                winner(store, commit, |refused| matches!(refused, CommitError::Conflict { .. }));
-            let winner = winner.await.to_string();
-            assert_eq!(get(&**store, Kind::User, &id).await, Some((version + 1, winner)));
-        }
-    }
-}
-
-async fn of_commits_for_one_unique_key_one_wins(store: &Arc<dyn Store>) {
-    for round in 0..20 {
-        let login = format!("login-{round}");
-        let commit = |writer: usize| vec![user(&format!("{round}-{writer}"), &[&login], &[])];
-        let winner = winner(store, commit, |refused| matches!(refused, CommitError::Taken { .. }));
-        let winner = format!("{round}-{}", winner.await);
-        assert_eq!(find(&**store, &login).await, Some(winner));
-        assert_eq!(store.count(Kind::User, None).await.unwrap(), round + 1);
-    }
-}
-
-/// Lets eight commits run at once, and says which one was made; all others must be refused as is
-/// right.
-async fn winner(
-    store: &Arc<dyn Store>,
-    commit: impl Fn(usize) -> Commit,
-    right: impl Fn(&CommitError) -> bool,
-) -> usize {
-    let mut tasks = JoinSet::new();
-    for writer in 0..8 {
-        let (store, commit) = (Arc::clone(store), commit(writer));
-        tasks.spawn(async move { (writer, store.commit(commit).await) });
-    }
-    let mut winners = Vec::new();
-    for (writer, result) in tasks.join_all().await {
-        match result {
-            Ok(_) => winners.push(writer),
-            Err(error) => assert!(right(&error), "{error:?}"),
-        }
-    }
-    assert_eq!(winners.len(), 1, "{winners:?}");
-    winners[0]
-}
-
 async fn the_feed_tells_every_change_in_order(store: &dyn Store) {
     assert_eq!(store.head().await.unwrap(), 0);
     let first = store.commit(vec![user("a", &[], &[]), put(Kind::Group, "g", "1")]).await.unwrap();
@@ -468,6 +423,32 @@ async fn a_place_outside_the_feed_means_starting_over(store: &dyn Store) {
     let head = store.commit(vec![user("a", &[], &[])]).await.unwrap().sequence;
     let beyond = store.changes(head + 1, PATIENCE).await.unwrap();
     assert_eq!(beyond, Changes::StartOver { head });
+}
+
+async fn a_place_of_long_ago_means_starting_over_or_everything_since(store: &dyn Store) {
+    const COMMITS: u64 = 6;
+    // More than need be kept for those who follow.
+    const RECORDS: usize = 2000;
+    for _ in 0..COMMITS {
+        let records = (0..RECORDS).map(|number| put(Kind::User, &number.to_string(), "1"));
+        store.commit(records.collect()).await.unwrap();
+    }
+    let head = store.head().await.unwrap();
+    for after in 0..=head {
+        match store.changes(after, Duration::ZERO).await.unwrap() {
+            Changes::StartOver { head: told } => {
+                assert_eq!(told, head);
+                assert_ne!(after, head, "who has followed to the end goes on");
+            }
+            Changes::List(changes) => {
+                let mut sequences: Vec<u64> =
+                    changes.iter().map(|change| change.sequence).collect();
+                sequences.dedup();
+                assert_eq!(sequences, (after + 1..=head).collect::<Vec<_>>(), "no gap");
+                assert_eq!(changes.len() as u64, (head - after) * RECORDS as u64);
+            }
+        }
+    }
 }
 
 async fn reopening_keeps_everything(open: &impl AsyncFn(&str) -> Arc<dyn Store>) {

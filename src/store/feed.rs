@@ -23,6 +23,10 @@ use crate::store::{Change, Changes, Commit, CommitError, Committed, Store, Store
 /// there are none.
 const CONFIRM_EVERY: Duration = Duration::from_millis(500);
 
+/// The least `max_staleness` that can be allowed. Below, a store that answers might be taken for one
+/// that does not, only because it was not asked yet or the machine was busy.
+pub const LEAST_STALENESS: Duration = CONFIRM_EVERY.saturating_mul(4);
+
 /// The pause before a failed step is tried again: doubled each time, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);

@@ -12,9 +12,9 @@
 //! After a failed write or flush it is not known what is on disk. The store then answers nothing
 //! any more, reads included, until it is opened again: it fails closed.
 
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
@@ -41,6 +41,9 @@ const QUEUE: usize = 1024;
 /// row is already unlikely.
 const READ_ATTEMPTS: usize = 16;
 
+/// The mode of a folder that only its owner can enter.
+const PRIVATE: u32 = 0o700;
+
 /// What sled may keep in memory of what is on disk.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 
@@ -65,10 +68,12 @@ struct Shared {
 }
 
 impl SledStore {
-    /// Opens the store in the folder `path`, making it if it does not exist.
+    /// Opens the store in the folder `path`, making it if it does not exist, and closing it to
+    /// others if it is the store's alone.
     ///
     /// # Errors
-    /// When another process has it open, or the folder or what is in it cannot be read or written.
+    /// When another process has it open, others can enter the folder, or the folder or what is in it
+    /// cannot be read or written.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         Self::open_with(path, |db| writer::fsync(path, db))
     }
@@ -284,8 +289,8 @@ fn prefix(kind: Kind, key: Option<&Key>) -> Vec<u8> {
 
 fn open_database(path: &Path) -> Result<(sled::Db, File), StoreError> {
     let fault = |error: io::Error| folder_error(path, &error);
-    // The folder holds hashes of passwords and of session tokens.
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(fault)?;
+    DirBuilder::new().recursive(true).mode(PRIVATE).create(path).map_err(fault)?;
+    keep_private(path)?;
     let lock = File::create(path.join("lock")).map_err(fault)?;
     match lock.try_lock() {
         Ok(()) => {}
@@ -312,6 +317,39 @@ fn open_database(path: &Path) -> Result<(sled::Db, File), StoreError> {
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(fault)?;
     }
     Ok((db, lock))
+}
+
+/// Closes the folder to others if they can enter it: it holds hashes of passwords and of session
+/// tokens, and sled makes its files as the umask has it.
+///
+/// Only a folder with a store in it, or with nothing, is surely there for the store alone; to close
+/// another one might take it from a program that needs it.
+fn keep_private(path: &Path) -> Result<(), StoreError> {
+    let fault = |error: io::Error| folder_error(path, &error);
+    let mode = || fs::metadata(path).map(|folder| folder.permissions().mode() & 0o7777);
+    let found = mode().map_err(fault)?;
+    if is_private(found) {
+        return Ok(());
+    }
+    let ours = path.join("db").is_file() || fs::read_dir(path).map_err(fault)?.next().is_none();
+    if ours && fs::set_permissions(path, Permissions::from_mode(PRIVATE)).is_ok() {
+        // Some file systems know no modes, and say nothing of it.
+        if is_private(mode().map_err(fault)?) {
+            let message = "others could enter the folder of the store; it has been closed to them";
+            tracing::warn!(folder = %path.display(), mode = format!("{found:04o}"), message);
+            return Ok(());
+        }
+    }
+    let message = format!(
+        "`{}` has mode {found:04o}: others can enter it, and the store holds hashes of passwords; \
+         run `chmod 700` on it as its owner, or give the store a folder of its own inside it",
+        path.display()
+    );
+    Err(StoreError::Unavailable(message))
+}
+
+const fn is_private(mode: u32) -> bool {
+    mode & 0o077 == 0
 }
 
 fn folder_error(path: &Path, error: &io::Error) -> StoreError {

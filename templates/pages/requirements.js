@@ -20,7 +20,7 @@ for (const list of document.querySelectorAll(".requirements")) {
     },
     "uppercase": (text) => /\p{Uppercase}/u.test(text),
     "lowercase": (text) => /\p{Lowercase}/u.test(text),
-    "digit": (text) => /\p{N}/u.test(text),
+    "digit": (text) => /\p{Nd}/u.test(text),
     "symbol": (text) => /[^\p{Alphabetic}\p{N}\p{White_Space}\p{Cc}\p{M}]/u.test(text),
     "not-login": (text) => text !== "" && fold(text) !== fold(said.login),
     "not-email": (text) => text !== "" && fold(text) !== fold(said.email),

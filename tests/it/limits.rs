@@ -147,6 +147,54 @@ async fn a_connection_without_a_request_is_closed_after_a_while() {
     assert!(since.elapsed() < Duration::from_secs(8), "{:?}", since.elapsed());
 }
 
+/// Under the time for heads and between requests as they are by default, long after this test has
+/// lost its patience.
+#[tokio::test]
+async fn a_body_that_nobody_reads_keeps_no_connection() {
+    let gate = TestGate::builder().setting("server.limits.connections", "3").start().await;
+    for target in ["/closed/a", "/open/denied", "/nowhere", "/%00", "/.portcullis/nothing"] {
+        for framing in
+            ["content-length: 50\r\n\r\nsome", "transfer-encoding: chunked\r\n\r\n4\r\nsome"]
+        {
+            let mut wire = gate.wire().await;
+            wire.send(format!("POST {target} HTTP/1.1\r\nhost: portal.test\r\n{framing}")).await;
+            let status = wire.reply().await.status;
+            assert!((300..500).contains(&status), "{target}: {status}");
+            wire.rest().await;
+        }
+    }
+    gate.nothing_arrived("a body that was refused").await;
+    assert_eq!(gate.raw(OPEN).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_upload_that_stops_keeps_no_connection() {
+    let gate = TestGate::builder()
+        .setting("upstream.response_timeout", "\"300ms\"")
+        .setting("server.limits.idle_timeout", "\"300ms\"")
+        .start()
+        .await;
+    // This portal has answered before it has read.
+    gate.upstream.answer("/open/early", |mut exchange| async move {
+        exchange.write(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nenough").await?;
+        exchange.closed().await;
+        Ok(None)
+    });
+    for target in ["/open/a", "/open/early"] {
+        let mut wire = gate.wire().await;
+        let head =
+            format!("POST {target} HTTP/1.1\r\nhost: portal.test\r\ncontent-length: 8\r\n\r\n");
+        wire.send(format!("{head}some")).await;
+        let reply = wire.reply().await;
+        assert_eq!(reply.status == 200, target == "/open/early", "{reply:?}");
+        wire.rest().await;
+        // One that goes on gets through.
+        let mut wire = gate.wire().await;
+        wire.send(format!("{head}somebody")).await;
+        assert_eq!(wire.reply().await.status, 200, "{target}");
+    }
+}
+
 #[tokio::test]
 async fn an_answer_may_take_longer_than_a_connection_may_be_idle() {
     let gate = TestGate::builder()

@@ -2,7 +2,6 @@
 //! asking who there is.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -15,8 +14,8 @@ use crate::mailbox::Mailbox;
 const FORGOT: &str = "/.portcullis/password/forgot";
 const LOGIN: &str = "anna@acme.test";
 const NEW: &str = "Another-Horse-8-Battery";
-/// How often each is timed.
-const SAMPLES: usize = 40;
+/// How many of each kind are asked about.
+const SAMPLES: u8 = 5;
 
 /// The page's form, filled in.
 async fn form(browser: &mut Browser, page: &str, fields: &[(&str, &str)]) -> Form {
@@ -143,48 +142,26 @@ fn told(reply: &Reply, login: &str) -> (u16, BTreeMap<String, String>, String) {
     (reply.status, headers, body)
 }
 
-/// The median, and the distance between the quartiles.
-fn middle(times: &mut [Duration]) -> (Duration, Duration) {
-    times.sort_unstable();
-    let at = |part: usize| times[times.len() * part / 4];
-    (at(2), at(3) - at(1))
-}
-
-fn alike(what: &str, mut known: Vec<Duration>, mut unknown: Vec<Duration>) {
-    let ((known, spread), (unknown, other)) = (middle(&mut known), middle(&mut unknown));
-    let noise = (spread.max(other) * 3 / 4).max(known / 8).max(Duration::from_micros(250));
-    eprintln!("{what}: known {known:?}, unknown {unknown:?}, noise {noise:?}");
-    assert!(known.abs_diff(unknown) < noise, "{what}: {known:?} and {unknown:?}, noise {noise:?}");
-}
-
-/// Each is asked about once, from an address of its own, so that no lockout is in the way; known
-/// and unknown in turn, so that whatever else the machine does meets both.
+/// Each is asked about once, from an address of its own, so that no lockout is in the way.
 #[tokio::test]
-async fn neither_sign_in_nor_forgot_tells_by_words_or_time_who_there_is() {
+async fn neither_sign_in_nor_forgot_tells_who_there_is() {
     let gate = TestGate::start().await;
     let acme = gate.admin.organization("Acme").await;
     for number in 0..SAMPLES {
         gate.admin.user(&acme, &format!("known{number:03}@acme.test"), "limited").await;
     }
-    let (mut sign_in, mut forgot) = ([vec![], vec![]], [vec![], vec![]]);
     let mut answers = Vec::new();
     for number in 0..SAMPLES {
-        let turn = if number % 2 == 0 { [0, 1] } else { [1, 0] };
-        for which in turn {
-            let login = format!("{}{number:03}@acme.test", ["known", "other"][which]);
-            let mut browser =
-                Browser::at(&gate).from([127, 1, u8::try_from(number).unwrap(), which as u8 + 1]);
+        for (host, who) in [(1, "known"), (2, "other")] {
+            let login = format!("{who}{number:03}@acme.test");
+            let mut browser = Browser::at(&gate).from([127, 1, number, host]);
             let wrong = [("login", &*login), ("password", "Wrong-Horse-7-Battery")];
             let filled = form(&mut browser, SIGN_IN, &wrong).await;
-            let began = Instant::now();
             let reply = browser.submit(&filled).await;
-            sign_in[which].push(began.elapsed());
             answers.push(("sign-in", told(&reply, &login)));
 
             let filled = form(&mut browser, FORGOT, &[("login", &*login)]).await;
-            let began = Instant::now();
             let reply = browser.submit(&filled).await;
-            forgot[which].push(began.elapsed());
             answers.push(("forgot", told(&reply, &login)));
         }
     }
@@ -194,8 +171,4 @@ async fn neither_sign_in_nor_forgot_tells_by_words_or_time_who_there_is() {
         assert_eq!(first.0, status, "{page}");
         assert!(told.all(|other| other == first), "{page}");
     }
-    let [known, unknown] = sign_in;
-    alike("sign-in", known, unknown);
-    let [known, unknown] = forgot;
-    alike("forgot", known, unknown);
 }

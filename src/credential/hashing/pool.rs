@@ -3,7 +3,8 @@
 //! A caller first takes a *place* (there are as many as threads and queue together; no place is
 //! [`Busy`]), then waits for a *turn* (as many as threads). The wait is an ordinary future: dropping
 //! it leaves the queue at once. Only a job whose turn has come is handed to a thread, and keeps its
-//! place and turn until the thread is done, even when nobody waits for the answer any more.
+//! place and turn until the thread is done, even when nobody waits for the answer any more. A place
+//! is good for several hashes one after the other: who was let in is not refused half-way.
 //!
 //! The threads run at a low priority: what they do can wait, what a portal user waits for cannot.
 //! Each keeps its block of memory between jobs and gives it back after a quiet while.
@@ -82,15 +83,30 @@ impl Pool {
         }
     }
 
+    pub(super) fn place(&self) -> Result<Place<'_>, Busy> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Busy)?;
+        Ok(Place { pool: self, place: Arc::new(place) })
+    }
+}
+
+/// A place in the pool, for one caller.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    pool: &'a Pool,
+    place: Arc<OwnedSemaphorePermit>,
+}
+
+impl Place<'_> {
     pub(super) async fn compute(
         &self,
         recipe: Recipe,
         password: Secret<String>,
     ) -> Result<Output, Busy> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Busy)?;
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Busy)?;
+        let Pool { turns, desk, .. } = self.pool;
+        let turn = Arc::clone(turns).acquire_owned().await.map_err(|_| Busy)?;
         let (answer, output) = oneshot::channel();
-        self.desk.hand_in(Job { recipe, password, answer, _held: [place, turn] });
+        let place = Arc::clone(&self.place);
+        desk.hand_in(Job { recipe, password, answer, _place: place, _turn: turn });
         // No answer: the thread failed. Nothing was decided, so the caller may try again.
         output.await.map_err(|_| Busy)
     }
@@ -107,8 +123,10 @@ struct Job {
     recipe: Recipe,
     password: Secret<String>,
     answer: oneshot::Sender<Output>,
-    /// Place and turn, given back when the job is done.
-    _held: [OwnedSemaphorePermit; 2],
+    /// Given back when the job is done and its caller has no other.
+    _place: Arc<OwnedSemaphorePermit>,
+    /// Given back when the job is done.
+    _turn: OwnedSemaphorePermit,
 }
 
 /// Where jobs whose turn has come lie for a moment.
@@ -122,6 +140,9 @@ struct Desk {
 struct DeskState {
     jobs: VecDeque<Box<Job>>,
     closed: bool,
+    /// What all jobs so far have cost.
+    #[cfg(test)]
+    work: u64,
 }
 
 enum News {
@@ -132,7 +153,13 @@ enum News {
 
 impl Desk {
     fn hand_in(&self, job: Job) {
-        self.lock().jobs.push_back(Box::new(job));
+        let mut state = self.lock();
+        #[cfg(test)]
+        {
+            state.work += job.recipe.work();
+        }
+        state.jobs.push_back(Box::new(job));
+        drop(state);
         self.news.notify_one();
     }
 

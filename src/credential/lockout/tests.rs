@@ -361,15 +361,46 @@ fn a_series_that_locked_is_forgotten_a_window_after_its_wait() {
 }
 
 #[test]
-fn a_clock_that_steps_back_neither_unlocks_nor_panics() {
+fn i6_a_time_from_before_a_wait_does_not_shorten_it() {
+    let hour = 3600;
+    let lockout = Lockout::default();
+    fail(&lockout, "ada", 5, at(hour));
+    // A request whose head came an hour ago, and one by one those of now.
+    for (now, asked) in [(0, hour + 1), (hour - 61, hour + 2), (0, hour + 29)] {
+        assert_eq!(refused(begin(&lockout, "ada", at(now))), at(hour + 30), "{now}");
+        assert_eq!(refused(begin(&lockout, "ada", at(asked))), at(hour + 30), "{asked}");
+    }
+    begin(&lockout, "ada", at(hour + 30)).unwrap().cancelled();
+    // Nor when such a request is the one that fails, or makes room in a full table.
+    drop(begin(&lockout, "ada", at(hour + 30)).unwrap());
+    assert_eq!(refused(begin(&lockout, "ada", T0)), at(hour + 90));
+    lockout.lock().make_room(T0);
+    assert_eq!(refused(begin(&lockout, "ada", at(hour + 89))), at(hour + 90));
+    assert_eq!(lockout.locked(T0)[0].until, at(hour + 90));
+}
+
+#[test]
+fn i6_a_clock_that_steps_back_neither_unlocks_nor_locks_for_longer_than_a_wait() {
     let lockout = Lockout::default();
     fail(&lockout, "ada", 5, T0);
+    lockout.keep_time(at(-60));
     assert_eq!(refused(begin(&lockout, "ada", at(-60))), at(30), "a small step changes nothing");
+    lockout.keep_time(at(-1000));
     assert_eq!(refused(begin(&lockout, "ada", at(-1000))), at(-970));
+    assert_eq!(refused(begin(&lockout, "ada", at(-971))), at(-970));
+    begin(&lockout, "ada", at(-970)).unwrap().cancelled();
+}
+
+#[test]
+fn a_clock_at_either_end_of_time_does_not_panic() {
+    let lockout = Lockout::default();
+    fail(&lockout, "ada", 5, T0);
+    lockout.keep_time(Timestamp::MIN);
     let earliest = Timestamp::MIN + SignedDuration::from_secs(30);
     assert_eq!(refused(begin(&lockout, "ada", Timestamp::MIN)), earliest);
     fail(&lockout, "grace", 5, Timestamp::MAX);
     drop(begin(&lockout, "grace", Timestamp::MAX));
+    lockout.keep_time(Timestamp::MAX);
 }
 
 #[test]
@@ -377,13 +408,16 @@ fn i6_a_clock_that_ran_ahead_and_is_set_back_starts_the_wait_anew() {
     let year = 365 * 24 * 3600;
     let lockout = Lockout::default();
     fail(&lockout, "ada", 5, at(year));
+    lockout.keep_time(T0);
     assert_eq!(refused(begin(&lockout, "ada", T0)), at(30), "it does not unlock either");
+    lockout.keep_time(at(29));
     assert_eq!(refused(begin(&lockout, "ada", at(29))), at(30), "and the wait ends");
     begin(&lockout, "ada", at(30)).unwrap().cancelled();
 
     // The operator's list says the same, and failures below the budget are forgotten in time.
     fail(&lockout, "grace", 5, at(year));
     fail(&lockout, "alan", 4, at(year));
+    lockout.keep_time(T0);
     assert_eq!(lockout.locked(T0).iter().map(|locked| locked.until).max(), Some(at(30)));
     fail(&lockout, "alan", 4, at(24 * 3600));
     assert!(begin(&lockout, "alan", at(24 * 3600)).is_ok());

@@ -38,6 +38,33 @@ async fn a_wrong_password_an_unknown_login_and_an_unclaimed_invitation_get_the_s
     assert_eq!(fixture.sign_in("ann", "").await, SignIn::Wrong);
 }
 
+/// Hashing is what takes time: counted, not measured, because no machine is quiet.
+#[tokio::test]
+async fn a_login_that_nobody_has_costs_the_same_work_as_one_that_somebody_has() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    fixture.user("acme", "ann", "limited").await;
+    let invited = NewUser { invite: true, ..new_user("acme", "bob@example.com") };
+    fixture.directory.create_user(invited, now()).await.unwrap();
+    fixture.directory.create_user(new_user("acme", "eve"), now()).await.unwrap();
+    let hasher = &fixture.judges.hasher;
+    let long = "x".repeat(10_000);
+    let mut costs = Vec::new();
+    // The last is hashed as it was typed, too.
+    for wrong in [OTHER_PASSWORD, "", "Cafe\u{301}-horse-7"] {
+        let mut worked = Vec::new();
+        for login in ["ann", "bob@example.com", "eve", "nobody", "", "\0", &long] {
+            let before = hasher.work();
+            assert_eq!(fixture.sign_in(login, wrong).await, SignIn::Wrong, "{login:?}");
+            worked.push(hasher.work() - before);
+        }
+        assert!(worked.iter().all(|work| *work == worked[0]), "{wrong:?}: {worked:?}");
+        costs.push(worked[0]);
+    }
+    assert!(costs[0] > 0);
+    assert_eq!(costs, [costs[0], costs[0], 2 * costs[0]]);
+}
+
 #[tokio::test]
 async fn r8_the_right_password_in_the_no_access_group_opens_nothing() {
     let fixture = Fixture::new().await;

@@ -36,6 +36,23 @@ async fn r15_logins_are_unique_without_case_and_space() {
 }
 
 #[tokio::test]
+async fn r15_no_login_looks_like_another_by_an_invisible_character() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let bob = fixture.user("acme", "bob", "limited").await;
+    let create =
+        |login: &'static str| fixture.directory.create_user(new_user("acme", login), now());
+    for twin in ["bob\u{200b}", "b\u{ad}ob", "\u{202e}bob", "\u{feff}bob", "\u{2060}bob"] {
+        let error = create(twin).await.unwrap_err();
+        assert_eq!(invalid_field(&error), "login", "{twin:?}");
+        let rename = UserPatch { login: Some(twin.to_owned()), ..UserPatch::default() };
+        let error = fixture.directory.change_user(&bob.id, rename, None).await.unwrap_err();
+        assert_eq!(invalid_field(&error), "login", "{twin:?}");
+    }
+    create("böb").await.unwrap();
+}
+
+#[tokio::test]
 async fn r15_of_two_equal_logins_at_once_exactly_one_wins() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;

@@ -257,6 +257,20 @@ async fn i2_without_an_answer_from_the_store_staleness_grows_until_there_is_one(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_quiet_store_is_confirmed_often_enough_for_the_least_staleness() {
+    let folder = TempDir::new().unwrap();
+    let feed = Feed::start(sled(&folder), vec![]).await.unwrap();
+    let mut stalest = Duration::ZERO;
+    for _ in 0..1000 {
+        time::advance(Duration::from_millis(10)).await;
+        settle().await;
+        stalest = stalest.max(feed.staleness());
+    }
+    assert!(stalest <= LEAST_STALENESS / 2, "{stalest:?}: no room for a busy machine");
+    assert!(stalest > Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
 async fn i2_a_follower_that_cannot_apply_is_told_again_and_nothing_is_confirmed_meanwhile() {
     let store = Arc::new(Scripted::default());
     let follower = Recorder::open();

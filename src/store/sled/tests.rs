@@ -46,6 +46,42 @@ async fn a_folder_that_cannot_be_made_is_named() {
     assert!(error.contains("file/data"), "{error}");
 }
 
+#[test]
+fn a_folder_that_others_can_enter_is_closed_if_it_is_the_stores_alone() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("data");
+    let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
+    let open_to = |others| fs::set_permissions(&path, Permissions::from_mode(others)).unwrap();
+    fs::create_dir(&path).unwrap();
+    open_to(0o755);
+    drop(SledStore::open(&path).unwrap());
+    assert_eq!(mode(), 0o700, "made beforehand, and empty");
+    for others in [0o755, 0o710, 0o701, 0o1777] {
+        open_to(others);
+        drop(SledStore::open(&path).unwrap());
+        assert_eq!(mode(), 0o700, "a store of earlier, {others:o}");
+    }
+    open_to(0o500);
+    let error = SledStore::open(&path).map(drop);
+    assert!(mode() == 0o500, "what is closed is left as it is: {error:?}");
+}
+
+#[test]
+fn a_folder_that_others_can_enter_is_refused_if_there_is_something_else_in_it() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("lib");
+    let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
+    fs::create_dir_all(path.join("another")).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    let error = SledStore::open(&path).unwrap_err().to_string();
+    assert!(error.contains("`chmod 700`") && error.contains("0755"), "{error}");
+    assert!(error.contains(path.to_str().unwrap()), "{error}");
+    assert_eq!(mode(), 0o755);
+    assert_eq!(fs::read_dir(&path).unwrap().count(), 1, "and nothing is written");
+    fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
+    SledStore::open(&path).unwrap();
+}
+
 #[tokio::test]
 async fn i3_nothing_is_answered_or_told_before_it_is_on_disk_and_what_waits_shares_a_flush() {
     let folder = TempDir::new().unwrap();
