@@ -26,6 +26,8 @@ async fn a_body_must_be_json_and_say_so() {
     }
     let answer = raw(&bench, Some("application/json"), vec![b'{', 0xff, b'}']).await;
     assert_eq!(answer.status, 400);
+    let answer = raw(&bench, Some("application/json"), b"{\"name\": \"\xff\"}".to_vec()).await;
+    assert_eq!(answer.status, 400);
     let huge = format!("{{\"name\": \"{}\"}}", "x".repeat(3 << 20));
     assert_eq!(raw(&bench, Some("application/json"), huge).await.status, 413);
     assert_eq!(raw(&bench, Some("application/json; charset=utf-8"), right).await.status, 201);
@@ -47,6 +49,21 @@ async fn a_field_that_cannot_be_taken_is_named() {
         assert_eq!(answer.field(), field, "{body}");
     }
     assert_eq!(bench.get("/api/v1/groups").await.body["items"].as_array().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn r12_a_list_in_place_of_an_object_changes_nothing() {
+    let bench = Bench::start().await;
+    let path = "/api/v1/preferences";
+    for list in [json!([false]), json!([false, null]), json!([[]])] {
+        let answer = bench.patch(path, list.clone()).await;
+        assert_eq!((answer.status.as_u16(), answer.field()), (422, ""), "{list}");
+    }
+    assert_eq!(bench.post("/api/v1/tokens", json!(["x"])).await.status, 422);
+    let secure = "secure_with_password_if_portal_users_exist";
+    assert_eq!(bench.get(path).await.body[secure], true);
+    assert_eq!(bench.patch(path, json!({ secure: false })).await.status, 200);
+    assert_eq!(bench.get(path).await.body[secure], false);
 }
 
 #[tokio::test]
