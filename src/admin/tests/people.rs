@@ -272,6 +272,26 @@ async fn sessions_are_listed_and_ended() {
 }
 
 #[tokio::test]
+async fn sessions_are_ended_of_whom_there_is_or_was() {
+    let bench = Bench::start().await;
+    let ann = bench.person("acme", "ann", "limited").await;
+    bench.post("/api/v1/organizations", json!({ "id": "globex", "name": "Globex" })).await;
+    for nobody in ["user=nobody", "user=ann", "organization=nosuch"] {
+        let answer = bench.delete(&format!("/api/v1/sessions?{nobody}")).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (404, "not-found"), "{nobody}");
+    }
+    for idle in [format!("user={ann}"), "organization=globex".to_owned()] {
+        let answer = bench.delete(&format!("/api/v1/sessions?{idle}")).await;
+        assert_eq!(answer.status, 204, "{idle}");
+    }
+    bench.begin_session(&ann).await;
+    bench.directory().delete_user(&ann, None).await.unwrap();
+    let path = format!("/api/v1/sessions?user={ann}");
+    assert_eq!(bench.delete(&path).await.status, 204, "it was left behind");
+    assert_eq!(bench.delete(&path).await.status, 404);
+}
+
+#[tokio::test]
 async fn r40_an_invitation_is_sent_sent_again_and_withdrawn() {
     let bench = Bench::start().await;
     bench.post("/api/v1/organizations", json!({ "id": "acme", "name": "Acme" })).await;
