@@ -3,7 +3,10 @@
 //! An operation reads, applies its rules, and commits on condition that what it read still holds.
 //! When it does not, the operation starts again from what holds now, so that its rules are judged
 //! against the state it writes on. A caller's expected version is part of what is read: it fails
-//! the moment it no longer fits.
+//! the moment it no longer fits. What takes long (a password's hash) is done in the first attempt
+//! and kept for the others, which wait for each other.
+
+use tokio::sync::Mutex;
 
 use crate::directory::error::{DirectoryError, Stopped};
 use crate::directory::name;
@@ -12,8 +15,12 @@ use crate::directory::record::Document;
 use crate::store::{Expect, Key, Kind, Record, Store, StoreError, Write};
 
 /// How often an operation starts again. Each time another commit went through, so this is reached
-/// only under a storm of changes to the same record.
+/// only under a storm of changes to the same record by other processes.
 const ATTEMPTS: usize = 16;
+
+/// Held by the one operation that starts again. The first attempts of all run side by side; were
+/// the others to do so too, each round would let one through and all the rest start again.
+static AGAIN: Mutex<()> = Mutex::const_new(());
 
 /// A document as it stands in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,15 +147,18 @@ pub(super) fn present(kind: Kind, id: &str) -> Write {
     Write::Require { kind, id: id.to_owned(), expect: Expect::Present }
 }
 
-/// Tries until an attempt is not raced, a bounded number of times.
+/// Tries until an attempt is not raced, a bounded number of times. An operation that was raced
+/// waits for its turn among those that were too. No attempt may hold another one.
 pub(super) async fn attempt<R, F>(once: impl Fn() -> F) -> Result<R, DirectoryError>
 where
     F: Future<Output = Result<R, Stopped>>,
 {
+    let mut turn = None;
     for _ in 0..ATTEMPTS {
         match once().await {
             Ok(done) => return Ok(done),
             Err(Stopped::Failed(error)) => return Err(error),
+            Err(Stopped::Raced) if turn.is_none() => turn = Some(AGAIN.lock().await),
             Err(Stopped::Raced) => {}
         }
     }

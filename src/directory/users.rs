@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
 
 use crate::credential::hashing::PasswordHash;
 use crate::credential::password::{NewPassword, PasswordRule};
@@ -142,6 +143,9 @@ pub(super) struct Owner {
     pub(super) conditions: Vec<Write>,
 }
 
+/// The hash of the password that an operation is about: made once, however often it starts again.
+pub(super) type Hashed = OnceCell<PasswordHash>;
+
 impl Directory {
     /// The portal users, a page at a time.
     ///
@@ -204,15 +208,17 @@ impl Directory {
                 "give it without a password and without an invitation",
             ));
         }
-        let created = attempt(|| self.try_create_user(&new, now)).await?;
+        let hashed = Hashed::default();
+        let created = attempt(|| self.try_create_user(&new, &hashed, now)).await?;
         Ok(created.into())
     }
 
     /// Changes a portal user. It may not change organization: what it has seen is that one's.
     ///
     /// # Errors
-    /// When what it refers to does not exist, the login is taken or none (R15), or the user is not
-    /// at the expected version.
+    /// When what it refers to does not exist, the login is taken or none (R15), the login or the
+    /// end user's address is the user's password (R31), too many passwords are being hashed, or the
+    /// user is not at the expected version.
     pub async fn change_user(
         &self,
         id: &str,
@@ -235,11 +241,13 @@ impl Directory {
         password: Secret<String>,
         expected: Option<u64>,
     ) -> Result<UserView, DirectoryError> {
+        let hashed = Hashed::default();
         let changed = attempt(|| async {
             let user = existing::<User>(self.store(), id, expected).await?;
             let owner = self.owner(&user.doc.organization, user.doc.end_user.as_deref()).await?;
             let mut doc = user.doc.clone();
-            let hash = self.hash(&password, &doc.login, owner.email.as_deref()).await?;
+            let whose = (doc.login.as_str(), owner.email.as_deref());
+            let hash = self.hash(&password, whose, &hashed).await?;
             doc.set_password(&hash);
             let (write, changed) = user.replace(doc);
             let mut commit = owner.conditions;
@@ -295,6 +303,7 @@ impl Directory {
     async fn try_create_user(
         &self,
         new: &NewUser,
+        hashed: &Hashed,
         now: Timestamp,
     ) -> Result<Stored<User>, Stopped> {
         let owner = self.owner(&new.organization, new.end_user.as_deref()).await?;
@@ -312,7 +321,9 @@ impl Directory {
             return Err(taken(key.value).into());
         }
         let password = match (&new.password, &new.password_hash) {
-            (Some(password), _) => Some(self.hash(password, &login, owner.email.as_deref()).await?),
+            (Some(password), _) => {
+                Some(self.hash(password, (&login, owner.email.as_deref()), hashed).await?)
+            }
             (None, Some(hash)) => Some(from_elsewhere(hash)?),
             (None, None) => None,
         };
@@ -422,12 +433,12 @@ impl Directory {
     async fn hash(
         &self,
         password: &Secret<String>,
-        login: &str,
-        email: Option<&str>,
+        (login, email): (&str, Option<&str>),
+        hashed: &Hashed,
     ) -> Result<String, DirectoryError> {
         let password =
             NewPassword::parse(password.clone(), login, email).map_err(|rules| broken(&rules))?;
-        match self.judges.hasher.hash(&password).await {
+        match hashed.get_or_try_init(|| self.judges.hasher.hash(&password)).await {
             Ok(hash) => Ok(hash.as_str().to_owned()),
             Err(_) => Err(DirectoryError::Busy),
         }

@@ -38,6 +38,23 @@ async fn r1_r2_a_new_installation_has_four_groups_each_n_of_what_it_can_have() {
 }
 
 #[tokio::test]
+async fn however_many_change_one_record_at_once_all_get_through() {
+    let fixture = Fixture::new().await;
+    let change = |n: usize| {
+        let patch = GroupPatch { name: Some(format!("Name {n}")), ..patch() };
+        fixture.directory.change_group("limited", patch, None)
+    };
+    for changed in join_all((0..40).map(change)).await {
+        changed.unwrap();
+    }
+    assert_eq!(fixture.directory.group("limited").await.unwrap().version, 41);
+    let stale = |_| fixture.directory.change_group("limited", patch(), Some(1));
+    for refused in join_all((0..40).map(stale)).await {
+        assert_eq!(refused.unwrap_err().code(), "changed");
+    }
+}
+
+#[tokio::test]
 async fn r2_a_deleted_group_does_not_come_back_with_the_next_start() {
     let fixture = Fixture::new().await;
     fixture.directory.delete_group("limited", None, None).await.unwrap();

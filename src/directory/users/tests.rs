@@ -1,4 +1,7 @@
+use futures_util::FutureExt as _;
+
 use super::*;
+use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::directory::fixture::{Fixture, OTHER_PASSWORD, PASSWORD, new_user, now};
 use crate::directory::groups::GroupPatch;
 use crate::directory::organizations::OrganizationPatch;
@@ -283,6 +286,30 @@ async fn a_change_without_expectation_is_made_on_what_another_has_just_written()
     let regroup = UserPatch { group: Some("limited".to_owned()), ..regroup };
     let error = changing.change_user(&user.id, regroup, Some(3)).await.unwrap_err();
     assert!(matches!(error, DirectoryError::Changed { version: 4, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_password_is_hashed_once_however_often_others_come_before() {
+    let mut fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let user = fixture.user("acme", "ann", "limited").await;
+    let cost = HashingSettings { memory_kib: 8, passes: 1, lanes: 1, threads: 1, queue: 0 };
+    let hasher = Hasher::new(cost).unwrap();
+    fixture.judges.hasher = hasher.clone();
+    // Whoever comes before also gives the pool more work than it can have done soon.
+    let long = "$argon2id$v=19$m=65536,t=16,p=1$TVNFSzk3OWV1TVZralhyUg$\
+                SjKyKA6dBNliPbTddhOqmiATmhZOBFj3of7JnDQzdpo";
+    let (other, id) = (fixture.directory.clone(), user.id.clone());
+    let regroup = UserPatch { group: Some("admin".to_owned()), ..UserPatch::default() };
+    let password = Secret::from(OTHER_PASSWORD);
+    let meddling = async move {
+        other.change_user(&id, regroup, None).await.unwrap();
+        assert!(hasher.verify(long, &password).now_or_never().is_none());
+    };
+    let setting = fixture.with_meddling(meddling).await;
+    let set = setting.set_password(&user.id, Secret::from(OTHER_PASSWORD), None).await.unwrap();
+    assert_eq!((set.version, set.group.as_str()), (3, "admin"));
+    assert!(matches!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Welcome(_)));
 }
 
 #[tokio::test]
