@@ -169,7 +169,7 @@ impl Directory {
         .await
     }
 
-    /// The organization's end user with this id.
+    /// The organization's end user with this id; of another's nothing is told, its version neither.
     async fn member(
         &self,
         organization: &str,
@@ -180,7 +180,7 @@ impl Directory {
         if end_user.doc.organization != organization {
             return Err(DirectoryError::not_found(Kind::EndUser, id));
         }
-        Ok(end_user)
+        end_user.at(expected)
     }
 }
 

@@ -48,6 +48,17 @@ impl<T: Document> Stored<T> {
         (write, Self { id, version: self.version + 1, doc })
     }
 
+    /// This, if it is at the version the caller expects.
+    pub(super) fn at(self, expected: Option<u64>) -> Result<Self, DirectoryError> {
+        match expected {
+            Some(expected) if expected != self.version => {
+                let Self { id, version, .. } = self;
+                Err(DirectoryError::Changed { what: T::KIND, id, version })
+            }
+            _ => Ok(self),
+        }
+    }
+
     /// The condition that the record is still this one.
     pub(super) fn require(&self) -> Write {
         Write::Require { kind: T::KIND, id: self.id.clone(), expect: Expect::Version(self.version) }
@@ -76,17 +87,10 @@ pub(super) async fn existing<T: Document>(
     id: &str,
     expected: Option<u64>,
 ) -> Result<Stored<T>, DirectoryError> {
-    let Some(stored) = get::<T>(store, id).await? else {
-        return Err(DirectoryError::not_found(T::KIND, id));
-    };
-    if expected.is_some_and(|expected| expected != stored.version) {
-        return Err(DirectoryError::Changed {
-            what: T::KIND,
-            id: stored.id,
-            version: stored.version,
-        });
+    match get::<T>(store, id).await? {
+        Some(stored) => stored.at(expected),
+        None => Err(DirectoryError::not_found(T::KIND, id)),
     }
-    Ok(stored)
 }
 
 /// The document that has this unique key.

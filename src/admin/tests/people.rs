@@ -70,7 +70,16 @@ async fn end_users_belong_to_their_organization() {
     assert_eq!(made.status, 201);
     let path = made.headers["location"].to_str().unwrap().to_owned();
     assert_eq!(bench.get(&path).await.body["organization"], "acme");
-    assert_eq!(bench.get(&path.replace("acme", "globex")).await.status, 404);
+    let foreign = path.replace("acme", "globex");
+    assert_eq!(bench.get(&foreign).await.status, 404);
+    for (path, status) in [(&foreign, 404), (&path, 409)] {
+        let stale = Request::patch(path)
+            .header("content-type", "application/json")
+            .header("if-match", "\"99\"")
+            .body(Body::from("{}"));
+        let answer = bench.send(Access::Socket, stale.unwrap()).await;
+        assert_eq!(answer.status, status, "of another's end user the version is not told");
+    }
     let list = bench.get("/api/v1/organizations/globex/end-users").await.body;
     assert_eq!(list["items"], json!([]));
     assert_eq!(bench.get("/api/v1/organizations/none/end-users").await.status, 404);
