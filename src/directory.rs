@@ -12,6 +12,7 @@
 //! | [`groups`] | groups and what they grant (R1–R6) |
 //! | [`organizations`], [`end_users`] | customers and their contacts |
 //! | [`users`] | portal users and their passwords (R15, R16, R30, R31, R34, R42) |
+//! | `namesake` | new logins and addresses that are passwords (R31) |
 //! | [`invitations`], [`resets`], [`one_time`] | passwords that people choose by a mailed link (R33, R40–R42) |
 //! | [`preferences`] | the installation's switches (R12, R60) |
 //! | [`links`] | secure links (R10–R14) |
@@ -50,6 +51,7 @@ pub mod links;
 pub mod lockouts;
 pub mod memory;
 mod name;
+mod namesake;
 pub mod one_time;
 pub mod organizations;
 pub mod page;

@@ -106,6 +106,17 @@ pub enum Refusal {
         /// The group's name.
         group: String,
     },
+    /// R31: a password is not its owner's login or address.
+    #[error(
+        "{field}: it is the same as the password of the portal user `{login}`; give another, or \
+         set another password first"
+    )]
+    IsPassword {
+        /// The field of the request.
+        field: &'static str,
+        /// The user's login, as it is now.
+        login: String,
+    },
     /// R40: who has a password needs no invitation.
     #[error(
         "`{login}` has a password already; who has forgotten it can ask for a reset at the \
@@ -208,6 +219,7 @@ impl Refusal {
             Self::GroupInUse { .. } => "group-in-use",
             Self::DefaultNotDeleted { .. } => "group-is-default",
             Self::NotADefault { .. } => "group-not-a-default",
+            Self::IsPassword { .. } => "is-password",
             Self::HasPassword { .. } => "has-password",
             Self::NotInvited { .. } => "not-invited",
             Self::NoAddress { .. } => "no-address",

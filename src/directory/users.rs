@@ -8,6 +8,7 @@ use crate::credential::hashing::PasswordHash;
 use crate::credential::password::{NewPassword, PasswordRule};
 use crate::credential::secret::Secret;
 use crate::directory::error::Stopped;
+use crate::directory::namesake::{Compared, is_other};
 use crate::directory::page::{Page, PageRequest};
 use crate::directory::preferences::given;
 use crate::directory::record::{
@@ -225,7 +226,8 @@ impl Directory {
         patch: UserPatch,
         expected: Option<u64>,
     ) -> Result<UserView, DirectoryError> {
-        let changed = attempt(|| self.try_change_user(id, &patch, expected)).await?;
+        let compared = Compared::default();
+        let changed = attempt(|| self.try_change_user(id, &patch, &compared, expected)).await?;
         Ok(changed.into())
     }
 
@@ -360,6 +362,7 @@ impl Directory {
         &self,
         id: &str,
         patch: &UserPatch,
+        compared: &Compared,
         expected: Option<u64>,
     ) -> Result<Stored<User>, Stopped> {
         let user = existing::<User>(self.store(), id, expected).await?;
@@ -371,6 +374,9 @@ impl Directory {
         }
         if let Some(login) = &patch.login {
             doc.login = name::name("login", login)?;
+            if is_other(Some(&user.doc.login), &doc.login) {
+                self.apart_from_password(("login", login), &user.doc, compared).await?;
+            }
             if doc.login != user.doc.login {
                 // It went to the address that was the login.
                 doc.reset = None;
@@ -382,6 +388,9 @@ impl Directory {
         if let Some(end_user) = &patch.end_user {
             let owner = self.owner(&doc.organization, end_user.as_deref()).await?;
             commit.extend(owner.conditions);
+            if let Some(email) = owner.email.filter(|_| user.doc.end_user != *end_user) {
+                self.apart_from_password(("end_user", &email), &user.doc, compared).await?;
+            }
             doc.end_user.clone_from(end_user);
         }
         let (write, changed) = user.replace(doc);
