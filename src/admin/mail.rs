@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::AdminState;
 use super::answer::{Answer, record, shown};
-use super::request::{Id, PageParams, Params};
+use super::request::{Id, IfMatch, PageParams, Params};
 use crate::clock;
 
 #[derive(Debug, Deserialize)]
@@ -29,6 +29,10 @@ pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id) -> Answer 
     record(&admin.directory.show_letter(&id).await?)
 }
 
-pub(super) async fn retry(State(admin): State<AdminState>, Id(id): Id) -> Answer {
-    record(&admin.directory.retry_letter(&id, clock::now()).await?)
+pub(super) async fn retry(
+    State(admin): State<AdminState>,
+    Id(id): Id,
+    IfMatch(version): IfMatch,
+) -> Answer {
+    record(&admin.directory.retry_letter(&id, version, clock::now()).await?)
 }

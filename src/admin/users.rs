@@ -156,8 +156,12 @@ pub(super) async fn sessions(
     sessions::page_of(&admin, &Whose::User(id), &page).await
 }
 
-pub(super) async fn end_sessions(State(admin): State<AdminState>, Id(id): Id) -> Answer {
-    admin.directory.show_user(&id).await?;
+pub(super) async fn end_sessions(
+    State(admin): State<AdminState>,
+    Id(id): Id,
+    IfMatch(version): IfMatch,
+) -> Answer {
+    admin.directory.user_at(&id, version).await?;
     admin.sessions.end_all(&Whose::User(id)).await?;
     done()
 }

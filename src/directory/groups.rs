@@ -139,14 +139,16 @@ impl Directory {
     /// Makes a group that grants what another grants; without a name it is called after it (R5).
     ///
     /// # Errors
-    /// When there is no such group, or the name is taken or no name.
+    /// When there is no such group, it is not at the expected version, or the name is taken or no
+    /// name.
     pub async fn copy_group(
         &self,
         id: &str,
         given: Option<&str>,
+        expected: Option<u64>,
     ) -> Result<GroupView, DirectoryError> {
         let given = given.map(|given| name::name("name", given)).transpose()?;
-        let copied = attempt(|| self.try_copy_group(id, given.as_deref())).await?;
+        let copied = attempt(|| self.try_copy_group(id, given.as_deref(), expected)).await?;
         Ok(self.group_view(copied).await?)
     }
 
@@ -226,8 +228,9 @@ impl Directory {
         &self,
         id: &str,
         given: Option<&str>,
+        expected: Option<u64>,
     ) -> Result<Stored<Group>, Stopped> {
-        let group = existing::<Group>(self.store(), id, None).await?;
+        let group = existing::<Group>(self.store(), id, expected).await?;
         let called = match given {
             Some(given) => given.to_owned(),
             None => self.free_name(&group.doc.name).await?,

@@ -275,14 +275,16 @@ impl Directory {
     /// Lets a waiting letter be tried now.
     ///
     /// # Errors
-    /// When there is no such letter, or it is done with: its token is gone.
+    /// When there is no such letter, it is not at the expected version, or it is done with: its
+    /// token is gone.
     pub async fn retry_letter(
         &self,
         id: &str,
+        expected: Option<u64>,
         now: Timestamp,
     ) -> Result<LetterView, DirectoryError> {
         let changed = attempt(|| async {
-            let letter = existing::<Letter>(self.store(), id, None).await?;
+            let letter = existing::<Letter>(self.store(), id, expected).await?;
             if letter.doc.state.done_at().is_some() {
                 return Err(DirectoryError::from(Refusal::letter_done(&letter.doc)).into());
             }

@@ -169,6 +169,18 @@ impl Directory {
         Ok(existing::<User>(self.store(), id, None).await?.into())
     }
 
+    /// The portal user with this id, if it is still at the version the caller expects.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`], [`DirectoryError::Changed`], or when the store does not answer.
+    pub async fn user_at(
+        &self,
+        id: &str,
+        expected: Option<u64>,
+    ) -> Result<UserView, DirectoryError> {
+        Ok(existing::<User>(self.store(), id, expected).await?.into())
+    }
+
     /// The portal user with this login, however it is spelled (R15).
     ///
     /// # Errors
