@@ -4,7 +4,7 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use super::AdminState;
-use super::answer::{Answer, record, shown};
+use super::answer::{Answer, created, record, shown};
 use super::request::{Id, IfMatch, PageParams, Params};
 use crate::clock;
 
@@ -34,5 +34,6 @@ pub(super) async fn retry(
     Id(id): Id,
     IfMatch(version): IfMatch,
 ) -> Answer {
-    record(&admin.directory.retry_letter(&id, version, clock::now()).await?)
+    let letter = admin.directory.retry_letter(&id, version, clock::now()).await?;
+    created(&letter, format!("/api/v1/mail/{id}"))
 }

@@ -83,7 +83,7 @@ pub(super) async fn rotate_link(
     IfMatch(version): IfMatch,
 ) -> Answer {
     let link = admin.directory.rotate_link(&id, version).await?;
-    record(&admin.link_view(&link))
+    created(&admin.link_view(&link), format!("/api/v1/organizations/{id}/link"))
 }
 
 impl AdminState {

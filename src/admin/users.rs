@@ -2,6 +2,7 @@
 
 use axum::Extension;
 use axum::extract::State;
+use http::Method;
 use serde::Deserialize;
 
 use super::AdminState;
@@ -99,8 +100,10 @@ pub(super) async fn delete(
     done()
 }
 
+/// `POST` answers 201, as it does everywhere; `PUT` 200.
 pub(super) async fn set_password(
     State(admin): State<AdminState>,
+    method: Method,
     Id(id): Id,
     IfMatch(version): IfMatch,
     Body(ChosenPassword { password }): Body<ChosenPassword>,
@@ -109,8 +112,9 @@ pub(super) async fn set_password(
         return Err(Problem::invalid("password", "is missing"));
     };
     let user = admin.directory.set_password(&id, password, version).await?;
+    let path = format!("/api/v1/users/{id}");
     admin.forget_sessions(id).await;
-    record(&user)
+    if method == Method::POST { created(&user, path) } else { record(&user) }
 }
 
 pub(super) async fn invite(

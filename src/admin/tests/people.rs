@@ -50,7 +50,10 @@ async fn r10_a_link_is_shown_rotated_and_switched_off() {
     assert_eq!(link["enabled"], true);
     assert_eq!(bench.get(path).await.body["url"], url, "it can be shown again");
     let rotated = bench.ask(Method::POST, &format!("{path}/rotate"), None).await;
-    assert_eq!(rotated.status, 200);
+    assert_eq!(
+        (rotated.status.as_u16(), &rotated.headers["location"]),
+        (201, &path.parse().unwrap())
+    );
     assert_ne!(rotated.body["url"], url);
     let off = bench.patch(path, json!({ "enabled": false })).await;
     assert_eq!(off.body["enabled"], false);
@@ -117,7 +120,8 @@ async fn a_password_that_is_missing_is_named() {
     let missing = bench.post(&path, json!({})).await;
     assert_eq!((missing.status.as_u16(), missing.field()), (422, "password"));
     let given = bench.post(&path, json!({ "password": "Correct horse 8!" })).await;
-    assert_eq!(given.status, 200, "{given:?}");
+    assert_eq!(given.status, 201, "{given:?}");
+    assert_eq!(given.headers["location"], format!("/api/v1/users/{id}"));
 }
 
 #[tokio::test]
@@ -212,7 +216,7 @@ async fn r34_setting_a_password_ends_all_sessions_of_that_user_alone() {
     let all = bench.get("/api/v1/sessions").await.body;
     assert_eq!(all["items"].as_array().unwrap().len(), 1);
     assert_eq!(all["items"][0]["user"], bob.as_str());
-    assert_eq!(bench.post(&path, body.clone()).await.status, 200);
+    assert_eq!(bench.post(&path, body.clone()).await.status, 201);
     assert_eq!(bench.post("/api/v1/users/none/password", body).await.status, 404);
 }
 
