@@ -26,7 +26,7 @@ pub enum DirectoryError {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// A name that must be unique is in use.
-    #[error("{field}: a {} `{value}` exists already", noun(*what))]
+    #[error("{field}: {} `{value}` exists already", one(*what))]
     Taken {
         /// What has the name.
         what: Kind,
@@ -266,6 +266,24 @@ impl From<CommitError> for Stopped {
             CommitError::Store(error) => Self::Failed(error.into()),
         }
     }
+}
+
+/// Why a commit stopped that gives a record this name. Of a name that is taken the store tells the
+/// folded form, which is for comparing and never shown.
+pub(super) fn naming(given: &str) -> impl FnOnce(CommitError) -> Stopped {
+    move |error| match error.into() {
+        Stopped::Failed(DirectoryError::Taken { what, field, .. }) => {
+            Stopped::Failed(DirectoryError::Taken { what, field, value: given.to_owned() })
+        }
+        other => other,
+    }
+}
+
+/// A kind with its article.
+fn one(kind: Kind) -> String {
+    let noun = noun(kind);
+    let article = if noun.starts_with(['a', 'A', 'e', 'o']) { "an" } else { "a" };
+    format!("{article} {noun}")
 }
 
 const fn noun(kind: Kind) -> &'static str {

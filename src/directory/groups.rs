@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::credential::folding::fold;
-use crate::directory::error::Stopped;
+use crate::directory::error::{Stopped, naming};
 use crate::directory::page::{Page, PageRequest};
 use crate::directory::record::{Group, PREFERENCES, Preferences, User};
 use crate::directory::records::{Stored, all, attempt, existing, find, page, present, put};
@@ -169,7 +169,8 @@ impl Directory {
 
     async fn try_add_group(&self, group: &Group) -> Result<Stored<Group>, Stopped> {
         let created = Stored { id: name::random_id(), version: 1, doc: group.clone() };
-        self.commit(vec![put(&created.id, Expect::Absent, group)]).await?;
+        let write = put(&created.id, Expect::Absent, group);
+        self.commit(vec![write]).await.map_err(naming(&group.name))?;
         Ok(created)
     }
 
@@ -195,7 +196,7 @@ impl Directory {
         if let Some(default) = patch.default {
             commit.extend(self.default_switched(&changed, default).await?);
         }
-        self.commit(commit).await?;
+        self.commit(commit).await.map_err(naming(&changed.doc.name))?;
         Ok(changed)
     }
 

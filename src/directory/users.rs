@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 use crate::credential::hashing::PasswordHash;
 use crate::credential::password::{NewPassword, PasswordRule};
 use crate::credential::secret::Secret;
-use crate::directory::error::Stopped;
+use crate::directory::error::{Stopped, naming};
 use crate::directory::namesake::{Compared, is_other};
 use crate::directory::page::{Page, PageRequest};
 use crate::directory::preferences::given;
@@ -330,9 +330,8 @@ impl Directory {
             None => self.default_group().await?,
         };
         // The commit asks again; asked here, a taken login does not cost a hash.
-        let key = login_key(&login);
-        if find::<User>(self.store(), &key).await?.is_some() {
-            return Err(taken(key.value).into());
+        if find::<User>(self.store(), &login_key(&login)).await?.is_some() {
+            return Err(taken(login).into());
         }
         let password = match (&new.password, &new.password_hash) {
             (Some(password), _) => {
@@ -366,7 +365,7 @@ impl Directory {
         commit.push(present(Kind::Group, &doc.group));
         commit.push(put(&id, Expect::Absent, &doc));
         commit.extend(letter);
-        self.commit(commit).await?;
+        self.commit(commit).await.map_err(naming(&doc.login))?;
         Ok(Stored { id, version: 1, doc })
     }
 
@@ -407,7 +406,7 @@ impl Directory {
         }
         let (write, changed) = user.replace(doc);
         commit.push(write);
-        self.commit(commit).await?;
+        self.commit(commit).await.map_err(naming(&changed.doc.login))?;
         Ok(changed)
     }
 

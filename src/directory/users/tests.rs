@@ -39,6 +39,40 @@ async fn r15_logins_are_unique_without_case_and_space() {
 }
 
 #[tokio::test]
+async fn what_is_taken_is_told_as_it_was_given() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    fixture.user("acme", "ann", "limited").await;
+    let bob = fixture.user("acme", "bob", "limited").await;
+    let rename = UserPatch { login: Some(" ANN ".to_owned()), ..UserPatch::default() };
+    let group = |name: &str| GroupPatch { name: Some(name.to_owned()), ..GroupPatch::default() };
+    let directory = &fixture.directory;
+    for (error, told) in [
+        (
+            directory.create_user(new_user("acme", "Ann"), now()).await.unwrap_err(),
+            "login: a portal user `Ann` exists already",
+        ),
+        (
+            directory.change_user(&bob.id, rename, None).await.unwrap_err(),
+            "login: a portal user `ANN` exists already",
+        ),
+        (
+            directory.copy_group("admin", Some("Limited Portal GROUP"), None).await.unwrap_err(),
+            "name: a group `Limited Portal GROUP` exists already",
+        ),
+        (
+            directory
+                .change_group("no-access", group("LIMITED Portal Group"), None)
+                .await
+                .unwrap_err(),
+            "name: a group `LIMITED Portal Group` exists already",
+        ),
+    ] {
+        assert_eq!(error.to_string(), told);
+    }
+}
+
+#[tokio::test]
 async fn r15_of_two_equal_logins_at_once_exactly_one_wins() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
