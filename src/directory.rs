@@ -36,7 +36,7 @@ use crate::credential::hashing::Hasher;
 use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
 use crate::directory::second_factor::SecondFactorJudge;
-use crate::policy::{Policy, PolicyProblems};
+use crate::policy::{Host, Policy, PolicyProblems};
 use crate::store::feed::Feed;
 use crate::store::{Commit, CommitError, Committed, Store, StoreError};
 
@@ -96,6 +96,8 @@ pub struct Directory {
     feed: Feed,
     memory: Arc<Memory>,
     judges: Judges,
+    /// The hosts that the gateway serves.
+    served: Arc<[Host]>,
 }
 
 impl Directory {
@@ -109,11 +111,18 @@ impl Directory {
         memory: Arc<Memory>,
         judges: Judges,
     ) -> Result<Self, DirectoryError> {
-        let directory = Self { feed, memory, judges };
+        let directory = Self { feed, memory, judges, served: Arc::new([]) };
         directory.seed().await?;
         // Another process may have written them, and the feed not told of it yet.
         directory.memory.renew_snapshot().await?;
         Ok(directory)
+    }
+
+    /// The same for a gateway that serves these hosts: requests to them cannot be redirected to
+    /// them (R60).
+    #[must_use]
+    pub fn serving(self, hosts: impl IntoIterator<Item = Host>) -> Self {
+        Self { served: hosts.into_iter().collect(), ..self }
     }
 
     /// The policy, groups and preferences in force now. Take it once for each request, so that
