@@ -13,6 +13,7 @@ use super::request::{Body, Id, IfMatch, OptionalBody, PageParams, Params};
 use super::sessions;
 use crate::clock;
 use crate::credential::secret::Secret;
+use crate::directory::invitations::BlindCopy;
 use crate::directory::users::{NewUser, UserFilter, UserPatch, UserView};
 use crate::directory::{DirectoryError, Page};
 use crate::session::Whose;
@@ -64,15 +65,12 @@ pub(super) async fn list(
     shown(&page)
 }
 
-/// The blind copy of an invitation goes to who sends it, if nobody else is named (R41).
 pub(super) async fn create(
     State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
     Body(mut new): Body<NewUser>,
 ) -> Answer {
-    if new.invite && new.blind_copy.is_none() {
-        new.blind_copy = caller.email;
-    }
+    new.sender = caller.email;
     let user = admin.directory.create_user(new, clock::now()).await?;
     created(&user, format!("/api/v1/users/{}", user.id))
 }
@@ -124,8 +122,8 @@ pub(super) async fn invite(
     IfMatch(version): IfMatch,
     OptionalBody(Copied { blind_copy }): OptionalBody<Copied>,
 ) -> Answer {
-    let copy = blind_copy.or(caller.email);
-    let user = admin.directory.invite(&id, copy.as_deref(), version, clock::now()).await?;
+    let copy = BlindCopy { named: blind_copy.as_deref(), sender: caller.email.as_deref() };
+    let user = admin.directory.invite(&id, copy, version, clock::now()).await?;
     created(&user, format!("/api/v1/users/{id}"))
 }
 

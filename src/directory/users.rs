@@ -8,6 +8,7 @@ use crate::credential::hashing::PasswordHash;
 use crate::credential::password::{NewPassword, PasswordRule};
 use crate::credential::secret::Secret;
 use crate::directory::error::{Stopped, naming};
+use crate::directory::invitations::BlindCopy;
 use crate::directory::namesake::{Compared, is_other};
 use crate::directory::page::{Page, PageRequest};
 use crate::directory::preferences::given;
@@ -42,9 +43,12 @@ pub struct NewUser {
     /// Whether the person is to choose a password on invitation (R40).
     #[serde(default)]
     pub invite: bool,
-    /// Who gets a blind copy of the invitation (R41).
+    /// Who gets a blind copy of the invitation, in place of who sends it (R41).
     #[serde(default)]
     pub blind_copy: Option<String>,
+    /// The address of the administrator who makes it, which no request can say.
+    #[serde(skip)]
+    pub sender: Option<String>,
     /// Whether a second factor is asked for.
     #[serde(default)]
     pub require_mfa: bool,
@@ -342,7 +346,8 @@ impl Directory {
         };
         let id = name::random_id();
         let (invitation, letter) = if new.invite {
-            let copy = new.blind_copy.as_deref();
+            let copy =
+                BlindCopy { named: new.blind_copy.as_deref(), sender: new.sender.as_deref() };
             let (link, letter) = self.invitation_letter((&id, &login), &owner, copy, now)?;
             (Some(link), Some(letter))
         } else {
