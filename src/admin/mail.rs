@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::AdminState;
 use super::answer::{Answer, created, record, shown};
-use super::request::{Id, IfMatch, PageParams, Params};
+use super::request::{Id, IfMatch, Nothing, OptionalBody, PageParams, Params};
 use crate::clock;
 
 #[derive(Debug, Deserialize)]
@@ -33,6 +33,7 @@ pub(super) async fn retry(
     State(admin): State<AdminState>,
     Id(id): Id,
     IfMatch(version): IfMatch,
+    OptionalBody(Nothing {}): OptionalBody<Nothing>,
 ) -> Answer {
     let letter = admin.directory.retry_letter(&id, version, clock::now()).await?;
     created(&letter, format!("/api/v1/mail/{id}"))

@@ -55,7 +55,13 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalB
     }
 }
 
-/// Parameters after the `?`.
+/// What an action says that is told all by its path: nothing, as no body or as `{}`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
+
+/// The values of the parameters after the `?`, of which the gate has let through only those that
+/// the route declares.
 #[derive(Debug)]
 pub(super) struct Params<T>(pub(super) T);
 

@@ -86,6 +86,64 @@ async fn a_parameter_that_cannot_be_taken_is_named() {
 }
 
 #[tokio::test]
+async fn what_a_route_does_not_take_is_refused_and_nothing_done() {
+    let bench = Bench::start().await;
+    let ann = bench.person("acme", "ann", "limited").await;
+    let user = format!("/api/v1/users/{ann}");
+    let link = "/api/v1/organizations/acme/link";
+    let url = bench.get(link).await.body["url"].clone();
+    for path in [&*user, "/api/v1/tokens", link, "/api/v1/preferences", "/api/v1/routes"] {
+        for query in ["x=1", "X", "limit=1&%78=1"] {
+            let answer = bench.get(&format!("{path}?{query}")).await;
+            assert_eq!((answer.status.as_u16(), answer.code()), (422, "invalid"), "{path}?{query}");
+        }
+    }
+    let deleted = bench.delete(&format!("{user}?x=1")).await;
+    assert_eq!((deleted.status.as_u16(), deleted.field()), (422, "x"));
+    assert_eq!(bench.get(&format!("{user}?")).await.status, 200, "it is still there");
+
+    let rotate = format!("{link}/rotate");
+    for (path, body) in [
+        (&*rotate, json!({ "enabled": false })),
+        (&*rotate, json!([])),
+        (&*rotate, json!(null)),
+        ("/api/v1/policy/reload", json!({ "x": 1 })),
+        ("/api/v1/mail/one/retry", json!({ "x": 1 })),
+    ] {
+        assert_eq!(bench.post(path, body.clone()).await.status, 422, "{path} {body}");
+    }
+    assert_eq!(bench.post(&format!("{rotate}?x=1"), json!({})).await.status, 422);
+    assert_eq!(bench.get(link).await.body["url"], url);
+    assert_eq!(bench.post(&rotate, json!({})).await.status, 201);
+    assert_eq!(bench.ask(Method::POST, "/api/v1/policy/reload", None).await.status, 200);
+}
+
+#[tokio::test]
+async fn every_parameter_that_a_route_declares_is_read() {
+    let bench = Bench::start().await;
+    // Whatever reads them, finds a fault with one of these.
+    for path in [
+        "groups?limit=0",
+        "groups?after=*",
+        "groups?cursor=*",
+        "organizations?limit=0",
+        "tokens?limit=0",
+        "mail?state=lost",
+        "mail?limit=0",
+        "users?limit=0",
+        "sessions?limit=0",
+        "sessions?user=a&organization=b",
+        "explain?method=GET&target=/&user=a&link=b",
+    ] {
+        let answer = bench.get(&format!("/api/v1/{path}")).await;
+        assert_eq!(answer.status, 422, "{path}");
+        assert!(!answer.detail().contains("no such parameter"), "{path}: {}", answer.detail());
+    }
+    let probe = bench.get("/healthz?from=balancer").await;
+    assert_eq!(probe.status, 200, "a probe answers whatever is said");
+}
+
+#[tokio::test]
 async fn a_list_is_told_a_page_at_a_time() {
     let bench = Bench::start().await;
     let mut seen = Vec::new();
