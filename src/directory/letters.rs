@@ -18,9 +18,9 @@ use crate::directory::error::Stopped;
 use crate::directory::one_time::store_only;
 use crate::directory::page::{Page, PageRequest};
 use crate::directory::record::{Document, User};
-use crate::directory::records::{Stored, attempt, existing, get, page};
+use crate::directory::records::{Stored, attempt, existing, get, intact, page};
 use crate::directory::{Directory, DirectoryError, Refusal};
-use crate::store::{Key, Kind, Record, StoreError};
+use crate::store::{Key, Kind, StoreError};
 
 /// How long a letter waits after each try; the last again and again.
 const PAUSES: [SignedDuration; 5] = [
@@ -459,21 +459,13 @@ impl Directory {
         Ok(removed)
     }
 
-    /// Some of the letters in a state, those after a place. One that is damaged is told in the log
-    /// and left out: it must not keep the others back.
+    /// Some of the letters in a state, those after a place, without those that are damaged.
     async fn read_letters(&self, state: &str, after: Option<&str>) -> Result<Read, StoreError> {
         let key = Key::new("state", state);
         let records = self.store().list(Kind::Letter, Some(&key), after, AT_ONCE).await?;
         let last = records.last().filter(|_| records.len() == AT_ONCE);
         let last = last.map(|record| record.id.clone());
-        let mut letters = Vec::with_capacity(records.len());
-        for Record { id, version, doc } in records {
-            match serde_json::from_slice(&doc) {
-                Ok(doc) => letters.push(Stored { id, version, doc }),
-                Err(error) => tracing::error!(mail = id, %error, "a mail's record is damaged"),
-            }
-        }
-        Ok(Read { letters, last })
+        Ok(Read { letters: records.into_iter().filter_map(intact).collect(), last })
     }
 
     /// Notes how a try ended, if the letter is still waiting for one.

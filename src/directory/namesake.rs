@@ -13,7 +13,7 @@ use crate::credential::folding::fold;
 use crate::credential::password::NewPassword;
 use crate::credential::secret::Secret;
 use crate::directory::record::User;
-use crate::directory::records::{Stored, all};
+use crate::directory::records::{Stored, all_intact};
 use crate::directory::{Directory, DirectoryError, Refusal};
 use crate::store::{Key, Write};
 
@@ -73,7 +73,7 @@ impl Directory {
         if spellings(email).is_empty() {
             return Ok(Vec::new());
         }
-        let users = all::<User>(self.store(), Some(key)).await?;
+        let users = all_intact::<User>(self.store(), Some(key)).await?;
         let with_password = |user: &&Stored<User>| user.doc.password.is_some() && theirs(&user.doc);
         let mut conditions = Vec::new();
         for user in users.iter().filter(with_password).take(MOST) {

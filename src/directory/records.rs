@@ -18,6 +18,9 @@ use crate::store::{Expect, Key, Kind, Record, Store, StoreError, Write};
 /// only under a storm of changes to the same record by other processes.
 const ATTEMPTS: usize = 16;
 
+/// So many records are read at once.
+const AT_ONCE: usize = 1000;
+
 /// Held by the one operation that starts again. The first attempts of all run side by side; were
 /// the others to do so too, each round would let one through and all the rest start again.
 static AGAIN: Mutex<()> = Mutex::const_new(());
@@ -104,7 +107,7 @@ pub(super) async fn find<T: Document>(
     store.find(T::KIND, key).await?.map(decode).transpose()
 }
 
-/// A page of the documents, of those with `key` if one is given.
+/// A page of the documents, of those with `key` if one is given, without those that are damaged.
 pub(super) async fn page<T: Document>(
     store: &dyn Store,
     key: Option<&Key>,
@@ -113,23 +116,49 @@ pub(super) async fn page<T: Document>(
     // One more than asked for tells whether there is a next page.
     let limit = request.limit();
     let records = store.list(T::KIND, key, request.after(), limit + 1).await?;
-    let items = records.into_iter().map(decode).collect::<Result<Vec<Stored<T>>, _>>()?;
-    Ok(Page::cut(items, limit, |stored| &stored.id))
+    let Page { items, next } = Page::cut(records, limit, |record| &record.id);
+    Ok(Page { items: items.into_iter().filter_map(intact).collect(), next })
 }
 
-/// All the documents, of those with `key` if one is given.
+/// All the documents, of those with `key` if one is given; an error if one of them is damaged.
 pub(super) async fn all<T: Document>(
     store: &dyn Store,
     key: Option<&Key>,
 ) -> Result<Vec<Stored<T>>, StoreError> {
-    let mut all: Vec<Stored<T>> = Vec::new();
-    let mut request = PageRequest::largest();
+    every(store, T::KIND, key).await?.into_iter().map(decode).collect()
+}
+
+/// The same without those that are damaged.
+pub(super) async fn all_intact<T: Document>(
+    store: &dyn Store,
+    key: Option<&Key>,
+) -> Result<Vec<Stored<T>>, StoreError> {
+    Ok(every(store, T::KIND, key).await?.into_iter().filter_map(intact).collect())
+}
+
+async fn every(
+    store: &dyn Store,
+    kind: Kind,
+    key: Option<&Key>,
+) -> Result<Vec<Record>, StoreError> {
+    let mut every: Vec<Record> = Vec::new();
     loop {
-        let page = page(store, key, &request).await?;
-        all.extend(page.items);
-        let Some(next) = page.next else { return Ok(all) };
-        request = PageRequest::largest().from(next);
+        let after = every.last().map(|record| record.id.as_str());
+        let records = store.list(kind, key, after, AT_ONCE).await?;
+        let last = records.len() < AT_ONCE;
+        every.extend(records);
+        if last {
+            return Ok(every);
+        }
     }
+}
+
+/// The document in a record. One that is damaged is told in the log and left out, so that it harms
+/// nobody else: whoever asks for it by itself is told.
+pub(super) fn intact<T: Document>(record: Record) -> Option<Stored<T>> {
+    decode(record)
+        .inspect_err(|error| tracing::error!(%error, "a record is left out of what is shown"))
+        .ok()
 }
 
 /// The write that makes or replaces a document, with its keys.
