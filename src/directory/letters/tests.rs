@@ -3,6 +3,8 @@ use tempfile::TempDir;
 use super::fixture::write;
 use super::*;
 use crate::directory::fixture::{Fixture, PASSWORD, new_user, now};
+use crate::directory::page::PageRequest;
+use crate::directory::records::existing;
 use crate::directory::records::put;
 use crate::store::{Expect, Write};
 
