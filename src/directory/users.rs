@@ -278,31 +278,6 @@ impl Directory {
         Ok(changed.into())
     }
 
-    /// Takes a portal user's password away, which ends all of the user's sessions (R34), and a
-    /// reset that is under way.
-    ///
-    /// # Errors
-    /// When there is no such user, or it is not at the expected version.
-    pub async fn clear_password(
-        &self,
-        id: &str,
-        expected: Option<u64>,
-    ) -> Result<UserView, DirectoryError> {
-        let changed = attempt(|| async {
-            let user = existing::<User>(self.store(), id, expected).await?;
-            let mut doc = user.doc.clone();
-            if doc.password.take().is_some() {
-                doc.password_generation += 1;
-            }
-            doc.reset = None;
-            let (write, changed) = user.replace(doc);
-            self.commit(vec![write]).await?;
-            Ok::<_, Stopped>(changed)
-        })
-        .await?;
-        Ok(changed.into())
-    }
-
     /// Deletes a portal user; its sessions end with it.
     ///
     /// # Errors
