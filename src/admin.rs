@@ -9,7 +9,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `gate` | the table's roles and who is let through |
+//! | `gate` | the table's roles and parameters, and who is let through |
 //! | `request`, `answer`, `problem` | reading strictly, answering alike |
 //! | `groups`, `organizations`, `end_users`, `users`, `sessions`, `lockouts`, `preferences`, `tokens` | records |
 //! | `mail` | mails to portal users |
@@ -112,7 +112,7 @@ const PUT: (Method, MethodFilter) = (Method::PUT, MethodFilter::PUT);
 const PATCH: (Method, MethodFilter) = (Method::PATCH, MethodFilter::PATCH);
 const DELETE: (Method, MethodFilter) = (Method::DELETE, MethodFilter::DELETE);
 
-/// Every route there is.
+/// Every route there is, with the parameters that it takes; it refuses any other.
 #[rustfmt::skip]
 fn table() -> Table {
     use Role::{Administrator, Anyone};
@@ -120,18 +120,18 @@ fn table() -> Table {
     Table::default()
         .on(Anyone, GET, "/healthz", health::alive)
         .on(Anyone, GET, "/readyz", health::ready)
-        .on(Administrator, GET, "/api/v1/groups", groups::list)
+        .on(Administrator, GET, "/api/v1/groups?limit&after&cursor", groups::list)
         .on(Administrator, POST, "/api/v1/groups", groups::create)
         .on(Administrator, GET, "/api/v1/groups/{id}", groups::show)
         .on(Administrator, PATCH, "/api/v1/groups/{id}", groups::change)
-        .on(Administrator, DELETE, "/api/v1/groups/{id}", groups::delete)
+        .on(Administrator, DELETE, "/api/v1/groups/{id}?move_to", groups::delete)
         .on(Administrator, POST, "/api/v1/groups/{id}/copy", groups::copy)
         .on(Administrator, GET, "/api/v1/permissions", policy::permissions)
         .on(Administrator, GET, "/api/v1/routes", policy::routes)
         .on(Administrator, POST, "/api/v1/policy/reload", policy::reload)
-        .on(Administrator, GET, "/api/v1/explain", explain::by_query)
+        .on(Administrator, GET, "/api/v1/explain?user&link&group&anonymous&organization&method&target&host&websocket", explain::by_query)
         .on(Administrator, POST, "/api/v1/explain", explain::by_body)
-        .on(Administrator, GET, "/api/v1/organizations", organizations::list)
+        .on(Administrator, GET, "/api/v1/organizations?limit&after&cursor", organizations::list)
         .on(Administrator, POST, "/api/v1/organizations", organizations::create)
         .on(Administrator, GET, "/api/v1/organizations/{id}", organizations::show)
         .on(Administrator, PATCH, "/api/v1/organizations/{id}", organizations::change)
@@ -139,12 +139,12 @@ fn table() -> Table {
         .on(Administrator, GET, "/api/v1/organizations/{id}/link", organizations::link)
         .on(Administrator, PATCH, "/api/v1/organizations/{id}/link", organizations::switch_link)
         .on(Administrator, POST, "/api/v1/organizations/{id}/link/rotate", organizations::rotate_link)
-        .on(Administrator, GET, "/api/v1/organizations/{id}/end-users", end_users::list)
+        .on(Administrator, GET, "/api/v1/organizations/{id}/end-users?limit&after&cursor", end_users::list)
         .on(Administrator, POST, "/api/v1/organizations/{id}/end-users", end_users::create)
         .on(Administrator, GET, "/api/v1/organizations/{id}/end-users/{end_user}", end_users::show)
         .on(Administrator, PATCH, "/api/v1/organizations/{id}/end-users/{end_user}", end_users::change)
         .on(Administrator, DELETE, "/api/v1/organizations/{id}/end-users/{end_user}", end_users::delete)
-        .on(Administrator, GET, "/api/v1/users", users::list)
+        .on(Administrator, GET, "/api/v1/users?limit&after&cursor&organization&group&login", users::list)
         .on(Administrator, POST, "/api/v1/users", users::create)
         .on(Administrator, GET, "/api/v1/users/{id}", users::show)
         .on(Administrator, PATCH, "/api/v1/users/{id}", users::change)
@@ -155,20 +155,20 @@ fn table() -> Table {
         .on(Administrator, DELETE, "/api/v1/users/{id}/invitation", users::withdraw)
         .on(Administrator, GET, "/api/v1/users/{id}/mfa", users::second_factor)
         .on(Administrator, DELETE, "/api/v1/users/{id}/mfa", users::reset_second_factor)
-        .on(Administrator, GET, "/api/v1/users/{id}/sessions", users::sessions)
+        .on(Administrator, GET, "/api/v1/users/{id}/sessions?limit&after&cursor", users::sessions)
         .on(Administrator, DELETE, "/api/v1/users/{id}/sessions", users::end_sessions)
-        .on(Administrator, GET, "/api/v1/sessions", sessions::list)
-        .on(Administrator, DELETE, "/api/v1/sessions", sessions::end_all)
+        .on(Administrator, GET, "/api/v1/sessions?limit&after&cursor&user&organization", sessions::list)
+        .on(Administrator, DELETE, "/api/v1/sessions?user&organization", sessions::end_all)
         .on(Administrator, DELETE, "/api/v1/sessions/{id}", sessions::end)
         .on(Administrator, GET, "/api/v1/lockouts", lockouts::list)
-        .on(Administrator, DELETE, "/api/v1/lockouts", lockouts::release_of)
+        .on(Administrator, DELETE, "/api/v1/lockouts?login&address", lockouts::release_of)
         .on(Administrator, DELETE, "/api/v1/lockouts/{id}", lockouts::release)
         .on(Administrator, GET, "/api/v1/preferences", preferences::show)
         .on(Administrator, PATCH, "/api/v1/preferences", preferences::change)
-        .on(Administrator, GET, "/api/v1/mail", mail::list)
+        .on(Administrator, GET, "/api/v1/mail?limit&after&cursor&state", mail::list)
         .on(Administrator, GET, "/api/v1/mail/{id}", mail::show)
         .on(Administrator, POST, "/api/v1/mail/{id}/retry", mail::retry)
-        .on(Administrator, GET, "/api/v1/tokens", tokens::list)
+        .on(Administrator, GET, "/api/v1/tokens?limit&after&cursor", tokens::list)
         .on(Administrator, POST, "/api/v1/tokens", tokens::create)
         .on(Administrator, DELETE, "/api/v1/tokens/{id}", tokens::revoke)
 }

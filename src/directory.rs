@@ -12,6 +12,7 @@
 //! | [`groups`] | groups and what they grant (R1–R6) |
 //! | [`organizations`], [`end_users`] | customers and their contacts |
 //! | [`users`] | portal users and their passwords (R15, R16, R30, R31, R34, R42) |
+//! | `namesake` | new logins and addresses that are passwords (R31) |
 //! | [`invitations`], [`resets`], [`one_time`] | passwords that people choose by a mailed link (R33, R40–R42) |
 //! | [`preferences`] | the installation's switches (R12, R60) |
 //! | [`links`] | secure links (R10–R14) |
@@ -35,7 +36,7 @@ use crate::credential::hashing::Hasher;
 use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
 use crate::directory::second_factor::SecondFactorJudge;
-use crate::policy::{Policy, PolicyProblems};
+use crate::policy::{Host, Policy, PolicyProblems};
 use crate::store::feed::Feed;
 use crate::store::{Commit, CommitError, Committed, Store, StoreError};
 
@@ -50,6 +51,7 @@ pub mod links;
 pub mod lockouts;
 pub mod memory;
 mod name;
+mod namesake;
 pub mod one_time;
 pub mod organizations;
 pub mod page;
@@ -94,6 +96,8 @@ pub struct Directory {
     feed: Feed,
     memory: Arc<Memory>,
     judges: Judges,
+    /// The hosts that the gateway serves.
+    served: Arc<[Host]>,
 }
 
 impl Directory {
@@ -107,11 +111,18 @@ impl Directory {
         memory: Arc<Memory>,
         judges: Judges,
     ) -> Result<Self, DirectoryError> {
-        let directory = Self { feed, memory, judges };
+        let directory = Self { feed, memory, judges, served: Arc::new([]) };
         directory.seed().await?;
         // Another process may have written them, and the feed not told of it yet.
         directory.memory.renew_snapshot().await?;
         Ok(directory)
+    }
+
+    /// The same for a gateway that serves these hosts: requests to them cannot be redirected to
+    /// them (R60).
+    #[must_use]
+    pub fn serving(self, hosts: impl IntoIterator<Item = Host>) -> Self {
+        Self { served: hosts.into_iter().collect(), ..self }
     }
 
     /// The policy, groups and preferences in force now. Take it once for each request, so that

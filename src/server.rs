@@ -299,7 +299,8 @@ async fn state(
     let followers: Vec<Arc<dyn Follower>> =
         vec![Arc::clone(&memory) as Arc<dyn Follower>, Arc::clone(&cache) as _, bell];
     let feed = Feed::start(store, followers).await?;
-    let directory = Directory::start(feed.clone(), memory, judges).await?;
+    let hosts = [settings.server.public_url.host()].into_iter().chain(&settings.server.hosts);
+    let directory = Directory::start(feed.clone(), memory, judges).await?.serving(hosts.cloned());
     let sessions = Sessions::new(feed.clone(), directory.clone(), cache, settings.session);
     Ok((feed, directory, sessions))
 }

@@ -1,21 +1,22 @@
-//! Who may call what: the table of routes with the role each of them asks for, and the gate that
-//! stands before all of them.
+//! Who may call what: the table of routes with the role each of them asks for and the parameters
+//! it takes, and the gate that stands before all of them.
 //!
 //! A route gets in only through [`Table::on`], which takes its role. The gate looks the request up
-//! in the table and answers itself when the request is not there, or not allowed; so a handler is
-//! never reached by a way that nobody declared.
+//! in the table and answers itself when the request is not there, not allowed, or has a parameter
+//! that the route does not declare; so a handler is never reached by a way that nobody declared,
+//! and nothing that a caller says is ignored.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Query, Request, State};
 use axum::handler::Handler;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
 use super::problem::Problem;
 use super::{Access, AdminState};
@@ -44,8 +45,17 @@ pub(super) struct Table {
     declared: Declared,
 }
 
-/// By path as it is declared: the methods, each with its role.
-type Declared = HashMap<&'static str, Vec<(Method, Role)>>;
+/// By path as it is declared: what each method is.
+type Declared = HashMap<&'static str, Vec<Declaration>>;
+
+/// What is said of a method of a path.
+#[derive(Debug)]
+struct Declaration {
+    method: Method,
+    role: Role,
+    /// The names of its parameters, with `&` in between.
+    params: &'static str,
+}
 
 /// What the gate needs to know.
 #[derive(Debug)]
@@ -56,7 +66,7 @@ struct Gate {
 }
 
 impl Table {
-    /// Declares a route.
+    /// Declares a route: its path, and after a `?` the names of its parameters.
     pub(super) fn on<H, T>(
         mut self,
         role: Role,
@@ -68,7 +78,8 @@ impl Table {
         H: Handler<T, AdminState>,
         T: 'static,
     {
-        self.declared.entry(path).or_default().push((method, role));
+        let (path, params) = path.split_once('?').unwrap_or((path, ""));
+        self.declared.entry(path).or_default().push(Declaration { method, role, params });
         Self { router: self.router.route(path, on(filter, handler)), ..self }
     }
 
@@ -87,7 +98,7 @@ impl Table {
     pub(super) fn declared(&self) -> impl Iterator<Item = (&Method, &'static str, Role)> {
         self.declared
             .iter()
-            .flat_map(|(path, methods)| methods.iter().map(|(m, role)| (m, *path, *role)))
+            .flat_map(|(path, methods)| methods.iter().map(|m| (&m.method, *path, m.role)))
     }
 }
 
@@ -98,15 +109,18 @@ async fn guard(
 ) -> Result<Response, Infallible> {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let methods = path.and_then(|path| gate.declared.get(path));
-    let declared = methods.and_then(|methods| role(methods, request.method()));
-    if declared != Some(Role::Anyone) {
+    let declared = methods.and_then(|methods| declaration(methods, request.method()));
+    if !declared.is_some_and(|declared| declared.role == Role::Anyone) {
         match gate.admit(request.headers()).await {
             Ok(caller) => request.extensions_mut().insert(caller),
             Err(problem) => return Ok(problem.into_response()),
         };
     }
     Ok(match (declared, methods) {
-        (Some(_), _) => next.run(request).await,
+        (Some(declared), _) => match declared.check_params(request.uri()) {
+            Ok(()) => next.run(request).await,
+            Err(problem) => problem.into_response(),
+        },
         (None, Some(methods)) => wrong_method(request.method(), methods),
         (None, None) => Problem::new(
             StatusCode::NOT_FOUND,
@@ -115,6 +129,28 @@ async fn guard(
         )
         .into_response(),
     })
+}
+
+impl Declaration {
+    /// Refuses parameters that the route does not take. Probes are asked by programs that add some
+    /// of their own, and answer whatever is said.
+    fn check_params(&self, uri: &Uri) -> Result<(), Problem> {
+        if self.role == Role::Anyone {
+            return Ok(());
+        }
+        let Query(given) = Query::<Vec<(String, String)>>::try_from_uri(uri)
+            .map_err(|_| Problem::invalid("", "the parameters cannot be read"))?;
+        let taken = || self.params.split('&').filter(|name| !name.is_empty());
+        match given.iter().find(|(name, _)| !taken().any(|taken| taken == name)) {
+            None => Ok(()),
+            Some((name, _)) => {
+                let known = taken().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                let there_are = if known.is_empty() { "none".to_owned() } else { known };
+                let message = format!("there is no such parameter; this takes {there_are}");
+                Err(Problem::invalid(name, message))
+            }
+        }
+    }
 }
 
 impl Gate {
@@ -145,14 +181,15 @@ impl Gate {
     }
 }
 
-/// The role that a method of a path asks for; HEAD follows GET.
-fn role(methods: &[(Method, Role)], method: &Method) -> Option<Role> {
+/// What is said of a method of a path; HEAD follows GET.
+fn declaration<'a>(methods: &'a [Declaration], method: &Method) -> Option<&'a Declaration> {
     let method = if method == Method::HEAD { &Method::GET } else { method };
-    methods.iter().find(|(declared, _)| declared == method).map(|(_, role)| *role)
+    methods.iter().find(|declared| declared.method == method)
 }
 
-fn wrong_method(method: &Method, methods: &[(Method, Role)]) -> Response {
-    let allowed = methods.iter().map(|(m, _)| m.as_str()).collect::<Vec<_>>().join(", ");
+fn wrong_method(method: &Method, methods: &[Declaration]) -> Response {
+    let allowed =
+        methods.iter().map(|declared| declared.method.as_str()).collect::<Vec<_>>().join(", ");
     let detail = format!("`{method}` is not for this resource; it takes {allowed}");
     let problem =
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail).into_response();

@@ -48,9 +48,10 @@ pub(super) async fn change(
 pub(super) async fn copy(
     State(admin): State<AdminState>,
     Id(id): Id,
+    IfMatch(version): IfMatch,
     OptionalBody(CopyOf { name }): OptionalBody<CopyOf>,
 ) -> Answer {
-    let group = admin.directory.copy_group(&id, name.as_deref()).await?;
+    let group = admin.directory.copy_group(&id, name.as_deref(), version).await?;
     created(&group, format!("/api/v1/groups/{}", group.id))
 }
 

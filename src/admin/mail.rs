@@ -4,8 +4,8 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use super::AdminState;
-use super::answer::{Answer, record, shown};
-use super::request::{Id, PageParams, Params};
+use super::answer::{Answer, created, record, shown};
+use super::request::{Id, IfMatch, Nothing, OptionalBody, PageParams, Params};
 use crate::clock;
 
 #[derive(Debug, Deserialize)]
@@ -29,6 +29,12 @@ pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id) -> Answer 
     record(&admin.directory.show_letter(&id).await?)
 }
 
-pub(super) async fn retry(State(admin): State<AdminState>, Id(id): Id) -> Answer {
-    record(&admin.directory.retry_letter(&id, clock::now()).await?)
+pub(super) async fn retry(
+    State(admin): State<AdminState>,
+    Id(id): Id,
+    IfMatch(version): IfMatch,
+    OptionalBody(Nothing {}): OptionalBody<Nothing>,
+) -> Answer {
+    let letter = admin.directory.retry_letter(&id, version, clock::now()).await?;
+    created(&letter, format!("/api/v1/mail/{id}"))
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::AdminState;
 use super::answer::{Answer, created, done, record, shown};
-use super::request::{Body, Id, IfMatch, PageParams, Params};
+use super::request::{Body, Id, IfMatch, Nothing, OptionalBody, PageParams, Params};
 use crate::clock;
 use crate::directory::links::Link;
 use crate::directory::organizations::{NewOrganization, OrganizationPatch};
@@ -81,9 +81,10 @@ pub(super) async fn rotate_link(
     State(admin): State<AdminState>,
     Id(id): Id,
     IfMatch(version): IfMatch,
+    OptionalBody(Nothing {}): OptionalBody<Nothing>,
 ) -> Answer {
     let link = admin.directory.rotate_link(&id, version).await?;
-    record(&admin.link_view(&link))
+    created(&admin.link_view(&link), format!("/api/v1/organizations/{id}/link"))
 }
 
 impl AdminState {

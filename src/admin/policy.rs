@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::AdminState;
 use super::answer::{Answer, shown};
+use super::request::{Nothing, OptionalBody};
 use crate::policy::{Access, Catalogue, Requirement, Route};
 
 /// A list that is always told whole.
@@ -56,7 +57,10 @@ pub(super) async fn routes(State(admin): State<AdminState>) -> Answer {
     shown(&Whole { items: items.collect(), next: None })
 }
 
-pub(super) async fn reload(State(admin): State<AdminState>) -> Answer {
+pub(super) async fn reload(
+    State(admin): State<AdminState>,
+    OptionalBody(Nothing {}): OptionalBody<Nothing>,
+) -> Answer {
     (admin.reload)().await?;
     let snapshot = admin.directory.snapshot();
     let policy = snapshot.policy();

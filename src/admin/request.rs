@@ -55,7 +55,13 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalB
     }
 }
 
-/// Parameters after the `?`.
+/// What an action says that is told all by its path: nothing, as no body or as `{}`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
+
+/// The values of the parameters after the `?`, of which the gate has let through only those that
+/// the route declares.
 #[derive(Debug)]
 pub(super) struct Params<T>(pub(super) T);
 
@@ -181,10 +187,16 @@ async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Prob
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     // The whole syntax first, so that a document that is none is never judged by its beginning.
-    if let Err(error) = serde_json::from_slice::<IgnoredAny>(body) {
+    let body = std::str::from_utf8(body)
+        .map_err(|error| malformed(format!("the body is not JSON: {error}")))?;
+    if let Err(error) = serde_json::from_str::<IgnoredAny>(body) {
         return Err(malformed(format!("the body is not JSON: {error}")));
     }
-    let mut json = serde_json::Deserializer::from_slice(body);
+    // serde would take a list for an object too, with the fields in their order.
+    if !body.trim_ascii_start().starts_with('{') {
+        return Err(Problem::invalid("", "the body must be an object, as `{\"field\": …}`"));
+    }
+    let mut json = serde_json::Deserializer::from_str(body);
     serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         let text = error.into_inner().to_string();
@@ -240,7 +252,16 @@ mod tests {
         for body in ["", "{", "{\"nme\": 1", "{\"name\": \"a\"} x", "{\"name\": \"\u{1}\"}"] {
             assert_eq!(problem(body)["status"], 400, "{body}");
         }
-        assert!(parse::<Outer>(b"{\"name\": \"\xff\"}").is_err());
+        let problem = parse::<Outer>(b"{\"name\": \"\xff\"}").unwrap_err();
+        assert_eq!(serde_json::to_value(problem).unwrap()["status"], 400);
+    }
+
+    #[test]
+    fn a_list_is_no_object_however_well_its_items_would_fit() {
+        for body in ["[\"a\"]", " [\"a\", []]", "[]", "\"a\"", "null", "7"] {
+            assert_eq!(problem(body)["status"], 422, "{body}");
+        }
+        parse::<Outer>(b"\n {\"name\": \"a\"}").unwrap();
     }
 
     #[test]

@@ -42,11 +42,18 @@ pub(super) async fn list(
     page_of(&admin, &whose, &PageParams::new(params.limit, params.after)).await
 }
 
+/// Sessions may outlive their owner for a while, so it is only where none was ended that the owner
+/// must be there.
 pub(super) async fn end_all(
     State(admin): State<AdminState>,
     Params(params): Params<WhoseParams>,
 ) -> Answer {
-    admin.sessions.end_all(&whose(params.user, params.organization)?).await?;
+    let whose = whose(params.user, params.organization)?;
+    match (admin.sessions.end_all(&whose).await?, &whose) {
+        (0, Whose::User(id)) => admin.directory.show_user(id).await.map(drop)?,
+        (0, Whose::Organization(id)) => admin.directory.show_organization(id).await.map(drop)?,
+        (_, _) => {}
+    }
     done()
 }
 

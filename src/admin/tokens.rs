@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::AdminState;
 use super::answer::{Answer, created, done, shown};
-use super::request::{Body, Id, PageParams, Params};
+use super::request::{Body, Id, IfMatch, PageParams, Params};
 use crate::clock;
 use crate::directory::api_tokens::ApiTokenView;
 
@@ -59,7 +59,11 @@ pub(super) async fn create(
     created(&NewApiToken { id, name, email, created: at, version, token }, path)
 }
 
-pub(super) async fn revoke(State(admin): State<AdminState>, Id(id): Id) -> Answer {
-    admin.directory.revoke_api_token(&id).await?;
+pub(super) async fn revoke(
+    State(admin): State<AdminState>,
+    Id(id): Id,
+    IfMatch(version): IfMatch,
+) -> Answer {
+    admin.directory.revoke_api_token(&id, version).await?;
     done()
 }

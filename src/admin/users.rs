@@ -2,6 +2,7 @@
 
 use axum::Extension;
 use axum::extract::State;
+use http::Method;
 use serde::Deserialize;
 
 use super::AdminState;
@@ -12,6 +13,7 @@ use super::request::{Body, Id, IfMatch, OptionalBody, PageParams, Params};
 use super::sessions;
 use crate::clock;
 use crate::credential::secret::Secret;
+use crate::directory::invitations::BlindCopy;
 use crate::directory::users::{NewUser, UserFilter, UserPatch, UserView};
 use crate::directory::{DirectoryError, Page};
 use crate::session::Whose;
@@ -63,15 +65,12 @@ pub(super) async fn list(
     shown(&page)
 }
 
-/// The blind copy of an invitation goes to who sends it, if nobody else is named (R41).
 pub(super) async fn create(
     State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
     Body(mut new): Body<NewUser>,
 ) -> Answer {
-    if new.invite && new.blind_copy.is_none() {
-        new.blind_copy = caller.email;
-    }
+    new.sender = caller.email;
     let user = admin.directory.create_user(new, clock::now()).await?;
     created(&user, format!("/api/v1/users/{}", user.id))
 }
@@ -99,8 +98,10 @@ pub(super) async fn delete(
     done()
 }
 
+/// `POST` answers 201, as it does everywhere; `PUT` 200.
 pub(super) async fn set_password(
     State(admin): State<AdminState>,
+    method: Method,
     Id(id): Id,
     IfMatch(version): IfMatch,
     Body(ChosenPassword { password }): Body<ChosenPassword>,
@@ -109,8 +110,9 @@ pub(super) async fn set_password(
         return Err(Problem::invalid("password", "is missing"));
     };
     let user = admin.directory.set_password(&id, password, version).await?;
+    let path = format!("/api/v1/users/{id}");
     admin.forget_sessions(id).await;
-    record(&user)
+    if method == Method::POST { created(&user, path) } else { record(&user) }
 }
 
 pub(super) async fn invite(
@@ -120,8 +122,8 @@ pub(super) async fn invite(
     IfMatch(version): IfMatch,
     OptionalBody(Copied { blind_copy }): OptionalBody<Copied>,
 ) -> Answer {
-    let copy = blind_copy.or(caller.email);
-    let user = admin.directory.invite(&id, copy.as_deref(), version, clock::now()).await?;
+    let copy = BlindCopy { named: blind_copy.as_deref(), sender: caller.email.as_deref() };
+    let user = admin.directory.invite(&id, copy, version, clock::now()).await?;
     created(&user, format!("/api/v1/users/{id}"))
 }
 
@@ -156,8 +158,12 @@ pub(super) async fn sessions(
     sessions::page_of(&admin, &Whose::User(id), &page).await
 }
 
-pub(super) async fn end_sessions(State(admin): State<AdminState>, Id(id): Id) -> Answer {
-    admin.directory.show_user(&id).await?;
+pub(super) async fn end_sessions(
+    State(admin): State<AdminState>,
+    Id(id): Id,
+    IfMatch(version): IfMatch,
+) -> Answer {
+    admin.directory.user_at(&id, version).await?;
     admin.sessions.end_all(&Whose::User(id)).await?;
     done()
 }

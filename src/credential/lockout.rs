@@ -173,16 +173,6 @@ impl fmt::Display for Key {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LockedUntil(pub Timestamp);
 
-impl LockedUntil {
-    /// For the header `Retry-After`: whole seconds, at least one.
-    #[must_use]
-    pub fn retry_after_seconds(self, now: Timestamp) -> u64 {
-        let wait = self.0.duration_since(now);
-        let seconds = wait.as_secs().saturating_add(i64::from(wait.subsec_nanos() > 0));
-        u64::try_from(seconds).unwrap_or(0).max(1)
-    }
-}
-
 /// A key that is locked, for administrators.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Locked {

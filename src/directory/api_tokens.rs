@@ -86,10 +86,14 @@ impl Directory {
     /// Revokes a token.
     ///
     /// # Errors
-    /// When there is no such token, or the store does not answer.
-    pub async fn revoke_api_token(&self, id: &str) -> Result<(), DirectoryError> {
+    /// When there is no such token, it is not at the expected version, or the store does not answer.
+    pub async fn revoke_api_token(
+        &self,
+        id: &str,
+        expected: Option<u64>,
+    ) -> Result<(), DirectoryError> {
         attempt(|| async {
-            let token = existing::<ApiToken>(self.store(), id, None).await?;
+            let token = existing::<ApiToken>(self.store(), id, expected).await?;
             self.commit(vec![token.delete()]).await?;
             Ok::<_, Stopped>(())
         })

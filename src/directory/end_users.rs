@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::directory::error::Stopped;
+use crate::directory::namesake::{Compared, is_other};
 use crate::directory::page::{Page, PageRequest};
 use crate::directory::preferences::given;
 use crate::directory::record::{EndUser, Organization};
@@ -119,7 +120,8 @@ impl Directory {
     /// Changes an end user.
     ///
     /// # Errors
-    /// When the name or address is none, or the end user is not at the expected version.
+    /// When the name or address is none, the address is the password of the end user's sign-in
+    /// (R31), too many passwords are being hashed, or the end user is not at the expected version.
     pub async fn change_end_user(
         &self,
         organization: &str,
@@ -127,8 +129,10 @@ impl Directory {
         patch: EndUserPatch,
         expected: Option<u64>,
     ) -> Result<EndUserView, DirectoryError> {
+        let compared = Compared::default();
         let changed = attempt(|| async {
             let end_user = self.member(organization, id, expected).await?;
+            let mut commit = Vec::new();
             let mut doc = end_user.doc.clone();
             if let Some(given) = &patch.name {
                 doc.name = name::name("name", given)?;
@@ -136,8 +140,14 @@ impl Directory {
             if let Some(given) = &patch.email {
                 doc.email = given.as_deref().map(name::email).transpose()?;
             }
+            let before = end_user.doc.email.as_deref();
+            if let Some(email) = doc.email.as_deref().filter(|email| is_other(before, email)) {
+                let key = Key::new("end_user", id);
+                commit = self.apart_from_passwords(email, (&key, |_| true), &compared).await?;
+            }
             let (write, changed) = end_user.replace(doc);
-            self.commit(vec![write]).await?;
+            commit.push(write);
+            self.commit(commit).await?;
             Ok::<_, Stopped>(changed)
         })
         .await?;
@@ -169,18 +179,18 @@ impl Directory {
         .await
     }
 
-    /// The organization's end user with this id.
+    /// The organization's end user with this id; of another's nothing is told, its version neither.
     async fn member(
         &self,
         organization: &str,
         id: &str,
         expected: Option<u64>,
     ) -> Result<Stored<EndUser>, DirectoryError> {
-        let end_user = existing::<EndUser>(self.store(), id, expected).await?;
+        let end_user = existing::<EndUser>(self.store(), id, None).await?;
         if end_user.doc.organization != organization {
             return Err(DirectoryError::not_found(Kind::EndUser, id));
         }
-        Ok(end_user)
+        end_user.at(expected)
     }
 }
 

@@ -26,7 +26,7 @@ pub enum DirectoryError {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// A name that must be unique is in use.
-    #[error("{field}: a {} `{value}` exists already", noun(*what))]
+    #[error("{field}: {} `{value}` exists already", one(*what))]
     Taken {
         /// What has the name.
         what: Kind,
@@ -105,6 +105,17 @@ pub enum Refusal {
     NotADefault {
         /// The group's name.
         group: String,
+    },
+    /// R31: a password is not its owner's login or address.
+    #[error(
+        "{field}: it is the same as the password of the portal user `{login}`; give another, or \
+         set another password first"
+    )]
+    IsPassword {
+        /// The field of the request.
+        field: &'static str,
+        /// The user's login, as it is now.
+        login: String,
     },
     /// R40: who has a password needs no invitation.
     #[error(
@@ -208,6 +219,7 @@ impl Refusal {
             Self::GroupInUse { .. } => "group-in-use",
             Self::DefaultNotDeleted { .. } => "group-is-default",
             Self::NotADefault { .. } => "group-not-a-default",
+            Self::IsPassword { .. } => "is-password",
             Self::HasPassword { .. } => "has-password",
             Self::NotInvited { .. } => "not-invited",
             Self::NoAddress { .. } => "no-address",
@@ -254,6 +266,24 @@ impl From<CommitError> for Stopped {
             CommitError::Store(error) => Self::Failed(error.into()),
         }
     }
+}
+
+/// Why a commit stopped that gives a record this name. Of a name that is taken the store tells the
+/// folded form, which is for comparing and never shown.
+pub(super) fn naming(given: &str) -> impl FnOnce(CommitError) -> Stopped {
+    move |error| match error.into() {
+        Stopped::Failed(DirectoryError::Taken { what, field, .. }) => {
+            Stopped::Failed(DirectoryError::Taken { what, field, value: given.to_owned() })
+        }
+        other => other,
+    }
+}
+
+/// A kind with its article.
+fn one(kind: Kind) -> String {
+    let noun = noun(kind);
+    let article = if noun.starts_with(['a', 'A', 'e', 'o']) { "an" } else { "a" };
+    format!("{article} {noun}")
 }
 
 const fn noun(kind: Kind) -> &'static str {

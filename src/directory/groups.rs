@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::credential::folding::fold;
-use crate::directory::error::Stopped;
+use crate::directory::error::{Stopped, naming};
 use crate::directory::page::{Page, PageRequest};
 use crate::directory::record::{Group, PREFERENCES, Preferences, User};
 use crate::directory::records::{Stored, all, attempt, existing, find, page, present, put};
@@ -139,14 +139,16 @@ impl Directory {
     /// Makes a group that grants what another grants; without a name it is called after it (R5).
     ///
     /// # Errors
-    /// When there is no such group, or the name is taken or no name.
+    /// When there is no such group, it is not at the expected version, or the name is taken or no
+    /// name.
     pub async fn copy_group(
         &self,
         id: &str,
         given: Option<&str>,
+        expected: Option<u64>,
     ) -> Result<GroupView, DirectoryError> {
         let given = given.map(|given| name::name("name", given)).transpose()?;
-        let copied = attempt(|| self.try_copy_group(id, given.as_deref())).await?;
+        let copied = attempt(|| self.try_copy_group(id, given.as_deref(), expected)).await?;
         Ok(self.group_view(copied).await?)
     }
 
@@ -167,7 +169,8 @@ impl Directory {
 
     async fn try_add_group(&self, group: &Group) -> Result<Stored<Group>, Stopped> {
         let created = Stored { id: name::random_id(), version: 1, doc: group.clone() };
-        self.commit(vec![put(&created.id, Expect::Absent, group)]).await?;
+        let write = put(&created.id, Expect::Absent, group);
+        self.commit(vec![write]).await.map_err(naming(&group.name))?;
         Ok(created)
     }
 
@@ -193,7 +196,7 @@ impl Directory {
         if let Some(default) = patch.default {
             commit.extend(self.default_switched(&changed, default).await?);
         }
-        self.commit(commit).await?;
+        self.commit(commit).await.map_err(naming(&changed.doc.name))?;
         Ok(changed)
     }
 
@@ -226,8 +229,9 @@ impl Directory {
         &self,
         id: &str,
         given: Option<&str>,
+        expected: Option<u64>,
     ) -> Result<Stored<Group>, Stopped> {
-        let group = existing::<Group>(self.store(), id, None).await?;
+        let group = existing::<Group>(self.store(), id, expected).await?;
         let called = match given {
             Some(given) => given.to_owned(),
             None => self.free_name(&group.doc.name).await?,

@@ -18,17 +18,26 @@ use crate::directory::users::{Owner, UserView};
 use crate::directory::{Directory, DirectoryError, Refusal, name};
 use crate::store::{StoreError, Write};
 
+/// Who gets a blind copy of an invitation: who is named, else who sends it (R41).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BlindCopy<'a> {
+    /// The address that was named.
+    pub named: Option<&'a str>,
+    /// The address of the administrator who sends it, if it is known.
+    pub sender: Option<&'a str>,
+}
+
 impl Directory {
     /// Invites a portal user who has no password, or invites again: the older link is dead when
-    /// this returns (R40). `blind_copy` is the address of who sends it (R41).
+    /// this returns (R40).
     ///
     /// # Errors
     /// When there is no such user or not at the expected version, it has a password, there is no
-    /// address to mail to (R42), or `blind_copy` is none.
+    /// address to mail to (R42), or the address for the blind copy is none.
     pub async fn invite(
         &self,
         id: &str,
-        blind_copy: Option<&str>,
+        blind_copy: BlindCopy<'_>,
         expected: Option<u64>,
         now: Timestamp,
     ) -> Result<UserView, DirectoryError> {
@@ -110,9 +119,10 @@ impl Directory {
         &self,
         (user, login): (&str, &str),
         owner: &Owner,
-        blind_copy: Option<&str>,
+        BlindCopy { named, sender }: BlindCopy<'_>,
         now: Timestamp,
     ) -> Result<(OneTimeLink, Write), DirectoryError> {
+        let blind_copy = named.or(sender);
         let blind_copy = blind_copy.map(|given| name::address("blind_copy", given)).transpose()?;
         let Some(to) = mailed_to(Occasion::Invitation, login, owner) else {
             return Err(Refusal::NoAddress { login: login.to_owned() }.into());

@@ -11,16 +11,20 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use crate::credential::token::PlainToken;
 use crate::directory::error::Stopped;
 use crate::directory::one_time::store_only;
-use crate::directory::page::{Page, PageRequest};
-use crate::directory::record::{Document, User};
-use crate::directory::records::{Stored, attempt, existing, get, page};
-use crate::directory::{Directory, DirectoryError, Refusal};
-use crate::store::{Key, Kind, Record, StoreError};
+use crate::directory::record::User;
+use crate::directory::records::{Stored, attempt, get, intact};
+use crate::directory::{Directory, DirectoryError};
+use crate::store::{Key, Kind, StoreError};
+
+mod letter;
+mod view;
+
+pub use letter::{Letter, LetterState, Occasion};
+pub use view::LetterView;
 
 /// How long a letter waits after each try; the last again and again.
 const PAUSES: [SignedDuration; 5] = [
@@ -34,180 +38,6 @@ const PAUSES: [SignedDuration; 5] = [
 const AT_ONCE: usize = 200;
 /// How much is kept of what a transport said.
 const LONGEST_ERROR: usize = 500;
-
-/// A mail to a portal user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Letter {
-    /// Why it is written.
-    pub occasion: Occasion,
-    /// The id of the portal user it is about.
-    pub user: String,
-    /// The user's login, as it was then.
-    pub login: String,
-    /// The name of the user's organization, as it was then.
-    pub organization: String,
-    /// The address it goes to.
-    pub to: String,
-    /// Who gets a blind copy (R41).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub blind_copy: Option<String>,
-    /// The language to write it in, as a tag (RFC 5646); the installation's own if none is given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub language: Option<String>,
-    /// The token of the link in it, sealed for the letter's id; gone when the letter is done with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<String>,
-    /// From when on the link is worthless, and the letter not worth sending.
-    pub expires: Timestamp,
-    /// When it was written.
-    pub written: Timestamp,
-    /// How far it has come.
-    pub state: LetterState,
-    /// How often it has been handed to the transport.
-    pub attempts: u32,
-    /// What the transport said the last time it did not take it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_error: Option<String>,
-}
-
-/// Why a letter is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Occasion {
-    /// To choose a first password (R40).
-    Invitation,
-    /// To choose another password in place of a forgotten one (R33).
-    Reset,
-}
-
-/// How far a letter has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum LetterState {
-    /// To be sent at this time or later.
-    Waiting {
-        /// When it is tried next.
-        next: Timestamp,
-    },
-    /// Taken by the transport.
-    Sent {
-        /// When.
-        at: Timestamp,
-    },
-    /// Given up.
-    Failed {
-        /// When.
-        at: Timestamp,
-    },
-    /// Not sent, because its link was not the user's any more.
-    NotNeeded {
-        /// When that was found.
-        at: Timestamp,
-    },
-}
-
-impl Occasion {
-    /// How long a letter that is done with stays to be looked at. Anybody may ask for a reset.
-    const fn kept(self) -> SignedDuration {
-        match self {
-            Self::Invitation => SignedDuration::from_hours(30 * 24),
-            Self::Reset => SignedDuration::from_hours(24),
-        }
-    }
-}
-
-impl LetterState {
-    /// The names of all states.
-    pub const NAMES: [&str; 4] = ["waiting", "sent", "failed", "not_needed"];
-
-    /// The name of the state.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Waiting { .. } => "waiting",
-            Self::Sent { .. } => "sent",
-            Self::Failed { .. } => "failed",
-            Self::NotNeeded { .. } => "not_needed",
-        }
-    }
-
-    const fn done_at(self) -> Option<Timestamp> {
-        match self {
-            Self::Waiting { .. } => None,
-            Self::Sent { at } | Self::Failed { at } | Self::NotNeeded { at } => Some(at),
-        }
-    }
-}
-
-impl Letter {
-    /// The letter when it is done with: nobody can read the token in it any more.
-    fn done(&self, state: LetterState) -> Self {
-        Self { state, token: None, ..self.clone() }
-    }
-}
-
-impl Document for Letter {
-    const KIND: Kind = Kind::Letter;
-
-    fn index(&self) -> Vec<Key> {
-        vec![Key::new("state", self.state.name()), Key::new("user", self.user.as_str())]
-    }
-}
-
-/// A letter as administrators see it, without its token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LetterView {
-    /// Its id.
-    pub id: String,
-    /// Why it is written.
-    pub occasion: Occasion,
-    /// The id of the portal user it is about.
-    pub user: String,
-    /// The user's login, as it was then.
-    pub login: String,
-    /// The name of the user's organization, as it was then.
-    pub organization: String,
-    /// The address it goes to.
-    pub to: String,
-    /// Who gets a blind copy.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub blind_copy: Option<String>,
-    /// How far it has come: `state`, and `next` or `at`.
-    #[serde(flatten)]
-    pub state: LetterState,
-    /// How often it has been tried.
-    pub attempts: u32,
-    /// What went wrong the last time it did.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_error: Option<String>,
-    /// When it was written.
-    pub written: Timestamp,
-    /// From when on its link is worthless.
-    pub expires: Timestamp,
-    /// The version of its record.
-    pub version: u64,
-}
-
-impl From<Stored<Letter>> for LetterView {
-    fn from(letter: Stored<Letter>) -> Self {
-        let Stored { id, version, doc } = letter;
-        Self {
-            id,
-            occasion: doc.occasion,
-            user: doc.user,
-            login: doc.login,
-            organization: doc.organization,
-            to: doc.to,
-            blind_copy: doc.blind_copy,
-            state: doc.state,
-            attempts: doc.attempts,
-            last_error: doc.last_error,
-            written: doc.written,
-            expires: doc.expires,
-            version,
-        }
-    }
-}
 
 /// The letters whose time has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -247,52 +77,6 @@ pub enum NotSent {
 }
 
 impl Directory {
-    /// The letters, a page at a time; those in the state of this name if one is given.
-    ///
-    /// # Errors
-    /// When there is no such state, or the store does not answer.
-    pub async fn letters(
-        &self,
-        state: Option<&str>,
-        request: &PageRequest,
-    ) -> Result<Page<LetterView>, DirectoryError> {
-        if state.is_some_and(|state| !LetterState::NAMES.contains(&state)) {
-            let known = LetterState::NAMES.join(", ");
-            return Err(DirectoryError::invalid("state", format!("must be one of {known}")));
-        }
-        let key = state.map(|state| Key::new("state", state));
-        Ok(page::<Letter>(self.store(), key.as_ref(), request).await?.map(LetterView::from))
-    }
-
-    /// The letter with this id.
-    ///
-    /// # Errors
-    /// [`DirectoryError::NotFound`], or when the store does not answer.
-    pub async fn show_letter(&self, id: &str) -> Result<LetterView, DirectoryError> {
-        Ok(existing::<Letter>(self.store(), id, None).await?.into())
-    }
-
-    /// Lets a waiting letter be tried now.
-    ///
-    /// # Errors
-    /// When there is no such letter, or it is done with: its token is gone.
-    pub async fn retry_letter(
-        &self,
-        id: &str,
-        now: Timestamp,
-    ) -> Result<LetterView, DirectoryError> {
-        let changed = attempt(|| async {
-            let letter = existing::<Letter>(self.store(), id, None).await?;
-            if letter.doc.state.done_at().is_some() {
-                return Err(DirectoryError::from(Refusal::letter_done(&letter.doc)).into());
-            }
-            let doc = Letter { state: LetterState::Waiting { next: now }, ..letter.doc.clone() };
-            self.replace_letter(&letter, doc).await
-        })
-        .await?;
-        Ok(changed.into())
-    }
-
     /// The letters whose time has come, `most` of them at most.
     ///
     /// # Errors
@@ -303,7 +87,7 @@ impl Directory {
         let mut next: Option<Timestamp> = None;
         let mut after = None;
         loop {
-            let read = self.read_letters(LetterState::NAMES[0], after.as_deref()).await?;
+            let read = self.read_letters(LetterState::WAITING, after.as_deref()).await?;
             for letter in read.letters {
                 let LetterState::Waiting { next: at } = letter.doc.state else { continue };
                 if at > now {
@@ -457,21 +241,13 @@ impl Directory {
         Ok(removed)
     }
 
-    /// Some of the letters in a state, those after a place. One that is damaged is told in the log
-    /// and left out: it must not keep the others back.
+    /// Some of the letters in a state, those after a place, without those that are damaged.
     async fn read_letters(&self, state: &str, after: Option<&str>) -> Result<Read, StoreError> {
         let key = Key::new("state", state);
         let records = self.store().list(Kind::Letter, Some(&key), after, AT_ONCE).await?;
         let last = records.last().filter(|_| records.len() == AT_ONCE);
         let last = last.map(|record| record.id.clone());
-        let mut letters = Vec::with_capacity(records.len());
-        for Record { id, version, doc } in records {
-            match serde_json::from_slice(&doc) {
-                Ok(doc) => letters.push(Stored { id, version, doc }),
-                Err(error) => tracing::error!(mail = id, %error, "a mail's record is damaged"),
-            }
-        }
-        Ok(Read { letters, last })
+        Ok(Read { letters: records.into_iter().filter_map(intact).collect(), last })
     }
 
     /// Notes how a try ended, if the letter is still waiting for one.

@@ -96,10 +96,11 @@ impl Memory {
         self.organizations.get_or_load(Arc::from(id), load).await
     }
 
-    /// Reads the groups and preferences again, and puts them in force.
+    /// Reads the groups and preferences again, and puts them in force. A group that is damaged
+    /// grants nothing, as one that is not there; without the preferences nothing can be decided.
     pub(super) async fn renew_snapshot(&self) -> Result<(), StoreError> {
         let _renewing = self.renewing.lock().await;
-        let groups = records::all::<Group>(&*self.store, None).await?;
+        let groups = records::all_intact::<Group>(&*self.store, None).await?;
         let preferences = records::get::<Preferences>(&*self.store, PREFERENCES).await?;
         let preferences = preferences.map(|stored| stored.doc).unwrap_or_default();
         let policy = Arc::clone(self.snapshot.load().policy());
@@ -114,9 +115,15 @@ impl Memory {
         // and still there when the record is gone.
         let organization = match self.users.get(id) {
             Some(facts) => Some(Arc::clone(&facts.organization)),
-            None => records::get::<User>(&*self.store, id)
-                .await?
-                .map(|user| Arc::from(user.doc.organization)),
+            None => match records::get::<User>(&*self.store, id).await {
+                Ok(user) => user.map(|user| Arc::from(user.doc.organization)),
+                // Nobody is let in by it; the changes after it must count all the same.
+                Err(error @ StoreError::Damaged { .. }) => {
+                    tracing::error!(%error, "a portal user cannot be read");
+                    None
+                }
+                Err(error) => return Err(error),
+            },
         };
         self.users.invalidate(id);
         match organization {

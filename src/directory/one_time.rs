@@ -27,7 +27,7 @@ use crate::directory::error::Stopped;
 use crate::directory::letters::{Letter, LetterState, Occasion};
 use crate::directory::record::{INVITATION, OneTimeLink, RESET, User};
 use crate::directory::records::{Stored, attempt, find, put};
-use crate::directory::users::Owner;
+use crate::directory::users::{Hashed, Owner};
 use crate::directory::{Directory, DirectoryError, name};
 use crate::store::{Expect, Key, StoreError, Write};
 
@@ -174,7 +174,8 @@ impl Directory {
         password: &Secret<String>,
         (address, now): (IpAddr, Timestamp),
     ) -> Result<Choice, StoreError> {
-        let choosing = || self.try_choose_password(occasion, token, password, now);
+        let hashed = Hashed::default();
+        let choosing = || self.try_choose_password(occasion, token, (password, &hashed), now);
         let choice = match attempt(choosing).await {
             Ok(choice) => choice,
             Err(DirectoryError::Busy | DirectoryError::Contended) => Choice::Busy,
@@ -190,7 +191,7 @@ impl Directory {
         &self,
         occasion: Occasion,
         token: &str,
-        password: &Secret<String>,
+        (password, hashed): (&Secret<String>, &Hashed),
         now: Timestamp,
     ) -> Result<Choice, Stopped> {
         let Some((user, owner)) = self.linked(occasion, token, now).await? else {
@@ -203,7 +204,7 @@ impl Directory {
                 return Ok(Choice::Broken { holder: holder(&user.doc, &owner), rules });
             }
         };
-        let Ok(hash) = self.judges.hasher.hash(&password).await else {
+        let Ok(hash) = hashed.get_or_try_init(|| self.judges.hasher.hash(&password)).await else {
             return Ok(Choice::Busy);
         };
         let mut doc = user.doc.clone();

@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::directory::error::Stopped;
+use crate::directory::namesake::{Compared, is_other};
 use crate::directory::page::{Page, PageRequest};
 use crate::directory::preferences::given;
-use crate::directory::record::Organization;
+use crate::directory::record::{Organization, User};
 use crate::directory::records::{Stored, attempt, existing, page, put};
 use crate::directory::{Directory, DirectoryError, Refusal, name};
 use crate::store::{CommitError, Expect, Key, Kind, StoreError, Write};
@@ -118,7 +119,8 @@ impl Directory {
     /// Changes an organization.
     ///
     /// # Errors
-    /// When the name or address is none, or the organization is not at the expected version.
+    /// When the name or address is none, the address is the password of one of its sign-ins (R31),
+    /// too many passwords are being hashed, or the organization is not at the expected version.
     pub async fn change_organization(
         &self,
         id: &str,
@@ -130,16 +132,29 @@ impl Directory {
             Some(Some(given)) => Some(Some(name::email(&given)?)),
             other => other,
         };
-        let changed = self
-            .edit_organization(id, expected, |organization| {
-                if let Some(name) = &name {
-                    organization.name.clone_from(name);
-                }
-                if let Some(email) = &email {
-                    organization.email.clone_from(email);
-                }
-            })
-            .await?;
+        let compared = Compared::default();
+        let changed = attempt(|| async {
+            let organization = existing::<Organization>(self.store(), id, expected).await?;
+            let mut commit = Vec::new();
+            let mut doc = organization.doc.clone();
+            if let Some(name) = &name {
+                doc.name.clone_from(name);
+            }
+            if let Some(email) = &email {
+                doc.email.clone_from(email);
+            }
+            let before = organization.doc.email.as_deref();
+            if let Some(email) = doc.email.as_deref().filter(|email| is_other(before, email)) {
+                let key = Key::new("organization", id);
+                let theirs = (&key, |user: &User| user.end_user.is_none());
+                commit = self.apart_from_passwords(email, theirs, &compared).await?;
+            }
+            let (write, changed) = organization.replace(doc);
+            commit.push(write);
+            self.commit(commit).await?;
+            Ok::<_, Stopped>(changed)
+        })
+        .await?;
         Ok(self.organization_view(changed).await?)
     }
 

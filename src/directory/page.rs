@@ -80,17 +80,6 @@ impl PageRequest {
         }
     }
 
-    /// The beginning of a list, as much as one page holds.
-    pub(super) const fn largest() -> Self {
-        Self { after: None, limit: MAX_LIMIT }
-    }
-
-    /// The same from a place on.
-    #[expect(clippy::needless_pass_by_value, reason = "a cursor is used once")]
-    pub(super) fn from(self, cursor: Cursor) -> Self {
-        Self { after: cursor.id(), ..self }
-    }
-
     pub(super) fn after(&self) -> Option<&str> {
         self.after.as_deref()
     }

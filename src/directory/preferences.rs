@@ -7,6 +7,7 @@ use crate::directory::error::Stopped;
 use crate::directory::record::{PREFERENCES, Preferences};
 use crate::directory::records::{Stored, attempt, existing};
 use crate::directory::{Directory, DirectoryError};
+use crate::policy::Host;
 
 /// More than browsers keep in their address line.
 const MAX_URL: usize = 2048;
@@ -62,15 +63,15 @@ impl Directory {
     /// Changes the preferences.
     ///
     /// # Errors
-    /// When the URL is none that a browser can be sent to, or the preferences are not at the
-    /// expected version.
+    /// When the URL is none that a browser can be sent to, or leads to the portal itself, or the
+    /// preferences are not at the expected version.
     pub async fn change_preferences(
         &self,
         patch: PreferencesPatch,
         expected: Option<u64>,
     ) -> Result<PreferencesView, DirectoryError> {
         if let Some(Some(url)) = &patch.disabled_redirect_url {
-            check_redirect(url)?;
+            check_redirect(url, &self.served)?;
         }
         let changed = attempt(|| async {
             let preferences = existing::<Preferences>(self.store(), PREFERENCES, expected).await?;
@@ -97,8 +98,9 @@ pub(super) fn given<'de, D: Deserializer<'de>>(
     Option::deserialize(deserializer).map(Some)
 }
 
-/// Refuses what is not a complete `http` or `https` URL, spelled so that it can stand in a header.
-fn check_redirect(url: &str) -> Result<(), DirectoryError> {
+/// Refuses what is not a complete `http` or `https` URL, spelled so that it can stand in a header,
+/// and what would come back here, to be redirected again.
+fn check_redirect(url: &str, served: &[Host]) -> Result<(), DirectoryError> {
     let invalid = |message: &str| {
         Err(DirectoryError::invalid("disabled_redirect_url", format!("`{url}` {message}")))
     };
@@ -111,10 +113,29 @@ fn check_redirect(url: &str) -> Result<(), DirectoryError> {
     if !url.bytes().all(|b| b.is_ascii_graphic()) {
         return invalid("must be percent-encoded: it has spaces or characters beyond ASCII");
     }
-    match url.parse::<Uri>() {
-        Ok(parsed) if parsed.host().is_some_and(|host| !host.is_empty()) => Ok(()),
-        _ => invalid("is not a complete URL"),
+    let Some(host) = host_of(url) else { return invalid("is not a complete URL") };
+    if is_served(&host, served) {
+        return invalid(
+            "leads to the portal itself, so that browsers would go round in circles; \
+                        name another host",
+        );
     }
+    Ok(())
+}
+
+fn host_of(url: &str) -> Option<Host> {
+    let url = url.parse::<Uri>().ok()?;
+    let authority = url.authority()?.as_str();
+    // What stands before an `@` names no place.
+    Host::parse(authority.rsplit('@').next().unwrap_or(authority)).ok()
+}
+
+/// Whether it is a name that is served, at a port that is. Where a name is told without port, it is
+/// the port that nobody writes, or the one that another is told with.
+fn is_served(host: &Host, served: &[Host]) -> bool {
+    let port = |host: &Host| host.port().filter(|port| ![80, 443].contains(port));
+    served.iter().any(|ours| ours.name() == host.name())
+        && served.iter().any(|ours| port(ours) == port(host))
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 //! An operation reads, applies its rules, and commits on condition that what it read still holds.
 //! When it does not, the operation starts again from what holds now, so that its rules are judged
 //! against the state it writes on. A caller's expected version is part of what is read: it fails
-//! the moment it no longer fits.
+//! the moment it no longer fits. What takes long (a password's hash) is done in the first attempt
+//! and kept for the others, which wait for each other.
+
+use tokio::sync::Mutex;
 
 use crate::directory::error::{DirectoryError, Stopped};
 use crate::directory::name;
@@ -12,8 +15,15 @@ use crate::directory::record::Document;
 use crate::store::{Expect, Key, Kind, Record, Store, StoreError, Write};
 
 /// How often an operation starts again. Each time another commit went through, so this is reached
-/// only under a storm of changes to the same record.
+/// only under a storm of changes to the same record by other processes.
 const ATTEMPTS: usize = 16;
+
+/// So many records are read at once.
+const AT_ONCE: usize = 1000;
+
+/// Held by the one operation that starts again. The first attempts of all run side by side; were
+/// the others to do so too, each round would let one through and all the rest start again.
+static AGAIN: Mutex<()> = Mutex::const_new(());
 
 /// A document as it stands in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +49,17 @@ impl<T: Document> Stored<T> {
         }
         let write = put(&id, Expect::Version(self.version), &doc);
         (write, Self { id, version: self.version + 1, doc })
+    }
+
+    /// This, if it is at the version the caller expects.
+    pub(super) fn at(self, expected: Option<u64>) -> Result<Self, DirectoryError> {
+        match expected {
+            Some(expected) if expected != self.version => {
+                let Self { id, version, .. } = self;
+                Err(DirectoryError::Changed { what: T::KIND, id, version })
+            }
+            _ => Ok(self),
+        }
     }
 
     /// The condition that the record is still this one.
@@ -69,17 +90,10 @@ pub(super) async fn existing<T: Document>(
     id: &str,
     expected: Option<u64>,
 ) -> Result<Stored<T>, DirectoryError> {
-    let Some(stored) = get::<T>(store, id).await? else {
-        return Err(DirectoryError::not_found(T::KIND, id));
-    };
-    if expected.is_some_and(|expected| expected != stored.version) {
-        return Err(DirectoryError::Changed {
-            what: T::KIND,
-            id: stored.id,
-            version: stored.version,
-        });
+    match get::<T>(store, id).await? {
+        Some(stored) => stored.at(expected),
+        None => Err(DirectoryError::not_found(T::KIND, id)),
     }
-    Ok(stored)
 }
 
 /// The document that has this unique key.
@@ -93,7 +107,7 @@ pub(super) async fn find<T: Document>(
     store.find(T::KIND, key).await?.map(decode).transpose()
 }
 
-/// A page of the documents, of those with `key` if one is given.
+/// A page of the documents, of those with `key` if one is given, without those that are damaged.
 pub(super) async fn page<T: Document>(
     store: &dyn Store,
     key: Option<&Key>,
@@ -102,23 +116,49 @@ pub(super) async fn page<T: Document>(
     // One more than asked for tells whether there is a next page.
     let limit = request.limit();
     let records = store.list(T::KIND, key, request.after(), limit + 1).await?;
-    let items = records.into_iter().map(decode).collect::<Result<Vec<Stored<T>>, _>>()?;
-    Ok(Page::cut(items, limit, |stored| &stored.id))
+    let Page { items, next } = Page::cut(records, limit, |record| &record.id);
+    Ok(Page { items: items.into_iter().filter_map(intact).collect(), next })
 }
 
-/// All the documents, of those with `key` if one is given.
+/// All the documents, of those with `key` if one is given; an error if one of them is damaged.
 pub(super) async fn all<T: Document>(
     store: &dyn Store,
     key: Option<&Key>,
 ) -> Result<Vec<Stored<T>>, StoreError> {
-    let mut all: Vec<Stored<T>> = Vec::new();
-    let mut request = PageRequest::largest();
+    every(store, T::KIND, key).await?.into_iter().map(decode).collect()
+}
+
+/// The same without those that are damaged.
+pub(super) async fn all_intact<T: Document>(
+    store: &dyn Store,
+    key: Option<&Key>,
+) -> Result<Vec<Stored<T>>, StoreError> {
+    Ok(every(store, T::KIND, key).await?.into_iter().filter_map(intact).collect())
+}
+
+async fn every(
+    store: &dyn Store,
+    kind: Kind,
+    key: Option<&Key>,
+) -> Result<Vec<Record>, StoreError> {
+    let mut every: Vec<Record> = Vec::new();
     loop {
-        let page = page(store, key, &request).await?;
-        all.extend(page.items);
-        let Some(next) = page.next else { return Ok(all) };
-        request = PageRequest::largest().from(next);
+        let after = every.last().map(|record| record.id.as_str());
+        let records = store.list(kind, key, after, AT_ONCE).await?;
+        let last = records.len() < AT_ONCE;
+        every.extend(records);
+        if last {
+            return Ok(every);
+        }
     }
+}
+
+/// The document in a record. One that is damaged is told in the log and left out, so that it harms
+/// nobody else: whoever asks for it by itself is told.
+pub(super) fn intact<T: Document>(record: Record) -> Option<Stored<T>> {
+    decode(record)
+        .inspect_err(|error| tracing::error!(%error, "a record is left out of what is shown"))
+        .ok()
 }
 
 /// The write that makes or replaces a document, with its keys.
@@ -140,15 +180,18 @@ pub(super) fn present(kind: Kind, id: &str) -> Write {
     Write::Require { kind, id: id.to_owned(), expect: Expect::Present }
 }
 
-/// Tries until an attempt is not raced, a bounded number of times.
+/// Tries until an attempt is not raced, a bounded number of times. An operation that was raced
+/// waits for its turn among those that were too. No attempt may hold another one.
 pub(super) async fn attempt<R, F>(once: impl Fn() -> F) -> Result<R, DirectoryError>
 where
     F: Future<Output = Result<R, Stopped>>,
 {
+    let mut turn = None;
     for _ in 0..ATTEMPTS {
         match once().await {
             Ok(done) => return Ok(done),
             Err(Stopped::Failed(error)) => return Err(error),
+            Err(Stopped::Raced) if turn.is_none() => turn = Some(AGAIN.lock().await),
             Err(Stopped::Raced) => {}
         }
     }

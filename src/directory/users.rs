@@ -2,11 +2,14 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
 
 use crate::credential::hashing::PasswordHash;
 use crate::credential::password::{NewPassword, PasswordRule};
 use crate::credential::secret::Secret;
-use crate::directory::error::Stopped;
+use crate::directory::error::{Stopped, naming};
+use crate::directory::invitations::BlindCopy;
+use crate::directory::namesake::{Compared, is_other};
 use crate::directory::page::{Page, PageRequest};
 use crate::directory::preferences::given;
 use crate::directory::record::{
@@ -40,9 +43,12 @@ pub struct NewUser {
     /// Whether the person is to choose a password on invitation (R40).
     #[serde(default)]
     pub invite: bool,
-    /// Who gets a blind copy of the invitation (R41).
+    /// Who gets a blind copy of the invitation, in place of who sends it (R41).
     #[serde(default)]
     pub blind_copy: Option<String>,
+    /// The address of the administrator who makes it, which no request can say.
+    #[serde(skip)]
+    pub sender: Option<String>,
     /// Whether a second factor is asked for.
     #[serde(default)]
     pub require_mfa: bool,
@@ -142,6 +148,9 @@ pub(super) struct Owner {
     pub(super) conditions: Vec<Write>,
 }
 
+/// The hash of the password that an operation is about: made once, however often it starts again.
+pub(super) type Hashed = OnceCell<PasswordHash>;
+
 impl Directory {
     /// The portal users, a page at a time.
     ///
@@ -162,6 +171,18 @@ impl Directory {
     /// [`DirectoryError::NotFound`], or when the store does not answer.
     pub async fn show_user(&self, id: &str) -> Result<UserView, DirectoryError> {
         Ok(existing::<User>(self.store(), id, None).await?.into())
+    }
+
+    /// The portal user with this id, if it is still at the version the caller expects.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`], [`DirectoryError::Changed`], or when the store does not answer.
+    pub async fn user_at(
+        &self,
+        id: &str,
+        expected: Option<u64>,
+    ) -> Result<UserView, DirectoryError> {
+        Ok(existing::<User>(self.store(), id, expected).await?.into())
     }
 
     /// The portal user with this login, however it is spelled (R15).
@@ -204,22 +225,25 @@ impl Directory {
                 "give it without a password and without an invitation",
             ));
         }
-        let created = attempt(|| self.try_create_user(&new, now)).await?;
+        let hashed = Hashed::default();
+        let created = attempt(|| self.try_create_user(&new, &hashed, now)).await?;
         Ok(created.into())
     }
 
     /// Changes a portal user. It may not change organization: what it has seen is that one's.
     ///
     /// # Errors
-    /// When what it refers to does not exist, the login is taken or none (R15), or the user is not
-    /// at the expected version.
+    /// When what it refers to does not exist, the login is taken or none (R15), the login or the
+    /// end user's address is the user's password (R31), too many passwords are being hashed, or the
+    /// user is not at the expected version.
     pub async fn change_user(
         &self,
         id: &str,
         patch: UserPatch,
         expected: Option<u64>,
     ) -> Result<UserView, DirectoryError> {
-        let changed = attempt(|| self.try_change_user(id, &patch, expected)).await?;
+        let compared = Compared::default();
+        let changed = attempt(|| self.try_change_user(id, &patch, &compared, expected)).await?;
         Ok(changed.into())
     }
 
@@ -235,42 +259,19 @@ impl Directory {
         password: Secret<String>,
         expected: Option<u64>,
     ) -> Result<UserView, DirectoryError> {
+        let hashed = Hashed::default();
         let changed = attempt(|| async {
             let user = existing::<User>(self.store(), id, expected).await?;
             let owner = self.owner(&user.doc.organization, user.doc.end_user.as_deref()).await?;
             let mut doc = user.doc.clone();
-            let hash = self.hash(&password, &doc.login, owner.email.as_deref()).await?;
+            let whose = (doc.login.as_str(), owner.email.as_deref());
+            let hash = self.hash(&password, whose, &hashed).await?;
             doc.set_password(&hash);
             let (write, changed) = user.replace(doc);
             let mut commit = owner.conditions;
             commit.push(write);
             self.commit(commit).await?;
             self.forgive(&changed.doc);
-            Ok::<_, Stopped>(changed)
-        })
-        .await?;
-        Ok(changed.into())
-    }
-
-    /// Takes a portal user's password away, which ends all of the user's sessions (R34), and a
-    /// reset that is under way.
-    ///
-    /// # Errors
-    /// When there is no such user, or it is not at the expected version.
-    pub async fn clear_password(
-        &self,
-        id: &str,
-        expected: Option<u64>,
-    ) -> Result<UserView, DirectoryError> {
-        let changed = attempt(|| async {
-            let user = existing::<User>(self.store(), id, expected).await?;
-            let mut doc = user.doc.clone();
-            if doc.password.take().is_some() {
-                doc.password_generation += 1;
-            }
-            doc.reset = None;
-            let (write, changed) = user.replace(doc);
-            self.commit(vec![write]).await?;
             Ok::<_, Stopped>(changed)
         })
         .await?;
@@ -295,6 +296,7 @@ impl Directory {
     async fn try_create_user(
         &self,
         new: &NewUser,
+        hashed: &Hashed,
         now: Timestamp,
     ) -> Result<Stored<User>, Stopped> {
         let owner = self.owner(&new.organization, new.end_user.as_deref()).await?;
@@ -307,18 +309,20 @@ impl Directory {
             None => self.default_group().await?,
         };
         // The commit asks again; asked here, a taken login does not cost a hash.
-        let key = login_key(&login);
-        if find::<User>(self.store(), &key).await?.is_some() {
-            return Err(taken(key.value).into());
+        if find::<User>(self.store(), &login_key(&login)).await?.is_some() {
+            return Err(taken(login).into());
         }
         let password = match (&new.password, &new.password_hash) {
-            (Some(password), _) => Some(self.hash(password, &login, owner.email.as_deref()).await?),
+            (Some(password), _) => {
+                Some(self.hash(password, (&login, owner.email.as_deref()), hashed).await?)
+            }
             (None, Some(hash)) => Some(from_elsewhere(hash)?),
             (None, None) => None,
         };
         let id = name::random_id();
         let (invitation, letter) = if new.invite {
-            let copy = new.blind_copy.as_deref();
+            let copy =
+                BlindCopy { named: new.blind_copy.as_deref(), sender: new.sender.as_deref() };
             let (link, letter) = self.invitation_letter((&id, &login), &owner, copy, now)?;
             (Some(link), Some(letter))
         } else {
@@ -341,7 +345,7 @@ impl Directory {
         commit.push(present(Kind::Group, &doc.group));
         commit.push(put(&id, Expect::Absent, &doc));
         commit.extend(letter);
-        self.commit(commit).await?;
+        self.commit(commit).await.map_err(naming(&doc.login))?;
         Ok(Stored { id, version: 1, doc })
     }
 
@@ -349,6 +353,7 @@ impl Directory {
         &self,
         id: &str,
         patch: &UserPatch,
+        compared: &Compared,
         expected: Option<u64>,
     ) -> Result<Stored<User>, Stopped> {
         let user = existing::<User>(self.store(), id, expected).await?;
@@ -360,6 +365,9 @@ impl Directory {
         }
         if let Some(login) = &patch.login {
             doc.login = name::name("login", login)?;
+            if is_other(Some(&user.doc.login), &doc.login) {
+                self.apart_from_password(("login", login), &user.doc, compared).await?;
+            }
             if doc.login != user.doc.login {
                 // It went to the address that was the login.
                 doc.reset = None;
@@ -371,11 +379,14 @@ impl Directory {
         if let Some(end_user) = &patch.end_user {
             let owner = self.owner(&doc.organization, end_user.as_deref()).await?;
             commit.extend(owner.conditions);
+            if let Some(email) = owner.email.filter(|_| user.doc.end_user != *end_user) {
+                self.apart_from_password(("end_user", &email), &user.doc, compared).await?;
+            }
             doc.end_user.clone_from(end_user);
         }
         let (write, changed) = user.replace(doc);
         commit.push(write);
-        self.commit(commit).await?;
+        self.commit(commit).await.map_err(naming(&changed.doc.login))?;
         Ok(changed)
     }
 
@@ -422,12 +433,12 @@ impl Directory {
     async fn hash(
         &self,
         password: &Secret<String>,
-        login: &str,
-        email: Option<&str>,
+        (login, email): (&str, Option<&str>),
+        hashed: &Hashed,
     ) -> Result<String, DirectoryError> {
         let password =
             NewPassword::parse(password.clone(), login, email).map_err(|rules| broken(&rules))?;
-        match self.judges.hasher.hash(&password).await {
+        match hashed.get_or_try_init(|| self.judges.hasher.hash(&password)).await {
             Ok(hash) => Ok(hash.as_str().to_owned()),
             Err(_) => Err(DirectoryError::Busy),
         }

@@ -31,12 +31,6 @@ impl PermissionSet {
         }
     }
 
-    /// What is in either.
-    #[must_use]
-    pub const fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
     /// What is in both.
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {

@@ -11,7 +11,8 @@ use super::{PAGE, Sessions, millis, store_fault};
 use crate::credential::token::TokenHash;
 use crate::directory::Snapshot;
 use crate::directory::links::link_honoured;
-use crate::store::{Expect, Key, Kind, StoreError, Write};
+use crate::policy::SessionKind;
+use crate::store::{Expect, Key, Kind, Record, StoreError, Write};
 
 /// A session as an administrator sees it.
 #[derive(Debug, Clone, Serialize)]
@@ -54,24 +55,7 @@ impl Sessions {
     /// # Errors
     /// When the store does not answer.
     pub async fn end_all(&self, whose: &Whose) -> Result<usize, StoreError> {
-        let mut ended = 0;
-        loop {
-            let records =
-                self.feed.store().list(Kind::Session, whose.key().as_ref(), None, PAGE).await?;
-            if records.is_empty() {
-                return Ok(ended);
-            }
-            ended += records.len();
-            let deletes = records
-                .into_iter()
-                .map(|record| Write::Delete {
-                    kind: Kind::Session,
-                    id: record.id,
-                    expect: Expect::Any,
-                })
-                .collect();
-            self.feed.commit(deletes).await.map_err(store_fault)?;
-        }
+        self.delete(whose, |_| true).await
     }
 
     /// Up to `limit` live sessions after a cursor, and where the next page begins.
@@ -98,7 +82,14 @@ impl Sessions {
             let Some(last) = records.last() else { return Ok((views, None)) };
             after = Some(last.id.clone());
             for record in records {
-                let session = SessionRecord::read(&record)?;
+                let session = match SessionRecord::read(&record) {
+                    Ok(session) => session,
+                    // Nobody is signed in with it, and it must not hide the others.
+                    Err(error) => {
+                        tracing::error!(%error, "a session's record is damaged");
+                        continue;
+                    }
+                };
                 let Some(hash) = TokenHash::parse(&record.id) else { continue };
                 if let Some(view) = self.view(hash, session, &snapshot, now).await? {
                     views.push(view);
@@ -144,24 +135,26 @@ impl Sessions {
     /// # Errors
     /// When the store does not answer.
     pub async fn end_others(&self, user: &str, keep: &TokenHash) -> Result<usize, StoreError> {
-        let key = Whose::User(user.to_owned()).key();
         let keep = keep.to_string();
-        let (mut ended, mut after) = (0, None::<String>);
+        self.delete(&Whose::User(user.to_owned()), |record| record.id != keep).await
+    }
+
+    /// Removes the records of somebody's sessions that are meant, a page at a time; answers how
+    /// many.
+    pub(super) async fn delete(
+        &self,
+        whose: &Whose,
+        meant: impl Fn(&Record) -> bool + Send + Sync,
+    ) -> Result<usize, StoreError> {
+        let key = whose.key();
+        let (mut deleted, mut after) = (0, None::<String>);
         loop {
             let records =
                 self.feed.store().list(Kind::Session, key.as_ref(), after.as_deref(), PAGE).await?;
-            let Some(last) = records.last() else { return Ok(ended) };
+            let Some(last) = records.last() else { return Ok(deleted) };
             after = Some(last.id.clone());
-            let deletes: Vec<_> = records
-                .into_iter()
-                .filter(|record| record.id != keep)
-                .map(|record| Write::Delete {
-                    kind: Kind::Session,
-                    id: record.id,
-                    expect: Expect::Any,
-                })
-                .collect();
-            ended += deletes.len();
+            let deletes: Vec<_> = records.into_iter().filter(&meant).map(delete).collect();
+            deleted += deletes.len();
             if !deletes.is_empty() {
                 self.feed.commit(deletes).await.map_err(store_fault)?;
             }
@@ -179,17 +172,19 @@ impl Sessions {
         let last_seen =
             live.map_or(session.last_seen, |live| millis(live.last_seen.load(Ordering::Relaxed)));
         let valid_until = session.valid_until(last_seen, &self.limits);
-        let honoured = match &session.user {
-            Some(user) => self
+        // As requests are judged by `resolve_key`: no other kind is believed.
+        let honoured = match (session.standing().kind(), &session.user) {
+            (SessionKind::User, Some(user)) => self
                 .directory
                 .user(user)
                 .await?
                 .is_some_and(|facts| facts.honours_session(session.generation)),
-            None => self
+            (SessionKind::Link, None) => self
                 .directory
                 .organization(&session.organization)
                 .await?
                 .is_some_and(|facts| link_honoured(snapshot, &facts, session.generation)),
+            (_, _) => false,
         };
         Ok((honoured && valid_until > now).then(|| SessionView {
             id: hash.to_string(),
@@ -203,6 +198,10 @@ impl Sessions {
             agent: session.agent,
         }))
     }
+}
+
+fn delete(record: Record) -> Write {
+    Write::Delete { kind: Kind::Session, id: record.id, expect: Expect::Any }
 }
 
 impl Whose {

@@ -354,6 +354,50 @@ async fn a_portal_users_sessions_are_ended_by_that_user_alone() {
 }
 
 #[tokio::test]
+async fn a_list_shows_the_sessions_that_requests_are_let_through_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let portal = Portal::open(folder.path()).await;
+    portal.acme().await;
+    let anna = portal.user("anna").await;
+    let facts = portal.directory.user(&anna.id).await.unwrap().unwrap();
+    let begin = async |kind, user: Option<&str>| {
+        let new = NewSession {
+            kind,
+            organization: "acme".into(),
+            user: user.map(str::to_owned),
+            generation: facts.password_generation,
+            address: [192, 0, 2, 1].into(),
+            agent: "test".into(),
+        };
+        portal.sessions.start(new, None, noon()).await.unwrap()
+    };
+    let own = begin(SessionKind::User, Some(&anna.id)).await;
+    for (kind, user) in [
+        (SessionKind::Staff, None),
+        (SessionKind::Impersonation, Some(&*anna.id)),
+        (SessionKind::User, None),
+        (SessionKind::Link, Some(&*anna.id)),
+    ] {
+        let other = begin(kind, user).await;
+        assert!(!portal.is_in(&other, after(1)).await, "{kind:?}");
+    }
+    let damaged = Write::Put {
+        kind: Kind::Session,
+        id: PlainToken::generate().hash().to_string(),
+        expect: Expect::Absent,
+        doc: "{}".into(),
+        unique: Vec::new(),
+        index: Vec::new(),
+    };
+    portal.store.commit(vec![damaged]).await.unwrap();
+    assert!(portal.is_in(&own, after(1)).await);
+    let (listed, _) = portal.sessions.list(&Whose::All, None, 100, after(1)).await.unwrap();
+    let listed: Vec<_> = listed.into_iter().map(|view| view.id).collect();
+    assert_eq!(listed, [own.hash().to_string()]);
+    assert_eq!(portal.sessions.end_all(&Whose::All).await.unwrap(), 6, "all records go");
+}
+
+#[tokio::test]
 async fn all_other_sessions_of_a_portal_user_end_and_the_one_kept_stays() {
     let folder = TempDir::new().unwrap();
     let portal = Portal::open(folder.path()).await;

@@ -145,6 +145,8 @@ async fn cli_people_sign_in_with_what_was_typed() {
     let all = console.json(&["sessions", "list", "--organization", "acme"]).await;
     assert_eq!(all["items"], sessions["items"]);
     let session = sessions["items"][0]["id"].as_str().unwrap();
+    let nobody = console.refused(&["sessions", "end", "--organization", "nosuch"]).await;
+    assert!(nobody.contains("there is no organization `nosuch`"), "{nobody}");
     console.done(&["sessions", "end", session]).await;
     assert_eq!(anna.fetch("/invoices").await.status, 401);
     let reset = console.done(&["users", "reset-mfa", "anna@acme.test"]).await;

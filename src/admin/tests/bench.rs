@@ -81,6 +81,8 @@ impl Bench {
             second_factor: SecondFactorJudge::new(&key),
         };
         let directory = Directory::start(feed.clone(), memory, judges).await.unwrap();
+        let hosts = [settings.server.public_url.host()].into_iter().chain(&settings.server.hosts);
+        let directory = directory.serving(hosts.cloned());
         let sessions = Sessions::new(feed.clone(), directory.clone(), cache, settings.session);
         let (files, to) = (policies.clone(), directory.clone());
         let reload: Arc<Reload> = Arc::new(move || {

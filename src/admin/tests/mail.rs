@@ -1,3 +1,5 @@
+use http::Method;
+
 use super::bench::Bench;
 use crate::clock;
 use crate::directory::letters::{Occasion, fixture};
@@ -39,10 +41,11 @@ async fn a_mail_that_waits_can_be_tried_now_and_one_that_was_sent_cannot() {
     let bench = Bench::start().await;
     let user = bench.person("acme", "ann", "limited").await;
     letter(&bench, &user, "one").await;
-    let retried = bench.post("/api/v1/mail/one/retry", serde_json::Value::Null).await;
-    assert_eq!((retried.status.as_u16(), &retried.body["state"]), (200, &"waiting".into()));
+    let retried = bench.ask(Method::POST, "/api/v1/mail/one/retry", None).await;
+    assert_eq!((retried.status.as_u16(), &retried.body["state"]), (201, &"waiting".into()));
+    assert_eq!(retried.headers["location"], "/api/v1/mail/one");
     bench.directory().letter_sent("one", clock::now()).await.unwrap();
-    let refused = bench.post("/api/v1/mail/one/retry", serde_json::Value::Null).await;
+    let refused = bench.ask(Method::POST, "/api/v1/mail/one/retry", None).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (409, "mail-done"));
     assert!(refused.detail().contains("ask for another"), "{}", refused.detail());
 }

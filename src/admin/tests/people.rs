@@ -16,6 +16,7 @@ async fn an_organization_is_made_changed_and_deleted() {
     assert_eq!(made.body["link_enabled"], true);
     let again = bench.post("/api/v1/organizations", body).await;
     assert_eq!((again.status.as_u16(), again.code()), (409, "taken"));
+    assert_eq!(again.detail(), "id: an organization `acme` exists already");
     let bad = bench.post("/api/v1/organizations", json!({ "id": "A/B", "name": "x" })).await;
     assert_eq!((bad.status.as_u16(), bad.field()), (422, "id"));
     let path = "/api/v1/organizations/acme";
@@ -50,7 +51,10 @@ async fn r10_a_link_is_shown_rotated_and_switched_off() {
     assert_eq!(link["enabled"], true);
     assert_eq!(bench.get(path).await.body["url"], url, "it can be shown again");
     let rotated = bench.ask(Method::POST, &format!("{path}/rotate"), None).await;
-    assert_eq!(rotated.status, 200);
+    assert_eq!(
+        (rotated.status.as_u16(), &rotated.headers["location"]),
+        (201, &path.parse().unwrap())
+    );
     assert_ne!(rotated.body["url"], url);
     let off = bench.patch(path, json!({ "enabled": false })).await;
     assert_eq!(off.body["enabled"], false);
@@ -70,7 +74,16 @@ async fn end_users_belong_to_their_organization() {
     assert_eq!(made.status, 201);
     let path = made.headers["location"].to_str().unwrap().to_owned();
     assert_eq!(bench.get(&path).await.body["organization"], "acme");
-    assert_eq!(bench.get(&path.replace("acme", "globex")).await.status, 404);
+    let foreign = path.replace("acme", "globex");
+    assert_eq!(bench.get(&foreign).await.status, 404);
+    for (path, status) in [(&foreign, 404), (&path, 409)] {
+        let stale = Request::patch(path)
+            .header("content-type", "application/json")
+            .header("if-match", "\"99\"")
+            .body(Body::from("{}"));
+        let answer = bench.send(Access::Socket, stale.unwrap()).await;
+        assert_eq!(answer.status, status, "of another's end user the version is not told");
+    }
     let list = bench.get("/api/v1/organizations/globex/end-users").await.body;
     assert_eq!(list["items"], json!([]));
     assert_eq!(bench.get("/api/v1/organizations/none/end-users").await.status, 404);
@@ -108,7 +121,8 @@ async fn a_password_that_is_missing_is_named() {
     let missing = bench.post(&path, json!({})).await;
     assert_eq!((missing.status.as_u16(), missing.field()), (422, "password"));
     let given = bench.post(&path, json!({ "password": "Correct horse 8!" })).await;
-    assert_eq!(given.status, 200, "{given:?}");
+    assert_eq!(given.status, 201, "{given:?}");
+    assert_eq!(given.headers["location"], format!("/api/v1/users/{id}"));
 }
 
 #[tokio::test]
@@ -203,7 +217,7 @@ async fn r34_setting_a_password_ends_all_sessions_of_that_user_alone() {
     let all = bench.get("/api/v1/sessions").await.body;
     assert_eq!(all["items"].as_array().unwrap().len(), 1);
     assert_eq!(all["items"][0]["user"], bob.as_str());
-    assert_eq!(bench.post(&path, body.clone()).await.status, 200);
+    assert_eq!(bench.post(&path, body.clone()).await.status, 201);
     assert_eq!(bench.post("/api/v1/users/none/password", body).await.status, 404);
 }
 
@@ -269,6 +283,26 @@ async fn sessions_are_listed_and_ended() {
     assert_eq!(count("").await, 1, "a mistyped filter ends nobody's session");
     assert_eq!(bench.delete("/api/v1/sessions").await.status, 204);
     assert_eq!(count("").await, 0);
+}
+
+#[tokio::test]
+async fn sessions_are_ended_of_whom_there_is_or_was() {
+    let bench = Bench::start().await;
+    let ann = bench.person("acme", "ann", "limited").await;
+    bench.post("/api/v1/organizations", json!({ "id": "globex", "name": "Globex" })).await;
+    for nobody in ["user=nobody", "user=ann", "organization=nosuch"] {
+        let answer = bench.delete(&format!("/api/v1/sessions?{nobody}")).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (404, "not-found"), "{nobody}");
+    }
+    for idle in [format!("user={ann}"), "organization=globex".to_owned()] {
+        let answer = bench.delete(&format!("/api/v1/sessions?{idle}")).await;
+        assert_eq!(answer.status, 204, "{idle}");
+    }
+    bench.begin_session(&ann).await;
+    bench.directory().delete_user(&ann, None).await.unwrap();
+    let path = format!("/api/v1/sessions?user={ann}");
+    assert_eq!(bench.delete(&path).await.status, 204, "it was left behind");
+    assert_eq!(bench.delete(&path).await.status, 404);
 }
 
 #[tokio::test]

@@ -5,6 +5,9 @@ use serde_json::json;
 
 use super::bench::Bench;
 
+/// A page of the portal itself.
+const OWN: &str = "https://portal.example/maintenance";
+
 #[tokio::test]
 async fn r60_the_portal_is_disabled_by_a_complete_url_and_brought_back_by_null() {
     let bench = Bench::start().await;
@@ -12,7 +15,7 @@ async fn r60_the_portal_is_disabled_by_a_complete_url_and_brought_back_by_null()
     let before = bench.get(path).await.body;
     assert_eq!(before["secure_with_password_if_portal_users_exist"], true);
     assert!(before["disabled_redirect_url"].is_null());
-    for bad in ["ftp://x", "example.com", "javascript:alert(1)", "", "https://"] {
+    for bad in ["ftp://x", "example.com", "javascript:alert(1)", "", "https://", OWN] {
         let answer = bench.patch(path, json!({ "disabled_redirect_url": bad })).await;
         assert_eq!(answer.status, 422, "{bad}");
         assert_eq!(answer.field(), "disabled_redirect_url", "{bad}");

@@ -26,6 +26,8 @@ async fn a_body_must_be_json_and_say_so() {
     }
     let answer = raw(&bench, Some("application/json"), vec![b'{', 0xff, b'}']).await;
     assert_eq!(answer.status, 400);
+    let answer = raw(&bench, Some("application/json"), b"{\"name\": \"\xff\"}".to_vec()).await;
+    assert_eq!(answer.status, 400);
     let huge = format!("{{\"name\": \"{}\"}}", "x".repeat(3 << 20));
     assert_eq!(raw(&bench, Some("application/json"), huge).await.status, 413);
     assert_eq!(raw(&bench, Some("application/json; charset=utf-8"), right).await.status, 201);
@@ -50,6 +52,21 @@ async fn a_field_that_cannot_be_taken_is_named() {
 }
 
 #[tokio::test]
+async fn r12_a_list_in_place_of_an_object_changes_nothing() {
+    let bench = Bench::start().await;
+    let path = "/api/v1/preferences";
+    for list in [json!([false]), json!([false, null]), json!([[]])] {
+        let answer = bench.patch(path, list.clone()).await;
+        assert_eq!((answer.status.as_u16(), answer.field()), (422, ""), "{list}");
+    }
+    assert_eq!(bench.post("/api/v1/tokens", json!(["x"])).await.status, 422);
+    let secure = "secure_with_password_if_portal_users_exist";
+    assert_eq!(bench.get(path).await.body[secure], true);
+    assert_eq!(bench.patch(path, json!({ secure: false })).await.status, 200);
+    assert_eq!(bench.get(path).await.body[secure], false);
+}
+
+#[tokio::test]
 async fn a_parameter_that_cannot_be_taken_is_named() {
     let bench = Bench::start().await;
     for (query, field) in [
@@ -66,6 +83,64 @@ async fn a_parameter_that_cannot_be_taken_is_named() {
     for query in ["limit=5000", "after=AAAA", "user=a&organization=b"] {
         assert_eq!(bench.get(&format!("/api/v1/sessions?{query}")).await.status, 422, "{query}");
     }
+}
+
+#[tokio::test]
+async fn what_a_route_does_not_take_is_refused_and_nothing_done() {
+    let bench = Bench::start().await;
+    let ann = bench.person("acme", "ann", "limited").await;
+    let user = format!("/api/v1/users/{ann}");
+    let link = "/api/v1/organizations/acme/link";
+    let url = bench.get(link).await.body["url"].clone();
+    for path in [&*user, "/api/v1/tokens", link, "/api/v1/preferences", "/api/v1/routes"] {
+        for query in ["x=1", "X", "limit=1&%78=1"] {
+            let answer = bench.get(&format!("{path}?{query}")).await;
+            assert_eq!((answer.status.as_u16(), answer.code()), (422, "invalid"), "{path}?{query}");
+        }
+    }
+    let deleted = bench.delete(&format!("{user}?x=1")).await;
+    assert_eq!((deleted.status.as_u16(), deleted.field()), (422, "x"));
+    assert_eq!(bench.get(&format!("{user}?")).await.status, 200, "it is still there");
+
+    let rotate = format!("{link}/rotate");
+    for (path, body) in [
+        (&*rotate, json!({ "enabled": false })),
+        (&*rotate, json!([])),
+        (&*rotate, json!(null)),
+        ("/api/v1/policy/reload", json!({ "x": 1 })),
+        ("/api/v1/mail/one/retry", json!({ "x": 1 })),
+    ] {
+        assert_eq!(bench.post(path, body.clone()).await.status, 422, "{path} {body}");
+    }
+    assert_eq!(bench.post(&format!("{rotate}?x=1"), json!({})).await.status, 422);
+    assert_eq!(bench.get(link).await.body["url"], url);
+    assert_eq!(bench.post(&rotate, json!({})).await.status, 201);
+    assert_eq!(bench.ask(Method::POST, "/api/v1/policy/reload", None).await.status, 200);
+}
+
+#[tokio::test]
+async fn every_parameter_that_a_route_declares_is_read() {
+    let bench = Bench::start().await;
+    // Whatever reads them, finds a fault with one of these.
+    for path in [
+        "groups?limit=0",
+        "groups?after=*",
+        "groups?cursor=*",
+        "organizations?limit=0",
+        "tokens?limit=0",
+        "mail?state=lost",
+        "mail?limit=0",
+        "users?limit=0",
+        "sessions?limit=0",
+        "sessions?user=a&organization=b",
+        "explain?method=GET&target=/&user=a&link=b",
+    ] {
+        let answer = bench.get(&format!("/api/v1/{path}")).await;
+        assert_eq!(answer.status, 422, "{path}");
+        assert!(!answer.detail().contains("no such parameter"), "{path}: {}", answer.detail());
+    }
+    let probe = bench.get("/healthz?from=balancer").await;
+    assert_eq!(probe.status, 200, "a probe answers whatever is said");
 }
 
 #[tokio::test]
@@ -112,6 +187,42 @@ async fn a_write_with_another_version_than_the_record_has_is_refused() {
     assert_eq!(write(Method::PATCH, "*", r#"{"name": "C"}"#).await.status, 200);
     assert_eq!(write(Method::DELETE, "3", "").await.status, 204);
     assert_eq!(bench.get(&path).await.status, 404);
+}
+
+#[tokio::test]
+async fn every_write_to_a_record_heeds_the_version_that_the_caller_has_read() {
+    let bench = Bench::start().await;
+    let ann = bench.person("acme", "ann@acme.example", "limited").await;
+    let bob = json!({ "organization": "acme", "login": "bob@acme.example", "invite": true });
+    bench.post("/api/v1/users", bob).await;
+    let mail = bench.get("/api/v1/mail").await.body["items"][0]["id"].clone();
+    let token = bench.post("/api/v1/tokens", json!({ "name": "ci" })).await.id();
+    bench.begin_session(&ann).await;
+    let write = async |(method, path): &(Method, String), version: &str| {
+        let request = Request::builder().method(method).uri(format!("/api/v1/{path}"));
+        let request = request.header("if-match", version).body(Body::empty()).unwrap();
+        bench.send(Access::Socket, request).await
+    };
+    let writes = [
+        (Method::POST, "groups/limited/copy".to_owned()),
+        (Method::POST, "organizations/acme/link/rotate".to_owned()),
+        (Method::POST, format!("mail/{}/retry", mail.as_str().unwrap())),
+        (Method::DELETE, format!("users/{ann}/sessions")),
+        (Method::DELETE, format!("tokens/{token}")),
+    ];
+    for line in &writes {
+        let stale = write(line, "\"99\"").await;
+        assert_eq!((stale.status.as_u16(), stale.code()), (409, "changed"), "{line:?}");
+    }
+    let count = async |list: &str| {
+        bench.get(&format!("/api/v1/{list}")).await.body["items"].as_array().unwrap().len()
+    };
+    assert_eq!((count("groups").await, count("tokens").await), (4, 1));
+    assert_eq!(count(&format!("users/{ann}/sessions")).await, 1);
+    for line in &writes {
+        let written = write(line, "\"1\"").await;
+        assert!(written.status.is_success(), "{line:?}: {written:?}");
+    }
 }
 
 #[tokio::test]

@@ -486,11 +486,3 @@ fn an_endless_login_takes_no_more_room_than_its_hash() {
     assert!(account.len() < 128);
     assert_ne!(Key::account(&long), Key::account(&format!("{long}y")));
 }
-
-#[test]
-fn retry_after_is_rounded_up_and_never_zero() {
-    let half = SignedDuration::from_millis(500);
-    for (until, seconds) in [(at(30), 30), (at(30) + half, 31), (T0, 1), (at(-5), 1)] {
-        assert_eq!(LockedUntil(until).retry_after_seconds(T0), seconds);
-    }
-}

@@ -18,10 +18,13 @@ async fn a_token_is_known_by_its_name_until_it_is_revoked() {
     assert_eq!(page.items.len(), 2);
     assert!(page.items.contains(&view) && page.items.contains(&other));
 
-    fixture.directory.revoke_api_token(&view.id).await.unwrap();
+    let stale = fixture.directory.revoke_api_token(&view.id, Some(7)).await.unwrap_err();
+    assert_eq!(stale.code(), "changed");
+    assert_eq!(known(&token).await.as_ref(), Some(&view));
+    fixture.directory.revoke_api_token(&view.id, Some(1)).await.unwrap();
     assert_eq!(known(&token).await, None);
     assert_eq!(known(&kept).await, Some(other));
-    let error = fixture.directory.revoke_api_token(&view.id).await.unwrap_err();
+    let error = fixture.directory.revoke_api_token(&view.id, None).await.unwrap_err();
     assert_eq!(error.code(), "not-found");
 }
 

@@ -38,6 +38,23 @@ async fn r1_r2_a_new_installation_has_four_groups_each_n_of_what_it_can_have() {
 }
 
 #[tokio::test]
+async fn however_many_change_one_record_at_once_all_get_through() {
+    let fixture = Fixture::new().await;
+    let change = |n: usize| {
+        let patch = GroupPatch { name: Some(format!("Name {n}")), ..patch() };
+        fixture.directory.change_group("limited", patch, None)
+    };
+    for changed in join_all((0..40).map(change)).await {
+        changed.unwrap();
+    }
+    assert_eq!(fixture.directory.group("limited").await.unwrap().version, 41);
+    let stale = |_| fixture.directory.change_group("limited", patch(), Some(1));
+    for refused in join_all((0..40).map(stale)).await {
+        assert_eq!(refused.unwrap_err().code(), "changed");
+    }
+}
+
+#[tokio::test]
 async fn r2_a_deleted_group_does_not_come_back_with_the_next_start() {
     let fixture = Fixture::new().await;
     fixture.directory.delete_group("limited", None, None).await.unwrap();
@@ -159,22 +176,22 @@ async fn r5_a_copy_grants_the_same_and_is_named_after_the_original() {
         "Copy of Non-Portal User Group (2)",
         "Copy of Non-Portal User Group (3)",
     ] {
-        let copy = fixture.directory.copy_group("non-portal", None).await.unwrap();
+        let copy = fixture.directory.copy_group("non-portal", None, None).await.unwrap();
         assert_eq!((copy.name.as_str(), copy.of, copy.system), (name, 24, false));
         assert_eq!(copy.permissions, original.permissions);
     }
-    let copy = fixture.directory.copy_group("admin", Some("Chiefs")).await.unwrap();
+    let copy = fixture.directory.copy_group("admin", Some("Chiefs"), None).await.unwrap();
     assert_eq!((copy.name.as_str(), copy.default), ("Chiefs", false));
-    let error = fixture.directory.copy_group("admin", Some("chiefs")).await.unwrap_err();
+    let error = fixture.directory.copy_group("admin", Some("chiefs"), None).await.unwrap_err();
     assert_eq!(error.code(), "taken");
-    let error = fixture.directory.copy_group("nobody", None).await.unwrap_err();
+    let error = fixture.directory.copy_group("nobody", None, None).await.unwrap_err();
     assert_eq!(error.code(), "not-found");
 }
 
 #[tokio::test]
 async fn r5_copies_made_at_once_all_get_names_of_their_own() {
     let fixture = Fixture::new().await;
-    let copies = (0..6).map(|_| fixture.directory.copy_group("admin", None));
+    let copies = (0..6).map(|_| fixture.directory.copy_group("admin", None, None));
     let mut names: Vec<_> =
         join_all(copies).await.into_iter().map(|copy| copy.unwrap().name).collect();
     names.sort();

@@ -124,7 +124,8 @@ async fn r40_a_newer_invitation_ends_the_older_one() {
     let fixture = Fixture::new().await;
     let (user, older) = invited(&fixture).await;
     let later = now() + jiff::SignedDuration::from_mins(1);
-    let again = fixture.directory.invite(&user.id, None, None, later).await.unwrap();
+    let again =
+        fixture.directory.invite(&user.id, BlindCopy::default(), None, later).await.unwrap();
     assert_eq!((again.status, again.version), (UserStatus::Invited, user.version + 1));
     let newer = fixture.posted().await.into_iter().find(|letter| letter.id != older.id).unwrap();
     assert_eq!(claim(&fixture.directory, &older.token, PASSWORD, later).await, Choice::Dead);
@@ -147,9 +148,11 @@ async fn r40_a_withdrawn_invitation_is_dead_and_only_one_that_stands_is_withdraw
     assert_eq!(error.code(), "not-invited");
     let error = fixture.directory.withdraw_invitation("nobody", None).await.unwrap_err();
     assert_eq!(error.code(), "not-found");
-    let stale = fixture.directory.invite(&user.id, None, Some(1), now()).await.unwrap_err();
+    let stale =
+        fixture.directory.invite(&user.id, BlindCopy::default(), Some(1), now()).await.unwrap_err();
     assert_eq!(stale.code(), "changed");
-    let again = fixture.directory.invite(&user.id, None, None, now()).await.unwrap();
+    let again =
+        fixture.directory.invite(&user.id, BlindCopy::default(), None, now()).await.unwrap();
     assert_eq!(again.status, UserStatus::Invited);
 }
 
@@ -262,9 +265,31 @@ async fn r41_a_blind_copy_goes_to_an_address_or_the_invitation_nowhere() {
     let user = fixture.directory.create_user(NewUser { invite: true, ..new }, now()).await.unwrap();
     let [letter] = fixture.posted().await.try_into().unwrap();
     assert_eq!(letter.doc.blind_copy.as_deref(), Some("it@msp.example"));
-    let error = fixture.directory.invite(&user.id, Some("x"), None, now()).await.unwrap_err();
+    let bad = BlindCopy { named: Some("x"), sender: Some("it@msp.example") };
+    let error = fixture.directory.invite(&user.id, bad, None, now()).await.unwrap_err();
     assert_eq!(error.code(), "invalid");
     assert!(can_be_claimed(&fixture, &letter.token, now()).await, "nothing was changed");
+}
+
+#[tokio::test]
+async fn r41_the_blind_copy_goes_to_who_sends_it_unless_another_is_named() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let sender = Some("it@msp.example");
+    let new = NewUser { sender: sender.map(str::to_owned), ..new_user("acme", LOGIN) };
+    let user = fixture.directory.create_user(new, now()).await.unwrap();
+    assert!(fixture.posted().await.is_empty(), "who sends it is no reason to invite");
+    for (named, to) in [(None, sender), (Some("else@msp.example"), Some("else@msp.example"))] {
+        let copy = BlindCopy { named, sender };
+        fixture.directory.invite(&user.id, copy, None, now()).await.unwrap();
+        let letters = fixture.posted().await;
+        assert!(letters.iter().any(|letter| letter.doc.blind_copy.as_deref() == to), "{to:?}");
+    }
+    let new = NewUser { invite: true, sender: None, ..new_user("acme", "bob@example.com") };
+    fixture.directory.create_user(new, now()).await.unwrap();
+    let letters = fixture.posted().await;
+    let bobs = letters.iter().find(|letter| letter.doc.login == "bob@example.com").unwrap();
+    assert_eq!(bobs.doc.blind_copy, None);
 }
 
 #[tokio::test]
@@ -276,7 +301,8 @@ async fn r42_without_any_address_the_invitation_is_refused_and_a_password_set_by
     assert_eq!(error.code(), "no-address");
     assert!(error.to_string().contains("set a password by hand"), "{error}");
     let user = fixture.directory.create_user(new_user("acme", "ann"), now()).await.unwrap();
-    let error = fixture.directory.invite(&user.id, None, None, now()).await.unwrap_err();
+    let error =
+        fixture.directory.invite(&user.id, BlindCopy::default(), None, now()).await.unwrap_err();
     assert_eq!(error.code(), "no-address");
     assert!(fixture.posted().await.is_empty());
     fixture.directory.set_password(&user.id, Secret::from(PASSWORD), None).await.unwrap();
@@ -290,12 +316,10 @@ async fn r34_a_password_set_by_hand_ends_the_invitation_and_nobody_with_one_is_i
     fixture.directory.set_password(&user.id, Secret::from(PASSWORD), None).await.unwrap();
     let choice = claim(&fixture.directory, &letter.token, OTHER_PASSWORD, now()).await;
     assert_eq!(choice, Choice::Dead);
-    let error = fixture.directory.invite(&user.id, None, None, now()).await.unwrap_err();
+    let error =
+        fixture.directory.invite(&user.id, BlindCopy::default(), None, now()).await.unwrap_err();
     assert_eq!(error.code(), "has-password");
     assert!(matches!(fixture.sign_in(LOGIN, PASSWORD).await, SignIn::Welcome(_)));
-    // Without the password, there is room for an invitation again.
-    fixture.directory.clear_password(&user.id, None).await.unwrap();
-    fixture.directory.invite(&user.id, None, None, now()).await.unwrap();
 }
 
 #[tokio::test]
@@ -313,7 +337,7 @@ async fn r40_an_invitation_that_went_to_the_login_ends_when_the_login_is_correct
     directory.change_user(&user.id, login("anne@example.com"), None).await.unwrap();
     assert!(is_dead(&fixture, &user.id, &letter).await);
 
-    directory.invite(&user.id, None, None, now()).await.unwrap();
+    directory.invite(&user.id, BlindCopy::default(), None, now()).await.unwrap();
     let [newer] = fixture.posted().await.try_into().unwrap();
     assert_eq!(newer.doc.to, "anne@example.com", "it can be sent again, to whom it is for");
     assert!(!is_dead(&fixture, &user.id, &newer).await);

@@ -3,6 +3,8 @@ use tempfile::TempDir;
 use super::fixture::write;
 use super::*;
 use crate::directory::fixture::{Fixture, PASSWORD, new_user, now};
+use crate::directory::page::PageRequest;
+use crate::directory::records::existing;
 use crate::directory::records::put;
 use crate::store::{Expect, Write};
 
@@ -197,16 +199,16 @@ async fn a_waiting_letter_can_be_tried_now_and_one_that_is_done_cannot() {
     let directory = &post.fixture.directory;
     post.write("letter", Occasion::Invitation).await;
     post.not_yet("letter", now()).await;
-    let view = directory.retry_letter("letter", after(5)).await.unwrap();
+    let view = directory.retry_letter("letter", None, after(5)).await.unwrap();
     assert_eq!((view.state, view.attempts), (waiting(5), 1));
     assert!(post.open("letter", after(5)).await.is_some());
 
     let why = NotSent::Ever("no".to_owned());
     directory.letter_not_sent("letter", &why, after(6)).await.unwrap();
-    let refused = directory.retry_letter("letter", after(7)).await.unwrap_err();
+    let refused = directory.retry_letter("letter", None, after(7)).await.unwrap_err();
     assert_eq!(refused.code(), "mail-done");
     assert!(refused.to_string().ends_with("invite the portal user again"), "{refused}");
-    let unknown = directory.retry_letter("none", now()).await.unwrap_err();
+    let unknown = directory.retry_letter("none", None, now()).await.unwrap_err();
     assert_eq!(unknown.code(), "not-found");
 }
 
@@ -322,7 +324,7 @@ async fn a_letter_that_was_tried_while_an_administrator_retried_it_is_noted_all_
     post.write("letter", Occasion::Invitation).await;
     let directory = post.fixture.directory.clone();
     let meddled = post.fixture.with_meddling(async move {
-        directory.retry_letter("letter", after(1)).await.unwrap();
+        directory.retry_letter("letter", None, after(1)).await.unwrap();
     });
     meddled.await.letter_sent("letter", after(2)).await.unwrap();
     assert_eq!(post.letter("letter").await.state, LetterState::Sent { at: after(2) });

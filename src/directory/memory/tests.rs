@@ -1,8 +1,10 @@
 use super::*;
 use crate::directory::fixture::{Fixture, new_user, now, policy_files};
 use crate::directory::groups::{Grant, GroupPatch, NewGroup};
-use crate::directory::users::UserPatch;
+use crate::directory::page::PageRequest;
+use crate::directory::users::{UserFilter, UserPatch};
 use crate::policy::PolicyFiles;
+use crate::store::{Expect, Write};
 
 fn compile(files: &PolicyFiles) -> Policy {
     Policy::compile(files).unwrap()
@@ -125,6 +127,50 @@ async fn i2_facts_are_kept_and_forgotten_by_the_change_itself() {
     assert!(fixture.directory.cached_user(&user.id).is_none());
     let kept = fixture.directory.cached_organization("acme");
     assert!(kept.is_none_or(|facts| !facts.has_portal_users));
+}
+
+#[tokio::test]
+async fn i1_a_damaged_record_harms_nobody_else() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let ann = fixture.user("acme", "ann", "limited").await;
+    let damaged = |kind, id: &str| Write::Put {
+        kind,
+        id: id.to_owned(),
+        expect: Expect::Any,
+        doc: "{}".into(),
+        unique: Vec::new(),
+        index: vec![Key::new("organization", "acme"), Key::new("state", "waiting")],
+    };
+    let kinds = [Kind::User, Kind::Group, Kind::Letter, Kind::EndUser, Kind::ApiToken];
+    let commit = kinds.into_iter().map(|kind| damaged(kind, "damaged")).collect();
+    fixture.store.commit(commit).await.unwrap();
+
+    // This is answered only when what came before it is followed.
+    let patch = UserPatch { group: Some("admin".to_owned()), ..UserPatch::default() };
+    fixture.directory.change_user(&ann.id, patch, None).await.unwrap();
+    assert_eq!(&*fixture.directory.user(&ann.id).await.unwrap().unwrap().group, "admin");
+    assert!(fixture.directory.snapshot().group("damaged").is_none(), "it grants nothing");
+    assert_eq!(fixture.directory.snapshot().granted("limited").len(), 8);
+    assert!(fixture.directory.user("damaged").await.is_err(), "it lets nobody in");
+
+    let all = PageRequest::default();
+    let users = fixture.directory.users(UserFilter::All, &all).await.unwrap();
+    assert_eq!(users.items.len(), 1);
+    assert_eq!(fixture.directory.groups(&all).await.unwrap().items.len(), 4);
+    assert!(fixture.directory.letters(None, &all).await.unwrap().items.is_empty());
+    assert!(fixture.directory.end_users("acme", &all).await.unwrap().items.is_empty());
+    assert!(fixture.directory.api_tokens(&all).await.unwrap().items.is_empty());
+    let again = fixture.replica().await;
+    assert_eq!(again.snapshot().groups().count(), 4, "it starts with one too");
+
+    let one = PageRequest::parse(None, Some(1)).unwrap();
+    let page = fixture.directory.groups(&one).await.unwrap();
+    assert_eq!((page.items.len(), page.items[0].id.as_str()), (1, "admin"));
+    let next = page.next.unwrap().to_string();
+    let page = fixture.directory.groups(&PageRequest::parse(Some(&next), Some(1)).unwrap()).await;
+    let page = page.unwrap();
+    assert!(page.items.is_empty() && page.next.is_some(), "only `next` tells that there is more");
 }
 
 #[tokio::test]

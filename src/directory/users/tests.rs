@@ -1,4 +1,7 @@
+use futures_util::FutureExt as _;
+
 use super::*;
+use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::directory::fixture::{Fixture, OTHER_PASSWORD, PASSWORD, new_user, now};
 use crate::directory::groups::GroupPatch;
 use crate::directory::organizations::OrganizationPatch;
@@ -50,6 +53,40 @@ async fn r15_no_login_looks_like_another_by_an_invisible_character() {
         assert_eq!(invalid_field(&error), "login", "{twin:?}");
     }
     create("böb").await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_taken_is_told_as_it_was_given() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    fixture.user("acme", "ann", "limited").await;
+    let bob = fixture.user("acme", "bob", "limited").await;
+    let rename = UserPatch { login: Some(" ANN ".to_owned()), ..UserPatch::default() };
+    let group = |name: &str| GroupPatch { name: Some(name.to_owned()), ..GroupPatch::default() };
+    let directory = &fixture.directory;
+    for (error, told) in [
+        (
+            directory.create_user(new_user("acme", "Ann"), now()).await.unwrap_err(),
+            "login: a portal user `Ann` exists already",
+        ),
+        (
+            directory.change_user(&bob.id, rename, None).await.unwrap_err(),
+            "login: a portal user `ANN` exists already",
+        ),
+        (
+            directory.copy_group("admin", Some("Limited Portal GROUP"), None).await.unwrap_err(),
+            "name: a group `Limited Portal GROUP` exists already",
+        ),
+        (
+            directory
+                .change_group("no-access", group("LIMITED Portal Group"), None)
+                .await
+                .unwrap_err(),
+            "name: a group `LIMITED Portal Group` exists already",
+        ),
+    ] {
+        assert_eq!(error.to_string(), told);
+    }
 }
 
 #[tokio::test]
@@ -169,8 +206,6 @@ async fn a_user_is_active_invited_or_without_password() {
     for user in [invited, bare] {
         let set = fixture.directory.set_password(&user.id, Secret::from(PASSWORD), None).await;
         assert_eq!(set.unwrap().status, UserStatus::Active);
-        let cleared = fixture.directory.clear_password(&user.id, None).await.unwrap();
-        assert_eq!(cleared.status, UserStatus::NoPassword);
     }
 }
 
@@ -216,7 +251,7 @@ async fn r31_a_password_is_neither_the_login_nor_the_email_address() {
 }
 
 #[tokio::test]
-async fn r34_setting_or_clearing_a_password_ends_all_sessions() {
+async fn r34_setting_a_password_ends_all_sessions() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let user = fixture.user("acme", "ann", "limited").await;
@@ -244,9 +279,6 @@ async fn r34_setting_or_clearing_a_password_ends_all_sessions() {
     fixture.directory.change_user(&user.id, no_mfa, None).await.unwrap();
     let SignIn::Welcome(session) = fixture.sign_in("anna", OTHER_PASSWORD).await else { panic!() };
     assert!(now_facts().await.honours_session(session.password_generation));
-
-    fixture.directory.clear_password(&user.id, None).await.unwrap();
-    assert!(!now_facts().await.honours_session(session.password_generation));
 }
 
 #[tokio::test]
@@ -300,6 +332,30 @@ async fn a_change_without_expectation_is_made_on_what_another_has_just_written()
     let regroup = UserPatch { group: Some("limited".to_owned()), ..regroup };
     let error = changing.change_user(&user.id, regroup, Some(3)).await.unwrap_err();
     assert!(matches!(error, DirectoryError::Changed { version: 4, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_password_is_hashed_once_however_often_others_come_before() {
+    let mut fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let user = fixture.user("acme", "ann", "limited").await;
+    let cost = HashingSettings { memory_kib: 8, passes: 1, lanes: 1, threads: 1, queue: 0 };
+    let hasher = Hasher::new(cost).unwrap();
+    fixture.judges.hasher = hasher.clone();
+    // Whoever comes before also gives the pool more work than it can have done soon.
+    let long = "$argon2id$v=19$m=65536,t=16,p=1$TVNFSzk3OWV1TVZralhyUg$\
+                SjKyKA6dBNliPbTddhOqmiATmhZOBFj3of7JnDQzdpo";
+    let (other, id) = (fixture.directory.clone(), user.id.clone());
+    let regroup = UserPatch { group: Some("admin".to_owned()), ..UserPatch::default() };
+    let password = Secret::from(OTHER_PASSWORD);
+    let meddling = async move {
+        other.change_user(&id, regroup, None).await.unwrap();
+        assert!(hasher.verify(long, &password).now_or_never().is_none());
+    };
+    let setting = fixture.with_meddling(meddling).await;
+    let set = setting.set_password(&user.id, Secret::from(OTHER_PASSWORD), None).await.unwrap();
+    assert_eq!((set.version, set.group.as_str()), (3, "admin"));
+    assert!(matches!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Welcome(_)));
 }
 
 #[tokio::test]
