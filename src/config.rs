@@ -436,7 +436,7 @@ fn trusted_proxies(r: &mut Reader) -> Vec<IpNet> {
 
 fn upstream(r: &mut Reader) -> Option<Upstream> {
     let servers = r.list::<UpstreamServer>("upstream.servers");
-    if servers.as_ref().is_none_or(Vec::is_empty) {
+    if servers.as_ref().map_or(!r.has("upstream.servers"), Vec::is_empty) {
         r.problem(
             "upstream.servers",
             "names no server: the portal's address, as `[\"http://127.0.0.1:9000\"]`".to_owned(),

@@ -98,23 +98,23 @@ impl Reader {
         default
     }
 
-    /// A list, each item parsed; from the environment, items stand between commas.
+    /// A list, each item parsed; from the environment, items stand between commas. `None` when the
+    /// key is absent or any item is wrong.
     pub(super) fn list<T>(&mut self, key: &str) -> Option<Vec<T>>
     where
         T: FromStr,
         T::Err: std::fmt::Display,
     {
         let value = self.take(key)?;
-        let items: Vec<String> = match value.kind {
-            ValueKind::Array(items) => {
-                items.into_iter().filter_map(|item| item.into_string().ok()).collect()
-            }
+        let items: Vec<Option<String>> = match value.kind {
+            ValueKind::Array(items) => items.into_iter().map(as_text).collect(),
             // From the environment: as in the file, or simply with commas between.
             ValueKind::String(text) => inside_brackets(&text)
                 .split(',')
                 .map(|item| item.trim().trim_matches(['"', '\'']))
                 .map(|item| item.trim().to_owned())
                 .filter(|item| !item.is_empty())
+                .map(Some)
                 .collect(),
             ValueKind::Nil
             | ValueKind::Boolean(_)
@@ -128,14 +128,19 @@ impl Reader {
                 return None;
             }
         };
-        let mut parsed = Vec::with_capacity(items.len());
-        for item in items {
+        let count = items.len();
+        let mut parsed = Vec::with_capacity(count);
+        for (place, item) in items.into_iter().enumerate() {
+            let Some(item) = item else {
+                self.problem(&format!("{key}[{place}]"), "must be text".to_owned());
+                continue;
+            };
             match item.parse() {
                 Ok(value) => parsed.push(value),
                 Err(error) => self.problem(key, format!("`{item}`: {error}")),
             }
         }
-        Some(parsed)
+        (parsed.len() == count).then_some(parsed)
     }
 
     /// A duration with its unit, as `500ms`, `30m` or `12h`; never zero.
@@ -239,6 +244,22 @@ impl Reader {
     fn take(&mut self, key: &str) -> Option<Value> {
         self.asked.insert(key.to_owned());
         self.values.get(key).cloned()
+    }
+}
+
+/// An item of a list that is text as it stands.
+fn as_text(item: Value) -> Option<String> {
+    match item.kind {
+        ValueKind::String(text) => Some(text),
+        ValueKind::Nil
+        | ValueKind::Boolean(_)
+        | ValueKind::I64(_)
+        | ValueKind::I128(_)
+        | ValueKind::U64(_)
+        | ValueKind::U128(_)
+        | ValueKind::Float(_)
+        | ValueKind::Table(_)
+        | ValueKind::Array(_) => None,
     }
 }
 

@@ -150,6 +150,38 @@ fn all_problems_are_told_at_once_each_by_its_key() {
 }
 
 #[test]
+fn no_item_of_a_list_is_lost_in_silence() {
+    let with = |key: &str, list: &str| {
+        let mut lines = BTreeMap::from([
+            ("server.public_url", "\"https://portal.example.com\""),
+            ("upstream.servers", "[\"http://127.0.0.1:9000\"]"),
+        ]);
+        lines.insert(key, list);
+        parse(&lines.iter().map(|(key, value)| format!("{key} = {value}\n")).collect::<String>())
+    };
+    for (key, good, bad) in [
+        ("server.listen", "\"127.0.0.1:1\"", "[\"127.0.0.1:2\"]"),
+        ("server.hosts", "\"one.example\"", "{ a = 1 }"),
+        ("server.trusted_proxies", "\"10.0.0.0/8\"", "[\"10.1.0.0/16\"]"),
+        ("upstream.servers", "\"http://127.0.0.1:9000\"", "9000"),
+        ("upstream.remove_headers", "\"X-Do\"", "[\"X-Undo\"]"),
+    ] {
+        assert!(with(key, &format!("[{good}]")).is_ok(), "{key}");
+        // Nothing else is told: neither is the list empty, nor the key missing.
+        let found = with(key, &format!("[{good}, {bad}]")).unwrap_err();
+        assert_eq!(found.to_string(), format!("{key}[1]: must be text"));
+        let found = with(key, "[\" \"]").unwrap_err().0;
+        assert_eq!((found.len(), &*found[0].key), (1, key), "{found:?}");
+    }
+    for (key, message) in
+        [("server.listen", "names no address"), ("upstream.servers", "names no server")]
+    {
+        let found = with(key, "[]").unwrap_err().to_string();
+        assert!(found.starts_with(&format!("{key}: {message}")), "{found}");
+    }
+}
+
+#[test]
 fn a_key_that_is_no_setting_is_a_problem_wherever_it_stands() {
     let found = problems(&format!("{LEAST}\n[server.limits]\nheader_byte = 9000"));
     assert_eq!(found, [("server.limits.header_byte".to_owned(), "is not a setting".to_owned())]);
