@@ -232,13 +232,20 @@ impl Reader {
 
     /// All problems, those of keys that nothing asked for included.
     pub(super) fn finish(mut self) -> Result<(), Problems> {
-        for key in self.values.keys() {
-            if !self.asked.contains(key) {
+        for (key, value) in &self.values {
+            let section = matches!(value.kind, ValueKind::Table(_)) && self.is_section(key);
+            if !section && !self.asked.contains(key) {
                 self.problems
                     .push(Problem { key: key.clone(), message: "is not a setting".to_owned() });
             }
         }
         if self.problems.is_empty() { Ok(()) } else { Err(Problems(self.problems)) }
+    }
+
+    /// Whether settings below this key have been asked for.
+    fn is_section(&self, key: &str) -> bool {
+        let below = format!("{key}.");
+        self.asked.range(below.clone()..).next().is_some_and(|asked| asked.starts_with(&below))
     }
 
     fn take(&mut self, key: &str) -> Option<Value> {
@@ -273,10 +280,11 @@ fn inside_brackets(text: &str) -> &str {
         .unwrap_or(text)
 }
 
-/// Tables become dotted keys, so that an inline table and a section are the same thing.
+/// Tables become dotted keys, so that an inline table and a section are the same thing. An empty
+/// one keeps its own key: whoever wrote it meant something.
 fn flatten(key: String, value: Value, into: &mut BTreeMap<String, Value>) {
     match value.kind {
-        ValueKind::Table(table) => {
+        ValueKind::Table(table) if !table.is_empty() => {
             for (name, inner) in table {
                 flatten(format!("{key}.{name}"), inner, into);
             }
@@ -289,6 +297,7 @@ fn flatten(key: String, value: Value, into: &mut BTreeMap<String, Value>) {
         | ValueKind::U128(_)
         | ValueKind::Float(_)
         | ValueKind::String(_)
+        | ValueKind::Table(_)
         | ValueKind::Array(_) => {
             into.insert(key, value);
         }

@@ -191,6 +191,27 @@ fn a_key_that_is_no_setting_is_a_problem_wherever_it_stands() {
 }
 
 #[test]
+fn an_empty_table_is_as_much_a_key_as_a_full_one() {
+    for (lines, key, message) in [
+        ("[sevrer]", "sevrer", "is not a setting"),
+        ("[foo.bar]", "foo.bar", "is not a setting"),
+        ("server.limits.foo = {}", "server.limits.foo", "is not a setting"),
+        ("server.hosts = {}", "server.hosts", "must be a list"),
+        ("admin.socket = {}", "admin.socket", "must be text"),
+        ("server.tls = {}", "server.tls", "needs both `certificate` and `key`"),
+        ("[server.tls]\n# certificate = \"a\"", "server.tls", "needs both `certificate` and `key`"),
+    ] {
+        let least = "server.public_url = \"https://portal.example.com\"\n\
+                     upstream.servers = [\"http://127.0.0.1:9000\"]";
+        assert_eq!(problems(&format!("{least}\n{lines}")), [(key.to_owned(), message.to_owned())]);
+    }
+    // A section of which every line is left at its default.
+    for section in ["[branding]", "[server.limits]", "[mail]\n[mail.smtp]", "[hashing]"] {
+        assert!(parse(&format!("{LEAST}\n{section}")).is_ok(), "{section}");
+    }
+}
+
+#[test]
 fn the_environment_wins_over_the_file() {
     let set = environment(&[
         ("PORTCULLIS__SERVER__LISTEN", "127.0.0.1:1, 127.0.0.1:2"),
