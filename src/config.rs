@@ -23,7 +23,7 @@ pub use self::mail::{Mail, MailTransport, Security, Sender, Smtp};
 pub use self::passwords::Passwords;
 use self::reader::Reader;
 use crate::credential::hashing::HashingSettings;
-use crate::policy::Host;
+use crate::policy::{self, Host};
 
 /// Everything an operator can set.
 #[derive(Debug, Clone)]
@@ -263,7 +263,7 @@ impl std::str::FromStr for UpstreamServer {
         if authority.contains('@') || uri.host().is_empty() {
             return Err("is not http://host:port".to_owned());
         }
-        let port = uri.port_u16().unwrap_or(80);
+        let port = policy::port_of(&uri).map_err(|_| "has no port from 1 to 65535")?.unwrap_or(80);
         Ok(Self { authority: format!("{}:{port}", uri.host()) })
     }
 }

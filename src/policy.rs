@@ -39,7 +39,7 @@ pub use decision::{
 };
 pub use expectation::{As, Expectation, Expected};
 pub use group::{GroupSeed, RESERVED_IDS, built_in};
-pub use host::{BadHost, Host};
+pub use host::{BadHost, Host, port_of};
 pub use load::PolicyFiles;
 pub use path_pattern::{PathPattern, RESERVED};
 pub use permission::{Catalogue, Permission, PermissionSet, UnknownPermission};

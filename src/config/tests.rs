@@ -264,8 +264,15 @@ fn a_public_url_is_an_origin() {
 fn a_server_of_the_portal_is_a_host_and_a_port() {
     assert_eq!("http://portal".parse::<UpstreamServer>().unwrap().authority, "portal:80");
     assert_eq!("http://[::1]:9000/".parse::<UpstreamServer>().unwrap().authority, "[::1]:9000");
+    assert_eq!("http://h:65535".parse::<UpstreamServer>().unwrap().authority, "h:65535");
+    assert_eq!("http://[::1]".parse::<UpstreamServer>().unwrap().authority, "[::1]:80");
     for text in ["http://", "http://u@portal", "http://portal/path", "portal:80", "http://:80"] {
         assert!(text.parse::<UpstreamServer>().is_err(), "{text}");
+    }
+    for port in ["99999", "65536", "", "0", "+80", "080"] {
+        let wrong = format!("http://127.0.0.1:{port}").parse::<UpstreamServer>().unwrap_err();
+        assert_eq!(wrong, "has no port from 1 to 65535", "{port}");
+        assert!(format!("http://[::1]:{port}").parse::<UpstreamServer>().is_err(), "{port}");
     }
 }
 

@@ -7,6 +7,7 @@ use crate::directory::error::Stopped;
 use crate::directory::record::{PREFERENCES, Preferences};
 use crate::directory::records::{Stored, attempt, existing};
 use crate::directory::{Directory, DirectoryError};
+use crate::policy;
 
 /// More than browsers keep in their address line.
 const MAX_URL: usize = 2048;
@@ -111,9 +112,14 @@ fn check_redirect(url: &str) -> Result<(), DirectoryError> {
     if !url.bytes().all(|b| b.is_ascii_graphic()) {
         return invalid("must be percent-encoded: it has spaces or characters beyond ASCII");
     }
-    match url.parse::<Uri>() {
-        Ok(parsed) if parsed.host().is_some_and(|host| !host.is_empty()) => Ok(()),
-        _ => invalid("is not a complete URL"),
+    let parsed = url.parse::<Uri>().ok();
+    match parsed.as_ref().and_then(Uri::authority) {
+        Some(authority) if authority.host().is_empty() => invalid("is not a complete URL"),
+        Some(authority) if policy::port_of(authority).is_err() => {
+            invalid("has no port from 1 to 65535")
+        }
+        Some(_) => Ok(()),
+        None => invalid("is not a complete URL"),
     }
 }
 
