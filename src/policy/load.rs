@@ -34,6 +34,9 @@ pub struct PolicyFiles {
 }
 
 impl PolicyFiles {
+    /// The files' names in their folder.
+    pub const NAMES: [&str; 4] = [PERMISSIONS_FILE, GROUPS_FILE, ROUTES_FILE, EXPECTATIONS_FILE];
+
     /// Reads the files of a directory.
     ///
     /// # Errors

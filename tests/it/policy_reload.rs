@@ -40,6 +40,7 @@ struct Running {
     home: Home,
     program: Program,
     liam: Browser,
+    reloads: usize,
     _upstream: Upstream,
 }
 
@@ -52,11 +53,23 @@ impl Running {
         program.admin.user(&acme, "liam", "limited").await;
         let mut liam = Browser::new(program.gateway, HOST);
         assert_eq!(liam.sign_in("liam", PASSWORD).await.status, 303);
-        Self { home, program, liam, _upstream: upstream }
+        Self { home, program, liam, reloads: 0, _upstream: upstream }
     }
 
     async fn invoice(&mut self) -> u16 {
         self.liam.fetch("/invoices/1").await.status
+    }
+
+    /// Waits for one reload after the other, until one has this effect.
+    async fn reloads_until_an_invoice_is(&mut self, status: u16) {
+        loop {
+            self.reloads += 1;
+            let log = self.program.logged(RELOADED, self.reloads).await;
+            if self.invoice().await == status {
+                return;
+            }
+            assert!(self.reloads < 20, "{log}");
+        }
     }
 
     async fn reload(&self) -> crate::admin::AdminReply {
@@ -103,6 +116,49 @@ async fn a_changed_file_is_in_force_by_itself() {
     std::fs::rename(running.home.path("policies/.routes.swp"), file).unwrap();
     running.program.logged(RELOADED, 2).await;
     assert_eq!(running.invoice().await, 403);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_replaced_is_followed() {
+    let mut running = Running::start().await;
+    let (policies, old) = (running.home.path("policies"), running.home.path("old"));
+    std::fs::rename(&policies, &old).unwrap();
+    std::fs::create_dir(&policies).unwrap();
+    for file in std::fs::read_dir(&old).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), policies.join(file.file_name())).unwrap();
+    }
+    // The replacement counts, and so does each later edit of it.
+    for (routes, status) in [(OPENED, 200), (CLOSED, 403), (OPENED, 200)] {
+        running.home.policy("routes.toml", routes);
+        running.reloads_until_an_invoice_is(status).await;
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_is_switched_to_another_folder_is_followed() {
+    let mut running = Running::start().await;
+    let policies = running.home.path("policies");
+    let versions = ["one", "two"].map(|name| running.home.path(name));
+    std::fs::rename(&policies, &versions[0]).unwrap();
+    std::fs::create_dir(&versions[1]).unwrap();
+    for file in ["permissions.toml", "groups.toml"] {
+        std::fs::copy(versions[0].join(file), versions[1].join(file)).unwrap();
+    }
+    std::fs::write(versions[1].join("routes.toml"), OPENED).unwrap();
+    // As `ln -sfn` does it: in one step, so that there is a policy at every moment.
+    let new = running.home.path("new");
+    let switch = |to: &std::path::Path| {
+        std::os::unix::fs::symlink(to, &new).unwrap();
+        std::fs::rename(&new, &policies).unwrap();
+    };
+    switch(&versions[0]);
+    for (to, status) in [(&versions[1], 200), (&versions[0], 403), (&versions[1], 200)] {
+        switch(to);
+        running.reloads_until_an_invoice_is(status).await;
+    }
+    std::fs::write(versions[1].join("routes.toml"), CLOSED).unwrap();
+    running.reloads_until_an_invoice_is(403).await;
 }
 
 #[tokio::test]
