@@ -82,6 +82,12 @@ impl Policy {
         &self.seeds
     }
 
+    /// The group with this id among them.
+    #[must_use]
+    pub fn seed(&self, id: &str) -> Option<&GroupSeed> {
+        self.seeds.iter().find(|seed| seed.id == id)
+    }
+
     /// The routes, in the order of the file.
     #[must_use]
     pub fn routes(&self) -> &[Arc<Route>] {

@@ -173,6 +173,11 @@ impl Server {
         let mail_room = runtime.block_on(async { MailRoom::new(settings) })?;
         let (feed, directory, sessions) =
             runtime.block_on(state(store, policy, judges, settings, Arc::clone(&bell)))?;
+        if let Err(problems) = directory.snapshot().check_expectations() {
+            tracing::warn!(
+                "the policy is in force, but a reload of it would be refused:\n{problems}"
+            );
+        }
         let outbox = mail_room.open(directory.clone(), bell)?;
         let parts = Parts { directory: directory.clone(), sessions: sessions.clone() };
 

@@ -36,6 +36,7 @@ pub fn run(file: Option<&Path>, out: &mut dyn std::io::Write) -> anyhow::Result<
         let problems: Vec<String> = problems.into_iter().flatten().collect();
         anyhow::bail!("{}", problems.join("\n"));
     };
+    let unasked: Vec<_> = policy.unasked_expectations().collect();
     writeln!(
         out,
         "{} and {} are in order: {} permissions, {} groups, {} routes, {} expectations hold \
@@ -45,9 +46,18 @@ pub fn run(file: Option<&Path>, out: &mut dyn std::io::Write) -> anyhow::Result<
         policy.catalogue().permissions().len(),
         policy.seeds().len(),
         policy.routes().len(),
-        policy.expectations().len(),
+        policy.expectations().len() - unasked.len(),
         policy.version(),
     )?;
+    for expectation in unasked {
+        writeln!(
+            out,
+            "{} was not asked: the policy does not come with the group `{}`. The running gateway \
+             asks it of its own groups, and refuses a reload when it has none of that id.",
+            expectation.place(),
+            expectation.who(),
+        )?;
+    }
     let languages: Vec<&str> = appearance.languages().collect();
     writeln!(out, "The pages speak {}.", languages.join(", "))?;
     for note in &settings.branding.notes {

@@ -261,6 +261,38 @@ async fn an_expectation_of_an_operators_group_is_held_against_it_as_it_is_now() 
 }
 
 #[tokio::test]
+async fn an_expectation_of_a_group_that_is_only_on_file_is_not_counted_as_held() {
+    let upstream = Upstream::start().await;
+    let home = Home::new(upstream.address, CLOSED);
+    let expect = |group: &str| {
+        format!(
+            "[[expect]]\nas = \"{group}\"\nrequest = \"GET /invoices/7\"\ndecision = \"deny\"\n"
+        )
+    };
+    home.policy("expectations.toml", &(expect("limited") + &expect("limitd") + &expect("link")));
+    let said = home.run(&["check"]).await.done();
+    assert!(said.contains(" 2 expectations hold"), "{said}");
+    assert!(said.contains("expectations.toml:5 was not asked"), "{said}");
+    assert!(said.contains("`limitd`") && !said.contains("toml:1 "), "{said}");
+    // The start knows the groups on file: it warns of what a reload would refuse.
+    let program = home.serve().await;
+    let problem = "expectations.toml:5: there is no group `limitd`";
+    program.logged("a reload of it would be refused", 1).await;
+    program.logged(problem, 1).await;
+    let refused = home.run(&["policy", "reload"]).await.refused();
+    assert!(refused.contains(problem), "{refused}");
+    program.stop().await;
+    // Without the group's typing error there is nothing to say.
+    home.policy("expectations.toml", &(expect("limited") + &expect("link")));
+    let said = home.run(&["check"]).await.done();
+    assert!(said.contains(" 2 expectations hold") && !said.contains("not asked"), "{said}");
+    let program = home.serve().await;
+    program.signal(rustix::process::Signal::HUP);
+    let log = program.logged(RELOADED, 1).await;
+    assert!(!log.contains("would be refused"), "{log}");
+}
+
+#[tokio::test]
 async fn explain_tells_decision_and_cause() {
     let running = Running::start().await;
     let empty = running.program.admin.organization("Empty").await;
