@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 use self::console::Console;
-use crate::config::Settings;
+use crate::config::{Named, Reading, Settings};
 
 pub mod check;
 mod client;
@@ -149,15 +149,28 @@ impl Cli {
 
 /// The settings in a file that was named or in the default one, with the environment over them.
 fn settings(named: Option<&Path>) -> anyhow::Result<Settings> {
+    read(named)?.0
+}
+
+/// The same, with what they name if they are wrong.
+fn read(named: Option<&Path>) -> anyhow::Result<(anyhow::Result<Settings>, Named)> {
     // A variable that is no text is none of ours; it must not keep the gateway from starting.
     let environment = std::env::vars_os()
         .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     match settings_file(named) {
-        Some(file) => Ok(Settings::load(file, &environment)?),
-        None => Settings::parse("", Path::new(THE_ENVIRONMENT), &environment).with_context(|| {
-            format!("there is no {SETTINGS}, and the environment alone is not enough")
-        }),
+        Some(file) => {
+            let Reading { settings, named } = Reading::load(file, &environment)?;
+            Ok((settings.map_err(Into::into), named))
+        }
+        None => {
+            let file = Path::new(THE_ENVIRONMENT);
+            let Reading { settings, named } = Reading::parse("", file, &environment)?;
+            let settings = settings.with_context(|| {
+                format!("there is no {SETTINGS}, and the environment alone is not enough")
+            });
+            Ok((settings, named))
+        }
     }
 }
 

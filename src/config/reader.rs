@@ -164,11 +164,26 @@ impl Reader {
     where
         T: FromStr + PartialOrd + Copy + std::fmt::Display,
     {
-        let Some(text) = self.text(key) else { return default };
+        let Some(value) = self.take(key) else { return default };
+        let range = format!("a whole number from {least} to {most}");
+        let text = match value.kind {
+            // With its point: 1.0 is not how a number is counted.
+            ValueKind::Float(given) => format!("{given:?}"),
+            ValueKind::Nil | ValueKind::Table(_) | ValueKind::Array(_) => {
+                self.problem(key, format!("must be {range}"));
+                return default;
+            }
+            ValueKind::Boolean(_)
+            | ValueKind::I64(_)
+            | ValueKind::I128(_)
+            | ValueKind::U64(_)
+            | ValueKind::U128(_)
+            | ValueKind::String(_) => value.into_string().unwrap_or_default(),
+        };
         match text.parse() {
             Ok(value) if value >= least && value <= most => value,
             Ok(_) | Err(_) => {
-                self.problem(key, format!("`{text}` is not a whole number from {least} to {most}"));
+                self.problem(key, format!("`{text}` is not {range}"));
                 default
             }
         }
@@ -223,6 +238,12 @@ impl Reader {
     pub(super) fn has(&self, key: &str) -> bool {
         let below = format!("{key}.");
         self.values.keys().any(|known| known == key || known.starts_with(&below))
+    }
+
+    /// Whether nothing is wrong so far with the key and those below it.
+    pub(super) fn sound(&self, key: &str) -> bool {
+        let below = format!("{key}.");
+        !self.problems.iter().any(|found| found.key == key || found.key.starts_with(&below))
     }
 
     /// Notes a problem with a key.

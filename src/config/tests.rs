@@ -64,6 +64,10 @@ fn an_empty_path_is_refused_by_its_key() {
         "admin.socket",
         "secrets.key_file",
         "mail.directory",
+        "mail.templates",
+        "mail.smtp.ca_file",
+        "branding.logo",
+        "branding.texts",
         "server.tls.certificate",
         "server.tls.key",
     ] {
@@ -240,6 +244,77 @@ fn an_identity_header_has_a_name_of_its_own() {
 }
 
 #[test]
+fn an_identity_header_has_no_name_that_proxies_or_connections_use() {
+    let with = |name: &str| parse(&format!("{LEAST}\n[identity]\nuser = \"{name}\""));
+    for bad in [
+        "X-Forwarded-Proto",
+        "X-Forwarded-Port",
+        "x_forwarded_for",
+        "Forwarded",
+        "Via",
+        "X-Real-IP",
+        "Keep-Alive",
+        "Proxy-Connection",
+        "Proxy-Authenticate",
+        "Proxy-Authorization",
+        "Transfer_Encoding",
+        "Trailer",
+        "HTTP2-Settings",
+        "Authorization",
+    ] {
+        let found = with(bad).unwrap_err().0;
+        assert_eq!((found.len(), &*found[0].key), (1, "identity.user"), "{bad}: {found:?}");
+    }
+    for good in ["Remote-User", "X-User", "X-Forward", "Host-User", "Proxy-User"] {
+        assert!(with(good).is_ok(), "{good}");
+    }
+    // Read without regard to dashes they would be one.
+    let found = problems(&format!("{LEAST}\n[identity]\nuser = \"X-Who\"\ngroup = \"X_Who\""));
+    assert_eq!(found[0].0, "identity.group");
+}
+
+#[test]
+fn a_number_that_is_none_is_told_as_one() {
+    for (key, given, message) in [
+        ("threads", "1.5", "`1.5` is not a whole number from 1 to 1024"),
+        ("threads", "1.0", "`1.0` is not a whole number from 1 to 1024"),
+        ("threads", "true", "`true` is not a whole number from 1 to 1024"),
+        ("threads", "[1]", "must be a whole number from 1 to 1024"),
+        ("threads", "{}", "must be a whole number from 1 to 1024"),
+    ] {
+        let found = problems(&LEAST.replace("[server]", &format!("[server]\n{key} = {given}")));
+        assert_eq!(found, [(format!("server.{key}"), message.to_owned())]);
+    }
+    assert_eq!(
+        parse(&LEAST.replace("[server]", "[server]\nthreads = 3")).unwrap().server.threads,
+        3
+    );
+}
+
+#[test]
+fn what_settings_name_can_be_looked_at_when_others_are_wrong() {
+    let read =
+        |text: &str| Reading::parse(text, Path::new("portcullis.toml"), &HashMap::new()).unwrap();
+    let text = "server.public_url = \"nowhere\"\nserver.tls = { certificate = \"c\", key = \"k\" }\n\
+                policy.directory = \"here\"\nbranding.name = \"Acme\"\nmail.templates = \"t\"\n\
+                telemetry.log = \"warn\"";
+    let Reading { settings, named } = read(text);
+    assert_eq!(settings.unwrap_err().0.len(), 2);
+    assert_eq!(named.policy.as_deref(), Some(Path::new("here")));
+    assert_eq!(named.tls.map(|tls| tls.certificate), Some(PathBuf::from("c")));
+    assert_eq!(named.branding.map(|branding| branding.name).as_deref(), Some("Acme"));
+    assert_eq!(named.templates.as_deref(), Some(Path::new("t")));
+    assert_eq!(named.log.as_deref(), Some("warn"));
+    // What is wrong itself is not replaced by a default.
+    let Reading { named, .. } = read(
+        "server.tls.key = \"k\"\npolicy.directory = \"\"\nbranding.accent = \"red\"\n\
+         mail.templates = \"\"\ntelemetry.log = []",
+    );
+    assert!(named.policy.is_none() && named.tls.is_none() && named.branding.is_none());
+    assert!(named.templates.is_none() && named.log.is_none());
+}
+
+#[test]
 fn broken_toml_is_told_with_its_line_and_without_its_content() {
     let found = problems("[server]\npublic_url = \"https://portal.example.com\nsecret = 'hunter2'");
     assert_eq!(found[0].0, "portcullis.toml");
@@ -254,6 +329,10 @@ fn a_public_url_is_an_origin() {
         ("http://localhost:8080/", "http://localhost:8080"),
     ] {
         assert_eq!(text.parse::<PublicUrl>().unwrap().as_str(), expected);
+    }
+    for more in ["/path", "?x", "#x", ":8080?x", ":8080/?x"] {
+        let wrong = format!("http://localhost{more}").parse::<PublicUrl>().unwrap_err();
+        assert!(wrong.starts_with("must have no path or query"), "{more}: {wrong}");
     }
     for text in ["ftp://portal", "https://portal/path", "https://u@portal", "https://", "portal"] {
         assert!(text.parse::<PublicUrl>().is_err(), "{text}");

@@ -362,3 +362,41 @@ async fn cli_without_a_settings_file_the_environment_is_enough() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("cannot be read"), "{said}");
 }
+
+#[tokio::test]
+async fn cli_check_tells_all_that_is_wrong_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    for made in ["policies", "mails"] {
+        std::fs::create_dir(folder.path().join(made)).unwrap();
+    }
+    write("logo.png", "a picture of nothing");
+    write("mails/reset.en.txt", "Subject: {{ nonsense }}");
+    write("policies/routes.toml", "[[route]]\nname = \"A\"\npath = \"/a\"\n");
+    write(
+        "portcullis.toml",
+        "server.threads = 0\nupstream.servers = [\"http://127.0.0.1:9\"]\n\
+         server.tls = { certificate = \"none.crt\", key = \"none.key\" }\n\
+         branding.logo = \"logo.png\"\nmail.templates = \"mails\"\ntelemetry.log = \"a=b=c\"\n",
+    );
+    let check = ["--config", "portcullis.toml", "check"];
+    let said = run(folder.path(), &check, "").await.refused();
+    for told in [
+        "server.public_url: is missing",
+        "server.threads: ",
+        "telemetry.log: ",
+        "logo.png: ",
+        "none.crt",
+        "permissions.toml: cannot be read",
+        "groups.toml: cannot be read",
+        "routes.toml:1: ",
+        "reset.en.txt",
+    ] {
+        assert_eq!(said.matches(told).count(), 1, "{told}: {said}");
+    }
+    // A folder that is not there is one problem, by its setting.
+    std::fs::remove_dir_all(folder.path().join("policies")).unwrap();
+    let said = run(folder.path(), &check, "").await.refused();
+    assert!(said.contains("policy.directory: `policies` cannot be read"), "{said}");
+    assert!(!said.contains("groups.toml"), "{said}");
+}
