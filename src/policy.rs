@@ -9,6 +9,7 @@
 //! | `request_path` | the one spelling of a request target, or why there is none |
 //! | `host` | the one spelling of a `Host` |
 //! | `permission`, `group` | the catalogue, sets of permissions, the groups to start with |
+//! | `name`, [`folding`] | what may be a name, and when two are the same one |
 //! | `path_pattern`, `query_rule`, `route` | what a route says |
 //! | `router` | which route a request falls on |
 //! | `decision` | may this person do this here? |
@@ -23,9 +24,11 @@ mod document;
 mod expectation;
 #[cfg(test)]
 mod fixture;
+pub mod folding;
 mod group;
 mod host;
 mod load;
+mod name;
 mod path_pattern;
 mod permission;
 mod problem;
@@ -41,6 +44,7 @@ pub use expectation::{As, Expectation, Expected};
 pub use group::{GroupSeed, RESERVED_IDS, built_in};
 pub use host::{BadHost, Host, port_of};
 pub use load::PolicyFiles;
+pub use name::{BadName, MAX_NAME, name};
 pub use path_pattern::{PathPattern, RESERVED};
 pub use permission::{Catalogue, Permission, PermissionSet, UnknownPermission};
 pub use problem::{PolicyProblems, Problem};

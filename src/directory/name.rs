@@ -3,33 +3,19 @@
 use data_encoding::BASE32_DNSSEC;
 use jiff::Timestamp;
 
-use crate::credential::folding::fold;
 use crate::directory::error::DirectoryError;
+use crate::policy::{self, MAX_NAME};
 use crate::random;
 
-/// More than any name a person writes, less than what breaks a page or a header.
-const MAX_NAME: usize = 200;
 /// The longest address that mail can be sent to (RFC 5321, 4.5.3.1.3).
 const MAX_EMAIL: usize = 254;
 /// The longest organization id; it stands in URLs.
 const MAX_ID: usize = 64;
 
-/// A name without surrounding space, if it can be shown on a line: neither empty, nor too long, nor
-/// with control characters.
+/// A name without surrounding space, if it can be one.
 pub(super) fn name(field: &'static str, given: &str) -> Result<String, DirectoryError> {
-    let name = given.trim();
-    if fold(name).is_empty() {
-        return Err(DirectoryError::invalid(field, "must not be empty"));
-    }
-    if name.chars().count() > MAX_NAME {
-        return Err(DirectoryError::invalid(
-            field,
-            format!("must have at most {MAX_NAME} characters"),
-        ));
-    }
-    if name.chars().any(char::is_control) {
-        return Err(DirectoryError::invalid(field, "must not have control characters"));
-    }
+    let name =
+        policy::name(given).map_err(|why| DirectoryError::invalid(field, why.to_string()))?;
     Ok(name.to_owned())
 }
 

@@ -116,7 +116,26 @@ fn r2_r3_r6_malformed_groups_are_told_with_their_line() {
         ),
         (
             format!("{GROUPS}[[group]]\nid = \"x\"\nname = \" \"\npermissions = []"),
-            "groups.toml:21: `name` is empty",
+            "groups.toml:21: `name` must not be empty",
+        ),
+        (
+            format!("{GROUPS}[[group]]\nid = \"x\"\nname = \"a\\u0000b\"\npermissions = []"),
+            "groups.toml:21: `name` must not have control characters",
+        ),
+        (
+            format!(
+                "{GROUPS}[[group]]\nid = \"x\"\nname = \"{}\"\npermissions = []",
+                "x".repeat(201)
+            ),
+            "groups.toml:21: `name` must have at most 200 characters",
+        ),
+        (
+            // As names are compared when an administrator gives them (R4).
+            format!(
+                "{GROUPS}[[group]]\nid = \"x\"\nname = \"Straße\"\npermissions = []\n\
+                 [[group]]\nid = \"y\"\nname = \"STRASSE\"\npermissions = []"
+            ),
+            "groups.toml:25: the name `STRASSE` is taken by the group on line 21",
         ),
     ] {
         let files = PolicyFiles { groups: text.clone(), ..fixture::files("", "") };
