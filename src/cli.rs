@@ -4,14 +4,15 @@
 //! socket and print what it answers; they judge nothing themselves (I8). What cannot be done is an
 //! error that `main` tells on the error output, with exit code 1; wrong usage is clap's, code 2.
 
+use std::convert::Infallible;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use self::console::Console;
-use crate::config::Settings;
+use crate::config::{Named, Reading, Settings};
 
 pub mod check;
 mod client;
@@ -44,14 +45,9 @@ pub struct Cli {
     /// The settings file [default: config/portcullis.toml, or the environment alone when there is none]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The admin socket of the running gateway [default: `admin.socket` of the settings]
-    #[arg(
-        long,
-        global = true,
-        value_name = "PATH",
-        env = "PORTCULLIS__ADMIN__SOCKET",
-        hide_env_values = true
-    )]
+    /// The admin socket of the running gateway [default: PORTCULLIS__ADMIN__SOCKET, or
+    /// `admin.socket` of the settings]
+    #[arg(long, global = true, value_name = "PATH")]
     socket: Option<PathBuf>,
     /// Print the gateway's answers as JSON
     #[arg(long, global = true)]
@@ -71,6 +67,13 @@ enum Command {
     Check,
     /// Run the gateway before a sample portal with sample people
     Demo(demo::DemoArgs),
+    #[command(flatten)]
+    Ask(Ask),
+}
+
+/// What the running gateway is asked for.
+#[derive(Debug, Subcommand)]
+enum Ask {
     /// What would be decided about a request, and why
     Explain(explain::ExplainArgs),
     /// Groups and what they may do
@@ -107,57 +110,107 @@ enum Command {
 }
 
 impl Cli {
+    /// Reads the command line; wrong usage ends the program here, with what would be right.
+    #[must_use]
+    pub fn read() -> Self {
+        Self::parse().checked().unwrap_or_else(|wrong| wrong.exit())
+    }
+
+    /// Refuses options that mean nothing to the command: who gives one expects something of it.
+    fn checked(self) -> Result<Self, clap::Error> {
+        let (config, asking) = match &self.command {
+            Command::Serve | Command::Check => (true, false),
+            Command::Demo(_) => (false, false),
+            Command::Ask(_) => (true, true),
+        };
+        let given = [
+            ("--config", self.config.is_some() && !config),
+            ("--socket", self.socket.is_some() && !asking),
+            ("--json", self.json && !asking),
+            ("--yes", self.yes && !asking),
+        ];
+        match given.into_iter().find(|(_, useless)| *useless) {
+            None => Ok(self),
+            Some((option, _)) => Err(Self::command().error(
+                clap::error::ErrorKind::ArgumentConflict,
+                format!("`{option}` means nothing to this command; leave it out"),
+            )),
+        }
+    }
+
     /// Does what was asked for; what there is to say goes to `out`.
     ///
     /// # Errors
     /// What is wrong, where, and the way out.
     pub fn run(self, out: &mut dyn Write) -> anyhow::Result<()> {
         let Self { config, socket, json, yes, command } = self;
-        let local = match &command {
-            Command::Serve => Some(serve::run(config.as_deref())),
-            Command::Check => Some(check::run(config.as_deref(), out)),
-            _ => None,
+        let ask = match command {
+            Command::Serve => return serve::run(config.as_deref()),
+            Command::Check => return check::run(config.as_deref(), out),
+            Command::Demo(args) => return demo::run(args, out),
+            Command::Ask(ask) => ask,
         };
-        if let Some(done) = local {
-            return done;
-        }
-        if let Command::Demo(args) = command {
-            return demo::run(args, out);
-        }
-        let socket = match socket {
+        let socket = match socket.or_else(socket_of_the_environment) {
             Some(socket) => socket,
             None => settings(config.as_deref())?.admin.socket,
         };
-        let mut console = Console::new(socket, json, yes, out)?;
-        match command {
-            Command::Serve | Command::Check | Command::Demo(_) => Ok(()),
-            Command::Explain(args) => args.run(&mut console),
-            Command::Groups(command) => command.run(&mut console),
-            Command::Organizations(command) => command.run(&mut console),
-            Command::Users(command) => command.run(&mut console),
-            Command::Preferences(command) => command.run(&mut console),
-            Command::Sessions(command) => command.run(&mut console),
-            Command::Lockouts(command) => command.run(&mut console),
-            Command::Mail(command) => command.run(&mut console),
-            Command::Policy(command) => command.run(&mut console),
-            Command::Permissions => policy::permissions(&mut console),
-            Command::Routes => policy::routes(&mut console),
-            Command::Token(command) => command.run(&mut console),
+        ask.run(&mut Console::new(socket, json, yes, out)?)
+    }
+}
+
+impl Ask {
+    fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
+        match self {
+            Self::Explain(args) => args.run(console),
+            Self::Groups(command) => command.run(console),
+            Self::Organizations(command) => command.run(console),
+            Self::Users(command) => command.run(console),
+            Self::Preferences(command) => command.run(console),
+            Self::Sessions(command) => command.run(console),
+            Self::Lockouts(command) => command.run(console),
+            Self::Mail(command) => command.run(console),
+            Self::Policy(command) => command.run(console),
+            Self::Permissions => policy::permissions(console),
+            Self::Routes => policy::routes(console),
+            Self::Token(command) => command.run(console),
         }
     }
 }
 
+/// The socket, where no settings are needed to find it; an empty name is left to them to refuse.
+fn socket_of_the_environment() -> Option<PathBuf> {
+    std::env::var_os("PORTCULLIS__ADMIN__SOCKET").filter(|name| !name.is_empty()).map(Into::into)
+}
+
+/// A list's item as it was meant: `a, b` has two.
+fn trimmed(item: &str) -> Result<String, Infallible> {
+    Ok(item.trim().to_owned())
+}
+
 /// The settings in a file that was named or in the default one, with the environment over them.
 fn settings(named: Option<&Path>) -> anyhow::Result<Settings> {
+    read(named)?.0
+}
+
+/// The same, with what they name if they are wrong.
+fn read(named: Option<&Path>) -> anyhow::Result<(anyhow::Result<Settings>, Named)> {
     // A variable that is no text is none of ours; it must not keep the gateway from starting.
     let environment = std::env::vars_os()
         .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     match settings_file(named) {
-        Some(file) => Ok(Settings::load(file, &environment)?),
-        None => Settings::parse("", Path::new(THE_ENVIRONMENT), &environment).with_context(|| {
-            format!("there is no {SETTINGS}, and the environment alone is not enough")
-        }),
+        Some(file) => {
+            let Reading { settings, named } = Reading::load(file, &environment)?;
+            Ok((settings.map_err(Into::into), named))
+        }
+        None => {
+            let file = Path::new(THE_ENVIRONMENT);
+            let Reading { settings, named } = Reading::parse("", file, &environment)?;
+            let settings = settings.with_context(|| {
+                format!("there is no {SETTINGS}, and the environment alone is not enough")
+            });
+            Ok((settings, named))
+        }
     }
 }
 
@@ -173,8 +226,6 @@ fn settings_file(named: Option<&Path>) -> Option<&Path> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -192,11 +243,49 @@ mod tests {
             &["portcullis", "explain", "GET", "/"],
             &["portcullis", "explain", "--anonymous", "--user", "a", "GET", "/"],
             &["portcullis", "users", "create", "acme", "--invite", "--password-stdin"],
+            &["portcullis", "explain", "--link", "acme", "--organization", "acme", "GET", "/"],
+            &["portcullis", "explain", "--anonymous", "--organization", "acme", "GET", "/"],
+            &["portcullis", "groups", "edit", "g"],
+            &["portcullis", "users", "edit", "ann"],
+            &["portcullis", "organizations", "edit", "acme"],
+            &["portcullis", "organizations", "end-users", "edit", "acme", "anna"],
+            &["portcullis", "demo", "--config", "x"],
+            &["portcullis", "demo", "--socket", "x"],
+            &["portcullis", "demo", "--json"],
+            &["portcullis", "--yes", "demo"],
+            &["portcullis", "serve", "--socket", "x"],
+            &["portcullis", "check", "--json"],
             &["portcullis", "sessions", "end"],
             &["portcullis", "lockouts", "release"],
             &["portcullis", "lockouts", "release", "x", "--login", "ann"],
         ] {
-            assert_eq!(Cli::try_parse_from(wrong).unwrap_err().exit_code(), 2, "{wrong:?}");
+            let refused = Cli::try_parse_from(wrong).and_then(Cli::checked).unwrap_err();
+            assert_eq!(refused.exit_code(), 2, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_edited_is_said_when_nothing_is() {
+        let refused = Cli::try_parse_from(["portcullis", "users", "edit", "ann"]).unwrap_err();
+        let said = refused.to_string();
+        for option in ["--login", "--group", "--end-user", "--no-end-user", "--require-mfa"] {
+            assert!(said.contains(option), "{option}: {said}");
+        }
+    }
+
+    #[test]
+    fn options_that_mean_something_are_taken() {
+        for right in [
+            &["portcullis", "serve", "--config", "x"][..],
+            &["portcullis", "--config", "x", "check"],
+            &["portcullis", "demo", "--port", "0"],
+            &["portcullis", "--config", "x", "--socket", "y", "--json", "--yes", "routes"],
+            &["portcullis", "explain", "--group", "g", "--organization", "acme", "GET", "/"],
+            &["portcullis", "groups", "edit", "g", "--grant", "x", "--name", "n"],
+            &["portcullis", "organizations", "edit", "acme", "--no-email"],
+            &["portcullis", "users", "edit", "ann", "--require-mfa", "false"],
+        ] {
+            assert!(Cli::try_parse_from(right).and_then(Cli::checked).is_ok(), "{right:?}");
         }
     }
 

@@ -1,14 +1,16 @@
 //! The settings: one file, over it the environment, read into a [`Settings`] in which nothing
 //! that is required is missing.
 //!
-//! Reading is a function of its inputs: the file's text and a map of the environment. All problems
-//! are told at once, each by its key. The reference for operators is `docs/configuration.md`.
+//! What is read is the file's text, a map of the environment, and the files that hold secrets
+//! (`<key>_file`). All problems are told at once, each by its key. The reference for operators is
+//! `docs/configuration.md`.
 
 pub mod branding;
 pub mod colour;
 mod mail;
 mod passwords;
 mod reader;
+mod reading;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -22,8 +24,9 @@ pub use self::branding::{Branding, Shades};
 pub use self::mail::{Mail, MailTransport, Security, Sender, Smtp};
 pub use self::passwords::Passwords;
 use self::reader::Reader;
+pub use self::reading::{Named, Reading};
 use crate::credential::hashing::HashingSettings;
-use crate::policy::Host;
+use crate::policy::{self, Host};
 use crate::store::feed::LEAST_STALENESS;
 
 /// Everything an operator can set.
@@ -241,8 +244,8 @@ impl std::str::FromStr for PublicUrl {
             _ => return Err("must begin with http:// or https://".to_owned()),
         };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
-        if authority.contains('/') {
-            return Err("must have no path: the gateway answers at the root".to_owned());
+        if authority.contains(['/', '?', '#']) {
+            return Err("must have no path or query: the gateway answers at the root".to_owned());
         }
         let host: Host = authority.parse().map_err(|error| format!("{error}"))?;
         let scheme = if https { "https" } else { "http" };
@@ -264,7 +267,7 @@ impl std::str::FromStr for UpstreamServer {
         if authority.contains('@') || uri.host().is_empty() {
             return Err("is not http://host:port".to_owned());
         }
-        let port = uri.port_u16().unwrap_or(80);
+        let port = policy::port_of(&uri).map_err(|_| "has no port from 1 to 65535")?.unwrap_or(80);
         Ok(Self { authority: format!("{}:{port}", uri.host()) })
     }
 }
@@ -295,21 +298,7 @@ impl fmt::Display for Problems {
 }
 
 impl Settings {
-    /// Reads the file and the environment.
-    ///
-    /// # Errors
-    /// All problems, each by its key.
-    pub fn load(file: &Path, environment: &HashMap<String, String>) -> Result<Self, Problems> {
-        let text = std::fs::read_to_string(file).map_err(|error| {
-            Problems(vec![Problem {
-                key: file.display().to_string(),
-                message: format!("cannot be read: {error}; name another with --config"),
-            }])
-        })?;
-        Self::parse(&text, file, environment)
-    }
-
-    /// The same from a text; `file` is only named in problems.
+    /// Reads a text and the environment; `file` is only named in problems.
     ///
     /// # Errors
     /// All problems, each by its key.
@@ -318,59 +307,11 @@ impl Settings {
         file: &Path,
         environment: &HashMap<String, String>,
     ) -> Result<Self, Problems> {
-        let mut r = Reader::new(text, file, environment)?;
-        let server = server(&mut r);
-        let upstream = upstream(&mut r);
-        r.word("policy.mode", &[("enforce", ())], ());
-        r.word("store.kind", &[("sled", ())], ());
-        let policy = PolicySource { directory: r.path("policy.directory", "policies") };
-        let store = StoreSettings {
-            path: r.path("store.path", "data"),
-            max_staleness: max_staleness(&mut r),
-        };
-        let admin = Admin {
-            listen: r.parsed("admin.listen").unwrap_or_else(|| ([127, 0, 0, 1], 8081).into()),
-            socket: r.path("admin.socket", "data/admin.sock"),
-        };
-        let session = session(&mut r);
-        let hashing = hashing(&mut r);
-        let passwords = passwords::passwords(&mut r);
-        let key_file = r.path("secrets.key_file", "data/secret.key");
-        let mail = mail::mail(&mut r);
-        let identity = identity(&mut r);
-        let branding = Branding::read(&mut r);
-        let telemetry = Telemetry {
-            log: r.text("telemetry.log").unwrap_or_else(|| "info".to_owned()),
-            decisions: r.word(
-                "telemetry.decisions",
-                &[("all", Decisions::All), ("refused", Decisions::Refused)],
-                Decisions::All,
-            ),
-        };
-        r.finish()?;
-        // What is missing has been told as a problem.
-        let (Some(server), Some(upstream), Some(mail)) = (server, upstream, mail) else {
-            return Err(Problems(Vec::new()));
-        };
-        Ok(Self {
-            server,
-            upstream,
-            policy,
-            store,
-            admin,
-            session,
-            hashing,
-            passwords,
-            key_file,
-            mail,
-            identity,
-            branding,
-            telemetry,
-        })
+        Reading::parse(text, file, environment)?.settings
     }
 }
 
-fn server(r: &mut Reader) -> Option<Server> {
+fn server(r: &mut Reader, tls: Option<Tls>) -> Option<Server> {
     let public_url = r.parsed::<PublicUrl>("server.public_url");
     if public_url.is_none() && !r.has("server.public_url") {
         r.problem(
@@ -379,16 +320,6 @@ fn server(r: &mut Reader) -> Option<Server> {
                 .to_owned(),
         );
     }
-    let tls = if r.has("server.tls") {
-        let certificate = r.named_path("server.tls.certificate");
-        let key = r.named_path("server.tls.key");
-        if certificate.is_none() || key.is_none() {
-            r.problem("server.tls", "needs both `certificate` and `key`".to_owned());
-        }
-        certificate.zip(key).map(|(certificate, key)| Tls { certificate, key })
-    } else {
-        None
-    };
     let listen =
         r.list("server.listen").unwrap_or_else(|| vec![SocketAddr::from(([127, 0, 0, 1], 8080))]);
     if listen.is_empty() {
@@ -426,6 +357,18 @@ fn max_staleness(r: &mut Reader) -> Duration {
     given
 }
 
+fn tls(r: &mut Reader) -> Option<Tls> {
+    if !r.has("server.tls") {
+        return None;
+    }
+    let certificate = r.named_path("server.tls.certificate");
+    let key = r.named_path("server.tls.key");
+    if certificate.is_none() || key.is_none() {
+        r.problem("server.tls", "needs both `certificate` and `key`".to_owned());
+    }
+    certificate.zip(key).map(|(certificate, key)| Tls { certificate, key })
+}
+
 /// A network, or an address, which is the network of itself.
 struct Network(IpNet);
 
@@ -447,7 +390,7 @@ fn trusted_proxies(r: &mut Reader) -> Vec<IpNet> {
 
 fn upstream(r: &mut Reader) -> Option<Upstream> {
     let servers = r.list::<UpstreamServer>("upstream.servers");
-    if servers.as_ref().is_none_or(Vec::is_empty) {
+    if servers.as_ref().map_or(!r.has("upstream.servers"), Vec::is_empty) {
         r.problem(
             "upstream.servers",
             "names no server: the portal's address, as `[\"http://127.0.0.1:9000\"]`".to_owned(),
@@ -499,24 +442,33 @@ fn hashing(r: &mut Reader) -> HashingSettings {
     }
 }
 
-/// Names that mean something to the protocol, to a browser or to the portal already.
-const NOT_FOR_IDENTITY: [&str; 12] = [
+/// Names that mean something to the protocol, to a browser or to the portal already, folded.
+const NOT_FOR_IDENTITY: [&str; 19] = [
     "host",
     "cookie",
     "connection",
-    "content-length",
-    "content-type",
-    "transfer-encoding",
+    "keepalive",
+    "proxyconnection",
+    "proxyauthenticate",
+    "proxyauthorization",
+    "http2settings",
+    "contentlength",
+    "contenttype",
+    "transferencoding",
     "te",
     "trailer",
     "upgrade",
     "expect",
-    "x-forwarded-for",
-    "x-forwarded-host",
+    "authorization",
+    "forwarded",
+    "via",
+    "xrealip",
 ];
+/// How the names begin by which proxies tell of the client, folded.
+const FORWARDED: &str = "xforwarded";
 
 fn identity(r: &mut Reader) -> IdentityNames {
-    let mut taken: Vec<http::HeaderName> = Vec::new();
+    let mut taken: Vec<String> = Vec::new();
     let mut name = |key: &str, default: &'static str| {
         let key = format!("identity.{key}");
         let default = http::HeaderName::from_static(default);
@@ -525,12 +477,14 @@ fn identity(r: &mut Reader) -> IdentityNames {
             Some(other) if other != default => other,
             Some(_) | None => default,
         };
-        if NOT_FOR_IDENTITY.contains(&name.as_str()) {
+        // Portals read `X_User` and `x-user` as the same name.
+        let folded: String = name.as_str().chars().filter(char::is_ascii_alphanumeric).collect();
+        if NOT_FOR_IDENTITY.contains(&&*folded) || folded.starts_with(FORWARDED) {
             r.problem(&key, format!("`{name}` means something else already"));
-        } else if taken.contains(&name) {
+        } else if taken.contains(&folded) {
             r.problem(&key, format!("`{name}` is the name of another identity header"));
         }
-        taken.push(name.clone());
+        taken.push(folded);
         name
     };
     IdentityNames {

@@ -1,4 +1,42 @@
 //! Portcullis: an authorization gateway for a portal that cannot be changed.
+//!
+//! # The rooms
+//!
+//! Each module below is a room. From the bottom up; a room uses those below it, and never one
+//! above:
+//!
+//! | room | what happens there |
+//! |---|---|
+//! | [`policy`] | the policy files become routes and permissions; [`policy::decide`] answers |
+//! | [`store`] | records on disk, commits, and the feed that tells of them |
+//! | [`clock`], [`random`] | the only places that ask for the time and for chance |
+//! | [`credential`] | passwords, codes, tokens and links are made and judged; failures are counted |
+//! | [`config`] | the operator's settings |
+//! | [`directory`] | organizations, people, groups; every rule about them |
+//! | [`session`] | who is signed in, since when, and for how long still |
+//! | [`gateway`] | a request is decided, and forwarded or not |
+//! | [`pages`], [`admin`], [`mail`] | what portal users see, what operators ask, what is sent |
+//! | [`listener`] | connections, TLS, threads, the end |
+//! | [`server`] | all of it put together |
+//! | [`demo`], [`cli`] | the sample portal; the commands |
+//! | [`telemetry`] | the log that operators read |
+//!
+//! # The life of a request
+//!
+//! A connection is accepted by [`listener`] and stays on one thread. [`gateway`] takes its requests
+//! one by one. It first reads target and host into the one spelling that each has
+//! ([`policy::RequestTarget`], [`policy::Host`]), or answers 400. It takes the snapshot of policy,
+//! groups and preferences that is in force ([`directory::Snapshot`]) and keeps to it. Whatever is
+//! under `/.portcullis/` is answered by [`pages`]. For all else [`session`] turns the cookie into a
+//! [`policy::Subject`], with what is true of that person at this moment, and [`policy::decide`]
+//! decides. An allowance is a [`policy::Permit`], which nothing else can make and without which
+//! nothing is forwarded. Everything but an allowance is a page, a redirect or a refusal. One line in the
+//! decision record says what was decided and why.
+//!
+//! Changes come in by [`admin`] and [`pages`], are judged in [`directory`], and are answered once
+//! they are on disk and every copy in memory has followed.
+//!
+//! `docs/architecture.md` has the reasons, the invariants, and the tests that show them.
 
 #![forbid(unsafe_code)]
 

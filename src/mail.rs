@@ -12,7 +12,7 @@
 //! | `transport` | a folder, or a mail server |
 //! | `outbox` | the task that sends what is due |
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::{MailTransport, Settings};
@@ -82,6 +82,14 @@ impl MailRoom {
             }
         };
         Ok(Self { writer: Writer::new(settings, templates), carrier })
+    }
+
+    /// Reads the operator's templates without using them.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn check_templates(folder: &Path) -> Result<(), MailError> {
+        Ok(Templates::load(Some(folder)).map(drop)?)
     }
 
     /// The outbox of this directory, which is told of letters by `bell`.

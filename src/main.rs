@@ -5,16 +5,15 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
 use portcullis::cli::Cli;
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// 0 when it is done, 1 when it was refused or failed; wrong usage ends with 2 in `parse`.
+/// 0 when it is done, 1 when it was refused or failed; wrong usage ends with 2 in `read`.
 fn main() -> ExitCode {
     let mut output = Output::default();
-    let done = Cli::parse().run(&mut output);
+    let done = Cli::read().run(&mut output);
     let Err(error) = done else { return ExitCode::SUCCESS };
     if output.unread {
         return ExitCode::SUCCESS;

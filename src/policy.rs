@@ -9,6 +9,7 @@
 //! | `request_path` | the one spelling of a request target, or why there is none |
 //! | `host` | the one spelling of a `Host` |
 //! | `permission`, `group` | the catalogue, sets of permissions, the groups to start with |
+//! | `name`, [`folding`] | what may be a name, and when two are the same one |
 //! | `path_pattern`, `query_rule`, `route` | what a route says |
 //! | `router` | which route a request falls on |
 //! | `decision` | may this person do this here? |
@@ -23,9 +24,11 @@ mod document;
 mod expectation;
 #[cfg(test)]
 mod fixture;
+pub mod folding;
 mod group;
 mod host;
 mod load;
+mod name;
 mod path_pattern;
 mod permission;
 mod problem;
@@ -39,8 +42,9 @@ pub use decision::{
 };
 pub use expectation::{As, Expectation, Expected};
 pub use group::{GroupSeed, RESERVED_IDS, built_in};
-pub use host::{BadHost, Host};
+pub use host::{BadHost, Host, port_of};
 pub use load::PolicyFiles;
+pub use name::{BadName, MAX_NAME, is_invisible, name};
 pub use path_pattern::{PathPattern, RESERVED};
 pub use permission::{Catalogue, Permission, PermissionSet, UnknownPermission};
 pub use problem::{PolicyProblems, Problem};
@@ -80,6 +84,12 @@ impl Policy {
     #[must_use]
     pub fn seeds(&self) -> &[GroupSeed] {
         &self.seeds
+    }
+
+    /// The group with this id among them.
+    #[must_use]
+    pub fn seed(&self, id: &str) -> Option<&GroupSeed> {
+        self.seeds.iter().find(|seed| seed.id == id)
     }
 
     /// The routes, in the order of the file.

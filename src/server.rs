@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use self::policy_watch::PolicySource;
+pub use self::policy_watch::{PolicySource, Stamp};
 
 use crate::admin;
 use crate::clock;
@@ -80,9 +80,6 @@ pub enum StartError {
     /// A file that the branding names cannot be used.
     #[error(transparent)]
     Appearance(#[from] AppearanceProblem),
-    /// The policy files cannot be watched.
-    #[error("the policy files cannot be watched: {0}")]
-    Watch(#[from] notify::Error),
     /// The system gives no threads or no signals.
     #[error("the system does not give what it takes to run: {0}")]
     Runtime(std::io::Error),
@@ -152,6 +149,7 @@ impl Server {
     /// # Errors
     /// The first thing that does not let it start.
     pub fn assemble(settings: &Settings, sockets: Sockets) -> Result<Self, StartError> {
+        let read = Stamp::of(&settings.policy.directory);
         let policy = Arc::new(Policy::load(&settings.policy.directory)?);
         let appearance = Appearance::load(&settings.branding)?;
         for note in &settings.branding.notes {
@@ -179,6 +177,11 @@ impl Server {
         let mail_room = runtime.block_on(async { MailRoom::new(settings) })?;
         let (feed, directory, sessions) =
             runtime.block_on(state(store, policy, judges, settings, Arc::clone(&bell)))?;
+        if let Err(problems) = directory.snapshot().check_expectations() {
+            tracing::warn!(
+                "the policy is in force, but a reload of it would be refused:\n{problems}"
+            );
+        }
         let outbox = mail_room.open(directory.clone(), bell)?;
         let parts = Parts { directory: directory.clone(), sessions: sessions.clone() };
 
@@ -229,7 +232,7 @@ impl Server {
         let outbox = {
             let _entered = runtime.enter();
             stop_on_signals(stop.clone()).map_err(StartError::Runtime)?;
-            source.watch(stop.clone())?;
+            source.watch(read, stop.clone()).map_err(StartError::Runtime)?;
             tokio::spawn(Arc::clone(&decisions).keep_flushing());
             tokio::spawn(sweep(parts.clone()));
             tokio::spawn(async move { pages.work().await });

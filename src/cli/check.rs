@@ -1,5 +1,6 @@
 //! `portcullis check`: would the gateway start with these files?
 
+use std::fmt;
 use std::path::Path;
 
 use anyhow::Context;
@@ -10,32 +11,51 @@ use crate::pages::Appearance;
 use crate::policy::Policy;
 use crate::telemetry;
 
+/// What is wrong, in the order in which it was looked at.
+#[derive(Default)]
+struct Problems(Vec<String>);
+
+impl Problems {
+    /// What was read, if it could be; otherwise it is noted why not.
+    fn keep<T, E: fmt::Display>(&mut self, read: Option<Result<T, E>>) -> Option<T> {
+        match read? {
+            Ok(read) => Some(read),
+            Err(error) => {
+                self.0.push(format!("{error:#}"));
+                None
+            }
+        }
+    }
+}
+
 /// Reads the settings, the files they name, the policy and the mail templates, runs the
 /// expectations, and says what is there.
 ///
 /// # Errors
 /// All that is wrong with them.
 pub fn run(file: Option<&Path>, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
-    let settings = super::settings(file)?;
-    let log = telemetry::parse(&settings.telemetry.log).context("telemetry.log").map(drop);
-    let appearance = Appearance::load(&settings.branding);
-    let tls = settings.server.tls.as_ref().map(TlsFiles::read).transpose().map(drop);
-    let policy = Policy::load(&settings.policy.directory);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mail = runtime.block_on(async { MailRoom::new(&settings).map(drop) });
-    let (Ok(appearance), Ok(policy), Ok(()), Ok(()), Ok(())) =
-        (&appearance, &policy, &log, &tls, &mail)
+    let (settings, named) = super::read(file)?;
+    let mut wrong = Problems::default();
+    let settings = wrong.keep(Some(settings));
+    wrong.keep(named.log.map(|log| telemetry::parse(&log).context("telemetry.log")));
+    let appearance = wrong.keep(named.branding.map(|branding| Appearance::load(&branding)));
+    wrong.keep(named.tls.map(|tls| TlsFiles::read(&tls)));
+    let policy = wrong.keep(named.policy.as_deref().map(Policy::load));
+    match &settings {
+        Some(settings) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            wrong.keep(Some(runtime.block_on(async { MailRoom::new(settings) })));
+        }
+        None => {
+            wrong.keep(named.templates.as_deref().map(MailRoom::check_templates));
+        }
+    }
+    let (Some(settings), Some(appearance), Some(policy), []) =
+        (settings, appearance, policy, &*wrong.0)
     else {
-        let problems = [
-            log.err().map(|error| format!("{error:#}")),
-            appearance.err().map(|error| error.to_string()),
-            tls.err().map(|error| error.to_string()),
-            policy.err().map(|error| error.to_string()),
-            mail.err().map(|error| error.to_string()),
-        ];
-        let problems: Vec<String> = problems.into_iter().flatten().collect();
-        anyhow::bail!("{}", problems.join("\n"));
+        anyhow::bail!("{}", wrong.0.join("\n"));
     };
+    let unasked: Vec<_> = policy.unasked_expectations().collect();
     writeln!(
         out,
         "{} and {} are in order: {} permissions, {} groups, {} routes, {} expectations hold \
@@ -45,9 +65,18 @@ pub fn run(file: Option<&Path>, out: &mut dyn std::io::Write) -> anyhow::Result<
         policy.catalogue().permissions().len(),
         policy.seeds().len(),
         policy.routes().len(),
-        policy.expectations().len(),
+        policy.expectations().len() - unasked.len(),
         policy.version(),
     )?;
+    for expectation in unasked {
+        writeln!(
+            out,
+            "{} was not asked: the policy does not come with the group `{}`. The running gateway \
+             asks it of its own groups, and refuses a reload when it has none of that id.",
+            expectation.place(),
+            expectation.who(),
+        )?;
+    }
     let languages: Vec<&str> = appearance.languages().collect();
     writeln!(out, "The pages speak {}.", languages.join(", "))?;
     for note in &settings.branding.notes {

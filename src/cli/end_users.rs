@@ -1,6 +1,6 @@
 //! `portcullis organizations end-users`.
 
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 use serde_json::{Value, json};
 
 use super::console::{Console, text};
@@ -31,19 +31,20 @@ pub(super) enum Command {
         email: Option<String>,
     },
     /// Change an end user
+    #[command(group = ArgGroup::new("change").required(true).multiple(true))]
     Edit {
         /// The organization's id
         organization: String,
         /// The end user's id
         id: String,
         /// Another name
-        #[arg(long)]
+        #[arg(long, group = "change")]
         name: Option<String>,
         /// Another address
-        #[arg(long)]
+        #[arg(long, group = "change")]
         email: Option<String>,
         /// Take the address away
-        #[arg(long, conflicts_with = "email")]
+        #[arg(long, group = "change", conflicts_with = "email")]
         no_email: bool,
     },
     /// Delete an end user who has no portal user

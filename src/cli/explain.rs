@@ -11,7 +11,12 @@ pub(super) struct ExplainArgs {
     #[command(flatten)]
     who: Who,
     /// With --group: the organization of whoever asks
-    #[arg(long, value_name = "ID", requires = "group")]
+    #[arg(
+        long,
+        value_name = "ID",
+        requires = "group",
+        conflicts_with_all = ["user", "link", "anonymous"]
+    )]
     organization: Option<String>,
     /// The host that is asked [default: the one of the public URL]
     #[arg(long)]

@@ -1,9 +1,10 @@
 //! `portcullis groups` (R1–R6).
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::console::{Console, array, field, text};
+use super::trimmed;
 
 /// The group of whoever comes by a secure link.
 const NON_PORTAL: &str = crate::policy::built_in::NON_PORTAL;
@@ -22,7 +23,7 @@ pub(super) enum Command {
         /// Its name
         name: String,
         /// What it may do: permissions, with commas between, or `all`
-        #[arg(long, value_name = "IDS", value_delimiter = ',')]
+        #[arg(long, value_name = "IDS", value_delimiter = ',', value_parser = trimmed)]
         permissions: Vec<String>,
     },
     /// Change a group
@@ -51,23 +52,24 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("change").required(true).multiple(true))]
 pub(super) struct Edit {
     /// The group's id
     id: String,
     /// Another name
-    #[arg(long)]
+    #[arg(long, group = "change")]
     name: Option<String>,
     /// Permissions in place of those it has, with commas between, or `all`
-    #[arg(long, value_name = "IDS", value_delimiter = ',', conflicts_with_all = ["grant", "revoke"])]
+    #[arg(long, group = "change", value_name = "IDS", value_delimiter = ',', value_parser = trimmed, conflicts_with_all = ["grant", "revoke"])]
     permissions: Option<Vec<String>>,
     /// Permissions to add
-    #[arg(long, value_name = "IDS", value_delimiter = ',')]
+    #[arg(long, group = "change", value_name = "IDS", value_delimiter = ',', value_parser = trimmed)]
     grant: Vec<String>,
     /// Permissions to take away
-    #[arg(long, value_name = "IDS", value_delimiter = ',')]
+    #[arg(long, group = "change", value_name = "IDS", value_delimiter = ',', value_parser = trimmed)]
     revoke: Vec<String>,
     /// Make it the one that new portal users get
-    #[arg(long)]
+    #[arg(long, group = "change")]
     default: bool,
 }
 

@@ -1,6 +1,6 @@
 //! `portcullis organizations`.
 
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::console::{Console, field, text};
@@ -27,17 +27,18 @@ pub(super) enum Command {
         email: Option<String>,
     },
     /// Change an organization
+    #[command(group = ArgGroup::new("change").required(true).multiple(true))]
     Edit {
         /// The organization's id
         id: String,
         /// Another name
-        #[arg(long)]
+        #[arg(long, group = "change")]
         name: Option<String>,
         /// Another address
-        #[arg(long)]
+        #[arg(long, group = "change")]
         email: Option<String>,
         /// Take the address away
-        #[arg(long, conflicts_with = "email")]
+        #[arg(long, group = "change", conflicts_with = "email")]
         no_email: bool,
     },
     /// Delete an organization that has neither portal users nor end users

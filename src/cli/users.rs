@@ -1,6 +1,6 @@
 //! `portcullis users`: portal users, by login or id.
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::console::{Console, array, field, text};
@@ -94,23 +94,24 @@ pub(super) struct Create {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("change").required(true).multiple(true))]
 pub(super) struct Edit {
     #[command(flatten)]
     who: Who,
     /// Another login
-    #[arg(long)]
+    #[arg(long, group = "change")]
     login: Option<String>,
     /// Another group's id
-    #[arg(long, value_name = "ID")]
+    #[arg(long, group = "change", value_name = "ID")]
     group: Option<String>,
     /// The id of the end user whose sign-in it is
-    #[arg(long, value_name = "ID")]
+    #[arg(long, group = "change", value_name = "ID")]
     end_user: Option<String>,
     /// Make it the organization's own
-    #[arg(long, conflicts_with = "end_user")]
+    #[arg(long, group = "change", conflicts_with = "end_user")]
     no_end_user: bool,
     /// Whether to ask for a second factor
-    #[arg(long, value_name = "true|false")]
+    #[arg(long, group = "change", value_name = "true|false")]
     require_mfa: Option<bool>,
 }
 

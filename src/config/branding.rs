@@ -104,9 +104,9 @@ impl Branding {
         let (accents, notes) = Accents::of(accent, accent_dark);
         Self {
             name,
-            logo: r.text("branding.logo").map(PathBuf::from),
+            logo: r.named_path("branding.logo"),
             accents,
-            texts: r.text("branding.texts").map(PathBuf::from),
+            texts: r.named_path("branding.texts"),
             notes,
         }
     }

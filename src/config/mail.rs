@@ -85,7 +85,7 @@ impl Security {
 }
 
 /// Both transports' keys are read whichever is chosen, so that changing over is one word.
-pub(super) fn mail(r: &mut Reader) -> Option<Mail> {
+pub(super) fn mail(r: &mut Reader, templates: Option<PathBuf>) -> Option<Mail> {
     let smtp_chosen = r.word("mail.transport", &[("directory", false), ("smtp", true)], false);
     let directory = r.path("mail.directory", "data/mail");
     let from = r.text("mail.from").unwrap_or_else(|| "portal@example.com".to_owned());
@@ -96,7 +96,6 @@ pub(super) fn mail(r: &mut Reader) -> Option<Mail> {
             None
         }
     };
-    let templates = r.text("mail.templates").map(PathBuf::from);
     let smtp = smtp(r, smtp_chosen);
     let transport = match smtp_chosen {
         true => MailTransport::Smtp(smtp?),
@@ -125,7 +124,7 @@ fn smtp(r: &mut Reader, chosen: bool) -> Option<Smtp> {
         r.problem("mail.smtp", message.to_owned());
     }
     let port = r.number("mail.smtp.port", security.port(), 1, u16::MAX);
-    let ca_file = r.text("mail.smtp.ca_file").map(PathBuf::from);
+    let ca_file = r.named_path("mail.smtp.ca_file");
     let timeout = r.duration("mail.smtp.timeout", seconds(10));
     let credentials = username.zip(password);
     Some(Smtp { host: host?, port, security, credentials, ca_file, timeout })

@@ -98,23 +98,23 @@ impl Reader {
         default
     }
 
-    /// A list, each item parsed; from the environment, items stand between commas.
+    /// A list, each item parsed; from the environment, items stand between commas. `None` when the
+    /// key is absent or any item is wrong.
     pub(super) fn list<T>(&mut self, key: &str) -> Option<Vec<T>>
     where
         T: FromStr,
         T::Err: std::fmt::Display,
     {
         let value = self.take(key)?;
-        let items: Vec<String> = match value.kind {
-            ValueKind::Array(items) => {
-                items.into_iter().filter_map(|item| item.into_string().ok()).collect()
-            }
+        let items: Vec<Option<String>> = match value.kind {
+            ValueKind::Array(items) => items.into_iter().map(as_text).collect(),
             // From the environment: as in the file, or simply with commas between.
             ValueKind::String(text) => inside_brackets(&text)
                 .split(',')
                 .map(|item| item.trim().trim_matches(['"', '\'']))
                 .map(|item| item.trim().to_owned())
                 .filter(|item| !item.is_empty())
+                .map(Some)
                 .collect(),
             ValueKind::Nil
             | ValueKind::Boolean(_)
@@ -128,14 +128,19 @@ impl Reader {
                 return None;
             }
         };
-        let mut parsed = Vec::with_capacity(items.len());
-        for item in items {
+        let count = items.len();
+        let mut parsed = Vec::with_capacity(count);
+        for (place, item) in items.into_iter().enumerate() {
+            let Some(item) = item else {
+                self.problem(&format!("{key}[{place}]"), "must be text".to_owned());
+                continue;
+            };
             match item.parse() {
                 Ok(value) => parsed.push(value),
                 Err(error) => self.problem(key, format!("`{item}`: {error}")),
             }
         }
-        Some(parsed)
+        (parsed.len() == count).then_some(parsed)
     }
 
     /// A duration with its unit, as `500ms`, `30m` or `12h`; never zero.
@@ -159,11 +164,26 @@ impl Reader {
     where
         T: FromStr + PartialOrd + Copy + std::fmt::Display,
     {
-        let Some(text) = self.text(key) else { return default };
+        let Some(value) = self.take(key) else { return default };
+        let range = format!("a whole number from {least} to {most}");
+        let text = match value.kind {
+            // With its point: 1.0 is not how a number is counted.
+            ValueKind::Float(given) => format!("{given:?}"),
+            ValueKind::Nil | ValueKind::Table(_) | ValueKind::Array(_) => {
+                self.problem(key, format!("must be {range}"));
+                return default;
+            }
+            ValueKind::Boolean(_)
+            | ValueKind::I64(_)
+            | ValueKind::I128(_)
+            | ValueKind::U64(_)
+            | ValueKind::U128(_)
+            | ValueKind::String(_) => value.into_string().unwrap_or_default(),
+        };
         match text.parse() {
             Ok(value) if value >= least && value <= most => value,
             Ok(_) | Err(_) => {
-                self.problem(key, format!("`{text}` is not a whole number from {least} to {most}"));
+                self.problem(key, format!("`{text}` is not {range}"));
                 default
             }
         }
@@ -220,6 +240,12 @@ impl Reader {
         self.values.keys().any(|known| known == key || known.starts_with(&below))
     }
 
+    /// Whether nothing is wrong so far with the key and those below it.
+    pub(super) fn sound(&self, key: &str) -> bool {
+        let below = format!("{key}.");
+        !self.problems.iter().any(|found| found.key == key || found.key.starts_with(&below))
+    }
+
     /// Notes a problem with a key.
     pub(super) fn problem(&mut self, key: &str, message: String) {
         self.problems.push(Problem { key: key.to_owned(), message });
@@ -227,8 +253,9 @@ impl Reader {
 
     /// All problems, those of keys that nothing asked for included.
     pub(super) fn finish(mut self) -> Result<(), Problems> {
-        for key in self.values.keys() {
-            if !self.asked.contains(key) {
+        for (key, value) in &self.values {
+            let section = matches!(value.kind, ValueKind::Table(_)) && self.is_section(key);
+            if !section && !self.asked.contains(key) {
                 self.problems
                     .push(Problem { key: key.clone(), message: "is not a setting".to_owned() });
             }
@@ -236,9 +263,31 @@ impl Reader {
         if self.problems.is_empty() { Ok(()) } else { Err(Problems(self.problems)) }
     }
 
+    /// Whether settings below this key have been asked for.
+    fn is_section(&self, key: &str) -> bool {
+        let below = format!("{key}.");
+        self.asked.range(below.clone()..).next().is_some_and(|asked| asked.starts_with(&below))
+    }
+
     fn take(&mut self, key: &str) -> Option<Value> {
         self.asked.insert(key.to_owned());
         self.values.get(key).cloned()
+    }
+}
+
+/// An item of a list that is text as it stands.
+fn as_text(item: Value) -> Option<String> {
+    match item.kind {
+        ValueKind::String(text) => Some(text),
+        ValueKind::Nil
+        | ValueKind::Boolean(_)
+        | ValueKind::I64(_)
+        | ValueKind::I128(_)
+        | ValueKind::U64(_)
+        | ValueKind::U128(_)
+        | ValueKind::Float(_)
+        | ValueKind::Table(_)
+        | ValueKind::Array(_) => None,
     }
 }
 
@@ -252,10 +301,11 @@ fn inside_brackets(text: &str) -> &str {
         .unwrap_or(text)
 }
 
-/// Tables become dotted keys, so that an inline table and a section are the same thing.
+/// Tables become dotted keys, so that an inline table and a section are the same thing. An empty
+/// one keeps its own key: whoever wrote it meant something.
 fn flatten(key: String, value: Value, into: &mut BTreeMap<String, Value>) {
     match value.kind {
-        ValueKind::Table(table) => {
+        ValueKind::Table(table) if !table.is_empty() => {
             for (name, inner) in table {
                 flatten(format!("{key}.{name}"), inner, into);
             }
@@ -268,6 +318,7 @@ fn flatten(key: String, value: Value, into: &mut BTreeMap<String, Value>) {
         | ValueKind::U128(_)
         | ValueKind::Float(_)
         | ValueKind::String(_)
+        | ValueKind::Table(_)
         | ValueKind::Array(_) => {
             into.insert(key, value);
         }

@@ -64,6 +64,10 @@ fn an_empty_path_is_refused_by_its_key() {
         "admin.socket",
         "secrets.key_file",
         "mail.directory",
+        "mail.templates",
+        "mail.smtp.ca_file",
+        "branding.logo",
+        "branding.texts",
         "server.tls.certificate",
         "server.tls.key",
     ] {
@@ -89,12 +93,12 @@ fn an_empty_path_is_refused_by_its_key() {
 #[test]
 fn a_staleness_below_what_the_store_is_asked_in_is_refused() {
     let with = |value: &str| parse(&format!("{LEAST}\n[store]\nmax_staleness = \"{value}\""));
-    for (value, good) in [("200ms", false), ("1999ms", false), ("2s", true), ("1h", true)] {
+    for (value, good) in [("200ms", false), ("999ms", false), ("1s", true), ("1h", true)] {
         let read = with(value).map(|settings| settings.store.max_staleness);
         assert_eq!(read.is_ok(), good, "{value}: {read:?}");
     }
     let found = with("200ms").unwrap_err().to_string();
-    assert!(found.starts_with("store.max_staleness: must be at least 2s"), "{found}");
+    assert!(found.starts_with("store.max_staleness: must be at least 1s"), "{found}");
 }
 
 #[test]
@@ -161,12 +165,65 @@ fn all_problems_are_told_at_once_each_by_its_key() {
 }
 
 #[test]
+fn no_item_of_a_list_is_lost_in_silence() {
+    let with = |key: &str, list: &str| {
+        let mut lines = BTreeMap::from([
+            ("server.public_url", "\"https://portal.example.com\""),
+            ("upstream.servers", "[\"http://127.0.0.1:9000\"]"),
+        ]);
+        lines.insert(key, list);
+        parse(&lines.iter().map(|(key, value)| format!("{key} = {value}\n")).collect::<String>())
+    };
+    for (key, good, bad) in [
+        ("server.listen", "\"127.0.0.1:1\"", "[\"127.0.0.1:2\"]"),
+        ("server.hosts", "\"one.example\"", "{ a = 1 }"),
+        ("server.trusted_proxies", "\"10.0.0.0/8\"", "[\"10.1.0.0/16\"]"),
+        ("upstream.servers", "\"http://127.0.0.1:9000\"", "9000"),
+        ("upstream.remove_headers", "\"X-Do\"", "[\"X-Undo\"]"),
+    ] {
+        assert!(with(key, &format!("[{good}]")).is_ok(), "{key}");
+        // Nothing else is told: neither is the list empty, nor the key missing.
+        let found = with(key, &format!("[{good}, {bad}]")).unwrap_err();
+        assert_eq!(found.to_string(), format!("{key}[1]: must be text"));
+        let found = with(key, "[\" \"]").unwrap_err().0;
+        assert_eq!((found.len(), &*found[0].key), (1, key), "{found:?}");
+    }
+    for (key, message) in
+        [("server.listen", "names no address"), ("upstream.servers", "names no server")]
+    {
+        let found = with(key, "[]").unwrap_err().to_string();
+        assert!(found.starts_with(&format!("{key}: {message}")), "{found}");
+    }
+}
+
+#[test]
 fn a_key_that_is_no_setting_is_a_problem_wherever_it_stands() {
     let found = problems(&format!("{LEAST}\n[server.limits]\nheader_byte = 9000"));
     assert_eq!(found, [("server.limits.header_byte".to_owned(), "is not a setting".to_owned())]);
     let set = environment(&[("PORTCULLIS__SERVER__LISTENN", "127.0.0.1:1")]);
     let found = Settings::parse(LEAST, Path::new("p.toml"), &set).unwrap_err();
     assert_eq!(found.0[0].key, "server.listenn");
+}
+
+#[test]
+fn an_empty_table_is_as_much_a_key_as_a_full_one() {
+    for (lines, key, message) in [
+        ("[sevrer]", "sevrer", "is not a setting"),
+        ("[foo.bar]", "foo.bar", "is not a setting"),
+        ("server.limits.foo = {}", "server.limits.foo", "is not a setting"),
+        ("server.hosts = {}", "server.hosts", "must be a list"),
+        ("admin.socket = {}", "admin.socket", "must be text"),
+        ("server.tls = {}", "server.tls", "needs both `certificate` and `key`"),
+        ("[server.tls]\n# certificate = \"a\"", "server.tls", "needs both `certificate` and `key`"),
+    ] {
+        let least = "server.public_url = \"https://portal.example.com\"\n\
+                     upstream.servers = [\"http://127.0.0.1:9000\"]";
+        assert_eq!(problems(&format!("{least}\n{lines}")), [(key.to_owned(), message.to_owned())]);
+    }
+    // A section of which every line is left at its default.
+    for section in ["[branding]", "[server.limits]", "[mail]\n[mail.smtp]", "[hashing]"] {
+        assert!(parse(&format!("{LEAST}\n{section}")).is_ok(), "{section}");
+    }
 }
 
 #[test]
@@ -198,6 +255,77 @@ fn an_identity_header_has_a_name_of_its_own() {
 }
 
 #[test]
+fn an_identity_header_has_no_name_that_proxies_or_connections_use() {
+    let with = |name: &str| parse(&format!("{LEAST}\n[identity]\nuser = \"{name}\""));
+    for bad in [
+        "X-Forwarded-Proto",
+        "X-Forwarded-Port",
+        "x_forwarded_for",
+        "Forwarded",
+        "Via",
+        "X-Real-IP",
+        "Keep-Alive",
+        "Proxy-Connection",
+        "Proxy-Authenticate",
+        "Proxy-Authorization",
+        "Transfer_Encoding",
+        "Trailer",
+        "HTTP2-Settings",
+        "Authorization",
+    ] {
+        let found = with(bad).unwrap_err().0;
+        assert_eq!((found.len(), &*found[0].key), (1, "identity.user"), "{bad}: {found:?}");
+    }
+    for good in ["Remote-User", "X-User", "X-Forward", "Host-User", "Proxy-User"] {
+        assert!(with(good).is_ok(), "{good}");
+    }
+    // Read without regard to dashes they would be one.
+    let found = problems(&format!("{LEAST}\n[identity]\nuser = \"X-Who\"\ngroup = \"X_Who\""));
+    assert_eq!(found[0].0, "identity.group");
+}
+
+#[test]
+fn a_number_that_is_none_is_told_as_one() {
+    for (key, given, message) in [
+        ("threads", "1.5", "`1.5` is not a whole number from 1 to 1024"),
+        ("threads", "1.0", "`1.0` is not a whole number from 1 to 1024"),
+        ("threads", "true", "`true` is not a whole number from 1 to 1024"),
+        ("threads", "[1]", "must be a whole number from 1 to 1024"),
+        ("threads", "{}", "must be a whole number from 1 to 1024"),
+    ] {
+        let found = problems(&LEAST.replace("[server]", &format!("[server]\n{key} = {given}")));
+        assert_eq!(found, [(format!("server.{key}"), message.to_owned())]);
+    }
+    assert_eq!(
+        parse(&LEAST.replace("[server]", "[server]\nthreads = 3")).unwrap().server.threads,
+        3
+    );
+}
+
+#[test]
+fn what_settings_name_can_be_looked_at_when_others_are_wrong() {
+    let read =
+        |text: &str| Reading::parse(text, Path::new("portcullis.toml"), &HashMap::new()).unwrap();
+    let text = "server.public_url = \"nowhere\"\nserver.tls = { certificate = \"c\", key = \"k\" }\n\
+                policy.directory = \"here\"\nbranding.name = \"Acme\"\nmail.templates = \"t\"\n\
+                telemetry.log = \"warn\"";
+    let Reading { settings, named } = read(text);
+    assert_eq!(settings.unwrap_err().0.len(), 2);
+    assert_eq!(named.policy.as_deref(), Some(Path::new("here")));
+    assert_eq!(named.tls.map(|tls| tls.certificate), Some(PathBuf::from("c")));
+    assert_eq!(named.branding.map(|branding| branding.name).as_deref(), Some("Acme"));
+    assert_eq!(named.templates.as_deref(), Some(Path::new("t")));
+    assert_eq!(named.log.as_deref(), Some("warn"));
+    // What is wrong itself is not replaced by a default.
+    let Reading { named, .. } = read(
+        "server.tls.key = \"k\"\npolicy.directory = \"\"\nbranding.accent = \"red\"\n\
+         mail.templates = \"\"\ntelemetry.log = []",
+    );
+    assert!(named.policy.is_none() && named.tls.is_none() && named.branding.is_none());
+    assert!(named.templates.is_none() && named.log.is_none());
+}
+
+#[test]
 fn broken_toml_is_told_with_its_line_and_without_its_content() {
     let found = problems("[server]\npublic_url = \"https://portal.example.com\nsecret = 'hunter2'");
     assert_eq!(found[0].0, "portcullis.toml");
@@ -213,6 +341,10 @@ fn a_public_url_is_an_origin() {
     ] {
         assert_eq!(text.parse::<PublicUrl>().unwrap().as_str(), expected);
     }
+    for more in ["/path", "?x", "#x", ":8080?x", ":8080/?x"] {
+        let wrong = format!("http://localhost{more}").parse::<PublicUrl>().unwrap_err();
+        assert!(wrong.starts_with("must have no path or query"), "{more}: {wrong}");
+    }
     for text in ["ftp://portal", "https://portal/path", "https://u@portal", "https://", "portal"] {
         assert!(text.parse::<PublicUrl>().is_err(), "{text}");
     }
@@ -222,8 +354,15 @@ fn a_public_url_is_an_origin() {
 fn a_server_of_the_portal_is_a_host_and_a_port() {
     assert_eq!("http://portal".parse::<UpstreamServer>().unwrap().authority, "portal:80");
     assert_eq!("http://[::1]:9000/".parse::<UpstreamServer>().unwrap().authority, "[::1]:9000");
+    assert_eq!("http://h:65535".parse::<UpstreamServer>().unwrap().authority, "h:65535");
+    assert_eq!("http://[::1]".parse::<UpstreamServer>().unwrap().authority, "[::1]:80");
     for text in ["http://", "http://u@portal", "http://portal/path", "portal:80", "http://:80"] {
         assert!(text.parse::<UpstreamServer>().is_err(), "{text}");
+    }
+    for port in ["99999", "65536", "", "0", "+80", "080"] {
+        let wrong = format!("http://127.0.0.1:{port}").parse::<UpstreamServer>().unwrap_err();
+        assert_eq!(wrong, "has no port from 1 to 65535", "{port}");
+        assert!(format!("http://[::1]:{port}").parse::<UpstreamServer>().is_err(), "{port}");
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use crate::directory::facts::{OrganizationFacts, UserFacts};
 use crate::directory::record::{Group, Organization, PREFERENCES, Preferences, User};
 use crate::directory::records;
-use crate::directory::snapshot::{GroupInForce, Snapshot};
+use crate::directory::snapshot::Snapshot;
 use crate::policy::{Policy, PolicyProblems};
 use crate::store::cache::FreshCache;
 use crate::store::feed::Follower;
@@ -50,17 +50,11 @@ impl Memory {
         self.snapshot.load()
     }
 
-    /// Puts another policy in force, if what its operators expect holds: for the groups that the
-    /// policy comes with as it has them, so that an administrator's edit of one does not keep a
-    /// good policy out, and for the others as they are now.
+    /// Puts another policy in force, if what its operators expect holds.
     pub(super) async fn replace_policy(&self, policy: Policy) -> Result<(), PolicyProblems> {
         let _renewing = self.renewing.lock().await;
         let next = self.snapshot.load().under(Arc::new(policy));
-        let policy = next.policy();
-        policy.check_expectations(&|id| {
-            let seed = policy.seeds().iter().find(|seed| seed.id == id);
-            seed.map(|seed| seed.permissions).or_else(|| next.group(id).map(GroupInForce::granted))
-        })?;
+        next.check_expectations()?;
         self.snapshot.store(Arc::new(next));
         Ok(())
     }

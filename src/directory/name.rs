@@ -1,50 +1,22 @@
 //! Names, addresses and ids: what may be one.
 
 use data_encoding::BASE32_DNSSEC;
-use icu_properties::CodePointSetData;
-use icu_properties::props::DefaultIgnorableCodePoint;
 use jiff::Timestamp;
 
-use crate::credential::folding::fold;
 use crate::directory::error::DirectoryError;
+use crate::policy::{self, MAX_NAME};
 use crate::random;
 
-/// More than any name a person writes, less than what breaks a page or a header.
-const MAX_NAME: usize = 200;
 /// The longest address that mail can be sent to (RFC 5321, 4.5.3.1.3).
 const MAX_EMAIL: usize = 254;
 /// The longest organization id; it stands in URLs.
 const MAX_ID: usize = 64;
 
-/// A name without surrounding space, if it can be shown on a line: neither empty, nor too long, nor
-/// with control characters, nor with invisible ones, which would make twins of it (R4, R15).
+/// A name without surrounding space, if it can be one.
 pub(super) fn name(field: &'static str, given: &str) -> Result<String, DirectoryError> {
-    let name = given.trim();
-    if fold(name).is_empty() {
-        return Err(DirectoryError::invalid(field, "must not be empty"));
-    }
-    if name.chars().count() > MAX_NAME {
-        return Err(DirectoryError::invalid(
-            field,
-            format!("must have at most {MAX_NAME} characters"),
-        ));
-    }
-    if name.chars().any(char::is_control) {
-        return Err(DirectoryError::invalid(field, "must not have control characters"));
-    }
-    if let Some(invisible) = name.chars().find(|c| is_invisible(*c)) {
-        let code = u32::from(invisible);
-        return Err(DirectoryError::invalid(
-            field,
-            format!("must not have invisible characters, as U+{code:04X}; type it anew"),
-        ));
-    }
+    let name =
+        policy::name(given).map_err(|why| DirectoryError::invalid(field, why.to_string()))?;
     Ok(name.to_owned())
-}
-
-/// Whether the character shows nothing by itself: joiners, marks of direction, selectors, fillers.
-fn is_invisible(c: char) -> bool {
-    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
 /// A name made of another one, which is cut if the whole would be too long.
@@ -62,8 +34,9 @@ pub(super) fn email(given: &str) -> Result<String, DirectoryError> {
 /// The same under another field's name.
 pub(super) fn address(field: &'static str, given: &str) -> Result<String, DirectoryError> {
     let email = given.trim();
-    let unfit =
-        |c: char| c.is_whitespace() || c.is_control() || is_invisible(c) || "<>,;\"\\".contains(c);
+    let unfit = |c: char| {
+        c.is_whitespace() || c.is_control() || policy::is_invisible(c) || "<>,;\"\\".contains(c)
+    };
     let well_formed = email.len() <= MAX_EMAIL
         && !email.chars().any(unfit)
         && email.split_once('@').is_some_and(|(local, domain)| {

@@ -1,13 +1,14 @@
 //! What holds for the whole installation (R12, R60).
 
 use http::Uri;
+use http::uri::Authority;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::directory::error::Stopped;
 use crate::directory::record::{PREFERENCES, Preferences};
 use crate::directory::records::{Stored, attempt, existing};
 use crate::directory::{Directory, DirectoryError};
-use crate::policy::Host;
+use crate::policy::{self, Host};
 
 /// More than browsers keep in their address line.
 const MAX_URL: usize = 2048;
@@ -113,7 +114,14 @@ fn check_redirect(url: &str, served: &[Host]) -> Result<(), DirectoryError> {
     if !url.bytes().all(|b| b.is_ascii_graphic()) {
         return invalid("must be percent-encoded: it has spaces or characters beyond ASCII");
     }
-    let Some(host) = host_of(url) else { return invalid("is not a complete URL") };
+    let parsed = url.parse::<Uri>().ok();
+    let Some(authority) = parsed.as_ref().and_then(Uri::authority) else {
+        return invalid("is not a complete URL");
+    };
+    if policy::port_of(authority).is_err() {
+        return invalid("has no port from 1 to 65535");
+    }
+    let Some(host) = host_of(authority) else { return invalid("is not a complete URL") };
     if is_served(&host, served) {
         return invalid(
             "leads to the portal itself, so that browsers would go round in circles; \
@@ -123,9 +131,8 @@ fn check_redirect(url: &str, served: &[Host]) -> Result<(), DirectoryError> {
     Ok(())
 }
 
-fn host_of(url: &str) -> Option<Host> {
-    let url = url.parse::<Uri>().ok()?;
-    let authority = url.authority()?.as_str();
+fn host_of(authority: &Authority) -> Option<Host> {
+    let authority = authority.as_str();
     // What stands before an `@` names no place.
     Host::parse(authority.rsplit('@').next().unwrap_or(authority)).ok()
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::directory::record::{Group, Preferences};
 use crate::directory::records::Stored;
-use crate::policy::{Catalogue, PermissionSet, Policy, built_in};
+use crate::policy::{Catalogue, PermissionSet, Policy, PolicyProblems, built_in};
 
 /// The state that requests are decided by.
 #[derive(Debug)]
@@ -73,6 +73,19 @@ impl Snapshot {
     /// The groups, in no order.
     pub fn groups(&self) -> impl Iterator<Item = &GroupInForce> {
         self.groups.values()
+    }
+
+    /// Asks everything that operators expect of the policy: of the groups that it comes with as it
+    /// has them, so that an administrator's edit of one does not keep a good policy out, and of
+    /// the others as they are now.
+    ///
+    /// # Errors
+    /// The expectations that fail, those about groups that are not there included.
+    pub fn check_expectations(&self) -> Result<(), PolicyProblems> {
+        self.policy.check_expectations(&|id| {
+            let seed = self.policy.seed(id).map(|seed| seed.permissions);
+            seed.or_else(|| self.group(id).map(GroupInForce::granted))
+        })
     }
 
     /// What the members of a group may do; nothing when there is no such group.

@@ -25,9 +25,11 @@ pub(super) struct File<'t> {
 }
 
 impl<'t> File<'t> {
-    pub(super) fn new(name: &'static str, text: &'t str) -> Self {
+    /// The file of this name, with those of the problems that are its own.
+    pub(super) fn new(name: &'static str, text: &'t str, problems: &[Problem]) -> Self {
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
-        Self { name, text, lines: lines.collect(), problems: RefCell::default() }
+        let problems = problems.iter().filter(|problem| problem.file == name).cloned().collect();
+        Self { name, text, lines: lines.collect(), problems: RefCell::new(problems) }
     }
 
     /// Says what is wrong, at a line or about the file as a whole.

@@ -105,6 +105,12 @@ impl Expectation {
         &self.who
     }
 
+    /// Where it stands: file and line.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("{}:{}", load::EXPECTATIONS_FILE, self.line)
+    }
+
     /// The answer to the question, and why: a name of [`Expected`] and one of [`Reason`] or
     /// [`BadTarget`].
     fn answer(&self, policy: &Policy, granted: PermissionSet) -> (&'static str, &'static str) {
@@ -166,12 +172,18 @@ impl Policy {
 
     /// Asks the expectations that can be judged by the groups an installation starts with.
     pub(super) fn check_seed_expectations(&self) -> Result<(), PolicyProblems> {
-        let granted =
-            |id: &str| self.seeds.iter().find(|seed| seed.id == id).map(|seed| seed.permissions);
-        let judged = self.expectations.iter().filter(|expectation| {
-            expectation.who.group().is_none_or(|group| granted(group).is_some())
-        });
-        self.ask(judged, &granted)
+        let judged = self.expectations.iter().filter(|asked| self.judges(asked));
+        self.ask(judged, &|id| self.seed(id).map(|seed| seed.permissions))
+    }
+
+    /// The expectations about groups that the policy does not come with: only an installation in
+    /// which there is such a group can answer them.
+    pub fn unasked_expectations(&self) -> impl Iterator<Item = &Expectation> {
+        self.expectations.iter().filter(|asked| !self.judges(asked))
+    }
+
+    fn judges(&self, expectation: &Expectation) -> bool {
+        expectation.who.group().is_none_or(|group| self.seed(group).is_some())
     }
 
     fn ask<'a>(

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use super::document::{Entry, File};
+use super::folding::fold;
 use super::permission::{Catalogue, PermissionSet};
 
 /// The ids of the four groups that are always there (R2).
@@ -72,10 +73,9 @@ pub(super) fn compile(file: &File<'_>, catalogue: Option<&Catalogue>) -> Vec<Gro
         if seeds.iter().any(|seed| seed.id == id.value) {
             file.problem(id.line, format!("group `{}` is there twice", id.value));
         }
-        let folded = name.value.trim().to_lowercase();
-        if folded.is_empty() {
-            file.problem(name.line, "`name` is empty");
-        } else if let Some(other) = lines_by_name.insert(folded, name.line) {
+        if let Err(why) = super::name(&name.value) {
+            file.problem(name.line, format!("`name` {why}"));
+        } else if let Some(other) = lines_by_name.insert(fold(&name.value), name.line) {
             file.problem(
                 name.line,
                 format!("the name `{}` is taken by the group on line {other}", name.value),

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use http::uri::Authority;
+
 /// The longest name the domain name system has.
 const MAX_NAME: usize = 253;
 /// The longest label of a name.
@@ -117,6 +119,19 @@ impl BadHost {
             Self::Address => "host-address",
             Self::Port => "host-port",
         }
+    }
+}
+
+/// The port of an authority, if it names one.
+///
+/// # Errors
+/// When what follows the colon is no port between 1 and 65535.
+pub fn port_of(authority: &Authority) -> Result<Option<u16>, BadHost> {
+    let text = authority.as_str();
+    let text = text.rsplit_once('@').map_or(text, |(_, host_and_port)| host_and_port);
+    match text.strip_prefix(authority.host()).unwrap_or_default() {
+        "" => Ok(None),
+        port => parse_port(port.strip_prefix(':').unwrap_or_default()).map(Some),
     }
 }
 

@@ -17,6 +17,9 @@ const GROUPS_FILE: &str = "groups.toml";
 const ROUTES_FILE: &str = "routes.toml";
 pub(super) const EXPECTATIONS_FILE: &str = "expectations.toml";
 
+/// What the folder itself is called in a problem: the setting that names it.
+const DIRECTORY: &str = "policy.directory";
+
 /// How many bytes of the hash make a version.
 const VERSION_BYTES: usize = 6;
 
@@ -34,11 +37,11 @@ pub struct PolicyFiles {
 }
 
 impl PolicyFiles {
-    /// Reads the files of a directory.
-    ///
-    /// # Errors
-    /// A problem for each file that cannot be read.
-    pub fn read(directory: &Path) -> Result<Self, PolicyProblems> {
+    /// The files' names in their folder.
+    pub const NAMES: [&str; 4] = [PERMISSIONS_FILE, GROUPS_FILE, ROUTES_FILE, EXPECTATIONS_FILE];
+
+    /// Reads the files of a directory; one that cannot be read is empty, and a problem.
+    fn read(directory: &Path) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();
         let mut read = |file: &'static str, optional: bool| match std::fs::read_to_string(
             directory.join(file),
@@ -56,7 +59,7 @@ impl PolicyFiles {
             routes: read(ROUTES_FILE, false),
             expectations: read(EXPECTATIONS_FILE, true),
         };
-        PolicyProblems::check(problems).map(|()| files)
+        (files, problems)
     }
 
     /// A short hash; the lengths keep text from moving between files unnoticed.
@@ -80,7 +83,12 @@ impl Policy {
     /// # Errors
     /// Everything that is wrong with the files, or every expectation that does not hold.
     pub fn load(directory: &Path) -> Result<Self, PolicyProblems> {
-        let policy = Self::compile(&PolicyFiles::read(directory)?)?;
+        directory.metadata().map_err(|error| {
+            let message = format!("`{}` cannot be read: {error}", directory.display());
+            PolicyProblems::from(Problem { file: DIRECTORY, line: None, message })
+        })?;
+        let (files, unread) = PolicyFiles::read(directory);
+        let policy = Self::compile_beside(&files, &unread)?;
         policy.check_seed_expectations()?;
         Ok(policy)
     }
@@ -90,10 +98,15 @@ impl Policy {
     /// # Errors
     /// Everything that is wrong with the files.
     pub fn compile(files: &PolicyFiles) -> Result<Self, PolicyProblems> {
-        let permissions = File::new(PERMISSIONS_FILE, &files.permissions);
-        let groups = File::new(GROUPS_FILE, &files.groups);
-        let routes = File::new(ROUTES_FILE, &files.routes);
-        let expectations = File::new(EXPECTATIONS_FILE, &files.expectations);
+        Self::compile_beside(files, &[])
+    }
+
+    /// The same, when it is known already what could not be read.
+    fn compile_beside(files: &PolicyFiles, unread: &[Problem]) -> Result<Self, PolicyProblems> {
+        let permissions = File::new(PERMISSIONS_FILE, &files.permissions, unread);
+        let groups = File::new(GROUPS_FILE, &files.groups, unread);
+        let routes = File::new(ROUTES_FILE, &files.routes, unread);
+        let expectations = File::new(EXPECTATIONS_FILE, &files.expectations, unread);
 
         let catalogue = Catalogue::compile(&permissions);
         let known = (!permissions.has_problems()).then_some(&catalogue);

@@ -5,7 +5,7 @@ use std::fmt;
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The file's name within the policy directory.
+    /// The file's name within the policy directory; `policy.directory` when it is that itself.
     pub file: &'static str,
     /// The line, from 1; none when it is the file as a whole.
     pub line: Option<usize>,
@@ -35,6 +35,12 @@ impl PolicyProblems {
     /// The problems, file by file.
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
         self.0.iter()
+    }
+}
+
+impl From<Problem> for PolicyProblems {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
     }
 }
 

@@ -2,26 +2,62 @@
 //!
 //! A policy that does not load, or that fails what operators expect of it, changes nothing: the
 //! old one stays in force, and the log says where the new one is wrong.
+//!
+//! Changes are found by looking: whatever is at the files' paths now is compared with what was
+//! there at the last reading. A notification of the system would be of the folder that was there
+//! at the start, and end unnoticed when it is replaced or a link to it is switched.
 
-use std::path::PathBuf;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::directory::Directory;
-use crate::policy::{Policy, PolicyProblems};
+use crate::policy::{Policy, PolicyFiles, PolicyProblems};
 
-/// An editor writes several times; files are read when they have been quiet for so long.
-const QUIET: Duration = Duration::from_millis(150);
+/// How often the files are looked at. An editor writes several times; files are read when they
+/// have been the same at two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// The policy's folder and where it goes.
 #[derive(Debug, Clone)]
 pub struct PolicySource {
     folder: PathBuf,
     directory: Directory,
+}
+
+/// What is known of the files without reading them. No two contents at a path have the same one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp([Option<FileStamp>; PolicyFiles::NAMES.len()]);
+
+/// A file by device and inode, with the time at which either its content or its place last
+/// changed, which nobody can set, and its size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FileStamp {
+    device: u64,
+    inode: u64,
+    changed: (i64, i64),
+    size: u64,
+}
+
+impl Stamp {
+    /// The stamp of the files in a folder; take it before they are read.
+    #[must_use]
+    pub fn of(folder: &Path) -> Self {
+        Self(PolicyFiles::NAMES.map(|name| {
+            let file = folder.join(name).metadata().ok()?;
+            Some(FileStamp {
+                device: file.dev(),
+                inode: file.ino(),
+                changed: (file.ctime(), file.ctime_nsec()),
+                size: file.size(),
+            })
+        }))
+    }
 }
 
 impl PolicySource {
@@ -36,49 +72,46 @@ impl PolicySource {
     /// # Errors
     /// All that is wrong with them; then the old policy stays.
     pub async fn reload(&self) -> Result<(), PolicyProblems> {
-        let folder = self.folder.clone();
-        let policy = match tokio::task::spawn_blocking(move || Policy::load(&folder)).await {
-            Ok(loaded) => loaded?,
-            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-        };
+        let policy = self.blocking(Policy::load).await?;
         self.directory.replace_policy(policy).await
     }
 
-    /// Reloads whenever the files change, and on SIGHUP, until stopped.
+    /// Reloads on SIGHUP, and whenever the files are others than those of this stamp, until
+    /// stopped.
     ///
     /// # Errors
-    /// When the system cannot watch the folder.
-    pub fn watch(&self, stop: CancellationToken) -> Result<(), notify::Error> {
-        let (tell, mut told) = mpsc::unbounded_channel();
-        let mut watcher = RecommendedWatcher::new(
-            move |event: notify::Result<notify::Event>| {
-                if event.is_ok_and(|event| !event.kind.is_access()) {
-                    // Nobody listens any more when the gateway stops.
-                    let _ = tell.send(());
-                }
-            },
-            notify::Config::default(),
-        )?;
-        watcher.watch(&self.folder, RecursiveMode::NonRecursive)?;
-        let mut hangup = signal(SignalKind::hangup()).map_err(notify::Error::io)?;
+    /// When the system does not tell of signals.
+    pub fn watch(&self, mut read: Stamp, stop: CancellationToken) -> io::Result<()> {
+        let mut hangup = signal(SignalKind::hangup())?;
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let source = self.clone();
         tokio::spawn(async move {
-            let _watcher = watcher;
+            let mut last = read.clone();
             loop {
-                tokio::select! {
+                let asked = tokio::select! {
                     () = stop.cancelled() => return,
-                    _ = hangup.recv() => {}
-                    changed = told.recv() => {
-                        if changed.is_none() {
-                            return;
-                        }
-                        while let Ok(Some(())) = tokio::time::timeout(QUIET, told.recv()).await {}
-                    }
+                    _ = hangup.recv() => true,
+                    _ = looks.tick() => false,
+                };
+                let now = source.blocking(Stamp::of).await;
+                let settled = std::mem::replace(&mut last, now.clone()) == now;
+                if asked || (settled && now != read) {
+                    read = now;
+                    source.reload_and_tell().await;
                 }
-                source.reload_and_tell().await;
             }
         });
         Ok(())
+    }
+
+    /// Has something done with the folder where waiting for a disk holds nobody up.
+    async fn blocking<T: Send + 'static>(&self, task: fn(&Path) -> T) -> T {
+        let folder = self.folder.clone();
+        match tokio::task::spawn_blocking(move || task(&folder)).await {
+            Ok(done) => done,
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
     }
 
     async fn reload_and_tell(&self) {

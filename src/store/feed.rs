@@ -21,7 +21,7 @@ use crate::store::{Change, Changes, Commit, CommitError, Committed, Store, Store
 
 /// How long the store is asked to wait for changes: without any, this often is it confirmed that
 /// there are none.
-const CONFIRM_EVERY: Duration = Duration::from_millis(500);
+const CONFIRM_EVERY: Duration = Duration::from_millis(250);
 
 /// The least `max_staleness` that can be allowed. Below, a store that answers might be taken for one
 /// that does not, only because it was not asked yet or the machine was busy.

@@ -78,6 +78,9 @@ async fn cli_groups_are_kept_by_their_rules() {
     let said =
         console.done(&["groups", "create", "Two", "--permissions", "invoices.view,invoices.pay"]);
     assert!(said.await.contains("2 of 24"));
+    // Written as people write lists.
+    let spaced = ["groups", "create", "Spaced", "--permissions", "invoices.view, invoices.pay "];
+    assert!(console.done(&spaced).await.contains("2 of 24"));
     console.done(&["groups", "edit", id, "--grant", "invoices.pay", "--name", "Payers"]).await;
     let shown = console.json(&["groups", "show", id]).await;
     assert_eq!(shown["name"], "Payers");
@@ -218,6 +221,19 @@ async fn cli_imports_the_users_of_another_portal_once() {
     assert!(ran.out.contains("line 4: failed x: ") && ran.out.contains("pasword"), "{ran:?}");
     assert!(ran.out.contains("line 6: failed ANN: "), "of another organization: {ran:?}");
     assert!(!ran.out.contains("hunter2") && !ran.err.contains("hunter2"), "{ran:?}");
+    // Neither does one that is no text, nor is the report lost of those before it.
+    let fay = json!({ "organization": "acme", "login": "fay" }).to_string();
+    let gil = json!({ "organization": "acme", "login": "gil" }).to_string();
+    let bytes = [fay.as_bytes(), b"\n{\"login\": \"\xff\"}\n", gil.as_bytes()].concat();
+    std::fs::write(console.home.path("latin.jsonl"), bytes).unwrap();
+    let ran = console.run(&["--json", "users", "import", "latin.jsonl"]).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let report: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((&report["created"], &report["failed"]), (&2.into(), &1.into()), "{report}");
+    assert_eq!(
+        (&report["items"][1]["line"], &report["items"][2]["login"]),
+        (&2.into(), &"gil".into())
+    );
     let missing = console.refused(&["users", "import", "nothing.jsonl"]).await;
     assert!(missing.contains("nothing.jsonl"), "{missing}");
 }
@@ -355,6 +371,14 @@ async fn cli_without_a_settings_file_the_environment_is_enough() {
     let (code, said) = check(&["check"], &enough[..1]).await;
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("config/portcullis.toml") && said.contains("upstream.servers"), "{said}");
+    // An empty one is told by its key, and a socket needs no other settings to be asked at.
+    let empty = [enough[0], enough[1], ("PORTCULLIS__ADMIN__SOCKET", "")];
+    let (code, said) = check(&["check"], &empty).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("admin.socket: is empty"), "{said}");
+    let (code, said) = check(&["routes"], &[("PORTCULLIS__ADMIN__SOCKET", "/nowhere.sock")]).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("no gateway answers at /nowhere.sock"), "{said}");
     // A file that was named must be there, and the default one must be readable if it is there.
     let (code, said) = check(&["check", "--config", "config/portcullis.toml"], &enough).await;
     assert_eq!(code, Some(1), "{said}");
@@ -363,4 +387,42 @@ async fn cli_without_a_settings_file_the_environment_is_enough() {
     let (code, said) = check(&["check"], &enough).await;
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("cannot be read"), "{said}");
+}
+
+#[tokio::test]
+async fn cli_check_tells_all_that_is_wrong_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    for made in ["policies", "mails"] {
+        std::fs::create_dir(folder.path().join(made)).unwrap();
+    }
+    write("logo.png", "a picture of nothing");
+    write("mails/reset.en.txt", "Subject: {{ nonsense }}");
+    write("policies/routes.toml", "[[route]]\nname = \"A\"\npath = \"/a\"\n");
+    write(
+        "portcullis.toml",
+        "server.threads = 0\nupstream.servers = [\"http://127.0.0.1:9\"]\n\
+         server.tls = { certificate = \"none.crt\", key = \"none.key\" }\n\
+         branding.logo = \"logo.png\"\nmail.templates = \"mails\"\ntelemetry.log = \"a=b=c\"\n",
+    );
+    let check = ["--config", "portcullis.toml", "check"];
+    let said = run(folder.path(), &check, "").await.refused();
+    for told in [
+        "server.public_url: is missing",
+        "server.threads: ",
+        "telemetry.log: ",
+        "logo.png: ",
+        "none.crt",
+        "permissions.toml: cannot be read",
+        "groups.toml: cannot be read",
+        "routes.toml:1: ",
+        "reset.en.txt",
+    ] {
+        assert_eq!(said.matches(told).count(), 1, "{told}: {said}");
+    }
+    // A folder that is not there is one problem, by its setting.
+    std::fs::remove_dir_all(folder.path().join("policies")).unwrap();
+    let said = run(folder.path(), &check, "").await.refused();
+    assert!(said.contains("policy.directory: `policies` cannot be read"), "{said}");
+    assert!(!said.contains("groups.toml"), "{said}");
 }

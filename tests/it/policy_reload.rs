@@ -40,6 +40,7 @@ struct Running {
     home: Home,
     program: Program,
     liam: Browser,
+    reloads: usize,
     _upstream: Upstream,
 }
 
@@ -52,11 +53,23 @@ impl Running {
         program.admin.user(&acme, "liam", "limited").await;
         let mut liam = Browser::new(program.gateway, HOST);
         assert_eq!(liam.sign_in("liam", PASSWORD).await.status, 303);
-        Self { home, program, liam, _upstream: upstream }
+        Self { home, program, liam, reloads: 0, _upstream: upstream }
     }
 
     async fn invoice(&mut self) -> u16 {
         self.liam.fetch("/invoices/1").await.status
+    }
+
+    /// Waits for one reload after the other, until one has this effect.
+    async fn reloads_until_an_invoice_is(&mut self, status: u16) {
+        loop {
+            self.reloads += 1;
+            let log = self.program.logged(RELOADED, self.reloads).await;
+            if self.invoice().await == status {
+                return;
+            }
+            assert!(self.reloads < 20, "{log}");
+        }
     }
 
     async fn reload(&self) -> crate::admin::AdminReply {
@@ -103,6 +116,49 @@ async fn a_changed_file_is_in_force_by_itself() {
     std::fs::rename(running.home.path("policies/.routes.swp"), file).unwrap();
     running.program.logged(RELOADED, 2).await;
     assert_eq!(running.invoice().await, 403);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_replaced_is_followed() {
+    let mut running = Running::start().await;
+    let (policies, old) = (running.home.path("policies"), running.home.path("old"));
+    std::fs::rename(&policies, &old).unwrap();
+    std::fs::create_dir(&policies).unwrap();
+    for file in std::fs::read_dir(&old).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), policies.join(file.file_name())).unwrap();
+    }
+    // The replacement counts, and so does each later edit of it.
+    for (routes, status) in [(OPENED, 200), (CLOSED, 403), (OPENED, 200)] {
+        running.home.policy("routes.toml", routes);
+        running.reloads_until_an_invoice_is(status).await;
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_is_switched_to_another_folder_is_followed() {
+    let mut running = Running::start().await;
+    let policies = running.home.path("policies");
+    let versions = ["one", "two"].map(|name| running.home.path(name));
+    std::fs::rename(&policies, &versions[0]).unwrap();
+    std::fs::create_dir(&versions[1]).unwrap();
+    for file in ["permissions.toml", "groups.toml"] {
+        std::fs::copy(versions[0].join(file), versions[1].join(file)).unwrap();
+    }
+    std::fs::write(versions[1].join("routes.toml"), OPENED).unwrap();
+    // As `ln -sfn` does it: in one step, so that there is a policy at every moment.
+    let new = running.home.path("new");
+    let switch = |to: &std::path::Path| {
+        std::os::unix::fs::symlink(to, &new).unwrap();
+        std::fs::rename(&new, &policies).unwrap();
+    };
+    switch(&versions[0]);
+    for (to, status) in [(&versions[1], 200), (&versions[0], 403), (&versions[1], 200)] {
+        switch(to);
+        running.reloads_until_an_invoice_is(status).await;
+    }
+    std::fs::write(versions[1].join("routes.toml"), CLOSED).unwrap();
+    running.reloads_until_an_invoice_is(403).await;
 }
 
 #[tokio::test]
@@ -202,6 +258,38 @@ async fn an_expectation_of_an_operators_group_is_held_against_it_as_it_is_now() 
     assert_eq!(problem["errors"].as_array().unwrap().len(), 1, "{problem}");
     assert_eq!(problem["errors"][0]["file"], "expectations.toml");
     assert_eq!(problem["errors"][0]["line"], 5, "{problem}");
+}
+
+#[tokio::test]
+async fn an_expectation_of_a_group_that_is_only_on_file_is_not_counted_as_held() {
+    let upstream = Upstream::start().await;
+    let home = Home::new(upstream.address, CLOSED);
+    let expect = |group: &str| {
+        format!(
+            "[[expect]]\nas = \"{group}\"\nrequest = \"GET /invoices/7\"\ndecision = \"deny\"\n"
+        )
+    };
+    home.policy("expectations.toml", &(expect("limited") + &expect("limitd") + &expect("link")));
+    let said = home.run(&["check"]).await.done();
+    assert!(said.contains(" 2 expectations hold"), "{said}");
+    assert!(said.contains("expectations.toml:5 was not asked"), "{said}");
+    assert!(said.contains("`limitd`") && !said.contains("toml:1 "), "{said}");
+    // The start knows the groups on file: it warns of what a reload would refuse.
+    let program = home.serve().await;
+    let problem = "expectations.toml:5: there is no group `limitd`";
+    program.logged("a reload of it would be refused", 1).await;
+    program.logged(problem, 1).await;
+    let refused = home.run(&["policy", "reload"]).await.refused();
+    assert!(refused.contains(problem), "{refused}");
+    program.stop().await;
+    // Without the group's typing error there is nothing to say.
+    home.policy("expectations.toml", &(expect("limited") + &expect("link")));
+    let said = home.run(&["check"]).await.done();
+    assert!(said.contains(" 2 expectations hold") && !said.contains("not asked"), "{said}");
+    let program = home.serve().await;
+    program.signal(rustix::process::Signal::HUP);
+    let log = program.logged(RELOADED, 1).await;
+    assert!(!log.contains("would be refused"), "{log}");
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ use crate::directory::letters::Letter;
 use crate::directory::second_factor::{SecondFactorJudge, SecondStep, Visit};
 use crate::directory::sign_in::{Claim, SignIn};
 use crate::directory::{Directory, Judges, Memory, OneTimeLinks};
-use crate::policy::{Policy, PolicyFiles, SessionKind};
+use crate::policy::{Policy, SessionKind};
 use crate::session::{NewSession, SessionCache, Sessions};
 use crate::store::feed::{Feed, Follower};
 use crate::store::sled::SledStore;
@@ -87,10 +87,7 @@ impl Bench {
         let (files, to) = (policies.clone(), directory.clone());
         let reload: Arc<Reload> = Arc::new(move || {
             let (files, to) = (files.clone(), to.clone());
-            Box::pin(async move {
-                let policy = Policy::compile(&PolicyFiles::read(&files)?)?;
-                to.replace_policy(policy).await
-            })
+            Box::pin(async move { to.replace_policy(Policy::load(&files)?).await })
         });
         let state = AdminState::new(&settings, (directory, sessions, feed), reload);
         Self { state, policies, _folder: folder }

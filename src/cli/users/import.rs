@@ -46,43 +46,65 @@ impl Outcome {
     }
 }
 
+/// What became of all lines so far.
+#[derive(Default)]
+struct Report {
+    items: Vec<Value>,
+    created: usize,
+    skipped: usize,
+    failed: usize,
+}
+
 impl Import {
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
-        let mut items = Vec::new();
-        let [mut created, mut skipped, mut failed] = [0_usize; 3];
-        for (number, line) in (1_usize..).zip(open(&self.file)?.lines()) {
+        let mut lines = open(&self.file)?;
+        let mut report = Report::default();
+        let read = self.lines(&mut lines, console, &mut report);
+        // What was done is told, however it ended.
+        let Report { items, created, skipped, failed } = report;
+        let document =
+            json!({ "items": items, "created": created, "skipped": skipped, "failed": failed });
+        let sentence = format!("Created {created}, skipped {skipped}, failed {failed}.");
+        console.told(&document, &sentence)?;
+        read?;
+        if failed > 0 {
+            bail!("{failed} portal user(s) could not be made; mend those lines and try again");
+        }
+        Ok(())
+    }
+
+    fn lines(
+        &self,
+        lines: &mut dyn BufRead,
+        console: &mut Console<'_>,
+        report: &mut Report,
+    ) -> anyhow::Result<()> {
+        for (number, line) in (1_usize..).zip(lines.split(b'\n')) {
             let line = line.with_context(|| {
                 format!("line {number} of {} cannot be read", self.file.display())
             })?;
-            if line.trim().is_empty() {
+            if line.trim_ascii().is_empty() {
                 continue;
             }
             let (login, outcome) = import(console, &line).with_context(|| {
                 format!("stopped at line {number}; give the file again to do the rest")
             })?;
             match &outcome {
-                Outcome::Created => created += 1,
-                Outcome::Skipped(_) => skipped += 1,
-                Outcome::Failed(_) => failed += 1,
+                Outcome::Created => report.created += 1,
+                Outcome::Skipped(_) => report.skipped += 1,
+                Outcome::Failed(_) => report.failed += 1,
             }
             let sentence = match outcome.reason() {
                 Some(reason) => format!("line {number}: {} {login}: {reason}", outcome.name()),
                 None => format!("line {number}: {} {login}", outcome.name()),
             };
             console.note(&sentence)?;
-            items.push(json!({
+            report.items.push(json!({
                 "line": number,
                 "login": login,
                 "outcome": outcome.name(),
                 "reason": outcome.reason(),
             }));
-        }
-        let report =
-            json!({ "items": items, "created": created, "skipped": skipped, "failed": failed });
-        console
-            .told(&report, &format!("Created {created}, skipped {skipped}, failed {failed}."))?;
-        if failed > 0 {
-            bail!("{failed} portal user(s) could not be made; mend those lines and try again");
         }
         Ok(())
     }
@@ -98,8 +120,8 @@ fn open(file: &Path) -> anyhow::Result<Box<dyn BufRead>> {
 }
 
 /// Has one user made; the login it is about, and what became of it.
-fn import(console: &Console<'_>, line: &str) -> anyhow::Result<(String, Outcome)> {
-    let new = match serde_json::from_str::<Value>(line) {
+fn import(console: &Console<'_>, line: &[u8]) -> anyhow::Result<(String, Outcome)> {
+    let new = match serde_json::from_slice::<Value>(line) {
         Ok(new) if new.is_object() => new,
         Ok(_) => return Ok(("-".to_owned(), Outcome::Failed("is not a JSON object".to_owned()))),
         // The error tells a place, not the text: there may be a password in it.

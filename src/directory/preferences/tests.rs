@@ -32,7 +32,12 @@ async fn r60_the_portal_is_disabled_by_a_url_and_brought_back_by_null() {
     let fixture = Fixture::new().await;
     let url = || fixture.directory.snapshot().preferences().disabled_redirect_url.clone();
     assert_eq!(url(), None);
-    for good in ["http://example.com", "https://example.com:8443/away?why=1#top", "http://[::1]/"] {
+    for good in [
+        "http://example.com",
+        "https://example.com:8443/away?why=1#top",
+        "http://[::1]/",
+        "http://h:65535",
+    ] {
         let set = PreferencesPatch {
             disabled_redirect_url: Some(Some(good.to_owned())),
             ..PreferencesPatch::default()
@@ -62,6 +67,10 @@ async fn r60_what_is_no_web_address_is_refused() {
         " https://example.com",
         "https://",
         "https:///away",
+        "https://example.com:99999",
+        "https://example.com:0/",
+        "https://example.com:/away",
+        "http://[::1]:65536",
         "https://exa mple.com",
         "https://example.com/\r\nSet-Cookie: a=b",
         "https://example.com/ä",

@@ -116,7 +116,26 @@ fn r2_r3_r6_malformed_groups_are_told_with_their_line() {
         ),
         (
             format!("{GROUPS}[[group]]\nid = \"x\"\nname = \" \"\npermissions = []"),
-            "groups.toml:21: `name` is empty",
+            "groups.toml:21: `name` must not be empty",
+        ),
+        (
+            format!("{GROUPS}[[group]]\nid = \"x\"\nname = \"a\\u0000b\"\npermissions = []"),
+            "groups.toml:21: `name` must not have control characters",
+        ),
+        (
+            format!(
+                "{GROUPS}[[group]]\nid = \"x\"\nname = \"{}\"\npermissions = []",
+                "x".repeat(201)
+            ),
+            "groups.toml:21: `name` must have at most 200 characters",
+        ),
+        (
+            // As names are compared when an administrator gives them (R4).
+            format!(
+                "{GROUPS}[[group]]\nid = \"x\"\nname = \"Straße\"\npermissions = []\n\
+                 [[group]]\nid = \"y\"\nname = \"STRASSE\"\npermissions = []"
+            ),
+            "groups.toml:25: the name `STRASSE` is taken by the group on line 21",
         ),
     ] {
         let files = PolicyFiles { groups: text.clone(), ..fixture::files("", "") };
@@ -437,6 +456,50 @@ fn a_directory_loads_when_its_files_are_there_and_sound() {
     std::fs::write(directory.path().join("routes.toml"), b"\xff").unwrap();
     let problem = Policy::load(directory.path()).unwrap_err().to_string();
     assert!(problem.starts_with("routes.toml: cannot be read"), "{problem}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_hides_no_problem_of_the_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let write =
+        |name: &str, text: &[u8]| std::fs::write(directory.path().join(name), text).unwrap();
+    let told = || {
+        let problems = Policy::load(directory.path()).unwrap_err().to_string();
+        problems.lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let routes =
+        route("path = \"/a\"\nrequire = \"fly\"") + &route("path = \"b\"\naccess = \"deny\"");
+    write("permissions.toml", PERMISSIONS.as_bytes());
+    write("groups.toml", b"\xff");
+    write("routes.toml", routes.as_bytes());
+    write("expectations.toml", b"[[expect]]\nas = 1\n");
+    assert_eq!(
+        told(),
+        [
+            "groups.toml:",
+            "routes.toml:4:",
+            "routes.toml:6:",
+            "routes.toml:7:",
+            "expectations.toml:1:",
+            "expectations.toml:1:",
+            "expectations.toml:2:"
+        ]
+    );
+    // Without the catalogue nothing can be said of the permissions that others name.
+    std::fs::remove_file(directory.path().join("permissions.toml")).unwrap();
+    write("groups.toml", GROUPS.as_bytes());
+    write("expectations.toml", b"");
+    assert_eq!(told(), ["permissions.toml:", "routes.toml:6:", "routes.toml:7:"]);
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_told_once_by_its_setting_and_path() {
+    let problems = Policy::load(Path::new("/nowhere/policies")).unwrap_err().to_string();
+    assert!(
+        problems.starts_with("policy.directory: `/nowhere/policies` cannot be read: "),
+        "{problems}"
+    );
+    assert_eq!(problems.lines().count(), 1);
 }
 
 #[test]
