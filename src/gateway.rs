@@ -47,7 +47,7 @@ use self::decision_record::{DecisionLog, Entry};
 use self::forward::{Way, origin_form};
 use self::headers::InboundFilter;
 use self::upstream::{UpstreamError, Upstreams};
-use self::watch::{Standing, Watch};
+use self::watch::{Ear, OpenQuestion, Said, Watch};
 use crate::config::{IdentityNames, PublicUrl, Settings};
 use crate::directory::{Directory, Snapshot};
 use crate::policy::{BadTarget, Decision, Host, RequestFacts, RequestTarget, Subject, decide};
@@ -268,9 +268,9 @@ impl Gateway {
                 let request = self.outbound(&received, request, &target, &way, websocket);
                 // From here on the portal is waited for; nothing shared is held meanwhile.
                 drop(snapshot);
-                let standing = Standing { session, websocket, host, method, target };
+                let question = OpenQuestion { session, websocket, host, method, target };
                 let upgrade = upgrade.map(|client| (client, connection.hold));
-                self.forward(&received, request, upgrade, standing).await
+                self.forward(&received, request, upgrade, question).await
             }
             Decision::Challenge(_) => {
                 let organization = match &presented {
@@ -297,22 +297,28 @@ impl Gateway {
     }
 
     /// Whether what was permitted once still is (I7). A store that does not answer permits
-    /// nothing.
-    async fn still_permits(&self, standing: &Standing<'_>, now: Timestamp) -> bool {
+    /// nothing. That a connection is open is no use of its session; what `said` tells is.
+    async fn still_permits(&self, question: &OpenQuestion<'_>, said: Said, now: Timestamp) -> bool {
         let snapshot = self.directory.snapshot();
         if snapshot.preferences().disabled_redirect_url.as_deref().is_some()
             || !self.feed.fresh(self.max_staleness)
         {
             return false;
         }
-        let presented = match standing.session {
-            Some(key) => match self.sessions.resolve_key(key, &snapshot, now).await {
-                Ok(presented) => presented,
-                Err(_) => return false,
-            },
+        let presented = match question.session {
+            Some(key) => {
+                let presented = match said {
+                    Said::Something => self.sessions.resolve_key(key, &snapshot, now).await,
+                    Said::Nothing => self.sessions.look_at(key, &snapshot, now).await,
+                };
+                match presented {
+                    Ok(presented) => presented,
+                    Err(_) => return false,
+                }
+            }
             None => Presented::Nobody(Absence::NoCookie),
         };
-        let decision = decide(snapshot.policy(), presented.subject(), &standing.facts(), now);
+        let decision = decide(snapshot.policy(), presented.subject(), &question.facts(), now);
         matches!(decision, Decision::Allow(_))
     }
 
@@ -415,7 +421,7 @@ impl Gateway {
         received: &Received,
         request: Request<RequestBody>,
         upgrade: Option<(OnUpgrade, Hold)>,
-        standing: Standing<'_>,
+        question: OpenQuestion<'_>,
     ) -> Response<ReplyBody> {
         let mut response = match self.upstreams.send(request).await {
             Ok(response) => response,
@@ -424,8 +430,9 @@ impl Gateway {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return match upgrade {
                 Some((client, hold)) => {
-                    let watch = Watch::start(Arc::clone(self), standing.into_owned());
-                    tunnel::open(client, hold, response, watch)
+                    let ear = Ear::default();
+                    let watch = Watch::start(Arc::clone(self), question.into_owned(), ear.clone());
+                    tunnel::open(client, hold, response, watch, ear)
                 }
                 None => self.answer(received, Refusal::PortalBroken),
             };
@@ -433,7 +440,7 @@ impl Gateway {
         self.inbound(&mut response);
         *response.version_mut() = Version::default();
         if is_event_stream(response.headers()) {
-            let watch = Watch::start(Arc::clone(self), standing.into_owned());
+            let watch = Watch::start(Arc::clone(self), question.into_owned(), Ear::default());
             return response.map(|body| ReplyBody::Portal(body.watched(watch)));
         }
         response.map(ReplyBody::Portal)

@@ -22,7 +22,7 @@ use jiff::Timestamp;
 
 pub use self::list::{SessionView, Whose};
 
-use self::record::{SessionRecord, Standing};
+use self::record::{Lifetime, SessionRecord};
 use crate::config::SessionLimits;
 use crate::credential::token::{PlainToken, TokenHash};
 use crate::directory::links::link_honoured;
@@ -47,7 +47,7 @@ pub struct SessionCache(FreshCache<TokenHash, Arc<Cached>>);
 /// hundred thousand of them.
 #[derive(Debug)]
 struct Cached {
-    standing: Standing,
+    lifetime: Lifetime,
     organization: Arc<str>,
     user: Option<Box<str>>,
     generation: u64,
@@ -198,7 +198,8 @@ impl Sessions {
         Ok(token)
     }
 
-    /// Who a request with these headers comes from.
+    /// Who a request with these headers comes from. The session is in use: its idle time begins
+    /// anew.
     ///
     /// # Errors
     /// When the store does not answer and memory does not know.
@@ -215,7 +216,7 @@ impl Sessions {
         }
     }
 
-    /// Who a session belongs to at this moment.
+    /// Who a session belongs to at this moment, when its person does something in it.
     ///
     /// # Errors
     /// When the store does not answer and memory does not know.
@@ -228,12 +229,43 @@ impl Sessions {
         let Some(session) = self.cached(&key).await? else {
             return Ok(Presented::Nobody(Absence::Ended));
         };
+        let presented = self.judge(key, &session, snapshot, now).await?;
+        if presented.subject().is_some() {
+            self.touch(&key, &session, now);
+        }
+        Ok(presented)
+    }
+
+    /// Who a session belongs to at this moment. To be asked about is no use of it: it ends when it
+    /// would have ended.
+    ///
+    /// # Errors
+    /// When the store does not answer and memory does not know.
+    pub async fn look_at(
+        &self,
+        key: TokenHash,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<Presented, StoreError> {
+        match self.cached(&key).await? {
+            Some(session) => self.judge(key, &session, snapshot, now).await,
+            None => Ok(Presented::Nobody(Absence::Ended)),
+        }
+    }
+
+    async fn judge(
+        &self,
+        key: TokenHash,
+        session: &Cached,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<Presented, StoreError> {
         let seen = session.last_seen.load(Ordering::Relaxed);
-        let valid_until = session.standing.valid_until(millis(seen), &self.limits);
+        let valid_until = session.lifetime.valid_until(millis(seen), &self.limits);
         if valid_until <= now {
             return Ok(Presented::Nobody(Absence::Ended));
         }
-        let subject = match (session.standing.kind(), &session.user) {
+        let subject = match (session.lifetime.kind(), &session.user) {
             (SessionKind::User, Some(user)) => {
                 let facts = match self.directory.cached_user(user) {
                     Some(facts) => Some(facts),
@@ -286,9 +318,10 @@ impl Sessions {
                 _,
             ) => None,
         };
-        let Some(subject) = subject else { return Ok(Presented::Nobody(Absence::Ended)) };
-        self.touch(&key, &session, now);
-        Ok(Presented::Somebody { key, subject })
+        Ok(match subject {
+            Some(subject) => Presented::Somebody { key, subject },
+            None => Presented::Nobody(Absence::Ended),
+        })
     }
 
     /// Ends a session; `false` when there was none.
@@ -359,7 +392,7 @@ impl Sessions {
                     None => session.organization.as_str().into(),
                 };
                 Ok(Some(Arc::new(Cached {
-                    standing: session.standing(),
+                    lifetime: session.standing(),
                     organization,
                     user: session.user.map(String::into_boxed_str),
                     generation: session.generation,
@@ -374,7 +407,7 @@ impl Sessions {
     fn touch(&self, key: &TokenHash, session: &Arc<Cached>, now: Timestamp) {
         let now = now.as_millisecond();
         session.last_seen.fetch_max(now, Ordering::Relaxed);
-        let idle = session.standing.idle(&self.limits).as_millis();
+        let idle = session.lifetime.idle(&self.limits).as_millis();
         let idle = i64::try_from(idle).unwrap_or(i64::MAX);
         let saved = session.last_saved.load(Ordering::Relaxed);
         if now - saved < idle / TOUCHES_PER_IDLE

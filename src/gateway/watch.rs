@@ -1,11 +1,15 @@
 //! Long-lived connections obey too (invariant I7): while a WebSocket or an event stream is open,
 //! the question it was opened by is asked again, and the first other answer ends it. So does the
 //! gateway's stop, which could not wait for what never ends by itself.
+//!
+//! Asking keeps no session alive: one whose idle time is over ends, and what it opened with it.
+//! What the client says in a WebSocket is a use of its session; what it is told is none.
 
 use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -23,12 +27,23 @@ const EVERY: Duration = Duration::from_millis(400);
 
 /// The question that was answered when the connection was opened.
 #[derive(Debug)]
-pub(super) struct Standing<'a> {
+pub(super) struct OpenQuestion<'a> {
     pub(super) session: Option<TokenHash>,
     pub(super) websocket: bool,
     pub(super) host: Cow<'a, Host>,
     pub(super) method: Method,
     pub(super) target: RequestTarget,
+}
+
+/// Hears whether the client says anything.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ear(Arc<AtomicBool>);
+
+/// What the client has said since the question was last asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Said {
+    Something,
+    Nothing,
 }
 
 /// Asks again until the answer changes; dropped with the connection.
@@ -38,11 +53,11 @@ pub(super) struct Watch {
     _asking: AbortOnDropHandle<()>,
 }
 
-impl Standing<'_> {
+impl OpenQuestion<'_> {
     /// The same, to be kept for as long as the connection lasts.
-    pub(super) fn into_owned(self) -> Standing<'static> {
+    pub(super) fn into_owned(self) -> OpenQuestion<'static> {
         let Self { session, websocket, host, method, target } = self;
-        Standing { session, websocket, host: Cow::Owned(host.into_owned()), method, target }
+        OpenQuestion { session, websocket, host: Cow::Owned(host.into_owned()), method, target }
     }
 
     pub(super) fn facts(&self) -> RequestFacts<'_> {
@@ -55,8 +70,19 @@ impl Standing<'_> {
     }
 }
 
+impl Ear {
+    /// Bytes have come from the client.
+    pub(super) fn hear(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn since_last_asked(&self) -> Said {
+        if self.0.swap(false, Ordering::Relaxed) { Said::Something } else { Said::Nothing }
+    }
+}
+
 impl Watch {
-    pub(super) fn start(gateway: Arc<Gateway>, standing: Standing<'static>) -> Self {
+    pub(super) fn start(gateway: Arc<Gateway>, question: OpenQuestion<'static>, ear: Ear) -> Self {
         let (tell, revoked) = oneshot::channel();
         let asking = tokio::spawn(async move {
             let mut ticks = tokio::time::interval(EVERY);
@@ -68,7 +94,8 @@ impl Watch {
                         return;
                     }
                 }
-                if !gateway.still_permits(&standing, clock::now()).await {
+                let said = ear.since_last_asked();
+                if !gateway.still_permits(&question, said, clock::now()).await {
                     // Nobody listening means that the connection has ended by itself.
                     let _ = tell.send(());
                     return;

@@ -85,11 +85,11 @@ impl SessionRecord {
     }
 
     /// What decides how long the session lasts.
-    pub(super) fn standing(&self) -> Standing {
-        Standing { kind: self.kind, created: self.created }
+    pub(super) fn standing(&self) -> Lifetime {
+        Lifetime { kind: self.kind, created: self.created }
     }
 
-    /// As [`Standing::valid_until`].
+    /// As [`Lifetime::valid_until`].
     pub(super) fn valid_until(&self, last_seen: Timestamp, limits: &SessionLimits) -> Timestamp {
         self.standing().valid_until(last_seen, limits)
     }
@@ -97,12 +97,12 @@ impl SessionRecord {
 
 /// What decides how long a session lasts.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Standing {
+pub(super) struct Lifetime {
     kind: StoredKind,
     created: Timestamp,
 }
 
-impl Standing {
+impl Lifetime {
     pub(super) fn kind(self) -> SessionKind {
         match self.kind {
             StoredKind::User => SessionKind::User,

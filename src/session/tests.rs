@@ -142,6 +142,24 @@ async fn a_session_ends_when_it_is_not_used_and_lives_while_it_is() {
 }
 
 #[tokio::test]
+async fn to_be_asked_about_is_no_use_of_a_session() {
+    let folder = TempDir::new().unwrap();
+    let portal = Portal::open(folder.path()).await;
+    portal.acme().await;
+    let key = portal.session_of(&portal.user("ada").await).await.hash();
+    let snapshot = portal.directory.snapshot();
+    let sessions = &portal.sessions;
+    let mut live = Vec::new();
+    for minutes in [10, 20, 29, 30] {
+        let presented = sessions.look_at(key, &snapshot, after(minutes)).await.unwrap();
+        live.push(presented.subject().is_some());
+    }
+    assert_eq!(live, [true, true, true, false]);
+    assert!(sessions.resolve_key(key, &snapshot, after(29)).await.unwrap().subject().is_some());
+    assert!(sessions.look_at(key, &snapshot, after(58)).await.unwrap().subject().is_some());
+}
+
+#[tokio::test]
 async fn a_session_ends_after_its_absolute_time_however_much_it_is_used() {
     let folder = TempDir::new().unwrap();
     let portal = Portal::open(folder.path()).await;

@@ -342,3 +342,43 @@ async fn i7_an_event_stream_closes_when_the_permission_or_the_session_goes() {
     let reply = gate.call(Method::GET, "/closed/events").cookie(&anna).send().await;
     assert_ne!(reply.status, 200);
 }
+
+#[tokio::test]
+async fn i7_an_open_connection_keeps_no_session_alive_and_what_is_said_in_it_does() {
+    let gate = TestGate::builder().setting("session.idle_timeout", "\"3s\"").start().await;
+    echo_at(&gate.upstream, "/closed/socket");
+    // The portal has something to say all the time.
+    gate.upstream.answer("/closed/events", |mut exchange| async move {
+        exchange.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n").await?;
+        let mut ticks = tokio::time::interval(Duration::from_millis(100));
+        while exchange.write(b"data: 1\n\n").await.is_ok() {
+            ticks.tick().await;
+        }
+        Ok(None)
+    });
+    let (_, _, left) = chatter(&gate).await;
+    let used = gate.sign_in("anna@acme.test", PASSWORD).await;
+    let mut talking = open_by(&gate, "/closed/socket", &used).await.unwrap();
+    let mut silent = open_by(&gate, "/closed/socket", &left).await.unwrap();
+    let mut events = gate.get("/closed/events").cookie(&left).open().await.into_body();
+    let both_end = async {
+        let stream = async { while let Some(Ok(_)) = events.frame().await {} };
+        tokio::join!(ends(&mut silent), within("the end of an event stream", stream));
+    };
+    let talk = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(300));
+        loop {
+            ticks.tick().await;
+            says_and_hears(&mut talking, "still here").await;
+        }
+    };
+    tokio::select! {
+        () = both_end => {}
+        () = talk => unreachable!("it talks for ever"),
+    }
+    assert_eq!(gate.get("/closed/a").cookie(&left).send().await.status, 401);
+    says_and_hears(&mut talking, "one more").await;
+    assert_eq!(gate.get("/closed/a").cookie(&used).send().await.status, 200);
+    ends(&mut talking).await;
+    assert_eq!(gate.get("/closed/a").cookie(&used).send().await.status, 401);
+}
