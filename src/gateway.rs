@@ -256,7 +256,6 @@ impl Gateway {
         match decision {
             Decision::Allow(permit) => {
                 let upgrade = websocket.then(|| hyper::upgrade::on(&mut request));
-                let session = presented.key();
                 let method = request.method().clone();
                 let way = Way {
                     permit,
@@ -265,10 +264,11 @@ impl Gateway {
                     connection: &connection,
                     snapshot: &snapshot,
                 };
+                let granted = way.permit.granted();
                 let request = self.outbound(&received, request, &target, &way, websocket);
                 // From here on the portal is waited for; nothing shared is held meanwhile.
                 drop(snapshot);
-                let question = OpenQuestion { session, websocket, host, method, target };
+                let question = OpenQuestion { presented, granted, websocket, host, method, target };
                 let upgrade = upgrade.map(|client| (client, connection.hold));
                 self.forward(&received, request, upgrade, question).await
             }
@@ -305,21 +305,14 @@ impl Gateway {
         {
             return false;
         }
-        let presented = match question.session {
-            Some(key) => {
-                let presented = match said {
-                    Said::Something => self.sessions.resolve_key(key, &snapshot, now).await,
-                    Said::Nothing => self.sessions.look_at(key, &snapshot, now).await,
-                };
-                match presented {
-                    Ok(presented) => presented,
-                    Err(_) => return false,
-                }
-            }
-            None => Presented::Nobody(Absence::NoCookie),
+        let presented = match (question.presented.key(), said) {
+            (Some(key), Said::Something) => self.sessions.resolve_key(key, &snapshot, now).await,
+            (Some(key), Said::Nothing) => self.sessions.look_at(key, &snapshot, now).await,
+            (None, _) => Ok(Presented::Nobody(Absence::NoCookie)),
         };
+        let Ok(presented) = presented else { return false };
         let decision = decide(snapshot.policy(), presented.subject(), &question.facts(), now);
-        matches!(decision, Decision::Allow(_))
+        question.is_answered_as_before(&presented, &decision)
     }
 
     async fn presented(

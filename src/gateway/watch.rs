@@ -1,6 +1,6 @@
 //! Long-lived connections obey too (invariant I7): while a WebSocket or an event stream is open,
-//! the question it was opened by is asked again, and the first other answer ends it. So does the
-//! gateway's stop, which could not wait for what never ends by itself.
+//! the question it was opened by is asked again, and the first other answer ends it, one that tells
+//! the portal something else included. So does the gateway's stop, which could not wait for what never ends by itself.
 //!
 //! Asking keeps no session alive: one whose idle time is over ends, and what it opened with it.
 //! What the client says in a WebSocket is a use of its session; what it is told is none.
@@ -19,8 +19,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Gateway;
 use crate::clock;
-use crate::credential::token::TokenHash;
-use crate::policy::{Host, RequestFacts, RequestTarget};
+use crate::policy::{
+    Decision, Host, PermissionSet, RequestFacts, RequestTarget, SessionKind, Subject,
+};
+use crate::session::Presented;
 
 /// How often the question is asked again; revocation is promised within a second.
 const EVERY: Duration = Duration::from_millis(400);
@@ -28,7 +30,10 @@ const EVERY: Duration = Duration::from_millis(400);
 /// The question that was answered when the connection was opened.
 #[derive(Debug)]
 pub(super) struct OpenQuestion<'a> {
-    pub(super) session: Option<TokenHash>,
+    /// Who was there when it was opened.
+    pub(super) presented: Presented,
+    /// Which permissions the portal was told of.
+    pub(super) granted: PermissionSet,
     pub(super) websocket: bool,
     pub(super) host: Cow<'a, Host>,
     pub(super) method: Method,
@@ -56,8 +61,21 @@ pub(super) struct Watch {
 impl OpenQuestion<'_> {
     /// The same, to be kept for as long as the connection lasts.
     pub(super) fn into_owned(self) -> OpenQuestion<'static> {
-        let Self { session, websocket, host, method, target } = self;
-        OpenQuestion { session, websocket, host: Cow::Owned(host.into_owned()), method, target }
+        let Self { presented, granted, websocket, host, method, target } = self;
+        let host = Cow::Owned(host.into_owned());
+        OpenQuestion { presented, granted, websocket, host, method, target }
+    }
+
+    /// Whether an answer of now is the one that it was opened by: allowed, to the same person, with
+    /// nothing else told to the portal. What the portal shows may hang on each of these.
+    pub(super) fn is_answered_as_before(&self, now: &Presented, decision: &Decision) -> bool {
+        match decision {
+            Decision::Allow(permit) => {
+                permit.granted() == self.granted
+                    && now.subject().map(told) == self.presented.subject().map(told)
+            }
+            Decision::Challenge(_) | Decision::Deny(_) | Decision::Redirect(_) => false,
+        }
     }
 
     pub(super) fn facts(&self) -> RequestFacts<'_> {
@@ -68,6 +86,12 @@ impl OpenQuestion<'_> {
             websocket: self.websocket,
         }
     }
+}
+
+/// What the portal is told of a person.
+fn told(subject: &Subject) -> (SessionKind, &str, &str, Option<&str>, Option<&str>) {
+    let Subject { kind, organization, group, login, end_user, .. } = subject;
+    (*kind, organization, group, login.as_deref(), end_user.as_deref())
 }
 
 impl Ear {

@@ -78,6 +78,16 @@ async fn says_and_hears(socket: &mut Socket, text: &str) {
     assert_eq!(heard, Message::Text(Utf8Bytes::from(text)));
 }
 
+/// Is still there when the question has been asked again.
+async fn stays(socket: &mut Socket) {
+    let since = Instant::now();
+    let mut ticks = tokio::time::interval(Duration::from_millis(100));
+    while since.elapsed() < SOON {
+        ticks.tick().await;
+        says_and_hears(socket, "still here").await;
+    }
+}
+
 /// Waits for the end of a socket; tells how long that took.
 async fn ends(socket: &mut Socket) -> Duration {
     let since = Instant::now();
@@ -381,4 +391,44 @@ async fn i7_an_open_connection_keeps_no_session_alive_and_what_is_said_in_it_doe
     assert_eq!(gate.get("/closed/a").cookie(&used).send().await.status, 200);
     ends(&mut talking).await;
     assert_eq!(gate.get("/closed/a").cookie(&used).send().await.status, 401);
+}
+
+/// Either permission opens it; the portal shows more or less by what it is told.
+const EITHER: &str = r#"
+[[route]]
+name = "Chat of some"
+methods = ["GET"]
+path = "/either/{*rest}"
+require = { any = ["chat.start", "invoices.view"] }
+websocket = true
+"#;
+
+#[tokio::test]
+async fn i7_a_connection_closes_when_the_portal_would_be_told_something_else() {
+    let gate = TestGate::builder().policy(EITHER).start().await;
+    echo_at(&gate.upstream, "/either/socket");
+    let (group, user, anna) = chatter(&gate).await;
+    let path = format!("/api/v1/groups/{group}");
+    let mut socket = open_by(&gate, "/either/socket", &anna).await.unwrap();
+    assert_eq!(gate.arrived().one("portcullis-granted"), Some("chat.start,invoices.view"));
+    // What the portal was not told of may come and go.
+    let more = json!({ "permissions": ["portal.access", "chat.start", "invoices.view", "tickets.create"] });
+    assert_eq!(gate.admin.patch(&path, more).await.status, 200);
+    stays(&mut socket).await;
+    // What is left would open it, and yet it is another answer.
+    let fewer = json!({ "permissions": ["portal.access", "chat.start"] });
+    assert_eq!(gate.admin.patch(&path, fewer).await.status, 200);
+    let took = ends(&mut socket).await;
+    assert!(took < SOON + ALLOWANCE, "{took:?}");
+    let mut socket = open_by(&gate, "/either/socket", &anna).await.unwrap();
+    assert_eq!(gate.arrived().one("portcullis-granted"), Some("chat.start"));
+    stays(&mut socket).await;
+    // Another group with the same permission is told as another group.
+    let other = gate.admin.group("Other chatters", &["portal.access", "chat.start"]).await;
+    let moved = json!({ "group": other });
+    assert_eq!(gate.admin.patch(&format!("/api/v1/users/{user}"), moved).await.status, 200);
+    let took = ends(&mut socket).await;
+    assert!(took < SOON + ALLOWANCE, "{took:?}");
+    let mut socket = open_by(&gate, "/either/socket", &anna).await.unwrap();
+    stays(&mut socket).await;
 }
