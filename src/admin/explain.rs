@@ -19,7 +19,8 @@ use crate::clock;
 use crate::directory::links::link_honoured;
 use crate::directory::{DirectoryError, Snapshot};
 use crate::policy::{
-    Host, Policy, RequestFacts, RequestTarget, SessionKind, Subject, built_in, decide,
+    BadRequest, Host, Policy, RESERVED, RequestFacts, RequestLine, RequestTarget, SessionKind,
+    Subject, built_in, decide,
 };
 
 /// Who asks for what; exactly one of the first four says who.
@@ -98,12 +99,15 @@ async fn explain(admin: &AdminState, question: Question, now: Timestamp) -> Answ
         session: subject.as_ref().map(Session::of),
         policy: policy.version(),
     };
-    let (host, target) = match admin.request_line(&question) {
-        Ok(line) => line,
-        Err(reason) => return shown(&Explanation { reason, ..answer }),
+    let (host, target) = match admin.read(&question, &method) {
+        Ok(read) => read,
+        Err(bad) => return shown(&Explanation { reason: bad.as_str(), ..answer }),
     };
     if snapshot.preferences().disabled_redirect_url.is_some() {
         return shown(&Explanation { decision: "redirect", reason: "portal-disabled", ..answer });
+    }
+    if target.path().starts_with(RESERVED) {
+        return shown(&Explanation { decision: "page", reason: "own-page", ..answer });
     }
     let websocket = question.websocket.unwrap_or(false);
     let facts = RequestFacts { host: host.name(), method: &method, target: &target, websocket };
@@ -119,17 +123,23 @@ async fn explain(admin: &AdminState, question: Question, now: Timestamp) -> Answ
 }
 
 impl AdminState {
-    /// The host and the target, or the gateway's name for what is wrong with them.
-    fn request_line(&self, question: &Question) -> Result<(Host, RequestTarget), &'static str> {
+    /// The host and the target, as the gateway reads them.
+    fn read(
+        &self,
+        question: &Question,
+        method: &Method,
+    ) -> Result<(Host, RequestTarget), BadRequest> {
         let host = match &question.host {
-            Some(host) => Host::parse(host).map_err(|_| "bad-host")?,
-            None => self.public_url.host().clone(),
+            Some(host) => host,
+            None => &self.public_url.host().to_string(),
         };
-        if !self.hosts.iter().any(|ours| ours.name() == host.name()) {
-            return Err("unknown-host");
-        }
-        let target = RequestTarget::parse(&question.target).map_err(|error| error.as_str())?;
-        Ok((host, target))
+        let served = |line: &[u8]| {
+            let text = std::str::from_utf8(line).map_err(|_| BadRequest::BadHost)?;
+            let host = Host::parse(text).map_err(|_| BadRequest::BadHost)?;
+            let ours = self.hosts.iter().any(|ours| ours.name() == host.name());
+            if ours { Ok(host) } else { Err(BadRequest::UnknownHost) }
+        };
+        RequestLine::written(method, &question.target, host).read(served)
     }
 }
 

@@ -5,8 +5,8 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::header::{self, HeaderMap, HeaderValue};
-use http::{Method, Response};
+use http::header::{self, HeaderValue};
+use http::{Method, Request, Response, Version};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -35,9 +35,12 @@ enum Broken {
 
 /// Whether the request asks to become a WebSocket (RFC 6455, 4.1). Any other upgrade is ignored,
 /// as a server may (RFC 9110, 7.8): it never reaches the portal.
-pub(super) fn asks_for_websocket(method: &Method, fields: &HeaderMap) -> bool {
+pub(super) fn asks_for_websocket<B>(request: &Request<B>) -> bool {
+    let fields = request.headers();
     let Some(upgrade) = fields.get(header::UPGRADE) else { return false };
-    *method == Method::GET
+    // HTTP/1.0 has none (RFC 9110, 7.8), HTTP/2 another way.
+    request.version() == Version::HTTP_11
+        && *request.method() == Method::GET
         && upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")
         && fields.get_all(header::CONNECTION).iter().any(|line| {
             line.as_bytes()

@@ -5,7 +5,6 @@
 //! Asking keeps no session alive: one whose idle time is over ends, and what it opened with it.
 //! What the client says in a WebSocket is a use of its session; what it is told is none.
 
-use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,10 +17,9 @@ use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Gateway;
+use super::hosts::{Number, Served};
 use crate::clock;
-use crate::policy::{
-    Decision, Host, PermissionSet, RequestFacts, RequestTarget, SessionKind, Subject,
-};
+use crate::policy::{Decision, PermissionSet, RequestFacts, RequestTarget, SessionKind, Subject};
 use crate::session::Presented;
 
 /// How often the question is asked again; revocation is promised within a second.
@@ -29,13 +27,13 @@ const EVERY: Duration = Duration::from_millis(400);
 
 /// The question that was answered when the connection was opened.
 #[derive(Debug)]
-pub(super) struct OpenQuestion<'a> {
+pub(super) struct OpenQuestion {
     /// Who was there when it was opened.
     pub(super) presented: Presented,
     /// Which permissions the portal was told of.
     pub(super) granted: PermissionSet,
     pub(super) websocket: bool,
-    pub(super) host: Cow<'a, Host>,
+    pub(super) host: Number,
     pub(super) method: Method,
     pub(super) target: RequestTarget,
 }
@@ -58,14 +56,7 @@ pub(super) struct Watch {
     _asking: AbortOnDropHandle<()>,
 }
 
-impl OpenQuestion<'_> {
-    /// The same, to be kept for as long as the connection lasts.
-    pub(super) fn into_owned(self) -> OpenQuestion<'static> {
-        let Self { presented, granted, websocket, host, method, target } = self;
-        let host = Cow::Owned(host.into_owned());
-        OpenQuestion { presented, granted, websocket, host, method, target }
-    }
-
+impl OpenQuestion {
     /// Whether an answer of now is the one that it was opened by: allowed, to the same person, with
     /// nothing else told to the portal. What the portal shows may hang on each of these.
     pub(super) fn is_answered_as_before(&self, now: &Presented, decision: &Decision) -> bool {
@@ -78,9 +69,9 @@ impl OpenQuestion<'_> {
         }
     }
 
-    pub(super) fn facts(&self) -> RequestFacts<'_> {
+    pub(super) fn facts<'a>(&'a self, host: &'a Served) -> RequestFacts<'a> {
         RequestFacts {
-            host: self.host.name(),
+            host: host.host().name(),
             method: &self.method,
             target: &self.target,
             websocket: self.websocket,
@@ -106,7 +97,7 @@ impl Ear {
 }
 
 impl Watch {
-    pub(super) fn start(gateway: Arc<Gateway>, question: OpenQuestion<'static>, ear: Ear) -> Self {
+    pub(super) fn start(gateway: Arc<Gateway>, question: OpenQuestion, ear: Ear) -> Self {
         let (tell, revoked) = oneshot::channel();
         let asking = tokio::spawn(async move {
             let mut ticks = tokio::time::interval(EVERY);

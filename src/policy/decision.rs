@@ -1,7 +1,6 @@
 //! The one question: may this person do this here?
 //!
-//! [`decide`] is pure and total. The gateway, `explain`, forward-auth and the expectations ask it
-//! alike; a [`Permit`] cannot be made anywhere else. In order:
+//! [`decide`] is pure and total. The gateway, `explain` and the expectations ask it alike; a [`Permit`] cannot be made anywhere else. In order:
 //!
 //! 1. No route has the path, or none of those that have it has the method, or none of those the
 //!    query: denied, signed in or not. Nobody is asked to sign in for what does not exist. What the
@@ -177,6 +176,12 @@ impl Redirection {
     pub fn location(&self) -> &str {
         &self.location
     }
+
+    /// Why.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
 }
 
 impl Decision {
@@ -269,7 +274,7 @@ impl Reason {
         Self::MissingPermission,
     ];
 
-    /// The stable name, used in the decision record, the metric and the test.
+    /// The stable name, used in the decision record, `explain` and the expectations.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

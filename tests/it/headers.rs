@@ -305,6 +305,17 @@ async fn forwarded_fields_are_believed_from_a_trusted_proxy() {
     assert_eq!(seen.one("x-forwarded-proto"), Some("https"));
     assert_eq!(seen.one("x-forwarded-host"), Some("portal.test"));
     assert_eq!(beginning_with(&seen, "xforwarded").len(), 3, "{seen:?}");
+    for (said, told) in [
+        ("HTTPS", "https"),
+        ("https, http", "https"),
+        ("http, https", "http"),
+        ("http", "http"),
+        ("httpsx", "http"),
+        ("", "http"),
+    ] {
+        gate.get("/open/a").header("x-forwarded-proto", said).send().await;
+        assert_eq!(gate.arrived().one("x-forwarded-proto"), Some(told), "{said}");
+    }
 }
 
 #[tokio::test]

@@ -230,6 +230,15 @@ async fn a_request_for_a_websocket_that_is_none_is_a_plain_request() {
         let seen = gate.arrived();
         assert_eq!((seen.one("upgrade"), seen.one("connection")), (None, None), "{fields}");
     }
+    // HTTP/1.0 knows of no upgrade (RFC 9110, 7.8).
+    let key = generate_key();
+    let old = format!(
+        "GET /open/socket HTTP/1.0\r\nhost: portal.test\r\nconnection: Upgrade\r\n\
+         upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: {key}\r\n\r\n"
+    );
+    assert_eq!(gate.raw(old).await.status, 200);
+    let seen = gate.arrived();
+    assert_eq!((seen.one("upgrade"), seen.one("connection")), (None, None));
 }
 
 #[tokio::test]

@@ -93,11 +93,32 @@ async fn a_request_with_two_readings_is_a_bad_request() {
         assert_ne!(answer["reason"], "", "{target}");
         assert_eq!(answer["route"], Value::Null, "{target}");
     }
+    // Read as the gateway reads them.
+    for (method, target, expected) in [
+        ("GET", "http://portal.example/invoices", ("allow", "permitted")),
+        ("GET", "http://other.example/invoices", ("bad-request", "host-mismatch")),
+        ("GET", "ftp://portal.example/invoices", ("bad-request", "target-form")),
+        ("CONNECT", "/invoices", ("bad-request", "connect")),
+    ] {
+        let answer = explain(&bench, json!({ "group": "admin" }), method, target).await;
+        assert_eq!(verdict(&answer), expected, "{method} {target}");
+    }
     for (host, decision) in
         [("portal.example", "allow"), ("other.example", "allow"), ("evil.example", "bad-request")]
     {
         let who = json!({ "group": "admin", "host": host });
         assert_eq!(explain(&bench, who, "GET", "/invoices").await["decision"], decision, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_the_gateway_is_told_from_what_no_route_has() {
+    let bench = Bench::start().await;
+    for who in [json!({ "group": "no-access" }), json!({ "anonymous": true })] {
+        let page = explain(&bench, who.clone(), "GET", "/.portcullis/sign-in").await;
+        assert_eq!(verdict(&page), ("page", "own-page"));
+        let none = explain(&bench, who, "GET", "/portcullis/sign-in").await;
+        assert_eq!(verdict(&none), ("deny", "no-route"));
     }
 }
 
