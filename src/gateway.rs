@@ -32,6 +32,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use jiff::Timestamp;
@@ -349,7 +350,7 @@ impl Gateway {
             return match upgrade {
                 Some((client, hold)) => {
                     let ear = Ear::default();
-                    let watch = Watch::start(self, question, ear.clone());
+                    let watch = Watch::over_stream(self, question, ear.clone());
                     tunnel::open(client, hold, response, watch, ear)
                 }
                 None => self.answer(received, Refusal::PortalBroken),
@@ -357,11 +358,15 @@ impl Gateway {
         }
         self.inbound(&mut response);
         *response.version_mut() = Version::default();
-        if is_event_stream(response.headers()) {
-            let watch = Watch::start(self, question, Ear::default());
-            return response.map(|body| ReplyBody::Portal(body.watched(watch)));
+        if response.body().is_end_stream() {
+            return response.map(ReplyBody::Portal);
         }
-        response.map(ReplyBody::Portal)
+        let watch = if is_event_stream(response.headers()) {
+            Watch::over_stream(self, question, Ear::default())
+        } else {
+            Watch::over_answer(self, question)
+        };
+        response.map(|body| ReplyBody::Portal(body.watched(watch)))
     }
 
     fn portal_failed(&self, received: &Received, error: &UpstreamError) -> Response<ReplyBody> {
@@ -452,9 +457,12 @@ fn loggable(path: &str) -> &str {
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+    let Some(kind) = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes) else {
+        return false;
+    };
+    // The parameters do not matter, nor does case (RFC 9110, 8.3.1).
+    let kind = kind.split(|byte| *byte == b';').next().unwrap_or(kind);
+    kind.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
 }
 
 #[cfg(test)]

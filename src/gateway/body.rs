@@ -13,6 +13,9 @@ use super::headers::InboundFilter;
 use super::upstream::Lease;
 use super::watch::Watch;
 
+/// What a body ends with that the person may no longer see (I7).
+const REVOKED: &str = "the session no longer permits this";
+
 /// A body's failure, told to hyper, which ends the connection with it.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -121,6 +124,15 @@ impl ResponseBody {
         self.lease
     }
 
+    /// Whether it has to end here; the connection then ends with it.
+    fn is_revoked(&mut self, cx: &mut Context<'_>) -> bool {
+        let revoked = self.watch.as_mut().is_some_and(|watch| watch.poll_revoked(cx).is_ready());
+        if revoked {
+            self.lease = None;
+        }
+        revoked
+    }
+
     fn end_if_over(&mut self) {
         if self.incoming.is_end_stream()
             && let Some(lease) = self.lease.take()
@@ -138,11 +150,8 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if let Some(watch) = &mut self.watch
-            && watch.poll_revoked(cx).is_ready()
-        {
-            self.lease = None;
-            return Poll::Ready(Some(Err("the session no longer permits this".into())));
+        if self.is_revoked(cx) {
+            return Poll::Ready(Some(Err(REVOKED.into())));
         }
         let this = &mut *self;
         let mut frame = Pin::new(&mut this.incoming).poll_frame(cx);
@@ -152,6 +161,16 @@ impl Body for ResponseBody {
             // Asking first tells the connection that there is somebody to read for.
             lease.drive(cx);
             frame = Pin::new(&mut this.incoming).poll_frame(cx);
+        }
+        if let Some(watch) = &mut this.watch {
+            if frame.is_ready() {
+                watch.piece();
+            } else {
+                watch.begin();
+                if self.is_revoked(cx) {
+                    return Poll::Ready(Some(Err(REVOKED.into())));
+                }
+            }
         }
         let frame = std::task::ready!(frame);
         match &frame {
@@ -177,6 +196,7 @@ impl Body for ResponseBody {
 
 /// Whatever answers a request: the portal's body or one of our own.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every answer is the portal's")]
 pub enum ReplyBody {
     /// From the portal.
     Portal(ResponseBody),

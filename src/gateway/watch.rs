@@ -1,6 +1,10 @@
-//! Long-lived connections obey too (invariant I7): while a WebSocket or an event stream is open,
-//! the question it was opened by is asked again, and the first other answer ends it, one that tells
-//! the portal something else included. So does the gateway's stop, which could not wait for what never ends by itself.
+//! Long-lived connections obey too (invariant I7): while a WebSocket is open, or an answer comes
+//! in, the question it was opened by is asked again, and the first other answer ends it, one that
+//! tells the portal something else included.
+//!
+//! A WebSocket and an event stream are watched from their beginning, and end when the gateway
+//! stops, which could not wait for what never ends by itself. Any other answer is watched from when
+//! it has to be waited for, or has turned out to be long: most are over before, and cost nothing.
 //!
 //! Asking keeps no session alive: one whose idle time is over ends, and what it opened with it.
 //! What the client says in a WebSocket is a use of its session; what it is told is none.
@@ -14,6 +18,7 @@ use std::time::Duration;
 
 use http::Method;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Gateway;
@@ -24,6 +29,9 @@ use crate::session::Presented;
 
 /// How often the question is asked again; revocation is promised within a second.
 const EVERY: Duration = Duration::from_millis(400);
+
+/// An answer of more pieces is long, however quickly they come.
+const LONG: usize = 16;
 
 /// The question that was answered when the connection was opened.
 #[derive(Debug)]
@@ -51,9 +59,14 @@ pub(super) enum Said {
 
 /// Asks again until the answer changes; dropped with the connection.
 #[derive(Debug)]
-pub(super) struct Watch {
-    revoked: oneshot::Receiver<()>,
-    _asking: AbortOnDropHandle<()>,
+pub(super) struct Watch(Stage);
+
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "most answers end in the first stage")]
+enum Stage {
+    Before { gateway: Arc<Gateway>, question: OpenQuestion, pieces: usize },
+    Asking { revoked: oneshot::Receiver<()>, _task: AbortOnDropHandle<()> },
+    Over,
 }
 
 impl OpenQuestion {
@@ -97,36 +110,81 @@ impl Ear {
 }
 
 impl Watch {
-    pub(super) fn start(gateway: Arc<Gateway>, question: OpenQuestion, ear: Ear) -> Self {
-        let (tell, revoked) = oneshot::channel();
-        let asking = tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(EVERY);
-            loop {
-                tokio::select! {
-                    _ = ticks.tick() => {}
-                    () = gateway.stop.cancelled() => {
-                        let _ = tell.send(());
-                        return;
-                    }
-                }
-                let said = ear.since_last_asked();
-                if !gateway.still_permits(&question, said, clock::now()).await {
-                    // Nobody listening means that the connection has ended by itself.
-                    let _ = tell.send(());
-                    return;
-                }
+    /// Over what never ends by itself, from now on.
+    pub(super) fn over_stream(gateway: Arc<Gateway>, question: OpenQuestion, ear: Ear) -> Self {
+        let stop = gateway.stop.clone();
+        Self(Stage::ask(gateway, question, ear, async move { stop.cancelled().await }))
+    }
+
+    /// Over any other answer, when it turns out to be long.
+    pub(super) fn over_answer(gateway: Arc<Gateway>, question: OpenQuestion) -> Self {
+        Self(Stage::Before { gateway, question, pieces: 0 })
+    }
+
+    /// A piece of the answer has come.
+    pub(super) fn piece(&mut self) {
+        if let Stage::Before { pieces, .. } = &mut self.0 {
+            *pieces += 1;
+            if *pieces > LONG {
+                self.begin();
             }
-        });
-        Self { revoked, _asking: AbortOnDropHandle::new(asking) }
+        }
+    }
+
+    /// The answer has to be waited for.
+    pub(super) fn begin(&mut self) {
+        if !matches!(self.0, Stage::Before { .. }) {
+            return;
+        }
+        let before = std::mem::replace(&mut self.0, Stage::Over);
+        if let Stage::Before { gateway, question, .. } = before {
+            self.0 = Stage::ask(gateway, question, Ear::default(), std::future::pending());
+        }
     }
 
     /// Ready when the connection has to end.
     pub(super) fn poll_revoked(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.revoked).poll(cx).map(|_| ())
+        match &mut self.0 {
+            Stage::Before { .. } => return Poll::Pending,
+            Stage::Asking { revoked, .. } => std::task::ready!(Pin::new(revoked).poll(cx)).ok(),
+            Stage::Over => None,
+        };
+        self.0 = Stage::Over;
+        Poll::Ready(())
     }
 
     /// Waits until the connection has to end.
     pub(super) async fn revoked(&mut self) {
         std::future::poll_fn(|cx| self.poll_revoked(cx)).await;
+    }
+}
+
+impl Stage {
+    fn ask(
+        gateway: Arc<Gateway>,
+        question: OpenQuestion,
+        ear: Ear,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        let (tell, revoked) = oneshot::channel();
+        let asking = async move {
+            let mut ticks = tokio::time::interval_at(Instant::now() + EVERY, EVERY);
+            loop {
+                ticks.tick().await;
+                let said = ear.since_last_asked();
+                if !gateway.still_permits(&question, said, clock::now()).await {
+                    return;
+                }
+            }
+        };
+        let task = tokio::spawn(async move {
+            tokio::select! {
+                () = asking => {}
+                () = stop => {}
+            }
+            // Nobody listening means that the connection has ended by itself.
+            let _ = tell.send(());
+        });
+        Self::Asking { revoked, _task: AbortOnDropHandle::new(task) }
     }
 }

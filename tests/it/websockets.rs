@@ -441,3 +441,83 @@ async fn i7_a_connection_closes_when_the_portal_would_be_told_something_else() {
     let mut socket = open_by(&gate, "/either/socket", &anna).await.unwrap();
     stays(&mut socket).await;
 }
+
+#[tokio::test]
+async fn i7_every_long_answer_ends_with_the_permission_or_the_session() {
+    let gate = TestGate::start().await;
+    for (path, head) in [
+        ("/closed/shouted", "content-type: Text/Event-Stream; Charset=utf-8\r\n"),
+        ("/closed/lines", "content-type: application/x-ndjson\r\n"),
+        ("/closed/parts", "content-type: multipart/x-mixed-replace; boundary=x\r\n"),
+        ("/closed/long", "content-type: application/pdf\r\ncontent-length: 1000000000\r\n"),
+        ("/closed/chunks", "transfer-encoding: chunked\r\n"),
+    ] {
+        // One goes on all the time, one has nothing more to say.
+        for goes_on in [true, false] {
+            let path = format!("{path}/{goes_on}");
+            gate.upstream.answer(&path, move |mut exchange| async move {
+                let head = format!("HTTP/1.1 200 OK\r\n{head}\r\n4\r\nwell\r\n");
+                exchange.write(head.as_bytes()).await?;
+                let mut ticks = tokio::time::interval(Duration::from_millis(20));
+                while goes_on && exchange.write(b"4\r\nwell\r\n").await.is_ok() {
+                    ticks.tick().await;
+                }
+                exchange.closed().await;
+                Ok(None)
+            });
+        }
+    }
+    let (group, user, _) = chatter(&gate).await;
+    let paths = ["shouted", "lines", "parts", "long", "chunks"]
+        .iter()
+        .flat_map(|name| [true, false].map(|goes_on| format!("/closed/{name}/{goes_on}")));
+    let paths: Vec<String> = paths.collect();
+    for cut in ["session", "permission"] {
+        let cookie = gate.sign_in("anna@acme.test", PASSWORD).await;
+        let mut answers = Vec::new();
+        for path in &paths {
+            let mut answer = gate.get(path).cookie(&cookie).open().await.into_body();
+            let first = within("the first piece", answer.frame()).await;
+            assert!(matches!(first, Some(Ok(_))), "{path}: {first:?}");
+            answers.push((path, answer));
+        }
+        let ended = if cut == "session" {
+            gate.admin.delete(&format!("/api/v1/users/{user}/sessions")).await
+        } else {
+            let none = json!({ "permissions": ["portal.access"] });
+            gate.admin.patch(&format!("/api/v1/groups/{group}"), none).await
+        };
+        assert!(matches!(ended.status, 200 | 204), "{ended:?}");
+        let since = Instant::now();
+        let ends = answers.into_iter().map(|(path, mut answer)| async move {
+            let end = async {
+                loop {
+                    match answer.frame().await {
+                        Some(Ok(_)) => {}
+                        end => return end.is_some(),
+                    }
+                }
+            };
+            assert!(within("the end of a long answer", end).await, "{path} looks whole: {cut}");
+        });
+        futures_util::future::join_all(ends).await;
+        assert!(since.elapsed() < 2 * SOON + ALLOWANCE, "{cut}: {:?}", since.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_long_answer_that_stays_permitted_comes_whole() {
+    let gate = TestGate::start().await;
+    gate.upstream.answer("/closed/long", |mut exchange| async move {
+        exchange.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n").await?;
+        let mut ticks = tokio::time::interval(Duration::from_millis(150));
+        for _ in 0..10 {
+            ticks.tick().await;
+            exchange.write(&[7; 100_000]).await?;
+        }
+        Ok(Some(exchange))
+    });
+    let (_, _, anna) = chatter(&gate).await;
+    let reply = gate.get("/closed/long").cookie(&anna).send().await;
+    assert_eq!((reply.status, reply.body.len()), (200, 1_000_000));
+}
