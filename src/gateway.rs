@@ -344,7 +344,7 @@ impl Gateway {
     ) -> Response<ReplyBody> {
         let mut response = match self.upstreams.send(request).await {
             Ok(response) => response,
-            Err(error) => return self.portal_failed(received, &error),
+            Err(error) => return self.unanswered(received, &error),
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return match upgrade {
@@ -369,13 +369,17 @@ impl Gateway {
         response.map(|body| ReplyBody::Portal(body.watched(watch)))
     }
 
-    fn portal_failed(&self, received: &Received, error: &UpstreamError) -> Response<ReplyBody> {
-        tracing::warn!(%error, request.id = received.id, "the portal did not answer");
+    fn unanswered(&self, received: &Received, error: &UpstreamError) -> Response<ReplyBody> {
         let refusal = match error {
+            UpstreamError::BodyBroke => Refusal::BadRequest(BadRequest::Body),
+            UpstreamError::BodyStalled => Refusal::BadRequest(BadRequest::SlowBody),
             UpstreamError::TimedOut { .. } => Refusal::PortalSlow,
             UpstreamError::Unreachable { .. } => Refusal::PortalDown,
             UpstreamError::BrokeOff { .. } => Refusal::PortalBroken,
         };
+        if !matches!(refusal, Refusal::BadRequest(_)) {
+            tracing::warn!(%error, request.id = received.id, "the portal did not answer");
+        }
         self.answer(received, refusal)
     }
 

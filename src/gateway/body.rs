@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -30,14 +30,32 @@ struct Upload {
     progress: Progress,
 }
 
-/// Counts the pieces of an upload, so that a long one is not taken for one that has stopped.
+/// How an upload goes: so that a long one is not taken for one that has stopped, nor what a client
+/// does wrong for the portal's failure.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Progress(Arc<AtomicU64>);
+pub(super) struct Progress(Arc<Uploaded>);
+
+#[derive(Debug, Default)]
+struct Uploaded {
+    pieces: AtomicU64,
+    waits: AtomicBool,
+    broke: AtomicBool,
+}
 
 impl Progress {
     /// The pieces so far.
     pub(super) fn pieces(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.pieces.load(Ordering::Relaxed)
+    }
+
+    /// Whether the client has not sent what the portal is ready to take.
+    pub(super) fn waits(&self) -> bool {
+        self.0.waits.load(Ordering::Relaxed)
+    }
+
+    /// Whether what the client sent could not be read, or it left.
+    pub(super) fn broke(&self) -> bool {
+        self.0.broke.load(Ordering::Relaxed)
     }
 }
 
@@ -72,12 +90,19 @@ impl Body for RequestBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let Some(upload) = &mut self.0 else { return Poll::Ready(None) };
-        let mut frame = std::task::ready!(Pin::new(&mut upload.incoming).poll_frame(cx));
-        upload.progress.0.fetch_add(1, Ordering::Relaxed);
-        if let Some(Ok(frame)) = &mut frame
-            && let Some(trailers) = frame.trailers_mut()
-        {
-            upload.filter.strip(trailers);
+        let uploaded = &upload.progress.0;
+        let frame = Pin::new(&mut upload.incoming).poll_frame(cx);
+        uploaded.waits.store(frame.is_pending(), Ordering::Relaxed);
+        let mut frame = std::task::ready!(frame);
+        uploaded.pieces.fetch_add(1, Ordering::Relaxed);
+        match &mut frame {
+            Some(Ok(frame)) => {
+                if let Some(trailers) = frame.trailers_mut() {
+                    upload.filter.strip(trailers);
+                }
+            }
+            Some(Err(_)) => uploaded.broke.store(true, Ordering::Relaxed),
+            None => {}
         }
         Poll::Ready(frame)
     }

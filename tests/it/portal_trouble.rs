@@ -1,7 +1,7 @@
 //! The portal down, slow, broken, or gone between two requests: what clients see of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use http::Method;
 use tokio::net::TcpListener;
@@ -171,4 +171,25 @@ async fn requests_go_round_the_servers_that_answer() {
         assert_eq!(two.get("/open/a").send().await.status, 200);
     }
     assert_eq!(gate.upstream.seen().len(), 6);
+}
+
+#[tokio::test]
+async fn a_portal_that_hangs_up_at_once_is_a_502_after_a_try_of_each_server() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = format!("[\"http://{}\"]", listener.local_addr().unwrap());
+    let gate = TestGate::builder().setting("upstream.servers", &server).start().await;
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&accepted);
+    let hanging_up = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            drop(stream);
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    for _ in 0..20 {
+        assert_eq!(gate.get("/open/a").send().await.status, 502);
+    }
+    hanging_up.abort();
+    let accepted = accepted.load(Ordering::SeqCst);
+    assert!(accepted <= 21, "{accepted} connections for 20 requests");
 }
