@@ -244,11 +244,14 @@ impl Gateway {
 
     /// The host and target, if the request names one of each and they are ours.
     fn read<B>(&self, request: &Request<B>, peer: IpAddr) -> Result<Asked<'_>, BadRequest> {
-        let (uri, headers) = (request.uri(), request.headers());
-        let mut lines = headers.get_all(header::HOST).iter();
+        let (uri, fields) = (request.uri(), request.headers());
+        let mut lines = fields.get_all(header::HOST).iter();
         let line = lines.next();
         if lines.next().is_some() {
             return Err(BadRequest::TwoHosts);
+        }
+        if !headers::is_plainly_coded(fields) {
+            return Err(BadRequest::TransferCoding);
         }
         let authority = uri.authority().map(http::uri::Authority::as_str);
         let line = RequestLine {
@@ -263,7 +266,7 @@ impl Gateway {
                 None => None,
             },
         };
-        let forwarded = self.proxies.host(headers, peer)?;
+        let forwarded = self.proxies.host(fields, peer)?;
         let ((number, host), target) =
             line.read(|line| self.hosts.named(forwarded.unwrap_or(line)))?;
         Ok(Asked { number, host, target })
@@ -355,6 +358,11 @@ impl Gateway {
                 }
                 None => self.answer(received, Refusal::PortalBroken),
             };
+        }
+        if !headers::is_plainly_coded(response.headers()) {
+            let coding = response.headers().get(header::TRANSFER_ENCODING);
+            tracing::warn!(?coding, request.id = received.id, "the portal's answer is coded");
+            return self.answer(received, Refusal::PortalBroken);
         }
         self.inbound(&mut response);
         *response.version_mut() = Version::default();

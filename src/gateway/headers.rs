@@ -91,6 +91,15 @@ impl InboundFilter {
     }
 }
 
+/// Whether a body comes as it is, in one piece or in chunks: of any other coding nothing would be
+/// said on the other side (RFC 9112, 6.1).
+#[must_use]
+pub fn is_plainly_coded(headers: &HeaderMap) -> bool {
+    let mut lines = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let Some(coding) = lines.next() else { return true };
+    coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") && lines.next().is_none()
+}
+
 /// Removes the fields of this connection and those that it nominates; framing too.
 ///
 /// # Errors
