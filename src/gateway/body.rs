@@ -98,7 +98,7 @@ impl Body for RequestBody {
         match &mut frame {
             Some(Ok(frame)) => {
                 if let Some(trailers) = frame.trailers_mut() {
-                    upload.filter.strip(trailers);
+                    upload.filter.strip_trailers(trailers);
                 }
             }
             Some(Err(_)) => uploaded.broke.store(true, Ordering::Relaxed),

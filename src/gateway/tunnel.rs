@@ -58,9 +58,8 @@ pub(super) fn open(
     ear: Ear,
 ) -> Response<ReplyBody> {
     let (mut head, body) = response.into_parts();
-    if headers::strip_hop_by_hop(&mut head.headers).is_err() {
-        head.headers.remove(header::CONNECTION);
-    }
+    // What the portal nominates and must not goes through: it is the portal's own answer.
+    let _ = headers::strip_hop_by_hop(&mut head.headers);
     head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     head.headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     if let Some(portal) = body.into_lease() {
