@@ -76,6 +76,20 @@ async fn an_http2_head_that_is_too_large_is_refused() {
 }
 
 #[tokio::test]
+async fn an_http2_head_of_too_many_lines_is_a_431() {
+    let gate = TestGate::builder().setting("server.limits.headers", "20").start().await;
+    let lines = |count: usize| {
+        let call = gate.get("/open/a");
+        (0..count).fold(call, |call, number| call.header(&format!("x-{number}"), "x"))
+    };
+    for count in [21, 150] {
+        assert_eq!(gate.http2().await.send(lines(count)).await.status, 431, "{count}");
+        gate.nothing_arrived("many lines over HTTP/2").await;
+    }
+    assert_eq!(gate.http2().await.send(lines(19)).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_head_that_comes_too_slowly_is_cut_off() {
     let gate =
         TestGate::builder().setting("server.limits.header_timeout", "\"400ms\"").start().await;
