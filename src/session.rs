@@ -12,6 +12,7 @@
 pub mod cookie;
 mod list;
 mod record;
+pub mod standing;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -25,9 +26,8 @@ pub use self::list::{SessionView, Whose};
 use self::record::{Lifetime, SessionRecord};
 use crate::config::SessionLimits;
 use crate::credential::token::{PlainToken, TokenHash};
-use crate::directory::links::link_honoured;
 use crate::directory::{Directory, Snapshot};
-use crate::policy::{SessionKind, Subject, built_in};
+use crate::policy::{SessionKind, Subject};
 use crate::store::cache::FreshCache;
 use crate::store::feed::{Feed, Follower};
 use crate::store::{Change, CommitError, Expect, Kind, StoreError, Write};
@@ -260,28 +260,20 @@ impl Sessions {
         snapshot: &Snapshot,
         now: Timestamp,
     ) -> Result<Presented, StoreError> {
+        let lifetime = session.lifetime;
         let seen = session.last_seen.load(Ordering::Relaxed);
-        let valid_until = session.lifetime.valid_until(millis(seen), &self.limits);
+        let valid_until = lifetime.valid_until(millis(seen), &self.limits);
         if valid_until <= now {
             return Ok(Presented::Nobody(Absence::Ended));
         }
-        let subject = match (session.lifetime.kind(), &session.user) {
+        let subject = match (lifetime.kind(), &session.user) {
             (SessionKind::User, Some(user)) => {
                 let facts = match self.directory.cached_user(user) {
                     Some(facts) => Some(facts),
                     None => self.directory.user(user).await?,
                 };
-                facts.filter(|facts| facts.honours_session(session.generation)).map(|facts| {
-                    Subject {
-                        kind: SessionKind::User,
-                        organization: Arc::clone(&facts.organization),
-                        user: Some(Arc::clone(&facts.id)),
-                        login: Some(Arc::clone(&facts.login)),
-                        end_user: facts.end_user.clone(),
-                        group: Arc::clone(&facts.group),
-                        granted: snapshot.granted(&facts.group),
-                        valid_until,
-                    }
+                facts.and_then(|facts| {
+                    standing::of_user(&facts, session.generation, snapshot, valid_until)
                 })
             }
             (SessionKind::Link, None) => {
@@ -292,22 +284,13 @@ impl Sessions {
                 let Some(facts) = facts else {
                     return Ok(Presented::Nobody(Absence::Ended));
                 };
-                if !link_honoured(snapshot, &facts, session.generation) {
+                let subject = standing::of_link(&facts, session.generation, snapshot, valid_until);
+                if subject.is_none() {
                     return Ok(Presented::Nobody(Absence::LinkNotEnough {
                         organization: Arc::clone(&session.organization),
                     }));
                 }
-                let group = snapshot.group(built_in::NON_PORTAL);
-                group.map(|group| Subject {
-                    kind: SessionKind::Link,
-                    organization: Arc::clone(&session.organization),
-                    user: None,
-                    login: None,
-                    end_user: None,
-                    group: Arc::clone(group.id()),
-                    granted: group.granted(),
-                    valid_until,
-                })
+                subject
             }
             // No other kind can be started; a record that says so is not believed.
             (

@@ -16,12 +16,11 @@ use super::policy::access;
 use super::problem::Problem;
 use super::request::{Body, Params};
 use crate::clock;
-use crate::directory::links::link_honoured;
 use crate::directory::{DirectoryError, Snapshot};
 use crate::policy::{
-    BadRequest, Host, Policy, RESERVED, RequestFacts, RequestLine, RequestTarget, SessionKind,
-    Subject, built_in, decide,
+    BadRequest, Host, Policy, RESERVED, RequestFacts, RequestLine, RequestTarget, Subject, decide,
 };
+use crate::session::standing;
 
 /// Who asks for what; exactly one of the first four says who.
 #[derive(Debug, Deserialize)]
@@ -176,15 +175,10 @@ async fn of_user(admin: &AdminState, snapshot: &Snapshot, who: &str) -> Result<S
     let Some(user) = admin.directory.user(&id).await? else {
         return Err(Problem::no_such("portal user", who));
     };
-    Ok(Subject {
-        kind: SessionKind::User,
-        organization: Arc::clone(&user.organization),
-        user: Some(Arc::clone(&user.id)),
-        login: Some(Arc::clone(&user.login)),
-        end_user: user.end_user.clone(),
-        group: Arc::clone(&user.group),
-        granted: snapshot.granted(&user.group),
-        valid_until: Timestamp::MAX,
+    standing::of_user(&user, user.password_generation, snapshot, Timestamp::MAX).ok_or_else(|| {
+        let message = "has no password, so nobody can be signed in as this portal user; \
+                       ask about `group`, or about `anonymous`";
+        Problem::invalid("user", message)
     })
 }
 
@@ -196,40 +190,13 @@ async fn of_link(
     let Some(facts) = admin.directory.organization(organization).await? else {
         return Err(Problem::no_such("organization", organization));
     };
-    let honoured = link_honoured(snapshot, &facts, facts.link_generation);
-    Ok(honoured.then(|| without_person(snapshot, Arc::clone(&facts.id))))
+    Ok(standing::of_link(&facts, facts.link_generation, snapshot, Timestamp::MAX))
 }
 
 fn of_group(snapshot: &Snapshot, id: &str, organization: Option<&str>) -> Result<Subject, Problem> {
-    let Some(group) = snapshot.group(id) else { return Err(Problem::no_such("group", id)) };
     let organization = Arc::from(organization.unwrap_or_default());
-    if id == built_in::NON_PORTAL {
-        return Ok(without_person(snapshot, organization));
-    }
-    Ok(Subject {
-        kind: SessionKind::User,
-        organization,
-        user: None,
-        login: None,
-        end_user: None,
-        group: Arc::clone(group.id()),
-        granted: group.granted(),
-        valid_until: Timestamp::MAX,
-    })
-}
-
-/// Whoever came by a secure link.
-fn without_person(snapshot: &Snapshot, organization: Arc<str>) -> Subject {
-    Subject {
-        kind: SessionKind::Link,
-        organization,
-        user: None,
-        login: None,
-        end_user: None,
-        group: Arc::from(built_in::NON_PORTAL),
-        granted: snapshot.granted(built_in::NON_PORTAL),
-        valid_until: Timestamp::MAX,
-    }
+    standing::of_group(id, organization, snapshot, Timestamp::MAX)
+        .ok_or_else(|| Problem::no_such("group", id))
 }
 
 fn held<'a>(policy: &'a Policy, subject: Option<&Subject>) -> Vec<&'a str> {

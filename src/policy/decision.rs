@@ -74,6 +74,18 @@ pub struct Subject {
 }
 
 impl Subject {
+    /// Somebody in a group, of whom no more is known.
+    #[must_use]
+    pub fn nameless(
+        kind: SessionKind,
+        organization: Arc<str>,
+        (group, granted): (Arc<str>, PermissionSet),
+        valid_until: Timestamp,
+    ) -> Self {
+        let (user, login, end_user) = (None, None, None);
+        Self { kind, organization, user, login, end_user, group, granted, valid_until }
+    }
+
     /// What counts of [`Subject::granted`]: nothing that needs a person when there is none (R3).
     #[must_use]
     pub fn held(&self, catalogue: &Catalogue) -> PermissionSet {

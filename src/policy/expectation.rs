@@ -116,15 +116,10 @@ impl Expectation {
         };
         // Time plays no part here, so any moment before the end of the session will do.
         let now = Timestamp::UNIX_EPOCH;
-        let subject = self.who.group().map(|group| Subject {
-            kind: if self.who == As::Link { SessionKind::Link } else { SessionKind::User },
-            organization: Arc::from(self.organization.as_str()),
-            user: None,
-            login: None,
-            end_user: None,
-            group: Arc::from(group),
-            granted,
-            valid_until: Timestamp::MAX,
+        let subject = self.who.group().map(|group| {
+            let kind = if self.who == As::Link { SessionKind::Link } else { SessionKind::User };
+            let organization = Arc::from(self.organization.as_str());
+            Subject::nameless(kind, organization, (Arc::from(group), granted), Timestamp::MAX)
         });
         let request = RequestFacts {
             host: &self.host,

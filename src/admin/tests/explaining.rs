@@ -35,6 +35,23 @@ async fn a_portal_user_is_named_by_login_or_id() {
 }
 
 #[tokio::test]
+async fn nobody_is_signed_in_as_somebody_without_a_password() {
+    let bench = Bench::start().await;
+    bench.person("acme", "ann", "admin").await;
+    let invited = json!({ "organization": "acme", "login": "b@acme.example", "invite": true });
+    bench.post("/api/v1/users", invited).await;
+    let without = json!({ "organization": "acme", "login": "cid" });
+    bench.post("/api/v1/users", without).await;
+    let ask = |who| json!({ "user": who, "method": "GET", "target": "/invoices" });
+    assert_eq!(bench.post("/api/v1/explain", ask("ann")).await.body["decision"], "allow");
+    for who in ["b@acme.example", "cid"] {
+        let answer = bench.post("/api/v1/explain", ask(who)).await;
+        assert_eq!(answer.status, 422, "{who}: {answer:?}");
+        assert_eq!(answer.field(), "user", "{who}");
+    }
+}
+
+#[tokio::test]
 async fn r7_a_change_of_the_group_counts_at_once() {
     let bench = Bench::start().await;
     bench.person("acme", "ann", "limited").await;
