@@ -47,11 +47,12 @@ pub struct SessionCache(FreshCache<TokenHash, Arc<Cached>>);
 /// hundred thousand of them.
 #[derive(Debug)]
 struct Cached {
-    lifetime: Lifetime,
+    kind: SessionKind,
     organization: Arc<str>,
     user: Option<Box<str>>,
     generation: u64,
-    /// Milliseconds since the epoch.
+    /// Milliseconds since the epoch, like those that follow.
+    created: AtomicI64,
     last_seen: AtomicI64,
     last_saved: AtomicI64,
 }
@@ -260,13 +261,13 @@ impl Sessions {
         snapshot: &Snapshot,
         now: Timestamp,
     ) -> Result<Presented, StoreError> {
-        let lifetime = session.lifetime;
-        let seen = session.last_seen.load(Ordering::Relaxed);
-        let valid_until = lifetime.valid_until(millis(seen), &self.limits);
+        let created = no_later(&session.created, now);
+        let seen = no_later(&session.last_seen, now);
+        let valid_until = Lifetime::new(session.kind, created).valid_until(seen, &self.limits);
         if valid_until <= now {
             return Ok(Presented::Nobody(Absence::Ended));
         }
-        let subject = match (lifetime.kind(), &session.user) {
+        let subject = match (session.kind, &session.user) {
             (SessionKind::User, Some(user)) => {
                 let facts = match self.directory.cached_user(user) {
                     Some(facts) => Some(facts),
@@ -375,7 +376,8 @@ impl Sessions {
                     None => session.organization.as_str().into(),
                 };
                 Ok(Some(Arc::new(Cached {
-                    lifetime: session.standing(),
+                    kind: session.standing().kind(),
+                    created: AtomicI64::new(session.created.as_millisecond()),
                     organization,
                     user: session.user.map(String::into_boxed_str),
                     generation: session.generation,
@@ -390,10 +392,13 @@ impl Sessions {
     fn touch(&self, key: &TokenHash, session: &Arc<Cached>, now: Timestamp) {
         let now = now.as_millisecond();
         session.last_seen.fetch_max(now, Ordering::Relaxed);
-        let idle = session.lifetime.idle(&self.limits).as_millis();
+        let created = millis(session.created.load(Ordering::Relaxed));
+        let idle = Lifetime::new(session.kind, created).idle(&self.limits).as_millis();
         let idle = i64::try_from(idle).unwrap_or(i64::MAX);
         let saved = session.last_saved.load(Ordering::Relaxed);
-        if now - saved < idle / TOUCHES_PER_IDLE
+        // One from the future was written before the clock was set back.
+        let lately = saved <= now && now - saved < idle / TOUCHES_PER_IDLE;
+        if lately
             || session
                 .last_saved
                 .compare_exchange(saved, now, Ordering::Relaxed, Ordering::Relaxed)
@@ -403,7 +408,7 @@ impl Sessions {
         }
         let (feed, key) = (self.feed.clone(), *key);
         tokio::spawn(async move {
-            if let Err(error) = save_use(&feed, &key, millis(now)).await {
+            if let Err(error) = save_use(&feed, &key, (created, millis(now))).await {
                 tracing::debug!(%error, "the last use of a session was not written");
             }
         });
@@ -412,14 +417,29 @@ impl Sessions {
 
 /// Writes when a session was last used, at the version read just before: a session ended meanwhile
 /// must not come back.
-async fn save_use(feed: &Feed, key: &TokenHash, now: Timestamp) -> Result<(), CommitError> {
+async fn save_use(
+    feed: &Feed,
+    key: &TokenHash,
+    (created, now): (Timestamp, Timestamp),
+) -> Result<(), CommitError> {
     let Some(record) = feed.store().get(Kind::Session, &key.to_string()).await? else {
         return Ok(());
     };
     let mut session = SessionRecord::read(&record)?;
+    session.created = session.created.min(created);
     session.last_seen = now;
     feed.commit(vec![session.put(key, Expect::Version(record.version))?]).await?;
     Ok(())
+}
+
+/// A time of the past. One that lies ahead was noted before the clock was set back, and becomes now:
+/// a session must not last longer for it.
+fn no_later(time: &AtomicI64, now: Timestamp) -> Timestamp {
+    let noted = millis(time.load(Ordering::Relaxed));
+    if noted > now {
+        time.fetch_min(now.as_millisecond(), Ordering::Relaxed);
+    }
+    noted.min(now)
 }
 
 fn millis(millis: i64) -> Timestamp {

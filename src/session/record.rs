@@ -40,15 +40,21 @@ enum StoredKind {
     Impersonation,
 }
 
+impl From<SessionKind> for StoredKind {
+    fn from(kind: SessionKind) -> Self {
+        match kind {
+            SessionKind::User => Self::User,
+            SessionKind::Link => Self::Link,
+            SessionKind::Staff => Self::Staff,
+            SessionKind::Impersonation => Self::Impersonation,
+        }
+    }
+}
+
 impl SessionRecord {
     pub(super) fn new(new: NewSession, now: Timestamp) -> Self {
         Self {
-            kind: match new.kind {
-                SessionKind::User => StoredKind::User,
-                SessionKind::Link => StoredKind::Link,
-                SessionKind::Staff => StoredKind::Staff,
-                SessionKind::Impersonation => StoredKind::Impersonation,
-            },
+            kind: new.kind.into(),
             organization: new.organization,
             user: new.user,
             generation: new.generation,
@@ -103,6 +109,10 @@ pub(super) struct Lifetime {
 }
 
 impl Lifetime {
+    pub(super) fn new(kind: SessionKind, created: Timestamp) -> Self {
+        Self { kind: kind.into(), created }
+    }
+
     pub(super) fn kind(self) -> SessionKind {
         match self.kind {
             StoredKind::User => SessionKind::User,
