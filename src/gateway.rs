@@ -2,7 +2,7 @@
 //!
 //! A request's way, each step of which can only refuse or go on:
 //!
-//! 1. one valid, known `Host`; one canonical target ([`crate::policy::RequestTarget`]);
+//! 1. one valid, known `Host`; one canonical target ([`RequestLine`]);
 //! 2. portal disabled? elsewhere (R60); reserved prefix? our own pages;
 //! 3. session: cookie, hash, cache, [`Subject`];
 //! 4. [`decide`], pure; only it makes the permit that `forward` takes;
@@ -16,26 +16,26 @@ mod body;
 pub mod decision_record;
 mod forward;
 pub mod headers;
+mod hosts;
+mod origin;
+mod proxies;
+mod received;
 mod refusal;
 mod tunnel;
 pub mod upstream;
 mod watch;
 
-use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use data_encoding::HEXLOWER;
 use futures_util::future::BoxFuture;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
-use ipnet::IpNet;
 use jiff::Timestamp;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use self::body::{BodyError, ReplyBody};
@@ -46,11 +46,16 @@ use self::body::RequestBody;
 use self::decision_record::{DecisionLog, Entry};
 use self::forward::{Way, origin_form};
 use self::headers::InboundFilter;
+use self::hosts::{Hosts, Number, Served};
+use self::proxies::Proxies;
+use self::received::{Received, RequestIds};
 use self::upstream::{UpstreamError, Upstreams};
-use self::watch::{Standing, Watch};
+use self::watch::{Ear, OpenQuestion, Said, Watch};
 use crate::config::{IdentityNames, PublicUrl, Settings};
 use crate::directory::{Directory, Snapshot};
-use crate::policy::{BadTarget, Decision, Host, RequestFacts, RequestTarget, Subject, decide};
+use crate::policy::{
+    BadRequest, Decision, RequestFacts, RequestLine, RequestTarget, Subject, decide,
+};
 use crate::session::{Absence, Presented, Sessions, cookie};
 use crate::store::StoreError;
 use crate::store::feed::Feed;
@@ -117,32 +122,21 @@ pub struct Gateway {
     upstreams: Arc<Upstreams>,
     front: Arc<dyn Front>,
     decisions: Arc<DecisionLog>,
-    /// The hosts served, each with the bytes that most requests name it by.
-    hosts: Vec<(Vec<u8>, Host)>,
+    hosts: Hosts,
     public_url: PublicUrl,
     cookie_name: &'static str,
-    trusted: Vec<IpNet>,
+    proxies: Proxies,
     names: IdentityNames,
     filter: InboundFilter,
     request_ids: RequestIds,
     stop: CancellationToken,
 }
 
-/// Request ids: a random beginning for the process and a count.
-#[derive(Debug)]
-struct RequestIds {
-    start: String,
-    count: AtomicU64,
-}
-
-/// What is known of a request before it is decided.
-struct Received {
-    id: String,
-    now: Timestamp,
-    began: Instant,
-    wants: Wants,
-    /// Known for people only: scripts are told in one language.
-    languages: Option<HeaderValue>,
+/// What a request asks for, in its one reading.
+struct Asked<'a> {
+    number: Number,
+    host: &'a Served,
+    target: RequestTarget,
 }
 
 impl Gateway {
@@ -157,13 +151,6 @@ impl Gateway {
         stop: CancellationToken,
     ) -> Self {
         let server = &settings.server;
-        let port = server.public_url.host().port();
-        let spelled = |host: &Host| match port {
-            Some(port) if host.port().is_none() => format!("{host}:{port}").into_bytes(),
-            Some(_) | None => host.to_string().into_bytes(),
-        };
-        let hosts = [server.public_url.host()].into_iter().chain(&server.hosts);
-        let hosts = hosts.map(|host| (spelled(host), host.clone())).collect();
         Self {
             directory,
             sessions,
@@ -172,16 +159,13 @@ impl Gateway {
             upstreams,
             front,
             decisions,
-            hosts,
+            hosts: Hosts::new(server),
             public_url: server.public_url.clone(),
             cookie_name: cookie::name(server.public_url.is_https()),
-            trusted: server.trusted_proxies.clone(),
+            proxies: Proxies::new(&server.trusted_proxies),
             names: settings.identity.clone(),
             filter: InboundFilter::new(&settings.identity, &settings.upstream.remove_headers),
-            request_ids: RequestIds {
-                start: HEXLOWER.encode(&crate::random::bytes::<6>()),
-                count: AtomicU64::new(0),
-            },
+            request_ids: RequestIds::new(),
             stop,
         }
     }
@@ -193,127 +177,153 @@ impl Gateway {
         connection: Connection,
         now: Timestamp,
     ) -> Response<ReplyBody> {
-        let wants = Wants::of(request.headers());
-        let received = Received {
-            id: self.request_ids.next(),
-            now,
-            began: Instant::now(),
-            wants,
-            languages: match wants {
-                Wants::Page => request.headers().get(header::ACCEPT_LANGUAGE).cloned(),
-                Wants::Problem => None,
-            },
-        };
-        let (host, target) = match self.name_of(&request) {
-            Ok(named) => named,
-            Err(refusal) => return self.refuse(&received, &request, None, refusal),
+        let received = &Received::new(self.request_ids.next(), &request, now);
+        let Asked { number, host, target } = match self.read(&request, connection.peer) {
+            Ok(asked) => asked,
+            Err(bad) => {
+                return self.refuse(received, &request, None, None, Refusal::BadRequest(bad));
+            }
         };
         let snapshot = self.directory.snapshot();
         if let Some(url) = snapshot.preferences().disabled_redirect_url.as_deref() {
             let refusal = Refusal::PortalDisabled { url };
-            return self.refuse(&received, &request, Some(&target), refusal);
+            return self.refuse(received, &request, Some(&target), None, refusal);
         }
         if target.path().starts_with(RESERVED) {
-            // Pages act on the same state as decisions do. What they look like does not depend on it.
-            let acts = !target.path().starts_with(ASSETS);
-            if acts && !self.feed.fresh(self.max_staleness) {
-                return self.answer(&received, Refusal::StoreUnavailable);
-            }
-            let uri = std::mem::take(request.uri_mut());
-            *request.uri_mut() = origin_form(uri, &target);
-            let visitor = Visitor {
-                address: self.client_address(request.headers(), connection.peer),
-                request_id: received.id,
-                now,
-            };
-            let answer = self.front.reserved(request.map(axum::body::Body::new), visitor).await;
-            return answer.map(ReplyBody::Own);
+            return self.reserved(received, request, &target, connection.peer).await;
         }
         let presented = match self.presented(request.headers(), &snapshot, now).await {
             Ok(presented) => presented,
             Err(error) => {
                 tracing::error!(%error, request.id = received.id, "a session cannot be read");
-                return self.refuse(&received, &request, Some(&target), Refusal::StoreUnavailable);
+                let refusal = Refusal::StoreUnavailable;
+                return self.refuse(received, &request, Some(&target), None, refusal);
             }
         };
         let subject = presented.subject();
-        let websocket = tunnel::asks_for_websocket(request.method(), request.headers());
-        if websocket && !self.same_origin(request.headers()) {
-            return self.refuse(&received, &request, Some(&target), Refusal::ForeignOrigin);
-        }
-        if headers::strip_hop_by_hop(request.headers_mut()).is_err() {
-            let refusal = Refusal::BadRequest { name: "bad-connection-header" };
-            return self.refuse(&received, &request, Some(&target), refusal);
+        let websocket = tunnel::asks_for_websocket(&request);
+        if let Err(refusal) = self.pass(&mut request, websocket) {
+            return self.refuse(received, &request, Some(&target), subject, refusal);
         }
         let facts = RequestFacts {
-            host: host.name(),
+            host: host.host().name(),
             method: request.method(),
             target: &target,
             websocket,
         };
         let decision = decide(snapshot.policy(), subject, &facts, now);
-        self.record(&received, &request, &target, &snapshot, subject, &decision);
+        self.record(received, &request, &target, &snapshot, subject, &decision);
         match decision {
             Decision::Allow(permit) => {
                 let upgrade = websocket.then(|| hyper::upgrade::on(&mut request));
-                let session = presented.key();
                 let method = request.method().clone();
-                let way = Way {
-                    permit,
-                    subject,
-                    host: &host,
-                    connection: &connection,
-                    snapshot: &snapshot,
-                };
-                let request = self.outbound(&received, request, &target, &way, websocket);
+                let granted = permit.granted();
+                let way =
+                    Way { permit, subject, host, connection: &connection, snapshot: &snapshot };
+                let request = self.outbound(received, request, &target, &way, websocket);
                 // From here on the portal is waited for; nothing shared is held meanwhile.
                 drop(snapshot);
-                let standing = Standing { session, websocket, host, method, target };
+                let host = number;
+                let question = OpenQuestion { presented, granted, websocket, host, method, target };
                 let upgrade = upgrade.map(|client| (client, connection.hold));
-                self.forward(&received, request, upgrade, standing).await
+                self.forward(received, request, upgrade, question).await
             }
             Decision::Challenge(_) => {
-                let organization = match &presented {
-                    Presented::Nobody(Absence::LinkNotEnough { organization }) => {
-                        Some(&**organization)
-                    }
-                    Presented::Nobody(Absence::NoCookie | Absence::Ended)
-                    | Presented::Somebody { .. } => None,
-                };
-                // Only what a browser can go back to by itself: a form's content would be gone.
-                let safe = matches!(*request.method(), Method::GET | Method::HEAD);
-                let refusal = Refusal::SignIn { target: safe.then_some(&target), organization };
-                self.answer(&received, refusal)
+                self.answer(received, challenge(request.method(), &target, &presented))
             }
             Decision::Deny(denial) => {
                 let policy = snapshot.policy();
-                let refusal = Refusal::Denied { denial: &denial, policy, subject };
-                self.answer(&received, refusal)
+                self.answer(received, Refusal::Denied { denial: &denial, policy, subject })
             }
             Decision::Redirect(redirection) => {
-                self.answer(&received, Refusal::Elsewhere { url: redirection.location() })
+                let (url, reason) = (redirection.location(), redirection.reason());
+                self.answer(received, Refusal::Elsewhere { url, reason })
             }
         }
     }
 
+    /// The host and target, if the request names one of each and they are ours.
+    fn read<B>(&self, request: &Request<B>, peer: IpAddr) -> Result<Asked<'_>, BadRequest> {
+        let (uri, fields) = (request.uri(), request.headers());
+        let mut lines = fields.get_all(header::HOST).iter();
+        let line = lines.next();
+        if lines.next().is_some() {
+            return Err(BadRequest::TwoHosts);
+        }
+        if !headers::is_plainly_coded(fields) {
+            return Err(BadRequest::TransferCoding);
+        }
+        let authority = uri.authority().map(http::uri::Authority::as_str);
+        let line = RequestLine {
+            method: request.method(),
+            scheme: uri.scheme_str(),
+            authority,
+            target: uri.path_and_query().map(http::uri::PathAndQuery::as_str),
+            host: match line {
+                Some(line) => Some(line.as_bytes()),
+                // HTTP/2 names it in `:authority` alone (RFC 9113, 8.3.1).
+                None if request.version() == Version::HTTP_2 => authority.map(str::as_bytes),
+                None => None,
+            },
+        };
+        let forwarded = self.proxies.host(fields, peer)?;
+        let ((number, host), target) =
+            line.read(|line| self.hosts.named(forwarded.unwrap_or(line)))?;
+        Ok(Asked { number, host, target })
+    }
+
+    /// Has one of our own pages answer.
+    async fn reserved(
+        &self,
+        received: &Received,
+        mut request: Request<Incoming>,
+        target: &RequestTarget,
+        peer: IpAddr,
+    ) -> Response<ReplyBody> {
+        // Pages act on the same state as decisions do. What they look like does not depend on it.
+        let acts = !target.path().starts_with(ASSETS);
+        if acts && !self.feed.fresh(self.max_staleness) {
+            return self.answer(received, Refusal::StoreUnavailable);
+        }
+        let uri = std::mem::take(request.uri_mut());
+        *request.uri_mut() = origin_form(uri, target);
+        let visitor = Visitor {
+            address: self.proxies.client(request.headers(), peer),
+            request_id: received.id.clone(),
+            now: received.now,
+        };
+        let answer = self.front.reserved(request.map(axum::body::Body::new), visitor).await;
+        answer.map(ReplyBody::Own)
+    }
+
+    /// Takes out what is for this connection only, if the request may be decided at all.
+    fn pass<B>(&self, request: &mut Request<B>, websocket: bool) -> Result<(), Refusal<'static>> {
+        if websocket && !origin::is_ours(request.headers(), &self.public_url, &self.hosts) {
+            return Err(Refusal::ForeignOrigin);
+        }
+        headers::strip_hop_by_hop(request.headers_mut())
+            .map_err(|_| Refusal::BadRequest(BadRequest::Connection))
+    }
+
     /// Whether what was permitted once still is (I7). A store that does not answer permits
-    /// nothing.
-    async fn still_permits(&self, standing: &Standing<'_>, now: Timestamp) -> bool {
+    /// nothing. That a connection is open is no use of its session; what `said` tells is.
+    async fn still_permits(&self, question: &OpenQuestion, said: Said, now: Timestamp) -> bool {
         let snapshot = self.directory.snapshot();
         if snapshot.preferences().disabled_redirect_url.as_deref().is_some()
             || !self.feed.fresh(self.max_staleness)
         {
             return false;
         }
-        let presented = match standing.session {
-            Some(key) => match self.sessions.resolve_key(key, &snapshot, now).await {
-                Ok(presented) => presented,
-                Err(_) => return false,
-            },
-            None => Presented::Nobody(Absence::NoCookie),
+        let presented = match (question.presented.key(), said) {
+            (Some(key), Said::Something) => self.sessions.resolve_key(key, &snapshot, now).await,
+            (Some(key), Said::Nothing) => self.sessions.look_at(key, &snapshot, now).await,
+            (None, _) => Ok(Presented::Nobody(Absence::NoCookie)),
         };
-        let decision = decide(snapshot.policy(), presented.subject(), &standing.facts(), now);
-        matches!(decision, Decision::Allow(_))
+        let Ok(presented) = presented else { return false };
+        let Some(host) = self.hosts.get(question.host) else { return false };
+        let facts = question.facts(host);
+        let decision = decide(snapshot.policy(), presented.subject(), &facts, now);
+        question.is_answered_as_before(&presented, &decision)
     }
 
     async fn presented(
@@ -328,143 +338,56 @@ impl Gateway {
         self.sessions.resolve(headers, self.cookie_name, snapshot, now).await
     }
 
-    /// The host and target, if the request names one of each and they are ours.
-    fn name_of<B>(
-        &self,
-        request: &Request<B>,
-    ) -> Result<(Cow<'_, Host>, RequestTarget), Refusal<'static>> {
-        let headers = request.headers();
-        let mut lines = headers.get_all(header::HOST).iter();
-        let line = lines.next();
-        if lines.next().is_some() {
-            return Err(Refusal::BadRequest { name: "two-hosts" });
-        }
-        let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
-        let line = match line {
-            Some(line) => Some(line.as_bytes()),
-            // HTTP/2 names it in `:authority` alone (RFC 9113, 8.3.1).
-            None if request.version() == Version::HTTP_2 => authority,
-            None => None,
-        };
-        let line = line.ok_or(Refusal::BadRequest { name: "no-host" })?;
-        if authority.is_some_and(|authority| !authority.eq_ignore_ascii_case(line)) {
-            return Err(Refusal::BadRequest { name: "host-mismatch" });
-        }
-        let host = self.served(line)?;
-        // An absolute URL of another scheme is not ours, whatever host it names.
-        if request.uri().scheme_str().is_some_and(|scheme| !matches!(scheme, "http" | "https")) {
-            return Err(Refusal::BadRequest { name: BadTarget::Form.as_str() });
-        }
-        if request.method() == Method::CONNECT {
-            return Err(Refusal::BadRequest { name: "connect" });
-        }
-        let target = request
-            .uri()
-            .path_and_query()
-            .map(http::uri::PathAndQuery::as_str)
-            .ok_or(Refusal::BadRequest { name: "no-path" })?;
-        let target = RequestTarget::parse(target)
-            .map_err(|error| Refusal::BadRequest { name: error.as_str() })?;
-        Ok((host, target))
-    }
-
-    /// The host of these bytes, if it is one that we serve on whatever port.
-    fn served(&self, bytes: &[u8]) -> Result<Cow<'_, Host>, Refusal<'static>> {
-        if let Some((_, host)) = self.hosts.iter().find(|(known, _)| known == bytes) {
-            return Ok(Cow::Borrowed(host));
-        }
-        let bad = Refusal::BadRequest { name: "bad-host" };
-        let text = std::str::from_utf8(bytes).map_err(|_| bad)?;
-        let host = Host::parse(text).map_err(|_| bad)?;
-        if self.hosts.iter().any(|(_, ours)| ours.name() == host.name()) {
-            Ok(Cow::Owned(host))
-        } else {
-            Err(Refusal::UnknownHost)
-        }
-    }
-
-    /// The client's address: the peer's unless a trusted proxy names another; then the last one
-    /// in the chain that is no trusted proxy itself.
-    fn client_address(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
-        if !self.trusts(peer) {
-            return peer;
-        }
-        let lines: Vec<&str> = headers
-            .get_all(headers::X_FORWARDED_FOR)
-            .iter()
-            .filter_map(|line| line.to_str().ok())
-            .collect();
-        let mut client = peer;
-        for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
-            let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
-            let address = address.to_canonical();
-            client = address;
-            if !self.trusts(address) {
-                break;
-            }
-        }
-        client
-    }
-
-    fn trusts(&self, address: IpAddr) -> bool {
-        self.trusted.iter().any(|network| network.contains(&address))
-    }
-
     async fn forward(
-        self: &Arc<Self>,
+        self: Arc<Self>,
         received: &Received,
         request: Request<RequestBody>,
         upgrade: Option<(OnUpgrade, Hold)>,
-        standing: Standing<'_>,
+        question: OpenQuestion,
     ) -> Response<ReplyBody> {
         let mut response = match self.upstreams.send(request).await {
             Ok(response) => response,
-            Err(error) => return self.portal_failed(received, &error),
+            Err(error) => return self.unanswered(received, &error),
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return match upgrade {
                 Some((client, hold)) => {
-                    let watch = Watch::start(Arc::clone(self), standing.into_owned());
-                    tunnel::open(client, hold, response, watch)
+                    let ear = Ear::default();
+                    let watch = Watch::over_stream(self, question, ear.clone());
+                    tunnel::open(client, hold, response, watch, ear)
                 }
                 None => self.answer(received, Refusal::PortalBroken),
             };
         }
+        if !headers::is_plainly_coded(response.headers()) {
+            let coding = response.headers().get(header::TRANSFER_ENCODING);
+            tracing::warn!(?coding, request.id = received.id, "the portal's answer is coded");
+            return self.answer(received, Refusal::PortalBroken);
+        }
         self.inbound(&mut response);
         *response.version_mut() = Version::default();
-        if is_event_stream(response.headers()) {
-            let watch = Watch::start(Arc::clone(self), standing.into_owned());
-            return response.map(|body| ReplyBody::Portal(body.watched(watch)));
+        if response.body().is_end_stream() {
+            return response.map(ReplyBody::Portal);
         }
-        response.map(ReplyBody::Portal)
+        let watch = if is_event_stream(response.headers()) {
+            Watch::over_stream(self, question, Ear::default())
+        } else {
+            Watch::over_answer(self, question)
+        };
+        response.map(|body| ReplyBody::Portal(body.watched(watch)))
     }
 
-    /// A browser says where a WebSocket's page came from; another program says nothing (RFC 6455,
-    /// 10.2).
-    fn same_origin(&self, headers: &HeaderMap) -> bool {
-        let mut origins = headers.get_all(header::ORIGIN).iter();
-        let Some(origin) = origins.next() else { return true };
-        if origins.next().is_some() {
-            return false;
-        }
-        let Ok(origin) = origin.to_str() else { return false };
-        if origin.eq_ignore_ascii_case(self.public_url.as_str()) {
-            return true;
-        }
-        let scheme = if self.public_url.is_https() { "https://" } else { "http://" };
-        origin
-            .strip_prefix(scheme)
-            .and_then(|authority| Host::parse(authority).ok())
-            .is_some_and(|host| self.hosts.iter().any(|(_, ours)| *ours == host))
-    }
-
-    fn portal_failed(&self, received: &Received, error: &UpstreamError) -> Response<ReplyBody> {
-        tracing::warn!(%error, request.id = received.id, "the portal did not answer");
+    fn unanswered(&self, received: &Received, error: &UpstreamError) -> Response<ReplyBody> {
         let refusal = match error {
+            UpstreamError::BodyBroke => Refusal::BadRequest(BadRequest::Body),
+            UpstreamError::BodyStalled => Refusal::BadRequest(BadRequest::SlowBody),
             UpstreamError::TimedOut { .. } => Refusal::PortalSlow,
             UpstreamError::Unreachable { .. } => Refusal::PortalDown,
             UpstreamError::BrokeOff { .. } => Refusal::PortalBroken,
         };
+        if !matches!(refusal, Refusal::BadRequest(_)) {
+            tracing::warn!(%error, request.id = received.id, "the portal did not answer");
+        }
         self.answer(received, refusal)
     }
 
@@ -474,23 +397,16 @@ impl Gateway {
         received: &Received,
         request: &Request<B>,
         target: Option<&RequestTarget>,
+        subject: Option<&Subject>,
         refusal: Refusal<'_>,
     ) -> Response<ReplyBody> {
-        self.decisions.record(&Entry {
-            time: received.now,
-            request: &received.id,
-            method: request.method().as_str(),
+        let entry = Entry {
             path: target.map(|target| loggable(target.path())),
             decision: refusal.decision(),
             reason: refusal.reason(),
-            route: None,
-            session: None,
-            organization: None,
-            user: None,
-            group: None,
-            policy: "",
-            micros: received.micros(),
-        });
+            ..Entry::of(received, request, subject)
+        };
+        self.decisions.record(&entry);
         self.answer(received, refusal)
     }
 
@@ -502,7 +418,7 @@ impl Gateway {
             request_id: &received.id,
         };
         let mut response = self.front.refuse(&refused).map(ReplyBody::Own);
-        if matches!(response.status(), StatusCode::BAD_REQUEST | StatusCode::MISDIRECTED_REQUEST) {
+        if matches!(refusal, Refusal::BadRequest(_)) {
             // Whoever sends such requests shall not go on over the same connection.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -522,37 +438,29 @@ impl Gateway {
             return;
         }
         self.decisions.record(&Entry {
-            time: received.now,
-            request: &received.id,
-            method: request.method().as_str(),
             path: Some(target.path()),
             decision: decision.name(),
             reason: decision.reason().as_str(),
             route: decision.route().map(|route| route.name()),
-            session: subject.map(|subject| subject.kind.name()),
-            organization: subject.map(|subject| &*subject.organization),
-            user: subject.and_then(|subject| subject.user.as_deref()),
-            group: subject.map(|subject| &*subject.group),
             policy: snapshot.policy().version(),
-            micros: received.micros(),
+            ..Entry::of(received, request, subject)
         });
     }
 }
 
-impl Received {
-    fn micros(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
-}
-
-impl RequestIds {
-    fn next(&self) -> String {
-        let count = self.count.fetch_add(1, Ordering::Relaxed);
-        let mut id = String::with_capacity(self.start.len() + 16);
-        id.push_str(&self.start);
-        HEXLOWER.encode_append(&count.to_be_bytes(), &mut id);
-        id
-    }
+/// What somebody without a session is told who needs one.
+fn challenge<'a>(
+    method: &Method,
+    target: &'a RequestTarget,
+    presented: &'a Presented,
+) -> Refusal<'a> {
+    let organization = match presented {
+        Presented::Nobody(Absence::LinkNotEnough { organization }) => Some(&**organization),
+        Presented::Nobody(Absence::NoCookie | Absence::Ended) | Presented::Somebody { .. } => None,
+    };
+    // Only what a browser can go back to by itself: a form's content would be gone.
+    let safe = matches!(*method, Method::GET | Method::HEAD);
+    Refusal::SignIn { target: safe.then_some(target), organization }
 }
 
 /// The path as it may be recorded: what follows one of our own pages may be a secure link's token.
@@ -561,9 +469,12 @@ fn loggable(path: &str) -> &str {
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+    let Some(kind) = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes) else {
+        return false;
+    };
+    // The parameters do not matter, nor does case (RFC 9110, 8.3.1).
+    let kind = kind.split(|byte| *byte == b';').next().unwrap_or(kind);
+    kind.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
 }
 
 #[cfg(test)]

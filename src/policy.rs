@@ -6,6 +6,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | `request_line` | which host and target a request names, or why there are none |
 //! | `request_path` | the one spelling of a request target, or why there is none |
 //! | `host` | the one spelling of a `Host` |
 //! | `permission`, `group` | the catalogue, sets of permissions, the groups to start with |
@@ -33,6 +34,7 @@ mod path_pattern;
 mod permission;
 mod problem;
 mod query_rule;
+mod request_line;
 mod request_path;
 mod route;
 mod router;
@@ -49,6 +51,7 @@ pub use path_pattern::{PathPattern, RESERVED};
 pub use permission::{Catalogue, Permission, PermissionSet, UnknownPermission};
 pub use problem::{PolicyProblems, Problem};
 pub use query_rule::QueryRule;
+pub use request_line::{BadRequest, RequestLine};
 pub use request_path::{BadTarget, MAX_TARGET, RequestTarget};
 pub use route::{Access, MethodSet, Requirement, Route};
 

@@ -12,6 +12,7 @@
 pub mod cookie;
 mod list;
 mod record;
+pub mod standing;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,12 +23,11 @@ use jiff::Timestamp;
 
 pub use self::list::{SessionView, Whose};
 
-use self::record::{SessionRecord, Standing};
+use self::record::{Lifetime, SessionRecord};
 use crate::config::SessionLimits;
 use crate::credential::token::{PlainToken, TokenHash};
-use crate::directory::links::link_honoured;
 use crate::directory::{Directory, Snapshot};
-use crate::policy::{SessionKind, Subject, built_in};
+use crate::policy::{SessionKind, Subject};
 use crate::store::cache::FreshCache;
 use crate::store::feed::{Feed, Follower};
 use crate::store::{Change, CommitError, Expect, Kind, StoreError, Write};
@@ -47,11 +47,12 @@ pub struct SessionCache(FreshCache<TokenHash, Arc<Cached>>);
 /// hundred thousand of them.
 #[derive(Debug)]
 struct Cached {
-    standing: Standing,
+    kind: SessionKind,
     organization: Arc<str>,
     user: Option<Box<str>>,
     generation: u64,
-    /// Milliseconds since the epoch.
+    /// Milliseconds since the epoch, like those that follow.
+    created: AtomicI64,
     last_seen: AtomicI64,
     last_saved: AtomicI64,
 }
@@ -198,7 +199,8 @@ impl Sessions {
         Ok(token)
     }
 
-    /// Who a request with these headers comes from.
+    /// Who a request with these headers comes from. The session is in use: its idle time begins
+    /// anew.
     ///
     /// # Errors
     /// When the store does not answer and memory does not know.
@@ -215,7 +217,7 @@ impl Sessions {
         }
     }
 
-    /// Who a session belongs to at this moment.
+    /// Who a session belongs to at this moment, when its person does something in it.
     ///
     /// # Errors
     /// When the store does not answer and memory does not know.
@@ -228,28 +230,51 @@ impl Sessions {
         let Some(session) = self.cached(&key).await? else {
             return Ok(Presented::Nobody(Absence::Ended));
         };
-        let seen = session.last_seen.load(Ordering::Relaxed);
-        let valid_until = session.standing.valid_until(millis(seen), &self.limits);
+        let presented = self.judge(key, &session, snapshot, now).await?;
+        if presented.subject().is_some() {
+            self.touch(&key, &session, now);
+        }
+        Ok(presented)
+    }
+
+    /// Who a session belongs to at this moment. To be asked about is no use of it: it ends when it
+    /// would have ended.
+    ///
+    /// # Errors
+    /// When the store does not answer and memory does not know.
+    pub async fn look_at(
+        &self,
+        key: TokenHash,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<Presented, StoreError> {
+        match self.cached(&key).await? {
+            Some(session) => self.judge(key, &session, snapshot, now).await,
+            None => Ok(Presented::Nobody(Absence::Ended)),
+        }
+    }
+
+    async fn judge(
+        &self,
+        key: TokenHash,
+        session: &Cached,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<Presented, StoreError> {
+        let created = no_later(&session.created, now);
+        let seen = no_later(&session.last_seen, now);
+        let valid_until = Lifetime::new(session.kind, created).valid_until(seen, &self.limits);
         if valid_until <= now {
             return Ok(Presented::Nobody(Absence::Ended));
         }
-        let subject = match (session.standing.kind(), &session.user) {
+        let subject = match (session.kind, &session.user) {
             (SessionKind::User, Some(user)) => {
                 let facts = match self.directory.cached_user(user) {
                     Some(facts) => Some(facts),
                     None => self.directory.user(user).await?,
                 };
-                facts.filter(|facts| facts.honours_session(session.generation)).map(|facts| {
-                    Subject {
-                        kind: SessionKind::User,
-                        organization: Arc::clone(&facts.organization),
-                        user: Some(Arc::clone(&facts.id)),
-                        login: Some(Arc::clone(&facts.login)),
-                        end_user: facts.end_user.clone(),
-                        group: Arc::clone(&facts.group),
-                        granted: snapshot.granted(&facts.group),
-                        valid_until,
-                    }
+                facts.and_then(|facts| {
+                    standing::of_user(&facts, session.generation, snapshot, valid_until)
                 })
             }
             (SessionKind::Link, None) => {
@@ -260,22 +285,13 @@ impl Sessions {
                 let Some(facts) = facts else {
                     return Ok(Presented::Nobody(Absence::Ended));
                 };
-                if !link_honoured(snapshot, &facts, session.generation) {
+                let subject = standing::of_link(&facts, session.generation, snapshot, valid_until);
+                if subject.is_none() {
                     return Ok(Presented::Nobody(Absence::LinkNotEnough {
                         organization: Arc::clone(&session.organization),
                     }));
                 }
-                let group = snapshot.group(built_in::NON_PORTAL);
-                group.map(|group| Subject {
-                    kind: SessionKind::Link,
-                    organization: Arc::clone(&session.organization),
-                    user: None,
-                    login: None,
-                    end_user: None,
-                    group: Arc::clone(group.id()),
-                    granted: group.granted(),
-                    valid_until,
-                })
+                subject
             }
             // No other kind can be started; a record that says so is not believed.
             (
@@ -286,9 +302,10 @@ impl Sessions {
                 _,
             ) => None,
         };
-        let Some(subject) = subject else { return Ok(Presented::Nobody(Absence::Ended)) };
-        self.touch(&key, &session, now);
-        Ok(Presented::Somebody { key, subject })
+        Ok(match subject {
+            Some(subject) => Presented::Somebody { key, subject },
+            None => Presented::Nobody(Absence::Ended),
+        })
     }
 
     /// Ends a session; `false` when there was none.
@@ -359,7 +376,8 @@ impl Sessions {
                     None => session.organization.as_str().into(),
                 };
                 Ok(Some(Arc::new(Cached {
-                    standing: session.standing(),
+                    kind: session.standing().kind(),
+                    created: AtomicI64::new(session.created.as_millisecond()),
                     organization,
                     user: session.user.map(String::into_boxed_str),
                     generation: session.generation,
@@ -374,10 +392,13 @@ impl Sessions {
     fn touch(&self, key: &TokenHash, session: &Arc<Cached>, now: Timestamp) {
         let now = now.as_millisecond();
         session.last_seen.fetch_max(now, Ordering::Relaxed);
-        let idle = session.standing.idle(&self.limits).as_millis();
+        let created = millis(session.created.load(Ordering::Relaxed));
+        let idle = Lifetime::new(session.kind, created).idle(&self.limits).as_millis();
         let idle = i64::try_from(idle).unwrap_or(i64::MAX);
         let saved = session.last_saved.load(Ordering::Relaxed);
-        if now - saved < idle / TOUCHES_PER_IDLE
+        // One from the future was written before the clock was set back.
+        let lately = saved <= now && now - saved < idle / TOUCHES_PER_IDLE;
+        if lately
             || session
                 .last_saved
                 .compare_exchange(saved, now, Ordering::Relaxed, Ordering::Relaxed)
@@ -387,7 +408,7 @@ impl Sessions {
         }
         let (feed, key) = (self.feed.clone(), *key);
         tokio::spawn(async move {
-            if let Err(error) = save_use(&feed, &key, millis(now)).await {
+            if let Err(error) = save_use(&feed, &key, (created, millis(now))).await {
                 tracing::debug!(%error, "the last use of a session was not written");
             }
         });
@@ -396,14 +417,29 @@ impl Sessions {
 
 /// Writes when a session was last used, at the version read just before: a session ended meanwhile
 /// must not come back.
-async fn save_use(feed: &Feed, key: &TokenHash, now: Timestamp) -> Result<(), CommitError> {
+async fn save_use(
+    feed: &Feed,
+    key: &TokenHash,
+    (created, now): (Timestamp, Timestamp),
+) -> Result<(), CommitError> {
     let Some(record) = feed.store().get(Kind::Session, &key.to_string()).await? else {
         return Ok(());
     };
     let mut session = SessionRecord::read(&record)?;
+    session.created = session.created.min(created);
     session.last_seen = now;
     feed.commit(vec![session.put(key, Expect::Version(record.version))?]).await?;
     Ok(())
+}
+
+/// A time of the past. One that lies ahead was noted before the clock was set back, and becomes now:
+/// a session must not last longer for it.
+fn no_later(time: &AtomicI64, now: Timestamp) -> Timestamp {
+    let noted = millis(time.load(Ordering::Relaxed));
+    if noted > now {
+        time.fetch_min(now.as_millisecond(), Ordering::Relaxed);
+    }
+    noted.min(now)
 }
 
 fn millis(millis: i64) -> Timestamp {

@@ -16,11 +16,11 @@ use super::policy::access;
 use super::problem::Problem;
 use super::request::{Body, Params};
 use crate::clock;
-use crate::directory::links::link_honoured;
 use crate::directory::{DirectoryError, Snapshot};
 use crate::policy::{
-    Host, Policy, RequestFacts, RequestTarget, SessionKind, Subject, built_in, decide,
+    BadRequest, Host, Policy, RESERVED, RequestFacts, RequestLine, RequestTarget, Subject, decide,
 };
+use crate::session::standing;
 
 /// Who asks for what; exactly one of the first four says who.
 #[derive(Debug, Deserialize)]
@@ -98,12 +98,15 @@ async fn explain(admin: &AdminState, question: Question, now: Timestamp) -> Answ
         session: subject.as_ref().map(Session::of),
         policy: policy.version(),
     };
-    let (host, target) = match admin.request_line(&question) {
-        Ok(line) => line,
-        Err(reason) => return shown(&Explanation { reason, ..answer }),
+    let (host, target) = match admin.read(&question, &method) {
+        Ok(read) => read,
+        Err(bad) => return shown(&Explanation { reason: bad.as_str(), ..answer }),
     };
     if snapshot.preferences().disabled_redirect_url.is_some() {
         return shown(&Explanation { decision: "redirect", reason: "portal-disabled", ..answer });
+    }
+    if target.path().starts_with(RESERVED) {
+        return shown(&Explanation { decision: "page", reason: "own-page", ..answer });
     }
     let websocket = question.websocket.unwrap_or(false);
     let facts = RequestFacts { host: host.name(), method: &method, target: &target, websocket };
@@ -119,17 +122,23 @@ async fn explain(admin: &AdminState, question: Question, now: Timestamp) -> Answ
 }
 
 impl AdminState {
-    /// The host and the target, or the gateway's name for what is wrong with them.
-    fn request_line(&self, question: &Question) -> Result<(Host, RequestTarget), &'static str> {
+    /// The host and the target, as the gateway reads them.
+    fn read(
+        &self,
+        question: &Question,
+        method: &Method,
+    ) -> Result<(Host, RequestTarget), BadRequest> {
         let host = match &question.host {
-            Some(host) => Host::parse(host).map_err(|_| "bad-host")?,
-            None => self.public_url.host().clone(),
+            Some(host) => host,
+            None => &self.public_url.host().to_string(),
         };
-        if !self.hosts.iter().any(|ours| ours.name() == host.name()) {
-            return Err("unknown-host");
-        }
-        let target = RequestTarget::parse(&question.target).map_err(|error| error.as_str())?;
-        Ok((host, target))
+        let served = |line: &[u8]| {
+            let text = std::str::from_utf8(line).map_err(|_| BadRequest::BadHost)?;
+            let host = Host::parse(text).map_err(|_| BadRequest::BadHost)?;
+            let ours = self.hosts.iter().any(|ours| ours.name() == host.name());
+            if ours { Ok(host) } else { Err(BadRequest::UnknownHost) }
+        };
+        RequestLine::written(method, &question.target, host).read(served)
     }
 }
 
@@ -166,15 +175,10 @@ async fn of_user(admin: &AdminState, snapshot: &Snapshot, who: &str) -> Result<S
     let Some(user) = admin.directory.user(&id).await? else {
         return Err(Problem::no_such("portal user", who));
     };
-    Ok(Subject {
-        kind: SessionKind::User,
-        organization: Arc::clone(&user.organization),
-        user: Some(Arc::clone(&user.id)),
-        login: Some(Arc::clone(&user.login)),
-        end_user: user.end_user.clone(),
-        group: Arc::clone(&user.group),
-        granted: snapshot.granted(&user.group),
-        valid_until: Timestamp::MAX,
+    standing::of_user(&user, user.password_generation, snapshot, Timestamp::MAX).ok_or_else(|| {
+        let message = "has no password, so nobody can be signed in as this portal user; \
+                       ask about `group`, or about `anonymous`";
+        Problem::invalid("user", message)
     })
 }
 
@@ -186,40 +190,13 @@ async fn of_link(
     let Some(facts) = admin.directory.organization(organization).await? else {
         return Err(Problem::no_such("organization", organization));
     };
-    let honoured = link_honoured(snapshot, &facts, facts.link_generation);
-    Ok(honoured.then(|| without_person(snapshot, Arc::clone(&facts.id))))
+    Ok(standing::of_link(&facts, facts.link_generation, snapshot, Timestamp::MAX))
 }
 
 fn of_group(snapshot: &Snapshot, id: &str, organization: Option<&str>) -> Result<Subject, Problem> {
-    let Some(group) = snapshot.group(id) else { return Err(Problem::no_such("group", id)) };
     let organization = Arc::from(organization.unwrap_or_default());
-    if id == built_in::NON_PORTAL {
-        return Ok(without_person(snapshot, organization));
-    }
-    Ok(Subject {
-        kind: SessionKind::User,
-        organization,
-        user: None,
-        login: None,
-        end_user: None,
-        group: Arc::clone(group.id()),
-        granted: group.granted(),
-        valid_until: Timestamp::MAX,
-    })
-}
-
-/// Whoever came by a secure link.
-fn without_person(snapshot: &Snapshot, organization: Arc<str>) -> Subject {
-    Subject {
-        kind: SessionKind::Link,
-        organization,
-        user: None,
-        login: None,
-        end_user: None,
-        group: Arc::from(built_in::NON_PORTAL),
-        granted: snapshot.granted(built_in::NON_PORTAL),
-        valid_until: Timestamp::MAX,
-    }
+    standing::of_group(id, organization, snapshot, Timestamp::MAX)
+        .ok_or_else(|| Problem::no_such("group", id))
 }
 
 fn held<'a>(policy: &'a Policy, subject: Option<&Subject>) -> Vec<&'a str> {

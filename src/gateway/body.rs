@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -12,6 +12,9 @@ use hyper::body::Incoming;
 use super::headers::InboundFilter;
 use super::upstream::Lease;
 use super::watch::Watch;
+
+/// What a body ends with that the person may no longer see (I7).
+const REVOKED: &str = "the session no longer permits this";
 
 /// A body's failure, told to hyper, which ends the connection with it.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -27,14 +30,32 @@ struct Upload {
     progress: Progress,
 }
 
-/// Counts the pieces of an upload, so that a long one is not taken for one that has stopped.
+/// How an upload goes: so that a long one is not taken for one that has stopped, nor what a client
+/// does wrong for the portal's failure.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Progress(Arc<AtomicU64>);
+pub(super) struct Progress(Arc<Uploaded>);
+
+#[derive(Debug, Default)]
+struct Uploaded {
+    pieces: AtomicU64,
+    waits: AtomicBool,
+    broke: AtomicBool,
+}
 
 impl Progress {
     /// The pieces so far.
     pub(super) fn pieces(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.pieces.load(Ordering::Relaxed)
+    }
+
+    /// Whether the client has not sent what the portal is ready to take.
+    pub(super) fn waits(&self) -> bool {
+        self.0.waits.load(Ordering::Relaxed)
+    }
+
+    /// Whether what the client sent could not be read, or it left.
+    pub(super) fn broke(&self) -> bool {
+        self.0.broke.load(Ordering::Relaxed)
     }
 }
 
@@ -69,12 +90,19 @@ impl Body for RequestBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let Some(upload) = &mut self.0 else { return Poll::Ready(None) };
-        let mut frame = std::task::ready!(Pin::new(&mut upload.incoming).poll_frame(cx));
-        upload.progress.0.fetch_add(1, Ordering::Relaxed);
-        if let Some(Ok(frame)) = &mut frame
-            && let Some(trailers) = frame.trailers_mut()
-        {
-            upload.filter.strip(trailers);
+        let uploaded = &upload.progress.0;
+        let frame = Pin::new(&mut upload.incoming).poll_frame(cx);
+        uploaded.waits.store(frame.is_pending(), Ordering::Relaxed);
+        let mut frame = std::task::ready!(frame);
+        uploaded.pieces.fetch_add(1, Ordering::Relaxed);
+        match &mut frame {
+            Some(Ok(frame)) => {
+                if let Some(trailers) = frame.trailers_mut() {
+                    upload.filter.strip_trailers(trailers);
+                }
+            }
+            Some(Err(_)) => uploaded.broke.store(true, Ordering::Relaxed),
+            None => {}
         }
         Poll::Ready(frame)
     }
@@ -121,6 +149,15 @@ impl ResponseBody {
         self.lease
     }
 
+    /// Whether it has to end here; the connection then ends with it.
+    fn is_revoked(&mut self, cx: &mut Context<'_>) -> bool {
+        let revoked = self.watch.as_mut().is_some_and(|watch| watch.poll_revoked(cx).is_ready());
+        if revoked {
+            self.lease = None;
+        }
+        revoked
+    }
+
     fn end_if_over(&mut self) {
         if self.incoming.is_end_stream()
             && let Some(lease) = self.lease.take()
@@ -138,11 +175,8 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if let Some(watch) = &mut self.watch
-            && watch.poll_revoked(cx).is_ready()
-        {
-            self.lease = None;
-            return Poll::Ready(Some(Err("the session no longer permits this".into())));
+        if self.is_revoked(cx) {
+            return Poll::Ready(Some(Err(REVOKED.into())));
         }
         let this = &mut *self;
         let mut frame = Pin::new(&mut this.incoming).poll_frame(cx);
@@ -152,6 +186,16 @@ impl Body for ResponseBody {
             // Asking first tells the connection that there is somebody to read for.
             lease.drive(cx);
             frame = Pin::new(&mut this.incoming).poll_frame(cx);
+        }
+        if let Some(watch) = &mut this.watch {
+            if frame.is_ready() {
+                watch.piece();
+            } else {
+                watch.begin();
+                if self.is_revoked(cx) {
+                    return Poll::Ready(Some(Err(REVOKED.into())));
+                }
+            }
         }
         let frame = std::task::ready!(frame);
         match &frame {
@@ -177,6 +221,7 @@ impl Body for ResponseBody {
 
 /// Whatever answers a request: the portal's body or one of our own.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every answer is the portal's")]
 pub enum ReplyBody {
     /// From the portal.
     Portal(ResponseBody),

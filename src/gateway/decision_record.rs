@@ -9,11 +9,14 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Request;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use thread_local::ThreadLocal;
 
+use super::received::Received;
 use crate::config::Decisions;
+use crate::policy::Subject;
 
 /// How long a line may lie in memory.
 const FLUSH_EVERY: Duration = Duration::from_millis(200);
@@ -72,7 +75,30 @@ struct Second {
     text: String,
 }
 
-impl Entry<'_> {
+impl<'a> Entry<'a> {
+    /// What is known whatever is decided; nothing of the decision yet.
+    pub(super) fn of<B>(
+        received: &'a Received,
+        request: &'a Request<B>,
+        subject: Option<&'a Subject>,
+    ) -> Self {
+        Self {
+            time: received.now,
+            request: &received.id,
+            method: request.method().as_str(),
+            path: None,
+            decision: "",
+            reason: "",
+            route: None,
+            session: subject.map(|subject| subject.kind.name()),
+            organization: subject.map(|subject| &*subject.organization),
+            user: subject.and_then(|subject| subject.user.as_deref()),
+            group: subject.map(|subject| &*subject.group),
+            policy: "",
+            micros: received.micros(),
+        }
+    }
+
     /// Appends the line, written out by hand: a serializer costs more than the decision itself.
     fn write(&self, line: &mut Vec<u8>, second: &mut Second) {
         line.extend_from_slice(b"{\"time\":\"");

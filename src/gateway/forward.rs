@@ -6,9 +6,11 @@ use http::{Request, Response, Uri, Version};
 use hyper::body::Incoming;
 
 use super::body::{RequestBody, ResponseBody};
-use super::{Connection, Gateway, Received, headers};
+use super::hosts::Served;
+use super::received::Received;
+use super::{Connection, Gateway, headers};
 use crate::directory::Snapshot;
-use crate::policy::{Host, Permit, RequestTarget, Subject};
+use crate::policy::{Permit, RequestTarget, Subject};
 
 /// How many fields a request gets at most from us.
 const ADDED_FIELDS: usize = 12;
@@ -19,7 +21,7 @@ const USUAL_GRANTED: usize = 64;
 pub(super) struct Way<'a> {
     pub(super) permit: Permit,
     pub(super) subject: Option<&'a Subject>,
-    pub(super) host: &'a Host,
+    pub(super) host: &'a Served,
     pub(super) connection: &'a Connection,
     pub(super) snapshot: &'a Snapshot,
 }
@@ -36,25 +38,23 @@ impl Gateway {
     ) -> Request<RequestBody> {
         let (mut parts, body) = request.into_parts();
         let fields = &mut parts.headers;
-        let trusted = self.trusts(way.connection.peer);
+        let peer = way.connection.peer;
+        let trusted = self.proxies.trust(peer);
         let chain = trusted.then(|| headers::joined(fields, &headers::X_FORWARDED_FOR)).flatten();
-        let proto = trusted.then(|| fields.get(headers::X_FORWARDED_PROTO)).flatten();
-        let https = way.connection.tls
-            || match proto {
-                Some(proto) => proto == "https",
-                None => self.public_url.is_https(),
-            };
+        let said = self.proxies.https(fields, peer);
+        let https = way.connection.tls || said.unwrap_or_else(|| self.public_url.is_https());
         self.filter.strip(fields);
         fields.reserve(ADDED_FIELDS);
         headers::strip_cookies(fields);
         fields.remove(header::CONTENT_LENGTH);
         fields.remove(header::EXPECT);
-        let host = fields.entry(header::HOST).or_insert_with(|| {
-            // HTTP/2 has it elsewhere. A host that was parsed is a header value.
-            HeaderValue::try_from(way.host.to_string())
-                .unwrap_or_else(|_| HeaderValue::from_static(""))
-        });
-        let host = host.clone();
+        let host = match fields.get(header::HOST) {
+            Some(named) if named == way.host.told() => named.clone(),
+            Some(_) | None => {
+                fields.insert(header::HOST, way.host.told().clone());
+                way.host.told().clone()
+            }
+        };
         headers::set_forwarded(fields, &way.connection.peer_value, chain.as_deref(), https, host);
         self.identify(fields, received, way);
         if upgrade {
@@ -107,10 +107,8 @@ impl Gateway {
             // Both would let the next hop choose (RFC 9112, 6.3).
             fields.remove(header::CONTENT_LENGTH);
         }
-        if headers::strip_hop_by_hop(fields).is_err() {
-            fields.remove(header::CONNECTION);
-            fields.remove(header::TRANSFER_ENCODING);
-        }
+        // What the portal nominates and must not goes through: it is the portal's own answer.
+        let _ = headers::strip_hop_by_hop(fields);
         headers::strip_set_cookies(fields);
     }
 }

@@ -16,7 +16,7 @@ const MOST_NOMINATIONS: usize = 10;
 
 /// Folded beginnings of names that no client may send to the portal, besides the identity names:
 /// what says who connects, what another proxy would have said, and what changes the request.
-const ALWAYS_RESERVED: [&str; 15] = [
+const ALWAYS_RESERVED: [&str; 20] = [
     "portcullis",
     "forwarded",
     "xforwarded",
@@ -29,6 +29,11 @@ const ALWAYS_RESERVED: [&str; 15] = [
     "xclusterclientip",
     "trueclientip",
     "cfconnectingip",
+    "clientip",
+    "fastlyclientip",
+    "xproxyuserip",
+    "xremoteaddr",
+    "xremoteip",
     "xhost",
     "proxy",
     "http2settings",
@@ -85,17 +90,40 @@ impl InboundFilter {
         })
     }
 
-    /// Removes what only we may set, from headers or trailers.
+    /// Removes what only we may set.
     pub fn strip(&self, headers: &mut HeaderMap) {
         remove_all(headers, |name| self.is_reserved(name));
     }
+
+    /// The same of trailers, and what only a head may say (RFC 9110, 6.5.1).
+    pub fn strip_trailers(&self, trailers: &mut HeaderMap) {
+        remove_all(trailers, |name| {
+            self.is_reserved(name) || is_hop_by_hop(name) || is_end_to_end(name)
+        });
+    }
+}
+
+/// Whether a body comes as it is, in one piece or in chunks: of any other coding nothing would be
+/// said on the other side (RFC 9112, 6.1).
+#[must_use]
+pub fn is_plainly_coded(headers: &HeaderMap) -> bool {
+    let mut lines = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let Some(coding) = lines.next() else { return true };
+    coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") && lines.next().is_none()
 }
 
 /// Removes the fields of this connection and those that it nominates; framing too.
 ///
 /// # Errors
-/// When `Connection` cannot be read, nominates too much, or nominates what the portal relies on.
+/// When `Connection` cannot be read, nominates too much, or nominates what the portal relies on:
+/// then the fields that it nominates are still there.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) -> Result<(), BadConnection> {
+    let nominated = strip_nominated(headers);
+    remove_all(headers, is_hop_by_hop);
+    nominated
+}
+
+fn strip_nominated(headers: &mut HeaderMap) -> Result<(), BadConnection> {
     if headers.contains_key(header::CONNECTION) {
         let mut nominated = Vec::new();
         for value in headers.get_all(header::CONNECTION) {
@@ -115,7 +143,6 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) -> Result<(), BadConnection> {
             headers.remove(name);
         }
     }
-    remove_all(headers, is_hop_by_hop);
     Ok(())
 }
 

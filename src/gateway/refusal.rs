@@ -2,7 +2,7 @@
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use crate::policy::{Denial, Policy, RequestTarget, Subject};
+use crate::policy::{BadRequest, Denial, Policy, Reason, RequestTarget, Subject};
 
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
@@ -10,13 +10,8 @@ const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with")
 /// Why a request is answered by us and not by the portal. Each has one answer.
 #[derive(Debug, Clone, Copy)]
 pub enum Refusal<'a> {
-    /// The request has more than one reading, or none: 400.
-    BadRequest {
-        /// Stable kebab-case name of what is wrong.
-        name: &'static str,
-    },
-    /// A host we do not serve: 421 (RFC 9110, 15.5.20).
-    UnknownHost,
+    /// The request has more than one reading, or none: mostly 400.
+    BadRequest(BadRequest),
     /// The portal is disabled (R60).
     PortalDisabled {
         /// Where everybody is sent.
@@ -42,6 +37,8 @@ pub enum Refusal<'a> {
     Elsewhere {
         /// Where.
         url: &'a str,
+        /// Why.
+        reason: Reason,
     },
     /// A WebSocket asked for by a page of another site.
     ForeignOrigin,
@@ -102,7 +99,7 @@ impl<'a> Refusal<'a> {
     #[must_use]
     pub fn decision(&self) -> &'static str {
         match self {
-            Self::BadRequest { .. } | Self::UnknownHost => "bad-request",
+            Self::BadRequest(_) => "bad-request",
             Self::PortalDisabled { .. } | Self::Elsewhere { .. } => "redirect",
             Self::SignIn { .. } => "sign-in",
             Self::Denied { .. } | Self::ForeignOrigin => "deny",
@@ -115,13 +112,12 @@ impl<'a> Refusal<'a> {
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::BadRequest { name } => name,
-            Self::UnknownHost => "unknown-host",
+            Self::BadRequest(bad) => bad.as_str(),
             Self::PortalDisabled { .. } => "portal-disabled",
             Self::SignIn { organization: Some(_), .. } => "link-not-enough",
             Self::SignIn { organization: None, .. } => "sign-in-required",
             Self::Denied { denial, .. } => denial.reason().as_str(),
-            Self::Elsewhere { .. } => "elsewhere",
+            Self::Elsewhere { reason, .. } => reason.as_str(),
             Self::ForeignOrigin => "foreign-origin",
             Self::StoreUnavailable => "store-unavailable",
             Self::PortalDown => "portal-down",

@@ -1,16 +1,26 @@
 //! WebSockets: after the portal has answered 101, bytes go both ways until one side, or the
 //! policy, ends it. Nothing the client sends before the 101 reaches the portal.
 
-use http::header::{self, HeaderMap, HeaderValue};
-use http::{Method, Response};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::header::{self, HeaderValue};
+use http::{Method, Request, Response, Version};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::body::{ReplyBody, ResponseBody};
 use super::upstream::Lease;
-use super::watch::Watch;
+use super::watch::{Ear, Watch};
 use super::{Hold, headers};
+
+/// The client's side of a tunnel, with an ear on what comes from there.
+struct Heard<S> {
+    stream: S,
+    ear: Ear,
+}
 
 /// Why a tunnel ended before either side closed it.
 #[derive(Debug, thiserror::Error)]
@@ -20,14 +30,17 @@ enum Broken {
     #[error(transparent)]
     Upgrade(#[from] hyper::Error),
     #[error(transparent)]
-    Stream(#[from] std::io::Error),
+    Stream(#[from] io::Error),
 }
 
 /// Whether the request asks to become a WebSocket (RFC 6455, 4.1). Any other upgrade is ignored,
 /// as a server may (RFC 9110, 7.8): it never reaches the portal.
-pub(super) fn asks_for_websocket(method: &Method, fields: &HeaderMap) -> bool {
+pub(super) fn asks_for_websocket<B>(request: &Request<B>) -> bool {
+    let fields = request.headers();
     let Some(upgrade) = fields.get(header::UPGRADE) else { return false };
-    *method == Method::GET
+    // HTTP/1.0 has none (RFC 9110, 7.8), HTTP/2 another way.
+    request.version() == Version::HTTP_11
+        && *request.method() == Method::GET
         && upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")
         && fields.get_all(header::CONNECTION).iter().any(|line| {
             line.as_bytes()
@@ -42,18 +55,18 @@ pub(super) fn open(
     hold: Hold,
     response: Response<ResponseBody>,
     mut watch: Watch,
+    ear: Ear,
 ) -> Response<ReplyBody> {
     let (mut head, body) = response.into_parts();
-    if headers::strip_hop_by_hop(&mut head.headers).is_err() {
-        head.headers.remove(header::CONNECTION);
-    }
+    // What the portal nominates and must not goes through: it is the portal's own answer.
+    let _ = headers::strip_hop_by_hop(&mut head.headers);
     head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     head.headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     if let Some(portal) = body.into_lease() {
         tokio::spawn(async move {
             let _hold = hold;
             tokio::select! {
-                ended = join(client, portal) => {
+                ended = join(client, portal, ear) => {
                     if let Err(error) = ended {
                         tracing::debug!(%error, "a WebSocket broke off");
                     }
@@ -67,10 +80,44 @@ pub(super) fn open(
     Response::from_parts(head, ReplyBody::Own(axum::body::Body::empty()))
 }
 
-async fn join(client: OnUpgrade, portal: Lease) -> Result<(), Broken> {
+async fn join(client: OnUpgrade, portal: Lease, ear: Ear) -> Result<(), Broken> {
     let (client, portal) = tokio::join!(client, portal.into_stream());
-    let (mut client, (mut portal, said)) = (TokioIo::new(client?), portal.ok_or(Broken::Portal)?);
+    let (mut portal, said) = portal.ok_or(Broken::Portal)?;
+    let mut client = Heard { stream: TokioIo::new(client?), ear };
     client.write_all(&said).await?;
     tokio::io::copy_bidirectional(&mut client, &mut portal).await?;
     Ok(())
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            self.ear.hear();
+        }
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
 }

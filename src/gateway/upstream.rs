@@ -45,7 +45,7 @@ pub struct Upstreams {
     keep_alive: Duration,
 }
 
-/// Why the portal did not answer.
+/// Why there is no answer of the portal's.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
     /// The portal refused the connection, or did not accept it in time.
@@ -73,6 +73,12 @@ pub enum UpstreamError {
         #[source]
         cause: hyper::Error,
     },
+    /// The client's body could not be read, or the client left: no fault of the portal.
+    #[error("the client's body broke off")]
+    BodyBroke,
+    /// The client's body did not go on in time: no fault of the portal either.
+    #[error("the client's body did not go on")]
+    BodyStalled,
 }
 
 struct Server {
@@ -155,6 +161,7 @@ impl Upstreams {
         request: Request<RequestBody>,
     ) -> Result<Response<ResponseBody>, UpstreamError> {
         let mut request = request;
+        let upload = request.body().progress();
         let turn = self.turn();
         let mut connecting_failed = 0;
         loop {
@@ -180,14 +187,26 @@ impl Upstreams {
             };
             let doubtful = unused_for.is_some_and(|unused| unused > DOUBTFUL_AFTER);
             if (doubtful || unused_for.is_none()) && !wire.ready().await {
-                continue;
+                if unused_for.is_none() {
+                    connecting_failed += 1;
+                }
+                if connecting_failed < self.servers.len() {
+                    continue;
+                }
+                return Err(UpstreamError::Unreachable {
+                    server: server.authority.clone(),
+                    cause: "it closes connections as soon as it has accepted them".to_owned(),
+                });
             }
             let again = if doubtful { copy_of(&request) } else { None };
-            match wire.exchange(request, self.response_timeout).await {
+            match wire.exchange(request, upload.as_ref(), self.response_timeout).await {
                 Some(Ok(response)) => {
                     let lease = Lease { upstreams: Arc::clone(self), index, wire };
                     let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
                     return Ok(response.map(|body| ResponseBody::new(body, lease, switched)));
+                }
+                Some(Err(_)) if upload.as_ref().is_some_and(Progress::broke) => {
+                    return Err(UpstreamError::BodyBroke);
                 }
                 Some(Err(mut failure)) => match failure.take_message().or(again) {
                     Some(unsent) if unused_for.is_some() => request = unsent,
@@ -198,6 +217,9 @@ impl Upstreams {
                         });
                     }
                 },
+                None if upload.as_ref().is_some_and(Progress::waits) => {
+                    return Err(UpstreamError::BodyStalled);
+                }
                 None => {
                     return Err(UpstreamError::TimedOut {
                         server: server.authority.clone(),
@@ -275,9 +297,9 @@ impl Wire {
     async fn exchange(
         &mut self,
         request: Request<RequestBody>,
+        upload: Option<&Progress>,
         within: Duration,
     ) -> Option<Result<Response<Incoming>, TrySendError<Request<RequestBody>>>> {
-        let upload = request.body().progress();
         let mut uploaded = 0;
         let mut ticks = 0;
         let mut answer = pin!(self.0.sender.try_send_request(request));
@@ -300,7 +322,7 @@ impl Wire {
             while self.0.ticks.as_mut().poll(cx).is_ready() {
                 self.0.ticks.as_mut().reset(Instant::now() + within / TICKS);
                 ticks += 1;
-                let pieces = upload.as_ref().map_or(0, Progress::pieces);
+                let pieces = upload.map_or(0, Progress::pieces);
                 if pieces != uploaded {
                     (uploaded, ticks) = (pieces, 0);
                 }

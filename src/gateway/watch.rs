@@ -1,53 +1,90 @@
-//! Long-lived connections obey too (invariant I7): while a WebSocket or an event stream is open,
-//! the question it was opened by is asked again, and the first other answer ends it. So does the
-//! gateway's stop, which could not wait for what never ends by itself.
+//! Long-lived connections obey too (invariant I7): while a WebSocket is open, or an answer comes
+//! in, the question it was opened by is asked again, and the first other answer ends it, one that
+//! tells the portal something else included.
+//!
+//! A WebSocket and an event stream are watched from their beginning, and end when the gateway
+//! stops, which could not wait for what never ends by itself. Any other answer is watched from when
+//! it has to be waited for, or has turned out to be long: most are over before, and cost nothing.
+//!
+//! Asking keeps no session alive: one whose idle time is over ends, and what it opened with it.
+//! What the client says in a WebSocket is a use of its session; what it is told is none.
 
-use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Method;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Gateway;
+use super::hosts::{Number, Served};
 use crate::clock;
-use crate::credential::token::TokenHash;
-use crate::policy::{Host, RequestFacts, RequestTarget};
+use crate::policy::{Decision, PermissionSet, RequestFacts, RequestTarget, SessionKind, Subject};
+use crate::session::Presented;
 
 /// How often the question is asked again; revocation is promised within a second.
 const EVERY: Duration = Duration::from_millis(400);
 
+/// An answer of more pieces is long, however quickly they come.
+const LONG: usize = 16;
+
 /// The question that was answered when the connection was opened.
 #[derive(Debug)]
-pub(super) struct Standing<'a> {
-    pub(super) session: Option<TokenHash>,
+pub(super) struct OpenQuestion {
+    /// Who was there when it was opened.
+    pub(super) presented: Presented,
+    /// Which permissions the portal was told of.
+    pub(super) granted: PermissionSet,
     pub(super) websocket: bool,
-    pub(super) host: Cow<'a, Host>,
+    pub(super) host: Number,
     pub(super) method: Method,
     pub(super) target: RequestTarget,
 }
 
-/// Asks again until the answer changes; dropped with the connection.
-#[derive(Debug)]
-pub(super) struct Watch {
-    revoked: oneshot::Receiver<()>,
-    _asking: AbortOnDropHandle<()>,
+/// Hears whether the client says anything.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ear(Arc<AtomicBool>);
+
+/// What the client has said since the question was last asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Said {
+    Something,
+    Nothing,
 }
 
-impl Standing<'_> {
-    /// The same, to be kept for as long as the connection lasts.
-    pub(super) fn into_owned(self) -> Standing<'static> {
-        let Self { session, websocket, host, method, target } = self;
-        Standing { session, websocket, host: Cow::Owned(host.into_owned()), method, target }
+/// Asks again until the answer changes; dropped with the connection.
+#[derive(Debug)]
+pub(super) struct Watch(Stage);
+
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "most answers end in the first stage")]
+enum Stage {
+    Before { gateway: Arc<Gateway>, question: OpenQuestion, pieces: usize },
+    Asking { revoked: oneshot::Receiver<()>, _task: AbortOnDropHandle<()> },
+    Over,
+}
+
+impl OpenQuestion {
+    /// Whether an answer of now is the one that it was opened by: allowed, to the same person, with
+    /// nothing else told to the portal. What the portal shows may hang on each of these.
+    pub(super) fn is_answered_as_before(&self, now: &Presented, decision: &Decision) -> bool {
+        match decision {
+            Decision::Allow(permit) => {
+                permit.granted() == self.granted
+                    && now.subject().map(told) == self.presented.subject().map(told)
+            }
+            Decision::Challenge(_) | Decision::Deny(_) | Decision::Redirect(_) => false,
+        }
     }
 
-    pub(super) fn facts(&self) -> RequestFacts<'_> {
+    pub(super) fn facts<'a>(&'a self, host: &'a Served) -> RequestFacts<'a> {
         RequestFacts {
-            host: self.host.name(),
+            host: host.host().name(),
             method: &self.method,
             target: &self.target,
             websocket: self.websocket,
@@ -55,36 +92,99 @@ impl Standing<'_> {
     }
 }
 
+/// What the portal is told of a person.
+fn told(subject: &Subject) -> (SessionKind, &str, &str, Option<&str>, Option<&str>) {
+    let Subject { kind, organization, group, login, end_user, .. } = subject;
+    (*kind, organization, group, login.as_deref(), end_user.as_deref())
+}
+
+impl Ear {
+    /// Bytes have come from the client.
+    pub(super) fn hear(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn since_last_asked(&self) -> Said {
+        if self.0.swap(false, Ordering::Relaxed) { Said::Something } else { Said::Nothing }
+    }
+}
+
 impl Watch {
-    pub(super) fn start(gateway: Arc<Gateway>, standing: Standing<'static>) -> Self {
-        let (tell, revoked) = oneshot::channel();
-        let asking = tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(EVERY);
-            loop {
-                tokio::select! {
-                    _ = ticks.tick() => {}
-                    () = gateway.stop.cancelled() => {
-                        let _ = tell.send(());
-                        return;
-                    }
-                }
-                if !gateway.still_permits(&standing, clock::now()).await {
-                    // Nobody listening means that the connection has ended by itself.
-                    let _ = tell.send(());
-                    return;
-                }
+    /// Over what never ends by itself, from now on.
+    pub(super) fn over_stream(gateway: Arc<Gateway>, question: OpenQuestion, ear: Ear) -> Self {
+        let stop = gateway.stop.clone();
+        Self(Stage::ask(gateway, question, ear, async move { stop.cancelled().await }))
+    }
+
+    /// Over any other answer, when it turns out to be long.
+    pub(super) fn over_answer(gateway: Arc<Gateway>, question: OpenQuestion) -> Self {
+        Self(Stage::Before { gateway, question, pieces: 0 })
+    }
+
+    /// A piece of the answer has come.
+    pub(super) fn piece(&mut self) {
+        if let Stage::Before { pieces, .. } = &mut self.0 {
+            *pieces += 1;
+            if *pieces > LONG {
+                self.begin();
             }
-        });
-        Self { revoked, _asking: AbortOnDropHandle::new(asking) }
+        }
+    }
+
+    /// The answer has to be waited for.
+    pub(super) fn begin(&mut self) {
+        if !matches!(self.0, Stage::Before { .. }) {
+            return;
+        }
+        let before = std::mem::replace(&mut self.0, Stage::Over);
+        if let Stage::Before { gateway, question, .. } = before {
+            self.0 = Stage::ask(gateway, question, Ear::default(), std::future::pending());
+        }
     }
 
     /// Ready when the connection has to end.
     pub(super) fn poll_revoked(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.revoked).poll(cx).map(|_| ())
+        match &mut self.0 {
+            Stage::Before { .. } => return Poll::Pending,
+            Stage::Asking { revoked, .. } => std::task::ready!(Pin::new(revoked).poll(cx)).ok(),
+            Stage::Over => None,
+        };
+        self.0 = Stage::Over;
+        Poll::Ready(())
     }
 
     /// Waits until the connection has to end.
     pub(super) async fn revoked(&mut self) {
         std::future::poll_fn(|cx| self.poll_revoked(cx)).await;
+    }
+}
+
+impl Stage {
+    fn ask(
+        gateway: Arc<Gateway>,
+        question: OpenQuestion,
+        ear: Ear,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        let (tell, revoked) = oneshot::channel();
+        let asking = async move {
+            let mut ticks = tokio::time::interval_at(Instant::now() + EVERY, EVERY);
+            loop {
+                ticks.tick().await;
+                let said = ear.since_last_asked();
+                if !gateway.still_permits(&question, said, clock::now()).await {
+                    return;
+                }
+            }
+        };
+        let task = tokio::spawn(async move {
+            tokio::select! {
+                () = asking => {}
+                () = stop => {}
+            }
+            // Nobody listening means that the connection has ended by itself.
+            let _ = tell.send(());
+        });
+        Self::Asking { revoked, _task: AbortOnDropHandle::new(task) }
     }
 }

@@ -135,11 +135,14 @@ impl Http {
         let phase = Phase::default();
         let requests = phase.clone();
         let gateway = Arc::clone(&self.gateway);
-        let most = self.limits.header_bytes;
+        let limits = self.limits;
         let service = service_fn(move |request: Request<Incoming>| {
             let answering = requests.request_began();
-            // hyper bounds its buffer, into which more may come than one head.
-            let answer = (head_bytes(&request) <= most).then(|| {
+            // hyper bounds its buffer, into which more may come than one head, and counts the
+            // lines of HTTP/1 alone.
+            let fits = head_bytes(&request) <= limits.header_bytes
+                && request.headers().len() <= limits.headers;
+            let answer = fits.then(|| {
                 // On the heap at once: hyper would move the whole of it several times.
                 Box::pin(Arc::clone(&gateway).handle(request, connection.clone(), clock::now()))
             });

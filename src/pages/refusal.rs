@@ -12,7 +12,7 @@ use super::{Desk, sign_in};
 use crate::clock;
 use crate::gateway::{Refusal, Refused, Wants};
 use crate::policy::{
-    Access, Denial, Policy, Reason, RequestTarget, Requirement, SessionKind, Subject,
+    Access, BadRequest, Denial, Policy, Reason, RequestTarget, Requirement, SessionKind, Subject,
 };
 
 /// When to try again while the portal does not answer, in seconds.
@@ -32,7 +32,7 @@ impl Desk {
                 Some(response) => return response,
                 None => portal_down(&said.portal_closed),
             },
-            Refusal::Elsewhere { url } => match (wants, redirect(StatusCode::FOUND, url)) {
+            Refusal::Elsewhere { url, .. } => match (wants, redirect(StatusCode::FOUND, url)) {
                 (Wants::Page, Some(response)) => return response,
                 (Wants::Page | Wants::Problem, _) => {
                     Notice::new(text, StatusCode::FORBIDDEN, reason, &said.elsewhere)
@@ -52,14 +52,12 @@ impl Desk {
             Refusal::Denied { denial, policy, subject } => {
                 denied(text, (denial, policy), Asker::of(subject), operator)
             }
-            Refusal::BadRequest { .. } => {
-                let said = &said.bad_request;
-                Notice::advised(text, StatusCode::BAD_REQUEST, reason, said, operator)
-                    .with(Way::Start)
+            Refusal::BadRequest(bad @ BadRequest::UnknownHost) => {
+                Notice::advised(text, bad.status(), reason, &said.unknown_host, operator)
             }
-            Refusal::UnknownHost => {
-                let said = &said.unknown_host;
-                Notice::advised(text, StatusCode::MISDIRECTED_REQUEST, reason, said, operator)
+            Refusal::BadRequest(bad) => {
+                Notice::advised(text, bad.status(), reason, &said.bad_request, operator)
+                    .with(Way::Start)
             }
             Refusal::ForeignOrigin => {
                 Notice::new(text, StatusCode::FORBIDDEN, reason, &said.foreign_origin)

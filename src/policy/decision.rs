@@ -1,7 +1,6 @@
 //! The one question: may this person do this here?
 //!
-//! [`decide`] is pure and total. The gateway, `explain`, forward-auth and the expectations ask it
-//! alike; a [`Permit`] cannot be made anywhere else. In order:
+//! [`decide`] is pure and total. The gateway, `explain` and the expectations ask it alike; a [`Permit`] cannot be made anywhere else. In order:
 //!
 //! 1. No route has the path, or none of those that have it has the method, or none of those the
 //!    query: denied, signed in or not. Nobody is asked to sign in for what does not exist. What the
@@ -75,6 +74,18 @@ pub struct Subject {
 }
 
 impl Subject {
+    /// Somebody in a group, of whom no more is known.
+    #[must_use]
+    pub fn nameless(
+        kind: SessionKind,
+        organization: Arc<str>,
+        (group, granted): (Arc<str>, PermissionSet),
+        valid_until: Timestamp,
+    ) -> Self {
+        let (user, login, end_user) = (None, None, None);
+        Self { kind, organization, user, login, end_user, group, granted, valid_until }
+    }
+
     /// What counts of [`Subject::granted`]: nothing that needs a person when there is none (R3).
     #[must_use]
     pub fn held(&self, catalogue: &Catalogue) -> PermissionSet {
@@ -177,6 +188,12 @@ impl Redirection {
     pub fn location(&self) -> &str {
         &self.location
     }
+
+    /// Why.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
 }
 
 impl Decision {
@@ -269,7 +286,7 @@ impl Reason {
         Self::MissingPermission,
     ];
 
-    /// The stable name, used in the decision record, the metric and the test.
+    /// The stable name, used in the decision record, `explain` and the expectations.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

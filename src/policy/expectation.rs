@@ -12,7 +12,7 @@ use super::group::built_in;
 use super::host::Host;
 use super::permission::PermissionSet;
 use super::problem::{PolicyProblems, Problem};
-use super::request_path::{BadTarget, RequestTarget};
+use super::request_line::{BadRequest, RequestLine};
 use super::{Policy, load};
 
 /// The organization and the host of an expectation that names none: none that a route names.
@@ -112,23 +112,20 @@ impl Expectation {
     }
 
     /// The answer to the question, and why: a name of [`Expected`] and one of [`Reason`] or
-    /// [`BadTarget`].
+    /// [`BadRequest`].
     fn answer(&self, policy: &Policy, granted: PermissionSet) -> (&'static str, &'static str) {
-        let target = match RequestTarget::parse(&self.target) {
-            Ok(target) => target,
+        // Every host is served that is one: which ones are, the settings say.
+        let line = RequestLine::written(&self.method, &self.target, &self.host);
+        let ((), target) = match line.read(|_| Ok(())) {
+            Ok(read) => read,
             Err(cause) => return (Expected::BadRequest.name(), cause.as_str()),
         };
         // Time plays no part here, so any moment before the end of the session will do.
         let now = Timestamp::UNIX_EPOCH;
-        let subject = self.who.group().map(|group| Subject {
-            kind: if self.who == As::Link { SessionKind::Link } else { SessionKind::User },
-            organization: Arc::from(self.organization.as_str()),
-            user: None,
-            login: None,
-            end_user: None,
-            group: Arc::from(group),
-            granted,
-            valid_until: Timestamp::MAX,
+        let subject = self.who.group().map(|group| {
+            let kind = if self.who == As::Link { SessionKind::Link } else { SessionKind::User };
+            let organization = Arc::from(self.organization.as_str());
+            Subject::nameless(kind, organization, (Arc::from(group), granted), Timestamp::MAX)
         });
         let request = RequestFacts {
             host: &self.host,
@@ -240,8 +237,7 @@ fn compile_one(file: &File<'_>, entry: &mut Entry<'_>) -> Option<Expectation> {
             None
         }
     };
-    let mut reasons =
-        Reason::ALL.iter().map(|r| r.as_str()).chain(BadTarget::ALL.iter().map(|b| b.as_str()));
+    let mut reasons = Reason::ALL.iter().map(|reason| reason.as_str()).chain(BadRequest::names());
     if let Some(reason) = &reason
         && !reasons.any(|known| known == reason.value)
     {

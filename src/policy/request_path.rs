@@ -16,8 +16,6 @@
 //! the few routes that look at it (`query_rule`); only what could end the request line or begin
 //! something else is refused: control characters, spaces, `#` and raw bytes above ASCII.
 
-use super::host::Host;
-
 /// The longest target that is read, and the longest that is sent: 8 KiB.
 pub const MAX_TARGET: usize = 8 * 1024;
 
@@ -61,31 +59,6 @@ impl RequestTarget {
             return Err(BadTarget::TooLong);
         }
         Ok(Self { text, path_len })
-    }
-
-    /// Reads a target in absolute-form (RFC 9112 section 3.2.2), as a client sends it to a proxy:
-    /// accepted when it names the very host that the `Host` header names.
-    ///
-    /// # Errors
-    /// The first reason for which it has no single reading.
-    pub fn parse_absolute(target: &str, host: &Host) -> Result<Self, BadTarget> {
-        if target.len() > MAX_TARGET {
-            return Err(BadTarget::TooLong);
-        }
-        let (scheme, rest) = target.split_once("://").ok_or(BadTarget::Form)?;
-        if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
-            return Err(BadTarget::Form);
-        }
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (authority, target) = rest.split_at(end);
-        if Host::parse(authority).as_ref() != Ok(host) {
-            return Err(BadTarget::Authority);
-        }
-        if target.starts_with('/') {
-            Self::parse(target)
-        } else {
-            Self::parse(&format!("/{target}"))
-        }
     }
 
     /// The canonical path.
@@ -142,12 +115,9 @@ impl RequestTarget {
 /// Why a target has no single reading; the answer is 400.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum BadTarget {
-    /// It is neither a path nor an absolute URL: no slash to begin with, `*`, an authority.
+    /// It is neither a path nor an absolute URL over HTTP: no slash to begin with, `*`.
     #[error("the request target does not begin with a slash")]
     Form,
-    /// An absolute URL names another host than the `Host` header.
-    #[error("the request target names another host than the Host header")]
-    Authority,
     /// More than [`MAX_TARGET`] bytes.
     #[error("the request target is too long")]
     TooLong,
@@ -191,9 +161,8 @@ pub enum BadTarget {
 
 impl BadTarget {
     /// Every one.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 14] = [
         Self::Form,
-        Self::Authority,
         Self::TooLong,
         Self::Fragment,
         Self::Escape,
@@ -209,12 +178,11 @@ impl BadTarget {
         Self::Query,
     ];
 
-    /// The stable name, used in the decision record, the metric and the test.
+    /// The stable name, used in the decision record, `explain` and the expectations.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Form => "target-form",
-            Self::Authority => "target-authority",
             Self::TooLong => "target-too-long",
             Self::Fragment => "fragment",
             Self::Escape => "bad-escape",

@@ -452,9 +452,10 @@ fn on_deny(file: &File<'_>, entry: &mut Entry<'_>) -> Option<At<String>> {
 
 fn is_redirect_target(target: &str) -> bool {
     if let Some(rest) = target.strip_prefix("https://").or_else(|| target.strip_prefix("http://")) {
-        let authority = rest.split(['/', '?']).next().unwrap_or(rest);
-        return Host::parse(authority)
-            .is_ok_and(|host| RequestTarget::parse_absolute(target, &host).is_ok());
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, target) = rest.split_at(end);
+        let path = if target.starts_with('/') { target } else { &format!("/{target}") };
+        return Host::parse(authority).is_ok() && RequestTarget::parse(path).is_ok();
     }
     RequestTarget::parse(target).is_ok_and(|parsed| parsed.as_str() == target)
 }

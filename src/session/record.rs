@@ -40,15 +40,21 @@ enum StoredKind {
     Impersonation,
 }
 
+impl From<SessionKind> for StoredKind {
+    fn from(kind: SessionKind) -> Self {
+        match kind {
+            SessionKind::User => Self::User,
+            SessionKind::Link => Self::Link,
+            SessionKind::Staff => Self::Staff,
+            SessionKind::Impersonation => Self::Impersonation,
+        }
+    }
+}
+
 impl SessionRecord {
     pub(super) fn new(new: NewSession, now: Timestamp) -> Self {
         Self {
-            kind: match new.kind {
-                SessionKind::User => StoredKind::User,
-                SessionKind::Link => StoredKind::Link,
-                SessionKind::Staff => StoredKind::Staff,
-                SessionKind::Impersonation => StoredKind::Impersonation,
-            },
+            kind: new.kind.into(),
             organization: new.organization,
             user: new.user,
             generation: new.generation,
@@ -85,11 +91,11 @@ impl SessionRecord {
     }
 
     /// What decides how long the session lasts.
-    pub(super) fn standing(&self) -> Standing {
-        Standing { kind: self.kind, created: self.created }
+    pub(super) fn standing(&self) -> Lifetime {
+        Lifetime { kind: self.kind, created: self.created }
     }
 
-    /// As [`Standing::valid_until`].
+    /// As [`Lifetime::valid_until`].
     pub(super) fn valid_until(&self, last_seen: Timestamp, limits: &SessionLimits) -> Timestamp {
         self.standing().valid_until(last_seen, limits)
     }
@@ -97,12 +103,16 @@ impl SessionRecord {
 
 /// What decides how long a session lasts.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Standing {
+pub(super) struct Lifetime {
     kind: StoredKind,
     created: Timestamp,
 }
 
-impl Standing {
+impl Lifetime {
+    pub(super) fn new(kind: SessionKind, created: Timestamp) -> Self {
+        Self { kind: kind.into(), created }
+    }
+
     pub(super) fn kind(self) -> SessionKind {
         match self.kind {
             StoredKind::User => SessionKind::User,

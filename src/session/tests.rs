@@ -86,6 +86,10 @@ impl Portal {
     }
 
     async fn session_of(&self, user: &UserView) -> PlainToken {
+        self.session_at(user, noon()).await
+    }
+
+    async fn session_at(&self, user: &UserView, now: Timestamp) -> PlainToken {
         let facts = self.directory.user(&user.id).await.unwrap().unwrap();
         let new = NewSession {
             kind: SessionKind::User,
@@ -95,7 +99,7 @@ impl Portal {
             address: [192, 0, 2, 1].into(),
             agent: "test".into(),
         };
-        self.sessions.start(new, None, noon()).await.unwrap()
+        self.sessions.start(new, None, now).await.unwrap()
     }
 
     async fn link_session(&self) -> PlainToken {
@@ -139,6 +143,50 @@ async fn a_session_ends_when_it_is_not_used_and_lives_while_it_is() {
     assert!(portal.is_in(&used, after(29)).await);
     assert!(portal.is_in(&used, after(58)).await);
     assert!(!portal.is_in(&unused, after(30)).await);
+}
+
+#[tokio::test]
+async fn a_clock_set_back_makes_no_session_last_longer() {
+    let folder = TempDir::new().unwrap();
+    let portal = Portal::open(folder.path()).await;
+    portal.acme().await;
+    let user = portal.user("ada").await;
+    let (used, unused) = (
+        portal.session_at(&user, noon() + 24.hours()).await,
+        portal.session_at(&user, noon() + 24.hours()).await,
+    );
+    // It ran a day ahead; from noon on, all is as if they had begun then.
+    for token in [&used, &unused] {
+        assert!(portal.is_in(token, noon()).await);
+    }
+    // That is on disk, too.
+    portal.close().await;
+    let portal = Portal::open(folder.path()).await;
+    assert!(portal.is_in(&used, after(29)).await);
+    assert!(!portal.is_in(&unused, after(30)).await);
+    for minutes in (40..720).step_by(20) {
+        assert!(portal.is_in(&used, after(minutes)).await, "after {minutes} minutes");
+    }
+    assert!(!portal.is_in(&used, after(720)).await);
+    assert!(!portal.is_in(&unused, after(720)).await);
+}
+
+#[tokio::test]
+async fn to_be_asked_about_is_no_use_of_a_session() {
+    let folder = TempDir::new().unwrap();
+    let portal = Portal::open(folder.path()).await;
+    portal.acme().await;
+    let key = portal.session_of(&portal.user("ada").await).await.hash();
+    let snapshot = portal.directory.snapshot();
+    let sessions = &portal.sessions;
+    let mut live = Vec::new();
+    for minutes in [10, 20, 29, 30] {
+        let presented = sessions.look_at(key, &snapshot, after(minutes)).await.unwrap();
+        live.push(presented.subject().is_some());
+    }
+    assert_eq!(live, [true, true, true, false]);
+    assert!(sessions.resolve_key(key, &snapshot, after(29)).await.unwrap().subject().is_some());
+    assert!(sessions.look_at(key, &snapshot, after(58)).await.unwrap().subject().is_some());
 }
 
 #[tokio::test]

@@ -415,3 +415,54 @@ async fn an_event_stream_comes_as_it_is_written() {
     let rest = wire.rest().await;
     assert!(String::from_utf8_lossy(&rest).contains("data: 2\n\n"), "{rest:?}");
 }
+
+#[tokio::test]
+async fn a_body_that_cannot_be_read_is_no_fault_of_the_portal() {
+    let gate = TestGate::start().await;
+    let post = |body: &str| {
+        format!(
+            "POST /open/a HTTP/1.1\r\nhost: portal.test\r\ntransfer-encoding: chunked\r\n\r\n{body}"
+        )
+    };
+    for body in [
+        "zz\r\nhello\r\n0\r\n\r\n",
+        "-3\r\nhello\r\n0\r\n\r\n",
+        "5\nhello\n0\n\n",
+        "5\r\nhelloXX0\r\n\r\n",
+        "5\r\nhello\r\nffffffffffffffffff\r\n",
+    ] {
+        let reply = gate.raw(post(body)).await;
+        assert_eq!(reply.status, 400, "{body:?}: {}", reply.text());
+        assert!(reply.text().contains("bad-body"), "{body:?}: {}", reply.text());
+        assert_eq!(reply.head.one("connection"), Some("close"), "{body:?}");
+        assert_eq!(reply.head.one("retry-after"), None, "{body:?}");
+    }
+    // Somebody who leaves half-way is told nothing, and nobody is blamed.
+    let mut leaves = gate.wire().await;
+    leaves.send(post("5\r\nhel")).await;
+    within("the request", gate.upstream.arrived("/open/a")).await;
+    drop(leaves);
+    assert_eq!(gate.raw(post("5\r\nhello\r\n0\r\n\r\n")).await.status, 200);
+    assert!(!gate.log().contains("the portal did not answer"), "{}", gate.log());
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_go_on_is_a_408_and_a_portal_that_does_not_is_a_504() {
+    let gate = TestGate::builder().setting("upstream.response_timeout", "\"300ms\"").start().await;
+    let head = "POST /open/a HTTP/1.1\r\nhost: portal.test\r\ncontent-length: 10\r\n\r\n";
+    let mut stalls = gate.wire().await;
+    stalls.send(format!("{head}hello")).await;
+    let reply = stalls.reply().await;
+    assert_eq!(reply.status, 408, "{}", reply.text());
+    assert!(reply.text().contains("slow-body"), "{}", reply.text());
+    assert_eq!(reply.head.one("connection"), Some("close"));
+    assert!(!gate.log().contains("the portal did not answer"), "{}", gate.log());
+
+    gate.upstream.answer("/open/a", |mut exchange| async move {
+        exchange.body().await?;
+        exchange.closed().await;
+        Ok(None)
+    });
+    assert_eq!(gate.raw(format!("{head}hellohello")).await.status, 504);
+    gate.logged("the portal did not answer").await;
+}

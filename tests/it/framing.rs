@@ -275,3 +275,37 @@ async fn the_portals_answer_is_framed_anew_too() {
         assert_eq!((reply.status, reply.text().as_str()), (200, "hello"), "{answer:?}");
     }
 }
+
+#[tokio::test]
+async fn a_body_coded_otherwise_than_in_chunks_is_refused() {
+    let gate = TestGate::start().await;
+    let body = "5\r\nhello\r\n0\r\n\r\n";
+    for coding in [
+        "transfer-encoding: gzip, chunked\r\n",
+        "transfer-encoding: identity, chunked\r\n",
+        "transfer-encoding: chunked, chunked\r\n",
+        "transfer-encoding: gzip\r\ntransfer-encoding: chunked\r\n",
+        "transfer-encoding: x, chunked\r\n",
+    ] {
+        for path in ["/open/framing", "/.portcullis/sign-in"] {
+            let head = format!("POST {path} HTTP/1.1\r\nhost: portal.test\r\n{coding}\r\n{body}");
+            let reply = gate.raw(head).await;
+            assert_eq!(reply.status, 400, "{coding:?}: {}", reply.text());
+        }
+        gate.nothing_arrived(coding).await;
+    }
+    let statuses = statuses(&gate, &post("transfer-encoding: Chunked\r\n", body)).await;
+    assert_eq!(statuses, [200]);
+    assert_eq!(at_most_one(&gate, "plain chunks").await.unwrap(), b"hello");
+    for (number, answer) in [
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\nhello",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = format!("/open/coded-{number}");
+        gate.upstream.answer_bytes(&path, answer);
+        assert_eq!(gate.get(&path).send().await.status, 502, "{answer:?}");
+    }
+}

@@ -305,6 +305,11 @@ impl TestGate {
         self.folder.path().join(path)
     }
 
+    /// The program's log so far.
+    pub(crate) fn log(&self) -> String {
+        self.process.said.stderr.lock().unwrap().clone()
+    }
+
     /// Waits until the program's log holds a text.
     pub(crate) async fn logged(&self, text: &str) {
         self.logged_times(text, 1).await;

@@ -96,9 +96,11 @@ async fn i5_trailers_cannot_speak_for_identity_either() {
     let reply = gate
         .raw(
             "POST /open/a HTTP/1.1\r\nhost: portal.test\r\ntransfer-encoding: chunked\r\n\
-             trailer: Portcullis-User, portcullis_group, X-Forwarded-For, X-Sum, Cookie, Host\r\n\r\n\
+             trailer: Portcullis-User, portcullis_group, X-Forwarded-For, X-Sum, Cookie, Host,\
+             Keep-Alive, Authorization\r\n\r\n\
              5\r\nhello\r\n0\r\nPortcullis-User: forged\r\nportcullis_group: forged\r\n\
-             X-Forwarded-For: forged\r\nX-Sum: 7\r\n\r\n",
+             X-Forwarded-For: forged\r\nX-Sum: 7\r\nCookie: portcullis=forged\r\nHost: forged\r\n\
+             Keep-Alive: forged\r\nAuthorization: forged\r\n\r\n",
         )
         .await;
     assert_eq!(reply.status, 200, "{}", reply.text());
@@ -275,6 +277,11 @@ async fn forwarded_fields_are_ours_when_nobody_is_trusted() {
         .header("true-client-ip", "203.0.113.15")
         .header("x-client-ip", "203.0.113.16")
         .header("cf-connecting-ip", "203.0.113.17")
+        .header("client-ip", "203.0.113.18")
+        .header("x-remote-ip", "203.0.113.19")
+        .header("x-remote-addr", "203.0.113.20")
+        .header("fastly-client-ip", "203.0.113.21")
+        .header("x-proxyuser-ip", "203.0.113.22")
         .header("x-forwarded-user", "forged")
         .send()
         .await;
@@ -305,6 +312,17 @@ async fn forwarded_fields_are_believed_from_a_trusted_proxy() {
     assert_eq!(seen.one("x-forwarded-proto"), Some("https"));
     assert_eq!(seen.one("x-forwarded-host"), Some("portal.test"));
     assert_eq!(beginning_with(&seen, "xforwarded").len(), 3, "{seen:?}");
+    for (said, told) in [
+        ("HTTPS", "https"),
+        ("https, http", "https"),
+        ("http, https", "http"),
+        ("http", "http"),
+        ("httpsx", "http"),
+        ("", "http"),
+    ] {
+        gate.get("/open/a").header("x-forwarded-proto", said).send().await;
+        assert_eq!(gate.arrived().one("x-forwarded-proto"), Some(told), "{said}");
+    }
 }
 
 #[tokio::test]
@@ -383,4 +401,27 @@ async fn hop_by_hop_fields_of_the_portal_stop_here_and_the_others_pass() {
     assert_eq!(public, ["1", "2"]);
     assert_eq!(reply.header("server"), Some("legacy/1.0"));
     assert_eq!(reply.header("location"), Some("/elsewhere?x=%2f"));
+}
+
+#[tokio::test]
+async fn what_is_for_the_portals_connection_stays_there_whatever_it_nominates() {
+    let gate = TestGate::start().await;
+    for (number, nominated) in ["close", "content-type, close", "x y", "\u{fc}"].iter().enumerate()
+    {
+        let path = format!("/open/nominates-{number}");
+        gate.upstream.answer_bytes(
+            &path,
+            format!(
+                "HTTP/1.1 200 OK\r\nconnection: {nominated}\r\nkeep-alive: timeout=5\r\n\
+                 upgrade: h2c\r\nproxy-authenticate: Basic\r\ncontent-type: text/plain\r\n\
+                 content-length: 2\r\n\r\nok"
+            ),
+        );
+        let reply = gate.get(&path).send().await;
+        assert_eq!((reply.status, reply.text()), (200, "ok"), "{nominated}");
+        assert_eq!(reply.header("content-type"), Some("text/plain"), "{nominated}");
+        for name in ["keep-alive", "upgrade", "proxy-authenticate"] {
+            assert_eq!(reply.header(name), None, "{nominated}: {name}");
+        }
+    }
 }

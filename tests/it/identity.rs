@@ -266,3 +266,35 @@ async fn every_request_on_a_connection_is_somebody_elses_until_it_says_whose() {
         .collect();
     assert_eq!(users, vec![Some("anna@acme.test".to_owned()); 2]);
 }
+
+#[tokio::test]
+async fn what_is_refused_of_a_person_is_recorded_with_the_person() {
+    let gate = TestGate::start().await;
+    let organization = gate.admin.organization("Acme").await;
+    let user = gate.admin.user(&organization, "anna@acme.test", "admin").await;
+    let anna = gate.sign_in("anna@acme.test", PASSWORD).await;
+    let foreign = |path: &str, cookie: &str| {
+        format!(
+            "GET {path} HTTP/1.1\r\nhost: portal.test\r\nconnection: Upgrade\r\n\
+             upgrade: websocket\r\norigin: http://other.test\r\n{cookie}\r\n"
+        )
+    };
+    let nominates = |path: &str, cookie: &str| {
+        format!("GET {path} HTTP/1.1\r\nhost: portal.test\r\nconnection: cookie\r\n{cookie}\r\n")
+    };
+    let with = format!("cookie: {}\r\n", anna.0);
+    for (request, path, reason, hers) in [
+        (foreign("/open/1", &with), "/open/1", "foreign-origin", true),
+        (nominates("/open/2", &with), "/open/2", "bad-connection-header", true),
+        (foreign("/open/3", ""), "/open/3", "foreign-origin", false),
+        (nominates("/open/4", ""), "/open/4", "bad-connection-header", false),
+    ] {
+        let reply = gate.raw(request).await;
+        assert!(matches!(reply.status, 400 | 403), "{path}: {}", reply.status);
+        let record = gate.decided(path).await;
+        assert_eq!(record["reason"], reason, "{record}");
+        let told = ["session", "organization", "user", "group"].map(|name| record[name].as_str());
+        let expected = [Some("user"), Some(&*organization), Some(&*user), Some("admin")];
+        assert_eq!(told, if hers { expected } else { [None; 4] }, "{record}");
+    }
+}

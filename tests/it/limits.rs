@@ -1,6 +1,9 @@
 //! Limits on what one client may take: heads, time, connections.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
 
 use crate::client::within;
 use crate::gate::TestGate;
@@ -76,6 +79,20 @@ async fn an_http2_head_that_is_too_large_is_refused() {
 }
 
 #[tokio::test]
+async fn an_http2_head_of_too_many_lines_is_a_431() {
+    let gate = TestGate::builder().setting("server.limits.headers", "20").start().await;
+    let lines = |count: usize| {
+        let call = gate.get("/open/a");
+        (0..count).fold(call, |call, number| call.header(&format!("x-{number}"), "x"))
+    };
+    for count in [21, 150] {
+        assert_eq!(gate.http2().await.send(lines(count)).await.status, 431, "{count}");
+        gate.nothing_arrived("many lines over HTTP/2").await;
+    }
+    assert_eq!(gate.http2().await.send(lines(19)).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_head_that_comes_too_slowly_is_cut_off() {
     let gate =
         TestGate::builder().setting("server.limits.header_timeout", "\"400ms\"").start().await;
@@ -124,6 +141,20 @@ async fn the_time_for_a_head_is_not_the_time_for_a_body() {
     assert_eq!(gate.arrived().body().bytes, b"xxxxxxxx");
 }
 
+/// The portal answers `/open/slow` when it is told to.
+fn answers_when_told(gate: &TestGate) -> Arc<Notify> {
+    let go_on = Arc::new(Notify::new());
+    let told = Arc::clone(&go_on);
+    gate.upstream.answer("/open/slow", move |exchange| {
+        let told = Arc::clone(&told);
+        async move {
+            told.notified().await;
+            exchange.reply("at last").await
+        }
+    });
+    go_on
+}
+
 #[tokio::test]
 async fn a_connection_without_a_request_is_closed_after_a_while() {
     let gate = TestGate::builder().setting("server.limits.idle_timeout", "\"400ms\"").start().await;
@@ -135,12 +166,11 @@ async fn a_connection_without_a_request_is_closed_after_a_while() {
     assert_eq!(used.reply().await.status, 200);
     assert!(!String::from_utf8_lossy(&used.rest().await).contains("200 OK"));
     // One that waited for its answer is no exception.
-    gate.upstream.answer("/open/slow", |exchange| async move {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        exchange.reply("at last").await
-    });
+    let go_on = answers_when_told(&gate);
     let mut waited = gate.wire().await;
     waited.send("GET /open/slow HTTP/1.1\r\nhost: portal.test\r\n\r\n").await;
+    within("the request", gate.upstream.arrived("/open/slow")).await;
+    go_on.notify_one();
     assert_eq!(waited.reply().await.text(), "at last");
     assert!(waited.rest().await.is_empty());
     assert!(since.elapsed() >= Duration::from_millis(1100), "{:?}", since.elapsed());
@@ -202,12 +232,18 @@ async fn an_answer_may_take_longer_than_a_connection_may_be_idle() {
         .setting("server.limits.header_timeout", "\"200ms\"")
         .start()
         .await;
-    gate.upstream.answer("/open/slow", |exchange| async move {
-        // Longer than the limits.
-        tokio::time::sleep(Duration::from_millis(700)).await;
-        exchange.reply("at last").await
-    });
-    assert_eq!(gate.get("/open/slow").send().await.text(), "at last");
+    let go_on = answers_when_told(&gate);
+    let mut waits = gate.wire().await;
+    waits.send("GET /open/slow HTTP/1.1\r\nhost: portal.test\r\n\r\n").await;
+    within("the request", gate.upstream.arrived("/open/slow")).await;
+    // Both limits pass for others, and then once more.
+    for start in ["", "GET /open/a HTTP/1.1\r\n", ""] {
+        let mut other = gate.wire().await;
+        other.send(start).await;
+        other.rest().await;
+    }
+    go_on.notify_one();
+    assert_eq!(waits.reply().await.text(), "at last");
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
 //! The portal down, slow, broken, or gone between two requests: what clients see of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use http::Method;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
-use crate::client::within;
+use crate::client::{Reply, within};
 use crate::gate::TestGate;
 
 /// A portal that is not there.
@@ -48,14 +49,28 @@ async fn a_portal_that_does_not_answer_is_a_504() {
 #[tokio::test]
 async fn the_timeout_is_for_the_head_and_not_for_a_long_body() {
     let gate = TestGate::builder().setting("upstream.response_timeout", "\"300ms\"").start().await;
-    gate.upstream.answer("/open/long", |mut exchange| async move {
-        exchange.write(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n").await?;
-        // Longer than the timeout.
-        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
-        exchange.write(b"done").await?;
-        Ok(Some(exchange))
+    let go_on = Arc::new(Notify::new());
+    let told = Arc::clone(&go_on);
+    gate.upstream.answer("/open/long", move |mut exchange| {
+        let told = Arc::clone(&told);
+        async move {
+            exchange.write(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n").await?;
+            told.notified().await;
+            exchange.write(b"done").await?;
+            Ok(Some(exchange))
+        }
     });
-    assert_eq!(gate.get("/open/long").send().await.text(), "done");
+    gate.upstream.answer("/open/never", |mut exchange| async move {
+        exchange.closed().await;
+        Ok(None)
+    });
+    let long = gate.get("/open/long").open().await;
+    // The time-out passes for others, twice.
+    for _ in 0..2 {
+        assert_eq!(gate.get("/open/never").send().await.status, 504);
+    }
+    go_on.notify_one();
+    assert_eq!(Reply::read(long).await.unwrap().text(), "done");
 }
 
 #[tokio::test]
@@ -142,7 +157,7 @@ async fn a_connection_the_portal_closed_between_requests_is_not_noticed() {
 #[tokio::test]
 async fn a_client_that_leaves_ends_the_request_at_the_portal() {
     let gate = TestGate::start().await;
-    let gone = Arc::new(tokio::sync::Notify::new());
+    let gone = Arc::new(Notify::new());
     let told = Arc::clone(&gone);
     gate.upstream.answer("/open/endless", move |mut exchange| {
         let told = Arc::clone(&told);
@@ -171,4 +186,25 @@ async fn requests_go_round_the_servers_that_answer() {
         assert_eq!(two.get("/open/a").send().await.status, 200);
     }
     assert_eq!(gate.upstream.seen().len(), 6);
+}
+
+#[tokio::test]
+async fn a_portal_that_hangs_up_at_once_is_a_502_after_a_try_of_each_server() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = format!("[\"http://{}\"]", listener.local_addr().unwrap());
+    let gate = TestGate::builder().setting("upstream.servers", &server).start().await;
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&accepted);
+    let hanging_up = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            drop(stream);
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    for _ in 0..20 {
+        assert_eq!(gate.get("/open/a").send().await.status, 502);
+    }
+    hanging_up.abort();
+    let accepted = accepted.load(Ordering::SeqCst);
+    assert!(accepted <= 21, "{accepted} connections for 20 requests");
 }

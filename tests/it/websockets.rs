@@ -78,6 +78,16 @@ async fn says_and_hears(socket: &mut Socket, text: &str) {
     assert_eq!(heard, Message::Text(Utf8Bytes::from(text)));
 }
 
+/// Is still there when the question has been asked again.
+async fn stays(socket: &mut Socket) {
+    let since = Instant::now();
+    let mut ticks = tokio::time::interval(Duration::from_millis(100));
+    while since.elapsed() < SOON {
+        ticks.tick().await;
+        says_and_hears(socket, "still here").await;
+    }
+}
+
 /// Waits for the end of a socket; tells how long that took.
 async fn ends(socket: &mut Socket) -> Duration {
     let since = Instant::now();
@@ -240,6 +250,15 @@ async fn a_request_for_a_websocket_that_is_none_is_a_plain_request() {
         let seen = gate.arrived();
         assert_eq!((seen.one("upgrade"), seen.one("connection")), (None, None), "{fields}");
     }
+    // HTTP/1.0 knows of no upgrade (RFC 9110, 7.8).
+    let key = generate_key();
+    let old = format!(
+        "GET /open/socket HTTP/1.0\r\nhost: portal.test\r\nconnection: Upgrade\r\n\
+         upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: {key}\r\n\r\n"
+    );
+    assert_eq!(gate.raw(old).await.status, 200);
+    let seen = gate.arrived();
+    assert_eq!((seen.one("upgrade"), seen.one("connection")), (None, None));
 }
 
 #[tokio::test]
@@ -361,4 +380,164 @@ async fn i7_an_event_stream_closes_when_the_permission_or_the_session_goes() {
     }
     let reply = gate.call(Method::GET, "/closed/events").cookie(&anna).send().await;
     assert_ne!(reply.status, 200);
+}
+
+#[tokio::test]
+async fn i7_an_open_connection_keeps_no_session_alive_and_what_is_said_in_it_does() {
+    let gate = TestGate::builder().setting("session.idle_timeout", "\"3s\"").start().await;
+    echo_at(&gate.upstream, "/closed/socket");
+    // The portal has something to say all the time.
+    gate.upstream.answer("/closed/events", |mut exchange| async move {
+        exchange.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n").await?;
+        let mut ticks = tokio::time::interval(Duration::from_millis(100));
+        while exchange.write(b"data: 1\n\n").await.is_ok() {
+            ticks.tick().await;
+        }
+        Ok(None)
+    });
+    let (_, _, left) = chatter(&gate).await;
+    let used = gate.sign_in("anna@acme.test", PASSWORD).await;
+    let mut talking = open_by(&gate, "/closed/socket", &used).await.unwrap();
+    let mut silent = open_by(&gate, "/closed/socket", &left).await.unwrap();
+    let mut events = gate.get("/closed/events").cookie(&left).open().await.into_body();
+    let both_end = async {
+        let stream = async { while let Some(Ok(_)) = events.frame().await {} };
+        tokio::join!(ends(&mut silent), within("the end of an event stream", stream));
+    };
+    let talk = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(300));
+        loop {
+            ticks.tick().await;
+            says_and_hears(&mut talking, "still here").await;
+        }
+    };
+    tokio::select! {
+        () = both_end => {}
+        () = talk => unreachable!("it talks for ever"),
+    }
+    assert_eq!(gate.get("/closed/a").cookie(&left).send().await.status, 401);
+    says_and_hears(&mut talking, "one more").await;
+    assert_eq!(gate.get("/closed/a").cookie(&used).send().await.status, 200);
+    ends(&mut talking).await;
+    assert_eq!(gate.get("/closed/a").cookie(&used).send().await.status, 401);
+}
+
+/// Either permission opens it; the portal shows more or less by what it is told.
+const EITHER: &str = r#"
+[[route]]
+name = "Chat of some"
+methods = ["GET"]
+path = "/either/{*rest}"
+require = { any = ["chat.start", "invoices.view"] }
+websocket = true
+"#;
+
+#[tokio::test]
+async fn i7_a_connection_closes_when_the_portal_would_be_told_something_else() {
+    let gate = TestGate::builder().policy(EITHER).start().await;
+    echo_at(&gate.upstream, "/either/socket");
+    let (group, user, anna) = chatter(&gate).await;
+    let path = format!("/api/v1/groups/{group}");
+    let mut socket = open_by(&gate, "/either/socket", &anna).await.unwrap();
+    assert_eq!(gate.arrived().one("portcullis-granted"), Some("chat.start,invoices.view"));
+    // What the portal was not told of may come and go.
+    let more = json!({ "permissions": ["portal.access", "chat.start", "invoices.view", "tickets.create"] });
+    assert_eq!(gate.admin.patch(&path, more).await.status, 200);
+    stays(&mut socket).await;
+    // What is left would open it, and yet it is another answer.
+    let fewer = json!({ "permissions": ["portal.access", "chat.start"] });
+    assert_eq!(gate.admin.patch(&path, fewer).await.status, 200);
+    let took = ends(&mut socket).await;
+    assert!(took < SOON + ALLOWANCE, "{took:?}");
+    let mut socket = open_by(&gate, "/either/socket", &anna).await.unwrap();
+    assert_eq!(gate.arrived().one("portcullis-granted"), Some("chat.start"));
+    stays(&mut socket).await;
+    // Another group with the same permission is told as another group.
+    let other = gate.admin.group("Other chatters", &["portal.access", "chat.start"]).await;
+    let moved = json!({ "group": other });
+    assert_eq!(gate.admin.patch(&format!("/api/v1/users/{user}"), moved).await.status, 200);
+    let took = ends(&mut socket).await;
+    assert!(took < SOON + ALLOWANCE, "{took:?}");
+    let mut socket = open_by(&gate, "/either/socket", &anna).await.unwrap();
+    stays(&mut socket).await;
+}
+
+#[tokio::test]
+async fn i7_every_long_answer_ends_with_the_permission_or_the_session() {
+    let gate = TestGate::start().await;
+    for (path, head) in [
+        ("/closed/shouted", "content-type: Text/Event-Stream; Charset=utf-8\r\n"),
+        ("/closed/lines", "content-type: application/x-ndjson\r\n"),
+        ("/closed/parts", "content-type: multipart/x-mixed-replace; boundary=x\r\n"),
+        ("/closed/long", "content-type: application/pdf\r\ncontent-length: 1000000000\r\n"),
+        ("/closed/chunks", "transfer-encoding: chunked\r\n"),
+    ] {
+        // One goes on all the time, one has nothing more to say.
+        for goes_on in [true, false] {
+            let path = format!("{path}/{goes_on}");
+            gate.upstream.answer(&path, move |mut exchange| async move {
+                let head = format!("HTTP/1.1 200 OK\r\n{head}\r\n4\r\nwell\r\n");
+                exchange.write(head.as_bytes()).await?;
+                let mut ticks = tokio::time::interval(Duration::from_millis(20));
+                while goes_on && exchange.write(b"4\r\nwell\r\n").await.is_ok() {
+                    ticks.tick().await;
+                }
+                exchange.closed().await;
+                Ok(None)
+            });
+        }
+    }
+    let (group, user, _) = chatter(&gate).await;
+    let paths = ["shouted", "lines", "parts", "long", "chunks"]
+        .iter()
+        .flat_map(|name| [true, false].map(|goes_on| format!("/closed/{name}/{goes_on}")));
+    let paths: Vec<String> = paths.collect();
+    for cut in ["session", "permission"] {
+        let cookie = gate.sign_in("anna@acme.test", PASSWORD).await;
+        let mut answers = Vec::new();
+        for path in &paths {
+            let mut answer = gate.get(path).cookie(&cookie).open().await.into_body();
+            let first = within("the first piece", answer.frame()).await;
+            assert!(matches!(first, Some(Ok(_))), "{path}: {first:?}");
+            answers.push((path, answer));
+        }
+        let ended = if cut == "session" {
+            gate.admin.delete(&format!("/api/v1/users/{user}/sessions")).await
+        } else {
+            let none = json!({ "permissions": ["portal.access"] });
+            gate.admin.patch(&format!("/api/v1/groups/{group}"), none).await
+        };
+        assert!(matches!(ended.status, 200 | 204), "{ended:?}");
+        let since = Instant::now();
+        let ends = answers.into_iter().map(|(path, mut answer)| async move {
+            let end = async {
+                loop {
+                    match answer.frame().await {
+                        Some(Ok(_)) => {}
+                        end => return end.is_some(),
+                    }
+                }
+            };
+            assert!(within("the end of a long answer", end).await, "{path} looks whole: {cut}");
+        });
+        futures_util::future::join_all(ends).await;
+        assert!(since.elapsed() < 2 * SOON + ALLOWANCE, "{cut}: {:?}", since.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_long_answer_that_stays_permitted_comes_whole() {
+    let gate = TestGate::start().await;
+    gate.upstream.answer("/closed/long", |mut exchange| async move {
+        exchange.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n").await?;
+        let mut ticks = tokio::time::interval(Duration::from_millis(150));
+        for _ in 0..10 {
+            ticks.tick().await;
+            exchange.write(&[7; 100_000]).await?;
+        }
+        Ok(Some(exchange))
+    });
+    let (_, _, anna) = chatter(&gate).await;
+    let reply = gate.get("/closed/long").cookie(&anna).send().await;
+    assert_eq!((reply.status, reply.body.len()), (200, 1_000_000));
 }

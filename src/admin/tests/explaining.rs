@@ -35,6 +35,23 @@ async fn a_portal_user_is_named_by_login_or_id() {
 }
 
 #[tokio::test]
+async fn nobody_is_signed_in_as_somebody_without_a_password() {
+    let bench = Bench::start().await;
+    bench.person("acme", "ann", "admin").await;
+    let invited = json!({ "organization": "acme", "login": "b@acme.example", "invite": true });
+    bench.post("/api/v1/users", invited).await;
+    let without = json!({ "organization": "acme", "login": "cid" });
+    bench.post("/api/v1/users", without).await;
+    let ask = |who| json!({ "user": who, "method": "GET", "target": "/invoices" });
+    assert_eq!(bench.post("/api/v1/explain", ask("ann")).await.body["decision"], "allow");
+    for who in ["b@acme.example", "cid"] {
+        let answer = bench.post("/api/v1/explain", ask(who)).await;
+        assert_eq!(answer.status, 422, "{who}: {answer:?}");
+        assert_eq!(answer.field(), "user", "{who}");
+    }
+}
+
+#[tokio::test]
 async fn r7_a_change_of_the_group_counts_at_once() {
     let bench = Bench::start().await;
     bench.person("acme", "ann", "limited").await;
@@ -93,11 +110,32 @@ async fn a_request_with_two_readings_is_a_bad_request() {
         assert_ne!(answer["reason"], "", "{target}");
         assert_eq!(answer["route"], Value::Null, "{target}");
     }
+    // Read as the gateway reads them.
+    for (method, target, expected) in [
+        ("GET", "http://portal.example/invoices", ("allow", "permitted")),
+        ("GET", "http://other.example/invoices", ("bad-request", "host-mismatch")),
+        ("GET", "ftp://portal.example/invoices", ("bad-request", "target-form")),
+        ("CONNECT", "/invoices", ("bad-request", "connect")),
+    ] {
+        let answer = explain(&bench, json!({ "group": "admin" }), method, target).await;
+        assert_eq!(verdict(&answer), expected, "{method} {target}");
+    }
     for (host, decision) in
         [("portal.example", "allow"), ("other.example", "allow"), ("evil.example", "bad-request")]
     {
         let who = json!({ "group": "admin", "host": host });
         assert_eq!(explain(&bench, who, "GET", "/invoices").await["decision"], decision, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_the_gateway_is_told_from_what_no_route_has() {
+    let bench = Bench::start().await;
+    for who in [json!({ "group": "no-access" }), json!({ "anonymous": true })] {
+        let page = explain(&bench, who.clone(), "GET", "/.portcullis/sign-in").await;
+        assert_eq!(verdict(&page), ("page", "own-page"));
+        let none = explain(&bench, who, "GET", "/portcullis/sign-in").await;
+        assert_eq!(verdict(&none), ("deny", "no-route"));
     }
 }
 

@@ -6,7 +6,8 @@ use http::{Method, StatusCode, header};
 use crate::gateway::{Front as _, Refusal, Refused, Wants};
 use crate::pages::fixture::{Answer, House, policy, read};
 use crate::policy::{
-    Decision, Policy, RequestFacts, RequestTarget, SessionKind, Subject, built_in, decide,
+    BadRequest, BadTarget, Decision, Policy, Reason, RequestFacts, RequestTarget, SessionKind,
+    Subject, built_in, decide,
 };
 
 async fn refuse(house: &House, refusal: Refusal<'_>, wants: Wants) -> Answer {
@@ -159,20 +160,23 @@ async fn r60_a_disabled_portal_sends_everybody_elsewhere() {
 #[tokio::test]
 async fn a_route_that_leads_elsewhere_leads_people_but_not_scripts() {
     let house = House::new().await;
-    let refusal = Refusal::Elsewhere { url: "/upgrade" };
+    let refusal = Refusal::Elsewhere { url: "/upgrade", reason: Reason::MissingPermission };
     let page = refuse(&house, refusal, Wants::Page).await;
     assert_eq!((page.status, page.location()), (StatusCode::FOUND, "/upgrade"));
     let problem = refuse(&house, refusal, Wants::Problem).await;
     assert_eq!(problem.status, StatusCode::FORBIDDEN);
     assert!(!problem.headers.contains_key(header::LOCATION));
+    // The record of the same request says the same.
+    let document: serde_json::Value = serde_json::from_str(&problem.text).unwrap();
+    assert_eq!(document["reason"], "missing-permission");
 }
 
 #[tokio::test]
 async fn each_refusal_has_its_status_as_a_page_and_as_a_problem() {
     let house = House::new().await;
     for (refusal, status, retry) in [
-        (Refusal::BadRequest { name: "dot-segment" }, 400, false),
-        (Refusal::UnknownHost, 421, false),
+        (Refusal::BadRequest(BadTarget::DotSegment.into()), 400, false),
+        (Refusal::BadRequest(BadRequest::UnknownHost), 421, false),
         (Refusal::ForeignOrigin, 403, false),
         (Refusal::StoreUnavailable, 503, true),
         (Refusal::PortalDown, 502, true),

@@ -135,37 +135,6 @@ fn the_limit_holds_for_what_comes_and_for_what_is_sent() {
     assert_eq!(RequestTarget::parse(&grows), Err(BadTarget::TooLong));
 }
 
-#[test]
-fn an_absolute_url_is_taken_when_it_names_the_host_that_was_asked() {
-    let host = Host::parse("portal.example:8080").unwrap();
-    for (target, expected) in [
-        ("http://portal.example:8080/a?b", "/a?b"),
-        ("HTTPS://Portal.Example:8080/%61", "/a"),
-        ("http://portal.example:8080", "/"),
-        ("http://portal.example:8080?b", "/?b"),
-    ] {
-        let parsed = RequestTarget::parse_absolute(target, &host).unwrap();
-        assert_eq!(parsed.as_str(), expected, "{target}");
-    }
-    for (target, cause) in [
-        ("http://portal.example/a", BadTarget::Authority),
-        ("http://other:8080/a", BadTarget::Authority),
-        ("http://user@portal.example:8080/a", BadTarget::Authority),
-        ("http://portal.example:8080\\@other/a", BadTarget::Authority),
-        ("http:///a", BadTarget::Authority),
-        ("ftp://portal.example:8080/a", BadTarget::Form),
-        ("portal.example:8080", BadTarget::Form),
-        ("/a", BadTarget::Form),
-        ("http://portal.example:8080/../a", BadTarget::DotSegment),
-        ("http://portal.example:8080//a", BadTarget::EmptySegment),
-        ("http://portal.example:8080#a", BadTarget::Fragment),
-    ] {
-        assert_eq!(RequestTarget::parse_absolute(target, &host), Err(cause), "{target}");
-    }
-    let long = format!("http://portal.example:8080/{}", "a".repeat(MAX_TARGET));
-    assert_eq!(RequestTarget::parse_absolute(&long, &host), Err(BadTarget::TooLong));
-}
-
 /// Targets made of the pieces that parsers disagree about, and of anything else.
 fn any_target() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
@@ -241,6 +210,5 @@ proptest! {
     #[test]
     fn nothing_makes_it_panic(target in any::<String>()) {
         let _ = RequestTarget::parse(&target);
-        let _ = RequestTarget::parse_absolute(&target, &Host::parse("h").unwrap());
     }
 }
