@@ -120,6 +120,18 @@ impl Chrome {
         }
     }
 
+    /// Waits until the browser is at an address of another site.
+    pub(crate) async fn leaves_for(&self, address: &str) {
+        let arriving = async {
+            while self.client.current_url().await.unwrap().as_str() != address {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, arriving).await.is_err() {
+            panic!("not at {address} but at {}:\n{}", self.place().await, self.text().await);
+        }
+    }
+
     /// What a reader sees.
     pub(crate) async fn text(&self) -> String {
         self.client.find(Locator::Css("body")).await.unwrap().text().await.unwrap()
