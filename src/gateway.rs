@@ -157,13 +157,9 @@ impl Gateway {
         stop: CancellationToken,
     ) -> Self {
         let server = &settings.server;
-        let port = server.public_url.host().port();
-        let spelled = |host: &Host| match port {
-            Some(port) if host.port().is_none() => format!("{host}:{port}").into_bytes(),
-            Some(_) | None => host.to_string().into_bytes(),
-        };
         let hosts = [server.public_url.host()].into_iter().chain(&server.hosts);
-        let hosts = hosts.map(|host| (spelled(host), host.clone())).collect();
+        let hosts = hosts.map(|host| server.public_url.named(host));
+        let hosts = hosts.map(|host| (host.to_string().into_bytes(), host)).collect();
         Self {
             directory,
             sessions,
@@ -451,10 +447,8 @@ impl Gateway {
         if origin.eq_ignore_ascii_case(self.public_url.as_str()) {
             return true;
         }
-        let scheme = if self.public_url.is_https() { "https://" } else { "http://" };
-        origin
-            .strip_prefix(scheme)
-            .and_then(|authority| Host::parse(authority).ok())
+        self.public_url
+            .host_of(origin)
             .is_some_and(|host| self.hosts.iter().any(|(_, ours)| *ours == host))
     }
 

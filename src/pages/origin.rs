@@ -11,7 +11,7 @@
 
 use http::header::{self, HeaderMap, HeaderName};
 
-use crate::config::Server;
+use crate::config::{PublicUrl, Server};
 use crate::policy::Host;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -19,35 +19,32 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// The origins our pages are served from.
 #[derive(Debug)]
 pub(super) struct Origins {
-    https: bool,
+    public_url: PublicUrl,
     hosts: Vec<Host>,
 }
 
 impl Origins {
     pub(super) fn new(server: &Server) -> Self {
-        let hosts = std::iter::once(server.public_url.host()).chain(&server.hosts);
-        Self { https: server.public_url.is_https(), hosts: hosts.cloned().collect() }
+        let public_url = server.public_url.clone();
+        let hosts = std::iter::once(public_url.host()).chain(&server.hosts);
+        let hosts = hosts.map(|host| public_url.named(host)).collect();
+        Self { public_url, hosts }
     }
 
     /// Whether the sender is a page of ours, or the person alone.
     pub(super) fn sent(&self, headers: &HeaderMap) -> bool {
         match only(headers, &SEC_FETCH_SITE) {
-            Ok(Some(site)) => matches!(site, "same-origin" | "none"),
+            Ok(Some("same-origin" | "none")) => true,
             Ok(None) => match only(headers, &header::ORIGIN) {
                 Ok(Some(origin)) => self.contain(origin),
                 Ok(None) | Err(Unclear) => false,
             },
-            Err(Unclear) => false,
+            Ok(Some(_)) | Err(Unclear) => false,
         }
     }
 
     fn contain(&self, origin: &str) -> bool {
-        let scheme = if self.https { "https://" } else { "http://" };
-        let port = if self.https { 443 } else { 80 };
-        let Some(authority) = origin.strip_prefix(scheme) else { return false };
-        let Ok(origin) = Host::parse(authority) else { return false };
-        let place = |host: &Host| (host.name().to_owned(), host.port().unwrap_or(port));
-        self.hosts.iter().any(|ours| place(ours) == place(&origin))
+        self.public_url.host_of(origin).is_some_and(|host| self.hosts.contains(&host))
     }
 }
 
@@ -68,16 +65,22 @@ mod tests {
     use http::HeaderMap;
 
     use super::Origins;
-    use crate::policy::Host;
+    use crate::pages::fixture::settings;
 
     fn sent(https: bool, lines: &[(&'static str, &str)]) -> bool {
-        let hosts = ["portal.example", "other.example:8443", "[::1]:8080"];
-        let hosts = hosts.iter().map(|host| Host::parse(host).unwrap()).collect();
+        let scheme = if https { "https" } else { "http" };
+        sent_to(&format!("{scheme}://portal.example"), lines)
+    }
+
+    fn sent_to(public_url: &str, lines: &[(&'static str, &str)]) -> bool {
+        let mut server = settings(public_url).server;
+        server.hosts =
+            ["other.example:8443", "[::1]:8080", "127.0.0.1"].map(|h| h.parse().unwrap()).into();
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(*name, value.parse().unwrap());
         }
-        Origins { https, hosts }.sent(&headers)
+        Origins::new(&server).sent(&headers)
     }
 
     #[test]
@@ -121,5 +124,16 @@ mod tests {
             assert!(!sent(true, lines), "{lines:?}");
         }
         assert!(!sent(false, &[("origin", "https://portal.example")]));
+    }
+
+    #[test]
+    fn a_host_without_a_port_is_on_the_port_of_the_public_url() {
+        let from = |origin| sent_to("http://localhost:9090", &[("origin", origin)]);
+        for ours in ["http://localhost:9090", "http://127.0.0.1:9090", "http://[::1]:8080"] {
+            assert!(from(ours), "{ours}");
+        }
+        for other in ["http://localhost", "http://127.0.0.1", "http://[::1]:9090"] {
+            assert!(!from(other), "{other}");
+        }
     }
 }
