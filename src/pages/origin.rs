@@ -1,9 +1,9 @@
 //! Whether a request that changes something comes from a page of ours.
 //!
-//! 1. `Sec-Fetch-Site`, which no page can forge, says `same-origin`, or `none` when a person acted
-//!    without any page: yes. Anything else it says: no.
-//! 2. Without it (older browsers, and all of them when the portal is plain http), an `Origin` that
-//!    is exactly one of ours: yes.
+//! 1. `Sec-Fetch-Site`, which no page can forge, says `same-origin`: yes. If it says anything else
+//!    but `none`, which is a person who acted without any page: no.
+//! 2. With `none`, or without it (older browsers, and all of them when the portal is plain http),
+//!    an `Origin` that is exactly one of ours: yes.
 //! 3. Neither, or one of them twice: no.
 //!
 //! The second is why pages with a form have the referrer policy `strict-origin`: under
@@ -31,11 +31,11 @@ impl Origins {
         Self { public_url, hosts }
     }
 
-    /// Whether the sender is a page of ours, or the person alone.
+    /// Whether the sender is a page of ours.
     pub(super) fn sent(&self, headers: &HeaderMap) -> bool {
         match only(headers, &SEC_FETCH_SITE) {
-            Ok(Some("same-origin" | "none")) => true,
-            Ok(None) => match only(headers, &header::ORIGIN) {
+            Ok(Some("same-origin")) => true,
+            Ok(Some("none") | None) => match only(headers, &header::ORIGIN) {
                 Ok(Some(origin)) => self.contain(origin),
                 Ok(None) | Err(Unclear) => false,
             },
@@ -87,7 +87,7 @@ mod tests {
     fn a_form_of_ours_is_believed() {
         for lines in [
             &[("sec-fetch-site", "same-origin")][..],
-            &[("sec-fetch-site", "none")],
+            &[("sec-fetch-site", "none"), ("origin", "https://portal.example")],
             &[("origin", "https://portal.example")],
             &[("origin", "https://portal.example:443")],
             &[("origin", "https://other.example:8443")],
@@ -104,6 +104,8 @@ mod tests {
     fn a_form_of_anybody_else_is_not() {
         for lines in [
             &[][..],
+            &[("sec-fetch-site", "none")],
+            &[("sec-fetch-site", "none"), ("origin", "https://other.example")],
             &[("sec-fetch-site", "cross-site")],
             &[("sec-fetch-site", "same-site")],
             &[("sec-fetch-site", "")],
