@@ -273,7 +273,8 @@ fn settings(
         set("MAIL__DIRECTORY", within(MAIL)),
         set("BRANDING__NAME", OPERATOR.to_owned()),
         set("TELEMETRY__DECISIONS", "refused".to_owned()),
-        set("TELEMETRY__LOG", "warn".to_owned()),
+        // Whoever edits the policy wants to know that it is in force.
+        set("TELEMETRY__LOG", "warn,portcullis::server::policy_watch=info".to_owned()),
     ]);
     Ok(Settings::parse("", Path::new("demo"), &values)?)
 }

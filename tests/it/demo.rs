@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::admin::Admin;
@@ -244,6 +245,17 @@ async fn demo_of_a_folder_that_is_used_again_says_what_is_in_it() {
     assert_eq!(logins, ["ada@acme.example", "liam@acme.example", "nora@acme.example"]);
     assert_eq!(demo.user("ada@acme.example").get("password"), None, "it is another one");
     assert_eq!(demo.signed_in(demo.user("liam@acme.example")).await.1, 303);
+}
+
+#[tokio::test]
+async fn demo_says_that_an_edited_policy_is_in_force() {
+    let mut demo = Demo::start().await;
+    let mut lines = BufReader::new(demo.child.stderr.take().unwrap()).lines();
+    let file = demo.folder.path().join("demo/policies/routes.toml");
+    let routes = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{routes}\n# Nothing else.\n")).unwrap();
+    let told = within("a line about the policy", lines.next_line()).await.unwrap().unwrap();
+    assert!(told.contains("policy reloaded"), "{told}");
 }
 
 #[tokio::test]
