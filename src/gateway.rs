@@ -283,7 +283,7 @@ impl Gateway {
             }
             Decision::Deny(denial) => {
                 let policy = snapshot.policy();
-                let refusal = Refusal::Denied { denial: &denial, policy, subject };
+                let refusal = Refusal::Denied { denial: &denial, policy, subject, target: &target };
                 self.answer(&received, refusal)
             }
             Decision::Redirect(redirection) => {
