@@ -15,7 +15,7 @@ use crate::directory::letters::Occasion;
 use crate::directory::one_time::{Addressee, Choice, Holder, mailed_to};
 use crate::directory::record::{OneTimeLink, User, UserStatus, login_key};
 use crate::directory::records::{attempt, find};
-use crate::directory::{Directory, DirectoryError};
+use crate::directory::{Directory, DirectoryError, name};
 use crate::store::StoreError;
 
 /// No account gets more letters than so many in an hour, or in a link's lifetime if that is less.
@@ -123,6 +123,13 @@ impl Directory {
     ) -> Result<Choice, StoreError> {
         self.choose_password(Occasion::Reset, token, password, (address, now)).await
     }
+}
+
+/// Whether somebody with this login can have the password reset by mail; for others an
+/// administrator sets one (R33).
+#[must_use]
+pub fn is_reset_by_mail(login: &str) -> bool {
+    name::address("login", login).is_ok()
 }
 
 /// When this link and those before it were made, as far as they count now.

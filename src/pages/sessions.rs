@@ -20,6 +20,7 @@ use super::text::{Catalogue, Filled, Text};
 use super::when::When;
 use super::{Brand, Desk, agent, sign_in, wants};
 use crate::credential::token::TokenHash;
+use crate::directory::resets::is_reset_by_mail;
 use crate::gateway::Visitor;
 use crate::session::{Presented, SessionView};
 use crate::store::StoreError;
@@ -45,6 +46,8 @@ struct SessionsPage<'a> {
     brand: &'a Brand,
     text: &'a Catalogue,
     login: &'a str,
+    /// Whether the person can choose another password by mail.
+    reset_by_mail: bool,
     sessions: Vec<Shown<'a>>,
     others: bool,
     csrf: &'a str,
@@ -141,6 +144,7 @@ impl Desk {
             brand: &self.brand,
             text,
             login: &person.login,
+            reset_by_mail: is_reset_by_mail(&person.login),
             others: sessions.iter().any(|session| !session.this),
             sessions,
             csrf: &self.session_token(&person.key, visitor.now),
