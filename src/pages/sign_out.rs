@@ -6,6 +6,7 @@ use askama::Template;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use serde::Deserialize;
 
@@ -15,6 +16,9 @@ use super::{Brand, Desk, wants};
 use crate::gateway::Visitor;
 use crate::session::{Presented, cookie};
 use crate::store::StoreError;
+
+/// The browser forgets the portal's pages, so that its Back shows none of them.
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 #[derive(Deserialize)]
 struct Entered {
@@ -77,6 +81,7 @@ impl Desk {
             self.sessions.end(&key).await?;
         }
         let mut response = see_other("/.portcullis/sign-out");
+        response.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\""));
         add_cookie(&mut response, cookie::clear(self.session_cookie, self.https));
         Ok(response)
     }

@@ -182,6 +182,30 @@ async fn r63_signing_out_ends_the_session() {
 }
 
 #[tokio::test]
+async fn r63_after_signing_out_the_way_back_shows_no_page_of_the_portal() {
+    let gate = gate().await;
+    acme(&gate, "admin").await;
+    gate.upstream.answer_bytes(
+        "/reports/7",
+        "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncache-control: max-age=600\r\n\r\n\
+         <!doctype html><p>Confidential</p>",
+    );
+    let chrome = Chrome::open(&gate).await;
+    chrome.goto("/reports/7").await;
+    chrome.sign_in("ann@acme.test", PASSWORD).await;
+    chrome.sees("Confidential").await;
+    chrome.goto("/.portcullis/sign-out").await;
+    chrome.back().await;
+    chrome.sees("Confidential").await;
+    chrome.goto("/.portcullis/sign-out").await;
+    chrome.press("Sign out").await;
+    chrome.sees("You are signed out").await;
+    chrome.back().await;
+    chrome.back().await;
+    chrome.sees("Password").await;
+}
+
+#[tokio::test]
 async fn r60_pages_that_are_open_when_the_portal_is_disabled_lead_to_where_it_redirects() {
     let gate = gate().await;
     let acme = acme(&gate, "admin").await;
