@@ -1,10 +1,8 @@
 //! Secure links (R10–R14, R19).
 //!
 //! Opening one swaps its token for a cookie and leads to an address without it: the start page, or
-//! the place in `?to=`. A session that a link opened is replaced in one step. Somebody signed in as
-//! a person is never made somebody else by following an address: to another organization's portal
-//! there is a page that asks first, and with the link of the person's own organization the person
-//! simply stays, because a link never gives more than the person has.
+//! the place in `?to=`. What becomes of the session that there is, the directory says; where it says
+//! to ask, there is a page that does.
 
 use std::sync::Arc;
 
@@ -22,7 +20,7 @@ use super::text::Catalogue;
 use super::{Brand, Desk, sign_in, wants};
 use crate::credential::token::TokenHash;
 use crate::directory::OrganizationFacts;
-use crate::directory::links::LinkOutcome;
+use crate::directory::links::Opened;
 use crate::gateway::{Visitor, Wants};
 use crate::policy::{SessionKind, Subject};
 use crate::session::{NewSession, Presented};
@@ -123,46 +121,39 @@ impl Desk {
 
     async fn try_open_link(&self, opening: &Opening<'_>) -> Result<Response<Body>, StoreError> {
         let Opening { token, to, headers, visitor, .. } = opening;
-        let outcome = self.directory.open_link(token, visitor.address, visitor.now).await?;
-        let (organization, opens) = match outcome {
-            LinkOutcome::OpensSession { organization } => (organization, true),
-            LinkOutcome::LeadsToSignIn { organization } => (organization, false),
-            LinkOutcome::Off | LinkOutcome::Unknown => {
+        let presented = self.presented(headers, visitor.now).await?;
+        let present = presented.subject();
+        let opened = self.directory.open_link(token, present, visitor.address, visitor.now).await?;
+        let organization = match (opened, presented) {
+            (Opened::Dead, _) => {
                 let text = self.text(opening.wants, headers);
                 let notice = Notice::dead_link(text, &self.brand.name);
                 return Ok(self.notice(&notice, opening.wants, &visitor.request_id));
             }
-        };
-        let person = match self.presented(headers, visitor.now).await? {
-            Presented::Somebody { key, subject } if subject.kind != SessionKind::Link => {
-                Some((key, subject))
-            }
-            Presented::Somebody { .. } | Presented::Nobody(_) => None,
-        };
-        match person {
-            Some((_, subject)) if subject.organization == organization.id => {
-                Ok(see_other(to.as_str()))
-            }
-            _ if !opens => {
+            (Opened::Stay, _) => return Ok(see_other(to.as_str())),
+            (Opened::SignIn(organization), _) => {
                 let hint = self.organization_hint(&organization.id, visitor.now);
-                Ok(see_other(&sign_in::address(to, Some((&organization.id, &hint)))))
+                return Ok(see_other(&sign_in::address(to, Some((&organization.id, &hint)))));
             }
-            Some((key, subject)) if !self.confirmed(opening, &key) => {
-                Ok(self.ask(opening, &organization, &key, &subject))
+            (Opened::Ask(organization), Presented::Somebody { key, subject })
+                if !self.confirmed(opening, &key) =>
+            {
+                return Ok(self.ask(opening, &organization, &key, &subject));
             }
-            Some(_) | None if opening.looked_at => Ok(see_other(to.as_str())),
-            Some(_) | None => {
-                let new = NewSession {
-                    kind: SessionKind::Link,
-                    organization: organization.id.to_string(),
-                    user: None,
-                    generation: organization.link_generation,
-                    address: visitor.address,
-                    agent: sign_in::agent(headers),
-                };
-                self.begin(new, to, headers, visitor).await
-            }
+            (Opened::Ask(organization) | Opened::Session(organization), _) => organization,
+        };
+        if opening.looked_at {
+            return Ok(see_other(to.as_str()));
         }
+        let new = NewSession {
+            kind: SessionKind::Link,
+            organization: organization.id.to_string(),
+            user: None,
+            generation: organization.link_generation,
+            address: visitor.address,
+            agent: sign_in::agent(headers),
+        };
+        self.begin(new, to, headers, visitor).await
     }
 
     fn confirmed(&self, opening: &Opening<'_>, key: &TokenHash) -> bool {
