@@ -10,14 +10,15 @@ use askama::Template;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::{HeaderMap, Method, Response};
 use serde::Deserialize;
 
 use super::notice::Notice;
-use super::response::{Referrer, html, see_other};
+use super::problem::{FormProblem, form_page};
+use super::response::see_other;
 use super::return_to::ReturnTo;
 use super::text::Catalogue;
-use super::{Brand, Desk, sign_in, wants};
+use super::{Answer, Brand, Desk, sign_in, wants};
 use crate::credential::token::TokenHash;
 use crate::directory::OrganizationFacts;
 use crate::directory::links::Opened;
@@ -50,7 +51,7 @@ struct ConfirmPage<'a> {
     signed_in_as: &'a str,
     to: &'a str,
     csrf: &'a str,
-    problem: bool,
+    problem: Option<&'a FormProblem<'a>>,
     request_id: &'a str,
 }
 
@@ -72,7 +73,7 @@ pub(super) async fn open(
     Extension(visitor): Extension<Visitor>,
     Path(token): Path<String>,
     request: Request,
-) -> Response<Body> {
+) -> Answer {
     let pointed = Query::<Pointed>::try_from_uri(request.uri()).map(|Query(pointed)| pointed);
     let opening = Opening {
         token: &token,
@@ -91,11 +92,8 @@ pub(super) async fn confirm(
     Extension(visitor): Extension<Visitor>,
     Path(token): Path<String>,
     request: Request,
-) -> Response<Body> {
-    let (confirmed, headers, wants) = match desk.sent::<Confirmed>(request, &visitor).await {
-        Ok(sent) => sent,
-        Err(refused) => return refused,
-    };
+) -> Answer {
+    let (confirmed, headers, wants) = desk.sent::<Confirmed>(request, &visitor).await?;
     let opening = Opening {
         token: &token,
         to: ReturnTo::parse(&confirmed.to),
@@ -109,14 +107,10 @@ pub(super) async fn confirm(
 }
 
 impl Desk {
-    async fn open_link(&self, opening: &Opening<'_>) -> Response<Body> {
-        match self.try_open_link(opening).await {
-            Ok(response) => response,
-            Err(error) => {
-                let reader = (opening.wants, opening.headers);
-                self.store_unavailable(&error, reader, opening.visitor)
-            }
-        }
+    async fn open_link(&self, opening: &Opening<'_>) -> Answer {
+        let reader = (opening.wants, opening.headers);
+        let answer = self.try_open_link(opening).await;
+        answer.map_err(|error| self.store_unavailable(&error, reader, opening.visitor))
     }
 
     async fn try_open_link(&self, opening: &Opening<'_>) -> Result<Response<Body>, StoreError> {
@@ -171,18 +165,18 @@ impl Desk {
         let Opening { to, answer, headers, visitor, .. } = opening;
         let text = self.texts.of(headers);
         // Whoever has chosen comes here again only if the form was too old.
-        let problem = answer.is_some();
-        let status = if problem { StatusCode::FORBIDDEN } else { StatusCode::OK };
+        let problem = answer.map(|_| FormProblem::too_old(&text.link.form_too_old));
+        let token = self.session_token(key, visitor.now);
         let page = ConfirmPage {
             brand: &self.brand,
             text,
             organization: &organization.name,
             signed_in_as: subject.login.as_deref().unwrap_or(text.link.somebody.as_str()),
             to: to.as_str(),
-            csrf: &self.session_token(key, visitor.now),
-            problem,
+            csrf: &token.text,
+            problem: problem.as_ref(),
             request_id: &visitor.request_id,
         };
-        html(text, status, &page, Referrer::Origin)
+        form_page(text, &page, problem.as_ref(), &token)
     }
 }
