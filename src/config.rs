@@ -227,6 +227,28 @@ impl PublicUrl {
         &self.host
     }
 
+    /// A host as browsers name it that come here: without a port of its own, on the port of this
+    /// URL.
+    #[must_use]
+    pub fn named(&self, host: &Host) -> Host {
+        self.spelled(host, self.host.port())
+    }
+
+    /// The host of an origin (RFC 6454) of this URL's scheme, to be compared with those that are
+    /// [named](Self::named).
+    #[must_use]
+    pub fn host_of(&self, origin: &str) -> Option<Host> {
+        let scheme = if self.https { "https://" } else { "http://" };
+        let host = Host::parse(origin.strip_prefix(scheme)?).ok()?;
+        Some(self.spelled(&host, None))
+    }
+
+    /// Browsers leave the scheme's own port out.
+    fn spelled(&self, host: &Host, port: Option<u16>) -> Host {
+        let usual = if self.https { 443 } else { 80 };
+        host.on(host.port().or(port).filter(|port| *port != usual))
+    }
+
     /// `scheme://host[:port]`, without a slash at the end: also the origin (RFC 6454).
     #[must_use]
     pub fn as_str(&self) -> &str {

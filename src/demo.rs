@@ -13,16 +13,27 @@ use anyhow::Context;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use rustix::io::Errno;
+
 use crate::clock;
 use crate::config::Settings;
 use crate::credential::secret::Secret;
 use crate::directory::end_users::NewEndUser;
 use crate::directory::organizations::NewOrganization;
-use crate::directory::users::NewUser;
-use crate::directory::{Directory, DirectoryError};
+use crate::directory::users::{NewUser, UserFilter};
+use crate::directory::{Directory, DirectoryError, PageRequest};
+use crate::listener::BindError;
 use crate::server::{Server, Sockets};
 use crate::telemetry;
 
+/// What names the ports and the folder on the command line.
+const PORT: &str = "--port";
+const ADMIN_PORT: &str = "--admin-port";
+/// How many ports of the system's choice are tried: one may be free on one address and not on the
+/// other.
+const TRIES: usize = 16;
+/// The operator, on the pages of the gateway and of the portal.
+const OPERATOR: &str = "Example IT";
 /// The folder that mail is put into, in the demo's own.
 const MAIL: &str = "mail";
 /// Everybody's password in the demo.
@@ -93,8 +104,9 @@ pub struct ReadyOrganization {
 pub struct ReadyUser {
     /// The login.
     pub login: String,
-    /// The password.
-    pub password: String,
+    /// The password, if it still is the one that the demo has given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
     /// The organization's id.
     pub organization: String,
     /// The group's id.
@@ -109,43 +121,32 @@ impl Demo {
     /// Whatever does not let it start.
     pub fn start(port: u16, admin_port: u16, data: Option<PathBuf>) -> anyhow::Result<Self> {
         let (data, temporary) = match data {
+            Some(data) if data.exists() && !data.is_dir() => {
+                anyhow::bail!("`{}` is a file: name a folder with `--data`", data.display())
+            }
             Some(data) => (data, None),
             None => {
                 let made = Temporary::make()?;
                 (made.0.clone(), Some(made))
             }
         };
-        let policies = data.join("policies");
-        copy_policy(&policies)?;
-        let portal = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("the sample portal")?;
         let sockets = bind(port, admin_port)?;
-        let gateway = sockets.gateway_port();
-        let settings = settings(&data, &policies, portal.local_addr()?, gateway)?;
-        telemetry::start(&settings.telemetry.log)?;
-        let server = Server::assemble(&settings, sockets)?;
-        let base = settings.server.public_url.as_str().to_owned();
-        let people = server.prepare(|parts| async move {
-            let now = clock::now();
-            sample_people(&parts.directory, now).await?;
-            organizations(&parts.directory, &base).await
-        })?;
-        let ready = Ready {
-            gateway: settings.server.public_url.as_str().to_owned(),
-            admin: format!("http://{}", server.admin),
-            socket: std::path::absolute(&server.socket)?,
-            mail: std::path::absolute(data.join(MAIL))?,
-            organizations: people,
-            users: PEOPLE
-                .iter()
-                .map(|(_, login, group)| ReadyUser {
-                    login: (*login).to_owned(),
-                    password: PASSWORD.to_owned(),
-                    organization: "acme".to_owned(),
-                    group: (*group).to_owned(),
-                })
-                .collect(),
-        };
+        let (server, portal, ready) = assemble(&data, sockets)
+            .with_context(|| format!("the demo's folder `{}` (`--data`)", data.display()))?;
         Ok(Self { server, portal, ready, _temporary: temporary })
+    }
+
+    /// Removes the ready file of an earlier demo, which says what is not so yet.
+    ///
+    /// # Errors
+    /// When it is there and cannot be removed.
+    pub fn remove_ready_file(file: &Path) -> anyhow::Result<()> {
+        match std::fs::remove_file(file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("the ready file {}", file.display()))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// Writes the ready file, whole or not at all.
@@ -202,16 +203,55 @@ impl Drop for Temporary {
     }
 }
 
+/// The gateway over what is in the folder, and samples in it if there is nothing.
+fn assemble(data: &Path, sockets: Sockets) -> anyhow::Result<(Server, TcpListener, Ready)> {
+    let policies = data.join("policies");
+    copy_policy(&policies)?;
+    let portal = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("the sample portal")?;
+    let gateway = sockets.gateway_port();
+    let settings = settings(data, &policies, portal.local_addr()?, gateway)?;
+    telemetry::start(&settings.telemetry.log)?;
+    let server = Server::assemble(&settings, sockets)?;
+    let base = settings.server.public_url.as_str().to_owned();
+    let (organizations, users) = server.prepare(|parts| async move {
+        let directory = &parts.directory;
+        if directory.organizations(&PageRequest::parse(None, Some(1))?).await?.items.is_empty() {
+            sample_people(directory, clock::now()).await?;
+        }
+        anyhow::Ok((organizations(directory, &base).await?, users(directory).await?))
+    })?;
+    let ready = Ready {
+        gateway: settings.server.public_url.as_str().to_owned(),
+        admin: format!("http://{}", server.admin),
+        socket: std::path::absolute(&server.socket)?,
+        mail: std::path::absolute(data.join(MAIL))?,
+        organizations,
+        users,
+    };
+    Ok((server, portal, ready))
+}
+
 /// On both loopback addresses, because browsers try either for `localhost`.
-fn bind(port: u16, admin_port: u16) -> anyhow::Result<Sockets> {
+fn bind(port: u16, admin_port: u16) -> Result<Sockets, BindError> {
+    let four = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, admin_port));
-    let mut sockets = Sockets::bind(&[SocketAddr::from((Ipv4Addr::LOCALHOST, port))], admin)?;
-    let six = SocketAddr::from((Ipv6Addr::LOCALHOST, sockets.gateway_port()));
-    // A machine without IPv6 is no reason not to start.
-    if let Err(error) = sockets.add(six) {
-        tracing::debug!(%error, "not on IPv6");
+    let mut tries = if port == 0 { TRIES } else { 1 };
+    loop {
+        tries -= 1;
+        let mut sockets = Sockets::bind((&[four], PORT), (admin, ADMIN_PORT))?;
+        let six = SocketAddr::from((Ipv6Addr::LOCALHOST, sockets.gateway_port()));
+        match sockets.add(six, PORT) {
+            Ok(()) => return Ok(sockets),
+            // A machine without IPv6 is no reason not to start.
+            Err(BindError::Tcp { cause, .. }) if is_without_ipv6(&cause) => return Ok(sockets),
+            Err(error) if tries == 0 => return Err(error),
+            Err(_) => {}
+        }
     }
-    Ok(sockets)
+}
+
+fn is_without_ipv6(error: &std::io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT))
 }
 
 fn settings(
@@ -231,9 +271,10 @@ fn settings(
         set("ADMIN__SOCKET", within("admin.sock")),
         set("SECRETS__KEY_FILE", within("secret.key")),
         set("MAIL__DIRECTORY", within(MAIL)),
-        set("BRANDING__NAME", "Example IT".to_owned()),
+        set("BRANDING__NAME", OPERATOR.to_owned()),
         set("TELEMETRY__DECISIONS", "refused".to_owned()),
-        set("TELEMETRY__LOG", "warn".to_owned()),
+        // Whoever edits the policy wants to know that it is in force.
+        set("TELEMETRY__LOG", "warn,portcullis::server::policy_watch=info".to_owned()),
     ]);
     Ok(Settings::parse("", Path::new("demo"), &values)?)
 }
@@ -250,7 +291,6 @@ fn copy_policy(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes whoever is missing; who is there already stays as they are.
 async fn sample_people(directory: &Directory, now: Timestamp) -> Result<(), DirectoryError> {
     for (id, name) in ORGANIZATIONS {
         let new = NewOrganization {
@@ -258,12 +298,9 @@ async fn sample_people(directory: &Directory, now: Timestamp) -> Result<(), Dire
             name: name.to_owned(),
             email: Some(format!("office@{id}.example")),
         };
-        made(directory.create_organization(new, now).await)?;
+        directory.create_organization(new, now).await?;
     }
     for (name, login, group) in PEOPLE {
-        if directory.user_with_login(login).await.is_ok() {
-            continue;
-        }
         let new = NewEndUser { name: name.to_owned(), email: Some(login.to_owned()) };
         let end_user = directory.create_end_user("acme", new).await?;
         let new = NewUser {
@@ -278,25 +315,38 @@ async fn sample_people(directory: &Directory, now: Timestamp) -> Result<(), Dire
     Ok(())
 }
 
+/// The organizations that there are, as many as a page of a list holds.
 async fn organizations(
     directory: &Directory,
     base: &str,
-) -> anyhow::Result<Vec<ReadyOrganization>> {
+) -> Result<Vec<ReadyOrganization>, DirectoryError> {
     let mut shown = Vec::new();
-    for (id, name) in ORGANIZATIONS {
-        let link = directory.link(id).await?;
+    for organization in directory.organizations(&PageRequest::default()).await?.items {
+        let link = directory.link(&organization.id).await?;
         shown.push(ReadyOrganization {
-            id: id.to_owned(),
-            name: name.to_owned(),
+            id: organization.id,
+            name: organization.name,
             link: format!("{base}/.portcullis/link/{}", link.token.expose()),
         });
     }
     Ok(shown)
 }
 
-fn made<T>(result: Result<T, DirectoryError>) -> Result<(), DirectoryError> {
-    match result {
-        Ok(_) | Err(DirectoryError::Taken { .. }) => Ok(()),
-        Err(error) => Err(error),
+/// The portal users that there are, as many as a page of a list holds. The password of a sample is
+/// told as long as it is the right one.
+async fn users(directory: &Directory) -> Result<Vec<ReadyUser>, DirectoryError> {
+    let password = Secret::new(PASSWORD.to_owned());
+    let mut shown = Vec::new();
+    for user in directory.users(UserFilter::All, &PageRequest::default()).await?.items {
+        let sample = PEOPLE.iter().any(|(_, login, _)| *login == user.login);
+        let known = sample && directory.has_password(&user.login, &password).await?;
+        shown.push(ReadyUser {
+            password: known.then(|| PASSWORD.to_owned()),
+            login: user.login,
+            organization: user.organization,
+            group: user.group,
+        });
     }
+    shown.sort_by(|a, b| (&a.organization, &a.login).cmp(&(&b.organization, &b.login)));
+    Ok(shown)
 }

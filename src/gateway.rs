@@ -233,7 +233,8 @@ impl Gateway {
             }
             Decision::Deny(denial) => {
                 let policy = snapshot.policy();
-                self.answer(received, Refusal::Denied { denial: &denial, policy, subject })
+                let refusal = Refusal::Denied { denial: &denial, policy, subject, target: &target };
+                self.answer(received, refusal)
             }
             Decision::Redirect(redirection) => {
                 let (url, reason) = (redirection.location(), redirection.reason());

@@ -44,6 +44,7 @@ mod mfa;
 mod notice;
 mod origin;
 mod pending;
+mod problem;
 mod refusal;
 mod response;
 mod return_to;
@@ -89,8 +90,12 @@ use crate::config::Settings;
 use crate::credential::csrf::Csrf;
 use crate::credential::key::SecretKey;
 use crate::directory::Directory;
+use crate::directory::letters::Occasion;
 use crate::gateway::{Front, RESERVED, Refused, Visitor, Wants};
 use crate::session::{Sessions, cookie};
+
+/// What comes of a form: either way an answer.
+type Answer = Result<Response<Body>, Response<Body>>;
 
 /// More than any form of ours needs.
 const LARGEST_FORM: usize = 16 * 1024;
@@ -145,6 +150,8 @@ impl Pages {
             resets: ResetQueue::new(),
             pending: PendingCookie::new(key, https),
         });
+        let choose =
+            |occasion: Occasion| get(choose::show).post(choose::submit).layer(Extension(occasion));
         let ours = Router::new()
             .route("/sign-in", get(sign_in::show).post(sign_in::submit))
             .route("/mfa", get(mfa::show).post(mfa::submit))
@@ -152,9 +159,9 @@ impl Pages {
             .route("/sign-out", get(sign_out::show).post(sign_out::submit))
             .route("/sessions", get(sessions::show).post(sessions::submit))
             .route("/link/{token}", get(link::open).post(link::confirm))
-            .route("/invitation/{token}", get(choose::show_invitation).post(choose::claim))
+            .route("/invitation/{token}", choose(Occasion::Invitation))
             .route("/password/forgot", get(forgot::show).post(forgot::submit))
-            .route("/password/reset/{token}", get(choose::show_reset).post(choose::reset))
+            .route("/password/reset/{token}", choose(Occasion::Reset))
             .route("/assets/{name}", get(asset::serve));
         let router = Router::new()
             .nest(RESERVED.trim_end_matches('/'), ours)

@@ -118,21 +118,25 @@ pub struct Parts {
 }
 
 impl Sockets {
-    /// Takes the addresses for portal traffic and for operators.
+    /// Takes the addresses for portal traffic and for operators, each with what has named it.
     ///
     /// # Errors
     /// The first address that cannot be had.
-    pub fn bind(gateway: &[SocketAddr], admin: SocketAddr) -> Result<Self, BindError> {
-        let gateway = gateway.iter().map(|address| bind_tcp(*address)).collect::<Result<_, _>>()?;
-        Ok(Self { gateway, admin: bind_tcp(admin)? })
+    pub fn bind(
+        (gateway, setting): (&[SocketAddr], &'static str),
+        (admin, admin_setting): (SocketAddr, &'static str),
+    ) -> Result<Self, BindError> {
+        let gateway = gateway.iter().map(|address| bind_tcp(*address, setting));
+        let gateway = gateway.collect::<Result<_, _>>()?;
+        Ok(Self { gateway, admin: bind_tcp(admin, admin_setting)? })
     }
 
     /// Takes one more address for portal traffic.
     ///
     /// # Errors
     /// When it cannot be had.
-    pub fn add(&mut self, address: SocketAddr) -> Result<(), BindError> {
-        self.gateway.push(bind_tcp(address)?);
+    pub fn add(&mut self, address: SocketAddr, setting: &'static str) -> Result<(), BindError> {
+        self.gateway.push(bind_tcp(address, setting)?);
         Ok(())
     }
 

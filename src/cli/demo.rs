@@ -28,6 +28,9 @@ pub struct DemoArgs {
 /// # Errors
 /// Whatever does not let it start.
 pub fn run(args: DemoArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    if let Some(file) = &args.ready_file {
+        Demo::remove_ready_file(file)?;
+    }
     let demo = Demo::start(args.port, args.admin_port, args.data)?;
     if let Some(file) = &args.ready_file {
         demo.write_ready_file(file)?;
@@ -37,7 +40,7 @@ pub fn run(args: DemoArgs, out: &mut dyn Write) -> anyhow::Result<()> {
 }
 
 fn print(ready: &demo::Ready, out: &mut dyn Write) -> std::io::Result<()> {
-    writeln!(out, "\n  Portal   {}", ready.gateway)?;
+    writeln!(out, "\n  Portal   {}  (sign out at /.portcullis/sign-out)", ready.gateway)?;
     writeln!(out, "  Admin    {}  (socket {})", ready.admin, ready.socket.display())?;
     writeln!(out, "  Mail     {}  (a file each; nothing is sent)\n", ready.mail.display())?;
     writeln!(out, "  {:<34} {:<24} {:<10} Group", "Sign in as", "Password", "Of")?;
@@ -45,7 +48,10 @@ fn print(ready: &demo::Ready, out: &mut dyn Write) -> std::io::Result<()> {
         writeln!(
             out,
             "  {:<34} {:<24} {:<10} {}",
-            user.login, user.password, user.organization, user.group
+            user.login,
+            user.password.as_deref().unwrap_or("(another one)"),
+            user.organization,
+            user.group
         )?;
     }
     writeln!(out, "\n  Secure links")?;

@@ -14,7 +14,10 @@ use crate::telemetry;
 pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
     let settings = super::settings(file)?;
     telemetry::start(&settings.telemetry.log).context("telemetry.log")?;
-    let sockets = Sockets::bind(&settings.server.listen, settings.admin.listen)?;
+    let sockets = Sockets::bind(
+        (&settings.server.listen, "server.listen"),
+        (settings.admin.listen, "admin.listen"),
+    )?;
     let server = Server::assemble(&settings, sockets)?;
     tracing::info!(
         gateway = ?server.gateway,

@@ -351,6 +351,36 @@ fn a_public_url_is_an_origin() {
 }
 
 #[test]
+fn a_host_without_a_port_is_on_the_port_of_the_public_url() {
+    for (public, host, named) in [
+        ("http://localhost:9090", "127.0.0.1", "127.0.0.1:9090"),
+        ("http://localhost:9090", "[::1]:80", "[::1]"),
+        ("https://portal.example", "other.example", "other.example"),
+        ("https://portal.example:443", "other.example:8443", "other.example:8443"),
+    ] {
+        let public: PublicUrl = public.parse().unwrap();
+        assert_eq!(public.named(&host.parse().unwrap()).to_string(), named, "{public:?}");
+    }
+}
+
+#[test]
+fn an_origin_is_compared_by_scheme_name_and_port() {
+    let public: PublicUrl = "http://localhost:9090".parse().unwrap();
+    let ours = public.named(&"127.0.0.1".parse().unwrap());
+    assert_eq!(public.host_of("http://127.0.0.1:9090"), Some(ours.clone()));
+    for other in [
+        "https://127.0.0.1:9090",
+        "http://127.0.0.1",
+        "http://127.0.0.1:80",
+        "http://localhost:9090",
+        "http://127.0.0.1:9090/",
+        "null",
+    ] {
+        assert_ne!(public.host_of(other), Some(ours.clone()), "{other}");
+    }
+}
+
+#[test]
 fn a_server_of_the_portal_is_a_host_and_a_port() {
     assert_eq!("http://portal".parse::<UpstreamServer>().unwrap().authority, "portal:80");
     assert_eq!("http://[::1]:9000/".parse::<UpstreamServer>().unwrap().authority, "[::1]:9000");

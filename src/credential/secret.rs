@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use zeroize::Zeroize;
 
 /// A secret value: redacted in `Debug`, zeroised on drop.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Secret<T: Zeroize>(T);
 
 impl<T: Zeroize> Secret<T> {

@@ -21,6 +21,7 @@ use visitor::Visitor;
 
 mod assets;
 mod billing;
+mod input;
 mod library;
 mod live;
 mod page;
@@ -124,7 +125,7 @@ impl Portal {
         }
         let account = accounts.entry(name.to_owned()).or_insert_with(|| Account::sample(name));
         if let Some(person) = visitor.person() {
-            account.welcome(person);
+            account.welcome(person, visitor.name());
         }
         work(account)
     }

@@ -4,19 +4,16 @@
 //! when the link has expired, or went to an address that is not the person's any more: it can be
 //! sent again, which ends the older one.
 
-use std::net::IpAddr;
-
 use jiff::Timestamp;
 
-use crate::credential::secret::Secret;
 use crate::directory::error::Stopped;
 use crate::directory::letters::Occasion;
-use crate::directory::one_time::{Addressee, Choice, Holder, mailed_to};
+use crate::directory::one_time::{Addressee, mailed_to};
 use crate::directory::record::{OneTimeLink, User};
 use crate::directory::records::{attempt, existing};
 use crate::directory::users::{Owner, UserView};
 use crate::directory::{Directory, DirectoryError, Refusal, name};
-use crate::store::{StoreError, Write};
+use crate::store::Write;
 
 /// Who gets a blind copy of an invitation: who is named, else who sends it (R41).
 #[derive(Debug, Clone, Copy, Default)]
@@ -85,33 +82,6 @@ impl Directory {
         })
         .await?;
         Ok(changed.into())
-    }
-
-    /// Whose invitation it is, if it can be claimed; looking does not use it up.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn invitation(
-        &self,
-        token: &str,
-        address: IpAddr,
-        now: Timestamp,
-    ) -> Result<Option<Holder>, StoreError> {
-        self.look_at_link(Occasion::Invitation, token, address, now).await
-    }
-
-    /// Claims an invitation: sets the password that the person has chosen.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn claim_invitation(
-        &self,
-        token: &str,
-        password: &Secret<String>,
-        address: IpAddr,
-        now: Timestamp,
-    ) -> Result<Choice, StoreError> {
-        self.choose_password(Occasion::Invitation, token, password, (address, now)).await
     }
 
     /// A new invitation, and its letter.

@@ -1,4 +1,4 @@
-//! Secure links (R10–R14).
+//! Secure links (R10–R14, R19).
 //!
 //! Whether a link counts is about *now*: [`link_honoured`] is asked when one is opened and again
 //! on every request of the session that it opened.
@@ -13,6 +13,7 @@ use crate::directory::facts::OrganizationFacts;
 use crate::directory::record::Organization;
 use crate::directory::records::{Stored, existing};
 use crate::directory::{Directory, DirectoryError, Snapshot};
+use crate::policy::{SessionKind, Subject};
 use crate::store::StoreError;
 
 /// An organization's secure link.
@@ -29,21 +30,19 @@ pub struct Link {
 /// What comes of opening a secure link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
-pub enum LinkOutcome {
-    /// A session opens at once, with the Non-Portal User Group's permissions (R11, R13).
-    OpensSession {
-        /// The organization.
-        organization: Arc<OrganizationFacts>,
-    },
+pub enum Opened {
+    /// A session of this organization begins, with the Non-Portal User Group's permissions (R11,
+    /// R13), in place of the one that there is.
+    Session(Arc<OrganizationFacts>),
+    /// The same, if the person who is signed in says so (R19).
+    Ask(Arc<OrganizationFacts>),
     /// The person signs in, the organization is kept (R12).
-    LeadsToSignIn {
-        /// The organization.
-        organization: Arc<OrganizationFacts>,
-    },
-    /// The link is switched off.
-    Off,
-    /// There is no such link, or it has been rotated.
-    Unknown,
+    SignIn(Arc<OrganizationFacts>),
+    /// The person is signed in to this organization already, and stays so: a link never gives more
+    /// than a person has.
+    Stay,
+    /// There is no such link, it has been rotated, or it is switched off.
+    Dead,
 }
 
 impl Directory {
@@ -85,7 +84,10 @@ impl Directory {
         Ok(self.link_of(&changed))
     }
 
-    /// Judges a link that somebody opens.
+    /// Judges a link that is opened where `present` has a session, or nobody has.
+    ///
+    /// What another link has opened is replaced in one step. Somebody signed in as a person is
+    /// never made somebody else by following an address (R19).
     ///
     /// A wrong token is counted against the address it comes from (I6), apart from its sign-ins.
     /// Nothing is refused for that, neither a right token nor a password: nobody finds 256 bits by
@@ -96,19 +98,24 @@ impl Directory {
     pub async fn open_link(
         &self,
         token: &str,
+        present: Option<&Subject>,
         address: IpAddr,
         now: Timestamp,
-    ) -> Result<LinkOutcome, StoreError> {
+    ) -> Result<Opened, StoreError> {
         let Some(organization) = self.linked_organization(token).await? else {
             self.count_wrong_link(address, now);
-            return Ok(LinkOutcome::Unknown);
+            return Ok(Opened::Dead);
         };
-        Ok(if !organization.link_enabled {
-            LinkOutcome::Off
-        } else if link_honoured(&self.snapshot(), &organization, organization.link_generation) {
-            LinkOutcome::OpensSession { organization }
-        } else {
-            LinkOutcome::LeadsToSignIn { organization }
+        if !organization.link_enabled {
+            return Ok(Opened::Dead);
+        }
+        let person = present.filter(|subject| subject.kind != SessionKind::Link);
+        let opens = !asks_for_password(&self.snapshot(), &organization);
+        Ok(match person {
+            Some(person) if person.organization == organization.id => Opened::Stay,
+            Some(_) | None if !opens => Opened::SignIn(organization),
+            Some(_) => Opened::Ask(organization),
+            None => Opened::Session(organization),
         })
     }
 

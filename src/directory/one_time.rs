@@ -149,7 +149,10 @@ impl Directory {
     }
 
     /// Whose link it is, if it is worth anything; looking does not use it up.
-    pub(super) async fn look_at_link(
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn look_at_link(
         &self,
         occasion: Occasion,
         token: &str,
@@ -166,8 +169,12 @@ impl Directory {
         Ok(found.map(|(user, owner)| holder(&user.doc, &owner)))
     }
 
-    /// Sets the password that the person has chosen, and uses up the link.
-    pub(super) async fn choose_password(
+    /// Sets the password that the person has chosen, and uses up the link. Whatever the occasion, an
+    /// invitation that stands is claimed.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn choose_password(
         &self,
         occasion: Occasion,
         token: &str,

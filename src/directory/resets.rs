@@ -9,14 +9,12 @@ use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::credential::secret::Secret;
 use crate::directory::error::Stopped;
 use crate::directory::letters::Occasion;
-use crate::directory::one_time::{Addressee, Choice, Holder, mailed_to};
+use crate::directory::one_time::{Addressee, mailed_to};
 use crate::directory::record::{OneTimeLink, User, UserStatus, login_key};
 use crate::directory::records::{attempt, find};
-use crate::directory::{Directory, DirectoryError};
-use crate::store::StoreError;
+use crate::directory::{Directory, DirectoryError, name};
 
 /// No account gets more letters than so many in an hour, or in a link's lifetime if that is less.
 /// The newest link is good for at least as long: beyond so many, it stands until there may be
@@ -96,33 +94,13 @@ impl Directory {
         })
         .await
     }
+}
 
-    /// Whose reset it is, if its link can be used; looking does not use it up.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn reset(
-        &self,
-        token: &str,
-        address: IpAddr,
-        now: Timestamp,
-    ) -> Result<Option<Holder>, StoreError> {
-        self.look_at_link(Occasion::Reset, token, address, now).await
-    }
-
-    /// Sets another password in place of a forgotten one. Claims an invitation that stands.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn use_reset(
-        &self,
-        token: &str,
-        password: &Secret<String>,
-        address: IpAddr,
-        now: Timestamp,
-    ) -> Result<Choice, StoreError> {
-        self.choose_password(Occasion::Reset, token, password, (address, now)).await
-    }
+/// Whether somebody with this login can have the password reset by mail; for others an
+/// administrator sets one (R33).
+#[must_use]
+pub fn is_reset_by_mail(login: &str) -> bool {
+    name::address("login", login).is_ok()
 }
 
 /// When this link and those before it were made, as far as they count now.

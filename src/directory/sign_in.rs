@@ -13,11 +13,11 @@ use jiff::Timestamp;
 use crate::credential::hashing::Verdict;
 use crate::credential::lockout::LockedUntil;
 use crate::credential::secret::Secret;
-use crate::directory::Directory;
 use crate::directory::facts::UserFacts;
 use crate::directory::record::{User, login_key};
 use crate::directory::records::{Stored, find};
 use crate::directory::second_factor::PendingSignIn;
+use crate::directory::{Directory, DirectoryError};
 use crate::store::StoreError;
 
 /// Who asks to be let in.
@@ -133,6 +133,22 @@ impl Directory {
             Some(_) => SignIn::CodeOwed(PendingSignIn::new(&user, now)),
             None => SignIn::SetUpOwed(PendingSignIn::new(&user, now)),
         })
+    }
+
+    /// Whether somebody has this login and this password. It counts nowhere and is no sign-in:
+    /// nothing that a request brings may be asked here.
+    ///
+    /// # Errors
+    /// When the store does not answer, or too many passwords are being checked.
+    pub async fn has_password(
+        &self,
+        login: &str,
+        password: &Secret<String>,
+    ) -> Result<bool, DirectoryError> {
+        let user = find::<User>(self.store(), &login_key(login)).await?;
+        let Some(phc) = user.and_then(|user| user.doc.password) else { return Ok(false) };
+        let verdict = self.judges.hasher.verify(&phc, password).await;
+        verdict.map(|verdict| verdict.matches).map_err(|_| DirectoryError::Busy)
     }
 
     /// Stores a hash of today's cost. The password is the same, so sessions stand. When it cannot

@@ -24,13 +24,11 @@ pub(super) struct Number(usize);
 
 impl Served {
     fn new(host: &Host, public: &PublicUrl) -> Self {
-        let told = match (host.port(), public.host().port()) {
-            (None, Some(port)) => format!("{host}:{port}"),
-            (Some(_), _) | (None, None) => host.to_string(),
-        };
+        let host = public.named(host);
         // The name of a host is always a header value.
-        let told = HeaderValue::try_from(told).unwrap_or_else(|_| HeaderValue::from_static(""));
-        Self { host: host.clone(), told }
+        let told = HeaderValue::try_from(host.to_string())
+            .unwrap_or_else(|_| HeaderValue::from_static(""));
+        Self { host, told }
     }
 
     pub(super) fn host(&self) -> &Host {
@@ -53,9 +51,9 @@ impl Hosts {
         self.0.get(number.0)
     }
 
-    /// Whether one of them is called exactly this, port and all.
-    pub(super) fn have(&self, authority: &str) -> bool {
-        self.0.iter().any(|ours| ours.told.as_bytes().eq_ignore_ascii_case(authority.as_bytes()))
+    /// Whether it is one of them, port and all.
+    pub(super) fn have(&self, host: &Host) -> bool {
+        self.0.iter().any(|ours| ours.host == *host)
     }
 
     /// The host of these bytes, if it is one that we serve, on whatever port.

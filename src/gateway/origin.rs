@@ -17,6 +17,5 @@ pub(super) fn is_ours(headers: &HeaderMap, public: &PublicUrl, hosts: &Hosts) ->
     if origin.eq_ignore_ascii_case(public.as_str()) {
         return true;
     }
-    let scheme = if public.is_https() { "https://" } else { "http://" };
-    origin.strip_prefix(scheme).is_some_and(|authority| hosts.have(authority))
+    public.host_of(origin).is_some_and(|host| hosts.have(&host))
 }

@@ -32,6 +32,8 @@ pub enum Refusal<'a> {
         policy: &'a Policy,
         /// Who asked, if anybody we know.
         subject: Option<&'a Subject>,
+        /// For what, which is no way on.
+        target: &'a RequestTarget,
     },
     /// The policy sends this person elsewhere.
     Elsewhere {

@@ -7,19 +7,24 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
+/// The longest path that the system takes for a socket, its final zero aside.
+const LONGEST_PATH: usize = 107;
+
 /// A socket that could not be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// A TCP address.
-    #[error("cannot listen on {address}: {cause}")]
+    #[error("cannot listen on {address}: {cause}; name another with `{setting}`")]
     Tcp {
         /// The address from the settings.
         address: SocketAddr,
+        /// What it was named with.
+        setting: &'static str,
         /// What the system said.
         cause: io::Error,
     },
     /// The admin socket.
-    #[error("cannot make the admin socket {}: {cause}", path.display())]
+    #[error("cannot make the admin socket `{}`: {cause}", path.display())]
     Unix {
         /// The path from the settings.
         path: PathBuf,
@@ -28,17 +33,17 @@ pub enum BindError {
     },
 }
 
-/// Listens on a TCP address.
+/// Listens on a TCP address, which `setting` has named.
 ///
 /// # Errors
 /// What the system says.
-pub fn bind_tcp(address: SocketAddr) -> Result<TcpListener, BindError> {
+pub fn bind_tcp(address: SocketAddr, setting: &'static str) -> Result<TcpListener, BindError> {
     let bind = || {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         Ok(listener)
     };
-    bind().map_err(|cause| BindError::Tcp { address, cause })
+    bind().map_err(|cause| BindError::Tcp { address, setting, cause })
 }
 
 /// Listens on the admin socket: for its owner alone (mode 0600). A socket that another process
@@ -66,6 +71,12 @@ pub fn bind_admin_socket(path: &Path) -> Result<UnixListener, BindError> {
             "{}.new",
             data_encoding::HEXLOWER.encode(&crate::random::bytes::<4>())
         ));
+        let length = hidden.as_os_str().len();
+        if length > LONGEST_PATH {
+            let longest = path.as_os_str().len().saturating_sub(length - LONGEST_PATH);
+            let cause = format!("its path is too long; it may have {longest} bytes");
+            return Err(io::Error::other(cause));
+        }
         let listener = UnixListener::bind(&hidden)?;
         std::fs::set_permissions(&hidden, std::fs::Permissions::from_mode(0o600))?;
         std::fs::rename(&hidden, path)?;
@@ -73,4 +84,32 @@ pub fn bind_admin_socket(path: &Path) -> Result<UnixListener, BindError> {
         Ok(listener)
     };
     bind().map_err(|cause| BindError::Unix { path: path.to_owned(), cause })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_in_use_is_told_with_the_setting_that_names_another() {
+        let taken = bind_tcp(SocketAddr::from(([127, 0, 0, 1], 0)), "admin.listen").unwrap();
+        let address = taken.local_addr().unwrap();
+        let error = bind_tcp(address, "admin.listen").unwrap_err().to_string();
+        assert!(error.starts_with(&format!("cannot listen on {address}: ")), "{error}");
+        assert!(error.ends_with("; name another with `admin.listen`"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_path_too_long_for_a_socket_is_told_with_how_long_it_may_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = |length| {
+            let rest = length - folder.path().as_os_str().len() - "/.sock".len();
+            folder.path().join(format!("{}.sock", "s".repeat(rest)))
+        };
+        let error = bind_admin_socket(&name(120)).unwrap_err().to_string();
+        let (_, longest) = error.split_once("it may have ").unwrap();
+        let longest: usize = longest.strip_suffix(" bytes").unwrap().parse().unwrap();
+        assert!(bind_admin_socket(&name(longest)).is_ok(), "{error}");
+        assert!(bind_admin_socket(&name(longest + 1)).is_err(), "{error}");
+    }
 }

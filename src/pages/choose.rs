@@ -10,14 +10,14 @@ use askama::Template;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
-use http::header::{self, HeaderValue};
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::{HeaderMap, Method, Response};
 use serde::Deserialize;
 
 use super::notice::Notice;
-use super::response::{Referrer, add_cookie, html, see_other};
-use super::text::{self, Catalogue, Filled};
-use super::{Brand, Desk, sign_in, wants};
+use super::problem::{FormProblem, form_page};
+use super::response::see_other;
+use super::text::{self, Catalogue};
+use super::{Answer, Brand, Desk, sign_in, wants};
 use crate::credential::folding::fold;
 use crate::credential::hashing::Busy;
 use crate::credential::password::{LENGTH, PasswordRule};
@@ -31,7 +31,7 @@ use crate::store::StoreError;
 /// The form.
 #[derive(Deserialize)]
 struct Entered {
-    #[serde(default = "nothing")]
+    #[serde(default)]
     password: Secret<String>,
     #[serde(default)]
     csrf: String,
@@ -45,11 +45,9 @@ struct ChoosePage<'a> {
     said: &'a text::Occasion,
     holder: &'a Holder,
     rules: Vec<Requirement<'a>>,
-    /// Whether a password was sent that breaks some of them.
-    refused: bool,
     least: usize,
     most: usize,
-    problem: Option<Problem<'a>>,
+    problem: Option<&'a FormProblem<'a>>,
     csrf: &'a str,
     request_id: &'a str,
 }
@@ -61,13 +59,6 @@ struct Requirement<'a> {
     broken: bool,
 }
 
-/// Why no password was set.
-struct Problem<'a> {
-    status: StatusCode,
-    text: Filled<'a>,
-    retry_after: Option<u64>,
-}
-
 /// A link that is looked at or used.
 struct Opening<'a> {
     occasion: Occasion,
@@ -77,78 +68,39 @@ struct Opening<'a> {
     wants: Wants,
 }
 
-pub(super) async fn show_invitation(
+pub(super) async fn show(
     State(desk): State<Arc<Desk>>,
     Extension(visitor): Extension<Visitor>,
+    Extension(occasion): Extension<Occasion>,
     Path(token): Path<String>,
     method: Method,
     headers: HeaderMap,
-) -> Response<Body> {
+) -> Answer {
     let wants = wants(&method, &headers);
-    let (occasion, token) = (Occasion::Invitation, &*token);
-    desk.show_link(&Opening { occasion, token, headers: &headers, visitor: &visitor, wants }).await
+    let (token, headers, visitor) = (&*token, &headers, &visitor);
+    let opening = Opening { occasion, token, headers, visitor, wants };
+    match desk.holder(&opening).await {
+        Ok(Some(holder)) => Ok(desk.choose_page(&opening, &holder, &[], None)),
+        Ok(None) => Ok(desk.dead_link(&opening)),
+        Err(error) => Err(desk.store_unavailable(&error, (wants, headers), visitor)),
+    }
 }
 
-pub(super) async fn claim(
+pub(super) async fn submit(
     State(desk): State<Arc<Desk>>,
     Extension(visitor): Extension<Visitor>,
+    Extension(occasion): Extension<Occasion>,
     Path(token): Path<String>,
     request: Request,
-) -> Response<Body> {
-    desk.submit_choice(Occasion::Invitation, &token, &visitor, request).await
-}
-
-pub(super) async fn show_reset(
-    State(desk): State<Arc<Desk>>,
-    Extension(visitor): Extension<Visitor>,
-    Path(token): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Response<Body> {
-    let wants = wants(&method, &headers);
-    let (occasion, token) = (Occasion::Reset, &*token);
-    desk.show_link(&Opening { occasion, token, headers: &headers, visitor: &visitor, wants }).await
-}
-
-pub(super) async fn reset(
-    State(desk): State<Arc<Desk>>,
-    Extension(visitor): Extension<Visitor>,
-    Path(token): Path<String>,
-    request: Request,
-) -> Response<Body> {
-    desk.submit_choice(Occasion::Reset, &token, &visitor, request).await
+) -> Answer {
+    let (entered, headers, wants) = desk.sent::<Entered>(request, &visitor).await?;
+    let (token, headers, visitor) = (&*token, &headers, &visitor);
+    let opening = Opening { occasion, token, headers, visitor, wants };
+    let answer = desk.try_choose(&opening, &entered).await;
+    answer.map_err(|error| desk.store_unavailable(&error, (wants, headers), visitor))
 }
 
 impl Desk {
-    async fn show_link(&self, opening: &Opening<'_>) -> Response<Body> {
-        match self.holder(opening).await {
-            Ok(Some(holder)) => self.choose_page(opening, &holder, &[], None),
-            Ok(None) => self.dead_link(opening),
-            Err(error) => {
-                let reader = (opening.wants, opening.headers);
-                self.store_unavailable(&error, reader, opening.visitor)
-            }
-        }
-    }
-
-    async fn submit_choice(
-        &self,
-        occasion: Occasion,
-        token: &str,
-        visitor: &Visitor,
-        request: Request,
-    ) -> Response<Body> {
-        let (entered, headers, wants) = match self.sent::<Entered>(request, visitor).await {
-            Ok(sent) => sent,
-            Err(refused) => return refused,
-        };
-        let opening = Opening { occasion, token, headers: &headers, visitor, wants };
-        match self.try_choose(&opening, &entered).await {
-            Ok(response) => response,
-            Err(error) => self.store_unavailable(&error, (wants, &headers), visitor),
-        }
-    }
-
     async fn try_choose(
         &self,
         opening: &Opening<'_>,
@@ -157,16 +109,11 @@ impl Desk {
         let Opening { occasion, token, headers, visitor, .. } = *opening;
         let said = &self.texts.of(headers).choose;
         if !self.is_visitors(&entered.csrf, headers, visitor.now) {
-            return self.once_more(opening, Problem::form_too_old(said)).await;
+            return self.once_more(opening, FormProblem::too_old(&said.form_too_old)).await;
         }
-        let (password, address, now) = (&entered.password, visitor.address, visitor.now);
-        let choice = match occasion {
-            Occasion::Invitation => {
-                self.directory.claim_invitation(token, password, address, now).await?
-            }
-            Occasion::Reset => self.directory.use_reset(token, password, address, now).await?,
-        };
-        match choice {
+        let from = (visitor.address, visitor.now);
+        let password = &entered.password;
+        match self.directory.choose_password(occasion, token, password, from).await? {
             Choice::Set { user, login } => {
                 tracing::info!(
                     user.id = user,
@@ -178,36 +125,34 @@ impl Desk {
                 if let Err(error) = self.sessions.end_all(&Whose::User(user)).await {
                     tracing::warn!(%error, "the records of ended sessions were not removed");
                 }
-                let hint = self.password_hint(&login, now);
+                let hint = self.password_hint(&login, visitor.now);
                 Ok(see_other(&sign_in::address_after_choice(&login, &hint)))
             }
             Choice::Broken { holder, rules } => {
-                let problem = Problem::broken(said);
-                Ok(self.choose_page(opening, &holder, &rules, Some(problem)))
+                let problem = FormProblem::broken(&said.broken, &["password"]);
+                Ok(self.choose_page(opening, &holder, &rules, Some(&problem)))
             }
             Choice::Dead => Ok(self.dead_link(opening)),
-            Choice::Busy => self.once_more(opening, Problem::busy(said)).await,
+            Choice::Busy => {
+                let problem = FormProblem::busy(&said.busy, Busy::RETRY_AFTER_SECONDS);
+                self.once_more(opening, problem).await
+            }
         }
     }
 
     async fn holder(&self, opening: &Opening<'_>) -> Result<Option<Holder>, StoreError> {
         let Opening { occasion, token, visitor, .. } = *opening;
-        match occasion {
-            Occasion::Invitation => {
-                self.directory.invitation(token, visitor.address, visitor.now).await
-            }
-            Occasion::Reset => self.directory.reset(token, visitor.address, visitor.now).await,
-        }
+        self.directory.look_at_link(occasion, token, visitor.address, visitor.now).await
     }
 
     /// The page again, with what kept the password from being set.
     async fn once_more(
         &self,
         opening: &Opening<'_>,
-        problem: Problem<'_>,
+        problem: FormProblem<'_>,
     ) -> Result<Response<Body>, StoreError> {
         Ok(match self.holder(opening).await? {
-            Some(holder) => self.choose_page(opening, &holder, &[], Some(problem)),
+            Some(holder) => self.choose_page(opening, &holder, &[], Some(&problem)),
             None => self.dead_link(opening),
         })
     }
@@ -226,13 +171,11 @@ impl Desk {
         opening: &Opening<'_>,
         holder: &Holder,
         broken: &[PasswordRule],
-        problem: Option<Problem<'_>>,
+        problem: Option<&FormProblem<'_>>,
     ) -> Response<Body> {
         let Opening { occasion, headers, visitor, .. } = *opening;
         let text = self.texts.of(headers);
         let token = self.visitor_token(headers, visitor.now);
-        let status = problem.as_ref().map_or(StatusCode::OK, |problem| problem.status);
-        let retry_after = problem.as_ref().and_then(|problem| problem.retry_after);
         let page = ChoosePage {
             brand: &self.brand,
             text,
@@ -242,36 +185,13 @@ impl Desk {
             },
             holder,
             rules: requirements(text, holder, broken),
-            refused: !broken.is_empty(),
             least: *LENGTH.start(),
             most: *LENGTH.end(),
             problem,
             csrf: &token.text,
             request_id: &visitor.request_id,
         };
-        let mut response = html(text, status, &page, Referrer::Origin);
-        add_cookie(&mut response, token.cookie);
-        if let Some(seconds) = retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
-    }
-}
-
-impl<'a> Problem<'a> {
-    fn form_too_old(said: &'a text::Choose) -> Self {
-        let text = said.form_too_old.with();
-        Self { status: StatusCode::FORBIDDEN, text, retry_after: None }
-    }
-
-    fn broken(said: &'a text::Choose) -> Self {
-        let text = said.broken.with();
-        Self { status: StatusCode::UNPROCESSABLE_ENTITY, text, retry_after: None }
-    }
-
-    fn busy(said: &'a text::Choose) -> Self {
-        let retry_after = Some(u64::from(Busy::RETRY_AFTER_SECONDS));
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, text: said.busy.with(), retry_after }
+        form_page(text, &page, problem, &token)
     }
 }
 
@@ -289,8 +209,4 @@ fn requirements<'a>(
         broken: broken.contains(&rule),
     };
     PasswordRule::ALL.into_iter().filter(shown).map(line).collect()
-}
-
-fn nothing() -> Secret<String> {
-    Secret::from("")
 }

@@ -95,6 +95,14 @@ name = "Tickets"
 path = "/tickets"
 require = { any = ["tickets.view_all", "tickets.view_mine"] }
 [[route]]
+name = "Own tickets"
+path = "/tickets/mine"
+require = "tickets.view_mine"
+[[route]]
+name = "Pay for own tickets"
+path = "/tickets/pay"
+require = { all = ["tickets.view_mine", "invoices.pay"] }
+[[route]]
 name = "Closed"
 path = "/closed"
 access = "deny"

@@ -12,7 +12,7 @@ use askama::Template;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Response};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde::Deserialize;
@@ -20,9 +20,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::notice::Notice;
-use super::response::{Referrer, add_cookie, html};
+use super::problem::{FormProblem, form_page};
 use super::text::{self, Catalogue};
-use super::{Brand, Desk};
+use super::{Answer, Brand, Desk};
 use crate::directory::Directory;
 use crate::directory::resets::ResetAsked;
 use crate::gateway::{Visitor, Wants};
@@ -66,7 +66,7 @@ struct Entered {
 struct ForgotPage<'a> {
     brand: &'a Brand,
     text: &'a Catalogue,
-    problem: Option<&'a text::Text>,
+    problem: Option<&'a FormProblem<'a>>,
     login: &'a str,
     csrf: &'a str,
     request_id: &'a str,
@@ -143,21 +143,18 @@ pub(super) async fn submit(
     State(desk): State<Arc<Desk>>,
     Extension(visitor): Extension<Visitor>,
     request: Request,
-) -> Response<Body> {
-    let (Entered { login, csrf }, headers, _) = match desk.sent(request, &visitor).await {
-        Ok(sent) => sent,
-        Err(refused) => return refused,
-    };
+) -> Answer {
+    let (Entered { login, csrf }, headers, _) = desk.sent(request, &visitor).await?;
     let text = desk.texts.of(&headers);
     let login = login.trim();
     let said = &text.forgot;
     if !desk.is_visitors(&csrf, &headers, visitor.now) {
-        let problem = (StatusCode::FORBIDDEN, &said.form_too_old);
-        return desk.forgot_page(&headers, &visitor, login, Some(problem));
+        let problem = FormProblem::too_old(&said.form_too_old);
+        return Ok(desk.forgot_page(&headers, &visitor, login, Some(&problem)));
     }
     if login.is_empty() {
-        let problem = (StatusCode::BAD_REQUEST, &said.login_missing);
-        return desk.forgot_page(&headers, &visitor, login, Some(problem));
+        let problem = FormProblem::missing(&said.login_missing, &["login"]);
+        return Ok(desk.forgot_page(&headers, &visitor, login, Some(&problem)));
     }
     if !desk.directory.may_ask_for_reset(visitor.address, visitor.now) {
         tracing::info!(request.id = visitor.request_id, "an address asks for too many resets");
@@ -171,7 +168,7 @@ pub(super) async fn submit(
         });
     }
     let notice = Notice::reset_asked(text, &desk.brand.name);
-    desk.notice(&notice, Wants::Page, &visitor.request_id)
+    Ok(desk.notice(&notice, Wants::Page, &visitor.request_id))
 }
 
 /// Nobody can tell it beforehand.
@@ -186,14 +183,10 @@ impl Desk {
         headers: &HeaderMap,
         visitor: &Visitor,
         login: &str,
-        problem: Option<(StatusCode, &text::Text)>,
+        problem: Option<&FormProblem<'_>>,
     ) -> Response<Body> {
         let text = self.texts.of(headers);
         let token = self.visitor_token(headers, visitor.now);
-        let (status, problem) = match problem {
-            Some((status, problem)) => (status, Some(problem)),
-            None => (StatusCode::OK, None),
-        };
         let page = ForgotPage {
             brand: &self.brand,
             text,
@@ -202,8 +195,6 @@ impl Desk {
             csrf: &token.text,
             request_id: &visitor.request_id,
         };
-        let mut response = html(text, status, &page, Referrer::Origin);
-        add_cookie(&mut response, token.cookie);
-        response
+        form_page(text, &page, problem, &token)
     }
 }

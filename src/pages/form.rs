@@ -20,7 +20,7 @@ use crate::gateway::{Visitor, Wants};
 use crate::session::cookie;
 
 /// A token for a form, and the cookie it is bound to when the browser has none yet.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct FormToken {
     pub(super) text: String,
     pub(super) cookie: Option<HeaderValue>,
@@ -68,8 +68,8 @@ impl Desk {
     }
 
     /// A token for whoever has the session.
-    pub(super) fn session_token(&self, key: &TokenHash, now: Timestamp) -> String {
-        self.csrf.issue(&session(key), now)
+    pub(super) fn session_token(&self, key: &TokenHash, now: Timestamp) -> FormToken {
+        FormToken { text: self.csrf.issue(&session(key), now), cookie: None }
     }
 
     /// Whether the token was made by [`Desk::session_token`] for this session.

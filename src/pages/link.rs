@@ -1,10 +1,8 @@
 //! Secure links (R10–R14, R19).
 //!
 //! Opening one swaps its token for a cookie and leads to an address without it: the start page, or
-//! the place in `?to=`. A session that a link opened is replaced in one step. Somebody signed in as
-//! a person is never made somebody else by following an address: to another organization's portal
-//! there is a page that asks first, and with the link of the person's own organization the person
-//! simply stays, because a link never gives more than the person has.
+//! the place in `?to=`. What becomes of the session that there is, the directory says; where it says
+//! to ask, there is a page that does.
 
 use std::sync::Arc;
 
@@ -12,17 +10,18 @@ use askama::Template;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::{HeaderMap, Method, Response};
 use serde::Deserialize;
 
 use super::notice::Notice;
-use super::response::{Referrer, html, see_other};
+use super::problem::{FormProblem, form_page};
+use super::response::see_other;
 use super::return_to::ReturnTo;
 use super::text::Catalogue;
-use super::{Brand, Desk, sign_in, wants};
+use super::{Answer, Brand, Desk, sign_in, wants};
 use crate::credential::token::TokenHash;
 use crate::directory::OrganizationFacts;
-use crate::directory::links::LinkOutcome;
+use crate::directory::links::Opened;
 use crate::gateway::{Visitor, Wants};
 use crate::policy::{SessionKind, Subject};
 use crate::session::{NewSession, Presented};
@@ -52,7 +51,7 @@ struct ConfirmPage<'a> {
     signed_in_as: &'a str,
     to: &'a str,
     csrf: &'a str,
-    problem: bool,
+    problem: Option<&'a FormProblem<'a>>,
     request_id: &'a str,
 }
 
@@ -74,7 +73,7 @@ pub(super) async fn open(
     Extension(visitor): Extension<Visitor>,
     Path(token): Path<String>,
     request: Request,
-) -> Response<Body> {
+) -> Answer {
     let pointed = Query::<Pointed>::try_from_uri(request.uri()).map(|Query(pointed)| pointed);
     let opening = Opening {
         token: &token,
@@ -93,11 +92,8 @@ pub(super) async fn confirm(
     Extension(visitor): Extension<Visitor>,
     Path(token): Path<String>,
     request: Request,
-) -> Response<Body> {
-    let (confirmed, headers, wants) = match desk.sent::<Confirmed>(request, &visitor).await {
-        Ok(sent) => sent,
-        Err(refused) => return refused,
-    };
+) -> Answer {
+    let (confirmed, headers, wants) = desk.sent::<Confirmed>(request, &visitor).await?;
     let opening = Opening {
         token: &token,
         to: ReturnTo::parse(&confirmed.to),
@@ -111,58 +107,47 @@ pub(super) async fn confirm(
 }
 
 impl Desk {
-    async fn open_link(&self, opening: &Opening<'_>) -> Response<Body> {
-        match self.try_open_link(opening).await {
-            Ok(response) => response,
-            Err(error) => {
-                let reader = (opening.wants, opening.headers);
-                self.store_unavailable(&error, reader, opening.visitor)
-            }
-        }
+    async fn open_link(&self, opening: &Opening<'_>) -> Answer {
+        let reader = (opening.wants, opening.headers);
+        let answer = self.try_open_link(opening).await;
+        answer.map_err(|error| self.store_unavailable(&error, reader, opening.visitor))
     }
 
     async fn try_open_link(&self, opening: &Opening<'_>) -> Result<Response<Body>, StoreError> {
         let Opening { token, to, headers, visitor, .. } = opening;
-        let outcome = self.directory.open_link(token, visitor.address, visitor.now).await?;
-        let (organization, opens) = match outcome {
-            LinkOutcome::OpensSession { organization } => (organization, true),
-            LinkOutcome::LeadsToSignIn { organization } => (organization, false),
-            LinkOutcome::Off | LinkOutcome::Unknown => {
+        let presented = self.presented(headers, visitor.now).await?;
+        let present = presented.subject();
+        let opened = self.directory.open_link(token, present, visitor.address, visitor.now).await?;
+        let organization = match (opened, presented) {
+            (Opened::Dead, _) => {
                 let text = self.text(opening.wants, headers);
                 let notice = Notice::dead_link(text, &self.brand.name);
                 return Ok(self.notice(&notice, opening.wants, &visitor.request_id));
             }
-        };
-        let person = match self.presented(headers, visitor.now).await? {
-            Presented::Somebody { key, subject } if subject.kind != SessionKind::Link => {
-                Some((key, subject))
-            }
-            Presented::Somebody { .. } | Presented::Nobody(_) => None,
-        };
-        match person {
-            Some((_, subject)) if subject.organization == organization.id => {
-                Ok(see_other(to.as_str()))
-            }
-            _ if !opens => {
+            (Opened::Stay, _) => return Ok(see_other(to.as_str())),
+            (Opened::SignIn(organization), _) => {
                 let hint = self.organization_hint(&organization.id, visitor.now);
-                Ok(see_other(&sign_in::address(to, Some((&organization.id, &hint)))))
+                return Ok(see_other(&sign_in::address(to, Some((&organization.id, &hint)))));
             }
-            Some((key, subject)) if !self.confirmed(opening, &key) => {
-                Ok(self.ask(opening, &organization, &key, &subject))
+            (Opened::Ask(organization), Presented::Somebody { key, subject })
+                if !self.confirmed(opening, &key) =>
+            {
+                return Ok(self.ask(opening, &organization, &key, &subject));
             }
-            Some(_) | None if opening.looked_at => Ok(see_other(to.as_str())),
-            Some(_) | None => {
-                let new = NewSession {
-                    kind: SessionKind::Link,
-                    organization: organization.id.to_string(),
-                    user: None,
-                    generation: organization.link_generation,
-                    address: visitor.address,
-                    agent: sign_in::agent(headers),
-                };
-                self.begin(new, to, headers, visitor).await
-            }
+            (Opened::Ask(organization) | Opened::Session(organization), _) => organization,
+        };
+        if opening.looked_at {
+            return Ok(see_other(to.as_str()));
         }
+        let new = NewSession {
+            kind: SessionKind::Link,
+            organization: organization.id.to_string(),
+            user: None,
+            generation: organization.link_generation,
+            address: visitor.address,
+            agent: sign_in::agent(headers),
+        };
+        self.begin(new, to, headers, visitor).await
     }
 
     fn confirmed(&self, opening: &Opening<'_>, key: &TokenHash) -> bool {
@@ -180,18 +165,18 @@ impl Desk {
         let Opening { to, answer, headers, visitor, .. } = opening;
         let text = self.texts.of(headers);
         // Whoever has chosen comes here again only if the form was too old.
-        let problem = answer.is_some();
-        let status = if problem { StatusCode::FORBIDDEN } else { StatusCode::OK };
+        let problem = answer.map(|_| FormProblem::too_old(&text.link.form_too_old));
+        let token = self.session_token(key, visitor.now);
         let page = ConfirmPage {
             brand: &self.brand,
             text,
             organization: &organization.name,
             signed_in_as: subject.login.as_deref().unwrap_or(text.link.somebody.as_str()),
             to: to.as_str(),
-            csrf: &self.session_token(key, visitor.now),
-            problem,
+            csrf: &token.text,
+            problem: problem.as_ref(),
             request_id: &visitor.request_id,
         };
-        html(text, status, &page, Referrer::Origin)
+        form_page(text, &page, problem.as_ref(), &token)
     }
 }

@@ -14,18 +14,16 @@ use askama::Template;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use http::header::{self, HeaderValue};
-use http::{HeaderMap, Response, StatusCode};
-use jiff::Timestamp;
+use http::{HeaderMap, Response};
 use serde::Deserialize;
 
 use super::notice::Notice;
 use super::pending::Pending;
-use super::response::{Referrer, add_cookie, html, see_other};
+use super::problem::{FormProblem, form_page};
+use super::response::{add_cookie, see_other};
 use super::return_to::ReturnTo;
-use super::text::{Catalogue, Filled, Text};
-use super::when::When;
-use super::{Brand, Desk, sign_in, wants};
+use super::text::Catalogue;
+use super::{Answer, Brand, Desk, sign_in, wants};
 use crate::credential::secret::Secret;
 use crate::directory::UserFacts;
 use crate::directory::second_factor::{Owed, SecondStep, Typed, Visit};
@@ -37,16 +35,18 @@ pub(super) const CODE: &str = "/.portcullis/mfa";
 /// Where the second factor is set up.
 pub(super) const SET_UP: &str = "/.portcullis/mfa/setup";
 /// When to try again after too many changes at the same time, in seconds.
-const BUSY_RETRY: u64 = 1;
+const BUSY_RETRY: u32 = 1;
+/// Where the app's code is entered.
+const CODE_FIELD: &[&str] = &["code"];
 
 /// The form.
 #[derive(Deserialize)]
 struct Entered {
     #[serde(default)]
     csrf: String,
-    #[serde(default = "nothing")]
+    #[serde(default)]
     code: Secret<String>,
-    #[serde(default = "nothing")]
+    #[serde(default)]
     recovery_code: Secret<String>,
 }
 
@@ -56,11 +56,15 @@ struct CodePage<'a> {
     brand: &'a Brand,
     text: &'a Catalogue,
     login: &'a str,
-    problem: Option<Problem<'a>>,
-    code_wrong: bool,
-    recovery_code_wrong: bool,
+    problem: Option<&'a FormProblem<'a>>,
     csrf: &'a str,
     request_id: &'a str,
+}
+
+impl CodePage<'_> {
+    fn is_about_recovery(&self) -> bool {
+        self.problem.is_some_and(|problem| problem.is_about("recovery_code"))
+    }
 }
 
 /// A page of the second factor.
@@ -76,15 +80,6 @@ struct Here {
     user: Arc<UserFacts>,
 }
 
-/// Why nobody was let in.
-struct Problem<'a> {
-    status: StatusCode,
-    text: Filled<'a>,
-    retry_after: Option<u64>,
-    /// Whether it is what was typed.
-    typed: bool,
-}
-
 pub(super) async fn show(
     State(desk): State<Arc<Desk>>,
     Extension(visitor): Extension<Visitor>,
@@ -92,7 +87,7 @@ pub(super) async fn show(
 ) -> Response<Body> {
     let headers = request.headers();
     match desk.at(Step::Code, headers, &visitor).await {
-        Ok(Ok(here)) => desk.code_page(&here, headers, &visitor, None, false),
+        Ok(Ok(here)) => desk.code_page(&here, headers, &visitor, None),
         Ok(Err(elsewhere)) => elsewhere,
         Err(error) => {
             let wants = wants(request.method(), headers);
@@ -105,15 +100,10 @@ pub(super) async fn submit(
     State(desk): State<Arc<Desk>>,
     Extension(visitor): Extension<Visitor>,
     request: Request,
-) -> Response<Body> {
-    let (entered, headers, wants) = match desk.sent::<Entered>(request, &visitor).await {
-        Ok(sent) => sent,
-        Err(refused) => return refused,
-    };
-    match desk.try_code(&entered, &headers, &visitor).await {
-        Ok(response) => response,
-        Err(error) => desk.store_unavailable(&error, (wants, &headers), &visitor),
-    }
+) -> Answer {
+    let (entered, headers, wants) = desk.sent::<Entered>(request, &visitor).await?;
+    let answer = desk.try_code(&entered, &headers, &visitor).await;
+    answer.map_err(|error| desk.store_unavailable(&error, (wants, &headers), &visitor))
 }
 
 impl Desk {
@@ -136,12 +126,13 @@ impl Desk {
             false if code.contains(char::is_alphabetic) => Typed::RecoveryCode(code),
             false => Typed::Code(code),
         };
-        let page = |problem| Ok(self.code_page(&here, headers, visitor, Some(problem), recovery));
+        let page =
+            |problem: FormProblem<'_>| Ok(self.code_page(&here, headers, visitor, Some(&problem)));
         if !self.is_visitors(&entered.csrf, headers, visitor.now) {
-            return page(Problem::form_too_old(text));
+            return page(FormProblem::too_old(&text.mfa.form_too_old));
         }
         if !recovery && entered.code.expose().trim().is_empty() {
-            return page(Problem::missing(text));
+            return page(FormProblem::missing(&text.mfa.code_missing, CODE_FIELD));
         }
         let visit = self.visit(&here.user, headers, visitor);
         let sign_in = &here.pending.sign_in;
@@ -152,12 +143,14 @@ impl Desk {
             }
             // What it needs now is found there.
             SecondStep::Over => return Ok(see_other(CODE)),
-            SecondStep::Wrong if recovery => Problem::wrong(&text.mfa.wrong_recovery_code),
-            SecondStep::Wrong => Problem::wrong(&text.mfa.wrong_code),
-            SecondStep::LockedOut { until } => Problem::locked_out(text, until, visitor.now),
-            SecondStep::Busy => Problem::busy(text),
+            SecondStep::Wrong if recovery => {
+                FormProblem::wrong(&text.mfa.wrong_recovery_code, &["recovery_code"])
+            }
+            SecondStep::Wrong => FormProblem::wrong(&text.mfa.wrong_code, CODE_FIELD),
+            SecondStep::LockedOut { until } => FormProblem::locked_out(text, until, visitor.now),
+            SecondStep::Busy => FormProblem::busy(&text.mfa.busy, BUSY_RETRY),
         };
-        problem.log(&here.user, visitor);
+        log(&problem, &here.user, visitor);
         page(problem)
     }
 
@@ -206,83 +199,27 @@ impl Desk {
         here: &Here,
         headers: &HeaderMap,
         visitor: &Visitor,
-        problem: Option<Problem<'_>>,
-        recovery: bool,
+        problem: Option<&FormProblem<'_>>,
     ) -> Response<Body> {
         let text = self.texts.of(headers);
         let token = self.visitor_token(headers, visitor.now);
-        let status = problem.as_ref().map_or(StatusCode::OK, |problem| problem.status);
-        let retry_after = problem.as_ref().and_then(|problem| problem.retry_after);
-        let typed = problem.as_ref().is_some_and(|problem| problem.typed);
         let page = CodePage {
             brand: &self.brand,
             text,
             login: &here.user.login,
             problem,
-            code_wrong: typed && !recovery,
-            recovery_code_wrong: typed && recovery,
             csrf: &token.text,
             request_id: &visitor.request_id,
         };
-        let mut response = html(text, status, &page, Referrer::Origin);
-        add_cookie(&mut response, token.cookie);
-        retry(&mut response, retry_after);
-        response
+        form_page(text, &page, problem, &token)
     }
 }
 
-impl<'a> Problem<'a> {
-    fn new(status: StatusCode, text: &'a Text) -> Self {
-        Self { status, text: text.with(), retry_after: None, typed: false }
-    }
-
-    fn of_typed(status: StatusCode, text: &'a Text) -> Self {
-        Self { typed: true, ..Self::new(status, text) }
-    }
-
-    fn form_too_old(text: &'a Catalogue) -> Self {
-        Self::new(StatusCode::FORBIDDEN, &text.mfa.form_too_old)
-    }
-
-    fn missing(text: &'a Catalogue) -> Self {
-        Self::of_typed(StatusCode::BAD_REQUEST, &text.mfa.code_missing)
-    }
-
-    fn wrong(text: &'a Text) -> Self {
-        Self::of_typed(StatusCode::UNAUTHORIZED, text)
-    }
-
-    fn locked_out(text: &'a Catalogue, until: Timestamp, now: Timestamp) -> Self {
-        let until = When::new(until, now, &text.when);
-        Self {
-            status: StatusCode::TOO_MANY_REQUESTS,
-            retry_after: Some(until.seconds),
-            text: text.sign_in.locked_out.with(until),
-            typed: false,
-        }
-    }
-
-    fn busy(text: &'a Catalogue) -> Self {
-        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, &text.mfa.busy);
-        Self { retry_after: Some(BUSY_RETRY), ..problem }
-    }
-
-    fn log(&self, user: &UserFacts, visitor: &Visitor) {
-        tracing::info!(
-            status = self.status.as_u16(),
-            user.id = %user.id,
-            request.id = visitor.request_id,
-            "a second factor failed"
-        );
-    }
-}
-
-fn retry(response: &mut Response<Body>, seconds: Option<u64>) {
-    if let Some(seconds) = seconds {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
-}
-
-fn nothing() -> Secret<String> {
-    Secret::from("")
+fn log(problem: &FormProblem<'_>, user: &UserFacts, visitor: &Visitor) {
+    tracing::info!(
+        status = problem.status.as_u16(),
+        user.id = %user.id,
+        request.id = visitor.request_id,
+        "a second factor failed"
+    );
 }

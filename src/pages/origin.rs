@@ -1,9 +1,9 @@
 //! Whether a request that changes something comes from a page of ours.
 //!
-//! 1. `Sec-Fetch-Site`, which no page can forge, says `same-origin`, or `none` when a person acted
-//!    without any page: yes. Anything else it says: no.
-//! 2. Without it (older browsers, and all of them when the portal is plain http), an `Origin` that
-//!    is exactly one of ours: yes.
+//! 1. `Sec-Fetch-Site`, which no page can forge, says `same-origin`: yes. If it says anything else
+//!    but `none`, which is a person who acted without any page: no.
+//! 2. With `none`, or without it (older browsers, and all of them when the portal is plain http),
+//!    an `Origin` that is exactly one of ours: yes.
 //! 3. Neither, or one of them twice: no.
 //!
 //! The second is why pages with a form have the referrer policy `strict-origin`: under
@@ -11,7 +11,7 @@
 
 use http::header::{self, HeaderMap, HeaderName};
 
-use crate::config::Server;
+use crate::config::{PublicUrl, Server};
 use crate::policy::Host;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -19,35 +19,32 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// The origins our pages are served from.
 #[derive(Debug)]
 pub(super) struct Origins {
-    https: bool,
+    public_url: PublicUrl,
     hosts: Vec<Host>,
 }
 
 impl Origins {
     pub(super) fn new(server: &Server) -> Self {
-        let hosts = std::iter::once(server.public_url.host()).chain(&server.hosts);
-        Self { https: server.public_url.is_https(), hosts: hosts.cloned().collect() }
+        let public_url = server.public_url.clone();
+        let hosts = std::iter::once(public_url.host()).chain(&server.hosts);
+        let hosts = hosts.map(|host| public_url.named(host)).collect();
+        Self { public_url, hosts }
     }
 
-    /// Whether the sender is a page of ours, or the person alone.
+    /// Whether the sender is a page of ours.
     pub(super) fn sent(&self, headers: &HeaderMap) -> bool {
         match only(headers, &SEC_FETCH_SITE) {
-            Ok(Some(site)) => matches!(site, "same-origin" | "none"),
-            Ok(None) => match only(headers, &header::ORIGIN) {
+            Ok(Some("same-origin")) => true,
+            Ok(Some("none") | None) => match only(headers, &header::ORIGIN) {
                 Ok(Some(origin)) => self.contain(origin),
                 Ok(None) | Err(Unclear) => false,
             },
-            Err(Unclear) => false,
+            Ok(Some(_)) | Err(Unclear) => false,
         }
     }
 
     fn contain(&self, origin: &str) -> bool {
-        let scheme = if self.https { "https://" } else { "http://" };
-        let port = if self.https { 443 } else { 80 };
-        let Some(authority) = origin.strip_prefix(scheme) else { return false };
-        let Ok(origin) = Host::parse(authority) else { return false };
-        let place = |host: &Host| (host.name().to_owned(), host.port().unwrap_or(port));
-        self.hosts.iter().any(|ours| place(ours) == place(&origin))
+        self.public_url.host_of(origin).is_some_and(|host| self.hosts.contains(&host))
     }
 }
 
@@ -68,23 +65,29 @@ mod tests {
     use http::HeaderMap;
 
     use super::Origins;
-    use crate::policy::Host;
+    use crate::pages::fixture::settings;
 
     fn sent(https: bool, lines: &[(&'static str, &str)]) -> bool {
-        let hosts = ["portal.example", "other.example:8443", "[::1]:8080"];
-        let hosts = hosts.iter().map(|host| Host::parse(host).unwrap()).collect();
+        let scheme = if https { "https" } else { "http" };
+        sent_to(&format!("{scheme}://portal.example"), lines)
+    }
+
+    fn sent_to(public_url: &str, lines: &[(&'static str, &str)]) -> bool {
+        let mut server = settings(public_url).server;
+        server.hosts =
+            ["other.example:8443", "[::1]:8080", "127.0.0.1"].map(|h| h.parse().unwrap()).into();
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(*name, value.parse().unwrap());
         }
-        Origins { https, hosts }.sent(&headers)
+        Origins::new(&server).sent(&headers)
     }
 
     #[test]
     fn a_form_of_ours_is_believed() {
         for lines in [
             &[("sec-fetch-site", "same-origin")][..],
-            &[("sec-fetch-site", "none")],
+            &[("sec-fetch-site", "none"), ("origin", "https://portal.example")],
             &[("origin", "https://portal.example")],
             &[("origin", "https://portal.example:443")],
             &[("origin", "https://other.example:8443")],
@@ -101,6 +104,8 @@ mod tests {
     fn a_form_of_anybody_else_is_not() {
         for lines in [
             &[][..],
+            &[("sec-fetch-site", "none")],
+            &[("sec-fetch-site", "none"), ("origin", "https://other.example")],
             &[("sec-fetch-site", "cross-site")],
             &[("sec-fetch-site", "same-site")],
             &[("sec-fetch-site", "")],
@@ -121,5 +126,16 @@ mod tests {
             assert!(!sent(true, lines), "{lines:?}");
         }
         assert!(!sent(false, &[("origin", "https://portal.example")]));
+    }
+
+    #[test]
+    fn a_host_without_a_port_is_on_the_port_of_the_public_url() {
+        let from = |origin| sent_to("http://localhost:9090", &[("origin", origin)]);
+        for ours in ["http://localhost:9090", "http://127.0.0.1:9090", "http://[::1]:8080"] {
+            assert!(from(ours), "{ours}");
+        }
+        for other in ["http://localhost", "http://127.0.0.1", "http://[::1]:9090"] {
+            assert!(!from(other), "{other}");
+        }
     }
 }

@@ -12,7 +12,8 @@ use super::{Desk, sign_in};
 use crate::clock;
 use crate::gateway::{Refusal, Refused, Wants};
 use crate::policy::{
-    Access, BadRequest, Denial, Policy, Reason, RequestTarget, Requirement, SessionKind, Subject,
+    Access, BadRequest, Denial, PermissionSet, Policy, Reason, RequestTarget, Requirement,
+    SessionKind, Subject,
 };
 
 /// When to try again while the portal does not answer, in seconds.
@@ -49,8 +50,9 @@ impl Desk {
                     Notice::advised(text, StatusCode::UNAUTHORIZED, reason, said, operator)
                 }
             },
-            Refusal::Denied { denial, policy, subject } => {
-                denied(text, (denial, policy), Asker::of(subject), operator)
+            Refusal::Denied { denial, policy, subject, target } => {
+                let asker = Asker { subject, at_start: target.path() == "/" };
+                denied(text, (denial, policy), asker, operator)
             }
             Refusal::BadRequest(bad @ BadRequest::UnknownHost) => {
                 Notice::advised(text, bad.status(), reason, &said.unknown_host, operator)
@@ -152,30 +154,26 @@ fn portal_down<'a>(
 }
 
 /// Who is told, which decides where there is to go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asker {
-    Nobody,
-    ByLink,
-    Person,
+#[derive(Debug, Clone, Copy)]
+struct Asker<'a> {
+    /// Nobody we know, if none.
+    subject: Option<&'a Subject>,
+    /// Whether it is the start page that was asked for.
+    at_start: bool,
 }
 
-impl Asker {
-    fn of(subject: Option<&Subject>) -> Self {
-        match subject.map(|subject| subject.kind) {
-            None => Self::Nobody,
-            Some(SessionKind::Link) => Self::ByLink,
-            Some(SessionKind::User | SessionKind::Staff | SessionKind::Impersonation) => {
-                Self::Person
-            }
-        }
+impl Asker<'_> {
+    fn is_by_link(self) -> bool {
+        self.subject.is_some_and(|subject| subject.kind == SessionKind::Link)
     }
 
-    /// Nobody who is not signed in is told to sign in as somebody else.
+    /// Nobody who is not signed in is told to sign in as somebody else, and nobody is sent back to
+    /// what was just denied.
     fn ways(self, notice: Notice<'_>) -> Notice<'_> {
-        let notice = notice.with(Way::Start);
-        match self {
-            Self::Nobody | Self::ByLink => notice.with(Way::SignIn),
-            Self::Person => notice.with(Way::SomebodyElse).with(Way::Sessions),
+        let notice = if self.at_start { notice } else { notice.with(Way::Start) };
+        match self.subject {
+            Some(_) if !self.is_by_link() => notice.with(Way::SomebodyElse).with(Way::Sessions),
+            Some(_) | None => notice.with(Way::SignIn),
         }
     }
 }
@@ -183,7 +181,7 @@ impl Asker {
 fn denied<'a>(
     text: &'a Catalogue,
     (denial, policy): (&Denial, &'a Policy),
-    asker: Asker,
+    asker: Asker<'_>,
     operator: &'a str,
 ) -> Notice<'a> {
     let reason = denial.reason();
@@ -207,32 +205,35 @@ fn denied<'a>(
     asker.ways(notice.advise(text.denied.ask.with(operator)))
 }
 
-/// Names what the route needs, in the words of the permission catalogue.
+/// Names what the route needs and the person lacks, in the words of the permission catalogue.
 fn lacking<'a>(
     text: &'a Catalogue,
     (denial, policy): (&Denial, &'a Policy),
-    asker: Asker,
+    asker: Asker<'_>,
     operator: &'a str,
 ) -> Notice<'a> {
-    let said = match asker {
-        Asker::ByLink => &text.denied.permission_by_link,
-        Asker::Nobody | Asker::Person => &text.denied.permission,
-    };
+    let by_link = asker.is_by_link();
+    let said = if by_link { &text.denied.permission_by_link } else { &text.denied.permission };
     let (set, every) = match denial.route().map(|route| route.access()) {
         Some(Access::Require(Requirement::All(set))) => (set, true),
         Some(Access::Require(Requirement::Any(set))) => (set, false),
         Some(Access::Public | Access::SignedIn | Access::Deny) | None => (<_>::default(), true),
     };
-    let permissions = policy.catalogue().permissions();
-    let names: Vec<&str> = set
-        .iter()
-        .filter_map(|index| permissions.get(index))
-        .map(|permission| permission.name.as_str())
-        .collect();
-    let title = match section(&names) {
+    let catalogue = policy.catalogue();
+    let held = asker.subject.map(|subject| subject.held(catalogue)).unwrap_or_default();
+    let lacked = set.difference(held);
+    // A link can be given none that asks which person it is (R3).
+    let can_be_given = lacked.intersection(catalogue.without_identity());
+    let asked_for = match by_link {
+        true if every && can_be_given != lacked => <_>::default(),
+        true => can_be_given,
+        false => lacked,
+    };
+    let title = match section(&names(policy, set)) {
         Some(section) => said.title_of_section.with(section, section.to_lowercase()),
         None => said.any.title.with(),
     };
+    let names = names(policy, asked_for);
     let ask = match names.len() {
         0 => said.ask.with(operator),
         count if every && count > 1 => {
@@ -243,6 +244,12 @@ fn lacking<'a>(
     let reason = Reason::MissingPermission.as_str();
     asker
         .ways(Notice::new(text, StatusCode::FORBIDDEN, reason, &said.any).titled(title).advise(ask))
+}
+
+fn names(policy: &Policy, set: PermissionSet) -> Vec<&str> {
+    let permissions = policy.catalogue().permissions();
+    let named = set.iter().filter_map(|index| permissions.get(index));
+    named.map(|permission| permission.name.as_str()).collect()
 }
 
 /// "Invoices", when viewing those is what it is about.

@@ -14,12 +14,14 @@ use axum::extract::{Request, State};
 use http::{HeaderMap, Response, StatusCode};
 use serde::Deserialize;
 
-use super::response::{Referrer, html, see_other};
+use super::problem::{FormProblem, form_page};
+use super::response::see_other;
 use super::return_to::ReturnTo;
-use super::text::{Catalogue, Filled, Text};
+use super::text::{Catalogue, Filled};
 use super::when::When;
-use super::{Brand, Desk, agent, sign_in, wants};
+use super::{Answer, Brand, Desk, agent, sign_in, wants};
 use crate::credential::token::TokenHash;
+use crate::directory::resets::is_reset_by_mail;
 use crate::gateway::Visitor;
 use crate::session::{Presented, SessionView};
 use crate::store::StoreError;
@@ -45,10 +47,14 @@ struct SessionsPage<'a> {
     brand: &'a Brand,
     text: &'a Catalogue,
     login: &'a str,
+    /// Whether the person can choose another password by mail.
+    reset_by_mail: bool,
     sessions: Vec<Shown<'a>>,
     others: bool,
     csrf: &'a str,
-    outcome: Option<Outcome>,
+    /// How many sessions were ended.
+    ended: Option<Filled<'a>>,
+    problem: Option<&'a FormProblem<'a>>,
     request_id: &'a str,
 }
 
@@ -60,14 +66,6 @@ struct Shown<'a> {
     began: When,
     used: When,
     this: bool,
-}
-
-/// What came of a form.
-#[derive(Debug, Clone, Copy)]
-enum Outcome {
-    Ended(usize),
-    NotThere,
-    TooOld,
 }
 
 /// A portal user who looks at their sessions.
@@ -96,15 +94,10 @@ pub(super) async fn submit(
     State(desk): State<Arc<Desk>>,
     Extension(visitor): Extension<Visitor>,
     request: Request,
-) -> Response<Body> {
-    let (entered, headers, wants) = match desk.sent::<Entered>(request, &visitor).await {
-        Ok(sent) => sent,
-        Err(refused) => return refused,
-    };
-    match desk.sessions_page(&headers, &visitor, Some(&entered)).await {
-        Ok(response) => response,
-        Err(error) => desk.store_unavailable(&error, (wants, &headers), &visitor),
-    }
+) -> Answer {
+    let (entered, headers, wants) = desk.sent::<Entered>(request, &visitor).await?;
+    let answer = desk.sessions_page(&headers, &visitor, Some(&entered)).await;
+    answer.map_err(|error| desk.store_unavailable(&error, (wants, &headers), &visitor))
 }
 
 impl Desk {
@@ -124,16 +117,15 @@ impl Desk {
                 return Ok(see_other(&sign_in::address(&ReturnTo::parse(ADDRESS), None)));
             }
         };
-        let outcome = match entered {
-            Some(entered) => Some(self.end_own(&person, entered, visitor).await?),
-            None => None,
-        };
-        let status = match outcome {
-            None | Some(Outcome::Ended(_)) => StatusCode::OK,
-            Some(Outcome::NotThere) => StatusCode::NOT_FOUND,
-            Some(Outcome::TooOld) => StatusCode::FORBIDDEN,
-        };
         let text = self.texts.of(headers);
+        let (ended, problem) = match entered {
+            Some(entered) => match self.end_own(&person, entered, text, visitor).await? {
+                Ok(ended) => (Some(text.sessions.ended.of(ended)), None),
+                Err(problem) => (None, Some(problem)),
+            },
+            None => (None, None),
+        };
+        let token = self.session_token(&person.key, visitor.now);
         let views = self.sessions.of_user(&person.id, SHOWN, visitor.now).await?;
         let sessions: Vec<_> =
             views.into_iter().map(|view| shown(view, &person.key, text, visitor)).collect();
@@ -141,23 +133,27 @@ impl Desk {
             brand: &self.brand,
             text,
             login: &person.login,
+            reset_by_mail: is_reset_by_mail(&person.login),
             others: sessions.iter().any(|session| !session.this),
             sessions,
-            csrf: &self.session_token(&person.key, visitor.now),
-            outcome,
+            csrf: &token.text,
+            ended,
+            problem: problem.as_ref(),
             request_id: &visitor.request_id,
         };
-        Ok(html(text, status, &page, Referrer::Origin))
+        Ok(form_page(text, &page, problem.as_ref(), &token))
     }
 
-    async fn end_own(
+    /// How many were ended, or why none was.
+    async fn end_own<'a>(
         &self,
         person: &Person,
         entered: &Entered,
+        text: &'a Catalogue,
         visitor: &Visitor,
-    ) -> Result<Outcome, StoreError> {
+    ) -> Result<Result<u64, FormProblem<'a>>, StoreError> {
         if !self.is_sessions(&entered.csrf, &person.key, visitor.now) {
-            return Ok(Outcome::TooOld);
+            return Ok(Err(FormProblem::too_old(&text.sessions.form_too_old)));
         }
         let ended = if entered.end == OTHERS {
             self.sessions.end_others(&person.id, &person.key).await?
@@ -167,7 +163,8 @@ impl Desk {
                 None => false,
             };
             if !ended {
-                return Ok(Outcome::NotThere);
+                let said = &text.sessions.not_there;
+                return Ok(Err(FormProblem::new(StatusCode::NOT_FOUND, said)));
             }
             1
         };
@@ -175,7 +172,7 @@ impl Desk {
             ended, user.id = %person.id, request.id = visitor.request_id,
             "a portal user ended sessions"
         );
-        Ok(Outcome::Ended(ended))
+        Ok(Ok(u64::try_from(ended).unwrap_or(u64::MAX)))
     }
 }
 
@@ -198,26 +195,5 @@ fn shown<'a>(
         address: view.address,
         began: When::past(view.created, visitor.now, &text.when),
         used: When::past(view.last_seen, visitor.now, &text.when),
-    }
-}
-
-impl<'a> SessionsPage<'a> {
-    /// What was done, to be told where it was done.
-    fn done(&self) -> Option<Filled<'a>> {
-        match self.outcome {
-            Some(Outcome::Ended(count)) => {
-                Some(self.text.sessions.ended.of(u64::try_from(count).unwrap_or(u64::MAX)))
-            }
-            Some(Outcome::NotThere | Outcome::TooOld) | None => None,
-        }
-    }
-
-    /// Why nothing was.
-    fn problem(&self) -> Option<&'a Text> {
-        match self.outcome {
-            Some(Outcome::NotThere) => Some(&self.text.sessions.not_there),
-            Some(Outcome::TooOld) => Some(&self.text.sessions.form_too_old),
-            Some(Outcome::Ended(_)) | None => None,
-        }
     }
 }

@@ -11,15 +11,15 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
 use http::header::{self, HeaderValue};
-use http::{HeaderMap, Response, StatusCode, Uri};
+use http::{HeaderMap, Response, Uri};
 use serde::Deserialize;
 
 use super::notice::Notice;
-use super::response::{Referrer, add_cookie, html, see_other};
+use super::problem::{FormProblem, form_page};
+use super::response::{add_cookie, see_other};
 use super::return_to::{ReturnTo, in_query};
-use super::text::{self, Catalogue, Filled};
-use super::when::When;
-use super::{Brand, Desk, mfa};
+use super::text::Catalogue;
+use super::{Answer, Brand, Desk, mfa};
 use crate::credential::hashing::Busy;
 use crate::credential::secret::Secret;
 use crate::directory::UserFacts;
@@ -52,7 +52,7 @@ struct Asked {
 struct Entered {
     #[serde(default)]
     login: String,
-    #[serde(default = "nothing")]
+    #[serde(default)]
     password: Secret<String>,
     #[serde(default)]
     csrf: String,
@@ -73,9 +73,7 @@ struct SignInPage<'a> {
     /// Why the person is here although there was a link.
     link: Option<LinkNotEnough>,
     password_set: bool,
-    problem: Option<Problem<'a>>,
-    login_wrong: bool,
-    password_wrong: bool,
+    problem: Option<&'a FormProblem<'a>>,
     login: &'a str,
     csrf: &'a str,
     request_id: &'a str,
@@ -86,15 +84,6 @@ struct LinkNotEnough {
     organization: Option<Arc<str>>,
     /// Nobody has a sign-in there: it is the link that is another one now, or none.
     replaced: bool,
-}
-
-/// Why nobody was let in.
-struct Problem<'a> {
-    status: StatusCode,
-    text: Filled<'a>,
-    retry_after: Option<u64>,
-    login_wrong: bool,
-    password_wrong: bool,
 }
 
 /// The address of the sign-in page for somebody on the way to a place.
@@ -136,15 +125,10 @@ pub(super) async fn submit(
     State(desk): State<Arc<Desk>>,
     Extension(visitor): Extension<Visitor>,
     request: Request,
-) -> Response<Body> {
-    let (entered, headers, wants) = match desk.sent::<Entered>(request, &visitor).await {
-        Ok(sent) => sent,
-        Err(refused) => return refused,
-    };
-    match desk.try_sign_in(entered, &headers, &visitor).await {
-        Ok(response) => response,
-        Err(error) => desk.store_unavailable(&error, (wants, &headers), &visitor),
-    }
+) -> Answer {
+    let (entered, headers, wants) = desk.sent::<Entered>(request, &visitor).await?;
+    let answer = desk.try_sign_in(entered, &headers, &visitor).await;
+    answer.map_err(|error| desk.store_unavailable(&error, (wants, &headers), &visitor))
 }
 
 impl Desk {
@@ -159,15 +143,17 @@ impl Desk {
         let text = self.texts.of(headers);
         let said = &text.sign_in;
         let problem = if !self.is_visitors(&csrf, headers, visitor.now) {
-            Some(Problem::form_too_old(said))
-        } else if login.trim().is_empty() || password.expose().is_empty() {
-            Some(Problem::incomplete(said, login.trim().is_empty()))
+            Some(FormProblem::too_old(&said.form_too_old))
+        } else if login.trim().is_empty() {
+            Some(FormProblem::missing(&said.login_missing, &["login"]))
+        } else if password.expose().is_empty() {
+            Some(FormProblem::missing(&said.password_missing, &["password"]))
         } else {
             None
         };
         if let Some(problem) = problem {
             let filled = (&*login, false);
-            return Ok(self.sign_in_page(headers, visitor, &asked, filled, Some(problem)).await);
+            return Ok(self.sign_in_page(headers, visitor, &asked, filled, Some(&problem)).await);
         }
         let browser = self.known_browsers.read(headers, &login);
         let claim = Claim { login: &login, password, address: visitor.address, browser };
@@ -184,18 +170,16 @@ impl Desk {
             }
             SignIn::CodeOwed(pending) => return Ok(self.owing(mfa::CODE, pending, &asked)),
             SignIn::SetUpOwed(pending) => return Ok(self.owing(mfa::SET_UP, pending, &asked)),
-            SignIn::Wrong => Problem::wrong(said),
-            SignIn::LockedOut { until } => {
-                Problem::locked_out(said, When::new(until, visitor.now, &text.when))
-            }
-            SignIn::Busy => Problem::busy(said),
+            SignIn::Wrong => FormProblem::wrong(&said.wrong, &["login", "password"]),
+            SignIn::LockedOut { until } => FormProblem::locked_out(text, until, visitor.now),
+            SignIn::Busy => FormProblem::busy(&said.busy, Busy::RETRY_AFTER_SECONDS),
         };
         tracing::info!(
             status = problem.status.as_u16(),
             request.id = visitor.request_id,
             "a sign-in failed"
         );
-        Ok(self.sign_in_page(headers, visitor, &asked, (&login, false), Some(problem)).await)
+        Ok(self.sign_in_page(headers, visitor, &asked, (&login, false), Some(&problem)).await)
     }
 
     /// Keeps that the password was right, and leads to where the rest is owed. No session yet.
@@ -250,12 +234,10 @@ impl Desk {
         visitor: &Visitor,
         asked: &Asked,
         (login, password_set): (&str, bool),
-        problem: Option<Problem<'_>>,
+        problem: Option<&FormProblem<'_>>,
     ) -> Response<Body> {
         let text = self.texts.of(headers);
         let token = self.visitor_token(headers, visitor.now);
-        let status = problem.as_ref().map_or(StatusCode::OK, |problem| problem.status);
-        let retry_after = problem.as_ref().and_then(|problem| problem.retry_after);
         let asked = &Asked {
             return_to: ReturnTo::parse(&asked.return_to).as_str().to_owned(),
             organization: asked.organization.clone(),
@@ -268,20 +250,13 @@ impl Desk {
             text,
             asked,
             link: self.link_not_enough(asked, visitor).await,
-            login_wrong: problem.as_ref().is_some_and(|problem| problem.login_wrong),
-            password_wrong: problem.as_ref().is_some_and(|problem| problem.password_wrong),
             password_set,
             problem,
             login,
             csrf: &token.text,
             request_id: &visitor.request_id,
         };
-        let mut response = html(text, status, &page, Referrer::Origin);
-        add_cookie(&mut response, token.cookie);
-        if let Some(seconds) = retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
+        form_page(text, &page, problem, &token)
     }
 
     /// Anybody can put an organization's id into the address; its name is told to those only who
@@ -302,44 +277,8 @@ impl Desk {
     }
 }
 
-impl<'a> Problem<'a> {
-    const fn new(status: StatusCode, text: Filled<'a>) -> Self {
-        Self { status, text, retry_after: None, login_wrong: false, password_wrong: false }
-    }
-
-    fn form_too_old(said: &'a text::SignIn) -> Self {
-        Self::new(StatusCode::FORBIDDEN, said.form_too_old.with())
-    }
-
-    fn incomplete(said: &'a text::SignIn, login_missing: bool) -> Self {
-        let missing = if login_missing { &said.login_missing } else { &said.password_missing };
-        let problem = Self::new(StatusCode::BAD_REQUEST, missing.with());
-        Self { login_wrong: login_missing, password_wrong: !login_missing, ..problem }
-    }
-
-    fn wrong(said: &'a text::SignIn) -> Self {
-        let problem = Self::new(StatusCode::UNAUTHORIZED, said.wrong.with());
-        Self { login_wrong: true, password_wrong: true, ..problem }
-    }
-
-    fn locked_out(said: &'a text::SignIn, until: When) -> Self {
-        let retry_after = Some(until.seconds);
-        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, said.locked_out.with(until));
-        Self { retry_after, ..problem }
-    }
-
-    fn busy(said: &'a text::SignIn) -> Self {
-        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, said.busy.with());
-        Self { retry_after: Some(u64::from(Busy::RETRY_AFTER_SECONDS)), ..problem }
-    }
-}
-
 /// The browser, as it calls itself.
 pub(super) fn agent(headers: &HeaderMap) -> String {
     let agent = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
     String::from_utf8_lossy(agent).into_owned()
-}
-
-fn nothing() -> Secret<String> {
-    Secret::from("")
 }

@@ -6,15 +6,21 @@ use askama::Template;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use http::{HeaderMap, Response, StatusCode};
+use http::header::{HeaderName, HeaderValue};
+use http::{HeaderMap, Response};
 use serde::Deserialize;
 
-use super::response::{Referrer, add_cookie, html, see_other};
+use super::form::FormToken;
+use super::problem::{FormProblem, form_page};
+use super::response::{add_cookie, see_other};
 use super::text::Catalogue;
-use super::{Brand, Desk, wants};
+use super::{Answer, Brand, Desk, wants};
 use crate::gateway::Visitor;
 use crate::session::{Presented, cookie};
 use crate::store::StoreError;
+
+/// The browser forgets the portal's pages, so that its Back shows none of them.
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 #[derive(Deserialize)]
 struct Entered {
@@ -27,9 +33,10 @@ struct Entered {
 struct SignOutPage<'a> {
     brand: &'a Brand,
     text: &'a Catalogue,
-    /// Whose session it is, and the token of the form; nobody's when it has ended.
-    session: Option<(Option<Arc<str>>, String)>,
-    problem: bool,
+    /// Whose session it is; nobody's when it has ended.
+    session: Option<Option<Arc<str>>>,
+    problem: Option<&'a FormProblem<'a>>,
+    csrf: &'a str,
     request_id: &'a str,
 }
 
@@ -51,15 +58,10 @@ pub(super) async fn submit(
     State(desk): State<Arc<Desk>>,
     Extension(visitor): Extension<Visitor>,
     request: Request,
-) -> Response<Body> {
-    let (entered, headers, wants) = match desk.sent::<Entered>(request, &visitor).await {
-        Ok(sent) => sent,
-        Err(refused) => return refused,
-    };
-    match desk.try_sign_out(&entered, &headers, &visitor).await {
-        Ok(response) => response,
-        Err(error) => desk.store_unavailable(&error, (wants, &headers), &visitor),
-    }
+) -> Answer {
+    let (entered, headers, wants) = desk.sent::<Entered>(request, &visitor).await?;
+    let answer = desk.try_sign_out(&entered, &headers, &visitor).await;
+    answer.map_err(|error| desk.store_unavailable(&error, (wants, &headers), &visitor))
 }
 
 impl Desk {
@@ -77,6 +79,7 @@ impl Desk {
             self.sessions.end(&key).await?;
         }
         let mut response = see_other("/.portcullis/sign-out");
+        response.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\""));
         add_cookie(&mut response, cookie::clear(self.session_cookie, self.https));
         Ok(response)
     }
@@ -87,23 +90,24 @@ impl Desk {
         visitor: &Visitor,
         too_old: bool,
     ) -> Result<Response<Body>, StoreError> {
-        let session = match self.presented(headers, visitor.now).await? {
-            Presented::Somebody { key, subject } => {
-                Some((subject.login, self.session_token(&key, visitor.now)))
-            }
-            Presented::Nobody(_) => None,
-        };
-        let problem = too_old && session.is_some();
-        let status = if problem { StatusCode::FORBIDDEN } else { StatusCode::OK };
         let text = self.texts.of(headers);
+        let (session, token) = match self.presented(headers, visitor.now).await? {
+            Presented::Somebody { key, subject } => {
+                (Some(subject.login), self.session_token(&key, visitor.now))
+            }
+            Presented::Nobody(_) => (None, FormToken::default()),
+        };
+        let too_old = too_old && session.is_some();
+        let problem = too_old.then(|| FormProblem::too_old(&text.sign_out.form_too_old));
         let page = SignOutPage {
             brand: &self.brand,
             text,
-            problem,
+            problem: problem.as_ref(),
             session,
+            csrf: &token.text,
             request_id: &visitor.request_id,
         };
-        Ok(html(text, status, &page, Referrer::Origin))
+        Ok(form_page(text, &page, problem.as_ref(), &token))
     }
 
     /// Whose session the browser has.

@@ -17,9 +17,7 @@ use http::HeaderMap;
 use http::header::{self, HeaderValue};
 use toml::{Table, Value as Toml};
 
-pub(super) use self::catalogue::{
-    Advised, Catalogue, Choose, Moments, Occasion, Past, SignIn, Spans, Statement,
-};
+pub(super) use self::catalogue::{Advised, Catalogue, Moments, Occasion, Past, Spans, Statement};
 pub(super) use self::phrase::{Filled, Text, Value};
 
 /// In the program; the first is what everybody else gets.

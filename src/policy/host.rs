@@ -61,6 +61,12 @@ impl Host {
     pub fn port(&self) -> Option<u16> {
         self.port
     }
+
+    /// The same name or address on this port.
+    #[must_use]
+    pub fn on(&self, port: Option<u16>) -> Self {
+        Self { name: self.name.clone(), port }
+    }
 }
 
 impl std::str::FromStr for Host {

@@ -295,7 +295,10 @@ fn open_database(path: &Path) -> Result<(sled::Db, File), StoreError> {
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let message = format!("`{}` is in use by another process", path.display());
+            let message = format!(
+                "`{}` is in use by another process: end it, or use another folder",
+                path.display()
+            );
             return Err(StoreError::Unavailable(message));
         }
         Err(TryLockError::Error(error)) => return Err(fault(error)),

@@ -102,6 +102,11 @@ impl Chrome {
         within(path, self.client.goto(&url)).await.unwrap();
     }
 
+    /// Goes back, as its button does.
+    pub(crate) async fn back(&self) {
+        within("the page before", self.client.back()).await.unwrap();
+    }
+
     /// Where the browser is: path and query.
     pub(crate) async fn place(&self) -> String {
         let url = self.client.current_url().await.unwrap();
@@ -117,6 +122,18 @@ impl Chrome {
         };
         if tokio::time::timeout(PATIENCE, arriving).await.is_err() {
             panic!("not at {path} but at {}:\n{}", self.place().await, self.text().await);
+        }
+    }
+
+    /// Waits until the browser is at an address of another site.
+    pub(crate) async fn leaves_for(&self, address: &str) {
+        let arriving = async {
+            while self.client.current_url().await.unwrap().as_str() != address {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, arriving).await.is_err() {
+            panic!("not at {address} but at {}:\n{}", self.place().await, self.text().await);
         }
     }
 
@@ -198,7 +215,11 @@ impl Chrome {
             .iter()
             .filter(|entry| {
                 let message = entry["message"].as_str().unwrap();
-                !(entry["source"] == "network" && message.contains("the server responded with"))
+                let status =
+                    entry["source"] == "network" && message.contains("the server responded with");
+                // Chromium tells that it has done as it was asked.
+                let cleared = entry["level"] == "INFO" && message.contains("Cleared data types");
+                !(status || cleared)
             })
             .collect();
         assert!(complaints.is_empty(), "{complaints:#?}");

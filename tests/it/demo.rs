@@ -4,42 +4,52 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde_json::Value;
-use tokio::process::Child;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
 
 use crate::admin::Admin;
 use crate::browser::{Browser, unescaped};
 use crate::client::within;
 use crate::program::portcullis;
 
+const READY: &str = "ready.json";
+
 /// A demo that runs; killed when dropped.
 struct Demo {
     ready: Value,
-    _child: Child,
-    _folder: tempfile::TempDir,
+    child: Child,
+    folder: tempfile::TempDir,
+}
+
+/// The command that starts a demo whose data stays in the folder.
+fn command(folder: &Path, port: &str) -> Command {
+    let args =
+        ["demo", "--port", port, "--admin-port", "0", "--data", "demo", "--ready-file", READY];
+    let mut command = portcullis(folder, &args);
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+/// What a demo says that does not start.
+async fn refused(command: &mut Command) -> String {
+    let output = within("the end of the demo", command.output()).await.unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
 }
 
 impl Demo {
     async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let args = [
-            "demo",
-            "--port",
-            "0",
-            "--admin-port",
-            "0",
-            "--data",
-            "demo",
-            "--ready-file",
-            "ready.json",
-        ];
-        let child = portcullis(folder.path(), &args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap();
-        let file = folder.path().join("ready.json");
+        Self::start_in(tempfile::tempdir().unwrap()).await
+    }
+
+    async fn start_in(folder: tempfile::TempDir) -> Self {
+        let file = folder.path().join(READY);
+        if file.exists() {
+            std::fs::remove_file(&file).unwrap();
+        }
+        let child = command(folder.path(), "0").spawn().unwrap();
         let text = within("the ready file", async {
             let mut tries = tokio::time::interval(Duration::from_millis(20));
             loop {
@@ -51,7 +61,23 @@ impl Demo {
         })
         .await;
         let ready = serde_json::from_str(&text).unwrap();
-        Self { ready, _child: child, _folder: folder }
+        Self { ready, child, folder }
+    }
+
+    /// Stops it as Ctrl-C does; what is left is its folder.
+    async fn stop(mut self) -> tempfile::TempDir {
+        let id = Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap();
+        kill_process(id, Signal::INT).unwrap();
+        assert!(within("the end of the demo", self.child.wait()).await.unwrap().success());
+        self.folder
+    }
+
+    fn admin(&self) -> Admin {
+        Admin { socket: self.text("socket").into() }
+    }
+
+    fn user(&self, login: &str) -> &Value {
+        items(&self.ready["users"]).iter().find(|user| user["login"] == login).unwrap()
     }
 
     fn text(&self, name: &str) -> &str {
@@ -98,8 +124,7 @@ async fn demo_says_where_everything_is() {
     groups.sort_unstable();
     assert_eq!(groups, ["admin", "limited", "no-access", "non-portal"]);
     assert!(Path::new(demo.text("socket")).is_absolute());
-    let admin = Admin { socket: demo.text("socket").into() };
-    assert_eq!(items(&admin.get("/api/v1/groups").await.ok()["items"]).len(), 4);
+    assert_eq!(items(&demo.admin().get("/api/v1/groups").await.ok()["items"]).len(), 4);
     let address = demo.text("admin").strip_prefix("http://").unwrap().parse().unwrap();
     let mut api = Browser::new(address, "localhost");
     assert_eq!(api.fetch("/healthz").await.status, 200);
@@ -190,4 +215,78 @@ async fn demo_links_open_where_nobody_has_a_sign_in() {
     }
     assert!(opened >= 1 && asked >= 1, "{opened} opened, {asked} asked");
     assert_eq!(demo.browser().fetch("/").await.status, 401, "a stranger");
+}
+
+#[tokio::test]
+async fn demo_of_a_folder_that_is_used_again_says_what_is_in_it() {
+    let demo = Demo::start().await;
+    let admin = demo.admin();
+    let users = admin.get("/api/v1/users").await.ok();
+    let id = |login: &str| {
+        let user = items(&users["items"]).iter().find(|user| user["login"] == login).unwrap();
+        format!("/api/v1/users/{}", user["id"].as_str().unwrap())
+    };
+    let password = json!({ "password": "Another-Horse-8-Battery" });
+    let set = admin.post(&format!("{}/password", id("ada@acme.example")), password).await;
+    assert!(set.status < 300, "{set:?}");
+    assert_eq!(admin.delete(&id("noah@acme.example")).await.status, 204);
+    assert_eq!(admin.delete("/api/v1/organizations/initech").await.status, 204);
+    let new = json!({ "id": "birch", "name": "Birch & Sons" });
+    admin.post("/api/v1/organizations", new).await.created();
+
+    let demo = Demo::start_in(demo.stop().await).await;
+    let ids: Vec<&Value> = items(&demo.ready["organizations"])
+        .iter()
+        .map(|organization| &organization["id"])
+        .collect();
+    assert_eq!(ids, ["acme", "birch", "globex"]);
+    let logins: Vec<&Value> =
+        items(&demo.ready["users"]).iter().map(|user| &user["login"]).collect();
+    assert_eq!(logins, ["ada@acme.example", "liam@acme.example", "nora@acme.example"]);
+    assert_eq!(demo.user("ada@acme.example").get("password"), None, "it is another one");
+    assert_eq!(demo.signed_in(demo.user("liam@acme.example")).await.1, 303);
+}
+
+#[tokio::test]
+async fn demo_says_that_an_edited_policy_is_in_force() {
+    let mut demo = Demo::start().await;
+    let mut lines = BufReader::new(demo.child.stderr.take().unwrap()).lines();
+    let file = demo.folder.path().join("demo/policies/routes.toml");
+    let routes = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{routes}\n# Nothing else.\n")).unwrap();
+    let told = within("a line about the policy", lines.next_line()).await.unwrap().unwrap();
+    assert!(told.contains("policy reloaded"), "{told}");
+}
+
+#[tokio::test]
+async fn demo_does_not_start_where_it_cannot_and_says_what_to_do() {
+    let demo = Demo::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (_, port) = demo.text("gateway").rsplit_once(':').unwrap();
+    std::fs::write(folder.path().join(READY), "{}").unwrap();
+    let said = refused(&mut command(folder.path(), port)).await;
+    assert!(said.contains("127.0.0.1") && said.contains("`--port`"), "{said}");
+    assert!(!folder.path().join(READY).exists(), "the ready file of an earlier demo is gone");
+
+    let said = refused(&mut command(demo.folder.path(), "0")).await;
+    assert!(said.contains("in use by another process") && said.contains("`--data`"), "{said}");
+
+    std::fs::write(folder.path().join("demo"), "a file").unwrap();
+    let said = refused(&mut command(folder.path(), "0")).await;
+    assert!(said.contains("`demo` is a file") && said.contains("`--data`"), "{said}");
+
+    let deep = "d".repeat(120);
+    let args = ["demo", "--port", "0", "--admin-port", "0", "--data", &deep];
+    let said = refused(&mut portcullis(folder.path(), &args)).await;
+    assert!(said.contains("too long") && said.contains("`--data`"), "{said}");
+}
+
+#[tokio::test]
+async fn demo_does_not_share_its_port_with_a_program_on_the_other_loopback_address() {
+    // Without IPv6 there is no other address.
+    let Ok(other) = std::net::TcpListener::bind("[::1]:0") else { return };
+    let port = other.local_addr().unwrap().port().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let said = refused(&mut command(folder.path(), &port)).await;
+    assert!(said.contains(&format!("[::1]:{port}")) && said.contains("`--port`"), "{said}");
 }

@@ -1,6 +1,8 @@
 //! What portal users meet, in a real browser: pages, forms, cookies and scripts as Chromium has
 //! them, and what each page looks like.
 
+use serde_json::json;
+
 use crate::admin::PASSWORD;
 use crate::chrome::Chrome;
 use crate::gate::TestGate;
@@ -34,6 +36,12 @@ async fn gate() -> TestGate {
         .setting("branding.name", "\"Example IT\"")
         .start()
         .await
+}
+
+/// Another site: where it is, and what answers there.
+async fn elsewhere() -> (String, TestGate) {
+    let gate = TestGate::builder().tls().setting("server.hosts", "[\"127.0.0.1\"]").start().await;
+    (format!("https://{}/open/elsewhere", gate.address), gate)
 }
 
 /// An organization with one portal user.
@@ -170,6 +178,70 @@ async fn r63_signing_out_ends_the_session() {
     assert!(sessions(&gate).await.is_empty());
     chrome.goto("/").await;
     chrome.sees("Password").await;
+    chrome.quiet().await;
+}
+
+#[tokio::test]
+async fn r63_after_signing_out_the_way_back_shows_no_page_of_the_portal() {
+    let gate = gate().await;
+    acme(&gate, "admin").await;
+    gate.upstream.answer_bytes(
+        "/reports/7",
+        "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncache-control: max-age=600\r\n\r\n\
+         <!doctype html><p>Confidential</p>",
+    );
+    let chrome = Chrome::open(&gate).await;
+    chrome.goto("/reports/7").await;
+    chrome.sign_in("ann@acme.test", PASSWORD).await;
+    chrome.sees("Confidential").await;
+    chrome.goto("/.portcullis/sign-out").await;
+    chrome.back().await;
+    chrome.sees("Confidential").await;
+    chrome.goto("/.portcullis/sign-out").await;
+    chrome.press("Sign out").await;
+    chrome.sees("You are signed out").await;
+    chrome.back().await;
+    chrome.back().await;
+    chrome.sees("Password").await;
+}
+
+#[tokio::test]
+async fn r60_pages_that_are_open_when_the_portal_is_disabled_lead_to_where_it_redirects() {
+    let gate = gate().await;
+    let acme = acme(&gate, "admin").await;
+    gate.admin.user(&acme, "ben@acme.test", "admin").await;
+    let (there, _other) = elsewhere().await;
+    let (signed_in, signing_in) = (Chrome::open(&gate).await, Chrome::open(&gate).await);
+    signed_in.goto("/").await;
+    signed_in.sign_in("ann@acme.test", PASSWORD).await;
+    signed_in.arrives("/").await;
+    signed_in.goto("/.portcullis/sign-out").await;
+    signed_in.sees("Sign out").await;
+    signing_in.goto("/").await;
+    signing_in.sees("Password").await;
+
+    let disabled = json!({ "disabled_redirect_url": there });
+    assert_eq!(gate.admin.patch("/api/v1/preferences", disabled).await.status, 200);
+    signed_in.press("Sign out").await;
+    signed_in.leaves_for(&there).await;
+    signing_in.sign_in("ben@acme.test", PASSWORD).await;
+    signing_in.leaves_for(&there).await;
+    assert_eq!(sessions(&gate).await, ["user"], "nobody was signed in or out");
+}
+
+#[tokio::test]
+async fn r61_signing_in_leads_on_to_where_the_policy_redirects() {
+    let (there, _other) = elsewhere().await;
+    let route = format!(
+        "{ROUTES}\n[[route]]\nname = \"Account\"\npath = \"/account\"\n\
+         require = \"invoices.view\"\non_deny = {{ redirect = \"{there}\" }}\n"
+    );
+    let gate = TestGate::builder().tls().policy(&route).start().await;
+    acme(&gate, "limited").await;
+    let chrome = Chrome::open(&gate).await;
+    chrome.goto("/account").await;
+    chrome.sign_in("ann@acme.test", PASSWORD).await;
+    chrome.leaves_for(&there).await;
     chrome.quiet().await;
 }
 

@@ -1,9 +1,10 @@
 //! Assets: the devices that are looked after.
 
-use axum::extract::{Form, Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
+use super::input::{Address, Fields};
 use super::page::{self, Block, Cell, Page, link, text};
 use super::records::{Asset, push};
 use super::{Portal, Visitor, missing};
@@ -19,7 +20,8 @@ pub(super) struct Script {
 
 pub(super) async fn list(State(portal): State<Portal>, visitor: Visitor) -> Response {
     let assets: Vec<Asset> = portal.account(&visitor, |account| {
-        account.assets.iter().filter(|asset| visitor.sees(&asset.user, ALL)).cloned().collect()
+        let seen = account.assets.iter().filter(|asset| visitor.sees(&asset.user, ALL));
+        seen.map(|asset| Asset { user: account.name_of(&asset.user), ..asset.clone() }).collect()
     });
     let rows = assets
         .into_iter()
@@ -44,11 +46,12 @@ pub(super) async fn list(State(portal): State<Portal>, visitor: Visitor) -> Resp
 pub(super) async fn view(
     State(portal): State<Portal>,
     visitor: Visitor,
-    Path(number): Path<u32>,
+    Address(number): Address<u32>,
 ) -> Response {
     let Some(asset) = find(&portal, &visitor, number).filter(|a| visitor.sees(&a.user, ALL)) else {
         return missing("This device", &visitor);
     };
+    let user = portal.account(&visitor, |account| account.name_of(&asset.user));
     let form = page::Form::new(format!("/assets/{number}/scripts"), "Run").field(
         "text",
         "script",
@@ -57,7 +60,7 @@ pub(super) async fn view(
     );
     Page::new(format!("Asset {number}"))
         .lead(asset.name)
-        .with(Block::Facts(vec![("Used by", asset.user), ("State", "online".to_owned())]))
+        .with(Block::Facts(vec![("Used by", user), ("State", "online".to_owned())]))
         .with(Block::Heading("Scripts that were run".to_owned()))
         .table(
             &["Script"],
@@ -71,8 +74,8 @@ pub(super) async fn view(
 pub(super) async fn run_script(
     State(portal): State<Portal>,
     visitor: Visitor,
-    Path(number): Path<u32>,
-    Form(Script { script }): Form<Script>,
+    Address(number): Address<u32>,
+    Fields(Script { script }): Fields<Script>,
 ) -> Response {
     let found = portal.account(&visitor, |account| {
         let asset = account.assets.iter_mut().find(|asset| asset.number == number)?;
@@ -88,7 +91,7 @@ pub(super) async fn run_script(
 pub(super) async fn remote(
     State(portal): State<Portal>,
     visitor: Visitor,
-    Path(number): Path<u32>,
+    Address(number): Address<u32>,
 ) -> Response {
     let Some(asset) = find(&portal, &visitor, number) else {
         return missing("This device", &visitor);

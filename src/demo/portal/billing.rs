@@ -1,11 +1,13 @@
 //! Money: the account's overview, invoices, estimates, payments, payment methods and contracts.
 
-use axum::extract::{Form, Path, State};
+use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
+use super::input::{Address, Fields};
 use super::page::{self, Block, Cell, Page, link, money, text};
-use super::records::{Named, push};
+use super::records::{Named, OPEN, push};
 use super::{Portal, Visitor, missing};
 
 /// What the form for a new payment method sends.
@@ -18,7 +20,7 @@ pub(super) async fn account(State(portal): State<Portal>, visitor: Visitor) -> R
     let (due, open, tickets, assets) = portal.account(&visitor, |account| {
         let unpaid = account.invoices.iter().filter(|invoice| invoice.paid_by.is_none());
         let due: u64 = unpaid.map(|invoice| invoice.cents).sum();
-        let open = account.estimates.iter().filter(|estimate| estimate.status == "open").count();
+        let open = account.estimates.iter().filter(|estimate| estimate.status == OPEN).count();
         (due, open, account.tickets.len(), account.assets.len())
     });
     Page::new("Account")
@@ -56,7 +58,7 @@ pub(super) async fn invoices(State(portal): State<Portal>, visitor: Visitor) -> 
 pub(super) async fn invoice(
     State(portal): State<Portal>,
     visitor: Visitor,
-    Path(number): Path<u32>,
+    Address(number): Address<u32>,
 ) -> Response {
     let found = portal.account(&visitor, |account| {
         account.invoices.iter().find(|invoice| invoice.number == number).cloned()
@@ -86,7 +88,7 @@ pub(super) async fn invoice(
 pub(super) async fn pay(
     State(portal): State<Portal>,
     visitor: Visitor,
-    Path(number): Path<u32>,
+    Address(number): Address<u32>,
 ) -> Response {
     match portal.account(&visitor, |account| account.pay(number, visitor.name())) {
         Some(()) => Redirect::to(&format!("/invoices/{number}")).into_response(),
@@ -99,10 +101,10 @@ pub(super) async fn pay(
 pub(super) async fn pay_named(
     State(portal): State<Portal>,
     visitor: Visitor,
-    Path((organization, number)): Path<(String, u32)>,
+    Address((organization, number)): Address<(String, u32)>,
 ) -> Response {
     let named = Visitor { organization: Some(organization), ..visitor };
-    pay(State(portal), named, Path(number)).await
+    pay(State(portal), named, Address(number)).await
 }
 
 pub(super) async fn estimates(State(portal): State<Portal>, visitor: Visitor) -> Response {
@@ -127,7 +129,7 @@ pub(super) async fn estimates(State(portal): State<Portal>, visitor: Visitor) ->
 pub(super) async fn estimate(
     State(portal): State<Portal>,
     visitor: Visitor,
-    Path(number): Path<u32>,
+    Address(number): Address<u32>,
 ) -> Response {
     let found = portal.account(&visitor, |account| {
         account.estimates.iter().find(|estimate| estimate.number == number).cloned()
@@ -138,32 +140,34 @@ pub(super) async fn estimate(
     let button = |decision, label| {
         Block::Form(page::Form::new(format!("/estimates/{number}/{decision}"), label))
     };
-    Page::new(format!("Estimate {number}"))
-        .lead(estimate.subject)
-        .with(Block::Facts(vec![
+    let page =
+        Page::new(format!("Estimate {number}")).lead(estimate.subject).with(Block::Facts(vec![
             ("Amount, EUR", money(estimate.cents)),
             ("State", estimate.status.to_owned()),
-        ]))
-        .with(button("approve", "Approve"))
-        .with(button("decline", "Decline"))
-        .show(&visitor)
+        ]));
+    if estimate.status != OPEN {
+        return page.show(&visitor);
+    }
+    page.with(button("approve", "Approve")).with(button("decline", "Decline")).show(&visitor)
 }
 
 pub(super) async fn decide_estimate(
     State(portal): State<Portal>,
     visitor: Visitor,
-    Path((number, decision)): Path<(u32, String)>,
+    Address((number, decision)): Address<(u32, String)>,
 ) -> Response {
     let status = match decision.as_str() {
         "approve" => "approved",
         "decline" => "declined",
         _ => return missing("This page", &visitor),
     };
-    let found = portal.account(&visitor, |account| {
-        account.estimates.iter_mut().find(|e| e.number == number).map(|e| e.status = status)
-    });
-    match found {
-        Some(()) => Redirect::to(&format!("/estimates/{number}")).into_response(),
+    match portal.account(&visitor, |account| account.decide(number, status)) {
+        Some(Ok(())) => Redirect::to(&format!("/estimates/{number}")).into_response(),
+        Some(Err(before)) => {
+            let lead = format!("It is {before} already. Call us if that is not what you want.");
+            let page = Page::new(format!("Estimate {number}")).lead(lead);
+            (StatusCode::CONFLICT, page.show(&visitor)).into_response()
+        }
         None => missing("This estimate", &visitor),
     }
 }
@@ -209,7 +213,7 @@ pub(super) async fn payment_methods(State(portal): State<Portal>, visitor: Visit
 pub(super) async fn add_payment_method(
     State(portal): State<Portal>,
     visitor: Visitor,
-    Form(method): Form<NewPaymentMethod>,
+    Fields(method): Fields<NewPaymentMethod>,
 ) -> Redirect {
     portal.account(&visitor, |account| {
         let number = account.next_number();
@@ -221,7 +225,7 @@ pub(super) async fn add_payment_method(
 pub(super) async fn remove_payment_method(
     State(portal): State<Portal>,
     visitor: Visitor,
-    Path(number): Path<u32>,
+    Address(number): Address<u32>,
 ) -> Redirect {
     portal.account(&visitor, |account| account.payment_methods.retain(|m| m.number != number));
     Redirect::to("/payment-methods")

@@ -3,14 +3,16 @@
 use std::convert::Infallible;
 
 use axum::body::Body;
-use axum::extract::{Multipart, Path, State};
+use axum::extract::multipart::{MultipartError, MultipartRejection};
+use axum::extract::{Multipart, State};
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
+use super::input::{Address, incomplete};
 use super::page::{self, Block, Cell, Page, grouped, link, text};
 use super::records::Attachment;
 use super::{Portal, Visitor, missing};
@@ -24,6 +26,8 @@ const DOCUMENTS: [(&str, &str); 5] = [
     ("障害時の連絡先.txt", "障害のときは電話でお知らせください。"),
 ];
 
+/// What is told of a file.
+const FILE_HEADS: [&str; 3] = ["Name", "Bytes", "SHA-256"];
 /// A larger upload is counted and hashed, and its content forgotten.
 const KEPT_SIZE: usize = 4 * 1024 * 1024;
 /// An account keeps this many attachments.
@@ -50,7 +54,7 @@ pub(super) async fn documentation(visitor: Visitor) -> Response {
         .show(&visitor)
 }
 
-pub(super) async fn document(visitor: Visitor, Path(name): Path<String>) -> Response {
+pub(super) async fn document(visitor: Visitor, Address(name): Address<String>) -> Response {
     match DOCUMENTS.iter().find(|(known, _)| *known == name) {
         Some((name, content)) => {
             Page::new(format!("Documentation: {name}")).text(*content).show(&visitor)
@@ -74,7 +78,7 @@ pub(super) async fn attachments(State(portal): State<Portal>, visitor: Visitor) 
     let form = page::Form::new("/attachments", "Upload").field("file", "file", "File", "");
     Page::new("Attachments")
         .lead("Files that belong to your account.")
-        .table(&["Name", "Bytes", "SHA-256"], rows)
+        .table(&FILE_HEADS, rows)
         .with(Block::Form(form))
         .show(&visitor)
 }
@@ -83,24 +87,32 @@ pub(super) async fn attachments(State(portal): State<Portal>, visitor: Visitor) 
 pub(super) async fn upload(
     State(portal): State<Portal>,
     visitor: Visitor,
-    mut form: Multipart,
+    form: Result<Multipart, MultipartRejection>,
 ) -> Response {
+    let Ok(mut form) = form else {
+        return incomplete("The form brought no file.", &visitor);
+    };
+    // Who may send files may not see them all, so the answer is a page of its own.
+    let mut rows = Vec::new();
     loop {
         let mut field = match form.next_field().await {
             Ok(Some(field)) => field,
-            Ok(None) => return Redirect::to("/attachments").into_response(),
-            Err(error) => return (error.status(), error.body_text()).into_response(),
+            Ok(None) => break,
+            Err(error) => return broken_off(&error, &visitor),
         };
-        let Some(name) = field.file_name().map(str::to_owned) else {
+        let Some(name) = field.file_name().map(readable) else {
             continue;
         };
+        if name.is_empty() {
+            return incomplete("No file was chosen, or it has no name.", &visitor);
+        }
         let media_type = field.content_type().unwrap_or("application/octet-stream").to_owned();
         let (mut size, mut hash, mut kept) = (0_u64, Sha256::new(), Some(BytesMut::new()));
         loop {
             let chunk = match field.chunk().await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => break,
-                Err(error) => return (error.status(), error.body_text()).into_response(),
+                Err(error) => return broken_off(&error, &visitor),
             };
             size += chunk.len() as u64;
             hash.update(&chunk);
@@ -111,6 +123,7 @@ pub(super) async fn upload(
         }
         let sha256 = data_encoding::HEXLOWER.encode(&hash.finalize());
         let content = kept.map(BytesMut::freeze);
+        rows.push(vec![text(name.clone()), Cell::Number(grouped(size)), text(sha256.clone())]);
         portal.account(&visitor, |account| {
             if account.attachments.len() >= KEPT_FILES {
                 account.attachments.remove(0);
@@ -126,12 +139,31 @@ pub(super) async fn upload(
             });
         });
     }
+    if rows.is_empty() {
+        return incomplete("The form brought no file.", &visitor);
+    }
+    let page = Page::new("Attachment received")
+        .lead("Thank you. It belongs to your account now.")
+        .table(&FILE_HEADS, rows);
+    (StatusCode::CREATED, page.show(&visitor)).into_response()
+}
+
+fn broken_off(error: &MultipartError, visitor: &Visitor) -> Response {
+    let page = Page::new("Not received").lead("The file did not arrive whole. Please try again.");
+    (error.status(), page.show(visitor)).into_response()
+}
+
+/// A file's name as its owner reads it. Browsers write a quotation mark and the ends of lines in
+/// another way (HTML, 4.10.22.8).
+fn readable(name: &str) -> String {
+    let name = name.replace("%22", "\"").replace("%0D", " ").replace("%0A", " ");
+    name.replace(char::is_control, " ").trim().to_owned()
 }
 
 pub(super) async fn attachment(
     State(portal): State<Portal>,
     visitor: Visitor,
-    Path(number): Path<u32>,
+    Address(number): Address<u32>,
 ) -> Response {
     let found = portal.account(&visitor, |account| {
         account.attachments.iter().find(|file| file.number == number).cloned()
@@ -154,7 +186,7 @@ pub(super) async fn attachment(
 }
 
 /// As many zero bytes as asked for, made while they are sent: `/downloads/4096`, `/downloads/10GiB`.
-pub(super) async fn download(visitor: Visitor, Path(size): Path<String>) -> Response {
+pub(super) async fn download(visitor: Visitor, Address(size): Address<String>) -> Response {
     let Some(size) = parse_size(&size).filter(|size| *size <= LARGEST_DOWNLOAD) else {
         return missing("A file of this size", &visitor);
     };
@@ -171,7 +203,7 @@ pub(super) async fn download(visitor: Visitor, Path(size): Path<String>) -> Resp
     (headers, Body::from_stream(chunks)).into_response()
 }
 
-pub(super) async fn static_file(Path(file): Path<String>) -> Response {
+pub(super) async fn static_file(Address(file): Address<String>) -> Response {
     let (media_type, content) = match file.as_str() {
         "portal.css" => ("text/css", include_str!("../../../templates/demo/assets/portal.css")),
         "portal.svg" => {

@@ -6,6 +6,7 @@ use axum::response::{Html, IntoResponse, Response};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::visitor::Visitor;
+use crate::demo::OPERATOR;
 
 /// Every section, shown to everyone: the portal does not know who may open which.
 const SECTIONS: [(&str, &str); 15] = [
@@ -41,6 +42,8 @@ pub(super) enum Block {
     Heading(String),
     /// A paragraph.
     Text(String),
+    /// Where to go from here: addresses and what is there.
+    Ways(Vec<(&'static str, &'static str)>),
     /// Names and values.
     Facts(Vec<(&'static str, String)>),
     /// Rows under headings.
@@ -87,6 +90,7 @@ struct View<'a> {
     page: &'a Page,
     visitor: &'a Visitor,
     sections: &'a [(&'a str, &'a str)],
+    operator: &'static str,
 }
 
 impl Page {
@@ -115,7 +119,7 @@ impl Page {
 
     /// The page as this visitor gets it: who that is stands in the footer.
     pub(super) fn show(&self, visitor: &Visitor) -> Response {
-        match (View { page: self, visitor, sections: &SECTIONS }).render() {
+        match (View { page: self, visitor, sections: &SECTIONS, operator: OPERATOR }).render() {
             Ok(html) => Html(html).into_response(),
             Err(error) => {
                 tracing::error!(%error, "the sample portal cannot draw a page");
@@ -148,9 +152,17 @@ impl Form {
 }
 
 impl View<'_> {
-    /// Whether a section is the one the page belongs to.
+    /// Whether a section is the one the page belongs to: of those that its title begins with, the
+    /// one with the longest name.
     fn is_here(&self, label: &str) -> bool {
-        self.page.title.starts_with(label.trim_end_matches('s'))
+        let begins = |label: &&str| self.page.title.starts_with(label.trim_end_matches('s'));
+        let labels = self.sections.iter().map(|(_, label)| *label).filter(begins);
+        labels.max_by_key(|label| label.len()) == Some(label)
+    }
+
+    /// The heading of a column, for a table that is shown a row below the other.
+    fn head(heads: &[&'static str], column: &usize) -> &'static str {
+        heads.get(*column).copied().unwrap_or_default()
     }
 
     /// Whether a column holds numbers, so that its heading stands above them.

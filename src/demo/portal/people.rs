@@ -1,13 +1,16 @@
 //! People and their time: the home page, contacts, profile, appointments, and the back office.
 
 use axum::Json;
-use axum::extract::{Form, Path, State};
-use axum::response::{Redirect, Response};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
+use super::input::{Address, Fields};
 use super::page::{self, Block, Cell, Page, text};
 use super::records::{Appointment, Contact, push};
 use super::{Portal, Visitor};
+use crate::demo::OPERATOR;
 
 /// What the form for a new contact sends.
 #[derive(Debug, Deserialize)]
@@ -33,10 +36,14 @@ pub(super) struct NewAppointment {
 pub(super) async fn home(visitor: Visitor) -> Response {
     Page::new("Home")
         .lead(format!("Good day, {}.", visitor.name()))
-        .text(
-            "This is the customer portal of Northwind IT. Choose a section above, \
-             or write a ticket and we will call you.",
-        )
+        .text(format!(
+            "This is the customer portal of {OPERATOR}. Choose a section above, or tell us \
+             what you need."
+        ))
+        .with(Block::Ways(vec![
+            ("/tickets/new", "Write a ticket"),
+            ("/appointments/new", "Ask for an appointment"),
+        ]))
         .with(Block::Heading("Service status".to_owned()))
         .text("All systems are up. The next maintenance is on the first Sunday of the month.")
         .show(&visitor)
@@ -67,7 +74,7 @@ pub(super) async fn contacts(State(portal): State<Portal>, visitor: Visitor) -> 
 pub(super) async fn add_contact(
     State(portal): State<Portal>,
     visitor: Visitor,
-    Form(NewContact { name, email }): Form<NewContact>,
+    Fields(NewContact { name, email }): Fields<NewContact>,
 ) -> Redirect {
     portal.account(&visitor, |account| {
         let number = account.next_number();
@@ -79,7 +86,7 @@ pub(super) async fn add_contact(
 pub(super) async fn remove_contact(
     State(portal): State<Portal>,
     visitor: Visitor,
-    Path(number): Path<u32>,
+    Address(number): Address<u32>,
 ) -> Redirect {
     portal.account(&visitor, |account| account.contacts.retain(|c| c.number != number));
     Redirect::to("/contacts")
@@ -104,7 +111,7 @@ pub(super) async fn profile(State(portal): State<Portal>, visitor: Visitor) -> R
 pub(super) async fn save_profile(
     State(portal): State<Portal>,
     visitor: Visitor,
-    Form(change): Form<ProfileChange>,
+    Fields(change): Fields<ProfileChange>,
 ) -> Redirect {
     portal.account(&visitor, |account| {
         let mine = account.profiles.iter_mut().find(|p| visitor.person() == Some(&p.person));
@@ -139,13 +146,17 @@ pub(super) async fn new_appointment(visitor: Visitor) -> Response {
 pub(super) async fn request_appointment(
     State(portal): State<Portal>,
     visitor: Visitor,
-    Form(NewAppointment { day, subject }): Form<NewAppointment>,
-) -> Redirect {
+    Fields(NewAppointment { day, subject }): Fields<NewAppointment>,
+) -> Response {
+    // Who may ask for a visit may not see them all, so the answer is a page of its own.
+    let page = Page::new("Appointment requested")
+        .lead(format!("Thank you. We confirm {day} by telephone."))
+        .text(subject.clone());
     portal.account(&visitor, |account| {
         let person = visitor.name().to_owned();
         push(&mut account.appointments, Appointment { day, subject, person });
     });
-    Redirect::to("/appointments")
+    (StatusCode::CREATED, page.show(&visitor)).into_response()
 }
 
 /// Who the portal believes is asking, as data.

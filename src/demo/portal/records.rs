@@ -1,5 +1,7 @@
 //! The portal's books: what an account holds, and the samples that each account starts with.
 
+/// What an estimate is until somebody decides.
+pub(super) const OPEN: &str = "open";
 /// Lists stop growing here; the oldest record makes room.
 const KEPT: usize = 500;
 
@@ -130,8 +132,8 @@ impl Account {
         let mut account = Self {
             invoices: sample_invoices(),
             estimates: vec![
-                Estimate { number: 1, subject: "New firewall", cents: 184_000, status: "open" },
-                Estimate { number: 2, subject: "Office move", cents: 96_500, status: "open" },
+                Estimate { number: 1, subject: "New firewall", cents: 184_000, status: OPEN },
+                Estimate { number: 2, subject: "Office move", cents: 96_500, status: OPEN },
                 Estimate { number: 3, subject: "More storage", cents: 22_000, status: "approved" },
             ],
             payment_methods: vec![Named { number: 1, name: "Bank transfer".to_owned() }],
@@ -160,7 +162,8 @@ impl Account {
         ] {
             let (number, email) = (account.next_number(), sample_email(name, organization));
             account.contacts.push(Contact { number, name: name.to_owned(), email });
-            account.add_ticket(name, subject, "It started this week. Please have a look.");
+            let text = "It started this week. Please have a look.";
+            account.add_ticket((name, name), subject, text);
             account.add_asset(format!("Desktop of {name}"), name);
         }
         account.add_asset("File server".to_owned(), "everyone");
@@ -169,7 +172,7 @@ impl Account {
 
     /// A person seen for the first time has a device and a ticket of their own, so that *mine* is
     /// never the same as *all* and never nothing.
-    pub(super) fn welcome(&mut self, person: &str) {
+    pub(super) fn welcome(&mut self, person: &str, name: &str) {
         if self.profiles.iter().any(|profile| profile.person == person) {
             return;
         }
@@ -177,18 +180,30 @@ impl Account {
             &mut self.profiles,
             Profile {
                 person: person.to_owned(),
-                display_name: person.to_owned(),
+                display_name: name.to_owned(),
                 telephone: String::new(),
             },
         );
-        self.add_ticket(person, "Set up my laptop", "It is on my desk, still in its box.");
-        self.add_asset(format!("Laptop of {person}"), person);
+        let text = "It is on my desk, still in its box.";
+        self.add_ticket((person, name), "Set up my laptop", text);
+        self.add_asset(format!("Laptop of {name}"), person);
     }
 
-    /// Opens a ticket and says which number it got.
-    pub(super) fn add_ticket(&mut self, requester: &str, subject: &str, text: &str) -> u32 {
+    /// What a person is called: by themselves, if they have been here.
+    pub(super) fn name_of(&self, person: &str) -> String {
+        let known = self.profiles.iter().find(|profile| profile.person == person);
+        known.map_or(person, |profile| &profile.display_name).to_owned()
+    }
+
+    /// Opens a ticket of a person, who is called so, and says which number it got.
+    pub(super) fn add_ticket(
+        &mut self,
+        (requester, name): (&str, &str),
+        subject: &str,
+        text: &str,
+    ) -> u32 {
         let number = self.next_number();
-        let comments = vec![Comment { author: requester.to_owned(), text: text.to_owned() }];
+        let comments = vec![Comment { author: name.to_owned(), text: text.to_owned() }];
         let (subject, requester) = (subject.to_owned(), requester.to_owned());
         push(&mut self.tickets, Ticket { number, subject, requester, status: "open", comments });
         number
@@ -204,6 +219,21 @@ impl Account {
             push(&mut self.payments, payment);
         }
         Some(())
+    }
+
+    /// Decides an estimate that is open. `None` when there is no such estimate, and what it is when
+    /// it has been decided before.
+    pub(super) fn decide(
+        &mut self,
+        number: u32,
+        decision: &'static str,
+    ) -> Option<Result<(), &'static str>> {
+        let estimate = self.estimates.iter_mut().find(|estimate| estimate.number == number)?;
+        if estimate.status != OPEN {
+            return Some(Err(estimate.status));
+        }
+        estimate.status = decision;
+        Some(Ok(()))
     }
 
     /// A number that no record of the account has.

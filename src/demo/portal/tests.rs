@@ -75,7 +75,10 @@ async fn every_section_has_a_page_that_says_who_it_believes_is_asking() {
         let page = portal.get(section, ADA).await;
         assert!(page.starts_with("HTTP/1.1 200 "), "{section}: {page}");
         assert!(page.contains("<strong>ada</strong>"), "{section}");
-        assert!(page.contains("aria-current"), "{section} is not marked in the navigation");
+        let nav = page.split("<nav").nth(1).unwrap().split("</nav>").next().unwrap();
+        let marked = format!("href=\"{section}\" aria-current=\"page\"");
+        assert!(nav.contains(&marked), "{section} is not marked in the navigation");
+        assert_eq!(nav.matches("aria-current").count(), 1, "{section} is not alone");
     }
     assert!(portal.get("/nowhere", ADA).await.starts_with("HTTP/1.1 404 "));
 }
@@ -142,15 +145,99 @@ async fn a_small_upload_comes_back_and_a_large_one_is_only_counted() {
         body.extend_from_slice(b"\r\n--B--\r\n");
         let headers = format!("{ADA}{multipart}");
         let answer = portal.ask("POST /attachments", &headers, &body).await;
-        assert!(answer.starts_with("HTTP/1.1 303 "), "{answer}");
+        assert!(
+            answer.starts_with("HTTP/1.1 201 ") && answer.contains("<td data-head=\"Name\">x<")
+        );
         let list = portal.get("/attachments", ADA).await;
         let link = list.rsplit("href=\"/attachments/").next().unwrap().split('"').next().unwrap();
         let file = portal.get(&format!("/attachments/{link}"), ADA).await;
         assert!(file.starts_with(&format!("HTTP/1.1 {status} ")), "{size}: {file:.200}");
         assert_eq!(file.ends_with("\r\n\r\nzzzzzzzzzz"), size == 10);
     }
-    let broken = portal.ask("POST /attachments", multipart, b"--B\r\nnonsense").await;
-    assert!(broken.starts_with("HTTP/1.1 400 "), "{broken}");
+    for (headers, body) in [
+        (multipart, "--B\r\nnonsense".to_owned()),
+        (multipart, format!("{}\r\n--B--\r\n", part.replace("\"x\"", "\"\""))),
+        (multipart, "--B--\r\n".to_owned()),
+        ("", "file=x".to_owned()),
+    ] {
+        let broken = portal.ask("POST /attachments", headers, body.as_bytes()).await;
+        assert!(broken.starts_with("HTTP/1.1 400 ") && broken.contains("<h1>Not"), "{broken}");
+    }
+    assert_eq!(portal.get("/attachments", ADA).await.matches("data-head=\"Name\"").count(), 2);
+}
+
+#[tokio::test]
+async fn the_name_of_a_file_is_shown_as_its_owner_reads_it() {
+    let portal = start();
+    let body = "--B\r\nContent-Disposition: form-data; name=\"file\"; \
+                filename=\"Gr\u{f6}\u{df}e 5%22 100%25.txt\"\r\n\r\nz\r\n--B--\r\n";
+    let headers = format!("{ADA}Content-Type: multipart/form-data; boundary=B\r\n");
+    let answer = portal.ask("POST /attachments", &headers, body.as_bytes()).await;
+    assert!(answer.contains(">Gr\u{f6}\u{df}e 5&#34; 100%25.txt<"), "{answer}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_answered_by_a_page_in_plain_words() {
+    let portal = start();
+    for path in ["/tickets/abc", "/invoices/-1", "/assets/x/remote", "/attachments/99999999999"] {
+        let page = portal.get(path, ADA).await;
+        assert!(page.starts_with("HTTP/1.1 404 "), "{path}: {page}");
+        assert!(page.contains("This page is not in our books."), "{path}: {page}");
+    }
+    for (path, form) in [("/tickets", "text=x"), ("/contacts", "name=x"), ("/appointments", "")] {
+        let page = portal.post(path, ADA, form).await;
+        assert!(page.starts_with("HTTP/1.1 400 "), "{path}: {page}");
+        assert!(page.contains("A field of the form is missing."), "{path}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn an_estimate_is_decided_once() {
+    let portal = start();
+    assert!(portal.get("/estimates/1", ADA).await.contains("Approve</button>"));
+    let approved = portal.post("/estimates/1/approve", ADA, "").await;
+    assert!(approved.starts_with("HTTP/1.1 303 "), "{approved}");
+    let again = portal.post("/estimates/1/decline", ADA, "").await;
+    assert!(again.starts_with("HTTP/1.1 409 ") && again.contains("approved already"), "{again}");
+    let page = portal.get("/estimates/1", ADA).await;
+    assert!(page.contains("<dd>approved</dd>") && !page.contains("<button"), "{page}");
+}
+
+#[tokio::test]
+async fn who_asks_for_a_visit_is_answered_without_the_list() {
+    let portal = start();
+    let form = "day=2026-12-01&subject=New+%3Cprinter%3E";
+    let answer = portal.post("/appointments", ADA, form).await;
+    assert!(answer.starts_with("HTTP/1.1 201 ") && answer.contains("2026-12-01"), "{answer}");
+    assert!(answer.contains("New &#60;printer&#62;"), "{answer}");
+    assert!(portal.get("/appointments", ADA).await.contains("New &#60;printer&#62;"));
+}
+
+#[tokio::test]
+async fn people_are_shown_by_name_and_not_by_the_id_of_their_record() {
+    let portal = start();
+    let ada = format!("{ADA}Portcullis-End-User: 2856a1\r\n");
+    let all = format!("{ada}Portcullis-Granted: tickets.view_all, assets.view_all\r\n");
+    let mine = format!("{ada}Portcullis-Granted: tickets.view_mine\r\n");
+    let main = |page: &str| {
+        page.split("<main").nth(1).unwrap().split("</main>").next().unwrap().to_owned()
+    };
+    for path in ["/tickets", "/assets", "/profile"] {
+        let page = main(&portal.get(path, &all).await);
+        assert!(page.contains("ada") && !page.contains("2856a1"), "{path}: {page}");
+    }
+    portal.post("/profile", &ada, "display_name=Ada+Admin&telephone=1").await;
+    let page = main(&portal.get("/tickets", &mine).await);
+    assert!(page.contains("<td data-head=\"From\">Ada Admin</td>"), "{page}");
+}
+
+#[tokio::test]
+async fn home_leads_to_what_one_may_do_and_to_the_way_out() {
+    let portal = start();
+    let home = portal.get("/", ADA).await;
+    for address in ["/tickets/new", "/appointments/new", "/.portcullis/sign-out"] {
+        assert!(home.contains(&format!("href=\"{address}\"")), "{address}: {home}");
+    }
 }
 
 #[tokio::test]

@@ -1,10 +1,11 @@
 //! Tickets: those of the person or of the whole organization, as the gateway says.
 
-use axum::extract::{Form, Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Json, http::StatusCode};
 use serde::Deserialize;
 
+use super::input::{Address, Fields};
 use super::page::{self, Block, Cell, Page, link, text};
 use super::records::{Comment, Ticket, push};
 use super::{Portal, Visitor, missing};
@@ -59,9 +60,9 @@ pub(super) async fn new(visitor: Visitor) -> Response {
 pub(super) async fn create(
     State(portal): State<Portal>,
     visitor: Visitor,
-    Form(ticket): Form<NewTicket>,
+    Fields(ticket): Fields<NewTicket>,
 ) -> Response {
-    let requester = visitor.person().unwrap_or("a visitor");
+    let requester = (visitor.person().unwrap_or("a visitor"), visitor.name());
     let number = portal
         .account(&visitor, |account| account.add_ticket(requester, &ticket.subject, &ticket.text));
     // A visitor by link may write tickets and not read them, so the answer is a page of its own.
@@ -75,7 +76,7 @@ pub(super) async fn create(
 pub(super) async fn view(
     State(portal): State<Portal>,
     visitor: Visitor,
-    Path(number): Path<u32>,
+    Address(number): Address<u32>,
 ) -> Response {
     let Some(ticket) = visible(&portal, &visitor).into_iter().find(|t| t.number == number) else {
         return missing("This ticket", &visitor);
@@ -96,8 +97,8 @@ pub(super) async fn view(
 pub(super) async fn comment(
     State(portal): State<Portal>,
     visitor: Visitor,
-    Path(number): Path<u32>,
-    Form(comment): Form<NewComment>,
+    Address(number): Address<u32>,
+    Fields(comment): Fields<NewComment>,
 ) -> Response {
     let found = portal.account(&visitor, |account| {
         let ticket = account
@@ -130,9 +131,12 @@ pub(super) async fn api(State(portal): State<Portal>, visitor: Visitor) -> Json<
     Json(serde_json::json!({ "items": items }))
 }
 
+/// The tickets that this visitor sees, each with its requester's name.
 fn visible(portal: &Portal, visitor: &Visitor) -> Vec<Ticket> {
     portal.account(visitor, |account| {
-        account.tickets.iter().filter(|t| visitor.sees(&t.requester, ALL)).cloned().collect()
+        let seen = account.tickets.iter().filter(|t| visitor.sees(&t.requester, ALL));
+        let named = |t: &Ticket| Ticket { requester: account.name_of(&t.requester), ..t.clone() };
+        seen.map(named).collect()
     })
 }
 

@@ -19,7 +19,8 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
-    fn from_headers(headers: &HeaderMap) -> Self {
+    /// Whoever the headers of a request name.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
         let text = |name: &str| {
             let value = headers.get(name)?.to_str().ok()?.trim();
             (!value.is_empty()).then(|| value.to_owned())
@@ -72,6 +73,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Visitor {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::from_headers(&parts.headers))
+        Ok(Self::of(&parts.headers))
     }
 }

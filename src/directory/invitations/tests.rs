@@ -1,9 +1,11 @@
 use super::*;
 use crate::credential::password::PasswordRule;
+use crate::credential::secret::Secret;
 use crate::directory::end_users::EndUserPatch;
 use crate::directory::fixture::{
     ADDRESS, Fixture, OTHER_PASSWORD, PASSWORD, Posted, new_user, now,
 };
+use crate::directory::one_time::Choice;
 use crate::directory::organizations::{NewOrganization, OrganizationPatch};
 use crate::directory::record::UserStatus;
 use crate::directory::sign_in::SignIn;
@@ -22,11 +24,16 @@ async fn invited(fixture: &Fixture) -> (UserView, Posted) {
 
 async fn claim(directory: &Directory, token: &str, password: &str, now: Timestamp) -> Choice {
     let password = Secret::from(password);
-    directory.claim_invitation(token, &password, ADDRESS, now).await.unwrap()
+    directory.choose_password(Occasion::Invitation, token, &password, (ADDRESS, now)).await.unwrap()
 }
 
 async fn can_be_claimed(fixture: &Fixture, token: &str, now: Timestamp) -> bool {
-    fixture.directory.invitation(token, ADDRESS, now).await.unwrap().is_some()
+    fixture
+        .directory
+        .look_at_link(Occasion::Invitation, token, ADDRESS, now)
+        .await
+        .unwrap()
+        .is_some()
 }
 
 /// Whether nobody can do anything with what was mailed, and its user is invited all the same (R12).
@@ -65,7 +72,11 @@ async fn r40_an_invitation_is_mailed_and_claimed_once() {
 
     // Looking, as programs that check mails do, uses nothing up.
     for _ in 0..3 {
-        let holder = fixture.directory.invitation(&letter.token, ADDRESS, now()).await.unwrap();
+        let holder = fixture
+            .directory
+            .look_at_link(Occasion::Invitation, &letter.token, ADDRESS, now())
+            .await
+            .unwrap();
         let holder = holder.unwrap();
         assert_eq!((&*holder.login, &*holder.organization), (LOGIN, "acme"));
     }
@@ -142,7 +153,11 @@ async fn r40_a_withdrawn_invitation_is_dead_and_only_one_that_stands_is_withdraw
     assert_eq!(withdrawn.status, UserStatus::NoPassword);
     assert_eq!(claim(&fixture.directory, &letter.token, PASSWORD, now()).await, Choice::Dead);
     let reset = fixture.posted().await.into_iter().find(|other| other.id != letter.id).unwrap();
-    let reset = fixture.directory.reset(&reset.token, ADDRESS, now()).await.unwrap();
+    let reset = fixture
+        .directory
+        .look_at_link(Occasion::Reset, &reset.token, ADDRESS, now())
+        .await
+        .unwrap();
     assert_eq!(reset, None, "no other way in is left");
     let error = fixture.directory.withdraw_invitation(&user.id, None).await.unwrap_err();
     assert_eq!(error.code(), "not-invited");
@@ -178,7 +193,11 @@ async fn r40_a_token_of_another_kind_or_of_nobody_opens_nothing_and_counts_by_ad
         assert!(!can_be_claimed(&fixture, token, now()).await, "{token:?}");
         assert_eq!(claim(&fixture.directory, token, PASSWORD, now()).await, Choice::Dead);
     }
-    let reset = fixture.directory.reset(&letter.token, ADDRESS, now()).await.unwrap();
+    let reset = fixture
+        .directory
+        .look_at_link(Occasion::Reset, &letter.token, ADDRESS, now())
+        .await
+        .unwrap();
     assert_eq!(reset, None, "an invitation is no reset");
     for locked in fixture.judges.lockout.locked(now()) {
         assert!(locked.key.to_string().contains(&ADDRESS.to_string()), "{locked:?}");

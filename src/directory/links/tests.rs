@@ -5,8 +5,28 @@ use crate::directory::preferences::PreferencesPatch;
 use crate::directory::sign_in::SignIn;
 use crate::directory::users::NewUser;
 
-async fn open(directory: &Directory, token: &str) -> LinkOutcome {
-    directory.open_link(token, ADDRESS, now()).await.unwrap()
+async fn open(directory: &Directory, token: &str) -> Opened {
+    directory.open_link(token, None, ADDRESS, now()).await.unwrap()
+}
+
+/// Opens the link of an organization where this session is.
+async fn open_beside(fixture: &Fixture, present: &Subject, organization: &str) -> Opened {
+    let token = token(fixture, organization).await;
+    fixture.directory.open_link(&token, Some(present), ADDRESS, now()).await.unwrap()
+}
+
+/// A session of this kind.
+fn session(kind: SessionKind, organization: &str) -> Subject {
+    Subject {
+        kind,
+        organization: Arc::from(organization),
+        user: None,
+        login: None,
+        end_user: None,
+        group: Arc::from("limited"),
+        granted: <_>::default(),
+        valid_until: Timestamp::MAX,
+    }
 }
 
 async fn token(fixture: &Fixture, organization: &str) -> String {
@@ -15,7 +35,7 @@ async fn token(fixture: &Fixture, organization: &str) -> String {
 
 async fn opened(fixture: &Fixture, organization: &str) -> Arc<OrganizationFacts> {
     match open(&fixture.directory, &token(fixture, organization).await).await {
-        LinkOutcome::OpensSession { organization } => organization,
+        Opened::Session(organization) => organization,
         other => panic!("{other:?}"),
     }
 }
@@ -56,10 +76,10 @@ async fn r10_a_rotated_link_is_dead_at_once() {
     let old = token(&fixture, "acme").await;
     let session = opened(&fixture, "acme").await;
     let new = fixture.directory.rotate_link("acme", None).await.unwrap();
-    assert_eq!(open(&fixture.directory, &old).await, LinkOutcome::Unknown);
+    assert_eq!(open(&fixture.directory, &old).await, Opened::Dead);
     assert!(!honoured(&fixture.directory, &session).await);
     let again = open(&fixture.directory, new.token.expose()).await;
-    let LinkOutcome::OpensSession { organization } = again else { panic!("{again:?}") };
+    let Opened::Session(organization) = again else { panic!("{again:?}") };
     assert!(honoured(&fixture.directory, &organization).await);
     let error = fixture.directory.rotate_link("acme", Some(1)).await.unwrap_err();
     assert_eq!(error.code(), "changed");
@@ -72,7 +92,7 @@ async fn r10_a_link_is_switched_off_and_on() {
     let session = opened(&fixture, "acme").await;
     let off = fixture.directory.switch_link("acme", false, None).await.unwrap();
     assert!(!off.enabled);
-    assert_eq!(open(&fixture.directory, off.token.expose()).await, LinkOutcome::Off);
+    assert_eq!(open(&fixture.directory, off.token.expose()).await, Opened::Dead);
     assert!(!honoured(&fixture.directory, &session).await);
     assert!(!fixture.directory.show_organization("acme").await.unwrap().link_enabled);
     fixture.directory.switch_link("acme", true, None).await.unwrap();
@@ -86,11 +106,11 @@ async fn r10_the_link_of_a_deleted_organization_stays_dead_when_its_id_is_used_a
     fixture.organization("acme").await;
     let old = token(&fixture, "acme").await;
     fixture.directory.delete_organization("acme", None).await.unwrap();
-    assert_eq!(open(&fixture.directory, &old).await, LinkOutcome::Unknown);
+    assert_eq!(open(&fixture.directory, &old).await, Opened::Dead);
     let new = NewOrganization { id: Some("acme".to_owned()), name: "New".to_owned(), email: None };
     let later = now() + jiff::SignedDuration::from_secs(1);
     fixture.directory.create_organization(new, later).await.unwrap();
-    assert_eq!(open(&fixture.directory, &old).await, LinkOutcome::Unknown);
+    assert_eq!(open(&fixture.directory, &old).await, Opened::Dead);
     opened(&fixture, "acme").await;
 }
 
@@ -103,7 +123,7 @@ async fn r10_a_wrong_token_opens_nothing_and_counts_against_the_address_only() {
     wrong[0] = if wrong[0] == b'A' { b'B' } else { b'A' };
     let wrong = String::from_utf8(wrong).unwrap();
     for token in [wrong.as_str(), "", "x", "ä", "\0", &right[1..]].repeat(5) {
-        assert_eq!(open(&fixture.directory, token).await, LinkOutcome::Unknown, "{token:?}");
+        assert_eq!(open(&fixture.directory, token).await, Opened::Dead, "{token:?}");
     }
     let locked = fixture.judges.lockout.locked(now());
     assert_eq!(locked.len(), 1, "{locked:?}");
@@ -140,7 +160,7 @@ async fn r12_link_leads_to_sign_in_once_a_portal_user_or_an_invitation_exists() 
         let new = NewUser { invite, ..new_user(id, &login) };
         fixture.directory.create_user(new, now()).await.unwrap();
         let outcome = open(&fixture.directory, &token(&fixture, id).await).await;
-        let LinkOutcome::LeadsToSignIn { organization } = outcome else { panic!("{outcome:?}") };
+        let Opened::SignIn(organization) = outcome else { panic!("{outcome:?}") };
         assert_eq!(&*organization.id, id);
     }
 }
@@ -155,7 +175,7 @@ async fn r13_with_the_preference_off_a_link_works_for_every_organization() {
     assert!(session.has_portal_users && honoured(&fixture.directory, &session).await);
     secure(&fixture, true).await;
     let outcome = open(&fixture.directory, &token(&fixture, "acme").await).await;
-    assert!(matches!(outcome, LinkOutcome::LeadsToSignIn { .. }), "{outcome:?}");
+    assert!(matches!(outcome, Opened::SignIn(_)), "{outcome:?}");
 }
 
 #[tokio::test]
@@ -200,4 +220,46 @@ async fn r14_link_stops_with_the_organization() {
     let session = opened(&fixture, "acme").await;
     fixture.directory.delete_organization("acme", None).await.unwrap();
     assert!(!honoured(&fixture.directory, &session).await);
+}
+
+#[tokio::test]
+async fn r19_a_link_replaces_the_session_of_any_link_without_asking() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    fixture.organization("other").await;
+    for organization in ["acme", "other"] {
+        let present = session(SessionKind::Link, organization);
+        let opened = open_beside(&fixture, &present, "acme").await;
+        let Opened::Session(opened) = opened else { panic!("{opened:?}") };
+        assert_eq!(&*opened.id, "acme");
+    }
+}
+
+#[tokio::test]
+async fn r19_a_link_makes_nobody_who_is_signed_in_somebody_else_without_asking() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    fixture.organization("other").await;
+    for kind in [SessionKind::User, SessionKind::Staff, SessionKind::Impersonation] {
+        let person = session(kind, "acme");
+        let opened = open_beside(&fixture, &person, "other").await;
+        let Opened::Ask(opened) = opened else { panic!("{opened:?}") };
+        assert_eq!(&*opened.id, "other");
+        assert_eq!(open_beside(&fixture, &person, "acme").await, Opened::Stay);
+    }
+}
+
+#[tokio::test]
+async fn r12_r19_where_people_sign_in_a_link_leads_there_and_who_has_done_so_stays() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    fixture.organization("other").await;
+    fixture.user("acme", "ann", "limited").await;
+    let (of_acme, of_other) =
+        (session(SessionKind::User, "acme"), session(SessionKind::User, "other"));
+    assert_eq!(open_beside(&fixture, &of_acme, "acme").await, Opened::Stay);
+    let opened = open_beside(&fixture, &of_other, "acme").await;
+    assert!(matches!(opened, Opened::SignIn(_)), "{opened:?}");
+    fixture.directory.switch_link("acme", false, None).await.unwrap();
+    assert_eq!(open_beside(&fixture, &of_acme, "acme").await, Opened::Dead);
 }

@@ -1,8 +1,10 @@
 use super::*;
 use crate::credential::lockout::Key;
+use crate::credential::secret::Secret;
 use crate::directory::fixture::{
     ADDRESS, Fixture, OTHER_PASSWORD, PASSWORD, Posted, new_user, now,
 };
+use crate::directory::one_time::Choice;
 use crate::directory::organizations::OrganizationPatch;
 use crate::directory::record::{SecondFactor, UserStatus};
 use crate::directory::records::existing;
@@ -37,11 +39,15 @@ async fn asked(fixture: &Fixture, now: Timestamp) -> Posted {
 }
 
 async fn choose(fixture: &Fixture, token: &str, password: &str, now: Timestamp) -> Choice {
-    fixture.directory.use_reset(token, &Secret::from(password), ADDRESS, now).await.unwrap()
+    fixture
+        .directory
+        .choose_password(Occasion::Reset, token, &Secret::from(password), (ADDRESS, now))
+        .await
+        .unwrap()
 }
 
 async fn is_good(fixture: &Fixture, token: &str, now: Timestamp) -> bool {
-    fixture.directory.reset(token, ADDRESS, now).await.unwrap().is_some()
+    fixture.directory.look_at_link(Occasion::Reset, token, ADDRESS, now).await.unwrap().is_some()
 }
 
 #[tokio::test]
@@ -55,7 +61,12 @@ async fn r33_a_forgotten_password_is_replaced_by_a_mailed_link_once() {
     // Asking alone changes nothing.
     assert!(matches!(fixture.sign_in(LOGIN, PASSWORD).await, SignIn::Welcome(_)));
 
-    let holder = fixture.directory.reset(&letter.token, ADDRESS, now()).await.unwrap().unwrap();
+    let holder = fixture
+        .directory
+        .look_at_link(Occasion::Reset, &letter.token, ADDRESS, now())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((&*holder.login, &*holder.organization), (LOGIN, "acme"));
     let choice = choose(&fixture, &letter.token, OTHER_PASSWORD, now()).await;
     assert_eq!(choice, Choice::Set { user: user.id.clone(), login: LOGIN.to_owned() });
@@ -115,12 +126,20 @@ async fn r33_a_reset_claims_an_invitation_that_stands() {
     let user = fixture.directory.create_user(new, now()).await.unwrap();
     let [invitation] = fixture.posted().await.try_into().unwrap();
     let reset = asked(&fixture, now()).await;
-    let wrong = fixture.directory.invitation(&reset.token, ADDRESS, now()).await.unwrap();
+    let wrong = fixture
+        .directory
+        .look_at_link(Occasion::Invitation, &reset.token, ADDRESS, now())
+        .await
+        .unwrap();
     assert_eq!(wrong, None, "a reset is no invitation");
     let choice = choose(&fixture, &reset.token, PASSWORD, now()).await;
     assert!(matches!(choice, Choice::Set { .. }));
     assert_eq!(fixture.directory.show_user(&user.id).await.unwrap().status, UserStatus::Active);
-    let holder = fixture.directory.invitation(&invitation.token, ADDRESS, now()).await.unwrap();
+    let holder = fixture
+        .directory
+        .look_at_link(Occasion::Invitation, &invitation.token, ADDRESS, now())
+        .await
+        .unwrap();
     assert_eq!(holder, None);
 }
 
@@ -262,12 +281,18 @@ async fn r33_of_two_that_use_a_link_at_once_exactly_one_wins() {
     let late = fixture
         .with_meddling(async move {
             let password = Secret::from("Someone else 9!");
-            let choice = other.use_reset(&token, &password, ADDRESS, now()).await.unwrap();
+            let choice = other
+                .choose_password(Occasion::Reset, &token, &password, (ADDRESS, now()))
+                .await
+                .unwrap();
             assert!(matches!(choice, Choice::Set { .. }), "{choice:?}");
         })
         .await;
     let password = Secret::from(OTHER_PASSWORD);
-    let choice = late.use_reset(&letter.token, &password, ADDRESS, now()).await.unwrap();
+    let choice = late
+        .choose_password(Occasion::Reset, &letter.token, &password, (ADDRESS, now()))
+        .await
+        .unwrap();
     assert_eq!(choice, Choice::Dead);
     assert!(matches!(fixture.sign_in(LOGIN, "Someone else 9!").await, SignIn::Welcome(_)));
 }

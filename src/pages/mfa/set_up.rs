@@ -13,15 +13,16 @@ use axum::extract::{Request, State};
 use http::{HeaderMap, Response, StatusCode, header};
 use serde::Deserialize;
 
-use super::{Here, Problem, SET_UP, Step, nothing, qr, retry};
+use super::{BUSY_RETRY, CODE_FIELD, Here, SET_UP, Step, log, qr};
 use crate::credential::recovery::RecoveryCode;
 use crate::credential::secret::Secret;
 use crate::credential::totp::TotpSecret;
 use crate::directory::second_factor::{SecondStep, SetUp};
 use crate::gateway::Visitor;
+use crate::pages::problem::{FormProblem, form_page};
 use crate::pages::response::{Referrer, add_cookie, html, see_other};
 use crate::pages::text::Catalogue;
-use crate::pages::{Brand, Desk, wants};
+use crate::pages::{Answer, Brand, Desk, wants};
 use crate::store::StoreError;
 
 /// The form.
@@ -31,7 +32,7 @@ struct Entered {
     csrf: String,
     #[serde(default)]
     proposal: String,
-    #[serde(default = "nothing")]
+    #[serde(default)]
     code: Secret<String>,
 }
 
@@ -45,8 +46,7 @@ struct SetUpPage<'a> {
     qr: Option<String>,
     secret: Secret<String>,
     proposal: &'a str,
-    problem: Option<Problem<'a>>,
-    code_wrong: bool,
+    problem: Option<&'a FormProblem<'a>>,
     csrf: &'a str,
     request_id: &'a str,
 }
@@ -86,15 +86,10 @@ pub(in crate::pages) async fn submit(
     State(desk): State<Arc<Desk>>,
     Extension(visitor): Extension<Visitor>,
     request: Request,
-) -> Response<Body> {
-    let (entered, headers, wants) = match desk.sent::<Entered>(request, &visitor).await {
-        Ok(sent) => sent,
-        Err(refused) => return refused,
-    };
-    match desk.try_set_up(entered, &headers, &visitor).await {
-        Ok(response) => response,
-        Err(error) => desk.store_unavailable(&error, (wants, &headers), &visitor),
-    }
+) -> Answer {
+    let (entered, headers, wants) = desk.sent::<Entered>(request, &visitor).await?;
+    let answer = desk.try_set_up(entered, &headers, &visitor).await;
+    answer.map_err(|error| desk.store_unavailable(&error, (wants, &headers), &visitor))
 }
 
 impl Desk {
@@ -115,17 +110,22 @@ impl Desk {
         let (proposal, problem) = match proposed {
             Some(secret) if self.is_visitors(&csrf, headers, visitor.now) => {
                 let missing = code.expose().trim().is_empty();
-                ((secret, proposal), missing.then(|| Problem::missing(text)))
+                (
+                    (secret, proposal),
+                    missing.then(|| FormProblem::missing(&text.mfa.code_missing, CODE_FIELD)),
+                )
             }
-            Some(secret) => ((secret, proposal), Some(Problem::form_too_old(text))),
+            Some(secret) => {
+                ((secret, proposal), Some(FormProblem::too_old(&text.mfa.form_too_old)))
+            }
             // Of another sign-in, in another tab perhaps.
             None => {
-                let problem = Problem::new(StatusCode::FORBIDDEN, &text.mfa_setup.another_secret);
+                let problem = FormProblem::too_old(&text.mfa_setup.another_secret);
                 (self.directory.propose_secret(sign_in), Some(problem))
             }
         };
         if problem.is_some() {
-            return Ok(self.set_up_page(&here, &proposal, headers, visitor, problem));
+            return Ok(self.set_up_page(&here, &proposal, headers, visitor, problem.as_ref()));
         }
         let visit = self.visit(&here.user, headers, visitor);
         let given = (&proposal.0, code.expose().as_str());
@@ -136,12 +136,12 @@ impl Desk {
             }
             // What it needs now is found there.
             SecondStep::Over => return Ok(see_other(SET_UP)),
-            SecondStep::Wrong => Problem::wrong(&text.mfa_setup.wrong_code),
-            SecondStep::LockedOut { until } => Problem::locked_out(text, until, visitor.now),
-            SecondStep::Busy => Problem::busy(text),
+            SecondStep::Wrong => FormProblem::wrong(&text.mfa_setup.wrong_code, CODE_FIELD),
+            SecondStep::LockedOut { until } => FormProblem::locked_out(text, until, visitor.now),
+            SecondStep::Busy => FormProblem::busy(&text.mfa.busy, BUSY_RETRY),
         };
-        problem.log(&here.user, visitor);
-        Ok(self.set_up_page(&here, &proposal, headers, visitor, Some(problem)))
+        log(&problem, &here.user, visitor);
+        Ok(self.set_up_page(&here, &proposal, headers, visitor, Some(&problem)))
     }
 
     /// Begins the session, and shows the recovery codes before the way goes on. They are shown if
@@ -180,12 +180,10 @@ impl Desk {
         (secret, proposal): &Proposal,
         headers: &HeaderMap,
         visitor: &Visitor,
-        problem: Option<Problem<'_>>,
+        problem: Option<&FormProblem<'_>>,
     ) -> Response<Body> {
         let text = self.texts.of(headers);
         let token = self.visitor_token(headers, visitor.now);
-        let status = problem.as_ref().map_or(StatusCode::OK, |problem| problem.status);
-        let retry_after = problem.as_ref().and_then(|problem| problem.retry_after);
         let login = &here.user.login;
         let page = SetUpPage {
             brand: &self.brand,
@@ -194,14 +192,10 @@ impl Desk {
             qr: qr::svg(secret.url(&self.brand.name, login).expose()),
             secret: secret.text(),
             proposal,
-            code_wrong: problem.as_ref().is_some_and(|problem| problem.typed),
             problem,
             csrf: &token.text,
             request_id: &visitor.request_id,
         };
-        let mut response = html(text, status, &page, Referrer::Origin);
-        add_cookie(&mut response, token.cookie);
-        retry(&mut response, retry_after);
-        response
+        form_page(text, &page, problem, &token)
     }
 }

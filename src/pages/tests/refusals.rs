@@ -6,8 +6,8 @@ use http::{Method, StatusCode, header};
 use crate::gateway::{Front as _, Refusal, Refused, Wants};
 use crate::pages::fixture::{Answer, House, policy, read};
 use crate::policy::{
-    BadRequest, BadTarget, Decision, Policy, Reason, RequestFacts, RequestTarget, SessionKind,
-    Subject, built_in, decide,
+    BadRequest, BadTarget, Decision, Denial, Policy, Reason, RequestFacts, RequestTarget,
+    SessionKind, Subject, built_in, decide,
 };
 
 async fn refuse(house: &House, refusal: Refusal<'_>, wants: Wants) -> Answer {
@@ -25,16 +25,20 @@ async fn refuse_in(
     read(house.pages.refuse(&Refused { refusal, wants, languages, request_id: "request-7" })).await
 }
 
+fn denied<'a>(
+    denial: &'a Denial,
+    policy: &'a Policy,
+    subject: Option<&'a Subject>,
+    target: &'a RequestTarget,
+) -> Refusal<'a> {
+    Refusal::Denied { denial, policy, subject, target }
+}
+
 /// The denial of a request of somebody in a group that may do nothing here.
-fn denial(house: &House, policy: &Policy, group: &str, target: &str) -> crate::policy::Denial {
+fn denial(house: &House, policy: &Policy, group: &str, target: &RequestTarget) -> Denial {
     let subject = subject(policy, group);
-    let target = RequestTarget::parse(target).unwrap();
-    let facts = RequestFacts {
-        host: "portal.example",
-        method: &Method::GET,
-        target: &target,
-        websocket: false,
-    };
+    let facts =
+        RequestFacts { host: "portal.example", method: &Method::GET, target, websocket: false };
     match decide(policy, Some(&subject), &facts, house.now) {
         Decision::Deny(denial) => denial,
         other => panic!("{other:?}"),
@@ -84,13 +88,14 @@ async fn r61_a_denied_page_says_so_in_plain_words_with_a_way_back() {
         ("/nothing", "There is nothing for you here", "ask Example &#60;IT&#62;."),
         ("/organizations/globex", "This belongs to another organization", "ask Example"),
     ] {
-        let denial = denial(&house, &policy, "limited", target);
+        let target = RequestTarget::parse(target).unwrap();
+        let denial = denial(&house, &policy, "limited", &target);
         let subject = subject(&policy, "limited");
-        let refusal = Refusal::Denied { denial: &denial, policy: &policy, subject: Some(&subject) };
+        let refusal = denied(&denial, &policy, Some(&subject), &target);
         let page = refuse(&house, refusal, Wants::Page).await;
         assert_eq!(page.status, StatusCode::FORBIDDEN);
-        assert!(page.text.contains(&format!("<h1>{title}</h1>")), "{target}\n{}", page.text);
-        assert!(page.text.contains(advice), "{target}\n{}", page.text);
+        assert!(page.text.contains(&format!("<h1>{title}</h1>")), "{target:?}\n{}", page.text);
+        assert!(page.text.contains(advice), "{target:?}\n{}", page.text);
         assert!(page.text.contains("href=\"/\"") && page.text.contains("request-7"));
 
         let problem = refuse(&house, refusal, Wants::Problem).await;
@@ -110,9 +115,10 @@ async fn r61_a_denied_page_says_so_in_plain_words_with_a_way_back() {
 async fn r8_somebody_without_portal_access_is_told_so() {
     let house = House::new().await;
     let policy = policy();
-    let denial = denial(&house, &policy, built_in::NO_ACCESS, "/");
+    let target = RequestTarget::parse("/").unwrap();
+    let denial = denial(&house, &policy, built_in::NO_ACCESS, &target);
     let subject = subject(&policy, built_in::NO_ACCESS);
-    let refusal = Refusal::Denied { denial: &denial, policy: &policy, subject: Some(&subject) };
+    let refusal = denied(&denial, &policy, Some(&subject), &target);
     let page = refuse(&house, refusal, Wants::Page).await;
     assert_eq!(page.status, StatusCode::FORBIDDEN);
     assert!(page.text.contains("Your account can&#39;t use the portal"));
@@ -200,9 +206,10 @@ async fn each_refusal_has_its_status_as_a_page_and_as_a_problem() {
 async fn r61_a_refusal_speaks_its_readers_language_and_scripts_get_one() {
     let house = House::new().await;
     let policy = policy();
-    let denial = denial(&house, &policy, "limited", "/tickets");
+    let target = RequestTarget::parse("/tickets").unwrap();
+    let denial = denial(&house, &policy, "limited", &target);
     let subject = subject(&policy, "limited");
-    let refusal = Refusal::Denied { denial: &denial, policy: &policy, subject: Some(&subject) };
+    let refusal = denied(&denial, &policy, Some(&subject), &target);
     let page = refuse_in(&house, refusal, Wants::Page, Some("de-CH, en;q=0.5")).await;
     assert!(page.text.contains("<html lang=\"de\">"), "{}", page.text);
     assert!(page.text.contains("<h1>„Tickets“ ist mit diesem Konto nicht zugänglich</h1>"));
@@ -220,7 +227,8 @@ async fn r61_a_refusal_speaks_its_readers_language_and_scripts_get_one() {
 async fn r61_only_who_is_signed_in_is_told_of_another_account() {
     let house = House::new().await;
     let policy = policy();
-    let denial = denial(&house, &policy, "limited", "/nothing");
+    let target = RequestTarget::parse("/nothing").unwrap();
+    let denial = denial(&house, &policy, "limited", &target);
     let person = subject(&policy, "limited");
     let by_link = Subject {
         kind: SessionKind::Link,
@@ -231,7 +239,7 @@ async fn r61_only_who_is_signed_in_is_told_of_another_account() {
     for (subject, other, sessions) in
         [(Some(&person), true, true), (Some(&by_link), false, false), (None, false, false)]
     {
-        let refusal = Refusal::Denied { denial: &denial, policy: &policy, subject };
+        let refusal = denied(&denial, &policy, subject, &target);
         let page = refuse(&house, refusal, Wants::Page).await.text;
         assert_eq!(page.contains("Sign in with another account"), other, "{page}");
         assert_eq!(page.contains(">Sign in</a>"), !other, "{page}");
@@ -240,17 +248,84 @@ async fn r61_only_who_is_signed_in_is_told_of_another_account() {
 }
 
 #[tokio::test]
-async fn r61_who_came_by_a_link_is_not_told_of_an_account() {
+async fn r61_only_what_the_person_lacks_is_asked_for() {
     let house = House::new().await;
     let policy = policy();
-    let denial = denial(&house, &policy, "limited", "/invoices/7");
+    let target = RequestTarget::parse("/invoices/7/pay").unwrap();
+    let denial = denial(&house, &policy, "limited", &target);
+    let granted = policy.catalogue().set(["portal.access", "invoices.view"]).unwrap();
+    let subject = Subject { granted, ..subject(&policy, "limited") };
+    let refusal = denied(&denial, &policy, Some(&subject), &target);
+    let page = refuse(&house, refusal, Wants::Page).await.text;
+    assert!(
+        page.contains(
+            "Ask Example &#60;IT&#62; to give your group <strong>Invoices – Pay</strong>."
+        ),
+        "{page}"
+    );
+    assert!(!page.contains("Invoices – View"), "{page}");
+}
+
+#[tokio::test]
+async fn r61_nobody_is_sent_back_to_the_start_page_that_was_denied() {
+    let house = House::new().await;
+    let policy = policy();
+    for (target, back) in [("/", false), ("/?a=b", false), ("/invoices/7", true)] {
+        let target = RequestTarget::parse(target).unwrap();
+        let nothing = Subject { granted: <_>::default(), ..subject(&policy, "limited") };
+        let facts = RequestFacts {
+            host: "portal.example",
+            method: &Method::GET,
+            target: &target,
+            websocket: false,
+        };
+        let decision = decide(&policy, Some(&nothing), &facts, house.now);
+        let Decision::Deny(denial) = decision else { panic!("{decision:?}") };
+        let refusal = denied(&denial, &policy, Some(&nothing), &target);
+        let page = refuse(&house, refusal, Wants::Page).await.text;
+        assert_eq!(page.contains("href=\"/\""), back, "{page}");
+        assert!(page.contains("Sign in with another account"), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn r3_who_came_by_a_link_is_told_to_ask_for_what_a_link_can_have() {
+    let house = House::new().await;
+    let policy = policy();
     let subject = Subject {
         kind: SessionKind::Link,
         user: None,
         login: None,
         ..subject(&policy, built_in::NON_PORTAL)
     };
-    let refusal = Refusal::Denied { denial: &denial, policy: &policy, subject: Some(&subject) };
+    for (target, advice) in [
+        // All but "mine", which needs a person.
+        ("/tickets", "ask Example &#60;IT&#62; for <strong>Tickets – View All</strong>."),
+        ("/tickets/mine", "Sign in if you have a login, or ask Example &#60;IT&#62;."),
+        ("/tickets/pay", "Sign in if you have a login, or ask Example &#60;IT&#62;."),
+    ] {
+        let target = RequestTarget::parse(target).unwrap();
+        let denial = denial(&house, &policy, "limited", &target);
+        let refusal = denied(&denial, &policy, Some(&subject), &target);
+        let page = refuse(&house, refusal, Wants::Page).await.text;
+        assert!(page.contains(advice), "{page}");
+        assert!(!page.contains("View Mine"), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn r61_who_came_by_a_link_is_not_told_of_an_account() {
+    let house = House::new().await;
+    let policy = policy();
+    let target = RequestTarget::parse("/invoices/7").unwrap();
+    let denial = denial(&house, &policy, "limited", &target);
+    let subject = Subject {
+        kind: SessionKind::Link,
+        user: None,
+        login: None,
+        ..subject(&policy, built_in::NON_PORTAL)
+    };
+    let refusal = denied(&denial, &policy, Some(&subject), &target);
     let page = refuse(&house, refusal, Wants::Page).await;
     assert!(page.text.contains("You can&#39;t open invoices with the secure link"));
     assert!(page.text.contains(

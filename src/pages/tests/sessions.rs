@@ -138,3 +138,15 @@ async fn only_a_portal_user_has_sessions_to_look_at() {
     let answer = house.sign_in_at(&mut nobody, &address, "ada", PASSWORD).await;
     assert_eq!(answer.location(), SESSIONS);
 }
+
+#[tokio::test]
+async fn r33_who_does_not_know_a_browser_is_led_to_another_password_or_told_whom_to_ask() {
+    let house = House::new().await;
+    for (login, by_mail) in [("ada@acme.example", true), ("ada", false)] {
+        house.user("acme", login, "limited").await;
+        let page = signed_in(&house, login, FIREFOX).await.get(&house, SESSIONS).await.text;
+        let leads = page.contains("href=\"/.portcullis/password/forgot\"");
+        let asks = page.contains("ask Example &#60;IT&#62; for another password");
+        assert_eq!((leads, asks), (by_mail, !by_mail), "{login}: {page}");
+    }
+}

@@ -178,6 +178,9 @@ texts! {
     Sessions {
         title: Text,
         lead: Phrase<Login>,
+        unknown: Text,
+        unknown_ask: Phrase<Operator>,
+        another_password: Text,
         browser: Phrase<Browser>,
         browser_on_system: Phrase<BrowserAndSystem>,
         unknown_browser: Text,
