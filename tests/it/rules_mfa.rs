@@ -329,6 +329,7 @@ async fn r50_and_r51_in_a_real_browser() {
 
     chrome.goto("/.portcullis/sign-out").await;
     chrome.press("Sign out").await;
+    chrome.sees("You are signed out").await;
     chrome.goto("/closed/b").await;
     chrome.sign_in("anna", PASSWORD).await;
     chrome.arrives(MFA).await;
