@@ -122,6 +122,8 @@ pub struct Upstream {
     pub health_interval: Duration,
     /// Request headers that the portal must not see, because they change what a request does.
     pub remove_headers: Vec<http::HeaderName>,
+    /// Request headers with a command for the portal, which it may see for once.
+    pub pass_headers: Vec<http::HeaderName>,
 }
 
 /// One address of the portal.
@@ -423,6 +425,7 @@ fn upstream(r: &mut Reader) -> Option<Upstream> {
     let keep_alive = r.duration("upstream.keep_alive", seconds(60));
     let health_interval = r.duration("upstream.health_interval", seconds(5));
     let remove_headers = r.list("upstream.remove_headers").unwrap_or_default();
+    let pass_headers = pass_headers(r);
     let servers = servers.filter(|servers| !servers.is_empty())?;
     Some(Upstream {
         servers,
@@ -431,7 +434,28 @@ fn upstream(r: &mut Reader) -> Option<Upstream> {
         keep_alive,
         health_interval,
         remove_headers,
+        pass_headers,
     })
+}
+
+fn pass_headers(r: &mut Reader) -> Vec<http::HeaderName> {
+    let key = "upstream.pass_headers";
+    let names: Vec<http::HeaderName> = r.list(key).unwrap_or_default();
+    for name in names.iter().filter(|name| !COMMANDS.contains(&&*folded(name))) {
+        r.problem(
+            key,
+            format!(
+                "`{name}` is not a header that a setting lets through: every other is passed on \
+                 anyway, or only the gateway may say it"
+            ),
+        );
+    }
+    names
+}
+
+/// Portals read `X_User` and `x-user` as the same name.
+fn folded(name: &http::HeaderName) -> String {
+    name.as_str().chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
 fn session(r: &mut Reader) -> SessionLimits {
@@ -465,7 +489,7 @@ fn hashing(r: &mut Reader) -> HashingSettings {
 }
 
 /// Names that mean something to the protocol, to a browser or to the portal already, folded.
-const NOT_FOR_IDENTITY: [&str; 19] = [
+const NOT_FOR_IDENTITY: [&str; 30] = [
     "host",
     "cookie",
     "connection",
@@ -485,9 +509,29 @@ const NOT_FOR_IDENTITY: [&str; 19] = [
     "forwarded",
     "via",
     "xrealip",
+    "xforwardedfor",
+    "xforwardedproto",
+    "xforwardedprotocol",
+    "xforwardedscheme",
+    "xforwardedssl",
+    "xforwardedhost",
+    "xforwardedserver",
+    "xforwardedport",
+    "xforwardedprefix",
+    "xforwardeduri",
+    "xforwardedmethod",
 ];
-/// How the names begin by which proxies tell of the client, folded.
-const FORWARDED: &str = "xforwarded";
+/// Headers that most portals take for a command, folded: the only ones of those that never pass
+/// which settings may let through.
+const COMMANDS: [&str; 7] = [
+    "xoriginalurl",
+    "xoriginaluri",
+    "xrewriteurl",
+    "xrewriteuri",
+    "xhttpmethod",
+    "xhttpmethodoverride",
+    "xmethodoverride",
+];
 
 fn identity(r: &mut Reader) -> IdentityNames {
     let mut taken: Vec<String> = Vec::new();
@@ -499,9 +543,8 @@ fn identity(r: &mut Reader) -> IdentityNames {
             Some(other) if other != default => other,
             Some(_) | None => default,
         };
-        // Portals read `X_User` and `x-user` as the same name.
-        let folded: String = name.as_str().chars().filter(char::is_ascii_alphanumeric).collect();
-        if NOT_FOR_IDENTITY.contains(&&*folded) || folded.starts_with(FORWARDED) {
+        let folded = folded(&name);
+        if NOT_FOR_IDENTITY.contains(&&*folded) {
             r.problem(&key, format!("`{name}` means something else already"));
         } else if taken.contains(&folded) {
             r.problem(&key, format!("`{name}` is the name of another identity header"));

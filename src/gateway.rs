@@ -164,7 +164,11 @@ impl Gateway {
             cookie_name: cookie::name(server.public_url.is_https()),
             proxies: Proxies::new(&server.trusted_proxies),
             names: settings.identity.clone(),
-            filter: InboundFilter::new(&settings.identity, &settings.upstream.remove_headers),
+            filter: InboundFilter::new(
+                &settings.identity,
+                &settings.upstream.remove_headers,
+                &settings.upstream.pass_headers,
+            ),
             request_ids: RequestIds::new(),
             stop,
         }

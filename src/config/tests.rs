@@ -255,6 +255,18 @@ fn an_identity_header_has_a_name_of_its_own() {
 }
 
 #[test]
+fn only_a_header_with_a_command_can_be_let_through() {
+    let with = |name: &str| parse(&format!("{LEAST}\npass_headers = [\"{name}\"]"));
+    for good in ["X-Original-URL", "x_http_method_override", "X.Rewrite.URL"] {
+        assert_eq!(with(good).unwrap().upstream.pass_headers.len(), 1, "{good}");
+    }
+    for bad in ["X-Forwarded-For", "Portcullis-User", "Cookie", "Connection", "Accept", "X-Host"] {
+        let found = with(bad).unwrap_err().0;
+        assert_eq!((found.len(), &*found[0].key), (1, "upstream.pass_headers"), "{bad}");
+    }
+}
+
+#[test]
 fn an_identity_header_has_no_name_that_proxies_or_connections_use() {
     let with = |name: &str| parse(&format!("{LEAST}\n[identity]\nuser = \"{name}\""));
     for bad in [
@@ -276,7 +288,7 @@ fn an_identity_header_has_no_name_that_proxies_or_connections_use() {
         let found = with(bad).unwrap_err().0;
         assert_eq!((found.len(), &*found[0].key), (1, "identity.user"), "{bad}: {found:?}");
     }
-    for good in ["Remote-User", "X-User", "X-Forward", "Host-User", "Proxy-User"] {
+    for good in ["Remote-User", "X-User", "X-Forwarded-User", "Host-User", "Proxy-User"] {
         assert!(with(good).is_ok(), "{good}");
     }
     // Read without regard to dashes they would be one.

@@ -49,12 +49,15 @@ pub struct InboundFilter {
     /// What reserved names go on with after their first letter or digit, by its [`place`]: most
     /// names are passed at a glance.
     reserved: Arc<[Vec<Box<[u8]>>; PLACES]>,
+    /// Whole names, folded, that pass although one of them begins like a reserved one.
+    passed: Arc<[Box<[u8]>]>,
 }
 
 impl InboundFilter {
-    /// The filter for these identity names, and for what else this portal must not see.
+    /// The filter for these identity names, for what else this portal must not see, and for what
+    /// it may see of commands.
     #[must_use]
-    pub fn new(names: &IdentityNames, remove: &[HeaderName]) -> Self {
+    pub fn new(names: &IdentityNames, remove: &[HeaderName], pass: &[HeaderName]) -> Self {
         let identity = [
             &names.user,
             &names.organization,
@@ -73,21 +76,24 @@ impl InboundFilter {
                 rest.push(name.collect());
             }
         }
-        Self { reserved: Arc::new(reserved) }
+        let passed = pass.iter().map(|name| folded(name.as_str().as_bytes()).collect());
+        Self { reserved: Arc::new(reserved), passed: passed.collect() }
     }
 
     /// Whether only we may set a field of this name.
     #[must_use]
     pub fn is_reserved(&self, name: &HeaderName) -> bool {
-        let mut name = folded(name.as_str().as_bytes());
+        let whole = folded(name.as_str().as_bytes());
+        let mut name = whole.clone();
         // A name without a letter or digit is nobody's.
         let Some(first) = name.next() else { return true };
-        self.reserved.get(place(first)).is_some_and(|reserved| {
+        let reserved = self.reserved.get(place(first)).is_some_and(|reserved| {
             reserved.iter().any(|reserved| {
                 let mut name = name.clone();
                 reserved.iter().all(|expected| name.next() == Some(*expected))
             })
-        })
+        });
+        reserved && !self.passed.iter().any(|passed| whole.clone().eq(passed.iter().copied()))
     }
 
     /// Removes what only we may set.

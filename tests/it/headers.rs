@@ -227,6 +227,30 @@ async fn fields_that_rewrite_a_request_change_nothing_and_stop_here() {
 }
 
 #[tokio::test]
+async fn fields_that_the_settings_let_through_change_nothing_about_the_decision_either() {
+    let gate = TestGate::builder()
+        .setting("upstream.pass_headers", "[\"X-Original-URL\", \"X-HTTP-Method-Override\"]")
+        .start()
+        .await;
+    let closed = gate.get("/closed/a").header("X-Original-URL", "/open/a");
+    assert!((300..500).contains(&closed.send().await.status));
+    let post = gate.call(Method::POST, "/read-only").header("X-HTTP-Method-Override", "GET");
+    assert!((400..500).contains(&post.send().await.status));
+    gate.nothing_arrived("what was not permitted").await;
+    let open = gate
+        .get("/open/a")
+        .header("X-Original-URL", "/closed/a")
+        .header("X-HTTP-Method-Override", "DELETE")
+        .header("X-Rewrite-URL", "/closed/a");
+    assert_eq!(open.send().await.status, 200);
+    let seen = gate.arrived();
+    assert_eq!((seen.target.as_str(), seen.method.as_str()), ("/open/a", "GET"));
+    assert_eq!(seen.one("x-original-url"), Some("/closed/a"));
+    assert_eq!(seen.one("x-http-method-override"), Some("DELETE"));
+    assert_eq!(seen.one("x-rewrite-url"), None);
+}
+
+#[tokio::test]
 async fn fields_that_override_the_method_change_nothing_and_stop_here() {
     let gate = TestGate::start().await;
     for name in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"] {

@@ -27,7 +27,7 @@ fn headers(lines: &[(&str, &str)]) -> HeaderMap {
 
 #[test]
 fn i5_no_spelling_of_an_identity_header_passes() {
-    let filter = InboundFilter::new(&names(&[]), &[]);
+    let filter = InboundFilter::new(&names(&[]), &[], &[]);
     for name in [
         "portcullis-user",
         "Portcullis-User",
@@ -48,7 +48,7 @@ fn i5_no_spelling_of_an_identity_header_passes() {
 
 #[test]
 fn i5_names_that_only_resemble_ours_pass() {
-    let filter = InboundFilter::new(&names(&[]), &[]);
+    let filter = InboundFilter::new(&names(&[]), &[], &[]);
     for name in
         ["port", "x-portcullis-user", "portcull", "user", "accept", "x-request-id", "pragma"]
     {
@@ -58,7 +58,7 @@ fn i5_names_that_only_resemble_ours_pass() {
 
 #[test]
 fn i5_a_configured_name_is_guarded_in_every_spelling() {
-    let filter = InboundFilter::new(&names(&[("USER", "Remote-User")]), &[]);
+    let filter = InboundFilter::new(&names(&[("USER", "Remote-User")]), &[], &[]);
     for name in ["remote-user", "Remote_User", "remote.user", "REMOTEUSER", "remote-user-id"] {
         assert!(filter.is_reserved(&name.parse().unwrap()), "{name}");
     }
@@ -68,7 +68,7 @@ fn i5_a_configured_name_is_guarded_in_every_spelling() {
 
 #[test]
 fn what_the_portal_must_not_see_is_removed_in_every_spelling() {
-    let filter = InboundFilter::new(&names(&[]), &["X-DokuWiki-Do".parse().unwrap()]);
+    let filter = InboundFilter::new(&names(&[]), &["X-DokuWiki-Do".parse().unwrap()], &[]);
     for name in ["x-dokuwiki-do", "X_DokuWiki_Do", "x.dokuwiki.do"] {
         assert!(filter.is_reserved(&name.parse().unwrap()), "{name}");
     }
@@ -76,8 +76,19 @@ fn what_the_portal_must_not_see_is_removed_in_every_spelling() {
 }
 
 #[test]
+fn a_command_that_the_portal_may_see_passes_and_no_other() {
+    let filter = InboundFilter::new(&names(&[]), &[], &["X-HTTP-Method".parse().unwrap()]);
+    for name in ["x-http-method", "X_HTTP_Method"] {
+        assert!(!filter.is_reserved(&name.parse().unwrap()), "{name}");
+    }
+    for name in ["x-http-method-override", "x-original-url", "portcullis-user"] {
+        assert!(filter.is_reserved(&name.parse().unwrap()), "{name}");
+    }
+}
+
+#[test]
 fn what_another_proxy_would_say_is_not_believed() {
-    let filter = InboundFilter::new(&names(&[]), &[]);
+    let filter = InboundFilter::new(&names(&[]), &[], &[]);
     for name in [
         "forwarded",
         "x-forwarded-for",
