@@ -194,7 +194,7 @@ impl Gateway {
             return self.refuse(received, &request, Some(&target), None, refusal);
         }
         if target.path().starts_with(RESERVED) {
-            return self.reserved(received, request, &target, connection.peer).await;
+            return Box::pin(self.reserved(received, request, &target, connection.peer)).await;
         }
         let presented = match self.presented(request.headers(), &snapshot, now).await {
             Ok(presented) => presented,
@@ -229,6 +229,8 @@ impl Gateway {
                 drop(snapshot);
                 let host = number;
                 let question = OpenQuestion { presented, granted, websocket, host, method, target };
+                // On the heap: it is moved as often as the answer, and seldom looked at.
+                let question = Box::new(question);
                 let upgrade = upgrade.map(|client| (client, connection.hold));
                 self.forward(received, request, upgrade, question).await
             }
@@ -348,7 +350,7 @@ impl Gateway {
         received: &Received,
         request: Request<RequestBody>,
         upgrade: Option<(OnUpgrade, Hold)>,
-        question: OpenQuestion,
+        question: Box<OpenQuestion>,
     ) -> Response<ReplyBody> {
         let mut response = match self.upstreams.send(request).await {
             Ok(response) => response,

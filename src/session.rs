@@ -271,7 +271,7 @@ impl Sessions {
             (SessionKind::User, Some(user)) => {
                 let facts = match self.directory.cached_user(user) {
                     Some(facts) => Some(facts),
-                    None => self.directory.user(user).await?,
+                    None => Box::pin(self.directory.user(user)).await?,
                 };
                 facts.and_then(|facts| {
                     standing::of_user(&facts, session.generation, snapshot, valid_until)
@@ -280,7 +280,7 @@ impl Sessions {
             (SessionKind::Link, None) => {
                 let facts = match self.directory.cached_organization(&session.organization) {
                     Some(facts) => Some(facts),
-                    None => self.directory.organization(&session.organization).await?,
+                    None => Box::pin(self.directory.organization(&session.organization)).await?,
                 };
                 let Some(facts) = facts else {
                     return Ok(Presented::Nobody(Absence::Ended));
@@ -361,6 +361,11 @@ impl Sessions {
         if let Some(session) = self.cache.0.get(key) {
             return Ok(Some(session));
         }
+        // On the heap: a request seldom comes here, and carries the room for it otherwise.
+        Box::pin(self.load(key)).await
+    }
+
+    async fn load(&self, key: &TokenHash) -> Result<Option<Arc<Cached>>, StoreError> {
         let store = self.feed.store();
         self.cache
             .0

@@ -5,11 +5,9 @@
 //! begin with [`API_PREFIX`], so that a scanner for leaked secrets recognises them.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
 use super::secret::Secret;
 
@@ -59,7 +57,8 @@ impl PlainToken {
 }
 
 /// The SHA-256 of a token: what is stored, logged and looked up. Displayed as 64 hexadecimal digits.
-#[derive(Clone, Copy, Eq)]
+/// Compared as it comes: nobody can steer a hash towards another one, so its time tells nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash([u8; 32]);
 
 impl TokenHash {
@@ -74,19 +73,6 @@ impl TokenHash {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok().map(Self)
-    }
-}
-
-/// In constant time. (Nobody can steer a hash towards another one, so this is a second lock.)
-impl PartialEq for TokenHash {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
-    }
-}
-
-impl Hash for TokenHash {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
     }
 }
 
@@ -106,17 +92,21 @@ fn random_text() -> String {
     BASE64URL_NOPAD.encode(&crate::random::bytes::<32>())
 }
 
-/// The decoder takes one spelling only: no padding, no other alphabet, no stray bits at the end.
+/// The characters of 32 bytes in base64url without padding (RFC 4648, 5), and how the last one may
+/// end: its two lowest bits are no part of any byte.
+const RANDOM_TEXT: usize = 43;
+const LAST: &[u8] = b"AEIMQUYcgkosw048";
+
+/// One spelling only, as a strict decoder would have it.
 fn is_random_text(text: &str) -> bool {
-    let mut bytes = [0; 33];
-    text.len() == BASE64URL_NOPAD.encode_len(32)
-        && BASE64URL_NOPAD
-            .decode_mut(text.as_bytes(), bytes.get_mut(..32).unwrap_or_default())
-            .is_ok()
+    text.len() == RANDOM_TEXT
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        && text.bytes().next_back().is_some_and(|last| LAST.contains(&last))
 }
 
 #[cfg(test)]
 mod tests {
+    use data_encoding::BASE64URL_NOPAD;
     use proptest::prelude::*;
 
     use super::{PlainToken, TokenHash};
@@ -160,6 +150,16 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn a_token_has_the_one_spelling_that_a_strict_decoder_takes(
+            text in "[A-Za-z0-9_=+/ -]{42,44}|[A-Za-z0-9_-]{43}",
+        ) {
+            let decoded = BASE64URL_NOPAD.decode(text.as_bytes()).is_ok_and(|b| b.len() == 32);
+            prop_assert_eq!(TokenHash::of_presented(&text).is_some(), decoded, "{}", text);
+        }
+    }
+
     #[test]
     fn an_api_token_and_a_session_token_cannot_stand_in_for_each_other() {
         assert!(PlainToken::parse_api(PlainToken::generate().expose()).is_none());
@@ -186,9 +186,9 @@ mod tests {
         #[test]
         fn what_parses_is_one_spelling_of_32_bytes(text in "[A-Za-z0-9_=+/-]{40,46}") {
             if let Some(token) = PlainToken::parse(&text) {
-                let bytes = data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).unwrap();
+                let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).unwrap();
                 prop_assert_eq!(bytes.len(), 32);
-                prop_assert_eq!(token.expose(), data_encoding::BASE64URL_NOPAD.encode(&bytes));
+                prop_assert_eq!(token.expose(), BASE64URL_NOPAD.encode(&bytes));
             }
         }
     }

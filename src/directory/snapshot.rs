@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use crate::directory::record::{Group, Preferences};
 use crate::directory::records::Stored;
 use crate::policy::{Catalogue, PermissionSet, Policy, PolicyProblems, built_in};
@@ -14,7 +16,7 @@ use crate::policy::{Catalogue, PermissionSet, Policy, PolicyProblems, built_in};
 #[derive(Debug)]
 pub struct Snapshot {
     policy: Arc<Policy>,
-    groups: HashMap<Arc<str>, GroupInForce>,
+    groups: HashMap<Arc<str>, GroupInForce, RandomState>,
     preferences: Preferences,
 }
 

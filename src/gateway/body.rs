@@ -221,7 +221,6 @@ impl Body for ResponseBody {
 
 /// Whatever answers a request: the portal's body or one of our own.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly every answer is the portal's")]
 pub enum ReplyBody {
     /// From the portal.
     Portal(ResponseBody),

@@ -43,11 +43,9 @@ impl Gateway {
         let chain = trusted.then(|| headers::joined(fields, &headers::X_FORWARDED_FOR)).flatten();
         let said = self.proxies.https(fields, peer);
         let https = way.connection.tls || said.unwrap_or_else(|| self.public_url.is_https());
-        self.filter.strip(fields);
+        self.filter.strip_head(fields);
         fields.reserve(ADDED_FIELDS);
         headers::strip_cookies(fields);
-        fields.remove(header::CONTENT_LENGTH);
-        fields.remove(header::EXPECT);
         let host = match fields.get(header::HOST) {
             Some(named) if named == way.host.told() => named.clone(),
             Some(_) | None => {

@@ -96,9 +96,12 @@ impl InboundFilter {
         reserved && !self.passed.iter().any(|passed| whole.clone().eq(passed.iter().copied()))
     }
 
-    /// Removes what only we may set.
-    pub fn strip(&self, headers: &mut HeaderMap) {
-        remove_all(headers, |name| self.is_reserved(name));
+    /// Removes what only we may set, and what is made anew for the portal: the body's length, and
+    /// waiting for leave to send it.
+    pub fn strip_head(&self, headers: &mut HeaderMap) {
+        remove_all(headers, |name| {
+            matches!(*name, header::CONTENT_LENGTH | header::EXPECT) || self.is_reserved(name)
+        });
     }
 
     /// The same of trailers, and what only a head may say (RFC 9110, 6.5.1).

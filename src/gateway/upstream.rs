@@ -158,9 +158,8 @@ impl Upstreams {
     /// When no server takes the request, or the one that did does not answer.
     pub async fn send(
         self: &Arc<Self>,
-        request: Request<RequestBody>,
+        mut request: Request<RequestBody>,
     ) -> Result<Response<ResponseBody>, UpstreamError> {
-        let mut request = request;
         let upload = request.body().progress();
         let turn = self.turn();
         let mut connecting_failed = 0;
@@ -174,7 +173,8 @@ impl Upstreams {
             };
             let (mut wire, unused_for) = match server.checkout() {
                 Some((wire, unused_for)) => (wire, Some(unused_for)),
-                None => match self.connect(server).await {
+                // On the heap: it is seldom done, and every request would carry the room for it.
+                None => match Box::pin(self.connect(server)).await {
                     Ok(wire) => (wire, None),
                     Err(error) => {
                         connecting_failed += 1;

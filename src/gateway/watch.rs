@@ -62,9 +62,8 @@ pub(super) enum Said {
 pub(super) struct Watch(Stage);
 
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "most answers end in the first stage")]
 enum Stage {
-    Before { gateway: Arc<Gateway>, question: OpenQuestion, pieces: usize },
+    Before { gateway: Arc<Gateway>, question: Box<OpenQuestion>, pieces: usize },
     Asking { revoked: oneshot::Receiver<()>, _task: AbortOnDropHandle<()> },
     Over,
 }
@@ -111,13 +110,17 @@ impl Ear {
 
 impl Watch {
     /// Over what never ends by itself, from now on.
-    pub(super) fn over_stream(gateway: Arc<Gateway>, question: OpenQuestion, ear: Ear) -> Self {
+    pub(super) fn over_stream(
+        gateway: Arc<Gateway>,
+        question: Box<OpenQuestion>,
+        ear: Ear,
+    ) -> Self {
         let stop = gateway.stop.clone();
         Self(Stage::ask(gateway, question, ear, async move { stop.cancelled().await }))
     }
 
     /// Over any other answer, when it turns out to be long.
-    pub(super) fn over_answer(gateway: Arc<Gateway>, question: OpenQuestion) -> Self {
+    pub(super) fn over_answer(gateway: Arc<Gateway>, question: Box<OpenQuestion>) -> Self {
         Self(Stage::Before { gateway, question, pieces: 0 })
     }
 
@@ -162,7 +165,7 @@ impl Watch {
 impl Stage {
     fn ask(
         gateway: Arc<Gateway>,
-        question: OpenQuestion,
+        question: Box<OpenQuestion>,
         ear: Ear,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Self {

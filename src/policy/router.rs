@@ -15,6 +15,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use http::Method;
 
 use super::decision::Reason;
@@ -25,7 +26,7 @@ use super::route::Route;
 /// All routes, by host and path.
 #[derive(Debug, Default)]
 pub(super) struct Router {
-    by_host: HashMap<String, Node>,
+    by_host: HashMap<String, Node, RandomState>,
     every_host: Node,
 }
 
@@ -37,7 +38,7 @@ pub(super) struct Shape(Vec<Arc<Route>>);
 /// Where a path is after some of its segments.
 #[derive(Debug, Default)]
 struct Node {
-    literals: HashMap<Box<str>, Node>,
+    literals: HashMap<Box<str>, Node, RandomState>,
     variable: Option<Box<Node>>,
     end: Option<Shape>,
     rest: Option<Shape>,
