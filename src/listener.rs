@@ -5,6 +5,8 @@
 //! connections accepted from our own sockets, each of which stays on the thread that serves it.
 
 pub mod drain;
+#[cfg(test)]
+mod fixture;
 mod health;
 mod http;
 mod idle;

@@ -63,13 +63,7 @@ mod tests {
     use std::future::poll_fn;
 
     use super::*;
-    use crate::config::Settings;
-
-    fn limits() -> Limits {
-        let text = "server.public_url = \"http://a\"\nupstream.servers = [\"http://b\"]";
-        let (file, none) = (std::path::Path::new("test.toml"), std::collections::HashMap::new());
-        Settings::parse(text, file, &none).unwrap().server.limits
-    }
+    use crate::listener::fixture::limits;
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_without_streams_is_asked_to_go_and_then_cut() {

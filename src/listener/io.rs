@@ -159,13 +159,7 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
-    use crate::config::Settings;
-
-    fn limits() -> Limits {
-        let text = "server.public_url = \"http://a\"\nupstream.servers = [\"http://b\"]";
-        let (file, none) = (std::path::Path::new("test.toml"), std::collections::HashMap::new());
-        Settings::parse(text, file, &none).unwrap().server.limits
-    }
+    use crate::listener::fixture::limits;
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_reads_nothing_of_its_answer_is_given_up() {
