@@ -35,7 +35,7 @@ pub(super) struct NewAppointment {
 
 pub(super) async fn home(visitor: Visitor) -> Response {
     Page::new("Home")
-        .lead(format!("Good day, {}.", visitor.name()))
+        .lead(greeting(&visitor))
         .text(format!(
             "This is the customer portal of {OPERATOR}. Choose a section above, or tell us \
              what you need."
@@ -188,4 +188,11 @@ fn appointment_form() -> page::Form {
         "What is it about?",
         "",
     )
+}
+
+fn greeting(visitor: &Visitor) -> String {
+    match &visitor.user {
+        Some(user) => format!("Good day, {user}."),
+        None => "Good day.".to_owned(),
+    }
 }
