@@ -30,7 +30,7 @@ use crate::directory::{Directory, Snapshot};
 use crate::policy::{SessionKind, Subject};
 use crate::store::cache::FreshCache;
 use crate::store::feed::{Feed, Follower};
-use crate::store::{Change, CommitError, Expect, Kind, StoreError, Write};
+use crate::store::{Change, CommitError, Expect, Kind, Record, StoreError, Write};
 
 /// Sessions in memory at most; others are read again when they are used.
 const CACHED: u64 = 250_000;
@@ -327,34 +327,23 @@ impl Sessions {
     /// # Errors
     /// When the store does not answer.
     pub async fn sweep(&self, now: Timestamp) -> Result<usize, StoreError> {
-        let mut after: Option<String> = None;
-        let mut removed = 0;
-        loop {
-            let records =
-                self.feed.store().list(Kind::Session, None, after.as_deref(), PAGE).await?;
-            let Some(last) = records.last() else { return Ok(removed) };
-            after = Some(last.id.clone());
-            let mut deletes = Vec::new();
-            for record in records {
-                let session = SessionRecord::read(&record)?;
-                let seen = TokenHash::parse(&record.id)
-                    .and_then(|hash| self.cache.0.get(&hash))
-                    .map_or(session.last_seen, |live| {
-                        millis(live.last_seen.load(Ordering::Relaxed))
-                    });
-                if session.valid_until(seen, &self.limits) <= now {
-                    deletes.push(Write::Delete {
-                        kind: Kind::Session,
-                        id: record.id,
-                        expect: Expect::Any,
-                    });
-                }
+        self.delete(&Whose::All, |record| self.is_over(record, now)).await
+    }
+
+    /// Whether a record's session has ended by itself. One that cannot be read opens nothing, and
+    /// stays for somebody to look at.
+    fn is_over(&self, record: &Record, now: Timestamp) -> bool {
+        let session = match SessionRecord::read(record) {
+            Ok(session) => session,
+            Err(error) => {
+                tracing::error!(%error, "a session cannot be read");
+                return false;
             }
-            removed += deletes.len();
-            if !deletes.is_empty() {
-                self.feed.commit(deletes).await.map_err(store_fault)?;
-            }
-        }
+        };
+        let live = TokenHash::parse(&record.id).and_then(|hash| self.cache.0.get(&hash));
+        let seen =
+            live.map_or(session.last_seen, |live| millis(live.last_seen.load(Ordering::Relaxed)));
+        session.valid_until(seen, &self.limits) <= now
     }
 
     async fn cached(&self, key: &TokenHash) -> Result<Option<Arc<Cached>>, StoreError> {

@@ -7,10 +7,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::record::{self, SessionRecord};
-use super::{PAGE, Sessions, millis, store_fault};
+use super::{PAGE, Sessions, millis, standing, store_fault};
 use crate::credential::token::TokenHash;
 use crate::directory::Snapshot;
-use crate::directory::links::link_honoured;
 use crate::policy::SessionKind;
 use crate::store::{Expect, Key, Kind, Record, StoreError, Write};
 
@@ -172,20 +171,20 @@ impl Sessions {
         let last_seen =
             live.map_or(session.last_seen, |live| millis(live.last_seen.load(Ordering::Relaxed)));
         let valid_until = session.valid_until(last_seen, &self.limits);
-        // As requests are judged by `resolve_key`: no other kind is believed.
-        let honoured = match (session.standing().kind(), &session.user) {
-            (SessionKind::User, Some(user)) => self
-                .directory
-                .user(user)
-                .await?
-                .is_some_and(|facts| facts.honours_session(session.generation)),
-            (SessionKind::Link, None) => self
-                .directory
-                .organization(&session.organization)
-                .await?
-                .is_some_and(|facts| link_honoured(snapshot, &facts, session.generation)),
-            (_, _) => false,
+        // As requests are judged; no other kind is believed.
+        let (generation, user) = (session.generation, session.user.as_deref());
+        let subject = match (session.standing().kind(), user) {
+            (SessionKind::User, Some(user)) => {
+                let facts = self.directory.user(user).await?;
+                facts.and_then(|facts| standing::of_user(&facts, generation, snapshot, valid_until))
+            }
+            (SessionKind::Link, None) => {
+                let facts = self.directory.organization(&session.organization).await?;
+                facts.and_then(|facts| standing::of_link(&facts, generation, snapshot, valid_until))
+            }
+            (_, _) => None,
         };
+        let honoured = subject.is_some();
         Ok((honoured && valid_until > now).then(|| SessionView {
             id: hash.to_string(),
             kind: session.standing().kind().name(),

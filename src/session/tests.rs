@@ -344,6 +344,18 @@ async fn i3_sessions_survive_a_restart_and_their_idle_time_goes_on() {
     assert!(!portal.is_in(&token, after(60)).await);
 }
 
+/// A record that is no session's.
+fn damaged(id: String) -> Write {
+    Write::Put {
+        kind: Kind::Session,
+        id,
+        expect: Expect::Absent,
+        doc: "{}".into(),
+        unique: Vec::new(),
+        index: Vec::new(),
+    }
+}
+
 #[tokio::test]
 async fn a_sweep_removes_what_is_over_and_nothing_else() {
     let folder = TempDir::new().unwrap();
@@ -351,8 +363,14 @@ async fn a_sweep_removes_what_is_over_and_nothing_else() {
     portal.acme().await;
     let user = portal.user("ada").await;
     let (kept, over) = (portal.session_of(&user).await, portal.session_of(&user).await);
+    // First and last in order: it keeps the sweep from nothing before it or after it.
+    let unread = ["0".repeat(64), "f".repeat(64)];
+    portal.store.commit(unread.clone().map(damaged).into()).await.unwrap();
     assert!(portal.is_in(&kept, after(20)).await);
     assert_eq!(portal.sessions.sweep(after(40)).await.unwrap(), 1);
+    for id in unread {
+        assert!(portal.store.get(Kind::Session, &id).await.unwrap().is_some());
+    }
     assert!(portal.store.get(Kind::Session, &over.hash().to_string()).await.unwrap().is_none());
     assert!(portal.is_in(&kept, after(40)).await);
 }
@@ -429,15 +447,7 @@ async fn a_list_shows_the_sessions_that_requests_are_let_through_with() {
         let other = begin(kind, user).await;
         assert!(!portal.is_in(&other, after(1)).await, "{kind:?}");
     }
-    let damaged = Write::Put {
-        kind: Kind::Session,
-        id: PlainToken::generate().hash().to_string(),
-        expect: Expect::Absent,
-        doc: "{}".into(),
-        unique: Vec::new(),
-        index: Vec::new(),
-    };
-    portal.store.commit(vec![damaged]).await.unwrap();
+    portal.store.commit(vec![damaged(PlainToken::generate().hash().to_string())]).await.unwrap();
     assert!(portal.is_in(&own, after(1)).await);
     let (listed, _) = portal.sessions.list(&Whose::All, None, 100, after(1)).await.unwrap();
     let listed: Vec<_> = listed.into_iter().map(|view| view.id).collect();
