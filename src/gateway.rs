@@ -45,7 +45,7 @@ pub use crate::policy::RESERVED;
 use self::body::RequestBody;
 use self::decision_record::{DecisionLog, Entry};
 use self::forward::{Way, origin_form};
-use self::headers::InboundFilter;
+use self::headers::{InboundFilter, Nominated};
 use self::hosts::{Hosts, Number, Served};
 use self::proxies::Proxies;
 use self::received::{Received, RequestIds};
@@ -59,6 +59,7 @@ use crate::policy::{
 use crate::session::{Absence, Presented, Sessions, cookie};
 use crate::store::StoreError;
 use crate::store::feed::Feed;
+use crate::wire::Head;
 
 /// The style sheet and the script of our pages.
 const ASSETS: &str = "/.portcullis/assets/";
@@ -206,9 +207,12 @@ impl Gateway {
         };
         let subject = presented.subject();
         let websocket = tunnel::asks_for_websocket(&request);
-        if let Err(refusal) = self.pass(&mut request, websocket) {
-            return self.refuse(received, &request, Some(&target), subject, refusal);
-        }
+        let nominated = match self.pass(&request, websocket) {
+            Ok(nominated) => nominated,
+            Err(refusal) => {
+                return self.refuse(received, &request, Some(&target), subject, refusal);
+            }
+        };
         let facts = RequestFacts {
             host: host.host().name(),
             method: request.method(),
@@ -220,11 +224,19 @@ impl Gateway {
         match decision {
             Decision::Allow(permit) => {
                 let upgrade = websocket.then(|| hyper::upgrade::on(&mut request));
-                let method = request.method().clone();
                 let granted = permit.granted();
-                let way =
-                    Way { permit, subject, host, connection: &connection, snapshot: &snapshot };
-                let request = self.outbound(received, request, &target, &way, websocket);
+                let way = Way {
+                    permit,
+                    subject,
+                    host,
+                    connection: &connection,
+                    snapshot: &snapshot,
+                    nominated: &nominated,
+                    websocket,
+                };
+                let head = self.outbound(received, &request, &target, &way);
+                let method = request.method().clone();
+                let body = RequestBody::new(request.into_body(), &self.filter);
                 // From here on the portal is waited for; nothing shared is held meanwhile.
                 drop(snapshot);
                 let host = number;
@@ -232,7 +244,7 @@ impl Gateway {
                 // On the heap: it is moved as often as the answer, and seldom looked at.
                 let question = Box::new(question);
                 let upgrade = upgrade.map(|client| (client, connection.hold));
-                self.forward(received, request, upgrade, question).await
+                self.forward(received, (head, body), upgrade, question).await
             }
             Decision::Challenge(_) => {
                 self.answer(received, challenge(request.method(), &target, &presented))
@@ -303,13 +315,16 @@ impl Gateway {
         answer.map(ReplyBody::Own)
     }
 
-    /// Takes out what is for this connection only, if the request may be decided at all.
-    fn pass<B>(&self, request: &mut Request<B>, websocket: bool) -> Result<(), Refusal<'static>> {
+    /// What is for this connection only, if the request may be decided at all.
+    fn pass<B>(
+        &self,
+        request: &Request<B>,
+        websocket: bool,
+    ) -> Result<Nominated, Refusal<'static>> {
         if websocket && !origin::is_ours(request.headers(), &self.public_url, &self.hosts) {
             return Err(Refusal::ForeignOrigin);
         }
-        headers::strip_hop_by_hop(request.headers_mut())
-            .map_err(|_| Refusal::BadRequest(BadRequest::Connection))
+        Nominated::by(request.headers()).map_err(|_| Refusal::BadRequest(BadRequest::Connection))
     }
 
     /// Whether what was permitted once still is (I7). A store that does not answer permits
@@ -348,11 +363,11 @@ impl Gateway {
     async fn forward(
         self: Arc<Self>,
         received: &Received,
-        request: Request<RequestBody>,
+        (head, body): (Head, RequestBody),
         upgrade: Option<(OnUpgrade, Hold)>,
         question: Box<OpenQuestion>,
     ) -> Response<ReplyBody> {
-        let mut response = match self.upstreams.send(request).await {
+        let mut response = match self.upstreams.send(&head, body).await {
             Ok(response) => response,
             Err(error) => return self.unanswered(received, &error),
         };
@@ -366,13 +381,7 @@ impl Gateway {
                 None => self.answer(received, Refusal::PortalBroken),
             };
         }
-        if !headers::is_plainly_coded(response.headers()) {
-            let coding = response.headers().get(header::TRANSFER_ENCODING);
-            tracing::warn!(?coding, request.id = received.id, "the portal's answer is coded");
-            return self.answer(received, Refusal::PortalBroken);
-        }
-        self.inbound(&mut response);
-        *response.version_mut() = Version::default();
+        headers::strip_set_cookies(response.headers_mut());
         if response.body().is_end_stream() {
             return response.map(ReplyBody::Portal);
         }

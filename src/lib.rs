@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`policy`] | the policy files become routes and permissions; [`policy::decide`] answers |
 //! | [`store`] | records on disk, commits, and the feed that tells of them |
+//! | [`wire`] | HTTP/1.1 as the portal is spoken to, and nothing else |
 //! | [`clock`], [`random`] | the only places that ask for the time and for chance |
 //! | [`credential`] | passwords, codes, tokens and links are made and judged; failures are counted |
 //! | [`config`] | the operator's settings |
@@ -57,3 +58,4 @@ pub mod server;
 pub mod session;
 pub mod store;
 pub mod telemetry;
+pub mod wire;

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -30,8 +30,8 @@ struct Upload {
     progress: Progress,
 }
 
-/// How an upload goes: so that a long one is not taken for one that has stopped, nor what a client
-/// does wrong for the portal's failure.
+/// How an upload goes: so that a long one is not taken for one that has stopped, nor a client that
+/// has stopped for a portal that has.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Progress(Arc<Uploaded>);
 
@@ -39,7 +39,6 @@ pub(super) struct Progress(Arc<Uploaded>);
 struct Uploaded {
     pieces: AtomicU64,
     waits: AtomicBool,
-    broke: AtomicBool,
 }
 
 impl Progress {
@@ -51,11 +50,6 @@ impl Progress {
     /// Whether the client has not sent what the portal is ready to take.
     pub(super) fn waits(&self) -> bool {
         self.0.waits.load(Ordering::Relaxed)
-    }
-
-    /// Whether what the client sent could not be read, or it left.
-    pub(super) fn broke(&self) -> bool {
-        self.0.broke.load(Ordering::Relaxed)
     }
 }
 
@@ -93,16 +87,12 @@ impl Body for RequestBody {
         let uploaded = &upload.progress.0;
         let frame = Pin::new(&mut upload.incoming).poll_frame(cx);
         uploaded.waits.store(frame.is_pending(), Ordering::Relaxed);
-        let mut frame = std::task::ready!(frame);
+        let mut frame = ready!(frame);
         uploaded.pieces.fetch_add(1, Ordering::Relaxed);
-        match &mut frame {
-            Some(Ok(frame)) => {
-                if let Some(trailers) = frame.trailers_mut() {
-                    upload.filter.strip_trailers(trailers);
-                }
-            }
-            Some(Err(_)) => uploaded.broke.store(true, Ordering::Relaxed),
-            None => {}
+        if let Some(Ok(frame)) = &mut frame
+            && let Some(trailers) = frame.trailers_mut()
+        {
+            upload.filter.strip_trailers(trailers);
         }
         Poll::Ready(frame)
     }
@@ -122,15 +112,15 @@ impl Body for RequestBody {
 /// the body has ended, and is closed when the client left before.
 #[derive(Debug)]
 pub struct ResponseBody {
-    incoming: Incoming,
+    /// The connection, until the body has ended.
     lease: Option<Lease>,
     watch: Option<Watch>,
 }
 
 impl ResponseBody {
     /// `switched`: the connection is no longer one of HTTP, so it never goes back to the pool.
-    pub(super) fn new(incoming: Incoming, lease: Lease, switched: bool) -> Self {
-        let mut body = Self { incoming, lease: Some(lease), watch: None };
+    pub(super) fn new(lease: Lease, switched: bool) -> Self {
+        let mut body = Self { lease: Some(lease), watch: None };
         if !switched {
             body.end_if_over();
         }
@@ -159,7 +149,7 @@ impl ResponseBody {
     }
 
     fn end_if_over(&mut self) {
-        if self.incoming.is_end_stream()
+        if self.lease.as_ref().is_some_and(Lease::is_over)
             && let Some(lease) = self.lease.take()
         {
             lease.give_back();
@@ -178,16 +168,9 @@ impl Body for ResponseBody {
         if self.is_revoked(cx) {
             return Poll::Ready(Some(Err(REVOKED.into())));
         }
-        let this = &mut *self;
-        let mut frame = Pin::new(&mut this.incoming).poll_frame(cx);
-        if frame.is_pending()
-            && let Some(lease) = &mut this.lease
-        {
-            // Asking first tells the connection that there is somebody to read for.
-            lease.drive(cx);
-            frame = Pin::new(&mut this.incoming).poll_frame(cx);
-        }
-        if let Some(watch) = &mut this.watch {
+        let Some(lease) = &mut self.lease else { return Poll::Ready(None) };
+        let frame = lease.poll_frame(cx);
+        if let Some(watch) = &mut self.watch {
             if frame.is_ready() {
                 watch.piece();
             } else {
@@ -197,25 +180,21 @@ impl Body for ResponseBody {
                 }
             }
         }
-        let frame = std::task::ready!(frame);
-        match &frame {
-            Some(Ok(_)) => self.end_if_over(),
-            Some(Err(_)) => self.lease = None,
-            None => {
-                if let Some(lease) = self.lease.take() {
-                    lease.give_back();
-                }
-            }
+        let frame = ready!(frame);
+        if let Some(Err(_)) = &frame {
+            self.lease = None;
+        } else {
+            self.end_if_over();
         }
         Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.lease.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        self.lease.as_ref().map_or_else(|| SizeHint::with_exact(0), Lease::size_hint)
     }
 }
 

@@ -1,19 +1,17 @@
-//! A request as the portal gets it, and the portal's answer as the client gets it (I4, I5): what
-//! may not pass is taken out, who this is is put in, and the target is the one that was decided.
+//! A request as the portal gets it (I4, I5): what may not pass stays out, who this is is put in, and
+//! the target is the one that was decided.
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Request, Response, Uri, Version};
-use hyper::body::Incoming;
+use http::header::{self, HeaderName};
+use http::{Request, Uri};
 
-use super::body::{RequestBody, ResponseBody};
+use super::headers::Nominated;
 use super::hosts::Served;
 use super::received::Received;
 use super::{Connection, Gateway, headers};
 use crate::directory::Snapshot;
 use crate::policy::{Permit, RequestTarget, Subject};
+use crate::wire::Head;
 
-/// How many fields a request gets at most from us.
-const ADDED_FIELDS: usize = 12;
 /// As long as the list of granted permissions usually is at most.
 const USUAL_GRANTED: usize = 64;
 
@@ -24,55 +22,48 @@ pub(super) struct Way<'a> {
     pub(super) host: &'a Served,
     pub(super) connection: &'a Connection,
     pub(super) snapshot: &'a Snapshot,
+    pub(super) nominated: &'a Nominated,
+    pub(super) websocket: bool,
 }
 
 impl Gateway {
-    /// The request as the portal gets it.
-    pub(super) fn outbound(
+    /// The request as the portal gets it, but for the body.
+    pub(super) fn outbound<B>(
         &self,
         received: &Received,
-        request: Request<Incoming>,
+        request: &Request<B>,
         target: &RequestTarget,
         way: &Way<'_>,
-        upgrade: bool,
-    ) -> Request<RequestBody> {
-        let (mut parts, body) = request.into_parts();
-        let fields = &mut parts.headers;
-        let peer = way.connection.peer;
-        let trusted = self.proxies.trust(peer);
-        let chain = trusted.then(|| headers::joined(fields, &headers::X_FORWARDED_FOR)).flatten();
-        let said = self.proxies.https(fields, peer);
-        let https = way.connection.tls || said.unwrap_or_else(|| self.public_url.is_https());
-        self.filter.strip_head(fields);
-        fields.reserve(ADDED_FIELDS);
-        headers::strip_cookies(fields);
-        let host = match fields.get(header::HOST) {
-            Some(named) if named == way.host.told() => named.clone(),
-            Some(_) | None => {
-                fields.insert(header::HOST, way.host.told().clone());
-                way.host.told().clone()
+    ) -> Head {
+        let fields = request.headers();
+        let mut head = Head::new(request.method(), target.as_str());
+        head.field(&header::HOST, way.host.told());
+        for (name, value) in fields {
+            if self.filter.passes(name, way.nominated) {
+                head.field(name, value);
             }
-        };
-        headers::set_forwarded(fields, &way.connection.peer_value, chain.as_deref(), https, host);
-        self.identify(fields, received, way);
-        if upgrade {
-            fields.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-            fields.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         }
-        parts.uri = origin_form(parts.uri, target);
-        parts.version = Version::default();
-        parts.extensions.clear();
-        Request::from_parts(parts, RequestBody::new(body, &self.filter))
+        if let Some(cookies) = headers::cookies(fields) {
+            head.text(&header::COOKIE, &cookies);
+        }
+        let Connection { peer, peer_value, tls, .. } = way.connection;
+        let trusted = self.proxies.trust(*peer);
+        let chain = trusted.then(|| headers::joined(fields, &headers::X_FORWARDED_FOR)).flatten();
+        let said = self.proxies.https(fields, *peer);
+        let https = *tls || said.unwrap_or_else(|| self.public_url.is_https());
+        headers::write_forwarded(&mut head, peer_value, chain.as_deref(), https, way.host.told());
+        self.identify(&mut head, received, way);
+        if way.websocket {
+            head.text(&header::CONNECTION, b"upgrade");
+            head.text(&header::UPGRADE, b"websocket");
+        }
+        head
     }
 
     /// Says who this is; the only place that does.
-    fn identify(&self, fields: &mut HeaderMap, received: &Received, way: &Way<'_>) {
+    fn identify(&self, head: &mut Head, received: &Received, way: &Way<'_>) {
         let names = &self.names;
-        let mut say = |name: &HeaderName, value: &str| {
-            if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
-                fields.insert(name, value);
-            }
-        };
+        let mut say = |name: &HeaderName, value: &str| head.text(name, value.as_bytes());
         say(&names.request_id, &received.id);
         let Some(subject) = way.subject else { return };
         say(&names.organization, &subject.organization);
@@ -83,7 +74,7 @@ impl Gateway {
         if let Some(end_user) = &subject.end_user {
             say(&names.end_user, end_user);
         }
-        fields.insert(&names.session_kind, HeaderValue::from_static(subject.kind.name()));
+        say(&names.session_kind, subject.kind.name());
         let mut granted = String::with_capacity(USUAL_GRANTED);
         for id in way.snapshot.policy().catalogue().ids(way.permit.granted()) {
             if !granted.is_empty() {
@@ -91,23 +82,9 @@ impl Gateway {
             }
             granted.push_str(id);
         }
-        if !granted.is_empty()
-            && let Ok(granted) = HeaderValue::try_from(granted)
-        {
-            fields.insert(&names.granted, granted);
+        if !granted.is_empty() {
+            say(&names.granted, &granted);
         }
-    }
-
-    /// The portal's answer as the client gets it.
-    pub(super) fn inbound(&self, response: &mut Response<ResponseBody>) {
-        let fields = response.headers_mut();
-        if fields.contains_key(header::TRANSFER_ENCODING) {
-            // Both would let the next hop choose (RFC 9112, 6.3).
-            fields.remove(header::CONTENT_LENGTH);
-        }
-        // What the portal nominates and must not goes through: it is the portal's own answer.
-        let _ = headers::strip_hop_by_hop(fields);
-        headers::strip_set_cookies(fields);
     }
 }
 

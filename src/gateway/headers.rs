@@ -1,15 +1,18 @@
 //! What headers may pass, in either direction (invariant I5).
 //!
-//! Inbound, in this order: hop-by-hop fields and those that `Connection` nominates go (RFC 9110,
-//! 7.6.1), then every field whose folded name begins like one that only we may set, then the
-//! forwarded fields and our cookie; identity is added last. A name is folded to its lower-case
-//! letters and digits, because portals read `X_Portal.User` and `x-portal-user` as the same name.
+//! Inbound, a field passes unless it is for this connection only, by its name or because
+//! `Connection` nominates it (RFC 9110, 7.6.1), or its folded name begins like one that only we may
+//! set. Cookies pass without ours. Forwarded fields and identity are added last. A name is folded
+//! to its lower-case letters and digits, because portals read `X_Portal.User` and `x-portal-user` as
+//! the same name. What is for the portal's connection only stays in [`wire`](crate::wire).
 
 use std::sync::Arc;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::IdentityNames;
+use crate::wire::Head;
+use crate::wire::fields::{is_end_to_end, is_hop_by_hop};
 
 /// `Connection` may nominate fewer fields than this; more is an attempt to strip what matters.
 const MOST_NOMINATIONS: usize = 10;
@@ -96,19 +99,25 @@ impl InboundFilter {
         reserved && !self.passed.iter().any(|passed| whole.clone().eq(passed.iter().copied()))
     }
 
-    /// Removes what only we may set, and what is made anew for the portal: the body's length, and
-    /// waiting for leave to send it.
-    pub fn strip_head(&self, headers: &mut HeaderMap) {
-        remove_all(headers, |name| {
-            matches!(*name, header::CONTENT_LENGTH | header::EXPECT) || self.is_reserved(name)
-        });
+    /// Whether a request's field passes as it came. What is made anew for the portal does not: who
+    /// is addressed, the cookies, the body's length; nor does waiting for leave to send it.
+    #[must_use]
+    pub fn passes(&self, name: &HeaderName, nominated: &Nominated) -> bool {
+        let anew = matches!(
+            *name,
+            header::HOST | header::COOKIE | header::CONTENT_LENGTH | header::EXPECT
+        );
+        !anew && !is_hop_by_hop(name) && !nominated.contains(name) && !self.is_reserved(name)
     }
 
-    /// The same of trailers, and what only a head may say (RFC 9110, 6.5.1).
+    /// Removes from trailers what only we may set, and what only a head may say (RFC 9110, 6.5.1).
     pub fn strip_trailers(&self, trailers: &mut HeaderMap) {
-        remove_all(trailers, |name| {
+        let goes = |name: &&HeaderName| {
             self.is_reserved(name) || is_hop_by_hop(name) || is_end_to_end(name)
-        });
+        };
+        while let Some(name) = trailers.keys().find(goes).cloned() {
+            trailers.remove(name);
+        }
     }
 }
 
@@ -121,19 +130,16 @@ pub fn is_plainly_coded(headers: &HeaderMap) -> bool {
     coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") && lines.next().is_none()
 }
 
-/// Removes the fields of this connection and those that it nominates; framing too.
-///
-/// # Errors
-/// When `Connection` cannot be read, nominates too much, or nominates what the portal relies on:
-/// then the fields that it nominates are still there.
-pub fn strip_hop_by_hop(headers: &mut HeaderMap) -> Result<(), BadConnection> {
-    let nominated = strip_nominated(headers);
-    remove_all(headers, is_hop_by_hop);
-    nominated
-}
+/// The fields that a request says are for this connection only.
+#[derive(Debug, Default)]
+pub struct Nominated(Vec<HeaderName>);
 
-fn strip_nominated(headers: &mut HeaderMap) -> Result<(), BadConnection> {
-    if headers.contains_key(header::CONNECTION) {
+impl Nominated {
+    /// What `Connection` nominates.
+    ///
+    /// # Errors
+    /// When it cannot be read, nominates too much, or nominates what the portal relies on.
+    pub fn by(headers: &HeaderMap) -> Result<Self, BadConnection> {
         let mut nominated = Vec::new();
         for value in headers.get_all(header::CONNECTION) {
             let value = value.to_str().map_err(|_| BadConnection)?;
@@ -148,51 +154,18 @@ fn strip_nominated(headers: &mut HeaderMap) -> Result<(), BadConnection> {
                 nominated.push(name);
             }
         }
-        for name in nominated {
-            headers.remove(name);
-        }
+        Ok(Self(nominated))
     }
-    Ok(())
-}
 
-/// Fields of one connection only, and framing, which is made anew on each side.
-fn is_hop_by_hop(name: &HeaderName) -> bool {
-    matches!(
-        *name,
-        header::CONNECTION
-            | header::TRANSFER_ENCODING
-            | header::TE
-            | header::UPGRADE
-            | header::PROXY_AUTHENTICATE
-            | header::PROXY_AUTHORIZATION
-    ) || matches!(name.as_str(), "keep-alive" | "proxy-connection")
-}
-
-/// Fields that nobody has a reason to nominate: losing one changes what the request means.
-fn is_end_to_end(name: &HeaderName) -> bool {
-    matches!(
-        *name,
-        header::HOST
-            | header::COOKIE
-            | header::SET_COOKIE
-            | header::AUTHORIZATION
-            | header::CONTENT_LENGTH
-            | header::CONTENT_TYPE
-            | header::ORIGIN
-    )
-}
-
-fn remove_all(headers: &mut HeaderMap, goes: impl Fn(&HeaderName) -> bool) {
-    // Most heads hold none or one; a second pass is rarer than a list on the heap.
-    while let Some(name) = headers.keys().find(|name| goes(name)).cloned() {
-        headers.remove(name);
+    fn contains(&self, name: &HeaderName) -> bool {
+        self.0.contains(name)
     }
 }
 
-/// Removes our cookies, leaving the others as they were sent. Several lines, which HTTP/2
-/// may cut the cookies into, become one (RFC 9113, 8.2.3).
-pub fn strip_cookies(headers: &mut HeaderMap) {
-    let (mut lines, mut found) = (0, false);
+/// The cookies as the portal gets them, without ours; nothing when there are no others. Several
+/// lines, which HTTP/2 may cut the cookies into, become one (RFC 9113, 8.2.3).
+#[must_use]
+pub fn cookies(headers: &HeaderMap) -> Option<Vec<u8>> {
     let mut kept = Vec::new();
     for line in headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes) {
         let (before, mut ours) = (kept.len(), false);
@@ -204,16 +177,8 @@ pub fn strip_cookies(headers: &mut HeaderMap) {
             kept.truncate(before);
             keep(&mut kept, line);
         }
-        lines += 1;
-        found |= ours;
     }
-    if lines < 2 && !found {
-        return;
-    }
-    match HeaderValue::try_from(kept) {
-        Ok(value) if !value.is_empty() => headers.insert(header::COOKIE, value),
-        Ok(_) | Err(_) => headers.remove(header::COOKIE),
-    };
+    (!kept.is_empty()).then_some(kept)
 }
 
 fn keep(kept: &mut Vec<u8>, cookies: &[u8]) {
@@ -237,24 +202,20 @@ pub fn strip_set_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// Sets the `X-Forwarded-…` fields; `chain` is what a trusted proxy said of those before it.
-pub fn set_forwarded(
-    headers: &mut HeaderMap,
+/// Writes the `X-Forwarded-…` fields; `chain` is what a trusted proxy said of those before it.
+pub fn write_forwarded(
+    head: &mut Head,
     peer: &HeaderValue,
     chain: Option<&[u8]>,
     https: bool,
-    host: HeaderValue,
+    host: &HeaderValue,
 ) {
-    let value = match chain {
-        Some(chain) => HeaderValue::from_bytes(&[chain, b", ", peer.as_bytes()].concat()),
-        None => Ok(peer.clone()),
-    };
-    if let Ok(value) = value {
-        headers.insert(X_FORWARDED_FOR, value);
+    match chain {
+        Some(chain) => head.text(&X_FORWARDED_FOR, &[chain, b", ", peer.as_bytes()].concat()),
+        None => head.field(&X_FORWARDED_FOR, peer),
     }
-    let proto = if https { "https" } else { "http" };
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(proto));
-    headers.insert(X_FORWARDED_HOST, host);
+    head.text(&X_FORWARDED_PROTO, if https { b"https" } else { b"http" });
+    head.field(&X_FORWARDED_HOST, host);
 }
 
 /// All lines of a list field as one (RFC 9110, 5.3); nothing when there is none.

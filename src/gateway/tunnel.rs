@@ -11,10 +11,10 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
+use super::Hold;
 use super::body::{ReplyBody, ResponseBody};
 use super::upstream::Lease;
 use super::watch::{Ear, Watch};
-use super::{Hold, headers};
 
 /// The client's side of a tunnel, with an ear on what comes from there.
 struct Heard<S> {
@@ -25,8 +25,6 @@ struct Heard<S> {
 /// Why a tunnel ended before either side closed it.
 #[derive(Debug, thiserror::Error)]
 enum Broken {
-    #[error("the portal ended the connection")]
-    Portal,
     #[error(transparent)]
     Upgrade(#[from] hyper::Error),
     #[error(transparent)]
@@ -58,8 +56,6 @@ pub(super) fn open(
     ear: Ear,
 ) -> Response<ReplyBody> {
     let (mut head, body) = response.into_parts();
-    // What the portal nominates and must not goes through: it is the portal's own answer.
-    let _ = headers::strip_hop_by_hop(&mut head.headers);
     head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     head.headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     if let Some(portal) = body.into_lease() {
@@ -81,9 +77,8 @@ pub(super) fn open(
 }
 
 async fn join(client: OnUpgrade, portal: Lease, ear: Ear) -> Result<(), Broken> {
-    let (client, portal) = tokio::join!(client, portal.into_stream());
-    let (mut portal, said) = portal.ok_or(Broken::Portal)?;
-    let mut client = Heard { stream: TokioIo::new(client?), ear };
+    let mut client = Heard { stream: TokioIo::new(client.await?), ear };
+    let (mut portal, said) = portal.into_stream();
     client.write_all(&said).await?;
     tokio::io::copy_bidirectional(&mut client, &mut portal).await?;
     Ok(())

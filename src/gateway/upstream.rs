@@ -2,25 +2,21 @@
 //!
 //! Connections are pooled per data plane thread, so a request never waits for another thread, and
 //! come back to the pool when the response's body has been read to its end. A connection has no
-//! task of its own: whoever sends a request over it, or reads a body from it, also drives it
-//! (`Wire`), which spares two wake-ups a request. A connection the portal closed while it lay
-//! unused is noticed when it is taken up again, and replaced without the client seeing it.
+//! task of its own: whoever sends a request over it, or reads a body from it, also drives it, which
+//! spares two wake-ups a request. A connection the portal closed while it lay unused is noticed
+//! when it is taken up again, and replaced without the client seeing it.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
-use http_body::Body as _;
-use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
+use http::{Method, Response, StatusCode};
+use http_body::{Frame, SizeHint};
 use parking_lot::Mutex;
 use thread_local::ThreadLocal;
 use tokio::net::TcpStream;
@@ -28,12 +24,12 @@ use tokio::time::{Instant, Sleep};
 
 use super::body::{Progress, RequestBody, ResponseBody};
 use crate::config;
+use crate::wire::{self, Failure, Head};
 
 /// At most this many unused connections a thread and server.
 const MOST_IDLE: usize = 512;
-/// A connection unused for longer may have been closed by the portal just now: a request that can
-/// be sent again is kept until the portal answers.
-const DOUBTFUL_AFTER: Duration = Duration::from_millis(500);
+/// How finely the time is counted that a portal may take.
+const TICKS: u32 = 8;
 
 /// The portal's servers and the connections to them.
 #[derive(Debug)]
@@ -65,13 +61,13 @@ pub enum UpstreamError {
         waited: Duration,
     },
     /// The portal's answer ended before its head was complete, or was no HTTP.
-    #[error("the portal at {server} broke off: {cause}")]
+    #[error("the portal at {server} failed: {cause}")]
     BrokeOff {
         /// `host:port`.
         server: String,
         /// What went wrong.
         #[source]
-        cause: hyper::Error,
+        cause: Failure,
     },
     /// The client's body could not be read, or the client left: no fault of the portal.
     #[error("the client's body broke off")]
@@ -92,28 +88,15 @@ struct Idle {
     since: Instant,
 }
 
-/// A connection to the portal and the way to use it; moved about by pointer.
-pub(super) struct Wire(Box<Parts>);
+/// A connection to the portal; moved about by pointer.
+struct Wire(Box<Parts>);
 
 struct Parts {
-    sender: SendRequest<RequestBody>,
-    line: Line,
+    connection: wire::Connection<RequestBody>,
     /// Goes off again and again; a request counts how often. Setting a timer for each request would
     /// cost more than all else that is done about time.
     ticks: Pin<Box<Sleep>>,
 }
-
-/// What carries the messages. A connection that has ended is taken apart at once: only then is a
-/// request that it had not taken given back.
-#[expect(clippy::large_enum_variant, reason = "it is on the heap, and open nearly all the time")]
-enum Line {
-    Open(http1::Connection<TokioIo<TcpStream>, RequestBody>),
-    /// The bare stream and what has been read from it, unless it broke.
-    Ended(Option<(TcpStream, Bytes)>),
-}
-
-/// How finely the time is counted that a portal may take.
-const TICKS: u32 = 8;
 
 impl Upstreams {
     /// Servers to send to, with nothing connected yet.
@@ -158,75 +141,71 @@ impl Upstreams {
     /// When no server takes the request, or the one that did does not answer.
     pub async fn send(
         self: &Arc<Self>,
-        mut request: Request<RequestBody>,
+        head: &Head,
+        mut body: RequestBody,
     ) -> Result<Response<ResponseBody>, UpstreamError> {
-        let upload = request.body().progress();
+        let upload = body.progress();
+        // What may be sent twice (RFC 9110, 9.2.2) and is there a second time.
+        let repeatable = upload.is_none() && is_repeatable(head.method());
         let turn = self.turn();
-        let mut connecting_failed = 0;
+        let (mut failed, mut unused) = (0, true);
         loop {
-            let index = self.choose(turn.wrapping_add(connecting_failed));
+            let index = self.choose(turn.wrapping_add(failed));
             let Some(server) = self.servers.get(index) else {
                 return Err(UpstreamError::Unreachable {
                     server: "no server".to_owned(),
                     cause: "none is configured".to_owned(),
                 });
             };
-            let (mut wire, unused_for) = match server.checkout() {
-                Some((wire, unused_for)) => (wire, Some(unused_for)),
+            let pooled = if unused { server.checkout() } else { None };
+            let used_before = pooled.is_some();
+            let mut wire = match pooled {
+                Some(wire) => wire,
                 // On the heap: it is seldom done, and every request would carry the room for it.
                 None => match Box::pin(self.connect(server)).await {
-                    Ok(wire) => (wire, None),
+                    Ok(wire) => wire,
                     Err(error) => {
-                        connecting_failed += 1;
-                        if connecting_failed < self.servers.len() {
+                        failed += 1;
+                        if failed < self.servers.len() {
                             continue;
                         }
                         return Err(error);
                     }
                 },
             };
-            let doubtful = unused_for.is_some_and(|unused| unused > DOUBTFUL_AFTER);
-            if (doubtful || unused_for.is_none()) && !wire.ready().await {
-                if unused_for.is_none() {
-                    connecting_failed += 1;
-                }
-                if connecting_failed < self.servers.len() {
-                    continue;
-                }
-                return Err(UpstreamError::Unreachable {
-                    server: server.authority.clone(),
-                    cause: "it closes connections as soon as it has accepted them".to_owned(),
-                });
-            }
-            let again = if doubtful { copy_of(&request) } else { None };
-            match wire.exchange(request, upload.as_ref(), self.response_timeout).await {
-                Some(Ok(response)) => {
+            let sent = std::mem::replace(&mut body, RequestBody::empty());
+            let within = self.response_timeout;
+            let answer = wire.exchange(head, sent, upload.as_ref(), within).await;
+            let server = || server.authority.clone();
+            return match answer {
+                Some(Ok(answer)) => {
+                    let switched = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
                     let lease = Lease { upstreams: Arc::clone(self), index, wire };
-                    let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-                    return Ok(response.map(|body| ResponseBody::new(body, lease, switched)));
+                    Ok(answer.map(|()| ResponseBody::new(lease, switched)))
                 }
-                Some(Err(_)) if upload.as_ref().is_some_and(Progress::broke) => {
-                    return Err(UpstreamError::BodyBroke);
-                }
-                Some(Err(mut failure)) => match failure.take_message().or(again) {
-                    Some(unsent) if unused_for.is_some() => request = unsent,
-                    Some(_) | None => {
-                        return Err(UpstreamError::BrokeOff {
-                            server: server.authority.clone(),
-                            cause: failure.into_error(),
-                        });
+                Some(Err(Failure::Upload(_))) => Err(UpstreamError::BodyBroke),
+                Some(Err(cause)) => {
+                    if repeatable && wire.0.connection.is_unanswered() {
+                        // A connection that lay unused may have been closed just now; a new one
+                        // may be to a server that hangs up on everybody.
+                        if used_before {
+                            unused = false;
+                            continue;
+                        }
+                        failed += 1;
+                        if failed < self.servers.len() {
+                            continue;
+                        }
                     }
-                },
+                    Err(UpstreamError::BrokeOff { server: server(), cause })
+                }
                 None if upload.as_ref().is_some_and(Progress::waits) => {
-                    return Err(UpstreamError::BodyStalled);
+                    Err(UpstreamError::BodyStalled)
                 }
                 None => {
-                    return Err(UpstreamError::TimedOut {
-                        server: server.authority.clone(),
-                        waited: self.response_timeout,
-                    });
+                    Err(UpstreamError::TimedOut { server: server(), waited: self.response_timeout })
                 }
-            }
+            };
         }
     }
 
@@ -260,74 +239,39 @@ impl Upstreams {
                 .map_err(|_| unreachable(format!("no answer within {:?}", self.connect_timeout)))?
                 .map_err(|error| unreachable(error.to_string()))?;
         stream.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
-        let (sender, connection) = http1::Builder::new()
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| unreachable(error.to_string()))?;
         Ok(Wire(Box::new(Parts {
-            sender,
-            line: Line::Open(connection),
+            connection: wire::Connection::new(stream),
             ticks: Box::pin(tokio::time::sleep(self.response_timeout / TICKS)),
         })))
     }
 }
 
 impl Wire {
-    /// Whether the connection waits for a request: the last one has gone out whole, its answer has
-    /// come in whole, and the portal has not closed it.
-    fn is_idle(&mut self) -> bool {
-        // Nobody is to be woken: whoever takes the connection up again looks for themselves.
-        let mut nobody = Context::from_waker(Waker::noop());
-        self.drive(&mut nobody).is_pending() && self.0.sender.is_ready()
-    }
-
-    /// Waits until a request can be sent; `false` when the connection has ended.
-    async fn ready(&mut self) -> bool {
-        poll_fn(|cx| {
-            if self.drive(cx).is_ready() {
-                return Poll::Ready(false);
-            }
-            self.0.sender.poll_ready(cx).map(|ready| ready.is_ok())
-        })
-        .await
-    }
-
     /// Sends a request and waits for the answer's head; `None` when nothing has happened for too
     /// long, of the upload or the answer.
     async fn exchange(
         &mut self,
-        request: Request<RequestBody>,
+        head: &Head,
+        body: RequestBody,
         upload: Option<&Progress>,
         within: Duration,
-    ) -> Option<Result<Response<Incoming>, TrySendError<Request<RequestBody>>>> {
-        let mut uploaded = 0;
-        let mut ticks = 0;
-        let mut answer = pin!(self.0.sender.try_send_request(request));
-        let mut sent = false;
+    ) -> Option<Result<Response<()>, Failure>> {
+        let Parts { connection, ticks } = &mut *self.0;
+        connection.begin(head, body);
+        let (mut uploaded, mut passed) = (0, 0);
         poll_fn(|cx| {
-            // Only the connection, driven here, makes an answer ready.
-            let mut nobody = Context::from_waker(Waker::noop());
-            // Its end is told by the answer. First nobody is left to be woken: with the answer in,
-            // the connection would otherwise wake whoever reads the body, this very task.
-            if std::mem::replace(&mut sent, true) {
-                let _ = self.drive(&mut nobody);
-                if let Poll::Ready(answer) = answer.as_mut().poll(&mut nobody) {
-                    return Poll::Ready(Some(answer));
-                }
-            }
-            let _ = self.drive(cx);
-            if let Poll::Ready(answer) = answer.as_mut().poll(&mut nobody) {
+            if let Poll::Ready(answer) = connection.poll_answer(cx) {
                 return Poll::Ready(Some(answer));
             }
-            while self.0.ticks.as_mut().poll(cx).is_ready() {
-                self.0.ticks.as_mut().reset(Instant::now() + within / TICKS);
-                ticks += 1;
+            while ticks.as_mut().poll(cx).is_ready() {
+                ticks.as_mut().reset(Instant::now() + within / TICKS);
+                passed += 1;
                 let pieces = upload.map_or(0, Progress::pieces);
                 if pieces != uploaded {
-                    (uploaded, ticks) = (pieces, 0);
+                    (uploaded, passed) = (pieces, 0);
                 }
                 // The first came after less than its time.
-                if ticks > TICKS {
+                if passed > TICKS {
                     return Poll::Ready(None);
                 }
             }
@@ -335,28 +279,18 @@ impl Wire {
         })
         .await
     }
-
-    /// Moves bytes; ready when the connection has ended.
-    pub(super) fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Line::Open(connection) = &mut self.0.line else { return Poll::Ready(()) };
-        let ended = std::task::ready!(connection.poll_without_shutdown(cx));
-        if let Err(error) = &ended {
-            tracing::debug!(%error, "a connection to the portal broke");
-        }
-        let open = std::mem::replace(&mut self.0.line, Line::Ended(None));
-        if let (Line::Open(connection), Ok(())) = (open, ended) {
-            let parts = connection.into_parts();
-            self.0.line = Line::Ended(Some((parts.io.into_inner(), parts.read_buf)));
-        }
-        Poll::Ready(())
-    }
 }
 
 impl Server {
-    /// The connection used last, and for how long it has not been.
-    fn checkout(&self) -> Option<(Wire, Duration)> {
-        let Idle { wire, since } = self.idle.get_or_default().lock().pop()?;
-        Some((wire, since.elapsed()))
+    /// The connection used last that another request may be sent over.
+    fn checkout(&self) -> Option<Wire> {
+        let mut pool = self.idle.get_or_default().lock();
+        loop {
+            let mut wire = pool.pop()?.wire;
+            if !wire.0.connection.is_spoilt() {
+                return Some(wire);
+            }
+        }
     }
 }
 
@@ -381,28 +315,38 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    /// Moves bytes of the body.
-    pub(super) fn drive(&mut self, cx: &mut Context<'_>) {
-        // Its end is told by the body.
-        let _ = self.wire.drive(cx);
+    /// The next frame of the body.
+    pub(super) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        self.wire.0.connection.poll_frame(cx)
+    }
+
+    /// Whether the body is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.wire.0.connection.is_over()
+    }
+
+    /// How long the rest of the body is.
+    pub(super) fn size_hint(&self) -> SizeHint {
+        self.wire.0.connection.size_hint()
     }
 
     /// The bare stream, after the portal has agreed to speak something other than HTTP, and what
     /// it has said in it already.
-    pub(super) async fn into_stream(mut self) -> Option<(TcpStream, Bytes)> {
-        poll_fn(|cx| self.wire.drive(cx)).await;
-        match self.wire.0.line {
-            Line::Ended(stream) => stream,
-            Line::Open(_) => None,
-        }
+    pub(super) fn into_stream(self) -> (TcpStream, Bytes) {
+        self.wire.0.connection.into_stream()
     }
 
     /// Puts the connection back for the next request of this thread, unless it cannot be used
     /// again: the portal closes it, or has answered before it had the whole request.
     pub(super) fn give_back(mut self) {
-        if !self.wire.is_idle() {
+        let connection = &mut self.wire.0.connection;
+        if !connection.is_idle() {
             return;
         }
+        connection.rest();
         if let Some(server) = self.upstreams.servers.get(self.index) {
             let mut pool = server.idle.get_or_default().lock();
             if pool.len() < MOST_IDLE {
@@ -412,15 +356,6 @@ impl Lease {
     }
 }
 
-/// A second copy of a request that may be sent twice (RFC 9110, 9.2.2) and has no body.
-fn copy_of(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
-    let repeatable = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if !repeatable || !request.body().is_end_stream() {
-        return None;
-    }
-    let mut copy = Request::new(RequestBody::empty());
-    copy.method_mut().clone_from(request.method());
-    copy.uri_mut().clone_from(request.uri());
-    copy.headers_mut().clone_from(request.headers());
-    Some(copy)
+fn is_repeatable(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }

@@ -40,9 +40,14 @@ fn i5_no_spelling_of_an_identity_header_passes() {
         "portcullis-anything-else",
         "portcullis--granted",
     ] {
-        let mut fields = headers(&[(name, "admin"), (name, "again"), ("accept", "*/*")]);
-        filter.strip_head(&mut fields);
-        assert_eq!(fields, headers(&[("accept", "*/*")]), "{name}");
+        let name = name.parse().unwrap();
+        assert!(filter.is_reserved(&name), "{name}");
+        assert!(!filter.passes(&name, &Nominated::default()), "{name}");
+
+        let mut trailers =
+            headers(&[(name.as_str(), "admin"), (name.as_str(), "2"), ("x-sum", "1")]);
+        filter.strip_trailers(&mut trailers);
+        assert_eq!(trailers, headers(&[("x-sum", "1")]), "{name}");
     }
 }
 
@@ -112,52 +117,71 @@ fn what_another_proxy_would_say_is_not_believed() {
 
 #[test]
 fn fields_of_one_connection_stay_with_it() {
-    let mut fields = headers(&[
-        ("connection", "keep-alive, X-Secret"),
-        ("x-secret", "1"),
-        ("te", "trailers"),
-        ("transfer-encoding", "chunked"),
-        ("upgrade", "h2c"),
-        ("keep-alive", "5"),
-        ("accept", "*/*"),
-    ]);
-    strip_hop_by_hop(&mut fields).unwrap();
-    assert_eq!(fields, headers(&[("accept", "*/*")]));
+    let filter = InboundFilter::new(&names(&[]), &[], &[]);
+    let fields = headers(&[("connection", "keep-alive, X-Secret"), ("connection", "x-other")]);
+    let nominated = Nominated::by(&fields).unwrap();
+    for name in [
+        "connection",
+        "x-secret",
+        "x-other",
+        "te",
+        "transfer-encoding",
+        "upgrade",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authorization",
+    ] {
+        assert!(!filter.passes(&name.parse().unwrap(), &nominated), "{name}");
+    }
+    for name in ["accept", "x-secret-2", "authorization", "content-type", "range"] {
+        assert!(filter.passes(&name.parse().unwrap(), &nominated), "{name}");
+    }
+    assert!(filter.passes(&"x-secret".parse().unwrap(), &Nominated::default()));
+}
+
+#[test]
+fn what_is_made_anew_for_the_portal_does_not_pass() {
+    let filter = InboundFilter::new(&names(&[]), &[], &[]);
+    for name in ["host", "cookie", "content-length", "expect"] {
+        assert!(!filter.passes(&name.parse().unwrap(), &Nominated::default()), "{name}");
+    }
+    for name in ["content-type", "content-encoding", "set-cookie", "origin"] {
+        assert!(filter.passes(&name.parse().unwrap(), &Nominated::default()), "{name}");
+    }
 }
 
 #[test]
 fn what_the_portal_relies_on_cannot_be_nominated_away() {
-    for nominated in ["host", "Cookie", "close, authorization", "content-length", "origin"] {
-        let mut fields = headers(&[("connection", nominated)]);
-        assert_eq!(strip_hop_by_hop(&mut fields), Err(BadConnection), "{nominated}");
+    let by = |value: &str| Nominated::by(&headers(&[("connection", value)])).map(|by| by.0.len());
+    for nominated in ["host", "Cookie", "close, authorization", "content-length", "origin", "x y"] {
+        assert_eq!(by(nominated), Err(BadConnection), "{nominated}");
     }
-    let many = (0..10).map(|n| format!("x-{n}")).collect::<Vec<_>>().join(",");
-    assert_eq!(strip_hop_by_hop(&mut headers(&[("connection", &many)])), Err(BadConnection));
-    let few = (0..9).map(|n| format!("x-{n}")).collect::<Vec<_>>().join(",");
-    assert_eq!(strip_hop_by_hop(&mut headers(&[("connection", &few)])), Ok(()));
+    let names = |count| (0..count).map(|n| format!("x-{n}")).collect::<Vec<_>>().join(",");
+    assert_eq!(by(&names(10)), Err(BadConnection));
+    assert_eq!(by(&names(9)), Ok(9));
 }
 
 #[test]
 fn i4_our_cookie_goes_and_the_others_stay_as_they_were() {
-    let mut fields = headers(&[("cookie", "a=1; portcullis=secret;b=\"x y\""), ("cookie", "c=3")]);
-    strip_cookies(&mut fields);
-    assert_eq!(fields[header::COOKIE], "a=1; b=\"x y\"; c=3");
-
-    let mut fields = headers(&[("cookie", "portcullis=secret")]);
-    strip_cookies(&mut fields);
-    assert!(fields.is_empty());
-
-    let mut fields = headers(&[(
-        "cookie",
-        "__Host-portcullis=1; portcullis-form=2; a=1; __Host-portcullis-browser=3; portcullis =4",
-    )]);
-    strip_cookies(&mut fields);
-    assert_eq!(fields[header::COOKIE], "a=1");
-
-    let untouched = headers(&[("cookie", "portcullis2=x;  odd;;spacing=1 ")]);
-    let mut fields = untouched.clone();
-    strip_cookies(&mut fields);
-    assert_eq!(fields, untouched);
+    let left = |lines: &[&str]| {
+        let lines: Vec<_> = lines.iter().map(|line| ("cookie", *line)).collect();
+        cookies(&headers(&lines)).map(|left| String::from_utf8(left).unwrap())
+    };
+    let as_it_was = "portcullis2=x;  odd;;spacing=1 ";
+    for (lines, expected) in [
+        (&["a=1; portcullis=secret;b=\"x y\"", "c=3"][..], Some("a=1; b=\"x y\"; c=3")),
+        (&["portcullis=secret"], None),
+        (&["portcullis=secret", "__Host-portcullis=secret"], None),
+        (
+            &["__Host-portcullis=1; portcullis-form=2; a=1; __Host-portcullis-x=3; portcullis =4"],
+            Some("a=1"),
+        ),
+        (&[as_it_was], Some(as_it_was)),
+        (&["portcullis=1", as_it_was], Some(as_it_was)),
+        (&[], None),
+    ] {
+        assert_eq!(left(lines).as_deref(), expected, "{lines:?}");
+    }
 }
 
 #[test]
@@ -175,15 +199,22 @@ fn i4_the_portal_cannot_set_our_cookie() {
 
 #[test]
 fn forwarded_fields_say_what_we_saw() {
-    let mut fields = HeaderMap::new();
     let host = HeaderValue::from_static("portal.example.com");
     let (client, proxy) =
         (HeaderValue::from_static("192.0.2.7"), HeaderValue::from_static("10.0.0.1"));
-    set_forwarded(&mut fields, &client, None, true, host.clone());
-    assert_eq!(fields[X_FORWARDED_FOR], "192.0.2.7");
-    assert_eq!(fields[X_FORWARDED_PROTO], "https");
-    assert_eq!(fields[X_FORWARDED_HOST], "portal.example.com");
-    set_forwarded(&mut fields, &proxy, Some(b"192.0.2.7"), false, host);
-    assert_eq!(fields[X_FORWARDED_FOR], "192.0.2.7, 10.0.0.1");
-    assert_eq!(fields[X_FORWARDED_PROTO], "http");
+    let written = |peer, chain, https| {
+        let mut head = Head::new(&http::Method::GET, "/");
+        write_forwarded(&mut head, peer, chain, https, &host);
+        String::from_utf8(head.as_bytes().to_vec()).unwrap()
+    };
+    assert_eq!(
+        written(&client, None, true),
+        "GET / HTTP/1.1\r\nx-forwarded-for: 192.0.2.7\r\nx-forwarded-proto: https\r\n\
+         x-forwarded-host: portal.example.com\r\n"
+    );
+    assert_eq!(
+        written(&proxy, Some(b"192.0.2.7"), false),
+        "GET / HTTP/1.1\r\nx-forwarded-for: 192.0.2.7, 10.0.0.1\r\nx-forwarded-proto: http\r\n\
+         x-forwarded-host: portal.example.com\r\n"
+    );
 }

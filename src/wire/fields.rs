@@ -1,0 +1,33 @@
+//! What a field's name says about how far it goes.
+
+use http::header::{self, HeaderName};
+
+/// Fields of one connection only, and framing, which is made anew on each side (RFC 9110, 7.6.1).
+#[must_use]
+pub fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        *name,
+        header::CONNECTION
+            | header::TRANSFER_ENCODING
+            | header::TE
+            | header::UPGRADE
+            | header::PROXY_AUTHENTICATE
+            | header::PROXY_AUTHORIZATION
+    ) || matches!(name.as_str(), "keep-alive" | "proxy-connection")
+}
+
+/// Fields that nobody has a reason to call those of one connection: losing one changes what the
+/// message means.
+#[must_use]
+pub fn is_end_to_end(name: &HeaderName) -> bool {
+    matches!(
+        *name,
+        header::HOST
+            | header::COOKIE
+            | header::SET_COOKIE
+            | header::AUTHORIZATION
+            | header::CONTENT_LENGTH
+            | header::CONTENT_TYPE
+            | header::ORIGIN
+    )
+}
