@@ -98,6 +98,15 @@ struct Parts {
     ticks: Pin<Box<Sleep>>,
 }
 
+/// Why a request has no answer.
+enum Missing {
+    Failed(Failure),
+    /// The client's body did not go on in time.
+    Stalled,
+    /// Nothing has happened for so long, of the upload or the answer.
+    TimedOut(Duration),
+}
+
 impl Upstreams {
     /// Servers to send to, with nothing connected yet.
     #[must_use]
@@ -148,7 +157,7 @@ impl Upstreams {
         // What may be sent twice (RFC 9110, 9.2.2) and is there a second time.
         let repeatable = upload.is_none() && is_repeatable(head.method());
         let turn = self.turn();
-        let (mut failed, mut unused) = (0, true);
+        let (mut failed, mut pooled) = (0, true);
         loop {
             let index = self.choose(turn.wrapping_add(failed));
             let Some(server) = self.servers.get(index) else {
@@ -157,55 +166,43 @@ impl Upstreams {
                     cause: "none is configured".to_owned(),
                 });
             };
-            let pooled = if unused { server.checkout() } else { None };
-            let used_before = pooled.is_some();
-            let mut wire = match pooled {
-                Some(wire) => wire,
+            let unused = if pooled { server.checkout() } else { None };
+            let used_before = unused.is_some();
+            let wire = match unused {
+                Some(wire) => Ok(wire),
                 // On the heap: it is seldom done, and every request would carry the room for it.
-                None => match Box::pin(self.connect(server)).await {
-                    Ok(wire) => wire,
-                    Err(error) => {
-                        failed += 1;
-                        if failed < self.servers.len() {
-                            continue;
-                        }
-                        return Err(error);
-                    }
-                },
+                None => Box::pin(self.connect(server)).await,
             };
-            let sent = std::mem::replace(&mut body, RequestBody::empty());
-            let within = self.response_timeout;
-            let answer = wire.exchange(head, sent, upload.as_ref(), within).await;
-            let server = || server.authority.clone();
-            return match answer {
-                Some(Ok(answer)) => {
-                    let switched = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
-                    let lease = Lease { upstreams: Arc::clone(self), index, wire };
-                    Ok(answer.map(|()| ResponseBody::new(lease, switched)))
-                }
-                Some(Err(Failure::Upload(_))) => Err(UpstreamError::BodyBroke),
-                Some(Err(cause)) => {
-                    if repeatable && wire.0.connection.is_unanswered() {
-                        // A connection that lay unused may have been closed just now; a new one
-                        // may be to a server that hangs up on everybody.
-                        if used_before {
-                            unused = false;
-                            continue;
+            let (error, again) = match wire {
+                Ok(mut wire) => {
+                    let sent = std::mem::replace(&mut body, RequestBody::empty());
+                    match wire.exchange(head, sent, upload.as_ref(), self.response_timeout).await {
+                        Ok(answer) => {
+                            let switched = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+                            let lease = Lease { upstreams: Arc::clone(self), index, wire };
+                            return Ok(answer.map(|()| ResponseBody::new(lease, switched)));
                         }
-                        failed += 1;
-                        if failed < self.servers.len() {
-                            continue;
+                        Err(missing) => {
+                            let broke = matches!(missing, Missing::Failed(_));
+                            let again = broke && repeatable && wire.0.connection.is_unanswered();
+                            (missing.of(&server.authority), again)
                         }
                     }
-                    Err(UpstreamError::BrokeOff { server: server(), cause })
                 }
-                None if upload.as_ref().is_some_and(Progress::waits) => {
-                    Err(UpstreamError::BodyStalled)
-                }
-                None => {
-                    Err(UpstreamError::TimedOut { server: server(), waited: self.response_timeout })
-                }
+                Err(error) => (error, true),
             };
+            if !again {
+                return Err(error);
+            }
+            if used_before {
+                // The portal closed it just now; a new one will do.
+                pooled = false;
+                continue;
+            }
+            failed += 1;
+            if failed >= self.servers.len() {
+                return Err(error);
+            }
         }
     }
 
@@ -247,21 +244,20 @@ impl Upstreams {
 }
 
 impl Wire {
-    /// Sends a request and waits for the answer's head; `None` when nothing has happened for too
-    /// long, of the upload or the answer.
+    /// Sends a request and waits for the answer's head.
     async fn exchange(
         &mut self,
         head: &Head,
         body: RequestBody,
         upload: Option<&Progress>,
         within: Duration,
-    ) -> Option<Result<Response<()>, Failure>> {
+    ) -> Result<Response<()>, Missing> {
         let Parts { connection, ticks } = &mut *self.0;
         connection.begin(head, body);
         let (mut uploaded, mut passed) = (0, 0);
         poll_fn(|cx| {
             if let Poll::Ready(answer) = connection.poll_answer(cx) {
-                return Poll::Ready(Some(answer));
+                return Poll::Ready(answer.map_err(Missing::Failed));
             }
             while ticks.as_mut().poll(cx).is_ready() {
                 ticks.as_mut().reset(Instant::now() + within / TICKS);
@@ -272,12 +268,30 @@ impl Wire {
                 }
                 // The first came after less than its time.
                 if passed > TICKS {
-                    return Poll::Ready(None);
+                    let waits = upload.is_some_and(Progress::waits);
+                    return Poll::Ready(Err(if waits {
+                        Missing::Stalled
+                    } else {
+                        Missing::TimedOut(within)
+                    }));
                 }
             }
             Poll::Pending
         })
         .await
+    }
+}
+
+impl Missing {
+    /// Whose fault it is.
+    fn of(self, server: &str) -> UpstreamError {
+        let server = server.to_owned();
+        match self {
+            Self::Failed(Failure::Upload(_)) => UpstreamError::BodyBroke,
+            Self::Failed(cause) => UpstreamError::BrokeOff { server, cause },
+            Self::Stalled => UpstreamError::BodyStalled,
+            Self::TimedOut(waited) => UpstreamError::TimedOut { server, waited },
+        }
     }
 }
 

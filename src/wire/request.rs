@@ -38,7 +38,11 @@ impl Head {
 
     /// Adds a field that says this, unless it cannot be said in one line (RFC 9110, 5.5).
     pub fn text(&mut self, name: &HeaderName, value: &[u8]) {
-        if value.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~' | 0x80..)) {
+        // All of it is looked at, which goes many bytes at a time; stopping at the first does not.
+        let sayable = value
+            .iter()
+            .fold(true, |sayable, byte| sayable & matches!(byte, b'\t' | b' '..=b'~' | 0x80..));
+        if sayable {
             write_field(&mut self.bytes, name, value);
         }
     }
