@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use super::headers::InboundFilter;
 use super::upstream::Lease;
 use super::watch::Watch;
+use crate::wire::Failure;
 
 /// What a body ends with that the person may no longer see (I7).
 const REVOKED: &str = "the session no longer permits this";
@@ -115,12 +116,13 @@ pub struct ResponseBody {
     /// The connection, until the body has ended.
     lease: Option<Lease>,
     watch: Option<Watch>,
+    failed: Option<Failure>,
 }
 
 impl ResponseBody {
     /// `switched`: the connection is no longer one of HTTP, so it never goes back to the pool.
     pub(super) fn new(lease: Lease, switched: bool) -> Self {
-        let mut body = Self { lease: Some(lease), watch: None };
+        let mut body = Self { lease: Some(lease), watch: None, failed: None };
         if !switched {
             body.end_if_over();
         }
@@ -168,6 +170,9 @@ impl Body for ResponseBody {
         if self.is_revoked(cx) {
             return Poll::Ready(Some(Err(REVOKED.into())));
         }
+        if let Some(failure) = self.failed.take() {
+            return Poll::Ready(Some(Err(failure.into())));
+        }
         let Some(lease) = &mut self.lease else { return Poll::Ready(None) };
         let frame = lease.poll_frame(cx);
         if let Some(watch) = &mut self.watch {
@@ -180,21 +185,30 @@ impl Body for ResponseBody {
                 }
             }
         }
-        let frame = ready!(frame);
-        if let Some(Err(_)) = &frame {
-            self.lease = None;
-        } else {
-            self.end_if_over();
+        match ready!(frame).transpose() {
+            Ok(frame) => {
+                self.end_if_over();
+                Poll::Ready(frame.map(Ok))
+            }
+            Err(failure) => {
+                // hyper drops what it has not sent yet when a body fails: it is told after that.
+                (self.failed, self.lease) = (Some(failure), None);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
         }
-        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.lease.is_none()
+        self.lease.is_none() && self.failed.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.lease.as_ref().map_or_else(|| SizeHint::with_exact(0), Lease::size_hint)
+        match &self.lease {
+            Some(lease) => lease.size_hint(),
+            None if self.failed.is_some() => SizeHint::default(),
+            None => SizeHint::with_exact(0),
+        }
     }
 }
 

@@ -166,7 +166,7 @@ impl Upstreams {
                     cause: "none is configured".to_owned(),
                 });
             };
-            let unused = if pooled { server.checkout() } else { None };
+            let unused = if pooled { server.checkout(repeatable) } else { None };
             let used_before = unused.is_some();
             let wire = match unused {
                 Some(wire) => Ok(wire),
@@ -296,12 +296,14 @@ impl Missing {
 }
 
 impl Server {
-    /// The connection used last that another request may be sent over.
-    fn checkout(&self) -> Option<Wire> {
+    /// The connection used last that another request may be sent over. For one that cannot be
+    /// repeated it is looked at more closely.
+    fn checkout(&self, repeatable: bool) -> Option<Wire> {
         let mut pool = self.idle.get_or_default().lock();
         loop {
             let mut wire = pool.pop()?.wire;
-            if !wire.0.connection.is_spoilt() {
+            let connection = &mut wire.0.connection;
+            if !connection.is_spoilt() && (repeatable || !connection.is_spoilt_by_now()) {
                 return Some(wire);
             }
         }

@@ -11,7 +11,7 @@ use super::Failure;
 use super::chunks::{Chunks, Piece, take};
 use super::fields::{is_end_to_end, is_hop_by_hop};
 
-/// Bytes of a head.
+/// Bytes of a head, interim answers before it included.
 pub(super) const MOST_HEAD: usize = 64 * 1024;
 /// Fields of a head, or of trailers.
 pub(super) const MOST_FIELDS: usize = 100;
@@ -58,12 +58,7 @@ impl Answer {
             if !read.iter().zip(START).all(|(is, expected)| is == expected) {
                 return Err(Failure::Malformed("it does not begin like HTTP/1"));
             }
-            let Some(block) = block(read) else {
-                if read.len() > MOST_HEAD {
-                    return Err(Failure::Malformed("its head is too large"));
-                }
-                return Ok(None);
-            };
+            let Some(block) = block(read) else { return Ok(None) };
             let answer = Self::of(&block, to_head)?;
             let status = answer.head.status();
             if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {

@@ -5,16 +5,18 @@
 
 use std::fmt;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
 use http::{Method, Response};
 use http_body::{Body, Frame, SizeHint};
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio_util::io::poll_read_buf;
 
-use super::answer::{self, Answer};
+use super::answer::{self, Answer, MOST_HEAD};
 use super::chunks::Piece;
 use super::outgoing::Outgoing;
 use super::request::Head;
@@ -35,8 +37,8 @@ pub struct Connection<B> {
     body: answer::Body,
     /// Whether the question was HEAD.
     to_head: bool,
-    /// Whether anything has come since the last request.
-    heard: bool,
+    /// Bytes that have come since the last request began.
+    heard: usize,
     /// Whether another request may follow.
     stays: bool,
 }
@@ -56,7 +58,7 @@ where
             room: LEAST_READ,
             body: answer::Body::Over,
             to_head: false,
-            heard: false,
+            heard: 0,
             stays: true,
         }
     }
@@ -75,10 +77,19 @@ where
         }
     }
 
-    /// Whether the server has closed the connection meanwhile, or said what it was not asked.
+    /// Whether it is known that the server has closed the connection meanwhile, or said what it was
+    /// not asked.
     pub fn is_spoilt(&mut self) -> bool {
         // Nobody is to be woken: whoever begins an exchange looks for themselves.
         self.poll_read(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    /// The same, as the system knows it at this moment: costs a call to it.
+    #[must_use]
+    pub fn is_spoilt_by_now(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        let seen = SockRef::from(&self.stream).peek(&mut byte);
+        !matches!(seen, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
     /// Begins an exchange, when the one before [is over](Self::is_idle) and the connection is not
@@ -86,13 +97,13 @@ where
     pub fn begin(&mut self, head: &Head, body: B) {
         self.outgoing.begin(head, body);
         self.to_head = *head.method() == Method::HEAD;
-        self.heard = false;
+        self.heard = 0;
     }
 
     /// Whether nothing has come of the answer.
     #[must_use]
     pub fn is_unanswered(&self) -> bool {
-        !self.heard
+        self.heard == 0
     }
 
     /// Sends, and waits for the head of the answer.
@@ -107,8 +118,12 @@ where
                 self.stays &= answer.stays;
                 return Poll::Ready(Ok(answer.head));
             }
+            if self.heard > MOST_HEAD {
+                return Poll::Ready(Err(Failure::Malformed("its head is too large")));
+            }
             if ready!(self.poll_read(cx))? == 0 {
-                return Poll::Ready(Err(if self.heard { Failure::Cut } else { Failure::Closed }));
+                let closed = self.is_unanswered();
+                return Poll::Ready(Err(if closed { Failure::Closed } else { Failure::Cut }));
             }
         }
     }
@@ -183,7 +198,7 @@ where
         self.read.reserve(self.room);
         let room = self.read.capacity() - self.read.len();
         let read = ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.read))?;
-        self.heard |= read > 0;
+        self.heard = self.heard.saturating_add(read);
         if read == room {
             self.room = MOST_READ.min(self.room * 2);
         }

@@ -111,6 +111,11 @@ async fn a_body_that_breaks_off_half_way_is_seen_to_be_broken() {
         gate.upstream.answer_bytes(path, answer);
         let read = gate.get(path).try_send().await;
         assert!(read.is_err(), "{path} looks whole: {read:?}");
+        // What came before the break is not kept back.
+        let mut wire = gate.wire().await;
+        wire.send(format!("GET {path} HTTP/1.1\r\nhost: portal.test\r\n\r\n")).await;
+        let rest = String::from_utf8(wire.rest().await).unwrap();
+        assert!(rest.starts_with("HTTP/1.1 200") && rest.contains("half"), "{path}: {rest}");
 
         let http2 = gate.http2().await;
         let read = http2.send_to("portal.test", gate.get(path)).await;

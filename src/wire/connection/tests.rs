@@ -107,15 +107,34 @@ async fn what_was_not_asked_spoils_a_connection() {
     let (mut connection, mut far) = pair().await;
     exchange(&mut connection, &mut far, ok).await.unwrap();
     assert!(connection.is_idle() && !connection.is_spoilt());
+    assert!(!connection.is_spoilt_by_now());
     far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison").await.unwrap();
+    assert!(connection.is_spoilt_by_now());
     comes(&connection).await;
     assert!(connection.is_spoilt());
 
     let (mut connection, mut far) = pair().await;
     exchange(&mut connection, &mut far, ok).await.unwrap();
     drop(far);
+    assert!(connection.is_spoilt_by_now());
     comes(&connection).await;
     assert!(connection.is_spoilt());
+}
+
+#[tokio::test]
+async fn a_head_has_its_bounds_and_interim_answers_count() {
+    let hints = "HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n";
+    let long = format!("HTTP/1.1 200 OK\r\nx: {}", "a".repeat(MOST_HEAD));
+    for (bytes, fits) in [
+        (format!("{}HTTP/1.1 204 No Content\r\n\r\n", hints.repeat(10)), true),
+        (hints.repeat(MOST_HEAD / hints.len() + 1), false),
+        (long, false),
+    ] {
+        let (mut connection, mut far) = pair().await;
+        let read = exchange(&mut connection, &mut far, &bytes).await;
+        assert_eq!(read.is_ok(), fits);
+        assert!(fits || matches!(read, Err(Failure::Malformed(_))), "{read:?}");
+    }
 }
 
 #[tokio::test]
