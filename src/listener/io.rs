@@ -8,16 +8,27 @@
 //!
 //! A connection that has become a WebSocket has no requests and no heads any more: the third limit
 //! alone stays.
+//!
+//! A client that is still sending when the last answer has gone, as with an upload that is refused,
+//! is read from for a while: a socket that is closed with something unread in it is reset, and a
+//! reset may take the answer with it (RFC 9112, 9.6).
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::phase::Phase;
 use crate::config::Limits;
+
+/// A client that is still sending shows it in this time.
+const SHOWS_WITHIN: Duration = Duration::from_millis(10);
+/// For so long what it sends is read away.
+const READ_AWAY_FOR: Duration = Duration::from_secs(5);
 
 /// A stream that ends with [`io::ErrorKind::TimedOut`] when a limit has passed. How late that may
 /// be told: by as much again for the time between requests, not at all for a head.
@@ -32,6 +43,15 @@ pub(super) struct Timed<S> {
     head: Option<Pin<Box<Sleep>>>,
     /// Set while the client takes nothing of what is to be sent.
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Set when all has been sent that ever will be.
+    parting: Option<Parting>,
+}
+
+/// The end of a connection whose client may be sending still.
+#[derive(Debug)]
+struct Parting {
+    timer: Pin<Box<Sleep>>,
+    sends: bool,
 }
 
 /// The watch on the time between requests.
@@ -44,7 +64,16 @@ struct Quiet {
 
 impl<S> Timed<S> {
     pub(super) fn new(stream: S, phase: Phase, limits: Limits) -> Self {
-        Self { stream, phase, limits, pieces: 0, quiet: None, head: None, stalled: None }
+        Self {
+            stream,
+            phase,
+            limits,
+            pieces: 0,
+            quiet: None,
+            head: None,
+            stalled: None,
+            parting: None,
+        }
     }
 
     /// What became of sending something, unless that has been waited for long enough.
@@ -91,6 +120,36 @@ impl<S> Timed<S> {
     }
 }
 
+impl Parting {
+    fn new() -> Self {
+        Self { timer: Box::pin(sleep(SHOWS_WITHIN)), sends: false }
+    }
+
+    /// Reads away what the client sends; ready when it has stopped, or has been given its time.
+    fn poll_over<S: AsyncRead + Unpin>(
+        &mut self,
+        stream: &mut S,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        loop {
+            let mut unread = [MaybeUninit::uninit(); 8 * 1024];
+            let mut unread = ReadBuf::uninit(&mut unread);
+            match Pin::new(&mut *stream).poll_read(cx, &mut unread) {
+                Poll::Ready(Ok(())) if !unread.filled().is_empty() => {
+                    if !std::mem::replace(&mut self.sends, true) {
+                        self.timer.as_mut().reset(Instant::now() + READ_AWAY_FOR);
+                    }
+                    if self.timer.is_elapsed() {
+                        return Poll::Ready(());
+                    }
+                }
+                Poll::Ready(Ok(()) | Err(_)) => return Poll::Ready(()),
+                Poll::Pending => return self.timer.as_mut().poll(cx),
+            }
+        }
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -114,7 +173,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Timed<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -133,8 +192,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let sent = Pin::new(&mut this.stream).poll_shutdown(cx);
-        this.poll_sent(cx, sent)
+        if this.parting.is_none() {
+            let sent = Pin::new(&mut this.stream).poll_shutdown(cx);
+            ready!(this.poll_sent(cx, sent))?;
+        }
+        this.parting.get_or_insert_with(Parting::new).poll_over(&mut this.stream, cx).map(Ok)
     }
 
     fn poll_write_vectored(
@@ -169,6 +231,40 @@ mod tests {
         let error = timed.write_all(&[0; 100]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert!(since.elapsed() >= limits().write_timeout);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_is_still_sending_is_read_from_for_a_while() {
+        let ends = |sending: bool| async move {
+            let (mut client, server) = tokio::io::duplex(10);
+            let mut timed = Timed::new(server, Phase::default(), limits());
+            let since = Instant::now();
+            let client = async {
+                while sending && client.write_all(&[0; 10]).await.is_ok() {
+                    sleep(Duration::from_millis(100)).await;
+                }
+                client
+            };
+            tokio::select! {
+                shut = timed.shutdown() => shut.unwrap(),
+                _ = async { client.await; std::future::pending::<()>().await } => {}
+            }
+            since.elapsed()
+        };
+        assert!(ends(false).await < Duration::from_millis(20));
+        let elapsed = ends(true).await;
+        assert!((READ_AWAY_FOR..READ_AWAY_FOR * 2).contains(&elapsed), "{elapsed:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_has_gone_is_not_waited_for() {
+        let (mut client, server) = tokio::io::duplex(1000);
+        let mut timed = Timed::new(server, Phase::default(), limits());
+        client.write_all(&[0; 500]).await.unwrap();
+        drop(client);
+        let since = Instant::now();
+        timed.shutdown().await.unwrap();
+        assert_eq!(since.elapsed(), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]

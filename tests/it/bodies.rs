@@ -300,6 +300,27 @@ async fn a_refused_upload_that_asks_first_never_sends_its_body() {
 }
 
 #[tokio::test]
+async fn a_refused_upload_is_read_away_so_that_its_refusal_arrives() {
+    let gate = TestGate::start().await;
+    gate.upstream.answer("/open/full", |mut exchange| async move {
+        exchange
+            .write(b"HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\nconnection: close\r\n\r\nno")
+            .await?;
+        Ok(None)
+    });
+    for (path, expected) in [("/closed/a", 401), ("/nowhere", 403), ("/open/full", 413)] {
+        let mut wire = gate.wire().await;
+        // All of it, before a byte of the answer is read.
+        wire.send(format!(
+            "POST {path} HTTP/1.1\r\nhost: portal.test\r\ncontent-length: 20000000\r\n\r\n"
+        ))
+        .await;
+        wire.send(vec![b'a'; 20_000_000]).await;
+        assert_eq!(wire.reply().await.status, expected, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn early_hints_of_the_portal_break_nothing() {
     let gate = TestGate::start().await;
     gate.upstream.answer("/open/hints", |mut exchange| async move {
