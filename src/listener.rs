@@ -11,6 +11,7 @@ mod health;
 mod http;
 mod idle;
 mod io;
+mod operators;
 mod phase;
 mod serve;
 mod socket;
@@ -27,7 +28,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::health::HealthChecks;
 pub use self::http::Http;
-pub use self::serve::{AdminListener, GatewayListener};
+pub use self::operators::AdminListener;
+pub use self::serve::GatewayListener;
 pub use self::socket::{BindError, bind_admin_socket, bind_tcp};
 pub use self::tls::{TlsError, TlsFiles};
 

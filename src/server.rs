@@ -232,6 +232,7 @@ impl Server {
                 bind_admin_socket(&settings.admin.socket)?,
                 admin::router(state, admin::Access::Socket),
             ),
+            limits: server.limits,
         };
         let outbox = {
             let _entered = runtime.enter();

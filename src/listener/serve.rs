@@ -1,9 +1,8 @@
-//! From a listening socket to connections being served: clear text, TLS, and operators.
+//! From a listening socket to connections being served, in clear text or with TLS.
 
 use std::fmt;
 use std::net::TcpListener;
 use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -114,69 +113,5 @@ impl Service for Sockets {
 
     fn name(&self) -> &str {
         "gateway"
-    }
-}
-
-/// The sockets that operators come in by: TCP with a token, and the admin socket without.
-#[derive(Debug)]
-pub struct AdminListener {
-    /// The TCP socket and what is served there.
-    pub tcp: (TcpListener, axum::Router),
-    /// The Unix socket and what is served there.
-    pub unix: (UnixListener, axum::Router),
-}
-
-impl AdminListener {
-    pub(super) fn into_service(self, stop: CancellationToken) -> Box<dyn ServiceWithDependents> {
-        Box::new(Operators { sockets: Some(self), stop })
-    }
-}
-
-struct Operators {
-    sockets: Option<AdminListener>,
-    stop: CancellationToken,
-}
-
-#[async_trait]
-impl Service for Operators {
-    async fn start_service(
-        &mut self,
-        _fds: Option<ListenFds>,
-        _shutdown: ShutdownWatch,
-        _listeners_per_fd: usize,
-    ) {
-        let Some(AdminListener { tcp: (tcp, tcp_router), unix: (unix, unix_router) }) =
-            self.sockets.take()
-        else {
-            return;
-        };
-        let (tcp, unix) = match (
-            tokio::net::TcpListener::from_std(tcp),
-            tokio::net::UnixListener::from_std(unix),
-        ) {
-            (Ok(tcp), Ok(unix)) => (tcp, unix),
-            (Err(error), _) | (_, Err(error)) => {
-                tracing::error!(%error, "the admin sockets cannot be used");
-                return;
-            }
-        };
-        let over_tcp = axum::serve(tcp, tcp_router)
-            .with_graceful_shutdown(self.stop.clone().cancelled_owned());
-        let over_unix = axum::serve(unix, unix_router)
-            .with_graceful_shutdown(self.stop.clone().cancelled_owned());
-        let (over_tcp, over_unix) = tokio::join!(over_tcp.into_future(), over_unix.into_future());
-        for ended in [over_tcp, over_unix] {
-            if let Err(error) = ended {
-                tracing::error!(%error, "an admin listener ended");
-            }
-        }
-    }
-
-    fn name(&self) -> &str {
-        "admin"
-    }
-
-    fn threads(&self) -> Option<usize> {
-        Some(1)
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use crate::client::within;
@@ -288,6 +290,17 @@ async fn an_http2_connection_without_a_stream_is_closed_after_a_while() {
 }
 
 #[tokio::test]
+async fn half_a_head_keeps_no_connection_of_the_admin_listener() {
+    let gate = TestGate::builder().setting("server.limits.idle_timeout", "\"400ms\"").start().await;
+    let mut half = TcpStream::connect(gate.admin_address).await.unwrap();
+    half.write_all(b"GET /healthz HTTP/1.1\r\nho").await.unwrap();
+    assert_eq!(gate.admin.get("/api/v1/groups").await.status, 200, "others are answered");
+    let mut rest = Vec::new();
+    let ended = within("its end", half.read_to_end(&mut rest)).await;
+    assert!(!String::from_utf8_lossy(&rest).contains("200 OK"), "{ended:?}: {rest:?}");
+}
+
+#[tokio::test]
 async fn connections_beyond_the_limit_are_closed_until_one_is_free() {
     let gate = TestGate::builder().setting("server.limits.connections", "2").start().await;
     let mut open = Vec::new();
@@ -321,7 +334,7 @@ async fn connections_beyond_the_limit_are_closed_until_one_is_free() {
 
 /// A connection to a TLS port on which no handshake has been done.
 async fn silent(gate: &TestGate) -> Wire {
-    let stream = tokio::net::TcpStream::connect(gate.address).await.unwrap();
+    let stream = TcpStream::connect(gate.address).await.unwrap();
     Wire(tokio::io::BufReader::new(Box::new(stream)))
 }
 
