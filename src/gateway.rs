@@ -373,12 +373,12 @@ impl Gateway {
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return match upgrade {
-                Some((client, hold)) => {
+                Some((client, hold)) if tunnel::switches_to_websocket(&response) => {
                     let ear = Ear::default();
                     let watch = Watch::over_stream(self, question, ear.clone());
                     tunnel::open(client, hold, response, watch, ear)
                 }
-                None => self.answer(received, Refusal::PortalBroken),
+                Some(_) | None => self.answer(received, Refusal::PortalBroken),
             };
         }
         headers::strip_set_cookies(response.headers_mut());

@@ -14,11 +14,11 @@ use super::upstream::Lease;
 use super::watch::Watch;
 use crate::wire::Failure;
 
+/// A body's failure, told to hyper, which ends the connection with it.
+pub use crate::wire::BodyError;
+
 /// What a body ends with that the person may no longer see (I7).
 const REVOKED: &str = "the session no longer permits this";
-
-/// A body's failure, told to hyper, which ends the connection with it.
-pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A client's request body on its way to the portal. Trailers lose what only we may say (I5).
 #[derive(Debug)]

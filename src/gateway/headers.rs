@@ -12,14 +12,15 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::IdentityNames;
 use crate::wire::Head;
-use crate::wire::fields::{is_end_to_end, is_hop_by_hop};
+use crate::wire::fields::{is_end_to_end, is_hop_by_hop, may_trail};
 
 /// `Connection` may nominate fewer fields than this; more is an attempt to strip what matters.
 const MOST_NOMINATIONS: usize = 10;
 
 /// Folded beginnings of names that no client may send to the portal, besides the identity names:
-/// what says who connects, what another proxy would have said, and what changes the request.
-const ALWAYS_RESERVED: [&str; 20] = [
+/// what says who connects, what another proxy would have said, what changes the request, and what
+/// frames it.
+const ALWAYS_RESERVED: [&str; 22] = [
     "portcullis",
     "forwarded",
     "xforwarded",
@@ -40,6 +41,8 @@ const ALWAYS_RESERVED: [&str; 20] = [
     "xhost",
     "proxy",
     "http2settings",
+    "contentlength",
+    "transferencoding",
 ];
 
 /// Why a request's fields are refused.
@@ -110,11 +113,9 @@ impl InboundFilter {
         !anew && !is_hop_by_hop(name) && !nominated.contains(name) && !self.is_reserved(name)
     }
 
-    /// Removes from trailers what only we may set, and what only a head may say (RFC 9110, 6.5.1).
+    /// Removes from trailers what only we may set, and what only a head may say.
     pub fn strip_trailers(&self, trailers: &mut HeaderMap) {
-        let goes = |name: &&HeaderName| {
-            self.is_reserved(name) || is_hop_by_hop(name) || is_end_to_end(name)
-        };
+        let goes = |name: &&HeaderName| self.is_reserved(name) || !may_trail(name);
         while let Some(name) = trailers.keys().find(goes).cloned() {
             trailers.remove(name);
         }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, Version};
+use http_body::Body;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -31,20 +32,30 @@ enum Broken {
     Stream(#[from] io::Error),
 }
 
-/// Whether the request asks to become a WebSocket (RFC 6455, 4.1). Any other upgrade is ignored,
-/// as a server may (RFC 9110, 7.8): it never reaches the portal.
-pub(super) fn asks_for_websocket<B>(request: &Request<B>) -> bool {
+/// Whether the request asks to become a WebSocket (RFC 6455, 4.1), which has no body. Any other
+/// upgrade is ignored, as a server may (RFC 9110, 7.8): it never reaches the portal.
+pub(super) fn asks_for_websocket<B: Body>(request: &Request<B>) -> bool {
     let fields = request.headers();
     let Some(upgrade) = fields.get(header::UPGRADE) else { return false };
     // HTTP/1.0 has none (RFC 9110, 7.8), HTTP/2 another way.
     request.version() == Version::HTTP_11
         && *request.method() == Method::GET
-        && upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")
+        && request.body().is_end_stream()
+        && is_websocket(upgrade)
         && fields.get_all(header::CONNECTION).iter().any(|line| {
             line.as_bytes()
                 .split(|b| *b == b',')
                 .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
         })
+}
+
+/// Whether a 101 switches to a WebSocket, and to nothing else.
+pub(super) fn switches_to_websocket<B>(response: &Response<B>) -> bool {
+    response.headers().get(header::UPGRADE).is_some_and(is_websocket)
+}
+
+fn is_websocket(upgrade: &HeaderValue) -> bool {
+    upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")
 }
 
 /// Passes the portal's 101 on and joins the two connections when both have switched.
@@ -80,6 +91,7 @@ async fn join(client: OnUpgrade, portal: Lease, ear: Ear) -> Result<(), Broken> 
     let mut client = Heard { stream: TokioIo::new(client.await?), ear };
     let (mut portal, said) = portal.into_stream();
     client.write_all(&said).await?;
+    client.flush().await?;
     tokio::io::copy_bidirectional(&mut client, &mut portal).await?;
     Ok(())
 }

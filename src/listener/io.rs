@@ -27,7 +27,9 @@ use crate::config::Limits;
 
 /// A client that is still sending shows it in this time.
 const SHOWS_WITHIN: Duration = Duration::from_millis(10);
-/// For so long what it sends is read away.
+/// One that has sent nothing for so long has stopped; that is told by as much again late.
+const STOPPED_AFTER: Duration = Duration::from_secs(1);
+/// For so long at most is what it sends read away.
 const READ_AWAY_FOR: Duration = Duration::from_secs(5);
 
 /// A stream that ends with [`io::ErrorKind::TimedOut`] when a limit has passed. How late that may
@@ -51,6 +53,8 @@ pub(super) struct Timed<S> {
 #[derive(Debug)]
 struct Parting {
     timer: Pin<Box<Sleep>>,
+    until: Instant,
+    /// Whether something has come since the timer was set.
     sends: bool,
 }
 
@@ -122,7 +126,8 @@ impl<S> Timed<S> {
 
 impl Parting {
     fn new() -> Self {
-        Self { timer: Box::pin(sleep(SHOWS_WITHIN)), sends: false }
+        let until = Instant::now() + READ_AWAY_FOR;
+        Self { timer: Box::pin(sleep(SHOWS_WITHIN)), until, sends: false }
     }
 
     /// Reads away what the client sends; ready when it has stopped, or has been given its time.
@@ -136,15 +141,21 @@ impl Parting {
             let mut unread = ReadBuf::uninit(&mut unread);
             match Pin::new(&mut *stream).poll_read(cx, &mut unread) {
                 Poll::Ready(Ok(())) if !unread.filled().is_empty() => {
-                    if !std::mem::replace(&mut self.sends, true) {
-                        self.timer.as_mut().reset(Instant::now() + READ_AWAY_FOR);
-                    }
-                    if self.timer.is_elapsed() {
+                    self.sends = true;
+                    // One that never pauses never lets the timer be looked at.
+                    if Instant::now() >= self.until {
                         return Poll::Ready(());
                     }
                 }
                 Poll::Ready(Ok(()) | Err(_)) => return Poll::Ready(()),
-                Poll::Pending => return self.timer.as_mut().poll(cx),
+                Poll::Pending => {
+                    ready!(self.timer.as_mut().poll(cx));
+                    let now = Instant::now();
+                    if !std::mem::take(&mut self.sends) || now >= self.until {
+                        return Poll::Ready(());
+                    }
+                    self.timer.as_mut().reset(self.until.min(now + STOPPED_AFTER));
+                }
             }
         }
     }
@@ -195,6 +206,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Timed<S> {
         if this.parting.is_none() {
             let sent = Pin::new(&mut this.stream).poll_shutdown(cx);
             ready!(this.poll_sent(cx, sent))?;
+            if this.phase.is_tunnel() {
+                // The other direction goes on.
+                return Poll::Ready(Ok(()));
+            }
+            this.phase.parts();
         }
         this.parting.get_or_insert_with(Parting::new).poll_over(&mut this.stream, cx).map(Ok)
     }
@@ -235,25 +251,47 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_is_still_sending_is_read_from_for_a_while() {
-        let ends = |sending: bool| async move {
+        let ends = |pieces: usize| async move {
             let (mut client, server) = tokio::io::duplex(10);
             let mut timed = Timed::new(server, Phase::default(), limits());
             let since = Instant::now();
             let client = async {
-                while sending && client.write_all(&[0; 10]).await.is_ok() {
+                for _ in 0..pieces {
+                    if client.write_all(&[0; 10]).await.is_err() {
+                        break;
+                    }
                     sleep(Duration::from_millis(100)).await;
                 }
                 client
             };
             tokio::select! {
                 shut = timed.shutdown() => shut.unwrap(),
-                _ = async { client.await; std::future::pending::<()>().await } => {}
+                () = async {
+                    let _open = client.await;
+                    std::future::pending().await
+                } => {}
             }
             since.elapsed()
         };
-        assert!(ends(false).await < Duration::from_millis(20));
-        let elapsed = ends(true).await;
-        assert!((READ_AWAY_FOR..READ_AWAY_FOR * 2).contains(&elapsed), "{elapsed:?}");
+        assert!(ends(0).await < Duration::from_millis(20));
+        let short = ends(1).await;
+        assert!((STOPPED_AFTER..STOPPED_AFTER * 3).contains(&short), "{short:?}");
+        let long = ends(usize::MAX).await;
+        assert!((READ_AWAY_FOR..READ_AWAY_FOR * 2).contains(&long), "{long:?}");
+    }
+
+    #[tokio::test]
+    async fn what_a_tunnels_client_says_is_not_read_away() {
+        let (mut client, server) = tokio::io::duplex(100);
+        let phase = Phase::default();
+        phase.request_began().becomes_tunnel();
+        let mut timed = Timed::new(server, phase, limits());
+        client.write_all(b"still said").await.unwrap();
+        timed.shutdown().await.unwrap();
+        drop(client);
+        let mut said = Vec::new();
+        timed.read_to_end(&mut said).await.unwrap();
+        assert_eq!(said, b"still said");
     }
 
     #[tokio::test(start_paused = true)]

@@ -25,6 +25,7 @@ struct State {
     answering: AtomicU64,
     in_head: AtomicBool,
     tunnel: AtomicBool,
+    parting: AtomicBool,
 }
 
 /// A request that is being answered; dropped when the answer has been sent, or will never be.
@@ -60,15 +61,20 @@ impl Phase {
         self.0.tunnel.load(Ordering::Relaxed)
     }
 
+    /// All that ever will be has been sent.
+    pub(super) fn parts(&self) {
+        self.0.parting.store(true, Ordering::Relaxed);
+    }
+
     /// How many requests there have been.
     pub(super) fn requests(&self) -> u64 {
         self.0.begun.load(Ordering::Relaxed)
     }
 
     /// Whether there is nothing that a stop would have to wait for: no request has ever come in
-    /// whole, or only a part of the next.
+    /// whole, or only a part of the next, or all answers have been sent.
     pub(super) fn owes_nothing(&self) -> bool {
-        self.requests() == 0 || self.in_head()
+        self.requests() == 0 || self.in_head() || self.0.parting.load(Ordering::Relaxed)
     }
 }
 
@@ -100,6 +106,8 @@ mod tests {
         drop(answering);
         assert!(phase.is_quiet() && !phase.owes_nothing(), "an answer may still be on its way");
         assert_eq!(phase.requests(), 1);
+        phase.parts();
+        assert!(phase.owes_nothing());
     }
 
     #[test]

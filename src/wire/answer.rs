@@ -11,7 +11,7 @@ use super::Failure;
 use super::chunks::{Chunks, Piece, take};
 use super::fields::{is_end_to_end, is_hop_by_hop};
 
-/// Bytes of a head, interim answers before it included.
+/// Bytes of a head and of the interim answers before it.
 pub(super) const MOST_HEAD: usize = 64 * 1024;
 /// Fields of a head, or of trailers.
 pub(super) const MOST_FIELDS: usize = 100;
@@ -50,15 +50,24 @@ pub enum Body {
 impl Answer {
     /// Cuts an answer's head from the front of what has been read, if all of it is there. Interim
     /// answers (RFC 9110, 15.2) are passed over, except a 101. `to_head`: what was asked was HEAD.
+    /// `room` is how many bytes heads may still have, and becomes less by those that are cut off.
     ///
     /// # Errors
-    /// When it is none, or leaves open where its body ends.
-    pub fn read(read: &mut BytesMut, to_head: bool) -> Result<Option<Self>, Failure> {
+    /// When it is none, is too large, or leaves open where its body ends.
+    pub fn read(
+        read: &mut BytesMut,
+        to_head: bool,
+        room: &mut usize,
+    ) -> Result<Option<Self>, Failure> {
+        const LARGE: Failure = Failure::Malformed("its head is too large");
         loop {
             if !read.iter().zip(START).all(|(is, expected)| is == expected) {
                 return Err(Failure::Malformed("it does not begin like HTTP/1"));
             }
-            let Some(block) = block(read) else { return Ok(None) };
+            let Some(block) = block(read) else {
+                return if read.len() > *room { Err(LARGE) } else { Ok(None) };
+            };
+            *room = room.checked_sub(block.len()).ok_or(LARGE)?;
             let answer = Self::of(&block, to_head)?;
             let status = answer.head.status();
             if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
@@ -80,7 +89,8 @@ impl Answer {
             StatusCode::from_u16(code).map_err(|_| Failure::Malformed("its status is none"))?;
         let mut head = Response::new(());
         *head.status_mut() = status;
-        let mut framing = Framing { keep: minor > 0, ..Framing::default() };
+        let switches = status == StatusCode::SWITCHING_PROTOCOLS;
+        let mut framing = Framing { keep: minor > 0, switches, ..Framing::default() };
         *head.headers_mut() = framing.read(block, parsed.headers)?;
         let reason = parsed.reason.filter(|reason| Some(*reason) != status.canonical_reason());
         if let Some(Ok(reason)) = reason.map(|reason| ReasonPhrase::try_from(reason.as_bytes())) {
@@ -89,11 +99,22 @@ impl Answer {
         if framing.chunks && minor == 0 {
             return Err(CODED);
         }
+        if switches || status == StatusCode::NO_CONTENT {
+            // Neither may say it (RFC 9110, 8.6).
+            head.headers_mut().remove(header::CONTENT_LENGTH);
+        }
+        let announced = framing.body();
         let never = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        let body =
-            if to_head || never || status.is_informational() { Body::Over } else { framing.body() };
-        let switched = status == StatusCode::SWITCHING_PROTOCOLS;
-        let stays = framing.stays() && body != Body::UntilClose && !switched;
+        let (body, certain) = if to_head {
+            (Body::Over, announced == Body::Over)
+        } else if never || switches {
+            (Body::Over, matches!(announced, Body::Over | Body::UntilClose))
+        } else {
+            (announced, announced != Body::UntilClose)
+        };
+        // A server that announces a body where none may come may send it all the same, and it would
+        // be read as the answer to somebody else.
+        let stays = certain && framing.stays() && !switches;
         Ok(Self { head, body, stays })
     }
 }
@@ -140,11 +161,14 @@ struct Framing {
     length: Option<u64>,
     close: bool,
     keep: bool,
+    /// Whether the answer is a 101, which says to what by `Upgrade`.
+    switches: bool,
 }
 
 impl Framing {
-    /// Reads the fields, and leaves those that go on to a client: none of this connection, and at
-    /// most one that tells the length. They keep the block instead of copies.
+    /// Reads the fields, and leaves those that go on to a client: none of this connection, but for
+    /// what a 101 switches to, and at most one that tells the length. They keep the block instead
+    /// of copies.
     fn read(
         &mut self,
         block: &Bytes,
@@ -172,6 +196,9 @@ impl Framing {
                     self.chunks = true;
                 }
                 header::CONNECTION => self.read_connection(&value, &mut nominated),
+                header::UPGRADE if self.switches => {
+                    fields.append(name, value);
+                }
                 _ if is_hop_by_hop(&name) => {}
                 _ => {
                     fields.append(name, value);
@@ -188,7 +215,8 @@ impl Framing {
         Ok(fields)
     }
 
-    /// What cannot be read of it, and what an answer is nothing without, nominates nothing.
+    /// What cannot be read of it, and what an answer is nothing without, nominates nothing; what is
+    /// for this connection in any case need not be nominated.
     fn read_connection(&mut self, value: &HeaderValue, nominated: &mut Vec<HeaderName>) {
         for token in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
             if token.eq_ignore_ascii_case(b"close") {
@@ -197,6 +225,7 @@ impl Framing {
                 self.keep = true;
             } else if let Ok(name) = HeaderName::from_bytes(token)
                 && !is_end_to_end(&name)
+                && !is_hop_by_hop(&name)
             {
                 nominated.push(name);
             }

@@ -8,6 +8,7 @@ use http::HeaderMap;
 
 use super::Failure;
 use super::answer::{MOST_FIELDS, block, read_field};
+use super::fields::may_trail;
 
 /// Bytes of a line with a size and its extensions.
 const MOST_LINE: usize = 1024;
@@ -17,6 +18,7 @@ const MOST_TRAILERS: usize = 16 * 1024;
 const MOST_DIGITS: usize = 15;
 
 const CRLF: &[u8] = b"\r\n";
+const LONG: Failure = Failure::Malformed("its trailers are too long");
 const SIZE: Failure = Failure::Malformed("the size of a chunk is no number");
 
 /// How far a body in chunks has been read.
@@ -119,23 +121,34 @@ fn size(line: &[u8]) -> Result<u64, Failure> {
     u64::from_str_radix(digits, 16).map_err(|_| SIZE)
 }
 
-/// Cuts off the trailers and the empty line, if all of them are there.
+/// Cuts off the trailers and the empty line, if all of them are there. Those that may not come
+/// behind a body are left out.
 fn trailers(read: &mut BytesMut) -> Result<Option<HeaderMap>, Failure> {
     if read.starts_with(CRLF) {
         read.advance(CRLF.len());
         return Ok(Some(HeaderMap::new()));
     }
     let Some(block) = block(read) else {
-        if read.len() > MOST_TRAILERS {
-            return Err(Failure::Malformed("its trailers are too long"));
-        }
-        return Ok(None);
+        return if read.len() > MOST_TRAILERS { Err(LONG) } else { Ok(None) };
     };
+    if block.len() > MOST_TRAILERS {
+        return Err(LONG);
+    }
+    if memchr::memchr_iter(b'\n', &block).any(|end| end == 0 || block.get(end - 1) != Some(&b'\r'))
+    {
+        return Err(Failure::Malformed("a line of its trailers ends without CR"));
+    }
     let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
     match httparse::parse_headers(&block, &mut fields)? {
         httparse::Status::Complete((length, fields)) if length == block.len() => {
-            let fields = fields.iter().map(|field| read_field(&block, field));
-            fields.collect::<Result<_, _>>().map(Some)
+            let mut trailers = HeaderMap::new();
+            for field in fields {
+                let (name, value) = read_field(&block, field)?;
+                if may_trail(&name) {
+                    trailers.append(name, value);
+                }
+            }
+            Ok(Some(trailers))
         }
         httparse::Status::Complete(_) | httparse::Status::Partial => {
             Err(Failure::Malformed("its trailers do not end where they seem to"))

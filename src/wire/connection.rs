@@ -24,7 +24,7 @@ use super::{BodyError, Failure};
 
 /// Room for what is read at once, first and for large bodies.
 const LEAST_READ: usize = 8 * 1024;
-const MOST_READ: usize = 256 * 1024;
+const MOST_READ: usize = 64 * 1024;
 
 /// A connection to a server.
 pub struct Connection<B> {
@@ -37,8 +37,10 @@ pub struct Connection<B> {
     body: answer::Body,
     /// Whether the question was HEAD.
     to_head: bool,
-    /// Bytes that have come since the last request began.
-    heard: usize,
+    /// Whether anything has come since the last request.
+    heard: bool,
+    /// Bytes that the heads of its answers may still have.
+    head_room: usize,
     /// Whether another request may follow.
     stays: bool,
 }
@@ -58,7 +60,8 @@ where
             room: LEAST_READ,
             body: answer::Body::Over,
             to_head: false,
-            heard: 0,
+            heard: false,
+            head_room: MOST_HEAD,
             stays: true,
         }
     }
@@ -78,7 +81,7 @@ where
     }
 
     /// Whether it is known that the server has closed the connection meanwhile, or said what it was
-    /// not asked.
+    /// not asked. Nothing is known of what came since the runtime last looked.
     pub fn is_spoilt(&mut self) -> bool {
         // Nobody is to be woken: whoever begins an exchange looks for themselves.
         self.poll_read(&mut Context::from_waker(Waker::noop())).is_ready()
@@ -97,13 +100,13 @@ where
     pub fn begin(&mut self, head: &Head, body: B) {
         self.outgoing.begin(head, body);
         self.to_head = *head.method() == Method::HEAD;
-        self.heard = 0;
+        (self.heard, self.head_room) = (false, MOST_HEAD);
     }
 
     /// Whether nothing has come of the answer.
     #[must_use]
     pub fn is_unanswered(&self) -> bool {
-        self.heard == 0
+        !self.heard
     }
 
     /// Sends, and waits for the head of the answer.
@@ -113,13 +116,11 @@ where
     pub fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<()>, Failure>> {
         self.send(cx)?;
         loop {
-            if let Some(answer) = Answer::read(&mut self.read, self.to_head)? {
+            let read = Answer::read(&mut self.read, self.to_head, &mut self.head_room)?;
+            if let Some(answer) = read {
                 self.body = answer.body;
                 self.stays &= answer.stays;
                 return Poll::Ready(Ok(answer.head));
-            }
-            if self.heard > MOST_HEAD {
-                return Poll::Ready(Err(Failure::Malformed("its head is too large")));
             }
             if ready!(self.poll_read(cx))? == 0 {
                 let closed = self.is_unanswered();
@@ -198,7 +199,7 @@ where
         self.read.reserve(self.room);
         let room = self.read.capacity() - self.read.len();
         let read = ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.read))?;
-        self.heard = self.heard.saturating_add(read);
+        self.heard |= read > 0;
         if read == room {
             self.room = MOST_READ.min(self.room * 2);
         }

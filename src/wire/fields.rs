@@ -16,6 +16,13 @@ pub fn is_hop_by_hop(name: &HeaderName) -> bool {
     ) || matches!(name.as_str(), "keep-alive" | "proxy-connection")
 }
 
+/// Fields that may come behind a body: none that frames it, routes it or says what it is (RFC 9110,
+/// 6.5.1).
+#[must_use]
+pub fn may_trail(name: &HeaderName) -> bool {
+    !is_hop_by_hop(name) && !is_end_to_end(name)
+}
+
 /// Fields that nobody has a reason to call those of one connection: losing one changes what the
 /// message means.
 #[must_use]

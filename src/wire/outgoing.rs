@@ -117,10 +117,15 @@ where
             Ok(data) if data.is_empty() => Ok(()),
             Ok(data) => {
                 match &mut self.coding {
-                    Coding::Length(left) => match left.checked_sub(data.len() as u64) {
-                        Some(rest) => *left = rest,
-                        None => return Err(Failure::Upload("it is longer than it said".into())),
-                    },
+                    Coding::Length(left) => {
+                        *left = left
+                            .checked_sub(data.len() as u64)
+                            .ok_or_else(|| Failure::Upload("it is longer than it said".into()))?;
+                        if *left == 0 {
+                            // All that was announced; its end may be told much later.
+                            self.body = None;
+                        }
+                    }
                     Coding::Chunks => {
                         let _ = write!((&mut self.before).writer(), "{:x}\r\n", data.len());
                         self.after = CRLF;

@@ -232,6 +232,39 @@ async fn head_has_the_length_and_no_body() {
 }
 
 #[tokio::test]
+async fn a_body_that_must_not_come_is_nobody_elses_answer() {
+    let gate = TestGate::builder().setting("server.threads", "1").start().await;
+    for (number, (method, answer)) in [
+        (Method::HEAD, "HTTP/1.1 200 OK\r\ncontent-length: 40\r\n\r\n"),
+        (Method::HEAD, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"),
+        (Method::GET, "HTTP/1.1 204 No Content\r\ncontent-length: 40\r\n\r\n"),
+        (Method::GET, "HTTP/1.1 304 Not Modified\r\ncontent-length: 40\r\n\r\n"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = format!("/open/body-{number}");
+        let go_on = Arc::new(tokio::sync::Notify::new());
+        let told = Arc::clone(&go_on);
+        gate.upstream.answer(&path, move |mut exchange| {
+            let told = Arc::clone(&told);
+            async move {
+                exchange.write(answer.as_bytes()).await?;
+                told.notified().await;
+                exchange.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nno").await?;
+                Ok(Some(exchange))
+            }
+        });
+        gate.call(method, &path).send().await;
+        go_on.notify_one();
+        for _ in 0..3 {
+            let reply = gate.get("/open/a").send().await;
+            assert_eq!(reply.text(), "the portal saw GET /open/a", "after {answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn options_is_a_method_like_any_other() {
     let gate = TestGate::start().await;
     let preflight = |target| {

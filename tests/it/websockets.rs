@@ -1,11 +1,13 @@
 //! WebSockets and event streams: opened where the policy says so, closed when it no longer does.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::Method;
 use http_body_util::BodyExt as _;
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -15,7 +17,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use crate::admin::PASSWORD;
 use crate::client::{Cookie, within};
 use crate::gate::TestGate;
-use crate::upstream::{Exchange, Upstream};
+use crate::upstream::{Exchange, Upstream, drain};
 use crate::wire::{Io, status};
 
 /// What I7 promises.
@@ -259,6 +261,80 @@ async fn a_request_for_a_websocket_that_is_none_is_a_plain_request() {
     assert_eq!(gate.raw(old).await.status, 200);
     let seen = gate.arrived();
     assert_eq!((seen.one("upgrade"), seen.one("connection")), (None, None));
+}
+
+#[tokio::test]
+async fn a_request_with_a_body_never_becomes_a_websocket() {
+    let gate = TestGate::start().await;
+    echo_at(&gate.upstream, "/open/socket");
+    for body in [
+        "content-length: 5\r\n\r\nhello",
+        "transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    ] {
+        gate.upstream.answer("/open/socket", |mut exchange| async move {
+            exchange.body().await?;
+            exchange.reply("plain").await
+        });
+        let reply = gate
+            .raw(format!(
+                "GET /open/socket HTTP/1.1\r\nhost: portal.test\r\nconnection: Upgrade\r\n\
+                 upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: {}\r\n{body}",
+                generate_key()
+            ))
+            .await;
+        assert_eq!((reply.status, reply.text().as_str()), (200, "plain"), "{body:?}");
+        let seen = gate.arrived();
+        assert_eq!((seen.one("upgrade"), seen.body().bytes.as_slice()), (None, &b"hello"[..]));
+    }
+}
+
+#[tokio::test]
+async fn a_portal_that_switches_to_something_else_is_broken() {
+    let gate = TestGate::start().await;
+    for fields in ["upgrade: h2c\r\n", "upgrade: websocket, h2c\r\n", ""] {
+        gate.upstream.answer_bytes(
+            "/open/socket",
+            format!("HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\n{fields}\r\n"),
+        );
+        assert_eq!(open(&gate, "/open/socket", &[]).await.err(), Some(502), "{fields:?}");
+    }
+    echo_at(&gate.upstream, "/open/socket");
+    let mut socket = open(&gate, "/open/socket", &[]).await.unwrap();
+    says_and_hears(&mut socket, "hello").await;
+}
+
+#[tokio::test]
+async fn a_side_that_has_said_all_still_hears_the_other() {
+    const LENGTH: u64 = 8_000_000;
+    let gate = TestGate::start().await;
+    let (told, heard) = tokio::sync::oneshot::channel();
+    let told = Arc::new(Mutex::new(Some(told)));
+    gate.upstream.answer("/open/socket", move |mut exchange| {
+        let told = told.lock().unwrap().take();
+        async move {
+            exchange
+                .write(
+                    b"HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\n\
+                      upgrade: websocket\r\n\r\n",
+                )
+                .await?;
+            exchange.stream.shutdown().await?;
+            let read = drain(&mut exchange.stream, LENGTH).await;
+            let _ = told.unwrap().send(read.ok());
+            Ok(None)
+        }
+    });
+    let mut wire = gate.wire().await;
+    wire.send(format!(
+        "GET /open/socket HTTP/1.1\r\nhost: portal.test\r\nconnection: Upgrade\r\n\
+         upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: {}\r\n\r\n",
+        generate_key()
+    ))
+    .await;
+    assert_eq!(status(&wire.head().await), 101);
+    assert!(wire.rest().await.is_empty(), "the portal has said all");
+    wire.send(vec![b'a'; usize::try_from(LENGTH).unwrap()]).await;
+    assert_eq!(within("what the client said", heard).await.unwrap(), Some(LENGTH));
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use super::*;
 
 /// Reads an answer that is there whole.
 fn read(bytes: &str) -> Result<Option<Answer>, Failure> {
-    Answer::read(&mut BytesMut::from(bytes), false)
+    Answer::read(&mut BytesMut::from(bytes), false, &mut { MOST_HEAD })
 }
 
 fn whole(bytes: &str) -> Answer {
@@ -21,7 +21,7 @@ fn whole(bytes: &str) -> Answer {
 /// All of an answer, its end of the connection included: head, body, and what is left.
 fn all(bytes: &[u8], to_head: bool) -> Result<(Answer, Vec<u8>, usize), Failure> {
     let mut read = BytesMut::from(bytes);
-    let mut answer = Answer::read(&mut read, to_head)?.ok_or(Failure::Cut)?;
+    let mut answer = Answer::read(&mut read, to_head, &mut { MOST_HEAD })?.ok_or(Failure::Cut)?;
     let mut body = Vec::new();
     loop {
         match answer.body.next(&mut read)? {
@@ -94,21 +94,41 @@ fn a_length_that_could_be_read_in_two_ways_is_not_read() {
 }
 
 #[test]
-fn some_answers_never_have_a_body() {
-    let length = "content-length: 5\r\n\r\n";
-    for (status, to_head, body) in [
-        ("200 OK", false, Body::Length(5)),
-        ("200 OK", true, Body::Over),
-        ("404 Not Found", true, Body::Over),
-        ("204 No Content", false, Body::Over),
-        ("304 Not Modified", false, Body::Over),
-        ("205 Reset Content", false, Body::Length(5)),
-        ("101 Switching Protocols", false, Body::Over),
+fn some_answers_never_have_a_body_and_one_that_announces_it_leaves_a_doubt() {
+    let (length, chunks) = ("content-length: 5\r\n", "transfer-encoding: chunked\r\n");
+    let zero = "content-length: 0\r\n";
+    for (status, to_head, fields, body, stays) in [
+        ("200 OK", false, length, Body::Length(5), true),
+        ("205 Reset Content", false, length, Body::Length(5), true),
+        ("200 OK", true, zero, Body::Over, true),
+        ("200 OK", true, length, Body::Over, false),
+        ("404 Not Found", true, chunks, Body::Over, false),
+        ("200 OK", true, "", Body::Over, false),
+        ("204 No Content", false, "", Body::Over, true),
+        ("204 No Content", false, zero, Body::Over, true),
+        ("204 No Content", false, length, Body::Over, false),
+        ("204 No Content", false, chunks, Body::Over, false),
+        ("304 Not Modified", false, "", Body::Over, true),
+        ("304 Not Modified", false, length, Body::Over, false),
+        ("101 Switching Protocols", false, length, Body::Over, false),
     ] {
-        let bytes = format!("HTTP/1.1 {status}\r\n{length}");
-        let answer = Answer::read(&mut BytesMut::from(bytes.as_str()), to_head).unwrap().unwrap();
-        assert_eq!(answer.body, body, "{status}");
-        assert_eq!(answer.head.headers()[header::CONTENT_LENGTH], "5", "{status}");
+        let bytes = format!("HTTP/1.1 {status}\r\n{fields}\r\n");
+        let mut read = BytesMut::from(bytes.as_str());
+        let answer = Answer::read(&mut read, to_head, &mut { MOST_HEAD }).unwrap().unwrap();
+        assert_eq!((answer.body, answer.stays), (body, stays), "{status}, {to_head}: {fields}");
+        let told = answer.head.headers().contains_key(header::CONTENT_LENGTH);
+        let may_tell = !status.starts_with("204") && !status.starts_with("101");
+        assert_eq!(told, may_tell && fields.starts_with("content-length"), "{status}: {fields}");
+    }
+}
+
+#[test]
+fn only_a_101_says_what_it_upgrades_to() {
+    let upgrade = "upgrade: websocket\r\nconnection: upgrade\r\n";
+    for (status, told) in [("101 Switching Protocols", true), ("200 OK", false)] {
+        let answer = whole(&format!("HTTP/1.1 {status}\r\n{upgrade}\r\n"));
+        assert_eq!(answer.head.headers().contains_key(header::UPGRADE), told, "{status}");
+        assert!(!answer.head.headers().contains_key(header::CONNECTION));
     }
 }
 
@@ -150,7 +170,7 @@ fn interim_answers_are_passed_over() {
     let hints = "HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n";
     assert_eq!(whole(&format!("{hints}{answer}")).head.status(), 200);
     let mut read = BytesMut::from(hints);
-    assert!(Answer::read(&mut read, false).unwrap().is_none());
+    assert!(Answer::read(&mut read, false, &mut { MOST_HEAD }).unwrap().is_none());
     assert!(read.is_empty(), "they are not read twice");
     let switched = whole(&format!("{hints}HTTP/1.1 101 Switching Protocols\r\n\r\n"));
     assert_eq!(switched.head.status(), 101);
@@ -161,7 +181,7 @@ fn a_head_is_not_read_before_it_has_come_whole() {
     let bytes = b"HTTP/1.1 404 Not here\r\ncontent-length: 2\r\nserver: a\r\n\r\n";
     for length in 0..bytes.len() {
         let mut read = BytesMut::from(bytes.get(..length).unwrap());
-        assert!(Answer::read(&mut read, false).unwrap().is_none(), "{length}");
+        assert!(Answer::read(&mut read, false, &mut { MOST_HEAD }).unwrap().is_none(), "{length}");
         assert_eq!(read.len(), length);
     }
     let (answer, body, left) = all(&[bytes, &b"ok"[..], b"more"].concat(), false).unwrap();
@@ -307,7 +327,7 @@ proptest! {
             from = cut;
             loop {
                 let piece = match &mut answer {
-                    None => match Answer::read(&mut read, false) {
+                    None => match Answer::read(&mut read, false, &mut { MOST_HEAD }) {
                         Ok(Some(head)) => {
                             answer = Some(head);
                             continue;

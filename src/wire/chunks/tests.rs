@@ -50,6 +50,10 @@ fn trailers_come_behind() {
     let (data, trailers, left) = read(&[bytes]).unwrap();
     assert_eq!((data.as_slice(), left), (&b"ok"[..], 8));
     assert_eq!(trailers.get_all("x-sum").iter().collect::<Vec<_>>(), ["1", "2"]);
+
+    let bytes = b"0\r\nset-cookie: a=1\r\ncontent-length: 3\r\nconnection: x\r\nx: y\r\n\r\n";
+    let (_, trailers, _) = read(&[bytes]).unwrap();
+    assert_eq!(trailers.keys().collect::<Vec<_>>(), ["x"]);
 }
 
 #[test]
@@ -77,6 +81,10 @@ fn what_could_be_read_in_two_ways_is_not_read() {
         "5\r\nhello\r\n0\r\nbad trailer\r\n\r\n",
         "5\r\nhello\r\n0\r\nx: \x01\r\n\r\n",
         "5\r\nhello\r\n0\r\n: x\r\n\r\n",
+        "5\r\nhello\r\n0\r\nx: y\n\n",
+        "5\r\nhello\r\n0\r\nx: y\r\n\n",
+        "5\r\nhello\r\n0\r\nx: y\n\r\n",
+        "5\r\nhello\r\n0\r\n\n\r\n",
     ] {
         let read = read(&[bytes.as_bytes()]);
         assert!(
@@ -94,8 +102,10 @@ fn lines_and_trailers_have_their_bounds() {
     // Nor is the end of a line waited for that is too long already.
     let endless = format!("5;{}", "x".repeat(MOST_LINE));
     assert!(matches!(read(&[endless.as_bytes()]), Err(Failure::Malformed(_))));
-    let endless = format!("0\r\nx: {}", "y".repeat(MOST_TRAILERS));
-    assert!(matches!(read(&[endless.as_bytes()]), Err(Failure::Malformed(_))));
+    for end in ["", "\r\n\r\n"] {
+        let endless = format!("0\r\nx: {}{end}", "y".repeat(MOST_TRAILERS));
+        assert!(matches!(read(&[endless.as_bytes()]), Err(Failure::Malformed(_))));
+    }
     let many = format!("0\r\n{}\r\n", "x: y\r\n".repeat(MOST_FIELDS + 1));
     assert!(matches!(read(&[many.as_bytes()]), Err(Failure::Head(_))));
 }

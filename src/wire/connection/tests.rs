@@ -93,6 +93,7 @@ async fn a_connection_is_not_used_again_when_the_answer_leaves_a_doubt() {
         "HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok",
         "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n\r\n",
         "HTTP/1.1 204 No Content\r\n\r\nbody",
+        "HTTP/1.1 204 No Content\r\ncontent-length: 4\r\n\r\n",
         "HTTP/1.1 200 OK\r\ncontent-length: 9\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
     ] {
         let (mut connection, mut far) = pair().await;
@@ -124,16 +125,35 @@ async fn what_was_not_asked_spoils_a_connection() {
 #[tokio::test]
 async fn a_head_has_its_bounds_and_interim_answers_count() {
     let hints = "HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n";
-    let long = format!("HTTP/1.1 200 OK\r\nx: {}", "a".repeat(MOST_HEAD));
+    let start = "HTTP/1.1 204 No Content\r\nx: ";
+    // A head, and what came before it, of so many bytes.
+    let long = |length: usize, before: &str| {
+        let rest = length - before.len() - start.len() - "\r\n\r\n".len();
+        format!("{before}{start}{}\r\n\r\n", "a".repeat(rest))
+    };
     for (bytes, fits) in [
-        (format!("{}HTTP/1.1 204 No Content\r\n\r\n", hints.repeat(10)), true),
+        (long(MOST_HEAD, ""), true),
+        (long(MOST_HEAD + 1, ""), false),
+        (long(MOST_HEAD, &hints.repeat(100)), true),
+        (long(MOST_HEAD + 1, &hints.repeat(100)), false),
         (hints.repeat(MOST_HEAD / hints.len() + 1), false),
-        (long, false),
+        (long(2 * MOST_HEAD, "").trim_end().to_owned(), false),
     ] {
-        let (mut connection, mut far) = pair().await;
-        let read = exchange(&mut connection, &mut far, &bytes).await;
-        assert_eq!(read.is_ok(), fits);
-        assert!(fits || matches!(read, Err(Failure::Malformed(_))), "{read:?}");
+        // However it comes.
+        for piece in [1000, bytes.len()] {
+            let (mut connection, mut far) = pair().await;
+            connection.begin(&get(), none());
+            let answering = async {
+                heard(&mut far).await;
+                for piece in bytes.as_bytes().chunks(piece) {
+                    far.write_all(piece).await.unwrap();
+                    tokio::task::yield_now().await;
+                }
+            };
+            let (read, ()) = tokio::join!(answer(&mut connection), answering);
+            assert_eq!(read.is_ok(), fits, "{} in pieces of {piece}", bytes.len());
+            assert!(fits || matches!(read, Err(Failure::Malformed(_))), "{read:?}");
+        }
     }
 }
 
