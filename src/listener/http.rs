@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use super::drain::Open;
 use super::idle::{Idle, Unused};
 use super::io::Timed;
-use super::phase::{Answering, Phase};
+use super::phase::{Answering, Phase, Turn};
 use super::tls::{self, TlsFiles};
 use crate::clock;
 use crate::config::Limits;
@@ -154,7 +154,9 @@ impl Http {
                 if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
                     answering.becomes_tunnel();
                 }
-                Ok::<_, Infallible>(answer.map(|body| Reply { body, _answering: answering }))
+                // On HTTP/1 the clock is on the bytes.
+                let turn = (protocol == Protocol::Http2).then(|| answering.turn());
+                Ok::<_, Infallible>(answer.map(|body| Reply { body, turn, _answering: answering }))
             }
         });
         let ended = match protocol {
@@ -247,6 +249,7 @@ where
 /// A reply that is being answered with until it has been sent.
 struct Reply {
     body: ReplyBody,
+    turn: Option<Turn>,
     _answering: Answering,
 }
 
@@ -258,7 +261,14 @@ impl Body for Reply {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+        let this = self.get_mut();
+        let Some(turn) = &mut this.turn else { return Pin::new(&mut this.body).poll_frame(cx) };
+        turn.asked();
+        let frame = Pin::new(&mut this.body).poll_frame(cx);
+        if matches!(frame, Poll::Ready(Some(_))) {
+            turn.answered();
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

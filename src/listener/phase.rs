@@ -26,11 +26,23 @@ struct State {
     in_head: AtomicBool,
     tunnel: AtomicBool,
     parting: AtomicBool,
+    /// Answers on HTTP/2 whose next piece is the client's to take.
+    offered: AtomicU64,
+    /// Pieces that clients have taken.
+    taken: AtomicU64,
 }
 
 /// A request that is being answered; dropped when the answer has been sent, or will never be.
 #[derive(Debug)]
 pub(super) struct Answering(Phase);
+
+/// Whose turn it is in an answer on HTTP/2: the client's, to take a piece, or the portal's, to send
+/// one. hyper asks for the next piece when the client has made room for it.
+#[derive(Debug)]
+pub(super) struct Turn {
+    phase: Phase,
+    clients: bool,
+}
 
 impl Phase {
     /// Part of a head has come.
@@ -71,6 +83,18 @@ impl Phase {
         self.0.begun.load(Ordering::Relaxed)
     }
 
+    /// An answer begins, the client's turn first.
+    pub(super) fn turn(&self) -> Turn {
+        self.0.offered.fetch_add(1, Ordering::Relaxed);
+        Turn { phase: self.clone(), clients: true }
+    }
+
+    /// How many pieces have been taken, if there is one to take.
+    pub(super) fn taken_of_offered(&self) -> Option<u64> {
+        let offered = self.0.offered.load(Ordering::Relaxed) > 0;
+        offered.then(|| self.0.taken.load(Ordering::Relaxed))
+    }
+
     /// Whether there is nothing that a stop would have to wait for: no request has ever come in
     /// whole, or only a part of the next, or all answers have been sent.
     pub(super) fn owes_nothing(&self) -> bool {
@@ -79,9 +103,36 @@ impl Phase {
 }
 
 impl Answering {
+    /// Watches whose turn it is in the answer.
+    pub(super) fn turn(&self) -> Turn {
+        self.0.turn()
+    }
+
     /// The answer is 101: what follows is no HTTP.
     pub(super) fn becomes_tunnel(&self) {
         self.0.0.tunnel.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Turn {
+    /// The client has room for the next piece.
+    pub(super) fn asked(&mut self) {
+        if std::mem::take(&mut self.clients) {
+            self.phase.0.offered.fetch_sub(1, Ordering::Relaxed);
+            self.phase.0.taken.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// There is a piece for the client.
+    pub(super) fn answered(&mut self) {
+        self.clients = true;
+        self.phase.0.offered.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.asked();
     }
 }
 
@@ -118,6 +169,21 @@ mod tests {
         assert!(!phase.is_quiet());
         drop(second);
         assert!(phase.is_quiet());
+    }
+
+    #[test]
+    fn it_is_the_clients_turn_while_a_piece_waits_for_it() {
+        let phase = Phase::default();
+        assert_eq!(phase.taken_of_offered(), None);
+        let (mut first, second) = (phase.turn(), phase.turn());
+        assert_eq!(phase.taken_of_offered(), Some(0));
+        drop(second);
+        first.asked();
+        assert_eq!(phase.taken_of_offered(), None, "the portal's turn");
+        first.answered();
+        assert_eq!(phase.taken_of_offered(), Some(2));
+        drop(first);
+        assert_eq!(phase.taken_of_offered(), None);
     }
 
     #[test]

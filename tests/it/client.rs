@@ -170,6 +170,12 @@ impl Http2 {
         request
     }
 
+    /// The answer's head; its body is read later or not at all.
+    pub(crate) async fn open(&self, call: Call<'_>) -> Response<Incoming> {
+        let request = self.request(call.gate.host(), call);
+        within("an answer", self.sender.clone().send_request(request)).await.unwrap()
+    }
+
     pub(crate) async fn exchange(&self, request: Request<Full<Bytes>>) -> hyper::Result<Reply> {
         let response = within("an answer", self.sender.clone().send_request(request)).await?;
         Reply::read(response).await

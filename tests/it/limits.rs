@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http_body_util::BodyExt as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use crate::client::within;
+use crate::client::{Reply, within};
 use crate::gate::TestGate;
 use crate::wire::{Wire, status};
 
@@ -287,6 +288,50 @@ async fn an_http2_connection_without_a_stream_is_closed_after_a_while() {
         exchange.reply("at last").await
     });
     assert_eq!(gate.http2().await.send(gate.get("/open/slow")).await.text(), "at last");
+}
+
+#[tokio::test]
+async fn an_http2_client_that_takes_nothing_of_its_answers_is_cut_off() {
+    let gate =
+        TestGate::builder().setting("server.limits.write_timeout", "\"400ms\"").start().await;
+    let gone = Arc::new(Notify::new());
+    let told = Arc::clone(&gone);
+    gate.upstream.answer("/open/endless", move |mut exchange| {
+        let told = Arc::clone(&told);
+        async move {
+            exchange.write(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+            while exchange.write(&[b'a'; 10_000]).await.is_ok() {}
+            told.notify_one();
+            Ok(None)
+        }
+    });
+    let http2 = gate.http2().await;
+    let answer = http2.open(gate.get("/open/endless")).await;
+    within("the end of the portal's connection", gone.notified()).await;
+    assert!(Reply::read(answer).await.is_err(), "it is cut off, and not ended");
+    // One that takes what there is may wait for more.
+    let go_on = Arc::new(Notify::new());
+    let told = Arc::clone(&go_on);
+    gate.upstream.answer("/open/slow", move |mut exchange| {
+        let told = Arc::clone(&told);
+        async move {
+            exchange.write(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nhalf").await?;
+            told.notified().await;
+            exchange.write(b"rest").await?;
+            Ok(Some(exchange))
+        }
+    });
+    let http2 = gate.http2().await;
+    let mut answer = http2.open(gate.get("/open/slow")).await;
+    let mut piece = async || {
+        let frame = answer.frame().await?.ok()?;
+        frame.into_data().ok()
+    };
+    assert_eq!(within("a piece", piece()).await.unwrap(), "half");
+    let waits = tokio::time::timeout(Duration::from_millis(1200), piece()).await;
+    assert!(waits.is_err(), "{waits:?}");
+    go_on.notify_one();
+    assert_eq!(within("the rest", piece()).await.unwrap(), "rest");
 }
 
 #[tokio::test]
