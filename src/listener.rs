@@ -12,6 +12,7 @@ mod http;
 mod idle;
 mod io;
 mod operators;
+mod parting;
 mod phase;
 mod serve;
 mod socket;
