@@ -137,7 +137,7 @@ impl Http {
         let gateway = Arc::clone(&self.gateway);
         let limits = self.limits;
         let service = service_fn(move |request: Request<Incoming>| {
-            let answering = requests.request_began();
+            let answering = requests.request_began(!request.body().is_end_stream());
             // hyper bounds its buffer, into which more may come than one head, and counts the
             // lines of HTTP/1 alone.
             let fits = head_bytes(&request) <= limits.header_bytes

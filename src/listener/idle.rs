@@ -95,7 +95,7 @@ mod tests {
     async fn a_client_that_takes_nothing_is_cut_and_one_that_takes_something_is_not() {
         let phase = Phase::default();
         let mut idle = Idle::new(phase.clone(), limits());
-        let (_first, _second) = (phase.request_began(), phase.request_began());
+        let (_first, _second) = (phase.request_began(false), phase.request_began(false));
         let (_stuck, mut moves) = (phase.turn(), phase.turn());
         let limit = limits().write_timeout;
         for _ in 0..10 {
@@ -113,7 +113,7 @@ mod tests {
     async fn a_portal_that_takes_its_time_is_waited_for() {
         let phase = Phase::default();
         let mut idle = Idle::new(phase.clone(), limits());
-        let (_answering, mut turn) = (phase.request_began(), phase.turn());
+        let (_answering, mut turn) = (phase.request_began(false), phase.turn());
         turn.asked();
         let long = limits().write_timeout * 10;
         let waited = tokio::time::timeout(long, poll_fn(|cx| idle.poll_unused(cx))).await;
@@ -124,7 +124,7 @@ mod tests {
     async fn a_connection_with_a_stream_is_left_alone_however_long_it_lasts() {
         let phase = Phase::default();
         let mut idle = Idle::new(phase.clone(), limits());
-        let answering = phase.request_began();
+        let answering = phase.request_began(false);
         let long = limits().idle_timeout * 10;
         let waited = tokio::time::timeout(long, poll_fn(|cx| idle.poll_unused(cx))).await;
         assert!(waited.is_err(), "{waited:?}");

@@ -148,11 +148,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Timed<S> {
         if this.parting.is_none() {
             let sent = Pin::new(&mut this.stream).poll_shutdown(cx);
             ready!(this.poll_sent(cx, sent))?;
-            if this.phase.is_tunnel() {
-                // The other direction goes on.
+            // In a tunnel, the other direction goes on.
+            if this.phase.is_tunnel() || !this.phase.parts() {
                 return Poll::Ready(Ok(()));
             }
-            this.phase.parts();
         }
         this.parting.get_or_insert_with(Parting::new).poll_over(&mut this.stream, cx).map(Ok)
     }
@@ -191,11 +190,24 @@ mod tests {
         assert!(since.elapsed() >= limits().write_timeout);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn only_a_client_that_may_be_sending_still_is_read_from_after_the_end() {
+        for (body, waits) in [(false, false), (true, true)] {
+            let (_client, server) = tokio::io::duplex(100);
+            let phase = Phase::default();
+            let _answering = phase.request_began(body);
+            let mut timed = Timed::new(server, phase, limits());
+            let since = Instant::now();
+            timed.shutdown().await.unwrap();
+            assert_eq!(since.elapsed() > Duration::ZERO, waits, "{:?}", since.elapsed());
+        }
+    }
+
     #[tokio::test]
     async fn what_a_tunnels_client_says_is_not_read_away() {
         let (mut client, server) = tokio::io::duplex(100);
         let phase = Phase::default();
-        phase.request_began().becomes_tunnel();
+        phase.request_began(false).becomes_tunnel();
         let mut timed = Timed::new(server, phase, limits());
         client.write_all(b"still said").await.unwrap();
         timed.shutdown().await.unwrap();

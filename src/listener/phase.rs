@@ -24,6 +24,8 @@ struct State {
     /// Requests whose answers have not been sent.
     answering: AtomicU64,
     in_head: AtomicBool,
+    /// Whether the last request has a body.
+    body: AtomicBool,
     tunnel: AtomicBool,
     parting: AtomicBool,
     /// Answers on HTTP/2 whose next piece is the client's to take.
@@ -50,8 +52,9 @@ impl Phase {
         self.0.in_head.store(true, Ordering::Relaxed);
     }
 
-    /// A head is complete.
-    pub(super) fn request_began(&self) -> Answering {
+    /// A head is complete; `body`: one follows it.
+    pub(super) fn request_began(&self, body: bool) -> Answering {
+        self.0.body.store(body, Ordering::Relaxed);
         self.0.in_head.store(false, Ordering::Relaxed);
         self.0.begun.fetch_add(1, Ordering::Relaxed);
         self.0.answering.fetch_add(1, Ordering::Relaxed);
@@ -73,9 +76,10 @@ impl Phase {
         self.0.tunnel.load(Ordering::Relaxed)
     }
 
-    /// All that ever will be has been sent.
-    pub(super) fn parts(&self) {
+    /// All that ever will be has been sent. Tells whether the client may be sending still.
+    pub(super) fn parts(&self) -> bool {
         self.0.parting.store(true, Ordering::Relaxed);
+        self.0.body.load(Ordering::Relaxed)
     }
 
     /// How many requests there have been.
@@ -152,19 +156,18 @@ mod tests {
         assert!(phase.is_quiet() && phase.owes_nothing());
         phase.head_began();
         assert!(phase.in_head() && !phase.is_quiet() && phase.owes_nothing());
-        let answering = phase.request_began();
+        let answering = phase.request_began(false);
         assert!(!phase.in_head() && !phase.is_quiet() && !phase.owes_nothing());
         drop(answering);
         assert!(phase.is_quiet() && !phase.owes_nothing(), "an answer may still be on its way");
         assert_eq!(phase.requests(), 1);
-        phase.parts();
-        assert!(phase.owes_nothing());
+        assert!(!phase.parts() && phase.owes_nothing());
     }
 
     #[test]
     fn several_requests_are_answered_until_the_last_is() {
         let phase = Phase::default();
-        let (first, second) = (phase.request_began(), phase.request_began());
+        let (first, second) = (phase.request_began(false), phase.request_began(false));
         drop(first);
         assert!(!phase.is_quiet());
         drop(second);
@@ -189,7 +192,7 @@ mod tests {
     #[test]
     fn a_tunnel_is_never_quiet_again() {
         let phase = Phase::default();
-        let answering = phase.request_began();
+        let answering = phase.request_began(false);
         answering.becomes_tunnel();
         drop(answering);
         assert!(phase.is_tunnel() && !phase.is_quiet() && !phase.owes_nothing());
