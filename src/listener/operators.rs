@@ -1,7 +1,7 @@
 //! The sockets that operators come in by: TCP with a token, and the admin socket without.
 //!
 //! Whoever can reach them is not trusted for that alone: connections are bounded in number, heads in
-//! size, and heads, quiet connections and answers in time.
+//! size, and heads, quiet connections, requests and the sending of answers in time.
 
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
@@ -12,8 +12,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::Router;
 use axum::serve::Listener;
-use futures_util::TryFutureExt;
 use http::Request;
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -21,10 +21,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::{Service, ServiceWithDependents};
 use tokio::sync::Semaphore;
+use tokio::time::error::Elapsed;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use super::io::Timed;
+use super::phase::Phase;
 use crate::config::Limits;
 
 /// Connections to each of the sockets; more wait until one ends.
@@ -39,7 +42,7 @@ pub struct AdminListener {
     pub tcp: (TcpListener, Router),
     /// The Unix socket.
     pub unix: (UnixListener, Router),
-    /// `header_bytes` holds here too; `idle_timeout` is for heads and for what comes between them.
+    /// The clocks and `header_bytes` hold here too.
     pub limits: Limits,
 }
 
@@ -97,9 +100,7 @@ async fn serve<L: Listener>(
     stop: &CancellationToken,
 ) {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(limits.idle_timeout)
-        .max_buf_size(limits.header_bytes);
+    http.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(limits.header_bytes);
     let (places, open) = (Arc::new(Semaphore::new(most)), TaskTracker::new());
     loop {
         let next = async {
@@ -110,19 +111,36 @@ async fn serve<L: Listener>(
             next = next => next,
             () = stop.cancelled() => break,
         };
-        let (router, stop) = (router.clone(), stop.clone());
+        let (router, stop, phase) = (router.clone(), stop.clone(), Phase::default());
+        let stream = Timed::new(stream, phase.clone(), limits);
+        let requests = phase.clone();
         let service = service_fn(move |request: Request<Incoming>| {
-            let answer = router.clone().oneshot(request);
-            tokio::time::timeout(ANSWERED_WITHIN, answer).map_ok(|Ok(answer)| answer)
+            let answering = requests.request_began();
+            let answer = tokio::time::timeout(ANSWERED_WITHIN, router.clone().oneshot(request));
+            async move {
+                let Ok(answer) = answer.await?;
+                // It is being answered until its body has been sent.
+                Ok::<_, Elapsed>(answer.map(|body| {
+                    body.map_frame(move |frame| {
+                        let _answering = &answering;
+                        frame
+                    })
+                }))
+            }
         });
         let serving = http.serve_connection(TokioIo::new(stream), service);
         open.spawn(async move {
             let _place = place;
             let mut serving = pin!(serving);
             let ended = tokio::select! {
+                // What has come in whole is seen before the stop.
+                biased;
                 ended = serving.as_mut() => ended,
                 () = stop.cancelled() => {
                     serving.as_mut().graceful_shutdown();
+                    if phase.owes_nothing() {
+                        return;
+                    }
                     serving.await
                 }
             };
@@ -183,14 +201,15 @@ mod tests {
     async fn heads_quiet_connections_and_bodies_have_their_time() {
         let (address, _stop, _serving) = echo().await;
         let idle = limits().idle_timeout;
-        for (bytes, limit) in [
-            (&b""[..], idle),
-            (b"POST / HTTP/1.1\r\nho", idle),
-            (HEAD, ANSWERED_WITHIN),
-            (&[HEAD, b"ok"].concat(), idle),
+        for (bytes, limit, at_the_latest) in [
+            (&b""[..], idle, idle),
+            (b"POST / HTTP/1.1\r\nho", limits().header_timeout, limits().header_timeout),
+            (HEAD, ANSWERED_WITHIN, ANSWERED_WITHIN),
+            // Between requests the end may be as much again late.
+            (&[HEAD, b"ok"].concat(), idle, 2 * idle),
         ] {
             let took = ends(sends(address, bytes).await).await;
-            let expected = limit..limit + Duration::from_secs(1);
+            let expected = limit..at_the_latest + Duration::from_secs(1);
             assert!(expected.contains(&took), "{bytes:?}: {took:?}");
         }
     }
@@ -220,6 +239,18 @@ mod tests {
         assert!(!serving.is_finished());
         asks.write_all(b"ok").await.unwrap();
         assert!(is_answered(&mut asks).await);
+        serving.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_stop_waits_for_no_head_that_is_not_complete() {
+        let (address, stop, serving) = echo().await;
+        let half = sends(address, b"POST / HTTP/1.1\r\nho").await;
+        // Accepted and read from after the other.
+        let mut asks = sends(address, &[HEAD, b"ok"].concat()).await;
+        assert!(is_answered(&mut asks).await);
+        stop.cancel();
+        assert!(ends(half).await < Duration::from_secs(5));
         serving.await.unwrap();
     }
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http_body_util::BodyExt as _;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::Notify;
 
 use crate::client::{Reply, within};
 use crate::gate::TestGate;
-use crate::wire::{Wire, status};
+use crate::wire::{Io, Wire, status};
 
 const OPEN: &str = "GET /open/a HTTP/1.1\r\nhost: portal.test\r\n\r\n";
 
@@ -334,15 +334,57 @@ async fn an_http2_client_that_takes_nothing_of_its_answers_is_cut_off() {
     assert_eq!(within("the rest", piece()).await.unwrap(), "rest");
 }
 
+/// Connections to the two places at which operators come in.
+async fn to_operators(gate: &TestGate) -> [Wire; 2] {
+    let tcp = TcpStream::connect(gate.admin_address).await.unwrap();
+    let unix = UnixStream::connect(&gate.admin.socket).await.unwrap();
+    let streams: [Box<dyn Io>; 2] = [Box::new(tcp), Box::new(unix)];
+    streams.map(|stream| Wire(BufReader::new(stream)))
+}
+
+const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+/// Under the time between requests as it is by default, long after this test has lost its patience.
 #[tokio::test]
-async fn half_a_head_keeps_no_connection_of_the_admin_listener() {
-    let gate = TestGate::builder().setting("server.limits.idle_timeout", "\"400ms\"").start().await;
-    let mut half = TcpStream::connect(gate.admin_address).await.unwrap();
-    half.write_all(b"GET /healthz HTTP/1.1\r\nho").await.unwrap();
-    assert_eq!(gate.admin.get("/api/v1/groups").await.status, 200, "others are answered");
-    let mut rest = Vec::new();
-    let ended = within("its end", half.read_to_end(&mut rest)).await;
-    assert!(!String::from_utf8_lossy(&rest).contains("200 OK"), "{ended:?}: {rest:?}");
+async fn half_a_head_keeps_no_connection_of_operators() {
+    let gate =
+        TestGate::builder().setting("server.limits.header_timeout", "\"400ms\"").start().await;
+    for mut half in to_operators(&gate).await {
+        half.send("GET /healthz HTTP/1.1\r\nho").await;
+        for mut beside in to_operators(&gate).await {
+            beside.send(HEALTH).await;
+            assert_eq!(beside.reply().await.status, 200, "others are answered");
+        }
+        let rest = half.rest().await;
+        assert!(!String::from_utf8_lossy(&rest).contains("200 OK"), "{rest:?}");
+    }
+}
+
+#[tokio::test]
+async fn answers_that_nobody_reads_keep_no_connection_of_operators() {
+    let gate =
+        TestGate::builder().setting("server.limits.write_timeout", "\"400ms\"").start().await;
+    for mut unread in to_operators(&gate).await {
+        let asking = async { while unread.try_send(HEALTH.repeat(100)).await.is_ok() {} };
+        within("the end of a connection that is not read from", asking).await;
+    }
+    assert_eq!(gate.admin.get("/api/v1/groups").await.status, 200);
+}
+
+#[tokio::test]
+async fn operators_beyond_the_limit_wait_until_a_connection_is_free() {
+    let gate = TestGate::start().await;
+    let mut open = Vec::new();
+    for _ in 0..128 {
+        open.push(to_operators(&gate).await);
+    }
+    for (mut wire, which) in to_operators(&gate).await.into_iter().zip(0..) {
+        wire.send(HEALTH).await;
+        let waits = tokio::time::timeout(Duration::from_millis(200), wire.0.fill_buf()).await;
+        assert!(waits.is_err(), "there is no room: {waits:?}");
+        open[0][which].finish().await;
+        assert_eq!(wire.reply().await.status, 200);
+    }
 }
 
 #[tokio::test]
@@ -380,7 +422,7 @@ async fn connections_beyond_the_limit_are_closed_until_one_is_free() {
 /// A connection to a TLS port on which no handshake has been done.
 async fn silent(gate: &TestGate) -> Wire {
     let stream = TcpStream::connect(gate.address).await.unwrap();
-    Wire(tokio::io::BufReader::new(Box::new(stream)))
+    Wire(BufReader::new(Box::new(stream)))
 }
 
 #[tokio::test]

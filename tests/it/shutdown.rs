@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use crate::client::{Reply, within};
@@ -38,6 +40,8 @@ async fn a_stop_with_nothing_in_flight_is_immediate() {
     let (mut head, mut greeting) = (gate.wire().await, gate.wire().await);
     head.send("GET /open/a HTTP/1.1\r\nhost: por").await;
     greeting.send("PRI * HTTP").await;
+    let mut operator = TcpStream::connect(gate.admin_address).await.unwrap();
+    operator.write_all(b"GET /healthz HTTP/1.1\r\nho").await.unwrap();
     let since = Instant::now();
     gate.terminate();
     assert!(gate.exited().await.success());
@@ -51,7 +55,7 @@ async fn a_stop_finishes_what_is_in_flight() {
     gate.terminate();
     gate.logged("stopping").await;
     // No new ones are taken while the old is finished.
-    let refused = tokio::net::TcpStream::connect(gate.address).await;
+    let refused = TcpStream::connect(gate.address).await;
     if let Ok(stream) = refused {
         let mut wire = crate::wire::Wire(tokio::io::BufReader::new(Box::new(stream)));
         let _ = wire.try_send("GET /open/a HTTP/1.1\r\nhost: portal.test\r\n\r\n").await;
