@@ -89,7 +89,7 @@ async fn r5_a_group_with_members_is_deleted_only_when_they_are_moved() {
 }
 
 #[tokio::test]
-async fn r6_exactly_one_group_is_the_default() {
+async fn r6_making_a_group_the_default_changes_the_preferences_and_no_group() {
     let bench = Bench::start().await;
     let make_default = json!({ "default": true });
     let refused = bench.patch("/api/v1/groups/non-portal", make_default.clone()).await;

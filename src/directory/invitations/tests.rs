@@ -92,7 +92,7 @@ async fn r40_an_invitation_is_mailed_and_claimed_once() {
 }
 
 #[tokio::test]
-async fn r40_of_two_claims_at_once_exactly_one_wins() {
+async fn r40_a_claim_that_another_overtakes_finds_a_dead_link() {
     let fixture = Fixture::new().await;
     let (user, letter) = invited(&fixture).await;
     let (other, token) = (fixture.directory.clone(), letter.token.clone());

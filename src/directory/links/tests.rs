@@ -70,7 +70,7 @@ async fn r10_every_organization_has_a_link_that_can_be_shown_again() {
 }
 
 #[tokio::test]
-async fn r10_a_rotated_link_is_dead_at_once() {
+async fn r10_rotation_ends_the_link_and_the_sessions_it_began() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let old = token(&fixture, "acme").await;
@@ -151,7 +151,7 @@ async fn r11_without_portal_users_a_link_opens_a_session_at_once() {
 }
 
 #[tokio::test]
-async fn r12_link_leads_to_sign_in_once_a_portal_user_or_an_invitation_exists() {
+async fn r12_opening_a_link_answers_sign_in_once_a_portal_user_or_an_invitation_exists() {
     let fixture = Fixture::new().await;
     for (id, invite) in [("acme", true), ("other", false)] {
         fixture.organization(id).await;
@@ -201,7 +201,7 @@ async fn r14_link_stops_at_first_portal_user_and_works_again_after_the_last() {
 }
 
 #[tokio::test]
-async fn r14_link_stops_when_the_preference_is_switched_on() {
+async fn r14_the_preference_ends_link_sessions_where_there_are_portal_users_only() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     fixture.organization("empty").await;

@@ -106,7 +106,7 @@ async fn r15_of_two_equal_logins_at_once_exactly_one_wins() {
 }
 
 #[tokio::test]
-async fn r15_the_login_is_the_email_address_unless_another_is_given() {
+async fn r15_a_new_user_without_a_login_takes_the_address_of_the_end_user_or_the_organization() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let ann = fixture.end_user("acme", Some("Ann@Example.com")).await;
@@ -231,7 +231,7 @@ async fn r30_a_password_that_breaks_a_rule_is_refused_with_all_that_is_wrong() {
 }
 
 #[tokio::test]
-async fn r31_a_password_is_neither_the_login_nor_the_email_address() {
+async fn r31_the_login_and_the_end_users_address_are_refused_as_a_new_password() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let ann = fixture.end_user("acme", Some("Ann.Smith1@acme.example")).await;

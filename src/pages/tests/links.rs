@@ -102,7 +102,7 @@ async fn r14_a_link_session_is_over_once_there_is_a_portal_user() {
 }
 
 #[tokio::test]
-async fn r19_a_link_replaces_the_session_of_another_link_in_one_step() {
+async fn r19_opening_another_link_moves_the_browser_and_ends_its_old_session() {
     let house = House::new().await;
     let (acme, globex) = (house.link("acme").await, house.link("globex").await);
     let mut browser = Browser::default();
