@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -163,12 +164,7 @@ impl Server {
         let store: Arc<dyn Store> = Arc::new(SledStore::open(&settings.store.path)?);
         let key = SecretKey::load_or_create(&settings.key_file)?;
         let hasher = Hasher::new(settings.hashing)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("upkeep")
-            .enable_all()
-            .build()
-            .map_err(StartError::Runtime)?;
+        let runtime = upkeep().map_err(StartError::Runtime)?;
         let lockout = Lockout::default();
         let judges = Judges {
             hasher,
@@ -217,23 +213,8 @@ impl Server {
         }
         let source = PolicySource::new(settings.policy.directory.clone(), directory.clone());
         let admin_address = sockets.admin.local_addr().unwrap_or(settings.admin.listen);
-        let reloading = source.clone();
-        let state = admin::AdminState::new(
-            settings,
-            (directory, sessions, feed),
-            Arc::new(move || {
-                let source = reloading.clone();
-                Box::pin(async move { source.reload().await })
-            }),
-        );
-        let admin = AdminListener {
-            tcp: (sockets.admin, admin::router(state.clone(), admin::Access::Token)),
-            unix: (
-                bind_admin_socket(&settings.admin.socket)?,
-                admin::router(state, admin::Access::Socket),
-            ),
-            limits: server.limits,
-        };
+        let known = (directory, sessions, feed);
+        let admin = operators(settings, sockets.admin, known, source.clone())?;
         let outbox = {
             let _entered = runtime.enter();
             stop_on_signals(stop.clone()).map_err(StartError::Runtime)?;
@@ -293,6 +274,35 @@ impl Server {
             tracing::debug!(%error, "the admin socket was not removed");
         }
     }
+}
+
+/// The runtime of what is not portal traffic.
+fn upkeep() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("upkeep")
+        .enable_all()
+        .build()
+}
+
+/// The admin API in both its places; the admin socket is made here.
+fn operators(
+    settings: &Settings,
+    tcp: TcpListener,
+    known: (Directory, Sessions, Feed),
+    source: PolicySource,
+) -> Result<AdminListener, BindError> {
+    let reload = move || -> BoxFuture<'static, _> {
+        let source = source.clone();
+        Box::pin(async move { source.reload().await })
+    };
+    let state = admin::AdminState::new(settings, known, Arc::new(reload));
+    let unix = bind_admin_socket(&settings.admin.socket)?;
+    Ok(AdminListener {
+        tcp: (tcp, admin::router(state.clone(), admin::Access::Token)),
+        unix: (unix, admin::router(state, admin::Access::Socket)),
+        limits: settings.server.limits,
+    })
 }
 
 async fn state(
