@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::serve::Listener;
 use http::Request;
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -115,7 +116,7 @@ async fn serve<L: Listener>(
         let stream = Timed::new(stream, phase.clone(), limits);
         let requests = phase.clone();
         let service = service_fn(move |request: Request<Incoming>| {
-            let answering = requests.request_began();
+            let answering = requests.request_began(!request.body().is_end_stream());
             let answer = tokio::time::timeout(ANSWERED_WITHIN, router.clone().oneshot(request));
             async move {
                 let Ok(answer) = answer.await?;
