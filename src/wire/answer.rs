@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use hyper::ext::ReasonPhrase;
@@ -61,6 +61,14 @@ impl Answer {
     ) -> Result<Option<Self>, Failure> {
         const LARGE: Failure = Failure::Malformed("its head is too large");
         loop {
+            // Old servers write an empty line behind a body.
+            while read.starts_with(b"\r\n") {
+                read.advance(2);
+                *room = room.checked_sub(2).ok_or(LARGE)?;
+            }
+            if **read == *b"\r" {
+                return Ok(None);
+            }
             if !read.iter().zip(START).all(|(is, expected)| is == expected) {
                 return Err(Failure::Malformed("it does not begin like HTTP/1"));
             }
@@ -108,7 +116,9 @@ impl Answer {
         let (body, certain) = if to_head {
             (Body::Over, announced == Body::Over)
         } else if never || switches {
-            (Body::Over, matches!(announced, Body::Over | Body::UntilClose))
+            // A 304 may tell the length that a 200 would have (RFC 9110, 8.6).
+            let length = status == StatusCode::NOT_MODIFIED && !framing.chunks;
+            (Body::Over, length || matches!(announced, Body::Over | Body::UntilClose))
         } else {
             (announced, announced != Body::UntilClose)
         };

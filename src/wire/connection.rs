@@ -8,9 +8,10 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{Method, Response};
+use http::{Method, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use socket2::SockRef;
 use tokio::net::TcpStream;
@@ -120,6 +121,10 @@ where
             if let Some(answer) = read {
                 self.body = answer.body;
                 self.stays &= answer.stays;
+                if !self.stays && (self.to_head || answer.head.status() == StatusCode::NO_CONTENT) {
+                    // Closed at once, and without keeping its port for a minute.
+                    SockRef::from(&self.stream).set_linger(Some(Duration::ZERO))?;
+                }
                 return Poll::Ready(Ok(answer.head));
             }
             if ready!(self.poll_read(cx))? == 0 {
@@ -196,7 +201,10 @@ where
 
     /// Reads; 0 bytes when the server has closed the connection.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.read.reserve(self.room);
+        // A small piece that is still held somewhere shall not keep a whole buffer.
+        if self.read.capacity() - self.read.len() < self.room / 2 {
+            self.read.reserve(self.room);
+        }
         let room = self.read.capacity() - self.read.len();
         let read = ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.read))?;
         self.heard |= read > 0;

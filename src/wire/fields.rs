@@ -20,7 +20,18 @@ pub fn is_hop_by_hop(name: &HeaderName) -> bool {
 /// 6.5.1).
 #[must_use]
 pub fn may_trail(name: &HeaderName) -> bool {
-    !is_hop_by_hop(name) && !is_end_to_end(name)
+    let of_a_head = matches!(
+        *name,
+        header::CACHE_CONTROL
+            | header::CONTENT_ENCODING
+            | header::CONTENT_RANGE
+            | header::EXPECT
+            | header::MAX_FORWARDS
+            | header::RANGE
+            | header::TRAILER
+            | header::WWW_AUTHENTICATE
+    );
+    !of_a_head && !is_hop_by_hop(name) && !is_end_to_end(name) && !name.as_str().starts_with("if-")
 }
 
 /// Fields that nobody has a reason to call those of one connection: losing one changes what the

@@ -238,7 +238,7 @@ async fn a_body_that_must_not_come_is_nobody_elses_answer() {
         (Method::HEAD, "HTTP/1.1 200 OK\r\ncontent-length: 40\r\n\r\n"),
         (Method::HEAD, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"),
         (Method::GET, "HTTP/1.1 204 No Content\r\ncontent-length: 40\r\n\r\n"),
-        (Method::GET, "HTTP/1.1 304 Not Modified\r\ncontent-length: 40\r\n\r\n"),
+        (Method::GET, "HTTP/1.1 304 Not Modified\r\ntransfer-encoding: chunked\r\n\r\n"),
     ]
     .into_iter()
     .enumerate()

@@ -109,7 +109,7 @@ fn some_answers_never_have_a_body_and_one_that_announces_it_leaves_a_doubt() {
         ("204 No Content", false, length, Body::Over, false),
         ("204 No Content", false, chunks, Body::Over, false),
         ("304 Not Modified", false, "", Body::Over, true),
-        ("304 Not Modified", false, length, Body::Over, false),
+        ("304 Not Modified", false, length, Body::Over, true),
         ("101 Switching Protocols", false, length, Body::Over, false),
     ] {
         let bytes = format!("HTTP/1.1 {status}\r\n{fields}\r\n");
@@ -193,6 +193,15 @@ fn a_head_is_not_read_before_it_has_come_whole() {
 }
 
 #[test]
+fn empty_lines_before_an_answer_are_passed_over() {
+    for lines in ["\r\n", "\r\n\r\n"] {
+        assert_eq!(whole(&format!("{lines}HTTP/1.1 204 No Content\r\n\r\n")).head.status(), 204);
+    }
+    assert!(read("\r").unwrap().is_none());
+    assert!(read(&"\r\n".repeat(MOST_HEAD)).is_err());
+}
+
+#[test]
 fn lines_may_end_without_cr_as_old_programs_write_them() {
     let (answer, body, _) = all(b"HTTP/1.0 200 OK\ncontent-length: 2\n\nok", false).unwrap();
     assert_eq!((answer.body, body.as_slice()), (Body::Over, &b"ok"[..]));
@@ -203,7 +212,8 @@ fn what_is_no_answer_is_known_at_once() {
     for bytes in [
         "h",
         "HTTQ",
-        "\r\n",
+        "\r\r",
+        "\n",
         "\x16\x03\x01",
         "HTTP/2.0 200 OK\r\n\r\n",
         "HTTP/1.2 200 OK\r\n\r\n",

@@ -51,7 +51,7 @@ fn trailers_come_behind() {
     assert_eq!((data.as_slice(), left), (&b"ok"[..], 8));
     assert_eq!(trailers.get_all("x-sum").iter().collect::<Vec<_>>(), ["1", "2"]);
 
-    let bytes = b"0\r\nset-cookie: a=1\r\ncontent-length: 3\r\nconnection: x\r\nx: y\r\n\r\n";
+    let bytes = b"0\r\nset-cookie: a=1\r\ncontent-length: 3\r\nconnection: x\r\nrange: a\r\nif-match: b\r\ntrailer: c\r\nx: y\r\n\r\n";
     let (_, trailers, _) = read(&[bytes]).unwrap();
     assert_eq!(trailers.keys().collect::<Vec<_>>(), ["x"]);
 }
