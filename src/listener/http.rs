@@ -219,14 +219,17 @@ where
     C: Future<Output = Result<(), hyper::Error>>,
 {
     let mut serving = pin!(serving);
+    let mut told = false;
     poll_fn(|cx: &mut Context<'_>| {
         let stopping = open.poll_told(cx);
+        told |= stopping;
         if stopping {
             tell(serving.as_mut());
         }
         let ended = serving.as_mut().poll(cx);
         // A head that is not complete is no request to be waited for.
-        if ended.is_ready() || (stopping && phase.owes_nothing()) {
+        let leaves = (stopping && phase.owes_nothing()) || (told && phase.is_parting());
+        if ended.is_ready() || leaves {
             return Poll::Ready(match ended {
                 Poll::Ready(ended) => ended,
                 Poll::Pending => Ok(()),

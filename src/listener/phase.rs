@@ -82,6 +82,11 @@ impl Phase {
         self.0.body.load(Ordering::Relaxed)
     }
 
+    /// Whether all that ever will be has been sent.
+    pub(super) fn is_parting(&self) -> bool {
+        self.0.parting.load(Ordering::Relaxed)
+    }
+
     /// How many requests there have been.
     pub(super) fn requests(&self) -> u64 {
         self.0.begun.load(Ordering::Relaxed)
@@ -102,7 +107,7 @@ impl Phase {
     /// Whether there is nothing that a stop would have to wait for: no request has ever come in
     /// whole, or only a part of the next, or all answers have been sent.
     pub(super) fn owes_nothing(&self) -> bool {
-        self.requests() == 0 || self.in_head() || self.0.parting.load(Ordering::Relaxed)
+        self.requests() == 0 || self.in_head() || self.is_parting()
     }
 }
 
