@@ -4,7 +4,8 @@
 //! come back to the pool when the response's body has been read to its end. A connection has no
 //! task of its own: whoever sends a request over it, or reads a body from it, also drives it, which
 //! spares two wake-ups a request. A connection the portal closed while it lay unused is noticed
-//! when it is taken up again, and replaced without the client seeing it.
+//! when it is taken up again, and replaced without the client seeing it; when it is closed in that
+//! very moment, what may be repeated is sent again, and anything else is a 502.
 
 use std::fmt;
 use std::future::{Future, poll_fn};

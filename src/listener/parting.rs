@@ -1,8 +1,8 @@
 //! The end of a connection whose client may be sending still.
 //!
 //! When the last answer has gone and its request has a body, as with an upload that is refused, the
-//! client is read from for a while: a socket that is closed with something unread in it is reset, and a reset may take the
-//! answer with it (RFC 9112, 9.6).
+//! client is read from for a while: a socket that is closed with something unread in it is reset,
+//! and a reset may take the answer with it (RFC 9112, 9.6).
 
 use std::mem::MaybeUninit;
 use std::pin::Pin;

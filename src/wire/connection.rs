@@ -74,7 +74,7 @@ where
         self.stays && self.outgoing.is_done() && self.is_over() && self.read.is_empty()
     }
 
-    /// Makes room while there is nothing to do.
+    /// Gives back what a large body needed.
     pub fn rest(&mut self) {
         if self.room > LEAST_READ {
             (self.read, self.room) = (BytesMut::new(), LEAST_READ);
