@@ -24,7 +24,7 @@ use crate::directory::users::{NewUser, UserFilter};
 use crate::directory::{Directory, DirectoryError, PageRequest};
 use crate::listener::BindError;
 use crate::server::{Server, Sockets};
-use crate::telemetry;
+use crate::telemetry::{self, Log};
 
 /// What names the ports and the folder on the command line.
 const PORT: &str = "--port";
@@ -68,6 +68,7 @@ pub struct Demo {
     pub ready: Ready,
     /// Removed with everything in it at the end, when it was made for this demo.
     _temporary: Option<Temporary>,
+    _log: Log,
 }
 
 /// Addresses and sign-ins, as the ready file tells them.
@@ -131,9 +132,9 @@ impl Demo {
             }
         };
         let sockets = bind(port, admin_port)?;
-        let (server, portal, ready) = assemble(&data, sockets)
+        let (server, portal, ready, log) = assemble(&data, sockets)
             .with_context(|| format!("the demo's folder `{}` (`--data`)", data.display()))?;
-        Ok(Self { server, portal, ready, _temporary: temporary })
+        Ok(Self { server, portal, ready, _temporary: temporary, _log: log })
     }
 
     /// Removes the ready file of an earlier demo, which says what is not so yet.
@@ -163,7 +164,7 @@ impl Demo {
     /// Runs portal and gateway until they are stopped.
     ///
     /// # Errors
-    /// When the portal's thread cannot be started.
+    /// When the portal's thread cannot be started, or a task of the gateway ended.
     pub fn run(self) -> anyhow::Result<()> {
         let stop = self.server.stop_token();
         let portal = self.portal;
@@ -174,11 +175,11 @@ impl Demo {
                 tracing::error!(%error, "the sample portal ended");
             }
         })?;
-        self.server.run();
+        let ended = self.server.run();
         if thread.join().is_err() {
             tracing::error!("the sample portal failed");
         }
-        Ok(())
+        Ok(ended?)
     }
 }
 
@@ -204,13 +205,13 @@ impl Drop for Temporary {
 }
 
 /// The gateway over what is in the folder, and samples in it if there is nothing.
-fn assemble(data: &Path, sockets: Sockets) -> anyhow::Result<(Server, TcpListener, Ready)> {
+fn assemble(data: &Path, sockets: Sockets) -> anyhow::Result<(Server, TcpListener, Ready, Log)> {
     let policies = data.join("policies");
     copy_policy(&policies)?;
     let portal = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("the sample portal")?;
     let gateway = sockets.gateway_port();
     let settings = settings(data, &policies, portal.local_addr()?, gateway)?;
-    telemetry::start(&settings.telemetry.log)?;
+    let log = telemetry::start(&settings.telemetry.log)?;
     let server = Server::assemble(&settings, sockets)?;
     let base = settings.server.public_url.as_str().to_owned();
     let (organizations, users) = server.prepare(|parts| async move {
@@ -228,7 +229,7 @@ fn assemble(data: &Path, sockets: Sockets) -> anyhow::Result<(Server, TcpListene
         organizations,
         users,
     };
-    Ok((server, portal, ready))
+    Ok((server, portal, ready, log))
 }
 
 /// On both loopback addresses, because browsers try either for `localhost`.

@@ -11,6 +11,7 @@
 //! | [`store`] | records on disk, commits, and the feed that tells of them |
 //! | [`wire`] | HTTP/1.1 as the portal is spoken to, and nothing else |
 //! | [`clock`], [`random`] | the only places that ask for the time and for chance |
+//! | [`tasks`] | long-running tasks, none of which ends unnoticed |
 //! | [`credential`] | passwords, codes, tokens and links are made and judged; failures are counted |
 //! | [`config`] | the operator's settings |
 //! | [`directory`] | organizations, people, groups; every rule about them |
@@ -57,5 +58,6 @@ pub mod random;
 pub mod server;
 pub mod session;
 pub mod store;
+pub mod tasks;
 pub mod telemetry;
 pub mod wire;

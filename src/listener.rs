@@ -25,7 +25,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::server::{RunArgs, Server, ShutdownSignal, ShutdownSignalWatch};
-use tokio_util::sync::CancellationToken;
 
 pub use self::health::HealthChecks;
 pub use self::http::Http;
@@ -35,6 +34,7 @@ pub use self::socket::{BindError, bind_admin_socket, bind_tcp};
 pub use self::tls::{TlsError, TlsFiles};
 
 use self::drain::Drain;
+use crate::tasks::Tasks;
 
 /// What runs until it is told to stop.
 #[derive(Debug)]
@@ -51,12 +51,12 @@ pub struct House {
     pub shutdown_grace: Duration,
     /// The connections that a stop waits for.
     pub drain: Arc<Drain>,
-    /// Cancelled to stop the house.
-    pub stop: CancellationToken,
+    /// What runs, and what stops it.
+    pub tasks: Tasks,
 }
 
 impl House {
-    /// Serves until [`House::stop`]; then finishes what is in flight.
+    /// Serves until the tasks are stopped; then finishes what is in flight.
     pub fn run(self) {
         let conf = ServerConf {
             threads: self.threads,
@@ -70,11 +70,11 @@ impl House {
         for gateway in self.gateways {
             server.add_boxed_service(gateway.into_service());
         }
-        server.add_boxed_service(self.admin.into_service(self.stop.clone()));
+        server.add_boxed_service(self.admin.into_service(self.tasks.clone()));
         if let Some(health) = self.health {
-            server.add_boxed_service(health.into_service());
+            server.add_boxed_service(health.into_service(self.tasks.clone()));
         }
-        let signal = Stop { drain: self.drain, grace: self.shutdown_grace, stop: self.stop };
+        let signal = Stop { drain: self.drain, grace: self.shutdown_grace, tasks: self.tasks };
         server.run(RunArgs { shutdown_signal: Box::new(signal) });
     }
 }
@@ -84,13 +84,13 @@ impl House {
 struct Stop {
     drain: Arc<Drain>,
     grace: Duration,
-    stop: CancellationToken,
+    tasks: Tasks,
 }
 
 #[async_trait]
 impl ShutdownSignalWatch for Stop {
     async fn recv(&self) -> ShutdownSignal {
-        self.stop.cancelled().await;
+        self.tasks.stop().cancelled().await;
         let open = self.drain.begin();
         tracing::info!(connections = open, "stopping");
         if tokio::time::timeout(self.grace, self.drain.finished()).await.is_err() {

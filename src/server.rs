@@ -2,7 +2,7 @@
 //!
 //! Everything that can be wrong is found before a socket answers: settings, policy, store, key,
 //! certificate, mail templates. A small runtime of its own carries what is not portal traffic: the change feed,
-//! the outbox, sweeps, and the watch on the policy files.
+//! the outbox, sweeps, and the watch on the policy files. Each is supervised ([`crate::tasks`]).
 
 mod policy_watch;
 
@@ -43,6 +43,8 @@ use crate::session::{SessionCache, Sessions};
 use crate::store::feed::{Feed, Follower};
 use crate::store::sled::SledStore;
 use crate::store::{Store, StoreError};
+use crate::tasks::{TaskEnded, Tasks};
+use crate::telemetry;
 
 /// How often what has expired is removed.
 const SWEEP_EVERY: Duration = Duration::from_secs(300);
@@ -185,10 +187,10 @@ impl Server {
         let outbox = mail_room.open(directory.clone(), bell)?;
         let parts = Parts { directory: directory.clone(), sessions: sessions.clone() };
 
-        let stop = CancellationToken::new();
+        let tasks = Tasks::default();
         let upstreams = Arc::new(Upstreams::new(&settings.upstream));
-        let decisions =
-            Arc::new(DecisionLog::new(settings.telemetry.decisions, Box::new(std::io::stdout())));
+        let output = Box::new(telemetry::standard_output().map_err(StartError::Runtime)?);
+        let decisions = Arc::new(DecisionLog::new(settings.telemetry.decisions, output));
         let pages = Pages::new(settings, appearance, directory.clone(), sessions.clone(), &key);
         let gateway = Arc::new(Gateway::new(
             settings,
@@ -196,7 +198,7 @@ impl Server {
             Arc::clone(&upstreams),
             Arc::new(pages.clone()),
             Arc::clone(&decisions),
-            stop.clone(),
+            tasks.stop().clone(),
         ));
 
         let server = &settings.server;
@@ -209,22 +211,23 @@ impl Server {
             addresses.extend(listener.local_addr());
             let (http, drain) = (http.clone(), Arc::clone(&drain));
             let tls = tls.clone();
-            gateways.push(GatewayListener::new(listener, tls, http, drain, stop.clone()));
+            gateways.push(GatewayListener::new(listener, tls, http, drain, tasks.clone()));
         }
         let source = PolicySource::new(settings.policy.directory.clone(), directory.clone());
         let admin_address = sockets.admin.local_addr().unwrap_or(settings.admin.listen);
-        let known = (directory, sessions, feed);
+        let known = (directory, sessions, feed.clone());
         let admin = operators(settings, sockets.admin, known, source.clone())?;
         let outbox = {
             let _entered = runtime.enter();
-            stop_on_signals(stop.clone()).map_err(StartError::Runtime)?;
-            source.watch(read, stop.clone()).map_err(StartError::Runtime)?;
-            tokio::spawn(Arc::clone(&decisions).keep_flushing());
-            tokio::spawn(sweep(parts.clone()));
-            tokio::spawn(async move { pages.work().await });
-            tokio::spawn(prune(Arc::clone(&upstreams)));
-            tokio::spawn(keep_time(lockout));
-            tokio::spawn(outbox.run(stop.clone()))
+            stop_on_signals(&tasks).map_err(StartError::Runtime)?;
+            source.watch(read, &tasks).map_err(StartError::Runtime)?;
+            tasks.spawn("change feed", async move { feed.ended().await });
+            tasks.spawn("decision records", Arc::clone(&decisions).keep_flushing());
+            tasks.spawn("removal of expired records", sweep(parts.clone()));
+            tasks.spawn("password resets", async move { pages.work().await });
+            tasks.spawn("unused portal connections", prune(Arc::clone(&upstreams)));
+            tasks.spawn("lockout clock", keep_time(lockout));
+            tasks.spawn("mail", outbox.run(tasks.stop().clone()))
         };
         let house = House {
             gateways,
@@ -233,7 +236,7 @@ impl Server {
             threads: server.threads,
             shutdown_grace: server.shutdown_grace,
             drain,
-            stop,
+            tasks,
         };
         Ok(Self {
             house,
@@ -255,15 +258,19 @@ impl Server {
     /// Told when the gateway stops; stops it when cancelled.
     #[must_use]
     pub fn stop_token(&self) -> CancellationToken {
-        self.house.stop.clone()
+        self.house.tasks.stop().clone()
     }
 
     /// Answers until a signal, or until the stop token is cancelled.
-    pub fn run(self) {
+    ///
+    /// # Errors
+    /// When a long-running task ended, which stops the gateway too.
+    pub fn run(self) -> Result<(), TaskEnded> {
         let Self { house, runtime, decisions, outbox, socket, parts, .. } = self;
         let grace = house.shutdown_grace;
+        let tasks = house.tasks.clone();
         house.run();
-        decisions.flush();
+        decisions.finish(grace);
         // A mail that is on its way shall not be sent again after the start.
         if runtime.block_on(async { tokio::time::timeout(grace, outbox).await }).is_err() {
             tracing::warn!("a mail was still on its way; it may be sent again");
@@ -273,6 +280,7 @@ impl Server {
         if let Err(error) = std::fs::remove_file(&socket) {
             tracing::debug!(%error, "the admin socket was not removed");
         }
+        tasks.outcome()
     }
 }
 
@@ -324,10 +332,11 @@ async fn state(
 }
 
 /// SIGTERM and SIGINT stop the gateway from now on, also before it answers.
-fn stop_on_signals(stop: CancellationToken) -> std::io::Result<()> {
+fn stop_on_signals(tasks: &Tasks) -> std::io::Result<()> {
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::spawn(async move {
+    let stop = tasks.stop().clone();
+    tasks.spawn("signals", async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

@@ -13,7 +13,7 @@ use crate::telemetry;
 /// Whatever does not let the gateway start.
 pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
     let settings = super::settings(file)?;
-    telemetry::start(&settings.telemetry.log).context("telemetry.log")?;
+    let _log = telemetry::start(&settings.telemetry.log).context("telemetry.log")?;
     let sockets = Sockets::bind(
         (&settings.server.listen, "server.listen"),
         (settings.admin.listen, "admin.listen"),
@@ -25,7 +25,7 @@ pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
         socket = %server.socket.display(),
         "serving {}", settings.server.public_url.as_str()
     );
-    server.run();
+    server.run()?;
     tracing::info!("stopped");
     Ok(())
 }

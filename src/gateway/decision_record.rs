@@ -6,7 +6,8 @@
 
 use std::fmt;
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use http::Request;
@@ -17,6 +18,7 @@ use thread_local::ThreadLocal;
 use super::received::Received;
 use crate::config::Decisions;
 use crate::policy::Subject;
+use crate::telemetry::Lines;
 
 /// How long a line may lie in memory.
 const FLUSH_EVERY: Duration = Duration::from_millis(200);
@@ -58,7 +60,13 @@ pub struct Entry<'a> {
 pub struct DecisionLog {
     which: Decisions,
     buffers: ThreadLocal<Mutex<Buffer>>,
-    out: Mutex<Box<dyn Write + Send>>,
+    out: Mutex<Out>,
+}
+
+/// What lines are written to, and how many it has not taken since it began to fail.
+struct Out {
+    lines: Lines<Box<dyn Write + Send>>,
+    lost: u64,
 }
 
 #[derive(Default)]
@@ -170,6 +178,7 @@ impl DecisionLog {
     /// A log that is written to `out`.
     #[must_use]
     pub fn new(which: Decisions, out: Box<dyn Write + Send>) -> Self {
+        let out = Out { lines: Lines::new(out), lost: 0 };
         Self { which, buffers: ThreadLocal::new(), out: Mutex::new(out) }
     }
 
@@ -208,10 +217,19 @@ impl DecisionLog {
             if lines.is_empty() {
                 continue;
             }
-            let mut out = self.out.lock();
-            if let Err(error) = out.write_all(&lines).and_then(|()| out.flush()) {
-                tracing::warn!(%error, "decision records cannot be written");
-            }
+            self.out.lock().write(&lines);
+        }
+    }
+
+    /// The last flush, which waits for a reader that does not read no longer than this.
+    pub fn finish(self: Arc<Self>, within: Duration) {
+        let (done, finished) = mpsc::channel();
+        let flushing = thread::Builder::new().name("last decisions".to_owned()).spawn(move || {
+            self.flush();
+            let _ = done.send(());
+        });
+        if flushing.is_ok() && finished.recv_timeout(within).is_err() {
+            tracing::warn!("the last decision records could not be written in time");
         }
     }
 
@@ -223,6 +241,25 @@ impl DecisionLog {
             let log = Arc::clone(&self);
             if tokio::task::spawn_blocking(move || log.flush()).await.is_err() {
                 return;
+            }
+        }
+    }
+}
+
+impl Out {
+    fn write(&mut self, lines: &[u8]) {
+        match self.lines.write(lines) {
+            Ok(()) if self.lost == 0 => {}
+            Ok(()) => {
+                let lost = std::mem::take(&mut self.lost);
+                tracing::warn!(lost, "decision records are written again");
+            }
+            Err((lost, error)) => {
+                // Reported when it begins to fail and when it is over, not five times a second.
+                if self.lost == 0 {
+                    tracing::warn!(%error, "decision records cannot be written");
+                }
+                self.lost = self.lost.saturating_add(u64::try_from(lost).unwrap_or(u64::MAX));
             }
         }
     }

@@ -15,6 +15,7 @@ use pingora_load_balancing::{Backend, Backends};
 
 use crate::config;
 use crate::gateway::upstream::Upstreams;
+use crate::tasks::Tasks;
 
 /// Tries each server again and again.
 pub struct HealthChecks {
@@ -45,14 +46,32 @@ impl HealthChecks {
         Some(Self { servers, backends, upstreams, every: settings.health_interval })
     }
 
-    pub(super) fn into_service(self) -> Box<dyn ServiceWithDependents> {
-        Box::new(background_service("portal health", self))
+    pub(super) fn into_service(self, tasks: Tasks) -> Box<dyn ServiceWithDependents> {
+        Box::new(background_service("portal health", Supervised { checks: self, tasks }))
     }
 }
 
+struct Supervised {
+    checks: HealthChecks,
+    tasks: Tasks,
+}
+
 #[async_trait]
-impl BackgroundService for HealthChecks {
+impl BackgroundService for Supervised {
     async fn start(&self, _shutdown: ShutdownWatch) {
+        let stop = self.tasks.stop();
+        let checking = async {
+            tokio::select! {
+                () = self.checks.run() => {}
+                () = stop.cancelled() => {}
+            }
+        };
+        self.tasks.clone().supervise("portal health checks", checking).await;
+    }
+}
+
+impl HealthChecks {
+    async fn run(&self) {
         if let Err(error) = self.backends.update(|_| {}).await {
             tracing::error!(%error, "the portal's servers cannot be checked");
             return;

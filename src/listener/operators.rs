@@ -30,6 +30,7 @@ use tower::ServiceExt;
 use super::io::Timed;
 use super::phase::Phase;
 use crate::config::Limits;
+use crate::tasks::Tasks;
 
 /// Connections to each of the sockets; more wait until one ends.
 const CONNECTIONS: usize = 128;
@@ -48,14 +49,14 @@ pub struct AdminListener {
 }
 
 impl AdminListener {
-    pub(super) fn into_service(self, stop: CancellationToken) -> Box<dyn ServiceWithDependents> {
-        Box::new(Operators { sockets: Some(self), stop })
+    pub(super) fn into_service(self, tasks: Tasks) -> Box<dyn ServiceWithDependents> {
+        Box::new(Operators { sockets: Some(self), tasks })
     }
 }
 
 struct Operators {
     sockets: Option<AdminListener>,
-    stop: CancellationToken,
+    tasks: Tasks,
 }
 
 #[async_trait]
@@ -67,20 +68,24 @@ impl Service for Operators {
         _listeners_per_fd: usize,
     ) {
         let Some(AdminListener { tcp, unix, limits }) = self.sockets.take() else { return };
-        let (over_tcp, over_unix) = match (
-            tokio::net::TcpListener::from_std(tcp.0),
-            tokio::net::UnixListener::from_std(unix.0),
-        ) {
-            (Ok(over_tcp), Ok(over_unix)) => (over_tcp, over_unix),
-            (Err(error), _) | (_, Err(error)) => {
-                tracing::error!(%error, "the admin sockets cannot be used");
-                return;
-            }
+        let stop = self.tasks.stop();
+        let serving = async {
+            let (over_tcp, over_unix) = match (
+                tokio::net::TcpListener::from_std(tcp.0),
+                tokio::net::UnixListener::from_std(unix.0),
+            ) {
+                (Ok(over_tcp), Ok(over_unix)) => (over_tcp, over_unix),
+                (Err(error), _) | (_, Err(error)) => {
+                    tracing::error!(%error, "the admin sockets cannot be used");
+                    return;
+                }
+            };
+            tokio::join!(
+                serve(over_tcp, tcp.1, limits, CONNECTIONS, stop),
+                serve(over_unix, unix.1, limits, CONNECTIONS, stop),
+            );
         };
-        tokio::join!(
-            serve(over_tcp, tcp.1, limits, CONNECTIONS, &self.stop),
-            serve(over_unix, unix.1, limits, CONNECTIONS, &self.stop),
-        );
+        self.tasks.clone().supervise("admin listener", serving).await;
     }
 
     fn name(&self) -> &str {

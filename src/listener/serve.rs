@@ -9,12 +9,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::{Service, ServiceWithDependents};
-use tokio_util::sync::CancellationToken;
 
 use super::drain::Drain;
 use super::http::Http;
 use super::threads::Threads;
 use super::tls::TlsFiles;
+use crate::tasks::Tasks;
 
 /// How long accepting rests after the system refused to give a connection.
 const REST: Duration = Duration::from_millis(100);
@@ -30,9 +30,9 @@ impl GatewayListener {
         tls: Option<TlsFiles>,
         http: Http,
         drain: Arc<Drain>,
-        stop: CancellationToken,
+        tasks: Tasks,
     ) -> Self {
-        Self(Box::new(Sockets { listener: Some(listener), tls, http, drain, stop }))
+        Self(Box::new(Sockets { listener: Some(listener), tls, http, drain, tasks }))
     }
 
     pub(super) fn into_service(self) -> Box<dyn ServiceWithDependents> {
@@ -53,7 +53,7 @@ struct Sockets {
     tls: Option<TlsFiles>,
     http: Http,
     drain: Arc<Drain>,
-    stop: CancellationToken,
+    tasks: Tasks,
 }
 
 #[async_trait]
@@ -68,6 +68,18 @@ impl Service for Sockets {
         if let (Some(fds), Ok(address)) = (fds, listener.local_addr()) {
             fds.lock().add(address.to_string(), listener.as_raw_fd());
         }
+        let tasks = self.tasks.clone();
+        tasks.supervise("gateway listener", self.accept(listener)).await;
+    }
+
+    fn name(&self) -> &str {
+        "gateway"
+    }
+}
+
+impl Sockets {
+    /// Accepts connections until the stop.
+    async fn accept(&self, listener: TcpListener) {
         let listener = match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => listener,
             Err(error) => {
@@ -79,7 +91,7 @@ impl Service for Sockets {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = self.stop.cancelled() => return,
+                () = self.tasks.stop().cancelled() => return,
             };
             let (stream, peer) = match accepted {
                 Ok(accepted) => accepted,
@@ -109,9 +121,5 @@ impl Service for Sockets {
                 }
             });
         }
-    }
-
-    fn name(&self) -> &str {
-        "gateway"
     }
 }

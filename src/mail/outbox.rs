@@ -27,6 +27,7 @@ use crate::directory::letters::NotSent;
 use crate::directory::{Directory, DirectoryError};
 use crate::store::feed::Follower;
 use crate::store::{Change, Kind, StoreError};
+use crate::tasks::caught;
 
 /// After so many letters the outbox is looked at again: what came meanwhile may be more urgent.
 const ROUND: usize = 100;
@@ -131,10 +132,15 @@ impl Outbox {
         let (user, outcome) = match self.directory.open_letter(id, now).await {
             Ok(None) => return true,
             Ok(Some(open)) => {
-                let outcome = match self.writer.write(&open, now) {
-                    Ok(mail) => self.carrier.carry(&mail).await,
-                    Err(why) => Err(why),
+                let sending = async {
+                    match self.writer.write(&open, now) {
+                        Ok(mail) => self.carrier.carry(&mail).await,
+                        Err(why) => Err(why),
+                    }
                 };
+                let outcome = caught(sending).await.unwrap_or_else(|panic| {
+                    Err(NotSent::Yet(format!("a fault of the gateway: {panic}")))
+                });
                 (Some(open.letter.user), outcome)
             }
             Err(error) => {

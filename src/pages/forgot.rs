@@ -26,6 +26,7 @@ use super::{Answer, Brand, Desk};
 use crate::directory::Directory;
 use crate::directory::resets::ResetAsked;
 use crate::gateway::{Visitor, Wants};
+use crate::tasks::caught;
 
 /// How many may wait: more than come in the time that one takes, few enough to be nothing.
 const QUEUE: usize = 256;
@@ -90,7 +91,9 @@ impl ResetQueue {
         let Some(mut receiver) = receiver else { return };
         while let Some(asked) = receiver.recv().await {
             tokio::time::sleep_until(asked.later).await;
-            asked.look_at(directory).await;
+            if let Err(panic) = caught(asked.look_at(directory)).await {
+                tracing::error!("a reset was not mailed: {panic}");
+            }
         }
     }
 

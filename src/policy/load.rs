@@ -85,10 +85,14 @@ impl Policy {
     pub fn load(directory: &Path) -> Result<Self, PolicyProblems> {
         directory.metadata().map_err(|error| {
             let message = format!("`{}` cannot be read: {error}", directory.display());
-            PolicyProblems::from(Problem { file: DIRECTORY, line: None, message })
+            PolicyProblems::from(Problem { file: DIRECTORY, line: None, message }).with_unread()
         })?;
         let (files, unread) = PolicyFiles::read(directory);
-        let policy = Self::compile_beside(&files, &unread)?;
+        let compiled = Self::compile_beside(&files, &unread);
+        let policy = match unread.is_empty() {
+            true => compiled?,
+            false => compiled.map_err(PolicyProblems::with_unread)?,
+        };
         policy.check_seed_expectations()?;
         Ok(policy)
     }

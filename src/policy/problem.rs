@@ -24,23 +24,37 @@ impl fmt::Display for Problem {
 
 /// Everything that is wrong with a policy; never empty. One problem a line when shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct PolicyProblems(Vec<Problem>);
+pub struct PolicyProblems {
+    problems: Vec<Problem>,
+    unread: bool,
+}
 
 impl PolicyProblems {
     /// An error if there is any problem.
     pub(super) fn check(problems: Vec<Problem>) -> Result<(), Self> {
-        if problems.is_empty() { Ok(()) } else { Err(Self(problems)) }
+        if problems.is_empty() { Ok(()) } else { Err(Self { problems, unread: false }) }
     }
 
     /// The problems, file by file.
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
-        self.0.iter()
+        self.problems.iter()
+    }
+
+    /// Whether a file could not be read, so that another try may find nothing wrong with it.
+    #[must_use]
+    pub const fn has_unread(&self) -> bool {
+        self.unread
+    }
+
+    /// The same, for a policy of which a file could not be read.
+    pub(super) fn with_unread(self) -> Self {
+        Self { unread: true, ..self }
     }
 }
 
 impl From<Problem> for PolicyProblems {
     fn from(problem: Problem) -> Self {
-        Self(vec![problem])
+        Self { problems: vec![problem], unread: false }
     }
 }
 
@@ -55,7 +69,7 @@ impl<'a> IntoIterator for &'a PolicyProblems {
 
 impl fmt::Display for PolicyProblems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.0.iter().enumerate() {
+        for (index, problem) in self.problems.iter().enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }

@@ -12,16 +12,17 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::MissedTickBehavior;
-use tokio_util::sync::CancellationToken;
-
 use crate::directory::Directory;
 use crate::policy::{Policy, PolicyFiles, PolicyProblems};
+use crate::tasks::{Tasks, caught};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, MissedTickBehavior};
 
 /// How often the files are looked at. An editor writes several times; files are read when they
 /// have been the same at two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// The longest time between two tries to read files that could not be read.
+const LONGEST_PAUSE: Duration = Duration::from_secs(16);
 
 /// The policy's folder and where it goes.
 #[derive(Debug, Clone)]
@@ -77,17 +78,18 @@ impl PolicySource {
     }
 
     /// Reloads on SIGHUP, and whenever the files are others than those of this stamp, until
-    /// stopped.
+    /// stopped. Files that could not be read are tried again until they are read.
     ///
     /// # Errors
-    /// When the system does not tell of signals.
-    pub fn watch(&self, mut read: Stamp, stop: CancellationToken) -> io::Result<()> {
+    /// When the system does not report signals.
+    pub fn watch(&self, mut read: Stamp, tasks: &Tasks) -> io::Result<()> {
         let mut hangup = signal(SignalKind::hangup())?;
         let mut looks = tokio::time::interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let source = self.clone();
-        tokio::spawn(async move {
+        let (source, stop) = (self.clone(), tasks.stop().clone());
+        tasks.spawn("policy watch", async move {
             let mut last = read.clone();
+            let mut unread: Option<Unread> = None;
             loop {
                 let asked = tokio::select! {
                     () = stop.cancelled() => return,
@@ -96,9 +98,11 @@ impl PolicySource {
                 };
                 let now = source.blocking(Stamp::of).await;
                 let settled = std::mem::replace(&mut last, now.clone()) == now;
-                if asked || (settled && now != read) {
+                let again = unread.as_ref().is_some_and(|unread| unread.next <= Instant::now());
+                if asked || again || (settled && now != read) {
                     read = now;
-                    source.reload_and_tell().await;
+                    let is_read = source.reload_and_log().await;
+                    unread = (!is_read).then(|| Unread::after(unread));
                 }
             }
         });
@@ -114,15 +118,36 @@ impl PolicySource {
         }
     }
 
-    async fn reload_and_tell(&self) {
-        match self.reload().await {
-            Ok(()) => {
+    /// Reloads; returns whether the files could be read.
+    async fn reload_and_log(&self) -> bool {
+        match caught(self.reload()).await {
+            Ok(Ok(())) => {
                 let snapshot = self.directory.snapshot();
                 tracing::info!(policy.version = snapshot.policy().version(), "policy reloaded");
+                true
             }
-            Err(problems) => {
+            Ok(Err(problems)) => {
                 tracing::error!("policy not reloaded, the old one stays in force:\n{problems}");
+                !problems.has_unread()
+            }
+            Err(panic) => {
+                tracing::error!("policy not reloaded, the old one stays in force: {panic}");
+                true
             }
         }
+    }
+}
+
+/// A policy that could not be read, which says nothing about what it says.
+struct Unread {
+    next: Instant,
+    pause: Duration,
+}
+
+impl Unread {
+    /// When to try again: soon, and later each time.
+    fn after(earlier: Option<Self>) -> Self {
+        let pause = earlier.map_or(LOOK_EVERY, |earlier| LONGEST_PAUSE.min(earlier.pause * 2));
+        Self { next: Instant::now() + pause, pause }
     }
 }

@@ -110,6 +110,12 @@ impl Feed {
         }
     }
 
+    /// Returns when changes are no longer followed, which is never supposed to happen.
+    pub async fn ended(&self) {
+        // Only the task's end makes it an error.
+        let _ = self.0.applied.clone().wait_for(|_| false).await;
+    }
+
     /// How long ago it was last confirmed that the followers know of every commit.
     #[must_use]
     pub fn staleness(&self) -> Duration {

@@ -41,6 +41,7 @@ mod hosts;
 mod identity;
 mod limits;
 mod lockouts;
+mod log_lost;
 mod mail;
 mod pages_in_chrome;
 mod pages_look;

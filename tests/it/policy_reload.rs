@@ -1,5 +1,6 @@
 //! A policy that changes while the program runs, one that is wrong, and the commands that tell.
 
+use rustix::process::Resource;
 use serde_json::{Value, json};
 
 use crate::admin::PASSWORD;
@@ -159,6 +160,31 @@ async fn a_link_that_is_switched_to_another_folder_is_followed() {
     }
     std::fs::write(versions[1].join("routes.toml"), CLOSED).unwrap();
     running.reloads_until_an_invoice_is(403).await;
+}
+
+/// An edit is saved while there is no descriptor left to read it with.
+#[tokio::test]
+async fn an_edit_that_could_not_be_read_is_read_later() {
+    let mut running = Running::start().await;
+    let descriptors = running.program.limit(Resource::Nofile, Some(0));
+    running.home.policy("routes.toml", OPENED);
+    let log = running.program.logged("policy not reloaded", 1).await;
+    assert!(log.contains("routes.toml: cannot be read: Too many open files"), "{log}");
+    running.program.limit(Resource::Nofile, descriptors);
+    running.program.logged(RELOADED, 1).await;
+    assert_eq!(running.invoice().await, 200);
+}
+
+/// What is wrong in a policy that was read does not change by reading it again.
+#[tokio::test]
+async fn a_wrong_policy_is_read_and_reported_once() {
+    let mut running = Running::start().await;
+    running.home.policy("routes.toml", "this is no policy");
+    running.program.logged("policy not reloaded", 1).await;
+    running.home.policy("routes.toml", OPENED);
+    let log = running.program.logged(RELOADED, 1).await;
+    assert_eq!(log.matches("policy not reloaded").count(), 1, "{log}");
+    assert_eq!(running.invoice().await, 200);
 }
 
 #[tokio::test]

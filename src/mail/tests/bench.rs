@@ -44,12 +44,15 @@ pub(super) struct Basket {
     pub(super) taken: Arc<Mutex<Vec<Vec<u8>>>>,
     pub(super) away: Arc<Mutex<Option<String>>>,
     pub(super) tries: Arc<AtomicUsize>,
+    /// Whether it has a fault.
+    pub(super) panics: Arc<AtomicBool>,
 }
 
 #[async_trait]
 impl Carrier for Basket {
     async fn carry(&self, mail: &Written) -> Result<(), NotSent> {
         self.tries.fetch_add(1, Ordering::SeqCst);
+        assert!(!self.panics.load(Ordering::SeqCst), "a fault in the basket");
         if let Some(why) = self.away.lock().unwrap().clone() {
             return Err(NotSent::Yet(why));
         }

@@ -51,6 +51,23 @@ async fn what_is_not_taken_is_tried_again_at_its_time_and_not_before() {
 }
 
 #[tokio::test]
+async fn i11_a_transport_that_panics_costs_one_try() {
+    let bench = Bench::new().await;
+    bench.write("letter", Occasion::Invitation).await;
+    let basket = Basket::default();
+    let outbox = bench.outbox(basket.clone());
+    basket.panics.store(true, Ordering::SeqCst);
+    outbox.round_at(0).await;
+    let letter = bench.letter("letter").await;
+    assert_eq!((letter.state, letter.attempts), (waiting(30), 1));
+    let error = letter.last_error.unwrap();
+    assert_eq!(error, "a fault of the gateway: a fault in the basket");
+    basket.panics.store(false, Ordering::SeqCst);
+    outbox.round_at(30).await;
+    assert_eq!(basket.count(), 1);
+}
+
+#[tokio::test]
 async fn a_reset_comes_before_invitations() {
     let bench = Bench::new().await;
     bench.write("invitation", Occasion::Invitation).await;

@@ -77,6 +77,31 @@ impl Follower for Recorder {
     }
 }
 
+/// A follower with a fault in it.
+struct Faulty;
+
+#[async_trait]
+impl Follower for Faulty {
+    async fn apply(&self, _changes: &[Change]) -> Result<(), StoreError> {
+        panic!("a fault")
+    }
+
+    async fn start_over(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn i11_a_change_feed_that_dies_is_noticed() {
+    let folder = TempDir::new().unwrap();
+    let feed = Feed::start(sled(&folder), vec![Arc::new(Faulty)]).await.unwrap();
+    let ended = feed.ended();
+    tokio::pin!(ended);
+    assert!(poll!(&mut ended).is_pending());
+    feed.store().commit(vec![put("a")]).await.unwrap();
+    time::timeout(Duration::from_secs(20), ended).await.unwrap();
+}
+
 #[tokio::test]
 async fn i2_a_commit_is_answered_only_when_every_follower_has_applied_it() {
     let folder = TempDir::new().unwrap();
