@@ -73,6 +73,8 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// Certificate and key, when TLS ends here.
     pub tls: Option<Tls>,
+    /// Connections that may wait to be accepted on each listening socket.
+    pub backlog: u16,
     /// Data plane threads.
     pub threads: usize,
     /// How long a graceful stop may take.
@@ -80,6 +82,9 @@ pub struct Server {
     /// Bounds on what one client may ask for.
     pub limits: Limits,
 }
+
+/// `server.backlog` when none is given.
+pub const BACKLOG: u16 = 4096;
 
 /// `server.tls`: PEM files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -363,6 +368,7 @@ fn server(r: &mut Reader, tls: Option<Tls>) -> Option<Server> {
         hosts: r.list("server.hosts").unwrap_or_default(),
         trusted_proxies: trusted_proxies(r),
         tls,
+        backlog: r.number("server.backlog", BACKLOG, 1, u16::MAX),
         threads: r.number("server.threads", threads, 1, 1024),
         shutdown_grace: r.duration("server.shutdown_grace", seconds(10)),
         limits,

@@ -16,7 +16,7 @@ use serde::Serialize;
 use rustix::io::Errno;
 
 use crate::clock;
-use crate::config::Settings;
+use crate::config::{BACKLOG, Settings};
 use crate::credential::secret::Secret;
 use crate::directory::end_users::NewEndUser;
 use crate::directory::organizations::NewOrganization;
@@ -239,7 +239,7 @@ fn bind(port: u16, admin_port: u16) -> Result<Sockets, BindError> {
     let mut tries = if port == 0 { TRIES } else { 1 };
     loop {
         tries -= 1;
-        let mut sockets = Sockets::bind((&[four], PORT), (admin, ADMIN_PORT))?;
+        let mut sockets = Sockets::bind((&[four], PORT), (admin, ADMIN_PORT), BACKLOG)?;
         let six = SocketAddr::from((Ipv6Addr::LOCALHOST, sockets.gateway_port()));
         match sockets.add(six, PORT) {
             Ok(()) => return Ok(sockets),

@@ -91,6 +91,7 @@ pub enum StartError {
 /// Sockets that are taken but not answered yet.
 #[derive(Debug)]
 pub struct Sockets {
+    backlog: u16,
     gateway: Vec<TcpListener>,
     admin: TcpListener,
 }
@@ -121,17 +122,19 @@ pub struct Parts {
 }
 
 impl Sockets {
-    /// Takes the addresses for portal traffic and for operators, each with what has named it.
+    /// Takes the addresses for portal traffic and for operators, each with what has named it, and
+    /// lets so many connections wait on each.
     ///
     /// # Errors
     /// The first address that cannot be had.
     pub fn bind(
         (gateway, setting): (&[SocketAddr], &'static str),
         (admin, admin_setting): (SocketAddr, &'static str),
+        backlog: u16,
     ) -> Result<Self, BindError> {
-        let gateway = gateway.iter().map(|address| bind_tcp(*address, setting));
+        let gateway = gateway.iter().map(|address| bind_tcp(*address, setting, backlog));
         let gateway = gateway.collect::<Result<_, _>>()?;
-        Ok(Self { gateway, admin: bind_tcp(admin, admin_setting)? })
+        Ok(Self { backlog, gateway, admin: bind_tcp(admin, admin_setting, backlog)? })
     }
 
     /// Takes one more address for portal traffic.
@@ -139,7 +142,7 @@ impl Sockets {
     /// # Errors
     /// When it cannot be had.
     pub fn add(&mut self, address: SocketAddr, setting: &'static str) -> Result<(), BindError> {
-        self.gateway.push(bind_tcp(address, setting)?);
+        self.gateway.push(bind_tcp(address, setting, self.backlog)?);
         Ok(())
     }
 
@@ -305,7 +308,7 @@ fn operators(
         Box::pin(async move { source.reload().await })
     };
     let state = admin::AdminState::new(settings, known, Arc::new(reload));
-    let unix = bind_admin_socket(&settings.admin.socket)?;
+    let unix = bind_admin_socket(&settings.admin.socket, settings.server.backlog)?;
     Ok(AdminListener {
         tcp: (tcp, admin::router(state.clone(), admin::Access::Token)),
         unix: (unix, admin::router(state, admin::Access::Socket)),

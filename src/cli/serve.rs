@@ -17,6 +17,7 @@ pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
     let sockets = Sockets::bind(
         (&settings.server.listen, "server.listen"),
         (settings.admin.listen, "admin.listen"),
+        settings.server.backlog,
     )?;
     let server = Server::assemble(&settings, sockets)?;
     tracing::info!(

@@ -34,6 +34,7 @@ fn two_keys_are_enough() {
     assert_eq!(settings.passwords.reset_lifetime, Duration::from_secs(3600));
     assert_eq!(settings.admin.socket, Path::new("data/admin.sock"));
     assert_eq!(settings.server.shutdown_grace, Duration::from_secs(10));
+    assert_eq!(settings.server.backlog, 4096);
 }
 
 #[test]

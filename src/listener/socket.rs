@@ -7,6 +7,8 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
+use socket2::{Domain, SockAddr, Socket, Type};
+
 /// The longest path that the system takes for a socket, its final zero aside.
 const LONGEST_PATH: usize = 107;
 
@@ -33,13 +35,23 @@ pub enum BindError {
     },
 }
 
-/// Listens on a TCP address, which `setting` has named.
+/// Listens on a TCP address, which `setting` has named. Up to `backlog` connections wait to be
+/// accepted, or fewer if the system has a lower bound; more find out by a timeout.
 ///
 /// # Errors
 /// What the system says.
-pub fn bind_tcp(address: SocketAddr, setting: &'static str) -> Result<TcpListener, BindError> {
+pub fn bind_tcp(
+    address: SocketAddr,
+    setting: &'static str,
+    backlog: u16,
+) -> Result<TcpListener, BindError> {
     let bind = || {
-        let listener = TcpListener::bind(address)?;
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        // What an earlier process left in TIME_WAIT does not keep the address taken.
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(backlog.into())?;
+        let listener = TcpListener::from(socket);
         listener.set_nonblocking(true)?;
         Ok(listener)
     };
@@ -51,7 +63,7 @@ pub fn bind_tcp(address: SocketAddr, setting: &'static str) -> Result<TcpListene
 ///
 /// # Errors
 /// What the system says.
-pub fn bind_admin_socket(path: &Path) -> Result<UnixListener, BindError> {
+pub fn bind_admin_socket(path: &Path, backlog: u16) -> Result<UnixListener, BindError> {
     let bind = || {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder)?;
@@ -77,7 +89,10 @@ pub fn bind_admin_socket(path: &Path) -> Result<UnixListener, BindError> {
             let cause = format!("its path is too long; it may have {longest} bytes");
             return Err(io::Error::other(cause));
         }
-        let listener = UnixListener::bind(&hidden)?;
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.bind(&SockAddr::unix(&hidden)?)?;
+        socket.listen(backlog.into())?;
+        let listener = UnixListener::from(socket);
         std::fs::set_permissions(&hidden, std::fs::Permissions::from_mode(0o600))?;
         std::fs::rename(&hidden, path)?;
         listener.set_nonblocking(true)?;
@@ -92,9 +107,9 @@ mod tests {
 
     #[test]
     fn an_address_in_use_is_told_with_the_setting_that_names_another() {
-        let taken = bind_tcp(SocketAddr::from(([127, 0, 0, 1], 0)), "admin.listen").unwrap();
+        let taken = bind_tcp(SocketAddr::from(([127, 0, 0, 1], 0)), "admin.listen", 1).unwrap();
         let address = taken.local_addr().unwrap();
-        let error = bind_tcp(address, "admin.listen").unwrap_err().to_string();
+        let error = bind_tcp(address, "admin.listen", 1).unwrap_err().to_string();
         assert!(error.starts_with(&format!("cannot listen on {address}: ")), "{error}");
         assert!(error.ends_with("; name another with `admin.listen`"), "{error}");
     }
@@ -106,10 +121,10 @@ mod tests {
             let rest = length - folder.path().as_os_str().len() - "/.sock".len();
             folder.path().join(format!("{}.sock", "s".repeat(rest)))
         };
-        let error = bind_admin_socket(&name(120)).unwrap_err().to_string();
+        let error = bind_admin_socket(&name(120), 1).unwrap_err().to_string();
         let (_, longest) = error.split_once("it may have ").unwrap();
         let longest: usize = longest.strip_suffix(" bytes").unwrap().parse().unwrap();
-        assert!(bind_admin_socket(&name(longest)).is_ok(), "{error}");
-        assert!(bind_admin_socket(&name(longest + 1)).is_err(), "{error}");
+        assert!(bind_admin_socket(&name(longest), 1).is_ok(), "{error}");
+        assert!(bind_admin_socket(&name(longest + 1), 1).is_err(), "{error}");
     }
 }

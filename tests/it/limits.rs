@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http_body_util::BodyExt as _;
+use rustix::process::Signal;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::Notify;
 
 use crate::client::{Reply, within};
 use crate::gate::TestGate;
+use crate::program::Home;
+use crate::upstream::Upstream;
 use crate::wire::{Io, Wire, status};
 
 const OPEN: &str = "GET /open/a HTTP/1.1\r\nhost: portal.test\r\n\r\n";
@@ -454,4 +457,30 @@ async fn a_handshake_counts_as_a_connection() {
         wire.rest().await;
     }
     assert_eq!(gate.raw(OPEN).await.status, 200);
+}
+
+/// A burst finds room to wait in while the program does not come round to accepting.
+#[tokio::test]
+async fn a_burst_of_connections_waits_on_every_listener() {
+    // More than the standard library makes room for, which is 128.
+    const BURST: usize = 200;
+    let portal = Upstream::start().await;
+    let home = Home::new(portal.address, "");
+    let program = home.serve().await;
+    program.signal(Signal::STOP);
+    for address in [program.gateway, program.admin_address] {
+        let mut waiting = Vec::new();
+        for _ in 0..BURST {
+            // Without room, the system does not even answer.
+            waiting.push(within("room to wait", TcpStream::connect(address)).await.unwrap());
+        }
+    }
+    let mut waiting = Vec::new();
+    for _ in 0..BURST {
+        // Without room, the system refuses at once.
+        waiting.push(UnixStream::connect(&program.admin.socket).await.unwrap());
+    }
+    drop(waiting);
+    program.signal(Signal::CONT);
+    program.stop().await;
 }
