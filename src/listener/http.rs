@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -137,6 +137,7 @@ impl Http {
         let gateway = Arc::clone(&self.gateway);
         let limits = self.limits;
         let service = service_fn(move |request: Request<Incoming>| {
+            let head = *request.method() == Method::HEAD;
             let answering = requests.request_began(!request.body().is_end_stream());
             // hyper bounds its buffer, into which more may come than one head, and counts the
             // lines of HTTP/1 alone.
@@ -151,6 +152,7 @@ impl Http {
                     Some(answer) => answer.await,
                     None => too_large(protocol),
                 };
+                let answer = if head { without_body(answer) } else { answer };
                 if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
                     answering.becomes_tunnel();
                 }
@@ -194,6 +196,16 @@ fn head_bytes<B>(request: &Request<B>) -> usize {
         |name: &HeaderName, value: &HeaderValue| name.as_str().len() + ": \r\n".len() + value.len();
     let fields: usize = request.headers().iter().map(|(name, value)| field(name, value)).sum();
     line + fields + "\r\n".len()
+}
+
+/// An answer to HEAD: no body, whoever answers, but its length where that is known (RFC 9110, 9.3.2).
+/// hyper itself sees to that on HTTP/1 only.
+fn without_body(mut answer: Response<ReplyBody>) -> Response<ReplyBody> {
+    let length = answer.body().size_hint().exact();
+    if let Some(length @ 1..) = length {
+        answer.headers_mut().entry(header::CONTENT_LENGTH).or_insert_with(|| length.into());
+    }
+    answer.map(|_| ReplyBody::Own(axum::body::Body::empty()))
 }
 
 /// 431, as hyper says it of what does not even fit its buffer.

@@ -45,6 +45,49 @@ async fn http1_is_spoken_over_tls_when_the_client_wants_it_or_wants_nothing() {
 }
 
 #[tokio::test]
+async fn no_answer_to_head_has_a_body_whoever_answers() {
+    let gate = TestGate::start().await;
+    gate.upstream.answer_bytes(
+        "/open/chunks",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n",
+    );
+    gate.upstream.answer("/open/down", |_| async { Ok(None) });
+    for (path, expected) in [
+        ("/open/a", 200),
+        ("/open/chunks", 200),
+        ("/open/down", 502),
+        ("/open/denied", 403),
+        ("/nowhere", 403),
+        ("/closed/a", 401),
+        ("/open/../a", 400),
+        ("/.portcullis/sign-in", 200),
+        ("/.portcullis/assets/page.css", 404),
+        ("/.portcullis/nothing", 404),
+        ("/.portcullis/link/wrong", 404),
+    ] {
+        let head = || gate.call(Method::HEAD, path);
+        let reply = gate.http2().await.send(head()).await;
+        assert_eq!((reply.status, &*reply.body), (expected, &b""[..]), "{path} over HTTP/2");
+        let mut connection = gate.connection().await;
+        let reply = connection.send(head().by_browser()).await;
+        assert!(reply.body.is_empty(), "{path}");
+        if reply.header("connection").is_none() {
+            // No byte of a body was left on the connection.
+            assert_eq!(connection.send(gate.get("/open/a")).await.status, 200, "after {path}");
+        }
+    }
+    let large = || gate.call(Method::HEAD, "/open/a").header("x-a", "a".repeat(40_000));
+    let reply = gate.http2().await.send(large()).await;
+    assert_eq!((reply.status, &*reply.body), (431, &b""[..]));
+    let reply = large().send().await;
+    assert_eq!((reply.status, &*reply.body), (431, &b""[..]));
+    // A length is still given where it is known.
+    let reply = gate.http2().await.send(gate.call(Method::HEAD, "/open/denied")).await;
+    let length = gate.get("/open/denied").send().await.body.len().to_string();
+    assert_eq!(reply.header("content-length"), Some(&*length));
+}
+
+#[tokio::test]
 async fn http2_streams_run_side_by_side() {
     let gate = TestGate::start().await;
     let http2 = gate.http2().await;
