@@ -123,6 +123,8 @@ pub struct Upstream {
     pub response_timeout: Duration,
     /// How long an unused connection is kept.
     pub keep_alive: Duration,
+    /// Whether a connection that carried a request's body is used again.
+    pub reuse_after_body: bool,
     /// How often each server is tried when there are several.
     pub health_interval: Duration,
     /// Request headers that the portal must not see, because they change what a request does.
@@ -429,6 +431,7 @@ fn upstream(r: &mut Reader) -> Option<Upstream> {
     let connect_timeout = r.duration("upstream.connect_timeout", seconds(5));
     let response_timeout = r.duration("upstream.response_timeout", seconds(60));
     let keep_alive = r.duration("upstream.keep_alive", seconds(60));
+    let reuse_after_body = r.boolean("upstream.reuse_after_body", false);
     let health_interval = r.duration("upstream.health_interval", seconds(5));
     let remove_headers = r.list("upstream.remove_headers").unwrap_or_default();
     let pass_headers = pass_headers(r);
@@ -438,6 +441,7 @@ fn upstream(r: &mut Reader) -> Option<Upstream> {
         connect_timeout,
         response_timeout,
         keep_alive,
+        reuse_after_body,
         health_interval,
         remove_headers,
         pass_headers,

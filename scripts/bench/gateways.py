@@ -43,13 +43,13 @@ class Bench:
         self.noop = self._nginx("noop", "noop.conf", self.noop_port, count=noop_count)
         self.noop = Counted(self.noop.process, noop_count)
 
-    def nginx(self, logs):
+    def nginx(self, logs, name=None):
         """nginx, plain; `logs` is "each" (a write a request), "gathered" or "none"."""
-        return self._nginx(f"nginx-{logs}", "nginx.conf", access_log=nginx_log(logs))
+        return self._nginx(name or f"nginx-{logs}", "nginx.conf", access_log=nginx_log(logs))
 
-    def nginx_auth(self, logs):
+    def nginx_auth(self, logs, name=None):
         """nginx with auth_request."""
-        name = f"nginx-auth-{logs}"
+        name = name or f"nginx-auth-{logs}"
         return self._nginx(name, "nginx-auth.conf", access_log=nginx_log(logs), asks_noop=True)
 
     def haproxy(self, logs):
@@ -74,9 +74,10 @@ class Bench:
         }
         return self._started(f"caddy-{logs}", command, folder, port, True, environment)
 
-    def portcullis(self, name, policies, logs="each"):
+    def portcullis(self, name, policies, logs="each", reuse_after_body="false"):
         """Portcullis, on the data that its folder holds."""
-        return Portcullis(self, name, policies, "refused" if logs == "none" else "all")
+        decisions = "refused" if logs == "none" else "all"
+        return Portcullis(self, name, policies, decisions, reuse_after_body)
 
     def _nginx(self, name, template, port=None, asks_noop=False, **values):
         folder, port = self._folder(name), port or free_ports(1)[0]
@@ -111,7 +112,7 @@ class Portcullis:
 
     asks_noop = False
 
-    def __init__(self, bench, name, policies, decisions):
+    def __init__(self, bench, name, policies, decisions, reuse_after_body):
         self.bench = bench
         self.name = name
         self.logs = decisions == "all"
@@ -129,6 +130,7 @@ class Portcullis:
             data=self.folder,
             socket=self.socket,
             decisions=decisions,
+            reuse_after_body=reuse_after_body,
         )
 
     def start(self):

@@ -16,18 +16,18 @@ CONNECTIONS = 64
 LOGS_WITHIN = 0.5
 
 
-def command(port, path, headers, seconds, connections=CONNECTIONS):
+def command(port, path, headers, seconds, connections=CONNECTIONS, method="GET"):
     """The command line of wrk."""
     line = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(SCRIPT)]
     for name, value in headers.items():
         line += ["-H", f"{name}: {value}"]
-    return [*line, f"http://127.0.0.1:{port}{path}"]
+    return [*line, f"http://127.0.0.1:{port}{path}", "--", method]
 
 
-def wrk(port, path, headers, seconds, connections=CONNECTIONS):
+def wrk(port, path, headers, seconds, connections=CONNECTIONS, method="GET"):
     """Runs wrk; refused or broken requests are a failure, not a figure."""
     run = subprocess.Popen(
-        command(port, path, headers, seconds, connections),
+        command(port, path, headers, seconds, connections, method),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -69,9 +69,9 @@ class Counted:
         return int(re.search(r"\n +\d+ +\d+ +(\d+)", text).group(1))
 
 
-def measure(gateway, portal, noop, path, headers, seconds):
+def measure(gateway, portal, noop, path, headers, seconds, method="GET"):
     """One turn of a gateway: figures of wrk, and processor time per request of each process."""
-    wrk(gateway.port, path, headers, 1)  # code paths warm, connections to the portal made
+    wrk(gateway.port, path, headers, 1, method=method)  # code paths warm, connections to the portal made
     time.sleep(LOGS_WITHIN)
     gateway.process.forget_logs()
     asked = noop if gateway.asks_noop else None
@@ -80,7 +80,7 @@ def measure(gateway, portal, noop, path, headers, seconds):
     others = portal.process.processor_seconds()
     machine, began = machine_busy_seconds(), time.monotonic()
 
-    told = wrk(gateway.port, path, headers, seconds)
+    told = wrk(gateway.port, path, headers, seconds, method=method)
 
     took, machine = time.monotonic() - began, machine_busy_seconds() - machine
     own = gateway.process.processor_seconds() - before[0]

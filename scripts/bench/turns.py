@@ -10,6 +10,8 @@ from processes import say
 PATH = "/tickets"
 # Logs as each program writes them when nothing else is said, and none at all.
 LOGS = {"logs": "each", "no logs": "none"}
+# What is asked, with logs, by POST instead of GET.
+POST = "logs, POST of 80 bytes"
 PLAIN = "nginx"
 AUTH_REQUEST = "nginx + auth_request to a no-op"
 
@@ -28,7 +30,8 @@ def gateways(bench, policies, seed, rounds, seconds):
         # Another one begins each round, so that none is always first or always last.
         first = number * 5 % len(turns)
         for row, gateway in turns[first:] + turns[:first]:
-            told = measure(gateway, bench.portal, bench.noop, PATH, headers, seconds)
+            method = "POST" if row["logs"] == POST else "GET"
+            told = measure(gateway, bench.portal, bench.noop, PATH, headers, seconds, method)
             row["runs"].append(told)
             say(
                 f"round {number + 1}/{rounds}: {row['name']}, {row['logs']}: "
@@ -58,6 +61,14 @@ def start_all(bench, policies, seed):
     started += [
         ("logs", "Portcullis, 1,000 routes", seed.start(ours)),
         ("logs", "nginx, log gathered for 200 ms", bench.nginx("gathered")),
+    ]
+    post = bench.portcullis("portcullis-post", policies)
+    reuse = bench.portcullis("portcullis-post-reuse", policies, reuse_after_body="true")
+    started += [
+        (POST, PLAIN, bench.nginx("each", "nginx-post")),
+        (POST, AUTH_REQUEST, bench.nginx_auth("each", "nginx-auth-post")),
+        (POST, "Portcullis", seed.start(post)),
+        (POST, "Portcullis, reuse_after_body", seed.start(reuse)),
     ]
     return started
 

@@ -98,6 +98,11 @@ impl Reader {
         default
     }
 
+    /// `true` or `false`.
+    pub(super) fn boolean(&mut self, key: &str, default: bool) -> bool {
+        self.word(key, &[("true", true), ("false", false)], default)
+    }
+
     /// A list, each item parsed; from the environment, items stand between commas. `None` when the
     /// key is absent or any item is wrong.
     pub(super) fn list<T>(&mut self, key: &str) -> Option<Vec<T>>

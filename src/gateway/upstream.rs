@@ -40,6 +40,7 @@ pub struct Upstreams {
     connect_timeout: Duration,
     response_timeout: Duration,
     keep_alive: Duration,
+    reuse_after_body: bool,
 }
 
 /// Why there is no answer of the portal's.
@@ -123,6 +124,7 @@ impl Upstreams {
             connect_timeout: settings.connect_timeout,
             response_timeout: settings.response_timeout,
             keep_alive: settings.keep_alive,
+            reuse_after_body: settings.reuse_after_body,
         }
     }
 
@@ -155,6 +157,9 @@ impl Upstreams {
         mut body: RequestBody,
     ) -> Result<Response<ResponseBody>, UpstreamError> {
         let upload = body.progress();
+        // Whether the portal has read the body cannot be seen from here. What it has left may be taken
+        // for the next request.
+        let last = upload.is_some() && !self.reuse_after_body;
         // What may be sent twice (RFC 9110, 9.2.2) and is there a second time.
         let repeatable = upload.is_none() && is_repeatable(head.method());
         let turn = self.turn();
@@ -167,7 +172,7 @@ impl Upstreams {
                     cause: "none is configured".to_owned(),
                 });
             };
-            let unused = if pooled { server.checkout(repeatable) } else { None };
+            let unused = if pooled { server.checkout() } else { None };
             let used_before = unused.is_some();
             let wire = match unused {
                 Some(wire) => Ok(wire),
@@ -177,7 +182,9 @@ impl Upstreams {
             let (error, again) = match wire {
                 Ok(mut wire) => {
                     let sent = std::mem::replace(&mut body, RequestBody::empty());
-                    match wire.exchange(head, sent, upload.as_ref(), self.response_timeout).await {
+                    let exchange =
+                        wire.exchange(head, (sent, last), upload.as_ref(), self.response_timeout);
+                    match exchange.await {
                         Ok(answer) => {
                             let switched = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
                             let lease = Lease { upstreams: Arc::clone(self), index, wire };
@@ -249,12 +256,12 @@ impl Wire {
     async fn exchange(
         &mut self,
         head: &Head,
-        body: RequestBody,
+        (body, last): (RequestBody, bool),
         upload: Option<&Progress>,
         within: Duration,
     ) -> Result<Response<()>, Missing> {
         let Parts { connection, ticks } = &mut *self.0;
-        connection.begin(head, body);
+        connection.begin(head, body, last);
         let (mut uploaded, mut passed) = (0, 0);
         poll_fn(|cx| {
             if let Poll::Ready(answer) = connection.poll_answer(cx) {
@@ -297,14 +304,13 @@ impl Missing {
 }
 
 impl Server {
-    /// The connection used last that another request may be sent over. For one that cannot be
-    /// repeated it is looked at more closely.
-    fn checkout(&self, repeatable: bool) -> Option<Wire> {
+    /// The connection used last that is still good. Each is looked at before each request, so that
+    /// nothing that came meanwhile is taken for the answer.
+    fn checkout(&self) -> Option<Wire> {
         let mut pool = self.idle.get_or_default().lock();
         loop {
-            let mut wire = pool.pop()?.wire;
-            let connection = &mut wire.0.connection;
-            if !connection.is_spoilt() && (repeatable || !connection.is_spoilt_by_now()) {
+            let wire = pool.pop()?.wire;
+            if !wire.0.connection.is_spoilt() {
                 return Some(wire);
             }
         }
@@ -357,13 +363,14 @@ impl Lease {
     }
 
     /// Puts the connection back for the next request of this thread, unless it cannot be used
-    /// again: the portal closes it, or has answered before it had the whole request.
+    /// again: the portal closes it, has answered before it had the whole request, or may not have
+    /// read all of it.
     pub(super) fn give_back(mut self) {
-        let connection = &mut self.wire.0.connection;
-        if !connection.is_idle() {
+        if !self.wire.0.connection.is_idle() {
+            self.wire.0.connection.close();
             return;
         }
-        connection.rest();
+        self.wire.0.connection.rest();
         if let Some(server) = self.upstreams.servers.get(self.index) {
             let mut pool = server.idle.get_or_default().lock();
             if pool.len() < MOST_IDLE {

@@ -7,11 +7,11 @@ use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{Method, Response, StatusCode};
+use http::{Method, Response};
 use http_body::{Body, Frame, SizeHint};
 use socket2::SockRef;
 use tokio::net::TcpStream;
@@ -81,25 +81,21 @@ where
         }
     }
 
-    /// Whether it is known that the server has closed the connection meanwhile, or said what it was
-    /// not asked. Nothing is known of what came since the runtime last looked.
-    pub fn is_spoilt(&mut self) -> bool {
-        // Nobody is to be woken: whoever begins an exchange looks for themselves.
-        self.poll_read(&mut Context::from_waker(Waker::noop())).is_ready()
-    }
-
-    /// The same, as the system knows it at this moment: costs a call to it.
+    /// Whether the server has closed the connection, or sent something that was not asked for, as
+    /// the operating system knows it at this moment. Costs a system call.
     #[must_use]
-    pub fn is_spoilt_by_now(&self) -> bool {
+    pub fn is_spoilt(&self) -> bool {
         let mut byte = [MaybeUninit::uninit()];
         let seen = SockRef::from(&self.stream).peek(&mut byte);
         !matches!(seen, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
     /// Begins an exchange, when the one before [is over](Self::is_idle) and the connection is not
-    /// [spoilt](Self::is_spoilt). Nothing is written before the answer is waited for.
-    pub fn begin(&mut self, head: &Head, body: B) {
-        self.outgoing.begin(head, body);
+    /// [spoilt](Self::is_spoilt). Nothing is written before the answer is waited for. `last`: no
+    /// other exchange follows this one, and the server is asked to close.
+    pub fn begin(&mut self, head: &Head, body: B, last: bool) {
+        self.outgoing.begin(head, body, last);
+        self.stays = !last;
         self.to_head = *head.method() == Method::HEAD;
         (self.heard, self.head_room) = (false, MOST_HEAD);
     }
@@ -121,10 +117,6 @@ where
             if let Some(answer) = read {
                 self.body = answer.body;
                 self.stays &= answer.stays;
-                if !self.stays && (self.to_head || answer.head.status() == StatusCode::NO_CONTENT) {
-                    // Closed at once, and without keeping its port for a minute.
-                    SockRef::from(&self.stream).set_linger(Some(Duration::ZERO))?;
-                }
                 return Poll::Ready(Ok(answer.head));
             }
             if ready!(self.poll_read(cx))? == 0 {
@@ -172,6 +164,15 @@ where
             answer::Body::Over => SizeHint::with_exact(0),
             answer::Body::Length(left) => SizeHint::with_exact(left),
             answer::Body::Chunks(_) | answer::Body::UntilClose => SizeHint::default(),
+        }
+    }
+
+    /// Closes the connection. After a complete exchange it is reset, so that its port is free at
+    /// once: a port stays taken for a minute after an ordinary close.
+    pub fn close(self) {
+        if self.outgoing.is_done() && self.is_over() {
+            // Without it, the close is an ordinary one.
+            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
         }
     }
 

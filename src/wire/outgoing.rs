@@ -36,8 +36,9 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<BodyError>,
 {
-    /// Puts a request in the way, its body framed by what is known of it.
-    pub fn begin(&mut self, head: &Head, body: B) {
+    /// Prepares a request to be written, its body framed by what is known of it. `last`: the server
+    /// is asked to close the connection after its answer.
+    pub fn begin(&mut self, head: &Head, body: B, last: bool) {
         self.before.clear();
         self.before.put_slice(head.as_bytes());
         if body.is_end_stream() {
@@ -58,6 +59,9 @@ where
                 Coding::Chunks => self.before.put_slice(b"transfer-encoding: chunked\r\n"),
             }
             self.body = Some(body);
+        }
+        if last {
+            self.before.put_slice(b"connection: close\r\n");
         }
         self.before.put_slice(CRLF);
     }

@@ -130,7 +130,7 @@ async fn connections_to_the_portal_are_used_again() {
     let mut connection = gate.connection().await;
     for _ in 0..10 {
         assert_eq!(connection.send(gate.get("/open/a")).await.status, 200);
-        assert_eq!(gate.call(Method::POST, "/open/a").body("x").send().await.status, 200);
+        assert_eq!(gate.call(Method::POST, "/open/a").send().await.status, 200);
     }
     assert_eq!(gate.upstream.connections(), 1);
 }

@@ -1,3 +1,11 @@
+-- Sends GET, or with the argument `POST` a form of 80 bytes.
+function init(args)
+  if args[1] == "POST" then
+    wrk.method = "POST"
+    wrk.body = "text=" .. ("x"):rep(75)
+  end
+end
+
 -- Tells what wrk has measured as one JSON line; times in microseconds.
 function done(summary, latency, _)
   local errors = summary.errors

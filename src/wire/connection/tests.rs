@@ -1,4 +1,5 @@
 use std::future::poll_fn;
+use std::task::Waker;
 
 use http::header;
 use http_body_util::channel::Channel;
@@ -57,7 +58,7 @@ async fn exchange(
     far: &mut TcpStream,
     bytes: &str,
 ) -> Result<Vec<u8>, Failure> {
-    connection.begin(&get(), none());
+    connection.begin(&get(), none(), false);
     let answering = async {
         heard(far).await;
         far.write_all(bytes.as_bytes()).await.unwrap();
@@ -108,16 +109,13 @@ async fn what_was_not_asked_spoils_a_connection() {
     let (mut connection, mut far) = pair().await;
     exchange(&mut connection, &mut far, ok).await.unwrap();
     assert!(connection.is_idle() && !connection.is_spoilt());
-    assert!(!connection.is_spoilt_by_now());
     far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison").await.unwrap();
-    assert!(connection.is_spoilt_by_now());
     comes(&connection).await;
     assert!(connection.is_spoilt());
 
     let (mut connection, mut far) = pair().await;
     exchange(&mut connection, &mut far, ok).await.unwrap();
     drop(far);
-    assert!(connection.is_spoilt_by_now());
     comes(&connection).await;
     assert!(connection.is_spoilt());
 }
@@ -142,7 +140,7 @@ async fn a_head_has_its_bounds_and_interim_answers_count() {
         // However it comes.
         for piece in [1000, bytes.len()] {
             let (mut connection, mut far) = pair().await;
-            connection.begin(&get(), none());
+            connection.begin(&get(), none(), false);
             let answering = async {
                 heard(&mut far).await;
                 for piece in bytes.as_bytes().chunks(piece) {
@@ -161,7 +159,7 @@ async fn a_head_has_its_bounds_and_interim_answers_count() {
 async fn an_answer_may_come_before_the_request_has_gone() {
     let (mut connection, mut far) = pair().await;
     let (mut more, upload) = Channel::<Bytes, BodyError>::new(1);
-    connection.begin(&get(), upload.boxed_unsync());
+    connection.begin(&get(), upload.boxed_unsync(), false);
     more.send_data(Bytes::from_static(b"first")).await.unwrap();
     let answering = async {
         heard(&mut far).await;
@@ -177,7 +175,7 @@ async fn an_answer_may_come_before_the_request_has_gone() {
 async fn the_answer_of_a_server_that_stopped_to_listen_is_read() {
     let (mut connection, mut far) = pair().await;
     let (mut more, upload) = Channel::<Bytes, BodyError>::new(8);
-    connection.begin(&get(), upload.boxed_unsync());
+    connection.begin(&get(), upload.boxed_unsync(), false);
     more.send_data(Bytes::from_static(b"never read")).await.unwrap();
     let mut nobody = Context::from_waker(Waker::noop());
     assert!(connection.poll_answer(&mut nobody).is_pending());
@@ -197,7 +195,7 @@ async fn the_answer_of_a_server_that_stopped_to_listen_is_read() {
 #[tokio::test]
 async fn an_end_is_told_from_a_cut() {
     let (mut connection, mut far) = pair().await;
-    connection.begin(&get(), none());
+    connection.begin(&get(), none(), false);
     let closing = async {
         heard(&mut far).await;
         drop(far);
@@ -214,7 +212,7 @@ async fn an_end_is_told_from_a_cut() {
         ("HTTP/1.1 200 OK\r\nconte", None),
     ] {
         let (mut connection, mut far) = pair().await;
-        connection.begin(&get(), none());
+        connection.begin(&get(), none(), false);
         let answering = async {
             heard(&mut far).await;
             far.write_all(bytes.as_bytes()).await.unwrap();
@@ -238,8 +236,8 @@ async fn a_large_body_comes_whole_and_leaves_no_large_room() {
     let (mut connection, mut far) = pair().await;
     let expected: Vec<u8> = (0..4_000_000_u32).map(|n| n.to_le_bytes()[0]).collect();
     let sent = expected.clone();
-    connection
-        .begin(&get(), Full::new(Bytes::from_static(b"x")).map_err(Into::into).boxed_unsync());
+    let upload = Full::new(Bytes::from_static(b"x")).map_err(Into::into).boxed_unsync();
+    connection.begin(&get(), upload, false);
     let answering = async {
         heard(&mut far).await;
         far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4000000\r\n\r\n").await.unwrap();
@@ -269,4 +267,25 @@ async fn the_stream_is_given_with_what_was_said_already() {
     let mut hello = [0; 5];
     far.read_exact(&mut hello).await.unwrap();
     assert_eq!(&hello, b"hello");
+}
+
+#[tokio::test]
+async fn the_last_exchange_asks_the_server_to_close() {
+    let (mut connection, mut far) = pair().await;
+    let upload = Full::new(Bytes::from_static(b"x")).map_err(Into::into).boxed_unsync();
+    connection.begin(&get(), upload, true);
+    let answering = async {
+        let head = heard(&mut far).await;
+        far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+        head
+    };
+    let (answered, head) = tokio::join!(answer(&mut connection), answering);
+    answered.unwrap();
+    assert_eq!(body(&mut connection).await.unwrap(), b"ok");
+    assert!(head.contains("\r\nconnection: close\r\n"), "{head}");
+    assert!(!connection.is_idle());
+    // What the server has not read of the body goes with the connection.
+    connection.close();
+    let error = far.read_to_end(&mut Vec::new()).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
 }

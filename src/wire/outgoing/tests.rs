@@ -24,7 +24,7 @@ where
     let (mut near, mut far) = tokio::io::duplex(at_once);
     let mut outgoing = Outgoing::default();
     assert!(outgoing.is_done());
-    outgoing.begin(head, body);
+    outgoing.begin(head, body, false);
     let reading = tokio::spawn(async move {
         let mut all = String::new();
         far.read_to_string(&mut all).await.map(|_| all)
@@ -138,7 +138,7 @@ async fn a_body_that_fails_is_told_apart_from_a_connection_that_does() {
     let (mut near, far) = tokio::io::duplex(16);
     drop(far);
     let mut outgoing = Outgoing::default();
-    outgoing.begin(&head(&Method::POST), Full::new(Bytes::from_static(b"hello")));
+    outgoing.begin(&head(&Method::POST), Full::new(Bytes::from_static(b"hello")), false);
     let failed = poll_fn(|cx| outgoing.poll_write(&mut near, cx)).await;
     assert!(matches!(failed, Err(Failure::Broken(_))), "{failed:?}");
     outgoing.give_up();
@@ -155,7 +155,7 @@ async fn a_body_is_asked_for_no_more_than_the_wire_takes() {
     }));
     let (mut near, _far) = tokio::io::duplex(64);
     let mut outgoing = Outgoing::default();
-    outgoing.begin(&head(&Method::POST), StreamBody::new(endless).boxed());
+    outgoing.begin(&head(&Method::POST), StreamBody::new(endless).boxed(), false);
     let mut nobody = Context::from_waker(std::task::Waker::noop());
     for _ in 0..100 {
         assert!(outgoing.poll_write(&mut near, &mut nobody).is_pending());
