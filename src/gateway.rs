@@ -51,6 +51,7 @@ use self::proxies::Proxies;
 use self::received::{Received, RequestIds};
 use self::upstream::{UpstreamError, Upstreams};
 use self::watch::{Ear, OpenQuestion, Said, Watch};
+use crate::clock;
 use crate::config::{IdentityNames, PublicUrl, Settings};
 use crate::directory::{Directory, Snapshot};
 use crate::policy::{
@@ -120,6 +121,7 @@ pub struct Gateway {
     sessions: Sessions,
     feed: Feed,
     max_staleness: Duration,
+    response_timeout: Duration,
     upstreams: Arc<Upstreams>,
     front: Arc<dyn Front>,
     decisions: Arc<DecisionLog>,
@@ -157,6 +159,7 @@ impl Gateway {
             sessions,
             feed,
             max_staleness: settings.store.max_staleness,
+            response_timeout: settings.upstream.response_timeout,
             upstreams,
             front,
             decisions,
@@ -220,6 +223,14 @@ impl Gateway {
             websocket,
         };
         let decision = decide(snapshot.policy(), subject, &facts, now);
+        if !request.body().is_end_stream() && !may_have_body(request.method(), &decision) {
+            let refused = match self.sent_body(&mut request).await {
+                // All of it has come and nothing was in it. Decided again: that may have taken long.
+                None => return Box::pin(self.handle(request, connection, clock::now())).await,
+                Some(refused) => Refusal::BadRequest(refused),
+            };
+            return self.refuse(received, &request, Some(&target), subject, refused);
+        }
         self.record(received, &request, &target, &snapshot, subject, &decision);
         match decision {
             Decision::Allow(permit) => {
@@ -289,6 +300,20 @@ impl Gateway {
         let ((number, host), target) =
             line.read(|line| self.hosts.named(forwarded.unwrap_or(line)))?;
         Ok(Asked { number, host, target })
+    }
+
+    /// Why a request that may have no body is refused, if it has one. On HTTP/2 a stream that is
+    /// still open may turn out to have none.
+    async fn sent_body(&self, request: &mut Request<Incoming>) -> Option<BadRequest> {
+        if request.version() != Version::HTTP_2 {
+            return Some(BadRequest::BodyNotAllowed);
+        }
+        let ends = body::ends_empty(request.body_mut());
+        match tokio::time::timeout(self.response_timeout, ends).await {
+            Ok(true) => None,
+            Ok(false) => Some(BadRequest::BodyNotAllowed),
+            Err(_) => Some(BadRequest::SlowBody),
+        }
     }
 
     /// Has one of our own pages answer.
@@ -477,6 +502,13 @@ fn challenge<'a>(
     // Only what a browser can go back to by itself: a form's content would be gone.
     let safe = matches!(*method, Method::GET | Method::HEAD);
     Refusal::SignIn { target: safe.then_some(target), organization }
+}
+
+/// Whether a request with this method may have a body where it was decided. Portals that read no
+/// body of a GET or HEAD take it for the next request.
+fn may_have_body(method: &Method, decision: &Decision) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD)
+        || decision.route().is_some_and(|route| route.body())
 }
 
 /// The path as it may be recorded: what follows one of our own pages may be a secure link's token.

@@ -33,6 +33,7 @@ struct RouteView<'a> {
     organization: Option<&'a str>,
     on_deny: Option<&'a str>,
     websocket: bool,
+    body: bool,
     line: usize,
 }
 
@@ -89,6 +90,7 @@ fn view<'a>(route: &'a Route, catalogue: &'a Catalogue) -> RouteView<'a> {
         organization: route.organization(),
         on_deny: route.on_deny(),
         websocket: route.websocket(),
+        body: route.body(),
         line: route.line(),
     }
 }

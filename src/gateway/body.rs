@@ -1,5 +1,6 @@
 //! Bodies on their way through: streamed frame by frame, never buffered whole.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -73,6 +74,17 @@ impl RequestBody {
     /// How the upload goes, if there is one.
     pub(super) fn progress(&self) -> Option<Progress> {
         self.0.as_ref().map(|upload| upload.progress.clone())
+    }
+}
+
+/// Waits for the first byte of a body or its end; whether it ended with nothing in it.
+pub(super) async fn ends_empty(incoming: &mut Incoming) -> bool {
+    loop {
+        match poll_fn(|cx| Pin::new(&mut *incoming).poll_frame(cx)).await {
+            None => return true,
+            Some(Ok(frame)) if frame.data_ref().is_some_and(Bytes::is_empty) => {}
+            Some(Ok(_) | Err(_)) => return false,
+        }
     }
 }
 

@@ -88,6 +88,8 @@ pub enum BadRequest {
     Connection,
     /// The body is coded otherwise than in plain chunks.
     TransferCoding,
+    /// A GET or HEAD carries a body, and the route does not allow one.
+    BodyNotAllowed,
     /// The body is cut off or cannot be read.
     Body,
     /// The body does not come.
@@ -96,7 +98,7 @@ pub enum BadRequest {
 
 impl BadRequest {
     /// Every one that is not about the target ([`BadTarget::ALL`]).
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NoHost,
         Self::TwoHosts,
         Self::HostMismatch,
@@ -106,6 +108,7 @@ impl BadRequest {
         Self::NoPath,
         Self::Connection,
         Self::TransferCoding,
+        Self::BodyNotAllowed,
         Self::Body,
         Self::SlowBody,
     ];
@@ -124,6 +127,7 @@ impl BadRequest {
             Self::Target(target) => target.as_str(),
             Self::Connection => "bad-connection-header",
             Self::TransferCoding => "transfer-coding",
+            Self::BodyNotAllowed => "body-not-allowed",
             Self::Body => "bad-body",
             Self::SlowBody => "slow-body",
         }
@@ -152,6 +156,7 @@ impl BadRequest {
             | Self::Target(_)
             | Self::Connection
             | Self::TransferCoding
+            | Self::BodyNotAllowed
             | Self::Body => StatusCode::BAD_REQUEST,
         }
     }

@@ -34,6 +34,7 @@ pub struct Route {
     organization: Option<OrganizationVariable>,
     on_deny: Option<String>,
     websocket: bool,
+    body: bool,
     line: usize,
 }
 
@@ -180,6 +181,12 @@ impl Route {
         self.websocket
     }
 
+    /// Whether a GET or HEAD may carry a body here.
+    #[must_use]
+    pub fn body(&self) -> bool {
+        self.body
+    }
+
     /// Its line in `routes.toml`.
     #[must_use]
     pub fn line(&self) -> usize {
@@ -236,6 +243,7 @@ fn compile_one(
     let access = access(file, entry, catalogue);
     let on_deny = on_deny(file, entry);
     let websocket = entry.boolean("websocket").unwrap_or(false);
+    let body = entry.boolean("body").unwrap_or(false);
     let organization = entry.string("organization");
 
     let (path, access) = (path?, access?);
@@ -262,6 +270,7 @@ fn compile_one(
         organization,
         on_deny: on_deny.map(|target| target.value),
         websocket,
+        body,
         line: entry.line(),
     })
 }

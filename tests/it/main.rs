@@ -47,6 +47,7 @@ mod pages_in_chrome;
 mod pages_look;
 mod passwords_in_chrome;
 mod policy_reload;
+mod portal_connections;
 mod portal_trouble;
 mod protocols;
 mod rules_groups;
