@@ -108,8 +108,14 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// How long a client may take nothing of its answer.
     pub write_timeout: Duration,
+    /// Time in which a client must send the next 8 KiB of a request's body.
+    pub read_timeout: Duration,
     /// Connections open at once.
     pub connections: usize,
+    /// Requests of one HTTP/2 connection at once.
+    pub connection_requests: usize,
+    /// Requests without a session of one client address that are at the portal at once.
+    pub address_requests: usize,
 }
 
 /// `[upstream]`
@@ -121,10 +127,16 @@ pub struct Upstream {
     pub connect_timeout: Duration,
     /// How long the portal may take to begin its answer.
     pub response_timeout: Duration,
+    /// How long the portal may pause in the middle of an answer's body.
+    pub body_timeout: Duration,
     /// How long an unused connection is kept.
     pub keep_alive: Duration,
     /// Whether a connection that carried a request's body is used again.
     pub reuse_after_body: bool,
+    /// Requests at the portal at once.
+    pub requests: usize,
+    /// Requests at one of its servers at once.
+    pub server_requests: usize,
     /// How often each server is tried when there are several.
     pub health_interval: Duration,
     /// Request headers that the portal must not see, because they change what a request does.
@@ -363,7 +375,10 @@ fn server(r: &mut Reader, tls: Option<Tls>) -> Option<Server> {
         header_timeout: r.duration("server.limits.header_timeout", seconds(10)),
         idle_timeout: r.duration("server.limits.idle_timeout", seconds(75)),
         write_timeout: r.duration("server.limits.write_timeout", seconds(60)),
+        read_timeout: r.duration("server.limits.read_timeout", seconds(30)),
         connections: r.number("server.limits.connections", 10_000, 1, 1_000_000),
+        connection_requests: r.number("server.limits.connection_requests", 100, 1, 10_000),
+        address_requests: r.number("server.limits.address_requests", 256, 1, 1_000_000),
     };
     let server = Server {
         listen,
@@ -430,8 +445,11 @@ fn upstream(r: &mut Reader) -> Option<Upstream> {
     }
     let connect_timeout = r.duration("upstream.connect_timeout", seconds(5));
     let response_timeout = r.duration("upstream.response_timeout", seconds(60));
+    let body_timeout = r.duration("upstream.body_timeout", minutes(5));
     let keep_alive = r.duration("upstream.keep_alive", seconds(60));
     let reuse_after_body = r.boolean("upstream.reuse_after_body", false);
+    let requests = r.number("upstream.requests", 4096, 1, 1_000_000);
+    let server_requests = r.number("upstream.server_requests", 2048, 1, 1_000_000);
     let health_interval = r.duration("upstream.health_interval", seconds(5));
     let remove_headers = r.list("upstream.remove_headers").unwrap_or_default();
     let pass_headers = pass_headers(r);
@@ -440,8 +458,11 @@ fn upstream(r: &mut Reader) -> Option<Upstream> {
         servers,
         connect_timeout,
         response_timeout,
+        body_timeout,
         keep_alive,
         reuse_after_body,
+        requests,
+        server_requests,
         health_interval,
         remove_headers,
         pass_headers,

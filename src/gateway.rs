@@ -13,10 +13,12 @@
 //! a store that does not answer is a 503, never a pass (I1).
 
 mod body;
+mod bounds;
 pub mod decision_record;
 mod forward;
 pub mod headers;
 mod hosts;
+mod lease;
 mod origin;
 mod proxies;
 mod received;
@@ -43,6 +45,7 @@ pub use self::refusal::{Refusal, Refused, Wants};
 pub use crate::policy::RESERVED;
 
 use self::body::RequestBody;
+use self::bounds::{Bounds, ConnectionRequests, Sender, Slot};
 use self::decision_record::{DecisionLog, Entry};
 use self::forward::{Way, origin_form};
 use self::headers::{InboundFilter, Nominated};
@@ -97,6 +100,8 @@ pub struct Connection {
     peer_value: HeaderValue,
     tls: bool,
     hold: Hold,
+    /// For HTTP/2: how many of its requests are at the portal.
+    requests: Option<ConnectionRequests>,
 }
 
 /// Counts a connection among the open ones for as long as it is kept.
@@ -110,7 +115,13 @@ impl Connection {
         // The digits, dots and colons of an address are always a header value.
         let peer_value = HeaderValue::try_from(peer.to_string())
             .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Self { peer, peer_value, tls, hold }
+        Self { peer, peer_value, tls, hold, requests: None }
+    }
+
+    /// The same for HTTP/2: several requests may come at a time.
+    #[must_use]
+    pub fn multiplexed(self) -> Self {
+        Self { requests: Some(ConnectionRequests::default()), ..self }
     }
 }
 
@@ -123,6 +134,8 @@ pub struct Gateway {
     max_staleness: Duration,
     response_timeout: Duration,
     upstreams: Arc<Upstreams>,
+    bounds: Arc<Bounds>,
+    read_timeout: Duration,
     front: Arc<dyn Front>,
     decisions: Arc<DecisionLog>,
     hosts: Hosts,
@@ -161,6 +174,8 @@ impl Gateway {
             max_staleness: settings.store.max_staleness,
             response_timeout: settings.upstream.response_timeout,
             upstreams,
+            bounds: Bounds::new(settings),
+            read_timeout: server.limits.read_timeout,
             front,
             decisions,
             hosts: Hosts::new(server),
@@ -234,6 +249,12 @@ impl Gateway {
         self.record(received, &request, &target, &snapshot, subject, &decision);
         match decision {
             Decision::Allow(permit) => {
+                let sender =
+                    Sender::of(subject, || self.proxies.client(request.headers(), connection.peer));
+                let slot = match self.bounds.take(sender, connection.requests.as_ref()) {
+                    Ok(slot) => slot,
+                    Err(exceeded) => return self.unanswered(received, &exceeded.into()),
+                };
                 let upgrade = websocket.then(|| hyper::upgrade::on(&mut request));
                 let granted = permit.granted();
                 let way = Way {
@@ -247,7 +268,7 @@ impl Gateway {
                 };
                 let head = self.outbound(received, &request, &target, &way);
                 let method = request.method().clone();
-                let body = RequestBody::new(request.into_body(), &self.filter);
+                let body = RequestBody::new(request.into_body(), &self.filter, self.read_timeout);
                 // From here on the portal is waited for; nothing shared is held meanwhile.
                 drop(snapshot);
                 let host = number;
@@ -255,7 +276,7 @@ impl Gateway {
                 // On the heap: it is moved as often as the answer, and seldom looked at.
                 let question = Box::new(question);
                 let upgrade = upgrade.map(|client| (client, connection.hold));
-                self.forward(received, (head, body), upgrade, question).await
+                self.forward(received, (head, body, slot), upgrade, question).await
             }
             Decision::Challenge(_) => {
                 self.answer(received, challenge(request.method(), &target, &presented))
@@ -388,11 +409,11 @@ impl Gateway {
     async fn forward(
         self: Arc<Self>,
         received: &Received,
-        (head, body): (Head, RequestBody),
+        (head, body, slot): (Head, RequestBody, Slot),
         upgrade: Option<(OnUpgrade, Hold)>,
         question: Box<OpenQuestion>,
     ) -> Response<ReplyBody> {
-        let mut response = match self.upstreams.send(&head, body).await {
+        let mut response = match self.upstreams.send(&head, body, slot).await {
             Ok(response) => response,
             Err(error) => return self.unanswered(received, &error),
         };
@@ -411,6 +432,7 @@ impl Gateway {
             return response.map(ReplyBody::Portal);
         }
         let watch = if is_event_stream(response.headers()) {
+            response.body_mut().may_pause();
             Watch::over_stream(self, question, Ear::default())
         } else {
             Watch::over_answer(self, question)
@@ -425,6 +447,7 @@ impl Gateway {
             UpstreamError::TimedOut { .. } => Refusal::PortalSlow,
             UpstreamError::Unreachable { .. } => Refusal::PortalDown,
             UpstreamError::BrokeOff { .. } => Refusal::PortalBroken,
+            UpstreamError::Busy(_) => Refusal::PortalBusy,
         };
         if !matches!(refusal, Refusal::BadRequest(_)) {
             tracing::warn!(%error, request.id = received.id, "the portal did not answer");

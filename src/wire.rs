@@ -11,7 +11,8 @@
 //! - [`request`]: a request's head; [`outgoing`]: all of it on its way out;
 //! - [`answer`]: the head of an answer, and how its body is framed;
 //! - [`chunks`]: a body that comes in chunks;
-//! - [`fields`]: which fields are for one connection only.
+//! - [`fields`]: which fields are for one connection only;
+//! - [`socket`]: what is set on sockets, those to clients too.
 
 pub mod answer;
 pub mod chunks;
@@ -19,6 +20,7 @@ pub mod connection;
 pub mod fields;
 pub mod outgoing;
 pub mod request;
+pub mod socket;
 
 use std::io;
 
@@ -37,6 +39,9 @@ pub enum Failure {
     /// The server closed the connection in the middle of its answer.
     #[error("its answer ends too early")]
     Cut,
+    /// The server sent nothing for too long in the middle of its answer.
+    #[error("it stopped in the middle of its answer")]
+    Paused,
     /// What came is not HTTP/1.1, or could be read in two ways.
     #[error("its answer cannot be read: {0}")]
     Malformed(&'static str),

@@ -1,17 +1,19 @@
 //! Bodies on their way through: streamed frame by frame, never buffered whole.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::headers::InboundFilter;
-use super::upstream::Lease;
+use super::lease::Lease;
 use super::watch::Watch;
 use crate::wire::Failure;
 
@@ -21,15 +23,36 @@ pub use crate::wire::BodyError;
 /// What a body ends with that the person may no longer see (I7).
 const REVOKED: &str = "the session no longer permits this";
 
+/// What a client must send of a body within `server.limits.read_timeout`.
+const LEAST_UPLOAD: usize = 8 * 1024;
+
+/// The client sends less than it must.
+#[derive(Debug, thiserror::Error)]
+#[error("it comes too slowly")]
+pub(super) struct TooSlow;
+
 /// A client's request body on its way to the portal. Trailers lose what only we may say (I5).
 #[derive(Debug)]
-pub struct RequestBody(Option<Upload>);
+pub(super) struct RequestBody(Option<Upload>);
 
 #[derive(Debug)]
 struct Upload {
     incoming: Incoming,
     filter: InboundFilter,
     progress: Progress,
+    pace: Pace,
+}
+
+/// The clock on an upload. It runs while the portal waits for the client, not the other way round.
+#[derive(Debug)]
+struct Pace {
+    within: Duration,
+    /// Set when the client has to be waited for.
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Bytes since the timer was set.
+    bytes: usize,
+    /// Whether the client was being waited for when it was last looked.
+    waits: bool,
 }
 
 /// How an upload goes: so that a long one is not taken for one that has stopped, nor a client that
@@ -55,20 +78,46 @@ impl Progress {
     }
 }
 
+impl Pace {
+    fn new(within: Duration) -> Self {
+        Self { within, timer: None, bytes: 0, waits: false }
+    }
+
+    fn came(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.waits = false;
+    }
+
+    /// The client has to be waited for; ready when it has sent too little for too long.
+    fn poll_too_slow(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(self.within)));
+        while timer.as_mut().poll(cx).is_ready() {
+            if self.waits && self.bytes < LEAST_UPLOAD {
+                return Poll::Ready(());
+            }
+            self.bytes = 0;
+            timer.as_mut().reset(Instant::now() + self.within);
+        }
+        self.waits = true;
+        Poll::Pending
+    }
+}
+
 impl RequestBody {
     /// No body.
     #[must_use]
-    pub fn empty() -> Self {
+    pub(super) fn empty() -> Self {
         Self(None)
     }
 
-    /// The client's body.
+    /// The client's body, of which a part must come `within` this time.
     #[must_use]
-    pub fn new(incoming: Incoming, filter: &InboundFilter) -> Self {
+    pub(super) fn new(incoming: Incoming, filter: &InboundFilter, within: Duration) -> Self {
         if incoming.is_end_stream() {
             return Self(None);
         }
-        Self(Some(Upload { incoming, filter: filter.clone(), progress: Progress::default() }))
+        let (progress, pace) = (Progress::default(), Pace::new(within));
+        Self(Some(Upload { incoming, filter: filter.clone(), progress, pace }))
     }
 
     /// How the upload goes, if there is one.
@@ -90,24 +139,27 @@ pub(super) async fn ends_empty(incoming: &mut Incoming) -> bool {
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let Some(upload) = &mut self.0 else { return Poll::Ready(None) };
         let uploaded = &upload.progress.0;
         let frame = Pin::new(&mut upload.incoming).poll_frame(cx);
         uploaded.waits.store(frame.is_pending(), Ordering::Relaxed);
-        let mut frame = ready!(frame);
+        let Poll::Ready(mut frame) = frame else {
+            return upload.pace.poll_too_slow(cx).map(|()| Some(Err(TooSlow.into())));
+        };
         uploaded.pieces.fetch_add(1, Ordering::Relaxed);
-        if let Some(Ok(frame)) = &mut frame
-            && let Some(trailers) = frame.trailers_mut()
-        {
-            upload.filter.strip_trailers(trailers);
+        if let Some(Ok(frame)) = &mut frame {
+            upload.pace.came(frame.data_ref().map_or(0, Bytes::len));
+            if let Some(trailers) = frame.trailers_mut() {
+                upload.filter.strip_trailers(trailers);
+            }
         }
-        Poll::Ready(frame)
+        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -146,6 +198,13 @@ impl ResponseBody {
     pub(super) fn watched(mut self, watch: Watch) -> Self {
         self.watch = Some(watch);
         self
+    }
+
+    /// The portal may send nothing for as long as it likes.
+    pub(super) fn may_pause(&mut self) {
+        if let Some(lease) = &mut self.lease {
+            lease.may_pause();
+        }
     }
 
     /// The connection, when the response has no body because something other than HTTP follows.

@@ -52,6 +52,8 @@ pub enum Refusal<'a> {
     PortalBroken,
     /// The portal takes too long: 504.
     PortalSlow,
+    /// A bound on requests at the portal is reached: 503 with `Retry-After` (I12).
+    PortalBusy,
 }
 
 /// A refusal with what is needed to put it into words.
@@ -106,7 +108,7 @@ impl<'a> Refusal<'a> {
             Self::SignIn { .. } => "sign-in",
             Self::Denied { .. } | Self::ForeignOrigin => "deny",
             Self::StoreUnavailable => "unavailable",
-            Self::PortalDown | Self::PortalBroken | Self::PortalSlow => "allow",
+            Self::PortalDown | Self::PortalBroken | Self::PortalSlow | Self::PortalBusy => "allow",
         }
     }
 
@@ -125,6 +127,7 @@ impl<'a> Refusal<'a> {
             Self::PortalDown => "portal-down",
             Self::PortalBroken => "portal-broken",
             Self::PortalSlow => "portal-slow",
+            Self::PortalBusy => "portal-busy",
         }
     }
 }

@@ -3,7 +3,9 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, Version};
@@ -11,16 +13,30 @@ use http_body::Body;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::sync::Notify;
 
 use super::Hold;
 use super::body::{ReplyBody, ResponseBody};
-use super::upstream::Lease;
+use super::lease::Lease;
 use super::watch::{Ear, Watch};
 
-/// The client's side of a tunnel, with an ear on what comes from there.
-struct Heard<S> {
+/// How long one side may send nothing after the other has ended. A WebSocket is closed by a message,
+/// so the rest is only what is still on its way.
+const AFTER_THE_OTHER: Duration = Duration::from_secs(5);
+
+/// One side of a tunnel.
+struct Side<'a, S> {
     stream: S,
-    ear: Ear,
+    /// Notes what the client sends.
+    ear: Option<Ear>,
+    traffic: &'a Traffic,
+}
+
+/// What both sides of a tunnel have sent.
+#[derive(Default)]
+struct Traffic {
+    pieces: AtomicU64,
+    ended: Notify,
 }
 
 /// Why a tunnel ended before either side closed it.
@@ -88,15 +104,35 @@ pub(super) fn open(
 }
 
 async fn join(client: OnUpgrade, portal: Lease, ear: Ear) -> Result<(), Broken> {
-    let mut client = Heard { stream: TokioIo::new(client.await?), ear };
-    let (mut portal, said) = portal.into_stream();
+    let traffic = Traffic::default();
+    let stream = TokioIo::new(client.await?);
+    let mut client = Side { stream, ear: Some(ear), traffic: &traffic };
+    let Some((stream, said, _slot)) = portal.into_stream() else { return Ok(()) };
+    let mut portal = Side { stream, ear: None, traffic: &traffic };
     client.write_all(&said).await?;
     client.flush().await?;
-    tokio::io::copy_bidirectional(&mut client, &mut portal).await?;
+    tokio::select! {
+        copied = tokio::io::copy_bidirectional(&mut client, &mut portal) => copied.map(drop)?,
+        () = traffic.dies_away() => {}
+    }
     Ok(())
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
+impl Traffic {
+    /// Waits until one side has ended and the other sends nothing.
+    async fn dies_away(&self) {
+        self.ended.notified().await;
+        loop {
+            let before = self.pieces.load(Ordering::Relaxed);
+            tokio::time::sleep(AFTER_THE_OTHER).await;
+            if self.pieces.load(Ordering::Relaxed) == before {
+                return;
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Side<'_, S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -105,13 +141,18 @@ impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if buffer.filled().len() > before {
-            self.ear.hear();
+            self.traffic.pieces.fetch_add(1, Ordering::Relaxed);
+            if let Some(ear) = &self.ear {
+                ear.hear();
+            }
+        } else if read.is_ready() {
+            self.traffic.ended.notify_one();
         }
         read
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Side<'_, S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

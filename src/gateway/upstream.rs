@@ -17,15 +17,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
-use http_body::{Frame, SizeHint};
 use parking_lot::Mutex;
+use socket2::SockRef;
 use thread_local::ThreadLocal;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-use super::body::{Progress, RequestBody, ResponseBody};
+use super::body::{Progress, RequestBody, ResponseBody, TooSlow};
+use super::bounds::{Exceeded, Slot};
+use super::lease::Lease;
 use crate::config;
-use crate::wire::{self, Failure, Head};
+use crate::wire::{self, Failure, Head, socket};
 
 /// At most this many unused connections a thread and server.
 const MOST_IDLE: usize = 512;
@@ -39,8 +41,11 @@ pub struct Upstreams {
     next: AtomicUsize,
     connect_timeout: Duration,
     response_timeout: Duration,
+    body_timeout: Duration,
     keep_alive: Duration,
     reuse_after_body: bool,
+    /// How finely both of these times are counted.
+    tick: Duration,
 }
 
 /// Why there is no answer of the portal's.
@@ -77,6 +82,9 @@ pub enum UpstreamError {
     /// The client's body did not go on in time: no fault of the portal either.
     #[error("the client's body did not go on")]
     BodyStalled,
+    /// A bound on requests at the portal is reached.
+    #[error(transparent)]
+    Busy(#[from] Exceeded),
 }
 
 struct Server {
@@ -91,17 +99,18 @@ struct Idle {
 }
 
 /// A connection to the portal; moved about by pointer.
-struct Wire(Box<Parts>);
+pub(super) struct Wire(Box<Parts>);
 
 struct Parts {
     connection: wire::Connection<RequestBody>,
     /// Goes off again and again; a request counts how often. Setting a timer for each request would
     /// cost more than all else that is done about time.
     ticks: Pin<Box<Sleep>>,
+    tick: Duration,
 }
 
 /// Why a request has no answer.
-enum Missing {
+pub(super) enum Missing {
     Failed(Failure),
     /// The client's body did not go on in time.
     Stalled,
@@ -123,9 +132,21 @@ impl Upstreams {
             next: AtomicUsize::new(0),
             connect_timeout: settings.connect_timeout,
             response_timeout: settings.response_timeout,
+            body_timeout: settings.body_timeout,
             keep_alive: settings.keep_alive,
             reuse_after_body: settings.reuse_after_body,
+            tick: settings.response_timeout.min(settings.body_timeout) / TICKS,
         }
+    }
+
+    /// How long the portal may take to begin its answer.
+    pub(super) fn response_timeout(&self) -> Duration {
+        self.response_timeout
+    }
+
+    /// Ticks that may pass in a pause of an answer's body.
+    pub(super) fn body_ticks(&self) -> u32 {
+        ticks(self.body_timeout, self.tick)
     }
 
     /// Notes what a health check found out about the server with this `host:port`.
@@ -147,14 +168,31 @@ impl Upstreams {
         }
     }
 
+    /// Puts a connection back for the next request of this thread, unless it cannot be used again:
+    /// the portal closes it, has answered before it had the whole request, or may not have read all
+    /// of it.
+    pub(super) fn give_back(&self, server: usize, mut wire: Wire) {
+        if !wire.connection_ref().is_idle() {
+            return wire.0.connection.close();
+        }
+        wire.connection().rest();
+        if let Some(server) = self.servers.get(server) {
+            let mut pool = server.idle.get_or_default().lock();
+            if pool.len() < MOST_IDLE {
+                pool.push(Idle { wire, since: Instant::now() });
+            }
+        }
+    }
+
     /// Sends a request and waits for the head of the answer; the body streams.
     ///
     /// # Errors
     /// When no server takes the request, or the one that did does not answer.
-    pub async fn send(
+    pub(super) async fn send(
         self: &Arc<Self>,
         head: &Head,
         mut body: RequestBody,
+        mut slot: Slot,
     ) -> Result<Response<ResponseBody>, UpstreamError> {
         let upload = body.progress();
         // Whether the portal has read the body cannot be seen from here. What it has left may be taken
@@ -165,7 +203,10 @@ impl Upstreams {
         let turn = self.turn();
         let (mut failed, mut pooled) = (0, true);
         loop {
-            let index = self.choose(turn.wrapping_add(failed));
+            let start = turn.wrapping_add(failed);
+            let Some(index) = self.choose(start, |index| slot.take_server(index)) else {
+                return Err(Exceeded::Servers.into());
+            };
             let Some(server) = self.servers.get(index) else {
                 return Err(UpstreamError::Unreachable {
                     server: "no server".to_owned(),
@@ -180,20 +221,26 @@ impl Upstreams {
                 None => Box::pin(self.connect(server)).await,
             };
             let (error, again) = match wire {
-                Ok(mut wire) => {
+                Ok(wire) => {
                     let sent = std::mem::replace(&mut body, RequestBody::empty());
-                    let exchange =
-                        wire.exchange(head, (sent, last), upload.as_ref(), self.response_timeout);
-                    match exchange.await {
+                    let mut lease = Lease::new(self, index, wire, slot);
+                    let within = self.response_timeout;
+                    match lease.exchange(head, (sent, last), upload.as_ref(), within).await {
                         Ok(answer) => {
                             let switched = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
-                            let lease = Lease { upstreams: Arc::clone(self), index, wire };
                             return Ok(answer.map(|()| ResponseBody::new(lease, switched)));
                         }
                         Err(missing) => {
+                            let again = repeatable && lease.is_unanswered();
                             let broke = matches!(missing, Missing::Failed(_));
-                            let again = broke && repeatable && wire.0.connection.is_unanswered();
-                            (missing.of(&server.authority), again)
+                            let error = missing.of(&server.authority);
+                            if !broke {
+                                // The portal may be working on it still.
+                                return Err(error);
+                            }
+                            let Some(freed) = lease.close() else { return Err(error) };
+                            slot = freed;
+                            (error, again)
                         }
                     }
                 }
@@ -219,20 +266,26 @@ impl Upstreams {
         if self.servers.len() < 2 { 0 } else { self.next.fetch_add(1, Ordering::Relaxed) }
     }
 
-    /// The first healthy server from a place in the round on; when none is, the one at the place.
-    fn choose(&self, start: usize) -> usize {
+    /// The first server from a place in the round on that is healthy and has room. When none is
+    /// healthy, the one at the place, if it has room.
+    fn choose(&self, start: usize, mut has_room: impl FnMut(usize) -> bool) -> Option<usize> {
         let count = self.servers.len();
         if count < 2 {
-            return 0;
+            return has_room(0).then_some(0);
         }
-        (0..count)
+        let mut healthy = (0..count)
             .map(|step| start.wrapping_add(step) % count)
-            .find(|index| {
+            .filter(|index| {
                 self.servers
                     .get(*index)
                     .is_some_and(|server| server.healthy.load(Ordering::Relaxed))
             })
-            .unwrap_or(start % count)
+            .peekable();
+        if healthy.peek().is_none() {
+            let index = start % count;
+            return has_room(index).then_some(index);
+        }
+        healthy.find(|index| has_room(*index))
     }
 
     async fn connect(&self, server: &Server) -> Result<Wire, UpstreamError> {
@@ -243,39 +296,61 @@ impl Upstreams {
                 .await
                 .map_err(|_| unreachable(format!("no answer within {:?}", self.connect_timeout)))?
                 .map_err(|error| unreachable(error.to_string()))?;
-        stream.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
+        stream
+            .set_nodelay(true)
+            .and_then(|()| socket::keep_alive(&SockRef::from(&stream)))
+            .map_err(|error| unreachable(error.to_string()))?;
         Ok(Wire(Box::new(Parts {
             connection: wire::Connection::new(stream),
-            ticks: Box::pin(tokio::time::sleep(self.response_timeout / TICKS)),
+            ticks: Box::pin(tokio::time::sleep(self.tick)),
+            tick: self.tick,
         })))
     }
 }
 
 impl Wire {
+    pub(super) fn connection(&mut self) -> &mut wire::Connection<RequestBody> {
+        &mut self.0.connection
+    }
+
+    pub(super) fn connection_ref(&self) -> &wire::Connection<RequestBody> {
+        &self.0.connection
+    }
+
+    /// The bare stream and what has been read from it.
+    pub(super) fn into_stream(self) -> (TcpStream, Bytes) {
+        self.0.connection.into_stream()
+    }
+
+    /// Ticks that have passed since it was last asked; the task is woken by the next.
+    pub(super) fn poll_ticks(&mut self, cx: &mut Context<'_>) -> u32 {
+        self.0.poll_ticks(cx)
+    }
+
     /// Sends a request and waits for the answer's head.
-    async fn exchange(
+    pub(super) async fn exchange(
         &mut self,
         head: &Head,
         (body, last): (RequestBody, bool),
         upload: Option<&Progress>,
         within: Duration,
     ) -> Result<Response<()>, Missing> {
-        let Parts { connection, ticks } = &mut *self.0;
-        connection.begin(head, body, last);
-        let (mut uploaded, mut passed) = (0, 0);
+        let parts = &mut *self.0;
+        parts.connection.begin(head, body, last);
+        let (mut uploaded, mut passed, most) = (0, 0, ticks(within, parts.tick));
         poll_fn(|cx| {
-            if let Poll::Ready(answer) = connection.poll_answer(cx) {
+            if let Poll::Ready(answer) = parts.connection.poll_answer(cx) {
                 return Poll::Ready(answer.map_err(Missing::Failed));
             }
-            while ticks.as_mut().poll(cx).is_ready() {
-                ticks.as_mut().reset(Instant::now() + within / TICKS);
-                passed += 1;
+            let ticks = parts.poll_ticks(cx);
+            if ticks > 0 {
+                passed += ticks;
                 let pieces = upload.map_or(0, Progress::pieces);
                 if pieces != uploaded {
                     (uploaded, passed) = (pieces, 0);
                 }
                 // The first came after less than its time.
-                if passed > TICKS {
+                if passed > most {
                     let waits = upload.is_some_and(Progress::waits);
                     return Poll::Ready(Err(if waits {
                         Missing::Stalled
@@ -290,11 +365,31 @@ impl Wire {
     }
 }
 
+impl Parts {
+    fn poll_ticks(&mut self, cx: &mut Context<'_>) -> u32 {
+        let mut passed = 0;
+        while self.ticks.as_mut().poll(cx).is_ready() {
+            self.ticks.as_mut().reset(Instant::now() + self.tick);
+            passed += 1;
+        }
+        passed
+    }
+}
+
+/// How many ticks there are in a time.
+fn ticks(within: Duration, tick: Duration) -> u32 {
+    let ticks = within.as_nanos().div_ceil(tick.as_nanos().max(1));
+    u32::try_from(ticks).unwrap_or(u32::MAX)
+}
+
 impl Missing {
     /// Whose fault it is.
     fn of(self, server: &str) -> UpstreamError {
         let server = server.to_owned();
         match self {
+            Self::Failed(Failure::Upload(error)) if error.is::<TooSlow>() => {
+                UpstreamError::BodyStalled
+            }
             Self::Failed(Failure::Upload(_)) => UpstreamError::BodyBroke,
             Self::Failed(cause) => UpstreamError::BrokeOff { server, cause },
             Self::Stalled => UpstreamError::BodyStalled,
@@ -326,57 +421,6 @@ impl fmt::Debug for Wire {
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("authority", &self.authority).finish_non_exhaustive()
-    }
-}
-
-/// A connection that a response is being read from; given back when the body has ended.
-#[derive(Debug)]
-pub(super) struct Lease {
-    upstreams: Arc<Upstreams>,
-    index: usize,
-    wire: Wire,
-}
-
-impl Lease {
-    /// The next frame of the body.
-    pub(super) fn poll_frame(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        self.wire.0.connection.poll_frame(cx)
-    }
-
-    /// Whether the body is over.
-    pub(super) fn is_over(&self) -> bool {
-        self.wire.0.connection.is_over()
-    }
-
-    /// How long the rest of the body is.
-    pub(super) fn size_hint(&self) -> SizeHint {
-        self.wire.0.connection.size_hint()
-    }
-
-    /// The bare stream, after the portal has agreed to speak something other than HTTP, and what
-    /// it has said in it already.
-    pub(super) fn into_stream(self) -> (TcpStream, Bytes) {
-        self.wire.0.connection.into_stream()
-    }
-
-    /// Puts the connection back for the next request of this thread, unless it cannot be used
-    /// again: the portal closes it, has answered before it had the whole request, or may not have
-    /// read all of it.
-    pub(super) fn give_back(mut self) {
-        if !self.wire.0.connection.is_idle() {
-            self.wire.0.connection.close();
-            return;
-        }
-        self.wire.0.connection.rest();
-        if let Some(server) = self.upstreams.servers.get(self.index) {
-            let mut pool = server.idle.get_or_default().lock();
-            if pool.len() < MOST_IDLE {
-                pool.push(Idle { wire: self.wire, since: Instant::now() });
-            }
-        }
     }
 }
 

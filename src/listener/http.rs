@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
@@ -27,8 +28,6 @@ use crate::clock;
 use crate::config::Limits;
 use crate::gateway::{BodyError, Connection, Gateway, ReplyBody};
 
-/// Streams a client may have open on one HTTP/2 connection.
-const STREAMS: u32 = 100;
 /// Headers that hyper takes in a request when it is told nothing else.
 const HEADERS_OF_HYPER: usize = 100;
 /// Reset streams a client may leave behind before it is sent away (CVE-2023-44487).
@@ -60,16 +59,22 @@ impl Http {
         if limits.headers != HEADERS_OF_HYPER {
             http1.max_headers(limits.headers);
         }
+        let streams = u32::try_from(limits.connection_requests).unwrap_or(u32::MAX);
         let mut http2 = http2::Builder::new(TokioExecutor::new());
         http2
             .timer(TokioTimer::new())
-            .max_concurrent_streams(STREAMS)
+            .max_concurrent_streams(streams)
             .max_pending_accept_reset_streams(RESETS)
             .max_local_error_reset_streams(RESETS)
             .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
             .keep_alive_interval(limits.idle_timeout)
             .keep_alive_timeout(limits.header_timeout);
         Self { gateway, limits, http1, http2 }
+    }
+
+    /// How long a client may take nothing of its answer.
+    pub(super) fn write_timeout(&self) -> Duration {
+        self.limits.write_timeout
     }
 
     /// Serves a clear-text connection; its first bytes tell the protocol (RFC 9113, 3.3).
@@ -132,6 +137,10 @@ impl Http {
     ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let connection = match protocol {
+            Protocol::Http1 => connection,
+            Protocol::Http2 => connection.multiplexed(),
+        };
         let phase = Phase::default();
         let requests = phase.clone();
         let gateway = Arc::clone(&self.gateway);

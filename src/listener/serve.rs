@@ -9,12 +9,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::{Service, ServiceWithDependents};
+use socket2::SockRef;
 
 use super::drain::Drain;
 use super::http::Http;
 use super::threads::Threads;
 use super::tls::TlsFiles;
 use crate::tasks::Tasks;
+use crate::wire::socket;
 
 /// How long accepting rests after the system refused to give a connection.
 const REST: Duration = Duration::from_millis(100);
@@ -87,6 +89,10 @@ impl Sockets {
                 return;
             }
         };
+        let stalled = self.http.write_timeout();
+        if let Err(error) = socket::before_accepting(&SockRef::from(&listener), stalled) {
+            tracing::warn!(%error, "clients that are gone will be noticed late");
+        }
         let mut threads = Threads::learn(pingora_runtime::current_handle);
         loop {
             let accepted = tokio::select! {

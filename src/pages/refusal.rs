@@ -18,6 +18,8 @@ use crate::policy::{
 
 /// When to try again while the portal does not answer, in seconds.
 const PORTAL_RETRY: u64 = 30;
+/// When to try again while a bound on requests is reached, in seconds.
+const BUSY_RETRY: u64 = 5;
 
 impl Desk {
     /// The answer to a request that does not go through.
@@ -71,6 +73,12 @@ impl Desk {
                 Notice::new(text, StatusCode::GATEWAY_TIMEOUT, reason, &said.portal_slow)
                     .with(Way::Start)
                     .retry_after(PORTAL_RETRY)
+            }
+            Refusal::PortalBusy => {
+                let said = &said.portal_busy;
+                Notice::advised(text, StatusCode::SERVICE_UNAVAILABLE, reason, said, "")
+                    .with(Way::Again)
+                    .retry_after(BUSY_RETRY)
             }
         };
         self.notice(&notice, wants, request_id)

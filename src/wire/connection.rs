@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -26,6 +27,8 @@ use super::{BodyError, Failure};
 /// Room for what is read at once, first and for large bodies.
 const LEAST_READ: usize = 8 * 1024;
 const MOST_READ: usize = 64 * 1024;
+/// The same where many answers may be held up at once.
+const MOST_READ_SMALL: usize = 16 * 1024;
 
 /// A connection to a server.
 pub struct Connection<B> {
@@ -34,6 +37,7 @@ pub struct Connection<B> {
     read: BytesMut,
     /// Room for the next read; grows with what comes.
     room: usize,
+    most_room: usize,
     /// What is left of the answer that comes in.
     body: answer::Body,
     /// Whether the question was HEAD.
@@ -59,6 +63,7 @@ where
             outgoing: Outgoing::default(),
             read: BytesMut::new(),
             room: LEAST_READ,
+            most_room: MOST_READ,
             body: answer::Body::Over,
             to_head: false,
             heard: false,
@@ -79,6 +84,35 @@ where
         if self.room > LEAST_READ {
             (self.read, self.room) = (BytesMut::new(), LEAST_READ);
         }
+        self.most_room = MOST_READ;
+        self.outgoing.rest();
+    }
+
+    /// Takes less memory for the next answer, and more reads if it is long.
+    pub fn read_in_small_pieces(&mut self) {
+        self.most_room = MOST_READ_SMALL;
+    }
+
+    /// Whether the request has gone out whole.
+    #[must_use]
+    pub fn is_sent(&self) -> bool {
+        self.outgoing.is_done()
+    }
+
+    /// Drops what has not been sent of the request, and tells the server that nothing more will
+    /// come.
+    ///
+    /// # Errors
+    /// When the connection is closed already.
+    pub fn stop_sending(&mut self) -> io::Result<()> {
+        self.outgoing.give_up();
+        self.stays = false;
+        SockRef::from(&self.stream).shutdown(Shutdown::Write)
+    }
+
+    /// Ready when anything comes from the server, or the connection has ended.
+    pub fn poll_any(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_read(cx).map(drop)
     }
 
     /// Whether the server has closed the connection, or sent something that was not asked for, as
@@ -210,7 +244,7 @@ where
         let read = ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.read))?;
         self.heard |= read > 0;
         if read == room {
-            self.room = MOST_READ.min(self.room * 2);
+            self.room = self.most_room.min(self.room * 2);
         }
         Poll::Ready(Ok(read))
     }

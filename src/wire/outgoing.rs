@@ -13,6 +13,9 @@ use tokio::io::AsyncWrite;
 use super::request::{CRLF, Head, write_fields};
 use super::{BodyError, Failure};
 
+/// Room for a head that is kept between requests.
+const USUAL_HEAD: usize = 8 * 1024;
+
 /// What has not been written of a request. At most one frame of its body waits here.
 pub struct Outgoing<B> {
     /// The head, and lines around chunks.
@@ -70,6 +73,13 @@ where
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.body.is_none() && !self.has_bytes()
+    }
+
+    /// Gives back what a large head needed.
+    pub fn rest(&mut self) {
+        if self.before.capacity() > USUAL_HEAD {
+            self.before = BytesMut::new();
+        }
     }
 
     /// Drops what has not been written.

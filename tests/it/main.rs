@@ -28,6 +28,7 @@ mod upstream;
 mod wire;
 
 mod bodies;
+mod bounds;
 mod branding;
 mod cli;
 mod demo;

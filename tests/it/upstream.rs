@@ -113,6 +113,11 @@ impl Upstream {
         seen.remove(0)
     }
 
+    /// Notified when the next request is there.
+    pub(crate) fn changed(&self) -> tokio::sync::futures::Notified<'_> {
+        self.shared.changed.notified()
+    }
+
     /// Waits until a request for the path is there.
     pub(crate) async fn arrived(&self, path: &str) -> Arc<Seen> {
         loop {

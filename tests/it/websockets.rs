@@ -338,6 +338,41 @@ async fn a_side_that_has_said_all_still_hears_the_other() {
 }
 
 #[tokio::test]
+async fn i12_a_websocket_whose_client_has_gone_is_closed() {
+    let gate = TestGate::builder().setting("server.limits.connections", "1").start().await;
+    // This portal takes no notice of a client that has ended.
+    gate.upstream.answer("/open/socket", |mut exchange| async move {
+        exchange
+            .write(
+                b"HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\n\
+                  upgrade: websocket\r\n\r\n",
+            )
+            .await?;
+        std::future::pending().await
+    });
+    let mut wire = gate.wire().await;
+    wire.send(format!(
+        "GET /open/socket HTTP/1.1\r\nhost: portal.test\r\nconnection: Upgrade\r\n\
+         upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: {}\r\n\r\n",
+        generate_key()
+    ))
+    .await;
+    assert_eq!(status(&wire.head().await), 101);
+    drop(wire);
+    within("a free connection", async {
+        loop {
+            let mut wire = gate.wire().await;
+            let _ = wire.try_send("GET /open/a HTTP/1.1\r\nhost: portal.test\r\n\r\n").await;
+            if let Ok(Some(head)) = crate::http1::head(&mut wire.0).await {
+                assert_eq!(status(&head), 200);
+                return;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn either_side_can_end_a_websocket() {
     let gate = TestGate::start().await;
     echo_at(&gate.upstream, "/open/socket");

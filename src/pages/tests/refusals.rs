@@ -188,6 +188,7 @@ async fn each_refusal_has_its_status_as_a_page_and_as_a_problem() {
         (Refusal::PortalDown, 502, true),
         (Refusal::PortalBroken, 502, true),
         (Refusal::PortalSlow, 504, true),
+        (Refusal::PortalBusy, 503, true),
     ] {
         for wants in [Wants::Page, Wants::Problem] {
             let answer = refuse(&house, refusal, wants).await;

@@ -272,6 +272,7 @@ texts! {
         portal_down: Advised,
         portal_broken: Advised,
         portal_slow: Statement,
+        portal_busy: Advised,
     }
 
     /// What the policy does not allow.

@@ -1,0 +1,329 @@
+//! Bounds on the work that clients may cause at the portal (invariant I12).
+//!
+//! A request holds a [`Slot`] from its decision until the portal is done with it, even if its client
+//! leaves before. A WebSocket holds its slot until it is closed. Slots are bounded overall, for each
+//! server, for each HTTP/2 connection, and for each client address without a session.
+//!
+//! Requests that cost their sender nothing, without a session or with one from a secure link, get at
+//! most half of the slots, overall and of each server: they cannot keep signed-in users out.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use foldhash::fast::RandomState;
+use parking_lot::Mutex;
+
+use crate::config::Settings;
+use crate::policy::{SessionKind, Subject};
+
+/// All bounds, shared by all connections.
+#[derive(Debug)]
+pub(super) struct Bounds {
+    total: Shared,
+    servers: Vec<Shared>,
+    addresses: Mutex<HashMap<IpAddr, usize, RandomState>>,
+    for_address: usize,
+    for_connection: usize,
+}
+
+/// Counts the requests of one HTTP/2 connection.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ConnectionRequests(Arc<AtomicUsize>);
+
+/// Who sends a request, as far as bounds are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sender {
+    /// Nobody is signed in: the client's address.
+    Address(IpAddr),
+    /// Whoever has a secure link.
+    Link,
+    /// A signed-in user, or staff.
+    User,
+}
+
+/// The bound that a request would exceed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Exceeded {
+    /// `upstream.requests`
+    #[error("as many requests are at the portal as `upstream.requests` allows")]
+    Total,
+    /// `upstream.server_requests`, of every server.
+    #[error("as many requests are at each server as `upstream.server_requests` allows")]
+    Servers,
+    /// `server.limits.connection_requests`
+    #[error(
+        "as many requests of one connection are at the portal as \
+         `server.limits.connection_requests` allows"
+    )]
+    Connection,
+    /// `server.limits.address_requests`
+    #[error(
+        "as many requests without a session are at the portal from {0} as \
+         `server.limits.address_requests` allows"
+    )]
+    Address(IpAddr),
+}
+
+/// One request that the portal works on; frees its place in every bound when dropped.
+#[derive(Debug)]
+pub(super) struct Slot {
+    bounds: Arc<Bounds>,
+    sender: Sender,
+    server: Option<usize>,
+    connection: Option<ConnectionRequests>,
+}
+
+/// A bound that is shared by signed-in users and everybody else.
+#[derive(Debug)]
+struct Shared {
+    most: usize,
+    all: AtomicUsize,
+    free: AtomicUsize,
+}
+
+impl Sender {
+    /// `address` is asked for only when there is no session.
+    pub(super) fn of(subject: Option<&Subject>, address: impl FnOnce() -> IpAddr) -> Self {
+        match subject.map(|subject| subject.kind) {
+            None => Self::Address(network(address())),
+            Some(SessionKind::Link) => Self::Link,
+            Some(SessionKind::User | SessionKind::Staff | SessionKind::Impersonation) => Self::User,
+        }
+    }
+
+    fn is_free(self) -> bool {
+        match self {
+            Self::Address(_) | Self::Link => true,
+            Self::User => false,
+        }
+    }
+}
+
+impl Bounds {
+    pub(super) fn new(settings: &Settings) -> Arc<Self> {
+        let (upstream, limits) = (&settings.upstream, &settings.server.limits);
+        Arc::new(Self {
+            total: Shared::new(upstream.requests),
+            servers: upstream
+                .servers
+                .iter()
+                .map(|_| Shared::new(upstream.server_requests))
+                .collect(),
+            addresses: Mutex::default(),
+            for_address: limits.address_requests,
+            for_connection: limits.connection_requests,
+        })
+    }
+
+    /// Takes a slot; which server it is for is [chosen](Slot::take_server) later.
+    pub(super) fn take(
+        self: &Arc<Self>,
+        sender: Sender,
+        connection: Option<&ConnectionRequests>,
+    ) -> Result<Slot, Exceeded> {
+        if !self.total.enter(sender.is_free()) {
+            return Err(Exceeded::Total);
+        }
+        // Holds only what has been taken so far: dropped on the way, it frees exactly that.
+        let mut slot = Slot {
+            bounds: Arc::clone(self),
+            sender: if sender.is_free() { Sender::Link } else { Sender::User },
+            server: None,
+            connection: None,
+        };
+        if let Sender::Address(address) = sender {
+            let mut addresses = self.addresses.lock();
+            let open = addresses.entry(address).or_default();
+            if *open >= self.for_address {
+                return Err(Exceeded::Address(address));
+            }
+            *open += 1;
+            slot.sender = sender;
+        }
+        if let Some(connection) = connection {
+            if connection.0.load(Ordering::Relaxed) >= self.for_connection {
+                return Err(Exceeded::Connection);
+            }
+            connection.0.fetch_add(1, Ordering::Relaxed);
+            slot.connection = Some(connection.clone());
+        }
+        Ok(slot)
+    }
+
+    fn leave_address(&self, address: IpAddr) {
+        let mut addresses = self.addresses.lock();
+        if let Some(open) = addresses.get_mut(&address) {
+            *open -= 1;
+            if *open == 0 {
+                addresses.remove(&address);
+            }
+        }
+    }
+}
+
+impl Slot {
+    /// Whether other requests come over the same connection of the client.
+    pub(super) fn shares_connection(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    /// Moves the slot to this server, if it has room.
+    pub(super) fn take_server(&mut self, server: usize) -> bool {
+        self.leave_server();
+        let free = self.sender.is_free();
+        let has_room = self.bounds.servers.get(server).is_some_and(|shared| shared.enter(free));
+        self.server = has_room.then_some(server);
+        has_room
+    }
+
+    fn leave_server(&mut self) {
+        if let Some(shared) = self.server.take().and_then(|server| self.bounds.servers.get(server))
+        {
+            shared.leave(self.sender.is_free());
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.leave_server();
+        if let Some(connection) = &self.connection {
+            connection.0.fetch_sub(1, Ordering::Relaxed);
+        }
+        if let Sender::Address(address) = self.sender {
+            self.bounds.leave_address(address);
+        }
+        self.bounds.total.leave(self.sender.is_free());
+    }
+}
+
+impl Shared {
+    fn new(most: usize) -> Self {
+        Self { most, all: AtomicUsize::new(0), free: AtomicUsize::new(0) }
+    }
+
+    fn enter(&self, free: bool) -> bool {
+        if free && !enter(&self.free, self.most.div_ceil(2)) {
+            return false;
+        }
+        let entered = enter(&self.all, self.most);
+        if free && !entered {
+            self.free.fetch_sub(1, Ordering::Relaxed);
+        }
+        entered
+    }
+
+    fn leave(&self, free: bool) {
+        self.all.fetch_sub(1, Ordering::Relaxed);
+        if free {
+            self.free.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn enter(open: &AtomicUsize, most: usize) -> bool {
+    let entered = open.fetch_add(1, Ordering::Relaxed) < most;
+    if !entered {
+        open.fetch_sub(1, Ordering::Relaxed);
+    }
+    entered
+}
+
+/// An IPv4 address, or the IPv6 network that one customer is given.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bounds(total: usize, server: usize, address: usize, connection: usize) -> Arc<Bounds> {
+        Arc::new(Bounds {
+            total: Shared::new(total),
+            servers: vec![Shared::new(server), Shared::new(server)],
+            addresses: Mutex::default(),
+            for_address: address,
+            for_connection: connection,
+        })
+    }
+
+    fn from(last: u8) -> Sender {
+        Sender::of(None, || [192, 0, 2, last].into())
+    }
+
+    #[test]
+    fn i12_a_slot_frees_its_place_in_every_bound() {
+        let bounds = bounds(4, 2, 2, 2);
+        let connection = ConnectionRequests::default();
+        for _ in 0..10 {
+            let mut slot = bounds.take(from(1), Some(&connection)).unwrap();
+            assert!(slot.take_server(0) && slot.take_server(1));
+        }
+        assert!(bounds.addresses.lock().is_empty(), "nothing is remembered of who has left");
+        assert_eq!(connection.0.load(Ordering::Relaxed), 0);
+        for shared in [&bounds.total, &bounds.servers[0], &bounds.servers[1]] {
+            assert_eq!(shared.all.load(Ordering::Relaxed), 0);
+            assert_eq!(shared.free.load(Ordering::Relaxed), 0);
+        }
+    }
+
+    #[test]
+    fn i12_requests_without_a_session_are_bounded_by_address() {
+        let bounds = bounds(100, 100, 2, 100);
+        let _held = [bounds.take(from(1), None).unwrap(), bounds.take(from(1), None).unwrap()];
+        let exceeded = Exceeded::Address([192, 0, 2, 1].into());
+        assert_eq!(bounds.take(from(1), None).unwrap_err(), exceeded);
+        assert!(bounds.take(from(2), None).is_ok());
+        // An office behind one address.
+        let users: Vec<_> = (0..90).map(|_| bounds.take(Sender::User, None).unwrap()).collect();
+        assert_eq!(users.len(), 90);
+    }
+
+    #[test]
+    fn i12_an_ipv6_network_is_one_address() {
+        let of = |text: &str| Sender::of(None, || text.parse().unwrap());
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), from(1));
+    }
+
+    #[test]
+    fn i12_links_and_strangers_leave_half_to_users() {
+        let bounds = bounds(4, 4, 100, 100);
+        let _link = bounds.take(Sender::Link, None).unwrap();
+        let _stranger = bounds.take(from(1), None).unwrap();
+        assert_eq!(bounds.take(from(2), None).unwrap_err(), Exceeded::Total);
+        assert_eq!(bounds.take(Sender::Link, None).unwrap_err(), Exceeded::Total);
+        let users = [(); 2].map(|()| bounds.take(Sender::User, None).unwrap());
+        assert_eq!(bounds.take(Sender::User, None).unwrap_err(), Exceeded::Total);
+        drop(users);
+        assert!(bounds.take(Sender::User, None).is_ok());
+    }
+
+    #[test]
+    fn i12_a_full_server_leaves_the_slot_for_another() {
+        let bounds = bounds(100, 1, 100, 100);
+        let [mut first, mut second] = [(); 2].map(|()| bounds.take(Sender::User, None).unwrap());
+        assert!(first.take_server(0));
+        assert!(!second.take_server(0));
+        assert!(second.take_server(1));
+        drop(first);
+        assert!(second.take_server(0), "a slot is at one server at a time");
+        assert!(bounds.take(Sender::User, None).unwrap().take_server(1));
+    }
+
+    #[test]
+    fn i12_a_connection_has_a_bound_of_its_own() {
+        let bounds = bounds(100, 100, 100, 2);
+        let [one, other] = [(); 2].map(|()| ConnectionRequests::default());
+        let _held = [(); 2].map(|()| bounds.take(Sender::User, Some(&one)).unwrap());
+        assert_eq!(bounds.take(Sender::User, Some(&one)).unwrap_err(), Exceeded::Connection);
+        assert!(bounds.take(Sender::User, Some(&other)).is_ok());
+    }
+}
