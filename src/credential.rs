@@ -25,6 +25,7 @@ pub mod key;
 pub mod link;
 pub mod lockout;
 pub mod password;
+pub mod pem;
 pub mod recovery;
 pub mod seal;
 pub mod secret;

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::Tls;
+use crate::credential::pem;
 
 /// HTTP/2 as ALPN names it (RFC 7301, RFC 9113).
 pub(super) const HTTP_2: &[u8] = b"h2";
@@ -36,17 +35,11 @@ impl TlsFiles {
         let no_certificate = |cause| wrong("certificate", &files.certificate, cause);
         let certificates = std::fs::read(&files.certificate)
             .map_err(|error| no_certificate(format!("cannot be read: {error}")))?;
-        let chain = CertificateDer::pem_slice_iter(&certificates)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| no_certificate(format!("is not PEM: {error}")))?;
-        if chain.is_empty() {
-            return Err(no_certificate("holds no certificate".to_owned()));
-        }
+        let chain = pem::certificates(&certificates).map_err(no_certificate)?;
         let no_key = |cause| wrong("key", &files.key, cause);
         let key = std::fs::read(&files.key)
             .map_err(|error| no_key(format!("cannot be read: {error}")))?;
-        let key = PrivateKeyDer::from_pem_slice(&key)
-            .map_err(|error| no_key(format!("holds no private key in PEM: {error}")))?;
+        let key = pem::private_key(&key).map_err(no_key)?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
