@@ -9,7 +9,8 @@
 //! |---|---|
 //! | `text` | templates, built in and the operator's |
 //! | `message` | from a letter to a message |
-//! | `transport` | a folder, or a mail server |
+//! | `transport` | what takes messages: a folder, |
+//! | `smtp` | or a mail server |
 //! | `outbox` | the task that sends what is due |
 
 use std::path::{Path, PathBuf};
@@ -19,11 +20,13 @@ use crate::config::{MailTransport, Settings};
 use crate::directory::Directory;
 
 use self::message::Writer;
+use self::smtp::Server;
 use self::text::Templates;
-use self::transport::{Carrier, Folder, Server};
+use self::transport::{Carrier, Folder};
 
 mod message;
 mod outbox;
+mod smtp;
 mod text;
 mod transport;
 
@@ -68,8 +71,7 @@ pub struct MailRoom {
 }
 
 impl MailRoom {
-    /// Reads all that the settings name. Nothing is made yet, and nobody connected to. A mail
-    /// server's connections belong to the runtime that this is called in.
+    /// Reads all that the settings name. Nothing is made yet, and nobody connected to.
     ///
     /// # Errors
     /// What is wrong with templates or certificates.

@@ -179,7 +179,7 @@ impl Server {
             second_factor: SecondFactorJudge::new(&key),
         };
         let bell = Arc::new(Bell::default());
-        let mail_room = runtime.block_on(async { MailRoom::new(settings) })?;
+        let mail_room = MailRoom::new(settings)?;
         let (feed, directory, sessions) =
             runtime.block_on(state(store, policy, judges, settings, Arc::clone(&bell)))?;
         if let Err(problems) = directory.snapshot().check_expectations() {

@@ -9,7 +9,7 @@ use super::console::{Console, text};
 pub(super) enum Command {
     /// Mails that wait, and those of the last 30 days
     List {
-        /// Only those that are `waiting`, `sent`, `failed` or `not_needed`
+        /// Only those that are `waiting`, `sent`, `failed`, `unconfirmed` or `not_needed`
         #[arg(long)]
         state: Option<String>,
     },
@@ -18,7 +18,7 @@ pub(super) enum Command {
         /// The mail's id
         id: String,
     },
-    /// Try a mail that waits now
+    /// Try a mail now that waits, or that may not have arrived
     Retry {
         /// The mail's id
         id: String,

@@ -43,7 +43,7 @@ pub struct Smtp {
     pub credentials: Option<(String, Secret<String>)>,
     /// Certificates to trust beside the system's (PEM).
     pub ca_file: Option<PathBuf>,
-    /// How long handing over a mail may take.
+    /// How long each step of handing over a mail may take.
     pub timeout: Duration,
 }
 
@@ -125,7 +125,7 @@ fn smtp(r: &mut Reader, chosen: bool) -> Option<Smtp> {
     }
     let port = r.number("mail.smtp.port", security.port(), 1, u16::MAX);
     let ca_file = r.named_path("mail.smtp.ca_file");
-    let timeout = r.duration("mail.smtp.timeout", seconds(10));
+    let timeout = r.duration("mail.smtp.timeout", seconds(300));
     let credentials = username.zip(password);
     Some(Smtp { host: host?, port, security, credentials, ca_file, timeout })
 }

@@ -437,7 +437,7 @@ fn mail_goes_into_a_folder_unless_a_server_is_chosen() {
         ("mail.example.com", Security::Starttls, 587)
     );
     assert!(smtp.credentials.is_none() && smtp.ca_file.is_none());
-    assert_eq!(smtp.timeout, Duration::from_secs(10));
+    assert_eq!(smtp.timeout, Duration::from_secs(300));
 }
 
 #[test]

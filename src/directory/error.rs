@@ -234,6 +234,7 @@ impl Refusal {
             LetterState::Waiting { .. } => "waiting",
             LetterState::Sent { .. } => "sent",
             LetterState::Failed { .. } => "failed",
+            LetterState::Unconfirmed { .. } => "unconfirmed",
             LetterState::NotNeeded { .. } => "not needed any more",
         };
         Self::LetterDone { to: letter.to.clone(), state, occasion: letter.occasion }

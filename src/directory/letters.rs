@@ -4,9 +4,10 @@
 //! there without the other. The token waits sealed and is wiped when the letter is done with. What
 //! a letter says, and how it travels, is not known here.
 //!
-//! A letter waits until its time, is handed to a transport, and ends in one of three ways: sent;
+//! A letter waits until its time, is handed to a transport, and ends in one of four ways: sent;
 //! failed, when no further try would come before its link expires, or none would help; not needed,
-//! when the link it carries is not the user's any more. Between tries it waits longer and longer.
+//! when the link it carries is no longer the user's; unconfirmed, when nobody knows whether the
+//! server took it. Between tries it waits longer and longer.
 
 use std::collections::BTreeSet;
 
@@ -74,6 +75,17 @@ pub enum NotSent {
     Yet(String),
     /// It never will be.
     Ever(String),
+    /// Nobody knows: it may have been.
+    Unknown(String),
+}
+
+impl NotSent {
+    /// What was said.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        let (Self::Yet(why) | Self::Ever(why) | Self::Unknown(why)) = self;
+        why
+    }
 }
 
 impl Directory {
@@ -184,7 +196,7 @@ impl Directory {
     }
 
     /// Notes that a letter was not sent, and when it is tried again. It is given up when its link
-    /// will have expired by then.
+    /// will have expired by then. One that may have been sent is not tried again by itself.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -196,14 +208,18 @@ impl Directory {
     ) -> Result<(), DirectoryError> {
         self.letter_tried(id, |letter| {
             let attempts = letter.attempts.saturating_add(1);
-            let (NotSent::Yet(error) | NotSent::Ever(error)) = why;
-            let tried = Letter { attempts, last_error: Some(on_a_line(error)), ..letter.clone() };
+            let last_error = Some(on_a_line(why.why()));
+            let tried = Letter { attempts, last_error, ..letter.clone() };
             let next = now.saturating_add(pause(attempts)).unwrap_or(Timestamp::MAX);
             match why {
                 NotSent::Yet(_) if next < letter.expires => {
                     Letter { state: LetterState::Waiting { next }, ..tried }
                 }
                 NotSent::Yet(_) | NotSent::Ever(_) => tried.done(LetterState::Failed { at: now }),
+                // Another try might be another copy, so a person decides; its token stays for that.
+                NotSent::Unknown(_) => {
+                    Letter { state: LetterState::Unconfirmed { at: now }, ..tried }
+                }
             }
         })
         .await

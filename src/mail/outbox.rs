@@ -174,6 +174,9 @@ impl Outbox {
             Err(NotSent::Yet(error) | NotSent::Ever(error)) => {
                 tracing::warn!(mail = id, user, error, "a mail was not sent");
             }
+            Err(NotSent::Unknown(error)) => {
+                tracing::warn!(mail = id, user, error, "a mail may have been sent: unconfirmed");
+            }
         }
         true
     }

@@ -52,6 +52,22 @@ impl MailServer {
         port: u16,
         refused: &[(&str, &str)],
     ) -> Self {
+        let refused = refused.iter().flat_map(|(address, reply)| ["--refuse", address, reply]);
+        Self::with(certificate, security, port, &refused.collect::<Vec<_>>()).await
+    }
+
+    /// Starts one that answers `late`, in `latin1`, with a `bare` code, or with a `hangup` after
+    /// it has taken a mail.
+    pub(crate) async fn answering(
+        certificate: &Certificate,
+        security: &str,
+        port: u16,
+        how: &str,
+    ) -> Self {
+        Self::with(certificate, security, port, &["--answer", how]).await
+    }
+
+    async fn with(certificate: &Certificate, security: &str, port: u16, more: &[&str]) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/smtp_server.py");
         // The system's, because that is the one that the package is for.
         let mut child = Command::new("/usr/bin/python3")
@@ -61,7 +77,7 @@ impl MailServer {
             .arg("--key")
             .arg(&certificate.key)
             .args(["--security", security, "--port", &port.to_string()])
-            .args(refused.iter().flat_map(|(address, reply)| ["--refuse", address, reply]))
+            .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

@@ -19,8 +19,9 @@ PASSWORD = "Correct horse 7!"
 class Inbox:
     """Takes every mail of whoever may send, but from and to no address that is to be refused."""
 
-    def __init__(self, refused):
+    def __init__(self, refused, answer):
         self.refused = refused
+        self.answer = answer
 
     async def handle_MAIL(self, server, session, envelope, address, options):
         if address in self.refused:
@@ -43,7 +44,24 @@ class Inbox:
                 "hello": session.host_name,
             }
         )
+        if self.answer == "late":
+            await asyncio.sleep(1)
+        if self.answer == "hangup":
+            server.transport.abort()
         return "250 taken"
+
+
+class Server(SMTP):
+    """Says what it says in the manner that is asked for."""
+
+    async def push(self, status):
+        if isinstance(status, str):
+            status = status.encode()
+        if self.event_handler.answer == "latin1":
+            status += " f\u00fcr Sie".encode("latin-1")
+        if self.event_handler.answer == "bare" and status == b"250 taken":
+            status = b"250"
+        await super().push(status)
 
 
 def authenticate(server, session, envelope, mechanism, data):
@@ -64,8 +82,8 @@ async def main(arguments):
     starttls = arguments.security == "starttls"
 
     def protocol():
-        return SMTP(
-            Inbox(dict(arguments.refuse)),
+        return Server(
+            Inbox(dict(arguments.refuse), arguments.answer),
             hostname="localhost",
             tls_context=context if starttls else None,
             require_starttls=starttls,
@@ -98,4 +116,6 @@ parser.add_argument("--port", type=int, default=0)
 parser.add_argument(
     "--refuse", nargs=2, metavar=("ADDRESS", "REPLY"), action="append", default=[]
 )
+# How it answers: late, with text that is not UTF-8, with a bare code, or not at all after a mail.
+parser.add_argument("--answer", choices=["late", "latin1", "bare", "hangup"])
 asyncio.run(main(parser.parse_args()))

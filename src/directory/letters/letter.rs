@@ -25,7 +25,8 @@ pub struct Letter {
     /// The language to write it in, as a tag (RFC 5646); the installation's own if none is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
-    /// The token of the link in it, sealed for the letter's id; gone when the letter is done with.
+    /// The token of the link in it, sealed for the letter's id; gone when the letter cannot be
+    /// sent any longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
     /// From when on the link is worthless, and the letter not worth sending.
@@ -70,6 +71,12 @@ pub enum LetterState {
         /// When.
         at: Timestamp,
     },
+    /// Handed to a mail server that did not say whether it took it; tried again only when
+    /// somebody asks for it.
+    Unconfirmed {
+        /// When.
+        at: Timestamp,
+    },
     /// Not sent, because its link was not the user's any more.
     NotNeeded {
         /// When that was found.
@@ -91,7 +98,7 @@ impl LetterState {
     /// The name of the first state, in which a letter is to be sent.
     pub const WAITING: &str = "waiting";
     /// The names of all states.
-    pub const NAMES: [&str; 4] = [Self::WAITING, "sent", "failed", "not_needed"];
+    pub const NAMES: [&str; 5] = [Self::WAITING, "sent", "failed", "unconfirmed", "not_needed"];
 
     /// The name of the state.
     #[must_use]
@@ -100,14 +107,23 @@ impl LetterState {
             Self::Waiting { .. } => Self::WAITING,
             Self::Sent { .. } => "sent",
             Self::Failed { .. } => "failed",
+            Self::Unconfirmed { .. } => "unconfirmed",
             Self::NotNeeded { .. } => "not_needed",
         }
+    }
+
+    /// Whether somebody may ask for it to be tried now.
+    pub(super) const fn can_be_retried(self) -> bool {
+        matches!(self, Self::Waiting { .. } | Self::Unconfirmed { .. })
     }
 
     pub(super) const fn done_at(self) -> Option<Timestamp> {
         match self {
             Self::Waiting { .. } => None,
-            Self::Sent { at } | Self::Failed { at } | Self::NotNeeded { at } => Some(at),
+            Self::Sent { at }
+            | Self::Failed { at }
+            | Self::Unconfirmed { at }
+            | Self::NotNeeded { at } => Some(at),
         }
     }
 }

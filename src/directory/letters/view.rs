@@ -90,7 +90,7 @@ impl Directory {
         Ok(existing::<Letter>(self.store(), id, None).await?.into())
     }
 
-    /// Lets a waiting letter be tried now.
+    /// Lets a letter that waits, or may not have arrived, be tried now.
     ///
     /// # Errors
     /// When there is no such letter, it is not at the expected version, or it is done with: its
@@ -103,7 +103,7 @@ impl Directory {
     ) -> Result<LetterView, DirectoryError> {
         let changed = attempt(|| async {
             let letter = existing::<Letter>(self.store(), id, expected).await?;
-            if letter.doc.state.done_at().is_some() {
+            if !letter.doc.state.can_be_retried() {
                 return Err(DirectoryError::from(Refusal::letter_done(&letter.doc)).into());
             }
             let doc = Letter { state: LetterState::Waiting { next: now }, ..letter.doc.clone() };

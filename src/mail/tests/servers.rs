@@ -5,7 +5,7 @@ use super::bench::{Bench, parsed, settings};
 use super::smtp::{Certificate, MailServer, PASSWORD, USER};
 use crate::config::{MailTransport, Settings, Smtp};
 use crate::directory::letters::{LetterView, Occasion};
-use crate::mail::transport::Server;
+use crate::mail::smtp::Server;
 use crate::mail::{MailError, MailRoom};
 
 /// Settings for a server on this machine.
@@ -168,10 +168,53 @@ async fn a_server_that_is_away_or_silent_is_given_up_for_now() {
     let bench = Bench::new().await;
     let quick = "timeout = \"50ms\"\n";
     let error = tried(&bench, "silent", server(port, quick)).await.unwrap();
-    assert_eq!(error, format!("localhost:{port} did not take it within 50ms"));
+    let expected = "the greeting: the server did not answer within 50ms";
+    assert_eq!(error, format!("localhost:{port}: {expected}"));
     drop(silent);
     let error = tried(&bench, "away", server(port, "")).await.unwrap();
-    assert!(error.starts_with("Connection error"), "{error}");
+    assert!(error.starts_with(&format!("localhost:{port}: cannot connect: ")), "{error}");
+}
+
+#[tokio::test]
+async fn a_mail_is_sent_whatever_the_bytes_of_the_replies_are() {
+    let (_folder, certificate) = certificate();
+    let bench = Bench::new().await;
+    for how in ["latin1", "bare"] {
+        let mut there = MailServer::answering(&certificate, "starttls", 0, how).await;
+        let server = server(there.port, &trusting(&certificate, PASSWORD));
+        assert_eq!(tried(&bench, how, server).await, None, "{how}");
+        assert_eq!(there.told().await["to"], serde_json::json!(["ann@acme.example"]));
+    }
+}
+
+/// The server takes longer over a mail than over anything else.
+#[tokio::test]
+async fn a_mail_that_is_taken_late_is_sent_once() {
+    let (_folder, certificate) = certificate();
+    let mut there = MailServer::answering(&certificate, "tls", 0, "late").await;
+    let keys = trusting(&certificate, PASSWORD) + "security = \"tls\"\ntimeout = \"500ms\"\n";
+    let bench = Bench::new().await;
+    assert_eq!(tried(&bench, "late", server(there.port, &keys)).await, None);
+    assert_eq!(there.told().await["to"], serde_json::json!(["ann@acme.example"]));
+}
+
+#[tokio::test]
+async fn a_mail_that_may_have_been_taken_is_not_sent_again() {
+    let (_folder, certificate) = certificate();
+    let mut there = MailServer::answering(&certificate, "starttls", 0, "hangup").await;
+    let bench = Bench::new().await;
+    bench.write("letter", Occasion::Invitation).await;
+    let outbox = bench.outbox(server(there.port, &trusting(&certificate, PASSWORD)));
+    assert_eq!(outbox.round_at(0).await, None, "nothing is due later either");
+    let letter = bench.letter("letter").await;
+    assert_eq!((letter.state.name(), letter.attempts), ("unconfirmed", 1));
+    assert!(letter.last_error.unwrap().contains("the end of the message: "));
+    let first = there.told().await;
+    // Somebody who knows that it did not arrive has it sent again: the same message.
+    bench.directory.retry_letter("letter", None, super::bench::after(60)).await.unwrap();
+    outbox.round_at(60).await;
+    assert_eq!(there.told().await["data"], first["data"]);
+    assert_eq!(bench.letter("letter").await.attempts, 2);
 }
 
 #[tokio::test]

@@ -1,0 +1,219 @@
+//! The transport that hands mails to a mail server.
+//!
+//! lettre's client reads replies as UTF-8 with a text and does not tell at which step it failed, so
+//! only its addresses are used here; the conversation is our own ([`conversation`]).
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lettre::address::Envelope;
+use rustls::crypto::ring;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsConnector;
+
+use self::conversation::{Conversation, Failure, Stream};
+use super::MailError;
+use super::message::Written;
+use super::transport::Carrier;
+use crate::config::{Security, Smtp};
+use crate::credential::pem;
+use crate::directory::letters::NotSent;
+use crate::policy::Host;
+
+mod conversation;
+
+/// How long a connection to the mail server is kept for the next mail.
+const KEPT: Duration = Duration::from_secs(30);
+/// How long connecting to one of the server's addresses may take, at most.
+const CONNECT: Duration = Duration::from_secs(30);
+
+/// A mail server.
+pub(super) struct Server {
+    settings: Smtp,
+    tls: Option<TlsConnector>,
+    hello: String,
+    kept: Mutex<Option<Kept>>,
+}
+
+type Conversing = Conversation<Box<dyn Stream>>;
+
+/// A conversation that the next mail may go on with.
+struct Kept {
+    conversation: Conversing,
+    since: Instant,
+}
+
+impl Server {
+    /// Reads the certificates; connects when there is something to send. `host` is who we are.
+    pub(super) fn new(settings: &Smtp, host: &Host) -> Result<Self, MailError> {
+        let tls = match settings.security {
+            Security::None => None,
+            Security::Starttls | Security::Tls => Some(TlsConnector::from(trust(settings)?)),
+        };
+        let name = host.name();
+        let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
+        let hello = match bare.parse() {
+            Ok(IpAddr::V4(address)) => format!("[{address}]"),
+            Ok(IpAddr::V6(address)) => format!("[IPv6:{address}]"),
+            Err(_) => name.to_owned(),
+        };
+        Ok(Self { settings: settings.clone(), tls, hello, kept: Mutex::new(None) })
+    }
+
+    async fn hand_over(&self, envelope: &Envelope, message: &[u8]) -> Result<(), NotSent> {
+        let mut kept = self.kept.lock().await;
+        let mut conversation = match again(kept.take()).await {
+            Some(conversation) => conversation,
+            None => self.connect().await.map_err(|failure| self.not_sent(failure))?,
+        };
+        match conversation.send(envelope, message).await {
+            Ok(()) => {
+                *kept = Some(Kept { conversation, since: Instant::now() });
+                Ok(())
+            }
+            Err(failure) => {
+                if matches!(failure, Failure::Refused(..)) {
+                    conversation.quit().await;
+                }
+                Err(self.not_sent(failure))
+            }
+        }
+    }
+
+    /// A new conversation, as safe and as signed in as the settings want.
+    async fn connect(&self) -> Result<Conversing, Failure> {
+        let Smtp { security, credentials, timeout: step, .. } = &self.settings;
+        let stream = self.reach().await?;
+        let mut conversation = match security {
+            Security::None => {
+                Conversation::begin(Box::new(stream) as Box<dyn Stream>, &self.hello, *step).await?
+            }
+            Security::Tls => {
+                let stream = self.secure(stream).await?;
+                Conversation::begin(stream, &self.hello, *step).await?
+            }
+            Security::Starttls => {
+                let clear = Conversation::begin(stream, &self.hello, *step).await?;
+                let stream = self.secure(clear.starttls().await?).await?;
+                Conversation::resume(stream, &self.hello, *step).await?
+            }
+        };
+        if let Some((user, password)) = credentials {
+            conversation.sign_in(user, password).await?;
+        }
+        Ok(conversation)
+    }
+
+    /// Connects to the first of the server's addresses that answers.
+    async fn reach(&self) -> Result<TcpStream, Failure> {
+        let Smtp { host, port, timeout: step, .. } = &self.settings;
+        let late = || io::Error::from(io::ErrorKind::TimedOut);
+        let mut failed = io::Error::other("the name has no address");
+        let addresses = match timeout(*step, lookup_host((host.as_str(), *port))).await {
+            Ok(Ok(addresses)) => addresses.collect(),
+            Ok(Err(error)) => {
+                failed = error;
+                Vec::new()
+            }
+            Err(_) => {
+                failed = late();
+                Vec::new()
+            }
+        };
+        for address in addresses {
+            match timeout(CONNECT.min(*step), TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => failed = error,
+                Err(_) => failed = late(),
+            }
+        }
+        Err(Failure::Broken(format!("cannot connect: {failed}")))
+    }
+
+    async fn secure(&self, stream: TcpStream) -> Result<Box<dyn Stream>, Failure> {
+        let Smtp { host, timeout: step, .. } = &self.settings;
+        let broken = |why: &dyn fmt::Display| Failure::Broken(format!("TLS: {why}"));
+        let Some(tls) = &self.tls else { return Err(broken(&"is not set up")) };
+        let name = ServerName::try_from(host.clone()).map_err(|error| broken(&error))?;
+        match timeout(*step, tls.connect(name, stream)).await {
+            Ok(Ok(stream)) => Ok(Box::new(stream)),
+            Ok(Err(error)) => Err(broken(&error)),
+            Err(_) => Err(broken(&"the handshake took too long")),
+        }
+    }
+
+    fn not_sent(&self, failure: Failure) -> NotSent {
+        let Smtp { host, port, .. } = &self.settings;
+        match failure {
+            Failure::Refused(step, reply) => {
+                let said = format!("{host}:{port} refused {step}: {reply}");
+                if reply.no_such_address() { NotSent::Ever(said) } else { NotSent::Yet(said) }
+            }
+            Failure::Broken(why) => NotSent::Yet(format!("{host}:{port}: {why}")),
+            Failure::Unconfirmed(why) => NotSent::Unknown(format!("{host}:{port}: {why}")),
+        }
+    }
+}
+
+#[async_trait]
+impl Carrier for Server {
+    /// The blind copy travels by itself, after the mail, so that a server that does not take it
+    /// takes the mail all the same. It is tried once.
+    async fn carry(&self, mail: &Written) -> Result<(), NotSent> {
+        let message = mail.message.formatted();
+        self.hand_over(&mail.envelope, &message).await?;
+        if let Some(copy) = mail.blind_copy.clone() {
+            let copied = match Envelope::new(mail.envelope.from().cloned(), vec![copy]) {
+                Ok(envelope) => self.hand_over(&envelope, &message).await,
+                Err(error) => Err(NotSent::Ever(error.to_string())),
+            };
+            if let Err(error) = copied {
+                let error = error.why();
+                tracing::warn!(mail = mail.id, error, "the blind copy of a mail was not sent");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The conversation that was kept, if it can still be gone on with.
+async fn again(kept: Option<Kept>) -> Option<Conversing> {
+    let Kept { mut conversation, since } = kept?;
+    (since.elapsed() < KEPT && conversation.reset().await.is_ok()).then_some(conversation)
+}
+
+/// The system's authorities and those of `ca_file`.
+fn trust(settings: &Smtp) -> Result<Arc<ClientConfig>, MailError> {
+    let mut roots = RootCertStore::empty();
+    let (_, unusable) =
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    tracing::debug!(unusable, "the system's certificates are read");
+    if let Some(path) = &settings.ca_file {
+        let wrong = |cause: String| MailError::Trust { path: path.clone(), cause };
+        let pem = fs::read(path).map_err(|error| wrong(error.to_string()))?;
+        for certificate in pem::certificates(&pem).map_err(wrong)? {
+            roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+        }
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| MailError::Tls(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,296 @@
+//! One conversation with a mail server (RFC 5321): commands, replies, and how long each may take.
+//!
+//! Replies are read as bytes: what is not ASCII in their text is nobody's business here, and a
+//! server may leave the text out. Until the end of a message has been sent, a failure means that
+//! the server has not taken it. From then on only its reply says whether it has; without one
+//! nobody knows ([`Failure::Unconfirmed`]).
+
+use std::time::Duration;
+
+use data_encoding::BASE64;
+use lettre::address::{Address, Envelope};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::io::{AsyncWriteExt as _, BufReader};
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use crate::credential::secret::Secret;
+
+/// How long a server may take to answer the end of a message, at least (RFC 5321, 4.5.3.2.6): it
+/// may have taken the message long before it says so.
+const END_OF_DATA: Duration = Duration::from_secs(600);
+/// Bytes of a message that are sent at a time, each within the time of a step.
+const BLOCK: usize = 16 * 1024;
+/// Bytes of a reply at most.
+const LONGEST_REPLY: u64 = 64 * 1024;
+
+/// What a conversation is held over.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// A reply of the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reply {
+    code: u16,
+    lines: Vec<String>,
+}
+
+/// Why a step did not succeed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The server said no to a step.
+    Refused(&'static str, Reply),
+    /// The conversation broke off before the server could take the message.
+    Broken(String),
+    /// It broke off when the server may have taken the message.
+    Unconfirmed(String),
+}
+
+/// A server that has greeted us.
+pub(super) struct Conversation<S> {
+    stream: BufReader<S>,
+    step: Duration,
+    extensions: Vec<String>,
+}
+
+impl<S: Stream> Conversation<S> {
+    /// Waits for the greeting and introduces us. Each step may take as long as `step`.
+    pub(super) async fn begin(stream: S, hello: &str, step: Duration) -> Result<Self, Failure> {
+        let mut begun = Self { stream: BufReader::new(stream), step, extensions: Vec::new() };
+        let greeting = begun.reply("the greeting", step).await?;
+        greeting.expect_kind(2, "the greeting")?;
+        begun.hello(hello).await
+    }
+
+    /// Goes on after [`Self::starttls`], with TLS: what was learnt before it does not count.
+    pub(super) async fn resume(stream: S, hello: &str, step: Duration) -> Result<Self, Failure> {
+        let begun = Self { stream: BufReader::new(stream), step, extensions: Vec::new() };
+        begun.hello(hello).await
+    }
+
+    /// Introduces us, and learns what the server offers.
+    async fn hello(mut self, hello: &str) -> Result<Self, Failure> {
+        let offered = self.command("EHLO", &format!("EHLO {hello}"), 2).await?;
+        self.extensions = offered.lines.into_iter().skip(1).collect();
+        Ok(self)
+    }
+
+    /// Asks for TLS; returns the stream on which it begins.
+    pub(super) async fn starttls(mut self) -> Result<S, Failure> {
+        if self.offered("STARTTLS").is_none() {
+            return Err(Failure::Broken("the server does not offer STARTTLS".to_owned()));
+        }
+        self.command("STARTTLS", "STARTTLS", 2).await?;
+        // What came after the reply came in the clear, perhaps from somebody else.
+        if !self.stream.buffer().is_empty() {
+            let wrong = "the server said something between its reply to STARTTLS and TLS";
+            return Err(Failure::Broken(wrong.to_owned()));
+        }
+        Ok(self.stream.into_inner())
+    }
+
+    /// Signs in with PLAIN (RFC 4616) or LOGIN.
+    pub(super) async fn sign_in(
+        &mut self,
+        user: &str,
+        password: &Secret<String>,
+    ) -> Result<(), Failure> {
+        let mechanisms = self.offered("AUTH").unwrap_or_default().to_ascii_uppercase();
+        let offers = |wanted| mechanisms.split_ascii_whitespace().any(|name| name == wanted);
+        let encode = |text: &str| Zeroizing::new(BASE64.encode(text.as_bytes()));
+        let password = password.expose();
+        if offers("PLAIN") {
+            let both = Zeroizing::new(format!("\0{user}\0{password}"));
+            let line = Zeroizing::new(format!("AUTH PLAIN {}", *encode(&both)));
+            self.command("AUTH", &line, 2).await?;
+        } else if offers("LOGIN") {
+            self.command("AUTH", "AUTH LOGIN", 3).await?;
+            self.command("AUTH", &encode(user), 3).await?;
+            self.command("AUTH", &encode(password), 2).await?;
+        } else {
+            let wrong = "the server offers neither AUTH PLAIN nor AUTH LOGIN";
+            return Err(Failure::Broken(wrong.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Clears what was said of a message; fails when the server is gone.
+    pub(super) async fn reset(&mut self) -> Result<(), Failure> {
+        self.command("RSET", "RSET", 2).await.map(drop)
+    }
+
+    /// Has the server take a message.
+    pub(super) async fn send(
+        &mut self,
+        envelope: &Envelope,
+        message: &[u8],
+    ) -> Result<(), Failure> {
+        let eight_bit = match (message.is_ascii(), self.offered("8BITMIME")) {
+            (true, _) => "",
+            (false, Some(_)) => " BODY=8BITMIME",
+            (false, None) => {
+                let wrong = "the server does not offer 8BITMIME, which this mail needs";
+                return Err(Failure::Broken(wrong.to_owned()));
+            }
+        };
+        let from = envelope.from().map_or("", |from| from.as_ref());
+        self.command("MAIL", &format!("MAIL FROM:<{from}>{eight_bit}"), 2).await?;
+        for to in envelope.to() {
+            let to: &Address = to;
+            self.command("RCPT", &format!("RCPT TO:<{to}>"), 2).await?;
+        }
+        self.command("DATA", "DATA", 3).await?;
+        for block in transparent(message).chunks(BLOCK) {
+            self.write("the message", block).await?;
+        }
+        // From here on the server may have all of it.
+        let unconfirmed = |failure| match failure {
+            Failure::Broken(why) => Failure::Unconfirmed(why),
+            known => known,
+        };
+        self.write(END, b".\r\n").await.map_err(unconfirmed)?;
+        let reply = self.reply(END, self.step.max(END_OF_DATA)).await.map_err(unconfirmed)?;
+        match reply.code / 100 {
+            2 => Ok(()),
+            4 | 5 => Err(Failure::Refused("the message", reply)),
+            _ => Err(Failure::Unconfirmed(format!("the server answered {END} with {reply}"))),
+        }
+    }
+
+    /// Takes leave; nobody waits for the answer.
+    pub(super) async fn quit(&mut self) {
+        let _ = self.write("QUIT", b"QUIT\r\n").await;
+    }
+
+    /// The parameters of an extension that the server offers.
+    fn offered(&self, name: &str) -> Option<&str> {
+        self.extensions.iter().find_map(|line| {
+            let (offered, parameters) = line.split_once(' ').unwrap_or((line, ""));
+            offered.eq_ignore_ascii_case(name).then_some(parameters)
+        })
+    }
+
+    async fn command(
+        &mut self,
+        step: &'static str,
+        line: &str,
+        kind: u16,
+    ) -> Result<Reply, Failure> {
+        let line = Zeroizing::new(format!("{line}\r\n"));
+        self.write(step, line.as_bytes()).await?;
+        self.reply(step, self.step).await?.expect_kind(kind, step)
+    }
+
+    async fn write(&mut self, step: &'static str, bytes: &[u8]) -> Result<(), Failure> {
+        let writing = async {
+            self.stream.write_all(bytes).await?;
+            self.stream.flush().await
+        };
+        match timeout(self.step, writing).await {
+            Ok(written) => written.map_err(|error| Failure::Broken(format!("{step}: {error}"))),
+            Err(_) => Err(late(step, self.step)),
+        }
+    }
+
+    async fn reply(&mut self, step: &'static str, within: Duration) -> Result<Reply, Failure> {
+        let reading = async {
+            let mut reply = Reply { code: 0, lines: Vec::new() };
+            let mut left = (&mut self.stream).take(LONGEST_REPLY);
+            loop {
+                let mut line = Vec::new();
+                let read = left.read_until(b'\n', &mut line).await;
+                read.map_err(|error| Failure::Broken(format!("{step}: {error}")))?;
+                if line.last() != Some(&b'\n') {
+                    let wrong = "the server closed the connection, or said too much";
+                    return Err(Failure::Broken(format!("{step}: {wrong}")));
+                }
+                let Some((code, goes_on, text)) = reply_line(&line) else {
+                    return Err(malformed(step, &line));
+                };
+                if !reply.lines.is_empty() && reply.code != code {
+                    return Err(malformed(step, &line));
+                }
+                reply.code = code;
+                reply.lines.push(String::from_utf8_lossy(text).into_owned());
+                if !goes_on {
+                    return Ok(reply);
+                }
+            }
+        };
+        timeout(within, reading).await.unwrap_or_else(|_| Err(late(step, within)))
+    }
+}
+
+/// The step after which the message is the server's.
+const END: &str = "the end of the message";
+
+fn late(step: &str, within: Duration) -> Failure {
+    let within = humantime::format_duration(within);
+    Failure::Broken(format!("{step}: the server did not answer within {within}"))
+}
+
+fn malformed(step: &str, line: &[u8]) -> Failure {
+    let line = String::from_utf8_lossy(line.trim_ascii_end());
+    Failure::Broken(format!("{step}: `{line}` is not a reply"))
+}
+
+/// The code of a line, whether another line follows, and its text, which may be missing.
+fn reply_line(line: &[u8]) -> Option<(u16, bool, &[u8])> {
+    let (digits, rest) = line.trim_ascii_end().split_at_checked(3)?;
+    let code = digits.iter().try_fold(0_u16, |code, digit| {
+        digit.is_ascii_digit().then(|| code * 10 + u16::from(digit - b'0'))
+    })?;
+    Some(match rest {
+        [b'-', text @ ..] => (code, true, text),
+        [b' ', text @ ..] | text => (code, false, text),
+    })
+}
+
+/// The message as it travels (RFC 5321, 4.5.2): with whole line ends, of which none ends it.
+fn transparent(message: &[u8]) -> Vec<u8> {
+    let message = message.strip_suffix(b"\n").unwrap_or(message);
+    let mut sent = Vec::with_capacity(message.len() + 64);
+    for line in message.split(|byte| *byte == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.first() == Some(&b'.') {
+            sent.push(b'.');
+        }
+        sent.extend_from_slice(line);
+        sent.extend_from_slice(b"\r\n");
+    }
+    sent
+}
+
+impl Reply {
+    /// Whether the server said for good that the address gets no mail. The reply codes do not tell
+    /// that from a refusal of the sender or of the password, which the operator corrects; the
+    /// enhanced ones do (RFC 3463). A server without them is asked again.
+    pub(super) fn no_such_address(&self) -> bool {
+        let status = self.lines.first().and_then(|line| line.split(' ').next());
+        self.code / 100 == 5 && status.is_some_and(|status| NO_SUCH_ADDRESS.contains(&status))
+    }
+
+    fn expect_kind(self, kind: u16, step: &'static str) -> Result<Self, Failure> {
+        if self.code / 100 == kind { Ok(self) } else { Err(Failure::Refused(step, self)) }
+    }
+}
+
+/// Wrong mailbox, domain or syntax of the destination; moved away; a domain that takes no mail;
+/// the mailbox is disabled.
+const NO_SUCH_ADDRESS: [&str; 6] = ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"];
+
+impl std::fmt::Display for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.code, self.lines.join(" "))
+    }
+}
+
+impl<S> std::fmt::Debug for Conversation<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Conversation").field("extensions", &self.extensions).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
