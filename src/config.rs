@@ -143,6 +143,8 @@ pub struct Upstream {
     pub remove_headers: Vec<http::HeaderName>,
     /// Request headers with a command for the portal, which it may see for once.
     pub pass_headers: Vec<http::HeaderName>,
+    /// How the portal might read a path differently from the routes.
+    pub readings: policy::Readings,
 }
 
 /// One address of the portal.
@@ -453,6 +455,8 @@ fn upstream(r: &mut Reader) -> Option<Upstream> {
     let health_interval = r.duration("upstream.health_interval", seconds(5));
     let remove_headers = r.list("upstream.remove_headers").unwrap_or_default();
     let pass_headers = pass_headers(r);
+    let readings = r.list::<policy::Reading>("upstream.readings");
+    let readings = readings.map_or_else(policy::Readings::all, policy::Readings::from_iter);
     let servers = servers.filter(|servers| !servers.is_empty())?;
     Some(Upstream {
         servers,
@@ -466,6 +470,7 @@ fn upstream(r: &mut Reader) -> Option<Upstream> {
         health_interval,
         remove_headers,
         pass_headers,
+        readings,
     })
 }
 

@@ -58,7 +58,7 @@ use crate::clock;
 use crate::config::{IdentityNames, PublicUrl, Settings};
 use crate::directory::{Directory, Snapshot};
 use crate::policy::{
-    BadRequest, Decision, RequestFacts, RequestLine, RequestTarget, Subject, decide,
+    BadRequest, Decision, RefusedReading, RequestFacts, RequestLine, RequestTarget, Subject, decide,
 };
 use crate::session::{Absence, Presented, Sessions, cookie};
 use crate::store::StoreError;
@@ -213,6 +213,10 @@ impl Gateway {
             return self.refuse(received, &request, Some(&target), None, refusal);
         }
         if target.path().starts_with(RESERVED) {
+            if let Err(bad) = target.strict() {
+                let refusal = Refusal::BadRequest(bad.into());
+                return self.refuse(received, &request, Some(&target), None, refusal);
+            }
             return Box::pin(self.reserved(received, request, &target, connection.peer)).await;
         }
         let presented = match self.presented(request.headers(), &snapshot, now).await {
@@ -290,6 +294,7 @@ impl Gateway {
                 let (url, reason) = (redirection.location(), redirection.reason());
                 self.answer(received, Refusal::Elsewhere { url, reason })
             }
+            Decision::Malformed(bad) => self.answer(received, Refusal::BadRequest(bad.into())),
         }
     }
 
@@ -506,6 +511,7 @@ impl Gateway {
             decision: decision.name(),
             reason: decision.reason().as_str(),
             route: decision.route().map(|route| route.name()),
+            reading: decision.reading().map(RefusedReading::readings),
             policy: snapshot.policy().version(),
             ..Entry::of(received, request, subject)
         });

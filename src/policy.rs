@@ -12,6 +12,7 @@
 //! | `permission`, `group` | the catalogue, sets of permissions, the groups to start with |
 //! | `name`, [`folding`] | what may be a name, and when two are the same one |
 //! | `path_pattern`, `query_rule`, `route` | what a route says |
+//! | `reading` | how else a portal might read a path |
 //! | `router` | which route a request falls on |
 //! | `decision` | may this person do this here? |
 //! | `expectation` | what operators say the answers must be |
@@ -34,13 +35,15 @@ mod path_pattern;
 mod permission;
 mod problem;
 mod query_rule;
+mod reading;
 mod request_line;
 mod request_path;
 mod route;
 mod router;
 
 pub use decision::{
-    Decision, Denial, Permit, Reason, Redirection, RequestFacts, SessionKind, Step, Subject, decide,
+    Decision, Denial, Permit, Reason, Redirection, RefusedReading, RequestFacts, SessionKind, Step,
+    Subject, decide,
 };
 pub use expectation::{As, Expectation, Expected};
 pub use group::{GroupSeed, RESERVED_IDS, built_in};
@@ -51,6 +54,7 @@ pub use path_pattern::{PathPattern, RESERVED};
 pub use permission::{Catalogue, Permission, PermissionSet, UnknownPermission};
 pub use problem::{PolicyProblems, Problem};
 pub use query_rule::QueryRule;
+pub use reading::{Reading, Readings};
 pub use request_line::{BadRequest, RequestLine};
 pub use request_path::{BadTarget, MAX_TARGET, RequestTarget};
 pub use route::{Access, MethodSet, Requirement, Route};

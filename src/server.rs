@@ -160,7 +160,8 @@ impl Server {
     /// The first thing that does not let it start.
     pub fn assemble(settings: &Settings, sockets: Sockets) -> Result<Self, StartError> {
         let read = Stamp::of(&settings.policy.directory);
-        let policy = Arc::new(Policy::load(&settings.policy.directory)?);
+        let policy =
+            Arc::new(Policy::load_for(&settings.policy.directory, settings.upstream.readings)?);
         let appearance = Appearance::load(&settings.branding)?;
         for note in &settings.branding.notes {
             tracing::warn!("{note}");
@@ -216,7 +217,7 @@ impl Server {
             let tls = tls.clone();
             gateways.push(GatewayListener::new(listener, tls, http, drain, tasks.clone()));
         }
-        let source = PolicySource::new(settings.policy.directory.clone(), directory.clone());
+        let source = PolicySource::new(settings, directory.clone());
         let admin_address = sockets.admin.local_addr().unwrap_or(settings.admin.listen);
         let known = (directory, sessions, feed.clone());
         let admin = operators(settings, sockets.admin, known, source.clone())?;

@@ -55,7 +55,18 @@ struct Explanation<'a> {
     needed: Vec<&'a str>,
     held: Vec<&'a str>,
     session: Option<Session<'a>>,
+    /// What the portal might read instead, if that is why it is denied.
+    reading: Option<Reading<'a>>,
     policy: &'a str,
+}
+
+/// Another reading of the path, and what is decided about it.
+#[derive(Debug, Serialize)]
+struct Reading<'a> {
+    /// What a portal must do to the path; nothing when there are too many readings to look at.
+    readings: Vec<&'static str>,
+    route: Option<&'a str>,
+    reason: &'static str,
 }
 
 /// Whom it is decided for.
@@ -96,6 +107,7 @@ async fn explain(admin: &AdminState, question: Question, now: Timestamp) -> Answ
         needed: Vec::new(),
         held: held(policy, subject.as_ref()),
         session: subject.as_ref().map(Session::of),
+        reading: None,
         policy: policy.version(),
     };
     let (host, target) = match admin.read(&question, &method) {
@@ -106,6 +118,9 @@ async fn explain(admin: &AdminState, question: Question, now: Timestamp) -> Answ
         return shown(&Explanation { decision: "redirect", reason: "portal-disabled", ..answer });
     }
     if target.path().starts_with(RESERVED) {
+        if let Err(bad) = target.strict() {
+            return shown(&Explanation { reason: bad.as_str(), ..answer });
+        }
         return shown(&Explanation { decision: "page", reason: "own-page", ..answer });
     }
     let websocket = question.websocket.unwrap_or(false);
@@ -113,6 +128,11 @@ async fn explain(admin: &AdminState, question: Question, now: Timestamp) -> Answ
     let decision = decide(policy, subject.as_ref(), &facts, now);
     answer.decision = decision.name();
     answer.reason = decision.reason().as_str();
+    answer.reading = decision.reading().map(|reading| Reading {
+        readings: reading.readings().names().collect(),
+        route: reading.route().map(|route| route.name()),
+        reason: reading.reason().as_str(),
+    });
     if let Some(route) = decision.route() {
         answer.route = Some(route.name());
         answer.access = Some(access(route));

@@ -8,7 +8,7 @@ use anyhow::Context;
 use crate::listener::TlsFiles;
 use crate::mail::MailRoom;
 use crate::pages::Appearance;
-use crate::policy::Policy;
+use crate::policy::{Policy, Readings};
 use crate::telemetry;
 
 /// What is wrong, in the order in which it was looked at.
@@ -40,7 +40,10 @@ pub fn run(file: Option<&Path>, out: &mut dyn std::io::Write) -> anyhow::Result<
     wrong.keep(named.log.map(|log| telemetry::parse(&log).context("telemetry.log")));
     let appearance = wrong.keep(named.branding.map(|branding| Appearance::load(&branding)));
     wrong.keep(named.tls.map(|tls| TlsFiles::read(&tls)));
-    let policy = wrong.keep(named.policy.as_deref().map(Policy::load));
+    // Settings that are wrong are reported anyway; the policy is then read for any portal.
+    let readings = settings.as_ref().map_or_else(Readings::all, |s| s.upstream.readings);
+    let policy =
+        wrong.keep(named.policy.as_deref().map(|folder| Policy::load_for(folder, readings)));
     match &settings {
         Some(settings) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -70,6 +70,7 @@ impl ExplainArgs {
                 ("decision", decision),
                 ("reason", reason),
                 ("route", route),
+                ("reading", reading(field(&answer, "reading"))),
                 ("needed", needs(&answer, "needed")),
                 ("held", held),
                 ("session", session(field(&answer, "session"))),
@@ -77,6 +78,15 @@ impl ExplainArgs {
             ],
         )
     }
+}
+
+/// What the portal might read instead, and what is decided about that.
+fn reading(reading: &Value) -> String {
+    if reading.is_null() {
+        return "-".to_owned();
+    }
+    let [readings, route, reason] = ["readings", "route", "reason"].map(|name| text(reading, name));
+    format!("{readings} (route {route}: {reason})")
 }
 
 fn session(session: &Value) -> String {

@@ -17,7 +17,7 @@ use thread_local::ThreadLocal;
 
 use super::received::Received;
 use crate::config::Decisions;
-use crate::policy::Subject;
+use crate::policy::{Readings, Subject};
 use crate::telemetry::Lines;
 
 /// How long a line may lie in memory.
@@ -42,6 +42,8 @@ pub struct Entry<'a> {
     pub reason: &'a str,
     /// The route that decided.
     pub route: Option<&'a str>,
+    /// How the portal might have read the path, when that is why it is denied.
+    pub reading: Option<Readings>,
     /// The kind of session.
     pub session: Option<&'a str>,
     /// The organization's id.
@@ -98,6 +100,7 @@ impl<'a> Entry<'a> {
             decision: "",
             reason: "",
             route: None,
+            reading: None,
             session: subject.map(|subject| subject.kind.name()),
             organization: subject.map(|subject| &*subject.organization),
             user: subject.and_then(|subject| subject.user.as_deref()),
@@ -118,6 +121,9 @@ impl<'a> Entry<'a> {
         known(line, ",\"decision\":", self.decision);
         known(line, ",\"reason\":", self.reason);
         field(line, ",\"route\":", self.route);
+        if let Some(reading) = self.reading {
+            known(line, ",\"reading\":", &reading.to_string());
+        }
         if let Some(session) = self.session {
             known(line, ",\"session\":", session);
         }

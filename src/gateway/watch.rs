@@ -77,7 +77,10 @@ impl OpenQuestion {
                 permit.granted() == self.granted
                     && now.subject().map(told) == self.presented.subject().map(told)
             }
-            Decision::Challenge(_) | Decision::Deny(_) | Decision::Redirect(_) => false,
+            Decision::Challenge(_)
+            | Decision::Deny(_)
+            | Decision::Redirect(_)
+            | Decision::Malformed(_) => false,
         }
     }
 

@@ -207,7 +207,8 @@ fn denied<'a>(
         | Reason::SignedIn
         | Reason::Permitted
         | Reason::NoSession
-        | Reason::SessionExpired => &text.denied.otherwise,
+        | Reason::SessionExpired
+        | Reason::BadTarget(_) => &text.denied.otherwise,
     };
     let notice = Notice::new(text, StatusCode::FORBIDDEN, reason.as_str(), said);
     asker.ways(notice.advise(text.denied.ask.with(operator)))

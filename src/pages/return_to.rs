@@ -1,7 +1,8 @@
 //! Where a person goes after signing in.
 //!
 //! The address travels through the browser, so on its way back it is anybody's. What counts is
-//! taken only as a target of the portal in its one spelling: a path that begins with one slash,
+//! taken only as a target of the portal in its one spelling, and a path however it is read: a path
+//! that begins with one slash,
 //! nothing another program could read as a host, and none of our own pages but the one that only
 //! shows something: another would make a sign-in lead to a sign-out. Everything else is the portal's start page.
 
@@ -22,7 +23,10 @@ impl ReturnTo {
     /// Reads an address from a form or a query; the start page if it is none of the portal.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        RequestTarget::parse(text).map_or_else(|_| Self::default(), |target| Self::of(&target))
+        match RequestTarget::parse(text) {
+            Ok(target) if target.is_path_in_every_reading() => Self::of(&target),
+            Ok(_) | Err(_) => Self::default(),
+        }
     }
 
     /// The place a request was going to.

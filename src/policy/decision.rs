@@ -2,25 +2,32 @@
 //!
 //! [`decide`] is pure and total. The gateway, `explain` and the expectations ask it alike; a [`Permit`] cannot be made anywhere else. In order:
 //!
-//! 1. No route has the path, or none of those that have it has the method, or none of those the
-//!    query: denied, signed in or not. Nobody is asked to sign in for what does not exist. What the
-//!    portal might read as a request for another route is denied too.
+//! 1. A path that a careless portal might read as none is malformed. No route has the path, or none
+//!    of those that have it has the method, or none of those the query: denied, signed in or not.
+//!    Nobody is asked to sign in for what does not exist.
 //! 2. A WebSocket where the route does not say so: denied.
 //! 3. `public` is allowed, `deny` is denied.
 //! 4. No session, or one whose time is over: sign in.
 //! 5. In the No Portal Access Group: denied (R8). The path names another organization: denied.
 //! 6. The permissions decide. Someone who came by a secure link has none that needs a person (R3),
 //!    whatever the session says.
+//! 7. What is allowed so far is denied if the portal might read the path in a way that is not
+//!    allowed to the same session ([`RefusedReading`]).
+
+mod readings;
 
 use std::sync::Arc;
 
 use http::Method;
 use jiff::Timestamp;
 
+pub use self::readings::RefusedReading;
+use self::readings::{Place, refused_reading};
 use super::Policy;
 use super::group::built_in;
 use super::permission::{Catalogue, PermissionSet};
-use super::request_path::RequestTarget;
+use super::reading::Unreadable;
+use super::request_path::{BadTarget, RequestTarget};
 use super::route::{Access, Route};
 
 /// How a session came to be.
@@ -121,6 +128,8 @@ pub enum Decision {
     Deny(Denial),
     /// Refuse it, and send the person elsewhere.
     Redirect(Redirection),
+    /// The portal might read the path as one that is refused whatever the policy says.
+    Malformed(BadTarget),
 }
 
 /// Leave to forward one request. Only [`decide`] makes one.
@@ -158,6 +167,7 @@ pub struct Step {
 pub struct Denial {
     route: Option<Arc<Route>>,
     reason: Reason,
+    reading: Option<Box<RefusedReading>>,
 }
 
 /// A refusal that leads elsewhere, because the route says so.
@@ -179,6 +189,12 @@ impl Denial {
     #[must_use]
     pub fn route(&self) -> Option<&Arc<Route>> {
         self.route.as_ref()
+    }
+
+    /// The reading that refuses it, if the path as it is would be allowed.
+    #[must_use]
+    pub fn reading(&self) -> Option<&RefusedReading> {
+        self.reading.as_deref()
     }
 }
 
@@ -205,6 +221,7 @@ impl Decision {
             Self::Challenge(step) => step.reason,
             Self::Deny(denial) => denial.reason,
             Self::Redirect(redirection) => redirection.reason,
+            Self::Malformed(bad) => Reason::BadTarget(*bad),
         }
     }
 
@@ -216,10 +233,20 @@ impl Decision {
             Self::Challenge(step) => Some(&step.route),
             Self::Deny(denial) => denial.route.as_ref(),
             Self::Redirect(redirection) => Some(&redirection.route),
+            Self::Malformed(_) => None,
         }
     }
 
-    /// The stable name: `allow`, `sign-in`, `deny` or `redirect`.
+    /// The reading that refuses it, if there is one.
+    #[must_use]
+    pub fn reading(&self) -> Option<&RefusedReading> {
+        match self {
+            Self::Deny(denial) => denial.reading(),
+            Self::Allow(_) | Self::Challenge(_) | Self::Redirect(_) | Self::Malformed(_) => None,
+        }
+    }
+
+    /// The stable name: `allow`, `sign-in`, `deny`, `redirect` or `bad-request`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -227,6 +254,7 @@ impl Decision {
             Self::Challenge(_) => "sign-in",
             Self::Deny(_) => "deny",
             Self::Redirect(_) => "redirect",
+            Self::Malformed(_) => "bad-request",
         }
     }
 }
@@ -252,7 +280,7 @@ pub enum Reason {
     QueryNotAllowed,
     /// Denied: the portal might read another value of that parameter in the query.
     AmbiguousQuery,
-    /// Denied: the portal might read the path in a way that falls on another route.
+    /// Denied: the portal might read the path in a way that is not allowed.
     AmbiguousPath,
     /// Denied: the route does not say that a WebSocket may be opened.
     WebsocketNotAllowed,
@@ -264,10 +292,12 @@ pub enum Reason {
     OtherOrganization,
     /// Denied: the person lacks a permission.
     MissingPermission,
+    /// Malformed: the portal might read the path as one that is always refused.
+    BadTarget(BadTarget),
 }
 
 impl Reason {
-    /// Every reason.
+    /// Every reason but those of targets ([`BadTarget::ALL`]).
     pub const ALL: [Self; 15] = [
         Self::Public,
         Self::SignedIn,
@@ -305,6 +335,7 @@ impl Reason {
             Self::NoPortalAccess => "no-portal-access",
             Self::OtherOrganization => "other-organization",
             Self::MissingPermission => "missing-permission",
+            Self::BadTarget(bad) => bad.as_str(),
         }
     }
 }
@@ -316,55 +347,95 @@ pub fn decide(
     request: &RequestFacts<'_>,
     now: Timestamp,
 ) -> Decision {
-    let path = request.target.path();
-    let Some(shape) = policy.router.find(request.host, path) else {
-        return deny(None, Reason::NoRoute);
+    let place = Place::of(policy, request);
+    let spellings = match place.spellings(policy, request) {
+        Ok(spellings) => spellings,
+        Err(Unreadable::Bad(bad)) => return Decision::Malformed(bad),
+        Err(Unreadable::TooMany) => return deny(None, Reason::AmbiguousPath),
     };
-    let route = match shape.route(request.method, request.target.query()) {
+    let route = place.shape.ok_or(Reason::NoRoute);
+    let route = route.and_then(|shape| shape.route(request.method, request.target.query()));
+    if request.target.has_encoded_slash() && !route.is_ok_and(|route| route.slash_is_data()) {
+        return Decision::Malformed(BadTarget::EncodedSlash);
+    }
+    let route = match route {
         Ok(route) => route,
         Err(reason) => return deny(None, reason),
     };
-    let same_shape = |reading: Result<RequestTarget, _>| {
-        let read = reading.ok().and_then(|read| policy.router.find(request.host, read.path()));
-        read.is_some_and(|read| std::ptr::eq(read, shape))
-    };
-    let other_query = route.query().is_some() && request.target.may_end_early();
-    if other_query || !request.target.careless_readings().all(same_shape) {
+    if route.query().is_some() && spellings.as_ref().is_some_and(|other| other.may_end_early) {
         return deny(Some(route), Reason::AmbiguousPath);
     }
+    let own = |subject: &Subject| route.concerns(&subject.organization, place.path);
+    match may(policy, subject, request, (route, own), now) {
+        Verdict::Allow(granted, reason) => {
+            let refused = spellings.and_then(|spellings| {
+                refused_reading(policy, subject, request, (&spellings, route), now)
+            });
+            match refused {
+                None => allow(route, granted, reason),
+                Some(reading) => Decision::Deny(Denial {
+                    route: Some(Arc::clone(route)),
+                    reason: Reason::AmbiguousPath,
+                    reading: Some(Box::new(reading)),
+                }),
+            }
+        }
+        Verdict::Challenge(reason) => challenge(route, reason),
+        Verdict::Deny(reason) => deny(Some(route), reason),
+        Verdict::Refuse(reason) => refuse(route, reason),
+    }
+}
+
+/// What a route says to a session.
+enum Verdict {
+    Allow(PermissionSet, Reason),
+    Challenge(Reason),
+    Deny(Reason),
+    /// A denial that the route may turn into a redirection.
+    Refuse(Reason),
+}
+
+/// Asks one route; `own` tells whether the path names the subject's own organization.
+fn may(
+    policy: &Policy,
+    subject: Option<&Subject>,
+    request: &RequestFacts<'_>,
+    (route, own): (&Route, impl FnOnce(&Subject) -> bool),
+    now: Timestamp,
+) -> Verdict {
     if request.websocket && !route.websocket() {
-        return deny(Some(route), Reason::WebsocketNotAllowed);
+        return Verdict::Deny(Reason::WebsocketNotAllowed);
     }
     let no_access = |subject: &Subject| &*subject.group == built_in::NO_ACCESS;
     let requirement = match route.access() {
-        Access::Public => return allow(route, PermissionSet::EMPTY, Reason::Public),
+        Access::Public => return Verdict::Allow(PermissionSet::EMPTY, Reason::Public),
         Access::Deny if subject.is_some_and(no_access) => {
-            return deny(Some(route), Reason::NoPortalAccess);
+            return Verdict::Deny(Reason::NoPortalAccess);
         }
-        Access::Deny => return refuse(route, Reason::RouteClosed),
+        Access::Deny => return Verdict::Refuse(Reason::RouteClosed),
         Access::SignedIn => None,
         Access::Require(requirement) => Some(requirement),
     };
     let Some(subject) = subject else {
-        return challenge(route, Reason::NoSession);
+        return Verdict::Challenge(Reason::NoSession);
     };
     if subject.valid_until <= now {
-        return challenge(route, Reason::SessionExpired);
+        return Verdict::Challenge(Reason::SessionExpired);
     }
     if no_access(subject) {
-        return deny(Some(route), Reason::NoPortalAccess);
+        return Verdict::Deny(Reason::NoPortalAccess);
     }
-    if !route.concerns(&subject.organization, path) {
-        return deny(Some(route), Reason::OtherOrganization);
+    if !own(subject) {
+        return Verdict::Deny(Reason::OtherOrganization);
     }
     let Some(requirement) = requirement else {
-        return allow(route, PermissionSet::EMPTY, Reason::SignedIn);
+        return Verdict::Allow(PermissionSet::EMPTY, Reason::SignedIn);
     };
     let held = subject.held(&policy.catalogue);
     if !requirement.is_met_by(held) {
-        return refuse(route, Reason::MissingPermission);
+        return Verdict::Refuse(Reason::MissingPermission);
     }
-    allow(route, requirement.permissions().intersection(held), Reason::Permitted)
+    Verdict::Allow(requirement.permissions().intersection(held), Reason::Permitted)
 }
 
 fn allow(route: &Arc<Route>, granted: PermissionSet, reason: Reason) -> Decision {
@@ -376,7 +447,7 @@ fn challenge(route: &Arc<Route>, reason: Reason) -> Decision {
 }
 
 fn deny(route: Option<&Arc<Route>>, reason: Reason) -> Decision {
-    Decision::Deny(Denial { route: route.map(Arc::clone), reason })
+    Decision::Deny(Denial { route: route.map(Arc::clone), reason, reading: None })
 }
 
 /// Denies, or redirects where the route says so.

@@ -17,7 +17,7 @@ pub fn fold(text: &str) -> String {
 
 /// The standard library's nearest thing to Unicode case folding: `ß`, `ẞ` and `SS` meet, as do `ς`
 /// and `σ`.
-fn caseless(c: char) -> impl Iterator<Item = char> {
+pub(super) fn caseless(c: char) -> impl Iterator<Item = char> {
     c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
 }
 

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::document::File;
 use super::permission::Catalogue;
 use super::problem::{PolicyProblems, Problem};
+use super::reading::Readings;
 use super::route::Route;
 use super::router::Router;
 use super::{Policy, expectation, group, query_rule, route};
@@ -80,15 +81,25 @@ impl Policy {
     /// that operators have made since cannot be judged here; [`Policy::check_expectations`] with
     /// the groups in force does.
     ///
+    /// The portal may have any reading.
+    ///
     /// # Errors
     /// Everything that is wrong with the files, or every expectation that does not hold.
     pub fn load(directory: &Path) -> Result<Self, PolicyProblems> {
+        Self::load_for(directory, Readings::all())
+    }
+
+    /// The same for a portal that may have these readings.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the files, or every expectation that does not hold.
+    pub fn load_for(directory: &Path, readings: Readings) -> Result<Self, PolicyProblems> {
         directory.metadata().map_err(|error| {
             let message = format!("`{}` cannot be read: {error}", directory.display());
             PolicyProblems::from(Problem { file: DIRECTORY, line: None, message }).with_unread()
         })?;
         let (files, unread) = PolicyFiles::read(directory);
-        let compiled = Self::compile_beside(&files, &unread);
+        let compiled = Self::compile_beside(&files, &unread, readings);
         let policy = match unread.is_empty() {
             true => compiled?,
             false => compiled.map_err(PolicyProblems::with_unread)?,
@@ -97,16 +108,28 @@ impl Policy {
         Ok(policy)
     }
 
-    /// Compiles a policy. Does not ask the expectations.
+    /// Compiles a policy for a portal that may have any reading. Does not ask the expectations.
     ///
     /// # Errors
     /// Everything that is wrong with the files.
     pub fn compile(files: &PolicyFiles) -> Result<Self, PolicyProblems> {
-        Self::compile_beside(files, &[])
+        Self::compile_for(files, Readings::all())
+    }
+
+    /// Compiles a policy for a portal that may have these readings. Does not ask the expectations.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the files.
+    pub fn compile_for(files: &PolicyFiles, readings: Readings) -> Result<Self, PolicyProblems> {
+        Self::compile_beside(files, &[], readings)
     }
 
     /// The same, when it is known already what could not be read.
-    fn compile_beside(files: &PolicyFiles, unread: &[Problem]) -> Result<Self, PolicyProblems> {
+    fn compile_beside(
+        files: &PolicyFiles,
+        unread: &[Problem],
+        readings: Readings,
+    ) -> Result<Self, PolicyProblems> {
         let permissions = File::new(PERMISSIONS_FILE, &files.permissions, unread);
         let groups = File::new(GROUPS_FILE, &files.groups, unread);
         let routes = File::new(ROUTES_FILE, &files.routes, unread);
@@ -116,7 +139,7 @@ impl Policy {
         let known = (!permissions.has_problems()).then_some(&catalogue);
         let seeds = group::compile(&groups, known);
         let compiled = route::compile(&routes, known);
-        let router = route_all(&routes, &compiled);
+        let router = route_all(&routes, &compiled, readings);
         let asked = expectation::compile(&expectations);
 
         let problems = [permissions, groups, routes, expectations].map(File::into_problems);
@@ -133,8 +156,8 @@ impl Policy {
 }
 
 /// Puts the routes where requests find them; those that tie are a problem.
-fn route_all(file: &File<'_>, routes: &[Arc<Route>]) -> Router {
-    let mut router = Router::default();
+fn route_all(file: &File<'_>, routes: &[Arc<Route>], readings: Readings) -> Router {
+    let mut router = Router::new(readings);
     for route in routes {
         if let Err(other) = router.insert(route) {
             let methods: Vec<_> =

@@ -126,6 +126,7 @@ impl Segment {
             return Err(BadPattern::Query);
         }
         let target = RequestTarget::parse(&format!("/{part}"))
+            .and_then(|target| target.strict().map(|()| target))
             .map_err(|cause| BadPattern::NeverMatches(part.to_owned(), cause))?;
         Ok(Self::Literal(target.path().trim_start_matches('/').to_owned()))
     }

@@ -4,17 +4,23 @@
 //! whose bytes two programs could read in two ways is refused instead of repaired. The canonical
 //! path, after exactly one decoding:
 //!
-//! - The letters, digits and `-._~!$&'()*+,=:@` stand for themselves; every other byte is an
-//!   escape with upper-case digits. Both `/caf%c3%a9` and a raw `/café` become `/caf%C3%A9`.
+//! - The letters, digits and `-._~!$&'()*+,=:@` stand for themselves, and so does a semicolon that
+//!   came raw; every other byte is an escape with upper-case digits. Both `/caf%c3%a9` and a raw
+//!   `/café` become `/caf%C3%A9`.
 //! - Refused, plain or encoded: `.` and `..` as segments, empty segments (`//`), backslashes,
-//!   semicolons, control characters, white space at either end of a segment, what is not UTF-8.
-//!   Encoded slashes are refused too, and so is what would decode a second time.
+//!   control characters, what is not UTF-8.
 //! - A space within a segment is refused raw and allowed as `%20`: documents have such names.
-//! - A slash at the end is significant.
+//! - A slash at the end is significant. One that is encoded is data, which only routes that say so
+//!   accept.
+//!
+//! A canonical path can still be read in other ways by careless portals. Which of them count is a
+//! setting, and whether they are allowed depends on the routes (`reading`).
 //!
 //! The query is kept byte for byte. Its escapes, good or bad, are the portal's business, and that of
 //! the few routes that look at it (`query_rule`); only what could end the request line or begin
 //! something else is refused: control characters, spaces, `#` and raw bytes above ASCII.
+
+use super::reading::{Readings, Spellings};
 
 /// The longest target that is read, and the longest that is sent: 8 KiB.
 pub const MAX_TARGET: usize = 8 * 1024;
@@ -26,6 +32,8 @@ const HEX: &[u8; 16] = b"0123456789ABCDEF";
 pub struct RequestTarget {
     text: String,
     path_len: usize,
+    /// Whether a careless portal might read the path in another way, whatever the routes are.
+    ambiguous: bool,
 }
 
 impl RequestTarget {
@@ -58,7 +66,10 @@ impl RequestTarget {
         if text.len() > MAX_TARGET {
             return Err(BadTarget::TooLong);
         }
-        Ok(Self { text, path_len })
+        let path = text.get(..path_len).unwrap_or_default();
+        let ambiguous =
+            !path.bytes().all(has_one_reading) || (path.len() > 1 && path.ends_with('/'));
+        Ok(Self { text, path_len, ambiguous })
     }
 
     /// The canonical path.
@@ -73,36 +84,46 @@ impl RequestTarget {
         self.text.get(self.path_len + 1..)
     }
 
-    /// What a careless portal might read instead of the path: it takes an encoded `?` or `#` for
-    /// the end of the path, or a plus for a space, and then cuts off outer spaces. Such paths are
-    /// legitimate ("Ticket #7.txt", "C++"), so they are not refused here; but all their readings
-    /// must fall on one route. None for nearly all paths, and then nothing is allocated.
-    pub(super) fn careless_readings(&self) -> impl Iterator<Item = Result<Self, BadTarget>> {
-        let path = self.path();
-        let careful = !path.contains('+') && !self.may_end_early();
-        let readings: &[_] =
-            if careful { &[] } else { &[(true, false), (false, true), (true, true)] };
-        readings.iter().map(move |(ends, spaces)| {
-            let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
-            let end = if *ends { decoded.find(['?', '#']) } else { None };
-            let mut read =
-                decoded.get(..end.unwrap_or(decoded.len())).unwrap_or_default().to_owned();
-            if *spaces {
-                read = read.replace('+', " ");
-            }
-            let mut spelled = String::with_capacity(path.len());
-            for segment in read.split('/').skip(1) {
-                spelled.push('/');
-                segment.trim().bytes().for_each(|byte| push_canonical(byte, &mut spelled));
-            }
-            Self::parse(&spelled)
-        })
+    /// Whether a careless portal might read the path in another way, whatever the routes are: it
+    /// has capitals, dots, escapes or signs at issue, or ends in a slash.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        self.ambiguous
     }
 
-    /// Whether a careless portal might take something within the path for the beginning of the
-    /// query, or for the end of both.
-    pub(super) fn may_end_early(&self) -> bool {
-        self.path().contains("%3F") || self.path().contains("%23")
+    /// Whether a slash stands in the path as data.
+    pub(super) fn has_encoded_slash(&self) -> bool {
+        self.ambiguous && self.path().contains("%2F")
+    }
+
+    /// Refuses what two programs could read in two ways even where no portal is asked: in the
+    /// gateway's own paths and in the literals of routes.
+    ///
+    /// # Errors
+    /// The first reason.
+    pub fn strict(&self) -> Result<(), BadTarget> {
+        for segment in self.path().split('/') {
+            let text = percent_encoding::percent_decode_str(segment).decode_utf8_lossy();
+            if text.contains('/') {
+                return Err(BadTarget::EncodedSlash);
+            }
+            if text.contains(';') {
+                return Err(BadTarget::Semicolon);
+            }
+            if text.trim().len() != text.len() {
+                return Err(BadTarget::OuterSpace);
+            }
+            let mut escapes = text.split('%').skip(1);
+            if escapes.any(|after| starts_with_hex(after, 2) || starts_with_wide_escape(after)) {
+                return Err(BadTarget::DoubleEscape);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the path is one in every reading that any portal might have.
+    #[must_use]
+    pub fn is_path_in_every_reading(&self) -> bool {
+        Spellings::of(self.path(), |_| false, Readings::all()).is_ok()
     }
 
     /// Path and query, as they are sent to the portal.
@@ -225,16 +246,23 @@ fn canonicalize_segment(segment: &str, out: &mut String) -> Result<(), BadTarget
         out.push_str(segment);
         return Ok(());
     }
-    let decoded = decode(segment)?;
-    check_decoded(&decoded)?;
-    for byte in decoded.bytes() {
-        push_canonical(byte, out);
+    let decoded = decode(segment, out)?;
+    if decoded.chars().any(char::is_control) {
+        return Err(BadTarget::Control);
+    }
+    for piece in decoded.split('/') {
+        if is_dots(piece) {
+            return Err(BadTarget::DotSegment);
+        }
+        if piece.is_empty() && piece.len() != decoded.len() {
+            return Err(BadTarget::EmptySegment);
+        }
     }
     Ok(())
 }
 
-/// Decodes the escapes of a segment, once.
-fn decode(segment: &str) -> Result<String, BadTarget> {
+/// Decodes the escapes of a segment, once, and appends its canonical form.
+fn decode(segment: &str, out: &mut String) -> Result<String, BadTarget> {
     let mut decoded = Vec::with_capacity(segment.len());
     let mut bytes = segment.bytes();
     while let Some(byte) = bytes.next() {
@@ -246,35 +274,21 @@ fn decode(segment: &str) -> Result<String, BadTarget> {
                 high << 4 | low
             }
             b' ' => return Err(BadTarget::Control),
+            // A raw one may separate parameters; an escaped one stays escaped.
+            b';' => {
+                out.push(';');
+                decoded.push(b';');
+                continue;
+            }
             raw => raw,
         };
-        match byte {
-            // Raw ones were separators.
-            b'/' => return Err(BadTarget::EncodedSlash),
-            b'\\' => return Err(BadTarget::Backslash),
-            b';' => return Err(BadTarget::Semicolon),
-            _ => decoded.push(byte),
+        if byte == b'\\' {
+            return Err(BadTarget::Backslash);
         }
+        push_canonical(byte, out);
+        decoded.push(byte);
     }
     String::from_utf8(decoded).map_err(|_| BadTarget::NotUtf8)
-}
-
-/// Refuses what a decoded segment must not be.
-fn check_decoded(decoded: &str) -> Result<(), BadTarget> {
-    if decoded.chars().any(char::is_control) {
-        return Err(BadTarget::Control);
-    }
-    if decoded.trim().len() != decoded.len() {
-        return Err(BadTarget::OuterSpace);
-    }
-    if is_dots(decoded) {
-        return Err(BadTarget::DotSegment);
-    }
-    let mut escapes = decoded.split('%').skip(1);
-    if escapes.any(|after| starts_with_hex(after, 2) || starts_with_wide_escape(after)) {
-        return Err(BadTarget::DoubleEscape);
-    }
-    Ok(())
 }
 
 fn is_dots(segment: &str) -> bool {
@@ -309,6 +323,13 @@ const fn stands_for_itself(byte: u8) -> bool {
     matches!(byte,
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~'
         | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'=' | b':' | b'@')
+}
+
+/// Whether a byte of a canonical path means the same to every portal.
+const fn has_one_reading(byte: u8) -> bool {
+    matches!(byte,
+        b'a'..=b'z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'~'
+        | b'!' | b'$' | b'&' | b'\'' | b'*' | b',' | b'=' | b'@')
 }
 
 const fn hex_value(digit: u8) -> Option<u8> {

@@ -9,6 +9,7 @@ use super::host::Host;
 use super::path_pattern::PathPattern;
 use super::permission::{Catalogue, PermissionSet};
 use super::query_rule::{self, QueryRule};
+use super::reading::{Part, Readings};
 use super::request_path::RequestTarget;
 
 /// What a route is for when it names no methods.
@@ -35,6 +36,7 @@ pub struct Route {
     on_deny: Option<String>,
     websocket: bool,
     body: bool,
+    slash_is_data: bool,
     line: usize,
 }
 
@@ -187,6 +189,12 @@ impl Route {
         self.body
     }
 
+    /// Whether an encoded slash in a variable is data, and not refused.
+    #[must_use]
+    pub fn slash_is_data(&self) -> bool {
+        self.slash_is_data
+    }
+
     /// Its line in `routes.toml`.
     #[must_use]
     pub fn line(&self) -> usize {
@@ -201,6 +209,20 @@ impl Route {
         segment.is_some_and(|segment| {
             percent_encoding::percent_decode_str(segment).eq(organization.bytes())
         })
+    }
+
+    /// The same for a path that is read in another way, whatever else may be cut off the segment.
+    pub(super) fn concerns_in_every_reading(
+        &self,
+        organization: &str,
+        parts: &[&Part<'_>],
+        enabled: Readings,
+    ) -> bool {
+        let Some(variable) = &self.organization else { return true };
+        let Some(part) = parts.get(variable.place) else { return false };
+        let last = variable.place + 1 == parts.len();
+        let cuts = part.cuts(last, enabled);
+        cuts.is_ok_and(|cuts| cuts.iter().all(|(text, _)| *text == organization))
     }
 }
 
@@ -244,6 +266,7 @@ fn compile_one(
     let on_deny = on_deny(file, entry);
     let websocket = entry.boolean("websocket").unwrap_or(false);
     let body = entry.boolean("body").unwrap_or(false);
+    let slash_is_data = slash_is_data(file, entry);
     let organization = entry.string("organization");
 
     let (path, access) = (path?, access?);
@@ -271,6 +294,7 @@ fn compile_one(
         on_deny: on_deny.map(|target| target.value),
         websocket,
         body,
+        slash_is_data,
         line: entry.line(),
     })
 }
@@ -457,6 +481,22 @@ fn on_deny(file: &File<'_>, entry: &mut Entry<'_>) -> Option<At<String>> {
         );
         None
     }
+}
+
+/// `slash = "data"`.
+fn slash_is_data(file: &File<'_>, entry: &mut Entry<'_>) -> bool {
+    let Some(slash) = entry.string("slash") else { return false };
+    if slash.value != "data" {
+        file.problem(
+            slash.line,
+            format!(
+                "`slash` is \"data\" or left out, not `{}`: it says that `%2F` in a variable is \
+                 part of its value",
+                slash.value
+            ),
+        );
+    }
+    true
 }
 
 fn is_redirect_target(target: &str) -> bool {

@@ -12,15 +12,19 @@
 //! can only visit nodes that exist, at the depth of the segment in question: what a client sends
 //! cannot make it grow, only what operators wrote.
 
+mod twins;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use http::Method;
 
+pub(super) use self::twins::MAX_VISITS;
 use super::decision::Reason;
 use super::path_pattern::Segment;
 use super::query_rule;
+use super::reading::{Reading, Readings, decoded};
 use super::route::Route;
 
 /// All routes, by host and path.
@@ -28,35 +32,79 @@ use super::route::Route;
 pub(super) struct Router {
     by_host: HashMap<String, Node, RandomState>,
     every_host: Node,
+    readings: Readings,
+    has_uneven_literals: bool,
 }
 
 /// The routes of one shape of path; never empty. Those that share a method look at the same
 /// parameter of the query, and each is for values of its own.
 #[derive(Debug)]
-pub(super) struct Shape(Vec<Arc<Route>>);
+pub(super) struct Shape {
+    routes: Vec<Arc<Route>>,
+    /// Whether the path has a variable.
+    open: bool,
+}
 
 /// Where a path is after some of its segments.
 #[derive(Debug, Default)]
 struct Node {
     literals: HashMap<Box<str>, Node, RandomState>,
+    /// The literals by [`Readings::key`]; those that have the same one are twins.
+    by_key: HashMap<Box<str>, Vec<Literal>, RandomState>,
     variable: Option<Box<Node>>,
     end: Option<Shape>,
     rest: Option<Shape>,
 }
 
+/// A literal segment.
+#[derive(Debug)]
+struct Literal {
+    /// As it stands in a path.
+    canonical: Box<str>,
+    /// Its text.
+    decoded: Box<str>,
+}
+
 impl Router {
+    /// No routes, for a portal that may have these readings.
+    pub(super) fn new(readings: Readings) -> Self {
+        Self { readings, ..Self::default() }
+    }
+
+    /// The readings that the portal may have.
+    pub(super) fn readings(&self) -> Readings {
+        self.readings
+    }
+
+    /// Whether a path that has one reading by itself may still be the twin of a literal, because a
+    /// literal has capitals or the like, or a route ends in a slash.
+    pub(super) fn has_uneven_literals(&self) -> bool {
+        self.has_uneven_literals
+    }
+
     /// Adds a route.
     ///
     /// # Errors
     /// A route that is there already and meant for the same requests.
     pub(super) fn insert(&mut self, route: &Arc<Route>) -> Result<(), Arc<Route>> {
+        self.has_uneven_literals |= self.is_uneven(route);
         if route.hosts().is_empty() {
-            return self.every_host.insert(route);
+            return self.every_host.insert(route, self.readings);
         }
         for host in route.hosts() {
-            self.by_host.entry(host.clone()).or_default().insert(route)?;
+            self.by_host.entry(host.clone()).or_default().insert(route, self.readings)?;
         }
         Ok(())
+    }
+
+    fn is_uneven(&self, route: &Route) -> bool {
+        let segments = route.path().segments();
+        let ends_in_slash = matches!(segments, [_, .., Segment::Literal(last)] if last.is_empty());
+        let differs = |segment: &Segment| match segment {
+            Segment::Literal(text) => self.readings.key(&decoded(text)) != decoded(text),
+            Segment::Variable(_) | Segment::Rest(_) => false,
+        };
+        (ends_in_slash && self.readings.has(Reading::Slash)) || segments.iter().any(differs)
     }
 
     /// The most specific shape that has the path.
@@ -80,7 +128,7 @@ impl Shape {
         method: &Method,
         query: Option<&str>,
     ) -> Result<&Arc<Route>, Reason> {
-        let mut routes = self.0.iter().filter(|route| route.methods().contains(method));
+        let mut routes = self.routes.iter().filter(|route| route.methods().contains(method));
         let first = routes.next().ok_or(Reason::MethodNotAllowed)?;
         let Some(rule) = first.query() else { return Ok(first) };
         let value = rule.value(query).ok_or(Reason::AmbiguousQuery)?;
@@ -89,19 +137,42 @@ impl Shape {
     }
 }
 
+impl Shape {
+    /// Whether the path has a variable, so that parts of it come from whoever asks.
+    pub(super) fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Whether a literal matches this segment, counted from 0.
+    pub(super) fn is_literal(&self, place: usize) -> bool {
+        let segments = self.routes.first().map(|route| route.path().segments());
+        let segment = segments.and_then(|segments| segments.get(place));
+        matches!(segment, Some(Segment::Literal(_)))
+    }
+}
+
 impl Node {
-    fn insert(&mut self, route: &Arc<Route>) -> Result<(), Arc<Route>> {
+    fn insert(&mut self, route: &Arc<Route>, readings: Readings) -> Result<(), Arc<Route>> {
         let mut node = self;
         for segment in route.path().segments() {
             node = match segment {
-                Segment::Literal(text) => {
-                    node.literals.entry(text.clone().into_boxed_str()).or_default()
-                }
+                Segment::Literal(text) => node.literal(text, readings),
                 Segment::Variable(_) => node.variable.get_or_insert_default(),
                 Segment::Rest(_) => return add(&mut node.rest, route),
             };
         }
         add(&mut node.end, route)
+    }
+
+    /// The node of a literal, added if need be.
+    fn literal(&mut self, text: &str, readings: Readings) -> &mut Self {
+        if !self.literals.contains_key(text) {
+            let decoded = decoded(text);
+            let literal = Literal { canonical: text.into(), decoded: decoded.as_ref().into() };
+            let key = readings.key(&decoded);
+            self.by_key.entry(key.as_ref().into()).or_default().push(literal);
+        }
+        self.literals.entry(text.into()).or_default()
     }
 
     /// `path` is what is left of it, none after its last segment.
@@ -124,7 +195,9 @@ impl Node {
 }
 
 fn add(shape: &mut Option<Shape>, route: &Arc<Route>) -> Result<(), Arc<Route>> {
-    let routes = &mut shape.get_or_insert_with(|| Shape(Vec::new())).0;
+    let open =
+        route.path().segments().iter().any(|segment| !matches!(segment, Segment::Literal(_)));
+    let routes = &mut shape.get_or_insert_with(|| Shape { routes: Vec::new(), open }).routes;
     let tied = routes.iter().find(|other| {
         route.methods().shared(other.methods()).is_some()
             && query_rule::overlap(route.query(), other.query()).is_some()

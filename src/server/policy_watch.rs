@@ -12,8 +12,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::config::Settings;
 use crate::directory::Directory;
-use crate::policy::{Policy, PolicyFiles, PolicyProblems};
+use crate::policy::{Policy, PolicyFiles, PolicyProblems, Readings};
 use crate::tasks::{Tasks, caught};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -28,6 +29,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(16);
 #[derive(Debug, Clone)]
 pub struct PolicySource {
     folder: PathBuf,
+    readings: Readings,
     directory: Directory,
 }
 
@@ -62,10 +64,11 @@ impl Stamp {
 }
 
 impl PolicySource {
-    /// Policies from this folder for this directory.
+    /// Policies from the folder that the settings name, for this directory.
     #[must_use]
-    pub fn new(folder: PathBuf, directory: Directory) -> Self {
-        Self { folder, directory }
+    pub fn new(settings: &Settings, directory: Directory) -> Self {
+        let folder = settings.policy.directory.clone();
+        Self { folder, readings: settings.upstream.readings, directory }
     }
 
     /// Reads the files and puts what they say in force.
@@ -73,7 +76,8 @@ impl PolicySource {
     /// # Errors
     /// All that is wrong with them; then the old policy stays.
     pub async fn reload(&self) -> Result<(), PolicyProblems> {
-        let policy = self.blocking(Policy::load).await?;
+        let readings = self.readings;
+        let policy = self.blocking(move |folder| Policy::load_for(folder, readings)).await?;
         self.directory.replace_policy(policy).await
     }
 
@@ -110,7 +114,10 @@ impl PolicySource {
     }
 
     /// Has something done with the folder where waiting for a disk holds nobody up.
-    async fn blocking<T: Send + 'static>(&self, task: fn(&Path) -> T) -> T {
+    async fn blocking<T: Send + 'static>(
+        &self,
+        task: impl FnOnce(&Path) -> T + Send + 'static,
+    ) -> T {
         let folder = self.folder.clone();
         match tokio::task::spawn_blocking(move || task(&folder)).await {
             Ok(done) => done,

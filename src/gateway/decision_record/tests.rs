@@ -10,6 +10,7 @@ fn entry() -> Entry<'static> {
         path: Some("/tickets/7"),
         decision: "allow",
         reason: "permitted",
+        reading: None,
         route: Some("Tickets"),
         session: Some("user"),
         organization: Some("acme"),
