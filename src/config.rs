@@ -116,6 +116,17 @@ pub struct Limits {
     pub connection_requests: usize,
     /// Requests without a session of one client address that are at the portal at once.
     pub address_requests: usize,
+    /// Sessions that secure links start.
+    pub links: LinkLimits,
+}
+
+/// `server.limits.link_sessions` and `server.limits.link_rate`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkLimits {
+    /// Sessions of one link open at once.
+    pub sessions: usize,
+    /// New sessions a minute, for each link and address.
+    pub rate: usize,
 }
 
 /// `[upstream]`
@@ -381,6 +392,10 @@ fn server(r: &mut Reader, tls: Option<Tls>) -> Option<Server> {
         connections: r.number("server.limits.connections", 10_000, 1, 1_000_000),
         connection_requests: r.number("server.limits.connection_requests", 100, 1, 10_000),
         address_requests: r.number("server.limits.address_requests", 256, 1, 1_000_000),
+        links: LinkLimits {
+            sessions: r.number("server.limits.link_sessions", 10_000, 1, 1_000_000),
+            rate: r.number("server.limits.link_rate", 300, 1, 1_000_000),
+        },
     };
     let server = Server {
         listen,

@@ -22,6 +22,8 @@
 //! - A request that changes something comes from a page of ours, twice over: browsers say so
 //!   (`origin`), and the form brings a token of its visitor (`form`).
 //! - Of somebody who is asked for a second factor, no session begins before it was given.
+//! - A session begins or changes by a form, or by a navigation to a secure link, and by no other GET
+//!   (`navigation`).
 //! - A sign-in always begins a new session under a new token, and ends the one it replaces.
 //! - Tokens and passwords are neither logged nor shown; no address with a token is ever a referrer.
 //!
@@ -41,6 +43,7 @@ mod known_browser;
 mod link;
 mod logo;
 mod mfa;
+mod navigation;
 mod notice;
 mod origin;
 mod pending;

@@ -331,7 +331,13 @@ async fn state(
     let feed = Feed::start(store, followers).await?;
     let hosts = [settings.server.public_url.host()].into_iter().chain(&settings.server.hosts);
     let directory = Directory::start(feed.clone(), memory, judges).await?.serving(hosts.cloned());
-    let sessions = Sessions::new(feed.clone(), directory.clone(), cache, settings.session);
+    let sessions = Sessions::new(
+        feed.clone(),
+        directory.clone(),
+        cache,
+        settings.session,
+        settings.server.limits.links,
+    );
     Ok((feed, directory, sessions))
 }
 

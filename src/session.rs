@@ -10,6 +10,7 @@
 //! session ends a little early, never late.
 
 pub mod cookie;
+mod link_quota;
 mod list;
 mod record;
 pub mod standing;
@@ -17,14 +18,16 @@ pub mod standing;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use self::list::{SessionView, Whose};
 
+use self::link_quota::{Claim, LinkQuota};
 use self::record::{Lifetime, SessionRecord};
-use crate::config::SessionLimits;
+use crate::config::{LinkLimits, SessionLimits};
 use crate::credential::token::{PlainToken, TokenHash};
 use crate::directory::{Directory, Snapshot};
 use crate::policy::{SessionKind, Subject};
@@ -64,6 +67,7 @@ pub struct Sessions {
     directory: Directory,
     cache: Arc<SessionCache>,
     limits: SessionLimits,
+    link_quota: Arc<LinkQuota>,
 }
 
 /// What is known of a person who has just been let in.
@@ -81,6 +85,30 @@ pub struct NewSession {
     pub address: IpAddr,
     /// The browser, as it calls itself.
     pub agent: String,
+}
+
+/// Why no session was started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The secure link has too many sessions; those that exist stay.
+    #[error("the secure link has too many sessions")]
+    TooMany {
+        /// When to try again.
+        retry_after: Duration,
+    },
+}
+
+impl From<StartError> for StoreError {
+    /// Of sessions that have no limit, only the store can be the reason.
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Store(error) => error,
+            StartError::TooMany { .. } => Self::Unavailable(error.to_string()),
+        }
+    }
 }
 
 /// Who a request comes from, and if from nobody, why.
@@ -170,21 +198,25 @@ impl Sessions {
         directory: Directory,
         cache: Arc<SessionCache>,
         limits: SessionLimits,
+        links: LinkLimits,
     ) -> Self {
-        Self { feed, directory, cache, limits }
+        Self { feed, directory, cache, limits, link_quota: Arc::new(LinkQuota::new(links)) }
     }
 
     /// Begins a session; the token goes to the browser and nowhere else. A session that it
     /// replaces ends in the same step (R19).
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store does not answer, or a link has too many sessions.
     pub async fn start(
         &self,
         new: NewSession,
         replaces: Option<TokenHash>,
         now: Timestamp,
-    ) -> Result<PlainToken, StoreError> {
+    ) -> Result<PlainToken, StartError> {
+        if new.kind == SessionKind::Link {
+            self.admit_by_link(&new, now).await?;
+        }
         let token = PlainToken::generate();
         let record = SessionRecord::new(new, now);
         let mut commit = vec![record.put(&token.hash(), Expect::Absent)?];
@@ -197,6 +229,27 @@ impl Sessions {
         }
         self.feed.commit(commit).await.map_err(store_fault)?;
         Ok(token)
+    }
+
+    /// Counts a session that a secure link is about to start.
+    async fn admit_by_link(&self, new: &NewSession, now: Timestamp) -> Result<(), StartError> {
+        match self.link_quota.claim(new, now) {
+            Claim::Granted => return Ok(()),
+            Claim::Refused(retry_after) => return Err(StartError::TooMany { retry_after }),
+            Claim::Uncounted => {}
+        }
+        let _one_at_a_time = self.link_quota.counting.lock().await;
+        // Somebody else may have counted by now.
+        if self.link_quota.claim(new, now) == Claim::Granted {
+            return Ok(());
+        }
+        let open = self.count_by_link(new, now).await?;
+        self.link_quota.counted(new, open, now);
+        match self.link_quota.claim(new, now) {
+            Claim::Granted => Ok(()),
+            Claim::Refused(retry_after) => Err(StartError::TooMany { retry_after }),
+            Claim::Uncounted => Err(StartError::TooMany { retry_after: Duration::ZERO }),
+        }
     }
 
     /// Who a request with these headers comes from. The session is in use: its idle time begins
@@ -327,7 +380,9 @@ impl Sessions {
     /// # Errors
     /// When the store does not answer.
     pub async fn sweep(&self, now: Timestamp) -> Result<usize, StoreError> {
-        self.delete(&Whose::All, |record| self.is_over(record, now)).await
+        let ended = self.delete(&Whose::All, |record| self.is_over(record, now)).await?;
+        self.link_quota.outdate(now);
+        Ok(ended)
     }
 
     /// Whether a record's session has ended by itself. One that cannot be read opens nothing, and

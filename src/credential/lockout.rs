@@ -409,7 +409,9 @@ impl Table {
     }
 }
 
-fn network(address: IpAddr) -> IpNet {
+/// The network that one customer is given: an IPv4 address, or an IPv6 /64.
+#[must_use]
+pub fn network(address: IpAddr) -> IpNet {
     match address.to_canonical() {
         IpAddr::V6(v6) => Ipv6Net::new_assert(v6, 64).trunc().into(),
         v4 @ IpAddr::V4(_) => v4.into(),

@@ -38,8 +38,8 @@ pub enum Opened {
     Ask(Arc<OrganizationFacts>),
     /// The person signs in, the organization is kept (R12).
     SignIn(Arc<OrganizationFacts>),
-    /// The person is signed in to this organization already, and stays so: a link never gives more
-    /// than a person has.
+    /// The browser has a live session of this organization, and keeps it: a person's, because a
+    /// link never gives more than a person has, or one of this link, which gives the same.
     Stay,
     /// There is no such link, it has been rotated, or it is switched off.
     Dead,
@@ -86,7 +86,7 @@ impl Directory {
 
     /// Judges a link that is opened where `present` has a session, or nobody has.
     ///
-    /// What another link has opened is replaced in one step. Somebody signed in as a person is
+    /// What another organization's link has opened is replaced in one step. Somebody signed in as a person is
     /// never made somebody else by following an address (R19).
     ///
     /// A wrong token is counted against the address it comes from (I6), apart from its sign-ins.
@@ -109,13 +109,16 @@ impl Directory {
         if !organization.link_enabled {
             return Ok(Opened::Dead);
         }
-        let person = present.filter(|subject| subject.kind != SessionKind::Link);
+        // A live session of this organization is a person's, or of this very link.
+        if present.is_some_and(|subject| subject.organization == organization.id) {
+            return Ok(Opened::Stay);
+        }
+        let is_person = present.is_some_and(|subject| subject.kind != SessionKind::Link);
         let opens = !asks_for_password(&self.snapshot(), &organization);
-        Ok(match person {
-            Some(person) if person.organization == organization.id => Opened::Stay,
-            Some(_) | None if !opens => Opened::SignIn(organization),
-            Some(_) => Opened::Ask(organization),
-            None => Opened::Session(organization),
+        Ok(match is_person {
+            _ if !opens => Opened::SignIn(organization),
+            true => Opened::Ask(organization),
+            false => Opened::Session(organization),
         })
     }
 

@@ -136,8 +136,15 @@ impl House {
         let new =
             NewOrganization { id: Some("acme".to_owned()), name: "Acme".to_owned(), email: None };
         directory.create_organization(new, now()).await.unwrap();
-        let sessions =
-            |cache| Sessions::new(feed.clone(), directory.clone(), cache, settings.session);
+        let sessions = |cache| {
+            Sessions::new(
+                feed.clone(),
+                directory.clone(),
+                cache,
+                settings.session,
+                settings.server.limits.links,
+            )
+        };
         let (elsewhere, sessions) = (sessions(other), sessions(cache));
         let appearance = Appearance::load(&settings.branding).unwrap();
         let pages = Pages::new(&settings, appearance, directory.clone(), sessions.clone(), &key);

@@ -163,7 +163,13 @@ impl House {
         let feed =
             Feed::start(Arc::clone(&store), vec![memory.clone(), cache.clone()]).await.unwrap();
         let directory = Directory::start(feed.clone(), memory, judges).await.unwrap();
-        let sessions = Sessions::new(feed, directory.clone(), cache, settings.session);
+        let sessions = Sessions::new(
+            feed,
+            directory.clone(),
+            cache,
+            settings.session,
+            settings.server.limits.links,
+        );
         let pages = Pages::new(
             settings,
             Appearance::load(&settings.branding).unwrap(),

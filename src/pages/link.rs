@@ -1,7 +1,8 @@
 //! Secure links (R10–R14, R19).
 //!
 //! Opening one swaps its token for a cookie and leads to an address without it: the start page, or
-//! the place in `?to=`. What becomes of the session that there is, the directory says; where it says
+//! the place in `?to=`. Only a navigation opens one: any page can show an image from its address. A
+//! browser that has a session of this link keeps it. What becomes of the session that there is, the directory says; where it says
 //! to ask, there is a page that does.
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use axum::extract::{Path, Query, Request, State};
 use http::{HeaderMap, Method, Response};
 use serde::Deserialize;
 
+use super::navigation::is_navigation;
 use super::notice::Notice;
 use super::problem::{FormProblem, form_page};
 use super::response::see_other;
@@ -24,7 +26,7 @@ use crate::directory::OrganizationFacts;
 use crate::directory::links::Opened;
 use crate::gateway::{Visitor, Wants};
 use crate::policy::{SessionKind, Subject};
-use crate::session::{NewSession, Presented};
+use crate::session::{NewSession, Presented, StartError};
 use crate::store::StoreError;
 
 /// Where the link points to.
@@ -74,6 +76,9 @@ pub(super) async fn open(
     Path(token): Path<String>,
     request: Request,
 ) -> Answer {
+    if !is_navigation(request.headers()) {
+        return Err(desk.notice_for(&request, &visitor, Notice::link_in_background));
+    }
     let pointed = Query::<Pointed>::try_from_uri(request.uri()).map(|Query(pointed)| pointed);
     let opening = Opening {
         token: &token,
@@ -147,7 +152,20 @@ impl Desk {
             address: visitor.address,
             agent: sign_in::agent(headers),
         };
-        self.begin(new, to, headers, visitor).await
+        match self.begin(new, to, headers, visitor).await {
+            Ok(response) => Ok(response),
+            Err(StartError::Store(error)) => Err(error),
+            Err(StartError::TooMany { retry_after }) => {
+                tracing::warn!(
+                    organization.id = %organization.id,
+                    request.id = visitor.request_id,
+                    "a secure link has too many sessions"
+                );
+                let text = self.text(opening.wants, headers);
+                let notice = Notice::too_many_sessions(text, retry_after, &self.brand.name);
+                Ok(self.notice(&notice, opening.wants, &visitor.request_id))
+            }
+        }
     }
 
     fn confirmed(&self, opening: &Opening<'_>, key: &TokenHash) -> bool {

@@ -1,5 +1,7 @@
 //! The gateway's refusals in plain words.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use http::{Response, StatusCode};
 use jiff::Timestamp;
@@ -126,6 +128,25 @@ impl<'a> Notice<'a> {
     pub(super) fn dead_link(text: &'a Catalogue, operator: &'a str) -> Self {
         let said = &text.notice.dead_link;
         Self::advised(text, StatusCode::NOT_FOUND, "dead-link", said, operator).with(Way::SignIn)
+    }
+
+    /// A secure link that is an image, a frame or a script of some page.
+    pub(super) fn link_in_background(text: &'a Catalogue) -> Self {
+        let said = &text.notice.link_in_background;
+        Self::advised(text, StatusCode::FORBIDDEN, "not-a-navigation", said, "").with(Way::Start)
+    }
+
+    /// A secure link with more sessions than one may have.
+    pub(super) fn too_many_sessions(
+        text: &'a Catalogue,
+        retry_after: Duration,
+        operator: &'a str,
+    ) -> Self {
+        let said = &text.notice.too_many_sessions;
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        Self::advised(text, status, "too-many-sessions", said, operator)
+            .with(Way::Again)
+            .retry_after(retry_after.as_secs().max(1))
     }
 
     /// Whatever has made it worthless, it is said in these words.

@@ -28,7 +28,7 @@ use crate::directory::second_factor::PendingSignIn;
 use crate::directory::sign_in::{Claim, SignIn};
 use crate::gateway::{Visitor, Wants};
 use crate::policy::SessionKind;
-use crate::session::{NewSession, cookie};
+use crate::session::{NewSession, StartError, cookie};
 use crate::store::StoreError;
 
 /// What the page is asked with, in its query or by its form.
@@ -206,20 +206,24 @@ impl Desk {
             address: visitor.address,
             agent: agent(headers),
         };
-        let mut response = self.begin(new, place, headers, visitor).await?;
+        let mut response =
+            self.begin(new, place, headers, visitor).await.map_err(StoreError::from)?;
         let known = self.known_browsers.remember(headers, &user.login, user.password_generation);
         add_cookie(&mut response, known);
         Ok(response)
     }
 
     /// Begins a session and leads to a place in the portal.
+    ///
+    /// # Errors
+    /// When the store does not answer, or a link has too many sessions.
     pub(super) async fn begin(
         &self,
         new: NewSession,
         place: &ReturnTo,
         headers: &HeaderMap,
         visitor: &Visitor,
-    ) -> Result<Response<Body>, StoreError> {
+    ) -> Result<Response<Body>, StartError> {
         let replaces = cookie::token_hash(headers, self.session_cookie);
         let token = self.sessions.start(new, replaces, visitor.now).await?;
         let mut response = see_other(place.as_str());

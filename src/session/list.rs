@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::record::{self, SessionRecord};
-use super::{PAGE, Sessions, millis, standing, store_fault};
+use super::{NewSession, PAGE, Sessions, millis, standing, store_fault};
 use crate::credential::token::TokenHash;
 use crate::directory::Snapshot;
 use crate::policy::SessionKind;
@@ -112,6 +112,31 @@ impl Sessions {
         let (mut views, _) = self.list(&whose, None, limit, now).await?;
         views.sort_by_key(|view| std::cmp::Reverse((view.last_seen, view.created)));
         Ok(views)
+    }
+
+    /// How many sessions this generation of an organization's link has open.
+    pub(super) async fn count_by_link(
+        &self,
+        new: &NewSession,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let key = Whose::Organization(new.organization.clone()).key();
+        let (mut open, mut after) = (0, None::<String>);
+        loop {
+            let records =
+                self.feed.store().list(Kind::Session, key.as_ref(), after.as_deref(), PAGE).await?;
+            let Some(last) = records.last() else { return Ok(open) };
+            after = Some(last.id.clone());
+            let counts = |record: &&Record| {
+                let session = SessionRecord::read(record);
+                let by_link = session.is_ok_and(|session| {
+                    session.standing().kind() == SessionKind::Link
+                        && session.generation == new.generation
+                });
+                by_link && !self.is_over(record, now)
+            };
+            open += records.iter().filter(counts).count();
+        }
     }
 
     /// Ends a session if it is this portal user's; `false` when it is not, or not there.

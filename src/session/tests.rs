@@ -22,6 +22,7 @@ use crate::policy::Policy;
 use crate::store::Store;
 use crate::store::sled::SledStore;
 
+const LINKS: LinkLimits = LinkLimits { sessions: 1000, rate: 300 };
 const LIMITS: SessionLimits = SessionLimits {
     idle: Duration::from_secs(30 * 60),
     absolute: Duration::from_secs(12 * 3600),
@@ -56,7 +57,7 @@ impl Portal {
             second_factor: SecondFactorJudge::new(&key),
         };
         let directory = Directory::start(feed.clone(), memory, judges).await.unwrap();
-        let sessions = Sessions::new(feed, directory.clone(), cache, LIMITS);
+        let sessions = Sessions::new(feed, directory.clone(), cache, LIMITS, LINKS);
         Self { directory, sessions, store }
     }
 
@@ -473,4 +474,40 @@ async fn all_other_sessions_of_a_portal_user_end_and_the_one_kept_stays() {
     for token in &others {
         assert!(portal.presented(token, noon()).await.key().is_none());
     }
+}
+
+#[tokio::test]
+async fn i12_link_sessions_are_counted_again_after_a_restart() {
+    let folder = TempDir::new().unwrap();
+    let mut portal = Portal::open(folder.path()).await;
+    portal.acme().await;
+    let by_link = async |portal: &Portal, now| {
+        let facts = portal.directory.organization("acme").await.unwrap().unwrap();
+        let new = NewSession {
+            kind: SessionKind::Link,
+            organization: "acme".into(),
+            user: None,
+            generation: facts.link_generation,
+            address: [192, 0, 2, 1].into(),
+            agent: "test".into(),
+        };
+        portal.sessions.start(new, None, now).await
+    };
+    let two = || Arc::new(LinkQuota::new(LinkLimits { sessions: 2, rate: 100 }));
+    portal.sessions.link_quota = two();
+    let first = by_link(&portal, noon()).await.unwrap();
+    by_link(&portal, after(20)).await.unwrap();
+    portal.close().await;
+
+    let mut portal = Portal::open(folder.path()).await;
+    portal.sessions.link_quota = two();
+    let refused = by_link(&portal, after(21)).await.unwrap_err();
+    assert!(matches!(refused, StartError::TooMany { .. }), "{refused:?}");
+    assert!(portal.is_in(&first, after(21)).await, "those that exist stay");
+    // The second one has not been used for half an hour.
+    assert!(by_link(&portal, after(50)).await.is_ok());
+    assert!(by_link(&portal, after(50)).await.is_err());
+    // Sessions of a link that was replaced do not count.
+    portal.directory.rotate_link("acme", None).await.unwrap();
+    assert!(by_link(&portal, after(50)).await.is_ok());
 }

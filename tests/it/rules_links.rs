@@ -447,3 +447,116 @@ async fn r10_a_link_that_is_no_link_is_not_found() {
     let problem: Value = unknown.refused(404, "not-found");
     assert!(problem["detail"].as_str().unwrap().contains("nobody"));
 }
+
+/// How browsers ask for what a page shows by itself, over https and over plain http.
+const IN_BACKGROUND: [&[(&str, &str)]; 5] = [
+    &[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image"), ("accept", "image/*,*/*;q=0.8")],
+    &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe"), ("accept", "text/html")],
+    &[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty"), ("accept", "*/*")],
+    &[("accept", "image/avif,image/webp,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5")],
+    &[("accept", "text/css,*/*;q=0.1")],
+];
+
+#[tokio::test]
+async fn r11_only_a_navigation_opens_a_link() {
+    let gate = gate().await;
+    let (acme, other) =
+        (gate.admin.organization("Acme").await, gate.admin.organization("Other").await);
+    let (acme, other) = (link(&gate, &acme).await, link(&gate, &other).await);
+    let mut browser = opened(&gate, &acme).await;
+    let before = browser.cookies.clone();
+    for headers in IN_BACKGROUND {
+        let reply = browser.send(Method::GET, &other, headers, "").await;
+        assert_eq!(reply.status, 403, "{headers:?}: {reply:?}");
+        assert_eq!(reply.headers.get("set-cookie"), None, "{headers:?}");
+        let reply = Browser::at(&gate).send(Method::GET, &other, headers, "").await;
+        assert_eq!(reply.headers.get("set-cookie"), None, "{headers:?}");
+    }
+    assert_eq!(browser.cookies, before);
+    assert_eq!(browser.fetch("/reports/1").await.status, 200);
+    let sessions = gate.admin.get("/api/v1/sessions").await.ok();
+    assert_eq!(sessions["items"].as_array().unwrap().len(), 1, "{sessions}");
+
+    let navigation = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+    for headers in [&navigation[..], &[], &[("accept", "*/*")], &[("accept", "text/html")]] {
+        let mut browser = Browser::at(&gate);
+        let reply = browser.send(Method::GET, &other, headers, "").await;
+        assert_eq!(reply.status, 303, "{headers:?}");
+        assert!(browser.session().is_some(), "{headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn r50_a_picture_takes_no_pending_sign_in_away() {
+    let gate = gate().await;
+    let (acme, other) =
+        (gate.admin.organization("Acme").await, gate.admin.organization("Other").await);
+    let anna = gate.admin.user(&acme, "anna@acme.test", "admin").await;
+    let change = json!({ "require_mfa": true });
+    gate.admin.patch(&format!("/api/v1/users/{anna}"), change).await.ok();
+    let mut browser = Browser::at(&gate);
+    browser.sign_in("anna@acme.test", PASSWORD).await;
+    let before = browser.cookies.clone();
+    assert!(before.contains_key("portcullis-pending"), "{before:?}");
+    let link = link(&gate, &other).await;
+    for target in [&*link, SIGN_IN, "/.portcullis/sign-out", "/.portcullis/mfa/setup"] {
+        for headers in IN_BACKGROUND {
+            browser.send(Method::GET, target, headers, "").await;
+            assert_eq!(browser.cookies, before, "{target} {headers:?}");
+        }
+    }
+    assert_eq!(browser.open("/.portcullis/mfa/setup").await.status, 200);
+}
+
+#[tokio::test]
+async fn i12_a_link_has_so_many_sessions_and_no_more() {
+    let gate = TestGate::builder()
+        .policy(ROUTES)
+        .setting("server.limits.link_sessions", "3")
+        .start()
+        .await;
+    let acme = gate.admin.organization("Acme").await;
+    let other = gate.admin.organization("Other").await;
+    let link_of_acme = link(&gate, &acme).await;
+    let mut first = opened(&gate, &link_of_acme).await;
+    let session = first.session().map(str::to_owned);
+    for _ in 0..10 {
+        assert_eq!(first.open(&link_of_acme).await.status, 303);
+        assert_eq!(first.session().map(str::to_owned), session, "a browser's own is used again");
+    }
+    let attempts = (0..20).map(|_| {
+        let mut browser = Browser::at(&gate);
+        let link = link_of_acme.clone();
+        async move { browser.open(&link).await.status }
+    });
+    let statuses = futures_util::future::join_all(attempts).await;
+    let opened_now = statuses.iter().filter(|status| **status == 303).count();
+    assert_eq!(opened_now, 2, "{statuses:?}");
+    let mut refused = Browser::at(&gate);
+    let reply = refused.open(&link_of_acme).await;
+    assert_eq!(reply.status, 429, "{reply:?}");
+    let wait: u64 = reply.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    assert!(reply.text().contains("Too many open sessions"), "{reply:?}");
+    assert_eq!(refused.session(), None);
+    let script = refused.send(Method::GET, &link_of_acme, &[], "").await;
+    assert!(script.text().contains("urn:portcullis:problem:too-many-sessions"), "{script:?}");
+    assert_eq!(first.fetch("/reports/1").await.status, 200, "those that exist stay");
+    opened(&gate, &link(&gate, &other).await).await;
+}
+
+#[tokio::test]
+async fn i12_an_address_starts_so_many_link_sessions_a_minute() {
+    let gate =
+        TestGate::builder().policy(ROUTES).setting("server.limits.link_rate", "2").start().await;
+    let acme = gate.admin.organization("Acme").await;
+    let link = link(&gate, &acme).await;
+    for _ in 0..2 {
+        opened(&gate, &link).await;
+    }
+    let reply = Browser::at(&gate).open(&link).await;
+    assert_eq!(reply.status, 429, "{reply:?}");
+    assert!(reply.header("retry-after").is_some());
+    let reply = Browser::at(&gate).from([127, 0, 0, 7]).open(&link).await;
+    assert_eq!(reply.status, 303, "another address goes on: {reply:?}");
+}

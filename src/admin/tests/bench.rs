@@ -83,7 +83,13 @@ impl Bench {
         let directory = Directory::start(feed.clone(), memory, judges).await.unwrap();
         let hosts = [settings.server.public_url.host()].into_iter().chain(&settings.server.hosts);
         let directory = directory.serving(hosts.cloned());
-        let sessions = Sessions::new(feed.clone(), directory.clone(), cache, settings.session);
+        let sessions = Sessions::new(
+            feed.clone(),
+            directory.clone(),
+            cache,
+            settings.session,
+            settings.server.limits.links,
+        );
         let (files, to) = (policies.clone(), directory.clone());
         let reload: Arc<Reload> = Arc::new(move || {
             let (files, to) = (files.clone(), to.clone());

@@ -223,16 +223,16 @@ async fn r14_link_stops_with_the_organization() {
 }
 
 #[tokio::test]
-async fn r19_a_link_replaces_the_session_of_any_link_without_asking() {
+async fn r19_a_link_replaces_the_session_of_another_link_without_asking() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     fixture.organization("other").await;
-    for organization in ["acme", "other"] {
-        let present = session(SessionKind::Link, organization);
-        let opened = open_beside(&fixture, &present, "acme").await;
-        let Opened::Session(opened) = opened else { panic!("{opened:?}") };
-        assert_eq!(&*opened.id, "acme");
-    }
+    let of_other = session(SessionKind::Link, "other");
+    let opened = open_beside(&fixture, &of_other, "acme").await;
+    let Opened::Session(opened) = opened else { panic!("{opened:?}") };
+    assert_eq!(&*opened.id, "acme");
+    let of_acme = session(SessionKind::Link, "acme");
+    assert_eq!(open_beside(&fixture, &of_acme, "acme").await, Opened::Stay);
 }
 
 #[tokio::test]

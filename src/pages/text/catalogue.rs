@@ -256,6 +256,8 @@ texts! {
         no_such_page: Statement,
         not_done_here: Statement,
         foreign_form: Advised,
+        link_in_background: Advised,
+        too_many_sessions: Advised,
         unreadable_form: Advised,
         no_portal_access: Advised,
         dead_link: Advised,

@@ -1,0 +1,248 @@
+//! How many sessions a secure link may start (I12).
+//!
+//! Anybody with a link can open it as often as they like, and each opening without a cookie is a
+//! record that is kept for the idle time. So a link has at most [`LinkLimits::sessions`] open at
+//! once, and from one network (an IPv4 address or an IPv6 /64) at most [`LinkLimits::rate`] new
+//! ones a minute. Beyond that new ones are refused; those that exist stay.
+//!
+//! The number of open sessions is counted in the store when a link is first used after a start,
+//! after each sweep, and again, at most every [`RECOUNT`], while the limit is reached. Between two
+//! counts only new ones are added, so it is never too low in this process. Each replica counts for
+//! itself.
+//!
+//! What is kept here is bounded by its own limits: an entry for a link stands for an organization,
+//! an entry for a network for a session that was started in the last minutes.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
+
+use super::NewSession;
+use crate::config::LinkLimits;
+use crate::credential::lockout::network;
+
+/// How often a link that has reached its limit is counted again.
+const RECOUNT: SignedDuration = SignedDuration::from_secs(10);
+/// What [`LinkLimits::rate`] is about.
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+/// The sessions of all secure links.
+#[derive(Debug)]
+pub(super) struct LinkQuota {
+    limits: LinkLimits,
+    /// By organization.
+    links: Mutex<HashMap<String, Usage>>,
+    /// Held while a link is counted: one count at a time, and no two of the same link.
+    pub(super) counting: tokio::sync::Mutex<()>,
+}
+
+/// One link.
+#[derive(Debug)]
+struct Usage {
+    /// Which generation of the link; the sessions of others do not count.
+    generation: u64,
+    open: usize,
+    /// When `open` was counted; `None` when it has to be.
+    counted: Option<Timestamp>,
+    /// What each network has started lately.
+    networks: HashMap<IpNet, Recent>,
+    /// When `networks` was last cleared of what is over.
+    cleared: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Recent {
+    since: Timestamp,
+    started: usize,
+}
+
+/// What comes of asking for another session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// It may start, and is counted.
+    Granted,
+    /// The link's sessions have to be counted first.
+    Uncounted,
+    /// There are too many; worth asking again after this time.
+    Refused(Duration),
+}
+
+impl LinkQuota {
+    pub(super) fn new(limits: LinkLimits) -> Self {
+        Self { limits, links: Mutex::default(), counting: tokio::sync::Mutex::default() }
+    }
+
+    /// Asks for another session.
+    pub(super) fn claim(&self, new: &NewSession, now: Timestamp) -> Claim {
+        let mut links = self.links.lock();
+        let Some(usage) = links.get_mut(&new.organization) else { return Claim::Uncounted };
+        let Some(counted) = usage.counted.filter(|_| usage.generation == new.generation) else {
+            return Claim::Uncounted;
+        };
+        usage.clear_networks(now);
+        let network = network(new.address);
+        let rate = usage.networks.get(&network).filter(|recent| !recent.is_over(now));
+        if let Some(recent) = rate.filter(|recent| recent.started >= self.limits.rate) {
+            return Claim::Refused(recent.left(now));
+        }
+        if usage.open >= self.limits.sessions {
+            let age = now.duration_since(counted);
+            let outdated = age >= RECOUNT || age < SignedDuration::ZERO;
+            return if outdated {
+                Claim::Uncounted
+            } else {
+                Claim::Refused(RECOUNT.unsigned_abs())
+            };
+        }
+        usage.open += 1;
+        let fresh = Recent { since: now, started: 0 };
+        let recent = usage.networks.entry(network).or_insert(fresh);
+        if recent.is_over(now) {
+            *recent = fresh;
+        }
+        recent.started += 1;
+        Claim::Granted
+    }
+
+    /// The link has so many sessions open.
+    pub(super) fn counted(&self, new: &NewSession, open: usize, now: Timestamp) {
+        let mut links = self.links.lock();
+        let usage = links.entry(new.organization.clone()).or_insert_with(|| Usage {
+            generation: new.generation,
+            open,
+            counted: None,
+            networks: HashMap::new(),
+            cleared: now,
+        });
+        usage.generation = new.generation;
+        usage.open = open;
+        usage.counted = Some(now);
+    }
+
+    /// Has every link counted again when it is next opened, because sessions have ended, and forgets
+    /// those that were not opened lately.
+    pub(super) fn outdate(&self, now: Timestamp) {
+        self.links.lock().retain(|_, usage| {
+            usage.counted = None;
+            usage.networks.retain(|_, recent| !recent.is_over(now));
+            !usage.networks.is_empty()
+        });
+    }
+}
+
+impl Usage {
+    /// Once a minute, so that not every opening pays for a walk.
+    fn clear_networks(&mut self, now: Timestamp) {
+        let age = now.duration_since(self.cleared);
+        if age >= MINUTE || age < SignedDuration::ZERO {
+            self.networks.retain(|_, recent| !recent.is_over(now));
+            self.cleared = now;
+        }
+    }
+}
+
+impl Recent {
+    /// Its minute is over, or it was noted by a clock that has been set back since.
+    fn is_over(&self, now: Timestamp) -> bool {
+        let age = now.duration_since(self.since);
+        age >= MINUTE || age < -MINUTE
+    }
+
+    fn left(&self, now: Timestamp) -> Duration {
+        (MINUTE - now.duration_since(self.since)).unsigned_abs()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+    use crate::policy::SessionKind;
+
+    const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
+
+    fn at(seconds: i64) -> Timestamp {
+        NOW + SignedDuration::from_secs(seconds)
+    }
+
+    fn from(address: &str) -> NewSession {
+        NewSession {
+            kind: SessionKind::Link,
+            organization: "acme".to_owned(),
+            user: None,
+            generation: 3,
+            address: address.parse::<IpAddr>().unwrap(),
+            agent: String::new(),
+        }
+    }
+
+    fn quota(sessions: usize, rate: usize) -> LinkQuota {
+        let quota = LinkQuota::new(LinkLimits { sessions, rate });
+        quota.counted(&from("192.0.2.1"), 0, NOW);
+        quota
+    }
+
+    #[test]
+    fn i12_a_network_starts_so_many_a_minute_and_others_go_on() {
+        let quota = quota(100, 3);
+        for _ in 0..3 {
+            assert_eq!(quota.claim(&from("192.0.2.1"), NOW), Claim::Granted);
+        }
+        let refused = quota.claim(&from("192.0.2.1"), at(20));
+        assert_eq!(refused, Claim::Refused(Duration::from_secs(40)));
+        assert_eq!(quota.claim(&from("192.0.2.2"), at(20)), Claim::Granted);
+        assert_eq!(quota.claim(&from("192.0.2.1"), at(60)), Claim::Granted);
+    }
+
+    #[test]
+    fn i12_an_ipv6_customer_is_one_network() {
+        let quota = quota(100, 1);
+        assert_eq!(quota.claim(&from("2001:db8::1"), NOW), Claim::Granted);
+        assert!(matches!(quota.claim(&from("2001:db8::2"), NOW), Claim::Refused(_)));
+        assert_eq!(quota.claim(&from("2001:db8:0:1::1"), NOW), Claim::Granted);
+    }
+
+    #[test]
+    fn i12_a_link_has_so_many_open_and_is_counted_again() {
+        let quota = quota(2, 100);
+        for number in 1..3 {
+            assert_eq!(quota.claim(&from(&format!("192.0.2.{number}")), NOW), Claim::Granted);
+        }
+        let wait = Claim::Refused(Duration::from_secs(10));
+        assert_eq!(quota.claim(&from("192.0.2.3"), at(9)), wait);
+        assert_eq!(quota.claim(&from("192.0.2.3"), at(10)), Claim::Uncounted);
+        quota.counted(&from("192.0.2.3"), 1, at(10));
+        assert_eq!(quota.claim(&from("192.0.2.3"), at(10)), Claim::Granted);
+        assert_eq!(quota.claim(&from("192.0.2.3"), at(11)), wait);
+    }
+
+    #[test]
+    fn i12_a_new_link_and_a_swept_one_are_counted_first() {
+        let quota = quota(10, 1);
+        let rotated = NewSession { generation: 4, ..from("192.0.2.9") };
+        assert_eq!(quota.claim(&rotated, NOW), Claim::Uncounted);
+        assert_eq!(quota.claim(&from("192.0.2.1"), NOW), Claim::Granted);
+        quota.outdate(at(1));
+        assert_eq!(quota.claim(&from("192.0.2.1"), at(1)), Claim::Uncounted);
+        quota.counted(&from("192.0.2.1"), 1, at(1));
+        let refused = quota.claim(&from("192.0.2.1"), at(1));
+        assert!(matches!(refused, Claim::Refused(_)), "the rate outlives a sweep: {refused:?}");
+    }
+
+    #[test]
+    fn i12_networks_are_forgotten_after_their_minute() {
+        let quota = quota(1000, 1);
+        for number in 0..200 {
+            let address = format!("10.0.0.{number}");
+            assert_eq!(quota.claim(&from(&address), NOW), Claim::Granted);
+        }
+        assert_eq!(quota.claim(&from("192.0.2.1"), at(60)), Claim::Granted);
+        assert_eq!(quota.links.lock().get("acme").unwrap().networks.len(), 1);
+        quota.outdate(at(200));
+        assert!(quota.links.lock().is_empty());
+    }
+}
