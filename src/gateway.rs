@@ -15,6 +15,7 @@
 mod body;
 mod bounds;
 pub mod decision_record;
+mod exchange;
 mod forward;
 pub mod headers;
 mod hosts;
@@ -33,10 +34,9 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use http::header::{self, HeaderValue};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, Method, Request, Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use hyper::upgrade::OnUpgrade;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -45,15 +45,15 @@ pub use self::refusal::{Refusal, Refused, Wants};
 pub use crate::policy::RESERVED;
 
 use self::body::RequestBody;
-use self::bounds::{Bounds, ConnectionRequests, Sender, Slot};
+use self::bounds::{Bounds, ConnectionRequests, Sender};
 use self::decision_record::{DecisionLog, Entry};
 use self::forward::{Way, origin_form};
 use self::headers::{InboundFilter, Nominated};
 use self::hosts::{Hosts, Number, Served};
 use self::proxies::Proxies;
 use self::received::{Received, RequestIds};
-use self::upstream::{UpstreamError, Upstreams};
-use self::watch::{Ear, OpenQuestion, Said, Watch};
+use self::upstream::Upstreams;
+use self::watch::OpenQuestion;
 use crate::clock;
 use crate::config::{IdentityNames, PublicUrl, Settings};
 use crate::directory::{Directory, Snapshot};
@@ -63,7 +63,6 @@ use crate::policy::{
 use crate::session::{Absence, Presented, Sessions, cookie};
 use crate::store::StoreError;
 use crate::store::feed::Feed;
-use crate::wire::Head;
 
 /// The style sheet and the script of our pages.
 const ASSETS: &str = "/.portcullis/assets/";
@@ -251,51 +250,41 @@ impl Gateway {
             return self.refuse(received, &request, Some(&target), subject, refused);
         }
         self.record(received, &request, &target, &snapshot, subject, &decision);
-        match decision {
-            Decision::Allow(permit) => {
-                let sender =
-                    Sender::of(subject, || self.proxies.client(request.headers(), connection.peer));
-                let slot = match self.bounds.take(sender, connection.requests.as_ref()) {
-                    Ok(slot) => slot,
-                    Err(exceeded) => return self.unanswered(received, &exceeded.into()),
-                };
-                let upgrade = websocket.then(|| hyper::upgrade::on(&mut request));
-                let granted = permit.granted();
-                let way = Way {
-                    permit,
-                    subject,
-                    host,
-                    connection: &connection,
-                    snapshot: &snapshot,
-                    nominated: &nominated,
-                    websocket,
-                };
-                let head = self.outbound(received, &request, &target, &way);
-                let method = request.method().clone();
-                let body = RequestBody::new(request.into_body(), &self.filter, self.read_timeout);
-                // From here on the portal is waited for; nothing shared is held meanwhile.
-                drop(snapshot);
-                let host = number;
-                let question = OpenQuestion { presented, granted, websocket, host, method, target };
-                // On the heap: it is moved as often as the answer, and seldom looked at.
-                let question = Box::new(question);
-                let upgrade = upgrade.map(|client| (client, connection.hold));
-                self.forward(received, (head, body, slot), upgrade, question).await
+        let permit = match decision {
+            Decision::Allow(permit) => permit,
+            Decision::Challenge(_)
+            | Decision::Deny(_)
+            | Decision::Redirect(_)
+            | Decision::Malformed(_) => {
+                let refusal = refusal(&decision, &snapshot, &presented, request.method(), &target);
+                return self.answer(received, refusal);
             }
-            Decision::Challenge(_) => {
-                self.answer(received, challenge(request.method(), &target, &presented))
-            }
-            Decision::Deny(denial) => {
-                let policy = snapshot.policy();
-                let refusal = Refusal::Denied { denial: &denial, policy, subject, target: &target };
-                self.answer(received, refusal)
-            }
-            Decision::Redirect(redirection) => {
-                let (url, reason) = (redirection.location(), redirection.reason());
-                self.answer(received, Refusal::Elsewhere { url, reason })
-            }
-            Decision::Malformed(bad) => self.answer(received, Refusal::BadRequest(bad.into())),
-        }
+        };
+        let sender =
+            Sender::of(subject, || self.proxies.client(request.headers(), connection.peer));
+        let upgrade = websocket.then(|| hyper::upgrade::on(&mut request));
+        let granted = permit.granted();
+        let way = Way {
+            permit,
+            subject,
+            host,
+            connection: &connection,
+            snapshot: &snapshot,
+            nominated: &nominated,
+            websocket,
+        };
+        let head = self.outbound(received, &request, &target, &way);
+        let method = request.method().clone();
+        let body = RequestBody::new(request.into_body(), &self.filter, self.read_timeout);
+        // From here on the portal is waited for; nothing shared is held meanwhile.
+        drop(snapshot);
+        let host = number;
+        let question = OpenQuestion { presented, granted, websocket, host, method, target };
+        // On the heap: it is moved as often as the answer, and seldom looked at.
+        let question = Arc::new(question);
+        let upgrade = upgrade.map(|client| (client, connection.hold));
+        let sender = (sender, connection.requests);
+        self.forward(received, (head, body), sender, upgrade, question).await
     }
 
     /// The host and target, if the request names one of each and they are ours.
@@ -378,27 +367,6 @@ impl Gateway {
         Nominated::by(request.headers()).map_err(|_| Refusal::BadRequest(BadRequest::Connection))
     }
 
-    /// Whether what was permitted once still is (I7). A store that does not answer permits
-    /// nothing. That a connection is open is no use of its session; what `said` tells is.
-    async fn still_permits(&self, question: &OpenQuestion, said: Said, now: Timestamp) -> bool {
-        let snapshot = self.directory.snapshot();
-        if snapshot.preferences().disabled_redirect_url.as_deref().is_some()
-            || !self.feed.fresh(self.max_staleness)
-        {
-            return false;
-        }
-        let presented = match (question.presented.key(), said) {
-            (Some(key), Said::Something) => self.sessions.resolve_key(key, &snapshot, now).await,
-            (Some(key), Said::Nothing) => self.sessions.look_at(key, &snapshot, now).await,
-            (None, _) => Ok(Presented::Nobody(Absence::NoCookie)),
-        };
-        let Ok(presented) = presented else { return false };
-        let Some(host) = self.hosts.get(question.host) else { return false };
-        let facts = question.facts(host);
-        let decision = decide(snapshot.policy(), presented.subject(), &facts, now);
-        question.is_answered_as_before(&presented, &decision)
-    }
-
     async fn presented(
         &self,
         headers: &HeaderMap,
@@ -409,55 +377,6 @@ impl Gateway {
             return Err(StoreError::Unavailable("changes have not been confirmed".to_owned()));
         }
         self.sessions.resolve(headers, self.cookie_name, snapshot, now).await
-    }
-
-    async fn forward(
-        self: Arc<Self>,
-        received: &Received,
-        (head, body, slot): (Head, RequestBody, Slot),
-        upgrade: Option<(OnUpgrade, Hold)>,
-        question: Box<OpenQuestion>,
-    ) -> Response<ReplyBody> {
-        let mut response = match self.upstreams.send(&head, body, slot).await {
-            Ok(response) => response,
-            Err(error) => return self.unanswered(received, &error),
-        };
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return match upgrade {
-                Some((client, hold)) if tunnel::switches_to_websocket(&response) => {
-                    let ear = Ear::default();
-                    let watch = Watch::over_stream(self, question, ear.clone());
-                    tunnel::open(client, hold, response, watch, ear)
-                }
-                Some(_) | None => self.answer(received, Refusal::PortalBroken),
-            };
-        }
-        headers::strip_set_cookies(response.headers_mut());
-        if response.body().is_end_stream() {
-            return response.map(ReplyBody::Portal);
-        }
-        let watch = if is_event_stream(response.headers()) {
-            response.body_mut().may_pause();
-            Watch::over_stream(self, question, Ear::default())
-        } else {
-            Watch::over_answer(self, question)
-        };
-        response.map(|body| ReplyBody::Portal(body.watched(watch)))
-    }
-
-    fn unanswered(&self, received: &Received, error: &UpstreamError) -> Response<ReplyBody> {
-        let refusal = match error {
-            UpstreamError::BodyBroke => Refusal::BadRequest(BadRequest::Body),
-            UpstreamError::BodyStalled => Refusal::BadRequest(BadRequest::SlowBody),
-            UpstreamError::TimedOut { .. } => Refusal::PortalSlow,
-            UpstreamError::Unreachable { .. } => Refusal::PortalDown,
-            UpstreamError::BrokeOff { .. } => Refusal::PortalBroken,
-            UpstreamError::Busy(_) => Refusal::PortalBusy,
-        };
-        if !matches!(refusal, Refusal::BadRequest(_)) {
-            tracing::warn!(%error, request.id = received.id, "the portal did not answer");
-        }
-        self.answer(received, refusal)
     }
 
     /// Answers a request that was not decided by the policy, and records that.
@@ -518,6 +437,30 @@ impl Gateway {
     }
 }
 
+/// How a request is answered that does not go through. One that is allowed, but otherwise than when
+/// it was sent on, does not either.
+fn refusal<'a>(
+    decision: &'a Decision,
+    snapshot: &'a Snapshot,
+    presented: &'a Presented,
+    method: &Method,
+    target: &'a RequestTarget,
+) -> Refusal<'a> {
+    match decision {
+        Decision::Allow(_) => Refusal::AccessChanged,
+        Decision::Challenge(_) => challenge(method, target, presented),
+        Decision::Malformed(bad) => Refusal::BadRequest((*bad).into()),
+        Decision::Deny(denial) => {
+            let (policy, subject) = (snapshot.policy(), presented.subject());
+            Refusal::Denied { denial, policy, subject, target }
+        }
+        Decision::Redirect(redirection) => {
+            let (url, reason) = (redirection.location(), redirection.reason());
+            Refusal::Elsewhere { url, reason }
+        }
+    }
+}
+
 /// What somebody without a session is told who needs one.
 fn challenge<'a>(
     method: &Method,
@@ -543,15 +486,6 @@ fn may_have_body(method: &Method, decision: &Decision) -> bool {
 /// The path as it may be recorded: what follows one of our own pages may be a secure link's token.
 fn loggable(path: &str) -> &str {
     if path.starts_with(RESERVED) { RESERVED } else { path }
-}
-
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    let Some(kind) = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes) else {
-        return false;
-    };
-    // The parameters do not matter, nor does case (RFC 9110, 8.3.1).
-    let kind = kind.split(|byte| *byte == b';').next().unwrap_or(kind);
-    kind.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
 }
 
 #[cfg(test)]

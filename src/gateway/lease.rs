@@ -22,6 +22,7 @@ use tokio::time::{sleep, timeout};
 use super::body::{Progress, RequestBody};
 use super::bounds::Slot;
 use super::upstream::{Missing, Upstreams, Wire};
+use super::watch::Waiting;
 use crate::wire::{Failure, Head};
 
 /// How long the rest of an answer that nobody wants is waited for.
@@ -79,12 +80,12 @@ impl Lease {
     pub(super) async fn exchange(
         &mut self,
         head: &Head,
-        body: (RequestBody, bool),
-        upload: Option<&Progress>,
+        sent: (RequestBody, bool, Option<&Progress>),
         within: Duration,
+        waiting: &mut Waiting<'_>,
     ) -> Result<Response<()>, Missing> {
         let Some(wire) = &mut self.wire else { return Err(Missing::Failed(Failure::Closed)) };
-        let answer = wire.exchange(head, body, upload, within).await;
+        let answer = wire.exchange(head, sent, within, waiting).await;
         self.answered = answer.is_ok();
         answer
     }

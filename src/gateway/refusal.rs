@@ -44,6 +44,9 @@ pub enum Refusal<'a> {
     },
     /// A WebSocket asked for by a page of another site.
     ForeignOrigin,
+    /// While the portal was waited for, its sender's access changed: still permitted, but the portal
+    /// would now see something else of the person.
+    AccessChanged,
     /// The store does not answer: 503 with `Retry-After` (I1).
     StoreUnavailable,
     /// The portal cannot be reached: 502.
@@ -106,7 +109,7 @@ impl<'a> Refusal<'a> {
             Self::BadRequest(_) => "bad-request",
             Self::PortalDisabled { .. } | Self::Elsewhere { .. } => "redirect",
             Self::SignIn { .. } => "sign-in",
-            Self::Denied { .. } | Self::ForeignOrigin => "deny",
+            Self::Denied { .. } | Self::ForeignOrigin | Self::AccessChanged => "deny",
             Self::StoreUnavailable => "unavailable",
             Self::PortalDown | Self::PortalBroken | Self::PortalSlow | Self::PortalBusy => "allow",
         }
@@ -123,6 +126,7 @@ impl<'a> Refusal<'a> {
             Self::Denied { denial, .. } => denial.reason().as_str(),
             Self::Elsewhere { reason, .. } => reason.as_str(),
             Self::ForeignOrigin => "foreign-origin",
+            Self::AccessChanged => "access-changed",
             Self::StoreUnavailable => "store-unavailable",
             Self::PortalDown => "portal-down",
             Self::PortalBroken => "portal-broken",

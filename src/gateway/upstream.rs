@@ -9,7 +9,7 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
@@ -26,6 +26,7 @@ use tokio::time::{Instant, Sleep};
 use super::body::{Progress, RequestBody, ResponseBody, TooSlow};
 use super::bounds::{Exceeded, Slot};
 use super::lease::Lease;
+use super::watch::{LOOK, Waiting};
 use crate::config;
 use crate::wire::{self, Failure, Head, socket};
 
@@ -76,6 +77,9 @@ pub enum UpstreamError {
         #[source]
         cause: Failure,
     },
+    /// The question was asked again while the portal was waited for, and answered otherwise (I7).
+    #[error("the session no longer permits this")]
+    Revoked,
     /// The client's body could not be read, or the client left: no fault of the portal.
     #[error("the client's body broke off")]
     BodyBroke,
@@ -116,6 +120,8 @@ pub(super) enum Missing {
     Stalled,
     /// Nothing has happened for so long, of the upload or the answer.
     TimedOut(Duration),
+    /// It is no longer permitted.
+    Revoked,
 }
 
 impl Upstreams {
@@ -135,7 +141,7 @@ impl Upstreams {
             body_timeout: settings.body_timeout,
             keep_alive: settings.keep_alive,
             reuse_after_body: settings.reuse_after_body,
-            tick: settings.response_timeout.min(settings.body_timeout) / TICKS,
+            tick: LOOK.min(settings.response_timeout.min(settings.body_timeout) / TICKS),
         }
     }
 
@@ -187,12 +193,14 @@ impl Upstreams {
     /// Sends a request and waits for the head of the answer; the body streams.
     ///
     /// # Errors
-    /// When no server takes the request, or the one that did does not answer.
+    /// When no server takes the request, the one that did does not answer, or it is no longer
+    /// permitted.
     pub(super) async fn send(
         self: &Arc<Self>,
         head: &Head,
         mut body: RequestBody,
         mut slot: Slot,
+        waiting: &mut Waiting<'_>,
     ) -> Result<Response<ResponseBody>, UpstreamError> {
         let upload = body.progress();
         // Whether the portal has read the body cannot be seen from here. What it has left may be taken
@@ -218,14 +226,15 @@ impl Upstreams {
             let wire = match unused {
                 Some(wire) => Ok(wire),
                 // On the heap: it is seldom done, and every request would carry the room for it.
-                None => Box::pin(self.connect(server)).await,
+                None => Box::pin(self.connect(server, waiting)).await,
             };
             let (error, again) = match wire {
                 Ok(wire) => {
                     let sent = std::mem::replace(&mut body, RequestBody::empty());
                     let mut lease = Lease::new(self, index, wire, slot);
                     let within = self.response_timeout;
-                    match lease.exchange(head, (sent, last), upload.as_ref(), within).await {
+                    let sent = (sent, last, upload.as_ref());
+                    match lease.exchange(head, sent, within, waiting).await {
                         Ok(answer) => {
                             let switched = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
                             return Ok(answer.map(|()| ResponseBody::new(lease, switched)));
@@ -244,7 +253,10 @@ impl Upstreams {
                         }
                     }
                 }
-                Err(error) => (error, true),
+                Err(error) => {
+                    let again = !matches!(error, UpstreamError::Revoked);
+                    (error, again)
+                }
             };
             if !again {
                 return Err(error);
@@ -288,14 +300,28 @@ impl Upstreams {
         healthy.find(|index| has_room(*index))
     }
 
-    async fn connect(&self, server: &Server) -> Result<Wire, UpstreamError> {
+    async fn connect(
+        &self,
+        server: &Server,
+        waiting: &mut Waiting<'_>,
+    ) -> Result<Wire, UpstreamError> {
         let unreachable =
             |cause: String| UpstreamError::Unreachable { server: server.authority.clone(), cause };
-        let stream =
-            tokio::time::timeout(self.connect_timeout, TcpStream::connect(&server.authority))
-                .await
-                .map_err(|_| unreachable(format!("no answer within {:?}", self.connect_timeout)))?
-                .map_err(|error| unreachable(error.to_string()))?;
+        let mut connecting = pin!(TcpStream::connect(&server.authority));
+        let soon = LOOK.min(self.connect_timeout);
+        let connected = match tokio::time::timeout(soon, &mut connecting).await {
+            Ok(connected) => Ok(connected),
+            Err(_) => {
+                waiting.begin();
+                tokio::select! {
+                    later = tokio::time::timeout(self.connect_timeout - soon, connecting) => later,
+                    () = waiting.revoked() => return Err(UpstreamError::Revoked),
+                }
+            }
+        };
+        let stream = connected
+            .map_err(|_| unreachable(format!("no answer within {:?}", self.connect_timeout)))?
+            .map_err(|error| unreachable(error.to_string()))?;
         stream
             .set_nodelay(true)
             .and_then(|()| socket::keep_alive(&SockRef::from(&stream)))
@@ -331,25 +357,30 @@ impl Wire {
     pub(super) async fn exchange(
         &mut self,
         head: &Head,
-        (body, last): (RequestBody, bool),
-        upload: Option<&Progress>,
+        (body, last, upload): (RequestBody, bool, Option<&Progress>),
         within: Duration,
+        waiting: &mut Waiting<'_>,
     ) -> Result<Response<()>, Missing> {
         let parts = &mut *self.0;
         parts.connection.begin(head, body, last);
         let (mut uploaded, mut passed, most) = (0, 0, ticks(within, parts.tick));
+        let mut ticked = false;
         poll_fn(|cx| {
             if let Poll::Ready(answer) = parts.connection.poll_answer(cx) {
                 return Poll::Ready(answer.map_err(Missing::Failed));
             }
             let ticks = parts.poll_ticks(cx);
             if ticks > 0 {
+                // The first came after less than its time.
+                if std::mem::replace(&mut ticked, true) || ticks > 1 {
+                    waiting.begin();
+                }
                 passed += ticks;
                 let pieces = upload.map_or(0, Progress::pieces);
                 if pieces != uploaded {
                     (uploaded, passed) = (pieces, 0);
+                    waiting.hear();
                 }
-                // The first came after less than its time.
                 if passed > most {
                     let waits = upload.is_some_and(Progress::waits);
                     return Poll::Ready(Err(if waits {
@@ -359,7 +390,7 @@ impl Wire {
                     }));
                 }
             }
-            Poll::Pending
+            waiting.poll_revoked(cx).map(|()| Err(Missing::Revoked))
         })
         .await
     }
@@ -393,6 +424,7 @@ impl Missing {
             Self::Failed(Failure::Upload(_)) => UpstreamError::BodyBroke,
             Self::Failed(cause) => UpstreamError::BrokeOff { server, cause },
             Self::Stalled => UpstreamError::BodyStalled,
+            Self::Revoked => UpstreamError::Revoked,
             Self::TimedOut(waited) => UpstreamError::TimedOut { server, waited },
         }
     }

@@ -2,7 +2,8 @@
 //! in, the question it was opened by is asked again, and the first other answer ends it, one that
 //! tells the portal something else included.
 //!
-//! A WebSocket and an event stream are watched from their beginning, and end when the gateway
+//! A request that waits long for its answer's head is watched from then on, so that a long poll ends
+//! too. A WebSocket and an event stream are watched from their beginning, and end when the gateway
 //! stops, which could not wait for what never ends by itself. Any other answer is watched from when
 //! it has to be waited for, or has turned out to be long: most are over before, and cost nothing.
 //!
@@ -17,6 +18,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Method;
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -24,11 +26,18 @@ use tokio_util::task::AbortOnDropHandle;
 use super::Gateway;
 use super::hosts::{Number, Served};
 use crate::clock;
-use crate::policy::{Decision, PermissionSet, RequestFacts, RequestTarget, SessionKind, Subject};
-use crate::session::Presented;
+use crate::directory::Snapshot;
+use crate::policy::{
+    Decision, PermissionSet, RequestFacts, RequestTarget, SessionKind, Subject, decide,
+};
+use crate::session::{Absence, Presented};
 
 /// How often the question is asked again; revocation is promised within a second.
 const EVERY: Duration = Duration::from_millis(400);
+
+/// How often it is looked whether a request has to wait long for its answer. With the time until
+/// the question is asked first, it stays below a second.
+pub(super) const LOOK: Duration = Duration::from_millis(200);
 
 /// An answer of more pieces is long, however quickly they come.
 const LONG: usize = 16;
@@ -57,14 +66,22 @@ pub(super) enum Said {
     Nothing,
 }
 
+/// A request that waits for its answer's head. Most do so for moments, which costs nothing.
+#[derive(Debug)]
+pub(super) struct Waiting<'a> {
+    gateway: &'a Arc<Gateway>,
+    question: &'a Arc<OpenQuestion>,
+    watch: Option<Watch>,
+}
+
 /// Asks again until the answer changes; dropped with the connection.
 #[derive(Debug)]
 pub(super) struct Watch(Stage);
 
 #[derive(Debug)]
 enum Stage {
-    Before { gateway: Arc<Gateway>, question: Box<OpenQuestion>, pieces: usize },
-    Asking { revoked: oneshot::Receiver<()>, _task: AbortOnDropHandle<()> },
+    Before { gateway: Arc<Gateway>, question: Arc<OpenQuestion>, pieces: usize },
+    Asking { revoked: oneshot::Receiver<()>, client: Ear, _task: AbortOnDropHandle<()> },
     Over,
 }
 
@@ -111,11 +128,84 @@ impl Ear {
     }
 }
 
+impl Gateway {
+    /// Whether what was permitted once still is (I7). A store that does not answer permits
+    /// nothing. That a connection is open is no use of its session; what `said` tells is.
+    async fn still_permits(&self, question: &OpenQuestion, said: Said, now: Timestamp) -> bool {
+        let snapshot = self.directory.snapshot();
+        if snapshot.preferences().disabled_redirect_url.is_some() {
+            return false;
+        }
+        let asked = self.ask_again(question, said, &snapshot, now).await;
+        asked.is_some_and(|(presented, decision)| {
+            question.is_answered_as_before(&presented, &decision)
+        })
+    }
+
+    /// What is decided now, unless the store does not answer.
+    pub(super) async fn ask_again(
+        &self,
+        question: &OpenQuestion,
+        said: Said,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Option<(Presented, Decision)> {
+        if !self.feed.fresh(self.max_staleness) {
+            return None;
+        }
+        let presented = match (question.presented.key(), said) {
+            (Some(key), Said::Something) => self.sessions.resolve_key(key, snapshot, now).await,
+            (Some(key), Said::Nothing) => self.sessions.look_at(key, snapshot, now).await,
+            (None, _) => Ok(Presented::Nobody(Absence::NoCookie)),
+        };
+        let (presented, host) = (presented.ok()?, self.hosts.get(question.host)?);
+        let decision = decide(snapshot.policy(), presented.subject(), &question.facts(host), now);
+        Some((presented, decision))
+    }
+}
+
+impl<'a> Waiting<'a> {
+    pub(super) fn new(gateway: &'a Arc<Gateway>, question: &'a Arc<OpenQuestion>) -> Self {
+        Self { gateway, question, watch: None }
+    }
+
+    /// It has waited long: begins to ask.
+    pub(super) fn begin(&mut self) {
+        if self.watch.is_none() {
+            let mut watch = Watch::over_answer(Arc::clone(self.gateway), Arc::clone(self.question));
+            watch.begin();
+            self.watch = Some(watch);
+        }
+    }
+
+    /// Bytes of the request's body have come from the client, which is a use of its session.
+    pub(super) fn hear(&self) {
+        if let Some(Watch(Stage::Asking { client, .. })) = &self.watch {
+            client.hear();
+        }
+    }
+
+    /// Ready when the request is no longer permitted.
+    pub(super) fn poll_revoked(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.watch.as_mut().map_or(Poll::Pending, |watch| watch.poll_revoked(cx))
+    }
+
+    /// Waits until the request is no longer permitted.
+    pub(super) async fn revoked(&mut self) {
+        std::future::poll_fn(|cx| self.poll_revoked(cx)).await;
+    }
+
+    /// The watch, if the request had to wait long.
+    pub(super) fn into_watch(self) -> Option<Watch> {
+        self.watch
+    }
+}
+
 impl Watch {
     /// Over what never ends by itself, from now on.
     pub(super) fn over_stream(
         gateway: Arc<Gateway>,
-        question: Box<OpenQuestion>,
+        question: Arc<OpenQuestion>,
         ear: Ear,
     ) -> Self {
         let stop = gateway.stop.clone();
@@ -123,7 +213,7 @@ impl Watch {
     }
 
     /// Over any other answer, when it turns out to be long.
-    pub(super) fn over_answer(gateway: Arc<Gateway>, question: Box<OpenQuestion>) -> Self {
+    pub(super) fn over_answer(gateway: Arc<Gateway>, question: Arc<OpenQuestion>) -> Self {
         Self(Stage::Before { gateway, question, pieces: 0 })
     }
 
@@ -168,11 +258,12 @@ impl Watch {
 impl Stage {
     fn ask(
         gateway: Arc<Gateway>,
-        question: Box<OpenQuestion>,
+        question: Arc<OpenQuestion>,
         ear: Ear,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Self {
         let (tell, revoked) = oneshot::channel();
+        let client = ear.clone();
         let asking = async move {
             let mut ticks = tokio::time::interval_at(Instant::now() + EVERY, EVERY);
             loop {
@@ -191,6 +282,6 @@ impl Stage {
             // Nobody listening means that the connection has ended by itself.
             let _ = tell.send(());
         });
-        Self::Asking { revoked, _task: AbortOnDropHandle::new(task) }
+        Self::Asking { revoked, client, _task: AbortOnDropHandle::new(task) }
     }
 }

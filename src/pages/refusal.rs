@@ -68,6 +68,10 @@ impl Desk {
             Refusal::ForeignOrigin => {
                 Notice::new(text, StatusCode::FORBIDDEN, reason, &said.foreign_origin)
             }
+            Refusal::AccessChanged => {
+                Notice::advised(text, StatusCode::FORBIDDEN, reason, &said.access_changed, operator)
+                    .with(Way::Start)
+            }
             Refusal::StoreUnavailable => Notice::store_unavailable(text),
             Refusal::PortalDown => portal_down(&said.portal_down),
             Refusal::PortalBroken => portal_down(&said.portal_broken),

@@ -43,6 +43,7 @@ mod identity;
 mod limits;
 mod lockouts;
 mod log_lost;
+mod long_polls;
 mod mail;
 mod pages_in_chrome;
 mod pages_look;

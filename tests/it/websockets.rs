@@ -265,7 +265,9 @@ async fn a_request_for_a_websocket_that_is_none_is_a_plain_request() {
 
 #[tokio::test]
 async fn a_request_with_a_body_never_becomes_a_websocket() {
-    let gate = TestGate::start().await;
+    let socket = "[[route]]\nname = \"Socket\"\npath = \"/open/socket\"\naccess = \"public\"\n\
+                  websocket = true\nbody = true\n";
+    let gate = TestGate::builder().policy(socket).start().await;
     echo_at(&gate.upstream, "/open/socket");
     for body in [
         "content-length: 5\r\n\r\nhello",

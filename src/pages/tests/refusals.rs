@@ -184,6 +184,7 @@ async fn each_refusal_has_its_status_as_a_page_and_as_a_problem() {
         (Refusal::BadRequest(BadTarget::DotSegment.into()), 400, false),
         (Refusal::BadRequest(BadRequest::UnknownHost), 421, false),
         (Refusal::ForeignOrigin, 403, false),
+        (Refusal::AccessChanged, 403, false),
         (Refusal::StoreUnavailable, 503, true),
         (Refusal::PortalDown, 502, true),
         (Refusal::PortalBroken, 502, true),

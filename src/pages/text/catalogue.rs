@@ -267,6 +267,7 @@ texts! {
         bad_request: Advised,
         unknown_host: Advised,
         foreign_origin: Statement,
+        access_changed: Advised,
         elsewhere: Statement,
         sign_in_first: Advised,
         link_not_enough: Advised,
