@@ -11,6 +11,7 @@
 //! | [`store`] | records on disk, commits, and the feed that tells of them |
 //! | [`wire`] | HTTP/1.1 as the portal is spoken to, and nothing else |
 //! | [`clock`], [`random`] | the only places that ask for the time and for chance |
+//! | [`email`] | what an email address is |
 //! | [`tasks`] | long-running tasks, none of which ends unnoticed |
 //! | [`credential`] | passwords, codes, tokens and links are made and judged; failures are counted |
 //! | [`config`] | the operator's settings |
@@ -49,6 +50,7 @@ pub mod config;
 pub mod credential;
 pub mod demo;
 pub mod directory;
+pub mod email;
 pub mod gateway;
 pub mod listener;
 pub mod mail;

@@ -49,7 +49,7 @@ pub use expectation::{As, Expectation, Expected};
 pub use group::{GroupSeed, RESERVED_IDS, built_in};
 pub use host::{BadHost, Host, port_of};
 pub use load::PolicyFiles;
-pub use name::{BadName, MAX_NAME, is_invisible, name};
+pub use name::{BadName, MAX_NAME, breaks_line, is_invisible, name};
 pub use path_pattern::{PathPattern, RESERVED};
 pub use permission::{Catalogue, Permission, PermissionSet, UnknownPermission};
 pub use problem::{PolicyProblems, Problem};

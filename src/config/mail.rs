@@ -9,6 +9,7 @@ use lettre::message::Mailbox;
 use super::reader::Reader;
 use super::seconds;
 use crate::credential::secret::Secret;
+use crate::email;
 
 /// `[mail]`
 #[derive(Debug, Clone)]
@@ -66,11 +67,13 @@ impl std::str::FromStr for Sender {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = "is no mailbox such as `portal@example.com` or `Name <portal@example.com>`";
+        let wrong = "is not a mailbox such as `portal@example.com` or `Name <portal@example.com>`";
         if text.chars().any(char::is_control) {
             return Err(wrong);
         }
-        text.parse().map(Self).map_err(|_| wrong)
+        let given: Mailbox = text.parse().map_err(|_| wrong)?;
+        let address = email::address(given.email.as_ref()).map_err(|_| wrong)?;
+        Ok(Self(Mailbox::new(given.name, address)))
     }
 }
 

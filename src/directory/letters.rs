@@ -19,6 +19,7 @@ use crate::directory::one_time::store_only;
 use crate::directory::record::User;
 use crate::directory::records::{Stored, attempt, get, intact};
 use crate::directory::{Directory, DirectoryError};
+use crate::policy;
 use crate::store::{Key, Kind, StoreError};
 
 mod letter;
@@ -307,8 +308,11 @@ fn pause(attempts: u32) -> SignedDuration {
 
 /// What a transport said, fit for a table.
 fn on_a_line(error: &str) -> String {
-    let line: String =
-        error.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_ERROR).collect();
+    let line: String = error
+        .chars()
+        .map(|c| if policy::breaks_line(c) { ' ' } else { c })
+        .take(LONGEST_ERROR)
+        .collect();
     line.trim().to_owned()
 }
 

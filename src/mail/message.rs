@@ -12,6 +12,8 @@ use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};
 use super::text::{Facts, Templates, Valid};
 use crate::config::{Settings, Shades};
 use crate::directory::letters::{NotSent, Occasion, OpenLetter};
+use crate::email;
+use crate::policy;
 
 /// Bytes of a line at most (RFC 5322, 2.1.1).
 const LONGEST_LINE: usize = 998;
@@ -60,15 +62,15 @@ impl Writer {
     /// When it cannot be written, now or ever.
     pub(super) fn write(&self, open: &OpenLetter, now: Timestamp) -> Result<Written, NotSent> {
         let letter = &open.letter;
-        let to = address(&letter.to).ok_or_else(|| {
-            NotSent::Ever(format!("`{}` is no address that mail can be sent to", letter.to))
+        let to = email::address(&letter.to).map_err(|why| {
+            NotSent::Ever(format!("`{}` is not an email address: {why}", letter.to))
         })?;
         let blind_copy = letter.blind_copy.as_deref().and_then(|given| {
-            let copy = address(given);
-            if copy.is_none() {
-                tracing::warn!(mail = open.id, "the address of the blind copy is none");
+            let copy = email::address(given);
+            if let Err(why) = copy {
+                tracing::warn!(mail = open.id, %why, "the blind copy has no email address");
             }
-            copy.filter(|copy| *copy != to)
+            copy.ok().filter(|copy| *copy != to)
         });
         let page = match letter.occasion {
             Occasion::Invitation => "invitation",
@@ -126,10 +128,6 @@ fn part(kind: ContentType, text: String) -> SinglePart {
     SinglePart::builder().header(kind).body(body)
 }
 
-fn address(text: &str) -> Option<Address> {
-    text.parse().ok()
-}
-
 /// To the nearest minute, and in hours when there are at least two of them.
 fn valid(left: SignedDuration) -> Valid {
     let minutes = (left.as_secs() + 30) / 60;
@@ -143,8 +141,7 @@ fn valid(left: SignedDuration) -> Valid {
 /// Without what could end a line or turn the direction of reading round.
 fn on_a_line(text: &str) -> String {
     let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        policy::breaks_line(c) || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     text.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
 }

@@ -18,7 +18,7 @@ pub enum BadName {
     #[error("must have at most {MAX_NAME} characters")]
     TooLong,
     /// It would not stay on a line.
-    #[error("must not have control characters")]
+    #[error("must not have control characters or line ends")]
     Control,
     /// It could be the twin of another (R4, R15).
     #[error("must not have invisible characters, as U+{:04X}; type it anew", u32::from(*.0))]
@@ -26,7 +26,7 @@ pub enum BadName {
 }
 
 /// A name without surrounding space, if it can be shown on a line: neither empty, nor too long, nor
-/// with control characters, nor with invisible ones.
+/// with what ends a line, nor with invisible characters.
 ///
 /// # Errors
 /// What keeps it from being one.
@@ -38,13 +38,20 @@ pub fn name(given: &str) -> Result<&str, BadName> {
     if name.chars().count() > MAX_NAME {
         return Err(BadName::TooLong);
     }
-    if name.chars().any(char::is_control) {
+    if name.chars().any(breaks_line) {
         return Err(BadName::Control);
     }
     if let Some(invisible) = name.chars().find(|c| is_invisible(*c)) {
         return Err(BadName::Invisible(invisible));
     }
     Ok(name)
+}
+
+/// Whether text with the character would not stay on a line: control characters, and the
+/// separators of lines and paragraphs.
+#[must_use]
+pub fn breaks_line(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 /// Whether the character shows nothing by itself: joiners, marks of direction, selectors, fillers.

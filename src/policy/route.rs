@@ -6,6 +6,7 @@ use http::Method;
 
 use super::document::{At, Entry, File};
 use super::host::Host;
+use super::name::breaks_line;
 use super::path_pattern::PathPattern;
 use super::permission::{Catalogue, PermissionSet};
 use super::query_rule::{self, QueryRule};
@@ -237,7 +238,7 @@ pub(super) fn compile(file: &File<'_>, catalogue: Option<&Catalogue>) -> Vec<Arc
         let route = compile_one(file, &mut entry, catalogue);
         entry.finish();
         let Some(name) = name else { continue };
-        if name.value.trim().is_empty() || name.value.chars().any(char::is_control) {
+        if name.value.trim().is_empty() || name.value.chars().any(breaks_line) {
             file.problem(name.line, "`name` is empty or holds a control character");
         } else if let Some(other) = lines_by_name.insert(name.value.clone(), name.line) {
             file.problem(

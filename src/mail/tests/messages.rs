@@ -106,6 +106,15 @@ fn a_blind_copy_to_no_address_does_not_keep_the_mail_back() {
 }
 
 #[test]
+fn a_domain_beyond_ascii_is_written_as_dns_has_it() {
+    let mut open = open(Occasion::Invitation);
+    open.letter.to = "info@müller.example".to_owned();
+    let envelope = write(&open).envelope;
+    let to: Vec<_> = envelope.to().iter().map(ToString::to_string).collect();
+    assert_eq!(to, ["info@xn--mller-kva.example"]);
+}
+
+#[test]
 fn who_gets_the_mail_gets_no_blind_copy_of_it() {
     let mut open = open(Occasion::Invitation);
     open.letter.blind_copy = Some(open.letter.to.clone());
