@@ -30,6 +30,7 @@ mod policy;
 mod preferences;
 pub mod serve;
 mod sessions;
+pub mod terminal;
 mod tokens;
 mod users;
 

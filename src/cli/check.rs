@@ -46,8 +46,7 @@ pub fn run(file: Option<&Path>, out: &mut dyn std::io::Write) -> anyhow::Result<
         wrong.keep(named.policy.as_deref().map(|folder| Policy::load_for(folder, readings)));
     match &settings {
         Some(settings) => {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            wrong.keep(Some(runtime.block_on(async { MailRoom::new(settings) })));
+            wrong.keep(Some(MailRoom::new(settings)));
         }
         None => {
             wrong.keep(named.templates.as_deref().map(MailRoom::check_templates));

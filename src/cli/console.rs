@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::client::{Client, path, path_with};
+use super::terminal::{escaped, on_a_line};
 
 /// As many items as the gateway gives at a time.
 const PAGE: &str = "1000";
@@ -115,7 +116,11 @@ impl<'a> Console<'a> {
             return self.print_json(list);
         }
         let mut rows = vec![head.map(str::to_owned)];
-        rows.extend(array(list, "items").iter().map(|item| row(item).map(printable)));
+        rows.extend(
+            array(list, "items")
+                .iter()
+                .map(|item| row(item).map(|cell| on_a_line(&cell).into_owned())),
+        );
         self.aligned(&rows)
     }
 
@@ -128,7 +133,7 @@ impl<'a> Console<'a> {
         if self.json {
             return self.print_json(record);
         }
-        let rows = fields.map(|(name, value)| [name.to_owned(), printable(value)]);
+        let rows = fields.map(|(name, value)| [name.to_owned(), on_a_line(&value).into_owned()]);
         self.aligned(&rows)
     }
 
@@ -137,7 +142,7 @@ impl<'a> Console<'a> {
         if self.yes || !io::stdin().is_terminal() {
             return Ok(());
         }
-        write!(io::stderr(), "{question} [y/N] ")?;
+        write!(io::stderr(), "{} [y/N] ", escaped(question))?;
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer)?;
         if !matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
@@ -200,12 +205,4 @@ pub(super) fn text(document: &Value, name: &str) -> String {
 fn time(told: &str) -> String {
     told.parse::<Timestamp>()
         .map_or_else(|_| told.to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
-}
-
-/// What a terminal shows as it is; a browser may call itself anything.
-fn printable(cell: String) -> String {
-    if cell.chars().any(char::is_control) {
-        return cell.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-    }
-    cell
 }

@@ -223,7 +223,9 @@ impl Reader {
             (None, Some(file)) => match std::fs::read_to_string(&file) {
                 Ok(text) => {
                     let whole = Secret::new(text);
-                    let line = whole.expose().strip_suffix('\n').unwrap_or(whole.expose());
+                    // A byte order mark is of the file, and not of the secret in it.
+                    let line = whole.expose().trim_start_matches('\u{feff}');
+                    let line = line.strip_suffix('\n').unwrap_or(line);
                     Secret::from(line.strip_suffix('\r').unwrap_or(line))
                 }
                 Err(error) => {

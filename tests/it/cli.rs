@@ -178,6 +178,30 @@ async fn cli_people_sign_in_with_what_was_typed() {
 const OLD_HASH: &str = "$2y$04$pHd/d..F/BcmsDc6S0u6EOLniKGIzLXorDBRNxkv8aLljNI7Hnyy2";
 
 #[tokio::test]
+async fn cli_shows_marks_of_direction_and_obeys_none() {
+    let console = Console::start().await;
+    let said = console.refused(&["groups", "show", "a\u{202e}b\u{9b}1m"]).await;
+    assert!(said.contains("a\\u202eb\\u009b1m"), "{said}");
+}
+
+#[tokio::test]
+async fn cli_addresses_are_refused_where_they_are_given() {
+    let console = Console::start().await;
+    let long = format!("{}@example.com", "x".repeat(65));
+    for bad in ["a..b@example.com", "a@example.com.", &long] {
+        let args = ["organizations", "create", "Acme", "--email", bad];
+        let said = console.refused(&args).await;
+        assert!(said.contains("is not an email address: "), "{said}");
+    }
+    let args =
+        ["organizations", "create", "Acme", "--id", "acme", "--email", "info@m\u{fc}ller.example"];
+    console.done(&args).await;
+    console.done(&["users", "create", "acme", "--invite"]).await;
+    let mailed = console.done(&["mail", "list"]).await;
+    assert!(mailed.contains("info@m\u{fc}ller.example"), "{mailed}");
+}
+
+#[tokio::test]
 async fn cli_imports_the_users_of_another_portal_once() {
     let console = Console::start().await;
     console.done(&["organizations", "create", "Acme", "--id", "acme"]).await;
@@ -234,6 +258,22 @@ async fn cli_imports_the_users_of_another_portal_once() {
         (&report["items"][1]["line"], &report["items"][2]["login"]),
         (&2.into(), &"gil".into())
     );
+    // As some editors save it, with a byte order mark, or in another encoding.
+    let hal = json!({ "organization": "acme", "login": "hal" }).to_string();
+    std::fs::write(console.home.path("marked.jsonl"), format!("\u{feff}{hal}\n")).unwrap();
+    let said = console.done(&["users", "import", "marked.jsonl"]).await;
+    assert!(said.contains("line 1: created hal\n"), "{said}");
+    for mark in ["\u{feff}", ""] {
+        let units: Vec<u16> = format!("{mark}{hal}\r\n").encode_utf16().collect();
+        for bytes in [
+            units.iter().flat_map(|unit| unit.to_le_bytes()).collect::<Vec<u8>>(),
+            units.iter().flat_map(|unit| unit.to_be_bytes()).collect::<Vec<u8>>(),
+        ] {
+            std::fs::write(console.home.path("wide.jsonl"), bytes).unwrap();
+            let said = console.run(&["users", "import", "wide.jsonl"]).await.refused();
+            assert!(said.contains("wide.jsonl is UTF-16; save it as UTF-8"), "{said}");
+        }
+    }
     let missing = console.refused(&["users", "import", "nothing.jsonl"]).await;
     assert!(missing.contains("nothing.jsonl"), "{missing}");
 }

@@ -83,10 +83,14 @@ impl Import {
             let line = line.with_context(|| {
                 format!("line {number} of {} cannot be read", self.file.display())
             })?;
+            let line = match number {
+                1 => self.first(&line)?,
+                _ => &line,
+            };
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            let (login, outcome) = import(console, &line).with_context(|| {
+            let (login, outcome) = import(console, line).with_context(|| {
                 format!("stopped at line {number}; give the file again to do the rest")
             })?;
             match &outcome {
@@ -107,6 +111,15 @@ impl Import {
             }));
         }
         Ok(())
+    }
+
+    /// The first line, without the byte order mark that some editors put before it. As UTF-16
+    /// every line would be wrong, and the reason none of them.
+    fn first<'a>(&self, line: &'a [u8]) -> anyhow::Result<&'a [u8]> {
+        if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, ..] | [_, 0, ..] = line {
+            bail!("{} is UTF-16; save it as UTF-8", self.file.display());
+        }
+        Ok(line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line))
     }
 }
 
