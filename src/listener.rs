@@ -14,6 +14,7 @@ mod io;
 mod operators;
 mod parting;
 mod phase;
+mod sending;
 mod serve;
 mod socket;
 mod threads;

@@ -8,26 +8,28 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::drain::Open;
 use super::idle::{Idle, Unused};
 use super::io::Timed;
-use super::phase::{Answering, Phase, Turn};
+use super::phase::Phase;
+use super::sending::{Reply, Streams};
 use super::tls::{self, TlsFiles};
 use crate::clock;
 use crate::config::Limits;
-use crate::gateway::{BodyError, Connection, Gateway, ReplyBody};
+use crate::gateway::{Connection, Gateway, ReplyBody};
 
+/// Bytes of an answer that wait in h2 for room at the client; of its last piece, all.
+const SEND_BUFFER: usize = 16 * 1024;
 /// Headers that hyper takes in a request when it is told nothing else.
 const HEADERS_OF_HYPER: usize = 100;
 /// Reset streams a client may leave behind before it is sent away (CVE-2023-44487).
@@ -39,7 +41,7 @@ pub struct Http {
     gateway: Arc<Gateway>,
     limits: Limits,
     http1: http1::Builder,
-    http2: http2::Builder<TokioExecutor>,
+    http2: http2::Builder<Streams>,
 }
 
 /// Which protocol a connection speaks.
@@ -60,10 +62,11 @@ impl Http {
             http1.max_headers(limits.headers);
         }
         let streams = u32::try_from(limits.connection_requests).unwrap_or(u32::MAX);
-        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        let mut http2 = http2::Builder::new(Streams { stalled: limits.write_timeout });
         http2
             .timer(TokioTimer::new())
             .max_concurrent_streams(streams)
+            .max_send_buf_size(SEND_BUFFER)
             .max_pending_accept_reset_streams(RESETS)
             .max_local_error_reset_streams(RESETS)
             .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
@@ -165,9 +168,10 @@ impl Http {
                 if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
                     answering.becomes_tunnel();
                 }
-                // On HTTP/1 the clock is on the bytes.
-                let turn = (protocol == Protocol::Http2).then(|| answering.turn());
-                Ok::<_, Infallible>(answer.map(|body| Reply { body, turn, _answering: answering }))
+                Ok::<_, Infallible>(answer.map(|body| match protocol {
+                    Protocol::Http1 => Reply::http1(body, answering),
+                    Protocol::Http2 => Reply::http2(body, answering),
+                }))
             }
         });
         let ended = match protocol {
@@ -178,6 +182,7 @@ impl Http {
                 finish(serving, open, &phase, None, |serving| serving.graceful_shutdown()).await
             }
             Protocol::Http2 => {
+                let stream = Timed::http2(stream, phase.clone(), self.limits);
                 let idle = Idle::new(phase.clone(), self.limits);
                 let serving = self.http2.serve_connection(TokioIo::new(stream), service);
                 finish(serving, open, &phase, Some(idle), |serving| serving.graceful_shutdown())
@@ -268,38 +273,4 @@ where
         }
     })
     .await
-}
-
-/// A reply that is being answered with until it has been sent.
-struct Reply {
-    body: ReplyBody,
-    turn: Option<Turn>,
-    _answering: Answering,
-}
-
-impl Body for Reply {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = self.get_mut();
-        let Some(turn) = &mut this.turn else { return Pin::new(&mut this.body).poll_frame(cx) };
-        turn.asked();
-        let frame = Pin::new(&mut this.body).poll_frame(cx);
-        if matches!(frame, Poll::Ready(Some(_))) {
-            turn.answered();
-        }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }

@@ -6,8 +6,11 @@
 //! it is set anew for each request. Here nothing is done about time while requests come in one
 //! piece: a timer goes off now and then, and only then is it looked at what has happened since.
 //!
-//! A connection that has become a WebSocket has no requests and no heads any more: the third limit
-//! alone stays.
+//! A connection that has become a WebSocket has no requests and no heads any more, and on HTTP/2
+//! they are not told apart here: the third limit alone stays.
+//!
+//! What has been written has nearly been sent: the system takes little more than it can send
+//! (`wire/socket.rs`).
 
 use std::io;
 use std::pin::Pin;
@@ -27,8 +30,8 @@ pub(super) struct Timed<S> {
     stream: S,
     phase: Phase,
     limits: Limits,
-    /// Pieces read so far.
-    pieces: u64,
+    /// Whether requests and their heads are told apart: not on HTTP/2, which has other clocks.
+    heads: bool,
     quiet: Option<Quiet>,
     head: Option<Pin<Box<Sleep>>>,
     /// Set while the client takes nothing of what is to be sent.
@@ -41,22 +44,40 @@ pub(super) struct Timed<S> {
 #[derive(Debug)]
 struct Quiet {
     timer: Pin<Box<Sleep>>,
-    /// [`Timed::pieces`] when the timer was set.
-    pieces: u64,
+    /// What had been received and sent when the timer was set.
+    moved: (u64, u64),
 }
 
 impl<S> Timed<S> {
+    /// A connection of HTTP/1.
     pub(super) fn new(stream: S, phase: Phase, limits: Limits) -> Self {
         Self {
             stream,
             phase,
             limits,
-            pieces: 0,
+            heads: true,
             quiet: None,
             head: None,
             stalled: None,
             parting: None,
         }
+    }
+
+    /// A connection of HTTP/2: only the limit on what cannot be sent.
+    pub(super) fn http2(stream: S, phase: Phase, limits: Limits) -> Self {
+        Self { heads: false, ..Self::new(stream, phase, limits) }
+    }
+
+    /// What became of writing something, unless that has been waited for long enough.
+    fn poll_written(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(count)) = written {
+            self.phase.sent_bytes(u64::try_from(count).unwrap_or(u64::MAX));
+        }
+        self.poll_sent(cx, written)
     }
 
     /// What became of sending something, unless that has been waited for long enough.
@@ -66,19 +87,22 @@ impl<S> Timed<S> {
         sent: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if sent.is_ready() {
-            if self.stalled.is_some() {
-                self.stalled = None;
+            if self.stalled.take().is_some() {
+                self.phase.blocks(false);
             }
             return sent;
         }
-        let limit = self.limits.write_timeout;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
+        let (limit, phase) = (self.limits.write_timeout, &self.phase);
+        let stalled = self.stalled.get_or_insert_with(|| {
+            phase.blocks(true);
+            Box::pin(sleep(limit))
+        });
         stalled.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// Ready when the client has been waited for long enough.
     fn poll_limits(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.phase.is_tunnel() {
+        if self.phase.is_tunnel() || !self.heads {
             return Poll::Pending;
         }
         if self.phase.in_head() {
@@ -89,14 +113,15 @@ impl<S> Timed<S> {
             }
         }
         // Set while a request is answered too: nothing is read when the answer has been sent.
-        let (limit, pieces) = (self.limits.idle_timeout, self.pieces);
+        let limit = self.limits.idle_timeout;
+        let moved = (self.phase.received(), self.phase.sent());
         let quiet =
-            self.quiet.get_or_insert_with(|| Quiet { timer: Box::pin(sleep(limit)), pieces });
+            self.quiet.get_or_insert_with(|| Quiet { timer: Box::pin(sleep(limit)), moved });
         while quiet.timer.as_mut().poll(cx).is_ready() {
-            if self.phase.is_quiet() && quiet.pieces == pieces {
+            if self.phase.is_quiet() && quiet.moved == moved {
                 return Poll::Ready(());
             }
-            quiet.pieces = pieces;
+            quiet.moved = moved;
             quiet.timer.as_mut().reset(Instant::now() + limit);
         }
         Poll::Pending
@@ -116,8 +141,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
             return this.poll_limits(cx).map(|()| Err(io::ErrorKind::TimedOut.into()));
         }
         if buf.filled().len() > filled {
-            this.pieces += 1;
-            if this.phase.is_quiet() {
+            this.phase.received_piece();
+            if this.heads && this.phase.is_quiet() {
                 this.phase.head_began();
                 this.head = None;
             }
@@ -133,8 +158,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Timed<S> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let sent = Pin::new(&mut this.stream).poll_write(cx, buf);
-        this.poll_sent(cx, sent)
+        let written = Pin::new(&mut this.stream).poll_write(cx, buf);
+        this.poll_written(cx, written)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -149,7 +174,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Timed<S> {
             let sent = Pin::new(&mut this.stream).poll_shutdown(cx);
             ready!(this.poll_sent(cx, sent))?;
             // In a tunnel, the other direction goes on.
-            if this.phase.is_tunnel() || !this.phase.parts() {
+            if this.phase.is_tunnel() || !this.heads || !this.phase.parts() {
                 return Poll::Ready(Ok(()));
             }
         }
@@ -162,8 +187,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Timed<S> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let sent = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
-        this.poll_sent(cx, sent)
+        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        this.poll_written(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -215,6 +240,34 @@ mod tests {
         let mut said = Vec::new();
         timed.read_to_end(&mut said).await.unwrap();
         assert_eq!(said, b"still said");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_idle_clock_does_not_end_what_is_still_being_sent() {
+        let (mut client, server) = tokio::io::duplex(10);
+        let limits = Limits { idle_timeout: Duration::from_secs(1), ..limits() };
+        let mut timed = Timed::new(server, Phase::default(), limits);
+        // The request has been answered; hyper holds the rest and looks for the next one.
+        let sending = std::future::poll_fn(|cx| {
+            let mut next = [0; 10];
+            let mut next = ReadBuf::new(&mut next);
+            if let Poll::Ready(ended) = Pin::new(&mut timed).poll_read(cx, &mut next) {
+                return Poll::Ready(ended);
+            }
+            loop {
+                let _ = ready!(Pin::new(&mut timed).poll_write(cx, &[0; 10]))?;
+            }
+        });
+        let reading = async {
+            for _ in 0..10 {
+                sleep(Duration::from_secs(5)).await;
+                client.read_exact(&mut [0; 10]).await.unwrap();
+            }
+        };
+        tokio::select! {
+            ended = sending => panic!("{ended:?}"),
+            () = reading => {}
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -28,23 +28,17 @@ struct State {
     body: AtomicBool,
     tunnel: AtomicBool,
     parting: AtomicBool,
-    /// Answers on HTTP/2 whose next piece is the client's to take.
-    offered: AtomicU64,
-    /// Pieces that clients have taken.
-    taken: AtomicU64,
+    /// Pieces read so far.
+    received: AtomicU64,
+    /// Bytes that the socket has taken so far.
+    sent: AtomicU64,
+    /// Whether the socket takes nothing of what is to be sent.
+    blocked: AtomicBool,
 }
 
 /// A request that is being answered; dropped when the answer has been sent, or will never be.
 #[derive(Debug)]
 pub(super) struct Answering(Phase);
-
-/// Whose turn it is in an answer on HTTP/2: the client's, to take a piece, or the portal's, to send
-/// one. hyper asks for the next piece when the client has made room for it.
-#[derive(Debug)]
-pub(super) struct Turn {
-    phase: Phase,
-    clients: bool,
-}
 
 impl Phase {
     /// Part of a head has come.
@@ -66,9 +60,44 @@ impl Phase {
         self.0.in_head.load(Ordering::Relaxed)
     }
 
-    /// Whether nothing is going on: no head, no request, no tunnel.
+    /// Whether nothing is going on: no head, no request, no tunnel, nothing that waits to be sent.
     pub(super) fn is_quiet(&self) -> bool {
-        !self.in_head() && !self.is_tunnel() && self.0.answering.load(Ordering::Relaxed) == 0
+        !self.in_head() && !self.is_tunnel() && self.answering() == 0 && !self.is_blocked()
+    }
+
+    /// How many requests are being answered.
+    pub(super) fn answering(&self) -> u64 {
+        self.0.answering.load(Ordering::Relaxed)
+    }
+
+    /// Something has been read.
+    pub(super) fn received_piece(&self) {
+        self.0.received.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many pieces have been read.
+    pub(super) fn received(&self) -> u64 {
+        self.0.received.load(Ordering::Relaxed)
+    }
+
+    /// The socket has taken so many bytes.
+    pub(super) fn sent_bytes(&self, count: u64) {
+        self.0.sent.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// How many bytes the socket has taken.
+    pub(super) fn sent(&self) -> u64 {
+        self.0.sent.load(Ordering::Relaxed)
+    }
+
+    /// The socket takes nothing more for now, or something again.
+    pub(super) fn blocks(&self, blocked: bool) {
+        self.0.blocked.store(blocked, Ordering::Relaxed);
+    }
+
+    /// Whether the socket takes nothing of what is to be sent.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.0.blocked.load(Ordering::Relaxed)
     }
 
     /// Whether the connection has become something other than HTTP.
@@ -92,18 +121,6 @@ impl Phase {
         self.0.begun.load(Ordering::Relaxed)
     }
 
-    /// An answer begins, the client's turn first.
-    pub(super) fn turn(&self) -> Turn {
-        self.0.offered.fetch_add(1, Ordering::Relaxed);
-        Turn { phase: self.clone(), clients: true }
-    }
-
-    /// How many pieces have been taken, if there is one to take.
-    pub(super) fn taken_of_offered(&self) -> Option<u64> {
-        let offered = self.0.offered.load(Ordering::Relaxed) > 0;
-        offered.then(|| self.0.taken.load(Ordering::Relaxed))
-    }
-
     /// Whether there is nothing that a stop would have to wait for: no request has ever come in
     /// whole, or only a part of the next, or all answers have been sent.
     pub(super) fn owes_nothing(&self) -> bool {
@@ -112,36 +129,14 @@ impl Phase {
 }
 
 impl Answering {
-    /// Watches whose turn it is in the answer.
-    pub(super) fn turn(&self) -> Turn {
-        self.0.turn()
+    /// The connection that the request came over.
+    pub(super) fn connection(&self) -> &Phase {
+        &self.0
     }
 
     /// The answer is 101: what follows is no HTTP.
     pub(super) fn becomes_tunnel(&self) {
         self.0.0.tunnel.store(true, Ordering::Relaxed);
-    }
-}
-
-impl Turn {
-    /// The client has room for the next piece.
-    pub(super) fn asked(&mut self) {
-        if std::mem::take(&mut self.clients) {
-            self.phase.0.offered.fetch_sub(1, Ordering::Relaxed);
-            self.phase.0.taken.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// There is a piece for the client.
-    pub(super) fn answered(&mut self) {
-        self.clients = true;
-        self.phase.0.offered.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.asked();
     }
 }
 
@@ -180,18 +175,12 @@ mod tests {
     }
 
     #[test]
-    fn it_is_the_clients_turn_while_a_piece_waits_for_it() {
+    fn a_connection_that_cannot_send_is_not_quiet() {
         let phase = Phase::default();
-        assert_eq!(phase.taken_of_offered(), None);
-        let (mut first, second) = (phase.turn(), phase.turn());
-        assert_eq!(phase.taken_of_offered(), Some(0));
-        drop(second);
-        first.asked();
-        assert_eq!(phase.taken_of_offered(), None, "the portal's turn");
-        first.answered();
-        assert_eq!(phase.taken_of_offered(), Some(2));
-        drop(first);
-        assert_eq!(phase.taken_of_offered(), None);
+        phase.blocks(true);
+        assert!(!phase.is_quiet());
+        phase.blocks(false);
+        assert!(phase.is_quiet());
     }
 
     #[test]

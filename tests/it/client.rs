@@ -146,6 +146,11 @@ impl Connection {
 }
 
 impl Http2 {
+    /// Over a connection in the clear with settings of its own.
+    pub(crate) fn over(sender: http2::SendRequest<Full<Bytes>>) -> Self {
+        Self { sender, scheme: "http" }
+    }
+
     /// Sends a request with the gate's host as `:authority`.
     pub(crate) async fn send(&self, call: Call<'_>) -> Reply {
         let host = call.gate.host();

@@ -23,6 +23,7 @@ mod gate;
 mod http1;
 mod mailbox;
 mod program;
+mod slow_clients;
 mod smtp;
 mod upstream;
 mod wire;
