@@ -1,6 +1,6 @@
 //! The command line: one file a command.
 //!
-//! `serve`, `check` and `demo` work with files. All others ask the running gateway over its admin
+//! `serve`, `check`, `demo` and `store` work with files. All others ask the running gateway over its admin
 //! socket and print what it answers; they judge nothing themselves (I8). What cannot be done is an
 //! error that `main` tells on the error output, with exit code 1; wrong usage is clap's, code 2.
 
@@ -30,6 +30,7 @@ mod policy;
 mod preferences;
 pub mod serve;
 mod sessions;
+mod store;
 pub mod terminal;
 mod tokens;
 mod users;
@@ -68,6 +69,10 @@ enum Command {
     Check,
     /// Run the gateway before a sample portal with sample people
     Demo(demo::DemoArgs),
+    /// The store of a gateway that is stopped: begin with an empty one, accept an older copy, rescue
+    /// what is left of a damaged one
+    #[command(subcommand)]
+    Store(store::Command),
     #[command(flatten)]
     Ask(Ask),
 }
@@ -120,7 +125,7 @@ impl Cli {
     /// Refuses options that mean nothing to the command: who gives one expects something of it.
     fn checked(self) -> Result<Self, clap::Error> {
         let (config, asking) = match &self.command {
-            Command::Serve | Command::Check => (true, false),
+            Command::Serve | Command::Check | Command::Store(_) => (true, false),
             Command::Demo(_) => (false, false),
             Command::Ask(_) => (true, true),
         };
@@ -149,6 +154,7 @@ impl Cli {
             Command::Serve => return serve::run(config.as_deref()),
             Command::Check => return check::run(config.as_deref(), out),
             Command::Demo(args) => return demo::run(args, out),
+            Command::Store(command) => return command.run(&settings(config.as_deref())?, out),
             Command::Ask(ask) => ask,
         };
         let socket = match socket.or_else(socket_of_the_environment) {
@@ -256,6 +262,8 @@ mod tests {
             &["portcullis", "--yes", "demo"],
             &["portcullis", "serve", "--socket", "x"],
             &["portcullis", "check", "--json"],
+            &["portcullis", "store", "init", "--socket", "x"],
+            &["portcullis", "store", "rescue"],
             &["portcullis", "sessions", "end"],
             &["portcullis", "lockouts", "release"],
             &["portcullis", "lockouts", "release", "x", "--login", "ann"],
@@ -280,6 +288,7 @@ mod tests {
             &["portcullis", "serve", "--config", "x"][..],
             &["portcullis", "--config", "x", "check"],
             &["portcullis", "demo", "--port", "0"],
+            &["portcullis", "store", "rescue", "new", "--config", "x"],
             &["portcullis", "--config", "x", "--socket", "y", "--json", "--yes", "routes"],
             &["portcullis", "explain", "--group", "g", "--organization", "acme", "GET", "/"],
             &["portcullis", "groups", "edit", "g", "--grant", "x", "--name", "n"],

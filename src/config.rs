@@ -29,6 +29,10 @@ use crate::credential::hashing::HashingSettings;
 use crate::policy::{self, Host};
 use crate::store::feed::LEAST_STALENESS;
 
+/// Where the secret key is unless the settings say otherwise. Not in the folder of the store, so
+/// that a copy of that is not a copy of the key.
+pub const KEY_FILE: &str = "secrets/secret.key";
+
 /// Everything an operator can set.
 #[derive(Debug, Clone)]
 pub struct Settings {

@@ -5,6 +5,7 @@
 //! the outbox, sweeps, and the watch on the policy files. Each is supervised ([`crate::tasks`]).
 
 mod policy_watch;
+pub(crate) mod records;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -23,7 +24,7 @@ use crate::admin;
 use crate::clock;
 use crate::config::Settings;
 use crate::credential::hashing::{Hasher, HashingError};
-use crate::credential::key::{KeyError, SecretKey};
+use crate::credential::key::KeyError;
 use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
 use crate::directory::second_factor::SecondFactorJudge;
@@ -41,7 +42,7 @@ use crate::pages::{Appearance, AppearanceProblem, Pages};
 use crate::policy::{Policy, PolicyProblems};
 use crate::session::{SessionCache, Sessions};
 use crate::store::feed::{Feed, Follower};
-use crate::store::sled::SledStore;
+use crate::store::sled::OpenError;
 use crate::store::{Store, StoreError};
 use crate::tasks::{TaskEnded, Tasks};
 use crate::telemetry;
@@ -59,9 +60,24 @@ pub enum StartError {
     /// The policy files are wrong.
     #[error("the policy cannot be used:\n{0}")]
     Policy(#[from] PolicyProblems),
-    /// The store cannot be opened.
+    /// The store cannot be reached.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// There is a store, and its secret key is gone.
+    #[error(
+        "the secret key `{}` is missing, and the store in `{}` belongs to it: put it back. Only if \
+         it is lost for good, move the store and `{}.answered` away; the next start makes new ones",
+        file.display(), store.display(), store.display()
+    )]
+    KeyMissing {
+        /// The file of the key.
+        file: PathBuf,
+        /// The folder of the store.
+        store: PathBuf,
+    },
     /// The first records cannot be written.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -167,8 +183,8 @@ impl Server {
             tracing::warn!("{note}");
         }
         // First of all that is kept in a folder: it closes an empty one to others.
-        let store: Arc<dyn Store> = Arc::new(SledStore::open(&settings.store.path)?);
-        let key = SecretKey::load_or_create(&settings.key_file)?;
+        let (store, key) = records::open(settings)?;
+        let store: Arc<dyn Store> = Arc::new(store);
         let hasher = Hasher::new(settings.hashing)?;
         let runtime = upkeep().map_err(StartError::Runtime)?;
         let lockout = Lockout::default();

@@ -14,11 +14,44 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 
 pub mod cache;
 pub mod conformance;
 pub mod feed;
 pub mod sled;
+
+/// A key of the store's own, derived from the installation's secret key: the digest of the records
+/// is computed with it, and the store belongs to it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoreKey([u8; 32]);
+
+impl StoreKey {
+    /// The key with these bytes.
+    #[must_use]
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// What the store records of the key; it does not lead back to it.
+    fn id(&self) -> [u8; 32] {
+        Sha256::new()
+            .chain_update(b"portcullis store key id")
+            .chain_update(self.0)
+            .finalize()
+            .into()
+    }
+}
+
+impl std::fmt::Debug for StoreKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("StoreKey(…)")
+    }
+}
 
 /// What a record is about; a backend may keep each kind in a table of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -34,6 +34,7 @@ class Seed:
     def start(self, gateway):
         """Starts a gateway on a copy."""
         shutil.copytree(self.folder / "store", gateway.folder / "store")
+        shutil.copy2(self.folder / "store.answered", gateway.folder / "store.answered")
         shutil.copy2(self.folder / "secret.key", gateway.folder / "secret.key")
         gateway.start()
         return gateway

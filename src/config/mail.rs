@@ -90,7 +90,7 @@ impl Security {
 /// Both transports' keys are read whichever is chosen, so that changing over is one word.
 pub(super) fn mail(r: &mut Reader, templates: Option<PathBuf>) -> Option<Mail> {
     let smtp_chosen = r.word("mail.transport", &[("directory", false), ("smtp", true)], false);
-    let directory = r.path("mail.directory", "data/mail");
+    let directory = r.path("mail.directory", "mail");
     let from = r.text("mail.from").unwrap_or_else(|| "portal@example.com".to_owned());
     let from = match from.parse() {
         Ok(from) => Some(from),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::reader::Reader;
 use super::{
-    Admin, Branding, Decisions, PolicySource, Problem, Problems, Settings, StoreSettings,
+    Admin, Branding, Decisions, KEY_FILE, PolicySource, Problem, Problems, Settings, StoreSettings,
     Telemetry, Tls, hashing, identity, mail, max_staleness, passwords, server, session, tls,
     upstream,
 };
@@ -77,7 +77,7 @@ impl Reading {
         let session = session(&mut r);
         let hashing = hashing(&mut r);
         let passwords = passwords::passwords(&mut r);
-        let key_file = r.path("secrets.key_file", "data/secret.key");
+        let key_file = r.path("secrets.key_file", KEY_FILE);
         let templates = r.named_path("mail.templates");
         let mail = mail::mail(&mut r, templates.clone());
         let identity = identity(&mut r);

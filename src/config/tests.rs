@@ -428,9 +428,7 @@ fn smtp(text: &str) -> Smtp {
 #[test]
 fn mail_goes_into_a_folder_unless_a_server_is_chosen() {
     let mail = parse(LEAST).unwrap().mail;
-    assert!(
-        matches!(mail.transport, MailTransport::Directory(path) if path == Path::new("data/mail"))
-    );
+    assert!(matches!(mail.transport, MailTransport::Directory(path) if path == Path::new("mail")));
     let smtp = smtp("host = \"mail.example.com\"");
     assert_eq!(
         (&*smtp.host, smtp.security, smtp.port),

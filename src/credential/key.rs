@@ -1,22 +1,25 @@
 //! The installation's one secret key, and the keys derived from it.
 //!
-//! 32 random bytes in a file that only its owner can read, made at the first start. The key itself
-//! is never used: each purpose gets a key of its own by HKDF-SHA256, so that what one purpose
+//! 32 random bytes in a file that only its owner can read (its group too, if it is one of ours, as
+//! Kubernetes mounts secrets), made at the first start. The key itself is never used: each purpose gets a key of its own by HKDF-SHA256, so that what one purpose
 //! shows to the world says nothing about another. Losing the file ends all secure links.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit};
+use rustix::process::{getegid, getgroups};
 use sha2::Sha256;
 
 use super::secret::Secret;
 
 const LENGTH: usize = 32;
+/// What the names of drafts begin with.
+const DRAFT: &str = ".secret-key-";
 
 /// What a derived key is for. A purpose never changes its label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,6 +36,8 @@ pub enum Purpose {
     PendingSignIn,
     /// The tokens in mails that wait to be sent.
     Letter,
+    /// The digest of the store's records (I13).
+    Store,
 }
 
 impl Purpose {
@@ -44,6 +49,7 @@ impl Purpose {
             Self::RecoveryCode => "portcullis v1 recovery code",
             Self::PendingSignIn => "portcullis v1 pending sign-in",
             Self::Letter => "portcullis v1 letter",
+            Self::Store => "portcullis v1 store",
         }
     }
 }
@@ -94,21 +100,20 @@ impl SecretKey {
         Self(Secret::new(crate::random::bytes()))
     }
 
-    /// The key in the file; if there is none, a new one, which the file holds from now on.
+    /// The key in the file.
     ///
     /// # Errors
-    /// When the file is not a key, can be read by others, or cannot be read or made.
-    pub fn load_or_create(path: &Path) -> Result<Self, KeyError> {
-        match load(path) {
-            Err(KeyError::Unreadable { source, .. })
-                if source.kind() == io::ErrorKind::NotFound =>
-            {
-                create(path)
-                    .map_err(|source| KeyError::NotCreated { path: path.to_owned(), source })?;
-                load(path)
-            }
-            loaded => loaded,
-        }
+    /// When the file is not there, not a key, can be read by others, or cannot be read.
+    pub fn load(path: &Path) -> Result<Self, KeyError> {
+        load(path)
+    }
+
+    /// Puts the key into a new file, whole or not at all, and on disk when this returns.
+    ///
+    /// # Errors
+    /// When there is a file already, or it cannot be made.
+    pub fn save(&self, path: &Path) -> Result<(), KeyError> {
+        create(self, path).map_err(|source| KeyError::NotCreated { path: path.to_owned(), source })
     }
 
     /// The key for one purpose.
@@ -135,7 +140,7 @@ fn load(path: &Path) -> Result<SecretKey, KeyError> {
     // Asked of the open file, not of the path, which could lead elsewhere by now.
     let metadata = file.metadata().map_err(unreadable)?;
     let mode = metadata.permissions().mode() & 0o7777;
-    if metadata.is_file() && mode & 0o077 != 0 {
+    if metadata.is_file() && is_exposed(mode, || is_own_group(metadata.gid())) {
         return Err(KeyError::Exposed { path: path.to_owned(), mode });
     }
     if !metadata.is_file() || metadata.len() != LENGTH as u64 {
@@ -146,28 +151,49 @@ fn load(path: &Path) -> Result<SecretKey, KeyError> {
     Ok(SecretKey(Secret::new(key)))
 }
 
-/// Writes a new key beside the path and links it into place, whole or not at all. When another
-/// process was first, its key stands.
-fn create(path: &Path) -> io::Result<()> {
+/// Whether others than the owner and, for reading, a group of this process can use the file.
+fn is_exposed(mode: u32, is_own_group: impl FnOnce() -> bool) -> bool {
+    match mode & 0o077 {
+        0 => false,
+        0o040 => !is_own_group(),
+        _ => true,
+    }
+}
+
+fn is_own_group(group: u32) -> bool {
+    let own = getgroups().unwrap_or_default();
+    own.into_iter().chain([getegid()]).any(|own| own.as_raw() == group)
+}
+
+/// Writes the key beside the path and links it into place.
+fn create(key: &SecretKey, path: &Path) -> io::Result<()> {
     let folder =
         path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let draft =
-        folder.join(format!(".secret-key-{}", HEXLOWER.encode(&crate::random::bytes::<8>())));
-    let linked = write(&draft).and_then(|()| match fs::hard_link(&draft, path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        linked => linked,
-    });
+    clear_drafts(folder)?;
+    let draft = folder.join(format!("{DRAFT}{}", HEXLOWER.encode(&crate::random::bytes::<8>())));
+    let linked = write(key, &draft).and_then(|()| fs::hard_link(&draft, path));
     let removed = fs::remove_file(&draft);
     linked.and(removed)?;
     File::open(folder)?.sync_all()
 }
 
-fn write(draft: &Path) -> io::Result<()> {
+/// Removes drafts of starts that were interrupted.
+fn clear_drafts(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(DRAFT) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn write(key: &SecretKey, draft: &Path) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?;
     // Whatever the umask took away from the owner is given back.
     file.set_permissions(Permissions::from_mode(0o600))?;
-    file.write_all(SecretKey::generate().0.expose())?;
+    file.write_all(key.0.expose())?;
     file.sync_all()
 }
 
@@ -176,7 +202,6 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
-    use std::sync::Barrier;
 
     use tempfile::tempdir;
 
@@ -190,12 +215,18 @@ mod tests {
         *key.derive(Purpose::SecureLink).expose()
     }
 
+    fn saved(path: &Path) -> SecretKey {
+        let key = SecretKey::generate();
+        key.save(path).unwrap();
+        key
+    }
+
     #[test]
     fn the_key_is_made_once_and_found_again() {
         let folder = tempdir().unwrap();
         let path = folder.path().join("new/deep/secret.key");
-        let made = SecretKey::load_or_create(&path).unwrap();
-        assert_eq!(link_key(&SecretKey::load_or_create(&path).unwrap()), link_key(&made));
+        let made = saved(&path);
+        assert_eq!(link_key(&SecretKey::load(&path).unwrap()), link_key(&made));
         assert_eq!((fs::read(&path).unwrap().len(), mode(&path)), (32, 0o600));
         assert_eq!(mode(path.parent().unwrap()), 0o700);
         assert_eq!(mode(path.parent().unwrap().parent().unwrap()), 0o700);
@@ -204,39 +235,48 @@ mod tests {
     }
 
     #[test]
-    fn two_installations_have_different_keys() {
-        assert_ne!(link_key(&SecretKey::generate()), link_key(&SecretKey::generate()));
+    fn a_key_that_is_there_is_never_replaced() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("secret.key");
+        let first = saved(&path);
+        fs::write(folder.path().join(".secret-key-left"), "half").unwrap();
+        let refused = SecretKey::generate().save(&path).unwrap_err();
+        assert!(matches!(refused, KeyError::NotCreated { .. }), "{refused}");
+        assert_eq!(link_key(&SecretKey::load(&path).unwrap()), link_key(&first));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "drafts are cleared");
     }
 
     #[test]
-    fn all_that_start_together_get_the_same_key() {
-        let folder = tempdir().unwrap();
-        let path = folder.path().join("secret.key");
-        let barrier = Barrier::new(8);
-        let keys: Vec<_> = std::thread::scope(|scope| {
-            let start = || {
-                barrier.wait();
-                link_key(&SecretKey::load_or_create(&path).unwrap())
-            };
-            let threads: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-        });
-        assert!(keys.iter().all(|key| *key == keys[0]));
+    fn two_installations_have_different_keys() {
+        assert_ne!(link_key(&SecretKey::generate()), link_key(&SecretKey::generate()));
     }
 
     #[test]
     fn a_key_that_others_can_read_is_refused_with_the_remedy() {
         let folder = tempdir().unwrap();
         let path = folder.path().join("secret.key");
-        SecretKey::load_or_create(&path).unwrap();
-        for open in [0o640, 0o604, 0o620, 0o644, 0o666] {
+        saved(&path);
+        for open in [0o604, 0o620, 0o644, 0o660, 0o666] {
             fs::set_permissions(&path, fs::Permissions::from_mode(open)).unwrap();
-            let error = SecretKey::load_or_create(&path).unwrap_err();
+            let error = SecretKey::load(&path).unwrap_err();
             assert!(matches!(error, KeyError::Exposed { mode, .. } if mode == open), "{error}");
             assert!(error.to_string().contains("chmod 600"), "{error}");
         }
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
-        SecretKey::load_or_create(&path).unwrap();
+        // The file is of this process's group, as a secret that Kubernetes mounts.
+        for closed in [0o400, 0o440, 0o640] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(closed)).unwrap();
+            SecretKey::load(&path).unwrap();
+        }
+    }
+
+    #[test]
+    fn only_a_group_of_this_process_may_read_the_key() {
+        assert!(super::is_exposed(0o440, || false));
+        assert!(!super::is_exposed(0o440, || true));
+        assert!(!super::is_exposed(0o600, || false));
+        for mode in [0o460, 0o450, 0o444, 0o640 | 0o004] {
+            assert!(super::is_exposed(mode, || true), "{mode:o}");
+        }
     }
 
     #[test]
@@ -246,7 +286,7 @@ mod tests {
             let path = folder.path().join(length.to_string());
             fs::write(&path, vec![7; length]).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-            let error = SecretKey::load_or_create(&path).unwrap_err();
+            let error = SecretKey::load(&path).unwrap_err();
             assert!(matches!(error, KeyError::Malformed { .. }), "{error}");
             assert_eq!(fs::read(&path).unwrap().len(), length);
         }
@@ -255,7 +295,7 @@ mod tests {
     #[test]
     fn a_folder_in_its_place_is_refused() {
         let folder = tempdir().unwrap();
-        let error = SecretKey::load_or_create(folder.path()).unwrap_err();
+        let error = SecretKey::load(folder.path()).unwrap_err();
         assert!(matches!(error, KeyError::Malformed { .. }), "{error}");
     }
 
@@ -264,7 +304,7 @@ mod tests {
         let folder = tempdir().unwrap();
         fs::write(folder.path().join("file"), "").unwrap();
         let path = folder.path().join("file/secret.key");
-        let error = SecretKey::load_or_create(&path).unwrap_err();
+        let error = SecretKey::generate().save(&path).unwrap_err();
         assert!(error.to_string().contains("file/secret.key"), "{error}");
     }
 

@@ -136,7 +136,7 @@ pub(super) struct Fixture {
 impl Fixture {
     pub(super) async fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        let store: Arc<dyn Store> = Arc::new(SledStore::open(folder.path()).unwrap());
+        let store: Arc<dyn Store> = Arc::new(SledStore::for_test(folder.path()));
         Self::over(store, folder).await
     }
 

@@ -116,7 +116,7 @@ impl House {
         let settings = settings(&portal);
         let folder = TempDir::new().unwrap();
         let store = Arc::new(Failing {
-            store: SledStore::open(folder.path()).unwrap(),
+            store: SledStore::for_test(folder.path()),
             failing: AtomicBool::new(false),
         });
         let key = SecretKey::generate();

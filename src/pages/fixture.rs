@@ -148,7 +148,7 @@ impl House {
 
     pub(super) async fn with(settings: &Settings) -> Self {
         let folder = TempDir::new().unwrap();
-        let store: Arc<dyn Store> = Arc::new(SledStore::open(folder.path()).unwrap());
+        let store: Arc<dyn Store> = Arc::new(SledStore::for_test(folder.path()));
         let key = SecretKey::generate();
         let one_time = OneTimeLinks::new(&key, settings.passwords);
         let judges = Judges {

@@ -41,7 +41,7 @@ struct Portal {
 
 impl Portal {
     async fn open(folder: &Path) -> Self {
-        let store: Arc<dyn Store> = Arc::new(SledStore::open(folder).unwrap());
+        let store: Arc<dyn Store> = Arc::new(SledStore::for_test(folder));
         let policy = Arc::new(Policy::load(Path::new("policies")).unwrap());
         let memory = Arc::new(Memory::new(Arc::clone(&store), policy));
         let cache = Arc::new(SessionCache::new());

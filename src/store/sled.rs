@@ -9,12 +9,14 @@
 //! The change feed (`recent`) is kept in memory only: its followers are caches of this same
 //! process, and those are empty after a restart anyway.
 //!
+//! What is opened is known to be whole (I13, `opening`): each commit keeps a digest of everything up
+//! to date (`digest`), a file beside the folder names the last answered commit (`answered`), and a
+//! store that was closed is sealed (`seal`). Otherwise all of it is read before it is used (`check`).
+//!
 //! After a failed write or flush it is not known what is on disk. The store then answers nothing
 //! any more, reads included, until it is opened again: it fails closed.
 
-use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
@@ -24,14 +26,27 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use self::folder::Presence;
 use self::layout::Stored;
+pub use self::opening::OpenError;
+use self::opening::{Database, Opened};
 use self::recent::Recent;
+pub use self::rescue::Rescued;
 use self::writer::{Disk, Request, Writer};
-use crate::store::{Changes, Commit, CommitError, Committed, Key, Kind, Record, Store, StoreError};
+use crate::store::{
+    Changes, Commit, CommitError, Committed, Key, Kind, Record, Store, StoreError, StoreKey,
+};
 
+mod answered;
+mod check;
+mod digest;
+mod folder;
 mod judge;
 mod layout;
+mod opening;
 mod recent;
+mod rescue;
+mod seal;
 mod writer;
 
 /// Commits that may wait for the writer; further ones wait to be let in.
@@ -40,9 +55,6 @@ const QUEUE: usize = 1024;
 /// How often a reading is repeated when a commit came between its two steps. More than once in a
 /// row is already unlikely.
 const READ_ATTEMPTS: usize = 16;
-
-/// The mode of a folder that only its owner can enter.
-const PRIVATE: u32 = 0o700;
 
 /// What sled may keep in memory of what is on disk.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
@@ -60,41 +72,105 @@ pub struct SledStore {
 /// What readers and the writer share.
 #[derive(Debug)]
 struct Shared {
-    db: sled::Db,
+    db: Database,
     recent: watch::Sender<Recent>,
     fault: OnceLock<String>,
-    /// Dropped after `db`, so that whoever gets the lock finds the database closed.
-    _lock: File,
+}
+
+/// An empty store that is made anew at the next start unless it is finished.
+#[derive(Debug)]
+pub struct NewStore {
+    opened: Opened,
+    key: StoreKey,
+}
+
+impl NewStore {
+    /// Takes the store into use.
+    ///
+    /// # Errors
+    /// When that cannot be noted.
+    pub fn finish(self) -> Result<SledStore, OpenError> {
+        let folder = self.opened.database.folder();
+        folder.note_format().map_err(|error| folder.error(&error))?;
+        Ok(SledStore::start(self.opened, self.key, writer::fsync)?)
+    }
 }
 
 impl SledStore {
-    /// Opens the store in the folder `path`, making it if it does not exist, and closing it to
-    /// others if it is the store's alone.
+    /// What the folder `path` holds.
     ///
     /// # Errors
-    /// When another process has it open, others can enter the folder, or the folder or what is in it
-    /// cannot be read or written.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Self::open_with(path, |db| writer::fsync(path, db))
+    /// When it cannot be read.
+    pub fn presence(path: &Path) -> Result<Presence, StoreError> {
+        opening::presence(path)
     }
 
-    /// Opens the store with another way to make it durable: tests put faults and waits there.
-    fn open_with(
-        path: &Path,
-        disk: impl FnOnce(&sled::Db) -> io::Result<Disk>,
+    /// Says that there is no store in the folder `path`.
+    #[must_use]
+    pub fn missing(path: &Path) -> OpenError {
+        opening::missing(path)
+    }
+
+    /// Makes an empty store in the folder `path`, and the folder if it does not exist.
+    ///
+    /// # Errors
+    /// When there is a store, others can enter the folder, or it cannot be written.
+    pub fn create(path: &Path, key: &StoreKey) -> Result<NewStore, OpenError> {
+        Ok(NewStore { opened: opening::create(path, key)?, key: key.clone() })
+    }
+
+    /// Opens the store in the folder `path`, closing it to others if it is the store's alone.
+    ///
+    /// # Errors
+    /// When there is none, another process has it open, others can enter the folder, it cannot be
+    /// read or written, or not everything that was answered is in it.
+    pub fn open(path: &Path, key: &StoreKey) -> Result<Self, OpenError> {
+        Ok(Self::start(opening::open(path, key)?, key.clone(), writer::fsync)?)
+    }
+
+    /// Takes the store as it is for the newest, if it is whole. Returns the commit that was
+    /// answered last, if it is known, and the newest one in the store.
+    ///
+    /// # Errors
+    /// As for [`Self::open`], but for its being older.
+    pub fn accept_older(path: &Path, key: &StoreKey) -> Result<(Option<u64>, u64), OpenError> {
+        opening::accept_older(path, key)
+    }
+
+    /// Writes every record that can still be read in the folder `path` to a new store in `to`.
+    ///
+    /// # Errors
+    /// When nothing can be read, there is something in `to`, or it cannot be written.
+    pub fn rescue(path: &Path, key: &StoreKey, to: &Path) -> Result<Rescued, OpenError> {
+        rescue::rescue(path, key, to)
+    }
+
+    /// The store of a test, in a folder of its own inside `folder`; made if it is not there.
+    #[cfg(test)]
+    pub(crate) fn for_test(folder: &Path) -> Self {
+        let (path, key) = (folder.join("store"), StoreKey::new([7; 32]));
+        match Self::presence(&path).unwrap() {
+            Presence::Nothing => Self::create(&path, &key).unwrap().finish().unwrap(),
+            _ => Self::open(&path, &key).unwrap(),
+        }
+    }
+
+    /// Begins to write, with a way to make it durable: tests put faults and waits there.
+    fn start(
+        opened: Opened,
+        key: StoreKey,
+        disk: impl FnOnce(&Path, &sled::Db) -> io::Result<Disk>,
     ) -> Result<Self, StoreError> {
-        let (db, lock) = open_database(path)?;
-        let head = layout::decode_head(db.get(layout::HEAD)?.as_deref())
-            .ok_or_else(|| StoreError::Unavailable("the head of the feed is damaged".to_owned()))?;
-        let disk = disk(&db).map_err(|error| folder_error(path, &error))?;
+        let Opened { database: db, head, answered } = opened;
+        let folder = db.folder();
+        let disk = disk(folder.path(), &db).map_err(|error| folder.error(&error))?;
         let shared = Arc::new(Shared {
             db,
-            recent: watch::Sender::new(Recent::new(head)),
+            recent: watch::Sender::new(Recent::new(head.sequence)),
             fault: OnceLock::new(),
-            _lock: lock,
         });
         let (requests, taken) = mpsc::channel(QUEUE);
-        let writer = Writer::new(Arc::clone(&shared), head, disk);
+        let writer = Writer::new(Arc::clone(&shared), key, head, answered, disk);
         let writer = thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || writer.run(taken))
@@ -264,6 +340,7 @@ impl Shared {
 
     /// Ends the store's service; the first reason stands.
     fn fail(&self, fault: &str) {
+        self.db.distrust();
         if self.fault.set(fault.to_owned()).is_ok() {
             tracing::error!(fault, "the store has failed and answers nothing until it is reopened");
         }
@@ -285,78 +362,6 @@ fn to_record(id: &str, stored: &Stored<'_>) -> Record {
 /// follows.
 fn prefix(kind: Kind, key: Option<&Key>) -> Vec<u8> {
     key.map_or_else(|| layout::records(kind), |key| layout::indexed(kind, key))
-}
-
-fn open_database(path: &Path) -> Result<(sled::Db, File), StoreError> {
-    let fault = |error: io::Error| folder_error(path, &error);
-    DirBuilder::new().recursive(true).mode(PRIVATE).create(path).map_err(fault)?;
-    keep_private(path)?;
-    let lock = File::create(path.join("lock")).map_err(fault)?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let message = format!(
-                "`{}` is in use by another process: end it, or use another folder",
-                path.display()
-            );
-            return Err(StoreError::Unavailable(message));
-        }
-        Err(TryLockError::Error(error)) => return Err(fault(error)),
-    }
-    // Whoever had the store before may still be letting go of sled's own lock.
-    match File::open(path.join("db")) {
-        Ok(db) => db.lock().map_err(fault)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(fault(error)),
-    }
-    let db = sled::Config::default()
-        .path(path)
-        .cache_capacity(CACHE_BYTES)
-        .mode(sled::Mode::LowSpace)
-        .open()
-        .map_err(|error| StoreError::Unavailable(format!("`{}`: {error}", path.display())))?;
-    // New files are there after a power cut only if the folder that names them is on disk too.
-    for folder in [path.join("blobs").as_path(), path] {
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(fault)?;
-    }
-    Ok((db, lock))
-}
-
-/// Closes the folder to others if they can enter it: it holds hashes of passwords and of session
-/// tokens, and sled makes its files as the umask has it.
-///
-/// Only a folder with a store in it, or with nothing, is surely there for the store alone; to close
-/// another one might take it from a program that needs it.
-fn keep_private(path: &Path) -> Result<(), StoreError> {
-    let fault = |error: io::Error| folder_error(path, &error);
-    let mode = || fs::metadata(path).map(|folder| folder.permissions().mode() & 0o7777);
-    let found = mode().map_err(fault)?;
-    if is_private(found) {
-        return Ok(());
-    }
-    let ours = path.join("db").is_file() || fs::read_dir(path).map_err(fault)?.next().is_none();
-    if ours && fs::set_permissions(path, Permissions::from_mode(PRIVATE)).is_ok() {
-        // Some file systems know no modes, and say nothing of it.
-        if is_private(mode().map_err(fault)?) {
-            let message = "others could enter the folder of the store; it has been closed to them";
-            tracing::warn!(folder = %path.display(), mode = format!("{found:04o}"), message);
-            return Ok(());
-        }
-    }
-    let message = format!(
-        "`{}` has mode {found:04o}: others can enter it, and the store holds hashes of passwords; \
-         run `chmod 700` on it as its owner, or give the store a folder of its own inside it",
-        path.display()
-    );
-    Err(StoreError::Unavailable(message))
-}
-
-const fn is_private(mode: u32) -> bool {
-    mode & 0o077 == 0
-}
-
-fn folder_error(path: &Path, error: &io::Error) -> StoreError {
-    StoreError::Unavailable(format!("`{}`: {error}", path.display()))
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ fn parsed(message: &[u8]) -> Message<'static> {
 }
 
 fn files(home: &Home) -> Vec<PathBuf> {
-    let folder = home.path("data/mail");
+    let folder = home.path("mail");
     std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect()
 }
 

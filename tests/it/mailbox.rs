@@ -47,7 +47,7 @@ impl<'g> Mailbox<'g> {
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        let folder = std::fs::read_dir(self.gate.file("data/mail")).unwrap();
+        let folder = std::fs::read_dir(self.gate.file("mail")).unwrap();
         let files = folder.map(|file| file.unwrap().path());
         files.filter(|file| file.extension().is_some_and(|end| end == "eml")).collect()
     }

@@ -25,6 +25,7 @@ mod mailbox;
 mod program;
 mod slow_clients;
 mod smtp;
+mod store;
 mod upstream;
 mod wire;
 

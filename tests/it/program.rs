@@ -16,6 +16,9 @@ use crate::admin::Admin;
 use crate::client::within;
 use crate::gate::HOST;
 
+/// The arguments that serve.
+pub(crate) const SERVE: [&str; 3] = ["serve", "--config", "portcullis.toml"];
+
 /// A folder with settings and the shipped catalogue and groups.
 #[derive(Debug)]
 pub(crate) struct Home(tempfile::TempDir);
@@ -81,11 +84,26 @@ impl Home {
 
     /// Starts `portcullis serve` and waits until it serves.
     pub(crate) async fn serve(&self) -> Program {
-        let mut child = portcullis(self.0.path(), &["serve", "--config", "portcullis.toml"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        self.serve_with(portcullis(self.0.path(), &SERVE)).await.unwrap()
+    }
+
+    /// The same, or what it says when it does not start.
+    pub(crate) async fn try_serve(&self) -> Result<Program, String> {
+        let started = self.serve_with(portcullis(self.0.path(), &SERVE)).await;
+        match started {
+            Some(program) => Ok(program),
+            // Its error output may not have been read to the end; another says the same.
+            None => {
+                let again = self.run(&["serve"]).await;
+                assert_eq!(again.code, 1, "{again:?}");
+                Err(again.err)
+            }
+        }
+    }
+
+    /// Starts a command that becomes `portcullis serve`; none when it ends before it serves.
+    pub(crate) async fn serve_with(&self, mut command: Command) -> Option<Program> {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
         let said = Said::of(child.stderr.take().unwrap());
         let serving = |text: &str| {
             text.lines().find_map(|line| {
@@ -95,10 +113,12 @@ impl Home {
                 Some((gateway.parse().ok()?, event["admin"].as_str()?.parse().ok()?))
             })
         };
-        let (gateway, admin_address) =
-            said.find("the line that says where it serves", serving).await;
+        let (gateway, admin_address) = tokio::select! {
+            found = said.find("the line that says where it serves", serving) => found,
+            _ended = child.wait() => return None,
+        };
         let admin = Admin { socket: self.path("data/admin.sock") };
-        Program { child, said, gateway, admin_address, admin }
+        Some(Program { child, said, gateway, admin_address, admin })
     }
 
     /// Runs a command to its end.

@@ -64,8 +64,7 @@ impl Bench {
         let settings = "[server]\npublic_url = \"https://portal.example\"\nhosts = [\"other.example\"]\n\
                         [upstream]\nservers = [\"http://127.0.0.1:9\"]\n";
         let settings = Settings::parse(settings, Path::new("test"), &HashMap::new()).unwrap();
-        let store: Arc<dyn Store> =
-            Arc::new(SledStore::open(&folder.path().join("store")).unwrap());
+        let store: Arc<dyn Store> = Arc::new(SledStore::for_test(folder.path()));
         let policy = Arc::new(Policy::load(&policies).unwrap());
         let memory = Arc::new(Memory::new(Arc::clone(&store), policy));
         let cache = Arc::new(SessionCache::new());

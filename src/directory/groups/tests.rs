@@ -67,7 +67,7 @@ async fn r2_a_deleted_group_does_not_come_back_with_the_next_start() {
 async fn r2_two_that_start_at_once_on_an_empty_store_both_know_the_groups() {
     for _ in 0..20 {
         let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let store: Arc<dyn Store> = Arc::new(SledStore::open(folder.path()).unwrap());
+        let store: Arc<dyn Store> = Arc::new(SledStore::for_test(folder.path()));
         let (one, two) =
             tokio::join!(Fixture::over(store.clone(), folder), Fixture::over(store, other));
         for fixture in [one, two] {

@@ -144,7 +144,7 @@ pub(super) struct Bench {
 impl Bench {
     pub(super) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let inner = SledStore::open(folder.path()).unwrap();
+        let inner = SledStore::for_test(folder.path());
         let disk =
             Arc::new(Disk { inner, full: AtomicBool::new(false), damaged: Mutex::default() });
         let store: Arc<dyn Store> = disk.clone();

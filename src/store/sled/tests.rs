@@ -1,4 +1,6 @@
+use std::fs::{self, File, Permissions};
 use std::io::{BufRead, BufReader, Write as _};
+use std::os::unix::fs::PermissionsExt;
 use std::panic;
 use std::process::{Command, Stdio};
 use std::sync::mpsc as blocking;
@@ -14,6 +16,33 @@ use crate::random;
 use crate::store::conformance::conformance;
 use crate::store::{Change, Expect, Write};
 
+mod damage;
+mod lifecycle;
+
+const KEY: StoreKey = StoreKey::new([7; 32]);
+
+/// A place for a store, with room beside it for the file of the last answered commit.
+fn place(folder: &TempDir) -> std::path::PathBuf {
+    folder.path().join("store")
+}
+
+/// Opens the store, or makes it if there is none.
+fn open(path: &Path) -> Result<SledStore, OpenError> {
+    match SledStore::presence(path)? {
+        Presence::Nothing => SledStore::create(path, &KEY)?.finish(),
+        _ => SledStore::open(path, &KEY),
+    }
+}
+
+/// The same with another way to make it durable.
+fn open_with(
+    path: &Path,
+    disk: impl FnOnce(&sled::Db) -> io::Result<Disk>,
+) -> Result<SledStore, OpenError> {
+    drop(open(path)?);
+    Ok(SledStore::start(opening::open(path, &KEY)?, KEY, |_, db| disk(db))?)
+}
+
 /// Long enough for anything that happens at all.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -21,7 +50,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 async fn sled_passes_the_conformance_suite() {
     let folder = TempDir::new().unwrap();
     conformance(async |name: &str| {
-        Arc::new(SledStore::open(&folder.path().join(name)).unwrap()) as Arc<dyn Store>
+        Arc::new(open(&folder.path().join(name)).unwrap()) as Arc<dyn Store>
     })
     .await;
 }
@@ -29,12 +58,12 @@ async fn sled_passes_the_conformance_suite() {
 #[tokio::test]
 async fn a_store_that_is_open_cannot_be_opened_again_until_it_is_closed() {
     let folder = TempDir::new().unwrap();
-    let store = SledStore::open(folder.path()).unwrap();
-    let second = SledStore::open(folder.path()).unwrap_err().to_string();
+    let store = open(&place(&folder)).unwrap();
+    let second = open(&place(&folder)).unwrap_err().to_string();
     assert!(second.contains("is in use by another process"), "{second}");
     assert!(second.contains(folder.path().to_str().unwrap()), "{second}");
     drop(store);
-    SledStore::open(folder.path()).unwrap();
+    open(&place(&folder)).unwrap();
 }
 
 #[tokio::test]
@@ -42,7 +71,7 @@ async fn a_folder_that_cannot_be_made_is_named() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("file");
     File::create(&file).unwrap();
-    let error = SledStore::open(&file.join("data")).unwrap_err().to_string();
+    let error = open(&file.join("data")).unwrap_err().to_string();
     assert!(error.contains("file/data"), "{error}");
 }
 
@@ -54,15 +83,15 @@ fn a_folder_that_others_can_enter_is_closed_if_it_is_the_stores_alone() {
     let open_to = |others| fs::set_permissions(&path, Permissions::from_mode(others)).unwrap();
     fs::create_dir(&path).unwrap();
     open_to(0o755);
-    drop(SledStore::open(&path).unwrap());
+    drop(open(&path).unwrap());
     assert_eq!(mode(), 0o700, "made beforehand, and empty");
     for others in [0o755, 0o710, 0o701, 0o1777] {
         open_to(others);
-        drop(SledStore::open(&path).unwrap());
+        drop(open(&path).unwrap());
         assert_eq!(mode(), 0o700, "a store of earlier, {others:o}");
     }
     open_to(0o500);
-    let error = SledStore::open(&path).map(drop);
+    let error = open(&path).map(drop);
     assert!(mode() == 0o500, "what is closed is left as it is: {error:?}");
 }
 
@@ -73,13 +102,13 @@ fn a_folder_that_others_can_enter_is_refused_if_there_is_something_else_in_it() 
     let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
     fs::create_dir_all(path.join("another")).unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
-    let error = SledStore::open(&path).unwrap_err().to_string();
+    let error = open(&path).unwrap_err().to_string();
     assert!(error.contains("`chmod 700`") && error.contains("0755"), "{error}");
     assert!(error.contains(path.to_str().unwrap()), "{error}");
     assert_eq!(mode(), 0o755);
     assert_eq!(fs::read_dir(&path).unwrap().count(), 1, "and nothing is written");
     fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
-    SledStore::open(&path).unwrap();
+    open(&path).unwrap();
 }
 
 #[tokio::test]
@@ -148,14 +177,14 @@ async fn i1_after_a_failed_flush_the_whole_round_and_everything_later_is_refused
     assert!(unavailable(&store.head().await.unwrap_err()));
     drop(store);
 
-    let store = SledStore::open(folder.path()).unwrap();
+    let store = open(&place(&folder)).unwrap();
     assert!(store.get(Kind::User, "first").await.unwrap().is_some());
 }
 
 #[tokio::test]
 async fn i1_a_writer_that_panics_fails_the_store() {
     let folder = TempDir::new().unwrap();
-    let store = SledStore::open_with(folder.path(), |_| {
+    let store = open_with(&place(&folder), |_| {
         Ok(Box::new(|| panic::resume_unwind(Box::new("a fault in sled"))))
     })
     .unwrap();
@@ -168,7 +197,7 @@ async fn i1_a_writer_that_panics_fails_the_store() {
 #[tokio::test]
 async fn i3_a_commit_happens_though_nobody_waits_for_it_and_the_store_is_closed() {
     let folder = TempDir::new().unwrap();
-    let store = SledStore::open(folder.path()).unwrap();
+    let store = open(&place(&folder)).unwrap();
     for number in 0..50 {
         let mut commit = store.commit(vec![put(Kind::User, &number.to_string(), "")]);
         drop(poll!(&mut commit));
@@ -179,7 +208,7 @@ async fn i3_a_commit_happens_though_nobody_waits_for_it_and_the_store_is_closed(
     let first = Change { sequence: 1, kind: Kind::User, id: "0".to_owned() };
     assert_eq!(changes.first(), Some(&first));
     drop(store);
-    let store = SledStore::open(folder.path()).unwrap();
+    let store = open(&place(&folder)).unwrap();
     assert_eq!(store.count(Kind::User, None).await.unwrap(), 50);
     assert_eq!(store.head().await.unwrap(), 50);
 }
@@ -187,7 +216,7 @@ async fn i3_a_commit_happens_though_nobody_waits_for_it_and_the_store_is_closed(
 #[tokio::test]
 async fn a_damaged_record_is_told_from_an_absent_one() {
     let folder = TempDir::new().unwrap();
-    let store = SledStore::open(folder.path()).unwrap();
+    let store = open(&place(&folder)).unwrap();
     store.shared.db.insert(layout::record(Kind::User, "a"), b"short").unwrap();
     store.shared.db.insert(layout::unique(Kind::User, &Key::new("login", "b")), b"b").unwrap();
     let read = store.get(Kind::User, "a").await;
@@ -218,7 +247,7 @@ fn i3_a_killed_process_loses_no_answered_commit() {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "--nocapture", "--test-threads=1"])
             .arg("store::sled::tests::i3_a_killed_process_loses_no_answered_commit")
-            .env(STORE_TO_KILL, folder.path())
+            .env(STORE_TO_KILL, place(&folder))
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -241,7 +270,7 @@ fn i3_a_killed_process_loses_no_answered_commit() {
         }
         assert_eq!(child.wait().unwrap().code(), None, "it was killed");
 
-        let store = SledStore::open(folder.path()).unwrap();
+        let store = open(&place(&folder)).unwrap();
         Runtime::new().unwrap().block_on(async {
             for (lane, answered) in answered.iter_mut().enumerate() {
                 let written = written(&store, lane).await;
@@ -257,7 +286,7 @@ fn i3_a_killed_process_loses_no_answered_commit() {
 
 /// Each lane commits pair after pair of new records, and with them a pair that it overwrites.
 fn write_until_killed(folder: &Path) -> ! {
-    let store = SledStore::open(folder).unwrap();
+    let store = open(folder).unwrap();
     Runtime::new().unwrap().block_on(async {
         let mut lanes = Vec::new();
         for (lane, size) in LANES.iter().enumerate() {
@@ -317,7 +346,7 @@ type GoOn = blocking::Sender<io::Result<()>>;
 fn held_back(folder: &TempDir) -> (SledStore, Flushing, GoOn) {
     let (flush, flushing) = blocking::channel();
     let (go_on, result) = blocking::channel();
-    let store = SledStore::open_with(folder.path(), |_| {
+    let store = open_with(&place(folder), |_| {
         Ok(Box::new(move || {
             flush.send(()).unwrap();
             result.recv().unwrap()

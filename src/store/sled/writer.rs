@@ -1,8 +1,10 @@
 //! The one thread that writes.
 //!
 //! It works in rounds: all commits that are waiting are judged and applied one after the other,
-//! then made durable together, then told to the feed, then answered. So under load one
-//! `fdatasync` serves many commits, and none is answered or told before it is on disk (I3).
+//! then made durable together, then noted as answered in the file beside the store, then told to
+//! the feed, then answered. So under load two `fdatasync`s serve many commits, and none is answered
+//! or told before it is on disk (I3). They cannot be one: if the note could reach the disk before
+//! the commits, a power cut would make a whole store look older than what was answered.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -13,9 +15,11 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::Shared;
+use super::answered::AnsweredFile;
 use super::judge::{Effect, judge};
-use super::{Shared, layout};
-use crate::store::{Change, Commit, CommitError, Committed, StoreError};
+use super::layout::{self, Head};
+use crate::store::{Change, Commit, CommitError, Committed, StoreError, StoreKey};
 
 /// At most so many commits share a flush, so that the first does not wait too long.
 const ROUND: usize = 256;
@@ -35,15 +39,23 @@ pub(super) struct Request {
 /// The state of the writing thread.
 pub(super) struct Writer {
     shared: Arc<Shared>,
-    /// The newest commit that sled was given.
-    head: u64,
+    key: StoreKey,
+    /// The newest commit that sled was given, and the digest with it.
+    head: Head,
+    answered: AnsweredFile,
     disk: Disk,
 }
 
 impl Writer {
     /// A writer that goes on after the commit `head`.
-    pub(super) fn new(shared: Arc<Shared>, head: u64, disk: Disk) -> Self {
-        Self { shared, head, disk }
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        key: StoreKey,
+        head: Head,
+        answered: AnsweredFile,
+        disk: Disk,
+    ) -> Self {
+        Self { shared, key, head, answered, disk }
     }
 
     /// Serves until the last sender is gone.
@@ -64,15 +76,14 @@ impl Writer {
             round.into_iter().map(|request| (request.commit, request.answer)).unzip();
         // Made after `waiting`, so that nobody hears of a panic before the store has failed.
         let guard = FailOnPanic(Arc::clone(&self.shared));
-        let before = self.head;
+        let before = self.head.sequence;
         let mut changes = Vec::new();
         let answers: Vec<_> =
             commits.iter().map(|commit| self.write(commit, &mut changes)).collect();
-        if self.head != before && self.shared.sound().is_ok() {
-            match (self.disk)() {
-                Ok(()) => {
-                    self.shared.recent.send_modify(|recent| recent.extend(self.head, changes))
-                }
+        let head = self.head.sequence;
+        if head != before && self.shared.sound().is_ok() {
+            match (self.disk)().and_then(|()| self.answered.write(self.head.mark())) {
+                Ok(()) => self.shared.recent.send_modify(|recent| recent.extend(head, changes)),
                 Err(error) => self.shared.fail(&format!("writing to disk: {error}")),
             }
         }
@@ -96,24 +107,31 @@ impl Writer {
         self.shared.sound()?;
         let effect = judge(&self.shared.db, commit)?;
         if effect.touched.is_empty() {
-            return Ok(Committed { sequence: self.head, versions: Vec::new() });
+            return Ok(Committed { sequence: self.head.sequence, versions: Vec::new() });
         }
-        let sequence = self.head + 1;
         let Effect { entries, versions, touched } = effect;
-        let mut batch = sled::Batch::default();
-        for (key, value) in entries {
+        let (mut head, mut batch) = (self.head.clone(), sled::Batch::default());
+        head.sequence += 1;
+        for (place, value) in entries {
+            if let Some(old) = self.shared.db.get(&place).map_err(StoreError::from)? {
+                head.digest.remove(&self.key, &place, &old);
+            }
             match value {
-                Some(value) => batch.insert(key, value),
-                None => batch.remove(key),
+                Some(value) => {
+                    head.digest.add(&self.key, &place, &value);
+                    batch.insert(place, value);
+                }
+                None => batch.remove(place),
             }
         }
-        batch.insert(layout::HEAD, &sequence.to_be_bytes());
+        batch.insert(layout::HEAD, head.encode());
         if let Err(error) = self.shared.db.apply_batch(batch) {
             // Part of it may stand in sled's memory.
             self.shared.fail(&format!("applying a commit: {error}"));
             return Err(StoreError::from(error).into());
         }
-        self.head = sequence;
+        let sequence = head.sequence;
+        self.head = head;
         changes.extend(touched.into_iter().map(|(kind, id)| Change { sequence, kind, id }));
         Ok(Committed { sequence, versions })
     }

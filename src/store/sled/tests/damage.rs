@@ -1,0 +1,321 @@
+//! I13: every file of a filled store is damaged in every way. It opens only if it is whole, and
+//! when it is refused nothing of it has changed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::*;
+use crate::store::sled::folder::database_files;
+
+/// Places at which a byte is flipped.
+const FLIPS: u64 = 200;
+
+type Files = BTreeMap<String, Vec<u8>>;
+type Entries = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// A filled store, closed and as a killed process leaves it.
+struct Filled {
+    closed: Files,
+    killed: Files,
+    entries: Entries,
+}
+
+/// All files in a folder and beside it, by path.
+fn files(root: &Path) -> Files {
+    let mut files = Files::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                files.insert(name, fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+fn lay_out(root: &Path, files: &Files) {
+    fs::create_dir_all(root.join("store/blobs")).unwrap();
+    fs::set_permissions(root.join("store"), Permissions::from_mode(0o700)).unwrap();
+    for (name, bytes) in files {
+        let path = root.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+}
+
+fn entries(store: &SledStore) -> Entries {
+    let entries = store.shared.db.iter().map(Result::unwrap);
+    entries.map(|(place, value)| (place.to_vec(), value.to_vec())).collect()
+}
+
+fn user(number: u32) -> Write {
+    Write::Put {
+        kind: Kind::User,
+        id: format!("u{number:04}"),
+        expect: Expect::Any,
+        doc: Bytes::from(format!("{{\"n\":{number},\"pad\":\"{}\"}}", "x".repeat(600))),
+        unique: vec![Key::new("login", format!("person-{number}"))],
+        index: vec![Key::new("organization", (number % 7).to_string())],
+    }
+}
+
+/// Several segments of sled's file, records that were replaced and removed, and large ones.
+async fn fill(store: &SledStore) {
+    for round in 0..6 {
+        let users = (0..60).map(|number| user(round * 60 + number)).collect();
+        store.commit(users).await.unwrap();
+        let large = Write::Put {
+            kind: Kind::Letter,
+            id: format!("l{round}"),
+            expect: Expect::Any,
+            doc: Bytes::from(vec![b'l'; 150_000]),
+            unique: vec![],
+            index: vec![],
+        };
+        store.commit(vec![large, put(Kind::Organization, &round.to_string(), "{}")]).await.unwrap();
+        store.commit((0..30).map(|number| user(round * 60 + number)).collect()).await.unwrap();
+        let (kind, id) = (Kind::User, format!("u{:04}", round * 60 + 59));
+        store.commit(vec![Write::Delete { kind, id, expect: Expect::Present }]).await.unwrap();
+    }
+}
+
+impl Filled {
+    async fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let store = open(&place(&folder)).unwrap();
+        fill(&store).await;
+        drop(store);
+        // A snapshot of sled's from the start in the middle, and more after it.
+        let store = open(&place(&folder)).unwrap();
+        store.commit(vec![put(Kind::Group, "late", "{}")]).await.unwrap();
+        store.commit(vec![put(Kind::Organization, "3", "{\"late\":1}")]).await.unwrap();
+        let (entries, killed) = (entries(&store), files(folder.path()));
+        drop(store);
+        Self { closed: files(folder.path()), killed, entries }
+    }
+
+    /// Opens the store with one file damaged: whole, or refused and left as it was.
+    fn try_open(&self, files: &Files, what: &str) -> Result<(), OpenError> {
+        let folder = TempDir::new().unwrap();
+        lay_out(folder.path(), files);
+        match open(&place(&folder)) {
+            Ok(store) => {
+                let found = entries(&store);
+                assert!(found == self.entries, "{what}: opened with other records");
+                Ok(())
+            }
+            Err(error) => {
+                let mut after = self::files(folder.path());
+                after.remove("store/lock");
+                let mut before = files.clone();
+                before.remove("store/lock");
+                if files.contains_key("store/closed")
+                    && let OpenError::Older { .. } | OpenError::Unanswered { .. } = error
+                {
+                    // Byte for byte what was closed, it was opened and closed again.
+                    return Err(error);
+                }
+                let (names, others) = (after.keys(), before.keys());
+                assert!(names.eq(others), "{what}: {error}: {:?}", after.keys());
+                for (name, bytes) in after {
+                    assert!(before[&name] == bytes, "{what}: {name} has changed: {error}");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn both(&self) -> [(&'static str, &Files); 2] {
+        [("closed", &self.closed), ("killed", &self.killed)]
+    }
+
+    fn database(files: &Files) -> Vec<String> {
+        let named = files.keys().filter(|name| {
+            ["db", "conf"].iter().any(|end| **name == format!("store/{end}"))
+                || name.starts_with("store/snap.")
+                || name.starts_with("store/blobs/")
+        });
+        named.cloned().collect()
+    }
+}
+
+fn changed(files: &Files, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> Files {
+    let mut files = files.clone();
+    change(files.get_mut(name).unwrap());
+    files
+}
+
+fn without(files: &Files, name: &str) -> Files {
+    let mut files = files.clone();
+    files.remove(name).unwrap();
+    files
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i13_a_byte_flipped_in_200_places_is_never_taken_for_whole() {
+    let filled = Filled::new().await;
+    for (state, files) in filled.both() {
+        let mut refused = 0;
+        let bytes = files["store/db"].len() as u64;
+        // From the first byte to the last; closed and killed take turns.
+        for flip in (u64::from(state == "closed")..FLIPS).step_by(2) {
+            let at = usize::try_from(flip * (bytes - 1) / (FLIPS - 1)).unwrap();
+            let damaged = changed(files, "store/db", |db| db[at] ^= 1 << (flip % 8));
+            let what = format!("{state}: byte {at} of db");
+            if let Err(error) = filled.try_open(&damaged, &what) {
+                refused += 1;
+                let said = error.to_string();
+                let way_out = said.contains("portcullis store") || said.contains("secret key");
+                assert!(way_out, "{what}: {said}");
+            }
+        }
+        assert!(refused > 10, "{state}: only {refused} flips met anything");
+        for name in Filled::database(files).iter().filter(|name| *name != "store/db") {
+            for at in [0, files[name].len() / 2, files[name].len() - 1] {
+                let damaged = changed(files, name, |bytes| bytes[at] ^= 0x10);
+                let _ = filled.try_open(&damaged, &format!("{state}: byte {at} of {name}"));
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i13_a_file_cut_short_or_gone_is_never_taken_for_whole() {
+    let filled = Filled::new().await;
+    for (state, files) in filled.both() {
+        filled.try_open(files, state).unwrap();
+        for name in Filled::database(files) {
+            let length = files[&name].len();
+            let segment = 512 * 1024;
+            let mut cuts = vec![0, 1, 7, 8, 9, 20, 21, length / 3, length / 2, length - 1];
+            cuts.extend((1..=length / segment).flat_map(|n| [n * segment, n * segment + 19]));
+            for cut in cuts.into_iter().filter(|cut| *cut < length) {
+                let damaged = changed(files, &name, |bytes| bytes.truncate(cut));
+                let what = format!("{state}: {name} cut at {cut} of {length}");
+                let opened = filled.try_open(&damaged, &what);
+                if name == "store/db" && cut <= length / 2 {
+                    assert!(opened.is_err(), "{what}");
+                }
+            }
+            let opened = filled.try_open(&without(files, &name), &format!("{state}: no {name}"));
+            assert!(name != "store/db" || matches!(opened, Err(OpenError::Missing { .. })));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i13_our_own_files_damaged_or_gone_open_only_what_is_whole() {
+    let filled = Filled::new().await;
+    for (state, files) in filled.both() {
+        for name in ["store.answered", "store/format", "store/closed", "store/lock"] {
+            let Some(bytes) = files.get(name) else { continue };
+            let gone = filled.try_open(&without(files, name), &format!("{state}: no {name}"));
+            let named = matches!(gone, Err(OpenError::Unanswered { missing: true, .. }));
+            assert_eq!(named, name == "store.answered", "{state}: {name}: {gone:?}");
+            for cut in [0, bytes.len() / 2] {
+                let damaged = changed(files, name, |bytes| bytes.truncate(cut));
+                let _ = filled.try_open(&damaged, &format!("{state}: {name} cut at {cut}"));
+            }
+            for at in 0..bytes.len().min(80) {
+                let damaged = changed(files, name, |bytes| bytes[at] ^= 0x20);
+                let _ = filled.try_open(&damaged, &format!("{state}: byte {at} of {name}"));
+            }
+        }
+        let unanswered = changed(files, "store.answered", |bytes| bytes.fill(0));
+        let error = filled.try_open(&unanswered, state).unwrap_err();
+        assert!(matches!(error, OpenError::Unanswered { missing: false, .. }), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i13_another_key_opens_nothing() {
+    let filled = Filled::new().await;
+    for (state, files) in filled.both() {
+        let folder = TempDir::new().unwrap();
+        lay_out(folder.path(), files);
+        let other = SledStore::open(&place(&folder), &StoreKey::new([8; 32])).unwrap_err();
+        assert!(matches!(other, OpenError::OtherKey { .. }), "{state}: {other}");
+        open(&place(&folder)).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i13_what_is_whole_is_rescued_and_what_is_not_is_named() {
+    let filled = Filled::new().await;
+    let mut rescues = 0;
+    for (state, files) in filled.both() {
+        for part in [1, 3, 5, 7] {
+            let folder = TempDir::new().unwrap();
+            let damaged = changed(files, "store/db", |db| {
+                let at = part * db.len() / 8;
+                db[at..at + 64].fill(0x55);
+            });
+            lay_out(folder.path(), &damaged);
+            // What is in no use any more may be damaged.
+            let Err(refused) = open(&place(&folder)) else { continue };
+            assert!(!matches!(refused, OpenError::Unanswered { .. }), "{state}: {refused}");
+            let to = folder.path().join("new");
+            let Ok(rescued) = SledStore::rescue(&place(&folder), &KEY, &to) else { continue };
+            rescues += 1;
+            let after = self::files(folder.path());
+            assert!(after["store/db"] == damaged["store/db"], "{state}: the damaged one is kept");
+            let store = open(&to).unwrap();
+            let found = entries(&store);
+            let missing = rescued.missing.join("\n");
+            for (place, value) in &filled.entries {
+                let Some(layout::Entry::Record { kind, .. }) = layout::Entry::parse(place) else {
+                    continue;
+                };
+                let kept = found.iter().any(|known| (&known.0, &known.1) == (place, value));
+                let named = missing.contains(&format!("{kind}: ")) || missing.contains("not known");
+                assert!(kept || named, "{state}: {missing}");
+            }
+            // It can take the place of the damaged one, with the file beside that.
+            drop(store);
+            fs::rename(place(&folder), folder.path().join("damaged")).unwrap();
+            fs::rename(&to, place(&folder)).unwrap();
+            let store = open(&place(&folder)).unwrap();
+            store.commit(vec![put(Kind::User, "new", "{}")]).await.unwrap();
+        }
+    }
+    assert!(rescues > 1, "{rescues}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_whole_store_is_rescued_whole() {
+    let filled = Filled::new().await;
+    let folder = TempDir::new().unwrap();
+    lay_out(folder.path(), &filled.killed);
+    let to = folder.path().join("new");
+    let rescued = SledStore::rescue(&place(&folder), &KEY, &to).unwrap();
+    assert_eq!(rescued.missing, Vec::<String>::new());
+    let head = |entries: &Entries| -> Entries {
+        entries.iter().filter(|(place, _)| place != layout::HEAD).cloned().collect()
+    };
+    assert!(head(&entries(&open(&to).unwrap())) == head(&filled.entries));
+    let again = SledStore::rescue(&place(&folder), &KEY, &to).unwrap_err();
+    assert!(matches!(again, OpenError::Exists { .. }), "{again}");
+}
+
+/// The files of the store that sled writes.
+#[tokio::test]
+async fn no_file_of_the_store_can_be_read_by_others() {
+    let folder = TempDir::new().unwrap();
+    let store = open(&place(&folder)).unwrap();
+    fill(&store).await;
+    drop(store);
+    let _store = open(&place(&folder)).unwrap();
+    let mut found: Vec<PathBuf> =
+        database_files(&place(&folder)).unwrap().iter().map(|f| place(&folder).join(f)).collect();
+    found.push(folder.path().join("store.answered"));
+    assert!(found.len() > 5, "{found:?}");
+    for file in found {
+        let mode = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", file.display());
+    }
+}
