@@ -118,6 +118,8 @@ impl Sockets {
             thread.spawn(async move {
                 let _share = share;
                 let Ok(stream) = tokio::net::TcpStream::from_std(stream) else { return };
+                // Where connections have it from their listener, that is a call less for each.
+                #[cfg(not(target_os = "linux"))]
                 if stream.set_nodelay(true).is_err() {
                     return;
                 }

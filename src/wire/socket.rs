@@ -27,13 +27,14 @@ pub fn keep_alive(socket: &SockRef<'_>) -> io::Result<()> {
 }
 
 /// What the connections that a listening socket accepts have from their beginning:
-/// [`keep_alive`], an end when what has been sent is not acknowledged for as long as that or for
+/// [`keep_alive`], no delay (TCP_NODELAY), an end when what has been sent is not acknowledged for as long as that or for
 /// `stalled`, whichever is longer, and a bound on what the system takes without sending it. With
 /// that bound, what has been written has nearly been sent.
 ///
 /// # Errors
 /// When the system does not take a setting.
 pub fn before_accepting(listener: &SockRef<'_>, stalled: Duration) -> io::Result<()> {
+    listener.set_tcp_nodelay(true)?;
     keep_alive(listener)?;
     #[cfg(target_os = "linux")]
     {
@@ -60,6 +61,7 @@ mod tests {
         let (accepted, _) = listener.accept().unwrap();
         let accepted = SockRef::from(&accepted);
         assert!(accepted.keepalive().unwrap());
+        assert!(accepted.tcp_nodelay().unwrap());
         assert_eq!(accepted.tcp_keepalive_time().unwrap(), ASKED_AFTER);
         assert_eq!(accepted.tcp_keepalive_interval().unwrap(), ASKED_EVERY);
         assert_eq!(accepted.tcp_keepalive_retries().unwrap(), ASKED);
