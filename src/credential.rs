@@ -31,6 +31,7 @@ pub mod seal;
 pub mod secret;
 pub mod token;
 pub mod totp;
+mod typed;
 
 /// [`crate::policy`] keeps it, for it compares names too and lies below.
 pub use crate::policy::folding;

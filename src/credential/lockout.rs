@@ -56,11 +56,15 @@
 //! *cancelled*, not succeeded: else whoever knows the password clears the count between two
 //! guesses at the code.
 //!
-//! The table is bounded: when it is full, the oldest series that are not locked make room; to push
-//! one failure out somebody has to fail as often as the table is long. It lives in memory: a
-//! restart forgets it, and each replica counts for itself.
+//! **Tables.** Each kind has a table of its own, so that what is free (a wrong link, asking for a
+//! mail) never pushes out what costs (a password that was hashed). The series of logins that
+//! somebody has, and of their known browsers, are kept until they are over, however many others
+//! there are: their number is bounded by the accounts. All others are bounded by [`CAPACITY`]; when
+//! a table is full, series that are not locked go first, those with the fewest failures first, the
+//! oldest of them first. So whoever wants to push a series out has to fail as often, under as many
+//! other logins or from as many other networks as the table is long. The tables live in memory: a
+//! restart forgets them, and each replica counts for itself.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -71,19 +75,19 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use self::series::{Limits, Series, State};
+use self::table::{Table, Tables};
 use super::folding::fold;
 
 mod series;
+mod table;
 #[cfg(test)]
 mod tests;
 
 const ACCOUNT: Limits = Limits { budget: 5, window: SignedDuration::from_hours(24) };
 const BROWSERS: Limits = Limits { budget: 30, window: SignedDuration::from_hours(24) };
 const ADDRESS: Limits = Limits { budget: 30, window: SignedDuration::from_hours(1) };
-/// How many series are kept unless told otherwise.
+/// How many series each table keeps unless told otherwise, those of accounts aside.
 const CAPACITY: usize = 100_000;
-/// When the budget is used up by tries under way: when to ask again.
-const MOMENT: SignedDuration = SignedDuration::from_secs(1);
 /// A login as long as this stands in the table as its hash.
 const LONG_LOGIN: usize = 128;
 
@@ -184,10 +188,10 @@ pub struct Locked {
     pub until: Timestamp,
 }
 
-/// The table of failures. Clones share it.
+/// The tables of failures. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Lockout {
-    table: Arc<Mutex<Table>>,
+    tables: Arc<Mutex<Tables>>,
 }
 
 impl Default for Lockout {
@@ -197,10 +201,10 @@ impl Default for Lockout {
 }
 
 impl Lockout {
-    /// An empty table for so many keys.
+    /// Empty tables for so many keys each.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self { table: Arc::new(Mutex::new(Table { series: HashMap::new(), capacity })) }
+        Self { tables: Arc::new(Mutex::new(Tables::new(capacity))) }
     }
 
     /// Asks for a try at an account and counts it as failed until it turns out otherwise.
@@ -225,15 +229,15 @@ impl Lockout {
     }
 
     fn begin_with(&self, keys: Vec<Key>, now: Timestamp) -> Result<Attempt, LockedUntil> {
-        let mut table = self.lock();
-        let refusals = keys.iter().filter_map(|key| table.refusal(key, now));
+        let mut tables = self.lock();
+        let refusals = keys.iter().filter_map(|key| tables.of(key).refusal(key, now));
         if let Some(until) = refusals.max() {
             return Err(LockedUntil(until));
         }
         for key in &keys {
-            table.reserve(key, now);
+            tables.of_mut(key).reserve(key, now);
         }
-        drop(table);
+        drop(tables);
         Ok(Attempt { lockout: self.clone(), keys, began: now })
     }
 
@@ -252,16 +256,19 @@ impl Lockout {
     /// Lets waits that were counted by a clock that ran ahead begin anew. To be called every few
     /// seconds with a time that has just been read.
     pub fn keep_time(&self, now: Timestamp) {
-        self.lock().series.values_mut().for_each(|series| series.set_back(now));
+        for table in self.lock().all_mut() {
+            table.keep_time(now);
+        }
     }
 
     /// Who is locked now, longest first.
     #[must_use]
     pub fn locked(&self, now: Timestamp) -> Vec<Locked> {
-        let table = self.lock();
-        let mut locked: Vec<_> = table
-            .series
-            .iter()
+        let tables = self.lock();
+        let mut locked: Vec<_> = tables
+            .all()
+            .into_iter()
+            .flat_map(Table::series)
             .filter_map(|(key, series)| match series.state(key.limits(), now) {
                 State::Locked(until) => {
                     Some(Locked { key: key.clone(), failures: series.failures(), until })
@@ -269,7 +276,7 @@ impl Lockout {
                 State::Clear | State::Counting | State::Trial => None,
             })
             .collect();
-        drop(table);
+        drop(tables);
         locked.sort_by_key(|locked| std::cmp::Reverse(locked.until));
         locked
     }
@@ -277,14 +284,15 @@ impl Lockout {
     /// Forgets the failures of a key, with those of an account the ones of the browsers that know
     /// it; says whether there were any.
     pub fn release(&self, key: &Key) -> bool {
-        let mut table = self.lock();
+        let mut tables = self.lock();
         let keys: Vec<Key> = match key {
             Key::Account(login) => {
                 let knows = |key: &&Key| match key {
                     Key::Browser { account, .. } | Key::Browsers(account) => account == login,
                     Key::Account(_) | Key::Address(_) | Key::Asking(_) | Key::Link(_) => false,
                 };
-                table.series.keys().filter(knows).chain([key]).cloned().collect()
+                let accounts = tables.of(key).series().map(|(key, _)| key);
+                accounts.filter(knows).chain([key]).cloned().collect()
             }
             Key::Browser { .. }
             | Key::Browsers(_)
@@ -294,15 +302,16 @@ impl Lockout {
         };
         let mut failed = false;
         for key in &keys {
-            failed |= table.series.get(key).is_some_and(|series| series.failures() > 0);
+            let table = tables.of_mut(key);
+            failed |= table.get(key).is_some_and(|series| series.failures() > 0);
             table.change(key, Series::clear);
         }
         failed
     }
 
     /// A panic elsewhere leaves the table whole: each change is a few assignments.
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -317,11 +326,19 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// Somebody has the login that is tried: its failures outlive any number of others.
+    pub fn account_exists(&self) {
+        let mut tables = self.lockout.lock();
+        for key in self.keys.iter().filter(|key| matches!(key, Key::Account(_))) {
+            tables.of_mut(key).keep(key);
+        }
+    }
+
     /// The whole sign-in succeeded, second factor included: the account's failures are over.
     pub fn succeeded(mut self) {
-        let mut table = self.lockout.lock();
+        let mut tables = self.lockout.lock();
         for key in std::mem::take(&mut self.keys) {
-            table.change(&key, |series| {
+            tables.of_mut(&key).change(&key, |series| {
                 series.give_back();
                 if !matches!(key, Key::Address(_)) {
                     series.clear();
@@ -332,9 +349,9 @@ impl Attempt {
 
     /// Nothing was decided: the pool was busy, or a second factor is still to come.
     pub fn cancelled(mut self) {
-        let mut table = self.lockout.lock();
+        let mut tables = self.lockout.lock();
         for key in std::mem::take(&mut self.keys) {
-            table.change(&key, Series::give_back);
+            tables.of_mut(&key).change(&key, Series::give_back);
         }
     }
 }
@@ -344,68 +361,10 @@ impl Drop for Attempt {
         if self.keys.is_empty() {
             return;
         }
-        let mut table = self.lockout.lock();
+        let mut tables = self.lockout.lock();
         for key in &self.keys {
-            table.change(key, |series| series.fail(key.limits(), self.began));
+            tables.of_mut(key).change(key, |series| series.fail(key.limits(), self.began));
         }
-    }
-}
-
-#[derive(Debug)]
-struct Table {
-    series: HashMap<Key, Series>,
-    capacity: usize,
-}
-
-impl Table {
-    /// Until when a try is refused, if it is.
-    fn refusal(&self, key: &Key, now: Timestamp) -> Option<Timestamp> {
-        let series = self.series.get(key)?;
-        match series.state(key.limits(), now) {
-            State::Locked(until) => Some(until),
-            state if series.has_room(state, key.limits()) => None,
-            State::Clear | State::Counting | State::Trial => Some(series::after(now, MOMENT)),
-        }
-    }
-
-    fn reserve(&mut self, key: &Key, now: Timestamp) {
-        if !self.series.contains_key(key) && self.series.len() >= self.capacity {
-            self.make_room(now);
-        }
-        self.series.entry(key.clone()).or_insert_with(|| Series::new(now)).reserve();
-    }
-
-    /// Changes a series, and drops it when there is nothing left to remember.
-    fn change(&mut self, key: &Key, change: impl FnOnce(&mut Series)) {
-        if let Some(series) = self.series.get_mut(key) {
-            change(series);
-            if series.is_empty() {
-                self.series.remove(key);
-            }
-        }
-    }
-
-    /// Drops what is forgotten anyway; if that is not enough, the oldest hundredth: those not
-    /// locked first, those with a try under way last. A hundredth, so that not every new key pays
-    /// for a walk through the table.
-    fn make_room(&mut self, now: Timestamp) {
-        self.series.retain(|key, series| !series.is_over(key.limits(), now));
-        if self.series.len() < self.capacity {
-            return;
-        }
-        let rank = |key: &Key, series: &Series| {
-            let locked = matches!(series.state(key.limits(), now), State::Locked(_));
-            (series.is_under_way(), locked, series.last())
-        };
-        let mut ranks: Vec<_> = self.series.iter().map(|(key, series)| rank(key, series)).collect();
-        let mut surplus = (self.capacity / 100).max(1).min(ranks.len());
-        let Some(index) = surplus.checked_sub(1) else { return };
-        let (_, &mut bound, _) = ranks.select_nth_unstable(index);
-        self.series.retain(|key, series| {
-            let goes = surplus > 0 && rank(key, series) <= bound;
-            surplus -= usize::from(goes);
-            !goes
-        });
     }
 }
 

@@ -10,6 +10,7 @@ use subtle::ConstantTimeEq;
 
 use super::key::{self, Purpose, SecretKey};
 use super::secret::Secret;
+use super::typed;
 
 /// How many are given out at a time.
 pub const COUNT: usize = 10;
@@ -88,9 +89,7 @@ impl RecoveryCodes {
 
 /// A code however it is typed.
 fn parse(typed: &str) -> Option<Secret<[u8; LENGTH]>> {
-    let plain =
-        typed.chars().filter(|c| !c.is_whitespace() && !"-\u{2010}\u{2011}\u{2013}".contains(*c));
-    let plain = Secret::new(plain.map(|c| c.to_ascii_uppercase()).collect::<String>());
+    let plain = Secret::new(typed::plain(typed).expose().to_ascii_uppercase());
     let bytes = Secret::new(BASE32_NOPAD.decode(plain.expose().as_bytes()).ok()?);
     bytes.expose().as_slice().try_into().ok().map(Secret::new)
 }

@@ -3,18 +3,20 @@
 //!
 //! A code belongs to a *step*: the number of the half minute it is made for. It is taken during its
 //! own step and the one before and after, because clocks differ; and only if its step is later than
-//! the last one that was taken, so that a code that somebody has looked at is worth nothing once it
-//! was used. Where the last step is kept, and that two uses at once cannot both be the first, is
-//! the caller's to see to.
+//! those that were taken before, so that a code that somebody has looked at is worth nothing once it
+//! was used ([`UsedSteps`]). Where those are kept, and that two uses at once cannot both be the
+//! first, is the caller's to see to.
 
 use std::fmt::Write as _;
 
 use data_encoding::BASE32_NOPAD;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
 use totp_rs::{Builder, Totp};
 
 use super::secret::Secret;
+use super::typed;
 
 /// 160 bits, as RFC 4226 recommends.
 const SECRET: usize = 20;
@@ -22,6 +24,44 @@ const SECRET: usize = 20;
 const STEP: u64 = 30;
 /// The longest label that is worth reading in an app, and still fits into a QR code.
 const LABEL: usize = 60;
+
+/// Used steps that are remembered one by one.
+const REMEMBERED: usize = 16;
+
+/// The steps whose codes were taken.
+///
+/// No step is taken twice, whatever the clock does. A clock that ran ahead and is set back has left
+/// steps that lie in the future; they do not block those of now, because each of them is remembered.
+/// Only older ones than the last [`REMEMBERED`] are remembered as a bound, which blocks all before.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedSteps {
+    /// No step up to this one is taken.
+    #[serde(rename = "last", default, skip_serializing_if = "Option::is_none")]
+    bound: Option<u64>,
+    /// The last ones that were taken, the latest at the end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    recent: Vec<u64>,
+}
+
+impl UsedSteps {
+    /// Notes a step that was taken.
+    pub fn add(&mut self, step: u64) {
+        self.recent.push(step);
+        if self.recent.len() > REMEMBERED {
+            self.bound = self.bound.max(Some(self.recent.remove(0)));
+        }
+    }
+
+    /// Whether a code of this step may be taken when the clock is at `current`: it is later than
+    /// all that were taken, but for those that only a clock ahead of this one can have taken.
+    fn allows(&self, step: u64, current: u64) -> bool {
+        let after = |used: &u64| match *used <= current.saturating_add(1) {
+            true => step > *used,
+            false => step != *used,
+        };
+        self.bound.is_none_or(|bound| step > bound) && self.recent.iter().all(after)
+    }
+}
 
 /// A secret shared with somebody's device.
 #[derive(Debug, Clone)]
@@ -69,21 +109,21 @@ impl TotpSecret {
         Secret::new(totp.build_noncompliant().to_url().unwrap_or_default())
     }
 
-    /// The step that this code was made for, if it is one of those taken at `now` and later than
-    /// `last`. All steps are tried in the same time, whichever fits; spaces in the code, as apps
-    /// show them, do not matter.
+    /// The step that this code was made for, if it is one of those taken at `now` and `used` allows
+    /// it. All steps are tried in the same time, whichever fits; the code may be typed in any
+    /// digits, with spaces and hyphens.
     #[must_use]
-    pub fn step_of(&self, code: &str, now: Timestamp, last: Option<u64>) -> Option<u64> {
-        let code: String = code.chars().filter(|c| !c.is_whitespace()).collect();
+    pub fn step_of(&self, code: &str, now: Timestamp, used: &UsedSteps) -> Option<u64> {
+        let code = typed::plain(code);
         let current = u64::try_from(now.as_second()).ok()? / STEP;
         let totp = self.builder().build_noncompliant();
         let (mut found, mut step_found) = (Choice::from(0), 0);
         // If two steps have the same code, the later counts, so that it is not taken again.
         for step in current.saturating_sub(1)..=current.saturating_add(1) {
             let expected = code_of(&totp, step);
-            let later = last.is_none_or(|last| step > last);
-            let fits =
-                expected.expose().as_bytes().ct_eq(code.as_bytes()) & Choice::from(u8::from(later));
+            let later = used.allows(step, current);
+            let fits = expected.expose().as_bytes().ct_eq(code.expose().as_bytes())
+                & Choice::from(u8::from(later));
             step_found = u64::conditional_select(&step_found, &step, fits);
             found |= fits;
         }
@@ -119,13 +159,17 @@ fn label(name: &str) -> String {
 mod tests {
     use jiff::{SignedDuration, Timestamp};
 
-    use super::TotpSecret;
+    use super::{REMEMBERED, TotpSecret, UsedSteps};
 
     const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 
     /// Of RFC 6238, appendix B.
     fn of_the_rfc() -> TotpSecret {
         TotpSecret::from_bytes(b"12345678901234567890").unwrap()
+    }
+
+    fn none() -> UsedSteps {
+        UsedSteps::default()
     }
 
     fn at(seconds: i64) -> Timestamp {
@@ -144,7 +188,7 @@ mod tests {
         ] {
             let now = Timestamp::from_second(second).unwrap();
             let step = u64::try_from(second).unwrap() / 30;
-            assert_eq!(of_the_rfc().step_of(code, now, None), Some(step), "{second}");
+            assert_eq!(of_the_rfc().step_of(code, now, &none()), Some(step), "{second}");
             assert_eq!(of_the_rfc().code(now), code);
         }
     }
@@ -156,7 +200,7 @@ mod tests {
         for (drift, taken) in [(-60, false), (-30, true), (0, true), (30, true), (60, false)] {
             // At both ends of the step.
             for second in [0, 29] {
-                let found = secret.step_of(&secret.code(at(drift)), at(second), None);
+                let found = secret.step_of(&secret.code(at(drift)), at(second), &none());
                 let expected = taken.then(|| step + u64::try_from(drift + 30).unwrap() / 30 - 1);
                 assert_eq!(found, expected, "{drift} {second}");
             }
@@ -167,28 +211,31 @@ mod tests {
     fn r51_a_step_is_not_taken_again_whatever_the_clock_does() {
         let secret = TotpSecret::generate();
         let mut taken = Vec::new();
-        let mut last = None;
+        let mut used = none();
         // Forth, back, forth again, and a jump back of an hour.
         for minute in [0, 1, -1, 0, 2, 1, -60, 3, 2, 3, 4] {
             for drift in [-30, 0, 30] {
                 let now = at(minute * 60);
                 let code = secret.code(now + SignedDuration::from_secs(drift));
-                if let Some(step) = secret.step_of(&code, now, last) {
+                if let Some(step) = secret.step_of(&code, now, &used) {
                     assert!(!taken.contains(&step), "{step} was taken before");
                     taken.push(step);
-                    last = Some(step);
+                    used.add(step);
                 }
             }
         }
-        assert!(taken.is_sorted() && taken.len() > 8, "{taken:?}");
+        assert!(taken.len() > 8, "{taken:?}");
     }
 
     #[test]
     fn r51_only_a_step_after_the_last_one_is_taken() {
         let secret = TotpSecret::generate();
         let step = 60_000_000;
-        for (last, taken) in [(step - 1, true), (step, false), (step + 1, false)] {
-            assert_eq!(secret.step_of(&secret.code(NOW), NOW, Some(last)), taken.then_some(step));
+        for (last, taken) in [(step - 1, true), (step, false), (step + 1, false), (step + 2, true)]
+        {
+            let mut used = none();
+            used.add(last);
+            assert_eq!(secret.step_of(&secret.code(NOW), NOW, &used), taken.then_some(step));
         }
     }
 
@@ -197,7 +244,7 @@ mod tests {
         let secret = of_the_rfc();
         let code = secret.code(NOW);
         let spaced = format!(" {} {}\n", &code[..3], &code[3..]);
-        assert!(secret.step_of(&spaced, NOW, None).is_some(), "as apps show it");
+        assert!(secret.step_of(&spaced, NOW, &none()).is_some(), "as apps show it");
         for text in [
             "",
             " ",
@@ -205,14 +252,81 @@ mod tests {
             &code[1..],
             &format!("{code}0"),
             &format!("+{}", &code[1..]),
-            &format!("{}-{}", &code[..3], &code[3..]),
+            &format!("{}_{}", &code[..3], &code[3..]),
+            &format!("{}.{}", &code[..3], &code[3..]),
             "\u{ff11}\u{ff12}\u{ff13}\u{ff14}\u{ff15}\u{ff16}",
         ] {
-            assert_eq!(secret.step_of(text, NOW, None), None, "{text:?}");
+            assert_eq!(secret.step_of(text, NOW, &none()), None, "{text:?}");
         }
         let other = TotpSecret::generate();
-        assert_eq!(other.step_of(&code, Timestamp::MIN, None), None, "before all steps");
-        assert_eq!(other.step_of(&code, Timestamp::MAX, Some(u64::MAX)), None);
+        assert_eq!(other.step_of(&code, Timestamp::MIN, &none()), None, "before all steps");
+        assert_eq!(other.step_of(&code, Timestamp::MAX, &none()), None);
+    }
+
+    #[test]
+    fn r51_a_clock_that_ran_ahead_does_not_block_codes() {
+        let secret = TotpSecret::generate();
+        let day = 24 * 3600;
+        let mut used = none();
+        let ahead = secret.step_of(&secret.code(at(day)), at(day), &used).unwrap();
+        used.add(ahead);
+        // The clock is set back: codes of now are taken, each once.
+        let step = secret.step_of(&secret.code(NOW), NOW, &used).unwrap();
+        used.add(step);
+        assert_eq!(secret.step_of(&secret.code(NOW), NOW, &used), None);
+        // A day later, what was used by the clock ahead is still used.
+        assert_eq!(secret.step_of(&secret.code(at(day)), at(day), &used), None);
+        let next = secret.step_of(&secret.code(at(day + 30)), at(day + 30), &used);
+        assert_eq!(next, Some(ahead + 1));
+    }
+
+    #[test]
+    fn r51_steps_that_are_forgotten_one_by_one_stay_a_bound() {
+        let secret = TotpSecret::generate();
+        let day = 24 * 3600;
+        let mut used = none();
+        for n in 0..i64::try_from(REMEMBERED).unwrap() + 1 {
+            let now = at(day + 30 * n);
+            used.add(secret.step_of(&secret.code(now), now, &used).unwrap());
+        }
+        assert_eq!(secret.step_of(&secret.code(NOW), NOW, &used), None, "it fails closed");
+        assert_eq!(secret.step_of(&secret.code(at(day)), at(day), &used), None);
+    }
+
+    #[test]
+    fn r51_the_last_step_of_an_older_version_still_counts() {
+        let mut used: UsedSteps = serde_json::from_str("{\"last\":60000000}").unwrap();
+        let secret = TotpSecret::generate();
+        assert_eq!(secret.step_of(&secret.code(NOW), NOW, &used), None);
+        assert!(secret.step_of(&secret.code(at(30)), at(30), &used).is_some());
+        used.add(60_000_001);
+        let kept = serde_json::to_string(&used).unwrap();
+        assert_eq!(kept, "{\"last\":60000000,\"recent\":[60000001]}");
+        assert_eq!(serde_json::from_str::<UsedSteps>(&kept).unwrap(), used);
+    }
+
+    #[test]
+    fn r51_a_code_is_taken_however_it_is_typed() {
+        let (secret, code) = (of_the_rfc(), of_the_rfc().code(NOW));
+        let in_digits = |zero: u32| -> String {
+            let digit = |c: char| char::from_u32(zero + c.to_digit(10).unwrap()).unwrap();
+            code.chars().map(digit).collect()
+        };
+        let (front, back) = code.split_at(3);
+        for typed in [
+            in_digits(0xff10),
+            in_digits(0x0660),
+            in_digits(0x06f0),
+            in_digits(0x0966),
+            format!("{front}-{back}"),
+            format!("{front}\u{2011}{back}"),
+            format!("{front}\u{2013}{back}"),
+            format!("{front}\u{a0}{back}"),
+            format!("{front}\u{200b}{back}"),
+            format!("\u{feff}\u{2068}{code}\u{2069}"),
+        ] {
+            assert!(secret.step_of(&typed, NOW, &none()).is_some(), "{typed:?}");
+        }
     }
 
     #[test]

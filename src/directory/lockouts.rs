@@ -141,9 +141,12 @@ mod tests {
     use super::*;
     use crate::directory::fixture::{ADDRESS, Fixture, OTHER_PASSWORD, PASSWORD, claim, now};
     use crate::directory::sign_in::{Claim, KnownBrowser, SignIn};
+    use crate::directory::users::UserView;
 
-    /// A browser that signed in with the password that users of these tests have.
-    const HERS: KnownBrowser<'_> = KnownBrowser { name: "her-own", password_generation: 0 };
+    /// A browser that signed in as this user, with the password that users of these tests have.
+    fn of(user: &UserView) -> KnownBrowser<'_> {
+        KnownBrowser { name: "her-own", user: &user.id, password_generation: 0 }
+    }
 
     async fn fail(fixture: &Fixture, login: &str, browser: Option<KnownBrowser<'_>>, times: u32) {
         for _ in 0..times {
@@ -157,9 +160,9 @@ mod tests {
     async fn i6_a_locked_login_is_seen_and_released_with_its_known_browsers() {
         let fixture = Fixture::new().await;
         fixture.organization("acme").await;
-        fixture.user("acme", "Ann:1", "limited").await;
+        let ann = fixture.user("acme", "Ann:1", "limited").await;
         fail(&fixture, "ann:1", None, 5).await;
-        fail(&fixture, "ann:1", Some(HERS), 5).await;
+        fail(&fixture, "ann:1", Some(of(&ann)), 5).await;
         fail(&fixture, "bob", None, 5).await;
         let seen = fixture.directory.lockouts(now());
         let kinds = |login: &str| -> Vec<LockoutKind> {
@@ -191,8 +194,8 @@ mod tests {
     async fn i6_a_browser_alone_and_an_address_can_be_released() {
         let fixture = Fixture::new().await;
         fixture.organization("acme").await;
-        fixture.user("acme", "ann", "limited").await;
-        fail(&fixture, "ann", Some(HERS), 5).await;
+        let ann = fixture.user("acme", "ann", "limited").await;
+        fail(&fixture, "ann", Some(of(&ann)), 5).await;
         for number in 0..30 {
             fail(&fixture, &format!("login {number}"), None, 1).await;
         }
@@ -210,13 +213,13 @@ mod tests {
     async fn i6_known_browsers_together_and_wrong_links_are_seen_and_released() {
         let fixture = Fixture::new().await;
         fixture.organization("acme").await;
-        fixture.user("acme", "ann", "limited").await;
+        let ann = fixture.user("acme", "ann", "limited").await;
         for number in 0..30 {
             let name = format!("browser-{number}");
-            fail(&fixture, "ann", Some(KnownBrowser { name: &name, ..HERS }), 1).await;
+            fail(&fixture, "ann", Some(KnownBrowser { name: &name, ..of(&ann) }), 1).await;
             fixture.directory.count_wrong_link(ADDRESS, now());
         }
-        let claim = Claim { browser: Some(HERS), ..claim("ann", PASSWORD) };
+        let claim = Claim { browser: Some(of(&ann)), ..claim("ann", PASSWORD) };
         let known = fixture.directory.sign_in(claim.clone(), now()).await.unwrap();
         assert!(matches!(known, SignIn::LockedOut { .. }), "{known:?}");
         let seen = fixture.directory.lockouts(now());

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::credential::folding::fold;
+use crate::credential::totp::UsedSteps;
 use crate::policy::built_in;
 use crate::store::{Key, Kind};
 
@@ -149,9 +150,9 @@ impl fmt::Debug for SecondFactor {
 /// What a user's second factor has been used for; the record's id is the user's.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TotpStep {
-    /// The time step of the last code that was accepted: none is accepted that is not later.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last: Option<u64>,
+    /// The time steps of the codes that were accepted.
+    #[serde(flatten)]
+    pub steps: UsedSteps,
     /// The pending sign-ins that have been used, as long as they would be worth something.
     #[serde(default)]
     pub used: Vec<UsedSignIn>,

@@ -22,7 +22,7 @@ use crate::credential::key::{Purpose, SecretKey};
 use crate::credential::lockout::{Attempt, LockedUntil};
 use crate::credential::recovery::{RecoveryCode, RecoveryCodes};
 use crate::credential::seal::Sealer;
-use crate::credential::totp::TotpSecret;
+use crate::credential::totp::{TotpSecret, UsedSteps};
 use crate::directory::error::Stopped;
 use crate::directory::facts::UserFacts;
 use crate::directory::record::{SecondFactor, TotpStep, UsedSignIn, User};
@@ -116,7 +116,7 @@ pub enum Typed<'a> {
 pub struct Visit<'a> {
     /// Where the request comes from.
     pub address: IpAddr,
-    /// The browser, if it has signed in to this login before.
+    /// The browser, if it has signed in before.
     pub browser: Option<KnownBrowser<'a>>,
 }
 
@@ -228,7 +228,8 @@ impl Directory {
                 Some(standing) if standing.owes_set_up() => standing,
                 Some(_) | None => return Ok(Tried::Over),
             };
-            let Some(step) = secret.step_of(code, now, None) else { return Ok(Tried::Wrong) };
+            let none_used = UsedSteps::default();
+            let Some(step) = secret.step_of(code, now, &none_used) else { return Ok(Tried::Wrong) };
             let user = &standing.user;
             let judge = &self.judges.second_factor;
             let (recovery_codes, hashes) = judge.recovery.issue(&user.id);
@@ -308,7 +309,7 @@ impl Directory {
                 commit.push(match used.is_empty() {
                     true => steps.delete(),
                     // What was used stays used, until it is worth nothing anyway.
-                    false => steps.replace(TotpStep { last: None, used }).0,
+                    false => steps.replace(TotpStep { steps: UsedSteps::default(), used }).0,
                 });
             }
             self.commit(commit).await?;
@@ -351,11 +352,12 @@ impl Directory {
             return Ok(SecondStep::Over);
         };
         let lockout = &self.judges.lockout;
-        let browser = visit.browser.and_then(|browser| browser.name_with(&user.doc));
+        let browser = visit.browser.and_then(|browser| browser.name_with(&user));
         let counted = match lockout.begin(&user.doc.login, visit.address, browser, now) {
             Ok(counted) => counted,
             Err(LockedUntil(until)) => return Ok(SecondStep::LockedOut { until }),
         };
+        counted.account_exists();
         settle(counted, attempt(once).await)
     }
 
@@ -368,8 +370,9 @@ impl Directory {
     ) -> Result<Tried<Arc<UserFacts>>, Stopped> {
         let Some(factor) = standing.factor() else { return Ok(Tried::Over) };
         let secret = self.open_secret(&standing.user, factor)?;
-        let last = standing.steps.as_ref().and_then(|steps| steps.doc.last);
-        let Some(step) = secret.step_of(code, now, last) else { return Ok(Tried::Wrong) };
+        let Some(step) = secret.step_of(code, now, &standing.used_steps()) else {
+            return Ok(Tried::Wrong);
+        };
         let accepted = standing.accept(Some(step), pending, now);
         self.commit(vec![standing.user.require(), accepted]).await?;
         Ok(Tried::Right(Arc::new(UserFacts::new(&standing.user))))
@@ -393,8 +396,7 @@ impl Directory {
         let left = factor.recovery_codes.len();
         let (write, changed) =
             user.replace(User { second_factor: Some(factor), ..user.doc.clone() });
-        let last = standing.steps.as_ref().and_then(|steps| steps.doc.last);
-        self.commit(vec![write, standing.accept(last, pending, now)]).await?;
+        self.commit(vec![write, standing.accept(None, pending, now)]).await?;
         tracing::info!(user.id, left, "a recovery code was used");
         Ok(Tried::Right(Arc::new(UserFacts::new(&changed))))
     }
@@ -426,16 +428,25 @@ impl Standing {
         self.user.doc.second_factor.is_none() && UserFacts::new(&self.user).has_portal_access()
     }
 
-    /// The write that accepts a step, and with it the pending sign-in, if nothing was accepted
-    /// since this was read.
-    fn accept(&self, last: Option<u64>, pending: &PendingSignIn, now: Timestamp) -> Write {
+    /// The steps whose codes were accepted before.
+    fn used_steps(&self) -> UsedSteps {
+        self.steps.as_ref().map(|steps| steps.doc.steps.clone()).unwrap_or_default()
+    }
+
+    /// The write that accepts a step, if it was by a code, and with it the pending sign-in, if
+    /// nothing was accepted since this was read.
+    fn accept(&self, step: Option<u64>, pending: &PendingSignIn, now: Timestamp) -> Write {
         let (expect, used) = match &self.steps {
             Some(steps) => (Expect::Version(steps.version), still_fresh(&steps.doc.used, now)),
             None => (Expect::Absent, Vec::new()),
         };
         let this = UsedSignIn { sign_in: pending.id.clone(), began: pending.began };
         let used = used.into_iter().chain([this]).collect();
-        put(&self.user.id, expect, &TotpStep { last, used })
+        let mut steps = self.used_steps();
+        if let Some(step) = step {
+            steps.add(step);
+        }
+        put(&self.user.id, expect, &TotpStep { steps, used })
     }
 }
 

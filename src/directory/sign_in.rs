@@ -10,12 +10,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::credential::folding::fold;
 use crate::credential::hashing::Verdict;
 use crate::credential::lockout::LockedUntil;
 use crate::credential::secret::Secret;
 use crate::directory::facts::UserFacts;
 use crate::directory::record::{User, login_key};
-use crate::directory::records::{Stored, find};
+use crate::directory::records::{Stored, find, get};
 use crate::directory::second_factor::PendingSignIn;
 use crate::directory::{Directory, DirectoryError};
 use crate::store::StoreError;
@@ -29,24 +30,28 @@ pub struct Claim<'a> {
     pub password: Secret<String>,
     /// Where the request comes from.
     pub address: IpAddr,
-    /// The browser, if it has signed in to this login before.
+    /// The browser, if it has signed in before, to whatever login.
     pub browser: Option<KnownBrowser<'a>>,
 }
 
-/// A browser that has signed in to a login before; whoever says so has made sure of it.
+/// A browser that has signed in as a user before; whoever says so has made sure of it.
 #[derive(Debug, Clone, Copy)]
 pub struct KnownBrowser<'a> {
     /// Its name.
     pub name: &'a str,
+    /// The user's id: whoever is given the login later is somebody else.
+    pub user: &'a str,
     /// Which password it was, as in [`UserFacts::password_generation`].
     pub password_generation: u64,
 }
 
 impl<'a> KnownBrowser<'a> {
-    /// Its name, if the user's password is still the one it signed in with. Whoever had the old
-    /// one guesses at the new one like a stranger.
-    pub(super) fn name_with(self, user: &User) -> Option<&'a str> {
-        (self.password_generation == user.password_generation).then_some(self.name)
+    /// Its name, if it signed in as this user, with the password of now. Whoever had the old one
+    /// guesses at the new one like a stranger.
+    pub(super) fn name_with(self, user: &Stored<User>) -> Option<&'a str> {
+        let knows =
+            self.user == user.id && self.password_generation == user.doc.password_generation;
+        knows.then_some(self.name)
     }
 }
 
@@ -80,20 +85,18 @@ impl Directory {
     /// When the store does not answer; the try does not count then.
     pub async fn sign_in(&self, claim: Claim<'_>, now: Timestamp) -> Result<SignIn, StoreError> {
         let Claim { login, password, address, browser } = claim;
-        // Only who has signed in to a login has it looked up before the lockout is asked: of others
-        // it is asked first, so that the time a refusal takes does not tell who exists.
-        let looked_up = match browser {
-            Some(_) => Some(find::<User>(self.store(), &login_key(login)).await?),
-            None => None,
+        // Before the lockout is asked, only the browser's own user is looked up, by id, so that the
+        // time a refusal takes does not tell which logins exist.
+        let (known, browser) = match browser {
+            Some(browser) => self.known(browser, login).await?.unzip(),
+            None => (None, None),
         };
-        let user = looked_up.as_ref().and_then(Option::as_ref);
-        let browser = browser.zip(user).and_then(|(browser, user)| browser.name_with(&user.doc));
         let attempt = match self.judges.lockout.begin(login, address, browser, now) {
             Ok(attempt) => attempt,
             Err(LockedUntil(until)) => return Ok(SignIn::LockedOut { until }),
         };
-        let user = match looked_up {
-            Some(user) => user,
+        let user = match known {
+            Some(user) => Some(user),
             None => match find::<User>(self.store(), &login_key(login)).await {
                 Ok(user) => user,
                 Err(error) => {
@@ -102,6 +105,9 @@ impl Directory {
                 }
             },
         };
+        if user.is_some() {
+            attempt.account_exists();
+        }
         let phc = user.as_ref().and_then(|user| user.doc.password.as_deref());
         let verdict = match phc {
             Some(phc) => self.judges.hasher.verify(phc, &password).await,
@@ -133,6 +139,17 @@ impl Directory {
             Some(_) => SignIn::CodeOwed(PendingSignIn::new(&user, now)),
             None => SignIn::SetUpOwed(PendingSignIn::new(&user, now)),
         })
+    }
+
+    /// The user of this login, and the browser's name, if it has signed in as that user.
+    async fn known<'a>(
+        &self,
+        browser: KnownBrowser<'a>,
+        login: &str,
+    ) -> Result<Option<(Stored<User>, &'a str)>, StoreError> {
+        let user = get::<User>(self.store(), browser.user).await?;
+        let user = user.filter(|user| fold(&user.doc.login) == fold(login));
+        Ok(user.and_then(|user| browser.name_with(&user).map(|name| (user, name))))
     }
 
     /// Whether somebody has this login and this password. It counts nowhere and is no sign-in:

@@ -1,10 +1,12 @@
 //! Asking for a reset of a forgotten password (R33).
 //!
 //! The answer is the same in every way, and takes the same time, whether there is such a login or
-//! not, because it is given before anybody looks: what was asked for is put into a queue, and one
-//! task works it off, a random while later: done at once, the work would slow down the answer that
-//! is on its way. The queue is bounded; what finds it full is forgotten, with the same answer.
+//! not, because it is given before anybody looks: what was asked for waits a random while, then one
+//! task looks at it: done at once, the work would slow down the answer that is on its way. What is no
+//! address never waits, a login waits a few times at most, and there is room for more than a flood
+//! can bring in the time that one waits: what is dropped all the same gets the same answer.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,28 +14,34 @@ use askama::Template;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, Response};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde::Deserialize;
-use tokio::sync::mpsc;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::notice::Notice;
 use super::problem::{FormProblem, form_page};
 use super::text::{self, Catalogue};
 use super::{Answer, Brand, Desk};
+use crate::credential::folding::fold;
 use crate::directory::Directory;
-use crate::directory::resets::ResetAsked;
+use crate::directory::resets::{ResetAsked, is_reset_by_mail};
 use crate::gateway::{Visitor, Wants};
 use crate::tasks::caught;
 
-/// How many may wait: more than come in the time that one takes, few enough to be nothing.
-const QUEUE: usize = 256;
+/// How many logins may wait: more than a flood brings in the time that one waits.
+const QUEUE: usize = 16_384;
+/// How many of them for one login: no account gets more letters than that in an hour.
+const OF_A_LOGIN: usize = 5;
+/// How often those that wait are looked through.
+const TICK: Duration = Duration::from_millis(50);
+/// How many are looked at side by side.
+const AT_ONCE: usize = 64;
 /// The shortest and the longest while before what was asked for is looked at, in milliseconds.
 const LATER: std::ops::Range<u64> = 200..500;
-/// No login is as long as this, spaces around it aside.
-const LONGEST_LOGIN: usize = 1024;
 
 /// Somebody has asked for a reset.
 #[derive(Debug)]
@@ -46,12 +54,11 @@ struct Asked {
     request_id: String,
 }
 
-/// What was asked for and not looked at yet.
+/// What was asked for and not looked at yet, by folded login.
 #[derive(Debug)]
 pub(super) struct ResetQueue {
-    sender: mpsc::Sender<Asked>,
-    /// Taken by the one who works it off.
-    receiver: Mutex<Option<mpsc::Receiver<Asked>>>,
+    waiting: Mutex<HashMap<String, Vec<Asked>>>,
+    came: Notify,
 }
 
 /// The form.
@@ -75,37 +82,70 @@ struct ForgotPage<'a> {
 
 impl ResetQueue {
     pub(super) fn new() -> Self {
-        let (sender, receiver) = mpsc::channel(QUEUE);
-        Self { sender, receiver: Mutex::new(Some(receiver)) }
+        Self { waiting: Mutex::default(), came: Notify::new() }
     }
 
+    /// Puts it with those that wait.
     fn put(&self, asked: Asked) {
-        if let Err(error) = self.sender.try_send(asked) {
-            tracing::warn!(%error, "a reset that was asked for is forgotten: too many wait");
+        let mut waiting = self.waiting.lock();
+        let key = fold(&asked.login);
+        if waiting.len() >= QUEUE && !waiting.contains_key(&key) {
+            drop(waiting);
+            tracing::warn!("a password reset was dropped: too many are waiting");
+            return;
         }
+        let of_login = waiting.entry(key).or_default();
+        if of_login.len() < OF_A_LOGIN {
+            of_login.push(asked);
+        }
+        drop(waiting);
+        self.came.notify_one();
     }
 
-    /// Works off what comes, for good. Only the first caller has anything to do.
+    /// Works off what comes, for good.
     pub(super) async fn work(&self, directory: &Directory) {
-        let receiver = self.receiver.lock().take();
-        let Some(mut receiver) = receiver else { return };
-        while let Some(asked) = receiver.recv().await {
-            tokio::time::sleep_until(asked.later).await;
-            if let Err(panic) = caught(asked.look_at(directory)).await {
-                tracing::error!("a reset was not mailed: {panic}");
+        loop {
+            self.came.notified().await;
+            while !self.waiting.lock().is_empty() {
+                tokio::time::sleep(TICK).await;
+                self.look_at_due(directory, Instant::now()).await;
             }
         }
+    }
+
+    /// Looks at everything that may be looked at by then. Most of a flood is over with a look into
+    /// the store; letters are written side by side, and share a flush.
+    async fn look_at_due(&self, directory: &Directory, now: Instant) {
+        let is_due =
+            |_: &String, of_login: &mut Vec<Asked>| of_login.iter().all(|asked| asked.later <= now);
+        let due: Vec<_> = self.waiting.lock().extract_if(is_due).map(|(_, asked)| asked).collect();
+        let look = async |of_login: Vec<Asked>| {
+            for asked in of_login {
+                if let Err(panic) = caught(asked.look_at(directory)).await {
+                    tracing::error!("a reset was not mailed: {panic}");
+                }
+            }
+        };
+        stream::iter(due).for_each_concurrent(AT_ONCE, look).await;
     }
 
     /// Works off what waits now.
     #[cfg(test)]
     pub(super) async fn work_off(&self, directory: &Directory) {
-        let receiver = self.receiver.lock().take();
-        let mut receiver = receiver.unwrap();
-        while let Ok(asked) = receiver.try_recv() {
-            asked.look_at(directory).await;
-        }
-        *self.receiver.lock() = Some(receiver);
+        self.look_at_due(directory, Instant::now() + Duration::from_secs(1)).await;
+    }
+
+    /// Asks for a reset as a visitor does.
+    #[cfg(test)]
+    pub(super) fn ask(&self, login: &str, at: Timestamp) {
+        let (login, request_id) = (login.to_owned(), String::new());
+        self.put(Asked {
+            login,
+            language: None,
+            at,
+            later: Instant::now() + a_while(),
+            request_id,
+        });
     }
 }
 
@@ -161,7 +201,7 @@ pub(super) async fn submit(
     }
     if !desk.directory.may_ask_for_reset(visitor.address, visitor.now) {
         tracing::info!(request.id = visitor.request_id, "an address asks for too many resets");
-    } else if login.len() <= LONGEST_LOGIN {
+    } else if is_reset_by_mail(login) {
         desk.resets.put(Asked {
             login: login.to_owned(),
             language: text::wanted(&headers).map(str::to_owned),

@@ -1,9 +1,10 @@
-//! Which login a browser has signed in to before.
+//! As which user a browser has signed in before.
 //!
 //! A failed sign-in is counted against the login, so a stranger could keep a person out by failing
-//! on purpose. A browser that has signed in to a login is therefore counted by itself (I6). It is
-//! known by a cookie that we sign for that one login and the password it had; it opens nothing.
-//! Whether the password is still that one is the directory's to say, which has the user's record.
+//! on purpose. A browser that has signed in is therefore counted by itself (I6). It is known by a
+//! cookie that we sign for that one user and the password the user had; it opens nothing. The
+//! cookie is bound to the user's id, not to the login: a login can be given to another person.
+//! Whether login and password are still those is the directory's to say, which has the record.
 
 use data_encoding::BASE64URL_NOPAD;
 use hkdf::Hkdf;
@@ -12,7 +13,6 @@ use http::HeaderMap;
 use http::header::HeaderValue;
 use sha2::Sha256;
 
-use crate::credential::folding::fold;
 use crate::credential::key::{Purpose, SecretKey};
 use crate::credential::secret::Secret;
 use crate::directory::sign_in::KnownBrowser;
@@ -37,52 +37,53 @@ impl KnownBrowsers {
         let mut derived = [0; 32];
         #[expect(clippy::expect_used, reason = "32 bytes are fewer than HKDF's limit of 255 * 32")]
         Hkdf::<Sha256>::new(None, key.derive(Purpose::Csrf).expose())
-            .expand(b"portcullis v2 known browser", &mut derived)
+            .expand(b"portcullis v3 known browser", &mut derived)
             .expect("an output of 32 bytes is allowed");
         Self { key: Secret::new(derived), https }
     }
 
-    /// The browser, if it has signed in to this login before.
-    pub(super) fn read<'a>(&self, headers: &'a HeaderMap, login: &str) -> Option<KnownBrowser<'a>> {
+    /// The browser, if it has signed in before. As whom, the directory compares.
+    pub(super) fn read<'a>(&self, headers: &'a HeaderMap) -> Option<KnownBrowser<'a>> {
         let value = cookie::value(headers, self.cookie())?;
         let (name, rest) = value.split_at_checked(NAME_TEXT)?;
-        let (mac, generation) = rest.split_at_checked(MAC_TEXT)?;
+        let (mac, rest) = rest.split_at_checked(MAC_TEXT)?;
+        let (generation, user) = rest.split_once('.')?;
         let mac = BASE64URL_NOPAD.decode(mac.as_bytes()).ok()?;
-        let browser = KnownBrowser { name, password_generation: generation.parse().ok()? };
-        self.mac(browser, login).verify_slice(&mac).is_ok().then_some(browser)
+        let browser = KnownBrowser { name, user, password_generation: generation.parse().ok()? };
+        self.mac(browser).verify_slice(&mac).is_ok().then_some(browser)
     }
 
-    /// The cookie by which the browser is known from now on; it keeps its name.
+    /// The cookie by which the browser is known as this user's from now on; it keeps its name.
     pub(super) fn remember(
         &self,
         headers: &HeaderMap,
-        login: &str,
+        user: &str,
         password_generation: u64,
     ) -> Option<HeaderValue> {
-        let name = match self.read(headers, login) {
+        let name = match self.read(headers).filter(|browser| browser.user == user) {
             Some(browser) => browser.name.to_owned(),
             None => BASE64URL_NOPAD.encode(&crate::random::bytes::<16>()),
         };
-        let browser = KnownBrowser { name: &name, password_generation };
-        let mac: [u8; 32] = self.mac(browser, login).finalize().into_bytes().into();
-        let value = format!("{name}{}{password_generation}", BASE64URL_NOPAD.encode(&mac));
+        let browser = KnownBrowser { name: &name, user, password_generation };
+        let mac: [u8; 32] = self.mac(browser).finalize().into_bytes().into();
+        let value = format!("{name}{}{password_generation}.{user}", BASE64URL_NOPAD.encode(&mac));
         let line = cookie::set(self.cookie(), &value, self.https)?;
         HeaderValue::from_str(&format!("{}; Max-Age={REMEMBERED_SECONDS}", line.to_str().ok()?))
             .ok()
     }
 
-    /// Name and number have a fixed width, so no two browsers or logins give the same message.
-    fn mac(&self, browser: KnownBrowser<'_>, login: &str) -> Hmac<Sha256> {
+    /// Name and number have a fixed width, so no two browsers or users give the same message.
+    fn mac(&self, browser: KnownBrowser<'_>) -> Hmac<Sha256> {
         #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
         let mut mac = Hmac::<Sha256>::new_from_slice(self.key.expose())
             .expect("HMAC takes a key of any length");
         mac.update(browser.name.as_bytes());
         mac.update(&browser.password_generation.to_be_bytes());
-        mac.update(fold(login).as_bytes());
+        mac.update(browser.user.as_bytes());
         mac
     }
 
-    const fn cookie(&self) -> &'static str {
+    pub(super) const fn cookie(&self) -> &'static str {
         if self.https { "__Host-portcullis-browser" } else { "portcullis-browser" }
     }
 }
@@ -100,15 +101,18 @@ mod tests {
     }
 
     #[test]
-    fn i6_a_browser_is_known_for_the_login_it_signed_in_to() {
+    fn i6_a_browser_is_known_as_the_user_it_signed_in_as() {
         let browsers = KnownBrowsers::new(&SecretKey::generate(), true);
-        let set = browsers.remember(&HeaderMap::new(), "Ada", 1).unwrap();
+        let set = browsers.remember(&HeaderMap::new(), "ada", 1).unwrap();
         let headers = sent_back(&set);
-        let first = browsers.read(&headers, " ada ").unwrap();
-        assert_eq!(first.password_generation, 1);
+        let first = browsers.read(&headers).unwrap();
+        assert_eq!((first.user, first.password_generation), ("ada", 1));
         let again = sent_back(&browsers.remember(&headers, "ada", 12).unwrap());
-        let second = browsers.read(&again, "ada").unwrap();
+        let second = browsers.read(&again).unwrap();
         assert_eq!((second.name, second.password_generation), (first.name, 12));
+        let other = sent_back(&browsers.remember(&headers, "bob", 1).unwrap());
+        let other = browsers.read(&other).unwrap();
+        assert!(other.user == "bob" && other.name != first.name);
     }
 
     #[test]
@@ -116,29 +120,38 @@ mod tests {
         let browsers = KnownBrowsers::new(&SecretKey::generate(), true);
         let set = browsers.remember(&HeaderMap::new(), "ada", 1).unwrap();
         let line = set.to_str().unwrap().split(';').next().unwrap();
-        let stem = line.strip_suffix('1').unwrap();
-        let told = |generation: &str| {
-            let line = format!("{stem}{generation}").parse().unwrap();
-            browsers.read(&HeaderMap::from_iter([(header::COOKIE, line)]), "ada").is_some()
+        let stem = line.strip_suffix("1.ada").unwrap();
+        let told = |claim: &str| {
+            let line = format!("{stem}{claim}").parse().unwrap();
+            browsers.read(&HeaderMap::from_iter([(header::COOKIE, line)])).is_some()
         };
-        assert!(told("1"));
-        for made_up in ["2", "0", "11", "", "-1", "1 x", "18446744073709551617"] {
+        assert!(told("1.ada"));
+        for made_up in [
+            "2.ada",
+            "0.ada",
+            "",
+            "-1.ada",
+            "1",
+            "1.",
+            "1.bob",
+            "1.adam",
+            "18446744073709551617.ada",
+        ] {
             assert!(!told(made_up), "{made_up}");
         }
     }
 
     #[test]
-    fn i6_a_browser_is_not_known_for_another_login_nor_by_its_own_word() {
+    fn i6_a_browser_is_not_known_by_its_own_word() {
         let browsers = KnownBrowsers::new(&SecretKey::generate(), true);
         let headers = sent_back(&browsers.remember(&HeaderMap::new(), "ada", 1).unwrap());
-        assert!(browsers.read(&headers, "bob").is_none());
         let elsewhere = KnownBrowsers::new(&SecretKey::generate(), true);
-        assert!(elsewhere.read(&headers, "ada").is_none());
-        let long = format!("{}1", "A".repeat(65));
+        assert!(elsewhere.read(&headers).is_none());
+        let long = format!("{}1.ada", "A".repeat(65));
         for made_up in ["", "x", &"A".repeat(22), &"A".repeat(65), &long] {
             let line = format!("__Host-portcullis-browser={made_up}").parse().unwrap();
             let headers = HeaderMap::from_iter([(header::COOKIE, line)]);
-            assert!(browsers.read(&headers, "ada").is_none(), "{made_up}");
+            assert!(browsers.read(&headers).is_none(), "{made_up}");
         }
     }
 }

@@ -134,7 +134,7 @@ impl Desk {
         if !recovery && entered.code.expose().trim().is_empty() {
             return page(FormProblem::missing(&text.mfa.code_missing, CODE_FIELD));
         }
-        let visit = self.visit(&here.user, headers, visitor);
+        let visit = self.visit(headers, visitor);
         let sign_in = &here.pending.sign_in;
         let step = self.directory.check_second_factor(sign_in, typed, visit, visitor.now).await?;
         let problem = match step {
@@ -189,9 +189,8 @@ impl Desk {
         response
     }
 
-    fn visit<'a>(&self, user: &UserFacts, headers: &'a HeaderMap, visitor: &Visitor) -> Visit<'a> {
-        let browser = self.known_browsers.read(headers, &user.login);
-        Visit { address: visitor.address, browser }
+    fn visit<'a>(&self, headers: &'a HeaderMap, visitor: &Visitor) -> Visit<'a> {
+        Visit { address: visitor.address, browser: self.known_browsers.read(headers) }
     }
 
     fn code_page(

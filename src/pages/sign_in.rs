@@ -155,7 +155,7 @@ impl Desk {
             let filled = (&*login, false);
             return Ok(self.sign_in_page(headers, visitor, &asked, filled, Some(&problem)).await);
         }
-        let browser = self.known_browsers.read(headers, &login);
+        let browser = self.known_browsers.read(headers);
         let claim = Claim { login: &login, password, address: visitor.address, browser };
         let problem = match self.directory.sign_in(claim, visitor.now).await? {
             SignIn::Welcome(user) => {
@@ -208,7 +208,7 @@ impl Desk {
         };
         let mut response =
             self.begin(new, place, headers, visitor).await.map_err(StoreError::from)?;
-        let known = self.known_browsers.remember(headers, &user.login, user.password_generation);
+        let known = self.known_browsers.remember(headers, &user.id, user.password_generation);
         add_cookie(&mut response, known);
         Ok(response)
     }

@@ -239,7 +239,9 @@ fn i6_any_number_of_successes_from_an_address_is_welcome() {
     for n in 0..100 {
         begin(&lockout, &format!("user{n}"), T0).unwrap().succeeded();
     }
-    assert!(lockout.lock().series.is_empty(), "and nothing is remembered of them");
+    let tables = lockout.lock();
+    let remembered = tables.all().iter().map(|table| table.series().count()).sum::<usize>();
+    assert_eq!(remembered, 0, "and nothing is remembered of them");
 }
 
 #[test]
@@ -295,7 +297,8 @@ fn i6_strangers_do_not_count_against_the_known_browsers() {
         drop(lockout.begin("ada", elsewhere(n), None, at(i64::from(n) * 3600)));
     }
     let now = at(100 * 3600);
-    assert!(!lockout.lock().series.contains_key(&Key::browsers("ada")));
+    let browsers = Key::browsers("ada");
+    assert!(lockout.lock().of(&browsers).get(&browsers).is_none());
     lockout.begin("ada", ip("192.0.2.1"), Some("laptop"), now).unwrap().cancelled();
 }
 
@@ -374,7 +377,7 @@ fn i6_a_time_from_before_a_wait_does_not_shorten_it() {
     // Nor when such a request is the one that fails, or makes room in a full table.
     drop(begin(&lockout, "ada", at(hour + 30)).unwrap());
     assert_eq!(refused(begin(&lockout, "ada", T0)), at(hour + 90));
-    lockout.lock().make_room(T0);
+    lockout.lock().of_mut(&Key::account("ada")).make_room(T0);
     assert_eq!(refused(begin(&lockout, "ada", at(hour + 89))), at(hour + 90));
     assert_eq!(lockout.locked(T0)[0].until, at(hour + 90));
 }
@@ -462,8 +465,9 @@ fn a_full_table_drops_the_oldest_that_is_not_locked() {
     drop(alone("old", at(1)).unwrap());
     drop(alone("young", at(2)).unwrap());
     drop(alone("new", at(3)).unwrap());
-    let table = lockout.lock();
-    let mut left: Vec<_> = table.series.keys().map(ToString::to_string).collect();
+    let tables = lockout.lock();
+    let accounts = tables.of(&Key::account("x"));
+    let mut left: Vec<_> = accounts.series().map(|(key, _)| key.to_string()).collect();
     left.sort();
     let left: Vec<_> = left.iter().map(|key| key.rsplit_once(' ').unwrap().1).collect();
     assert_eq!(left, ["locked", "new", "waiting", "young"]);
@@ -475,8 +479,57 @@ fn a_table_under_attack_stays_bounded() {
     for n in 0..1000 {
         let now = at(i64::from(n) / 100);
         drop(lockout.begin(&format!("user{n}"), elsewhere(n), None, now).unwrap());
-        assert!(lockout.lock().series.len() <= 200);
+        let tables = lockout.lock();
+        assert!(tables.all().iter().all(|table| table.series().count() <= 200));
     }
+}
+
+/// 101,000 wrong links, and asks for mails, from as many networks.
+#[test]
+fn i6_nothing_free_pushes_out_what_costs() {
+    let lockout = Lockout::default();
+    fail(&lockout, "ada", 5, T0);
+    for n in 0..101_000 {
+        lockout.wrong_link(elsewhere(n), T0);
+        assert!(lockout.asks(elsewhere(n), T0));
+    }
+    assert_eq!(refused(begin(&lockout, "ada", at(1))), at(30));
+}
+
+#[test]
+fn i6_failures_of_an_account_outlive_floods_of_logins() {
+    let lockout = Lockout::new(100);
+    let try_ada = |exists: bool, now| {
+        let attempt = lockout.begin("ada", elsewhere(1), None, now).unwrap();
+        if exists {
+            attempt.account_exists();
+        }
+    };
+    (0..4).for_each(|_| try_ada(true, T0));
+    lockout.begin("eve", elsewhere(2), Some("hers"), T0).map(drop).unwrap();
+    for n in 0..10_000 {
+        // Each fails more often than the account.
+        let login = format!("flood {}", n / 5);
+        drop(lockout.begin(&login, elsewhere(1000 + n), None, at(1)).unwrap());
+    }
+    try_ada(true, at(2));
+    assert_eq!(refused(lockout.begin("ada", elsewhere(1), None, at(2))), at(32));
+    assert!(lockout.release(&Key::browser("eve", "hers")), "nor does a known browser's");
+
+    // It is forgotten when its time is over, and so is a login that nobody has.
+    lockout.keep_time(at(32 + 24 * 3600));
+    assert!(!lockout.release(&Key::account("ada")));
+}
+
+#[test]
+fn i6_few_failures_make_room_before_many() {
+    let lockout = Lockout::new(10);
+    let alone = |login: &str, now| lockout.begin_with(vec![Key::account(login)], now);
+    (0..2).for_each(|_| drop(alone("twice", T0).unwrap()));
+    for n in 0..100 {
+        drop(alone(&format!("once {n}"), at(1)).unwrap());
+    }
+    assert!(lockout.release(&Key::account("twice")));
 }
 
 #[test]

@@ -220,7 +220,8 @@ async fn r51_a_clock_that_goes_back_and_forth_never_accepts_a_step_twice() {
             release(&ann);
         }
     }
-    assert_eq!(accepted, [1, 2, 3, 4, 5, 6, 7]);
+    // A clock that was far ahead does not block codes after it was set back.
+    assert_eq!(accepted, [1, 2, 3, 4, 5, -101, -100, -99, 6, 7]);
 }
 
 #[tokio::test]
@@ -400,7 +401,8 @@ async fn i6_codes_recovery_codes_and_passwords_count_together() {
     assert!(matches!(locked, SignIn::LockedOut { .. }), "{locked:?}");
 
     // A browser that has signed in before is counted by itself.
-    let desk = KnownBrowser { name: "desk", password_generation: 0 };
+    let user = ann.user.id.clone();
+    let desk = KnownBrowser { name: "desk", user: &user, password_generation: 0 };
     let known = Visit { browser: Some(desk), ..HERE };
     let of_old = Visit { browser: Some(KnownBrowser { password_generation: 7, ..desk }), ..HERE };
     let step = ann.fixture.directory.check_second_factor(&pending, Typed::Code(&code), of_old, at);

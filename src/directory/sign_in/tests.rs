@@ -149,7 +149,7 @@ async fn i6_a_browser_that_knew_an_old_password_is_a_stranger() {
     let SignIn::Welcome(facts) = fixture.sign_in("ann", PASSWORD).await else { panic!() };
     let password_generation = facts.password_generation;
     let knew = |name| Claim {
-        browser: Some(KnownBrowser { name, password_generation }),
+        browser: Some(KnownBrowser { name, user: &user.id, password_generation }),
         ..claim("ann", PASSWORD)
     };
     for _ in 0..5 {
@@ -175,6 +175,27 @@ async fn i6_a_browser_that_knew_an_old_password_is_a_stranger() {
     }
     let locked = fixture.directory.sign_in(nobody("f"), now()).await.unwrap();
     assert!(matches!(locked, SignIn::LockedOut { .. }), "{locked:?}");
+}
+
+#[tokio::test]
+async fn i6_a_browser_of_a_deleted_user_is_a_stranger_to_the_next() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let former = fixture.user("acme", "ann", "limited").await;
+    fixture.directory.delete_user(&former.id, None).await.unwrap();
+    let next = fixture.user("acme", "ann", "limited").await;
+    assert_ne!(former.id, next.id);
+    for _ in 0..5 {
+        assert_eq!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Wrong);
+    }
+    let from = |user| Claim {
+        browser: Some(KnownBrowser { name: "desk", user, password_generation: 0 }),
+        ..claim("ann", PASSWORD)
+    };
+    let stranger = fixture.directory.sign_in(from(&former.id), now()).await.unwrap();
+    assert!(matches!(stranger, SignIn::LockedOut { .. }), "{stranger:?}");
+    let known = fixture.directory.sign_in(from(&next.id), now()).await.unwrap();
+    assert!(matches!(known, SignIn::Welcome(_)), "{known:?}");
 }
 
 #[tokio::test]

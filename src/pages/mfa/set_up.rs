@@ -127,7 +127,7 @@ impl Desk {
         if problem.is_some() {
             return Ok(self.set_up_page(&here, &proposal, headers, visitor, problem.as_ref()));
         }
-        let visit = self.visit(&here.user, headers, visitor);
+        let visit = self.visit(headers, visitor);
         let given = (&proposal.0, code.expose().as_str());
         let step = self.directory.set_up_second_factor(sign_in, given, visit, visitor.now).await?;
         let problem = match step {

@@ -259,3 +259,29 @@ async fn the_sign_in_page_says_only_what_we_vouch_for() {
     let page = Browser::default().get(&house, &address).await;
     assert!(!page.text.contains("Your password is set"), "vouched for another login");
 }
+
+#[tokio::test]
+async fn r33_a_flood_of_asks_swallows_no_letter() {
+    let house = House::new().await;
+    house.user("acme", LOGIN, "limited").await;
+    for n in 0..10_000 {
+        if n == 5000 {
+            ask(&house, &mut Browser::default(), LOGIN).await;
+        }
+        house.pages.desk.resets.ask(&format!("nobody{n}@example.com"), house.now);
+    }
+    for _ in 0..20_000 {
+        house.pages.desk.resets.ask("flood@example.com", house.now);
+    }
+    ask(&house, &mut Browser::default(), &LOGIN.to_uppercase()).await;
+    assert_eq!(house.letters().await.len(), 2);
+}
+
+#[tokio::test]
+async fn r33_what_is_no_address_does_not_wait() {
+    let house = House::new().await;
+    house.user("acme", "ada", "limited").await;
+    let answer = ask(&house, &mut Browser::default(), "ada").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(house.letters().await.is_empty());
+}

@@ -1,0 +1,148 @@
+//! The tables of series: one for each kind of key, bounded.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::Key;
+use super::series::{self, Series, State};
+
+/// When the budget is used up by tries under way: when to ask again.
+const MOMENT: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
+
+/// All tables.
+#[derive(Debug)]
+pub(super) struct Tables {
+    /// Logins and their known browsers.
+    accounts: Table,
+    addresses: Table,
+    asking: Table,
+    links: Table,
+}
+
+impl Tables {
+    pub(super) fn new(capacity: usize) -> Self {
+        let table = || Table { kept: HashMap::new(), others: HashMap::new(), capacity };
+        Self { accounts: table(), addresses: table(), asking: table(), links: table() }
+    }
+
+    pub(super) const fn of(&self, key: &Key) -> &Table {
+        match key {
+            Key::Account(_) | Key::Browser { .. } | Key::Browsers(_) => &self.accounts,
+            Key::Address(_) => &self.addresses,
+            Key::Asking(_) => &self.asking,
+            Key::Link(_) => &self.links,
+        }
+    }
+
+    pub(super) const fn of_mut(&mut self, key: &Key) -> &mut Table {
+        match key {
+            Key::Account(_) | Key::Browser { .. } | Key::Browsers(_) => &mut self.accounts,
+            Key::Address(_) => &mut self.addresses,
+            Key::Asking(_) => &mut self.asking,
+            Key::Link(_) => &mut self.links,
+        }
+    }
+
+    pub(super) const fn all(&self) -> [&Table; 4] {
+        [&self.accounts, &self.addresses, &self.asking, &self.links]
+    }
+
+    pub(super) const fn all_mut(&mut self) -> [&mut Table; 4] {
+        [&mut self.accounts, &mut self.addresses, &mut self.asking, &mut self.links]
+    }
+}
+
+/// The series of one kind of key.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// Of accounts: kept until they are over. Bounded by the number of accounts, and for known
+    /// browsers by the budget that those of an account share.
+    kept: HashMap<Key, Series>,
+    /// All others: at most `capacity`.
+    others: HashMap<Key, Series>,
+    capacity: usize,
+}
+
+impl Table {
+    pub(super) fn series(&self) -> impl Iterator<Item = (&Key, &Series)> {
+        self.kept.iter().chain(&self.others)
+    }
+
+    pub(super) fn get(&self, key: &Key) -> Option<&Series> {
+        self.kept.get(key).or_else(|| self.others.get(key))
+    }
+
+    /// Until when a try is refused, if it is.
+    pub(super) fn refusal(&self, key: &Key, now: Timestamp) -> Option<Timestamp> {
+        let series = self.get(key)?;
+        match series.state(key.limits(), now) {
+            State::Locked(until) => Some(until),
+            state if series.has_room(state, key.limits()) => None,
+            State::Clear | State::Counting | State::Trial => Some(series::after(now, MOMENT)),
+        }
+    }
+
+    pub(super) fn reserve(&mut self, key: &Key, now: Timestamp) {
+        if let Some(series) = self.kept.get_mut(key) {
+            return series.reserve();
+        }
+        // What names a known browser cannot be forged, so there is an account.
+        let of_account = matches!(key, Key::Browser { .. } | Key::Browsers(_));
+        if !of_account && !self.others.contains_key(key) && self.others.len() >= self.capacity {
+            self.make_room(now);
+        }
+        let series = if of_account { &mut self.kept } else { &mut self.others };
+        series.entry(key.clone()).or_insert_with(|| Series::new(now)).reserve();
+    }
+
+    /// Keeps a series until it is over.
+    pub(super) fn keep(&mut self, key: &Key) {
+        if let Some((key, series)) = self.others.remove_entry(key) {
+            self.kept.insert(key, series);
+        }
+    }
+
+    /// Changes a series, and drops it when there is nothing left to remember.
+    pub(super) fn change(&mut self, key: &Key, change: impl FnOnce(&mut Series)) {
+        let all = if self.kept.contains_key(key) { &mut self.kept } else { &mut self.others };
+        if let Some(series) = all.get_mut(key) {
+            change(series);
+            if series.is_empty() {
+                all.remove(key);
+            }
+        }
+    }
+
+    /// Sets back what a clock that ran ahead has counted, and drops what is over of the kept.
+    pub(super) fn keep_time(&mut self, now: Timestamp) {
+        self.others.values_mut().for_each(|series| series.set_back(now));
+        self.kept.retain(|key, series| {
+            series.set_back(now);
+            !series.is_over(key.limits(), now)
+        });
+    }
+
+    /// Drops what is forgotten anyway; if that is not enough, a hundredth: those not locked first,
+    /// of them those with the fewest failures, of them the oldest; those with a try under way last.
+    /// A hundredth, so that not every new key pays for a walk through the table.
+    pub(super) fn make_room(&mut self, now: Timestamp) {
+        self.others.retain(|key, series| !series.is_over(key.limits(), now));
+        if self.others.len() < self.capacity {
+            return;
+        }
+        let rank = |key: &Key, series: &Series| {
+            let locked = matches!(series.state(key.limits(), now), State::Locked(_));
+            (series.is_under_way(), locked, series.failures(), series.last())
+        };
+        let mut ranks: Vec<_> = self.others.iter().map(|(key, series)| rank(key, series)).collect();
+        let mut surplus = (self.capacity / 100).max(1).min(ranks.len());
+        let Some(index) = surplus.checked_sub(1) else { return };
+        let (_, &mut bound, _) = ranks.select_nth_unstable(index);
+        self.others.retain(|key, series| {
+            let goes = surplus > 0 && rank(key, series) <= bound;
+            surplus -= usize::from(goes);
+            !goes
+        });
+    }
+}
