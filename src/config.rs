@@ -104,6 +104,8 @@ pub struct Tls {
 pub struct Limits {
     /// Bytes of a request's head.
     pub header_bytes: usize,
+    /// Bytes of a request's target, but for our own pages.
+    pub target_bytes: usize,
     /// Header lines of a request.
     pub headers: usize,
     /// From the first byte of a request's head to its last.
@@ -388,6 +390,7 @@ fn server(r: &mut Reader, tls: Option<Tls>) -> Option<Server> {
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let limits = Limits {
         header_bytes: r.number("server.limits.header_bytes", 32 * 1024, 8 * 1024, 1024 * 1024),
+        target_bytes: r.number("server.limits.target_bytes", 8 * 1024, 1024, 60_000),
         headers: r.number("server.limits.headers", 100, 10, 1000),
         header_timeout: r.duration("server.limits.header_timeout", seconds(10)),
         idle_timeout: r.duration("server.limits.idle_timeout", seconds(75)),
@@ -401,6 +404,10 @@ fn server(r: &mut Reader, tls: Option<Tls>) -> Option<Server> {
             rate: r.number("server.limits.link_rate", 300, 1, 1_000_000),
         },
     };
+    if limits.target_bytes > limits.header_bytes {
+        let message = "is longer than `server.limits.header_bytes`".to_owned();
+        r.problem("server.limits.target_bytes", message);
+    }
     let server = Server {
         listen,
         hosts: r.list("server.hosts").unwrap_or_default(),

@@ -58,7 +58,8 @@ use crate::clock;
 use crate::config::{IdentityNames, PublicUrl, Settings};
 use crate::directory::{Directory, Snapshot};
 use crate::policy::{
-    BadRequest, Decision, RefusedReading, RequestFacts, RequestLine, RequestTarget, Subject, decide,
+    BadRequest, BadTarget, Decision, RefusedReading, RequestFacts, RequestLine, RequestTarget,
+    Subject, decide,
 };
 use crate::session::{Absence, Presented, Sessions, cookie};
 use crate::store::StoreError;
@@ -139,6 +140,8 @@ pub struct Gateway {
     decisions: Arc<DecisionLog>,
     hosts: Hosts,
     public_url: PublicUrl,
+    /// The longest target of the portal.
+    target_bytes: usize,
     cookie_name: &'static str,
     proxies: Proxies,
     names: IdentityNames,
@@ -179,6 +182,7 @@ impl Gateway {
             decisions,
             hosts: Hosts::new(server),
             public_url: server.public_url.clone(),
+            target_bytes: server.limits.target_bytes,
             cookie_name: cookie::name(server.public_url.is_https()),
             proxies: Proxies::new(&server.trusted_proxies),
             names: settings.identity.clone(),
@@ -257,7 +261,15 @@ impl Gateway {
             | Decision::Redirect(_)
             | Decision::Malformed(_) => {
                 let refusal = refusal(&decision, &snapshot, &presented, request.method(), &target);
-                return self.answer(received, refusal);
+                let mut response = self.answer(received, refusal);
+                let challenged = matches!(decision, Decision::Challenge(_));
+                let several = matches!(presented, Presented::Nobody(Absence::SeveralCookies));
+                if challenged && several && response.status().is_redirection() {
+                    // Else the browser would come back with them, and be led round for ever.
+                    let place = (host.host().name(), target.path());
+                    cookie::clear_doubled(response.headers_mut(), self.cookie_name, place);
+                }
+                return response;
             }
         };
         let sender =
@@ -311,9 +323,15 @@ impl Gateway {
                 None => None,
             },
         };
+        let raw = line.target.map_or(0, str::len);
         let forwarded = self.proxies.host(fields, peer)?;
         let ((number, host), target) =
             line.read(|line| self.hosts.named(forwarded.unwrap_or(line)))?;
+        // Our own pages carry addresses of the portal in theirs, spelled longer.
+        let longest = raw.max(target.as_str().len());
+        if longest > self.target_bytes && !target.path().starts_with(RESERVED) {
+            return Err(BadRequest::Target(BadTarget::TooLong));
+        }
         Ok(Asked { number, host, target })
     }
 
@@ -469,7 +487,8 @@ fn challenge<'a>(
 ) -> Refusal<'a> {
     let organization = match presented {
         Presented::Nobody(Absence::LinkNotEnough { organization }) => Some(&**organization),
-        Presented::Nobody(Absence::NoCookie | Absence::Ended) | Presented::Somebody { .. } => None,
+        Presented::Nobody(Absence::NoCookie | Absence::SeveralCookies | Absence::Ended)
+        | Presented::Somebody { .. } => None,
     };
     // Only what a browser can go back to by itself: a form's content would be gone.
     let safe = matches!(*method, Method::GET | Method::HEAD);

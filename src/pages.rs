@@ -95,13 +95,18 @@ use crate::credential::key::SecretKey;
 use crate::directory::Directory;
 use crate::directory::letters::Occasion;
 use crate::gateway::{Front, RESERVED, Refused, Visitor, Wants};
+use crate::policy::Host;
 use crate::session::{Sessions, cookie};
 
 /// What comes of a form: either way an answer.
 type Answer = Result<Response<Body>, Response<Body>>;
 
-/// More than any form of ours needs.
+/// More than any form of ours needs, the address that it may carry aside.
 const LARGEST_FORM: usize = 16 * 1024;
+/// Of a request's head, what is kept for all but its address. Less than the least head there is.
+const HEAD_ASIDE: usize = 4 * 1024;
+/// How much longer an address may be where it stands in a form or a query.
+const ENCODED: usize = 3;
 
 /// The pages, and the gateway's way to answer in its own words.
 #[derive(Debug, Clone)]
@@ -110,6 +115,8 @@ pub struct Pages {
     router: Router,
     /// How long a request may take to come in whole.
     patience: Duration,
+    /// How large a form may be.
+    largest_form: usize,
 }
 
 /// What every page works with.
@@ -117,6 +124,8 @@ pub struct Pages {
 struct Desk {
     brand: Brand,
     texts: Texts,
+    /// The longest address of a page of ours.
+    longest_address: usize,
     origins: Origins,
     https: bool,
     session_cookie: &'static str,
@@ -143,6 +152,7 @@ impl Pages {
         let desk = Arc::new(Desk {
             brand,
             texts,
+            longest_address: settings.server.limits.header_bytes - HEAD_ASIDE,
             origins: Origins::new(&settings.server),
             https,
             session_cookie: cookie::name(https),
@@ -171,7 +181,13 @@ impl Pages {
             .fallback(nothing_here)
             .method_not_allowed_fallback(not_done_here)
             .with_state(Arc::clone(&desk));
-        Self { desk, router, patience: settings.server.limits.header_timeout }
+        let limits = &settings.server.limits;
+        Self {
+            desk,
+            router,
+            patience: limits.header_timeout,
+            largest_form: LARGEST_FORM + ENCODED * limits.target_bytes,
+        }
     }
 
     /// Sees to the resets that people ask for, for good: what follows from them must not delay an
@@ -191,17 +207,20 @@ impl Front for Pages {
         request: Request<Body>,
         mut visitor: Visitor,
     ) -> BoxFuture<'static, Response<Body>> {
-        let Self { desk, router, patience } = self.clone();
+        let Self { desk, router, patience, largest_form } = self.clone();
         Box::pin(async move {
             let headers = request.headers().clone();
-            let response = match whole::read(request, &mut visitor, LARGEST_FORM, patience).await {
-                Ok(mut request) => {
-                    request.extensions_mut().insert(visitor);
-                    let Ok(response) = router.oneshot(request).await;
-                    response
-                }
-                Err(incomplete) => desk.not_whole(incomplete, &headers, &visitor),
-            };
+            let path = request.uri().path().to_owned();
+            let mut response =
+                match whole::read(request, &mut visitor, largest_form, patience).await {
+                    Ok(mut request) => {
+                        request.extensions_mut().insert(visitor);
+                        let Ok(response) = router.oneshot(request).await;
+                        response
+                    }
+                    Err(incomplete) => desk.not_whole(incomplete, &headers, &visitor),
+                };
+            desk.clear_doubled_cookies(&headers, &path, &mut response);
             desk.dress(response)
         })
     }
@@ -232,6 +251,26 @@ impl Desk {
     ) -> Response<Body> {
         let wants = wants(request.method(), request.headers());
         self.notice(&notice(self.text(wants, request.headers())), wants, &visitor.request_id)
+    }
+
+    /// Removes cookies of ours that the browser has several of, of which none counts.
+    fn clear_doubled_cookies(
+        &self,
+        headers: &HeaderMap,
+        path: &str,
+        response: &mut Response<Body>,
+    ) {
+        let host = headers.get(header::HOST).and_then(|host| Host::parse(host.to_str().ok()?).ok());
+        let names = [
+            self.session_cookie,
+            self.form_cookie(),
+            self.pending.name(),
+            self.known_browsers.cookie(),
+        ];
+        for name in names.into_iter().filter(|name| cookie::is_doubled(headers, name)) {
+            let place = (host.as_ref().map_or("", Host::name), path);
+            cookie::clear_doubled(response.headers_mut(), name, place);
+        }
     }
 
     /// The answer to what has not come in whole. The connection is of no use any more.

@@ -128,8 +128,10 @@ pub enum Presented {
 /// Why nobody is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Absence {
-    /// No session cookie, or one that cannot be a token, or more than one.
+    /// No session cookie, or one that cannot be a token.
     NoCookie,
+    /// More than one session cookie: another host, or another path, has set one too.
+    SeveralCookies,
     /// The session has ended, or never was.
     Ended,
     /// The link's session is not honoured any more: the organization's people sign in now (R14).
@@ -266,6 +268,9 @@ impl Sessions {
     ) -> Result<Presented, StoreError> {
         match cookie::token_hash(headers, cookie_name) {
             Some(key) => self.resolve_key(key, snapshot, now).await,
+            None if cookie::is_doubled(headers, cookie_name) => {
+                Ok(Presented::Nobody(Absence::SeveralCookies))
+            }
             None => Ok(Presented::Nobody(Absence::NoCookie)),
         }
     }

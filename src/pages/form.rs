@@ -97,7 +97,7 @@ impl Desk {
         self.csrf.check(token, &chosen(login), now)
     }
 
-    const fn form_cookie(&self) -> &'static str {
+    pub(super) const fn form_cookie(&self) -> &'static str {
         if self.https { "__Host-portcullis-form" } else { "portcullis-form" }
     }
 }

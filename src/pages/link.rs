@@ -132,7 +132,7 @@ impl Desk {
             (Opened::Stay, _) => return Ok(see_other(to.as_str())),
             (Opened::SignIn(organization), _) => {
                 let hint = self.organization_hint(&organization.id, visitor.now);
-                return Ok(see_other(&sign_in::address(to, Some((&organization.id, &hint)))));
+                return Ok(see_other(&self.sign_in_address(to, Some((&organization.id, &hint)))));
             }
             (Opened::Ask(organization), Presented::Somebody { key, subject })
                 if !self.confirmed(opening, &key) =>

@@ -136,7 +136,7 @@ impl<'a> Notice<'a> {
             Way::Again => (&labels.again, ""),
             Way::Start => (&labels.start, "/"),
             Way::SignIn => (&labels.sign_in, "/.portcullis/sign-in"),
-            Way::SomebodyElse => (&labels.somebody_else, "/.portcullis/sign-in"),
+            Way::SomebodyElse => (&labels.somebody_else, "/.portcullis/sign-in?switch=1"),
             Way::Forgot => (&labels.forgot, "/.portcullis/password/forgot"),
             Way::Sessions => (&labels.sessions, sessions::ADDRESS),
         };

@@ -70,7 +70,7 @@ impl PendingCookie {
         cookie::clear(self.name(), self.https)
     }
 
-    const fn name(&self) -> &'static str {
+    pub(super) const fn name(&self) -> &'static str {
         if self.https { "__Host-portcullis-pending" } else { "portcullis-pending" }
     }
 }

@@ -6,11 +6,11 @@ use axum::body::Body;
 use http::{Response, StatusCode};
 use jiff::Timestamp;
 
+use super::Desk;
 use super::notice::{Notice, Way};
 use super::response::{redirect, see_other};
 use super::return_to::ReturnTo;
 use super::text::{Advised, Catalogue, Value};
-use super::{Desk, sign_in};
 use crate::clock;
 use crate::gateway::{Refusal, Refused, Wants};
 use crate::policy::{
@@ -98,7 +98,7 @@ impl Desk {
     ) -> Response<Body> {
         let hint = organization.map(|id| (id, self.organization_hint(id, now)));
         let hint = hint.as_ref().map(|(id, hint)| (*id, hint.as_str()));
-        see_other(&sign_in::address(&target.map(ReturnTo::of).unwrap_or_default(), hint))
+        see_other(&self.sign_in_address(&target.map(ReturnTo::of).unwrap_or_default(), hint))
     }
 }
 

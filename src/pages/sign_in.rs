@@ -1,7 +1,8 @@
 //! The sign-in page, and what comes of it.
 //!
 //! An unknown login and a wrong password get the same page in the same words. The page can be asked
-//! for by somebody who is signed in: that is how one becomes somebody else.
+//! for by somebody who is signed in: with a place to go to, the way leads on, because the page was
+//! kept in a tab or a bookmark; `?switch=1` is how one becomes somebody else.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
 use http::header::{self, HeaderValue};
-use http::{HeaderMap, Response, Uri};
+use http::{HeaderMap, Method, Response, Uri};
 use serde::Deserialize;
 
 use super::notice::Notice;
@@ -19,7 +20,7 @@ use super::problem::{FormProblem, form_page};
 use super::response::{add_cookie, see_other};
 use super::return_to::{ReturnTo, in_query};
 use super::text::Catalogue;
-use super::{Answer, Brand, Desk, mfa};
+use super::{Answer, Brand, Desk, mfa, wants};
 use crate::credential::hashing::Busy;
 use crate::credential::secret::Secret;
 use crate::directory::UserFacts;
@@ -45,6 +46,8 @@ struct Asked {
     chosen: String,
     /// Whether a sign-in is made again, because its second factor came too late.
     again: Option<String>,
+    /// `1` for somebody who is signed in and wants to be somebody else.
+    switch: String,
 }
 
 /// The form.
@@ -115,6 +118,14 @@ pub(super) async fn show(
 ) -> Response<Body> {
     // A query that cannot be read asks for nothing.
     let asked = Query::<Asked>::try_from_uri(&uri).map(|Query(asked)| asked).unwrap_or_default();
+    match desk.place_to_go_on(&asked, &headers, &visitor).await {
+        Ok(Some(place)) => return see_other(place.as_str()),
+        Ok(None) => {}
+        Err(error) => {
+            let wants = wants(&Method::GET, &headers);
+            return desk.store_unavailable(&error, (wants, &headers), &visitor);
+        }
+    }
     // Anybody can make such an address: without our word for it, it says nothing.
     let password_set = desk.vouches_for_password(&asked.chosen, &asked.login, visitor.now);
     let login = if password_set { asked.login.as_str() } else { "" };
@@ -132,6 +143,41 @@ pub(super) async fn submit(
 }
 
 impl Desk {
+    /// Where somebody goes on who has a live session and has asked for a place. Not when another
+    /// session is wanted: by choice, by another organization's link, or in a sign-in made again.
+    async fn place_to_go_on(
+        &self,
+        asked: &Asked,
+        headers: &HeaderMap,
+        visitor: &Visitor,
+    ) -> Result<Option<ReturnTo>, StoreError> {
+        let place = ReturnTo::parse(&asked.return_to);
+        // What is no place of the portal is read as the start page.
+        let is_place = asked.return_to == "/" || place != ReturnTo::default();
+        if !is_place || asked.switch == "1" || asked.again.is_some() {
+            return Ok(None);
+        }
+        let presented = self.presented(headers, visitor.now).await?;
+        let goes_on = presented.subject().is_some_and(|subject| {
+            asked.organization.is_empty() || asked.organization == *subject.organization
+        });
+        Ok(goes_on.then_some(place))
+    }
+
+    /// The address of the sign-in page for somebody on the way to a place. A place that would make
+    /// it longer than an address may be is left out.
+    pub(super) fn sign_in_address(
+        &self,
+        return_to: &ReturnTo,
+        link: Option<(&str, &str)>,
+    ) -> String {
+        let address = address(return_to, link);
+        if address.len() <= self.longest_address {
+            return address;
+        }
+        self::address(&ReturnTo::default(), link)
+    }
+
     async fn try_sign_in(
         &self,
         entered: Entered,

@@ -22,8 +22,9 @@
 
 use super::reading::{Readings, Spellings};
 
-/// The longest target that is read, and the longest that is sent: 8 KiB.
-pub const MAX_TARGET: usize = 8 * 1024;
+/// The longest target that is read, and the longest that is sent: 64 KiB. What a gateway accepts is a
+/// setting, and less.
+pub const MAX_TARGET: usize = 64 * 1024;
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 

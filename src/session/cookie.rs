@@ -8,6 +8,11 @@ use http::header::{self, HeaderValue};
 
 use crate::credential::token::{PlainToken, TokenHash};
 
+/// How many folders of a path [`clear_all`] goes down.
+const CLEARED_DEPTH: usize = 4;
+/// How many domains it goes up.
+const CLEARED_DOMAINS: usize = 3;
+
 /// The cookie's name: with the `__Host-` prefix, browsers take it only from this host over TLS.
 #[must_use]
 pub fn name(https: bool) -> &'static str {
@@ -29,7 +34,27 @@ pub fn token_hash(headers: &HeaderMap, name: &str) -> Option<TokenHash> {
 /// The value of the one cookie of that name; nothing when there are two.
 #[must_use]
 pub fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let mut found = None;
+    match find(headers, name) {
+        Found::One(value) => std::str::from_utf8(value).ok(),
+        Found::None | Found::Several => None,
+    }
+}
+
+/// Whether there are several cookies of that name, so that none of them counts. The browser sends
+/// them until [`clear_doubled`] has removed them.
+#[must_use]
+pub fn is_doubled(headers: &HeaderMap, name: &str) -> bool {
+    matches!(find(headers, name), Found::Several)
+}
+
+enum Found<'a> {
+    None,
+    One(&'a [u8]),
+    Several,
+}
+
+fn find<'a>(headers: &'a HeaderMap, name: &str) -> Found<'a> {
+    let mut found = Found::None;
     for line in headers.get_all(header::COOKIE) {
         for pair in line.as_bytes().split(|b| *b == b';') {
             let pair = pair.strip_prefix(b" ").unwrap_or(pair);
@@ -38,12 +63,13 @@ pub fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
             else {
                 continue;
             };
-            if found.replace(value).is_some() {
-                return None;
+            match found {
+                Found::None => found = Found::One(value),
+                Found::One(_) | Found::Several => return Found::Several,
             }
         }
     }
-    found.and_then(|value| std::str::from_utf8(value).ok())
+    found
 }
 
 /// A `Set-Cookie` line that lasts as long as the browser does.
@@ -61,9 +87,84 @@ pub fn clear(name: &str, https: bool) -> Option<HeaderValue> {
         .ok()
 }
 
+/// Has the browser remove every cookie of the name that a request to this host and path can have
+/// brought. The lines go before those that are there: what an answer sets, stays. With https there is
+/// nothing to do: because of its prefix, there can be one cookie only.
+pub fn clear_doubled(answer: &mut HeaderMap, name: &str, (host, path): (&str, &str)) {
+    if name.starts_with("__Host-") {
+        return;
+    }
+    let set: Vec<_> = answer.get_all(header::SET_COOKIE).iter().cloned().collect();
+    answer.remove(header::SET_COOKIE);
+    for line in clear_all(name, host, path).into_iter().chain(set) {
+        answer.append(header::SET_COOKIE, line);
+    }
+}
+
+/// A line for each path above the request's, for the host itself and for its parent domains.
+fn clear_all(name: &str, host: &str, path: &str) -> Vec<HeaderValue> {
+    let ends = path.match_indices('/').skip(1).map(|(end, _)| end).chain([path.len()]);
+    let mut paths = vec!["/"];
+    for end in ends.take(CLEARED_DEPTH) {
+        let folder = path.get(..end).unwrap_or_default();
+        let with_slash = path.get(..=end).filter(|path| path.ends_with('/'));
+        paths
+            .extend([Some(folder), with_slash].into_iter().flatten().filter(|path| path.len() > 1));
+    }
+    let is_domain = host.parse::<std::net::IpAddr>().is_err() && !host.starts_with('[');
+    let domains = std::iter::successors(Some(host).filter(|_| is_domain), |domain| {
+        domain.split_once('.').map(|(_, parent)| parent)
+    });
+    // The last label is nobody's to set cookies for.
+    let domains = domains.filter(|domain| domain.contains('.')).take(CLEARED_DOMAINS);
+    let mut lines = Vec::new();
+    for domain in std::iter::once(None).chain(domains.map(Some)) {
+        let domain = domain.map(|domain| format!("; Domain={domain}")).unwrap_or_default();
+        for path in &paths {
+            // A path that cannot stand in a header is in no cookie either.
+            let plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';');
+            let line = format!("{name}=; Path={path}{domain}; Max-Age=0");
+            lines.extend(HeaderValue::from_str(&line).ok().filter(|_| plain));
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_answer_sets_comes_after_what_is_cleared() {
+        let mut answer = HeaderMap::new();
+        answer.append(header::SET_COOKIE, "portcullis=new; Path=/".parse().unwrap());
+        clear_doubled(&mut answer, "portcullis", ("localhost", "/a"));
+        let lines: Vec<_> = answer.get_all(header::SET_COOKIE).iter().collect();
+        assert_eq!(lines.len(), 3);
+        assert_eq!(lines.last().unwrap(), &"portcullis=new; Path=/");
+        clear_doubled(&mut answer, "__Host-portcullis", ("localhost", "/a"));
+        assert_eq!(answer.get_all(header::SET_COOKIE).iter().count(), 3);
+    }
+
+    #[test]
+    fn every_cookie_that_a_request_can_bring_is_cleared() {
+        let lines = clear_all("portcullis", "portal.example.com", "/a/b");
+        let of = |path: &str, domain: &str| {
+            let line = format!("portcullis=; Path={path}{domain}; Max-Age=0");
+            lines.iter().any(|value| value == line.as_str())
+        };
+        for path in ["/", "/a", "/a/", "/a/b"] {
+            for domain in ["", "; Domain=portal.example.com", "; Domain=example.com"] {
+                assert!(of(path, domain), "{path} {domain}: {lines:?}");
+            }
+        }
+        assert_eq!(lines.len(), 12);
+        for host in ["localhost", "127.0.0.1", "[::1]"] {
+            assert_eq!(clear_all("portcullis", host, "/").len(), 1, "{host}");
+        }
+        let deep = clear_all("portcullis", "a.b.c.d.example.com", &"/x".repeat(500));
+        assert!(deep.len() <= 36, "{}", deep.len());
+    }
 
     fn with(lines: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();

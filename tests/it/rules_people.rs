@@ -457,3 +457,115 @@ async fn i6_guessing_at_a_login_is_paused_for_everybody_but_its_own_browser() {
     assert_eq!(guesser.sign_in("bert", PASSWORD).await.status, 303);
     assert_eq!(own.sign_in("anna", PASSWORD).await.status, 303);
 }
+
+#[tokio::test]
+async fn r61_a_signed_in_person_goes_on_without_a_password() {
+    let gate = TestGate::start().await;
+    let acme = gate.admin.organization("Acme").await;
+    let other = gate.admin.organization("Other").await;
+    gate.admin.user(&acme, "anna", "admin").await;
+    gate.admin.user(&other, "bert", "admin").await;
+    let mut anna = Browser::at(&gate);
+    let to_a = format!("{SIGN_IN}?return_to=%2Fclosed%2Fa%3Fb%3Dc");
+    assert_eq!(anna.open(&to_a).await.status, 200, "without a session the form is shown");
+    anna.sign_in("anna", PASSWORD).await;
+    let session = anna.session().map(str::to_owned);
+    let reply = anna.open(&to_a).await;
+    assert_eq!((reply.status, reply.header("location")), (303, Some("/closed/a?b=c")));
+    let reply = anna.open(&format!("{SIGN_IN}?return_to=/")).await;
+    assert_eq!((reply.status, reply.header("location")), (303, Some("/")));
+    let same = anna.open(&format!("{to_a}&organization={acme}")).await;
+    assert_eq!(same.status, 303);
+    assert_eq!(anna.session().map(str::to_owned), session);
+
+    // No place, by choice, or for another organization: the form, and the session stays.
+    for form in [
+        SIGN_IN.to_owned(),
+        format!("{SIGN_IN}?switch=1"),
+        format!("{to_a}&switch=1"),
+        format!("{to_a}&organization={other}"),
+        format!("{to_a}&again="),
+        format!("{SIGN_IN}?return_to=//evil.example"),
+    ] {
+        assert_eq!(anna.open(&form).await.status, 200, "{form}");
+        assert_eq!(anna.fetch("/closed/a").await.status, 200, "{form}");
+    }
+    let page = anna.open(&format!("{to_a}&switch=1")).await;
+    let reply = anna.sign_in_on(&page, "bert", PASSWORD).await;
+    assert_eq!(reply.header("location"), Some("/closed/a?b=c"));
+    gate.upstream.forget();
+    anna.fetch("/closed/a").await;
+    assert_eq!(gate.arrived().one("portcullis-user"), Some("bert"));
+    // A session that has ended leads nowhere.
+    gate.admin.delete("/api/v1/sessions").await;
+    assert_eq!(anna.open(&to_a).await.status, 200);
+}
+
+#[tokio::test]
+async fn r61_a_long_address_is_reached_after_signing_in() {
+    let gate = TestGate::start().await;
+    let acme = gate.admin.organization("Acme").await;
+    gate.admin.user(&acme, "anna", "admin").await;
+    let spaces = format!("/closed/a?q={}", "%20".repeat(1670));
+    let longest = format!("/closed/{}", "%20x".repeat(2046));
+    let worst = format!("/closed/a?{}", "&".repeat(8182));
+    for target in [spaces, longest, worst] {
+        assert!(target.len() <= 8192);
+        let mut anna = Browser::at(&gate);
+        let page = anna.follow(&target).await;
+        assert_eq!(page.reply.status, 200, "{} bytes", target.len());
+        let reply = anna.sign_in_on(&page.reply, "anna", PASSWORD).await;
+        assert_eq!(reply.status, 303, "{} bytes: {reply:?}", target.len());
+        assert_eq!(anna.go_on(SIGN_IN, reply).await.reply.status, 200, "{} bytes", target.len());
+    }
+}
+
+#[tokio::test]
+async fn r61_the_longest_address_is_a_setting() {
+    let gate = TestGate::builder().setting("server.limits.target_bytes", "2000").start().await;
+    let of = |length: usize| format!("/open/{}", "a".repeat(length - "/open/".len()));
+    assert_eq!(Browser::at(&gate).fetch(&of(2000)).await.status, 200);
+    let refused = Browser::at(&gate).fetch(&of(2001)).await;
+    assert_eq!(refused.status, 400);
+    assert!(refused.text().contains("too-long"), "{refused:?}");
+}
+
+/// A browser at an address with a second session cookie, which somebody else has set.
+async fn cookies_cleared(gate: &TestGate, target: &str, cookies: &str) -> (u16, Vec<String>) {
+    let headers = [("accept", "text/html"), ("cookie", cookies)];
+    let mut browser = Browser::at(gate);
+    let reply = browser.send(Method::GET, target, &headers, "").await;
+    let lines = reply.headers.get_all("set-cookie").iter();
+    (reply.status, lines.map(|line| line.to_str().unwrap().to_owned()).collect())
+}
+
+#[tokio::test]
+async fn r61_two_session_cookies_are_cleared_and_do_not_loop() {
+    let gate = TestGate::start().await;
+    let acme = gate.admin.organization("Acme").await;
+    gate.admin.user(&acme, "anna", "admin").await;
+    let mut anna = Browser::at(&gate);
+    anna.sign_in("anna", PASSWORD).await;
+    let session = anna.session().unwrap();
+    let both = format!("portcullis={session}; portcullis=planted");
+    let (status, lines) = cookies_cleared(&gate, "/closed/a/b", &both).await;
+    assert_eq!(status, 303);
+    for path in ["/", "/closed", "/closed/", "/closed/a", "/closed/a/b"] {
+        let cleared = format!("portcullis=; Path={path}; Max-Age=0");
+        assert!(lines.contains(&cleared), "{path}: {lines:?}");
+        let of_domain = format!("portcullis=; Path={path}; Domain=portal.test; Max-Age=0");
+        assert!(lines.contains(&of_domain), "{path}: {lines:?}");
+    }
+    // The sign-in page does the same, and leads nowhere by itself.
+    let to_a = format!("{SIGN_IN}?return_to=%2Fclosed%2Fa");
+    let (status, lines) = cookies_cleared(&gate, &to_a, &both).await;
+    assert_eq!(status, 200);
+    assert!(lines.contains(&"portcullis=; Path=/.portcullis; Max-Age=0".to_owned()), "{lines:?}");
+    // Forms have a cookie of their own, which the page sets after it has cleared others.
+    let (_, lines) = cookies_cleared(&gate, SIGN_IN, "portcullis-form=a; portcullis-form=b").await;
+    let last = lines.last().unwrap();
+    assert!(last.starts_with("portcullis-form=") && last.contains("HttpOnly"), "{lines:?}");
+    // One cookie is left alone.
+    let one = format!("portcullis={session}");
+    assert_eq!(cookies_cleared(&gate, "/closed/a", &one).await, (200, Vec::new()));
+}
