@@ -76,7 +76,7 @@ check: ## Check the shipped settings and policy with the program itself
 	@cargo run --locked --quiet -- check --config $(CONFIG)
 
 .PHONY: bench
-bench: setup-bench ## Measure this gateway and the usual ones in turn (ROUNDS=, SECONDS=, PARTS=)
+bench: setup-bench ## Measure this gateway and the usual ones in turn (ROUNDS=, SECONDS=, PARTS=, USERS=)
 	@cargo build --locked --release --bin portcullis
 	@python3 scripts/bench $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
-	  $(if $(PARTS),--parts $(PARTS))
+	  $(if $(PARTS),--parts $(PARTS)) $(if $(USERS),--users $(USERS))

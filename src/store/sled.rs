@@ -43,6 +43,7 @@ mod digest;
 mod folder;
 mod judge;
 mod layout;
+mod mend;
 mod opening;
 mod recent;
 mod rescue;

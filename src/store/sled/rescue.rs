@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::answered::AnsweredFile;
 use super::folder::{self, Folder};
 use super::layout::{self, Entry, Head, Stored};
+use super::mend;
 use super::opening::{self, OpenError, Opened};
 use crate::store::{Kind, StoreError, StoreKey};
 
@@ -66,29 +67,34 @@ pub(super) fn rescue(from: &Path, key: &StoreKey, to: &Path) -> Result<Rescued, 
     Ok(rescued)
 }
 
-/// Opens a copy, without the files that sled can do without if it does not open with them.
+/// Opens a copy whose damage is passed over; sled makes the snapshot anew. If it does not open, the
+/// files as they are may, or those without the file that says how they are laid out.
 fn open_somehow(folder: &Folder, rescued: &mut Rescued) -> Result<sled::Db, StoreError> {
-    let mut last = None;
-    for without in [&[][..], &["snap."], &["snap.", "conf"]] {
-        folder.remove_copy().map_err(|error| folder.error(&error))?;
-        let copy = folder.copy_for_check().map_err(|error| folder.error(&error))?;
-        for name in folder::database_files(&copy).map_err(|error| folder.error(&error))? {
+    let fault = |error: io::Error| folder.error(&error);
+    let mut last = String::new();
+    for (mended, without) in [(true, &["snap."][..]), (false, &[]), (true, &["snap.", "conf"])] {
+        folder.remove_copy().map_err(fault)?;
+        let copy = folder.copy_for_check().map_err(fault)?;
+        for name in folder::database_files(&copy).map_err(fault)? {
             if without.iter().any(|prefix| name.starts_with(prefix)) {
-                folder::remove_file(&copy.join(name)).map_err(|error| folder.error(&error))?;
+                folder::remove_file(&copy.join(name)).map_err(fault)?;
             }
         }
+        let passed_over = match mended {
+            true => mend::mend(&copy.join("db")).map_err(fault)?,
+            false => Vec::new(),
+        };
         match open_in_time(copy) {
             Ok(db) => {
-                if let Some(error) = last {
-                    rescued.missing.push(format!("the files as they are do not open: {error}"));
-                }
+                rescued.missing.extend(passed_over.into_iter().map(|(at, length)| {
+                    format!("{length} bytes of `db` at {at} are damaged and were passed over")
+                }));
                 return Ok(db);
             }
-            Err(error) => last = Some(error),
+            Err(error) => last = error,
         }
     }
-    let error = last.unwrap_or_else(|| "it does not open".to_owned());
-    Err(folder.error(&io::Error::other(format!("nothing of the store can be read: {error}"))))
+    Err(fault(io::Error::other(format!("nothing of the store can be read: {last}"))))
 }
 
 fn open_in_time(copy: PathBuf) -> Result<sled::Db, String> {
