@@ -17,6 +17,7 @@ import traceback
 from pathlib import Path
 
 import report
+from abuse import abuse
 from capacity import sessions, startup
 from decision import decision
 from gateways import Bench
@@ -26,7 +27,7 @@ from storm import storm
 from turns import gateways
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("decision", "gateways", "storm", "sessions", "startup")
+PARTS = ("decision", "gateways", "storm", "sessions", "startup", "abuse")
 
 
 def options():
@@ -63,6 +64,7 @@ def run(chosen, folder, sockets):
         "storm": lambda: storm(bench, policies, seed(), min(rounds, 3), seconds),
         "sessions": lambda: sessions(bench, policies, chosen.sessions),
         "startup": lambda: startup(bench, policies, chosen.users, chosen.starts),
+        "abuse": lambda: abuse(bench, policies, seed()),
     }
     results = {
         "machine": report.machine(ROOT, chosen.binary),

@@ -74,10 +74,10 @@ class Bench:
         }
         return self._started(f"caddy-{logs}", command, folder, port, True, environment)
 
-    def portcullis(self, name, policies, logs="each", reuse_after_body="false"):
-        """Portcullis, on the data that its folder holds."""
+    def portcullis(self, name, policies, logs="each", reuse_after_body="false", portal=None):
+        """Portcullis, on the data that its folder holds, before another portal if its port is given."""
         decisions = "refused" if logs == "none" else "all"
-        return Portcullis(self, name, policies, decisions, reuse_after_body)
+        return Portcullis(self, name, policies, decisions, reuse_after_body, portal)
 
     def _nginx(self, name, template, port=None, asks_noop=False, **values):
         folder, port = self._folder(name), port or free_ports(1)[0]
@@ -112,7 +112,7 @@ class Portcullis:
 
     asks_noop = False
 
-    def __init__(self, bench, name, policies, decisions, reuse_after_body):
+    def __init__(self, bench, name, policies, decisions, reuse_after_body, portal):
         self.bench = bench
         self.name = name
         self.logs = decisions == "all"
@@ -131,6 +131,7 @@ class Portcullis:
             socket=self.socket,
             decisions=decisions,
             reuse_after_body=reuse_after_body,
+            portal=portal or bench.portal_port,
         )
 
     def start(self):

@@ -144,6 +144,21 @@ def others(results):
             f"{s['idle']['rss']:.1f} MiB. The users were made in {s['create_seconds']:.0f} s, "
             f"durable each; {s['store_mib']:.0f} MiB on disk.",
         ]
+    if "abuse" in results:
+        lines += [
+            "",
+            "## Clients without a session that mean harm",
+            "",
+            "| attack | MiB more | descriptors more | connections to the portal at once | held "
+            "| in all | a signed-in user meanwhile |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| {f['name']} | {f['mib']:.1f} | {f['descriptors']} | {f['portal_at_once']} "
+            f"| {f['portal_held']} | {f['portal_in_all']} "
+            f"| {f['signed_in_status']} in {f['signed_in_ms']:.0f} ms |"
+            for f in results["abuse"]
+        ]
     return lines
 
 
@@ -196,6 +211,17 @@ def targets(results):
             ratio = figure["p99_ratio"]
             what = f"p99 in a sign-in storm, {figure['connections']} connections"
             found.append((what, "≤ 2 ×", f"{ratio:.2f} ×", ratio <= 2))
+    if "abuse" in results:
+        figures = results["abuse"]
+        mib = max(f["mib"] for f in figures)
+        at_once = max(f["portal_at_once"] for f in figures)
+        served = all(f["signed_in_status"] == 200 for f in figures)
+        found += [
+            ("memory of an attack", "≤ 100 MiB", f"{mib:.0f} MiB", mib <= 100),
+            # A connection that a signed-in user needs is counted too.
+            ("connections of an address to the portal", "≤ 257", f"{at_once}", at_once <= 257),
+            ("a signed-in user meanwhile", "served", "served" if served else "refused", served),
+        ]
     if "startup" in results and results["startup"]["users"] >= 100_000:
         s = results["startup"]
         what = f"serving after start with {s['users']:,} portal users"
