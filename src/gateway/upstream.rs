@@ -9,7 +9,7 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 use socket2::SockRef;
 use thread_local::ThreadLocal;
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
 
 use super::body::{Progress, RequestBody, ResponseBody, TooSlow};
@@ -215,18 +216,23 @@ impl Upstreams {
             let Some(index) = self.choose(start, |index| slot.take_server(index)) else {
                 return Err(Exceeded::Servers.into());
             };
-            let Some(server) = self.servers.get(index) else {
-                return Err(UpstreamError::Unreachable {
-                    server: "no server".to_owned(),
-                    cause: "none is configured".to_owned(),
-                });
-            };
+            let Some(server) = self.servers.get(index) else { return Err(no_server()) };
             let unused = if pooled { server.checkout() } else { None };
             let used_before = unused.is_some();
             let wire = match unused {
                 Some(wire) => Ok(wire),
                 // On the heap: it is seldom done, and every request would carry the room for it.
-                None => Box::pin(self.connect(server, waiting)).await,
+                None => {
+                    let (wire, back) = Box::pin(self.connect(index, slot, waiting)).await;
+                    match (wire, back) {
+                        (wire, Some(back)) => {
+                            slot = back;
+                            wire
+                        }
+                        (Ok(_), None) => return Err(no_server()),
+                        (Err(error), None) => return Err(error),
+                    }
+                }
             };
             let (error, again) = match wire {
                 Ok(wire) => {
@@ -300,25 +306,45 @@ impl Upstreams {
         healthy.find(|index| has_room(*index))
     }
 
+    /// Connects in a task of its own, which holds the slot meanwhile. If the client leaves, the next
+    /// request gets the connection: a client cannot have connections made to no purpose.
     async fn connect(
-        &self,
-        server: &Server,
+        self: &Arc<Self>,
+        index: usize,
+        slot: Slot,
         waiting: &mut Waiting<'_>,
-    ) -> Result<Wire, UpstreamError> {
-        let unreachable =
-            |cause: String| UpstreamError::Unreachable { server: server.authority.clone(), cause };
-        let mut connecting = pin!(TcpStream::connect(&server.authority));
-        let soon = LOOK.min(self.connect_timeout);
-        let connected = match tokio::time::timeout(soon, &mut connecting).await {
-            Ok(connected) => Ok(connected),
+    ) -> (Result<Wire, UpstreamError>, Option<Slot>) {
+        let (done, mut connected) = oneshot::channel();
+        let upstreams = Arc::clone(self);
+        tokio::spawn(async move {
+            let wire = upstreams.dial(index).await;
+            if let Err((Ok(wire), _slot)) = done.send((wire, slot)) {
+                upstreams.give_back(index, wire);
+            }
+        });
+        let connected = match tokio::time::timeout(LOOK, &mut connected).await {
+            Ok(connected) => connected,
             Err(_) => {
                 waiting.begin();
                 tokio::select! {
-                    later = tokio::time::timeout(self.connect_timeout - soon, connecting) => later,
-                    () = waiting.revoked() => return Err(UpstreamError::Revoked),
+                    later = connected => later,
+                    () = waiting.revoked() => return (Err(UpstreamError::Revoked), None),
                 }
             }
         };
+        match connected {
+            Ok((wire, slot)) => (wire, Some(slot)),
+            // The program is about to end.
+            Err(_) => (Err(no_server()), None),
+        }
+    }
+
+    async fn dial(&self, index: usize) -> Result<Wire, UpstreamError> {
+        let server = self.servers.get(index).ok_or_else(no_server)?;
+        let unreachable =
+            |cause: String| UpstreamError::Unreachable { server: server.authority.clone(), cause };
+        let connecting = TcpStream::connect(&server.authority);
+        let connected = tokio::time::timeout(self.connect_timeout, connecting).await;
         let stream = connected
             .map_err(|_| unreachable(format!("no answer within {:?}", self.connect_timeout)))?
             .map_err(|error| unreachable(error.to_string()))?;
@@ -453,6 +479,13 @@ impl fmt::Debug for Wire {
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("authority", &self.authority).finish_non_exhaustive()
+    }
+}
+
+fn no_server() -> UpstreamError {
+    UpstreamError::Unreachable {
+        server: "no server".to_owned(),
+        cause: "there is none to connect to".to_owned(),
     }
 }
 

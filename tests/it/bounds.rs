@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::AsyncReadExt as _;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::admin::PASSWORD;
@@ -100,6 +101,51 @@ async fn i12_reset_streams_leave_connections_that_are_used_again() {
     gets_through(&http2, &gate).await;
     let connections = gate.upstream.connections();
     assert!(connections <= ROUNDS / 2, "{connections} connections for {ROUNDS} requests");
+}
+
+/// A frame of HTTP/2 (RFC 9113, 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+#[tokio::test]
+async fn i12_streams_reset_at_once_make_few_connections() {
+    const ROUNDS: u32 = 20;
+    const EACH: u32 = 5;
+    let gate = TestGate::builder().setting("server.threads", "1").start().await;
+    let mut wire = gate.wire().await;
+    wire.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    wire.send(frame(4, 0, 0, &[])).await;
+    // GET http://portal.test/open/a (RFC 7541).
+    let request = b"\x82\x86\x04\x07/open/a\x01\x0bportal.test";
+    for round in 0..ROUNDS {
+        let mut frames = Vec::new();
+        for number in 0..EACH {
+            let stream = (round * EACH + number) * 2 + 1;
+            frames.extend(frame(1, 5, stream, request));
+            frames.extend(frame(3, 0, stream, &[0, 0, 0, 8]));
+        }
+        // PING: its answer shows that all before it has been read.
+        frames.extend(frame(6, 0, 0, &[7; 8]));
+        wire.send(frames).await;
+        within("the answer to a ping", async {
+            loop {
+                let mut head = [0; 9];
+                wire.0.read_exact(&mut head).await.unwrap();
+                let length = usize::from(head[1]) * 256 + usize::from(head[2]);
+                wire.0.read_exact(&mut vec![0; length]).await.unwrap();
+                assert_ne!(head[3], 7, "sent away");
+                if head[3] == 6 && head[4] == 1 {
+                    return;
+                }
+            }
+        })
+        .await;
+    }
+    assert_eq!(gate.get("/open/a").send().await.status, 200);
+    let connections = gate.upstream.connections();
+    assert!(connections <= 20, "{connections} connections for {} streams", ROUNDS * EACH);
 }
 
 #[tokio::test]
