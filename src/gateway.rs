@@ -65,6 +65,8 @@ use crate::session::{Absence, Presented, Sessions, cookie};
 use crate::store::StoreError;
 use crate::store::feed::Feed;
 
+/// What servlet containers put before a session in the path.
+const SESSION: &[u8] = b"jsessionid=";
 /// The style sheet and the script of our pages.
 const ASSETS: &str = "/.portcullis/assets/";
 
@@ -444,7 +446,7 @@ impl Gateway {
             return;
         }
         self.decisions.record(&Entry {
-            path: Some(target.path()),
+            path: Some(loggable(target.path())),
             decision: decision.name(),
             reason: decision.reason().as_str(),
             route: decision.route().map(|route| route.name()),
@@ -502,9 +504,17 @@ fn may_have_body(method: &Method, decision: &Decision) -> bool {
         || decision.route().is_some_and(|route| route.body())
 }
 
-/// The path as it may be recorded: what follows one of our own pages may be a secure link's token.
+/// The path as it may be recorded: what follows one of our own pages may be a secure link's token,
+/// and what follows `;jsessionid=` is a session of the portal's.
 fn loggable(path: &str) -> &str {
-    if path.starts_with(RESERVED) { RESERVED } else { path }
+    if path.starts_with(RESERVED) {
+        return RESERVED;
+    }
+    let session = path.match_indices(';').find(|(at, _)| {
+        let name = path.as_bytes().get(at + 1..at + 1 + SESSION.len());
+        name.is_some_and(|name| name.eq_ignore_ascii_case(SESSION))
+    });
+    session.and_then(|(at, _)| path.get(..at)).unwrap_or(path)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@
 //! | `reading` | how else a portal might read a path |
 //! | `router` | which route a request falls on |
 //! | `decision` | may this person do this here? |
+//! | `twin` | which stricter routes have twins that a laxer one matches |
 //! | `expectation` | what operators say the answers must be |
 //! | `load`, `document`, `problem` | from files to a policy, or to a list of what is wrong |
 //!
@@ -40,6 +41,7 @@ mod request_line;
 mod request_path;
 mod route;
 mod router;
+mod twin;
 
 pub use decision::{
     Decision, Denial, Permit, Reason, Redirection, RefusedReading, RequestFacts, SessionKind, Step,
@@ -58,6 +60,7 @@ pub use reading::{Reading, Readings};
 pub use request_line::{BadRequest, RequestLine};
 pub use request_path::{BadTarget, MAX_TARGET, RequestTarget};
 pub use route::{Access, MethodSet, Requirement, Route};
+pub use twin::Twin;
 
 use std::sync::Arc;
 

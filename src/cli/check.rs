@@ -8,7 +8,7 @@ use anyhow::Context;
 use crate::listener::TlsFiles;
 use crate::mail::MailRoom;
 use crate::pages::Appearance;
-use crate::policy::{Policy, Readings};
+use crate::policy::{Policy, Readings, Route, Twin};
 use crate::telemetry;
 
 /// What is wrong, in the order in which it was looked at.
@@ -79,10 +79,36 @@ pub fn run(file: Option<&Path>, out: &mut dyn std::io::Write) -> anyhow::Result<
             expectation.who(),
         )?;
     }
+    for Twin { strict, lax, example } in policy.twins() {
+        writeln!(
+            out,
+            "warning: {} also matches {example}, which the portal may take for {}: people without \
+             access to the latter are refused there (ambiguous-path). See `upstream.readings`.",
+            described(&lax),
+            described(&strict),
+        )?;
+    }
+    let without_slash: Vec<_> = policy.without_slash().collect();
+    // Values at the end of a path are what portals add a slash to.
+    let telling = without_slash.iter().find(|(route, _)| route.path().as_str().ends_with('}'));
+    if let Some((route, example)) = telling.or(without_slash.first()) {
+        writeln!(
+            out,
+            "A slash at the end makes another path: {} of the routes have none for it, such as {}; \
+             {example} is denied (no-route).",
+            without_slash.len(),
+            described(route),
+        )?;
+    }
     let languages: Vec<&str> = appearance.languages().collect();
     writeln!(out, "The pages speak {}.", languages.join(", "))?;
     for note in &settings.branding.notes {
         writeln!(out, "{note}.")?;
     }
     Ok(())
+}
+
+/// A route by name, path and line.
+fn described(route: &Route) -> String {
+    format!("`{}` ({}, line {})", route.name(), route.path().as_str(), route.line())
 }

@@ -82,6 +82,14 @@ impl Router {
         self.has_uneven_literals
     }
 
+    /// The hosts that a route for these is asked on; of those that no route names, one.
+    pub(super) fn hosts<'r>(&'r self, bound: &'r [String]) -> impl Iterator<Item = &'r str> {
+        let every = if bound.is_empty() { Some(self.by_host.keys()) } else { None };
+        let other = every.is_some().then_some("");
+        let every = every.into_iter().flatten();
+        other.into_iter().chain(bound.iter().chain(every).map(String::as_str))
+    }
+
     /// Adds a route.
     ///
     /// # Errors
@@ -138,6 +146,10 @@ impl Shape {
 }
 
 impl Shape {
+    pub(super) fn routes(&self) -> &[Arc<Route>] {
+        &self.routes
+    }
+
     /// Whether the path has a variable, so that parts of it come from whoever asks.
     pub(super) fn is_open(&self) -> bool {
         self.open

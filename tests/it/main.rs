@@ -54,6 +54,7 @@ mod policy_reload;
 mod portal_connections;
 mod portal_trouble;
 mod protocols;
+mod readings;
 mod rules_groups;
 mod rules_invitations;
 mod rules_links;

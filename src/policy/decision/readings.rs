@@ -41,7 +41,7 @@ impl RefusedReading {
 }
 
 impl From<Unreadable> for RefusedReading {
-    /// What is not a path or too much has been refused before, as far as the whole path goes.
+    /// Nearly always that there is too much to look at: what is not a path was refused before.
     fn from(_: Unreadable) -> Self {
         Self { readings: Readings::NONE, route: None, reason: Reason::AmbiguousPath }
     }

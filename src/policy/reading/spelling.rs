@@ -21,8 +21,8 @@ use crate::policy::request_path::{BadTarget, starts_with_hex};
 
 /// Bounds on what is computed for one path.
 const MAX_SPELLINGS: usize = 24;
-const MAX_ENDINGS: usize = 24;
-const MAX_CUTS: usize = 24;
+const MAX_ENDINGS: usize = 32;
+const MAX_CUTS: usize = 64;
 
 /// A slash that is data of the segment. Decoded segments hold no control characters, so nothing
 /// else is spelled like this.
