@@ -39,6 +39,10 @@ for_test() {
   need "$(has php)" php-cli php-cgi
   need "php -m | grep -qix xml" php-xml
   need "test -f /usr/share/dokuwiki/doku.php" php-cgi dokuwiki
+  # Small portals of the tests.
+  need "$(has node)" nodejs
+  need "test -f /usr/share/nodejs/express/package.json" node-express
+  need "/usr/bin/python3 -c 'import django'" python3-django
   need "/usr/bin/python3 -c 'import aiosmtpd'" python3-aiosmtpd # a mail server
   need "$(has chromium) && $(has chromedriver)" chromium "chromium-driver|chromium-chromedriver"
 }

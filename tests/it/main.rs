@@ -53,6 +53,7 @@ mod passwords_in_chrome;
 mod policy_reload;
 mod portal_connections;
 mod portal_trouble;
+mod portals;
 mod protocols;
 mod readings;
 mod rules_groups;

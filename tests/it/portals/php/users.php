@@ -1,0 +1,2 @@
+<?php
+echo 'list of users';
