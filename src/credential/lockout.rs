@@ -59,7 +59,7 @@
 //! **Tables.** Each kind has a table of its own, so that what is free (a wrong link, asking for a
 //! mail) never pushes out what costs (a password that was hashed). The series of logins that
 //! somebody has, and of their known browsers, are kept until they are over, however many others
-//! there are: their number is bounded by the accounts. All others are bounded by [`CAPACITY`]; when
+//! there are: their number is bounded by the accounts. All others are bounded by `CAPACITY`; when
 //! a table is full, series that are not locked go first, those with the fewest failures first, the
 //! oldest of them first. So whoever wants to push a series out has to fail as often, under as many
 //! other logins or from as many other networks as the table is long. The tables live in memory: a

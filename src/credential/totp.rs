@@ -32,7 +32,7 @@ const REMEMBERED: usize = 16;
 ///
 /// No step is taken twice, whatever the clock does. A clock that ran ahead and is set back has left
 /// steps that lie in the future; they do not block those of now, because each of them is remembered.
-/// Only older ones than the last [`REMEMBERED`] are remembered as a bound, which blocks all before.
+/// Only older ones than the last `REMEMBERED` are remembered as a bound, which blocks all before.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsedSteps {
     /// No step up to this one is taken.
