@@ -75,6 +75,8 @@ pub struct Server {
     pub hosts: Vec<Host>,
     /// Networks whose forwarded headers are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Which of their headers are read.
+    pub forwarded_header: ForwardedHeader,
     /// Certificate and key, when TLS ends here.
     pub tls: Option<Tls>,
     /// Connections that may wait to be accepted on each listening socket.
@@ -89,6 +91,15 @@ pub struct Server {
 
 /// `server.backlog` when none is given.
 pub const BACKLOG: u16 = 4096;
+
+/// `server.forwarded_header`: where trusted proxies say what they have seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForwardedHeader {
+    /// In `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host`.
+    XForwarded,
+    /// In `Forwarded` (RFC 7239).
+    Forwarded,
+}
 
 /// `server.tls`: PEM files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,10 +169,12 @@ pub struct Upstream {
     pub health_interval: Duration,
     /// Request headers that the portal must not see, because they change what a request does.
     pub remove_headers: Vec<http::HeaderName>,
-    /// Request headers with a command for the portal, which it may see for once.
+    /// Request headers that the portal may see although they are reserved.
     pub pass_headers: Vec<http::HeaderName>,
     /// How the portal might read a path differently from the routes.
     pub readings: policy::Readings,
+    /// Query parameters that the portal would take for the method: requests with one are refused.
+    pub refuse_query: Vec<String>,
 }
 
 /// One address of the portal.
@@ -226,6 +239,14 @@ pub struct IdentityNames {
     pub session_kind: http::HeaderName,
     /// The request's id, as in the decision record.
     pub request_id: http::HeaderName,
+}
+
+impl IdentityNames {
+    /// All of the names.
+    pub fn all(&self) -> impl Iterator<Item = &http::HeaderName> {
+        let Self { user, organization, end_user, group, granted, session_kind, request_id } = self;
+        [user, organization, end_user, group, granted, session_kind, request_id].into_iter()
+    }
 }
 
 /// `[telemetry]`
@@ -412,6 +433,14 @@ fn server(r: &mut Reader, tls: Option<Tls>) -> Option<Server> {
         listen,
         hosts: r.list("server.hosts").unwrap_or_default(),
         trusted_proxies: trusted_proxies(r),
+        forwarded_header: r.word(
+            "server.forwarded_header",
+            &[
+                ("x-forwarded", ForwardedHeader::XForwarded),
+                ("forwarded", ForwardedHeader::Forwarded),
+            ],
+            ForwardedHeader::XForwarded,
+        ),
         tls,
         backlog: r.number("server.backlog", BACKLOG, 1, u16::MAX),
         threads: r.number("server.threads", threads, 1, 1024),
@@ -480,9 +509,10 @@ fn upstream(r: &mut Reader) -> Option<Upstream> {
     let server_requests = r.number("upstream.server_requests", 2048, 1, 1_000_000);
     let health_interval = r.duration("upstream.health_interval", seconds(5));
     let remove_headers = r.list("upstream.remove_headers").unwrap_or_default();
-    let pass_headers = pass_headers(r);
     let readings = r.list::<policy::Reading>("upstream.readings");
     let readings = readings.map_or_else(policy::Readings::all, policy::Readings::from_iter);
+    let pass_headers = r.list("upstream.pass_headers").unwrap_or_default();
+    let refuse_query = refuse_query(r);
     let servers = servers.filter(|servers| !servers.is_empty())?;
     Some(Upstream {
         servers,
@@ -497,22 +527,33 @@ fn upstream(r: &mut Reader) -> Option<Upstream> {
         remove_headers,
         pass_headers,
         readings,
+        refuse_query,
     })
 }
 
-fn pass_headers(r: &mut Reader) -> Vec<http::HeaderName> {
-    let key = "upstream.pass_headers";
-    let names: Vec<http::HeaderName> = r.list(key).unwrap_or_default();
-    for name in names.iter().filter(|name| !COMMANDS.contains(&&*folded(name))) {
-        r.problem(
-            key,
-            format!(
-                "`{name}` is not a header that a setting lets through: every other is passed on \
-                 anyway, or only the gateway may say it"
-            ),
-        );
+fn refuse_query(r: &mut Reader) -> Vec<String> {
+    let key = "upstream.refuse_query";
+    let defaults = || ["_method", "_httpmethod", "x-http-method-override"].map(str::to_owned);
+    let names = r.list::<String>(key).unwrap_or_else(|| defaults().to_vec());
+    if names.iter().any(|name| name.trim().is_empty()) {
+        r.problem(key, "has an empty name".to_owned());
     }
     names
+}
+
+/// `upstream.pass_headers`: whatever the gateway does not write itself.
+fn check_pass_headers(r: &mut Reader, names: &[http::HeaderName], identity: &IdentityNames) {
+    for name in names {
+        let text = folded(name);
+        let own = NEVER_PASSED.contains(&&*text)
+            || identity.all().map(folded).any(|own| text.starts_with(&own));
+        if own || text.starts_with("portcullis") {
+            r.problem(
+                "upstream.pass_headers",
+                format!("`{name}` is set by the gateway itself, so it cannot be passed on"),
+            );
+        }
+    }
 }
 
 /// Portals read `X_User` and `x-user` as the same name.
@@ -583,16 +624,25 @@ const NOT_FOR_IDENTITY: [&str; 30] = [
     "xforwardeduri",
     "xforwardedmethod",
 ];
-/// Headers that most portals take for a command, folded: the only ones of those that never pass
-/// which settings may let through.
-const COMMANDS: [&str; 7] = [
-    "xoriginalurl",
-    "xoriginaluri",
-    "xrewriteurl",
-    "xrewriteuri",
-    "xhttpmethod",
-    "xhttpmethodoverride",
-    "xmethodoverride",
+/// Headers that no setting lets through, folded: the gateway writes them, or reads them for itself.
+const NEVER_PASSED: [&str; 17] = [
+    "host",
+    "cookie",
+    "connection",
+    "keepalive",
+    "proxyconnection",
+    "proxyauthenticate",
+    "proxyauthorization",
+    "http2settings",
+    "contentlength",
+    "transferencoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "xforwardedfor",
+    "xforwardedproto",
+    "xforwardedhost",
 ];
 
 fn identity(r: &mut Reader) -> IdentityNames {

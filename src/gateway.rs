@@ -23,7 +23,9 @@ mod lease;
 mod origin;
 mod proxies;
 mod received;
+mod recordable;
 mod refusal;
+mod refused_query;
 mod tunnel;
 pub mod upstream;
 mod watch;
@@ -47,11 +49,12 @@ pub use crate::policy::RESERVED;
 use self::body::RequestBody;
 use self::bounds::{Bounds, ConnectionRequests, Sender};
 use self::decision_record::{DecisionLog, Entry};
-use self::forward::{Way, origin_form};
+use self::forward::{Dropped, Way, origin_form};
 use self::headers::{InboundFilter, Nominated};
 use self::hosts::{Hosts, Number, Served};
 use self::proxies::Proxies;
 use self::received::{Received, RequestIds};
+use self::refused_query::RefusedQuery;
 use self::upstream::Upstreams;
 use self::watch::OpenQuestion;
 use crate::clock;
@@ -65,8 +68,6 @@ use crate::session::{Absence, Presented, Sessions, cookie};
 use crate::store::StoreError;
 use crate::store::feed::Feed;
 
-/// What servlet containers put before a session in the path.
-const SESSION: &[u8] = b"jsessionid=";
 /// The style sheet and the script of our pages.
 const ASSETS: &str = "/.portcullis/assets/";
 
@@ -148,6 +149,7 @@ pub struct Gateway {
     proxies: Proxies,
     names: IdentityNames,
     filter: InboundFilter,
+    refused_query: RefusedQuery,
     request_ids: RequestIds,
     stop: CancellationToken,
 }
@@ -157,6 +159,15 @@ struct Asked<'a> {
     number: Number,
     host: &'a Served,
     target: RequestTarget,
+}
+
+/// What was decided, of what and whom.
+#[derive(Clone, Copy)]
+struct Decided<'a> {
+    target: &'a RequestTarget,
+    snapshot: &'a Snapshot,
+    subject: Option<&'a Subject>,
+    decision: &'a Decision,
 }
 
 impl Gateway {
@@ -186,13 +197,14 @@ impl Gateway {
             public_url: server.public_url.clone(),
             target_bytes: server.limits.target_bytes,
             cookie_name: cookie::name(server.public_url.is_https()),
-            proxies: Proxies::new(&server.trusted_proxies),
+            proxies: Proxies::new(server),
             names: settings.identity.clone(),
             filter: InboundFilter::new(
                 &settings.identity,
                 &settings.upstream.remove_headers,
                 &settings.upstream.pass_headers,
             ),
+            refused_query: RefusedQuery::new(&settings.upstream.refuse_query),
             request_ids: RequestIds::new(),
             stop,
         }
@@ -255,29 +267,23 @@ impl Gateway {
             };
             return self.refuse(received, &request, Some(&target), subject, refused);
         }
-        self.record(received, &request, &target, &snapshot, subject, &decision);
-        let permit = match decision {
-            Decision::Allow(permit) => permit,
-            Decision::Challenge(_)
-            | Decision::Deny(_)
-            | Decision::Redirect(_)
-            | Decision::Malformed(_) => {
-                let refusal = refusal(&decision, &snapshot, &presented, request.method(), &target);
-                let mut response = self.answer(received, refusal);
-                let challenged = matches!(decision, Decision::Challenge(_));
-                let several = matches!(presented, Presented::Nobody(Absence::SeveralCookies));
-                if challenged && several && response.status().is_redirection() {
-                    // Else the browser would come back with them, and be led round for ever.
-                    let place = (host.host().name(), target.path());
-                    cookie::clear_doubled(response.headers_mut(), self.cookie_name, place);
-                }
-                return response;
+        let decided =
+            Decided { target: &target, snapshot: &snapshot, subject, decision: &decision };
+        let Decision::Allow(permit) = &decision else {
+            self.record(received, &request, &decided, &Vec::new());
+            let refusal = refusal(&decision, &snapshot, &presented, request.method(), &target);
+            let mut response = self.answer(received, refusal);
+            let challenged = matches!(decision, Decision::Challenge(_));
+            let several = matches!(presented, Presented::Nobody(Absence::SeveralCookies));
+            if challenged && several && response.status().is_redirection() {
+                // Else the browser would come back with them, and be led round for ever.
+                let place = (host.host().name(), target.path());
+                cookie::clear_doubled(response.headers_mut(), self.cookie_name, place);
             }
+            return response;
         };
         let sender =
             Sender::of(subject, || self.proxies.client(request.headers(), connection.peer));
-        let upgrade = websocket.then(|| hyper::upgrade::on(&mut request));
-        let granted = permit.granted();
         let way = Way {
             permit,
             subject,
@@ -287,10 +293,24 @@ impl Gateway {
             nominated: &nominated,
             websocket,
         };
-        let head = self.outbound(received, &request, &target, &way);
+        let head = match self.outbound(received, &request, &target, &way) {
+            Ok((head, dropped)) => {
+                self.record(received, &request, &decided, &dropped);
+                head
+            }
+            Err(refusal) => {
+                let (decision, reason) = (refusal.decision(), refusal.reason());
+                let entry = decided.entry(received, &request);
+                self.decisions.record(&Entry { decision, reason, ..entry });
+                return self.answer(received, refusal);
+            }
+        };
+        let granted = permit.granted();
+        let upgrade = websocket.then(|| hyper::upgrade::on(&mut request));
         let method = request.method().clone();
         let body = RequestBody::new(request.into_body(), &self.filter, self.read_timeout);
         // From here on the portal is waited for; nothing shared is held meanwhile.
+        drop(decision);
         drop(snapshot);
         let host = number;
         let question = OpenQuestion { presented, granted, websocket, host, method, target };
@@ -409,7 +429,7 @@ impl Gateway {
         refusal: Refusal<'_>,
     ) -> Response<ReplyBody> {
         let entry = Entry {
-            path: target.map(|target| loggable(target.path())),
+            path: target.map(|target| recordable::path(target.path())),
             decision: refusal.decision(),
             reason: refusal.reason(),
             ..Entry::of(received, request, subject)
@@ -437,23 +457,27 @@ impl Gateway {
         &self,
         received: &Received,
         request: &Request<B>,
-        target: &RequestTarget,
-        snapshot: &Snapshot,
-        subject: Option<&Subject>,
-        decision: &Decision,
+        decided: &Decided<'_>,
+        dropped: &Dropped<'_>,
     ) {
-        if !self.decisions.wants(decision.name()) {
-            return;
+        if self.decisions.wants(decided.decision.name()) {
+            self.decisions.record(&Entry { dropped, ..decided.entry(received, request) });
         }
-        self.decisions.record(&Entry {
-            path: Some(loggable(target.path())),
+    }
+}
+
+impl<'a> Decided<'a> {
+    fn entry<B>(&self, received: &'a Received, request: &'a Request<B>) -> Entry<'a> {
+        let Self { target, snapshot, subject, decision } = *self;
+        Entry {
+            path: Some(recordable::path(target.path())),
             decision: decision.name(),
             reason: decision.reason().as_str(),
             route: decision.route().map(|route| route.name()),
             reading: decision.reading().map(RefusedReading::readings),
             policy: snapshot.policy().version(),
             ..Entry::of(received, request, subject)
-        });
+        }
     }
 }
 
@@ -502,19 +526,6 @@ fn challenge<'a>(
 fn may_have_body(method: &Method, decision: &Decision) -> bool {
     !matches!(*method, Method::GET | Method::HEAD)
         || decision.route().is_some_and(|route| route.body())
-}
-
-/// The path as it may be recorded: what follows one of our own pages may be a secure link's token,
-/// and what follows `;jsessionid=` is a session of the portal's.
-fn loggable(path: &str) -> &str {
-    if path.starts_with(RESERVED) {
-        return RESERVED;
-    }
-    let session = path.match_indices(';').find(|(at, _)| {
-        let name = path.as_bytes().get(at + 1..at + 1 + SESSION.len());
-        name.is_some_and(|name| name.eq_ignore_ascii_case(SESSION))
-    });
-    session.and_then(|(at, _)| path.get(..at)).unwrap_or(path)
 }
 
 #[cfg(test)]

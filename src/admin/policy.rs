@@ -34,6 +34,7 @@ struct RouteView<'a> {
     on_deny: Option<&'a str>,
     websocket: bool,
     body: bool,
+    cross_origin: bool,
     line: usize,
 }
 
@@ -91,6 +92,7 @@ fn view<'a>(route: &'a Route, catalogue: &'a Catalogue) -> RouteView<'a> {
         on_deny: route.on_deny(),
         websocket: route.websocket(),
         body: route.body(),
+        cross_origin: route.cross_origin(),
         line: route.line(),
     }
 }

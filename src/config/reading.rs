@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::reader::Reader;
 use super::{
     Admin, Branding, Decisions, KEY_FILE, PolicySource, Problem, Problems, Settings, StoreSettings,
-    Telemetry, Tls, hashing, identity, mail, max_staleness, passwords, server, session, tls,
-    upstream,
+    Telemetry, Tls, check_pass_headers, hashing, identity, mail, max_staleness, passwords, server,
+    session, tls, upstream,
 };
 
 /// Settings as they were read.
@@ -81,6 +81,9 @@ impl Reading {
         let templates = r.named_path("mail.templates");
         let mail = mail::mail(&mut r, templates.clone());
         let identity = identity(&mut r);
+        if let Some(upstream) = &upstream {
+            check_pass_headers(&mut r, &upstream.pass_headers, &identity);
+        }
         let branding = Branding::read(&mut r);
         let telemetry = Telemetry {
             log: r.text("telemetry.log").unwrap_or_else(|| "info".to_owned()),

@@ -256,15 +256,54 @@ fn an_identity_header_has_a_name_of_its_own() {
 }
 
 #[test]
-fn only_a_header_with_a_command_can_be_let_through() {
-    let with = |name: &str| parse(&format!("{LEAST}\npass_headers = [\"{name}\"]"));
-    for good in ["X-Original-URL", "x_http_method_override", "X.Rewrite.URL"] {
+fn any_header_but_the_gateways_own_can_be_let_through() {
+    let with = |name: &str| {
+        parse(&format!(
+            "{LEAST}\npass_headers = [\"{name}\"]\n[identity]\nuser = \"X-Tenant-User\""
+        ))
+    };
+    for good in ["X-Original-URL", "x_http_method_override", "X.Custom", "Remote-User", "X-Host"] {
         assert_eq!(with(good).unwrap().upstream.pass_headers.len(), 1, "{good}");
     }
-    for bad in ["X-Forwarded-For", "Portcullis-User", "Cookie", "Connection", "Accept", "X-Host"] {
+    for bad in [
+        "X-Forwarded-For",
+        "X_Forwarded_Proto",
+        "Portcullis-User",
+        "portcullis_anything",
+        "X_Tenant_User",
+        "X-Tenant-User-Id",
+        "Portcullis-Group",
+        "Cookie",
+        "Connection",
+        "Content_Length",
+    ] {
         let found = with(bad).unwrap_err().0;
         assert_eq!((found.len(), &*found[0].key), (1, "upstream.pass_headers"), "{bad}");
+        assert!(found[0].message.contains("set by the gateway itself"), "{found:?}");
     }
+}
+
+#[test]
+fn refused_parameters_have_a_default_and_can_be_replaced() {
+    let with = |list: &str| parse(&format!("{LEAST}\nrefuse_query = {list}"));
+    assert_eq!(
+        parse(LEAST).unwrap().upstream.refuse_query,
+        ["_method", "_httpmethod", "x-http-method-override"]
+    );
+    assert_eq!(with("[\"do\"]").unwrap().upstream.refuse_query, ["do"]);
+    assert!(with("[]").unwrap().upstream.refuse_query.is_empty());
+    assert_eq!(with("[\" \"]").unwrap_err().0[0].key, "upstream.refuse_query");
+}
+
+#[test]
+fn proxies_are_read_by_one_header_or_the_other() {
+    let with = |word: &str| {
+        parse(&LEAST.replace("[server]", &format!("[server]\nforwarded_header = \"{word}\"")))
+    };
+    let read = |text: &str| parse(text).unwrap().server.forwarded_header;
+    assert_eq!(read(LEAST), ForwardedHeader::XForwarded);
+    assert_eq!(with("forwarded").unwrap().server.forwarded_header, ForwardedHeader::Forwarded);
+    assert_eq!(with("both").unwrap_err().0[0].key, "server.forwarded_header");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use http::Request;
+use http::header::HeaderName;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use thread_local::ThreadLocal;
@@ -24,6 +25,10 @@ use crate::telemetry::Lines;
 const FLUSH_EVERY: Duration = Duration::from_millis(200);
 /// Lines beyond this many unwritten bytes a thread are counted, not kept.
 const MOST_BUFFERED: usize = 4 * 1024 * 1024;
+
+/// So many dropped headers are named, and so much of each name.
+const MOST_NAMES: usize = 16;
+const LONGEST_NAME: usize = 64;
 
 /// One decision. What is absent has no field in its line.
 #[derive(Debug)]
@@ -54,6 +59,8 @@ pub struct Entry<'a> {
     pub group: Option<&'a str>,
     /// The policy's version.
     pub policy: &'a str,
+    /// The headers that were kept from the portal because only a gateway may say them.
+    pub dropped: &'a [&'a HeaderName],
     /// Microseconds from the request's head to the decision.
     pub micros: u64,
 }
@@ -106,6 +113,7 @@ impl<'a> Entry<'a> {
             user: subject.and_then(|subject| subject.user.as_deref()),
             group: subject.map(|subject| &*subject.group),
             policy: "",
+            dropped: &[],
             micros: received.micros(),
         }
     }
@@ -131,6 +139,9 @@ impl<'a> Entry<'a> {
         field(line, ",\"user\":", self.user);
         field(line, ",\"group\":", self.group);
         known(line, ",\"policy\":", self.policy);
+        if !self.dropped.is_empty() {
+            names(line, self.dropped);
+        }
         line.extend_from_slice(b",\"micros\":");
         json(line, &self.micros);
         line.extend_from_slice(b"}\n");
@@ -173,6 +184,19 @@ fn known(line: &mut Vec<u8>, name: &'static str, value: &str) {
     line.push(b'"');
     line.extend_from_slice(value.as_bytes());
     line.push(b'"');
+}
+
+/// The names of headers, as far as there is room for what a client has made up.
+fn names(line: &mut Vec<u8>, names: &[&HeaderName]) {
+    let mut before = ",\"dropped\":[";
+    for name in names.iter().take(MOST_NAMES) {
+        line.extend_from_slice(before.as_bytes());
+        // Names are ASCII, so each place is an end.
+        let name = name.as_str();
+        json(line, name.get(..LONGEST_NAME).unwrap_or(name));
+        before = ",";
+    }
+    line.push(b']');
 }
 
 fn json<T: serde::Serialize + ?Sized>(line: &mut Vec<u8>, value: &T) {

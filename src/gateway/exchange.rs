@@ -39,6 +39,7 @@ impl Gateway {
             Err(error) => return self.unanswered(received, &question, &error).await,
         };
         let watch = waiting.into_watch();
+        headers::strip_set_cookies(response.headers_mut());
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return match upgrade {
                 Some((client, hold)) if tunnel::switches_to_websocket(&response) => {
@@ -49,7 +50,6 @@ impl Gateway {
                 Some(_) | None => self.answer(received, Refusal::PortalBroken),
             };
         }
-        headers::strip_set_cookies(response.headers_mut());
         if response.body().is_end_stream() {
             return response.map(ReplyBody::Portal);
         }

@@ -1,13 +1,14 @@
 //! A request as the portal gets it (I4, I5): what may not pass stays out, who this is is put in, and
 //! the target is the one that was decided.
 
-use http::header::{self, HeaderName};
-use http::{Request, Uri};
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Method, Request, Uri};
 
-use super::headers::Nominated;
+use super::headers::{Family, Fate, Nominated};
 use super::hosts::Served;
+use super::proxies::Proxies;
 use super::received::Received;
-use super::{Connection, Gateway, headers};
+use super::{Connection, Gateway, Refusal, headers, origin};
 use crate::directory::Snapshot;
 use crate::policy::{Permit, RequestTarget, Subject};
 use crate::wire::Head;
@@ -17,7 +18,7 @@ const USUAL_GRANTED: usize = 64;
 
 /// What `forward` needs besides the request: the permit, and what to tell the portal.
 pub(super) struct Way<'a> {
-    pub(super) permit: Permit,
+    pub(super) permit: &'a Permit,
     pub(super) subject: Option<&'a Subject>,
     pub(super) host: &'a Served,
     pub(super) connection: &'a Connection,
@@ -26,29 +27,59 @@ pub(super) struct Way<'a> {
     pub(super) websocket: bool,
 }
 
+/// The names of fields that were dropped because only a gateway may say them.
+pub(super) type Dropped<'r> = Vec<&'r HeaderName>;
+
+/// Whom the portal is told of: nobody without access to it (R8), on public routes too.
+pub(super) fn announced(subject: Option<&Subject>) -> Option<&Subject> {
+    subject.filter(|subject| !subject.has_no_access())
+}
+
 impl Gateway {
-    /// The request as the portal gets it, but for the body.
-    pub(super) fn outbound<B>(
+    /// The request as the portal gets it, but for the body, and the names of what was dropped.
+    ///
+    /// # Errors
+    /// When a page of another site sent it, or the portal might take it for another method.
+    pub(super) fn outbound<'r, B>(
         &self,
         received: &Received,
-        request: &Request<B>,
+        request: &'r Request<B>,
         target: &RequestTarget,
         way: &Way<'_>,
-    ) -> Head {
-        let fields = request.headers();
-        let mut head = Head::new(request.method(), target.as_str());
+    ) -> Result<(Head, Dropped<'r>), Refusal<'static>> {
+        let (method, fields) = (request.method(), request.headers());
+        if announced(way.subject).is_some()
+            && !way.permit.route().cross_origin()
+            && !origin::may_change(method, fields, &self.public_url, &self.hosts)
+        {
+            return Err(Refusal::CrossOrigin);
+        }
+        if target.query().is_some_and(|query| self.refused_query.is_in(query)) {
+            return Err(Refusal::MethodOverride);
+        }
+        let Connection { peer, peer_value, tls, .. } = way.connection;
+        let trusted = self.proxies.trust(*peer);
+        let mut head = Head::new(method, target.as_str());
+        let mut dropped = Vec::new();
         head.field(&header::HOST, way.host.told());
         for (name, value) in fields {
-            if self.filter.passes(name, way.nominated) {
-                head.field(name, value);
+            match self.filter.fate(name, way.nominated) {
+                Fate::Passes => head.field(name, value),
+                Fate::Consumed => {}
+                Fate::Dropped(Family::Method) if !names(value, method) => {
+                    // Without it, the portal would do something else than was asked for.
+                    return Err(Refusal::MethodOverride);
+                }
+                // What a proxy of ours says of every request is nothing to note.
+                Fate::Dropped(Family::Proxy) if trusted => {}
+                Fate::Dropped(Family::Own) if trusted && Proxies::read(name) => {}
+                Fate::Dropped(_) => dropped.push(name),
             }
         }
         if let Some(cookies) = headers::cookies(fields) {
             head.text(&header::COOKIE, &cookies);
         }
-        let Connection { peer, peer_value, tls, .. } = way.connection;
-        let trusted = self.proxies.trust(*peer);
-        let chain = trusted.then(|| headers::joined(fields, &headers::X_FORWARDED_FOR)).flatten();
+        let chain = self.proxies.chain(fields, *peer);
         let said = self.proxies.https(fields, *peer);
         let https = *tls || said.unwrap_or_else(|| self.public_url.is_https());
         headers::write_forwarded(&mut head, peer_value, chain.as_deref(), https, way.host.told());
@@ -57,7 +88,7 @@ impl Gateway {
             head.text(&header::CONNECTION, b"upgrade");
             head.text(&header::UPGRADE, b"websocket");
         }
-        head
+        Ok((head, dropped))
     }
 
     /// Says who this is; the only place that does.
@@ -65,7 +96,7 @@ impl Gateway {
         let names = &self.names;
         let mut say = |name: &HeaderName, value: &str| head.text(name, value.as_bytes());
         say(&names.request_id, &received.id);
-        let Some(subject) = way.subject else { return };
+        let Some(subject) = announced(way.subject) else { return };
         say(&names.organization, &subject.organization);
         say(&names.group, &subject.group);
         if let Some(login) = &subject.login {
@@ -86,6 +117,11 @@ impl Gateway {
             say(&names.granted, &granted);
         }
     }
+}
+
+/// Whether a method override names the method that the request has anyway.
+fn names(value: &HeaderValue, method: &Method) -> bool {
+    value.as_bytes().trim_ascii().eq_ignore_ascii_case(method.as_str().as_bytes())
 }
 
 /// The canonical target as a URI without scheme and authority: the one received, when it was

@@ -1,14 +1,20 @@
 //! What headers may pass, in either direction (invariant I5).
 //!
 //! Inbound, a field passes unless it is for this connection only, by its name or because
-//! `Connection` nominates it (RFC 9110, 7.6.1), or its folded name begins like one that only we may
-//! set. Cookies pass without ours. Forwarded fields and identity are added last. A name is folded
-//! to its lower-case letters and digits, because portals read `X_Portal.User` and `x-portal-user` as
-//! the same name. What is for the portal's connection only stays in [`wire`](crate::wire).
+//! `Connection` nominates it (RFC 9110, 7.6.1), or its name is [reserved] or not made of letters,
+//! digits and hyphens. Cookies pass without ours. Forwarded fields and identity are added last. A
+//! name is folded to its lower-case letters and digits, because portals read `X_Portal.User` and
+//! `x-portal-user` as the same name. What is for the portal's connection only stays in
+//! [`wire`](crate::wire).
+
+mod reserved;
 
 use std::sync::Arc;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+pub use self::reserved::Family;
+use self::reserved::{Reserved, folded};
 
 use crate::config::IdentityNames;
 use crate::wire::Head;
@@ -17,109 +23,86 @@ use crate::wire::fields::{is_end_to_end, is_hop_by_hop, may_trail};
 /// `Connection` may nominate fewer fields than this; more is an attempt to strip what matters.
 const MOST_NOMINATIONS: usize = 10;
 
-/// Folded beginnings of names that no client may send to the portal, besides the identity names:
-/// what says who connects, what another proxy would have said, what changes the request, and what
-/// frames it.
-const ALWAYS_RESERVED: [&str; 22] = [
-    "portcullis",
-    "forwarded",
-    "xforwarded",
-    "xrealip",
-    "xoriginal",
-    "xrewrite",
-    "xhttpmethod",
-    "xmethodoverride",
-    "xclientip",
-    "xclusterclientip",
-    "trueclientip",
-    "cfconnectingip",
-    "clientip",
-    "fastlyclientip",
-    "xproxyuserip",
-    "xremoteaddr",
-    "xremoteip",
-    "xhost",
-    "proxy",
-    "http2settings",
-    "contentlength",
-    "transferencoding",
-];
-
 /// Why a request's fields are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadConnection;
 
-/// Which inbound names are ours alone. Cheap to clone.
+/// Which request headers pass. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct InboundFilter {
-    /// What reserved names go on with after their first letter or digit, by its [`place`]: most
-    /// names are passed at a glance.
-    reserved: Arc<[Vec<Box<[u8]>>; PLACES]>,
-    /// Whole names, folded, that pass although one of them begins like a reserved one.
+    reserved: Arc<Reserved>,
+    /// Whole names, folded, that the settings let through.
     passed: Arc<[Box<[u8]>]>,
 }
 
+/// What becomes of a request header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is sent on as it came.
+    Passes,
+    /// It belongs to this connection, or is written anew for the portal.
+    Consumed,
+    /// The portal might take it for something that only a gateway may say.
+    Dropped(Family),
+}
+
 impl InboundFilter {
-    /// The filter for these identity names, for what else this portal must not see, and for what
-    /// it may see of commands.
+    /// The filter for these identity names, for what else this portal must not see, and for what it
+    /// may see although it is reserved.
     #[must_use]
     pub fn new(names: &IdentityNames, remove: &[HeaderName], pass: &[HeaderName]) -> Self {
-        let identity = [
-            &names.user,
-            &names.organization,
-            &names.end_user,
-            &names.group,
-            &names.granted,
-            &names.session_kind,
-            &names.request_id,
-        ];
-        let mut reserved = [const { Vec::new() }; PLACES];
-        let names = identity.into_iter().chain(remove).map(HeaderName::as_str);
-        for name in names.chain(ALWAYS_RESERVED) {
-            let mut name = folded(name.as_bytes());
-            let rest = name.next().and_then(|first| reserved.get_mut(place(first)));
-            if let Some(rest) = rest {
-                rest.push(name.collect());
-            }
-        }
+        let own = names.all().map(|name| (Family::Own, name.as_str()));
+        let removed = remove.iter().map(|name| (Family::Command, name.as_str()));
         let passed = pass.iter().map(|name| folded(name.as_str().as_bytes()).collect());
-        Self { reserved: Arc::new(reserved), passed: passed.collect() }
+        Self { reserved: Arc::new(Reserved::new(own.chain(removed))), passed: passed.collect() }
     }
 
-    /// Whether only we may set a field of this name.
+    /// What a name is reserved for, if it is. A name with anything but letters, digits and hyphens
+    /// always is: application servers make other names of it (`SCRIPT_NAME`, `$WSRU`).
     #[must_use]
-    pub fn is_reserved(&self, name: &HeaderName) -> bool {
-        let whole = folded(name.as_str().as_bytes());
-        let mut name = whole.clone();
-        // A name without a letter or digit is nobody's.
-        let Some(first) = name.next() else { return true };
-        let reserved = self.reserved.get(place(first)).is_some_and(|reserved| {
-            reserved.iter().any(|reserved| {
-                let mut name = name.clone();
-                reserved.iter().all(|expected| name.next() == Some(*expected))
-            })
-        });
-        reserved && !self.passed.iter().any(|passed| whole.clone().eq(passed.iter().copied()))
+    pub fn reserved(&self, name: &HeaderName) -> Option<Family> {
+        let name = name.as_str().as_bytes();
+        let family = match self.reserved.family(name) {
+            Some(Family::Own) => return Some(Family::Own),
+            Some(family) => family,
+            None if is_plain(name) => return None,
+            None => Family::Command,
+        };
+        let passed = self.passed.iter().any(|passed| folded(name).eq(passed.iter().copied()));
+        (!passed).then_some(family)
     }
 
-    /// Whether a request's field passes as it came. What is made anew for the portal does not: who
-    /// is addressed, the cookies, the body's length; nor does waiting for leave to send it.
+    /// What becomes of a request's field. Made anew for the portal are who is addressed, the
+    /// cookies and the body's length; waiting for leave to send it is ours to do.
     #[must_use]
-    pub fn passes(&self, name: &HeaderName, nominated: &Nominated) -> bool {
+    pub fn fate(&self, name: &HeaderName, nominated: &Nominated) -> Fate {
         let anew = matches!(
             *name,
             header::HOST | header::COOKIE | header::CONTENT_LENGTH | header::EXPECT
         );
-        !anew && !is_hop_by_hop(name) && !nominated.contains(name) && !self.is_reserved(name)
+        if anew || is_hop_by_hop(name) {
+            return Fate::Consumed;
+        }
+        match self.reserved(name) {
+            Some(family) => Fate::Dropped(family),
+            None if nominated.contains(name) => Fate::Consumed,
+            None => Fate::Passes,
+        }
     }
 
     /// Removes from trailers what only we may set, and what only a head may say.
     pub fn strip_trailers(&self, trailers: &mut HeaderMap) {
-        let goes = |name: &&HeaderName| self.is_reserved(name) || !may_trail(name);
+        let goes = |name: &&HeaderName| self.reserved(name).is_some() || !may_trail(name);
         while let Some(name) = trailers.keys().find(goes).cloned() {
             trailers.remove(name);
         }
     }
+}
+
+/// Whether a name has letters, digits and hyphens only. All of it is looked at, many bytes at a
+/// time.
+fn is_plain(name: &[u8]) -> bool {
+    name.iter().fold(true, |plain, byte| plain & (byte.is_ascii_alphanumeric() | (*byte == b'-')))
 }
 
 /// Whether a body comes as it is, in one piece or in chunks: of any other coding nothing would be
@@ -191,12 +174,21 @@ fn keep(kept: &mut Vec<u8>, cookies: &[u8]) {
 
 /// Removes attempts of the portal to set one of our cookies.
 pub fn strip_set_cookies(headers: &mut HeaderMap) {
-    let ours = |value: &HeaderValue| is_ours(value.as_bytes().trim_ascii_start());
-    if !headers.get_all(header::SET_COOKIE).iter().any(ours) {
+    // A browser keeps `=portcullis=x` without a name, and sends it back as `portcullis=x`.
+    remove_set_cookies(headers, |line| {
+        let from = line.iter().position(|byte| !matches!(byte, b'=' | b' ' | b'\t'));
+        from.and_then(|from| line.get(from..)).is_some_and(is_ours)
+    });
+}
+
+/// Removes the `Set-Cookie` lines that are meant.
+pub fn remove_set_cookies(headers: &mut HeaderMap, meant: impl Fn(&[u8]) -> bool) {
+    let goes = |value: &HeaderValue| meant(value.as_bytes());
+    if !headers.get_all(header::SET_COOKIE).iter().any(goes) {
         return;
     }
     let kept: Vec<HeaderValue> =
-        headers.get_all(header::SET_COOKIE).iter().filter(|value| !ours(value)).cloned().collect();
+        headers.get_all(header::SET_COOKIE).iter().filter(|value| !goes(value)).cloned().collect();
     headers.remove(header::SET_COOKIE);
     for value in kept {
         headers.append(header::SET_COOKIE, value);
@@ -226,27 +218,14 @@ pub fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
     (!lines.is_empty()).then(|| lines.join(&b", "[..]))
 }
 
+/// `Forwarded` (RFC 7239)
+pub const FORWARDED: HeaderName = header::FORWARDED;
 /// `X-Forwarded-For`
 pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// `X-Forwarded-Proto`
 pub const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// `X-Forwarded-Host`
 pub const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-
-fn folded(name: &[u8]) -> impl Iterator<Item = u8> + Clone + '_ {
-    name.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase)
-}
-
-/// Letters and digits.
-const PLACES: usize = 36;
-
-/// The place of a lower-case letter or digit among [`PLACES`].
-fn place(byte: u8) -> usize {
-    match byte {
-        b'0'..=b'9' => usize::from(byte - b'0'),
-        _ => usize::from(byte.wrapping_sub(b'a')) + 10,
-    }
-}
 
 fn cookie_pairs(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|b| *b == b';').map(<[u8]>::trim_ascii).filter(|pair| !pair.is_empty())

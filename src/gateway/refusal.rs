@@ -47,6 +47,10 @@ pub enum Refusal<'a> {
     /// While the portal was waited for, its sender's access changed: still permitted, but the portal
     /// would now see something else of the person.
     AccessChanged,
+    /// A request that changes something, sent by a page of another site under somebody's session.
+    CrossOrigin,
+    /// A header or query parameter names another method than the request's own.
+    MethodOverride,
     /// The store does not answer: 503 with `Retry-After` (I1).
     StoreUnavailable,
     /// The portal cannot be reached: 502.
@@ -82,23 +86,33 @@ pub enum Wants {
 }
 
 impl Wants {
-    /// Told from what browsers say of a navigation (Fetch Metadata), and from what is accepted.
+    /// Told from what browsers say of a navigation (Fetch Metadata); without that, from what scripts
+    /// say of themselves, and from what is accepted.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
-        if headers.contains_key(X_REQUESTED_WITH) {
-            return Self::Problem;
-        }
         match headers.get(SEC_FETCH_MODE) {
             Some(mode) if mode == "navigate" => return Self::Page,
             Some(_) => return Self::Problem,
             None => {}
         }
+        let by_script =
+            headers.get(X_REQUESTED_WITH).is_some_and(|with| !is_an_app(with.as_bytes()));
         let accepts_html = headers
             .get_all(header::ACCEPT)
             .iter()
             .any(|accept| contains(accept.as_bytes(), b"text/html"));
-        if accepts_html { Self::Page } else { Self::Problem }
+        if accepts_html && !by_script { Self::Page } else { Self::Problem }
     }
+}
+
+/// Whether `X-Requested-With` names an app, as the browser inside an Android app does on all of its
+/// requests (`com.example.app`), and no script (`XMLHttpRequest`, `fetch`).
+fn is_an_app(requested_with: &[u8]) -> bool {
+    let is_word = |part: &[u8]| {
+        !part.is_empty() && part.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+    };
+    requested_with.is_empty()
+        || (requested_with.contains(&b'.') && requested_with.split(|b| *b == b'.').all(is_word))
 }
 
 impl<'a> Refusal<'a> {
@@ -109,7 +123,11 @@ impl<'a> Refusal<'a> {
             Self::BadRequest(_) => "bad-request",
             Self::PortalDisabled { .. } | Self::Elsewhere { .. } => "redirect",
             Self::SignIn { .. } => "sign-in",
-            Self::Denied { .. } | Self::ForeignOrigin | Self::AccessChanged => "deny",
+            Self::Denied { .. }
+            | Self::ForeignOrigin
+            | Self::AccessChanged
+            | Self::CrossOrigin
+            | Self::MethodOverride => "deny",
             Self::StoreUnavailable => "unavailable",
             Self::PortalDown | Self::PortalBroken | Self::PortalSlow | Self::PortalBusy => "allow",
         }
@@ -127,6 +145,8 @@ impl<'a> Refusal<'a> {
             Self::Elsewhere { reason, .. } => reason.as_str(),
             Self::ForeignOrigin => "foreign-origin",
             Self::AccessChanged => "access-changed",
+            Self::CrossOrigin => "cross-origin",
+            Self::MethodOverride => "method-override",
             Self::StoreUnavailable => "store-unavailable",
             Self::PortalDown => "portal-down",
             Self::PortalBroken => "portal-broken",
@@ -138,4 +158,48 @@ impl<'a> Refusal<'a> {
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Wants;
+
+    fn wants(lines: &[(&'static str, &str)]) -> Wants {
+        let headers =
+            lines.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        Wants::of(&headers.collect())
+    }
+
+    #[test]
+    fn a_navigation_in_an_app_gets_a_page() {
+        let html = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+        for lines in [
+            &[html][..],
+            &[html, ("x-requested-with", "com.example.app")],
+            &[html, ("x-requested-with", "org.mozilla.focus_beta")],
+            &[html, ("x-requested-with", "")],
+            &[("sec-fetch-mode", "navigate"), ("x-requested-with", "com.example.app")],
+            &[("sec-fetch-mode", "navigate"), ("x-requested-with", "XMLHttpRequest")],
+        ] {
+            assert_eq!(wants(lines), Wants::Page, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_script_gets_a_problem_document() {
+        let html = ("accept", "text/html");
+        for lines in [
+            &[][..],
+            &[("accept", "*/*")],
+            &[("accept", "application/json"), ("x-requested-with", "com.example.app")],
+            &[html, ("x-requested-with", "XMLHttpRequest")],
+            &[html, ("x-requested-with", "fetch")],
+            &[html, ("x-requested-with", "Shockwave/32.0.0.465")],
+            &[html, ("x-requested-with", ".")],
+            &[html, ("sec-fetch-mode", "cors")],
+            &[html, ("sec-fetch-mode", "same-origin"), ("x-requested-with", "com.example.app")],
+        ] {
+            assert_eq!(wants(lines), Wants::Problem, "{lines:?}");
+        }
+    }
 }

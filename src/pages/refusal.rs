@@ -72,6 +72,18 @@ impl Desk {
                 Notice::advised(text, StatusCode::FORBIDDEN, reason, &said.access_changed, operator)
                     .with(Way::Start)
             }
+            Refusal::CrossOrigin => {
+                Notice::advised(text, StatusCode::FORBIDDEN, reason, &said.cross_origin, operator)
+                    .with(Way::Start)
+            }
+            Refusal::MethodOverride => Notice::advised(
+                text,
+                StatusCode::FORBIDDEN,
+                reason,
+                &said.method_override,
+                operator,
+            )
+            .with(Way::Start),
             Refusal::StoreUnavailable => Notice::store_unavailable(text),
             Refusal::PortalDown => portal_down(&said.portal_down),
             Refusal::PortalBroken => portal_down(&said.portal_broken),

@@ -93,6 +93,12 @@ impl Subject {
         Self { kind, organization, user, login, end_user, group, granted, valid_until }
     }
 
+    /// Whether the person is in the No Portal Access Group (R8).
+    #[must_use]
+    pub fn has_no_access(&self) -> bool {
+        &*self.group == built_in::NO_ACCESS
+    }
+
     /// What counts of [`Subject::granted`]: nothing that needs a person when there is none (R3).
     #[must_use]
     pub fn held(&self, catalogue: &Catalogue) -> PermissionSet {
@@ -406,10 +412,9 @@ fn may(
     if request.websocket && !route.websocket() {
         return Verdict::Deny(Reason::WebsocketNotAllowed);
     }
-    let no_access = |subject: &Subject| &*subject.group == built_in::NO_ACCESS;
     let requirement = match route.access() {
         Access::Public => return Verdict::Allow(PermissionSet::EMPTY, Reason::Public),
-        Access::Deny if subject.is_some_and(no_access) => {
+        Access::Deny if subject.is_some_and(Subject::has_no_access) => {
             return Verdict::Deny(Reason::NoPortalAccess);
         }
         Access::Deny => return Verdict::Refuse(Reason::RouteClosed),
@@ -422,7 +427,7 @@ fn may(
     if subject.valid_until <= now {
         return Verdict::Challenge(Reason::SessionExpired);
     }
-    if no_access(subject) {
+    if subject.has_no_access() {
         return Verdict::Deny(Reason::NoPortalAccess);
     }
     if !own(subject) {

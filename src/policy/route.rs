@@ -38,6 +38,7 @@ pub struct Route {
     websocket: bool,
     body: bool,
     slash_is_data: bool,
+    cross_origin: bool,
     line: usize,
 }
 
@@ -196,6 +197,12 @@ impl Route {
         self.slash_is_data
     }
 
+    /// Whether pages of other sites may send requests here that change something.
+    #[must_use]
+    pub fn cross_origin(&self) -> bool {
+        self.cross_origin
+    }
+
     /// Its line in `routes.toml`.
     #[must_use]
     pub fn line(&self) -> usize {
@@ -268,6 +275,7 @@ fn compile_one(
     let websocket = entry.boolean("websocket").unwrap_or(false);
     let body = entry.boolean("body").unwrap_or(false);
     let slash_is_data = slash_is_data(file, entry);
+    let cross_origin = entry.boolean("cross_origin").unwrap_or(false);
     let organization = entry.string("organization");
 
     let (path, access) = (path?, access?);
@@ -296,6 +304,7 @@ fn compile_one(
         websocket,
         body,
         slash_is_data,
+        cross_origin,
         line: entry.line(),
     })
 }

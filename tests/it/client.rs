@@ -208,6 +208,13 @@ impl Reply {
         std::str::from_utf8(&self.body).unwrap()
     }
 
+    /// The last part of a problem document's type: the stable reason.
+    pub(crate) fn reason(&self) -> String {
+        let problem = self.problem();
+        let kind = problem["type"].as_str().unwrap_or_default();
+        kind.rsplit(['/', ':']).next().unwrap_or_default().to_owned()
+    }
+
     /// The problem document (RFC 9457) that it must be.
     pub(crate) fn problem(&self) -> serde_json::Value {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");

@@ -271,6 +271,20 @@ impl TestGate {
 
     /// Fills the form in and sends it; answers whatever comes of it.
     pub(crate) async fn try_sign_in(&self, login: &str, password: &str) -> Reply {
+        self.send_sign_in((login, password), &[]).await
+    }
+
+    /// Tries a wrong password, forwarded by a proxy for this address.
+    pub(crate) async fn try_sign_in_from(&self, login: &str, address: &[u8]) -> Reply {
+        self.send_sign_in((login, "wrong"), &[("x-forwarded-for", address)]).await
+    }
+
+    /// The form, filled in and sent with these headers.
+    pub(crate) async fn send_sign_in(
+        &self,
+        (login, password): (&str, &str),
+        headers: &[(&str, &[u8])],
+    ) -> Reply {
         let page = self.get("/.portcullis/sign-in").by_browser().send().await;
         assert_eq!(page.status, 200, "the sign-in page: {page:?}");
         let mut fields = hidden_fields(page.text());
@@ -278,14 +292,37 @@ impl TestGate {
         fields.push(("password".to_owned(), password.to_owned()));
         let form: Vec<String> =
             fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-        self.call(Method::POST, "/.portcullis/sign-in")
+        let mut call = self
+            .call(Method::POST, "/.portcullis/sign-in")
             .by_browser()
             .header("origin", self.origin())
             .header("content-type", "application/x-www-form-urlencoded")
-            .header("cookie", cookies_of(&page).join("; "))
+            .header("cookie", cookies_of(&page).join("; "));
+        for (name, value) in headers {
+            call = call.header(name, value);
+        }
+        call.body(form.join("&")).send().await
+    }
+
+    /// Signs out by the form, as a browser does.
+    pub(crate) async fn sign_out(&self, cookie: &Cookie) -> Reply {
+        let page = self.get("/.portcullis/sign-out").by_browser().cookie(cookie).send().await;
+        let fields = hidden_fields(page.text());
+        let form: Vec<String> =
+            fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+        self.call(Method::POST, "/.portcullis/sign-out")
+            .by_browser()
+            .header("origin", self.origin())
+            .header("content-type", "application/x-www-form-urlencoded")
+            .cookie(cookie)
             .body(form.join("&"))
             .send()
             .await
+    }
+
+    /// The decision records so far.
+    pub(crate) fn records(&self) -> String {
+        self.process.said.stdout.lock().unwrap().clone()
     }
 
     /// Tells the program to stop, as the system does.

@@ -58,14 +58,44 @@ async fn r61_a_stranger_is_sent_to_sign_in_and_a_script_is_told() {
     assert!(location.starts_with("/.portcullis/sign-in"), "{location}");
     for call in [
         gate.get("/closed/a").header("accept", "application/json"),
-        gate.get("/closed/a").by_browser().header("x-requested-with", "XMLHttpRequest"),
+        gate.get("/closed/a")
+            .header("accept", "text/html")
+            .header("x-requested-with", "XMLHttpRequest"),
         gate.get("/closed/a").header("sec-fetch-mode", "cors").header("accept", "text/html"),
     ] {
         let reply = call.send().await;
         assert_eq!(reply.status, 401);
         reply.problem();
     }
+    // An app's own browser names the app on every request.
+    for call in
+        [gate.get("/closed/a").header("accept", "text/html"), gate.get("/closed/a").by_browser()]
+    {
+        let page = call.header("x-requested-with", "com.example.app").send().await;
+        assert_eq!(page.status, 303, "{page:?}");
+    }
     gate.nothing_arrived("strangers").await;
+}
+
+#[tokio::test]
+async fn r8_public_routes_announce_nobody_without_access() {
+    let gate = TestGate::start().await;
+    let organization = gate.admin.organization("Acme").await;
+    let id = gate.admin.user(&organization, "anna@acme.test", "admin").await;
+    let anna = gate.sign_in("anna@acme.test", PASSWORD).await;
+    gate.get("/open/a").cookie(&anna).send().await;
+    assert_eq!(gate.arrived().one("portcullis-user"), Some("anna@acme.test"));
+    gate.admin
+        .patch(&format!("/api/v1/users/{id}"), serde_json::json!({"group": "no-access"}))
+        .await
+        .ok();
+    assert_eq!(gate.get("/mine/a").cookie(&anna).send().await.status, 403);
+    let reply = gate.get("/open/a").cookie(&anna).send().await;
+    assert_eq!(reply.status, 200);
+    let seen = gate.arrived();
+    let told = seen.head.fields.iter().filter(|(name, _)| name.starts_with("portcullis"));
+    let told: Vec<&str> = told.map(|(name, _)| name.as_str()).collect();
+    assert_eq!(told, ["portcullis-request-id"]);
 }
 
 #[tokio::test]

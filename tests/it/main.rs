@@ -19,6 +19,7 @@ mod admin;
 mod browser;
 mod chrome;
 mod client;
+mod cross_origin;
 mod gate;
 mod http1;
 mod mailbox;

@@ -17,6 +17,7 @@ fn entry() -> Entry<'static> {
         user: Some("u-1"),
         group: Some("admin"),
         policy: "1a2b",
+        dropped: &[],
         micros: 17,
     }
 }
@@ -106,4 +107,21 @@ fn a_flush_writes_each_line_once() {
         log.flush();
         assert_eq!(out.0.lock().iter().filter(|byte| **byte == b'\n').count(), count);
     }
+}
+
+#[test]
+fn dropped_headers_are_named_within_bounds() {
+    let names: Vec<HeaderName> = ["script_name", "x-original-url"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain((0..20).map(|number| format!("x_{number}_{}", "y".repeat(100))))
+        .map(|name| name.parse().unwrap())
+        .collect();
+    let names: Vec<&HeaderName> = names.iter().collect();
+    let told = |dropped| line(&Entry { dropped, ..entry() }, &mut Second::default());
+    assert_eq!(told(&names[..2])["dropped"], json!(["script_name", "x-original-url"]));
+    let many = told(&names)["dropped"].as_array().unwrap().clone();
+    assert_eq!(many.len(), 16);
+    assert!(many.iter().all(|name| name.as_str().unwrap().len() <= 64), "{many:?}");
+    assert!(told(&[]).get("dropped").is_none());
 }

@@ -268,6 +268,8 @@ texts! {
         unknown_host: Advised,
         foreign_origin: Statement,
         access_changed: Advised,
+        cross_origin: Advised,
+        method_override: Advised,
         elsewhere: Statement,
         sign_in_first: Advised,
         link_not_enough: Advised,

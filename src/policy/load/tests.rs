@@ -158,6 +158,7 @@ fn malformed_routes_are_told_with_their_line() {
         (public("colour = 1"), "5: unknown key `colour`"),
         (public("websocket = \"yes\""), "5: `websocket` must be true or false"),
         (public("body = \"yes\""), "5: `body` must be true or false"),
+        (public("cross_origin = 1"), "5: `cross_origin` must be true or false"),
         (route("path = \"/a\"\naccess = \"open\""), "4: `access` is \"public\""),
         (
             format!("{}{}", path("/a"), path("/b")),
@@ -509,7 +510,8 @@ fn a_route_keeps_what_its_entry_says() {
         "# a comment\n[[route]]\nname = \"Pay\"\nmethods = [\"GET\", \"POST\"]\n\
          path = \"/o/{organization}/{*rest}\"\nrequire = { any = [\"view\", \"pay\"] }\n\
          organization = \"{organization}\"\nhosts = [\"A.example\", \"a.example\"]\n\
-         on_deny = { redirect = \"/\" }\nwebsocket = true\nbody = true\nquery = { do = [\"\", \"pay\"] }\n",
+         on_deny = { redirect = \"/\" }\nwebsocket = true\nbody = true\n\
+         cross_origin = true\nquery = { do = [\"\", \"pay\"] }\n",
     )
     .unwrap();
     let route = &policy.routes()[0];
@@ -520,7 +522,7 @@ fn a_route_keeps_what_its_entry_says() {
     assert_eq!(route.hosts(), ["a.example"]);
     assert_eq!(route.organization(), Some("organization"));
     assert_eq!(route.on_deny(), Some("/"));
-    assert!(route.websocket() && route.body());
+    assert!(route.websocket() && route.body() && route.cross_origin());
     let query = route.query().unwrap();
     assert_eq!(query.parameter(), "do");
     assert_eq!(["", "pay", "Pay"].map(|value| query.lists(value)), [true, true, false]);

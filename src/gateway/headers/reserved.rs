@@ -1,0 +1,281 @@
+//! Request headers that never reach the portal, because portals, application servers and frameworks
+//! take them for the word of a gateway in front of them.
+//!
+//! The list is documented in `docs/configuration.md`; a test compares the two. A name that ends in
+//! `*` stands for every name that begins so. Names are compared by their letters and digits alone.
+
+/// What a reserved header says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// Set by the gateway itself, or by HTTP for one connection. No setting lets it through.
+    Own,
+    /// Which client, host and scheme a proxy has seen.
+    Proxy,
+    /// The method to use instead of the request's own.
+    Method,
+    /// Another command: another path, a file to send, an internal request.
+    Command,
+    /// Who is asking.
+    Identity,
+}
+
+/// The gateway's own, besides the identity headers of the settings.
+pub(super) const OWN: [&str; 7] = [
+    "Portcullis*",
+    "X-Forwarded-For",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Host",
+    "HTTP2-Settings*",
+    "Content-Length*",
+    "Transfer-Encoding*",
+];
+
+/// Said by proxies, load balancers and content delivery networks.
+pub(super) const PROXY: [&str; 44] = [
+    "Forwarded*",
+    "X-Forwarded*",
+    "X-Forward-For",
+    "X-Forward-Proto",
+    "X-Real-IP*",
+    "X-Real-Port",
+    "X-Client-IP*",
+    "X-Cluster-Client-IP*",
+    "X-Originating-*",
+    "X-Remote-Addr*",
+    "X-Remote-IP*",
+    "X-ProxyUser-IP*",
+    "X-Proxy-*",
+    "X-Host*",
+    "X-HTTP-Host-Override",
+    "X-Scheme",
+    "X-URL-Scheme",
+    "X-HTTPS",
+    "X-SSL",
+    "X-ARR-ClientCert",
+    "X-ARR-SSL",
+    "X-Azure-ClientIP",
+    "X-Azure-SocketIP",
+    "X-Envoy-*",
+    "X-AppEngine-*",
+    "X-NF-Client-Connection-IP",
+    "X-Coming-From",
+    "Ali-CDN-Real-IP",
+    "CDN-Real-IP",
+    "CDN-Src-IP",
+    "CF-Connecting-IP*",
+    "CF-Visitor",
+    "Client-IP*",
+    "CloudFront-Forwarded-Proto",
+    "CloudFront-Viewer-Address",
+    "DO-Connecting-IP",
+    "Fastly-Client-IP*",
+    "Fastly-SSL",
+    "Fly-Client-IP",
+    "Front-End-HTTPS",
+    "Proxy*",
+    "Remote-Addr",
+    "True-Client-IP*",
+    "WL-Proxy-*",
+];
+
+/// Read as the method of the request.
+pub(super) const METHOD: [&str; 4] =
+    ["X-HTTP-Method", "X-HTTP-Method-Override", "X-Method-Override", "X-HTTP-Verb-Override"];
+
+/// Read as commands.
+pub(super) const COMMAND: [&str; 33] = [
+    "Base-URL",
+    "Daphne-Root-Path",
+    "HTTP-URL",
+    "Path-Info",
+    "Request-URI",
+    "Script-Name",
+    "X-Accel-Mapping",
+    "X-Base-Path",
+    "X-Base-URL",
+    "X-HTTP-DestinationURL",
+    "X-HTTP-Method*",
+    "X-HTTP-Path-Override",
+    "X-HTTP-Verb*",
+    "X-Ingress-Path",
+    "X-Invoke-Output",
+    "X-Invoke-Path",
+    "X-Invoke-Query",
+    "X-Invoke-Status",
+    "X-Matched-Path",
+    "X-Method-Override*",
+    "X-Middleware-*",
+    "X-Now-Route-Matches",
+    "X-Original*",
+    "X-Override-URI",
+    "X-Override-URL",
+    "X-Path-Info",
+    "X-Rewrite*",
+    "X-Script-Filename",
+    "X-Script-Name",
+    "X-Sendfile-Type",
+    "X-Traversal-Path",
+    "X-VHM-*",
+    "XAJP-*",
+];
+
+/// Read as who is asking, from single sign-on, gateways and TLS in front of the portal.
+pub(super) const IDENTITY: [&str; 76] = [
+    "Auth-Groups",
+    "Auth-Mail",
+    "Auth-Name",
+    "Auth-User*",
+    "CF-Access-*",
+    "Client-Cert*",
+    "ES-Security-Runas-User",
+    "Impersonate-*",
+    "IV-Creds",
+    "IV-Groups",
+    "IV-Remote-*",
+    "IV-User*",
+    "MS-ASPNETCORE-*",
+    "OAM-Remote-User*",
+    "OIDC-*",
+    "Osso-User*",
+    "Remote-Email*",
+    "Remote-Group*",
+    "Remote-Name*",
+    "Remote-User*",
+    "Shib-*",
+    "SM-Universal*",
+    "SM-User*",
+    "SSL-Client-*",
+    "Tailscale-*",
+    "X-Amzn-Mtls-*",
+    "X-Amzn-Oidc-*",
+    "X-Amzn-Request-Context",
+    "X-Anonymous-Consumer",
+    "X-Apigateway-Api-Userinfo",
+    "X-Auth-Email",
+    "X-Auth-Groups",
+    "X-Auth-Name",
+    "X-Auth-Request-*",
+    "X-Auth-Roles",
+    "X-Auth-User*",
+    "X-Authenticated-*",
+    "X-Authentik-*",
+    "X-CAS-User",
+    "X-Client-Cert*",
+    "X-Client-DN",
+    "X-Client-S-DN",
+    "X-Client-Verify",
+    "X-Consumer-*",
+    "X-Credential-Identifier",
+    "X-Credential-Username",
+    "X-Endpoint-API-UserInfo",
+    "X-Goog-Authenticated-User-*",
+    "X-Goog-IAP-*",
+    "X-Identity",
+    "X-JWT-Assertion",
+    "X-MS-Client-Principal*",
+    "X-MS-Token-*",
+    "X-Pomerium-*",
+    "X-Remote-*",
+    "X-Shib-*",
+    "X-SSL-*",
+    "X-SSO-User",
+    "X-Trusted-User*",
+    "X-User",
+    "X-User-Email",
+    "X-User-Groups",
+    "X-User-Id",
+    "X-User-Login",
+    "X-User-Name",
+    "X-User-Role",
+    "X-User-Roles",
+    "X-Userinfo",
+    "X-Vouch-Idp-*",
+    "X-Vouch-Success",
+    "X-Vouch-User",
+    "X-WebAuth-Email",
+    "X-WebAuth-Groups",
+    "X-WebAuth-Name",
+    "X-WebAuth-Role*",
+    "X-WebAuth-User*",
+];
+
+/// All of them. The first that a name matches tells its family.
+pub(super) fn listed() -> impl Iterator<Item = (Family, &'static str)> {
+    let own = OWN.into_iter().map(|name| (Family::Own, name));
+    let method = METHOD.into_iter().map(|name| (Family::Method, name));
+    let proxy = PROXY.into_iter().map(|name| (Family::Proxy, name));
+    let command = COMMAND.into_iter().map(|name| (Family::Command, name));
+    let identity = IDENTITY.into_iter().map(|name| (Family::Identity, name));
+    own.chain(method).chain(proxy).chain(command).chain(identity)
+}
+
+/// The reserved names, found by their first letters: most names pass at a glance.
+#[derive(Debug)]
+pub(super) struct Reserved([Vec<Entry>; PLACES * 2]);
+
+#[derive(Debug, Clone)]
+struct Entry {
+    /// Folded.
+    name: Box<[u8]>,
+    /// Whether longer names are meant too.
+    begins: bool,
+    family: Family,
+}
+
+impl Reserved {
+    /// What settings reserve, and then the list.
+    pub(super) fn new<'a>(settings: impl Iterator<Item = (Family, &'a str)>) -> Self {
+        let mut places = [const { Vec::new() }; PLACES * 2];
+        let settings = settings.map(|(family, name)| (family, name, true));
+        let listed = listed().map(|(family, name)| (family, name, name.ends_with('*')));
+        for (family, name, begins) in settings.chain(listed) {
+            let name: Box<[u8]> = folded(name.as_bytes()).collect();
+            let entry = Entry { name, begins, family };
+            if begins && *entry.name == *b"x" {
+                // Every name that begins with an `x`.
+                places.iter_mut().skip(PLACES).for_each(|entries| entries.push(entry.clone()));
+            }
+            let at = place(entry.name.iter().copied());
+            if let Some(entries) = at.and_then(|at| places.get_mut(at)) {
+                entries.push(entry);
+            }
+        }
+        Self(places)
+    }
+
+    /// The family of a name, if it is reserved.
+    pub(super) fn family(&self, name: &[u8]) -> Option<Family> {
+        let entries = self.0.get(place(folded(name))?)?;
+        let meant = |entry: &&Entry| {
+            let mut name = folded(name);
+            entry.name.iter().all(|expected| name.next() == Some(*expected))
+                && (entry.begins || name.next().is_none())
+        };
+        entries.iter().find(meant).map(|entry| entry.family)
+    }
+}
+
+/// The letters and digits of a name, in lower case.
+pub(super) fn folded(name: &[u8]) -> impl Iterator<Item = u8> + Clone + '_ {
+    name.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase)
+}
+
+/// Letters and digits.
+const PLACES: usize = 36;
+
+/// The place of a folded name: by its first letter, and by its second behind an `x`, with which
+/// most names of the list begin. None for a name without a letter or digit.
+fn place(mut name: impl Iterator<Item = u8>) -> Option<usize> {
+    let first = name.next()?;
+    Some(match (first, name.next()) {
+        (b'x', Some(second)) => PLACES + number(second),
+        (_, _) => number(first),
+    })
+}
+
+fn number(letter: u8) -> usize {
+    match letter {
+        b'0'..=b'9' => usize::from(letter - b'0'),
+        _ => usize::from(letter.wrapping_sub(b'a')) + 10,
+    }
+}

@@ -1,0 +1,82 @@
+use super::*;
+use crate::config::Settings;
+
+fn settings(public_url: &str) -> Settings {
+    let text = format!(
+        "server.public_url = \"{public_url}\"\n\
+         server.hosts = [\"other.example\", \"third.example:8443\"]\n\
+         upstream.servers = [\"http://127.0.0.1:1\"]\n"
+    );
+    Settings::parse(&text, std::path::Path::new("test"), &<_>::default()).unwrap()
+}
+
+fn passes(public_url: &str, method: &Method, lines: &[(&'static str, &str)]) -> bool {
+    let server = settings(public_url).server;
+    let mut headers = HeaderMap::new();
+    for (name, value) in lines {
+        headers.append(*name, value.parse().unwrap());
+    }
+    may_change(method, &headers, &server.public_url, &Hosts::new(&server))
+}
+
+const SITE: &str = "sec-fetch-site";
+
+#[test]
+fn a_change_asked_for_by_our_own_pages_passes() {
+    for lines in [
+        &[][..],
+        &[(SITE, "same-origin")],
+        &[(SITE, "same-origin"), ("origin", "null")],
+        &[(SITE, "none"), ("origin", "null")],
+        &[(SITE, "same-site"), ("origin", "https://other.example")],
+        &[(SITE, "same-site"), ("origin", "https://third.example:8443")],
+        &[("origin", "https://portal.example")],
+        &[("origin", "HTTPS://Portal.example")],
+        &[("origin", "https://portal.example:443")],
+        &[("origin", "https://other.example")],
+    ] {
+        assert!(passes("https://portal.example", &Method::POST, lines), "{lines:?}");
+    }
+    let lines = &[("origin", "http://portal.example:8080")];
+    assert!(passes("http://portal.example:8080", &Method::DELETE, lines));
+}
+
+#[test]
+fn a_change_asked_for_by_another_site_does_not_pass() {
+    for lines in [
+        &[(SITE, "cross-site")][..],
+        &[(SITE, "cross-site"), ("origin", "https://portal.example")],
+        &[(SITE, "same-site")],
+        &[(SITE, "same-site"), ("origin", "https://sibling.portal.example")],
+        &[(SITE, "same-site"), ("origin", "null")],
+        &[(SITE, "Same-Origin")],
+        &[(SITE, "")],
+        &[(SITE, "same-origin"), (SITE, "cross-site")],
+        &[("origin", "null")],
+        &[("origin", "")],
+        &[("origin", "https://evil.example")],
+        &[("origin", "http://portal.example")],
+        &[("origin", "https://portal.example.evil.example")],
+        &[("origin", "https://portal.exampl")],
+        &[("origin", "https://portal.example:8443")],
+        &[("origin", "https://third.example")],
+        &[("origin", "https://portal.example"), ("origin", "https://portal.example")],
+    ] {
+        for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            assert!(!passes("https://portal.example", &method, lines), "{method} {lines:?}");
+        }
+    }
+    assert!(!passes(
+        "http://portal.example",
+        &Method::POST,
+        &[("origin", "https://portal.example")]
+    ));
+}
+
+#[test]
+fn a_method_that_changes_nothing_is_not_judged() {
+    let lines = &[(SITE, "cross-site"), ("origin", "https://evil.example")];
+    for method in [Method::GET, Method::HEAD, Method::OPTIONS] {
+        assert!(passes("https://portal.example", &method, lines), "{method}");
+    }
+}

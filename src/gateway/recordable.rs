@@ -1,0 +1,83 @@
+//! A path as it may be recorded: what follows [`RESERVED`] may be the token of a secure link, and a
+//! link that was mistyped or "corrected" on its way holds a token too. What follows `;jsessionid=` is
+//! a session of the portal's.
+
+use percent_encoding::percent_decode_str;
+
+use crate::policy::{RESERVED, folding};
+
+/// What servlet containers put before a session in the path.
+const SESSION: &[u8] = b"jsessionid=";
+
+/// The path, or [`RESERVED`] alone for one that leads to our own pages in any spelling: case,
+/// escapes, compatibility forms, dots and spaces around it make no difference.
+pub(super) fn path(path: &str) -> &str {
+    // Most paths are told apart by one byte.
+    if !path.as_bytes().get(1).is_some_and(|first| !first.is_ascii_alphanumeric()) {
+        return before_session(path);
+    }
+    let first = path.split('/').find(|segment| !segment.is_empty()).unwrap_or_default();
+    if folds_to_ours(first) { RESERVED } else { before_session(path) }
+}
+
+fn before_session(path: &str) -> &str {
+    let session = path.match_indices(';').find(|(at, _)| {
+        let name = path.as_bytes().get(at + 1..at + 1 + SESSION.len());
+        name.is_some_and(|name| name.eq_ignore_ascii_case(SESSION))
+    });
+    session.and_then(|(at, _)| path.get(..at)).unwrap_or(path)
+}
+
+fn folds_to_ours(segment: &str) -> bool {
+    let ours = RESERVED.bytes().filter(u8::is_ascii_alphanumeric);
+    let mut text = segment.to_owned();
+    // Escaped once more than it should be, it is still a token.
+    for _ in 0..2 {
+        text = percent_decode_str(&text).decode_utf8_lossy().into_owned();
+    }
+    let folded = folding::fold(&text);
+    folded.bytes().filter(u8::is_ascii_alphanumeric).eq(ours)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn i4_no_spelling_of_our_own_pages_is_recorded_with_what_follows() {
+        for spelling in [
+            "/.portcullis/link/secret",
+            "/.Portcullis/link/secret",
+            "/.PORTCULLIS/link/secret",
+            "/%2Eportcullis/link/secret",
+            "/%252Eportcullis/link/secret",
+            "/.portcullis./link/secret",
+            "/.portcullis%20/link/secret",
+            "/.portcullis%E2%80%8B/link/secret",
+            "/%EF%BC%8Eportcullis/link/secret",
+            "/.%EF%BC%B0ortcullis/link/secret",
+            "//.portcullis/link/secret",
+            "/.portcullis",
+        ] {
+            assert_eq!(path(spelling), RESERVED, "{spelling}");
+        }
+    }
+
+    #[test]
+    fn other_paths_are_recorded_whole() {
+        for other in [
+            "/",
+            "",
+            "/tickets/7",
+            "/portcullis/link/x",
+            "/.well-known/security.txt",
+            "/%C3%BCber",
+            "/.portcullist/x",
+            "/_portcullist/x",
+        ] {
+            assert_eq!(path(other), other);
+        }
+        assert_eq!(path("/a/b;JSESSIONID=secret"), "/a/b");
+        assert_eq!(path("/.well-known/x;jsessionid=secret"), "/.well-known/x");
+    }
+}
