@@ -7,6 +7,7 @@
 
 pub mod branding;
 pub mod colour;
+mod cookie_names;
 mod mail;
 mod passwords;
 mod reader;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 pub use self::branding::{Branding, Shades};
+pub use self::cookie_names::CookieNames;
 pub use self::mail::{Mail, MailTransport, Security, Sender, Smtp};
 pub use self::passwords::Passwords;
 use self::reader::Reader;
@@ -48,6 +50,8 @@ pub struct Settings {
     pub admin: Admin,
     /// How long sessions last.
     pub session: SessionLimits,
+    /// The cookies of the portal that end with our sessions.
+    pub portal_cookies: CookieNames,
     /// What a password hash costs.
     pub hashing: HashingSettings,
     /// How long mailed links to choose a password are good for.
@@ -578,6 +582,10 @@ fn session(r: &mut Reader) -> SessionLimits {
         );
     }
     limits
+}
+
+fn portal_cookies(r: &mut Reader) -> CookieNames {
+    CookieNames::new(r.list("session.portal_cookies").unwrap_or_default())
 }
 
 fn hashing(r: &mut Reader) -> HashingSettings {

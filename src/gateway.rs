@@ -58,7 +58,7 @@ use self::refused_query::RefusedQuery;
 use self::upstream::Upstreams;
 use self::watch::OpenQuestion;
 use crate::clock;
-use crate::config::{IdentityNames, PublicUrl, Settings};
+use crate::config::{CookieNames, IdentityNames, PublicUrl, Settings};
 use crate::directory::{Directory, Snapshot};
 use crate::policy::{
     BadRequest, BadTarget, Decision, RefusedReading, RequestFacts, RequestLine, RequestTarget,
@@ -150,6 +150,7 @@ pub struct Gateway {
     names: IdentityNames,
     filter: InboundFilter,
     refused_query: RefusedQuery,
+    portal_cookies: CookieNames,
     request_ids: RequestIds,
     stop: CancellationToken,
 }
@@ -205,6 +206,7 @@ impl Gateway {
                 &settings.upstream.pass_headers,
             ),
             refused_query: RefusedQuery::new(&settings.upstream.refuse_query),
+            portal_cookies: settings.portal_cookies.clone(),
             request_ids: RequestIds::new(),
             stop,
         }

@@ -12,6 +12,7 @@
 pub mod cookie;
 mod link_quota;
 mod list;
+mod portal_cookies;
 mod record;
 pub mod standing;
 
@@ -21,9 +22,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 pub use self::list::{SessionView, Whose};
+pub use self::portal_cookies::PortalCookie;
 
 use self::link_quota::{Claim, LinkQuota};
 use self::record::{Lifetime, SessionRecord};
@@ -39,6 +41,8 @@ use crate::store::{Change, CommitError, Expect, Kind, Record, StoreError, Write}
 const CACHED: u64 = 250_000;
 /// The last use is written once for each such part of the idle limit.
 const TOUCHES_PER_IDLE: i64 = 10;
+/// How long the record of a session is kept after its end when the portal has set cookies in it.
+const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How many records a sweep or a list reads at a time.
 const PAGE: usize = 500;
 
@@ -58,6 +62,14 @@ struct Cached {
     created: AtomicI64,
     last_seen: AtomicI64,
     last_saved: AtomicI64,
+    portal_cookies: Box<[PortalCookie]>,
+}
+
+impl Cached {
+    /// When it began and when it was last used, as far as is known.
+    fn times(&self) -> [i64; 2] {
+        [&self.created, &self.last_seen].map(|time| time.load(Ordering::Relaxed))
+    }
 }
 
 /// All sessions. Cheap to clone.
@@ -109,6 +121,15 @@ impl From<StartError> for StoreError {
             StartError::TooMany { .. } => Self::Unavailable(error.to_string()),
         }
     }
+}
+
+/// A session that has begun.
+#[derive(Debug)]
+pub struct Begun {
+    /// For the browser.
+    pub token: PlainToken,
+    /// Cookies of the portal that another person has left in the browser.
+    pub expired: Vec<PortalCookie>,
 }
 
 /// Who a request comes from, and if from nobody, why.
@@ -215,22 +236,31 @@ impl Sessions {
         new: NewSession,
         replaces: Option<TokenHash>,
         now: Timestamp,
-    ) -> Result<PlainToken, StartError> {
+    ) -> Result<Begun, StartError> {
         if new.kind == SessionKind::Link {
             self.admit_by_link(&new, now).await?;
         }
         let token = PlainToken::generate();
-        let record = SessionRecord::new(new, now);
-        let mut commit = vec![record.put(&token.hash(), Expect::Absent)?];
-        if let Some(old) = replaces {
-            commit.push(Write::Delete {
-                kind: Kind::Session,
-                id: old.to_string(),
-                expect: Expect::Any,
-            });
+        let mut record = SessionRecord::new(new, now);
+        for _ in 0..portal_cookies::TRIES {
+            record.portal_cookies.clear();
+            let replaced = match replaces {
+                Some(old) => self.replaced(&old, Some(&mut record)).await?,
+                None => None,
+            };
+            let (left, end) = replaced.unzip();
+            let commit = [record.put(&token.hash(), Expect::Absent)?].into_iter().chain(end);
+            match self.feed.commit(commit.collect()).await {
+                Ok(_) => {
+                    let expired = left.flatten().unwrap_or_default();
+                    return Ok(Begun { token, expired });
+                }
+                // The session that ends has just been changed, or has ended.
+                Err(CommitError::Conflict { .. }) if replaces.is_some() => {}
+                Err(error) => return Err(store_fault(error).into()),
+            }
         }
-        self.feed.commit(commit).await.map_err(store_fault)?;
-        Ok(token)
+        Err(portal_cookies::busy().into())
     }
 
     /// Counts a session that a secure link is about to start.
@@ -385,7 +415,7 @@ impl Sessions {
     /// # Errors
     /// When the store does not answer.
     pub async fn sweep(&self, now: Timestamp) -> Result<usize, StoreError> {
-        let ended = self.delete(&Whose::All, |record| self.is_over(record, now)).await?;
+        let ended = self.delete(&Whose::All, |record| self.is_done_with(record, now)).await?;
         self.link_quota.outdate(now);
         Ok(ended)
     }
@@ -393,17 +423,29 @@ impl Sessions {
     /// Whether a record's session has ended by itself. One that cannot be read opens nothing, and
     /// stays for somebody to look at.
     fn is_over(&self, record: &Record, now: Timestamp) -> bool {
-        let session = match SessionRecord::read(record) {
-            Ok(session) => session,
-            Err(error) => {
-                tracing::error!(%error, "a session cannot be read");
-                return false;
-            }
-        };
+        Self::read(record).is_some_and(|session| self.end_of(record, &session) <= now)
+    }
+
+    /// Whether a record is of no use any more. While its browser may still hold a sign-in of the
+    /// portal, the record tells of it.
+    fn is_done_with(&self, record: &Record, now: Timestamp) -> bool {
+        Self::read(record).is_some_and(|session| {
+            let kept = if session.portal_cookies.is_empty() { SignedDuration::ZERO } else { KEPT };
+            self.end_of(record, &session).checked_add(kept).is_ok_and(|end| end <= now)
+        })
+    }
+
+    fn read(record: &Record) -> Option<SessionRecord> {
+        SessionRecord::read(record)
+            .inspect_err(|error| tracing::error!(%error, "a session cannot be read"))
+            .ok()
+    }
+
+    fn end_of(&self, record: &Record, session: &SessionRecord) -> Timestamp {
         let live = TokenHash::parse(&record.id).and_then(|hash| self.cache.0.get(&hash));
         let seen =
             live.map_or(session.last_seen, |live| millis(live.last_seen.load(Ordering::Relaxed)));
-        session.valid_until(seen, &self.limits) <= now
+        session.valid_until(seen, &self.limits)
     }
 
     async fn cached(&self, key: &TokenHash) -> Result<Option<Arc<Cached>>, StoreError> {
@@ -437,6 +479,7 @@ impl Sessions {
                     generation: session.generation,
                     last_seen: AtomicI64::new(seen),
                     last_saved: AtomicI64::new(seen),
+                    portal_cookies: session.portal_cookies.into_boxed_slice(),
                 })))
             })
             .await

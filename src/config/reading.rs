@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::reader::Reader;
 use super::{
     Admin, Branding, Decisions, KEY_FILE, PolicySource, Problem, Problems, Settings, StoreSettings,
-    Telemetry, Tls, check_pass_headers, hashing, identity, mail, max_staleness, passwords, server,
-    session, tls, upstream,
+    Telemetry, Tls, check_pass_headers, hashing, identity, mail, max_staleness, passwords,
+    portal_cookies, server, session, tls, upstream,
 };
 
 /// Settings as they were read.
@@ -75,6 +75,7 @@ impl Reading {
             socket: r.path("admin.socket", "data/admin.sock"),
         };
         let session = session(&mut r);
+        let portal_cookies = portal_cookies(&mut r);
         let hashing = hashing(&mut r);
         let passwords = passwords::passwords(&mut r);
         let key_file = r.path("secrets.key_file", KEY_FILE);
@@ -112,6 +113,7 @@ impl Reading {
                 store,
                 admin,
                 session,
+                portal_cookies,
                 hashing,
                 passwords,
                 key_file,

@@ -17,6 +17,7 @@ use super::watch::{Ear, OpenQuestion, Said, Waiting, Watch};
 use super::{Gateway, Hold, headers, refusal, tunnel};
 use crate::clock;
 use crate::policy::BadRequest;
+use crate::session::PortalCookie;
 use crate::wire::Head;
 
 impl Gateway {
@@ -40,6 +41,9 @@ impl Gateway {
         };
         let watch = waiting.into_watch();
         headers::strip_set_cookies(response.headers_mut());
+        if !self.portal_cookies.is_empty() {
+            Box::pin(self.note_portal_cookies(response.headers_mut(), &question)).await;
+        }
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return match upgrade {
                 Some((client, hold)) if tunnel::switches_to_websocket(&response) => {
@@ -62,6 +66,29 @@ impl Gateway {
             None => Watch::over_answer(self, question),
         };
         response.map(|body| ReplyBody::Portal(body.watched(watch)))
+    }
+
+    /// Notes the portal's cookies that shall end with the session. What cannot be noted could not
+    /// be expired, so the browser does not get it.
+    async fn note_portal_cookies(&self, headers: &mut HeaderMap, question: &OpenQuestion) {
+        let Some(key) = question.presented.key() else { return };
+        let path = question.target.path();
+        let set_by = |line: &[u8]| PortalCookie::set_by(line, &self.portal_cookies, path);
+        let lines = headers.get_all(header::SET_COOKIE).iter();
+        let cookies: Vec<_> = lines.filter_map(|line| set_by(line.as_bytes())).collect();
+        if cookies.is_empty() {
+            return;
+        }
+        let noted = match self.sessions.note_portal_cookies(key, &cookies).await {
+            Ok(noted) => noted,
+            Err(error) => {
+                tracing::error!(%error, "cookies of the portal cannot be noted in the session");
+                false
+            }
+        };
+        if !noted {
+            headers::remove_set_cookies(headers, |line| set_by(line).is_some());
+        }
     }
 
     /// Answers a request that the portal did not answer.

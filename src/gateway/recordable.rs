@@ -13,7 +13,7 @@ const SESSION: &[u8] = b"jsessionid=";
 /// escapes, compatibility forms, dots and spaces around it make no difference.
 pub(super) fn path(path: &str) -> &str {
     // Most paths are told apart by one byte.
-    if !path.as_bytes().get(1).is_some_and(|first| !first.is_ascii_alphanumeric()) {
+    if path.as_bytes().get(1).is_none_or(u8::is_ascii_alphanumeric) {
         return before_session(path);
     }
     let first = path.split('/').find(|segment| !segment.is_empty()).unwrap_or_default();

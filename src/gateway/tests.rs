@@ -175,7 +175,7 @@ impl House {
             address: [192, 0, 2, 1].into(),
             agent: "test".into(),
         };
-        let token = self.elsewhere.start(new, None, now()).await.unwrap();
+        let token = self.elsewhere.start(new, None, now()).await.unwrap().token;
         format!("Cookie: portcullis={}\r\n", token.expose())
     }
 

@@ -29,7 +29,7 @@ use crate::directory::second_factor::PendingSignIn;
 use crate::directory::sign_in::{Claim, SignIn};
 use crate::gateway::{Visitor, Wants};
 use crate::policy::SessionKind;
-use crate::session::{NewSession, StartError, cookie};
+use crate::session::{Begun, NewSession, StartError, cookie};
 use crate::store::StoreError;
 
 /// What the page is asked with, in its query or by its form.
@@ -271,8 +271,9 @@ impl Desk {
         visitor: &Visitor,
     ) -> Result<Response<Body>, StartError> {
         let replaces = cookie::token_hash(headers, self.session_cookie);
-        let token = self.sessions.start(new, replaces, visitor.now).await?;
+        let Begun { token, expired } = self.sessions.start(new, replaces, visitor.now).await?;
         let mut response = see_other(place.as_str());
+        self.expire(&mut response, &expired);
         add_cookie(&mut response, cookie::set(self.session_cookie, token.expose(), self.https));
         add_cookie(&mut response, self.pending.clear(headers));
         Ok(response)

@@ -16,7 +16,7 @@ use super::response::{add_cookie, see_other};
 use super::text::Catalogue;
 use super::{Answer, Brand, Desk, wants};
 use crate::gateway::Visitor;
-use crate::session::{Presented, cookie};
+use crate::session::{PortalCookie, Presented, cookie};
 use crate::store::StoreError;
 
 /// The browser forgets the portal's pages, so that its Back shows none of them.
@@ -71,17 +71,26 @@ impl Desk {
         headers: &HeaderMap,
         visitor: &Visitor,
     ) -> Result<Response<Body>, StoreError> {
+        let mut portal_cookies = Vec::new();
         if let Some(token) = cookie::token(headers, self.session_cookie) {
             let key = token.hash();
             if !self.is_sessions(&entered.csrf, &key, visitor.now) {
                 return self.sign_out_page(headers, visitor, true).await;
             }
-            self.sessions.end(&key).await?;
+            portal_cookies = self.sessions.sign_out(&key).await?;
         }
         let mut response = see_other("/.portcullis/sign-out");
         response.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\""));
         add_cookie(&mut response, cookie::clear(self.session_cookie, self.https));
+        self.expire(&mut response, &portal_cookies);
         Ok(response)
+    }
+
+    /// Has the browser forget cookies of the portal.
+    pub(super) fn expire(&self, response: &mut Response<Body>, cookies: &[PortalCookie]) {
+        for cookie in cookies {
+            add_cookie(response, cookie.expired(self.https));
+        }
     }
 
     async fn sign_out_page(

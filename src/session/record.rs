@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::NewSession;
+use super::{NewSession, PortalCookie};
 use crate::config::SessionLimits;
 use crate::credential::token::TokenHash;
 use crate::policy::SessionKind;
@@ -29,6 +29,9 @@ pub(super) struct SessionRecord {
     pub(super) last_seen: Timestamp,
     pub(super) address: IpAddr,
     pub(super) agent: String,
+    /// What the portal has set in the session.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) portal_cookies: Vec<PortalCookie>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -62,6 +65,7 @@ impl SessionRecord {
             last_seen: now,
             address: new.address,
             agent: new.agent.chars().take(AGENT_LENGTH).collect(),
+            portal_cookies: Vec::new(),
         }
     }
 
@@ -88,6 +92,12 @@ impl SessionRecord {
                 .chain([Key::new(BY_ORGANIZATION, &self.organization)])
                 .collect(),
         })
+    }
+
+    /// Whether the portal may take the two for one visitor: the same user, or the same
+    /// organization's link.
+    pub(super) fn is_same_person_as(&self, other: &Self) -> bool {
+        self.user == other.user && self.organization == other.organization
     }
 
     /// What decides how long the session lasts.

@@ -33,14 +33,14 @@ const LIMITS: SessionLimits = SessionLimits {
 const CHEAP: HashingSettings =
     HashingSettings { memory_kib: 8, passes: 1, lanes: 1, threads: 1, queue: 8 };
 
-struct Portal {
-    directory: Directory,
-    sessions: Sessions,
-    store: Arc<dyn Store>,
+pub(super) struct Portal {
+    pub(super) directory: Directory,
+    pub(super) sessions: Sessions,
+    pub(super) store: Arc<dyn Store>,
 }
 
 impl Portal {
-    async fn open(folder: &Path) -> Self {
+    pub(super) async fn open(folder: &Path) -> Self {
         let store: Arc<dyn Store> = Arc::new(SledStore::for_test(folder));
         let policy = Arc::new(Policy::load(Path::new("policies")).unwrap());
         let memory = Arc::new(Memory::new(Arc::clone(&store), policy));
@@ -70,12 +70,12 @@ impl Portal {
         }
     }
 
-    async fn acme(&self) {
+    pub(super) async fn acme(&self) {
         let new = NewOrganization { id: Some("acme".into()), name: "Acme".into(), email: None };
         self.directory.create_organization(new, noon()).await.unwrap();
     }
 
-    async fn user(&self, login: &str) -> UserView {
+    pub(super) async fn user(&self, login: &str) -> UserView {
         let new = NewUser {
             organization: "acme".into(),
             login: Some(login.into()),
@@ -86,11 +86,21 @@ impl Portal {
         self.directory.create_user(new, noon()).await.unwrap()
     }
 
-    async fn session_of(&self, user: &UserView) -> PlainToken {
+    pub(super) async fn session_of(&self, user: &UserView) -> PlainToken {
         self.session_at(user, noon()).await
     }
 
     async fn session_at(&self, user: &UserView, now: Timestamp) -> PlainToken {
+        self.begin(user, None, now).await.token
+    }
+
+    /// The user signs in, in the browser of another session perhaps.
+    pub(super) async fn begin(
+        &self,
+        user: &UserView,
+        replaces: Option<TokenHash>,
+        now: Timestamp,
+    ) -> Begun {
         let facts = self.directory.user(&user.id).await.unwrap().unwrap();
         let new = NewSession {
             kind: SessionKind::User,
@@ -100,10 +110,10 @@ impl Portal {
             address: [192, 0, 2, 1].into(),
             agent: "test".into(),
         };
-        self.sessions.start(new, None, now).await.unwrap()
+        self.sessions.start(new, replaces, now).await.unwrap()
     }
 
-    async fn link_session(&self) -> PlainToken {
+    pub(super) async fn link_session(&self) -> PlainToken {
         let facts = self.directory.organization("acme").await.unwrap().unwrap();
         let new = NewSession {
             kind: SessionKind::Link,
@@ -113,7 +123,7 @@ impl Portal {
             address: [192, 0, 2, 1].into(),
             agent: "test".into(),
         };
-        self.sessions.start(new, None, noon()).await.unwrap()
+        self.sessions.start(new, None, noon()).await.unwrap().token
     }
 
     async fn presented(&self, token: &PlainToken, now: Timestamp) -> Presented {
@@ -126,7 +136,7 @@ impl Portal {
     }
 }
 
-fn noon() -> Timestamp {
+pub(super) fn noon() -> Timestamp {
     "2026-03-01T12:00:00Z".parse().unwrap()
 }
 
@@ -326,7 +336,7 @@ async fn r19_a_session_takes_the_place_of_another_in_one_step() {
         address: [192, 0, 2, 1].into(),
         agent: String::new(),
     };
-    let new = portal.sessions.start(new, Some(old.hash()), noon()).await.unwrap();
+    let new = portal.sessions.start(new, Some(old.hash()), noon()).await.unwrap().token;
     assert!(!portal.is_in(&old, noon()).await);
     assert!(portal.is_in(&new, noon()).await);
 }
@@ -436,7 +446,7 @@ async fn a_list_shows_the_sessions_that_requests_are_let_through_with() {
             address: [192, 0, 2, 1].into(),
             agent: "test".into(),
         };
-        portal.sessions.start(new, None, noon()).await.unwrap()
+        portal.sessions.start(new, None, noon()).await.unwrap().token
     };
     let own = begin(SessionKind::User, Some(&anna.id)).await;
     for (kind, user) in [
@@ -491,7 +501,7 @@ async fn i12_link_sessions_are_counted_again_after_a_restart() {
             address: [192, 0, 2, 1].into(),
             agent: "test".into(),
         };
-        portal.sessions.start(new, None, now).await
+        portal.sessions.start(new, None, now).await.map(|begun| begun.token)
     };
     let two = || Arc::new(LinkQuota::new(LinkLimits { sessions: 2, rate: 100 }));
     portal.sessions.link_quota = two();

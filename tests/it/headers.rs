@@ -579,6 +579,25 @@ async fn the_portal_cannot_set_our_cookie() {
 }
 
 #[tokio::test]
+async fn i4_no_cookie_of_ours_comes_with_a_websocket_either() {
+    let gate = TestGate::start().await;
+    gate.upstream.answer_bytes(
+        "/open/socket",
+        "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+         set-cookie: portcullis=evil\r\nset-cookie: a=1\r\n\r\n",
+    );
+    let mut wire = gate.wire().await;
+    wire.send(
+        "GET /open/socket HTTP/1.1\r\nhost: portal.test\r\nconnection: Upgrade\r\n\
+         upgrade: websocket\r\nsec-websocket-version: 13\r\n\
+         sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    )
+    .await;
+    let reply = wire.reply().await;
+    assert_eq!((reply.status, reply.head.one("set-cookie")), (101, Some("a=1")));
+}
+
+#[tokio::test]
 async fn hop_by_hop_fields_of_the_portal_stop_here_and_the_others_pass() {
     let gate = TestGate::start().await;
     gate.upstream.answer_bytes(

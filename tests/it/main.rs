@@ -53,6 +53,7 @@ mod pages_look;
 mod passwords_in_chrome;
 mod policy_reload;
 mod portal_connections;
+mod portal_cookies;
 mod portal_trouble;
 mod portals;
 mod protocols;

@@ -169,7 +169,7 @@ impl Bench {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             agent: "test".to_owned(),
         };
-        self.state.sessions.start(new, None, clock::now()).await.unwrap().hash()
+        self.state.sessions.start(new, None, clock::now()).await.unwrap().token.hash()
     }
 
     /// Signs a portal user in with [`PASSWORD`] and sets the second factor up that is asked for.
