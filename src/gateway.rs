@@ -49,7 +49,7 @@ pub use crate::policy::RESERVED;
 use self::body::RequestBody;
 use self::bounds::{Bounds, ConnectionRequests, Sender};
 use self::decision_record::{DecisionLog, Entry};
-use self::forward::{Dropped, Way, origin_form};
+use self::forward::{Dropped, Way, announced, origin_form};
 use self::headers::{InboundFilter, Nominated};
 use self::hosts::{Hosts, Number, Served};
 use self::proxies::Proxies;
@@ -284,8 +284,9 @@ impl Gateway {
             }
             return response;
         };
-        let sender =
-            Sender::of(subject, || self.proxies.client(request.headers(), connection.peer));
+        let sender = Sender::of(announced(subject), || {
+            self.proxies.client(request.headers(), connection.peer)
+        });
         let way = Way {
             permit,
             subject,

@@ -4,6 +4,8 @@
 //! certificate, mail templates. A small runtime of its own carries what is not portal traffic: the change feed,
 //! the outbox, sweeps, and the watch on the policy files. Each is supervised ([`crate::tasks`]).
 
+#[cfg(target_os = "linux")]
+mod descriptors;
 mod policy_watch;
 pub(crate) mod records;
 
@@ -175,6 +177,8 @@ impl Server {
     /// # Errors
     /// The first thing that does not let it start.
     pub fn assemble(settings: &Settings, sockets: Sockets) -> Result<Self, StartError> {
+        #[cfg(target_os = "linux")]
+        descriptors::raise_limit(settings);
         let read = Stamp::of(&settings.policy.directory);
         let policy =
             Arc::new(Policy::load_for(&settings.policy.directory, settings.upstream.readings)?);

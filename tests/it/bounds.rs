@@ -1,5 +1,6 @@
 //! Bounds on the work that clients may cause at the portal, and on how long it may take (I12).
 
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use tokio::sync::{Notify, Semaphore};
 use crate::admin::PASSWORD;
 use crate::client::{Http2, Reply, within};
 use crate::gate::TestGate;
+use crate::program::{Home, SERVE};
 use crate::upstream::Upstream;
 use crate::wire::Wire;
 
@@ -306,4 +308,23 @@ async fn i12_an_upload_of_a_byte_at_a_time_is_cut_off() {
     let mut wire = gate.wire().await;
     wire.send("POST /open/a HTTP/1.1\r\nhost: portal.test\r\ncontent-length: 8\r\n\r\nx").await;
     assert_eq!(wire.reply().await.status, 408);
+}
+
+#[tokio::test]
+async fn i12_the_soft_limit_of_open_files_is_raised() {
+    let upstream = Upstream::start().await;
+    let home = Home::new(upstream.address, "");
+    for (hard, warns) in [(1000, false), (600, true)] {
+        let script = format!("ulimit -Sn 256; ulimit -Hn {hard}; exec \"$0\" \"$@\"");
+        let mut command = tokio::process::Command::new("bash");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_portcullis")]).args(SERVE);
+        command.current_dir(home.path("")).env_clear().kill_on_drop(true).stderr(Stdio::piped());
+        command.env("PORTCULLIS__SERVER__LIMITS__CONNECTIONS", "100");
+        command.env("PORTCULLIS__UPSTREAM__REQUESTS", "100");
+        let program = home.serve_with(command).await.unwrap();
+        assert_eq!(program.open_files_limit(), hard);
+        let log = program.logged("serving ", 1).await;
+        assert_eq!(log.contains("the limit of open files is less"), warns, "{log}");
+        program.stop().await;
+    }
 }

@@ -152,6 +152,14 @@ impl Program {
         prlimit(Some(self.id()), resource, limit).unwrap().current
     }
 
+    /// How many files it may have open.
+    pub(crate) fn open_files_limit(&self) -> u64 {
+        let limits = format!("/proc/{}/limits", self.child.id().unwrap());
+        let limits = std::fs::read_to_string(limits).unwrap();
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
     fn id(&self) -> Pid {
         Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap()
     }
