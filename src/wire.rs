@@ -10,6 +10,7 @@
 //! - [`connection`]: one exchange after another;
 //! - [`request`]: a request's head; [`outgoing`]: all of it on its way out;
 //! - [`answer`]: the head of an answer, and how its body is framed;
+//! - `mend`: a head that is not valid as it stands;
 //! - [`chunks`]: a body that comes in chunks;
 //! - [`fields`]: which fields are for one connection only;
 //! - [`socket`]: what is set on sockets, those to clients too.
@@ -18,6 +19,7 @@ pub mod answer;
 pub mod chunks;
 pub mod connection;
 pub mod fields;
+mod mend;
 pub mod outgoing;
 pub mod request;
 pub mod socket;
@@ -45,6 +47,14 @@ pub enum Failure {
     /// What came is not HTTP/1.1, or could be read in two ways.
     #[error("its answer cannot be read: {0}")]
     Malformed(&'static str),
+    /// A field of an answer's head cannot be passed on.
+    #[error("its answer cannot be read: the field `{name}`: {why}")]
+    Field {
+        /// The field's name as it came, escaped.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// An answer's head that the parser does not take.
     #[error("its answer cannot be read: {0}")]
     Head(#[from] httparse::Error),

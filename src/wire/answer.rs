@@ -10,10 +10,11 @@ use hyper::ext::ReasonPhrase;
 use super::Failure;
 use super::chunks::{Chunks, Piece, take};
 use super::fields::{is_end_to_end, is_hop_by_hop};
+use super::mend::mend;
 
 /// Bytes of a head and of the interim answers before it.
 pub(super) const MOST_HEAD: usize = 64 * 1024;
-/// Fields of a head, or of trailers.
+/// Fields of a head that costs no memory of its own, and of trailers.
 pub(super) const MOST_FIELDS: usize = 100;
 /// What every answer begins with.
 const START: &[u8] = b"HTTP/1.";
@@ -88,7 +89,24 @@ impl Answer {
         let mut fields = [const { MaybeUninit::uninit() }; MOST_FIELDS];
         let mut parsed = httparse::Response::new(&mut []);
         let parser = httparse::ParserConfig::default();
-        let read = parser.parse_response_with_uninit_headers(&mut parsed, block, &mut fields)?;
+        if let Ok(read) = parser.parse_response_with_uninit_headers(&mut parsed, block, &mut fields)
+        {
+            return Self::parsed(block, read, &parsed, to_head);
+        }
+        let mended = Bytes::from(mend(block)?);
+        let lines = memchr::memchr_iter(b'\n', &mended).count();
+        let mut fields = vec![httparse::EMPTY_HEADER; lines];
+        let mut parsed = httparse::Response::new(&mut fields);
+        let read = parsed.parse(&mended)?;
+        Self::parsed(&mended, read, &parsed, to_head)
+    }
+
+    fn parsed(
+        block: &Bytes,
+        read: httparse::Status<usize>,
+        parsed: &httparse::Response<'_, '_>,
+        to_head: bool,
+    ) -> Result<Self, Failure> {
         if read != httparse::Status::Complete(block.len()) {
             return Err(UNEVEN);
         }
@@ -263,9 +281,11 @@ pub(super) fn read_field(
     block: &Bytes,
     field: &httparse::Header<'_>,
 ) -> Result<(HeaderName, HeaderValue), Failure> {
-    const BAD: Failure = Failure::Malformed("a field of its head is none");
-    let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| BAD)?;
-    let value = HeaderValue::from_maybe_shared(block.slice_ref(field.value)).map_err(|_| BAD)?;
+    let bad = |why| Failure::Field { name: field.name.to_owned(), why };
+    let name =
+        HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| bad("its name is not valid"))?;
+    let value = HeaderValue::from_maybe_shared(block.slice_ref(field.value))
+        .map_err(|_| bad("its value is not valid"))?;
     Ok((name, value))
 }
 
