@@ -20,6 +20,7 @@ mod forward;
 pub mod headers;
 mod hosts;
 mod lease;
+mod location;
 mod origin;
 mod proxies;
 mod received;
@@ -52,6 +53,7 @@ use self::decision_record::{DecisionLog, Entry};
 use self::forward::{Dropped, Way, announced, origin_form};
 use self::headers::{InboundFilter, Nominated};
 use self::hosts::{Hosts, Number, Served};
+use self::location::Locations;
 use self::proxies::Proxies;
 use self::received::{Received, RequestIds};
 use self::refused_query::RefusedQuery;
@@ -147,6 +149,7 @@ pub struct Gateway {
     target_bytes: usize,
     cookie_name: &'static str,
     proxies: Proxies,
+    locations: Locations,
     names: IdentityNames,
     filter: InboundFilter,
     refused_query: RefusedQuery,
@@ -199,6 +202,7 @@ impl Gateway {
             target_bytes: server.limits.target_bytes,
             cookie_name: cookie::name(server.public_url.is_https()),
             proxies: Proxies::new(server),
+            locations: Locations::new(settings),
             names: settings.identity.clone(),
             filter: InboundFilter::new(
                 &settings.identity,
@@ -335,6 +339,9 @@ impl Gateway {
         if !headers::is_plainly_coded(fields) {
             return Err(BadRequest::TransferCoding);
         }
+        if !headers::expects_only_leave(fields) {
+            return Err(BadRequest::Expectation);
+        }
         let authority = uri.authority().map(http::uri::Authority::as_str);
         let line = RequestLine {
             method: request.method(),
@@ -433,12 +440,39 @@ impl Gateway {
     ) -> Response<ReplyBody> {
         let entry = Entry {
             path: target.map(|target| recordable::path(target.path())),
+            target: raw(request, target),
             decision: refusal.decision(),
             reason: refusal.reason(),
             ..Entry::of(received, request, subject)
         };
         self.decisions.record(&entry);
         self.answer(received, refusal)
+    }
+
+    /// Records a request that is answered before it is read: `start` is the beginning of its head.
+    pub fn record_unread(&self, start: &[u8], reason: &'static str, now: Timestamp) {
+        let mut words = start.trim_ascii_start().split(|byte| matches!(byte, b' ' | b'\r' | b'\n'));
+        let method = words.next().and_then(|method| std::str::from_utf8(method).ok());
+        let method = method.filter(|method| method.bytes().all(|byte| byte.is_ascii_uppercase()));
+        let target = words.next().map(recordable::target);
+        self.decisions.record(&Entry {
+            time: now,
+            request: &self.request_ids.next(),
+            method: method.unwrap_or_default(),
+            path: None,
+            target,
+            decision: "bad-request",
+            reason,
+            reading: None,
+            route: None,
+            session: None,
+            organization: None,
+            user: None,
+            group: None,
+            policy: "",
+            dropped: &[],
+            micros: 0,
+        });
     }
 
     fn answer(&self, received: &Received, refusal: Refusal<'_>) -> Response<ReplyBody> {
@@ -474,6 +508,7 @@ impl<'a> Decided<'a> {
         let Self { target, snapshot, subject, decision } = *self;
         Entry {
             path: Some(recordable::path(target.path())),
+            target: raw(request, Some(target)),
             decision: decision.name(),
             reason: decision.reason().as_str(),
             route: decision.route().map(|route| route.name()),
@@ -529,6 +564,20 @@ fn challenge<'a>(
 fn may_have_body(method: &Method, decision: &Decision) -> bool {
     !matches!(*method, Method::GET | Method::HEAD)
         || decision.route().is_some_and(|route| route.body())
+}
+
+/// The target as it came, unless its path is the one it was read as.
+fn raw<B>(request: &Request<B>, target: Option<&RequestTarget>) -> Option<String> {
+    let uri = request.uri();
+    if target.is_some_and(|target| target.path() == uri.path()) {
+        return None;
+    }
+    // On HTTP/2 the authority is part of every target.
+    Some(if request.version() == Version::HTTP_2 {
+        recordable::target(uri.path().as_bytes())
+    } else {
+        recordable::target(uri.to_string().as_bytes())
+    })
 }
 
 #[cfg(test)]

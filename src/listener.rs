@@ -19,6 +19,7 @@ mod serve;
 mod socket;
 mod threads;
 mod tls;
+mod trailers;
 
 use std::sync::Arc;
 use std::time::Duration;

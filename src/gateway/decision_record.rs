@@ -41,6 +41,8 @@ pub struct Entry<'a> {
     pub method: &'a str,
     /// The canonical path; absent when the target had none.
     pub path: Option<&'a str>,
+    /// The target as it came, up to its query; absent when `path` says as much.
+    pub target: Option<String>,
     /// `allow`, `sign-in`, `deny`, `redirect`, `bad-request`.
     pub decision: &'a str,
     /// Why, from the closed list of reasons.
@@ -104,6 +106,7 @@ impl<'a> Entry<'a> {
             request: &received.id,
             method: request.method().as_str(),
             path: None,
+            target: None,
             decision: "",
             reason: "",
             route: None,
@@ -126,6 +129,7 @@ impl<'a> Entry<'a> {
         known(line, ",\"request\":", self.request);
         field(line, ",\"method\":", Some(self.method));
         field(line, ",\"path\":", self.path);
+        field(line, ",\"target\":", self.target.as_deref());
         known(line, ",\"decision\":", self.decision);
         known(line, ",\"reason\":", self.reason);
         field(line, ",\"route\":", self.route);

@@ -54,6 +54,7 @@ impl Gateway {
                 Some(_) | None => self.answer(received, Refusal::PortalBroken),
             };
         }
+        self.locations.publish(response.headers_mut());
         if response.body().is_end_stream() {
             return response.map(ReplyBody::Portal);
         }

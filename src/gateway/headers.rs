@@ -114,6 +114,14 @@ pub fn is_plainly_coded(headers: &HeaderMap) -> bool {
     coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") && lines.next().is_none()
 }
 
+/// Whether a request expects nothing but leave to send its body, which is all there is to expect
+/// (RFC 9110, 10.1.1).
+#[must_use]
+pub fn expects_only_leave(headers: &HeaderMap) -> bool {
+    let mut lines = headers.get_all(header::EXPECT).iter();
+    lines.all(|line| line.as_bytes().trim_ascii().eq_ignore_ascii_case(b"100-continue"))
+}
+
 /// The fields that a request says are for this connection only.
 #[derive(Debug, Default)]
 pub struct Nominated(Vec<HeaderName>);

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::header::{self, HeaderName, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -24,6 +24,7 @@ use super::io::Timed;
 use super::phase::Phase;
 use super::sending::{Reply, Streams};
 use super::tls::{self, TlsFiles};
+use super::trailers::Trailers;
 use crate::clock;
 use crate::config::Limits;
 use crate::gateway::{Connection, Gateway, ReplyBody};
@@ -34,6 +35,10 @@ const SEND_BUFFER: usize = 16 * 1024;
 const HEADERS_OF_HYPER: usize = 100;
 /// Reset streams a client may leave behind before it is sent away (CVE-2023-44487).
 const RESETS: usize = 50;
+
+/// Why a head is refused before it is read, in decision records.
+const TOO_LARGE: &str = "head-too-large";
+const UNREADABLE: &str = "unreadable-head";
 
 /// What every connection is served with.
 #[derive(Debug, Clone)]
@@ -154,7 +159,13 @@ impl Http {
             // hyper bounds its buffer, into which more may come than one head, and counts the
             // lines of HTTP/1 alone.
             let fits = head_bytes(&request) <= limits.header_bytes
-                && request.headers().len() <= limits.headers;
+                && (request.headers().len() <= limits.headers
+                    || fields(request.headers(), protocol) <= limits.headers);
+            if !fits {
+                let start = format!("{} {} ", request.method(), request.uri().path());
+                gateway.record_unread(start.as_bytes(), TOO_LARGE, clock::now());
+            }
+            let trailers = Trailers::of(request.headers());
             let answer = fits.then(|| {
                 // On the heap at once: hyper would move the whole of it several times.
                 Box::pin(Arc::clone(&gateway).handle(request, connection.clone(), clock::now()))
@@ -168,8 +179,9 @@ impl Http {
                 if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
                     answering.becomes_tunnel();
                 }
+                let trailers = trailers.announced(answer.headers());
                 Ok::<_, Infallible>(answer.map(|body| match protocol {
-                    Protocol::Http1 => Reply::http1(body, answering),
+                    Protocol::Http1 => Reply::http1(body, answering, trailers),
                     Protocol::Http2 => Reply::http2(body, answering),
                 }))
             }
@@ -190,9 +202,23 @@ impl Http {
             }
         };
         if let Err(error) = ended {
+            if error.is_parse() && phase.in_head() {
+                // hyper has answered it, without a word.
+                let reason = if error.is_parse_too_large() { TOO_LARGE } else { UNREADABLE };
+                self.gateway.record_unread(&phase.start_of_head(), reason, clock::now());
+            }
             tracing::debug!(%error, "a connection ended");
         }
     }
+}
+
+/// Lines of a head. On HTTP/2 a client may send the cookies of one line in pieces (RFC 9113, 8.2.3).
+fn fields(headers: &HeaderMap, protocol: Protocol) -> usize {
+    let pieces = match protocol {
+        Protocol::Http1 => 0,
+        Protocol::Http2 => headers.get_all(header::COOKIE).iter().skip(1).count(),
+    };
+    headers.len() - pieces
 }
 
 /// The bytes of a head as HTTP/1.1 writes it.

@@ -143,7 +143,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
         if buf.filled().len() > filled {
             this.phase.received_piece();
             if this.heads && this.phase.is_quiet() {
-                this.phase.head_began();
+                this.phase.head_began(buf.filled().get(filled..).unwrap_or_default());
                 this.head = None;
             }
         }

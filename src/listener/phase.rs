@@ -13,6 +13,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+/// Bytes of a head that are kept, to be told of when it cannot be read.
+const START: usize = 128;
+
 /// What the connection is doing; shared by its bytes and its requests.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Phase(Arc<State>);
@@ -24,6 +27,8 @@ struct State {
     /// Requests whose answers have not been sent.
     answering: AtomicU64,
     in_head: AtomicBool,
+    /// The first bytes of the last head, and zeros.
+    start: [AtomicU64; START / 8],
     /// Whether the last request has a body.
     body: AtomicBool,
     tunnel: AtomicBool,
@@ -41,9 +46,24 @@ struct State {
 pub(super) struct Answering(Phase);
 
 impl Phase {
-    /// Part of a head has come.
-    pub(super) fn head_began(&self) {
+    /// The first part of a head has come.
+    pub(super) fn head_began(&self, part: &[u8]) {
         self.0.in_head.store(true, Ordering::Relaxed);
+        let mut pieces = part.chunks(8);
+        for word in &self.0.start {
+            let mut bytes = [0; 8];
+            let piece = pieces.next().unwrap_or_default();
+            for (byte, came) in bytes.iter_mut().zip(piece) {
+                *byte = *came;
+            }
+            word.store(u64::from_ne_bytes(bytes), Ordering::Relaxed);
+        }
+    }
+
+    /// The beginning of a head that has come in part, or that cannot be read.
+    pub(super) fn start_of_head(&self) -> Vec<u8> {
+        let words = self.0.start.iter().map(|word| word.load(Ordering::Relaxed).to_ne_bytes());
+        words.flatten().take_while(|byte| *byte != 0).collect()
     }
 
     /// A head is complete; `body`: one follows it.
@@ -154,7 +174,8 @@ mod tests {
     fn a_connection_is_quiet_before_between_and_after_requests() {
         let phase = Phase::default();
         assert!(phase.is_quiet() && phase.owes_nothing());
-        phase.head_began();
+        phase.head_began(b"GET /a HTTP/1.1\r\n");
+        assert_eq!(phase.start_of_head(), b"GET /a HTTP/1.1\r\n");
         assert!(phase.in_head() && !phase.is_quiet() && phase.owes_nothing());
         let answering = phase.request_began(false);
         assert!(!phase.in_head() && !phase.is_quiet() && !phase.owes_nothing());

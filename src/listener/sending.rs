@@ -20,6 +20,7 @@ use hyper::rt::Executor;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::phase::Answering;
+use super::trailers::Trailers;
 use crate::gateway::{BodyError, ReplyBody};
 
 /// An answer up to this size ends with its last piece. A longer one ends when all of it has been
@@ -65,6 +66,7 @@ pub(super) struct Reply {
 enum Tracked {
     /// HTTP/1: the clock is on the connection's bytes.
     Connection {
+        trailers: Trailers,
         _answering: Answering,
     },
     Stream(Arc<Sending>),
@@ -151,8 +153,8 @@ impl Drop for Piece {
 
 impl Reply {
     /// An answer over HTTP/1.
-    pub(super) fn http1(body: ReplyBody, answering: Answering) -> Self {
-        let tracked = Tracked::Connection { _answering: answering };
+    pub(super) fn http1(body: ReplyBody, answering: Answering, trailers: Trailers) -> Self {
+        let tracked = Tracked::Connection { trailers, _answering: answering };
         Self { body, over: false, length: 0, tracked }
     }
 
@@ -182,7 +184,10 @@ impl Body for Reply {
     ) -> Poll<Option<Result<Frame<Piece>, BodyError>>> {
         let this = self.get_mut();
         if !this.over {
-            let frame = ready!(Pin::new(&mut this.body).poll_frame(cx)).transpose()?;
+            let mut frame = ready!(Pin::new(&mut this.body).poll_frame(cx)).transpose()?;
+            if let Tracked::Connection { trailers, .. } = &this.tracked {
+                frame = frame.and_then(|frame| trailers.pass(frame));
+            }
             this.over = frame.is_none();
             if let Some(frame) = frame {
                 let tracked = &this.tracked;

@@ -88,6 +88,8 @@ pub enum BadRequest {
     Connection,
     /// The body is coded otherwise than in plain chunks.
     TransferCoding,
+    /// It expects something other than `100-continue`.
+    Expectation,
     /// A GET or HEAD carries a body, and the route does not allow one.
     BodyNotAllowed,
     /// The body is cut off or cannot be read.
@@ -98,7 +100,7 @@ pub enum BadRequest {
 
 impl BadRequest {
     /// Every one that is not about the target ([`BadTarget::ALL`]).
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::NoHost,
         Self::TwoHosts,
         Self::HostMismatch,
@@ -108,6 +110,7 @@ impl BadRequest {
         Self::NoPath,
         Self::Connection,
         Self::TransferCoding,
+        Self::Expectation,
         Self::BodyNotAllowed,
         Self::Body,
         Self::SlowBody,
@@ -127,6 +130,7 @@ impl BadRequest {
             Self::Target(target) => target.as_str(),
             Self::Connection => "bad-connection-header",
             Self::TransferCoding => "transfer-coding",
+            Self::Expectation => "expectation-failed",
             Self::BodyNotAllowed => "body-not-allowed",
             Self::Body => "bad-body",
             Self::SlowBody => "slow-body",
@@ -147,6 +151,7 @@ impl BadRequest {
         match self {
             Self::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
+            Self::Expectation => StatusCode::EXPECTATION_FAILED,
             Self::NoHost
             | Self::TwoHosts
             | Self::HostMismatch

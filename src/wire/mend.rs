@@ -61,8 +61,11 @@ fn status_line(line: &[u8], mended: &mut Vec<u8>) {
     mended.extend_from_slice(b"\r\n");
 }
 
+/// A name and a value.
+type Field<'a> = (&'a [u8], &'a [u8]);
+
 /// Name and value of a line; nothing when it is left out.
-fn field(line: &[u8]) -> Result<Option<(&[u8], &[u8])>, Failure> {
+fn field(line: &[u8]) -> Result<Option<Field<'_>>, Failure> {
     let refuse = |name: &[u8], why| Err(Failure::Field { name: printable(name), why });
     let Some((name, value)) = line
         .iter()

@@ -362,12 +362,17 @@ impl TestGate {
 
     /// Waits until the decision about a path has been recorded; answers the record.
     pub(crate) async fn decided(&self, path: &str) -> serde_json::Value {
+        self.recorded("path", path).await
+    }
+
+    /// Waits for a decision record with this value in a field.
+    pub(crate) async fn recorded(&self, field: &str, value: &str) -> serde_json::Value {
         let mut lines = self.process.said.lines.subscribe();
         let search = async {
             loop {
                 let found = self.process.said.stdout.lock().unwrap().lines().find_map(|line| {
                     let record: serde_json::Value = serde_json::from_str(line).ok()?;
-                    (record["path"] == path).then_some(record)
+                    (record[field] == value).then_some(record)
                 });
                 match found {
                     Some(found) => return found,

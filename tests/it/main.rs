@@ -48,6 +48,7 @@ mod lockouts;
 mod log_lost;
 mod long_polls;
 mod mail;
+mod odd_messages;
 mod pages_in_chrome;
 mod pages_look;
 mod passwords_in_chrome;

@@ -8,6 +8,7 @@ fn entry() -> Entry<'static> {
         request: "5f3a",
         method: "GET",
         path: Some("/tickets/7"),
+        target: Some("/tickets/%37".to_owned()),
         decision: "allow",
         reason: "permitted",
         reading: None,
@@ -34,7 +35,7 @@ fn line(entry: &Entry<'_>, second: &mut Second) -> Value {
 fn a_line_says_everything_about_a_decision() {
     let told = json!({
         "time": "2026-11-24T09:30:00.012345Z", "request": "5f3a", "method": "GET",
-        "path": "/tickets/7", "decision": "allow", "reason": "permitted", "route": "Tickets",
+        "path": "/tickets/7", "target": "/tickets/%37", "decision": "allow", "reason": "permitted", "route": "Tickets",
         "session": "user", "organization": "acme", "user": "u-1", "group": "admin",
         "policy": "1a2b", "micros": 17,
     });
@@ -45,6 +46,7 @@ fn a_line_says_everything_about_a_decision() {
 fn what_is_absent_has_no_field() {
     let nobody = Entry {
         path: None,
+        target: None,
         route: None,
         session: None,
         organization: None,
@@ -53,7 +55,7 @@ fn what_is_absent_has_no_field() {
         ..entry()
     };
     let told = line(&nobody, &mut Second::default());
-    for name in ["path", "route", "session", "organization", "user", "group"] {
+    for name in ["path", "target", "route", "session", "organization", "user", "group"] {
         assert!(told.get(name).is_none(), "{name}");
     }
 }
