@@ -1,7 +1,7 @@
 //! What headers may pass, in either direction (invariant I5).
 //!
 //! Inbound, a field passes unless it is for this connection only, by its name or because
-//! `Connection` nominates it (RFC 9110, 7.6.1), or its name is [reserved] or not made of letters,
+//! `Connection` nominates it (RFC 9110, 7.6.1), or its name is reserved or not made of letters,
 //! digits and hyphens. Cookies pass without ours. Forwarded fields and identity are added last. A
 //! name is folded to its lower-case letters and digits, because portals read `X_Portal.User` and
 //! `x-portal-user` as the same name. What is for the portal's connection only stays in
