@@ -142,7 +142,7 @@ impl Running {
     }
 
     fn mails(&self) -> usize {
-        let files = std::fs::read_dir(self.home.path("data/mail")).unwrap();
+        let files = std::fs::read_dir(self.home.path("mail")).unwrap();
         files.filter(|file| file.as_ref().unwrap().path().extension().is_some()).count()
     }
 
