@@ -137,6 +137,8 @@ pub struct Limits {
     pub connection_requests: usize,
     /// Requests without a session of one client address that are at the portal at once.
     pub address_requests: usize,
+    /// Requests at the portal at once with sessions from one secure link.
+    pub link_requests: usize,
     /// Sessions that secure links start.
     pub links: LinkLimits,
 }
@@ -424,6 +426,7 @@ fn server(r: &mut Reader, tls: Option<Tls>) -> Option<Server> {
         connections: r.number("server.limits.connections", 10_000, 1, 1_000_000),
         connection_requests: r.number("server.limits.connection_requests", 100, 1, 10_000),
         address_requests: r.number("server.limits.address_requests", 256, 1, 1_000_000),
+        link_requests: r.number("server.limits.link_requests", 512, 1, 1_000_000),
         links: LinkLimits {
             sessions: r.number("server.limits.link_sessions", 10_000, 1, 1_000_000),
             rate: r.number("server.limits.link_rate", 300, 1, 1_000_000),

@@ -2,7 +2,8 @@
 //!
 //! A request holds a [`Slot`] from its decision until the portal is done with it, even if its client
 //! leaves before. A WebSocket holds its slot until it is closed. Slots are bounded overall, for each
-//! server, for each HTTP/2 connection, and for each client address without a session.
+//! server, for each HTTP/2 connection, for each secure link, and for each client address without a
+//! session.
 //!
 //! Requests that cost their sender nothing, without a session or with one from a secure link, get at
 //! most half of the slots, overall and of each server: they cannot keep signed-in users out.
@@ -23,8 +24,9 @@ use crate::policy::{SessionKind, Subject};
 pub(super) struct Bounds {
     total: Shared,
     servers: Vec<Shared>,
-    addresses: Mutex<HashMap<IpAddr, usize, RandomState>>,
+    shares: Mutex<HashMap<Share, usize, RandomState>>,
     for_address: usize,
+    for_link: usize,
     for_connection: usize,
 }
 
@@ -33,18 +35,25 @@ pub(super) struct Bounds {
 pub(super) struct ConnectionRequests(Arc<AtomicUsize>);
 
 /// Who sends a request, as far as bounds are concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Sender {
-    /// Nobody is signed in: the client's address.
-    Address(IpAddr),
-    /// Whoever has a secure link.
-    Link,
+    /// Not a signed-in user, nor staff.
+    Free(Share),
     /// A signed-in user, or staff.
     User,
 }
 
+/// What requests that cost their sender nothing are counted by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Share {
+    /// Without a session: the client's address.
+    Address(IpAddr),
+    /// With a session from a secure link: the organization.
+    Link(Arc<str>),
+}
+
 /// The bound that a request would exceed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Exceeded {
     /// `upstream.requests`
     #[error("as many requests are at the portal as `upstream.requests` allows")]
@@ -58,6 +67,12 @@ pub enum Exceeded {
          `server.limits.connection_requests` allows"
     )]
     Connection,
+    /// `server.limits.link_requests`
+    #[error(
+        "as many requests are at the portal from the secure link of `{0}` as \
+         `server.limits.link_requests` allows"
+    )]
+    Link(Arc<str>),
     /// `server.limits.address_requests`
     #[error(
         "as many requests without a session are at the portal from {0} as \
@@ -70,7 +85,8 @@ pub enum Exceeded {
 #[derive(Debug)]
 pub(super) struct Slot {
     bounds: Arc<Bounds>,
-    sender: Sender,
+    is_free: bool,
+    share: Option<Share>,
     server: Option<usize>,
     connection: Option<ConnectionRequests>,
 }
@@ -86,17 +102,12 @@ struct Shared {
 impl Sender {
     /// `address` is asked for only when there is no session.
     pub(super) fn of(subject: Option<&Subject>, address: impl FnOnce() -> IpAddr) -> Self {
-        match subject.map(|subject| subject.kind) {
-            None => Self::Address(network(address())),
-            Some(SessionKind::Link) => Self::Link,
-            Some(SessionKind::User | SessionKind::Staff | SessionKind::Impersonation) => Self::User,
-        }
-    }
-
-    fn is_free(self) -> bool {
-        match self {
-            Self::Address(_) | Self::Link => true,
-            Self::User => false,
+        let Some(subject) = subject else {
+            return Self::Free(Share::Address(network(address())));
+        };
+        match subject.kind {
+            SessionKind::Link => Self::Free(Share::Link(Arc::clone(&subject.organization))),
+            SessionKind::User | SessionKind::Staff | SessionKind::Impersonation => Self::User,
         }
     }
 }
@@ -111,8 +122,9 @@ impl Bounds {
                 .iter()
                 .map(|_| Shared::new(upstream.server_requests))
                 .collect(),
-            addresses: Mutex::default(),
+            shares: Mutex::default(),
             for_address: limits.address_requests,
+            for_link: limits.link_requests,
             for_connection: limits.connection_requests,
         })
     }
@@ -123,24 +135,16 @@ impl Bounds {
         sender: Sender,
         connection: Option<&ConnectionRequests>,
     ) -> Result<Slot, Exceeded> {
-        if !self.total.enter(sender.is_free()) {
+        let is_free = sender != Sender::User;
+        if !self.total.enter(is_free) {
             return Err(Exceeded::Total);
         }
         // Holds only what has been taken so far: dropped on the way, it frees exactly that.
-        let mut slot = Slot {
-            bounds: Arc::clone(self),
-            sender: if sender.is_free() { Sender::Link } else { Sender::User },
-            server: None,
-            connection: None,
-        };
-        if let Sender::Address(address) = sender {
-            let mut addresses = self.addresses.lock();
-            let open = addresses.entry(address).or_default();
-            if *open >= self.for_address {
-                return Err(Exceeded::Address(address));
-            }
-            *open += 1;
-            slot.sender = sender;
+        let bounds = Arc::clone(self);
+        let mut slot = Slot { bounds, is_free, share: None, server: None, connection: None };
+        if let Sender::Free(share) = sender {
+            self.enter_share(&share)?;
+            slot.share = Some(share);
         }
         if let Some(connection) = connection {
             if connection.0.load(Ordering::Relaxed) >= self.for_connection {
@@ -152,12 +156,26 @@ impl Bounds {
         Ok(slot)
     }
 
-    fn leave_address(&self, address: IpAddr) {
-        let mut addresses = self.addresses.lock();
-        if let Some(open) = addresses.get_mut(&address) {
+    fn enter_share(&self, share: &Share) -> Result<(), Exceeded> {
+        let mut shares = self.shares.lock();
+        let open = shares.get(share).copied().unwrap_or(0);
+        match share {
+            Share::Address(address) if open >= self.for_address => {
+                return Err(Exceeded::Address(*address));
+            }
+            Share::Link(link) if open >= self.for_link => return Err(Exceeded::Link(link.clone())),
+            Share::Address(_) | Share::Link(_) => {}
+        }
+        shares.insert(share.clone(), open + 1);
+        Ok(())
+    }
+
+    fn leave_share(&self, share: &Share) {
+        let mut shares = self.shares.lock();
+        if let Some(open) = shares.get_mut(share) {
             *open -= 1;
             if *open == 0 {
-                addresses.remove(&address);
+                shares.remove(share);
             }
         }
     }
@@ -172,8 +190,8 @@ impl Slot {
     /// Moves the slot to this server, if it has room.
     pub(super) fn take_server(&mut self, server: usize) -> bool {
         self.leave_server();
-        let free = self.sender.is_free();
-        let has_room = self.bounds.servers.get(server).is_some_and(|shared| shared.enter(free));
+        let has_room =
+            self.bounds.servers.get(server).is_some_and(|shared| shared.enter(self.is_free));
         self.server = has_room.then_some(server);
         has_room
     }
@@ -181,7 +199,7 @@ impl Slot {
     fn leave_server(&mut self) {
         if let Some(shared) = self.server.take().and_then(|server| self.bounds.servers.get(server))
         {
-            shared.leave(self.sender.is_free());
+            shared.leave(self.is_free);
         }
     }
 }
@@ -192,10 +210,10 @@ impl Drop for Slot {
         if let Some(connection) = &self.connection {
             connection.0.fetch_sub(1, Ordering::Relaxed);
         }
-        if let Sender::Address(address) = self.sender {
-            self.bounds.leave_address(address);
+        if let Some(share) = &self.share {
+            self.bounds.leave_share(share);
         }
-        self.bounds.total.leave(self.sender.is_free());
+        self.bounds.total.leave(self.is_free);
     }
 }
 
@@ -247,14 +265,19 @@ mod tests {
         Arc::new(Bounds {
             total: Shared::new(total),
             servers: vec![Shared::new(server), Shared::new(server)],
-            addresses: Mutex::default(),
+            shares: Mutex::default(),
             for_address: address,
+            for_link: address,
             for_connection: connection,
         })
     }
 
     fn from(last: u8) -> Sender {
         Sender::of(None, || [192, 0, 2, last].into())
+    }
+
+    fn link(organization: &str) -> Sender {
+        Sender::Free(Share::Link(organization.into()))
     }
 
     #[test]
@@ -265,7 +288,7 @@ mod tests {
             let mut slot = bounds.take(from(1), Some(&connection)).unwrap();
             assert!(slot.take_server(0) && slot.take_server(1));
         }
-        assert!(bounds.addresses.lock().is_empty(), "nothing is remembered of who has left");
+        assert!(bounds.shares.lock().is_empty(), "nothing is remembered of who has left");
         assert_eq!(connection.0.load(Ordering::Relaxed), 0);
         for shared in [&bounds.total, &bounds.servers[0], &bounds.servers[1]] {
             assert_eq!(shared.all.load(Ordering::Relaxed), 0);
@@ -286,6 +309,16 @@ mod tests {
     }
 
     #[test]
+    fn i12_requests_of_one_link_are_bounded() {
+        let bounds = bounds(100, 100, 2, 100);
+        let held = [(); 2].map(|()| bounds.take(link("acme"), None).unwrap());
+        assert_eq!(bounds.take(link("acme"), None).unwrap_err(), Exceeded::Link("acme".into()));
+        assert!(bounds.take(link("other"), None).is_ok());
+        drop(held);
+        assert!(bounds.take(link("acme"), None).is_ok());
+    }
+
+    #[test]
     fn i12_an_ipv6_network_is_one_address() {
         let of = |text: &str| Sender::of(None, || text.parse().unwrap());
         assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
@@ -296,10 +329,10 @@ mod tests {
     #[test]
     fn i12_links_and_strangers_leave_half_to_users() {
         let bounds = bounds(4, 4, 100, 100);
-        let _link = bounds.take(Sender::Link, None).unwrap();
+        let _link = bounds.take(link("acme"), None).unwrap();
         let _stranger = bounds.take(from(1), None).unwrap();
         assert_eq!(bounds.take(from(2), None).unwrap_err(), Exceeded::Total);
-        assert_eq!(bounds.take(Sender::Link, None).unwrap_err(), Exceeded::Total);
+        assert_eq!(bounds.take(link("other"), None).unwrap_err(), Exceeded::Total);
         let users = [(); 2].map(|()| bounds.take(Sender::User, None).unwrap());
         assert_eq!(bounds.take(Sender::User, None).unwrap_err(), Exceeded::Total);
         drop(users);

@@ -8,11 +8,12 @@ use tokio::io::AsyncReadExt as _;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::admin::PASSWORD;
+use crate::browser::Browser;
 use crate::client::{Http2, Reply, within};
 use crate::gate::TestGate;
 use crate::program::{Home, SERVE};
 use crate::upstream::Upstream;
-use crate::wire::Wire;
+use crate::wire::{Wire, http2_frame};
 
 /// The portal answers at this path for each permit, and notices no client that leaves.
 fn works_at(upstream: &Upstream, path: &str) -> Arc<Semaphore> {
@@ -105,12 +106,6 @@ async fn i12_reset_streams_leave_connections_that_are_used_again() {
     assert!(connections <= ROUNDS / 2, "{connections} connections for {ROUNDS} requests");
 }
 
-/// A frame of HTTP/2 (RFC 9113, 4.1).
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-}
-
 #[tokio::test]
 async fn i12_streams_reset_at_once_make_few_connections() {
     const ROUNDS: u32 = 20;
@@ -118,18 +113,18 @@ async fn i12_streams_reset_at_once_make_few_connections() {
     let gate = TestGate::builder().setting("server.threads", "1").start().await;
     let mut wire = gate.wire().await;
     wire.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
-    wire.send(frame(4, 0, 0, &[])).await;
+    wire.send(http2_frame(4, 0, 0, &[])).await;
     // GET http://portal.test/open/a (RFC 7541).
     let request = b"\x82\x86\x04\x07/open/a\x01\x0bportal.test";
     for round in 0..ROUNDS {
         let mut frames = Vec::new();
         for number in 0..EACH {
             let stream = (round * EACH + number) * 2 + 1;
-            frames.extend(frame(1, 5, stream, request));
-            frames.extend(frame(3, 0, stream, &[0, 0, 0, 8]));
+            frames.extend(http2_frame(1, 5, stream, request));
+            frames.extend(http2_frame(3, 0, stream, &[0, 0, 0, 8]));
         }
         // PING: its answer shows that all before it has been read.
-        frames.extend(frame(6, 0, 0, &[7; 8]));
+        frames.extend(http2_frame(6, 0, 0, &[7; 8]));
         wire.send(frames).await;
         within("the answer to a ping", async {
             loop {
@@ -200,6 +195,36 @@ async fn i12_strangers_leave_half_of_the_portal_to_users() {
     arrive(&gate, "/open/work", 4).await;
     assert!(is_busy(&gate.get("/open/a").cookie(&anna).send().await), "all of it is used up");
     permits.add_permits(4);
+    for wire in &mut held {
+        assert_eq!(wire.reply().await.status, 200);
+    }
+}
+
+/// A session that the secure link of an organization has started, as a header field.
+async fn link_session(gate: &TestGate, organization: &str) -> String {
+    let link = gate.admin.get(&format!("/api/v1/organizations/{organization}/link")).await.ok();
+    let mut browser = Browser::at(gate);
+    let link = browser.local(link["url"].as_str().unwrap());
+    browser.open(&link).await;
+    format!("cookie: {}={}\r\n", "portcullis", browser.session().unwrap())
+}
+
+#[tokio::test]
+async fn i12_one_link_leaves_room_for_another() {
+    let gate = TestGate::builder().setting("server.limits.link_requests", "2").start().await;
+    let permits = works_at(&gate.upstream, "/open/work");
+    let mut sessions = Vec::new();
+    for organization in ["Acme", "Other"] {
+        let organization = gate.admin.organization(organization).await;
+        sessions.push(link_session(&gate, &organization).await);
+    }
+    let [acme, other] = &sessions[..] else { unreachable!() };
+    let mut held = [asks(&gate, "/open/work", acme).await, asks(&gate, "/open/work", acme).await];
+    arrive(&gate, "/open/work", 2).await;
+    let refused = asks(&gate, "/open/a", acme).await.reply().await;
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert_eq!(asks(&gate, "/open/a", other).await.reply().await.status, 200);
+    permits.add_permits(2);
     for wire in &mut held {
         assert_eq!(wire.reply().await.status, 200);
     }

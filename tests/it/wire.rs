@@ -77,3 +77,9 @@ pub(crate) fn status(head: &Head) -> u16 {
     let status = head.first.split(' ').nth(1).and_then(|status| status.parse().ok());
     status.unwrap_or_else(|| panic!("a status line: {:?}", head.first))
 }
+
+/// A frame of HTTP/2 (RFC 9113, 4.1).
+pub(crate) fn http2_frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
