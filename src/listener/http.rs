@@ -74,9 +74,9 @@ impl Http {
             .max_send_buf_size(SEND_BUFFER)
             .max_pending_accept_reset_streams(RESETS)
             .max_local_error_reset_streams(RESETS)
-            .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
-            .keep_alive_interval(limits.idle_timeout)
-            .keep_alive_timeout(limits.header_timeout);
+            .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX));
+        // No pings: one waits behind the data that a slow client has not read yet, so a missing answer
+        // says nothing. TCP keepalive finds clients that are gone, and streams have clocks.
         Self { gateway, limits, http1, http2 }
     }
 

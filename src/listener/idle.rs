@@ -1,9 +1,8 @@
 //! The clock on an HTTP/2 connection that asks for nothing.
 //!
-//! hyper's pings find out whether a client is still there, not whether it wants anything; and they
-//! begin only when the client has said that it speaks HTTP/2. So streams are counted: a connection
-//! on which none is open, and none has been for a whole limit, is asked to go, and cut when it
-//! does not. A client that still sends something, as one does that reads the end of an answer from
+//! Pings would find out whether a client is still there, not whether it wants anything. So streams
+//! are counted: a connection on which none is open, and none has been for a whole limit, is asked to
+//! go, and cut when it does not. A client that still sends something, as one does that reads the end of an answer from
 //! its own buffers, is not cut: what it has not read would be lost.
 
 use std::pin::Pin;

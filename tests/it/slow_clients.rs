@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use crate::client::{Http2, within};
 use crate::gate::TestGate;
+use crate::wire::http2_frame;
 
 /// Clocks that are much shorter than the downloads of these tests.
 async fn hurried() -> TestGate {
@@ -90,6 +91,30 @@ async fn a_slow_download_over_http2_comes_whole() {
         ticks.tick().await;
     }
     assert_eq!(read, LENGTH);
+}
+
+/// What such a client has not read stands before anything that it would have to answer.
+#[tokio::test]
+async fn a_slow_http2_client_with_all_of_it_buffered_is_not_cut() {
+    const LENGTH: usize = 600_000;
+    let gate = hurried().await;
+    sends(&gate, "/open/large", LENGTH);
+    let mut client = TcpStream::connect(gate.address).await.unwrap();
+    let windows = [&[0, 4][..], &u32::to_be_bytes(1 << 30)].concat();
+    let head = b"\x82\x86\x04\x0b/open/large\x01\x0bportal.test";
+    client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    client.write_all(&http2_frame(4, 0, 0, &windows)).await.unwrap();
+    client.write_all(&http2_frame(8, 0, 0, &u32::to_be_bytes(1 << 30))).await.unwrap();
+    client.write_all(&http2_frame(1, 0x5, 1, head)).await.unwrap();
+    let mut piece = vec![0; 16 * 1024];
+    let (mut read, mut ticks) = (0, tokio::time::interval(Duration::from_millis(40)));
+    while read < LENGTH {
+        ticks.tick().await;
+        match within("a piece", client.read(&mut piece)).await {
+            Ok(0) | Err(_) => panic!("cut off after {read} bytes"),
+            Ok(count) => read += count,
+        }
+    }
 }
 
 #[tokio::test]
