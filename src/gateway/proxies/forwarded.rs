@@ -74,11 +74,21 @@ fn unquoted(value: &[u8]) -> Option<&[u8]> {
     (!inside.contains(&b'"') && !inside.contains(&b'\\')).then_some(inside)
 }
 
-/// The parts between a byte that is in no quotes, trimmed.
+/// The parts between a byte that is in no quotes, trimmed. In a text that leaves a quote open, quotes
+/// protect nothing: a client could open one that swallows what a proxy appends to its line.
 fn split(text: &[u8], at: u8) -> Vec<&[u8]> {
+    let (mut parts, quoted) = split_unless(text, |byte, quoted| byte == at && !quoted);
+    if quoted {
+        (parts, _) = split_unless(text, |byte, _| byte == at);
+    }
+    parts
+}
+
+/// The parts between the bytes that `ends` accepts, and whether a quote is left open.
+fn split_unless(text: &[u8], ends: impl Fn(u8, bool) -> bool) -> (Vec<&[u8]>, bool) {
     let (mut quoted, mut escaped) = (false, false);
-    text.split(|byte| {
-        let ends = *byte == at && !quoted;
+    let parts = text.split(|byte| {
+        let ends = ends(*byte, quoted);
         match byte {
             _ if escaped => escaped = false,
             b'\\' if quoted => escaped = true,
@@ -86,7 +96,7 @@ fn split(text: &[u8], at: u8) -> Vec<&[u8]> {
             _ => {}
         }
         ends
-    })
-    .map(<[u8]>::trim_ascii)
-    .collect()
+    });
+    let parts = parts.map(<[u8]>::trim_ascii).collect();
+    (parts, quoted)
 }

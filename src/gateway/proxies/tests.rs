@@ -126,6 +126,31 @@ fn forwarded_is_read_where_it_is_configured() {
 }
 
 #[test]
+fn i6_an_open_quote_does_not_swallow_the_proxys_words() {
+    for appended in
+        ["for=198.51.100.4", "for=\"198.51.100.4:55\"", "for=\"198.51.100.4\";proto=http"]
+    {
+        for forged in [
+            "for=203.0.113.9;a=\"",
+            "for=203.0.113.9;proto=https;host=evil.example;a=\"",
+            "for=\"",
+            "for=203.0.113.9;a=\"\\",
+            "for=203.0.113.9;a=\"\\\"",
+            "for=203.0.113.9;a=\"b\";c=\"",
+            "for=203.0.113.9;a=\"b, for=203.0.113.8",
+            "\"",
+        ] {
+            let line = format!("{forged}, {appended}");
+            assert_eq!(client_of_forwarded(&[line.as_bytes()]), ip("198.51.100.4"), "{line}");
+            let (proxies, fields) =
+                (proxies("forwarded"), headers("forwarded", &[line.as_bytes()]));
+            assert_eq!(proxies.host(&fields, PEER), Ok(None), "{line}");
+            assert_ne!(proxies.https(&fields, PEER), Some(true), "{line}");
+        }
+    }
+}
+
+#[test]
 fn the_outermost_proxy_says_scheme_and_host() {
     let said = |line: &str| {
         let (proxies, fields) = (proxies("forwarded"), headers("forwarded", &[line.as_bytes()]));
