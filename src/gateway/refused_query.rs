@@ -3,7 +3,7 @@
 //!
 //! Names are compared decoded once and without case, in the spellings that frameworks accept: PHP
 //! reads `.`, a space, a plus and a lone `[` as `_`, and cuts a name at `[` or NUL; `qs` of Express
-//! reads `[_method]`. Parameters are separated by `&` or `;`.
+//! reads `[_method]`, and Rack ignores any brackets in front. Parameters are separated by `&` or `;`.
 
 use percent_encoding::percent_decode_str;
 
@@ -28,10 +28,8 @@ impl RefusedQuery {
 
 fn may_be_read_as(name: &str, refused: &str) -> bool {
     let read = || percent_decode_str(name).skip_while(|byte| matches!(byte, b' ' | b'+'));
-    matches(read(), refused) || {
-        let mut read = read();
-        read.next() == Some(b'[') && matches(read, refused)
-    }
+    matches(read(), refused)
+        || matches(read().skip_while(|byte| matches!(byte, b'[' | b']')), refused)
 }
 
 fn matches(mut read: impl Iterator<Item = u8>, refused: &str) -> bool {
@@ -69,6 +67,8 @@ mod tests {
             "_method%5B0%5D=PUT",
             "_method%00x=PUT",
             "[_method]=PUT",
+            "[[_method=PUT",
+            "%5D_method]=PUT",
             "[method=PUT",
             "_httpMethod=PUT",
             "X-HTTP-Method-Override=PUT",
