@@ -38,6 +38,10 @@ setup-test: ## Install what the tests need
 setup-bench: ## Install the gateways and the load generator of the benchmarks
 	@scripts/setup.sh build bench
 
+.PHONY: build
+build: setup-build ## Build the program for production: target/release/portcullis
+	@cargo build --locked --release --bin portcullis
+
 .PHONY: demo
 demo: setup-build ## Build and run the gateway before a sample portal, with sample people
 	@echo "==> building portcullis (profile $(PROFILE); the first build takes some minutes)"
