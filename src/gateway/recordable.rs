@@ -13,15 +13,11 @@ const SESSION: &[u8] = b"jsessionid=";
 /// Bytes of a target that are recorded.
 const MOST_TARGET: usize = 256;
 
-/// The path, or [`RESERVED`] alone for one that leads to our own pages in any spelling: case,
-/// escapes, compatibility forms, dots and spaces around it make no difference.
+/// The path, or [`RESERVED`] alone for one that names our own pages anywhere, in any spelling: case,
+/// escapes, an escaped slash, compatibility forms, dots and spaces around it make no difference.
 pub(super) fn path(path: &str) -> &str {
-    // Most paths are told apart by one byte.
-    if path.as_bytes().get(1).is_none_or(u8::is_ascii_alphanumeric) {
-        return before_session(path);
-    }
-    let first = path.split('/').find(|segment| !segment.is_empty()).unwrap_or_default();
-    if folds_to_ours(first) { RESERVED } else { before_session(path) }
+    let ours = |segment| may_fold_to_ours(segment) && folds_to_ours(segment);
+    if path.split('/').any(ours) { RESERVED } else { before_session(path) }
 }
 
 /// A target as it came, up to its query, with every byte escaped that is not a visible ASCII
@@ -66,15 +62,24 @@ fn before_session(path: &str) -> &str {
     session.and_then(|(at, _)| path.get(..at)).unwrap_or(path)
 }
 
+/// Most segments are ruled out without folding them.
+fn may_fold_to_ours(segment: &str) -> bool {
+    let first = segment.as_bytes().first();
+    first.is_some_and(|first| !first.is_ascii_alphanumeric()) || segment.contains('%')
+}
+
 fn folds_to_ours(segment: &str) -> bool {
-    let ours = RESERVED.bytes().filter(u8::is_ascii_alphanumeric);
     let mut text = segment.to_owned();
     // Escaped once more than it should be, it is still a token.
     for _ in 0..2 {
         text = percent_decode_str(&text).decode_utf8_lossy().into_owned();
     }
-    let folded = folding::fold(&text);
-    folded.bytes().filter(u8::is_ascii_alphanumeric).eq(ours)
+    // A slash may have been escaped.
+    folding::fold(&text).split('/').any(|piece| {
+        let ours = RESERVED.bytes().filter(u8::is_ascii_alphanumeric);
+        piece.starts_with(|c: char| !c.is_alphanumeric())
+            && piece.bytes().filter(u8::is_ascii_alphanumeric).eq(ours)
+    })
 }
 
 #[cfg(test)]
@@ -95,6 +100,10 @@ mod tests {
             "/%EF%BC%8Eportcullis/link/secret",
             "/.%EF%BC%B0ortcullis/link/secret",
             "//.portcullis/link/secret",
+            "/.portcullis%2Flink/secret",
+            "/.portcullis%252Flink/secret",
+            "/x%2F.portcullis%2Flink%2Fsecret",
+            "/docs/.portcullis/link/secret",
             "/.portcullis",
         ] {
             assert_eq!(path(spelling), RESERVED, "{spelling}");
@@ -112,6 +121,7 @@ mod tests {
             "/%C3%BCber",
             "/.portcullist/x",
             "/_portcullist/x",
+            "/caf%C3%A9/portcullis",
         ] {
             assert_eq!(path(other), other);
         }

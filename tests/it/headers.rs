@@ -383,12 +383,21 @@ async fn a_query_that_overrides_the_method_is_refused() {
 #[tokio::test]
 async fn i4_a_token_behind_another_spelling_is_not_recorded() {
     let gate = TestGate::start().await;
-    for spelling in ["/.Portcullis/link/", "/.PORTCULLIS/link/", "/.portcullis./link/"] {
+    for spelling in [
+        "/.Portcullis/link/",
+        "/.PORTCULLIS/link/",
+        "/.portcullis./link/",
+        "/.portcullis%2flink/",
+        "/.portcullis%252flink/",
+        "/x%2F.portcullis%2Flink%2F",
+        "/docs/.portcullis/link/",
+    ] {
         gate.get(&format!("{spelling}secret-token")).send().await;
     }
     gate.nothing_arrived("links").await;
-    gate.decided("/open/sentinel").await;
     assert_eq!(gate.decided("/.portcullis/").await["decision"], "deny");
+    gate.get("/open/portcullis-guide").send().await;
+    gate.decided("/open/portcullis-guide").await;
     assert!(!gate.records().contains("secret-token"));
 }
 
