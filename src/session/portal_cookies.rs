@@ -1,10 +1,10 @@
 //! The portal's own cookies in a session (`session.portal_cookies`): a portal keeps a sign-in of its
 //! own in them, which must not outlive ours.
 //!
-//! The session's record keeps what names such a cookie to a browser: name, path and domain. They are
-//! expired when the person signs out, and when another person begins a session in that browser; the
-//! same person's next session takes them over. The record is written when a name is new to it, not
-//! on each request.
+//! The session's record keeps what names such a cookie to a browser: name, path, domain and whether
+//! it is partitioned. They are expired when the person signs out, and when another person begins a
+//! session in that browser; the same person's next session takes them over. The record is written
+//! when a name is new to it, not on each request.
 
 use http::HeaderValue;
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,9 @@ pub struct PortalCookie {
     /// Absent for a cookie of one host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     domain: Option<String>,
+    /// Whether it is kept apart for each site that embeds the portal.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    partitioned: bool,
 }
 
 impl PortalCookie {
@@ -41,7 +44,7 @@ impl PortalCookie {
         if name.is_empty() || !names.mean(name) {
             return None;
         }
-        let (mut path, mut domain) = (None, None);
+        let (mut path, mut domain, mut partitioned) = (None, None, false);
         for part in parts {
             let (attribute, value) = part.split_once('=').unwrap_or((part, ""));
             let (attribute, value) = (attribute.trim(), value.trim());
@@ -50,22 +53,29 @@ impl PortalCookie {
             } else if attribute.eq_ignore_ascii_case("domain") {
                 let value = value.strip_prefix('.').unwrap_or(value);
                 domain = (!value.is_empty()).then(|| value.to_ascii_lowercase());
+            } else if attribute.eq_ignore_ascii_case("partitioned") {
+                partitioned = true;
             } else if attribute.eq_ignore_ascii_case("max-age") && is_over(value) {
                 return None;
             }
         }
         let path = path.unwrap_or_else(|| default_path(request_path).to_owned());
-        Some(Self { name: name.to_owned(), path, domain })
+        Some(Self { name: name.to_owned(), path, domain, partitioned })
     }
 
     /// A `Set-Cookie` line that removes it.
     #[must_use]
     pub fn expired(&self, https: bool) -> Option<HeaderValue> {
-        let Self { name, path, domain } = self;
+        let Self { name, path, domain, partitioned } = self;
         let domain = domain.as_ref().map(|domain| format!("; Domain={domain}")).unwrap_or_default();
-        let secure = if https { "; Secure" } else { "" };
+        // A browser keeps a partitioned cookie beside others of the same name, and only over TLS.
+        let attributes = match (https, partitioned) {
+            (_, true) => "; Secure; Partitioned",
+            (true, false) => "; Secure",
+            (false, false) => "",
+        };
         let line = format!(
-            "{name}=; Path={path}{domain}; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT{secure}"
+            "{name}=; Path={path}{domain}; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT{attributes}"
         );
         HeaderValue::from_str(&line).ok()
     }

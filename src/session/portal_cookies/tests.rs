@@ -20,7 +20,7 @@ async fn portal() -> (tempfile::TempDir, Portal) {
 
 fn cookie(name: &str, path: &str, domain: Option<&str>) -> PortalCookie {
     let (name, path) = (name.to_owned(), path.to_owned());
-    PortalCookie { name, path, domain: domain.map(str::to_owned) }
+    PortalCookie { name, path, domain: domain.map(str::to_owned), partitioned: false }
 }
 
 #[test]
@@ -55,6 +55,19 @@ fn a_cookie_is_named_as_browsers_name_it() {
     assert_eq!(default_path("/"), "/");
     assert_eq!(default_path("/a"), "/");
     assert_eq!(default_path("/a/b/"), "/a/b");
+}
+
+#[test]
+fn a_partitioned_cookie_is_expired_in_its_partition() {
+    let names = names("[\"wordpress_*\"]");
+    let line = b"wordpress_a=1; Path=/; Secure; HttpOnly; partitioned";
+    let set = PortalCookie::set_by(line, &names, "/").unwrap();
+    assert_ne!(set, cookie("wordpress_a", "/", None));
+    let kept: PortalCookie = serde_json::from_str(&serde_json::to_string(&set).unwrap()).unwrap();
+    assert_eq!(
+        kept.expired(true).unwrap(),
+        "wordpress_a=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; Partitioned"
+    );
 }
 
 #[test]
