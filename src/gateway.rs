@@ -48,7 +48,7 @@ pub use self::refusal::{Refusal, Refused, Wants};
 pub use crate::policy::RESERVED;
 
 use self::body::RequestBody;
-use self::bounds::{Bounds, ConnectionRequests, Sender};
+use self::bounds::{Bounds, ConnectionRequests, Sender, Unread};
 use self::decision_record::{DecisionLog, Entry};
 use self::forward::{Dropped, Way, announced, origin_form};
 use self::headers::{InboundFilter, Nominated};
@@ -240,7 +240,7 @@ impl Gateway {
                 let refusal = Refusal::BadRequest(bad.into());
                 return self.refuse(received, &request, Some(&target), None, refusal);
             }
-            return Box::pin(self.reserved(received, request, &target, connection.peer)).await;
+            return Box::pin(self.reserved(received, request, &target, &connection)).await;
         }
         let presented = match self.presented(request.headers(), &snapshot, now).await {
             Ok(presented) => presented,
@@ -266,10 +266,17 @@ impl Gateway {
         };
         let decision = decide(snapshot.policy(), subject, &facts, now);
         if !request.body().is_end_stream() && !may_have_body(request.method(), &decision) {
-            let refused = match self.sent_body(&mut request).await {
-                // All of it has come and nothing was in it. Decided again: that may have taken long.
-                None => return Box::pin(self.handle(request, connection, clock::now())).await,
-                Some(refused) => Refusal::BadRequest(refused),
+            let refused = match unread(&request, &connection) {
+                Ok(counted) => match self.sent_body(&mut request).await {
+                    // All of it has come and nothing was in it. Decided again: that may have taken
+                    // long.
+                    None => {
+                        drop(counted);
+                        return Box::pin(self.handle(request, connection, clock::now())).await;
+                    }
+                    Some(refused) => Refusal::BadRequest(refused),
+                },
+                Err(too_many) => too_many,
             };
             return self.refuse(received, &request, Some(&target), subject, refused);
         }
@@ -387,8 +394,12 @@ impl Gateway {
         received: &Received,
         mut request: Request<Incoming>,
         target: &RequestTarget,
-        peer: IpAddr,
+        connection: &Connection,
     ) -> Response<ReplyBody> {
+        let _counted = match unread(&request, connection) {
+            Ok(counted) => counted,
+            Err(too_many) => return self.answer(received, too_many),
+        };
         // Pages act on the same state as decisions do. What they look like does not depend on it.
         let acts = !target.path().starts_with(ASSETS);
         if acts && !self.feed.fresh(self.max_staleness) {
@@ -397,7 +408,7 @@ impl Gateway {
         let uri = std::mem::take(request.uri_mut());
         *request.uri_mut() = origin_form(uri, target);
         let visitor = Visitor {
-            address: self.proxies.client(request.headers(), peer),
+            address: self.proxies.client(request.headers(), connection.peer),
             request_id: received.id.clone(),
             now: received.now,
         };
@@ -557,6 +568,19 @@ fn challenge<'a>(
     // Only what a browser can go back to by itself: a form's content would be gone.
     let safe = matches!(*method, Method::GET | Method::HEAD);
     Refusal::SignIn { target: safe.then_some(target), organization }
+}
+
+/// Counts a request whose body is waited for here, unless all of it has come.
+fn unread(
+    request: &Request<Incoming>,
+    connection: &Connection,
+) -> Result<Option<Unread>, Refusal<'static>> {
+    match &connection.requests {
+        Some(requests) if !request.body().is_end_stream() => {
+            requests.unread().map(Some).ok_or(Refusal::PortalBusy)
+        }
+        Some(_) | None => Ok(None),
+    }
 }
 
 /// Whether a request with this method may have a body where it was decided. Portals that read no

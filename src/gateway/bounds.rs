@@ -30,9 +30,36 @@ pub(super) struct Bounds {
     for_connection: usize,
 }
 
+/// Requests of one HTTP/2 connection that may wait for a body that is not the portal's to read: of our
+/// own pages, and of a GET that must not have one. Each keeps its head in memory.
+const MOST_UNREAD: usize = 16;
+
 /// Counts the requests of one HTTP/2 connection.
 #[derive(Debug, Clone, Default)]
-pub(super) struct ConnectionRequests(Arc<AtomicUsize>);
+pub(super) struct ConnectionRequests(Arc<Requests>);
+
+#[derive(Debug, Default)]
+struct Requests {
+    at_portal: AtomicUsize,
+    unread: AtomicUsize,
+}
+
+/// One request whose body is waited for here; frees its place when dropped.
+#[derive(Debug)]
+pub(super) struct Unread(ConnectionRequests);
+
+impl ConnectionRequests {
+    /// Counts a request whose body is waited for here; none when there are too many.
+    pub(super) fn unread(&self) -> Option<Unread> {
+        enter(&self.0.unread, MOST_UNREAD).then(|| Unread(self.clone()))
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        self.0.0.unread.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// Who sends a request, as far as bounds are concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,10 +174,10 @@ impl Bounds {
             slot.share = Some(share);
         }
         if let Some(connection) = connection {
-            if connection.0.load(Ordering::Relaxed) >= self.for_connection {
+            if connection.0.at_portal.load(Ordering::Relaxed) >= self.for_connection {
                 return Err(Exceeded::Connection);
             }
-            connection.0.fetch_add(1, Ordering::Relaxed);
+            connection.0.at_portal.fetch_add(1, Ordering::Relaxed);
             slot.connection = Some(connection.clone());
         }
         Ok(slot)
@@ -208,7 +235,7 @@ impl Drop for Slot {
     fn drop(&mut self) {
         self.leave_server();
         if let Some(connection) = &self.connection {
-            connection.0.fetch_sub(1, Ordering::Relaxed);
+            connection.0.at_portal.fetch_sub(1, Ordering::Relaxed);
         }
         if let Some(share) = &self.share {
             self.bounds.leave_share(share);
@@ -289,11 +316,21 @@ mod tests {
             assert!(slot.take_server(0) && slot.take_server(1));
         }
         assert!(bounds.shares.lock().is_empty(), "nothing is remembered of who has left");
-        assert_eq!(connection.0.load(Ordering::Relaxed), 0);
+        assert_eq!(connection.0.at_portal.load(Ordering::Relaxed), 0);
         for shared in [&bounds.total, &bounds.servers[0], &bounds.servers[1]] {
             assert_eq!(shared.all.load(Ordering::Relaxed), 0);
             assert_eq!(shared.free.load(Ordering::Relaxed), 0);
         }
+    }
+
+    #[test]
+    fn i12_unread_bodies_of_a_connection_are_bounded() {
+        let connection = ConnectionRequests::default();
+        let held: Vec<_> = std::iter::from_fn(|| connection.unread()).take(100).collect();
+        assert_eq!(held.len(), MOST_UNREAD);
+        assert!(ConnectionRequests::default().unread().is_some());
+        drop(held);
+        assert!(connection.unread().is_some());
     }
 
     #[test]

@@ -146,6 +146,54 @@ async fn i12_streams_reset_at_once_make_few_connections() {
 }
 
 #[tokio::test]
+async fn i12_unread_bodies_of_a_connection_are_bounded() {
+    let gate = TestGate::start().await;
+    // To portal.test (RFC 7541): a GET that may turn out to have a body, and one of our forms.
+    let get = &b"\x82\x86\x04\x07/open/a\x01\x0bportal.test"[..];
+    let form = &b"\x83\x86\x04\x14/.portcullis/sign-in\x01\x0bportal.test"[..];
+    for (request, answered) in [(get, &b"\x88"[..]), (form, b"")] {
+        let mut wire = gate.wire().await;
+        wire.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+        wire.send(http2_frame(4, 0, 0, &[])).await;
+        let open = |number: u32| http2_frame(1, 4, number * 2 + 1, request);
+        wire.send((0..17).flat_map(open).collect::<Vec<_>>()).await;
+        let busy = data_of(&mut wire, 33).await;
+        assert!(String::from_utf8_lossy(&busy).contains("portal-busy"), "{busy:?}");
+        // One that ends makes room, and is answered as if it had come at once.
+        wire.send(http2_frame(0, 1, 1, &[])).await;
+        assert!(head_of(&mut wire, 1).await.starts_with(answered));
+        wire.send(open(17)).await;
+        wire.send(http2_frame(0, 1, 35, &[])).await;
+        assert!(head_of(&mut wire, 35).await.starts_with(answered));
+    }
+}
+
+/// The payload of the next HEADERS frame of a stream.
+async fn head_of(wire: &mut Wire, stream: u32) -> Vec<u8> {
+    payload_of(wire, 1, stream).await
+}
+
+/// The payload of the next DATA frame of a stream.
+async fn data_of(wire: &mut Wire, stream: u32) -> Vec<u8> {
+    payload_of(wire, 0, stream).await
+}
+
+async fn payload_of(wire: &mut Wire, kind: u8, stream: u32) -> Vec<u8> {
+    within("a frame of a stream", async {
+        loop {
+            let mut head = [0; 9];
+            wire.0.read_exact(&mut head).await.unwrap();
+            let mut payload = vec![0; usize::from(head[1]) * 256 + usize::from(head[2])];
+            wire.0.read_exact(&mut payload).await.unwrap();
+            if head[3] == kind && head[5..] == stream.to_be_bytes() {
+                return payload;
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
 async fn i12_an_address_without_a_session_is_bounded() {
     let gate = TestGate::builder().setting("server.limits.address_requests", "2").start().await;
     let permits = works_at(&gate.upstream, "/open/work");
