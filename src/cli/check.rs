@@ -9,6 +9,7 @@ use crate::listener::TlsFiles;
 use crate::mail::MailRoom;
 use crate::pages::Appearance;
 use crate::policy::{Policy, Readings, Route, Twin};
+use crate::store::sled::SledStore;
 use crate::telemetry;
 
 /// What is wrong, in the order in which it was looked at.
@@ -78,6 +79,9 @@ pub fn run(file: Option<&Path>, out: &mut dyn std::io::Write) -> anyhow::Result<
             expectation.place(),
             expectation.who(),
         )?;
+    }
+    if let Some(warning) = SledStore::mount_warning(&settings.store.path) {
+        writeln!(out, "warning: {warning}.")?;
     }
     for Twin { strict, lax, example } in policy.twins() {
         writeln!(

@@ -17,6 +17,9 @@ const FORMER_KEY_FILE: &str = "data/secret.key";
 /// The store, and the key it belongs to; both are made at the first start.
 pub(super) fn open(settings: &Settings) -> Result<(SledStore, SecretKey), StartError> {
     let (path, file) = (&settings.store.path, key_file(settings));
+    if let Some(warning) = SledStore::mount_warning(path) {
+        tracing::warn!("{warning}");
+    }
     let presence = SledStore::presence(path)?;
     if !is_there(&file) {
         return match presence {

@@ -106,6 +106,12 @@ impl SledStore {
         opening::presence(path)
     }
 
+    /// What to do if the folder `path` is a mount point: the store also needs the file beside it.
+    #[must_use]
+    pub fn mount_warning(path: &Path) -> Option<String> {
+        folder::mount_warning(path)
+    }
+
     /// Says that there is no store in the folder `path`.
     #[must_use]
     pub fn missing(path: &Path) -> OpenError {

@@ -12,7 +12,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -82,6 +82,26 @@ pub(super) fn presence(path: &Path) -> io::Result<Presence> {
         None if !database && !versioned && database_files(path)?.is_empty() => Presence::Nothing,
         _ if database => Presence::Store,
         _ => Presence::Lost,
+    })
+}
+
+/// What to do if the folder is a mount point: the file beside it is then on another file system,
+/// which may not be kept.
+pub(super) fn mount_warning(path: &Path) -> Option<String> {
+    let beside = answered::path(path).ok()?;
+    let above = beside.parent().filter(|above| !above.as_os_str().is_empty());
+    let above = fs::metadata(above.unwrap_or(Path::new("."))).ok()?;
+    let folder = fs::metadata(path).ok()?;
+    (folder.dev() != above.dev()).then(|| {
+        format!(
+            "`{}` is a mount point, so `{}`, without which the store does not open, is on another \
+             file system. Unless that is kept too (in a container it usually is not), mount the \
+             folder above instead, or set `store.path` to a folder inside, such as `{}`, and move \
+             the store there",
+            path.display(),
+            beside.display(),
+            path.join("store").display()
+        )
     })
 }
 
