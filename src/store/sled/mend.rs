@@ -3,7 +3,7 @@
 //! Sled stops reading a segment at the first message that its checksum does not match. Here such a
 //! message is overwritten with one that sled passes over (`Canceled`), up to the next one that is
 //! whole. Only a rescue does this: without the message, the page that it belonged to is in the
-//! state from before it.
+//! state from before it. Sled stops at a damaged file in `blobs` too, but passes over a missing one.
 //!
 //! The format is that of sled 0.34. A segment is a header (checksum, sequence number, newest stable
 //! sequence number) and messages; a message is a header (checksum, kind, length of the body, number
@@ -34,8 +34,33 @@ struct Message {
     length: usize,
 }
 
-/// Mends a database file. Returns the parts that are passed over, as first byte and length.
-pub(super) fn mend(db: &Path) -> io::Result<Vec<(u64, usize)>> {
+/// Mends the database in this folder. Returns what is passed over, a line each.
+pub(super) fn mend(folder: &Path) -> io::Result<Vec<String>> {
+    let mut passed_over = Vec::new();
+    for entry in fs::read_dir(folder.join("blobs"))? {
+        let file = entry?.path();
+        if !is_whole_blob(&fs::read(&file)?) {
+            fs::remove_file(&file)?;
+            let name = file.file_name().unwrap_or_default().display();
+            passed_over.push(format!("`blobs/{name}` is damaged and was passed over"));
+        }
+    }
+    let gaps = mend_log(&folder.join("db"))?;
+    passed_over.extend(gaps.into_iter().map(|(at, length)| {
+        format!("{length} bytes of `db` at {at} are damaged and were passed over")
+    }));
+    Ok(passed_over)
+}
+
+/// Whether the checksum in front of a large message matches it.
+fn is_whole_blob(bytes: &[u8]) -> bool {
+    bytes.split_first_chunk().is_some_and(|(checksum, rest)| {
+        !rest.is_empty() && u32::from_le_bytes(*checksum) == crc32fast::hash(rest)
+    })
+}
+
+/// Mends a log. Returns the parts that are passed over, as first byte and length.
+fn mend_log(db: &Path) -> io::Result<Vec<(u64, usize)>> {
     let length = fs::metadata(db)?.len();
     let file = OpenOptions::new().read(true).write(true).open(db)?;
     let mut passed_over = Vec::new();
@@ -48,6 +73,20 @@ pub(super) fn mend(db: &Path) -> io::Result<Vec<(u64, usize)>> {
         passed_over.extend(gaps.into_iter().map(|(at, length)| (start + at as u64, length)));
     }
     Ok(passed_over)
+}
+
+/// The first part of a log that is damaged and followed by whole messages in its segment, as first
+/// byte and length. Nothing is written.
+pub(super) fn first_damage(db: &Path) -> io::Result<Option<(u64, usize)>> {
+    let length = fs::metadata(db)?.len();
+    let file = File::open(db)?;
+    for start in (0..length).step_by(SEGMENT) {
+        let gaps = mend_segment(&mut read(&file, start, length)?);
+        if let Some((at, length)) = gaps.first() {
+            return Ok(Some((start + *at as u64, *length)));
+        }
+    }
+    Ok(None)
 }
 
 fn read(file: &File, start: u64, length: u64) -> io::Result<Vec<u8>> {
@@ -230,7 +269,8 @@ mod tests {
         }
         drop(db);
         let whole = fs::read(folder.path().join("db")).unwrap();
-        assert_eq!(mend(&folder.path().join("db")).unwrap(), []);
+        assert_eq!(mend(folder.path()).unwrap(), Vec::<String>::new());
+        assert_eq!(first_damage(&folder.path().join("db")).unwrap(), None);
         let mut segment = whole[..SEGMENT].to_vec();
         assert_eq!(segment_number(&segment), Some(0));
         // A damaged message is passed over, and so is a damaged header.

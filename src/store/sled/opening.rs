@@ -8,6 +8,7 @@ use super::answered::{Answered, AnsweredFile, Mark};
 use super::check::{self, Fault, Found};
 use super::folder::{self, Folder, Presence};
 use super::layout::{self, Head, Meta};
+use super::mend;
 use super::seal::{self, Seal};
 use crate::store::{StoreError, StoreKey};
 
@@ -47,9 +48,11 @@ pub enum OpenError {
     },
     /// The store is whole, and older than what has been answered.
     #[error(
-        "the store in `{}` ends at commit {sequence}, and commit {answered} has been answered: it is \
-         an older copy, or its end is lost. It was left as it is. Restore the newer one, or go on \
-         without what is missing by `portcullis store accept-older`", path.display()
+        "the store in `{}` ends at commit {sequence}, but commit {answered} has been answered ({}): \
+         it is an older copy, or its newest part is damaged or lost. It was left as it is. If you \
+         have put an older copy back on purpose, accept it with `portcullis store accept-older`. \
+         If not, restore the newest copy, or write what can still be read to a new folder with \
+         `portcullis store rescue DIR`", path.display(), behind(*.sequence, *.answered)
     )]
     Older {
         /// The folder.
@@ -63,8 +66,9 @@ pub enum OpenError {
     #[error(
         "the store in `{}` is whole and ends at commit {sequence}, but `{}`, which names the last \
          answered commit, {}: if this is the newest copy, accept it with \
-         `portcullis store accept-older`", path.display(), file.display(),
-         if *.missing { "is missing" } else { "cannot be read" }
+         `portcullis store accept-older`{}", path.display(), file.display(),
+         if *.missing { "is missing" } else { "cannot be read" },
+         folder::mount_warning(path).map_or_else(String::new, |warning| format!(". {warning}"))
     )]
     Unanswered {
         /// The folder.
@@ -102,6 +106,14 @@ fn last_answered(answered: Option<u64>) -> String {
     answered.map_or_else(String::new, |sequence| {
         format!(", though one that had come to commit {sequence} was there")
     })
+}
+
+fn behind(sequence: u64, answered: u64) -> String {
+    match answered.saturating_sub(sequence) {
+        0 => "with other records".to_owned(),
+        1 => "1 commit is missing".to_owned(),
+        missing => format!("{missing} commits are missing"),
+    }
 }
 
 /// An open database. When it is dropped it is closed, and its files are sealed.
@@ -190,9 +202,19 @@ pub(super) fn create(path: &Path, key: &StoreKey) -> Result<Opened, OpenError> {
     batch.insert(layout::META, meta(key));
     batch.insert(layout::HEAD, head.encode());
     database.write(batch)?;
-    let answered = AnsweredFile::create(&answered_file, head.mark())
-        .map_err(|error| folder::folder_error(&answered_file, &error))?;
+    let answered = create_answered(&answered_file, &head)?;
     Ok(Opened { database, head, answered })
+}
+
+/// Creates the file that names the last answered commit.
+fn create_answered(file: &Path, head: &Head) -> Result<AnsweredFile, StoreError> {
+    AnsweredFile::create(file, head.mark()).map_err(|error| {
+        StoreError::Unavailable(format!(
+            "`{}`: {error}; the store keeps this file beside its folder, so the folder that holds \
+             both must be writable (see `store.path`)",
+            file.display()
+        ))
+    })
 }
 
 fn require_no_store(path: &Path) -> Result<(), OpenError> {
@@ -221,9 +243,7 @@ pub(super) fn open(path: &Path, key: &StoreKey) -> Result<Opened, OpenError> {
             }
             answered
         }
-        Answered::Nothing | Answered::Unreadable => {
-            AnsweredFile::create(&file, head.mark()).map_err(fault)?
-        }
+        Answered::Nothing | Answered::Unreadable => create_answered(&file, &head)?,
     };
     database.folder().note_format().map_err(|error| folder::folder_error(path, &error))?;
     Ok(Opened { database, head, answered })
@@ -233,8 +253,7 @@ pub(super) fn open(path: &Path, key: &StoreKey) -> Result<Opened, OpenError> {
 /// that is known, and where the store is now.
 pub(super) fn accept_older(path: &Path, key: &StoreKey) -> Result<(Option<u64>, u64), OpenError> {
     let Checked { database, head, answered } = open_checked(path, key, Older::Accepted)?;
-    let file = database.folder().answered();
-    AnsweredFile::create(file, head.mark()).map_err(|error| folder::folder_error(file, &error))?;
+    create_answered(database.folder().answered(), &head)?;
     database.folder().note_format().map_err(|error| folder::folder_error(path, &error))?;
     let before = match answered {
         Answered::At(mark, _) => Some(mark.sequence),
@@ -280,6 +299,27 @@ fn require_answered(
     }
 }
 
+/// Refuses a store that is behind what was answered because it is damaged. Sled takes a damaged
+/// message for the end; with whole messages after it, this is no older copy.
+fn require_undamaged_end(
+    folder: &Folder,
+    head: &Head,
+    answered: Answered,
+) -> Result<(), OpenError> {
+    let (path, end) = (folder.path(), head.sequence);
+    let Answered::At(Mark { sequence: last, .. }, _) = answered else { return Ok(()) };
+    if last <= end {
+        return Ok(());
+    }
+    let damage = mend::first_damage(&path.join("db"));
+    let Some((at, length)) = damage.map_err(|error| folder.error(&error))? else { return Ok(()) };
+    let found = format!(
+        "{length} bytes of `db` at {at} are damaged; what can be read before them ends at commit \
+         {end} of {last}"
+    );
+    Err(OpenError::NotWhole { path: path.to_owned(), found })
+}
+
 /// A whole store, and what was answered last.
 struct Checked {
     database: Database,
@@ -304,6 +344,7 @@ fn open_checked(path: &Path, key: &StoreKey, older: Older) -> Result<Checked, Op
             let found = check::read_copy(&folder, key)?;
             let head = found.and_then(|found| found.judge(key));
             let head = head.map_err(|fault| refused(path, fault, &seal))?;
+            require_undamaged_end(&folder, &head, answered)?;
             require_answered(&folder, &head, answered, &seal, older)?;
             Some(head)
         }

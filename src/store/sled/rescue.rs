@@ -59,9 +59,15 @@ pub(super) fn rescue(from: &Path, key: &StoreKey, to: &Path) -> Result<Rescued, 
     } else {
         rescued.missing.push("the number of records there should be is not known".to_owned());
     }
+    let (last, answered) = (head.map_or(0, |head| head.sequence), answered.unwrap_or(0));
+    if last < answered {
+        rescued.missing.push(format!(
+            "what can be read ends at commit {last} of {answered}; of later ones some records may \
+             be there and others not"
+        ));
+    }
     // Later than anything that was answered, so that the new store can take the place of the old.
-    let newest = head.map_or(0, |head| head.sequence).max(answered.unwrap_or(0));
-    target.finish(newest + 1)?;
+    target.finish(last.max(answered) + 1)?;
     drop(source);
     folder.remove_copy().map_err(|error| folder.error(&error))?;
     Ok(rescued)
@@ -81,14 +87,12 @@ fn open_somehow(folder: &Folder, rescued: &mut Rescued) -> Result<sled::Db, Stor
             }
         }
         let passed_over = match mended {
-            true => mend::mend(&copy.join("db")).map_err(fault)?,
+            true => mend::mend(&copy).map_err(fault)?,
             false => Vec::new(),
         };
         match open_in_time(copy) {
             Ok(db) => {
-                rescued.missing.extend(passed_over.into_iter().map(|(at, length)| {
-                    format!("{length} bytes of `db` at {at} are damaged and were passed over")
-                }));
+                rescued.missing.extend(passed_over);
                 return Ok(db);
             }
             Err(error) => last = error,
