@@ -4,7 +4,10 @@
 //! writes there from then on. So the check reads a copy, and the files themselves are opened for
 //! writing only when it has passed.
 
+use std::num::NonZero;
+use std::ops::Bound;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
@@ -12,13 +15,15 @@ use std::time::Duration;
 use super::digest::Digest;
 use super::folder::{self, Folder};
 use super::layout::{self, Head, Meta, Stored};
-use crate::store::{StoreError, StoreKey};
+use crate::store::{Kind, StoreError, StoreKey};
 
 /// How long sled may take to open the copy, and from then on for the next entries. On some damage
 /// it would search for ever.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Entries between two signs of life.
 const STRIDE: usize = 4096;
+/// More threads would wait for each other in sled.
+const MOST_THREADS: usize = 8;
 
 /// What a database holds.
 #[derive(Debug)]
@@ -29,7 +34,8 @@ pub(super) struct Found {
     head: Option<Vec<u8>>,
     /// The digest of the entries that are there.
     digest: Digest,
-    /// Keys that are there without their record, or the other way round; empty if none are.
+    /// Keys that are there without their record, or the other way round; empty if none are, and
+    /// for a database with a format version, whose digest would show them.
     unmatched: Digest,
 }
 
@@ -106,17 +112,17 @@ pub(super) fn read_copy(
             folder.path().display()
         ))
     })?;
-    let found = read_in_time(copy, key.clone());
-    folder.remove_copy().map_err(|error| folder.error(&error))?;
-    Ok(found)
+    Ok(read_in_time(copy, key.clone()))
 }
 
 /// Sled may panic or never end on damaged files; this does neither.
 fn read_in_time(copy: PathBuf, key: StoreKey) -> Result<Found, Fault> {
     let (report, reports) = mpsc::channel();
     let started = thread::Builder::new().name("store check".to_owned()).spawn(move || {
-        let found = folder::open_database(&copy).and_then(|db| read(&db, &key, &report));
-        // Nobody listens any more if it took too long.
+        let db = folder::open_copy(&copy);
+        let found = db.as_ref().map_err(Clone::clone).and_then(|db| read(db, &key, &report));
+        // Nobody listens any more if it took too long. The copy is closed after that: nobody needs
+        // to wait for it.
         let _ = report.send(Some(found));
     });
     if let Err(error) = started {
@@ -139,51 +145,89 @@ fn read_in_time(copy: PathBuf, key: StoreKey) -> Result<Found, Fault> {
 
 type Report = Sender<Option<Result<Found, StoreError>>>;
 
-/// Reads all entries, on two threads.
+/// Reads all entries, on as many threads as there are processors.
 fn read(db: &sled::Db, key: &StoreKey, report: &Report) -> Result<Found, StoreError> {
-    let (before, from) = thread::scope(|scope| {
-        let before = scope.spawn(|| read_range(db.range(..layout::RECORDS), key, report));
-        let from = read_range(db.range(layout::RECORDS..), key, report);
-        let before = before.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        Ok::<_, StoreError>((before?, from?))
-    })?;
     let get = |place| Ok::<_, StoreError>(db.get(place)?.map(|value| value.to_vec()));
-    Ok(Found {
-        meta: get(layout::META)?,
-        head: get(layout::HEAD)?,
-        digest: before.digest.union(from.digest),
-        unmatched: before.unmatched.union(from.unmatched),
-    })
+    let (meta, head) = (get(layout::META)?, get(layout::HEAD)?);
+    let (ranges, next) = (ranges(), AtomicUsize::new(0));
+    let work = || {
+        let mut part = Part { match_keys: meta.is_none(), ..Part::default() };
+        while let Some(range) = ranges.get(next.fetch_add(1, Ordering::Relaxed)) {
+            part.read(db.range::<&[u8], _>((as_slice(&range.0), as_slice(&range.1))), key, report)?;
+        }
+        Ok::<_, StoreError>(part)
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
+    let whole = thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut whole = work()?;
+        for other in others {
+            let part = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            whole.digest = whole.digest.union(part.digest);
+            whole.unmatched = whole.unmatched.union(part.unmatched);
+        }
+        Ok::<_, StoreError>(whole)
+    })?;
+    let Part { digest, unmatched, .. } = whole;
+    Ok(Found { meta, head, digest, unmatched })
+}
+
+type Range = (Bound<Vec<u8>>, Bound<Vec<u8>>);
+
+/// All keys there may be, in ranges that threads can read at the same time.
+fn ranges() -> Vec<Range> {
+    let mut starts: Vec<_> = Kind::ALL.into_iter().flat_map(layout::starts).collect();
+    starts.sort();
+    let ends = starts.iter().skip(1).cloned().map(Bound::Excluded).chain([Bound::Unbounded]);
+    let first =
+        (Bound::Unbounded, starts.first().cloned().map_or(Bound::Unbounded, Bound::Excluded));
+    let rest = starts.iter().cloned().map(Bound::Included).zip(ends);
+    [first].into_iter().chain(rest).collect()
+}
+
+fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
+    bound.as_ref().map(Vec::as_slice)
 }
 
 #[derive(Default)]
 struct Part {
+    /// Whether records are compared with the keys that lead to them.
+    match_keys: bool,
     digest: Digest,
     unmatched: Digest,
 }
 
-fn read_range(range: sled::Iter, key: &StoreKey, report: &Report) -> Result<Part, StoreError> {
-    let mut part = Part::default();
-    for (number, entry) in range.enumerate() {
-        if number % STRIDE == 0 {
-            // Nobody listens any more if it took too long.
-            let _ = report.send(None);
-        }
-        let (place, value) = entry?;
-        if place == layout::META || place == layout::HEAD {
-            continue;
-        }
-        part.digest.add(key, &place, &value);
-        match layout::Entry::parse(&place) {
-            Some(layout::Entry::Record { id, .. }) => {
-                let Some(stored) = Stored::parse(&value) else { continue };
-                for place in stored.keys {
-                    part.unmatched.remove(key, place, layout::key_value(place, id));
-                }
+impl Part {
+    fn read(
+        &mut self,
+        range: sled::Iter,
+        key: &StoreKey,
+        report: &Report,
+    ) -> Result<(), StoreError> {
+        for (number, entry) in range.enumerate() {
+            if number % STRIDE == 0 {
+                // Nobody listens any more if it took too long.
+                let _ = report.send(None);
             }
-            Some(layout::Entry::Key { .. }) => part.unmatched.add(key, &place, &value),
-            None => {}
+            let (place, value) = entry?;
+            if place == layout::META || place == layout::HEAD {
+                continue;
+            }
+            self.digest.add(key, &place, &value);
+            if !self.match_keys {
+                continue;
+            }
+            match layout::Entry::parse(&place) {
+                Some(layout::Entry::Record { id, .. }) => {
+                    let Some(stored) = Stored::parse(&value) else { continue };
+                    for place in stored.keys {
+                        self.unmatched.remove(key, place, layout::key_value(place, id));
+                    }
+                }
+                Some(layout::Entry::Key { .. }) => self.unmatched.add(key, &place, &value),
+                None => {}
+            }
         }
+        Ok(())
     }
-    Ok(part)
 }

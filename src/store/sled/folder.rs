@@ -14,6 +14,8 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::answered::{self, Answered};
@@ -28,9 +30,14 @@ const STARTING: &str = "starting";
 const MIGRATING: &str = "migrating";
 
 const CHECKING: &str = "checking";
+/// Number of the next copy in `checking`. Sled removes one some time after it was closed, and must
+/// not find another in its place.
+static NEXT_COPY: AtomicU64 = AtomicU64::new(0);
 const BEFORE_FORMAT_1: &str = "before-format-1";
 /// The mode of a folder that only its owner can enter.
 const PRIVATE: u32 = 0o700;
+/// From this size on a file is copied on two threads.
+const LARGE: u64 = 16 * 1024 * 1024;
 /// How long sled may take to let go of its file.
 const LETTING_GO: Duration = Duration::from_secs(10);
 
@@ -214,10 +221,11 @@ impl Folder {
         open_database(&self.path)
     }
 
-    /// Copies the database for a check. The copy is removed with the next start, or by
-    /// [`Self::remove_copy`].
+    /// Copies the database for a check. The copy is removed when the folder is let go of, at the
+    /// latest by the next process.
     pub(super) fn copy_for_check(&self) -> io::Result<PathBuf> {
-        let to = self.path.join(CHECKING);
+        let copy = NEXT_COPY.fetch_add(1, Ordering::Relaxed).to_string();
+        let to = self.path.join(CHECKING).join(copy);
         copy_database(&self.path, &to)?;
         Ok(to)
     }
@@ -255,7 +263,7 @@ impl Folder {
             match db.try_lock() {
                 Ok(()) => return Ok(()),
                 Err(TryLockError::WouldBlock) if since.elapsed() < LETTING_GO => {
-                    std::thread::park_timeout(Duration::from_millis(1));
+                    thread::park_timeout(Duration::from_millis(1));
                 }
                 Err(TryLockError::WouldBlock) => {
                     let error = io::Error::other("`db` is still in use");
@@ -263,6 +271,14 @@ impl Folder {
                 }
                 Err(TryLockError::Error(error)) => return Err(self.error(&error)),
             }
+        }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = self.remove_copy() {
+            tracing::warn!(%error, "a copy of the store was not removed; the next start removes it");
         }
     }
 }
@@ -312,11 +328,49 @@ pub(super) fn open_database(path: &Path) -> Result<sled::Db, StoreError> {
     Ok(db)
 }
 
+/// Opens a copy that is read once. Sled does not wait for the disk, and removes it afterwards.
+pub(super) fn open_copy(path: &Path) -> Result<sled::Db, StoreError> {
+    let config = sled::Config::default().path(path).cache_capacity(super::CACHE_BYTES);
+    let config = config.mode(sled::Mode::LowSpace).temporary(true).flush_every_ms(None);
+    config.open().map_err(|error| StoreError::Unavailable(format!("`{}`: {error}", path.display())))
+}
+
 fn copy_database(from: &Path, to: &Path) -> io::Result<()> {
-    DirBuilder::new().mode(PRIVATE).create(to)?;
-    DirBuilder::new().mode(PRIVATE).create(to.join("blobs"))?;
+    DirBuilder::new().recursive(true).mode(PRIVATE).create(to.join("blobs"))?;
     for name in database_files(from)? {
-        fs::copy(from.join(&name), to.join(&name))?;
+        copy_file(&from.join(&name), &to.join(&name))?;
+    }
+    Ok(())
+}
+
+/// Copies a file, a large one on two threads.
+fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
+    let length = fs::metadata(from)?.len();
+    if length < LARGE || copy_halves(from, to, length).is_err() {
+        // Also where the file system cannot do the other, or to report why it failed.
+        fs::copy(from, to)?;
+    }
+    Ok(())
+}
+
+fn copy_halves(from: &Path, to: &Path, length: u64) -> io::Result<()> {
+    let source = File::open(from)?;
+    let target = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
+    let half = length / 2;
+    thread::scope(|scope| {
+        let first = scope.spawn(|| copy_range(&source, &target, 0, half));
+        copy_range(&source, &target, half, length)?;
+        first.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn copy_range(from: &File, to: &File, start: u64, end: u64) -> io::Result<()> {
+    let (mut read, mut write) = (start, start);
+    while read < end {
+        let length = usize::try_from(end - read).unwrap_or(usize::MAX);
+        if rustix::fs::copy_file_range(from, Some(&mut read), to, Some(&mut write), length)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
     }
     Ok(())
 }

@@ -22,8 +22,6 @@ use crate::store::{Key, Kind, StoreError};
 pub(super) const HEAD: &[u8] = b"h";
 /// Where the format version is kept.
 pub(super) const META: &[u8] = b"m";
-/// What the keys of all records begin with. All index keys sort before it.
-pub(super) const RECORDS: &[u8] = b"r";
 
 /// What is stored about the whole, replaced by each commit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -184,6 +182,14 @@ pub(super) fn record(kind: Kind, id: &str) -> Vec<u8> {
 /// What the keys of all records of a kind begin with.
 pub(super) fn records(kind: Kind) -> Vec<u8> {
     start(b'r', kind)
+}
+
+/// Places at which the keys of a kind can be divided into parts of similar size. Most ids are
+/// random letters and digits.
+pub(super) fn starts(kind: Kind) -> impl Iterator<Item = Vec<u8>> {
+    let tables = b"iu".iter().map(move |table| start(*table, kind));
+    let ids = [None].into_iter().chain(b"48cgkosw".iter().map(Some));
+    tables.chain(ids.map(move |first| records(kind).into_iter().chain(first.copied()).collect()))
 }
 
 /// The key of a unique entry.
