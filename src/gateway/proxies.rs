@@ -45,7 +45,7 @@ impl Proxies {
     /// The client's address: the peer's unless a trusted proxy names another; then the last one
     /// in the chain that is no trusted proxy itself. One that cannot be read has an address made of
     /// it, so that its owner is not taken for the proxy, nor for everybody behind it.
-    pub(super) fn client(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
+    pub(super) fn client<'a>(&self, headers: &'a HeaderMap, peer: IpAddr) -> IpAddr {
         if !self.trust(peer) {
             return peer;
         }
@@ -59,7 +59,9 @@ impl Proxies {
             }
             ForwardedHeader::Forwarded => {
                 let elements = elements(headers);
-                self.first_untrusted(elements.iter().rev().filter_map(|e| e.node()), peer)
+                // A proxy that does not say who came to it leaves what stands before unproven.
+                let said = |element: &Element<'a>| element.node().filter(|node| !node.is_empty());
+                self.first_untrusted(elements.iter().rev().map_while(said), peer)
             }
         }
     }

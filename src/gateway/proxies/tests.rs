@@ -151,6 +151,18 @@ fn i6_an_open_quote_does_not_swallow_the_proxys_words() {
 }
 
 #[test]
+fn i6_words_before_a_silent_proxys_are_not_believed() {
+    for silent in
+        ["proto=https", "for=\"\"", "by=10.0.0.1;host=a.example", "for=10.1.2.3, proto=http"]
+    {
+        let line = format!("for=203.0.113.9, {silent}");
+        assert_eq!(client_of_forwarded(&[line.as_bytes()]), PEER, "{line}");
+    }
+    let line = b"for=203.0.113.9, proto=http, for=10.1.2.3";
+    assert_eq!(client_of_forwarded(&[line]), ip("10.1.2.3"));
+}
+
+#[test]
 fn the_outermost_proxy_says_scheme_and_host() {
     let said = |line: &str| {
         let (proxies, fields) = (proxies("forwarded"), headers("forwarded", &[line.as_bytes()]));
