@@ -8,6 +8,7 @@
 pub mod branding;
 pub mod colour;
 mod cookie_names;
+mod header_names;
 mod mail;
 mod passwords;
 mod reader;
@@ -23,6 +24,8 @@ use ipnet::IpNet;
 
 pub use self::branding::{Branding, Shades};
 pub use self::cookie_names::CookieNames;
+pub use self::header_names::IdentityNames;
+use self::header_names::{check_pass_headers, identity};
 pub use self::mail::{Mail, MailTransport, Security, Sender, Smtp};
 pub use self::passwords::Passwords;
 use self::reader::Reader;
@@ -226,33 +229,6 @@ pub struct SessionLimits {
     pub staff_idle: Duration,
     /// [`SessionLimits::absolute`] for staff (R20).
     pub staff_absolute: Duration,
-}
-
-/// `[identity]`: header names, and what inbound names are compared with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdentityNames {
-    /// The login of the portal user.
-    pub user: http::HeaderName,
-    /// The organization's id.
-    pub organization: http::HeaderName,
-    /// The end user's id.
-    pub end_user: http::HeaderName,
-    /// The group's id.
-    pub group: http::HeaderName,
-    /// Which of the permissions that the route names the person has.
-    pub granted: http::HeaderName,
-    /// `user`, `link`, `staff` or `impersonation`.
-    pub session_kind: http::HeaderName,
-    /// The request's id, as in the decision record.
-    pub request_id: http::HeaderName,
-}
-
-impl IdentityNames {
-    /// All of the names.
-    pub fn all(&self) -> impl Iterator<Item = &http::HeaderName> {
-        let Self { user, organization, end_user, group, granted, session_kind, request_id } = self;
-        [user, organization, end_user, group, granted, session_kind, request_id].into_iter()
-    }
 }
 
 /// `[telemetry]`
@@ -548,26 +524,6 @@ fn refuse_query(r: &mut Reader) -> Vec<String> {
     names
 }
 
-/// `upstream.pass_headers`: whatever the gateway does not write itself.
-fn check_pass_headers(r: &mut Reader, names: &[http::HeaderName], identity: &IdentityNames) {
-    for name in names {
-        let text = folded(name);
-        let own = NEVER_PASSED.contains(&&*text)
-            || identity.all().map(folded).any(|own| text.starts_with(&own));
-        if own || text.starts_with("portcullis") {
-            r.problem(
-                "upstream.pass_headers",
-                format!("`{name}` is set by the gateway itself, so it cannot be passed on"),
-            );
-        }
-    }
-}
-
-/// Portals read `X_User` and `x-user` as the same name.
-fn folded(name: &http::HeaderName) -> String {
-    name.as_str().chars().filter(char::is_ascii_alphanumeric).collect()
-}
-
 fn session(r: &mut Reader) -> SessionLimits {
     let limits = SessionLimits {
         idle: r.duration("session.idle_timeout", minutes(30)),
@@ -599,90 +555,6 @@ fn hashing(r: &mut Reader) -> HashingSettings {
         lanes: r.number("hashing.lanes", defaults.lanes, 1, 16),
         threads: r.number("hashing.threads", defaults.threads, 1, 64),
         queue: r.number("hashing.queue", defaults.queue, 1, 10_000),
-    }
-}
-
-/// Names that mean something to the protocol, to a browser or to the portal already, folded.
-const NOT_FOR_IDENTITY: [&str; 30] = [
-    "host",
-    "cookie",
-    "connection",
-    "keepalive",
-    "proxyconnection",
-    "proxyauthenticate",
-    "proxyauthorization",
-    "http2settings",
-    "contentlength",
-    "contenttype",
-    "transferencoding",
-    "te",
-    "trailer",
-    "upgrade",
-    "expect",
-    "authorization",
-    "forwarded",
-    "via",
-    "xrealip",
-    "xforwardedfor",
-    "xforwardedproto",
-    "xforwardedprotocol",
-    "xforwardedscheme",
-    "xforwardedssl",
-    "xforwardedhost",
-    "xforwardedserver",
-    "xforwardedport",
-    "xforwardedprefix",
-    "xforwardeduri",
-    "xforwardedmethod",
-];
-/// Headers that no setting lets through, folded: the gateway writes them, or reads them for itself.
-const NEVER_PASSED: [&str; 17] = [
-    "host",
-    "cookie",
-    "connection",
-    "keepalive",
-    "proxyconnection",
-    "proxyauthenticate",
-    "proxyauthorization",
-    "http2settings",
-    "contentlength",
-    "transferencoding",
-    "te",
-    "trailer",
-    "upgrade",
-    "expect",
-    "xforwardedfor",
-    "xforwardedproto",
-    "xforwardedhost",
-];
-
-fn identity(r: &mut Reader) -> IdentityNames {
-    let mut taken: Vec<String> = Vec::new();
-    let mut name = |key: &str, default: &'static str| {
-        let key = format!("identity.{key}");
-        let default = http::HeaderName::from_static(default);
-        // A static name is cheaper to set on each request than an equal one that was read.
-        let name = match r.parsed(&key) {
-            Some(other) if other != default => other,
-            Some(_) | None => default,
-        };
-        let folded = folded(&name);
-        if NOT_FOR_IDENTITY.contains(&&*folded) {
-            r.problem(&key, format!("`{name}` means something else already"));
-        } else if taken.contains(&folded) {
-            r.problem(&key, format!("`{name}` is the name of another identity header"));
-        }
-        taken.push(folded);
-        name
-    };
-    IdentityNames {
-        user: name("user", "portcullis-user"),
-        organization: name("organization", "portcullis-organization"),
-        end_user: name("end_user", "portcullis-end-user"),
-        group: name("group", "portcullis-group"),
-        granted: name("granted", "portcullis-granted"),
-        session_kind: name("session_kind", "portcullis-session-kind"),
-        request_id: name("request_id", "portcullis-request-id"),
     }
 }
 
