@@ -4,8 +4,9 @@ use http::HeaderName;
 
 use super::reader::Reader;
 
-/// Names that mean something to the protocol, to a browser or to the portal already, folded.
-const NOT_FOR_IDENTITY: [&str; 30] = [
+/// Headers that the gateway writes or reads itself, folded: no setting lets a client's through, and
+/// no identity header has such a name.
+const OWN: [&str; 17] = [
     "host",
     "cookie",
     "connection",
@@ -15,47 +16,31 @@ const NOT_FOR_IDENTITY: [&str; 30] = [
     "proxyauthorization",
     "http2settings",
     "contentlength",
-    "contenttype",
     "transferencoding",
     "te",
     "trailer",
     "upgrade",
     "expect",
+    "xforwardedfor",
+    "xforwardedproto",
+    "xforwardedhost",
+];
+/// More names that cannot be those of identity headers, folded: they mean something else to
+/// browsers, proxies or the portal.
+const TAKEN: [&str; 13] = [
+    "contenttype",
     "authorization",
     "forwarded",
     "via",
     "xrealip",
-    "xforwardedfor",
-    "xforwardedproto",
     "xforwardedprotocol",
     "xforwardedscheme",
     "xforwardedssl",
-    "xforwardedhost",
     "xforwardedserver",
     "xforwardedport",
     "xforwardedprefix",
     "xforwardeduri",
     "xforwardedmethod",
-];
-/// Headers that no setting lets through, folded: the gateway writes them, or reads them for itself.
-const NEVER_PASSED: [&str; 17] = [
-    "host",
-    "cookie",
-    "connection",
-    "keepalive",
-    "proxyconnection",
-    "proxyauthenticate",
-    "proxyauthorization",
-    "http2settings",
-    "contentlength",
-    "transferencoding",
-    "te",
-    "trailer",
-    "upgrade",
-    "expect",
-    "xforwardedfor",
-    "xforwardedproto",
-    "xforwardedhost",
 ];
 
 /// `[identity]`: header names, and what inbound names are compared with.
@@ -96,7 +81,7 @@ pub(super) fn identity(r: &mut Reader) -> IdentityNames {
             Some(_) | None => default,
         };
         let folded = folded(&name);
-        if NOT_FOR_IDENTITY.contains(&&*folded) {
+        if OWN.contains(&&*folded) || TAKEN.contains(&&*folded) {
             r.problem(&key, format!("`{name}` means something else already"));
         } else if taken.contains(&folded) {
             r.problem(&key, format!("`{name}` is the name of another identity header"));
@@ -119,8 +104,8 @@ pub(super) fn identity(r: &mut Reader) -> IdentityNames {
 pub(super) fn check_pass_headers(r: &mut Reader, names: &[HeaderName], identity: &IdentityNames) {
     for name in names {
         let text = folded(name);
-        let own = NEVER_PASSED.contains(&&*text)
-            || identity.all().map(folded).any(|own| text.starts_with(&own));
+        let own =
+            OWN.contains(&&*text) || identity.all().map(folded).any(|own| text.starts_with(&own));
         if own || text.starts_with("portcullis") {
             r.problem(
                 "upstream.pass_headers",

@@ -249,7 +249,9 @@ fn the_environment_wins_over_the_file() {
 #[test]
 fn an_identity_header_has_a_name_of_its_own() {
     let with = |names: &str| problems(&format!("{LEAST}\n[identity]\n{names}"));
-    assert_eq!(with("user = \"Cookie\"")[0].0, "identity.user");
+    for taken in ["Cookie", "X_Forwarded_For", "Authorization", "X-Forwarded-Method"] {
+        assert_eq!(with(&format!("user = \"{taken}\""))[0].0, "identity.user", "{taken}");
+    }
     assert_eq!(with("group = \"Portcullis-User\"")[0].0, "identity.group");
     let remote = format!("{LEAST}\n[identity]\nuser = \"Remote-User\"");
     assert_eq!(parse(&remote).unwrap().identity.user, "remote-user");
