@@ -10,7 +10,7 @@
 //! - [`connection`]: one exchange after another;
 //! - [`request`]: a request's head; [`outgoing`]: all of it on its way out;
 //! - [`answer`]: the head of an answer, and how its body is framed;
-//! - `mend`: a head that is not valid as it stands;
+//! - `repair`: a head that is not valid as it stands;
 //! - [`chunks`]: a body that comes in chunks;
 //! - [`fields`]: which fields are for one connection only;
 //! - [`socket`]: what is set on sockets, those to clients too.
@@ -19,8 +19,8 @@ pub mod answer;
 pub mod chunks;
 pub mod connection;
 pub mod fields;
-mod mend;
 pub mod outgoing;
+mod repair;
 pub mod request;
 pub mod socket;
 

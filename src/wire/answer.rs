@@ -10,7 +10,7 @@ use hyper::ext::ReasonPhrase;
 use super::Failure;
 use super::chunks::{Chunks, Piece, take};
 use super::fields::{is_end_to_end, is_hop_by_hop};
-use super::mend::mend;
+use super::repair::repair;
 
 /// Bytes of a head and of the interim answers before it.
 pub(super) const MOST_HEAD: usize = 64 * 1024;
@@ -93,12 +93,12 @@ impl Answer {
         {
             return Self::parsed(block, read, &parsed, to_head);
         }
-        let mended = Bytes::from(mend(block)?);
-        let lines = memchr::memchr_iter(b'\n', &mended).count();
+        let repaired = Bytes::from(repair(block)?);
+        let lines = memchr::memchr_iter(b'\n', &repaired).count();
         let mut fields = vec![httparse::EMPTY_HEADER; lines];
         let mut parsed = httparse::Response::new(&mut fields);
-        let read = parsed.parse(&mended)?;
-        Self::parsed(&mended, read, &parsed, to_head)
+        let read = parsed.parse(&repaired)?;
+        Self::parsed(&repaired, read, &parsed, to_head)
     }
 
     fn parsed(

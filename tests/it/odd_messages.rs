@@ -147,7 +147,7 @@ async fn odd_answers_of_old_portals_pass() {
 }
 
 #[tokio::test]
-async fn an_answer_that_cannot_be_mended_is_named_in_the_log() {
+async fn an_answer_that_cannot_be_repaired_is_named_in_the_log() {
     let gate = TestGate::start().await;
     for (number, field) in
         ["Content-Length : 5", "Transfer-Encoding[0]: chunked", "no colon"].into_iter().enumerate()

@@ -8,7 +8,7 @@ use super::answered::{Answered, AnsweredFile, Mark};
 use super::check::{self, Fault, Found};
 use super::folder::{self, Folder, Presence};
 use super::layout::{self, Head, Meta};
-use super::mend;
+use super::repair;
 use super::seal::{self, Seal};
 use crate::store::{StoreError, StoreKey};
 
@@ -311,7 +311,7 @@ fn require_undamaged_end(
     if last <= end {
         return Ok(());
     }
-    let damage = mend::first_damage(&path.join("db"));
+    let damage = repair::first_damage(&path.join("db"));
     let Some((at, length)) = damage.map_err(|error| folder.error(&error))? else { return Ok(()) };
     let found = format!(
         "{length} bytes of `db` at {at} are damaged; what can be read before them ends at commit \

@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::answered::AnsweredFile;
 use super::folder::{self, Folder};
 use super::layout::{self, Entry, Head, Stored};
-use super::mend;
 use super::opening::{self, OpenError, Opened};
+use super::repair;
 use crate::store::{Kind, StoreError, StoreKey};
 
 /// How long sled may take for the next record before the rest of its kind is given up.
@@ -78,7 +78,7 @@ pub(super) fn rescue(from: &Path, key: &StoreKey, to: &Path) -> Result<Rescued, 
 fn open_somehow(folder: &Folder, rescued: &mut Rescued) -> Result<sled::Db, StoreError> {
     let fault = |error: io::Error| folder.error(&error);
     let mut last = String::new();
-    for (mended, without) in [(true, &["snap."][..]), (false, &[]), (true, &["snap.", "conf"])] {
+    for (repaired, without) in [(true, &["snap."][..]), (false, &[]), (true, &["snap.", "conf"])] {
         folder.remove_copy().map_err(fault)?;
         let copy = folder.copy_for_check().map_err(fault)?;
         for name in folder::database_files(&copy).map_err(fault)? {
@@ -86,8 +86,8 @@ fn open_somehow(folder: &Folder, rescued: &mut Rescued) -> Result<sled::Db, Stor
                 folder::remove_file(&copy.join(name)).map_err(fault)?;
             }
         }
-        let passed_over = match mended {
-            true => mend::mend(&copy).map_err(fault)?,
+        let passed_over = match repaired {
+            true => repair::repair(&copy).map_err(fault)?,
             false => Vec::new(),
         };
         match open_in_time(copy) {

@@ -244,7 +244,7 @@ fn a_head_has_any_number_of_fields_that_fits() {
 }
 
 #[test]
-fn an_odd_head_is_framed_by_what_was_mended() {
+fn an_odd_head_is_framed_by_what_was_repaired() {
     let odd = "HTTP/1.1  200 OK\r\nx[0]: a\r\ny: b\r\n c\r\ncontent-length: 2\r\n\r\n";
     let (answer, body, left) = all(format!("{odd}ok").as_bytes(), false).unwrap();
     assert_eq!((body.as_slice(), left, answer.stays), (&b"ok"[..], 0, true));

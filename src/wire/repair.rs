@@ -1,5 +1,5 @@
 //! An answer's head that is not valid as it stands, as old servers write them. What is harmless is
-//! mended: folded lines are joined (RFC 9112, 5.2), a space before a colon is removed (5.1), spaces in
+//! repaired: folded lines are joined (RFC 9112, 5.2), a space before a colon is removed (5.1), spaces in
 //! the status line are made one, and a field whose name no client could read is left out. What would
 //! leave open where the body ends is refused, with the name of the field.
 //!
@@ -10,20 +10,20 @@ use super::Failure;
 /// Beginnings of names, folded to letters and digits, that say where a body ends or how long a
 /// connection lasts: some reader may take a misspelled one for the right one.
 const FRAMING: [&str; 3] = ["contentlength", "transferencoding", "connection"];
-/// Bytes of a name that are told.
+/// How much of a name is reported, in bytes.
 const MOST_NAME: usize = 60;
 
 /// The head in valid lines.
 ///
 /// # Errors
-/// When something of it cannot be mended.
-pub(super) fn mend(block: &[u8]) -> Result<Vec<u8>, Failure> {
+/// When something of it cannot be repaired.
+pub(super) fn repair(block: &[u8]) -> Result<Vec<u8>, Failure> {
     let mut lines = block
         .split(|byte| *byte == b'\n')
         .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
         .take_while(|line| !line.is_empty());
-    let mut mended = Vec::with_capacity(block.len());
-    status_line(lines.next().unwrap_or_default(), &mut mended);
+    let mut repaired = Vec::with_capacity(block.len());
+    status_line(lines.next().unwrap_or_default(), &mut repaired);
     let mut fields: Vec<Vec<u8>> = Vec::new();
     for line in lines {
         if !line.starts_with(b" ") && !line.starts_with(b"\t") {
@@ -37,28 +37,28 @@ pub(super) fn mend(block: &[u8]) -> Result<Vec<u8>, Failure> {
     }
     for line in &fields {
         if let Some((name, value)) = field(line)? {
-            mended.extend_from_slice(name);
-            mended.extend_from_slice(b": ");
-            mended.extend_from_slice(value);
-            mended.extend_from_slice(b"\r\n");
+            repaired.extend_from_slice(name);
+            repaired.extend_from_slice(b": ");
+            repaired.extend_from_slice(value);
+            repaired.extend_from_slice(b"\r\n");
         }
     }
-    mended.extend_from_slice(b"\r\n");
-    Ok(mended)
+    repaired.extend_from_slice(b"\r\n");
+    Ok(repaired)
 }
 
 /// Version, status and the rest, with one space between them.
-fn status_line(line: &[u8], mended: &mut Vec<u8>) {
+fn status_line(line: &[u8], repaired: &mut Vec<u8>) {
     let mut rest = line;
     for _ in 0..2 {
         let end = rest.iter().position(|byte| *byte == b' ').unwrap_or(rest.len());
         let (word, after) = rest.split_at_checked(end).unwrap_or((rest, b""));
-        mended.extend_from_slice(word);
-        mended.push(b' ');
+        repaired.extend_from_slice(word);
+        repaired.push(b' ');
         rest = after.trim_ascii_start();
     }
-    mended.extend_from_slice(rest.trim_ascii_end());
-    mended.extend_from_slice(b"\r\n");
+    repaired.extend_from_slice(rest.trim_ascii_end());
+    repaired.extend_from_slice(b"\r\n");
 }
 
 /// A name and a value.
@@ -119,10 +119,10 @@ fn printable(name: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn mended(fields: &str) -> Result<String, String> {
+    fn repaired(fields: &str) -> Result<String, String> {
         let head = format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n");
-        let mended = mend(head.as_bytes()).map_err(|failure| failure.to_string())?;
-        let text = String::from_utf8(mended).unwrap();
+        let repaired = repair(head.as_bytes()).map_err(|failure| failure.to_string())?;
+        let text = String::from_utf8(repaired).unwrap();
         Ok(text
             .strip_prefix("HTTP/1.1 200 OK\r\n")
             .unwrap()
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn harmless_oddities_are_mended() {
+    fn harmless_oddities_are_repaired() {
         for (odd, expected) in [
             ("x: a\r\n b\r\n\tc", "x: a b c\r\n"),
             ("x: a\n b", "x: a b\r\n"),
@@ -142,7 +142,7 @@ mod tests {
             (": a\r\ny: b", "y: b\r\n"),
             ("content-length:\r\n 5", "content-length: 5\r\n"),
         ] {
-            assert_eq!(mended(odd).as_deref(), Ok(expected), "{odd:?}");
+            assert_eq!(repaired(odd).as_deref(), Ok(expected), "{odd:?}");
         }
     }
 
@@ -157,12 +157,12 @@ mod tests {
             "Connection\t: close",
         ] {
             let name = odd.split(':').next().unwrap().replace('\t', "\\t");
-            let error = mended(odd).unwrap_err();
+            let error = repaired(odd).unwrap_err();
             assert!(error.contains(&format!("`{name}`")), "{error}");
         }
-        assert!(mended("no colon").unwrap_err().contains("`no colon`"));
-        assert!(mended("x: a\rContent-Length: 5").unwrap_err().contains("`x`"));
-        assert!(mended(" x: a").unwrap_err().contains("folded"));
+        assert!(repaired("no colon").unwrap_err().contains("`no colon`"));
+        assert!(repaired("x: a\rContent-Length: 5").unwrap_err().contains("`x`"));
+        assert!(repaired(" x: a").unwrap_err().contains("folded"));
     }
 
     #[test]
@@ -172,8 +172,8 @@ mod tests {
             ("HTTP/1.1  404 Not  Found", "HTTP/1.1 404 Not  Found"),
             ("HTTP/1.0 200", "HTTP/1.0 200 "),
         ] {
-            let mended = mend(format!("{odd}\r\n\r\n").as_bytes()).unwrap();
-            assert_eq!(String::from_utf8(mended).unwrap(), format!("{expected}\r\n\r\n"));
+            let repaired = repair(format!("{odd}\r\n\r\n").as_bytes()).unwrap();
+            assert_eq!(String::from_utf8(repaired).unwrap(), format!("{expected}\r\n\r\n"));
         }
     }
 }

@@ -35,7 +35,7 @@ struct Message {
 }
 
 /// Mends the database in this folder. Returns what is passed over, a line each.
-pub(super) fn mend(folder: &Path) -> io::Result<Vec<String>> {
+pub(super) fn repair(folder: &Path) -> io::Result<Vec<String>> {
     let mut passed_over = Vec::new();
     for entry in fs::read_dir(folder.join("blobs"))? {
         let file = entry?.path();
@@ -66,7 +66,7 @@ fn mend_log(db: &Path) -> io::Result<Vec<(u64, usize)>> {
     let mut passed_over = Vec::new();
     for start in (0..length).step_by(SEGMENT) {
         let mut segment = read(&file, start, length)?;
-        let gaps = mend_segment(&mut segment);
+        let gaps = repair_segment(&mut segment);
         if !gaps.is_empty() {
             file.write_all_at(&segment, start)?;
         }
@@ -81,7 +81,7 @@ pub(super) fn first_damage(db: &Path) -> io::Result<Option<(u64, usize)>> {
     let length = fs::metadata(db)?.len();
     let file = File::open(db)?;
     for start in (0..length).step_by(SEGMENT) {
-        let gaps = mend_segment(&mut read(&file, start, length)?);
+        let gaps = repair_segment(&mut read(&file, start, length)?);
         if let Some((at, length)) = gaps.first() {
             return Ok(Some((start + *at as u64, *length)));
         }
@@ -97,7 +97,7 @@ fn read(file: &File, start: u64, length: u64) -> io::Result<Vec<u8>> {
 }
 
 /// Mends a segment in place. Returns the parts that are passed over.
-fn mend_segment(segment: &mut [u8]) -> Vec<(usize, usize)> {
+fn repair_segment(segment: &mut [u8]) -> Vec<(usize, usize)> {
     let mut gaps = Vec::new();
     let number = match segment_number(segment) {
         Some(number) => number,
@@ -269,7 +269,7 @@ mod tests {
         }
         drop(db);
         let whole = fs::read(folder.path().join("db")).unwrap();
-        assert_eq!(mend(folder.path()).unwrap(), Vec::<String>::new());
+        assert_eq!(repair(folder.path()).unwrap(), Vec::<String>::new());
         assert_eq!(first_damage(&folder.path().join("db")).unwrap(), None);
         let mut segment = whole[..SEGMENT].to_vec();
         assert_eq!(segment_number(&segment), Some(0));
@@ -278,9 +278,9 @@ mod tests {
             segment[at] ^= 1;
         }
         segment[3] ^= 1;
-        let gaps = mend_segment(&mut segment);
+        let gaps = repair_segment(&mut segment);
         assert_eq!(gaps.len(), 4, "{gaps:?}");
         assert_eq!(segment_number(&segment), Some(0));
-        assert_eq!(mend_segment(&mut segment), []);
+        assert_eq!(repair_segment(&mut segment), []);
     }
 }
