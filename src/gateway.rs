@@ -21,7 +21,7 @@ pub mod headers;
 mod hosts;
 mod lease;
 mod location;
-mod origin;
+pub(crate) mod origin;
 mod proxies;
 mod received;
 mod recordable;

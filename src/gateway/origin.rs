@@ -1,4 +1,4 @@
-//! Whether a request comes from a page of ours, as browsers tell it.
+//! Whether a request comes from a page of ours, as browsers say.
 
 use http::Method;
 use http::header::{self, HeaderMap, HeaderName};
@@ -6,7 +6,8 @@ use http::header::{self, HeaderMap, HeaderName};
 use super::hosts::Hosts;
 use crate::config::PublicUrl;
 
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// What browsers say of the page that sent a request; no page can forge it (Fetch Metadata).
+pub(crate) const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Whether the page that opens a WebSocket is ours. A browser says where it came from; another
 /// program says nothing (RFC 6455, 10.2).
@@ -52,11 +53,15 @@ fn is_served(origin: &str, public: &PublicUrl, hosts: &Hosts) -> bool {
         || public.host_of(origin).is_some_and(|host| hosts.have(&host))
 }
 
-/// A field that is there twice, or is no text.
+/// A field that is sent twice, or is not text.
 #[derive(Debug, Clone, Copy)]
-struct Unclear;
+pub(crate) struct Unclear;
 
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Unclear> {
+/// The value of a field that may be sent once.
+pub(crate) fn only<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a str>, Unclear> {
     let mut lines = headers.get_all(name).iter();
     let Some(line) = lines.next() else { return Ok(None) };
     match (line.to_str(), lines.next()) {

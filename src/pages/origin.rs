@@ -9,12 +9,11 @@
 //! The second is why pages with a form have the referrer policy `strict-origin`: under
 //! `no-referrer`, browsers send `Origin: null` along with the form.
 
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderMap};
 
 use crate::config::{PublicUrl, Server};
+use crate::gateway::origin::{SEC_FETCH_SITE, Unclear, only};
 use crate::policy::Host;
-
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The origins our pages are served from.
 #[derive(Debug)]
@@ -45,18 +44,6 @@ impl Origins {
 
     fn contain(&self, origin: &str) -> bool {
         self.public_url.host_of(origin).is_some_and(|host| self.hosts.contains(&host))
-    }
-}
-
-/// A header that is there twice, or is no text.
-struct Unclear;
-
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Unclear> {
-    let mut lines = headers.get_all(name).iter();
-    let Some(line) = lines.next() else { return Ok(None) };
-    match (line.to_str(), lines.next()) {
-        (Ok(text), None) => Ok(Some(text)),
-        (_, _) => Err(Unclear),
     }
 }
 
