@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn i4_no_spelling_of_our_own_pages_is_recorded_with_what_follows() {
+    fn i4_no_spelling_of_our_own_pages_is_recorded_in_full() {
         for spelling in [
             "/.portcullis/link/secret",
             "/.Portcullis/link/secret",

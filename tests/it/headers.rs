@@ -487,7 +487,7 @@ async fn forwarded_fields_are_believed_from_a_trusted_proxy() {
 }
 
 #[tokio::test]
-async fn i6_people_behind_a_balancer_are_told_apart_by_address_and_port() {
+async fn i6_people_behind_a_balancer_are_counted_separately() {
     let gate =
         TestGate::builder().setting("server.trusted_proxies", r#"["127.0.0.1/32"]"#).start().await;
     // One guesser uses the budget of an address up: thirty failures, at logins nobody has.

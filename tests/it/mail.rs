@@ -148,7 +148,7 @@ async fn a_mail_waits_for_a_server_that_is_away_and_arrives_when_it_is_retried()
 }
 
 #[tokio::test]
-async fn a_mail_that_may_have_arrived_is_listed_and_sent_again_by_hand() {
+async fn an_unconfirmed_mail_is_listed_and_resent_only_by_hand() {
     let home = home().await;
     let certificate = Certificate::write(&home.path(""), "mail");
     let mut server = MailServer::answering(&certificate, "starttls", 0, "hangup").await;
@@ -165,7 +165,7 @@ async fn a_mail_that_may_have_arrived_is_listed_and_sent_again_by_hand() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_seen_in_the_list_and_mended_in_its_file() {
+async fn a_wrong_smtp_password_is_listed_and_fixed_in_its_file() {
     let home = home().await;
     let certificate = Certificate::write(&home.path(""), "mail");
     let mut server = MailServer::start(&certificate, "starttls", 0).await;

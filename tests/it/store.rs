@@ -157,7 +157,7 @@ async fn i13_another_key_or_none_refuses_the_start() {
 }
 
 #[tokio::test]
-async fn i13_a_key_that_was_mounted_beforehand_gets_a_store_by_command() {
+async fn i13_store_init_makes_a_store_beside_an_existing_key() {
     let upstream = Upstream::start().await;
     let home = Home::new(upstream.address, ROUTES);
     fs::create_dir(home.path("secrets")).unwrap();

@@ -223,7 +223,7 @@ async fn r14_link_stops_with_the_organization() {
 }
 
 #[tokio::test]
-async fn r19_a_link_replaces_the_session_of_another_link_without_asking() {
+async fn r19_a_link_replaces_another_links_session_without_asking() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     fixture.organization("other").await;

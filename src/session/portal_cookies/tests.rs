@@ -139,7 +139,7 @@ async fn a_session_has_no_more_cookies_than_a_browser_needs() {
 }
 
 #[tokio::test]
-async fn the_same_person_keeps_the_portals_cookies_and_another_does_not() {
+async fn another_persons_sign_in_ends_the_portals_cookies() {
     let (_folder, portal) = portal().await;
     let (anna, ludwig) = (portal.user("anna").await, portal.user("ludwig").await);
     let left = [cookie("a", "/", None)];

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn i13_a_torn_slot_leaves_the_one_before_and_two_torn_ones_nothing() {
+    fn i13_a_torn_slot_leaves_the_previous_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data.answered");
         AnsweredFile::create(&path, mark(5)).unwrap().write(mark(6)).unwrap();
