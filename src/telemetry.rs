@@ -1,5 +1,5 @@
 //! The program's own log: `tracing` events, on standard error. Decision records are not here; they
-//! go to standard output ([`crate::gateway::decision_record`]).
+//! go to standard output (`gateway/decision_record.rs`).
 //!
 //! Events are written by a thread of their own. When standard error is full, closed or not read,
 //! lines are lost, and nothing else is (I11): no task waits for it, or fails because of it.
