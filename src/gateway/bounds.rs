@@ -174,10 +174,9 @@ impl Bounds {
             slot.share = Some(share);
         }
         if let Some(connection) = connection {
-            if connection.0.at_portal.load(Ordering::Relaxed) >= self.for_connection {
+            if !enter(&connection.0.at_portal, self.for_connection) {
                 return Err(Exceeded::Connection);
             }
-            connection.0.at_portal.fetch_add(1, Ordering::Relaxed);
             slot.connection = Some(connection.clone());
         }
         Ok(slot)
