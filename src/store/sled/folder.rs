@@ -61,7 +61,7 @@ pub enum Presence {
 pub(super) struct Folder {
     path: PathBuf,
     answered: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 /// What the folder holds.
@@ -146,7 +146,7 @@ impl Folder {
             Err(TryLockError::Error(error)) => return Err(fault(error)),
         }
         let answered = answered::path(path).map_err(fault)?;
-        let folder = Self { path: path.to_owned(), answered, _lock: lock };
+        let folder = Self { path: path.to_owned(), answered, lock };
         folder.clear_leftovers().map_err(fault)?;
         Ok(folder)
     }
@@ -279,6 +279,10 @@ impl Drop for Folder {
     fn drop(&mut self) {
         if let Err(error) = self.remove_copy() {
             tracing::warn!(%error, "a copy of the store was not removed; the next start removes it");
+        }
+        // Closing the file is not enough while a process that was just started still shares it.
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(%error, "the lock of the store was not released");
         }
     }
 }
