@@ -68,7 +68,7 @@ impl Import {
         console.told(&document, &sentence)?;
         read?;
         if failed > 0 {
-            bail!("{failed} portal user(s) could not be made; mend those lines and try again");
+            bail!("{failed} portal user(s) could not be made; fix those lines and run it again");
         }
         Ok(())
     }
