@@ -57,23 +57,23 @@ ci: test ## What the pipeline runs
 
 .PHONY: fmt check-fmt clippy doc unit check
 fmt: ## Format the sources
-	@cargo fmt
+	@cargo fmt --all
 
 check-fmt: ## Fail when a source file is not formatted
 	@echo "==> format"
-	@cargo fmt --check
+	@cargo fmt --all --check
 
 clippy: ## Lints, warnings as errors
 	@echo "==> lints"
-	@cargo clippy --locked --all-targets -- -D warnings
+	@cargo clippy --locked --workspace --all-targets -- -D warnings
 
 doc: ## Documentation of every item, private ones too, warnings as errors
 	@echo "==> documentation"
-	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 
 unit: ## All tests, without the checks around them
 	@echo "==> tests"
-	@cargo test --locked $(TESTS)
+	@cargo test --locked --workspace $(TESTS)
 
 check: ## Check the shipped settings and policy with the program itself
 	@echo "==> shipped configuration"

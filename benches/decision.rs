@@ -12,7 +12,7 @@ use std::sync::Arc;
 use divan::{Bencher, black_box};
 use http::Method;
 use jiff::Timestamp;
-use portcullis::policy::{
+use portcullis_policy::{
     Host, Policy, PolicyFiles, RequestFacts, RequestTarget, SessionKind, Subject, decide,
 };
 

@@ -28,9 +28,9 @@ use http::Method;
 use self::gate::{Role, Table};
 use crate::config::{PublicUrl, Settings};
 use crate::directory::Directory;
-use crate::policy::{Host, PolicyProblems};
 use crate::session::Sessions;
-use crate::store::feed::Feed;
+use portcullis_policy::{Host, PolicyProblems};
+use portcullis_store::feed::Feed;
 
 mod answer;
 mod end_users;

@@ -31,8 +31,8 @@ pub use self::passwords::Passwords;
 use self::reader::Reader;
 pub use self::reading::{Named, Reading};
 use crate::credential::hashing::HashingSettings;
-use crate::policy::{self, Host};
-use crate::store::feed::LEAST_STALENESS;
+use portcullis_policy::{self, Host};
+use portcullis_store::feed::LEAST_STALENESS;
 
 /// Where the secret key is unless the settings say otherwise. Not in the folder of the store, so
 /// that a copy of that is not a copy of the key.
@@ -181,7 +181,7 @@ pub struct Upstream {
     /// Request headers that the portal may see although they are reserved.
     pub pass_headers: Vec<http::HeaderName>,
     /// How the portal might read a path differently from the routes.
-    pub readings: policy::Readings,
+    pub readings: portcullis_policy::Readings,
     /// Query parameters that the portal would take for the method: requests with one are refused.
     pub refuse_query: Vec<String>,
 }
@@ -332,7 +332,9 @@ impl std::str::FromStr for UpstreamServer {
         if authority.contains('@') || uri.host().is_empty() {
             return Err("is not http://host:port".to_owned());
         }
-        let port = policy::port_of(&uri).map_err(|_| "has no port from 1 to 65535")?.unwrap_or(80);
+        let port = portcullis_policy::port_of(&uri)
+            .map_err(|_| "has no port from 1 to 65535")?
+            .unwrap_or(80);
         Ok(Self { authority: format!("{}:{port}", uri.host()) })
     }
 }
@@ -492,8 +494,9 @@ fn upstream(r: &mut Reader) -> Option<Upstream> {
     let server_requests = r.number("upstream.server_requests", 2048, 1, 1_000_000);
     let health_interval = r.duration("upstream.health_interval", seconds(5));
     let remove_headers = r.list("upstream.remove_headers").unwrap_or_default();
-    let readings = r.list::<policy::Reading>("upstream.readings");
-    let readings = readings.map_or_else(policy::Readings::all, policy::Readings::from_iter);
+    let readings = r.list::<portcullis_policy::Reading>("upstream.readings");
+    let readings = readings
+        .map_or_else(portcullis_policy::Readings::all, portcullis_policy::Readings::from_iter);
     let pass_headers = r.list("upstream.pass_headers").unwrap_or_default();
     let refuse_query = refuse_query(r);
     let servers = servers.filter(|servers| !servers.is_empty())?;

@@ -33,5 +33,5 @@ pub mod token;
 pub mod totp;
 mod typed;
 
-/// [`crate::policy`] keeps it, for it compares names too and lies below.
-pub use crate::policy::folding;
+/// [`portcullis_policy`] keeps it, for it compares names too and lies below.
+pub use portcullis_policy::folding;

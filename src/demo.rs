@@ -3,8 +3,6 @@
 //! The gateway is the one that `portcullis serve` runs, with settings of its own making; only the
 //! portal behind it and the people in it are samples.
 
-pub mod portal;
-
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -13,8 +11,10 @@ use anyhow::Context;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use portcullis_demo_portal::OPERATOR;
 use rustix::io::Errno;
 
+use crate::app::{Server, Sockets};
 use crate::clock;
 use crate::config::{BACKLOG, Settings};
 use crate::credential::secret::Secret;
@@ -22,8 +22,7 @@ use crate::directory::end_users::NewEndUser;
 use crate::directory::organizations::NewOrganization;
 use crate::directory::users::{NewUser, UserFilter};
 use crate::directory::{Directory, DirectoryError, PageRequest};
-use crate::listener::BindError;
-use crate::server::{Server, Sockets};
+use crate::net::BindError;
 use crate::telemetry::{self, Log};
 
 /// What names the ports and the folder on the command line.
@@ -32,8 +31,6 @@ const ADMIN_PORT: &str = "--admin-port";
 /// How many ports of the system's choice are tried: one may be free on one address and not on the
 /// other.
 const TRIES: usize = 16;
-/// The operator, on the pages of the gateway and of the portal.
-const OPERATOR: &str = "Example IT";
 /// The folder that mail is put into, in the demo's own.
 const MAIL: &str = "mail";
 /// Everybody's password in the demo.
@@ -170,7 +167,8 @@ impl Demo {
         let portal = self.portal;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("portal".to_owned()).spawn(move || {
-            let served = runtime.block_on(portal::serve(portal, stop.cancelled_owned()));
+            let served =
+                runtime.block_on(portcullis_demo_portal::serve(portal, stop.cancelled_owned()));
             if let Err(error) = served {
                 tracing::error!(%error, "the sample portal ended");
             }
@@ -275,7 +273,7 @@ fn settings(
         set("BRANDING__NAME", OPERATOR.to_owned()),
         set("TELEMETRY__DECISIONS", "refused".to_owned()),
         // Whoever edits the policy wants to know that it is in force.
-        set("TELEMETRY__LOG", "warn,portcullis::server::policy_watch=info".to_owned()),
+        set("TELEMETRY__LOG", "warn,portcullis::app::policy_watch=info".to_owned()),
     ]);
     Ok(Settings::parse("", Path::new("demo"), &values)?)
 }
@@ -350,4 +348,25 @@ async fn users(directory: &Directory) -> Result<Vec<ReadyUser>, DirectoryError> 
     }
     shown.sort_by(|a, b| (&a.organization, &a.login).cmp(&(&b.organization, &b.login)));
     Ok(shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use portcullis_policy::Policy;
+
+    #[test]
+    fn the_shipped_policy_meets_its_expectations_and_uses_every_permission() {
+        let policy = match Policy::load(Path::new("policies")) {
+            Ok(policy) => policy,
+            Err(problems) => panic!("{problems}"),
+        };
+        let all = policy.catalogue().all();
+        let unused = policy
+            .routes()
+            .iter()
+            .fold(all, |unused, route| unused.difference(route.permissions()));
+        assert!(unused.is_empty(), "{unused:?}");
+    }
 }

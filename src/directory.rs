@@ -36,9 +36,9 @@ use crate::credential::hashing::Hasher;
 use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
 use crate::directory::second_factor::SecondFactorJudge;
-use crate::policy::{Host, Policy, PolicyProblems};
-use crate::store::feed::Feed;
-use crate::store::{Commit, CommitError, Committed, Store, StoreError};
+use portcullis_policy::{Host, Policy, PolicyProblems};
+use portcullis_store::feed::Feed;
+use portcullis_store::{Commit, CommitError, Committed, Store, StoreError};
 
 pub mod api_tokens;
 pub mod end_users;

@@ -8,8 +8,6 @@
 
 use lettre::Address;
 
-use crate::policy;
-
 /// Bytes of an address at most: a path of 256 with its brackets (RFC 5321, 4.5.3.1.3).
 const LONGEST: usize = 254;
 /// Bytes of a local part at most (RFC 5321, 4.5.3.1.1).
@@ -64,7 +62,7 @@ pub fn address(text: &str) -> Result<Address, NotAnAddress> {
 /// A domain as DNS has it, if it can be one.
 fn ascii(domain: &str) -> Option<String> {
     // IDNA would pass over characters that show nothing, and make another domain of it.
-    if domain.chars().any(policy::is_invisible) {
+    if domain.chars().any(portcullis_policy::is_invisible) {
         return None;
     }
     let ascii = match domain.is_ascii() {

@@ -7,9 +7,9 @@
 //!
 //! | room | what happens there |
 //! |---|---|
-//! | [`policy`] | the policy files become routes and permissions; [`policy::decide`] answers |
-//! | [`store`] | records on disk, commits, and the feed that tells of them |
-//! | [`wire`] | HTTP/1.1 as the portal is spoken to, and nothing else |
+//! | [`portcullis_policy`] | the policy files become routes and permissions; [`portcullis_policy::decide`] answers |
+//! | [`portcullis_store`] | records on disk, commits, and the feed that tells of them |
+//! | [`portcullis_http1`] | HTTP/1.1 as the portal is spoken to, and nothing else |
 //! | [`clock`], [`random`] | the only places that ask for the time and for chance |
 //! | [`email`] | what an email address is |
 //! | [`tasks`] | long-running tasks, none of which ends unnoticed |
@@ -17,26 +17,26 @@
 //! | [`config`] | the operator's settings |
 //! | [`directory`] | organizations, people, groups; every rule about them |
 //! | [`session`] | who is signed in, since when, and for how long still |
-//! | [`gateway`] | a request is decided, and forwarded or not |
-//! | [`pages`], [`admin`], [`mail`] | what portal users see, what operators ask, what is sent |
-//! | [`listener`] | connections, TLS, threads, the end |
-//! | [`server`] | all of it put together |
+//! | [`proxy`] | a request is decided, and forwarded or not |
+//! | [`portal_pages`], [`admin`], [`mail`] | what portal users see, what operators ask, what is sent |
+//! | [`net`] | connections, TLS, threads, the end |
+//! | [`app`] | all of it put together |
 //! | [`demo`], [`cli`] | the sample portal; the commands |
 //! | [`telemetry`] | the log that operators read |
 //!
 //! # The life of a request
 //!
-//! A connection is accepted by [`listener`] and stays on one thread. [`gateway`] takes its requests
+//! A connection is accepted by [`net`] and stays on one thread. [`proxy`] takes its requests
 //! one by one. It first reads target and host into the one spelling that each has
-//! ([`policy::RequestTarget`], [`policy::Host`]), or answers 400. It takes the snapshot of policy,
+//! ([`portcullis_policy::RequestTarget`], [`portcullis_policy::Host`]), or answers 400. It takes the snapshot of policy,
 //! groups and preferences that is in force ([`directory::Snapshot`]) and keeps to it. Whatever is
-//! under `/.portcullis/` is answered by [`pages`]. For all else [`session`] turns the cookie into a
-//! [`policy::Subject`], with what is true of that person at this moment, and [`policy::decide`]
-//! decides. An allowance is a [`policy::Permit`], which nothing else can make and without which
+//! under `/.portcullis/` is answered by [`portal_pages`]. For all else [`session`] turns the cookie into a
+//! [`portcullis_policy::Subject`], with what is true of that person at this moment, and [`portcullis_policy::decide`]
+//! decides. An allowance is a [`portcullis_policy::Permit`], which nothing else can make and without which
 //! nothing is forwarded. Everything but an allowance is a page, a redirect or a refusal. One line in the
 //! decision record says what was decided and why.
 //!
-//! Changes come in by [`admin`] and [`pages`], are judged in [`directory`], and are answered once
+//! Changes come in by [`admin`] and [`portal_pages`], are judged in [`directory`], and are answered once
 //! they are on disk and every copy in memory has followed.
 //!
 //! `docs/architecture.md` has the reasons, the invariants, and the tests that show them.
@@ -44,6 +44,7 @@
 #![forbid(unsafe_code)]
 
 pub mod admin;
+pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -51,15 +52,11 @@ pub mod credential;
 pub mod demo;
 pub mod directory;
 pub mod email;
-pub mod gateway;
-pub mod listener;
 pub mod mail;
-pub mod pages;
-pub mod policy;
+pub mod net;
+pub mod portal_pages;
+pub mod proxy;
 pub mod random;
-pub mod server;
 pub mod session;
-pub mod store;
 pub mod tasks;
 pub mod telemetry;
-pub mod wire;

@@ -32,10 +32,10 @@ use self::record::{Lifetime, SessionRecord};
 use crate::config::{LinkLimits, SessionLimits};
 use crate::credential::token::{PlainToken, TokenHash};
 use crate::directory::{Directory, Snapshot};
-use crate::policy::{SessionKind, Subject};
-use crate::store::cache::FreshCache;
-use crate::store::feed::{Feed, Follower};
-use crate::store::{Change, CommitError, Expect, Kind, Record, StoreError, Write};
+use portcullis_policy::{SessionKind, Subject};
+use portcullis_store::cache::FreshCache;
+use portcullis_store::feed::{Feed, Follower};
+use portcullis_store::{Change, CommitError, Expect, Kind, Record, StoreError, Write};
 
 /// Sessions in memory at most; others are read again when they are used.
 const CACHED: u64 = 250_000;

@@ -17,10 +17,10 @@ use super::problem::Problem;
 use super::request::{Body, Params};
 use crate::clock;
 use crate::directory::{DirectoryError, Snapshot};
-use crate::policy::{
+use crate::session::standing;
+use portcullis_policy::{
     BadRequest, Host, Policy, RESERVED, RequestFacts, RequestLine, RequestTarget, Subject, decide,
 };
-use crate::session::standing;
 
 /// Who asks for what; exactly one of the first four says who.
 #[derive(Debug, Deserialize)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::AdminState;
 use super::answer::{Answer, shown};
 use super::request::{Nothing, OptionalBody};
-use crate::policy::{Access, Catalogue, Requirement, Route};
+use portcullis_policy::{Access, Catalogue, Requirement, Route};
 
 /// A list that is always told whole.
 #[derive(Debug, Serialize)]

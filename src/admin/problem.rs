@@ -9,8 +9,8 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::directory::DirectoryError;
-use crate::policy::PolicyProblems;
-use crate::store::StoreError;
+use portcullis_policy::PolicyProblems;
+use portcullis_store::StoreError;
 
 /// What every `type` begins with; a stable kebab-case name follows.
 const TYPE_PREFIX: &str = "urn:portcullis:problem:";

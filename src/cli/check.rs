@@ -5,12 +5,12 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::listener::TlsFiles;
 use crate::mail::MailRoom;
-use crate::pages::Appearance;
-use crate::policy::{Policy, Readings, Route, Twin};
-use crate::store::sled::SledStore;
+use crate::net::TlsFiles;
+use crate::portal_pages::Appearance;
 use crate::telemetry;
+use portcullis_policy::{Policy, Readings, Route, Twin};
+use portcullis_store::sled::SledStore;
 
 /// What is wrong, in the order in which it was looked at.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use super::console::{Console, array, field, text};
 use super::trimmed;
 
 /// The group of whoever comes by a secure link.
-const NON_PORTAL: &str = crate::policy::built_in::NON_PORTAL;
+const NON_PORTAL: &str = portcullis_policy::built_in::NON_PORTAL;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

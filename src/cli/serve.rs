@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::server::{Server, Sockets};
+use crate::app::{Server, Sockets};
 use crate::telemetry;
 
 /// Serves with the settings in `file`, or else in the default one or the environment.

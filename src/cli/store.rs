@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use crate::app::records;
 use crate::config::Settings;
-use crate::server::records;
-use crate::store::sled::SledStore;
+use portcullis_store::sled::SledStore;
 
 /// Works on the folder `store.path` itself.
 #[derive(Debug, clap::Subcommand)]

@@ -9,7 +9,7 @@ use crate::directory::page::{Page, PageRequest};
 use crate::directory::record::ApiToken;
 use crate::directory::records::{Stored, attempt, existing, get, page, put};
 use crate::directory::{Directory, DirectoryError, name};
-use crate::store::{Expect, StoreError};
+use portcullis_store::{Expect, StoreError};
 
 /// A token as administrators see it; the token itself is not there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -9,7 +9,7 @@ use crate::directory::preferences::given;
 use crate::directory::record::{EndUser, Organization};
 use crate::directory::records::{Stored, attempt, existing, page, present, put};
 use crate::directory::{Directory, DirectoryError, Refusal, name};
-use crate::store::{Expect, Key, Kind, Write};
+use portcullis_store::{Expect, Key, Kind, Write};
 
 /// An end user to be made.
 #[derive(Debug, Clone, Deserialize)]

@@ -1,7 +1,7 @@
 //! Why an operation of the directory was not done.
 
 use crate::directory::letters::{Letter, LetterState, Occasion};
-use crate::store::{CommitError, Kind, StoreError};
+use portcullis_store::{CommitError, Kind, StoreError};
 
 /// Nothing was changed, and this is why.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::directory::record::{Organization, User, UserStatus};
 use crate::directory::records::Stored;
-use crate::policy::built_in;
+use portcullis_policy::built_in;
 
 /// A portal user, as far as a request must know.
 #[derive(Debug, Clone, PartialEq, Eq)]

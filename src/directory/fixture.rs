@@ -26,10 +26,12 @@ use crate::directory::second_factor::SecondFactorJudge;
 use crate::directory::sign_in::{Claim, SignIn};
 use crate::directory::users::{NewUser, UserView};
 use crate::directory::{Directory, Judges, Memory, OneTimeLinks};
-use crate::policy::{Policy, PolicyFiles};
-use crate::store::feed::Feed;
-use crate::store::sled::SledStore;
-use crate::store::{Changes, Commit, CommitError, Committed, Key, Kind, Record, Store, StoreError};
+use portcullis_policy::{Policy, PolicyFiles};
+use portcullis_store::feed::Feed;
+use portcullis_store::sled::SledStore;
+use portcullis_store::{
+    Changes, Commit, CommitError, Committed, Key, Kind, Record, Store, StoreError,
+};
 
 /// Something that happens in between.
 type Meddling = BoxFuture<'static, ()>;

@@ -9,8 +9,8 @@ use crate::directory::record::{Group, PREFERENCES, Preferences, User};
 use crate::directory::records::{Stored, all, attempt, existing, find, page, present, put};
 use crate::directory::snapshot::{grantable, granted};
 use crate::directory::{Directory, DirectoryError, Refusal, name};
-use crate::policy::built_in;
-use crate::store::{Expect, Key, Kind, StoreError, Write};
+use portcullis_policy::built_in;
+use portcullis_store::{Expect, Key, Kind, StoreError, Write};
 
 /// The permissions to grant.
 #[derive(Debug, Clone, PartialEq, Eq)]

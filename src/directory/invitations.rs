@@ -13,7 +13,7 @@ use crate::directory::record::{OneTimeLink, User};
 use crate::directory::records::{attempt, existing};
 use crate::directory::users::{Owner, UserView};
 use crate::directory::{Directory, DirectoryError, Refusal, name};
-use crate::store::Write;
+use portcullis_store::Write;
 
 /// Who gets a blind copy of an invitation: who is named, else who sends it (R41).
 #[derive(Debug, Clone, Copy, Default)]

@@ -19,8 +19,7 @@ use crate::directory::one_time::store_only;
 use crate::directory::record::User;
 use crate::directory::records::{Stored, attempt, get, intact};
 use crate::directory::{Directory, DirectoryError};
-use crate::policy;
-use crate::store::{Key, Kind, StoreError};
+use portcullis_store::{Key, Kind, StoreError};
 
 mod letter;
 mod view;
@@ -310,7 +309,7 @@ fn pause(attempts: u32) -> SignedDuration {
 fn on_a_line(error: &str) -> String {
     let line: String = error
         .chars()
-        .map(|c| if policy::breaks_line(c) { ' ' } else { c })
+        .map(|c| if portcullis_policy::breaks_line(c) { ' ' } else { c })
         .take(LONGEST_ERROR)
         .collect();
     line.trim().to_owned()

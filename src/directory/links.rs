@@ -13,8 +13,8 @@ use crate::directory::facts::OrganizationFacts;
 use crate::directory::record::Organization;
 use crate::directory::records::{Stored, existing};
 use crate::directory::{Directory, DirectoryError, Snapshot};
-use crate::policy::{SessionKind, Subject};
-use crate::store::StoreError;
+use portcullis_policy::{SessionKind, Subject};
+use portcullis_store::StoreError;
 
 /// An organization's secure link.
 #[derive(Debug, Clone)]

@@ -11,10 +11,10 @@ use crate::directory::facts::{OrganizationFacts, UserFacts};
 use crate::directory::record::{Group, Organization, PREFERENCES, Preferences, User};
 use crate::directory::records;
 use crate::directory::snapshot::Snapshot;
-use crate::policy::{Policy, PolicyProblems};
-use crate::store::cache::FreshCache;
-use crate::store::feed::Follower;
-use crate::store::{Change, Key, Kind, Store, StoreError};
+use portcullis_policy::{Policy, PolicyProblems};
+use portcullis_store::cache::FreshCache;
+use portcullis_store::feed::Follower;
+use portcullis_store::{Change, Key, Kind, Store, StoreError};
 
 /// As many people as can be expected to be signed in at the same time.
 const USERS: u64 = 200_000;

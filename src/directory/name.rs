@@ -5,16 +5,16 @@ use jiff::Timestamp;
 
 use crate::directory::error::DirectoryError;
 use crate::email;
-use crate::policy::{self, MAX_NAME};
 use crate::random;
+use portcullis_policy::{self, MAX_NAME};
 
 /// The longest organization id; it stands in URLs.
 const MAX_ID: usize = 64;
 
 /// A name without surrounding space, if it can be one.
 pub(super) fn name(field: &'static str, given: &str) -> Result<String, DirectoryError> {
-    let name =
-        policy::name(given).map_err(|why| DirectoryError::invalid(field, why.to_string()))?;
+    let name = portcullis_policy::name(given)
+        .map_err(|why| DirectoryError::invalid(field, why.to_string()))?;
     Ok(name.to_owned())
 }
 

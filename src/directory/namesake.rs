@@ -15,7 +15,7 @@ use crate::credential::secret::Secret;
 use crate::directory::record::User;
 use crate::directory::records::{Stored, all_intact};
 use crate::directory::{Directory, DirectoryError, Refusal};
-use crate::store::{Key, Write};
+use portcullis_store::{Key, Write};
 
 /// The passwords of so many portal users are compared with one new address.
 const MOST: usize = 100;

@@ -29,7 +29,7 @@ use crate::directory::record::{INVITATION, OneTimeLink, RESET, User};
 use crate::directory::records::{Stored, attempt, find, put};
 use crate::directory::users::{Hashed, Owner};
 use crate::directory::{Directory, DirectoryError, name};
-use crate::store::{Expect, Key, StoreError, Write};
+use portcullis_store::{Expect, Key, StoreError, Write};
 
 /// What links are made with: how long they live, and how their tokens wait in letters.
 #[derive(Debug, Clone)]

@@ -10,7 +10,7 @@ use crate::directory::preferences::given;
 use crate::directory::record::{Organization, User};
 use crate::directory::records::{Stored, attempt, existing, page, put};
 use crate::directory::{Directory, DirectoryError, Refusal, name};
-use crate::store::{CommitError, Expect, Key, Kind, StoreError, Write};
+use portcullis_store::{CommitError, Expect, Key, Kind, StoreError, Write};
 
 /// An organization to be made.
 #[derive(Debug, Clone, Deserialize)]

@@ -8,7 +8,7 @@ use crate::directory::error::Stopped;
 use crate::directory::record::{PREFERENCES, Preferences};
 use crate::directory::records::{Stored, attempt, existing};
 use crate::directory::{Directory, DirectoryError};
-use crate::policy::{self, Host};
+use portcullis_policy::{self, Host};
 
 /// More than browsers keep in their address line.
 const MAX_URL: usize = 2048;
@@ -118,7 +118,7 @@ fn check_redirect(url: &str, served: &[Host]) -> Result<(), DirectoryError> {
     let Some(authority) = parsed.as_ref().and_then(Uri::authority) else {
         return invalid("is not a complete URL");
     };
-    if policy::port_of(authority).is_err() {
+    if portcullis_policy::port_of(authority).is_err() {
         return invalid("has no port from 1 to 65535");
     }
     let Some(host) = host_of(authority) else { return invalid("is not a complete URL") };

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::credential::folding::fold;
 use crate::credential::totp::UsedSteps;
-use crate::policy::built_in;
-use crate::store::{Key, Kind};
+use portcullis_policy::built_in;
+use portcullis_store::{Key, Kind};
 
 /// The unique key of an invitation: the hash of its token.
 pub const INVITATION: &str = "invitation";

@@ -12,7 +12,7 @@ use crate::directory::error::{DirectoryError, Stopped};
 use crate::directory::name;
 use crate::directory::page::{Page, PageRequest};
 use crate::directory::record::Document;
-use crate::store::{Expect, Key, Kind, Record, Store, StoreError, Write};
+use portcullis_store::{Expect, Key, Kind, Record, Store, StoreError, Write};
 
 /// How often an operation starts again. Each time another commit went through, so this is reached
 /// only under a storm of changes to the same record by other processes.

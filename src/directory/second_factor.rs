@@ -29,7 +29,7 @@ use crate::directory::record::{SecondFactor, TotpStep, UsedSignIn, User};
 use crate::directory::records::{Stored, attempt, existing, get, put};
 use crate::directory::sign_in::KnownBrowser;
 use crate::directory::{Directory, DirectoryError};
-use crate::store::{Expect, Kind, StoreError, Write};
+use portcullis_store::{Expect, Kind, StoreError, Write};
 
 /// How long the code can be given after the password, and a proposed secret be confirmed.
 pub const PENDING_LIFETIME: SignedDuration = SignedDuration::from_mins(10);

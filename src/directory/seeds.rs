@@ -3,7 +3,7 @@
 use crate::directory::record::{Group, PREFERENCES, Preferences};
 use crate::directory::records::{get, put};
 use crate::directory::{Directory, DirectoryError};
-use crate::store::{CommitError, Expect};
+use portcullis_store::{CommitError, Expect};
 
 impl Directory {
     /// Writes the policy's groups and the first preferences, once and for all: a group that was

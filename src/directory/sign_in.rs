@@ -19,7 +19,7 @@ use crate::directory::record::{User, login_key};
 use crate::directory::records::{Stored, find, get};
 use crate::directory::second_factor::PendingSignIn;
 use crate::directory::{Directory, DirectoryError};
-use crate::store::StoreError;
+use portcullis_store::StoreError;
 
 /// Who asks to be let in.
 #[derive(Debug, Clone)]

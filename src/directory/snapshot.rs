@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 
 use crate::directory::record::{Group, Preferences};
 use crate::directory::records::Stored;
-use crate::policy::{Catalogue, PermissionSet, Policy, PolicyProblems, built_in};
+use portcullis_policy::{Catalogue, PermissionSet, Policy, PolicyProblems, built_in};
 
 /// The state that requests are decided by.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use crate::directory::record::{
 };
 use crate::directory::records::{Stored, attempt, existing, find, page, present, put};
 use crate::directory::{Directory, DirectoryError, name};
-use crate::store::{Expect, Key, Kind, Write};
+use portcullis_store::{Expect, Key, Kind, Write};
 
 /// A portal user to be made.
 #[derive(Debug, Clone, Default, Deserialize)]

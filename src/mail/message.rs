@@ -13,7 +13,6 @@ use super::text::{Facts, Templates, Valid};
 use crate::config::{Settings, Shades};
 use crate::directory::letters::{NotSent, Occasion, OpenLetter};
 use crate::email;
-use crate::policy;
 
 /// Bytes of a line at most (RFC 5322, 2.1.1).
 const LONGEST_LINE: usize = 998;
@@ -141,7 +140,8 @@ fn valid(left: SignedDuration) -> Valid {
 /// Without what could end a line or turn the direction of reading round.
 fn on_a_line(text: &str) -> String {
     let steers = |c: char| {
-        policy::breaks_line(c) || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        portcullis_policy::breaks_line(c)
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     text.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
 }

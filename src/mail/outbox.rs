@@ -25,9 +25,9 @@ use super::transport::Carrier;
 use crate::clock;
 use crate::directory::letters::NotSent;
 use crate::directory::{Directory, DirectoryError};
-use crate::store::feed::Follower;
-use crate::store::{Change, Kind, StoreError};
 use crate::tasks::caught;
+use portcullis_store::feed::Follower;
+use portcullis_store::{Change, Kind, StoreError};
 
 /// After so many letters the outbox is looked at again: what came meanwhile may be more urgent.
 const ROUND: usize = 100;

@@ -27,7 +27,7 @@ use super::transport::Carrier;
 use crate::config::{Security, Smtp};
 use crate::credential::pem;
 use crate::directory::letters::NotSent;
-use crate::policy::Host;
+use portcullis_policy::Host;
 
 mod conversation;
 

@@ -161,7 +161,7 @@ mod tests {
     use std::net::IpAddr;
 
     use super::*;
-    use crate::policy::SessionKind;
+    use portcullis_policy::SessionKind;
 
     const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 

@@ -10,8 +10,8 @@ use super::record::{self, SessionRecord};
 use super::{NewSession, PAGE, Sessions, millis, standing, store_fault};
 use crate::credential::token::TokenHash;
 use crate::directory::Snapshot;
-use crate::policy::SessionKind;
-use crate::store::{Expect, Key, Kind, Record, StoreError, Write};
+use portcullis_policy::SessionKind;
+use portcullis_store::{Expect, Key, Kind, Record, StoreError, Write};
 
 /// A session as an administrator sees it.
 #[derive(Debug, Clone, Serialize)]

@@ -13,7 +13,7 @@ use super::record::SessionRecord;
 use super::{Sessions, millis, store_fault};
 use crate::config::CookieNames;
 use crate::credential::token::TokenHash;
-use crate::store::{CommitError, Expect, Kind, StoreError, Write};
+use portcullis_store::{CommitError, Expect, Kind, StoreError, Write};
 
 /// A session has no more of them.
 const MOST: usize = 32;

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::{NewSession, PortalCookie};
 use crate::config::SessionLimits;
 use crate::credential::token::TokenHash;
-use crate::policy::SessionKind;
-use crate::store::{Expect, Key, Kind, Record, StoreError, Write};
+use portcullis_policy::SessionKind;
+use portcullis_store::{Expect, Key, Kind, Record, StoreError, Write};
 
 /// Sessions of a portal user.
 pub(super) const BY_USER: &str = "user";

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::directory::links::link_honoured;
 use crate::directory::record::UserStatus;
 use crate::directory::{OrganizationFacts, Snapshot, UserFacts};
-use crate::policy::{SessionKind, Subject, built_in};
+use portcullis_policy::{SessionKind, Subject, built_in};
 
 /// Whoever signed in as this portal user under this generation of the password; nobody when that is
 /// not the one of now (R34), or there is no password.

@@ -18,9 +18,9 @@ use crate::directory::preferences::PreferencesPatch;
 use crate::directory::second_factor::SecondFactorJudge;
 use crate::directory::users::{NewUser, UserPatch, UserView};
 use crate::directory::{Judges, Memory, OneTimeLinks};
-use crate::policy::Policy;
-use crate::store::Store;
-use crate::store::sled::SledStore;
+use portcullis_policy::Policy;
+use portcullis_store::Store;
+use portcullis_store::sled::SledStore;
 
 const LINKS: LinkLimits = LinkLimits { sessions: 1000, rate: 300 };
 const LIMITS: SessionLimits = SessionLimits {

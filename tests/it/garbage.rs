@@ -2,7 +2,7 @@
 //! panicked is checked by every gate when its test ends.
 
 use futures_util::StreamExt as _;
-use portcullis::policy::RequestTarget;
+use portcullis_policy::RequestTarget;
 use tokio::io::AsyncReadExt as _;
 
 use crate::admin::PASSWORD;

@@ -25,11 +25,11 @@ use crate::directory::letters::Letter;
 use crate::directory::second_factor::{SecondFactorJudge, SecondStep, Visit};
 use crate::directory::sign_in::{Claim, SignIn};
 use crate::directory::{Directory, Judges, Memory, OneTimeLinks};
-use crate::policy::{Policy, SessionKind};
 use crate::session::{NewSession, SessionCache, Sessions};
-use crate::store::feed::{Feed, Follower};
-use crate::store::sled::SledStore;
-use crate::store::{Kind, Store};
+use portcullis_policy::{Policy, SessionKind};
+use portcullis_store::feed::{Feed, Follower};
+use portcullis_store::sled::SledStore;
+use portcullis_store::{Kind, Store};
 
 pub(super) const PASSWORD: &str = "Correct horse 7!";
 /// Cheap, so that tests are about rules and not about waiting.

@@ -5,8 +5,8 @@ use futures_util::future::join_all;
 use super::*;
 use crate::directory::fixture::{Fixture, new_user, now};
 use crate::directory::users::{NewUser, UserPatch};
-use crate::store::Store;
-use crate::store::sled::SledStore;
+use portcullis_store::Store;
+use portcullis_store::sled::SledStore;
 
 fn only(ids: &[&str]) -> Grant {
     Grant::Only(ids.iter().map(|&id| id.to_owned()).collect())

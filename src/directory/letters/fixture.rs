@@ -7,7 +7,7 @@ use crate::credential::token::PlainToken;
 use crate::directory::Directory;
 use crate::directory::record::{OneTimeLink, User};
 use crate::directory::records::{existing, put};
-use crate::store::Expect;
+use portcullis_store::Expect;
 
 /// Where letters go whose user's login is no address.
 const ADDRESS: &str = "ann@acme.example";

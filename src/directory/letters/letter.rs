@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::directory::record::Document;
-use crate::store::{Key, Kind};
+use portcullis_store::{Key, Kind};
 
 /// A mail to a portal user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use crate::directory::fixture::{Fixture, PASSWORD, new_user, now};
 use crate::directory::page::PageRequest;
 use crate::directory::records::existing;
 use crate::directory::records::put;
-use crate::store::{Expect, Write};
+use portcullis_store::{Expect, Write};
 
 /// A directory with a portal user.
 struct Post {

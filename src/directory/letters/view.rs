@@ -7,7 +7,7 @@ use super::letter::{Letter, LetterState, Occasion};
 use crate::directory::page::{Page, PageRequest};
 use crate::directory::records::{Stored, attempt, existing, page};
 use crate::directory::{Directory, DirectoryError, Refusal};
-use crate::store::Key;
+use portcullis_store::Key;
 
 /// A letter as administrators see it, without its token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -147,7 +147,7 @@ async fn r11_without_portal_users_a_link_opens_a_session_at_once() {
     assert_eq!((&*session.id, session.has_portal_users), ("acme", false));
     assert!(honoured(&fixture.directory, &session).await);
     let snapshot = fixture.directory.snapshot();
-    assert_eq!(snapshot.granted(crate::policy::built_in::NON_PORTAL).len(), 2);
+    assert_eq!(snapshot.granted(portcullis_policy::built_in::NON_PORTAL).len(), 2);
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@ use crate::directory::fixture::{Fixture, new_user, now, policy_files};
 use crate::directory::groups::{Grant, GroupPatch, NewGroup};
 use crate::directory::page::PageRequest;
 use crate::directory::users::{UserFilter, UserPatch};
-use crate::policy::PolicyFiles;
-use crate::store::{Expect, Write};
+use portcullis_policy::PolicyFiles;
+use portcullis_store::{Expect, Write};
 
 fn compile(files: &PolicyFiles) -> Policy {
     Policy::compile(files).unwrap()

@@ -28,10 +28,10 @@ use crate::mail::message::{Writer, Written};
 use crate::mail::text::Templates;
 use crate::mail::transport::Carrier;
 use crate::mail::{Bell, Outbox};
-use crate::policy::Policy;
-use crate::store::feed::{Feed, Follower};
-use crate::store::sled::SledStore;
-use crate::store::{
+use portcullis_policy::Policy;
+use portcullis_store::feed::{Feed, Follower};
+use portcullis_store::sled::SledStore;
+use portcullis_store::{
     Changes, Commit, CommitError, Committed, Expect, Key, Kind, Record, Store, StoreError, Write,
 };
 

@@ -1,0 +1,152 @@
+//! The sample portal: an old customer portal that has no idea of authorization.
+//!
+//! It believes whatever the gateway's identity headers say and checks nothing else, like the
+//! program it stands for. Each account keeps its records in memory and forgets them at exit;
+//! every list is bounded, so that it can be left running. Never put it on a network by itself.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{collections::BTreeMap, future::Future, io, net::TcpListener};
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+
+use page::Page;
+use records::Account;
+use visitor::Visitor;
+
+mod assets;
+mod billing;
+mod input;
+mod library;
+mod live;
+mod page;
+mod people;
+mod records;
+#[cfg(test)]
+mod tests;
+mod tickets;
+mod visitor;
+
+/// The name of the company that runs the portal, as its pages show it.
+pub const OPERATOR: &str = "Example IT";
+
+/// Serves the portal on `listener` until `shutdown` resolves; chats and event streams end then.
+///
+/// # Errors
+/// When the listening socket cannot be used.
+pub async fn serve(
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let closing = CancellationToken::new();
+    let router = router(closing.clone());
+    axum::serve(listener, router)
+        .with_graceful_shutdown(async move {
+            shutdown.await;
+            closing.cancel();
+        })
+        .await
+}
+
+/// The portal's routes over records of their own. Cancelling `closing` ends what never ends by
+/// itself: chats and event streams.
+pub fn router(closing: CancellationToken) -> Router {
+    let (chat, _) = broadcast::channel(64);
+    let portal = Portal { accounts: Arc::default(), chat, closing };
+    Router::new()
+        .route("/", get(people::home))
+        .route("/account", get(billing::account))
+        .route("/tickets", get(tickets::list).post(tickets::create))
+        .route("/tickets/new", get(tickets::new))
+        .route("/tickets/{ticket}", get(tickets::view))
+        .route("/tickets/{ticket}/comments", post(tickets::comment))
+        .route("/invoices", get(billing::invoices))
+        .route("/invoices/{invoice}", get(billing::invoice))
+        .route("/invoices/{invoice}/pay", post(billing::pay))
+        .route("/organizations/{organization}/invoices/{invoice}/pay", post(billing::pay_named))
+        .route("/estimates", get(billing::estimates))
+        .route("/estimates/{estimate}", get(billing::estimate))
+        .route("/estimates/{estimate}/{decision}", post(billing::decide_estimate))
+        .route("/payments", get(billing::payments))
+        .route("/payment-methods", get(billing::payment_methods).post(billing::add_payment_method))
+        .route("/payment-methods/{method}/remove", post(billing::remove_payment_method))
+        .route("/contracts", get(billing::contracts))
+        .route("/assets", get(assets::list))
+        .route("/assets/{asset}", get(assets::view))
+        .route("/assets/{asset}/scripts", post(assets::run_script))
+        .route("/assets/{asset}/remote", get(assets::remote))
+        .route("/assets/static/{file}", get(library::static_file))
+        .route("/documentation", get(library::documentation))
+        .route("/documentation/{document}", get(library::document))
+        .route("/attachments", get(library::attachments).post(library::upload))
+        .route("/attachments/{attachment}", get(library::attachment))
+        .route("/downloads/{size}", get(library::download))
+        .route("/appointments", get(people::appointments).post(people::request_appointment))
+        .route("/appointments/new", get(people::new_appointment))
+        .route("/contacts", get(people::contacts).post(people::add_contact))
+        .route("/contacts/{contact}/remove", post(people::remove_contact))
+        .route("/profile", get(people::profile).post(people::save_profile))
+        .route("/chat", get(live::chat))
+        .route("/chat/socket", get(live::socket))
+        .route("/events/stream", get(live::events))
+        .route("/api/me", get(people::api_me))
+        .route("/api/tickets", get(tickets::api))
+        .route("/admin", get(people::back_office))
+        .route("/admin/{*rest}", get(people::back_office))
+        .route("/health", get(|| async { "ok\n" }))
+        .fallback(not_found)
+        // Uploads are counted and cut by the handler while they stream.
+        .layer(DefaultBodyLimit::disable())
+        .with_state(portal)
+}
+
+/// What all requests share.
+#[derive(Clone, Debug)]
+struct Portal {
+    accounts: Arc<Mutex<BTreeMap<String, Account>>>,
+    chat: broadcast::Sender<live::Line>,
+    closing: CancellationToken,
+}
+
+impl Portal {
+    /// More accounts than this share one: the name of an account is whatever a header says.
+    const ACCOUNTS: usize = 1_000;
+
+    /// Works on the account that the gateway says this visitor belongs to.
+    fn account<T>(&self, visitor: &Visitor, work: impl FnOnce(&mut Account) -> T) -> T {
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut name = visitor.organization();
+        if !accounts.contains_key(name) && accounts.len() >= Self::ACCOUNTS {
+            name = "";
+        }
+        let account = accounts.entry(name.to_owned()).or_insert_with(|| Account::sample(name));
+        if let Some(person) = visitor.person() {
+            account.welcome(person, visitor.name());
+        }
+        work(account)
+    }
+
+    /// The names of all accounts opened so far.
+    fn organizations(&self) -> Vec<String> {
+        let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        accounts.keys().cloned().collect()
+    }
+}
+
+/// The page for what is not there.
+async fn not_found(visitor: Visitor) -> Response {
+    missing("This page", &visitor)
+}
+
+/// The page for a record that is not there.
+fn missing(what: &str, visitor: &Visitor) -> Response {
+    let page = Page::new("Not found").lead(format!("{what} is not in our books."));
+    (StatusCode::NOT_FOUND, page.show(visitor)).into_response()
+}

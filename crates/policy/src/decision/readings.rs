@@ -1,0 +1,185 @@
+//! A request is allowed only under every reading: what the portal might read instead is decided
+//! for the same session, and the first refusal counts.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{Reason, RequestFacts, Subject, Verdict, may};
+use crate::Policy;
+use crate::reading::{Part, Reading, Readings, Spellings, Unreadable};
+use crate::route::Route;
+use crate::router::{MAX_VISITS, Shape};
+
+/// A reading of the path under which the session is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedReading {
+    readings: Readings,
+    route: Option<Arc<Route>>,
+    reason: Reason,
+}
+
+impl RefusedReading {
+    /// What a portal must do to the path to read it like this; nothing when there are too many
+    /// readings to look at.
+    #[must_use]
+    pub fn readings(&self) -> Readings {
+        self.readings
+    }
+
+    /// The route that the path falls on when it is read like this.
+    #[must_use]
+    pub fn route(&self) -> Option<&Arc<Route>> {
+        self.route.as_ref()
+    }
+
+    /// Why the session is refused there.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+}
+
+impl From<Unreadable> for RefusedReading {
+    /// Nearly always that there is too much to look at: what is not a path was refused before.
+    fn from(_: Unreadable) -> Self {
+        Self { readings: Readings::NONE, route: None, reason: Reason::AmbiguousPath }
+    }
+}
+
+/// Where a request falls, before anything else it might be read as.
+pub(super) struct Place<'p> {
+    /// The path that is matched.
+    pub(super) path: &'p str,
+    pub(super) shape: Option<&'p Shape>,
+}
+
+impl<'p> Place<'p> {
+    /// The shape of the path. A session that a portal has put into the addresses of its first page
+    /// (`/sign;jsessionid=1`) does not keep a path from its route.
+    pub(super) fn of(policy: &'p Policy, request: &RequestFacts<'p>) -> Self {
+        let path = request.target.path();
+        let shape = policy.router.find(request.host, path);
+        if shape.is_none()
+            && policy.router.readings().has(Reading::Parameters)
+            && let Some(path) = without_session(path)
+            && let Some(shape) = policy.router.find(request.host, path)
+        {
+            return Self { path, shape: Some(shape) };
+        }
+        Self { path, shape }
+    }
+
+    /// What else the path might be read as; none for most paths.
+    ///
+    /// # Errors
+    /// When one of the readings is not a path, or there are too many.
+    pub(super) fn spellings(
+        &self,
+        policy: &Policy,
+        request: &RequestFacts<'_>,
+    ) -> Result<Option<Spellings<'p>>, Unreadable> {
+        let router = &policy.router;
+        let one_reading = !request.target.is_ambiguous() && !router.has_uneven_literals();
+        if one_reading || self.shape.is_some_and(|shape| !shape.is_open()) {
+            return Ok(None);
+        }
+        let is_literal = |place| self.shape.is_some_and(|shape| shape.is_literal(place));
+        Spellings::of(self.path, is_literal, router.readings()).map(Some)
+    }
+}
+
+/// The path without `;jsessionid=` and a plain value at its end, as servlet containers write it.
+fn without_session(path: &str) -> Option<&str> {
+    let (before, parameters) = path.split_once(';')?;
+    let (name, value) = parameters.split_once('=')?;
+    let plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'!');
+    let is_session = name.eq_ignore_ascii_case("jsessionid")
+        && !value.is_empty()
+        && value.bytes().all(plain)
+        && !before.ends_with('/');
+    is_session.then_some(before)
+}
+
+/// The first reading under which a request is refused that `allowed` would allow.
+pub(super) fn refused_reading(
+    policy: &Policy,
+    subject: Option<&Subject>,
+    request: &RequestFacts<'_>,
+    (spellings, allowed): (&Spellings<'_>, &Arc<Route>),
+    now: Timestamp,
+) -> Option<RefusedReading> {
+    let mut visits = MAX_VISITS;
+    let asked = Asked { policy, subject, request, now, spellings, allowed };
+    spellings.all.iter().find_map(|spelling| {
+        let endings = match spelling.endings(policy.router.readings()) {
+            Ok(endings) => endings,
+            Err(too_many) => return Some(too_many.into()),
+        };
+        endings.iter().find_map(|(parts, by)| asked.refused(parts, *by, &mut visits).err())
+    })
+}
+
+/// Who asks for what.
+struct Asked<'a> {
+    policy: &'a Policy,
+    subject: Option<&'a Subject>,
+    request: &'a RequestFacts<'a>,
+    now: Timestamp,
+    spellings: &'a Spellings<'a>,
+    allowed: &'a Arc<Route>,
+}
+
+impl Asked<'_> {
+    /// Decides about one list of segments, and about all that each of them may be.
+    fn refused(
+        &self,
+        parts: &[&Part<'_>],
+        by: Readings,
+        visits: &mut usize,
+    ) -> Result<(), RefusedReading> {
+        let Self { policy, request, .. } = self;
+        let each = |shape: &Shape, readings| {
+            let route = shape.route(request.method, request.target.query());
+            match route.map_err(|reason| (None, reason)).and_then(|route| self.may(route, parts)) {
+                Ok(()) => Ok(()),
+                Err((route, reason)) => Err(RefusedReading { readings, route, reason }),
+            }
+        };
+        let complete = policy.router.each_twin(request.host, (parts, by), visits, each)?;
+        if complete || by.may_lack_a_route() {
+            Ok(())
+        } else {
+            Err(RefusedReading { readings: by, route: None, reason: Reason::NoRoute })
+        }
+    }
+
+    fn may(
+        &self,
+        route: &Arc<Route>,
+        parts: &[&Part<'_>],
+    ) -> Result<(), (Option<Arc<Route>>, Reason)> {
+        let Self { policy, request, .. } = self;
+        if Arc::ptr_eq(route, self.allowed) && route.organization().is_none() {
+            return Ok(());
+        }
+        let slash_is_data = route.slash_is_data() || !request.target.has_encoded_slash();
+        let other_query = route.query().is_some() && self.spellings.may_end_early;
+        let readings = policy.router.readings();
+        let own = |subject: &Subject| {
+            route.concerns_in_every_reading(&subject.organization, parts, readings)
+        };
+        let reason = if !slash_is_data || other_query {
+            Reason::AmbiguousPath
+        } else {
+            match may(policy, self.subject, request, (route, own), self.now) {
+                Verdict::Allow(..) => return Ok(()),
+                Verdict::Challenge(reason) | Verdict::Deny(reason) | Verdict::Refuse(reason) => {
+                    reason
+                }
+            }
+        };
+        Err((Some(Arc::clone(route)), reason))
+    }
+}

@@ -1,0 +1,301 @@
+use std::collections::HashSet;
+
+use super::*;
+use crate::fixture;
+
+const ROUTES: &str = r#"
+[[route]]
+name = "Public"
+path = "/public/{*rest}"
+access = "public"
+[[route]]
+name = "Home"
+path = "/"
+access = "signed-in"
+[[route]]
+name = "Closed"
+path = "/closed"
+access = "deny"
+[[route]]
+name = "Closed, led away"
+path = "/old"
+access = "deny"
+on_deny = { redirect = "/" }
+[[route]]
+name = "View"
+methods = ["GET"]
+path = "/view"
+require = "view"
+[[route]]
+name = "Both"
+path = "/both"
+require = { all = ["view", "pay"] }
+[[route]]
+name = "Either"
+path = "/either"
+require = { any = ["pay", "mine"] }
+[[route]]
+name = "Led away"
+path = "/led-away"
+require = "pay"
+on_deny = { redirect = "https://example.com/buy?what=pay" }
+[[route]]
+name = "Organization"
+path = "/organizations/{organization}/invoices"
+require = "view"
+organization = "{organization}"
+on_deny = { redirect = "/" }
+[[route]]
+name = "Chat"
+path = "/chat"
+access = "signed-in"
+websocket = true
+[[route]]
+name = "Ticket"
+path = "/tickets/{ticket}"
+access = "public"
+[[route]]
+name = "All tickets"
+path = "/tickets/all"
+require = "pay"
+[[route]]
+name = "A name with a space"
+path = "/tickets/a%20b"
+require = "pay"
+[[route]]
+name = "Other methods"
+methods = ["PROPFIND"]
+path = "/dav"
+access = "public"
+[[route]]
+name = "Read"
+methods = ["GET"]
+path = "/wiki/{page}"
+query = { do = ["", "show"] }
+access = "public"
+[[route]]
+name = "Edit"
+methods = ["GET", "POST"]
+path = "/wiki/{page}"
+query = { do = ["edit"] }
+require = "view"
+[[route]]
+name = "Wider"
+path = "/wiki/{*rest}"
+access = "public"
+"#;
+
+fn policy() -> Policy {
+    fixture::compile(ROUTES).unwrap()
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+/// Someone of the organization `acme` whose session lasts until second 100.
+fn subject(policy: &Policy, group: &str) -> Subject {
+    let seed = policy.seeds().iter().find(|seed| seed.id == group).unwrap();
+    Subject {
+        kind: SessionKind::User,
+        organization: Arc::from("acme"),
+        user: Some(Arc::from("u1")),
+        login: Some(Arc::from("joe")),
+        end_user: None,
+        group: Arc::from(group),
+        granted: seed.permissions,
+        valid_until: at(100),
+    }
+}
+
+fn ask(policy: &Policy, subject: Option<&Subject>, request: &str) -> Decision {
+    let (method, target) = request.split_once(' ').unwrap();
+    let (method, websocket) = match method {
+        "WS" => ("GET", true),
+        method => (method, false),
+    };
+    let method = Method::from_bytes(method.as_bytes()).unwrap();
+    let target = RequestTarget::parse(target).unwrap();
+    let request = RequestFacts { host: "h", method: &method, target: &target, websocket };
+    decide(policy, subject, &request, at(99))
+}
+
+const DOTS: Reason = Reason::BadTarget(BadTarget::DotSegment);
+
+/// As whom, what is asked, and the answer; allowed and refused side by side.
+const TABLE: &[(&str, &str, &str, Reason)] = &[
+    ("anonymous", "GET /public/logo.png", "allow", Reason::Public),
+    ("no-access", "GET /public/logo.png", "allow", Reason::Public),
+    ("anonymous", "GET /publi", "deny", Reason::NoRoute),
+    ("admin", "GET /nowhere", "deny", Reason::NoRoute),
+    ("anonymous", "GET /nowhere", "deny", Reason::NoRoute),
+    ("anonymous", "GET /PUBLIC/logo.png", "deny", Reason::NoRoute),
+    ("limited", "GET /", "allow", Reason::SignedIn),
+    ("anonymous", "GET /", "sign-in", Reason::NoSession),
+    ("no-access", "GET /", "deny", Reason::NoPortalAccess),
+    ("admin", "GET /closed", "deny", Reason::RouteClosed),
+    ("anonymous", "GET /closed", "deny", Reason::RouteClosed),
+    ("no-access", "GET /closed", "deny", Reason::NoPortalAccess),
+    ("admin", "GET /old", "redirect", Reason::RouteClosed),
+    ("no-access", "GET /old", "deny", Reason::NoPortalAccess),
+    ("limited", "GET /view", "allow", Reason::Permitted),
+    ("limited", "HEAD /view", "allow", Reason::Permitted),
+    ("limited", "POST /view", "deny", Reason::MethodNotAllowed),
+    ("admin", "OPTIONS /view", "deny", Reason::MethodNotAllowed),
+    ("anonymous", "OPTIONS /view", "deny", Reason::MethodNotAllowed),
+    ("admin", "get /view", "deny", Reason::MethodNotAllowed),
+    ("admin", "PROPFIND /", "deny", Reason::MethodNotAllowed),
+    ("anonymous", "PROPFIND /dav", "allow", Reason::Public),
+    ("anonymous", "GET /dav", "deny", Reason::MethodNotAllowed),
+    ("anonymous", "GET /view", "sign-in", Reason::NoSession),
+    ("anonymous", "HEAD /view", "sign-in", Reason::NoSession),
+    ("admin", "GET /both", "allow", Reason::Permitted),
+    ("limited", "GET /both", "deny", Reason::MissingPermission),
+    ("limited", "GET /either", "allow", Reason::Permitted),
+    ("non-portal", "GET /either", "deny", Reason::MissingPermission),
+    ("admin", "GET /led-away", "allow", Reason::Permitted),
+    ("limited", "GET /led-away", "redirect", Reason::MissingPermission),
+    ("anonymous", "GET /led-away", "sign-in", Reason::NoSession),
+    ("no-access", "GET /led-away", "deny", Reason::NoPortalAccess),
+    ("limited", "GET /organizations/acme/invoices", "allow", Reason::Permitted),
+    ("limited", "GET /organizations/%61cme/invoices", "allow", Reason::Permitted),
+    ("limited", "GET /organizations/other/invoices", "deny", Reason::OtherOrganization),
+    ("limited", "GET /organizations/Acme/invoices", "deny", Reason::OtherOrganization),
+    ("admin", "GET /organizations/acme%20x/invoices", "deny", Reason::OtherOrganization),
+    ("anonymous", "GET /organizations/acme/invoices", "sign-in", Reason::NoSession),
+    ("limited", "WS /chat", "allow", Reason::SignedIn),
+    ("anonymous", "WS /chat", "sign-in", Reason::NoSession),
+    ("limited", "WS /view", "deny", Reason::WebsocketNotAllowed),
+    ("anonymous", "WS /public/x", "deny", Reason::WebsocketNotAllowed),
+    ("anonymous", "GET /tickets/7", "allow", Reason::Public),
+    ("anonymous", "GET /tickets/all", "sign-in", Reason::NoSession),
+    ("anonymous", "GET /tickets/all%3Fx", "deny", Reason::AmbiguousPath),
+    ("anonymous", "GET /tickets/all%23", "deny", Reason::AmbiguousPath),
+    ("anonymous", "GET /tickets/7%23all", "allow", Reason::Public),
+    ("anonymous", "GET /tickets/%237", "deny", Reason::AmbiguousPath),
+    ("anonymous", "GET /tickets/a+b", "deny", Reason::AmbiguousPath),
+    ("anonymous", "GET /tickets/a%2Bb", "deny", Reason::AmbiguousPath),
+    ("anonymous", "GET /tickets/c+d", "allow", Reason::Public),
+    ("anonymous", "GET /tickets/all+", "deny", Reason::AmbiguousPath),
+    ("anonymous", "GET /tickets/all%20%237", "deny", Reason::AmbiguousPath),
+    ("anonymous", "GET /tickets/all+%3F", "deny", Reason::AmbiguousPath),
+    ("anonymous", "GET /public/..+/closed", "bad-request", DOTS),
+    ("anonymous", "GET /public/..%23", "bad-request", DOTS),
+    ("anonymous", "GET /tickets/Ticket%20%237.txt", "allow", Reason::Public),
+    ("anonymous", "GET /public/C%2B%2B%20%231.pdf", "allow", Reason::Public),
+    ("anonymous", "GET /wiki/a", "allow", Reason::Public),
+    ("anonymous", "HEAD /wiki/a?do=show", "allow", Reason::Public),
+    ("limited", "GET /wiki/a?do=edit", "allow", Reason::Permitted),
+    ("limited", "POST /wiki/a?do=edit", "allow", Reason::Permitted),
+    ("anonymous", "GET /wiki/a?do=edit", "sign-in", Reason::NoSession),
+    ("no-access", "GET /wiki/a?do=edit", "deny", Reason::NoPortalAccess),
+    ("anonymous", "WS /wiki/a?do=show", "deny", Reason::WebsocketNotAllowed),
+    ("admin", "GET /wiki/a?do=save", "deny", Reason::QueryNotAllowed),
+    ("anonymous", "GET /wiki/a?do=save", "deny", Reason::QueryNotAllowed),
+    ("admin", "POST /wiki/a?do=show", "deny", Reason::QueryNotAllowed),
+    ("admin", "POST /wiki/a", "deny", Reason::QueryNotAllowed),
+    ("admin", "DELETE /wiki/a?do=edit", "deny", Reason::MethodNotAllowed),
+    ("admin", "GET /wiki/a?d%6f=edit", "deny", Reason::AmbiguousQuery),
+    ("anonymous", "GET /wiki/a?do=show&do=edit", "deny", Reason::AmbiguousQuery),
+    ("anonymous", "GET /wiki/a%3Fdo=edit", "deny", Reason::AmbiguousPath),
+    ("limited", "GET /wiki/a%23?do=edit", "deny", Reason::AmbiguousPath),
+    ("anonymous", "GET /wiki/a/b%3F?do=save&do[]=;%", "allow", Reason::Public),
+    ("anonymous", "GET /?as=admin", "sign-in", Reason::NoSession),
+    ("anonymous", "GET /closed?/public/x", "deny", Reason::RouteClosed),
+];
+
+#[test]
+fn r61_each_request_gets_its_answer_and_its_reason() {
+    let policy = policy();
+    for (who, request, name, reason) in TABLE {
+        let subject = (*who != "anonymous").then(|| subject(&policy, who));
+        let decision = ask(&policy, subject.as_ref(), request);
+        assert_eq!((decision.name(), decision.reason()), (*name, *reason), "{who}: {request}");
+    }
+}
+
+#[test]
+fn every_reason_is_reached_and_has_a_name_of_its_own() {
+    let of_targets = |reason: &Reason| matches!(reason, Reason::BadTarget(_));
+    let mut reached: HashSet<_> =
+        TABLE.iter().map(|row| row.3).filter(|reason| !of_targets(reason)).collect();
+    let policy = policy();
+    let mut late = subject(&policy, "admin");
+    late.valid_until = at(99);
+    reached.insert(ask(&policy, Some(&late), "GET /").reason());
+    assert_eq!(reached, HashSet::from(Reason::ALL));
+    let names: HashSet<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+    assert_eq!(names.len(), Reason::ALL.len());
+    assert!(names.iter().all(|n| n.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
+}
+
+#[test]
+fn a_session_ends_at_the_very_moment_it_is_valid_until() {
+    let policy = policy();
+    let mut person = subject(&policy, "admin");
+    person.valid_until = at(99);
+    let decision = ask(&policy, Some(&person), "GET /view");
+    assert_eq!((decision.name(), decision.reason()), ("sign-in", Reason::SessionExpired));
+    person.valid_until = at(100);
+    assert_eq!(ask(&policy, Some(&person), "GET /view").name(), "allow");
+}
+
+#[test]
+fn r8_the_no_access_group_is_kept_out_whatever_it_is_granted() {
+    let policy = policy();
+    let mut person = subject(&policy, "no-access");
+    person.granted = policy.catalogue().all();
+    for kind in SessionKind::ALL {
+        person.kind = kind;
+        assert_eq!(ask(&policy, Some(&person), "GET /view").reason(), Reason::NoPortalAccess);
+    }
+    person.group = Arc::from("limited");
+    assert_eq!(ask(&policy, Some(&person), "GET /view").name(), "allow");
+}
+
+#[test]
+fn r3_a_link_session_never_has_a_permission_that_needs_a_person() {
+    let policy = fixture::compile(
+        "[[route]]\nname = \"Mine\"\npath = \"/mine\"\nrequire = \"mine\"\n\
+         [[route]]\nname = \"Any\"\npath = \"/any\"\nrequire = { any = [\"view\", \"mine\"] }\n",
+    )
+    .unwrap();
+    let mut visitor = subject(&policy, "admin");
+    visitor.kind = SessionKind::Link;
+    assert_eq!(ask(&policy, Some(&visitor), "GET /mine").reason(), Reason::MissingPermission);
+    let Decision::Allow(permit) = ask(&policy, Some(&visitor), "GET /any") else {
+        panic!("`view` is enough");
+    };
+    assert_eq!(policy.catalogue().ids(permit.granted()).collect::<Vec<_>>(), ["view"]);
+    visitor.kind = SessionKind::User;
+    assert_eq!(ask(&policy, Some(&visitor), "GET /mine").name(), "allow");
+}
+
+#[test]
+fn a_permit_tells_which_of_the_permissions_of_the_route_are_held() {
+    let policy = policy();
+    for (group, request, expected) in [
+        ("admin", "GET /either", &["pay", "mine"][..]),
+        ("limited", "GET /either", &["mine"]),
+        ("admin", "GET /both", &["view", "pay"]),
+        ("admin", "GET /", &[]),
+        ("admin", "GET /public/x", &[]),
+    ] {
+        let Decision::Allow(permit) = ask(&policy, Some(&subject(&policy, group)), request) else {
+            panic!("{group}: {request}");
+        };
+        let granted: Vec<_> = policy.catalogue().ids(permit.granted()).collect();
+        assert_eq!(granted, expected, "{group}: {request}");
+    }
+}
+
+#[test]
+fn a_redirection_says_where_to() {
+    let policy = policy();
+    let decision = ask(&policy, Some(&subject(&policy, "limited")), "GET /led-away");
+    assert_eq!(decision.route().map(|route| route.name()), Some("Led away"));
+    let Decision::Redirect(redirection) = decision else { panic!("{decision:?}") };
+    assert_eq!(redirection.location(), "https://example.com/buy?what=pay");
+}
+
+mod readings;

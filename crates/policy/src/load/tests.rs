@@ -1,0 +1,539 @@
+use std::fmt::Write as _;
+
+use super::*;
+use crate::fixture::{self, GROUPS, PERMISSIONS};
+use crate::{Access, PolicyFiles, Requirement, built_in};
+
+fn shown(files: &PolicyFiles) -> String {
+    match Policy::compile(files) {
+        Ok(_) => "no problem".to_owned(),
+        Err(problems) => problems.to_string(),
+    }
+}
+
+fn route(lines: &str) -> String {
+    format!("[[route]]\nname = \"r\"\n{lines}\n")
+}
+
+#[test]
+fn r1_r2_the_shipped_catalogue_and_groups_are_as_the_product_has_them() {
+    let policy = Policy::compile(&PolicyFiles {
+        permissions: include_str!("../../../../policies/permissions.toml").to_owned(),
+        groups: include_str!("../../../../policies/groups.toml").to_owned(),
+        ..PolicyFiles::default()
+    })
+    .unwrap();
+    assert_eq!(policy.catalogue().permissions().len(), 24);
+    assert_eq!(policy.catalogue().without_identity().len(), 18);
+    let groups: Vec<_> = policy
+        .seeds()
+        .iter()
+        .map(|seed| (seed.id.as_str(), seed.name.as_str(), seed.permissions.len(), seed.default))
+        .collect();
+    assert_eq!(
+        groups,
+        [
+            (built_in::ADMIN, "Admin Portal Group", 24, true),
+            (built_in::NON_PORTAL, "Non-Portal User Group", 2, false),
+            (built_in::LIMITED, "Limited Portal Group", 8, false),
+            (built_in::NO_ACCESS, "No Portal Access Group", 0, false),
+        ]
+    );
+}
+
+#[test]
+fn malformed_permissions_are_told_with_their_line() {
+    let one = "[[permission]]\nid = \"a\"\nname = \"A\"\n";
+    let many: String = (0..65).fold(String::new(), |mut text, n| {
+        write!(text, "[[permission]]\nid = \"p{n}\"\nname = \"P\"\n").unwrap();
+        text
+    });
+    for (text, problem) in [
+        ("", "permissions.toml: there is no permission"),
+        ("[[permission]]\nid = \"a\n", "permissions.toml:2: not TOML: "),
+        ("[[permission]]\nid = \"a\"\n", "permissions.toml:1: `name` is missing"),
+        ("[[permission]]\nname = \"a\"\n", "permissions.toml:1: `id` is missing"),
+        (
+            "[[permission]]\nid = \"A b\"\nname = \"x\"",
+            "permissions.toml:2: `A b` is no permission",
+        ),
+        ("[[permission]]\nid = \"\"\nname = \"x\"", "permissions.toml:2: `` is no permission"),
+        ("[[permission]]\nid = \"a\"\nname = \" \"", "permissions.toml:3: `name` is empty"),
+        ("[[permission]]\nid = 1\nname = \"x\"", "permissions.toml:2: `id` must be a string"),
+        (&format!("{one}identity = 1"), "permissions.toml:4: `identity` must be true or false"),
+        (&format!("{one}extra = 1"), "permissions.toml:4: unknown key `extra`"),
+        (&format!("x = 1\n{one}"), "permissions.toml:1: unknown key `x`"),
+        (&format!("{one}{one}"), "permissions.toml:5: permission `a` is there twice"),
+        ("[permission]\nid = \"a\"", "permissions.toml:1: `permission` is written [[permission]]"),
+        ("permission = [1]", "permissions.toml:1: `permission` is written [[permission]]"),
+        (&many, "permissions.toml:193: more than 64 permissions"),
+    ] {
+        let files = PolicyFiles { permissions: text.to_owned(), ..fixture::files("", "") };
+        let shown = shown(&files);
+        assert!(shown.starts_with(problem), "{text}\n-> {shown}");
+        // A broken catalogue is one problem, not one for everything that names a permission.
+        assert!(!shown.contains("groups.toml"), "{shown}");
+    }
+}
+
+#[test]
+fn r2_r3_r6_malformed_groups_are_told_with_their_line() {
+    let group = |id: &str, rest: &str| {
+        format!("{GROUPS}[[group]]\nid = \"{id}\"\nname = \"{id}\"\n{rest}\n")
+    };
+    for (text, problem) in [
+        (
+            GROUPS.replace("[[group]]\nid = \"admin\"", "[[group]]\nid = \"boss\""),
+            "groups.toml: group `admin` is missing",
+        ),
+        (GROUPS.replace("default = true\n", ""), "groups.toml: no group is the default"),
+        (
+            GROUPS.replace("[\"view\"]", "[\"view\", \"mine\"]"),
+            "groups.toml:7: `mine` needs to know which person asks",
+        ),
+        (GROUPS.replace("[\"view\"]", "\"all\""), "groups.toml:7: `mine` needs to know"),
+        (
+            GROUPS.replace("[\"view\"]\n", "[\"view\"]\ndefault = true\n"),
+            "groups.toml:7: `non-portal` cannot be the default",
+        ),
+        (
+            group("x", "permissions = []\ndefault = true"),
+            "groups.toml:19: the group on line 2 is the default already",
+        ),
+        (group("limited", "permissions = []"), "groups.toml:20: group `limited` is there twice"),
+        (group("Big", "permissions = []"), "groups.toml:20: `Big` is no group id"),
+        (group("a--b", "permissions = []"), "groups.toml:20: `a--b` is no group id"),
+        (group("link", "permissions = []"), "groups.toml:20: no group may be called `link`"),
+        (group("anonymous", "permissions = []"), "groups.toml:20: no group may be called"),
+        (group("x", "permissions = [\"fly\"]"), "groups.toml:22: there is no permission `fly`"),
+        (group("x", "permissions = \"some\""), "groups.toml:22: `permissions` must be a list"),
+        (group("x", "permissions = [1]"), "groups.toml:22: `permissions` must be a list"),
+        (group("x", ""), "groups.toml:19: `permissions` is missing"),
+        (group("x", "permissions = []\nof = 3"), "groups.toml:23: unknown key `of`"),
+        (
+            format!("{GROUPS}[[group]]\nid = \"x\"\nname = \"  aDMIN \"\npermissions = []"),
+            "groups.toml:21: the name `  aDMIN ` is taken by the group on line 4",
+        ),
+        (
+            format!("{GROUPS}[[group]]\nid = \"x\"\nname = \" \"\npermissions = []"),
+            "groups.toml:21: `name` must not be empty",
+        ),
+        (
+            format!("{GROUPS}[[group]]\nid = \"x\"\nname = \"a\\u0000b\"\npermissions = []"),
+            "groups.toml:21: `name` must not have control characters",
+        ),
+        (
+            format!(
+                "{GROUPS}[[group]]\nid = \"x\"\nname = \"{}\"\npermissions = []",
+                "x".repeat(201)
+            ),
+            "groups.toml:21: `name` must have at most 200 characters",
+        ),
+        (
+            // As names are compared when an administrator gives them (R4).
+            format!(
+                "{GROUPS}[[group]]\nid = \"x\"\nname = \"Straße\"\npermissions = []\n\
+                 [[group]]\nid = \"y\"\nname = \"STRASSE\"\npermissions = []"
+            ),
+            "groups.toml:25: the name `STRASSE` is taken by the group on line 21",
+        ),
+    ] {
+        let files = PolicyFiles { groups: text.clone(), ..fixture::files("", "") };
+        let shown = shown(&files);
+        assert!(shown.starts_with(problem), "{text}\n-> {shown}");
+    }
+}
+
+#[test]
+fn malformed_routes_are_told_with_their_line() {
+    let public = |line: &str| route(&format!("path = \"/a\"\naccess = \"public\"\n{line}"));
+    let path = |path: &str| route(&format!("path = \"{path}\"\naccess = \"public\""));
+    let require = |require: &str| route(&format!("path = \"/a\"\nrequire = {require}"));
+    for (text, problem) in [
+        (route("access = \"public\""), "1: `path` is missing"),
+        ("[[route]]\npath = \"/a\"\naccess = \"public\"".to_owned(), "1: `name` is missing"),
+        ("[[route]]\nname = \" \"\npath = \"/a\"\naccess = \"public\"".to_owned(), "2: `name` is"),
+        (route("path = \"/a\""), "1: `require` or `access` is missing"),
+        (public("require = \"view\""), "4: `access` and `require` exclude each other"),
+        (public("colour = 1"), "5: unknown key `colour`"),
+        (public("websocket = \"yes\""), "5: `websocket` must be true or false"),
+        (public("body = \"yes\""), "5: `body` must be true or false"),
+        (public("cross_origin = 1"), "5: `cross_origin` must be true or false"),
+        (route("path = \"/a\"\naccess = \"open\""), "4: `access` is \"public\""),
+        (
+            format!("{}{}", path("/a"), path("/b")),
+            "6: the name `r` is taken by the route on line 2",
+        ),
+        (
+            format!("{}{}", path("/a"), path("/a").replace("\"r\"", "\"s\"")),
+            "5: route `s` is for the same requests as `r` on line 1 (GET, HEAD, POST",
+        ),
+        (require("\"fly\""), "4: there is no permission `fly`"),
+        (require("[\"view\"]"), "4: `require` must be a table"),
+        (require("{}"), "4: `require` takes a permission"),
+        (require("{ all = [\"view\"], any = [\"pay\"] }"), "4: `require` takes a permission"),
+        (require("{ all = [] }"), "4: `require.all` is empty"),
+        (require("{ any = [\"view\", \"fly\"] }"), "4: there is no permission `fly`"),
+        (require("{ any = [\"view\"], none = [] }"), "4: unknown key `require.none`"),
+        (public("methods = []"), "5: `methods` is empty"),
+        (public("methods = \"GET\""), "5: `methods` must be a list of strings"),
+        (public("methods = [\"get\"]"), "5: `get` is no method"),
+        (public("methods = [\n\"GET\",\n\"A B\"]"), "7: `A B` is no method"),
+        (public("methods = [\"CONNECT\"]"), "5: CONNECT is never forwarded"),
+        (public("methods = [\"TRACE\"]"), "5: TRACE is never forwarded"),
+        (public("hosts = []"), "5: `hosts` is empty"),
+        (public("hosts = [\"a b\"]"), "5: `a b`: the host is no valid name"),
+        (public("hosts = [\"a:80\"]"), "5: `a:80`: a host without its port"),
+        (public("query = \"do\""), "5: `query` must be a table"),
+        (public("query = {}"), "5: `query` takes one parameter"),
+        (public("query = {\na = [\"\"],\nb = [\"\"] }"), "5: `query` takes one parameter"),
+        (public("query = { do = \"show\" }"), "5: `query.do` must be a list of strings"),
+        (public("query = { do = [1] }"), "5: `query.do` must be a list of strings"),
+        (public("query = { do = [] }"), "5: `query.do` is empty"),
+        (public("query = { \"do[]\" = [\"\"] }"), "5: `do[]` is no name of a parameter"),
+        (public("query = { \"dö\" = [\"\"] }"), "5: `dö` is no name of a parameter"),
+        (public("query = { \"\" = [\"\"] }"), "5: `` is no name of a parameter"),
+        (public("query = { _ = [\"\"] }"), "5: `_` is no name of a parameter"),
+        (public("query = { do = [\"\",\n\"a b\"] }"), "6: `a b` is no value"),
+        (public("query = { do = [\"%65dit\"] }"), "5: `%65dit` is no value"),
+        (public("query = { do = [\"a\",\n\"b\",\n\"a\"] }"), "7: the value `a` is there twice"),
+        (public("query = { do = [\"\", \"\"] }"), "5: the value `` is there twice"),
+        (path("a"), "3: `path` must begin with a slash"),
+        (path("/a//b"), "3: `path` holds an empty part"),
+        (path("/a?b"), "3: `path` holds a query"),
+        (path("/a/../b"), "3: `..` can never match: the path holds a dot segment"),
+        (path("/a%2fb"), "3: `a%2fb` can never match: the path holds an encoded slash"),
+        (path("/a;b"), "3: `a;b` can never match"),
+        (path("/.portcullis/mine"), "3: `path` lies under `/.portcullis/`"),
+        (path("/.portcullis/{*rest}"), "3: `path` lies under `/.portcullis/`"),
+        (path("/%2eportcullis/"), "3: `path` lies under `/.portcullis/`"),
+        (path("/a b"), "3: `a b` can never match"),
+        (path("/a#b"), "3: `a#b` can never match"),
+        (path("/x{a}"), "3: `x{a}` is neither text nor a variable"),
+        (path("/{a"), "3: `{a` is neither text nor a variable"),
+        (path("/{}"), "3: `` is no variable name"),
+        (path("/{a b}"), "3: `a b` is no variable name"),
+        (path("/{a}/{a}"), "3: the variable `a` is there twice"),
+        (path("/{*a}/b"), "3: `{*a}` must come last"),
+        (path(&"/a".repeat(33)), "3: `path` has more than 32 parts"),
+        (
+            route("path = \"/{o}\"\naccess = \"signed-in\"\norganization = \"{p}\""),
+            "5: `path` has no variable `{p}`",
+        ),
+        (
+            route("path = \"/{*o}\"\naccess = \"signed-in\"\norganization = \"{o}\""),
+            "5: `path` has no variable `{o}`",
+        ),
+        (
+            route("path = \"/{o}\"\naccess = \"signed-in\"\norganization = \"o\""),
+            "5: `organization` names a variable",
+        ),
+        (
+            route("path = \"/{o}\"\naccess = \"public\"\norganization = \"{o}\""),
+            "5: a public route has no session",
+        ),
+        (require("\"view\"\non_deny = \"/\""), "5: `on_deny` must be a table"),
+        (require("\"view\"\non_deny = {}"), "5: `on_deny.redirect` is missing"),
+        (
+            require("\"view\"\non_deny = { redirect = \"/\", status = 301 }"),
+            "5: unknown key `on_deny.status`",
+        ),
+        (public("on_deny = { redirect = \"/\" }"), "5: `on_deny` is never used"),
+    ] {
+        let shown = shown(&fixture::files(&text, ""));
+        assert!(shown.starts_with(&format!("routes.toml:{problem}")), "{text}\n-> {shown}");
+    }
+}
+
+#[test]
+fn routes_that_a_query_does_not_tell_apart_are_refused_with_both_lines() {
+    for (one, other, problem) in [
+        ("", "query = { do = [\"a\"] }", Some(": only one of them has a `query`)")),
+        ("query = { do = [\"a\"] }", "", Some(": only one of them has a `query`)")),
+        (
+            "query = { do = [\"a\"] }",
+            "query = { Do = [\"b\"] }",
+            Some(": they name `Do` and `do`)"),
+        ),
+        (
+            "query = { do = [\"\", \"a\"] }",
+            "query = { do = [\"b\", \"a\"] }",
+            Some(": both list \"a\" of `do`)"),
+        ),
+        ("query = { do = [\"\"] }", "query = { do = [\"\"] }", Some(": both list \"\" of `do`)")),
+        ("query = { do = [\"a\"] }", "query = { do = [\"A\", \"\"] }", None),
+        ("query = { do = [\"a\"] }", "query = { do = [\"a\"] }\nhosts = [\"h\"]", None),
+        ("methods = [\"PUT\"]", "query = { do = [\"a\"] }", None),
+    ] {
+        let text = format!(
+            "[[route]]\nname = \"one\"\npath = \"/a/{{x}}\"\naccess = \"public\"\n{one}\n\n\
+             [[route]]\nname = \"other\"\npath = \"/a/{{y}}\"\naccess = \"deny\"\n\
+             {}{other}\n",
+            if one.starts_with("methods") { "methods = [\"GET\"]\n" } else { "" },
+        );
+        let expected = problem.map_or("no problem".to_owned(), |detail| {
+            format!(
+                "routes.toml:7: route `other` is for the same requests as `one` on line 1 \
+                 (GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS /a/{{y}}{detail}"
+            )
+        });
+        assert_eq!(shown(&fixture::files(&text, "")), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_redirect_leads_to_a_path_of_ours_or_a_whole_url() {
+    for (target, sound) in [
+        ("/", true),
+        ("/denied?from=invoices", true),
+        ("https://example.com", true),
+        ("http://example.com:8080/a?b", true),
+        ("//example.com", false),
+        ("/\\\\example.com", false),
+        ("/a/../b", false),
+        ("/%61", false),
+        ("a", false),
+        ("", false),
+        ("javascript:alert(1)", false),
+        ("https://", false),
+        ("https://user@example.com/", false),
+        ("https://example.com/a b", false),
+        ("https://example.com\\\\@other/", false),
+    ] {
+        let text = route(&format!(
+            "path = \"/a\"\nrequire = \"view\"\non_deny = {{ redirect = \"{target}\" }}"
+        ));
+        let compiled = fixture::compile(&text);
+        assert_eq!(compiled.is_ok(), sound, "{target}");
+        if let Err(problems) = compiled {
+            assert!(problems.to_string().starts_with("routes.toml:5: `"), "{problems}");
+        }
+    }
+}
+
+#[test]
+fn all_problems_of_all_files_are_told_at_once_in_order() {
+    let files = PolicyFiles {
+        permissions: PERMISSIONS.to_owned(),
+        groups: GROUPS.replace("[\"view\", \"mine\"]", "[\"fly\", \"swim\"]"),
+        routes: "[[route]]\nname = \"a\"\npath = \"a\"\nmethods = [\"get\"]\nx = 1\ny = 2\n\
+                 [[route]]\nname = \"b\"\npath = \"/b\"\nrequire = \"fly\"\n"
+            .to_owned(),
+        expectations: "[[expect]]\nas = \"admin\"\nrequest = \"GET\"\ndecision = \"maybe\"\n"
+            .to_owned(),
+    };
+    let problems = Policy::compile(&files).unwrap_err();
+    let places: Vec<_> = problems.iter().map(|p| (p.file, p.line.unwrap_or_default())).collect();
+    assert_eq!(
+        places,
+        [
+            (GROUPS_FILE, 14),
+            (GROUPS_FILE, 14),
+            (ROUTES_FILE, 1),
+            (ROUTES_FILE, 3),
+            (ROUTES_FILE, 4),
+            (ROUTES_FILE, 5),
+            (ROUTES_FILE, 6),
+            (ROUTES_FILE, 10),
+            (EXPECTATIONS_FILE, 3),
+            (EXPECTATIONS_FILE, 4),
+        ],
+        "{problems}"
+    );
+    assert_eq!(problems.to_string().lines().count(), places.len());
+}
+
+#[test]
+fn malformed_expectations_are_told_with_their_line() {
+    let expect = |who: &str, request: &str, decision: &str, rest: &str| {
+        format!(
+            "[[expect]]\nas = {who}\nrequest = \"{request}\"\ndecision = \"{decision}\"\n{rest}"
+        )
+    };
+    for (text, problem) in [
+        (expect("\"admin\"", "GET", "deny", ""), "3: `GET` is no request"),
+        (expect("\"admin\"", "G(T /", "deny", ""), "3: `G(T /` is no request"),
+        (expect("\"admin\"", "GET /", "maybe", ""), "4: `maybe` is no decision"),
+        (expect("\"admin\"", "GET /", "deny", "reason = \"because\""), "5: there is no reason"),
+        (expect("\"admin\"", "GET /", "deny", "host = \"a b\""), "5: the host is no valid name"),
+        (expect("\"admin\"", "GET /", "deny", "user = 1"), "5: unknown key `user`"),
+        (expect("7", "GET /", "deny", ""), "2: `as` must be a string"),
+        ("[[expect]]\nas = \"admin\"\nrequest = \"GET /\"".to_owned(), "1: `decision` is missing"),
+        ("[[expected]]".to_owned(), "1: unknown key `expected`"),
+    ] {
+        let shown = shown(&fixture::files("", &text));
+        assert!(shown.starts_with(&format!("expectations.toml:{problem}")), "{text}\n-> {shown}");
+    }
+}
+
+/// One expectation about a route that requires `view`, and what is said about it, if anything.
+fn told(expectation: &str) -> Option<String> {
+    let routes = route("path = \"/view\"\nrequire = \"view\"\nhosts = [\"a.example\"]")
+        + "[[route]]\nname = \"mine\"\npath = \"/{o}/mine\"\nrequire = \"mine\"\norganization = \"{o}\"";
+    let files = fixture::files(&routes, &format!("[[expect]]\n{expectation}"));
+    let policy = Policy::compile(&files).unwrap();
+    policy.check_seed_expectations().err().map(|problems| problems.to_string())
+}
+
+#[test]
+fn expectations_that_hold_are_silent_and_those_that_fail_say_what_was_answered() {
+    for (holds, fails) in [
+        (
+            "as = \"limited\"\nrequest = \"GET /view\"\nhost = \"A.example\"\ndecision = \"allow\"",
+            "as = \"limited\"\nrequest = \"GET /view\"\ndecision = \"allow\"",
+        ),
+        (
+            "as = \"anonymous\"\nrequest = \"GET /view\"\nhost = \"a.example\"\ndecision = \"sign-in\"",
+            "as = \"no-access\"\nrequest = \"GET /view\"\nhost = \"a.example\"\ndecision = \"sign-in\"",
+        ),
+        (
+            "as = \"link\"\nrequest = \"GET /view\"\nhost = \"a.example\"\ndecision = \"allow\"",
+            "as = \"link\"\nrequest = \"GET /view\"\nhost = \"a.example\"\ndecision = \"deny\"",
+        ),
+        (
+            "as = \"limited\"\norganization = \"acme\"\nrequest = \"GET /acme/mine\"\ndecision = \"allow\"",
+            "as = \"limited\"\nrequest = \"GET /acme/mine\"\ndecision = \"allow\"",
+        ),
+        (
+            "as = \"admin\"\nrequest = \"GET /x\"\ndecision = \"deny\"\nreason = \"no-route\"",
+            "as = \"admin\"\nrequest = \"GET /x\"\ndecision = \"deny\"\nreason = \"route-closed\"",
+        ),
+        (
+            "as = \"admin\"\nrequest = \"GET /../x\"\ndecision = \"bad-request\"\nreason = \"dot-segment\"",
+            "as = \"admin\"\nrequest = \"GET /../x\"\ndecision = \"deny\"",
+        ),
+    ] {
+        assert_eq!(told(holds), None);
+        let problem = told(fails).unwrap_or_else(|| panic!("nothing was said of\n{fails}"));
+        assert!(problem.starts_with("expectations.toml:1: `GET /"), "{problem}");
+        assert!(problem.contains(": expected ") && problem.contains(", got "), "{problem}");
+    }
+}
+
+#[test]
+fn an_expectation_about_an_unknown_group_waits_for_the_groups_in_force() {
+    let expectation = "as = \"crew\"\nrequest = \"GET /view\"\ndecision = \"deny\"";
+    assert_eq!(told(expectation), None);
+    let files = fixture::files(
+        &route("path = \"/view\"\nrequire = \"view\""),
+        &format!("[[expect]]\n{expectation}"),
+    );
+    let policy = Policy::compile(&files).unwrap();
+    let nobody = policy.check_expectations(&|_| None).unwrap_err();
+    assert_eq!(nobody.to_string(), "expectations.toml:1: there is no group `crew`");
+    let nothing = |_: &str| Some(crate::PermissionSet::EMPTY);
+    assert_eq!(policy.check_expectations(&nothing), Ok(()));
+    let everything = |_: &str| Some(policy.catalogue().all());
+    let problem = policy.check_expectations(&everything).unwrap_err().to_string();
+    assert!(problem.contains("expected deny, got allow (permitted)"), "{problem}");
+}
+
+#[test]
+fn a_directory_loads_when_its_files_are_there_and_sound() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+    let problems = Policy::load(directory.path()).unwrap_err();
+    let files: Vec<_> = problems.iter().map(|problem| problem.file).collect();
+    assert_eq!(files, [PERMISSIONS_FILE, GROUPS_FILE, ROUTES_FILE]);
+
+    write("permissions.toml", PERMISSIONS);
+    write("groups.toml", GROUPS);
+    write("routes.toml", &route("path = \"/a\"\naccess = \"public\""));
+    let policy = Policy::load(directory.path()).unwrap();
+    assert_eq!(policy.version().len(), 2 * VERSION_BYTES);
+    assert_eq!(Policy::load(directory.path()).unwrap().version(), policy.version());
+
+    write(
+        "expectations.toml",
+        "[[expect]]\nas = \"anonymous\"\nrequest = \"GET /a\"\ndecision = \"allow\"\n",
+    );
+    let with_expectation = Policy::load(directory.path()).unwrap();
+    assert_eq!(with_expectation.expectations().len(), 1);
+    assert_ne!(with_expectation.version(), policy.version());
+
+    write("routes.toml", &route("path = \"/a\"\naccess = \"deny\""));
+    let problem = Policy::load(directory.path()).unwrap_err().to_string();
+    assert!(problem.starts_with("expectations.toml:1: `GET /a` as anonymous"), "{problem}");
+
+    std::fs::write(directory.path().join("routes.toml"), b"\xff").unwrap();
+    let problem = Policy::load(directory.path()).unwrap_err().to_string();
+    assert!(problem.starts_with("routes.toml: cannot be read"), "{problem}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_hides_no_problem_of_the_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let write =
+        |name: &str, text: &[u8]| std::fs::write(directory.path().join(name), text).unwrap();
+    let told = || {
+        let problems = Policy::load(directory.path()).unwrap_err().to_string();
+        problems.lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let routes =
+        route("path = \"/a\"\nrequire = \"fly\"") + &route("path = \"b\"\naccess = \"deny\"");
+    write("permissions.toml", PERMISSIONS.as_bytes());
+    write("groups.toml", b"\xff");
+    write("routes.toml", routes.as_bytes());
+    write("expectations.toml", b"[[expect]]\nas = 1\n");
+    assert_eq!(
+        told(),
+        [
+            "groups.toml:",
+            "routes.toml:4:",
+            "routes.toml:6:",
+            "routes.toml:7:",
+            "expectations.toml:1:",
+            "expectations.toml:1:",
+            "expectations.toml:2:"
+        ]
+    );
+    // Without the catalogue nothing can be said of the permissions that others name.
+    std::fs::remove_file(directory.path().join("permissions.toml")).unwrap();
+    write("groups.toml", GROUPS.as_bytes());
+    write("expectations.toml", b"");
+    assert_eq!(told(), ["permissions.toml:", "routes.toml:6:", "routes.toml:7:"]);
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_told_once_by_its_setting_and_path() {
+    let problems = Policy::load(Path::new("/nowhere/policies")).unwrap_err().to_string();
+    assert!(
+        problems.starts_with("policy.directory: `/nowhere/policies` cannot be read: "),
+        "{problems}"
+    );
+    assert_eq!(problems.lines().count(), 1);
+}
+
+#[test]
+fn a_route_keeps_what_its_entry_says() {
+    let policy = fixture::compile(
+        "# a comment\n[[route]]\nname = \"Pay\"\nmethods = [\"GET\", \"POST\"]\n\
+         path = \"/o/{organization}/{*rest}\"\nrequire = { any = [\"view\", \"pay\"] }\n\
+         organization = \"{organization}\"\nhosts = [\"A.example\", \"a.example\"]\n\
+         on_deny = { redirect = \"/\" }\nwebsocket = true\nbody = true\n\
+         cross_origin = true\nquery = { do = [\"\", \"pay\"] }\n",
+    )
+    .unwrap();
+    let route = &policy.routes()[0];
+    assert_eq!((route.name(), route.line()), ("Pay", 2));
+    let methods: Vec<_> = route.methods().iter().map(http::Method::as_str).collect();
+    assert_eq!(methods, ["GET", "POST", "HEAD"]);
+    assert_eq!(route.path().as_str(), "/o/{organization}/{*rest}");
+    assert_eq!(route.hosts(), ["a.example"]);
+    assert_eq!(route.organization(), Some("organization"));
+    assert_eq!(route.on_deny(), Some("/"));
+    assert!(route.websocket() && route.body() && route.cross_origin());
+    let query = route.query().unwrap();
+    assert_eq!(query.parameter(), "do");
+    assert_eq!(["", "pay", "Pay"].map(|value| query.lists(value)), [true, true, false]);
+    let named = policy.catalogue().set(["view", "pay"]).unwrap();
+    assert_eq!(route.access(), Access::Require(Requirement::Any(named)));
+    assert_eq!(route.permissions(), named);
+}
+
+#[test]
+fn a_set_of_unknown_permissions_is_refused_by_name() {
+    let policy = fixture::compile("").unwrap();
+    let error = policy.catalogue().set(["view", "fly"]).unwrap_err();
+    assert_eq!(error.to_string(), "there is no permission `fly`");
+}

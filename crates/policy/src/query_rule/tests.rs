@@ -1,0 +1,343 @@
+use std::sync::LazyLock;
+
+use http::Method;
+use jiff::Timestamp;
+use percent_encoding::percent_decode;
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Policy, PolicyFiles, Reason, RequestFacts, RequestTarget, decide, fixture};
+
+const ROUTES: &str = r#"
+[[route]]
+name = "Read"
+path = "/doku.php"
+query = { do = ["", "show"] }
+access = "public"
+[[route]]
+name = "Edit"
+path = "/doku.php"
+query = { do = ["edit"] }
+access = "public"
+[[route]]
+name = "Everything"
+path = "/{*rest}"
+access = "public"
+"#;
+
+static POLICY: LazyLock<Policy> = LazyLock::new(|| fixture::compile(ROUTES).unwrap());
+
+/// The route that lets a query of `/doku.php` pass, or the reason why none does.
+fn answer(query: &str) -> Result<String, Reason> {
+    let target = RequestTarget::parse(&format!("/doku.php?{query}")).unwrap();
+    let request =
+        RequestFacts { host: "h", method: &Method::GET, target: &target, websocket: false };
+    let decision = decide(&POLICY, None, &request, Timestamp::UNIX_EPOCH);
+    match decision.route() {
+        Some(route) if decision.name() == "allow" => Ok(route.name().to_owned()),
+        _ => Err(decision.reason()),
+    }
+}
+
+#[test]
+fn only_the_plain_spelling_of_a_listed_value_passes() {
+    for (query, route) in [
+        ("", "Read"),
+        ("&", "Read"),
+        ("=", "Read"),
+        ("id=start", "Read"),
+        ("id=start&do=show", "Read"),
+        ("do=edit", "Edit"),
+        ("do=edit&id=start&rev=", "Edit"),
+        ("id=%2Fa%20b+c&do=edit&", "Edit"),
+        ("id=do&x=do=edit", "Read"),
+        // Other parameters, though they look alike.
+        ("document=edit&d=1&o=2&dodo=edit&do_=edit&do-x=edit&0do=edit&redo=edit", "Read"),
+        ("d%C3%B6=edit&%C3%BC=1&_=1732243200&d+o=edit", "Read"),
+    ] {
+        assert_eq!(answer(query).as_deref(), Ok(route), "{query}");
+    }
+}
+
+#[test]
+fn a_value_that_is_not_listed_is_denied_and_not_passed_to_a_wider_path() {
+    for value in [
+        "save",
+        "EDIT",
+        "Edit",
+        "ed-it",
+        "0edit",
+        "edit0",
+        "edit.",
+        "edit=",
+        "=edit",
+        "edit,show",
+        "edit/",
+        "edit?",
+        "[edit]",
+        "undefined",
+        "-",
+        ".",
+    ] {
+        assert_eq!(answer(&format!("do={value}")), Err(Reason::QueryNotAllowed), "{value}");
+        assert_eq!(answer(&format!("id=a&do={value}&x")), Err(Reason::QueryNotAllowed), "{value}");
+    }
+}
+
+#[test]
+fn what_a_portal_might_read_as_the_parameter_is_ambiguous() {
+    for query in [
+        // The name.
+        "do[edit]=1",
+        "do%5Bedit%5D=1",
+        "do%5bedit%5d",
+        "do[]=edit",
+        "%20do=edit",
+        "+do=edit",
+        "++do=edit",
+        "%09%0ado=edit",
+        "do%00x=edit",
+        "do%00=edit",
+        "d%6f=edit",
+        "d%6F=edit",
+        "%64%6F=edit",
+        "%44o=edit",
+        "Do=edit",
+        "DO=edit",
+        ".do=edit",
+        "do.=edit",
+        "do.x=edit",
+        "do+=edit",
+        "do%20=edit",
+        "do%C2%A0=edit",
+        "%EF%BB%BFdo=edit",
+        "_do=edit",
+        "[do]=edit",
+        "[do=edit",
+        "?do=edit",
+        "/do",
+        "$do=edit",
+        "do%26=edit",
+        "do%3Dedit",
+        "do%3D=edit",
+        // Twice, even when both say the same.
+        "do=show&do=edit",
+        "do=edit&do=show",
+        "do=edit&do=edit",
+        "do=edit&x&do",
+        "do=edit&Do=show",
+        // Empty.
+        "do",
+        "do=",
+        "do=&do=edit",
+        "do&x=1",
+        // Escapes in the value, even of nothing else than itself.
+        "do=%65dit",
+        "do=edit%00",
+        "do=%20edit",
+        "do=+edit",
+        "do=edit+",
+        "do=%73how",
+        "do=%",
+        // Anywhere.
+        "do=show;do=edit",
+        "id=a;do=edit",
+        "id=a;b",
+        ";",
+        "id=a&amp;do=edit",
+        "id=%",
+        "id=%6",
+        "id=%zz&do=edit",
+        "%u0064o=edit",
+        "%d%o=edit",
+    ] {
+        assert_eq!(answer(query), Err(Reason::AmbiguousQuery), "{query}");
+    }
+}
+
+#[test]
+fn a_sign_in_a_listed_name_may_be_spelled_as_another_sign() {
+    let rule = |parameter: &str| QueryRule {
+        parameter: parameter.to_owned(),
+        values: vec![String::new()],
+    };
+    for (parameter, query, value) in [
+        ("page_id", "page_id=a", Some("a")),
+        ("page_id", "page.id=a", None),
+        ("page_id", "page%20id=a", None),
+        ("page_id", "page+id=a", None),
+        ("page_id", "page[id=a", None),
+        ("page_id", "page%5Bid=a", None),
+        ("page_id", "page-id=a", None),
+        ("page_id", "Page.ID[]=a", None),
+        ("page_id", "page=a&pageid=a&page_=a&page__id=a&page_ids=a&pagexid=a", Some("")),
+        ("a-b", "a-b=c", Some("c")),
+        ("a-b", "a_b=c", None),
+        ("_action", "_action=c", Some("c")),
+        ("_action", ".action=c", None),
+        ("_action", "action=c", None),
+        ("_action", "_actions=c", Some("")),
+        ("Do", "Do=c", Some("c")),
+        ("Do", "do=c", None),
+    ] {
+        assert_eq!(rule(parameter).value(Some(query)), value, "{parameter}: {query}");
+    }
+    assert_eq!(rule("do").value(None), Some(""));
+}
+
+/// How a portal reads queries: which of the things that portals are known to do it does.
+#[derive(Debug, Clone, Copy)]
+struct Reader {
+    semicolons: bool,
+    any_case: bool,
+    first_wins: bool,
+    /// PHP leaves out white space before a name and cuts it at a NUL and at a bracket; others do
+    /// neither.
+    php: bool,
+}
+
+impl Reader {
+    /// The value of `do`, cleaned as a wiki does it: lower-case letters and digits only.
+    fn read(self, query: &str) -> String {
+        let decode = |text: &str| {
+            let spaced = text.replace('+', " ");
+            percent_decode(spaced.as_bytes()).decode_utf8_lossy().into_owned()
+        };
+        let mut found: Vec<String> = Vec::new();
+        let separators: &[char] = if self.semicolons { &['&', ';'] } else { &['&'] };
+        for pair in query.split(separators) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (mut name, mut value) = (decode(name), decode(value));
+            if self.php {
+                name = name.trim_start().to_owned();
+                name.truncate(name.find('\0').unwrap_or(name.len()));
+                // The action may be the index of an array: `do[edit]`.
+                if let Some((array, index)) = name.clone().split_once('[') {
+                    value = index.trim_end_matches(']').to_owned() + &value;
+                    name = array.to_owned();
+                }
+            }
+            if name == "do" || (self.any_case && name.eq_ignore_ascii_case("do")) {
+                value = value.to_lowercase();
+                value.retain(|c| matches!(c, 'a'..='z' | '1'..='9'));
+                found.push(value);
+            }
+        }
+        let found = if self.first_wins { found.first() } else { found.last() };
+        found.cloned().unwrap_or_default()
+    }
+}
+
+fn any_reader() -> impl Strategy<Value = Reader> {
+    any::<[bool; 4]>().prop_map(|[semicolons, any_case, first_wins, php]| Reader {
+        semicolons,
+        any_case,
+        first_wins,
+        php,
+    })
+}
+
+/// A text with each of its letters in any spelling, and something before and after it.
+fn spelled(texts: &'static [&'static str]) -> impl Strategy<Value = String> {
+    const BEFORE: &[&str] = &["", "", "", "", "+", "%20", "%00", "%09", ".", "-", "_", "0", "["];
+    const AFTER: &[&str] = &["", "", "", "", "+", "%20", "%00", ".", "_", "0", "[", "[]", "]"];
+    let letters = (proptest::sample::select(texts), proptest::collection::vec(0u8..8, 8));
+    let letters = letters.prop_map(|(text, ways)| {
+        let letters = text.chars().zip(ways).map(|(letter, way)| match way {
+            0 => format!("%{:02x}", u32::from(letter)),
+            1 => format!("%{:02X}", u32::from(letter.to_ascii_uppercase())),
+            2 => letter.to_ascii_uppercase().to_string(),
+            _ => letter.to_string(),
+        });
+        letters.collect::<String>()
+    });
+    (proptest::sample::select(BEFORE), letters, proptest::sample::select(AFTER))
+        .prop_map(|(before, text, after)| format!("{before}{text}{after}"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
+    /// Whatever a portal reads, it is what the route that let the request pass is for.
+    #[test]
+    fn no_reading_of_a_query_belongs_to_another_route(
+        pairs in proptest::collection::vec(
+            (
+                prop_oneof![4 => spelled(&["do"]), 1 => spelled(&["id", "", "d"])],
+                proptest::sample::select(vec!["=", "=", "=", "", "%3d", "[", "]=", "+="]),
+                spelled(&["edit", "show", "save", ""]),
+                proptest::sample::select(vec!["&", "&", "&", ";", "%26", "&&", "&amp;"]),
+            ),
+            0..4,
+        ),
+        reader in any_reader(),
+    ) {
+        let pairs = pairs.iter().map(|(name, is, value, end)| format!("{name}{is}{value}{end}"));
+        let query = pairs.collect::<String>();
+        let read = reader.read(&query);
+        if let Ok(route) = answer(&query) {
+            let values: &[_] = if route == "Edit" { &["edit"] } else { &["", "show"] };
+            prop_assert!(values.contains(&read.as_str()), "{query}: {route}, read as {read}");
+        }
+    }
+
+    /// Any text at all, so that what nobody thought of is tried as well.
+    #[test]
+    fn no_reading_of_arbitrary_bytes_belongs_to_another_route(
+        query in "([do&=;%+.\\[\\]0-9a-fA-F]|do|DO|%6f|edit|=show|&do=){0,12}",
+        reader in any_reader(),
+    ) {
+        let read = reader.read(&query);
+        if let Ok(route) = answer(&query) {
+            let values: &[_] = if route == "Edit" { &["edit"] } else { &["", "show"] };
+            prop_assert!(values.contains(&read.as_str()), "{query}: {route}, read as {read}");
+        }
+    }
+}
+
+fn dokuwiki(routes: &str) -> PolicyFiles {
+    PolicyFiles {
+        permissions: include_str!("../../../../policies/examples/dokuwiki/permissions.toml").into(),
+        groups: include_str!("../../../../policies/examples/dokuwiki/groups.toml").into(),
+        routes: routes.into(),
+        expectations: include_str!("../../../../policies/examples/dokuwiki/expectations.toml")
+            .into(),
+    }
+}
+
+const DOKUWIKI_ROUTES: &str = include_str!("../../../../policies/examples/dokuwiki/routes.toml");
+
+#[test]
+fn the_wiki_of_the_examples_loads_and_answers_as_expected() {
+    let policy = Policy::compile(&dokuwiki(DOKUWIKI_ROUTES)).unwrap();
+    assert!(policy.expectations().len() >= 58);
+    assert_eq!(policy.check_seed_expectations(), Ok(()));
+}
+
+#[test]
+fn the_wiki_of_the_examples_is_refused_without_any_one_of_its_queries() {
+    let is_query = |line: &&str| line.starts_with("query = ");
+    let queries: Vec<_> = DOKUWIKI_ROUTES.lines().filter(is_query).collect();
+    assert!(queries.len() >= 6);
+    for query in queries {
+        let routes = DOKUWIKI_ROUTES.replacen(query, "", 1);
+        let loaded =
+            Policy::compile(&dokuwiki(&routes)).and_then(|policy| policy.check_seed_expectations());
+        assert!(loaded.is_err(), "without {query}");
+    }
+
+    // Without all of them, and without the routes that then tie, the expectations notice.
+    let mut routes = String::new();
+    for block in DOKUWIKI_ROUTES.split_inclusive("\n\n") {
+        let plain = block.lines().filter(|line| !is_query(line)).collect::<Vec<_>>().join("\n");
+        let more = format!("{routes}{plain}\n");
+        if Policy::compile(&dokuwiki(&more)).is_ok() {
+            routes = more;
+        }
+    }
+    let policy = Policy::compile(&dokuwiki(&routes)).unwrap();
+    let problems = policy.check_seed_expectations().unwrap_err().to_string();
+    for failed in ["do=edit` as anonymous", "do=save` as anonymous", "d%6f=admin` as admin"] {
+        assert!(problems.contains(failed), "{failed} is not in\n{problems}");
+    }
+}

@@ -1,0 +1,388 @@
+//! What a portal with enabled readings might make of a path, as far as that does not depend on
+//! the routes.
+//!
+//! - A [`Spelling`] is the path after changes that can move the borders between segments: decoded
+//!   once more, in plain characters, a plus as a space, cut at a `?` or `#`.
+//! - Its [`Spelling::endings`] are what is left when a slash, PATH_INFO or a session segment
+//!   goes.
+//! - [`cuts`] are what is left of one segment.
+//!
+//! Letter case is not changed here: literals are compared by [`Readings::key`].
+//!
+//! Segments that a literal of the route matched stay as they are. The number of spellings, endings
+//! and cuts is bounded; a path with more is refused.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+use super::{Reading, Readings, compatible};
+use crate::request_path::{BadTarget, starts_with_hex};
+
+/// Bounds on what is computed for one path.
+const MAX_SPELLINGS: usize = 24;
+const MAX_ENDINGS: usize = 32;
+const MAX_CUTS: usize = 64;
+
+/// A slash that is data of the segment. Decoded segments hold no control characters, so nothing
+/// else is spelled like this.
+const DATA_SLASH: &str = "\0";
+
+/// What stands after the slash of the path `/`.
+static NOTHING: Part<'static> = Part { text: Cow::Borrowed(""), literal: None };
+
+/// Why the readings of a path cannot be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unreadable {
+    /// One of them is not a path: the answer is 400.
+    Bad(BadTarget),
+    /// There are too many.
+    TooMany,
+}
+
+impl From<BadTarget> for Unreadable {
+    fn from(bad: BadTarget) -> Self {
+        Self::Bad(bad)
+    }
+}
+
+/// A segment of a path, decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part<'p> {
+    /// The text; a slash that is data is a NUL.
+    pub(crate) text: Cow<'p, str>,
+    /// The canonical segment, if a literal of the route matched it.
+    pub(crate) literal: Option<&'p str>,
+}
+
+/// The segments of a path, read in one way.
+#[derive(Debug, Clone)]
+pub(crate) struct Spelling<'p> {
+    parts: Vec<Part<'p>>,
+    by: Readings,
+}
+
+/// All spellings of a path.
+#[derive(Debug)]
+pub(crate) struct Spellings<'p> {
+    pub(crate) all: Vec<Spelling<'p>>,
+    /// Whether something in the path might begin the query, or end both.
+    pub(crate) may_end_early: bool,
+}
+
+impl<'p> Spellings<'p> {
+    /// The spellings of a canonical path. `is_literal` says for which segments the route has a
+    /// literal.
+    ///
+    /// # Errors
+    /// When one of the readings is not a path, or there are too many.
+    pub(crate) fn of(
+        path: &'p str,
+        is_literal: impl Fn(usize) -> bool,
+        enabled: Readings,
+    ) -> Result<Self, Unreadable> {
+        let parts = path.split('/').skip(1).enumerate().map(|(place, segment)| Part {
+            text: decoded(segment),
+            literal: is_literal(place).then_some(segment),
+        });
+        let mut all = vec![Spelling { parts: parts.collect(), by: Readings::NONE }];
+        let mut may_end_early = false;
+        let mut next = 0;
+        while let Some(spelling) = all.get(next) {
+            next += 1;
+            spelling.check(enabled)?;
+            if !spelling.open().any(may_be_respelled) {
+                continue;
+            }
+            may_end_early |= spelling.open().any(|text| text.contains(['?', '#']));
+            let respelled = [
+                spelling.decoded_again(enabled)?,
+                spelling.in_plain_characters(enabled)?,
+                spelling.with_spaces()?,
+                spelling.ended_early(),
+            ];
+            for new in respelled.into_iter().flatten() {
+                if all.iter().all(|known| known.parts != new.parts) {
+                    all.push(new);
+                }
+            }
+            if all.len() > MAX_SPELLINGS {
+                return Err(Unreadable::TooMany);
+            }
+        }
+        Ok(Self { all, may_end_early })
+    }
+}
+
+impl<'p> Spelling<'p> {
+    /// The texts that no literal of the route matched.
+    fn open(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter(|part| part.literal.is_none()).map(|part| &*part.text)
+    }
+
+    /// What is left of the path when a slash at the end, PATH_INFO or session segments go, and the
+    /// whole path first.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub(crate) fn endings(
+        &self,
+        enabled: Readings,
+    ) -> Result<Vec<(Vec<&Part<'p>>, Readings)>, Unreadable> {
+        let mut ends = vec![(self.parts.len(), self.by)];
+        if let [before @ .., Part { text, literal: None }] = self.parts.as_slice()
+            && enabled.has(Reading::Slash)
+            && text.is_empty()
+            && !before.is_empty()
+        {
+            ends.push((before.len(), self.by.and(Readings::of(Reading::Slash))));
+        }
+        if enabled.has(Reading::PathInfo) {
+            for (place, part) in self.parts.iter().enumerate() {
+                let after = self.parts.get(place + 1..).unwrap_or_default();
+                if has_extension(&part.text) && after.iter().any(|part| part.literal.is_none()) {
+                    ends.push((place + 1, self.by.and(Readings::of(Reading::PathInfo))));
+                }
+            }
+        }
+        if ends.len() > MAX_ENDINGS {
+            return Err(Unreadable::TooMany);
+        }
+        let mut endings = Vec::with_capacity(ends.len());
+        for (end, by) in ends {
+            let parts = self.parts.get(..end).unwrap_or_default();
+            if enabled.has(Reading::Parameters) && parts.iter().any(is_session) {
+                let mut kept: Vec<_> = parts.iter().filter(|part| !is_session(part)).collect();
+                if kept.is_empty() {
+                    kept.push(&NOTHING);
+                }
+                endings.push((kept, by.and(Readings::of(Reading::Parameters))));
+            }
+            endings.push((parts.iter().collect(), by));
+        }
+        Ok(endings)
+    }
+
+    /// Whether every reading of every segment is one.
+    fn check(&self, enabled: Readings) -> Result<(), Unreadable> {
+        for (place, part) in self.parts.iter().enumerate() {
+            let at_the_end = place + 1 == self.parts.len();
+            if part.literal.is_some()
+                || is_plain(&part.text)
+                || (at_the_end && part.text.is_empty())
+            {
+                continue;
+            }
+            for piece in part.text.split(DATA_SLASH) {
+                cuts(piece, false, enabled)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn decoded_again(&self, enabled: Readings) -> Result<Option<Self>, BadTarget> {
+        if !enabled.has(Reading::DecodeTwice) {
+            return Ok(None);
+        }
+        self.respelled(Readings::of(Reading::DecodeTwice), |text| {
+            let controls = |text: &str| text.chars().filter(|c| c.is_control()).count();
+            match decoded_leniently(text) {
+                // What there is already are slashes that are data.
+                Some(new) if controls(&new) > controls(text) => Err(BadTarget::Control),
+                new => Ok(new),
+            }
+        })
+    }
+
+    fn in_plain_characters(&self, enabled: Readings) -> Result<Option<Self>, BadTarget> {
+        if !enabled.has(Reading::Compatibility) {
+            return Ok(None);
+        }
+        self.respelled(Readings::of(Reading::Compatibility), |text| {
+            Ok((!text.is_ascii()).then(|| compatible(text)).filter(|plain| plain != text))
+        })
+    }
+
+    fn with_spaces(&self) -> Result<Option<Self>, BadTarget> {
+        self.respelled(Readings::PLUS, |text| {
+            Ok(text.contains('+').then(|| text.replace('+', " ")))
+        })
+    }
+
+    fn ended_early(&self) -> Option<Self> {
+        let ends = |part: &Part<'_>| part.literal.is_none() && part.text.contains(['?', '#']);
+        let place = self.parts.iter().position(ends)?;
+        let mut parts = self.parts.get(..=place)?.to_vec();
+        let last = parts.last_mut()?;
+        let text = last.text.split(['?', '#']).next().unwrap_or_default().to_owned();
+        last.text = Cow::Owned(text);
+        Some(Self { parts, by: self.by.and(Readings::EARLY_END) })
+    }
+
+    /// The spelling with changed segments, none if none changes.
+    fn respelled(
+        &self,
+        by: Readings,
+        change: impl Fn(&str) -> Result<Option<String>, BadTarget>,
+    ) -> Result<Option<Self>, BadTarget> {
+        let mut changed = false;
+        let mut parts = Vec::with_capacity(self.parts.len());
+        for part in &self.parts {
+            let new = match part.literal {
+                Some(_) => None,
+                // Slashes that are data stay what they are, whatever stands between them.
+                None => change(&part.text)?,
+            };
+            let Some(new) = new else {
+                parts.push(part.clone());
+                continue;
+            };
+            changed = true;
+            let segments = new.split(['/', '\\']);
+            parts.extend(
+                segments.map(|text| Part { text: Cow::Owned(text.to_owned()), literal: None }),
+            );
+        }
+        if let [before @ .., _] = parts.as_slice()
+            && before.iter().any(|part| part.text.is_empty())
+        {
+            return Err(BadTarget::EmptySegment);
+        }
+        Ok(changed.then(|| Self { parts, by: self.by.and(by) }))
+    }
+}
+
+impl Part<'_> {
+    /// What is left of the segment when parts of it do not count, the whole first.
+    ///
+    /// # Errors
+    /// When nothing is left, or dots, or when there are too many.
+    pub(crate) fn cuts(
+        &self,
+        last: bool,
+        enabled: Readings,
+    ) -> Result<Vec<(&str, Readings)>, Unreadable> {
+        if self.text.is_empty() || is_plain(&self.text) {
+            return Ok(vec![(&self.text, Readings::NONE)]);
+        }
+        cuts(&self.text, last, enabled)
+    }
+}
+
+/// The text of a canonical segment.
+pub(crate) fn decoded(segment: &str) -> Cow<'_, str> {
+    if !segment.contains('%') {
+        return Cow::Borrowed(segment);
+    }
+    let text = percent_decode_str(segment).decode_utf8_lossy();
+    if text.contains('/') { Cow::Owned(text.replace('/', DATA_SLASH)) } else { text }
+}
+
+/// Whether decoding, plain characters, spaces or an early end might change a text.
+fn may_be_respelled(text: &str) -> bool {
+    !text.bytes().all(|byte| byte.is_ascii() && !matches!(byte, b'%' | b'+' | b'?' | b'#'))
+}
+
+/// Whether a text has nothing that could be cut.
+fn is_plain(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'.' | b';' | b':'))
+}
+
+/// An ASP.NET session in the path, `(S(x))`.
+fn is_session(part: &Part<'_>) -> bool {
+    let inner = part.text.strip_prefix('(').and_then(|text| text.strip_suffix("))"));
+    let inner = inner.and_then(|text| text.strip_prefix(|c: char| c.is_ascii_alphabetic()));
+    part.literal.is_none() && inner.is_some_and(|text| text.starts_with('('))
+}
+
+/// Whether a segment looks like the name of a script.
+fn has_extension(text: &str) -> bool {
+    let extensions = text.trim_start_matches('.').split('.').skip(1);
+    extensions.into_iter().any(|text| text.starts_with(|c: char| c.is_ascii_alphanumeric()))
+}
+
+/// The texts that are left of a segment when any combination of spaces, dots, a stream, parameters
+/// and (of the last segment) extensions is cut off.
+fn cuts(text: &str, last: bool, enabled: Readings) -> Result<Vec<(&str, Readings)>, Unreadable> {
+    readable(text, text)?;
+    let dot = enabled.has(Reading::Dot);
+    let parameters = enabled.has(Reading::Parameters);
+    let suffix = last && enabled.has(Reading::Suffix);
+    let mut all = vec![(text, Readings::NONE)];
+    let mut next = 0;
+    while let Some((text, by)) = all.get(next).copied() {
+        next += 1;
+        let up_to = |sign: char| text.split_once(sign).map(|(before, _)| before);
+        let before_stream = up_to(':').filter(|before| !before.is_empty());
+        let with_extension = text.rsplit_once('.').filter(|(_, extension)| !extension.is_empty());
+        let stem = with_extension.map(|(stem, _)| stem);
+        let is_name = |stem: &&str| stem.contains(|c: char| c != '.' && !c.is_whitespace());
+        let cut = [
+            (true, Some(text.trim()), Readings::OUTER_SPACE),
+            (
+                dot,
+                Some(text.trim_end_matches(|c: char| c == '.' || c.is_whitespace())),
+                Readings::of(Reading::Dot),
+            ),
+            (dot, before_stream, Readings::of(Reading::Dot)),
+            (parameters, up_to(';'), Readings::of(Reading::Parameters)),
+            (suffix, stem.filter(is_name), Readings::of(Reading::Suffix)),
+        ];
+        for (enabled, left, reading) in cut {
+            let Some(left) = left.filter(|left| enabled && left.len() < text.len()) else {
+                continue;
+            };
+            readable(left, text)?;
+            if all.iter().all(|(known, _)| *known != left) {
+                all.push((left, by.and(reading)));
+            }
+        }
+        if all.len() > MAX_CUTS {
+            return Err(Unreadable::TooMany);
+        }
+    }
+    Ok(all)
+}
+
+/// Refuses what no segment may be; `of` is what it was cut from.
+fn readable(left: &str, of: &str) -> Result<(), BadTarget> {
+    match left {
+        "." | ".." => Err(BadTarget::DotSegment),
+        "" if of.contains('.') => Err(BadTarget::DotSegment),
+        "" => Err(BadTarget::EmptySegment),
+        _ => Ok(()),
+    }
+}
+
+/// Decodes once more, as lenient programs do: what is not an escape stays as it is. None when there
+/// is nothing to decode.
+fn decoded_leniently(text: &str) -> Option<String> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text;
+    let mut changed = false;
+    while let Some((before, after)) = rest.split_once('%') {
+        decoded.extend_from_slice(before.as_bytes());
+        let wide = after.strip_prefix(['u', 'U']).and_then(|digits| hex(digits, 4));
+        if let Some((code, after)) = hex(after, 2) {
+            decoded.extend(u8::try_from(code));
+            (rest, changed) = (after, true);
+        } else if let Some((code, after)) = wide {
+            let c = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
+            decoded.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            (rest, changed) = (after, true);
+        } else {
+            decoded.push(b'%');
+            rest = after;
+        }
+    }
+    decoded.extend_from_slice(rest.as_bytes());
+    changed.then(|| String::from_utf8_lossy(&decoded).into_owned())
+}
+
+/// The number that a text begins with, and what follows it.
+fn hex(text: &str, digits: usize) -> Option<(u32, &str)> {
+    let (number, rest) = text.split_at_checked(digits)?;
+    let number = starts_with_hex(number, digits).then(|| u32::from_str_radix(number, 16))?;
+    Some((number.ok()?, rest))
+}

@@ -1,0 +1,111 @@
+use crate::{Policy, Reading, fixture};
+
+fn route(path: &str, rest: &str) -> String {
+    format!("[[route]]\nname = \"{path}\"\npath = \"{path}\"\n{rest}\n")
+}
+
+/// The pairs of strict and lax routes, and the examples.
+fn twins(policy: &Policy) -> Vec<(String, String, String)> {
+    policy
+        .twins()
+        .into_iter()
+        .map(|twin| (twin.strict.name().to_owned(), twin.lax.name().to_owned(), twin.example))
+        .collect()
+}
+
+fn pair(strict: &str, lax: &str, example: &str) -> (String, String, String) {
+    (strict.to_owned(), lax.to_owned(), example.to_owned())
+}
+
+#[test]
+fn every_stricter_route_with_a_laxer_twin_is_found() {
+    let routes = [
+        route("/{*page}", "access = \"public\""),
+        route("/tickets/{ticket}", "require = \"view\""),
+        route("/tickets/new", "require = \"pay\""),
+        route("/tickets/all", "require = { any = [\"view\", \"pay\"] }"),
+        route("/wp-admin/{*page}", "require = \"view\""),
+        route("/wp-admin/users.php", "access = \"deny\""),
+        route("/logo", "access = \"public\""),
+    ];
+    let policy = fixture::compile(&routes.concat()).unwrap();
+    assert_eq!(
+        twins(&policy),
+        [
+            pair("/tickets/{ticket}", "/{*page}", "/Tickets/1"),
+            pair("/tickets/new", "/{*page}", "/Tickets/new"),
+            pair("/tickets/new", "/tickets/{ticket}", "/tickets/New"),
+            pair("/tickets/all", "/{*page}", "/Tickets/all"),
+            pair("/wp-admin/{*page}", "/{*page}", "/Wp-admin/1"),
+            pair("/wp-admin/users.php", "/{*page}", "/Wp-admin/users.php"),
+            pair("/wp-admin/users.php", "/wp-admin/{*page}", "/wp-admin/Users.php"),
+        ]
+    );
+}
+
+#[test]
+fn each_reading_makes_twins_of_its_own() {
+    let routes = [
+        route("/{*page}", "access = \"public\""),
+        route("/a/users.php", "access = \"deny\""),
+        route("/9", "access = \"deny\""),
+    ]
+    .concat();
+    for (reading, examples) in [
+        (Reading::Case, &["/A/users.php"][..]),
+        (Reading::Slash, &["/a/users.php/", "/9/"]),
+        (Reading::Dot, &["/a./users.php"]),
+        (Reading::PathInfo, &["/a/users.php/x"]),
+        (Reading::Suffix, &["/a/users.php.json", "/9.json"]),
+        (Reading::Compatibility, &["/%EF%BD%81/users.php"]),
+        (Reading::Parameters, &["/a%3Bx/users.php"]),
+        (Reading::DecodeTwice, &["/%2561/users.php"]),
+    ] {
+        let readings = [reading].into_iter().collect();
+        let policy = Policy::compile_for(&fixture::files(&routes, ""), readings).unwrap();
+        let found: Vec<_> = policy.twins().into_iter().map(|twin| twin.example).collect();
+        assert_eq!(found, examples, "{}", reading.name());
+    }
+}
+
+#[test]
+fn a_route_that_is_as_strict_is_no_twin() {
+    for (lax, strict) in [
+        ("require = \"view\"", "access = \"public\""),
+        ("require = \"view\"", "access = \"signed-in\""),
+        ("require = { all = [\"view\", \"pay\"] }", "require = \"view\""),
+        ("require = \"view\"", "require = { any = [\"view\", \"pay\"] }"),
+        ("require = { any = [\"view\", \"pay\"] }", "require = { any = [\"pay\", \"view\"] }"),
+        ("access = \"deny\"", "require = \"view\""),
+        ("access = \"public\"\nmethods = [\"GET\"]", "access = \"deny\"\nmethods = [\"POST\"]"),
+    ] {
+        let routes = [route("/{page}", lax), route("/new", strict)].concat();
+        let policy = fixture::compile(&routes).unwrap();
+        assert_eq!(twins(&policy), [], "{lax} and {strict}");
+    }
+    let routes = [
+        route("/{page}/x", "require = { any = [\"view\", \"pay\"] }"),
+        route("/new/x", "require = \"view\""),
+        route("/{a}/{b}/c", "access = \"signed-in\""),
+        route("/o/{b}/c", "access = \"signed-in\"\norganization = \"{b}\""),
+    ];
+    let policy = fixture::compile(&routes.concat()).unwrap();
+    assert_eq!(
+        twins(&policy),
+        [pair("/new/x", "/{page}/x", "/New/x"), pair("/o/{b}/c", "/{a}/{b}/c", "/O/1/c")]
+    );
+}
+
+#[test]
+fn routes_without_a_slash_at_the_end_are_named() {
+    let routes = [
+        route("/tickets/{ticket}", "access = \"public\""),
+        route("/both", "access = \"public\""),
+        route("/both/", "access = \"public\""),
+        route("/all/{*rest}", "access = \"public\""),
+        route("/", "access = \"public\""),
+    ];
+    let policy = fixture::compile(&routes.concat()).unwrap();
+    let examples: Vec<_> = policy.without_slash().map(|(_, example)| example).collect();
+    assert_eq!(examples, ["/tickets/1/"]);
+}

@@ -1,0 +1,212 @@
+//! The digest of everything the store holds, kept up to date with each commit.
+//!
+//! Every entry is hashed with the store's key and the hashes are added up, one sum for each kind.
+//! An entry that is written is added, one that is replaced or removed is subtracted, so a commit
+//! costs as much as it writes. A sum that is computed anew from all entries and differs from the
+//! one that was kept means that entries are missing, changed or too many.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest as _, Sha256};
+
+use super::layout::{self, Entry};
+use crate::StoreKey;
+
+/// The sum of the hashes of some entries, in 64-bit lanes that wrap.
+type Sum = [u64; 4];
+
+/// What there is of one kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Tally {
+    /// How many records, without their keys.
+    records: u64,
+    /// The sum over records, unique keys and index keys.
+    sum: Sum,
+}
+
+/// The digest of a set of entries, by kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Digest {
+    /// Kinds of which there is nothing are left out.
+    kinds: BTreeMap<String, Tally>,
+}
+
+impl Digest {
+    /// Takes an entry in.
+    pub(super) fn add(&mut self, key: &StoreKey, place: &[u8], value: &[u8]) {
+        self.change(key, place, value, u64::wrapping_add);
+    }
+
+    /// Takes an entry out.
+    pub(super) fn remove(&mut self, key: &StoreKey, place: &[u8], value: &[u8]) {
+        self.change(key, place, value, u64::wrapping_sub);
+    }
+
+    fn change(
+        &mut self,
+        key: &StoreKey,
+        place: &[u8],
+        value: &[u8],
+        change: impl Fn(u64, u64) -> u64,
+    ) {
+        // What belongs to no kind is counted too: nothing that was written looks like that.
+        let (is_record, kind) = match Entry::parse(place) {
+            Some(Entry::Record { kind, .. }) => (true, kind),
+            Some(Entry::Key { kind }) => (false, kind),
+            None => (true, ""),
+        };
+        if !self.kinds.contains_key(kind) {
+            self.kinds.insert(kind.to_owned(), Tally::default());
+        }
+        let Some(tally) = self.kinds.get_mut(kind) else { return };
+        if is_record {
+            tally.records = change(tally.records, 1);
+        }
+        for (lane, part) in tally.sum.iter_mut().zip(hash(key, place, value)) {
+            *lane = change(*lane, part);
+        }
+        if *tally == Tally::default() {
+            self.kinds.remove(kind);
+        }
+    }
+
+    /// The digest of two sets that share no entry.
+    pub(super) fn union(mut self, other: Self) -> Self {
+        for (kind, more) in other.kinds {
+            let tally = self.kinds.entry(kind).or_default();
+            tally.records = tally.records.wrapping_add(more.records);
+            for (lane, part) in tally.sum.iter_mut().zip(more.sum) {
+                *lane = lane.wrapping_add(part);
+            }
+        }
+        self.kinds.retain(|_, tally| *tally != Tally::default());
+        self
+    }
+
+    /// The kinds of which there is something.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = &str> {
+        self.kinds.keys().map(String::as_str)
+    }
+
+    /// The bytes to store.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        for (kind, tally) in &self.kinds {
+            layout::push(out, kind.as_bytes());
+            out.extend_from_slice(&tally.records.to_be_bytes());
+            for lane in tally.sum {
+                out.extend_from_slice(&lane.to_be_bytes());
+            }
+        }
+    }
+
+    /// The digest from its stored bytes.
+    pub(super) fn decode(mut bytes: &[u8]) -> Option<Self> {
+        let mut kinds = BTreeMap::new();
+        while !bytes.is_empty() {
+            let kind = str::from_utf8(layout::pull(&mut bytes)?).ok()?.to_owned();
+            let mut tally = Tally { records: layout::number(&mut bytes)?, sum: Sum::default() };
+            for lane in &mut tally.sum {
+                *lane = layout::number(&mut bytes)?;
+            }
+            kinds.insert(kind, tally);
+        }
+        Some(Self { kinds })
+    }
+
+    /// How `found` differs from this digest of what was written, a phrase for each kind.
+    pub(super) fn differences(&self, found: &Self) -> Vec<String> {
+        let kinds =
+            self.kinds.keys().chain(found.kinds.keys().filter(|k| !self.kinds.contains_key(*k)));
+        let tally = |digest: &Self, kind| digest.kinds.get(kind).copied().unwrap_or_default();
+        let mut differences = Vec::new();
+        for kind in kinds {
+            let (written, there) = (tally(self, kind), tally(found, kind));
+            if written.records != there.records {
+                let records = (there.records, written.records);
+                differences.push(format!("{kind}: {} of {} records", records.0, records.1));
+            } else if written != there {
+                differences.push(format!("{kind}: {} records, not all as written", there.records));
+            }
+        }
+        differences
+    }
+}
+
+fn hash(key: &StoreKey, place: &[u8], value: &[u8]) -> Sum {
+    let mut hash = Sha256::new();
+    hash.update(key.bytes());
+    hash.update((place.len() as u64).to_be_bytes());
+    hash.update(place);
+    hash.update(value);
+    let bytes: [u8; 32] = hash.finalize().into();
+    let mut sum = Sum::default();
+    for (lane, part) in sum.iter_mut().zip(bytes.as_chunks().0) {
+        *lane = u64::from_be_bytes(*part);
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Key, Kind};
+
+    const KEY: StoreKey = StoreKey::new([7; 32]);
+
+    fn digest(entries: &[(&[u8], &[u8])]) -> Digest {
+        let mut digest = Digest::default();
+        for (place, value) in entries {
+            digest.add(&KEY, place, value);
+        }
+        digest
+    }
+
+    #[test]
+    fn i13_the_order_of_entries_does_not_matter_and_all_else_does() {
+        let (a, b) = (layout::record(Kind::User, "a"), layout::record(Kind::User, "b"));
+        let index = layout::index(Kind::User, &Key::new("group", "g"), "a");
+        let whole: &[(&[u8], &[u8])] = &[(&a, b"1"), (&b, b"2"), (&index, b"")];
+        let expected = digest(whole);
+        assert_eq!(digest(&[whole[2], whole[0], whole[1]]), expected);
+        assert_eq!(digest(&whole[..1]).union(digest(&whole[1..])), expected);
+        for other in [
+            digest(&whole[..2]),
+            digest(&whole[1..]),
+            digest(&[(&a, b"2"), (&b, b"1"), (&index, b"")]),
+            digest(&[(&a, b"1"), (&b, b"2"), (&index, b""), (&index, b"")]),
+        ] {
+            assert_ne!(other, expected);
+            assert_eq!(expected.differences(&other).len(), 1);
+        }
+        assert!(expected.differences(&expected).is_empty());
+    }
+
+    #[test]
+    fn i13_what_is_removed_leaves_no_trace() {
+        let place = layout::record(Kind::Group, "a");
+        let mut changed = digest(&[(&place, b"1")]);
+        changed.remove(&KEY, &place, b"1");
+        assert_eq!(changed, Digest::default());
+    }
+
+    #[test]
+    fn differences_are_counted_in_records() {
+        let places: Vec<_> =
+            ["a", "b", "c"].map(|id| layout::record(Kind::Organization, id)).into();
+        let entries: Vec<_> =
+            places.iter().map(|place| (place.as_slice(), b"".as_slice())).collect();
+        let differences = digest(&entries).differences(&digest(&entries[..1]));
+        assert_eq!(differences, ["organization: 1 of 3 records"]);
+    }
+
+    #[test]
+    fn a_digest_is_stored_and_read_back() {
+        let place = layout::record(Kind::Group, "a");
+        let mut bytes = Vec::new();
+        digest(&[(&place, b"1")]).encode(&mut bytes);
+        assert_eq!(Digest::decode(&bytes), Some(digest(&[(&place, b"1")])));
+        for end in 1..bytes.len() {
+            assert_eq!(Digest::decode(&bytes[..end]), None, "{end}");
+        }
+    }
+}

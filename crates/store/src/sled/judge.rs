@@ -1,0 +1,142 @@
+//! What a commit would do to the state, or why it may not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::layout::{self, Stored};
+use crate::{Commit, CommitError, Expect, Key, Kind, StoreError, Write};
+
+/// What a commit does, judged and ready to be applied.
+#[derive(Debug, Default)]
+pub(super) struct Effect {
+    /// Sled keys with their new values; `None` removes.
+    pub(super) entries: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// The new version for each `Put`, in order.
+    pub(super) versions: Vec<u64>,
+    /// The records that are written or removed, in order.
+    pub(super) touched: Vec<(Kind, String)>,
+}
+
+/// Judges a commit against the state. Nothing else may write until its effect is applied.
+pub(super) fn judge(state: &sled::Tree, commit: &Commit) -> Result<Effect, CommitError> {
+    let mut effect = Effect::default();
+    let mut named = BTreeSet::new();
+    // First what goes, then what comes: so a unique key can move within the commit.
+    for write in commit {
+        match write {
+            Write::Put { kind, id, expect, .. } => {
+                let version = effect.clear(state, &mut named, *kind, id, *expect)?;
+                effect.versions.push(version.unwrap_or_default() + 1);
+                effect.touched.push((*kind, id.clone()));
+            }
+            Write::Delete { kind, id, expect } => {
+                if effect.clear(state, &mut named, *kind, id, *expect)?.is_some() {
+                    effect.touched.push((*kind, id.clone()));
+                }
+            }
+            Write::Require { kind, id, expect } => {
+                let stored = state.get(layout::record(*kind, id)).map_err(StoreError::from)?;
+                let old = stored.as_deref().map(|bytes| Stored::decode(*kind, id, bytes));
+                expected(*kind, id, *expect, old.transpose()?.map(|old| old.version))?;
+            }
+            Write::RequireNone { .. } => {}
+        }
+    }
+    let mut versions = effect.versions.clone().into_iter();
+    for write in commit {
+        if let Write::Put { kind, id, doc, unique, index, .. } = write {
+            let version = versions.next().unwrap_or_default();
+            effect.put(state, (*kind, id), version, doc, unique, index)?;
+        }
+    }
+    for write in commit {
+        if let Write::RequireNone { kind, key } = write {
+            effect.require_none(state, *kind, key)?;
+        }
+    }
+    Ok(effect)
+}
+
+impl Effect {
+    /// Removes a record that is as expected, with its keys; its version, if it was there.
+    fn clear<'a>(
+        &mut self,
+        state: &sled::Tree,
+        named: &mut BTreeSet<(Kind, &'a str)>,
+        kind: Kind,
+        id: &'a str,
+        expect: Expect,
+    ) -> Result<Option<u64>, CommitError> {
+        if !named.insert((kind, id)) {
+            return Err(CommitError::Conflict { kind, id: id.to_owned() });
+        }
+        let place = layout::record(kind, id);
+        let Some(bytes) = state.get(&place).map_err(StoreError::from)? else {
+            expected(kind, id, expect, None)?;
+            return Ok(None);
+        };
+        let old = Stored::decode(kind, id, &bytes)?;
+        expected(kind, id, expect, Some(old.version))?;
+        self.entries.extend(old.keys.iter().map(|key| (key.to_vec(), None)));
+        self.entries.insert(place, None);
+        Ok(Some(old.version))
+    }
+
+    fn put(
+        &mut self,
+        state: &sled::Tree,
+        (kind, id): (Kind, &str),
+        version: u64,
+        doc: &[u8],
+        unique: &[Key],
+        index: &[Key],
+    ) -> Result<(), CommitError> {
+        let mut keys = Vec::with_capacity(unique.len() + index.len());
+        for key in unique {
+            let place = layout::unique(kind, key);
+            let taken = match self.entries.get(&place) {
+                Some(None) => false,
+                Some(Some(owner)) => owner != id.as_bytes(),
+                None => state.contains_key(&place).map_err(StoreError::from)?,
+            };
+            if taken {
+                return Err(CommitError::Taken { kind, field: key.name, value: key.value.clone() });
+            }
+            self.entries.insert(place.clone(), Some(id.as_bytes().to_vec()));
+            keys.push(place);
+        }
+        for key in index {
+            let place = layout::index(kind, key, id);
+            self.entries.insert(place.clone(), Some(Vec::new()));
+            keys.push(place);
+        }
+        let stored = Stored { version, doc, keys: keys.iter().map(Vec::as_slice).collect() };
+        self.entries.insert(layout::record(kind, id), Some(stored.encode()));
+        Ok(())
+    }
+
+    fn require_none(&self, state: &sled::Tree, kind: Kind, key: &Key) -> Result<(), CommitError> {
+        let in_use = || CommitError::InUse { kind, key: key.clone() };
+        let prefix = layout::indexed(kind, key);
+        let ours = self.entries.range(prefix.clone()..);
+        if ours.take_while(|(place, _)| place.starts_with(&prefix)).any(|(_, new)| new.is_some()) {
+            return Err(in_use());
+        }
+        for place in state.scan_prefix(&prefix).keys() {
+            let place = place.map_err(StoreError::from)?;
+            if !self.entries.contains_key(place.as_ref()) {
+                return Err(in_use());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn expected(kind: Kind, id: &str, expect: Expect, version: Option<u64>) -> Result<(), CommitError> {
+    let met = match expect {
+        Expect::Any => true,
+        Expect::Absent => version.is_none(),
+        Expect::Present => version.is_some(),
+        Expect::Version(wanted) => version == Some(wanted),
+    };
+    if met { Ok(()) } else { Err(CommitError::Conflict { kind, id: id.to_owned() }) }
+}

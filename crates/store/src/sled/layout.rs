@@ -1,0 +1,285 @@
+//! How records and keys look in the sled tree.
+//!
+//! | key | value |
+//! |---|---|
+//! | `h` | sequence of the newest commit, digest of all that follows below ([`Head`]) |
+//! | `m` | format version, id of the secret key ([`Meta`]) |
+//! | `r` kind, id | a record: version, document, its `u` and `i` keys |
+//! | `u` kind, field, value | id of the record that has the unique key |
+//! | `i` kind, field, value, id | nothing |
+//!
+//! All parts but the last carry their length, so that no value can run into the next part,
+//! whatever bytes it holds; the id is last and bare, so that entries are in order of id. Numbers
+//! are big-endian.
+
+use sha2::{Digest as _, Sha256};
+
+use super::answered::Mark;
+use super::digest::Digest;
+use crate::{Key, Kind, StoreError};
+
+/// Where the sequence of the newest commit and the digest are kept.
+pub(super) const HEAD: &[u8] = b"h";
+/// Where the format version is kept.
+pub(super) const META: &[u8] = b"m";
+
+/// What is stored about the whole, replaced by each commit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Head {
+    /// The newest commit.
+    pub(super) sequence: u64,
+    /// The digest of all records, unique keys and index keys.
+    pub(super) digest: Digest,
+}
+
+/// What is stored once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Meta {
+    /// The version of this layout.
+    pub(super) format: u64,
+    /// Which secret key the store belongs to.
+    pub(super) key_id: [u8; 32],
+}
+
+/// What a sled key leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entry<'a> {
+    /// A record.
+    Record {
+        /// The kind's name.
+        kind: &'a str,
+        /// The id.
+        id: &'a [u8],
+    },
+    /// A unique or index key.
+    Key {
+        /// The kind's name.
+        kind: &'a str,
+    },
+}
+
+impl Head {
+    /// The bytes to store.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = self.sequence.to_be_bytes().to_vec();
+        self.digest.encode(&mut out);
+        out
+    }
+
+    /// The head from its stored bytes.
+    pub(super) fn decode(mut bytes: &[u8]) -> Option<Self> {
+        Some(Self { sequence: number(&mut bytes)?, digest: Digest::decode(bytes)? })
+    }
+
+    /// What is noted of this state when it is answered.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { sequence: self.sequence, fingerprint: Sha256::digest(self.encode()).into() }
+    }
+}
+
+impl Meta {
+    /// The bytes to store.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = self.format.to_be_bytes().to_vec();
+        out.extend_from_slice(&self.key_id);
+        out
+    }
+
+    /// The bytes as stored; of a later format, the version alone is understood.
+    pub(super) fn decode(mut bytes: &[u8]) -> Option<Self> {
+        let format = number(&mut bytes)?;
+        let key_id = bytes.first_chunk().copied();
+        Some(Self { format, key_id: key_id.unwrap_or_default() })
+    }
+}
+
+impl<'a> Entry<'a> {
+    /// What the sled key `place` leads to, unless it is the head or nothing that was written.
+    pub(super) fn parse(place: &'a [u8]) -> Option<Self> {
+        let (table, mut rest) = place.split_first()?;
+        let kind = str::from_utf8(pull(&mut rest)?).ok()?;
+        match table {
+            b'r' => Some(Self::Record { kind, id: rest }),
+            b'u' | b'i' => Some(Self::Key { kind }),
+            _ => None,
+        }
+    }
+}
+
+/// A unique or index key, taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ParsedKey<'a> {
+    /// The kind's name.
+    pub(super) kind: &'a str,
+    /// The field.
+    pub(super) field: &'a str,
+    /// The value.
+    pub(super) value: &'a str,
+    /// The record that it leads to.
+    pub(super) id: &'a str,
+}
+
+/// Takes a unique or index key apart, with what is stored under it.
+pub(super) fn parse_key<'a>(place: &'a [u8], stored: &'a [u8]) -> Option<ParsedKey<'a>> {
+    let (table, mut rest) = place.split_first()?;
+    let mut part = || str::from_utf8(pull(&mut rest)?).ok();
+    let (kind, field, value) = (part()?, part()?, part()?);
+    let id = if *table == b'u' { stored } else { rest };
+    Some(ParsedKey { kind, field, value, id: str::from_utf8(id).ok()? })
+}
+
+/// What is stored under a unique or index key of the record `id`.
+pub(super) fn key_value<'a>(place: &[u8], id: &'a [u8]) -> &'a [u8] {
+    if place.starts_with(b"u") { id } else { &[] }
+}
+
+/// A decoded record.
+#[derive(Debug)]
+pub(super) struct Stored<'a> {
+    /// The record's version.
+    pub(super) version: u64,
+    /// The document.
+    pub(super) doc: &'a [u8],
+    /// The sled keys of its unique and index entries, to remove with it.
+    pub(super) keys: Vec<&'a [u8]>,
+}
+
+impl<'a> Stored<'a> {
+    /// The bytes to store.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = self.version.to_be_bytes().to_vec();
+        push(&mut out, self.doc);
+        for key in &self.keys {
+            push(&mut out, key);
+        }
+        out
+    }
+
+    /// The record from its stored bytes.
+    pub(super) fn decode(kind: Kind, id: &str, bytes: &'a [u8]) -> Result<Self, StoreError> {
+        Self::parse(bytes).ok_or_else(|| damaged(kind, id, "it ends too early"))
+    }
+
+    /// The record from its stored bytes; `None` if they end too early.
+    pub(super) fn parse(mut bytes: &'a [u8]) -> Option<Self> {
+        let version = number(&mut bytes)?;
+        let doc = pull(&mut bytes)?;
+        let mut keys = Vec::new();
+        while !bytes.is_empty() {
+            keys.push(pull(&mut bytes)?);
+        }
+        Some(Self { version, doc, keys })
+    }
+}
+
+/// The key of a record.
+pub(super) fn record(kind: Kind, id: &str) -> Vec<u8> {
+    let mut out = records(kind);
+    out.extend_from_slice(id.as_bytes());
+    out
+}
+
+/// What the keys of all records of a kind begin with.
+pub(super) fn records(kind: Kind) -> Vec<u8> {
+    start(b'r', kind)
+}
+
+/// Places at which the keys of a kind can be divided into parts of similar size. Most ids are
+/// random letters and digits.
+pub(super) fn starts(kind: Kind) -> impl Iterator<Item = Vec<u8>> {
+    let tables = b"iu".iter().map(move |table| start(*table, kind));
+    let ids = [None].into_iter().chain(b"48cgkosw".iter().map(Some));
+    tables.chain(ids.map(move |first| records(kind).into_iter().chain(first.copied()).collect()))
+}
+
+/// The key of a unique entry.
+pub(super) fn unique(kind: Kind, key: &Key) -> Vec<u8> {
+    field(b'u', kind, key)
+}
+
+/// The key of an index entry.
+pub(super) fn index(kind: Kind, key: &Key, id: &str) -> Vec<u8> {
+    let mut out = indexed(kind, key);
+    out.extend_from_slice(id.as_bytes());
+    out
+}
+
+/// What the keys of all index entries for a key begin with.
+pub(super) fn indexed(kind: Kind, key: &Key) -> Vec<u8> {
+    field(b'i', kind, key)
+}
+
+/// An id from the bytes it is stored as.
+pub(super) fn text(kind: Kind, bytes: &[u8]) -> Result<&str, StoreError> {
+    str::from_utf8(bytes)
+        .map_err(|error| damaged(kind, &String::from_utf8_lossy(bytes), &error.to_string()))
+}
+
+/// The sequence of the newest commit, as it was stored before there were format versions; `None`
+/// if what is stored is not that.
+pub(super) fn decode_unversioned_head(stored: Option<&[u8]>) -> Option<u64> {
+    stored.map_or(Some(0), |bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?)))
+}
+
+fn start(table: u8, kind: Kind) -> Vec<u8> {
+    let mut out = vec![table];
+    push(&mut out, kind.name().as_bytes());
+    out
+}
+
+fn field(table: u8, kind: Kind, key: &Key) -> Vec<u8> {
+    let mut out = start(table, kind);
+    push(&mut out, key.name.as_bytes());
+    push(&mut out, key.value.as_bytes());
+    out
+}
+
+/// Appends a part with its length.
+pub(super) fn push(out: &mut Vec<u8>, part: &[u8]) {
+    out.extend_from_slice(&(part.len() as u64).to_be_bytes());
+    out.extend_from_slice(part);
+}
+
+/// Takes a number off the front.
+pub(super) fn number(bytes: &mut &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(*bytes.split_off(..size_of::<u64>())?.first_chunk()?))
+}
+
+/// Takes a part with its length off the front.
+pub(super) fn pull<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = number(bytes)?;
+    bytes.split_off(..usize::try_from(length).ok()?)
+}
+
+fn damaged(kind: Kind, id: &str, cause: &str) -> StoreError {
+    StoreError::Damaged { kind, id: id.to_owned(), cause: cause.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_cut_short_anywhere_is_damaged_and_whole_it_is_not() {
+        let keys: Vec<&[u8]> = vec![b"u1", b"", b"i\0\xff"];
+        let whole = Stored { version: 7, doc: b"{}", keys: keys.clone() }.encode();
+        let decoded = Stored::decode(Kind::User, "a", &whole).unwrap();
+        assert_eq!((decoded.version, decoded.doc, decoded.keys), (7, b"{}".as_slice(), keys));
+
+        // Cut between two keys, it would be a whole record with fewer of them; those are the only
+        // other places where it may end, and sled's checksums guard against that.
+        let ends = [8 + 8 + 2, 8 + 8 + 2 + 8 + 2, 8 + 8 + 2 + 8 + 2 + 8];
+        for end in (0..whole.len()).filter(|end| !ends.contains(end)) {
+            let cut = Stored::decode(Kind::User, "a", &whole[..end]);
+            assert!(matches!(cut, Err(StoreError::Damaged { .. })), "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn no_value_runs_into_the_id_that_follows_it() {
+        let one = index(Kind::User, &Key::new("group", "a"), "bc");
+        let other = index(Kind::User, &Key::new("group", "ab"), "c");
+        assert_ne!(one, other);
+        assert!(!other.starts_with(&indexed(Kind::User, &Key::new("group", "a"))));
+    }
+}

@@ -1,0 +1,368 @@
+use std::fs::{self, File, Permissions};
+use std::io::{BufRead, BufReader, Write as _};
+use std::os::unix::fs::PermissionsExt;
+use std::panic;
+use std::process::{Command, Stdio};
+use std::sync::mpsc as blocking;
+use std::time::Instant;
+
+use futures_util::future::join_all;
+use futures_util::poll;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use super::*;
+use crate::conformance::conformance;
+use crate::{Change, Expect, Write};
+
+mod damage;
+mod lifecycle;
+
+const KEY: StoreKey = StoreKey::new([7; 32]);
+
+/// A place for a store, with room beside it for the file of the last answered commit.
+fn place(folder: &TempDir) -> std::path::PathBuf {
+    folder.path().join("store")
+}
+
+/// Opens the store, or makes it if there is none.
+fn open(path: &Path) -> Result<SledStore, OpenError> {
+    match SledStore::presence(path)? {
+        Presence::Nothing => SledStore::create(path, &KEY)?.finish(),
+        _ => SledStore::open(path, &KEY),
+    }
+}
+
+/// The same with another way to make it durable.
+fn open_with(
+    path: &Path,
+    disk: impl FnOnce(&sled::Db) -> io::Result<Disk>,
+) -> Result<SledStore, OpenError> {
+    drop(open(path)?);
+    Ok(SledStore::start(opening::open(path, &KEY)?, KEY, |_, db| disk(db))?)
+}
+
+/// Long enough for anything that happens at all.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sled_passes_the_conformance_suite() {
+    let folder = TempDir::new().unwrap();
+    conformance(async |name: &str| {
+        Arc::new(open(&folder.path().join(name)).unwrap()) as Arc<dyn Store>
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_store_that_is_open_cannot_be_opened_again_until_it_is_closed() {
+    let folder = TempDir::new().unwrap();
+    let store = open(&place(&folder)).unwrap();
+    let second = open(&place(&folder)).unwrap_err().to_string();
+    assert!(second.contains("is in use by another process"), "{second}");
+    assert!(second.contains(folder.path().to_str().unwrap()), "{second}");
+    drop(store);
+    open(&place(&folder)).unwrap();
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_made_is_named() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("file");
+    File::create(&file).unwrap();
+    let error = open(&file.join("data")).unwrap_err().to_string();
+    assert!(error.contains("file/data"), "{error}");
+}
+
+#[test]
+fn a_folder_that_others_can_enter_is_closed_if_it_is_the_stores_alone() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("data");
+    let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
+    let open_to = |others| fs::set_permissions(&path, Permissions::from_mode(others)).unwrap();
+    fs::create_dir(&path).unwrap();
+    open_to(0o755);
+    drop(open(&path).unwrap());
+    assert_eq!(mode(), 0o700, "made beforehand, and empty");
+    for others in [0o755, 0o710, 0o701, 0o1777] {
+        open_to(others);
+        drop(open(&path).unwrap());
+        assert_eq!(mode(), 0o700, "a store of earlier, {others:o}");
+    }
+    open_to(0o500);
+    let error = open(&path).map(drop);
+    assert!(mode() == 0o500, "what is closed is left as it is: {error:?}");
+}
+
+#[test]
+fn a_folder_that_others_can_enter_is_refused_if_there_is_something_else_in_it() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("lib");
+    let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
+    fs::create_dir_all(path.join("another")).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    let error = open(&path).unwrap_err().to_string();
+    assert!(error.contains("`chmod 700`") && error.contains("0755"), "{error}");
+    assert!(error.contains(path.to_str().unwrap()), "{error}");
+    assert_eq!(mode(), 0o755);
+    assert_eq!(fs::read_dir(&path).unwrap().count(), 1, "and nothing is written");
+    fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
+    open(&path).unwrap();
+}
+
+#[tokio::test]
+async fn i3_nothing_is_answered_or_told_before_it_is_on_disk_and_what_waits_shares_a_flush() {
+    let folder = TempDir::new().unwrap();
+    let (store, flushing, go_on) = held_back(&folder);
+
+    let mut first = store.commit(vec![put(Kind::User, "first", "")]);
+    assert!(poll!(&mut first).is_pending());
+    flushing.recv().unwrap();
+    assert!(poll!(&mut first).is_pending());
+    assert_eq!(store.head().await.unwrap(), 0);
+    assert_eq!(store.changes(0, Duration::ZERO).await.unwrap(), Changes::List(vec![]));
+
+    let mut others: Vec<_> = (0..20)
+        .map(|number| store.commit(vec![put(Kind::User, &number.to_string(), "")]))
+        .collect();
+    for other in &mut others {
+        assert!(poll!(other).is_pending());
+    }
+    go_on.send(Ok(())).unwrap();
+    assert_eq!(first.await.unwrap().sequence, 1);
+    flushing.recv().unwrap();
+    assert_eq!(store.head().await.unwrap(), 1);
+    go_on.send(Ok(())).unwrap();
+    for (number, committed) in join_all(others).await.into_iter().enumerate() {
+        assert_eq!(committed.unwrap().sequence, number as u64 + 2);
+    }
+    assert!(flushing.try_recv().is_err(), "two flushes were enough");
+}
+
+#[tokio::test]
+async fn i1_after_a_failed_flush_the_whole_round_and_everything_later_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let (store, flushing, go_on) = held_back(&folder);
+    let mut first = store.commit(vec![put(Kind::User, "first", "")]);
+    assert!(poll!(&mut first).is_pending());
+    flushing.recv().unwrap();
+    let mut good = store.commit(vec![put(Kind::User, "good", "")]);
+    let mut refused = store.commit(vec![Write::Require {
+        kind: Kind::User,
+        id: "good".to_owned(),
+        expect: Expect::Absent,
+    }]);
+    assert!(poll!(&mut good).is_pending() && poll!(&mut refused).is_pending());
+    go_on.send(Ok(())).unwrap();
+    first.await.unwrap();
+    flushing.recv().unwrap();
+    let mut waiting = store.changes(1, PATIENCE);
+    assert!(poll!(&mut waiting).is_pending());
+    go_on.send(Err(io::Error::other("no space"))).unwrap();
+
+    let unavailable = |error: &StoreError| matches!(error, StoreError::Unavailable(why) if why.contains("no space"));
+    for result in [good.await, refused.await, store.commit(vec![]).await] {
+        assert!(
+            matches!(&result, Err(CommitError::Store(error)) if unavailable(error)),
+            "{result:?}"
+        );
+    }
+    assert!(unavailable(&waiting.await.unwrap_err()));
+    let key = Key::new("login", "a");
+    assert!(unavailable(&store.get(Kind::User, "first").await.unwrap_err()));
+    assert!(unavailable(&store.find(Kind::User, &key).await.unwrap_err()));
+    assert!(unavailable(&store.list(Kind::User, None, None, 1).await.unwrap_err()));
+    assert!(unavailable(&store.count(Kind::User, None).await.unwrap_err()));
+    assert!(unavailable(&store.head().await.unwrap_err()));
+    drop(store);
+
+    let store = open(&place(&folder)).unwrap();
+    assert!(store.get(Kind::User, "first").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn i1_a_writer_that_panics_fails_the_store() {
+    let folder = TempDir::new().unwrap();
+    let store = open_with(&place(&folder), |_| {
+        Ok(Box::new(|| panic::resume_unwind(Box::new("a fault in sled"))))
+    })
+    .unwrap();
+    let commit = store.commit(vec![put(Kind::User, "a", "")]).await;
+    assert!(matches!(commit, Err(CommitError::Store(StoreError::Unavailable(_)))), "{commit:?}");
+    let read = store.get(Kind::User, "a").await;
+    assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
+}
+
+#[tokio::test]
+async fn i3_a_commit_happens_though_nobody_waits_for_it_and_the_store_is_closed() {
+    let folder = TempDir::new().unwrap();
+    let store = open(&place(&folder)).unwrap();
+    for number in 0..50 {
+        let mut commit = store.commit(vec![put(Kind::User, &number.to_string(), "")]);
+        drop(poll!(&mut commit));
+    }
+    let Changes::List(changes) = store.changes(0, PATIENCE).await.unwrap() else {
+        panic!("the feed is whole");
+    };
+    let first = Change { sequence: 1, kind: Kind::User, id: "0".to_owned() };
+    assert_eq!(changes.first(), Some(&first));
+    drop(store);
+    let store = open(&place(&folder)).unwrap();
+    assert_eq!(store.count(Kind::User, None).await.unwrap(), 50);
+    assert_eq!(store.head().await.unwrap(), 50);
+}
+
+#[tokio::test]
+async fn a_damaged_record_is_told_from_an_absent_one() {
+    let folder = TempDir::new().unwrap();
+    let store = open(&place(&folder)).unwrap();
+    store.shared.db.insert(layout::record(Kind::User, "a"), b"short").unwrap();
+    store.shared.db.insert(layout::unique(Kind::User, &Key::new("login", "b")), b"b").unwrap();
+    let read = store.get(Kind::User, "a").await;
+    assert!(matches!(&read, Err(StoreError::Damaged { id, .. }) if id == "a"), "{read:?}");
+    let overwritten = store.commit(vec![put(Kind::User, "a", "")]).await;
+    assert!(
+        matches!(overwritten, Err(CommitError::Store(StoreError::Damaged { .. }))),
+        "its keys are not known: {overwritten:?}"
+    );
+    let found = store.find(Kind::User, &Key::new("login", "b")).await;
+    assert!(matches!(&found, Err(StoreError::Damaged { id, .. }) if id == "b"), "{found:?}");
+    store.commit(vec![put(Kind::User, "c", "")]).await.unwrap();
+}
+
+/// Set in a child process: the folder of the store it is to write to until it is killed.
+const STORE_TO_KILL: &str = "PORTCULLIS_TEST_STORE_TO_KILL";
+/// Writers of that process, and how large their documents are; sled keeps the last apart.
+const LANES: [usize; 4] = [10, 10, 1_000, 100_000];
+
+#[test]
+fn i3_a_killed_process_loses_no_answered_commit() {
+    if let Some(folder) = std::env::var_os(STORE_TO_KILL) {
+        write_until_killed(Path::new(&folder));
+    }
+    let folder = TempDir::new().unwrap();
+    let mut answered = [0; LANES.len()];
+    for _ in 0..10 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--nocapture", "--test-threads=1"])
+            .arg("sled::tests::i3_a_killed_process_loses_no_answered_commit")
+            .env(STORE_TO_KILL, place(&folder))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let mut answers = lines.filter_map(|line| {
+            let (lane, number) = line.strip_prefix("answered ")?.split_once(' ')?;
+            Some((lane.parse::<usize>().unwrap(), number.parse::<u64>().unwrap()))
+        });
+        let mut chance = [0; 2];
+        getrandom::fill(&mut chance).unwrap();
+        let [alive, moment] = chance;
+        for (lane, number) in answers.by_ref().take(1 + usize::from(alive) / 4) {
+            answered[lane] = number;
+        }
+        let (decided, moment) = (Instant::now(), Duration::from_micros(10 * u64::from(moment)));
+        while decided.elapsed() < moment {
+            std::hint::spin_loop();
+        }
+        child.kill().unwrap();
+        for (lane, number) in answers {
+            answered[lane] = number;
+        }
+        assert_eq!(child.wait().unwrap().code(), None, "it was killed");
+
+        let store = open(&place(&folder)).unwrap();
+        Runtime::new().unwrap().block_on(async {
+            for (lane, answered) in answered.iter_mut().enumerate() {
+                let written = written(&store, lane).await;
+                let lost_or_made_up = written < *answered || written > *answered + 1;
+                assert!(!lost_or_made_up, "lane {lane}: {written} there, {answered} answered");
+                // What has been seen may not be lost either; the next process goes on from it.
+                *answered = written;
+            }
+        });
+    }
+    assert!(answered.iter().all(|answered| *answered > 0), "{answered:?}");
+}
+
+/// Each lane commits pair after pair of new records, and with them a pair that it overwrites.
+fn write_until_killed(folder: &Path) -> ! {
+    let store = open(folder).unwrap();
+    Runtime::new().unwrap().block_on(async {
+        let mut lanes = Vec::new();
+        for (lane, size) in LANES.iter().enumerate() {
+            lanes.push((lane, size, written(&store, lane).await));
+        }
+        join_all(lanes.into_iter().map(async |(lane, size, written)| {
+            for number in written + 1.. {
+                let (id, doc) = (format!("{lane}-{number:09}"), document(number, *size));
+                let pairs = vec![
+                    put(Kind::User, &id, &lane.to_string()),
+                    put(Kind::Group, &lane.to_string(), &doc),
+                    put(Kind::Organization, &lane.to_string(), &doc),
+                    put(Kind::EndUser, &id, &lane.to_string()),
+                ];
+                store.commit(pairs).await.unwrap();
+                let line = format!("\nanswered {lane} {number}\n");
+                io::stdout().write_all(line.as_bytes()).unwrap();
+            }
+        }))
+        .await;
+    });
+    unreachable!("it writes until it is killed");
+}
+
+fn document(number: u64, size: usize) -> String {
+    number.to_string().repeat(size)
+}
+
+/// How many commits of a lane are there; each must be whole.
+async fn written(store: &SledStore, lane: usize) -> u64 {
+    let ids = async |kind| {
+        let own = format!("{lane}-");
+        let records = store.list(kind, None, Some(&own), usize::MAX).await.unwrap();
+        let ids = records.into_iter().map(|record| record.id);
+        ids.take_while(|id| id.starts_with(&own)).collect::<Vec<_>>()
+    };
+    let users = ids(Kind::User).await;
+    assert_eq!(users, ids(Kind::EndUser).await, "records written together");
+    let group = store.get(Kind::Group, &lane.to_string()).await.unwrap();
+    let organization = store.get(Kind::Organization, &lane.to_string()).await.unwrap();
+    assert!(group == organization, "records overwritten together");
+    let Some(group) = group else {
+        assert!(users.is_empty(), "none is missing that was overwritten");
+        return 0;
+    };
+
+    assert_eq!(users.len() as u64, group.version, "none is missing in between");
+    assert_eq!(users.last(), Some(&format!("{lane}-{:09}", group.version)));
+    assert!(group.doc == document(group.version, LANES[lane]), "the newest overwrites");
+    group.version
+}
+
+type Flushing = blocking::Receiver<()>;
+type GoOn = blocking::Sender<io::Result<()>>;
+
+/// A store that says when it wants to flush, and then waits for the result.
+fn held_back(folder: &TempDir) -> (SledStore, Flushing, GoOn) {
+    let (flush, flushing) = blocking::channel();
+    let (go_on, result) = blocking::channel();
+    let store = open_with(&place(folder), |_| {
+        Ok(Box::new(move || {
+            flush.send(()).unwrap();
+            result.recv().unwrap()
+        }))
+    });
+    (store.unwrap(), flushing, go_on)
+}
+
+fn put(kind: Kind, id: &str, doc: &str) -> Write {
+    Write::Put {
+        kind,
+        id: id.to_owned(),
+        expect: Expect::Any,
+        doc: Bytes::copy_from_slice(doc.as_bytes()),
+        unique: vec![],
+        index: vec![],
+    }
+}

@@ -1,0 +1,433 @@
+//! I13: every file of a filled store is damaged in every way. It opens only if it is whole, and
+//! when it is refused nothing of it has changed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::*;
+use crate::sled::folder::database_files;
+
+/// Places at which a byte is flipped.
+const FLIPS: u64 = 200;
+
+type Files = BTreeMap<String, Vec<u8>>;
+type Entries = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// A filled store, closed and as a killed process leaves it.
+struct Filled {
+    closed: Files,
+    killed: Files,
+    entries: Entries,
+}
+
+/// All files in a folder and beside it, by path.
+fn files(root: &Path) -> Files {
+    let mut files = Files::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                files.insert(name, fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+fn lay_out(root: &Path, files: &Files) {
+    fs::create_dir_all(root.join("store/blobs")).unwrap();
+    fs::set_permissions(root.join("store"), Permissions::from_mode(0o700)).unwrap();
+    for (name, bytes) in files {
+        let path = root.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+}
+
+fn entries(store: &SledStore) -> Entries {
+    let entries = store.shared.db.iter().map(Result::unwrap);
+    entries.map(|(place, value)| (place.to_vec(), value.to_vec())).collect()
+}
+
+fn user(number: u32) -> Write {
+    Write::Put {
+        kind: Kind::User,
+        id: format!("u{number:04}"),
+        expect: Expect::Any,
+        doc: Bytes::from(format!("{{\"n\":{number},\"pad\":\"{}\"}}", "x".repeat(600))),
+        unique: vec![Key::new("login", format!("person-{number}"))],
+        index: vec![Key::new("organization", (number % 7).to_string())],
+    }
+}
+
+/// Several segments of sled's file, records that were replaced and removed, and large ones.
+async fn fill(store: &SledStore) {
+    for round in 0..6 {
+        let users = (0..60).map(|number| user(round * 60 + number)).collect();
+        store.commit(users).await.unwrap();
+        let large = Write::Put {
+            kind: Kind::Letter,
+            id: format!("l{round}"),
+            expect: Expect::Any,
+            doc: Bytes::from(vec![b'l'; 150_000]),
+            unique: vec![],
+            index: vec![],
+        };
+        store.commit(vec![large, put(Kind::Organization, &round.to_string(), "{}")]).await.unwrap();
+        store.commit((0..30).map(|number| user(round * 60 + number)).collect()).await.unwrap();
+        let (kind, id) = (Kind::User, format!("u{:04}", round * 60 + 59));
+        store.commit(vec![Write::Delete { kind, id, expect: Expect::Present }]).await.unwrap();
+    }
+}
+
+impl Filled {
+    async fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let store = open(&place(&folder)).unwrap();
+        fill(&store).await;
+        drop(store);
+        // A snapshot of sled's from the start in the middle, and more after it.
+        let store = open(&place(&folder)).unwrap();
+        store.commit(vec![put(Kind::Group, "late", "{}")]).await.unwrap();
+        store.commit(vec![put(Kind::Organization, "3", "{\"late\":1}")]).await.unwrap();
+        let (entries, killed) = (entries(&store), files(folder.path()));
+        drop(store);
+        Self { closed: files(folder.path()), killed, entries }
+    }
+
+    /// Opens the store with one file damaged: whole, or refused and left as it was.
+    fn try_open(&self, files: &Files, what: &str) -> Result<(), OpenError> {
+        let folder = TempDir::new().unwrap();
+        lay_out(folder.path(), files);
+        match open(&place(&folder)) {
+            Ok(store) => {
+                let found = entries(&store);
+                assert!(found == self.entries, "{what}: opened with other records");
+                Ok(())
+            }
+            Err(error) => {
+                let mut after = self::files(folder.path());
+                after.remove("store/lock");
+                let mut before = files.clone();
+                before.remove("store/lock");
+                if files.contains_key("store/closed")
+                    && let OpenError::Older { .. } | OpenError::Unanswered { .. } = error
+                {
+                    // Byte for byte what was closed, it was opened and closed again.
+                    return Err(error);
+                }
+                let (names, others) = (after.keys(), before.keys());
+                assert!(names.eq(others), "{what}: {error}: {:?}", after.keys());
+                for (name, bytes) in after {
+                    assert!(before[&name] == bytes, "{what}: {name} has changed: {error}");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn both(&self) -> [(&'static str, &Files); 2] {
+        [("closed", &self.closed), ("killed", &self.killed)]
+    }
+
+    fn database(files: &Files) -> Vec<String> {
+        let named = files.keys().filter(|name| {
+            ["db", "conf"].iter().any(|end| **name == format!("store/{end}"))
+                || name.starts_with("store/snap.")
+                || name.starts_with("store/blobs/")
+        });
+        named.cloned().collect()
+    }
+}
+
+fn changed(files: &Files, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> Files {
+    let mut files = files.clone();
+    change(files.get_mut(name).unwrap());
+    files
+}
+
+fn without(files: &Files, name: &str) -> Files {
+    let mut files = files.clone();
+    files.remove(name).unwrap();
+    files
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i13_a_byte_flipped_in_200_places_is_never_taken_for_whole() {
+    let filled = Filled::new().await;
+    for (state, files) in filled.both() {
+        let mut refused = 0;
+        let bytes = files["store/db"].len() as u64;
+        // From the first byte to the last; closed and killed take turns.
+        for flip in (u64::from(state == "closed")..FLIPS).step_by(2) {
+            let at = usize::try_from(flip * (bytes - 1) / (FLIPS - 1)).unwrap();
+            let damaged = changed(files, "store/db", |db| db[at] ^= 1 << (flip % 8));
+            let what = format!("{state}: byte {at} of db");
+            if let Err(error) = filled.try_open(&damaged, &what) {
+                refused += 1;
+                let said = error.to_string();
+                let way_out = said.contains("portcullis store") || said.contains("secret key");
+                assert!(way_out, "{what}: {said}");
+            }
+        }
+        assert!(refused > 10, "{state}: only {refused} flips met anything");
+        for name in Filled::database(files).iter().filter(|name| *name != "store/db") {
+            for at in [0, files[name].len() / 2, files[name].len() - 1] {
+                let damaged = changed(files, name, |bytes| bytes[at] ^= 0x10);
+                let _ = filled.try_open(&damaged, &format!("{state}: byte {at} of {name}"));
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i13_a_file_cut_short_or_gone_is_never_taken_for_whole() {
+    let filled = Filled::new().await;
+    for (state, files) in filled.both() {
+        filled.try_open(files, state).unwrap();
+        for name in Filled::database(files) {
+            let length = files[&name].len();
+            let segment = 512 * 1024;
+            let mut cuts = vec![0, length / 2, length - 1];
+            if name == "store/db" {
+                let segments = (1..=length / segment).flat_map(|n| [n * segment, n * segment + 19]);
+                cuts.extend([1, 19, 20, 21, length / 3].into_iter().chain(segments));
+            }
+            for cut in cuts.into_iter().filter(|cut| *cut < length) {
+                let damaged = changed(files, &name, |bytes| bytes.truncate(cut));
+                let what = format!("{state}: {name} cut at {cut} of {length}");
+                let opened = filled.try_open(&damaged, &what);
+                if name == "store/db" && cut <= length / 2 {
+                    assert!(opened.is_err(), "{what}");
+                }
+            }
+            let opened = filled.try_open(&without(files, &name), &format!("{state}: no {name}"));
+            assert!(name != "store/db" || matches!(opened, Err(OpenError::Missing { .. })));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i13_our_own_files_damaged_or_gone_open_only_what_is_whole() {
+    let filled = Filled::new().await;
+    for (state, files) in filled.both() {
+        for name in ["store.answered", "store/format", "store/closed", "store/lock"] {
+            let Some(bytes) = files.get(name) else { continue };
+            let gone = filled.try_open(&without(files, name), &format!("{state}: no {name}"));
+            let named = matches!(gone, Err(OpenError::Unanswered { missing: true, .. }));
+            assert_eq!(named, name == "store.answered", "{state}: {name}: {gone:?}");
+            for cut in [0, bytes.len() / 2] {
+                let damaged = changed(files, name, |bytes| bytes.truncate(cut));
+                let _ = filled.try_open(&damaged, &format!("{state}: {name} cut at {cut}"));
+            }
+            for at in (0..bytes.len().min(80)).step_by(9) {
+                let damaged = changed(files, name, |bytes| bytes[at] ^= 0x20);
+                let _ = filled.try_open(&damaged, &format!("{state}: byte {at} of {name}"));
+            }
+        }
+        let unanswered = changed(files, "store.answered", |bytes| bytes.fill(0));
+        let error = filled.try_open(&unanswered, state).unwrap_err();
+        assert!(matches!(error, OpenError::Unanswered { missing: false, .. }), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i13_another_key_opens_nothing() {
+    let filled = Filled::new().await;
+    for (state, files) in filled.both() {
+        let folder = TempDir::new().unwrap();
+        lay_out(folder.path(), files);
+        let other = SledStore::open(&place(&folder), &StoreKey::new([8; 32])).unwrap_err();
+        assert!(matches!(other, OpenError::OtherKey { .. }), "{state}: {other}");
+        open(&place(&folder)).unwrap();
+    }
+}
+
+/// Where the text is in sled's files, by file.
+fn occurrences(files: &Files, text: &str) -> Vec<(String, usize)> {
+    let mut found = Vec::new();
+    for name in Filled::database(files) {
+        let ascii = |byte: &u8| if byte.is_ascii() { char::from(*byte) } else { '\0' };
+        let bytes: String = files[&name].iter().map(ascii).collect();
+        found.extend(bytes.match_indices(text).map(|(at, _)| (name.clone(), at)));
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i13_what_is_whole_is_rescued_and_what_is_not_is_named() {
+    let filled = Filled::new().await;
+    let (mut rescues, mut with_losses) = (0, 0);
+    for (state, files) in filled.both() {
+        for number in [0, 29, 100, 200, 350] {
+            let what = format!("{state}: user {number}");
+            let copies = occurrences(files, &format!("{{\"n\":{number},"));
+            // The newest copy of a record that is there is in use, whichever it is.
+            let mut damaged = files.clone();
+            for (name, at) in &copies {
+                damaged.get_mut(name).unwrap()[*at] ^= 1;
+            }
+            assert!(!copies.is_empty(), "{what}");
+            let refused = filled.try_open(&damaged, &what).unwrap_err();
+            let found = refused.to_string();
+            assert!(matches!(refused, OpenError::NotWhole { .. }), "{what}: {found}");
+
+            let folder = TempDir::new().unwrap();
+            lay_out(folder.path(), &damaged);
+            let to = folder.path().join("new");
+            let rescued = SledStore::rescue(&place(&folder), &KEY, &to);
+            let after = self::files(folder.path());
+            for (name, bytes) in &damaged {
+                assert!(after[name] == *bytes, "{what}: {name} of the damaged one is kept");
+            }
+            let rescued = match rescued {
+                Ok(rescued) => rescued,
+                // Sled opens nothing when no copy of a page is left, and which records share one
+                // is up to sled.
+                Err(error) => {
+                    let said = error.to_string();
+                    assert!(said.contains("nothing of the store can be read"), "{what}: {said}");
+                    assert!(!to.exists(), "{what}: nothing is left behind");
+                    continue;
+                }
+            };
+            rescues += 1;
+            let store = open(&to).unwrap();
+            let found = entries(&store);
+            let missing = rescued.missing.join("\n");
+            let mut lost = 0;
+            for (place, value) in &filled.entries {
+                let Some(layout::Entry::Record { kind, .. }) = layout::Entry::parse(place) else {
+                    continue;
+                };
+                if !found.iter().any(|known| (&known.0, &known.1) == (place, value)) {
+                    lost += 1;
+                    let named = missing.contains(&format!("{kind}: "))
+                        || missing.contains("what can be read ends at commit");
+                    assert!(named, "{what}: {kind} is not in {missing}");
+                }
+            }
+            // One batch of 60 is lost at most, and what shares a page with it.
+            assert!(lost < 120, "{what}: {lost} records are lost: {missing}");
+            with_losses += usize::from(lost > 0);
+            // It can take the place of the damaged one, with the file beside that.
+            drop(store);
+            fs::rename(place(&folder), folder.path().join("damaged")).unwrap();
+            fs::rename(&to, place(&folder)).unwrap();
+            let store = open(&place(&folder)).unwrap();
+            store.commit(vec![put(Kind::User, "new", "{}")]).await.unwrap();
+        }
+    }
+    assert!(rescues >= 3 && with_losses > 0, "{rescues} rescues, {with_losses} with losses");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i13_a_rescue_goes_on_after_the_damage() {
+    let folder = TempDir::new().unwrap();
+    let store = open(&place(&folder)).unwrap();
+    for number in 0..200 {
+        store.commit(vec![user(number)]).await.unwrap();
+    }
+    drop(store);
+    let db = place(&folder).join("db");
+    let mut bytes = fs::read(&db).unwrap();
+    let newest = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    bytes[newest / 4] ^= 1;
+    fs::write(&db, bytes).unwrap();
+    let refused = open(&place(&folder)).unwrap_err();
+    assert!(matches!(refused, OpenError::NotWhole { .. }), "{refused}");
+    let to = folder.path().join("new");
+    let rescued = SledStore::rescue(&place(&folder), &KEY, &to).unwrap();
+    assert!(!rescued.missing.is_empty());
+    let kept = open(&to).unwrap().count(Kind::User, None).await.unwrap();
+    assert!((120..=200).contains(&kept), "{kept} of 200: {:?}", rescued.missing);
+}
+
+#[tokio::test]
+async fn i13_a_damaged_end_is_not_accepted_as_an_older_copy() {
+    let folder = TempDir::new().unwrap();
+    let store = open(&place(&folder)).unwrap();
+    for doc in ["{\"first\":1}", "{\"second\":1}", "{\"third\":1}"] {
+        store.commit(vec![put(Kind::User, doc, doc)]).await.unwrap();
+    }
+    let killed = files(folder.path());
+    drop(store);
+    let damaged = |doc: &str, damage: fn(&mut [u8])| {
+        let folder = TempDir::new().unwrap();
+        let mut files = killed.clone();
+        for (name, at) in occurrences(&killed, doc) {
+            damage(&mut files.get_mut(&name).unwrap()[at..]);
+        }
+        lay_out(folder.path(), &files);
+        folder
+    };
+    // Another commit follows the damaged one: this is known not to be an older copy.
+    let second = damaged("{\"second\":1}", |rest| rest[0] ^= 1);
+    for refused in [
+        open(&place(&second)).map(drop).unwrap_err(),
+        SledStore::accept_older(&place(&second), &KEY).map(drop).unwrap_err(),
+    ] {
+        assert!(matches!(refused, OpenError::NotWhole { .. }), "{refused}");
+        assert!(refused.to_string().contains("ends at commit 1 of 3"), "{refused}");
+    }
+    let rescued = SledStore::rescue(&place(&second), &KEY, &second.path().join("new")).unwrap();
+    assert!(!rescued.missing.is_empty());
+    let store = open(&second.path().join("new")).unwrap();
+    assert!(store.get(Kind::User, "{\"third\":1}").await.unwrap().is_some());
+    // When nothing is left after the damage, it looks like an older copy: the error names both.
+    let third = damaged("{\"third\":1}", |rest| rest.fill(0));
+    let refused = open(&place(&third)).map(drop).unwrap_err();
+    assert!(matches!(refused, OpenError::Older { sequence: 2, answered: 3, .. }), "{refused}");
+    for named in ["1 commit is missing", "older copy", "damaged or lost", "portcullis store rescue"]
+    {
+        assert!(refused.to_string().contains(named), "{refused}");
+    }
+    assert_eq!(SledStore::accept_older(&place(&third), &KEY).unwrap(), (Some(3), 2));
+}
+
+#[test]
+fn a_folder_on_a_file_system_of_its_own_is_named() {
+    let folder = TempDir::new().unwrap();
+    assert_eq!(SledStore::mount_warning(folder.path()), None);
+    assert_eq!(SledStore::mount_warning(&place(&folder)), None, "one that is not there");
+    let warning = SledStore::mount_warning(Path::new("/proc")).unwrap();
+    assert!(warning.contains("/proc.answered") && warning.contains("/proc/store"), "{warning}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_whole_store_is_rescued_whole() {
+    let filled = Filled::new().await;
+    let folder = TempDir::new().unwrap();
+    lay_out(folder.path(), &filled.killed);
+    let to = folder.path().join("new");
+    let rescued = SledStore::rescue(&place(&folder), &KEY, &to).unwrap();
+    assert_eq!(rescued.missing, Vec::<String>::new());
+    let head = |entries: &Entries| -> Entries {
+        entries.iter().filter(|(place, _)| place != layout::HEAD).cloned().collect()
+    };
+    assert!(head(&entries(&open(&to).unwrap())) == head(&filled.entries));
+    let again = SledStore::rescue(&place(&folder), &KEY, &to).unwrap_err();
+    assert!(matches!(again, OpenError::Exists { .. }), "{again}");
+}
+
+/// The files of the store that sled writes.
+#[tokio::test]
+async fn no_file_of_the_store_can_be_read_by_others() {
+    let folder = TempDir::new().unwrap();
+    let store = open(&place(&folder)).unwrap();
+    fill(&store).await;
+    drop(store);
+    let _store = open(&place(&folder)).unwrap();
+    let mut found: Vec<PathBuf> =
+        database_files(&place(&folder)).unwrap().iter().map(|f| place(&folder).join(f)).collect();
+    found.push(folder.path().join("store.answered"));
+    assert!(found.len() > 5, "{found:?}");
+    for file in found {
+        let mode = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", file.display());
+    }
+}

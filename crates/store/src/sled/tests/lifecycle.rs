@@ -1,0 +1,248 @@
+//! I13: first starts, interrupted ones, older copies and stores of earlier versions.
+
+use super::*;
+use crate::sled::answered::{Answered, AnsweredFile};
+use crate::sled::folder::Folder;
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    fs::set_permissions(to, Permissions::from_mode(0o700)).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn i13_a_store_is_not_made_where_one_should_be() {
+    let folder = TempDir::new().unwrap();
+    let path = place(&folder);
+    let missing = SledStore::open(&path, &KEY).unwrap_err();
+    assert!(matches!(missing, OpenError::Missing { answered: None, .. }), "{missing}");
+    assert!(!path.exists(), "nothing was made");
+    let store = open(&path).unwrap();
+    store.commit(vec![put(Kind::User, "a", "{}")]).await.unwrap();
+    drop(store);
+    let exists = SledStore::create(&path, &KEY).unwrap_err();
+    assert!(matches!(exists, OpenError::Exists { .. }), "{exists}");
+    fs::remove_dir_all(&path).unwrap();
+    assert_eq!(SledStore::presence(&path).unwrap(), Presence::Lost);
+    let missing = open(&path).unwrap_err();
+    assert!(matches!(missing, OpenError::Missing { answered: Some(1), .. }), "{missing}");
+    assert!(missing.to_string().contains("portcullis store init"), "{missing}");
+    drop(SledStore::create(&path, &KEY).unwrap().finish().unwrap());
+    assert_eq!(open(&path).unwrap().head().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn i13_an_interrupted_first_start_is_made_anew() {
+    let folder = TempDir::new().unwrap();
+    let path = place(&folder);
+    drop(SledStore::create(&path, &KEY).unwrap());
+    assert_eq!(SledStore::presence(&path).unwrap(), Presence::Interrupted);
+    let unfinished = SledStore::open(&path, &KEY).unwrap_err();
+    assert!(matches!(unfinished, OpenError::Missing { .. }), "{unfinished}");
+    // Half of each file, as a full disk leaves it.
+    fs::write(path.join("conf"), "half").unwrap();
+    fs::write(path.join("db"), "half").unwrap();
+    fs::write(path.join("snap.0000000000000000.generating"), "half").unwrap();
+    let other = StoreKey::new([9; 32]);
+    drop(SledStore::create(&path, &other).unwrap().finish().unwrap());
+    SledStore::open(&path, &other).unwrap();
+}
+
+#[tokio::test]
+async fn leftovers_of_an_interrupted_start_are_cleared() {
+    let folder = TempDir::new().unwrap();
+    let path = place(&folder);
+    let store = open(&path).unwrap();
+    store.commit(vec![put(Kind::User, "a", "{}")]).await.unwrap();
+    drop(store);
+    fs::write(path.join("snap.00000000000000FF.generating"), "").unwrap();
+    fs::create_dir(path.join("checking")).unwrap();
+    fs::write(path.join("checking/db"), "half").unwrap();
+    fs::write(path.join("closed.new"), "half").unwrap();
+    fs::write(folder.path().join("store.answered.new"), "half").unwrap();
+    let store = open(&path).unwrap();
+    assert!(store.get(Kind::User, "a").await.unwrap().is_some());
+    assert!(!path.join("snap.00000000000000FF.generating").exists());
+    assert!(!path.join("checking").exists());
+}
+
+#[tokio::test]
+async fn i13_an_older_copy_is_refused_until_it_is_accepted() {
+    for closed in [true, false] {
+        let folder = TempDir::new().unwrap();
+        let (path, older) = (place(&folder), folder.path().join("older"));
+        let store = open(&path).unwrap();
+        store.commit(vec![put(Kind::User, "first", "{}")]).await.unwrap();
+        if closed {
+            drop(store);
+            copy(&path, &older);
+        } else {
+            copy(&path, &older);
+            drop(store);
+        }
+        let store = open(&path).unwrap();
+        store.commit(vec![put(Kind::User, "second", "{}")]).await.unwrap();
+        drop(store);
+        fs::remove_dir_all(&path).unwrap();
+        copy(&older, &path);
+        for _ in 0..2 {
+            let refused = open(&path).unwrap_err();
+            let named = matches!(refused, OpenError::Older { sequence: 1, answered: 2, .. });
+            assert!(named, "{refused}");
+        }
+        assert_eq!(SledStore::accept_older(&path, &KEY).unwrap(), (Some(2), 1));
+        let store = open(&path).unwrap();
+        assert!(store.get(Kind::User, "first").await.unwrap().is_some());
+        assert!(store.get(Kind::User, "second").await.unwrap().is_none());
+        store.commit(vec![put(Kind::User, "third", "{}")]).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn i13_another_history_of_the_same_length_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let (path, other) = (place(&folder), folder.path().join("other"));
+    open(&path).unwrap().commit(vec![put(Kind::User, "a", "{}")]).await.unwrap();
+    open(&other).unwrap().commit(vec![put(Kind::User, "b", "{}")]).await.unwrap();
+    fs::remove_dir_all(&path).unwrap();
+    fs::rename(&other, &path).unwrap();
+    let refused = open(&path).unwrap_err();
+    assert!(matches!(refused, OpenError::Older { sequence: 1, answered: 1, .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn i13_a_store_ahead_of_what_was_answered_opens() {
+    let folder = TempDir::new().unwrap();
+    let (path, answered) = (place(&folder), folder.path().join("store.answered"));
+    let store = open(&path).unwrap();
+    store.commit(vec![put(Kind::User, "a", "{}")]).await.unwrap();
+    let before = fs::read(&answered).unwrap();
+    store.commit(vec![put(Kind::User, "b", "{}")]).await.unwrap();
+    drop(store);
+    fs::write(&answered, before).unwrap();
+    let store = open(&path).unwrap();
+    assert!(store.get(Kind::User, "b").await.unwrap().is_some());
+    assert_eq!(store.head().await.unwrap(), 2);
+    drop(store);
+    let Answered::At(mark, _) = Answered::read(&answered).unwrap() else { panic!() };
+    assert_eq!(mark.sequence, 2, "and is noted");
+}
+
+#[tokio::test]
+async fn i13_a_failure_to_note_what_was_answered_fails_the_store() {
+    let folder = TempDir::new().unwrap();
+    drop(open(&place(&folder)).unwrap());
+    let mut opened = opening::open(&place(&folder), &KEY).unwrap();
+    opened.answered = AnsweredFile::read_only(&folder.path().join("store.answered"));
+    let store = SledStore::start(opened, KEY, writer::fsync).unwrap();
+    let commit = store.commit(vec![put(Kind::User, "a", "{}")]).await;
+    assert!(matches!(commit, Err(CommitError::Store(_))), "{commit:?}");
+    assert!(store.get(Kind::User, "a").await.is_err());
+}
+
+/// A store as the first versions wrote it.
+fn unversioned(path: &Path) {
+    let store = open(path).unwrap();
+    let user = Write::Put {
+        kind: Kind::User,
+        id: "a".to_owned(),
+        expect: Expect::Any,
+        doc: Bytes::from_static(b"{}"),
+        unique: vec![Key::new("login", "ann")],
+        index: vec![Key::new("group", "g")],
+    };
+    Runtime::new().unwrap().block_on(store.commit(vec![user])).unwrap();
+    let db = &store.shared.db;
+    db.remove(layout::META).unwrap();
+    db.insert(layout::HEAD, &1_u64.to_be_bytes()).unwrap();
+    drop(store);
+    for file in ["store/closed", "store/format", "store.answered"] {
+        fs::remove_file(path.parent().unwrap().join(file)).unwrap();
+    }
+}
+
+#[test]
+fn a_store_without_a_version_is_copied_then_migrated() {
+    let folder = TempDir::new().unwrap();
+    let path = place(&folder);
+    unversioned(&path);
+    assert_eq!(SledStore::presence(&path).unwrap(), Presence::Unversioned);
+    let before = fs::read(path.join("db")).unwrap();
+    let store = SledStore::open(&path, &KEY).unwrap();
+    let found = Runtime::new().unwrap().block_on(store.find(Kind::User, &Key::new("login", "ann")));
+    assert_eq!(found.unwrap().unwrap().id, "a");
+    drop(store);
+    assert!(fs::read(path.join("before-format-1/db")).unwrap() == before);
+    assert_eq!(SledStore::presence(&path).unwrap(), Presence::Store);
+    let other = SledStore::open(&path, &StoreKey::new([8; 32])).unwrap_err();
+    assert!(matches!(other, OpenError::OtherKey { .. }), "{other}");
+    SledStore::open(&path, &KEY).unwrap();
+}
+
+#[test]
+fn i13_a_store_without_a_version_that_lost_records_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let path = place(&folder);
+    unversioned(&path);
+    let db = Folder::take(&path).unwrap().open_database().unwrap();
+    db.remove(layout::record(Kind::User, "a")).unwrap();
+    drop(db);
+    let refused = SledStore::open(&path, &KEY).unwrap_err();
+    assert!(matches!(refused, OpenError::NotWhole { .. }), "{refused}");
+    assert!(refused.to_string().contains("user"), "{refused}");
+}
+
+#[test]
+fn an_interrupted_migration_is_finished() {
+    let folder = TempDir::new().unwrap();
+    let path = place(&folder);
+    unversioned(&path);
+    let copy = fs::read(path.join("db")).unwrap();
+    drop(SledStore::open(&path, &KEY).unwrap());
+    // As if the process had ended before the migrated store was noted.
+    fs::write(path.join("format"), "migrating").unwrap();
+    fs::remove_file(folder.path().join("store.answered")).unwrap();
+    drop(SledStore::open(&path, &KEY).unwrap());
+    assert!(fs::read(path.join("before-format-1/db")).unwrap() == copy);
+    SledStore::open(&path, &KEY).unwrap();
+}
+
+#[test]
+fn i13_a_store_that_lost_its_version_is_not_migrated() {
+    let folder = TempDir::new().unwrap();
+    let path = place(&folder);
+    drop(open(&path).unwrap());
+    let db = Folder::take(&path).unwrap().open_database().unwrap();
+    db.remove(layout::META).unwrap();
+    drop(db);
+    let refused = open(&path).unwrap_err();
+    assert!(matches!(refused, OpenError::NotWhole { .. }), "{refused}");
+    // Nor one whose files beside the database are all gone.
+    let path = folder.path().join("other");
+    drop(open(&path).unwrap());
+    for file in ["other/closed", "other/format", "other.answered"] {
+        fs::remove_file(folder.path().join(file)).unwrap();
+    }
+    let refused = open(&path).unwrap_err();
+    assert!(matches!(refused, OpenError::Unanswered { .. }), "{refused}");
+}
+
+#[test]
+fn a_store_of_a_later_format_is_named() {
+    let folder = TempDir::new().unwrap();
+    let path = place(&folder);
+    drop(open(&path).unwrap());
+    let db = Folder::take(&path).unwrap().open_database().unwrap();
+    db.insert(layout::META, layout::Meta { format: 2, key_id: [0; 32] }.encode()).unwrap();
+    drop(db);
+    let refused = open(&path).unwrap_err();
+    assert!(matches!(refused, OpenError::Newer { format: 2, .. }), "{refused}");
+}

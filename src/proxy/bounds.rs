@@ -1,0 +1,398 @@
+//! Bounds on the work that clients may cause at the portal (invariant I12).
+//!
+//! A request holds a [`Slot`] from its decision until the portal is done with it, even if its client
+//! leaves before. A WebSocket holds its slot until it is closed. Slots are bounded overall, for each
+//! server, for each HTTP/2 connection, for each secure link, and for each client address without a
+//! session.
+//!
+//! Requests that cost their sender nothing, without a session or with one from a secure link, get at
+//! most half of the slots, overall and of each server: they cannot keep signed-in users out.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use foldhash::fast::RandomState;
+use parking_lot::Mutex;
+
+use crate::config::Settings;
+use portcullis_policy::{SessionKind, Subject};
+
+/// All bounds, shared by all connections.
+#[derive(Debug)]
+pub(super) struct Bounds {
+    total: Shared,
+    servers: Vec<Shared>,
+    shares: Mutex<HashMap<Share, usize, RandomState>>,
+    for_address: usize,
+    for_link: usize,
+    for_connection: usize,
+}
+
+/// Requests of one HTTP/2 connection that may wait for a body that is not the portal's to read: of our
+/// own pages, and of a GET that must not have one. Each keeps its head in memory.
+const MOST_UNREAD: usize = 16;
+
+/// Counts the requests of one HTTP/2 connection.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ConnectionRequests(Arc<Requests>);
+
+#[derive(Debug, Default)]
+struct Requests {
+    at_portal: AtomicUsize,
+    unread: AtomicUsize,
+}
+
+/// One request whose body is waited for here; frees its place when dropped.
+#[derive(Debug)]
+pub(super) struct Unread(ConnectionRequests);
+
+impl ConnectionRequests {
+    /// Counts a request whose body is waited for here; none when there are too many.
+    pub(super) fn unread(&self) -> Option<Unread> {
+        enter(&self.0.unread, MOST_UNREAD).then(|| Unread(self.clone()))
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        self.0.0.unread.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Who sends a request, as far as bounds are concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Sender {
+    /// Not a signed-in user, nor staff.
+    Free(Share),
+    /// A signed-in user, or staff.
+    User,
+}
+
+/// What requests that cost their sender nothing are counted by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Share {
+    /// Without a session: the client's address.
+    Address(IpAddr),
+    /// With a session from a secure link: the organization.
+    Link(Arc<str>),
+}
+
+/// The bound that a request would exceed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Exceeded {
+    /// `upstream.requests`
+    #[error("as many requests are at the portal as `upstream.requests` allows")]
+    Total,
+    /// `upstream.server_requests`, of every server.
+    #[error("as many requests are at each server as `upstream.server_requests` allows")]
+    Servers,
+    /// `server.limits.connection_requests`
+    #[error(
+        "as many requests of one connection are at the portal as \
+         `server.limits.connection_requests` allows"
+    )]
+    Connection,
+    /// `server.limits.link_requests`
+    #[error(
+        "as many requests are at the portal from the secure link of `{0}` as \
+         `server.limits.link_requests` allows"
+    )]
+    Link(Arc<str>),
+    /// `server.limits.address_requests`
+    #[error(
+        "as many requests without a session are at the portal from {0} as \
+         `server.limits.address_requests` allows"
+    )]
+    Address(IpAddr),
+}
+
+/// One request that the portal works on; frees its place in every bound when dropped.
+#[derive(Debug)]
+pub(super) struct Slot {
+    bounds: Arc<Bounds>,
+    is_free: bool,
+    share: Option<Share>,
+    server: Option<usize>,
+    connection: Option<ConnectionRequests>,
+}
+
+/// A bound that is shared by signed-in users and everybody else.
+#[derive(Debug)]
+struct Shared {
+    most: usize,
+    all: AtomicUsize,
+    free: AtomicUsize,
+}
+
+impl Sender {
+    /// `address` is asked for only when there is no session.
+    pub(super) fn of(subject: Option<&Subject>, address: impl FnOnce() -> IpAddr) -> Self {
+        let Some(subject) = subject else {
+            return Self::Free(Share::Address(network(address())));
+        };
+        match subject.kind {
+            SessionKind::Link => Self::Free(Share::Link(Arc::clone(&subject.organization))),
+            SessionKind::User | SessionKind::Staff | SessionKind::Impersonation => Self::User,
+        }
+    }
+}
+
+impl Bounds {
+    pub(super) fn new(settings: &Settings) -> Arc<Self> {
+        let (upstream, limits) = (&settings.upstream, &settings.server.limits);
+        Arc::new(Self {
+            total: Shared::new(upstream.requests),
+            servers: upstream
+                .servers
+                .iter()
+                .map(|_| Shared::new(upstream.server_requests))
+                .collect(),
+            shares: Mutex::default(),
+            for_address: limits.address_requests,
+            for_link: limits.link_requests,
+            for_connection: limits.connection_requests,
+        })
+    }
+
+    /// Takes a slot; which server it is for is [chosen](Slot::take_server) later.
+    pub(super) fn take(
+        self: &Arc<Self>,
+        sender: Sender,
+        connection: Option<&ConnectionRequests>,
+    ) -> Result<Slot, Exceeded> {
+        let is_free = sender != Sender::User;
+        if !self.total.enter(is_free) {
+            return Err(Exceeded::Total);
+        }
+        // Holds only what has been taken so far: dropped on the way, it frees exactly that.
+        let bounds = Arc::clone(self);
+        let mut slot = Slot { bounds, is_free, share: None, server: None, connection: None };
+        if let Sender::Free(share) = sender {
+            self.enter_share(&share)?;
+            slot.share = Some(share);
+        }
+        if let Some(connection) = connection {
+            if !enter(&connection.0.at_portal, self.for_connection) {
+                return Err(Exceeded::Connection);
+            }
+            slot.connection = Some(connection.clone());
+        }
+        Ok(slot)
+    }
+
+    fn enter_share(&self, share: &Share) -> Result<(), Exceeded> {
+        let mut shares = self.shares.lock();
+        let open = shares.get(share).copied().unwrap_or(0);
+        match share {
+            Share::Address(address) if open >= self.for_address => {
+                return Err(Exceeded::Address(*address));
+            }
+            Share::Link(link) if open >= self.for_link => return Err(Exceeded::Link(link.clone())),
+            Share::Address(_) | Share::Link(_) => {}
+        }
+        shares.insert(share.clone(), open + 1);
+        Ok(())
+    }
+
+    fn leave_share(&self, share: &Share) {
+        let mut shares = self.shares.lock();
+        if let Some(open) = shares.get_mut(share) {
+            *open -= 1;
+            if *open == 0 {
+                shares.remove(share);
+            }
+        }
+    }
+}
+
+impl Slot {
+    /// Whether other requests come over the same connection of the client.
+    pub(super) fn shares_connection(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    /// Moves the slot to this server, if it has room.
+    pub(super) fn take_server(&mut self, server: usize) -> bool {
+        self.leave_server();
+        let has_room =
+            self.bounds.servers.get(server).is_some_and(|shared| shared.enter(self.is_free));
+        self.server = has_room.then_some(server);
+        has_room
+    }
+
+    fn leave_server(&mut self) {
+        if let Some(shared) = self.server.take().and_then(|server| self.bounds.servers.get(server))
+        {
+            shared.leave(self.is_free);
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.leave_server();
+        if let Some(connection) = &self.connection {
+            connection.0.at_portal.fetch_sub(1, Ordering::Relaxed);
+        }
+        if let Some(share) = &self.share {
+            self.bounds.leave_share(share);
+        }
+        self.bounds.total.leave(self.is_free);
+    }
+}
+
+impl Shared {
+    fn new(most: usize) -> Self {
+        Self { most, all: AtomicUsize::new(0), free: AtomicUsize::new(0) }
+    }
+
+    fn enter(&self, free: bool) -> bool {
+        if free && !enter(&self.free, self.most.div_ceil(2)) {
+            return false;
+        }
+        let entered = enter(&self.all, self.most);
+        if free && !entered {
+            self.free.fetch_sub(1, Ordering::Relaxed);
+        }
+        entered
+    }
+
+    fn leave(&self, free: bool) {
+        self.all.fetch_sub(1, Ordering::Relaxed);
+        if free {
+            self.free.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn enter(open: &AtomicUsize, most: usize) -> bool {
+    let entered = open.fetch_add(1, Ordering::Relaxed) < most;
+    if !entered {
+        open.fetch_sub(1, Ordering::Relaxed);
+    }
+    entered
+}
+
+/// An IPv4 address, or the IPv6 network that one customer is given.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bounds(total: usize, server: usize, address: usize, connection: usize) -> Arc<Bounds> {
+        Arc::new(Bounds {
+            total: Shared::new(total),
+            servers: vec![Shared::new(server), Shared::new(server)],
+            shares: Mutex::default(),
+            for_address: address,
+            for_link: address,
+            for_connection: connection,
+        })
+    }
+
+    fn from(last: u8) -> Sender {
+        Sender::of(None, || [192, 0, 2, last].into())
+    }
+
+    fn link(organization: &str) -> Sender {
+        Sender::Free(Share::Link(organization.into()))
+    }
+
+    #[test]
+    fn i12_a_slot_frees_its_place_in_every_bound() {
+        let bounds = bounds(4, 2, 2, 2);
+        let connection = ConnectionRequests::default();
+        for _ in 0..10 {
+            let mut slot = bounds.take(from(1), Some(&connection)).unwrap();
+            assert!(slot.take_server(0) && slot.take_server(1));
+        }
+        assert!(bounds.shares.lock().is_empty(), "nothing is remembered of who has left");
+        assert_eq!(connection.0.at_portal.load(Ordering::Relaxed), 0);
+        for shared in [&bounds.total, &bounds.servers[0], &bounds.servers[1]] {
+            assert_eq!(shared.all.load(Ordering::Relaxed), 0);
+            assert_eq!(shared.free.load(Ordering::Relaxed), 0);
+        }
+    }
+
+    #[test]
+    fn i12_unread_bodies_of_a_connection_are_bounded() {
+        let connection = ConnectionRequests::default();
+        let held: Vec<_> = std::iter::from_fn(|| connection.unread()).take(100).collect();
+        assert_eq!(held.len(), MOST_UNREAD);
+        assert!(ConnectionRequests::default().unread().is_some());
+        drop(held);
+        assert!(connection.unread().is_some());
+    }
+
+    #[test]
+    fn i12_requests_without_a_session_are_bounded_by_address() {
+        let bounds = bounds(100, 100, 2, 100);
+        let _held = [bounds.take(from(1), None).unwrap(), bounds.take(from(1), None).unwrap()];
+        let exceeded = Exceeded::Address([192, 0, 2, 1].into());
+        assert_eq!(bounds.take(from(1), None).unwrap_err(), exceeded);
+        assert!(bounds.take(from(2), None).is_ok());
+        // An office behind one address.
+        let users: Vec<_> = (0..90).map(|_| bounds.take(Sender::User, None).unwrap()).collect();
+        assert_eq!(users.len(), 90);
+    }
+
+    #[test]
+    fn i12_requests_of_one_link_are_bounded() {
+        let bounds = bounds(100, 100, 2, 100);
+        let held = [(); 2].map(|()| bounds.take(link("acme"), None).unwrap());
+        assert_eq!(bounds.take(link("acme"), None).unwrap_err(), Exceeded::Link("acme".into()));
+        assert!(bounds.take(link("other"), None).is_ok());
+        drop(held);
+        assert!(bounds.take(link("acme"), None).is_ok());
+    }
+
+    #[test]
+    fn i12_an_ipv6_network_is_one_address() {
+        let of = |text: &str| Sender::of(None, || text.parse().unwrap());
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), from(1));
+    }
+
+    #[test]
+    fn i12_links_and_strangers_leave_half_to_users() {
+        let bounds = bounds(4, 4, 100, 100);
+        let _link = bounds.take(link("acme"), None).unwrap();
+        let _stranger = bounds.take(from(1), None).unwrap();
+        assert_eq!(bounds.take(from(2), None).unwrap_err(), Exceeded::Total);
+        assert_eq!(bounds.take(link("other"), None).unwrap_err(), Exceeded::Total);
+        let users = [(); 2].map(|()| bounds.take(Sender::User, None).unwrap());
+        assert_eq!(bounds.take(Sender::User, None).unwrap_err(), Exceeded::Total);
+        drop(users);
+        assert!(bounds.take(Sender::User, None).is_ok());
+    }
+
+    #[test]
+    fn i12_a_full_server_leaves_the_slot_for_another() {
+        let bounds = bounds(100, 1, 100, 100);
+        let [mut first, mut second] = [(); 2].map(|()| bounds.take(Sender::User, None).unwrap());
+        assert!(first.take_server(0));
+        assert!(!second.take_server(0));
+        assert!(second.take_server(1));
+        drop(first);
+        assert!(second.take_server(0), "a slot is at one server at a time");
+        assert!(bounds.take(Sender::User, None).unwrap().take_server(1));
+    }
+
+    #[test]
+    fn i12_a_connection_has_a_bound_of_its_own() {
+        let bounds = bounds(100, 100, 100, 2);
+        let [one, other] = [(); 2].map(|()| ConnectionRequests::default());
+        let _held = [(); 2].map(|()| bounds.take(Sender::User, Some(&one)).unwrap());
+        assert_eq!(bounds.take(Sender::User, Some(&one)).unwrap_err(), Exceeded::Connection);
+        assert!(bounds.take(Sender::User, Some(&other)).is_ok());
+    }
+}

@@ -1,0 +1,159 @@
+//! A path, or a target as it came, as it may be recorded: what follows [`RESERVED`] may be the token of a secure link, and a
+//! link that was mistyped or "corrected" on its way holds a token too. What follows `;jsessionid=` is
+//! a session of the portal's.
+
+use std::fmt::Write as _;
+
+use percent_encoding::{percent_decode, percent_decode_str};
+
+use portcullis_policy::{RESERVED, folding};
+
+/// What servlet containers put before a session in the path.
+const SESSION: &[u8] = b"jsessionid=";
+/// Bytes of a target that are recorded.
+const MOST_TARGET: usize = 256;
+
+/// The path, or [`RESERVED`] alone for one that names our own pages anywhere, in any spelling: case,
+/// escapes, an escaped slash, compatibility forms, dots and spaces around it make no difference.
+pub(super) fn path(path: &str) -> &str {
+    let ours = |segment| may_fold_to_ours(segment) && folds_to_ours(segment);
+    if path.split('/').any(ours) { RESERVED } else { before_session(path) }
+}
+
+/// A target as it came, up to its query, with every byte escaped that is not a visible ASCII
+/// character, and cut. [`RESERVED`] alone when it may be an address of our own pages.
+pub(super) fn target(raw: &[u8]) -> String {
+    let path = raw.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
+    if names_ours(path) {
+        return RESERVED.to_owned();
+    }
+    let session = path.windows(SESSION.len()).position(|part| part.eq_ignore_ascii_case(SESSION));
+    let path = session.and_then(|at| path.get(..at)).unwrap_or(path);
+    let mut text = String::with_capacity(path.len().min(MOST_TARGET));
+    for byte in path.iter().take(MOST_TARGET) {
+        if byte.is_ascii_graphic() {
+            text.push(char::from(*byte));
+        } else {
+            // Writing into memory does not fail.
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+    if path.len() > MOST_TARGET {
+        text.push('…');
+    }
+    text
+}
+
+/// Whether our own pages are named anywhere: what is not valid may lead there in any reading.
+fn names_ours(path: &[u8]) -> bool {
+    let mut path = path.to_vec();
+    for _ in 0..3 {
+        path = percent_decode(&path).collect();
+    }
+    let folded = folding::fold(&String::from_utf8_lossy(&path)).to_ascii_lowercase();
+    folded.contains(RESERVED.trim_matches(['/', '.']))
+}
+
+fn before_session(path: &str) -> &str {
+    let session = path.match_indices(';').find(|(at, _)| {
+        let name = path.as_bytes().get(at + 1..at + 1 + SESSION.len());
+        name.is_some_and(|name| name.eq_ignore_ascii_case(SESSION))
+    });
+    session.and_then(|(at, _)| path.get(..at)).unwrap_or(path)
+}
+
+/// Most segments are ruled out without folding them.
+fn may_fold_to_ours(segment: &str) -> bool {
+    let first = segment.as_bytes().first();
+    first.is_some_and(|first| !first.is_ascii_alphanumeric()) || segment.contains('%')
+}
+
+fn folds_to_ours(segment: &str) -> bool {
+    let mut text = segment.to_owned();
+    // Escaped once more than it should be, it is still a token.
+    for _ in 0..2 {
+        text = percent_decode_str(&text).decode_utf8_lossy().into_owned();
+    }
+    // A slash may have been escaped.
+    folding::fold(&text).split('/').any(|piece| {
+        let ours = RESERVED.bytes().filter(u8::is_ascii_alphanumeric);
+        piece.starts_with(|c: char| !c.is_alphanumeric())
+            && piece.bytes().filter(u8::is_ascii_alphanumeric).eq(ours)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn i4_no_spelling_of_our_own_pages_is_recorded_in_full() {
+        for spelling in [
+            "/.portcullis/link/secret",
+            "/.Portcullis/link/secret",
+            "/.PORTCULLIS/link/secret",
+            "/%2Eportcullis/link/secret",
+            "/%252Eportcullis/link/secret",
+            "/.portcullis./link/secret",
+            "/.portcullis%20/link/secret",
+            "/.portcullis%E2%80%8B/link/secret",
+            "/%EF%BC%8Eportcullis/link/secret",
+            "/.%EF%BC%B0ortcullis/link/secret",
+            "//.portcullis/link/secret",
+            "/.portcullis%2Flink/secret",
+            "/.portcullis%252Flink/secret",
+            "/x%2F.portcullis%2Flink%2Fsecret",
+            "/docs/.portcullis/link/secret",
+            "/.portcullis",
+        ] {
+            assert_eq!(path(spelling), RESERVED, "{spelling}");
+        }
+    }
+
+    #[test]
+    fn other_paths_are_recorded_whole() {
+        for other in [
+            "/",
+            "",
+            "/tickets/7",
+            "/portcullis/link/x",
+            "/.well-known/security.txt",
+            "/%C3%BCber",
+            "/.portcullist/x",
+            "/_portcullist/x",
+            "/caf%C3%A9/portcullis",
+        ] {
+            assert_eq!(path(other), other);
+        }
+        assert_eq!(path("/a/b;JSESSIONID=secret"), "/a/b");
+        assert_eq!(path("/.well-known/x;jsessionid=secret"), "/.well-known/x");
+    }
+
+    #[test]
+    fn a_target_is_escaped_and_cut_before_its_query() {
+        for (raw, expected) in [
+            (&b"/a/../b?secret=1"[..], "/a/../b"),
+            (b"/a\"<\\\x00\x7f\xc3\xa9 b", "/a\"<\\%00%7F%C3%A9%20b"),
+            (b"http://other.test/a#b", "http://other.test/a"),
+            (b"/a;JSESSIONID=secret/b", "/a;"),
+            (b"", ""),
+        ] {
+            assert_eq!(target(raw), expected);
+        }
+        let long = target(&[b'a'; 300]);
+        assert_eq!((long.chars().count(), long.ends_with('…')), (MOST_TARGET + 1, true));
+    }
+
+    #[test]
+    fn no_spelling_of_our_own_pages_shows_a_token() {
+        for raw in [
+            "/.Portcullis/link/token",
+            "/x/../.portcullis/link/token",
+            "//%2eportcullis/link/token",
+            "/%252E%70ortcullis/link/token",
+            "http://other.test/.PORTCULLIS/link/token",
+        ] {
+            assert_eq!(target(raw.as_bytes()), RESERVED, "{raw}");
+        }
+    }
+}
