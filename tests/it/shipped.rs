@@ -77,7 +77,7 @@ fn code(folder: &Path, into: &mut String) {
 #[test]
 fn every_test_that_the_documents_name_is_there() {
     let mut tree = String::new();
-    for folder in ["src", "tests"] {
+    for folder in ["crates", "src", "tests"] {
         code(&project().join(folder), &mut tree);
     }
     for document in ["docs/threats.md", "docs/architecture.md"] {
