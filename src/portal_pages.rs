@@ -1,7 +1,7 @@
 //! What a portal user sees of us: signing in and out, second factors, secure links, and every
 //! answer that is not the portal's.
 //!
-//! [`Pages`] is the gateway's [`Front`]. A refusal becomes a page for a person and a problem
+//! [`Pages`] is the gateway's [`ErrorPages`]. A refusal becomes a page for a person and a problem
 //! document (RFC 9457) for a script; both say the same in the same words. Under
 //! [`RESERVED`] an axum router answers:
 //!
@@ -94,7 +94,7 @@ use crate::credential::csrf::Csrf;
 use crate::credential::key::SecretKey;
 use crate::directory::Directory;
 use crate::directory::letters::Occasion;
-use crate::proxy::{Front, RESERVED, Refused, Visitor, Wants};
+use crate::proxy::{ErrorPages, RESERVED, Refused, Visitor, Wants};
 use crate::session::{Sessions, cookie};
 use portcullis_policy::Host;
 
@@ -111,7 +111,7 @@ const ENCODED: usize = 3;
 /// The pages, and the gateway's way to answer in its own words.
 #[derive(Debug, Clone)]
 pub struct Pages {
-    desk: Arc<Desk>,
+    state: Arc<PagesState>,
     router: Router,
     /// How long a request may take to come in whole.
     patience: Duration,
@@ -121,7 +121,7 @@ pub struct Pages {
 
 /// What every page works with.
 #[derive(Debug)]
-struct Desk {
+struct PagesState {
     brand: Brand,
     texts: Texts,
     /// The longest address of a page of ours.
@@ -149,7 +149,7 @@ impl Pages {
     ) -> Self {
         let https = settings.server.public_url.is_https();
         let Appearance { brand, texts } = appearance;
-        let desk = Arc::new(Desk {
+        let state = Arc::new(PagesState {
             brand,
             texts,
             longest_address: settings.server.limits.header_bytes - HEAD_ASIDE,
@@ -180,10 +180,10 @@ impl Pages {
             .nest(RESERVED.trim_end_matches('/'), ours)
             .fallback(nothing_here)
             .method_not_allowed_fallback(not_done_here)
-            .with_state(Arc::clone(&desk));
+            .with_state(Arc::clone(&state));
         let limits = &settings.server.limits;
         Self {
-            desk,
+            state,
             router,
             patience: limits.header_timeout,
             largest_form: LARGEST_FORM + ENCODED * limits.target_bytes,
@@ -193,13 +193,13 @@ impl Pages {
     /// Sees to the resets that people ask for, for good: what follows from them must not delay an
     /// answer, nor show in its time. To be run once, off the data plane.
     pub async fn work(&self) {
-        self.desk.resets.work(&self.desk.directory).await;
+        self.state.resets.work(&self.state.directory).await;
     }
 }
 
-impl Front for Pages {
+impl ErrorPages for Pages {
     fn refuse(&self, refused: &Refused<'_>) -> Response<Body> {
-        self.desk.dress(self.desk.refused(refused))
+        self.state.dress(self.state.refused(refused))
     }
 
     fn reserved(
@@ -207,7 +207,7 @@ impl Front for Pages {
         request: Request<Body>,
         mut visitor: Visitor,
     ) -> BoxFuture<'static, Response<Body>> {
-        let Self { desk, router, patience, largest_form } = self.clone();
+        let Self { state, router, patience, largest_form } = self.clone();
         Box::pin(async move {
             let headers = request.headers().clone();
             let path = request.uri().path().to_owned();
@@ -218,31 +218,31 @@ impl Front for Pages {
                         let Ok(response) = router.oneshot(request).await;
                         response
                     }
-                    Err(incomplete) => desk.not_whole(incomplete, &headers, &visitor),
+                    Err(incomplete) => state.not_whole(incomplete, &headers, &visitor),
                 };
-            desk.clear_doubled_cookies(&headers, &path, &mut response);
-            desk.dress(response)
+            state.clear_doubled_cookies(&headers, &path, &mut response);
+            state.dress(response)
         })
     }
 }
 
 async fn nothing_here(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
     request: extract::Request,
 ) -> Response<Body> {
-    desk.notice_for(&request, &visitor, Notice::no_such_page)
+    state.notice_for(&request, &visitor, Notice::no_such_page)
 }
 
 async fn not_done_here(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
     request: extract::Request,
 ) -> Response<Body> {
-    desk.notice_for(&request, &visitor, Notice::not_done_here)
+    state.notice_for(&request, &visitor, Notice::not_done_here)
 }
 
-impl Desk {
+impl PagesState {
     fn notice_for<'a>(
         &'a self,
         request: &extract::Request,

@@ -74,7 +74,7 @@ use portcullis_store::feed::Feed;
 const ASSETS: &str = "/.portcullis/assets/";
 
 /// What answers instead of the portal: our pages for people, problem documents for scripts.
-pub trait Front: std::fmt::Debug + Send + Sync + 'static {
+pub trait ErrorPages: std::fmt::Debug + Send + Sync + 'static {
     /// The answer to a request that does not go through.
     fn refuse(&self, refused: &Refused<'_>) -> Response<axum::body::Body>;
 
@@ -141,7 +141,7 @@ pub struct Gateway {
     upstreams: Arc<Upstreams>,
     bounds: Arc<Bounds>,
     read_timeout: Duration,
-    front: Arc<dyn Front>,
+    error_pages: Arc<dyn ErrorPages>,
     decisions: Arc<DecisionLog>,
     hosts: Hosts,
     public_url: PublicUrl,
@@ -181,7 +181,7 @@ impl Gateway {
         settings: &Settings,
         (directory, sessions, feed): (Directory, Sessions, Feed),
         upstreams: Arc<Upstreams>,
-        front: Arc<dyn Front>,
+        error_pages: Arc<dyn ErrorPages>,
         decisions: Arc<DecisionLog>,
         stop: CancellationToken,
     ) -> Self {
@@ -195,7 +195,7 @@ impl Gateway {
             upstreams,
             bounds: Bounds::new(settings),
             read_timeout: server.limits.read_timeout,
-            front,
+            error_pages,
             decisions,
             hosts: Hosts::new(server),
             public_url: server.public_url.clone(),
@@ -412,7 +412,7 @@ impl Gateway {
             request_id: received.id.clone(),
             now: received.now,
         };
-        let answer = self.front.reserved(request.map(axum::body::Body::new), visitor).await;
+        let answer = self.error_pages.reserved(request.map(axum::body::Body::new), visitor).await;
         answer.map(ReplyBody::Own)
     }
 
@@ -493,7 +493,7 @@ impl Gateway {
             languages: received.languages.as_ref(),
             request_id: &received.id,
         };
-        let mut response = self.front.refuse(&refused).map(ReplyBody::Own);
+        let mut response = self.error_pages.refuse(&refused).map(ReplyBody::Own);
         if matches!(refusal, Refusal::BadRequest(_)) {
             // Whoever sends such requests shall not go on over the same connection.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -13,7 +13,7 @@ use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
 use sha2::{Digest, Sha256};
 
-use super::Desk;
+use super::PagesState;
 use super::logo::{Logo, Picture};
 use super::notice::Notice;
 use crate::proxy::Visitor;
@@ -80,13 +80,13 @@ impl fmt::Display for Asset {
 }
 
 pub(super) async fn serve(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
     request: Request,
 ) -> Response<Body> {
-    let Some(asset) = desk.brand.assets().find(|asset| asset.name == name) else {
-        return desk.notice_for(&request, &visitor, Notice::no_such_page);
+    let Some(asset) = state.brand.assets().find(|asset| asset.name == name) else {
+        return state.notice_for(&request, &visitor, Notice::no_such_page);
     };
     let mut response = Response::new(Body::from(asset.content.clone()));
     *response.status_mut() = StatusCode::OK;

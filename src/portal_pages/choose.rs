@@ -17,7 +17,7 @@ use super::notice::Notice;
 use super::problem::{FormProblem, form_page};
 use super::response::see_other;
 use super::text::{self, Catalogue};
-use super::{Answer, Brand, Desk, sign_in, wants};
+use super::{Answer, Brand, PagesState, sign_in, wants};
 use crate::credential::folding::fold;
 use crate::credential::hashing::Busy;
 use crate::credential::password::{LENGTH, PasswordRule};
@@ -69,7 +69,7 @@ struct Opening<'a> {
 }
 
 pub(super) async fn show(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
     Extension(occasion): Extension<Occasion>,
     Path(token): Path<String>,
@@ -79,28 +79,28 @@ pub(super) async fn show(
     let wants = wants(&method, &headers);
     let (token, headers, visitor) = (&*token, &headers, &visitor);
     let opening = Opening { occasion, token, headers, visitor, wants };
-    match desk.holder(&opening).await {
-        Ok(Some(holder)) => Ok(desk.choose_page(&opening, &holder, &[], None)),
-        Ok(None) => Ok(desk.dead_link(&opening)),
-        Err(error) => Err(desk.store_unavailable(&error, (wants, headers), visitor)),
+    match state.holder(&opening).await {
+        Ok(Some(holder)) => Ok(state.choose_page(&opening, &holder, &[], None)),
+        Ok(None) => Ok(state.dead_link(&opening)),
+        Err(error) => Err(state.store_unavailable(&error, (wants, headers), visitor)),
     }
 }
 
 pub(super) async fn submit(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
     Extension(occasion): Extension<Occasion>,
     Path(token): Path<String>,
     request: Request,
 ) -> Answer {
-    let (entered, headers, wants) = desk.sent::<Entered>(request, &visitor).await?;
+    let (entered, headers, wants) = state.sent::<Entered>(request, &visitor).await?;
     let (token, headers, visitor) = (&*token, &headers, &visitor);
     let opening = Opening { occasion, token, headers, visitor, wants };
-    let answer = desk.try_choose(&opening, &entered).await;
-    answer.map_err(|error| desk.store_unavailable(&error, (wants, headers), visitor))
+    let answer = state.try_choose(&opening, &entered).await;
+    answer.map_err(|error| state.store_unavailable(&error, (wants, headers), visitor))
 }
 
-impl Desk {
+impl PagesState {
     async fn try_choose(
         &self,
         opening: &Opening<'_>,

@@ -24,7 +24,7 @@ use crate::directory::organizations::NewOrganization;
 use crate::directory::second_factor::SecondFactorJudge;
 use crate::directory::users::{NewUser, UserView};
 use crate::directory::{Directory, Judges, Memory, OneTimeLinks};
-use crate::proxy::{Front as _, Visitor};
+use crate::proxy::{ErrorPages as _, Visitor};
 use crate::session::{Presented, SessionCache, Sessions, cookie};
 use portcullis_policy::{Policy, PolicyFiles};
 use portcullis_store::feed::Feed;
@@ -113,7 +113,7 @@ require = "portal.access"
 organization = "{organization}"
 "#;
 
-pub(super) struct House {
+pub(super) struct TestSite {
     pub(super) pages: Pages,
     pub(super) directory: Directory,
     pub(super) sessions: Sessions,
@@ -137,7 +137,7 @@ pub(super) struct Answer {
     pub(super) text: String,
 }
 
-impl House {
+impl TestSite {
     pub(super) async fn new() -> Self {
         Self::at("http://portal.example:8080").await
     }
@@ -178,13 +178,13 @@ impl House {
             &key,
         );
         let now = "2026-11-22T08:00:00Z".parse().unwrap();
-        let house = Self { pages, directory, sessions, now, store, one_time, _folder: folder };
+        let site = Self { pages, directory, sessions, now, store, one_time, _folder: folder };
         for (id, name) in [("acme", "Acme & Söhne"), ("globex", "Globex")] {
             let new =
                 NewOrganization { id: Some(id.to_owned()), name: name.to_owned(), email: None };
-            house.directory.create_organization(new, now).await.unwrap();
+            site.directory.create_organization(new, now).await.unwrap();
         }
-        house
+        site
     }
 
     /// A portal user with [`PASSWORD`].
@@ -213,7 +213,7 @@ impl House {
 
     /// The letters that wait to be sent, the latest last, each with its token.
     pub(super) async fn letters(&self) -> Vec<(Letter, String)> {
-        self.pages.desk.resets.work_off(&self.directory).await;
+        self.pages.state.resets.work_off(&self.directory).await;
         let records = self.store.list(Kind::Letter, None, None, 100).await.unwrap();
         let mut letters: Vec<_> = records
             .iter()
@@ -294,23 +294,23 @@ impl Browser {
         pairs.join("; ")
     }
 
-    pub(super) async fn get(&mut self, house: &House, address: &str) -> Answer {
-        self.send(house, Method::GET, address, &[("accept", "text/html")], "").await
+    pub(super) async fn get(&mut self, site: &TestSite, address: &str) -> Answer {
+        self.send(site, Method::GET, address, &[("accept", "text/html")], "").await
     }
 
     pub(super) async fn post(
         &mut self,
-        house: &House,
+        site: &TestSite,
         address: &str,
         fields: &[(String, String)],
     ) -> Answer {
-        self.send(house, Method::POST, address, &[("sec-fetch-site", "same-origin")], &form(fields))
+        self.send(site, Method::POST, address, &[("sec-fetch-site", "same-origin")], &form(fields))
             .await
     }
 
     pub(super) async fn send(
         &mut self,
-        house: &House,
+        site: &TestSite,
         method: Method,
         address: &str,
         headers: &[(&str, &str)],
@@ -326,7 +326,7 @@ impl Browser {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let answer = house.send(request.body(Body::from(body.to_owned())).unwrap()).await;
+        let answer = site.send(request.body(Body::from(body.to_owned())).unwrap()).await;
         for line in answer.headers.get_all(header::SET_COOKIE) {
             let line = line.to_str().unwrap();
             let (name, value) = line.split(';').next().unwrap().split_once('=').unwrap();

@@ -25,7 +25,7 @@ use tokio::time::Instant;
 use super::notice::Notice;
 use super::problem::{FormProblem, form_page};
 use super::text::{self, Catalogue};
-use super::{Answer, Brand, Desk};
+use super::{Answer, Brand, PagesState};
 use crate::credential::folding::fold;
 use crate::directory::Directory;
 use crate::directory::resets::{ResetAsked, is_reset_by_mail};
@@ -175,34 +175,34 @@ impl Asked {
 }
 
 pub(super) async fn show(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
     headers: HeaderMap,
 ) -> Response<Body> {
-    desk.forgot_page(&headers, &visitor, "", None)
+    state.forgot_page(&headers, &visitor, "", None)
 }
 
 pub(super) async fn submit(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
     request: Request,
 ) -> Answer {
-    let (Entered { login, csrf }, headers, _) = desk.sent(request, &visitor).await?;
-    let text = desk.texts.of(&headers);
+    let (Entered { login, csrf }, headers, _) = state.sent(request, &visitor).await?;
+    let text = state.texts.of(&headers);
     let login = login.trim();
     let said = &text.forgot;
-    if !desk.is_visitors(&csrf, &headers, visitor.now) {
+    if !state.is_visitors(&csrf, &headers, visitor.now) {
         let problem = FormProblem::too_old(&said.form_too_old);
-        return Ok(desk.forgot_page(&headers, &visitor, login, Some(&problem)));
+        return Ok(state.forgot_page(&headers, &visitor, login, Some(&problem)));
     }
     if login.is_empty() {
         let problem = FormProblem::missing(&said.login_missing, &["login"]);
-        return Ok(desk.forgot_page(&headers, &visitor, login, Some(&problem)));
+        return Ok(state.forgot_page(&headers, &visitor, login, Some(&problem)));
     }
-    if !desk.directory.may_ask_for_reset(visitor.address, visitor.now) {
+    if !state.directory.may_ask_for_reset(visitor.address, visitor.now) {
         tracing::info!(request.id = visitor.request_id, "an address asks for too many resets");
     } else if is_reset_by_mail(login) {
-        desk.resets.put(Asked {
+        state.resets.put(Asked {
             login: login.to_owned(),
             language: text::wanted(&headers).map(str::to_owned),
             at: visitor.now,
@@ -210,8 +210,8 @@ pub(super) async fn submit(
             request_id: visitor.request_id.clone(),
         });
     }
-    let notice = Notice::reset_asked(text, &desk.brand.name);
-    Ok(desk.notice(&notice, Wants::Page, &visitor.request_id))
+    let notice = Notice::reset_asked(text, &state.brand.name);
+    Ok(state.notice(&notice, Wants::Page, &visitor.request_id))
 }
 
 /// Nobody can tell it beforehand.
@@ -220,7 +220,7 @@ fn a_while() -> Duration {
     Duration::from_millis(LATER.start + chance % (LATER.end - LATER.start))
 }
 
-impl Desk {
+impl PagesState {
     fn forgot_page(
         &self,
         headers: &HeaderMap,

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use super::notice::Notice;
-use super::{Desk, wants};
+use super::{PagesState, wants};
 use crate::credential::token::{PlainToken, TokenHash};
 use crate::proxy::{Visitor, Wants};
 use crate::session::cookie;
@@ -26,7 +26,7 @@ pub(super) struct FormToken {
     pub(super) cookie: Option<HeaderValue>,
 }
 
-impl Desk {
+impl PagesState {
     /// The fields of a form that a page of ours has sent, with the request's headers and what its
     /// sender wants; for anything else, the answer. Every form comes in this way; whose form it
     /// was, its token tells the caller.
@@ -61,7 +61,7 @@ impl Desk {
         }
     }
 
-    /// Whether the token was made by [`Desk::visitor_token`] for this visitor.
+    /// Whether the token was made by [`PagesState::visitor_token`] for this visitor.
     pub(super) fn is_visitors(&self, token: &str, headers: &HeaderMap, now: Timestamp) -> bool {
         cookie::token(headers, self.form_cookie())
             .is_some_and(|known| self.csrf.check(token, &visitor(&known), now))
@@ -72,7 +72,7 @@ impl Desk {
         FormToken { text: self.csrf.issue(&session(key), now), cookie: None }
     }
 
-    /// Whether the token was made by [`Desk::session_token`] for this session.
+    /// Whether the token was made by [`PagesState::session_token`] for this session.
     pub(super) fn is_sessions(&self, token: &str, key: &TokenHash, now: Timestamp) -> bool {
         self.csrf.check(token, &session(key), now)
     }
@@ -82,7 +82,7 @@ impl Desk {
         self.csrf.issue(&hint(organization), now)
     }
 
-    /// Whether the hint was made by [`Desk::organization_hint`] for this organization.
+    /// Whether the hint was made by [`PagesState::organization_hint`] for this organization.
     pub(super) fn vouches(&self, token: &str, organization: &str, now: Timestamp) -> bool {
         self.csrf.check(token, &hint(organization), now)
     }
@@ -92,7 +92,7 @@ impl Desk {
         self.csrf.issue(&chosen(login), now)
     }
 
-    /// Whether the hint was made by [`Desk::password_hint`] for this login.
+    /// Whether the hint was made by [`PagesState::password_hint`] for this login.
     pub(super) fn vouches_for_password(&self, token: &str, login: &str, now: Timestamp) -> bool {
         self.csrf.check(token, &chosen(login), now)
     }

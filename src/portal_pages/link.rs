@@ -20,7 +20,7 @@ use super::problem::{FormProblem, form_page};
 use super::response::see_other;
 use super::return_to::ReturnTo;
 use super::text::Catalogue;
-use super::{Answer, Brand, Desk, sign_in, wants};
+use super::{Answer, Brand, PagesState, sign_in, wants};
 use crate::credential::token::TokenHash;
 use crate::directory::OrganizationFacts;
 use crate::directory::links::Opened;
@@ -71,13 +71,13 @@ struct Opening<'a> {
 }
 
 pub(super) async fn open(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
     Path(token): Path<String>,
     request: Request,
 ) -> Answer {
     if !is_navigation(request.headers()) {
-        return Err(desk.notice_for(&request, &visitor, Notice::link_in_background));
+        return Err(state.notice_for(&request, &visitor, Notice::link_in_background));
     }
     let pointed = Query::<Pointed>::try_from_uri(request.uri()).map(|Query(pointed)| pointed);
     let opening = Opening {
@@ -89,16 +89,16 @@ pub(super) async fn open(
         visitor: &visitor,
         wants: wants(request.method(), request.headers()),
     };
-    desk.open_link(&opening).await
+    state.open_link(&opening).await
 }
 
 pub(super) async fn confirm(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
     Path(token): Path<String>,
     request: Request,
 ) -> Answer {
-    let (confirmed, headers, wants) = desk.sent::<Confirmed>(request, &visitor).await?;
+    let (confirmed, headers, wants) = state.sent::<Confirmed>(request, &visitor).await?;
     let opening = Opening {
         token: &token,
         to: ReturnTo::parse(&confirmed.to),
@@ -108,10 +108,10 @@ pub(super) async fn confirm(
         visitor: &visitor,
         wants,
     };
-    desk.open_link(&opening).await
+    state.open_link(&opening).await
 }
 
-impl Desk {
+impl PagesState {
     async fn open_link(&self, opening: &Opening<'_>) -> Answer {
         let reader = (opening.wants, opening.headers);
         let answer = self.try_open_link(opening).await;

@@ -23,7 +23,7 @@ use super::problem::{FormProblem, form_page};
 use super::response::{add_cookie, see_other};
 use super::return_to::ReturnTo;
 use super::text::Catalogue;
-use super::{Answer, Brand, Desk, sign_in, wants};
+use super::{Answer, Brand, PagesState, sign_in, wants};
 use crate::credential::secret::Secret;
 use crate::directory::UserFacts;
 use crate::directory::second_factor::{Owed, SecondStep, Typed, Visit};
@@ -81,32 +81,32 @@ struct Here {
 }
 
 pub(super) async fn show(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
     request: Request,
 ) -> Response<Body> {
     let headers = request.headers();
-    match desk.at(Step::Code, headers, &visitor).await {
-        Ok(Ok(here)) => desk.code_page(&here, headers, &visitor, None),
+    match state.at(Step::Code, headers, &visitor).await {
+        Ok(Ok(here)) => state.code_page(&here, headers, &visitor, None),
         Ok(Err(elsewhere)) => elsewhere,
         Err(error) => {
             let wants = wants(request.method(), headers);
-            desk.store_unavailable(&error, (wants, headers), &visitor)
+            state.store_unavailable(&error, (wants, headers), &visitor)
         }
     }
 }
 
 pub(super) async fn submit(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
     request: Request,
 ) -> Answer {
-    let (entered, headers, wants) = desk.sent::<Entered>(request, &visitor).await?;
-    let answer = desk.try_code(&entered, &headers, &visitor).await;
-    answer.map_err(|error| desk.store_unavailable(&error, (wants, &headers), &visitor))
+    let (entered, headers, wants) = state.sent::<Entered>(request, &visitor).await?;
+    let answer = state.try_code(&entered, &headers, &visitor).await;
+    answer.map_err(|error| state.store_unavailable(&error, (wants, &headers), &visitor))
 }
 
-impl Desk {
+impl PagesState {
     async fn try_code(
         &self,
         entered: &Entered,

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::response::{Referrer, html};
 use super::text::{Advised, Catalogue, Filled, Statement, Text};
-use super::{Brand, Desk, sessions};
+use super::{Brand, PagesState, sessions};
 use crate::proxy::Wants;
 
 /// When to try again while the store does not answer, in seconds.
@@ -150,7 +150,7 @@ impl<'a> Notice<'a> {
     }
 }
 
-impl Desk {
+impl PagesState {
     /// Says it the way its reader can use.
     pub(super) fn notice(
         &self,

@@ -6,7 +6,7 @@ use axum::body::Body;
 use http::{Response, StatusCode};
 use jiff::Timestamp;
 
-use super::Desk;
+use super::PagesState;
 use super::notice::{Notice, Way};
 use super::response::{redirect, see_other};
 use super::return_to::ReturnTo;
@@ -23,7 +23,7 @@ const PORTAL_RETRY: u64 = 30;
 /// When to try again while a bound on requests is reached, in seconds.
 const BUSY_RETRY: u64 = 5;
 
-impl Desk {
+impl PagesState {
     /// The answer to a request that does not go through.
     pub(super) fn refused(&self, refused: &Refused<'_>) -> Response<Body> {
         let Refused { refusal, wants, languages, request_id } = *refused;

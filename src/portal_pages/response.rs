@@ -5,7 +5,7 @@ use axum::body::Body;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
-use super::Desk;
+use super::PagesState;
 use super::text::Catalogue;
 
 /// No script but our file, nothing from elsewhere, in nobody's frame.
@@ -83,7 +83,7 @@ pub(super) fn add_cookie(response: &mut Response<Body>, line: Option<HeaderValue
     }
 }
 
-impl Desk {
+impl PagesState {
     /// Puts the headers on that every answer of ours has.
     pub(super) fn dress(&self, mut response: Response<Body>) -> Response<Body> {
         let headers = response.headers_mut();

@@ -19,7 +19,7 @@ use super::response::see_other;
 use super::return_to::ReturnTo;
 use super::text::{Catalogue, Filled};
 use super::when::When;
-use super::{Answer, Brand, Desk, agent, sign_in, wants};
+use super::{Answer, Brand, PagesState, agent, sign_in, wants};
 use crate::credential::token::TokenHash;
 use crate::directory::resets::is_reset_by_mail;
 use crate::proxy::Visitor;
@@ -76,31 +76,31 @@ struct Person {
 }
 
 pub(super) async fn show(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
     request: Request,
 ) -> Response<Body> {
     let headers = request.headers();
-    match desk.sessions_page(headers, &visitor, None).await {
+    match state.sessions_page(headers, &visitor, None).await {
         Ok(response) => response,
         Err(error) => {
             let wants = wants(request.method(), headers);
-            desk.store_unavailable(&error, (wants, headers), &visitor)
+            state.store_unavailable(&error, (wants, headers), &visitor)
         }
     }
 }
 
 pub(super) async fn submit(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
     request: Request,
 ) -> Answer {
-    let (entered, headers, wants) = desk.sent::<Entered>(request, &visitor).await?;
-    let answer = desk.sessions_page(&headers, &visitor, Some(&entered)).await;
-    answer.map_err(|error| desk.store_unavailable(&error, (wants, &headers), &visitor))
+    let (entered, headers, wants) = state.sent::<Entered>(request, &visitor).await?;
+    let answer = state.sessions_page(&headers, &visitor, Some(&entered)).await;
+    answer.map_err(|error| state.store_unavailable(&error, (wants, &headers), &visitor))
 }
 
-impl Desk {
+impl PagesState {
     /// Does what was entered, if anything was, and shows what there is then.
     async fn sessions_page(
         &self,

@@ -20,7 +20,7 @@ use super::problem::{FormProblem, form_page};
 use super::response::{add_cookie, see_other};
 use super::return_to::{ReturnTo, in_query};
 use super::text::Catalogue;
-use super::{Answer, Brand, Desk, mfa, wants};
+use super::{Answer, Brand, PagesState, mfa, wants};
 use crate::credential::hashing::Busy;
 use crate::credential::secret::Secret;
 use crate::directory::UserFacts;
@@ -111,38 +111,38 @@ pub(super) fn address_again(return_to: &ReturnTo) -> String {
 }
 
 pub(super) async fn show(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response<Body> {
     // A query that cannot be read asks for nothing.
     let asked = Query::<Asked>::try_from_uri(&uri).map(|Query(asked)| asked).unwrap_or_default();
-    match desk.place_to_go_on(&asked, &headers, &visitor).await {
+    match state.place_to_go_on(&asked, &headers, &visitor).await {
         Ok(Some(place)) => return see_other(place.as_str()),
         Ok(None) => {}
         Err(error) => {
             let wants = wants(&Method::GET, &headers);
-            return desk.store_unavailable(&error, (wants, &headers), &visitor);
+            return state.store_unavailable(&error, (wants, &headers), &visitor);
         }
     }
     // Anybody can make such an address: without our word for it, it says nothing.
-    let password_set = desk.vouches_for_password(&asked.chosen, &asked.login, visitor.now);
+    let password_set = state.vouches_for_password(&asked.chosen, &asked.login, visitor.now);
     let login = if password_set { asked.login.as_str() } else { "" };
-    desk.sign_in_page(&headers, &visitor, &asked, (login, password_set), None).await
+    state.sign_in_page(&headers, &visitor, &asked, (login, password_set), None).await
 }
 
 pub(super) async fn submit(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
     request: Request,
 ) -> Answer {
-    let (entered, headers, wants) = desk.sent::<Entered>(request, &visitor).await?;
-    let answer = desk.try_sign_in(entered, &headers, &visitor).await;
-    answer.map_err(|error| desk.store_unavailable(&error, (wants, &headers), &visitor))
+    let (entered, headers, wants) = state.sent::<Entered>(request, &visitor).await?;
+    let answer = state.try_sign_in(entered, &headers, &visitor).await;
+    answer.map_err(|error| state.store_unavailable(&error, (wants, &headers), &visitor))
 }
 
-impl Desk {
+impl PagesState {
     /// Where somebody goes on who has a live session and has asked for a place. Not when another
     /// session is wanted: by choice, by another organization's link, or in a sign-in made again.
     async fn place_to_go_on(

@@ -14,7 +14,7 @@ use super::form::FormToken;
 use super::problem::{FormProblem, form_page};
 use super::response::{add_cookie, see_other};
 use super::text::Catalogue;
-use super::{Answer, Brand, Desk, wants};
+use super::{Answer, Brand, PagesState, wants};
 use crate::proxy::Visitor;
 use crate::session::{PortalCookie, Presented, cookie};
 use portcullis_store::StoreError;
@@ -41,30 +41,30 @@ struct SignOutPage<'a> {
 }
 
 pub(super) async fn show(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
     request: Request,
 ) -> Response<Body> {
-    match desk.sign_out_page(request.headers(), &visitor, false).await {
+    match state.sign_out_page(request.headers(), &visitor, false).await {
         Ok(response) => response,
         Err(error) => {
             let wants = wants(request.method(), request.headers());
-            desk.store_unavailable(&error, (wants, request.headers()), &visitor)
+            state.store_unavailable(&error, (wants, request.headers()), &visitor)
         }
     }
 }
 
 pub(super) async fn submit(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
     request: Request,
 ) -> Answer {
-    let (entered, headers, wants) = desk.sent::<Entered>(request, &visitor).await?;
-    let answer = desk.try_sign_out(&entered, &headers, &visitor).await;
-    answer.map_err(|error| desk.store_unavailable(&error, (wants, &headers), &visitor))
+    let (entered, headers, wants) = state.sent::<Entered>(request, &visitor).await?;
+    let answer = state.try_sign_out(&entered, &headers, &visitor).await;
+    answer.map_err(|error| state.store_unavailable(&error, (wants, &headers), &visitor))
 }
 
-impl Desk {
+impl PagesState {
     async fn try_sign_out(
         &self,
         entered: &Entered,

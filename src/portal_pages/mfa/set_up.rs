@@ -21,7 +21,7 @@ use crate::directory::second_factor::{SecondStep, SetUp};
 use crate::portal_pages::problem::{FormProblem, form_page};
 use crate::portal_pages::response::{Referrer, add_cookie, html, see_other};
 use crate::portal_pages::text::Catalogue;
-use crate::portal_pages::{Answer, Brand, Desk, wants};
+use crate::portal_pages::{Answer, Brand, PagesState, wants};
 use crate::proxy::Visitor;
 use portcullis_store::StoreError;
 
@@ -64,35 +64,35 @@ struct CodesPage<'a> {
 type Proposal = (TotpSecret, String);
 
 pub(in crate::portal_pages) async fn show(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
     request: Request,
 ) -> Response<Body> {
     let headers = request.headers();
-    match desk.at(Step::SetUp, headers, &visitor).await {
+    match state.at(Step::SetUp, headers, &visitor).await {
         Ok(Ok(here)) => {
-            let proposal = desk.directory.propose_secret(&here.pending.sign_in);
-            desk.set_up_page(&here, &proposal, headers, &visitor, None)
+            let proposal = state.directory.propose_secret(&here.pending.sign_in);
+            state.set_up_page(&here, &proposal, headers, &visitor, None)
         }
         Ok(Err(elsewhere)) => elsewhere,
         Err(error) => {
             let wants = wants(request.method(), headers);
-            desk.store_unavailable(&error, (wants, headers), &visitor)
+            state.store_unavailable(&error, (wants, headers), &visitor)
         }
     }
 }
 
 pub(in crate::portal_pages) async fn submit(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
     request: Request,
 ) -> Answer {
-    let (entered, headers, wants) = desk.sent::<Entered>(request, &visitor).await?;
-    let answer = desk.try_set_up(entered, &headers, &visitor).await;
-    answer.map_err(|error| desk.store_unavailable(&error, (wants, &headers), &visitor))
+    let (entered, headers, wants) = state.sent::<Entered>(request, &visitor).await?;
+    let answer = state.try_set_up(entered, &headers, &visitor).await;
+    answer.map_err(|error| state.store_unavailable(&error, (wants, &headers), &visitor))
 }
 
-impl Desk {
+impl PagesState {
     async fn try_set_up(
         &self,
         entered: Entered,

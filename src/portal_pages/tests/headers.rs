@@ -1,13 +1,13 @@
 use http::{Method, StatusCode, header};
 
-use crate::portal_pages::fixture::{Browser, House};
+use crate::portal_pages::fixture::{Browser, TestSite};
 
 #[tokio::test]
 async fn every_answer_carries_the_headers_that_protect_it() {
-    let house = House::at("https://portal.example").await;
-    let link = house.link("acme").await;
+    let site = TestSite::at("https://portal.example").await;
+    let link = site.link("acme").await;
     for address in ["/.portcullis/sign-in", "/.portcullis/sign-out", "/.portcullis/none", &link] {
-        let answer = Browser::default().get(&house, address).await;
+        let answer = Browser::default().get(&site, address).await;
         assert_eq!(answer.header(header::CACHE_CONTROL), "no-store", "{address}");
         assert_eq!(answer.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
         assert!(answer.header(header::STRICT_TRANSPORT_SECURITY).starts_with("max-age="));
@@ -26,54 +26,54 @@ async fn every_answer_carries_the_headers_that_protect_it() {
 
 #[tokio::test]
 async fn over_plain_http_nothing_is_promised_about_tls() {
-    let house = House::new().await;
-    let answer = Browser::default().get(&house, "/.portcullis/sign-in").await;
+    let site = TestSite::new().await;
+    let answer = Browser::default().get(&site, "/.portcullis/sign-in").await;
     assert!(!answer.headers.contains_key(header::STRICT_TRANSPORT_SECURITY));
     assert!(answer.header(header::SET_COOKIE).starts_with("portcullis-form="));
 }
 
 #[tokio::test]
 async fn what_a_page_loads_is_ours_and_kept_for_good() {
-    let house = House::new().await;
-    let page = Browser::default().get(&house, "/.portcullis/sign-in").await;
+    let site = TestSite::new().await;
+    let page = Browser::default().get(&site, "/.portcullis/sign-in").await;
     let assets: Vec<&str> =
         page.text.split('"').filter(|text| text.starts_with("/.portcullis/assets/")).collect();
     assert_eq!(assets.len(), 3, "{}", page.text);
     for asset in assets {
-        let answer = Browser::default().get(&house, asset).await;
+        let answer = Browser::default().get(&site, asset).await;
         assert_eq!(answer.status, StatusCode::OK);
         assert!(answer.header(header::CACHE_CONTROL).contains("immutable"));
     }
-    let answer = Browser::default().get(&house, "/.portcullis/assets/style.css").await;
+    let answer = Browser::default().get(&site, "/.portcullis/assets/style.css").await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
     assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
 }
 
 #[tokio::test]
 async fn what_is_not_there_is_told_as_a_page_or_as_a_problem() {
-    let house = House::new().await;
+    let site = TestSite::new().await;
     for address in
         ["/.portcullis/", "/.portcullis/mfa/", "/.portcullis/sign-in/", "/.portcullis/link/"]
     {
-        let page = Browser::default().get(&house, address).await;
+        let page = Browser::default().get(&site, address).await;
         assert_eq!(page.status, StatusCode::NOT_FOUND, "{address}");
         assert!(page.text.contains("There is no such page"));
         let none = &[][..];
-        let problem = Browser::default().send(&house, Method::GET, address, none, "").await;
+        let problem = Browser::default().send(&site, Method::GET, address, none, "").await;
         assert_eq!(problem.header(header::CONTENT_TYPE), "application/problem+json");
     }
     let answer = Browser::default()
-        .send(&house, Method::DELETE, "/.portcullis/sign-in", &[("accept", "text/html")], "")
+        .send(&site, Method::DELETE, "/.portcullis/sign-in", &[("accept", "text/html")], "")
         .await;
     assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
 }
 
 #[tokio::test]
 async fn what_a_visitor_sends_is_shown_as_text() {
-    let house = House::new().await;
+    let site = TestSite::new().await;
     let mut browser = Browser::default();
     let spiteful = "\"><script>alert(1)</script>";
-    let answer = house.sign_in(&mut browser, spiteful, "x").await;
+    let answer = site.sign_in(&mut browser, spiteful, "x").await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     assert!(!answer.text.contains("<script>alert"), "{}", answer.text);
 }

@@ -1,19 +1,19 @@
 use http::{Method, StatusCode, header};
 
-use crate::portal_pages::fixture::{Browser, House};
+use crate::portal_pages::fixture::{Browser, TestSite};
 
 const SIGN_IN: &str = "/.portcullis/sign-in";
 
 #[tokio::test]
 async fn a_page_is_in_the_language_that_its_reader_accepts() {
-    let house = House::new().await;
+    let site = TestSite::new().await;
     for (accepted, language, title) in [
         ("de-AT,de;q=0.9,en;q=0.8", "de", "Anmelden"),
         ("en-GB, de;q=0.5", "en", "Sign in"),
         ("fr", "en", "Sign in"),
     ] {
         let headers = [("accept", "text/html"), ("accept-language", accepted)];
-        let page = Browser::default().send(&house, Method::GET, SIGN_IN, &headers, "").await;
+        let page = Browser::default().send(&site, Method::GET, SIGN_IN, &headers, "").await;
         assert_eq!(page.header(header::CONTENT_LANGUAGE), language, "{accepted}");
         assert_eq!(page.header(header::VARY), "accept-language");
         assert!(page.text.contains(&format!("<html lang=\"{language}\">")), "{accepted}");
@@ -23,22 +23,22 @@ async fn a_page_is_in_the_language_that_its_reader_accepts() {
 
 #[tokio::test]
 async fn the_script_gets_its_words_from_the_page() {
-    let house = House::new().await;
+    let site = TestSite::new().await;
     let headers = [("accept", "text/html"), ("accept-language", "de")];
-    let page = Browser::default().send(&house, Method::GET, SIGN_IN, &headers, "").await;
+    let page = Browser::default().send(&site, Method::GET, SIGN_IN, &headers, "").await;
     assert!(page.text.contains("data-show=\"Zeigen\""), "{}", page.text);
     let script = page.text.split('"').find(|text| text.ends_with(".js")).unwrap().to_owned();
-    let script = Browser::default().get(&house, &script).await;
+    let script = Browser::default().get(&site, &script).await;
     assert!(script.text.starts_with("\"use strict\";\n{\n"), "{}", script.text);
     assert!(script.text.contains("said.show"), "{}", script.text);
 }
 
 #[tokio::test]
 async fn a_script_is_told_in_one_language() {
-    let house = House::new().await;
+    let site = TestSite::new().await;
     let headers = [("accept-language", "de")];
     let answer =
-        Browser::default().send(&house, Method::GET, "/.portcullis/none", &headers, "").await;
+        Browser::default().send(&site, Method::GET, "/.portcullis/none", &headers, "").await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
     assert!(answer.text.contains("There is no such page"), "{}", answer.text);
 }

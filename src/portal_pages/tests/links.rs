@@ -1,7 +1,7 @@
 use http::StatusCode;
 
 use crate::directory::preferences::PreferencesPatch;
-use crate::portal_pages::fixture::{Browser, House, PASSWORD};
+use crate::portal_pages::fixture::{Browser, PASSWORD, TestSite};
 
 fn link_session(organization: &str) -> Option<(&'static str, String, String)> {
     Some(("link", organization.to_owned(), String::new()))
@@ -9,67 +9,67 @@ fn link_session(organization: &str) -> Option<(&'static str, String, String)> {
 
 #[tokio::test]
 async fn r11_a_link_opens_a_session_and_leads_to_an_address_without_it() {
-    let house = House::new().await;
-    let link = house.link("acme").await;
+    let site = TestSite::new().await;
+    let link = site.link("acme").await;
     let mut browser = Browser::default();
-    let answer = browser.get(&house, &link).await;
+    let answer = browser.get(&site, &link).await;
     assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/"));
-    assert_eq!(house.who(&browser).await, link_session("acme"));
+    assert_eq!(site.who(&browser).await, link_session("acme"));
 
-    let answer = browser.get(&house, &format!("{link}?to=%2Finvoices%2F7")).await;
+    let answer = browser.get(&site, &format!("{link}?to=%2Finvoices%2F7")).await;
     assert_eq!(answer.location(), "/invoices/7");
-    let answer = browser.get(&house, &format!("{link}?to=%2F%2Fevil.example")).await;
+    let answer = browser.get(&site, &format!("{link}?to=%2F%2Fevil.example")).await;
     assert_eq!(answer.location(), "/");
 }
 
 #[tokio::test]
 async fn r10_a_link_that_is_wrong_rotated_or_off_opens_nothing() {
-    let house = House::new().await;
-    let old = house.link("acme").await;
-    house.directory.rotate_link("acme", None).await.unwrap();
-    let fresh = house.link("acme").await;
-    let off = house.link("globex").await;
-    house.directory.switch_link("globex", false, None).await.unwrap();
+    let site = TestSite::new().await;
+    let old = site.link("acme").await;
+    site.directory.rotate_link("acme", None).await.unwrap();
+    let fresh = site.link("acme").await;
+    let off = site.link("globex").await;
+    site.directory.switch_link("globex", false, None).await.unwrap();
     for dead in [&old, &off, "/.portcullis/link/x", "/.portcullis/link/%C3%A4"] {
         let mut browser = Browser::default();
-        let answer = browser.get(&house, dead).await;
+        let answer = browser.get(&site, dead).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{dead}");
         assert!(answer.text.contains("Ask Example &#60;IT&#62; for the current link"));
         assert!(!answer.text.contains(dead.rsplit('/').next().unwrap()) || dead.len() < 30);
-        assert_eq!(house.who(&browser).await, None);
+        assert_eq!(site.who(&browser).await, None);
     }
     let mut browser = Browser::default();
-    browser.get(&house, &fresh).await;
-    assert_eq!(house.who(&browser).await, link_session("acme"));
+    browser.get(&site, &fresh).await;
+    assert_eq!(site.who(&browser).await, link_session("acme"));
 }
 
 #[tokio::test]
 async fn r12_a_link_leads_to_sign_in_once_there_is_a_portal_user() {
-    let house = House::new().await;
-    let link = house.link("acme").await;
-    house.user("acme", "ada", "limited").await;
+    let site = TestSite::new().await;
+    let link = site.link("acme").await;
+    site.user("acme", "ada", "limited").await;
     let mut browser = Browser::default();
-    let answer = browser.get(&house, &format!("{link}?to=/invoices/7")).await;
+    let answer = browser.get(&site, &format!("{link}?to=/invoices/7")).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     let address = answer.location().to_owned();
     assert!(
         address.starts_with("/.portcullis/sign-in?return_to=%2Finvoices%2F7&organization=acme"),
         "{address}"
     );
-    assert_eq!(house.who(&browser).await, None);
-    let page = browser.get(&house, &address).await;
+    assert_eq!(site.who(&browser).await, None);
+    let page = browser.get(&site, &address).await;
     assert!(page.text.contains("is not enough any more"), "{}", page.text);
     assert!(page.text.contains("Acme &#38; Söhne"), "the organization is kept");
-    let answer = house.sign_in_at(&mut browser, &address, "ada", PASSWORD).await;
+    let answer = site.sign_in_at(&mut browser, &address, "ada", PASSWORD).await;
     assert_eq!(answer.location(), "/invoices/7");
 }
 
 #[tokio::test]
 async fn r12_an_organizations_name_is_told_to_those_only_who_had_its_link() {
-    let house = House::new().await;
+    let site = TestSite::new().await;
     for hint in ["", "&hint=x"] {
         let address = format!("/.portcullis/sign-in?organization=globex{hint}");
-        let page = Browser::default().get(&house, &address).await;
+        let page = Browser::default().get(&site, &address).await;
         assert_eq!(page.status, StatusCode::OK);
         assert!(!page.text.contains("Globex"), "{}", page.text);
     }
@@ -77,80 +77,80 @@ async fn r12_an_organizations_name_is_told_to_those_only_who_had_its_link() {
 
 #[tokio::test]
 async fn r13_without_the_preference_a_link_works_for_everybody() {
-    let house = House::new().await;
-    house.user("acme", "ada", "limited").await;
+    let site = TestSite::new().await;
+    site.user("acme", "ada", "limited").await;
     let patch = PreferencesPatch {
         secure_with_password_if_portal_users_exist: Some(false),
         ..PreferencesPatch::default()
     };
-    house.directory.change_preferences(patch, None).await.unwrap();
-    let link = house.link("acme").await;
+    site.directory.change_preferences(patch, None).await.unwrap();
+    let link = site.link("acme").await;
     let mut browser = Browser::default();
-    browser.get(&house, &link).await;
-    assert_eq!(house.who(&browser).await, link_session("acme"));
+    browser.get(&site, &link).await;
+    assert_eq!(site.who(&browser).await, link_session("acme"));
 }
 
 #[tokio::test]
 async fn r14_a_link_session_is_over_once_there_is_a_portal_user() {
-    let house = House::new().await;
-    let link = house.link("acme").await;
+    let site = TestSite::new().await;
+    let link = site.link("acme").await;
     let mut browser = Browser::default();
-    browser.get(&house, &link).await;
-    assert!(house.who(&browser).await.is_some());
-    house.user("acme", "ada", "limited").await;
-    assert_eq!(house.who(&browser).await, None);
+    browser.get(&site, &link).await;
+    assert!(site.who(&browser).await.is_some());
+    site.user("acme", "ada", "limited").await;
+    assert_eq!(site.who(&browser).await, None);
 }
 
 #[tokio::test]
 async fn r19_opening_another_link_moves_the_browser_and_ends_its_old_session() {
-    let house = House::new().await;
-    let (acme, globex) = (house.link("acme").await, house.link("globex").await);
+    let site = TestSite::new().await;
+    let (acme, globex) = (site.link("acme").await, site.link("globex").await);
     let mut browser = Browser::default();
-    browser.get(&house, &acme).await;
+    browser.get(&site, &acme).await;
     let before = browser.clone();
-    let answer = browser.get(&house, &globex).await;
+    let answer = browser.get(&site, &globex).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
-    assert_eq!(house.who(&browser).await, link_session("globex"));
-    assert_eq!(house.who(&before).await, None);
+    assert_eq!(site.who(&browser).await, link_session("globex"));
+    assert_eq!(site.who(&before).await, None);
 }
 
 #[tokio::test]
 async fn r19_a_link_never_replaces_a_portal_users_session_without_asking() {
-    let house = House::new().await;
-    house.user("acme", "ada", "limited").await;
-    let link = house.link("globex").await;
+    let site = TestSite::new().await;
+    site.user("acme", "ada", "limited").await;
+    let link = site.link("globex").await;
     let mut browser = Browser::default();
-    house.sign_in(&mut browser, "ada", PASSWORD).await;
-    let page = browser.get(&house, &format!("{link}?to=/invoices/7")).await;
+    site.sign_in(&mut browser, "ada", PASSWORD).await;
+    let page = browser.get(&site, &format!("{link}?to=/invoices/7")).await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.text.contains("<strong>ada</strong>") && page.text.contains("Globex"));
-    assert_eq!(house.who(&browser).await.unwrap().0, "user");
+    assert_eq!(site.who(&browser).await.unwrap().0, "user");
 
     // Neither without the form's token, nor with another session's.
-    let answer = browser.post(&house, &link, &[]).await;
+    let answer = browser.post(&site, &link, &[]).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     let mut other = Browser::default();
-    house.sign_in(&mut other, "ada", PASSWORD).await;
-    let foreign = other.get(&house, &link).await.hidden();
-    let answer = browser.post(&house, &link, &foreign).await;
+    site.sign_in(&mut other, "ada", PASSWORD).await;
+    let foreign = other.get(&site, &link).await.hidden();
+    let answer = browser.post(&site, &link, &foreign).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
-    assert_eq!(house.who(&browser).await.unwrap().0, "user");
+    assert_eq!(site.who(&browser).await.unwrap().0, "user");
 
     let before = browser.clone();
-    let answer = browser.post(&house, &link, &page.hidden()).await;
+    let answer = browser.post(&site, &link, &page.hidden()).await;
     assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/invoices/7"));
-    assert_eq!(house.who(&browser).await, link_session("globex"));
-    assert_eq!(house.who(&before).await, None);
+    assert_eq!(site.who(&browser).await, link_session("globex"));
+    assert_eq!(site.who(&before).await, None);
 }
 
 #[tokio::test]
 async fn r19_the_link_of_ones_own_organization_leaves_a_person_signed_in() {
-    let house = House::new().await;
-    house.user("acme", "ada", "limited").await;
-    let link = house.link("acme").await;
+    let site = TestSite::new().await;
+    site.user("acme", "ada", "limited").await;
+    let link = site.link("acme").await;
     let mut browser = Browser::default();
-    house.sign_in(&mut browser, "ada", PASSWORD).await;
-    let answer = browser.get(&house, &format!("{link}?to=/invoices/7")).await;
+    site.sign_in(&mut browser, "ada", PASSWORD).await;
+    let answer = browser.get(&site, &format!("{link}?to=/invoices/7")).await;
     assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/invoices/7"));
-    assert_eq!(house.who(&browser).await.unwrap().2, "ada");
+    assert_eq!(site.who(&browser).await.unwrap().2, "ada");
 }

@@ -3,7 +3,7 @@ use jiff::SignedDuration;
 
 use crate::credential::totp::TotpSecret;
 use crate::directory::users::UserPatch;
-use crate::portal_pages::fixture::{Answer, Browser, House, PASSWORD, form};
+use crate::portal_pages::fixture::{Answer, Browser, PASSWORD, TestSite, form};
 
 const SIGN_IN: &str = "/.portcullis/sign-in";
 const MFA: &str = "/.portcullis/mfa";
@@ -12,31 +12,36 @@ const PENDING: &str = "portcullis-pending";
 const TO_INVOICES: &str = "/.portcullis/sign-in?return_to=%2Finvoices%2F7%3Fa%3Db";
 
 /// Ada, who is asked for a second factor.
-async fn house() -> (House, String) {
-    let house = House::new().await;
-    let id = house.user("acme", "ada", "limited").await.id;
-    require(&house, &id, true).await;
-    (house, id)
+async fn site() -> (TestSite, String) {
+    let site = TestSite::new().await;
+    let id = site.user("acme", "ada", "limited").await.id;
+    require(&site, &id, true).await;
+    (site, id)
 }
 
-async fn require(house: &House, id: &str, require_mfa: bool) {
+async fn require(site: &TestSite, id: &str, require_mfa: bool) {
     let patch = UserPatch { require_mfa: Some(require_mfa), ..UserPatch::default() };
-    house.directory.change_user(id, patch, None).await.unwrap();
+    site.directory.change_user(id, patch, None).await.unwrap();
 }
 
-async fn password(house: &House, browser: &mut Browser) -> Answer {
+async fn password(site: &TestSite, browser: &mut Browser) -> Answer {
     // Also where the browser has a session already.
-    house.sign_in_at(browser, &format!("{TO_INVOICES}&switch=1"), "ada", PASSWORD).await
+    site.sign_in_at(browser, &format!("{TO_INVOICES}&switch=1"), "ada", PASSWORD).await
 }
 
 /// Fills in what a page asks for.
-async fn enter(house: &House, browser: &mut Browser, address: &str, field: (&str, &str)) -> Answer {
-    let page = browser.get(house, address).await;
+async fn enter(
+    site: &TestSite,
+    browser: &mut Browser,
+    address: &str,
+    field: (&str, &str),
+) -> Answer {
+    let page = browser.get(site, address).await;
     assert_eq!(page.status, StatusCode::OK, "{address}: {}", page.location());
     let mut fields = page.hidden();
     fields.dedup();
     fields.push((field.0.to_owned(), field.1.to_owned()));
-    browser.post(house, address, &fields).await
+    browser.post(site, address, &fields).await
 }
 
 /// The secret that a set-up page shows.
@@ -52,100 +57,100 @@ fn recovery_codes(page: &Answer) -> Vec<String> {
 }
 
 /// Password and set-up in one browser; the secret and the page with the recovery codes.
-async fn set_up(house: &House, browser: &mut Browser) -> (TotpSecret, Answer) {
-    let answer = password(house, browser).await;
+async fn set_up(site: &TestSite, browser: &mut Browser) -> (TotpSecret, Answer) {
+    let answer = password(site, browser).await;
     assert_eq!(answer.location(), SET_UP);
-    let page = browser.get(house, SET_UP).await;
+    let page = browser.get(site, SET_UP).await;
     let secret = secret(&page);
     let mut fields = page.hidden();
-    fields.push(("code".to_owned(), secret.code(house.now)));
-    (secret, browser.post(house, SET_UP, &fields).await)
+    fields.push(("code".to_owned(), secret.code(site.now)));
+    (secret, browser.post(site, SET_UP, &fields).await)
 }
 
-fn pass(house: &mut House, seconds: i64) {
-    house.now = house.now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
+fn pass(site: &mut TestSite, seconds: i64) {
+    site.now = site.now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
 }
 
 #[tokio::test]
 async fn r50_set_up_is_forced_before_any_session_and_ends_where_the_person_was_going() {
-    let (house, id) = house().await;
+    let (site, id) = site().await;
     let mut browser = Browser::default();
-    let answer = password(&house, &mut browser).await;
+    let answer = password(&site, &mut browser).await;
     assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, SET_UP));
     assert!(!browser.cookies.contains_key("portcullis"), "no session yet");
     let line = answer.header(header::SET_COOKIE);
     assert!(line.starts_with("portcullis-pending="), "{line}");
     assert!(line.ends_with("; Path=/; HttpOnly; SameSite=Lax; Max-Age=600"), "{line}");
-    assert_eq!(house.who(&browser).await, None);
-    assert_eq!(browser.get(&house, MFA).await.location(), SET_UP, "there is no code to enter yet");
+    assert_eq!(site.who(&browser).await, None);
+    assert_eq!(browser.get(&site, MFA).await.location(), SET_UP, "there is no code to enter yet");
 
-    let page = browser.get(&house, SET_UP).await;
+    let page = browser.get(&site, SET_UP).await;
     assert!(page.text.contains("<svg viewBox=\"0 0 ") && !page.text.contains("style="));
-    let wrong = enter(&house, &mut browser, SET_UP, ("code", "12345")).await;
+    let wrong = enter(&site, &mut browser, SET_UP, ("code", "12345")).await;
     assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
     assert!(wrong.text.contains("aria-invalid=\"true\" aria-describedby=\"problem\""));
-    assert!(!house.directory.show_user(&id).await.unwrap().mfa_enrolled);
+    assert!(!site.directory.show_user(&id).await.unwrap().mfa_enrolled);
 
     // The page that came back is for the secret that was scanned.
     let scanned = secret(&wrong);
     let mut fields = wrong.hidden();
-    fields.push(("code".to_owned(), scanned.code(house.now)));
-    let done = browser.post(&house, SET_UP, &fields).await;
+    fields.push(("code".to_owned(), scanned.code(site.now)));
+    let done = browser.post(&site, SET_UP, &fields).await;
     assert_eq!(done.status, StatusCode::OK, "{}", done.text);
     assert_eq!(recovery_codes(&done).len(), 10);
     assert!(done.text.contains("href=\"/invoices/7?a=b\""), "{}", done.text);
     assert!(!browser.cookies.contains_key(PENDING), "it has become a session");
-    assert_eq!(house.who(&browser).await.unwrap().2, "ada");
-    assert!(house.directory.show_user(&id).await.unwrap().mfa_enrolled);
+    assert_eq!(site.who(&browser).await.unwrap().2, "ada");
+    assert!(site.directory.show_user(&id).await.unwrap().mfa_enrolled);
 }
 
 #[tokio::test]
 async fn r51_a_code_after_the_password_begins_the_session_under_a_new_token() {
-    let (mut house, _) = house().await;
+    let (mut site, _) = site().await;
     let mut browser = Browser::default();
-    let (secret, _) = set_up(&house, &mut browser).await;
+    let (secret, _) = set_up(&site, &mut browser).await;
     let before = browser.clone();
-    pass(&mut house, 30);
+    pass(&mut site, 30);
 
-    let answer = password(&house, &mut browser).await;
+    let answer = password(&site, &mut browser).await;
     assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, MFA));
-    assert!(house.who(&browser).await.is_some(), "the session from before goes on until then");
-    let wrong = enter(&house, &mut browser, MFA, ("code", "000 00")).await;
+    assert!(site.who(&browser).await.is_some(), "the session from before goes on until then");
+    let wrong = enter(&site, &mut browser, MFA, ("code", "000 00")).await;
     assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
     assert!(wrong.text.contains("autocomplete=\"one-time-code\" required aria-invalid=\"true\""));
 
     let used = browser.clone();
-    let code = secret.code(house.now);
-    let answer = enter(&house, &mut browser, MFA, ("code", &code)).await;
+    let code = secret.code(site.now);
+    let answer = enter(&site, &mut browser, MFA, ("code", &code)).await;
     assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/invoices/7?a=b"));
     assert!(!browser.cookies.contains_key(PENDING));
     assert_ne!(browser.cookies["portcullis"], before.cookies["portcullis"]);
-    assert!(house.who(&browser).await.is_some());
-    assert_eq!(house.who(&before).await, None, "the session it replaces is over");
+    assert!(site.who(&browser).await.is_some());
+    assert_eq!(site.who(&before).await, None, "the session it replaces is over");
 
     // Neither the cookie nor the code is good again.
     let mut kept = used.clone();
-    let answer = kept.get(&house, MFA).await;
+    let answer = kept.get(&site, MFA).await;
     assert_eq!(answer.location(), "/.portcullis/sign-in?return_to=%2Finvoices%2F7%3Fa%3Db&again=");
     assert!(!kept.cookies.contains_key(PENDING));
     let mut other = Browser::default();
-    password(&house, &mut other).await;
-    let again = enter(&house, &mut other, MFA, ("code", &code)).await;
+    password(&site, &mut other).await;
+    let again = enter(&site, &mut other, MFA, ("code", &code)).await;
     assert_eq!(again.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(house.who(&other).await, None);
+    assert_eq!(site.who(&other).await, None);
 }
 
 #[tokio::test]
 async fn r51_a_recovery_code_on_the_same_page_is_good_once() {
-    let (house, _) = house().await;
-    let (_, page) = set_up(&house, &mut Browser::default()).await;
+    let (site, _) = site().await;
+    let (_, page) = set_up(&site, &mut Browser::default()).await;
     let code = recovery_codes(&page)[0].to_uppercase();
     for (status, place) in
         [(StatusCode::SEE_OTHER, "/invoices/7?a=b"), (StatusCode::UNAUTHORIZED, "")]
     {
         let mut browser = Browser::default();
-        password(&house, &mut browser).await;
-        let answer = enter(&house, &mut browser, MFA, ("recovery_code", &code)).await;
+        password(&site, &mut browser).await;
+        let answer = enter(&site, &mut browser, MFA, ("recovery_code", &code)).await;
         assert_eq!((answer.status, answer.location()), (status, place));
         if status == StatusCode::UNAUTHORIZED {
             assert!(answer.text.contains("<details class=\"instead\" open>"));
@@ -157,16 +162,16 @@ async fn r51_a_recovery_code_on_the_same_page_is_good_once() {
 
 #[tokio::test]
 async fn r50_without_a_pending_sign_in_the_pages_lead_to_sign_in() {
-    let (house, _) = house().await;
+    let (site, _) = site().await;
     for address in [MFA, SET_UP] {
         let mut browser = Browser::default();
-        let answer = browser.get(&house, address).await;
+        let answer = browser.get(&site, address).await;
         assert_eq!(answer.location(), "/.portcullis/sign-in?return_to=%2F", "{address}");
-        let answer = browser.post(&house, address, &[("code".to_owned(), "1".to_owned())]).await;
+        let answer = browser.post(&site, address, &[("code".to_owned(), "1".to_owned())]).await;
         assert_eq!(answer.location(), "/.portcullis/sign-in?return_to=%2F", "{address}");
         for made_up in ["x", &"A".repeat(200)] {
             browser.cookies.insert(PENDING.to_owned(), made_up.to_owned());
-            let answer = browser.get(&house, address).await;
+            let answer = browser.get(&site, address).await;
             assert_eq!(answer.location(), "/.portcullis/sign-in?return_to=%2F", "{address}");
             assert!(!browser.cookies.contains_key(PENDING));
         }
@@ -175,125 +180,125 @@ async fn r50_without_a_pending_sign_in_the_pages_lead_to_sign_in() {
 
 #[tokio::test]
 async fn r50_a_pending_sign_in_ends_after_ten_minutes_and_with_the_flag() {
-    let (mut house, id) = house().await;
+    let (mut site, id) = site().await;
     let mut browser = Browser::default();
-    password(&house, &mut browser).await;
-    house.later(9);
-    assert_eq!(browser.get(&house, SET_UP).await.status, StatusCode::OK);
-    house.later(1);
-    let answer = browser.get(&house, SET_UP).await;
+    password(&site, &mut browser).await;
+    site.later(9);
+    assert_eq!(browser.get(&site, SET_UP).await.status, StatusCode::OK);
+    site.later(1);
+    let answer = browser.get(&site, SET_UP).await;
     assert_eq!(answer.location(), "/.portcullis/sign-in?return_to=%2Finvoices%2F7%3Fa%3Db&again=");
-    let page = browser.get(&house, answer.location()).await;
+    let page = browser.get(&site, answer.location()).await;
     assert!(page.text.contains("The code came too late"), "{}", page.text);
-    let page = browser.get(&house, TO_INVOICES).await;
+    let page = browser.get(&site, TO_INVOICES).await;
     assert!(!page.text.contains("The code came too late"), "{}", page.text);
 
-    password(&house, &mut browser).await;
-    require(&house, &id, false).await;
-    assert!(browser.get(&house, SET_UP).await.location().starts_with(SIGN_IN));
-    let answer = password(&house, &mut browser).await;
+    password(&site, &mut browser).await;
+    require(&site, &id, false).await;
+    assert!(browser.get(&site, SET_UP).await.location().starts_with(SIGN_IN));
+    let answer = password(&site, &mut browser).await;
     assert_eq!(answer.location(), "/invoices/7?a=b", "nothing is asked any more");
-    assert!(house.who(&browser).await.is_some());
+    assert!(site.who(&browser).await.is_some());
 }
 
 #[tokio::test]
 async fn r8_who_may_not_use_the_portal_is_told_before_any_code() {
-    let (house, id) = house().await;
+    let (site, id) = site().await;
     let mut browser = Browser::default();
-    password(&house, &mut browser).await;
+    password(&site, &mut browser).await;
     let patch = UserPatch { group: Some("no-access".to_owned()), ..UserPatch::default() };
-    house.directory.change_user(&id, patch, None).await.unwrap();
-    let answer = browser.get(&house, SET_UP).await;
+    site.directory.change_user(&id, patch, None).await.unwrap();
+    let answer = browser.get(&site, SET_UP).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
-    let answer = password(&house, &mut Browser::default()).await;
+    let answer = password(&site, &mut Browser::default()).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert!(!answer.headers.contains_key(header::LOCATION));
 }
 
 #[tokio::test]
 async fn a_code_from_another_site_or_without_the_visitors_token_is_refused() {
-    let (mut house, _) = house().await;
-    let (secret, _) = set_up(&house, &mut Browser::default()).await;
-    pass(&mut house, 30);
+    let (mut site, _) = site().await;
+    let (secret, _) = set_up(&site, &mut Browser::default()).await;
+    pass(&mut site, 30);
     let mut browser = Browser::default();
-    password(&house, &mut browser).await;
-    let mut fields = browser.get(&house, MFA).await.hidden();
+    password(&site, &mut browser).await;
+    let mut fields = browser.get(&site, MFA).await.hidden();
     fields.dedup();
-    fields.push(("code".to_owned(), secret.code(house.now)));
+    fields.push(("code".to_owned(), secret.code(site.now)));
     let foreign = [("sec-fetch-site", "cross-site")];
-    let answer = browser.send(&house, Method::POST, MFA, &foreign, &form(&fields)).await;
+    let answer = browser.send(&site, Method::POST, MFA, &foreign, &form(&fields)).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     for csrf in ["", "x"] {
         let mut forged = fields.clone();
         forged[0].1 = csrf.to_owned();
-        let answer = browser.post(&house, MFA, &forged).await;
+        let answer = browser.post(&site, MFA, &forged).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN);
     }
-    assert_eq!(house.who(&browser).await, None);
-    assert_eq!(browser.post(&house, MFA, &fields).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(site.who(&browser).await, None);
+    assert_eq!(browser.post(&site, MFA, &fields).await.status, StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]
 async fn r50_a_secret_proposed_to_another_sign_in_is_not_set_up() {
-    let (house, id) = house().await;
+    let (site, id) = site().await;
     let (mut one, mut other) = (Browser::default(), Browser::default());
-    password(&house, &mut one).await;
-    password(&house, &mut other).await;
-    let page = one.get(&house, SET_UP).await;
-    let mut fields = other.get(&house, SET_UP).await.hidden();
+    password(&site, &mut one).await;
+    password(&site, &mut other).await;
+    let page = one.get(&site, SET_UP).await;
+    let mut fields = other.get(&site, SET_UP).await.hidden();
     let proposal = page.hidden().into_iter().find(|(name, _)| name == "proposal").unwrap();
     fields.retain(|(name, _)| name != "proposal");
-    fields.extend([proposal, ("code".to_owned(), secret(&page).code(house.now))]);
-    let answer = other.post(&house, SET_UP, &fields).await;
+    fields.extend([proposal, ("code".to_owned(), secret(&page).code(site.now))]);
+    let answer = other.post(&site, SET_UP, &fields).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert_ne!(secret(&answer).expose(), secret(&page).expose());
-    assert!(!house.directory.show_user(&id).await.unwrap().mfa_enrolled);
-    assert_eq!(house.who(&other).await, None);
+    assert!(!site.directory.show_user(&id).await.unwrap().mfa_enrolled);
+    assert_eq!(site.who(&other).await, None);
 }
 
 #[tokio::test]
 async fn i6_wrong_codes_pause_the_account_except_for_the_browser_that_knows_it() {
-    let (mut house, _) = house().await;
+    let (mut site, _) = site().await;
     let mut known = Browser::default();
-    let (secret, _) = set_up(&house, &mut known).await;
-    pass(&mut house, 60);
+    let (secret, _) = set_up(&site, &mut known).await;
+    pass(&mut site, 60);
     let mut stranger = Browser::default();
-    password(&house, &mut stranger).await;
+    password(&site, &mut stranger).await;
     for _ in 0..5 {
-        password(&house, &mut stranger).await;
-        let answer = enter(&house, &mut stranger, MFA, ("code", "1")).await;
+        password(&site, &mut stranger).await;
+        let answer = enter(&site, &mut stranger, MFA, ("code", "1")).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     }
-    let code = secret.code(house.now);
-    let answer = enter(&house, &mut stranger, MFA, ("code", &code)).await;
+    let code = secret.code(site.now);
+    let answer = enter(&site, &mut stranger, MFA, ("code", &code)).await;
     assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(answer.header(header::RETRY_AFTER), "30");
     assert!(answer.text.contains(">in 30 seconds</time>"), "{}", answer.text);
-    assert_eq!(house.who(&stranger).await, None);
-    let answer = password(&house, &mut stranger).await;
+    assert_eq!(site.who(&stranger).await, None);
+    let answer = password(&site, &mut stranger).await;
     assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS, "the password too");
 
-    password(&house, &mut known).await;
-    let answer = enter(&house, &mut known, MFA, ("code", &code)).await;
+    password(&site, &mut known).await;
+    let answer = enter(&site, &mut known, MFA, ("code", &code)).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]
 async fn a_place_too_long_for_a_cookie_is_forgotten_and_the_sign_in_is_not() {
-    let (house, _) = house().await;
+    let (site, _) = site().await;
     let mut browser = Browser::default();
     let address = format!("{SIGN_IN}?return_to=%2F{}", "a".repeat(2500));
-    let answer = house.sign_in_at(&mut browser, &address, "ada", PASSWORD).await;
+    let answer = site.sign_in_at(&mut browser, &address, "ada", PASSWORD).await;
     assert!(answer.header(header::SET_COOKIE).len() < 4096);
-    assert_eq!(browser.get(&house, SET_UP).await.status, StatusCode::OK);
+    assert_eq!(browser.get(&site, SET_UP).await.status, StatusCode::OK);
 }
 
 #[tokio::test]
 async fn over_https_the_cookie_is_for_this_host_alone() {
-    let house = House::at("https://portal.example").await;
-    let id = house.user("acme", "ada", "limited").await.id;
-    require(&house, &id, true).await;
-    let answer = password(&house, &mut Browser::default()).await;
+    let site = TestSite::at("https://portal.example").await;
+    let id = site.user("acme", "ada", "limited").await.id;
+    require(&site, &id, true).await;
+    let answer = password(&site, &mut Browser::default()).await;
     let line = answer.header(header::SET_COOKIE);
     assert!(line.starts_with("__Host-portcullis-pending="), "{line}");
     assert!(line.contains("; HttpOnly; SameSite=Lax; Secure"), "{line}");

@@ -1,6 +1,6 @@
 use http::{Method, StatusCode, header};
 
-use crate::portal_pages::fixture::{Answer, Browser, House, PASSWORD, form};
+use crate::portal_pages::fixture::{Answer, Browser, PASSWORD, TestSite, form};
 
 const FORGOT: &str = "/.portcullis/password/forgot";
 const LOGIN: &str = "ada@example.com";
@@ -15,20 +15,20 @@ fn reset(token: &str) -> String {
 }
 
 /// Opens the page at an address, enters a password and sends it.
-async fn choose(house: &House, browser: &mut Browser, address: &str, password: &str) -> Answer {
-    let page = browser.get(house, address).await;
+async fn choose(site: &TestSite, browser: &mut Browser, address: &str, password: &str) -> Answer {
+    let page = browser.get(site, address).await;
     assert_eq!(page.status, StatusCode::OK, "{}", page.text);
     let mut fields = page.hidden();
     fields.push(("login".to_owned(), "somebody.else@example.com".to_owned()));
     fields.push(("password".to_owned(), password.to_owned()));
-    browser.post(house, address, &fields).await
+    browser.post(site, address, &fields).await
 }
 
-async fn ask(house: &House, browser: &mut Browser, login: &str) -> Answer {
-    let page = browser.get(house, FORGOT).await;
+async fn ask(site: &TestSite, browser: &mut Browser, login: &str) -> Answer {
+    let page = browser.get(site, FORGOT).await;
     let mut fields = page.hidden();
     fields.push(("login".to_owned(), login.to_owned()));
-    browser.post(house, FORGOT, &fields).await
+    browser.post(site, FORGOT, &fields).await
 }
 
 /// The line of a requirement.
@@ -40,33 +40,33 @@ fn line<'a>(page: &'a Answer, rule: &str) -> &'a str {
 
 #[tokio::test]
 async fn r40_an_invitation_is_claimed_and_leads_to_signing_in() {
-    let house = House::new().await;
-    let token = house.invited("acme", LOGIN).await;
+    let site = TestSite::new().await;
+    let token = site.invited("acme", LOGIN).await;
     let mut browser = Browser::default();
-    let page = browser.get(&house, &invitation(&token)).await;
+    let page = browser.get(&site, &invitation(&token)).await;
     assert!(page.text.contains("Choose your password"), "{}", page.text);
     assert!(page.text.contains("<strong>Acme &#38; Söhne</strong>"), "{}", page.text);
     assert!(page.text.contains(&format!("value=\"{LOGIN}\" autocomplete=\"username\" readonly")));
     assert!(page.text.contains("autocomplete=\"new-password\""));
 
-    let answer = choose(&house, &mut browser, &invitation(&token), NEW).await;
+    let answer = choose(&site, &mut browser, &invitation(&token), NEW).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
     assert!(!answer.location().contains(&token));
-    assert_eq!(house.who(&browser).await, None, "nobody is signed in by a mail");
-    let page = browser.get(&house, answer.location()).await;
+    assert_eq!(site.who(&browser).await, None, "nobody is signed in by a mail");
+    let page = browser.get(&site, answer.location()).await;
     assert!(page.text.contains("Your password is set. Sign in with it."), "{}", page.text);
     assert!(page.text.contains(&format!("value=\"{LOGIN}\"")), "{}", page.text);
-    let answer = house.sign_in(&mut browser, LOGIN, NEW).await;
+    let answer = site.sign_in(&mut browser, LOGIN, NEW).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
-    assert_eq!(house.who(&browser).await.unwrap().2, LOGIN);
+    assert_eq!(site.who(&browser).await.unwrap().2, LOGIN);
 }
 
 #[tokio::test]
 async fn r32_each_requirement_is_shown_and_what_is_missing_is_marked() {
-    let house = House::new().await;
-    let token = house.invited("acme", LOGIN).await;
+    let site = TestSite::new().await;
+    let token = site.invited("acme", LOGIN).await;
     let mut browser = Browser::default();
-    let page = browser.get(&house, &invitation(&token)).await;
+    let page = browser.get(&site, &invitation(&token)).await;
     let rules = ["length", "uppercase", "lowercase", "digit", "symbol", "not-login"];
     for rule in rules {
         assert!(!line(&page, rule).contains("failed"), "{rule}");
@@ -75,7 +75,7 @@ async fn r32_each_requirement_is_shown_and_what_is_missing_is_marked() {
     assert!(page.text.contains(&format!("data-login=\"{LOGIN}\"")));
     assert!(!page.text.contains("data-rule=\"not-email\""), "nobody has told another address");
 
-    let answer = choose(&house, &mut browser, &invitation(&token), "ABCDEF").await;
+    let answer = choose(&site, &mut browser, &invitation(&token), "ABCDEF").await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(
         answer.text.contains("aria-describedby=\"problem requirements\" aria-invalid=\"true\"")
@@ -86,20 +86,20 @@ async fn r32_each_requirement_is_shown_and_what_is_missing_is_marked() {
         assert_eq!(line(&answer, rule).contains("failed"), missing, "{rule}");
         assert_eq!(line(&answer, rule).contains("(missing)"), missing, "{rule}");
     }
-    let answer = choose(&house, &mut browser, &invitation(&token), " ADA@example.com").await;
+    let answer = choose(&site, &mut browser, &invitation(&token), " ADA@example.com").await;
     assert!(line(&answer, "not-login").contains("failed"), "{}", answer.text);
-    let answer = choose(&house, &mut browser, &invitation(&token), NEW).await;
+    let answer = choose(&site, &mut browser, &invitation(&token), NEW).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "the link is as good as before");
 }
 
 #[tokio::test]
 async fn r33_a_link_that_is_used_expired_or_unknown_is_told_alike() {
-    let mut house = House::new().await;
-    let claimed = house.invited("acme", LOGIN).await;
-    house.later(1);
-    let expired = house.invited("acme", "bob@example.com").await;
-    choose(&house, &mut Browser::default(), &invitation(&claimed), NEW).await;
-    house.later(72 * 60);
+    let mut site = TestSite::new().await;
+    let claimed = site.invited("acme", LOGIN).await;
+    site.later(1);
+    let expired = site.invited("acme", "bob@example.com").await;
+    choose(&site, &mut Browser::default(), &invitation(&claimed), NEW).await;
+    site.later(72 * 60);
     let unknown = "A".repeat(43);
     for (address, words) in [
         (invitation(&claimed), "This invitation doesn&#39;t work any more"),
@@ -110,26 +110,26 @@ async fn r33_a_link_that_is_used_expired_or_unknown_is_told_alike() {
         (reset(&claimed), "Ask for another link"),
     ] {
         let mut browser = Browser::default();
-        let page = browser.get(&house, &address).await;
+        let page = browser.get(&site, &address).await;
         assert_eq!(page.status, StatusCode::NOT_FOUND, "{address}");
         assert!(page.text.contains(words), "{address}: {}", page.text);
         assert_eq!(page.header(header::REFERRER_POLICY), "no-referrer");
-        let forgot = browser.get(&house, FORGOT).await;
+        let forgot = browser.get(&site, FORGOT).await;
         let mut fields = forgot.hidden();
         fields.push(("password".to_owned(), PASSWORD.to_owned()));
-        let answer = browser.post(&house, &address, &fields).await;
+        let answer = browser.post(&site, &address, &fields).await;
         assert_eq!((answer.status, answer.text), (page.status, page.text), "{address}");
     }
-    let problem = Browser::default().send(&house, Method::GET, &reset(&unknown), &[], "").await;
+    let problem = Browser::default().send(&site, Method::GET, &reset(&unknown), &[], "").await;
     assert_eq!(problem.header(header::CONTENT_TYPE), "application/problem+json");
     assert!(problem.text.contains("urn:portcullis:problem:dead-reset"), "{}", problem.text);
 }
 
 #[tokio::test]
 async fn a_page_with_a_token_is_kept_by_nobody_and_told_to_nobody() {
-    let house = House::at("https://portal.example").await;
-    let token = house.invited("acme", LOGIN).await;
-    let page = Browser::default().get(&house, &invitation(&token)).await;
+    let site = TestSite::at("https://portal.example").await;
+    let token = site.invited("acme", LOGIN).await;
+    let page = Browser::default().get(&site, &invitation(&token)).await;
     assert_eq!(page.header(header::CACHE_CONTROL), "no-store");
     // The origin alone, without which browsers that say no more send `Origin: null`.
     assert_eq!(page.header(header::REFERRER_POLICY), "strict-origin");
@@ -138,65 +138,65 @@ async fn a_page_with_a_token_is_kept_by_nobody_and_told_to_nobody() {
 
 #[tokio::test]
 async fn a_form_from_elsewhere_or_without_its_visitors_token_sets_no_password() {
-    let house = House::new().await;
-    let token = house.invited("acme", LOGIN).await;
+    let site = TestSite::new().await;
+    let token = site.invited("acme", LOGIN).await;
     let address = invitation(&token);
     let mut browser = Browser::default();
-    let page = browser.get(&house, &address).await;
+    let page = browser.get(&site, &address).await;
     let mut fields = page.hidden();
     fields.push(("password".to_owned(), NEW.to_owned()));
     for headers in [&[][..], &[("sec-fetch-site", "cross-site")], &[("origin", "null")]] {
-        let answer = browser.send(&house, Method::POST, &address, headers, &form(&fields)).await;
+        let answer = browser.send(&site, Method::POST, &address, headers, &form(&fields)).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{headers:?}");
     }
     let mut stranger = Browser::default();
-    stranger.get(&house, FORGOT).await;
-    let answer = stranger.post(&house, &address, &fields).await;
+    stranger.get(&site, FORGOT).await;
+    let answer = stranger.post(&site, &address, &fields).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert!(answer.text.contains("open for too long"), "{}", answer.text);
-    let answer = stranger.post(&house, FORGOT, &fields).await;
+    let answer = stranger.post(&site, FORGOT, &fields).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
-    let answer = house.sign_in(&mut browser, LOGIN, NEW).await;
+    let answer = site.sign_in(&mut browser, LOGIN, NEW).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
-    let answer = choose(&house, &mut browser, &address, NEW).await;
+    let answer = choose(&site, &mut browser, &address, NEW).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]
 async fn r33_a_forgotten_password_is_replaced_by_mail() {
-    let house = House::new().await;
-    house.user("acme", LOGIN, "limited").await;
+    let site = TestSite::new().await;
+    site.user("acme", LOGIN, "limited").await;
     let mut session = Browser::default();
-    house.sign_in(&mut session, LOGIN, PASSWORD).await;
+    site.sign_in(&mut session, LOGIN, PASSWORD).await;
     let mut browser = Browser::default();
-    let page = browser.get(&house, "/.portcullis/sign-in").await;
+    let page = browser.get(&site, "/.portcullis/sign-in").await;
     assert!(page.text.contains("href=\"/.portcullis/password/forgot\""));
-    let answer = ask(&house, &mut browser, " ADA@example.com ").await;
+    let answer = ask(&site, &mut browser, " ADA@example.com ").await;
     assert_eq!(answer.status, StatusCode::OK);
-    let [(letter, token)] = house.letters().await.try_into().unwrap();
+    let [(letter, token)] = site.letters().await.try_into().unwrap();
     assert_eq!((&*letter.to, letter.language), (LOGIN, None));
-    assert!(house.who(&session).await.is_some(), "asking ends nothing");
+    assert!(site.who(&session).await.is_some(), "asking ends nothing");
 
-    let answer = choose(&house, &mut browser, &reset(&token), NEW).await;
+    let answer = choose(&site, &mut browser, &reset(&token), NEW).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
     // R34
-    assert_eq!(house.who(&session).await, None);
-    assert_eq!(house.who(&browser).await, None, "nobody is signed in by a mail");
-    let answer = house.sign_in(&mut browser, LOGIN, PASSWORD).await;
+    assert_eq!(site.who(&session).await, None);
+    assert_eq!(site.who(&browser).await, None, "nobody is signed in by a mail");
+    let answer = site.sign_in(&mut browser, LOGIN, PASSWORD).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(house.sign_in(&mut browser, LOGIN, NEW).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(site.sign_in(&mut browser, LOGIN, NEW).await.status, StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]
 async fn r33_the_answer_is_the_same_whoever_is_asked_about() {
-    let house = House::new().await;
-    house.user("acme", LOGIN, "limited").await;
-    house.user("acme", "bob", "limited").await;
-    house.invited("acme", "ines@example.com").await;
+    let site = TestSite::new().await;
+    site.user("acme", LOGIN, "limited").await;
+    site.user("acme", "bob", "limited").await;
+    site.invited("acme", "ines@example.com").await;
     let long = format!("{}@example.com", "x".repeat(3000));
     let mut answers = Vec::new();
     for login in [LOGIN, LOGIN, "ines@example.com", "bob", "nobody@example.com", "\0", &long] {
-        let answer = ask(&house, &mut Browser::default(), login).await;
+        let answer = ask(&site, &mut Browser::default(), login).await;
         let mut names: Vec<_> = answer.headers.keys().map(ToString::to_string).collect();
         names.sort();
         answers.push((answer.status, names, answer.text));
@@ -204,84 +204,84 @@ async fn r33_the_answer_is_the_same_whoever_is_asked_about() {
     // Also while nothing is worked off any more, and when the address has asked too often.
     let mut browser = Browser::default();
     for _ in 0..40 {
-        let answer = ask(&house, &mut browser, LOGIN).await;
+        let answer = ask(&site, &mut browser, LOGIN).await;
         answers.push((answer.status, answers[0].1.clone(), answer.text));
     }
     for answer in &answers {
         assert_eq!(answer, &answers[0]);
     }
     assert!(!answers[0].2.contains(LOGIN), "nothing of the login is repeated");
-    let letters = house.letters().await;
+    let letters = site.letters().await;
     assert_eq!(letters.len(), 7, "an invitation, a link for one, and all the other may have");
 }
 
 #[tokio::test]
 async fn r33_without_a_login_nothing_is_asked_for() {
-    let house = House::new().await;
+    let site = TestSite::new().await;
     for login in ["", "  "] {
-        let answer = ask(&house, &mut Browser::default(), login).await;
+        let answer = ask(&site, &mut Browser::default(), login).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST);
         assert!(answer.text.contains("aria-invalid=\"true\" aria-describedby=\"problem\""));
     }
-    assert!(house.letters().await.is_empty());
+    assert!(site.letters().await.is_empty());
 }
 
 #[tokio::test]
 async fn the_letter_is_in_the_language_that_its_reader_wants_most() {
-    let mut house = House::new().await;
-    house.user("acme", LOGIN, "limited").await;
+    let mut site = TestSite::new().await;
+    site.user("acme", LOGIN, "limited").await;
     for (accepted, language) in
         [("fr;q=0.5, de-AT, *", Some("de-AT")), ("*, en;q=0", None), ("xx\"; drop", None)]
     {
         let mut browser = Browser::default();
-        let page = browser.get(&house, FORGOT).await;
+        let page = browser.get(&site, FORGOT).await;
         let mut fields = page.hidden();
         fields.push(("login".to_owned(), LOGIN.to_owned()));
         let headers = [("sec-fetch-site", "same-origin"), ("accept-language", accepted)];
-        browser.send(&house, Method::POST, FORGOT, &headers, &form(&fields)).await;
-        let (letter, _) = house.letters().await.pop().unwrap();
+        browser.send(&site, Method::POST, FORGOT, &headers, &form(&fields)).await;
+        let (letter, _) = site.letters().await.pop().unwrap();
         assert_eq!(letter.language.as_deref(), language, "{accepted}");
-        house.later(1);
+        site.later(1);
     }
 }
 
 #[tokio::test]
 async fn the_sign_in_page_says_only_what_we_vouch_for() {
-    let house = House::new().await;
+    let site = TestSite::new().await;
     for query in ["login=ada", "login=ada&chosen=x", "chosen="] {
         let address = format!("/.portcullis/sign-in?{query}");
-        let page = Browser::default().get(&house, &address).await;
+        let page = Browser::default().get(&site, &address).await;
         assert!(!page.text.contains("Your password is set"), "{query}");
         assert!(!page.text.contains("value=\"ada\""), "{query}");
     }
-    let hint = house.pages.desk.password_hint("ada", house.now);
+    let hint = site.pages.state.password_hint("ada", site.now);
     let address = format!("/.portcullis/sign-in?login=bob&chosen={hint}");
-    let page = Browser::default().get(&house, &address).await;
+    let page = Browser::default().get(&site, &address).await;
     assert!(!page.text.contains("Your password is set"), "vouched for another login");
 }
 
 #[tokio::test]
 async fn r33_a_flood_of_asks_swallows_no_letter() {
-    let house = House::new().await;
-    house.user("acme", LOGIN, "limited").await;
+    let site = TestSite::new().await;
+    site.user("acme", LOGIN, "limited").await;
     for n in 0..10_000 {
         if n == 5000 {
-            ask(&house, &mut Browser::default(), LOGIN).await;
+            ask(&site, &mut Browser::default(), LOGIN).await;
         }
-        house.pages.desk.resets.ask(&format!("nobody{n}@example.com"), house.now);
+        site.pages.state.resets.ask(&format!("nobody{n}@example.com"), site.now);
     }
     for _ in 0..20_000 {
-        house.pages.desk.resets.ask("flood@example.com", house.now);
+        site.pages.state.resets.ask("flood@example.com", site.now);
     }
-    ask(&house, &mut Browser::default(), &LOGIN.to_uppercase()).await;
-    assert_eq!(house.letters().await.len(), 2);
+    ask(&site, &mut Browser::default(), &LOGIN.to_uppercase()).await;
+    assert_eq!(site.letters().await.len(), 2);
 }
 
 #[tokio::test]
 async fn r33_what_is_no_address_does_not_wait() {
-    let house = House::new().await;
-    house.user("acme", "ada", "limited").await;
-    let answer = ask(&house, &mut Browser::default(), "ada").await;
+    let site = TestSite::new().await;
+    site.user("acme", "ada", "limited").await;
+    let answer = ask(&site, &mut Browser::default(), "ada").await;
     assert_eq!(answer.status, StatusCode::OK);
-    assert!(house.letters().await.is_empty());
+    assert!(site.letters().await.is_empty());
 }

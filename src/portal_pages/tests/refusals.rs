@@ -3,26 +3,26 @@ use std::sync::Arc;
 use http::header::HeaderValue;
 use http::{Method, StatusCode, header};
 
-use crate::portal_pages::fixture::{Answer, House, policy, read};
-use crate::proxy::{Front as _, Refusal, Refused, Wants};
+use crate::portal_pages::fixture::{Answer, TestSite, policy, read};
+use crate::proxy::{ErrorPages as _, Refusal, Refused, Wants};
 use portcullis_policy::{
     BadRequest, BadTarget, Decision, Denial, Policy, Reason, RequestFacts, RequestTarget,
     SessionKind, Subject, built_in, decide,
 };
 
-async fn refuse(house: &House, refusal: Refusal<'_>, wants: Wants) -> Answer {
-    refuse_in(house, refusal, wants, None).await
+async fn refuse(site: &TestSite, refusal: Refusal<'_>, wants: Wants) -> Answer {
+    refuse_in(site, refusal, wants, None).await
 }
 
 async fn refuse_in(
-    house: &House,
+    site: &TestSite,
     refusal: Refusal<'_>,
     wants: Wants,
     languages: Option<&'static str>,
 ) -> Answer {
     let languages = languages.map(HeaderValue::from_static);
     let languages = languages.as_ref();
-    read(house.pages.refuse(&Refused { refusal, wants, languages, request_id: "request-7" })).await
+    read(site.pages.refuse(&Refused { refusal, wants, languages, request_id: "request-7" })).await
 }
 
 fn denied<'a>(
@@ -35,11 +35,11 @@ fn denied<'a>(
 }
 
 /// The denial of a request of somebody in a group that may do nothing here.
-fn denial(house: &House, policy: &Policy, group: &str, target: &RequestTarget) -> Denial {
+fn denial(site: &TestSite, policy: &Policy, group: &str, target: &RequestTarget) -> Denial {
     let subject = subject(policy, group);
     let facts =
         RequestFacts { host: "portal.example", method: &Method::GET, target, websocket: false };
-    match decide(policy, Some(&subject), &facts, house.now) {
+    match decide(policy, Some(&subject), &facts, site.now) {
         Decision::Deny(denial) => denial,
         other => panic!("{other:?}"),
     }
@@ -60,7 +60,7 @@ fn subject(policy: &Policy, group: &str) -> Subject {
 
 #[tokio::test]
 async fn r61_a_denied_page_says_so_in_plain_words_with_a_way_back() {
-    let house = House::new().await;
+    let site = TestSite::new().await;
     let policy = policy();
     for (target, title, advice) in [
         (
@@ -89,16 +89,16 @@ async fn r61_a_denied_page_says_so_in_plain_words_with_a_way_back() {
         ("/organizations/globex", "This belongs to another organization", "ask Example"),
     ] {
         let target = RequestTarget::parse(target).unwrap();
-        let denial = denial(&house, &policy, "limited", &target);
+        let denial = denial(&site, &policy, "limited", &target);
         let subject = subject(&policy, "limited");
         let refusal = denied(&denial, &policy, Some(&subject), &target);
-        let page = refuse(&house, refusal, Wants::Page).await;
+        let page = refuse(&site, refusal, Wants::Page).await;
         assert_eq!(page.status, StatusCode::FORBIDDEN);
         assert!(page.text.contains(&format!("<h1>{title}</h1>")), "{target:?}\n{}", page.text);
         assert!(page.text.contains(advice), "{target:?}\n{}", page.text);
         assert!(page.text.contains("href=\"/\"") && page.text.contains("request-7"));
 
-        let problem = refuse(&house, refusal, Wants::Problem).await;
+        let problem = refuse(&site, refusal, Wants::Problem).await;
         assert_eq!(problem.status, StatusCode::FORBIDDEN);
         assert_eq!(problem.header(header::CONTENT_TYPE), "application/problem+json");
         let document: serde_json::Value = serde_json::from_str(&problem.text).unwrap();
@@ -113,29 +113,29 @@ async fn r61_a_denied_page_says_so_in_plain_words_with_a_way_back() {
 
 #[tokio::test]
 async fn r8_somebody_without_portal_access_is_told_so() {
-    let house = House::new().await;
+    let site = TestSite::new().await;
     let policy = policy();
     let target = RequestTarget::parse("/").unwrap();
-    let denial = denial(&house, &policy, built_in::NO_ACCESS, &target);
+    let denial = denial(&site, &policy, built_in::NO_ACCESS, &target);
     let subject = subject(&policy, built_in::NO_ACCESS);
     let refusal = denied(&denial, &policy, Some(&subject), &target);
-    let page = refuse(&house, refusal, Wants::Page).await;
+    let page = refuse(&site, refusal, Wants::Page).await;
     assert_eq!(page.status, StatusCode::FORBIDDEN);
     assert!(page.text.contains("Your account can&#39;t use the portal"));
 }
 
 #[tokio::test]
 async fn r61_a_person_is_sent_to_sign_in_and_a_script_is_told() {
-    let house = House::new().await;
+    let site = TestSite::new().await;
     let target = RequestTarget::parse("/invoices/7?a=b&c=%2F").unwrap();
     let refusal = Refusal::SignIn { target: Some(&target), organization: None };
-    let page = refuse(&house, refusal, Wants::Page).await;
+    let page = refuse(&site, refusal, Wants::Page).await;
     assert_eq!(page.status, StatusCode::SEE_OTHER);
     assert_eq!(
         page.location(),
         "/.portcullis/sign-in?return_to=%2Finvoices%2F7%3Fa%3Db%26c%3D%252F"
     );
-    let problem = refuse(&house, refusal, Wants::Problem).await;
+    let problem = refuse(&site, refusal, Wants::Problem).await;
     assert_eq!(problem.status, StatusCode::UNAUTHORIZED);
     assert!(!problem.headers.contains_key(header::LOCATION));
     assert!(problem.text.contains("\"reason\":\"sign-in-required\""), "{}", problem.text);
@@ -143,21 +143,21 @@ async fn r61_a_person_is_sent_to_sign_in_and_a_script_is_told() {
 
 #[tokio::test]
 async fn r14_somebody_whose_link_is_not_enough_any_more_is_told_so() {
-    let house = House::new().await;
+    let site = TestSite::new().await;
     let target = RequestTarget::parse("/").unwrap();
     let refusal = Refusal::SignIn { target: Some(&target), organization: Some("acme") };
-    let page = refuse(&house, refusal, Wants::Page).await;
+    let page = refuse(&site, refusal, Wants::Page).await;
     assert!(page.location().contains("&organization=acme&hint="), "{}", page.location());
-    let problem = refuse(&house, refusal, Wants::Problem).await;
+    let problem = refuse(&site, refusal, Wants::Problem).await;
     assert!(problem.text.contains("\"reason\":\"link-not-enough\""), "{}", problem.text);
 }
 
 #[tokio::test]
 async fn r60_a_disabled_portal_sends_everybody_elsewhere() {
-    let house = House::new().await;
+    let site = TestSite::new().await;
     let refusal = Refusal::PortalDisabled { url: "https://example.com/closed?a=b" };
     for wants in [Wants::Page, Wants::Problem] {
-        let answer = refuse(&house, refusal, wants).await;
+        let answer = refuse(&site, refusal, wants).await;
         assert_eq!(answer.status, StatusCode::FOUND);
         assert_eq!(answer.location(), "https://example.com/closed?a=b");
     }
@@ -165,11 +165,11 @@ async fn r60_a_disabled_portal_sends_everybody_elsewhere() {
 
 #[tokio::test]
 async fn a_route_that_leads_elsewhere_leads_people_but_not_scripts() {
-    let house = House::new().await;
+    let site = TestSite::new().await;
     let refusal = Refusal::Elsewhere { url: "/upgrade", reason: Reason::MissingPermission };
-    let page = refuse(&house, refusal, Wants::Page).await;
+    let page = refuse(&site, refusal, Wants::Page).await;
     assert_eq!((page.status, page.location()), (StatusCode::FOUND, "/upgrade"));
-    let problem = refuse(&house, refusal, Wants::Problem).await;
+    let problem = refuse(&site, refusal, Wants::Problem).await;
     assert_eq!(problem.status, StatusCode::FORBIDDEN);
     assert!(!problem.headers.contains_key(header::LOCATION));
     // The record of the same request says the same.
@@ -179,7 +179,7 @@ async fn a_route_that_leads_elsewhere_leads_people_but_not_scripts() {
 
 #[tokio::test]
 async fn each_refusal_has_its_status_as_a_page_and_as_a_problem() {
-    let house = House::new().await;
+    let site = TestSite::new().await;
     for (refusal, status, retry) in [
         (Refusal::BadRequest(BadTarget::DotSegment.into()), 400, false),
         (Refusal::BadRequest(BadRequest::UnknownHost), 421, false),
@@ -192,13 +192,13 @@ async fn each_refusal_has_its_status_as_a_page_and_as_a_problem() {
         (Refusal::PortalBusy, 503, true),
     ] {
         for wants in [Wants::Page, Wants::Problem] {
-            let answer = refuse(&house, refusal, wants).await;
+            let answer = refuse(&site, refusal, wants).await;
             assert_eq!(answer.status.as_u16(), status, "{refusal:?}");
             assert_eq!(answer.headers.contains_key(header::RETRY_AFTER), retry, "{refusal:?}");
             assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
             assert!(answer.text.contains("request-7"));
         }
-        let problem = refuse(&house, refusal, Wants::Problem).await;
+        let problem = refuse(&site, refusal, Wants::Problem).await;
         let document: serde_json::Value = serde_json::from_str(&problem.text).unwrap();
         assert_eq!(document["reason"], refusal.reason());
     }
@@ -206,13 +206,13 @@ async fn each_refusal_has_its_status_as_a_page_and_as_a_problem() {
 
 #[tokio::test]
 async fn r61_a_refusal_speaks_its_readers_language_and_scripts_get_one() {
-    let house = House::new().await;
+    let site = TestSite::new().await;
     let policy = policy();
     let target = RequestTarget::parse("/tickets").unwrap();
-    let denial = denial(&house, &policy, "limited", &target);
+    let denial = denial(&site, &policy, "limited", &target);
     let subject = subject(&policy, "limited");
     let refusal = denied(&denial, &policy, Some(&subject), &target);
-    let page = refuse_in(&house, refusal, Wants::Page, Some("de-CH, en;q=0.5")).await;
+    let page = refuse_in(&site, refusal, Wants::Page, Some("de-CH, en;q=0.5")).await;
     assert!(page.text.contains("<html lang=\"de\">"), "{}", page.text);
     assert!(page.text.contains("<h1>„Tickets“ ist mit diesem Konto nicht zugänglich</h1>"));
     assert!(page.text.contains(
@@ -221,16 +221,16 @@ async fn r61_a_refusal_speaks_its_readers_language_and_scripts_get_one() {
     ));
     assert_eq!(page.header(header::CONTENT_LANGUAGE), "de");
     assert_eq!(page.header(header::VARY), "accept-language");
-    let page = refuse_in(&house, refusal, Wants::Page, Some("fr")).await;
+    let page = refuse_in(&site, refusal, Wants::Page, Some("fr")).await;
     assert_eq!(page.header(header::CONTENT_LANGUAGE), "en");
 }
 
 #[tokio::test]
 async fn r61_only_who_is_signed_in_is_told_of_another_account() {
-    let house = House::new().await;
+    let site = TestSite::new().await;
     let policy = policy();
     let target = RequestTarget::parse("/nothing").unwrap();
-    let denial = denial(&house, &policy, "limited", &target);
+    let denial = denial(&site, &policy, "limited", &target);
     let person = subject(&policy, "limited");
     let by_link = Subject {
         kind: SessionKind::Link,
@@ -242,7 +242,7 @@ async fn r61_only_who_is_signed_in_is_told_of_another_account() {
         [(Some(&person), true, true), (Some(&by_link), false, false), (None, false, false)]
     {
         let refusal = denied(&denial, &policy, subject, &target);
-        let page = refuse(&house, refusal, Wants::Page).await.text;
+        let page = refuse(&site, refusal, Wants::Page).await.text;
         assert_eq!(page.contains("Sign in with another account"), other, "{page}");
         assert_eq!(page.contains(">Sign in</a>"), !other, "{page}");
         assert_eq!(page.contains("href=\"/.portcullis/sessions\""), sessions, "{page}");
@@ -251,14 +251,14 @@ async fn r61_only_who_is_signed_in_is_told_of_another_account() {
 
 #[tokio::test]
 async fn r61_only_what_the_person_lacks_is_asked_for() {
-    let house = House::new().await;
+    let site = TestSite::new().await;
     let policy = policy();
     let target = RequestTarget::parse("/invoices/7/pay").unwrap();
-    let denial = denial(&house, &policy, "limited", &target);
+    let denial = denial(&site, &policy, "limited", &target);
     let granted = policy.catalogue().set(["portal.access", "invoices.view"]).unwrap();
     let subject = Subject { granted, ..subject(&policy, "limited") };
     let refusal = denied(&denial, &policy, Some(&subject), &target);
-    let page = refuse(&house, refusal, Wants::Page).await.text;
+    let page = refuse(&site, refusal, Wants::Page).await.text;
     assert!(
         page.contains(
             "Ask Example &#60;IT&#62; to give your group <strong>Invoices – Pay</strong>."
@@ -270,7 +270,7 @@ async fn r61_only_what_the_person_lacks_is_asked_for() {
 
 #[tokio::test]
 async fn r61_nobody_is_sent_back_to_the_start_page_that_was_denied() {
-    let house = House::new().await;
+    let site = TestSite::new().await;
     let policy = policy();
     for (target, back) in [("/", false), ("/?a=b", false), ("/invoices/7", true)] {
         let target = RequestTarget::parse(target).unwrap();
@@ -281,10 +281,10 @@ async fn r61_nobody_is_sent_back_to_the_start_page_that_was_denied() {
             target: &target,
             websocket: false,
         };
-        let decision = decide(&policy, Some(&nothing), &facts, house.now);
+        let decision = decide(&policy, Some(&nothing), &facts, site.now);
         let Decision::Deny(denial) = decision else { panic!("{decision:?}") };
         let refusal = denied(&denial, &policy, Some(&nothing), &target);
-        let page = refuse(&house, refusal, Wants::Page).await.text;
+        let page = refuse(&site, refusal, Wants::Page).await.text;
         assert_eq!(page.contains("href=\"/\""), back, "{page}");
         assert!(page.contains("Sign in with another account"), "{page}");
     }
@@ -292,7 +292,7 @@ async fn r61_nobody_is_sent_back_to_the_start_page_that_was_denied() {
 
 #[tokio::test]
 async fn r3_who_came_by_a_link_is_told_to_ask_for_what_a_link_can_have() {
-    let house = House::new().await;
+    let site = TestSite::new().await;
     let policy = policy();
     let subject = Subject {
         kind: SessionKind::Link,
@@ -307,9 +307,9 @@ async fn r3_who_came_by_a_link_is_told_to_ask_for_what_a_link_can_have() {
         ("/tickets/pay", "Sign in if you have a login, or ask Example &#60;IT&#62;."),
     ] {
         let target = RequestTarget::parse(target).unwrap();
-        let denial = denial(&house, &policy, "limited", &target);
+        let denial = denial(&site, &policy, "limited", &target);
         let refusal = denied(&denial, &policy, Some(&subject), &target);
-        let page = refuse(&house, refusal, Wants::Page).await.text;
+        let page = refuse(&site, refusal, Wants::Page).await.text;
         assert!(page.contains(advice), "{page}");
         assert!(!page.contains("View Mine"), "{page}");
     }
@@ -317,10 +317,10 @@ async fn r3_who_came_by_a_link_is_told_to_ask_for_what_a_link_can_have() {
 
 #[tokio::test]
 async fn r61_who_came_by_a_link_is_not_told_of_an_account() {
-    let house = House::new().await;
+    let site = TestSite::new().await;
     let policy = policy();
     let target = RequestTarget::parse("/invoices/7").unwrap();
-    let denial = denial(&house, &policy, "limited", &target);
+    let denial = denial(&site, &policy, "limited", &target);
     let subject = Subject {
         kind: SessionKind::Link,
         user: None,
@@ -328,7 +328,7 @@ async fn r61_who_came_by_a_link_is_not_told_of_an_account() {
         ..subject(&policy, built_in::NON_PORTAL)
     };
     let refusal = denied(&denial, &policy, Some(&subject), &target);
-    let page = refuse(&house, refusal, Wants::Page).await;
+    let page = refuse(&site, refusal, Wants::Page).await;
     assert!(page.text.contains("You can&#39;t open invoices with the secure link"));
     assert!(page.text.contains(
         "Sign in if you have a login, or ask Example &#60;IT&#62; for \

@@ -1,19 +1,19 @@
 use http::{Method, StatusCode};
 
-use crate::portal_pages::fixture::{Answer, Browser, House, PASSWORD, form};
+use crate::portal_pages::fixture::{Answer, Browser, PASSWORD, TestSite, form};
 
 const SESSIONS: &str = "/.portcullis/sessions";
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
 /// Signs in with a browser that calls itself something.
-async fn signed_in(house: &House, login: &str, agent: &str) -> Browser {
+async fn signed_in(site: &TestSite, login: &str, agent: &str) -> Browser {
     let mut browser = Browser::default();
-    let mut fields = browser.get(house, "/.portcullis/sign-in").await.hidden();
+    let mut fields = browser.get(site, "/.portcullis/sign-in").await.hidden();
     fields.push(("login".to_owned(), login.to_owned()));
     fields.push(("password".to_owned(), PASSWORD.to_owned()));
     let headers = [("sec-fetch-site", "same-origin"), ("user-agent", agent)];
     let sent = form(&fields);
-    let answer = browser.send(house, Method::POST, "/.portcullis/sign-in", &headers, &sent).await;
+    let answer = browser.send(site, Method::POST, "/.portcullis/sign-in", &headers, &sent).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     browser
 }
@@ -25,22 +25,22 @@ fn offered(page: &Answer) -> Vec<String> {
     values.filter(|value| value != "others").collect()
 }
 
-async fn end(house: &House, browser: &mut Browser, page: &Answer, which: &str) -> Answer {
+async fn end(site: &TestSite, browser: &mut Browser, page: &Answer, which: &str) -> Answer {
     let mut fields = page.hidden();
     fields.push(("end".to_owned(), which.to_owned()));
-    browser.post(house, SESSIONS, &fields).await
+    browser.post(site, SESSIONS, &fields).await
 }
 
 #[tokio::test]
 async fn a_portal_user_sees_where_they_are_signed_in() {
-    let mut house = House::new().await;
-    house.user("acme", "ada", "limited").await;
-    house.user("acme", "bob", "limited").await;
-    signed_in(&house, "bob", "Bobs/1.0").await;
-    signed_in(&house, "ada", FIREFOX).await;
-    house.later(25);
-    let mut here = signed_in(&house, "ada", "<b>Mine</b> curl/8.5").await;
-    let page = here.get(&house, SESSIONS).await;
+    let mut site = TestSite::new().await;
+    site.user("acme", "ada", "limited").await;
+    site.user("acme", "bob", "limited").await;
+    signed_in(&site, "bob", "Bobs/1.0").await;
+    signed_in(&site, "ada", FIREFOX).await;
+    site.later(25);
+    let mut here = signed_in(&site, "ada", "<b>Mine</b> curl/8.5").await;
+    let page = here.get(&site, SESSIONS).await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.text.contains("<strong>Firefox on Linux</strong>"), "{}", page.text);
     assert!(page.text.contains("<strong>curl</strong> <span class=\"badge\">This browser</span>"));
@@ -54,54 +54,54 @@ async fn a_portal_user_sees_where_they_are_signed_in() {
 
 #[tokio::test]
 async fn a_portal_user_ends_one_of_their_sessions() {
-    let house = House::new().await;
-    house.user("acme", "ada", "limited").await;
-    let lost = signed_in(&house, "ada", FIREFOX).await;
-    let other = signed_in(&house, "ada", "Other/1").await;
-    let mut here = signed_in(&house, "ada", "Here/1").await;
-    let page = here.get(&house, SESSIONS).await;
+    let site = TestSite::new().await;
+    site.user("acme", "ada", "limited").await;
+    let lost = signed_in(&site, "ada", FIREFOX).await;
+    let other = signed_in(&site, "ada", "Other/1").await;
+    let mut here = signed_in(&site, "ada", "Here/1").await;
+    let page = here.get(&site, SESSIONS).await;
     let at = page.text.find("Firefox on Linux</strong>").unwrap();
     let id = page.text[at..].split("value=\"").nth(1).unwrap().split('"').next().unwrap();
-    let answer = end(&house, &mut here, &page, id).await;
+    let answer = end(&site, &mut here, &page, id).await;
     assert_eq!(answer.status, StatusCode::OK);
     assert!(answer.text.contains("1 session was ended."), "{}", answer.text);
-    assert_eq!(house.who(&lost).await, None);
-    assert!(house.who(&other).await.is_some() && house.who(&here).await.is_some());
-    let again = end(&house, &mut here, &page, id).await;
+    assert_eq!(site.who(&lost).await, None);
+    assert!(site.who(&other).await.is_some() && site.who(&here).await.is_some());
+    let again = end(&site, &mut here, &page, id).await;
     assert_eq!(again.status, StatusCode::NOT_FOUND);
     assert!(again.text.contains("That session is not there any more."));
 }
 
 #[tokio::test]
 async fn a_portal_user_ends_all_other_sessions_of_their_own() {
-    let house = House::new().await;
-    house.user("acme", "ada", "limited").await;
-    house.user("acme", "bob", "limited").await;
-    let bob = signed_in(&house, "bob", FIREFOX).await;
-    let others = [signed_in(&house, "ada", "1").await, signed_in(&house, "ada", "2").await];
-    let mut here = signed_in(&house, "ada", "3").await;
-    let page = here.get(&house, SESSIONS).await;
-    let answer = end(&house, &mut here, &page, "others").await;
+    let site = TestSite::new().await;
+    site.user("acme", "ada", "limited").await;
+    site.user("acme", "bob", "limited").await;
+    let bob = signed_in(&site, "bob", FIREFOX).await;
+    let others = [signed_in(&site, "ada", "1").await, signed_in(&site, "ada", "2").await];
+    let mut here = signed_in(&site, "ada", "3").await;
+    let page = here.get(&site, SESSIONS).await;
+    let answer = end(&site, &mut here, &page, "others").await;
     assert!(answer.text.contains("2 sessions were ended."), "{}", answer.text);
     assert!(answer.text.contains("You are signed in nowhere else."));
     for other in &others {
-        assert_eq!(house.who(other).await, None);
+        assert_eq!(site.who(other).await, None);
     }
-    assert!(house.who(&here).await.is_some() && house.who(&bob).await.is_some());
+    assert!(site.who(&here).await.is_some() && site.who(&bob).await.is_some());
 }
 
 #[tokio::test]
 async fn nobody_ends_somebody_elses_session() {
-    let house = House::new().await;
-    house.user("acme", "ada", "limited").await;
-    house.user("acme", "bob", "limited").await;
-    let mut ada = signed_in(&house, "ada", "1").await;
-    signed_in(&house, "ada", "2").await;
-    let mut bob = signed_in(&house, "bob", "3").await;
+    let site = TestSite::new().await;
+    site.user("acme", "ada", "limited").await;
+    site.user("acme", "bob", "limited").await;
+    let mut ada = signed_in(&site, "ada", "1").await;
+    signed_in(&site, "ada", "2").await;
+    let mut bob = signed_in(&site, "bob", "3").await;
     // Bob knows the ids of Ada's sessions.
-    let adas = ada.get(&house, SESSIONS).await;
-    let page = bob.get(&house, SESSIONS).await;
-    let answer = end(&house, &mut bob, &page, &offered(&adas)[0]).await;
+    let adas = ada.get(&site, SESSIONS).await;
+    let page = bob.get(&site, SESSIONS).await;
+    let answer = end(&site, &mut bob, &page, &offered(&adas)[0]).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
     // Nor with her form's token, nor without one, nor from another site.
     for (fields, origin) in
@@ -109,42 +109,42 @@ async fn nobody_ends_somebody_elses_session() {
     {
         let fields = [fields, vec![("end".to_owned(), "others".to_owned())]].concat();
         let headers = [("sec-fetch-site", origin)];
-        let answer = bob.send(&house, Method::POST, SESSIONS, &headers, &form(&fields)).await;
+        let answer = bob.send(&site, Method::POST, SESSIONS, &headers, &form(&fields)).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{origin}");
     }
-    assert_eq!(offered(&ada.get(&house, SESSIONS).await).len(), 1, "both are still there");
+    assert_eq!(offered(&ada.get(&site, SESSIONS).await).len(), 1, "both are still there");
 }
 
 #[tokio::test]
 async fn only_a_portal_user_has_sessions_to_look_at() {
-    let house = House::new().await;
-    let link = house.link("acme").await;
+    let site = TestSite::new().await;
+    let link = site.link("acme").await;
     let mut by_link = Browser::default();
-    by_link.get(&house, &link).await;
-    let answer = by_link.get(&house, SESSIONS).await;
+    by_link.get(&site, &link).await;
+    let answer = by_link.get(&site, SESSIONS).await;
     let led = (answer.status, answer.location());
     assert_eq!(led, (StatusCode::SEE_OTHER, "/.portcullis/sign-out"));
-    let page = by_link.get(&house, "/.portcullis/sign-out").await;
+    let page = by_link.get(&site, "/.portcullis/sign-out").await;
     assert!(!page.text.contains(SESSIONS), "{}", page.text);
     let fields = [page.hidden(), vec![("end".to_owned(), "others".to_owned())]].concat();
-    let answer = by_link.post(&house, SESSIONS, &fields).await;
+    let answer = by_link.post(&site, SESSIONS, &fields).await;
     assert_eq!(answer.location(), "/.portcullis/sign-out");
 
-    house.user("globex", "ada", "limited").await;
+    site.user("globex", "ada", "limited").await;
     let mut nobody = Browser::default();
-    let answer = nobody.get(&house, SESSIONS).await;
+    let answer = nobody.get(&site, SESSIONS).await;
     assert_eq!(answer.location(), "/.portcullis/sign-in?return_to=%2F.portcullis%2Fsessions");
     let address = answer.location().to_owned();
-    let answer = house.sign_in_at(&mut nobody, &address, "ada", PASSWORD).await;
+    let answer = site.sign_in_at(&mut nobody, &address, "ada", PASSWORD).await;
     assert_eq!(answer.location(), SESSIONS);
 }
 
 #[tokio::test]
 async fn r33_who_does_not_know_a_browser_is_led_to_another_password_or_told_whom_to_ask() {
-    let house = House::new().await;
+    let site = TestSite::new().await;
     for (login, by_mail) in [("ada@acme.example", true), ("ada", false)] {
-        house.user("acme", login, "limited").await;
-        let page = signed_in(&house, login, FIREFOX).await.get(&house, SESSIONS).await.text;
+        site.user("acme", login, "limited").await;
+        let page = signed_in(&site, login, FIREFOX).await.get(&site, SESSIONS).await.text;
         let leads = page.contains("href=\"/.portcullis/password/forgot\"");
         let asks = page.contains("ask Example &#60;IT&#62; for another password");
         assert_eq!((leads, asks), (by_mail, !by_mail), "{login}: {page}");

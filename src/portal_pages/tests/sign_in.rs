@@ -1,50 +1,50 @@
 use http::{Method, StatusCode, header};
 
-use crate::portal_pages::fixture::{Browser, House, PASSWORD, form};
+use crate::portal_pages::fixture::{Browser, PASSWORD, TestSite, form};
 
 const SIGN_IN: &str = "/.portcullis/sign-in";
 const SIGN_OUT: &str = "/.portcullis/sign-out";
 
 #[tokio::test]
 async fn r61_a_person_signs_in_and_goes_on_to_where_they_were_going() {
-    let house = House::new().await;
-    house.user("acme", "ada", "limited").await;
+    let site = TestSite::new().await;
+    site.user("acme", "ada", "limited").await;
     let mut browser = Browser::default();
     let address = "/.portcullis/sign-in?return_to=%2Finvoices%2F7%3Fa%3Db%26c";
-    let answer = house.sign_in_at(&mut browser, address, " ADA ", PASSWORD).await;
+    let answer = site.sign_in_at(&mut browser, address, " ADA ", PASSWORD).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
     assert_eq!(answer.location(), "/invoices/7?a=b&c");
-    let who = house.who(&browser).await;
+    let who = site.who(&browser).await;
     assert_eq!(who, Some(("user", "acme".to_owned(), "ada".to_owned())));
 }
 
 #[tokio::test]
 async fn r61_nobody_is_led_to_another_site_after_signing_in() {
-    let house = House::new().await;
-    house.user("acme", "ada", "limited").await;
+    let site = TestSite::new().await;
+    site.user("acme", "ada", "limited").await;
     for place in ["//evil.example", "https://evil.example", "/\\evil.example", "/.portcullis/x"] {
         let mut browser = Browser::default();
-        let page = browser.get(&house, SIGN_IN).await;
+        let page = browser.get(&site, SIGN_IN).await;
         let mut fields = page.hidden();
         fields.retain(|(name, _)| name != "return_to");
         for (name, value) in [("login", "ada"), ("password", PASSWORD), ("return_to", place)] {
             fields.push((name.to_owned(), value.to_owned()));
         }
-        let answer = browser.post(&house, SIGN_IN, &fields).await;
+        let answer = browser.post(&site, SIGN_IN, &fields).await;
         assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/"), "{place}");
     }
 }
 
 #[tokio::test]
 async fn an_unknown_login_and_a_wrong_password_get_the_same_page() {
-    let house = House::new().await;
-    house.user("acme", "ada", "limited").await;
+    let site = TestSite::new().await;
+    site.user("acme", "ada", "limited").await;
     let mut pages = Vec::new();
     for (login, password) in [("ada", "Wrong horse 7!"), ("nobody", PASSWORD)] {
         let mut browser = Browser::default();
-        let answer = house.sign_in(&mut browser, login, password).await;
+        let answer = site.sign_in(&mut browser, login, password).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
-        assert_eq!(house.who(&browser).await, None);
+        assert_eq!(site.who(&browser).await, None);
         let csrf = answer.hidden().swap_remove(0).1;
         let kept = format!("value=\"{login}\"");
         assert!(answer.text.contains(&kept), "the login is kept");
@@ -58,50 +58,50 @@ async fn an_unknown_login_and_a_wrong_password_get_the_same_page() {
 
 #[tokio::test]
 async fn r8_a_right_password_without_portal_access_ends_on_a_page_that_says_so() {
-    let house = House::new().await;
-    house.user("acme", "ada", "no-access").await;
+    let site = TestSite::new().await;
+    site.user("acme", "ada", "no-access").await;
     let mut browser = Browser::default();
-    let answer = house.sign_in(&mut browser, "ada", PASSWORD).await;
+    let answer = site.sign_in(&mut browser, "ada", PASSWORD).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert!(answer.text.contains("Your account can&#39;t use the portal"), "{}", answer.text);
-    assert_eq!(house.who(&browser).await, None);
+    assert_eq!(site.who(&browser).await, None);
 
-    let answer = house.sign_in(&mut browser, "ada", "Wrong horse 7!").await;
+    let answer = site.sign_in(&mut browser, "ada", "Wrong horse 7!").await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "only the right password is told");
 }
 
 #[tokio::test]
 async fn every_sign_in_begins_a_new_session_and_ends_the_one_before() {
-    let house = House::new().await;
-    house.user("acme", "ada", "limited").await;
-    house.user("globex", "bob", "limited").await;
+    let site = TestSite::new().await;
+    site.user("acme", "ada", "limited").await;
+    site.user("globex", "bob", "limited").await;
     let mut browser = Browser::default();
-    house.sign_in(&mut browser, "ada", PASSWORD).await;
+    site.sign_in(&mut browser, "ada", PASSWORD).await;
     let before = browser.clone();
-    let again = house.sign_in(&mut browser, "bob", PASSWORD).await;
+    let again = site.sign_in(&mut browser, "bob", PASSWORD).await;
     assert_eq!(again.status, StatusCode::SEE_OTHER);
     assert_ne!(before.cookies["portcullis"], browser.cookies["portcullis"]);
-    assert_eq!(house.who(&before).await, None);
-    assert_eq!(house.who(&browser).await.unwrap().2, "bob");
+    assert_eq!(site.who(&before).await, None);
+    assert_eq!(site.who(&browser).await.unwrap().2, "bob");
 }
 
 #[tokio::test]
 async fn a_token_planted_before_signing_in_does_not_become_a_session() {
-    let house = House::new().await;
-    house.user("acme", "ada", "limited").await;
+    let site = TestSite::new().await;
+    site.user("acme", "ada", "limited").await;
     let mut browser = Browser::default();
     let planted = crate::credential::token::PlainToken::generate();
     browser.cookies.insert("portcullis".to_owned(), planted.expose().to_owned());
     let with_planted = browser.clone();
-    house.sign_in(&mut browser, "ada", PASSWORD).await;
-    assert!(house.who(&browser).await.is_some());
-    assert_eq!(house.who(&with_planted).await, None);
+    site.sign_in(&mut browser, "ada", PASSWORD).await;
+    assert!(site.who(&browser).await.is_some());
+    assert_eq!(site.who(&with_planted).await, None);
 }
 
 #[tokio::test]
 async fn a_form_from_elsewhere_signs_nobody_in() {
-    let house = House::new().await;
-    house.user("acme", "ada", "limited").await;
+    let site = TestSite::new().await;
+    site.user("acme", "ada", "limited").await;
     for headers in [
         &[][..],
         &[("sec-fetch-site", "cross-site")],
@@ -110,53 +110,53 @@ async fn a_form_from_elsewhere_signs_nobody_in() {
         &[("origin", "null")],
     ] {
         let mut browser = Browser::default();
-        let mut fields = browser.get(&house, SIGN_IN).await.hidden();
+        let mut fields = browser.get(&site, SIGN_IN).await.hidden();
         fields.push(("login".to_owned(), "ada".to_owned()));
         fields.push(("password".to_owned(), PASSWORD.to_owned()));
         let sent = form(&fields);
-        let answer = browser.send(&house, Method::POST, SIGN_IN, headers, &sent).await;
+        let answer = browser.send(&site, Method::POST, SIGN_IN, headers, &sent).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{headers:?}");
-        assert_eq!(house.who(&browser).await, None, "{headers:?}");
+        assert_eq!(site.who(&browser).await, None, "{headers:?}");
         // The same form from our page does.
         let ours = [("origin", "http://portal.example:8080")];
-        let answer = browser.send(&house, Method::POST, SIGN_IN, &ours, &sent).await;
+        let answer = browser.send(&site, Method::POST, SIGN_IN, &ours, &sent).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{headers:?}");
     }
 }
 
 #[tokio::test]
 async fn a_form_without_its_visitors_token_signs_nobody_in_and_says_why() {
-    let mut house = House::new().await;
-    house.user("acme", "ada", "limited").await;
+    let mut site = TestSite::new().await;
+    site.user("acme", "ada", "limited").await;
     let mut other = Browser::default();
-    let foreign = other.get(&house, SIGN_IN).await.hidden().swap_remove(0).1;
+    let foreign = other.get(&site, SIGN_IN).await.hidden().swap_remove(0).1;
     let mut browser = Browser::default();
-    let own = browser.get(&house, SIGN_IN).await.hidden().swap_remove(0).1;
-    house.later(12 * 60);
+    let own = browser.get(&site, SIGN_IN).await.hidden().swap_remove(0).1;
+    site.later(12 * 60);
     for csrf in ["", "x", &foreign, &own] {
         let mut fields = vec![("csrf".to_owned(), csrf.to_owned())];
         fields.push(("login".to_owned(), "ada".to_owned()));
         fields.push(("password".to_owned(), PASSWORD.to_owned()));
-        let answer = browser.post(&house, SIGN_IN, &fields).await;
+        let answer = browser.post(&site, SIGN_IN, &fields).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN);
         assert!(answer.text.contains("open for too long"), "{}", answer.text);
-        assert_eq!(house.who(&browser).await, None);
+        assert_eq!(site.who(&browser).await, None);
         // What came back works.
         let mut fields = answer.hidden();
         fields.push(("login".to_owned(), "ada".to_owned()));
         fields.push(("password".to_owned(), PASSWORD.to_owned()));
         let mut again = browser.clone();
-        let answer = again.post(&house, SIGN_IN, &fields).await;
+        let answer = again.post(&site, SIGN_IN, &fields).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER);
     }
 }
 
 #[tokio::test]
 async fn a_malformed_form_is_refused() {
-    let house = House::new().await;
+    let site = TestSite::new().await;
     let ours = [("sec-fetch-site", "same-origin")];
     for body in ["login=a&login=b", "%", "login=%ff", &"a".repeat(20_000)] {
-        let answer = Browser::default().send(&house, Method::POST, SIGN_IN, &ours, body).await;
+        let answer = Browser::default().send(&site, Method::POST, SIGN_IN, &ours, body).await;
         assert!(answer.status.is_client_error(), "{} {body:.20}", answer.status);
         assert!(!answer.headers.contains_key(header::LOCATION));
     }
@@ -164,57 +164,57 @@ async fn a_malformed_form_is_refused() {
 
 #[tokio::test]
 async fn i6_failed_tries_pause_the_login_except_for_the_browser_that_knows_it() {
-    let house = House::new().await;
-    house.user("acme", "ada", "limited").await;
+    let site = TestSite::new().await;
+    site.user("acme", "ada", "limited").await;
     let mut known = Browser::default();
-    house.sign_in(&mut known, "ada", PASSWORD).await;
+    site.sign_in(&mut known, "ada", PASSWORD).await;
 
     let mut stranger = Browser::default();
     for _ in 0..5 {
-        let answer = house.sign_in(&mut stranger, "ada", "Wrong horse 7!").await;
+        let answer = site.sign_in(&mut stranger, "ada", "Wrong horse 7!").await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     }
-    let answer = house.sign_in(&mut stranger, "ada", PASSWORD).await;
+    let answer = site.sign_in(&mut stranger, "ada", PASSWORD).await;
     assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(answer.header(header::RETRY_AFTER), "30");
     assert!(answer.text.contains(">in 30 seconds</time>"), "{}", answer.text);
-    assert_eq!(house.who(&stranger).await, None);
+    assert_eq!(site.who(&stranger).await, None);
 
-    let answer = house.sign_in(&mut known, "ada", PASSWORD).await;
+    let answer = site.sign_in(&mut known, "ada", PASSWORD).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]
 async fn r63_signing_out_ends_the_session_on_the_server() {
-    let house = House::new().await;
-    house.user("acme", "ada", "limited").await;
+    let site = TestSite::new().await;
+    site.user("acme", "ada", "limited").await;
     let mut browser = Browser::default();
-    house.sign_in(&mut browser, "ada", PASSWORD).await;
+    site.sign_in(&mut browser, "ada", PASSWORD).await;
     let stolen = browser.clone();
 
-    let page = browser.get(&house, SIGN_OUT).await;
+    let page = browser.get(&site, SIGN_OUT).await;
     assert!(page.text.contains("<strong>ada</strong>"));
-    assert!(house.who(&stolen).await.is_some(), "asking ends nothing");
-    let answer = browser.post(&house, SIGN_OUT, &page.hidden()).await;
+    assert!(site.who(&stolen).await.is_some(), "asking ends nothing");
+    let answer = browser.post(&site, SIGN_OUT, &page.hidden()).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     assert!(!browser.cookies.contains_key("portcullis"));
-    assert_eq!(house.who(&stolen).await, None);
-    let page = browser.get(&house, SIGN_OUT).await;
+    assert_eq!(site.who(&stolen).await, None);
+    let page = browser.get(&site, SIGN_OUT).await;
     assert!(page.text.contains("You are signed out"));
 }
 
 #[tokio::test]
 async fn r63_nobody_else_can_sign_a_person_out() {
-    let house = House::new().await;
-    house.user("acme", "ada", "limited").await;
+    let site = TestSite::new().await;
+    site.user("acme", "ada", "limited").await;
     let mut browser = Browser::default();
-    house.sign_in(&mut browser, "ada", PASSWORD).await;
-    let fields = browser.get(&house, SIGN_OUT).await.hidden();
+    site.sign_in(&mut browser, "ada", PASSWORD).await;
+    let fields = browser.get(&site, SIGN_OUT).await.hidden();
     let foreign = [("sec-fetch-site", "cross-site")];
-    let answer = browser.send(&house, Method::POST, SIGN_OUT, &foreign, &form(&fields)).await;
+    let answer = browser.send(&site, Method::POST, SIGN_OUT, &foreign, &form(&fields)).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
-    assert!(house.who(&browser).await.is_some());
-    let answer = browser.post(&house, SIGN_OUT, &[]).await;
+    assert!(site.who(&browser).await.is_some());
+    let answer = browser.post(&site, SIGN_OUT, &[]).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
-    assert!(house.who(&browser).await.is_some());
+    assert!(site.who(&browser).await.is_some());
 }
