@@ -46,6 +46,7 @@ pub mod error;
 pub mod facts;
 pub mod groups;
 pub mod invitations;
+pub mod kind;
 pub mod letters;
 pub mod links;
 pub mod lockouts;

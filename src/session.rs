@@ -28,14 +28,14 @@ pub use self::list::{SessionView, Whose};
 pub use self::portal_cookies::PortalCookie;
 
 use self::link_quota::{Claim, LinkQuota};
-use self::record::{Lifetime, SessionRecord};
+use self::record::{Lifetime, SESSION, SessionRecord};
 use crate::config::{LinkLimits, SessionLimits};
 use crate::credential::token::{PlainToken, TokenHash};
 use crate::directory::{Directory, Snapshot};
 use portcullis_policy::{SessionKind, Subject};
 use portcullis_store::cache::FreshCache;
 use portcullis_store::feed::{Feed, Follower};
-use portcullis_store::{Change, CommitError, Expect, Kind, Record, StoreError, Write};
+use portcullis_store::{Change, CommitError, Expect, Record, StoreError, Write};
 
 /// Sessions in memory at most; others are read again when they are used.
 const CACHED: u64 = 250_000;
@@ -199,7 +199,7 @@ impl Default for SessionCache {
 #[async_trait]
 impl Follower for SessionCache {
     async fn apply(&self, changes: &[Change]) -> Result<(), StoreError> {
-        for change in changes.iter().filter(|change| change.kind == Kind::Session) {
+        for change in changes.iter().filter(|change| change.kind == SESSION) {
             if let Some(hash) = TokenHash::parse(&change.id) {
                 self.0.invalidate(&hash);
             }
@@ -401,8 +401,7 @@ impl Sessions {
     /// # Errors
     /// When the store does not answer.
     pub async fn end(&self, key: &TokenHash) -> Result<bool, StoreError> {
-        let delete =
-            Write::Delete { kind: Kind::Session, id: key.to_string(), expect: Expect::Present };
+        let delete = Write::Delete { kind: SESSION, id: key.to_string(), expect: Expect::Present };
         match self.feed.commit(vec![delete]).await {
             Ok(_) => Ok(true),
             Err(CommitError::Conflict { .. }) => Ok(false),
@@ -461,7 +460,7 @@ impl Sessions {
         self.cache
             .0
             .get_or_load(*key, || async {
-                let Some(record) = store.get(Kind::Session, &key.to_string()).await? else {
+                let Some(record) = store.get(SESSION, &key.to_string()).await? else {
                     return Ok(None);
                 };
                 let session = SessionRecord::read(&record)?;
@@ -519,7 +518,7 @@ async fn save_use(
     key: &TokenHash,
     (created, now): (Timestamp, Timestamp),
 ) -> Result<(), CommitError> {
-    let Some(record) = feed.store().get(Kind::Session, &key.to_string()).await? else {
+    let Some(record) = feed.store().get(SESSION, &key.to_string()).await? else {
         return Ok(());
     };
     let mut session = SessionRecord::read(&record)?;

@@ -53,7 +53,7 @@ impl Command {
                 let rescued = SledStore::rescue(&settings.store.path, &key, &folder)?;
                 writeln!(out, "written to `{}`:", folder.display())?;
                 for (kind, records) in rescued.records.iter().filter(|(_, records)| *records > 0) {
-                    writeln!(out, "  {} {records}", kind.name())?;
+                    writeln!(out, "  {} {records}", kind)?;
                 }
                 if rescued.missing.is_empty() {
                     writeln!(out, "nothing is known to be missing")?;

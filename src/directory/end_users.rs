@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::directory::error::Stopped;
+use crate::directory::kind;
 use crate::directory::namesake::{Compared, is_other};
 use crate::directory::page::{Page, PageRequest};
 use crate::directory::preferences::given;
 use crate::directory::record::{EndUser, Organization};
 use crate::directory::records::{Stored, attempt, existing, page, present, put};
 use crate::directory::{Directory, DirectoryError, Refusal, name};
-use portcullis_store::{Expect, Key, Kind, Write};
+use portcullis_store::{Expect, Key, Write};
 
 /// An end user to be made.
 #[derive(Debug, Clone, Deserialize)]
@@ -107,7 +108,7 @@ impl Directory {
             existing::<Organization>(self.store(), organization, None).await?;
             let id = name::random_id();
             self.commit(vec![
-                present(Kind::Organization, organization),
+                present(kind::ORGANIZATION, organization),
                 put(&id, Expect::Absent, &doc),
             ])
             .await?;
@@ -167,12 +168,12 @@ impl Directory {
         attempt(|| async {
             let end_user = self.member(organization, id, expected).await?;
             let key = Key::new("end_user", id);
-            let portal_users = self.store().count(Kind::User, Some(&key)).await?;
+            let portal_users = self.store().count(kind::USER, Some(&key)).await?;
             if portal_users > 0 {
                 let end_user = id.to_owned();
                 return Err(Refusal::EndUserInUse { end_user, portal_users }.into());
             }
-            self.commit(vec![end_user.delete(), Write::RequireNone { kind: Kind::User, key }])
+            self.commit(vec![end_user.delete(), Write::RequireNone { kind: kind::USER, key }])
                 .await?;
             Ok::<_, Stopped>(())
         })
@@ -188,7 +189,7 @@ impl Directory {
     ) -> Result<Stored<EndUser>, DirectoryError> {
         let end_user = existing::<EndUser>(self.store(), id, None).await?;
         if end_user.doc.organization != organization {
-            return Err(DirectoryError::not_found(Kind::EndUser, id));
+            return Err(DirectoryError::not_found(kind::END_USER, id));
         }
         end_user.at(expected)
     }

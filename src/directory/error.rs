@@ -1,5 +1,6 @@
 //! Why an operation of the directory was not done.
 
+use crate::directory::kind;
 use crate::directory::letters::{Letter, LetterState, Occasion};
 use portcullis_store::{CommitError, Kind, StoreError};
 
@@ -287,16 +288,13 @@ fn one(kind: Kind) -> String {
     format!("{article} {noun}")
 }
 
-const fn noun(kind: Kind) -> &'static str {
+fn noun(kind: Kind) -> &'static str {
     match kind {
-        Kind::Organization => "organization",
-        Kind::EndUser => "end user",
-        Kind::User => "portal user",
-        Kind::Group => "group",
-        Kind::Preferences => "preferences",
-        Kind::Session => "session",
-        Kind::ApiToken => "API token",
-        Kind::TotpStep => "time step",
-        Kind::Letter => "mail",
+        kind::END_USER => "end user",
+        kind::USER => "portal user",
+        kind::API_TOKEN => "API token",
+        kind::TOTP_STEP => "time step",
+        kind::LETTER => "mail",
+        other => other.name(),
     }
 }

@@ -4,13 +4,14 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::credential::folding::fold;
 use crate::directory::error::{Stopped, naming};
+use crate::directory::kind;
 use crate::directory::page::{Page, PageRequest};
 use crate::directory::record::{Group, PREFERENCES, Preferences, User};
 use crate::directory::records::{Stored, all, attempt, existing, find, page, present, put};
 use crate::directory::snapshot::{grantable, granted};
 use crate::directory::{Directory, DirectoryError, Refusal, name};
 use portcullis_policy::built_in;
-use portcullis_store::{Expect, Key, Kind, StoreError, Write};
+use portcullis_store::{Expect, Key, StoreError, Write};
 
 /// The permissions to grant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -280,14 +281,14 @@ impl Directory {
         let mut commit = vec![group.delete(), preferences.require()];
         match move_to {
             None => {
-                let users = self.store().count(Kind::User, Some(&members)).await?;
+                let users = self.store().count(kind::USER, Some(&members)).await?;
                 if users > 0 {
                     return Err(Refusal::GroupInUse { group: group.doc.name, users }.into());
                 }
             }
             Some(target) => {
                 self.check_target(id, target).await?;
-                commit.push(present(Kind::Group, target));
+                commit.push(present(kind::GROUP, target));
                 for user in all::<User>(self.store(), Some(&members)).await? {
                     let mut doc = user.doc.clone();
                     target.clone_into(&mut doc.group);
@@ -296,7 +297,7 @@ impl Directory {
             }
         }
         // Whoever joins meanwhile stops the commit.
-        commit.push(Write::RequireNone { kind: Kind::User, key: members });
+        commit.push(Write::RequireNone { kind: kind::USER, key: members });
         self.commit(commit).await?;
         Ok(())
     }
@@ -337,7 +338,7 @@ impl Directory {
 
     async fn group_view(&self, group: Stored<Group>) -> Result<GroupView, StoreError> {
         let members = Key::new("group", group.id.as_str());
-        let users = self.store().count(Kind::User, Some(&members)).await?;
+        let users = self.store().count(kind::USER, Some(&members)).await?;
         let snapshot = self.snapshot();
         let catalogue = snapshot.policy().catalogue();
         let set = granted(catalogue, &group);

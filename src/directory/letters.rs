@@ -15,11 +15,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::credential::token::PlainToken;
 use crate::directory::error::Stopped;
+use crate::directory::kind;
 use crate::directory::one_time::store_only;
 use crate::directory::record::User;
 use crate::directory::records::{Stored, attempt, get, intact};
 use crate::directory::{Directory, DirectoryError};
-use portcullis_store::{Key, Kind, StoreError};
+use portcullis_store::{Key, StoreError};
 
 mod letter;
 mod view;
@@ -260,7 +261,7 @@ impl Directory {
     /// Some of the letters in a state, those after a place, without those that are damaged.
     async fn read_letters(&self, state: &str, after: Option<&str>) -> Result<Read, StoreError> {
         let key = Key::new("state", state);
-        let records = self.store().list(Kind::Letter, Some(&key), after, AT_ONCE).await?;
+        let records = self.store().list(kind::LETTER, Some(&key), after, AT_ONCE).await?;
         let last = records.last().filter(|_| records.len() == AT_ONCE);
         let last = last.map(|record| record.id.clone());
         Ok(Read { letters: records.into_iter().filter_map(intact).collect(), last })

@@ -8,13 +8,14 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 
 use crate::directory::facts::{OrganizationFacts, UserFacts};
+use crate::directory::kind;
 use crate::directory::record::{Group, Organization, PREFERENCES, Preferences, User};
 use crate::directory::records;
 use crate::directory::snapshot::Snapshot;
 use portcullis_policy::{Policy, PolicyProblems};
 use portcullis_store::cache::FreshCache;
 use portcullis_store::feed::Follower;
-use portcullis_store::{Change, Key, Kind, Store, StoreError};
+use portcullis_store::{Change, Key, Store, StoreError};
 
 /// As many people as can be expected to be signed in at the same time.
 const USERS: u64 = 200_000;
@@ -84,7 +85,7 @@ impl Memory {
                 return Ok(None);
             };
             let members = Key::new("organization", id);
-            let some = self.store.list(Kind::User, Some(&members), None, 1).await?;
+            let some = self.store.list(kind::USER, Some(&members), None, 1).await?;
             Ok(Some(Arc::new(OrganizationFacts::new(&organization, !some.is_empty()))))
         };
         self.organizations.get_or_load(Arc::from(id), load).await
@@ -134,10 +135,10 @@ impl Follower for Memory {
         let mut renew = false;
         for change in changes {
             match change.kind {
-                Kind::Group | Kind::Preferences => renew = true,
-                Kind::User => self.forget_user(&change.id).await?,
-                Kind::Organization => self.organizations.invalidate(change.id.as_str()),
-                Kind::EndUser | Kind::Session | Kind::ApiToken | Kind::TotpStep | Kind::Letter => {}
+                kind::GROUP | kind::PREFERENCES => renew = true,
+                kind::USER => self.forget_user(&change.id).await?,
+                kind::ORGANIZATION => self.organizations.invalidate(change.id.as_str()),
+                _ => {}
             }
         }
         if renew { self.renew_snapshot().await } else { Ok(()) }

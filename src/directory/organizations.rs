@@ -4,13 +4,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::directory::error::Stopped;
+use crate::directory::kind;
 use crate::directory::namesake::{Compared, is_other};
 use crate::directory::page::{Page, PageRequest};
 use crate::directory::preferences::given;
 use crate::directory::record::{Organization, User};
 use crate::directory::records::{Stored, attempt, existing, page, put};
 use crate::directory::{Directory, DirectoryError, Refusal, name};
-use portcullis_store::{CommitError, Expect, Key, Kind, StoreError, Write};
+use portcullis_store::{CommitError, Expect, Key, StoreError, Write};
 
 /// An organization to be made.
 #[derive(Debug, Clone, Deserialize)]
@@ -107,7 +108,7 @@ impl Directory {
             Err(CommitError::Store(error)) => return Err(error.into()),
             Err(_) => {
                 return Err(DirectoryError::Taken {
-                    what: Kind::Organization,
+                    what: kind::ORGANIZATION,
                     field: "id",
                     value: id,
                 });
@@ -195,16 +196,16 @@ impl Directory {
     ) -> Result<(), Stopped> {
         let organization = existing::<Organization>(self.store(), id, expected).await?;
         let members = Key::new("organization", id);
-        let portal_users = self.store().count(Kind::User, Some(&members)).await?;
-        let end_users = self.store().count(Kind::EndUser, Some(&members)).await?;
+        let portal_users = self.store().count(kind::USER, Some(&members)).await?;
+        let end_users = self.store().count(kind::END_USER, Some(&members)).await?;
         if portal_users + end_users > 0 {
             let organization = id.to_owned();
             return Err(Refusal::OrganizationInUse { organization, portal_users, end_users }.into());
         }
         self.commit(vec![
             organization.delete(),
-            Write::RequireNone { kind: Kind::User, key: members.clone() },
-            Write::RequireNone { kind: Kind::EndUser, key: members },
+            Write::RequireNone { kind: kind::USER, key: members.clone() },
+            Write::RequireNone { kind: kind::END_USER, key: members },
         ])
         .await?;
         Ok(())
@@ -216,7 +217,7 @@ impl Directory {
     ) -> Result<OrganizationView, StoreError> {
         let members = Key::new("organization", organization.id.as_str());
         Ok(OrganizationView {
-            portal_users: self.store().count(Kind::User, Some(&members)).await?,
+            portal_users: self.store().count(kind::USER, Some(&members)).await?,
             id: organization.id,
             name: organization.doc.name,
             email: organization.doc.email,

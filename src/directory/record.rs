@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::credential::folding::fold;
 use crate::credential::totp::UsedSteps;
+use crate::directory::kind;
 use portcullis_policy::built_in;
 use portcullis_store::{Key, Kind};
 
@@ -52,7 +53,7 @@ pub struct Organization {
 }
 
 impl Document for Organization {
-    const KIND: Kind = Kind::Organization;
+    const KIND: Kind = kind::ORGANIZATION;
 }
 
 /// A contact of an organization.
@@ -68,7 +69,7 @@ pub struct EndUser {
 }
 
 impl Document for EndUser {
-    const KIND: Kind = Kind::EndUser;
+    const KIND: Kind = kind::END_USER;
 
     fn index(&self) -> Vec<Key> {
         vec![Key::new("organization", self.organization.as_str())]
@@ -168,7 +169,7 @@ pub struct UsedSignIn {
 }
 
 impl Document for TotpStep {
-    const KIND: Kind = Kind::TotpStep;
+    const KIND: Kind = kind::TOTP_STEP;
 }
 
 impl User {
@@ -205,7 +206,7 @@ impl fmt::Debug for User {
 }
 
 impl Document for User {
-    const KIND: Kind = Kind::User;
+    const KIND: Kind = kind::USER;
 
     fn unique(&self) -> Vec<Key> {
         let mut keys = vec![login_key(&self.login)];
@@ -252,7 +253,7 @@ pub struct Group {
 }
 
 impl Document for Group {
-    const KIND: Kind = Kind::Group;
+    const KIND: Kind = kind::GROUP;
 
     fn unique(&self) -> Vec<Key> {
         vec![Key::new("name", fold(&self.name))]
@@ -283,7 +284,7 @@ impl Default for Preferences {
 }
 
 impl Document for Preferences {
-    const KIND: Kind = Kind::Preferences;
+    const KIND: Kind = kind::PREFERENCES;
 }
 
 /// A bearer token of the admin API; its record's id is the token's hash.
@@ -299,5 +300,5 @@ pub struct ApiToken {
 }
 
 impl Document for ApiToken {
-    const KIND: Kind = Kind::ApiToken;
+    const KIND: Kind = kind::API_TOKEN;
 }

@@ -25,11 +25,12 @@ use crate::credential::seal::Sealer;
 use crate::credential::totp::{TotpSecret, UsedSteps};
 use crate::directory::error::Stopped;
 use crate::directory::facts::UserFacts;
+use crate::directory::kind;
 use crate::directory::record::{SecondFactor, TotpStep, UsedSignIn, User};
 use crate::directory::records::{Stored, attempt, existing, get, put};
 use crate::directory::sign_in::KnownBrowser;
 use crate::directory::{Directory, DirectoryError};
-use portcullis_store::{Expect, Kind, StoreError, Write};
+use portcullis_store::{Expect, StoreError, Write};
 
 /// How long the code can be given after the password, and a proposed secret be confirmed.
 pub const PENDING_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
@@ -409,7 +410,7 @@ impl Directory {
         let opened = self.judges.second_factor.secrets.open(&factor.secret, &user.id);
         opened.and_then(|secret| TotpSecret::from_bytes(secret.expose())).ok_or_else(|| {
             StoreError::Damaged {
-                kind: Kind::User,
+                kind: kind::USER,
                 id: user.id.clone(),
                 cause: "its second factor was sealed with another secret key".to_owned(),
             }

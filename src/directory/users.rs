@@ -9,6 +9,7 @@ use crate::credential::password::{NewPassword, PasswordRule};
 use crate::credential::secret::Secret;
 use crate::directory::error::{Stopped, naming};
 use crate::directory::invitations::BlindCopy;
+use crate::directory::kind;
 use crate::directory::namesake::{Compared, is_other};
 use crate::directory::page::{Page, PageRequest};
 use crate::directory::preferences::given;
@@ -17,7 +18,7 @@ use crate::directory::record::{
 };
 use crate::directory::records::{Stored, attempt, existing, find, page, present, put};
 use crate::directory::{Directory, DirectoryError, name};
-use portcullis_store::{Expect, Key, Kind, Write};
+use portcullis_store::{Expect, Key, Write};
 
 /// A portal user to be made.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -192,7 +193,7 @@ impl Directory {
     pub async fn user_with_login(&self, login: &str) -> Result<UserView, DirectoryError> {
         match find::<User>(self.store(), &login_key(login)).await? {
             Some(user) => Ok(user.into()),
-            None => Err(DirectoryError::not_found(Kind::User, login)),
+            None => Err(DirectoryError::not_found(kind::USER, login)),
         }
     }
 
@@ -286,7 +287,7 @@ impl Directory {
         attempt(|| async {
             let user = existing::<User>(self.store(), id, expected).await?;
             let steps =
-                Write::Delete { kind: Kind::TotpStep, id: id.to_owned(), expect: Expect::Any };
+                Write::Delete { kind: kind::TOTP_STEP, id: id.to_owned(), expect: Expect::Any };
             self.commit(vec![user.delete(), steps]).await?;
             Ok::<_, Stopped>(())
         })
@@ -342,7 +343,7 @@ impl Directory {
             created: now,
         };
         let mut commit = owner.conditions;
-        commit.push(present(Kind::Group, &doc.group));
+        commit.push(present(kind::GROUP, &doc.group));
         commit.push(put(&id, Expect::Absent, &doc));
         commit.extend(letter);
         self.commit(commit).await.map_err(naming(&doc.login))?;
@@ -361,7 +362,7 @@ impl Directory {
         let mut commit = Vec::new();
         if let Some(group) = &patch.group {
             doc.group = self.check_group(group).await?;
-            commit.push(present(Kind::Group, group));
+            commit.push(present(kind::GROUP, group));
         }
         if let Some(login) = &patch.login {
             doc.login = name::name("login", login)?;
@@ -459,7 +460,7 @@ fn missing_login(new: &NewUser) -> DirectoryError {
 }
 
 fn taken(value: String) -> DirectoryError {
-    DirectoryError::Taken { what: Kind::User, field: "login", value }
+    DirectoryError::Taken { what: kind::USER, field: "login", value }
 }
 
 fn broken(rules: &[PasswordRule]) -> DirectoryError {

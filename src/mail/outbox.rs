@@ -23,11 +23,12 @@ use tokio_util::sync::CancellationToken;
 use super::message::Writer;
 use super::transport::Carrier;
 use crate::clock;
+use crate::directory::kind;
 use crate::directory::letters::NotSent;
 use crate::directory::{Directory, DirectoryError};
 use crate::tasks::caught;
 use portcullis_store::feed::Follower;
-use portcullis_store::{Change, Kind, StoreError};
+use portcullis_store::{Change, StoreError};
 
 /// After so many letters the outbox is looked at again: what came meanwhile may be more urgent.
 const ROUND: usize = 100;
@@ -43,7 +44,7 @@ pub struct Bell(Notify);
 #[async_trait]
 impl Follower for Bell {
     async fn apply(&self, changes: &[Change]) -> Result<(), StoreError> {
-        if changes.iter().any(|change| change.kind == Kind::Letter) {
+        if changes.iter().any(|change| change.kind == kind::LETTER) {
             self.0.notify_one();
         }
         Ok(())

@@ -19,6 +19,7 @@ use crate::credential::key::SecretKey;
 use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
 use crate::credential::secret::Secret;
+use crate::directory::kind;
 use crate::directory::letters::Letter;
 use crate::directory::organizations::NewOrganization;
 use crate::directory::second_factor::SecondFactorJudge;
@@ -27,9 +28,9 @@ use crate::directory::{Directory, Judges, Memory, OneTimeLinks};
 use crate::proxy::{ErrorPages as _, Visitor};
 use crate::session::{Presented, SessionCache, Sessions, cookie};
 use portcullis_policy::{Policy, PolicyFiles};
+use portcullis_store::Store;
 use portcullis_store::feed::Feed;
 use portcullis_store::sled::SledStore;
-use portcullis_store::{Kind, Store};
 
 /// A password that keeps every rule.
 pub(super) const PASSWORD: &str = "Correct horse 7!";
@@ -214,7 +215,7 @@ impl TestSite {
     /// The letters that wait to be sent, the latest last, each with its token.
     pub(super) async fn letters(&self) -> Vec<(Letter, String)> {
         self.pages.state.resets.work_off(&self.directory).await;
-        let records = self.store.list(Kind::Letter, None, None, 100).await.unwrap();
+        let records = self.store.list(kind::LETTER, None, None, 100).await.unwrap();
         let mut letters: Vec<_> = records
             .iter()
             .map(|record| {

@@ -10,8 +10,9 @@ use super::record::{self, SessionRecord};
 use super::{NewSession, PAGE, Sessions, millis, standing, store_fault};
 use crate::credential::token::TokenHash;
 use crate::directory::Snapshot;
+use crate::session::record::SESSION;
 use portcullis_policy::SessionKind;
-use portcullis_store::{Expect, Key, Kind, Record, StoreError, Write};
+use portcullis_store::{Expect, Key, Record, StoreError, Write};
 
 /// A session as an administrator sees it.
 #[derive(Debug, Clone, Serialize)]
@@ -76,7 +77,7 @@ impl Sessions {
             let records = self
                 .feed
                 .store()
-                .list(Kind::Session, key.as_ref(), after.as_deref(), limit - views.len())
+                .list(SESSION, key.as_ref(), after.as_deref(), limit - views.len())
                 .await?;
             let Some(last) = records.last() else { return Ok((views, None)) };
             after = Some(last.id.clone());
@@ -124,7 +125,7 @@ impl Sessions {
         let (mut open, mut after) = (0, None::<String>);
         loop {
             let records =
-                self.feed.store().list(Kind::Session, key.as_ref(), after.as_deref(), PAGE).await?;
+                self.feed.store().list(SESSION, key.as_ref(), after.as_deref(), PAGE).await?;
             let Some(last) = records.last() else { return Ok(open) };
             after = Some(last.id.clone());
             let counts = |record: &&Record| {
@@ -144,7 +145,7 @@ impl Sessions {
     /// # Errors
     /// When the store does not answer.
     pub async fn end_of_user(&self, user: &str, key: &TokenHash) -> Result<bool, StoreError> {
-        let Some(record) = self.feed.store().get(Kind::Session, &key.to_string()).await? else {
+        let Some(record) = self.feed.store().get(SESSION, &key.to_string()).await? else {
             return Ok(false);
         };
         // Whose a session is never changes.
@@ -174,7 +175,7 @@ impl Sessions {
         let (mut deleted, mut after) = (0, None::<String>);
         loop {
             let records =
-                self.feed.store().list(Kind::Session, key.as_ref(), after.as_deref(), PAGE).await?;
+                self.feed.store().list(SESSION, key.as_ref(), after.as_deref(), PAGE).await?;
             let Some(last) = records.last() else { return Ok(deleted) };
             after = Some(last.id.clone());
             let deletes: Vec<_> = records.into_iter().filter(&meant).map(delete).collect();
@@ -225,7 +226,7 @@ impl Sessions {
 }
 
 fn delete(record: Record) -> Write {
-    Write::Delete { kind: Kind::Session, id: record.id, expect: Expect::Any }
+    Write::Delete { kind: SESSION, id: record.id, expect: Expect::Any }
 }
 
 impl Whose {

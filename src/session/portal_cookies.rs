@@ -13,7 +13,8 @@ use super::record::SessionRecord;
 use super::{Sessions, millis, store_fault};
 use crate::config::CookieNames;
 use crate::credential::token::TokenHash;
-use portcullis_store::{CommitError, Expect, Kind, StoreError, Write};
+use crate::session::record::SESSION;
+use portcullis_store::{CommitError, Expect, StoreError, Write};
 
 /// A session has no more of them.
 const MOST: usize = 32;
@@ -110,7 +111,7 @@ impl Sessions {
             if cookies.iter().all(|cookie| session.portal_cookies.contains(cookie)) {
                 return Ok(true);
             }
-            let Some(record) = self.feed.store().get(Kind::Session, &key.to_string()).await? else {
+            let Some(record) = self.feed.store().get(SESSION, &key.to_string()).await? else {
                 return Ok(false);
             };
             let mut stored = SessionRecord::read(&record)?;
@@ -160,12 +161,12 @@ impl Sessions {
         key: &TokenHash,
         next: Option<&mut SessionRecord>,
     ) -> Result<Option<(Option<Vec<PortalCookie>>, Write)>, StoreError> {
-        let Some(record) = self.feed.store().get(Kind::Session, &key.to_string()).await? else {
+        let Some(record) = self.feed.store().get(SESSION, &key.to_string()).await? else {
             return Ok(None);
         };
         // At this version, so that no cookie is noted in between.
         let expect = Expect::Version(record.version);
-        let delete = Write::Delete { kind: Kind::Session, id: record.id.clone(), expect };
+        let delete = Write::Delete { kind: SESSION, id: record.id.clone(), expect };
         let cookies = match (SessionRecord::read(&record), next) {
             (Ok(old), Some(next)) if next.is_same_person_as(&old) => {
                 next.portal_cookies = old.portal_cookies;

@@ -12,6 +12,9 @@ use crate::credential::token::TokenHash;
 use portcullis_policy::SessionKind;
 use portcullis_store::{Expect, Key, Kind, Record, StoreError, Write};
 
+/// A portal session, by the hash of its token. The name is part of what is on disk.
+pub(crate) const SESSION: Kind = Kind::new("session");
+
 /// Sessions of a portal user.
 pub(super) const BY_USER: &str = "user";
 /// Sessions of an organization.
@@ -71,7 +74,7 @@ impl SessionRecord {
 
     pub(super) fn read(record: &Record) -> Result<Self, StoreError> {
         serde_json::from_slice(&record.doc).map_err(|error| StoreError::Damaged {
-            kind: Kind::Session,
+            kind: SESSION,
             id: record.id.clone(),
             cause: error.to_string(),
         })
@@ -82,7 +85,7 @@ impl SessionRecord {
             .map_err(|error| StoreError::Unavailable(format!("a session is no JSON: {error}")))?;
         let user = self.user.as_ref().map(|user| Key::new(BY_USER, user));
         Ok(Write::Put {
-            kind: Kind::Session,
+            kind: SESSION,
             id: key.to_string(),
             expect,
             doc: doc.into(),

@@ -18,6 +18,7 @@ use crate::directory::preferences::PreferencesPatch;
 use crate::directory::second_factor::SecondFactorJudge;
 use crate::directory::users::{NewUser, UserPatch, UserView};
 use crate::directory::{Judges, Memory, OneTimeLinks};
+use crate::session::record::SESSION;
 use portcullis_policy::Policy;
 use portcullis_store::Store;
 use portcullis_store::sled::SledStore;
@@ -358,7 +359,7 @@ async fn i3_sessions_survive_a_restart_and_their_idle_time_goes_on() {
 /// A record that is no session's.
 fn damaged(id: String) -> Write {
     Write::Put {
-        kind: Kind::Session,
+        kind: SESSION,
         id,
         expect: Expect::Absent,
         doc: "{}".into(),
@@ -380,9 +381,9 @@ async fn a_sweep_removes_what_is_over_and_nothing_else() {
     assert!(portal.is_in(&kept, after(20)).await);
     assert_eq!(portal.sessions.sweep(after(40)).await.unwrap(), 1);
     for id in unread {
-        assert!(portal.store.get(Kind::Session, &id).await.unwrap().is_some());
+        assert!(portal.store.get(SESSION, &id).await.unwrap().is_some());
     }
-    assert!(portal.store.get(Kind::Session, &over.hash().to_string()).await.unwrap().is_none());
+    assert!(portal.store.get(SESSION, &over.hash().to_string()).await.unwrap().is_none());
     assert!(portal.is_in(&kept, after(40)).await);
 }
 

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 
 use crate::{Change, Changes, CommitError, Committed, Expect, Key, Kind, Record, Store, Write};
 
+pub(crate) mod kinds;
 mod races;
 
 /// Long enough for any backend to tell of a commit.
@@ -53,25 +54,25 @@ pub async fn conformance(open: impl AsyncFn(&str) -> Arc<dyn Store>) {
 }
 
 async fn a_version_is_one_more_with_each_write(store: &dyn Store) {
-    assert_eq!(store.get(Kind::User, "a").await.unwrap(), None);
+    assert_eq!(store.get(kinds::USER, "a").await.unwrap(), None);
     for version in 1..=3 {
         let doc = format!("{{\"n\":{version}}}");
-        let committed = store.commit(vec![put(Kind::User, "a", &doc)]).await.unwrap();
+        let committed = store.commit(vec![put(kinds::USER, "a", &doc)]).await.unwrap();
         assert_eq!(committed.versions, [version]);
-        assert_eq!(get(store, Kind::User, "a").await, Some((version, doc)));
+        assert_eq!(get(store, kinds::USER, "a").await, Some((version, doc)));
     }
-    let several = vec![put(Kind::User, "b", "1"), put(Kind::User, "a", "2")];
+    let several = vec![put(kinds::USER, "b", "1"), put(kinds::USER, "a", "2")];
     assert_eq!(store.commit(several).await.unwrap().versions, [1, 4]);
     let committed = store.commit(vec![delete("a", Expect::Any)]).await.unwrap();
     assert_eq!(committed.versions, [0; 0]);
-    assert_eq!(get(store, Kind::User, "a").await, None);
-    store.commit(vec![put(Kind::User, "a", "3")]).await.unwrap();
-    assert_eq!(get(store, Kind::User, "a").await, Some((1, "3".to_owned())));
+    assert_eq!(get(store, kinds::USER, "a").await, None);
+    store.commit(vec![put(kinds::USER, "a", "3")]).await.unwrap();
+    assert_eq!(get(store, kinds::USER, "a").await, Some((1, "3".to_owned())));
 }
 
 async fn each_expectation_is_judged_before_the_commit(store: &dyn Store) {
     for _ in 0..2 {
-        store.commit(vec![put(Kind::User, "there", "old")]).await.unwrap();
+        store.commit(vec![put(kinds::USER, "there", "old")]).await.unwrap();
     }
     let cases = [
         (Expect::Any, "there", true),
@@ -87,30 +88,30 @@ async fn each_expectation_is_judged_before_the_commit(store: &dyn Store) {
         (Expect::Version(1), "absent", false),
     ];
     for (expect, id, met) in cases {
-        let (kind, of) = (Kind::User, id.to_owned());
+        let (kind, of) = (kinds::USER, id.to_owned());
         let require = vec![Write::Require { kind, id: of, expect }];
         let before = store.head().await.unwrap();
         assert_judged(&store.commit(require).await, id, met, expect);
         assert_eq!(store.head().await.unwrap(), before, "requiring changes nothing");
 
-        let written = store.commit(vec![expecting(put(Kind::User, id, "new"), expect)]).await;
+        let written = store.commit(vec![expecting(put(kinds::USER, id, "new"), expect)]).await;
         assert_judged(&written, id, met, expect);
         reset(store, id).await;
         assert_judged(&store.commit(vec![delete(id, expect)]).await, id, met, expect);
         if met {
-            assert_eq!(get(store, Kind::User, id).await, None);
+            assert_eq!(get(store, kinds::USER, id).await, None);
         }
         reset(store, id).await;
     }
 
     // A commit's own writes are not what its conditions are about.
     let twice = vec![
-        put(Kind::User, "absent", "new"),
-        Write::Require { kind: Kind::User, id: "absent".to_owned(), expect: Expect::Absent },
+        put(kinds::USER, "absent", "new"),
+        Write::Require { kind: kinds::USER, id: "absent".to_owned(), expect: Expect::Absent },
     ];
     store.commit(twice).await.unwrap();
     // And one record has one fate.
-    let two_fates = vec![put(Kind::User, "there", "new"), delete("there", Expect::Any)];
+    let two_fates = vec![put(kinds::USER, "there", "new"), delete("there", Expect::Any)];
     assert_conflict(&store.commit(two_fates).await, "there");
 }
 
@@ -119,7 +120,7 @@ async fn reset(store: &dyn Store, id: &str) {
     store.commit(vec![delete(id, Expect::Any)]).await.unwrap();
     if id == "there" {
         for _ in 0..2 {
-            store.commit(vec![put(Kind::User, id, "old")]).await.unwrap();
+            store.commit(vec![put(kinds::USER, id, "old")]).await.unwrap();
         }
     }
 }
@@ -133,7 +134,7 @@ async fn a_unique_key_has_one_owner(store: &dyn Store) {
 
     let taken = store.commit(vec![user("b", &["bob", "ann"], &[])]).await;
     assert!(
-        matches!(&taken, Err(CommitError::Taken { kind: Kind::User, field: "login", value })
+        matches!(&taken, Err(CommitError::Taken { kind: kinds::USER, field: "login", value })
             if value == "ann"),
         "{taken:?}"
     );
@@ -154,7 +155,7 @@ async fn a_unique_key_has_one_owner(store: &dyn Store) {
 
     // Another kind and another field have keys of their own.
     let other = Write::Put {
-        kind: Kind::Group,
+        kind: kinds::GROUP,
         id: "g".to_owned(),
         expect: Expect::Any,
         doc: Bytes::from_static(b"1"),
@@ -163,7 +164,7 @@ async fn a_unique_key_has_one_owner(store: &dyn Store) {
     };
     store.commit(vec![other]).await.unwrap();
     assert_eq!(find(store, "anne").await.as_deref(), Some("b"));
-    let group = store.find(Kind::Group, &Key::new("name", "anne")).await.unwrap();
+    let group = store.find(kinds::GROUP, &Key::new("name", "anne")).await.unwrap();
     assert_eq!(group.unwrap().id, "g");
 }
 
@@ -230,15 +231,15 @@ async fn a_refused_commit_leaves_nothing(store: &dyn Store) {
     store.commit(vec![user("a", &["ann"], &["x"])]).await.unwrap();
     let head = store.head().await.unwrap();
     let bad: [Write; 4] = [
-        expecting(put(Kind::User, "a", "new"), Expect::Version(9)),
+        expecting(put(kinds::USER, "a", "new"), Expect::Version(9)),
         user("z", &["ann"], &[]),
         delete("nobody", Expect::Present),
-        Write::RequireNone { kind: Kind::User, key: Key::new("group", "kept") },
+        Write::RequireNone { kind: kinds::USER, key: Key::new("group", "kept") },
     ];
     for bad in bad {
         let good = [
             user("new", &["new"], &["kept"]),
-            put(Kind::Group, "g", "1"),
+            put(kinds::GROUP, "g", "1"),
             delete("b", Expect::Any),
         ];
         for place in 0..=good.len() {
@@ -251,20 +252,20 @@ async fn a_refused_commit_leaves_nothing(store: &dyn Store) {
     assert_eq!(list(store, None, None, 9).await, ["a"]);
     assert_eq!(list(store, Some("kept"), None, 9).await, [""; 0]);
     assert_eq!(find(store, "new").await, None);
-    assert_eq!(get(store, Kind::Group, "g").await, None);
-    assert_eq!(get(store, Kind::User, "a").await, Some((1, "a".to_owned())));
+    assert_eq!(get(store, kinds::GROUP, "g").await, None);
+    assert_eq!(get(store, kinds::USER, "a").await, Some((1, "a".to_owned())));
     assert_eq!(store.head().await.unwrap(), head);
     assert_eq!(told(store, head).await, []);
 }
 
 async fn require_none_is_judged_after_the_commit(store: &dyn Store) {
-    let none = |group| Write::RequireNone { kind: Kind::User, key: Key::new("group", group) };
-    store.commit(vec![none("x"), put(Kind::Group, "x", "1")]).await.unwrap();
+    let none = |group| Write::RequireNone { kind: kinds::USER, key: Key::new("group", group) };
+    store.commit(vec![none("x"), put(kinds::GROUP, "x", "1")]).await.unwrap();
     store.commit(vec![user("a", &[], &["x"]), user("b", &[], &["x"])]).await.unwrap();
 
-    let in_use = store.commit(vec![none("x"), put(Kind::Group, "x", "2")]).await;
+    let in_use = store.commit(vec![none("x"), put(kinds::GROUP, "x", "2")]).await;
     assert!(
-        matches!(&in_use, Err(CommitError::InUse { kind: Kind::User, key })
+        matches!(&in_use, Err(CommitError::InUse { kind: kinds::USER, key })
             if *key == Key::new("group", "x")),
         "{in_use:?}"
     );
@@ -279,10 +280,10 @@ async fn require_none_is_judged_after_the_commit(store: &dyn Store) {
 }
 
 async fn kinds_do_not_meet(store: &dyn Store) {
-    for kind in Kind::ALL {
+    for kind in kinds::ALL {
         store.commit(vec![put(kind, "same", kind.name())]).await.unwrap();
     }
-    for kind in Kind::ALL {
+    for kind in kinds::ALL {
         assert_eq!(get(store, kind, "same").await, Some((1, kind.name().to_owned())));
         assert_eq!(store.count(kind, None).await.unwrap(), 1);
         assert_eq!(store.list(kind, None, None, 9).await.unwrap().len(), 1);
@@ -320,7 +321,7 @@ async fn odd_bytes_are_kept_apart(store: &dyn Store) {
     }
     for value in odd.iter().copied().chain([long.as_str()]) {
         let id = format!("id-{value}");
-        assert_eq!(get(store, Kind::User, &id).await, Some((1, id.clone())), "{value:?}");
+        assert_eq!(get(store, kinds::USER, &id).await, Some((1, id.clone())), "{value:?}");
         assert_eq!(find(store, value).await, Some(id.clone()), "{value:?}");
         assert_eq!(list(store, Some(value), None, 9).await, [id], "{value:?}");
     }
@@ -334,16 +335,17 @@ async fn odd_bytes_are_kept_apart(store: &dyn Store) {
 async fn a_large_document_is_kept(store: &dyn Store) {
     let doc = |fill: char| format!("\"{}\"", fill.to_string().repeat(1024 * 1024));
     for (version, fill) in [(1, 'a'), (2, 'b')] {
-        let commit = vec![put(Kind::Preferences, "large", &doc(fill)), user("a", &["ann"], &["x"])];
+        let commit =
+            vec![put(kinds::PREFERENCES, "large", &doc(fill)), user("a", &["ann"], &["x"])];
         store.commit(commit).await.unwrap();
-        assert_eq!(get(store, Kind::Preferences, "large").await, Some((version, doc(fill))));
+        assert_eq!(get(store, kinds::PREFERENCES, "large").await, Some((version, doc(fill))));
     }
     assert_eq!(find(store, "ann").await.as_deref(), Some("a"));
 }
 
 async fn the_feed_tells_every_change_in_order(store: &dyn Store) {
     assert_eq!(store.head().await.unwrap(), 0);
-    let first = store.commit(vec![user("a", &[], &[]), put(Kind::Group, "g", "1")]).await.unwrap();
+    let first = store.commit(vec![user("a", &[], &[]), put(kinds::GROUP, "g", "1")]).await.unwrap();
     let second = store.commit(vec![user("b", &[], &[]), delete("a", Expect::Any)]).await.unwrap();
     // What changes nothing is not in the feed.
     let nothing = store.commit(vec![delete("nobody", Expect::Any)]).await.unwrap();
@@ -356,10 +358,10 @@ async fn the_feed_tells_every_change_in_order(store: &dyn Store) {
     // Within a commit the order says nothing.
     all.sort_by(|a, b| (a.sequence, a.kind, &a.id).cmp(&(b.sequence, b.kind, &b.id)));
     let expected = [
-        change(first.sequence, Kind::User, "a"),
-        change(first.sequence, Kind::Group, "g"),
-        change(second.sequence, Kind::User, "a"),
-        change(second.sequence, Kind::User, "b"),
+        change(first.sequence, kinds::USER, "a"),
+        change(first.sequence, kinds::GROUP, "g"),
+        change(second.sequence, kinds::USER, "a"),
+        change(second.sequence, kinds::USER, "b"),
     ];
     assert_eq!(all, expected);
     let mut later = told(store, first.sequence).await;
@@ -373,7 +375,7 @@ async fn the_feed_waits_for_news(store: &Arc<dyn Store>) {
     let waiting = Arc::clone(store);
     let waiting = tokio::spawn(async move { waiting.changes(head, PATIENCE).await.unwrap() });
     let committed = store.commit(vec![user("a", &[], &[])]).await.unwrap();
-    let change = Change { sequence: committed.sequence, kind: Kind::User, id: "a".to_owned() };
+    let change = Change { sequence: committed.sequence, kind: kinds::USER, id: "a".to_owned() };
     assert_eq!(waiting.await.unwrap(), Changes::List(vec![change]));
 
     let nothing = store.changes(committed.sequence, Duration::from_millis(20)).await.unwrap();
@@ -427,7 +429,7 @@ async fn a_place_of_long_ago_means_starting_over_or_everything_since(store: &dyn
     // More than need be kept for those who follow.
     const RECORDS: usize = 2000;
     for _ in 0..COMMITS {
-        let records = (0..RECORDS).map(|number| put(Kind::User, &number.to_string(), "1"));
+        let records = (0..RECORDS).map(|number| put(kinds::USER, &number.to_string(), "1"));
         store.commit(records.collect()).await.unwrap();
     }
     let head = store.head().await.unwrap();
@@ -459,7 +461,7 @@ async fn reopening_keeps_everything(open: &impl AsyncFn(&str) -> Arc<dyn Store>)
     let store = &*open("reopened").await;
     assert_eq!(store.head().await.unwrap(), head);
     assert_eq!(list(store, None, None, 9).await, ["a", "c"]);
-    assert_eq!(get(store, Kind::User, "a").await, Some((2, "a".to_owned())));
+    assert_eq!(get(store, kinds::USER, "a").await, Some((2, "a".to_owned())));
     assert_eq!(find(store, "anne").await.as_deref(), Some("a"));
     assert_eq!((find(store, "ann").await, find(store, "bob").await), (None, None));
     assert_eq!(list(store, Some("y"), None, 9).await, ["a"]);
@@ -482,7 +484,7 @@ fn put(kind: Kind, id: &str, doc: &str) -> Write {
 /// A user whose document is its id.
 fn user(id: &str, logins: &[&str], groups: &[&str]) -> Write {
     Write::Put {
-        kind: Kind::User,
+        kind: kinds::USER,
         id: id.to_owned(),
         expect: Expect::Any,
         doc: Bytes::copy_from_slice(id.as_bytes()),
@@ -492,7 +494,7 @@ fn user(id: &str, logins: &[&str], groups: &[&str]) -> Write {
 }
 
 fn delete(id: &str, expect: Expect) -> Write {
-    Write::Delete { kind: Kind::User, id: id.to_owned(), expect }
+    Write::Delete { kind: kinds::USER, id: id.to_owned(), expect }
 }
 
 fn expecting(mut write: Write, wanted: Expect) -> Write {
@@ -509,7 +511,7 @@ async fn get(store: &dyn Store, kind: Kind, id: &str) -> Option<(u64, String)> {
 }
 
 async fn find(store: &dyn Store, login: &str) -> Option<String> {
-    let record = store.find(Kind::User, &Key::new("login", login)).await.unwrap()?;
+    let record = store.find(kinds::USER, &Key::new("login", login)).await.unwrap()?;
     assert_eq!(record.doc, record.id);
     Some(record.id)
 }
@@ -521,13 +523,13 @@ async fn list(
     limit: usize,
 ) -> Vec<String> {
     let key = group.map(|group| Key::new("group", group));
-    let records = store.list(Kind::User, key.as_ref(), after, limit).await.unwrap();
+    let records = store.list(kinds::USER, key.as_ref(), after, limit).await.unwrap();
     records.into_iter().map(|Record { id, .. }| id).collect()
 }
 
 async fn count(store: &dyn Store, group: Option<&str>) -> u64 {
     let key = group.map(|group| Key::new("group", group));
-    store.count(Kind::User, key.as_ref()).await.unwrap()
+    store.count(kinds::USER, key.as_ref()).await.unwrap()
 }
 
 async fn told(store: &dyn Store, after: u64) -> Vec<Change> {
@@ -547,7 +549,7 @@ fn assert_judged(result: &Result<Committed, CommitError>, id: &str, met: bool, e
 
 fn assert_conflict(result: &Result<Committed, CommitError>, named: &str) {
     assert!(
-        matches!(result, Err(CommitError::Conflict { kind: Kind::User, id }) if id == named),
+        matches!(result, Err(CommitError::Conflict { kind: kinds::USER, id }) if id == named),
         "{result:?}"
     );
 }

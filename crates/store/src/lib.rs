@@ -54,57 +54,28 @@ impl std::fmt::Debug for StoreKey {
     }
 }
 
-/// What a record is about; a backend may keep each kind in a table of its own.
+/// A kind of record, named by the caller. Ids and keys are unique within a kind.
+///
+/// ```
+/// use portcullis_store::Kind;
+///
+/// const USER: Kind = Kind::new("user");
+/// assert_eq!(USER.name(), "user");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
-    /// A customer of the operator.
-    Organization,
-    /// A contact of an organization.
-    EndUser,
-    /// A sign-in (portal user).
-    User,
-    /// A permission group.
-    Group,
-    /// The installation-wide preferences; a single record.
-    Preferences,
-    /// A portal session, by the hash of its token.
-    Session,
-    /// A bearer token of the admin API, by the hash of the token.
-    ApiToken,
-    /// The last time step at which a portal user's code was accepted, by the user's id.
-    TotpStep,
-    /// A mail to a portal user, waiting or done with.
-    Letter,
-}
+pub struct Kind(&'static str);
 
 impl Kind {
-    /// Every kind, in a fixed order.
-    pub const ALL: [Self; 9] = [
-        Self::Organization,
-        Self::EndUser,
-        Self::User,
-        Self::Group,
-        Self::Preferences,
-        Self::Session,
-        Self::ApiToken,
-        Self::TotpStep,
-        Self::Letter,
-    ];
+    /// The kind that is stored under `name`. Renaming a kind makes its records unreachable.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
 
-    /// The stable name under which backends keep the kind.
+    /// The name it is stored under.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Organization => "organization",
-            Self::EndUser => "end_user",
-            Self::User => "user",
-            Self::Group => "group",
-            Self::Preferences => "preferences",
-            Self::Session => "session",
-            Self::ApiToken => "api_token",
-            Self::TotpStep => "totp_step",
-            Self::Letter => "letter",
-        }
+        self.0
     }
 }
 

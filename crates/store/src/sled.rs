@@ -373,7 +373,7 @@ fn to_record(id: &str, stored: &Stored<'_>) -> Record {
 /// What the sled keys of the records, or of the index entries with `key`, begin with; the id
 /// follows.
 fn prefix(kind: Kind, key: Option<&Key>) -> Vec<u8> {
-    key.map_or_else(|| layout::records(kind), |key| layout::indexed(kind, key))
+    key.map_or_else(|| layout::records(kind.name()), |key| layout::indexed(kind, key))
 }
 
 #[cfg(test)]

@@ -21,15 +21,16 @@ use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
 use crate::credential::secret::Secret;
 use crate::credential::token::TokenHash;
+use crate::directory::kind;
 use crate::directory::letters::Letter;
 use crate::directory::second_factor::{SecondFactorJudge, SecondStep, Visit};
 use crate::directory::sign_in::{Claim, SignIn};
 use crate::directory::{Directory, Judges, Memory, OneTimeLinks};
 use crate::session::{NewSession, SessionCache, Sessions};
 use portcullis_policy::{Policy, SessionKind};
+use portcullis_store::Store;
 use portcullis_store::feed::{Feed, Follower};
 use portcullis_store::sled::SledStore;
-use portcullis_store::{Kind, Store};
 
 pub(super) const PASSWORD: &str = "Correct horse 7!";
 /// Cheap, so that tests are about rules and not about waiting.
@@ -153,7 +154,7 @@ impl Bench {
 
     /// Who gets a copy of the letters that wait to be sent, by the login they are about.
     pub(super) async fn blind_copies(&self) -> HashMap<String, Option<String>> {
-        let records = self.state.feed.store().list(Kind::Letter, None, None, 100).await.unwrap();
+        let records = self.state.feed.store().list(kind::LETTER, None, None, 100).await.unwrap();
         let letters = records.iter().map(|record| serde_json::from_slice(&record.doc).unwrap());
         letters.map(|letter: Letter| (letter.login, letter.blind_copy)).collect()
     }

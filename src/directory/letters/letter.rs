@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::directory::kind;
 use crate::directory::record::Document;
 use portcullis_store::{Key, Kind};
 
@@ -136,7 +137,7 @@ impl Letter {
 }
 
 impl Document for Letter {
-    const KIND: Kind = Kind::Letter;
+    const KIND: Kind = kind::LETTER;
 
     fn index(&self) -> Vec<Key> {
         vec![Key::new("state", self.state.name()), Key::new("user", self.user.as_str())]

@@ -3,6 +3,7 @@ use tempfile::TempDir;
 use super::fixture::write;
 use super::*;
 use crate::directory::fixture::{Fixture, PASSWORD, new_user, now};
+use crate::directory::kind;
 use crate::directory::page::PageRequest;
 use crate::directory::records::existing;
 use crate::directory::records::put;
@@ -303,7 +304,7 @@ async fn a_damaged_letter_keeps_no_other_back() {
     let directory = &post.fixture.directory;
     for state in ["waiting", "sent"] {
         let write = Write::Put {
-            kind: Kind::Letter,
+            kind: kind::LETTER,
             id: format!("a-{state}"),
             expect: Expect::Absent,
             doc: "{}".into(),

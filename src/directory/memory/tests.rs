@@ -1,6 +1,7 @@
 use super::*;
 use crate::directory::fixture::{Fixture, new_user, now, policy_files};
 use crate::directory::groups::{Grant, GroupPatch, NewGroup};
+use crate::directory::kind;
 use crate::directory::page::PageRequest;
 use crate::directory::users::{UserFilter, UserPatch};
 use portcullis_policy::PolicyFiles;
@@ -142,7 +143,7 @@ async fn i1_a_damaged_record_harms_nobody_else() {
         unique: Vec::new(),
         index: vec![Key::new("organization", "acme"), Key::new("state", "waiting")],
     };
-    let kinds = [Kind::User, Kind::Group, Kind::Letter, Kind::EndUser, Kind::ApiToken];
+    let kinds = [kind::USER, kind::GROUP, kind::LETTER, kind::END_USER, kind::API_TOKEN];
     let commit = kinds.into_iter().map(|kind| damaged(kind, "damaged")).collect();
     fixture.store.commit(commit).await.unwrap();
 

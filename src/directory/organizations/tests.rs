@@ -1,6 +1,7 @@
 use super::*;
 use crate::directory::end_users::NewEndUser;
 use crate::directory::fixture::{Fixture, new_user, now};
+use crate::directory::kind;
 
 fn new(id: Option<&str>) -> NewOrganization {
     NewOrganization { id: id.map(str::to_owned), name: " Acme Ltd ".to_owned(), email: None }
@@ -103,6 +104,6 @@ async fn nobody_is_added_to_an_organization_that_is_deleted_meanwhile() {
         };
         assert!(error.to_string().contains("there is no organization"), "{error}");
     }
-    assert_eq!(fixture.store.count(Kind::User, None).await.unwrap(), 0);
-    assert_eq!(fixture.store.count(Kind::EndUser, None).await.unwrap(), 0);
+    assert_eq!(fixture.store.count(kind::USER, None).await.unwrap(), 0);
+    assert_eq!(fixture.store.count(kind::END_USER, None).await.unwrap(), 0);
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::credential::lockout::Key;
 use crate::credential::secret::Secret;
 use crate::directory::fixture::{ADDRESS, Fixture, OTHER_PASSWORD, PASSWORD, claim, now};
+use crate::directory::kind;
 use crate::directory::sign_in::SignIn;
 use crate::directory::users::{UserPatch, UserView};
 
@@ -142,7 +143,7 @@ async fn r50_set_up_is_owed_until_a_code_confirms_the_secret() {
     assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::CodeOwed(_)));
 
     // Neither the secret nor a code is readable at rest.
-    let record = fixture.store.get(Kind::User, &user.id).await.unwrap().unwrap();
+    let record = fixture.store.get(kind::USER, &user.id).await.unwrap().unwrap();
     let record = String::from_utf8(record.doc.to_vec()).unwrap();
     let text = secret.text().expose().replace(' ', "");
     assert!(!record.contains(&text));
@@ -338,7 +339,7 @@ async fn r50_a_pending_sign_in_ends_with_the_password_the_flag_and_the_user() {
     let pending = ann.pending(later(1)).await;
     directory.delete_user(id, None).await.unwrap();
     assert_eq!(over(&pending).await, Owed::Over);
-    let left = ann.fixture.store.get(Kind::TotpStep, id).await.unwrap();
+    let left = ann.fixture.store.get(kind::TOTP_STEP, id).await.unwrap();
     assert!(left.is_none(), "what was kept of the second factor goes with the user");
 }
 
@@ -368,7 +369,7 @@ async fn r51_a_reset_leads_to_set_up_and_the_old_device_is_worth_nothing() {
     for _ in 0..2 {
         directory.reset_second_factor(id, None, later(60)).await.unwrap();
     }
-    assert!(ann.fixture.store.get(Kind::TotpStep, id).await.unwrap().is_none());
+    assert!(ann.fixture.store.get(kind::TOTP_STEP, id).await.unwrap().is_none());
     let error = directory.reset_second_factor("none", None, now()).await.unwrap_err();
     assert_eq!(error.code(), "not-found");
 }

@@ -18,6 +18,7 @@ use crate::credential::key::SecretKey;
 use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
 use crate::credential::token::PlainToken;
+use crate::directory::kind;
 use crate::directory::letters::{LetterView, NotSent, Occasion, fixture};
 use crate::directory::one_time::OneTimeLinks;
 use crate::directory::organizations::NewOrganization;
@@ -182,7 +183,7 @@ impl Bench {
     /// Writes a letter that cannot be decoded, among those that wait.
     pub(super) async fn write_damaged(&self, id: &str) {
         let write = Write::Put {
-            kind: Kind::Letter,
+            kind: kind::LETTER,
             id: id.to_owned(),
             expect: Expect::Absent,
             doc: "{}".into(),

@@ -1,6 +1,7 @@
 use super::super::tests::{Portal, noon};
 use super::*;
 use crate::config::Settings;
+use crate::session::record::SESSION;
 
 fn names(list: &str) -> CookieNames {
     let text = format!(
@@ -102,9 +103,8 @@ async fn a_cookie_that_is_known_costs_no_write() {
     let key = portal.link_session().await.hash();
     let known = [cookie("a", "/", None)];
     portal.sessions.note_portal_cookies(key, &known).await.unwrap();
-    let version = || async {
-        portal.store.get(Kind::Session, &key.to_string()).await.unwrap().unwrap().version
-    };
+    let version =
+        || async { portal.store.get(SESSION, &key.to_string()).await.unwrap().unwrap().version };
     let before = version().await;
     assert!(portal.sessions.note_portal_cookies(key, &known).await.unwrap());
     assert_eq!(version().await, before);

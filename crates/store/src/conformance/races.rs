@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+use super::kinds;
 use super::{count, delete, expecting, find, get, list, put, told, user};
-use crate::{Commit, CommitError, Expect, Key, Kind, Store, Write};
+use crate::{Commit, CommitError, Expect, Key, Store, Write};
 
 /// Commits that run at once.
 const WRITERS: usize = 8;
@@ -13,16 +14,16 @@ const WRITERS: usize = 8;
 pub(super) async fn of_conflicting_commits_one_wins(store: &Arc<dyn Store>) {
     for round in 0..10 {
         let id = format!("counter-{round}");
-        store.commit(vec![put(Kind::User, &id, "0")]).await.unwrap();
+        store.commit(vec![put(kinds::USER, &id, "0")]).await.unwrap();
         for version in 1..=5 {
             let commit = |writer: usize| {
-                let write = put(Kind::User, &id, &writer.to_string());
+                let write = put(kinds::USER, &id, &writer.to_string());
                 vec![expecting(write, Expect::Version(version))]
             };
             let winner =
                 winner(store, commit, |refused| matches!(refused, CommitError::Conflict { .. }));
             let winner = winner.await.to_string();
-            assert_eq!(get(&**store, Kind::User, &id).await, Some((version + 1, winner)));
+            assert_eq!(get(&**store, kinds::USER, &id).await, Some((version + 1, winner)));
         }
     }
 }
@@ -34,7 +35,7 @@ pub(super) async fn of_commits_for_one_unique_key_one_wins(store: &Arc<dyn Store
         let winner = winner(store, commit, |refused| matches!(refused, CommitError::Taken { .. }));
         let winner = format!("{round}-{}", winner.await);
         assert_eq!(find(&**store, &login).await, Some(winner));
-        assert_eq!(store.count(Kind::User, None).await.unwrap(), round + 1);
+        assert_eq!(store.count(kinds::USER, None).await.unwrap(), round + 1);
     }
 }
 
@@ -46,15 +47,15 @@ pub(super) async fn what_is_required_holds_against_what_is_written_meanwhile(
 ) {
     for round in 0..100 {
         let group = format!("group-{round}");
-        store.commit(vec![put(Kind::Group, &group, "1")]).await.unwrap();
+        store.commit(vec![put(kinds::GROUP, &group, "1")]).await.unwrap();
         let at_once = at_once(store, |writer| {
-            let (kind, id) = (Kind::Group, group.clone());
+            let (kind, id) = (kinds::GROUP, group.clone());
             // Whoever begins may win, so they take turns at that.
             if (round + writer) % 2 == 0 {
                 let key = Key::new("group", &group);
                 vec![
                     Write::Delete { kind, id, expect: Expect::Present },
-                    Write::RequireNone { kind: Kind::User, key },
+                    Write::RequireNone { kind: kinds::USER, key },
                 ]
             } else {
                 let person = user(&format!("{group}-{writer}"), &[], &[&group]);
@@ -67,7 +68,7 @@ pub(super) async fn what_is_required_holds_against_what_is_written_meanwhile(
             Some(other) => panic!("{other:?}"),
         });
         let made: Vec<_> = made.map(|(writer, _)| (round + writer) % 2 == 0).collect();
-        let deleted = get(&**store, Kind::Group, &group).await.is_none();
+        let deleted = get(&**store, kinds::GROUP, &group).await.is_none();
         let people = count(&**store, Some(&group)).await;
         assert_eq!(deleted, people == 0, "{people} are in a group that is deleted: {deleted}");
         assert_eq!(deleted, made.contains(&true), "what was answered is so");
@@ -80,11 +81,11 @@ pub(super) async fn of_two_that_require_each_others_record_one_wins(store: &Arc<
     for round in 0..100 {
         let both = [format!("left-{round}"), format!("right-{round}")];
         for id in &both {
-            store.commit(vec![put(Kind::User, id, "1")]).await.unwrap();
+            store.commit(vec![put(kinds::USER, id, "1")]).await.unwrap();
         }
         let at_once = at_once(store, |writer| {
             let [mine, other] = if (round + writer) % 2 == 0 { [0, 1] } else { [1, 0] };
-            let (kind, id, expect) = (Kind::User, both[other].clone(), Expect::Version(1));
+            let (kind, id, expect) = (kinds::USER, both[other].clone(), Expect::Version(1));
             vec![Write::Require { kind, id, expect }, put(kind, &both[mine], "2")]
         });
         for (_, refused) in at_once.await {
@@ -92,7 +93,7 @@ pub(super) async fn of_two_that_require_each_others_record_one_wins(store: &Arc<
         }
         let mut written = 0;
         for id in &both {
-            let (version, _) = get(&**store, Kind::User, id).await.unwrap();
+            let (version, _) = get(&**store, kinds::USER, id).await.unwrap();
             written += usize::from(version > 1);
         }
         assert_eq!(written, 1, "one of the two is as the other required");
@@ -121,9 +122,9 @@ pub(super) async fn a_commit_whose_caller_has_left_is_whole_or_absent(store: &Ar
             }
         }
         drop(commit);
-        store.commit(vec![put(Kind::Preferences, "after", "1")]).await.unwrap();
+        store.commit(vec![put(kinds::PREFERENCES, "after", "1")]).await.unwrap();
         let told: Vec<_> =
-            told(&**store, before).await.into_iter().filter(|c| c.kind == Kind::User).collect();
+            told(&**store, before).await.into_iter().filter(|c| c.kind == kinds::USER).collect();
         let whole = match &told[..] {
             [] => false,
             [one, other] => one.sequence == other.sequence,

@@ -8,12 +8,13 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::*;
 use crate::cache::FreshCache;
+use crate::conformance::kinds;
 use crate::sled::SledStore;
 use crate::{Expect, Key, Kind, Record, Write};
 
 fn put(id: &str) -> Write {
     Write::Put {
-        kind: Kind::User,
+        kind: kinds::USER,
         id: id.to_owned(),
         expect: Expect::Any,
         doc: Bytes::from_static(b"{}"),
@@ -116,7 +117,7 @@ async fn i2_a_commit_is_answered_only_when_every_follower_has_applied_it() {
         answer = &mut commit => panic!("answered before it was in force: {answer:?}"),
         () = slow.begun.notified() => {}
     }
-    assert!(feed.store().get(Kind::User, "a").await.unwrap().is_some());
+    assert!(feed.store().get(kinds::USER, "a").await.unwrap().is_some());
     assert_eq!(quick.ids(), ["a"], "told in the order they were given in");
     assert!(poll!(&mut commit).is_pending());
     slow.gate.add_permits(1);
@@ -129,7 +130,7 @@ async fn a_refused_commit_is_answered_at_once_and_not_told() {
     let folder = TempDir::new().unwrap();
     let follower = Recorder::open();
     let feed = Feed::start(sled(&folder), vec![follower.clone()]).await.unwrap();
-    let kind = Kind::User;
+    let kind = kinds::USER;
     let refused = feed
         .commit(vec![Write::Delete { kind, id: "a".to_owned(), expect: Expect::Present }])
         .await;
@@ -302,7 +303,7 @@ async fn i2_a_follower_that_cannot_apply_is_told_again_and_nothing_is_confirmed_
     let feed = Feed::start(store.clone(), vec![follower.clone()]).await.unwrap();
     follower.failing.store(true, Ordering::SeqCst);
 
-    let change = Change { sequence: 1, kind: Kind::User, id: "a".to_owned() };
+    let change = Change { sequence: 1, kind: kinds::USER, id: "a".to_owned() };
     let commit = feed.commit(vec![put("a")]);
     tokio::pin!(commit);
     assert!(poll!(&mut commit).is_pending());
@@ -380,7 +381,7 @@ async fn i2_after_an_answered_commit_no_cached_reading_is_older() {
     let feed = Feed::start(sled(&folder), vec![users.clone()]).await.unwrap();
     let version = || async {
         let load = || async {
-            let record = feed.store().get(Kind::User, "a").await?;
+            let record = feed.store().get(kinds::USER, "a").await?;
             Ok::<_, StoreError>(record.map(|record| record.version))
         };
         users.0.get_or_load("a".to_owned(), load).await.unwrap()

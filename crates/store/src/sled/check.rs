@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::digest::Digest;
 use super::folder::{self, Folder};
 use super::layout::{self, Head, Meta, Stored};
-use crate::{Kind, StoreError, StoreKey};
+use crate::{StoreError, StoreKey};
 
 /// How long sled may take to open the copy, and from then on for the next entries. On some damage
 /// it would search for ever.
@@ -149,7 +149,7 @@ type Report = Sender<Option<Result<Found, StoreError>>>;
 fn read(db: &sled::Db, key: &StoreKey, report: &Report) -> Result<Found, StoreError> {
     let get = |place| Ok::<_, StoreError>(db.get(place)?.map(|value| value.to_vec()));
     let (meta, head) = (get(layout::META)?, get(layout::HEAD)?);
-    let (ranges, next) = (ranges(), AtomicUsize::new(0));
+    let (ranges, next) = (ranges(head.as_deref()), AtomicUsize::new(0));
     let work = || {
         let mut part = Part { match_keys: meta.is_none(), ..Part::default() };
         while let Some(range) = ranges.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -174,9 +174,11 @@ fn read(db: &sled::Db, key: &StoreKey, report: &Report) -> Result<Found, StoreEr
 
 type Range = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 
-/// All keys there may be, in ranges that threads can read at the same time.
-fn ranges() -> Vec<Range> {
-    let mut starts: Vec<_> = Kind::ALL.into_iter().flat_map(layout::starts).collect();
+/// All possible keys, in ranges that threads can read at the same time: divided by the kinds that
+/// the stored head names, if it is there.
+fn ranges(head: Option<&[u8]>) -> Vec<Range> {
+    let head = head.and_then(Head::decode).unwrap_or_default();
+    let mut starts: Vec<_> = head.digest.kinds().flat_map(layout::starts).collect();
     starts.sort();
     let ends = starts.iter().skip(1).cloned().map(Bound::Excluded).chain([Bound::Unbounded]);
     let first =

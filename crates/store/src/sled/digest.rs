@@ -149,7 +149,8 @@ fn hash(key: &StoreKey, place: &[u8], value: &[u8]) -> Sum {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Key, Kind};
+    use crate::Key;
+    use crate::conformance::kinds;
 
     const KEY: StoreKey = StoreKey::new([7; 32]);
 
@@ -163,8 +164,8 @@ mod tests {
 
     #[test]
     fn i13_the_order_of_entries_does_not_matter_and_all_else_does() {
-        let (a, b) = (layout::record(Kind::User, "a"), layout::record(Kind::User, "b"));
-        let index = layout::index(Kind::User, &Key::new("group", "g"), "a");
+        let (a, b) = (layout::record(kinds::USER, "a"), layout::record(kinds::USER, "b"));
+        let index = layout::index(kinds::USER, &Key::new("group", "g"), "a");
         let whole: &[(&[u8], &[u8])] = &[(&a, b"1"), (&b, b"2"), (&index, b"")];
         let expected = digest(whole);
         assert_eq!(digest(&[whole[2], whole[0], whole[1]]), expected);
@@ -183,7 +184,7 @@ mod tests {
 
     #[test]
     fn i13_what_is_removed_leaves_no_trace() {
-        let place = layout::record(Kind::Group, "a");
+        let place = layout::record(kinds::GROUP, "a");
         let mut changed = digest(&[(&place, b"1")]);
         changed.remove(&KEY, &place, b"1");
         assert_eq!(changed, Digest::default());
@@ -192,7 +193,7 @@ mod tests {
     #[test]
     fn differences_are_counted_in_records() {
         let places: Vec<_> =
-            ["a", "b", "c"].map(|id| layout::record(Kind::Organization, id)).into();
+            ["a", "b", "c"].map(|id| layout::record(kinds::ORGANIZATION, id)).into();
         let entries: Vec<_> =
             places.iter().map(|place| (place.as_slice(), b"".as_slice())).collect();
         let differences = digest(&entries).differences(&digest(&entries[..1]));
@@ -201,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_digest_is_stored_and_read_back() {
-        let place = layout::record(Kind::Group, "a");
+        let place = layout::record(kinds::GROUP, "a");
         let mut bytes = Vec::new();
         digest(&[(&place, b"1")]).encode(&mut bytes);
         assert_eq!(Digest::decode(&bytes), Some(digest(&[(&place, b"1")])));

@@ -174,19 +174,19 @@ impl<'a> Stored<'a> {
 
 /// The key of a record.
 pub(super) fn record(kind: Kind, id: &str) -> Vec<u8> {
-    let mut out = records(kind);
+    let mut out = records(kind.name());
     out.extend_from_slice(id.as_bytes());
     out
 }
 
-/// What the keys of all records of a kind begin with.
-pub(super) fn records(kind: Kind) -> Vec<u8> {
+/// What the keys of all records of the kind of this name begin with.
+pub(super) fn records(kind: &str) -> Vec<u8> {
     start(b'r', kind)
 }
 
 /// Places at which the keys of a kind can be divided into parts of similar size. Most ids are
 /// random letters and digits.
-pub(super) fn starts(kind: Kind) -> impl Iterator<Item = Vec<u8>> {
+pub(super) fn starts(kind: &str) -> impl Iterator<Item = Vec<u8>> {
     let tables = b"iu".iter().map(move |table| start(*table, kind));
     let ids = [None].into_iter().chain(b"48cgkosw".iter().map(Some));
     tables.chain(ids.map(move |first| records(kind).into_iter().chain(first.copied()).collect()))
@@ -221,14 +221,14 @@ pub(super) fn decode_unversioned_head(stored: Option<&[u8]>) -> Option<u64> {
     stored.map_or(Some(0), |bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?)))
 }
 
-fn start(table: u8, kind: Kind) -> Vec<u8> {
+fn start(table: u8, kind: &str) -> Vec<u8> {
     let mut out = vec![table];
-    push(&mut out, kind.name().as_bytes());
+    push(&mut out, kind.as_bytes());
     out
 }
 
 fn field(table: u8, kind: Kind, key: &Key) -> Vec<u8> {
-    let mut out = start(table, kind);
+    let mut out = start(table, kind.name());
     push(&mut out, key.name.as_bytes());
     push(&mut out, key.value.as_bytes());
     out
@@ -258,28 +258,29 @@ fn damaged(kind: Kind, id: &str, cause: &str) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conformance::kinds;
 
     #[test]
     fn a_record_cut_short_anywhere_is_damaged_and_whole_it_is_not() {
         let keys: Vec<&[u8]> = vec![b"u1", b"", b"i\0\xff"];
         let whole = Stored { version: 7, doc: b"{}", keys: keys.clone() }.encode();
-        let decoded = Stored::decode(Kind::User, "a", &whole).unwrap();
+        let decoded = Stored::decode(kinds::USER, "a", &whole).unwrap();
         assert_eq!((decoded.version, decoded.doc, decoded.keys), (7, b"{}".as_slice(), keys));
 
         // Cut between two keys, it would be a whole record with fewer of them; those are the only
         // other places where it may end, and sled's checksums guard against that.
         let ends = [8 + 8 + 2, 8 + 8 + 2 + 8 + 2, 8 + 8 + 2 + 8 + 2 + 8];
         for end in (0..whole.len()).filter(|end| !ends.contains(end)) {
-            let cut = Stored::decode(Kind::User, "a", &whole[..end]);
+            let cut = Stored::decode(kinds::USER, "a", &whole[..end]);
             assert!(matches!(cut, Err(StoreError::Damaged { .. })), "cut at {end}");
         }
     }
 
     #[test]
     fn no_value_runs_into_the_id_that_follows_it() {
-        let one = index(Kind::User, &Key::new("group", "a"), "bc");
-        let other = index(Kind::User, &Key::new("group", "ab"), "c");
+        let one = index(kinds::USER, &Key::new("group", "a"), "bc");
+        let other = index(kinds::USER, &Key::new("group", "ab"), "c");
         assert_ne!(one, other);
-        assert!(!other.starts_with(&indexed(Kind::User, &Key::new("group", "a"))));
+        assert!(!other.starts_with(&indexed(kinds::USER, &Key::new("group", "a"))));
     }
 }

@@ -55,10 +55,10 @@ impl Recent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Kind;
+    use crate::conformance::kinds;
 
     fn change(sequence: u64) -> Change {
-        Change { sequence, kind: Kind::User, id: "a".to_owned() }
+        Change { sequence, kind: kinds::USER, id: "a".to_owned() }
     }
 
     #[test]

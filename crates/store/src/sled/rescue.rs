@@ -13,7 +13,7 @@ use super::folder::{self, Folder};
 use super::layout::{self, Entry, Head, Stored};
 use super::opening::{self, OpenError, Opened};
 use super::repair;
-use crate::{Kind, StoreError, StoreKey};
+use crate::{StoreError, StoreKey};
 
 /// How long sled may take for the next record before the rest of its kind is given up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,7 +26,7 @@ const BATCH: usize = 256;
 #[derive(Debug, Default)]
 pub struct Rescued {
     /// The records that were written to the new store, by kind.
-    pub records: Vec<(Kind, u64)>,
+    pub records: Vec<(String, u64)>,
     /// What is known to be missing, a line each.
     pub missing: Vec<String>,
 }
@@ -42,9 +42,9 @@ pub(super) fn rescue(from: &Path, key: &StoreKey, to: &Path) -> Result<Rescued, 
     let mut target = Target::create(to, key)?;
     let stored = source.get(layout::HEAD).ok().flatten();
     let head = stored.as_deref().and_then(Head::decode);
-    for kind in Kind::ALL {
+    for kind in kinds(&source, head.as_ref()) {
         let mut records = 0;
-        for (place, value) in records_of(&source, kind, &mut rescued.missing) {
+        for (place, value) in records_of(&source, &kind, &mut rescued.missing) {
             match target.put(&place, &value)? {
                 Ok(()) => records += 1,
                 Err(why) => rescued.missing.push(format!("{}: {why}", describe(&place))),
@@ -113,17 +113,34 @@ fn open_in_time(copy: PathBuf) -> Result<sled::Db, String> {
     }
 }
 
+/// The kinds of which there are records: those that the head names, or else those of the records
+/// that can be read.
+fn kinds(db: &sled::Db, head: Option<&Head>) -> Vec<String> {
+    if let Some(head) = head {
+        return head.digest.kinds().map(str::to_owned).collect();
+    }
+    let mut kinds = BTreeSet::new();
+    for backward in [false, true] {
+        let mut pairs = Vec::new();
+        receive(&spawn(db.clone(), b"r".to_vec(), backward), &mut pairs);
+        kinds.extend(pairs.iter().filter_map(|(place, _)| match Entry::parse(place)? {
+            Entry::Record { kind, .. } | Entry::Key { kind } => Some(kind.to_owned()),
+        }));
+    }
+    kinds.into_iter().collect()
+}
+
 /// The records of a kind, as far as they can be read from either end.
 fn records_of(
     db: &sled::Db,
-    kind: Kind,
+    kind: &str,
     missing: &mut Vec<String>,
 ) -> impl Iterator<Item = Pair> + use<> {
     let forward = spawn(db.clone(), layout::records(kind), false);
     let mut pairs = Vec::new();
     let whole = receive(&forward, &mut pairs);
     if !whole {
-        missing.push(format!("{}: some records cannot be read", kind.name()));
+        missing.push(format!("{}: some records cannot be read", kind));
         let backward = spawn(db.clone(), layout::records(kind), true);
         let last = pairs.last().map(|(place, _): &Pair| place.clone());
         let mut more = Vec::new();
@@ -223,9 +240,8 @@ impl Target {
     }
 
     fn contains(&self, kind: &str, id: &str) -> bool {
-        Kind::ALL.into_iter().find(|known| known.name() == kind).is_some_and(|kind| {
-            self.opened.database.contains_key(layout::record(kind, id)).unwrap_or(false)
-        })
+        let place = [layout::records(kind).as_slice(), id.as_bytes()].concat();
+        self.opened.database.contains_key(place).unwrap_or(false)
     }
 
     /// Writes a record with the keys it has, unless another record has one of them.

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::*;
-use crate::conformance::conformance;
+use crate::conformance::{conformance, kinds};
 use crate::{Change, Expect, Write};
 
 mod damage;
@@ -115,7 +115,7 @@ async fn i3_nothing_is_answered_or_told_before_it_is_on_disk_and_what_waits_shar
     let folder = TempDir::new().unwrap();
     let (store, flushing, go_on) = held_back(&folder);
 
-    let mut first = store.commit(vec![put(Kind::User, "first", "")]);
+    let mut first = store.commit(vec![put(kinds::USER, "first", "")]);
     assert!(poll!(&mut first).is_pending());
     flushing.recv().unwrap();
     assert!(poll!(&mut first).is_pending());
@@ -123,7 +123,7 @@ async fn i3_nothing_is_answered_or_told_before_it_is_on_disk_and_what_waits_shar
     assert_eq!(store.changes(0, Duration::ZERO).await.unwrap(), Changes::List(vec![]));
 
     let mut others: Vec<_> = (0..20)
-        .map(|number| store.commit(vec![put(Kind::User, &number.to_string(), "")]))
+        .map(|number| store.commit(vec![put(kinds::USER, &number.to_string(), "")]))
         .collect();
     for other in &mut others {
         assert!(poll!(other).is_pending());
@@ -143,12 +143,12 @@ async fn i3_nothing_is_answered_or_told_before_it_is_on_disk_and_what_waits_shar
 async fn i1_after_a_failed_flush_the_whole_round_and_everything_later_is_refused() {
     let folder = TempDir::new().unwrap();
     let (store, flushing, go_on) = held_back(&folder);
-    let mut first = store.commit(vec![put(Kind::User, "first", "")]);
+    let mut first = store.commit(vec![put(kinds::USER, "first", "")]);
     assert!(poll!(&mut first).is_pending());
     flushing.recv().unwrap();
-    let mut good = store.commit(vec![put(Kind::User, "good", "")]);
+    let mut good = store.commit(vec![put(kinds::USER, "good", "")]);
     let mut refused = store.commit(vec![Write::Require {
-        kind: Kind::User,
+        kind: kinds::USER,
         id: "good".to_owned(),
         expect: Expect::Absent,
     }]);
@@ -169,15 +169,15 @@ async fn i1_after_a_failed_flush_the_whole_round_and_everything_later_is_refused
     }
     assert!(unavailable(&waiting.await.unwrap_err()));
     let key = Key::new("login", "a");
-    assert!(unavailable(&store.get(Kind::User, "first").await.unwrap_err()));
-    assert!(unavailable(&store.find(Kind::User, &key).await.unwrap_err()));
-    assert!(unavailable(&store.list(Kind::User, None, None, 1).await.unwrap_err()));
-    assert!(unavailable(&store.count(Kind::User, None).await.unwrap_err()));
+    assert!(unavailable(&store.get(kinds::USER, "first").await.unwrap_err()));
+    assert!(unavailable(&store.find(kinds::USER, &key).await.unwrap_err()));
+    assert!(unavailable(&store.list(kinds::USER, None, None, 1).await.unwrap_err()));
+    assert!(unavailable(&store.count(kinds::USER, None).await.unwrap_err()));
     assert!(unavailable(&store.head().await.unwrap_err()));
     drop(store);
 
     let store = open(&place(&folder)).unwrap();
-    assert!(store.get(Kind::User, "first").await.unwrap().is_some());
+    assert!(store.get(kinds::USER, "first").await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -187,9 +187,9 @@ async fn i1_a_writer_that_panics_fails_the_store() {
         Ok(Box::new(|| panic::resume_unwind(Box::new("a fault in sled"))))
     })
     .unwrap();
-    let commit = store.commit(vec![put(Kind::User, "a", "")]).await;
+    let commit = store.commit(vec![put(kinds::USER, "a", "")]).await;
     assert!(matches!(commit, Err(CommitError::Store(StoreError::Unavailable(_)))), "{commit:?}");
-    let read = store.get(Kind::User, "a").await;
+    let read = store.get(kinds::USER, "a").await;
     assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
 }
 
@@ -198,17 +198,17 @@ async fn i3_a_commit_happens_though_nobody_waits_for_it_and_the_store_is_closed(
     let folder = TempDir::new().unwrap();
     let store = open(&place(&folder)).unwrap();
     for number in 0..50 {
-        let mut commit = store.commit(vec![put(Kind::User, &number.to_string(), "")]);
+        let mut commit = store.commit(vec![put(kinds::USER, &number.to_string(), "")]);
         drop(poll!(&mut commit));
     }
     let Changes::List(changes) = store.changes(0, PATIENCE).await.unwrap() else {
         panic!("the feed is whole");
     };
-    let first = Change { sequence: 1, kind: Kind::User, id: "0".to_owned() };
+    let first = Change { sequence: 1, kind: kinds::USER, id: "0".to_owned() };
     assert_eq!(changes.first(), Some(&first));
     drop(store);
     let store = open(&place(&folder)).unwrap();
-    assert_eq!(store.count(Kind::User, None).await.unwrap(), 50);
+    assert_eq!(store.count(kinds::USER, None).await.unwrap(), 50);
     assert_eq!(store.head().await.unwrap(), 50);
 }
 
@@ -216,18 +216,18 @@ async fn i3_a_commit_happens_though_nobody_waits_for_it_and_the_store_is_closed(
 async fn a_damaged_record_is_told_from_an_absent_one() {
     let folder = TempDir::new().unwrap();
     let store = open(&place(&folder)).unwrap();
-    store.shared.db.insert(layout::record(Kind::User, "a"), b"short").unwrap();
-    store.shared.db.insert(layout::unique(Kind::User, &Key::new("login", "b")), b"b").unwrap();
-    let read = store.get(Kind::User, "a").await;
+    store.shared.db.insert(layout::record(kinds::USER, "a"), b"short").unwrap();
+    store.shared.db.insert(layout::unique(kinds::USER, &Key::new("login", "b")), b"b").unwrap();
+    let read = store.get(kinds::USER, "a").await;
     assert!(matches!(&read, Err(StoreError::Damaged { id, .. }) if id == "a"), "{read:?}");
-    let overwritten = store.commit(vec![put(Kind::User, "a", "")]).await;
+    let overwritten = store.commit(vec![put(kinds::USER, "a", "")]).await;
     assert!(
         matches!(overwritten, Err(CommitError::Store(StoreError::Damaged { .. }))),
         "its keys are not known: {overwritten:?}"
     );
-    let found = store.find(Kind::User, &Key::new("login", "b")).await;
+    let found = store.find(kinds::USER, &Key::new("login", "b")).await;
     assert!(matches!(&found, Err(StoreError::Damaged { id, .. }) if id == "b"), "{found:?}");
-    store.commit(vec![put(Kind::User, "c", "")]).await.unwrap();
+    store.commit(vec![put(kinds::USER, "c", "")]).await.unwrap();
 }
 
 /// Set in a child process: the folder of the store it is to write to until it is killed.
@@ -297,10 +297,10 @@ fn write_until_killed(folder: &Path) -> ! {
             for number in written + 1.. {
                 let (id, doc) = (format!("{lane}-{number:09}"), document(number, *size));
                 let pairs = vec![
-                    put(Kind::User, &id, &lane.to_string()),
-                    put(Kind::Group, &lane.to_string(), &doc),
-                    put(Kind::Organization, &lane.to_string(), &doc),
-                    put(Kind::EndUser, &id, &lane.to_string()),
+                    put(kinds::USER, &id, &lane.to_string()),
+                    put(kinds::GROUP, &lane.to_string(), &doc),
+                    put(kinds::ORGANIZATION, &lane.to_string(), &doc),
+                    put(kinds::END_USER, &id, &lane.to_string()),
                 ];
                 store.commit(pairs).await.unwrap();
                 let line = format!("\nanswered {lane} {number}\n");
@@ -324,10 +324,10 @@ async fn written(store: &SledStore, lane: usize) -> u64 {
         let ids = records.into_iter().map(|record| record.id);
         ids.take_while(|id| id.starts_with(&own)).collect::<Vec<_>>()
     };
-    let users = ids(Kind::User).await;
-    assert_eq!(users, ids(Kind::EndUser).await, "records written together");
-    let group = store.get(Kind::Group, &lane.to_string()).await.unwrap();
-    let organization = store.get(Kind::Organization, &lane.to_string()).await.unwrap();
+    let users = ids(kinds::USER).await;
+    assert_eq!(users, ids(kinds::END_USER).await, "records written together");
+    let group = store.get(kinds::GROUP, &lane.to_string()).await.unwrap();
+    let organization = store.get(kinds::ORGANIZATION, &lane.to_string()).await.unwrap();
     assert!(group == organization, "records overwritten together");
     let Some(group) = group else {
         assert!(users.is_empty(), "none is missing that was overwritten");

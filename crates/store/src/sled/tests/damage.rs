@@ -55,7 +55,7 @@ fn entries(store: &SledStore) -> Entries {
 
 fn user(number: u32) -> Write {
     Write::Put {
-        kind: Kind::User,
+        kind: kinds::USER,
         id: format!("u{number:04}"),
         expect: Expect::Any,
         doc: Bytes::from(format!("{{\"n\":{number},\"pad\":\"{}\"}}", "x".repeat(600))),
@@ -70,16 +70,19 @@ async fn fill(store: &SledStore) {
         let users = (0..60).map(|number| user(round * 60 + number)).collect();
         store.commit(users).await.unwrap();
         let large = Write::Put {
-            kind: Kind::Letter,
+            kind: kinds::LETTER,
             id: format!("l{round}"),
             expect: Expect::Any,
             doc: Bytes::from(vec![b'l'; 150_000]),
             unique: vec![],
             index: vec![],
         };
-        store.commit(vec![large, put(Kind::Organization, &round.to_string(), "{}")]).await.unwrap();
+        store
+            .commit(vec![large, put(kinds::ORGANIZATION, &round.to_string(), "{}")])
+            .await
+            .unwrap();
         store.commit((0..30).map(|number| user(round * 60 + number)).collect()).await.unwrap();
-        let (kind, id) = (Kind::User, format!("u{:04}", round * 60 + 59));
+        let (kind, id) = (kinds::USER, format!("u{:04}", round * 60 + 59));
         store.commit(vec![Write::Delete { kind, id, expect: Expect::Present }]).await.unwrap();
     }
 }
@@ -92,8 +95,8 @@ impl Filled {
         drop(store);
         // A snapshot of sled's from the start in the middle, and more after it.
         let store = open(&place(&folder)).unwrap();
-        store.commit(vec![put(Kind::Group, "late", "{}")]).await.unwrap();
-        store.commit(vec![put(Kind::Organization, "3", "{\"late\":1}")]).await.unwrap();
+        store.commit(vec![put(kinds::GROUP, "late", "{}")]).await.unwrap();
+        store.commit(vec![put(kinds::ORGANIZATION, "3", "{\"late\":1}")]).await.unwrap();
         let (entries, killed) = (entries(&store), files(folder.path()));
         drop(store);
         Self { closed: files(folder.path()), killed, entries }
@@ -319,7 +322,7 @@ async fn i13_what_is_whole_is_rescued_and_what_is_not_is_named() {
             fs::rename(place(&folder), folder.path().join("damaged")).unwrap();
             fs::rename(&to, place(&folder)).unwrap();
             let store = open(&place(&folder)).unwrap();
-            store.commit(vec![put(Kind::User, "new", "{}")]).await.unwrap();
+            store.commit(vec![put(kinds::USER, "new", "{}")]).await.unwrap();
         }
     }
     assert!(rescues >= 3 && with_losses > 0, "{rescues} rescues, {with_losses} with losses");
@@ -343,7 +346,7 @@ async fn i13_a_rescue_goes_on_after_the_damage() {
     let to = folder.path().join("new");
     let rescued = SledStore::rescue(&place(&folder), &KEY, &to).unwrap();
     assert!(!rescued.missing.is_empty());
-    let kept = open(&to).unwrap().count(Kind::User, None).await.unwrap();
+    let kept = open(&to).unwrap().count(kinds::USER, None).await.unwrap();
     assert!((120..=200).contains(&kept), "{kept} of 200: {:?}", rescued.missing);
 }
 
@@ -352,7 +355,7 @@ async fn i13_a_damaged_end_is_not_accepted_as_an_older_copy() {
     let folder = TempDir::new().unwrap();
     let store = open(&place(&folder)).unwrap();
     for doc in ["{\"first\":1}", "{\"second\":1}", "{\"third\":1}"] {
-        store.commit(vec![put(Kind::User, doc, doc)]).await.unwrap();
+        store.commit(vec![put(kinds::USER, doc, doc)]).await.unwrap();
     }
     let killed = files(folder.path());
     drop(store);
@@ -377,7 +380,7 @@ async fn i13_a_damaged_end_is_not_accepted_as_an_older_copy() {
     let rescued = SledStore::rescue(&place(&second), &KEY, &second.path().join("new")).unwrap();
     assert!(!rescued.missing.is_empty());
     let store = open(&second.path().join("new")).unwrap();
-    assert!(store.get(Kind::User, "{\"third\":1}").await.unwrap().is_some());
+    assert!(store.get(kinds::USER, "{\"third\":1}").await.unwrap().is_some());
     // When nothing is left after the damage, it looks like an older copy: the error names both.
     let third = damaged("{\"third\":1}", |rest| rest.fill(0));
     let refused = open(&place(&third)).map(drop).unwrap_err();

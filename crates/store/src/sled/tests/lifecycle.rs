@@ -26,7 +26,7 @@ async fn i13_a_store_is_not_made_where_one_should_be() {
     assert!(matches!(missing, OpenError::Missing { answered: None, .. }), "{missing}");
     assert!(!path.exists(), "nothing was made");
     let store = open(&path).unwrap();
-    store.commit(vec![put(Kind::User, "a", "{}")]).await.unwrap();
+    store.commit(vec![put(kinds::USER, "a", "{}")]).await.unwrap();
     drop(store);
     let exists = SledStore::create(&path, &KEY).unwrap_err();
     assert!(matches!(exists, OpenError::Exists { .. }), "{exists}");
@@ -61,7 +61,7 @@ async fn leftovers_of_an_interrupted_start_are_cleared() {
     let folder = TempDir::new().unwrap();
     let path = place(&folder);
     let store = open(&path).unwrap();
-    store.commit(vec![put(Kind::User, "a", "{}")]).await.unwrap();
+    store.commit(vec![put(kinds::USER, "a", "{}")]).await.unwrap();
     drop(store);
     fs::write(path.join("snap.00000000000000FF.generating"), "").unwrap();
     fs::create_dir(path.join("checking")).unwrap();
@@ -69,7 +69,7 @@ async fn leftovers_of_an_interrupted_start_are_cleared() {
     fs::write(path.join("closed.new"), "half").unwrap();
     fs::write(folder.path().join("store.answered.new"), "half").unwrap();
     let store = open(&path).unwrap();
-    assert!(store.get(Kind::User, "a").await.unwrap().is_some());
+    assert!(store.get(kinds::USER, "a").await.unwrap().is_some());
     assert!(!path.join("snap.00000000000000FF.generating").exists());
     assert!(!path.join("checking").exists());
 }
@@ -80,7 +80,7 @@ async fn i13_an_older_copy_is_refused_until_it_is_accepted() {
         let folder = TempDir::new().unwrap();
         let (path, older) = (place(&folder), folder.path().join("older"));
         let store = open(&path).unwrap();
-        store.commit(vec![put(Kind::User, "first", "{}")]).await.unwrap();
+        store.commit(vec![put(kinds::USER, "first", "{}")]).await.unwrap();
         if closed {
             drop(store);
             copy(&path, &older);
@@ -89,7 +89,7 @@ async fn i13_an_older_copy_is_refused_until_it_is_accepted() {
             drop(store);
         }
         let store = open(&path).unwrap();
-        store.commit(vec![put(Kind::User, "second", "{}")]).await.unwrap();
+        store.commit(vec![put(kinds::USER, "second", "{}")]).await.unwrap();
         drop(store);
         fs::remove_dir_all(&path).unwrap();
         copy(&older, &path);
@@ -100,9 +100,9 @@ async fn i13_an_older_copy_is_refused_until_it_is_accepted() {
         }
         assert_eq!(SledStore::accept_older(&path, &KEY).unwrap(), (Some(2), 1));
         let store = open(&path).unwrap();
-        assert!(store.get(Kind::User, "first").await.unwrap().is_some());
-        assert!(store.get(Kind::User, "second").await.unwrap().is_none());
-        store.commit(vec![put(Kind::User, "third", "{}")]).await.unwrap();
+        assert!(store.get(kinds::USER, "first").await.unwrap().is_some());
+        assert!(store.get(kinds::USER, "second").await.unwrap().is_none());
+        store.commit(vec![put(kinds::USER, "third", "{}")]).await.unwrap();
     }
 }
 
@@ -110,8 +110,8 @@ async fn i13_an_older_copy_is_refused_until_it_is_accepted() {
 async fn i13_another_history_of_the_same_length_is_refused() {
     let folder = TempDir::new().unwrap();
     let (path, other) = (place(&folder), folder.path().join("other"));
-    open(&path).unwrap().commit(vec![put(Kind::User, "a", "{}")]).await.unwrap();
-    open(&other).unwrap().commit(vec![put(Kind::User, "b", "{}")]).await.unwrap();
+    open(&path).unwrap().commit(vec![put(kinds::USER, "a", "{}")]).await.unwrap();
+    open(&other).unwrap().commit(vec![put(kinds::USER, "b", "{}")]).await.unwrap();
     fs::remove_dir_all(&path).unwrap();
     fs::rename(&other, &path).unwrap();
     let refused = open(&path).unwrap_err();
@@ -123,13 +123,13 @@ async fn i13_a_store_ahead_of_what_was_answered_opens() {
     let folder = TempDir::new().unwrap();
     let (path, answered) = (place(&folder), folder.path().join("store.answered"));
     let store = open(&path).unwrap();
-    store.commit(vec![put(Kind::User, "a", "{}")]).await.unwrap();
+    store.commit(vec![put(kinds::USER, "a", "{}")]).await.unwrap();
     let before = fs::read(&answered).unwrap();
-    store.commit(vec![put(Kind::User, "b", "{}")]).await.unwrap();
+    store.commit(vec![put(kinds::USER, "b", "{}")]).await.unwrap();
     drop(store);
     fs::write(&answered, before).unwrap();
     let store = open(&path).unwrap();
-    assert!(store.get(Kind::User, "b").await.unwrap().is_some());
+    assert!(store.get(kinds::USER, "b").await.unwrap().is_some());
     assert_eq!(store.head().await.unwrap(), 2);
     drop(store);
     let Answered::At(mark, _) = Answered::read(&answered).unwrap() else { panic!() };
@@ -143,16 +143,16 @@ async fn i13_a_failure_to_note_what_was_answered_fails_the_store() {
     let mut opened = opening::open(&place(&folder), &KEY).unwrap();
     opened.answered = AnsweredFile::read_only(&folder.path().join("store.answered"));
     let store = SledStore::start(opened, KEY, writer::fsync).unwrap();
-    let commit = store.commit(vec![put(Kind::User, "a", "{}")]).await;
+    let commit = store.commit(vec![put(kinds::USER, "a", "{}")]).await;
     assert!(matches!(commit, Err(CommitError::Store(_))), "{commit:?}");
-    assert!(store.get(Kind::User, "a").await.is_err());
+    assert!(store.get(kinds::USER, "a").await.is_err());
 }
 
 /// A store as the first versions wrote it.
 fn unversioned(path: &Path) {
     let store = open(path).unwrap();
     let user = Write::Put {
-        kind: Kind::User,
+        kind: kinds::USER,
         id: "a".to_owned(),
         expect: Expect::Any,
         doc: Bytes::from_static(b"{}"),
@@ -177,7 +177,8 @@ fn a_store_without_a_version_is_copied_then_migrated() {
     assert_eq!(SledStore::presence(&path).unwrap(), Presence::Unversioned);
     let before = fs::read(path.join("db")).unwrap();
     let store = SledStore::open(&path, &KEY).unwrap();
-    let found = Runtime::new().unwrap().block_on(store.find(Kind::User, &Key::new("login", "ann")));
+    let found =
+        Runtime::new().unwrap().block_on(store.find(kinds::USER, &Key::new("login", "ann")));
     assert_eq!(found.unwrap().unwrap().id, "a");
     drop(store);
     assert!(fs::read(path.join("before-format-1/db")).unwrap() == before);
@@ -193,7 +194,7 @@ fn i13_a_store_without_a_version_that_lost_records_is_refused() {
     let path = place(&folder);
     unversioned(&path);
     let db = Folder::take(&path).unwrap().open_database().unwrap();
-    db.remove(layout::record(Kind::User, "a")).unwrap();
+    db.remove(layout::record(kinds::USER, "a")).unwrap();
     drop(db);
     let refused = SledStore::open(&path, &KEY).unwrap_err();
     assert!(matches!(refused, OpenError::NotWhole { .. }), "{refused}");
