@@ -24,6 +24,7 @@ use crate::directory::users::{NewUser, UserFilter};
 use crate::directory::{Directory, DirectoryError, PageRequest};
 use crate::net::BindError;
 use crate::telemetry::{self, Log};
+use crate::web::paths;
 
 /// What names the ports and the folder on the command line.
 const PORT: &str = "--port";
@@ -325,7 +326,7 @@ async fn organizations(
         shown.push(ReadyOrganization {
             id: organization.id,
             name: organization.name,
-            link: format!("{base}/.portcullis/link/{}", link.token.expose()),
+            link: paths::secure_link(base, link.token.expose()),
         });
     }
     Ok(shown)

@@ -15,6 +15,7 @@
 //! | [`tasks`] | long-running tasks, none of which ends unnoticed |
 //! | [`credential`] | passwords, codes, tokens and links are made and judged; failures are counted |
 //! | [`config`] | the operator's settings |
+//! | [`web`] | what our own pages are made of: cookies, forms, headers, addresses |
 //! | [`directory`] | organizations, people, groups; every rule about them |
 //! | [`session`] | who is signed in, since when, and for how long still |
 //! | [`proxy`] | a request is decided, and forwarded or not |
@@ -60,3 +61,4 @@ pub mod random;
 pub mod session;
 pub mod tasks;
 pub mod telemetry;
+pub mod web;

@@ -43,7 +43,6 @@ mod known_browser;
 mod link;
 mod logo;
 mod mfa;
-mod navigation;
 mod notice;
 mod origin;
 mod pending;
@@ -94,8 +93,12 @@ use crate::credential::csrf::Csrf;
 use crate::credential::key::SecretKey;
 use crate::directory::Directory;
 use crate::directory::letters::Occasion;
-use crate::proxy::{ErrorPages, RESERVED, Refused, Visitor, Wants};
-use crate::session::{Sessions, cookie};
+use crate::proxy::{ErrorPages, Refused};
+use crate::session::Sessions;
+use crate::web::Visitor;
+use crate::web::cookie::{self, OwnCookie};
+use crate::web::fetch_metadata::ResponseKind;
+use crate::web::paths::RESERVED;
 use portcullis_policy::Host;
 
 /// What comes of a form: either way an answer.
@@ -155,7 +158,7 @@ impl Pages {
             longest_address: settings.server.limits.header_bytes - HEAD_ASIDE,
             origins: Origins::new(&settings.server),
             https,
-            session_cookie: cookie::name(https),
+            session_cookie: OwnCookie::Session.name(https),
             directory,
             sessions,
             csrf: Csrf::new(key),
@@ -261,12 +264,7 @@ impl PagesState {
         response: &mut Response<Body>,
     ) {
         let host = headers.get(header::HOST).and_then(|host| Host::parse(host.to_str().ok()?).ok());
-        let names = [
-            self.session_cookie,
-            self.form_cookie(),
-            self.pending.name(),
-            self.known_browsers.cookie(),
-        ];
+        let names = OwnCookie::ALL.map(|cookie| cookie.name(self.https));
         for name in names.into_iter().filter(|name| cookie::is_doubled(headers, name)) {
             let place = (host.as_ref().map_or("", Host::name), path);
             cookie::clear_doubled(response.headers_mut(), name, place);
@@ -280,18 +278,18 @@ impl PagesState {
         headers: &HeaderMap,
         visitor: &Visitor,
     ) -> Response<Body> {
-        let notice = Notice::unreadable_form(self.text(Wants::Page, headers));
-        let mut response = self.notice(&notice, Wants::Page, &visitor.request_id);
+        let notice = Notice::unreadable_form(self.text(ResponseKind::Page, headers));
+        let mut response = self.notice(&notice, ResponseKind::Page, &visitor.request_id);
         *response.status_mut() = incomplete.status();
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         response
     }
 
     /// The texts for whoever sent these headers.
-    fn text(&self, wants: Wants, headers: &HeaderMap) -> &Catalogue {
+    fn text(&self, wants: ResponseKind, headers: &HeaderMap) -> &Catalogue {
         match wants {
-            Wants::Page => self.texts.of(headers),
-            Wants::Problem => self.texts.accepted(None),
+            ResponseKind::Page => self.texts.of(headers),
+            ResponseKind::Problem => self.texts.accepted(None),
         }
     }
 
@@ -299,7 +297,7 @@ impl PagesState {
     fn store_unavailable(
         &self,
         error: &portcullis_store::StoreError,
-        (wants, headers): (Wants, &HeaderMap),
+        (wants, headers): (ResponseKind, &HeaderMap),
         visitor: &Visitor,
     ) -> Response<Body> {
         tracing::error!(%error, request.id = visitor.request_id, "a page could not be answered");
@@ -312,6 +310,6 @@ impl PagesState {
 }
 
 /// Forms are sent by people, whatever the program in between says of itself.
-fn wants(method: &Method, headers: &HeaderMap) -> Wants {
-    if method == Method::POST { Wants::Page } else { Wants::of(headers) }
+fn wants(method: &Method, headers: &HeaderMap) -> ResponseKind {
+    if method == Method::POST { ResponseKind::Page } else { ResponseKind::of(headers) }
 }

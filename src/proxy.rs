@@ -21,7 +21,7 @@ pub mod headers;
 mod hosts;
 mod lease;
 mod location;
-pub(crate) mod origin;
+mod origin;
 mod proxies;
 mod received;
 mod recordable;
@@ -44,8 +44,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 pub use self::body::{BodyError, ReplyBody};
-pub use self::refusal::{Refusal, Refused, Wants};
-pub use portcullis_policy::RESERVED;
+pub use self::refusal::{Refusal, Refused};
 
 use self::body::RequestBody;
 use self::bounds::{Bounds, ConnectionRequests, Sender, Unread};
@@ -62,16 +61,16 @@ use self::watch::OpenQuestion;
 use crate::clock;
 use crate::config::{CookieNames, IdentityNames, PublicUrl, Settings};
 use crate::directory::{Directory, Snapshot};
-use crate::session::{Absence, Presented, Sessions, cookie};
+use crate::session::{Absence, Presented, Sessions};
+use crate::web::Visitor;
+use crate::web::cookie::{self, OwnCookie};
+use crate::web::paths::{self, RESERVED};
 use portcullis_policy::{
     BadRequest, BadTarget, Decision, RefusedReading, RequestFacts, RequestLine, RequestTarget,
     Subject, decide,
 };
 use portcullis_store::StoreError;
 use portcullis_store::feed::Feed;
-
-/// The style sheet and the script of our pages.
-const ASSETS: &str = "/.portcullis/assets/";
 
 /// What answers instead of the portal: our pages for people, problem documents for scripts.
 pub trait ErrorPages: std::fmt::Debug + Send + Sync + 'static {
@@ -84,17 +83,6 @@ pub trait ErrorPages: std::fmt::Debug + Send + Sync + 'static {
         request: Request<axum::body::Body>,
         visitor: Visitor,
     ) -> BoxFuture<'static, Response<axum::body::Body>>;
-}
-
-/// Who asks for one of our own pages.
-#[derive(Debug, Clone)]
-pub struct Visitor {
-    /// The client's address: the peer's, or what a trusted proxy said.
-    pub address: IpAddr,
-    /// This request's id.
-    pub request_id: String,
-    /// When the request came in.
-    pub now: Timestamp,
 }
 
 /// The connection a request came over.
@@ -200,7 +188,7 @@ impl Gateway {
             hosts: Hosts::new(server),
             public_url: server.public_url.clone(),
             target_bytes: server.limits.target_bytes,
-            cookie_name: cookie::name(server.public_url.is_https()),
+            cookie_name: OwnCookie::Session.name(server.public_url.is_https()),
             proxies: Proxies::new(server),
             locations: Locations::new(settings),
             names: settings.identity.clone(),
@@ -401,7 +389,7 @@ impl Gateway {
             Err(too_many) => return self.answer(received, too_many),
         };
         // Pages act on the same state as decisions do. What they look like does not depend on it.
-        let acts = !target.path().starts_with(ASSETS);
+        let acts = !target.path().starts_with(paths::ASSETS);
         if acts && !self.feed.fresh(self.max_staleness) {
             return self.answer(received, Refusal::StoreUnavailable);
         }

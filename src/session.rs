@@ -9,7 +9,6 @@
 //! When a session was last used is kept in memory and written now and then; after a crash an idle
 //! session ends a little early, never late.
 
-pub mod cookie;
 mod link_quota;
 mod list;
 mod portal_cookies;
@@ -32,6 +31,7 @@ use self::record::{Lifetime, SESSION, SessionRecord};
 use crate::config::{LinkLimits, SessionLimits};
 use crate::credential::token::{PlainToken, TokenHash};
 use crate::directory::{Directory, Snapshot};
+use crate::web::cookie;
 use portcullis_policy::{SessionKind, Subject};
 use portcullis_store::cache::FreshCache;
 use portcullis_store::feed::{Feed, Follower};

@@ -9,6 +9,7 @@ use super::request::{Body, Id, IfMatch, Nothing, OptionalBody, PageParams, Param
 use crate::clock;
 use crate::directory::links::Link;
 use crate::directory::organizations::{NewOrganization, OrganizationPatch};
+use crate::web::paths;
 
 /// A secure link as administrators see it.
 #[derive(Debug, Serialize)]
@@ -90,7 +91,7 @@ pub(super) async fn rotate_link(
 impl AdminState {
     fn link_view(&self, link: &Link) -> LinkView {
         LinkView {
-            url: format!("{}/.portcullis/link/{}", self.public_url.as_str(), link.token.expose()),
+            url: paths::secure_link(self.public_url.as_str(), link.token.expose()),
             enabled: link.enabled,
             version: link.version,
         }

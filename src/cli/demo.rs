@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::demo::{self, Demo};
+use crate::web::paths;
 
 /// Where the demo listens and keeps its data.
 #[derive(Debug, clap::Args)]
@@ -40,7 +41,7 @@ pub fn run(args: DemoArgs, out: &mut dyn Write) -> anyhow::Result<()> {
 }
 
 fn print(ready: &demo::Ready, out: &mut dyn Write) -> std::io::Result<()> {
-    writeln!(out, "\n  Portal   {}  (sign out at /.portcullis/sign-out)", ready.gateway)?;
+    writeln!(out, "\n  Portal   {}  (sign out at {})", ready.gateway, paths::SIGN_OUT)?;
     writeln!(out, "  Admin    {}  (socket {})", ready.admin, ready.socket.display())?;
     writeln!(out, "  Mail     {}  (a file each; nothing is sent)\n", ready.mail.display())?;
     writeln!(out, "  {:<34} {:<24} {:<10} Group", "Sign in as", "Password", "Of")?;

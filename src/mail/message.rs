@@ -13,6 +13,7 @@ use super::text::{Facts, Templates, Valid};
 use crate::config::{Settings, Shades};
 use crate::directory::letters::{NotSent, Occasion, OpenLetter};
 use crate::email;
+use crate::web::paths;
 
 /// Bytes of a line at most (RFC 5322, 2.1.1).
 const LONGEST_LINE: usize = 998;
@@ -72,10 +73,10 @@ impl Writer {
             copy.ok().filter(|copy| *copy != to)
         });
         let page = match letter.occasion {
-            Occasion::Invitation => "invitation",
-            Occasion::Reset => "password/reset",
+            Occasion::Invitation => paths::INVITATION,
+            Occasion::Reset => paths::PASSWORD_RESET,
         };
-        let link = format!("{}/.portcullis/{page}/{}", self.public_url, open.token.expose());
+        let link = format!("{}{page}{}", self.public_url, open.token.expose());
         let facts = Facts {
             business: &self.business,
             login: &on_a_line(&letter.login),

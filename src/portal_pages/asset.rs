@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::PagesState;
 use super::logo::{Logo, Picture};
 use super::notice::Notice;
-use crate::proxy::Visitor;
+use crate::web::Visitor;
 
 /// A picture that is opened by itself runs nothing and loads nothing.
 const PICTURE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";

@@ -24,8 +24,9 @@ use crate::credential::password::{LENGTH, PasswordRule};
 use crate::credential::secret::Secret;
 use crate::directory::letters::Occasion;
 use crate::directory::one_time::{Choice, Holder};
-use crate::proxy::{Visitor, Wants};
 use crate::session::Whose;
+use crate::web::Visitor;
+use crate::web::fetch_metadata::ResponseKind;
 use portcullis_store::StoreError;
 
 /// The form.
@@ -65,7 +66,7 @@ struct Opening<'a> {
     token: &'a str,
     headers: &'a HeaderMap,
     visitor: &'a Visitor,
-    wants: Wants,
+    wants: ResponseKind,
 }
 
 pub(super) async fn show(

@@ -25,8 +25,10 @@ use crate::directory::organizations::NewOrganization;
 use crate::directory::second_factor::SecondFactorJudge;
 use crate::directory::users::{NewUser, UserView};
 use crate::directory::{Directory, Judges, Memory, OneTimeLinks};
-use crate::proxy::{ErrorPages as _, Visitor};
-use crate::session::{Presented, SessionCache, Sessions, cookie};
+use crate::proxy::ErrorPages as _;
+use crate::session::{Presented, SessionCache, Sessions};
+use crate::web::Visitor;
+use crate::web::cookie::OwnCookie;
 use portcullis_policy::{Policy, PolicyFiles};
 use portcullis_store::Store;
 use portcullis_store::feed::Feed;
@@ -252,8 +254,10 @@ impl TestSite {
         let mut headers = HeaderMap::new();
         headers.insert(header::COOKIE, browser.cookie_line().parse().unwrap());
         let snapshot = arc_swap::Guard::into_inner(self.directory.snapshot());
-        let presented =
-            self.sessions.resolve(&headers, cookie::name(false), &snapshot, self.now).await;
+        let presented = self
+            .sessions
+            .resolve(&headers, OwnCookie::Session.name(false), &snapshot, self.now)
+            .await;
         match presented.unwrap() {
             Presented::Somebody { subject, .. } => Some((
                 subject.kind.name(),

@@ -29,8 +29,9 @@ use super::{Answer, Brand, PagesState};
 use crate::credential::folding::fold;
 use crate::directory::Directory;
 use crate::directory::resets::{ResetAsked, is_reset_by_mail};
-use crate::proxy::{Visitor, Wants};
 use crate::tasks::caught;
+use crate::web::Visitor;
+use crate::web::fetch_metadata::ResponseKind;
 
 /// How many logins may wait: more than a flood brings in the time that one waits.
 const QUEUE: usize = 16_384;
@@ -211,7 +212,7 @@ pub(super) async fn submit(
         });
     }
     let notice = Notice::reset_asked(text, &state.brand.name);
-    Ok(state.notice(&notice, Wants::Page, &visitor.request_id))
+    Ok(state.notice(&notice, ResponseKind::Page, &visitor.request_id))
 }
 
 /// Nobody can tell it beforehand.

@@ -16,8 +16,9 @@ use serde::de::DeserializeOwned;
 use super::notice::Notice;
 use super::{PagesState, wants};
 use crate::credential::token::{PlainToken, TokenHash};
-use crate::proxy::{Visitor, Wants};
-use crate::session::cookie;
+use crate::web::Visitor;
+use crate::web::cookie::{self, OwnCookie};
+use crate::web::fetch_metadata::ResponseKind;
 
 /// A token for a form, and the cookie it is bound to when the browser has none yet.
 #[derive(Debug, Default)]
@@ -34,7 +35,7 @@ impl PagesState {
         &self,
         request: Request,
         visitor: &Visitor,
-    ) -> Result<(T, HeaderMap, Wants), Response<Body>> {
+    ) -> Result<(T, HeaderMap, ResponseKind), Response<Body>> {
         let headers = request.headers().clone();
         if !self.origins.sent(&headers) {
             return Err(self.notice_for(&request, visitor, Notice::foreign_form));
@@ -51,19 +52,19 @@ impl PagesState {
 
     /// A token for a visitor whose session, if any, does not matter.
     pub(super) fn visitor_token(&self, headers: &HeaderMap, now: Timestamp) -> FormToken {
-        if let Some(known) = cookie::token(headers, self.form_cookie()) {
+        if let Some(known) = cookie::token(headers, OwnCookie::Form.name(self.https)) {
             return FormToken { text: self.csrf.issue(&visitor(&known), now), cookie: None };
         }
         let fresh = PlainToken::generate();
         FormToken {
             text: self.csrf.issue(&visitor(&fresh), now),
-            cookie: cookie::set(self.form_cookie(), fresh.expose(), self.https),
+            cookie: cookie::set(OwnCookie::Form, fresh.expose(), self.https),
         }
     }
 
     /// Whether the token was made by [`PagesState::visitor_token`] for this visitor.
     pub(super) fn is_visitors(&self, token: &str, headers: &HeaderMap, now: Timestamp) -> bool {
-        cookie::token(headers, self.form_cookie())
+        cookie::token(headers, OwnCookie::Form.name(self.https))
             .is_some_and(|known| self.csrf.check(token, &visitor(&known), now))
     }
 
@@ -95,10 +96,6 @@ impl PagesState {
     /// Whether the hint was made by [`PagesState::password_hint`] for this login.
     pub(super) fn vouches_for_password(&self, token: &str, login: &str, now: Timestamp) -> bool {
         self.csrf.check(token, &chosen(login), now)
-    }
-
-    pub(super) const fn form_cookie(&self) -> &'static str {
-        if self.https { "__Host-portcullis-form" } else { "portcullis-form" }
     }
 }
 

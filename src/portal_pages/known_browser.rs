@@ -16,10 +16,11 @@ use sha2::Sha256;
 use crate::credential::key::{Purpose, SecretKey};
 use crate::credential::secret::Secret;
 use crate::directory::sign_in::KnownBrowser;
-use crate::session::cookie;
+use crate::web::cookie::{self, OwnCookie};
 
 /// How long a browser is remembered after a sign-in: half a year.
-const REMEMBERED_SECONDS: u32 = 180 * 24 * 60 * 60;
+const COOKIE: OwnCookie = OwnCookie::KnownBrowser;
+const REMEMBERED_SECONDS: u64 = 180 * 24 * 60 * 60;
 /// 16 random bytes name a browser.
 const NAME_TEXT: usize = 22;
 /// 32 bytes sign it.
@@ -44,7 +45,7 @@ impl KnownBrowsers {
 
     /// The browser, if it has signed in before. As whom, the directory compares.
     pub(super) fn read<'a>(&self, headers: &'a HeaderMap) -> Option<KnownBrowser<'a>> {
-        let value = cookie::value(headers, self.cookie())?;
+        let value = cookie::value(headers, COOKIE.name(self.https))?;
         let (name, rest) = value.split_at_checked(NAME_TEXT)?;
         let (mac, rest) = rest.split_at_checked(MAC_TEXT)?;
         let (generation, user) = rest.split_once('.')?;
@@ -67,9 +68,7 @@ impl KnownBrowsers {
         let browser = KnownBrowser { name: &name, user, password_generation };
         let mac: [u8; 32] = self.mac(browser).finalize().into_bytes().into();
         let value = format!("{name}{}{password_generation}.{user}", BASE64URL_NOPAD.encode(&mac));
-        let line = cookie::set(self.cookie(), &value, self.https)?;
-        HeaderValue::from_str(&format!("{}; Max-Age={REMEMBERED_SECONDS}", line.to_str().ok()?))
-            .ok()
+        cookie::set_for(COOKIE, &value, REMEMBERED_SECONDS, self.https)
     }
 
     /// Name and number have a fixed width, so no two browsers or users give the same message.
@@ -81,10 +80,6 @@ impl KnownBrowsers {
         mac.update(&browser.password_generation.to_be_bytes());
         mac.update(browser.user.as_bytes());
         mac
-    }
-
-    pub(super) const fn cookie(&self) -> &'static str {
-        if self.https { "__Host-portcullis-browser" } else { "portcullis-browser" }
     }
 }
 

@@ -14,7 +14,6 @@ use axum::extract::{Path, Query, Request, State};
 use http::{HeaderMap, Method, Response};
 use serde::Deserialize;
 
-use super::navigation::is_navigation;
 use super::notice::Notice;
 use super::problem::{FormProblem, form_page};
 use super::response::see_other;
@@ -24,8 +23,9 @@ use super::{Answer, Brand, PagesState, sign_in, wants};
 use crate::credential::token::TokenHash;
 use crate::directory::OrganizationFacts;
 use crate::directory::links::Opened;
-use crate::proxy::{Visitor, Wants};
 use crate::session::{NewSession, Presented, StartError};
+use crate::web::Visitor;
+use crate::web::fetch_metadata::{ResponseKind, is_navigation};
 use portcullis_policy::{SessionKind, Subject};
 use portcullis_store::StoreError;
 
@@ -67,7 +67,7 @@ struct Opening<'a> {
     looked_at: bool,
     headers: &'a HeaderMap,
     visitor: &'a Visitor,
-    wants: Wants,
+    wants: ResponseKind,
 }
 
 pub(super) async fn open(

@@ -27,7 +27,8 @@ use super::{Answer, Brand, PagesState, sign_in, wants};
 use crate::credential::secret::Secret;
 use crate::directory::UserFacts;
 use crate::directory::second_factor::{Owed, SecondStep, Typed, Visit};
-use crate::proxy::{Visitor, Wants};
+use crate::web::Visitor;
+use crate::web::fetch_metadata::ResponseKind;
 use portcullis_store::StoreError;
 
 /// Where the code is asked for.
@@ -174,7 +175,7 @@ impl PagesState {
             (Owed::SetUp(_), Step::Code) => Err(see_other(SET_UP)),
             (Owed::NoPortalAccess(_), _) => {
                 let notice = Notice::no_portal_access(self.texts.of(headers), &self.brand.name);
-                Err(self.notice(&notice, Wants::Page, &visitor.request_id))
+                Err(self.notice(&notice, ResponseKind::Page, &visitor.request_id))
             }
             (Owed::Over, _) => {
                 Err(self.start_over(&sign_in::address_again(&pending.place), headers))

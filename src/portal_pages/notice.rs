@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::response::{Referrer, html};
 use super::text::{Advised, Catalogue, Filled, Statement, Text};
 use super::{Brand, PagesState, sessions};
-use crate::proxy::Wants;
+use crate::web::fetch_metadata::ResponseKind;
 
 /// When to try again while the store does not answer, in seconds.
 const STORE_RETRY: u64 = 5;
@@ -155,16 +155,16 @@ impl PagesState {
     pub(super) fn notice(
         &self,
         notice: &Notice<'_>,
-        wants: Wants,
+        wants: ResponseKind,
         request_id: &str,
     ) -> Response<Body> {
         let mut response = match wants {
-            Wants::Page => {
+            ResponseKind::Page => {
                 let text = notice.text;
                 let page = NoticePage { brand: &self.brand, text, notice, request_id };
                 html(text, notice.status, &page, Referrer::Nothing)
             }
-            Wants::Problem => problem(notice, request_id),
+            ResponseKind::Problem => problem(notice, request_id),
         };
         if let Some(seconds) = notice.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -12,7 +12,7 @@
 use http::header::{self, HeaderMap};
 
 use crate::config::{PublicUrl, Server};
-use crate::proxy::origin::{SEC_FETCH_SITE, Unclear, only};
+use crate::web::fetch_metadata::{SEC_FETCH_SITE, Unclear, only};
 use portcullis_policy::Host;
 
 /// The origins our pages are served from.

@@ -12,10 +12,11 @@ use super::return_to::ReturnTo;
 use crate::credential::key::{Purpose, SecretKey};
 use crate::credential::seal::Sealer;
 use crate::directory::second_factor::{PENDING_LIFETIME, PendingSignIn};
-use crate::session::cookie;
+use crate::web::cookie::{self, OwnCookie};
 
 /// What the cookie is sealed for, so that no other sealed text stands in for it.
 const OWNER: &str = "cookie";
+const COOKIE: OwnCookie = OwnCookie::PendingSignIn;
 /// Browsers drop a cookie of more than 4096 bytes; the person would come back without it.
 const LONGEST_PLACE: usize = 2000;
 
@@ -52,25 +53,21 @@ impl PendingCookie {
             _ => ReturnTo::default().as_str().to_owned(),
         };
         let kept = serde_json::to_vec(&Kept { sign_in, return_to }).ok()?;
-        let line = cookie::set(self.name(), &self.sealer.seal(&kept, OWNER), self.https)?;
-        let seconds = PENDING_LIFETIME.as_secs();
-        HeaderValue::from_str(&format!("{}; Max-Age={seconds}", line.to_str().ok()?)).ok()
+        let sealed = self.sealer.seal(&kept, OWNER);
+        let seconds = PENDING_LIFETIME.as_secs().unsigned_abs();
+        cookie::set_for(COOKIE, &sealed, seconds, self.https)
     }
 
     /// What the browser's cookie holds, if we sealed it.
     pub(super) fn read(&self, headers: &HeaderMap) -> Option<Pending> {
-        let opened = self.sealer.open(cookie::value(headers, self.name())?, OWNER)?;
+        let opened = self.sealer.open(cookie::value(headers, COOKIE.name(self.https))?, OWNER)?;
         let Kept { sign_in, return_to } = serde_json::from_slice(opened.expose()).ok()?;
         Some(Pending { sign_in, place: ReturnTo::parse(&return_to) })
     }
 
     /// Removes the cookie from a browser that has one.
     pub(super) fn clear(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        cookie::value(headers, self.name())?;
-        cookie::clear(self.name(), self.https)
-    }
-
-    pub(super) const fn name(&self) -> &'static str {
-        if self.https { "__Host-portcullis-pending" } else { "portcullis-pending" }
+        cookie::value(headers, COOKIE.name(self.https))?;
+        cookie::clear(COOKIE, self.https)
     }
 }

@@ -12,7 +12,8 @@ use super::response::{redirect, see_other};
 use super::return_to::ReturnTo;
 use super::text::{Advised, Catalogue, Value};
 use crate::clock;
-use crate::proxy::{Refusal, Refused, Wants};
+use crate::proxy::{Refusal, Refused};
+use crate::web::fetch_metadata::ResponseKind;
 use portcullis_policy::{
     Access, BadRequest, Denial, PermissionSet, Policy, Reason, RequestTarget, Requirement,
     SessionKind, Subject,
@@ -38,15 +39,15 @@ impl PagesState {
                 None => portal_down(&said.portal_closed),
             },
             Refusal::Elsewhere { url, .. } => match (wants, redirect(StatusCode::FOUND, url)) {
-                (Wants::Page, Some(response)) => return response,
-                (Wants::Page | Wants::Problem, _) => {
+                (ResponseKind::Page, Some(response)) => return response,
+                (ResponseKind::Page | ResponseKind::Problem, _) => {
                     Notice::new(text, StatusCode::FORBIDDEN, reason, &said.elsewhere)
                         .with(Way::Start)
                 }
             },
             Refusal::SignIn { target, organization } => match wants {
-                Wants::Page => return self.to_sign_in(target, organization, clock::now()),
-                Wants::Problem => {
+                ResponseKind::Page => return self.to_sign_in(target, organization, clock::now()),
+                ResponseKind::Problem => {
                     let said = match organization {
                         Some(_) => &said.link_not_enough,
                         None => &said.sign_in_first,

@@ -9,7 +9,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::sessions;
-use crate::proxy::RESERVED;
+use crate::web::paths::RESERVED;
 use portcullis_policy::RequestTarget;
 
 /// What stands for itself in the value of a query parameter.

@@ -22,8 +22,8 @@ use super::when::When;
 use super::{Answer, Brand, PagesState, agent, sign_in, wants};
 use crate::credential::token::TokenHash;
 use crate::directory::resets::is_reset_by_mail;
-use crate::proxy::Visitor;
 use crate::session::{Presented, SessionView};
+use crate::web::Visitor;
 use portcullis_store::StoreError;
 
 /// The page's address.

@@ -27,8 +27,10 @@ use crate::directory::UserFacts;
 use crate::directory::links::asks_for_password;
 use crate::directory::second_factor::PendingSignIn;
 use crate::directory::sign_in::{Claim, SignIn};
-use crate::proxy::{Visitor, Wants};
-use crate::session::{Begun, NewSession, StartError, cookie};
+use crate::session::{Begun, NewSession, StartError};
+use crate::web::Visitor;
+use crate::web::cookie::{self, OwnCookie};
+use crate::web::fetch_metadata::ResponseKind;
 use portcullis_policy::SessionKind;
 use portcullis_store::StoreError;
 
@@ -212,7 +214,7 @@ impl PagesState {
                 tracing::info!(user.id = %user.id, request.id = visitor.request_id,
                     "a portal user without portal access signed in");
                 let notice = Notice::no_portal_access(text, &self.brand.name);
-                return Ok(self.notice(&notice, Wants::Page, &visitor.request_id));
+                return Ok(self.notice(&notice, ResponseKind::Page, &visitor.request_id));
             }
             SignIn::CodeOwed(pending) => return Ok(self.owing(mfa::CODE, pending, &asked)),
             SignIn::SetUpOwed(pending) => return Ok(self.owing(mfa::SET_UP, pending, &asked)),
@@ -274,7 +276,7 @@ impl PagesState {
         let Begun { token, expired } = self.sessions.start(new, replaces, visitor.now).await?;
         let mut response = see_other(place.as_str());
         self.expire(&mut response, &expired);
-        add_cookie(&mut response, cookie::set(self.session_cookie, token.expose(), self.https));
+        add_cookie(&mut response, cookie::set(OwnCookie::Session, token.expose(), self.https));
         add_cookie(&mut response, self.pending.clear(headers));
         Ok(response)
     }

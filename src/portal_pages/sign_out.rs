@@ -15,8 +15,9 @@ use super::problem::{FormProblem, form_page};
 use super::response::{add_cookie, see_other};
 use super::text::Catalogue;
 use super::{Answer, Brand, PagesState, wants};
-use crate::proxy::Visitor;
-use crate::session::{PortalCookie, Presented, cookie};
+use crate::session::{PortalCookie, Presented};
+use crate::web::Visitor;
+use crate::web::cookie::{self, OwnCookie};
 use portcullis_store::StoreError;
 
 /// The browser forgets the portal's pages, so that its Back shows none of them.
@@ -81,7 +82,7 @@ impl PagesState {
         }
         let mut response = see_other("/.portcullis/sign-out");
         response.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\""));
-        add_cookie(&mut response, cookie::clear(self.session_cookie, self.https));
+        add_cookie(&mut response, cookie::clear(OwnCookie::Session, self.https));
         self.expire(&mut response, &portal_cookies);
         Ok(response)
     }

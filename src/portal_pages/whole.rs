@@ -16,7 +16,7 @@ use http_body::Body as _;
 use jiff::SignedDuration;
 use tokio::time::{Instant, timeout};
 
-use crate::proxy::Visitor;
+use crate::web::Visitor;
 
 /// Why there is no whole request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

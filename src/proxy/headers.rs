@@ -17,6 +17,7 @@ pub use self::reserved::Family;
 use self::reserved::{Reserved, folded};
 
 use crate::config::IdentityNames;
+use crate::web::cookie;
 use portcullis_http1::Head;
 use portcullis_http1::fields::{is_end_to_end, is_hop_by_hop, may_trail};
 
@@ -161,8 +162,8 @@ pub fn cookies(headers: &HeaderMap) -> Option<Vec<u8>> {
     let mut kept = Vec::new();
     for line in headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes) {
         let (before, mut ours) = (kept.len(), false);
-        for pair in cookie_pairs(line) {
-            if is_ours(pair) { ours = true } else { keep(&mut kept, pair) }
+        for pair in cookie::pairs(line) {
+            if cookie::is_own(pair) { ours = true } else { keep(&mut kept, pair.trim_ascii_end()) }
         }
         if !ours {
             // As it was sent, odd spacing and all.
@@ -182,11 +183,7 @@ fn keep(kept: &mut Vec<u8>, cookies: &[u8]) {
 
 /// Removes attempts of the portal to set one of our cookies.
 pub fn strip_set_cookies(headers: &mut HeaderMap) {
-    // A browser keeps `=portcullis=x` without a name, and sends it back as `portcullis=x`.
-    remove_set_cookies(headers, |line| {
-        let from = line.iter().position(|byte| !matches!(byte, b'=' | b' ' | b'\t'));
-        from.and_then(|from| line.get(from..)).is_some_and(is_ours)
-    });
+    remove_set_cookies(headers, cookie::sets_own);
 }
 
 /// Removes the `Set-Cookie` lines that are meant.
@@ -234,18 +231,6 @@ pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for
 pub const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// `X-Forwarded-Host`
 pub const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-
-fn cookie_pairs(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    value.split(|b| *b == b';').map(<[u8]>::trim_ascii).filter(|pair| !pair.is_empty())
-}
-
-/// The session's cookie and those of our pages: `portcullis`, and what begins with `portcullis-`,
-/// with or without the prefix that binds a cookie to this host.
-fn is_ours(pair: &[u8]) -> bool {
-    let name = pair.strip_prefix(b"__Host-").unwrap_or(pair);
-    name.strip_prefix(b"portcullis")
-        .is_some_and(|rest| matches!(rest.trim_ascii_start().first(), None | Some(b'=' | b'-')))
-}
 
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,11 @@
 //! Whether a request comes from a page of ours, as browsers say.
 
 use http::Method;
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderMap};
 
 use super::hosts::Hosts;
 use crate::config::PublicUrl;
-
-/// What browsers say of the page that sent a request; no page can forge it (Fetch Metadata).
-pub(crate) const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+use crate::web::fetch_metadata::{SEC_FETCH_SITE, Unclear, only};
 
 /// Whether the page that opens a WebSocket is ours. A browser says where it came from; another
 /// program says nothing (RFC 6455, 10.2).
@@ -51,23 +49,6 @@ pub(super) fn may_change(
 fn is_served(origin: &str, public: &PublicUrl, hosts: &Hosts) -> bool {
     origin.eq_ignore_ascii_case(public.as_str())
         || public.host_of(origin).is_some_and(|host| hosts.have(&host))
-}
-
-/// A field that is sent twice, or is not text.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Unclear;
-
-/// The value of a field that may be sent once.
-pub(crate) fn only<'a>(
-    headers: &'a HeaderMap,
-    name: &HeaderName,
-) -> Result<Option<&'a str>, Unclear> {
-    let mut lines = headers.get_all(name).iter();
-    let Some(line) = lines.next() else { return Ok(None) };
-    match (line.to_str(), lines.next()) {
-        (Ok(text), None) => Ok(Some(text)),
-        (_, _) => Err(Unclear),
-    }
 }
 
 #[cfg(test)]

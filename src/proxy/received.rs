@@ -8,7 +8,7 @@ use http::header::{self, HeaderValue};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::refusal::Wants;
+use crate::web::fetch_metadata::ResponseKind;
 
 /// What is known of it.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(super) struct Received {
     pub(super) id: String,
     pub(super) now: Timestamp,
     began: Instant,
-    pub(super) wants: Wants,
+    pub(super) wants: ResponseKind,
     /// Known for people only: scripts are told in one language.
     pub(super) languages: Option<HeaderValue>,
 }
@@ -30,10 +30,10 @@ pub(super) struct RequestIds {
 
 impl Received {
     pub(super) fn new<B>(id: String, request: &Request<B>, now: Timestamp) -> Self {
-        let wants = Wants::of(request.headers());
+        let wants = ResponseKind::of(request.headers());
         let languages = match wants {
-            Wants::Page => request.headers().get(header::ACCEPT_LANGUAGE).cloned(),
-            Wants::Problem => None,
+            ResponseKind::Page => request.headers().get(header::ACCEPT_LANGUAGE).cloned(),
+            ResponseKind::Problem => None,
         };
         Self { id, now, began: Instant::now(), wants, languages }
     }

@@ -287,7 +287,7 @@ async fn i1_beyond_the_longest_staleness_nothing_acts_on_what_is_in_memory() {
     assert_eq!(house.get("/", &cached).await.0, 200);
     let (status, page) = house.get("/.portcullis/sign-in", "").await;
     assert_eq!(status, 200, "{page}");
-    let asset = page.split('"').find(|text| text.starts_with(ASSETS)).unwrap();
+    let asset = page.split('"').find(|text| text.starts_with(paths::ASSETS)).unwrap();
     assert_eq!(house.get(&link, "").await.0, 303);
     house.fail(true);
     tokio::time::pause();

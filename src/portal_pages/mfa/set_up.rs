@@ -22,7 +22,7 @@ use crate::portal_pages::problem::{FormProblem, form_page};
 use crate::portal_pages::response::{Referrer, add_cookie, html, see_other};
 use crate::portal_pages::text::Catalogue;
 use crate::portal_pages::{Answer, Brand, PagesState, wants};
-use crate::proxy::Visitor;
+use crate::web::Visitor;
 use portcullis_store::StoreError;
 
 /// The form.

@@ -4,20 +4,21 @@ use http::header::HeaderValue;
 use http::{Method, StatusCode, header};
 
 use crate::portal_pages::fixture::{Answer, TestSite, policy, read};
-use crate::proxy::{ErrorPages as _, Refusal, Refused, Wants};
+use crate::proxy::{ErrorPages as _, Refusal, Refused};
+use crate::web::fetch_metadata::ResponseKind;
 use portcullis_policy::{
     BadRequest, BadTarget, Decision, Denial, Policy, Reason, RequestFacts, RequestTarget,
     SessionKind, Subject, built_in, decide,
 };
 
-async fn refuse(site: &TestSite, refusal: Refusal<'_>, wants: Wants) -> Answer {
+async fn refuse(site: &TestSite, refusal: Refusal<'_>, wants: ResponseKind) -> Answer {
     refuse_in(site, refusal, wants, None).await
 }
 
 async fn refuse_in(
     site: &TestSite,
     refusal: Refusal<'_>,
-    wants: Wants,
+    wants: ResponseKind,
     languages: Option<&'static str>,
 ) -> Answer {
     let languages = languages.map(HeaderValue::from_static);
@@ -92,13 +93,13 @@ async fn r61_a_denied_page_says_so_in_plain_words_with_a_way_back() {
         let denial = denial(&site, &policy, "limited", &target);
         let subject = subject(&policy, "limited");
         let refusal = denied(&denial, &policy, Some(&subject), &target);
-        let page = refuse(&site, refusal, Wants::Page).await;
+        let page = refuse(&site, refusal, ResponseKind::Page).await;
         assert_eq!(page.status, StatusCode::FORBIDDEN);
         assert!(page.text.contains(&format!("<h1>{title}</h1>")), "{target:?}\n{}", page.text);
         assert!(page.text.contains(advice), "{target:?}\n{}", page.text);
         assert!(page.text.contains("href=\"/\"") && page.text.contains("request-7"));
 
-        let problem = refuse(&site, refusal, Wants::Problem).await;
+        let problem = refuse(&site, refusal, ResponseKind::Problem).await;
         assert_eq!(problem.status, StatusCode::FORBIDDEN);
         assert_eq!(problem.header(header::CONTENT_TYPE), "application/problem+json");
         let document: serde_json::Value = serde_json::from_str(&problem.text).unwrap();
@@ -119,7 +120,7 @@ async fn r8_somebody_without_portal_access_is_told_so() {
     let denial = denial(&site, &policy, built_in::NO_ACCESS, &target);
     let subject = subject(&policy, built_in::NO_ACCESS);
     let refusal = denied(&denial, &policy, Some(&subject), &target);
-    let page = refuse(&site, refusal, Wants::Page).await;
+    let page = refuse(&site, refusal, ResponseKind::Page).await;
     assert_eq!(page.status, StatusCode::FORBIDDEN);
     assert!(page.text.contains("Your account can&#39;t use the portal"));
 }
@@ -129,13 +130,13 @@ async fn r61_a_person_is_sent_to_sign_in_and_a_script_is_told() {
     let site = TestSite::new().await;
     let target = RequestTarget::parse("/invoices/7?a=b&c=%2F").unwrap();
     let refusal = Refusal::SignIn { target: Some(&target), organization: None };
-    let page = refuse(&site, refusal, Wants::Page).await;
+    let page = refuse(&site, refusal, ResponseKind::Page).await;
     assert_eq!(page.status, StatusCode::SEE_OTHER);
     assert_eq!(
         page.location(),
         "/.portcullis/sign-in?return_to=%2Finvoices%2F7%3Fa%3Db%26c%3D%252F"
     );
-    let problem = refuse(&site, refusal, Wants::Problem).await;
+    let problem = refuse(&site, refusal, ResponseKind::Problem).await;
     assert_eq!(problem.status, StatusCode::UNAUTHORIZED);
     assert!(!problem.headers.contains_key(header::LOCATION));
     assert!(problem.text.contains("\"reason\":\"sign-in-required\""), "{}", problem.text);
@@ -146,9 +147,9 @@ async fn r14_somebody_whose_link_is_not_enough_any_more_is_told_so() {
     let site = TestSite::new().await;
     let target = RequestTarget::parse("/").unwrap();
     let refusal = Refusal::SignIn { target: Some(&target), organization: Some("acme") };
-    let page = refuse(&site, refusal, Wants::Page).await;
+    let page = refuse(&site, refusal, ResponseKind::Page).await;
     assert!(page.location().contains("&organization=acme&hint="), "{}", page.location());
-    let problem = refuse(&site, refusal, Wants::Problem).await;
+    let problem = refuse(&site, refusal, ResponseKind::Problem).await;
     assert!(problem.text.contains("\"reason\":\"link-not-enough\""), "{}", problem.text);
 }
 
@@ -156,7 +157,7 @@ async fn r14_somebody_whose_link_is_not_enough_any_more_is_told_so() {
 async fn r60_a_disabled_portal_sends_everybody_elsewhere() {
     let site = TestSite::new().await;
     let refusal = Refusal::PortalDisabled { url: "https://example.com/closed?a=b" };
-    for wants in [Wants::Page, Wants::Problem] {
+    for wants in [ResponseKind::Page, ResponseKind::Problem] {
         let answer = refuse(&site, refusal, wants).await;
         assert_eq!(answer.status, StatusCode::FOUND);
         assert_eq!(answer.location(), "https://example.com/closed?a=b");
@@ -167,9 +168,9 @@ async fn r60_a_disabled_portal_sends_everybody_elsewhere() {
 async fn a_route_that_leads_elsewhere_leads_people_but_not_scripts() {
     let site = TestSite::new().await;
     let refusal = Refusal::Elsewhere { url: "/upgrade", reason: Reason::MissingPermission };
-    let page = refuse(&site, refusal, Wants::Page).await;
+    let page = refuse(&site, refusal, ResponseKind::Page).await;
     assert_eq!((page.status, page.location()), (StatusCode::FOUND, "/upgrade"));
-    let problem = refuse(&site, refusal, Wants::Problem).await;
+    let problem = refuse(&site, refusal, ResponseKind::Problem).await;
     assert_eq!(problem.status, StatusCode::FORBIDDEN);
     assert!(!problem.headers.contains_key(header::LOCATION));
     // The record of the same request says the same.
@@ -191,14 +192,14 @@ async fn each_refusal_has_its_status_as_a_page_and_as_a_problem() {
         (Refusal::PortalSlow, 504, true),
         (Refusal::PortalBusy, 503, true),
     ] {
-        for wants in [Wants::Page, Wants::Problem] {
+        for wants in [ResponseKind::Page, ResponseKind::Problem] {
             let answer = refuse(&site, refusal, wants).await;
             assert_eq!(answer.status.as_u16(), status, "{refusal:?}");
             assert_eq!(answer.headers.contains_key(header::RETRY_AFTER), retry, "{refusal:?}");
             assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
             assert!(answer.text.contains("request-7"));
         }
-        let problem = refuse(&site, refusal, Wants::Problem).await;
+        let problem = refuse(&site, refusal, ResponseKind::Problem).await;
         let document: serde_json::Value = serde_json::from_str(&problem.text).unwrap();
         assert_eq!(document["reason"], refusal.reason());
     }
@@ -212,7 +213,7 @@ async fn r61_a_refusal_speaks_its_readers_language_and_scripts_get_one() {
     let denial = denial(&site, &policy, "limited", &target);
     let subject = subject(&policy, "limited");
     let refusal = denied(&denial, &policy, Some(&subject), &target);
-    let page = refuse_in(&site, refusal, Wants::Page, Some("de-CH, en;q=0.5")).await;
+    let page = refuse_in(&site, refusal, ResponseKind::Page, Some("de-CH, en;q=0.5")).await;
     assert!(page.text.contains("<html lang=\"de\">"), "{}", page.text);
     assert!(page.text.contains("<h1>„Tickets“ ist mit diesem Konto nicht zugänglich</h1>"));
     assert!(page.text.contains(
@@ -221,7 +222,7 @@ async fn r61_a_refusal_speaks_its_readers_language_and_scripts_get_one() {
     ));
     assert_eq!(page.header(header::CONTENT_LANGUAGE), "de");
     assert_eq!(page.header(header::VARY), "accept-language");
-    let page = refuse_in(&site, refusal, Wants::Page, Some("fr")).await;
+    let page = refuse_in(&site, refusal, ResponseKind::Page, Some("fr")).await;
     assert_eq!(page.header(header::CONTENT_LANGUAGE), "en");
 }
 
@@ -242,7 +243,7 @@ async fn r61_only_who_is_signed_in_is_told_of_another_account() {
         [(Some(&person), true, true), (Some(&by_link), false, false), (None, false, false)]
     {
         let refusal = denied(&denial, &policy, subject, &target);
-        let page = refuse(&site, refusal, Wants::Page).await.text;
+        let page = refuse(&site, refusal, ResponseKind::Page).await.text;
         assert_eq!(page.contains("Sign in with another account"), other, "{page}");
         assert_eq!(page.contains(">Sign in</a>"), !other, "{page}");
         assert_eq!(page.contains("href=\"/.portcullis/sessions\""), sessions, "{page}");
@@ -258,7 +259,7 @@ async fn r61_only_what_the_person_lacks_is_asked_for() {
     let granted = policy.catalogue().set(["portal.access", "invoices.view"]).unwrap();
     let subject = Subject { granted, ..subject(&policy, "limited") };
     let refusal = denied(&denial, &policy, Some(&subject), &target);
-    let page = refuse(&site, refusal, Wants::Page).await.text;
+    let page = refuse(&site, refusal, ResponseKind::Page).await.text;
     assert!(
         page.contains(
             "Ask Example &#60;IT&#62; to give your group <strong>Invoices – Pay</strong>."
@@ -284,7 +285,7 @@ async fn r61_nobody_is_sent_back_to_the_start_page_that_was_denied() {
         let decision = decide(&policy, Some(&nothing), &facts, site.now);
         let Decision::Deny(denial) = decision else { panic!("{decision:?}") };
         let refusal = denied(&denial, &policy, Some(&nothing), &target);
-        let page = refuse(&site, refusal, Wants::Page).await.text;
+        let page = refuse(&site, refusal, ResponseKind::Page).await.text;
         assert_eq!(page.contains("href=\"/\""), back, "{page}");
         assert!(page.contains("Sign in with another account"), "{page}");
     }
@@ -309,7 +310,7 @@ async fn r3_who_came_by_a_link_is_told_to_ask_for_what_a_link_can_have() {
         let target = RequestTarget::parse(target).unwrap();
         let denial = denial(&site, &policy, "limited", &target);
         let refusal = denied(&denial, &policy, Some(&subject), &target);
-        let page = refuse(&site, refusal, Wants::Page).await.text;
+        let page = refuse(&site, refusal, ResponseKind::Page).await.text;
         assert!(page.contains(advice), "{page}");
         assert!(!page.contains("View Mine"), "{page}");
     }
@@ -328,7 +329,7 @@ async fn r61_who_came_by_a_link_is_not_told_of_an_account() {
         ..subject(&policy, built_in::NON_PORTAL)
     };
     let refusal = denied(&denial, &policy, Some(&subject), &target);
-    let page = refuse(&site, refusal, Wants::Page).await;
+    let page = refuse(&site, refusal, ResponseKind::Page).await;
     assert!(page.text.contains("You can&#39;t open invoices with the secure link"));
     assert!(page.text.contains(
         "Sign in if you have a login, or ask Example &#60;IT&#62; for \

@@ -1,0 +1,57 @@
+//! The addresses of our own pages. The routers, the links in pages and mails, and the API take them
+//! from here.
+
+pub use portcullis_policy::RESERVED;
+
+/// The sign-in page.
+pub const SIGN_IN: &str = "/.portcullis/sign-in";
+/// The sign-in page for a visitor who is signed in and wants another account.
+pub const SWITCH_ACCOUNT: &str = "/.portcullis/sign-in?switch=1";
+/// The page for the code of the second factor.
+pub const MFA: &str = "/.portcullis/mfa";
+/// The page that sets up the second factor.
+pub const MFA_SETUP: &str = "/.portcullis/mfa/setup";
+/// The page to sign out on.
+pub const SIGN_OUT: &str = "/.portcullis/sign-out";
+/// A portal user's own sessions.
+pub const SESSIONS: &str = "/.portcullis/sessions";
+/// The page that asks for a link to reset a password.
+pub const FORGOT_PASSWORD: &str = "/.portcullis/password/forgot";
+/// Secure links; the token follows.
+pub const SECURE_LINK: &str = "/.portcullis/link/";
+/// Links in invitations; the token follows.
+pub const INVITATION: &str = "/.portcullis/invitation/";
+/// Links in password resets; the token follows.
+pub const PASSWORD_RESET: &str = "/.portcullis/password/reset/";
+/// Style sheets, scripts and pictures; the name follows.
+pub const ASSETS: &str = "/.portcullis/assets/";
+
+/// The URL of a secure link; `public_url` has no slash at its end.
+#[must_use]
+pub fn secure_link(public_url: &str, token: &str) -> String {
+    format!("{public_url}{SECURE_LINK}{token}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r61_every_page_of_ours_is_below_the_reserved_prefix() {
+        for path in [
+            SIGN_IN,
+            SWITCH_ACCOUNT,
+            MFA,
+            MFA_SETUP,
+            SIGN_OUT,
+            SESSIONS,
+            FORGOT_PASSWORD,
+            SECURE_LINK,
+            INVITATION,
+            PASSWORD_RESET,
+            ASSETS,
+        ] {
+            assert!(path.starts_with(RESERVED), "{path}");
+        }
+    }
+}
