@@ -62,43 +62,6 @@ fn every_documented_key_is_in_the_shipped_settings() {
     }
 }
 
-/// All Rust of the tree, tests included.
-fn code(folder: &Path, into: &mut String) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            code(&path, into);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            into.push_str(&std::fs::read_to_string(path).unwrap());
-        }
-    }
-}
-
-#[test]
-fn every_test_that_the_documents_name_is_there() {
-    let mut tree = String::new();
-    for folder in ["crates", "src", "tests"] {
-        code(&project().join(folder), &mut tree);
-    }
-    for document in ["docs/threats.md", "docs/architecture.md"] {
-        let text = file(document);
-        // A test is named by a sentence, so by three words at least.
-        let named: Vec<&str> = text
-            .split('`')
-            .skip(1)
-            .step_by(2)
-            .filter(|name| name.matches('_').count() >= 2)
-            .filter(|name| {
-                name.bytes().all(|b| b == b'_' || b.is_ascii_lowercase() || b.is_ascii_digit())
-            })
-            .collect();
-        assert!(named.len() > 20, "{document}: {named:?}");
-        for name in named {
-            assert!(tree.contains(&format!("fn {name}(")), "{document} names {name}");
-        }
-    }
-}
-
 #[tokio::test]
 async fn the_shipped_settings_and_policy_are_in_order() {
     let said = run(project(), &["check"], "").await.done();
