@@ -67,11 +67,12 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use ipnet::{IpNet, Ipv6Net};
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::{Mutex, MutexGuard};
 use sha2::{Digest, Sha256};
 
 use self::series::{Limits, Series, State};
@@ -311,7 +312,7 @@ impl Lockout {
 
     /// A panic elsewhere leaves the table whole: each change is a few assignments.
     fn lock(&self) -> MutexGuard<'_, Tables> {
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tables.lock()
     }
 }
 

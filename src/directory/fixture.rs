@@ -2,13 +2,14 @@
 
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use tempfile::TempDir;
 
 use crate::config::Passwords;
@@ -170,7 +171,7 @@ impl Fixture {
         let store =
             Arc::new(Meddled { inner: Arc::clone(&self.store), meddling: Mutex::new(None) });
         let directory = start(store.clone(), self.judges.clone()).await;
-        *store.meddling.lock().unwrap() = Some(meddling.boxed());
+        *store.meddling.lock() = Some(meddling.boxed());
         directory
     }
 
@@ -257,7 +258,7 @@ impl Store for Meddled {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
-        let meddling = self.meddling.lock().unwrap().take();
+        let meddling = self.meddling.lock().take();
         if let Some(meddling) = meddling {
             meddling.await;
         }

@@ -7,7 +7,8 @@
 //! it is not found; neither is a password that was imported as a hash and breaks R30.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use crate::credential::folding::fold;
 use crate::credential::password::NewPassword;
@@ -27,11 +28,11 @@ pub(super) struct Compared(Mutex<HashSet<(String, String)>>);
 
 impl Compared {
     fn has(&self, pair: &(String, String)) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(pair)
+        self.0.lock().contains(pair)
     }
 
     fn note(&self, pair: (String, String)) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(pair);
+        self.0.lock().insert(pair);
     }
 }
 

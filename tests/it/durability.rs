@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use http::Method;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -56,7 +57,7 @@ impl Promises {
 
     fn keep(&self, kind: &str, record: &Value) {
         let path = format!("/api/v1/{kind}/{}", record["id"].as_str().unwrap());
-        self.records.lock().unwrap().insert(path, record.clone());
+        self.records.lock().insert(path, record.clone());
     }
 
     /// Writes on and on until the program is gone.
@@ -78,13 +79,13 @@ impl Promises {
         let group = self.write(admin, Method::POST, "/api/v1/groups", new).await?;
         self.keep("groups", &group);
         let group = group["id"].as_str().unwrap();
-        self.logins.lock().unwrap().push((title.to_owned(), id.to_owned()));
+        self.logins.lock().push((title.to_owned(), id.to_owned()));
         let new = json!({ "organization": id, "login": title, "group": group, "invite": true });
         let user = self.write(admin, Method::POST, "/api/v1/users", new).await?;
         self.keep("users", &user);
         // An answered change of what is there already; until it is answered either may be found.
         let path = format!("/api/v1/groups/{group}");
-        self.records.lock().unwrap().remove(&path);
+        self.records.lock().remove(&path);
         let change = json!({ "permissions": ["invoices.view", "invoices.pay"] });
         let changed = self.write(admin, Method::PATCH, &path, change).await?;
         self.keep("groups", &changed);
@@ -93,7 +94,7 @@ impl Promises {
 
     /// Everything that was answered is there as it was answered.
     async fn are_kept(&self, admin: &Admin, round: usize) {
-        let records = self.records.lock().unwrap().clone();
+        let records = self.records.lock().clone();
         for (path, promised) in records {
             let found = admin.get(&path).await;
             assert_eq!(found.status, 200, "round {round}: {path} is lost: {promised}");
@@ -128,7 +129,7 @@ impl Promises {
         }
         assert!(by_organization.is_empty() && by_group.is_empty(), "round {round}: of nobody");
         // A login is taken exactly when somebody has it.
-        let asked = std::mem::take(&mut *self.logins.lock().unwrap());
+        let asked = std::mem::take(&mut *self.logins.lock());
         for (login, organization) in asked.into_iter().rev().take(WRITERS) {
             let taken = users.iter().any(|user| user["login"] == login.as_str());
             let new = json!({ "organization": organization, "login": login, "invite": true });
@@ -186,7 +187,7 @@ async fn i3_what_was_answered_survives_kill_9_whole() {
     let program = home.serve().await;
     promises.are_kept(&program.admin, ROUNDS).await;
     promises.are_whole(&program.admin, ROUNDS).await;
-    let kept = promises.records.lock().unwrap().len();
+    let kept = promises.records.lock().len();
     assert!(kept >= ROUNDS, "only {kept} records were written");
 }
 

@@ -7,10 +7,11 @@ use std::io::{BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use http::Method;
+use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -265,7 +266,7 @@ impl TestGate {
         assert_eq!(cookies.len(), 1, "one session cookie: {:?}", reply.headers);
         let cookie = cookies.remove(0);
         let (_, token) = cookie.split_once('=').unwrap();
-        self.tokens.lock().unwrap().push(token.to_owned());
+        self.tokens.lock().push(token.to_owned());
         Cookie(cookie)
     }
 
@@ -322,7 +323,7 @@ impl TestGate {
 
     /// The decision records so far.
     pub(crate) fn records(&self) -> String {
-        self.process.said.stdout.lock().unwrap().clone()
+        self.process.said.stdout.lock().clone()
     }
 
     /// Tells the program to stop, as the system does.
@@ -344,7 +345,7 @@ impl TestGate {
 
     /// The program's log so far.
     pub(crate) fn log(&self) -> String {
-        self.process.said.stderr.lock().unwrap().clone()
+        self.process.said.stderr.lock().clone()
     }
 
     /// Waits until the program's log holds a text.
@@ -355,8 +356,8 @@ impl TestGate {
     /// Waits until the program's log holds a text so many times.
     pub(crate) async fn logged_times(&self, text: &str, times: usize) {
         let mut lines = self.process.said.lines.subscribe();
-        let found = lines
-            .wait_for(|_| self.process.said.stderr.lock().unwrap().matches(text).count() >= times);
+        let found =
+            lines.wait_for(|_| self.process.said.stderr.lock().matches(text).count() >= times);
         within(text, found).await.unwrap();
     }
 
@@ -370,7 +371,7 @@ impl TestGate {
         let mut lines = self.process.said.lines.subscribe();
         let search = async {
             loop {
-                let found = self.process.said.stdout.lock().unwrap().lines().find_map(|line| {
+                let found = self.process.said.stdout.lock().lines().find_map(|line| {
                     let record: serde_json::Value = serde_json::from_str(line).ok()?;
                     (record[field] == value).then_some(record)
                 });
@@ -432,7 +433,7 @@ impl Process {
         let mut exited = self.exited.clone();
         let serving = async {
             loop {
-                let found = self.said.stderr.lock().unwrap().lines().find_map(|line| {
+                let found = self.said.stderr.lock().lines().find_map(|line| {
                     let event: serde_json::Value = serde_json::from_str(line).ok()?;
                     event["message"].as_str()?.starts_with("serving ").then_some(())?;
                     let gateway = event["gateway"].as_str()?.trim_matches(['[', ']', '"']);
@@ -447,7 +448,7 @@ impl Process {
         tokio::select! {
             found = within("the line that says where it serves", serving) => found,
             _ = exited.wait_for(Option::is_some) => {
-                panic!("it did not start:\n{}", self.said.stderr.lock().unwrap())
+                panic!("it did not start:\n{}", self.said.stderr.lock())
             }
         }
     }
@@ -459,7 +460,7 @@ impl Process {
         }
         // It may end by itself at this very moment.
         let _ = kill_process(self.id, Signal::TERM);
-        let reaped = self.reaped.lock().unwrap();
+        let reaped = self.reaped.lock();
         if reaped.recv_timeout(Duration::from_secs(5)) == Err(mpsc::RecvTimeoutError::Timeout) {
             let _ = kill_process(self.id, Signal::KILL);
             let _ = reaped.recv_timeout(Duration::from_secs(5));
@@ -475,7 +476,7 @@ impl Said {
             let mut pipe = BufReader::new(pipe);
             let mut line = Vec::new();
             while matches!(pipe.read_until(b'\n', &mut line), Ok(1..)) {
-                at(&said).lock().unwrap().push_str(&String::from_utf8_lossy(&line));
+                at(&said).lock().push_str(&String::from_utf8_lossy(&line));
                 said.lines.send_modify(|count| *count += 1);
                 line.clear();
             }
@@ -486,14 +487,14 @@ impl Said {
 impl Drop for TestGate {
     fn drop(&mut self) {
         self.process.stop();
-        let stderr = self.process.said.stderr.lock().unwrap();
-        let stdout = self.process.said.stdout.lock().unwrap();
+        let stderr = self.process.said.stderr.lock();
+        let stdout = self.process.said.stdout.lock();
         if std::thread::panicking() {
             eprintln!("the program said:\n{stderr}");
             return;
         }
         assert!(!stderr.contains("panicked"), "the program panicked:\n{stderr}");
-        for token in self.tokens.get_mut().unwrap() {
+        for token in self.tokens.get_mut() {
             assert!(!stderr.contains(&**token) && !stdout.contains(&**token), "a token in a log");
         }
         let complaints = self.upstream.complaints();

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -138,7 +139,7 @@ impl Program {
     pub(crate) async fn stop(mut self) {
         self.signal(Signal::TERM);
         let status = within("the end of the program", self.child.wait()).await.unwrap();
-        assert!(status.success(), "{status}: {}", self.said.text.lock().unwrap());
+        assert!(status.success(), "{status}: {}", self.said.text.lock());
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -178,7 +179,7 @@ impl Said {
         tokio::spawn(async move {
             let mut lines = BufReader::new(pipe).lines();
             while let Ok(Some(line)) = lines.next_line().await {
-                hearing.text.lock().unwrap().push_str(&format!("{line}\n"));
+                hearing.text.lock().push_str(&format!("{line}\n"));
                 hearing.lines.send_modify(|count| *count += 1);
             }
         });
@@ -190,7 +191,7 @@ impl Said {
         let mut lines = self.lines.subscribe();
         let searching = async {
             loop {
-                let found = search(&self.text.lock().unwrap());
+                let found = search(&self.text.lock());
                 match found {
                     Some(found) => return found,
                     None => lines.changed().await.unwrap(),
@@ -199,7 +200,7 @@ impl Said {
         };
         match tokio::time::timeout(std::time::Duration::from_secs(20), searching).await {
             Ok(found) => found,
-            Err(_) => panic!("{what} did not come:\n{}", self.text.lock().unwrap()),
+            Err(_) => panic!("{what} did not come:\n{}", self.text.lock()),
         }
     }
 }

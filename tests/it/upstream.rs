@@ -5,9 +5,10 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::AbortOnDropHandle;
@@ -79,7 +80,7 @@ impl Upstream {
         Fut: Future<Output = Answered> + Send + 'static,
     {
         let answer: Answer = Arc::new(move |exchange| Box::pin(answer(exchange)));
-        self.shared.answers.lock().unwrap().insert(path.to_owned(), answer);
+        self.shared.answers.lock().insert(path.to_owned(), answer);
     }
 
     /// Answers requests for a path with these very bytes, after having read the request's body,
@@ -98,17 +99,17 @@ impl Upstream {
 
     /// Every request so far.
     pub(crate) fn seen(&self) -> Vec<Arc<Seen>> {
-        self.shared.seen.lock().unwrap().clone()
+        self.shared.seen.lock().clone()
     }
 
     /// Forgets the requests so far.
     pub(crate) fn forget(&self) {
-        self.shared.seen.lock().unwrap().clear();
+        self.shared.seen.lock().clear();
     }
 
     /// The one request since the last time, taken.
     pub(crate) fn take_one(&self) -> Arc<Seen> {
-        let mut seen = std::mem::take(&mut *self.shared.seen.lock().unwrap());
+        let mut seen = std::mem::take(&mut *self.shared.seen.lock());
         assert_eq!(seen.len(), 1, "not one request but {seen:?}");
         seen.remove(0)
     }
@@ -136,7 +137,7 @@ impl Upstream {
 
     /// What should never have been sent to a portal.
     pub(crate) fn complaints(&self) -> Vec<String> {
-        self.shared.complaints.lock().unwrap().clone()
+        self.shared.complaints.lock().clone()
     }
 }
 
@@ -157,9 +158,9 @@ impl Shared {
             };
             self.inspect(&head, &target);
             let seen = Arc::new(Seen { head, method, target, body: OnceLock::new() });
-            self.seen.lock().unwrap().push(Arc::clone(&seen));
+            self.seen.lock().push(Arc::clone(&seen));
             self.changed.notify_waiters();
-            let answer = self.answers.lock().unwrap().get(seen.path()).cloned();
+            let answer = self.answers.lock().get(seen.path()).cloned();
             let exchange = Exchange { seen, stream };
             let answered = match answer {
                 Some(answer) => answer(exchange).await,
@@ -202,7 +203,7 @@ impl Shared {
     }
 
     fn complain(&self, complaint: String) {
-        self.complaints.lock().unwrap().push(complaint);
+        self.complaints.lock().push(complaint);
     }
 }
 

@@ -1,11 +1,12 @@
 //! WebSockets and event streams: opened where the policy says so, closed when it no longer does.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::Method;
 use http_body_util::BodyExt as _;
+use parking_lot::Mutex;
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio_tungstenite::WebSocketStream;
@@ -312,7 +313,7 @@ async fn a_side_that_has_said_all_still_hears_the_other() {
     let (told, heard) = tokio::sync::oneshot::channel();
     let told = Arc::new(Mutex::new(Some(told)));
     gate.upstream.answer("/open/socket", move |mut exchange| {
-        let told = told.lock().unwrap().take();
+        let told = told.lock().take();
         async move {
             exchange
                 .write(

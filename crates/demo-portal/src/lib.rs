@@ -4,7 +4,7 @@
 //! program it stands for. Each account keeps its records in memory and forgets them at exit;
 //! every list is bounded, so that it can be left running. Never put it on a network by itself.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::{collections::BTreeMap, future::Future, io, net::TcpListener};
 
 use axum::Router;
@@ -12,6 +12,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use parking_lot::Mutex;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
@@ -121,7 +122,7 @@ impl Portal {
 
     /// Works on the account that the gateway says this visitor belongs to.
     fn account<T>(&self, visitor: &Visitor, work: impl FnOnce(&mut Account) -> T) -> T {
-        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut accounts = self.accounts.lock();
         let mut name = visitor.organization();
         if !accounts.contains_key(name) && accounts.len() >= Self::ACCOUNTS {
             name = "";
@@ -135,7 +136,7 @@ impl Portal {
 
     /// The names of all accounts opened so far.
     fn organizations(&self) -> Vec<String> {
-        let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let accounts = self.accounts.lock();
         accounts.keys().cloned().collect()
     }
 }

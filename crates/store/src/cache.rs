@@ -17,9 +17,9 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use foldhash::fast::RandomState;
+use parking_lot::{Mutex, MutexGuard};
 
 /// Keys are spread over this many generations: an invalidation makes loads of a few unrelated
 /// keys go uncached, and only those.
@@ -119,7 +119,7 @@ impl<K, V> fmt::Debug for FreshCache<K, V> {
 
 /// A counter is never half written, so a panic elsewhere is no reason to give up the cache.
 fn lock(stripe: &Mutex<u64>) -> MutexGuard<'_, u64> {
-    stripe.lock().unwrap_or_else(PoisonError::into_inner)
+    stripe.lock()
 }
 
 #[cfg(test)]

@@ -12,12 +12,13 @@
 use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use argon2::password_hash::phc::{Output, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use zeroize::Zeroizing;
 
@@ -171,16 +172,13 @@ impl Desk {
     /// Waits for a job; with `patience`, no longer than that.
     fn next(&self, patience: Option<Duration>) -> News {
         let idle = |state: &mut DeskState| state.jobs.is_empty() && !state.closed;
-        let state = self.lock();
-        let mut state = match patience {
-            None => self.news.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner),
+        let mut state = self.lock();
+        match patience {
+            None => self.news.wait_while(&mut state, idle),
             Some(patience) => {
-                self.news
-                    .wait_timeout_while(state, patience, idle)
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .0
+                self.news.wait_while_for(&mut state, idle, patience);
             }
-        };
+        }
         match state.jobs.pop_front() {
             Some(job) => News::Job(job),
             None if state.closed => News::Closed,
@@ -189,7 +187,7 @@ impl Desk {
     }
 
     fn lock(&self) -> MutexGuard<'_, DeskState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

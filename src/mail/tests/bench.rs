@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use mail_parser::{Message, MessageParser};
+use parking_lot::Mutex;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -54,21 +55,21 @@ impl Carrier for Basket {
     async fn carry(&self, mail: &Written) -> Result<(), NotSent> {
         self.tries.fetch_add(1, Ordering::SeqCst);
         assert!(!self.panics.load(Ordering::SeqCst), "a fault in the basket");
-        if let Some(why) = self.away.lock().unwrap().clone() {
+        if let Some(why) = self.away.lock().clone() {
             return Err(NotSent::Yet(why));
         }
-        self.taken.lock().unwrap().push(mail.message.formatted());
+        self.taken.lock().push(mail.message.formatted());
         Ok(())
     }
 }
 
 impl Basket {
     pub(super) fn count(&self) -> usize {
-        self.taken.lock().unwrap().len()
+        self.taken.lock().len()
     }
 
     pub(super) fn last(&self) -> Message<'static> {
-        parsed(self.taken.lock().unwrap().last().unwrap())
+        parsed(self.taken.lock().last().unwrap())
     }
 }
 
@@ -87,14 +88,14 @@ impl Disk {
     }
 
     pub(super) fn damage(&self, id: &str) {
-        *self.damaged.lock().unwrap() = Some(id.to_owned());
+        *self.damaged.lock() = Some(id.to_owned());
     }
 }
 
 #[async_trait]
 impl Store for Disk {
     async fn get(&self, kind: Kind, id: &str) -> Result<Option<Record>, StoreError> {
-        let damaged = self.damaged.lock().unwrap().as_deref() == Some(id);
+        let damaged = self.damaged.lock().as_deref() == Some(id);
         let read = self.inner.get(kind, id).await?;
         Ok(read.map(|record| if damaged { Record { doc: "{}".into(), ..record } } else { record }))
     }

@@ -34,7 +34,7 @@ async fn what_is_not_taken_is_tried_again_at_its_time_and_not_before() {
     bench.write("letter", Occasion::Invitation).await;
     let basket = Basket::default();
     let outbox = bench.outbox(basket.clone());
-    *basket.away.lock().unwrap() = Some("the server is away".to_owned());
+    *basket.away.lock() = Some("the server is away".to_owned());
     outbox.round_at(0).await;
     let letter = bench.letter("letter").await;
     assert_eq!((letter.state, letter.attempts), (waiting(30), 1));
@@ -43,7 +43,7 @@ async fn what_is_not_taken_is_tried_again_at_its_time_and_not_before() {
     assert_eq!(bench.letter("letter").await.attempts, 1);
     outbox.round_at(30).await;
     assert_eq!(bench.letter("letter").await.state, waiting(150));
-    *basket.away.lock().unwrap() = None;
+    *basket.away.lock() = None;
     outbox.round_at(150).await;
     assert_eq!(basket.count(), 1);
     let letter = bench.letter("letter").await;
@@ -74,7 +74,7 @@ async fn a_reset_comes_before_invitations() {
     bench.write("reset", Occasion::Reset).await;
     let basket = Basket::default();
     bench.outbox(basket.clone()).round_at(0).await;
-    let first = parsed(&basket.taken.lock().unwrap()[0]);
+    let first = parsed(&basket.taken.lock()[0]);
     assert!(first.subject().unwrap().starts_with("Choose a new password"));
     assert_eq!(basket.count(), 2);
 }
@@ -107,7 +107,7 @@ async fn what_was_taken_is_not_sent_again_while_the_store_does_not_write() {
 async fn what_was_not_taken_waits_its_time_though_the_store_does_not_write() {
     let bench = Bench::new().await;
     let basket = Basket::default();
-    *basket.away.lock().unwrap() = Some("the server is away".to_owned());
+    *basket.away.lock() = Some("the server is away".to_owned());
     let outbox = bench.outbox(basket.clone());
     bench.write("letter", Occasion::Invitation).await;
     bench.store.full(true);
@@ -118,7 +118,7 @@ async fn what_was_not_taken_waits_its_time_though_the_store_does_not_write() {
     assert_eq!(outbox.round_at(15).await, Some(after(30)));
     assert_eq!(basket.tries.load(Ordering::SeqCst), 1);
     assert_eq!(bench.letter("letter").await.state, waiting(30));
-    *basket.away.lock().unwrap() = None;
+    *basket.away.lock() = None;
     outbox.round_at(30).await;
     assert_eq!(basket.count(), 1);
 }

@@ -1,8 +1,8 @@
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use futures_util::poll;
+use parking_lot::Mutex;
 use tempfile::TempDir;
 use tokio::sync::{Notify, Semaphore};
 
@@ -53,7 +53,7 @@ impl Recorder {
     }
 
     fn ids(&self) -> Vec<String> {
-        self.told.lock().unwrap().iter().map(|change| change.id.clone()).collect()
+        self.told.lock().iter().map(|change| change.id.clone()).collect()
     }
 }
 
@@ -65,7 +65,7 @@ impl Follower for Recorder {
         if self.failing.load(Ordering::SeqCst) {
             return Err(StoreError::Unavailable("told to fail".to_owned()));
         }
-        self.told.lock().unwrap().extend(changes.iter().cloned());
+        self.told.lock().extend(changes.iter().cloned());
         Ok(())
     }
 
@@ -178,7 +178,7 @@ async fn followers_hear_of_commits_from_everywhere_in_order() {
     }
     tasks.join_all().await;
     feed.commit(vec![put("last")]).await.unwrap();
-    let told = follower.told.lock().unwrap();
+    let told = follower.told.lock();
     let sequences: Vec<u64> = told.iter().map(|change| change.sequence).collect();
     assert_eq!(sequences, (1..=41).collect::<Vec<_>>());
     assert_eq!(told.last().unwrap().id, "last");
@@ -210,7 +210,7 @@ struct Scripted {
 
 impl Scripted {
     fn answer(&self, answer: Result<Changes, StoreError>) {
-        self.answers.lock().unwrap().insert(0, answer);
+        self.answers.lock().insert(0, answer);
         self.more.notify_one();
     }
 }
@@ -243,7 +243,7 @@ impl Store for Scripted {
     }
     async fn changes(&self, _: u64, _: Duration) -> Result<Changes, StoreError> {
         loop {
-            if let Some(answer) = self.answers.lock().unwrap().pop() {
+            if let Some(answer) = self.answers.lock().pop() {
                 return answer;
             }
             self.more.notified().await;
