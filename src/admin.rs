@@ -1,19 +1,21 @@
-//! What an operator sees of us: the API on the admin listener and on the admin socket.
+//! The admin API, on the admin listener and on the admin socket.
 //!
-//! Handlers translate between HTTP and the operations of the directory and the sessions; no rule
-//! is judged here (I8). Every route is in the one table below, each with the role that it asks
-//! for; what is not in the table is not reached (see `gate`). On the admin socket nobody needs to
-//! say who they are: the file's mode does. On TCP every route but the two probes needs a bearer
-//! token that `portcullis token create` has made. There are no cookies, so a browser has nothing
-//! that a page of another site could abuse.
+//! Handlers translate between HTTP and the operations of `directory` and `session`; they check no
+//! rule themselves (I8). [`routes`] lists every route with the role it requires; a request that
+//! matches no entry is rejected before any handler runs.
+//!
+//! On the admin socket no credentials are needed: its file mode decides who can connect. On TCP
+//! every route but the two probes requires a bearer token made by `portcullis token create`. There
+//! are no cookies, so a page of another site cannot make a browser send credentials.
 //!
 //! | module | holds |
 //! |---|---|
-//! | `gate` | the table's roles and parameters, and who is let through |
-//! | `request`, `answer`, `problem` | reading strictly, answering alike |
-//! | `groups`, `organizations`, `end_users`, `users`, `sessions`, `lockouts`, `preferences`, `tokens` | records |
-//! | `mail` | mails to portal users |
-//! | `policy`, `explain` | the policy in force, and what it says about a request |
+//! | `routes` | the table of routes |
+//! | `table`, `input` | how a route is declared, and what its handler reads |
+//! | `guard` | authentication, and rejection of undeclared requests |
+//! | `request`, `response`, `problem` | extractors, responses, problem documents |
+//! | `groups`, `organizations`, `end_users`, `users`, `sessions`, `lockouts`, `preferences`, `tokens`, `mail` | handlers for records |
+//! | `policy`, `explain` | the policy in force, and its decision on a given request |
 //! | `health` | probes |
 
 use std::fmt;
@@ -21,23 +23,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::MethodFilter;
 use futures_util::future::BoxFuture;
-use http::Method;
 
-use self::gate::{Role, Table};
 use crate::config::{PublicUrl, Settings};
 use crate::directory::Directory;
 use crate::session::Sessions;
 use portcullis_policy::{Host, PolicyProblems};
 use portcullis_store::feed::Feed;
 
-mod answer;
 mod end_users;
 mod explain;
-mod gate;
 mod groups;
+mod guard;
 mod health;
+mod input;
 mod lockouts;
 mod mail;
 mod organizations;
@@ -45,14 +44,17 @@ mod policy;
 mod preferences;
 mod problem;
 mod request;
+mod response;
+mod routes;
 mod sessions;
+mod table;
 mod tokens;
 mod users;
 
-/// Reads the policy files again and puts what they say in force, or tells all that is wrong.
+/// Reads the policy files again and puts them in force, or returns every problem found in them.
 pub type Reload = dyn Fn() -> BoxFuture<'static, Result<(), PolicyProblems>> + Send + Sync;
 
-/// What the handlers work with. Clones share it.
+/// What handlers work with. Cheap to clone.
 #[derive(Clone)]
 pub struct AdminState {
     directory: Directory,
@@ -65,7 +67,7 @@ pub struct AdminState {
 }
 
 impl AdminState {
-    /// Puts the parts together; `reload` is how the policy files are read again.
+    /// The state for a gateway with these settings; `reload` serves `POST policy/reload`.
     #[must_use]
     pub fn new(
         settings: &Settings,
@@ -92,85 +94,18 @@ impl fmt::Debug for AdminState {
     }
 }
 
-/// How callers show that they are administrators.
+/// How callers of the API are authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// By being able to open the admin socket.
+    /// By the file mode of the admin socket: every request is an administrator's.
     Socket,
     /// By a bearer token.
     Token,
 }
 
-/// The API, for one of the two ways to it.
+/// The API as a service, with one of the two ways of authentication.
 pub fn router(state: AdminState, access: Access) -> Router {
-    table().into_router(state, access)
-}
-
-const GET: (Method, MethodFilter) = (Method::GET, MethodFilter::GET);
-const POST: (Method, MethodFilter) = (Method::POST, MethodFilter::POST);
-const PUT: (Method, MethodFilter) = (Method::PUT, MethodFilter::PUT);
-const PATCH: (Method, MethodFilter) = (Method::PATCH, MethodFilter::PATCH);
-const DELETE: (Method, MethodFilter) = (Method::DELETE, MethodFilter::DELETE);
-
-/// Every route there is, with the parameters that it takes; it refuses any other.
-#[rustfmt::skip]
-fn table() -> Table {
-    use Role::{Administrator, Anyone};
-
-    Table::default()
-        .on(Anyone, GET, "/healthz", health::alive)
-        .on(Anyone, GET, "/readyz", health::ready)
-        .on(Administrator, GET, "/api/v1/groups?limit&after&cursor", groups::list)
-        .on(Administrator, POST, "/api/v1/groups", groups::create)
-        .on(Administrator, GET, "/api/v1/groups/{id}", groups::show)
-        .on(Administrator, PATCH, "/api/v1/groups/{id}", groups::change)
-        .on(Administrator, DELETE, "/api/v1/groups/{id}?move_to", groups::delete)
-        .on(Administrator, POST, "/api/v1/groups/{id}/copy", groups::copy)
-        .on(Administrator, GET, "/api/v1/permissions", policy::permissions)
-        .on(Administrator, GET, "/api/v1/routes", policy::routes)
-        .on(Administrator, POST, "/api/v1/policy/reload", policy::reload)
-        .on(Administrator, GET, "/api/v1/explain?user&link&group&anonymous&organization&method&target&host&websocket", explain::by_query)
-        .on(Administrator, POST, "/api/v1/explain", explain::by_body)
-        .on(Administrator, GET, "/api/v1/organizations?limit&after&cursor", organizations::list)
-        .on(Administrator, POST, "/api/v1/organizations", organizations::create)
-        .on(Administrator, GET, "/api/v1/organizations/{id}", organizations::show)
-        .on(Administrator, PATCH, "/api/v1/organizations/{id}", organizations::change)
-        .on(Administrator, DELETE, "/api/v1/organizations/{id}", organizations::delete)
-        .on(Administrator, GET, "/api/v1/organizations/{id}/link", organizations::link)
-        .on(Administrator, PATCH, "/api/v1/organizations/{id}/link", organizations::switch_link)
-        .on(Administrator, POST, "/api/v1/organizations/{id}/link/rotate", organizations::rotate_link)
-        .on(Administrator, GET, "/api/v1/organizations/{id}/end-users?limit&after&cursor", end_users::list)
-        .on(Administrator, POST, "/api/v1/organizations/{id}/end-users", end_users::create)
-        .on(Administrator, GET, "/api/v1/organizations/{id}/end-users/{end_user}", end_users::show)
-        .on(Administrator, PATCH, "/api/v1/organizations/{id}/end-users/{end_user}", end_users::change)
-        .on(Administrator, DELETE, "/api/v1/organizations/{id}/end-users/{end_user}", end_users::delete)
-        .on(Administrator, GET, "/api/v1/users?limit&after&cursor&organization&group&login", users::list)
-        .on(Administrator, POST, "/api/v1/users", users::create)
-        .on(Administrator, GET, "/api/v1/users/{id}", users::show)
-        .on(Administrator, PATCH, "/api/v1/users/{id}", users::change)
-        .on(Administrator, DELETE, "/api/v1/users/{id}", users::delete)
-        .on(Administrator, PUT, "/api/v1/users/{id}/password", users::set_password)
-        .on(Administrator, POST, "/api/v1/users/{id}/password", users::set_password)
-        .on(Administrator, POST, "/api/v1/users/{id}/invitation", users::invite)
-        .on(Administrator, DELETE, "/api/v1/users/{id}/invitation", users::withdraw)
-        .on(Administrator, GET, "/api/v1/users/{id}/mfa", users::second_factor)
-        .on(Administrator, DELETE, "/api/v1/users/{id}/mfa", users::reset_second_factor)
-        .on(Administrator, GET, "/api/v1/users/{id}/sessions?limit&after&cursor", users::sessions)
-        .on(Administrator, DELETE, "/api/v1/users/{id}/sessions", users::end_sessions)
-        .on(Administrator, GET, "/api/v1/sessions?limit&after&cursor&user&organization", sessions::list)
-        .on(Administrator, DELETE, "/api/v1/sessions?user&organization", sessions::end_all)
-        .on(Administrator, DELETE, "/api/v1/sessions/{id}", sessions::end)
-        .on(Administrator, GET, "/api/v1/lockouts", lockouts::list)
-        .on(Administrator, DELETE, "/api/v1/lockouts?login&address", lockouts::release_of)
-        .on(Administrator, DELETE, "/api/v1/lockouts/{id}", lockouts::release)
-        .on(Administrator, GET, "/api/v1/preferences", preferences::show)
-        .on(Administrator, PATCH, "/api/v1/preferences", preferences::change)
-        .on(Administrator, GET, "/api/v1/mail?limit&after&cursor&state", mail::list)
-        .on(Administrator, GET, "/api/v1/mail/{id}", mail::show)
-        .on(Administrator, POST, "/api/v1/mail/{id}/retry", mail::retry)
-        .on(Administrator, GET, "/api/v1/tokens?limit&after&cursor", tokens::list)
-        .on(Administrator, POST, "/api/v1/tokens", tokens::create)
-        .on(Administrator, DELETE, "/api/v1/tokens/{id}", tokens::revoke)
+    routes::table().into_router(state, access)
 }
 
 #[cfg(test)]

@@ -3,31 +3,31 @@
 use axum::extract::State;
 
 use super::AdminState;
-use super::answer::{Answer, created, done, record, shown};
 use super::request::{Body, Id, IfMatch, PageParams, Params};
+use super::response::{ApiResult, created, document, no_content, record};
 use crate::directory::end_users::{EndUserPatch, NewEndUser};
 
 pub(super) async fn list(
     State(admin): State<AdminState>,
     Id(organization): Id,
     Params(page): Params<PageParams>,
-) -> Answer {
-    shown(&admin.directory.end_users(&organization, &page.request()?).await?)
+) -> ApiResult {
+    document(&admin.directory.end_users(&organization, &page.request()?).await?)
 }
 
 pub(super) async fn create(
     State(admin): State<AdminState>,
     Id(organization): Id,
     Body(new): Body<NewEndUser>,
-) -> Answer {
-    let made = admin.directory.create_end_user(&organization, new).await?;
-    created(&made, format!("/api/v1/organizations/{organization}/end-users/{}", made.id))
+) -> ApiResult {
+    let end_user = admin.directory.create_end_user(&organization, new).await?;
+    created(&end_user, format!("/api/v1/organizations/{organization}/end-users/{}", end_user.id))
 }
 
 pub(super) async fn show(
     State(admin): State<AdminState>,
     Id((organization, id)): Id<(String, String)>,
-) -> Answer {
+) -> ApiResult {
     record(&admin.directory.end_user(&organization, &id).await?)
 }
 
@@ -36,7 +36,7 @@ pub(super) async fn change(
     Id((organization, id)): Id<(String, String)>,
     IfMatch(version): IfMatch,
     Body(patch): Body<EndUserPatch>,
-) -> Answer {
+) -> ApiResult {
     record(&admin.directory.change_end_user(&organization, &id, patch, version).await?)
 }
 
@@ -44,7 +44,7 @@ pub(super) async fn delete(
     State(admin): State<AdminState>,
     Id((organization, id)): Id<(String, String)>,
     IfMatch(version): IfMatch,
-) -> Answer {
+) -> ApiResult {
     admin.directory.delete_end_user(&organization, &id, version).await?;
-    done()
+    no_content()
 }

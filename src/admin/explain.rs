@@ -11,10 +11,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::AdminState;
-use super::answer::{Answer, shown};
 use super::policy::access;
 use super::problem::Problem;
 use super::request::{Body, Params};
+use super::response::{ApiResult, document};
 use crate::clock;
 use crate::directory::{DirectoryError, Snapshot};
 use crate::session::standing;
@@ -82,18 +82,18 @@ struct Session<'a> {
 pub(super) async fn by_query(
     State(admin): State<AdminState>,
     Params(question): Params<Question>,
-) -> Answer {
+) -> ApiResult {
     explain(&admin, question, clock::now()).await
 }
 
 pub(super) async fn by_body(
     State(admin): State<AdminState>,
     Body(question): Body<Question>,
-) -> Answer {
+) -> ApiResult {
     explain(&admin, question, clock::now()).await
 }
 
-async fn explain(admin: &AdminState, question: Question, now: Timestamp) -> Answer {
+async fn explain(admin: &AdminState, question: Question, now: Timestamp) -> ApiResult {
     let method = Method::from_bytes(question.method.as_bytes())
         .map_err(|_| Problem::invalid("method", "is not the name of a method"))?;
     let snapshot = Arc::clone(&admin.directory.snapshot());
@@ -112,16 +112,20 @@ async fn explain(admin: &AdminState, question: Question, now: Timestamp) -> Answ
     };
     let (host, target) = match admin.read(&question, &method) {
         Ok(read) => read,
-        Err(bad) => return shown(&Explanation { reason: bad.as_str(), ..answer }),
+        Err(bad) => return document(&Explanation { reason: bad.as_str(), ..answer }),
     };
     if snapshot.preferences().disabled_redirect_url.is_some() {
-        return shown(&Explanation { decision: "redirect", reason: "portal-disabled", ..answer });
+        return document(&Explanation {
+            decision: "redirect",
+            reason: "portal-disabled",
+            ..answer
+        });
     }
     if target.path().starts_with(RESERVED) {
         if let Err(bad) = target.strict() {
-            return shown(&Explanation { reason: bad.as_str(), ..answer });
+            return document(&Explanation { reason: bad.as_str(), ..answer });
         }
-        return shown(&Explanation { decision: "page", reason: "own-page", ..answer });
+        return document(&Explanation { decision: "page", reason: "own-page", ..answer });
     }
     let websocket = question.websocket.unwrap_or(false);
     let facts = RequestFacts { host: host.name(), method: &method, target: &target, websocket };
@@ -138,7 +142,7 @@ async fn explain(admin: &AdminState, question: Question, now: Timestamp) -> Answ
         answer.access = Some(access(route));
         answer.needed = policy.catalogue().ids(route.permissions()).collect();
     }
-    shown(&answer)
+    document(&answer)
 }
 
 impl AdminState {
@@ -193,7 +197,7 @@ async fn of_user(admin: &AdminState, snapshot: &Snapshot, who: &str) -> Result<S
         Err(error) => return Err(error.into()),
     };
     let Some(user) = admin.directory.user(&id).await? else {
-        return Err(Problem::no_such("portal user", who));
+        return Err(Problem::not_found("portal user", who));
     };
     standing::of_user(&user, user.password_generation, snapshot, Timestamp::MAX).ok_or_else(|| {
         let message = "has no password, so nobody can be signed in as this portal user; \
@@ -208,7 +212,7 @@ async fn of_link(
     organization: &str,
 ) -> Result<Option<Subject>, Problem> {
     let Some(facts) = admin.directory.organization(organization).await? else {
-        return Err(Problem::no_such("organization", organization));
+        return Err(Problem::not_found("organization", organization));
     };
     Ok(standing::of_link(&facts, facts.link_generation, snapshot, Timestamp::MAX))
 }
@@ -216,7 +220,7 @@ async fn of_link(
 fn of_group(snapshot: &Snapshot, id: &str, organization: Option<&str>) -> Result<Subject, Problem> {
     let organization = Arc::from(organization.unwrap_or_default());
     standing::of_group(id, organization, snapshot, Timestamp::MAX)
-        .ok_or_else(|| Problem::no_such("group", id))
+        .ok_or_else(|| Problem::not_found("group", id))
 }
 
 fn held<'a>(policy: &'a Policy, subject: Option<&Subject>) -> Vec<&'a str> {

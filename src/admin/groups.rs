@@ -4,35 +4,38 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use super::AdminState;
-use super::answer::{Answer, created, done, record, shown};
 use super::request::{Body, Id, IfMatch, OptionalBody, PageParams, Params};
+use super::response::{ApiResult, created, document, no_content, record};
 use crate::directory::groups::{GroupPatch, NewGroup};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct CopyOf {
+pub(super) struct CopyOptions {
     name: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct DeleteParams {
+    /// The id of the group that gets the deleted group's portal users.
     move_to: Option<String>,
 }
 
 pub(super) async fn list(
     State(admin): State<AdminState>,
     Params(page): Params<PageParams>,
-) -> Answer {
-    shown(&admin.directory.groups(&page.request()?).await?)
+) -> ApiResult {
+    document(&admin.directory.groups(&page.request()?).await?)
 }
 
-pub(super) async fn create(State(admin): State<AdminState>, Body(new): Body<NewGroup>) -> Answer {
+pub(super) async fn create(
+    State(admin): State<AdminState>,
+    Body(new): Body<NewGroup>,
+) -> ApiResult {
     let group = admin.directory.create_group(new).await?;
     created(&group, format!("/api/v1/groups/{}", group.id))
 }
 
-pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id) -> Answer {
+pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id) -> ApiResult {
     record(&admin.directory.group(&id).await?)
 }
 
@@ -41,7 +44,7 @@ pub(super) async fn change(
     Id(id): Id,
     IfMatch(version): IfMatch,
     Body(patch): Body<GroupPatch>,
-) -> Answer {
+) -> ApiResult {
     record(&admin.directory.change_group(&id, patch, version).await?)
 }
 
@@ -49,8 +52,8 @@ pub(super) async fn copy(
     State(admin): State<AdminState>,
     Id(id): Id,
     IfMatch(version): IfMatch,
-    OptionalBody(CopyOf { name }): OptionalBody<CopyOf>,
-) -> Answer {
+    OptionalBody(CopyOptions { name }): OptionalBody<CopyOptions>,
+) -> ApiResult {
     let group = admin.directory.copy_group(&id, name.as_deref(), version).await?;
     created(&group, format!("/api/v1/groups/{}", group.id))
 }
@@ -60,7 +63,7 @@ pub(super) async fn delete(
     Id(id): Id,
     Params(DeleteParams { move_to }): Params<DeleteParams>,
     IfMatch(version): IfMatch,
-) -> Answer {
+) -> ApiResult {
     admin.directory.delete_group(&id, move_to.as_deref(), version).await?;
-    done()
+    no_content()
 }

@@ -1,4 +1,4 @@
-//! Probes for whoever looks after the process.
+//! Liveness and readiness probes.
 
 use std::time::Duration;
 
@@ -6,26 +6,27 @@ use axum::extract::State;
 use http::StatusCode;
 
 use super::AdminState;
-use super::answer::{Answer, shown};
 use super::problem::Problem;
+use super::response::{ApiResult, document};
 
-/// How long the store may take to answer a probe.
-const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+/// How long the readiness probe waits for the store.
+const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// 200 as long as anything is answered at all.
-pub(super) async fn alive() -> Answer {
-    shown(&serde_json::json!({ "status": "alive" }))
+/// 200 whenever the process can respond.
+pub(super) async fn alive() -> ApiResult {
+    document(&serde_json::json!({ "status": "alive" }))
 }
 
-/// 200 when requests can be decided: the store answers, and what it told is fresh (I2).
-pub(super) async fn ready(State(admin): State<AdminState>) -> Answer {
-    let asked = tokio::time::timeout(STORE_ANSWERS_WITHIN, admin.feed.store().head()).await;
-    let detail = if !matches!(asked, Ok(Ok(_))) {
-        "the store does not answer"
+/// 200 when requests can be decided: the store responds, and cached state is fresh (I2). Otherwise
+/// 503.
+pub(super) async fn ready(State(admin): State<AdminState>) -> ApiResult {
+    let head = tokio::time::timeout(STORE_TIMEOUT, admin.feed.store().head()).await;
+    let detail = if !matches!(head, Ok(Ok(_))) {
+        "the store does not respond"
     } else if !admin.feed.fresh(admin.max_staleness) {
-        "changes in the store have not been confirmed for too long"
+        "cached state is older than `store.max_staleness`"
     } else {
-        return shown(&serde_json::json!({ "status": "ready" }));
+        return document(&serde_json::json!({ "status": "ready" }));
     };
     Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", detail))
 }

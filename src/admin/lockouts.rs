@@ -1,4 +1,4 @@
-//! `lockouts`: who may not try to sign in now.
+//! `lockouts`: logins and addresses that are locked after failed sign-in attempts.
 
 use std::net::IpAddr;
 
@@ -6,28 +6,27 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use super::AdminState;
-use super::answer::{Answer, done, shown};
 use super::problem::Problem;
 use super::request::{Id, Params};
+use super::response::{ApiResult, document, no_content};
 use crate::clock;
 use crate::directory::Page;
 use crate::directory::lockouts::Release;
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct ReleaseParams {
     login: Option<String>,
     address: Option<IpAddr>,
 }
 
-pub(super) async fn list(State(admin): State<AdminState>) -> Answer {
-    shown(&Page { items: admin.directory.lockouts(clock::now()), next: None })
+pub(super) async fn list(State(admin): State<AdminState>) -> ApiResult {
+    document(&Page { items: admin.directory.lockouts(clock::now()), next: None })
 }
 
-pub(super) async fn release_of(
+pub(super) async fn release_by_query(
     State(admin): State<AdminState>,
     Params(params): Params<ReleaseParams>,
-) -> Answer {
+) -> ApiResult {
     match params {
         ReleaseParams { login: Some(login), address: None } => {
             admin.release(Release::Login(&login), &login)
@@ -35,16 +34,21 @@ pub(super) async fn release_of(
         ReleaseParams { login: None, address: Some(address) } => {
             admin.release(Release::Address(address), &address.to_string())
         }
-        ReleaseParams { .. } => Err(Problem::invalid("login", "name a login or an address")),
+        ReleaseParams { .. } => {
+            Err(Problem::invalid("login", "specify either `login` or `address`"))
+        }
     }
 }
 
-pub(super) async fn release(State(admin): State<AdminState>, Id(id): Id) -> Answer {
+pub(super) async fn release(State(admin): State<AdminState>, Id(id): Id) -> ApiResult {
     admin.release(Release::Id(&id), &id)
 }
 
 impl AdminState {
-    fn release(&self, what: Release<'_>, name: &str) -> Answer {
-        if self.directory.release(what) { done() } else { Err(Problem::no_such("lockout", name)) }
+    fn release(&self, what: Release<'_>, name: &str) -> ApiResult {
+        match self.directory.release(what) {
+            true => no_content(),
+            false => Err(Problem::not_found("lockout", name)),
+        }
     }
 }

@@ -1,31 +1,27 @@
-//! `mail`: mails to portal users, waiting and done with.
+//! `mail`: the outbox and the mails of the last 30 days.
 
 use axum::extract::State;
 use serde::Deserialize;
 
 use super::AdminState;
-use super::answer::{Answer, created, record, shown};
-use super::request::{Id, IfMatch, Nothing, OptionalBody, PageParams, Params};
+use super::request::{Id, IfMatch, NoFields, OptionalBody, PageParams, Params};
+use super::response::{ApiResult, created, document, record};
 use crate::clock;
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ListParams {
+pub(super) struct Filter {
     state: Option<String>,
-    limit: Option<usize>,
-    #[serde(alias = "cursor")]
-    after: Option<String>,
 }
 
 pub(super) async fn list(
     State(admin): State<AdminState>,
-    Params(params): Params<ListParams>,
-) -> Answer {
-    let request = PageParams::new(params.limit, params.after).request()?;
-    shown(&admin.directory.letters(params.state.as_deref(), &request).await?)
+    Params(page): Params<PageParams>,
+    Params(filter): Params<Filter>,
+) -> ApiResult {
+    document(&admin.directory.letters(filter.state.as_deref(), &page.request()?).await?)
 }
 
-pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id) -> Answer {
+pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id) -> ApiResult {
     record(&admin.directory.show_letter(&id).await?)
 }
 
@@ -33,8 +29,8 @@ pub(super) async fn retry(
     State(admin): State<AdminState>,
     Id(id): Id,
     IfMatch(version): IfMatch,
-    OptionalBody(Nothing {}): OptionalBody<Nothing>,
-) -> Answer {
+    OptionalBody(NoFields {}): OptionalBody<NoFields>,
+) -> ApiResult {
     let letter = admin.directory.retry_letter(&id, version, clock::now()).await?;
     created(&letter, format!("/api/v1/mail/{id}"))
 }

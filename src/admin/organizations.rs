@@ -4,19 +4,19 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
 use super::AdminState;
-use super::answer::{Answer, created, done, record, shown};
-use super::request::{Body, Id, IfMatch, Nothing, OptionalBody, PageParams, Params};
+use super::request::{Body, Id, IfMatch, NoFields, OptionalBody, PageParams, Params};
+use super::response::{ApiResult, created, document, no_content, record};
 use crate::clock;
 use crate::directory::links::Link;
 use crate::directory::organizations::{NewOrganization, OrganizationPatch};
 use crate::web::paths;
 
-/// A secure link as administrators see it.
+/// A secure link, with its URL.
 #[derive(Debug, Serialize)]
 pub(super) struct LinkView {
     url: String,
     enabled: bool,
-    /// The version of the organization's record, which the link is part of.
+    /// The version of the organization's record, which holds the link's state.
     pub(super) version: u64,
 }
 
@@ -29,19 +29,19 @@ pub(super) struct LinkPatch {
 pub(super) async fn list(
     State(admin): State<AdminState>,
     Params(page): Params<PageParams>,
-) -> Answer {
-    shown(&admin.directory.organizations(&page.request()?).await?)
+) -> ApiResult {
+    document(&admin.directory.organizations(&page.request()?).await?)
 }
 
 pub(super) async fn create(
     State(admin): State<AdminState>,
     Body(new): Body<NewOrganization>,
-) -> Answer {
+) -> ApiResult {
     let organization = admin.directory.create_organization(new, clock::now()).await?;
     created(&organization, format!("/api/v1/organizations/{}", organization.id))
 }
 
-pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id) -> Answer {
+pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id) -> ApiResult {
     record(&admin.directory.show_organization(&id).await?)
 }
 
@@ -50,7 +50,7 @@ pub(super) async fn change(
     Id(id): Id,
     IfMatch(version): IfMatch,
     Body(patch): Body<OrganizationPatch>,
-) -> Answer {
+) -> ApiResult {
     record(&admin.directory.change_organization(&id, patch, version).await?)
 }
 
@@ -58,12 +58,12 @@ pub(super) async fn delete(
     State(admin): State<AdminState>,
     Id(id): Id,
     IfMatch(version): IfMatch,
-) -> Answer {
+) -> ApiResult {
     admin.directory.delete_organization(&id, version).await?;
-    done()
+    no_content()
 }
 
-pub(super) async fn link(State(admin): State<AdminState>, Id(id): Id) -> Answer {
+pub(super) async fn link(State(admin): State<AdminState>, Id(id): Id) -> ApiResult {
     let link = admin.directory.link(&id).await?;
     record(&admin.link_view(&link))
 }
@@ -73,7 +73,7 @@ pub(super) async fn switch_link(
     Id(id): Id,
     IfMatch(version): IfMatch,
     Body(LinkPatch { enabled }): Body<LinkPatch>,
-) -> Answer {
+) -> ApiResult {
     let link = admin.directory.switch_link(&id, enabled, version).await?;
     record(&admin.link_view(&link))
 }
@@ -82,8 +82,8 @@ pub(super) async fn rotate_link(
     State(admin): State<AdminState>,
     Id(id): Id,
     IfMatch(version): IfMatch,
-    OptionalBody(Nothing {}): OptionalBody<Nothing>,
-) -> Answer {
+    OptionalBody(NoFields {}): OptionalBody<NoFields>,
+) -> ApiResult {
     let link = admin.directory.rotate_link(&id, version).await?;
     created(&admin.link_view(&link), format!("/api/v1/organizations/{id}/link"))
 }

@@ -4,14 +4,15 @@ use axum::extract::State;
 use serde::Serialize;
 
 use super::AdminState;
-use super::answer::{Answer, shown};
-use super::request::{Nothing, OptionalBody};
+use super::request::{NoFields, OptionalBody};
+use super::response::{ApiResult, document};
 use portcullis_policy::{Access, Catalogue, Requirement, Route};
 
-/// A list that is always told whole.
+/// A list that is not paged.
 #[derive(Debug, Serialize)]
-struct Whole<T> {
+struct List<T> {
     items: Vec<T>,
+    /// Always `null`: the list is complete.
     next: Option<()>,
 }
 
@@ -44,32 +45,32 @@ struct Reloaded<'a> {
     routes: usize,
 }
 
-pub(super) async fn permissions(State(admin): State<AdminState>) -> Answer {
+pub(super) async fn permissions(State(admin): State<AdminState>) -> ApiResult {
     let snapshot = admin.directory.snapshot();
     let items = snapshot.policy().catalogue().permissions().iter().map(|permission| {
         PermissionView { id: &permission.id, name: &permission.name, identity: permission.identity }
     });
-    shown(&Whole { items: items.collect(), next: None })
+    document(&List { items: items.collect(), next: None })
 }
 
-pub(super) async fn routes(State(admin): State<AdminState>) -> Answer {
+pub(super) async fn routes(State(admin): State<AdminState>) -> ApiResult {
     let snapshot = admin.directory.snapshot();
     let policy = snapshot.policy();
     let items = policy.routes().iter().map(|route| view(route, policy.catalogue()));
-    shown(&Whole { items: items.collect(), next: None })
+    document(&List { items: items.collect(), next: None })
 }
 
 pub(super) async fn reload(
     State(admin): State<AdminState>,
-    OptionalBody(Nothing {}): OptionalBody<Nothing>,
-) -> Answer {
+    OptionalBody(NoFields {}): OptionalBody<NoFields>,
+) -> ApiResult {
     (admin.reload)().await?;
     let snapshot = admin.directory.snapshot();
     let policy = snapshot.policy();
-    shown(&Reloaded { version: policy.version(), routes: policy.routes().len() })
+    document(&Reloaded { version: policy.version(), routes: policy.routes().len() })
 }
 
-/// What a route asks for, in a word: `all` and `any` are about its permissions.
+/// The access of a route as one word; `all` and `any` refer to its permissions.
 pub(super) fn access(route: &Route) -> &'static str {
     match route.access() {
         Access::Public => "public",

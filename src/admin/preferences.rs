@@ -3,11 +3,11 @@
 use axum::extract::State;
 
 use super::AdminState;
-use super::answer::{Answer, record};
 use super::request::{Body, IfMatch};
+use super::response::{ApiResult, record};
 use crate::directory::preferences::PreferencesPatch;
 
-pub(super) async fn show(State(admin): State<AdminState>) -> Answer {
+pub(super) async fn show(State(admin): State<AdminState>) -> ApiResult {
     record(&admin.directory.preferences().await?)
 }
 
@@ -15,6 +15,6 @@ pub(super) async fn change(
     State(admin): State<AdminState>,
     IfMatch(version): IfMatch,
     Body(patch): Body<PreferencesPatch>,
-) -> Answer {
+) -> ApiResult {
     record(&admin.directory.change_preferences(patch, version).await?)
 }

@@ -1,7 +1,7 @@
-//! Problem documents (RFC 9457): the one shape of every error answer.
+//! Problem documents (RFC 9457), the body of every error response.
 //!
-//! `type` is stable and names the error; `detail` names the thing and the way out. What went wrong
-//! inside (the store, say) is logged and not told.
+//! `type` is stable. `detail` names what is wrong and, where possible, how to fix it. Internal
+//! causes, such as a failure of the store, are logged and not part of the response.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -12,12 +12,12 @@ use crate::directory::DirectoryError;
 use portcullis_policy::PolicyProblems;
 use portcullis_store::StoreError;
 
-/// What every `type` begins with; a stable kebab-case name follows.
+/// The prefix of every `type`; a stable kebab-case name follows.
 const TYPE_PREFIX: &str = "urn:portcullis:problem:";
-/// Seconds after which a request that met an overload may be tried again.
+/// `Retry-After` of every 503, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
-/// An error answer.
+/// An error response.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Problem {
     #[serde(rename = "type")]
@@ -27,18 +27,22 @@ pub(super) struct Problem {
     status: StatusCode,
     detail: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<Wrong>,
+    errors: Vec<Item>,
+    #[serde(skip)]
+    store_failed: bool,
 }
 
-/// One thing that is wrong with what was given: with a field of it, or at a place in a file.
+/// One of the errors in a request or a policy file.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
-pub(super) enum Wrong {
-    /// A field of the request.
+enum Item {
     Field { field: String, message: String },
-    /// A line of a policy file.
     File { file: &'static str, line: Option<usize>, message: String },
 }
+
+/// Marks the response to a request during which the store failed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StoreFailed;
 
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
@@ -48,22 +52,30 @@ impl Problem {
             status,
             detail: detail.into(),
             errors: Vec::new(),
+            store_failed: false,
         }
     }
 
-    /// 422: a field cannot be taken as it is.
+    /// 422: the value of a field is invalid. An empty `field` stands for the whole body or query.
     pub(super) fn invalid(field: &str, message: impl Into<String>) -> Self {
         let message = message.into();
         let detail = if field.is_empty() { message.clone() } else { format!("{field}: {message}") };
         Self {
-            errors: vec![Wrong::Field { field: field.to_owned(), message }],
+            errors: vec![Item::Field { field: field.to_owned(), message }],
             ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
         }
     }
 
-    /// 404: no record of that name.
-    pub(super) fn no_such(noun: &str, id: &str) -> Self {
+    /// 404: no record has this id or name.
+    pub(super) fn not_found(noun: &str, id: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", format!("there is no {noun} `{id}`"))
+    }
+
+    /// 503 for a write during which the store failed: it may have been committed or not.
+    pub(super) fn write_in_doubt() -> Self {
+        let detail = "the store is unavailable, and the change may have been made; \
+                      check before you try again";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", detail)
     }
 }
 
@@ -86,20 +98,23 @@ impl From<DirectoryError> for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        tracing::error!(%error, "an administrator was not served");
-        let detail = "the store does not answer; whether the change was made is not known: look \
-                      before trying again";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", detail)
+        tracing::error!(%error, "could not serve an admin request");
+        let detail = "the store is unavailable; try again";
+        Self {
+            store_failed: true,
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", detail)
+        }
     }
 }
 
 impl From<PolicyProblems> for Problem {
     fn from(problems: PolicyProblems) -> Self {
-        let detail = format!("the policy is not usable, the old one stays in force:\n{problems}");
+        let detail =
+            format!("the policy files have errors; the policy in force stays:\n{problems}");
         Self {
             errors: problems
                 .iter()
-                .map(|problem| Wrong::File {
+                .map(|problem| Item::File {
                     file: problem.file,
                     line: problem.line,
                     message: problem.message.clone(),
@@ -112,8 +127,11 @@ impl From<PolicyProblems> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = self.status;
+        let (status, store_failed) = (self.status, self.store_failed);
         let mut response = (status, Json(self)).into_response();
+        if store_failed {
+            response.extensions_mut().insert(StoreFailed);
+        }
         let headers = response.headers_mut();
         let problem = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, problem);
@@ -131,19 +149,19 @@ impl IntoResponse for Problem {
     }
 }
 
-/// The status in words, said the same wherever it is answered.
+/// `title` depends on the status only; `type` and `detail` are more specific.
 fn title(status: StatusCode) -> &'static str {
     match status {
-        StatusCode::BAD_REQUEST => "The request cannot be read",
-        StatusCode::UNAUTHORIZED => "A token is needed",
-        StatusCode::FORBIDDEN => "Not allowed",
+        StatusCode::BAD_REQUEST => "Malformed request",
+        StatusCode::UNAUTHORIZED => "Authentication required",
+        StatusCode::FORBIDDEN => "Forbidden",
         StatusCode::NOT_FOUND => "Not found",
-        StatusCode::METHOD_NOT_ALLOWED => "Not a method of this resource",
-        StatusCode::CONFLICT => "Not as things are",
-        StatusCode::PAYLOAD_TOO_LARGE => "The body is too large",
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => "Not JSON",
-        StatusCode::UNPROCESSABLE_ENTITY => "A value cannot be taken",
-        StatusCode::SERVICE_UNAVAILABLE => "Not now",
+        StatusCode::METHOD_NOT_ALLOWED => "Method not allowed",
+        StatusCode::CONFLICT => "Conflict",
+        StatusCode::PAYLOAD_TOO_LARGE => "Request body too large",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "Unsupported media type",
+        StatusCode::UNPROCESSABLE_ENTITY => "Invalid value",
+        StatusCode::SERVICE_UNAVAILABLE => "Temporarily unavailable",
         other => other.canonical_reason().unwrap_or("Error"),
     }
 }

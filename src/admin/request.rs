@@ -1,7 +1,8 @@
-//! What a request says, read strictly: whatever is not understood is refused, and named.
+//! Extractors for the parts of a request. They are strict: what is unknown or invalid is rejected
+//! and named, never ignored.
 //!
-//! Syntax that no reader could understand is a 400; what can be read and not be taken is a 422
-//! that names the field.
+//! A body or header that cannot be parsed is a 400; a field with an invalid value is a 422 that
+//! names the field.
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -14,9 +15,8 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use super::problem::Problem;
 use crate::directory::PageRequest;
 
-/// The most items on a page of a list, and how many there are when nobody says.
-const LIMIT: std::ops::RangeInclusive<usize> = 1..=1000;
-const DEFAULT_LIMIT: usize = 100;
+/// The error of a page's `after` that no list returned.
+pub(super) const UNKNOWN_CURSOR: &str = "is not a cursor from an earlier page";
 
 /// A JSON document in the body.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
-/// A JSON document in the body, or no body at all, which says nothing.
+/// A JSON document in the body, or `T::default()` when the body is empty.
 #[derive(Debug)]
 pub(super) struct OptionalBody<T>(pub(super) T);
 
@@ -46,22 +46,22 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalB
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let whole = read(Request::new(body), state).await?;
-        if whole.is_empty() {
+        let bytes = read(Request::new(body), state).await?;
+        if bytes.is_empty() {
             return Ok(Self(T::default()));
         }
-        let request = Request::from_parts(parts, axum::body::Body::from(whole));
+        let request = Request::from_parts(parts, axum::body::Body::from(bytes));
         Body::from_request(request, state).await.map(|Body(document)| Self(document))
     }
 }
 
-/// What an action says that is told all by its path: nothing, as no body or as `{}`.
+/// The body of an action without fields: `{}`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Nothing {}
+pub(super) struct NoFields {}
 
-/// The values of the parameters after the `?`, of which the gate has let through only those that
-/// the route declares.
+/// Query parameters. A handler may read several groups of them; each type ignores the parameters of
+/// the others, and the guard rejects those that none of them has.
 #[derive(Debug)]
 pub(super) struct Params<T>(pub(super) T);
 
@@ -73,15 +73,15 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
             Ok(Query(params)) => Ok(Self(params)),
             Err(rejection) => {
                 let text = rejection.body_text();
-                let message = text.rsplit_once("query string: ").map_or(&*text, |(_, why)| why);
+                let message = text.rsplit_once("query string: ").map_or(&*text, |(_, it)| it);
                 let (path, message) = message.split_once(": ").unwrap_or(("", message));
-                Err(refused(path, message))
+                Err(invalid_at(path, message))
             }
         }
     }
 }
 
-/// The part of the path that names a record.
+/// The ids in the path.
 #[derive(Debug)]
 pub(super) struct Id<T = String>(pub(super) T);
 
@@ -94,13 +94,14 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Id<T> {
             Err(_) => Err(Problem::new(
                 StatusCode::NOT_FOUND,
                 "not-found",
-                "the path holds an id that no record can have",
+                "the path contains an id that no record can have",
             )),
         }
     }
 }
 
-/// The version of the record that the caller has read (`If-Match`), if it says one.
+/// The version that the record must still have (`If-Match`); `None` when the field is missing or
+/// `*`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct IfMatch(pub(super) Option<u64>);
 
@@ -108,14 +109,14 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        let mut lines = parts.headers.get_all(header::IF_MATCH).iter();
-        let (Some(line), None) = (lines.next(), lines.next()) else {
+        let mut fields = parts.headers.get_all(header::IF_MATCH).iter();
+        let (Some(field), None) = (fields.next(), fields.next()) else {
             return match parts.headers.contains_key(header::IF_MATCH) {
                 true => Err(bad_if_match()),
                 false => Ok(Self(None)),
             };
         };
-        let text = line.to_str().map_err(|_| bad_if_match())?.trim();
+        let text = field.to_str().map_err(|_| bad_if_match())?.trim();
         if text == "*" {
             return Ok(Self(None));
         }
@@ -128,9 +129,8 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     }
 }
 
-/// Which part of a list is wanted.
+/// Which part of a list to return. The bounds of `limit` are those of [`PageRequest`].
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct PageParams {
     limit: Option<usize>,
     #[serde(alias = "cursor")]
@@ -138,28 +138,17 @@ pub(super) struct PageParams {
 }
 
 impl PageParams {
-    pub(super) fn new(limit: Option<usize>, after: Option<String>) -> Self {
-        Self { limit, after }
-    }
-
     /// For lists of the directory.
     pub(super) fn request(&self) -> Result<PageRequest, Problem> {
-        let limit = self.limit()?;
-        PageRequest::parse(self.after.as_deref(), Some(limit))
-            .map_err(|_| Problem::invalid("after", "is not a place that a list has told"))
+        Ok(PageRequest::parse(self.after.as_deref(), self.limit)?)
     }
 
-    /// How many items at most.
+    /// For lists whose cursors are not the directory's: the maximum number of items.
     pub(super) fn limit(&self) -> Result<usize, Problem> {
-        let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
-        if LIMIT.contains(&limit) {
-            return Ok(limit);
-        }
-        let message = format!("must be {} to {}", LIMIT.start(), LIMIT.end());
-        Err(Problem::invalid("limit", message))
+        Ok(PageRequest::parse(None, self.limit)?.limit())
     }
 
-    /// Where the page begins, as an earlier page told it.
+    /// The `next` of the page before.
     pub(super) fn after(&self) -> Option<&str> {
         self.after.as_deref()
     }
@@ -178,31 +167,32 @@ async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Prob
         BytesRejection::FailedToBufferBody(cause)
             if cause.status() == StatusCode::PAYLOAD_TOO_LARGE =>
         {
-            let detail = "the body is larger than any that this API takes";
+            let detail = "the request body is larger than 2 MiB";
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
         }
-        _ => malformed("the body did not arrive whole"),
+        _ => malformed("the request body is incomplete"),
     })
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    // The whole syntax first, so that a document that is none is never judged by its beginning.
+    // Check the syntax of the whole document first, so that a syntax error at its end is not
+    // reported as an invalid field at its beginning.
     let body = std::str::from_utf8(body)
         .map_err(|error| malformed(format!("the body is not JSON: {error}")))?;
     if let Err(error) = serde_json::from_str::<IgnoredAny>(body) {
         return Err(malformed(format!("the body is not JSON: {error}")));
     }
-    // serde would take a list for an object too, with the fields in their order.
+    // serde would also read a list, taking its items as the fields in order.
     if !body.trim_ascii_start().starts_with('{') {
-        return Err(Problem::invalid("", "the body must be an object, as `{\"field\": …}`"));
+        return Err(Problem::invalid("", "the body must be a JSON object"));
     }
     let mut json = serde_json::Deserializer::from_str(body);
     serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         let text = error.into_inner().to_string();
-        // Where in the text it is helps nobody who has made the text with a program.
+        // Line and column are useless for documents written by a program.
         let message = text.rsplit_once(" at line ").map_or(&*text, |(message, _)| message);
-        refused(&path, message)
+        invalid_at(&path, message)
     })
 }
 
@@ -211,11 +201,12 @@ fn malformed(detail: impl Into<String>) -> Problem {
 }
 
 fn bad_if_match() -> Problem {
-    malformed("`If-Match` must be one version, as `\"3\"`, or `*`")
+    malformed("`If-Match` must be one version, such as `\"3\"`, or `*`")
 }
 
-/// A 422 that names the field, which serde names in its message when it is missing or not known.
-fn refused(path: &str, message: &str) -> Problem {
+/// A 422 for the field at `path`. serde names missing, unknown and duplicate fields in its message
+/// only; `path` is then that of their parent.
+fn invalid_at(path: &str, message: &str) -> Problem {
     let named = ["unknown field `", "missing field `", "duplicate field `"]
         .iter()
         .find_map(|start| message.strip_prefix(start)?.split('`').next());
@@ -248,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_malformed_whatever_it_begins_with() {
+    fn a_body_that_is_not_json_is_malformed() {
         for body in ["", "{", "{\"nme\": 1", "{\"name\": \"a\"} x", "{\"name\": \"\u{1}\"}"] {
             assert_eq!(problem(body)["status"], 400, "{body}");
         }
@@ -257,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_no_object_however_well_its_items_would_fit() {
+    fn a_list_is_not_read_as_an_object() {
         for body in ["[\"a\"]", " [\"a\", []]", "[]", "\"a\"", "null", "7"] {
             assert_eq!(problem(body)["status"], 422, "{body}");
         }
@@ -265,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_cannot_be_taken_is_named_with_its_path() {
+    fn an_invalid_field_is_named_with_its_path() {
         for (body, field) in [
             ("{}", "name"),
             ("{\"name\": 7}", "name"),
@@ -282,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_that_is_right_is_taken() {
+    fn a_valid_document_is_read() {
         parse::<Outer>(b" {\"name\": \"a\", \"inner\": [{\"name\": \"b\"}]} ").unwrap();
     }
 }

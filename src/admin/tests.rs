@@ -1,10 +1,10 @@
-//! The router over a real store, asked as a client would.
+//! The router over a real store, called as a client does.
 
 mod bench;
 mod explaining;
-mod gate;
 mod groups;
+mod guard;
 mod mail;
 mod people;
 mod portal;
-mod reading;
+mod requests;

@@ -4,8 +4,8 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
 use super::AdminState;
-use super::answer::{Answer, created, done, shown};
 use super::request::{Body, Id, IfMatch, PageParams, Params};
+use super::response::{ApiResult, created, document, no_content};
 use crate::clock;
 use crate::directory::api_tokens::ApiTokenView;
 
@@ -17,7 +17,7 @@ pub(super) struct NewToken {
     email: Option<String>,
 }
 
-/// A token that was just made, told this once.
+/// A new token. This response is the only place where the token itself appears.
 #[derive(Debug, Serialize)]
 pub(super) struct NewApiToken {
     id: String,
@@ -26,36 +26,36 @@ pub(super) struct NewApiToken {
     email: Option<String>,
     created: jiff::Timestamp,
     pub(super) version: u64,
-    token: Told,
+    token: ExposedToken,
 }
 
-/// The token itself, on its way to the one who asked for it.
+/// The token itself, hidden from `Debug`.
 #[derive(Serialize)]
 #[serde(transparent)]
-struct Told(String);
+struct ExposedToken(String);
 
-impl std::fmt::Debug for Told {
+impl std::fmt::Debug for ExposedToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Told(..)")
+        f.write_str("ExposedToken(..)")
     }
 }
 
 pub(super) async fn list(
     State(admin): State<AdminState>,
     Params(page): Params<PageParams>,
-) -> Answer {
-    shown(&admin.directory.api_tokens(&page.request()?).await?)
+) -> ApiResult {
+    document(&admin.directory.api_tokens(&page.request()?).await?)
 }
 
 pub(super) async fn create(
     State(admin): State<AdminState>,
     Body(NewToken { name, email }): Body<NewToken>,
-) -> Answer {
-    let (made, token) =
+) -> ApiResult {
+    let (record, token) =
         admin.directory.create_api_token(&name, email.as_deref(), clock::now()).await?;
-    let ApiTokenView { id, name, email, created: at, version } = made;
+    let ApiTokenView { id, name, email, created: at, version } = record;
     let path = format!("/api/v1/tokens/{id}");
-    let token = Told(token.expose().to_owned());
+    let token = ExposedToken(token.expose().to_owned());
     created(&NewApiToken { id, name, email, created: at, version, token }, path)
 }
 
@@ -63,7 +63,7 @@ pub(super) async fn revoke(
     State(admin): State<AdminState>,
     Id(id): Id,
     IfMatch(version): IfMatch,
-) -> Answer {
+) -> ApiResult {
     admin.directory.revoke_api_token(&id, version).await?;
-    done()
+    no_content()
 }

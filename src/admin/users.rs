@@ -6,10 +6,10 @@ use http::Method;
 use serde::Deserialize;
 
 use super::AdminState;
-use super::answer::{Answer, created, done, record, shown};
-use super::gate::Caller;
+use super::guard::Caller;
 use super::problem::Problem;
 use super::request::{Body, Id, IfMatch, OptionalBody, PageParams, Params};
+use super::response::{ApiResult, created, document, no_content, record};
 use super::sessions;
 use crate::clock;
 use crate::credential::secret::Secret;
@@ -19,39 +19,36 @@ use crate::directory::{DirectoryError, Page};
 use crate::session::Whose;
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ListParams {
+pub(super) struct Filter {
     organization: Option<String>,
     group: Option<String>,
     login: Option<String>,
-    limit: Option<usize>,
-    #[serde(alias = "cursor")]
-    after: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ChosenPassword {
-    /// Optional, so that it is named when it is missing: what a secret is read from says nothing.
+pub(super) struct PasswordBody {
+    /// Optional, so that the error names it when it is missing: the deserializer of a secret
+    /// reports no details.
     #[serde(default)]
     password: Option<Secret<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Copied {
+pub(super) struct InvitationOptions {
     #[serde(default)]
     blind_copy: Option<String>,
 }
 
-/// One key selects in the store; what the others leave out is left out here, so that a page may
-/// hold fewer than asked for, and only `next` tells whether there is more.
+/// The store selects by one filter; the others are applied to the page that it returns. A page may
+/// therefore hold fewer items than requested, and only `next` shows whether there are more.
 pub(super) async fn list(
     State(admin): State<AdminState>,
-    Params(params): Params<ListParams>,
-) -> Answer {
-    let ListParams { organization, group, login, limit, after } = params;
-    let request = PageParams::new(limit, after).request()?;
+    Params(page): Params<PageParams>,
+    Params(Filter { organization, group, login }): Params<Filter>,
+) -> ApiResult {
+    let request = page.request()?;
     let mut page = match (&login, &organization, &group) {
         (Some(login), _, _) => Page { items: admin.with_login(login).await?, next: None },
         (None, Some(id), _) => {
@@ -60,22 +57,23 @@ pub(super) async fn list(
         (None, None, Some(id)) => admin.directory.users(UserFilter::Group(id), &request).await?,
         (None, None, None) => admin.directory.users(UserFilter::All, &request).await?,
     };
-    let is = |wanted: &Option<String>, has: &str| wanted.as_deref().is_none_or(|id| id == has);
-    page.items.retain(|user| is(&organization, &user.organization) && is(&group, &user.group));
-    shown(&page)
+    let matches = |filter: &Option<String>, id: &str| filter.as_deref().is_none_or(|it| it == id);
+    page.items
+        .retain(|user| matches(&organization, &user.organization) && matches(&group, &user.group));
+    document(&page)
 }
 
 pub(super) async fn create(
     State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
     Body(mut new): Body<NewUser>,
-) -> Answer {
+) -> ApiResult {
     new.sender = caller.email;
     let user = admin.directory.create_user(new, clock::now()).await?;
     created(&user, format!("/api/v1/users/{}", user.id))
 }
 
-pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id) -> Answer {
+pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id) -> ApiResult {
     record(&admin.directory.show_user(&id).await?)
 }
 
@@ -84,7 +82,7 @@ pub(super) async fn change(
     Id(id): Id,
     IfMatch(version): IfMatch,
     Body(patch): Body<UserPatch>,
-) -> Answer {
+) -> ApiResult {
     record(&admin.directory.change_user(&id, patch, version).await?)
 }
 
@@ -92,26 +90,26 @@ pub(super) async fn delete(
     State(admin): State<AdminState>,
     Id(id): Id,
     IfMatch(version): IfMatch,
-) -> Answer {
+) -> ApiResult {
     admin.directory.delete_user(&id, version).await?;
-    admin.forget_sessions(id).await;
-    done()
+    admin.remove_sessions(id).await;
+    no_content()
 }
 
-/// `POST` answers 201, as it does everywhere; `PUT` 200.
+/// `POST` responds with 201, as everywhere, `PUT` with 200.
 pub(super) async fn set_password(
     State(admin): State<AdminState>,
     method: Method,
     Id(id): Id,
     IfMatch(version): IfMatch,
-    Body(ChosenPassword { password }): Body<ChosenPassword>,
-) -> Answer {
+    Body(PasswordBody { password }): Body<PasswordBody>,
+) -> ApiResult {
     let Some(password) = password else {
         return Err(Problem::invalid("password", "is missing"));
     };
     let user = admin.directory.set_password(&id, password, version).await?;
     let path = format!("/api/v1/users/{id}");
-    admin.forget_sessions(id).await;
+    admin.remove_sessions(id).await;
     if method == Method::POST { created(&user, path) } else { record(&user) }
 }
 
@@ -120,8 +118,8 @@ pub(super) async fn invite(
     Extension(caller): Extension<Caller>,
     Id(id): Id,
     IfMatch(version): IfMatch,
-    OptionalBody(Copied { blind_copy }): OptionalBody<Copied>,
-) -> Answer {
+    OptionalBody(InvitationOptions { blind_copy }): OptionalBody<InvitationOptions>,
+) -> ApiResult {
     let copy = BlindCopy { named: blind_copy.as_deref(), sender: caller.email.as_deref() };
     let user = admin.directory.invite(&id, copy, version, clock::now()).await?;
     created(&user, format!("/api/v1/users/{id}"))
@@ -131,12 +129,12 @@ pub(super) async fn withdraw(
     State(admin): State<AdminState>,
     Id(id): Id,
     IfMatch(version): IfMatch,
-) -> Answer {
+) -> ApiResult {
     admin.directory.withdraw_invitation(&id, version).await?;
-    done()
+    no_content()
 }
 
-pub(super) async fn second_factor(State(admin): State<AdminState>, Id(id): Id) -> Answer {
+pub(super) async fn second_factor(State(admin): State<AdminState>, Id(id): Id) -> ApiResult {
     record(&admin.directory.second_factor(&id).await?)
 }
 
@@ -144,16 +142,16 @@ pub(super) async fn reset_second_factor(
     State(admin): State<AdminState>,
     Id(id): Id,
     IfMatch(version): IfMatch,
-) -> Answer {
+) -> ApiResult {
     admin.directory.reset_second_factor(&id, version, clock::now()).await?;
-    done()
+    no_content()
 }
 
 pub(super) async fn sessions(
     State(admin): State<AdminState>,
     Id(id): Id,
     Params(page): Params<PageParams>,
-) -> Answer {
+) -> ApiResult {
     admin.directory.show_user(&id).await?;
     sessions::page_of(&admin, &Whose::User(id), &page).await
 }
@@ -162,10 +160,10 @@ pub(super) async fn end_sessions(
     State(admin): State<AdminState>,
     Id(id): Id,
     IfMatch(version): IfMatch,
-) -> Answer {
+) -> ApiResult {
     admin.directory.user_at(&id, version).await?;
     admin.sessions.end_all(&Whose::User(id)).await?;
-    done()
+    no_content()
 }
 
 impl AdminState {
@@ -177,11 +175,11 @@ impl AdminState {
         }
     }
 
-    /// Removes the records of sessions that are over: the user, or the password they began under,
-    /// is gone (R34). If it cannot be done now, the sweep does it once their time is over.
-    async fn forget_sessions(&self, user: String) {
+    /// Removes the records of sessions that have ended because their user was deleted or the
+    /// password changed (R34). Best effort: the periodic sweep removes what is left once it expires.
+    async fn remove_sessions(&self, user: String) {
         if let Err(error) = self.sessions.end_all(&Whose::User(user)).await {
-            tracing::warn!(%error, "the records of ended sessions were not removed");
+            tracing::warn!(%error, "could not remove the records of ended sessions");
         }
     }
 }

@@ -5,11 +5,6 @@ use serde::Serialize;
 
 use crate::directory::error::DirectoryError;
 
-/// The most that one page holds.
-const MAX_LIMIT: usize = 1000;
-/// What a page holds when nobody says.
-const DEFAULT_LIMIT: usize = 100;
-
 /// A part of a list, in order of id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Page<T> {
@@ -64,19 +59,25 @@ pub struct PageRequest {
 }
 
 impl PageRequest {
+    /// The largest number of items on a page.
+    pub const MAX_LIMIT: usize = 1000;
+    /// The number of items on a page when none is requested.
+    pub const DEFAULT_LIMIT: usize = 100;
+
     /// A request from what a caller gave: the cursor of an earlier page, and how many items.
     ///
     /// # Errors
     /// [`DirectoryError::Invalid`] when the cursor is none of ours or the limit is out of range.
     pub fn parse(cursor: Option<&str>, limit: Option<usize>) -> Result<Self, DirectoryError> {
-        let limit = limit.unwrap_or(DEFAULT_LIMIT);
-        if !(1..=MAX_LIMIT).contains(&limit) {
-            return Err(DirectoryError::invalid("limit", format!("must be 1 to {MAX_LIMIT}")));
+        let limit = limit.unwrap_or(Self::DEFAULT_LIMIT);
+        if !(1..=Self::MAX_LIMIT).contains(&limit) {
+            let message = format!("must be from 1 to {}", Self::MAX_LIMIT);
+            return Err(DirectoryError::invalid("limit", message));
         }
         let Some(cursor) = cursor else { return Ok(Self { after: None, limit }) };
         match Cursor(cursor.to_owned()).id() {
             Some(after) => Ok(Self { after: Some(after), limit }),
-            None => Err(DirectoryError::invalid("cursor", "is not one that a list has given")),
+            None => Err(DirectoryError::invalid("after", "is not a cursor from an earlier page")),
         }
     }
 
@@ -84,14 +85,16 @@ impl PageRequest {
         self.after.as_deref()
     }
 
-    pub(super) const fn limit(&self) -> usize {
+    /// The maximum number of items.
+    #[must_use]
+    pub const fn limit(&self) -> usize {
         self.limit
     }
 }
 
 impl Default for PageRequest {
     fn default() -> Self {
-        Self { after: None, limit: DEFAULT_LIMIT }
+        Self { after: None, limit: Self::DEFAULT_LIMIT }
     }
 }
 
@@ -118,9 +121,9 @@ mod tests {
     fn a_forged_cursor_or_limit_is_invalid() {
         for bad in ["", "*", "AA", "_w"] {
             let error = PageRequest::parse(Some(bad), None).unwrap_err();
-            assert!(matches!(error, DirectoryError::Invalid { field: "cursor", .. }), "{bad:?}");
+            assert!(matches!(error, DirectoryError::Invalid { field: "after", .. }), "{bad:?}");
         }
-        for bad in [0, MAX_LIMIT + 1] {
+        for bad in [0, PageRequest::MAX_LIMIT + 1] {
             let error = PageRequest::parse(None, Some(bad)).unwrap_err();
             assert!(matches!(error, DirectoryError::Invalid { field: "limit", .. }), "{bad}");
         }

@@ -1,4 +1,4 @@
-//! The admin API over the embedded store and the shipped policy, in a folder of its own.
+//! The admin API over the embedded store and the shipped policy, in a temporary folder.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -12,7 +12,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use crate::admin::{Access, AdminState, Reload, router};
+use crate::admin::table::Table;
+use crate::admin::{Access, AdminState, Reload, routes};
 use crate::clock;
 use crate::config::{Passwords, Settings};
 use crate::credential::hashing::{Hasher, HashingSettings};
@@ -33,18 +34,18 @@ use portcullis_store::feed::{Feed, Follower};
 use portcullis_store::sled::SledStore;
 
 pub(super) const PASSWORD: &str = "Correct horse 7!";
-/// Cheap, so that tests are about rules and not about waiting.
+/// Cheap, to keep tests fast.
 const CHEAP: HashingSettings =
     HashingSettings { memory_kib: 8, passes: 1, lanes: 1, threads: 2, queue: 64 };
 
-/// The API and what is behind it.
+/// The API and its dependencies.
 pub(super) struct Bench {
     state: AdminState,
     pub(super) policies: PathBuf,
     _folder: TempDir,
 }
 
-/// What was answered.
+/// A response.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
@@ -131,7 +132,18 @@ impl Bench {
     }
 
     pub(super) async fn send(&self, access: Access, request: Request<Body>) -> Answer {
-        let response = router(self.state.clone(), access).oneshot(request).await.unwrap();
+        self.send_to(routes::table(), access, request).await
+    }
+
+    /// Sends a request to other routes than the API's.
+    pub(super) async fn send_to(
+        &self,
+        table: Table,
+        access: Access,
+        request: Request<Body>,
+    ) -> Answer {
+        let router = table.into_router(self.state.clone(), access);
+        let response = router.oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let answer = Answer {
@@ -140,7 +152,7 @@ impl Bench {
             body: serde_json::from_slice(&body).unwrap_or(Value::Null),
         };
         if answer.status.is_client_error() || answer.status.is_server_error() {
-            answer.is_a_problem_document();
+            answer.assert_problem_document();
         }
         answer
     }
@@ -152,7 +164,7 @@ impl Bench {
         token.expose().to_owned()
     }
 
-    /// Who gets a copy of the letters that wait to be sent, by the login they are about.
+    /// The blind copy of each waiting mail, by login.
     pub(super) async fn blind_copies(&self) -> HashMap<String, Option<String>> {
         let records = self.state.feed.store().list(kind::LETTER, None, None, 100).await.unwrap();
         let letters = records.iter().map(|record| serde_json::from_slice(&record.doc).unwrap());
@@ -173,7 +185,7 @@ impl Bench {
         self.state.sessions.start(new, None, clock::now()).await.unwrap().token.hash()
     }
 
-    /// Signs a portal user in with [`PASSWORD`] and sets the second factor up that is asked for.
+    /// Signs a portal user in with [`PASSWORD`] and sets up the second factor that is required.
     pub(super) async fn enroll(&self, login: &str) {
         let (now, address) = (clock::now(), IpAddr::V4(Ipv4Addr::LOCALHOST));
         let claim = Claim { login, password: Secret::from(PASSWORD), address, browser: None };
@@ -186,7 +198,7 @@ impl Bench {
         assert!(matches!(done.await.unwrap(), SecondStep::Welcome(_)));
     }
 
-    /// An organization with a portal user in a group; answers the user's id.
+    /// Creates an organization with a portal user in a group; returns the user's id.
     pub(super) async fn person(&self, organization: &str, login: &str, group: &str) -> String {
         let body = serde_json::json!({ "id": organization, "name": organization });
         self.post("/api/v1/organizations", body).await;
@@ -211,7 +223,7 @@ impl Answer {
         self.body["id"].as_str().unwrap().to_owned()
     }
 
-    /// The name at the end of the problem's type.
+    /// The last part of the problem's `type`.
     pub(super) fn code(&self) -> &str {
         self.body["type"].as_str().unwrap().strip_prefix("urn:portcullis:problem:").unwrap()
     }
@@ -220,12 +232,12 @@ impl Answer {
         self.body["detail"].as_str().unwrap()
     }
 
-    /// The field that the problem names first.
+    /// The first field that the problem names.
     pub(super) fn field(&self) -> &str {
         self.body["errors"][0]["field"].as_str().unwrap()
     }
 
-    fn is_a_problem_document(&self) {
+    fn assert_problem_document(&self) {
         assert_eq!(self.headers["content-type"], "application/problem+json", "{self:?}");
         assert_eq!(self.body["status"], self.status.as_u16(), "{self:?}");
         assert!(self.body["title"].is_string() && !self.detail().is_empty(), "{self:?}");

@@ -15,7 +15,7 @@ fn verdict(answer: &Value) -> (&str, &str) {
 }
 
 #[tokio::test]
-async fn a_portal_user_is_named_by_login_or_id() {
+async fn explain_finds_a_user_by_login_or_id() {
     let bench = Bench::start().await;
     let id = bench.person("acme", "ann@acme.example", "limited").await;
     for who in ["ann@acme.example", " Ann@ACME.example", &id] {
@@ -35,7 +35,7 @@ async fn a_portal_user_is_named_by_login_or_id() {
 }
 
 #[tokio::test]
-async fn nobody_is_signed_in_as_somebody_without_a_password() {
+async fn explain_refuses_a_user_without_a_password() {
     let bench = Bench::start().await;
     bench.person("acme", "ann", "admin").await;
     let invited = json!({ "organization": "acme", "login": "b@acme.example", "invite": true });
@@ -52,7 +52,7 @@ async fn nobody_is_signed_in_as_somebody_without_a_password() {
 }
 
 #[tokio::test]
-async fn r7_a_change_of_the_group_counts_at_once() {
+async fn explain_r7_uses_the_group_as_it_is_now() {
     let bench = Bench::start().await;
     bench.person("acme", "ann", "limited").await;
     let who = json!({ "user": "ann" });
@@ -63,7 +63,7 @@ async fn r7_a_change_of_the_group_counts_at_once() {
 }
 
 #[tokio::test]
-async fn r11_r12_a_link_is_judged_as_it_counts_now() {
+async fn explain_r11_r12_uses_the_link_as_it_is_now() {
     let bench = Bench::start().await;
     bench.post("/api/v1/organizations", json!({ "id": "acme", "name": "Acme" })).await;
     let link = json!({ "link": "acme" });
@@ -86,7 +86,7 @@ async fn r11_r12_a_link_is_judged_as_it_counts_now() {
 }
 
 #[tokio::test]
-async fn a_group_and_nobody_can_be_asked_about() {
+async fn explain_accepts_a_group_or_anonymous() {
     let bench = Bench::start().await;
     let admin = json!({ "group": "admin" });
     assert_eq!(explain(&bench, admin, "GET", "/invoices").await["decision"], "allow");
@@ -121,7 +121,7 @@ async fn explain_names_the_reading_that_refuses() {
 }
 
 #[tokio::test]
-async fn a_request_with_two_readings_is_a_bad_request() {
+async fn explain_reports_a_bad_request() {
     let bench = Bench::start().await;
     for target in ["/a/../b", "/a//b", "/a%2fb", "/..;/b", "no-slash", "/%00", "/a#b"] {
         let answer = explain(&bench, json!({ "group": "admin" }), "GET", target).await;
@@ -148,7 +148,7 @@ async fn a_request_with_two_readings_is_a_bad_request() {
 }
 
 #[tokio::test]
-async fn a_page_of_the_gateway_is_told_from_what_no_route_has() {
+async fn explain_distinguishes_own_pages_from_unknown_paths() {
     let bench = Bench::start().await;
     for who in [json!({ "group": "no-access" }), json!({ "anonymous": true })] {
         let page = explain(&bench, who.clone(), "GET", "/.portcullis/sign-in").await;
@@ -159,7 +159,7 @@ async fn a_page_of_the_gateway_is_told_from_what_no_route_has() {
 }
 
 #[tokio::test]
-async fn r60_a_disabled_portal_redirects_everybody() {
+async fn explain_r60_redirects_while_the_portal_is_disabled() {
     let bench = Bench::start().await;
     let url = json!({ "disabled_redirect_url": "https://status.example/" });
     bench.patch("/api/v1/preferences", url).await;
@@ -168,7 +168,7 @@ async fn r60_a_disabled_portal_redirects_everybody() {
 }
 
 #[tokio::test]
-async fn a_question_must_say_exactly_who_asks() {
+async fn explain_requires_exactly_one_subject() {
     let bench = Bench::start().await;
     for who in [
         json!({}),

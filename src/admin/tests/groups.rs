@@ -8,7 +8,7 @@ async fn count(bench: &Bench, id: &str) -> (usize, Value) {
 }
 
 #[tokio::test]
-async fn r1_r2_four_groups_exist_and_each_tells_how_much_of_what_it_may() {
+async fn r1_r2_four_groups_exist_with_counts_of_permissions() {
     let bench = Bench::start().await;
     assert_eq!(count(&bench, "admin").await, (24, json!(24)));
     assert_eq!(count(&bench, "non-portal").await, (2, json!(18)));
@@ -18,7 +18,7 @@ async fn r1_r2_four_groups_exist_and_each_tells_how_much_of_what_it_may() {
 }
 
 #[tokio::test]
-async fn r3_a_permission_that_needs_a_person_is_refused_to_the_group_without_sign_in() {
+async fn r3_identity_permission_is_refused_to_the_non_portal_group() {
     let bench = Bench::start().await;
     let path = "/api/v1/groups/non-portal";
     let refused = bench.patch(path, json!({ "permissions": ["profile.edit"] })).await;
@@ -50,7 +50,7 @@ async fn r4_built_in_groups_keep_their_names_and_names_are_unique() {
 }
 
 #[tokio::test]
-async fn r5_a_group_is_made_edited_copied_and_deleted() {
+async fn r5_a_group_is_created_edited_copied_and_deleted() {
     let bench = Bench::start().await;
     let body = json!({ "name": "Everything", "permissions": "all" });
     let made = bench.post("/api/v1/groups", body).await;
@@ -73,7 +73,7 @@ async fn r5_a_group_is_made_edited_copied_and_deleted() {
 }
 
 #[tokio::test]
-async fn r5_a_group_with_members_is_deleted_only_when_they_are_moved() {
+async fn r5_a_group_with_users_is_deleted_only_if_they_are_moved() {
     let bench = Bench::start().await;
     let made = bench.post("/api/v1/groups", json!({ "name": "A", "permissions": [] })).await;
     let user = bench.person("acme", "ann", &made.id()).await;
@@ -89,7 +89,7 @@ async fn r5_a_group_with_members_is_deleted_only_when_they_are_moved() {
 }
 
 #[tokio::test]
-async fn r6_making_a_group_the_default_changes_the_preferences_and_no_group() {
+async fn r6_a_new_default_group_changes_only_the_preferences() {
     let bench = Bench::start().await;
     let make_default = json!({ "default": true });
     let refused = bench.patch("/api/v1/groups/non-portal", make_default.clone()).await;

@@ -11,7 +11,7 @@ async fn letter(bench: &Bench, user: &str, id: &str) -> String {
 }
 
 #[tokio::test]
-async fn mails_are_told_by_state_and_their_links_never() {
+async fn mails_are_listed_by_state_without_their_links() {
     let bench = Bench::start().await;
     let user = bench.person("acme", "ann", "limited").await;
     let token = letter(&bench, &user, "one").await;
@@ -37,7 +37,7 @@ async fn mails_are_told_by_state_and_their_links_never() {
 }
 
 #[tokio::test]
-async fn a_mail_that_waits_can_be_tried_now_and_one_that_was_sent_cannot() {
+async fn a_waiting_mail_can_be_retried_and_a_sent_one_cannot() {
     let bench = Bench::start().await;
     let user = bench.person("acme", "ann", "limited").await;
     letter(&bench, &user, "one").await;

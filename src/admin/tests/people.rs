@@ -6,7 +6,7 @@ use super::bench::{Bench, PASSWORD};
 use crate::admin::Access;
 
 #[tokio::test]
-async fn an_organization_is_made_changed_and_deleted() {
+async fn an_organization_is_created_changed_and_deleted() {
     let bench = Bench::start().await;
     let body = json!({ "id": "acme", "name": "Acme", "email": "office@acme.example" });
     let made = bench.post("/api/v1/organizations", body.clone()).await;
@@ -102,7 +102,7 @@ async fn end_users_belong_to_their_organization() {
 }
 
 #[tokio::test]
-async fn r15_logins_are_unique_without_regard_to_case_and_space() {
+async fn r15_logins_are_unique_ignoring_case_and_spaces() {
     let bench = Bench::start().await;
     bench.person("acme", "ann@acme.example", "limited").await;
     let body = json!({ "organization": "acme", "login": " ANN@acme.example " });
@@ -114,7 +114,7 @@ async fn r15_logins_are_unique_without_regard_to_case_and_space() {
 }
 
 #[tokio::test]
-async fn a_password_that_is_missing_is_named() {
+async fn a_missing_password_is_named() {
     let bench = Bench::start().await;
     let id = bench.person("acme", "ann", "limited").await;
     let path = format!("/api/v1/users/{id}/password");
@@ -144,7 +144,7 @@ async fn users_are_listed_by_organization_and_group() {
 }
 
 #[tokio::test]
-async fn a_user_is_made_changed_and_deleted() {
+async fn a_user_is_created_changed_and_deleted() {
     let bench = Bench::start().await;
     let id = bench.person("acme", "ann", "limited").await;
     let path = format!("/api/v1/users/{id}");
@@ -166,7 +166,7 @@ async fn a_user_is_made_changed_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_user_is_made_with_a_password_invited_or_neither() {
+async fn a_user_is_created_with_a_password_invited_or_neither() {
     let bench = Bench::start().await;
     bench.post("/api/v1/organizations", json!({ "id": "acme", "name": "Acme" })).await;
     for (login, how, status) in [
@@ -198,7 +198,7 @@ async fn a_user_is_made_with_a_password_invited_or_neither() {
 }
 
 #[tokio::test]
-async fn r34_setting_a_password_ends_all_sessions_of_that_user_alone() {
+async fn r34_setting_a_password_ends_only_that_users_sessions() {
     let bench = Bench::start().await;
     let ann = bench.person("acme", "ann", "limited").await;
     let bob = bench.person("acme", "bob", "limited").await;
@@ -286,7 +286,7 @@ async fn sessions_are_listed_and_ended() {
 }
 
 #[tokio::test]
-async fn sessions_are_ended_of_whom_there_is_or_was() {
+async fn sessions_can_be_ended_after_their_owner_is_deleted() {
     let bench = Bench::start().await;
     let ann = bench.person("acme", "ann", "limited").await;
     bench.post("/api/v1/organizations", json!({ "id": "globex", "name": "Globex" })).await;
@@ -331,7 +331,7 @@ async fn r40_an_invitation_is_sent_sent_again_and_withdrawn() {
 }
 
 #[tokio::test]
-async fn r41_the_blind_copy_goes_to_the_tokens_address_unless_another_is_named() {
+async fn r41_blind_copy_defaults_to_the_email_of_the_token() {
     let bench = Bench::start().await;
     bench.post("/api/v1/organizations", json!({ "id": "acme", "name": "Acme" })).await;
     let made = json!({ "name": "it", "email": "it@msp.example" });

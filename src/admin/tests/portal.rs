@@ -9,7 +9,7 @@ use super::bench::Bench;
 const OWN: &str = "https://portal.example/maintenance";
 
 #[tokio::test]
-async fn r60_the_portal_is_disabled_by_a_complete_url_and_brought_back_by_null() {
+async fn r60_a_url_disables_the_portal_and_null_enables_it() {
     let bench = Bench::start().await;
     let path = "/api/v1/preferences";
     let before = bench.get(path).await.body;
@@ -32,7 +32,7 @@ async fn r60_the_portal_is_disabled_by_a_complete_url_and_brought_back_by_null()
 }
 
 #[tokio::test]
-async fn the_policy_is_reloaded_and_a_bad_one_leaves_the_old_one() {
+async fn a_policy_with_errors_leaves_the_old_one_in_force() {
     let bench = Bench::start().await;
     let routes = bench.policies.join("routes.toml");
     let shipped = fs::read_to_string(&routes).unwrap();
@@ -65,7 +65,7 @@ async fn the_policy_is_reloaded_and_a_bad_one_leaves_the_old_one() {
 }
 
 #[tokio::test]
-async fn an_expectation_that_fails_for_the_groups_as_they_are_refuses_the_policy() {
+async fn reload_is_refused_if_an_expectation_fails_for_a_group() {
     let bench = Bench::start().await;
     let expectations = bench.policies.join("expectations.toml");
     let mut text = fs::read_to_string(&expectations).unwrap();

@@ -2,8 +2,10 @@ use axum::body::Body;
 use http::{Method, Request};
 
 use super::bench::Bench;
-use crate::admin::gate::Role;
-use crate::admin::{Access, table};
+use crate::admin::response::ApiResult;
+use crate::admin::table::{DELETE, Declaration, GET, POST, Role, Table};
+use crate::admin::{Access, routes};
+use portcullis_store::StoreError;
 
 fn over_tcp(method: &Method, path: &str, headers: &[(&str, &str)]) -> Request<Body> {
     let mut request = Request::builder().method(method).uri(path).header("host", "127.0.0.1:8081");
@@ -16,14 +18,13 @@ fn over_tcp(method: &Method, path: &str, headers: &[(&str, &str)]) -> Request<Bo
 #[tokio::test]
 async fn every_route_but_the_probes_needs_a_token() {
     let bench = Bench::start().await;
-    let table = table();
+    let declarations = routes::table().declarations;
     let mut probes = Vec::new();
-    let mut walked = 0;
-    for (method, path, role) in table.declared() {
+    for (path, Declaration { method, role, .. }) in declarations.all() {
         let concrete = path.replace("{id}", "x").replace("{end_user}", "y");
         let answer = bench.send(Access::Token, over_tcp(method, &concrete, &[])).await;
         match role {
-            Role::Anyone => {
+            Role::Public => {
                 probes.push(path);
                 assert_eq!(answer.status, 200, "{method} {path}");
             }
@@ -32,15 +33,66 @@ async fn every_route_but_the_probes_needs_a_token() {
                 assert!(answer.headers.contains_key("www-authenticate"));
             }
         }
-        walked += 1;
     }
     probes.sort_unstable();
     assert_eq!(probes, ["/healthz", "/readyz"]);
-    assert_eq!(walked, 53);
+}
+
+/// The routes as an operator may call them, a line each.
+fn listed() -> String {
+    let declarations = routes::table().declarations;
+    let mut lines: Vec<_> = declarations
+        .all()
+        .map(|(path, Declaration { method, role, query })| {
+            let query =
+                if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+            format!("{path} {method} {role:?} {query}").trim_end().to_owned()
+        })
+        .collect();
+    lines.sort_unstable();
+    lines.join("\n")
+}
+
+#[test]
+fn the_routes_are_those_of_the_snapshot() {
+    insta::assert_snapshot!("routes", listed());
+}
+
+#[test]
+fn the_documentation_names_every_route_and_parameter() {
+    let documentation = include_str!("../../../docs/api.md");
+    let declarations = routes::table().declarations;
+    for (path, Declaration { query, .. }) in declarations.all() {
+        let name = path.trim_start_matches("/api/v1/").replace("{end_user}", "{id}");
+        assert!(documentation.contains(&name), "{name} is not in docs/api.md");
+        for parameter in query {
+            let named = ["`", "?`", "=", ": true`"]
+                .iter()
+                .any(|end| documentation.contains(&format!("{parameter}{end}")));
+            assert!(named, "the parameter {parameter} of {path} is not in docs/api.md");
+        }
+    }
 }
 
 #[tokio::test]
-async fn a_token_lets_in_and_a_wrong_or_revoked_one_does_not() {
+async fn only_a_failed_write_may_have_changed_something() {
+    async fn fail() -> ApiResult {
+        Err(StoreError::Unavailable("gone".to_owned()).into())
+    }
+
+    let bench = Bench::start().await;
+    for (method, in_doubt) in [(GET, false), (POST, true), (DELETE, true)] {
+        let name = method.0.clone();
+        let table = Table::default().route(Role::Administrator, method, "/x", fail);
+        let request = Request::builder().method(&name).uri("/x").body(Body::empty()).unwrap();
+        let answer = bench.send_to(table, Access::Socket, request).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (503, "store-unavailable"));
+        assert_eq!(answer.detail().contains("may have been made"), in_doubt, "{name}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_authenticates_until_it_is_revoked() {
     let bench = Bench::start().await;
     let token = bench.token().await;
     let ask = async |authorization: &str| {
@@ -65,7 +117,7 @@ async fn a_token_lets_in_and_a_wrong_or_revoked_one_does_not() {
     }
     let listed = bench.get("/api/v1/tokens").await;
     assert_eq!(listed.body["items"].as_array().unwrap().len(), 1);
-    assert!(!listed.body.to_string().contains(&token), "the token itself is told once");
+    assert!(!listed.body.to_string().contains(&token), "the token itself is shown once");
     let id = listed.body["items"][0]["id"].as_str().unwrap();
     assert_eq!(bench.delete(&format!("/api/v1/tokens/{id}")).await.status, 204);
     assert_eq!(ask(&right).await, 401);
@@ -73,7 +125,7 @@ async fn a_token_lets_in_and_a_wrong_or_revoked_one_does_not() {
 }
 
 #[tokio::test]
-async fn two_authorization_lines_are_none() {
+async fn two_authorization_fields_are_refused() {
     let bench = Bench::start().await;
     let right = format!("Bearer {}", bench.token().await);
     let headers = [("authorization", right.as_str()), ("authorization", right.as_str())];
@@ -82,7 +134,7 @@ async fn two_authorization_lines_are_none() {
 }
 
 #[tokio::test]
-async fn a_page_of_another_site_is_refused_even_with_a_token() {
+async fn a_page_of_another_site_is_refused_with_a_token_too() {
     let bench = Bench::start().await;
     let right = format!("Bearer {}", bench.token().await);
     for (name, value, status) in [
@@ -102,7 +154,7 @@ async fn a_page_of_another_site_is_refused_even_with_a_token() {
 }
 
 #[tokio::test]
-async fn what_is_not_in_the_table_is_not_reached() {
+async fn an_undeclared_route_cannot_be_reached() {
     let bench = Bench::start().await;
     for path in ["/", "/metrics", "/openapi.json", "/api/v1", "/api/v1/audit", "/api/v1/groups/"] {
         assert_eq!(bench.get(path).await.status, 404, "{path}");
@@ -117,7 +169,7 @@ async fn what_is_not_in_the_table_is_not_reached() {
 }
 
 #[tokio::test]
-async fn a_token_is_told_once_when_it_is_made() {
+async fn a_token_is_shown_once_when_it_is_created() {
     let bench = Bench::start().await;
     let made = bench.post("/api/v1/tokens", serde_json::json!({ "name": "ci" })).await;
     assert_eq!(made.status, 201);

@@ -1,4 +1,4 @@
-//! The shapes of answers that are no errors.
+//! The responses of requests that succeeded.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -16,10 +16,10 @@ use crate::directory::preferences::PreferencesView;
 use crate::directory::second_factor::SecondFactorView;
 use crate::directory::users::UserView;
 
-/// What every handler answers.
-pub(super) type Answer = Result<Response, Problem>;
+/// What every handler returns.
+pub(super) type ApiResult = Result<Response, Problem>;
 
-/// Documents with a version, which is told as an entity tag too.
+/// Documents with a version, which is sent as `ETag` too.
 pub(super) trait Versioned: Serialize {
     fn version(&self) -> u64;
 }
@@ -46,27 +46,27 @@ versioned!(
     UserView,
 );
 
-/// 200 with a document.
-pub(super) fn shown(document: &impl Serialize) -> Answer {
+/// 200 with a document that has no version.
+pub(super) fn document(document: &impl Serialize) -> ApiResult {
     Ok(Json(document).into_response())
 }
 
 /// 200 with a record.
-pub(super) fn record(record: &impl Versioned) -> Answer {
-    Ok((tag(record.version()), Json(record)).into_response())
+pub(super) fn record(record: &impl Versioned) -> ApiResult {
+    Ok((etag(record.version()), Json(record)).into_response())
 }
 
-/// 201 with a record that was made, and where it is.
-pub(super) fn created(record: &impl Versioned, path: String) -> Answer {
-    let place = [(header::LOCATION, path)];
-    Ok((StatusCode::CREATED, tag(record.version()), place, Json(record)).into_response())
+/// 201 with a new record and its `Location`.
+pub(super) fn created(record: &impl Versioned, path: String) -> ApiResult {
+    let location = [(header::LOCATION, path)];
+    Ok((StatusCode::CREATED, etag(record.version()), location, Json(record)).into_response())
 }
 
 /// 204.
-pub(super) fn done() -> Answer {
+pub(super) fn no_content() -> ApiResult {
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-fn tag(version: u64) -> [(header::HeaderName, String); 1] {
+fn etag(version: u64) -> [(header::HeaderName, String); 1] {
     [(header::ETAG, format!("\"{version}\""))]
 }

@@ -1,0 +1,81 @@
+//! How routes are declared: [`Table::route`] is the only way into the router, and takes the role
+//! that the route requires.
+
+use std::collections::HashMap;
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::routing::{MethodFilter, on};
+use http::Method;
+
+use super::AdminState;
+use super::input::Inputs;
+
+/// A method, as the declaration and as axum's router name it.
+pub(super) type RouteMethod = (Method, MethodFilter);
+
+pub(super) const GET: RouteMethod = (Method::GET, MethodFilter::GET);
+pub(super) const POST: RouteMethod = (Method::POST, MethodFilter::POST);
+pub(super) const PUT: RouteMethod = (Method::PUT, MethodFilter::PUT);
+pub(super) const PATCH: RouteMethod = (Method::PATCH, MethodFilter::PATCH);
+pub(super) const DELETE: RouteMethod = (Method::DELETE, MethodFilter::DELETE);
+
+/// What a route requires of its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Nothing: for probes, whose answers hold nothing secret.
+    Public,
+    /// To be an administrator of the installation.
+    Administrator,
+}
+
+/// The router, and the declarations that the guard checks requests against.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    pub(super) router: Router<AdminState>,
+    pub(super) declarations: Declarations,
+}
+
+/// The routes by path, as it is declared (`/api/v1/groups/{id}`).
+#[derive(Debug, Default)]
+pub(super) struct Declarations(HashMap<&'static str, Vec<Declaration>>);
+
+/// A method of a path.
+#[derive(Debug)]
+pub(super) struct Declaration {
+    pub(super) method: Method,
+    pub(super) role: Role,
+    /// The names of its query parameters.
+    pub(super) query: Vec<&'static str>,
+}
+
+impl Table {
+    /// Declares a route. Its query parameters are those of the handler's arguments.
+    pub(super) fn route<H, A>(
+        mut self,
+        role: Role,
+        (method, filter): RouteMethod,
+        path: &'static str,
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<A, AdminState>,
+        A: Inputs + 'static,
+    {
+        let declaration = Declaration { method, role, query: A::query() };
+        self.declarations.0.entry(path).or_default().push(declaration);
+        Self { router: self.router.route(path, on(filter, handler)), ..self }
+    }
+}
+
+impl Declarations {
+    /// The declared methods of a path.
+    pub(super) fn of(&self, path: &str) -> Option<&[Declaration]> {
+        self.0.get(path).map(Vec::as_slice)
+    }
+
+    #[cfg(test)]
+    pub(super) fn all(&self) -> impl Iterator<Item = (&'static str, &Declaration)> {
+        self.0.iter().flat_map(|(path, methods)| methods.iter().map(|method| (*path, method)))
+    }
+}
