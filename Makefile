@@ -25,15 +25,18 @@ help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## "; print "Targets:" } \
 	  /^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: setup setup-build setup-test setup-bench
+.PHONY: setup setup-build setup-test setup-real setup-bench
 setup: ## Install every package that building and testing need
-	@scripts/setup.sh build test
+	@scripts/setup.sh build test real
 
 setup-build: ## Install what a build needs
 	@scripts/setup.sh build
 
 setup-test: ## Install what the tests need
 	@scripts/setup.sh build test
+
+setup-real: ## Install the browser and the portals that `make real` runs
+	@scripts/setup.sh build real
 
 setup-bench: ## Install the gateways and the load generator of the benchmarks
 	@scripts/setup.sh build bench
@@ -49,11 +52,16 @@ demo: setup-build ## Build and run the gateway before a sample portal, with samp
 	@echo "==> starting the demo on http://localhost:$(PORT) (administration on port $(ADMIN_PORT)); Ctrl-C ends it"
 	@exec target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/portcullis demo --port $(PORT) --admin-port $(ADMIN_PORT)
 
-.PHONY: test ci
+.PHONY: test real ci
 test: setup-test check-fmt clippy doc unit check ## Everything that must be green: format, lints, docs, tests, shipped configuration
 	@echo "==> all green"
 
-ci: test ## What the pipeline runs
+real: setup-real ## Tests with Chromium, DokuWiki and portals in Express, Django and PHP
+	@echo "==> tests with real programs"
+	@cargo clippy --locked --test real -- -D warnings
+	@cargo test --locked --test real $(TESTS)
+
+ci: test real ## What the pipeline runs
 
 .PHONY: fmt check-fmt clippy doc unit check
 fmt: ## Format the sources

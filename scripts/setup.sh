@@ -2,7 +2,8 @@
 # Installs the Debian or Ubuntu packages that a build, the tests or the benchmarks need.
 #
 #   scripts/setup.sh build          to build and to run the demo
-#   scripts/setup.sh build test     to run all tests too
+#   scripts/setup.sh build test     to run the tests too
+#   scripts/setup.sh build real     to run those with a browser and other real programs
 #   scripts/setup.sh build bench    to measure against other gateways
 #
 # It looks first and installs only what is missing, so running it again does nothing. It works as
@@ -35,6 +36,10 @@ for_build() {
 }
 
 for_test() {
+  need "/usr/bin/python3 -c 'import aiosmtpd'" python3-aiosmtpd # a mail server
+}
+
+for_real() {
   # php-cgi satisfies DokuWiki's need for "some PHP" without bringing in a web server.
   need "$(has php)" php-cli php-cgi
   need "php -m | grep -qix xml" php-xml
@@ -43,7 +48,6 @@ for_test() {
   need "$(has node)" nodejs
   need "test -f /usr/share/nodejs/express/package.json" node-express
   need "/usr/bin/python3 -c 'import django'" python3-django
-  need "/usr/bin/python3 -c 'import aiosmtpd'" python3-aiosmtpd # a mail server
   need "$(has chromium) && $(has chromedriver)" chromium "chromium-driver|chromium-chromedriver"
 }
 
@@ -91,11 +95,11 @@ install_missing() {
   "${as_root[@]}" "${quiet[@]}" install -y --no-install-recommends "${packages[@]}"
 }
 
-(($#)) || fail "say what for: build, test, bench"
+(($#)) || fail "say what for: build, test, real, bench"
 for purpose in "$@"; do
   case $purpose in
-    build | test | bench) "for_$purpose" ;;
-    *) fail "unknown purpose $purpose; known: build, test, bench" ;;
+    build | test | real | bench) "for_$purpose" ;;
+    *) fail "unknown purpose $purpose; known: build, test, real, bench" ;;
   esac
 done
 

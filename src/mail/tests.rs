@@ -4,5 +4,5 @@ mod sending;
 mod servers;
 mod templates;
 
-#[path = "../../tests/it/smtp.rs"]
+#[path = "../../tests/support/smtp.rs"]
 mod smtp;

@@ -1,0 +1,422 @@
+//! A policy that changes while the program runs, one that is wrong, and the commands that tell.
+
+use rustix::process::Resource;
+use serde_json::{Value, json};
+
+use crate::support::admin::PASSWORD;
+use crate::support::browser::Browser;
+use crate::support::gate::HOST;
+use crate::support::program::{Home, Program, run};
+use crate::support::upstream::Upstream;
+
+const CLOSED: &str = r#"
+[[route]]
+name = "Open"
+path = "/open"
+access = "public"
+
+[[route]]
+name = "Invoices"
+path = "/invoices/{*rest}"
+require = "invoices.view"
+"#;
+
+const OPENED: &str = r#"
+[[route]]
+name = "Open"
+path = "/open"
+access = "public"
+
+[[route]]
+name = "Invoices"
+path = "/invoices/{*rest}"
+access = "signed-in"
+"#;
+
+const RELOADED: &str = "policy reloaded";
+const REFUSED: &str = "the old one stays in force";
+
+/// A program before a portal, and Liam, who may not see invoices.
+struct Running {
+    home: Home,
+    program: Program,
+    liam: Browser,
+    reloads: usize,
+    _upstream: Upstream,
+}
+
+impl Running {
+    async fn start() -> Self {
+        let upstream = Upstream::start().await;
+        let home = Home::new(upstream.address, CLOSED);
+        let program = home.serve().await;
+        let acme = program.admin.organization("Acme").await;
+        program.admin.user(&acme, "liam", "limited").await;
+        let mut liam = Browser::new(program.gateway, HOST);
+        assert_eq!(liam.sign_in("liam", PASSWORD).await.status, 303);
+        Self { home, program, liam, reloads: 0, _upstream: upstream }
+    }
+
+    async fn invoice(&mut self) -> u16 {
+        self.liam.fetch("/invoices/1").await.status
+    }
+
+    /// Waits for one reload after the other, until one has this effect.
+    async fn reloads_until_an_invoice_is(&mut self, status: u16) {
+        loop {
+            self.reloads += 1;
+            let log = self.program.logged(RELOADED, self.reloads).await;
+            if self.invoice().await == status {
+                return;
+            }
+            assert!(self.reloads < 20, "{log}");
+        }
+    }
+
+    async fn reload(&self) -> crate::support::admin::AdminReply {
+        self.program.admin.post("/api/v1/policy/reload", json!({})).await
+    }
+}
+
+/// Policies that are wrong, with where and why.
+const WRONG: [(&str, &str, u64, &str); 6] = [
+    ("routes.toml", "[[route]]\nname = \"Open\"\npath = ", 3, "not TOML"),
+    (
+        "routes.toml",
+        "[[route]]\nname = \"A\"\npath = \"/a\"\nrequire = \"tickets.burn\"\n",
+        4,
+        "tickets.burn",
+    ),
+    (
+        "routes.toml",
+        "[[route]]\nname = \"A\"\npath = \"/a/{x}\"\naccess = \"public\"\n\
+         [[route]]\nname = \"B\"\npath = \"/a/{y}\"\naccess = \"public\"\n",
+        5,
+        "A",
+    ),
+    ("routes.toml", "[[route]]\nname = \"A\"\npath = \"/a\"\n", 1, "access"),
+    ("routes.toml", "[[route]]\nname = \"A\"\npath = \"a\"\naccess = \"public\"\n", 3, "slash"),
+    (
+        "expectations.toml",
+        "[[expect]]\nas = \"limited\"\nrequest = \"GET /invoices/7\"\ndecision = \"allow\"\n",
+        1,
+        "deny",
+    ),
+];
+
+#[tokio::test]
+async fn a_changed_file_is_in_force_by_itself() {
+    let mut running = Running::start().await;
+    assert_eq!(running.invoice().await, 403);
+    running.home.policy("routes.toml", OPENED);
+    running.program.logged(RELOADED, 1).await;
+    assert_eq!(running.invoice().await, 200);
+    // As editors write: beside it, and then in its place.
+    let file = running.home.path("policies/routes.toml");
+    std::fs::write(running.home.path("policies/.routes.swp"), CLOSED).unwrap();
+    std::fs::rename(running.home.path("policies/.routes.swp"), file).unwrap();
+    running.program.logged(RELOADED, 2).await;
+    assert_eq!(running.invoice().await, 403);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_replaced_is_followed() {
+    let mut running = Running::start().await;
+    let (policies, old) = (running.home.path("policies"), running.home.path("old"));
+    std::fs::rename(&policies, &old).unwrap();
+    std::fs::create_dir(&policies).unwrap();
+    for file in std::fs::read_dir(&old).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), policies.join(file.file_name())).unwrap();
+    }
+    // The replacement counts, and so does each later edit of it.
+    for (routes, status) in [(OPENED, 200), (CLOSED, 403), (OPENED, 200)] {
+        running.home.policy("routes.toml", routes);
+        running.reloads_until_an_invoice_is(status).await;
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_is_switched_to_another_folder_is_followed() {
+    let mut running = Running::start().await;
+    let policies = running.home.path("policies");
+    let versions = ["one", "two"].map(|name| running.home.path(name));
+    std::fs::rename(&policies, &versions[0]).unwrap();
+    std::fs::create_dir(&versions[1]).unwrap();
+    for file in ["permissions.toml", "groups.toml"] {
+        std::fs::copy(versions[0].join(file), versions[1].join(file)).unwrap();
+    }
+    std::fs::write(versions[1].join("routes.toml"), OPENED).unwrap();
+    // As `ln -sfn` does it: in one step, so that there is a policy at every moment.
+    let new = running.home.path("new");
+    let switch = |to: &std::path::Path| {
+        std::os::unix::fs::symlink(to, &new).unwrap();
+        std::fs::rename(&new, &policies).unwrap();
+    };
+    switch(&versions[0]);
+    for (to, status) in [(&versions[1], 200), (&versions[0], 403), (&versions[1], 200)] {
+        switch(to);
+        running.reloads_until_an_invoice_is(status).await;
+    }
+    std::fs::write(versions[1].join("routes.toml"), CLOSED).unwrap();
+    running.reloads_until_an_invoice_is(403).await;
+}
+
+/// An edit is saved while there is no descriptor left to read it with.
+#[tokio::test]
+async fn an_edit_that_could_not_be_read_is_read_later() {
+    let mut running = Running::start().await;
+    let descriptors = running.program.limit(Resource::Nofile, Some(0));
+    running.home.policy("routes.toml", OPENED);
+    let log = running.program.logged("policy not reloaded", 1).await;
+    assert!(log.contains("routes.toml: cannot be read: Too many open files"), "{log}");
+    running.program.limit(Resource::Nofile, descriptors);
+    running.program.logged(RELOADED, 1).await;
+    assert_eq!(running.invoice().await, 200);
+}
+
+/// What is wrong in a policy that was read does not change by reading it again.
+#[tokio::test]
+async fn a_wrong_policy_is_read_and_reported_once() {
+    let mut running = Running::start().await;
+    running.home.policy("routes.toml", "this is no policy");
+    running.program.logged("policy not reloaded", 1).await;
+    running.home.policy("routes.toml", OPENED);
+    let log = running.program.logged(RELOADED, 1).await;
+    assert_eq!(log.matches("policy not reloaded").count(), 1, "{log}");
+    assert_eq!(running.invoice().await, 200);
+}
+
+#[tokio::test]
+async fn sighup_reads_the_policy_again() {
+    let mut running = Running::start().await;
+    // Nothing has changed, so nothing but the signal can be the cause.
+    running.program.signal(rustix::process::Signal::HUP);
+    running.program.logged(RELOADED, 1).await;
+    assert_eq!(running.invoice().await, 403);
+    running.home.policy("routes.toml", OPENED);
+    running.program.signal(rustix::process::Signal::HUP);
+    running.program.logged(RELOADED, 2).await;
+    assert_eq!(running.invoice().await, 200);
+}
+
+#[tokio::test]
+async fn a_reload_that_was_answered_is_in_force() {
+    let mut running = Running::start().await;
+    let mut versions = Vec::new();
+    for (routes, status) in [(OPENED, 200), (CLOSED, 403), (OPENED, 200)] {
+        running.home.policy("routes.toml", routes);
+        let answer = running.reload().await.ok();
+        assert_eq!(answer["routes"], 2);
+        versions.push(answer["version"].clone());
+        assert_eq!(running.invoice().await, status);
+    }
+    assert_eq!(versions[0], versions[2], "the same files are the same version");
+    assert_ne!(versions[0], versions[1]);
+    running.home.policy("routes.toml", CLOSED);
+    running.home.run(&["policy", "reload"]).await.done();
+    assert_eq!(running.invoice().await, 403);
+}
+
+#[tokio::test]
+async fn a_bad_policy_leaves_the_old_one_in_force_and_is_told_by_place() {
+    let mut running = Running::start().await;
+    for (round, (file, text, line, cause)) in WRONG.into_iter().enumerate() {
+        running.home.policy("routes.toml", CLOSED);
+        running.home.policy(file, text);
+        let problem = running.reload().await.refused(422, "policy-invalid");
+        let error = &problem["errors"][0];
+        assert_eq!((&error["file"], &error["line"]), (&json!(file), &json!(line)), "{problem}");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains(cause), "{text}: {message}");
+        let place = format!("{file}:{line}: ");
+        let said = running.home.run(&["policy", "reload"]).await.refused();
+        assert!(said.contains(&place) && said.contains(cause), "{said}");
+        let checked = running.home.run(&["check"]).await.refused();
+        assert!(checked.contains(&place) && checked.contains(cause), "{checked}");
+        // The watch on the files tells the log, and changes as little.
+        let log = running.program.logged(REFUSED, round + 1).await;
+        assert!(log.contains(REFUSED), "{log}");
+        assert_eq!(running.invoice().await, 403, "{text}");
+        assert_eq!(running.liam.fetch("/open").await.status, 200, "{text}");
+        let _ = std::fs::remove_file(running.home.path("policies/expectations.toml"));
+    }
+    let log = running.program.logged("routes.toml:", 1).await;
+    assert!(log.contains("tickets.burn") || log.contains("not TOML"), "{log}");
+    // What is right again is taken again.
+    running.home.policy("routes.toml", OPENED);
+    running.reload().await.ok();
+    assert_eq!(running.invoice().await, 200);
+}
+
+#[tokio::test]
+async fn every_problem_of_a_policy_is_told_at_once() {
+    let running = Running::start().await;
+    let both = "[[route]]\nname = \"A\"\npath = \"/a\"\nrequire = \"tickets.burn\"\n\
+                [[route]]\nname = \"B\"\npath = \"/b\"\nrequire = \"tickets.eat\"\n";
+    running.home.policy("routes.toml", both);
+    let problem = running.reload().await.refused(422, "policy-invalid");
+    let lines: Vec<&Value> =
+        problem["errors"].as_array().unwrap().iter().map(|error| &error["line"]).collect();
+    assert_eq!(lines, [4, 8], "{problem}");
+    let said = running.home.run(&["check"]).await.refused();
+    assert!(said.contains("routes.toml:4: ") && said.contains("routes.toml:8: "), "{said}");
+}
+
+#[tokio::test]
+async fn an_expectation_of_an_operators_group_is_held_against_it_as_it_is_now() {
+    let running = Running::start().await;
+    let admin = &running.program.admin;
+    let buyers = admin.group("Buyers", &[]).await;
+    let expect = |group: &str| {
+        format!(
+            "[[expect]]\nas = \"{group}\"\nrequest = \"GET /invoices/7\"\ndecision = \"deny\"\n"
+        )
+    };
+    running.home.policy("expectations.toml", &(expect("limited") + &expect(&buyers)));
+    running.reload().await.ok();
+    let grant = json!({ "permissions": ["invoices.view"] });
+    // A group that the policy comes with is judged as the policy has it, however it was edited.
+    admin.patch("/api/v1/groups/limited", grant.clone()).await.ok();
+    running.reload().await.ok();
+    admin.patch(&format!("/api/v1/groups/{buyers}"), grant).await.ok();
+    let problem = running.reload().await.refused(422, "policy-invalid");
+    assert_eq!(problem["errors"].as_array().unwrap().len(), 1, "{problem}");
+    assert_eq!(problem["errors"][0]["file"], "expectations.toml");
+    assert_eq!(problem["errors"][0]["line"], 5, "{problem}");
+}
+
+#[tokio::test]
+async fn an_expectation_of_a_group_that_is_only_on_file_is_not_counted_as_held() {
+    let upstream = Upstream::start().await;
+    let home = Home::new(upstream.address, CLOSED);
+    let expect = |group: &str| {
+        format!(
+            "[[expect]]\nas = \"{group}\"\nrequest = \"GET /invoices/7\"\ndecision = \"deny\"\n"
+        )
+    };
+    home.policy("expectations.toml", &(expect("limited") + &expect("limitd") + &expect("link")));
+    let said = home.run(&["check"]).await.done();
+    assert!(said.contains(" 2 expectations hold"), "{said}");
+    assert!(said.contains("expectations.toml:5 was not asked"), "{said}");
+    assert!(said.contains("`limitd`") && !said.contains("toml:1 "), "{said}");
+    // The start knows the groups on file: it warns of what a reload would refuse.
+    let program = home.serve().await;
+    let problem = "expectations.toml:5: there is no group `limitd`";
+    program.logged("a reload of it would be refused", 1).await;
+    program.logged(problem, 1).await;
+    let refused = home.run(&["policy", "reload"]).await.refused();
+    assert!(refused.contains(problem), "{refused}");
+    program.stop().await;
+    // Without the group's typing error there is nothing to say.
+    home.policy("expectations.toml", &(expect("limited") + &expect("link")));
+    let said = home.run(&["check"]).await.done();
+    assert!(said.contains(" 2 expectations hold") && !said.contains("not asked"), "{said}");
+    let program = home.serve().await;
+    program.signal(rustix::process::Signal::HUP);
+    let log = program.logged(RELOADED, 1).await;
+    assert!(!log.contains("would be refused"), "{log}");
+}
+
+#[tokio::test]
+async fn explain_tells_decision_and_cause() {
+    let running = Running::start().await;
+    let empty = running.program.admin.organization("Empty").await;
+    let ask = async |who: &[&str], target: &str| {
+        let args = [&["--json", "explain"], who, &["GET", target]].concat();
+        running.home.run(&args).await.json()
+    };
+    for (who, target, decision, reason) in [
+        (&["--user", "liam"][..], "/invoices/1", "deny", "missing-permission"),
+        (&["--user", "liam"], "/open", "allow", "public"),
+        (&["--group", "admin"], "/invoices/1", "allow", "permitted"),
+        (&["--group", "limited"], "/invoices/1", "deny", "missing-permission"),
+        (&["--anonymous"], "/invoices/1", "sign-in", "no-session"),
+        (&["--anonymous"], "/open", "allow", "public"),
+        (&["--link", &empty], "/invoices/1", "deny", "missing-permission"),
+        (&["--link", &empty], "/open", "allow", "public"),
+        (&["--user", "liam"], "/nowhere", "deny", "no-route"),
+    ] {
+        let answer = ask(who, target).await;
+        let told = (answer["decision"].as_str().unwrap(), answer["reason"].as_str().unwrap());
+        assert_eq!(told, (decision, reason), "{who:?} {target}: {answer}");
+    }
+    let answer = ask(&["--user", "liam"], "/invoices/1").await;
+    assert_eq!(answer["route"], "Invoices");
+    assert!(answer["needed"].to_string().contains("invoices.view"), "{answer}");
+    assert!(answer["held"].as_array().unwrap().contains(&json!("tickets.create")), "{answer}");
+    let printed =
+        running.home.run(&["explain", "--user", "liam", "GET", "/invoices/1"]).await.done();
+    for word in ["deny", "missing-permission", "Invoices", "invoices.view", "tickets.create"] {
+        assert!(printed.contains(word), "{word}: {printed}");
+    }
+    let bad = ask(&["--anonymous"], "/open/../invoices").await;
+    assert_eq!(bad["decision"], "bad-request", "{bad}");
+    // What cannot be asked is refused, what is no question is wrong usage.
+    let args = ["explain", "--user", "nobody", "GET", "/"];
+    assert!(running.home.run(&args).await.refused().contains("nobody"));
+    for wrong in [
+        &["explain", "GET", "/"][..],
+        &["explain", "--anonymous", "--user", "liam", "GET", "/"],
+        &["explain", "--anonymous", "GET"],
+        &["explain"],
+        &["no-such-command"],
+        &["groups", "list", "--no-such-option"],
+    ] {
+        let ran = running.home.run(wrong).await;
+        assert_eq!(ran.code, 2, "{wrong:?}: {ran:?}");
+        assert!(ran.out.is_empty() && ran.err.contains("Usage"), "{wrong:?}: {ran:?}");
+    }
+}
+
+#[tokio::test]
+async fn settings_are_refused_all_at_once_by_key_before_anything_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = r#"
+        [server]
+        listen = ["nowhere"]
+        listn = ["127.0.0.1:0"]
+        public_url = "portal.test"
+        [session]
+        idle_timeout = "30"
+        [hashing]
+        passes = 0
+        [store]
+        kind = "redis"
+    "#;
+    std::fs::write(folder.path().join("p.toml"), settings).unwrap();
+    for command in ["serve", "check"] {
+        let said = run(folder.path(), &[command, "--config", "p.toml"], "").await.refused();
+        for key in [
+            "server.listen: ",
+            "server.listn: ",
+            "server.public_url: ",
+            "session.idle_timeout: ",
+            "hashing.passes: ",
+            "store.kind: ",
+            "upstream.servers: ",
+        ] {
+            assert!(said.contains(key), "{command}: {key} is not in {said}");
+        }
+    }
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+    assert_eq!(left.len(), 1, "nothing was made: {left:?}");
+    let absent = run(folder.path(), &["serve", "--config", "absent.toml"], "").await.refused();
+    assert!(absent.contains("absent.toml") && absent.contains("--config"), "{absent}");
+}
+
+#[tokio::test]
+async fn a_bad_policy_is_no_start() {
+    let upstream = Upstream::start().await;
+    let home = Home::new(upstream.address, "[[route]]\nname = \"A\"\npath = \"/a\"\n");
+    for command in ["serve", "check"] {
+        let said = home.run(&[command]).await.refused();
+        assert!(said.contains("routes.toml:1: "), "{command}: {said}");
+    }
+    assert!(!home.path("data").exists(), "nothing was made");
+    home.policy("routes.toml", CLOSED);
+    let said = home.run(&["check"]).await.done();
+    assert!(said.contains("2 routes"), "{said}");
+    let program = home.serve().await;
+    assert_eq!(program.admin.get("/api/v1/routes").await.status, 200);
+}

@@ -1,0 +1,9 @@
+//! The process: start, stop, kill, store, mail, logs, shipped files.
+
+mod demo;
+mod durability;
+mod log_lost;
+mod mail;
+mod shipped;
+mod shutdown;
+mod store;

@@ -1,0 +1,319 @@
+//! Mails that are really sent: into a folder, and to a real mail server with TLS and a password;
+//! when the server is away, when the program is killed, when the templates are wrong.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use mail_parser::{Message, MessageParser, MimeHeaders as _};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::support::admin::Admin;
+use crate::support::client::within;
+use crate::support::gate::HOST;
+use crate::support::program::{Home, Program};
+use crate::support::smtp::{Certificate, MailServer, PASSWORD, USER};
+use crate::support::upstream::Upstream;
+
+const ROUTES: &str = "[[route]]\nname = \"Open\"\npath = \"/\"\naccess = \"public\"\n";
+/// How often the program is killed.
+const ROUNDS: usize = 4;
+
+async fn home() -> Home {
+    let upstream = Upstream::start().await;
+    Home::new(upstream.address, ROUTES)
+}
+
+/// A program that hands mail to a server on this port, whose certificate it trusts.
+fn through_server(home: &Home, certificate: &Certificate, port: u16) {
+    std::fs::write(home.path("smtp.password"), format!("{PASSWORD}\n")).unwrap();
+    home.settings(&format!(
+        "mail.transport = \"smtp\"\nmail.from = \"Portal <portal@example.test>\"\n\
+         mail.smtp.host = \"localhost\"\nmail.smtp.port = {port}\n\
+         mail.smtp.username = \"{USER}\"\nmail.smtp.password_file = \"smtp.password\"\n\
+         mail.smtp.ca_file = \"{}\"\n",
+        certificate.certificate.display()
+    ));
+}
+
+/// A port where a mail server was, and none is now.
+async fn port_of_a_server_that_is_away(certificate: &Certificate) -> u16 {
+    MailServer::start(certificate, "starttls", 0).await.port
+}
+
+/// Makes an organization and invites a person; answers the person's id.
+async fn invite(admin: &Admin, login: &str) -> String {
+    let acme = admin.organization("Acme Ltd").await;
+    let user = json!({
+        "organization": acme, "login": login, "invite": true, "blind_copy": "boss@example.test",
+    });
+    admin.post("/api/v1/users", user).await.created()
+}
+
+/// The only mail there is, as the API tells it.
+async fn only_mail(admin: &Admin) -> Value {
+    let mut list = admin.get("/api/v1/mail").await.ok();
+    let items = list["items"].as_array_mut().unwrap();
+    assert_eq!(items.len(), 1, "{items:?}");
+    items.remove(0)
+}
+
+fn parsed(message: &[u8]) -> Message<'static> {
+    MessageParser::default().parse(message).unwrap().into_owned()
+}
+
+fn files(home: &Home) -> Vec<PathBuf> {
+    let folder = home.path("mail");
+    std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect()
+}
+
+fn is_an_invitation(message: &Message<'_>, login: &str) {
+    assert_eq!(message.to().unwrap().first().unwrap().address(), Some(login));
+    let text = message.body_text(0).unwrap();
+    assert!(text.contains(login) && text.contains("Acme Ltd"), "{text}");
+    assert!(text.contains(&format!("http://{HOST}/.portcullis/invitation/")), "{text}");
+    assert!(message.html_part(0).unwrap().is_content_type("text", "html"));
+}
+
+#[tokio::test]
+async fn r41_an_invitation_is_put_into_the_folder_with_its_blind_copy() {
+    let home = home().await;
+    let program = home.serve().await;
+    invite(&program.admin, "ann@acme.test").await;
+    program.logged("a mail was sent", 1).await;
+    let [file] = &files(&home)[..] else { panic!("one mail was to be sent") };
+    let message = parsed(&std::fs::read(file).unwrap());
+    is_an_invitation(&message, "ann@acme.test");
+    assert_eq!(message.bcc().unwrap().first().unwrap().address(), Some("boss@example.test"));
+    let mail = only_mail(&program.admin).await;
+    assert_eq!(
+        (&mail["state"], &mail["blind_copy"]),
+        (&"sent".into(), &"boss@example.test".into())
+    );
+    // No link is in what operators see or in the log.
+    let text = message.body_text(0).unwrap().into_owned();
+    let token = text.split("/invitation/").nth(1).unwrap().split_whitespace().next().unwrap();
+    let seen = mail.to_string() + &home.run(&["mail", "list"]).await.done();
+    assert!(!seen.contains(token));
+    assert!(!program.logged("a mail was sent", 1).await.contains(token));
+}
+
+#[tokio::test]
+async fn r41_a_mail_server_gets_both_parts_and_the_blind_copy_in_the_envelope_only() {
+    let home = home().await;
+    let certificate = Certificate::write(&home.path(""), "mail");
+    let mut server = MailServer::start(&certificate, "starttls", 0).await;
+    through_server(&home, &certificate, server.port);
+    let program = home.serve().await;
+    invite(&program.admin, "ann@acme.test").await;
+    let mail = server.told().await;
+    assert_eq!(mail["to"], json!(["ann@acme.test"]));
+    let copy = server.told().await;
+    assert_eq!((&copy["to"], &copy["data"]), (&json!(["boss@example.test"]), &mail["data"]));
+    assert_eq!((&mail["from"], &mail["hello"]), (&"portal@example.test".into(), &HOST.into()));
+    let data = mail["data"].as_str().unwrap();
+    assert!(!data.contains("boss@example.test"), "{data}");
+    let message = parsed(data.as_bytes());
+    is_an_invitation(&message, "ann@acme.test");
+    assert_eq!(message.from().unwrap().first().unwrap().name(), Some("Portal"));
+}
+
+#[tokio::test]
+async fn a_mail_waits_for_a_server_that_is_away_and_arrives_when_it_is_retried() {
+    let home = home().await;
+    let certificate = Certificate::write(&home.path(""), "mail");
+    let port = port_of_a_server_that_is_away(&certificate).await;
+    through_server(&home, &certificate, port);
+    let program = home.serve().await;
+    invite(&program.admin, "ann@acme.test").await;
+    program.logged("a mail was not sent", 1).await;
+    let list = home.run(&["mail", "list", "--state", "waiting"]).await.done();
+    assert!(list.contains("ann@acme.test") && list.contains("cannot connect"), "{list}");
+    // Mail or no mail, the gateway is ready.
+    assert_eq!(program.admin.get("/readyz").await.status, 200);
+
+    let mut server = MailServer::start(&certificate, "starttls", port).await;
+    let id = only_mail(&program.admin).await["id"].as_str().unwrap().to_owned();
+    let told = home.run(&["mail", "retry", &id]).await.done();
+    assert!(told.contains("ann@acme.test"), "{told}");
+    is_an_invitation(
+        &parsed(server.told().await["data"].as_str().unwrap().as_bytes()),
+        "ann@acme.test",
+    );
+    program.logged("a mail was sent", 1).await;
+    let shown = home.run(&["mail", "show", &id]).await.done();
+    assert!(shown.contains("sent") && shown.contains("tries         2"), "{shown}");
+    let refused = home.run(&["mail", "retry", &id]).await.refused();
+    assert!(refused.contains("invite the portal user again"), "{refused}");
+}
+
+#[tokio::test]
+async fn an_unconfirmed_mail_is_listed_and_resent_only_by_hand() {
+    let home = home().await;
+    let certificate = Certificate::write(&home.path(""), "mail");
+    let mut server = MailServer::answering(&certificate, "starttls", 0, "hangup").await;
+    through_server(&home, &certificate, server.port);
+    let program = home.serve().await;
+    invite(&program.admin, "ann@acme.test").await;
+    program.logged("a mail may have been sent", 1).await;
+    let list = home.run(&["mail", "list", "--state", "unconfirmed"]).await.done();
+    assert!(list.contains("ann@acme.test") && list.contains("end of the message"), "{list}");
+    let id = only_mail(&program.admin).await["id"].as_str().unwrap().to_owned();
+    let first = server.told().await;
+    home.run(&["mail", "retry", &id]).await.done();
+    assert_eq!(server.told().await["data"], first["data"], "the same message, for the second time");
+}
+
+#[tokio::test]
+async fn a_wrong_smtp_password_is_listed_and_fixed_in_its_file() {
+    let home = home().await;
+    let certificate = Certificate::write(&home.path(""), "mail");
+    let mut server = MailServer::start(&certificate, "starttls", 0).await;
+    through_server(&home, &certificate, server.port);
+    std::fs::write(home.path("smtp.password"), "hunter2\n").unwrap();
+    let program = home.serve().await;
+    invite(&program.admin, "ann@acme.test").await;
+    let log = program.logged("a mail was not sent", 1).await;
+    let list = home.run(&["mail", "list"]).await.done();
+    assert!(list.contains("535") && list.contains("waiting"), "{list}");
+    assert!(!(log + &list).contains("hunter2"), "{list}");
+    let id = only_mail(&program.admin).await["id"].as_str().unwrap().to_owned();
+    program.stop().await;
+
+    std::fs::write(home.path("smtp.password"), PASSWORD).unwrap();
+    let _program = home.serve().await;
+    home.run(&["mail", "retry", &id]).await.done();
+    assert_eq!(server.told().await["to"][0], "ann@acme.test");
+}
+
+#[tokio::test]
+async fn r40_a_mail_whose_invitation_is_withdrawn_or_replaced_does_not_go_out() {
+    let home = home().await;
+    let certificate = Certificate::write(&home.path(""), "mail");
+    let port = port_of_a_server_that_is_away(&certificate).await;
+    through_server(&home, &certificate, port);
+    let program = home.serve().await;
+    let admin = &program.admin;
+    let ann = invite(admin, "ann@acme.test").await;
+    program.logged("a mail was not sent", 1).await;
+    let first = only_mail(admin).await["id"].as_str().unwrap().to_owned();
+    // Again: the older one is not sent even if somebody wants it to be.
+    admin.post(&format!("/api/v1/users/{ann}/invitation"), json!({})).await.created();
+    program.logged("a mail was not sent", 2).await;
+    let mut server = MailServer::start(&certificate, "starttls", port).await;
+    let list = admin.get("/api/v1/mail?state=waiting").await.ok();
+    let ids = list["items"].as_array().unwrap().iter().map(|mail| mail["id"].as_str().unwrap());
+    let mut ids: Vec<String> = ids.map(str::to_owned).collect();
+    ids.sort_by_key(|id| *id != first);
+    assert_eq!(ids.len(), 2);
+    for id in &ids {
+        home.run(&["mail", "retry", id]).await.done();
+    }
+    let mail = server.told().await;
+    let message = parsed(mail["data"].as_str().unwrap().as_bytes());
+    assert_eq!(message.message_id(), Some(&*format!("{}@example.test", ids[1])));
+    program.logged("a mail was sent", 1).await;
+    let older = admin.get(&format!("/api/v1/mail/{first}")).await.ok();
+    assert_eq!(older["state"], "not_needed");
+}
+
+#[tokio::test]
+async fn letters_that_wait_when_the_program_is_killed_arrive_once_after_the_start() {
+    let home = home().await;
+    let certificate = Certificate::write(&home.path(""), "mail");
+    // A server that takes the connection and says nothing: the first letter hangs, the rest wait.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    through_server(&home, &certificate, port);
+    let program = home.serve().await;
+    let logins: BTreeSet<String> =
+        ["ann", "bob", "cid", "dan"].map(|name| format!("{name}@acme.test")).into();
+    for login in &logins {
+        invite(&program.admin, login).await;
+    }
+    let _connection = within("the gateway's connection", silent.accept()).await.unwrap();
+    program.kill().await;
+    drop(silent);
+
+    let mut server = MailServer::start(&certificate, "starttls", port).await;
+    let program = home.serve().await;
+    let mut arrived = BTreeSet::new();
+    for _ in &logins {
+        let mail = server.told().await;
+        let copy = server.told().await;
+        assert_eq!(copy["to"], json!(["boss@example.test"]));
+        assert!(arrived.insert(mail["to"][0].as_str().unwrap().to_owned()), "{mail}");
+    }
+    assert_eq!(arrived, logins);
+    program.logged("a mail was sent", logins.len()).await;
+    // Nothing more is owed after another start.
+    program.kill().await;
+    let program = home.serve().await;
+    let list = program.admin.get("/api/v1/mail?state=waiting").await.ok();
+    assert_eq!(list["items"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_invitation_that_was_written_is_one_mail_whenever_the_program_is_killed() {
+    let home = home().await;
+    for round in 0..ROUNDS {
+        let program = home.serve().await;
+        let acme = program.admin.organization("Acme Ltd").await;
+        let admin = Admin { socket: program.admin.socket.clone() };
+        let writer = tokio::spawn(async move {
+            for number in 0.. {
+                let login = format!("p{round}-{number}@acme.test");
+                let user = json!({ "organization": acme, "login": login, "invite": true });
+                let post = admin.try_call(http::Method::POST, "/api/v1/users", Some(user));
+                if post.await.is_err() {
+                    return;
+                }
+            }
+        });
+        program.logged("a mail was sent", 3 + 4 * round).await;
+        program.kill().await;
+        within("the writer", writer).await.unwrap();
+    }
+    let program = home.serve().await;
+    let users = all_users(&program).await;
+    let sent = async {
+        loop {
+            let waiting = program.admin.get("/api/v1/mail?state=waiting").await.ok();
+            if waiting["items"] == json!([]) {
+                return;
+            }
+        }
+    };
+    within("the rest of the mails", sent).await;
+    let to: Vec<String> = files(&home)
+        .iter()
+        .filter(|file| file.extension().is_some_and(|end| end == "eml"))
+        .map(|file| {
+            let message = parsed(&std::fs::read(file).unwrap());
+            message.to().unwrap().first().unwrap().address().unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(to.len(), users.len(), "one mail each");
+    assert_eq!(to.into_iter().collect::<BTreeSet<_>>(), users);
+}
+
+async fn all_users(program: &Program) -> BTreeSet<String> {
+    let list = program.admin.get("/api/v1/users?limit=1000").await.ok();
+    let users = list["items"].as_array().unwrap();
+    users.iter().map(|user| user["login"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn wrong_templates_are_told_by_check_and_keep_the_program_from_starting() {
+    let home = home().await;
+    let folder = home.path("mails");
+    std::fs::create_dir(&folder).unwrap();
+    home.settings("mail.templates = \"mails\"\n");
+    std::fs::write(folder.join("reset.en.txt"), "Subject: Yours\n\n{{ link }}\n").unwrap();
+    assert!(home.run(&["check"]).await.done().contains("in order"));
+    std::fs::write(folder.join("reset.en.txt"), "Subject: Yours\n\n{{ lnik }}\n").unwrap();
+    for command in ["check", "serve"] {
+        let said = home.run(&[command]).await.refused();
+        assert!(said.contains("mails/reset.en.txt:3: "), "{said}");
+    }
+}

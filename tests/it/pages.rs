@@ -1,0 +1,3 @@
+//! The pages for portal users, as HTML.
+
+mod branding;

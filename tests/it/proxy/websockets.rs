@@ -1,0 +1,657 @@
+//! WebSockets and event streams: opened where the policy says so, closed when it no longer does.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use http::Method;
+use http_body_util::BodyExt as _;
+use parking_lot::Mutex;
+use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+
+use crate::support::admin::PASSWORD;
+use crate::support::client::{Cookie, within};
+use crate::support::gate::TestGate;
+use crate::support::upstream::{Exchange, Upstream, drain};
+use crate::support::wire::{Io, status};
+
+/// What I7 promises.
+const SOON: Duration = Duration::from_secs(1);
+/// What it takes to see it on a busy machine.
+const ALLOWANCE: Duration = Duration::from_millis(700);
+
+type Socket = WebSocketStream<Box<dyn Io>>;
+
+/// The portal echoes what is said to it here.
+fn echo_at(upstream: &Upstream, path: &str) {
+    upstream.answer(path, |mut exchange: Exchange| async move {
+        let accept = derive_accept_key(exchange.seen.one("sec-websocket-key").unwrap().as_bytes());
+        let answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-accept: {accept}\r\n\r\n"
+        );
+        exchange.write(answer.as_bytes()).await?;
+        let mut socket =
+            WebSocketStream::from_raw_socket(exchange.stream, Role::Server, None).await;
+        while let Some(Ok(message)) = socket.next().await {
+            if message.is_text() || message.is_binary() {
+                socket.send(message).await.map_err(std::io::Error::other)?;
+            }
+        }
+        Ok(None)
+    });
+}
+
+/// Asks for a WebSocket; gets it, or the status of the refusal.
+async fn open(gate: &TestGate, path: &str, fields: &[(&str, &str)]) -> Result<Socket, u16> {
+    let mut wire = gate.wire().await;
+    let key = generate_key();
+    let mut request = format!(
+        "GET {path} HTTP/1.1\r\nhost: portal.test\r\nconnection: keep-alive, Upgrade\r\n\
+         upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: {key}\r\n"
+    );
+    for (name, value) in fields {
+        request.push_str(&format!("{name}: {value}\r\n"));
+    }
+    wire.send(request + "\r\n").await;
+    let head = wire.head().await;
+    if status(&head) != 101 {
+        return Err(status(&head));
+    }
+    assert_eq!(head.one("sec-websocket-accept"), Some(&*derive_accept_key(key.as_bytes())));
+    assert!(head.one("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket")));
+    assert!(head.one("connection").is_some_and(|to| to.eq_ignore_ascii_case("upgrade")));
+    assert!(wire.0.buffer().is_empty());
+    Ok(WebSocketStream::from_raw_socket(wire.0.into_inner(), Role::Client, None).await)
+}
+
+async fn open_by(gate: &TestGate, path: &str, cookie: &Cookie) -> Result<Socket, u16> {
+    open(gate, path, &[("cookie", &cookie.0), ("origin", gate.origin())]).await
+}
+
+async fn says_and_hears(socket: &mut Socket, text: &str) {
+    socket.send(Message::text(text)).await.unwrap();
+    let heard = within("an echo", socket.next()).await.unwrap().unwrap();
+    assert_eq!(heard, Message::Text(Utf8Bytes::from(text)));
+}
+
+/// Is still there when the question has been asked again.
+async fn stays(socket: &mut Socket) {
+    let since = Instant::now();
+    let mut ticks = tokio::time::interval(Duration::from_millis(100));
+    while since.elapsed() < SOON {
+        ticks.tick().await;
+        says_and_hears(socket, "still here").await;
+    }
+}
+
+/// Waits for the end of a socket; tells how long that took.
+async fn ends(socket: &mut Socket) -> Duration {
+    let since = Instant::now();
+    within("the end of a WebSocket", async {
+        while let Some(Ok(message)) = socket.next().await {
+            if message.is_close() {
+                break;
+            }
+        }
+    })
+    .await;
+    since.elapsed()
+}
+
+/// A group that may chat and see invoices, and someone in it.
+async fn chatter(gate: &TestGate) -> (String, String, Cookie) {
+    let group =
+        gate.admin.group("Chatters", &["portal.access", "chat.start", "invoices.view"]).await;
+    let organization = gate.admin.organization("Acme").await;
+    let user = gate.admin.user(&organization, "anna@acme.test", &group).await;
+    let cookie = gate.sign_in("anna@acme.test", PASSWORD).await;
+    (group, user, cookie)
+}
+
+#[tokio::test]
+async fn a_websocket_opens_on_its_route_and_bytes_go_both_ways() {
+    let gate = TestGate::start().await;
+    echo_at(&gate.upstream, "/open/socket");
+    let mut socket = open(&gate, "/open/socket", &[]).await.unwrap();
+    says_and_hears(&mut socket, "hello").await;
+    let large = vec![7; 3 * 1024 * 1024];
+    let (mut to, mut from) = socket.split();
+    let (sent, heard) = tokio::join!(to.send(Message::binary(large.clone())), from.next());
+    sent.unwrap();
+    assert!(heard.unwrap().unwrap() == Message::binary(large));
+    let seen = gate.arrived();
+    assert_eq!(seen.one("upgrade"), Some("websocket"));
+    assert!(seen.one("connection").is_some_and(|to| to.eq_ignore_ascii_case("upgrade")));
+    assert_eq!(seen.one("sec-websocket-version"), Some("13"));
+    assert_eq!(seen.one("x-forwarded-for"), Some("127.0.0.1"));
+}
+
+#[tokio::test]
+async fn a_websocket_lasts_longer_than_heads_and_quiet_connections_may() {
+    let gate = TestGate::builder()
+        .setting("server.limits.header_timeout", "\"200ms\"")
+        .setting("server.limits.idle_timeout", "\"300ms\"")
+        .start()
+        .await;
+    echo_at(&gate.upstream, "/open/socket");
+    let mut talking = open(&gate, "/open/socket", &[]).await.unwrap();
+    let mut quiet = open(&gate, "/open/socket", &[]).await.unwrap();
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_secs(1) {
+        says_and_hears(&mut talking, "still here").await;
+    }
+    says_and_hears(&mut quiet, "at last").await;
+    let silence = tokio::time::timeout(Duration::from_secs(1), quiet.next()).await;
+    assert!(silence.is_err(), "{silence:?}");
+    says_and_hears(&mut quiet, "again").await;
+}
+
+#[tokio::test]
+async fn a_websocket_opens_over_tls() {
+    let gate = TestGate::builder().tls().start().await;
+    echo_at(&gate.upstream, "/open/socket");
+    let mut socket =
+        open(&gate, "/open/socket", &[("origin", "https://portal.test")]).await.unwrap();
+    says_and_hears(&mut socket, "hello").await;
+    assert!(open(&gate, "/open/socket", &[("origin", "http://portal.test")]).await.is_err());
+}
+
+#[tokio::test]
+async fn a_websocket_is_denied_where_the_route_does_not_say_so() {
+    let gate = TestGate::start().await;
+    for path in ["/open/a", "/read-only", "/open/denied", "/nowhere", "/closed/socket", "/closed/a"]
+    {
+        let status = open(&gate, path, &[]).await.err();
+        assert!(matches!(status, Some(300..500)), "{path}: {status:?}");
+        gate.nothing_arrived(path).await;
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_is_denied_to_a_page_of_another_site() {
+    let gate = TestGate::start().await;
+    echo_at(&gate.upstream, "/open/socket");
+    for origin in [
+        "http://other.test",
+        "https://portal.test",
+        "http://portal.test.other.test",
+        "http://xportal.test",
+        "http://portal.test@other.test",
+        "http://portal.test/",
+        "http://portal.test, http://portal.test",
+        "portal.test",
+        "null",
+        "",
+    ] {
+        assert_eq!(
+            open(&gate, "/open/socket", &[("origin", origin)]).await.err(),
+            Some(403),
+            "{origin}"
+        );
+        gate.nothing_arrived(origin).await;
+    }
+    let twice = [("origin", gate.origin()), ("origin", gate.origin())];
+    assert_eq!(open(&gate, "/open/socket", &twice).await.err(), Some(403));
+    gate.nothing_arrived("two origins").await;
+    let mut socket = open(&gate, "/open/socket", &[("origin", gate.origin())]).await.unwrap();
+    says_and_hears(&mut socket, "hello").await;
+}
+
+#[tokio::test]
+async fn nothing_is_tunnelled_before_the_portal_has_switched() {
+    let gate = TestGate::start().await;
+    for (number, answer) in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nno",
+        "HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\nno",
+        "HTTP/1.1 426 Upgrade Required\r\ncontent-length: 2\r\n\r\nno",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        gate.upstream.answer("/open/socket", move |mut exchange| async move {
+            exchange.body().await?;
+            exchange.write(answer.as_bytes()).await?;
+            Ok(Some(exchange))
+        });
+        let mut wire = gate.wire().await;
+        wire.send(format!(
+            "GET /open/socket HTTP/1.1\r\nhost: portal.test\r\nconnection: Upgrade\r\n\
+             upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: {}\r\n\r\n\
+             GET /closed/smuggled HTTP/1.1\r\nhost: portal.test\r\nx-portal-user: forged\r\n\r\n",
+            generate_key()
+        ))
+        .await;
+        assert_eq!(wire.reply().await.text(), "no", "{number}");
+        wire.finish().await;
+        let rest = String::from_utf8_lossy(&wire.rest().await).into_owned();
+        assert!(!rest.contains("200 OK"), "{rest}");
+        let seen: Vec<_> = gate.upstream.seen().iter().map(|seen| seen.target.clone()).collect();
+        assert_eq!(seen, ["/open/socket"]);
+        gate.upstream.forget();
+    }
+}
+
+#[tokio::test]
+async fn a_request_for_a_websocket_that_is_none_is_a_plain_request() {
+    let gate = TestGate::start().await;
+    for fields in [
+        "upgrade: websocket\r\n",
+        "connection: upgrade\r\n",
+        "connection: upgrade\r\nupgrade: h2c\r\n",
+        "connection: close\r\nupgrade: websocket\r\n",
+    ] {
+        let reply =
+            gate.raw(format!("GET /open/a HTTP/1.1\r\nhost: portal.test\r\n{fields}\r\n")).await;
+        assert_eq!(reply.status, 200, "{fields}");
+        let seen = gate.arrived();
+        assert_eq!((seen.one("upgrade"), seen.one("connection")), (None, None), "{fields}");
+    }
+    // HTTP/1.0 knows of no upgrade (RFC 9110, 7.8).
+    let key = generate_key();
+    let old = format!(
+        "GET /open/socket HTTP/1.0\r\nhost: portal.test\r\nconnection: Upgrade\r\n\
+         upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: {key}\r\n\r\n"
+    );
+    assert_eq!(gate.raw(old).await.status, 200);
+    let seen = gate.arrived();
+    assert_eq!((seen.one("upgrade"), seen.one("connection")), (None, None));
+}
+
+#[tokio::test]
+async fn a_request_with_a_body_never_becomes_a_websocket() {
+    let socket = "[[route]]\nname = \"Socket\"\npath = \"/open/socket\"\naccess = \"public\"\n\
+                  websocket = true\nbody = true\n";
+    let gate = TestGate::builder().policy(socket).start().await;
+    echo_at(&gate.upstream, "/open/socket");
+    for body in [
+        "content-length: 5\r\n\r\nhello",
+        "transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    ] {
+        gate.upstream.answer("/open/socket", |mut exchange| async move {
+            exchange.body().await?;
+            exchange.reply("plain").await
+        });
+        let reply = gate
+            .raw(format!(
+                "GET /open/socket HTTP/1.1\r\nhost: portal.test\r\nconnection: Upgrade\r\n\
+                 upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: {}\r\n{body}",
+                generate_key()
+            ))
+            .await;
+        assert_eq!((reply.status, reply.text().as_str()), (200, "plain"), "{body:?}");
+        let seen = gate.arrived();
+        assert_eq!((seen.one("upgrade"), seen.body().bytes.as_slice()), (None, &b"hello"[..]));
+    }
+}
+
+#[tokio::test]
+async fn a_portal_that_switches_to_something_else_is_broken() {
+    let gate = TestGate::start().await;
+    for fields in ["upgrade: h2c\r\n", "upgrade: websocket, h2c\r\n", ""] {
+        gate.upstream.answer_bytes(
+            "/open/socket",
+            format!("HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\n{fields}\r\n"),
+        );
+        assert_eq!(open(&gate, "/open/socket", &[]).await.err(), Some(502), "{fields:?}");
+    }
+    echo_at(&gate.upstream, "/open/socket");
+    let mut socket = open(&gate, "/open/socket", &[]).await.unwrap();
+    says_and_hears(&mut socket, "hello").await;
+}
+
+#[tokio::test]
+async fn a_side_that_has_said_all_still_hears_the_other() {
+    const LENGTH: u64 = 8_000_000;
+    let gate = TestGate::start().await;
+    let (told, heard) = tokio::sync::oneshot::channel();
+    let told = Arc::new(Mutex::new(Some(told)));
+    gate.upstream.answer("/open/socket", move |mut exchange| {
+        let told = told.lock().take();
+        async move {
+            exchange
+                .write(
+                    b"HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\n\
+                      upgrade: websocket\r\n\r\n",
+                )
+                .await?;
+            exchange.stream.shutdown().await?;
+            let read = drain(&mut exchange.stream, LENGTH).await;
+            let _ = told.unwrap().send(read.ok());
+            Ok(None)
+        }
+    });
+    let mut wire = gate.wire().await;
+    wire.send(format!(
+        "GET /open/socket HTTP/1.1\r\nhost: portal.test\r\nconnection: Upgrade\r\n\
+         upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: {}\r\n\r\n",
+        generate_key()
+    ))
+    .await;
+    assert_eq!(status(&wire.head().await), 101);
+    assert!(wire.rest().await.is_empty(), "the portal has said all");
+    wire.send(vec![b'a'; usize::try_from(LENGTH).unwrap()]).await;
+    assert_eq!(within("what the client said", heard).await.unwrap(), Some(LENGTH));
+}
+
+#[tokio::test]
+async fn i12_a_websocket_whose_client_has_gone_is_closed() {
+    let gate = TestGate::builder().setting("server.limits.connections", "1").start().await;
+    // This portal takes no notice of a client that has ended.
+    gate.upstream.answer("/open/socket", |mut exchange| async move {
+        exchange
+            .write(
+                b"HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\n\
+                  upgrade: websocket\r\n\r\n",
+            )
+            .await?;
+        std::future::pending().await
+    });
+    let mut wire = gate.wire().await;
+    wire.send(format!(
+        "GET /open/socket HTTP/1.1\r\nhost: portal.test\r\nconnection: Upgrade\r\n\
+         upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: {}\r\n\r\n",
+        generate_key()
+    ))
+    .await;
+    assert_eq!(status(&wire.head().await), 101);
+    drop(wire);
+    within("a free connection", async {
+        loop {
+            let mut wire = gate.wire().await;
+            let _ = wire.try_send("GET /open/a HTTP/1.1\r\nhost: portal.test\r\n\r\n").await;
+            if let Ok(Some(head)) = crate::support::http1::head(&mut wire.0).await {
+                assert_eq!(status(&head), 200);
+                return;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn either_side_can_end_a_websocket() {
+    let gate = TestGate::start().await;
+    echo_at(&gate.upstream, "/open/socket");
+    let mut socket = open(&gate, "/open/socket", &[]).await.unwrap();
+    socket.close(None).await.unwrap();
+    ends(&mut socket).await;
+    gate.upstream.answer("/open/socket", |mut exchange| async move {
+        let accept = derive_accept_key(exchange.seen.one("sec-websocket-key").unwrap().as_bytes());
+        let answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-accept: {accept}\r\n\r\n"
+        );
+        exchange.write(answer.as_bytes()).await?;
+        Ok(None)
+    });
+    let mut socket = open(&gate, "/open/socket", &[]).await.unwrap();
+    ends(&mut socket).await;
+}
+
+#[tokio::test]
+async fn a_websocket_opens_with_the_permission_and_not_without() {
+    let gate = TestGate::start().await;
+    echo_at(&gate.upstream, "/closed/socket");
+    let (_, _, anna) = chatter(&gate).await;
+    let mut socket = open_by(&gate, "/closed/socket", &anna).await.unwrap();
+    says_and_hears(&mut socket, "hello").await;
+    let seen = gate.arrived();
+    assert_eq!(seen.one("portcullis-user"), Some("anna@acme.test"));
+    assert_eq!(seen.one("portcullis-granted"), Some("chat.start"));
+    assert_eq!(seen.one("cookie"), None);
+
+    let organization = gate.admin.organization("Other").await;
+    gate.admin.user(&organization, "ludwig@other.test", "limited").await;
+    let ludwig = gate.sign_in("ludwig@other.test", PASSWORD).await;
+    assert_eq!(open_by(&gate, "/closed/socket", &ludwig).await.err(), Some(403));
+    assert_eq!(open(&gate, "/closed/socket", &[]).await.err(), Some(401));
+    let foreign = [("cookie", &*anna.0), ("origin", "http://other.test")];
+    assert_eq!(open(&gate, "/closed/socket", &foreign).await.err(), Some(403));
+    gate.nothing_arrived("those who may not").await;
+    says_and_hears(&mut socket, "still here").await;
+}
+
+#[tokio::test]
+async fn i7_a_websocket_closes_when_its_group_loses_the_permission() {
+    let gate = TestGate::start().await;
+    echo_at(&gate.upstream, "/closed/socket");
+    let (group, _, anna) = chatter(&gate).await;
+    let mut socket = open_by(&gate, "/closed/socket", &anna).await.unwrap();
+    says_and_hears(&mut socket, "hello").await;
+    // What it does not need may go.
+    let path = format!("/api/v1/groups/{group}");
+    let fewer = json!({ "permissions": ["portal.access", "chat.start"] });
+    assert_eq!(gate.admin.patch(&path, fewer).await.status, 200);
+    says_and_hears(&mut socket, "still here").await;
+    let none = json!({ "permissions": ["portal.access"] });
+    assert_eq!(gate.admin.patch(&path, none).await.status, 200);
+    let took = ends(&mut socket).await;
+    assert!(took < SOON + ALLOWANCE, "{took:?}");
+    assert_eq!(open_by(&gate, "/closed/socket", &anna).await.err(), Some(403));
+}
+
+#[tokio::test]
+async fn i7_a_websocket_closes_when_its_session_ends() {
+    let gate = TestGate::start().await;
+    echo_at(&gate.upstream, "/closed/socket");
+    let (_, user, anna) = chatter(&gate).await;
+    let mut socket = open_by(&gate, "/closed/socket", &anna).await.unwrap();
+    says_and_hears(&mut socket, "hello").await;
+    let ended = gate.admin.delete(&format!("/api/v1/users/{user}/sessions")).await;
+    assert!(matches!(ended.status, 200 | 204), "{ended:?}");
+    let took = ends(&mut socket).await;
+    assert!(took < SOON + ALLOWANCE, "{took:?}");
+}
+
+#[tokio::test]
+async fn i7_a_websocket_closes_when_the_portal_is_disabled() {
+    let gate = TestGate::start().await;
+    echo_at(&gate.upstream, "/open/socket");
+    let mut socket = open(&gate, "/open/socket", &[]).await.unwrap();
+    says_and_hears(&mut socket, "hello").await;
+    let disabled = json!({ "disabled_redirect_url": "https://status.example.com/" });
+    assert_eq!(gate.admin.patch("/api/v1/preferences", disabled).await.status, 200);
+    let took = ends(&mut socket).await;
+    assert!(took < SOON + ALLOWANCE, "{took:?}");
+}
+
+#[tokio::test]
+async fn i7_an_event_stream_closes_when_the_permission_or_the_session_goes() {
+    let gate = TestGate::start().await;
+    gate.upstream.answer("/closed/events", |mut exchange| async move {
+        exchange
+            .write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: 1\n\n")
+            .await?;
+        exchange.closed().await;
+        Ok(None)
+    });
+    let (group, user, anna) = chatter(&gate).await;
+    let sessions = format!("/api/v1/users/{user}/sessions");
+    for cut in ["session", "permission"] {
+        let cookie = gate.sign_in("anna@acme.test", PASSWORD).await;
+        let mut stream = gate.get("/closed/events").cookie(&cookie).open().await.into_body();
+        let first = within("the first event", stream.frame()).await.unwrap().unwrap();
+        assert_eq!(first.into_data().unwrap(), "data: 1\n\n");
+        let since = if cut == "session" {
+            assert!(matches!(gate.admin.delete(&sessions).await.status, 200 | 204));
+            Instant::now()
+        } else {
+            let none = json!({ "permissions": ["portal.access"] });
+            let path = format!("/api/v1/groups/{group}");
+            assert_eq!(gate.admin.patch(&path, none).await.status, 200);
+            Instant::now()
+        };
+        let end = within("the end of an event stream", stream.frame()).await;
+        assert!(!matches!(end, Some(Ok(_))), "{cut}: {end:?}");
+        assert!(since.elapsed() < SOON + ALLOWANCE, "{cut}: {:?}", since.elapsed());
+    }
+    let reply = gate.call(Method::GET, "/closed/events").cookie(&anna).send().await;
+    assert_ne!(reply.status, 200);
+}
+
+#[tokio::test]
+async fn i7_an_open_connection_keeps_no_session_alive_and_what_is_said_in_it_does() {
+    let gate = TestGate::builder().setting("session.idle_timeout", "\"3s\"").start().await;
+    echo_at(&gate.upstream, "/closed/socket");
+    // The portal has something to say all the time.
+    gate.upstream.answer("/closed/events", |mut exchange| async move {
+        exchange.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n").await?;
+        let mut ticks = tokio::time::interval(Duration::from_millis(100));
+        while exchange.write(b"data: 1\n\n").await.is_ok() {
+            ticks.tick().await;
+        }
+        Ok(None)
+    });
+    let (_, _, left) = chatter(&gate).await;
+    let used = gate.sign_in("anna@acme.test", PASSWORD).await;
+    let mut talking = open_by(&gate, "/closed/socket", &used).await.unwrap();
+    let mut silent = open_by(&gate, "/closed/socket", &left).await.unwrap();
+    let mut events = gate.get("/closed/events").cookie(&left).open().await.into_body();
+    let both_end = async {
+        let stream = async { while let Some(Ok(_)) = events.frame().await {} };
+        tokio::join!(ends(&mut silent), within("the end of an event stream", stream));
+    };
+    let talk = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(300));
+        loop {
+            ticks.tick().await;
+            says_and_hears(&mut talking, "still here").await;
+        }
+    };
+    tokio::select! {
+        () = both_end => {}
+        () = talk => unreachable!("it talks for ever"),
+    }
+    assert_eq!(gate.get("/closed/a").cookie(&left).send().await.status, 401);
+    says_and_hears(&mut talking, "one more").await;
+    assert_eq!(gate.get("/closed/a").cookie(&used).send().await.status, 200);
+    ends(&mut talking).await;
+    assert_eq!(gate.get("/closed/a").cookie(&used).send().await.status, 401);
+}
+
+/// Either permission opens it; the portal shows more or less by what it is told.
+const EITHER: &str = r#"
+[[route]]
+name = "Chat of some"
+methods = ["GET"]
+path = "/either/{*rest}"
+require = { any = ["chat.start", "invoices.view"] }
+websocket = true
+"#;
+
+#[tokio::test]
+async fn i7_a_connection_closes_when_the_portal_would_be_told_something_else() {
+    let gate = TestGate::builder().policy(EITHER).start().await;
+    echo_at(&gate.upstream, "/either/socket");
+    let (group, user, anna) = chatter(&gate).await;
+    let path = format!("/api/v1/groups/{group}");
+    let mut socket = open_by(&gate, "/either/socket", &anna).await.unwrap();
+    assert_eq!(gate.arrived().one("portcullis-granted"), Some("chat.start,invoices.view"));
+    // What the portal was not told of may come and go.
+    let more = json!({ "permissions": ["portal.access", "chat.start", "invoices.view", "tickets.create"] });
+    assert_eq!(gate.admin.patch(&path, more).await.status, 200);
+    stays(&mut socket).await;
+    // What is left would open it, and yet it is another answer.
+    let fewer = json!({ "permissions": ["portal.access", "chat.start"] });
+    assert_eq!(gate.admin.patch(&path, fewer).await.status, 200);
+    let took = ends(&mut socket).await;
+    assert!(took < SOON + ALLOWANCE, "{took:?}");
+    let mut socket = open_by(&gate, "/either/socket", &anna).await.unwrap();
+    assert_eq!(gate.arrived().one("portcullis-granted"), Some("chat.start"));
+    stays(&mut socket).await;
+    // Another group with the same permission is told as another group.
+    let other = gate.admin.group("Other chatters", &["portal.access", "chat.start"]).await;
+    let moved = json!({ "group": other });
+    assert_eq!(gate.admin.patch(&format!("/api/v1/users/{user}"), moved).await.status, 200);
+    let took = ends(&mut socket).await;
+    assert!(took < SOON + ALLOWANCE, "{took:?}");
+    let mut socket = open_by(&gate, "/either/socket", &anna).await.unwrap();
+    stays(&mut socket).await;
+}
+
+#[tokio::test]
+async fn i7_every_long_answer_ends_with_the_permission_or_the_session() {
+    let gate = TestGate::start().await;
+    for (path, head) in [
+        ("/closed/shouted", "content-type: Text/Event-Stream; Charset=utf-8\r\n"),
+        ("/closed/lines", "content-type: application/x-ndjson\r\n"),
+        ("/closed/parts", "content-type: multipart/x-mixed-replace; boundary=x\r\n"),
+        ("/closed/long", "content-type: application/pdf\r\ncontent-length: 1000000000\r\n"),
+        ("/closed/chunks", "transfer-encoding: chunked\r\n"),
+    ] {
+        // One goes on all the time, one has nothing more to say.
+        for goes_on in [true, false] {
+            let path = format!("{path}/{goes_on}");
+            gate.upstream.answer(&path, move |mut exchange| async move {
+                let head = format!("HTTP/1.1 200 OK\r\n{head}\r\n4\r\nwell\r\n");
+                exchange.write(head.as_bytes()).await?;
+                let mut ticks = tokio::time::interval(Duration::from_millis(20));
+                while goes_on && exchange.write(b"4\r\nwell\r\n").await.is_ok() {
+                    ticks.tick().await;
+                }
+                exchange.closed().await;
+                Ok(None)
+            });
+        }
+    }
+    let (group, user, _) = chatter(&gate).await;
+    let paths = ["shouted", "lines", "parts", "long", "chunks"]
+        .iter()
+        .flat_map(|name| [true, false].map(|goes_on| format!("/closed/{name}/{goes_on}")));
+    let paths: Vec<String> = paths.collect();
+    for cut in ["session", "permission"] {
+        let cookie = gate.sign_in("anna@acme.test", PASSWORD).await;
+        let mut answers = Vec::new();
+        for path in &paths {
+            let mut answer = gate.get(path).cookie(&cookie).open().await.into_body();
+            let first = within("the first piece", answer.frame()).await;
+            assert!(matches!(first, Some(Ok(_))), "{path}: {first:?}");
+            answers.push((path, answer));
+        }
+        let ended = if cut == "session" {
+            gate.admin.delete(&format!("/api/v1/users/{user}/sessions")).await
+        } else {
+            let none = json!({ "permissions": ["portal.access"] });
+            gate.admin.patch(&format!("/api/v1/groups/{group}"), none).await
+        };
+        assert!(matches!(ended.status, 200 | 204), "{ended:?}");
+        let since = Instant::now();
+        let ends = answers.into_iter().map(|(path, mut answer)| async move {
+            let end = async {
+                loop {
+                    match answer.frame().await {
+                        Some(Ok(_)) => {}
+                        end => return end.is_some(),
+                    }
+                }
+            };
+            assert!(within("the end of a long answer", end).await, "{path} looks whole: {cut}");
+        });
+        futures_util::future::join_all(ends).await;
+        assert!(since.elapsed() < 2 * SOON + ALLOWANCE, "{cut}: {:?}", since.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_long_answer_that_stays_permitted_comes_whole() {
+    let gate = TestGate::start().await;
+    gate.upstream.answer("/closed/long", |mut exchange| async move {
+        exchange.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n").await?;
+        let mut ticks = tokio::time::interval(Duration::from_millis(150));
+        for _ in 0..10 {
+            ticks.tick().await;
+            exchange.write(&[7; 100_000]).await?;
+        }
+        Ok(Some(exchange))
+    });
+    let (_, _, anna) = chatter(&gate).await;
+    let reply = gate.get("/closed/long").cookie(&anna).send().await;
+    assert_eq!((reply.status, reply.body.len()), (200, 1_000_000));
+}

@@ -1,0 +1,9 @@
+//! The portal's rules (R1 to R63), through the forms and links that portal users meet.
+
+mod groups;
+mod invitations;
+mod lockouts;
+mod people;
+mod resets;
+mod second_factor;
+mod secure_links;

@@ -1,0 +1,139 @@
+//! R62 and the languages, in a real browser: the operator's colours and logo, German, and the page
+//! on which one sees where one is signed in. Nothing of them breaks the pages' own policy.
+
+use crate::support::admin::PASSWORD;
+use crate::support::chrome::Chrome;
+use crate::support::gate::{Builder, TestGate};
+
+const ROUTES: &str = r#"
+[[route]]
+name = "Home"
+path = "/"
+require = "portal.access"
+
+[[route]]
+name = "Open"
+path = "/open/{*rest}"
+access = "public"
+
+[[route]]
+name = "Invoices"
+path = "/invoices/{*rest}"
+require = "invoices.view"
+"#;
+
+const LOGO: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 220 48" width="220" height="48">
+<script>document.documentElement.remove()</script>
+<circle cx="24" cy="24" r="20" fill="#e8b500"/><path d="M14 24h20M24 14v20" stroke="#222" stroke-width="4"/>
+<text x="56" y="33" font-family="sans-serif" font-size="26" font-weight="700" fill="#222">Hexagon IT</text></svg>"##;
+
+fn builder() -> Builder {
+    TestGate::builder().tls().policy(ROUTES).setting("branding.name", "\"Example IT\"")
+}
+
+async fn ann(gate: &TestGate, group: &str) {
+    let acme = gate.admin.organization("Acme").await;
+    gate.admin.user(&acme, "ann@acme.test", group).await;
+}
+
+#[tokio::test]
+async fn r62_a_brand_that_is_hard_to_read_is_read_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let logo = folder.path().join("logo.svg");
+    std::fs::write(&logo, LOGO).unwrap();
+    let gate = builder()
+        .setting("branding.name", "\"Hexagon IT\"")
+        .setting("branding.logo", &format!("\"{}\"", logo.display()))
+        .setting("branding.accent", "\"#ffcc00\"")
+        .start()
+        .await;
+    ann(&gate, "limited").await;
+    let chrome = Chrome::open(&gate).await;
+    chrome.goto("/").await;
+    let logo = "const logo = document.querySelector('.logo'); \
+        return [logo.alt, logo.complete && logo.naturalWidth > 0]";
+    assert_eq!(chrome.ask(logo).await, serde_json::json!(["Hexagon IT", true]));
+    let button = "const style = getComputedStyle(document.querySelector('[type=submit]')); \
+        return [style.backgroundColor, style.color]";
+    let colours = serde_json::json!(["rgb(255, 204, 0)", "rgb(0, 0, 0)"]);
+    assert_eq!(chrome.ask(button).await, colours);
+    chrome.picture("branded-sign-in").await;
+    chrome.sign_in("ann@acme.test", PASSWORD).await;
+    chrome.arrives("/").await;
+    chrome.goto("/invoices/7").await;
+    chrome.sees("Ask Hexagon IT").await;
+    chrome.picture("branded-denied").await;
+    chrome.quiet().await;
+}
+
+#[tokio::test]
+async fn a_reader_of_german_is_answered_in_german() {
+    let gate = builder().start().await;
+    ann(&gate, "limited").await;
+    let chrome = Chrome::reading(&gate, "de-DE").await;
+    chrome.goto("/").await;
+    chrome.sees("Benutzername oder E-Mail-Adresse").await;
+    assert_eq!(chrome.ask("return document.documentElement.lang").await, "de");
+    chrome.sees("Zeigen").await;
+    chrome.fill("login", "ann@acme.test").await;
+    chrome.fill("password", "Wrong-Horse-7-Battery").await;
+    chrome.press("Anmelden").await;
+    chrome.sees("Benutzername oder Passwort stimmt nicht.").await;
+    chrome.picture("german-sign-in-wrong").await;
+    chrome.fill("password", PASSWORD).await;
+    chrome.press("Anmelden").await;
+    chrome.arrives("/").await;
+    chrome.goto("/invoices/7").await;
+    chrome.sees("Bitten Sie Example IT").await;
+    chrome.picture("german-denied").await;
+    chrome.goto("/.portcullis/sessions").await;
+    chrome.sees("Wo Sie angemeldet sind").await;
+    chrome.sees("Chrome (Linux)").await;
+    chrome.picture("german-sessions").await;
+    chrome.quiet().await;
+}
+
+#[tokio::test]
+async fn somebody_sees_where_they_are_signed_in_and_ends_it_elsewhere() {
+    let gate = builder().start().await;
+    ann(&gate, "limited").await;
+    let chrome = Chrome::open(&gate).await;
+    let second = Chrome::open(&gate).await;
+    for browser in [&second, &chrome] {
+        browser.goto("/").await;
+        browser.sign_in("ann@acme.test", PASSWORD).await;
+        browser.arrives("/").await;
+    }
+    chrome.goto("/.portcullis/sign-out").await;
+    chrome.press("See where you are signed in").await;
+    chrome.sees("Chrome on Linux This browser").await;
+    chrome.picture("sessions").await;
+    chrome.press("End").await;
+    chrome.sees("1 session was ended.").await;
+    chrome.picture("sessions-ended").await;
+    second.goto("/").await;
+    second.sees("Password").await;
+    chrome.goto("/").await;
+    chrome.arrives("/").await;
+    chrome.quiet().await;
+}
+
+#[tokio::test]
+async fn r61_a_denied_page_speaks_to_who_reads_it() {
+    let gate = builder().start().await;
+    let acme = gate.admin.organization("Acme").await;
+    let chrome = Chrome::open(&gate).await;
+    chrome.goto("/nowhere").await;
+    chrome.sees("There is nothing for you here").await;
+    assert!(!chrome.text().await.contains("another account"));
+    chrome.picture("nowhere-for-nobody").await;
+    let link = gate.admin.get(&format!("/api/v1/organizations/{acme}/link")).await.ok();
+    chrome.goto(link["url"].as_str().unwrap()).await;
+    chrome.goto("/invoices/7").await;
+    chrome.sees("with the secure link").await;
+    chrome.picture("denied-by-link").await;
+    chrome.goto("/.portcullis/link/none").await;
+    chrome.sees("This link doesn't work any more").await;
+    chrome.picture("dead-link").await;
+    chrome.quiet().await;
+}

@@ -1,0 +1,284 @@
+//! What portal users meet, in a real browser: pages, forms, cookies and scripts as Chromium has
+//! them, and what each page looks like.
+
+use serde_json::json;
+
+use crate::support::admin::PASSWORD;
+use crate::support::chrome::Chrome;
+use crate::support::gate::TestGate;
+
+const ROUTES: &str = r#"
+[[route]]
+name = "Home"
+path = "/"
+require = "portal.access"
+
+[[route]]
+name = "Open"
+path = "/open/{*rest}"
+access = "public"
+
+[[route]]
+name = "Reports"
+path = "/reports/{*rest}"
+require = "portal.access"
+
+[[route]]
+name = "Invoices"
+path = "/invoices/{*rest}"
+require = "invoices.view"
+"#;
+
+async fn gate() -> TestGate {
+    TestGate::builder()
+        .tls()
+        .policy(ROUTES)
+        .setting("branding.name", "\"Example IT\"")
+        .start()
+        .await
+}
+
+/// Another site: where it is, and what answers there.
+async fn elsewhere() -> (String, TestGate) {
+    let gate = TestGate::builder().tls().setting("server.hosts", "[\"127.0.0.1\"]").start().await;
+    (format!("https://{}/open/elsewhere", gate.address), gate)
+}
+
+/// An organization with one portal user.
+async fn acme(gate: &TestGate, group: &str) -> String {
+    let acme = gate.admin.organization("Acme").await;
+    gate.admin.user(&acme, "ann@acme.test", group).await;
+    acme
+}
+
+/// The secure link of an organization.
+async fn link(gate: &TestGate, organization: &str) -> String {
+    let link = gate.admin.get(&format!("/api/v1/organizations/{organization}/link")).await.ok();
+    link["url"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn r61_the_sign_in_page_leads_to_where_one_was_going() {
+    let gate = gate().await;
+    acme(&gate, "admin").await;
+    let chrome = Chrome::open(&gate).await;
+    chrome.goto("/reports/2026?of=may").await;
+    chrome.sees("Sign in").await;
+    chrome.picture("sign-in").await;
+
+    chrome.sign_in("ann@acme.test", "Wrong-Horse-7-Battery").await;
+    chrome.sees("is not right").await;
+    chrome.picture("sign-in-wrong").await;
+    gate.nothing_arrived("a wrong password").await;
+
+    chrome.sign_in("ann@acme.test", PASSWORD).await;
+    chrome.arrives("/reports/2026?of=may").await;
+    chrome.quiet().await;
+}
+
+#[tokio::test]
+async fn r61_one_signs_in_without_script_too() {
+    let gate = gate().await;
+    acme(&gate, "admin").await;
+    let chrome = Chrome::open(&gate).await;
+    chrome.without_script().await;
+    chrome.goto("/reports/1").await;
+    assert_eq!(chrome.count("button[type=\"button\"]").await, 0, "a button without a script");
+    chrome.sign_in("ann@acme.test", PASSWORD).await;
+    chrome.arrives("/reports/1").await;
+    chrome.quiet().await;
+}
+
+#[tokio::test]
+async fn r11_a_link_opens_the_portal_and_r12_no_more_once_somebody_has_a_sign_in() {
+    let gate = gate().await;
+    let acme = gate.admin.organization("Acme").await;
+    let link = link(&gate, &acme).await;
+    let chrome = Chrome::open(&gate).await;
+    chrome.goto(&link).await;
+    chrome.arrives("/").await;
+
+    gate.admin.user(&acme, "ann@acme.test", "admin").await;
+    chrome.goto("/reports/7").await;
+    chrome.sees("not enough any more").await;
+    chrome.sees("Acme").await;
+    chrome.picture("link-not-enough").await;
+    chrome.sign_in("ann@acme.test", PASSWORD).await;
+    chrome.arrives("/reports/7").await;
+    chrome.quiet().await;
+}
+
+#[tokio::test]
+async fn r19_a_link_of_another_organization_asks_somebody_who_is_signed_in() {
+    let gate = gate().await;
+    acme(&gate, "admin").await;
+    let other = gate.admin.organization("Birch & Sons").await;
+    let link = link(&gate, &other).await;
+    let chrome = Chrome::open(&gate).await;
+    chrome.goto("/").await;
+    chrome.sign_in("ann@acme.test", PASSWORD).await;
+    chrome.arrives("/").await;
+
+    chrome.goto(&link).await;
+    chrome.sees("You are signed in as ann@acme.test").await;
+    chrome.picture("link-of-another").await;
+    chrome.press("Stay signed in").await;
+    chrome.arrives("/").await;
+    assert_eq!(sessions(&gate).await, ["user"]);
+
+    chrome.goto(&link).await;
+    chrome.press("Open the portal of Birch & Sons").await;
+    chrome.arrives("/").await;
+    assert_eq!(sessions(&gate).await, ["link"], "the old session is over");
+    chrome.quiet().await;
+}
+
+/// The kinds of the sessions that are open.
+async fn sessions(gate: &TestGate) -> Vec<String> {
+    let sessions = gate.admin.get("/api/v1/sessions").await.ok();
+    let items = sessions["items"].as_array().unwrap();
+    items.iter().map(|session| session["kind"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn r8_and_r61_who_may_not_is_told_so() {
+    let gate = gate().await;
+    let acme = acme(&gate, "no-access").await;
+    gate.admin.user(&acme, "ben@acme.test", "limited").await;
+    let chrome = Chrome::open(&gate).await;
+    chrome.goto("/").await;
+    chrome.sign_in("ann@acme.test", PASSWORD).await;
+    chrome.sees("can't use the portal").await;
+    chrome.picture("no-access").await;
+
+    chrome.goto("/").await;
+    chrome.sign_in("ben@acme.test", PASSWORD).await;
+    chrome.arrives("/").await;
+    chrome.goto("/invoices/7").await;
+    chrome.sees("Invoices").await;
+    chrome.picture("denied").await;
+    chrome.goto("/nowhere").await;
+    chrome.picture("nowhere").await;
+    chrome.quiet().await;
+}
+
+#[tokio::test]
+async fn r63_signing_out_ends_the_session() {
+    let gate = gate().await;
+    acme(&gate, "admin").await;
+    let chrome = Chrome::open(&gate).await;
+    chrome.goto("/").await;
+    chrome.sign_in("ann@acme.test", PASSWORD).await;
+    chrome.arrives("/").await;
+    chrome.goto("/.portcullis/sign-out").await;
+    chrome.picture("sign-out").await;
+    chrome.press("Sign out").await;
+    chrome.sees("You are signed out").await;
+    chrome.picture("signed-out").await;
+    assert!(sessions(&gate).await.is_empty());
+    chrome.goto("/").await;
+    chrome.sees("Password").await;
+    chrome.quiet().await;
+}
+
+#[tokio::test]
+async fn r63_after_signing_out_the_way_back_shows_no_page_of_the_portal() {
+    let gate = gate().await;
+    acme(&gate, "admin").await;
+    gate.upstream.answer_bytes(
+        "/reports/7",
+        "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncache-control: max-age=600\r\n\r\n\
+         <!doctype html><p>Confidential</p>",
+    );
+    let chrome = Chrome::open(&gate).await;
+    chrome.goto("/reports/7").await;
+    chrome.sign_in("ann@acme.test", PASSWORD).await;
+    chrome.sees("Confidential").await;
+    chrome.goto("/.portcullis/sign-out").await;
+    chrome.back().await;
+    chrome.sees("Confidential").await;
+    chrome.goto("/.portcullis/sign-out").await;
+    chrome.press("Sign out").await;
+    chrome.sees("You are signed out").await;
+    chrome.back().await;
+    chrome.back().await;
+    chrome.sees("Password").await;
+}
+
+#[tokio::test]
+async fn r60_pages_that_are_open_when_the_portal_is_disabled_lead_to_where_it_redirects() {
+    let gate = gate().await;
+    let acme = acme(&gate, "admin").await;
+    gate.admin.user(&acme, "ben@acme.test", "admin").await;
+    let (there, _other) = elsewhere().await;
+    let (signed_in, signing_in) = (Chrome::open(&gate).await, Chrome::open(&gate).await);
+    signed_in.goto("/").await;
+    signed_in.sign_in("ann@acme.test", PASSWORD).await;
+    signed_in.arrives("/").await;
+    signed_in.goto("/.portcullis/sign-out").await;
+    signed_in.sees("Sign out").await;
+    signing_in.goto("/").await;
+    signing_in.sees("Password").await;
+
+    let disabled = json!({ "disabled_redirect_url": there });
+    assert_eq!(gate.admin.patch("/api/v1/preferences", disabled).await.status, 200);
+    signed_in.press("Sign out").await;
+    signed_in.leaves_for(&there).await;
+    signing_in.sign_in("ben@acme.test", PASSWORD).await;
+    signing_in.leaves_for(&there).await;
+    assert_eq!(sessions(&gate).await, ["user"], "nobody was signed in or out");
+}
+
+#[tokio::test]
+async fn r61_signing_in_leads_on_to_where_the_policy_redirects() {
+    let (there, _other) = elsewhere().await;
+    let route = format!(
+        "{ROUTES}\n[[route]]\nname = \"Account\"\npath = \"/account\"\n\
+         require = \"invoices.view\"\non_deny = {{ redirect = \"{there}\" }}\n"
+    );
+    let gate = TestGate::builder().tls().policy(&route).start().await;
+    acme(&gate, "limited").await;
+    let chrome = Chrome::open(&gate).await;
+    chrome.goto("/account").await;
+    chrome.sign_in("ann@acme.test", PASSWORD).await;
+    chrome.leaves_for(&there).await;
+    chrome.quiet().await;
+}
+
+#[tokio::test]
+async fn a_portal_that_is_away_is_told_of_in_the_operators_name() {
+    let gate = TestGate::builder()
+        .tls()
+        .policy(ROUTES)
+        .setting("branding.name", "\"Example IT\"")
+        .setting("upstream.servers", "[\"http://127.0.0.1:1\"]")
+        .start()
+        .await;
+    let chrome = Chrome::open(&gate).await;
+    chrome.goto("/open/1").await;
+    chrome.sees("Example IT").await;
+    chrome.picture("portal-down").await;
+    chrome.quiet().await;
+}
+
+#[tokio::test]
+async fn i6_whoever_guesses_is_told_when_to_try_again() {
+    let gate = gate().await;
+    acme(&gate, "admin").await;
+    let chrome = Chrome::open(&gate).await;
+    chrome.goto("/").await;
+    for number in 0..5 {
+        chrome.sign_in("ann@acme.test", &format!("Wrong-Horse-{number}-Battery")).await;
+        chrome.sees("is not right").await;
+    }
+    chrome.sign_in("ann@acme.test", PASSWORD).await;
+    chrome.sees("too many failed tries").await;
+    chrome.picture("sign-in-locked").await;
+    assert!(sessions(&gate).await.is_empty(), "the right password is not even looked at");
+
+    let released = gate.admin.delete("/api/v1/lockouts?login=ann@acme.test").await;
+    assert_eq!(released.status, 204);
+    chrome.sign_in("ann@acme.test", PASSWORD).await;
+    chrome.arrives("/").await;
+    chrome.quiet().await;
+}

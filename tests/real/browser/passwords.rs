@@ -1,0 +1,88 @@
+//! Choosing a password in a real browser, by the mail that was really sent (R32, R33, R40).
+
+use serde_json::json;
+
+use crate::support::admin::PASSWORD;
+use crate::support::chrome::Chrome;
+use crate::support::gate::TestGate;
+use crate::support::mailbox::Mailbox;
+
+const LOGIN: &str = "ann@acme.test";
+const NEW: &str = "Another-Horse-8-Battery";
+
+async fn gate() -> TestGate {
+    TestGate::builder().tls().setting("branding.name", "\"Example IT\"").start().await
+}
+
+/// The rules that are shown as met.
+async fn met(chrome: &Chrome) -> Vec<String> {
+    let script = "return Array.from(document.querySelectorAll('.requirements .met'), \
+                  (item) => item.dataset.rule)";
+    serde_json::from_value(chrome.ask(script).await).unwrap()
+}
+
+#[tokio::test]
+async fn r32_requirements_turn_green_one_by_one_and_an_invitation_is_claimed() {
+    let gate = gate().await;
+    let acme = gate.admin.organization("Acme").await;
+    let new = json!({ "organization": acme, "login": LOGIN, "invite": true });
+    gate.admin.post("/api/v1/users", new).await.created();
+    let link = Mailbox::of(&gate).next().await.link();
+    let chrome = Chrome::open(&gate).await;
+    chrome.goto(&link).await;
+    chrome.sees("Choose your password").await;
+    assert_eq!(met(&chrome).await, Vec::<String>::new());
+    chrome.picture("invitation").await;
+    for (typed, rules) in [
+        ("a", &["lowercase", "not-login"][..]),
+        ("aB", &["uppercase", "lowercase", "not-login"]),
+        ("aB1-", &["uppercase", "lowercase", "digit", "symbol", "not-login"]),
+        (" ANN@acme.test", &["length", "uppercase", "lowercase", "symbol"]),
+        ("ünD eïnS-1234", &["length", "uppercase", "lowercase", "digit", "symbol", "not-login"]),
+    ] {
+        chrome.fill("password", typed).await;
+        assert_eq!(met(&chrome).await, rules, "{typed:?}");
+    }
+    chrome.fill("password", "aB1-").await;
+    chrome.picture("invitation-typing").await;
+    chrome.press("Set password").await;
+    chrome.sees("What it lacks is marked below").await;
+    chrome.picture("invitation-refused").await;
+    chrome.fill("password", PASSWORD).await;
+    chrome.press("Set password").await;
+    chrome.sees("Your password is set").await;
+    chrome.picture("password-set").await;
+    chrome.fill("password", PASSWORD).await;
+    chrome.press("Sign in").await;
+    chrome.arrives("/").await;
+    chrome.goto(&link).await;
+    chrome.sees("This invitation doesn't work any more").await;
+    chrome.picture("invitation-dead").await;
+    chrome.quiet().await;
+}
+
+#[tokio::test]
+async fn r33_a_forgotten_password_is_replaced_without_script_too() {
+    let gate = gate().await;
+    let acme = gate.admin.organization("Acme").await;
+    gate.admin.user(&acme, LOGIN, "admin").await;
+    let chrome = Chrome::open(&gate).await;
+    chrome.without_script().await;
+    chrome.goto("/.portcullis/sign-in").await;
+    chrome.press("Forgot your password?").await;
+    chrome.sees("you get a link there").await;
+    chrome.picture("forgot").await;
+    chrome.fill("login", LOGIN).await;
+    chrome.press("Send the link").await;
+    chrome.sees("Look into your mail").await;
+    chrome.picture("forgot-answer").await;
+    chrome.goto(&Mailbox::of(&gate).next().await.link()).await;
+    chrome.sees("Choose a new password").await;
+    chrome.fill("password", NEW).await;
+    chrome.press("Set password").await;
+    chrome.sees("Your password is set").await;
+    chrome.fill("password", NEW).await;
+    chrome.press("Sign in").await;
+    chrome.arrives("/").await;
+    chrome.quiet().await;
+}

@@ -1,0 +1,18 @@
+//! Black-box tests with programs that are large to install: Chromium, DokuWiki, and portals in
+//! Express, Django and PHP. `make real` installs them and runs these tests; `cargo test` alone does
+//! not.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test that cannot go on fails"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod browser;
+mod portals;

@@ -1,0 +1,4 @@
+//! Portals that were not written for these tests.
+
+mod dokuwiki;
+mod frameworks;
