@@ -21,7 +21,7 @@ use crate::credential::secret::Secret;
 use crate::directory::end_users::NewEndUser;
 use crate::directory::organizations::NewOrganization;
 use crate::directory::users::{NewUser, UserFilter};
-use crate::directory::{Directory, DirectoryError, PageRequest};
+use crate::directory::{Directory, DirectoryError, GroupId, OrganizationId, PageRequest};
 use crate::net::BindError;
 use crate::telemetry::{self, Log};
 use crate::web::paths;
@@ -91,7 +91,7 @@ pub struct Ready {
 #[derive(Debug, Clone, Serialize)]
 pub struct ReadyOrganization {
     /// The id.
-    pub id: String,
+    pub id: OrganizationId,
     /// The name.
     pub name: String,
     /// The secure link.
@@ -107,9 +107,9 @@ pub struct ReadyUser {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
     /// The organization's id.
-    pub organization: String,
+    pub organization: OrganizationId,
     /// The group's id.
-    pub group: String,
+    pub group: GroupId,
 }
 
 impl Demo {
@@ -294,7 +294,7 @@ fn copy_policy(folder: &Path) -> anyhow::Result<()> {
 async fn sample_people(directory: &Directory, now: Timestamp) -> Result<(), DirectoryError> {
     for (id, name) in ORGANIZATIONS {
         let new = NewOrganization {
-            id: Some(id.to_owned()),
+            id: Some(id.into()),
             name: name.to_owned(),
             email: Some(format!("office@{id}.example")),
         };
@@ -302,11 +302,11 @@ async fn sample_people(directory: &Directory, now: Timestamp) -> Result<(), Dire
     }
     for (name, login, group) in PEOPLE {
         let new = NewEndUser { name: name.to_owned(), email: Some(login.to_owned()) };
-        let end_user = directory.create_end_user("acme", new).await?;
+        let end_user = directory.create_end_user(&"acme".into(), new).await?;
         let new = NewUser {
-            organization: "acme".to_owned(),
+            organization: "acme".into(),
             end_user: Some(end_user.id),
-            group: Some(group.to_owned()),
+            group: Some(group.into()),
             password: Some(Secret::new(PASSWORD.to_owned())),
             ..NewUser::default()
         };
@@ -337,7 +337,7 @@ async fn organizations(
 async fn users(directory: &Directory) -> Result<Vec<ReadyUser>, DirectoryError> {
     let password = Secret::new(PASSWORD.to_owned());
     let mut shown = Vec::new();
-    for user in directory.users(UserFilter::All, &PageRequest::default()).await?.items {
+    for user in directory.users(&UserFilter::All, &PageRequest::default()).await?.items {
         let sample = PEOPLE.iter().any(|(_, login, _)| *login == user.login);
         let known = sample && directory.has_password(&user.login, &password).await?;
         shown.push(ReadyUser {

@@ -45,6 +45,7 @@ pub mod end_users;
 pub mod error;
 pub mod facts;
 pub mod groups;
+pub mod id;
 pub mod invitations;
 pub mod kind;
 pub mod letters;
@@ -71,6 +72,7 @@ mod fixture;
 
 pub use error::{DirectoryError, Refusal};
 pub use facts::{OrganizationFacts, UserFacts};
+pub use id::{ApiTokenId, EndUserId, GroupId, MailId, OrganizationId, UserId};
 pub use memory::Memory;
 pub use one_time::OneTimeLinks;
 pub use page::{Cursor, Page, PageRequest};
@@ -144,7 +146,7 @@ impl Directory {
 
     /// A portal user that was asked for lately; `None` says nothing about whether there is one.
     #[must_use]
-    pub fn cached_user(&self, id: &str) -> Option<Arc<UserFacts>> {
+    pub fn cached_user(&self, id: &UserId) -> Option<Arc<UserFacts>> {
         self.memory.cached_user(id)
     }
 
@@ -152,13 +154,13 @@ impl Directory {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn user(&self, id: &str) -> Result<Option<Arc<UserFacts>>, StoreError> {
+    pub async fn user(&self, id: &UserId) -> Result<Option<Arc<UserFacts>>, StoreError> {
         self.memory.user(id).await
     }
 
     /// An organization that was asked for lately; `None` says nothing about whether there is one.
     #[must_use]
-    pub fn cached_organization(&self, id: &str) -> Option<Arc<OrganizationFacts>> {
+    pub fn cached_organization(&self, id: &OrganizationId) -> Option<Arc<OrganizationFacts>> {
         self.memory.cached_organization(id)
     }
 
@@ -168,7 +170,7 @@ impl Directory {
     /// When the store does not answer.
     pub async fn organization(
         &self,
-        id: &str,
+        id: &OrganizationId,
     ) -> Result<Option<Arc<OrganizationFacts>>, StoreError> {
         self.memory.organization(id).await
     }

@@ -30,7 +30,7 @@ use self::link_quota::{Claim, LinkQuota};
 use self::record::{Lifetime, SESSION, SessionRecord};
 use crate::config::{LinkLimits, SessionLimits};
 use crate::credential::token::{PlainToken, TokenHash};
-use crate::directory::{Directory, Snapshot};
+use crate::directory::{Directory, OrganizationId, Snapshot, UserId};
 use crate::web::cookie;
 use portcullis_policy::{SessionKind, Subject};
 use portcullis_store::cache::FreshCache;
@@ -55,8 +55,8 @@ pub struct SessionCache(FreshCache<TokenHash, Arc<Cached>>);
 #[derive(Debug)]
 struct Cached {
     kind: SessionKind,
-    organization: Arc<str>,
-    user: Option<Box<str>>,
+    organization: OrganizationId,
+    user: Option<UserId>,
     generation: u64,
     /// Milliseconds since the epoch, like those that follow.
     created: AtomicI64,
@@ -88,9 +88,9 @@ pub struct NewSession {
     /// How the person came in.
     pub kind: SessionKind,
     /// The organization whose portal it is.
-    pub organization: String,
+    pub organization: OrganizationId,
     /// The portal user, unless a link was opened.
-    pub user: Option<String>,
+    pub user: Option<UserId>,
     /// The generation of the user's credentials, or of the organization's link.
     pub generation: u64,
     /// Where the person came from.
@@ -376,7 +376,7 @@ impl Sessions {
                 let subject = standing::of_link(&facts, session.generation, snapshot, valid_until);
                 if subject.is_none() {
                     return Ok(Presented::Nobody(Absence::LinkNotEnough {
-                        organization: Arc::clone(&session.organization),
+                        organization: session.organization.shared(),
                     }));
                 }
                 subject
@@ -467,14 +467,14 @@ impl Sessions {
                 let seen = session.last_seen.as_millisecond();
                 // Shared by all sessions of the organization, when it is in memory.
                 let organization = match self.directory.cached_organization(&session.organization) {
-                    Some(facts) => Arc::clone(&facts.id),
-                    None => session.organization.as_str().into(),
+                    Some(facts) => facts.id.clone(),
+                    None => session.organization.clone(),
                 };
                 Ok(Some(Arc::new(Cached {
                     kind: session.standing().kind(),
                     created: AtomicI64::new(session.created.as_millisecond()),
                     organization,
-                    user: session.user.map(String::into_boxed_str),
+                    user: session.user,
                     generation: session.generation,
                     last_seen: AtomicI64::new(seen),
                     last_saved: AtomicI64::new(seen),

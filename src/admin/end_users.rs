@@ -6,10 +6,11 @@ use super::AdminState;
 use super::request::{Body, Id, IfMatch, PageParams, Params};
 use super::response::{ApiResult, created, document, no_content, record};
 use crate::directory::end_users::{EndUserPatch, NewEndUser};
+use crate::directory::{EndUserId, OrganizationId};
 
 pub(super) async fn list(
     State(admin): State<AdminState>,
-    Id(organization): Id,
+    Id(organization): Id<OrganizationId>,
     Params(page): Params<PageParams>,
 ) -> ApiResult {
     document(&admin.directory.end_users(&organization, &page.request()?).await?)
@@ -17,7 +18,7 @@ pub(super) async fn list(
 
 pub(super) async fn create(
     State(admin): State<AdminState>,
-    Id(organization): Id,
+    Id(organization): Id<OrganizationId>,
     Body(new): Body<NewEndUser>,
 ) -> ApiResult {
     let end_user = admin.directory.create_end_user(&organization, new).await?;
@@ -26,14 +27,14 @@ pub(super) async fn create(
 
 pub(super) async fn show(
     State(admin): State<AdminState>,
-    Id((organization, id)): Id<(String, String)>,
+    Id((organization, id)): Id<(OrganizationId, EndUserId)>,
 ) -> ApiResult {
     record(&admin.directory.end_user(&organization, &id).await?)
 }
 
 pub(super) async fn change(
     State(admin): State<AdminState>,
-    Id((organization, id)): Id<(String, String)>,
+    Id((organization, id)): Id<(OrganizationId, EndUserId)>,
     IfMatch(version): IfMatch,
     Body(patch): Body<EndUserPatch>,
 ) -> ApiResult {
@@ -42,7 +43,7 @@ pub(super) async fn change(
 
 pub(super) async fn delete(
     State(admin): State<AdminState>,
-    Id((organization, id)): Id<(String, String)>,
+    Id((organization, id)): Id<(OrganizationId, EndUserId)>,
     IfMatch(version): IfMatch,
 ) -> ApiResult {
     admin.directory.delete_end_user(&organization, &id, version).await?;

@@ -193,7 +193,7 @@ async fn subject(
 async fn of_user(admin: &AdminState, snapshot: &Snapshot, who: &str) -> Result<Subject, Problem> {
     let id = match admin.directory.user_with_login(who).await {
         Ok(user) => user.id,
-        Err(DirectoryError::NotFound { .. }) => who.to_owned(),
+        Err(DirectoryError::NotFound { .. }) => who.into(),
         Err(error) => return Err(error.into()),
     };
     let Some(user) = admin.directory.user(&id).await? else {
@@ -211,7 +211,7 @@ async fn of_link(
     snapshot: &Snapshot,
     organization: &str,
 ) -> Result<Option<Subject>, Problem> {
-    let Some(facts) = admin.directory.organization(organization).await? else {
+    let Some(facts) = admin.directory.organization(&organization.into()).await? else {
         return Err(Problem::not_found("organization", organization));
     };
     Ok(standing::of_link(&facts, facts.link_generation, snapshot, Timestamp::MAX))

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::AdminState;
 use super::request::{Body, Id, IfMatch, OptionalBody, PageParams, Params};
 use super::response::{ApiResult, created, document, no_content, record};
+use crate::directory::GroupId;
 use crate::directory::groups::{GroupPatch, NewGroup};
 
 #[derive(Debug, Default, Deserialize)]
@@ -17,7 +18,7 @@ pub(super) struct CopyOptions {
 #[derive(Debug, Deserialize)]
 pub(super) struct DeleteParams {
     /// The id of the group that gets the deleted group's portal users.
-    move_to: Option<String>,
+    move_to: Option<GroupId>,
 }
 
 pub(super) async fn list(
@@ -35,13 +36,13 @@ pub(super) async fn create(
     created(&group, format!("/api/v1/groups/{}", group.id))
 }
 
-pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id) -> ApiResult {
+pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id<GroupId>) -> ApiResult {
     record(&admin.directory.group(&id).await?)
 }
 
 pub(super) async fn change(
     State(admin): State<AdminState>,
-    Id(id): Id,
+    Id(id): Id<GroupId>,
     IfMatch(version): IfMatch,
     Body(patch): Body<GroupPatch>,
 ) -> ApiResult {
@@ -50,7 +51,7 @@ pub(super) async fn change(
 
 pub(super) async fn copy(
     State(admin): State<AdminState>,
-    Id(id): Id,
+    Id(id): Id<GroupId>,
     IfMatch(version): IfMatch,
     OptionalBody(CopyOptions { name }): OptionalBody<CopyOptions>,
 ) -> ApiResult {
@@ -60,10 +61,10 @@ pub(super) async fn copy(
 
 pub(super) async fn delete(
     State(admin): State<AdminState>,
-    Id(id): Id,
+    Id(id): Id<GroupId>,
     Params(DeleteParams { move_to }): Params<DeleteParams>,
     IfMatch(version): IfMatch,
 ) -> ApiResult {
-    admin.directory.delete_group(&id, move_to.as_deref(), version).await?;
+    admin.directory.delete_group(&id, move_to.as_ref(), version).await?;
     no_content()
 }

@@ -7,6 +7,7 @@ use super::AdminState;
 use super::request::{Id, IfMatch, NoFields, OptionalBody, PageParams, Params};
 use super::response::{ApiResult, created, document, record};
 use crate::clock;
+use crate::directory::MailId;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Filter {
@@ -21,13 +22,13 @@ pub(super) async fn list(
     document(&admin.directory.letters(filter.state.as_deref(), &page.request()?).await?)
 }
 
-pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id) -> ApiResult {
+pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id<MailId>) -> ApiResult {
     record(&admin.directory.show_letter(&id).await?)
 }
 
 pub(super) async fn retry(
     State(admin): State<AdminState>,
-    Id(id): Id,
+    Id(id): Id<MailId>,
     IfMatch(version): IfMatch,
     OptionalBody(NoFields {}): OptionalBody<NoFields>,
 ) -> ApiResult {

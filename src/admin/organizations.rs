@@ -7,6 +7,7 @@ use super::AdminState;
 use super::request::{Body, Id, IfMatch, NoFields, OptionalBody, PageParams, Params};
 use super::response::{ApiResult, created, document, no_content, record};
 use crate::clock;
+use crate::directory::OrganizationId;
 use crate::directory::links::Link;
 use crate::directory::organizations::{NewOrganization, OrganizationPatch};
 use crate::web::paths;
@@ -41,13 +42,13 @@ pub(super) async fn create(
     created(&organization, format!("/api/v1/organizations/{}", organization.id))
 }
 
-pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id) -> ApiResult {
+pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id<OrganizationId>) -> ApiResult {
     record(&admin.directory.show_organization(&id).await?)
 }
 
 pub(super) async fn change(
     State(admin): State<AdminState>,
-    Id(id): Id,
+    Id(id): Id<OrganizationId>,
     IfMatch(version): IfMatch,
     Body(patch): Body<OrganizationPatch>,
 ) -> ApiResult {
@@ -56,21 +57,21 @@ pub(super) async fn change(
 
 pub(super) async fn delete(
     State(admin): State<AdminState>,
-    Id(id): Id,
+    Id(id): Id<OrganizationId>,
     IfMatch(version): IfMatch,
 ) -> ApiResult {
     admin.directory.delete_organization(&id, version).await?;
     no_content()
 }
 
-pub(super) async fn link(State(admin): State<AdminState>, Id(id): Id) -> ApiResult {
+pub(super) async fn link(State(admin): State<AdminState>, Id(id): Id<OrganizationId>) -> ApiResult {
     let link = admin.directory.link(&id).await?;
     record(&admin.link_view(&link))
 }
 
 pub(super) async fn switch_link(
     State(admin): State<AdminState>,
-    Id(id): Id,
+    Id(id): Id<OrganizationId>,
     IfMatch(version): IfMatch,
     Body(LinkPatch { enabled }): Body<LinkPatch>,
 ) -> ApiResult {
@@ -80,7 +81,7 @@ pub(super) async fn switch_link(
 
 pub(super) async fn rotate_link(
     State(admin): State<AdminState>,
-    Id(id): Id,
+    Id(id): Id<OrganizationId>,
     IfMatch(version): IfMatch,
     OptionalBody(NoFields {}): OptionalBody<NoFields>,
 ) -> ApiResult {

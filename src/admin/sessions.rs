@@ -9,12 +9,13 @@ use super::request::{Id, PageParams, Params, UNKNOWN_CURSOR};
 use super::response::{ApiResult, document, no_content};
 use crate::clock;
 use crate::credential::token::TokenHash;
+use crate::directory::{OrganizationId, UserId};
 use crate::session::{SessionView, Whose};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Filter {
-    user: Option<String>,
-    organization: Option<String>,
+    user: Option<UserId>,
+    organization: Option<OrganizationId>,
 }
 
 #[derive(Debug, Serialize)]

@@ -7,6 +7,7 @@ use super::AdminState;
 use super::request::{Body, Id, IfMatch, PageParams, Params};
 use super::response::{ApiResult, created, document, no_content};
 use crate::clock;
+use crate::directory::ApiTokenId;
 use crate::directory::api_tokens::ApiTokenView;
 
 #[derive(Debug, Deserialize)]
@@ -20,7 +21,7 @@ pub(super) struct NewToken {
 /// A new token. This response is the only place where the token itself appears.
 #[derive(Debug, Serialize)]
 pub(super) struct NewApiToken {
-    id: String,
+    id: ApiTokenId,
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
@@ -61,7 +62,7 @@ pub(super) async fn create(
 
 pub(super) async fn revoke(
     State(admin): State<AdminState>,
-    Id(id): Id,
+    Id(id): Id<ApiTokenId>,
     IfMatch(version): IfMatch,
 ) -> ApiResult {
     admin.directory.revoke_api_token(&id, version).await?;

@@ -15,13 +15,13 @@ use crate::clock;
 use crate::credential::secret::Secret;
 use crate::directory::invitations::BlindCopy;
 use crate::directory::users::{NewUser, UserFilter, UserPatch, UserView};
-use crate::directory::{DirectoryError, Page};
+use crate::directory::{DirectoryError, GroupId, OrganizationId, Page, UserId};
 use crate::session::Whose;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Filter {
-    organization: Option<String>,
-    group: Option<String>,
+    organization: Option<OrganizationId>,
+    group: Option<GroupId>,
     login: Option<String>,
 }
 
@@ -52,14 +52,17 @@ pub(super) async fn list(
     let mut page = match (&login, &organization, &group) {
         (Some(login), _, _) => Page { items: admin.with_login(login).await?, next: None },
         (None, Some(id), _) => {
-            admin.directory.users(UserFilter::Organization(id), &request).await?
+            admin.directory.users(&UserFilter::Organization(id.clone()), &request).await?
         }
-        (None, None, Some(id)) => admin.directory.users(UserFilter::Group(id), &request).await?,
-        (None, None, None) => admin.directory.users(UserFilter::All, &request).await?,
+        (None, None, Some(id)) => {
+            admin.directory.users(&UserFilter::Group(id.clone()), &request).await?
+        }
+        (None, None, None) => admin.directory.users(&UserFilter::All, &request).await?,
     };
-    let matches = |filter: &Option<String>, id: &str| filter.as_deref().is_none_or(|it| it == id);
-    page.items
-        .retain(|user| matches(&organization, &user.organization) && matches(&group, &user.group));
+    page.items.retain(|user| {
+        organization.as_ref().is_none_or(|id| *id == user.organization)
+            && group.as_ref().is_none_or(|id| *id == user.group)
+    });
     document(&page)
 }
 
@@ -73,13 +76,13 @@ pub(super) async fn create(
     created(&user, format!("/api/v1/users/{}", user.id))
 }
 
-pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id) -> ApiResult {
+pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id<UserId>) -> ApiResult {
     record(&admin.directory.show_user(&id).await?)
 }
 
 pub(super) async fn change(
     State(admin): State<AdminState>,
-    Id(id): Id,
+    Id(id): Id<UserId>,
     IfMatch(version): IfMatch,
     Body(patch): Body<UserPatch>,
 ) -> ApiResult {
@@ -88,7 +91,7 @@ pub(super) async fn change(
 
 pub(super) async fn delete(
     State(admin): State<AdminState>,
-    Id(id): Id,
+    Id(id): Id<UserId>,
     IfMatch(version): IfMatch,
 ) -> ApiResult {
     admin.directory.delete_user(&id, version).await?;
@@ -100,7 +103,7 @@ pub(super) async fn delete(
 pub(super) async fn set_password(
     State(admin): State<AdminState>,
     method: Method,
-    Id(id): Id,
+    Id(id): Id<UserId>,
     IfMatch(version): IfMatch,
     Body(PasswordBody { password }): Body<PasswordBody>,
 ) -> ApiResult {
@@ -116,7 +119,7 @@ pub(super) async fn set_password(
 pub(super) async fn invite(
     State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
-    Id(id): Id,
+    Id(id): Id<UserId>,
     IfMatch(version): IfMatch,
     OptionalBody(InvitationOptions { blind_copy }): OptionalBody<InvitationOptions>,
 ) -> ApiResult {
@@ -127,20 +130,23 @@ pub(super) async fn invite(
 
 pub(super) async fn withdraw(
     State(admin): State<AdminState>,
-    Id(id): Id,
+    Id(id): Id<UserId>,
     IfMatch(version): IfMatch,
 ) -> ApiResult {
     admin.directory.withdraw_invitation(&id, version).await?;
     no_content()
 }
 
-pub(super) async fn second_factor(State(admin): State<AdminState>, Id(id): Id) -> ApiResult {
+pub(super) async fn second_factor(
+    State(admin): State<AdminState>,
+    Id(id): Id<UserId>,
+) -> ApiResult {
     record(&admin.directory.second_factor(&id).await?)
 }
 
 pub(super) async fn reset_second_factor(
     State(admin): State<AdminState>,
-    Id(id): Id,
+    Id(id): Id<UserId>,
     IfMatch(version): IfMatch,
 ) -> ApiResult {
     admin.directory.reset_second_factor(&id, version, clock::now()).await?;
@@ -149,7 +155,7 @@ pub(super) async fn reset_second_factor(
 
 pub(super) async fn sessions(
     State(admin): State<AdminState>,
-    Id(id): Id,
+    Id(id): Id<UserId>,
     Params(page): Params<PageParams>,
 ) -> ApiResult {
     admin.directory.show_user(&id).await?;
@@ -158,7 +164,7 @@ pub(super) async fn sessions(
 
 pub(super) async fn end_sessions(
     State(admin): State<AdminState>,
-    Id(id): Id,
+    Id(id): Id<UserId>,
     IfMatch(version): IfMatch,
 ) -> ApiResult {
     admin.directory.user_at(&id, version).await?;
@@ -177,7 +183,7 @@ impl AdminState {
 
     /// Removes the records of sessions that have ended because their user was deleted or the
     /// password changed (R34). Best effort: the periodic sweep removes what is left once it expires.
-    async fn remove_sessions(&self, user: String) {
+    async fn remove_sessions(&self, user: UserId) {
         if let Err(error) = self.sessions.end_all(&Whose::User(user)).await {
             tracing::warn!(%error, "could not remove the records of ended sessions");
         }

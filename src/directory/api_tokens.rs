@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::credential::token::PlainToken;
 use crate::directory::error::Stopped;
+use crate::directory::id::ApiTokenId;
 use crate::directory::page::{Page, PageRequest};
 use crate::directory::record::ApiToken;
 use crate::directory::records::{Stored, attempt, existing, get, page, put};
@@ -15,13 +16,13 @@ use portcullis_store::{Expect, StoreError};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ApiTokenView {
     /// The token's hash.
-    pub id: String,
+    pub id: ApiTokenId,
     /// What it is for.
     pub name: String,
     /// The address of the administrator who uses it (R41).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
     /// The version of its record.
     pub version: u64,
@@ -65,7 +66,7 @@ impl Directory {
         let doc = ApiToken { name: name::name("name", called)?, email, created: now };
         let (created, token) = attempt(|| async {
             let token = PlainToken::generate_api();
-            let id = token.hash().to_string();
+            let id = ApiTokenId::from(token.hash().to_string());
             self.commit(vec![put(&id, Expect::Absent, &doc)]).await?;
             Ok::<_, Stopped>((Stored { id, version: 1, doc: doc.clone() }, token))
         })
@@ -79,7 +80,7 @@ impl Directory {
     /// When the store does not answer.
     pub async fn verify_api_token(&self, bearer: &str) -> Result<Option<ApiTokenView>, StoreError> {
         let Some(token) = PlainToken::parse_api(bearer) else { return Ok(None) };
-        let known = get::<ApiToken>(self.store(), &token.hash().to_string()).await?;
+        let known = get::<ApiToken>(self.store(), &token.hash().to_string().into()).await?;
         Ok(known.map(ApiTokenView::from))
     }
 
@@ -89,7 +90,7 @@ impl Directory {
     /// When there is no such token, it is not at the expected version, or the store does not answer.
     pub async fn revoke_api_token(
         &self,
-        id: &str,
+        id: &ApiTokenId,
         expected: Option<u64>,
     ) -> Result<(), DirectoryError> {
         attempt(|| async {

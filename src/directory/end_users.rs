@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::directory::error::Stopped;
+use crate::directory::id::{EndUserId, OrganizationId};
 use crate::directory::kind;
 use crate::directory::namesake::{Compared, is_other};
 use crate::directory::page::{Page, PageRequest};
@@ -39,9 +40,9 @@ pub struct EndUserPatch {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EndUserView {
     /// Its id.
-    pub id: String,
+    pub id: EndUserId,
     /// The organization's id.
-    pub organization: String,
+    pub organization: OrganizationId,
     /// The person's name.
     pub name: String,
     /// The person's address.
@@ -70,11 +71,11 @@ impl Directory {
     /// When there is no such organization, or the store does not answer.
     pub async fn end_users(
         &self,
-        organization: &str,
+        organization: &OrganizationId,
         request: &PageRequest,
     ) -> Result<Page<EndUserView>, DirectoryError> {
         existing::<Organization>(self.store(), organization, None).await?;
-        let members = Key::new("organization", organization);
+        let members = Key::new("organization", organization.as_str());
         Ok(page::<EndUser>(self.store(), Some(&members), request).await?.map(EndUserView::from))
     }
 
@@ -84,8 +85,8 @@ impl Directory {
     /// [`DirectoryError::NotFound`], also when it is another organization's.
     pub async fn end_user(
         &self,
-        organization: &str,
-        id: &str,
+        organization: &OrganizationId,
+        id: &EndUserId,
     ) -> Result<EndUserView, DirectoryError> {
         Ok(self.member(organization, id, None).await?.into())
     }
@@ -96,19 +97,19 @@ impl Directory {
     /// When there is no such organization, or the name or address is none.
     pub async fn create_end_user(
         &self,
-        organization: &str,
+        organization: &OrganizationId,
         new: NewEndUser,
     ) -> Result<EndUserView, DirectoryError> {
         let doc = EndUser {
-            organization: organization.to_owned(),
+            organization: organization.clone(),
             name: name::name("name", &new.name)?,
             email: new.email.as_deref().map(name::email).transpose()?,
         };
         let created = attempt(|| async {
             existing::<Organization>(self.store(), organization, None).await?;
-            let id = name::random_id();
+            let id = EndUserId::from(name::random_id());
             self.commit(vec![
-                present(kind::ORGANIZATION, organization),
+                present::<Organization>(organization),
                 put(&id, Expect::Absent, &doc),
             ])
             .await?;
@@ -125,8 +126,8 @@ impl Directory {
     /// (R31), too many passwords are being hashed, or the end user is not at the expected version.
     pub async fn change_end_user(
         &self,
-        organization: &str,
-        id: &str,
+        organization: &OrganizationId,
+        id: &EndUserId,
         patch: EndUserPatch,
         expected: Option<u64>,
     ) -> Result<EndUserView, DirectoryError> {
@@ -143,7 +144,7 @@ impl Directory {
             }
             let before = end_user.doc.email.as_deref();
             if let Some(email) = doc.email.as_deref().filter(|email| is_other(before, email)) {
-                let key = Key::new("end_user", id);
+                let key = Key::new("end_user", id.as_str());
                 commit = self.apart_from_passwords(email, (&key, |_| true), &compared).await?;
             }
             let (write, changed) = end_user.replace(doc);
@@ -161,16 +162,16 @@ impl Directory {
     /// When it has one, or is not at the expected version.
     pub async fn delete_end_user(
         &self,
-        organization: &str,
-        id: &str,
+        organization: &OrganizationId,
+        id: &EndUserId,
         expected: Option<u64>,
     ) -> Result<(), DirectoryError> {
         attempt(|| async {
             let end_user = self.member(organization, id, expected).await?;
-            let key = Key::new("end_user", id);
+            let key = Key::new("end_user", id.as_str());
             let portal_users = self.store().count(kind::USER, Some(&key)).await?;
             if portal_users > 0 {
-                let end_user = id.to_owned();
+                let end_user = id.clone();
                 return Err(Refusal::EndUserInUse { end_user, portal_users }.into());
             }
             self.commit(vec![end_user.delete(), Write::RequireNone { kind: kind::USER, key }])
@@ -183,13 +184,13 @@ impl Directory {
     /// The organization's end user with this id; of another's nothing is told, its version neither.
     async fn member(
         &self,
-        organization: &str,
-        id: &str,
+        organization: &OrganizationId,
+        id: &EndUserId,
         expected: Option<u64>,
     ) -> Result<Stored<EndUser>, DirectoryError> {
         let end_user = existing::<EndUser>(self.store(), id, None).await?;
-        if end_user.doc.organization != organization {
-            return Err(DirectoryError::not_found(kind::END_USER, id));
+        if end_user.doc.organization != *organization {
+            return Err(DirectoryError::not_found(kind::END_USER, id.as_str()));
         }
         end_user.at(expected)
     }

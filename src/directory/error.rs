@@ -1,5 +1,6 @@
 //! Why an operation of the directory was not done.
 
+use crate::directory::id::{EndUserId, OrganizationId};
 use crate::directory::kind;
 use crate::directory::letters::{Letter, LetterState, Occasion};
 use portcullis_store::{CommitError, Kind, StoreError};
@@ -150,7 +151,7 @@ pub enum Refusal {
     )]
     OrganizationInUse {
         /// The organization's id.
-        organization: String,
+        organization: OrganizationId,
         /// How many portal users it has.
         portal_users: u64,
         /// How many end users it has.
@@ -163,7 +164,7 @@ pub enum Refusal {
     )]
     EndUserInUse {
         /// The end user's id.
-        end_user: String,
+        end_user: EndUserId,
         /// How many portal users it has.
         portal_users: u64,
     },

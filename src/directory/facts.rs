@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::directory::id::{EndUserId, GroupId, OrganizationId, UserId};
 use crate::directory::record::{Organization, User, UserStatus};
 use crate::directory::records::Stored;
 use portcullis_policy::built_in;
@@ -10,15 +11,15 @@ use portcullis_policy::built_in;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserFacts {
     /// The user's id.
-    pub id: Arc<str>,
+    pub id: UserId,
     /// The login, as given.
     pub login: Arc<str>,
     /// The organization's id.
-    pub organization: Arc<str>,
+    pub organization: OrganizationId,
     /// The end user's id, if it is the sign-in of one.
-    pub end_user: Option<Arc<str>>,
+    pub end_user: Option<EndUserId>,
     /// The id of the group.
-    pub group: Arc<str>,
+    pub group: GroupId,
     /// Whether the user has a password or is only invited.
     pub status: UserStatus,
     /// Which password it is: a session keeps the number it began under.
@@ -32,11 +33,11 @@ impl UserFacts {
         let User { login, organization, end_user, group, password_generation, require_mfa, .. } =
             &user.doc;
         Self {
-            id: Arc::from(user.id.as_str()),
+            id: user.id.clone(),
             login: Arc::from(login.as_str()),
-            organization: Arc::from(organization.as_str()),
-            end_user: end_user.as_deref().map(Arc::from),
-            group: Arc::from(group.as_str()),
+            organization: organization.clone(),
+            end_user: end_user.clone(),
+            group: group.clone(),
             status: user.doc.status(),
             password_generation: *password_generation,
             require_mfa: *require_mfa,
@@ -53,7 +54,7 @@ impl UserFacts {
     /// whatever it has been granted.
     #[must_use]
     pub fn has_portal_access(&self) -> bool {
-        &*self.group != built_in::NO_ACCESS
+        self.group != built_in::NO_ACCESS
     }
 }
 
@@ -61,7 +62,7 @@ impl UserFacts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrganizationFacts {
     /// The organization's id.
-    pub id: Arc<str>,
+    pub id: OrganizationId,
     /// The name, as shown.
     pub name: Arc<str>,
     /// Whether anybody has a sign-in there, claimed or only invited (R12).
@@ -75,7 +76,7 @@ pub struct OrganizationFacts {
 impl OrganizationFacts {
     pub(super) fn new(organization: &Stored<Organization>, has_portal_users: bool) -> Self {
         Self {
-            id: Arc::from(organization.id.as_str()),
+            id: organization.id.clone(),
             name: Arc::from(organization.doc.name.as_str()),
             has_portal_users,
             link_enabled: organization.doc.link_enabled,

@@ -176,13 +176,13 @@ impl Fixture {
     }
 
     pub(super) async fn organization(&self, id: &str) -> OrganizationView {
-        let new = NewOrganization { id: Some(id.to_owned()), name: id.to_owned(), email: None };
+        let new = NewOrganization { id: Some(id.into()), name: id.to_owned(), email: None };
         self.directory.create_organization(new, now()).await.unwrap()
     }
 
     pub(super) async fn end_user(&self, organization: &str, email: Option<&str>) -> EndUserView {
         let new = NewEndUser { name: "Ann".to_owned(), email: email.map(str::to_owned) };
-        self.directory.create_end_user(organization, new).await.unwrap()
+        self.directory.create_end_user(&organization.into(), new).await.unwrap()
     }
 
     /// A group of that name with the permission to create tickets.
@@ -195,7 +195,7 @@ impl Fixture {
     /// An active portal user in a group.
     pub(super) async fn user(&self, organization: &str, login: &str, group: &str) -> UserView {
         let new = NewUser {
-            group: Some(group.to_owned()),
+            group: Some(group.into()),
             password: Some(Secret::from(PASSWORD)),
             ..new_user(organization, login)
         };
@@ -210,7 +210,7 @@ impl Fixture {
             .filter(|letter| letter.doc.token.is_some())
             .map(|letter| Posted {
                 token: self.judges.one_time.token_in(&letter.id, &letter.doc),
-                id: letter.id,
+                id: letter.id.to_string(),
                 doc: letter.doc,
             })
             .collect()
@@ -281,7 +281,7 @@ pub(super) fn claim<'a>(login: &'a str, password: &str) -> Claim<'a> {
 /// A portal user with nothing but a login.
 pub(super) fn new_user(organization: &str, login: &str) -> NewUser {
     NewUser {
-        organization: organization.to_owned(),
+        organization: organization.into(),
         login: Some(login.to_owned()),
         ..NewUser::default()
     }

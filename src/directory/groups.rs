@@ -4,9 +4,10 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::credential::folding::fold;
 use crate::directory::error::{Stopped, naming};
+use crate::directory::id::GroupId;
 use crate::directory::kind;
 use crate::directory::page::{Page, PageRequest};
-use crate::directory::record::{Group, PREFERENCES, Preferences, User};
+use crate::directory::record::{Group, Preferences, User};
 use crate::directory::records::{Stored, all, attempt, existing, find, page, present, put};
 use crate::directory::snapshot::{grantable, granted};
 use crate::directory::{Directory, DirectoryError, Refusal, name};
@@ -69,7 +70,7 @@ pub struct GroupPatch {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GroupView {
     /// Its id.
-    pub id: String,
+    pub id: GroupId,
     /// Its name.
     pub name: String,
     /// The ids of the permissions it grants, in the catalogue's order.
@@ -104,7 +105,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`], or when the store does not answer.
-    pub async fn group(&self, id: &str) -> Result<GroupView, DirectoryError> {
+    pub async fn group(&self, id: &GroupId) -> Result<GroupView, DirectoryError> {
         let group = existing::<Group>(self.store(), id, None).await?;
         Ok(self.group_view(group).await?)
     }
@@ -129,7 +130,7 @@ impl Directory {
     /// expected version.
     pub async fn change_group(
         &self,
-        id: &str,
+        id: &GroupId,
         patch: GroupPatch,
         expected: Option<u64>,
     ) -> Result<GroupView, DirectoryError> {
@@ -144,7 +145,7 @@ impl Directory {
     /// name.
     pub async fn copy_group(
         &self,
-        id: &str,
+        id: &GroupId,
         given: Option<&str>,
         expected: Option<u64>,
     ) -> Result<GroupView, DirectoryError> {
@@ -161,15 +162,15 @@ impl Directory {
     /// expected version.
     pub async fn delete_group(
         &self,
-        id: &str,
-        move_to: Option<&str>,
+        id: &GroupId,
+        move_to: Option<&GroupId>,
         expected: Option<u64>,
     ) -> Result<(), DirectoryError> {
         attempt(|| self.try_delete_group(id, move_to, expected)).await
     }
 
     async fn try_add_group(&self, group: &Group) -> Result<Stored<Group>, Stopped> {
-        let created = Stored { id: name::random_id(), version: 1, doc: group.clone() };
+        let created = Stored { id: name::random_id().into(), version: 1, doc: group.clone() };
         let write = put(&created.id, Expect::Absent, group);
         self.commit(vec![write]).await.map_err(naming(&group.name))?;
         Ok(created)
@@ -177,7 +178,7 @@ impl Directory {
 
     async fn try_change_group(
         &self,
-        id: &str,
+        id: &GroupId,
         patch: &GroupPatch,
         expected: Option<u64>,
     ) -> Result<Stored<Group>, Stopped> {
@@ -190,7 +191,7 @@ impl Directory {
             }
         }
         if let Some(grant) = &patch.permissions {
-            doc.permissions = self.chosen(id, &doc.name, grant)?;
+            doc.permissions = self.chosen(id.as_str(), &doc.name, grant)?;
         }
         let (write, changed) = group.replace(doc);
         let mut commit = vec![write];
@@ -207,7 +208,7 @@ impl Directory {
         group: &Stored<Group>,
         default: bool,
     ) -> Result<Option<Write>, DirectoryError> {
-        let preferences = existing::<Preferences>(self.store(), PREFERENCES, None).await?;
+        let preferences = existing::<Preferences>(self.store(), &Preferences::id(), None).await?;
         let is_default = preferences.doc.default_group == group.id;
         match default {
             false if is_default => Err(DirectoryError::invalid(
@@ -228,7 +229,7 @@ impl Directory {
 
     async fn try_copy_group(
         &self,
-        id: &str,
+        id: &GroupId,
         given: Option<&str>,
         expected: Option<u64>,
     ) -> Result<Stored<Group>, Stopped> {
@@ -265,19 +266,19 @@ impl Directory {
 
     async fn try_delete_group(
         &self,
-        id: &str,
-        move_to: Option<&str>,
+        id: &GroupId,
+        move_to: Option<&GroupId>,
         expected: Option<u64>,
     ) -> Result<(), Stopped> {
         let group = existing::<Group>(self.store(), id, expected).await?;
         if is_system(id) {
             return Err(Refusal::BuiltInNotDeleted { group: group.doc.name }.into());
         }
-        let preferences = existing::<Preferences>(self.store(), PREFERENCES, None).await?;
-        if preferences.doc.default_group == id {
+        let preferences = existing::<Preferences>(self.store(), &Preferences::id(), None).await?;
+        if preferences.doc.default_group == *id {
             return Err(Refusal::DefaultNotDeleted { group: group.doc.name }.into());
         }
-        let members = Key::new("group", id);
+        let members = Key::new("group", id.as_str());
         let mut commit = vec![group.delete(), preferences.require()];
         match move_to {
             None => {
@@ -288,10 +289,10 @@ impl Directory {
             }
             Some(target) => {
                 self.check_target(id, target).await?;
-                commit.push(present(kind::GROUP, target));
+                commit.push(present::<Group>(target));
                 for user in all::<User>(self.store(), Some(&members)).await? {
                     let mut doc = user.doc.clone();
-                    target.clone_into(&mut doc.group);
+                    doc.group.clone_from(target);
                     commit.push(user.replace(doc).0);
                 }
             }
@@ -302,7 +303,7 @@ impl Directory {
         Ok(())
     }
 
-    async fn check_target(&self, id: &str, target: &str) -> Result<(), DirectoryError> {
+    async fn check_target(&self, id: &GroupId, target: &GroupId) -> Result<(), DirectoryError> {
         if target == id {
             return Err(DirectoryError::invalid("move_to", "must be another group"));
         }
@@ -316,7 +317,7 @@ impl Directory {
     }
 
     /// The permissions chosen for a group, checked and in the catalogue's order (R3).
-    fn chosen(&self, id: &str, called: &str, grant: &Grant) -> Result<Vec<String>, DirectoryError> {
+    fn chosen(&self, id: &str, name: &str, grant: &Grant) -> Result<Vec<String>, DirectoryError> {
         let snapshot = self.snapshot();
         let catalogue = snapshot.policy().catalogue();
         let grantable = grantable(catalogue, id);
@@ -329,7 +330,7 @@ impl Directory {
         if let Some(permission) = catalogue.ids(set.difference(grantable)).next() {
             return Err(Refusal::NeedsIdentity {
                 permission: permission.to_owned(),
-                group: called.to_owned(),
+                group: name.to_owned(),
             }
             .into());
         }
@@ -344,7 +345,7 @@ impl Directory {
         let set = granted(catalogue, &group);
         Ok(GroupView {
             permissions: catalogue.ids(set).map(str::to_owned).collect(),
-            of: grantable(catalogue, &group.id).len(),
+            of: grantable(catalogue, group.id.as_str()).len(),
             default: snapshot.preferences().default_group == group.id,
             system: is_system(&group.id),
             users,
@@ -356,8 +357,8 @@ impl Directory {
 }
 
 /// Whether the group can be neither renamed nor deleted (R4).
-fn is_system(id: &str) -> bool {
-    [built_in::ADMIN, built_in::NON_PORTAL].contains(&id)
+fn is_system(id: &GroupId) -> bool {
+    [built_in::ADMIN, built_in::NON_PORTAL].contains(&id.as_str())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 
 use crate::directory::error::Stopped;
+use crate::directory::id::UserId;
 use crate::directory::letters::Occasion;
 use crate::directory::one_time::{Addressee, mailed_to};
 use crate::directory::record::{OneTimeLink, User};
@@ -33,7 +34,7 @@ impl Directory {
     /// address to mail to (R42), or the address for the blind copy is none.
     pub async fn invite(
         &self,
-        id: &str,
+        id: &UserId,
         blind_copy: BlindCopy<'_>,
         expected: Option<u64>,
         now: Timestamp,
@@ -44,7 +45,7 @@ impl Directory {
                 let login = user.doc.login.clone();
                 return Err(DirectoryError::from(Refusal::HasPassword { login }).into());
             }
-            let owner = self.owner(&user.doc.organization, user.doc.end_user.as_deref()).await?;
+            let owner = self.owner(&user.doc.organization, user.doc.end_user.as_ref()).await?;
             let login = &user.doc.login;
             let (link, letter) = self.invitation_letter((id, login), &owner, blind_copy, now)?;
             let (write, changed) =
@@ -65,7 +66,7 @@ impl Directory {
     /// When there is no such user or not at the expected version, or no invitation stands.
     pub async fn withdraw_invitation(
         &self,
-        id: &str,
+        id: &UserId,
         expected: Option<u64>,
     ) -> Result<UserView, DirectoryError> {
         let changed = attempt(|| async {
@@ -87,7 +88,7 @@ impl Directory {
     /// A new invitation, and its letter.
     pub(super) fn invitation_letter(
         &self,
-        (user, login): (&str, &str),
+        (user, login): (&UserId, &str),
         owner: &Owner,
         BlindCopy { named, sender }: BlindCopy<'_>,
         now: Timestamp,
@@ -97,8 +98,9 @@ impl Directory {
         let Some(to) = mailed_to(Occasion::Invitation, login, owner) else {
             return Err(Refusal::NoAddress { login: login.to_owned() }.into());
         };
-        let organization = &owner.organization;
-        let addressee = Addressee { user, login, organization, to, blind_copy, language: None };
+        let organization_name = &owner.organization_name;
+        let addressee =
+            Addressee { user, login, organization_name, to, blind_copy, language: None };
         Ok(self.mailed_link(Occasion::Invitation, addressee, now))
     }
 }

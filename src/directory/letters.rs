@@ -15,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::credential::token::PlainToken;
 use crate::directory::error::Stopped;
+use crate::directory::id::MailId;
 use crate::directory::kind;
 use crate::directory::one_time::store_only;
 use crate::directory::record::User;
@@ -46,7 +47,7 @@ const LONGEST_ERROR: usize = 500;
 pub struct DueLetters {
     /// Their ids, as many as were asked for: those that somebody sits and waits for first, but of
     /// neither occasion more than half while the other has letters that are due.
-    pub ids: Vec<String>,
+    pub ids: Vec<MailId>,
     /// When the next of the others is due; now, if more were due than were asked for.
     pub next: Option<Timestamp>,
 }
@@ -55,7 +56,7 @@ pub struct DueLetters {
 #[derive(Debug, Clone)]
 pub struct OpenLetter {
     /// Its id.
-    pub id: String,
+    pub id: MailId,
     /// What it is about.
     pub letter: Letter,
     /// The token of the link in it.
@@ -140,7 +141,7 @@ impl Directory {
     /// When the store does not answer.
     pub async fn open_letter(
         &self,
-        id: &str,
+        id: &MailId,
         now: Timestamp,
     ) -> Result<Option<OpenLetter>, DirectoryError> {
         attempt(|| async {
@@ -187,7 +188,7 @@ impl Directory {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn letter_sent(&self, id: &str, now: Timestamp) -> Result<(), DirectoryError> {
+    pub async fn letter_sent(&self, id: &MailId, now: Timestamp) -> Result<(), DirectoryError> {
         self.letter_tried(id, |letter| Letter {
             attempts: letter.attempts.saturating_add(1),
             last_error: None,
@@ -203,7 +204,7 @@ impl Directory {
     /// When the store does not answer.
     pub async fn letter_not_sent(
         &self,
-        id: &str,
+        id: &MailId,
         why: &NotSent,
         now: Timestamp,
     ) -> Result<(), DirectoryError> {
@@ -270,7 +271,7 @@ impl Directory {
     /// Notes how a try ended, if the letter is still waiting for one.
     async fn letter_tried(
         &self,
-        id: &str,
+        id: &MailId,
         tried: impl Fn(&Letter) -> Letter,
     ) -> Result<(), DirectoryError> {
         attempt(|| async {

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::credential::link::LinkToken;
 use crate::directory::facts::OrganizationFacts;
+use crate::directory::id::OrganizationId;
 use crate::directory::record::Organization;
 use crate::directory::records::{Stored, existing};
 use crate::directory::{Directory, DirectoryError, Snapshot};
@@ -50,7 +51,7 @@ impl Directory {
     ///
     /// # Errors
     /// When there is no such organization, or the store does not answer.
-    pub async fn link(&self, organization: &str) -> Result<Link, DirectoryError> {
+    pub async fn link(&self, organization: &OrganizationId) -> Result<Link, DirectoryError> {
         let organization = existing::<Organization>(self.store(), organization, None).await?;
         Ok(self.link_of(&organization))
     }
@@ -61,7 +62,7 @@ impl Directory {
     /// When there is no such organization, or it is not at the expected version.
     pub async fn switch_link(
         &self,
-        organization: &str,
+        organization: &OrganizationId,
         enabled: bool,
         expected: Option<u64>,
     ) -> Result<Link, DirectoryError> {
@@ -76,7 +77,7 @@ impl Directory {
     /// When there is no such organization, or it is not at the expected version.
     pub async fn rotate_link(
         &self,
-        organization: &str,
+        organization: &OrganizationId,
         expected: Option<u64>,
     ) -> Result<Link, DirectoryError> {
         let edit = |organization: &mut Organization| organization.link_generation += 1;
@@ -110,7 +111,7 @@ impl Directory {
             return Ok(Opened::Dead);
         }
         // A live session of this organization is a person's, or of this very link.
-        if present.is_some_and(|subject| subject.organization == organization.id) {
+        if present.is_some_and(|subject| organization.id == *subject.organization) {
             return Ok(Opened::Stay);
         }
         let is_person = present.is_some_and(|subject| subject.kind != SessionKind::Link);
@@ -128,9 +129,9 @@ impl Directory {
         token: &str,
     ) -> Result<Option<Arc<OrganizationFacts>>, StoreError> {
         let Some(token) = LinkToken::parse(token) else { return Ok(None) };
-        let organization = self.organization(token.claims()).await?;
+        let organization = self.organization(&token.claims().into()).await?;
         Ok(organization.filter(|organization| {
-            self.judges.links.verify(&token, &organization.id, organization.link_generation)
+            self.judges.links.verify(&token, organization.id.as_str(), organization.link_generation)
         }))
     }
 
@@ -142,7 +143,7 @@ impl Directory {
     fn link_of(&self, organization: &Stored<Organization>) -> Link {
         let Organization { link_enabled, link_generation, .. } = organization.doc;
         Link {
-            token: self.judges.links.token(&organization.id, link_generation),
+            token: self.judges.links.token(organization.id.as_str(), link_generation),
             enabled: link_enabled,
             version: organization.version,
         }

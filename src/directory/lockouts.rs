@@ -145,7 +145,7 @@ mod tests {
 
     /// A browser that signed in as this user, with the password that users of these tests have.
     fn of(user: &UserView) -> KnownBrowser<'_> {
-        KnownBrowser { name: "her-own", user: &user.id, password_generation: 0 }
+        KnownBrowser { name: "her-own", user: user.id.as_str(), password_generation: 0 }
     }
 
     async fn fail(fixture: &Fixture, login: &str, browser: Option<KnownBrowser<'_>>, times: u32) {

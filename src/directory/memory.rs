@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 
 use crate::directory::facts::{OrganizationFacts, UserFacts};
+use crate::directory::id::{OrganizationId, UserId};
 use crate::directory::kind;
-use crate::directory::record::{Group, Organization, PREFERENCES, Preferences, User};
+use crate::directory::record::{Group, Organization, Preferences, User};
 use crate::directory::records;
 use crate::directory::snapshot::Snapshot;
 use portcullis_policy::{Policy, PolicyProblems};
@@ -29,8 +30,8 @@ pub struct Memory {
     /// Held while a new snapshot is made, so that one that was read earlier never follows one that
     /// was read later.
     renewing: Mutex<()>,
-    users: FreshCache<Arc<str>, Arc<UserFacts>>,
-    organizations: FreshCache<Arc<str>, Arc<OrganizationFacts>>,
+    users: FreshCache<UserId, Arc<UserFacts>>,
+    organizations: FreshCache<OrganizationId, Arc<OrganizationFacts>>,
 }
 
 impl Memory {
@@ -60,35 +61,38 @@ impl Memory {
         Ok(())
     }
 
-    pub(super) fn cached_user(&self, id: &str) -> Option<Arc<UserFacts>> {
+    pub(super) fn cached_user(&self, id: &UserId) -> Option<Arc<UserFacts>> {
         self.users.get(id)
     }
 
-    pub(super) async fn user(&self, id: &str) -> Result<Option<Arc<UserFacts>>, StoreError> {
+    pub(super) async fn user(&self, id: &UserId) -> Result<Option<Arc<UserFacts>>, StoreError> {
         let load = || async {
             let user = records::get::<User>(&*self.store, id).await?;
             Ok(user.map(|user| Arc::new(UserFacts::new(&user))))
         };
-        self.users.get_or_load(Arc::from(id), load).await
+        self.users.get_or_load(id.clone(), load).await
     }
 
-    pub(super) fn cached_organization(&self, id: &str) -> Option<Arc<OrganizationFacts>> {
+    pub(super) fn cached_organization(
+        &self,
+        id: &OrganizationId,
+    ) -> Option<Arc<OrganizationFacts>> {
         self.organizations.get(id)
     }
 
     pub(super) async fn organization(
         &self,
-        id: &str,
+        id: &OrganizationId,
     ) -> Result<Option<Arc<OrganizationFacts>>, StoreError> {
         let load = || async {
             let Some(organization) = records::get::<Organization>(&*self.store, id).await? else {
                 return Ok(None);
             };
-            let members = Key::new("organization", id);
+            let members = Key::new("organization", id.as_str());
             let some = self.store.list(kind::USER, Some(&members), None, 1).await?;
             Ok(Some(Arc::new(OrganizationFacts::new(&organization, !some.is_empty()))))
         };
-        self.organizations.get_or_load(Arc::from(id), load).await
+        self.organizations.get_or_load(id.clone(), load).await
     }
 
     /// Reads the groups and preferences again, and puts them in force. A group that is damaged
@@ -96,7 +100,7 @@ impl Memory {
     pub(super) async fn renew_snapshot(&self) -> Result<(), StoreError> {
         let _renewing = self.renewing.lock().await;
         let groups = records::all_intact::<Group>(&*self.store, None).await?;
-        let preferences = records::get::<Preferences>(&*self.store, PREFERENCES).await?;
+        let preferences = records::get::<Preferences>(&*self.store, &Preferences::id()).await?;
         let preferences = preferences.map(|stored| stored.doc).unwrap_or_default();
         let policy = Arc::clone(self.snapshot.load().policy());
         let snapshot = Snapshot::new(policy, groups.into_iter().map(Arc::new), preferences);
@@ -109,9 +113,9 @@ impl Memory {
         // A user never changes organization, so what is remembered of it is as good as the record,
         // and still there when the record is gone.
         let organization = match self.users.get(id) {
-            Some(facts) => Some(Arc::clone(&facts.organization)),
-            None => match records::get::<User>(&*self.store, id).await {
-                Ok(user) => user.map(|user| Arc::from(user.doc.organization)),
+            Some(facts) => Some(facts.organization.clone()),
+            None => match records::get::<User>(&*self.store, &id.into()).await {
+                Ok(user) => user.map(|user| user.doc.organization),
                 // Nobody is let in by it; the changes after it must count all the same.
                 Err(error @ StoreError::Damaged { .. }) => {
                     tracing::error!(%error, "a portal user cannot be read");

@@ -125,16 +125,21 @@ mod tests {
     use crate::directory::fixture::{Fixture, PASSWORD, new_user, now};
     use crate::directory::organizations::OrganizationPatch;
     use crate::directory::users::{NewUser, UserPatch};
+    use crate::directory::{EndUserId, UserId};
 
     fn login(login: &str) -> UserPatch {
         UserPatch { login: Some(login.to_owned()), ..UserPatch::default() }
     }
 
     fn of_end_user(id: &str) -> UserPatch {
-        UserPatch { end_user: Some(Some(id.to_owned())), ..UserPatch::default() }
+        UserPatch { end_user: Some(Some(id.into())), ..UserPatch::default() }
     }
 
-    async fn with_password(fixture: &Fixture, end_user: Option<String>, password: &str) -> String {
+    async fn with_password(
+        fixture: &Fixture,
+        end_user: Option<EndUserId>,
+        password: &str,
+    ) -> UserId {
         let password = Some(Secret::from(password));
         let new = NewUser { end_user, password, ..new_user("acme", "ann") };
         fixture.directory.create_user(new, now()).await.unwrap().id
@@ -160,11 +165,18 @@ mod tests {
         fixture.organization("acme").await;
         let ann = with_password(&fixture, None, "Renamed-Horse-9").await;
         for own in ["Renamed-Horse-9", " Renamed-Horse-9 ", "renamed-horse-9", "RENAMED-HORSE-9"] {
-            let error = fixture.directory.change_user(&ann, login(own), None).await.unwrap_err();
+            let error = fixture
+                .directory
+                .change_user(&ann.as_str().into(), login(own), None)
+                .await
+                .unwrap_err();
             assert_eq!(error.code(), "is-password", "{own:?}");
             assert!(!error.to_string().contains("Horse"), "{error}");
         }
-        let other = fixture.directory.change_user(&ann, login("Renamed-Horse-8"), None).await;
+        let other = fixture
+            .directory
+            .change_user(&ann.as_str().into(), login("Renamed-Horse-8"), None)
+            .await;
         assert_eq!(other.unwrap().login, "Renamed-Horse-8");
     }
 
@@ -175,14 +187,15 @@ mod tests {
         let own = fixture.end_user("acme", Some("ann.smith1@acme.example")).await;
         let other = fixture.end_user("acme", Some("ann.smith2@acme.example")).await;
         let ann = with_password(&fixture, None, "Ann.smith1@acme.example").await;
-        let change = async |patch| fixture.directory.change_user(&ann, patch, None).await;
-        assert_eq!(change(of_end_user(&own.id)).await.unwrap_err().code(), "is-password");
-        change(of_end_user(&other.id)).await.unwrap();
+        let change =
+            async |patch| fixture.directory.change_user(&ann.as_str().into(), patch, None).await;
+        assert_eq!(change(of_end_user(own.id.as_str())).await.unwrap_err().code(), "is-password");
+        change(of_end_user(other.id.as_str())).await.unwrap();
 
         let readdress = async |email: &str| {
             let patch =
                 EndUserPatch { email: Some(Some(email.to_owned())), ..EndUserPatch::default() };
-            fixture.directory.change_end_user("acme", &other.id, patch, None).await
+            fixture.directory.change_end_user(&"acme".into(), &other.id, patch, None).await
         };
         let error = readdress("ann.smith1@acme.example").await.unwrap_err();
         assert_eq!(error.code(), "is-password");
@@ -198,13 +211,17 @@ mod tests {
         let readdress = async |email: &str| {
             let email = Some(Some(email.to_owned()));
             let patch = OrganizationPatch { email, ..OrganizationPatch::default() };
-            fixture.directory.change_organization("acme", patch, None).await
+            fixture.directory.change_organization(&"acme".into(), patch, None).await
         };
         let ann = with_password(&fixture, None, "Office-24@acme.example").await;
         assert_eq!(readdress("office-24@acme.example").await.unwrap_err().code(), "is-password");
         readdress("office-25@acme.example").await.unwrap();
         // Of an end user's sign-in the organization's address is not the person's.
-        fixture.directory.change_user(&ann, of_end_user(&contact.id), None).await.unwrap();
+        fixture
+            .directory
+            .change_user(&ann.as_str().into(), of_end_user(contact.id.as_str()), None)
+            .await
+            .unwrap();
         readdress("office-24@acme.example").await.unwrap();
     }
 
@@ -215,20 +232,29 @@ mod tests {
         let ann = with_password(&fixture, None, PASSWORD).await;
         let (other, id) = (fixture.directory.clone(), ann.clone());
         let meddling = async move {
-            other.set_password(&id, Secret::from("Renamed-Horse-9"), None).await.unwrap();
+            other
+                .set_password(&id.as_str().into(), Secret::from("Renamed-Horse-9"), None)
+                .await
+                .unwrap();
         };
         let changing = fixture.with_meddling(meddling).await;
-        let error = changing.change_user(&ann, login("renamed-horse-9"), None).await.unwrap_err();
+        let error = changing
+            .change_user(&ann.as_str().into(), login("renamed-horse-9"), None)
+            .await
+            .unwrap_err();
         assert_eq!(error.code(), "is-password");
 
         let (other, id) = (fixture.directory.clone(), ann.clone());
         let meddling = async move {
-            other.set_password(&id, Secret::from("Office-24@acme.example"), None).await.unwrap();
+            other
+                .set_password(&id.as_str().into(), Secret::from("Office-24@acme.example"), None)
+                .await
+                .unwrap();
         };
         let changing = fixture.with_meddling(meddling).await;
         let email = Some(Some("office-24@acme.example".to_owned()));
         let patch = OrganizationPatch { email, ..OrganizationPatch::default() };
-        let error = changing.change_organization("acme", patch, None).await.unwrap_err();
+        let error = changing.change_organization(&"acme".into(), patch, None).await.unwrap_err();
         assert_eq!(error.code(), "is-password");
     }
 }

@@ -24,6 +24,7 @@ use crate::credential::seal::Sealer;
 use crate::credential::secret::Secret;
 use crate::credential::token::{PlainToken, TokenHash};
 use crate::directory::error::Stopped;
+use crate::directory::id::{MailId, UserId};
 use crate::directory::letters::{Letter, LetterState, Occasion};
 use crate::directory::record::{INVITATION, OneTimeLink, RESET, User};
 use crate::directory::records::{Stored, attempt, find, put};
@@ -53,19 +54,19 @@ impl OneTimeLinks {
     }
 
     /// The token as it waits in the letter with this id.
-    pub(super) fn seal(&self, token: &PlainToken, id: &str) -> String {
-        self.letters.seal(token.expose().as_bytes(), id)
+    pub(super) fn seal(&self, token: &PlainToken, id: &MailId) -> String {
+        self.letters.seal(token.expose().as_bytes(), id.as_str())
     }
 
     /// The token that waits in the letter with this id; none if another key has sealed it.
-    pub(super) fn open(&self, sealed: &str, id: &str) -> Option<PlainToken> {
-        let token = self.letters.open(sealed, id)?;
+    pub(super) fn open(&self, sealed: &str, id: &MailId) -> Option<PlainToken> {
+        let token = self.letters.open(sealed, id.as_str())?;
         PlainToken::parse(std::str::from_utf8(token.expose()).ok()?)
     }
 
     /// The token that waits in a letter.
     #[cfg(test)]
-    pub(crate) fn token_in(&self, id: &str, letter: &Letter) -> String {
+    pub(crate) fn token_in(&self, id: &MailId, letter: &Letter) -> String {
         self.open(letter.token.as_deref().unwrap(), id).unwrap().expose().to_owned()
     }
 }
@@ -78,7 +79,7 @@ pub struct Holder {
     /// The address that the password must not be (R31).
     pub email: Option<String>,
     /// The name of the person's organization.
-    pub organization: String,
+    pub organization_name: String,
 }
 
 /// What comes of choosing a password by a link.
@@ -88,7 +89,7 @@ pub enum Choice {
     /// It is set; every session of the user is over (R34), and the link is used up.
     Set {
         /// The user's id.
-        user: String,
+        user: UserId,
         /// The user's login.
         login: String,
     },
@@ -107,9 +108,9 @@ pub enum Choice {
 
 /// Who gets a link, and where the letter goes.
 pub(super) struct Addressee<'a> {
-    pub(super) user: &'a str,
+    pub(super) user: &'a UserId,
     pub(super) login: &'a str,
-    pub(super) organization: &'a str,
+    pub(super) organization_name: &'a str,
     pub(super) to: String,
     pub(super) blind_copy: Option<String>,
     pub(super) language: Option<String>,
@@ -126,25 +127,25 @@ impl Directory {
         let links = &self.judges.one_time;
         let token = PlainToken::generate();
         let expires = after(now, links.lifetime(occasion));
-        let id = name::id_in_order(now);
+        let id = MailId::from(name::id_in_order(now));
         let to = Some(fold(&addressee.to));
         let letter = Letter {
             occasion,
-            user: addressee.user.to_owned(),
+            user: addressee.user.clone(),
             login: addressee.login.to_owned(),
-            organization: addressee.organization.to_owned(),
+            organization_name: addressee.organization_name.to_owned(),
             to: addressee.to,
             blind_copy: addressee.blind_copy,
             language: addressee.language,
             token: Some(links.seal(&token, &id)),
             expires,
-            written: now,
+            created: now,
             state: LetterState::Waiting { next: now },
             attempts: 0,
             last_error: None,
         };
         let token = token.hash().to_string();
-        let link = OneTimeLink { token, made: now, expires, to, earlier: Vec::new() };
+        let link = OneTimeLink { token, created: now, expires, to, earlier: Vec::new() };
         (link, put(&id, Expect::Absent, &letter))
     }
 
@@ -236,7 +237,7 @@ impl Directory {
             Occasion::Reset => &user.reset,
         };
         let Some(link) = link else { return Ok(None) };
-        let owner = self.owner(&user.organization, user.end_user.as_deref()).await?;
+        let owner = self.owner(&user.organization, user.end_user.as_ref()).await?;
         let today = mailed_to(occasion, &user.login, &owner).map(|to| fold(&to));
         Ok((link.to.is_some() && link.to == today).then_some((link, owner)))
     }
@@ -281,7 +282,7 @@ fn holder(user: &User, owner: &Owner) -> Holder {
     Holder {
         login: user.login.clone(),
         email: owner.email.clone(),
-        organization: owner.organization.clone(),
+        organization_name: owner.organization_name.clone(),
     }
 }
 

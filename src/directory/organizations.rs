@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::directory::error::Stopped;
+use crate::directory::id::OrganizationId;
 use crate::directory::kind;
 use crate::directory::namesake::{Compared, is_other};
 use crate::directory::page::{Page, PageRequest};
@@ -19,7 +20,7 @@ use portcullis_store::{CommitError, Expect, Key, StoreError, Write};
 pub struct NewOrganization {
     /// Its id; a random one when none is given.
     #[serde(default)]
-    pub id: Option<String>,
+    pub id: Option<OrganizationId>,
     /// Its name.
     pub name: String,
     /// Where mail to it goes.
@@ -43,7 +44,7 @@ pub struct OrganizationPatch {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OrganizationView {
     /// Its id.
-    pub id: String,
+    pub id: OrganizationId,
     /// Its name.
     pub name: String,
     /// Where mail to it goes.
@@ -78,7 +79,10 @@ impl Directory {
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`], or when the store does not answer.
-    pub async fn show_organization(&self, id: &str) -> Result<OrganizationView, DirectoryError> {
+    pub async fn show_organization(
+        &self,
+        id: &OrganizationId,
+    ) -> Result<OrganizationView, DirectoryError> {
         let organization = existing(self.store(), id, None).await?;
         Ok(self.organization_view(organization).await?)
     }
@@ -100,8 +104,8 @@ impl Directory {
             link_generation: now.as_millisecond().unsigned_abs(),
         };
         let id = match new.id {
-            Some(id) => name::organization_id(&id)?,
-            None => name::random_id(),
+            Some(id) => name::organization_id(id)?,
+            None => name::random_id().into(),
         };
         match self.commit(vec![put(&id, Expect::Absent, &organization)]).await {
             Ok(_) => {}
@@ -110,7 +114,7 @@ impl Directory {
                 return Err(DirectoryError::Taken {
                     what: kind::ORGANIZATION,
                     field: "id",
-                    value: id,
+                    value: id.to_string(),
                 });
             }
         }
@@ -124,7 +128,7 @@ impl Directory {
     /// too many passwords are being hashed, or the organization is not at the expected version.
     pub async fn change_organization(
         &self,
-        id: &str,
+        id: &OrganizationId,
         patch: OrganizationPatch,
         expected: Option<u64>,
     ) -> Result<OrganizationView, DirectoryError> {
@@ -146,7 +150,7 @@ impl Directory {
             }
             let before = organization.doc.email.as_deref();
             if let Some(email) = doc.email.as_deref().filter(|email| is_other(before, email)) {
-                let key = Key::new("organization", id);
+                let key = Key::new("organization", id.as_str());
                 let theirs = (&key, |user: &User| user.end_user.is_none());
                 commit = self.apart_from_passwords(email, theirs, &compared).await?;
             }
@@ -165,7 +169,7 @@ impl Directory {
     /// When it still has some, or is not at the expected version.
     pub async fn delete_organization(
         &self,
-        id: &str,
+        id: &OrganizationId,
         expected: Option<u64>,
     ) -> Result<(), DirectoryError> {
         attempt(|| self.try_delete_organization(id, expected)).await
@@ -174,7 +178,7 @@ impl Directory {
     /// Replaces an organization's record by what `edit` makes of it.
     pub(super) async fn edit_organization(
         &self,
-        id: &str,
+        id: &OrganizationId,
         expected: Option<u64>,
         edit: impl Fn(&mut Organization) + Send + Sync,
     ) -> Result<Stored<Organization>, DirectoryError> {
@@ -191,15 +195,15 @@ impl Directory {
 
     async fn try_delete_organization(
         &self,
-        id: &str,
+        id: &OrganizationId,
         expected: Option<u64>,
     ) -> Result<(), Stopped> {
         let organization = existing::<Organization>(self.store(), id, expected).await?;
-        let members = Key::new("organization", id);
+        let members = Key::new("organization", id.as_str());
         let portal_users = self.store().count(kind::USER, Some(&members)).await?;
         let end_users = self.store().count(kind::END_USER, Some(&members)).await?;
         if portal_users + end_users > 0 {
-            let organization = id.to_owned();
+            let organization = id.clone();
             return Err(Refusal::OrganizationInUse { organization, portal_users, end_users }.into());
         }
         self.commit(vec![

@@ -5,7 +5,8 @@ use http::uri::Authority;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::directory::error::Stopped;
-use crate::directory::record::{PREFERENCES, Preferences};
+use crate::directory::id::GroupId;
+use crate::directory::record::Preferences;
 use crate::directory::records::{Stored, attempt, existing};
 use crate::directory::{Directory, DirectoryError};
 use portcullis_policy::{self, Host};
@@ -34,7 +35,7 @@ pub struct PreferencesView {
     /// Where every request is sent while the portal is disabled (R60).
     pub disabled_redirect_url: Option<String>,
     /// The id of the group that new portal users get (R6).
-    pub default_group: String,
+    pub default_group: GroupId,
     /// The version of the record.
     pub version: u64,
 }
@@ -58,7 +59,7 @@ impl Directory {
     /// # Errors
     /// When the store does not answer.
     pub async fn preferences(&self) -> Result<PreferencesView, DirectoryError> {
-        Ok(existing::<Preferences>(self.store(), PREFERENCES, None).await?.into())
+        Ok(existing::<Preferences>(self.store(), &Preferences::id(), None).await?.into())
     }
 
     /// Changes the preferences.
@@ -75,7 +76,8 @@ impl Directory {
             check_redirect(url, &self.served)?;
         }
         let changed = attempt(|| async {
-            let preferences = existing::<Preferences>(self.store(), PREFERENCES, expected).await?;
+            let preferences =
+                existing::<Preferences>(self.store(), &Preferences::id(), expected).await?;
             let mut doc = preferences.doc.clone();
             if let Some(secure) = patch.secure_with_password_if_portal_users_exist {
                 doc.secure_with_password_if_portal_users_exist = secure;
@@ -93,9 +95,9 @@ impl Directory {
 }
 
 /// Tells a field that is `null` from one that is left out.
-pub(super) fn given<'de, D: Deserializer<'de>>(
+pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
-) -> Result<Option<Option<String>>, D::Error> {
+) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::credential::folding::fold;
 use crate::credential::totp::UsedSteps;
+use crate::directory::id::{
+    ApiTokenId, EndUserId, GroupId, OrganizationId, PreferencesId, RecordId, UserId,
+};
 use crate::directory::kind;
 use portcullis_policy::built_in;
 use portcullis_store::{Key, Kind};
@@ -19,11 +22,12 @@ use portcullis_store::{Key, Kind};
 pub const INVITATION: &str = "invitation";
 /// The unique key of a reset: the hash of its token.
 pub const RESET: &str = "reset";
-/// The id of the one preferences record.
-pub const PREFERENCES: &str = "preferences";
 
 /// A document of a kind, with the keys it is found by.
 pub trait Document: Serialize + DeserializeOwned + Send + Sync {
+    /// The type of its records' ids.
+    type Id: RecordId;
+
     /// The kind it is kept under.
     const KIND: Kind;
 
@@ -53,6 +57,8 @@ pub struct Organization {
 }
 
 impl Document for Organization {
+    type Id = OrganizationId;
+
     const KIND: Kind = kind::ORGANIZATION;
 }
 
@@ -60,7 +66,7 @@ impl Document for Organization {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndUser {
     /// The organization's id; it never changes.
-    pub organization: String,
+    pub organization: OrganizationId,
     /// As shown; not unique.
     pub name: String,
     /// The person's address, from which a login is taken (R15).
@@ -69,6 +75,8 @@ pub struct EndUser {
 }
 
 impl Document for EndUser {
+    type Id = EndUserId;
+
     const KIND: Kind = kind::END_USER;
 
     fn index(&self) -> Vec<Key> {
@@ -82,12 +90,12 @@ pub struct User {
     /// As given; unique when folded (R15).
     pub login: String,
     /// The organization's id; it never changes.
-    pub organization: String,
+    pub organization: OrganizationId,
     /// The end user whose sign-in it is; none for one of the organization as such (R16).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub end_user: Option<String>,
+    pub end_user: Option<EndUserId>,
     /// The id of its one group.
-    pub group: String,
+    pub group: GroupId,
     /// The password's hash: a PHC string, or one of bcrypt that another portal has left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
@@ -106,7 +114,7 @@ pub struct User {
     /// The second factor, once it is set up (R51).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second_factor: Option<SecondFactor>,
-    /// When the record was made.
+    /// When the record was created.
     pub created: Timestamp,
 }
 
@@ -115,8 +123,9 @@ pub struct User {
 pub struct OneTimeLink {
     /// The hash of its token; the token itself is only in the mail.
     pub token: String,
-    /// When it was made.
-    pub made: Timestamp,
+    /// When it was created.
+    #[serde(rename = "made")]
+    pub created: Timestamp,
     /// From when on it is worthless.
     pub expires: Timestamp,
     /// The address it was mailed to, folded: the link is worthless once that is not the user's any
@@ -136,14 +145,15 @@ pub struct SecondFactor {
     /// The hashes of the recovery codes that have not been used.
     pub recovery_codes: Vec<String>,
     /// When it was set up.
-    pub since: Timestamp,
+    #[serde(rename = "since")]
+    pub created: Timestamp,
 }
 
 impl fmt::Debug for SecondFactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SecondFactor")
             .field("recovery_codes", &self.recovery_codes.len())
-            .field("since", &self.since)
+            .field("created", &self.created)
             .finish_non_exhaustive()
     }
 }
@@ -164,11 +174,14 @@ pub struct TotpStep {
 pub struct UsedSignIn {
     /// Its name.
     pub sign_in: String,
-    /// When it began.
-    pub began: Timestamp,
+    /// When it was created.
+    #[serde(rename = "began")]
+    pub created: Timestamp,
 }
 
 impl Document for TotpStep {
+    type Id = UserId;
+
     const KIND: Kind = kind::TOTP_STEP;
 }
 
@@ -206,6 +219,8 @@ impl fmt::Debug for User {
 }
 
 impl Document for User {
+    type Id = UserId;
+
     const KIND: Kind = kind::USER;
 
     fn unique(&self) -> Vec<Key> {
@@ -220,7 +235,7 @@ impl Document for User {
             Key::new("organization", self.organization.as_str()),
             Key::new("group", self.group.as_str()),
         ];
-        keys.extend(self.end_user.as_deref().map(|id| Key::new("end_user", id)));
+        keys.extend(self.end_user.as_ref().map(|id| Key::new("end_user", id.as_str())));
         keys
     }
 }
@@ -253,6 +268,8 @@ pub struct Group {
 }
 
 impl Document for Group {
+    type Id = GroupId;
+
     const KIND: Kind = kind::GROUP;
 
     fn unique(&self) -> Vec<Key> {
@@ -269,7 +286,7 @@ pub struct Preferences {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled_redirect_url: Option<String>,
     /// The id of the group a new user gets when none is named (R6).
-    pub default_group: String,
+    pub default_group: GroupId,
 }
 
 /// What holds before anybody has said otherwise.
@@ -278,12 +295,22 @@ impl Default for Preferences {
         Self {
             secure_with_password_if_portal_users_exist: true,
             disabled_redirect_url: None,
-            default_group: built_in::ADMIN.to_owned(),
+            default_group: GroupId::from(built_in::ADMIN),
         }
     }
 }
 
+impl Preferences {
+    /// The id of the one record.
+    #[must_use]
+    pub fn id() -> PreferencesId {
+        PreferencesId::from("preferences")
+    }
+}
+
 impl Document for Preferences {
+    type Id = PreferencesId;
+
     const KIND: Kind = kind::PREFERENCES;
 }
 
@@ -300,5 +327,7 @@ pub struct ApiToken {
 }
 
 impl Document for ApiToken {
+    type Id = ApiTokenId;
+
     const KIND: Kind = kind::API_TOKEN;
 }

@@ -9,7 +9,7 @@
 use tokio::sync::Mutex;
 
 use crate::directory::error::{DirectoryError, Stopped};
-use crate::directory::name;
+use crate::directory::id::RecordId as _;
 use crate::directory::page::{Page, PageRequest};
 use crate::directory::record::Document;
 use portcullis_store::{Expect, Key, Kind, Record, Store, StoreError, Write};
@@ -27,9 +27,9 @@ static AGAIN: Mutex<()> = Mutex::const_new(());
 
 /// A document as it stands in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored<T> {
+pub struct Stored<T: Document> {
     /// The record's id.
-    pub id: String,
+    pub id: T::Id,
     /// The record's version.
     pub version: u64,
     /// What it says.
@@ -56,7 +56,7 @@ impl<T: Document> Stored<T> {
         match expected {
             Some(expected) if expected != self.version => {
                 let Self { id, version, .. } = self;
-                Err(DirectoryError::Changed { what: T::KIND, id, version })
+                Err(DirectoryError::Changed { what: T::KIND, id: id.as_ref().to_owned(), version })
             }
             _ => Ok(self),
         }
@@ -64,35 +64,43 @@ impl<T: Document> Stored<T> {
 
     /// The condition that the record is still this one.
     pub(super) fn require(&self) -> Write {
-        Write::Require { kind: T::KIND, id: self.id.clone(), expect: Expect::Version(self.version) }
+        Write::Require {
+            kind: T::KIND,
+            id: self.id.as_ref().to_owned(),
+            expect: Expect::Version(self.version),
+        }
     }
 
     /// The write that removes this.
     pub(super) fn delete(&self) -> Write {
-        Write::Delete { kind: T::KIND, id: self.id.clone(), expect: Expect::Version(self.version) }
+        Write::Delete {
+            kind: T::KIND,
+            id: self.id.as_ref().to_owned(),
+            expect: Expect::Version(self.version),
+        }
     }
 }
 
 /// The document with this id.
 pub(super) async fn get<T: Document>(
     store: &dyn Store,
-    id: &str,
+    id: &T::Id,
 ) -> Result<Option<Stored<T>>, StoreError> {
-    if !name::is_id(id) {
+    if !id.is_valid() {
         return Ok(None);
     }
-    store.get(T::KIND, id).await?.map(decode).transpose()
+    store.get(T::KIND, id.as_ref()).await?.map(decode).transpose()
 }
 
 /// The document with this id, which there must be, at the version the caller expects.
 pub(super) async fn existing<T: Document>(
     store: &dyn Store,
-    id: &str,
+    id: &T::Id,
     expected: Option<u64>,
 ) -> Result<Stored<T>, DirectoryError> {
     match get::<T>(store, id).await? {
         Some(stored) => stored.at(expected),
-        None => Err(DirectoryError::not_found(T::KIND, id)),
+        None => Err(DirectoryError::not_found(T::KIND, id.as_ref())),
     }
 }
 
@@ -162,12 +170,12 @@ pub(super) fn intact<T: Document>(record: Record) -> Option<Stored<T>> {
 }
 
 /// The write that makes or replaces a document, with its keys.
-pub(super) fn put<T: Document>(id: &str, expect: Expect, doc: &T) -> Write {
+pub(super) fn put<T: Document>(id: &T::Id, expect: Expect, doc: &T) -> Write {
     #[expect(clippy::expect_used, reason = "the documents are structs of strings and numbers")]
     let json = serde_json::to_vec(doc).expect("a document is JSON");
     Write::Put {
         kind: T::KIND,
-        id: id.to_owned(),
+        id: id.as_ref().to_owned(),
         expect,
         doc: json.into(),
         unique: doc.unique(),
@@ -176,8 +184,8 @@ pub(super) fn put<T: Document>(id: &str, expect: Expect, doc: &T) -> Write {
 }
 
 /// The condition that a record exists.
-pub(super) fn present(kind: Kind, id: &str) -> Write {
-    Write::Require { kind, id: id.to_owned(), expect: Expect::Present }
+pub(super) fn present<T: Document>(id: &T::Id) -> Write {
+    Write::Require { kind: T::KIND, id: id.as_ref().to_owned(), expect: Expect::Present }
 }
 
 /// Tries until an attempt is not raced, a bounded number of times. An operation that was raced
@@ -200,7 +208,7 @@ where
 
 fn decode<T: Document>(record: Record) -> Result<Stored<T>, StoreError> {
     match serde_json::from_slice(&record.doc) {
-        Ok(doc) => Ok(Stored { id: record.id, version: record.version, doc }),
+        Ok(doc) => Ok(Stored { id: record.id.into(), version: record.version, doc }),
         Err(error) => {
             Err(StoreError::Damaged { kind: T::KIND, id: record.id, cause: error.to_string() })
         }

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::directory::error::Stopped;
+use crate::directory::id::UserId;
 use crate::directory::letters::Occasion;
 use crate::directory::one_time::{Addressee, mailed_to};
 use crate::directory::record::{OneTimeLink, User, UserStatus, login_key};
@@ -32,12 +33,12 @@ pub enum ResetAsked {
     /// A letter is on its way.
     Mailed {
         /// The user's id.
-        user: String,
+        user: UserId,
     },
     /// There were as many as there may be; the newest link stands.
     TooMany {
         /// The user's id.
-        user: String,
+        user: UserId,
     },
     /// Nobody has this login, or it cannot be reset by mail.
     NoLetter,
@@ -66,7 +67,7 @@ impl Directory {
             let Some(user) = find::<User>(self.store(), &login_key(login)).await? else {
                 return Ok(ResetAsked::NoLetter);
             };
-            let owner = self.owner(&user.doc.organization, user.doc.end_user.as_deref()).await?;
+            let owner = self.owner(&user.doc.organization, user.doc.end_user.as_ref()).await?;
             let to = mailed_to(Occasion::Reset, &user.doc.login, &owner);
             let (Some(to), UserStatus::Active | UserStatus::Invited) = (to, user.doc.status())
             else {
@@ -81,7 +82,7 @@ impl Directory {
             let addressee = Addressee {
                 user: &user.id,
                 login: &user.doc.login,
-                organization: &owner.organization,
+                organization_name: &owner.organization_name,
                 to,
                 blind_copy: None,
                 language: language.map(str::to_owned),
@@ -105,7 +106,7 @@ pub fn is_reset_by_mail(login: &str) -> bool {
 
 /// When this link and those before it were made, as far as they count now.
 fn recent(link: Option<&OneTimeLink>, now: Timestamp, window: SignedDuration) -> Vec<Timestamp> {
-    let made = link.into_iter().flat_map(|link| link.earlier.iter().chain([&link.made]));
+    let made = link.into_iter().flat_map(|link| link.earlier.iter().chain([&link.created]));
     made.copied()
         .filter(|made| {
             let ago = now.duration_since(*made);

@@ -25,6 +25,7 @@ use crate::credential::seal::Sealer;
 use crate::credential::totp::{TotpSecret, UsedSteps};
 use crate::directory::error::Stopped;
 use crate::directory::facts::UserFacts;
+use crate::directory::id::UserId;
 use crate::directory::kind;
 use crate::directory::record::{SecondFactor, TotpStep, UsedSignIn, User};
 use crate::directory::records::{Stored, attempt, existing, get, put};
@@ -63,9 +64,10 @@ impl SecondFactorJudge {
 pub struct PendingSignIn {
     /// Names it, so that it is used once.
     id: String,
-    user: String,
+    user: UserId,
     password_generation: u64,
-    began: Timestamp,
+    #[serde(rename = "began")]
+    created: Timestamp,
 }
 
 impl PendingSignIn {
@@ -74,12 +76,12 @@ impl PendingSignIn {
             id: BASE64URL_NOPAD.encode(&crate::random::bytes::<16>()),
             user: user.id.clone(),
             password_generation: user.doc.password_generation,
-            began: now,
+            created: now,
         }
     }
 
     fn is_fresh(&self, now: Timestamp) -> bool {
-        let age = now.duration_since(self.began);
+        let age = now.duration_since(self.created);
         -CLOCK_SKEW <= age && age < PENDING_LIFETIME
     }
 
@@ -233,12 +235,12 @@ impl Directory {
             let Some(step) = secret.step_of(code, now, &none_used) else { return Ok(Tried::Wrong) };
             let user = &standing.user;
             let judge = &self.judges.second_factor;
-            let (recovery_codes, hashes) = judge.recovery.issue(&user.id);
+            let (recovery_codes, hashes) = judge.recovery.issue(user.id.as_str());
             let mut doc = user.doc.clone();
             doc.second_factor = Some(SecondFactor {
-                secret: judge.secrets.seal(secret.expose(), &user.id),
+                secret: judge.secrets.seal(secret.expose(), user.id.as_str()),
                 recovery_codes: hashes,
-                since: now,
+                created: now,
             });
             let (write, changed) = user.replace(doc);
             self.commit(vec![write, standing.accept(Some(step), pending, now)]).await?;
@@ -277,12 +279,12 @@ impl Directory {
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`], or when the store does not answer.
-    pub async fn second_factor(&self, id: &str) -> Result<SecondFactorView, DirectoryError> {
+    pub async fn second_factor(&self, id: &UserId) -> Result<SecondFactorView, DirectoryError> {
         let user = existing::<User>(self.store(), id, None).await?;
         let factor = user.doc.second_factor.as_ref();
         Ok(SecondFactorView {
             enrolled: factor.is_some(),
-            since: factor.map(|factor| factor.since),
+            since: factor.map(|factor| factor.created),
             recovery_codes_left: factor.map_or(0, |factor| factor.recovery_codes.len()),
             required: user.doc.require_mfa,
             version: user.version,
@@ -296,7 +298,7 @@ impl Directory {
     /// When there is no such user, or it is not at the expected version.
     pub async fn reset_second_factor(
         &self,
-        id: &str,
+        id: &UserId,
         expected: Option<u64>,
         now: Timestamp,
     ) -> Result<(), DirectoryError> {
@@ -389,7 +391,7 @@ impl Directory {
         let Some(factor) = standing.factor() else { return Ok(Tried::Over) };
         let user = &standing.user;
         let recovery = &self.judges.second_factor.recovery;
-        let Some(place) = recovery.find(code, &user.id, &factor.recovery_codes) else {
+        let Some(place) = recovery.find(code, user.id.as_str(), &factor.recovery_codes) else {
             return Ok(Tried::Wrong);
         };
         let mut factor = factor.clone();
@@ -398,7 +400,7 @@ impl Directory {
         let (write, changed) =
             user.replace(User { second_factor: Some(factor), ..user.doc.clone() });
         self.commit(vec![write, standing.accept(None, pending, now)]).await?;
-        tracing::info!(user.id, left, "a recovery code was used");
+        tracing::info!(%user.id, left, "a recovery code was used");
         Ok(Tried::Right(Arc::new(UserFacts::new(&changed))))
     }
 
@@ -407,11 +409,11 @@ impl Directory {
         user: &Stored<User>,
         factor: &SecondFactor,
     ) -> Result<TotpSecret, StoreError> {
-        let opened = self.judges.second_factor.secrets.open(&factor.secret, &user.id);
+        let opened = self.judges.second_factor.secrets.open(&factor.secret, user.id.as_str());
         opened.and_then(|secret| TotpSecret::from_bytes(secret.expose())).ok_or_else(|| {
             StoreError::Damaged {
                 kind: kind::USER,
-                id: user.id.clone(),
+                id: user.id.to_string(),
                 cause: "its second factor was sealed with another secret key".to_owned(),
             }
         })
@@ -441,7 +443,7 @@ impl Standing {
             Some(steps) => (Expect::Version(steps.version), still_fresh(&steps.doc.used, now)),
             None => (Expect::Absent, Vec::new()),
         };
-        let this = UsedSignIn { sign_in: pending.id.clone(), began: pending.began };
+        let this = UsedSignIn { sign_in: pending.id.clone(), created: pending.created };
         let used = used.into_iter().chain([this]).collect();
         let mut steps = self.used_steps();
         if let Some(step) = step {
@@ -480,7 +482,7 @@ fn settle<T>(
 }
 
 fn still_fresh(used: &[UsedSignIn], now: Timestamp) -> Vec<UsedSignIn> {
-    let fresh = |used: &&UsedSignIn| now.duration_since(used.began) < PENDING_LIFETIME;
+    let fresh = |used: &&UsedSignIn| now.duration_since(used.created) < PENDING_LIFETIME;
     used.iter().filter(fresh).cloned().collect()
 }
 

@@ -1,6 +1,6 @@
 //! What a new installation starts with (R2).
 
-use crate::directory::record::{Group, PREFERENCES, Preferences};
+use crate::directory::record::{Group, Preferences};
 use crate::directory::records::{get, put};
 use crate::directory::{Directory, DirectoryError};
 use portcullis_store::{CommitError, Expect};
@@ -9,7 +9,7 @@ impl Directory {
     /// Writes the policy's groups and the first preferences, once and for all: a group that was
     /// deleted since does not come back. Of two that start at the same time one writes.
     pub(super) async fn seed(&self) -> Result<(), DirectoryError> {
-        if get::<Preferences>(self.store(), PREFERENCES).await?.is_some() {
+        if get::<Preferences>(self.store(), &Preferences::id()).await?.is_some() {
             return Ok(());
         }
         let policy = self.snapshot().policy().clone();
@@ -18,12 +18,12 @@ impl Directory {
         for seed in policy.seeds() {
             let permissions = policy.catalogue().ids(seed.permissions).map(str::to_owned).collect();
             let group = Group { name: seed.name.clone(), permissions };
-            commit.push(put(&seed.id, Expect::Absent, &group));
+            commit.push(put(&seed.id.as_str().into(), Expect::Absent, &group));
             if seed.default {
-                preferences.default_group.clone_from(&seed.id);
+                preferences.default_group = seed.id.as_str().into();
             }
         }
-        commit.push(put(PREFERENCES, Expect::Absent, &preferences));
+        commit.push(put(&Preferences::id(), Expect::Absent, &preferences));
         match self.commit(commit).await {
             Ok(_) | Err(CommitError::Conflict { .. }) => Ok(()),
             Err(CommitError::Taken { kind, field, value }) => {

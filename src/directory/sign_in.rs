@@ -50,7 +50,7 @@ impl<'a> KnownBrowser<'a> {
     /// guesses at the new one like a stranger.
     pub(super) fn name_with(self, user: &Stored<User>) -> Option<&'a str> {
         let knows =
-            self.user == user.id && self.password_generation == user.doc.password_generation;
+            user.id == *self.user && self.password_generation == user.doc.password_generation;
         knows.then_some(self.name)
     }
 }
@@ -147,7 +147,7 @@ impl Directory {
         browser: KnownBrowser<'a>,
         login: &str,
     ) -> Result<Option<(Stored<User>, &'a str)>, StoreError> {
-        let user = get::<User>(self.store(), browser.user).await?;
+        let user = get::<User>(self.store(), &browser.user.into()).await?;
         let user = user.filter(|user| fold(&user.doc.login) == fold(login));
         Ok(user.and_then(|user| browser.name_with(&user).map(|name| (user, name))))
     }
@@ -175,7 +175,7 @@ impl Directory {
         let mut doc = user.doc.clone();
         doc.password = Some(hash.as_str().to_owned());
         if let Err(error) = self.commit(vec![user.replace(doc).0]).await {
-            tracing::info!(user.id = user.id, %error, "a password was not hashed anew");
+            tracing::info!(user.id = %user.id, %error, "a password was not hashed anew");
         }
     }
 }

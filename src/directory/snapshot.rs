@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use crate::directory::id::GroupId;
 use crate::directory::record::{Group, Preferences};
 use crate::directory::records::Stored;
 use portcullis_policy::{Catalogue, PermissionSet, Policy, PolicyProblems, built_in};
@@ -16,14 +17,14 @@ use portcullis_policy::{Catalogue, PermissionSet, Policy, PolicyProblems, built_
 #[derive(Debug)]
 pub struct Snapshot {
     policy: Arc<Policy>,
-    groups: HashMap<Arc<str>, GroupInForce, RandomState>,
+    groups: HashMap<GroupId, GroupInForce, RandomState>,
     preferences: Preferences,
 }
 
 /// A group as it counts now.
 #[derive(Debug)]
 pub struct GroupInForce {
-    id: Arc<str>,
+    id: GroupId,
     granted: PermissionSet,
     record: Arc<Stored<Group>>,
 }
@@ -39,11 +40,11 @@ impl Snapshot {
             .into_iter()
             .inspect(|record| warn_of_unknown(policy.catalogue(), record))
             .map(|record| GroupInForce {
-                id: Arc::from(record.id.as_str()),
+                id: record.id.clone(),
                 granted: granted(policy.catalogue(), &record),
                 record,
             })
-            .map(|group| (Arc::clone(&group.id), group))
+            .map(|group| (group.id.clone(), group))
             .collect();
         Self { policy, groups, preferences }
     }
@@ -98,9 +99,9 @@ impl Snapshot {
 }
 
 impl GroupInForce {
-    /// The group's id, to be shared.
+    /// The group's id.
     #[must_use]
-    pub const fn id(&self) -> &Arc<str> {
+    pub const fn id(&self) -> &GroupId {
         &self.id
     }
 
@@ -136,13 +137,13 @@ pub(super) fn granted(catalogue: &Catalogue, group: &Stored<Group>) -> Permissio
     for index in group.doc.permissions.iter().filter_map(|id| catalogue.index(id)) {
         set.insert(index);
     }
-    set.intersection(grantable(catalogue, &group.id))
+    set.intersection(grantable(catalogue, group.id.as_str()))
 }
 
 fn warn_of_unknown(catalogue: &Catalogue, group: &Stored<Group>) {
     for id in group.doc.permissions.iter().filter(|id| catalogue.index(id).is_none()) {
         tracing::warn!(
-            group.id = group.id,
+            group.id = %group.id,
             permission.id = id,
             "the policy does not know a permission of the group; it grants nothing"
         );

@@ -8,13 +8,14 @@ use crate::credential::hashing::PasswordHash;
 use crate::credential::password::{NewPassword, PasswordRule};
 use crate::credential::secret::Secret;
 use crate::directory::error::{Stopped, naming};
+use crate::directory::id::{EndUserId, GroupId, OrganizationId, UserId};
 use crate::directory::invitations::BlindCopy;
 use crate::directory::kind;
 use crate::directory::namesake::{Compared, is_other};
 use crate::directory::page::{Page, PageRequest};
 use crate::directory::preferences::given;
 use crate::directory::record::{
-    EndUser, Group, Organization, PREFERENCES, Preferences, User, UserStatus, login_key,
+    EndUser, Group, Organization, Preferences, User, UserStatus, login_key,
 };
 use crate::directory::records::{Stored, attempt, existing, find, page, present, put};
 use crate::directory::{Directory, DirectoryError, name};
@@ -25,16 +26,16 @@ use portcullis_store::{Expect, Key, Write};
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
     /// The organization's id.
-    pub organization: String,
+    pub organization: OrganizationId,
     /// The end user whose sign-in it is; none for one of the organization as such (R16).
     #[serde(default)]
-    pub end_user: Option<String>,
+    pub end_user: Option<EndUserId>,
     /// The login; the email address when none is given (R15).
     #[serde(default)]
     pub login: Option<String>,
     /// The group's id; the default group when none is given (R6).
     #[serde(default)]
-    pub group: Option<String>,
+    pub group: Option<GroupId>,
     /// A password chosen by the administrator (R42).
     #[serde(default)]
     pub password: Option<Secret<String>>,
@@ -61,7 +62,7 @@ pub struct NewUser {
 pub struct UserPatch {
     /// Another group's id.
     #[serde(default)]
-    pub group: Option<String>,
+    pub group: Option<GroupId>,
     /// Another login.
     #[serde(default)]
     pub login: Option<String>,
@@ -70,29 +71,29 @@ pub struct UserPatch {
     pub require_mfa: Option<bool>,
     /// Another end user of the same organization; `Some(None)` makes it the organization's (R16).
     #[serde(default, deserialize_with = "given")]
-    pub end_user: Option<Option<String>>,
+    pub end_user: Option<Option<EndUserId>>,
 }
 
 /// Which portal users to list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UserFilter<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserFilter {
     /// All of them.
     All,
     /// Those of the organization with this id.
-    Organization(&'a str),
+    Organization(OrganizationId),
     /// Those of the end user with this id.
-    EndUser(&'a str),
+    EndUser(EndUserId),
     /// Those in the group with this id.
-    Group(&'a str),
+    Group(GroupId),
 }
 
-impl UserFilter<'_> {
-    fn key(self) -> Option<Key> {
+impl UserFilter {
+    fn key(&self) -> Option<Key> {
         match self {
             Self::All => None,
-            Self::Organization(id) => Some(Key::new("organization", id)),
-            Self::EndUser(id) => Some(Key::new("end_user", id)),
-            Self::Group(id) => Some(Key::new("group", id)),
+            Self::Organization(id) => Some(Key::new("organization", id.as_str())),
+            Self::EndUser(id) => Some(Key::new("end_user", id.as_str())),
+            Self::Group(id) => Some(Key::new("group", id.as_str())),
         }
     }
 }
@@ -101,16 +102,16 @@ impl UserFilter<'_> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UserView {
     /// Its id.
-    pub id: String,
+    pub id: UserId,
     /// The login, as given.
     pub login: String,
     /// The organization's id.
-    pub organization: String,
+    pub organization: OrganizationId,
     /// The end user's id, if it is the sign-in of one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub end_user: Option<String>,
+    pub end_user: Option<EndUserId>,
     /// The group's id.
-    pub group: String,
+    pub group: GroupId,
     /// Whether a second factor is asked for.
     pub require_mfa: bool,
     /// Whether a second factor is set up.
@@ -142,7 +143,7 @@ pub(super) struct Owner {
     /// The end user's address, or the organization's if it is not an end user's sign-in.
     pub(super) email: Option<String>,
     /// The organization's name.
-    pub(super) organization: String,
+    pub(super) organization_name: String,
     /// The organization's address.
     pub(super) organization_email: Option<String>,
     /// That it is still so.
@@ -159,7 +160,7 @@ impl Directory {
     /// When the store does not answer.
     pub async fn users(
         &self,
-        filter: UserFilter<'_>,
+        filter: &UserFilter,
         request: &PageRequest,
     ) -> Result<Page<UserView>, DirectoryError> {
         let key = filter.key();
@@ -170,7 +171,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`], or when the store does not answer.
-    pub async fn show_user(&self, id: &str) -> Result<UserView, DirectoryError> {
+    pub async fn show_user(&self, id: &UserId) -> Result<UserView, DirectoryError> {
         Ok(existing::<User>(self.store(), id, None).await?.into())
     }
 
@@ -180,7 +181,7 @@ impl Directory {
     /// [`DirectoryError::NotFound`], [`DirectoryError::Changed`], or when the store does not answer.
     pub async fn user_at(
         &self,
-        id: &str,
+        id: &UserId,
         expected: Option<u64>,
     ) -> Result<UserView, DirectoryError> {
         Ok(existing::<User>(self.store(), id, expected).await?.into())
@@ -239,7 +240,7 @@ impl Directory {
     /// user is not at the expected version.
     pub async fn change_user(
         &self,
-        id: &str,
+        id: &UserId,
         patch: UserPatch,
         expected: Option<u64>,
     ) -> Result<UserView, DirectoryError> {
@@ -256,14 +257,14 @@ impl Directory {
     /// many passwords are being hashed.
     pub async fn set_password(
         &self,
-        id: &str,
+        id: &UserId,
         password: Secret<String>,
         expected: Option<u64>,
     ) -> Result<UserView, DirectoryError> {
         let hashed = Hashed::default();
         let changed = attempt(|| async {
             let user = existing::<User>(self.store(), id, expected).await?;
-            let owner = self.owner(&user.doc.organization, user.doc.end_user.as_deref()).await?;
+            let owner = self.owner(&user.doc.organization, user.doc.end_user.as_ref()).await?;
             let mut doc = user.doc.clone();
             let whose = (doc.login.as_str(), owner.email.as_deref());
             let hash = self.hash(&password, whose, &hashed).await?;
@@ -283,11 +284,15 @@ impl Directory {
     ///
     /// # Errors
     /// When there is no such user, or it is not at the expected version.
-    pub async fn delete_user(&self, id: &str, expected: Option<u64>) -> Result<(), DirectoryError> {
+    pub async fn delete_user(
+        &self,
+        id: &UserId,
+        expected: Option<u64>,
+    ) -> Result<(), DirectoryError> {
         attempt(|| async {
             let user = existing::<User>(self.store(), id, expected).await?;
             let steps =
-                Write::Delete { kind: kind::TOTP_STEP, id: id.to_owned(), expect: Expect::Any };
+                Write::Delete { kind: kind::TOTP_STEP, id: id.to_string(), expect: Expect::Any };
             self.commit(vec![user.delete(), steps]).await?;
             Ok::<_, Stopped>(())
         })
@@ -300,7 +305,7 @@ impl Directory {
         hashed: &Hashed,
         now: Timestamp,
     ) -> Result<Stored<User>, Stopped> {
-        let owner = self.owner(&new.organization, new.end_user.as_deref()).await?;
+        let owner = self.owner(&new.organization, new.end_user.as_ref()).await?;
         let login = match new.login.as_ref().or(owner.email.as_ref()) {
             Some(login) => name::name("login", login)?,
             None => return Err(missing_login(new).into()),
@@ -320,7 +325,7 @@ impl Directory {
             (None, Some(hash)) => Some(from_elsewhere(hash)?),
             (None, None) => None,
         };
-        let id = name::random_id();
+        let id = UserId::from(name::random_id());
         let (invitation, letter) = if new.invite {
             let copy =
                 BlindCopy { named: new.blind_copy.as_deref(), sender: new.sender.as_deref() };
@@ -343,7 +348,7 @@ impl Directory {
             created: now,
         };
         let mut commit = owner.conditions;
-        commit.push(present(kind::GROUP, &doc.group));
+        commit.push(present::<Group>(&doc.group));
         commit.push(put(&id, Expect::Absent, &doc));
         commit.extend(letter);
         self.commit(commit).await.map_err(naming(&doc.login))?;
@@ -352,7 +357,7 @@ impl Directory {
 
     async fn try_change_user(
         &self,
-        id: &str,
+        id: &UserId,
         patch: &UserPatch,
         compared: &Compared,
         expected: Option<u64>,
@@ -362,7 +367,7 @@ impl Directory {
         let mut commit = Vec::new();
         if let Some(group) = &patch.group {
             doc.group = self.check_group(group).await?;
-            commit.push(present(kind::GROUP, group));
+            commit.push(present::<Group>(group));
         }
         if let Some(login) = &patch.login {
             doc.login = name::name("login", login)?;
@@ -378,7 +383,7 @@ impl Directory {
             doc.require_mfa = require_mfa;
         }
         if let Some(end_user) = &patch.end_user {
-            let owner = self.owner(&doc.organization, end_user.as_deref()).await?;
+            let owner = self.owner(&doc.organization, end_user.as_ref()).await?;
             commit.extend(owner.conditions);
             if let Some(email) = owner.email.filter(|_| user.doc.end_user != *end_user) {
                 self.apart_from_password(("end_user", &email), &user.doc, compared).await?;
@@ -394,17 +399,18 @@ impl Directory {
     /// Whose sign-in it is: an organization's, or one of its end users'.
     pub(super) async fn owner(
         &self,
-        organization: &str,
-        end_user: Option<&str>,
+        organization: &OrganizationId,
+        end_user: Option<&EndUserId>,
     ) -> Result<Owner, DirectoryError> {
         let organization = existing::<Organization>(self.store(), organization, None)
             .await
             .map_err(|error| unknown_reference(error, "organization"))?;
         let mut conditions = vec![organization.require()];
-        let Organization { name: called, email: organization_email, .. } = organization.doc.clone();
+        let Organization { name: organization_name, email: organization_email, .. } =
+            organization.doc.clone();
         let Some(id) = end_user else {
             let email = organization_email.clone();
-            return Ok(Owner { email, organization: called, organization_email, conditions });
+            return Ok(Owner { email, organization_name, organization_email, conditions });
         };
         let end_user = existing::<EndUser>(self.store(), id, None)
             .await
@@ -415,10 +421,10 @@ impl Directory {
         }
         conditions.push(end_user.require());
         let email = end_user.doc.email;
-        Ok(Owner { email, organization: called, organization_email, conditions })
+        Ok(Owner { email, organization_name, organization_email, conditions })
     }
 
-    async fn check_group(&self, id: &str) -> Result<String, DirectoryError> {
+    async fn check_group(&self, id: &GroupId) -> Result<GroupId, DirectoryError> {
         match existing::<Group>(self.store(), id, None).await {
             Ok(group) => Ok(group.id),
             Err(error) => Err(unknown_reference(error, "group")),
@@ -426,8 +432,8 @@ impl Directory {
     }
 
     /// The group of whoever is given none (R6).
-    async fn default_group(&self) -> Result<String, DirectoryError> {
-        let preferences = existing::<Preferences>(self.store(), PREFERENCES, None).await?;
+    async fn default_group(&self) -> Result<GroupId, DirectoryError> {
+        let preferences = existing::<Preferences>(self.store(), &Preferences::id(), None).await?;
         Ok(preferences.doc.default_group)
     }
 

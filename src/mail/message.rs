@@ -11,6 +11,7 @@ use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};
 
 use super::text::{Facts, Templates, Valid};
 use crate::config::{Settings, Shades};
+use crate::directory::MailId;
 use crate::directory::letters::{NotSent, Occasion, OpenLetter};
 use crate::email;
 use crate::web::paths;
@@ -35,9 +36,9 @@ pub(super) struct Writer {
 #[derive(Debug, Clone)]
 pub(super) struct Written {
     /// The letter's id.
-    pub(super) id: String,
-    /// When the letter was written.
-    pub(super) written: Timestamp,
+    pub(super) id: MailId,
+    /// When the mail was created.
+    pub(super) created: Timestamp,
     /// From whom to whom.
     pub(super) envelope: Envelope,
     /// The message, in which nothing is said of the blind copy.
@@ -68,7 +69,7 @@ impl Writer {
         let blind_copy = letter.blind_copy.as_deref().and_then(|given| {
             let copy = email::address(given);
             if let Err(why) = copy {
-                tracing::warn!(mail = open.id, %why, "the blind copy has no email address");
+                tracing::warn!(mail = %open.id, %why, "the blind copy has no email address");
             }
             copy.ok().filter(|copy| *copy != to)
         });
@@ -80,7 +81,7 @@ impl Writer {
         let facts = Facts {
             business: &self.business,
             login: &on_a_line(&letter.login),
-            organization: &on_a_line(&letter.organization),
+            organization_name: &on_a_line(&letter.organization_name),
             link: &link,
             until: &letter.expires.strftime("%Y-%m-%d %H:%M UTC").to_string(),
             valid: valid(letter.expires.duration_since(now)),
@@ -100,7 +101,7 @@ impl Writer {
             .singlepart(part(ContentType::TEXT_HTML, text.html));
         let message = Message::builder()
             .envelope(envelope.clone())
-            .date(letter.written.into())
+            .date(letter.created.into())
             .from(self.from.clone())
             .to(Mailbox::from(to))
             .subject(on_a_line(&text.subject))
@@ -108,7 +109,7 @@ impl Writer {
             .raw_header(HeaderValue::new(AUTO_SUBMITTED, "auto-generated".to_owned()))
             .multipart(parts)
             .map_err(|error| NotSent::Ever(error.to_string()))?;
-        Ok(Written { id: open.id.clone(), written: letter.written, envelope, message, blind_copy })
+        Ok(Written { id: open.id.clone(), created: letter.created, envelope, message, blind_copy })
     }
 }
 

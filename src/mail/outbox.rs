@@ -25,7 +25,7 @@ use super::transport::Carrier;
 use crate::clock;
 use crate::directory::kind;
 use crate::directory::letters::NotSent;
-use crate::directory::{Directory, DirectoryError};
+use crate::directory::{Directory, DirectoryError, MailId, UserId};
 use crate::tasks::caught;
 use portcullis_store::feed::Follower;
 use portcullis_store::{Change, StoreError};
@@ -62,13 +62,13 @@ pub struct Outbox {
     writer: Writer,
     carrier: Box<dyn Carrier>,
     bell: Arc<Bell>,
-    unnoted: Mutex<BTreeMap<String, Tried>>,
+    unnoted: Mutex<BTreeMap<MailId, Tried>>,
 }
 
 /// What came of a try.
 #[derive(Debug, Clone)]
 struct Tried {
-    user: Option<String>,
+    user: Option<UserId>,
     outcome: Result<(), NotSent>,
     at: Timestamp,
 }
@@ -128,7 +128,7 @@ impl Outbox {
     }
 
     /// Tries a letter; answers whether what came of it is noted.
-    async fn send(&self, id: &str, clock: &(dyn Fn() -> Timestamp + Sync)) -> bool {
+    async fn send(&self, id: &MailId, clock: &(dyn Fn() -> Timestamp + Sync)) -> bool {
         let now = clock();
         let (user, outcome) = match self.directory.open_letter(id, now).await {
             Ok(None) => return true,
@@ -145,7 +145,7 @@ impl Outbox {
                 (Some(open.letter.user), outcome)
             }
             Err(error) => {
-                tracing::warn!(mail = id, %error, "a mail cannot be read");
+                tracing::warn!(mail = %id, %error, "a mail cannot be read");
                 // The store is there, but not for this one: it waits like one that was not taken.
                 if !matches!(error, DirectoryError::Store(StoreError::Damaged { .. })) {
                     return false;
@@ -157,26 +157,26 @@ impl Outbox {
     }
 
     /// Notes what came of a try; remembers it when that cannot be done.
-    async fn note(&self, id: &str, tried: &Tried) -> bool {
+    async fn note(&self, id: &MailId, tried: &Tried) -> bool {
         let noted = match &tried.outcome {
             Ok(()) => self.directory.letter_sent(id, tried.at).await,
             Err(why) => self.directory.letter_not_sent(id, why, tried.at).await,
         };
         if let Err(error) = noted {
             let taken = tried.outcome.is_ok();
-            tracing::warn!(mail = id, taken, %error, "a mail was tried, which cannot be noted yet");
-            self.unnoted.lock().insert(id.to_owned(), tried.clone());
+            tracing::warn!(mail = %id, taken, %error, "a mail was tried, which cannot be noted yet");
+            self.unnoted.lock().insert(id.clone(), tried.clone());
             return false;
         }
         self.unnoted.lock().remove(id);
-        let user = tried.user.as_deref();
+        let user = tried.user.as_ref().map(UserId::as_str);
         match &tried.outcome {
-            Ok(()) => tracing::info!(mail = id, user, "a mail was sent"),
+            Ok(()) => tracing::info!(mail = %id, user, "a mail was sent"),
             Err(NotSent::Yet(error) | NotSent::Ever(error)) => {
-                tracing::warn!(mail = id, user, error, "a mail was not sent");
+                tracing::warn!(mail = %id, user, error, "a mail was not sent");
             }
             Err(NotSent::Unknown(error)) => {
-                tracing::warn!(mail = id, user, error, "a mail may have been sent: unconfirmed");
+                tracing::warn!(mail = %id, user, error, "a mail may have been sent: unconfirmed");
             }
         }
         true

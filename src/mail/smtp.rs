@@ -178,7 +178,7 @@ impl Carrier for Server {
             };
             if let Err(error) = copied {
                 let error = error.why();
-                tracing::warn!(mail = mail.id, error, "the blind copy of a mail was not sent");
+                tracing::warn!(mail = %mail.id, error, "the blind copy of a mail was not sent");
             }
         }
         Ok(())

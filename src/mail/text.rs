@@ -48,7 +48,8 @@ pub(super) struct Facts<'a> {
     /// The login.
     pub(super) login: &'a str,
     /// The organization's name.
-    pub(super) organization: &'a str,
+    #[serde(rename = "organization")]
+    pub(super) organization_name: &'a str,
     /// The one-time link.
     pub(super) link: &'a str,
     /// Until when it can be used, as "2026-11-27 08:00 UTC".
@@ -188,7 +189,7 @@ impl Templates {
         let facts = Facts {
             business: "Example IT",
             login: "ann@example.com",
-            organization: "Acme Ltd",
+            organization_name: "Acme Ltd",
             link: "https://portal.example.com/.portcullis/invitation/token",
             until: "2026-11-27 08:00 UTC",
             valid: Valid { count: 72, unit: "hour" },

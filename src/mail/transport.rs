@@ -52,7 +52,7 @@ impl Carrier for Folder {
         if let Some(copy) = mail.blind_copy.clone() {
             message.headers_mut().set(Bcc::from(Mailboxes::from(Mailbox::from(copy))));
         }
-        let name = format!("{}-{}.eml", mail.written.strftime("%Y%m%dT%H%M%SZ"), mail.id);
+        let name = format!("{}-{}.eml", mail.created.strftime("%Y%m%dT%H%M%SZ"), mail.id);
         let (folder, content) = (self.0.clone(), message.formatted());
         let put = tokio::task::spawn_blocking(move || put(&folder, &name, &content)).await;
         match put {

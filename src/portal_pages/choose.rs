@@ -117,7 +117,7 @@ impl PagesState {
         match self.directory.choose_password(occasion, token, password, from).await? {
             Choice::Set { user, login } => {
                 tracing::info!(
-                    user.id = user,
+                    user.id = %user,
                     ?occasion,
                     request.id = visitor.request_id,
                     "a portal user has chosen a password"

@@ -183,8 +183,7 @@ impl TestSite {
         let now = "2026-11-22T08:00:00Z".parse().unwrap();
         let site = Self { pages, directory, sessions, now, store, one_time, _folder: folder };
         for (id, name) in [("acme", "Acme & Söhne"), ("globex", "Globex")] {
-            let new =
-                NewOrganization { id: Some(id.to_owned()), name: name.to_owned(), email: None };
+            let new = NewOrganization { id: Some(id.into()), name: name.to_owned(), email: None };
             site.directory.create_organization(new, now).await.unwrap();
         }
         site
@@ -193,9 +192,9 @@ impl TestSite {
     /// A portal user with [`PASSWORD`].
     pub(super) async fn user(&self, organization: &str, login: &str, group: &str) -> UserView {
         let new = NewUser {
-            organization: organization.to_owned(),
+            organization: organization.into(),
             login: Some(login.to_owned()),
-            group: Some(group.to_owned()),
+            group: Some(group.into()),
             password: Some(Secret::from(PASSWORD)),
             ..NewUser::default()
         };
@@ -205,7 +204,7 @@ impl TestSite {
     /// An invited portal user; answers the token of the invitation.
     pub(super) async fn invited(&self, organization: &str, login: &str) -> String {
         let new = NewUser {
-            organization: organization.to_owned(),
+            organization: organization.into(),
             login: Some(login.to_owned()),
             invite: true,
             ..NewUser::default()
@@ -222,17 +221,17 @@ impl TestSite {
             .iter()
             .map(|record| {
                 let letter: Letter = serde_json::from_slice(&record.doc).unwrap();
-                let token = self.one_time.token_in(&record.id, &letter);
+                let token = self.one_time.token_in(&record.id.as_str().into(), &letter);
                 (letter, token)
             })
             .collect();
-        letters.sort_by_key(|(letter, _)| letter.written);
+        letters.sort_by_key(|(letter, _)| letter.created);
         letters
     }
 
     /// The path of an organization's secure link.
     pub(super) async fn link(&self, organization: &str) -> String {
-        let link = self.directory.link(organization).await.unwrap();
+        let link = self.directory.link(&organization.into()).await.unwrap();
         format!("/.portcullis/link/{}", link.token.expose())
     }
 

@@ -156,11 +156,11 @@ impl Asked {
         // Which login it was is not logged: people type passwords there too.
         match directory.ask_for_reset(&login, language.as_deref(), at).await {
             Ok(ResetAsked::Mailed { user }) => {
-                tracing::info!(user.id = user, request.id = request_id, "a reset is mailed");
+                tracing::info!(user.id = %user, request.id = request_id, "a reset is mailed");
             }
             Ok(ResetAsked::TooMany { user }) => {
                 tracing::info!(
-                    user.id = user,
+                    user.id = %user,
                     request.id = request_id,
                     "a reset was asked for too often"
                 );

@@ -131,8 +131,10 @@ impl PagesState {
             }
             (Opened::Stay, _) => return Ok(see_other(to.as_str())),
             (Opened::SignIn(organization), _) => {
-                let hint = self.organization_hint(&organization.id, visitor.now);
-                return Ok(see_other(&self.sign_in_address(to, Some((&organization.id, &hint)))));
+                let hint = self.organization_hint(organization.id.as_str(), visitor.now);
+                return Ok(see_other(
+                    &self.sign_in_address(to, Some((organization.id.as_str(), &hint))),
+                ));
             }
             (Opened::Ask(organization), Presented::Somebody { key, subject })
                 if !self.confirmed(opening, &key) =>
@@ -146,7 +148,7 @@ impl PagesState {
         }
         let new = NewSession {
             kind: SessionKind::Link,
-            organization: organization.id.to_string(),
+            organization: organization.id.clone(),
             user: None,
             generation: organization.link_generation,
             address: visitor.address,

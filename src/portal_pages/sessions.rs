@@ -21,6 +21,7 @@ use super::text::{Catalogue, Filled};
 use super::when::When;
 use super::{Answer, Brand, PagesState, agent, sign_in, wants};
 use crate::credential::token::TokenHash;
+use crate::directory::UserId;
 use crate::directory::resets::is_reset_by_mail;
 use crate::session::{Presented, SessionView};
 use crate::web::Visitor;
@@ -71,7 +72,7 @@ struct Shown<'a> {
 /// A portal user who looks at their sessions.
 struct Person {
     key: TokenHash,
-    id: Arc<str>,
+    id: UserId,
     login: Arc<str>,
 }
 
@@ -110,7 +111,7 @@ impl PagesState {
     ) -> Result<Response<Body>, StoreError> {
         let person = match self.presented(headers, visitor.now).await? {
             Presented::Somebody { key, subject } => match (subject.user, subject.login) {
-                (Some(id), Some(login)) => Person { key, id, login },
+                (Some(id), Some(login)) => Person { key, id: id.into(), login },
                 _ => return Ok(see_other("/.portcullis/sign-out")),
             },
             Presented::Nobody(_) => {

@@ -248,15 +248,16 @@ impl PagesState {
     ) -> Result<Response<Body>, StoreError> {
         let new = NewSession {
             kind: SessionKind::User,
-            organization: user.organization.to_string(),
-            user: Some(user.id.to_string()),
+            organization: user.organization.clone(),
+            user: Some(user.id.clone()),
             generation: user.password_generation,
             address: visitor.address,
             agent: agent(headers),
         };
         let mut response =
             self.begin(new, place, headers, visitor).await.map_err(StoreError::from)?;
-        let known = self.known_browsers.remember(headers, &user.id, user.password_generation);
+        let known =
+            self.known_browsers.remember(headers, user.id.as_str(), user.password_generation);
         add_cookie(&mut response, known);
         Ok(response)
     }
@@ -321,7 +322,8 @@ impl PagesState {
         if !self.vouches(&asked.hint, &asked.organization, visitor.now) {
             return Some(LinkNotEnough { organization: None, replaced: false });
         }
-        let organization = self.directory.organization(&asked.organization).await.ok().flatten();
+        let organization =
+            self.directory.organization(&asked.organization.as_str().into()).await.ok().flatten();
         let replaced = organization
             .as_ref()
             .is_some_and(|facts| !asks_for_password(&self.directory.snapshot(), facts));

@@ -133,8 +133,7 @@ impl House {
         let feed = Feed::start(dynamic, vec![memory.clone(), cache.clone(), other.clone()]);
         let feed = feed.await.unwrap();
         let directory = Directory::start(feed.clone(), memory, judges).await.unwrap();
-        let new =
-            NewOrganization { id: Some("acme".to_owned()), name: "Acme".to_owned(), email: None };
+        let new = NewOrganization { id: Some("acme".into()), name: "Acme".to_owned(), email: None };
         directory.create_organization(new, now()).await.unwrap();
         let sessions = |cache| {
             Sessions::new(
@@ -166,7 +165,7 @@ impl House {
 
     /// A session by the secure link, and its cookie line.
     async fn session(&self) -> String {
-        let facts = self.directory.organization("acme").await.unwrap().unwrap();
+        let facts = self.directory.organization(&"acme".into()).await.unwrap().unwrap();
         let new = NewSession {
             kind: SessionKind::Link,
             organization: "acme".into(),
@@ -282,7 +281,7 @@ async fn i1_a_session_that_the_store_does_not_tell_of_is_a_503_and_never_a_pass(
 async fn i1_beyond_the_longest_staleness_nothing_acts_on_what_is_in_memory() {
     let house = House::new().await;
     let cached = house.session().await;
-    let link = house.directory.link("acme").await.unwrap();
+    let link = house.directory.link(&"acme".into()).await.unwrap();
     let link = format!("/.portcullis/link/{}", link.token.expose());
     assert_eq!(house.get("/", &cached).await.0, 200);
     let (status, page) = house.get("/.portcullis/sign-in", "").await;

@@ -23,6 +23,7 @@ use parking_lot::Mutex;
 use super::NewSession;
 use crate::config::LinkLimits;
 use crate::credential::lockout::network;
+use crate::directory::OrganizationId;
 
 /// How often a link that has reached its limit is counted again.
 const RECOUNT: SignedDuration = SignedDuration::from_secs(10);
@@ -34,7 +35,7 @@ const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 pub(super) struct LinkQuota {
     limits: LinkLimits,
     /// By organization.
-    links: Mutex<HashMap<String, Usage>>,
+    links: Mutex<HashMap<OrganizationId, Usage>>,
     /// Held while a link is counted: one count at a time, and no two of the same link.
     pub(super) counting: tokio::sync::Mutex<()>,
 }
@@ -172,7 +173,7 @@ mod tests {
     fn from(address: &str) -> NewSession {
         NewSession {
             kind: SessionKind::Link,
-            organization: "acme".to_owned(),
+            organization: "acme".into(),
             user: None,
             generation: 3,
             address: address.parse::<IpAddr>().unwrap(),

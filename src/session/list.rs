@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::record::{self, SessionRecord};
 use super::{NewSession, PAGE, Sessions, millis, standing, store_fault};
 use crate::credential::token::TokenHash;
-use crate::directory::Snapshot;
+use crate::directory::{OrganizationId, Snapshot, UserId};
 use crate::session::record::SESSION;
 use portcullis_policy::SessionKind;
 use portcullis_store::{Expect, Key, Record, StoreError, Write};
@@ -22,10 +22,10 @@ pub struct SessionView {
     /// `user`, `link`, `staff` or `impersonation`.
     pub kind: &'static str,
     /// The organization's id.
-    pub organization: String,
+    pub organization: OrganizationId,
     /// The portal user's id.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub user: Option<String>,
+    pub user: Option<UserId>,
     /// When it began.
     pub created: Timestamp,
     /// When it was last used, to the nearest write.
@@ -44,9 +44,9 @@ pub enum Whose {
     /// Everybody's.
     All,
     /// A portal user's.
-    User(String),
+    User(UserId),
     /// An organization's, its link's included.
-    Organization(String),
+    Organization(OrganizationId),
 }
 
 impl Sessions {
@@ -105,11 +105,11 @@ impl Sessions {
     /// When the store does not answer.
     pub async fn of_user(
         &self,
-        user: &str,
+        user: &UserId,
         limit: usize,
         now: Timestamp,
     ) -> Result<Vec<SessionView>, StoreError> {
-        let whose = Whose::User(user.to_owned());
+        let whose = Whose::User(user.clone());
         let (mut views, _) = self.list(&whose, None, limit, now).await?;
         views.sort_by_key(|view| std::cmp::Reverse((view.last_seen, view.created)));
         Ok(views)
@@ -144,12 +144,12 @@ impl Sessions {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn end_of_user(&self, user: &str, key: &TokenHash) -> Result<bool, StoreError> {
+    pub async fn end_of_user(&self, user: &UserId, key: &TokenHash) -> Result<bool, StoreError> {
         let Some(record) = self.feed.store().get(SESSION, &key.to_string()).await? else {
             return Ok(false);
         };
         // Whose a session is never changes.
-        if SessionRecord::read(&record)?.user.as_deref() != Some(user) {
+        if SessionRecord::read(&record)?.user.as_ref() != Some(user) {
             return Ok(false);
         }
         self.end(key).await
@@ -159,9 +159,9 @@ impl Sessions {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn end_others(&self, user: &str, keep: &TokenHash) -> Result<usize, StoreError> {
+    pub async fn end_others(&self, user: &UserId, keep: &TokenHash) -> Result<usize, StoreError> {
         let keep = keep.to_string();
-        self.delete(&Whose::User(user.to_owned()), |record| record.id != keep).await
+        self.delete(&Whose::User(user.clone()), |record| record.id != keep).await
     }
 
     /// Removes the records of somebody's sessions that are meant, a page at a time; answers how
@@ -198,7 +198,7 @@ impl Sessions {
             live.map_or(session.last_seen, |live| millis(live.last_seen.load(Ordering::Relaxed)));
         let valid_until = session.valid_until(last_seen, &self.limits);
         // As requests are judged; no other kind is believed.
-        let (generation, user) = (session.generation, session.user.as_deref());
+        let (generation, user) = (session.generation, session.user.as_ref());
         let subject = match (session.standing().kind(), user) {
             (SessionKind::User, Some(user)) => {
                 let facts = self.directory.user(user).await?;
@@ -233,8 +233,8 @@ impl Whose {
     fn key(&self) -> Option<Key> {
         match self {
             Self::All => None,
-            Self::User(id) => Some(Key::new(record::BY_USER, id)),
-            Self::Organization(id) => Some(Key::new(record::BY_ORGANIZATION, id)),
+            Self::User(id) => Some(Key::new(record::BY_USER, id.as_str())),
+            Self::Organization(id) => Some(Key::new(record::BY_ORGANIZATION, id.as_str())),
         }
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{NewSession, PortalCookie};
 use crate::config::SessionLimits;
 use crate::credential::token::TokenHash;
+use crate::directory::{OrganizationId, UserId};
 use portcullis_policy::SessionKind;
 use portcullis_store::{Expect, Key, Kind, Record, StoreError, Write};
 
@@ -25,8 +26,8 @@ const AGENT_LENGTH: usize = 160;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct SessionRecord {
     kind: StoredKind,
-    pub(super) organization: String,
-    pub(super) user: Option<String>,
+    pub(super) organization: OrganizationId,
+    pub(super) user: Option<UserId>,
     pub(super) generation: u64,
     pub(super) created: Timestamp,
     pub(super) last_seen: Timestamp,
@@ -83,7 +84,7 @@ impl SessionRecord {
     pub(super) fn put(&self, key: &TokenHash, expect: Expect) -> Result<Write, StoreError> {
         let doc = serde_json::to_vec(self)
             .map_err(|error| StoreError::Unavailable(format!("a session is no JSON: {error}")))?;
-        let user = self.user.as_ref().map(|user| Key::new(BY_USER, user));
+        let user = self.user.as_ref().map(|user| Key::new(BY_USER, user.as_str()));
         Ok(Write::Put {
             kind: SESSION,
             id: key.to_string(),
@@ -92,7 +93,7 @@ impl SessionRecord {
             unique: Vec::new(),
             index: user
                 .into_iter()
-                .chain([Key::new(BY_ORGANIZATION, &self.organization)])
+                .chain([Key::new(BY_ORGANIZATION, self.organization.as_str())])
                 .collect(),
         })
     }

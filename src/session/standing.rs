@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::directory::links::link_honoured;
 use crate::directory::record::UserStatus;
-use crate::directory::{OrganizationFacts, Snapshot, UserFacts};
+use crate::directory::{EndUserId, OrganizationFacts, Snapshot, UserFacts};
 use portcullis_policy::{SessionKind, Subject, built_in};
 
 /// Whoever signed in as this portal user under this generation of the password; nobody when that is
@@ -23,12 +23,12 @@ pub fn of_user(
     }
     Some(Subject {
         kind: SessionKind::User,
-        organization: Arc::clone(&user.organization),
-        user: Some(Arc::clone(&user.id)),
+        organization: user.organization.shared(),
+        user: Some(user.id.shared()),
         login: Some(Arc::clone(&user.login)),
-        end_user: user.end_user.clone(),
-        group: Arc::clone(&user.group),
-        granted: snapshot.granted(&user.group),
+        end_user: user.end_user.as_ref().map(EndUserId::shared),
+        group: user.group.shared(),
+        granted: snapshot.granted(user.group.as_str()),
         valid_until,
     })
 }
@@ -44,7 +44,7 @@ pub fn of_link(
 ) -> Option<Subject> {
     let id = &organization.id;
     link_honoured(snapshot, organization, generation)
-        .then(|| of_group(built_in::NON_PORTAL, Arc::clone(id), snapshot, valid_until))
+        .then(|| of_group(built_in::NON_PORTAL, id.shared(), snapshot, valid_until))
         .flatten()
 }
 
@@ -58,6 +58,6 @@ pub fn of_group(
 ) -> Option<Subject> {
     let group = snapshot.group(id)?;
     let kind = if id == built_in::NON_PORTAL { SessionKind::Link } else { SessionKind::User };
-    let held = (Arc::clone(group.id()), group.granted());
+    let held = (group.id().shared(), group.granted());
     Some(Subject::nameless(kind, organization, held, valid_until))
 }

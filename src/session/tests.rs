@@ -115,7 +115,7 @@ impl Portal {
     }
 
     pub(super) async fn link_session(&self) -> PlainToken {
-        let facts = self.directory.organization("acme").await.unwrap().unwrap();
+        let facts = self.directory.organization(&"acme".into()).await.unwrap().unwrap();
         let new = NewSession {
             kind: SessionKind::Link,
             organization: "acme".into(),
@@ -223,7 +223,7 @@ async fn r7_a_group_edit_counts_on_the_next_request_of_an_open_session() {
     assert_eq!(granted(&portal.presented(&token, noon()).await), 8);
     let patch =
         GroupPatch { permissions: Some(serde_json::from_str("[]").unwrap()), ..Default::default() };
-    portal.directory.change_group("limited", patch, None).await.unwrap();
+    portal.directory.change_group(&"limited".into(), patch, None).await.unwrap();
     assert_eq!(granted(&portal.presented(&token, noon()).await), 0);
 }
 
@@ -280,11 +280,11 @@ async fn r14_a_link_session_stops_when_the_link_is_rotated_or_switched_off() {
     let portal = Portal::open(folder.path()).await;
     portal.acme().await;
     let before = portal.link_session().await;
-    portal.directory.rotate_link("acme", None).await.unwrap();
+    portal.directory.rotate_link(&"acme".into(), None).await.unwrap();
     assert!(!portal.is_in(&before, noon()).await);
     let now = portal.link_session().await;
     assert!(portal.is_in(&now, noon()).await);
-    portal.directory.switch_link("acme", false, None).await.unwrap();
+    portal.directory.switch_link(&"acme".into(), false, None).await.unwrap();
     assert!(!portal.is_in(&now, noon()).await);
 }
 
@@ -328,7 +328,7 @@ async fn r19_a_session_takes_the_place_of_another_in_one_step() {
     let portal = Portal::open(folder.path()).await;
     portal.acme().await;
     let old = portal.link_session().await;
-    let facts = portal.directory.organization("acme").await.unwrap().unwrap();
+    let facts = portal.directory.organization(&"acme".into()).await.unwrap().unwrap();
     let new = NewSession {
         kind: SessionKind::Link,
         organization: "acme".into(),
@@ -442,19 +442,19 @@ async fn a_list_shows_the_sessions_that_requests_are_let_through_with() {
         let new = NewSession {
             kind,
             organization: "acme".into(),
-            user: user.map(str::to_owned),
+            user: user.map(str::to_owned).map(Into::into),
             generation: facts.password_generation,
             address: [192, 0, 2, 1].into(),
             agent: "test".into(),
         };
         portal.sessions.start(new, None, noon()).await.unwrap().token
     };
-    let own = begin(SessionKind::User, Some(&anna.id)).await;
+    let own = begin(SessionKind::User, Some(anna.id.as_str())).await;
     for (kind, user) in [
         (SessionKind::Staff, None),
-        (SessionKind::Impersonation, Some(&*anna.id)),
+        (SessionKind::Impersonation, Some(anna.id.as_str())),
         (SessionKind::User, None),
-        (SessionKind::Link, Some(&*anna.id)),
+        (SessionKind::Link, Some(anna.id.as_str())),
     ] {
         let other = begin(kind, user).await;
         assert!(!portal.is_in(&other, after(1)).await, "{kind:?}");
@@ -493,7 +493,7 @@ async fn i12_link_sessions_are_counted_again_after_a_restart() {
     let mut portal = Portal::open(folder.path()).await;
     portal.acme().await;
     let by_link = async |portal: &Portal, now| {
-        let facts = portal.directory.organization("acme").await.unwrap().unwrap();
+        let facts = portal.directory.organization(&"acme".into()).await.unwrap().unwrap();
         let new = NewSession {
             kind: SessionKind::Link,
             organization: "acme".into(),
@@ -519,6 +519,6 @@ async fn i12_link_sessions_are_counted_again_after_a_restart() {
     assert!(by_link(&portal, after(50)).await.is_ok());
     assert!(by_link(&portal, after(50)).await.is_err());
     // Sessions of a link that was replaced do not count.
-    portal.directory.rotate_link("acme", None).await.unwrap();
+    portal.directory.rotate_link(&"acme".into(), None).await.unwrap();
     assert!(by_link(&portal, after(50)).await.is_ok());
 }

@@ -173,11 +173,11 @@ impl Bench {
 
     /// Signs a portal user in.
     pub(super) async fn begin_session(&self, user: &str) -> TokenHash {
-        let facts = self.state.directory.user(user).await.unwrap().unwrap();
+        let facts = self.state.directory.user(&user.into()).await.unwrap().unwrap();
         let new = NewSession {
             kind: SessionKind::User,
-            organization: facts.organization.to_string(),
-            user: Some(user.to_owned()),
+            organization: facts.organization.clone(),
+            user: Some(user.into()),
             generation: facts.password_generation,
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             agent: "test".to_owned(),

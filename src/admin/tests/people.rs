@@ -299,7 +299,7 @@ async fn sessions_can_be_ended_after_their_owner_is_deleted() {
         assert_eq!(answer.status, 204, "{idle}");
     }
     bench.begin_session(&ann).await;
-    bench.directory().delete_user(&ann, None).await.unwrap();
+    bench.directory().delete_user(&ann.as_str().into(), None).await.unwrap();
     let path = format!("/api/v1/sessions?user={ann}");
     assert_eq!(bench.delete(&path).await.status, 204, "it was left behind");
     assert_eq!(bench.delete(&path).await.status, 404);

@@ -8,23 +8,25 @@ async fn end_users_belong_to_their_organization_and_are_found_there_only() {
     fixture.organization("acme").await;
     fixture.organization("other").await;
     let ann = fixture.end_user("acme", Some("ann@acme.example")).await;
-    assert_eq!(fixture.directory.end_user("acme", &ann.id).await.unwrap(), ann);
-    let error = fixture.directory.end_user("other", &ann.id).await.unwrap_err();
+    assert_eq!(fixture.directory.end_user(&"acme".into(), &ann.id).await.unwrap(), ann);
+    let error = fixture.directory.end_user(&"other".into(), &ann.id).await.unwrap_err();
     assert_eq!(error.code(), "not-found");
     let patch = EndUserPatch { name: Some("Eve".to_owned()), email: None };
-    let error = fixture.directory.change_end_user("other", &ann.id, patch, None).await;
+    let error = fixture.directory.change_end_user(&"other".into(), &ann.id, patch, None).await;
     assert_eq!(error.unwrap_err().code(), "not-found");
-    let error = fixture.directory.delete_end_user("other", &ann.id, None).await.unwrap_err();
+    let error =
+        fixture.directory.delete_end_user(&"other".into(), &ann.id, None).await.unwrap_err();
     assert_eq!(error.code(), "not-found");
 
-    let page = fixture.directory.end_users("acme", &PageRequest::default()).await.unwrap();
+    let page = fixture.directory.end_users(&"acme".into(), &PageRequest::default()).await.unwrap();
     assert_eq!(page.items, [ann]);
-    let page = fixture.directory.end_users("other", &PageRequest::default()).await.unwrap();
+    let page = fixture.directory.end_users(&"other".into(), &PageRequest::default()).await.unwrap();
     assert_eq!(page.items, []);
-    let error = fixture.directory.end_users("nowhere", &PageRequest::default()).await.unwrap_err();
+    let error =
+        fixture.directory.end_users(&"nowhere".into(), &PageRequest::default()).await.unwrap_err();
     assert_eq!(error.code(), "not-found");
     let new = NewEndUser { name: "Ann".to_owned(), email: None };
-    let error = fixture.directory.create_end_user("nowhere", new).await.unwrap_err();
+    let error = fixture.directory.create_end_user(&"nowhere".into(), new).await.unwrap_err();
     assert_eq!(error.code(), "not-found");
 }
 
@@ -35,7 +37,7 @@ async fn name_and_address_can_be_changed_at_the_expected_version() {
     let ann = fixture.end_user("acme", Some("ann@acme.example")).await;
     let change = async |json: &str, expected| {
         let patch = serde_json::from_str(json).unwrap();
-        fixture.directory.change_end_user("acme", &ann.id, patch, expected).await
+        fixture.directory.change_end_user(&"acme".into(), &ann.id, patch, expected).await
     };
     let changed = change(r#"{"name": "Ann B."}"#, Some(1)).await.unwrap();
     assert_eq!(changed.email.as_deref(), Some("ann@acme.example"));
@@ -53,10 +55,10 @@ async fn an_end_user_with_a_sign_in_is_not_deleted() {
     let ann = fixture.end_user("acme", None).await;
     let new = NewUser { end_user: Some(ann.id.clone()), ..new_user("acme", "ann") };
     let user = fixture.directory.create_user(new, now()).await.unwrap();
-    let error = fixture.directory.delete_end_user("acme", &ann.id, None).await.unwrap_err();
+    let error = fixture.directory.delete_end_user(&"acme".into(), &ann.id, None).await.unwrap_err();
     assert_eq!(error.code(), "end-user-in-use");
     fixture.directory.delete_user(&user.id, None).await.unwrap();
-    fixture.directory.delete_end_user("acme", &ann.id, None).await.unwrap();
+    fixture.directory.delete_end_user(&"acme".into(), &ann.id, None).await.unwrap();
 }
 
 #[tokio::test]
@@ -70,12 +72,12 @@ async fn an_end_user_who_gets_a_sign_in_while_deleted_stays_and_the_other_way_ro
         other.create_user(created, now()).await.unwrap();
     };
     let deleting = fixture.with_meddling(meddling).await;
-    let error = deleting.delete_end_user("acme", &ann.id, None).await.unwrap_err();
+    let error = deleting.delete_end_user(&"acme".into(), &ann.id, None).await.unwrap_err();
     assert_eq!(error.code(), "end-user-in-use");
 
     let bob = fixture.end_user("acme", None).await;
     let (other, id) = (fixture.directory.clone(), bob.id.clone());
-    let meddling = async move { other.delete_end_user("acme", &id, None).await.unwrap() };
+    let meddling = async move { other.delete_end_user(&"acme".into(), &id, None).await.unwrap() };
     let creating = fixture.with_meddling(meddling).await;
     let new = NewUser { end_user: Some(bob.id), login: Some("bob".to_owned()), ..new };
     let error = creating.create_user(new, now()).await.unwrap_err();

@@ -40,16 +40,19 @@ async fn can_be_claimed(fixture: &Fixture, token: &str, now: Timestamp) -> bool 
 async fn is_dead(fixture: &Fixture, user: &str, letter: &Posted) -> bool {
     let directory = &fixture.directory;
     let looked = can_be_claimed(fixture, &letter.token, now()).await;
-    let opened = directory.open_letter(&letter.id, now()).await.unwrap();
+    let opened = directory.open_letter(&letter.id.as_str().into(), now()).await.unwrap();
     if looked {
         assert!(opened.is_some());
         return false;
     }
     assert!(opened.is_none(), "a letter that waits is not sent");
-    assert_eq!(directory.show_letter(&letter.id).await.unwrap().state.name(), "not_needed");
+    assert_eq!(
+        directory.show_letter(&letter.id.as_str().into()).await.unwrap().state.name(),
+        "not_needed"
+    );
     assert_eq!(claim(directory, &letter.token, PASSWORD, now()).await, Choice::Dead);
-    assert_eq!(directory.show_user(user).await.unwrap().status, UserStatus::Invited);
-    assert!(directory.organization("acme").await.unwrap().unwrap().has_portal_users);
+    assert_eq!(directory.show_user(&user.into()).await.unwrap().status, UserStatus::Invited);
+    assert!(directory.organization(&"acme".into()).await.unwrap().unwrap().has_portal_users);
     true
 }
 
@@ -67,7 +70,7 @@ async fn r40_an_invitation_is_mailed_and_claimed_once() {
     let (user, letter) = invited(&fixture).await;
     assert_eq!(user.status, UserStatus::Invited);
     assert_eq!((letter.doc.occasion, &letter.doc.user), (Occasion::Invitation, &user.id));
-    assert_eq!((&*letter.doc.login, &*letter.doc.organization), (LOGIN, "acme"));
+    assert_eq!((&*letter.doc.login, &*letter.doc.organization_name), (LOGIN, "acme"));
     assert_eq!(letter.doc.expires, now() + jiff::SignedDuration::from_hours(72));
 
     // Looking, as programs that check mails do, uses nothing up.
@@ -78,7 +81,7 @@ async fn r40_an_invitation_is_mailed_and_claimed_once() {
             .await
             .unwrap();
         let holder = holder.unwrap();
-        assert_eq!((&*holder.login, &*holder.organization), (LOGIN, "acme"));
+        assert_eq!((&*holder.login, &*holder.organization_name), (LOGIN, "acme"));
     }
     assert_eq!(claim(&fixture.directory, &letter.token, PASSWORD, now()).await, set(&user));
     let user = fixture.directory.show_user(&user.id).await.unwrap();
@@ -161,7 +164,7 @@ async fn r40_a_withdrawn_invitation_is_dead_and_only_one_that_stands_is_withdraw
     assert_eq!(reset, None, "no other way in is left");
     let error = fixture.directory.withdraw_invitation(&user.id, None).await.unwrap_err();
     assert_eq!(error.code(), "not-invited");
-    let error = fixture.directory.withdraw_invitation("nobody", None).await.unwrap_err();
+    let error = fixture.directory.withdraw_invitation(&"nobody".into(), None).await.unwrap_err();
     assert_eq!(error.code(), "not-found");
     let stale =
         fixture.directory.invite(&user.id, BlindCopy::default(), Some(1), now()).await.unwrap_err();
@@ -181,7 +184,9 @@ async fn r40_an_expired_invitation_cannot_be_claimed_and_still_counts_as_one() {
     assert!(!can_be_claimed(&fixture, &letter.token, expired).await);
     assert_eq!(claim(&fixture.directory, &letter.token, PASSWORD, expired).await, Choice::Dead);
     assert_eq!(fixture.directory.show_user(&user.id).await.unwrap().status, UserStatus::Invited);
-    assert!(fixture.directory.organization("acme").await.unwrap().unwrap().has_portal_users);
+    assert!(
+        fixture.directory.organization(&"acme".into()).await.unwrap().unwrap().has_portal_users
+    );
 }
 
 #[tokio::test]
@@ -189,7 +194,7 @@ async fn r40_a_token_of_another_kind_or_of_nobody_opens_nothing_and_counts_by_ad
     let fixture = Fixture::new().await;
     let (user, letter) = invited(&fixture).await;
     let unknown = crate::credential::token::PlainToken::generate();
-    for token in ["", "x", "\0", "ä", unknown.expose(), &letter.token[1..], &user.id] {
+    for token in ["", "x", "\0", "ä", unknown.expose(), &letter.token[1..], user.id.as_str()] {
         assert!(!can_be_claimed(&fixture, token, now()).await, "{token:?}");
         assert_eq!(claim(&fixture.directory, token, PASSWORD, now()).await, Choice::Dead);
     }
@@ -213,7 +218,11 @@ async fn r30_r31_a_password_that_breaks_rules_is_refused_with_all_of_them_and_th
     fixture.organization("acme").await;
     let end_user = fixture.end_user("acme", Some(email)).await;
     let organization = "acme".to_owned();
-    let new = NewUser { organization, end_user: Some(end_user.id), ..NewUser::default() };
+    let new = NewUser {
+        organization: organization.into(),
+        end_user: Some(end_user.id),
+        ..NewUser::default()
+    };
     let new = NewUser { login: Some("Ann-Smith-2026".to_owned()), invite: true, ..new };
     fixture.directory.create_user(new, now()).await.unwrap();
     let [letter] = fixture.posted().await.try_into().unwrap();
@@ -243,7 +252,7 @@ async fn r41_the_letter_goes_to_the_end_user_else_to_the_organization_else_to_th
     let fixture = Fixture::new().await;
     for (id, email) in [("with", Some("info@with.example")), ("without", None)] {
         let new = NewOrganization {
-            id: Some(id.to_owned()),
+            id: Some(id.into()),
             name: id.to_owned(),
             email: email.map(str::to_owned),
         };
@@ -347,19 +356,19 @@ async fn r40_an_invitation_that_went_to_the_login_ends_when_the_login_is_correct
     let (user, letter) = invited(&fixture).await;
     let directory = &fixture.directory;
     let patch = UserPatch {
-        group: Some("limited".to_owned()),
+        group: Some("limited".into()),
         require_mfa: Some(true),
         ..login(" ANN@example.com")
     };
     directory.change_user(&user.id, patch, None).await.unwrap();
-    assert!(!is_dead(&fixture, &user.id, &letter).await, "the same address");
+    assert!(!is_dead(&fixture, user.id.as_str(), &letter).await, "the same address");
     directory.change_user(&user.id, login("anne@example.com"), None).await.unwrap();
-    assert!(is_dead(&fixture, &user.id, &letter).await);
+    assert!(is_dead(&fixture, user.id.as_str(), &letter).await);
 
     directory.invite(&user.id, BlindCopy::default(), None, now()).await.unwrap();
     let [newer] = fixture.posted().await.try_into().unwrap();
     assert_eq!(newer.doc.to, "anne@example.com", "it can be sent again, to whom it is for");
-    assert!(!is_dead(&fixture, &user.id, &newer).await);
+    assert!(!is_dead(&fixture, user.id.as_str(), &newer).await);
 }
 
 #[tokio::test]
@@ -383,11 +392,11 @@ async fn r40_an_invitation_that_went_to_the_end_user_ends_when_the_user_is_anoth
             UserPatch { end_user: Some(Some(same.clone())), ..UserPatch::default() },
         ] {
             directory.change_user(&user, patch, None).await.unwrap();
-            assert!(!is_dead(&fixture, &user, &letter).await);
+            assert!(!is_dead(&fixture, user.as_str(), &letter).await);
         }
         let patch = UserPatch { end_user: Some(moved), ..UserPatch::default() };
         directory.change_user(&user, patch, None).await.unwrap();
-        assert!(is_dead(&fixture, &user, &letter).await, "{number}");
+        assert!(is_dead(&fixture, user.as_str(), &letter).await, "{number}");
     }
 }
 
@@ -401,12 +410,12 @@ async fn r40_an_invitation_ends_when_the_end_users_address_changes() {
     let user = directory.create_user(new, now()).await.unwrap();
     let [letter] = fixture.posted().await.try_into().unwrap();
     let called = EndUserPatch { name: Some("Anne".to_owned()), ..EndUserPatch::default() };
-    directory.change_end_user("acme", &end_user, called, None).await.unwrap();
-    assert!(!is_dead(&fixture, &user.id, &letter).await, "another name makes no odds");
+    directory.change_end_user(&"acme".into(), &end_user, called, None).await.unwrap();
+    assert!(!is_dead(&fixture, user.id.as_str(), &letter).await, "another name makes no odds");
     for email in [Some("anne@end.example".to_owned()), None] {
         let moved = EndUserPatch { email: Some(email), ..EndUserPatch::default() };
-        directory.change_end_user("acme", &end_user, moved, None).await.unwrap();
-        assert!(is_dead(&fixture, &user.id, &letter).await);
+        directory.change_end_user(&"acme".into(), &end_user, moved, None).await.unwrap();
+        assert!(is_dead(&fixture, user.id.as_str(), &letter).await);
     }
 }
 
@@ -419,17 +428,20 @@ async fn r40_an_invitation_ends_when_the_organizations_address_changes() {
         email: Some(email.map(str::to_owned)),
         ..OrganizationPatch::default()
     };
-    directory.change_organization("acme", email(Some("it@acme.example")), None).await.unwrap();
+    directory
+        .change_organization(&"acme".into(), email(Some("it@acme.example")), None)
+        .await
+        .unwrap();
     let new = NewUser { invite: true, ..new_user("acme", LOGIN) };
     let user = directory.create_user(new, now()).await.unwrap();
     let [letter] = fixture.posted().await.try_into().unwrap();
     let called =
         OrganizationPatch { name: Some("Acme".to_owned()), ..email(Some("IT@acme.example")) };
-    directory.change_organization("acme", called, None).await.unwrap();
-    assert!(!is_dead(&fixture, &user.id, &letter).await, "the same address");
+    directory.change_organization(&"acme".into(), called, None).await.unwrap();
+    assert!(!is_dead(&fixture, user.id.as_str(), &letter).await, "the same address");
     for other in [Some("office@acme.example"), None] {
-        directory.change_organization("acme", email(other), None).await.unwrap();
-        assert!(is_dead(&fixture, &user.id, &letter).await, "{other:?}");
+        directory.change_organization(&"acme".into(), email(other), None).await.unwrap();
+        assert!(is_dead(&fixture, user.id.as_str(), &letter).await, "{other:?}");
     }
 }
 
@@ -446,7 +458,7 @@ async fn r40_an_address_that_changes_while_an_invitation_is_claimed_ends_it() {
         .with_meddling(async move {
             let email = Some(Some("anne@end.example".to_owned()));
             let moved = EndUserPatch { email, ..EndUserPatch::default() };
-            other.change_end_user("acme", &end_user, moved, None).await.unwrap();
+            other.change_end_user(&"acme".into(), &end_user, moved, None).await.unwrap();
         })
         .await;
     assert_eq!(claim(&late, &letter.token, PASSWORD, now()).await, Choice::Dead);
@@ -460,5 +472,5 @@ async fn r40_an_invitation_of_which_nobody_knows_where_it_went_is_dead() {
     let mut doc = stored.doc.clone();
     doc.invitation.as_mut().unwrap().to = None;
     fixture.directory.commit(vec![stored.replace(doc).0]).await.unwrap();
-    assert!(is_dead(&fixture, &user.id, &letter).await);
+    assert!(is_dead(&fixture, user.id.as_str(), &letter).await);
 }

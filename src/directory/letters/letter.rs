@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::directory::id::{MailId, UserId};
 use crate::directory::kind;
 use crate::directory::record::Document;
 use portcullis_store::{Key, Kind};
@@ -13,11 +14,12 @@ pub struct Letter {
     /// Why it is written.
     pub occasion: Occasion,
     /// The id of the portal user it is about.
-    pub user: String,
+    pub user: UserId,
     /// The user's login, as it was then.
     pub login: String,
     /// The name of the user's organization, as it was then.
-    pub organization: String,
+    #[serde(rename = "organization")]
+    pub organization_name: String,
     /// The address it goes to.
     pub to: String,
     /// Who gets a blind copy (R41).
@@ -32,8 +34,9 @@ pub struct Letter {
     pub token: Option<String>,
     /// From when on the link is worthless, and the letter not worth sending.
     pub expires: Timestamp,
-    /// When it was written.
-    pub written: Timestamp,
+    /// When it was created.
+    #[serde(rename = "written")]
+    pub created: Timestamp,
     /// How far it has come.
     pub state: LetterState,
     /// How often it has been handed to the transport.
@@ -137,6 +140,8 @@ impl Letter {
 }
 
 impl Document for Letter {
+    type Id = MailId;
+
     const KIND: Kind = kind::LETTER;
 
     fn index(&self) -> Vec<Key> {

@@ -3,6 +3,7 @@ use tempfile::TempDir;
 use super::fixture::write;
 use super::*;
 use crate::directory::fixture::{Fixture, PASSWORD, new_user, now};
+use crate::directory::id::UserId;
 use crate::directory::kind;
 use crate::directory::page::PageRequest;
 use crate::directory::records::existing;
@@ -12,7 +13,7 @@ use portcullis_store::{Expect, Write};
 /// A directory with a portal user.
 struct Post {
     fixture: Fixture,
-    user: String,
+    user: UserId,
 }
 
 impl Post {
@@ -25,21 +26,21 @@ impl Post {
     }
 
     async fn write(&self, id: &str, occasion: Occasion) -> PlainToken {
-        let ids = (id, self.user.as_str());
+        let ids = (id, &self.user);
         write(&self.fixture.directory, ids, occasion, now()).await
     }
 
     async fn open(&self, id: &str, at: Timestamp) -> Option<OpenLetter> {
-        self.fixture.directory.open_letter(id, at).await.unwrap()
+        self.fixture.directory.open_letter(&id.into(), at).await.unwrap()
     }
 
     async fn letter(&self, id: &str) -> Letter {
-        existing::<Letter>(self.fixture.directory.store(), id, None).await.unwrap().doc
+        existing::<Letter>(self.fixture.directory.store(), &id.into(), None).await.unwrap().doc
     }
 
     async fn not_yet(&self, id: &str, at: Timestamp) {
         let why = NotSent::Yet("the server is away".to_owned());
-        self.fixture.directory.letter_not_sent(id, &why, at).await.unwrap();
+        self.fixture.directory.letter_not_sent(&id.into(), &why, at).await.unwrap();
     }
 }
 
@@ -65,7 +66,7 @@ async fn a_letter_is_opened_with_the_token_that_was_sealed_for_it() {
 async fn a_letter_that_was_sent_keeps_no_token_and_is_not_sent_again() {
     let post = Post::new().await;
     post.write("letter", Occasion::Invitation).await;
-    post.fixture.directory.letter_sent("letter", after(1)).await.unwrap();
+    post.fixture.directory.letter_sent(&"letter".into(), after(1)).await.unwrap();
     let letter = post.letter("letter").await;
     assert_eq!((letter.state, letter.attempts), (LetterState::Sent { at: after(1) }, 1));
     assert_eq!(letter.token, None);
@@ -114,7 +115,7 @@ async fn a_letter_that_can_never_be_sent_is_given_up_at_once() {
     let post = Post::new().await;
     post.write("letter", Occasion::Invitation).await;
     let why = NotSent::Ever("no address\r\nof any kind".to_owned());
-    post.fixture.directory.letter_not_sent("letter", &why, after(1)).await.unwrap();
+    post.fixture.directory.letter_not_sent(&"letter".into(), &why, after(1)).await.unwrap();
     let letter = post.letter("letter").await;
     assert_eq!((letter.state, letter.token), (LetterState::Failed { at: after(1) }, None));
     assert_eq!(letter.last_error.as_deref(), Some("no address  of any kind"));
@@ -156,11 +157,11 @@ async fn a_letter_to_somebody_who_has_a_password_or_is_gone_is_not_needed() {
     let post = Post::new().await;
     let directory = &post.fixture.directory;
     post.write("claimed", Occasion::Invitation).await;
-    directory.set_password(&post.user, PASSWORD.into(), None).await.unwrap();
+    directory.set_password(&post.user.as_str().into(), PASSWORD.into(), None).await.unwrap();
     assert!(post.open("claimed", now()).await.is_none());
     assert_eq!(post.letter("claimed").await.state.name(), "not_needed");
     post.write("gone", Occasion::Reset).await;
-    directory.delete_user(&post.user, None).await.unwrap();
+    directory.delete_user(&post.user.as_str().into(), None).await.unwrap();
     assert!(post.open("gone", now()).await.is_none());
     assert_eq!(post.letter("gone").await.state.name(), "not_needed");
 }
@@ -171,7 +172,7 @@ async fn a_letter_sealed_with_another_key_fails_and_says_why() {
     post.write("letter", Occasion::Invitation).await;
     // Another key, over the same store.
     let other = Fixture::over(post.fixture.store.clone(), TempDir::new().unwrap()).await;
-    assert!(other.directory.open_letter("letter", now()).await.unwrap().is_none());
+    assert!(other.directory.open_letter(&"letter".into(), now()).await.unwrap().is_none());
     let letter = post.letter("letter").await;
     assert_eq!(letter.state.name(), "failed");
     assert_eq!(letter.last_error.as_deref(), Some(UNREADABLE));
@@ -200,16 +201,16 @@ async fn a_waiting_letter_can_be_tried_now_and_one_that_is_done_cannot() {
     let directory = &post.fixture.directory;
     post.write("letter", Occasion::Invitation).await;
     post.not_yet("letter", now()).await;
-    let view = directory.retry_letter("letter", None, after(5)).await.unwrap();
+    let view = directory.retry_letter(&"letter".into(), None, after(5)).await.unwrap();
     assert_eq!((view.state, view.attempts), (waiting(5), 1));
     assert!(post.open("letter", after(5)).await.is_some());
 
     let why = NotSent::Ever("no".to_owned());
-    directory.letter_not_sent("letter", &why, after(6)).await.unwrap();
-    let refused = directory.retry_letter("letter", None, after(7)).await.unwrap_err();
+    directory.letter_not_sent(&"letter".into(), &why, after(6)).await.unwrap();
+    let refused = directory.retry_letter(&"letter".into(), None, after(7)).await.unwrap_err();
     assert_eq!(refused.code(), "mail-done");
     assert!(refused.to_string().ends_with("invite the portal user again"), "{refused}");
-    let unknown = directory.retry_letter("none", None, now()).await.unwrap_err();
+    let unknown = directory.retry_letter(&"none".into(), None, now()).await.unwrap_err();
     assert_eq!(unknown.code(), "not-found");
 }
 
@@ -219,7 +220,7 @@ async fn administrators_see_letters_by_state_and_never_a_token() {
     let directory = &post.fixture.directory;
     let token = post.write("one", Occasion::Reset).await;
     post.write("two", Occasion::Invitation).await;
-    directory.letter_sent("two", now()).await.unwrap();
+    directory.letter_sent(&"two".into(), now()).await.unwrap();
     let listed = async |state| directory.letters(state, &PageRequest::default()).await;
     assert_eq!(listed(None).await.unwrap().items.len(), 2);
     let waiting = listed(Some("waiting")).await.unwrap().items;
@@ -252,7 +253,7 @@ async fn neither_resets_nor_invitations_starve_the_others() {
     let every = due(16).await;
     assert_eq!((every.ids.len(), every.next), (16, None));
     for n in 1..8 {
-        directory.letter_sent(&format!("reset-{n}"), now()).await.unwrap();
+        directory.letter_sent(&format!("reset-{n}").into(), now()).await.unwrap();
     }
     assert_eq!(due(3).await.ids, ["reset-0", "invitation-0", "invitation-1"]);
 }
@@ -270,13 +271,16 @@ async fn letters_that_were_done_with_a_while_ago_are_removed_and_others_are_not(
         for id in [&waiting, &old, &new] {
             post.write(id, occasion).await;
         }
-        directory.letter_sent(&old, now()).await.unwrap();
-        directory.letter_sent(&new, after(10)).await.unwrap();
+        directory.letter_sent(&old.as_str().into(), now()).await.unwrap();
+        directory.letter_sent(&new.as_str().into(), after(10)).await.unwrap();
         assert_eq!(swept(kept).await, 0, "{name}");
         assert_eq!(swept(kept + 5).await, 1, "{name}");
-        assert_eq!(directory.show_letter(&old).await.unwrap_err().code(), "not-found");
-        assert_eq!(directory.show_letter(&new).await.unwrap().id, new);
-        assert_eq!(directory.show_letter(&waiting).await.unwrap().id, waiting);
+        assert_eq!(
+            directory.show_letter(&old.as_str().into()).await.unwrap_err().code(),
+            "not-found"
+        );
+        assert_eq!(directory.show_letter(&new.as_str().into()).await.unwrap().id, *new);
+        assert_eq!(directory.show_letter(&waiting.as_str().into()).await.unwrap().id, *waiting);
         assert_eq!(swept(kept + 11).await, 1, "{name}");
     }
 }
@@ -288,12 +292,12 @@ async fn more_letters_than_are_read_at_once_are_all_found() {
     post.write("letter", Occasion::Reset).await;
     let letter = post.letter("letter").await;
     let count = 2 * AT_ONCE + 1;
-    let copies = (1..count).map(|n| put(&format!("copy-{n}"), Expect::Absent, &letter));
+    let copies = (1..count).map(|n| put(&format!("copy-{n}").into(), Expect::Absent, &letter));
     directory.commit(copies.collect()).await.unwrap();
     let due = directory.due_letters(now(), count).await.unwrap();
     assert_eq!((due.ids.len(), due.next), (count, None));
     let done = letter.done(LetterState::Sent { at: now() });
-    let copies = (1..count).map(|n| put(&format!("copy-{n}"), Expect::Present, &done));
+    let copies = (1..count).map(|n| put(&format!("copy-{n}").into(), Expect::Present, &done));
     directory.commit(copies.collect()).await.unwrap();
     assert_eq!(directory.sweep_letters(after(24 * 3600 + 1)).await.unwrap(), count - 1);
 }
@@ -315,7 +319,7 @@ async fn a_damaged_letter_keeps_no_other_back() {
     }
     post.write("letter", Occasion::Reset).await;
     assert_eq!(directory.due_letters(now(), 9).await.unwrap().ids, ["letter"]);
-    directory.letter_sent("letter", now()).await.unwrap();
+    directory.letter_sent(&"letter".into(), now()).await.unwrap();
     assert_eq!(directory.sweep_letters(after(24 * 3600 + 1)).await.unwrap(), 1);
 }
 
@@ -325,8 +329,8 @@ async fn a_letter_that_was_tried_while_an_administrator_retried_it_is_noted_all_
     post.write("letter", Occasion::Invitation).await;
     let directory = post.fixture.directory.clone();
     let meddled = post.fixture.with_meddling(async move {
-        directory.retry_letter("letter", None, after(1)).await.unwrap();
+        directory.retry_letter(&"letter".into(), None, after(1)).await.unwrap();
     });
-    meddled.await.letter_sent("letter", after(2)).await.unwrap();
+    meddled.await.letter_sent(&"letter".into(), after(2)).await.unwrap();
     assert_eq!(post.letter("letter").await.state, LetterState::Sent { at: after(2) });
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::letter::{Letter, LetterState, Occasion};
+use crate::directory::id::{MailId, UserId};
 use crate::directory::page::{Page, PageRequest};
 use crate::directory::records::{Stored, attempt, existing, page};
 use crate::directory::{Directory, DirectoryError, Refusal};
@@ -13,15 +14,16 @@ use portcullis_store::Key;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LetterView {
     /// Its id.
-    pub id: String,
+    pub id: MailId,
     /// Why it is written.
     pub occasion: Occasion,
     /// The id of the portal user it is about.
-    pub user: String,
+    pub user: UserId,
     /// The user's login, as it was then.
     pub login: String,
     /// The name of the user's organization, as it was then.
-    pub organization: String,
+    #[serde(rename = "organization")]
+    pub organization_name: String,
     /// The address it goes to.
     pub to: String,
     /// Who gets a blind copy.
@@ -35,8 +37,9 @@ pub struct LetterView {
     /// What went wrong the last time it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
-    /// When it was written.
-    pub written: Timestamp,
+    /// When it was created.
+    #[serde(rename = "written")]
+    pub created: Timestamp,
     /// From when on its link is worthless.
     pub expires: Timestamp,
     /// The version of its record.
@@ -51,13 +54,13 @@ impl From<Stored<Letter>> for LetterView {
             occasion: doc.occasion,
             user: doc.user,
             login: doc.login,
-            organization: doc.organization,
+            organization_name: doc.organization_name,
             to: doc.to,
             blind_copy: doc.blind_copy,
             state: doc.state,
             attempts: doc.attempts,
             last_error: doc.last_error,
-            written: doc.written,
+            created: doc.created,
             expires: doc.expires,
             version,
         }
@@ -86,7 +89,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`], or when the store does not answer.
-    pub async fn show_letter(&self, id: &str) -> Result<LetterView, DirectoryError> {
+    pub async fn show_letter(&self, id: &MailId) -> Result<LetterView, DirectoryError> {
         Ok(existing::<Letter>(self.store(), id, None).await?.into())
     }
 
@@ -97,7 +100,7 @@ impl Directory {
     /// token is gone.
     pub async fn retry_letter(
         &self,
-        id: &str,
+        id: &MailId,
         expected: Option<u64>,
         now: Timestamp,
     ) -> Result<LetterView, DirectoryError> {

@@ -30,7 +30,7 @@ fn session(kind: SessionKind, organization: &str) -> Subject {
 }
 
 async fn token(fixture: &Fixture, organization: &str) -> String {
-    fixture.directory.link(organization).await.unwrap().token.expose().to_owned()
+    fixture.directory.link(&organization.into()).await.unwrap().token.expose().to_owned()
 }
 
 async fn opened(fixture: &Fixture, organization: &str) -> Arc<OrganizationFacts> {
@@ -61,11 +61,11 @@ async fn r10_every_organization_has_a_link_that_can_be_shown_again() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     fixture.organization("other").await;
-    let link = fixture.directory.link("acme").await.unwrap();
+    let link = fixture.directory.link(&"acme".into()).await.unwrap();
     assert!(link.enabled);
     assert_eq!(token(&fixture, "acme").await, link.token.expose());
     assert_ne!(token(&fixture, "other").await, link.token.expose());
-    let error = fixture.directory.link("nowhere").await.unwrap_err();
+    let error = fixture.directory.link(&"nowhere".into()).await.unwrap_err();
     assert_eq!(error.code(), "not-found");
 }
 
@@ -75,13 +75,13 @@ async fn r10_rotation_ends_the_link_and_the_sessions_it_began() {
     fixture.organization("acme").await;
     let old = token(&fixture, "acme").await;
     let session = opened(&fixture, "acme").await;
-    let new = fixture.directory.rotate_link("acme", None).await.unwrap();
+    let new = fixture.directory.rotate_link(&"acme".into(), None).await.unwrap();
     assert_eq!(open(&fixture.directory, &old).await, Opened::Dead);
     assert!(!honoured(&fixture.directory, &session).await);
     let again = open(&fixture.directory, new.token.expose()).await;
     let Opened::Session(organization) = again else { panic!("{again:?}") };
     assert!(honoured(&fixture.directory, &organization).await);
-    let error = fixture.directory.rotate_link("acme", Some(1)).await.unwrap_err();
+    let error = fixture.directory.rotate_link(&"acme".into(), Some(1)).await.unwrap_err();
     assert_eq!(error.code(), "changed");
 }
 
@@ -90,12 +90,12 @@ async fn r10_a_link_is_switched_off_and_on() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let session = opened(&fixture, "acme").await;
-    let off = fixture.directory.switch_link("acme", false, None).await.unwrap();
+    let off = fixture.directory.switch_link(&"acme".into(), false, None).await.unwrap();
     assert!(!off.enabled);
     assert_eq!(open(&fixture.directory, off.token.expose()).await, Opened::Dead);
     assert!(!honoured(&fixture.directory, &session).await);
-    assert!(!fixture.directory.show_organization("acme").await.unwrap().link_enabled);
-    fixture.directory.switch_link("acme", true, None).await.unwrap();
+    assert!(!fixture.directory.show_organization(&"acme".into()).await.unwrap().link_enabled);
+    fixture.directory.switch_link(&"acme".into(), true, None).await.unwrap();
     assert!(honoured(&fixture.directory, &session).await);
     opened(&fixture, "acme").await;
 }
@@ -105,9 +105,9 @@ async fn r10_the_link_of_a_deleted_organization_stays_dead_when_its_id_is_used_a
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let old = token(&fixture, "acme").await;
-    fixture.directory.delete_organization("acme", None).await.unwrap();
+    fixture.directory.delete_organization(&"acme".into(), None).await.unwrap();
     assert_eq!(open(&fixture.directory, &old).await, Opened::Dead);
-    let new = NewOrganization { id: Some("acme".to_owned()), name: "New".to_owned(), email: None };
+    let new = NewOrganization { id: Some("acme".into()), name: "New".to_owned(), email: None };
     let later = now() + jiff::SignedDuration::from_secs(1);
     fixture.directory.create_organization(new, later).await.unwrap();
     assert_eq!(open(&fixture.directory, &old).await, Opened::Dead);
@@ -144,7 +144,7 @@ async fn r11_without_portal_users_a_link_opens_a_session_at_once() {
     fixture.user("other", "bob", "limited").await;
     fixture.end_user("acme", Some("ann@acme.example")).await;
     let session = opened(&fixture, "acme").await;
-    assert_eq!((&*session.id, session.has_portal_users), ("acme", false));
+    assert_eq!((session.id.as_str(), session.has_portal_users), ("acme", false));
     assert!(honoured(&fixture.directory, &session).await);
     let snapshot = fixture.directory.snapshot();
     assert_eq!(snapshot.granted(portcullis_policy::built_in::NON_PORTAL).len(), 2);
@@ -161,7 +161,7 @@ async fn r12_opening_a_link_answers_sign_in_once_a_portal_user_or_an_invitation_
         fixture.directory.create_user(new, now()).await.unwrap();
         let outcome = open(&fixture.directory, &token(&fixture, id).await).await;
         let Opened::SignIn(organization) = outcome else { panic!("{outcome:?}") };
-        assert_eq!(&*organization.id, id);
+        assert_eq!(organization.id, id);
     }
 }
 
@@ -218,7 +218,7 @@ async fn r14_link_stops_with_the_organization() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let session = opened(&fixture, "acme").await;
-    fixture.directory.delete_organization("acme", None).await.unwrap();
+    fixture.directory.delete_organization(&"acme".into(), None).await.unwrap();
     assert!(!honoured(&fixture.directory, &session).await);
 }
 
@@ -230,7 +230,7 @@ async fn r19_a_link_replaces_another_links_session_without_asking() {
     let of_other = session(SessionKind::Link, "other");
     let opened = open_beside(&fixture, &of_other, "acme").await;
     let Opened::Session(opened) = opened else { panic!("{opened:?}") };
-    assert_eq!(&*opened.id, "acme");
+    assert_eq!(opened.id, "acme");
     let of_acme = session(SessionKind::Link, "acme");
     assert_eq!(open_beside(&fixture, &of_acme, "acme").await, Opened::Stay);
 }
@@ -244,7 +244,7 @@ async fn r19_a_link_makes_nobody_who_is_signed_in_somebody_else_without_asking()
         let person = session(kind, "acme");
         let opened = open_beside(&fixture, &person, "other").await;
         let Opened::Ask(opened) = opened else { panic!("{opened:?}") };
-        assert_eq!(&*opened.id, "other");
+        assert_eq!(opened.id, "other");
         assert_eq!(open_beside(&fixture, &person, "acme").await, Opened::Stay);
     }
 }
@@ -260,6 +260,6 @@ async fn r12_r19_where_people_sign_in_a_link_leads_there_and_who_has_done_so_sta
     assert_eq!(open_beside(&fixture, &of_acme, "acme").await, Opened::Stay);
     let opened = open_beside(&fixture, &of_other, "acme").await;
     assert!(matches!(opened, Opened::SignIn(_)), "{opened:?}");
-    fixture.directory.switch_link("acme", false, None).await.unwrap();
+    fixture.directory.switch_link(&"acme".into(), false, None).await.unwrap();
     assert_eq!(open_beside(&fixture, &of_acme, "acme").await, Opened::Dead);
 }

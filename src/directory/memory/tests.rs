@@ -33,7 +33,7 @@ async fn a_policy_is_put_in_force_if_what_it_expects_holds() {
 async fn an_edit_of_a_group_keeps_no_policy_out_that_comes_with_the_group() {
     let fixture = Fixture::new().await;
     let nothing = GroupPatch { permissions: Some(Grant::Only(vec![])), ..GroupPatch::default() };
-    fixture.directory.change_group("limited", nothing, None).await.unwrap();
+    fixture.directory.change_group(&"limited".into(), nothing, None).await.unwrap();
     fixture.directory.replace_policy(compile(&expecting("limited", "allow"))).await.unwrap();
     let snapshot = fixture.directory.snapshot().clone();
     assert!(snapshot.granted("limited").is_empty(), "the edit is still in force");
@@ -44,8 +44,8 @@ async fn a_group_that_the_policy_does_not_come_with_is_judged_as_it_is_now() {
     let fixture = Fixture::new().await;
     let new = NewGroup { name: "Partners".to_owned(), permissions: Grant::Only(vec![]) };
     let id = fixture.directory.create_group(new).await.unwrap().id;
-    fixture.directory.replace_policy(compile(&expecting(&id, "allow"))).await.unwrap_err();
-    fixture.directory.replace_policy(compile(&expecting(&id, "deny"))).await.unwrap();
+    fixture.directory.replace_policy(compile(&expecting(id.as_str(), "allow"))).await.unwrap_err();
+    fixture.directory.replace_policy(compile(&expecting(id.as_str(), "deny"))).await.unwrap();
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn a_permission_that_a_new_policy_does_not_know_grants_nothing_until_it_do
     let snapshot = fixture.directory.snapshot().clone();
     let ids: Vec<_> = snapshot.policy().catalogue().ids(snapshot.granted("non-portal")).collect();
     assert_eq!(ids, ["tickets.create"]);
-    let shown = fixture.directory.group("limited").await.unwrap();
+    let shown = fixture.directory.group(&"limited".into()).await.unwrap();
     assert_eq!((shown.permissions.len(), shown.of), (7, 23));
 
     fixture.directory.replace_policy(compile(&policy_files())).await.unwrap();
@@ -96,7 +96,7 @@ async fn a_group_nobody_knows_grants_nothing() {
     assert!(snapshot.granted("nowhere").is_empty() && snapshot.group("nowhere").is_none());
     let group = snapshot.group("limited").unwrap();
     assert_eq!((group.name(), group.version()), ("Limited Portal Group", 1));
-    assert_eq!((&**group.id(), snapshot.groups().count()), ("limited", 4));
+    assert_eq!((group.id().as_str(), snapshot.groups().count()), ("limited", 4));
 }
 
 #[tokio::test]
@@ -116,17 +116,17 @@ async fn i2_facts_are_kept_and_forgotten_by_the_change_itself() {
     let user = fixture.directory.create_user(new_user("acme", "ann"), now()).await.unwrap();
     assert!(fixture.directory.cached_user(&user.id).is_none());
     fixture.directory.user(&user.id).await.unwrap().unwrap();
-    fixture.directory.organization("acme").await.unwrap().unwrap();
-    assert_eq!(&*fixture.directory.cached_user(&user.id).unwrap().group, "admin");
-    assert!(fixture.directory.cached_organization("acme").unwrap().has_portal_users);
+    fixture.directory.organization(&"acme".into()).await.unwrap().unwrap();
+    assert_eq!(fixture.directory.cached_user(&user.id).unwrap().group, "admin");
+    assert!(fixture.directory.cached_organization(&"acme".into()).unwrap().has_portal_users);
 
-    let patch = UserPatch { group: Some("limited".to_owned()), ..UserPatch::default() };
+    let patch = UserPatch { group: Some("limited".into()), ..UserPatch::default() };
     fixture.directory.change_user(&user.id, patch, None).await.unwrap();
     let kept = fixture.directory.cached_user(&user.id);
-    assert!(kept.is_none_or(|facts| &*facts.group == "limited"));
+    assert!(kept.is_none_or(|facts| facts.group == "limited"));
     fixture.directory.delete_user(&user.id, None).await.unwrap();
     assert!(fixture.directory.cached_user(&user.id).is_none());
-    let kept = fixture.directory.cached_organization("acme");
+    let kept = fixture.directory.cached_organization(&"acme".into());
     assert!(kept.is_none_or(|facts| !facts.has_portal_users));
 }
 
@@ -148,19 +148,19 @@ async fn i1_a_damaged_record_harms_nobody_else() {
     fixture.store.commit(commit).await.unwrap();
 
     // This is answered only when what came before it is followed.
-    let patch = UserPatch { group: Some("admin".to_owned()), ..UserPatch::default() };
+    let patch = UserPatch { group: Some("admin".into()), ..UserPatch::default() };
     fixture.directory.change_user(&ann.id, patch, None).await.unwrap();
-    assert_eq!(&*fixture.directory.user(&ann.id).await.unwrap().unwrap().group, "admin");
+    assert_eq!(fixture.directory.user(&ann.id).await.unwrap().unwrap().group, "admin");
     assert!(fixture.directory.snapshot().group("damaged").is_none(), "it grants nothing");
     assert_eq!(fixture.directory.snapshot().granted("limited").len(), 8);
-    assert!(fixture.directory.user("damaged").await.is_err(), "it lets nobody in");
+    assert!(fixture.directory.user(&"damaged".into()).await.is_err(), "it lets nobody in");
 
     let all = PageRequest::default();
-    let users = fixture.directory.users(UserFilter::All, &all).await.unwrap();
+    let users = fixture.directory.users(&UserFilter::All, &all).await.unwrap();
     assert_eq!(users.items.len(), 1);
     assert_eq!(fixture.directory.groups(&all).await.unwrap().items.len(), 4);
     assert!(fixture.directory.letters(None, &all).await.unwrap().items.is_empty());
-    assert!(fixture.directory.end_users("acme", &all).await.unwrap().items.is_empty());
+    assert!(fixture.directory.end_users(&"acme".into(), &all).await.unwrap().items.is_empty());
     assert!(fixture.directory.api_tokens(&all).await.unwrap().items.is_empty());
     let again = fixture.replica().await;
     assert_eq!(again.snapshot().groups().count(), 4, "it starts with one too");
@@ -179,9 +179,9 @@ async fn names_that_no_record_can_have_are_simply_unknown() {
     let fixture = Fixture::new().await;
     let long = "x".repeat(1000);
     for id in ["", "\0", &long] {
-        assert!(fixture.directory.user(id).await.unwrap().is_none());
-        assert!(fixture.directory.organization(id).await.unwrap().is_none());
-        assert_eq!(fixture.directory.group(id).await.unwrap_err().code(), "not-found");
+        assert!(fixture.directory.user(&id.into()).await.unwrap().is_none());
+        assert!(fixture.directory.organization(&id.into()).await.unwrap().is_none());
+        assert_eq!(fixture.directory.group(&id.into()).await.unwrap_err().code(), "not-found");
         assert_eq!(fixture.directory.user_with_login(id).await.unwrap_err().code(), "not-found");
     }
 }

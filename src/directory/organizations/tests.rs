@@ -4,7 +4,11 @@ use crate::directory::fixture::{Fixture, new_user, now};
 use crate::directory::kind;
 
 fn new(id: Option<&str>) -> NewOrganization {
-    NewOrganization { id: id.map(str::to_owned), name: " Acme Ltd ".to_owned(), email: None }
+    NewOrganization {
+        id: id.map(str::to_owned).map(Into::into),
+        name: " Acme Ltd ".to_owned(),
+        email: None,
+    }
 }
 
 #[tokio::test]
@@ -36,7 +40,7 @@ async fn name_and_address_can_be_changed_and_the_address_taken_away() {
     fixture.organization("acme").await;
     let patch = |json: &str| serde_json::from_str::<OrganizationPatch>(json).unwrap();
     let change = async |json: &str, expected| {
-        fixture.directory.change_organization("acme", patch(json), expected).await
+        fixture.directory.change_organization(&"acme".into(), patch(json), expected).await
     };
     let changed = change(r#"{"name": "Acme 2", "email": "office@acme.example"}"#, None).await;
     let changed = changed.unwrap();
@@ -47,7 +51,7 @@ async fn name_and_address_can_be_changed_and_the_address_taken_away() {
     assert!(matches!(error, DirectoryError::Invalid { field: "email", .. }));
     assert_eq!(change(r#"{"email": null}"#, Some(2)).await.unwrap().email, None);
     assert_eq!(change(r#"{"name": "Late"}"#, Some(2)).await.unwrap_err().code(), "changed");
-    let facts = fixture.directory.organization("acme").await.unwrap().unwrap();
+    let facts = fixture.directory.organization(&"acme".into()).await.unwrap().unwrap();
     assert_eq!(&*facts.name, "Acme 2");
     assert!(serde_json::from_str::<OrganizationPatch>(r#"{"nam": "x"}"#).is_err());
 }
@@ -58,14 +62,14 @@ async fn an_organization_is_deleted_only_when_it_is_empty() {
     fixture.organization("acme").await;
     let end_user = fixture.end_user("acme", None).await;
     let user = fixture.directory.create_user(new_user("acme", "ann"), now()).await.unwrap();
-    let error = fixture.directory.delete_organization("acme", None).await.unwrap_err();
+    let error = fixture.directory.delete_organization(&"acme".into(), None).await.unwrap_err();
     assert_eq!(error.code(), "organization-in-use");
     assert!(error.to_string().contains("1 portal user(s) and 1 end user(s)"), "{error}");
     fixture.directory.delete_user(&user.id, None).await.unwrap();
-    fixture.directory.delete_end_user("acme", &end_user.id, None).await.unwrap();
-    assert!(fixture.directory.organization("acme").await.unwrap().is_some());
-    fixture.directory.delete_organization("acme", None).await.unwrap();
-    assert!(fixture.directory.organization("acme").await.unwrap().is_none());
+    fixture.directory.delete_end_user(&"acme".into(), &end_user.id, None).await.unwrap();
+    assert!(fixture.directory.organization(&"acme".into()).await.unwrap().is_some());
+    fixture.directory.delete_organization(&"acme".into(), None).await.unwrap();
+    assert!(fixture.directory.organization(&"acme".into()).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -79,11 +83,11 @@ async fn an_organization_that_gets_an_end_user_or_portal_user_while_it_is_delete
                 other.create_user(new_user(id, "ann"), now()).await.unwrap();
             } else {
                 let new = NewEndUser { name: "Ann".to_owned(), email: None };
-                other.create_end_user(id, new).await.unwrap();
+                other.create_end_user(&id.into(), new).await.unwrap();
             }
         };
         let deleting = fixture.with_meddling(meddling).await;
-        let error = deleting.delete_organization(id, None).await.unwrap_err();
+        let error = deleting.delete_organization(&id.into(), None).await.unwrap_err();
         assert_eq!(error.code(), "organization-in-use");
     }
 }
@@ -94,13 +98,13 @@ async fn nobody_is_added_to_an_organization_that_is_deleted_meanwhile() {
     for id in ["acme", "other"] {
         fixture.organization(id).await;
         let other = fixture.directory.clone();
-        let meddling = async move { other.delete_organization(id, None).await.unwrap() };
+        let meddling = async move { other.delete_organization(&id.into(), None).await.unwrap() };
         let adding = fixture.with_meddling(meddling).await;
         let error = if id == "acme" {
             adding.create_user(new_user(id, "ann"), now()).await.unwrap_err()
         } else {
             let new = NewEndUser { name: "Ann".to_owned(), email: None };
-            adding.create_end_user(id, new).await.unwrap_err()
+            adding.create_end_user(&id.into(), new).await.unwrap_err()
         };
         assert!(error.to_string().contains("there is no organization"), "{error}");
     }

@@ -67,7 +67,7 @@ async fn r33_a_forgotten_password_is_replaced_by_a_mailed_link_once() {
         .await
         .unwrap()
         .unwrap();
-    assert_eq!((&*holder.login, &*holder.organization), (LOGIN, "acme"));
+    assert_eq!((&*holder.login, &*holder.organization_name), (LOGIN, "acme"));
     let choice = choose(&fixture, &letter.token, OTHER_PASSWORD, now()).await;
     assert_eq!(choice, Choice::Set { user: user.id.clone(), login: LOGIN.to_owned() });
     assert_eq!(fixture.sign_in(LOGIN, PASSWORD).await, SignIn::Wrong);
@@ -83,7 +83,7 @@ async fn r34_a_reset_ends_all_sessions_and_leaves_the_second_factor() {
     let SignIn::Welcome(session) = fixture.sign_in(LOGIN, PASSWORD).await else { panic!() };
     let stored = existing::<User>(&*fixture.store, &user.id, None).await.unwrap();
     let factor =
-        SecondFactor { secret: "sealed".to_owned(), recovery_codes: Vec::new(), since: now() };
+        SecondFactor { secret: "sealed".to_owned(), recovery_codes: Vec::new(), created: now() };
     let doc = User { require_mfa: true, second_factor: Some(factor.clone()), ..stored.doc.clone() };
     fixture.directory.commit(vec![stored.replace(doc).0]).await.unwrap();
     let letter = asked(&fixture, now()).await;
@@ -199,7 +199,7 @@ async fn r33_a_clock_that_was_ahead_and_is_set_back_does_not_end_resets() {
 fn r33_letters_are_counted_for_a_links_lifetime_if_that_is_less_than_an_hour() {
     let link = OneTimeLink {
         token: String::new(),
-        made: after(200),
+        created: after(200),
         expires: after(500),
         to: None,
         earlier: vec![now(), after(100)],
@@ -235,7 +235,7 @@ async fn r34_what_an_administrator_does_ends_a_reset() {
 
     // The letter went to an address that is not the login any more.
     let letter = asked(&fixture, after(100)).await;
-    let group = UserPatch { group: Some("admin".to_owned()), ..UserPatch::default() };
+    let group = UserPatch { group: Some("admin".into()), ..UserPatch::default() };
     directory.change_user(&user.id, group, None).await.unwrap();
     assert!(is_good(&fixture, &letter.token, after(100)).await, "another group makes no odds");
     for login in ["other@example.com", LOGIN] {
@@ -243,7 +243,7 @@ async fn r34_what_an_administrator_does_ends_a_reset() {
         directory.change_user(&user.id, patch, None).await.unwrap();
     }
     assert!(!is_good(&fixture, &letter.token, after(100)).await, "another login");
-    let unsent = directory.open_letter(&letter.id, after(100)).await.unwrap();
+    let unsent = directory.open_letter(&letter.id.as_str().into(), after(100)).await.unwrap();
     assert!(unsent.is_none(), "nor is a letter sent that waits");
 
     let letter = asked(&fixture, after(300)).await;
@@ -260,13 +260,15 @@ async fn r33_a_reset_is_mailed_to_the_login_and_is_dead_when_that_is_another_add
         email: Some(Some("office@acme.example".to_owned())),
         ..OrganizationPatch::default()
     };
-    fixture.directory.change_organization("acme", patch, None).await.unwrap();
+    fixture.directory.change_organization(&"acme".into(), patch, None).await.unwrap();
     assert!(is_good(&fixture, &letter.token, now()).await, "it did not go there");
     // However the login has changed.
     let stored = existing::<User>(&*fixture.store, &user.id, None).await.unwrap();
     let doc = User { login: "anne@example.com".to_owned(), ..stored.doc.clone() };
     fixture.directory.commit(vec![stored.replace(doc).0]).await.unwrap();
-    assert!(fixture.directory.open_letter(&letter.id, now()).await.unwrap().is_none());
+    assert!(
+        fixture.directory.open_letter(&letter.id.as_str().into(), now()).await.unwrap().is_none()
+    );
     assert!(!is_good(&fixture, &letter.token, now()).await);
     let choice = choose(&fixture, &letter.token, OTHER_PASSWORD, now()).await;
     assert_eq!(choice, Choice::Dead);

@@ -58,18 +58,18 @@ async fn required() -> (Fixture, UserView) {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let user = fixture.user("acme", "ann", "limited").await;
-    require(&fixture.directory, &user.id, true).await;
+    require(&fixture.directory, user.id.as_str(), true).await;
     (fixture, user)
 }
 
 async fn require(directory: &Directory, id: &str, require_mfa: bool) {
     let patch = UserPatch { require_mfa: Some(require_mfa), ..UserPatch::default() };
-    directory.change_user(id, patch, None).await.unwrap();
+    directory.change_user(&id.into(), patch, None).await.unwrap();
 }
 
 async fn move_to(directory: &Directory, id: &str, group: &str) {
-    let patch = UserPatch { group: Some(group.to_owned()), ..UserPatch::default() };
-    directory.change_user(id, patch, None).await.unwrap();
+    let patch = UserPatch { group: Some(group.into()), ..UserPatch::default() };
+    directory.change_user(&id.into(), patch, None).await.unwrap();
 }
 
 /// What the right password leads to.
@@ -115,7 +115,7 @@ async fn r50_who_is_not_asked_for_a_second_factor_is_let_in_by_the_password() {
     let (fixture, user) = required().await;
     assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::SetUpOwed(_)));
     assert_eq!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Wrong);
-    require(&fixture.directory, &user.id, false).await;
+    require(&fixture.directory, user.id.as_str(), false).await;
     assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Welcome(_)));
 }
 
@@ -143,7 +143,7 @@ async fn r50_set_up_is_owed_until_a_code_confirms_the_secret() {
     assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::CodeOwed(_)));
 
     // Neither the secret nor a code is readable at rest.
-    let record = fixture.store.get(kind::USER, &user.id).await.unwrap().unwrap();
+    let record = fixture.store.get(kind::USER, user.id.as_str()).await.unwrap().unwrap();
     let record = String::from_utf8(record.doc.to_vec()).unwrap();
     let text = secret.text().expose().replace(' ', "");
     assert!(!record.contains(&text));
@@ -317,18 +317,18 @@ async fn r50_a_pending_sign_in_ends_with_the_password_the_flag_and_the_user() {
     };
 
     let pending = ann.pending(later(1)).await;
-    require(directory, id, false).await;
+    require(directory, id.as_str(), false).await;
     assert_eq!(over(&pending).await, Owed::Over);
     let signed_in = ann.fixture.sign_in("ann", PASSWORD).await;
     assert!(matches!(signed_in, SignIn::Welcome(_)), "enrolled, and not asked any more");
-    require(directory, id, true).await;
+    require(directory, id.as_str(), true).await;
 
     let pending = ann.pending(later(1)).await;
-    move_to(directory, id, "no-access").await;
+    move_to(directory, id.as_str(), "no-access").await;
     assert!(matches!(over(&pending).await, Owed::NoPortalAccess(_)), "R8 comes first");
     let signed_in = ann.fixture.sign_in("ann", PASSWORD).await;
     assert!(matches!(signed_in, SignIn::NoPortalAccess(_)));
-    move_to(directory, id, "limited").await;
+    move_to(directory, id.as_str(), "limited").await;
 
     let pending = ann.pending(later(1)).await;
     directory.set_password(id, Secret::from(OTHER_PASSWORD), None).await.unwrap();
@@ -339,7 +339,7 @@ async fn r50_a_pending_sign_in_ends_with_the_password_the_flag_and_the_user() {
     let pending = ann.pending(later(1)).await;
     directory.delete_user(id, None).await.unwrap();
     assert_eq!(over(&pending).await, Owed::Over);
-    let left = ann.fixture.store.get(kind::TOTP_STEP, id).await.unwrap();
+    let left = ann.fixture.store.get(kind::TOTP_STEP, id.as_str()).await.unwrap();
     assert!(left.is_none(), "what was kept of the second factor goes with the user");
 }
 
@@ -369,8 +369,8 @@ async fn r51_a_reset_leads_to_set_up_and_the_old_device_is_worth_nothing() {
     for _ in 0..2 {
         directory.reset_second_factor(id, None, later(60)).await.unwrap();
     }
-    assert!(ann.fixture.store.get(kind::TOTP_STEP, id).await.unwrap().is_none());
-    let error = directory.reset_second_factor("none", None, now()).await.unwrap_err();
+    assert!(ann.fixture.store.get(kind::TOTP_STEP, id.as_str()).await.unwrap().is_none());
+    let error = directory.reset_second_factor(&"none".into(), None, now()).await.unwrap_err();
     assert_eq!(error.code(), "not-found");
 }
 
@@ -403,7 +403,7 @@ async fn i6_codes_recovery_codes_and_passwords_count_together() {
 
     // A browser that has signed in before is counted by itself.
     let user = ann.user.id.clone();
-    let desk = KnownBrowser { name: "desk", user: &user, password_generation: 0 };
+    let desk = KnownBrowser { name: "desk", user: user.as_str(), password_generation: 0 };
     let known = Visit { browser: Some(desk), ..HERE };
     let of_old = Visit { browser: Some(KnownBrowser { password_generation: 7, ..desk }), ..HERE };
     let step = ann.fixture.directory.check_second_factor(&pending, Typed::Code(&code), of_old, at);

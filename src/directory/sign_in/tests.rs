@@ -17,8 +17,8 @@ async fn the_right_password_is_welcome_however_the_login_is_spelled() {
         let SignIn::Welcome(facts) = fixture.sign_in(login, PASSWORD).await else {
             panic!("{login:?}")
         };
-        assert_eq!((&*facts.id, &*facts.login), (user.id.as_str(), "Ann@Example.com"));
-        assert_eq!((&*facts.organization, &*facts.group), ("acme", "limited"));
+        assert_eq!((facts.id.as_str(), &*facts.login), (user.id.as_str(), "Ann@Example.com"));
+        assert_eq!((facts.organization.as_str(), facts.group.as_str()), ("acme", "limited"));
         assert_eq!(facts.status, UserStatus::Active);
     }
 }
@@ -74,7 +74,7 @@ async fn r8_the_right_password_in_the_no_access_group_opens_nothing() {
     assert!(!facts.has_portal_access());
     assert_eq!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Wrong);
 
-    let patch = UserPatch { group: Some("limited".to_owned()), ..UserPatch::default() };
+    let patch = UserPatch { group: Some("limited".into()), ..UserPatch::default() };
     fixture.directory.change_user(&user.id, patch, None).await.unwrap();
     assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Welcome(_)));
 }
@@ -86,7 +86,7 @@ async fn r8_an_open_session_is_stopped_when_its_user_moves_to_the_no_access_grou
     let user = fixture.user("acme", "ann", "limited").await;
     let may = async || fixture.directory.user(&user.id).await.unwrap().unwrap().has_portal_access();
     assert!(may().await);
-    let patch = UserPatch { group: Some("no-access".to_owned()), ..UserPatch::default() };
+    let patch = UserPatch { group: Some("no-access".into()), ..UserPatch::default() };
     fixture.directory.change_user(&user.id, patch, None).await.unwrap();
     assert!(!may().await);
     // On file it stays.
@@ -149,7 +149,7 @@ async fn i6_a_browser_that_knew_an_old_password_is_a_stranger() {
     let SignIn::Welcome(facts) = fixture.sign_in("ann", PASSWORD).await else { panic!() };
     let password_generation = facts.password_generation;
     let knew = |name| Claim {
-        browser: Some(KnownBrowser { name, user: &user.id, password_generation }),
+        browser: Some(KnownBrowser { name, user: user.id.as_str(), password_generation }),
         ..claim("ann", PASSWORD)
     };
     for _ in 0..5 {
@@ -192,9 +192,9 @@ async fn i6_a_browser_of_a_deleted_user_is_a_stranger_to_the_next() {
         browser: Some(KnownBrowser { name: "desk", user, password_generation: 0 }),
         ..claim("ann", PASSWORD)
     };
-    let stranger = fixture.directory.sign_in(from(&former.id), now()).await.unwrap();
+    let stranger = fixture.directory.sign_in(from(former.id.as_str()), now()).await.unwrap();
     assert!(matches!(stranger, SignIn::LockedOut { .. }), "{stranger:?}");
-    let known = fixture.directory.sign_in(from(&next.id), now()).await.unwrap();
+    let known = fixture.directory.sign_in(from(next.id.as_str()), now()).await.unwrap();
     assert!(matches!(known, SignIn::Welcome(_)), "{known:?}");
 }
 

@@ -25,7 +25,7 @@ use crate::directory::one_time::OneTimeLinks;
 use crate::directory::organizations::NewOrganization;
 use crate::directory::second_factor::SecondFactorJudge;
 use crate::directory::users::NewUser;
-use crate::directory::{Directory, Judges, Memory};
+use crate::directory::{Directory, Judges, Memory, UserId};
 use crate::mail::message::{Writer, Written};
 use crate::mail::text::Templates;
 use crate::mail::transport::Carrier;
@@ -137,7 +137,7 @@ impl Store for Disk {
 /// A directory with a portal user, and its outbox.
 pub(super) struct Bench {
     pub(super) directory: Directory,
-    pub(super) user: String,
+    pub(super) user: UserId,
     pub(super) bell: Arc<Bell>,
     pub(super) store: Arc<Disk>,
     _folder: TempDir,
@@ -200,7 +200,7 @@ impl Bench {
     }
 
     pub(super) async fn letter(&self, id: &str) -> LetterView {
-        self.directory.show_letter(id).await.unwrap()
+        self.directory.show_letter(&id.into()).await.unwrap()
     }
 }
 
@@ -213,7 +213,7 @@ impl Outbox {
 
 fn new_user(name: &str) -> NewUser {
     NewUser {
-        organization: "acme".to_owned(),
+        organization: "acme".into(),
         login: Some(format!("{name}@acme.example")),
         ..NewUser::default()
     }

@@ -9,20 +9,20 @@ use crate::mail::message::Written;
 fn open(occasion: Occasion) -> OpenLetter {
     let letter = Letter {
         occasion,
-        user: "u1".to_owned(),
+        user: "u1".into(),
         login: "ann@acme.example".to_owned(),
-        organization: "Acme Ltd".to_owned(),
+        organization_name: "Acme Ltd".to_owned(),
         to: "ann@acme.example".to_owned(),
         blind_copy: Some("admin@example.com".to_owned()),
         language: None,
         token: None,
         expires: now() + SignedDuration::from_hours(72),
-        written: now(),
+        created: now(),
         state: LetterState::Waiting { next: now() },
         attempts: 0,
         last_error: None,
     };
-    OpenLetter { id: "k3f9".to_owned(), letter, token: PlainToken::generate() }
+    OpenLetter { id: "k3f9".into(), letter, token: PlainToken::generate() }
 }
 
 fn write(open: &OpenLetter) -> Written {
@@ -148,7 +148,7 @@ fn no_name_adds_a_header_or_a_line_to_one() {
     ] {
         let mut open = open(Occasion::Invitation);
         open.letter.login = evil.to_owned();
-        open.letter.organization = evil.to_owned();
+        open.letter.organization_name = evil.to_owned();
         // In the subject too, through the business name, where the settings let it in.
         // A JSON string is a TOML string too.
         let business = serde_json::to_string(evil).unwrap();

@@ -131,7 +131,7 @@ async fn a_letter_that_cannot_be_read_keeps_no_other_back() {
     let broken = bench.user.clone();
     let bench = bench.with_another_user().await;
     bench.write("b-whole", Occasion::Invitation).await;
-    bench.store.damage(&broken);
+    bench.store.damage(broken.as_str());
     bench.write_damaged("a-damaged").await;
     let basket = Basket::default();
     let outbox = bench.outbox(basket.clone());
@@ -164,7 +164,7 @@ async fn a_letter_that_is_committed_goes_out_at_once_and_a_stop_ends_the_task() 
     let stop = CancellationToken::new();
     let task = tokio::spawn(bench.outbox(basket.clone()).run(stop.clone()));
     let now: Timestamp = clock::now();
-    let ids = ("letter", bench.user.as_str());
+    let ids = ("letter", &bench.user);
     fixture::write(&bench.directory, ids, Occasion::Reset, now).await;
     let sent = async {
         while bench.letter("letter").await.state.name() != "sent" {
@@ -201,7 +201,7 @@ async fn a_mail_that_was_put_into_the_folder_but_not_noted_is_there_once() {
     let bench = Bench::new().await;
     bench.write("letter", Occasion::Invitation).await;
     let home = tempfile::tempdir().unwrap();
-    let open = bench.directory.open_letter("letter", after(0)).await.unwrap();
+    let open = bench.directory.open_letter(&"letter".into(), after(0)).await.unwrap();
     let written = super::bench::writer("").write(&open.unwrap(), after(0)).unwrap();
     let folder = Folder::new(home.path().to_owned());
     folder.carry(&written).await.unwrap();

@@ -211,7 +211,7 @@ async fn a_mail_that_may_have_been_taken_is_not_sent_again() {
     assert!(letter.last_error.unwrap().contains("the end of the message: "));
     let first = there.told().await;
     // Somebody who knows that it did not arrive has it sent again: the same message.
-    bench.directory.retry_letter("letter", None, super::bench::after(60)).await.unwrap();
+    bench.directory.retry_letter(&"letter".into(), None, super::bench::after(60)).await.unwrap();
     outbox.round_at(60).await;
     assert_eq!(there.told().await["data"], first["data"]);
     assert_eq!(bench.letter("letter").await.attempts, 2);

@@ -11,7 +11,7 @@ fn facts() -> Facts<'static> {
     Facts {
         business: "Example & Sons",
         login: "ann <ann@acme.example>",
-        organization: "Acme",
+        organization_name: "Acme",
         link: LINK,
         until: "2026-11-25 08:00 UTC",
         valid: Valid { count: 1, unit: "hour" },

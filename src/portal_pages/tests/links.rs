@@ -26,10 +26,10 @@ async fn r11_a_link_opens_a_session_and_leads_to_an_address_without_it() {
 async fn r10_a_link_that_is_wrong_rotated_or_off_opens_nothing() {
     let site = TestSite::new().await;
     let old = site.link("acme").await;
-    site.directory.rotate_link("acme", None).await.unwrap();
+    site.directory.rotate_link(&"acme".into(), None).await.unwrap();
     let fresh = site.link("acme").await;
     let off = site.link("globex").await;
-    site.directory.switch_link("globex", false, None).await.unwrap();
+    site.directory.switch_link(&"globex".into(), false, None).await.unwrap();
     for dead in [&old, &off, "/.portcullis/link/x", "/.portcullis/link/%C3%A4"] {
         let mut browser = Browser::default();
         let answer = browser.get(&site, dead).await;

@@ -15,13 +15,13 @@ const TO_INVOICES: &str = "/.portcullis/sign-in?return_to=%2Finvoices%2F7%3Fa%3D
 async fn site() -> (TestSite, String) {
     let site = TestSite::new().await;
     let id = site.user("acme", "ada", "limited").await.id;
-    require(&site, &id, true).await;
-    (site, id)
+    require(&site, id.as_str(), true).await;
+    (site, id.to_string())
 }
 
 async fn require(site: &TestSite, id: &str, require_mfa: bool) {
     let patch = UserPatch { require_mfa: Some(require_mfa), ..UserPatch::default() };
-    site.directory.change_user(id, patch, None).await.unwrap();
+    site.directory.change_user(&id.into(), patch, None).await.unwrap();
 }
 
 async fn password(site: &TestSite, browser: &mut Browser) -> Answer {
@@ -89,7 +89,7 @@ async fn r50_set_up_is_forced_before_any_session_and_ends_where_the_person_was_g
     let wrong = enter(&site, &mut browser, SET_UP, ("code", "12345")).await;
     assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
     assert!(wrong.text.contains("aria-invalid=\"true\" aria-describedby=\"problem\""));
-    assert!(!site.directory.show_user(&id).await.unwrap().mfa_enrolled);
+    assert!(!site.directory.show_user(&id.as_str().into()).await.unwrap().mfa_enrolled);
 
     // The page that came back is for the secret that was scanned.
     let scanned = secret(&wrong);
@@ -101,7 +101,7 @@ async fn r50_set_up_is_forced_before_any_session_and_ends_where_the_person_was_g
     assert!(done.text.contains("href=\"/invoices/7?a=b\""), "{}", done.text);
     assert!(!browser.cookies.contains_key(PENDING), "it has become a session");
     assert_eq!(site.who(&browser).await.unwrap().2, "ada");
-    assert!(site.directory.show_user(&id).await.unwrap().mfa_enrolled);
+    assert!(site.directory.show_user(&id.as_str().into()).await.unwrap().mfa_enrolled);
 }
 
 #[tokio::test]
@@ -206,8 +206,8 @@ async fn r8_who_may_not_use_the_portal_is_told_before_any_code() {
     let (site, id) = site().await;
     let mut browser = Browser::default();
     password(&site, &mut browser).await;
-    let patch = UserPatch { group: Some("no-access".to_owned()), ..UserPatch::default() };
-    site.directory.change_user(&id, patch, None).await.unwrap();
+    let patch = UserPatch { group: Some("no-access".into()), ..UserPatch::default() };
+    site.directory.change_user(&id.as_str().into(), patch, None).await.unwrap();
     let answer = browser.get(&site, SET_UP).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     let answer = password(&site, &mut Browser::default()).await;
@@ -252,7 +252,7 @@ async fn r50_a_secret_proposed_to_another_sign_in_is_not_set_up() {
     let answer = other.post(&site, SET_UP, &fields).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert_ne!(secret(&answer).expose(), secret(&page).expose());
-    assert!(!site.directory.show_user(&id).await.unwrap().mfa_enrolled);
+    assert!(!site.directory.show_user(&id.as_str().into()).await.unwrap().mfa_enrolled);
     assert_eq!(site.who(&other).await, None);
 }
 
@@ -297,7 +297,7 @@ async fn a_place_too_long_for_a_cookie_is_forgotten_and_the_sign_in_is_not() {
 async fn over_https_the_cookie_is_for_this_host_alone() {
     let site = TestSite::at("https://portal.example").await;
     let id = site.user("acme", "ada", "limited").await.id;
-    require(&site, &id, true).await;
+    require(&site, id.as_str(), true).await;
     let answer = password(&site, &mut Browser::default()).await;
     let line = answer.header(header::SET_COOKIE);
     assert!(line.starts_with("__Host-portcullis-pending="), "{line}");
