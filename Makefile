@@ -63,9 +63,12 @@ real: setup-real ## Tests with Chromium, DokuWiki and portals in Express, Django
 
 ci: test real ## What the pipeline runs
 
-.PHONY: fmt check-fmt clippy doc unit check
+.PHONY: fmt map check-fmt clippy doc unit check
 fmt: ## Format the sources
 	@cargo fmt --all
+
+map: ## Write the table of modules in docs/architecture.md from the imports
+	@WRITE_MAP=1 cargo test --locked --quiet --test structure the_map_in
 
 check-fmt: ## Fail when a source file is not formatted
 	@echo "==> format"

@@ -9,4 +9,7 @@
 )]
 
 mod documents;
+mod imports;
+mod layers;
+mod sizes;
 mod source;
