@@ -358,8 +358,8 @@ async fn the_feed_tells_every_change_in_order(store: &dyn Store) {
     // Within a commit the order says nothing.
     all.sort_by(|a, b| (a.sequence, a.kind, &a.id).cmp(&(b.sequence, b.kind, &b.id)));
     let expected = [
-        change(first.sequence, kinds::USER, "a"),
         change(first.sequence, kinds::GROUP, "g"),
+        change(first.sequence, kinds::USER, "a"),
         change(second.sequence, kinds::USER, "a"),
         change(second.sequence, kinds::USER, "b"),
     ];
