@@ -1,20 +1,23 @@
 //! Whether a database holds everything that was written to it.
 //!
-//! Sled reads a damaged file as far as it can, takes what it did not read for free space, and
-//! writes there from then on. So the check reads a copy, and the files themselves are opened for
-//! writing only when it has passed.
+//! What sled cannot read of a damaged file, it takes for free space, and overwrites it. So a
+//! database is read without sled first ([`read_files`]). If that leaves any doubt, sled reads a copy
+//! ([`read_copy`]). The files themselves are opened for writing only afterwards.
 
-use std::num::NonZero;
 use std::ops::Bound;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
 use super::digest::Digest;
 use super::folder::{self, Folder};
 use super::layout::{self, Head, Meta, Stored};
+use super::log::Log;
+use super::log::node::{Content, Node};
+use super::log::table::PageTable;
+use super::log::tree::Tree;
+use super::parallel::in_parallel;
 use crate::{StoreError, StoreKey};
 
 /// How long sled may take to open the copy, and from then on for the next entries. On some damage
@@ -22,8 +25,6 @@ use crate::{StoreError, StoreKey};
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Entries between two signs of life.
 const STRIDE: usize = 4096;
-/// More threads would wait for each other in sled.
-const MOST_THREADS: usize = 8;
 
 /// What a database holds.
 #[derive(Debug)]
@@ -100,6 +101,15 @@ fn judge(meta: Option<&[u8]>, head: Option<&[u8]>, key: &StoreKey) -> Result<Hea
     head.ok_or_else(|| Fault::NotWhole("the digest of its records is missing".to_owned()))
 }
 
+/// Reads the database's files without sled, and without writing to them. Returns what they hold and
+/// where; `None` if it is not certain that sled will find the same.
+pub(super) fn read_files(folder: &Folder, key: &StoreKey) -> Option<(Found, PageTable)> {
+    let log = Log::open(folder.path()).ok()?;
+    let table = PageTable::recover(&log)?;
+    let parts = Tree::new(&log, &table).leaves(|part: &mut Part, leaf| part.add_leaf(leaf, key))?;
+    Some((Part::union(parts).into_found(), table))
+}
+
 /// Reads a copy of the database to its end.
 pub(super) fn read_copy(
     folder: &Folder,
@@ -120,9 +130,10 @@ fn read_in_time(copy: PathBuf, key: StoreKey) -> Result<Found, Fault> {
     let (report, reports) = mpsc::channel();
     let started = thread::Builder::new().name("store check".to_owned()).spawn(move || {
         let db = folder::open_copy(&copy);
-        let found = db.as_ref().map_err(Clone::clone).and_then(|db| read(db, &key, &report));
-        // Nobody listens any more if it took too long. The copy is closed after that: nobody needs
-        // to wait for it.
+        // The receiver is gone if this took too long.
+        let progress = || drop(report.send(None));
+        let found = db.as_ref().map_err(Clone::clone).and_then(|db| read(db, &key, progress));
+        // Sent before the copy is closed, which takes a while.
         let _ = report.send(Some(found));
     });
     if let Err(error) = started {
@@ -143,33 +154,22 @@ fn read_in_time(copy: PathBuf, key: StoreKey) -> Result<Found, Fault> {
     }
 }
 
-type Report = Sender<Option<Result<Found, StoreError>>>;
-
-/// Reads all entries, on as many threads as there are processors.
-fn read(db: &sled::Db, key: &StoreKey, report: &Report) -> Result<Found, StoreError> {
-    let get = |place| Ok::<_, StoreError>(db.get(place)?.map(|value| value.to_vec()));
-    let (meta, head) = (get(layout::META)?, get(layout::HEAD)?);
-    let (ranges, next) = (ranges(head.as_deref()), AtomicUsize::new(0));
-    let work = || {
+/// Reads all entries.
+pub(super) fn read(
+    db: &sled::Db,
+    key: &StoreKey,
+    progress: impl Fn() + Sync,
+) -> Result<Found, StoreError> {
+    let meta = db.get(layout::META)?;
+    let ranges = ranges(db.get(layout::HEAD)?.as_deref());
+    let parts = in_parallel(&ranges, |range| {
         let mut part = Part { match_keys: meta.is_none(), ..Part::default() };
-        while let Some(range) = ranges.get(next.fetch_add(1, Ordering::Relaxed)) {
-            part.read(db.range::<&[u8], _>((as_slice(&range.0), as_slice(&range.1))), key, report)?;
-        }
-        Ok::<_, StoreError>(part)
-    };
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
-    let whole = thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mut whole = work()?;
-        for other in others {
-            let part = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-            whole.digest = whole.digest.union(part.digest);
-            whole.unmatched = whole.unmatched.union(part.unmatched);
-        }
-        Ok::<_, StoreError>(whole)
-    })?;
-    let Part { digest, unmatched, .. } = whole;
-    Ok(Found { meta, head, digest, unmatched })
+        let entries = db.range::<&[u8], _>((as_slice(&range.0), as_slice(&range.1)));
+        let read = part.add_all(entries, key, &progress).map(|()| part);
+        Some(read)
+    });
+    let parts = parts.unwrap_or_default().into_iter().collect::<Result<_, _>>()?;
+    Ok(Part::union(parts).into_found())
 }
 
 type Range = (Bound<Vec<u8>>, Bound<Vec<u8>>);
@@ -191,45 +191,80 @@ fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
     bound.as_ref().map(Vec::as_slice)
 }
 
-#[derive(Default)]
+/// What some of the entries add up to.
+#[derive(Debug, Default)]
 struct Part {
     /// Whether records are compared with the keys that lead to them.
     match_keys: bool,
+    meta: Option<Vec<u8>>,
+    head: Option<Vec<u8>>,
     digest: Digest,
     unmatched: Digest,
+    /// Where the key of an entry is put together.
+    place: Vec<u8>,
 }
 
 impl Part {
-    fn read(
+    fn add_all(
         &mut self,
-        range: sled::Iter,
+        entries: sled::Iter,
         key: &StoreKey,
-        report: &Report,
+        progress: impl Fn(),
     ) -> Result<(), StoreError> {
-        for (number, entry) in range.enumerate() {
+        for (number, entry) in entries.enumerate() {
             if number % STRIDE == 0 {
-                // Nobody listens any more if it took too long.
-                let _ = report.send(None);
+                progress();
             }
             let (place, value) = entry?;
-            if place == layout::META || place == layout::HEAD {
-                continue;
-            }
-            self.digest.add(key, &place, &value);
-            if !self.match_keys {
-                continue;
-            }
-            match layout::Entry::parse(&place) {
-                Some(layout::Entry::Record { id, .. }) => {
-                    let Some(stored) = Stored::parse(&value) else { continue };
-                    for place in stored.keys {
-                        self.unmatched.remove(key, place, layout::key_value(place, id));
-                    }
-                }
-                Some(layout::Entry::Key { .. }) => self.unmatched.add(key, &place, &value),
-                None => {}
-            }
+            self.add(&place, &value, key);
         }
         Ok(())
+    }
+
+    fn add_leaf(&mut self, leaf: &Node<'_>, key: &StoreKey) {
+        let Content::Leaf(entries) = &leaf.content else { return };
+        let mut place = std::mem::take(&mut self.place);
+        for (rest, value) in entries {
+            leaf.key(rest, &mut place);
+            self.add(&place, value, key);
+        }
+        self.place = place;
+    }
+
+    fn add(&mut self, place: &[u8], value: &[u8], key: &StoreKey) {
+        match place {
+            layout::META => return self.meta = Some(value.to_vec()),
+            layout::HEAD => return self.head = Some(value.to_vec()),
+            _ => self.digest.add(key, place, value),
+        }
+        if !self.match_keys {
+            return;
+        }
+        match layout::Entry::parse(place) {
+            Some(layout::Entry::Record { id, .. }) => {
+                let Some(stored) = Stored::parse(value) else { return };
+                for place in stored.keys {
+                    self.unmatched.remove(key, place, layout::key_value(place, id));
+                }
+            }
+            Some(layout::Entry::Key { .. }) => self.unmatched.add(key, place, value),
+            None => {}
+        }
+    }
+
+    fn union(parts: Vec<Self>) -> Self {
+        let mut whole = Self::default();
+        for part in parts {
+            whole.meta = whole.meta.or(part.meta);
+            whole.head = whole.head.or(part.head);
+            whole.digest = whole.digest.union(part.digest);
+            whole.unmatched = whole.unmatched.union(part.unmatched);
+        }
+        whole
+    }
+
+    fn into_found(self) -> Found {
+        let Self { meta, head, digest, unmatched, .. } = self;
+        Found { meta, head, digest, unmatched }
     }
 }

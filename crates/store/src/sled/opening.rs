@@ -8,7 +8,8 @@ use super::answered::{Answered, AnsweredFile, Mark};
 use super::check::{self, Fault, Found};
 use super::folder::{self, Folder, Presence};
 use super::layout::{self, Head, Meta};
-use super::repair;
+use super::log::Log;
+use super::log::table::PageTable;
 use super::seal::{self, Seal};
 use crate::{StoreError, StoreKey};
 
@@ -311,7 +312,7 @@ fn require_undamaged_end(
     if last <= end {
         return Ok(());
     }
-    let damage = repair::first_damage(&path.join("db"));
+    let damage = Log::open(path).and_then(|log| log.first_damage());
     let Some((at, length)) = damage.map_err(|error| folder.error(&error))? else { return Ok(()) };
     let found = format!(
         "{length} bytes of `db` at {at} are damaged; what can be read before them ends at commit \
@@ -337,30 +338,67 @@ fn open_checked(path: &Path, key: &StoreKey, older: Older) -> Result<Checked, Op
         return migrate(folder, key, older);
     }
     let seal = seal::verify(&folder).map_err(fault)?;
-    let checked = match &seal {
+    let verified = match &seal {
         Seal::Intact => None,
         Seal::Missing | Seal::Broken(_) => {
             tracing::info!("the store was not closed in good order: checking every record");
-            let found = check::read_copy(&folder, key)?;
-            let head = found.and_then(|found| found.judge(key));
-            let head = head.map_err(|fault| refused(path, fault, &seal))?;
-            require_undamaged_end(&folder, &head, answered)?;
-            require_answered(&folder, &head, answered, &seal, older)?;
-            Some(head)
+            let quick = verify_files(&folder, key, answered);
+            Some(quick.map_or_else(
+                || verify_copy(&folder, key, answered, &seal, older).map(|head| (head, None)),
+                |(head, table)| Ok((head, Some(table))),
+            )?)
         }
     };
     if let Seal::Broken(place) = &seal {
         tracing::warn!(place, "the store's files have changed since it was closed; it is whole");
     }
     let database = Database::open(folder)?;
-    let head = Found::whole(&database, key)?.map_err(|fault| refused(path, fault, &seal))?;
-    if checked.is_some_and(|checked| checked != head) {
+    let refuse = |fault| {
         database.distrust();
-        let fault = Fault::NotWhole("it does not read the same twice".to_owned());
-        return Err(refused(path, fault, &seal));
+        refused(path, fault, &seal)
+    };
+    let mut head = Found::whole(&database, key)?.map_err(refuse)?;
+    match verified {
+        Some((verified, None)) if verified != head => {
+            return Err(refuse(Fault::NotWhole("it does not read the same twice".to_owned())));
+        }
+        // Sled's new snapshot names the places that it reads from.
+        Some((verified, Some(table)))
+            if verified != head
+                || PageTable::snapshot(path).is_none_or(|(_, found)| found != table) =>
+        {
+            tracing::info!("checking every record once more, as sled reads it");
+            let found = check::read(&database, key, || ())?;
+            head = found.judge(key).map_err(refuse)?;
+        }
+        _ => {}
     }
     require_answered(database.folder(), &head, answered, &seal, older)?;
     Ok(Checked { database, head, answered })
+}
+
+/// Verifies the files in place; `None` if that leaves any doubt.
+fn verify_files(folder: &Folder, key: &StoreKey, answered: Answered) -> Option<(Head, PageTable)> {
+    let (found, table) = check::read_files(folder, key)?;
+    let head = found.judge(key).ok()?;
+    let Answered::At(mark, _) = answered else { return None };
+    (mark == head.mark() || mark.sequence < head.sequence).then_some((head, table))
+}
+
+/// Verifies a copy of the files.
+fn verify_copy(
+    folder: &Folder,
+    key: &StoreKey,
+    answered: Answered,
+    seal: &Seal,
+    older: Older,
+) -> Result<Head, OpenError> {
+    let found = check::read_copy(folder, key)?;
+    let head = found.and_then(|found| found.judge(key));
+    let head = head.map_err(|fault| refused(folder.path(), fault, seal))?;
+    require_undamaged_end(folder, &head, answered)?;
+    require_answered(folder, &head, answered, seal, older)?;
+    Ok(head)
 }
 
 fn require_store(path: &Path) -> Result<Presence, OpenError> {

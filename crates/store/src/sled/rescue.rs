@@ -1,213 +1,166 @@
-//! What can still be read of a damaged store, written to a new one.
+//! What is whole in a damaged store, written to a new one.
+//!
+//! The damaged store is read without sled, which would overwrite some of it, and fails or loops on
+//! some damage. Nothing is written to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, SyncSender};
-use std::thread;
-use std::time::Duration;
+use std::ops::Bound;
+use std::path::Path;
 
 use super::answered::AnsweredFile;
 use super::folder::{self, Folder};
 use super::layout::{self, Entry, Head, Stored};
+use super::log::Log;
+use super::log::node::{Content, RawNode};
+use super::log::table::PageTable;
 use super::opening::{self, OpenError, Opened};
-use super::repair;
 use crate::{StoreError, StoreKey};
 
-/// How long sled may take for the next record before the rest of its kind is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Records on the way from the damaged store to the new one.
-const ON_THE_WAY: usize = 1024;
-/// Records in one write to the new store.
-const BATCH: usize = 256;
+/// Entries in one write to the new store.
+const BATCH: usize = 1024;
 
 /// What was found in a damaged store.
 #[derive(Debug, Default)]
 pub struct Rescued {
-    /// The records that were written to the new store, by kind.
+    /// The number of records written to the new store, by kind.
     pub records: Vec<(String, u64)>,
     /// What is known to be missing, a line each.
     pub missing: Vec<String>,
 }
 
-type Pair = (sled::IVec, sled::IVec);
-
-/// Writes every record that can be read in the store `from` to a new store `to`.
+/// Writes every record that is whole in the store `from` to a new store `to`.
 pub(super) fn rescue(from: &Path, key: &StoreKey, to: &Path) -> Result<Rescued, OpenError> {
     let folder = Folder::take(from)?;
-    let answered = folder::last_answered(from).map_err(|error| folder.error(&error))?;
-    let mut rescued = Rescued::default();
-    let source = open_somehow(&folder, &mut rescued)?;
+    let fault = |error: io::Error| folder.error(&error);
+    let answered = folder::last_answered(from).map_err(fault)?;
+    let (source, mut missing) = Source::open(from).map_err(fault)?;
     let mut target = Target::create(to, key)?;
-    let stored = source.get(layout::HEAD).ok().flatten();
-    let head = stored.as_deref().and_then(Head::decode);
-    for kind in kinds(&source, head.as_ref()) {
-        let mut records = 0;
-        for (place, value) in records_of(&source, &kind, &mut rescued.missing) {
-            match target.put(&place, &value)? {
-                Ok(()) => records += 1,
-                Err(why) => rescued.missing.push(format!("{}: {why}", describe(&place))),
-            }
+    let (mut records, mut head) = (BTreeMap::new(), None);
+    source.entries(|place, value| {
+        if place == layout::HEAD {
+            head = Head::decode(value);
         }
-        target.write()?;
-        rescued.records.push((kind, records));
-    }
-    missing_records(&source, &target, &mut rescued.missing);
+        let Some(Entry::Record { kind, .. }) = Entry::parse(place) else { return Ok(()) };
+        match target.put(place, value)? {
+            Ok(()) => *records.entry(kind.to_owned()).or_default() += 1,
+            Err(why) => missing.push(format!("{}: {why}", describe(place))),
+        }
+        Ok(())
+    })?;
+    target.write()?;
+    missing.extend(missing_records(&source, &target)?);
     if let Some(head) = &head {
-        rescued.missing.extend(head.digest.differences(&target.head.digest));
+        missing.extend(head.digest.differences(&target.head.digest));
     } else {
-        rescued.missing.push("the number of records there should be is not known".to_owned());
+        missing.push("it is not known how many records there should be".to_owned());
     }
     let (last, answered) = (head.map_or(0, |head| head.sequence), answered.unwrap_or(0));
     if last < answered {
-        rescued.missing.push(format!(
-            "what can be read ends at commit {last} of {answered}; of later ones some records may \
-             be there and others not"
+        missing.push(format!(
+            "the last readable commit is {last} of {answered}; later changes may be there in part"
         ));
     }
-    // Later than anything that was answered, so that the new store can take the place of the old.
+    // Later than anything that was answered, so that the new store can replace the old one.
     target.finish(last.max(answered) + 1)?;
-    drop(source);
-    folder.remove_copy().map_err(|error| folder.error(&error))?;
-    Ok(rescued)
+    Ok(Rescued { records: records.into_iter().collect(), missing })
 }
 
-/// Opens a copy whose damage is passed over; sled makes the snapshot anew. If it does not open, the
-/// files as they are may, or those without the file that says how they are laid out.
-fn open_somehow(folder: &Folder, rescued: &mut Rescued) -> Result<sled::Db, StoreError> {
-    let fault = |error: io::Error| folder.error(&error);
-    let mut last = String::new();
-    for (repaired, without) in [(true, &["snap."][..]), (false, &[]), (true, &["snap.", "conf"])] {
-        folder.remove_copy().map_err(fault)?;
-        let copy = folder.copy_for_check().map_err(fault)?;
-        for name in folder::database_files(&copy).map_err(fault)? {
-            if without.iter().any(|prefix| name.starts_with(prefix)) {
-                folder::remove_file(&copy.join(name)).map_err(fault)?;
+/// The damaged store.
+struct Source {
+    log: Log,
+    table: PageTable,
+}
+
+impl Source {
+    /// Opens the store in this folder. Returns a line for each damaged part of its files, too.
+    fn open(folder: &Path) -> io::Result<(Self, Vec<String>)> {
+        let log = Log::open(folder)?;
+        let (table, damaged) = PageTable::salvage(&log)?;
+        if table.newest_first().is_empty() {
+            return Err(io::Error::other("nothing of the store can be read"));
+        }
+        Ok((Self { log, table }, damaged))
+    }
+
+    /// Passes every entry on. Where two pages cover the same keys, the newer one counts: the other
+    /// was left behind when a page was divided, or comes from before something that was lost.
+    fn entries(
+        &self,
+        mut pass_on: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let (mut covered, mut place) = (Covered::default(), Vec::new());
+        for page in self.table.newest_first() {
+            let Some(raw) = RawNode::read(&self.log, &self.table, page) else { continue };
+            let Some(node) = raw.parse() else { continue };
+            let Content::Leaf(entries) = &node.content else { continue };
+            for (rest, value) in entries {
+                node.key(rest, &mut place);
+                if !covered.contains(&place) {
+                    pass_on(&place, value)?;
+                }
+            }
+            covered.add(node.lo, node.hi);
+        }
+        Ok(())
+    }
+}
+
+/// A set of keys: ranges that do not overlap, by their starts. An empty end is the end of all.
+#[derive(Debug, Default)]
+struct Covered(BTreeMap<Vec<u8>, Vec<u8>>);
+
+impl Covered {
+    fn contains(&self, key: &[u8]) -> bool {
+        let before = self.0.range::<[u8], _>((Bound::Unbounded, Bound::Included(key))).next_back();
+        before.is_some_and(|(_, end)| end.is_empty() || key < end.as_slice())
+    }
+
+    fn add(&mut self, start: &[u8], end: &[u8]) {
+        if !end.is_empty() && end <= start {
+            return;
+        }
+        let (mut start, mut end) = (start.to_vec(), end.to_vec());
+        let reaches = |end: &[u8], key: &[u8]| end.is_empty() || end >= key;
+        loop {
+            // The last range that begins before this one ends.
+            let overlapping = match end.is_empty() {
+                true => self.0.range(start.clone()..).next_back(),
+                false => self.0.range(start.clone()..=end.clone()).next_back(),
+            };
+            let before = self.0.range(..start.clone()).next_back();
+            let before = before.filter(|(_, its_end)| reaches(its_end, &start));
+            let Some((its_start, its_end)) = overlapping.or(before) else { break };
+            let (its_start, its_end) = (its_start.clone(), its_end.clone());
+            self.0.remove(&its_start);
+            start = start.min(its_start);
+            if its_end.is_empty() || (!end.is_empty() && its_end > end) {
+                end = its_end;
             }
         }
-        let passed_over = match repaired {
-            true => repair::repair(&copy).map_err(fault)?,
-            false => Vec::new(),
-        };
-        match open_in_time(copy) {
-            Ok(db) => {
-                rescued.missing.extend(passed_over);
-                return Ok(db);
-            }
-            Err(error) => last = error,
+        self.0.insert(start, end);
+    }
+}
+
+/// A line for each record that is missing from the new store while keys that lead to it are left.
+fn missing_records(source: &Source, target: &Target) -> Result<Vec<String>, StoreError> {
+    let mut missing: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    source.entries(|place, value| {
+        if let Some(Entry::Key { .. }) = Entry::parse(place)
+            && let Some(key) = layout::parse_key(place, value)
+            && !target.contains(key.kind, key.id)?
+        {
+            let record = (key.kind.to_owned(), key.id.to_owned());
+            missing.entry(record).or_default().insert(format!("{} `{}`", key.field, key.value));
         }
-    }
-    Err(fault(io::Error::other(format!("nothing of the store can be read: {last}"))))
-}
-
-fn open_in_time(copy: PathBuf) -> Result<sled::Db, String> {
-    let (opened, opening) = mpsc::channel();
-    thread::spawn(move || {
-        // Nobody listens any more if it took too long.
-        let _ = opened.send(folder::open_database(&copy));
-    });
-    match opening.recv_timeout(PATIENCE) {
-        Ok(db) => db.map_err(|error| error.to_string()),
-        Err(_) => Err("sled does not come to its end".to_owned()),
-    }
-}
-
-/// The kinds of which there are records: those that the head names, or else those of the records
-/// that can be read.
-fn kinds(db: &sled::Db, head: Option<&Head>) -> Vec<String> {
-    if let Some(head) = head {
-        return head.digest.kinds().map(str::to_owned).collect();
-    }
-    let mut kinds = BTreeSet::new();
-    for backward in [false, true] {
-        let mut pairs = Vec::new();
-        receive(&spawn(db.clone(), b"r".to_vec(), backward), &mut pairs);
-        kinds.extend(pairs.iter().filter_map(|(place, _)| match Entry::parse(place)? {
-            Entry::Record { kind, .. } | Entry::Key { kind } => Some(kind.to_owned()),
-        }));
-    }
-    kinds.into_iter().collect()
-}
-
-/// The records of a kind, as far as they can be read from either end.
-fn records_of(
-    db: &sled::Db,
-    kind: &str,
-    missing: &mut Vec<String>,
-) -> impl Iterator<Item = Pair> + use<> {
-    let forward = spawn(db.clone(), layout::records(kind), false);
-    let mut pairs = Vec::new();
-    let whole = receive(&forward, &mut pairs);
-    if !whole {
-        missing.push(format!("{}: some records cannot be read", kind));
-        let backward = spawn(db.clone(), layout::records(kind), true);
-        let last = pairs.last().map(|(place, _): &Pair| place.clone());
-        let mut more = Vec::new();
-        receive(&backward, &mut more);
-        let new = |(place, _): &Pair| last.as_ref().is_none_or(|last| place > last);
-        pairs.extend(more.into_iter().filter(new));
-    }
-    pairs.into_iter()
-}
-
-type Read = Option<Pair>;
-
-fn spawn(db: sled::Db, prefix: Vec<u8>, backward: bool) -> Receiver<Read> {
-    let (send, receive) = mpsc::sync_channel(ON_THE_WAY);
-    thread::spawn(move || {
-        let entries = db.scan_prefix(prefix);
-        // Without the last sign the reader knows that this panicked or stopped at an error.
-        let end = match backward {
-            false => pass_on(entries, &send),
-            true => pass_on(entries.rev(), &send),
-        };
-        if end {
-            let _ = send.send(None);
-        }
-    });
-    receive
-}
-
-fn pass_on(entries: impl Iterator<Item = sled::Result<Pair>>, send: &SyncSender<Read>) -> bool {
-    for entry in entries {
-        let Ok(pair) = entry else { return false };
-        if send.send(Some(pair)).is_err() {
-            return false;
-        }
-    }
-    true
-}
-
-/// Receives until the end; whether it came.
-fn receive(from: &Receiver<Read>, pairs: &mut Vec<Pair>) -> bool {
-    loop {
-        match from.recv_timeout(PATIENCE) {
-            Ok(Some(pair)) => pairs.push(pair),
-            Ok(None) => return true,
-            Err(_) => return false,
-        }
-    }
-}
-
-/// Notes the records that keys lead to and that are not in the new store.
-fn missing_records(source: &sled::Db, target: &Target, missing: &mut Vec<String>) {
-    let mut lost: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
-    for table in [b"u", b"i"] {
-        let mut pairs = Vec::new();
-        receive(&spawn(source.clone(), table.to_vec(), false), &mut pairs);
-        for (place, value) in pairs {
-            let Some(key) = layout::parse_key(&place, &value) else { continue };
-            if !target.contains(key.kind, key.id) {
-                let named = (key.kind.to_owned(), key.id.to_owned());
-                lost.entry(named).or_default().insert(format!("{} `{}`", key.field, key.value));
-            }
-        }
-    }
-    for ((kind, id), keys) in lost {
+        Ok(())
+    })?;
+    let lines = missing.into_iter().map(|((kind, id), keys)| {
         let keys: Vec<_> = keys.into_iter().collect();
-        missing.push(format!("{kind} `{id}` ({})", keys.join(", ")));
-    }
+        format!("{kind} `{id}` ({})", keys.join(", "))
+    });
+    Ok(lines.collect())
 }
 
 fn describe(place: &[u8]) -> String {
@@ -239,17 +192,22 @@ impl Target {
         Ok(Self { opened, key: key.clone(), head, batch, waiting })
     }
 
-    fn contains(&self, kind: &str, id: &str) -> bool {
+    fn contains(&self, kind: &str, id: &str) -> Result<bool, StoreError> {
         let place = [layout::records(kind).as_slice(), id.as_bytes()].concat();
-        self.opened.database.contains_key(place).unwrap_or(false)
+        Ok(self.opened.database.contains_key(place)?)
     }
 
-    /// Writes a record with the keys it has, unless another record has one of them.
+    /// Writes a record with its keys, unless another record has one of them.
     fn put(&mut self, place: &[u8], value: &[u8]) -> Result<Result<(), String>, StoreError> {
         let Some(Entry::Record { id, .. }) = Entry::parse(place) else {
             return Ok(Err("it has no id".to_owned()));
         };
-        let Some(stored) = Stored::parse(value).filter(|_| str::from_utf8(id).is_ok()) else {
+        // Changes of a page whose content is lost may come out under another key.
+        let belongs = |stored: &Stored<'_>| {
+            let mut index = stored.keys.iter().filter(|key| key.starts_with(b"i"));
+            str::from_utf8(id).is_ok() && index.all(|key| key.ends_with(id))
+        };
+        let Some(stored) = Stored::parse(value).filter(belongs) else {
             return Ok(Err("it is damaged".to_owned()));
         };
         for key in &stored.keys {
@@ -289,5 +247,28 @@ impl Target {
         let noted = AnsweredFile::create(folder.answered(), self.head.mark())
             .and_then(|_| folder.note_format());
         noted.map_err(|error| folder.error(&error).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_of_keys_add_up() {
+        let mut covered = Covered::default();
+        let mut keys = |start: &str, end: &str| {
+            covered.add(start.as_bytes(), end.as_bytes());
+            let keys = ('a'..='z').filter(|key| covered.contains(key.to_string().as_bytes()));
+            (keys.collect::<String>(), covered.0.len())
+        };
+        assert_eq!(keys("f", "h"), ("fg".to_owned(), 1));
+        assert_eq!(keys("c", "d"), ("cfg".to_owned(), 2));
+        assert_eq!(keys("h", "i"), ("cfgh".to_owned(), 2));
+        assert_eq!(keys("b", "g"), ("bcdefgh".to_owned(), 1));
+        assert_eq!(keys("x", ""), ("bcdefghxyz".to_owned(), 2));
+        assert_eq!(keys("w", "y"), ("bcdefghwxyz".to_owned(), 2));
+        assert_eq!(keys("", "b"), ("abcdefghwxyz".to_owned(), 2));
+        assert_eq!(keys("", ""), (('a'..='z').collect(), 1));
     }
 }

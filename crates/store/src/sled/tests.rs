@@ -11,6 +11,7 @@ use futures_util::poll;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use super::folder::Folder;
 use super::*;
 use crate::conformance::{conformance, kinds};
 use crate::{Change, Expect, Write};
@@ -241,7 +242,7 @@ fn i3_a_killed_process_loses_no_answered_commit() {
         write_until_killed(Path::new(&folder));
     }
     let folder = TempDir::new().unwrap();
-    let mut answered = [0; LANES.len()];
+    let (mut answered, mut verified) = ([0; LANES.len()], 0);
     for _ in 0..10 {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "--nocapture", "--test-threads=1"])
@@ -271,6 +272,9 @@ fn i3_a_killed_process_loses_no_answered_commit() {
         }
         assert_eq!(child.wait().unwrap().code(), None, "it was killed");
 
+        let taken = Folder::take(&place(&folder)).unwrap();
+        verified += usize::from(check::read_files(&taken, &KEY).is_some());
+        drop(taken);
         let store = open(&place(&folder)).unwrap();
         Runtime::new().unwrap().block_on(async {
             for (lane, answered) in answered.iter_mut().enumerate() {
@@ -283,6 +287,7 @@ fn i3_a_killed_process_loses_no_answered_commit() {
         });
     }
     assert!(answered.iter().all(|answered| *answered > 0), "{answered:?}");
+    assert!(verified >= 8, "{verified} of 10 were verified in place");
 }
 
 /// Each lane commits pair after pair of new records, and with them a pair that it overwrites.
