@@ -53,15 +53,44 @@ demo: setup-build ## Build and run the gateway before a sample portal, with samp
 	@exec target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/portcullis demo --port $(PORT) --admin-port $(ADMIN_PORT)
 
 .PHONY: test real ci
-test: setup-test check-fmt clippy doc unit check ## Everything that must be green: format, lints, docs, tests, shipped configuration
+test: setup-test toolchain check-fmt spelling deny unused clippy doc unit check ## Everything that must be green, but for `make real`
 	@echo "==> all green"
 
 real: setup-real ## Tests with Chromium, DokuWiki and portals in Express, Django and PHP
 	@echo "==> tests with real programs"
-	@cargo clippy --locked --test real -- -D warnings
 	@cargo test --locked --test real $(TESTS)
 
 ci: test real ## What the pipeline runs
+
+.PHONY: toolchain spelling deny advisories unused
+toolchain: ## Fail when the compiler is older than rust-version in Cargo.toml
+	@wanted=$$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml); \
+	found=$$(rustc --version | cut -d ' ' -f 2); \
+	echo "==> rustc $$found (the oldest supported, and the one of the pipeline, is $$wanted)"; \
+	[[ $$(printf '%s\n' "$$wanted" "$$found" | sort -V | head -1) == "$$wanted" ]] || \
+	  { echo "rustc $$wanted or later is needed: rustup update" >&2; exit 1; }
+
+spelling: ## Spelling of code and documents
+	@echo "==> spelling"
+	@scripts/tools.sh typos
+	@target/tools/bin/typos
+
+deny: ## Dependencies: bans, duplicates, licences, sources (deny.toml)
+	@echo "==> dependencies"
+	@scripts/tools.sh deny
+	@target/tools/bin/cargo-deny --locked --log-level error check bans licenses sources
+
+unused: ## Dependencies that no code names
+	@echo "==> unused dependencies"
+	@scripts/tools.sh machete
+	@target/tools/bin/cargo-machete --skip-target-dir . &> target/machete.log || { cat target/machete.log; exit 1; }
+
+advisories: ## Known faults in dependencies; reads the RustSec database from GitHub
+	@scripts/tools.sh deny
+	@target/tools/bin/cargo-deny --locked check advisories 2>&1 | tee target/advisories.log || \
+	  { ! grep -q 'failed to fetch advisory database' target/advisories.log || \
+	    echo "advisories: not checked, because https://github.com/RustSec/advisory-db cannot be reached" >&2; \
+	  exit 1; }
 
 .PHONY: fmt map check-fmt clippy doc unit check
 fmt: ## Format the sources
@@ -77,6 +106,7 @@ check-fmt: ## Fail when a source file is not formatted
 clippy: ## Lints, warnings as errors
 	@echo "==> lints"
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
+	@cargo clippy --locked --test real -- -D warnings
 
 doc: ## Documentation of every item, private ones too, warnings as errors
 	@echo "==> documentation"

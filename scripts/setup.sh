@@ -37,6 +37,7 @@ for_build() {
 
 for_test() {
   need "/usr/bin/python3 -c 'import aiosmtpd'" python3-aiosmtpd # a mail server
+  need "python3 -m pip --version" python3-pip                   # brings the spelling checker
 }
 
 for_real() {

@@ -220,3 +220,20 @@ fn every_link_of_a_document_resolves() {
     }
     assert!(broken.is_empty(), "broken links:\n{}", broken.join("\n"));
 }
+
+/// The first text between two others.
+fn between<'t>(text: &'t str, before: &str, after: &str) -> &'t str {
+    text.split_once(before).unwrap().1.split_once(after).unwrap().0
+}
+
+#[test]
+fn every_file_names_the_same_version_of_rust() {
+    let version = read("Cargo.toml");
+    let version = between(&version, "rust-version = \"", "\"");
+    assert_eq!(between(&read("Dockerfile"), "FROM rust:", "-"), version, "Dockerfile");
+    assert_eq!(
+        between(&read("README.md"), "[Rust](https://rustup.rs) (", " or"),
+        version,
+        "README"
+    );
+}

@@ -372,7 +372,7 @@ async fn r40_an_invitation_that_went_to_the_login_ends_when_the_login_is_correct
 }
 
 #[tokio::test]
-async fn r40_an_invitation_that_went_to_the_end_user_ends_when_the_user_is_anothers() {
+async fn r40_invitation_ends_when_the_user_gets_another_end_user() {
     let fixture = Fixture::new().await;
     let directory = &fixture.directory;
     fixture.organization("acme").await;

@@ -242,9 +242,9 @@ async fn r51_of_two_uses_of_a_code_at_once_exactly_one_wins() {
 
     release(&ann);
     let at = later(3);
-    let pendings = futures_util::future::join_all((0..4).map(|_| ann.pending(at))).await;
+    let pending_sign_ins = futures_util::future::join_all((0..4).map(|_| ann.pending(at))).await;
     let code = ann.secret.code(at);
-    let tries = pendings.iter().map(|pending| ann.check(pending, Typed::Code(&code), at));
+    let tries = pending_sign_ins.iter().map(|pending| ann.check(pending, Typed::Code(&code), at));
     let tries = futures_util::future::join_all(tries).await;
     assert_eq!(tries.iter().filter(|step| welcome(step)).count(), 1, "{tries:?}");
 }

@@ -126,7 +126,7 @@ fn forwarded_is_read_where_it_is_configured() {
 }
 
 #[test]
-fn i6_an_open_quote_does_not_swallow_the_proxys_words() {
+fn i6_an_open_quote_swallows_nothing_the_proxy_appends() {
     for appended in
         ["for=198.51.100.4", "for=\"198.51.100.4:55\"", "for=\"198.51.100.4\";proto=http"]
     {
@@ -151,7 +151,7 @@ fn i6_an_open_quote_does_not_swallow_the_proxys_words() {
 }
 
 #[test]
-fn i6_words_before_a_silent_proxys_are_not_believed() {
+fn i6_nothing_before_a_proxy_without_for_is_believed() {
     for silent in
         ["proto=https", "for=\"\"", "by=10.0.0.1;host=a.example", "for=10.1.2.3, proto=http"]
     {
