@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use crate::mail::MailRoom;
-use crate::net::TlsFiles;
+use crate::net::ServerTls;
 use crate::portal_pages::Appearance;
 use crate::telemetry;
 use portcullis_policy::{Policy, Readings, Route, Twin};
@@ -40,7 +40,7 @@ pub fn run(file: Option<&Path>, out: &mut dyn std::io::Write) -> anyhow::Result<
     let settings = wrong.keep(Some(settings));
     wrong.keep(named.log.map(|log| telemetry::parse(&log).context("telemetry.log")));
     let appearance = wrong.keep(named.branding.map(|branding| Appearance::load(&branding)));
-    wrong.keep(named.tls.map(|tls| TlsFiles::read(&tls)));
+    wrong.keep(named.tls.map(|tls| ServerTls::read(&tls)));
     // Settings that are wrong are reported anyway; the policy is then read for any portal.
     let readings = settings.as_ref().map_or_else(Readings::all, |s| s.upstream.readings);
     let policy =
