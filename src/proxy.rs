@@ -478,6 +478,7 @@ impl Gateway {
         let refused = Refused {
             refusal,
             wants: received.wants,
+            may_change: received.may_change,
             languages: received.languages.as_ref(),
             request_id: &received.id,
         };

@@ -72,7 +72,7 @@ fn pass(site: &mut TestSite, seconds: i64) {
 }
 
 #[tokio::test]
-async fn r50_set_up_is_forced_before_any_session_and_ends_where_the_person_was_going() {
+async fn r50_set_up_comes_before_the_session() {
     let (site, id) = site().await;
     let mut browser = Browser::default();
     let answer = password(&site, &mut browser).await;
@@ -105,7 +105,7 @@ async fn r50_set_up_is_forced_before_any_session_and_ends_where_the_person_was_g
 }
 
 #[tokio::test]
-async fn r51_a_code_after_the_password_begins_the_session_under_a_new_token() {
+async fn r51_a_code_starts_the_session_under_a_new_token() {
     let (mut site, _) = site().await;
     let mut browser = Browser::default();
     let (secret, _) = set_up(&site, &mut browser).await;
@@ -179,7 +179,7 @@ async fn r50_without_a_pending_sign_in_the_pages_lead_to_sign_in() {
 }
 
 #[tokio::test]
-async fn r50_a_pending_sign_in_ends_after_ten_minutes_and_with_the_flag() {
+async fn r50_a_pending_sign_in_ends_after_ten_minutes() {
     let (mut site, id) = site().await;
     let mut browser = Browser::default();
     password(&site, &mut browser).await;
@@ -189,9 +189,9 @@ async fn r50_a_pending_sign_in_ends_after_ten_minutes_and_with_the_flag() {
     let answer = browser.get(&site, SET_UP).await;
     assert_eq!(answer.location(), "/.portcullis/sign-in?return_to=%2Finvoices%2F7%3Fa%3Db&again=");
     let page = browser.get(&site, answer.location()).await;
-    assert!(page.text.contains("The code came too late"), "{}", page.text);
+    assert!(page.text.contains("The code arrived too late"), "{}", page.text);
     let page = browser.get(&site, TO_INVOICES).await;
-    assert!(!page.text.contains("The code came too late"), "{}", page.text);
+    assert!(!page.text.contains("The code arrived too late"), "{}", page.text);
 
     password(&site, &mut browser).await;
     require(&site, &id, false).await;
@@ -202,7 +202,7 @@ async fn r50_a_pending_sign_in_ends_after_ten_minutes_and_with_the_flag() {
 }
 
 #[tokio::test]
-async fn r8_who_may_not_use_the_portal_is_told_before_any_code() {
+async fn r8_no_portal_access_comes_before_any_code() {
     let (site, id) = site().await;
     let mut browser = Browser::default();
     password(&site, &mut browser).await;
@@ -216,7 +216,7 @@ async fn r8_who_may_not_use_the_portal_is_told_before_any_code() {
 }
 
 #[tokio::test]
-async fn a_code_from_another_site_or_without_the_visitors_token_is_refused() {
+async fn a_code_form_needs_origin_and_token() {
     let (mut site, _) = site().await;
     let (secret, _) = set_up(&site, &mut Browser::default()).await;
     pass(&mut site, 30);
@@ -257,7 +257,7 @@ async fn r50_a_secret_proposed_to_another_sign_in_is_not_set_up() {
 }
 
 #[tokio::test]
-async fn i6_wrong_codes_pause_the_account_except_for_the_browser_that_knows_it() {
+async fn i6_wrong_codes_lock_out_all_but_a_known_browser() {
     let (mut site, _) = site().await;
     let mut known = Browser::default();
     let (secret, _) = set_up(&site, &mut known).await;
@@ -284,7 +284,7 @@ async fn i6_wrong_codes_pause_the_account_except_for_the_browser_that_knows_it()
 }
 
 #[tokio::test]
-async fn a_place_too_long_for_a_cookie_is_forgotten_and_the_sign_in_is_not() {
+async fn an_address_too_long_for_the_cookie_becomes_the_start_page() {
     let (site, _) = site().await;
     let mut browser = Browser::default();
     let address = format!("{SIGN_IN}?return_to=%2F{}", "a".repeat(2500));

@@ -1,6 +1,7 @@
 use http::{Method, StatusCode, header};
 
 use crate::portal_pages::fixture::{Answer, Browser, PASSWORD, TestSite, form};
+use crate::portal_pages::reset_queue::ResetRequest;
 
 const FORGOT: &str = "/.portcullis/password/forgot";
 const LOGIN: &str = "ada@example.com";
@@ -54,7 +55,7 @@ async fn r40_an_invitation_is_claimed_and_leads_to_signing_in() {
     assert!(!answer.location().contains(&token));
     assert_eq!(site.who(&browser).await, None, "nobody is signed in by a mail");
     let page = browser.get(&site, answer.location()).await;
-    assert!(page.text.contains("Your password is set. Sign in with it."), "{}", page.text);
+    assert!(page.text.contains("Your password is set. You can sign in now."), "{}", page.text);
     assert!(page.text.contains(&format!("value=\"{LOGIN}\"")), "{}", page.text);
     let answer = site.sign_in(&mut browser, LOGIN, NEW).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
@@ -62,7 +63,7 @@ async fn r40_an_invitation_is_claimed_and_leads_to_signing_in() {
 }
 
 #[tokio::test]
-async fn r32_each_requirement_is_shown_and_what_is_missing_is_marked() {
+async fn r32_requirements_are_listed_and_failed_ones_marked() {
     let site = TestSite::new().await;
     let token = site.invited("acme", LOGIN).await;
     let mut browser = Browser::default();
@@ -71,7 +72,7 @@ async fn r32_each_requirement_is_shown_and_what_is_missing_is_marked() {
     for rule in rules {
         assert!(!line(&page, rule).contains("failed"), "{rule}");
     }
-    assert!(page.text.contains("data-least=\"12\" data-most=\"128\""));
+    assert!(page.text.contains("data-min=\"12\" data-max=\"128\""));
     assert!(page.text.contains(&format!("data-login=\"{LOGIN}\"")));
     assert!(!page.text.contains("data-rule=\"not-email\""), "nobody has told another address");
 
@@ -93,7 +94,7 @@ async fn r32_each_requirement_is_shown_and_what_is_missing_is_marked() {
 }
 
 #[tokio::test]
-async fn r33_a_link_that_is_used_expired_or_unknown_is_told_alike() {
+async fn r33_used_expired_and_unknown_links_get_the_same_page() {
     let mut site = TestSite::new().await;
     let claimed = site.invited("acme", LOGIN).await;
     site.later(1);
@@ -102,12 +103,12 @@ async fn r33_a_link_that_is_used_expired_or_unknown_is_told_alike() {
     site.later(72 * 60);
     let unknown = "A".repeat(43);
     for (address, words) in [
-        (invitation(&claimed), "This invitation doesn&#39;t work any more"),
-        (invitation(&expired), "This invitation doesn&#39;t work any more"),
-        (invitation(&unknown), "ask Example &#60;IT&#62; for another invitation"),
-        (invitation("x"), "This invitation doesn&#39;t work any more"),
+        (invitation(&claimed), "This invitation is no longer valid"),
+        (invitation(&expired), "This invitation is no longer valid"),
+        (invitation(&unknown), "ask Example &#60;IT&#62; for a new invitation"),
+        (invitation("x"), "This invitation is no longer valid"),
         (reset(&unknown), "href=\"/.portcullis/password/forgot\""),
-        (reset(&claimed), "Ask for another link"),
+        (reset(&claimed), "Request a new link"),
     ] {
         let mut browser = Browser::default();
         let page = browser.get(&site, &address).await;
@@ -126,7 +127,7 @@ async fn r33_a_link_that_is_used_expired_or_unknown_is_told_alike() {
 }
 
 #[tokio::test]
-async fn a_page_with_a_token_is_kept_by_nobody_and_told_to_nobody() {
+async fn a_page_with_a_token_is_neither_cached_nor_referred_to() {
     let site = TestSite::at("https://portal.example").await;
     let token = site.invited("acme", LOGIN).await;
     let page = Browser::default().get(&site, &invitation(&token)).await;
@@ -137,7 +138,7 @@ async fn a_page_with_a_token_is_kept_by_nobody_and_told_to_nobody() {
 }
 
 #[tokio::test]
-async fn a_form_from_elsewhere_or_without_its_visitors_token_sets_no_password() {
+async fn a_password_form_needs_origin_and_token() {
     let site = TestSite::new().await;
     let token = site.invited("acme", LOGIN).await;
     let address = invitation(&token);
@@ -188,7 +189,7 @@ async fn r33_a_forgotten_password_is_replaced_by_mail() {
 }
 
 #[tokio::test]
-async fn r33_the_answer_is_the_same_whoever_is_asked_about() {
+async fn r33_the_response_is_the_same_for_every_login() {
     let site = TestSite::new().await;
     site.user("acme", LOGIN, "limited").await;
     site.user("acme", "bob", "limited").await;
@@ -216,7 +217,7 @@ async fn r33_the_answer_is_the_same_whoever_is_asked_about() {
 }
 
 #[tokio::test]
-async fn r33_without_a_login_nothing_is_asked_for() {
+async fn r33_a_reset_needs_a_login() {
     let site = TestSite::new().await;
     for login in ["", "  "] {
         let answer = ask(&site, &mut Browser::default(), login).await;
@@ -227,11 +228,11 @@ async fn r33_without_a_login_nothing_is_asked_for() {
 }
 
 #[tokio::test]
-async fn the_letter_is_in_the_language_that_its_reader_wants_most() {
+async fn a_mail_remembers_the_readers_languages() {
     let mut site = TestSite::new().await;
     site.user("acme", LOGIN, "limited").await;
     for (accepted, language) in
-        [("fr;q=0.5, de-AT, *", Some("de-AT")), ("*, en;q=0", None), ("xx\"; drop", None)]
+        [("fr;q=0.5, de-AT, *", Some("de-AT, fr")), ("*, en;q=0", None), ("xx\"; drop", None)]
     {
         let mut browser = Browser::default();
         let page = browser.get(&site, FORGOT).await;
@@ -246,7 +247,7 @@ async fn the_letter_is_in_the_language_that_its_reader_wants_most() {
 }
 
 #[tokio::test]
-async fn the_sign_in_page_says_only_what_we_vouch_for() {
+async fn the_sign_in_page_trusts_signed_hints_only() {
     let site = TestSite::new().await;
     for query in ["login=ada", "login=ada&chosen=x", "chosen="] {
         let address = format!("/.portcullis/sign-in?{query}");
@@ -260,25 +261,31 @@ async fn the_sign_in_page_says_only_what_we_vouch_for() {
     assert!(!page.text.contains("Your password is set"), "vouched for another login");
 }
 
+/// Adds a request to the queue as a visitor does.
+fn add(site: &TestSite, login: &str) {
+    let request = ResetRequest::new(login.to_owned(), None, site.now, String::new());
+    site.pages.state.resets.add(request);
+}
+
 #[tokio::test]
-async fn r33_a_flood_of_asks_swallows_no_letter() {
+async fn r33_a_flood_of_requests_drops_no_mail() {
     let site = TestSite::new().await;
     site.user("acme", LOGIN, "limited").await;
     for n in 0..10_000 {
         if n == 5000 {
             ask(&site, &mut Browser::default(), LOGIN).await;
         }
-        site.pages.state.resets.ask(&format!("nobody{n}@example.com"), site.now);
+        add(&site, &format!("nobody{n}@example.com"));
     }
     for _ in 0..20_000 {
-        site.pages.state.resets.ask("flood@example.com", site.now);
+        add(&site, "flood@example.com");
     }
     ask(&site, &mut Browser::default(), &LOGIN.to_uppercase()).await;
     assert_eq!(site.letters().await.len(), 2);
 }
 
 #[tokio::test]
-async fn r33_what_is_no_address_does_not_wait() {
+async fn r33_a_login_that_is_not_an_address_is_not_queued() {
     let site = TestSite::new().await;
     site.user("acme", "ada", "limited").await;
     let answer = ask(&site, &mut Browser::default(), "ada").await;

@@ -2,56 +2,83 @@
 
 use serde::Deserialize;
 
-use super::phrase::{
-    AddressAndMoment, Browser, BrowserAndSystem, Counted, Login, LoginAndOrganization, Moment,
-    Operator, Organization, OrganizationAndOperator, Permissions, Phrase, Section, Text,
-};
 use crate::credential::password::PasswordRule;
+use crate::web::text::{
+    Advice, Counted, ListWords, Moment, Operator, Phrase, Statement, Text, TimeWords, Translation,
+    Translations, values,
+};
+
+/// The texts of the pages in all languages.
+pub(super) type Texts = Translations<PageTexts>;
+/// The texts of the pages in one language.
+pub(super) type Catalogue = Translation<PageTexts>;
+
+/// The languages in the program; the first is the one for all other readers.
+pub(super) const SHIPPED: [(&str, &str); 2] = [
+    ("en", include_str!("../../templates/text/en.toml")),
+    ("de", include_str!("../../templates/text/de.toml")),
+];
+
+values! {
+    /// The operator's business name, and names of permissions.
+    Permissions(operator, permissions);
+    /// A section of the portal.
+    Section(section, section_in_lower_case);
+    /// An organization's name.
+    Organization(organization);
+    /// An organization's name, and the operator's business name.
+    OrganizationAndOperator(organization, operator);
+    /// A portal user's login.
+    Login(login);
+    /// A browser's name.
+    Browser(browser);
+    /// A browser's name, and that of its operating system.
+    BrowserAndSystem(browser, system);
+    /// A network address, and a time relative to now.
+    AddressAndMoment(address, when);
+    /// The login of the visitor, and the organization of the link.
+    LoginAndOrganization(login, organization);
+}
 
 macro_rules! texts {
     ($($(#[$doc:meta])* $name:ident { $($field:ident: $kind:ty,)+ })+) => { $(
         $(#[$doc])*
         #[derive(Debug, Clone, Deserialize)]
         #[serde(deny_unknown_fields)]
-        pub(in crate::portal_pages) struct $name {
-            $(pub(in crate::portal_pages) $field: $kind,)+
+        pub(super) struct $name {
+            $(pub(super) $field: $kind,)+
         }
     )+ };
 }
 
-/// All texts of one language.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(in crate::portal_pages) struct Catalogue {
-    /// The language's tag (RFC 5646): the name of its file.
-    #[serde(skip)]
-    pub(in crate::portal_pages) language: String,
-    pub(in crate::portal_pages) page: Page,
-    pub(in crate::portal_pages) script: Script,
-    pub(in crate::portal_pages) action: Actions,
-    pub(in crate::portal_pages) list: List,
-    pub(in crate::portal_pages) when: Moments,
-    pub(in crate::portal_pages) sign_in: SignIn,
-    pub(in crate::portal_pages) mfa: Mfa,
-    pub(in crate::portal_pages) mfa_setup: MfaSetUp,
-    pub(in crate::portal_pages) recovery_codes: RecoveryCodes,
-    pub(in crate::portal_pages) sign_out: SignOut,
-    pub(in crate::portal_pages) sessions: Sessions,
-    pub(in crate::portal_pages) link: Link,
-    pub(in crate::portal_pages) choose: Choose,
-    pub(in crate::portal_pages) requirement: Requirements,
-    pub(in crate::portal_pages) forgot: Forgot,
-    pub(in crate::portal_pages) notice: Notices,
-    pub(in crate::portal_pages) denied: Denied,
-}
-
 texts! {
-    /// What all pages have.
+    /// All texts of one language.
+    PageTexts {
+        page: Page,
+        script: Script,
+        action: Actions,
+        list: ListWords,
+        when: TimeWords,
+        sign_in: SignIn,
+        mfa: Mfa,
+        mfa_setup: MfaSetUp,
+        recovery_codes: RecoveryCodes,
+        sign_out: SignOut,
+        sessions: Sessions,
+        link: Link,
+        choose: Choose,
+        requirement: Requirements,
+        forgot: Forgot,
+        notice: NoticeTexts,
+        denied: Denied,
+    }
+
+    /// On every page.
     Page {
         reference: Text,
     }
 
-    /// What the script says.
+    /// Labels and hints that scripts add.
     Script {
         show: Text,
         show_password: Text,
@@ -60,43 +87,14 @@ texts! {
         caps_lock: Text,
     }
 
-    /// Where to go from a page.
+    /// Links to other pages.
     Actions {
         again: Text,
         start: Text,
         sign_in: Text,
-        sign_out: Text,
         somebody_else: Text,
         forgot: Text,
         sessions: Text,
-    }
-
-    /// What stands between names; its spaces count.
-    List {
-        comma: Text,
-        and: Text,
-        or: Text,
-    }
-
-    /// Moments, relative to now.
-    Moments {
-        ahead: Spans,
-        just_now: Text,
-        ago: Past,
-    }
-
-    /// Spans of time.
-    Spans {
-        seconds: Counted,
-        minutes: Counted,
-        hours: Counted,
-    }
-
-    /// Spans of time that are over.
-    Past {
-        minutes: Counted,
-        hours: Counted,
-        days: Counted,
     }
 
     /// The sign-in page.
@@ -119,7 +117,7 @@ texts! {
         busy: Text,
     }
 
-    /// The code after the password.
+    /// The page for the code after the password.
     Mfa {
         title: Text,
         lead: Phrase<Login>,
@@ -136,12 +134,13 @@ texts! {
         busy: Text,
     }
 
-    /// Setting the second factor up.
+    /// The page that sets up the second factor.
     MfaSetUp {
         title: Text,
         lead: Phrase<Login>,
         scan: Text,
         qr_code: Text,
+        open_in_app: Text,
         or_enter: Text,
         enter: Text,
         code: Text,
@@ -150,7 +149,7 @@ texts! {
         another_secret: Text,
     }
 
-    /// The recovery codes, once.
+    /// The page that shows the recovery codes.
     RecoveryCodes {
         title: Text,
         lead: Text,
@@ -162,7 +161,7 @@ texts! {
         print: Text,
     }
 
-    /// The way out.
+    /// The page to sign out on.
     SignOut {
         title: Text,
         person: Phrase<Login>,
@@ -174,7 +173,7 @@ texts! {
         done: Text,
     }
 
-    /// Where a portal user is signed in.
+    /// The page with a portal user's sessions.
     Sessions {
         title: Text,
         lead: Phrase<Login>,
@@ -190,13 +189,14 @@ texts! {
         end: Text,
         end_this: Phrase<Browser>,
         end_others: Text,
+        end_here: Text,
         only_this: Text,
         ended: Counted,
         not_there: Text,
         form_too_old: Text,
     }
 
-    /// Somebody signed in opens another organization's link.
+    /// The question before another organization's link replaces a session.
     Link {
         title: Text,
         lead: Phrase<LoginAndOrganization>,
@@ -207,7 +207,7 @@ texts! {
         open: Phrase<Organization>,
     }
 
-    /// Choosing a password by a mailed link.
+    /// The pages that set a password by a mailed link.
     Choose {
         invitation: Occasion,
         reset: Occasion,
@@ -222,13 +222,13 @@ texts! {
         form_too_old: Text,
     }
 
-    /// Why a password is chosen.
+    /// What the page says for one kind of link.
     Occasion {
         title: Text,
         lead: Phrase<Organization>,
     }
 
-    /// What a password needs.
+    /// The requirements for a password.
     Requirements {
         length: Text,
         uppercase: Text,
@@ -239,7 +239,7 @@ texts! {
         not_email: Text,
     }
 
-    /// Asking for a reset of a forgotten password.
+    /// The page that asks for a link to reset the password.
     Forgot {
         title: Text,
         lead: Text,
@@ -250,41 +250,50 @@ texts! {
         login_missing: Text,
     }
 
-    /// Pages that say one thing.
-    Notices {
-        store_unavailable: Advised,
+    /// Pages with one statement.
+    NoticeTexts {
+        store_unavailable: Advice,
+        change_unconfirmed: Advice,
         no_such_page: Statement,
         not_done_here: Statement,
-        foreign_form: Advised,
-        link_in_background: Advised,
-        too_many_sessions: Advised,
-        unreadable_form: Advised,
-        no_portal_access: Advised,
-        dead_link: Advised,
-        dead_invitation: Advised,
-        dead_reset: Advised,
-        reset_asked: Advised,
-        bad_request: Advised,
-        unknown_host: Advised,
+        foreign_form: Advice,
+        link_in_background: Advice,
+        too_many_sessions: Advice,
+        unreadable_form: Advice,
+        no_portal_access: Advice,
+        dead_link: Advice,
+        dead_invitation: Advice,
+        dead_reset: Advice,
+        reset_asked: ResetRequested,
+        bad_request: Advice,
+        unknown_host: Advice,
         foreign_origin: Statement,
-        access_changed: Advised,
-        cross_origin: Advised,
-        method_override: Advised,
+        access_changed: Advice,
+        cross_origin: Advice,
+        method_override: Advice,
         elsewhere: Statement,
-        sign_in_first: Advised,
-        link_not_enough: Advised,
-        portal_closed: Advised,
-        portal_down: Advised,
-        portal_broken: Advised,
-        portal_slow: Statement,
-        portal_busy: Advised,
+        sign_in_first: Advice,
+        link_not_enough: Advice,
+        portal_closed: Advice,
+        portal_down: Advice,
+        portal_broken: Advice,
+        portal_slow: Advice,
+        portal_slow_change: Advice,
+        portal_busy: Advice,
     }
 
-    /// What the policy does not allow.
+    /// A link to reset the password has been requested.
+    ResetRequested {
+        title: Text,
+        detail: Phrase<Moment>,
+        advice: Phrase<Operator>,
+    }
+
+    /// Denials by the policy.
     Denied {
         ask: Phrase<Operator>,
-        permission: Lacking,
-        permission_by_link: Lacking,
+        permission: MissingPermission,
+        permission_by_link: MissingPermission,
         other_organization: Statement,
         no_route: Statement,
         method: Statement,
@@ -295,8 +304,8 @@ texts! {
         otherwise: Statement,
     }
 
-    /// The group lacks a permission.
-    Lacking {
+    /// A permission is missing.
+    MissingPermission {
         any: Statement,
         title_of_section: Phrase<Section>,
         ask: Phrase<Operator>,
@@ -304,23 +313,11 @@ texts! {
         ask_for_any: Phrase<Permissions>,
     }
 
-    /// What happened, and why.
-    Statement {
-        title: Text,
-        detail: Text,
-    }
-
-    /// A statement, and what to do next.
-    Advised {
-        title: Text,
-        detail: Text,
-        advice: Phrase<Operator>,
-    }
 }
 
 impl Requirements {
-    /// The rule in the reader's words.
-    pub(in crate::portal_pages) const fn of(&self, rule: PasswordRule) -> &Text {
+    /// The requirement for a rule.
+    pub(super) const fn of(&self, rule: PasswordRule) -> &Text {
         match rule {
             PasswordRule::Length => &self.length,
             PasswordRule::Uppercase => &self.uppercase,

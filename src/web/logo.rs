@@ -1,32 +1,32 @@
-//! The operator's logo: a picture file, taken for what its content is and not for its name.
+//! The operator's logo: a picture whose kind is recognized by its content, not by its name.
 //!
-//! An SVG may hold scripts. It is shown as an image, where none runs; and it is served with a
-//! policy of its own, so that none runs either when somebody opens its address.
+//! An SVG may contain scripts. Pages show it as an image, where no script runs; its own content
+//! security policy keeps them from running when its address is opened.
 
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-/// More is not a logo but a photograph, and would be loaded before each first page.
+/// In bytes. A larger file is a photograph, and would delay the first page.
 const LARGEST: usize = 256 * 1024;
 
 /// A picture.
 #[derive(Debug, Clone)]
-pub(super) struct Logo {
-    pub(super) kind: Picture,
-    pub(super) content: Bytes,
+pub(crate) struct Logo {
+    pub(crate) kind: Picture,
+    pub(crate) content: Bytes,
 }
 
-/// What a picture can be.
+/// The kind of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Picture {
+pub(crate) enum Picture {
     Svg,
     Png,
     Jpeg,
     WebP,
 }
 
-/// Why a file is no logo.
+/// Why a file cannot be the logo.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {message}", file.display())]
 pub struct LogoProblem {
@@ -35,7 +35,7 @@ pub struct LogoProblem {
 }
 
 impl Logo {
-    pub(super) fn load(file: &Path) -> Result<Self, LogoProblem> {
+    pub(crate) fn load(file: &Path) -> Result<Self, LogoProblem> {
         let problem = |message| LogoProblem { file: file.to_owned(), message };
         let content = std::fs::metadata(file)
             .and_then(|about| {
@@ -44,9 +44,8 @@ impl Logo {
             .map_err(|error| problem(format!("cannot be read: {error}")))?
             .filter(|content| content.len() <= LARGEST)
             .ok_or_else(|| problem("is larger than 256 KiB".to_owned()))?;
-        let kind = Picture::of(&content).ok_or_else(|| {
-            problem("is none of SVG, PNG, JPEG and WebP, going by its content".to_owned())
-        })?;
+        let kind = Picture::of(&content)
+            .ok_or_else(|| problem("is not an SVG, PNG, JPEG or WebP picture".to_owned()))?;
         Ok(Self { kind, content: content.into() })
     }
 }
@@ -61,7 +60,7 @@ impl Picture {
         }
     }
 
-    pub(super) const fn extension(self) -> &'static str {
+    pub(crate) const fn extension(self) -> &'static str {
         match self {
             Self::Svg => "svg",
             Self::Png => "png",
@@ -70,7 +69,7 @@ impl Picture {
         }
     }
 
-    pub(super) const fn media_type(self) -> &'static str {
+    pub(crate) const fn media_type(self) -> &'static str {
         match self {
             Self::Svg => "image/svg+xml",
             Self::Png => "image/png",
@@ -80,7 +79,7 @@ impl Picture {
     }
 }
 
-/// Whether the first element is `svg`, after what XML may put before it.
+/// Whether the first element is `svg`, after the prologue that XML allows.
 fn is_svg(content: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(content) else { return false };
     let mut rest = text.trim_start_matches('\u{feff}').trim_start();
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn r62_a_logo_is_what_its_content_is() {
+    fn r62_a_logo_is_recognized_by_its_content() {
         let svg = b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>".as_slice();
         let in_full = b"\xef\xbb\xbf<?xml version=\"1.0\"?>\n<!-- ours -->\n\
             <!DOCTYPE svg PUBLIC \"-//W3C//DTD SVG 1.1//EN\" \"svg11.dtd\" [<!ENTITY a \"b\">]>\n\
@@ -131,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn r62_what_is_no_picture_is_no_logo() {
+    fn r62_a_file_that_is_not_a_picture_is_refused() {
         for content in [
             b"".as_slice(),
             b"GIF89a",
@@ -142,12 +141,10 @@ mod tests {
             b"RIFF\x10\0\0\0WAVEfmt ",
             b"<svg>\xff",
         ] {
-            let told = load(content).unwrap_err();
+            let message = load(content).unwrap_err();
             assert!(
-                told.ends_with(
-                    "logo.gif: is none of SVG, PNG, JPEG and WebP, going by its content"
-                ),
-                "{told}"
+                message.ends_with("logo.gif: is not an SVG, PNG, JPEG or WebP picture"),
+                "{message}"
             );
         }
         let mut large = b"\x89PNG\r\n\x1a\n".to_vec();
@@ -155,7 +152,7 @@ mod tests {
         assert!(load(&large).is_ok());
         large.push(0);
         assert!(load(&large).unwrap_err().ends_with("is larger than 256 KiB"));
-        let told = Logo::load("/none/logo.svg".as_ref()).unwrap_err().to_string();
-        assert!(told.starts_with("/none/logo.svg: cannot be read: "), "{told}");
+        let message = Logo::load("/none/logo.svg".as_ref()).unwrap_err().to_string();
+        assert!(message.starts_with("/none/logo.svg: cannot be read: "), "{message}");
     }
 }

@@ -1,9 +1,10 @@
 //! Secure links (R10–R14, R19).
 //!
-//! Opening one swaps its token for a cookie and leads to an address without it: the start page, or
-//! the place in `?to=`. Only a navigation opens one: any page can show an image from its address. A
-//! browser that has a session of this link keeps it. What becomes of the session that there is, the directory says; where it says
-//! to ask, there is a page that does.
+//! Opening one exchanges its token for a session cookie and redirects to an address without the
+//! token: the start page, or the one in `?to=`. Only a navigation opens a link, because any page can
+//! show an image from its address. A browser that has a session of this link keeps it. The directory
+//! decides what becomes of another session; where it wants the visitor to be asked, there is a page
+//! that asks.
 
 use std::sync::Arc;
 
@@ -14,38 +15,38 @@ use axum::extract::{Path, Query, Request, State};
 use http::{HeaderMap, Method, Response};
 use serde::Deserialize;
 
-use super::notice::Notice;
-use super::problem::{FormProblem, form_page};
-use super::response::see_other;
-use super::return_to::ReturnTo;
-use super::text::Catalogue;
-use super::{Answer, Brand, PagesState, sign_in, wants};
+use super::sign_in::{self, user_agent};
+use super::texts::Catalogue;
+use super::{PageResult, PagesState};
 use crate::credential::token::TokenHash;
 use crate::directory::OrganizationFacts;
 use crate::directory::links::Opened;
 use crate::session::{NewSession, Presented, StartError};
 use crate::web::Visitor;
+use crate::web::brand::Brand;
 use crate::web::fetch_metadata::{ResponseKind, is_navigation};
+use crate::web::form_problem::{FormProblem, form_page};
+use crate::web::notice::Notice;
+use crate::web::response::see_other;
+use crate::web::return_to::ReturnTo;
 use portcullis_policy::{SessionKind, Subject};
-use portcullis_store::StoreError;
 
-/// Where the link points to.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Pointed {
+struct Parameters {
     to: String,
 }
 
-/// The answer to [`ConfirmPage`].
+/// The form of [`ConfirmPage`].
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Confirmed {
+struct Fields {
     csrf: String,
     to: String,
 }
 
 #[derive(Template)]
-#[template(path = "pages/link.html")]
+#[template(path = "pages/secure_link.html")]
 struct ConfirmPage<'a> {
     brand: &'a Brand,
     text: &'a Catalogue,
@@ -61,13 +62,13 @@ struct ConfirmPage<'a> {
 struct Opening<'a> {
     token: &'a str,
     to: ReturnTo,
-    /// The token of the form, if the person has been asked.
-    answer: Option<&'a str>,
-    /// Whether it is only looked at (HEAD), as link checkers do.
-    looked_at: bool,
+    /// The token of the form, if the visitor was asked.
+    confirmation: Option<&'a str>,
+    /// HEAD, as link checkers send: no session starts.
+    head: bool,
     headers: &'a HeaderMap,
     visitor: &'a Visitor,
-    wants: ResponseKind,
+    kind: ResponseKind,
 }
 
 pub(super) async fn open(
@@ -75,20 +76,22 @@ pub(super) async fn open(
     Extension(visitor): Extension<Visitor>,
     Path(token): Path<String>,
     request: Request,
-) -> Answer {
-    if !is_navigation(request.headers()) {
-        return Err(state.notice_for(&request, &visitor, Notice::link_in_background));
-    }
-    let pointed = Query::<Pointed>::try_from_uri(request.uri()).map(|Query(pointed)| pointed);
+) -> PageResult {
+    let headers = request.headers();
+    let parameters = Query::<Parameters>::try_from_uri(request.uri());
+    let Query(parameters) = parameters.unwrap_or_default();
     let opening = Opening {
         token: &token,
-        to: ReturnTo::parse(&pointed.unwrap_or_default().to),
-        answer: None,
-        looked_at: request.method() == Method::HEAD,
-        headers: request.headers(),
+        to: ReturnTo::parse(&parameters.to),
+        confirmation: None,
+        head: request.method() == Method::HEAD,
+        headers,
         visitor: &visitor,
-        wants: wants(request.method(), request.headers()),
+        kind: ResponseKind::of(headers),
     };
+    if !is_navigation(headers) {
+        return Ok(state.link_notice(&opening, |notices| notices.link_in_background()));
+    }
     state.open_link(&opening).await
 }
 
@@ -97,53 +100,44 @@ pub(super) async fn confirm(
     Extension(visitor): Extension<Visitor>,
     Path(token): Path<String>,
     request: Request,
-) -> Answer {
-    let (confirmed, headers, wants) = state.sent::<Confirmed>(request, &visitor).await?;
+) -> PageResult {
+    let (fields, headers) = state.forms.read::<Fields>(request).await?;
     let opening = Opening {
         token: &token,
-        to: ReturnTo::parse(&confirmed.to),
-        answer: Some(&confirmed.csrf),
-        looked_at: false,
+        to: ReturnTo::parse(&fields.to),
+        confirmation: Some(&fields.csrf),
+        head: false,
         headers: &headers,
         visitor: &visitor,
-        wants,
+        kind: ResponseKind::Page,
     };
     state.open_link(&opening).await
 }
 
 impl PagesState {
-    async fn open_link(&self, opening: &Opening<'_>) -> Answer {
-        let reader = (opening.wants, opening.headers);
-        let answer = self.try_open_link(opening).await;
-        answer.map_err(|error| self.store_unavailable(&error, reader, opening.visitor))
-    }
-
-    async fn try_open_link(&self, opening: &Opening<'_>) -> Result<Response<Body>, StoreError> {
+    async fn open_link(&self, opening: &Opening<'_>) -> PageResult {
         let Opening { token, to, headers, visitor, .. } = opening;
         let presented = self.presented(headers, visitor.now).await?;
         let present = presented.subject();
         let opened = self.directory.open_link(token, present, visitor.address, visitor.now).await?;
         let organization = match (opened, presented) {
             (Opened::Dead, _) => {
-                let text = self.text(opening.wants, headers);
-                let notice = Notice::dead_link(text, &self.brand.name);
-                return Ok(self.notice(&notice, opening.wants, &visitor.request_id));
+                return Ok(self.link_notice(opening, |notices| notices.dead_link()));
             }
             (Opened::Stay, _) => return Ok(see_other(to.as_str())),
             (Opened::SignIn(organization), _) => {
                 let hint = self.organization_hint(organization.id.as_str(), visitor.now);
-                return Ok(see_other(
-                    &self.sign_in_address(to, Some((organization.id.as_str(), &hint))),
-                ));
+                let link = Some((organization.id.as_str(), hint.as_str()));
+                return Ok(see_other(&sign_in::address_within(self.max_address, to, link)));
             }
             (Opened::Ask(organization), Presented::Somebody { key, subject })
-                if !self.confirmed(opening, &key) =>
+                if !self.is_confirmed(opening, &key) =>
             {
-                return Ok(self.ask(opening, &organization, &key, &subject));
+                return Ok(self.confirm_page(opening, &organization, &key, &subject));
             }
             (Opened::Ask(organization) | Opened::Session(organization), _) => organization,
         };
-        if opening.looked_at {
+        if opening.head {
             return Ok(see_other(to.as_str()));
         }
         let new = NewSession {
@@ -152,41 +146,50 @@ impl PagesState {
             user: None,
             generation: organization.link_generation,
             address: visitor.address,
-            agent: sign_in::agent(headers),
+            agent: user_agent(headers),
         };
-        match self.begin(new, to, headers, visitor).await {
+        match self.start_session(new, to, headers, visitor).await {
             Ok(response) => Ok(response),
-            Err(StartError::Store(error)) => Err(error),
+            Err(StartError::Store(error)) => Err(error.into()),
             Err(StartError::TooMany { retry_after }) => {
                 tracing::warn!(
                     organization.id = %organization.id,
                     request.id = visitor.request_id,
                     "a secure link has too many sessions"
                 );
-                let text = self.text(opening.wants, headers);
-                let notice = Notice::too_many_sessions(text, retry_after, &self.brand.name);
-                Ok(self.notice(&notice, opening.wants, &visitor.request_id))
+                Ok(self.link_notice(opening, |notices| notices.too_many_sessions(retry_after)))
             }
         }
     }
 
-    fn confirmed(&self, opening: &Opening<'_>, key: &TokenHash) -> bool {
-        opening.answer.is_some_and(|token| self.is_sessions(token, key, opening.visitor.now))
+    fn link_notice<'a>(
+        &'a self,
+        opening: &Opening<'_>,
+        notice: impl FnOnce(super::notices::Notices<'a>) -> Notice<'a>,
+    ) -> Response<Body> {
+        let text = self.text(opening.kind, opening.headers);
+        let notice = notice(self.notices(text));
+        self.notice(&notice, text, opening.kind, &opening.visitor.request_id)
     }
 
-    /// Asks before somebody becomes somebody else (R19).
-    fn ask(
+    fn is_confirmed(&self, opening: &Opening<'_>, key: &TokenHash) -> bool {
+        let Opening { confirmation, visitor, .. } = opening;
+        confirmation.is_some_and(|token| self.forms.is_sessions(token, key, visitor.now))
+    }
+
+    /// Asks before a link replaces a portal user's session (R19).
+    fn confirm_page(
         &self,
         opening: &Opening<'_>,
         organization: &OrganizationFacts,
         key: &TokenHash,
         subject: &Subject,
     ) -> Response<Body> {
-        let Opening { to, answer, headers, visitor, .. } = opening;
+        let Opening { to, confirmation, headers, visitor, .. } = opening;
         let text = self.texts.of(headers);
-        // Whoever has chosen comes here again only if the form was too old.
-        let problem = answer.map(|_| FormProblem::too_old(&text.link.form_too_old));
-        let token = self.session_token(key, visitor.now);
+        // A confirmation that does not count is one whose token has expired.
+        let problem = confirmation.map(|_| FormProblem::too_old(&text.link.form_too_old));
+        let token = self.forms.session_token(key, visitor.now);
         let page = ConfirmPage {
             brand: &self.brand,
             text,
@@ -197,6 +200,6 @@ impl PagesState {
             problem: problem.as_ref(),
             request_id: &visitor.request_id,
         };
-        form_page(text, &page, problem.as_ref(), &token)
+        form_page(&text.language, &page, problem.as_ref(), &token)
     }
 }

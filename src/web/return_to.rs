@@ -1,39 +1,36 @@
-//! Where a person goes after signing in.
+//! The address to continue at after signing in.
 //!
-//! The address travels through the browser, so on its way back it is anybody's. What counts is
-//! taken only as a target of the portal in its one spelling, and a path however it is read: a path
-//! that begins with one slash,
-//! nothing another program could read as a host, and none of our own pages but the one that only
-//! shows something: another would make a sign-in lead to a sign-out. Everything else is the portal's start page.
+//! The address travels through the browser, so anyone can change it. It is accepted only as a
+//! canonical target of the portal that is a path in every reading: it begins with one slash, and
+//! contains nothing that another program could read as a host. Of our own pages, only the list of
+//! sessions is accepted: others would let a sign-in lead to a sign-out. Anything else becomes the
+//! portal's start page.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::sessions;
-use crate::web::paths::RESERVED;
+use super::paths::{self, RESERVED};
 use portcullis_policy::RequestTarget;
 
-/// What stands for itself in the value of a query parameter.
+/// Unreserved characters (RFC 3986, 2.3) are not encoded in the value of a query parameter.
 const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A place in the portal.
+/// An address in the portal, or the list of sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReturnTo(String);
+pub(crate) struct ReturnTo(String);
 
 impl ReturnTo {
-    /// Reads an address from a form or a query; the start page if it is none of the portal.
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
+    /// Reads an address from a form or a query; the start page if it is not accepted.
+    pub(crate) fn parse(text: &str) -> Self {
         match RequestTarget::parse(text) {
             Ok(target) if target.is_path_in_every_reading() => Self::of(&target),
             Ok(_) | Err(_) => Self::default(),
         }
     }
 
-    /// The place a request was going to.
-    #[must_use]
-    pub fn of(target: &RequestTarget) -> Self {
-        if target.as_str() == sessions::ADDRESS {
-            return Self(sessions::ADDRESS.to_owned());
+    /// The address of a request.
+    pub(crate) fn of(target: &RequestTarget) -> Self {
+        if target.as_str() == paths::SESSIONS {
+            return Self(paths::SESSIONS.to_owned());
         }
         if target.path().starts_with(RESERVED) || target.path() == RESERVED.trim_end_matches('/') {
             return Self::default();
@@ -41,9 +38,8 @@ impl ReturnTo {
         Self(target.as_str().to_owned())
     }
 
-    /// Path and query, for a `Location` or a form.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
+    /// Path and query.
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -54,8 +50,8 @@ impl Default for ReturnTo {
     }
 }
 
-/// A value as it stands in a query.
-pub(super) fn in_query(value: &str) -> impl std::fmt::Display {
+/// A value, encoded for a query.
+pub(crate) fn in_query(value: &str) -> impl std::fmt::Display {
     utf8_percent_encode(value, IN_QUERY)
 }
 
@@ -64,8 +60,8 @@ mod tests {
     use super::ReturnTo;
 
     #[test]
-    fn r61_a_place_in_the_portal_is_kept() {
-        for place in [
+    fn r61_an_address_in_the_portal_is_kept() {
+        for address in [
             "/",
             "/invoices/7",
             "/invoices/",
@@ -77,18 +73,18 @@ mod tests {
             "/a@b.example/",
             "/http:/evil.example",
         ] {
-            assert_eq!(ReturnTo::parse(place).as_str(), place);
+            assert_eq!(ReturnTo::parse(address).as_str(), address);
         }
     }
 
     #[test]
-    fn r61_a_place_is_kept_in_its_one_spelling() {
+    fn r61_an_address_is_made_canonical() {
         assert_eq!(ReturnTo::parse("/caf%c3%a9").as_str(), "/caf%C3%A9");
         assert_eq!(ReturnTo::parse("/%61").as_str(), "/a");
     }
 
     #[test]
-    fn no_address_of_another_site_is_followed() {
+    fn r61_addresses_of_other_sites_become_the_start_page() {
         for payload in [
             "",
             " ",
@@ -152,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_led_to_our_own_pages() {
+    fn r61_our_own_pages_become_the_start_page() {
         for ours in [
             "/.portcullis",
             "/.portcullis/",
@@ -167,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn an_overlong_place_is_forgotten() {
+    fn r61_a_too_long_address_becomes_the_start_page() {
         assert_eq!(ReturnTo::parse(&format!("/{}", "a".repeat(70_000))), ReturnTo::default());
     }
 }

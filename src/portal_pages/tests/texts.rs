@@ -2,13 +2,18 @@ use std::path::PathBuf;
 
 use http::header::HeaderValue;
 
-use super::{TextProblems, Texts};
+use crate::portal_pages::texts::{SHIPPED, Texts};
+use crate::web::text::TextProblems;
+
+fn shipped() -> Texts {
+    Texts::load(&SHIPPED, None).unwrap()
+}
 
 fn over(files: &[(&str, &str)]) -> Result<Texts, TextProblems> {
     let files = files.iter().map(|(tag, text)| {
         ((*tag).to_owned(), PathBuf::from(format!("texts/{tag}.toml")), (*text).to_owned())
     });
-    Texts::over(files.collect())
+    Texts::over(&SHIPPED, files.collect())
 }
 
 fn german() -> HeaderValue {
@@ -16,15 +21,15 @@ fn german() -> HeaderValue {
 }
 
 #[test]
-fn what_ships_is_whole_and_begins_with_english() {
-    let texts = Texts::load(None).unwrap();
+fn shipped_languages_are_complete_and_english_is_first() {
+    let texts = shipped();
     assert_eq!(texts.languages().collect::<Vec<_>>(), ["en", "de"]);
     assert_eq!(texts.accepted(Some(&german())).sign_in.title.as_str(), "Anmelden");
     assert_eq!(texts.accepted(None).sign_in.title.as_str(), "Sign in");
 }
 
 #[test]
-fn a_folder_changes_single_texts_and_adds_languages() {
+fn a_folder_changes_texts_and_adds_languages() {
     let texts = over(&[
         ("de", "[sign_in]\ntitle = \"Willkommen\""),
         ("fr", "[sign_in]\ntitle = \"Connexion\""),
@@ -40,7 +45,7 @@ fn a_folder_changes_single_texts_and_adds_languages() {
 }
 
 #[test]
-fn what_is_wrong_is_told_by_file_and_key_all_at_once() {
+fn all_problems_are_reported_with_file_and_key() {
     let problems = over(&[
         ("de", "[sign_in]\ntitel = \"x\""),
         ("fr", "[link]\nopen = \"Ouvrir {organisation}\""),
@@ -51,7 +56,7 @@ fn what_is_wrong_is_told_by_file_and_key_all_at_once() {
         ("tr", "[link]\nopen = \"{organization\""),
     ])
     .unwrap_err();
-    let told = problems.to_string();
+    let message = problems.to_string();
     for part in [
         "texts/de.toml: sign_in.titel: unknown field `titel`",
         "texts/fr.toml: link.open: there is no value `{organisation}` here, but `{organization}`",
@@ -61,47 +66,47 @@ fn what_is_wrong_is_told_by_file_and_key_all_at_once() {
         "texts/sv.toml: sign_in.title: there is no value `{login}` here: this text takes none",
         "texts/tr.toml: link.open: `{` is not closed",
     ] {
-        assert!(told.contains(part), "{part}\n{told}");
+        assert!(message.contains(part), "{part}\n{message}");
     }
-    assert_eq!(problems.0.len(), 7, "{told}");
+    assert_eq!(problems.0.len(), 7, "{message}");
 }
 
 #[test]
-fn a_folder_is_read_by_the_names_of_its_files() {
+fn text_files_are_named_by_language() {
     let folder = tempfile::TempDir::new().unwrap();
     std::fs::write(folder.path().join("pt-BR.toml"), "[sign_in]\ntitle = \"Entrar\"").unwrap();
     std::fs::write(folder.path().join("README.md"), "ours").unwrap();
-    let texts = Texts::load(Some(folder.path())).unwrap();
+    let texts = Texts::load(&SHIPPED, Some(folder.path())).unwrap();
     assert_eq!(texts.languages().collect::<Vec<_>>(), ["en", "de", "pt-BR"]);
 
     std::fs::write(folder.path().join("my texts.toml"), "").unwrap();
-    let told = Texts::load(Some(folder.path())).unwrap_err().to_string();
-    assert!(told.contains("my texts.toml: is not named by a language"), "{told}");
+    let message = Texts::load(&SHIPPED, Some(folder.path())).unwrap_err().to_string();
+    assert!(message.contains("my texts.toml: is not named by a language"), "{message}");
 
-    let told = Texts::load(Some(&folder.path().join("none"))).unwrap_err().to_string();
-    assert!(told.contains("none: cannot be read"), "{told}");
+    let message = Texts::load(&SHIPPED, Some(&folder.path().join("none"))).unwrap_err().to_string();
+    assert!(message.contains("none: cannot be read"), "{message}");
 }
 
 #[test]
-fn values_are_escaped_and_emphasized_where_the_text_says_so() {
-    let texts = Texts::load(None).unwrap();
+fn values_are_escaped_and_emphasized() {
+    let texts = shipped();
     let english = texts.accepted(None);
     let filled = english.link.lead.with("<ada>", "Acme & Söhne");
     assert_eq!(
         filled.to_string(),
-        "You are signed in as <strong>&#60;ada&#62;</strong>. This link opens the portal of \
-         <strong>Acme &#38; Söhne</strong>, and signs you out here."
+        "You&#39;re signed in as <strong>&#60;ada&#62;</strong>. This link opens the \
+         <strong>Acme &#38; Söhne</strong> portal and signs you out of your account."
     );
     assert_eq!(
         filled.plain(),
-        "You are signed in as <ada>. This link opens the portal of Acme & Söhne, and signs you \
-         out here."
+        "You're signed in as <ada>. This link opens the Acme & Söhne portal and signs you out of \
+         your account."
     );
-    assert!(english.link.open.with("<b>").to_string().ends_with("portal of &#60;b&#62;"));
+    assert!(english.link.open.with("<b>").to_string().contains("the &#60;b&#62; portal"));
 }
 
 #[test]
-fn a_text_of_the_operators_is_no_html_either() {
+fn the_operators_texts_are_escaped_too() {
     let texts = over(&[("en", "[sign_out]\nperson = \"<script> {login} 2 * 3\"")]).unwrap();
     let filled = texts.accepted(None).sign_out.person.with("ada").to_string();
     assert_eq!(filled, "&#60;script&#62; ada 2 * 3");

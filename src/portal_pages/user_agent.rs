@@ -1,9 +1,9 @@
-//! A browser in words, from what it calls itself.
+//! The names of browser and system in a `User-Agent`.
 //!
-//! Every browser claims to be several others, so the rarer name is looked for first. What is told
-//! is what the browser says: a help to recognize one's own, no proof.
+//! Every browser claims to be several others, so the rarer name is looked for first. The result
+//! helps people to recognize their own browsers; it proves nothing.
 
-/// Tokens that name a browser, the most particular first.
+/// Tokens of browsers, the most specific first.
 const BROWSERS: [(&str, &str); 14] = [
     ("Edg/", "Edge"),
     ("EdgA/", "Edge"),
@@ -21,7 +21,7 @@ const BROWSERS: [(&str, &str); 14] = [
     ("curl/", "curl"),
 ];
 
-/// Tokens that name a system, the most particular first.
+/// Tokens of systems, the most specific first.
 const SYSTEMS: [(&str, &str); 7] = [
     ("iPhone", "iPhone"),
     ("iPad", "iPad"),
@@ -32,8 +32,8 @@ const SYSTEMS: [(&str, &str); 7] = [
     ("Linux", "Linux"),
 ];
 
-/// The browser and the system that an agent names.
-pub(super) fn named(agent: &str) -> (Option<&'static str>, Option<&'static str>) {
+/// The browser and the system; `None` if unknown.
+pub(super) fn browser_and_system(agent: &str) -> (Option<&'static str>, Option<&'static str>) {
     let find = |names: &[(&str, &'static str)]| {
         names.iter().find(|(token, _)| agent.contains(token)).map(|(_, name)| *name)
     };
@@ -42,10 +42,10 @@ pub(super) fn named(agent: &str) -> (Option<&'static str>, Option<&'static str>)
 
 #[cfg(test)]
 mod tests {
-    use super::named;
+    use super::browser_and_system;
 
     #[test]
-    fn a_browser_is_told_from_those_it_claims_to_be() {
+    fn a_browser_is_distinguished_from_those_it_claims_to_be() {
         for (agent, browser, system) in [
             (
                 "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
@@ -89,10 +89,10 @@ mod tests {
                 "iPad",
             ),
         ] {
-            assert_eq!(named(agent), (Some(browser), Some(system)), "{agent}");
+            assert_eq!(browser_and_system(agent), (Some(browser), Some(system)), "{agent}");
         }
-        assert_eq!(named("curl/8.5.0"), (Some("curl"), None));
-        assert_eq!(named(""), (None, None));
-        assert_eq!(named("<script>"), (None, None));
+        assert_eq!(browser_and_system("curl/8.5.0"), (Some("curl"), None));
+        assert_eq!(browser_and_system(""), (None, None));
+        assert_eq!(browser_and_system("<script>"), (None, None));
     }
 }

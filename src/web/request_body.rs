@@ -1,9 +1,9 @@
-//! A request to a page of ours, read whole before anything is done about it.
+//! The body of a request to one of our own pages, read completely before anything is done.
 //!
-//! Forms are small and sent at once. A client that keeps one back would otherwise hold a connection
-//! for as long as it likes, and be judged by the time at which it began: one-time links that have
-//! expired since, and pauses after wrong passwords that have not passed, would count as they did
-//! then.
+//! Forms are small and sent at once. Without a time limit, a client that holds one back would keep a
+//! connection for as long as it likes, and the form would be processed with the time at which it
+//! began: with one-time links that have expired since, and pauses after wrong passwords that have
+//! passed since.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -16,19 +16,19 @@ use http_body::Body as _;
 use jiff::SignedDuration;
 use tokio::time::{Instant, timeout};
 
-use crate::web::Visitor;
+use super::Visitor;
 
-/// Why there is no whole request.
+/// Why the body is not complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Incomplete {
-    /// The client took too long.
+pub(crate) enum Incomplete {
+    /// It took too long.
     Late,
     /// It is larger than any form of ours, or broke off.
     Unreadable,
 }
 
 impl Incomplete {
-    pub(super) const fn status(self) -> StatusCode {
+    pub(crate) const fn status(self) -> StatusCode {
         match self {
             Self::Late => StatusCode::REQUEST_TIMEOUT,
             Self::Unreadable => StatusCode::BAD_REQUEST,
@@ -36,36 +36,36 @@ impl Incomplete {
     }
 }
 
-/// Reads the body, of at most `largest` bytes, for at most `patience`, and moves the visitor's time
-/// on by how long that took.
+/// Reads a body of at most `max_bytes` within `max_time`, and advances the visitor's time by how
+/// long that took.
 ///
 /// # Errors
-/// When there is no whole body by then.
-pub(super) async fn read(
+/// When the body is not complete by then.
+pub(crate) async fn read(
     request: Request<Body>,
     visitor: &mut Visitor,
-    largest: usize,
-    patience: Duration,
+    max_bytes: usize,
+    max_time: Duration,
 ) -> Result<Request<Body>, Incomplete> {
     if request.body().is_end_stream() {
         return Ok(request);
     }
     let (mut parts, body) = request.into_parts();
-    let mut reading = pin!(to_bytes(body, largest));
-    // Most forms have come along with their head.
+    let mut reading = pin!(to_bytes(body, max_bytes));
+    // Most forms arrive together with the head.
     let at_once = poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await;
     let bytes = match at_once {
         Poll::Ready(read) => read,
         Poll::Pending => {
             let began = Instant::now();
-            let read = timeout(patience, reading).await.map_err(|_| Incomplete::Late)?;
+            let read = timeout(max_time, reading).await.map_err(|_| Incomplete::Late)?;
             let took = SignedDuration::try_from(began.elapsed()).unwrap_or(SignedDuration::MAX);
             visitor.now = visitor.now.saturating_add(took).unwrap_or(visitor.now);
             read
         }
     }
     .map_err(|_| Incomplete::Unreadable)?;
-    // What remains of the framing would no longer be true.
+    // The body is no longer chunked.
     parts.headers.remove(header::TRANSFER_ENCODING);
     Ok(Request::from_parts(parts, Body::from(bytes)))
 }
@@ -80,7 +80,7 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(10);
+    const MAX_TIME: Duration = Duration::from_secs(10);
 
     fn visitor() -> Visitor {
         Visitor {
@@ -90,8 +90,8 @@ mod tests {
         }
     }
 
-    /// A form in two pieces, the second of which is kept back.
-    fn kept_back(pause: Duration) -> Request<Body> {
+    /// A form in two pieces, the second of which is held back.
+    fn held_back(pause: Duration) -> Request<Body> {
         let second = stream::once(async move {
             sleep(pause).await;
             Ok::<_, std::io::Error>("word=x")
@@ -100,25 +100,25 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn i6_a_form_is_judged_by_the_time_at_which_it_has_been_read() {
+    async fn i6_a_form_is_processed_with_the_time_of_its_arrival() {
         let mut visitor = visitor();
-        let request = kept_back(Duration::from_secs(7));
-        let request = read(request, &mut visitor, 100, PATIENCE).await.unwrap();
+        let request = held_back(Duration::from_secs(7));
+        let request = read(request, &mut visitor, 100, MAX_TIME).await.unwrap();
         assert_eq!(visitor.now.as_second(), 7);
         assert_eq!(to_bytes(request.into_body(), 100).await.unwrap(), "password=x");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_form_is_not_waited_for_longer_than_a_head() {
-        let request = kept_back(Duration::from_secs(11));
-        let incomplete = read(request, &mut visitor(), 100, PATIENCE).await.unwrap_err();
+    async fn a_late_form_is_refused() {
+        let request = held_back(Duration::from_secs(11));
+        let incomplete = read(request, &mut visitor(), 100, MAX_TIME).await.unwrap_err();
         assert_eq!(incomplete, Incomplete::Late);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_form_larger_than_any_of_ours_is_not_kept() {
-        let request = kept_back(Duration::ZERO);
-        let incomplete = read(request, &mut visitor(), 9, PATIENCE).await.unwrap_err();
+    async fn a_too_large_form_is_refused() {
+        let request = held_back(Duration::ZERO);
+        let incomplete = read(request, &mut visitor(), 9, MAX_TIME).await.unwrap_err();
         assert_eq!(incomplete, Incomplete::Unreadable);
     }
 }

@@ -1,8 +1,8 @@
-//! Texts as they stand in a catalogue: with places for values, and some of those emphasized.
+//! Texts as they stand in a catalogue: with places for values, some of which are emphasized.
 //!
-//! `{name}` is a value's place, `*{name}*` one that is emphasized. Which values a text may take is
-//! a part of its type: a text that names another is an error when it is read, and a page that does
-//! not give them all does not compile. Texts and values are escaped when they are shown; neither
+//! `{name}` is the place of a value, `*{name}*` one that is emphasized. Which values a text takes is
+//! part of its type: a text that names another is an error when it is read, and a page that does
+//! not give them all does not compile. Texts and values are escaped when they are rendered; neither
 //! is ever taken for HTML.
 
 use std::borrow::Cow;
@@ -12,18 +12,17 @@ use std::marker::PhantomData;
 use askama::filters::{Escaper as _, Html, HtmlSafe};
 use serde::de::{Deserialize, Deserializer, Error as _};
 
-use super::catalogue::List;
-use crate::portal_pages::when::When;
+use super::relative_time::RelativeTime;
 
 /// A text that takes the values `V`.
 #[derive(Debug, Clone)]
-pub(in crate::portal_pages) struct Phrase<V> {
+pub(crate) struct Phrase<V> {
     pieces: Vec<Piece>,
     values: PhantomData<V>,
 }
 
 /// A text without values.
-pub(in crate::portal_pages) type Text = Phrase<Nothing>;
+pub(crate) type Text = Phrase<Nothing>;
 
 #[derive(Debug, Clone)]
 enum Piece {
@@ -31,14 +30,14 @@ enum Piece {
     Value { number: usize, emphasized: bool },
 }
 
-/// The names of the values that a text may take.
-pub(in crate::portal_pages) trait Values {
+/// The names of the values that a text takes.
+pub(crate) trait Values {
     const NAMES: &'static [&'static str];
 }
 
-/// What is put into a text.
+/// A value for a text.
 #[derive(Debug, Clone)]
-pub(in crate::portal_pages) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Words(Cow<'a, str>),
     /// Several names, each emphasized by itself if their place is.
     Names {
@@ -46,83 +45,93 @@ pub(in crate::portal_pages) enum Value<'a> {
         comma: &'a Text,
         last: &'a Text,
     },
-    Moment(Cow<'a, When>),
+    Time(Cow<'a, RelativeTime>),
 }
 
 /// A text with its values. Displayed as HTML.
 #[derive(Debug, Clone)]
-pub(in crate::portal_pages) struct Filled<'a> {
+pub(crate) struct Filled<'a> {
     pieces: &'a [Piece],
     values: Vec<Value<'a>>,
 }
 
-/// Texts for one thing and for any other number of them.
+/// A text for one of a thing, and one for any other number.
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::portal_pages) struct Counted {
+pub(crate) struct Counted {
     one: Phrase<Count>,
     other: Phrase<Count>,
 }
 
+/// What stands between the names of a list; leading and trailing spaces count.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListWords {
+    pub(crate) comma: Text,
+    pub(crate) and: Text,
+    pub(crate) or: Text,
+}
+
+/// What happened, and why.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Statement {
+    pub(crate) title: Text,
+    pub(crate) detail: Text,
+}
+
+/// A statement, and what to do next.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Advice {
+    pub(crate) title: Text,
+    pub(crate) detail: Text,
+    pub(crate) advice: Phrase<Operator>,
+}
+
+/// Declares kinds of texts by the values they take, each with a method that fills them in.
 macro_rules! values {
     ($($(#[$doc:meta])* $kind:ident ($($name:ident),*);)+) => { $(
         $(#[$doc])*
         #[derive(Debug, Clone)]
-        pub(in crate::portal_pages) struct $kind;
+        pub(crate) struct $kind;
 
-        impl Values for $kind {
+        impl $crate::web::text::Values for $kind {
             const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
         }
 
-        impl Phrase<$kind> {
+        impl $crate::web::text::Phrase<$kind> {
             /// The text with its values.
-            pub(in crate::portal_pages) fn with<'a>(
+            pub(crate) fn with<'a>(
                 &'a self,
-                $($name: impl Into<Value<'a>>),*
-            ) -> Filled<'a> {
-                Filled { pieces: &self.pieces, values: vec![$($name.into()),*] }
+                $($name: impl Into<$crate::web::text::Value<'a>>),*
+            ) -> $crate::web::text::Filled<'a> {
+                self.fill(vec![$($name.into()),*])
             }
         }
     )+ };
 }
+pub(crate) use values;
 
 values! {
     /// No values.
     Nothing();
-    /// How many there are.
+    /// A number.
     Count(count);
     /// The operator's business name.
     Operator(operator);
-    /// The operator's business name, and names of permissions.
-    Permissions(operator, permissions);
-    /// A section of the portal.
-    Section(section, section_in_lower_case);
-    /// An organization's name.
-    Organization(organization);
-    /// An organization's name, and the operator's.
-    OrganizationAndOperator(organization, operator);
-    /// A portal user's login.
-    Login(login);
-    /// A browser's name.
-    Browser(browser);
-    /// A browser's name, and the name of what it runs on.
-    BrowserAndSystem(browser, system);
-    /// A network address, and a moment relative to now.
-    AddressAndMoment(address, when);
-    /// Who is signed in, and whose portal is to be opened.
-    LoginAndOrganization(login, organization);
-    /// A moment, relative to now.
+    /// A time, relative to now.
     Moment(when);
 }
 
 impl Counted {
-    pub(in crate::portal_pages) fn of(&self, count: u64) -> Filled<'_> {
+    pub(crate) fn of(&self, count: u64) -> Filled<'_> {
         if count == 1 { &self.one } else { &self.other }.with(count.to_string())
     }
 }
 
 impl Text {
-    pub(in crate::portal_pages) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         match self.pieces.as_slice() {
             [Piece::Words(words)] => words,
             _ => "",
@@ -130,7 +139,7 @@ impl Text {
     }
 }
 
-/// Shown as it is: a template escapes it.
+/// Not escaped: the template that shows it does that.
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -138,8 +147,8 @@ impl fmt::Display for Text {
 }
 
 impl Filled<'_> {
-    /// The text without any emphasis, for titles and for scripts.
-    pub(in crate::portal_pages) fn plain(&self) -> String {
+    /// The text without emphasis, for titles and problem documents.
+    pub(crate) fn plain(&self) -> String {
         let mut text = String::new();
         // Writing to a string does not fail.
         let _ = self.write(&mut text, false);
@@ -167,18 +176,14 @@ impl fmt::Display for Filled<'_> {
     }
 }
 
-/// Texts and values have been escaped.
+/// Texts and values are escaped as they are written.
 impl HtmlSafe for Filled<'_> {}
 
 impl<'a> Value<'a> {
-    /// Names with commas between them, and the last word before the last.
-    pub(in crate::portal_pages) fn names(
-        names: &[&'a str],
-        list: &'a List,
-        last: &'a Text,
-    ) -> Self {
+    /// Names with commas between them, and `last` before the last one.
+    pub(crate) fn names(names: &[&'a str], words: &'a ListWords, last: &'a Text) -> Self {
         let names = names.iter().map(|name| Cow::Borrowed(*name)).collect();
-        Self::Names { names, comma: &list.comma, last }
+        Self::Names { names, comma: &words.comma, last }
     }
 
     fn write(&self, to: &mut impl fmt::Write, html: bool, emphasized: bool) -> fmt::Result {
@@ -194,12 +199,12 @@ impl<'a> Value<'a> {
                 }
                 Ok(())
             }
-            Self::Moment(when) if html => {
-                write!(to, "<time datetime=\"{}\" title=\"{}\">", when.exact, when.title)?;
-                write_value(to, &when.words, html, emphasized)?;
+            Self::Time(time) if html => {
+                write!(to, "<time datetime=\"{}\" title=\"{}\">", time.exact, time.title)?;
+                write_value(to, &time.words, html, emphasized)?;
                 to.write_str("</time>")
             }
-            Self::Moment(when) => to.write_str(&when.words),
+            Self::Time(time) => to.write_str(&time.words),
         }
     }
 }
@@ -229,15 +234,22 @@ impl From<String> for Value<'_> {
     }
 }
 
-impl<'a> From<&'a When> for Value<'a> {
-    fn from(when: &'a When) -> Self {
-        Self::Moment(Cow::Borrowed(when))
+impl<'a> From<&'a RelativeTime> for Value<'a> {
+    fn from(time: &'a RelativeTime) -> Self {
+        Self::Time(Cow::Borrowed(time))
     }
 }
 
-impl From<When> for Value<'_> {
-    fn from(when: When) -> Self {
-        Self::Moment(Cow::Owned(when))
+impl From<RelativeTime> for Value<'_> {
+    fn from(time: RelativeTime) -> Self {
+        Self::Time(Cow::Owned(time))
+    }
+}
+
+impl<V> Phrase<V> {
+    /// For [`values!`] alone, which gives as many values as the text takes.
+    pub(crate) fn fill<'a>(&'a self, values: Vec<Value<'a>>) -> Filled<'a> {
+        Filled { pieces: &self.pieces, values }
     }
 }
 

@@ -1,13 +1,13 @@
-//! Whether a request that changes something comes from a page of ours.
+//! Whether a form was sent by a page of ours.
 //!
-//! 1. `Sec-Fetch-Site`, which no page can forge, says `same-origin`: yes. If it says anything else
-//!    but `none`, which is a person who acted without any page: no.
-//! 2. With `none`, or without it (older browsers, and all of them when the portal is plain http),
-//!    an `Origin` that is exactly one of ours: yes.
-//! 3. Neither, or one of them twice: no.
+//! 1. `Sec-Fetch-Site: same-origin`, which no page can forge: yes. Any other value but `none`,
+//!    which stands for a person's act outside of pages: no.
+//! 2. With `none`, or without the field (older browsers, and all browsers over plain http), an
+//!    `Origin` that is exactly one of ours: yes.
+//! 3. Neither field, or one of them twice: no.
 //!
-//! The second is why pages with a form have the referrer policy `strict-origin`: under
-//! `no-referrer`, browsers send `Origin: null` along with the form.
+//! Rule 2 is the reason for the referrer policy `strict-origin` on pages with a form: under
+//! `no-referrer`, browsers send `Origin: null` with the form.
 
 use http::header::{self, HeaderMap};
 
@@ -17,21 +17,21 @@ use portcullis_policy::Host;
 
 /// The origins our pages are served from.
 #[derive(Debug)]
-pub(super) struct Origins {
+pub(crate) struct Origins {
     public_url: PublicUrl,
     hosts: Vec<Host>,
 }
 
 impl Origins {
-    pub(super) fn new(server: &Server) -> Self {
+    pub(crate) fn new(server: &Server) -> Self {
         let public_url = server.public_url.clone();
         let hosts = std::iter::once(public_url.host()).chain(&server.hosts);
         let hosts = hosts.map(|host| public_url.named(host)).collect();
         Self { public_url, hosts }
     }
 
-    /// Whether the sender is a page of ours.
-    pub(super) fn sent(&self, headers: &HeaderMap) -> bool {
+    /// Whether a page of ours sent the request.
+    pub(crate) fn sent(&self, headers: &HeaderMap) -> bool {
         match only(headers, &SEC_FETCH_SITE) {
             Ok(Some("same-origin")) => true,
             Ok(Some("none") | None) => match only(headers, &header::ORIGIN) {
@@ -49,10 +49,13 @@ impl Origins {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+    use std::path::Path;
+
     use http::HeaderMap;
 
     use super::Origins;
-    use crate::portal_pages::fixture::settings;
+    use crate::config::Settings;
 
     fn sent(https: bool, lines: &[(&'static str, &str)]) -> bool {
         let scheme = if https { "https" } else { "http" };
@@ -60,7 +63,12 @@ mod tests {
     }
 
     fn sent_to(public_url: &str, lines: &[(&'static str, &str)]) -> bool {
-        let mut server = settings(public_url).server;
+        let text = format!(
+            "[server]\npublic_url = \"{public_url}\"\n\
+             [upstream]\nservers = [\"http://127.0.0.1:9000\"]\n"
+        );
+        let settings = Settings::parse(&text, Path::new("test.toml"), &HashMap::new()).unwrap();
+        let mut server = settings.server;
         server.hosts =
             ["other.example:8443", "[::1]:8080", "127.0.0.1"].map(|h| h.parse().unwrap()).into();
         let mut headers = HeaderMap::new();
