@@ -124,7 +124,7 @@ impl PagesState {
                 Ok(see_other(&sign_in::address_after_password(&login, &hint)))
             }
             Choice::Broken { holder, rules } => {
-                let problem = FormProblem::invalid(&texts.broken, &["password"]);
+                let problem = FormProblem::invalid(&texts.not_met, &["password"]);
                 Ok(self.choose_password_page(link, &holder, &rules, Some(&problem)))
             }
             Choice::Dead => Ok(self.invalid_link(link)),

@@ -21,7 +21,7 @@ use crate::web::Visitor;
 use crate::web::brand::Brand;
 use crate::web::fetch_metadata::ResponseKind;
 use crate::web::form_problem::{FormProblem, form_page};
-use crate::web::text::{RelativeTime, language};
+use crate::web::text::language;
 
 /// The form.
 #[derive(Debug, Default, Deserialize)]
@@ -78,7 +78,7 @@ pub(super) async fn submit(
     }
     let lifetime = SignedDuration::try_from(state.reset_lifetime).unwrap_or(SignedDuration::MAX);
     let expires = visitor.now.saturating_add(lifetime).unwrap_or(visitor.now);
-    let expires = RelativeTime::ahead(expires, visitor.now, &text.when);
+    let expires = text.when.ahead(expires, visitor.now);
     let notice = state.notices(text).reset_requested(expires);
     Ok(state.notice(&notice, text, ResponseKind::Page, &visitor.request_id))
 }

@@ -57,8 +57,8 @@ impl Destination {
             Self::Again => (&labels.again, ""),
             Self::Start => (&labels.start, "/"),
             Self::SignIn => (&labels.sign_in, paths::SIGN_IN),
-            Self::SwitchAccount => (&labels.somebody_else, paths::SWITCH_ACCOUNT),
-            Self::ForgotPassword => (&labels.forgot, paths::FORGOT_PASSWORD),
+            Self::SwitchAccount => (&labels.switch_account, paths::SWITCH_ACCOUNT),
+            Self::ForgotPassword => (&labels.new_link, paths::FORGOT_PASSWORD),
             Self::Sessions => (&labels.sessions, paths::SESSIONS),
         };
         Link { label, address }
@@ -132,7 +132,7 @@ impl<'a> Notices<'a> {
     }
 
     pub(super) fn method_not_allowed(self) -> Notice<'a> {
-        let text = &self.text.notice.not_done_here;
+        let text = &self.text.notice.method_not_allowed;
         let notice = self.statement(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", text);
         self.link(notice, Destination::Start)
     }
@@ -191,7 +191,7 @@ impl<'a> Notices<'a> {
 
     /// The same whether there is such an account or not.
     pub(super) fn reset_requested(self, expires: RelativeTime) -> Notice<'a> {
-        let text = &self.text.notice.reset_asked;
+        let text = &self.text.notice.reset_requested;
         let (title, detail) = (text.title.with(), text.detail.with(expires));
         let notice = Notice::of(StatusCode::OK, "reset-asked", title, detail);
         self.link(notice.advise(text.advice.with(self.operator)), Destination::SignIn)

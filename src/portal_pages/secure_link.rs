@@ -194,7 +194,7 @@ impl PagesState {
             brand: &self.brand,
             text,
             organization: &organization.name,
-            signed_in_as: subject.login.as_deref().unwrap_or(text.link.somebody.as_str()),
+            signed_in_as: subject.login.as_deref().unwrap_or(text.link.another_account.as_str()),
             to: to.as_str(),
             csrf: &token.text,
             problem: problem.as_ref(),

@@ -185,7 +185,7 @@ fn entry<'a>(
         id: view.id,
         browser,
         address: view.address,
-        began: RelativeTime::past(view.created, visitor.now, &text.when),
-        used: RelativeTime::past(view.last_seen, visitor.now, &text.when),
+        began: text.when.past(view.created, visitor.now),
+        used: text.when.past(view.last_seen, visitor.now),
     }
 }

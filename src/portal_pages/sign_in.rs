@@ -30,7 +30,6 @@ use crate::web::fetch_metadata::ResponseKind;
 use crate::web::form_problem::{FormProblem, form_page};
 use crate::web::response::{add_cookie, see_other};
 use crate::web::return_to::{ReturnTo, in_query};
-use crate::web::text::RelativeTime;
 use crate::web::{Visitor, paths};
 use portcullis_policy::SessionKind;
 use portcullis_store::StoreError;
@@ -346,7 +345,7 @@ pub(super) fn locked_out<'a>(
     until: jiff::Timestamp,
     visitor: &Visitor,
 ) -> FormProblem<'a> {
-    let until = RelativeTime::ahead(until, visitor.now, &text.when);
+    let until = text.when.ahead(until, visitor.now);
     FormProblem::locked_out(text.sign_in.locked_out.with(until.clone()), &until)
 }
 

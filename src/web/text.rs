@@ -10,6 +10,7 @@
 pub(crate) mod language;
 mod phrase;
 mod relative_time;
+mod time_words;
 
 use std::fmt;
 use std::ops::Deref;
@@ -24,7 +25,8 @@ pub(crate) use self::phrase::{
     Advice, Counted, Filled, ListWords, Moment, Operator, Phrase, Statement, Text, Value, Values,
     values,
 };
-pub(crate) use self::relative_time::{RelativeTime, TimeWords};
+pub(crate) use self::relative_time::RelativeTime;
+pub(crate) use self::time_words::TimeWords;
 
 /// The texts of one set of pages, in all languages there are.
 #[derive(Debug)]

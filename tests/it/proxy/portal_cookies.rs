@@ -1,4 +1,4 @@
-//! The portal's own session must not outlive ours (`session.portal_cookies`).
+//! The portal's own cookies end with our session (`session.portal_cookies`).
 
 use http::Method;
 
@@ -58,7 +58,7 @@ async fn sign_out_expires_exactly_the_portals_cookies() {
 }
 
 #[tokio::test]
-async fn another_person_does_not_inherit_the_portals_session() {
+async fn another_user_does_not_inherit_portal_cookies() {
     let gate = gate().await;
     let anna = gate.sign_in("anna@acme.test", PASSWORD).await;
     gate.get("/mine/blog/login").cookie(&anna).send().await;
@@ -72,7 +72,7 @@ async fn another_person_does_not_inherit_the_portals_session() {
 }
 
 #[tokio::test]
-async fn without_the_setting_no_cookie_of_the_portal_is_touched() {
+async fn without_the_setting_portal_cookies_stay() {
     let gate = TestGate::start().await;
     let organization = gate.admin.organization("Acme").await;
     gate.admin.user(&organization, "anna@acme.test", "admin").await;
@@ -87,7 +87,7 @@ async fn without_the_setting_no_cookie_of_the_portal_is_touched() {
 }
 
 #[tokio::test]
-async fn an_answer_after_the_end_of_the_session_leaves_no_cookie() {
+async fn a_late_response_sets_no_portal_cookie() {
     let gate = gate().await;
     let anna = gate.sign_in("anna@acme.test", PASSWORD).await;
     let (go, wait) = tokio::sync::watch::channel(false);

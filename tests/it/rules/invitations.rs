@@ -115,7 +115,7 @@ async fn r40_an_invitation_is_sent_again_and_withdrawn() {
     assert_eq!(admin.delete(&invitation).await.status, 204);
     let page = Browser::at(&gate).open(&newer).await;
     assert_eq!(page.status, 404);
-    assert!(page.text().contains("work any more"), "{}", page.text());
+    assert!(page.text().contains("no longer valid"), "{}", page.text());
     assert_eq!(status(admin, &user).await, "no_password");
     admin.delete(&invitation).await.refused(409, "not-invited");
     let anna = admin.user(&acme, "anna@acme.test", "limited").await;

@@ -30,7 +30,7 @@ async fn i6_a_locked_login_is_seen_released_and_signs_in() {
     }
     let told = stranger.sign_in("anna", PASSWORD).await;
     assert_eq!(told.status, 429);
-    assert!(told.text().contains("signing in is paused"), "{}", told.text());
+    assert!(told.text().contains("Sign-in is paused"), "{}", told.text());
     assert!(told.header("retry-after").is_some());
     let seen = lockouts(admin).await;
     assert_eq!(seen.len(), 1, "{seen:?}");

@@ -51,7 +51,7 @@ async fn r33_r34_a_forgotten_password_is_replaced_and_every_session_ends() {
     assert!(sign_in.text().contains(FORGOT), "the sign-in page leads there");
     let answer = ask(&mut anna, LOGIN).await;
     assert_eq!(answer.status, 200);
-    assert!(answer.text().contains("Look into your mail"), "{}", answer.text());
+    assert!(answer.text().contains("Check your email"), "{}", answer.text());
     let mail = Mailbox::of(&gate).next().await;
     assert_eq!(mail.to, LOGIN);
     let link = mail.link();

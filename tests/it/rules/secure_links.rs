@@ -140,7 +140,7 @@ async fn r10_a_link_that_is_off_opens_nothing_until_it_is_on() {
     let reply = browser.open(&link).await;
     assert_eq!(reply.status, 404);
     let said = unescaped(reply.text());
-    assert!(said.contains("This link doesn't work any more"), "{said}");
+    assert!(said.contains("This link no longer works"), "{said}");
     assert_eq!(browser.session(), None);
     switch(&gate.admin, &acme, true).await;
     opened(&gate, &link).await;
@@ -295,7 +295,7 @@ async fn r14_link_stops_at_first_portal_user() {
         admin.post("/api/v1/users", user).await.ok();
         not_honoured(&gate, &mut session, name).await;
         let page = session.follow("/reports/1").await;
-        assert!(page.reply.text().contains("not enough any more"), "{}", page.reply.text());
+        assert!(page.reply.text().contains("no longer opens it"), "{}", page.reply.text());
         assert_eq!(others.fetch("/reports/1").await.status, 200);
     }
 }
