@@ -17,6 +17,8 @@ mod bounds;
 pub mod decision_record;
 mod exchange;
 mod forward;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 pub mod headers;
 mod hosts;
 mod lease;

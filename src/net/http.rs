@@ -138,6 +138,16 @@ impl HttpServer {
         self.serve(stream, connection, protocol, &guard).await;
     }
 
+    /// Serves an HTTP/1.1 connection that need not be a socket.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) async fn serve_http1<S>(&self, stream: S, peer: IpAddr, guard: ConnectionGuard)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let connection = Connection::new(peer, false, guard.hold());
+        self.serve(stream, connection, Protocol::Http1, &guard).await;
+    }
+
     async fn serve<S>(
         &self,
         stream: S,

@@ -19,6 +19,8 @@ pub mod answer;
 pub mod chunks;
 pub mod connection;
 pub mod fields;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod outgoing;
 mod repair;
 pub mod request;

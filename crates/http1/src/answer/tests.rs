@@ -1,13 +1,8 @@
-use std::io;
-
-use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http::Method;
 use proptest::prelude::*;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
+use crate::fuzzing::by_hyper;
 
 /// Reads an answer that is there whole.
 fn read(bytes: &str) -> Result<Option<Answer>, Failure> {
@@ -252,26 +247,6 @@ fn an_odd_head_is_framed_by_what_was_repaired() {
     assert_eq!(answer.head.headers().len(), 2);
 }
 
-/// What hyper's client reads of the same bytes: status and body.
-async fn hyper_reads(bytes: Vec<u8>) -> Result<(u16, Vec<u8>), Box<dyn std::error::Error>> {
-    let (ours, mut server) = tokio::io::duplex(64 * 1024);
-    let (mut sender, connection) = http1::handshake::<_, Empty<Bytes>>(TokioIo::new(ours)).await?;
-    let driving = tokio::spawn(connection);
-    let serving = tokio::spawn(async move {
-        let mut head = [0; 64];
-        let _ = server.read(&mut head).await?;
-        server.write_all(&bytes).await?;
-        server.shutdown().await?;
-        Ok::<_, io::Error>(server)
-    });
-    let request = http::Request::get("/").header("host", "a").body(Empty::new())?;
-    let answer = sender.send_request(request).await?;
-    let status = answer.status().as_u16();
-    let body = answer.into_body().collect().await?.to_bytes().to_vec();
-    drop((serving, driving));
-    Ok((status, body))
-}
-
 /// Answers that are nearly right: fields from a list, bodies that fit them or do not.
 fn answers() -> impl Strategy<Value = Vec<u8>> {
     let fields = prop::sample::subsequence(
@@ -325,10 +300,8 @@ proptest! {
     /// What we read of an answer, hyper reads too, and reads the same.
     #[test]
     fn what_is_read_is_what_hyper_reads(bytes in answers()) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let theirs = runtime.block_on(hyper_reads(bytes.clone()));
         if let Ok((answer, body, _)) = all(&bytes, false) {
-            let ours = (answer.head.status().as_u16(), body);
+            let (ours, theirs) = ((answer.head.status(), body), by_hyper::read(&bytes, &Method::GET));
             prop_assert_eq!(Some(ours), theirs.ok(), "{:?}", String::from_utf8_lossy(&bytes));
         }
     }
