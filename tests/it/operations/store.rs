@@ -67,7 +67,7 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 #[tokio::test]
-async fn a_first_start_keeps_key_and_mail_out_of_the_data_folder() {
+async fn first_start_puts_key_and_mail_outside_the_store() {
     let (_upstream, home) = home().await;
     for file in ["secrets/secret.key", "data/db", "data.answered"] {
         assert_eq!(mode(&home.path(file)), 0o600, "{file}");
@@ -80,7 +80,7 @@ async fn a_first_start_keeps_key_and_mail_out_of_the_data_folder() {
 }
 
 #[tokio::test]
-async fn i13_a_flipped_byte_never_serves_fewer_records() {
+async fn i13_flipped_byte_never_serves_fewer_records() {
     let (_upstream, home) = home().await;
     let db = fs::read(home.path("data/db")).unwrap();
     let mut refusals = 0;
@@ -110,7 +110,7 @@ async fn i13_a_flipped_byte_never_serves_fewer_records() {
 }
 
 #[tokio::test]
-async fn i13_a_store_that_is_lost_is_made_anew_only_on_purpose() {
+async fn i13_lost_store_is_recreated_only_by_command() {
     for cut in [None, Some(0), Some(3000)] {
         let (_upstream, home) = home().await;
         let key = fs::read(home.path("secrets/secret.key")).unwrap();
@@ -139,7 +139,7 @@ async fn i13_a_store_that_is_lost_is_made_anew_only_on_purpose() {
 }
 
 #[tokio::test]
-async fn i13_another_key_or_none_refuses_the_start() {
+async fn i13_other_or_missing_key_prevents_start() {
     let (_upstream, home) = home().await;
     let file = home.path("secrets/secret.key");
     let key = fs::read(&file).unwrap();
@@ -157,7 +157,7 @@ async fn i13_another_key_or_none_refuses_the_start() {
 }
 
 #[tokio::test]
-async fn i13_store_init_makes_a_store_beside_an_existing_key() {
+async fn i13_store_init_creates_a_store_for_an_existing_key() {
     let upstream = Upstream::start().await;
     let home = Home::new(upstream.address, ROUTES);
     fs::create_dir(home.path("secrets")).unwrap();
@@ -171,7 +171,7 @@ async fn i13_store_init_makes_a_store_beside_an_existing_key() {
 }
 
 #[tokio::test]
-async fn i13_an_older_copy_lets_nobody_back_in_until_it_is_accepted() {
+async fn i13_older_copy_is_refused_until_accepted() {
     let (_upstream, home) = home().await;
     let older = home.path("older");
     copy_folder(&home.path("data"), &older);
@@ -191,7 +191,7 @@ async fn i13_an_older_copy_lets_nobody_back_in_until_it_is_accepted() {
 }
 
 #[tokio::test]
-async fn what_is_left_of_a_damaged_store_is_rescued_and_serves() {
+async fn damaged_store_is_rescued_and_serves() {
     let (_upstream, home) = home().await;
     let db = fs::OpenOptions::new().write(true).open(home.path("data/db")).unwrap();
     let length = db.metadata().unwrap().len();
@@ -211,7 +211,7 @@ async fn what_is_left_of_a_damaged_store_is_rescued_and_serves() {
 }
 
 #[tokio::test]
-async fn an_upgrade_keeps_the_key_where_it_was() {
+async fn upgrade_keeps_the_key_where_it_was() {
     let (_upstream, home) = home().await;
     let key = fs::read(home.path("secrets/secret.key")).unwrap();
     fs::rename(home.path("secrets/secret.key"), home.path("data/secret.key")).unwrap();
@@ -233,7 +233,7 @@ fn serve_on_a_full_disk(home: &Home, kibibytes: u64) -> tokio::process::Command 
 }
 
 #[tokio::test]
-async fn i13_a_first_start_on_a_full_disk_can_be_tried_again() {
+async fn i13_first_start_on_a_full_disk_can_be_repeated() {
     for kibibytes in [0, 1, 64, 600] {
         let upstream = Upstream::start().await;
         let home = Home::new(upstream.address, ROUTES);
@@ -247,7 +247,7 @@ async fn i13_a_first_start_on_a_full_disk_can_be_tried_again() {
 }
 
 #[tokio::test]
-async fn i13_a_disk_that_fills_up_loses_nothing_that_was_answered() {
+async fn i13_full_disk_loses_no_answered_write() {
     let (_upstream, home) = home().await;
     let length = fs::metadata(home.path("data/db")).unwrap().len();
     // A start on the full disk, and one that has some room and fills it.

@@ -47,7 +47,7 @@ async fn sign_in(gate: &TestGate, login: &str, before: &Cookie) -> Reply {
 }
 
 #[tokio::test]
-async fn sign_out_expires_exactly_the_portals_cookies() {
+async fn sign_out_expires_the_listed_portal_cookies() {
     let gate = gate().await;
     let anna = gate.sign_in("anna@acme.test", PASSWORD).await;
     let reply = gate.get("/mine/blog/login").cookie(&anna).send().await;

@@ -127,8 +127,8 @@ async fn r61_a_denial_fits_visitors_and_link_sessions() {
     chrome.sees("Page not found").await;
     assert!(!chrome.text().await.contains("another account"));
     chrome.picture("nowhere-for-nobody").await;
-    let link = gate.admin.get(&format!("/api/v1/organizations/{acme}/link")).await.ok();
-    chrome.goto(link["url"].as_str().unwrap()).await;
+    let link = gate.admin.secure_link(&acme).await;
+    chrome.goto(&link).await;
     chrome.goto("/invoices/7").await;
     chrome.sees("with the secure link").await;
     chrome.picture("denied-by-link").await;

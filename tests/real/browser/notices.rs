@@ -55,7 +55,7 @@ async fn rare_notices() -> Vec<(&'static str, [String; 2])> {
         .start()
         .await;
     let acme = gate.admin.organization("Acme").await;
-    let link = gate.admin.get(&format!("/api/v1/organizations/{acme}/link")).await.ok();
+    let link = gate.admin.secure_link(&acme).await;
     let link = link["url"].as_str().unwrap().split_once("/.portcullis").unwrap().1.to_owned();
     let link = format!("/.portcullis{link}");
     let mut visitor = Browser::at(&gate);

@@ -16,7 +16,7 @@ async fn require(gate: &TestGate, id: &str, require_mfa: bool) {
 }
 
 #[tokio::test]
-async fn r50_and_r51_in_a_real_browser() {
+async fn r50_r51_set_up_and_codes_in_a_browser() {
     let gate = TestGate::builder().tls().setting("branding.name", "\"Example IT\"").start().await;
     let acme = gate.admin.organization("Acme").await;
     let anna = gate.admin.user(&acme, "anna", "admin").await;
@@ -73,7 +73,7 @@ async fn r50_and_r51_in_a_real_browser() {
 }
 
 #[tokio::test]
-async fn r50_without_script_and_in_german() {
+async fn r50_set_up_works_without_script_in_german() {
     let gate = TestGate::builder().tls().start().await;
     let acme = gate.admin.organization("Acme").await;
     let anna = gate.admin.user(&acme, "anna", "admin").await;
