@@ -14,9 +14,10 @@ use std::sync::Arc;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 pub use self::reserved::Family;
-use self::reserved::{Reserved, folded};
+use self::reserved::Reserved;
 
 use crate::config::IdentityNames;
+use crate::config::header_names::folded;
 use crate::web::cookie;
 use portcullis_http1::Head;
 use portcullis_http1::fields::{is_end_to_end, is_hop_by_hop, may_trail};

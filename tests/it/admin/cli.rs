@@ -372,7 +372,7 @@ async fn cli_reports_that_no_gateway_is_running() {
     let Console { home, program, _upstream } = console;
     program.stop().await;
     let said = home.run(&["groups", "list"]).await.refused();
-    assert!(said.contains("no gateway answers"), "{said}");
+    assert!(said.contains("no gateway is running"), "{said}");
 }
 
 #[tokio::test]
@@ -415,10 +415,10 @@ async fn cli_reads_settings_from_the_environment_alone() {
     let empty = [enough[0], enough[1], ("PORTCULLIS__ADMIN__SOCKET", "")];
     let (code, said) = check(&["check"], &empty).await;
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("admin.socket: is empty"), "{said}");
+    assert!(said.contains("admin.socket: must not be empty"), "{said}");
     let (code, said) = check(&["routes"], &[("PORTCULLIS__ADMIN__SOCKET", "/nowhere.sock")]).await;
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("no gateway answers at /nowhere.sock"), "{said}");
+    assert!(said.contains("no gateway is running at /nowhere.sock"), "{said}");
     // A file that was named must be there, and the default one must be readable if it is there.
     let (code, said) = check(&["check", "--config", "config/portcullis.toml"], &enough).await;
     assert_eq!(code, Some(1), "{said}");
@@ -448,7 +448,7 @@ async fn cli_check_reports_all_problems_at_once() {
     let check = ["--config", "portcullis.toml", "check"];
     let said = run(folder.path(), &check, "").await.refused();
     for told in [
-        "server.public_url: is missing",
+        "server.public_url: is required",
         "server.threads: ",
         "telemetry.log: ",
         "logo.png: ",

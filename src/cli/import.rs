@@ -1,8 +1,7 @@
-//! `portcullis users import`: portal users from a file, one JSON document a line.
+//! `portcullis users import`: creates portal users from a file with a JSON document on each line.
 //!
-//! Each line is what `POST /api/v1/users` takes, and is judged there (I8). A user that is there
-//! already is left as it is, so that the same file may be given again after its mistakes are
-//! mended.
+//! Each line is sent to `POST /api/v1/users`, which checks it (I8). Users that exist already are
+//! skipped, so that the same file can be imported again after its errors are fixed.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -12,17 +11,17 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cli::client::Refused;
-use crate::cli::console::{Console, array, field, text};
+use super::client::ApiError;
+use super::console::{Console, array, field, text};
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Import {
-    /// The file, a JSON document a line (`-`: the standard input)
+pub(super) struct Import {
+    /// The file, with a JSON document on each line; `-` for standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
 
-/// What became of a line.
+/// The result of a line.
 enum Outcome {
     Created,
     Skipped(String),
@@ -46,7 +45,7 @@ impl Outcome {
     }
 }
 
-/// What became of all lines so far.
+/// The results of the lines so far.
 #[derive(Default)]
 struct Report {
     items: Vec<Value>,
@@ -60,15 +59,15 @@ impl Import {
         let mut lines = open(&self.file)?;
         let mut report = Report::default();
         let read = self.lines(&mut lines, console, &mut report);
-        // What was done is told, however it ended.
+        // Report what was done even if reading stopped early.
         let Report { items, created, skipped, failed } = report;
         let document =
             json!({ "items": items, "created": created, "skipped": skipped, "failed": failed });
         let sentence = format!("Created {created}, skipped {skipped}, failed {failed}.");
-        console.told(&document, &sentence)?;
+        console.report(&document, &sentence)?;
         read?;
         if failed > 0 {
-            bail!("{failed} portal user(s) could not be made; fix those lines and run it again");
+            bail!("{failed} portal user(s) could not be created; fix those lines and run it again");
         }
         Ok(())
     }
@@ -80,18 +79,17 @@ impl Import {
         report: &mut Report,
     ) -> anyhow::Result<()> {
         for (number, line) in (1_usize..).zip(lines.split(b'\n')) {
-            let line = line.with_context(|| {
-                format!("line {number} of {} cannot be read", self.file.display())
-            })?;
+            let line = line
+                .with_context(|| format!("cannot read line {number} of {}", self.file.display()))?;
             let line = match number {
-                1 => self.first(&line)?,
+                1 => self.without_mark(&line)?,
                 _ => &line,
             };
             if line.trim_ascii().is_empty() {
                 continue;
             }
             let (login, outcome) = import(console, line).with_context(|| {
-                format!("stopped at line {number}; give the file again to do the rest")
+                format!("stopped at line {number}; import the file again to continue")
             })?;
             match &outcome {
                 Outcome::Created => report.created += 1,
@@ -113,9 +111,9 @@ impl Import {
         Ok(())
     }
 
-    /// The first line, without the byte order mark that some editors put before it. As UTF-16
-    /// every line would be wrong, and the reason none of them.
-    fn first<'a>(&self, line: &'a [u8]) -> anyhow::Result<&'a [u8]> {
+    /// The first line without the byte order mark that some editors add. A file in UTF-16 is rejected
+    /// as a whole: the errors of its lines would not name the cause.
+    fn without_mark<'a>(&self, line: &'a [u8]) -> anyhow::Result<&'a [u8]> {
         if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, ..] | [_, 0, ..] = line {
             bail!("{} is UTF-16; save it as UTF-8", self.file.display());
         }
@@ -127,17 +125,16 @@ fn open(file: &Path) -> anyhow::Result<Box<dyn BufRead>> {
     if file == Path::new("-") {
         return Ok(Box::new(io::stdin().lock()));
     }
-    let opened =
-        File::open(file).with_context(|| format!("{} cannot be opened", file.display()))?;
+    let opened = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
     Ok(Box::new(BufReader::new(opened)))
 }
 
-/// Has one user made; the login it is about, and what became of it.
+/// Creates the user of a line. Returns the login and the result.
 fn import(console: &Console<'_>, line: &[u8]) -> anyhow::Result<(String, Outcome)> {
     let new = match serde_json::from_slice::<Value>(line) {
         Ok(new) if new.is_object() => new,
         Ok(_) => return Ok(("-".to_owned(), Outcome::Failed("is not a JSON object".to_owned()))),
-        // The error tells a place, not the text: there may be a password in it.
+        // The error has a position but no text, which may contain a password.
         Err(error) => {
             return Ok(("-".to_owned(), Outcome::Failed(format!("is not JSON: {error}"))));
         }
@@ -146,17 +143,17 @@ fn import(console: &Console<'_>, line: &[u8]) -> anyhow::Result<(String, Outcome
         Ok(user) => return Ok((text(&user, "login"), Outcome::Created)),
         Err(error) => error,
     };
-    let refused = error.downcast::<Refused>()?;
+    let refused = error.downcast::<ApiError>()?;
     let login = login(console, &new)?;
-    let is_here = refused.is("taken") && is_here(console, &new, &login)?;
-    let outcome = match is_here {
+    let exists = refused.is("taken") && exists(console, &new, &login)?;
+    let outcome = match exists {
         true => Outcome::Skipped("exists already".to_owned()),
         false => Outcome::Failed(refused.to_string()),
     };
     Ok((login, outcome))
 }
 
-/// The login that the line is about: its own, or the address of whose sign-in it is (R15).
+/// The login of a line: its own, or else the email address of the end user or organization (R15).
 fn login(console: &Console<'_>, new: &Value) -> anyhow::Result<String> {
     let named = |name| field(new, name).as_str();
     if let Some(login) = named("login") {
@@ -169,13 +166,13 @@ fn login(console: &Console<'_>, new: &Value) -> anyhow::Result<String> {
     }
     match console.get(&path) {
         Ok(owner) => Ok(text(&owner, "email")),
-        Err(error) if error.is::<Refused>() => Ok("-".to_owned()),
+        Err(error) if error.is::<ApiError>() => Ok("-".to_owned()),
         Err(error) => Err(error),
     }
 }
 
-/// Whether the user that has the login is the one that the line describes.
-fn is_here(console: &Console<'_>, new: &Value, login: &str) -> anyhow::Result<bool> {
+/// Whether the user with this login belongs to the owner that the line names.
+fn exists(console: &Console<'_>, new: &Value, login: &str) -> anyhow::Result<bool> {
     let found = console.list(&["users"], &[("login", Some(login))])?;
     let same = |user: &Value| {
         ["organization", "end_user"].iter().all(|name| field(user, name) == field(new, name))
