@@ -101,7 +101,7 @@ impl Acceptor {
             }
         };
         let write_timeout = self.http.write_timeout();
-        if let Err(error) = socket::before_accepting(&SockRef::from(&listener), write_timeout) {
+        if let Err(error) = socket::configure_listener(&SockRef::from(&listener), write_timeout) {
             tracing::warn!(
                 %error,
                 "cannot set socket options; connections of clients that are gone stay open longer"

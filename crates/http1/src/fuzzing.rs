@@ -15,11 +15,11 @@ use http::header::HeaderMap;
 use http::{Method, StatusCode, header};
 use http_body::Frame;
 
-use crate::answer::{Answer, Body, MOST_HEAD};
-use crate::chunks::{Chunks, Piece};
-use crate::fields::{is_hop_by_hop, may_trail};
-use crate::outgoing::Outgoing;
-use crate::{Failure, Head};
+use crate::chunked::{ChunkedDecoder, Decoded};
+use crate::fields::{is_hop_by_hop, may_be_trailer};
+use crate::request_writer::RequestWriter;
+use crate::response::{BodyDecoder, MAX_HEAD, ResponseHead};
+use crate::{Error, RequestHead};
 
 /// Sizes of the pieces that a message is also read in.
 const PIECES: [usize; 4] = [1, 2, 7, 100];
@@ -31,22 +31,22 @@ struct Whole {
     fields: HeaderMap,
     body: Vec<u8>,
     trailers: HeaderMap,
-    stays: bool,
+    reusable: bool,
     /// Bytes behind the response.
     left: usize,
 }
 
-/// All that a server sends over a connection in answer to one request.
+/// All that a server sends over a connection in response to one request.
 ///
 /// - What is read of it does not depend on the pieces in which it comes.
 /// - hyper reads the same status and body.
 /// - No field is passed on that is for one connection, could end a line, or contradicts the body.
 pub fn response_head(data: &[u8]) {
     for method in [Method::GET, Method::HEAD] {
-        let to_head = method == Method::HEAD;
-        let read = whole(data.chunks(usize::MAX), to_head);
+        let is_head = method == Method::HEAD;
+        let read = whole(data.chunks(usize::MAX), is_head);
         for size in PIECES {
-            let again = whole(data.chunks(size), to_head);
+            let again = whole(data.chunks(size), is_head);
             match (&read, again) {
                 (Ok(read), Ok(again)) => assert_eq!(*read, again, "in pieces of {size}"),
                 (Err(_), Err(_)) => {}
@@ -54,7 +54,7 @@ pub fn response_head(data: &[u8]) {
             }
         }
         let Ok(read) = read else { continue };
-        is_passable(&read, to_head);
+        is_passable(&read, is_head);
         if read.status == StatusCode::SWITCHING_PROTOCOLS {
             continue;
         }
@@ -67,19 +67,19 @@ pub fn response_head(data: &[u8]) {
     }
 }
 
-fn is_passable(read: &Whole, to_head: bool) {
+fn is_passable(read: &Whole, is_head: bool) {
     for (name, value) in &read.fields {
         let switched = read.status == StatusCode::SWITCHING_PROTOCOLS && *name == header::UPGRADE;
         assert!(switched || !is_hop_by_hop(name), "{name}");
         assert!(!value.as_bytes().iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)), "{name}");
     }
-    assert!(read.trailers.keys().all(may_trail));
+    assert!(read.trailers.keys().all(may_be_trailer));
     let mut lengths = read.fields.get_all(header::CONTENT_LENGTH).iter();
     let length = lengths.next().map(|length| length.to_str().unwrap().parse::<usize>().unwrap());
     assert_eq!(lengths.next(), None);
-    let never = read.status == StatusCode::NOT_MODIFIED || to_head;
+    let never = read.status == StatusCode::NOT_MODIFIED || is_head;
     assert!(never || length.is_none_or(|length| length == read.body.len()), "{length:?}");
-    if read.stays {
+    if read.reusable {
         let none = never || read.status == StatusCode::NO_CONTENT;
         assert!(!none || read.body.is_empty());
     }
@@ -103,35 +103,39 @@ fn is_repaired(data: &[u8]) -> bool {
 }
 
 /// Reads a response that comes in these pieces, then the end of the connection.
-fn whole<'d>(mut pieces: impl Iterator<Item = &'d [u8]>, to_head: bool) -> Result<Whole, Failure> {
-    let (mut read, mut room) = (BytesMut::new(), MOST_HEAD);
-    let mut answer: Option<Answer> = None;
+fn whole<'d>(mut pieces: impl Iterator<Item = &'d [u8]>, is_head: bool) -> Result<Whole, Error> {
+    let (mut read, mut room) = (BytesMut::new(), MAX_HEAD);
+    let mut response: Option<ResponseHead> = None;
     let (mut body, mut trailers) = (Vec::new(), HeaderMap::new());
     'pieces: for piece in pieces.by_ref() {
         read.extend_from_slice(piece);
         loop {
-            let Some(answer) = &mut answer else {
-                answer = Answer::read(&mut read, to_head, &mut room)?;
-                match answer {
+            let Some(response) = &mut response else {
+                response = ResponseHead::read(&mut read, is_head, &mut room)?;
+                match response {
                     Some(_) => continue,
                     None => break,
                 }
             };
-            match answer.body.next(&mut read)? {
-                Piece::Data(data) => body.extend_from_slice(&data),
-                Piece::Trailers(fields) => trailers = fields,
-                Piece::End => break 'pieces,
-                Piece::More => break,
+            match response.body.next(&mut read)? {
+                Decoded::Data(data) => body.extend_from_slice(&data),
+                Decoded::Trailers(fields) => trailers = fields,
+                Decoded::End => break 'pieces,
+                Decoded::Incomplete => break,
             }
         }
     }
     let left = read.len() + pieces.map(<[u8]>::len).sum::<usize>();
-    match answer {
-        Some(Answer { head, body: Body::Over | Body::UntilClose, stays }) => {
+    match response {
+        Some(ResponseHead {
+            head,
+            body: BodyDecoder::Done | BodyDecoder::UntilClose,
+            reusable,
+        }) => {
             let (status, fields) = (head.status(), head.headers().clone());
-            Ok(Whole { status, fields, body, trailers, stays, left })
+            Ok(Whole { status, fields, body, trailers, reusable, left })
         }
-        Some(_) | None => Err(Failure::Cut),
+        Some(_) | None => Err(Error::Incomplete),
     }
 }
 
@@ -150,7 +154,7 @@ pub fn chunks(data: &[u8]) {
         }
     }
     let Ok((body, trailers, _)) = read else { return };
-    assert!(trailers.keys().all(may_trail));
+    assert!(trailers.keys().all(may_be_trailer));
     let response = [b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", data].concat();
     let (_, theirs) = by_hyper::read(&response, &Method::GET)
         .unwrap_or_else(|error| panic!("hyper does not read what is read here: {error}"));
@@ -165,27 +169,27 @@ pub fn chunks(data: &[u8]) {
 /// Data, trailers, and how much follows.
 type Chunked = (Vec<u8>, HeaderMap, usize);
 
-fn chunked<'d>(mut pieces: impl Iterator<Item = &'d [u8]>) -> Result<Chunked, Failure> {
-    let (mut chunks, mut read) = (Chunks::Size, BytesMut::new());
+fn chunked<'d>(mut pieces: impl Iterator<Item = &'d [u8]>) -> Result<Chunked, Error> {
+    let (mut chunks, mut read) = (ChunkedDecoder::Size, BytesMut::new());
     let (mut body, mut trailers) = (Vec::new(), HeaderMap::new());
     while let Some(piece) = pieces.next() {
         read.extend_from_slice(piece);
         loop {
             match chunks.next(&mut read)? {
-                Piece::Data(data) => {
+                Decoded::Data(data) => {
                     assert!(!data.is_empty());
                     body.extend_from_slice(&data);
                 }
-                Piece::Trailers(fields) => trailers = fields,
-                Piece::End => {
+                Decoded::Trailers(fields) => trailers = fields,
+                Decoded::End => {
                     let left = read.len() + pieces.map(<[u8]>::len).sum::<usize>();
                     return Ok((body, trailers, left));
                 }
-                Piece::More => break,
+                Decoded::Incomplete => break,
             }
         }
     }
-    Err(Failure::Cut)
+    Err(Error::Incomplete)
 }
 
 /// A request with this body, in frames of 100 bytes and one without any.
@@ -193,12 +197,12 @@ fn written(body: &[u8], trailers: HeaderMap) -> Vec<u8> {
     let mut frames: Vec<_> = body.chunks(100).map(Bytes::copy_from_slice).collect();
     frames.push(Bytes::new());
     let frames = frames.into_iter().map(Frame::data).chain([Frame::trailers(trailers)]);
-    let mut outgoing = Outgoing::default();
-    outgoing.begin(&Head::new(&Method::POST, "/"), Frames(frames), false);
+    let mut writer = RequestWriter::default();
+    writer.begin(&RequestHead::new(&Method::POST, "/"), Frames(frames), false);
     let mut written = Vec::new();
     let mut cx = Context::from_waker(Waker::noop());
-    while !outgoing.is_done() {
-        let Poll::Ready(Ok(())) = outgoing.poll_write(&mut written, &mut cx) else {
+    while !writer.is_done() {
+        let Poll::Ready(Ok(())) = writer.poll_write(&mut written, &mut cx) else {
             panic!("a request is not written");
         };
     }

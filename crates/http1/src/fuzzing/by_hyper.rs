@@ -54,7 +54,7 @@ impl Write for Server<'_> {
     }
 }
 
-/// What hyper's client reads in answer to a request with this method: status and body.
+/// What hyper's client reads in response to a request with this method: status and body.
 pub(crate) fn read(
     bytes: &[u8],
     method: &Method,

@@ -2,25 +2,25 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Reads a whole body in chunks that comes in these pieces; data, trailers, and what is left.
-fn read(pieces: &[&[u8]]) -> Result<(Vec<u8>, HeaderMap, usize), Failure> {
-    let (mut chunks, mut read) = (Chunks::Size, BytesMut::new());
+/// Decodes a body that comes in these pieces: data, trailers, and the number of bytes after it.
+fn read(pieces: &[&[u8]]) -> Result<(Vec<u8>, HeaderMap, usize), Error> {
+    let (mut chunks, mut read) = (ChunkedDecoder::Size, BytesMut::new());
     let (mut data, mut trailers) = (Vec::new(), HeaderMap::new());
     for piece in pieces {
         read.extend_from_slice(piece);
         loop {
             match chunks.next(&mut read)? {
-                Piece::Data(piece) => {
+                Decoded::Data(piece) => {
                     assert!(!piece.is_empty());
                     data.extend_from_slice(&piece);
                 }
-                Piece::Trailers(fields) => trailers = fields,
-                Piece::End => return Ok((data, trailers, read.len())),
-                Piece::More => break,
+                Decoded::Trailers(fields) => trailers = fields,
+                Decoded::End => return Ok((data, trailers, read.len())),
+                Decoded::Incomplete => break,
             }
         }
     }
-    Err(Failure::Cut)
+    Err(Error::Incomplete)
 }
 
 fn data(bytes: &str) -> Option<String> {
@@ -30,7 +30,7 @@ fn data(bytes: &str) -> Option<String> {
 }
 
 #[test]
-fn chunks_make_a_body() {
+fn chunks_are_joined() {
     for (bytes, expected) in [
         ("0\r\n\r\n", ""),
         ("5\r\nhello\r\n0\r\n\r\n", "hello"),
@@ -45,7 +45,7 @@ fn chunks_make_a_body() {
 }
 
 #[test]
-fn trailers_come_behind() {
+fn trailers_follow_the_chunks() {
     let bytes = b"2\r\nok\r\n0\r\nx-sum: 1\r\nx-sum: 2\r\n\r\nHTTP/1.1";
     let (data, trailers, left) = read(&[bytes]).unwrap();
     assert_eq!((data.as_slice(), left), (&b"ok"[..], 8));
@@ -57,7 +57,7 @@ fn trailers_come_behind() {
 }
 
 #[test]
-fn what_could_be_read_in_two_ways_is_not_read() {
+fn ambiguous_chunks_are_refused() {
     for bytes in [
         "\r\n0\r\n\r\n",
         "5\nhello\r\n0\r\n\r\n",
@@ -87,42 +87,39 @@ fn what_could_be_read_in_two_ways_is_not_read() {
         "5\r\nhello\r\n0\r\n\n\r\n",
     ] {
         let read = read(&[bytes.as_bytes()]);
-        assert!(
-            matches!(read, Err(Failure::Malformed(_) | Failure::Head(_))),
-            "{bytes:?}: {read:?}"
-        );
+        assert!(matches!(read, Err(Error::Malformed(_) | Error::Head(_))), "{bytes:?}: {read:?}");
     }
 }
 
 #[test]
-fn lines_and_trailers_have_their_bounds() {
+fn chunk_lines_and_trailers_are_bounded() {
     let with = |length| format!("5;{}\r\nhello\r\n0\r\n\r\n", "x".repeat(length));
-    assert_eq!(data(&with(MOST_LINE - 10)).as_deref(), Some("hello"));
-    assert_eq!(data(&with(MOST_LINE)), None);
-    // Nor is the end of a line waited for that is too long already.
-    let endless = format!("5;{}", "x".repeat(MOST_LINE));
-    assert!(matches!(read(&[endless.as_bytes()]), Err(Failure::Malformed(_))));
+    assert_eq!(data(&with(MAX_LINE - 10)).as_deref(), Some("hello"));
+    assert_eq!(data(&with(MAX_LINE)), None);
+    // A line that is too long already is refused before its end.
+    let endless = format!("5;{}", "x".repeat(MAX_LINE));
+    assert!(matches!(read(&[endless.as_bytes()]), Err(Error::Malformed(_))));
     for end in ["", "\r\n\r\n"] {
-        let endless = format!("0\r\nx: {}{end}", "y".repeat(MOST_TRAILERS));
-        assert!(matches!(read(&[endless.as_bytes()]), Err(Failure::Malformed(_))));
+        let endless = format!("0\r\nx: {}{end}", "y".repeat(MAX_TRAILERS));
+        assert!(matches!(read(&[endless.as_bytes()]), Err(Error::Malformed(_))));
     }
-    let many = format!("0\r\n{}\r\n", "x: y\r\n".repeat(MOST_FIELDS + 1));
-    assert!(matches!(read(&[many.as_bytes()]), Err(Failure::Head(_))));
+    let many = format!("0\r\n{}\r\n", "x: y\r\n".repeat(MAX_FIELDS + 1));
+    assert!(matches!(read(&[many.as_bytes()]), Err(Error::Head(_))));
 }
 
 #[test]
-fn a_body_is_not_over_before_its_last_byte() {
+fn a_chunked_body_ends_with_its_last_byte() {
     let bytes = b"5;a\r\nhello\r\n0\r\nx: y\r\n\r\n";
     for length in 0..bytes.len() {
         let (start, rest) = bytes.split_at(length);
-        assert!(matches!(read(&[start]), Err(Failure::Cut)), "{length}");
+        assert!(matches!(read(&[start]), Err(Error::Incomplete)), "{length}");
         assert_eq!(read(&[start, rest]).unwrap().0, b"hello", "{length}");
     }
 }
 
 proptest! {
     #[test]
-    fn what_was_cut_into_chunks_comes_together_again(
+    fn chunks_in_any_pieces_are_joined(
         parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..300), 0..8),
         cuts in prop::collection::vec(0..3000_usize, 0..8),
     ) {

@@ -9,28 +9,28 @@ use tokio::io::AsyncReadExt;
 
 use super::*;
 
-fn head(method: &Method) -> Head {
-    let mut head = Head::new(method, "/a?b=c");
+fn head(method: &Method) -> RequestHead {
+    let mut head = RequestHead::new(method, "/a?b=c");
     head.text(&header::HOST, b"portal.test");
     head
 }
 
-/// What goes over the wire, which takes so many bytes at once.
-async fn written<B>(head: &Head, body: B, at_once: usize) -> Result<String, Failure>
+/// What is written to a stream that accepts `at_once` bytes at a time.
+async fn written<B>(head: &RequestHead, body: B, at_once: usize) -> Result<String, Error>
 where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Into<BodyError>,
 {
     let (mut near, mut far) = tokio::io::duplex(at_once);
-    let mut outgoing = Outgoing::default();
-    assert!(outgoing.is_done());
-    outgoing.begin(head, body, false);
+    let mut writer = RequestWriter::default();
+    assert!(writer.is_done());
+    writer.begin(head, body, false);
     let reading = tokio::spawn(async move {
         let mut all = String::new();
         far.read_to_string(&mut all).await.map(|_| all)
     });
-    poll_fn(|cx| outgoing.poll_write(&mut near, cx)).await?;
-    assert!(outgoing.is_done());
+    poll_fn(|cx| writer.poll_write(&mut near, cx)).await?;
+    assert!(writer.is_done());
     drop(near);
     Ok(reading.await.unwrap().unwrap())
 }
@@ -43,10 +43,10 @@ fn data(text: &'static str) -> Frame<Bytes> {
     Frame::data(Bytes::from_static(text.as_bytes()))
 }
 
-/// A body that says how long it is, and is as long as it is.
-struct Says(u64, Full<Bytes>);
+/// A body with a declared length.
+struct Declared(u64, Full<Bytes>);
 
-impl Body for Says {
+impl Body for Declared {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -63,7 +63,7 @@ impl Body for Says {
 }
 
 #[tokio::test]
-async fn a_request_is_written_with_its_body_framed() {
+async fn a_body_is_framed_by_what_is_known_of_it() {
     let start = "/a?b=c HTTP/1.1\r\nhost: portal.test\r\n";
     for at_once in [1, 7, 4096] {
         let text = written(&head(&Method::GET), Empty::<Bytes>::new(), at_once).await.unwrap();
@@ -81,14 +81,14 @@ async fn a_request_is_written_with_its_body_framed() {
 }
 
 #[tokio::test]
-async fn an_empty_piece_is_not_the_end_of_the_chunks() {
+async fn an_empty_frame_does_not_end_a_chunked_body() {
     let body = frames(vec![data(""), data("a"), data(""), data("b"), data("")]);
     let text = written(&head(&Method::POST), body, 4096).await.unwrap();
     assert!(text.ends_with("\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n"), "{text:?}");
 }
 
 #[tokio::test]
-async fn trailers_go_behind_the_chunks_and_frame_nothing() {
+async fn trailers_are_written_without_framing_fields() {
     let mut trailers = HeaderMap::new();
     for (name, value) in [("x-sum", "1"), ("content-length", "9"), ("transfer-encoding", "gzip")] {
         trailers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
@@ -99,7 +99,7 @@ async fn trailers_go_behind_the_chunks_and_frame_nothing() {
 }
 
 #[tokio::test]
-async fn the_head_frames_nothing() {
+async fn framing_fields_of_the_head_are_left_out() {
     let mut head = head(&Method::POST);
     head.field(&header::CONTENT_LENGTH, &HeaderValue::from_static("3"));
     head.text(&header::TRANSFER_ENCODING, b"chunked");
@@ -108,7 +108,7 @@ async fn the_head_frames_nothing() {
 }
 
 #[tokio::test]
-async fn no_value_ends_a_line() {
+async fn a_value_with_a_line_end_is_left_out() {
     let mut head = head(&Method::GET);
     for bad in ["a\r\nb: c", "a\nb", "a\rb", "a\0b", "\x7f", "a\x1bb"] {
         head.text(&HeaderName::from_static("x-bad"), bad.as_bytes());
@@ -119,34 +119,34 @@ async fn no_value_ends_a_line() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_as_long_as_it_said_is_no_request() {
+async fn a_body_of_another_length_fails() {
     for (says, is) in [(4, "hello"), (6, "hello"), (1, "")] {
-        let body = Says(says, Full::new(Bytes::from_static(is.as_bytes())));
+        let body = Declared(says, Full::new(Bytes::from_static(is.as_bytes())));
         let written = written(&head(&Method::POST), body, 4096).await;
-        assert!(matches!(written, Err(Failure::Upload(_))), "{says}: {written:?}");
+        assert!(matches!(written, Err(Error::RequestBody(_))), "{says}: {written:?}");
     }
-    let body = Says(5, Full::new(Bytes::from_static(b"hello")));
+    let body = Declared(5, Full::new(Bytes::from_static(b"hello")));
     assert!(written(&head(&Method::POST), body, 4096).await.is_ok());
 }
 
 #[tokio::test]
-async fn a_body_that_fails_is_told_apart_from_a_connection_that_does() {
+async fn a_failed_body_and_a_failed_write_are_distinguished() {
     let body = StreamBody::new(stream::iter([Ok(data("a")), Err(io::Error::other("gone"))]));
     let failed = written(&head(&Method::POST), body, 4096).await;
-    assert!(matches!(&failed, Err(Failure::Upload(error)) if error.to_string() == "gone"));
+    assert!(matches!(&failed, Err(Error::RequestBody(error)) if error.to_string() == "gone"));
 
     let (mut near, far) = tokio::io::duplex(16);
     drop(far);
-    let mut outgoing = Outgoing::default();
-    outgoing.begin(&head(&Method::POST), Full::new(Bytes::from_static(b"hello")), false);
-    let failed = poll_fn(|cx| outgoing.poll_write(&mut near, cx)).await;
-    assert!(matches!(failed, Err(Failure::Broken(_))), "{failed:?}");
-    outgoing.give_up();
-    assert!(outgoing.is_done());
+    let mut writer = RequestWriter::default();
+    writer.begin(&head(&Method::POST), Full::new(Bytes::from_static(b"hello")), false);
+    let failed = poll_fn(|cx| writer.poll_write(&mut near, cx)).await;
+    assert!(matches!(failed, Err(Error::Io(_))), "{failed:?}");
+    writer.discard();
+    assert!(writer.is_done());
 }
 
 #[tokio::test]
-async fn a_body_is_asked_for_no_more_than_the_wire_takes() {
+async fn a_body_is_polled_only_as_fast_as_it_is_written() {
     let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let count = std::sync::Arc::clone(&asked);
     let endless = stream::iter(std::iter::repeat_with(move || {
@@ -154,11 +154,11 @@ async fn a_body_is_asked_for_no_more_than_the_wire_takes() {
         Ok::<_, Infallible>(data("0123456789"))
     }));
     let (mut near, _far) = tokio::io::duplex(64);
-    let mut outgoing = Outgoing::default();
-    outgoing.begin(&head(&Method::POST), StreamBody::new(endless).boxed(), false);
+    let mut writer = RequestWriter::default();
+    writer.begin(&head(&Method::POST), StreamBody::new(endless).boxed(), false);
     let mut nobody = Context::from_waker(std::task::Waker::noop());
     for _ in 0..100 {
-        assert!(outgoing.poll_write(&mut near, &mut nobody).is_pending());
+        assert!(writer.poll_write(&mut near, &mut nobody).is_pending());
     }
     assert!(asked.load(std::sync::atomic::Ordering::SeqCst) <= 2);
 }

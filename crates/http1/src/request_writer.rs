@@ -1,4 +1,4 @@
-//! A request on its way out: its head, how its body is framed, and what has not been written yet.
+//! Writes a request: its head, and its body with the framing that fits it.
 
 use std::fmt;
 use std::io::{self, IoSlice, Write as _};
@@ -10,56 +10,56 @@ use http::{HeaderMap, Method};
 use http_body::{Body, Frame};
 use tokio::io::AsyncWrite;
 
-use super::request::{CRLF, Head, write_fields};
-use super::{BodyError, Failure};
+use super::request::{CRLF, RequestHead, write_fields};
+use super::{BodyError, Error};
 
-/// Room for a head that is kept between requests.
+/// Largest buffer for heads that is kept between requests.
 const USUAL_HEAD: usize = 8 * 1024;
 
-/// What has not been written of a request. At most one frame of its body waits here.
-pub struct Outgoing<B> {
-    /// The head, and lines around chunks.
+/// What has not been written of a request. Buffers at most one frame of the body.
+pub(super) struct RequestWriter<B> {
+    /// The head, and the lines with the sizes of chunks.
     before: BytesMut,
     data: Bytes,
     after: &'static [u8],
     body: Option<B>,
-    coding: Coding,
+    framing: Framing,
 }
 
-/// How the body goes.
+/// The framing of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Coding {
-    /// As it is; so many bytes are left.
+enum Framing {
+    /// `Content-Length`; this many bytes are left.
     Length(u64),
-    Chunks,
+    ChunkedDecoder,
 }
 
-impl<B> Outgoing<B>
+impl<B> RequestWriter<B>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<BodyError>,
 {
-    /// Prepares a request to be written, its body framed by what is known of it. `last`: the server
-    /// is asked to close the connection after its answer.
-    pub fn begin(&mut self, head: &Head, body: B, last: bool) {
+    /// Takes a request. A body whose length is known is framed by it, any other is chunked. With
+    /// `last`, the server is asked to close the connection after its response.
+    pub(super) fn begin(&mut self, head: &RequestHead, body: B, last: bool) {
         self.before.clear();
         self.before.put_slice(head.as_bytes());
         if body.is_end_stream() {
-            // Where a body is usual, its absence is said (RFC 9110, 8.6).
+            // Methods that usually have a body state its absence (RFC 9110, section 8.6).
             if matches!(*head.method(), Method::POST | Method::PUT | Method::PATCH) {
                 self.before.put_slice(b"content-length: 0\r\n");
             }
         } else {
-            self.coding = match body.size_hint().exact() {
-                Some(length) => Coding::Length(length),
-                None => Coding::Chunks,
+            self.framing = match body.size_hint().exact() {
+                Some(length) => Framing::Length(length),
+                None => Framing::ChunkedDecoder,
             };
-            match self.coding {
-                Coding::Length(length) => {
-                    // Writing into memory does not fail.
+            match self.framing {
+                Framing::Length(length) => {
+                    // Writing to memory does not fail.
                     let _ = write!((&mut self.before).writer(), "content-length: {length}\r\n");
                 }
-                Coding::Chunks => self.before.put_slice(b"transfer-encoding: chunked\r\n"),
+                Framing::ChunkedDecoder => self.before.put_slice(b"transfer-encoding: chunked\r\n"),
             }
             self.body = Some(body);
         }
@@ -69,43 +69,43 @@ where
         self.before.put_slice(CRLF);
     }
 
-    /// Whether nothing is left to write.
+    /// Whether the whole request has been written.
     #[must_use]
-    pub fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.body.is_none() && !self.has_bytes()
     }
 
-    /// Gives back what a large head needed.
-    pub fn rest(&mut self) {
+    /// Frees a buffer that grew for a large head.
+    pub(super) fn release_buffers(&mut self) {
         if self.before.capacity() > USUAL_HEAD {
             self.before = BytesMut::new();
         }
     }
 
-    /// Drops what has not been written.
-    pub fn give_up(&mut self) {
+    /// Discards what has not been written.
+    pub(super) fn discard(&mut self) {
         self.before.clear();
         self.data = Bytes::new();
         self.after = &[];
         self.body = None;
     }
 
-    /// Writes; ready when all of it has been written.
+    /// Writes. Ready when the whole request has been written.
     ///
     /// # Errors
     /// When the body or the connection fails.
-    pub fn poll_write<S: AsyncWrite + Unpin>(
+    pub(super) fn poll_write<S: AsyncWrite + Unpin>(
         &mut self,
         stream: &mut S,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Failure>> {
+    ) -> Poll<Result<(), Error>> {
         loop {
             while self.data.is_empty()
                 && self.after.is_empty()
                 && let Some(body) = &mut self.body
                 && let Poll::Ready(frame) = Pin::new(body).poll_frame(cx)
             {
-                let frame = frame.transpose().map_err(|error| Failure::Upload(error.into()))?;
+                let frame = frame.transpose().map_err(|error| Error::RequestBody(error.into()))?;
                 self.put(frame)?;
             }
             if !self.has_bytes() {
@@ -121,26 +121,26 @@ where
         }
     }
 
-    /// Takes the next frame of the body, or its end.
-    fn put(&mut self, frame: Option<Frame<Bytes>>) -> Result<(), Failure> {
+    /// Buffers the next frame of the body, or ends it.
+    fn put(&mut self, frame: Option<Frame<Bytes>>) -> Result<(), Error> {
         let Some(frame) = frame else {
             return self.end(&HeaderMap::new());
         };
         match frame.into_data() {
-            // In chunks, an empty one would be the end.
+            // An empty chunk would end the body.
             Ok(data) if data.is_empty() => Ok(()),
             Ok(data) => {
-                match &mut self.coding {
-                    Coding::Length(left) => {
-                        *left = left
-                            .checked_sub(data.len() as u64)
-                            .ok_or_else(|| Failure::Upload("it is longer than it said".into()))?;
+                match &mut self.framing {
+                    Framing::Length(left) => {
+                        *left = left.checked_sub(data.len() as u64).ok_or_else(|| {
+                            Error::RequestBody("it is longer than its declared length".into())
+                        })?;
                         if *left == 0 {
-                            // All that was announced; its end may be told much later.
+                            // The end of the body may be reported much later.
                             self.body = None;
                         }
                     }
-                    Coding::Chunks => {
+                    Framing::ChunkedDecoder => {
                         let _ = write!((&mut self.before).writer(), "{:x}\r\n", data.len());
                         self.after = CRLF;
                     }
@@ -155,12 +155,14 @@ where
         }
     }
 
-    /// Ends the body.
-    fn end(&mut self, trailers: &HeaderMap) -> Result<(), Failure> {
-        match self.coding {
-            Coding::Length(0) => {}
-            Coding::Length(_) => return Err(Failure::Upload("it is shorter than it said".into())),
-            Coding::Chunks => {
+    /// Ends the body, with trailers if it is chunked.
+    fn end(&mut self, trailers: &HeaderMap) -> Result<(), Error> {
+        match self.framing {
+            Framing::Length(0) => {}
+            Framing::Length(_) => {
+                return Err(Error::RequestBody("it is shorter than its declared length".into()));
+            }
+            Framing::ChunkedDecoder => {
                 self.before.put_slice(b"0\r\n");
                 write_fields(&mut self.before, trailers);
                 self.before.put_slice(CRLF);
@@ -184,22 +186,22 @@ where
     }
 }
 
-impl<B> Default for Outgoing<B> {
+impl<B> Default for RequestWriter<B> {
     fn default() -> Self {
         Self {
             before: BytesMut::new(),
             data: Bytes::new(),
             after: &[],
             body: None,
-            coding: Coding::Length(0),
+            framing: Framing::Length(0),
         }
     }
 }
 
-/// Without what it says: there are secrets among it.
-impl<B> fmt::Debug for Outgoing<B> {
+/// Leaves out the request: it contains secrets.
+impl<B> fmt::Debug for RequestWriter<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outgoing").field("coding", &self.coding).finish_non_exhaustive()
+        f.debug_struct("RequestWriter").field("framing", &self.framing).finish_non_exhaustive()
     }
 }
 
