@@ -189,10 +189,10 @@ impl<'a> Notices<'a> {
         self.link(notice, Destination::SignIn)
     }
 
-    /// The same whether there is such an account or not.
+    /// The same, byte for byte, whether there is such an account or not: without an exact time.
     pub(super) fn reset_requested(self, expires: RelativeTime) -> Notice<'a> {
         let text = &self.text.notice.reset_requested;
-        let (title, detail) = (text.title.with(), text.detail.with(expires));
+        let (title, detail) = (text.title.with(), text.detail.with(expires.words));
         let notice = Notice::of(StatusCode::OK, "reset-asked", title, detail);
         self.link(notice.advise(text.advice.with(self.operator)), Destination::SignIn)
     }

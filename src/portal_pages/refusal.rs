@@ -86,7 +86,10 @@ fn notice<'a>(refused: &Refused<'a>, notices: Notices<'a>) -> Notice<'a> {
         Refusal::ForeignOrigin => {
             notices.statement(StatusCode::FORBIDDEN, reason, &texts.foreign_origin)
         }
-        Refusal::AccessChanged => to_start(forbidden(&texts.access_changed)),
+        Refusal::AccessChanged if may_change => to_start(forbidden(&texts.access_changed)),
+        Refusal::AccessChanged => {
+            notices.link(forbidden(&texts.access_changed), Destination::Again)
+        }
         Refusal::CrossOrigin => to_start(forbidden(&texts.cross_origin)),
         Refusal::MethodOverride => to_start(forbidden(&texts.method_override)),
         Refusal::StoreUnavailable => notices.store_unavailable(),

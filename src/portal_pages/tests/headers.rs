@@ -14,7 +14,7 @@ async fn every_response_has_the_protecting_headers() {
         let policy = answer.header(header::CONTENT_SECURITY_POLICY);
         assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"));
         assert!(policy.contains("frame-ancestors 'none'"));
-        // Never a path: it may hold the token of a link.
+        // Never a path, which may contain the token of a link.
         assert!(["no-referrer", "strict-origin"].contains(&answer.header(header::REFERRER_POLICY)));
         for line in answer.headers.get_all(header::SET_COOKIE) {
             let line = line.to_str().unwrap();

@@ -126,7 +126,7 @@ async fn r19_a_link_asks_before_it_replaces_a_users_session() {
     assert!(page.text.contains("<strong>ada</strong>") && page.text.contains("Globex"));
     assert_eq!(site.who(&browser).await.unwrap().0, "user");
 
-    // Neither without the form's token, nor with another session's.
+    // No token and the token of another session are refused.
     let answer = browser.post(&site, &link, &[]).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     let mut other = Browser::default();

@@ -15,7 +15,7 @@ fn reset(token: &str) -> String {
     format!("/.portcullis/password/reset/{token}")
 }
 
-/// Opens the page at an address, enters a password and sends it.
+/// Opens the page at an address and sends a password.
 async fn choose(site: &TestSite, browser: &mut Browser, address: &str, password: &str) -> Answer {
     let page = browser.get(site, address).await;
     assert_eq!(page.status, StatusCode::OK, "{}", page.text);
@@ -53,7 +53,7 @@ async fn r40_an_invitation_is_claimed_and_leads_to_signing_in() {
     let answer = choose(&site, &mut browser, &invitation(&token), NEW).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
     assert!(!answer.location().contains(&token));
-    assert_eq!(site.who(&browser).await, None, "nobody is signed in by a mail");
+    assert_eq!(site.who(&browser).await, None, "a mailed link starts no session");
     let page = browser.get(&site, answer.location()).await;
     assert!(page.text.contains("Your password is set. You can sign in now."), "{}", page.text);
     assert!(page.text.contains(&format!("value=\"{LOGIN}\"")), "{}", page.text);
@@ -74,7 +74,7 @@ async fn r32_requirements_are_listed_and_failed_ones_marked() {
     }
     assert!(page.text.contains("data-min=\"12\" data-max=\"128\""));
     assert!(page.text.contains(&format!("data-login=\"{LOGIN}\"")));
-    assert!(!page.text.contains("data-rule=\"not-email\""), "nobody has told another address");
+    assert!(!page.text.contains("data-rule=\"not-email\""), "there is no other address");
 
     let answer = choose(&site, &mut browser, &invitation(&token), "ABCDEF").await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -90,7 +90,7 @@ async fn r32_requirements_are_listed_and_failed_ones_marked() {
     let answer = choose(&site, &mut browser, &invitation(&token), " ADA@example.com").await;
     assert!(line(&answer, "not-login").contains("failed"), "{}", answer.text);
     let answer = choose(&site, &mut browser, &invitation(&token), NEW).await;
-    assert_eq!(answer.status, StatusCode::SEE_OTHER, "the link is as good as before");
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "the link is still valid");
 }
 
 #[tokio::test]
@@ -132,9 +132,9 @@ async fn a_page_with_a_token_is_neither_cached_nor_referred_to() {
     let token = site.invited("acme", LOGIN).await;
     let page = Browser::default().get(&site, &invitation(&token)).await;
     assert_eq!(page.header(header::CACHE_CONTROL), "no-store");
-    // The origin alone, without which browsers that say no more send `Origin: null`.
+    // With `no-referrer`, browsers without Fetch Metadata would send `Origin: null`.
     assert_eq!(page.header(header::REFERRER_POLICY), "strict-origin");
-    assert!(!page.text.contains(&token), "the form is sent to where the page is");
+    assert!(!page.text.contains(&token), "the form has no action of its own");
 }
 
 #[tokio::test]
@@ -176,13 +176,13 @@ async fn r33_a_forgotten_password_is_replaced_by_mail() {
     assert_eq!(answer.status, StatusCode::OK);
     let [(letter, token)] = site.letters().await.try_into().unwrap();
     assert_eq!((&*letter.to, letter.language), (LOGIN, None));
-    assert!(site.who(&session).await.is_some(), "asking ends nothing");
+    assert!(site.who(&session).await.is_some(), "opening the page ends nothing");
 
     let answer = choose(&site, &mut browser, &reset(&token), NEW).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
     // R34
     assert_eq!(site.who(&session).await, None);
-    assert_eq!(site.who(&browser).await, None, "nobody is signed in by a mail");
+    assert_eq!(site.who(&browser).await, None, "a mailed link starts no session");
     let answer = site.sign_in(&mut browser, LOGIN, PASSWORD).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     assert_eq!(site.sign_in(&mut browser, LOGIN, NEW).await.status, StatusCode::SEE_OTHER);
@@ -202,7 +202,7 @@ async fn r33_the_response_is_the_same_for_every_login() {
         names.sort();
         answers.push((answer.status, names, answer.text));
     }
-    // Also while nothing is worked off any more, and when the address has asked too often.
+    // Also when the queue is not processed, and after too many requests by one address.
     let mut browser = Browser::default();
     for _ in 0..40 {
         let answer = ask(&site, &mut browser, LOGIN).await;
@@ -211,9 +211,9 @@ async fn r33_the_response_is_the_same_for_every_login() {
     for answer in &answers {
         assert_eq!(answer, &answers[0]);
     }
-    assert!(!answers[0].2.contains(LOGIN), "nothing of the login is repeated");
+    assert!(!answers[0].2.contains(LOGIN), "the page does not repeat the login");
     let letters = site.letters().await;
-    assert_eq!(letters.len(), 7, "an invitation, a link for one, and all the other may have");
+    assert_eq!(letters.len(), 7, "an invitation, a link for Ines, and five for Ada");
 }
 
 #[tokio::test]
@@ -258,7 +258,7 @@ async fn the_sign_in_page_trusts_signed_hints_only() {
     let hint = site.pages.state.password_hint("ada", site.now);
     let address = format!("/.portcullis/sign-in?login=bob&chosen={hint}");
     let page = Browser::default().get(&site, &address).await;
-    assert!(!page.text.contains("Your password is set"), "vouched for another login");
+    assert!(!page.text.contains("Your password is set"), "the hint is for another login");
 }
 
 /// Adds a request to the queue as a visitor does.

@@ -36,7 +36,7 @@ fn denied<'a>(
     Refusal::Denied { denial, policy, subject, target }
 }
 
-/// The denial of a request of somebody in a group that may do nothing here.
+/// The denial of a request by a member of this group.
 fn denial(site: &TestSite, policy: &Policy, group: &str, target: &RequestTarget) -> Denial {
     let subject = subject(policy, group);
     let facts =
@@ -171,7 +171,7 @@ async fn on_deny_redirects_pages_but_not_scripts() {
     let problem = refuse(&site, refusal, ResponseKind::Problem).await;
     assert_eq!(problem.status, StatusCode::FORBIDDEN);
     assert!(!problem.headers.contains_key(header::LOCATION));
-    // The record of the same request says the same.
+    // The decision record has the same reason.
     let document: serde_json::Value = serde_json::from_str(&problem.text).unwrap();
     assert_eq!(document["reason"], "missing-permission");
 }

@@ -5,7 +5,7 @@ use crate::portal_pages::fixture::{Answer, Browser, PASSWORD, TestSite, form};
 const SESSIONS: &str = "/.portcullis/sessions";
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
-/// Signs in with a browser that calls itself something.
+/// Signs in with a browser of this `User-Agent`.
 async fn signed_in(site: &TestSite, login: &str, agent: &str) -> Browser {
     let mut browser = Browser::default();
     let mut fields = browser.get(site, "/.portcullis/sign-in").await.hidden();
@@ -18,7 +18,7 @@ async fn signed_in(site: &TestSite, login: &str, agent: &str) -> Browser {
     browser
 }
 
-/// The sessions that a page offers to end.
+/// The ids of the sessions that a page can end.
 fn offered(page: &Answer) -> Vec<String> {
     let buttons = page.text.split("name=\"end\" value=\"").skip(1);
     let values = buttons.map(|rest| rest.split('"').next().unwrap().to_owned());
@@ -49,7 +49,7 @@ async fn a_portal_user_sees_where_they_are_signed_in() {
         "<time datetime=\"2026-11-22T08:00:00Z\" title=\"2026-11-22 08:00:00 UTC\">25 minutes \
          ago</time>"
     ));
-    assert_eq!(offered(&page).len(), 1, "neither this one nor somebody else's");
+    assert_eq!(offered(&page).len(), 1, "neither this session nor those of other users");
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn nobody_ends_somebody_elses_session() {
     let page = bob.get(&site, SESSIONS).await;
     let answer = end(&site, &mut bob, &page, &offered(&adas)[0]).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
-    // Nor with her form's token, nor without one, nor from another site.
+    // The token of her form, no token, and another site do not help.
     for (fields, origin) in
         [(adas.hidden(), "same-origin"), (Vec::new(), "same-origin"), (page.hidden(), "cross-site")]
     {

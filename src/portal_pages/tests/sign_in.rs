@@ -67,7 +67,7 @@ async fn r8_no_portal_access_gets_a_notice_and_no_session() {
     assert_eq!(site.who(&browser).await, None);
 
     let answer = site.sign_in(&mut browser, "ada", "Wrong horse 7!").await;
-    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "only the right password is told");
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "the notice needs the right password");
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn a_form_from_another_site_is_refused() {
         let answer = browser.send(&site, Method::POST, SIGN_IN, headers, &sent).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{headers:?}");
         assert_eq!(site.who(&browser).await, None, "{headers:?}");
-        // The same form from our page does.
+        // Sent by our page, the same form works.
         let ours = [("origin", "http://portal.example:8080")];
         let answer = browser.send(&site, Method::POST, SIGN_IN, &ours, &sent).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{headers:?}");
@@ -141,7 +141,7 @@ async fn a_form_needs_its_visitors_token() {
         assert_eq!(answer.status, StatusCode::FORBIDDEN);
         assert!(answer.text.contains("open for too long"), "{}", answer.text);
         assert_eq!(site.who(&browser).await, None);
-        // What came back works.
+        // The page that came back works.
         let mut fields = answer.hidden();
         fields.push(("login".to_owned(), "ada".to_owned()));
         fields.push(("password".to_owned(), PASSWORD.to_owned()));
@@ -194,7 +194,7 @@ async fn r63_signing_out_ends_the_session_on_the_server() {
 
     let page = browser.get(&site, SIGN_OUT).await;
     assert!(page.text.contains("<strong>ada</strong>"));
-    assert!(site.who(&stolen).await.is_some(), "asking ends nothing");
+    assert!(site.who(&stolen).await.is_some(), "opening the page ends nothing");
     let answer = browser.post(&site, SIGN_OUT, &page.hidden()).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     assert!(!browser.cookies.contains_key("portcullis"));

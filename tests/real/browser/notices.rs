@@ -18,6 +18,11 @@ path = "/open/{*rest}"
 access = "public"
 
 [[route]]
+name = "Closed"
+path = "/open/closed"
+access = "deny"
+
+[[route]]
 name = "Invoices"
 path = "/invoices/{*rest}"
 methods = ["GET", "POST"]
@@ -40,7 +45,7 @@ async fn in_both(
 ) -> [String; 2] {
     let mut pages = [String::new(), String::new()];
     for (page, language) in pages.iter_mut().zip(["en", "de"]) {
-        let headers = [&PAGE, &[("accept-language", language)], headers].concat();
+        let headers = [&PAGE[..], &[("accept-language", language)], headers].concat();
         let reply = browser.send(method.clone(), target, &headers, "").await;
         assert!(reply.text().contains("class=\"reference\""), "{reason}: {reply:?}");
         reply.text().clone_into(page);
@@ -67,7 +72,7 @@ async fn rare_notices() -> Vec<(&'static str, [String; 2])> {
     assert_eq!(Browser::at(&gate).open(&link).await.status, 303);
     let page = in_both(&mut visitor, Method::GET, &link, &[], "too-many-sessions").await;
     notices.push(("too-many-sessions", page));
-    let page = in_both(&mut visitor, Method::GET, "/open/A%2fb", &[], "ambiguous").await;
+    let page = in_both(&mut visitor, Method::GET, "/open/Closed", &[], "ambiguous-path").await;
     notices.push(("ambiguous-path", page));
     let override_query = "/open/1?_method=DELETE";
     let page = in_both(&mut visitor, Method::POST, override_query, &[], "method-override").await;

@@ -37,7 +37,7 @@ async fn gate() -> TestGate {
         .await
 }
 
-/// Another site: where it is, and what answers there.
+/// Another site, and the address of a page there.
 async fn elsewhere() -> (String, TestGate) {
     let gate = TestGate::builder().tls().setting("server.hosts", "[\"127.0.0.1\"]").start().await;
     (format!("https://{}/open/elsewhere", gate.address), gate)
