@@ -5,7 +5,9 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use serde::Serialize;
 
+use super::organizations::LinkView;
 use super::problem::Problem;
+use super::tokens::NewApiToken;
 use crate::directory::end_users::EndUserView;
 use crate::directory::groups::GroupView;
 use crate::directory::letters::LetterView;
@@ -36,6 +38,8 @@ versioned!(
     EndUserView,
     GroupView,
     LetterView,
+    LinkView,
+    NewApiToken,
     OrganizationView,
     PreferencesView,
     SecondFactorView,

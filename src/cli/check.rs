@@ -1,24 +1,26 @@
-//! `portcullis check`: whether the gateway would start with these files.
+//! `portcullis check`: would the gateway start with these files?
 
 use std::fmt;
 use std::path::Path;
 
-use super::settings::{read, source};
+use anyhow::Context;
+
 use crate::mail::MailRoom;
-use crate::net::ServerTls;
+use crate::net::TlsFiles;
 use crate::portal_pages::Appearance;
+use crate::telemetry;
 use portcullis_policy::{Policy, Readings, Route, Twin};
 use portcullis_store::sled::SledStore;
 
-/// What is wrong, in the order in which it was checked.
+/// What is wrong, in the order in which it was looked at.
 #[derive(Default)]
 struct Problems(Vec<String>);
 
 impl Problems {
-    /// The value, if there is one; an error is added to the problems.
-    fn keep<T, E: fmt::Display>(&mut self, result: Option<Result<T, E>>) -> Option<T> {
-        match result? {
-            Ok(value) => Some(value),
+    /// What was read, if it could be; otherwise it is noted why not.
+    fn keep<T, E: fmt::Display>(&mut self, read: Option<Result<T, E>>) -> Option<T> {
+        match read? {
+            Ok(read) => Some(read),
             Err(error) => {
                 self.0.push(format!("{error:#}"));
                 None
@@ -27,40 +29,41 @@ impl Problems {
     }
 }
 
-/// Reads the settings, the policy and every other file that the settings refer to, checks the
-/// expectations, and prints a summary with warnings.
+/// Reads the settings, the files they name, the policy and the mail templates, runs the
+/// expectations, and says what is there.
 ///
 /// # Errors
-/// Everything that is wrong, one problem a line.
+/// All that is wrong with them.
 pub fn run(file: Option<&Path>, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
-    let (settings, references) = read(file)?;
-    let mut problems = Problems::default();
-    let settings = problems.keep(Some(settings));
-    let appearance = problems.keep(references.branding.map(|branding| Appearance::load(&branding)));
-    problems.keep(references.tls.map(|tls| ServerTls::read(&tls)));
-    // Without valid settings the portal's readings are unknown; assume all of them.
+    let (settings, named) = super::read(file)?;
+    let mut wrong = Problems::default();
+    let settings = wrong.keep(Some(settings));
+    wrong.keep(named.log.map(|log| telemetry::parse(&log).context("telemetry.log")));
+    let appearance = wrong.keep(named.branding.map(|branding| Appearance::load(&branding)));
+    wrong.keep(named.tls.map(|tls| TlsFiles::read(&tls)));
+    // Settings that are wrong are reported anyway; the policy is then read for any portal.
     let readings = settings.as_ref().map_or_else(Readings::all, |s| s.upstream.readings);
-    let policy = problems
-        .keep(references.policy.as_deref().map(|folder| Policy::load_for(folder, readings)));
+    let policy =
+        wrong.keep(named.policy.as_deref().map(|folder| Policy::load_for(folder, readings)));
     match &settings {
         Some(settings) => {
-            problems.keep(Some(MailRoom::new(settings)));
+            wrong.keep(Some(MailRoom::new(settings)));
         }
         None => {
-            problems.keep(references.templates.as_deref().map(MailRoom::check_templates));
+            wrong.keep(named.templates.as_deref().map(MailRoom::check_templates));
         }
     }
     let (Some(settings), Some(appearance), Some(policy), []) =
-        (settings, appearance, policy, &*problems.0)
+        (settings, appearance, policy, &*wrong.0)
     else {
-        anyhow::bail!("{}", problems.0.join("\n"));
+        anyhow::bail!("{}", wrong.0.join("\n"));
     };
     let unasked: Vec<_> = policy.unasked_expectations().collect();
     writeln!(
         out,
-        "{} and {} are valid: {} permissions, {} groups, {} routes, {} expectations met (policy \
-         {}).",
-        source(file).display(),
+        "{} and {} are in order: {} permissions, {} groups, {} routes, {} expectations hold \
+         (policy {}).",
+        super::settings_file(file).unwrap_or(Path::new(super::THE_ENVIRONMENT)).display(),
         settings.policy.directory.display(),
         policy.catalogue().permissions().len(),
         policy.seeds().len(),
@@ -71,8 +74,8 @@ pub fn run(file: Option<&Path>, out: &mut dyn std::io::Write) -> anyhow::Result<
     for expectation in unasked {
         writeln!(
             out,
-            "{} was not checked: groups.toml does not define the group `{}`. The running gateway \
-             checks it against its own groups, and refuses a reload if it has no such group.",
+            "{} was not asked: the policy does not come with the group `{}`. The running gateway \
+             asks it of its own groups, and refuses a reload when it has none of that id.",
             expectation.place(),
             expectation.who(),
         )?;
@@ -83,33 +86,33 @@ pub fn run(file: Option<&Path>, out: &mut dyn std::io::Write) -> anyhow::Result<
     for Twin { strict, lax, example } in policy.twins() {
         writeln!(
             out,
-            "warning: {} also matches {example}, which the portal may read as {}: users without \
+            "warning: {} also matches {example}, which the portal may take for {}: people without \
              access to the latter are refused there (ambiguous-path). See `upstream.readings`.",
             described(&lax),
             described(&strict),
         )?;
     }
     let without_slash: Vec<_> = policy.without_slash().collect();
-    // Portals most often add a slash after a value at the end of a path.
-    let typical = without_slash.iter().find(|(route, _)| route.path().as_str().ends_with('}'));
-    if let Some((route, example)) = typical.or(without_slash.first()) {
+    // Values at the end of a path are what portals add a slash to.
+    let telling = without_slash.iter().find(|(route, _)| route.path().as_str().ends_with('}'));
+    if let Some((route, example)) = telling.or(without_slash.first()) {
         writeln!(
             out,
-            "note: a path with a trailing slash is another path: {} of the routes do not match it, \
-             such as {}; {example} is denied (no-route).",
+            "A slash at the end makes another path: {} of the routes have none for it, such as {}; \
+             {example} is denied (no-route).",
             without_slash.len(),
             described(route),
         )?;
     }
     let languages: Vec<&str> = appearance.languages().collect();
-    writeln!(out, "Languages of the pages: {}.", languages.join(", "))?;
+    writeln!(out, "The pages speak {}.", languages.join(", "))?;
     for note in &settings.branding.notes {
         writeln!(out, "{note}.")?;
     }
     Ok(())
 }
 
-/// Name, path and line of a route.
+/// A route by name, path and line.
 fn described(route: &Route) -> String {
     format!("`{}` ({}, line {})", route.name(), route.path().as_str(), route.line())
 }

@@ -4,29 +4,29 @@ use clap::{ArgGroup, Subcommand};
 use serde_json::{Value, json};
 
 use super::console::{Console, text};
-use super::edit::name_and_email;
+use super::organizations::edited;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List the end users of an organization
+    /// All end users of an organization
     List {
         /// The organization's id
         organization: String,
     },
-    /// Show an end user
+    /// One end user
     Show {
         /// The organization's id
         organization: String,
         /// The end user's id
         id: String,
     },
-    /// Create an end user
+    /// Make an end user
     Create {
         /// The organization's id
         organization: String,
-        /// The end user's name
+        /// The person's name
         name: String,
-        /// The end user's email address
+        /// The person's address
         #[arg(long)]
         email: Option<String>,
     },
@@ -37,17 +37,17 @@ pub(super) enum Command {
         organization: String,
         /// The end user's id
         id: String,
-        /// The new name
+        /// Another name
         #[arg(long, group = "change")]
         name: Option<String>,
-        /// The new email address
+        /// Another address
         #[arg(long, group = "change")]
         email: Option<String>,
-        /// Remove the email address
+        /// Take the address away
         #[arg(long, group = "change", conflicts_with = "email")]
         no_email: bool,
     },
-    /// Delete an end user that has no portal user
+    /// Delete an end user who has no portal user
     Delete {
         /// The organization's id
         organization: String,
@@ -75,14 +75,14 @@ impl Command {
                 let path = ["organizations", &organization, "end-users"];
                 let end_user = console.post(&path, Some(&body))?;
                 let sentence = format!(
-                    "Created the end user `{}` of {organization} with the id {}.",
+                    "Made the end user `{}` of {organization} with the id {}.",
                     text(&end_user, "name"),
                     text(&end_user, "id")
                 );
-                console.report(&end_user, &sentence)
+                console.told(&end_user, &sentence)
             }
             Self::Edit { organization, id, name, email, no_email } => {
-                let patch = name_and_email(name, email, no_email);
+                let patch = edited(name, email, no_email);
                 let path = ["organizations", &organization, "end-users", &id];
                 let end_user = console.patch(&path, None, &patch)?;
                 show(console, &end_user)
@@ -90,7 +90,7 @@ impl Command {
             Self::Delete { organization, id } => {
                 console.confirm(&format!("Delete the end user {id} of {organization}?"))?;
                 console.delete(&["organizations", &organization, "end-users", &id], &[])?;
-                console.report(&Value::Null, &format!("Deleted the end user {id}."))
+                console.told(&Value::Null, &format!("Deleted the end user {id}."))
             }
         }
     }

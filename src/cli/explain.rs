@@ -9,8 +9,8 @@ use super::policy::needs;
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
     #[command(flatten)]
-    subject: Subject,
-    /// With --group: the id of the session's organization
+    who: Who,
+    /// With --group: the organization of whoever asks
     #[arg(
         long,
         value_name = "ID",
@@ -18,38 +18,38 @@ pub(super) struct ExplainArgs {
         conflicts_with_all = ["user", "link", "anonymous"]
     )]
     organization: Option<String>,
-    /// The host of the request [default: that of the public URL]
+    /// The host that is asked [default: the one of the public URL]
     #[arg(long)]
     host: Option<String>,
-    /// The request is a WebSocket handshake
+    /// The request wants to become a WebSocket
     #[arg(long)]
     websocket: bool,
-    /// The method of the request
+    /// The request's method
     method: String,
-    /// The path of the request, with its query if it has one
+    /// The request's path, and perhaps a query
     target: String,
 }
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-struct Subject {
-    /// A portal user, by login or id
+struct Who {
+    /// A portal user asks, by login or id
     #[arg(long, value_name = "LOGIN")]
     user: Option<String>,
-    /// A visitor with the secure link of an organization
+    /// Somebody asks who has opened the secure link of an organization
     #[arg(long, value_name = "ORGANIZATION")]
     link: Option<String>,
-    /// A session in a group, by the group's id
+    /// Anybody in a group asks
     #[arg(long, value_name = "ID")]
     group: Option<String>,
-    /// A visitor without a session
+    /// Somebody asks who is not signed in
     #[arg(long)]
     anonymous: bool,
 }
 
 impl ExplainArgs {
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
-        let Subject { user, link, group, anonymous } = self.subject;
+        let Who { user, link, group, anonymous } = self.who;
         let question = json!({
             "user": user,
             "link": link,
@@ -61,26 +61,26 @@ impl ExplainArgs {
             "host": self.host,
             "websocket": self.websocket,
         });
-        let explanation = console.post(&["explain"], Some(&question))?;
+        let answer = console.post(&["explain"], Some(&question))?;
         let [decision, reason, route, held, policy] =
-            ["decision", "reason", "route", "held", "policy"].map(|name| text(&explanation, name));
+            ["decision", "reason", "route", "held", "policy"].map(|name| text(&answer, name));
         console.record(
-            &explanation,
+            &answer,
             [
                 ("decision", decision),
                 ("reason", reason),
                 ("route", route),
-                ("reading", reading(field(&explanation, "reading"))),
-                ("needed", needs(&explanation, "needed")),
+                ("reading", reading(field(&answer, "reading"))),
+                ("needed", needs(&answer, "needed")),
                 ("held", held),
-                ("session", session(field(&explanation, "session"))),
+                ("session", session(field(&answer, "session"))),
                 ("policy", policy),
             ],
         )
     }
 }
 
-/// How the portal may read the path differently, and the decision on that reading.
+/// What the portal might read instead, and what is decided about that.
 fn reading(reading: &Value) -> String {
     if reading.is_null() {
         return "-".to_owned();

@@ -4,35 +4,35 @@ use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::console::{Console, array, field, text};
-use super::edit::trimmed;
+use super::trimmed;
 
-/// The group of sessions that a secure link starts.
+/// The group of whoever comes by a secure link.
 const NON_PORTAL: &str = portcullis_policy::built_in::NON_PORTAL;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List groups
+    /// All groups
     List,
-    /// Show a group and its permissions
+    /// One group
     Show {
         /// The group's id
         id: String,
     },
-    /// Create a group
+    /// Make a group
     Create {
-        /// The name of the new group
+        /// Its name
         name: String,
-        /// Its permissions, separated by commas, or `all`
+        /// What it may do: permissions, with commas between, or `all`
         #[arg(long, value_name = "IDS", value_delimiter = ',', value_parser = trimmed)]
         permissions: Vec<String>,
     },
     /// Change a group
     Edit(Edit),
-    /// Create a group with the permissions of another
+    /// Make another group that may do the same
     Copy {
         /// The id of the group to copy
         id: String,
-        /// The name of the new group [default: Copy of ...]
+        /// The name of the copy [default: Copy of ...]
         #[arg(long)]
         name: Option<String>,
     },
@@ -40,11 +40,11 @@ pub(super) enum Command {
     Delete {
         /// The group's id
         id: String,
-        /// The id of the group to move its portal users to
+        /// The id of a group that its portal users go to
         #[arg(long, value_name = "ID")]
         move_to: Option<String>,
     },
-    /// Make a group the default for new portal users
+    /// Make a group the one that new portal users get
     Default {
         /// The group's id
         id: String,
@@ -56,19 +56,19 @@ pub(super) enum Command {
 pub(super) struct Edit {
     /// The group's id
     id: String,
-    /// The new name
+    /// Another name
     #[arg(long, group = "change")]
     name: Option<String>,
-    /// The new permissions, separated by commas, or `all`
+    /// Permissions in place of those it has, with commas between, or `all`
     #[arg(long, group = "change", value_name = "IDS", value_delimiter = ',', value_parser = trimmed, conflicts_with_all = ["grant", "revoke"])]
     permissions: Option<Vec<String>>,
-    /// Permissions to grant, separated by commas
+    /// Permissions to add
     #[arg(long, group = "change", value_name = "IDS", value_delimiter = ',', value_parser = trimmed)]
     grant: Vec<String>,
-    /// Permissions to revoke, separated by commas
+    /// Permissions to take away
     #[arg(long, group = "change", value_name = "IDS", value_delimiter = ',', value_parser = trimmed)]
     revoke: Vec<String>,
-    /// Make it the default for new portal users
+    /// Make it the one that new portal users get
     #[arg(long, group = "change")]
     default: bool,
 }
@@ -78,8 +78,8 @@ impl Command {
         match self {
             Self::List => {
                 let groups = console.list(&["groups"], &[])?;
-                let header = ["ID", "NAME", "PERMISSIONS", "USERS", ""];
-                console.table(&groups, header, |group| {
+                let head = ["ID", "NAME", "PERMISSIONS", "USERS", ""];
+                console.table(&groups, head, |group| {
                     let mut notes = Vec::new();
                     if field(group, "default") == true {
                         notes.push("default");
@@ -99,12 +99,12 @@ impl Command {
                 let body = json!({ "name": name, "permissions": chosen(permissions) });
                 let group = console.post(&["groups"], Some(&body))?;
                 let sentence = format!(
-                    "Created the group `{}` with the id {}: {} permissions.",
+                    "Made the group `{}` with the id {}: {}.",
                     text(&group, "name"),
                     text(&group, "id"),
                     count(&group)
                 );
-                console.report(&group, &sentence)
+                console.told(&group, &sentence)
             }
             Self::Edit(edit) => edit.run(console),
             Self::Copy { id, name } => {
@@ -115,24 +115,23 @@ impl Command {
                     text(&group, "name"),
                     text(&group, "id")
                 );
-                console.report(&group, &sentence)
+                console.told(&group, &sentence)
             }
             Self::Delete { id, move_to } => {
                 console.confirm(&format!("Delete the group {id}?"))?;
                 console.delete(&["groups", &id], &[("move_to", move_to.as_deref())])?;
                 let sentence = match move_to {
                     Some(to) => {
-                        format!("Deleted the group {id}; its portal users are now in {to}.")
+                        format!("Deleted the group {id}; its portal users are in {to} now.")
                     }
                     None => format!("Deleted the group {id}."),
                 };
-                console.report(&Value::Null, &sentence)
+                console.told(&Value::Null, &sentence)
             }
             Self::Default { id } => {
                 let group = console.patch(&["groups", &id], None, &json!({ "default": true }))?;
                 let name = text(&group, "name");
-                console
-                    .report(&group, &format!("New portal users are now put in the group `{name}`."))
+                console.told(&group, &format!("New portal users get the group `{name}` now."))
             }
         }
     }
@@ -149,7 +148,7 @@ impl Edit {
         if let Some(permissions) = permissions {
             patch.insert("permissions".to_owned(), chosen(permissions));
         } else if !grant.is_empty() || !revoke.is_empty() {
-            // The result depends on the permissions read here: write only if they are unchanged.
+            // Rests on what is read here, so it must still be so when it is written.
             let group = console.get(&["groups", &id])?;
             version = field(&group, "version").as_u64();
             patch.insert("permissions".to_owned(), changed(&group, grant, &revoke));
@@ -173,17 +172,17 @@ fn show(console: &mut Console<'_>, group: &Value) -> anyhow::Result<()> {
             ("default", default),
             ("built in", system),
             ("portal users", users),
-            ("permissions", count(group)),
+            ("may do", count(group)),
             ("", permissions),
         ],
     )?;
     if field(group, "id") == NON_PORTAL {
-        console.note("Anyone with a secure link has these permissions without signing in.")?;
+        console.note("Whoever has a secure link may do this without signing in.")?;
     }
     Ok(())
 }
 
-/// "8 of 24" (R1).
+/// "N of 24" (R1).
 fn count(group: &Value) -> String {
     let granted = array(group, "permissions").len();
     format!("{granted} of {}", text(group, "of"))

@@ -8,48 +8,43 @@ use super::console::{Console, text};
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Show the link
-    Show(Target),
-    /// Replace the link; the old one stops working at once
-    Rotate(Target),
-    /// Enable the link
-    Enable(Target),
-    /// Disable the link
-    Disable(Target),
+    Show(Of),
+    /// Replace the link; the old one dies at once
+    Rotate(Of),
+    /// Switch the link on
+    Enable(Of),
+    /// Switch the link off
+    Disable(Of),
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Target {
+pub(super) struct Of {
     /// The organization's id
     organization: String,
 }
 
 impl Command {
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
-        let (link, result) = match self {
-            Self::Show(Target { organization }) => {
+        let (link, done) = match self {
+            Self::Show(Of { organization }) => {
                 (console.get(&["organizations", &organization, "link"])?, None)
             }
-            Self::Rotate(Target { organization }) => {
-                console.confirm(&format!("Revoke the current secure link of {organization}?"))?;
+            Self::Rotate(Of { organization }) => {
+                console.confirm(&format!("Make the secure link of {organization} useless?"))?;
                 let link =
                     console.post(&["organizations", &organization, "link", "rotate"], None)?;
-                (
-                    link,
-                    Some(format!(
-                        "{organization} has a new secure link; the old one no longer works."
-                    )),
-                )
+                (link, Some(format!("{organization} has a new secure link; the old one is dead.")))
             }
-            Self::Enable(Target { organization }) => {
+            Self::Enable(Of { organization }) => {
                 let link = switch(console, &organization, true)?;
-                (link, Some(format!("Enabled the secure link of {organization}.")))
+                (link, Some(format!("The secure link of {organization} is on.")))
             }
-            Self::Disable(Target { organization }) => {
+            Self::Disable(Of { organization }) => {
                 let link = switch(console, &organization, false)?;
-                (link, Some(format!("Disabled the secure link of {organization}.")))
+                (link, Some(format!("The secure link of {organization} is off.")))
             }
         };
-        if let Some(sentence) = result {
+        if let Some(sentence) = done {
             console.note(&sentence)?;
         }
         let [url, enabled] = ["url", "enabled"].map(|field| text(&link, field));

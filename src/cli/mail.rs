@@ -1,4 +1,4 @@
-//! `portcullis mail`: the outbox, and the mails of the last 30 days.
+//! `portcullis mail`: mails to portal users, waiting and done with.
 
 use clap::Subcommand;
 use serde_json::Value;
@@ -7,18 +7,18 @@ use super::console::{Console, text};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List waiting mails, and those of the last 30 days
+    /// Mails that wait, and those of the last 30 days
     List {
-        /// Only mails in this state: `waiting`, `sent`, `failed`, `unconfirmed` or `not_needed`
+        /// Only those that are `waiting`, `sent`, `failed`, `unconfirmed` or `not_needed`
         #[arg(long)]
         state: Option<String>,
     },
-    /// Show a mail
+    /// One mail
     Show {
         /// The mail's id
         id: String,
     },
-    /// Send a waiting or unconfirmed mail now
+    /// Try a mail now that waits, or that may not have arrived
     Retry {
         /// The mail's id
         id: String,
@@ -30,9 +30,8 @@ impl Command {
         match self {
             Self::List { state } => {
                 let mails = console.list(&["mail"], &[("state", state.as_deref())])?;
-                let header =
-                    ["ID", "TO", "OCCASION", "STATE", "WRITTEN", "ATTEMPTS", "NEXT", "ERROR"];
-                console.table(&mails, header, |mail| {
+                let head = ["ID", "TO", "OCCASION", "STATE", "WRITTEN", "TRIES", "NEXT", "ERROR"];
+                console.table(&mails, head, |mail| {
                     ["id", "to", "occasion", "state", "written", "attempts", "next", "last_error"]
                         .map(|field| text(mail, field))
                 })
@@ -44,9 +43,9 @@ impl Command {
             Self::Retry { id } => {
                 let mail = console.post(&["mail", &id, "retry"], None)?;
                 let to = text(&mail, "to");
-                console.report(
+                console.told(
                     &mail,
-                    &format!("Sending the mail to {to}; see the result with `mail show {id}`."),
+                    &format!("The mail to {to} is tried now; `mail show {id}` tells how it went."),
                 )
             }
         }
@@ -64,8 +63,8 @@ fn show(console: &mut Console<'_>, mail: &Value) -> anyhow::Result<()> {
         ("organization", "organization"),
         ("state", "state"),
         ("since", "at"),
-        ("next attempt", "next"),
-        ("attempts", "attempts"),
+        ("next try", "next"),
+        ("tries", "attempts"),
         ("last error", "last_error"),
         ("written", "written"),
         ("link expires", "expires"),

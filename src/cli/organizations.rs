@@ -1,29 +1,28 @@
 //! `portcullis organizations`.
 
 use clap::{ArgGroup, Subcommand};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::console::{Console, field, text};
-use super::edit::name_and_email;
 use super::{end_users, links};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List organizations
+    /// All organizations
     List,
-    /// Show an organization
+    /// One organization
     Show {
         /// The organization's id
         id: String,
     },
-    /// Create an organization
+    /// Make an organization
     Create {
-        /// The name
+        /// Its name
         name: String,
-        /// The id [default: random]
+        /// Its id [default: a random one]
         #[arg(long)]
         id: Option<String>,
-        /// The email address
+        /// Where mail to it goes
         #[arg(long)]
         email: Option<String>,
     },
@@ -32,13 +31,13 @@ pub(super) enum Command {
     Edit {
         /// The organization's id
         id: String,
-        /// The new name
+        /// Another name
         #[arg(long, group = "change")]
         name: Option<String>,
-        /// The new email address
+        /// Another address
         #[arg(long, group = "change")]
         email: Option<String>,
-        /// Remove the email address
+        /// Take the address away
         #[arg(long, group = "change", conflicts_with = "email")]
         no_email: bool,
     },
@@ -47,10 +46,10 @@ pub(super) enum Command {
         /// The organization's id
         id: String,
     },
-    /// Show, replace, enable or disable the secure link
+    /// Its secure link
     #[command(subcommand)]
     Link(links::Command),
-    /// Manage end users
+    /// Its end users
     #[command(subcommand)]
     EndUsers(end_users::Command),
 }
@@ -60,8 +59,8 @@ impl Command {
         match self {
             Self::List => {
                 let organizations = console.list(&["organizations"], &[])?;
-                let header = ["ID", "NAME", "EMAIL", "PORTAL USERS", "LINK"];
-                console.table(&organizations, header, |organization| {
+                let head = ["ID", "NAME", "EMAIL", "PORTAL USERS", "LINK"];
+                console.table(&organizations, head, |organization| {
                     let [id, name, email, users] = ["id", "name", "email", "portal_users"]
                         .map(|field| text(organization, field));
                     [id, name, email, users, link(organization)]
@@ -75,26 +74,38 @@ impl Command {
                 let body = json!({ "name": name, "id": id, "email": email });
                 let organization = console.post(&["organizations"], Some(&body))?;
                 let sentence = format!(
-                    "Created the organization `{}` with the id {}.",
+                    "Made the organization `{}` with the id {}.",
                     text(&organization, "name"),
                     text(&organization, "id")
                 );
-                console.report(&organization, &sentence)
+                console.told(&organization, &sentence)
             }
             Self::Edit { id, name, email, no_email } => {
-                let patch = name_and_email(name, email, no_email);
+                let patch = edited(name, email, no_email);
                 let organization = console.patch(&["organizations", &id], None, &patch)?;
                 show(console, &organization)
             }
             Self::Delete { id } => {
                 console.confirm(&format!("Delete the organization {id}?"))?;
                 console.delete(&["organizations", &id], &[])?;
-                console.report(&Value::Null, &format!("Deleted the organization {id}."))
+                console.told(&Value::Null, &format!("Deleted the organization {id}."))
             }
             Self::Link(command) => command.run(console),
             Self::EndUsers(command) => command.run(console),
         }
     }
+}
+
+/// The patch of a record that has a name and perhaps an address.
+pub(super) fn edited(name: Option<String>, email: Option<String>, no_email: bool) -> Value {
+    let mut patch = Map::new();
+    if let Some(name) = name {
+        patch.insert("name".to_owned(), name.into());
+    }
+    if email.is_some() || no_email {
+        patch.insert("email".to_owned(), email.into());
+    }
+    Value::Object(patch)
 }
 
 fn show(console: &mut Console<'_>, organization: &Value) -> anyhow::Result<()> {

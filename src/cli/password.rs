@@ -1,5 +1,5 @@
-//! Passwords that an operator types or pipes in. Never arguments: those are visible to other users of
-//! the machine, and kept in the history of the shell.
+//! Passwords that an administrator gives: never as an argument, where other users of the machine
+//! and the shell's history would see them.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -7,60 +7,58 @@ use anyhow::{Context, bail};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
-/// Reads a password: the first line of standard input, or typed twice at the terminal.
+/// Reads a password: the first line of the standard input, or typed twice at the terminal.
 pub(super) fn read(from_stdin: bool) -> anyhow::Result<Zeroizing<String>> {
     if from_stdin {
         return line();
     }
     if !io::stdin().is_terminal() {
-        bail!(
-            "standard input is not a terminal; use --password-stdin to read the password from it"
-        );
+        bail!("no terminal to ask for the password at; give it with --password-stdin");
     }
     let first = ask("Password: ")?;
-    let second = ask("Repeat: ")?;
+    let second = ask("Again: ")?;
     if first != second {
-        bail!("the passwords do not match; nothing was changed");
+        bail!("the two passwords differ; nothing was changed");
     }
     Ok(first)
 }
 
 fn ask(prompt: &str) -> anyhow::Result<Zeroizing<String>> {
     write!(io::stderr(), "{prompt}")?;
-    let echo = EchoOff::start()?;
+    let silence = Silence::begin()?;
     let line = line();
-    drop(echo);
+    drop(silence);
     writeln!(io::stderr())?;
     line
 }
 
 fn line() -> anyhow::Result<Zeroizing<String>> {
     let mut line = Zeroizing::new(String::new());
-    io::stdin().lock().read_line(&mut line).context("cannot read the password")?;
-    let length = line.trim_end_matches(['\r', '\n']).len();
-    line.truncate(length);
+    io::stdin().lock().read_line(&mut line).context("the password cannot be read")?;
+    let kept = line.trim_end_matches(['\r', '\n']).len();
+    line.truncate(kept);
     if line.is_empty() {
-        bail!("the password is empty");
+        bail!("no password was given");
     }
     Ok(line)
 }
 
-/// Turns the echo of the terminal off until it is dropped.
-struct EchoOff(Termios);
+/// A terminal that does not show what is typed, until this is dropped.
+struct Silence(Termios);
 
-impl EchoOff {
-    fn start() -> anyhow::Result<Self> {
+impl Silence {
+    fn begin() -> anyhow::Result<Self> {
         let before = tcgetattr(io::stdin())?;
-        let mut without_echo = before.clone();
-        without_echo.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(io::stdin(), OptionalActions::Flush, &without_echo)?;
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(io::stdin(), OptionalActions::Flush, &silent)?;
         Ok(Self(before))
     }
 }
 
-impl Drop for EchoOff {
+impl Drop for Silence {
     fn drop(&mut self) {
-        // Fails only if the terminal is gone.
+        // A terminal that is gone has nothing to be put back.
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
     }
 }

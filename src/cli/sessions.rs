@@ -4,16 +4,16 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::console::{Console, text};
-use super::user_id::user_id;
+use super::users;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List sessions
+    /// Who is signed in
     List {
-        /// Only sessions of a portal user, by login or id
+        /// Only a portal user, by login or id
         #[arg(long)]
         user: Option<String>,
-        /// Only sessions of an organization, by id
+        /// Only an organization, by id
         #[arg(long, value_name = "ID", conflicts_with = "user")]
         organization: Option<String>,
     },
@@ -26,13 +26,13 @@ pub(super) enum Command {
 pub(super) struct End {
     /// The session's id
     id: Option<String>,
-    /// All sessions of a portal user, by login or id
+    /// Those of a portal user, by login or id
     #[arg(long)]
     user: Option<String>,
-    /// All sessions of an organization, by id
+    /// Those of an organization, by id
     #[arg(long, value_name = "ID")]
     organization: Option<String>,
-    /// All sessions
+    /// Everybody's
     #[arg(long)]
     all: bool,
 }
@@ -41,7 +41,7 @@ impl Command {
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         match self {
             Self::List { user, organization } => {
-                let user = user.map(|user| user_id(console, &user)).transpose()?;
+                let user = user.map(|user| users::id(console, &user)).transpose()?;
                 let params = [("user", user.as_deref()), ("organization", organization.as_deref())];
                 print(console, &["sessions"], &params)
             }
@@ -58,7 +58,7 @@ impl End {
                 format!("Ended the session {id}.")
             }
             Self { user: Some(user), .. } => {
-                let id = user_id(console, &user)?;
+                let id = users::id(console, &user)?;
                 console.delete(&["users", &id, "sessions"], &[])?;
                 format!("Ended all sessions of {user}.")
             }
@@ -67,12 +67,12 @@ impl End {
                 format!("Ended all sessions of {organization}.")
             }
             Self { .. } => {
-                console.confirm("End all sessions of all users?")?;
+                console.confirm("Sign everybody out?")?;
                 console.delete(&["sessions"], &[])?;
                 "Ended all sessions.".to_owned()
             }
         };
-        console.report(&Value::Null, &sentence)
+        console.told(&Value::Null, &sentence)
     }
 }
 
@@ -83,8 +83,8 @@ pub(super) fn print(
     params: &[(&str, Option<&str>)],
 ) -> anyhow::Result<()> {
     let sessions = console.list(path, params)?;
-    let header = ["KIND", "ORGANIZATION", "USER", "LAST SEEN", "VALID UNTIL", "ADDRESS", "ID"];
-    console.table(&sessions, header, |session| {
+    let head = ["KIND", "ORGANIZATION", "USER", "LAST SEEN", "VALID UNTIL", "ADDRESS", "ID"];
+    console.table(&sessions, head, |session| {
         ["kind", "organization", "user", "last_seen", "valid_until", "address", "id"]
             .map(|field| text(session, field))
     })

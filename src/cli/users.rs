@@ -3,60 +3,61 @@
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use super::console::{Console, text};
-use super::user_id::user_id;
-use super::{import, password, sessions};
+use super::console::{Console, array, field, text};
+use super::{password, sessions};
+
+mod import;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List portal users
+    /// All portal users
     List {
-        /// Only users of the organization with this id
+        /// Only those of the organization with this id
         #[arg(long, value_name = "ID")]
         organization: Option<String>,
-        /// Only users in the group with this id
+        /// Only those in the group with this id
         #[arg(long, value_name = "ID")]
         group: Option<String>,
     },
-    /// Show a portal user
-    Show(User),
-    /// Create a portal user
+    /// One portal user
+    Show(Who),
+    /// Make a portal user
     Create(Create),
-    /// Create portal users from a file of JSON lines
+    /// Make the portal users that a file describes, a line each
     Import(import::Import),
     /// Change a portal user
     Edit(Edit),
-    /// Set the password, which ends all sessions of the user
+    /// Set a password, which ends all of the user's sessions
     Password {
         #[command(flatten)]
-        user: User,
-        /// Read the password from standard input instead of prompting
+        who: Who,
+        /// Read the password from the standard input instead of asking
         #[arg(long)]
         password_stdin: bool,
     },
-    /// Mail an invitation to choose a password; earlier invitations stop working
+    /// Mail an invitation to choose a password; an older one is worth nothing then
     Invite {
         #[command(flatten)]
-        user: User,
-        /// An email address that gets a blind copy
+        who: Who,
+        /// The address that gets a blind copy
         #[arg(long, value_name = "ADDRESS")]
         blind_copy: Option<String>,
     },
     /// Withdraw an invitation that has not been claimed
-    Withdraw(User),
-    /// Remove the second factor and its recovery codes
-    ResetMfa(User),
-    /// List the user's sessions
-    Sessions(User),
+    Withdraw(Who),
+    /// Take the second factor and its recovery codes away: the next sign-in sets it up anew
+    ResetMfa(Who),
+    /// Where the user is signed in
+    Sessions(Who),
     /// Delete a portal user
-    Delete(User),
+    Delete(Who),
 }
 
 #[derive(Debug, Args)]
-pub(super) struct User {
+pub(super) struct Who {
     /// The user's login or id
     #[arg(value_name = "USER")]
-    login_or_id: String,
+    user: String,
 }
 
 #[derive(Debug, Args)]
@@ -66,28 +67,28 @@ pub(super) struct Create {
     /// The login [default: the email address]
     #[arg(long)]
     login: Option<String>,
-    /// The id of the end user that the account belongs to
+    /// The id of the end user whose sign-in it is
     #[arg(long, value_name = "ID")]
     end_user: Option<String>,
     /// The group's id [default: the default group]
     #[arg(long, value_name = "ID")]
     group: Option<String>,
-    /// Prompt for a password
+    /// Ask for a password
     #[arg(long, group = "how")]
     password: bool,
-    /// Read a password from standard input
+    /// Read a password from the standard input
     #[arg(long, group = "how")]
     password_stdin: bool,
-    /// Read a password hash from another portal from standard input
+    /// Read from the standard input the hash that another portal keeps of the password
     #[arg(long, group = "how")]
     password_hash_stdin: bool,
     /// Mail an invitation to choose a password
     #[arg(long, group = "how")]
     invite: bool,
-    /// An email address that gets a blind copy of the invitation
+    /// The address that gets a blind copy of the invitation
     #[arg(long, value_name = "ADDRESS", requires = "invite")]
     blind_copy: Option<String>,
-    /// Require a second factor
+    /// Ask for a second factor
     #[arg(long)]
     require_mfa: bool,
 }
@@ -96,20 +97,20 @@ pub(super) struct Create {
 #[command(group = ArgGroup::new("change").required(true).multiple(true))]
 pub(super) struct Edit {
     #[command(flatten)]
-    user: User,
-    /// The new login
+    who: Who,
+    /// Another login
     #[arg(long, group = "change")]
     login: Option<String>,
-    /// The id of the new group
+    /// Another group's id
     #[arg(long, group = "change", value_name = "ID")]
     group: Option<String>,
-    /// The id of the end user that the account belongs to
+    /// The id of the end user whose sign-in it is
     #[arg(long, group = "change", value_name = "ID")]
     end_user: Option<String>,
-    /// Make the account the organization's own
+    /// Make it the organization's own
     #[arg(long, group = "change", conflicts_with = "end_user")]
     no_end_user: bool,
-    /// Whether a second factor is required
+    /// Whether to ask for a second factor
     #[arg(long, group = "change", value_name = "true|false")]
     require_mfa: Option<bool>,
 }
@@ -121,69 +122,75 @@ impl Command {
                 let params =
                     [("organization", organization.as_deref()), ("group", group.as_deref())];
                 let users = console.list(&["users"], &params)?;
-                let header = ["ID", "LOGIN", "ORGANIZATION", "GROUP", "STATUS", "MFA"];
-                console.table(&users, header, |user| {
+                let head = ["ID", "LOGIN", "ORGANIZATION", "GROUP", "STATUS", "MFA"];
+                console.table(&users, head, |user| {
                     ["id", "login", "organization", "group", "status", "require_mfa"]
                         .map(|field| text(user, field))
                 })
             }
-            Self::Show(user) => {
-                let user = console.get(&["users", &user.id(console)?])?;
+            Self::Show(who) => {
+                let user = console.get(&["users", &who.id(console)?])?;
                 show(console, &user)
             }
             Self::Create(create) => create.run(console),
             Self::Import(import) => import.run(console),
             Self::Edit(edit) => edit.run(console),
-            Self::Password { user, password_stdin } => {
-                let id = user.id(console)?;
+            Self::Password { who, password_stdin } => {
+                let id = who.id(console)?;
                 let password = password::read(password_stdin)?;
                 let body = json!({ "password": password.as_str() });
-                let changed = console.put(&["users", &id, "password"], &body)?;
-                let login = text(&changed, "login");
-                console.report(
-                    &changed,
-                    &format!("Set the password of `{login}` and ended all sessions of that user."),
+                let user = console.put(&["users", &id, "password"], &body)?;
+                let login = text(&user, "login");
+                console.told(
+                    &user,
+                    &format!("Set the password of `{login}`; all sessions of that user are over."),
                 )
             }
-            Self::Invite { user, blind_copy } => {
-                let id = user.id(console)?;
+            Self::Invite { who, blind_copy } => {
+                let id = who.id(console)?;
                 let body = json!({ "blind_copy": blind_copy });
-                let invited = console.post(&["users", &id, "invitation"], Some(&body))?;
-                let login = text(&invited, "login");
-                console.report(&invited, &format!("Invited `{login}`; the mail is in the outbox."))
+                let user = console.post(&["users", &id, "invitation"], Some(&body))?;
+                let login = text(&user, "login");
+                console.told(&user, &format!("Invited `{login}`; the mail is on its way."))
             }
-            Self::Withdraw(user) => {
-                let id = user.id(console)?;
+            Self::Withdraw(who) => {
+                let id = who.id(console)?;
                 console.delete(&["users", &id, "invitation"], &[])?;
-                let sentence = format!("Withdrew the invitation of {}.", user.login_or_id);
-                console.report(&Value::Null, &sentence)
+                let sentence = format!("Withdrew the invitation of {}.", who.user);
+                console.told(&Value::Null, &sentence)
             }
-            Self::ResetMfa(user) => {
-                let id = user.id(console)?;
-                console.confirm(&format!("Reset the second factor of {}?", user.login_or_id))?;
+            Self::ResetMfa(who) => {
+                let id = who.id(console)?;
+                console.confirm(&format!("Reset the second factor of {}?", who.user))?;
                 console.delete(&["users", &id, "mfa"], &[])?;
-                let sentence = format!("Reset the second factor of {}.", user.login_or_id);
-                console.report(&Value::Null, &sentence)
+                let sentence = format!("Reset the second factor of {}.", who.user);
+                console.told(&Value::Null, &sentence)
             }
-            Self::Sessions(user) => {
-                let id = user.id(console)?;
+            Self::Sessions(who) => {
+                let id = who.id(console)?;
                 sessions::print(console, &["users", &id, "sessions"], &[])
             }
-            Self::Delete(user) => {
-                let id = user.id(console)?;
-                console.confirm(&format!("Delete the portal user {}?", user.login_or_id))?;
+            Self::Delete(who) => {
+                let id = who.id(console)?;
+                console.confirm(&format!("Delete the portal user {}?", who.user))?;
                 console.delete(&["users", &id], &[])?;
-                console
-                    .report(&Value::Null, &format!("Deleted the portal user {}.", user.login_or_id))
+                console.told(&Value::Null, &format!("Deleted the portal user {}.", who.user))
             }
         }
     }
 }
 
-impl User {
+impl Who {
     fn id(&self, console: &Console<'_>) -> anyhow::Result<String> {
-        user_id(console, &self.login_or_id)
+        id(console, &self.user)
     }
+}
+
+/// The id of the user with this login; whatever is no login is taken for an id.
+pub(super) fn id(console: &Console<'_>, user: &str) -> anyhow::Result<String> {
+    let found = console.list(&["users"], &[("login", Some(user))])?;
+    let id = array(&found, "items").first().and_then(|user| field(user, "id").as_str());
+    Ok(id.unwrap_or(user).to_owned())
 }
 
 impl Create {
@@ -208,15 +215,15 @@ impl Create {
         let [login, id, group, status] =
             ["login", "id", "group", "status"].map(|field| text(&user, field));
         let sentence = format!(
-            "Created the portal user `{login}` with the id {id} in the group {group} ({status})."
+            "Made the portal user `{login}` with the id {id}, in the group {group} ({status})."
         );
-        console.report(&user, &sentence)
+        console.told(&user, &sentence)
     }
 }
 
 impl Edit {
     fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
-        let id = self.user.id(console)?;
+        let id = self.who.id(console)?;
         let mut patch = Map::new();
         if let Some(login) = self.login {
             patch.insert("login".to_owned(), login.into());

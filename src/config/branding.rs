@@ -1,8 +1,7 @@
-//! `[branding]`: name, logo and colours of the pages.
+//! `[branding]`: whose pages these are.
 //!
-//! The shades of the accent colour are computed when the settings load, such that text in the
-//! accent and on it is readable (WCAG 2.2, AA). An accent that is not readable as it is is adjusted,
-//! with a note to the operator; it is never an error.
+//! The operator names a colour; what is made of it is computed here, when the settings load, so
+//! that every text in it or on it can be read. What had to be changed is told, never refused.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,31 +9,31 @@ use std::path::PathBuf;
 use super::colour::Colour;
 use super::reader::Reader;
 
-/// The default accent, for light and for dark pages.
+/// The accent of pages whose operator names none, by day and by night.
 const ACCENT: (Colour, Colour) = (Colour::new(0x0f, 0x54, 0x99), Colour::new(0x85, 0xb8, 0xee));
-/// The share of the accent in the background of highlighted parts, in 256ths.
+/// How much of the accent is in the ground of what it highlights, in 256ths.
 const TINT: u16 = 18;
-/// How far the colour of a button changes while the pointer is on it, in 256ths.
-const HOVER: u16 = 40;
-/// The minimum contrast of the edge of a button (WCAG 2.2, 1.4.11).
+/// How much further a button's colour goes when it is pointed at, in 256ths.
+const POINTED_AT: u16 = 40;
+/// What the edge of a button needs to be seen (WCAG 2.2, 1.4.11).
 const VISIBLE: f64 = 3.0;
 
 /// `[branding]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Branding {
-    /// `branding.name`: the operator's business name.
+    /// The operator's business name.
     pub name: String,
-    /// `branding.logo`: the picture above the pages.
+    /// The picture above the pages.
     pub logo: Option<PathBuf>,
-    /// The shades of `branding.accent` and `branding.accent_dark`.
+    /// The colours of light and of dark pages.
     pub accents: Accents,
-    /// `branding.texts`: a folder of text files that override the built-in ones.
+    /// A folder of text files, over those that ship.
     pub texts: Option<PathBuf>,
-    /// Colours that had to be adjusted.
+    /// What could not be used as it was given.
     pub notes: Vec<Note>,
 }
 
-/// The shades of the accent, by kind of page.
+/// The accent's colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accents {
     /// On light pages.
@@ -43,26 +42,26 @@ pub struct Accents {
     pub dark: Shades,
 }
 
-/// The shades of an accent on one kind of page.
+/// What is made of an accent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shades {
-    /// Buttons: the accent itself.
+    /// Of buttons: the accent itself.
     pub fill: Colour,
-    /// A button while the pointer is on it.
+    /// Of a button that is pointed at.
     pub strong: Colour,
-    /// The edge of a button.
+    /// Of a button's edge.
     pub edge: Colour,
-    /// Text on a button.
+    /// Of text on a button.
     pub on_fill: Colour,
-    /// Links and other text in the accent.
+    /// Of links and other text in the accent.
     pub text: Colour,
-    /// The background of highlighted parts.
+    /// Behind what is highlighted.
     pub tint: Colour,
-    /// The border of highlighted parts.
+    /// Around what is highlighted.
     pub tint_line: Colour,
 }
 
-/// A colour that was adjusted on one kind of page. Displayed as a sentence for the operator.
+/// A colour that could not be used everywhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     key: &'static str,
@@ -71,12 +70,12 @@ pub struct Note {
     used: Colour,
 }
 
-/// The background colours of a kind of page.
+/// What pages are on: behind the card, and the card.
 #[derive(Debug, Clone, Copy)]
 pub struct Surface {
-    /// The background of the page.
+    /// Behind the card.
     pub ground: Colour,
-    /// The background of the card on it.
+    /// The card.
     pub card: Colour,
     dark: bool,
 }
@@ -98,27 +97,23 @@ impl Branding {
     pub(super) fn read(r: &mut Reader) -> Self {
         let name = r.text("branding.name").unwrap_or_else(|| "Customer portal".to_owned());
         if name.trim().is_empty() {
-            r.problem(
-                "branding.name",
-                "must not be empty: it is the name that the pages show".to_owned(),
-            );
+            r.problem("branding.name", "is empty: the business name that is shown".to_owned());
         }
         let accent = r.parsed("branding.accent");
         let accent_dark = r.parsed("branding.accent_dark");
         let (accents, notes) = Accents::of(accent, accent_dark);
         Self {
             name,
-            logo: r.optional_path("branding.logo"),
+            logo: r.named_path("branding.logo"),
             accents,
-            texts: r.optional_path("branding.texts"),
+            texts: r.named_path("branding.texts"),
             notes,
         }
     }
 }
 
 impl Accents {
-    /// The shades of the accents, and notes on those that were adjusted. Without an accent for dark
-    /// pages, the one for light pages is adjusted.
+    /// The colours of an accent, and what of it cannot be used as it is.
     fn of(accent: Option<Colour>, accent_dark: Option<Colour>) -> (Self, Vec<Note>) {
         let mut notes = Vec::new();
         let light = Shades::of(accent.unwrap_or(ACCENT.0), LIGHT);
@@ -138,7 +133,7 @@ impl Accents {
         {
             notes.push(Note { key, given, dark_page: true, used: dark.text });
         }
-        // An accent chosen for light pages may be too bright or too dark for a button on a dark page.
+        // A colour made for light pages would glare or vanish as a dark page's button.
         let dark = match accent_dark {
             Some(_) => dark,
             None => Shades::of(dark.text, DARK),
@@ -151,7 +146,7 @@ impl Shades {
     /// The shades of an accent on a surface.
     fn of(accent: Colour, surface: Surface) -> Self {
         let on_fill = accent.text();
-        // Away from the colour of its text, which increases the contrast.
+        // Away from the colour of its text, so that this only becomes easier to read.
         let away = if on_fill == Colour::WHITE { Colour::BLACK } else { Colour::WHITE };
         let tinted = |text: Colour| surface.card.mixed(text, TINT);
         let readable =
@@ -163,7 +158,7 @@ impl Shades {
         };
         Self {
             fill: accent,
-            strong: accent.mixed(away, HOVER),
+            strong: accent.mixed(away, POINTED_AT),
             edge: if accent.contrast(surface.card) >= VISIBLE { accent } else { text },
             on_fill,
             text,
@@ -196,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn r62_an_accent_too_light_for_text_is_darkened_with_a_note() {
+    fn r62_an_accent_too_light_for_text_is_darkened_there_and_that_is_told() {
         let (accents, notes) = accents("#ffee00", None);
         let Shades { fill, on_fill, text, .. } = accents.light;
         assert_eq!((fill.to_string(), on_fill), ("#ffee00".to_owned(), Colour::BLACK));
@@ -207,7 +202,7 @@ mod tests {
             )]
         );
         assert!(text.readable_on(&[LIGHT.card, LIGHT.ground]));
-        assert_eq!(accents.light.edge, text, "its button stands out from the page");
+        assert_eq!(accents.light.edge, text, "its button can be told from the page");
     }
 
     #[test]
@@ -232,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn r62_all_text_in_and_on_an_accent_is_readable() {
+    fn r62_every_text_in_or_on_an_accent_can_be_read() {
         for accent in ["#000000", "#ffffff", "#808080", "#ff0000", "#00ff00", "#0000ff", "#ffee00"]
         {
             let (Accents { light, dark }, _) = accents(accent, None);
@@ -246,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_accents_need_no_adjustment() {
+    fn what_ships_needs_no_change() {
         let (_, notes) = Accents::of(Some(ACCENT.0), Some(ACCENT.1));
         assert_eq!(notes, []);
     }

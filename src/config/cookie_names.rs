@@ -2,15 +2,15 @@
 
 use std::str::FromStr;
 
-/// A set of cookie names.
+/// Names of cookies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CookieNames(Vec<CookieName>);
 
-/// A name, or a prefix of names, which is written with a trailing `*`.
+/// A name, or with a `*` at its end all names that begin so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CookieName {
     text: String,
-    is_prefix: bool,
+    begins: bool,
 }
 
 impl CookieNames {
@@ -18,17 +18,17 @@ impl CookieNames {
         Self(names)
     }
 
-    /// Whether no name can match.
+    /// Whether no name is meant.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether the set contains this name. Case-sensitive, as browsers are.
+    /// Whether this name is meant. Case counts, as it does for browsers.
     #[must_use]
-    pub fn contains(&self, name: &str) -> bool {
-        self.0.iter().any(|CookieName { text, is_prefix }| {
-            name.strip_prefix(text.as_str()).is_some_and(|rest| *is_prefix || rest.is_empty())
+    pub fn mean(&self, name: &str) -> bool {
+        self.0.iter().any(|CookieName { text, begins }| {
+            name.strip_prefix(text.as_str()).is_some_and(|rest| *begins || rest.is_empty())
         })
     }
 }
@@ -37,18 +37,16 @@ impl FromStr for CookieName {
     type Err = &'static str;
 
     fn from_str(given: &str) -> Result<Self, Self::Err> {
-        let (text, is_prefix) = match given.strip_suffix('*') {
+        let (text, begins) = match given.strip_suffix('*') {
             Some(text) => (text, true),
             None => (given, false),
         };
-        // A token (RFC 6265, 4.1.1), except `*`.
+        // A token (RFC 6265, 4.1.1) without the sign that has a meaning here.
         let is_name = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'+-.^_`|~".contains(&b);
-        if (text.is_empty() && !is_prefix) || !text.bytes().all(is_name) {
-            return Err(
-                "is not a cookie name (e.g. `PHPSESSID`) or a prefix of names (e.g. `wordpress_*`)",
-            );
+        if (text.is_empty() && !begins) || !text.bytes().all(is_name) {
+            return Err("is not a cookie name, or the beginning of one and `*`");
         }
-        Ok(Self { text: text.to_owned(), is_prefix })
+        Ok(Self { text: text.to_owned(), begins })
     }
 }
 
@@ -61,21 +59,21 @@ mod tests {
     }
 
     #[test]
-    fn a_name_matches_exactly_or_by_prefix() {
+    fn a_name_is_meant_whole_or_by_its_beginning() {
         let names = names(&["wordpress_*", "PHPSESSID"]);
-        for matching in ["wordpress_", "wordpress_logged_in_1a2b", "PHPSESSID"] {
-            assert!(names.contains(matching), "{matching}");
+        for meant in ["wordpress_", "wordpress_logged_in_1a2b", "PHPSESSID"] {
+            assert!(names.mean(meant), "{meant}");
         }
         for other in ["wordpress", "Wordpress_x", "PHPSESSID2", "phpsessid", "", "x"] {
-            assert!(!names.contains(other), "{other}");
+            assert!(!names.mean(other), "{other}");
         }
     }
 
     #[test]
-    fn an_invalid_cookie_name_is_refused() {
+    fn what_is_not_a_cookie_name_is_refused() {
         for bad in ["", "a b", "a=b", "a*b", "**", "a;", "ü"] {
             assert!(bad.parse::<CookieName>().is_err(), "{bad}");
         }
-        assert!(names(&["*"]).contains("anything"));
+        assert!(names(&["*"]).mean("anything"));
     }
 }

@@ -1,4 +1,4 @@
-//! `[mail]`: how mail is sent.
+//! `[mail]`: how mail leaves the house.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -7,62 +7,59 @@ use std::time::Duration;
 use lettre::message::Mailbox;
 
 use super::reader::Reader;
-use super::value::seconds;
+use super::seconds;
 use crate::credential::secret::Secret;
 use crate::email;
-
-/// The default of `mail.from`.
-const DEFAULT_SENDER: &str = "portal@example.com";
 
 /// `[mail]`
 #[derive(Debug, Clone)]
 pub struct Mail {
-    /// `mail.transport`, with the settings of the one that is chosen.
+    /// What takes the mails.
     pub transport: MailTransport,
-    /// `mail.from`: the sender.
+    /// The sender.
     pub from: Sender,
-    /// `mail.templates`: a folder whose templates replace the built-in ones, file by file.
+    /// A folder whose templates replace the built-in ones, file by file.
     pub templates: Option<PathBuf>,
 }
 
 /// `mail.transport`
 #[derive(Debug, Clone)]
 pub enum MailTransport {
-    /// A folder that gets a file for each mail.
+    /// A folder, which gets a file each.
     Directory(PathBuf),
-    /// An SMTP server.
+    /// A mail server.
     Smtp(Smtp),
 }
 
 /// `[mail.smtp]`
 #[derive(Debug, Clone)]
 pub struct Smtp {
-    /// `mail.smtp.host`: the server's name, which its certificate must cover.
+    /// The server's name, which its certificate must have.
     pub host: String,
-    /// `mail.smtp.port`
+    /// Its port.
     pub port: u16,
-    /// `mail.smtp.security`
+    /// When TLS begins.
     pub security: Security,
-    /// `mail.smtp.username` and `mail.smtp.password`
+    /// Who we are to it, if it asks.
     pub credentials: Option<(String, Secret<String>)>,
-    /// `mail.smtp.ca_file`: certificates (PEM) trusted in addition to the system's.
+    /// Certificates to trust beside the system's (PEM).
     pub ca_file: Option<PathBuf>,
-    /// `mail.smtp.timeout`: maximum time for each step of a delivery.
+    /// How long each step of handing over a mail may take.
     pub timeout: Duration,
 }
 
 /// `mail.smtp.security`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Security {
-    /// TLS by STARTTLS, which the server must offer.
+    /// In the clear until STARTTLS, and no further without.
     Starttls,
-    /// TLS from the first byte.
+    /// From the first byte.
     Tls,
-    /// No TLS. Only for a server on the loopback interface.
+    /// Never: on this machine only.
     None,
 }
 
-/// A mailbox (RFC 5322, 3.4): an address, with or without a display name.
+/// A mailbox (RFC 5322, 3.4): an address, perhaps with a name before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sender(pub Mailbox);
 
@@ -70,7 +67,7 @@ impl std::str::FromStr for Sender {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = "is not a mailbox (e.g. `portal@example.com` or `Name <portal@example.com>`)";
+        let wrong = "is not a mailbox such as `portal@example.com` or `Name <portal@example.com>`";
         if text.chars().any(char::is_control) {
             return Err(wrong);
         }
@@ -81,7 +78,7 @@ impl std::str::FromStr for Sender {
 }
 
 impl Security {
-    const fn default_port(self) -> u16 {
+    const fn port(self) -> u16 {
         match self {
             Self::Starttls => 587,
             Self::Tls => 465,
@@ -90,48 +87,47 @@ impl Security {
     }
 }
 
-impl Mail {
-    /// Reads the keys of both transports, whichever is chosen, so that a file may have both.
-    /// `None` if the sender or the chosen transport is invalid.
-    pub(super) fn read(r: &mut Reader, templates: Option<PathBuf>) -> Option<Self> {
-        let smtp_chosen =
-            r.choice("mail.transport", &[("directory", false), ("smtp", true)], false);
-        let directory = r.path("mail.directory", "mail");
-        let from = match r.text("mail.from") {
-            Some(_) => r.parsed("mail.from"),
-            None => DEFAULT_SENDER.parse().ok(),
-        };
-        let smtp = smtp(r, smtp_chosen);
-        let transport = match smtp_chosen {
-            true => MailTransport::Smtp(smtp?),
-            false => MailTransport::Directory(directory),
-        };
-        Some(Self { transport, from: from?, templates })
-    }
+/// Both transports' keys are read whichever is chosen, so that changing over is one word.
+pub(super) fn mail(r: &mut Reader, templates: Option<PathBuf>) -> Option<Mail> {
+    let smtp_chosen = r.word("mail.transport", &[("directory", false), ("smtp", true)], false);
+    let directory = r.path("mail.directory", "mail");
+    let from = r.text("mail.from").unwrap_or_else(|| "portal@example.com".to_owned());
+    let from = match from.parse() {
+        Ok(from) => Some(from),
+        Err(wrong) => {
+            r.problem("mail.from", format!("`{}` {wrong}", from.escape_debug()));
+            None
+        }
+    };
+    let smtp = smtp(r, smtp_chosen);
+    let transport = match smtp_chosen {
+        true => MailTransport::Smtp(smtp?),
+        false => MailTransport::Directory(directory),
+    };
+    Some(Mail { transport, from: from?, templates })
 }
 
 fn smtp(r: &mut Reader, chosen: bool) -> Option<Smtp> {
     let host = r.text("mail.smtp.host").map(|host| host.trim().to_owned());
     if chosen && host.as_ref().is_none_or(String::is_empty) {
-        let message = "is required: the name of the mail server (e.g. `mail.example.com`)";
-        r.problem("mail.smtp.host", message.to_owned());
+        r.problem("mail.smtp.host", "is missing: the mail server's name".to_owned());
     }
     let words =
         [("starttls", Security::Starttls), ("tls", Security::Tls), ("none", Security::None)];
-    let security = r.choice("mail.smtp.security", &words, Security::Starttls);
+    let security = r.word("mail.smtp.security", &words, Security::Starttls);
     if security == Security::None && host.as_deref().is_some_and(|host| !is_loopback(host)) {
-        let message = "must not be `none` for a server on another machine, because mail and \
-                       password would be sent unencrypted; use `starttls` or `tls`";
+        let message = "`none` sends mail and password in the clear, so it is for a server on this \
+                       machine only; use `starttls` or `tls`";
         r.problem("mail.smtp.security", message.to_owned());
     }
     let username = r.text("mail.smtp.username");
     let password = r.secret("mail.smtp.password");
     if username.is_some() != password.is_some() {
-        let message = "requires both `username` and `password` (or `password_file`), or neither";
+        let message = "needs both `username` and `password` (or `password_file`), or neither";
         r.problem("mail.smtp", message.to_owned());
     }
-    let port = r.number("mail.smtp.port", security.default_port(), 1, u16::MAX);
-    let ca_file = r.optional_path("mail.smtp.ca_file");
+    let port = r.number("mail.smtp.port", security.port(), 1, u16::MAX);
+    let ca_file = r.named_path("mail.smtp.ca_file");
     let timeout = r.duration("mail.smtp.timeout", seconds(300));
     let credentials = username.zip(password);
     Some(Smtp { host: host?, port, security, credentials, ca_file, timeout })

@@ -1,11 +1,11 @@
-//! Shared by the tests of this module.
+//! What the tests of connections share.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use crate::config::{Limits, Settings};
 
-/// The default limits.
+/// The limits when the settings say nothing of them.
 pub(super) fn limits() -> Limits {
     let text = "server.public_url = \"http://a\"\nupstream.servers = [\"http://b\"]";
     let settings = Settings::parse(text, Path::new("test.toml"), &HashMap::new());

@@ -1,17 +1,16 @@
-//! The certificate and its key: read and checked once, at the start or by `portcullis check`.
+//! The certificate and its key: read and judged once, at the start or by `portcullis check`.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::crypto::ring;
-use tokio::net::TcpStream;
-use tokio_rustls::{Accept, TlsAcceptor};
+use tokio_rustls::TlsAcceptor;
 
 use crate::config::Tls;
 use crate::credential::pem;
 
-/// The ALPN name of HTTP/2 (RFC 9113, section 3.1).
+/// HTTP/2 as ALPN names it (RFC 7301, RFC 9113).
 pub(super) const HTTP_2: &[u8] = b"h2";
 const HTTP_1: &[u8] = b"http/1.1";
 
@@ -20,15 +19,15 @@ const HTTP_1: &[u8] = b"http/1.1";
 #[error("server.tls{0}")]
 pub struct TlsError(String);
 
-/// TLS 1.2 and 1.3 with one certificate; offers HTTP/2 before HTTP/1.1.
+/// What shakes hands.
 #[derive(Clone)]
-pub struct ServerTls(TlsAcceptor);
+pub struct TlsFiles(pub(super) TlsAcceptor);
 
-impl ServerTls {
-    /// Reads the certificate chain and the private key.
+impl TlsFiles {
+    /// Reads both files. TLS 1.2 and 1.3, HTTP/2 before HTTP/1.1.
     ///
     /// # Errors
-    /// When a file cannot be read, holds no certificate or no key, or they do not match.
+    /// When a file cannot be read, holds nothing of its kind, or they do not belong together.
     pub fn read(files: &Tls) -> Result<Self, TlsError> {
         let wrong = |key: &str, file: &Path, cause: String| {
             TlsError(format!(".{key}: {}: {cause}", file.display()))
@@ -48,16 +47,11 @@ impl ServerTls {
         config.alpn_protocols = vec![HTTP_2.to_vec(), HTTP_1.to_vec()];
         Ok(Self(TlsAcceptor::from(Arc::new(config))))
     }
-
-    /// Performs a handshake. It has no timeout.
-    pub(super) fn accept(&self, stream: TcpStream) -> Accept<TcpStream> {
-        self.0.accept(stream)
-    }
 }
 
-impl std::fmt::Debug for ServerTls {
+impl std::fmt::Debug for TlsFiles {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ServerTls").finish_non_exhaustive()
+        f.debug_struct("TlsFiles").finish_non_exhaustive()
     }
 }
 
@@ -68,25 +62,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unusable_certificates_and_keys_are_reported() {
+    fn what_is_wrong_with_certificate_and_key_is_said() {
         let folder = TempDir::new().unwrap();
         let file = |name: &str, content: &str| {
             let path = folder.path().join(name);
             std::fs::write(&path, content).unwrap();
             path
         };
-        let generate = |name: &str| rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-        let (ours, other) = (generate("portal.example"), generate("other.example"));
+        let made = |name: &str| rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+        let (ours, other) = (made("portal.example"), made("other.example"));
         let certificate = file("cert.pem", &ours.cert.pem());
         let key = file("key.pem", &ours.signing_key.serialize_pem());
         let other_key = file("other.pem", &other.signing_key.serialize_pem());
         let empty = file("empty.pem", "");
         let missing = folder.path().join("missing.pem");
-        let error = |certificate: &Path, key: &Path| {
+        let said = |certificate: &Path, key: &Path| {
             let files = Tls { certificate: certificate.to_owned(), key: key.to_owned() };
-            ServerTls::read(&files).map_or_else(|error| error.to_string(), |_| String::new())
+            TlsFiles::read(&files).map_or_else(|error| error.to_string(), |_| String::new())
         };
-        assert_eq!(error(&certificate, &key), "");
+        assert_eq!(said(&certificate, &key), "");
         for (certificate, key, expected) in [
             (&missing, &key, ["server.tls.certificate: ", "missing.pem: cannot be read"]),
             (&certificate, &missing, ["server.tls.key: ", "missing.pem: cannot be read"]),
@@ -96,8 +90,8 @@ mod tests {
             (&certificate, &certificate, ["server.tls.key: ", "cert.pem: holds no private key"]),
             (&certificate, &other_key, ["server.tls: ", "cannot be used"]),
         ] {
-            let error = error(certificate, key);
-            assert!(expected.iter().all(|part| error.contains(part)), "{expected:?}: {error}");
+            let said = said(certificate, key);
+            assert!(expected.iter().all(|part| said.contains(part)), "{expected:?}: {said}");
         }
     }
 }

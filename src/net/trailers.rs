@@ -1,40 +1,38 @@
-//! Trailers of an HTTP/1.1 response, limited to those that hyper sends.
-//!
-//! hyper sends trailers that the `Trailer` header has announced, to clients that accept any, and
-//! never ends a body with trailers that it does not send. So those are removed.
+//! Trailers of an answer, as far as hyper can send them. On HTTP/1.1 it sends those that `Trailer`
+//! has announced, to clients that take any, and never ends a body whose trailers it does not send.
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http_body::Frame;
 
-/// Which trailers of a response are sent.
+/// Which trailers are sent over HTTP/1.
 #[derive(Debug)]
 pub(super) enum Trailers {
-    /// Those named in these `Trailer` lines.
+    /// Those that these lines announce.
     Announced(Vec<HeaderValue>),
-    /// None, because the client does not accept any.
+    /// None: the client does not take any.
     None,
 }
 
 impl Trailers {
-    /// What the client accepts, from its `TE` header (RFC 9110, section 10.1.4).
-    pub(super) fn accepted(request: &HeaderMap) -> Self {
+    /// What a request's client takes (RFC 9110, 10.1.4).
+    pub(super) fn of(request: &HeaderMap) -> Self {
         let mut lines = request.get_all(header::TE).iter();
-        let accepts = lines.any(|line| tokens(line).any(|token| token == "trailers"));
-        if accepts { Self::Announced(Vec::new()) } else { Self::None }
+        let taken = lines.any(|line| tokens(line).any(|token| token == "trailers"));
+        if taken { Self::Announced(Vec::new()) } else { Self::None }
     }
 
-    /// Adds what a response announces.
-    pub(super) fn announced(self, response: &HeaderMap) -> Self {
+    /// With what an answer announces.
+    pub(super) fn announced(self, answer: &HeaderMap) -> Self {
         match self {
             Self::Announced(_) => {
-                Self::Announced(response.get_all(header::TRAILER).iter().cloned().collect())
+                Self::Announced(answer.get_all(header::TRAILER).iter().cloned().collect())
             }
             Self::None => self,
         }
     }
 
-    /// The frame with only the trailers that are sent, or `None` if no trailers remain.
+    /// A frame as it is sent; nothing when it would be trailers of which none are sent.
     pub(super) fn pass(&self, frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
         let trailers = match frame.into_trailers() {
             Ok(trailers) => trailers,

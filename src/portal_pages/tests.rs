@@ -1,4 +1,4 @@
-//! The pages as a browser sees them.
+//! The pages as a browser meets them.
 
 mod brand;
 mod headers;
@@ -9,4 +9,3 @@ mod passwords;
 mod refusals;
 mod sessions;
 mod sign_in;
-mod texts;

@@ -1,6 +1,6 @@
-// Adds buttons to copy and print the recovery codes.
+// Recovery codes can be copied and printed.
 for (const list of document.querySelectorAll(".codes")) {
-  const data = list.dataset;
+  const said = list.dataset;
   const tools = document.createElement("div");
   tools.className = "tools";
   const hint = document.createElement("p");
@@ -14,18 +14,18 @@ for (const list of document.querySelectorAll(".codes")) {
     button.addEventListener("click", act);
     tools.append(button);
   };
-  // Over plain http, browsers have no clipboard for pages.
+  // Over plain http, browsers let no page write to the clipboard.
   if (navigator.clipboard) {
-    add(data.copy, async () => {
+    add(said.copy, async () => {
       const codes = [...list.querySelectorAll("li")].map((code) => code.textContent);
       try {
         await navigator.clipboard.writeText(`${codes.join("\n")}\n`);
-        hint.textContent = data.copied;
+        hint.textContent = said.copied;
       } catch {
-        hint.textContent = data.notCopied;
+        hint.textContent = said.notCopied;
       }
     });
   }
-  add(data.print, () => window.print());
+  add(said.print, () => window.print());
   list.after(tools, hint);
 }

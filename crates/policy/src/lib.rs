@@ -25,11 +25,9 @@
 mod decision;
 mod document;
 mod expectation;
-#[cfg(any(test, feature = "fuzzing"))]
+#[cfg(test)]
 mod fixture;
 pub mod folding;
-#[cfg(any(test, feature = "fuzzing"))]
-pub mod fuzzing;
 mod group;
 mod host;
 mod load;

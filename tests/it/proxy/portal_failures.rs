@@ -17,7 +17,7 @@ async fn nobody() -> String {
 }
 
 #[tokio::test]
-async fn unreachable_portal_is_502() {
+async fn a_portal_that_is_down_is_a_502() {
     let gate = TestGate::builder().setting("upstream.servers", &nobody().await).start().await;
     let page = gate.get("/open/a").by_browser().send().await;
     assert_eq!(page.status, 502);
@@ -31,7 +31,7 @@ async fn unreachable_portal_is_502() {
 }
 
 #[tokio::test]
-async fn unresponsive_portal_is_504() {
+async fn a_portal_that_does_not_answer_is_a_504() {
     let gate = TestGate::builder().setting("upstream.response_timeout", "\"300ms\"").start().await;
     gate.upstream.answer("/open/slow", |mut exchange| async move {
         exchange.closed().await;
@@ -47,10 +47,19 @@ async fn unresponsive_portal_is_504() {
 }
 
 #[tokio::test]
-async fn response_timeout_does_not_apply_to_bodies() {
+async fn the_timeout_is_for_the_head_and_not_for_a_long_body() {
     let gate = TestGate::builder().setting("upstream.response_timeout", "\"300ms\"").start().await;
-    let first = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n";
-    let go_on = gate.upstream.answer_in_parts("/open/long", first, "done");
+    let go_on = Arc::new(Notify::new());
+    let told = Arc::clone(&go_on);
+    gate.upstream.answer("/open/long", move |mut exchange| {
+        let told = Arc::clone(&told);
+        async move {
+            exchange.write(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n").await?;
+            told.notified().await;
+            exchange.write(b"done").await?;
+            Ok(Some(exchange))
+        }
+    });
     gate.upstream.answer("/open/never", |mut exchange| async move {
         exchange.closed().await;
         Ok(None)
@@ -65,7 +74,7 @@ async fn response_timeout_does_not_apply_to_bodies() {
 }
 
 #[tokio::test]
-async fn invalid_http_response_is_502() {
+async fn an_answer_that_is_no_http_is_a_502() {
     let gate = TestGate::start().await;
     for (number, answer) in [
         "",
@@ -92,7 +101,7 @@ async fn invalid_http_response_is_502() {
 }
 
 #[tokio::test]
-async fn truncated_response_is_truncated_for_the_client() {
+async fn a_body_that_breaks_off_half_way_is_seen_to_be_broken() {
     let gate = TestGate::start().await;
     for (path, answer) in [
         ("/open/length", "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"),
@@ -116,7 +125,7 @@ async fn truncated_response_is_truncated_for_the_client() {
 }
 
 #[tokio::test]
-async fn portal_connections_are_reused() {
+async fn connections_to_the_portal_are_used_again() {
     let gate = TestGate::builder().setting("server.threads", "1").start().await;
     let mut connection = gate.connection().await;
     for _ in 0..10 {
@@ -127,7 +136,7 @@ async fn portal_connections_are_reused() {
 }
 
 #[tokio::test]
-async fn closed_idle_portal_connection_is_replaced() {
+async fn a_connection_the_portal_closed_between_requests_is_not_noticed() {
     let gate = TestGate::builder().setting("server.threads", "1").start().await;
     let told = Arc::new(AtomicBool::new(false));
     let tell = Arc::clone(&told);
@@ -151,7 +160,7 @@ async fn closed_idle_portal_connection_is_replaced() {
 }
 
 #[tokio::test]
-async fn client_disconnect_cancels_the_portal_request() {
+async fn a_client_that_leaves_ends_the_request_at_the_portal() {
     let gate = TestGate::start().await;
     let gone = Arc::new(Notify::new());
     let told = Arc::clone(&gone);
@@ -170,7 +179,7 @@ async fn client_disconnect_cancels_the_portal_request() {
 }
 
 #[tokio::test]
-async fn requests_rotate_over_healthy_servers() {
+async fn requests_go_round_the_servers_that_answer() {
     let gate = TestGate::start().await;
     let servers = format!(
         "[\"http://{}\", {}]",
@@ -185,7 +194,7 @@ async fn requests_rotate_over_healthy_servers() {
 }
 
 #[tokio::test]
-async fn each_server_is_tried_once_before_502() {
+async fn a_portal_that_hangs_up_at_once_is_a_502_after_a_try_of_each_server() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = format!("[\"http://{}\"]", listener.local_addr().unwrap());
     let gate = TestGate::builder().setting("upstream.servers", &server).start().await;
