@@ -120,6 +120,10 @@ check: ## Check the shipped settings and policy with the program itself
 	@echo "==> shipped configuration"
 	@cargo run --locked --quiet -- check --config $(CONFIG)
 
+.PHONY: fuzz
+fuzz: setup-build ## Run each fuzz target for a while (SECONDS=, 60 by default; TARGETS=)
+	@scripts/fuzz.sh $(or $(SECONDS),60) $(TARGETS)
+
 .PHONY: bench
 bench: setup-bench ## Measure this gateway and the usual ones in turn (ROUNDS=, SECONDS=, PARTS=, USERS=)
 	@cargo build --locked --release --bin portcullis

@@ -32,10 +32,9 @@ use crate::credential::lockout::Lockout;
 use crate::directory::second_factor::SecondFactorJudge;
 use crate::directory::{Directory, DirectoryError, Judges, Memory, OneTimeLinks};
 use crate::mail::{Bell, MailError, MailRoom};
-use crate::net::drain::Drain;
 use crate::net::{
-    AdminListener, BindError, GatewayListener, HealthChecks, House, Http, TlsError, TlsFiles,
-    bind_admin_socket, bind_tcp,
+    AdminListener, BindError, ConnectionTracker, GatewayListener, HealthChecks, HttpServer,
+    ServerRuntime, ServerTls, TlsError, bind_admin_socket, bind_tcp,
 };
 use crate::portal_pages::{Appearance, AppearanceProblem, Pages};
 use crate::proxy::Gateway;
@@ -117,7 +116,7 @@ pub struct Sockets {
 /// A gateway that is assembled and listens; [`Server::run`] begins to answer.
 #[derive(Debug)]
 pub struct Server {
-    house: House,
+    network: ServerRuntime,
     runtime: Runtime,
     decisions: Arc<DecisionLog>,
     outbox: JoinHandle<()>,
@@ -226,17 +225,15 @@ impl Server {
         ));
 
         let server = &settings.server;
-        let tls = server.tls.as_ref().map(TlsFiles::read).transpose()?;
-        let drain = Drain::new(server.limits.connections);
-        let http = Http::new(gateway, server.limits);
-        let mut gateways = Vec::new();
-        let mut addresses = Vec::new();
-        for listener in sockets.gateway {
-            addresses.extend(listener.local_addr());
-            let (http, drain) = (http.clone(), Arc::clone(&drain));
-            let tls = tls.clone();
-            gateways.push(GatewayListener::new(listener, tls, http, drain, tasks.clone()));
-        }
+        let connections = ConnectionTracker::new(server.limits.connections);
+        let addresses =
+            sockets.gateway.iter().filter_map(|socket| socket.local_addr().ok()).collect();
+        let gateway = GatewayListener {
+            sockets: sockets.gateway,
+            tls: server.tls.as_ref().map(ServerTls::read).transpose()?,
+            http: HttpServer::new(gateway, server.limits),
+            connections: connections.clone(),
+        };
         let source = PolicySource::new(settings, directory.clone());
         let admin_address = sockets.admin.local_addr().unwrap_or(settings.admin.listen);
         let known = (directory, sessions, feed.clone());
@@ -253,17 +250,17 @@ impl Server {
             tasks.spawn("lockout clock", keep_time(lockout));
             tasks.spawn("mail", outbox.run(tasks.stop().clone()))
         };
-        let house = House {
-            gateways,
+        let network = ServerRuntime {
+            gateway,
             admin,
             health: HealthChecks::new(&settings.upstream, upstreams),
             threads: server.threads,
             shutdown_grace: server.shutdown_grace,
-            drain,
+            connections,
             tasks,
         };
         Ok(Self {
-            house,
+            network,
             runtime,
             decisions,
             outbox,
@@ -282,7 +279,7 @@ impl Server {
     /// Told when the gateway stops; stops it when cancelled.
     #[must_use]
     pub fn stop_token(&self) -> CancellationToken {
-        self.house.tasks.stop().clone()
+        self.network.tasks.stop().clone()
     }
 
     /// Answers until a signal, or until the stop token is cancelled.
@@ -290,10 +287,10 @@ impl Server {
     /// # Errors
     /// When a long-running task ended, which stops the gateway too.
     pub fn run(self) -> Result<(), TaskEnded> {
-        let Self { house, runtime, decisions, outbox, socket, parts, .. } = self;
-        let grace = house.shutdown_grace;
-        let tasks = house.tasks.clone();
-        house.run();
+        let Self { network, runtime, decisions, outbox, socket, parts, .. } = self;
+        let grace = network.shutdown_grace;
+        let tasks = network.tasks.clone();
+        network.run();
         decisions.finish(grace);
         // A mail that is on its way shall not be sent again after the start.
         if runtime.block_on(async { tokio::time::timeout(grace, outbox).await }).is_err() {

@@ -53,6 +53,8 @@ pub mod credential;
 pub mod demo;
 pub mod directory;
 pub mod email;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod mail;
 pub mod net;
 pub mod portal_pages;

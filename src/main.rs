@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use portcullis::cli::Cli;
-use portcullis::cli::terminal::{Shown, escaped};
+use portcullis::cli::terminal::{Escaping, escaped};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -14,7 +14,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// 0 when it is done, 1 when it was refused or failed; wrong usage ends with 2 in `read`.
 fn main() -> ExitCode {
     let mut output = Output::default();
-    let done = Cli::read().run(&mut Shown(&mut output));
+    let done = Cli::read().run(&mut Escaping(&mut output));
     let Err(error) = done else { return ExitCode::SUCCESS };
     if output.unread {
         return ExitCode::SUCCESS;

@@ -1,103 +1,53 @@
-//! Sockets, TLS, connections and the running server: the only room that names pingora's types.
+//! The network side: listening sockets, TLS, connections, and the pingora server that runs them.
 //!
-//! pingora runs the house: a service each for the gateway and the admin listener on runtimes of
-//! their own, health checks of the portal's servers. rustls shakes hands and hyper speaks HTTP on
-//! connections accepted from our own sockets, each of which stays on the thread that serves it.
+//! This is the only module that uses pingora's types. pingora gives each part a service with a
+//! runtime of its own and checks the portal's servers. rustls does TLS and hyper speaks HTTP, on
+//! connections accepted from our own sockets, each of which stays on one thread.
+//!
+//! A connection, in the order of its life:
+//!
+//! | module | |
+//! |---|---|
+//! | `socket` | binds the listening sockets |
+//! | `gateway_listener`, `admin_listener` | accept connections, one module for each plane |
+//! | `workers` | which thread serves the next connection |
+//! | `connection_tracker` | limits open connections; shutdown waits for them |
+//! | `tls`, `http` | TLS, protocol detection, hyper |
+//! | `timed_stream`, `http2_idle`, `stream_timeout` | timeouts |
+//! | `connection_state` | what the timeouts and a shutdown know of a connection |
+//! | `request_head`, `response_body`, `send_progress`, `trailers` | what hyper does not do for requests and responses |
+//! | `drive` | runs a connection to its end |
+//! | `lingering_close` | reads on after the last response |
+//! | `health_checks` | checks of the portal's servers |
+//! | `server_runtime` | all of it as services; graceful shutdown |
 
-pub mod drain;
+mod admin_listener;
+mod connection_state;
+mod connection_tracker;
+mod drive;
 #[cfg(test)]
 mod fixture;
-mod health;
+mod gateway_listener;
+mod health_checks;
 mod http;
-mod idle;
-mod io;
-mod operators;
-mod parting;
-mod phase;
-mod sending;
-mod serve;
+mod http2_idle;
+mod lingering_close;
+mod request_head;
+mod response_body;
+mod send_progress;
+mod server_runtime;
 mod socket;
-mod threads;
+mod stream_timeout;
+mod timed_stream;
 mod tls;
 mod trailers;
+mod workers;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use async_trait::async_trait;
-use pingora_core::server::configuration::ServerConf;
-use pingora_core::server::{RunArgs, Server, ShutdownSignal, ShutdownSignalWatch};
-
-pub use self::health::HealthChecks;
-pub use self::http::Http;
-pub use self::operators::AdminListener;
-pub use self::serve::GatewayListener;
+pub use self::admin_listener::AdminListener;
+pub use self::connection_tracker::{ConnectionGuard, ConnectionTracker};
+pub use self::gateway_listener::GatewayListener;
+pub use self::health_checks::HealthChecks;
+pub use self::http::HttpServer;
+pub use self::server_runtime::ServerRuntime;
 pub use self::socket::{BindError, bind_admin_socket, bind_tcp};
-pub use self::tls::{TlsError, TlsFiles};
-
-use self::drain::Drain;
-use crate::tasks::Tasks;
-
-/// What runs until it is told to stop.
-#[derive(Debug)]
-pub struct House {
-    /// Where portal traffic comes in.
-    pub gateways: Vec<GatewayListener>,
-    /// Where operators come in.
-    pub admin: AdminListener,
-    /// The portal's servers, looked after.
-    pub health: Option<HealthChecks>,
-    /// Threads for portal traffic.
-    pub threads: usize,
-    /// How long a graceful stop may take.
-    pub shutdown_grace: Duration,
-    /// The connections that a stop waits for.
-    pub drain: Arc<Drain>,
-    /// What runs, and what stops it.
-    pub tasks: Tasks,
-}
-
-impl House {
-    /// Serves until the tasks are stopped; then finishes what is in flight.
-    pub fn run(self) {
-        let conf = ServerConf {
-            threads: self.threads,
-            work_stealing: false,
-            grace_period_seconds: Some(0),
-            graceful_shutdown_timeout_seconds: Some(1),
-            ..ServerConf::default()
-        };
-        let mut server = Server::new_with_opt_and_conf(None, conf);
-        server.bootstrap();
-        for gateway in self.gateways {
-            server.add_boxed_service(gateway.into_service());
-        }
-        server.add_boxed_service(self.admin.into_service(self.tasks.clone()));
-        if let Some(health) = self.health {
-            server.add_boxed_service(health.into_service(self.tasks.clone()));
-        }
-        let signal = Stop { drain: self.drain, grace: self.shutdown_grace, tasks: self.tasks };
-        server.run(RunArgs { shutdown_signal: Box::new(signal) });
-    }
-}
-
-/// Waits for a reason to stop, then for what is in flight. pingora's own graceful stop would wait
-/// its whole grace period even with nothing to wait for, so it is only asked for the quick one.
-struct Stop {
-    drain: Arc<Drain>,
-    grace: Duration,
-    tasks: Tasks,
-}
-
-#[async_trait]
-impl ShutdownSignalWatch for Stop {
-    async fn recv(&self) -> ShutdownSignal {
-        self.tasks.stop().cancelled().await;
-        let open = self.drain.begin();
-        tracing::info!(connections = open, "stopping");
-        if tokio::time::timeout(self.grace, self.drain.finished()).await.is_err() {
-            tracing::warn!(connections = self.drain.open(), "connections cut off");
-        }
-        ShutdownSignal::FastShutdown
-    }
-}
+pub use self::tls::{ServerTls, TlsError};

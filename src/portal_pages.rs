@@ -1,61 +1,53 @@
-//! What a portal user sees of us: signing in and out, second factors, secure links, and every
-//! answer that is not the portal's.
+//! The pages for portal users: signing in and out, second factors, secure links, passwords, and
+//! every response that is not the portal's.
 //!
-//! [`Pages`] is the gateway's [`ErrorPages`]. A refusal becomes a page for a person and a problem
-//! document (RFC 9457) for a script; both say the same in the same words. Under
-//! [`RESERVED`] an axum router answers:
+//! [`Pages`] implements [`ErrorPages`] for the proxy. A refusal is a page for a browser and a
+//! problem document (RFC 9457) for a script, with the same words. Below
+//! [`RESERVED`](crate::web::paths::RESERVED), an axum router serves:
 //!
-//! | path | answers |
+//! | path | page |
 //! |---|---|
-//! | `sign-in` | the form, and what comes of it (R8, R12, R14, R61) |
-//! | `mfa`, `mfa/setup` | the code after the password, and setting it up (R50, R51) |
-//! | `sign-out` | the way out (R63) |
+//! | `sign-in` | login and password (R8, R12, R14, R61) |
+//! | `mfa`, `mfa/setup` | the code after the password, and its set-up (R50, R51) |
+//! | `sign-out` | signing out (R63) |
 //! | `sessions` | where a portal user is signed in |
 //! | `link/{token}` | a secure link (R10–R14, R19) |
-//! | `invitation/{token}` | a password is chosen on invitation (R40) |
-//! | `password/forgot` | asking for a link in place of a forgotten password (R33) |
-//! | `password/reset/{token}` | another password is chosen by it |
-//! | `assets/{name}` | the style sheet, the script, the logo |
+//! | `invitation/{token}` | a first password (R40) |
+//! | `password/forgot` | a request for a link to reset the password (R33) |
+//! | `password/reset/{token}` | another password |
+//! | `assets/{name}` | style sheet, script, logo and icon |
 //!
 //! Invariants:
-//! - A page works without script, loads nothing from elsewhere and is never cached.
-//! - A request that changes something comes from a page of ours, twice over: browsers say so
-//!   (`origin`), and the form brings a token of its visitor (`form`).
-//! - Of somebody who is asked for a second factor, no session begins before it was given.
-//! - A session begins or changes by a form, or by a navigation to a secure link, and by no other GET
-//!   (`navigation`).
-//! - A sign-in always begins a new session under a new token, and ends the one it replaces.
-//! - Tokens and passwords are neither logged nor shown; no address with a token is ever a referrer.
+//! - A page works without scripts, loads nothing from other sites, and is never cached.
+//! - A request that changes something is sent by a page of ours: the browser says so
+//!   (`web::origin`), and the form contains a token of its visitor (`web::form`).
+//! - For users with a second factor, the password alone starts no session.
+//! - A session starts or changes by a form, or by a navigation to a secure link, and by no other GET
+//!   (`web::fetch_metadata`).
+//! - A sign-in always starts a new session under a new token, and ends the one it replaces.
+//! - Tokens and passwords are neither logged nor shown, and no address with a token becomes a
+//!   referrer.
 //!
-//! Every word of a page is in the catalogue (`text`); what follows from a reader's language is
-//! the words alone.
-//!
-//! Nothing is decided here: who may come in is the directory's answer, what is refused the
-//! gateway's.
+//! All words are in the catalogue (`texts`). Nothing is decided here: the directory decides who may
+//! sign in, the proxy what is refused.
 
-mod agent;
-mod asset;
-mod brand;
-mod choose;
-mod forgot;
-mod form;
+mod appearance;
+mod choose_password;
+mod denial;
+mod forgot_password;
 mod known_browser;
-mod link;
-mod logo;
 mod mfa;
-mod notice;
-mod origin;
-mod pending;
-mod problem;
+mod notices;
+mod pending_cookie;
 mod refusal;
-mod response;
-mod return_to;
+mod reset_queue;
+mod secure_link;
 mod sessions;
 mod sign_in;
 mod sign_out;
-mod text;
-mod when;
-mod whole;
+mod signed_hint;
+mod texts;
+mod user_agent;
 
 #[cfg(test)]
 mod fixture;
@@ -65,83 +57,76 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Path, State};
+use axum::response::IntoResponse as _;
 use axum::routing::get;
-use axum::{Extension, extract};
+use axum::{Extension, Router};
 use futures_util::future::BoxFuture;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, Request, Response};
 use tower::ServiceExt as _;
 
-pub use self::brand::{Appearance, AppearanceProblem};
-pub use self::logo::LogoProblem;
-pub use self::return_to::ReturnTo;
-pub use self::text::{TextProblem, TextProblems};
+pub use self::appearance::{Appearance, AppearanceProblem};
 
-use self::brand::Brand;
-use self::forgot::ResetQueue;
 use self::known_browser::KnownBrowsers;
-use self::notice::Notice;
-use self::origin::Origins;
-use self::pending::PendingCookie;
-use self::text::{Catalogue, Texts};
-use self::whole::Incomplete;
+use self::pending_cookie::PendingCookie;
+use self::reset_queue::ResetQueue;
+use self::texts::{Catalogue, Texts};
 use crate::config::Settings;
-use crate::credential::csrf::Csrf;
 use crate::credential::key::SecretKey;
 use crate::directory::Directory;
 use crate::directory::letters::Occasion;
 use crate::proxy::{ErrorPages, Refused};
 use crate::session::Sessions;
-use crate::web::Visitor;
+use crate::web::brand::Brand;
 use crate::web::cookie::{self, OwnCookie};
 use crate::web::fetch_metadata::ResponseKind;
-use crate::web::paths::RESERVED;
+use crate::web::form::Forms;
+use crate::web::request_error::RequestError;
+use crate::web::{Visitor, paths, request_body, response};
 use portcullis_policy::Host;
 
-/// What comes of a form: either way an answer.
-type Answer = Result<Response<Body>, Response<Body>>;
+/// What a handler returns; the error becomes a notice.
+type PageResult = Result<Response<Body>, RequestError>;
 
-/// More than any form of ours needs, the address that it may carry aside.
-const LARGEST_FORM: usize = 16 * 1024;
-/// Of a request's head, what is kept for all but its address. Less than the least head there is.
-const HEAD_ASIDE: usize = 4 * 1024;
-/// How much longer an address may be where it stands in a form or a query.
-const ENCODED: usize = 3;
+/// Bytes of a form without the address that it may contain.
+const MAX_FORM_FIELDS: usize = 16 * 1024;
+/// Bytes of a request's head that are not its target. Less than the smallest `header_bytes`.
+const HEAD_WITHOUT_TARGET: usize = 4 * 1024;
+/// How many times longer an address may become when it is encoded in a form or a query.
+const ENCODING_FACTOR: usize = 3;
 
-/// The pages, and the gateway's way to answer in its own words.
+/// The pages, and the proxy's error pages.
 #[derive(Debug, Clone)]
 pub struct Pages {
     state: Arc<PagesState>,
     router: Router,
-    /// How long a request may take to come in whole.
-    patience: Duration,
-    /// How large a form may be.
-    largest_form: usize,
+    /// How long a request's body may take to arrive.
+    max_body_time: Duration,
+    max_body_bytes: usize,
 }
 
-/// What every page works with.
+/// What the handlers of all pages share.
 #[derive(Debug)]
 struct PagesState {
     brand: Brand,
     texts: Texts,
-    /// The longest address of a page of ours.
-    longest_address: usize,
-    origins: Origins,
+    /// The longest address of a page of ours, in bytes.
+    max_address: usize,
+    forms: Forms,
     https: bool,
     session_cookie: &'static str,
     directory: Directory,
     sessions: Sessions,
-    csrf: Csrf,
     known_browsers: KnownBrowsers,
     resets: ResetQueue,
+    reset_lifetime: Duration,
     pending: PendingCookie,
 }
 
 impl Pages {
-    /// The pages of the operator that the settings name.
+    /// The pages with the operator's settings and look.
     #[must_use]
     pub fn new(
         settings: &Settings,
@@ -151,58 +136,61 @@ impl Pages {
         key: &SecretKey,
     ) -> Self {
         let https = settings.server.public_url.is_https();
+        let limits = &settings.server.limits;
         let Appearance { brand, texts } = appearance;
         let state = Arc::new(PagesState {
             brand,
             texts,
-            longest_address: settings.server.limits.header_bytes - HEAD_ASIDE,
-            origins: Origins::new(&settings.server),
+            max_address: limits.header_bytes - HEAD_WITHOUT_TARGET,
+            forms: Forms::new(&settings.server, key),
             https,
             session_cookie: OwnCookie::Session.name(https),
             directory,
             sessions,
-            csrf: Csrf::new(key),
             known_browsers: KnownBrowsers::new(key, https),
             resets: ResetQueue::new(),
+            reset_lifetime: settings.passwords.reset_lifetime,
             pending: PendingCookie::new(key, https),
         });
-        let choose =
-            |occasion: Occasion| get(choose::show).post(choose::submit).layer(Extension(occasion));
-        let ours = Router::new()
-            .route("/sign-in", get(sign_in::show).post(sign_in::submit))
-            .route("/mfa", get(mfa::show).post(mfa::submit))
-            .route("/mfa/setup", get(mfa::set_up::show).post(mfa::set_up::submit))
-            .route("/sign-out", get(sign_out::show).post(sign_out::submit))
-            .route("/sessions", get(sessions::show).post(sessions::submit))
-            .route("/link/{token}", get(link::open).post(link::confirm))
-            .route("/invitation/{token}", choose(Occasion::Invitation))
-            .route("/password/forgot", get(forgot::show).post(forgot::submit))
-            .route("/password/reset/{token}", choose(Occasion::Reset))
-            .route("/assets/{name}", get(asset::serve));
-        let router = Router::new()
-            .nest(RESERVED.trim_end_matches('/'), ours)
-            .fallback(nothing_here)
-            .method_not_allowed_fallback(not_done_here)
-            .with_state(Arc::clone(&state));
-        let limits = &settings.server.limits;
         Self {
+            router: router(Arc::clone(&state)),
             state,
-            router,
-            patience: limits.header_timeout,
-            largest_form: LARGEST_FORM + ENCODED * limits.target_bytes,
+            max_body_time: limits.header_timeout,
+            max_body_bytes: MAX_FORM_FIELDS + ENCODING_FACTOR * limits.target_bytes,
         }
     }
 
-    /// Sees to the resets that people ask for, for good: what follows from them must not delay an
-    /// answer, nor show in its time. To be run once, off the data plane.
+    /// Processes the resets that visitors ask for; never returns. Runs once, off the data plane, so
+    /// that the work neither delays a response nor shows in its timing.
     pub async fn work(&self) {
         self.state.resets.work(&self.state.directory).await;
     }
 }
 
+fn router(state: Arc<PagesState>) -> Router {
+    let with_token = |path: &str| format!("{path}{{token}}");
+    let choose_password = |occasion: Occasion| {
+        get(choose_password::show).post(choose_password::submit).layer(Extension(occasion))
+    };
+    Router::new()
+        .route(paths::SIGN_IN, get(sign_in::show).post(sign_in::submit))
+        .route(paths::MFA, get(mfa::show).post(mfa::submit))
+        .route(paths::MFA_SETUP, get(mfa::set_up::show).post(mfa::set_up::submit))
+        .route(paths::SIGN_OUT, get(sign_out::show).post(sign_out::submit))
+        .route(paths::SESSIONS, get(sessions::show).post(sessions::submit))
+        .route(&with_token(paths::SECURE_LINK), get(secure_link::open).post(secure_link::confirm))
+        .route(&with_token(paths::INVITATION), choose_password(Occasion::Invitation))
+        .route(paths::FORGOT_PASSWORD, get(forgot_password::show).post(forgot_password::submit))
+        .route(&with_token(paths::PASSWORD_RESET), choose_password(Occasion::Reset))
+        .route(&format!("{}{{name}}", paths::ASSETS), get(asset))
+        .fallback(async || RequestError::NoSuchPage)
+        .method_not_allowed_fallback(async || RequestError::MethodNotAllowed)
+        .with_state(state)
+}
+
 impl ErrorPages for Pages {
     fn refuse(&self, refused: &Refused<'_>) -> Response<Body> {
-        self.state.dress(self.state.refused(refused))
+        response::protect(self.state.refusal(refused), self.state.https)
     }
 
     fn reserved(
@@ -210,53 +198,87 @@ impl ErrorPages for Pages {
         request: Request<Body>,
         mut visitor: Visitor,
     ) -> BoxFuture<'static, Response<Body>> {
-        let Self { state, router, patience, largest_form } = self.clone();
+        let Self { state, router, max_body_time, max_body_bytes } = self.clone();
         Box::pin(async move {
+            let method = request.method().clone();
             let headers = request.headers().clone();
             let path = request.uri().path().to_owned();
-            let mut response =
-                match whole::read(request, &mut visitor, largest_form, patience).await {
-                    Ok(mut request) => {
-                        request.extensions_mut().insert(visitor);
-                        let Ok(response) = router.oneshot(request).await;
-                        response
-                    }
-                    Err(incomplete) => state.not_whole(incomplete, &headers, &visitor),
-                };
+            let read =
+                request_body::read(request, &mut visitor, max_body_bytes, max_body_time).await;
+            let mut response = match read {
+                Ok(mut request) => {
+                    request.extensions_mut().insert(visitor.clone());
+                    let Ok(response) = router.oneshot(request).await;
+                    response
+                }
+                Err(incomplete) => RequestError::Incomplete(incomplete).into_response(),
+            };
+            if let Some(error) = RequestError::take(&mut response) {
+                response = state.error_page(&error, &method, &headers, &visitor);
+            }
             state.clear_doubled_cookies(&headers, &path, &mut response);
-            state.dress(response)
+            response::protect(response, state.https)
         })
     }
 }
 
-async fn nothing_here(
-    State(state): State<Arc<PagesState>>,
-    Extension(visitor): Extension<Visitor>,
-    request: extract::Request,
-) -> Response<Body> {
-    state.notice_for(&request, &visitor, Notice::no_such_page)
-}
-
-async fn not_done_here(
-    State(state): State<Arc<PagesState>>,
-    Extension(visitor): Extension<Visitor>,
-    request: extract::Request,
-) -> Response<Body> {
-    state.notice_for(&request, &visitor, Notice::not_done_here)
+async fn asset(State(state): State<Arc<PagesState>>, Path(name): Path<String>) -> PageResult {
+    let asset = state.brand.assets().find(|asset| asset.is_named(&name));
+    Ok(asset.ok_or(RequestError::NoSuchPage)?.response())
 }
 
 impl PagesState {
-    fn notice_for<'a>(
-        &'a self,
-        request: &extract::Request,
+    /// The notice for a handler's error.
+    fn error_page(
+        &self,
+        error: &RequestError,
+        method: &Method,
+        headers: &HeaderMap,
         visitor: &Visitor,
-        notice: impl FnOnce(&'a Catalogue) -> Notice<'a>,
     ) -> Response<Body> {
-        let wants = wants(request.method(), request.headers());
-        self.notice(&notice(self.text(wants, request.headers())), wants, &visitor.request_id)
+        // Browsers send forms, whatever an app around the browser adds to the request.
+        let kind = match *method {
+            Method::POST => ResponseKind::Page,
+            _ => ResponseKind::of(headers),
+        };
+        let text = self.text(kind, headers);
+        let notices = self.notices(text);
+        let notice = match error {
+            RequestError::NoSuchPage => notices.no_such_page(),
+            RequestError::MethodNotAllowed => notices.method_not_allowed(),
+            RequestError::ForeignForm => notices.foreign_form(),
+            RequestError::UnreadableForm => notices.unreadable_form(),
+            RequestError::Incomplete(incomplete) => {
+                let mut notice = notices.unreadable_form();
+                notice.status = incomplete.status();
+                notice
+            }
+            RequestError::Store(cause) => {
+                tracing::error!(error = %cause, request.id = visitor.request_id,
+                    "the store did not respond for a page");
+                match error.may_have_changed(method) {
+                    true => notices.change_unconfirmed(),
+                    false => notices.store_unavailable(),
+                }
+            }
+        };
+        let mut response = self.notice(&notice, text, kind, &visitor.request_id);
+        if let RequestError::Incomplete(_) = error {
+            // The rest of the body would be taken for the next request.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
     }
 
-    /// Removes cookies of ours that the browser has several of, of which none counts.
+    /// The catalogue for a response. Scripts get English.
+    fn text(&self, kind: ResponseKind, headers: &HeaderMap) -> &Catalogue {
+        match kind {
+            ResponseKind::Page => self.texts.of(headers),
+            ResponseKind::Problem => self.texts.accepted(None),
+        }
+    }
+
+    /// Removes our cookies that the browser has several of, because none of those counts.
     fn clear_doubled_cookies(
         &self,
         headers: &HeaderMap,
@@ -270,46 +292,4 @@ impl PagesState {
             cookie::clear_doubled(response.headers_mut(), name, place);
         }
     }
-
-    /// The answer to what has not come in whole. The connection is of no use any more.
-    fn not_whole(
-        &self,
-        incomplete: Incomplete,
-        headers: &HeaderMap,
-        visitor: &Visitor,
-    ) -> Response<Body> {
-        let notice = Notice::unreadable_form(self.text(ResponseKind::Page, headers));
-        let mut response = self.notice(&notice, ResponseKind::Page, &visitor.request_id);
-        *response.status_mut() = incomplete.status();
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        response
-    }
-
-    /// The texts for whoever sent these headers.
-    fn text(&self, wants: ResponseKind, headers: &HeaderMap) -> &Catalogue {
-        match wants {
-            ResponseKind::Page => self.texts.of(headers),
-            ResponseKind::Problem => self.texts.accepted(None),
-        }
-    }
-
-    /// The answer when the store gives none (I1).
-    fn store_unavailable(
-        &self,
-        error: &portcullis_store::StoreError,
-        (wants, headers): (ResponseKind, &HeaderMap),
-        visitor: &Visitor,
-    ) -> Response<Body> {
-        tracing::error!(%error, request.id = visitor.request_id, "a page could not be answered");
-        self.notice(
-            &Notice::store_unavailable(self.text(wants, headers)),
-            wants,
-            &visitor.request_id,
-        )
-    }
-}
-
-/// Forms are sent by people, whatever the program in between says of itself.
-fn wants(method: &Method, headers: &HeaderMap) -> ResponseKind {
-    if method == Method::POST { ResponseKind::Page } else { ResponseKind::of(headers) }
 }

@@ -17,6 +17,8 @@ mod bounds;
 pub mod decision_record;
 mod exchange;
 mod forward;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 pub mod headers;
 mod hosts;
 mod lease;
@@ -478,6 +480,7 @@ impl Gateway {
         let refused = Refused {
             refusal,
             wants: received.wants,
+            may_change: received.may_change,
             languages: received.languages.as_ref(),
             request_id: &received.id,
         };

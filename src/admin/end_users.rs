@@ -2,9 +2,9 @@
 
 use axum::extract::State;
 
-use super::AdminState;
 use super::request::{Body, Id, IfMatch, PageParams, Params};
 use super::response::{ApiResult, created, document, no_content, record};
+use super::state::AdminState;
 use crate::directory::end_users::{EndUserPatch, NewEndUser};
 use crate::directory::{EndUserId, OrganizationId};
 

@@ -10,11 +10,11 @@ use http::Method;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::AdminState;
 use super::policy::access;
 use super::problem::Problem;
 use super::request::{Body, Params};
 use super::response::{ApiResult, document};
+use super::state::AdminState;
 use crate::clock;
 use crate::directory::{DirectoryError, Snapshot};
 use crate::session::standing;

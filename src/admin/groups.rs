@@ -3,9 +3,9 @@
 use axum::extract::State;
 use serde::Deserialize;
 
-use super::AdminState;
 use super::request::{Body, Id, IfMatch, OptionalBody, PageParams, Params};
 use super::response::{ApiResult, created, document, no_content, record};
+use super::state::AdminState;
 use crate::directory::GroupId;
 use crate::directory::groups::{GroupPatch, NewGroup};
 

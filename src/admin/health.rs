@@ -5,9 +5,9 @@ use std::time::Duration;
 use axum::extract::State;
 use http::StatusCode;
 
-use super::AdminState;
 use super::problem::Problem;
 use super::response::{ApiResult, document};
+use super::state::AdminState;
 
 /// How long the readiness probe waits for the store.
 const STORE_TIMEOUT: Duration = Duration::from_secs(2);

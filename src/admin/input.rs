@@ -10,9 +10,9 @@ use serde::de::value::Error;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::AdminState;
-use super::guard::Caller;
+use super::caller::Caller;
 use super::request::{Body, Id, IfMatch, OptionalBody, Params};
+use super::state::AdminState;
 
 /// An argument of a handler.
 pub(super) trait Input {

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use axum::extract::State;
 use serde::Deserialize;
 
-use super::AdminState;
 use super::problem::Problem;
 use super::request::{Id, Params};
 use super::response::{ApiResult, document, no_content};
+use super::state::AdminState;
 use crate::clock;
 use crate::directory::Page;
 use crate::directory::lockouts::Release;

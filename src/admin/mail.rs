@@ -3,9 +3,9 @@
 use axum::extract::State;
 use serde::Deserialize;
 
-use super::AdminState;
 use super::request::{Id, IfMatch, NoFields, OptionalBody, PageParams, Params};
 use super::response::{ApiResult, created, document, record};
+use super::state::AdminState;
 use crate::clock;
 use crate::directory::MailId;
 

@@ -3,9 +3,9 @@
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
-use super::AdminState;
 use super::request::{Body, Id, IfMatch, NoFields, OptionalBody, PageParams, Params};
-use super::response::{ApiResult, created, document, no_content, record};
+use super::response::{ApiResult, Versioned, created, document, no_content, record};
+use super::state::AdminState;
 use crate::clock;
 use crate::directory::OrganizationId;
 use crate::directory::links::Link;
@@ -14,11 +14,17 @@ use crate::web::paths;
 
 /// A secure link, with its URL.
 #[derive(Debug, Serialize)]
-pub(super) struct LinkView {
+struct LinkView {
     url: String,
     enabled: bool,
     /// The version of the organization's record, which holds the link's state.
-    pub(super) version: u64,
+    version: u64,
+}
+
+impl Versioned for LinkView {
+    fn version(&self) -> u64 {
+        self.version
+    }
 }
 
 #[derive(Debug, Deserialize)]

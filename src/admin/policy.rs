@@ -3,9 +3,9 @@
 use axum::extract::State;
 use serde::Serialize;
 
-use super::AdminState;
 use super::request::{NoFields, OptionalBody};
 use super::response::{ApiResult, document};
+use super::state::AdminState;
 use portcullis_policy::{Access, Catalogue, Requirement, Route};
 
 /// A list that is not paged.

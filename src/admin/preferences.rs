@@ -2,9 +2,9 @@
 
 use axum::extract::State;
 
-use super::AdminState;
 use super::request::{Body, IfMatch};
 use super::response::{ApiResult, record};
+use super::state::AdminState;
 use crate::directory::preferences::PreferencesPatch;
 
 pub(super) async fn show(State(admin): State<AdminState>) -> ApiResult {

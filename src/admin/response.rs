@@ -5,9 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use serde::Serialize;
 
-use super::organizations::LinkView;
 use super::problem::Problem;
-use super::tokens::NewApiToken;
 use crate::directory::end_users::EndUserView;
 use crate::directory::groups::GroupView;
 use crate::directory::letters::LetterView;
@@ -38,8 +36,6 @@ versioned!(
     EndUserView,
     GroupView,
     LetterView,
-    LinkView,
-    NewApiToken,
     OrganizationView,
     PreferencesView,
     SecondFactorView,

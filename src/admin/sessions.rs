@@ -3,10 +3,10 @@
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
-use super::AdminState;
 use super::problem::Problem;
 use super::request::{Id, PageParams, Params, UNKNOWN_CURSOR};
 use super::response::{ApiResult, document, no_content};
+use super::state::AdminState;
 use crate::clock;
 use crate::credential::token::TokenHash;
 use crate::directory::{OrganizationId, UserId};

@@ -8,8 +8,8 @@ use axum::handler::Handler;
 use axum::routing::{MethodFilter, on};
 use http::Method;
 
-use super::AdminState;
 use super::input::Inputs;
+use super::state::AdminState;
 
 /// A method, as the declaration and as axum's router name it.
 pub(super) type RouteMethod = (Method, MethodFilter);

@@ -3,9 +3,9 @@
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
-use super::AdminState;
 use super::request::{Body, Id, IfMatch, PageParams, Params};
-use super::response::{ApiResult, created, document, no_content};
+use super::response::{ApiResult, Versioned, created, document, no_content};
+use super::state::AdminState;
 use crate::clock;
 use crate::directory::ApiTokenId;
 use crate::directory::api_tokens::ApiTokenView;
@@ -20,14 +20,20 @@ pub(super) struct NewToken {
 
 /// A new token. This response is the only place where the token itself appears.
 #[derive(Debug, Serialize)]
-pub(super) struct NewApiToken {
+struct NewApiToken {
     id: ApiTokenId,
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
     created: jiff::Timestamp,
-    pub(super) version: u64,
+    version: u64,
     token: ExposedToken,
+}
+
+impl Versioned for NewApiToken {
+    fn version(&self) -> u64 {
+        self.version
+    }
 }
 
 /// The token itself, hidden from `Debug`.

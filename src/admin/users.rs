@@ -5,12 +5,12 @@ use axum::extract::State;
 use http::Method;
 use serde::Deserialize;
 
-use super::AdminState;
-use super::guard::Caller;
+use super::caller::Caller;
 use super::problem::Problem;
 use super::request::{Body, Id, IfMatch, OptionalBody, PageParams, Params};
 use super::response::{ApiResult, created, document, no_content, record};
 use super::sessions;
+use super::state::AdminState;
 use crate::clock;
 use crate::credential::secret::Secret;
 use crate::directory::invitations::BlindCopy;

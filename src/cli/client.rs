@@ -1,4 +1,4 @@
-//! A small HTTP client for the admin socket.
+//! An HTTP client for the admin socket.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,27 +15,27 @@ use serde_json::Value;
 use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Runtime};
 
-/// How long an answer may take: a command must not hang on a gateway that does.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
-/// What stands for itself in a path or query (RFC 3986, 2.3); everything else is escaped.
+/// Maximum time for a response, so that a command does not hang if the gateway does.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// Everything except the unreserved characters (RFC 3986, 2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A way to the running gateway.
+/// Calls the API of a running gateway.
 #[derive(Debug)]
 pub(super) struct Client {
     socket: PathBuf,
     runtime: Runtime,
 }
 
-/// What the gateway said to a request that it did not do.
+/// An error response of the API. Displayed as the `detail` of its problem document.
 #[derive(Debug, thiserror::Error)]
 #[error("{detail}")]
-pub(super) struct Refused {
+pub(super) struct ApiError {
     kind: String,
     detail: String,
 }
 
-impl Refused {
+impl ApiError {
     fn new(status: StatusCode, problem: &Value) -> Self {
         let text = |name| problem.get(name).and_then(Value::as_str);
         Self {
@@ -44,7 +44,7 @@ impl Refused {
         }
     }
 
-    /// Whether it is a problem of this name.
+    /// Whether the `type` of the problem has this name.
     pub(super) fn is(&self, name: &str) -> bool {
         self.kind.strip_prefix("urn:portcullis:problem:") == Some(name)
     }
@@ -56,10 +56,10 @@ impl Client {
         Ok(Self { socket, runtime })
     }
 
-    /// Sends a request; the document that is answered, `null` if there is none.
+    /// Sends a request and returns the document of the response, `null` if it has none.
     ///
     /// # Errors
-    /// When no gateway answers, or it refuses: in its own words.
+    /// If the gateway cannot be reached, or responds with an error ([`ApiError`]).
     pub(super) fn send(
         &self,
         method: Method,
@@ -77,19 +77,24 @@ impl Client {
         }
         let body = body.map(serde_json::to_vec).transpose()?.unwrap_or_default();
         let request = request.body(Full::new(Bytes::from(body)))?;
-        let answer = self.runtime.block_on(async {
-            tokio::time::timeout(ANSWERED_WITHIN, exchange(&self.socket, request)).await
+        let response = self.runtime.block_on(async {
+            tokio::time::timeout(TIMEOUT, exchange(&self.socket, request)).await
         });
-        let (status, body) = answer.map_err(|_| {
-            anyhow!("the gateway at {} has not answered in time", self.socket.display())
+        let (status, body) = response.map_err(|_| {
+            anyhow!(
+                "the gateway at {} did not respond within {} s",
+                self.socket.display(),
+                TIMEOUT.as_secs()
+            )
         })??;
         if status == StatusCode::NO_CONTENT {
             return Ok(Value::Null);
         }
-        let document: Value = serde_json::from_slice(&body)
-            .with_context(|| format!("what answers at {} is no gateway", self.socket.display()))?;
+        let document: Value = serde_json::from_slice(&body).with_context(|| {
+            format!("{} is not a Portcullis admin socket", self.socket.display())
+        })?;
         if !status.is_success() {
-            return Err(Refused::new(status, &document).into());
+            return Err(ApiError::new(status, &document).into());
         }
         Ok(document)
     }
@@ -99,7 +104,8 @@ async fn exchange(
     socket: &Path,
     request: Request<Full<Bytes>>,
 ) -> anyhow::Result<(StatusCode, Bytes)> {
-    let stream = UnixStream::connect(socket).await.map_err(|error| no_gateway(socket, &error))?;
+    let stream =
+        UnixStream::connect(socket).await.map_err(|error| cannot_connect(socket, &error))?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let exchange = async move {
         let response = sender.send_request(request).await?;
@@ -107,26 +113,26 @@ async fn exchange(
         let body = response.into_body().collect().await?.to_bytes();
         Ok::<_, hyper::Error>((status, body))
     };
-    // The connection carries the exchange, and ends with it.
-    let (answer, _) = tokio::join!(exchange, connection);
-    answer.with_context(|| format!("the gateway at {} broke off", socket.display()))
+    // The connection must be polled for the exchange to make progress; it ends with it.
+    let (response, _) = tokio::join!(exchange, connection);
+    response.with_context(|| format!("{} closed the connection", socket.display()))
 }
 
-fn no_gateway(socket: &Path, error: &io::Error) -> anyhow::Error {
+fn cannot_connect(socket: &Path, error: &io::Error) -> anyhow::Error {
     let at = socket.display();
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
-            anyhow!("{at} is not for you: run this as the user whom the gateway runs as")
+            anyhow!("permission denied: {at}; run this as the user that runs the gateway")
         }
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => anyhow!(
-            "no gateway answers at {at}; start it with `portcullis serve`, or name the socket of \
-             another with --socket"
+            "no gateway is running at {at}; start it with `portcullis serve`, or use --socket to \
+             name another socket"
         ),
-        _ => anyhow!("the gateway at {at} cannot be reached: {error}"),
+        _ => anyhow!("cannot connect to {at}: {error}"),
     }
 }
 
-/// The path of a resource from its segments.
+/// The path of a resource, with its segments percent-encoded.
 pub(super) fn path(segments: &[&str]) -> String {
     let mut path = "/api/v1".to_owned();
     for segment in segments {
@@ -136,7 +142,7 @@ pub(super) fn path(segments: &[&str]) -> String {
     path
 }
 
-/// The same with parameters, those that have a value.
+/// The same with a query of the parameters that have a value.
 pub(super) fn path_with(segments: &[&str], params: &[(&str, Option<&str>)]) -> String {
     let mut path = path(segments);
     for (name, value) in params {
@@ -154,18 +160,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_an_id_holds_stays_one_segment() {
+    fn an_id_is_always_one_segment() {
         assert_eq!(path(&["users", "a/b?c#d e%"]), "/api/v1/users/a%2Fb%3Fc%23d%20e%25");
     }
 
     #[test]
-    fn parameters_without_a_value_are_left_out() {
+    fn parameters_without_a_value_are_omitted() {
         let params = [("a", None), ("b", Some("x&y=z")), ("c", Some(""))];
         assert_eq!(path_with(&["users"], &params), "/api/v1/users?b=x%26y%3Dz&c=");
     }
 
     #[test]
-    fn without_a_gateway_the_error_names_the_socket_and_the_way_out() {
+    fn a_missing_gateway_is_reported_with_its_socket() {
         let socket = tempfile::tempdir().unwrap().path().join("admin.sock");
         let client = Client::new(socket.clone()).unwrap();
         let error = client.send(Method::GET, "/", None, None).unwrap_err().to_string();

@@ -1,23 +1,27 @@
-//! What commands have in common: asking the gateway, asking the person, printing.
+//! What commands use: calls of the API, confirmation, and output.
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::iter::repeat_n;
 use std::path::PathBuf;
 
 use anyhow::bail;
 use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use unicode_width::UnicodeWidthStr;
 
 use super::client::{Client, path, path_with};
-use super::terminal::{escaped, on_a_line};
+use super::terminal::{escaped, escaped_line};
+use crate::directory::PageRequest;
 
-/// As many items as the gateway gives at a time.
-const PAGE: &str = "1000";
-/// The fields of documents that are times.
-const TIMES: [&str; 9] =
+/// Spaces between columns.
+const GAP: usize = 2;
+
+/// Names of fields that hold times.
+const TIME_FIELDS: [&str; 9] =
     ["at", "created", "expires", "last_seen", "next", "since", "until", "valid_until", "written"];
 
-/// A command's two ends: the gateway and the person.
+/// The API that a command calls, and the output that it writes.
 pub(super) struct Console<'a> {
     client: Client,
     json: bool,
@@ -64,17 +68,18 @@ impl<'a> Console<'a> {
         self.client.send(Method::DELETE, &path_with(segments, params), None, None).map(drop)
     }
 
-    /// A list, from its first page to its last.
+    /// All pages of a list as one.
     pub(super) fn list(
         &self,
         segments: &[&str],
         params: &[(&str, Option<&str>)],
     ) -> anyhow::Result<Value> {
         let mut items = Vec::new();
+        let limit = PageRequest::MAX_LIMIT.to_string();
         let mut next: Option<String> = None;
         loop {
-            let place = [("limit", Some(PAGE)), ("after", next.as_deref())];
-            let params = [params, &place].concat();
+            let page = [("limit", Some(&*limit)), ("after", next.as_deref())];
+            let params = [params, &page].concat();
             let url = path_with(segments, &params);
             let mut page = self.client.send(Method::GET, &url, None, None)?;
             if let Some(Value::Array(more)) = page.get_mut("items").map(Value::take) {
@@ -87,17 +92,17 @@ impl<'a> Console<'a> {
         }
     }
 
-    /// Tells what was done; the gateway's answer instead where JSON is wanted.
-    pub(super) fn told(&mut self, answer: &Value, sentence: &str) -> anyhow::Result<()> {
+    /// Prints the result of a change: the sentence, or with `--json` the response.
+    pub(super) fn report(&mut self, response: &Value, sentence: &str) -> anyhow::Result<()> {
         if !self.json {
             writeln!(self.out, "{sentence}")?;
-        } else if !answer.is_null() {
-            self.print_json(answer)?;
+        } else if !response.is_null() {
+            self.print_json(response)?;
         }
         Ok(())
     }
 
-    /// Adds a line for a person.
+    /// Prints a line, except with `--json`.
     pub(super) fn note(&mut self, sentence: &str) -> anyhow::Result<()> {
         if !self.json {
             writeln!(self.out, "{sentence}")?;
@@ -105,26 +110,26 @@ impl<'a> Console<'a> {
         Ok(())
     }
 
-    /// Prints a list, a line an item.
+    /// Prints a list with a line for each item.
     pub(super) fn table<const N: usize>(
         &mut self,
         list: &Value,
-        head: [&str; N],
+        header: [&str; N],
         row: impl Fn(&Value) -> [String; N],
     ) -> anyhow::Result<()> {
         if self.json {
             return self.print_json(list);
         }
-        let mut rows = vec![head.map(str::to_owned)];
+        let mut rows = vec![header.map(str::to_owned)];
         rows.extend(
             array(list, "items")
                 .iter()
-                .map(|item| row(item).map(|cell| on_a_line(&cell).into_owned())),
+                .map(|item| row(item).map(|cell| escaped_line(&cell).into_owned())),
         );
         self.aligned(&rows)
     }
 
-    /// Prints a record, a line a field.
+    /// Prints a record with a line for each field.
     pub(super) fn record<const N: usize>(
         &mut self,
         record: &Value,
@@ -133,11 +138,11 @@ impl<'a> Console<'a> {
         if self.json {
             return self.print_json(record);
         }
-        let rows = fields.map(|(name, value)| [name.to_owned(), on_a_line(&value).into_owned()]);
+        let rows = fields.map(|(name, value)| [name.to_owned(), escaped_line(&value).into_owned()]);
         self.aligned(&rows)
     }
 
-    /// Asks before something is deleted, if somebody sits there.
+    /// Asks for confirmation, if standard input is a terminal and `--yes` was not given.
     pub(super) fn confirm(&self, question: &str) -> anyhow::Result<()> {
         if self.yes || !io::stdin().is_terminal() {
             return Ok(());
@@ -146,7 +151,7 @@ impl<'a> Console<'a> {
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer)?;
         if !matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
-            bail!("nothing was changed");
+            bail!("aborted; nothing was changed");
         }
         Ok(())
     }
@@ -157,17 +162,20 @@ impl<'a> Console<'a> {
         Ok(())
     }
 
+    /// Prints rows in columns as wide as their widest cell, measured in columns of a terminal:
+    /// Chinese, Japanese and Korean characters take two.
     fn aligned<const N: usize>(&mut self, rows: &[[String; N]]) -> anyhow::Result<()> {
         let mut widths = [0; N];
         for row in rows {
             for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
+                *width = (*width).max(cell.width());
             }
         }
         for row in rows {
             let mut line = String::new();
             for (width, cell) in widths.iter().zip(row) {
-                line.push_str(&format!("{cell:<width$}  "));
+                line.push_str(cell);
+                line.extend(repeat_n(' ', width - cell.width() + GAP));
             }
             writeln!(self.out, "{}", line.trim_end())?;
         }
@@ -175,21 +183,21 @@ impl<'a> Console<'a> {
     }
 }
 
-/// A field of a document; `null` when it has none of that name.
+/// A field of a document; `null` if it is missing.
 pub(super) fn field<'a>(document: &'a Value, name: &str) -> &'a Value {
     document.get(name).unwrap_or(&Value::Null)
 }
 
-/// The items of a list in a field of a document.
+/// The items of a list in a document; none if the field is not a list.
 pub(super) fn array<'a>(document: &'a Value, name: &str) -> &'a [Value] {
     field(document, name).as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-/// A field of a document as a person reads it.
+/// A field of a document, formatted for a person.
 pub(super) fn text(document: &Value, name: &str) -> String {
     match field(document, name) {
         Value::Null => "-".to_owned(),
-        Value::String(text) if TIMES.contains(&name) => time(text),
+        Value::String(text) if TIME_FIELDS.contains(&name) => time(text),
         Value::String(text) => text.clone(),
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
@@ -201,8 +209,33 @@ pub(super) fn text(document: &Value, name: &str) -> String {
     }
 }
 
-/// A time as a person reads it: to the second.
-fn time(told: &str) -> String {
-    told.parse::<Timestamp>()
-        .map_or_else(|_| told.to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
+/// A time to the second.
+fn time(text: &str) -> String {
+    text.parse::<Timestamp>()
+        .map_or_else(|_| text.to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_align_for_wide_and_combining_characters() {
+        let mut out = Vec::new();
+        let mut console = Console::new(PathBuf::new(), false, false, &mut out).unwrap();
+        let list = json!({ "items": [
+            { "id": "acme", "name": "Acme", "users": 1 },
+            { "id": "zmo", "name": "Zoe\u{308} M\u{fc}ller", "users": 2 },
+            { "id": "tk", "name": "\u{6771}\u{4eac}\u{96fb}\u{529b}", "users": 3 },
+        ] });
+        let row = |item: &Value| ["id", "name", "users"].map(|name| text(item, name));
+        console.table(&list, ["ID", "NAME", "USERS"], row).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "ID    NAME        USERS\n\
+             acme  Acme        1\n\
+             zmo   Zoe\u{308} M\u{fc}ller  2\n\
+             tk    \u{6771}\u{4eac}\u{96fb}\u{529b}    3\n"
+        );
+    }
 }

@@ -4,29 +4,29 @@ use clap::{ArgGroup, Subcommand};
 use serde_json::{Value, json};
 
 use super::console::{Console, text};
-use super::organizations::edited;
+use super::edit::name_and_email;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// All end users of an organization
+    /// List the end users of an organization
     List {
         /// The organization's id
         organization: String,
     },
-    /// One end user
+    /// Show an end user
     Show {
         /// The organization's id
         organization: String,
         /// The end user's id
         id: String,
     },
-    /// Make an end user
+    /// Create an end user
     Create {
         /// The organization's id
         organization: String,
-        /// The person's name
+        /// The end user's name
         name: String,
-        /// The person's address
+        /// The end user's email address
         #[arg(long)]
         email: Option<String>,
     },
@@ -37,17 +37,17 @@ pub(super) enum Command {
         organization: String,
         /// The end user's id
         id: String,
-        /// Another name
+        /// The new name
         #[arg(long, group = "change")]
         name: Option<String>,
-        /// Another address
+        /// The new email address
         #[arg(long, group = "change")]
         email: Option<String>,
-        /// Take the address away
+        /// Remove the email address
         #[arg(long, group = "change", conflicts_with = "email")]
         no_email: bool,
     },
-    /// Delete an end user who has no portal user
+    /// Delete an end user that has no portal user
     Delete {
         /// The organization's id
         organization: String,
@@ -75,14 +75,14 @@ impl Command {
                 let path = ["organizations", &organization, "end-users"];
                 let end_user = console.post(&path, Some(&body))?;
                 let sentence = format!(
-                    "Made the end user `{}` of {organization} with the id {}.",
+                    "Created the end user `{}` of {organization} with the id {}.",
                     text(&end_user, "name"),
                     text(&end_user, "id")
                 );
-                console.told(&end_user, &sentence)
+                console.report(&end_user, &sentence)
             }
             Self::Edit { organization, id, name, email, no_email } => {
-                let patch = edited(name, email, no_email);
+                let patch = name_and_email(name, email, no_email);
                 let path = ["organizations", &organization, "end-users", &id];
                 let end_user = console.patch(&path, None, &patch)?;
                 show(console, &end_user)
@@ -90,7 +90,7 @@ impl Command {
             Self::Delete { organization, id } => {
                 console.confirm(&format!("Delete the end user {id} of {organization}?"))?;
                 console.delete(&["organizations", &organization, "end-users", &id], &[])?;
-                console.told(&Value::Null, &format!("Deleted the end user {id}."))
+                console.report(&Value::Null, &format!("Deleted the end user {id}."))
             }
         }
     }

@@ -9,8 +9,8 @@ use super::policy::needs;
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
     #[command(flatten)]
-    who: Who,
-    /// With --group: the organization of whoever asks
+    subject: Subject,
+    /// With --group: the id of the session's organization
     #[arg(
         long,
         value_name = "ID",
@@ -18,38 +18,38 @@ pub(super) struct ExplainArgs {
         conflicts_with_all = ["user", "link", "anonymous"]
     )]
     organization: Option<String>,
-    /// The host that is asked [default: the one of the public URL]
+    /// The host of the request [default: that of the public URL]
     #[arg(long)]
     host: Option<String>,
-    /// The request wants to become a WebSocket
+    /// The request is a WebSocket handshake
     #[arg(long)]
     websocket: bool,
-    /// The request's method
+    /// The method of the request
     method: String,
-    /// The request's path, and perhaps a query
+    /// The path of the request, with its query if it has one
     target: String,
 }
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-struct Who {
-    /// A portal user asks, by login or id
+struct Subject {
+    /// A portal user, by login or id
     #[arg(long, value_name = "LOGIN")]
     user: Option<String>,
-    /// Somebody asks who has opened the secure link of an organization
+    /// A visitor with the secure link of an organization
     #[arg(long, value_name = "ORGANIZATION")]
     link: Option<String>,
-    /// Anybody in a group asks
+    /// A session in a group, by the group's id
     #[arg(long, value_name = "ID")]
     group: Option<String>,
-    /// Somebody asks who is not signed in
+    /// A visitor without a session
     #[arg(long)]
     anonymous: bool,
 }
 
 impl ExplainArgs {
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
-        let Who { user, link, group, anonymous } = self.who;
+        let Subject { user, link, group, anonymous } = self.subject;
         let question = json!({
             "user": user,
             "link": link,
@@ -61,26 +61,26 @@ impl ExplainArgs {
             "host": self.host,
             "websocket": self.websocket,
         });
-        let answer = console.post(&["explain"], Some(&question))?;
+        let explanation = console.post(&["explain"], Some(&question))?;
         let [decision, reason, route, held, policy] =
-            ["decision", "reason", "route", "held", "policy"].map(|name| text(&answer, name));
+            ["decision", "reason", "route", "held", "policy"].map(|name| text(&explanation, name));
         console.record(
-            &answer,
+            &explanation,
             [
                 ("decision", decision),
                 ("reason", reason),
                 ("route", route),
-                ("reading", reading(field(&answer, "reading"))),
-                ("needed", needs(&answer, "needed")),
+                ("reading", reading(field(&explanation, "reading"))),
+                ("needed", needs(&explanation, "needed")),
                 ("held", held),
-                ("session", session(field(&answer, "session"))),
+                ("session", session(field(&explanation, "session"))),
                 ("policy", policy),
             ],
         )
     }
 }
 
-/// What the portal might read instead, and what is decided about that.
+/// How the portal may read the path differently, and the decision on that reading.
 fn reading(reading: &Value) -> String {
     if reading.is_null() {
         return "-".to_owned();

@@ -4,35 +4,35 @@ use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::console::{Console, array, field, text};
-use super::trimmed;
+use super::edit::trimmed;
 
-/// The group of whoever comes by a secure link.
+/// The group of sessions that a secure link starts.
 const NON_PORTAL: &str = portcullis_policy::built_in::NON_PORTAL;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// All groups
+    /// List groups
     List,
-    /// One group
+    /// Show a group and its permissions
     Show {
         /// The group's id
         id: String,
     },
-    /// Make a group
+    /// Create a group
     Create {
-        /// Its name
+        /// The name of the new group
         name: String,
-        /// What it may do: permissions, with commas between, or `all`
+        /// Its permissions, separated by commas, or `all`
         #[arg(long, value_name = "IDS", value_delimiter = ',', value_parser = trimmed)]
         permissions: Vec<String>,
     },
     /// Change a group
     Edit(Edit),
-    /// Make another group that may do the same
+    /// Create a group with the permissions of another
     Copy {
         /// The id of the group to copy
         id: String,
-        /// The name of the copy [default: Copy of ...]
+        /// The name of the new group [default: Copy of ...]
         #[arg(long)]
         name: Option<String>,
     },
@@ -40,11 +40,11 @@ pub(super) enum Command {
     Delete {
         /// The group's id
         id: String,
-        /// The id of a group that its portal users go to
+        /// The id of the group to move its portal users to
         #[arg(long, value_name = "ID")]
         move_to: Option<String>,
     },
-    /// Make a group the one that new portal users get
+    /// Make a group the default for new portal users
     Default {
         /// The group's id
         id: String,
@@ -56,19 +56,19 @@ pub(super) enum Command {
 pub(super) struct Edit {
     /// The group's id
     id: String,
-    /// Another name
+    /// The new name
     #[arg(long, group = "change")]
     name: Option<String>,
-    /// Permissions in place of those it has, with commas between, or `all`
+    /// The new permissions, separated by commas, or `all`
     #[arg(long, group = "change", value_name = "IDS", value_delimiter = ',', value_parser = trimmed, conflicts_with_all = ["grant", "revoke"])]
     permissions: Option<Vec<String>>,
-    /// Permissions to add
+    /// Permissions to grant, separated by commas
     #[arg(long, group = "change", value_name = "IDS", value_delimiter = ',', value_parser = trimmed)]
     grant: Vec<String>,
-    /// Permissions to take away
+    /// Permissions to revoke, separated by commas
     #[arg(long, group = "change", value_name = "IDS", value_delimiter = ',', value_parser = trimmed)]
     revoke: Vec<String>,
-    /// Make it the one that new portal users get
+    /// Make it the default for new portal users
     #[arg(long, group = "change")]
     default: bool,
 }
@@ -78,8 +78,8 @@ impl Command {
         match self {
             Self::List => {
                 let groups = console.list(&["groups"], &[])?;
-                let head = ["ID", "NAME", "PERMISSIONS", "USERS", ""];
-                console.table(&groups, head, |group| {
+                let header = ["ID", "NAME", "PERMISSIONS", "USERS", ""];
+                console.table(&groups, header, |group| {
                     let mut notes = Vec::new();
                     if field(group, "default") == true {
                         notes.push("default");
@@ -99,12 +99,12 @@ impl Command {
                 let body = json!({ "name": name, "permissions": chosen(permissions) });
                 let group = console.post(&["groups"], Some(&body))?;
                 let sentence = format!(
-                    "Made the group `{}` with the id {}: {}.",
+                    "Created the group `{}` with the id {}: {} permissions.",
                     text(&group, "name"),
                     text(&group, "id"),
                     count(&group)
                 );
-                console.told(&group, &sentence)
+                console.report(&group, &sentence)
             }
             Self::Edit(edit) => edit.run(console),
             Self::Copy { id, name } => {
@@ -115,23 +115,24 @@ impl Command {
                     text(&group, "name"),
                     text(&group, "id")
                 );
-                console.told(&group, &sentence)
+                console.report(&group, &sentence)
             }
             Self::Delete { id, move_to } => {
                 console.confirm(&format!("Delete the group {id}?"))?;
                 console.delete(&["groups", &id], &[("move_to", move_to.as_deref())])?;
                 let sentence = match move_to {
                     Some(to) => {
-                        format!("Deleted the group {id}; its portal users are in {to} now.")
+                        format!("Deleted the group {id}; its portal users are now in {to}.")
                     }
                     None => format!("Deleted the group {id}."),
                 };
-                console.told(&Value::Null, &sentence)
+                console.report(&Value::Null, &sentence)
             }
             Self::Default { id } => {
                 let group = console.patch(&["groups", &id], None, &json!({ "default": true }))?;
                 let name = text(&group, "name");
-                console.told(&group, &format!("New portal users get the group `{name}` now."))
+                console
+                    .report(&group, &format!("New portal users are now put in the group `{name}`."))
             }
         }
     }
@@ -148,7 +149,7 @@ impl Edit {
         if let Some(permissions) = permissions {
             patch.insert("permissions".to_owned(), chosen(permissions));
         } else if !grant.is_empty() || !revoke.is_empty() {
-            // Rests on what is read here, so it must still be so when it is written.
+            // The result depends on the permissions read here: write only if they are unchanged.
             let group = console.get(&["groups", &id])?;
             version = field(&group, "version").as_u64();
             patch.insert("permissions".to_owned(), changed(&group, grant, &revoke));
@@ -172,17 +173,17 @@ fn show(console: &mut Console<'_>, group: &Value) -> anyhow::Result<()> {
             ("default", default),
             ("built in", system),
             ("portal users", users),
-            ("may do", count(group)),
+            ("permissions", count(group)),
             ("", permissions),
         ],
     )?;
     if field(group, "id") == NON_PORTAL {
-        console.note("Whoever has a secure link may do this without signing in.")?;
+        console.note("Anyone with a secure link has these permissions without signing in.")?;
     }
     Ok(())
 }
 
-/// "N of 24" (R1).
+/// "8 of 24" (R1).
 fn count(group: &Value) -> String {
     let granted = array(group, "permissions").len();
     format!("{granted} of {}", text(group, "of"))

@@ -8,43 +8,48 @@ use super::console::{Console, text};
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Show the link
-    Show(Of),
-    /// Replace the link; the old one dies at once
-    Rotate(Of),
-    /// Switch the link on
-    Enable(Of),
-    /// Switch the link off
-    Disable(Of),
+    Show(Target),
+    /// Replace the link; the old one stops working at once
+    Rotate(Target),
+    /// Enable the link
+    Enable(Target),
+    /// Disable the link
+    Disable(Target),
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Of {
+pub(super) struct Target {
     /// The organization's id
     organization: String,
 }
 
 impl Command {
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
-        let (link, done) = match self {
-            Self::Show(Of { organization }) => {
+        let (link, result) = match self {
+            Self::Show(Target { organization }) => {
                 (console.get(&["organizations", &organization, "link"])?, None)
             }
-            Self::Rotate(Of { organization }) => {
-                console.confirm(&format!("Make the secure link of {organization} useless?"))?;
+            Self::Rotate(Target { organization }) => {
+                console.confirm(&format!("Revoke the current secure link of {organization}?"))?;
                 let link =
                     console.post(&["organizations", &organization, "link", "rotate"], None)?;
-                (link, Some(format!("{organization} has a new secure link; the old one is dead.")))
+                (
+                    link,
+                    Some(format!(
+                        "{organization} has a new secure link; the old one no longer works."
+                    )),
+                )
             }
-            Self::Enable(Of { organization }) => {
+            Self::Enable(Target { organization }) => {
                 let link = switch(console, &organization, true)?;
-                (link, Some(format!("The secure link of {organization} is on.")))
+                (link, Some(format!("Enabled the secure link of {organization}.")))
             }
-            Self::Disable(Of { organization }) => {
+            Self::Disable(Target { organization }) => {
                 let link = switch(console, &organization, false)?;
-                (link, Some(format!("The secure link of {organization} is off.")))
+                (link, Some(format!("Disabled the secure link of {organization}.")))
             }
         };
-        if let Some(sentence) = done {
+        if let Some(sentence) = result {
             console.note(&sentence)?;
         }
         let [url, enabled] = ["url", "enabled"].map(|field| text(&link, field));

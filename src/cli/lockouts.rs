@@ -1,4 +1,4 @@
-//! `portcullis lockouts`: who may not try to sign in now.
+//! `portcullis lockouts`: logins and addresses that are locked out after failed sign-in attempts.
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
@@ -7,9 +7,9 @@ use super::console::{Console, text};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Who is locked out after failed tries
+    /// List current lockouts
     List,
-    /// Forget failed tries, so that the next try is allowed at once
+    /// Clear failed attempts, so that the next attempt is allowed at once
     Release(Release),
 }
 
@@ -18,10 +18,10 @@ pub(super) enum Command {
 pub(super) struct Release {
     /// The lockout's id
     id: Option<String>,
-    /// A login, with the browsers that know it
+    /// A login, including browsers that have signed in with it
     #[arg(long)]
     login: Option<String>,
-    /// The network of an address
+    /// An IP address, with its network
     #[arg(long)]
     address: Option<String>,
 }
@@ -31,8 +31,8 @@ impl Command {
         match self {
             Self::List => {
                 let lockouts = console.get(&["lockouts"])?;
-                let head = ["KIND", "LOGIN", "ADDRESS", "FAILURES", "UNTIL", "ID"];
-                console.table(&lockouts, head, |lockout| {
+                let header = ["KIND", "LOGIN", "ADDRESS", "FAILURES", "UNTIL", "ID"];
+                console.table(&lockouts, header, |lockout| {
                     ["kind", "login", "address", "failures", "until", "id"]
                         .map(|field| text(lockout, field))
                 })
@@ -52,7 +52,8 @@ impl Release {
                 console.delete(&["lockouts"], &params)?;
             }
         }
-        let whose = id.or(login).or(address).unwrap_or_default();
-        console.told(&Value::Null, &format!("Released {whose}; the next try is allowed at once."))
+        let name = id.or(login).or(address).unwrap_or_default();
+        console
+            .report(&Value::Null, &format!("Released {name}; the next attempt is allowed at once."))
     }
 }

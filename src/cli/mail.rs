@@ -1,4 +1,4 @@
-//! `portcullis mail`: mails to portal users, waiting and done with.
+//! `portcullis mail`: the outbox, and the mails of the last 30 days.
 
 use clap::Subcommand;
 use serde_json::Value;
@@ -7,18 +7,18 @@ use super::console::{Console, text};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Mails that wait, and those of the last 30 days
+    /// List waiting mails, and those of the last 30 days
     List {
-        /// Only those that are `waiting`, `sent`, `failed`, `unconfirmed` or `not_needed`
+        /// Only mails in this state: `waiting`, `sent`, `failed`, `unconfirmed` or `not_needed`
         #[arg(long)]
         state: Option<String>,
     },
-    /// One mail
+    /// Show a mail
     Show {
         /// The mail's id
         id: String,
     },
-    /// Try a mail now that waits, or that may not have arrived
+    /// Send a waiting or unconfirmed mail now
     Retry {
         /// The mail's id
         id: String,
@@ -30,8 +30,9 @@ impl Command {
         match self {
             Self::List { state } => {
                 let mails = console.list(&["mail"], &[("state", state.as_deref())])?;
-                let head = ["ID", "TO", "OCCASION", "STATE", "WRITTEN", "TRIES", "NEXT", "ERROR"];
-                console.table(&mails, head, |mail| {
+                let header =
+                    ["ID", "TO", "OCCASION", "STATE", "WRITTEN", "ATTEMPTS", "NEXT", "ERROR"];
+                console.table(&mails, header, |mail| {
                     ["id", "to", "occasion", "state", "written", "attempts", "next", "last_error"]
                         .map(|field| text(mail, field))
                 })
@@ -43,9 +44,9 @@ impl Command {
             Self::Retry { id } => {
                 let mail = console.post(&["mail", &id, "retry"], None)?;
                 let to = text(&mail, "to");
-                console.told(
+                console.report(
                     &mail,
-                    &format!("The mail to {to} is tried now; `mail show {id}` tells how it went."),
+                    &format!("Sending the mail to {to}; see the result with `mail show {id}`."),
                 )
             }
         }
@@ -63,8 +64,8 @@ fn show(console: &mut Console<'_>, mail: &Value) -> anyhow::Result<()> {
         ("organization", "organization"),
         ("state", "state"),
         ("since", "at"),
-        ("next try", "next"),
-        ("tries", "attempts"),
+        ("next attempt", "next"),
+        ("attempts", "attempts"),
         ("last error", "last_error"),
         ("written", "written"),
         ("link expires", "expires"),

@@ -1,28 +1,29 @@
 //! `portcullis organizations`.
 
 use clap::{ArgGroup, Subcommand};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::console::{Console, field, text};
+use super::edit::name_and_email;
 use super::{end_users, links};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// All organizations
+    /// List organizations
     List,
-    /// One organization
+    /// Show an organization
     Show {
         /// The organization's id
         id: String,
     },
-    /// Make an organization
+    /// Create an organization
     Create {
-        /// Its name
+        /// The name
         name: String,
-        /// Its id [default: a random one]
+        /// The id [default: random]
         #[arg(long)]
         id: Option<String>,
-        /// Where mail to it goes
+        /// The email address
         #[arg(long)]
         email: Option<String>,
     },
@@ -31,13 +32,13 @@ pub(super) enum Command {
     Edit {
         /// The organization's id
         id: String,
-        /// Another name
+        /// The new name
         #[arg(long, group = "change")]
         name: Option<String>,
-        /// Another address
+        /// The new email address
         #[arg(long, group = "change")]
         email: Option<String>,
-        /// Take the address away
+        /// Remove the email address
         #[arg(long, group = "change", conflicts_with = "email")]
         no_email: bool,
     },
@@ -46,10 +47,10 @@ pub(super) enum Command {
         /// The organization's id
         id: String,
     },
-    /// Its secure link
+    /// Show, replace, enable or disable the secure link
     #[command(subcommand)]
     Link(links::Command),
-    /// Its end users
+    /// Manage end users
     #[command(subcommand)]
     EndUsers(end_users::Command),
 }
@@ -59,8 +60,8 @@ impl Command {
         match self {
             Self::List => {
                 let organizations = console.list(&["organizations"], &[])?;
-                let head = ["ID", "NAME", "EMAIL", "PORTAL USERS", "LINK"];
-                console.table(&organizations, head, |organization| {
+                let header = ["ID", "NAME", "EMAIL", "PORTAL USERS", "LINK"];
+                console.table(&organizations, header, |organization| {
                     let [id, name, email, users] = ["id", "name", "email", "portal_users"]
                         .map(|field| text(organization, field));
                     [id, name, email, users, link(organization)]
@@ -74,38 +75,26 @@ impl Command {
                 let body = json!({ "name": name, "id": id, "email": email });
                 let organization = console.post(&["organizations"], Some(&body))?;
                 let sentence = format!(
-                    "Made the organization `{}` with the id {}.",
+                    "Created the organization `{}` with the id {}.",
                     text(&organization, "name"),
                     text(&organization, "id")
                 );
-                console.told(&organization, &sentence)
+                console.report(&organization, &sentence)
             }
             Self::Edit { id, name, email, no_email } => {
-                let patch = edited(name, email, no_email);
+                let patch = name_and_email(name, email, no_email);
                 let organization = console.patch(&["organizations", &id], None, &patch)?;
                 show(console, &organization)
             }
             Self::Delete { id } => {
                 console.confirm(&format!("Delete the organization {id}?"))?;
                 console.delete(&["organizations", &id], &[])?;
-                console.told(&Value::Null, &format!("Deleted the organization {id}."))
+                console.report(&Value::Null, &format!("Deleted the organization {id}."))
             }
             Self::Link(command) => command.run(console),
             Self::EndUsers(command) => command.run(console),
         }
     }
-}
-
-/// The patch of a record that has a name and perhaps an address.
-pub(super) fn edited(name: Option<String>, email: Option<String>, no_email: bool) -> Value {
-    let mut patch = Map::new();
-    if let Some(name) = name {
-        patch.insert("name".to_owned(), name.into());
-    }
-    if email.is_some() || no_email {
-        patch.insert("email".to_owned(), email.into());
-    }
-    Value::Object(patch)
 }
 
 fn show(console: &mut Console<'_>, organization: &Value) -> anyhow::Result<()> {

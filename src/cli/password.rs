@@ -1,5 +1,5 @@
-//! Passwords that an administrator gives: never as an argument, where other users of the machine
-//! and the shell's history would see them.
+//! Passwords that an operator types or pipes in. Never arguments: those are visible to other users of
+//! the machine, and kept in the history of the shell.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -7,58 +7,60 @@ use anyhow::{Context, bail};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
-/// Reads a password: the first line of the standard input, or typed twice at the terminal.
+/// Reads a password: the first line of standard input, or typed twice at the terminal.
 pub(super) fn read(from_stdin: bool) -> anyhow::Result<Zeroizing<String>> {
     if from_stdin {
         return line();
     }
     if !io::stdin().is_terminal() {
-        bail!("no terminal to ask for the password at; give it with --password-stdin");
+        bail!(
+            "standard input is not a terminal; use --password-stdin to read the password from it"
+        );
     }
     let first = ask("Password: ")?;
-    let second = ask("Again: ")?;
+    let second = ask("Repeat: ")?;
     if first != second {
-        bail!("the two passwords differ; nothing was changed");
+        bail!("the passwords do not match; nothing was changed");
     }
     Ok(first)
 }
 
 fn ask(prompt: &str) -> anyhow::Result<Zeroizing<String>> {
     write!(io::stderr(), "{prompt}")?;
-    let silence = Silence::begin()?;
+    let echo = EchoOff::start()?;
     let line = line();
-    drop(silence);
+    drop(echo);
     writeln!(io::stderr())?;
     line
 }
 
 fn line() -> anyhow::Result<Zeroizing<String>> {
     let mut line = Zeroizing::new(String::new());
-    io::stdin().lock().read_line(&mut line).context("the password cannot be read")?;
-    let kept = line.trim_end_matches(['\r', '\n']).len();
-    line.truncate(kept);
+    io::stdin().lock().read_line(&mut line).context("cannot read the password")?;
+    let length = line.trim_end_matches(['\r', '\n']).len();
+    line.truncate(length);
     if line.is_empty() {
-        bail!("no password was given");
+        bail!("the password is empty");
     }
     Ok(line)
 }
 
-/// A terminal that does not show what is typed, until this is dropped.
-struct Silence(Termios);
+/// Turns the echo of the terminal off until it is dropped.
+struct EchoOff(Termios);
 
-impl Silence {
-    fn begin() -> anyhow::Result<Self> {
+impl EchoOff {
+    fn start() -> anyhow::Result<Self> {
         let before = tcgetattr(io::stdin())?;
-        let mut silent = before.clone();
-        silent.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(io::stdin(), OptionalActions::Flush, &silent)?;
+        let mut without_echo = before.clone();
+        without_echo.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(io::stdin(), OptionalActions::Flush, &without_echo)?;
         Ok(Self(before))
     }
 }
 
-impl Drop for Silence {
+impl Drop for EchoOff {
     fn drop(&mut self) {
-        // A terminal that is gone has nothing to be put back.
+        // Fails only if the terminal is gone.
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
     }
 }

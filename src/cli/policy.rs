@@ -7,7 +7,7 @@ use super::console::{Console, field, text};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Read the policy files again; if anything is wrong with them, the old policy stays
+    /// Read the policy files again; if they have errors, the policy in force stays
     Reload,
 }
 
@@ -17,8 +17,8 @@ impl Command {
             Self::Reload => {
                 let reloaded = console.post(&["policy", "reload"], None)?;
                 let [version, routes] = ["version", "routes"].map(|field| text(&reloaded, field));
-                let sentence = format!("The policy {version} is in force, with {routes} routes.");
-                console.told(&reloaded, &sentence)
+                let sentence = format!("Loaded policy {version} with {routes} routes.");
+                console.report(&reloaded, &sentence)
             }
         }
     }
@@ -26,7 +26,7 @@ impl Command {
 
 pub(super) fn permissions(console: &mut Console<'_>) -> anyhow::Result<()> {
     let permissions = console.get(&["permissions"])?;
-    console.table(&permissions, ["ID", "NAME", "NEEDS A PERSON"], |permission| {
+    console.table(&permissions, ["ID", "NAME", "NEEDS SIGN-IN"], |permission| {
         ["id", "name", "identity"].map(|field| text(permission, field))
     })
 }
@@ -39,7 +39,7 @@ pub(super) fn routes(console: &mut Console<'_>) -> anyhow::Result<()> {
     })
 }
 
-/// What a route needs, in words.
+/// The requirement of a route, as text.
 pub(super) fn needs(document: &Value, permissions: &str) -> String {
     let named = text(document, permissions);
     match field(document, "access").as_str() {

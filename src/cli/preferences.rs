@@ -7,7 +7,7 @@ use super::console::{Console, text};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// All preferences
+    /// Show all preferences
     Show,
     /// Change preferences
     Set(Set),
@@ -16,13 +16,13 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
 pub(super) struct Set {
-    /// Whether secure links lead to sign-in where an organization has portal users
+    /// Require sign-in for secure links of organizations with portal users
     #[arg(long, value_name = "true|false", visible_alias = "secure-with-password")]
     secure_with_password_if_portal_users_exist: Option<bool>,
-    /// Disable the portal: send everybody to this URL
+    /// Disable the portal and redirect all requests to this URL
     #[arg(long, value_name = "URL")]
     disabled_redirect_url: Option<String>,
-    /// Bring the portal back
+    /// Enable the portal
     #[arg(long, conflicts_with = "disabled_redirect_url")]
     no_disabled_redirect_url: bool,
 }

@@ -12,7 +12,7 @@ use crate::telemetry;
 /// # Errors
 /// Whatever does not let the gateway start.
 pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
-    let settings = super::settings(file)?;
+    let settings = super::settings::settings(file)?;
     let _log = telemetry::start(&settings.telemetry.log).context("telemetry.log")?;
     let sockets = Sockets::bind(
         (&settings.server.listen, "server.listen"),

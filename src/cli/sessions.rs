@@ -4,16 +4,16 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::console::{Console, text};
-use super::users;
+use super::user_id::user_id;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Who is signed in
+    /// List sessions
     List {
-        /// Only a portal user, by login or id
+        /// Only sessions of a portal user, by login or id
         #[arg(long)]
         user: Option<String>,
-        /// Only an organization, by id
+        /// Only sessions of an organization, by id
         #[arg(long, value_name = "ID", conflicts_with = "user")]
         organization: Option<String>,
     },
@@ -26,13 +26,13 @@ pub(super) enum Command {
 pub(super) struct End {
     /// The session's id
     id: Option<String>,
-    /// Those of a portal user, by login or id
+    /// All sessions of a portal user, by login or id
     #[arg(long)]
     user: Option<String>,
-    /// Those of an organization, by id
+    /// All sessions of an organization, by id
     #[arg(long, value_name = "ID")]
     organization: Option<String>,
-    /// Everybody's
+    /// All sessions
     #[arg(long)]
     all: bool,
 }
@@ -41,7 +41,7 @@ impl Command {
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         match self {
             Self::List { user, organization } => {
-                let user = user.map(|user| users::id(console, &user)).transpose()?;
+                let user = user.map(|user| user_id(console, &user)).transpose()?;
                 let params = [("user", user.as_deref()), ("organization", organization.as_deref())];
                 print(console, &["sessions"], &params)
             }
@@ -58,7 +58,7 @@ impl End {
                 format!("Ended the session {id}.")
             }
             Self { user: Some(user), .. } => {
-                let id = users::id(console, &user)?;
+                let id = user_id(console, &user)?;
                 console.delete(&["users", &id, "sessions"], &[])?;
                 format!("Ended all sessions of {user}.")
             }
@@ -67,12 +67,12 @@ impl End {
                 format!("Ended all sessions of {organization}.")
             }
             Self { .. } => {
-                console.confirm("Sign everybody out?")?;
+                console.confirm("End all sessions of all users?")?;
                 console.delete(&["sessions"], &[])?;
                 "Ended all sessions.".to_owned()
             }
         };
-        console.told(&Value::Null, &sentence)
+        console.report(&Value::Null, &sentence)
     }
 }
 
@@ -83,8 +83,8 @@ pub(super) fn print(
     params: &[(&str, Option<&str>)],
 ) -> anyhow::Result<()> {
     let sessions = console.list(path, params)?;
-    let head = ["KIND", "ORGANIZATION", "USER", "LAST SEEN", "VALID UNTIL", "ADDRESS", "ID"];
-    console.table(&sessions, head, |session| {
+    let header = ["KIND", "ORGANIZATION", "USER", "LAST SEEN", "VALID UNTIL", "ADDRESS", "ID"];
+    console.table(&sessions, header, |session| {
         ["kind", "organization", "user", "last_seen", "valid_until", "address", "id"]
             .map(|field| text(session, field))
     })

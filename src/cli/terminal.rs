@@ -1,17 +1,16 @@
-//! What reaches a terminal: text that it shows, and nothing that it obeys. Names and messages come
-//! from records and from other programs; a control sequence among them could rewrite what was
-//! printed before, and a mark of direction could make a line read otherwise than it is.
+//! Output that is safe to show in a terminal. Names and messages come from records and from other
+//! programs; a control sequence in them could rewrite what was printed before, and a bidirectional
+//! control character could make a line read differently from its content.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-/// Writes text with what a terminal would obey escaped as in JSON (`\u202e`), so that a JSON
-/// document stays one.
+/// Escapes control characters as JSON does (`\u202e`), so that a JSON document stays valid.
 #[derive(Debug)]
-pub struct Shown<W>(pub W);
+pub struct Escaping<W>(pub W);
 
-impl<W: Write> Write for Shown<W> {
+impl<W: Write> Write for Escaping<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         for chunk in bytes.utf8_chunks() {
             self.0.write_all(escaped(chunk.valid()).as_bytes())?;
@@ -27,36 +26,36 @@ impl<W: Write> Write for Shown<W> {
     }
 }
 
-/// The text with what a terminal would obey escaped; line ends and tabs stay.
+/// The text with control characters escaped, except line feeds and tabs.
 #[must_use]
 pub fn escaped(text: &str) -> Cow<'_, str> {
-    escape(text, |c| is_obeyed(c) && !matches!(c, '\n' | '\t'))
+    escape(text, |c| is_control(c) && !matches!(c, '\n' | '\t'))
 }
 
-/// The same for text that must stay on a line.
-pub(super) fn on_a_line(text: &str) -> Cow<'_, str> {
-    escape(text, is_obeyed)
+/// The same for text that must stay on one line: line feeds and tabs are escaped too.
+pub(super) fn escaped_line(text: &str) -> Cow<'_, str> {
+    escape(text, is_control)
 }
 
 fn escape(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     if !text.chars().any(&is_escaped) {
         return Cow::Borrowed(text);
     }
-    let mut shown = String::with_capacity(text.len() + 16);
+    let mut escaped = String::with_capacity(text.len() + 16);
     for c in text.chars() {
         if is_escaped(c) {
-            // Text takes everything that is written to it.
-            let _ = write!(shown, "\\u{:04x}", u32::from(c));
+            // Writing to a string cannot fail.
+            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
         } else {
-            shown.push(c);
+            escaped.push(c);
         }
     }
-    Cow::Owned(shown)
+    Cow::Owned(escaped)
 }
 
-/// Control characters (C0, DEL, C1), marks of direction, and the separators of lines and
-/// paragraphs. All of them have four digits.
-fn is_obeyed(c: char) -> bool {
+/// Control characters (C0, DEL, C1), bidirectional controls, and the separators of lines and
+/// paragraphs. All of them have at most four hexadecimal digits.
+fn is_control(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
         || matches!(c, '\u{2066}'..='\u{2069}')
@@ -67,13 +66,13 @@ mod tests {
     use super::*;
 
     fn shown(bytes: &[u8]) -> String {
-        let mut out = Shown(Vec::new());
+        let mut out = Escaping(Vec::new());
         out.write_all(bytes).unwrap();
         String::from_utf8(out.0).unwrap()
     }
 
     #[test]
-    fn nothing_that_a_terminal_obeys_reaches_it() {
+    fn control_characters_never_reach_a_terminal() {
         for (text, expected) in [
             ("\x1b[2J", "\\u001b[2J"),
             ("\u{9b}2J\u{7f}", "\\u009b2J\\u007f"),
@@ -85,11 +84,11 @@ mod tests {
             assert_eq!(shown(text.as_bytes()), expected);
         }
         assert_eq!(shown(b"latin \x9b1"), "latin ?1");
-        assert_eq!(on_a_line("a\nb"), "a\\u000ab");
+        assert_eq!(escaped_line("a\nb"), "a\\u000ab");
     }
 
     #[test]
-    fn what_people_write_reaches_a_terminal_as_it_is() {
+    fn ordinary_text_is_not_changed() {
         for text in
             ["Zo\u{eb}\tM\u{fc}ller\n", "\u{0628}\u{0648}\u{0628}", "\u{1f469}\u{200d}\u{1f52c}"]
         {
@@ -98,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_json_document_stays_one() {
+    fn a_json_document_stays_valid() {
         let document = serde_json::json!({ "name": "a\u{202e}b\u{9b}c\n\"" });
         let read: serde_json::Value =
             serde_json::from_str(&shown(document.to_string().as_bytes())).unwrap();

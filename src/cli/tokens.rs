@@ -8,24 +8,24 @@ use serde_json::{Value, json};
 
 use super::console::{Console, array, field, text};
 
-/// How much of a token's id is shown and suffices to name it.
-const SHORT: usize = 12;
+/// The length of the prefix of an id that is shown, and that suffices to select a token.
+const ID_PREFIX: usize = 12;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// All tokens, by what they are for
+    /// List tokens
     List,
-    /// Make a token and print it, this once
+    /// Create a token and print it; it cannot be shown again
     Create {
-        /// What it is for
+        /// What the token is used for
         name: String,
-        /// The address of who uses it, for blind copies of invitations
+        /// The email address that gets blind copies of invitations sent with the token
         #[arg(long, value_name = "ADDRESS")]
         email: Option<String>,
     },
-    /// Make a token worthless
+    /// Revoke a token
     Revoke {
-        /// The token's id, or the beginning of it that `list` shows
+        /// The token's id, or the prefix of it that `list` shows
         id: String,
     },
 }
@@ -38,35 +38,39 @@ impl Command {
                 console.table(&tokens, ["ID", "NAME", "EMAIL", "CREATED"], |token| {
                     let [id, name, email, created] =
                         ["id", "name", "email", "created"].map(|field| text(token, field));
-                    [id.chars().take(SHORT).collect(), name, email, created]
+                    [id.chars().take(ID_PREFIX).collect(), name, email, created]
                 })
             }
             Self::Create { name, email } => {
                 let body = json!({ "name": name, "email": email });
                 let token = console.post(&["tokens"], Some(&body))?;
-                // Apart from the token itself, so that a script can keep just that.
-                writeln!(std::io::stderr(), "Keep it safe: it is not shown again.")?;
-                console.told(&token, &text(&token, "token"))
+                // On standard error, so that a script gets only the token on standard output.
+                writeln!(std::io::stderr(), "Keep the token safe: it is not shown again.")?;
+                console.report(&token, &text(&token, "token"))
             }
             Self::Revoke { id } => {
-                let id = whole_id(console, &id)?;
-                console.confirm("Make the token worthless?")?;
+                let id = full_id(console, &id)?;
+                console.confirm(&format!("Revoke the token {id}?"))?;
                 console.delete(&["tokens", &id], &[])?;
-                console.told(&Value::Null, &format!("Revoked the token {id}."))
+                console.report(&Value::Null, &format!("Revoked the token {id}."))
             }
         }
     }
 }
 
-fn whole_id(console: &Console<'_>, start: &str) -> anyhow::Result<String> {
+fn full_id(console: &Console<'_>, prefix: &str) -> anyhow::Result<String> {
     let tokens = console.list(&["tokens"], &[])?;
     let mut ids = array(&tokens, "items")
         .iter()
         .filter_map(|token| field(token, "id").as_str())
-        .filter(|id| start.len() >= SHORT && id.starts_with(start));
+        .filter(|id| prefix.len() >= ID_PREFIX && id.starts_with(prefix));
     match (ids.next(), ids.next()) {
         (Some(id), None) => Ok(id.to_owned()),
-        (None, _) => bail!("there is no token `{start}`; `portcullis token list` shows them"),
-        (Some(_), Some(_)) => bail!("several tokens begin with `{start}`; give more of the id"),
+        (None, _) => {
+            bail!("there is no token `{prefix}`; list tokens with `portcullis token list`")
+        }
+        (Some(_), Some(_)) => {
+            bail!("several tokens start with `{prefix}`; use more characters of the id")
+        }
     }
 }

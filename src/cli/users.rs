@@ -3,61 +3,60 @@
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use super::console::{Console, array, field, text};
-use super::{password, sessions};
-
-mod import;
+use super::console::{Console, text};
+use super::user_id::user_id;
+use super::{import, password, sessions};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// All portal users
+    /// List portal users
     List {
-        /// Only those of the organization with this id
+        /// Only users of the organization with this id
         #[arg(long, value_name = "ID")]
         organization: Option<String>,
-        /// Only those in the group with this id
+        /// Only users in the group with this id
         #[arg(long, value_name = "ID")]
         group: Option<String>,
     },
-    /// One portal user
-    Show(Who),
-    /// Make a portal user
+    /// Show a portal user
+    Show(User),
+    /// Create a portal user
     Create(Create),
-    /// Make the portal users that a file describes, a line each
+    /// Create portal users from a file of JSON lines
     Import(import::Import),
     /// Change a portal user
     Edit(Edit),
-    /// Set a password, which ends all of the user's sessions
+    /// Set the password, which ends all sessions of the user
     Password {
         #[command(flatten)]
-        who: Who,
-        /// Read the password from the standard input instead of asking
+        user: User,
+        /// Read the password from standard input instead of prompting
         #[arg(long)]
         password_stdin: bool,
     },
-    /// Mail an invitation to choose a password; an older one is worth nothing then
+    /// Mail an invitation to choose a password; earlier invitations stop working
     Invite {
         #[command(flatten)]
-        who: Who,
-        /// The address that gets a blind copy
+        user: User,
+        /// An email address that gets a blind copy
         #[arg(long, value_name = "ADDRESS")]
         blind_copy: Option<String>,
     },
     /// Withdraw an invitation that has not been claimed
-    Withdraw(Who),
-    /// Take the second factor and its recovery codes away: the next sign-in sets it up anew
-    ResetMfa(Who),
-    /// Where the user is signed in
-    Sessions(Who),
+    Withdraw(User),
+    /// Remove the second factor and its recovery codes
+    ResetMfa(User),
+    /// List the user's sessions
+    Sessions(User),
     /// Delete a portal user
-    Delete(Who),
+    Delete(User),
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Who {
+pub(super) struct User {
     /// The user's login or id
     #[arg(value_name = "USER")]
-    user: String,
+    login_or_id: String,
 }
 
 #[derive(Debug, Args)]
@@ -67,28 +66,28 @@ pub(super) struct Create {
     /// The login [default: the email address]
     #[arg(long)]
     login: Option<String>,
-    /// The id of the end user whose sign-in it is
+    /// The id of the end user that the account belongs to
     #[arg(long, value_name = "ID")]
     end_user: Option<String>,
     /// The group's id [default: the default group]
     #[arg(long, value_name = "ID")]
     group: Option<String>,
-    /// Ask for a password
+    /// Prompt for a password
     #[arg(long, group = "how")]
     password: bool,
-    /// Read a password from the standard input
+    /// Read a password from standard input
     #[arg(long, group = "how")]
     password_stdin: bool,
-    /// Read from the standard input the hash that another portal keeps of the password
+    /// Read a password hash from another portal from standard input
     #[arg(long, group = "how")]
     password_hash_stdin: bool,
     /// Mail an invitation to choose a password
     #[arg(long, group = "how")]
     invite: bool,
-    /// The address that gets a blind copy of the invitation
+    /// An email address that gets a blind copy of the invitation
     #[arg(long, value_name = "ADDRESS", requires = "invite")]
     blind_copy: Option<String>,
-    /// Ask for a second factor
+    /// Require a second factor
     #[arg(long)]
     require_mfa: bool,
 }
@@ -97,20 +96,20 @@ pub(super) struct Create {
 #[command(group = ArgGroup::new("change").required(true).multiple(true))]
 pub(super) struct Edit {
     #[command(flatten)]
-    who: Who,
-    /// Another login
+    user: User,
+    /// The new login
     #[arg(long, group = "change")]
     login: Option<String>,
-    /// Another group's id
+    /// The id of the new group
     #[arg(long, group = "change", value_name = "ID")]
     group: Option<String>,
-    /// The id of the end user whose sign-in it is
+    /// The id of the end user that the account belongs to
     #[arg(long, group = "change", value_name = "ID")]
     end_user: Option<String>,
-    /// Make it the organization's own
+    /// Make the account the organization's own
     #[arg(long, group = "change", conflicts_with = "end_user")]
     no_end_user: bool,
-    /// Whether to ask for a second factor
+    /// Whether a second factor is required
     #[arg(long, group = "change", value_name = "true|false")]
     require_mfa: Option<bool>,
 }
@@ -122,75 +121,69 @@ impl Command {
                 let params =
                     [("organization", organization.as_deref()), ("group", group.as_deref())];
                 let users = console.list(&["users"], &params)?;
-                let head = ["ID", "LOGIN", "ORGANIZATION", "GROUP", "STATUS", "MFA"];
-                console.table(&users, head, |user| {
+                let header = ["ID", "LOGIN", "ORGANIZATION", "GROUP", "STATUS", "MFA"];
+                console.table(&users, header, |user| {
                     ["id", "login", "organization", "group", "status", "require_mfa"]
                         .map(|field| text(user, field))
                 })
             }
-            Self::Show(who) => {
-                let user = console.get(&["users", &who.id(console)?])?;
+            Self::Show(user) => {
+                let user = console.get(&["users", &user.id(console)?])?;
                 show(console, &user)
             }
             Self::Create(create) => create.run(console),
             Self::Import(import) => import.run(console),
             Self::Edit(edit) => edit.run(console),
-            Self::Password { who, password_stdin } => {
-                let id = who.id(console)?;
+            Self::Password { user, password_stdin } => {
+                let id = user.id(console)?;
                 let password = password::read(password_stdin)?;
                 let body = json!({ "password": password.as_str() });
-                let user = console.put(&["users", &id, "password"], &body)?;
-                let login = text(&user, "login");
-                console.told(
-                    &user,
-                    &format!("Set the password of `{login}`; all sessions of that user are over."),
+                let changed = console.put(&["users", &id, "password"], &body)?;
+                let login = text(&changed, "login");
+                console.report(
+                    &changed,
+                    &format!("Set the password of `{login}` and ended all sessions of that user."),
                 )
             }
-            Self::Invite { who, blind_copy } => {
-                let id = who.id(console)?;
+            Self::Invite { user, blind_copy } => {
+                let id = user.id(console)?;
                 let body = json!({ "blind_copy": blind_copy });
-                let user = console.post(&["users", &id, "invitation"], Some(&body))?;
-                let login = text(&user, "login");
-                console.told(&user, &format!("Invited `{login}`; the mail is on its way."))
+                let invited = console.post(&["users", &id, "invitation"], Some(&body))?;
+                let login = text(&invited, "login");
+                console.report(&invited, &format!("Invited `{login}`; the mail is in the outbox."))
             }
-            Self::Withdraw(who) => {
-                let id = who.id(console)?;
+            Self::Withdraw(user) => {
+                let id = user.id(console)?;
                 console.delete(&["users", &id, "invitation"], &[])?;
-                let sentence = format!("Withdrew the invitation of {}.", who.user);
-                console.told(&Value::Null, &sentence)
+                let sentence = format!("Withdrew the invitation of {}.", user.login_or_id);
+                console.report(&Value::Null, &sentence)
             }
-            Self::ResetMfa(who) => {
-                let id = who.id(console)?;
-                console.confirm(&format!("Reset the second factor of {}?", who.user))?;
+            Self::ResetMfa(user) => {
+                let id = user.id(console)?;
+                console.confirm(&format!("Reset the second factor of {}?", user.login_or_id))?;
                 console.delete(&["users", &id, "mfa"], &[])?;
-                let sentence = format!("Reset the second factor of {}.", who.user);
-                console.told(&Value::Null, &sentence)
+                let sentence = format!("Reset the second factor of {}.", user.login_or_id);
+                console.report(&Value::Null, &sentence)
             }
-            Self::Sessions(who) => {
-                let id = who.id(console)?;
+            Self::Sessions(user) => {
+                let id = user.id(console)?;
                 sessions::print(console, &["users", &id, "sessions"], &[])
             }
-            Self::Delete(who) => {
-                let id = who.id(console)?;
-                console.confirm(&format!("Delete the portal user {}?", who.user))?;
+            Self::Delete(user) => {
+                let id = user.id(console)?;
+                console.confirm(&format!("Delete the portal user {}?", user.login_or_id))?;
                 console.delete(&["users", &id], &[])?;
-                console.told(&Value::Null, &format!("Deleted the portal user {}.", who.user))
+                console
+                    .report(&Value::Null, &format!("Deleted the portal user {}.", user.login_or_id))
             }
         }
     }
 }
 
-impl Who {
+impl User {
     fn id(&self, console: &Console<'_>) -> anyhow::Result<String> {
-        id(console, &self.user)
+        user_id(console, &self.login_or_id)
     }
-}
-
-/// The id of the user with this login; whatever is no login is taken for an id.
-pub(super) fn id(console: &Console<'_>, user: &str) -> anyhow::Result<String> {
-    let found = console.list(&["users"], &[("login", Some(user))])?;
-    let id = array(&found, "items").first().and_then(|user| field(user, "id").as_str());
-    Ok(id.unwrap_or(user).to_owned())
 }
 
 impl Create {
@@ -215,15 +208,15 @@ impl Create {
         let [login, id, group, status] =
             ["login", "id", "group", "status"].map(|field| text(&user, field));
         let sentence = format!(
-            "Made the portal user `{login}` with the id {id}, in the group {group} ({status})."
+            "Created the portal user `{login}` with the id {id} in the group {group} ({status})."
         );
-        console.told(&user, &sentence)
+        console.report(&user, &sentence)
     }
 }
 
 impl Edit {
     fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
-        let id = self.who.id(console)?;
+        let id = self.user.id(console)?;
         let mut patch = Map::new();
         if let Some(login) = self.login {
             patch.insert("login".to_owned(), login.into());

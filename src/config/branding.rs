@@ -1,7 +1,8 @@
-//! `[branding]`: whose pages these are.
+//! `[branding]`: name, logo and colours of the pages.
 //!
-//! The operator names a colour; what is made of it is computed here, when the settings load, so
-//! that every text in it or on it can be read. What had to be changed is told, never refused.
+//! The shades of the accent colour are computed when the settings load, such that text in the
+//! accent and on it is readable (WCAG 2.2, AA). An accent that is not readable as it is is adjusted,
+//! with a note to the operator; it is never an error.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,31 +10,31 @@ use std::path::PathBuf;
 use super::colour::Colour;
 use super::reader::Reader;
 
-/// The accent of pages whose operator names none, by day and by night.
+/// The default accent, for light and for dark pages.
 const ACCENT: (Colour, Colour) = (Colour::new(0x0f, 0x54, 0x99), Colour::new(0x85, 0xb8, 0xee));
-/// How much of the accent is in the ground of what it highlights, in 256ths.
+/// The share of the accent in the background of highlighted parts, in 256ths.
 const TINT: u16 = 18;
-/// How much further a button's colour goes when it is pointed at, in 256ths.
-const POINTED_AT: u16 = 40;
-/// What the edge of a button needs to be seen (WCAG 2.2, 1.4.11).
+/// How far the colour of a button changes while the pointer is on it, in 256ths.
+const HOVER: u16 = 40;
+/// The minimum contrast of the edge of a button (WCAG 2.2, 1.4.11).
 const VISIBLE: f64 = 3.0;
 
 /// `[branding]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Branding {
-    /// The operator's business name.
+    /// `branding.name`: the operator's business name.
     pub name: String,
-    /// The picture above the pages.
+    /// `branding.logo`: the picture above the pages.
     pub logo: Option<PathBuf>,
-    /// The colours of light and of dark pages.
+    /// The shades of `branding.accent` and `branding.accent_dark`.
     pub accents: Accents,
-    /// A folder of text files, over those that ship.
+    /// `branding.texts`: a folder of text files that override the built-in ones.
     pub texts: Option<PathBuf>,
-    /// What could not be used as it was given.
+    /// Colours that had to be adjusted.
     pub notes: Vec<Note>,
 }
 
-/// The accent's colours.
+/// The shades of the accent, by kind of page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accents {
     /// On light pages.
@@ -42,26 +43,26 @@ pub struct Accents {
     pub dark: Shades,
 }
 
-/// What is made of an accent.
+/// The shades of an accent on one kind of page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shades {
-    /// Of buttons: the accent itself.
+    /// Buttons: the accent itself.
     pub fill: Colour,
-    /// Of a button that is pointed at.
+    /// A button while the pointer is on it.
     pub strong: Colour,
-    /// Of a button's edge.
+    /// The edge of a button.
     pub edge: Colour,
-    /// Of text on a button.
+    /// Text on a button.
     pub on_fill: Colour,
-    /// Of links and other text in the accent.
+    /// Links and other text in the accent.
     pub text: Colour,
-    /// Behind what is highlighted.
+    /// The background of highlighted parts.
     pub tint: Colour,
-    /// Around what is highlighted.
+    /// The border of highlighted parts.
     pub tint_line: Colour,
 }
 
-/// A colour that could not be used everywhere.
+/// A colour that was adjusted on one kind of page. Displayed as a sentence for the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     key: &'static str,
@@ -70,12 +71,12 @@ pub struct Note {
     used: Colour,
 }
 
-/// What pages are on: behind the card, and the card.
+/// The background colours of a kind of page.
 #[derive(Debug, Clone, Copy)]
 pub struct Surface {
-    /// Behind the card.
+    /// The background of the page.
     pub ground: Colour,
-    /// The card.
+    /// The background of the card on it.
     pub card: Colour,
     dark: bool,
 }
@@ -97,23 +98,27 @@ impl Branding {
     pub(super) fn read(r: &mut Reader) -> Self {
         let name = r.text("branding.name").unwrap_or_else(|| "Customer portal".to_owned());
         if name.trim().is_empty() {
-            r.problem("branding.name", "is empty: the business name that is shown".to_owned());
+            r.problem(
+                "branding.name",
+                "must not be empty: it is the name that the pages show".to_owned(),
+            );
         }
         let accent = r.parsed("branding.accent");
         let accent_dark = r.parsed("branding.accent_dark");
         let (accents, notes) = Accents::of(accent, accent_dark);
         Self {
             name,
-            logo: r.named_path("branding.logo"),
+            logo: r.optional_path("branding.logo"),
             accents,
-            texts: r.named_path("branding.texts"),
+            texts: r.optional_path("branding.texts"),
             notes,
         }
     }
 }
 
 impl Accents {
-    /// The colours of an accent, and what of it cannot be used as it is.
+    /// The shades of the accents, and notes on those that were adjusted. Without an accent for dark
+    /// pages, the one for light pages is adjusted.
     fn of(accent: Option<Colour>, accent_dark: Option<Colour>) -> (Self, Vec<Note>) {
         let mut notes = Vec::new();
         let light = Shades::of(accent.unwrap_or(ACCENT.0), LIGHT);
@@ -133,7 +138,7 @@ impl Accents {
         {
             notes.push(Note { key, given, dark_page: true, used: dark.text });
         }
-        // A colour made for light pages would glare or vanish as a dark page's button.
+        // An accent chosen for light pages may be too bright or too dark for a button on a dark page.
         let dark = match accent_dark {
             Some(_) => dark,
             None => Shades::of(dark.text, DARK),
@@ -146,7 +151,7 @@ impl Shades {
     /// The shades of an accent on a surface.
     fn of(accent: Colour, surface: Surface) -> Self {
         let on_fill = accent.text();
-        // Away from the colour of its text, so that this only becomes easier to read.
+        // Away from the colour of its text, which increases the contrast.
         let away = if on_fill == Colour::WHITE { Colour::BLACK } else { Colour::WHITE };
         let tinted = |text: Colour| surface.card.mixed(text, TINT);
         let readable =
@@ -158,7 +163,7 @@ impl Shades {
         };
         Self {
             fill: accent,
-            strong: accent.mixed(away, POINTED_AT),
+            strong: accent.mixed(away, HOVER),
             edge: if accent.contrast(surface.card) >= VISIBLE { accent } else { text },
             on_fill,
             text,
@@ -191,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn r62_an_accent_too_light_for_text_is_darkened_there_and_that_is_told() {
+    fn r62_an_accent_too_light_for_text_is_darkened_with_a_note() {
         let (accents, notes) = accents("#ffee00", None);
         let Shades { fill, on_fill, text, .. } = accents.light;
         assert_eq!((fill.to_string(), on_fill), ("#ffee00".to_owned(), Colour::BLACK));
@@ -202,7 +207,7 @@ mod tests {
             )]
         );
         assert!(text.readable_on(&[LIGHT.card, LIGHT.ground]));
-        assert_eq!(accents.light.edge, text, "its button can be told from the page");
+        assert_eq!(accents.light.edge, text, "its button stands out from the page");
     }
 
     #[test]
@@ -227,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn r62_every_text_in_or_on_an_accent_can_be_read() {
+    fn r62_all_text_in_and_on_an_accent_is_readable() {
         for accent in ["#000000", "#ffffff", "#808080", "#ff0000", "#00ff00", "#0000ff", "#ffee00"]
         {
             let (Accents { light, dark }, _) = accents(accent, None);
@@ -241,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ships_needs_no_change() {
+    fn the_default_accents_need_no_adjustment() {
         let (_, notes) = Accents::of(Some(ACCENT.0), Some(ACCENT.1));
         assert_eq!(notes, []);
     }

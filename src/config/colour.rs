@@ -1,14 +1,14 @@
-//! Colours, and whether text in one can be read on another (WCAG 2.2, 1.4.3).
+//! Colours and their contrast (WCAG 2.2, 1.4.3).
 
 use std::fmt;
 use std::str::FromStr;
 
-/// What text needs (AA).
+/// The minimum contrast of text (level AA).
 const READABLE: f64 = 4.5;
-/// In how many steps a colour goes to black or white.
+/// The number of steps from a colour to black or white.
 const STEPS: u16 = 256;
 
-/// A colour of sRGB. Displayed as `#rrggbb`.
+/// A colour in sRGB. Displayed as `#rrggbb`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Colour {
     red: u8,
@@ -22,70 +22,70 @@ impl Colour {
     /// Black.
     pub const BLACK: Self = Self::new(0, 0, 0);
 
-    /// From its parts.
+    /// A colour from its components.
     #[must_use]
     pub const fn new(red: u8, green: u8, blue: u8) -> Self {
         Self { red, green, blue }
     }
 
-    /// How well two colours are told apart: from 1, not at all, to 21, black and white.
+    /// The contrast ratio: from 1 for equal colours to 21 for black and white.
     #[must_use]
     pub fn contrast(self, other: Self) -> f64 {
         let (one, other) = (self.luminance(), other.luminance());
         (one.max(other) + 0.05) / (one.min(other) + 0.05)
     }
 
-    /// Whether text in this colour can be read on each of these.
+    /// Whether text in this colour is readable on each of these backgrounds.
     #[must_use]
     pub fn readable_on(self, grounds: &[Self]) -> bool {
         grounds.iter().all(|ground| self.contrast(*ground) >= READABLE)
     }
 
-    /// White or black, whichever can be read on this colour: one of them always can.
+    /// White or black, whichever is readable on this colour. One of them always is.
     #[must_use]
     pub fn text(self) -> Self {
         if Self::WHITE.readable_on(&[self]) { Self::WHITE } else { Self::BLACK }
     }
 
-    /// The lightest darker shade of this colour that will do; black if none does.
+    /// The first darker shade that is accepted, this colour included; black if none is.
     #[must_use]
-    pub fn darkened_until(self, will_do: impl Fn(Self) -> bool) -> Self {
+    pub fn darkened_until(self, accepted: impl Fn(Self) -> bool) -> Self {
         (0..=STEPS)
             .map(|step| self.mixed(Self::BLACK, step))
-            .find(|shade| will_do(*shade))
+            .find(|shade| accepted(*shade))
             .unwrap_or(Self::BLACK)
     }
 
-    /// The darkest lighter shade of this colour that will do; white if none does. It grows bright
-    /// before it grows pale.
+    /// The first lighter shade that is accepted, this colour included; white if none is. The shade
+    /// is brightened to full saturation before it is mixed with white.
     #[must_use]
-    pub fn lightened_until(self, will_do: impl Fn(Self) -> bool) -> Self {
+    pub fn lightened_until(self, accepted: impl Fn(Self) -> bool) -> Self {
         let bright = self.brightest();
         (0..=STEPS)
             .map(|step| self.mixed(bright, step))
             .chain((0..=STEPS).map(|step| bright.mixed(Self::WHITE, step)))
-            .find(|shade| will_do(*shade))
+            .find(|shade| accepted(*shade))
             .unwrap_or(Self::WHITE)
     }
 
-    /// The same hue with as much light as there can be.
+    /// The same hue at maximum brightness.
     fn brightest(self) -> Self {
-        let most = u16::from(self.red.max(self.green).max(self.blue));
-        // No part is more than the largest, so this is a byte.
+        let largest = u16::from(self.red.max(self.green).max(self.blue));
+        // No component exceeds the largest, so the result is at most 255.
         let grown = |part: u8| {
-            u8::try_from((u16::from(part) * 255).checked_div(most).unwrap_or(255))
+            u8::try_from((u16::from(part) * 255).checked_div(largest).unwrap_or(255))
                 .unwrap_or(u8::MAX)
         };
         Self { red: grown(self.red), green: grown(self.green), blue: grown(self.blue) }
     }
 
-    /// This colour with so much of another in it, in 256ths.
+    /// This colour mixed with `of_256`/256 of another.
     #[must_use]
     pub fn mixed(self, other: Self, of_256: u16) -> Self {
         let part = u32::from(of_256.min(STEPS));
         let mix = |one: u8, other: u8| {
             let sum = u32::from(one) * (256 - part) + u32::from(other) * part;
-            // The mean of two bytes is a byte.
+            // A mean of two bytes is a byte.
             u8::try_from((sum + 128) / 256).unwrap_or(u8::MAX)
         };
         Self {
@@ -114,7 +114,7 @@ impl FromStr for Colour {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = "is not a colour as `#0f5499`";
+        let wrong = "is not a colour (e.g. `#0f5499`)";
         let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6).ok_or(wrong)?;
         if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(wrong);
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn contrast_is_what_wcag_says() {
+    fn contrast_matches_wcag() {
         for (one, other, contrast) in [
             ("#000000", "#ffffff", 21.0),
             ("#ffffff", "#ffffff", 1.0),
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_colour_is_written_in_six_digits() {
+    fn a_colour_has_six_hexadecimal_digits() {
         assert_eq!(colour("#0F5499").to_string(), "#0f5499");
         for wrong in ["", "0f5499", "#fff", "#0f549g", "#+f5499", "#0f54990", "#äöü", "red"] {
             assert!(wrong.parse::<Colour>().is_err(), "{wrong}");
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_colour_that_can_be_read_stays_as_it_is() {
+    fn a_readable_colour_is_not_changed() {
         let on_white = |shade: Colour| shade.readable_on(&[Colour::WHITE]);
         let on_black = |shade: Colour| shade.readable_on(&[Colour::BLACK]);
         let blue = colour("#0f5499");
@@ -172,7 +172,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_on_any_colour_and_any_colour_as_text_can_be_read(
+        fn text_on_and_in_any_colour_is_readable(
             red: u8, green: u8, blue: u8,
         ) {
             let any = Colour::new(red, green, blue);

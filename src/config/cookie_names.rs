@@ -2,15 +2,15 @@
 
 use std::str::FromStr;
 
-/// Names of cookies.
+/// A set of cookie names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CookieNames(Vec<CookieName>);
 
-/// A name, or with a `*` at its end all names that begin so.
+/// A name, or a prefix of names, which is written with a trailing `*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CookieName {
     text: String,
-    begins: bool,
+    is_prefix: bool,
 }
 
 impl CookieNames {
@@ -18,17 +18,17 @@ impl CookieNames {
         Self(names)
     }
 
-    /// Whether no name is meant.
+    /// Whether no name can match.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether this name is meant. Case counts, as it does for browsers.
+    /// Whether the set contains this name. Case-sensitive, as browsers are.
     #[must_use]
-    pub fn mean(&self, name: &str) -> bool {
-        self.0.iter().any(|CookieName { text, begins }| {
-            name.strip_prefix(text.as_str()).is_some_and(|rest| *begins || rest.is_empty())
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.iter().any(|CookieName { text, is_prefix }| {
+            name.strip_prefix(text.as_str()).is_some_and(|rest| *is_prefix || rest.is_empty())
         })
     }
 }
@@ -37,16 +37,18 @@ impl FromStr for CookieName {
     type Err = &'static str;
 
     fn from_str(given: &str) -> Result<Self, Self::Err> {
-        let (text, begins) = match given.strip_suffix('*') {
+        let (text, is_prefix) = match given.strip_suffix('*') {
             Some(text) => (text, true),
             None => (given, false),
         };
-        // A token (RFC 6265, 4.1.1) without the sign that has a meaning here.
+        // A token (RFC 6265, 4.1.1), except `*`.
         let is_name = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'+-.^_`|~".contains(&b);
-        if (text.is_empty() && !begins) || !text.bytes().all(is_name) {
-            return Err("is not a cookie name, or the beginning of one and `*`");
+        if (text.is_empty() && !is_prefix) || !text.bytes().all(is_name) {
+            return Err(
+                "is not a cookie name (e.g. `PHPSESSID`) or a prefix of names (e.g. `wordpress_*`)",
+            );
         }
-        Ok(Self { text: text.to_owned(), begins })
+        Ok(Self { text: text.to_owned(), is_prefix })
     }
 }
 
@@ -59,21 +61,21 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_meant_whole_or_by_its_beginning() {
+    fn a_name_matches_exactly_or_by_prefix() {
         let names = names(&["wordpress_*", "PHPSESSID"]);
-        for meant in ["wordpress_", "wordpress_logged_in_1a2b", "PHPSESSID"] {
-            assert!(names.mean(meant), "{meant}");
+        for matching in ["wordpress_", "wordpress_logged_in_1a2b", "PHPSESSID"] {
+            assert!(names.contains(matching), "{matching}");
         }
         for other in ["wordpress", "Wordpress_x", "PHPSESSID2", "phpsessid", "", "x"] {
-            assert!(!names.mean(other), "{other}");
+            assert!(!names.contains(other), "{other}");
         }
     }
 
     #[test]
-    fn what_is_not_a_cookie_name_is_refused() {
+    fn an_invalid_cookie_name_is_refused() {
         for bad in ["", "a b", "a=b", "a*b", "**", "a;", "ü"] {
             assert!(bad.parse::<CookieName>().is_err(), "{bad}");
         }
-        assert!(names(&["*"]).mean("anything"));
+        assert!(names(&["*"]).contains("anything"));
     }
 }

@@ -1,11 +1,13 @@
-//! `[identity]` and `upstream.pass_headers`: which header names are the gateway's own.
+//! How names of header fields are compared, and which names settings may not use.
+//!
+//! Servers and frameworks treat names alike that HTTP keeps apart: CGI turns `X-User` and `x_user`
+//! into the same variable. Names are therefore compared in folded form: letters and digits only, in
+//! lower case.
 
 use http::HeaderName;
 
-use super::reader::Reader;
-
-/// Headers that the gateway writes or reads itself, folded: no setting lets a client's through, and
-/// no identity header has such a name.
+/// Names, folded, that the gateway itself writes or interprets. They cannot be forwarded from the
+/// client, nor be names of identity headers.
 const OWN: [&str; 17] = [
     "host",
     "cookie",
@@ -25,8 +27,8 @@ const OWN: [&str; 17] = [
     "xforwardedproto",
     "xforwardedhost",
 ];
-/// More names that cannot be those of identity headers, folded: they mean something else to
-/// browsers, proxies or the portal.
+/// Further names, folded, that cannot be those of identity headers, because they have a meaning for
+/// browsers, proxies or portals.
 const TAKEN: [&str; 13] = [
     "contenttype",
     "authorization",
@@ -43,79 +45,22 @@ const TAKEN: [&str; 13] = [
     "xforwardedmethod",
 ];
 
-/// `[identity]`: header names, and what inbound names are compared with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdentityNames {
-    /// The login of the portal user.
-    pub user: HeaderName,
-    /// The organization's id.
-    pub organization: HeaderName,
-    /// The end user's id.
-    pub end_user: HeaderName,
-    /// The group's id.
-    pub group: HeaderName,
-    /// Which of the permissions that the route names the person has.
-    pub granted: HeaderName,
-    /// `user`, `link`, `staff` or `impersonation`.
-    pub session_kind: HeaderName,
-    /// The request's id, as in the decision record.
-    pub request_id: HeaderName,
+/// The folded form of a name.
+pub fn folded(name: &[u8]) -> impl Iterator<Item = u8> + Clone + '_ {
+    name.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase)
 }
 
-impl IdentityNames {
-    /// All of the names.
-    pub fn all(&self) -> impl Iterator<Item = &HeaderName> {
-        let Self { user, organization, end_user, group, granted, session_kind, request_id } = self;
-        [user, organization, end_user, group, granted, session_kind, request_id].into_iter()
-    }
+/// The folded form as text.
+pub(super) fn folded_text(name: &HeaderName) -> String {
+    folded(name.as_str().as_bytes()).map(char::from).collect()
 }
 
-pub(super) fn identity(r: &mut Reader) -> IdentityNames {
-    let mut taken: Vec<String> = Vec::new();
-    let mut name = |key: &str, default: &'static str| {
-        let key = format!("identity.{key}");
-        let default = HeaderName::from_static(default);
-        // A static name is cheaper to set on each request than an equal one that was read.
-        let name = match r.parsed(&key) {
-            Some(other) if other != default => other,
-            Some(_) | None => default,
-        };
-        let folded = folded(&name);
-        if OWN.contains(&&*folded) || TAKEN.contains(&&*folded) {
-            r.problem(&key, format!("`{name}` means something else already"));
-        } else if taken.contains(&folded) {
-            r.problem(&key, format!("`{name}` is the name of another identity header"));
-        }
-        taken.push(folded);
-        name
-    };
-    IdentityNames {
-        user: name("user", "portcullis-user"),
-        organization: name("organization", "portcullis-organization"),
-        end_user: name("end_user", "portcullis-end-user"),
-        group: name("group", "portcullis-group"),
-        granted: name("granted", "portcullis-granted"),
-        session_kind: name("session_kind", "portcullis-session-kind"),
-        request_id: name("request_id", "portcullis-request-id"),
-    }
+/// Whether a folded name cannot be that of an identity header.
+pub(super) fn is_taken(folded: &str) -> bool {
+    OWN.contains(&folded) || TAKEN.contains(&folded)
 }
 
-/// `upstream.pass_headers`: whatever the gateway does not write itself.
-pub(super) fn check_pass_headers(r: &mut Reader, names: &[HeaderName], identity: &IdentityNames) {
-    for name in names {
-        let text = folded(name);
-        let own =
-            OWN.contains(&&*text) || identity.all().map(folded).any(|own| text.starts_with(&own));
-        if own || text.starts_with("portcullis") {
-            r.problem(
-                "upstream.pass_headers",
-                format!("`{name}` is set by the gateway itself, so it cannot be passed on"),
-            );
-        }
-    }
-}
-
-/// Portals read `X_User` and `x-user` as the same name.
-fn folded(name: &HeaderName) -> String {
-    name.as_str().chars().filter(char::is_ascii_alphanumeric).collect()
+/// Whether only the gateway may set the header with this folded name.
+pub(super) fn is_own(folded: &str) -> bool {
+    OWN.contains(&folded) || folded.starts_with("portcullis")
 }

@@ -1,4 +1,4 @@
-//! `[mail]`: how mail leaves the house.
+//! `[mail]`: how mail is sent.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -7,59 +7,62 @@ use std::time::Duration;
 use lettre::message::Mailbox;
 
 use super::reader::Reader;
-use super::seconds;
+use super::value::seconds;
 use crate::credential::secret::Secret;
 use crate::email;
+
+/// The default of `mail.from`.
+const DEFAULT_SENDER: &str = "portal@example.com";
 
 /// `[mail]`
 #[derive(Debug, Clone)]
 pub struct Mail {
-    /// What takes the mails.
+    /// `mail.transport`, with the settings of the one that is chosen.
     pub transport: MailTransport,
-    /// The sender.
+    /// `mail.from`: the sender.
     pub from: Sender,
-    /// A folder whose templates replace the built-in ones, file by file.
+    /// `mail.templates`: a folder whose templates replace the built-in ones, file by file.
     pub templates: Option<PathBuf>,
 }
 
 /// `mail.transport`
 #[derive(Debug, Clone)]
 pub enum MailTransport {
-    /// A folder, which gets a file each.
+    /// A folder that gets a file for each mail.
     Directory(PathBuf),
-    /// A mail server.
+    /// An SMTP server.
     Smtp(Smtp),
 }
 
 /// `[mail.smtp]`
 #[derive(Debug, Clone)]
 pub struct Smtp {
-    /// The server's name, which its certificate must have.
+    /// `mail.smtp.host`: the server's name, which its certificate must cover.
     pub host: String,
-    /// Its port.
+    /// `mail.smtp.port`
     pub port: u16,
-    /// When TLS begins.
+    /// `mail.smtp.security`
     pub security: Security,
-    /// Who we are to it, if it asks.
+    /// `mail.smtp.username` and `mail.smtp.password`
     pub credentials: Option<(String, Secret<String>)>,
-    /// Certificates to trust beside the system's (PEM).
+    /// `mail.smtp.ca_file`: certificates (PEM) trusted in addition to the system's.
     pub ca_file: Option<PathBuf>,
-    /// How long each step of handing over a mail may take.
+    /// `mail.smtp.timeout`: maximum time for each step of a delivery.
     pub timeout: Duration,
 }
 
 /// `mail.smtp.security`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Security {
-    /// In the clear until STARTTLS, and no further without.
+    /// TLS by STARTTLS, which the server must offer.
     Starttls,
-    /// From the first byte.
+    /// TLS from the first byte.
     Tls,
-    /// Never: on this machine only.
+    /// No TLS. Only for a server on the loopback interface.
     None,
 }
 
-/// A mailbox (RFC 5322, 3.4): an address, perhaps with a name before it.
+/// A mailbox (RFC 5322, 3.4): an address, with or without a display name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sender(pub Mailbox);
 
@@ -67,7 +70,7 @@ impl std::str::FromStr for Sender {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = "is not a mailbox such as `portal@example.com` or `Name <portal@example.com>`";
+        let wrong = "is not a mailbox (e.g. `portal@example.com` or `Name <portal@example.com>`)";
         if text.chars().any(char::is_control) {
             return Err(wrong);
         }
@@ -78,7 +81,7 @@ impl std::str::FromStr for Sender {
 }
 
 impl Security {
-    const fn port(self) -> u16 {
+    const fn default_port(self) -> u16 {
         match self {
             Self::Starttls => 587,
             Self::Tls => 465,
@@ -87,47 +90,48 @@ impl Security {
     }
 }
 
-/// Both transports' keys are read whichever is chosen, so that changing over is one word.
-pub(super) fn mail(r: &mut Reader, templates: Option<PathBuf>) -> Option<Mail> {
-    let smtp_chosen = r.word("mail.transport", &[("directory", false), ("smtp", true)], false);
-    let directory = r.path("mail.directory", "mail");
-    let from = r.text("mail.from").unwrap_or_else(|| "portal@example.com".to_owned());
-    let from = match from.parse() {
-        Ok(from) => Some(from),
-        Err(wrong) => {
-            r.problem("mail.from", format!("`{}` {wrong}", from.escape_debug()));
-            None
-        }
-    };
-    let smtp = smtp(r, smtp_chosen);
-    let transport = match smtp_chosen {
-        true => MailTransport::Smtp(smtp?),
-        false => MailTransport::Directory(directory),
-    };
-    Some(Mail { transport, from: from?, templates })
+impl Mail {
+    /// Reads the keys of both transports, whichever is chosen, so that a file may have both.
+    /// `None` if the sender or the chosen transport is invalid.
+    pub(super) fn read(r: &mut Reader, templates: Option<PathBuf>) -> Option<Self> {
+        let smtp_chosen =
+            r.choice("mail.transport", &[("directory", false), ("smtp", true)], false);
+        let directory = r.path("mail.directory", "mail");
+        let from = match r.text("mail.from") {
+            Some(_) => r.parsed("mail.from"),
+            None => DEFAULT_SENDER.parse().ok(),
+        };
+        let smtp = smtp(r, smtp_chosen);
+        let transport = match smtp_chosen {
+            true => MailTransport::Smtp(smtp?),
+            false => MailTransport::Directory(directory),
+        };
+        Some(Self { transport, from: from?, templates })
+    }
 }
 
 fn smtp(r: &mut Reader, chosen: bool) -> Option<Smtp> {
     let host = r.text("mail.smtp.host").map(|host| host.trim().to_owned());
     if chosen && host.as_ref().is_none_or(String::is_empty) {
-        r.problem("mail.smtp.host", "is missing: the mail server's name".to_owned());
+        let message = "is required: the name of the mail server (e.g. `mail.example.com`)";
+        r.problem("mail.smtp.host", message.to_owned());
     }
     let words =
         [("starttls", Security::Starttls), ("tls", Security::Tls), ("none", Security::None)];
-    let security = r.word("mail.smtp.security", &words, Security::Starttls);
+    let security = r.choice("mail.smtp.security", &words, Security::Starttls);
     if security == Security::None && host.as_deref().is_some_and(|host| !is_loopback(host)) {
-        let message = "`none` sends mail and password in the clear, so it is for a server on this \
-                       machine only; use `starttls` or `tls`";
+        let message = "must not be `none` for a server on another machine, because mail and \
+                       password would be sent unencrypted; use `starttls` or `tls`";
         r.problem("mail.smtp.security", message.to_owned());
     }
     let username = r.text("mail.smtp.username");
     let password = r.secret("mail.smtp.password");
     if username.is_some() != password.is_some() {
-        let message = "needs both `username` and `password` (or `password_file`), or neither";
+        let message = "requires both `username` and `password` (or `password_file`), or neither";
         r.problem("mail.smtp", message.to_owned());
     }
-    let port = r.number("mail.smtp.port", security.port(), 1, u16::MAX);
-    let ca_file = r.named_path("mail.smtp.ca_file");
+    let port = r.number("mail.smtp.port", security.default_port(), 1, u16::MAX);
+    let ca_file = r.optional_path("mail.smtp.ca_file");
     let timeout = r.duration("mail.smtp.timeout", seconds(300));
     let credentials = username.zip(password);
     Some(Smtp { host: host?, port, security, credentials, ca_file, timeout })

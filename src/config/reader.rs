@@ -1,8 +1,8 @@
-//! Reads single settings out of the merged sources, collecting every problem by its key.
+//! Reads single keys of the merged sources, and collects the problems of all of them.
 //!
-//! Sources are laid over one another by the crate `config`: the file first, the environment over
-//! it. Values from the environment are text and are read as what the key calls for. A key that
-//! nothing asked for is a problem too.
+//! The crate `config` merges the sources: the file, and over it the environment. Values from the
+//! environment are text, and are parsed as the type that the key requires. A key that is set and
+//! never read is a problem too.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -11,19 +11,21 @@ use std::time::Duration;
 
 use config::{Config, Environment, File, FileFormat, Value, ValueKind};
 
-use super::{Problem, Problems};
+use super::problem::{Problem, Problems};
+use super::suggestion;
 use crate::credential::secret::Secret;
 
-/// The merged settings by dotted key, and what has been found wrong with them so far.
+/// The merged settings by dotted key.
 #[derive(Debug)]
 pub(super) struct Reader {
     values: BTreeMap<String, Value>,
-    asked: BTreeSet<String>,
+    /// The keys that have been read, whether they are set or not.
+    known: BTreeSet<String>,
     problems: Vec<Problem>,
 }
 
 impl Reader {
-    /// Merges a TOML text with `PORTCULLIS__…` variables, which win.
+    /// Merges a TOML text with `PORTCULLIS__…` variables, which take precedence.
     pub(super) fn new(
         text: &str,
         file: &Path,
@@ -41,17 +43,18 @@ impl Reader {
             .map_err(|error| {
                 Problems(vec![Problem {
                     key: file.display().to_string(),
-                    message: syntax_message(&error.to_string()),
+                    message: syntax_error(&error.to_string()),
                 }])
             })?;
         let mut values = BTreeMap::new();
         for (key, value) in merged {
             flatten(key, value, &mut values);
         }
-        Ok(Self { values, asked: BTreeSet::new(), problems: Vec::new() })
+        Ok(Self { values, known: BTreeSet::new(), problems: Vec::new() })
     }
 
-    /// Text, parsed by `T`'s own rules; `None` when the key is absent or wrong.
+    /// A value parsed by `T`, whose error completes the sentence "`value` …". `None` if the key is
+    /// not set or invalid.
     pub(super) fn parsed<T>(&mut self, key: &str) -> Option<T>
     where
         T: FromStr,
@@ -61,13 +64,13 @@ impl Reader {
         match text.trim().parse() {
             Ok(value) => Some(value),
             Err(error) => {
-                self.problem(key, format!("`{text}`: {error}"));
+                self.problem(key, format!("{} {error}", quoted(&text)));
                 None
             }
         }
     }
 
-    /// Text as it stands.
+    /// Text, unchanged. Numbers and booleans are accepted: the environment has no strings.
     pub(super) fn text(&mut self, key: &str) -> Option<String> {
         let value = self.take(key)?;
         match value.kind {
@@ -81,30 +84,34 @@ impl Reader {
             | ValueKind::Float(_)
             | ValueKind::Table(_)
             | ValueKind::Array(_) => {
-                self.problem(key, "must be text".to_owned());
+                self.problem(key, "must be a string".to_owned());
                 None
             }
         }
     }
 
-    /// One of a closed set of words.
-    pub(super) fn word<T: Copy>(&mut self, key: &str, words: &[(&str, T)], default: T) -> T {
+    /// One of a fixed set of words.
+    pub(super) fn choice<T: Copy>(&mut self, key: &str, words: &[(&str, T)], default: T) -> T {
         let Some(text) = self.text(key) else { return default };
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
             return *value;
         }
         let known: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
-        self.problem(key, format!("`{text}` is not one of {}", known.join(", ")));
+        let expected = match &*known {
+            [word] => word.clone(),
+            known => format!("one of {}", known.join(", ")),
+        };
+        self.problem(key, format!("{} is not a known value, expected {expected}", quoted(&text)));
         default
     }
 
     /// `true` or `false`.
     pub(super) fn boolean(&mut self, key: &str, default: bool) -> bool {
-        self.word(key, &[("true", true), ("false", false)], default)
+        self.choice(key, &[("true", true), ("false", false)], default)
     }
 
-    /// A list, each item parsed; from the environment, items stand between commas. `None` when the
-    /// key is absent or any item is wrong.
+    /// A list, each item parsed as by [`parsed`](Self::parsed). In the environment the items are
+    /// separated by commas. `None` if the key is not set or any item is invalid.
     pub(super) fn list<T>(&mut self, key: &str) -> Option<Vec<T>>
     where
         T: FromStr,
@@ -112,8 +119,8 @@ impl Reader {
     {
         let value = self.take(key)?;
         let items: Vec<Option<String>> = match value.kind {
-            ValueKind::Array(items) => items.into_iter().map(as_text).collect(),
-            // From the environment: as in the file, or simply with commas between.
+            ValueKind::Array(items) => items.into_iter().map(into_string).collect(),
+            // From the environment: with brackets and quotes as in the file, or without.
             ValueKind::String(text) => inside_brackets(&text)
                 .split(',')
                 .map(|item| item.trim().trim_matches(['"', '\'']))
@@ -129,42 +136,43 @@ impl Reader {
             | ValueKind::U128(_)
             | ValueKind::Float(_)
             | ValueKind::Table(_) => {
-                self.problem(key, "must be a list".to_owned());
+                self.problem(key, "must be a list of strings".to_owned());
                 return None;
             }
         };
         let count = items.len();
         let mut parsed = Vec::with_capacity(count);
-        for (place, item) in items.into_iter().enumerate() {
+        for (index, item) in items.into_iter().enumerate() {
             let Some(item) = item else {
-                self.problem(&format!("{key}[{place}]"), "must be text".to_owned());
+                self.problem(&format!("{key}[{index}]"), "must be a string".to_owned());
                 continue;
             };
             match item.parse() {
                 Ok(value) => parsed.push(value),
-                Err(error) => self.problem(key, format!("`{item}`: {error}")),
+                Err(error) => self.problem(key, format!("{} {error}", quoted(&item))),
             }
         }
         (parsed.len() == count).then_some(parsed)
     }
 
-    /// A duration with its unit, as `500ms`, `30m` or `12h`; never zero.
+    /// A duration with its unit, such as `500ms`, `30m` or `12h`; never zero.
     pub(super) fn duration(&mut self, key: &str, default: Duration) -> Duration {
         let Some(text) = self.text(key) else { return default };
         match humantime::parse_duration(text.trim()) {
             Ok(value) if !value.is_zero() => value,
             Ok(_) => {
-                self.problem(key, "must be longer than nothing".to_owned());
+                self.problem(key, "must be longer than zero".to_owned());
                 default
             }
-            Err(error) => {
-                self.problem(key, format!("`{text}` is no duration such as `30m`: {error}"));
+            Err(_) => {
+                let value = quoted(&text);
+                self.problem(key, format!("{value} is not a duration (e.g. `30m` or `500ms`)"));
                 default
             }
         }
     }
 
-    /// A whole number within bounds, both included.
+    /// A whole number from `least` to `most`.
     pub(super) fn number<T>(&mut self, key: &str, default: T, least: T, most: T) -> T
     where
         T: FromStr + PartialOrd + Copy + std::fmt::Display,
@@ -172,7 +180,7 @@ impl Reader {
         let Some(value) = self.take(key) else { return default };
         let range = format!("a whole number from {least} to {most}");
         let text = match value.kind {
-            // With its point: 1.0 is not how a number is counted.
+            // `{:?}` keeps the point of 1.0, which is not accepted as 1.
             ValueKind::Float(given) => format!("{given:?}"),
             ValueKind::Nil | ValueKind::Table(_) | ValueKind::Array(_) => {
                 self.problem(key, format!("must be {range}"));
@@ -188,54 +196,54 @@ impl Reader {
         match text.parse() {
             Ok(value) if value >= least && value <= most => value,
             Ok(_) | Err(_) => {
-                self.problem(key, format!("`{text}` is not {range}"));
+                self.problem(key, format!("{} is not {range}", quoted(&text)));
                 default
             }
         }
     }
 
-    /// A path; relative ones are taken from the working directory.
+    /// A path. Relative paths are relative to the working directory.
     pub(super) fn path(&mut self, key: &str, default: &str) -> PathBuf {
-        self.named_path(key).unwrap_or_else(|| PathBuf::from(default))
+        self.optional_path(key).unwrap_or_else(|| PathBuf::from(default))
     }
 
-    /// A path that has no default. An empty one would be the working directory or nothing at all.
-    pub(super) fn named_path(&mut self, key: &str) -> Option<PathBuf> {
+    /// A path without a default. An empty path would be the working directory.
+    pub(super) fn optional_path(&mut self, key: &str) -> Option<PathBuf> {
         let text = self.text(key)?;
         if text.trim().is_empty() {
-            self.problem(key, "is empty: a path is needed".to_owned());
+            self.problem(key, "must not be empty: a path is required".to_owned());
         }
         Some(PathBuf::from(text))
     }
 
-    /// A secret: given as it is, or in a file that `<key>_file` names, whose last line end is cut.
-    /// It is never part of a problem.
+    /// A secret: the value itself, or the content of the file that `<key>_file` names, without its
+    /// last line ending. Problems never contain it.
     pub(super) fn secret(&mut self, key: &str) -> Option<Secret<String>> {
         let file_key = format!("{key}_file");
         let (given, file) = (self.text(key).map(Secret::new), self.text(&file_key));
         let secret = match (given, file) {
             (None, None) => return None,
             (Some(_), Some(_)) => {
-                self.problem(key, format!("is given twice: here and by `{file_key}`"));
+                self.problem(key, format!("conflicts with `{file_key}`; set one of the two"));
                 return None;
             }
             (Some(given), None) => given,
             (None, Some(file)) => match std::fs::read_to_string(&file) {
                 Ok(text) => {
-                    let whole = Secret::new(text);
-                    // A byte order mark is of the file, and not of the secret in it.
-                    let line = whole.expose().trim_start_matches('\u{feff}');
+                    let content = Secret::new(text);
+                    // A byte order mark is part of the file's encoding, not of the secret.
+                    let line = content.expose().trim_start_matches('\u{feff}');
                     let line = line.strip_suffix('\n').unwrap_or(line);
                     Secret::from(line.strip_suffix('\r').unwrap_or(line))
                 }
                 Err(error) => {
-                    self.problem(&file_key, format!("`{file}` cannot be read: {error}"));
+                    self.problem(&file_key, format!("{} cannot be read: {error}", quoted(&file)));
                     return None;
                 }
             },
         };
         if secret.expose().is_empty() {
-            self.problem(key, "is empty".to_owned());
+            self.problem(key, "must not be empty".to_owned());
             return None;
         }
         Some(secret)
@@ -244,46 +252,50 @@ impl Reader {
     /// Whether any source sets the key or one below it.
     pub(super) fn has(&self, key: &str) -> bool {
         let below = format!("{key}.");
-        self.values.keys().any(|known| known == key || known.starts_with(&below))
+        self.values.keys().any(|set| set == key || set.starts_with(&below))
     }
 
-    /// Whether nothing is wrong so far with the key and those below it.
-    pub(super) fn sound(&self, key: &str) -> bool {
+    /// Whether no problem has been found yet with the key and those below it.
+    pub(super) fn is_valid(&self, key: &str) -> bool {
         let below = format!("{key}.");
         !self.problems.iter().any(|found| found.key == key || found.key.starts_with(&below))
     }
 
-    /// Notes a problem with a key.
+    /// Adds a problem with a key.
     pub(super) fn problem(&mut self, key: &str, message: String) {
         self.problems.push(Problem { key: key.to_owned(), message });
     }
 
-    /// All problems, those of keys that nothing asked for included.
+    /// All problems, those of unknown keys included. Call it after every key has been read.
     pub(super) fn finish(mut self) -> Result<(), Problems> {
         for (key, value) in &self.values {
-            let section = matches!(value.kind, ValueKind::Table(_)) && self.is_section(key);
-            if !section && !self.asked.contains(key) {
-                self.problems
-                    .push(Problem { key: key.clone(), message: "is not a setting".to_owned() });
+            // The header of a section in which every line is commented out.
+            let empty_section = matches!(value.kind, ValueKind::Table(_)) && self.is_section(key);
+            if !empty_section && !self.known.contains(key) {
+                let message = suggestion::unknown(key, &self.known);
+                self.problems.push(Problem { key: key.clone(), message });
             }
         }
         if self.problems.is_empty() { Ok(()) } else { Err(Problems(self.problems)) }
     }
 
-    /// Whether settings below this key have been asked for.
     fn is_section(&self, key: &str) -> bool {
         let below = format!("{key}.");
-        self.asked.range(below.clone()..).next().is_some_and(|asked| asked.starts_with(&below))
+        self.known.range(below.clone()..).next().is_some_and(|known| known.starts_with(&below))
     }
 
     fn take(&mut self, key: &str) -> Option<Value> {
-        self.asked.insert(key.to_owned());
+        self.known.insert(key.to_owned());
         self.values.get(key).cloned()
     }
 }
 
-/// An item of a list that is text as it stands.
-fn as_text(item: Value) -> Option<String> {
+/// The value as it appears in a problem, on one line.
+fn quoted(text: &str) -> String {
+    format!("`{}`", text.replace(char::is_control, "\u{fffd}"))
+}
+
+fn into_string(item: Value) -> Option<String> {
     match item.kind {
         ValueKind::String(text) => Some(text),
         ValueKind::Nil
@@ -298,7 +310,7 @@ fn as_text(item: Value) -> Option<String> {
     }
 }
 
-/// What a list written as in the file holds; `[::1]` is none.
+/// The inside of a list that is written as in the file; other text, such as `[::1]`, unchanged.
 fn inside_brackets(text: &str) -> &str {
     let text = text.trim();
     text.strip_prefix('[')
@@ -308,8 +320,8 @@ fn inside_brackets(text: &str) -> &str {
         .unwrap_or(text)
 }
 
-/// Tables become dotted keys, so that an inline table and a section are the same thing. An empty
-/// one keeps its own key: whoever wrote it meant something.
+/// Turns nested tables into dotted keys, so that inline tables and sections are equivalent. An empty
+/// table keeps its own key, so that a misspelt one is reported.
 fn flatten(key: String, value: Value, into: &mut BTreeMap<String, Value>) {
     match value.kind {
         ValueKind::Table(table) if !table.is_empty() => {
@@ -332,10 +344,10 @@ fn flatten(key: String, value: Value, into: &mut BTreeMap<String, Value>) {
     }
 }
 
-/// The parser's message without the source excerpt, which may hold a secret.
-fn syntax_message(error: &str) -> String {
+/// The parser's message without its excerpt of the file, which may contain a secret.
+fn syntax_error(error: &str) -> String {
     let mut lines = error.lines().map(str::trim).filter(|line| !line.is_empty());
-    let first = lines.next().unwrap_or("cannot be read");
+    let first = lines.next().unwrap_or("cannot be parsed");
     let cause = lines.rfind(|line| !line.contains('|') && !line.starts_with("in "));
     cause.map_or_else(|| first.to_owned(), |cause| format!("{first}: {cause}"))
 }

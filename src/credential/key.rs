@@ -34,6 +34,8 @@ pub enum Purpose {
     RecoveryCode,
     /// What a browser keeps between a right password and the code that is still owed.
     PendingSignIn,
+    /// The cookies of browsers that have signed in before (I6).
+    KnownBrowser,
     /// The tokens in mails that wait to be sent.
     Letter,
     /// The digest of the store's records (I13).
@@ -48,6 +50,7 @@ impl Purpose {
             Self::SecondFactor => "portcullis v1 second factor",
             Self::RecoveryCode => "portcullis v1 recovery code",
             Self::PendingSignIn => "portcullis v1 pending sign-in",
+            Self::KnownBrowser => "portcullis v1 known browser",
             Self::Letter => "portcullis v1 letter",
             Self::Store => "portcullis v1 store",
         }
@@ -129,7 +132,7 @@ impl SecretKey {
 }
 
 /// HMAC-SHA256 with a derived key.
-pub(super) fn mac(key: &Secret<[u8; 32]>) -> Hmac<Sha256> {
+pub(crate) fn mac(key: &Secret<[u8; 32]>) -> Hmac<Sha256> {
     #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
     Hmac::new_from_slice(key.expose()).expect("HMAC takes a key of any length")
 }

@@ -15,6 +15,7 @@ use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 use serde::Serialize;
 
 use crate::directory::letters::Occasion;
+use crate::web::text::language;
 
 /// The language of a mail when there is none in the language asked for.
 const FALLBACK: &str = "en";
@@ -147,7 +148,7 @@ impl Templates {
         if problems.is_empty() { Ok(templates) } else { Err(TemplateProblems(problems)) }
     }
 
-    /// What to say on this occasion, in this language or the nearest that there is.
+    /// The texts for this occasion, in the language that suits an `Accept-Language` best.
     ///
     /// # Errors
     /// When a template cannot be filled in.
@@ -166,19 +167,16 @@ impl Templates {
         Ok(Text { subject: subject.to_owned(), plain: plain.to_owned(), html })
     }
 
-    /// The nearest language: of `de-AT`, itself, then `de`, then the fallback.
-    fn language(&self, occasion: Occasion, asked: Option<&str>) -> String {
-        let asked = asked.unwrap_or(FALLBACK).to_ascii_lowercase();
-        let mut tag = asked.as_str();
-        loop {
-            if self.0.get_template(&format!("{}.{tag}.txt", name(occasion))).is_ok() {
-                return tag.to_owned();
-            }
-            match tag.rsplit_once('-') {
-                Some((shorter, _)) => tag = shorter,
-                None => return FALLBACK.to_owned(),
-            }
-        }
+    /// The language that suits an `Accept-Language` best, as on the pages.
+    fn language(&self, occasion: Occasion, accepted: Option<&str>) -> String {
+        let names = self.0.templates().map(|(name, _)| name);
+        let tags = names.filter_map(|file| {
+            file.strip_prefix(name(occasion))?.strip_prefix('.')?.strip_suffix(".txt")
+        });
+        let tags: Vec<&str> =
+            std::iter::once(FALLBACK).chain(tags.filter(|tag| *tag != FALLBACK)).collect();
+        let chosen = language::choose(accepted, &tags.iter().copied());
+        tags.get(chosen).copied().unwrap_or(FALLBACK).to_owned()
     }
 
     fn fill(&self, name: &str, facts: &Facts<'_>) -> Result<String, minijinja::Error> {

@@ -1,5 +1,5 @@
-//! Listening sockets, taken before anything else starts: an address in use is told at once, and
-//! port 0 is known by its real number.
+//! Binds the listening sockets. That comes first at the start, so that an address in use is reported
+//! at once and the real number of port 0 is known.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -9,37 +9,37 @@ use std::path::{Path, PathBuf};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-/// The longest path that the system takes for a socket, its final zero aside.
+/// The longest path of a Unix socket, without the final zero byte.
 const LONGEST_PATH: usize = 107;
 
-/// A socket that could not be taken.
+/// A socket that could not be bound.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// A TCP address.
-    #[error("cannot listen on {address}: {cause}; name another with `{setting}`")]
+    #[error("cannot listen on {address}: {cause}; set another address with `{setting}`")]
     Tcp {
         /// The address from the settings.
         address: SocketAddr,
-        /// What it was named with.
+        /// The setting or command line option that names it.
         setting: &'static str,
-        /// What the system said.
+        /// The system's error.
         cause: io::Error,
     },
     /// The admin socket.
-    #[error("cannot make the admin socket `{}`: {cause}", path.display())]
+    #[error("cannot create the admin socket `{}`: {cause}", path.display())]
     Unix {
         /// The path from the settings.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         cause: io::Error,
     },
 }
 
-/// Listens on a TCP address, which `setting` has named. Up to `backlog` connections wait to be
-/// accepted, or fewer if the system has a lower bound; more find out by a timeout.
+/// Listens on a TCP address from `setting`. Up to `backlog` connections wait to be accepted, or as
+/// many as the system allows; connecting times out beyond that.
 ///
 /// # Errors
-/// What the system says.
+/// When the address cannot be bound.
 pub fn bind_tcp(
     address: SocketAddr,
     setting: &'static str,
@@ -47,7 +47,7 @@ pub fn bind_tcp(
 ) -> Result<TcpListener, BindError> {
     let bind = || {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-        // What an earlier process left in TIME_WAIT does not keep the address taken.
+        // Connections of an earlier process in TIME_WAIT do not keep the address in use.
         socket.set_reuse_address(true)?;
         socket.bind(&address.into())?;
         socket.listen(backlog.into())?;
@@ -58,11 +58,11 @@ pub fn bind_tcp(
     bind().map_err(|cause| BindError::Tcp { address, setting, cause })
 }
 
-/// Listens on the admin socket: for its owner alone (mode 0600). A socket that another process
-/// left behind is replaced; one that answers is not.
+/// Listens on the admin socket, which only its owner may open (mode 0600). A socket that an earlier
+/// process left behind is replaced; one that accepts connections is not.
 ///
 /// # Errors
-/// What the system says.
+/// When the socket cannot be created.
 pub fn bind_admin_socket(path: &Path, backlog: u16) -> Result<UnixListener, BindError> {
     let bind = || {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -70,15 +70,15 @@ pub fn bind_admin_socket(path: &Path, backlog: u16) -> Result<UnixListener, Bind
         }
         if let Ok(old) = std::fs::symlink_metadata(path) {
             if !old.file_type().is_socket() {
-                return Err(io::Error::other("there is a file of that name"));
+                return Err(io::Error::other("a file with that name exists"));
             }
             if UnixStream::connect(path).is_ok() {
-                return Err(io::Error::other("another process answers there"));
+                return Err(io::Error::other("another process is using it"));
             }
             std::fs::remove_file(path)?;
         }
-        // Bound under a name nobody knows, closed to others, and only then moved to its place:
-        // there is no moment at which somebody else could connect.
+        // Bound under a random name, made private and then renamed, so that other users can never
+        // connect.
         let hidden = path.with_extension(format!(
             "{}.new",
             data_encoding::HEXLOWER.encode(&crate::random::bytes::<4>())
@@ -86,7 +86,7 @@ pub fn bind_admin_socket(path: &Path, backlog: u16) -> Result<UnixListener, Bind
         let length = hidden.as_os_str().len();
         if length > LONGEST_PATH {
             let longest = path.as_os_str().len().saturating_sub(length - LONGEST_PATH);
-            let cause = format!("its path is too long; it may have {longest} bytes");
+            let cause = format!("the path is too long; use at most {longest} bytes");
             return Err(io::Error::other(cause));
         }
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
@@ -106,23 +106,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_in_use_is_told_with_the_setting_that_names_another() {
-        let taken = bind_tcp(SocketAddr::from(([127, 0, 0, 1], 0)), "admin.listen", 1).unwrap();
-        let address = taken.local_addr().unwrap();
+    fn address_in_use_is_reported_with_its_setting() {
+        let bound = bind_tcp(SocketAddr::from(([127, 0, 0, 1], 0)), "admin.listen", 1).unwrap();
+        let address = bound.local_addr().unwrap();
         let error = bind_tcp(address, "admin.listen", 1).unwrap_err().to_string();
         assert!(error.starts_with(&format!("cannot listen on {address}: ")), "{error}");
-        assert!(error.ends_with("; name another with `admin.listen`"), "{error}");
+        assert!(error.ends_with("; set another address with `admin.listen`"), "{error}");
     }
 
     #[tokio::test]
-    async fn a_path_too_long_for_a_socket_is_told_with_how_long_it_may_be() {
+    async fn too_long_socket_path_is_reported_with_the_limit() {
         let folder = tempfile::tempdir().unwrap();
         let name = |length| {
             let rest = length - folder.path().as_os_str().len() - "/.sock".len();
             folder.path().join(format!("{}.sock", "s".repeat(rest)))
         };
         let error = bind_admin_socket(&name(120), 1).unwrap_err().to_string();
-        let (_, longest) = error.split_once("it may have ").unwrap();
+        let (_, longest) = error.split_once("use at most ").unwrap();
         let longest: usize = longest.strip_suffix(" bytes").unwrap().parse().unwrap();
         assert!(bind_admin_socket(&name(longest), 1).is_ok(), "{error}");
         assert!(bind_admin_socket(&name(longest + 1), 1).is_err(), "{error}");

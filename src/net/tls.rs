@@ -1,16 +1,17 @@
-//! The certificate and its key: read and judged once, at the start or by `portcullis check`.
+//! The certificate and its key: read and checked once, at the start or by `portcullis check`.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::crypto::ring;
-use tokio_rustls::TlsAcceptor;
+use tokio::net::TcpStream;
+use tokio_rustls::{Accept, TlsAcceptor};
 
 use crate::config::Tls;
 use crate::credential::pem;
 
-/// HTTP/2 as ALPN names it (RFC 7301, RFC 9113).
+/// The ALPN name of HTTP/2 (RFC 9113, section 3.1).
 pub(super) const HTTP_2: &[u8] = b"h2";
 const HTTP_1: &[u8] = b"http/1.1";
 
@@ -19,15 +20,15 @@ const HTTP_1: &[u8] = b"http/1.1";
 #[error("server.tls{0}")]
 pub struct TlsError(String);
 
-/// What shakes hands.
+/// TLS 1.2 and 1.3 with one certificate; offers HTTP/2 before HTTP/1.1.
 #[derive(Clone)]
-pub struct TlsFiles(pub(super) TlsAcceptor);
+pub struct ServerTls(TlsAcceptor);
 
-impl TlsFiles {
-    /// Reads both files. TLS 1.2 and 1.3, HTTP/2 before HTTP/1.1.
+impl ServerTls {
+    /// Reads the certificate chain and the private key.
     ///
     /// # Errors
-    /// When a file cannot be read, holds nothing of its kind, or they do not belong together.
+    /// When a file cannot be read, holds no certificate or no key, or they do not match.
     pub fn read(files: &Tls) -> Result<Self, TlsError> {
         let wrong = |key: &str, file: &Path, cause: String| {
             TlsError(format!(".{key}: {}: {cause}", file.display()))
@@ -47,11 +48,16 @@ impl TlsFiles {
         config.alpn_protocols = vec![HTTP_2.to_vec(), HTTP_1.to_vec()];
         Ok(Self(TlsAcceptor::from(Arc::new(config))))
     }
+
+    /// Performs a handshake. It has no timeout.
+    pub(super) fn accept(&self, stream: TcpStream) -> Accept<TcpStream> {
+        self.0.accept(stream)
+    }
 }
 
-impl std::fmt::Debug for TlsFiles {
+impl std::fmt::Debug for ServerTls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TlsFiles").finish_non_exhaustive()
+        f.debug_struct("ServerTls").finish_non_exhaustive()
     }
 }
 
@@ -62,25 +68,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_with_certificate_and_key_is_said() {
+    fn unusable_certificates_and_keys_are_reported() {
         let folder = TempDir::new().unwrap();
         let file = |name: &str, content: &str| {
             let path = folder.path().join(name);
             std::fs::write(&path, content).unwrap();
             path
         };
-        let made = |name: &str| rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-        let (ours, other) = (made("portal.example"), made("other.example"));
+        let generate = |name: &str| rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+        let (ours, other) = (generate("portal.example"), generate("other.example"));
         let certificate = file("cert.pem", &ours.cert.pem());
         let key = file("key.pem", &ours.signing_key.serialize_pem());
         let other_key = file("other.pem", &other.signing_key.serialize_pem());
         let empty = file("empty.pem", "");
         let missing = folder.path().join("missing.pem");
-        let said = |certificate: &Path, key: &Path| {
+        let error = |certificate: &Path, key: &Path| {
             let files = Tls { certificate: certificate.to_owned(), key: key.to_owned() };
-            TlsFiles::read(&files).map_or_else(|error| error.to_string(), |_| String::new())
+            ServerTls::read(&files).map_or_else(|error| error.to_string(), |_| String::new())
         };
-        assert_eq!(said(&certificate, &key), "");
+        assert_eq!(error(&certificate, &key), "");
         for (certificate, key, expected) in [
             (&missing, &key, ["server.tls.certificate: ", "missing.pem: cannot be read"]),
             (&certificate, &missing, ["server.tls.key: ", "missing.pem: cannot be read"]),
@@ -90,8 +96,8 @@ mod tests {
             (&certificate, &certificate, ["server.tls.key: ", "cert.pem: holds no private key"]),
             (&certificate, &other_key, ["server.tls: ", "cannot be used"]),
         ] {
-            let said = said(certificate, key);
-            assert!(expected.iter().all(|part| said.contains(part)), "{expected:?}: {said}");
+            let error = error(certificate, key);
+            assert!(expected.iter().all(|part| error.contains(part)), "{expected:?}: {error}");
         }
     }
 }

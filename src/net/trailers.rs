@@ -1,38 +1,40 @@
-//! Trailers of an answer, as far as hyper can send them. On HTTP/1.1 it sends those that `Trailer`
-//! has announced, to clients that take any, and never ends a body whose trailers it does not send.
+//! Trailers of an HTTP/1.1 response, limited to those that hyper sends.
+//!
+//! hyper sends trailers that the `Trailer` header has announced, to clients that accept any, and
+//! never ends a body with trailers that it does not send. So those are removed.
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http_body::Frame;
 
-/// Which trailers are sent over HTTP/1.
+/// Which trailers of a response are sent.
 #[derive(Debug)]
 pub(super) enum Trailers {
-    /// Those that these lines announce.
+    /// Those named in these `Trailer` lines.
     Announced(Vec<HeaderValue>),
-    /// None: the client does not take any.
+    /// None, because the client does not accept any.
     None,
 }
 
 impl Trailers {
-    /// What a request's client takes (RFC 9110, 10.1.4).
-    pub(super) fn of(request: &HeaderMap) -> Self {
+    /// What the client accepts, from its `TE` header (RFC 9110, section 10.1.4).
+    pub(super) fn accepted(request: &HeaderMap) -> Self {
         let mut lines = request.get_all(header::TE).iter();
-        let taken = lines.any(|line| tokens(line).any(|token| token == "trailers"));
-        if taken { Self::Announced(Vec::new()) } else { Self::None }
+        let accepts = lines.any(|line| tokens(line).any(|token| token == "trailers"));
+        if accepts { Self::Announced(Vec::new()) } else { Self::None }
     }
 
-    /// With what an answer announces.
-    pub(super) fn announced(self, answer: &HeaderMap) -> Self {
+    /// Adds what a response announces.
+    pub(super) fn announced(self, response: &HeaderMap) -> Self {
         match self {
             Self::Announced(_) => {
-                Self::Announced(answer.get_all(header::TRAILER).iter().cloned().collect())
+                Self::Announced(response.get_all(header::TRAILER).iter().cloned().collect())
             }
             Self::None => self,
         }
     }
 
-    /// A frame as it is sent; nothing when it would be trailers of which none are sent.
+    /// The frame with only the trailers that are sent, or `None` if no trailers remain.
     pub(super) fn pass(&self, frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
         let trailers = match frame.into_trailers() {
             Ok(trailers) => trailers,

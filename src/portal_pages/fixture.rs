@@ -1,4 +1,4 @@
-//! Pages over a directory in the real embedded store, and a browser that keeps cookies.
+//! The pages with a directory in the real embedded store, and a browser that keeps cookies.
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -27,17 +27,18 @@ use crate::directory::users::{NewUser, UserView};
 use crate::directory::{Directory, Judges, Memory, OneTimeLinks};
 use crate::proxy::ErrorPages as _;
 use crate::session::{Presented, SessionCache, Sessions};
-use crate::web::Visitor;
 use crate::web::cookie::OwnCookie;
+use crate::web::return_to::in_query;
+use crate::web::{Visitor, paths};
 use portcullis_policy::{Policy, PolicyFiles};
 use portcullis_store::Store;
 use portcullis_store::feed::Feed;
 use portcullis_store::sled::SledStore;
 
-/// A password that keeps every rule.
+/// A password that meets every requirement.
 pub(super) const PASSWORD: &str = "Correct horse 7!";
 
-/// Cheap, so that tests are about pages and not about waiting.
+/// Cheap, so that tests are fast.
 const CHEAP: HashingSettings =
     HashingSettings { memory_kib: 8, passes: 1, lanes: 1, threads: 2, queue: 64 };
 
@@ -126,13 +127,13 @@ pub(super) struct TestSite {
     _folder: TempDir,
 }
 
-/// A browser: its cookies, and what it says of itself.
+/// A browser with its cookies.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Browser {
     pub(super) cookies: BTreeMap<String, String>,
 }
 
-/// An answer, read whole.
+/// A response with its body.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
@@ -201,7 +202,7 @@ impl TestSite {
         self.directory.create_user(new, self.now).await.unwrap()
     }
 
-    /// An invited portal user; answers the token of the invitation.
+    /// An invited portal user; returns the token of the invitation.
     pub(super) async fn invited(&self, organization: &str, login: &str) -> String {
         let new = NewUser {
             organization: organization.into(),
@@ -215,7 +216,7 @@ impl TestSite {
 
     /// The letters that wait to be sent, the latest last, each with its token.
     pub(super) async fn letters(&self) -> Vec<(Letter, String)> {
-        self.pages.state.resets.work_off(&self.directory).await;
+        self.pages.state.resets.process_all(&self.directory).await;
         let records = self.store.list(kind::LETTER, None, None, 100).await.unwrap();
         let mut letters: Vec<_> = records
             .iter()
@@ -232,7 +233,7 @@ impl TestSite {
     /// The path of an organization's secure link.
     pub(super) async fn link(&self, organization: &str) -> String {
         let link = self.directory.link(&organization.into()).await.unwrap();
-        format!("/.portcullis/link/{}", link.token.expose())
+        format!("{}{}", paths::SECURE_LINK, link.token.expose())
     }
 
     pub(super) fn later(&mut self, minutes: i64) {
@@ -248,7 +249,7 @@ impl TestSite {
         read(self.pages.reserved(request, visitor).await).await
     }
 
-    /// Who the browser's session makes of it: kind, organization, login.
+    /// The browser's session: kind, organization, login.
     pub(super) async fn who(&self, browser: &Browser) -> Option<(&'static str, String, String)> {
         let mut headers = HeaderMap::new();
         headers.insert(header::COOKIE, browser.cookie_line().parse().unwrap());
@@ -279,7 +280,7 @@ impl TestSite {
         let mut fields = page.hidden();
         fields.push(("login".to_owned(), login.to_owned()));
         fields.push(("password".to_owned(), password.to_owned()));
-        browser.post(self, "/.portcullis/sign-in", &fields).await
+        browser.post(self, paths::SIGN_IN, &fields).await
     }
 
     pub(super) async fn sign_in(
@@ -288,7 +289,7 @@ impl TestSite {
         login: &str,
         password: &str,
     ) -> Answer {
-        self.sign_in_at(browser, "/.portcullis/sign-in", login, password).await
+        self.sign_in_at(browser, paths::SIGN_IN, login, password).await
     }
 }
 
@@ -369,10 +370,8 @@ impl Answer {
 }
 
 pub(super) fn form(fields: &[(String, String)]) -> String {
-    let pairs: Vec<String> = fields
-        .iter()
-        .map(|(name, value)| format!("{name}={}", super::return_to::in_query(value)))
-        .collect();
+    let pairs: Vec<String> =
+        fields.iter().map(|(name, value)| format!("{name}={}", in_query(value))).collect();
     pairs.join("&")
 }
 

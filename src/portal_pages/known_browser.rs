@@ -1,30 +1,29 @@
-//! As which user a browser has signed in before.
+//! The cookie of a browser that has signed in before.
 //!
-//! A failed sign-in is counted against the login, so a stranger could keep a person out by failing
-//! on purpose. A browser that has signed in is therefore counted by itself (I6). It is known by a
-//! cookie that we sign for that one user and the password the user had; it opens nothing. The
-//! cookie is bound to the user's id, not to the login: a login can be given to another person.
-//! Whether login and password are still those is the directory's to say, which has the record.
+//! A failed sign-in is counted against the login, so a stranger could lock a user out by failing on
+//! purpose. Therefore a browser that has signed in has a count of its own (I6). It has a cookie that
+//! we sign for one user and one password, and that signs nobody in. The cookie names the user's id,
+//! not the login, which can be given to another user. Whether login and password are still the same,
+//! the directory compares.
 
 use data_encoding::BASE64URL_NOPAD;
-use hkdf::Hkdf;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use http::HeaderMap;
 use http::header::HeaderValue;
 use sha2::Sha256;
 
-use crate::credential::key::{Purpose, SecretKey};
+use crate::credential::key::{self, Purpose, SecretKey};
 use crate::credential::secret::Secret;
 use crate::directory::sign_in::KnownBrowser;
 use crate::web::cookie::{self, OwnCookie};
 
-/// How long a browser is remembered after a sign-in: half a year.
 const COOKIE: OwnCookie = OwnCookie::KnownBrowser;
+/// How long a browser is remembered after a sign-in: half a year.
 const REMEMBERED_SECONDS: u64 = 180 * 24 * 60 * 60;
-/// 16 random bytes name a browser.
-const NAME_TEXT: usize = 22;
-/// 32 bytes sign it.
-const MAC_TEXT: usize = 43;
+/// Characters of a browser's name: 16 random bytes in base64url.
+const NAME_LENGTH: usize = 22;
+/// Characters of the MAC: 32 bytes in base64url.
+const MAC_LENGTH: usize = 43;
 
 /// Signs and reads the cookie.
 #[derive(Debug)]
@@ -35,26 +34,22 @@ pub(super) struct KnownBrowsers {
 
 impl KnownBrowsers {
     pub(super) fn new(key: &SecretKey, https: bool) -> Self {
-        let mut derived = [0; 32];
-        #[expect(clippy::expect_used, reason = "32 bytes are fewer than HKDF's limit of 255 * 32")]
-        Hkdf::<Sha256>::new(None, key.derive(Purpose::Csrf).expose())
-            .expand(b"portcullis v3 known browser", &mut derived)
-            .expect("an output of 32 bytes is allowed");
-        Self { key: Secret::new(derived), https }
+        Self { key: key.derive(Purpose::KnownBrowser), https }
     }
 
-    /// The browser, if it has signed in before. As whom, the directory compares.
+    /// The browser, if its cookie is one of ours.
     pub(super) fn read<'a>(&self, headers: &'a HeaderMap) -> Option<KnownBrowser<'a>> {
         let value = cookie::value(headers, COOKIE.name(self.https))?;
-        let (name, rest) = value.split_at_checked(NAME_TEXT)?;
-        let (mac, rest) = rest.split_at_checked(MAC_TEXT)?;
+        let (name, rest) = value.split_at_checked(NAME_LENGTH)?;
+        let (mac, rest) = rest.split_at_checked(MAC_LENGTH)?;
         let (generation, user) = rest.split_once('.')?;
         let mac = BASE64URL_NOPAD.decode(mac.as_bytes()).ok()?;
         let browser = KnownBrowser { name, user, password_generation: generation.parse().ok()? };
         self.mac(browser).verify_slice(&mac).is_ok().then_some(browser)
     }
 
-    /// The cookie by which the browser is known as this user's from now on; it keeps its name.
+    /// The cookie for a browser that has signed in as this user. A browser known for the same user
+    /// keeps its name.
     pub(super) fn remember(
         &self,
         headers: &HeaderMap,
@@ -71,11 +66,9 @@ impl KnownBrowsers {
         cookie::set_for(COOKIE, &value, REMEMBERED_SECONDS, self.https)
     }
 
-    /// Name and number have a fixed width, so no two browsers or users give the same message.
+    /// Name and generation have a fixed width, so no two browsers or users give the same message.
     fn mac(&self, browser: KnownBrowser<'_>) -> Hmac<Sha256> {
-        #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.key.expose())
-            .expect("HMAC takes a key of any length");
+        let mut mac = key::mac(&self.key);
         mac.update(browser.name.as_bytes());
         mac.update(&browser.password_generation.to_be_bytes());
         mac.update(browser.user.as_bytes());
@@ -96,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn i6_a_browser_is_known_as_the_user_it_signed_in_as() {
+    fn i6_a_browser_is_known_for_the_user_who_signed_in() {
         let browsers = KnownBrowsers::new(&SecretKey::generate(), true);
         let set = browsers.remember(&HeaderMap::new(), "ada", 1).unwrap();
         let headers = sent_back(&set);
@@ -111,17 +104,17 @@ mod tests {
     }
 
     #[test]
-    fn i6_a_browser_cannot_say_that_it_signed_in_with_another_password() {
+    fn i6_a_browser_cannot_claim_another_password_or_user() {
         let browsers = KnownBrowsers::new(&SecretKey::generate(), true);
         let set = browsers.remember(&HeaderMap::new(), "ada", 1).unwrap();
         let line = set.to_str().unwrap().split(';').next().unwrap();
         let stem = line.strip_suffix("1.ada").unwrap();
-        let told = |claim: &str| {
+        let known = |claim: &str| {
             let line = format!("{stem}{claim}").parse().unwrap();
             browsers.read(&HeaderMap::from_iter([(header::COOKIE, line)])).is_some()
         };
-        assert!(told("1.ada"));
-        for made_up in [
+        assert!(known("1.ada"));
+        for forged in [
             "2.ada",
             "0.ada",
             "",
@@ -132,21 +125,21 @@ mod tests {
             "1.adam",
             "18446744073709551617.ada",
         ] {
-            assert!(!told(made_up), "{made_up}");
+            assert!(!known(forged), "{forged}");
         }
     }
 
     #[test]
-    fn i6_a_browser_is_not_known_by_its_own_word() {
+    fn i6_an_unsigned_browser_is_not_known() {
         let browsers = KnownBrowsers::new(&SecretKey::generate(), true);
         let headers = sent_back(&browsers.remember(&HeaderMap::new(), "ada", 1).unwrap());
         let elsewhere = KnownBrowsers::new(&SecretKey::generate(), true);
         assert!(elsewhere.read(&headers).is_none());
         let long = format!("{}1.ada", "A".repeat(65));
-        for made_up in ["", "x", &"A".repeat(22), &"A".repeat(65), &long] {
-            let line = format!("__Host-portcullis-browser={made_up}").parse().unwrap();
+        for forged in ["", "x", &"A".repeat(22), &"A".repeat(65), &long] {
+            let line = format!("__Host-portcullis-browser={forged}").parse().unwrap();
             let headers = HeaderMap::from_iter([(header::COOKIE, line)]);
-            assert!(browsers.read(&headers).is_none(), "{made_up}");
+            assert!(browsers.read(&headers).is_none(), "{forged}");
         }
     }
 }

@@ -1,9 +1,8 @@
-//! The pages of the second factor (R50, R51), between the password and the session.
+//! The code of the second factor (R50, R51), between the password and the session.
 //!
-//! Whoever comes here brings the cookie of a pending sign-in (see `pending`); without one, or with
-//! one that is over, the way leads to the sign-in page, and afterwards to where the person was
-//! going. Which of the two pages it is, the code's or the set-up's, is asked of the directory each
-//! time.
+//! The visitor has the cookie of a pending sign-in (`pending_cookie`). Without one, or with one that
+//! has expired, the sign-in page follows. Whether a code or the set-up is needed, the directory is
+//! asked on each request.
 
 mod qr;
 pub(super) mod set_up;
@@ -17,32 +16,28 @@ use axum::extract::{Request, State};
 use http::{HeaderMap, Response};
 use serde::Deserialize;
 
-use super::notice::Notice;
-use super::pending::Pending;
-use super::problem::{FormProblem, form_page};
-use super::response::{add_cookie, see_other};
-use super::return_to::ReturnTo;
-use super::text::Catalogue;
-use super::{Answer, Brand, PagesState, sign_in, wants};
+use super::pending_cookie::Pending;
+use super::sign_in::{self, locked_out};
+use super::texts::Catalogue;
+use super::{PageResult, PagesState};
 use crate::credential::secret::Secret;
 use crate::directory::UserFacts;
 use crate::directory::second_factor::{Owed, SecondStep, Typed, Visit};
-use crate::web::Visitor;
+use crate::web::brand::Brand;
 use crate::web::fetch_metadata::ResponseKind;
+use crate::web::form_problem::{FormProblem, form_page};
+use crate::web::response::{add_cookie, see_other};
+use crate::web::return_to::ReturnTo;
+use crate::web::{Visitor, paths};
 use portcullis_store::StoreError;
 
-/// Where the code is asked for.
-pub(super) const CODE: &str = "/.portcullis/mfa";
-/// Where the second factor is set up.
-pub(super) const SET_UP: &str = "/.portcullis/mfa/setup";
-/// When to try again after too many changes at the same time, in seconds.
+/// When to try again after too many concurrent changes, in seconds.
 const BUSY_RETRY: u32 = 1;
-/// Where the app's code is entered.
 const CODE_FIELD: &[&str] = &["code"];
 
 /// The form.
 #[derive(Deserialize)]
-struct Entered {
+struct Fields {
     #[serde(default)]
     csrf: String,
     #[serde(default)]
@@ -75,8 +70,8 @@ enum Step {
     SetUp,
 }
 
-/// Somebody on the page that the pending sign-in needs.
-struct Here {
+/// A pending sign-in that needs the requested page.
+struct AtStep {
     pending: Pending,
     user: Arc<UserFacts>,
 }
@@ -84,84 +79,80 @@ struct Here {
 pub(super) async fn show(
     State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
-    request: Request,
-) -> Response<Body> {
-    let headers = request.headers();
-    match state.at(Step::Code, headers, &visitor).await {
-        Ok(Ok(here)) => state.code_page(&here, headers, &visitor, None),
-        Ok(Err(elsewhere)) => elsewhere,
-        Err(error) => {
-            let wants = wants(request.method(), headers);
-            state.store_unavailable(&error, (wants, headers), &visitor)
-        }
-    }
+    headers: HeaderMap,
+) -> PageResult {
+    Ok(match state.at_step(Step::Code, &headers, &visitor).await? {
+        Ok(at_step) => state.code_page(&at_step, &headers, &visitor, None),
+        Err(elsewhere) => elsewhere,
+    })
 }
 
 pub(super) async fn submit(
     State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
     request: Request,
-) -> Answer {
-    let (entered, headers, wants) = state.sent::<Entered>(request, &visitor).await?;
-    let answer = state.try_code(&entered, &headers, &visitor).await;
-    answer.map_err(|error| state.store_unavailable(&error, (wants, &headers), &visitor))
+) -> PageResult {
+    let (fields, headers) = state.forms.read::<Fields>(request).await?;
+    state.check_code(&fields, &headers, &visitor).await
 }
 
 impl PagesState {
-    async fn try_code(
+    async fn check_code(
         &self,
-        entered: &Entered,
+        fields: &Fields,
         headers: &HeaderMap,
         visitor: &Visitor,
-    ) -> Result<Response<Body>, StoreError> {
-        let here = match self.at(Step::Code, headers, visitor).await? {
-            Ok(here) => here,
+    ) -> PageResult {
+        let at_step = match self.at_step(Step::Code, headers, visitor).await? {
+            Ok(at_step) => at_step,
             Err(elsewhere) => return Ok(elsewhere),
         };
         let text = self.texts.of(headers);
-        let recovery = !entered.recovery_code.expose().trim().is_empty();
-        let code = entered.code.expose();
-        let typed = match recovery {
-            true => Typed::RecoveryCode(entered.recovery_code.expose()),
-            // Whoever types it into the other field means the same.
+        let Fields { csrf, code, recovery_code } = fields;
+        let (code, recovery_code) = (code.expose(), recovery_code.expose());
+        let is_recovery = !recovery_code.trim().is_empty();
+        let typed = match is_recovery {
+            true => Typed::RecoveryCode(recovery_code),
+            // A recovery code in the other field is accepted as one.
             false if code.contains(char::is_alphabetic) => Typed::RecoveryCode(code),
             false => Typed::Code(code),
         };
-        let page =
-            |problem: FormProblem<'_>| Ok(self.code_page(&here, headers, visitor, Some(&problem)));
-        if !self.is_visitors(&entered.csrf, headers, visitor.now) {
+        let page = |problem: FormProblem<'_>| {
+            Ok(self.code_page(&at_step, headers, visitor, Some(&problem)))
+        };
+        if !self.forms.is_visitors(csrf, headers, visitor.now) {
             return page(FormProblem::too_old(&text.mfa.form_too_old));
         }
-        if !recovery && entered.code.expose().trim().is_empty() {
+        if !is_recovery && code.trim().is_empty() {
             return page(FormProblem::missing(&text.mfa.code_missing, CODE_FIELD));
         }
         let visit = self.visit(headers, visitor);
-        let sign_in = &here.pending.sign_in;
+        let Pending { sign_in, return_to } = &at_step.pending;
         let step = self.directory.check_second_factor(sign_in, typed, visit, visitor.now).await?;
         let problem = match step {
             SecondStep::Welcome(user) => {
-                return self.welcome(&user, &here.pending.place, headers, visitor).await;
+                return self.signed_in(&user, return_to, headers, visitor).await;
             }
-            // What it needs now is found there.
-            SecondStep::Over => return Ok(see_other(CODE)),
-            SecondStep::Wrong if recovery => {
+            // The page finds out what is needed now.
+            SecondStep::Over => return Ok(see_other(paths::MFA)),
+            SecondStep::Wrong if is_recovery => {
                 FormProblem::wrong(&text.mfa.wrong_recovery_code, &["recovery_code"])
             }
             SecondStep::Wrong => FormProblem::wrong(&text.mfa.wrong_code, CODE_FIELD),
-            SecondStep::LockedOut { until } => FormProblem::locked_out(text, until, visitor.now),
+            SecondStep::LockedOut { until } => locked_out(text, until, visitor),
             SecondStep::Busy => FormProblem::busy(&text.mfa.busy, BUSY_RETRY),
         };
-        log(&problem, &here.user, visitor);
+        log(&problem, &at_step.user, visitor);
         page(problem)
     }
 
-    /// Somebody whose pending sign-in needs this step; for everybody else, the way.
-    async fn at(
+    /// The pending sign-in if it needs this step, or the response that leads to the right page.
+    async fn at_step(
         &self,
         step: Step,
         headers: &HeaderMap,
         visitor: &Visitor,
-    ) -> Result<Result<Here, Response<Body>>, StoreError> {
+    ) -> Result<Result<AtStep, Response<Body>>, StoreError> {
         let Some(pending) = self.pending.read(headers) else {
             let address = sign_in::address(&ReturnTo::default(), None);
             return Ok(Err(self.start_over(&address, headers)));
@@ -169,21 +160,22 @@ impl PagesState {
         let owed = self.directory.owed(&pending.sign_in, visitor.now).await?;
         Ok(match (owed, step) {
             (Owed::Code(user), Step::Code) | (Owed::SetUp(user), Step::SetUp) => {
-                Ok(Here { pending, user })
+                Ok(AtStep { pending, user })
             }
-            (Owed::Code(_), Step::SetUp) => Err(see_other(CODE)),
-            (Owed::SetUp(_), Step::Code) => Err(see_other(SET_UP)),
+            (Owed::Code(_), Step::SetUp) => Err(see_other(paths::MFA)),
+            (Owed::SetUp(_), Step::Code) => Err(see_other(paths::MFA_SETUP)),
             (Owed::NoPortalAccess(_), _) => {
-                let notice = Notice::no_portal_access(self.texts.of(headers), &self.brand.name);
-                Err(self.notice(&notice, ResponseKind::Page, &visitor.request_id))
+                let text = self.texts.of(headers);
+                let notice = self.notices(text).no_portal_access();
+                Err(self.notice(&notice, text, ResponseKind::Page, &visitor.request_id))
             }
             (Owed::Over, _) => {
-                Err(self.start_over(&sign_in::address_again(&pending.place), headers))
+                Err(self.start_over(&sign_in::address_again(&pending.return_to), headers))
             }
         })
     }
 
-    /// To the sign-in page, without what is worth nothing any more.
+    /// To the sign-in page, without the cookie of the pending sign-in.
     fn start_over(&self, address: &str, headers: &HeaderMap) -> Response<Body> {
         let mut response = see_other(address);
         add_cookie(&mut response, self.pending.clear(headers));
@@ -196,22 +188,22 @@ impl PagesState {
 
     fn code_page(
         &self,
-        here: &Here,
+        at_step: &AtStep,
         headers: &HeaderMap,
         visitor: &Visitor,
         problem: Option<&FormProblem<'_>>,
     ) -> Response<Body> {
         let text = self.texts.of(headers);
-        let token = self.visitor_token(headers, visitor.now);
+        let token = self.forms.visitor_token(headers, visitor.now);
         let page = CodePage {
             brand: &self.brand,
             text,
-            login: &here.user.login,
+            login: &at_step.user.login,
             problem,
             csrf: &token.text,
             request_id: &visitor.request_id,
         };
-        form_page(text, &page, problem, &token)
+        form_page(&text.language, &page, problem, &token)
     }
 }
 

@@ -1,42 +1,40 @@
-//! Where a portal user is signed in, and the way to end that elsewhere.
+//! A portal user's sessions, and signing out elsewhere.
 //!
-//! Only a portal user has sessions to look at. Whoever came by a secure link shares it with
-//! everybody who has it, so is shown the way out and nothing of the others. A person can end
-//! sessions of their own only: whose a session is, the operation itself asks.
+//! A session by a secure link belongs to everyone who has the link, so it gets the page to sign out
+//! on instead of a list of the others. Users can end their own sessions only: the operation itself
+//! checks whose a session is.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::Extension;
-use axum::body::Body;
 use axum::extract::{Request, State};
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
-use super::problem::{FormProblem, form_page};
-use super::response::see_other;
-use super::return_to::ReturnTo;
-use super::text::{Catalogue, Filled};
-use super::when::When;
-use super::{Answer, Brand, PagesState, agent, sign_in, wants};
+use super::texts::Catalogue;
+use super::{PageResult, PagesState, sign_in, user_agent};
 use crate::credential::token::TokenHash;
 use crate::directory::UserId;
 use crate::directory::resets::is_reset_by_mail;
 use crate::session::{Presented, SessionView};
-use crate::web::Visitor;
+use crate::web::brand::Brand;
+use crate::web::form_problem::{FormProblem, form_page};
+use crate::web::response::see_other;
+use crate::web::return_to::ReturnTo;
+use crate::web::text::{Filled, RelativeTime};
+use crate::web::{Visitor, paths};
 use portcullis_store::StoreError;
 
-/// The page's address.
-pub(super) const ADDRESS: &str = "/.portcullis/sessions";
-/// What the form says to end all sessions but the one it is sent from.
+/// The form's value for all sessions but the one that it is sent from.
 const OTHERS: &str = "others";
-/// More are not shown; they can be ended all the same.
-const SHOWN: usize = 100;
+/// More sessions are not listed, but end with [`OTHERS`] too.
+const MAX_LISTED: usize = 100;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Entered {
+struct Fields {
     csrf: String,
     /// A session's id, or [`OTHERS`].
     end: String,
@@ -48,9 +46,9 @@ struct SessionsPage<'a> {
     brand: &'a Brand,
     text: &'a Catalogue,
     login: &'a str,
-    /// Whether the person can choose another password by mail.
+    /// Whether the user can get a link to reset the password.
     reset_by_mail: bool,
-    sessions: Vec<Shown<'a>>,
+    sessions: Vec<Entry<'a>>,
     others: bool,
     csrf: &'a str,
     /// How many sessions were ended.
@@ -59,18 +57,18 @@ struct SessionsPage<'a> {
     request_id: &'a str,
 }
 
-/// One session.
-struct Shown<'a> {
+/// A session in the list.
+struct Entry<'a> {
     id: String,
     browser: Filled<'a>,
     address: IpAddr,
-    began: When,
-    used: When,
+    began: RelativeTime,
+    used: RelativeTime,
     this: bool,
 }
 
-/// A portal user who looks at their sessions.
-struct Person {
+/// The portal user, and the session of this browser.
+struct CurrentUser {
     key: TokenHash,
     id: UserId,
     login: Arc<str>,
@@ -79,62 +77,55 @@ struct Person {
 pub(super) async fn show(
     State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
-    request: Request,
-) -> Response<Body> {
-    let headers = request.headers();
-    match state.sessions_page(headers, &visitor, None).await {
-        Ok(response) => response,
-        Err(error) => {
-            let wants = wants(request.method(), headers);
-            state.store_unavailable(&error, (wants, headers), &visitor)
-        }
-    }
+    headers: HeaderMap,
+) -> PageResult {
+    state.sessions_page(&headers, &visitor, None).await
 }
 
 pub(super) async fn submit(
     State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
     request: Request,
-) -> Answer {
-    let (entered, headers, wants) = state.sent::<Entered>(request, &visitor).await?;
-    let answer = state.sessions_page(&headers, &visitor, Some(&entered)).await;
-    answer.map_err(|error| state.store_unavailable(&error, (wants, &headers), &visitor))
+) -> PageResult {
+    let (fields, headers) = state.forms.read::<Fields>(request).await?;
+    state.sessions_page(&headers, &visitor, Some(&fields)).await
 }
 
 impl PagesState {
-    /// Does what was entered, if anything was, and shows what there is then.
+    /// Ends what the form names, if there is one, and lists the remaining sessions.
     async fn sessions_page(
         &self,
         headers: &HeaderMap,
         visitor: &Visitor,
-        entered: Option<&Entered>,
-    ) -> Result<Response<Body>, StoreError> {
-        let person = match self.presented(headers, visitor.now).await? {
+        fields: Option<&Fields>,
+    ) -> PageResult {
+        let user = match self.presented(headers, visitor.now).await? {
             Presented::Somebody { key, subject } => match (subject.user, subject.login) {
-                (Some(id), Some(login)) => Person { key, id: id.into(), login },
-                _ => return Ok(see_other("/.portcullis/sign-out")),
+                (Some(id), Some(login)) => CurrentUser { key, id: id.into(), login },
+                _ => return Ok(see_other(paths::SIGN_OUT)),
             },
             Presented::Nobody(_) => {
-                return Ok(see_other(&sign_in::address(&ReturnTo::parse(ADDRESS), None)));
+                let return_to = ReturnTo::parse(paths::SESSIONS);
+                return Ok(see_other(&sign_in::address(&return_to, None)));
             }
         };
         let text = self.texts.of(headers);
-        let (ended, problem) = match entered {
-            Some(entered) => match self.end_own(&person, entered, text, visitor).await? {
+        let (ended, problem) = match fields {
+            Some(fields) => match self.end_own(&user, fields, text, visitor).await? {
                 Ok(ended) => (Some(text.sessions.ended.of(ended)), None),
                 Err(problem) => (None, Some(problem)),
             },
             None => (None, None),
         };
-        let token = self.session_token(&person.key, visitor.now);
-        let views = self.sessions.of_user(&person.id, SHOWN, visitor.now).await?;
+        let token = self.forms.session_token(&user.key, visitor.now);
+        let views = self.sessions.of_user(&user.id, MAX_LISTED, visitor.now).await?;
         let sessions: Vec<_> =
-            views.into_iter().map(|view| shown(view, &person.key, text, visitor)).collect();
+            views.into_iter().map(|view| entry(view, &user.key, text, visitor)).collect();
         let page = SessionsPage {
             brand: &self.brand,
             text,
-            login: &person.login,
-            reset_by_mail: is_reset_by_mail(&person.login),
+            login: &user.login,
+            reset_by_mail: is_reset_by_mail(&user.login),
             others: sessions.iter().any(|session| !session.this),
             sessions,
             csrf: &token.text,
@@ -142,59 +133,59 @@ impl PagesState {
             problem: problem.as_ref(),
             request_id: &visitor.request_id,
         };
-        Ok(form_page(text, &page, problem.as_ref(), &token))
+        Ok(form_page(&text.language, &page, problem.as_ref(), &token))
     }
 
-    /// How many were ended, or why none was.
+    /// How many sessions were ended, or why none was.
     async fn end_own<'a>(
         &self,
-        person: &Person,
-        entered: &Entered,
+        user: &CurrentUser,
+        fields: &Fields,
         text: &'a Catalogue,
         visitor: &Visitor,
     ) -> Result<Result<u64, FormProblem<'a>>, StoreError> {
-        if !self.is_sessions(&entered.csrf, &person.key, visitor.now) {
-            return Ok(Err(FormProblem::too_old(&text.sessions.form_too_old)));
+        let texts = &text.sessions;
+        if !self.forms.is_sessions(&fields.csrf, &user.key, visitor.now) {
+            return Ok(Err(FormProblem::too_old(&texts.form_too_old)));
         }
-        let ended = if entered.end == OTHERS {
-            self.sessions.end_others(&person.id, &person.key).await?
+        let ended = if fields.end == OTHERS {
+            self.sessions.end_others(&user.id, &user.key).await?
         } else {
-            let ended = match TokenHash::parse(&entered.end) {
-                Some(key) => self.sessions.end_of_user(&person.id, &key).await?,
+            let ended = match TokenHash::parse(&fields.end) {
+                Some(key) => self.sessions.end_of_user(&user.id, &key).await?,
                 None => false,
             };
             if !ended {
-                let said = &text.sessions.not_there;
-                return Ok(Err(FormProblem::new(StatusCode::NOT_FOUND, said)));
+                return Ok(Err(FormProblem::new(StatusCode::NOT_FOUND, &texts.not_there)));
             }
             1
         };
         tracing::info!(
-            ended, user.id = %person.id, request.id = visitor.request_id,
+            ended, user.id = %user.id, request.id = visitor.request_id,
             "a portal user ended sessions"
         );
         Ok(Ok(u64::try_from(ended).unwrap_or(u64::MAX)))
     }
 }
 
-fn shown<'a>(
+fn entry<'a>(
     view: SessionView,
     this: &TokenHash,
     text: &'a Catalogue,
     visitor: &Visitor,
-) -> Shown<'a> {
-    let said = &text.sessions;
-    let browser = match agent::named(&view.agent) {
-        (Some(browser), Some(system)) => said.browser_on_system.with(browser, system),
-        (Some(name), None) | (None, Some(name)) => said.browser.with(name),
-        (None, None) => said.unknown_browser.with(),
+) -> Entry<'a> {
+    let texts = &text.sessions;
+    let browser = match user_agent::browser_and_system(&view.agent) {
+        (Some(browser), Some(system)) => texts.browser_on_system.with(browser, system),
+        (Some(name), None) | (None, Some(name)) => texts.browser.with(name),
+        (None, None) => texts.unknown_browser.with(),
     };
-    Shown {
+    Entry {
         this: view.id == this.to_string(),
         id: view.id,
         browser,
         address: view.address,
-        began: When::past(view.created, visitor.now, &text.when),
-        used: When::past(view.last_seen, visitor.now, &text.when),
+        began: text.when.past(view.created, visitor.now),
+        used: text.when.past(view.last_seen, visitor.now),
     }
 }

@@ -1,8 +1,8 @@
-//! The sign-in page, and what comes of it.
+//! The sign-in page.
 //!
-//! An unknown login and a wrong password get the same page in the same words. The page can be asked
-//! for by somebody who is signed in: with a place to go to, the way leads on, because the page was
-//! kept in a tab or a bookmark; `?switch=1` is how one becomes somebody else.
+//! An unknown login and a wrong password get the same page with the same words. A visitor who is
+//! signed in and has an address to continue at is sent there, because the page was open in a tab or
+//! kept as a bookmark; `?switch=1` is for signing in with another account.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -12,15 +12,11 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
 use http::header::{self, HeaderValue};
-use http::{HeaderMap, Method, Response, Uri};
+use http::{HeaderMap, Response, Uri};
 use serde::Deserialize;
 
-use super::notice::Notice;
-use super::problem::{FormProblem, form_page};
-use super::response::{add_cookie, see_other};
-use super::return_to::{ReturnTo, in_query};
-use super::text::Catalogue;
-use super::{Answer, Brand, PagesState, mfa, wants};
+use super::texts::Catalogue;
+use super::{PageResult, PagesState};
 use crate::credential::hashing::Busy;
 use crate::credential::secret::Secret;
 use crate::directory::UserFacts;
@@ -28,33 +24,38 @@ use crate::directory::links::asks_for_password;
 use crate::directory::second_factor::PendingSignIn;
 use crate::directory::sign_in::{Claim, SignIn};
 use crate::session::{Begun, NewSession, StartError};
-use crate::web::Visitor;
+use crate::web::brand::Brand;
 use crate::web::cookie::{self, OwnCookie};
 use crate::web::fetch_metadata::ResponseKind;
+use crate::web::form_problem::{FormProblem, form_page};
+use crate::web::response::{add_cookie, see_other};
+use crate::web::return_to::{ReturnTo, in_query};
+use crate::web::{Visitor, paths};
 use portcullis_policy::SessionKind;
 use portcullis_store::StoreError;
 
-/// What the page is asked with, in its query or by its form.
+/// What the page is requested with, in its query or in hidden fields of its form.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+struct Parameters {
     return_to: String,
-    /// The organization whose link was not enough (R12, R14).
+    /// The organization whose link no longer suffices (R12, R14).
     organization: String,
+    /// The signed statement that the browser came by that link.
     hint: String,
-    /// The login whose password has just been chosen.
+    /// The login whose password has just been set.
     login: String,
-    /// What vouches for that.
+    /// The signed statement that it has.
     chosen: String,
-    /// Whether a sign-in is made again, because its second factor came too late.
+    /// Present when a sign-in starts again, because its second factor came too late.
     again: Option<String>,
-    /// `1` for somebody who is signed in and wants to be somebody else.
+    /// `1` for a visitor who is signed in and wants another account.
     switch: String,
 }
 
 /// The form.
 #[derive(Deserialize)]
-struct Entered {
+struct Fields {
     #[serde(default)]
     login: String,
     #[serde(default)]
@@ -74,8 +75,8 @@ struct Entered {
 struct SignInPage<'a> {
     brand: &'a Brand,
     text: &'a Catalogue,
-    asked: &'a Asked,
-    /// Why the person is here although there was a link.
+    parameters: &'a Parameters,
+    /// Why a visitor with a link is here.
     link: Option<LinkNotEnough>,
     password_set: bool,
     problem: Option<&'a FormProblem<'a>>,
@@ -84,16 +85,17 @@ struct SignInPage<'a> {
     request_id: &'a str,
 }
 
-/// A link led here; whose, if that may be told.
+/// A link led to the sign-in page.
 struct LinkNotEnough {
+    /// The organization's name, if the visitor may see it.
     organization: Option<Arc<str>>,
-    /// Nobody has a sign-in there: it is the link that is another one now, or none.
+    /// The organization has no portal users: its link was replaced or switched off.
     replaced: bool,
 }
 
-/// The address of the sign-in page for somebody on the way to a place.
+/// The address of the sign-in page for a visitor who continues at `return_to`.
 pub(super) fn address(return_to: &ReturnTo, link: Option<(&str, &str)>) -> String {
-    let mut address = format!("/.portcullis/sign-in?return_to={}", in_query(return_to.as_str()));
+    let mut address = format!("{}?return_to={}", paths::SIGN_IN, in_query(return_to.as_str()));
     if let Some((organization, hint)) = link {
         // Writing to a string does not fail.
         let _ = write!(address, "&organization={}&hint={hint}", in_query(organization));
@@ -101,13 +103,26 @@ pub(super) fn address(return_to: &ReturnTo, link: Option<(&str, &str)>) -> Strin
     address
 }
 
-/// The address of the sign-in page for somebody who has just chosen a password. It holds the login
-/// and nothing that opens anything.
-pub(super) fn address_after_choice(login: &str, hint: &str) -> String {
-    format!("/.portcullis/sign-in?login={}&chosen={hint}", in_query(login))
+/// The same, of at most `max` bytes: without `return_to` if it would be longer with it.
+pub(super) fn address_within(
+    max: usize,
+    return_to: &ReturnTo,
+    link: Option<(&str, &str)>,
+) -> String {
+    let address = address(return_to, link);
+    if address.len() <= max {
+        return address;
+    }
+    self::address(&ReturnTo::default(), link)
 }
 
-/// The same for somebody whose password was right, and whose second factor came too late.
+/// The address of the sign-in page after a password has been set. It contains the login, and
+/// nothing that signs anyone in.
+pub(super) fn address_after_password(login: &str, hint: &str) -> String {
+    format!("{}?login={}&chosen={hint}", paths::SIGN_IN, in_query(login))
+}
+
+/// The address of the sign-in page after the second factor came too late.
 pub(super) fn address_again(return_to: &ReturnTo) -> String {
     format!("{}&again=", address(return_to, None))
 }
@@ -117,165 +132,152 @@ pub(super) async fn show(
     Extension(visitor): Extension<Visitor>,
     uri: Uri,
     headers: HeaderMap,
-) -> Response<Body> {
-    // A query that cannot be read asks for nothing.
-    let asked = Query::<Asked>::try_from_uri(&uri).map(|Query(asked)| asked).unwrap_or_default();
-    match state.place_to_go_on(&asked, &headers, &visitor).await {
-        Ok(Some(place)) => return see_other(place.as_str()),
-        Ok(None) => {}
-        Err(error) => {
-            let wants = wants(&Method::GET, &headers);
-            return state.store_unavailable(&error, (wants, &headers), &visitor);
-        }
+) -> PageResult {
+    // A malformed query is ignored.
+    let parameters = Query::<Parameters>::try_from_uri(&uri).map(|Query(parameters)| parameters);
+    let parameters = parameters.unwrap_or_default();
+    if let Some(address) = state.continue_at(&parameters, &headers, &visitor).await? {
+        return Ok(see_other(address.as_str()));
     }
-    // Anybody can make such an address: without our word for it, it says nothing.
-    let password_set = state.vouches_for_password(&asked.chosen, &asked.login, visitor.now);
-    let login = if password_set { asked.login.as_str() } else { "" };
-    state.sign_in_page(&headers, &visitor, &asked, (login, password_set), None).await
+    let Parameters { chosen, login, .. } = &parameters;
+    let password_set = state.is_password_hint(chosen, login, visitor.now);
+    let login = if password_set { login.as_str() } else { "" };
+    Ok(state.sign_in_page(&headers, &visitor, &parameters, (login, password_set), None).await)
 }
 
 pub(super) async fn submit(
     State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
     request: Request,
-) -> Answer {
-    let (entered, headers, wants) = state.sent::<Entered>(request, &visitor).await?;
-    let answer = state.try_sign_in(entered, &headers, &visitor).await;
-    answer.map_err(|error| state.store_unavailable(&error, (wants, &headers), &visitor))
+) -> PageResult {
+    let (fields, headers) = state.forms.read::<Fields>(request).await?;
+    state.sign_in(fields, &headers, &visitor).await
 }
 
 impl PagesState {
-    /// Where somebody goes on who has a live session and has asked for a place. Not when another
-    /// session is wanted: by choice, by another organization's link, or in a sign-in made again.
-    async fn place_to_go_on(
+    /// Where a visitor with a session continues. `None` if the visitor wants another session: with
+    /// another account, by another organization's link, or because a sign-in starts again.
+    async fn continue_at(
         &self,
-        asked: &Asked,
+        parameters: &Parameters,
         headers: &HeaderMap,
         visitor: &Visitor,
     ) -> Result<Option<ReturnTo>, StoreError> {
-        let place = ReturnTo::parse(&asked.return_to);
-        // What is no place of the portal is read as the start page.
-        let is_place = asked.return_to == "/" || place != ReturnTo::default();
-        if !is_place || asked.switch == "1" || asked.again.is_some() {
+        let return_to = ReturnTo::parse(&parameters.return_to);
+        // An address that is not accepted is read as the start page.
+        let accepted = parameters.return_to == "/" || return_to != ReturnTo::default();
+        if !accepted || parameters.switch == "1" || parameters.again.is_some() {
             return Ok(None);
         }
         let presented = self.presented(headers, visitor.now).await?;
-        let goes_on = presented.subject().is_some_and(|subject| {
-            asked.organization.is_empty() || asked.organization == *subject.organization
+        let continues = presented.subject().is_some_and(|subject| {
+            parameters.organization.is_empty() || parameters.organization == *subject.organization
         });
-        Ok(goes_on.then_some(place))
+        Ok(continues.then_some(return_to))
     }
 
-    /// The address of the sign-in page for somebody on the way to a place. A place that would make
-    /// it longer than an address may be is left out.
-    pub(super) fn sign_in_address(
-        &self,
-        return_to: &ReturnTo,
-        link: Option<(&str, &str)>,
-    ) -> String {
-        let address = address(return_to, link);
-        if address.len() <= self.longest_address {
-            return address;
-        }
-        self::address(&ReturnTo::default(), link)
-    }
-
-    async fn try_sign_in(
-        &self,
-        entered: Entered,
-        headers: &HeaderMap,
-        visitor: &Visitor,
-    ) -> Result<Response<Body>, StoreError> {
-        let Entered { login, password, csrf, return_to, organization, hint } = entered;
-        let asked = Asked { return_to, organization, hint, ..Asked::default() };
+    async fn sign_in(&self, fields: Fields, headers: &HeaderMap, visitor: &Visitor) -> PageResult {
+        let Fields { login, password, csrf, return_to, organization, hint } = fields;
+        let parameters = Parameters { return_to, organization, hint, ..Parameters::default() };
         let text = self.texts.of(headers);
-        let said = &text.sign_in;
-        let problem = if !self.is_visitors(&csrf, headers, visitor.now) {
-            Some(FormProblem::too_old(&said.form_too_old))
+        let texts = &text.sign_in;
+        let problem = if !self.forms.is_visitors(&csrf, headers, visitor.now) {
+            Some(FormProblem::too_old(&texts.form_too_old))
         } else if login.trim().is_empty() {
-            Some(FormProblem::missing(&said.login_missing, &["login"]))
+            Some(FormProblem::missing(&texts.login_missing, &["login"]))
         } else if password.expose().is_empty() {
-            Some(FormProblem::missing(&said.password_missing, &["password"]))
+            Some(FormProblem::missing(&texts.password_missing, &["password"]))
         } else {
             None
         };
-        if let Some(problem) = problem {
+        let page = async |problem: FormProblem<'_>| {
             let filled = (&*login, false);
-            return Ok(self.sign_in_page(headers, visitor, &asked, filled, Some(&problem)).await);
+            self.sign_in_page(headers, visitor, &parameters, filled, Some(&problem)).await
+        };
+        if let Some(problem) = problem {
+            return Ok(page(problem).await);
         }
         let browser = self.known_browsers.read(headers);
         let claim = Claim { login: &login, password, address: visitor.address, browser };
+        let return_to = ReturnTo::parse(&parameters.return_to);
         let problem = match self.directory.sign_in(claim, visitor.now).await? {
             SignIn::Welcome(user) => {
-                let place = ReturnTo::parse(&asked.return_to);
-                return self.welcome(&user, &place, headers, visitor).await;
+                return self.signed_in(&user, &return_to, headers, visitor).await;
             }
             SignIn::NoPortalAccess(user) => {
                 tracing::info!(user.id = %user.id, request.id = visitor.request_id,
                     "a portal user without portal access signed in");
-                let notice = Notice::no_portal_access(text, &self.brand.name);
-                return Ok(self.notice(&notice, ResponseKind::Page, &visitor.request_id));
+                let notice = self.notices(text).no_portal_access();
+                return Ok(self.notice(&notice, text, ResponseKind::Page, &visitor.request_id));
             }
-            SignIn::CodeOwed(pending) => return Ok(self.owing(mfa::CODE, pending, &asked)),
-            SignIn::SetUpOwed(pending) => return Ok(self.owing(mfa::SET_UP, pending, &asked)),
-            SignIn::Wrong => FormProblem::wrong(&said.wrong, &["login", "password"]),
-            SignIn::LockedOut { until } => FormProblem::locked_out(text, until, visitor.now),
-            SignIn::Busy => FormProblem::busy(&said.busy, Busy::RETRY_AFTER_SECONDS),
+            SignIn::CodeOwed(pending) => {
+                return Ok(self.to_second_factor(paths::MFA, pending, &return_to));
+            }
+            SignIn::SetUpOwed(pending) => {
+                return Ok(self.to_second_factor(paths::MFA_SETUP, pending, &return_to));
+            }
+            SignIn::Wrong => FormProblem::wrong(&texts.wrong, &["login", "password"]),
+            SignIn::LockedOut { until } => locked_out(text, until, visitor),
+            SignIn::Busy => FormProblem::busy(&texts.busy, Busy::RETRY_AFTER_SECONDS),
         };
         tracing::info!(
             status = problem.status.as_u16(),
             request.id = visitor.request_id,
             "a sign-in failed"
         );
-        Ok(self.sign_in_page(headers, visitor, &asked, (&login, false), Some(&problem)).await)
+        Ok(page(problem).await)
     }
 
-    /// Keeps that the password was right, and leads to where the rest is owed. No session yet.
-    fn owing(&self, page: &str, sign_in: PendingSignIn, asked: &Asked) -> Response<Body> {
+    /// Remembers in a cookie that the password was right. There is no session yet.
+    fn to_second_factor(
+        &self,
+        page: &str,
+        sign_in: PendingSignIn,
+        return_to: &ReturnTo,
+    ) -> Response<Body> {
         let mut response = see_other(page);
-        let place = ReturnTo::parse(&asked.return_to);
-        add_cookie(&mut response, self.pending.keep(sign_in, &place));
+        add_cookie(&mut response, self.pending.set(sign_in, return_to));
         response
     }
 
-    /// A new session under a new token, in place of the one the browser had.
-    pub(super) async fn welcome(
+    /// Starts a session for a user who has signed in, and remembers the browser.
+    pub(super) async fn signed_in(
         &self,
         user: &UserFacts,
-        place: &ReturnTo,
+        return_to: &ReturnTo,
         headers: &HeaderMap,
         visitor: &Visitor,
-    ) -> Result<Response<Body>, StoreError> {
+    ) -> PageResult {
         let new = NewSession {
             kind: SessionKind::User,
             organization: user.organization.clone(),
             user: Some(user.id.clone()),
             generation: user.password_generation,
             address: visitor.address,
-            agent: agent(headers),
+            agent: user_agent(headers),
         };
         let mut response =
-            self.begin(new, place, headers, visitor).await.map_err(StoreError::from)?;
+            self.start_session(new, return_to, headers, visitor).await.map_err(StoreError::from)?;
         let known =
             self.known_browsers.remember(headers, user.id.as_str(), user.password_generation);
         add_cookie(&mut response, known);
         Ok(response)
     }
 
-    /// Begins a session and leads to a place in the portal.
+    /// Starts a session under a new token, in place of the browser's present one.
     ///
     /// # Errors
-    /// When the store does not answer, or a link has too many sessions.
-    pub(super) async fn begin(
+    /// When the store does not respond, or a link has too many sessions.
+    pub(super) async fn start_session(
         &self,
         new: NewSession,
-        place: &ReturnTo,
+        return_to: &ReturnTo,
         headers: &HeaderMap,
         visitor: &Visitor,
     ) -> Result<Response<Body>, StartError> {
         let replaces = cookie::token_hash(headers, self.session_cookie);
         let Begun { token, expired } = self.sessions.start(new, replaces, visitor.now).await?;
-        let mut response = see_other(place.as_str());
+        let mut response = see_other(return_to.as_str());
         self.expire(&mut response, &expired);
         add_cookie(&mut response, cookie::set(OwnCookie::Session, token.expose(), self.https));
         add_cookie(&mut response, self.pending.clear(headers));
@@ -286,44 +288,49 @@ impl PagesState {
         &self,
         headers: &HeaderMap,
         visitor: &Visitor,
-        asked: &Asked,
+        parameters: &Parameters,
         (login, password_set): (&str, bool),
         problem: Option<&FormProblem<'_>>,
     ) -> Response<Body> {
         let text = self.texts.of(headers);
-        let token = self.visitor_token(headers, visitor.now);
-        let asked = &Asked {
-            return_to: ReturnTo::parse(&asked.return_to).as_str().to_owned(),
-            organization: asked.organization.clone(),
-            hint: asked.hint.clone(),
-            again: asked.again.clone(),
-            ..Asked::default()
+        let token = self.forms.visitor_token(headers, visitor.now);
+        let parameters = &Parameters {
+            return_to: ReturnTo::parse(&parameters.return_to).as_str().to_owned(),
+            organization: parameters.organization.clone(),
+            hint: parameters.hint.clone(),
+            again: parameters.again.clone(),
+            ..Parameters::default()
         };
         let page = SignInPage {
             brand: &self.brand,
             text,
-            asked,
-            link: self.link_not_enough(asked, visitor).await,
+            parameters,
+            link: self.link_not_enough(parameters, visitor).await,
             password_set,
             problem,
             login,
             csrf: &token.text,
             request_id: &visitor.request_id,
         };
-        form_page(text, &page, problem, &token)
+        form_page(&text.language, &page, problem, &token)
     }
 
-    /// Anybody can put an organization's id into the address; its name is told to those only who
-    /// had its link.
-    async fn link_not_enough(&self, asked: &Asked, visitor: &Visitor) -> Option<LinkNotEnough> {
-        if asked.organization.is_empty() {
+    /// The organization's name is shown only with a signed hint, because anyone can put an
+    /// organization's id into the address.
+    async fn link_not_enough(
+        &self,
+        parameters: &Parameters,
+        visitor: &Visitor,
+    ) -> Option<LinkNotEnough> {
+        let Parameters { organization, hint, .. } = parameters;
+        if organization.is_empty() {
             return None;
         }
-        if !self.vouches(&asked.hint, &asked.organization, visitor.now) {
+        if !self.is_organization_hint(hint, organization, visitor.now) {
             return Some(LinkNotEnough { organization: None, replaced: false });
         }
         let organization =
-            self.directory.organization(&asked.organization.as_str().into()).await.ok().flatten();
+            self.directory.organization(&organization.as_str().into()).await.ok().flatten();
         let replaced = organization
             .as_ref()
             .is_some_and(|facts| !asks_for_password(&self.directory.snapshot(), facts));
@@ -332,8 +339,18 @@ impl PagesState {
     }
 }
 
-/// The browser, as it calls itself.
-pub(super) fn agent(headers: &HeaderMap) -> String {
+/// Too many attempts have failed, for a password as for a code.
+pub(super) fn locked_out<'a>(
+    text: &'a Catalogue,
+    until: jiff::Timestamp,
+    visitor: &Visitor,
+) -> FormProblem<'a> {
+    let until = text.when.ahead(until, visitor.now);
+    FormProblem::locked_out(text.sign_in.locked_out.with(until.clone()), &until)
+}
+
+/// The browser's `User-Agent`.
+pub(super) fn user_agent(headers: &HeaderMap) -> String {
     let agent = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
     String::from_utf8_lossy(agent).into_owned()
 }

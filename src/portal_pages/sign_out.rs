@@ -1,4 +1,4 @@
-//! The way out (R63). Asking for the page ends nothing; its button does.
+//! Signing out (R63). Opening the page ends nothing; its form does.
 
 use std::sync::Arc;
 
@@ -10,21 +10,22 @@ use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Response};
 use serde::Deserialize;
 
-use super::form::FormToken;
-use super::problem::{FormProblem, form_page};
-use super::response::{add_cookie, see_other};
-use super::text::Catalogue;
-use super::{Answer, Brand, PagesState, wants};
+use super::texts::Catalogue;
+use super::{PageResult, PagesState};
 use crate::session::{PortalCookie, Presented};
-use crate::web::Visitor;
+use crate::web::brand::Brand;
 use crate::web::cookie::{self, OwnCookie};
+use crate::web::form::FormToken;
+use crate::web::form_problem::{FormProblem, form_page};
+use crate::web::response::{add_cookie, see_other};
+use crate::web::{Visitor, paths};
 use portcullis_store::StoreError;
 
-/// The browser forgets the portal's pages, so that its Back shows none of them.
+/// Empties the browser's cache of the portal's pages, so that its Back button shows none of them.
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 #[derive(Deserialize)]
-struct Entered {
+struct Fields {
     #[serde(default)]
     csrf: String,
 }
@@ -34,60 +35,49 @@ struct Entered {
 struct SignOutPage<'a> {
     brand: &'a Brand,
     text: &'a Catalogue,
-    /// Whose session it is; nobody's when it has ended.
-    session: Option<Option<Arc<str>>>,
+    session: Option<SignedIn>,
     problem: Option<&'a FormProblem<'a>>,
     csrf: &'a str,
     request_id: &'a str,
 }
 
+/// The browser has a session.
+struct SignedIn {
+    /// `None` for a session by a secure link.
+    login: Option<Arc<str>>,
+}
+
 pub(super) async fn show(
     State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
-    request: Request,
-) -> Response<Body> {
-    match state.sign_out_page(request.headers(), &visitor, false).await {
-        Ok(response) => response,
-        Err(error) => {
-            let wants = wants(request.method(), request.headers());
-            state.store_unavailable(&error, (wants, request.headers()), &visitor)
-        }
-    }
+    headers: HeaderMap,
+) -> PageResult {
+    state.sign_out_page(&headers, &visitor, false).await
 }
 
 pub(super) async fn submit(
     State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
     request: Request,
-) -> Answer {
-    let (entered, headers, wants) = state.sent::<Entered>(request, &visitor).await?;
-    let answer = state.try_sign_out(&entered, &headers, &visitor).await;
-    answer.map_err(|error| state.store_unavailable(&error, (wants, &headers), &visitor))
+) -> PageResult {
+    let (fields, headers) = state.forms.read::<Fields>(request).await?;
+    let mut portal_cookies = Vec::new();
+    if let Some(token) = cookie::token(&headers, state.session_cookie) {
+        let key = token.hash();
+        if !state.forms.is_sessions(&fields.csrf, &key, visitor.now) {
+            return state.sign_out_page(&headers, &visitor, true).await;
+        }
+        portal_cookies = state.sessions.sign_out(&key).await?;
+    }
+    let mut response = see_other(paths::SIGN_OUT);
+    response.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\""));
+    add_cookie(&mut response, cookie::clear(OwnCookie::Session, state.https));
+    state.expire(&mut response, &portal_cookies);
+    Ok(response)
 }
 
 impl PagesState {
-    async fn try_sign_out(
-        &self,
-        entered: &Entered,
-        headers: &HeaderMap,
-        visitor: &Visitor,
-    ) -> Result<Response<Body>, StoreError> {
-        let mut portal_cookies = Vec::new();
-        if let Some(token) = cookie::token(headers, self.session_cookie) {
-            let key = token.hash();
-            if !self.is_sessions(&entered.csrf, &key, visitor.now) {
-                return self.sign_out_page(headers, visitor, true).await;
-            }
-            portal_cookies = self.sessions.sign_out(&key).await?;
-        }
-        let mut response = see_other("/.portcullis/sign-out");
-        response.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\""));
-        add_cookie(&mut response, cookie::clear(OwnCookie::Session, self.https));
-        self.expire(&mut response, &portal_cookies);
-        Ok(response)
-    }
-
-    /// Has the browser forget cookies of the portal.
+    /// Removes cookies of the portal from the browser.
     pub(super) fn expire(&self, response: &mut Response<Body>, cookies: &[PortalCookie]) {
         for cookie in cookies {
             add_cookie(response, cookie.expired(self.https));
@@ -99,11 +89,12 @@ impl PagesState {
         headers: &HeaderMap,
         visitor: &Visitor,
         too_old: bool,
-    ) -> Result<Response<Body>, StoreError> {
+    ) -> PageResult {
         let text = self.texts.of(headers);
         let (session, token) = match self.presented(headers, visitor.now).await? {
             Presented::Somebody { key, subject } => {
-                (Some(subject.login), self.session_token(&key, visitor.now))
+                let token = self.forms.session_token(&key, visitor.now);
+                (Some(SignedIn { login: subject.login }), token)
             }
             Presented::Nobody(_) => (None, FormToken::default()),
         };
@@ -117,10 +108,10 @@ impl PagesState {
             csrf: &token.text,
             request_id: &visitor.request_id,
         };
-        Ok(form_page(text, &page, problem.as_ref(), &token))
+        Ok(form_page(&text.language, &page, problem.as_ref(), &token))
     }
 
-    /// Whose session the browser has.
+    /// The browser's session.
     pub(super) async fn presented(
         &self,
         headers: &HeaderMap,

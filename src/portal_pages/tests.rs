@@ -1,4 +1,4 @@
-//! The pages as a browser meets them.
+//! The pages as a browser sees them.
 
 mod brand;
 mod headers;
@@ -9,3 +9,4 @@ mod passwords;
 mod refusals;
 mod sessions;
 mod sign_in;
+mod texts;

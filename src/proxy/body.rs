@@ -15,7 +15,6 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::headers::InboundFilter;
 use super::lease::Lease;
 use super::watch::Watch;
-use portcullis_http1::Failure;
 
 /// A body's failure, told to hyper, which ends the connection with it.
 pub use portcullis_http1::BodyError;
@@ -180,7 +179,7 @@ pub struct ResponseBody {
     /// The connection, until the body has ended.
     lease: Option<Lease>,
     watch: Option<Watch>,
-    failed: Option<Failure>,
+    failed: Option<portcullis_http1::Error>,
 }
 
 impl ResponseBody {

@@ -17,7 +17,7 @@ use super::watch::{Ear, OpenQuestion, Said, Waiting, Watch};
 use super::{Gateway, Hold, headers, refusal, tunnel};
 use crate::clock;
 use crate::session::PortalCookie;
-use portcullis_http1::Head;
+use portcullis_http1::RequestHead;
 use portcullis_policy::BadRequest;
 
 impl Gateway {
@@ -25,7 +25,7 @@ impl Gateway {
     pub(super) async fn forward(
         self: Arc<Self>,
         received: &Received,
-        (head, body): (Head, RequestBody),
+        (head, body): (RequestHead, RequestBody),
         (sender, connection): (Sender, Option<ConnectionRequests>),
         upgrade: Option<(OnUpgrade, Hold)>,
         question: Arc<OpenQuestion>,

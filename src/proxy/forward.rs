@@ -10,7 +10,7 @@ use super::proxies::Proxies;
 use super::received::Received;
 use super::{Connection, Gateway, Refusal, headers, origin};
 use crate::directory::Snapshot;
-use portcullis_http1::Head;
+use portcullis_http1::RequestHead;
 use portcullis_policy::{Permit, RequestTarget, Subject};
 
 /// As long as the list of granted permissions usually is at most.
@@ -46,7 +46,7 @@ impl Gateway {
         request: &'r Request<B>,
         target: &RequestTarget,
         way: &Way<'_>,
-    ) -> Result<(Head, Dropped<'r>), Refusal<'static>> {
+    ) -> Result<(RequestHead, Dropped<'r>), Refusal<'static>> {
         let (method, fields) = (request.method(), request.headers());
         if announced(way.subject).is_some()
             && !way.permit.route().cross_origin()
@@ -59,7 +59,7 @@ impl Gateway {
         }
         let Connection { peer, peer_value, tls, .. } = way.connection;
         let trusted = self.proxies.trust(*peer);
-        let mut head = Head::new(method, target.as_str());
+        let mut head = RequestHead::new(method, target.as_str());
         let mut dropped = Vec::new();
         head.field(&header::HOST, way.host.told());
         for (name, value) in fields {
@@ -92,7 +92,7 @@ impl Gateway {
     }
 
     /// Says who this is; the only place that does.
-    fn identify(&self, head: &mut Head, received: &Received, way: &Way<'_>) {
+    fn identify(&self, head: &mut RequestHead, received: &Received, way: &Way<'_>) {
         let names = &self.names;
         let mut say = |name: &HeaderName, value: &str| head.text(name, value.as_bytes());
         say(&names.request_id, &received.id);

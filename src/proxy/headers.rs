@@ -14,12 +14,13 @@ use std::sync::Arc;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 pub use self::reserved::Family;
-use self::reserved::{Reserved, folded};
+use self::reserved::Reserved;
 
 use crate::config::IdentityNames;
+use crate::config::header_names::folded;
 use crate::web::cookie;
-use portcullis_http1::Head;
-use portcullis_http1::fields::{is_end_to_end, is_hop_by_hop, may_trail};
+use portcullis_http1::RequestHead;
+use portcullis_http1::fields::{is_end_to_end, is_hop_by_hop, may_be_trailer};
 
 /// `Connection` may nominate fewer fields than this; more is an attempt to strip what matters.
 const MOST_NOMINATIONS: usize = 10;
@@ -93,7 +94,7 @@ impl InboundFilter {
 
     /// Removes from trailers what only we may set, and what only a head may say.
     pub fn strip_trailers(&self, trailers: &mut HeaderMap) {
-        let goes = |name: &&HeaderName| self.reserved(name).is_some() || !may_trail(name);
+        let goes = |name: &&HeaderName| self.reserved(name).is_some() || !may_be_trailer(name);
         while let Some(name) = trailers.keys().find(goes).cloned() {
             trailers.remove(name);
         }
@@ -202,7 +203,7 @@ pub fn remove_set_cookies(headers: &mut HeaderMap, meant: impl Fn(&[u8]) -> bool
 
 /// Writes the `X-Forwarded-…` fields; `chain` is what a trusted proxy said of those before it.
 pub fn write_forwarded(
-    head: &mut Head,
+    head: &mut RequestHead,
     peer: &HeaderValue,
     chain: Option<&[u8]>,
     https: bool,

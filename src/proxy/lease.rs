@@ -23,7 +23,7 @@ use super::body::{Progress, RequestBody};
 use super::bounds::Slot;
 use super::upstream::{Missing, Upstreams, Wire};
 use super::watch::Waiting;
-use portcullis_http1::{Failure, Head};
+use portcullis_http1::RequestHead;
 
 /// How long the rest of an answer that nobody wants is waited for.
 const REST_WITHIN: Duration = Duration::from_millis(100);
@@ -63,7 +63,7 @@ impl Lease {
     ) -> Self {
         if slot.shares_connection() {
             // Each of many answers to one client may be held up.
-            wire.connection().read_in_small_pieces();
+            wire.connection().limit_read_buffer();
         }
         Self {
             upstreams: Arc::clone(upstreams),
@@ -79,12 +79,14 @@ impl Lease {
     /// Sends a request and waits for the answer's head.
     pub(super) async fn exchange(
         &mut self,
-        head: &Head,
+        head: &RequestHead,
         sent: (RequestBody, bool, Option<&Progress>),
         within: Duration,
         waiting: &mut Waiting<'_>,
     ) -> Result<Response<()>, Missing> {
-        let Some(wire) = &mut self.wire else { return Err(Missing::Failed(Failure::Closed)) };
+        let Some(wire) = &mut self.wire else {
+            return Err(Missing::Failed(portcullis_http1::Error::NoResponse));
+        };
         let answer = wire.exchange(head, sent, within, waiting).await;
         self.answered = answer.is_ok();
         answer
@@ -92,7 +94,7 @@ impl Lease {
 
     /// Whether nothing has come of the answer.
     pub(super) fn is_unanswered(&self) -> bool {
-        self.wire.as_ref().is_none_or(|wire| wire.connection_ref().is_unanswered())
+        self.wire.as_ref().is_none_or(|wire| wire.connection_ref().has_received_nothing())
     }
 
     /// Closes a connection that has failed, and gives the slot back.
@@ -110,7 +112,7 @@ impl Lease {
     pub(super) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, portcullis_http1::Error>>> {
         let Some(wire) = &mut self.wire else { return Poll::Ready(None) };
         match wire.connection().poll_frame(cx) {
             Poll::Ready(Some(Err(failure))) => {
@@ -128,14 +130,14 @@ impl Lease {
                     return Poll::Pending;
                 }
                 tracing::warn!("the portal stopped in the middle of an answer");
-                Poll::Ready(Some(Err(Failure::Paused)))
+                Poll::Ready(Some(Err(portcullis_http1::Error::Stalled)))
             }
         }
     }
 
     /// Whether the body is over.
     pub(super) fn is_over(&self) -> bool {
-        self.wire.as_ref().is_none_or(|wire| wire.connection_ref().is_over())
+        self.wire.as_ref().is_none_or(|wire| wire.connection_ref().is_response_complete())
     }
 
     /// How long the rest of the body is.
@@ -181,7 +183,7 @@ impl Drop for Lease {
 impl Unwanted {
     /// Ends when the portal is done with the request, as far as that can be known.
     async fn finish(mut self) {
-        if self.wire.connection().is_sent() {
+        if self.wire.connection().is_request_sent() {
             let mut left = REST_BYTES;
             match timeout(REST_WITHIN, poll_fn(|cx| self.poll_rest(cx, &mut left))).await {
                 Ok(Ok(true)) => return self.upstreams.give_back(self.server, self.wire),
@@ -196,17 +198,21 @@ impl Unwanted {
         }
         let within = self.upstreams.response_timeout();
         let connection = self.wire.connection();
-        if connection.stop_sending().is_ok() {
+        if connection.abort_request().is_ok() {
             // An answer, or the end of the connection.
-            let _ = timeout(within, poll_fn(|cx| connection.poll_any(cx))).await;
+            let _ = timeout(within, poll_fn(|cx| connection.poll_activity(cx))).await;
         }
     }
 
     /// Reads at most `left` bytes of the rest of the answer; true at its end.
-    fn poll_rest(&mut self, cx: &mut Context<'_>, left: &mut usize) -> Poll<Result<bool, Failure>> {
+    fn poll_rest(
+        &mut self,
+        cx: &mut Context<'_>,
+        left: &mut usize,
+    ) -> Poll<Result<bool, portcullis_http1::Error>> {
         let connection = self.wire.connection();
         if !self.answered {
-            let answer = ready!(connection.poll_answer(cx))?;
+            let answer = ready!(connection.poll_response(cx))?;
             self.answered = true;
             if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
                 return Poll::Ready(Ok(false));

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use data_encoding::HEXLOWER;
-use http::Request;
 use http::header::{self, HeaderValue};
+use http::{Method, Request};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -17,6 +17,8 @@ pub(super) struct Received {
     pub(super) now: Timestamp,
     began: Instant,
     pub(super) wants: ResponseKind,
+    /// Whether the method may change something: any but GET, HEAD and OPTIONS.
+    pub(super) may_change: bool,
     /// Known for people only: scripts are told in one language.
     pub(super) languages: Option<HeaderValue>,
 }
@@ -35,7 +37,8 @@ impl Received {
             ResponseKind::Page => request.headers().get(header::ACCEPT_LANGUAGE).cloned(),
             ResponseKind::Problem => None,
         };
-        Self { id, now, began: Instant::now(), wants, languages }
+        let may_change = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        Self { id, now, began: Instant::now(), wants, may_change, languages }
     }
 
     /// Microseconds since the request's head.

@@ -68,6 +68,8 @@ pub struct Refused<'a> {
     pub refusal: Refusal<'a>,
     /// For whom.
     pub wants: ResponseKind,
+    /// Whether the request's method may change something: any but GET, HEAD and OPTIONS.
+    pub may_change: bool,
     /// The languages its reader would rather read: `Accept-Language`.
     pub languages: Option<&'a HeaderValue>,
     /// The request's id.

@@ -29,7 +29,7 @@ use super::bounds::{Exceeded, Slot};
 use super::lease::Lease;
 use super::watch::{LOOK, Waiting};
 use crate::config;
-use portcullis_http1::{self, Failure, Head, socket};
+use portcullis_http1::{self, RequestHead, socket};
 
 /// At most this many unused connections a thread and server.
 const MOST_IDLE: usize = 512;
@@ -76,7 +76,7 @@ pub enum UpstreamError {
         server: String,
         /// What went wrong.
         #[source]
-        cause: Failure,
+        cause: portcullis_http1::Error,
     },
     /// The question was asked again while the portal was waited for, and answered otherwise (I7).
     #[error("the session no longer permits this")]
@@ -116,7 +116,7 @@ struct Parts {
 
 /// Why a request has no answer.
 pub(super) enum Missing {
-    Failed(Failure),
+    Failed(portcullis_http1::Error),
     /// The client's body did not go on in time.
     Stalled,
     /// Nothing has happened for so long, of the upload or the answer.
@@ -182,7 +182,7 @@ impl Upstreams {
         if !wire.connection_ref().is_idle() {
             return wire.0.connection.close();
         }
-        wire.connection().rest();
+        wire.connection().release_buffers();
         if let Some(server) = self.servers.get(server) {
             let mut pool = server.idle.get_or_default().lock();
             if pool.len() < MOST_IDLE {
@@ -198,7 +198,7 @@ impl Upstreams {
     /// permitted.
     pub(super) async fn send(
         self: &Arc<Self>,
-        head: &Head,
+        head: &RequestHead,
         mut body: RequestBody,
         mut slot: Slot,
         waiting: &mut Waiting<'_>,
@@ -350,7 +350,7 @@ impl Upstreams {
             .map_err(|error| unreachable(error.to_string()))?;
         stream
             .set_nodelay(true)
-            .and_then(|()| socket::keep_alive(&SockRef::from(&stream)))
+            .and_then(|()| socket::set_keepalive(&SockRef::from(&stream)))
             .map_err(|error| unreachable(error.to_string()))?;
         Ok(Wire(Box::new(Parts {
             connection: portcullis_http1::Connection::new(stream),
@@ -382,7 +382,7 @@ impl Wire {
     /// Sends a request and waits for the answer's head.
     pub(super) async fn exchange(
         &mut self,
-        head: &Head,
+        head: &RequestHead,
         (body, last, upload): (RequestBody, bool, Option<&Progress>),
         within: Duration,
         waiting: &mut Waiting<'_>,
@@ -392,7 +392,7 @@ impl Wire {
         let (mut uploaded, mut passed, most) = (0, 0, ticks(within, parts.tick));
         let mut ticked = false;
         poll_fn(|cx| {
-            if let Poll::Ready(answer) = parts.connection.poll_answer(cx) {
+            if let Poll::Ready(answer) = parts.connection.poll_response(cx) {
                 return Poll::Ready(answer.map_err(Missing::Failed));
             }
             let ticks = parts.poll_ticks(cx);
@@ -444,10 +444,10 @@ impl Missing {
     fn of(self, server: &str) -> UpstreamError {
         let server = server.to_owned();
         match self {
-            Self::Failed(Failure::Upload(error)) if error.is::<TooSlow>() => {
+            Self::Failed(portcullis_http1::Error::RequestBody(error)) if error.is::<TooSlow>() => {
                 UpstreamError::BodyStalled
             }
-            Self::Failed(Failure::Upload(_)) => UpstreamError::BodyBroke,
+            Self::Failed(portcullis_http1::Error::RequestBody(_)) => UpstreamError::BodyBroke,
             Self::Failed(cause) => UpstreamError::BrokeOff { server, cause },
             Self::Stalled => UpstreamError::BodyStalled,
             Self::Revoked => UpstreamError::Revoked,
@@ -463,7 +463,7 @@ impl Server {
         let mut pool = self.idle.get_or_default().lock();
         loop {
             let wire = pool.pop()?.wire;
-            if !wire.0.connection.is_spoilt() {
+            if !wire.0.connection.is_stale() {
                 return Some(wire);
             }
         }

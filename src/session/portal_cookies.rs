@@ -42,7 +42,7 @@ impl PortalCookie {
         let line = std::str::from_utf8(line).ok()?;
         let mut parts = line.split(';');
         let name = parts.next()?.split_once('=')?.0.trim();
-        if name.is_empty() || !names.mean(name) {
+        if name.is_empty() || !names.contains(name) {
             return None;
         }
         let (mut path, mut domain, mut partitioned) = (None, None, false);

@@ -1,13 +1,13 @@
-// Every password can be looked at, and caps lock is told.
+// Adds a button to show the password, and a hint while Caps Lock is on.
 for (const box of document.querySelectorAll(".secret")) {
-  const said = box.dataset;
+  const data = box.dataset;
   const input = box.querySelector("input");
   const toggle = document.createElement("button");
   toggle.type = "button";
   const show = (shown) => {
     input.type = shown ? "text" : "password";
-    toggle.textContent = shown ? said.hide : said.show;
-    toggle.setAttribute("aria-label", shown ? said.hidePassword : said.showPassword);
+    toggle.textContent = shown ? data.hide : data.show;
+    toggle.setAttribute("aria-label", shown ? data.hidePassword : data.showPassword);
   };
   show(false);
   toggle.addEventListener("click", () => show(input.type === "password"));
@@ -20,7 +20,7 @@ for (const box of document.querySelectorAll(".secret")) {
   box.after(hint);
   for (const type of ["keydown", "keyup"]) {
     input.addEventListener(type, (event) => {
-      hint.textContent = event.getModifierState?.("CapsLock") ? said.capsLock : "";
+      hint.textContent = event.getModifierState?.("CapsLock") ? data.capsLock : "";
     });
   }
   input.addEventListener("blur", () => { hint.textContent = ""; });

@@ -1,6 +1,6 @@
-// Recovery codes can be copied and printed.
+// Adds buttons to copy and print the recovery codes.
 for (const list of document.querySelectorAll(".codes")) {
-  const said = list.dataset;
+  const data = list.dataset;
   const tools = document.createElement("div");
   tools.className = "tools";
   const hint = document.createElement("p");
@@ -14,18 +14,18 @@ for (const list of document.querySelectorAll(".codes")) {
     button.addEventListener("click", act);
     tools.append(button);
   };
-  // Over plain http, browsers let no page write to the clipboard.
+  // Over plain http, browsers have no clipboard for pages.
   if (navigator.clipboard) {
-    add(said.copy, async () => {
+    add(data.copy, async () => {
       const codes = [...list.querySelectorAll("li")].map((code) => code.textContent);
       try {
         await navigator.clipboard.writeText(`${codes.join("\n")}\n`);
-        hint.textContent = said.copied;
+        hint.textContent = data.copied;
       } catch {
-        hint.textContent = said.notCopied;
+        hint.textContent = data.notCopied;
       }
     });
   }
-  add(said.print, () => window.print());
+  add(data.print, () => window.print());
   list.after(tools, hint);
 }

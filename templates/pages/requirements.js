@@ -1,10 +1,10 @@
-// What a password needs turns from grey to green while it is typed. The rules are those of
-// credential/password.rs, which judges again when the form is sent.
+// Marks which requirements a password meets while it is typed. The rules are those of
+// credential/password.rs, which checks them when the form is sent.
 for (const list of document.querySelectorAll(".requirements")) {
-  const said = list.dataset;
-  const input = document.getElementById(said.for);
+  const data = list.dataset;
+  const input = document.getElementById(data.for);
 
-  // As credential/folding.rs: letter case, kinds of space and forms of letters make no difference.
+  // As credential/folding.rs: ignores case, surrounding space and compatibility variants.
   const each = (text, change) => Array.from(text, change).join("");
   const caseless = (c) =>
     each(c.toLowerCase(), (l) => each(l.toUpperCase(), (u) => u.toLowerCase()));
@@ -16,24 +16,24 @@ for (const list of document.querySelectorAll(".requirements")) {
   const rules = {
     "length": (text) => {
       const characters = Array.from(text).length;
-      return characters >= said.least && characters <= said.most;
+      return characters >= data.min && characters <= data.max;
     },
     "uppercase": (text) => /\p{Uppercase}/u.test(text),
     "lowercase": (text) => /\p{Lowercase}/u.test(text),
     "digit": (text) => /\p{Nd}/u.test(text),
     "symbol": (text) => /[^\p{Alphabetic}\p{N}\p{White_Space}\p{Cc}\p{M}]/u.test(text),
-    "not-login": (text) => text !== "" && fold(text) !== fold(said.login),
-    "not-email": (text) => text !== "" && fold(text) !== fold(said.email),
+    "not-login": (text) => text !== "" && fold(text) !== fold(data.login),
+    "not-email": (text) => text !== "" && fold(text) !== fold(data.email),
   };
 
-  const judge = () => {
+  const update = () => {
     const text = input.value.normalize("NFC");
     for (const item of list.children) {
       const met = rules[item.dataset.rule](text);
       item.className = met ? "met" : item.className === "failed" ? "failed" : "";
-      item.querySelector(".state").textContent = met ? said.met : said.missing;
+      item.querySelector(".state").textContent = met ? data.met : data.missing;
     }
   };
-  input.addEventListener("input", judge);
-  judge();
+  input.addEventListener("input", update);
+  update();
 }

@@ -1,6 +1,7 @@
 //! The pages for portal users, in Chromium.
 
 mod branding;
+mod notices;
 mod pages;
 mod passwords;
 mod second_factor;

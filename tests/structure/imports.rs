@@ -210,7 +210,9 @@ impl Reader<'_> {
         public: bool,
         module: &mut Module,
     ) {
-        for branch in tokens.split(|token| is_punct(Some(token), ',')) {
+        let branches = tokens.split(|token| is_punct(Some(token), ','));
+        // A list that ends in a comma has an empty branch at its end.
+        for branch in branches.filter(|branch| !branch.is_empty()) {
             let mut full = prefix.to_vec();
             let mut binds = None;
             let mut words = branch.iter().peekable();

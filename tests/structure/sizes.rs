@@ -9,8 +9,7 @@ const LINES: usize = 500;
 const NAME: usize = 60;
 
 /// Files that are still longer.
-const LONG_FILES: [&str; 5] = [
-    "src/config.rs",
+const LONG_FILES: [&str; 4] = [
     "src/proxy.rs",
     "src/session.rs",
     "crates/policy/src/route.rs",
@@ -18,7 +17,7 @@ const LONG_FILES: [&str; 5] = [
 ];
 
 /// How many tests still have longer names. This number only goes down.
-const LONG_NAMES: usize = 194;
+const LONG_NAMES: usize = 127;
 
 fn is_test(file: &str) -> bool {
     file.starts_with("tests/") || file.contains("/tests/") || file.ends_with("/tests.rs")

@@ -56,6 +56,12 @@ impl Admin {
         self.post("/api/v1/groups", group).await.created()
     }
 
+    /// The URL of an organization's secure link.
+    pub(crate) async fn secure_link(&self, organization: &str) -> String {
+        let link = self.get(&format!("/api/v1/organizations/{organization}/link")).await.ok();
+        link["url"].as_str().unwrap().to_owned()
+    }
+
     /// Makes a portal user with [`PASSWORD`]; answers the id.
     pub(crate) async fn user(&self, organization: &str, login: &str, group: &str) -> String {
         let user = json!({

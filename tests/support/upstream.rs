@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::support::http1::{self, Body, Head};
@@ -29,7 +30,7 @@ struct Shared {
     connections: AtomicUsize,
     complaints: Mutex<Vec<String>>,
     answers: Mutex<HashMap<String, Answer>>,
-    changed: tokio::sync::Notify,
+    changed: Notify,
 }
 
 type Answered = io::Result<Option<Exchange>>;
@@ -95,6 +96,27 @@ impl Upstream {
                 Ok(None)
             }
         });
+    }
+
+    /// Answers requests for a path with the first bytes, and with the rest once notified.
+    pub(crate) fn answer_in_parts(
+        &self,
+        path: &str,
+        first: &'static str,
+        rest: &'static str,
+    ) -> Arc<Notify> {
+        let go_on = Arc::new(Notify::new());
+        let notified = Arc::clone(&go_on);
+        self.answer(path, move |mut exchange| {
+            let notified = Arc::clone(&notified);
+            async move {
+                exchange.write(first.as_bytes()).await?;
+                notified.notified().await;
+                exchange.write(rest.as_bytes()).await?;
+                Ok(Some(exchange))
+            }
+        });
+        go_on
     }
 
     /// Every request so far.

@@ -1,7 +1,7 @@
-//! One connection: a request goes out and its answer comes in, then the next.
+//! One connection to a server: a request and its response, then the next.
 //!
-//! Whoever waits for an answer or reads a body drives the connection by that, in both directions:
-//! the request goes on while its answer comes in.
+//! Polling for the response or for a frame of its body also writes what is left of the request, so
+//! both directions advance together and need no task.
 
 use std::fmt;
 use std::io;
@@ -18,36 +18,36 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio_util::io::poll_read_buf;
 
-use super::answer::{self, Answer, MOST_HEAD};
-use super::chunks::Piece;
-use super::outgoing::Outgoing;
-use super::request::Head;
-use super::{BodyError, Failure};
+use super::chunked::Decoded;
+use super::request::RequestHead;
+use super::request_writer::RequestWriter;
+use super::response::{BodyDecoder, MAX_HEAD, ResponseHead};
+use super::{BodyError, Error};
 
-/// Room for what is read at once, first and for large bodies.
-const LEAST_READ: usize = 8 * 1024;
-const MOST_READ: usize = 64 * 1024;
-/// The same where many answers may be held up at once.
-const MOST_READ_SMALL: usize = 16 * 1024;
+/// Size of the read buffer at first, and at most for large bodies.
+const MIN_READ: usize = 8 * 1024;
+const MAX_READ: usize = 64 * 1024;
+/// The largest read buffer after [`Connection::limit_read_buffer`].
+const MAX_READ_LIMITED: usize = 16 * 1024;
 
 /// A connection to a server.
 pub struct Connection<B> {
     stream: TcpStream,
-    outgoing: Outgoing<B>,
+    writer: RequestWriter<B>,
     read: BytesMut,
-    /// Room for the next read; grows with what comes.
-    room: usize,
-    most_room: usize,
-    /// What is left of the answer that comes in.
-    body: answer::Body,
-    /// Whether the question was HEAD.
-    to_head: bool,
-    /// Whether anything has come since the last request.
-    heard: bool,
-    /// Bytes that the heads of its answers may still have.
-    head_room: usize,
+    /// Size of the next read. Doubles when a read fills the buffer.
+    read_size: usize,
+    max_read_size: usize,
+    /// Decodes what is left of the response.
+    body: BodyDecoder,
+    /// Whether the request is a HEAD, so that its response has no body.
+    is_head: bool,
+    /// Whether any byte has been received since the request began.
+    received: bool,
+    /// Bytes that the head of the response and interim responses may still take.
+    head_budget: usize,
     /// Whether another request may follow.
-    stays: bool,
+    reusable: bool,
 }
 
 impl<B> Connection<B>
@@ -55,202 +55,212 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<BodyError>,
 {
-    /// Speaks over a stream that nothing has been said over.
+    /// Takes a stream over which nothing has been sent.
     #[must_use]
     pub fn new(stream: TcpStream) -> Self {
         Self {
             stream,
-            outgoing: Outgoing::default(),
+            writer: RequestWriter::default(),
             read: BytesMut::new(),
-            room: LEAST_READ,
-            most_room: MOST_READ,
-            body: answer::Body::Over,
-            to_head: false,
-            heard: false,
-            head_room: MOST_HEAD,
-            stays: true,
+            read_size: MIN_READ,
+            max_read_size: MAX_READ,
+            body: BodyDecoder::Done,
+            is_head: false,
+            received: false,
+            head_budget: MAX_HEAD,
+            reusable: true,
         }
     }
 
-    /// Whether the exchange is over and another may follow: the request has gone out whole, its
-    /// answer has come in whole, nothing more has, and the server has not said that it closes.
+    /// Whether the exchange is complete and another may follow: the whole request has been written,
+    /// the whole response and nothing more has been read, and the server keeps the connection open.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.stays && self.outgoing.is_done() && self.is_over() && self.read.is_empty()
+        self.reusable
+            && self.writer.is_done()
+            && self.is_response_complete()
+            && self.read.is_empty()
     }
 
-    /// Gives back what a large body needed.
-    pub fn rest(&mut self) {
-        if self.room > LEAST_READ {
-            (self.read, self.room) = (BytesMut::new(), LEAST_READ);
+    /// Frees buffers that grew for a large message.
+    pub fn release_buffers(&mut self) {
+        if self.read_size > MIN_READ {
+            (self.read, self.read_size) = (BytesMut::new(), MIN_READ);
         }
-        self.most_room = MOST_READ;
-        self.outgoing.rest();
+        self.max_read_size = MAX_READ;
+        self.writer.release_buffers();
     }
 
-    /// Takes less memory for the next answer, and more reads if it is long.
-    pub fn read_in_small_pieces(&mut self) {
-        self.most_room = MOST_READ_SMALL;
+    /// Bounds the read buffer for the next response, at the cost of more reads. For clients that
+    /// may keep many responses waiting.
+    pub fn limit_read_buffer(&mut self) {
+        self.max_read_size = MAX_READ_LIMITED;
     }
 
-    /// Whether the request has gone out whole.
+    /// Whether the whole request has been written.
     #[must_use]
-    pub fn is_sent(&self) -> bool {
-        self.outgoing.is_done()
+    pub fn is_request_sent(&self) -> bool {
+        self.writer.is_done()
     }
 
-    /// Drops what has not been sent of the request, and tells the server that nothing more will
-    /// come.
+    /// Discards what has not been written of the request and shuts down the writing half.
     ///
     /// # Errors
     /// When the connection is closed already.
-    pub fn stop_sending(&mut self) -> io::Result<()> {
-        self.outgoing.give_up();
-        self.stays = false;
+    pub fn abort_request(&mut self) -> io::Result<()> {
+        self.writer.discard();
+        self.reusable = false;
         SockRef::from(&self.stream).shutdown(Shutdown::Write)
     }
 
-    /// Ready when anything comes from the server, or the connection has ended.
-    pub fn poll_any(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready when the server sends anything or closes the connection.
+    pub fn poll_activity(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.poll_read(cx).map(drop)
     }
 
-    /// Whether the server has closed the connection, or sent something that was not asked for, as
-    /// the operating system knows it at this moment. Costs a system call.
+    /// Whether the server has closed the idle connection or sent something that was not requested,
+    /// according to the operating system at this moment. Takes one system call.
     #[must_use]
-    pub fn is_spoilt(&self) -> bool {
+    pub fn is_stale(&self) -> bool {
         let mut byte = [MaybeUninit::uninit()];
-        let seen = SockRef::from(&self.stream).peek(&mut byte);
-        !matches!(seen, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+        let peeked = SockRef::from(&self.stream).peek(&mut byte);
+        !matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// Begins an exchange, when the one before [is over](Self::is_idle) and the connection is not
-    /// [spoilt](Self::is_spoilt). Nothing is written before the answer is waited for. `last`: no
-    /// other exchange follows this one, and the server is asked to close.
-    pub fn begin(&mut self, head: &Head, body: B, last: bool) {
-        self.outgoing.begin(head, body, last);
-        self.stays = !last;
-        self.to_head = *head.method() == Method::HEAD;
-        (self.heard, self.head_room) = (false, MOST_HEAD);
+    /// Begins an exchange on an [idle](Self::is_idle) connection that is not
+    /// [stale](Self::is_stale). Nothing is written until the response is polled for. With `last`,
+    /// the server is asked to close the connection after its response.
+    pub fn begin(&mut self, head: &RequestHead, body: B, last: bool) {
+        self.writer.begin(head, body, last);
+        self.reusable = !last;
+        self.is_head = *head.method() == Method::HEAD;
+        (self.received, self.head_budget) = (false, MAX_HEAD);
     }
 
-    /// Whether nothing has come of the answer.
+    /// Whether no byte of the response has been received.
     #[must_use]
-    pub fn is_unanswered(&self) -> bool {
-        !self.heard
+    pub fn has_received_nothing(&self) -> bool {
+        !self.received
     }
 
-    /// Sends, and waits for the head of the answer.
+    /// Writes the request and reads the head of the response. Interim responses are discarded.
     ///
     /// # Errors
-    /// When there will be none.
-    pub fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<()>, Failure>> {
-        self.send(cx)?;
+    /// When the request's body fails, or when there is no valid response.
+    pub fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<()>, Error>> {
+        self.write(cx)?;
         loop {
-            let read = Answer::read(&mut self.read, self.to_head, &mut self.head_room)?;
-            if let Some(answer) = read {
-                self.body = answer.body;
-                self.stays &= answer.stays;
-                return Poll::Ready(Ok(answer.head));
+            let read = ResponseHead::read(&mut self.read, self.is_head, &mut self.head_budget)?;
+            if let Some(response) = read {
+                self.body = response.body;
+                self.reusable &= response.reusable;
+                return Poll::Ready(Ok(response.head));
             }
             if ready!(self.poll_read(cx))? == 0 {
-                let closed = self.is_unanswered();
-                return Poll::Ready(Err(if closed { Failure::Closed } else { Failure::Cut }));
+                let nothing = self.has_received_nothing();
+                return Poll::Ready(Err(if nothing {
+                    Error::NoResponse
+                } else {
+                    Error::Incomplete
+                }));
             }
         }
     }
 
-    /// The next frame of the answer's body; what is left of the request goes on being sent.
+    /// Reads the next frame of the response's body, and goes on writing the request.
     ///
     /// # Errors
-    /// When the body ends too early or is not framed as it should be.
+    /// When the body is cut off, or its framing is invalid.
     pub fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        self.send(cx)?;
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        self.write(cx)?;
         loop {
             match self.body.next(&mut self.read)? {
-                Piece::Data(data) => return Poll::Ready(Some(Ok(Frame::data(data)))),
-                Piece::Trailers(fields) => return Poll::Ready(Some(Ok(Frame::trailers(fields)))),
-                Piece::End => return Poll::Ready(None),
-                Piece::More => {}
-            }
-            if ready!(self.poll_read(cx)).map_err(Failure::Broken)? == 0 {
-                if self.body != answer::Body::UntilClose {
-                    return Poll::Ready(Some(Err(Failure::Cut)));
+                Decoded::Data(data) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Decoded::Trailers(fields) => {
+                    return Poll::Ready(Some(Ok(Frame::trailers(fields))));
                 }
-                self.body = answer::Body::Over;
+                Decoded::End => return Poll::Ready(None),
+                Decoded::Incomplete => {}
+            }
+            if ready!(self.poll_read(cx)).map_err(Error::Io)? == 0 {
+                if self.body != BodyDecoder::UntilClose {
+                    return Poll::Ready(Some(Err(Error::Incomplete)));
+                }
+                self.body = BodyDecoder::Done;
             }
         }
     }
 
-    /// Whether the answer's body is over.
+    /// Whether the whole body of the response has been read.
     #[must_use]
-    pub fn is_over(&self) -> bool {
-        self.body == answer::Body::Over
+    pub fn is_response_complete(&self) -> bool {
+        self.body == BodyDecoder::Done
     }
 
-    /// How long the rest of the answer's body is, if that is known.
+    /// The length of what is left of the response's body, if it is known.
     #[must_use]
     pub fn size_hint(&self) -> SizeHint {
         match self.body {
-            answer::Body::Over => SizeHint::with_exact(0),
-            answer::Body::Length(left) => SizeHint::with_exact(left),
-            answer::Body::Chunks(_) | answer::Body::UntilClose => SizeHint::default(),
+            BodyDecoder::Done => SizeHint::with_exact(0),
+            BodyDecoder::Length(left) => SizeHint::with_exact(left),
+            BodyDecoder::Chunked(_) | BodyDecoder::UntilClose => SizeHint::default(),
         }
     }
 
-    /// Closes the connection. After a complete exchange it is reset, so that its port is free at
-    /// once: a port stays taken for a minute after an ordinary close.
+    /// Closes the connection. After a complete exchange it is reset, which frees its port at once;
+    /// an ordinary close keeps the port for a minute (TIME_WAIT).
     pub fn close(self) {
-        if self.outgoing.is_done() && self.is_over() {
-            // Without it, the close is an ordinary one.
+        if self.writer.is_done() && self.is_response_complete() {
+            // If this fails, the close is an ordinary one.
             let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
         }
     }
 
-    /// The bare stream and what has been read from it, when something else than HTTP follows.
+    /// The stream and what has been read from it, after a switch to another protocol.
     #[must_use]
     pub fn into_stream(self) -> (TcpStream, Bytes) {
         (self.stream, self.read.freeze())
     }
 
-    /// Sends what can be sent of the request. A server that takes no more may have answered before
-    /// it closed its ears: that is seen when the answer is read.
-    fn send(&mut self, cx: &mut Context<'_>) -> Result<(), Failure> {
-        if self.outgoing.is_done() {
+    /// Writes as much of the request as the socket accepts. A write error is not returned: the
+    /// server may have responded before it stopped reading, which the next read shows.
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        if self.writer.is_done() {
             return Ok(());
         }
-        match self.outgoing.poll_write(&mut self.stream, cx) {
-            Poll::Ready(Err(Failure::Broken(error))) => {
-                tracing::debug!(%error, "a request could not be sent whole");
-                self.outgoing.give_up();
-                self.stays = false;
+        match self.writer.poll_write(&mut self.stream, cx) {
+            Poll::Ready(Err(Error::Io(error))) => {
+                tracing::debug!(%error, "cannot send the whole request");
+                self.writer.discard();
+                self.reusable = false;
                 Ok(())
             }
-            Poll::Ready(Err(failure)) => Err(failure),
+            Poll::Ready(Err(error)) => Err(error),
             Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
         }
     }
 
-    /// Reads; 0 bytes when the server has closed the connection.
+    /// Reads; returns 0 when the server has closed the connection.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        // A small piece that is still held somewhere shall not keep a whole buffer.
-        if self.read.capacity() - self.read.len() < self.room / 2 {
-            self.read.reserve(self.room);
+        // Frames share the buffer. A new one is taken before this one is full, so that a small
+        // frame that is kept for long does not keep a large buffer.
+        if self.read.capacity() - self.read.len() < self.read_size / 2 {
+            self.read.reserve(self.read_size);
         }
         let room = self.read.capacity() - self.read.len();
         let read = ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.read))?;
-        self.heard |= read > 0;
+        self.received |= read > 0;
         if read == room {
-            self.room = self.most_room.min(self.room * 2);
+            self.read_size = self.max_read_size.min(self.read_size * 2);
         }
         Poll::Ready(Ok(read))
     }
 }
 
-/// Without what has been said: there are secrets among it.
+/// Leaves out the messages: they contain secrets.
 impl<B> fmt::Debug for Connection<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection").field("body", &self.body).finish_non_exhaustive()

@@ -1,8 +1,9 @@
-//! What a field's name says about how far it goes.
+//! Which fields are for one connection, which are end-to-end, and which may be trailers.
 
 use http::header::{self, HeaderName};
 
-/// Fields of one connection only, and framing, which is made anew on each side (RFC 9110, 7.6.1).
+/// Whether a field is for one connection only (RFC 9110, section 7.6.1), or is framing, which each
+/// connection has its own of. `Content-Length` is not among them.
 #[must_use]
 pub fn is_hop_by_hop(name: &HeaderName) -> bool {
     matches!(
@@ -16,10 +17,10 @@ pub fn is_hop_by_hop(name: &HeaderName) -> bool {
     ) || matches!(name.as_str(), "keep-alive" | "proxy-connection")
 }
 
-/// Fields that may come behind a body: none that frames it, routes it or says what it is (RFC 9110,
-/// 6.5.1).
+/// Whether a field may be a trailer: not if it is about framing, routing or the content (RFC 9110,
+/// section 6.5.1).
 #[must_use]
-pub fn may_trail(name: &HeaderName) -> bool {
+pub fn may_be_trailer(name: &HeaderName) -> bool {
     let of_a_head = matches!(
         *name,
         header::CACHE_CONTROL
@@ -34,8 +35,8 @@ pub fn may_trail(name: &HeaderName) -> bool {
     !of_a_head && !is_hop_by_hop(name) && !is_end_to_end(name) && !name.as_str().starts_with("if-")
 }
 
-/// Fields that nobody has a reason to call those of one connection: losing one changes what the
-/// message means.
+/// Whether a field must not be removed because `Connection` names it: without it, the message would
+/// mean something else.
 #[must_use]
 pub fn is_end_to_end(name: &HeaderName) -> bool {
     matches!(

@@ -1,67 +1,83 @@
-//! HTTP/1.1 as a client speaks it over one connection (RFC 9112): a request out, an answer in,
-//! nothing shared and no task of its own.
+//! An HTTP/1.1 client for one connection (RFC 9112), written for a gateway. Nothing is shared and
+//! no task is spawned: whoever polls for the response also drives the request.
 //!
-//! Written for a gateway and for no more than one needs. Heads are parsed by `httparse`; what a
-//! message's length is, which is where two parsers come to disagree, is decided here, once and
-//! strictly: whatever could be read in two ways ends the connection. Framing is never copied from
-//! a message that came in: `Content-Length` and `Transfer-Encoding` of a request are written by
-//! [`outgoing`] alone, those of an answer are read by [`answer`] alone.
+//! Heads are parsed by `httparse`. The length of a body, on which parsers are most likely to
+//! disagree, is determined here, once and strictly: a message that allows two readings ends the
+//! connection. `Content-Length` and `Transfer-Encoding` are never copied. Those of a request are
+//! written by `request_writer`, those of a response are read by `response`.
 //!
-//! - [`connection`]: one exchange after another;
-//! - [`request`]: a request's head; [`outgoing`]: all of it on its way out;
-//! - [`answer`]: the head of an answer, and how its body is framed;
-//! - `repair`: a head that is not valid as it stands;
-//! - [`chunks`]: a body that comes in chunks;
-//! - [`fields`]: which fields are for one connection only;
-//! - [`socket`]: what is set on sockets, those to clients too.
+//! | module | holds |
+//! |---|---|
+//! | `connection` | [`Connection`]: one request and its response after another |
+//! | `request`, `request_writer` | [`RequestHead`]; the head, the body and its framing on their way out |
+//! | `response`, `chunked` | the head of a response; its body, without the framing |
+//! | `repair` | invalid heads of old servers that can be made valid |
+//! | [`fields`] | which fields are for one connection, and which may be trailers |
+//! | [`socket`] | options of TCP sockets, including those to clients |
+//!
+//! The crate does not connect, pool, retry or time out.
+//!
+//! ```
+//! use http::{Method, header};
+//! use portcullis_http1::RequestHead;
+//!
+//! let mut head = RequestHead::new(&Method::GET, "/tickets?page=2");
+//! head.text(&header::HOST, b"portal.example");
+//! head.text(&header::REFERER, b"cannot\r\nend-a: line");
+//! head.text(&header::CONTENT_LENGTH, b"3");
+//! assert_eq!(head.as_bytes(), b"GET /tickets?page=2 HTTP/1.1\r\nhost: portal.example\r\n");
+//! ```
 
-pub mod answer;
-pub mod chunks;
-pub mod connection;
+mod chunked;
+mod connection;
 pub mod fields;
-pub mod outgoing;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod repair;
-pub mod request;
+mod request;
+mod request_writer;
+mod response;
 pub mod socket;
 
 use std::io;
 
 pub use self::connection::Connection;
-pub use self::request::Head;
+pub use self::request::RequestHead;
 
-/// Whatever a request's body fails with.
+/// An error of a request's body, whatever its source.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why an exchange failed. The connection is of no more use.
+/// Why an exchange failed. The connection cannot be used again.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// The server closed the connection before it had said anything.
-    #[error("it closed the connection without an answer")]
-    Closed,
-    /// The server closed the connection in the middle of its answer.
-    #[error("its answer ends too early")]
-    Cut,
-    /// The server sent nothing for too long in the middle of its answer.
-    #[error("it stopped in the middle of its answer")]
-    Paused,
-    /// What came is not HTTP/1.1, or could be read in two ways.
-    #[error("its answer cannot be read: {0}")]
+pub enum Error {
+    /// The server closed the connection before it sent any of a response.
+    #[error("the server closed the connection without a response")]
+    NoResponse,
+    /// The server closed the connection in the middle of a response.
+    #[error("the server closed the connection in the middle of the response")]
+    Incomplete,
+    /// The server stopped sending in the middle of a response. Callers return it: time is not
+    /// measured here.
+    #[error("the server stopped sending in the middle of the response")]
+    Stalled,
+    /// The response is not HTTP/1.1, or allows two readings.
+    #[error("invalid response: {0}")]
     Malformed(&'static str),
-    /// A field of an answer's head cannot be passed on.
-    #[error("its answer cannot be read: the field `{name}`: {why}")]
+    /// A header of the response cannot be passed on.
+    #[error("invalid response: header `{name}`: {why}")]
     Field {
-        /// The field's name as it came, escaped.
+        /// The name as it was received, escaped.
         name: String,
         /// What is wrong with it.
         why: &'static str,
     },
-    /// An answer's head that the parser does not take.
-    #[error("its answer cannot be read: {0}")]
+    /// The parser refused the head or the trailers.
+    #[error("invalid response: {0}")]
     Head(#[from] httparse::Error),
-    /// The connection broke.
+    /// Reading or writing failed.
     #[error(transparent)]
-    Broken(#[from] io::Error),
-    /// The request's body failed, or was not as long as it had said: no fault of the server's.
-    #[error("the request's body failed: {0}")]
-    Upload(BodyError),
+    Io(#[from] io::Error),
+    /// The request's body failed, or is not as long as it claimed. Not an error of the server.
+    #[error("the request body failed: {0}")]
+    RequestBody(BodyError),
 }

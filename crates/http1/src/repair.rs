@@ -1,23 +1,23 @@
-//! An answer's head that is not valid as it stands, as old servers write them. What is harmless is
-//! repaired: folded lines are joined (RFC 9112, 5.2), a space before a colon is removed (5.1), spaces in
-//! the status line are made one, and a field whose name no client could read is left out. What would
-//! leave open where the body ends is refused, with the name of the field.
+//! Repairs invalid heads of responses, as old servers write them. Folded lines are joined (RFC 9112,
+//! section 5.2), a space before a colon is removed (section 5.1), several spaces in the status line
+//! become one, and fields with invalid names are left out. A head that leaves open where the body
+//! ends is refused, with the name of the field.
 //!
-//! Only heads that the parser refuses come here, so that all others pay nothing.
+//! Only heads that the parser refuses are repaired, so that all others cost nothing.
 
-use super::Failure;
+use super::Error;
 
-/// Beginnings of names, folded to letters and digits, that say where a body ends or how long a
-/// connection lasts: some reader may take a misspelled one for the right one.
+/// Fields that decide where the body ends or whether the connection is kept, folded to letters and
+/// digits. A client may accept a misspelled name that begins like one of them.
 const FRAMING: [&str; 3] = ["contentlength", "transferencoding", "connection"];
-/// How much of a name is reported, in bytes.
-const MOST_NAME: usize = 60;
+/// Most bytes of a name in an error.
+const MAX_REPORTED: usize = 60;
 
-/// The head in valid lines.
+/// The head with valid lines.
 ///
 /// # Errors
-/// When something of it cannot be repaired.
-pub(super) fn repair(block: &[u8]) -> Result<Vec<u8>, Failure> {
+/// When a line cannot be repaired.
+pub(super) fn repair(block: &[u8]) -> Result<Vec<u8>, Error> {
     let mut lines = block
         .split(|byte| *byte == b'\n')
         .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
@@ -32,7 +32,7 @@ pub(super) fn repair(block: &[u8]) -> Result<Vec<u8>, Failure> {
             field.push(b' ');
             field.extend_from_slice(line.trim_ascii());
         } else {
-            return Err(Failure::Malformed("its first field is folded"));
+            return Err(Error::Malformed("its first header line is folded"));
         }
     }
     for line in &fields {
@@ -47,7 +47,7 @@ pub(super) fn repair(block: &[u8]) -> Result<Vec<u8>, Failure> {
     Ok(repaired)
 }
 
-/// Version, status and the rest, with one space between them.
+/// Writes version, status and reason with one space between them.
 fn status_line(line: &[u8], repaired: &mut Vec<u8>) {
     let mut rest = line;
     for _ in 0..2 {
@@ -64,28 +64,28 @@ fn status_line(line: &[u8], repaired: &mut Vec<u8>) {
 /// A name and a value.
 type Field<'a> = (&'a [u8], &'a [u8]);
 
-/// Name and value of a line; nothing when it is left out.
-fn field(line: &[u8]) -> Result<Option<Field<'_>>, Failure> {
-    let refuse = |name: &[u8], why| Err(Failure::Field { name: printable(name), why });
+/// Name and value of a line; `None` when the field is left out.
+fn field(line: &[u8]) -> Result<Option<Field<'_>>, Error> {
+    let refuse = |name: &[u8], why| Err(Error::Field { name: printable(name), why });
     let Some((name, value)) = line
         .iter()
         .position(|byte| *byte == b':')
         .and_then(|colon| Some((line.get(..colon)?, line.get(colon + 1..)?)))
     else {
-        return refuse(line, "it has no colon");
+        return refuse(line, "the line has no colon");
     };
     if line.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
-        return refuse(name, "it has a control character");
+        return refuse(name, "a control character");
     }
     let bare = name.trim_ascii_end();
     let valid = !bare.is_empty() && bare.iter().all(|byte| is_token(*byte));
     if (!valid || bare.len() < name.len()) && is_framing(name) {
-        return refuse(name, "it may say where the body ends, and its name is misspelled");
+        return refuse(name, "a misspelled name that may decide where the body ends");
     }
     if !valid {
         tracing::info!(
             field = printable(name),
-            "a field of the portal's answer was left out: its name is not valid"
+            "header with an invalid name removed from the portal's response"
         );
         return Ok(None);
     }
@@ -101,14 +101,14 @@ fn is_framing(name: &[u8]) -> bool {
     FRAMING.iter().any(|framing| folded.starts_with(framing.as_bytes()))
 }
 
-/// Bytes of a name (RFC 9110, 5.6.2).
+/// Whether a byte may be in a name (RFC 9110, section 5.6.2).
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 fn printable(name: &[u8]) -> String {
     name.iter()
-        .take(MOST_NAME)
+        .take(MAX_REPORTED)
         .copied()
         .flat_map(std::ascii::escape_default)
         .map(char::from)
@@ -121,7 +121,7 @@ mod tests {
 
     fn repaired(fields: &str) -> Result<String, String> {
         let head = format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n");
-        let repaired = repair(head.as_bytes()).map_err(|failure| failure.to_string())?;
+        let repaired = repair(head.as_bytes()).map_err(|error| error.to_string())?;
         let text = String::from_utf8(repaired).unwrap();
         Ok(text
             .strip_prefix("HTTP/1.1 200 OK\r\n")
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn harmless_oddities_are_repaired() {
+    fn harmless_errors_are_repaired() {
         for (odd, expected) in [
             ("x: a\r\n b\r\n\tc", "x: a b c\r\n"),
             ("x: a\n b", "x: a b\r\n"),
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_frame_the_body_is_refused_by_name() {
+    fn misspelled_framing_is_refused_by_name() {
         for odd in [
             "Content-Length : 5",
             "Content-Length[0]: 5",
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn spaces_in_the_status_line_are_made_one() {
+    fn spaces_in_the_status_line_become_one() {
         for (odd, expected) in [
             ("HTTP/1.1  200  OK", "HTTP/1.1 200 OK"),
             ("HTTP/1.1  404 Not  Found", "HTTP/1.1 404 Not  Found"),

@@ -1,4 +1,4 @@
-//! A request's head as it is written.
+//! The head of a request, as it is written.
 
 use std::fmt;
 
@@ -6,25 +6,25 @@ use bytes::{BufMut, BytesMut};
 use http::Method;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-/// Room that most heads fit into.
-const USUAL: usize = 1024;
+/// Initial buffer, in bytes; most heads fit into it.
+const USUAL_HEAD: usize = 1024;
 
 pub(super) const CRLF: &[u8] = b"\r\n";
 
-/// A request line and fields, field by field. What is said of the body's framing is left out: that
-/// is written where the body is.
+/// A request line and fields. `Content-Length` and `Transfer-Encoding` are left out: the framing is
+/// written with the body.
 #[derive(Clone)]
-pub struct Head {
+pub struct RequestHead {
     method: Method,
     bytes: BytesMut,
 }
 
-impl Head {
-    /// A request for a target that is a valid one as it stands (RFC 9112, 3.2).
+impl RequestHead {
+    /// A request for a target, which must be valid as it is (RFC 9112, section 3.2).
     #[must_use]
     pub fn new(method: &Method, target: &str) -> Self {
         debug_assert!(target.bytes().all(|byte| byte.is_ascii_graphic()), "{target:?}");
-        let mut bytes = BytesMut::with_capacity(USUAL);
+        let mut bytes = BytesMut::with_capacity(USUAL_HEAD);
         for part in [method.as_str(), " ", target, " HTTP/1.1\r\n"] {
             bytes.put_slice(part.as_bytes());
         }
@@ -36,38 +36,38 @@ impl Head {
         write_field(&mut self.bytes, name, value.as_bytes());
     }
 
-    /// Adds a field that says this, unless it cannot be said in one line (RFC 9110, 5.5).
+    /// Adds a field, unless its value contains a byte that a field cannot (RFC 9110, section 5.5).
     pub fn text(&mut self, name: &HeaderName, value: &[u8]) {
-        // All of it is looked at, which goes many bytes at a time; stopping at the first does not.
-        let sayable = value
+        // Without an early exit the loop is vectorized.
+        let valid = value
             .iter()
-            .fold(true, |sayable, byte| sayable & matches!(byte, b'\t' | b' '..=b'~' | 0x80..));
-        if sayable {
+            .fold(true, |valid, byte| valid & matches!(byte, b'\t' | b' '..=b'~' | 0x80..));
+        if valid {
             write_field(&mut self.bytes, name, value);
         }
     }
 
-    /// The method that is asked by.
+    /// The method.
     #[must_use]
     pub fn method(&self) -> &Method {
         &self.method
     }
 
-    /// Lines, each with its end; the empty one is not among them.
+    /// The lines, each with CR LF, without the empty line that ends the head.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-/// Without what it says: there are secrets among it.
-impl fmt::Debug for Head {
+/// Leaves out the fields: they contain secrets.
+impl fmt::Debug for RequestHead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Head").field("method", &self.method).finish_non_exhaustive()
+        f.debug_struct("RequestHead").field("method", &self.method).finish_non_exhaustive()
     }
 }
 
-/// Writes fields but those of framing.
+/// Writes fields, except those of framing.
 pub(super) fn write_fields(to: &mut BytesMut, fields: &HeaderMap) {
     for (name, value) in fields {
         write_field(to, name, value.as_bytes());

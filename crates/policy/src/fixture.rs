@@ -1,4 +1,4 @@
-//! A small policy for the tests of this room: two permissions, one of which needs a person.
+//! A small policy for tests: three permissions, one of which needs a person.
 
 use super::{Policy, PolicyFiles, PolicyProblems};
 
@@ -33,6 +33,70 @@ permissions = ["view", "mine"]
 id = "no-access"
 name = "No Access"
 permissions = []
+"#;
+
+/// Routes of which several have a laxer one beside them that matches other spellings of their path.
+pub(super) const TWINS: &str = r#"
+[[route]]
+name = "Any page"
+path = "/{*page}"
+access = "public"
+[[route]]
+name = "Ticket"
+path = "/tickets/{ticket}"
+require = "view"
+[[route]]
+name = "New ticket"
+path = "/tickets/new"
+require = "pay"
+[[route]]
+name = "Capital"
+path = "/tickets/Archive"
+require = "pay"
+[[route]]
+name = "With a slash"
+path = "/tickets/drafts/"
+require = "pay"
+[[route]]
+name = "Decomposed"
+path = "/tickets/cafe%CC%81"
+require = "pay"
+[[route]]
+name = "Administration"
+path = "/wp-admin/{*page}"
+require = "view"
+[[route]]
+name = "Users"
+path = "/wp-admin/users.php"
+access = "deny"
+[[route]]
+name = "Organization"
+path = "/organizations/{organization}"
+require = "view"
+organization = "{organization}"
+[[route]]
+name = "Orders of an organization"
+path = "/organizations/{organization}/orders"
+require = "view"
+organization = "{organization}"
+[[route]]
+name = "Anything of anybody"
+path = "/organizations/{organization}/{*rest}"
+require = "view"
+[[route]]
+name = "Form"
+path = "/sign-up"
+access = "public"
+[[route]]
+name = "Project"
+path = "/projects/{project}"
+require = "view"
+slash = "data"
+[[route]]
+name = "New project"
+path = "/projects/new"
+require = "pay"
+slash = "data"
 "#;
 
 /// The policy with these routes and expectations.

@@ -25,9 +25,11 @@
 mod decision;
 mod document;
 mod expectation;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 mod fixture;
 pub mod folding;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod group;
 mod host;
 mod load;

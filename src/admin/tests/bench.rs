@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 use crate::admin::table::Table;
-use crate::admin::{Access, AdminState, Reload, routes};
+use crate::admin::{Access, AdminState, Reload, guard, routes};
 use crate::clock;
 use crate::config::{Passwords, Settings};
 use crate::credential::hashing::{Hasher, HashingSettings};
@@ -142,7 +142,7 @@ impl Bench {
         access: Access,
         request: Request<Body>,
     ) -> Answer {
-        let router = table.into_router(self.state.clone(), access);
+        let router = guard::router(table, self.state.clone(), access);
         let response = router.oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();

@@ -25,7 +25,7 @@ pub struct Letter {
     /// Who gets a blind copy (R41).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blind_copy: Option<String>,
-    /// The language to write it in, as a tag (RFC 5646); the installation's own if none is given.
+    /// The languages that the reader prefers, as an `Accept-Language`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
     /// The token of the link in it, sealed for the letter's id; gone when the letter cannot be

@@ -47,7 +47,7 @@ fn a_mail_has_both_parts_and_says_who_it_is_from() {
     let from = message.from().unwrap().first().unwrap();
     assert_eq!((from.name(), from.address()), (Some("Example IT"), Some("portal@example.com")));
     assert_eq!(message.to().unwrap().first().unwrap().address(), Some("ann@acme.example"));
-    assert_eq!(message.subject(), Some("Your access to Example IT"));
+    assert_eq!(message.subject(), Some("You've been invited to the Example IT customer portal"));
     assert_eq!(message.message_id(), Some("k3f9@example.com"));
     assert_eq!(message.date().unwrap().to_timestamp(), now().as_second());
     let link = format!("https://portal.example/.portcullis/invitation/{}", open.token.expose());
@@ -178,12 +178,12 @@ fn the_same_letter_makes_the_same_message() {
 fn a_mail_that_is_late_tells_the_time_that_is_left() {
     let open = open(Occasion::Invitation);
     for (late, told) in [
-        (0, "72 hours from now"),
-        (20, "72 hours from now"),
-        (70 * 3600, "2 hours from now"),
-        (71 * 3600, "1 hour from now"),
-        (71 * 3600 + 1800, "30 minutes from now"),
-        (72 * 3600 - 1, "1 minute from now"),
+        (0, "(in 72 hours)"),
+        (20, "(in 72 hours)"),
+        (70 * 3600, "(in 2 hours)"),
+        (71 * 3600, "(in 1 hour)"),
+        (71 * 3600 + 1800, "(in 30 minutes)"),
+        (72 * 3600 - 1, "(in 1 minute)"),
     ] {
         let written = writer("").write(&open, after(late)).unwrap();
         let text = message(&written).body_text(0).unwrap().into_owned();

@@ -75,7 +75,7 @@ async fn a_reset_comes_before_invitations() {
     let basket = Basket::default();
     bench.outbox(basket.clone()).round_at(0).await;
     let first = parsed(&basket.taken.lock()[0]);
-    assert!(first.subject().unwrap().starts_with("Choose a new password"));
+    assert!(first.subject().unwrap().starts_with("Reset your"));
     assert_eq!(basket.count(), 2);
 }
 

@@ -1,16 +1,15 @@
-//! QR codes as inline SVG: shapes and colours in attributes, no style, no script, so that our
-//! content security policy holds. Black on white, whatever the page's colours: cameras read that
-//! best.
+//! QR codes as inline SVG: shapes and colours in attributes, without styles or scripts, as our
+//! content security policy demands. Black on white in every colour scheme, for cameras.
 
 use fast_qr::ECL;
 use fast_qr::convert::Builder as _;
 use fast_qr::convert::svg::SvgBuilder;
 use fast_qr::qr::QRBuilder;
 
-/// The code for a text; none when the text is too long for one.
+/// The code for a text; `None` if the text is too long.
 pub(super) fn svg(text: &str) -> Option<String> {
     let code = QRBuilder::new(text).ecl(ECL::M).build().ok()?;
-    // The quiet zone around it is the style sheet's.
+    // The style sheet adds the quiet zone.
     Some(SvgBuilder::default().margin(0).to_str(&code))
 }
 
@@ -19,7 +18,7 @@ mod tests {
     use super::svg;
 
     #[test]
-    fn a_code_is_shapes_alone() {
+    fn a_code_consists_of_shapes_only() {
         let svg = svg("otpauth://totp/Example:ada?secret=\"><script>alert(1)</script>").unwrap();
         assert!(svg.starts_with("<svg viewBox=\"0 0 "), "{svg:.80}");
         let names = svg
@@ -35,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_has_none() {
+    fn a_too_long_text_has_no_code() {
         assert!(svg(&"x".repeat(1400)).is_some());
         assert!(svg(&"x".repeat(4000)).is_none());
     }

@@ -31,7 +31,7 @@ async fn r62_the_colours_are_rules_of_the_style_sheet() {
     let site = TestSite::with(&branded("name = \"Example IT\"\naccent = \"#7a1fa2\"")).await;
     let page = Browser::default().get(&site, SIGN_IN).await;
     assert!(page.text.contains("<title>Sign in – Example IT</title>"), "{}", page.text);
-    assert!(!page.text.contains("style="), "our policy would forbid it");
+    assert!(!page.text.contains("style="), "the content security policy forbids it");
     let style = asset(&site, &page, ".css").await;
     assert!(style.text.starts_with(":root{--ground:#f4f5f7;--card:#ffffff;--fill:#7a1fa2;"));
     assert!(style.text.contains("--on-fill:#ffffff;--accent:#7a1fa2;"), "{}", style.text);

@@ -3,7 +3,7 @@ use http::{Method, StatusCode, header};
 use crate::portal_pages::fixture::{Browser, TestSite};
 
 #[tokio::test]
-async fn every_answer_carries_the_headers_that_protect_it() {
+async fn every_response_has_the_protecting_headers() {
     let site = TestSite::at("https://portal.example").await;
     let link = site.link("acme").await;
     for address in ["/.portcullis/sign-in", "/.portcullis/sign-out", "/.portcullis/none", &link] {
@@ -14,7 +14,7 @@ async fn every_answer_carries_the_headers_that_protect_it() {
         let policy = answer.header(header::CONTENT_SECURITY_POLICY);
         assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"));
         assert!(policy.contains("frame-ancestors 'none'"));
-        // Never a path: it may hold the token of a link.
+        // Never a path, which may contain the token of a link.
         assert!(["no-referrer", "strict-origin"].contains(&answer.header(header::REFERRER_POLICY)));
         for line in answer.headers.get_all(header::SET_COOKIE) {
             let line = line.to_str().unwrap();
@@ -25,7 +25,7 @@ async fn every_answer_carries_the_headers_that_protect_it() {
 }
 
 #[tokio::test]
-async fn over_plain_http_nothing_is_promised_about_tls() {
+async fn hsts_is_not_sent_over_plain_http() {
     let site = TestSite::new().await;
     let answer = Browser::default().get(&site, "/.portcullis/sign-in").await;
     assert!(!answer.headers.contains_key(header::STRICT_TRANSPORT_SECURITY));
@@ -33,7 +33,7 @@ async fn over_plain_http_nothing_is_promised_about_tls() {
 }
 
 #[tokio::test]
-async fn what_a_page_loads_is_ours_and_kept_for_good() {
+async fn assets_are_ours_and_cached_forever() {
     let site = TestSite::new().await;
     let page = Browser::default().get(&site, "/.portcullis/sign-in").await;
     let assets: Vec<&str> =
@@ -50,14 +50,14 @@ async fn what_a_page_loads_is_ours_and_kept_for_good() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_told_as_a_page_or_as_a_problem() {
+async fn unknown_paths_are_404_as_a_page_or_a_problem() {
     let site = TestSite::new().await;
     for address in
         ["/.portcullis/", "/.portcullis/mfa/", "/.portcullis/sign-in/", "/.portcullis/link/"]
     {
         let page = Browser::default().get(&site, address).await;
         assert_eq!(page.status, StatusCode::NOT_FOUND, "{address}");
-        assert!(page.text.contains("There is no such page"));
+        assert!(page.text.contains("Page not found"));
         let none = &[][..];
         let problem = Browser::default().send(&site, Method::GET, address, none, "").await;
         assert_eq!(problem.header(header::CONTENT_TYPE), "application/problem+json");
@@ -69,7 +69,7 @@ async fn what_is_not_there_is_told_as_a_page_or_as_a_problem() {
 }
 
 #[tokio::test]
-async fn what_a_visitor_sends_is_shown_as_text() {
+async fn visitors_input_is_escaped() {
     let site = TestSite::new().await;
     let mut browser = Browser::default();
     let spiteful = "\"><script>alert(1)</script>";

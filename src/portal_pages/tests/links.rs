@@ -8,7 +8,7 @@ fn link_session(organization: &str) -> Option<(&'static str, String, String)> {
 }
 
 #[tokio::test]
-async fn r11_a_link_opens_a_session_and_leads_to_an_address_without_it() {
+async fn r11_a_link_opens_a_session_and_leaves_the_address() {
     let site = TestSite::new().await;
     let link = site.link("acme").await;
     let mut browser = Browser::default();
@@ -58,14 +58,14 @@ async fn r12_a_link_leads_to_sign_in_once_there_is_a_portal_user() {
     );
     assert_eq!(site.who(&browser).await, None);
     let page = browser.get(&site, &address).await;
-    assert!(page.text.contains("is not enough any more"), "{}", page.text);
+    assert!(page.text.contains("no longer opens it"), "{}", page.text);
     assert!(page.text.contains("Acme &#38; Söhne"), "the organization is kept");
     let answer = site.sign_in_at(&mut browser, &address, "ada", PASSWORD).await;
     assert_eq!(answer.location(), "/invoices/7");
 }
 
 #[tokio::test]
-async fn r12_an_organizations_name_is_told_to_those_only_who_had_its_link() {
+async fn r12_the_organizations_name_needs_a_signed_hint() {
     let site = TestSite::new().await;
     for hint in ["", "&hint=x"] {
         let address = format!("/.portcullis/sign-in?organization=globex{hint}");
@@ -102,7 +102,7 @@ async fn r14_a_link_session_is_over_once_there_is_a_portal_user() {
 }
 
 #[tokio::test]
-async fn r19_opening_another_link_moves_the_browser_and_ends_its_old_session() {
+async fn r19_another_link_replaces_a_link_session() {
     let site = TestSite::new().await;
     let (acme, globex) = (site.link("acme").await, site.link("globex").await);
     let mut browser = Browser::default();
@@ -115,7 +115,7 @@ async fn r19_opening_another_link_moves_the_browser_and_ends_its_old_session() {
 }
 
 #[tokio::test]
-async fn r19_a_link_never_replaces_a_portal_users_session_without_asking() {
+async fn r19_a_link_asks_before_it_replaces_a_users_session() {
     let site = TestSite::new().await;
     site.user("acme", "ada", "limited").await;
     let link = site.link("globex").await;
@@ -126,7 +126,7 @@ async fn r19_a_link_never_replaces_a_portal_users_session_without_asking() {
     assert!(page.text.contains("<strong>ada</strong>") && page.text.contains("Globex"));
     assert_eq!(site.who(&browser).await.unwrap().0, "user");
 
-    // Neither without the form's token, nor with another session's.
+    // No token and the token of another session are refused.
     let answer = browser.post(&site, &link, &[]).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     let mut other = Browser::default();
@@ -144,7 +144,7 @@ async fn r19_a_link_never_replaces_a_portal_users_session_without_asking() {
 }
 
 #[tokio::test]
-async fn r19_the_link_of_ones_own_organization_leaves_a_person_signed_in() {
+async fn r19_a_users_own_organizations_link_keeps_the_session() {
     let site = TestSite::new().await;
     site.user("acme", "ada", "limited").await;
     let link = site.link("acme").await;

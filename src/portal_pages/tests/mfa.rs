@@ -11,7 +11,7 @@ const SET_UP: &str = "/.portcullis/mfa/setup";
 const PENDING: &str = "portcullis-pending";
 const TO_INVOICES: &str = "/.portcullis/sign-in?return_to=%2Finvoices%2F7%3Fa%3Db";
 
-/// Ada, who is asked for a second factor.
+/// Ada, who needs a second factor.
 async fn site() -> (TestSite, String) {
     let site = TestSite::new().await;
     let id = site.user("acme", "ada", "limited").await.id;
@@ -25,11 +25,11 @@ async fn require(site: &TestSite, id: &str, require_mfa: bool) {
 }
 
 async fn password(site: &TestSite, browser: &mut Browser) -> Answer {
-    // Also where the browser has a session already.
+    // Also when the browser has a session.
     site.sign_in_at(browser, &format!("{TO_INVOICES}&switch=1"), "ada", PASSWORD).await
 }
 
-/// Fills in what a page asks for.
+/// Fills in the form of a page.
 async fn enter(
     site: &TestSite,
     browser: &mut Browser,
@@ -56,7 +56,7 @@ fn recovery_codes(page: &Answer) -> Vec<String> {
     codes.map(|rest| rest.split('<').next().unwrap().to_owned()).collect()
 }
 
-/// Password and set-up in one browser; the secret and the page with the recovery codes.
+/// Signs in and sets up; returns the secret and the page with the recovery codes.
 async fn set_up(site: &TestSite, browser: &mut Browser) -> (TotpSecret, Answer) {
     let answer = password(site, browser).await;
     assert_eq!(answer.location(), SET_UP);
@@ -72,7 +72,7 @@ fn pass(site: &mut TestSite, seconds: i64) {
 }
 
 #[tokio::test]
-async fn r50_set_up_is_forced_before_any_session_and_ends_where_the_person_was_going() {
+async fn r50_set_up_comes_before_the_session() {
     let (site, id) = site().await;
     let mut browser = Browser::default();
     let answer = password(&site, &mut browser).await;
@@ -82,7 +82,7 @@ async fn r50_set_up_is_forced_before_any_session_and_ends_where_the_person_was_g
     assert!(line.starts_with("portcullis-pending="), "{line}");
     assert!(line.ends_with("; Path=/; HttpOnly; SameSite=Lax; Max-Age=600"), "{line}");
     assert_eq!(site.who(&browser).await, None);
-    assert_eq!(browser.get(&site, MFA).await.location(), SET_UP, "there is no code to enter yet");
+    assert_eq!(browser.get(&site, MFA).await.location(), SET_UP, "there is no second factor yet");
 
     let page = browser.get(&site, SET_UP).await;
     assert!(page.text.contains("<svg viewBox=\"0 0 ") && !page.text.contains("style="));
@@ -99,13 +99,13 @@ async fn r50_set_up_is_forced_before_any_session_and_ends_where_the_person_was_g
     assert_eq!(done.status, StatusCode::OK, "{}", done.text);
     assert_eq!(recovery_codes(&done).len(), 10);
     assert!(done.text.contains("href=\"/invoices/7?a=b\""), "{}", done.text);
-    assert!(!browser.cookies.contains_key(PENDING), "it has become a session");
+    assert!(!browser.cookies.contains_key(PENDING), "the cookie is removed");
     assert_eq!(site.who(&browser).await.unwrap().2, "ada");
     assert!(site.directory.show_user(&id.as_str().into()).await.unwrap().mfa_enrolled);
 }
 
 #[tokio::test]
-async fn r51_a_code_after_the_password_begins_the_session_under_a_new_token() {
+async fn r51_a_code_starts_the_session_under_a_new_token() {
     let (mut site, _) = site().await;
     let mut browser = Browser::default();
     let (secret, _) = set_up(&site, &mut browser).await;
@@ -114,7 +114,7 @@ async fn r51_a_code_after_the_password_begins_the_session_under_a_new_token() {
 
     let answer = password(&site, &mut browser).await;
     assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, MFA));
-    assert!(site.who(&browser).await.is_some(), "the session from before goes on until then");
+    assert!(site.who(&browser).await.is_some(), "the earlier session continues until then");
     let wrong = enter(&site, &mut browser, MFA, ("code", "000 00")).await;
     assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
     assert!(wrong.text.contains("autocomplete=\"one-time-code\" required aria-invalid=\"true\""));
@@ -126,9 +126,9 @@ async fn r51_a_code_after_the_password_begins_the_session_under_a_new_token() {
     assert!(!browser.cookies.contains_key(PENDING));
     assert_ne!(browser.cookies["portcullis"], before.cookies["portcullis"]);
     assert!(site.who(&browser).await.is_some());
-    assert_eq!(site.who(&before).await, None, "the session it replaces is over");
+    assert_eq!(site.who(&before).await, None, "the replaced session has ended");
 
-    // Neither the cookie nor the code is good again.
+    // Neither the cookie nor the code can be used again.
     let mut kept = used.clone();
     let answer = kept.get(&site, MFA).await;
     assert_eq!(answer.location(), "/.portcullis/sign-in?return_to=%2Finvoices%2F7%3Fa%3Db&again=");
@@ -179,7 +179,7 @@ async fn r50_without_a_pending_sign_in_the_pages_lead_to_sign_in() {
 }
 
 #[tokio::test]
-async fn r50_a_pending_sign_in_ends_after_ten_minutes_and_with_the_flag() {
+async fn r50_a_pending_sign_in_ends_after_ten_minutes() {
     let (mut site, id) = site().await;
     let mut browser = Browser::default();
     password(&site, &mut browser).await;
@@ -189,20 +189,20 @@ async fn r50_a_pending_sign_in_ends_after_ten_minutes_and_with_the_flag() {
     let answer = browser.get(&site, SET_UP).await;
     assert_eq!(answer.location(), "/.portcullis/sign-in?return_to=%2Finvoices%2F7%3Fa%3Db&again=");
     let page = browser.get(&site, answer.location()).await;
-    assert!(page.text.contains("The code came too late"), "{}", page.text);
+    assert!(page.text.contains("The code arrived too late"), "{}", page.text);
     let page = browser.get(&site, TO_INVOICES).await;
-    assert!(!page.text.contains("The code came too late"), "{}", page.text);
+    assert!(!page.text.contains("The code arrived too late"), "{}", page.text);
 
     password(&site, &mut browser).await;
     require(&site, &id, false).await;
     assert!(browser.get(&site, SET_UP).await.location().starts_with(SIGN_IN));
     let answer = password(&site, &mut browser).await;
-    assert_eq!(answer.location(), "/invoices/7?a=b", "nothing is asked any more");
+    assert_eq!(answer.location(), "/invoices/7?a=b", "the visitor is signed in");
     assert!(site.who(&browser).await.is_some());
 }
 
 #[tokio::test]
-async fn r8_who_may_not_use_the_portal_is_told_before_any_code() {
+async fn r8_no_portal_access_comes_before_any_code() {
     let (site, id) = site().await;
     let mut browser = Browser::default();
     password(&site, &mut browser).await;
@@ -216,7 +216,7 @@ async fn r8_who_may_not_use_the_portal_is_told_before_any_code() {
 }
 
 #[tokio::test]
-async fn a_code_from_another_site_or_without_the_visitors_token_is_refused() {
+async fn a_code_form_needs_origin_and_token() {
     let (mut site, _) = site().await;
     let (secret, _) = set_up(&site, &mut Browser::default()).await;
     pass(&mut site, 30);
@@ -257,7 +257,7 @@ async fn r50_a_secret_proposed_to_another_sign_in_is_not_set_up() {
 }
 
 #[tokio::test]
-async fn i6_wrong_codes_pause_the_account_except_for_the_browser_that_knows_it() {
+async fn i6_wrong_codes_lock_out_all_but_a_known_browser() {
     let (mut site, _) = site().await;
     let mut known = Browser::default();
     let (secret, _) = set_up(&site, &mut known).await;
@@ -284,7 +284,7 @@ async fn i6_wrong_codes_pause_the_account_except_for_the_browser_that_knows_it()
 }
 
 #[tokio::test]
-async fn a_place_too_long_for_a_cookie_is_forgotten_and_the_sign_in_is_not() {
+async fn an_address_too_long_for_the_cookie_becomes_the_start_page() {
     let (site, _) = site().await;
     let mut browser = Browser::default();
     let address = format!("{SIGN_IN}?return_to=%2F{}", "a".repeat(2500));

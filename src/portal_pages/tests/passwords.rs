@@ -1,6 +1,7 @@
 use http::{Method, StatusCode, header};
 
 use crate::portal_pages::fixture::{Answer, Browser, PASSWORD, TestSite, form};
+use crate::portal_pages::reset_queue::ResetRequest;
 
 const FORGOT: &str = "/.portcullis/password/forgot";
 const LOGIN: &str = "ada@example.com";
@@ -14,7 +15,7 @@ fn reset(token: &str) -> String {
     format!("/.portcullis/password/reset/{token}")
 }
 
-/// Opens the page at an address, enters a password and sends it.
+/// Opens the page at an address and sends a password.
 async fn choose(site: &TestSite, browser: &mut Browser, address: &str, password: &str) -> Answer {
     let page = browser.get(site, address).await;
     assert_eq!(page.status, StatusCode::OK, "{}", page.text);
@@ -52,9 +53,9 @@ async fn r40_an_invitation_is_claimed_and_leads_to_signing_in() {
     let answer = choose(&site, &mut browser, &invitation(&token), NEW).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
     assert!(!answer.location().contains(&token));
-    assert_eq!(site.who(&browser).await, None, "nobody is signed in by a mail");
+    assert_eq!(site.who(&browser).await, None, "a mailed link starts no session");
     let page = browser.get(&site, answer.location()).await;
-    assert!(page.text.contains("Your password is set. Sign in with it."), "{}", page.text);
+    assert!(page.text.contains("Your password is set. You can sign in now."), "{}", page.text);
     assert!(page.text.contains(&format!("value=\"{LOGIN}\"")), "{}", page.text);
     let answer = site.sign_in(&mut browser, LOGIN, NEW).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
@@ -62,7 +63,7 @@ async fn r40_an_invitation_is_claimed_and_leads_to_signing_in() {
 }
 
 #[tokio::test]
-async fn r32_each_requirement_is_shown_and_what_is_missing_is_marked() {
+async fn r32_requirements_are_listed_and_failed_ones_marked() {
     let site = TestSite::new().await;
     let token = site.invited("acme", LOGIN).await;
     let mut browser = Browser::default();
@@ -71,9 +72,9 @@ async fn r32_each_requirement_is_shown_and_what_is_missing_is_marked() {
     for rule in rules {
         assert!(!line(&page, rule).contains("failed"), "{rule}");
     }
-    assert!(page.text.contains("data-least=\"12\" data-most=\"128\""));
+    assert!(page.text.contains("data-min=\"12\" data-max=\"128\""));
     assert!(page.text.contains(&format!("data-login=\"{LOGIN}\"")));
-    assert!(!page.text.contains("data-rule=\"not-email\""), "nobody has told another address");
+    assert!(!page.text.contains("data-rule=\"not-email\""), "there is no other address");
 
     let answer = choose(&site, &mut browser, &invitation(&token), "ABCDEF").await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -89,11 +90,11 @@ async fn r32_each_requirement_is_shown_and_what_is_missing_is_marked() {
     let answer = choose(&site, &mut browser, &invitation(&token), " ADA@example.com").await;
     assert!(line(&answer, "not-login").contains("failed"), "{}", answer.text);
     let answer = choose(&site, &mut browser, &invitation(&token), NEW).await;
-    assert_eq!(answer.status, StatusCode::SEE_OTHER, "the link is as good as before");
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "the link is still valid");
 }
 
 #[tokio::test]
-async fn r33_a_link_that_is_used_expired_or_unknown_is_told_alike() {
+async fn r33_used_expired_and_unknown_links_get_the_same_page() {
     let mut site = TestSite::new().await;
     let claimed = site.invited("acme", LOGIN).await;
     site.later(1);
@@ -102,12 +103,12 @@ async fn r33_a_link_that_is_used_expired_or_unknown_is_told_alike() {
     site.later(72 * 60);
     let unknown = "A".repeat(43);
     for (address, words) in [
-        (invitation(&claimed), "This invitation doesn&#39;t work any more"),
-        (invitation(&expired), "This invitation doesn&#39;t work any more"),
-        (invitation(&unknown), "ask Example &#60;IT&#62; for another invitation"),
-        (invitation("x"), "This invitation doesn&#39;t work any more"),
+        (invitation(&claimed), "This invitation is no longer valid"),
+        (invitation(&expired), "This invitation is no longer valid"),
+        (invitation(&unknown), "ask Example &#60;IT&#62; for a new invitation"),
+        (invitation("x"), "This invitation is no longer valid"),
         (reset(&unknown), "href=\"/.portcullis/password/forgot\""),
-        (reset(&claimed), "Ask for another link"),
+        (reset(&claimed), "Request a new link"),
     ] {
         let mut browser = Browser::default();
         let page = browser.get(&site, &address).await;
@@ -126,18 +127,18 @@ async fn r33_a_link_that_is_used_expired_or_unknown_is_told_alike() {
 }
 
 #[tokio::test]
-async fn a_page_with_a_token_is_kept_by_nobody_and_told_to_nobody() {
+async fn a_page_with_a_token_is_neither_cached_nor_referred_to() {
     let site = TestSite::at("https://portal.example").await;
     let token = site.invited("acme", LOGIN).await;
     let page = Browser::default().get(&site, &invitation(&token)).await;
     assert_eq!(page.header(header::CACHE_CONTROL), "no-store");
-    // The origin alone, without which browsers that say no more send `Origin: null`.
+    // With `no-referrer`, browsers without Fetch Metadata would send `Origin: null`.
     assert_eq!(page.header(header::REFERRER_POLICY), "strict-origin");
-    assert!(!page.text.contains(&token), "the form is sent to where the page is");
+    assert!(!page.text.contains(&token), "the form has no action of its own");
 }
 
 #[tokio::test]
-async fn a_form_from_elsewhere_or_without_its_visitors_token_sets_no_password() {
+async fn a_password_form_needs_origin_and_token() {
     let site = TestSite::new().await;
     let token = site.invited("acme", LOGIN).await;
     let address = invitation(&token);
@@ -175,20 +176,20 @@ async fn r33_a_forgotten_password_is_replaced_by_mail() {
     assert_eq!(answer.status, StatusCode::OK);
     let [(letter, token)] = site.letters().await.try_into().unwrap();
     assert_eq!((&*letter.to, letter.language), (LOGIN, None));
-    assert!(site.who(&session).await.is_some(), "asking ends nothing");
+    assert!(site.who(&session).await.is_some(), "opening the page ends nothing");
 
     let answer = choose(&site, &mut browser, &reset(&token), NEW).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
     // R34
     assert_eq!(site.who(&session).await, None);
-    assert_eq!(site.who(&browser).await, None, "nobody is signed in by a mail");
+    assert_eq!(site.who(&browser).await, None, "a mailed link starts no session");
     let answer = site.sign_in(&mut browser, LOGIN, PASSWORD).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     assert_eq!(site.sign_in(&mut browser, LOGIN, NEW).await.status, StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]
-async fn r33_the_answer_is_the_same_whoever_is_asked_about() {
+async fn r33_the_response_is_the_same_for_every_login() {
     let site = TestSite::new().await;
     site.user("acme", LOGIN, "limited").await;
     site.user("acme", "bob", "limited").await;
@@ -201,7 +202,7 @@ async fn r33_the_answer_is_the_same_whoever_is_asked_about() {
         names.sort();
         answers.push((answer.status, names, answer.text));
     }
-    // Also while nothing is worked off any more, and when the address has asked too often.
+    // Also when the queue is not processed, and after too many requests by one address.
     let mut browser = Browser::default();
     for _ in 0..40 {
         let answer = ask(&site, &mut browser, LOGIN).await;
@@ -210,13 +211,13 @@ async fn r33_the_answer_is_the_same_whoever_is_asked_about() {
     for answer in &answers {
         assert_eq!(answer, &answers[0]);
     }
-    assert!(!answers[0].2.contains(LOGIN), "nothing of the login is repeated");
+    assert!(!answers[0].2.contains(LOGIN), "the page does not repeat the login");
     let letters = site.letters().await;
-    assert_eq!(letters.len(), 7, "an invitation, a link for one, and all the other may have");
+    assert_eq!(letters.len(), 7, "an invitation, a link for Ines, and five for Ada");
 }
 
 #[tokio::test]
-async fn r33_without_a_login_nothing_is_asked_for() {
+async fn r33_a_reset_needs_a_login() {
     let site = TestSite::new().await;
     for login in ["", "  "] {
         let answer = ask(&site, &mut Browser::default(), login).await;
@@ -227,11 +228,11 @@ async fn r33_without_a_login_nothing_is_asked_for() {
 }
 
 #[tokio::test]
-async fn the_letter_is_in_the_language_that_its_reader_wants_most() {
+async fn a_mail_remembers_the_readers_languages() {
     let mut site = TestSite::new().await;
     site.user("acme", LOGIN, "limited").await;
     for (accepted, language) in
-        [("fr;q=0.5, de-AT, *", Some("de-AT")), ("*, en;q=0", None), ("xx\"; drop", None)]
+        [("fr;q=0.5, de-AT, *", Some("de-AT, fr")), ("*, en;q=0", None), ("xx\"; drop", None)]
     {
         let mut browser = Browser::default();
         let page = browser.get(&site, FORGOT).await;
@@ -246,7 +247,7 @@ async fn the_letter_is_in_the_language_that_its_reader_wants_most() {
 }
 
 #[tokio::test]
-async fn the_sign_in_page_says_only_what_we_vouch_for() {
+async fn the_sign_in_page_trusts_signed_hints_only() {
     let site = TestSite::new().await;
     for query in ["login=ada", "login=ada&chosen=x", "chosen="] {
         let address = format!("/.portcullis/sign-in?{query}");
@@ -257,28 +258,34 @@ async fn the_sign_in_page_says_only_what_we_vouch_for() {
     let hint = site.pages.state.password_hint("ada", site.now);
     let address = format!("/.portcullis/sign-in?login=bob&chosen={hint}");
     let page = Browser::default().get(&site, &address).await;
-    assert!(!page.text.contains("Your password is set"), "vouched for another login");
+    assert!(!page.text.contains("Your password is set"), "the hint is for another login");
+}
+
+/// Adds a request to the queue as a visitor does.
+fn add(site: &TestSite, login: &str) {
+    let request = ResetRequest::new(login.to_owned(), None, site.now, String::new());
+    site.pages.state.resets.add(request);
 }
 
 #[tokio::test]
-async fn r33_a_flood_of_asks_swallows_no_letter() {
+async fn r33_a_flood_of_requests_drops_no_mail() {
     let site = TestSite::new().await;
     site.user("acme", LOGIN, "limited").await;
     for n in 0..10_000 {
         if n == 5000 {
             ask(&site, &mut Browser::default(), LOGIN).await;
         }
-        site.pages.state.resets.ask(&format!("nobody{n}@example.com"), site.now);
+        add(&site, &format!("nobody{n}@example.com"));
     }
     for _ in 0..20_000 {
-        site.pages.state.resets.ask("flood@example.com", site.now);
+        add(&site, "flood@example.com");
     }
     ask(&site, &mut Browser::default(), &LOGIN.to_uppercase()).await;
     assert_eq!(site.letters().await.len(), 2);
 }
 
 #[tokio::test]
-async fn r33_what_is_no_address_does_not_wait() {
+async fn r33_a_login_that_is_not_an_address_is_not_queued() {
     let site = TestSite::new().await;
     site.user("acme", "ada", "limited").await;
     let answer = ask(&site, &mut Browser::default(), "ada").await;

@@ -23,7 +23,8 @@ async fn refuse_in(
 ) -> Answer {
     let languages = languages.map(HeaderValue::from_static);
     let languages = languages.as_ref();
-    read(site.pages.refuse(&Refused { refusal, wants, languages, request_id: "request-7" })).await
+    let (may_change, request_id) = (false, "request-7");
+    read(site.pages.refuse(&Refused { refusal, wants, may_change, languages, request_id })).await
 }
 
 fn denied<'a>(
@@ -35,7 +36,7 @@ fn denied<'a>(
     Refusal::Denied { denial, policy, subject, target }
 }
 
-/// The denial of a request of somebody in a group that may do nothing here.
+/// The denial of a request by a member of this group.
 fn denial(site: &TestSite, policy: &Policy, group: &str, target: &RequestTarget) -> Denial {
     let subject = subject(policy, group);
     let facts =
@@ -60,34 +61,30 @@ fn subject(policy: &Policy, group: &str) -> Subject {
 }
 
 #[tokio::test]
-async fn r61_a_denied_page_says_so_in_plain_words_with_a_way_back() {
+async fn r61_a_denial_names_what_is_missing_and_whom_to_ask() {
     let site = TestSite::new().await;
     let policy = policy();
     for (target, title, advice) in [
         (
             "/invoices/7",
             "You can&#39;t open invoices with this account",
-            "Ask Example &#60;IT&#62; to give your group <strong>Invoices – View</strong>.",
+            "To get access, ask Example &#60;IT&#62; for <strong>Invoices – View</strong>.",
         ),
         (
             "/invoices/7/pay",
             "You can&#39;t do this with this account",
-            "Ask Example &#60;IT&#62; for a group that has <strong>Invoices – View</strong> and \
+            "To get access, ask Example &#60;IT&#62; for <strong>Invoices – View</strong> and \
              <strong>Invoices – Pay</strong>.",
         ),
         (
             "/tickets",
             "You can&#39;t open tickets with this account",
-            "Ask Example &#60;IT&#62; to give your group <strong>Tickets – View All</strong> or \
+            "To get access, ask Example &#60;IT&#62; for <strong>Tickets – View All</strong> or \
              <strong>Tickets – View Mine</strong>.",
         ),
-        (
-            "/closed",
-            "This page is closed",
-            "If you think you should be able to open it, ask Example &#60;IT&#62;.",
-        ),
-        ("/nothing", "There is nothing for you here", "ask Example &#60;IT&#62;."),
-        ("/organizations/globex", "This belongs to another organization", "ask Example"),
+        ("/closed", "This page isn&#39;t available", "It can&#39;t be opened through the portal."),
+        ("/nothing", "Page not found", "contact Example &#60;IT&#62;."),
+        ("/organizations/globex", "This belongs to another organization", "contact Example"),
     ] {
         let target = RequestTarget::parse(target).unwrap();
         let denial = denial(&site, &policy, "limited", &target);
@@ -108,12 +105,13 @@ async fn r61_a_denied_page_says_so_in_plain_words_with_a_way_back() {
         assert_eq!(document["reason"], reason);
         assert_eq!(document["status"], 403);
         assert_eq!(document["request_id"], "request-7");
-        assert!(document["detail"].as_str().unwrap().contains("Example <IT>"), "{document}");
+        let detail = document["detail"].as_str().unwrap();
+        assert_eq!(detail.contains("Example <IT>"), reason != "route-closed", "{document}");
     }
 }
 
 #[tokio::test]
-async fn r8_somebody_without_portal_access_is_told_so() {
+async fn r8_no_portal_access_has_its_own_notice() {
     let site = TestSite::new().await;
     let policy = policy();
     let target = RequestTarget::parse("/").unwrap();
@@ -126,7 +124,7 @@ async fn r8_somebody_without_portal_access_is_told_so() {
 }
 
 #[tokio::test]
-async fn r61_a_person_is_sent_to_sign_in_and_a_script_is_told() {
+async fn r61_sign_in_is_a_redirect_for_pages_and_401_for_scripts() {
     let site = TestSite::new().await;
     let target = RequestTarget::parse("/invoices/7?a=b&c=%2F").unwrap();
     let refusal = Refusal::SignIn { target: Some(&target), organization: None };
@@ -143,7 +141,7 @@ async fn r61_a_person_is_sent_to_sign_in_and_a_script_is_told() {
 }
 
 #[tokio::test]
-async fn r14_somebody_whose_link_is_not_enough_any_more_is_told_so() {
+async fn r14_a_link_that_no_longer_suffices_leads_to_sign_in() {
     let site = TestSite::new().await;
     let target = RequestTarget::parse("/").unwrap();
     let refusal = Refusal::SignIn { target: Some(&target), organization: Some("acme") };
@@ -154,7 +152,7 @@ async fn r14_somebody_whose_link_is_not_enough_any_more_is_told_so() {
 }
 
 #[tokio::test]
-async fn r60_a_disabled_portal_sends_everybody_elsewhere() {
+async fn r60_a_disabled_portal_redirects() {
     let site = TestSite::new().await;
     let refusal = Refusal::PortalDisabled { url: "https://example.com/closed?a=b" };
     for wants in [ResponseKind::Page, ResponseKind::Problem] {
@@ -165,7 +163,7 @@ async fn r60_a_disabled_portal_sends_everybody_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_route_that_leads_elsewhere_leads_people_but_not_scripts() {
+async fn on_deny_redirects_pages_but_not_scripts() {
     let site = TestSite::new().await;
     let refusal = Refusal::Elsewhere { url: "/upgrade", reason: Reason::MissingPermission };
     let page = refuse(&site, refusal, ResponseKind::Page).await;
@@ -173,13 +171,13 @@ async fn a_route_that_leads_elsewhere_leads_people_but_not_scripts() {
     let problem = refuse(&site, refusal, ResponseKind::Problem).await;
     assert_eq!(problem.status, StatusCode::FORBIDDEN);
     assert!(!problem.headers.contains_key(header::LOCATION));
-    // The record of the same request says the same.
+    // The decision record has the same reason.
     let document: serde_json::Value = serde_json::from_str(&problem.text).unwrap();
     assert_eq!(document["reason"], "missing-permission");
 }
 
 #[tokio::test]
-async fn each_refusal_has_its_status_as_a_page_and_as_a_problem() {
+async fn each_refusal_has_one_status_for_pages_and_scripts() {
     let site = TestSite::new().await;
     for (refusal, status, retry) in [
         (Refusal::BadRequest(BadTarget::DotSegment.into()), 400, false),
@@ -206,7 +204,21 @@ async fn each_refusal_has_its_status_as_a_page_and_as_a_problem() {
 }
 
 #[tokio::test]
-async fn r61_a_refusal_speaks_its_readers_language_and_scripts_get_one() {
+async fn a_get_never_reports_a_change_that_may_have_been_made() {
+    let site = TestSite::new().await;
+    for (may_change, detail) in [
+        (false, "It didn&#39;t respond in time.</p>"),
+        (true, "we don&#39;t know whether your change was saved.</p>"),
+    ] {
+        let (refusal, wants) = (Refusal::PortalSlow, ResponseKind::Page);
+        let refused = Refused { refusal, wants, may_change, languages: None, request_id: "r" };
+        let page = read(site.pages.refuse(&refused)).await;
+        assert!(page.text.contains(detail), "{}", page.text);
+    }
+}
+
+#[tokio::test]
+async fn r61_a_refusal_is_in_the_readers_language() {
     let site = TestSite::new().await;
     let policy = policy();
     let target = RequestTarget::parse("/tickets").unwrap();
@@ -215,10 +227,10 @@ async fn r61_a_refusal_speaks_its_readers_language_and_scripts_get_one() {
     let refusal = denied(&denial, &policy, Some(&subject), &target);
     let page = refuse_in(&site, refusal, ResponseKind::Page, Some("de-CH, en;q=0.5")).await;
     assert!(page.text.contains("<html lang=\"de\">"), "{}", page.text);
-    assert!(page.text.contains("<h1>„Tickets“ ist mit diesem Konto nicht zugänglich</h1>"));
+    assert!(page.text.contains("<h1>„Tickets“ ist mit Ihrem Konto nicht zugänglich</h1>"));
     assert!(page.text.contains(
-        "Bitten Sie Example &#60;IT&#62;, Ihrer Gruppe <strong>Tickets – View All</strong> oder \
-         <strong>Tickets – View Mine</strong> zu geben."
+        "bitten Sie Example &#60;IT&#62; um <strong>Tickets – View All</strong> oder \
+         <strong>Tickets – View Mine</strong>."
     ));
     assert_eq!(page.header(header::CONTENT_LANGUAGE), "de");
     assert_eq!(page.header(header::VARY), "accept-language");
@@ -227,7 +239,7 @@ async fn r61_a_refusal_speaks_its_readers_language_and_scripts_get_one() {
 }
 
 #[tokio::test]
-async fn r61_only_who_is_signed_in_is_told_of_another_account() {
+async fn r61_another_account_is_offered_to_portal_users_only() {
     let site = TestSite::new().await;
     let policy = policy();
     let target = RequestTarget::parse("/nothing").unwrap();
@@ -244,14 +256,14 @@ async fn r61_only_who_is_signed_in_is_told_of_another_account() {
     {
         let refusal = denied(&denial, &policy, subject, &target);
         let page = refuse(&site, refusal, ResponseKind::Page).await.text;
-        assert_eq!(page.contains("Sign in with another account"), other, "{page}");
+        assert_eq!(page.contains("Use another account"), other, "{page}");
         assert_eq!(page.contains(">Sign in</a>"), !other, "{page}");
         assert_eq!(page.contains("href=\"/.portcullis/sessions\""), sessions, "{page}");
     }
 }
 
 #[tokio::test]
-async fn r61_only_what_the_person_lacks_is_asked_for() {
+async fn r61_only_missing_permissions_are_named() {
     let site = TestSite::new().await;
     let policy = policy();
     let target = RequestTarget::parse("/invoices/7/pay").unwrap();
@@ -262,7 +274,7 @@ async fn r61_only_what_the_person_lacks_is_asked_for() {
     let page = refuse(&site, refusal, ResponseKind::Page).await.text;
     assert!(
         page.contains(
-            "Ask Example &#60;IT&#62; to give your group <strong>Invoices – Pay</strong>."
+            "To get access, ask Example &#60;IT&#62; for <strong>Invoices – Pay</strong>."
         ),
         "{page}"
     );
@@ -270,7 +282,7 @@ async fn r61_only_what_the_person_lacks_is_asked_for() {
 }
 
 #[tokio::test]
-async fn r61_nobody_is_sent_back_to_the_start_page_that_was_denied() {
+async fn r61_a_denied_start_page_has_no_link_to_itself() {
     let site = TestSite::new().await;
     let policy = policy();
     for (target, back) in [("/", false), ("/?a=b", false), ("/invoices/7", true)] {
@@ -287,12 +299,12 @@ async fn r61_nobody_is_sent_back_to_the_start_page_that_was_denied() {
         let refusal = denied(&denial, &policy, Some(&nothing), &target);
         let page = refuse(&site, refusal, ResponseKind::Page).await.text;
         assert_eq!(page.contains("href=\"/\""), back, "{page}");
-        assert!(page.contains("Sign in with another account"), "{page}");
+        assert!(page.contains("Use another account"), "{page}");
     }
 }
 
 #[tokio::test]
-async fn r3_who_came_by_a_link_is_told_to_ask_for_what_a_link_can_have() {
+async fn r3_a_link_is_told_only_of_permissions_it_can_have() {
     let site = TestSite::new().await;
     let policy = policy();
     let subject = Subject {
@@ -317,7 +329,7 @@ async fn r3_who_came_by_a_link_is_told_to_ask_for_what_a_link_can_have() {
 }
 
 #[tokio::test]
-async fn r61_who_came_by_a_link_is_not_told_of_an_account() {
+async fn r61_a_denied_link_session_is_not_told_of_an_account() {
     let site = TestSite::new().await;
     let policy = policy();
     let target = RequestTarget::parse("/invoices/7").unwrap();

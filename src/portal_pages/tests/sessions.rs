@@ -5,7 +5,7 @@ use crate::portal_pages::fixture::{Answer, Browser, PASSWORD, TestSite, form};
 const SESSIONS: &str = "/.portcullis/sessions";
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
-/// Signs in with a browser that calls itself something.
+/// Signs in with a browser of this `User-Agent`.
 async fn signed_in(site: &TestSite, login: &str, agent: &str) -> Browser {
     let mut browser = Browser::default();
     let mut fields = browser.get(site, "/.portcullis/sign-in").await.hidden();
@@ -18,7 +18,7 @@ async fn signed_in(site: &TestSite, login: &str, agent: &str) -> Browser {
     browser
 }
 
-/// The sessions that a page offers to end.
+/// The ids of the sessions that a page can end.
 fn offered(page: &Answer) -> Vec<String> {
     let buttons = page.text.split("name=\"end\" value=\"").skip(1);
     let values = buttons.map(|rest| rest.split('"').next().unwrap().to_owned());
@@ -49,7 +49,7 @@ async fn a_portal_user_sees_where_they_are_signed_in() {
         "<time datetime=\"2026-11-22T08:00:00Z\" title=\"2026-11-22 08:00:00 UTC\">25 minutes \
          ago</time>"
     ));
-    assert_eq!(offered(&page).len(), 1, "neither this one nor somebody else's");
+    assert_eq!(offered(&page).len(), 1, "neither this session nor those of other users");
 }
 
 #[tokio::test]
@@ -64,12 +64,12 @@ async fn a_portal_user_ends_one_of_their_sessions() {
     let id = page.text[at..].split("value=\"").nth(1).unwrap().split('"').next().unwrap();
     let answer = end(&site, &mut here, &page, id).await;
     assert_eq!(answer.status, StatusCode::OK);
-    assert!(answer.text.contains("1 session was ended."), "{}", answer.text);
+    assert!(answer.text.contains("1 session was signed out."), "{}", answer.text);
     assert_eq!(site.who(&lost).await, None);
     assert!(site.who(&other).await.is_some() && site.who(&here).await.is_some());
     let again = end(&site, &mut here, &page, id).await;
     assert_eq!(again.status, StatusCode::NOT_FOUND);
-    assert!(again.text.contains("That session is not there any more."));
+    assert!(again.text.contains("That session has already ended."));
 }
 
 #[tokio::test]
@@ -82,8 +82,8 @@ async fn a_portal_user_ends_all_other_sessions_of_their_own() {
     let mut here = signed_in(&site, "ada", "3").await;
     let page = here.get(&site, SESSIONS).await;
     let answer = end(&site, &mut here, &page, "others").await;
-    assert!(answer.text.contains("2 sessions were ended."), "{}", answer.text);
-    assert!(answer.text.contains("You are signed in nowhere else."));
+    assert!(answer.text.contains("2 sessions were signed out."), "{}", answer.text);
+    assert!(answer.text.contains("You&#39;re not signed in anywhere else."));
     for other in &others {
         assert_eq!(site.who(other).await, None);
     }
@@ -103,7 +103,7 @@ async fn nobody_ends_somebody_elses_session() {
     let page = bob.get(&site, SESSIONS).await;
     let answer = end(&site, &mut bob, &page, &offered(&adas)[0]).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
-    // Nor with her form's token, nor without one, nor from another site.
+    // The token of her form, no token, and another site do not help.
     for (fields, origin) in
         [(adas.hidden(), "same-origin"), (Vec::new(), "same-origin"), (page.hidden(), "cross-site")]
     {
@@ -116,7 +116,7 @@ async fn nobody_ends_somebody_elses_session() {
 }
 
 #[tokio::test]
-async fn only_a_portal_user_has_sessions_to_look_at() {
+async fn only_portal_users_have_a_session_list() {
     let site = TestSite::new().await;
     let link = site.link("acme").await;
     let mut by_link = Browser::default();
@@ -140,13 +140,13 @@ async fn only_a_portal_user_has_sessions_to_look_at() {
 }
 
 #[tokio::test]
-async fn r33_who_does_not_know_a_browser_is_led_to_another_password_or_told_whom_to_ask() {
+async fn r33_the_session_list_offers_a_way_to_change_the_password() {
     let site = TestSite::new().await;
     for (login, by_mail) in [("ada@acme.example", true), ("ada", false)] {
         site.user("acme", login, "limited").await;
         let page = signed_in(&site, login, FIREFOX).await.get(&site, SESSIONS).await.text;
         let leads = page.contains("href=\"/.portcullis/password/forgot\"");
-        let asks = page.contains("ask Example &#60;IT&#62; for another password");
+        let asks = page.contains("ask Example &#60;IT&#62; to change your password");
         assert_eq!((leads, asks), (by_mail, !by_mail), "{login}: {page}");
     }
 }

@@ -6,7 +6,7 @@ const SIGN_IN: &str = "/.portcullis/sign-in";
 const SIGN_OUT: &str = "/.portcullis/sign-out";
 
 #[tokio::test]
-async fn r61_a_person_signs_in_and_goes_on_to_where_they_were_going() {
+async fn r61_signing_in_leads_to_the_requested_address() {
     let site = TestSite::new().await;
     site.user("acme", "ada", "limited").await;
     let mut browser = Browser::default();
@@ -19,7 +19,7 @@ async fn r61_a_person_signs_in_and_goes_on_to_where_they_were_going() {
 }
 
 #[tokio::test]
-async fn r61_nobody_is_led_to_another_site_after_signing_in() {
+async fn r61_signing_in_never_leads_to_another_site() {
     let site = TestSite::new().await;
     site.user("acme", "ada", "limited").await;
     for place in ["//evil.example", "https://evil.example", "/\\evil.example", "/.portcullis/x"] {
@@ -57,7 +57,7 @@ async fn an_unknown_login_and_a_wrong_password_get_the_same_page() {
 }
 
 #[tokio::test]
-async fn r8_a_right_password_without_portal_access_ends_on_a_page_that_says_so() {
+async fn r8_no_portal_access_gets_a_notice_and_no_session() {
     let site = TestSite::new().await;
     site.user("acme", "ada", "no-access").await;
     let mut browser = Browser::default();
@@ -67,11 +67,11 @@ async fn r8_a_right_password_without_portal_access_ends_on_a_page_that_says_so()
     assert_eq!(site.who(&browser).await, None);
 
     let answer = site.sign_in(&mut browser, "ada", "Wrong horse 7!").await;
-    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "only the right password is told");
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "the notice needs the right password");
 }
 
 #[tokio::test]
-async fn every_sign_in_begins_a_new_session_and_ends_the_one_before() {
+async fn a_sign_in_replaces_the_session() {
     let site = TestSite::new().await;
     site.user("acme", "ada", "limited").await;
     site.user("globex", "bob", "limited").await;
@@ -86,7 +86,7 @@ async fn every_sign_in_begins_a_new_session_and_ends_the_one_before() {
 }
 
 #[tokio::test]
-async fn a_token_planted_before_signing_in_does_not_become_a_session() {
+async fn a_planted_token_does_not_become_a_session() {
     let site = TestSite::new().await;
     site.user("acme", "ada", "limited").await;
     let mut browser = Browser::default();
@@ -99,7 +99,7 @@ async fn a_token_planted_before_signing_in_does_not_become_a_session() {
 }
 
 #[tokio::test]
-async fn a_form_from_elsewhere_signs_nobody_in() {
+async fn a_form_from_another_site_is_refused() {
     let site = TestSite::new().await;
     site.user("acme", "ada", "limited").await;
     for headers in [
@@ -117,7 +117,7 @@ async fn a_form_from_elsewhere_signs_nobody_in() {
         let answer = browser.send(&site, Method::POST, SIGN_IN, headers, &sent).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{headers:?}");
         assert_eq!(site.who(&browser).await, None, "{headers:?}");
-        // The same form from our page does.
+        // Sent by our page, the same form works.
         let ours = [("origin", "http://portal.example:8080")];
         let answer = browser.send(&site, Method::POST, SIGN_IN, &ours, &sent).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{headers:?}");
@@ -125,7 +125,7 @@ async fn a_form_from_elsewhere_signs_nobody_in() {
 }
 
 #[tokio::test]
-async fn a_form_without_its_visitors_token_signs_nobody_in_and_says_why() {
+async fn a_form_needs_its_visitors_token() {
     let mut site = TestSite::new().await;
     site.user("acme", "ada", "limited").await;
     let mut other = Browser::default();
@@ -141,7 +141,7 @@ async fn a_form_without_its_visitors_token_signs_nobody_in_and_says_why() {
         assert_eq!(answer.status, StatusCode::FORBIDDEN);
         assert!(answer.text.contains("open for too long"), "{}", answer.text);
         assert_eq!(site.who(&browser).await, None);
-        // What came back works.
+        // The page that came back works.
         let mut fields = answer.hidden();
         fields.push(("login".to_owned(), "ada".to_owned()));
         fields.push(("password".to_owned(), PASSWORD.to_owned()));
@@ -163,7 +163,7 @@ async fn a_malformed_form_is_refused() {
 }
 
 #[tokio::test]
-async fn i6_failed_tries_pause_the_login_except_for_the_browser_that_knows_it() {
+async fn i6_lockout_spares_a_known_browser() {
     let site = TestSite::new().await;
     site.user("acme", "ada", "limited").await;
     let mut known = Browser::default();
@@ -194,17 +194,17 @@ async fn r63_signing_out_ends_the_session_on_the_server() {
 
     let page = browser.get(&site, SIGN_OUT).await;
     assert!(page.text.contains("<strong>ada</strong>"));
-    assert!(site.who(&stolen).await.is_some(), "asking ends nothing");
+    assert!(site.who(&stolen).await.is_some(), "opening the page ends nothing");
     let answer = browser.post(&site, SIGN_OUT, &page.hidden()).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     assert!(!browser.cookies.contains_key("portcullis"));
     assert_eq!(site.who(&stolen).await, None);
     let page = browser.get(&site, SIGN_OUT).await;
-    assert!(page.text.contains("You are signed out"));
+    assert!(page.text.contains("You&#39;re signed out"));
 }
 
 #[tokio::test]
-async fn r63_nobody_else_can_sign_a_person_out() {
+async fn r63_signing_out_needs_the_sessions_own_form() {
     let site = TestSite::new().await;
     site.user("acme", "ada", "limited").await;
     let mut browser = Browser::default();

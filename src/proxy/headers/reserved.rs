@@ -4,6 +4,8 @@
 //! The list is documented in `docs/configuration.md`; a test compares the two. A name that ends in
 //! `*` stands for every name that begins so. Names are compared by their letters and digits alone.
 
+use crate::config::header_names::folded;
+
 /// What a reserved header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
@@ -253,11 +255,6 @@ impl Reserved {
         };
         entries.iter().find(meant).map(|entry| entry.family)
     }
-}
-
-/// The letters and digits of a name, in lower case.
-pub(super) fn folded(name: &[u8]) -> impl Iterator<Item = u8> + Clone + '_ {
-    name.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase)
 }
 
 /// Letters and digits.

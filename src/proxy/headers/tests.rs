@@ -326,7 +326,7 @@ fn forwarded_fields_say_what_we_saw() {
     let (client, proxy) =
         (HeaderValue::from_static("192.0.2.7"), HeaderValue::from_static("10.0.0.1"));
     let written = |peer, chain, https| {
-        let mut head = Head::new(&http::Method::GET, "/");
+        let mut head = RequestHead::new(&http::Method::GET, "/");
         write_forwarded(&mut head, peer, chain, https, &host);
         String::from_utf8(head.as_bytes().to_vec()).unwrap()
     };

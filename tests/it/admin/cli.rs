@@ -63,7 +63,7 @@ impl Console {
 }
 
 #[tokio::test]
-async fn cli_groups_are_kept_by_their_rules() {
+async fn cli_group_commands_apply_the_rules() {
     let console = Console::start().await;
     let list = console.done(&["groups", "list"]).await;
     for shown in ["24 of 24", "2 of 18", "8 of 24", "0 of 24", "Admin Portal Group"] {
@@ -111,7 +111,7 @@ async fn cli_groups_are_kept_by_their_rules() {
 }
 
 #[tokio::test]
-async fn cli_people_sign_in_with_what_was_typed() {
+async fn cli_created_users_can_sign_in() {
     let console = Console::start().await;
     console
         .done(&["organizations", "create", "Acme", "--id", "acme", "--email", "a@acme.test"])
@@ -178,14 +178,14 @@ async fn cli_people_sign_in_with_what_was_typed() {
 const OLD_HASH: &str = "$2y$04$pHd/d..F/BcmsDc6S0u6EOLniKGIzLXorDBRNxkv8aLljNI7Hnyy2";
 
 #[tokio::test]
-async fn cli_shows_marks_of_direction_and_obeys_none() {
+async fn cli_escapes_text_direction_marks() {
     let console = Console::start().await;
     let said = console.refused(&["groups", "show", "a\u{202e}b\u{9b}1m"]).await;
     assert!(said.contains("a\\u202eb\\u009b1m"), "{said}");
 }
 
 #[tokio::test]
-async fn cli_addresses_are_refused_where_they_are_given() {
+async fn cli_refuses_invalid_email_addresses() {
     let console = Console::start().await;
     let long = format!("{}@example.com", "x".repeat(65));
     for bad in ["a..b@example.com", "a@example.com.", &long] {
@@ -202,7 +202,7 @@ async fn cli_addresses_are_refused_where_they_are_given() {
 }
 
 #[tokio::test]
-async fn cli_imports_the_users_of_another_portal_once() {
+async fn cli_imports_users_with_hashes_once() {
     let console = Console::start().await;
     console.done(&["organizations", "create", "Acme", "--id", "acme"]).await;
     console.done(&["organizations", "create", "Other", "--id", "other"]).await;
@@ -279,7 +279,7 @@ async fn cli_imports_the_users_of_another_portal_once() {
 }
 
 #[tokio::test]
-async fn cli_a_user_is_made_with_the_hash_that_another_portal_keeps() {
+async fn cli_creates_a_user_with_a_foreign_hash() {
     let console = Console::start().await;
     console.done(&["organizations", "create", "Acme", "--id", "acme"]).await;
     let create = ["users", "create", "acme", "--login", "ann", "--password-hash-stdin"];
@@ -290,7 +290,7 @@ async fn cli_a_user_is_made_with_the_hash_that_another_portal_keeps() {
 }
 
 #[tokio::test]
-async fn cli_links_and_preferences_open_and_close_the_portal() {
+async fn cli_links_and_preferences_take_effect() {
     let console = Console::start().await;
     console.done(&["organizations", "create", "Acme", "--id", "acme"]).await;
     let link = console.json(&["organizations", "link", "show", "acme"]).await;
@@ -323,7 +323,7 @@ async fn cli_links_and_preferences_open_and_close_the_portal() {
 }
 
 #[tokio::test]
-async fn cli_a_token_opens_the_admin_api_over_tcp() {
+async fn cli_token_gives_access_to_the_api_over_tcp() {
     let console = Console::start().await;
     let mut api = Browser::new(console.program.admin_address, "localhost");
     let groups = "/api/v1/groups";
@@ -362,7 +362,7 @@ async fn cli_a_token_opens_the_admin_api_over_tcp() {
 }
 
 #[tokio::test]
-async fn cli_without_a_running_gateway_says_so() {
+async fn cli_reports_that_no_gateway_is_running() {
     let console = Console::start().await;
     let permissions = console.json(&["permissions"]).await;
     assert_eq!(permissions["items"].as_array().unwrap().len(), 24);
@@ -372,11 +372,11 @@ async fn cli_without_a_running_gateway_says_so() {
     let Console { home, program, _upstream } = console;
     program.stop().await;
     let said = home.run(&["groups", "list"]).await.refused();
-    assert!(said.contains("no gateway answers"), "{said}");
+    assert!(said.contains("no gateway is running"), "{said}");
 }
 
 #[tokio::test]
-async fn cli_a_command_whose_reader_has_gone_ends_quietly() {
+async fn cli_ends_quietly_when_its_output_is_closed() {
     let console = Console::start().await;
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
@@ -387,7 +387,7 @@ async fn cli_a_command_whose_reader_has_gone_ends_quietly() {
 }
 
 #[tokio::test]
-async fn cli_without_a_settings_file_the_environment_is_enough() {
+async fn cli_reads_settings_from_the_environment_alone() {
     let folder = tempfile::tempdir().unwrap();
     let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
     let check = |args: &[&str], variables: &[(&str, &str)]| {
@@ -415,10 +415,10 @@ async fn cli_without_a_settings_file_the_environment_is_enough() {
     let empty = [enough[0], enough[1], ("PORTCULLIS__ADMIN__SOCKET", "")];
     let (code, said) = check(&["check"], &empty).await;
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("admin.socket: is empty"), "{said}");
+    assert!(said.contains("admin.socket: must not be empty"), "{said}");
     let (code, said) = check(&["routes"], &[("PORTCULLIS__ADMIN__SOCKET", "/nowhere.sock")]).await;
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("no gateway answers at /nowhere.sock"), "{said}");
+    assert!(said.contains("no gateway is running at /nowhere.sock"), "{said}");
     // A file that was named must be there, and the default one must be readable if it is there.
     let (code, said) = check(&["check", "--config", "config/portcullis.toml"], &enough).await;
     assert_eq!(code, Some(1), "{said}");
@@ -430,7 +430,7 @@ async fn cli_without_a_settings_file_the_environment_is_enough() {
 }
 
 #[tokio::test]
-async fn cli_check_tells_all_that_is_wrong_at_once() {
+async fn cli_check_reports_all_problems_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     for made in ["policies", "mails"] {
@@ -448,7 +448,7 @@ async fn cli_check_tells_all_that_is_wrong_at_once() {
     let check = ["--config", "portcullis.toml", "check"];
     let said = run(folder.path(), &check, "").await.refused();
     for told in [
-        "server.public_url: is missing",
+        "server.public_url: is required",
         "server.threads: ",
         "telemetry.log: ",
         "logo.png: ",

@@ -105,7 +105,7 @@ const WRONG: [(&str, &str, u64, &str); 6] = [
 ];
 
 #[tokio::test]
-async fn a_changed_file_is_in_force_by_itself() {
+async fn changed_policy_file_is_loaded_automatically() {
     let mut running = Running::start().await;
     assert_eq!(running.invoice().await, 403);
     running.home.policy("routes.toml", OPENED);
@@ -120,7 +120,7 @@ async fn a_changed_file_is_in_force_by_itself() {
 }
 
 #[tokio::test]
-async fn a_folder_that_is_replaced_is_followed() {
+async fn replaced_policy_folder_is_loaded() {
     let mut running = Running::start().await;
     let (policies, old) = (running.home.path("policies"), running.home.path("old"));
     std::fs::rename(&policies, &old).unwrap();
@@ -137,7 +137,7 @@ async fn a_folder_that_is_replaced_is_followed() {
 }
 
 #[tokio::test]
-async fn a_link_that_is_switched_to_another_folder_is_followed() {
+async fn switched_symlink_to_policy_folder_is_loaded() {
     let mut running = Running::start().await;
     let policies = running.home.path("policies");
     let versions = ["one", "two"].map(|name| running.home.path(name));
@@ -164,7 +164,7 @@ async fn a_link_that_is_switched_to_another_folder_is_followed() {
 
 /// An edit is saved while there is no descriptor left to read it with.
 #[tokio::test]
-async fn an_edit_that_could_not_be_read_is_read_later() {
+async fn unreadable_policy_file_is_retried() {
     let mut running = Running::start().await;
     let descriptors = running.program.limit(Resource::Nofile, Some(0));
     running.home.policy("routes.toml", OPENED);
@@ -177,7 +177,7 @@ async fn an_edit_that_could_not_be_read_is_read_later() {
 
 /// What is wrong in a policy that was read does not change by reading it again.
 #[tokio::test]
-async fn a_wrong_policy_is_read_and_reported_once() {
+async fn invalid_policy_is_reported_once() {
     let mut running = Running::start().await;
     running.home.policy("routes.toml", "this is no policy");
     running.program.logged("policy not reloaded", 1).await;
@@ -188,7 +188,7 @@ async fn a_wrong_policy_is_read_and_reported_once() {
 }
 
 #[tokio::test]
-async fn sighup_reads_the_policy_again() {
+async fn sighup_reloads_the_policy() {
     let mut running = Running::start().await;
     // Nothing has changed, so nothing but the signal can be the cause.
     running.program.signal(rustix::process::Signal::HUP);
@@ -201,7 +201,7 @@ async fn sighup_reads_the_policy_again() {
 }
 
 #[tokio::test]
-async fn a_reload_that_was_answered_is_in_force() {
+async fn acknowledged_reload_is_in_force() {
     let mut running = Running::start().await;
     let mut versions = Vec::new();
     for (routes, status) in [(OPENED, 200), (CLOSED, 403), (OPENED, 200)] {
@@ -219,7 +219,7 @@ async fn a_reload_that_was_answered_is_in_force() {
 }
 
 #[tokio::test]
-async fn a_bad_policy_leaves_the_old_one_in_force_and_is_told_by_place() {
+async fn invalid_reload_keeps_the_old_policy_and_names_the_line() {
     let mut running = Running::start().await;
     for (round, (file, text, line, cause)) in WRONG.into_iter().enumerate() {
         running.home.policy("routes.toml", CLOSED);
@@ -250,7 +250,7 @@ async fn a_bad_policy_leaves_the_old_one_in_force_and_is_told_by_place() {
 }
 
 #[tokio::test]
-async fn every_problem_of_a_policy_is_told_at_once() {
+async fn invalid_policy_reports_all_problems_at_once() {
     let running = Running::start().await;
     let both = "[[route]]\nname = \"A\"\npath = \"/a\"\nrequire = \"tickets.burn\"\n\
                 [[route]]\nname = \"B\"\npath = \"/b\"\nrequire = \"tickets.eat\"\n";
@@ -264,7 +264,7 @@ async fn every_problem_of_a_policy_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn an_expectation_of_an_operators_group_is_held_against_it_as_it_is_now() {
+async fn expectations_use_the_current_operator_groups() {
     let running = Running::start().await;
     let admin = &running.program.admin;
     let buyers = admin.group("Buyers", &[]).await;
@@ -287,7 +287,7 @@ async fn an_expectation_of_an_operators_group_is_held_against_it_as_it_is_now() 
 }
 
 #[tokio::test]
-async fn an_expectation_of_a_group_that_is_only_on_file_is_not_counted_as_held() {
+async fn expectations_about_missing_groups_are_not_counted() {
     let upstream = Upstream::start().await;
     let home = Home::new(upstream.address, CLOSED);
     let expect = |group: &str| {
@@ -297,8 +297,8 @@ async fn an_expectation_of_a_group_that_is_only_on_file_is_not_counted_as_held()
     };
     home.policy("expectations.toml", &(expect("limited") + &expect("limitd") + &expect("link")));
     let said = home.run(&["check"]).await.done();
-    assert!(said.contains(" 2 expectations hold"), "{said}");
-    assert!(said.contains("expectations.toml:5 was not asked"), "{said}");
+    assert!(said.contains(" 2 expectations met"), "{said}");
+    assert!(said.contains("expectations.toml:5 was not checked"), "{said}");
     assert!(said.contains("`limitd`") && !said.contains("toml:1 "), "{said}");
     // The start knows the groups on file: it warns of what a reload would refuse.
     let program = home.serve().await;
@@ -311,7 +311,7 @@ async fn an_expectation_of_a_group_that_is_only_on_file_is_not_counted_as_held()
     // Without the group's typing error there is nothing to say.
     home.policy("expectations.toml", &(expect("limited") + &expect("link")));
     let said = home.run(&["check"]).await.done();
-    assert!(said.contains(" 2 expectations hold") && !said.contains("not asked"), "{said}");
+    assert!(said.contains(" 2 expectations met") && !said.contains("not asked"), "{said}");
     let program = home.serve().await;
     program.signal(rustix::process::Signal::HUP);
     let log = program.logged(RELOADED, 1).await;
@@ -319,7 +319,7 @@ async fn an_expectation_of_a_group_that_is_only_on_file_is_not_counted_as_held()
 }
 
 #[tokio::test]
-async fn explain_tells_decision_and_cause() {
+async fn explain_prints_decision_and_reason() {
     let running = Running::start().await;
     let empty = running.program.admin.organization("Empty").await;
     let ask = async |who: &[&str], target: &str| {
@@ -370,7 +370,7 @@ async fn explain_tells_decision_and_cause() {
 }
 
 #[tokio::test]
-async fn settings_are_refused_all_at_once_by_key_before_anything_is_there() {
+async fn invalid_settings_are_all_reported_before_start() {
     let folder = tempfile::tempdir().unwrap();
     let settings = r#"
         [server]
@@ -406,7 +406,7 @@ async fn settings_are_refused_all_at_once_by_key_before_anything_is_there() {
 }
 
 #[tokio::test]
-async fn a_bad_policy_is_no_start() {
+async fn invalid_policy_prevents_start() {
     let upstream = Upstream::start().await;
     let home = Home::new(upstream.address, "[[route]]\nname = \"A\"\npath = \"/a\"\n");
     for command in ["serve", "check"] {

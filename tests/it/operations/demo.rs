@@ -105,7 +105,7 @@ fn items(value: &Value) -> &[Value] {
 }
 
 #[tokio::test]
-async fn demo_says_where_everything_is() {
+async fn demo_prints_addresses_and_sign_ins() {
     let demo = Demo::start().await;
     let keys: Vec<&String> = demo.ready.as_object().unwrap().keys().collect();
     assert_eq!(keys, ["admin", "gateway", "organizations", "socket", "users"]);
@@ -132,7 +132,7 @@ async fn demo_says_where_everything_is() {
 }
 
 #[tokio::test]
-async fn demo_everybody_listed_signs_in_and_sees_what_their_group_may() {
+async fn demo_users_see_what_their_group_may() {
     let demo = Demo::start().await;
     for user in items(&demo.ready["users"]) {
         let (mut browser, status) = demo.signed_in(user).await;
@@ -175,7 +175,7 @@ async fn demo_everybody_listed_signs_in_and_sees_what_their_group_may() {
 }
 
 #[tokio::test]
-async fn demo_mine_is_told_from_all() {
+async fn demo_distinguishes_own_records_from_all() {
     let demo = Demo::start().await;
     let mut seen = Vec::new();
     for group in ["admin", "limited"] {
@@ -189,7 +189,7 @@ async fn demo_mine_is_told_from_all() {
 }
 
 #[tokio::test]
-async fn demo_links_open_where_nobody_has_a_sign_in() {
+async fn demo_links_work_without_portal_users() {
     let demo = Demo::start().await;
     let with_users: Vec<&Value> =
         items(&demo.ready["users"]).iter().map(|user| &user["organization"]).collect();
@@ -218,7 +218,7 @@ async fn demo_links_open_where_nobody_has_a_sign_in() {
 }
 
 #[tokio::test]
-async fn demo_of_a_folder_that_is_used_again_says_what_is_in_it() {
+async fn demo_reused_folder_lists_its_contents() {
     let demo = Demo::start().await;
     let admin = demo.admin();
     let users = admin.get("/api/v1/users").await.ok();
@@ -248,7 +248,7 @@ async fn demo_of_a_folder_that_is_used_again_says_what_is_in_it() {
 }
 
 #[tokio::test]
-async fn demo_says_that_an_edited_policy_is_in_force() {
+async fn demo_reports_a_reloaded_policy() {
     let mut demo = Demo::start().await;
     let mut lines = BufReader::new(demo.child.stderr.take().unwrap()).lines();
     let file = demo.folder.path().join("demo/policies/routes.toml");
@@ -259,7 +259,7 @@ async fn demo_says_that_an_edited_policy_is_in_force() {
 }
 
 #[tokio::test]
-async fn demo_does_not_start_where_it_cannot_and_says_what_to_do() {
+async fn demo_start_errors_say_what_to_do() {
     let demo = Demo::start().await;
     let folder = tempfile::tempdir().unwrap();
     let (_, port) = demo.text("gateway").rsplit_once(':').unwrap();
@@ -282,7 +282,7 @@ async fn demo_does_not_start_where_it_cannot_and_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn demo_does_not_share_its_port_with_a_program_on_the_other_loopback_address() {
+async fn demo_needs_its_port_on_both_loopback_addresses() {
     // Without IPv6 there is no other address.
     let Ok(other) = std::net::TcpListener::bind("[::1]:0") else { return };
     let port = other.local_addr().unwrap().port().to_string();

@@ -219,21 +219,21 @@ impl Running {
 }
 
 #[tokio::test]
-async fn i11_a_log_nobody_reads_any_longer_stops_nothing() {
+async fn i11_closed_log_pipe_stops_nothing() {
     let running = Running::start(Loss::Closed, 1).await;
     running.everything_works().await;
     running.stop().await;
 }
 
 #[tokio::test]
-async fn i11_a_log_on_a_full_disk_stops_nothing() {
+async fn i11_log_on_a_full_disk_stops_nothing() {
     let running = Running::start(Loss::Full, 2).await;
     running.everything_works().await;
     running.stop().await;
 }
 
 #[tokio::test]
-async fn i11_a_log_whose_reader_hangs_stops_nothing() {
+async fn i11_blocked_log_pipe_stops_nothing() {
     let mut running = Running::start(Loss::Unread, 3).await;
     running.fill().await;
     running.everything_works().await;

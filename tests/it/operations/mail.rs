@@ -76,7 +76,7 @@ fn is_an_invitation(message: &Message<'_>, login: &str) {
 }
 
 #[tokio::test]
-async fn r41_an_invitation_is_put_into_the_folder_with_its_blind_copy() {
+async fn r41_invitation_file_names_its_blind_copy() {
     let home = home().await;
     let program = home.serve().await;
     invite(&program.admin, "ann@acme.test").await;
@@ -99,7 +99,7 @@ async fn r41_an_invitation_is_put_into_the_folder_with_its_blind_copy() {
 }
 
 #[tokio::test]
-async fn r41_a_mail_server_gets_both_parts_and_the_blind_copy_in_the_envelope_only() {
+async fn r41_smtp_blind_copy_is_only_in_the_envelope() {
     let home = home().await;
     let certificate = Certificate::write(&home.path(""), "mail");
     let mut server = MailServer::start(&certificate, "starttls", 0).await;
@@ -119,7 +119,7 @@ async fn r41_a_mail_server_gets_both_parts_and_the_blind_copy_in_the_envelope_on
 }
 
 #[tokio::test]
-async fn a_mail_waits_for_a_server_that_is_away_and_arrives_when_it_is_retried() {
+async fn mail_is_retried_until_the_server_is_back() {
     let home = home().await;
     let certificate = Certificate::write(&home.path(""), "mail");
     let port = port_of_a_server_that_is_away(&certificate).await;
@@ -148,7 +148,7 @@ async fn a_mail_waits_for_a_server_that_is_away_and_arrives_when_it_is_retried()
 }
 
 #[tokio::test]
-async fn an_unconfirmed_mail_is_listed_and_resent_only_by_hand() {
+async fn unconfirmed_mail_is_resent_only_by_command() {
     let home = home().await;
     let certificate = Certificate::write(&home.path(""), "mail");
     let mut server = MailServer::answering(&certificate, "starttls", 0, "hangup").await;
@@ -165,7 +165,7 @@ async fn an_unconfirmed_mail_is_listed_and_resent_only_by_hand() {
 }
 
 #[tokio::test]
-async fn a_wrong_smtp_password_is_listed_and_fixed_in_its_file() {
+async fn wrong_smtp_password_is_listed_and_can_be_fixed() {
     let home = home().await;
     let certificate = Certificate::write(&home.path(""), "mail");
     let mut server = MailServer::start(&certificate, "starttls", 0).await;
@@ -187,7 +187,7 @@ async fn a_wrong_smtp_password_is_listed_and_fixed_in_its_file() {
 }
 
 #[tokio::test]
-async fn r40_a_mail_whose_invitation_is_withdrawn_or_replaced_does_not_go_out() {
+async fn r40_mail_of_a_withdrawn_invitation_is_not_sent() {
     let home = home().await;
     let certificate = Certificate::write(&home.path(""), "mail");
     let port = port_of_a_server_that_is_away(&certificate).await;
@@ -218,7 +218,7 @@ async fn r40_a_mail_whose_invitation_is_withdrawn_or_replaced_does_not_go_out() 
 }
 
 #[tokio::test]
-async fn letters_that_wait_when_the_program_is_killed_arrive_once_after_the_start() {
+async fn waiting_mail_is_sent_once_after_kill_9() {
     let home = home().await;
     let certificate = Certificate::write(&home.path(""), "mail");
     // A server that takes the connection and says nothing: the first letter hangs, the rest wait.
@@ -254,7 +254,7 @@ async fn letters_that_wait_when_the_program_is_killed_arrive_once_after_the_star
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_invitation_that_was_written_is_one_mail_whenever_the_program_is_killed() {
+async fn each_invitation_is_one_mail_despite_kill_9() {
     let home = home().await;
     for round in 0..ROUNDS {
         let program = home.serve().await;
@@ -304,7 +304,7 @@ async fn all_users(program: &Program) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn wrong_templates_are_told_by_check_and_keep_the_program_from_starting() {
+async fn invalid_mail_templates_prevent_start() {
     let home = home().await;
     let folder = home.path("mails");
     std::fs::create_dir(&folder).unwrap();

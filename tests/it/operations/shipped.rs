@@ -63,14 +63,14 @@ fn every_documented_key_is_in_the_shipped_settings() {
 }
 
 #[tokio::test]
-async fn the_shipped_settings_and_policy_are_in_order() {
+async fn shipped_settings_and_policy_pass_check() {
     let said = run(project(), &["check"], "").await.done();
     assert!(said.contains("24 permissions, 4 groups"), "{said}");
     assert!(said.contains("config/portcullis.toml"), "{said}");
 }
 
 #[tokio::test]
-async fn the_wikis_policy_is_in_order() {
+async fn dokuwiki_example_policy_passes_check() {
     let folder = tempfile::tempdir().unwrap();
     let policy = project().join("policies/examples/dokuwiki");
     let settings = format!(

@@ -13,22 +13,13 @@ use crate::support::gate::TestGate;
 /// A gateway whose portal answers `/open/slow` when it is told to.
 async fn slow_gate(grace: &str) -> (TestGate, Arc<Notify>) {
     let gate = TestGate::builder().setting("server.shutdown_grace", grace).start().await;
-    let go_on = Arc::new(Notify::new());
-    let told = Arc::clone(&go_on);
-    gate.upstream.answer("/open/slow", move |mut exchange| {
-        let told = Arc::clone(&told);
-        async move {
-            exchange.write(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nfirst").await?;
-            told.notified().await;
-            exchange.write(b"-last").await?;
-            Ok(Some(exchange))
-        }
-    });
+    let first = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nfirst";
+    let go_on = gate.upstream.answer_in_parts("/open/slow", first, "-last");
     (gate, go_on)
 }
 
 #[tokio::test]
-async fn a_stop_with_nothing_in_flight_is_immediate() {
+async fn shutdown_is_immediate_when_idle() {
     let gate = TestGate::builder().setting("server.shutdown_grace", "\"60s\"").start().await;
     // An idle connection of each kind is nothing in flight.
     let mut idle = gate.connection().await;
@@ -49,7 +40,7 @@ async fn a_stop_with_nothing_in_flight_is_immediate() {
 }
 
 #[tokio::test]
-async fn a_stop_finishes_what_is_in_flight() {
+async fn shutdown_finishes_requests_in_flight() {
     let (gate, go_on) = slow_gate("\"60s\"").await;
     let response = gate.get("/open/slow").open().await;
     gate.terminate();
@@ -70,7 +61,7 @@ async fn a_stop_finishes_what_is_in_flight() {
 }
 
 #[tokio::test]
-async fn a_stop_finishes_http2_streams_and_tls_connections() {
+async fn shutdown_finishes_http2_streams_and_tls() {
     for builder in [TestGate::builder(), TestGate::builder().tls()] {
         let gate = builder.setting("server.shutdown_grace", "\"60s\"").start().await;
         let go_on = Arc::new(Notify::new());
@@ -97,7 +88,7 @@ async fn a_stop_finishes_http2_streams_and_tls_connections() {
 }
 
 #[tokio::test]
-async fn a_tls_listener_lets_the_program_end() {
+async fn shutdown_ends_a_tls_listener() {
     // What it got wrong, it got wrong one time in five.
     for _ in 0..12 {
         let gate = TestGate::builder().tls().start().await;
@@ -110,7 +101,7 @@ async fn a_tls_listener_lets_the_program_end() {
 }
 
 #[tokio::test]
-async fn a_stop_cuts_off_what_takes_longer_than_the_grace() {
+async fn shutdown_cuts_off_after_the_grace_period() {
     let (gate, _never) = slow_gate("\"700ms\"").await;
     let response = gate.get("/open/slow").open().await;
     let since = Instant::now();
@@ -123,7 +114,7 @@ async fn a_stop_cuts_off_what_takes_longer_than_the_grace() {
 }
 
 #[tokio::test]
-async fn the_last_decisions_are_written_before_the_end() {
+async fn shutdown_writes_the_last_decision_records() {
     let gate = TestGate::start().await;
     assert_eq!(gate.get("/open/last-one").send().await.status, 200);
     gate.terminate();

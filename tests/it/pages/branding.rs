@@ -1,4 +1,4 @@
-//! R62: the operator's name, logo, colours and words on the pages, and what is said of those that
+//! R62: the operator's name, logo, colours and texts on the pages, and the errors for those that
 //! cannot be used.
 
 use http::Method;
@@ -26,7 +26,7 @@ async fn page(program: &Program, language: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn r62_a_colour_that_cannot_be_read_is_changed_and_that_is_told() {
+async fn r62_an_unreadable_colour_is_adjusted_and_reported() {
     let home = home("name = \"Example IT\"\naccent = \"#ffee00\"").await;
     let said = home.run(&["check"]).await.done();
     let note = said.lines().find(|line| line.starts_with("branding.accent ")).unwrap();
@@ -48,7 +48,7 @@ async fn r62_a_colour_that_cannot_be_read_is_changed_and_that_is_told() {
 }
 
 #[tokio::test]
-async fn r62_a_colour_that_can_be_read_is_not_talked_about() {
+async fn r62_a_readable_colour_is_not_reported() {
     let home = home("accent = \"#0f5499\"\naccent_dark = \"#85b8ee\"").await;
     let said = home.run(&["check"]).await.done();
     assert!(!said.contains("branding."), "{said}");
@@ -59,12 +59,12 @@ async fn r62_a_colour_that_can_be_read_is_not_talked_about() {
 }
 
 #[tokio::test]
-async fn r62_the_logo_is_what_its_content_says() {
+async fn r62_the_logo_is_recognized_by_its_content() {
     let home = home("name = \"Example IT\"\nlogo = \"logo.svg\"").await;
     let logo = home.path("logo.svg");
     for (content, cause) in [
         (None, "logo.svg: cannot be read: "),
-        (Some(b"GIF89a".to_vec()), "logo.svg: is none of SVG, PNG, JPEG and WebP"),
+        (Some(b"GIF89a".to_vec()), "logo.svg: is not an SVG, PNG, JPEG or WebP picture"),
         (Some([PNG, &[0; 256 * 1024]].concat()), "logo.svg: is larger than 256 KiB"),
     ] {
         if let Some(content) = content {
@@ -88,7 +88,7 @@ async fn r62_the_logo_is_what_its_content_says() {
 }
 
 #[tokio::test]
-async fn pages_speak_the_language_that_is_asked_for_and_the_operators_own_words() {
+async fn pages_use_the_readers_language_and_the_operators_texts() {
     let home = home("texts = \"texts\"").await;
     let folder = home.path("texts");
     let said = home.run(&["check"]).await.refused();
@@ -125,13 +125,13 @@ async fn pages_speak_the_language_that_is_asked_for_and_the_operators_own_words(
 }
 
 #[tokio::test]
-async fn r61_a_refusal_is_in_german_for_who_reads_german() {
+async fn r61_a_denial_is_german_for_a_german_browser() {
     let gate = TestGate::start().await;
     let headers = [("accept", "text/html"), ("accept-language", "de")];
     let page = Browser::at(&gate).send(Method::GET, "/open/denied", &headers, "").await;
     assert_eq!(page.status, 403);
-    assert!(page.text().contains("Diese Seite ist geschlossen"), "{}", page.text());
+    assert!(page.text().contains("Diese Seite ist nicht verfügbar"), "{}", page.text());
     let script = [("accept", "application/json"), ("accept-language", "de")];
     let answer = Browser::at(&gate).send(Method::GET, "/open/denied", &script, "").await;
-    assert_eq!(answer.problem()["title"], "This page is closed");
+    assert_eq!(answer.problem()["title"], "This page isn't available");
 }

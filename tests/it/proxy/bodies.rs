@@ -22,7 +22,7 @@ const UNDER_WAY: u64 = 48 * 1024 * 1024;
 const STANDSTILL: Duration = Duration::from_millis(700);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_large_upload_streams_in_constant_memory() {
+async fn large_upload_streams_in_constant_memory() {
     let gate = TestGate::start().await;
     gate.upstream.answer("/open/upload", |mut exchange| async move {
         let length: u64 = exchange.seen.one("content-length").unwrap().parse().unwrap();
@@ -46,7 +46,7 @@ async fn a_large_upload_streams_in_constant_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_large_download_streams_in_constant_memory() {
+async fn large_download_streams_in_constant_memory() {
     let gate = TestGate::start().await;
     gate.upstream.answer("/open/download", |mut exchange| async move {
         exchange
@@ -84,7 +84,7 @@ async fn write_until_standstill<W: tokio::io::AsyncWrite + Unpin>(to: &mut W, mo
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slow_reader_holds_the_portal_back() {
+async fn slow_client_slows_the_portal_down() {
     let gate = TestGate::start().await;
     let held_at = Arc::new(AtomicU64::new(0));
     let stands = Arc::new(tokio::sync::Notify::new());
@@ -122,7 +122,7 @@ async fn a_slow_reader_holds_the_portal_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slow_portal_holds_the_client_back() {
+async fn slow_portal_slows_the_client_down() {
     let gate = TestGate::start().await;
     let go_on = Arc::new(tokio::sync::Notify::new());
     let told = Arc::clone(&go_on);
@@ -197,7 +197,7 @@ async fn every_byte_value_passes_both_ways() {
 }
 
 #[tokio::test]
-async fn a_request_without_a_body_stays_without() {
+async fn request_without_a_body_stays_without() {
     let gate = TestGate::start().await;
     for method in ["GET", "HEAD", "DELETE", "OPTIONS", "POST"] {
         let mut wire = gate.wire().await;
@@ -211,7 +211,7 @@ async fn a_request_without_a_body_stays_without() {
 }
 
 #[tokio::test]
-async fn head_has_the_length_and_no_body() {
+async fn head_response_has_a_length_and_no_body() {
     let gate = TestGate::start().await;
     let mut wire = gate.wire().await;
     for _ in 0..2 {
@@ -232,7 +232,7 @@ async fn head_has_the_length_and_no_body() {
 }
 
 #[tokio::test]
-async fn a_body_that_must_not_come_is_nobody_elses_answer() {
+async fn forbidden_response_body_is_no_later_response() {
     let gate = TestGate::builder().setting("server.threads", "1").start().await;
     for (number, (method, answer)) in [
         (Method::HEAD, "HTTP/1.1 200 OK\r\ncontent-length: 40\r\n\r\n"),
@@ -265,7 +265,7 @@ async fn a_body_that_must_not_come_is_nobody_elses_answer() {
 }
 
 #[tokio::test]
-async fn options_is_a_method_like_any_other() {
+async fn options_is_authorized_like_any_method() {
     let gate = TestGate::start().await;
     let preflight = |target| {
         gate.call(Method::OPTIONS, target)
@@ -279,7 +279,7 @@ async fn options_is_a_method_like_any_other() {
 }
 
 #[tokio::test]
-async fn answers_without_a_body_stay_without() {
+async fn responses_without_a_body_stay_without() {
     let gate = TestGate::start().await;
     for (path, answer) in [
         ("/open/204", "HTTP/1.1 204 No Content\r\nx-a: b\r\n\r\n"),
@@ -302,7 +302,7 @@ async fn answers_without_a_body_stay_without() {
 }
 
 #[tokio::test]
-async fn a_permitted_upload_that_asks_first_is_told_to_go_on() {
+async fn allowed_expect_100_gets_continue() {
     let gate = TestGate::start().await;
     let mut wire = gate.wire().await;
     wire.send(
@@ -317,7 +317,7 @@ async fn a_permitted_upload_that_asks_first_is_told_to_go_on() {
 }
 
 #[tokio::test]
-async fn a_refused_upload_that_asks_first_never_sends_its_body() {
+async fn denied_expect_100_gets_no_continue() {
     let gate = TestGate::start().await;
     for path in ["/closed/a", "/open/denied", "/nowhere"] {
         let mut wire = gate.wire().await;
@@ -333,7 +333,7 @@ async fn a_refused_upload_that_asks_first_never_sends_its_body() {
 }
 
 #[tokio::test]
-async fn a_refused_upload_is_read_away_so_that_its_refusal_arrives() {
+async fn denied_upload_is_drained_so_the_response_arrives() {
     let gate = TestGate::start().await;
     gate.upstream.answer("/open/full", |mut exchange| async move {
         exchange
@@ -354,7 +354,7 @@ async fn a_refused_upload_is_read_away_so_that_its_refusal_arrives() {
 }
 
 #[tokio::test]
-async fn early_hints_of_the_portal_break_nothing() {
+async fn early_hints_are_harmless() {
     let gate = TestGate::start().await;
     gate.upstream.answer("/open/hints", |mut exchange| async move {
         exchange.write(b"HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n").await?;
@@ -369,7 +369,7 @@ async fn early_hints_of_the_portal_break_nothing() {
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_before_the_upload_has_ended_is_passed_on() {
+async fn early_response_is_forwarded_during_the_upload() {
     let gate = TestGate::start().await;
     gate.upstream.answer("/open/upload", |mut exchange| async move {
         exchange
@@ -396,7 +396,7 @@ async fn an_answer_that_comes_before_the_upload_has_ended_is_passed_on() {
 }
 
 #[tokio::test]
-async fn an_upload_that_goes_on_after_its_answer_holds_nobody_else_up() {
+async fn upload_after_its_response_delays_no_other_client() {
     let gate = TestGate::builder().setting("server.threads", "1").start().await;
     gate.upstream.answer("/open/upload", |mut exchange| async move {
         exchange.write(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nenough").await?;
@@ -417,7 +417,7 @@ async fn an_upload_that_goes_on_after_its_answer_holds_nobody_else_up() {
 }
 
 #[tokio::test]
-async fn an_upload_that_breaks_off_reaches_the_portal_broken_off() {
+async fn aborted_upload_is_aborted_at_the_portal() {
     let gate = TestGate::start().await;
     let outcome = Arc::new(tokio::sync::Notify::new());
     let told = Arc::clone(&outcome);
@@ -444,7 +444,7 @@ async fn an_upload_that_breaks_off_reaches_the_portal_broken_off() {
 }
 
 #[tokio::test]
-async fn an_event_stream_comes_as_it_is_written() {
+async fn event_stream_is_forwarded_unbuffered() {
     let gate = TestGate::start().await;
     let next = Arc::new(tokio::sync::Notify::new());
     let told = Arc::clone(&next);
@@ -471,7 +471,7 @@ async fn an_event_stream_comes_as_it_is_written() {
 }
 
 #[tokio::test]
-async fn a_body_that_cannot_be_read_is_no_fault_of_the_portal() {
+async fn invalid_request_body_is_not_a_portal_error() {
     let gate = TestGate::start().await;
     let post = |body: &str| {
         format!(
@@ -501,7 +501,7 @@ async fn a_body_that_cannot_be_read_is_no_fault_of_the_portal() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_go_on_is_a_408_and_a_portal_that_does_not_is_a_504() {
+async fn stalled_upload_is_408_and_stalled_portal_is_504() {
     let gate = TestGate::builder().setting("upstream.response_timeout", "\"300ms\"").start().await;
     let head = "POST /open/a HTTP/1.1\r\nhost: portal.test\r\ncontent-length: 10\r\n\r\n";
     let mut stalls = gate.wire().await;

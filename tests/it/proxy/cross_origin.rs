@@ -36,7 +36,7 @@ async fn gate() -> (TestGate, crate::support::client::Cookie) {
 }
 
 #[tokio::test]
-async fn a_cross_site_change_under_a_session_is_refused() {
+async fn cross_site_write_with_a_session_is_denied() {
     let (gate, anna) = gate().await;
     for fields in [
         &[("sec-fetch-site", "cross-site")][..],
@@ -68,7 +68,7 @@ async fn a_cross_site_change_under_a_session_is_refused() {
 }
 
 #[tokio::test]
-async fn a_change_from_our_own_pages_passes() {
+async fn same_origin_write_is_allowed() {
     let (gate, anna) = gate().await;
     for fields in [
         &[][..],
@@ -85,7 +85,7 @@ async fn a_change_from_our_own_pages_passes() {
 }
 
 #[tokio::test]
-async fn what_is_not_judged_passes_from_another_site() {
+async fn cross_site_reads_and_public_routes_are_allowed() {
     let (gate, anna) = gate().await;
     let foreign = |method: Method, path: &str| {
         gate.call(method, path)

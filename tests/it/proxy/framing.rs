@@ -46,7 +46,7 @@ fn post(fields: &str, body: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn contradicting_frames_never_make_two_requests() {
+async fn conflicting_framing_never_makes_two_requests() {
     let gate = TestGate::start().await;
     let chunked = format!("0\r\n\r\n{SMUGGLED}");
     for fields in [
@@ -85,7 +85,7 @@ async fn contradicting_frames_never_make_two_requests() {
 }
 
 #[tokio::test]
-async fn a_length_that_is_no_number_is_refused() {
+async fn invalid_content_length_is_refused() {
     let gate = TestGate::start().await;
     for length in [
         "+5",
@@ -118,7 +118,7 @@ async fn a_length_that_is_no_number_is_refused() {
 }
 
 #[tokio::test]
-async fn chunks_are_read_strictly() {
+async fn chunked_bodies_are_parsed_strictly() {
     let gate = TestGate::start().await;
     for body in [
         "zz\r\nhello\r\n0\r\n\r\n",
@@ -156,7 +156,7 @@ async fn chunks_are_read_strictly() {
 }
 
 #[tokio::test]
-async fn chunks_are_framed_anew() {
+async fn chunked_request_is_reframed() {
     let gate = TestGate::start().await;
     for body in [
         "5\r\nhello\r\n0\r\n\r\n",
@@ -171,7 +171,7 @@ async fn chunks_are_framed_anew() {
 }
 
 #[tokio::test]
-async fn malformed_heads_are_refused_or_made_whole() {
+async fn malformed_heads_are_refused_or_normalized() {
     let gate = TestGate::start().await;
     for head in [
         "GET /open/framing HTTP/1.1\r\nhost: portal.test\r\nno colon\r\n\r\n",
@@ -209,7 +209,7 @@ async fn malformed_heads_are_refused_or_made_whole() {
 }
 
 #[tokio::test]
-async fn each_of_several_requests_on_a_connection_is_judged() {
+async fn each_pipelined_request_is_authorized() {
     let gate = TestGate::start().await;
     let pipelined = format!(
         "GET /open/framing HTTP/1.1\r\nhost: portal.test\r\n\r\n{SMUGGLED}\
@@ -225,7 +225,7 @@ async fn each_of_several_requests_on_a_connection_is_judged() {
 }
 
 #[tokio::test]
-async fn the_body_of_a_refused_request_is_never_read_as_a_request() {
+async fn body_of_a_denied_request_is_no_request() {
     let gate = TestGate::start().await;
     let body = "GET /open/smuggled HTTP/1.1\r\nhost: portal.test\r\n\r\n";
     for refused in ["/closed/a", "/open/denied", "/nowhere", "/open/../a"] {
@@ -254,7 +254,7 @@ async fn the_body_of_a_refused_request_is_never_read_as_a_request() {
 }
 
 #[tokio::test]
-async fn the_portals_answer_is_framed_anew_too() {
+async fn portal_response_is_reframed() {
     let gate = TestGate::start().await;
     for (number, answer) in [
         "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello",
@@ -277,7 +277,7 @@ async fn the_portals_answer_is_framed_anew_too() {
 }
 
 #[tokio::test]
-async fn a_body_coded_otherwise_than_in_chunks_is_refused() {
+async fn unknown_transfer_coding_is_refused() {
     let gate = TestGate::start().await;
     let body = "5\r\nhello\r\n0\r\n\r\n";
     for coding in [

@@ -60,7 +60,7 @@ async fn throw(gate: &TestGate, all: impl IntoIterator<Item = Vec<u8>>) -> Vec<S
 }
 
 #[tokio::test]
-async fn random_bytes_are_survived() {
+async fn random_bytes_are_harmless() {
     let gate = impatient().start().await;
     let mut random = Random(0x5eed_0001);
     for start in
@@ -85,7 +85,7 @@ fn whole(cookie: &Cookie) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_damaged_request_never_turns_into_one_that_may() {
+async fn mutated_denied_request_is_never_allowed() {
     // A body that is said to be longer than it is does not come, and is not waited for.
     let gate = impatient().setting("upstream.response_timeout", "\"300ms\"").start().await;
     let organization = gate.admin.organization("Acme").await;
@@ -124,7 +124,7 @@ async fn a_damaged_request_never_turns_into_one_that_may() {
 }
 
 #[tokio::test]
-async fn a_request_cut_off_anywhere_reaches_nobody() {
+async fn truncated_request_is_never_forwarded() {
     let gate = impatient().start().await;
     let whole = b"GET /open/a HTTP/1.1\r\nhost: portal.test\r\nx: y\r\n\r\n";
     for answer in throw(&gate, (0..whole.len()).map(|length| whole[..length].to_vec())).await {
@@ -136,7 +136,7 @@ async fn a_request_cut_off_anywhere_reaches_nobody() {
 }
 
 #[tokio::test]
-async fn huge_and_odd_header_lines_are_survived() {
+async fn huge_and_odd_header_lines_are_harmless() {
     let gate = impatient().start().await;
     let lines = [
         "x".repeat(5_000_000),
@@ -156,7 +156,7 @@ async fn huge_and_odd_header_lines_are_survived() {
 }
 
 #[tokio::test]
-async fn odd_values_in_headers_that_we_read_are_survived() {
+async fn odd_values_of_parsed_headers_are_harmless() {
     let gate = impatient().setting("server.trusted_proxies", r#"["127.0.0.0/8"]"#).start().await;
     let mut random = Random(0x5eed_0003);
     for name in [
@@ -196,7 +196,7 @@ async fn odd_values_in_headers_that_we_read_are_survived() {
 }
 
 #[tokio::test]
-async fn our_own_pages_survive_odd_requests() {
+async fn own_pages_survive_odd_requests() {
     let gate = TestGate::start().await;
     let mut random = Random(0x5eed_0004);
     for path in [
@@ -228,7 +228,7 @@ async fn our_own_pages_survive_odd_requests() {
 }
 
 #[tokio::test]
-async fn garbage_to_a_tls_port_is_survived() {
+async fn garbage_to_a_tls_port_is_harmless() {
     let gate = TestGate::builder().tls().start().await;
     let mut random = Random(0x5eed_0005);
     for start in ["", "GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x00\x05", "\x15\x03\x03\x00\x02"] {

@@ -31,7 +31,7 @@ fn beginning_with<'a>(seen: &'a Seen, start: &str) -> Vec<&'a (String, String)> 
 }
 
 #[tokio::test]
-async fn i5_no_client_speaks_for_identity_in_any_spelling() {
+async fn i5_client_identity_headers_are_removed_in_any_spelling() {
     let gate = TestGate::start().await;
     for name in [
         "Portcullis-User",
@@ -66,7 +66,7 @@ async fn i5_no_client_speaks_for_identity_in_any_spelling() {
 }
 
 #[tokio::test]
-async fn i5_identity_headers_under_other_names_are_guarded_the_same() {
+async fn i5_renamed_identity_headers_are_removed_too() {
     let gate = TestGate::builder()
         .setting("identity.user", "\"Remote-User\"")
         .setting("identity.organization", "\"X-Tenant\"")
@@ -91,7 +91,7 @@ async fn i5_identity_headers_under_other_names_are_guarded_the_same() {
 }
 
 #[tokio::test]
-async fn i5_trailers_cannot_speak_for_identity_either() {
+async fn i5_identity_trailers_are_removed() {
     let gate = TestGate::start().await;
     let reply = gate
         .raw(
@@ -110,7 +110,7 @@ async fn i5_trailers_cannot_speak_for_identity_either() {
 }
 
 #[tokio::test]
-async fn hop_by_hop_fields_stop_here() {
+async fn hop_by_hop_request_headers_are_removed() {
     let gate = TestGate::start().await;
     let reply = gate
         .raw(
@@ -140,7 +140,7 @@ async fn hop_by_hop_fields_stop_here() {
 }
 
 #[tokio::test]
-async fn a_cleartext_upgrade_to_http2_is_ignored() {
+async fn h2c_upgrade_is_ignored() {
     let gate = TestGate::start().await;
     let mut wire = gate.wire().await;
     wire.send(
@@ -160,7 +160,7 @@ async fn a_cleartext_upgrade_to_http2_is_ignored() {
 }
 
 #[tokio::test]
-async fn connection_cannot_take_away_what_matters() {
+async fn connection_cannot_nominate_protected_headers() {
     let gate = TestGate::start().await;
     let many: Vec<String> = (0..40).map(|number| format!("x-{number}")).collect();
     for nominated in [
@@ -200,7 +200,7 @@ async fn connection_cannot_take_away_what_matters() {
 }
 
 #[tokio::test]
-async fn fields_that_rewrite_a_request_change_nothing_and_stop_here() {
+async fn rewrite_headers_are_removed_and_ignored() {
     let gate = TestGate::start().await;
     for name in [
         "X-Original-URL",
@@ -227,7 +227,7 @@ async fn fields_that_rewrite_a_request_change_nothing_and_stop_here() {
 }
 
 #[tokio::test]
-async fn fields_that_the_settings_let_through_change_nothing_about_the_decision_either() {
+async fn passed_headers_do_not_change_the_decision() {
     let gate = TestGate::builder()
         .setting("upstream.pass_headers", "[\"X-Original-URL\", \"X-HTTP-Method-Override\"]")
         .start()
@@ -251,7 +251,7 @@ async fn fields_that_the_settings_let_through_change_nothing_about_the_decision_
 }
 
 #[tokio::test]
-async fn a_field_that_overrides_the_method_is_refused() {
+async fn method_override_header_is_denied() {
     let gate = TestGate::start().await;
     for name in
         ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-HTTP-Verb-Override"]
@@ -285,7 +285,7 @@ async fn a_field_that_overrides_the_method_is_refused() {
 }
 
 #[tokio::test]
-async fn an_override_that_names_the_same_method_is_dropped() {
+async fn override_with_the_same_method_is_removed() {
     let gate = TestGate::start().await;
     for alias in aliases("X-HTTP-Method-Override") {
         let reply = gate.get("/open/a").header(&alias, "get").send().await;
@@ -296,7 +296,7 @@ async fn an_override_that_names_the_same_method_is_dropped() {
 }
 
 #[tokio::test]
-async fn names_that_only_gateways_use_are_dropped_and_recorded() {
+async fn gateway_headers_are_removed_and_recorded() {
     let gate = TestGate::start().await;
     for (number, name) in [
         "SCRIPT_NAME",
@@ -337,7 +337,7 @@ async fn names_that_only_gateways_use_are_dropped_and_recorded() {
 }
 
 #[tokio::test]
-async fn any_name_but_our_own_can_be_let_through() {
+async fn any_header_but_ours_can_be_passed() {
     let gate = TestGate::builder()
         .setting("upstream.pass_headers", r#"["SCRIPT_NAME", "Remote-User", "X-Real-IP"]"#)
         .start()
@@ -355,7 +355,7 @@ async fn any_name_but_our_own_can_be_let_through() {
 }
 
 #[tokio::test]
-async fn a_query_that_overrides_the_method_is_refused() {
+async fn method_override_in_the_query_is_denied() {
     let gate = TestGate::start().await;
     for query in [
         "_method=DELETE",
@@ -381,7 +381,7 @@ async fn a_query_that_overrides_the_method_is_refused() {
 }
 
 #[tokio::test]
-async fn i4_a_token_behind_another_spelling_is_not_recorded() {
+async fn i4_link_token_is_not_recorded_in_any_spelling() {
     let gate = TestGate::start().await;
     for spelling in [
         "/.Portcullis/link/",
@@ -402,7 +402,7 @@ async fn i4_a_token_behind_another_spelling_is_not_recorded() {
 }
 
 #[tokio::test]
-async fn no_field_turns_the_check_off() {
+async fn no_header_bypasses_the_check() {
     let gate = TestGate::start().await;
     for (name, value) in [
         ("user-agent", "kube-probe/1.30"),
@@ -421,7 +421,7 @@ async fn no_field_turns_the_check_off() {
 }
 
 #[tokio::test]
-async fn forwarded_fields_are_ours_when_nobody_is_trusted() {
+async fn forwarded_headers_are_replaced_without_trusted_proxies() {
     let gate = TestGate::start().await;
     let reply = gate
         .get("/open/a")
@@ -454,7 +454,7 @@ async fn forwarded_fields_are_ours_when_nobody_is_trusted() {
 }
 
 #[tokio::test]
-async fn forwarded_fields_are_believed_from_a_trusted_proxy() {
+async fn forwarded_headers_of_a_trusted_proxy_are_used() {
     let gate =
         TestGate::builder().setting("server.trusted_proxies", r#"["127.0.0.1/32"]"#).start().await;
     let reply = gate
@@ -487,7 +487,7 @@ async fn forwarded_fields_are_believed_from_a_trusted_proxy() {
 }
 
 #[tokio::test]
-async fn i6_people_behind_a_balancer_are_counted_separately() {
+async fn i6_clients_behind_a_balancer_are_counted_separately() {
     let gate =
         TestGate::builder().setting("server.trusted_proxies", r#"["127.0.0.1/32"]"#).start().await;
     // One guesser uses the budget of an address up: thirty failures, at logins nobody has.
@@ -503,7 +503,7 @@ async fn i6_people_behind_a_balancer_are_counted_separately() {
 }
 
 #[tokio::test]
-async fn forwarded_is_read_where_the_settings_say_so() {
+async fn forwarded_header_is_used_when_configured() {
     let gate = TestGate::builder()
         .setting("server.trusted_proxies", r#"["127.0.0.1/32"]"#)
         .setting("server.forwarded_header", "\"forwarded\"")
@@ -529,7 +529,7 @@ async fn forwarded_is_read_where_the_settings_say_so() {
 }
 
 #[tokio::test]
-async fn a_proxy_elsewhere_is_not_trusted_because_another_is() {
+async fn only_listed_proxies_are_trusted() {
     let gate = TestGate::builder()
         .setting("server.trusted_proxies", r#"["10.0.0.0/8", "127.0.0.2/32"]"#)
         .start()
@@ -539,7 +539,7 @@ async fn a_proxy_elsewhere_is_not_trusted_because_another_is() {
 }
 
 #[tokio::test]
-async fn cookies_of_the_portal_pass_byte_for_byte() {
+async fn portal_cookies_pass_byte_for_byte() {
     let gate = TestGate::start().await;
     for cookies in [
         "a=1; b=\"x y\"; c",
@@ -554,7 +554,7 @@ async fn cookies_of_the_portal_pass_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn i4_our_cookie_stops_here_and_the_others_pass() {
+async fn i4_session_cookie_is_removed_and_others_pass() {
     let gate = TestGate::start().await;
     for (cookies, left) in [
         ("portcullis=token", None),
@@ -572,7 +572,7 @@ async fn i4_our_cookie_stops_here_and_the_others_pass() {
 }
 
 #[tokio::test]
-async fn the_portal_cannot_set_our_cookie() {
+async fn portal_cannot_set_our_cookie() {
     let gate = TestGate::start().await;
     gate.upstream.answer_bytes(
         "/open/cookies",
@@ -588,7 +588,7 @@ async fn the_portal_cannot_set_our_cookie() {
 }
 
 #[tokio::test]
-async fn i4_no_cookie_of_ours_comes_with_a_websocket_either() {
+async fn i4_session_cookie_is_removed_from_websocket_requests() {
     let gate = TestGate::start().await;
     gate.upstream.answer_bytes(
         "/open/socket",
@@ -607,7 +607,7 @@ async fn i4_no_cookie_of_ours_comes_with_a_websocket_either() {
 }
 
 #[tokio::test]
-async fn hop_by_hop_fields_of_the_portal_stop_here_and_the_others_pass() {
+async fn hop_by_hop_response_headers_are_removed() {
     let gate = TestGate::start().await;
     gate.upstream.answer_bytes(
         "/open/fields",
@@ -627,7 +627,7 @@ async fn hop_by_hop_fields_of_the_portal_stop_here_and_the_others_pass() {
 }
 
 #[tokio::test]
-async fn what_is_for_the_portals_connection_stays_there_whatever_it_nominates() {
+async fn response_connection_headers_are_never_forwarded() {
     let gate = TestGate::start().await;
     for (number, nominated) in ["close", "content-type, close", "x y", "\u{fc}"].iter().enumerate()
     {

@@ -9,7 +9,7 @@ fn head(lines: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_request_without_exactly_one_valid_host_is_refused() {
+async fn request_without_exactly_one_valid_host_is_refused() {
     let gate = TestGate::start().await;
     for lines in [
         "",
@@ -55,7 +55,7 @@ async fn a_request_without_exactly_one_valid_host_is_refused() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_not_ours_is_misdirected() {
+async fn unknown_host_is_421() {
     let gate = TestGate::builder().setting("server.hosts", r#"["second.test"]"#).start().await;
     for host in
         ["other.test", "localhost", "127.0.0.1", "[::1]", "portal.test.other.test", "xportal.test"]
@@ -69,7 +69,7 @@ async fn a_host_that_is_not_ours_is_misdirected() {
 }
 
 #[tokio::test]
-async fn the_portal_is_told_the_host_as_it_is_configured() {
+async fn portal_receives_the_configured_host() {
     // A portal makes links of it, which must not lead to where the client likes.
     for (port, second) in [("", "second.test"), (":8080", "second.test:8080")] {
         let gate = TestGate::builder()
@@ -97,7 +97,7 @@ async fn the_portal_is_told_the_host_as_it_is_configured() {
 }
 
 #[tokio::test]
-async fn a_trusted_proxy_says_which_host_was_asked_for_and_nobody_else_does() {
+async fn forwarded_host_is_used_from_trusted_proxies_only() {
     let settings = r#"["second.test"]"#;
     let gate = TestGate::builder()
         .setting("server.hosts", settings)
@@ -142,7 +142,7 @@ async fn a_trusted_proxy_says_which_host_was_asked_for_and_nobody_else_does() {
 }
 
 #[tokio::test]
-async fn an_old_client_must_name_the_host_too() {
+async fn http10_request_needs_a_host() {
     let gate = TestGate::start().await;
     let reply = gate.raw("GET /open/a HTTP/1.0\r\n\r\n").await;
     assert_eq!(reply.status, 400);
@@ -156,7 +156,7 @@ async fn an_old_client_must_name_the_host_too() {
 }
 
 #[tokio::test]
-async fn http2_authority_is_the_host_and_nothing_may_differ() {
+async fn http2_host_must_equal_authority() {
     let gate = TestGate::start().await;
     let http2 = gate.http2().await;
     for authority in ["portal.test", "PORTAL.test", "portal.test:8080"] {
@@ -198,7 +198,7 @@ async fn http2_authority_is_the_host_and_nothing_may_differ() {
 }
 
 #[tokio::test]
-async fn no_other_field_names_the_host() {
+async fn no_other_header_names_the_host() {
     let gate =
         TestGate::builder().setting("server.trusted_proxies", r#"["127.0.0.0/8"]"#).start().await;
     for field in ["x-host", "x-original-host", "forwarded", "x-forwarded-server"] {

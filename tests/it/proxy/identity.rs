@@ -34,7 +34,7 @@ impl People {
 }
 
 #[tokio::test]
-async fn a_permitted_person_gets_through_and_another_does_not() {
+async fn allowed_user_passes_and_another_is_denied() {
     let people = People::start().await;
     let gate = &people.gate;
     assert_eq!(gate.get("/closed/a").cookie(&people.anna().await).send().await.status, 200);
@@ -50,7 +50,7 @@ async fn a_permitted_person_gets_through_and_another_does_not() {
 }
 
 #[tokio::test]
-async fn r61_a_stranger_is_sent_to_sign_in_and_a_script_is_told() {
+async fn r61_anonymous_page_is_redirected_and_script_gets_401() {
     let gate = TestGate::start().await;
     let page = gate.get("/closed/a?b=c").by_browser().send().await;
     assert!(matches!(page.status, 302 | 303), "{page:?}");
@@ -78,7 +78,7 @@ async fn r61_a_stranger_is_sent_to_sign_in_and_a_script_is_told() {
 }
 
 #[tokio::test]
-async fn r8_public_routes_announce_nobody_without_access() {
+async fn r8_no_access_users_are_anonymous_on_public_routes() {
     let gate = TestGate::start().await;
     let organization = gate.admin.organization("Acme").await;
     let id = gate.admin.user(&organization, "anna@acme.test", "admin").await;
@@ -99,7 +99,7 @@ async fn r8_public_routes_announce_nobody_without_access() {
 }
 
 #[tokio::test]
-async fn i5_the_portal_is_told_who_is_there_by_us_alone() {
+async fn i5_identity_headers_come_from_the_session() {
     let people = People::start().await;
     let gate = &people.gate;
     let anna = people.anna().await;
@@ -127,7 +127,7 @@ async fn i5_the_portal_is_told_who_is_there_by_us_alone() {
 }
 
 #[tokio::test]
-async fn the_portal_is_told_which_of_the_routes_permissions_are_held() {
+async fn granted_header_lists_held_permissions_of_the_route() {
     let routes = r#"
         [[route]]
         name = "Open"
@@ -150,7 +150,7 @@ async fn the_portal_is_told_which_of_the_routes_permissions_are_held() {
 }
 
 #[tokio::test]
-async fn identity_goes_out_under_the_names_that_are_set() {
+async fn identity_headers_use_the_configured_names() {
     let gate = TestGate::builder()
         .setting("identity.user", "\"Remote-User\"")
         .setting("identity.group", "\"Remote-Group\"")
@@ -171,7 +171,7 @@ async fn identity_goes_out_under_the_names_that_are_set() {
 }
 
 #[tokio::test]
-async fn i4_the_session_cookie_stops_here_and_the_others_pass() {
+async fn i4_session_cookie_is_never_forwarded() {
     let people = People::start().await;
     let gate = &people.gate;
     let anna = people.anna().await;
@@ -184,7 +184,7 @@ async fn i4_the_session_cookie_stops_here_and_the_others_pass() {
 }
 
 #[tokio::test]
-async fn two_session_cookies_are_no_session() {
+async fn duplicate_session_cookies_are_ignored() {
     let people = People::start().await;
     let gate = &people.gate;
     let anna = people.anna().await.0;
@@ -221,7 +221,7 @@ async fn two_session_cookies_are_no_session() {
 }
 
 #[tokio::test]
-async fn a_session_is_told_from_a_cookie_and_nothing_else() {
+async fn session_comes_from_the_cookie_only() {
     let people = People::start().await;
     let gate = &people.gate;
     let anna = people.anna().await.0;
@@ -238,7 +238,7 @@ async fn a_session_is_told_from_a_cookie_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_cookie_is_bound_to_the_host_when_browsers_come_by_https() {
+async fn cookie_has_the_host_prefix_on_https() {
     // TLS may end here or at a balancer before.
     let balanced = TestGate::builder().setting("server.public_url", "\"https://portal.test\"");
     for builder in [balanced, TestGate::builder().tls()] {
@@ -264,7 +264,7 @@ async fn the_cookie_is_bound_to_the_host_when_browsers_come_by_https() {
 }
 
 #[tokio::test]
-async fn a_session_holds_over_http2_and_in_crumbs() {
+async fn session_works_over_http2_and_split_cookies() {
     let people = People::start().await;
     let gate = &people.gate;
     let anna = people.anna().await;
@@ -278,7 +278,7 @@ async fn a_session_holds_over_http2_and_in_crumbs() {
 }
 
 #[tokio::test]
-async fn every_request_on_a_connection_is_somebody_elses_until_it_says_whose() {
+async fn each_request_on_a_connection_is_authenticated() {
     let people = People::start().await;
     let gate = &people.gate;
     let (anna, ludwig) = (people.anna().await, people.ludwig().await);
@@ -298,7 +298,7 @@ async fn every_request_on_a_connection_is_somebody_elses_until_it_says_whose() {
 }
 
 #[tokio::test]
-async fn what_is_refused_of_a_person_is_recorded_with_the_person() {
+async fn denied_request_is_recorded_with_its_user() {
     let gate = TestGate::start().await;
     let organization = gate.admin.organization("Acme").await;
     let user = gate.admin.user(&organization, "anna@acme.test", "admin").await;

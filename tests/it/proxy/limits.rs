@@ -18,7 +18,7 @@ use crate::support::wire::{Io, Wire, status};
 const OPEN: &str = "GET /open/a HTTP/1.1\r\nhost: portal.test\r\n\r\n";
 
 #[tokio::test]
-async fn a_head_that_is_too_large_is_a_431() {
+async fn oversized_head_is_431() {
     let gate = TestGate::builder().setting("server.limits.header_bytes", "16384").start().await;
     let large = |size: usize| {
         format!(
@@ -38,7 +38,7 @@ async fn a_head_that_is_too_large_is_a_431() {
 }
 
 #[tokio::test]
-async fn a_head_may_have_as_many_bytes_as_the_setting_says_and_not_one_more() {
+async fn head_size_limit_is_exact() {
     let gate = TestGate::builder().setting("server.limits.header_bytes", "16384").start().await;
     let of_size = |size: usize| {
         let rest = "GET /open/a HTTP/1.1\r\nhost: portal.test\r\nx-large: \r\n\r\n".len();
@@ -52,7 +52,7 @@ async fn a_head_may_have_as_many_bytes_as_the_setting_says_and_not_one_more() {
 }
 
 #[tokio::test]
-async fn a_head_of_too_many_lines_is_a_431() {
+async fn head_with_too_many_fields_is_431() {
     let gate = TestGate::builder().setting("server.limits.headers", "20").start().await;
     let lines = |count: usize| {
         let lines: String = (0..count).map(|number| format!("x-{number}: x\r\n")).collect();
@@ -71,7 +71,7 @@ async fn a_head_of_too_many_lines_is_a_431() {
 }
 
 #[tokio::test]
-async fn an_http2_head_that_is_too_large_is_refused() {
+async fn http2_oversized_head_is_refused() {
     let gate = TestGate::builder().setting("server.limits.header_bytes", "16384").start().await;
     for size in [20_000, 200_000] {
         let call = gate.get("/open/a").header("x-large", "x".repeat(size));
@@ -85,7 +85,7 @@ async fn an_http2_head_that_is_too_large_is_refused() {
 }
 
 #[tokio::test]
-async fn an_http2_head_of_too_many_lines_is_a_431() {
+async fn http2_head_with_too_many_fields_is_431() {
     let gate = TestGate::builder().setting("server.limits.headers", "20").start().await;
     let lines = |count: usize| {
         let call = gate.get("/open/a");
@@ -99,7 +99,7 @@ async fn an_http2_head_of_too_many_lines_is_a_431() {
 }
 
 #[tokio::test]
-async fn a_head_that_comes_too_slowly_is_cut_off() {
+async fn slow_head_is_cut_off() {
     let gate =
         TestGate::builder().setting("server.limits.header_timeout", "\"400ms\"").start().await;
     let since = Instant::now();
@@ -133,7 +133,7 @@ async fn a_head_that_comes_too_slowly_is_cut_off() {
 }
 
 #[tokio::test]
-async fn the_time_for_a_head_is_not_the_time_for_a_body() {
+async fn header_timeout_does_not_apply_to_bodies() {
     let gate =
         TestGate::builder().setting("server.limits.header_timeout", "\"200ms\"").start().await;
     let mut wire = gate.wire().await;
@@ -162,7 +162,7 @@ fn answers_when_told(gate: &TestGate) -> Arc<Notify> {
 }
 
 #[tokio::test]
-async fn a_connection_without_a_request_is_closed_after_a_while() {
+async fn idle_connection_is_closed() {
     let gate = TestGate::builder().setting("server.limits.idle_timeout", "\"400ms\"").start().await;
     let since = Instant::now();
     let mut silent = gate.wire().await;
@@ -186,7 +186,7 @@ async fn a_connection_without_a_request_is_closed_after_a_while() {
 /// Under the time for heads and between requests as they are by default, long after this test has
 /// lost its patience.
 #[tokio::test]
-async fn a_body_that_nobody_reads_keeps_no_connection() {
+async fn unread_response_closes_the_connection() {
     let gate = TestGate::builder().setting("server.limits.connections", "3").start().await;
     for target in ["/closed/a", "/open/denied", "/nowhere", "/%00", "/.portcullis/nothing"] {
         for framing in
@@ -204,7 +204,7 @@ async fn a_body_that_nobody_reads_keeps_no_connection() {
 }
 
 #[tokio::test]
-async fn an_upload_that_stops_keeps_no_connection() {
+async fn stalled_upload_closes_the_connection() {
     let gate = TestGate::builder()
         .setting("upstream.response_timeout", "\"300ms\"")
         .setting("server.limits.idle_timeout", "\"300ms\"")
@@ -232,7 +232,7 @@ async fn an_upload_that_stops_keeps_no_connection() {
 }
 
 #[tokio::test]
-async fn an_answer_may_take_longer_than_a_connection_may_be_idle() {
+async fn response_may_take_longer_than_idle_timeout() {
     let gate = TestGate::builder()
         .setting("server.limits.idle_timeout", "\"200ms\"")
         .setting("server.limits.header_timeout", "\"200ms\"")
@@ -253,7 +253,7 @@ async fn an_answer_may_take_longer_than_a_connection_may_be_idle() {
 }
 
 #[tokio::test]
-async fn a_form_of_ours_that_does_not_come_whole_is_a_408_and_the_connection_ends() {
+async fn incomplete_form_on_our_pages_is_408() {
     let gate =
         TestGate::builder().setting("server.limits.header_timeout", "\"300ms\"").start().await;
     for path in ["/.portcullis/sign-in", "/.portcullis/password/forgot", "/.portcullis/none"] {
@@ -270,7 +270,7 @@ async fn a_form_of_ours_that_does_not_come_whole_is_a_408_and_the_connection_end
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 #[tokio::test]
-async fn an_http2_connection_without_a_stream_is_closed_after_a_while() {
+async fn http2_idle_connection_is_closed() {
     let gate = TestGate::builder()
         .setting("server.limits.idle_timeout", "\"300ms\"")
         .setting("server.limits.header_timeout", "\"200ms\"")
@@ -294,7 +294,7 @@ async fn an_http2_connection_without_a_stream_is_closed_after_a_while() {
 }
 
 #[tokio::test]
-async fn an_http2_client_that_takes_nothing_of_its_answers_is_cut_off() {
+async fn http2_client_that_reads_nothing_is_cut_off() {
     let gate =
         TestGate::builder().setting("server.limits.write_timeout", "\"400ms\"").start().await;
     let gone = Arc::new(Notify::new());
@@ -313,17 +313,8 @@ async fn an_http2_client_that_takes_nothing_of_its_answers_is_cut_off() {
     within("the end of the portal's connection", gone.notified()).await;
     assert!(Reply::read(answer).await.is_err(), "it is cut off, and not ended");
     // One that takes what there is may wait for more.
-    let go_on = Arc::new(Notify::new());
-    let told = Arc::clone(&go_on);
-    gate.upstream.answer("/open/slow", move |mut exchange| {
-        let told = Arc::clone(&told);
-        async move {
-            exchange.write(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nhalf").await?;
-            told.notified().await;
-            exchange.write(b"rest").await?;
-            Ok(Some(exchange))
-        }
-    });
+    let first = "HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nhalf";
+    let go_on = gate.upstream.answer_in_parts("/open/slow", first, "rest");
     let http2 = gate.http2().await;
     let mut answer = http2.open(gate.get("/open/slow")).await;
     let mut piece = async || {
@@ -349,7 +340,7 @@ const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
 /// Under the time between requests as it is by default, long after this test has lost its patience.
 #[tokio::test]
-async fn half_a_head_keeps_no_connection_of_operators() {
+async fn admin_connection_with_half_a_head_is_closed() {
     let gate =
         TestGate::builder().setting("server.limits.header_timeout", "\"400ms\"").start().await;
     for mut half in to_operators(&gate).await {
@@ -364,7 +355,7 @@ async fn half_a_head_keeps_no_connection_of_operators() {
 }
 
 #[tokio::test]
-async fn answers_that_nobody_reads_keep_no_connection_of_operators() {
+async fn admin_connection_with_unread_responses_is_closed() {
     let gate =
         TestGate::builder().setting("server.limits.write_timeout", "\"400ms\"").start().await;
     for mut unread in to_operators(&gate).await {
@@ -375,7 +366,7 @@ async fn answers_that_nobody_reads_keep_no_connection_of_operators() {
 }
 
 #[tokio::test]
-async fn operators_beyond_the_limit_wait_until_a_connection_is_free() {
+async fn admin_connections_over_the_limit_wait() {
     let gate = TestGate::start().await;
     let mut open = Vec::new();
     for _ in 0..128 {
@@ -391,7 +382,7 @@ async fn operators_beyond_the_limit_wait_until_a_connection_is_free() {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_are_closed_until_one_is_free() {
+async fn connections_over_the_limit_are_closed() {
     let gate = TestGate::builder().setting("server.limits.connections", "2").start().await;
     let mut open = Vec::new();
     for _ in 0..2 {
@@ -429,7 +420,7 @@ async fn silent(gate: &TestGate) -> Wire {
 }
 
 #[tokio::test]
-async fn a_handshake_that_is_not_done_in_time_is_cut_off() {
+async fn slow_tls_handshake_is_cut_off() {
     let gate = TestGate::builder()
         .tls()
         .setting("server.limits.header_timeout", "\"400ms\"")
@@ -447,7 +438,7 @@ async fn a_handshake_that_is_not_done_in_time_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_handshake_counts_as_a_connection() {
+async fn tls_handshake_counts_as_a_connection() {
     let gate = TestGate::builder().tls().setting("server.limits.connections", "2").start().await;
     let mut waiting = [silent(&gate).await, silent(&gate).await];
     // The third is closed, without a word: there is nothing yet to say it in.
@@ -461,7 +452,7 @@ async fn a_handshake_counts_as_a_connection() {
 
 /// A burst finds room to wait in while the program does not come round to accepting.
 #[tokio::test]
-async fn a_burst_of_connections_waits_on_every_listener() {
+async fn connection_burst_is_queued_on_every_listener() {
     // More than the standard library makes room for, which is 128.
     const BURST: usize = 200;
     let portal = Upstream::start().await;

@@ -49,7 +49,7 @@ fn never_answers(gate: &TestGate, path: &str) {
 }
 
 #[tokio::test]
-async fn i7_a_waiting_request_is_refused_when_the_right_is_lost() {
+async fn i7_waiting_request_is_denied_when_permission_is_lost() {
     let gate = TestGate::builder().policy(ROUTES).start().await;
     let Anna { user, group: group_id, .. } = anna(&gate).await;
     let (user, group) = (format!("/api/v1/users/{user}"), format!("/api/v1/groups/{group_id}"));
@@ -115,7 +115,7 @@ async fn i7_a_waiting_request_is_refused_when_the_right_is_lost() {
 }
 
 #[tokio::test]
-async fn i7_a_waiting_request_that_stays_permitted_is_answered() {
+async fn i7_waiting_request_that_stays_allowed_is_answered() {
     let gate = TestGate::builder().policy(ROUTES).start().await;
     gate.upstream.answer("/polls/slow", |exchange| async move {
         let mut ticks = tokio::time::interval(Duration::from_millis(500));
@@ -130,7 +130,7 @@ async fn i7_a_waiting_request_that_stays_permitted_is_answered() {
 }
 
 #[tokio::test]
-async fn i7_waiting_keeps_no_session_alive_and_an_upload_does() {
+async fn i7_uploading_renews_a_session_and_waiting_does_not() {
     let gate =
         TestGate::builder().policy(ROUTES).setting("session.idle_timeout", "\"2s\"").start().await;
     never_answers(&gate, "/polls/idle");

@@ -6,7 +6,7 @@ use crate::support::gate::TestGate;
 use crate::support::wire::status;
 
 #[tokio::test]
-async fn the_portals_own_address_in_a_redirect_becomes_the_public_one() {
+async fn portal_address_in_redirects_becomes_public() {
     let gate = TestGate::start().await;
     let server = gate.upstream.address;
     for (number, (location, expected)) in [
@@ -34,7 +34,7 @@ async fn the_portals_own_address_in_a_redirect_becomes_the_public_one() {
 }
 
 #[tokio::test]
-async fn a_bad_request_is_recorded_with_its_target() {
+async fn bad_request_is_recorded_with_its_target() {
     let gate = TestGate::start().await;
     let long = format!("/open/../{}", "a".repeat(400));
     for (target, reason, recorded) in [
@@ -57,7 +57,7 @@ async fn a_bad_request_is_recorded_with_its_target() {
 }
 
 #[tokio::test]
-async fn a_head_that_cannot_be_read_is_recorded() {
+async fn unreadable_head_is_recorded() {
     let gate = TestGate::builder().setting("server.limits.header_bytes", "16384").start().await;
     let large = format!("GET /open/large HTTP/1.1\r\nx: {}\r\n\r\n", "a".repeat(20_000));
     for (head, expected, reason, method, target) in [
@@ -95,7 +95,7 @@ async fn a_head_that_cannot_be_read_is_recorded() {
 }
 
 #[tokio::test]
-async fn only_leave_to_send_a_body_can_be_expected() {
+async fn unknown_expectation_is_417() {
     let gate = TestGate::start().await;
     for expect in ["y 100-continue", "100-continue, x", "200-ok"] {
         let reply = gate
@@ -120,7 +120,7 @@ async fn only_leave_to_send_a_body_can_be_expected() {
 }
 
 #[tokio::test]
-async fn odd_answers_of_old_portals_pass() {
+async fn odd_responses_of_old_portals_pass() {
     let gate = TestGate::start().await;
     let many = "x-many: 1\r\n".repeat(300);
     for (number, head) in [
@@ -147,7 +147,7 @@ async fn odd_answers_of_old_portals_pass() {
 }
 
 #[tokio::test]
-async fn an_answer_that_cannot_be_repaired_is_named_in_the_log() {
+async fn invalid_response_field_is_named_in_the_log() {
     let gate = TestGate::start().await;
     for (number, field) in
         ["Content-Length : 5", "Transfer-Encoding[0]: chunked", "no colon"].into_iter().enumerate()
@@ -161,7 +161,7 @@ async fn an_answer_that_cannot_be_repaired_is_named_in_the_log() {
 }
 
 #[tokio::test]
-async fn an_answer_with_unannounced_trailers_comes_to_its_end() {
+async fn response_with_unannounced_trailers_completes() {
     let gate = TestGate::start().await;
     for (number, (te, announced, passes)) in [
         ("te: trailers\r\n", "trailer: x-sum\r\n", true),
@@ -195,7 +195,7 @@ async fn an_answer_with_unannounced_trailers_comes_to_its_end() {
 }
 
 #[tokio::test]
-async fn http2_cookies_in_many_pieces_are_one_line() {
+async fn http2_many_cookie_fields_become_one() {
     let gate = TestGate::start().await;
     let mut call = gate.get("/open/a");
     for number in 0..150 {

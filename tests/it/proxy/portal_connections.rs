@@ -44,7 +44,7 @@ fn answer_unread(gate: &TestGate, path: &str) {
 }
 
 #[tokio::test]
-async fn a_body_on_get_or_head_is_refused() {
+async fn body_on_get_or_head_is_refused() {
     let gate = TestGate::builder().policy(ROUTES).start().await;
     answer_unread(&gate, "/open/a");
     let length = HIDDEN.len();
@@ -75,7 +75,7 @@ async fn a_body_on_get_or_head_is_refused() {
 }
 
 #[tokio::test]
-async fn a_body_passes_where_the_route_or_the_method_allows_it() {
+async fn body_passes_where_route_or_method_allows_it() {
     let gate = TestGate::builder().policy(ROUTES).start().await;
     let none = "GET /open/a HTTP/1.1\r\nhost: portal.test\r\ncontent-length: 0\r\n\r\n";
     assert_eq!(gate.raw(none).await.status, 200);
@@ -95,7 +95,7 @@ async fn a_body_passes_where_the_route_or_the_method_allows_it() {
 }
 
 #[tokio::test]
-async fn an_http2_body_that_turns_out_empty_is_none() {
+async fn http2_empty_body_is_no_body() {
     let gate = TestGate::builder()
         .policy(ROUTES)
         .setting("upstream.response_timeout", "\"300ms\"")
@@ -124,7 +124,7 @@ async fn an_http2_body_that_turns_out_empty_is_none() {
 }
 
 #[tokio::test]
-async fn a_connection_that_carried_a_body_is_not_used_again() {
+async fn connection_that_carried_a_body_is_not_reused() {
     let gate = TestGate::builder().policy(ROUTES).setting("server.threads", "1").start().await;
     answer_unread(&gate, "/open/early");
     for method in [Method::POST, Method::DELETE] {
@@ -139,7 +139,7 @@ async fn a_connection_that_carried_a_body_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn a_connection_carries_bodies_again_where_the_settings_say_so() {
+async fn connection_reuse_after_bodies_can_be_enabled() {
     let gate = TestGate::builder()
         .policy(ROUTES)
         .setting("server.threads", "1")
@@ -154,7 +154,7 @@ async fn a_connection_carries_bodies_again_where_the_settings_say_so() {
 }
 
 #[tokio::test]
-async fn an_extra_answer_reaches_nobody() {
+async fn unsolicited_response_reaches_no_client() {
     let gate = TestGate::builder().policy(ROUTES).setting("server.threads", "1").start().await;
     let (more, sent) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     gate.upstream.answer("/open/twice", {

@@ -1,4 +1,4 @@
-//! The portal's own session must not outlive ours (`session.portal_cookies`).
+//! The portal's own cookies end with our session (`session.portal_cookies`).
 
 use http::Method;
 
@@ -29,8 +29,8 @@ fn set_cookies(reply: &Reply) -> Vec<String> {
     lines.map(|line| line.to_str().unwrap().to_owned()).collect()
 }
 
-/// Those of the answer that are not ours.
-fn of_the_portal(reply: &Reply) -> Vec<String> {
+/// The cookies of the response that are not ours.
+fn portals_cookies(reply: &Reply) -> Vec<String> {
     set_cookies(reply).into_iter().filter(|line| !line.starts_with("portcullis")).collect()
 }
 
@@ -47,32 +47,32 @@ async fn sign_in(gate: &TestGate, login: &str, before: &Cookie) -> Reply {
 }
 
 #[tokio::test]
-async fn sign_out_expires_exactly_the_portals_cookies() {
+async fn sign_out_expires_the_listed_portal_cookies() {
     let gate = gate().await;
     let anna = gate.sign_in("anna@acme.test", PASSWORD).await;
     let reply = gate.get("/mine/blog/login").cookie(&anna).send().await;
     assert_eq!(set_cookies(&reply).len(), 5, "all of them pass: {reply:?}");
     let reply = gate.sign_out(&anna).await;
     assert_eq!(reply.status, 303);
-    assert_eq!(of_the_portal(&reply), all_expired());
+    assert_eq!(portals_cookies(&reply), all_expired());
 }
 
 #[tokio::test]
-async fn another_person_does_not_inherit_the_portals_session() {
+async fn another_user_does_not_inherit_portal_cookies() {
     let gate = gate().await;
     let anna = gate.sign_in("anna@acme.test", PASSWORD).await;
     gate.get("/mine/blog/login").cookie(&anna).send().await;
     // The same person goes on with it.
     let again = sign_in(&gate, "anna@acme.test", &anna).await;
-    assert_eq!((again.status, of_the_portal(&again)), (303, vec![]));
+    assert_eq!((again.status, portals_cookies(&again)), (303, vec![]));
     let token = set_cookies(&again).into_iter().find(|line| line.starts_with("portcullis="));
     let again = Cookie(token.unwrap().split(';').next().unwrap().to_owned());
     let other = sign_in(&gate, "ludwig@acme.test", &again).await;
-    assert_eq!((other.status, of_the_portal(&other)), (303, all_expired()));
+    assert_eq!((other.status, portals_cookies(&other)), (303, all_expired()));
 }
 
 #[tokio::test]
-async fn without_the_setting_no_cookie_of_the_portal_is_touched() {
+async fn without_the_setting_portal_cookies_stay() {
     let gate = TestGate::start().await;
     let organization = gate.admin.organization("Acme").await;
     gate.admin.user(&organization, "anna@acme.test", "admin").await;
@@ -83,11 +83,11 @@ async fn without_the_setting_no_cookie_of_the_portal_is_touched() {
     let anna = gate.sign_in("anna@acme.test", PASSWORD).await;
     let reply = gate.get("/mine/a").cookie(&anna).send().await;
     assert_eq!(set_cookies(&reply), ["wordpress_in=1"]);
-    assert!(of_the_portal(&gate.sign_out(&anna).await).is_empty());
+    assert!(portals_cookies(&gate.sign_out(&anna).await).is_empty());
 }
 
 #[tokio::test]
-async fn an_answer_after_the_end_of_the_session_leaves_no_cookie() {
+async fn a_late_response_sets_no_portal_cookie() {
     let gate = gate().await;
     let anna = gate.sign_in("anna@acme.test", PASSWORD).await;
     let (go, wait) = tokio::sync::watch::channel(false);

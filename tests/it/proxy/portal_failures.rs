@@ -17,7 +17,7 @@ async fn nobody() -> String {
 }
 
 #[tokio::test]
-async fn a_portal_that_is_down_is_a_502() {
+async fn unreachable_portal_is_502() {
     let gate = TestGate::builder().setting("upstream.servers", &nobody().await).start().await;
     let page = gate.get("/open/a").by_browser().send().await;
     assert_eq!(page.status, 502);
@@ -31,7 +31,7 @@ async fn a_portal_that_is_down_is_a_502() {
 }
 
 #[tokio::test]
-async fn a_portal_that_does_not_answer_is_a_504() {
+async fn unresponsive_portal_is_504() {
     let gate = TestGate::builder().setting("upstream.response_timeout", "\"300ms\"").start().await;
     gate.upstream.answer("/open/slow", |mut exchange| async move {
         exchange.closed().await;
@@ -47,19 +47,10 @@ async fn a_portal_that_does_not_answer_is_a_504() {
 }
 
 #[tokio::test]
-async fn the_timeout_is_for_the_head_and_not_for_a_long_body() {
+async fn response_timeout_does_not_apply_to_bodies() {
     let gate = TestGate::builder().setting("upstream.response_timeout", "\"300ms\"").start().await;
-    let go_on = Arc::new(Notify::new());
-    let told = Arc::clone(&go_on);
-    gate.upstream.answer("/open/long", move |mut exchange| {
-        let told = Arc::clone(&told);
-        async move {
-            exchange.write(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n").await?;
-            told.notified().await;
-            exchange.write(b"done").await?;
-            Ok(Some(exchange))
-        }
-    });
+    let first = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n";
+    let go_on = gate.upstream.answer_in_parts("/open/long", first, "done");
     gate.upstream.answer("/open/never", |mut exchange| async move {
         exchange.closed().await;
         Ok(None)
@@ -74,7 +65,7 @@ async fn the_timeout_is_for_the_head_and_not_for_a_long_body() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_http_is_a_502() {
+async fn invalid_http_response_is_502() {
     let gate = TestGate::start().await;
     for (number, answer) in [
         "",
@@ -101,7 +92,7 @@ async fn an_answer_that_is_no_http_is_a_502() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_half_way_is_seen_to_be_broken() {
+async fn truncated_response_is_truncated_for_the_client() {
     let gate = TestGate::start().await;
     for (path, answer) in [
         ("/open/length", "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"),
@@ -125,7 +116,7 @@ async fn a_body_that_breaks_off_half_way_is_seen_to_be_broken() {
 }
 
 #[tokio::test]
-async fn connections_to_the_portal_are_used_again() {
+async fn portal_connections_are_reused() {
     let gate = TestGate::builder().setting("server.threads", "1").start().await;
     let mut connection = gate.connection().await;
     for _ in 0..10 {
@@ -136,7 +127,7 @@ async fn connections_to_the_portal_are_used_again() {
 }
 
 #[tokio::test]
-async fn a_connection_the_portal_closed_between_requests_is_not_noticed() {
+async fn closed_idle_portal_connection_is_replaced() {
     let gate = TestGate::builder().setting("server.threads", "1").start().await;
     let told = Arc::new(AtomicBool::new(false));
     let tell = Arc::clone(&told);
@@ -160,7 +151,7 @@ async fn a_connection_the_portal_closed_between_requests_is_not_noticed() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_ends_the_request_at_the_portal() {
+async fn client_disconnect_cancels_the_portal_request() {
     let gate = TestGate::start().await;
     let gone = Arc::new(Notify::new());
     let told = Arc::clone(&gone);
@@ -179,7 +170,7 @@ async fn a_client_that_leaves_ends_the_request_at_the_portal() {
 }
 
 #[tokio::test]
-async fn requests_go_round_the_servers_that_answer() {
+async fn requests_rotate_over_healthy_servers() {
     let gate = TestGate::start().await;
     let servers = format!(
         "[\"http://{}\", {}]",
@@ -194,7 +185,7 @@ async fn requests_go_round_the_servers_that_answer() {
 }
 
 #[tokio::test]
-async fn a_portal_that_hangs_up_at_once_is_a_502_after_a_try_of_each_server() {
+async fn each_server_is_tried_once_before_502() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = format!("[\"http://{}\"]", listener.local_addr().unwrap());
     let gate = TestGate::builder().setting("upstream.servers", &server).start().await;

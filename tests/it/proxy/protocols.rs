@@ -5,7 +5,7 @@ use http::Method;
 use crate::support::gate::TestGate;
 
 #[tokio::test]
-async fn http2_in_the_clear_is_spoken_by_prior_knowledge() {
+async fn http2_in_clear_text_by_prior_knowledge() {
     let gate = TestGate::start().await;
     let http2 = gate.http2().await;
     let reply = http2.send(gate.call(Method::POST, "/open/a?b=c").body("hello")).await;
@@ -33,7 +33,7 @@ async fn http2_over_tls_is_chosen_by_alpn() {
 }
 
 #[tokio::test]
-async fn http1_is_spoken_over_tls_when_the_client_wants_it_or_wants_nothing() {
+async fn http1_over_tls_with_or_without_alpn() {
     let gate = TestGate::builder().tls().start().await;
     assert_eq!(gate.get("/open/a").send().await.status, 200);
     assert_eq!(gate.arrived().one("x-forwarded-proto"), Some("https"));
@@ -45,7 +45,7 @@ async fn http1_is_spoken_over_tls_when_the_client_wants_it_or_wants_nothing() {
 }
 
 #[tokio::test]
-async fn no_answer_to_head_has_a_body_whoever_answers() {
+async fn head_responses_never_have_a_body() {
     let gate = TestGate::start().await;
     gate.upstream.answer_bytes(
         "/open/chunks",
@@ -88,7 +88,7 @@ async fn no_answer_to_head_has_a_body_whoever_answers() {
 }
 
 #[tokio::test]
-async fn http2_streams_run_side_by_side() {
+async fn http2_streams_run_concurrently() {
     let gate = TestGate::start().await;
     let http2 = gate.http2().await;
     // Each waits at the portal until all have come.
@@ -120,7 +120,7 @@ async fn http2_streams_run_side_by_side() {
 }
 
 #[tokio::test]
-async fn cookie_crumbs_of_http2_are_one_line_to_the_portal() {
+async fn http2_cookie_fields_are_joined_for_the_portal() {
     let gate = TestGate::start().await;
     let http2 = gate.http2().await;
     let call = gate
@@ -136,7 +136,7 @@ async fn cookie_crumbs_of_http2_are_one_line_to_the_portal() {
 }
 
 #[tokio::test]
-async fn i5_identity_is_ours_over_http2_too() {
+async fn i5_identity_headers_are_removed_over_http2() {
     let gate = TestGate::start().await;
     let http2 = gate.http2().await;
     let call = gate
@@ -177,7 +177,7 @@ async fn response_trailers_reach_http2_clients() {
 }
 
 #[tokio::test]
-async fn http10_clients_get_what_they_understand() {
+async fn http10_client_gets_http10_framing() {
     let gate = TestGate::start().await;
     gate.upstream.answer_bytes(
         "/open/chunks",

@@ -23,7 +23,7 @@ fn home(settings: &str) -> Home {
 }
 
 #[tokio::test]
-async fn a_refused_reading_is_in_the_decision_record() {
+async fn decision_record_names_the_denied_reading() {
     let gate = TestGate::start().await;
     for (target, reading) in [
         ("/open/Denied", "case"),
@@ -44,7 +44,7 @@ async fn a_refused_reading_is_in_the_decision_record() {
 }
 
 #[tokio::test]
-async fn a_session_in_the_path_is_not_recorded() {
+async fn session_id_in_the_path_is_not_recorded() {
     let gate = TestGate::start().await;
     for target in ["/open/form;jsessionid=0A1b", "/open/form;a=b;JSessionId=0A1b/c"] {
         assert_eq!(gate.get(target).send().await.status, 200, "{target}");
@@ -55,7 +55,7 @@ async fn a_session_in_the_path_is_not_recorded() {
 }
 
 #[tokio::test]
-async fn a_struck_reading_lets_a_twin_through() {
+async fn disabled_reading_allows_the_twin() {
     let readings = "[\"dot\", \"parameters\"]";
     let gate = TestGate::builder().setting("upstream.readings", readings).start().await;
     for target in ["/open/Denied", "/open/denied/", "/open/denied.json", "/open/%252e%252e"] {
@@ -69,7 +69,7 @@ async fn a_struck_reading_lets_a_twin_through() {
 }
 
 #[tokio::test]
-async fn a_route_says_where_an_encoded_slash_is_data() {
+async fn route_setting_allows_encoded_slashes() {
     let routes = "[[route]]\nname = \"Project\"\npath = \"/projects/{project}\"\n\
         access = \"public\"\nslash = \"data\"\n\
         [[route]]\nname = \"Open\"\npath = \"/open/{*rest}\"\naccess = \"public\"\n";
@@ -83,7 +83,7 @@ async fn a_route_says_where_an_encoded_slash_is_data() {
 }
 
 #[tokio::test]
-async fn check_warns_of_twins_and_of_slashes() {
+async fn check_warns_about_twins_and_slashes() {
     let said = home("").run(&["check"]).await.done();
     let twin = "warning: `Ticket` (/tickets/{ticket}, line 2) also matches /tickets/New, which the \
         portal may take for `Ticket form` (/tickets/new, line 6)";
@@ -97,7 +97,7 @@ async fn check_warns_of_twins_and_of_slashes() {
 }
 
 #[tokio::test]
-async fn expectations_see_the_same_readings() {
+async fn expectations_use_the_same_readings() {
     let expected = "[[expect]]\nas = \"limited\"\nrequest = \"GET /tickets/New\"\n\
         decision = \"deny\"\nreason = \"ambiguous-path\"\n\
         [[expect]]\nas = \"limited\"\nrequest = \"GET /tickets/7/..;/a\"\n\

@@ -57,7 +57,7 @@ async fn with_windows(gate: &TestGate, stream: u32, connection: u32) -> Http2 {
 }
 
 #[tokio::test]
-async fn a_slow_download_that_never_pauses_comes_whole() {
+async fn slow_steady_download_completes() {
     const LENGTH: usize = 4_000_000;
     let gate = hurried().await;
     sends(&gate, "/open/large", LENGTH);
@@ -75,7 +75,7 @@ async fn a_slow_download_that_never_pauses_comes_whole() {
 }
 
 #[tokio::test]
-async fn a_slow_download_over_http2_comes_whole() {
+async fn http2_slow_steady_download_completes() {
     const LENGTH: usize = 300_000;
     let gate = hurried().await;
     sends(&gate, "/open/large", LENGTH);
@@ -95,7 +95,7 @@ async fn a_slow_download_over_http2_comes_whole() {
 
 /// What such a client has not read stands before anything that it would have to answer.
 #[tokio::test]
-async fn a_slow_http2_client_with_all_of_it_buffered_is_not_cut() {
+async fn http2_slow_client_keeps_a_buffered_response() {
     const LENGTH: usize = 600_000;
     let gate = hurried().await;
     sends(&gate, "/open/large", LENGTH);
@@ -118,7 +118,7 @@ async fn a_slow_http2_client_with_all_of_it_buffered_is_not_cut() {
 }
 
 #[tokio::test]
-async fn i12_a_moving_stream_keeps_no_stalled_one_alive() {
+async fn i12_stalled_stream_is_reset_beside_an_active_one() {
     let gate =
         TestGate::builder().setting("server.limits.write_timeout", "\"500ms\"").start().await;
     let gone = Arc::new(Notify::new());

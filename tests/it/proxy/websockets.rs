@@ -116,7 +116,7 @@ async fn chatter(gate: &TestGate) -> (String, String, Cookie) {
 }
 
 #[tokio::test]
-async fn a_websocket_opens_on_its_route_and_bytes_go_both_ways() {
+async fn websocket_forwards_bytes_both_ways() {
     let gate = TestGate::start().await;
     echo_at(&gate.upstream, "/open/socket");
     let mut socket = open(&gate, "/open/socket", &[]).await.unwrap();
@@ -134,7 +134,7 @@ async fn a_websocket_opens_on_its_route_and_bytes_go_both_ways() {
 }
 
 #[tokio::test]
-async fn a_websocket_lasts_longer_than_heads_and_quiet_connections_may() {
+async fn websocket_outlives_header_and_idle_timeouts() {
     let gate = TestGate::builder()
         .setting("server.limits.header_timeout", "\"200ms\"")
         .setting("server.limits.idle_timeout", "\"300ms\"")
@@ -154,7 +154,7 @@ async fn a_websocket_lasts_longer_than_heads_and_quiet_connections_may() {
 }
 
 #[tokio::test]
-async fn a_websocket_opens_over_tls() {
+async fn websocket_works_over_tls() {
     let gate = TestGate::builder().tls().start().await;
     echo_at(&gate.upstream, "/open/socket");
     let mut socket =
@@ -164,7 +164,7 @@ async fn a_websocket_opens_over_tls() {
 }
 
 #[tokio::test]
-async fn a_websocket_is_denied_where_the_route_does_not_say_so() {
+async fn websocket_is_denied_without_the_route_setting() {
     let gate = TestGate::start().await;
     for path in ["/open/a", "/read-only", "/open/denied", "/nowhere", "/closed/socket", "/closed/a"]
     {
@@ -175,7 +175,7 @@ async fn a_websocket_is_denied_where_the_route_does_not_say_so() {
 }
 
 #[tokio::test]
-async fn a_websocket_is_denied_to_a_page_of_another_site() {
+async fn websocket_from_another_origin_is_denied() {
     let gate = TestGate::start().await;
     echo_at(&gate.upstream, "/open/socket");
     for origin in [
@@ -205,7 +205,7 @@ async fn a_websocket_is_denied_to_a_page_of_another_site() {
 }
 
 #[tokio::test]
-async fn nothing_is_tunnelled_before_the_portal_has_switched() {
+async fn websocket_forwards_nothing_before_101() {
     let gate = TestGate::start().await;
     for (number, answer) in [
         "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nno",
@@ -239,7 +239,7 @@ async fn nothing_is_tunnelled_before_the_portal_has_switched() {
 }
 
 #[tokio::test]
-async fn a_request_for_a_websocket_that_is_none_is_a_plain_request() {
+async fn incomplete_websocket_upgrade_is_a_plain_request() {
     let gate = TestGate::start().await;
     for fields in [
         "upgrade: websocket\r\n",
@@ -265,7 +265,7 @@ async fn a_request_for_a_websocket_that_is_none_is_a_plain_request() {
 }
 
 #[tokio::test]
-async fn a_request_with_a_body_never_becomes_a_websocket() {
+async fn request_with_a_body_never_becomes_a_websocket() {
     let socket = "[[route]]\nname = \"Socket\"\npath = \"/open/socket\"\naccess = \"public\"\n\
                   websocket = true\nbody = true\n";
     let gate = TestGate::builder().policy(socket).start().await;
@@ -292,7 +292,7 @@ async fn a_request_with_a_body_never_becomes_a_websocket() {
 }
 
 #[tokio::test]
-async fn a_portal_that_switches_to_something_else_is_broken() {
+async fn switch_to_another_protocol_is_502() {
     let gate = TestGate::start().await;
     for fields in ["upgrade: h2c\r\n", "upgrade: websocket, h2c\r\n", ""] {
         gate.upstream.answer_bytes(
@@ -307,7 +307,7 @@ async fn a_portal_that_switches_to_something_else_is_broken() {
 }
 
 #[tokio::test]
-async fn a_side_that_has_said_all_still_hears_the_other() {
+async fn websocket_half_close_keeps_the_other_direction() {
     const LENGTH: u64 = 8_000_000;
     let gate = TestGate::start().await;
     let (told, heard) = tokio::sync::oneshot::channel();
@@ -341,7 +341,7 @@ async fn a_side_that_has_said_all_still_hears_the_other() {
 }
 
 #[tokio::test]
-async fn i12_a_websocket_whose_client_has_gone_is_closed() {
+async fn i12_websocket_of_a_vanished_client_is_closed() {
     let gate = TestGate::builder().setting("server.limits.connections", "1").start().await;
     // This portal takes no notice of a client that has ended.
     gate.upstream.answer("/open/socket", |mut exchange| async move {
@@ -376,7 +376,7 @@ async fn i12_a_websocket_whose_client_has_gone_is_closed() {
 }
 
 #[tokio::test]
-async fn either_side_can_end_a_websocket() {
+async fn either_side_can_close_a_websocket() {
     let gate = TestGate::start().await;
     echo_at(&gate.upstream, "/open/socket");
     let mut socket = open(&gate, "/open/socket", &[]).await.unwrap();
@@ -396,7 +396,7 @@ async fn either_side_can_end_a_websocket() {
 }
 
 #[tokio::test]
-async fn a_websocket_opens_with_the_permission_and_not_without() {
+async fn websocket_needs_the_permission() {
     let gate = TestGate::start().await;
     echo_at(&gate.upstream, "/closed/socket");
     let (_, _, anna) = chatter(&gate).await;
@@ -419,7 +419,7 @@ async fn a_websocket_opens_with_the_permission_and_not_without() {
 }
 
 #[tokio::test]
-async fn i7_a_websocket_closes_when_its_group_loses_the_permission() {
+async fn i7_websocket_closes_when_the_group_loses_permission() {
     let gate = TestGate::start().await;
     echo_at(&gate.upstream, "/closed/socket");
     let (group, _, anna) = chatter(&gate).await;
@@ -438,7 +438,7 @@ async fn i7_a_websocket_closes_when_its_group_loses_the_permission() {
 }
 
 #[tokio::test]
-async fn i7_a_websocket_closes_when_its_session_ends() {
+async fn i7_websocket_closes_when_the_session_ends() {
     let gate = TestGate::start().await;
     echo_at(&gate.upstream, "/closed/socket");
     let (_, user, anna) = chatter(&gate).await;
@@ -451,7 +451,7 @@ async fn i7_a_websocket_closes_when_its_session_ends() {
 }
 
 #[tokio::test]
-async fn i7_a_websocket_closes_when_the_portal_is_disabled() {
+async fn i7_websocket_closes_when_the_portal_is_disabled() {
     let gate = TestGate::start().await;
     echo_at(&gate.upstream, "/open/socket");
     let mut socket = open(&gate, "/open/socket", &[]).await.unwrap();
@@ -463,7 +463,7 @@ async fn i7_a_websocket_closes_when_the_portal_is_disabled() {
 }
 
 #[tokio::test]
-async fn i7_an_event_stream_closes_when_the_permission_or_the_session_goes() {
+async fn i7_event_stream_closes_with_permission_or_session() {
     let gate = TestGate::start().await;
     gate.upstream.answer("/closed/events", |mut exchange| async move {
         exchange
@@ -497,7 +497,7 @@ async fn i7_an_event_stream_closes_when_the_permission_or_the_session_goes() {
 }
 
 #[tokio::test]
-async fn i7_an_open_connection_keeps_no_session_alive_and_what_is_said_in_it_does() {
+async fn i7_only_websocket_traffic_renews_a_session() {
     let gate = TestGate::builder().setting("session.idle_timeout", "\"3s\"").start().await;
     echo_at(&gate.upstream, "/closed/socket");
     // The portal has something to say all the time.
@@ -547,7 +547,7 @@ websocket = true
 "#;
 
 #[tokio::test]
-async fn i7_a_connection_closes_when_the_portal_would_be_told_something_else() {
+async fn i7_connection_closes_when_identity_headers_change() {
     let gate = TestGate::builder().policy(EITHER).start().await;
     echo_at(&gate.upstream, "/either/socket");
     let (group, user, anna) = chatter(&gate).await;
@@ -577,7 +577,7 @@ async fn i7_a_connection_closes_when_the_portal_would_be_told_something_else() {
 }
 
 #[tokio::test]
-async fn i7_every_long_answer_ends_with_the_permission_or_the_session() {
+async fn i7_long_response_ends_with_permission_or_session() {
     let gate = TestGate::start().await;
     for (path, head) in [
         ("/closed/shouted", "content-type: Text/Event-Stream; Charset=utf-8\r\n"),
@@ -640,7 +640,7 @@ async fn i7_every_long_answer_ends_with_the_permission_or_the_session() {
 }
 
 #[tokio::test]
-async fn a_long_answer_that_stays_permitted_comes_whole() {
+async fn long_response_that_stays_allowed_completes() {
     let gate = TestGate::start().await;
     gate.upstream.answer("/closed/long", |mut exchange| async move {
         exchange.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n").await?;

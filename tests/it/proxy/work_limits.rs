@@ -69,7 +69,7 @@ async fn gets_through(http2: &Http2, gate: &TestGate) {
 }
 
 #[tokio::test]
-async fn i12_reset_streams_count_until_the_portal_is_done() {
+async fn i12_reset_streams_count_until_the_portal_finishes() {
     let gate = TestGate::builder().setting("server.limits.connection_requests", "4").start().await;
     let permits = works_at(&gate.upstream, "/open/work");
     let http2 = gate.http2().await;
@@ -89,7 +89,7 @@ async fn i12_reset_streams_count_until_the_portal_is_done() {
 }
 
 #[tokio::test]
-async fn i12_reset_streams_leave_connections_that_are_used_again() {
+async fn i12_reset_streams_leave_reusable_connections() {
     const ROUNDS: usize = 20;
     let gate = TestGate::builder().setting("server.threads", "1").start().await;
     let permits = works_at(&gate.upstream, "/open/work");
@@ -107,7 +107,7 @@ async fn i12_reset_streams_leave_connections_that_are_used_again() {
 }
 
 #[tokio::test]
-async fn i12_streams_reset_at_once_make_few_connections() {
+async fn i12_instantly_reset_streams_open_few_connections() {
     const ROUNDS: u32 = 20;
     const EACH: u32 = 5;
     let gate = TestGate::builder().setting("server.threads", "1").start().await;
@@ -146,7 +146,7 @@ async fn i12_streams_reset_at_once_make_few_connections() {
 }
 
 #[tokio::test]
-async fn i12_unread_bodies_of_a_connection_are_bounded() {
+async fn i12_unread_bodies_per_connection_are_bounded() {
     let gate = TestGate::start().await;
     // To portal.test (RFC 7541): a GET that may turn out to have a body, and one of our forms.
     let get = &b"\x82\x86\x04\x07/open/a\x01\x0bportal.test"[..];
@@ -194,7 +194,7 @@ async fn payload_of(wire: &mut Wire, kind: u8, stream: u32) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn i12_an_address_without_a_session_is_bounded() {
+async fn i12_anonymous_address_is_limited() {
     let gate = TestGate::builder().setting("server.limits.address_requests", "2").start().await;
     let permits = works_at(&gate.upstream, "/open/work");
     let organization = gate.admin.organization("Acme").await;
@@ -225,7 +225,7 @@ async fn i12_an_address_without_a_session_is_bounded() {
 }
 
 #[tokio::test]
-async fn i12_strangers_leave_half_of_the_portal_to_users() {
+async fn i12_anonymous_requests_get_half_of_the_portal() {
     let gate = TestGate::builder().setting("upstream.requests", "4").start().await;
     let permits = works_at(&gate.upstream, "/open/work");
     let organization = gate.admin.organization("Acme").await;
@@ -250,15 +250,15 @@ async fn i12_strangers_leave_half_of_the_portal_to_users() {
 
 /// A session that the secure link of an organization has started, as a header field.
 async fn link_session(gate: &TestGate, organization: &str) -> String {
-    let link = gate.admin.get(&format!("/api/v1/organizations/{organization}/link")).await.ok();
+    let link = gate.admin.secure_link(organization).await;
     let mut browser = Browser::at(gate);
-    let link = browser.local(link["url"].as_str().unwrap());
+    let link = browser.local(&link);
     browser.open(&link).await;
     format!("cookie: {}={}\r\n", "portcullis", browser.session().unwrap())
 }
 
 #[tokio::test]
-async fn i12_one_link_leaves_room_for_another() {
+async fn i12_one_link_cannot_starve_another() {
     let gate = TestGate::builder().setting("server.limits.link_requests", "2").start().await;
     let permits = works_at(&gate.upstream, "/open/work");
     let mut sessions = Vec::new();
@@ -279,7 +279,7 @@ async fn i12_one_link_leaves_room_for_another() {
 }
 
 #[tokio::test]
-async fn i12_a_full_server_is_passed_over() {
+async fn i12_full_server_is_skipped() {
     let other = Upstream::start().await;
     let first = Upstream::start().await;
     let servers = format!("[\"http://{}\", \"http://{}\"]", first.address, other.address);
@@ -312,7 +312,7 @@ async fn i12_a_full_server_is_passed_over() {
 }
 
 #[tokio::test]
-async fn i12_a_portal_that_stops_in_the_middle_is_cut_off() {
+async fn i12_stalled_response_is_cut_off() {
     let gate = TestGate::builder().setting("upstream.body_timeout", "\"300ms\"").start().await;
     let gone = Arc::new(Notify::new());
     let notified = Arc::clone(&gone);
@@ -325,18 +325,8 @@ async fn i12_a_portal_that_stops_in_the_middle_is_cut_off() {
             Ok(None)
         }
     });
-    let go_on = Arc::new(Notify::new());
-    let notified = Arc::clone(&go_on);
-    gate.upstream.answer("/open/events", move |mut exchange| {
-        let notified = Arc::clone(&notified);
-        async move {
-            let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n";
-            exchange.write(format!("{head}content-length: 8\r\n\r\n").as_bytes()).await?;
-            notified.notified().await;
-            exchange.write(b"an event").await?;
-            Ok(Some(exchange))
-        }
-    });
+    let first = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 8\r\n\r\n";
+    let go_on = gate.upstream.answer_in_parts("/open/events", first, "an event");
     let events = gate.get("/open/events").open().await;
     // Twice the time passes for others, over both protocols.
     assert!(gate.get("/open/half").try_send().await.is_err());
@@ -348,7 +338,7 @@ async fn i12_a_portal_that_stops_in_the_middle_is_cut_off() {
 }
 
 #[tokio::test]
-async fn i12_an_upload_of_a_byte_at_a_time_is_cut_off() {
+async fn i12_trickling_upload_is_cut_off() {
     let gate = TestGate::builder().setting("server.limits.read_timeout", "\"400ms\"").start().await;
     // This portal has answered before it has read.
     gate.upstream.answer("/open/early", |mut exchange| async move {
@@ -384,7 +374,7 @@ async fn i12_an_upload_of_a_byte_at_a_time_is_cut_off() {
 }
 
 #[tokio::test]
-async fn i12_the_soft_limit_of_open_files_is_raised() {
+async fn i12_open_file_limit_is_raised() {
     let upstream = Upstream::start().await;
     let home = Home::new(upstream.address, "");
     for (hard, warns) in [(1000, false), (600, true)] {

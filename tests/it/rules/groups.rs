@@ -37,7 +37,7 @@ async fn catalogue(admin: &Admin) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn r1_there_are_24_permissions_and_a_group_is_any_subset() {
+async fn r1_group_is_any_subset_of_24_permissions() {
     let gate = TestGate::start().await;
     let admin = &gate.admin;
     let catalogue = catalogue(admin).await;
@@ -57,7 +57,7 @@ async fn r1_there_are_24_permissions_and_a_group_is_any_subset() {
 }
 
 #[tokio::test]
-async fn r2_four_groups_are_there_from_the_start() {
+async fn r2_four_groups_exist_from_the_start() {
     let gate = TestGate::start().await;
     let list = gate.admin.get(GROUPS).await.ok();
     let shown: BTreeSet<(&str, &str, usize, u64, bool)> = list["items"]
@@ -96,7 +96,7 @@ async fn r2_four_groups_are_there_from_the_start() {
 }
 
 #[tokio::test]
-async fn r3_what_needs_a_person_is_refused_to_the_group_without_sign_in_by_name() {
+async fn r3_non_portal_group_cannot_hold_user_permissions() {
     let gate = TestGate::start().await;
     let admin = &gate.admin;
     let catalogue = catalogue(admin).await;
@@ -127,7 +127,7 @@ async fn r3_what_needs_a_person_is_refused_to_the_group_without_sign_in_by_name(
 }
 
 #[tokio::test]
-async fn r4_two_groups_keep_their_names_and_stay() {
+async fn r4_admin_and_non_portal_cannot_be_renamed_or_deleted() {
     let gate = TestGate::start().await;
     let admin = &gate.admin;
     for id in ["admin", "non-portal"] {
@@ -149,7 +149,7 @@ async fn r4_two_groups_keep_their_names_and_stay() {
 }
 
 #[tokio::test]
-async fn r4_names_are_unique_whatever_case_and_space() {
+async fn r4_group_names_are_unique_ignoring_case_and_space() {
     let gate = TestGate::start().await;
     let admin = &gate.admin;
     let id = admin.group("Büro Süd", &[]).await;
@@ -169,7 +169,7 @@ async fn r4_names_are_unique_whatever_case_and_space() {
 }
 
 #[tokio::test]
-async fn r5_a_group_is_created_edited_copied_and_deleted() {
+async fn r5_group_is_created_edited_copied_and_deleted() {
     let gate = TestGate::start().await;
     let admin = &gate.admin;
     let all = admin.post(GROUPS, json!({ "name": "Everything", "permissions": "all" })).await.ok();
@@ -194,7 +194,7 @@ async fn r5_a_group_is_created_edited_copied_and_deleted() {
 }
 
 #[tokio::test]
-async fn r5_a_group_with_people_is_deleted_only_by_moving_them() {
+async fn r5_group_with_users_is_deleted_only_by_moving_them() {
     let gate = TestGate::start().await;
     let admin = &gate.admin;
     let organization = admin.organization("Acme").await;
@@ -262,7 +262,7 @@ async fn r6_exactly_one_group_is_the_default() {
 }
 
 #[tokio::test]
-async fn r7_a_change_is_in_force_on_the_next_request_of_an_open_session() {
+async fn r7_change_applies_to_the_next_request_of_a_session() {
     let gate = TestGate::start().await;
     let admin = &gate.admin;
     let organization = admin.organization("Acme").await;
@@ -288,7 +288,7 @@ async fn r7_a_change_is_in_force_on_the_next_request_of_an_open_session() {
 }
 
 #[tokio::test]
-async fn r8_no_access_ends_on_a_page_that_says_so() {
+async fn r8_no_access_sign_in_shows_a_page() {
     let gate = TestGate::start().await;
     let admin = &gate.admin;
     let organization = admin.organization("Acme").await;
@@ -316,7 +316,7 @@ async fn r8_no_access_ends_on_a_page_that_says_so() {
 }
 
 #[tokio::test]
-async fn r8_sessions_that_are_open_are_stopped() {
+async fn r8_open_sessions_end_without_access() {
     let gate = TestGate::start().await;
     let admin = &gate.admin;
     let organization = admin.organization("Acme").await;

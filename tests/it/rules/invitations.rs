@@ -30,7 +30,7 @@ async fn status(admin: &Admin, user: &str) -> Value {
 }
 
 #[tokio::test]
-async fn r40_a_person_claims_an_invitation_by_its_mail_and_signs_in() {
+async fn r40_invitation_is_claimed_by_mail() {
     let gate = TestGate::start().await;
     let acme = gate.admin.organization("Acme Ltd").await;
     let user = invited(&gate.admin, &acme, LOGIN).await;
@@ -66,7 +66,7 @@ async fn r40_a_person_claims_an_invitation_by_its_mail_and_signs_in() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r40_of_two_claims_at_once_exactly_one_wins() {
+async fn r40_concurrent_claims_have_one_winner() {
     let gate = TestGate::start().await;
     let acme = gate.admin.organization("Acme").await;
     let mut mailbox = Mailbox::of(&gate);
@@ -97,7 +97,7 @@ async fn r40_of_two_claims_at_once_exactly_one_wins() {
 }
 
 #[tokio::test]
-async fn r40_an_invitation_is_sent_again_and_withdrawn() {
+async fn r40_invitation_can_be_resent_and_withdrawn() {
     let gate = TestGate::start().await;
     let admin = &gate.admin;
     let acme = admin.organization("Acme").await;
@@ -115,7 +115,7 @@ async fn r40_an_invitation_is_sent_again_and_withdrawn() {
     assert_eq!(admin.delete(&invitation).await.status, 204);
     let page = Browser::at(&gate).open(&newer).await;
     assert_eq!(page.status, 404);
-    assert!(page.text().contains("work any more"), "{}", page.text());
+    assert!(page.text().contains("no longer valid"), "{}", page.text());
     assert_eq!(status(admin, &user).await, "no_password");
     admin.delete(&invitation).await.refused(409, "not-invited");
     let anna = admin.user(&acme, "anna@acme.test", "limited").await;
@@ -124,7 +124,7 @@ async fn r40_an_invitation_is_sent_again_and_withdrawn() {
 }
 
 #[tokio::test]
-async fn r40_an_invitation_that_went_to_a_wrong_address_is_dead_when_the_address_is_corrected() {
+async fn r40_corrected_address_ends_the_invitation() {
     let gate = TestGate::start().await;
     let admin = &gate.admin;
     let acme = admin.organization("Acme").await;
@@ -144,13 +144,13 @@ async fn r40_an_invitation_that_went_to_a_wrong_address_is_dead_when_the_address
 }
 
 #[tokio::test]
-async fn r12_an_invited_user_counts_until_there_is_none() {
+async fn r12_invited_user_counts_as_portal_user() {
     let gate = TestGate::start().await;
     let admin = &gate.admin;
     let acme = admin.organization("Acme").await;
-    let shown = admin.get(&format!("/api/v1/organizations/{acme}/link")).await.ok();
+    let shown = admin.secure_link(&acme).await;
     let mut visitor = Browser::at(&gate);
-    let link = visitor.local(shown["url"].as_str().unwrap());
+    let link = visitor.local(&shown);
     assert_eq!(visitor.open(&link).await.header("location"), Some("/"));
     let user = invited(admin, &acme, LOGIN).await;
     let leads_to_sign_in = async || {
@@ -167,7 +167,7 @@ async fn r12_an_invited_user_counts_until_there_is_none() {
 }
 
 #[tokio::test]
-async fn r41_the_mail_goes_to_the_end_users_address_else_to_the_organizations() {
+async fn r41_mail_goes_to_end_user_or_organization() {
     let gate = TestGate::start().await;
     let admin = &gate.admin;
     let new = json!({ "name": "Acme", "email": "office@acme.test" });
@@ -190,7 +190,7 @@ async fn r41_the_mail_goes_to_the_end_users_address_else_to_the_organizations() 
 }
 
 #[tokio::test]
-async fn r42_without_an_address_a_password_is_set_by_hand() {
+async fn r42_password_is_set_by_hand_without_an_address() {
     let gate = TestGate::start().await;
     let admin = &gate.admin;
     let acme = admin.organization("Acme").await;

@@ -37,7 +37,7 @@ async fn choose(browser: &mut Browser, link: &str, password: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn r33_r34_a_forgotten_password_is_replaced_and_every_session_ends() {
+async fn r33_r34_reset_replaces_password_and_ends_sessions() {
     let gate = TestGate::start().await;
     let acme = gate.admin.organization("Acme Ltd").await;
     gate.admin.user(&acme, LOGIN, "limited").await;
@@ -51,7 +51,7 @@ async fn r33_r34_a_forgotten_password_is_replaced_and_every_session_ends() {
     assert!(sign_in.text().contains(FORGOT), "the sign-in page leads there");
     let answer = ask(&mut anna, LOGIN).await;
     assert_eq!(answer.status, 200);
-    assert!(answer.text().contains("Look into your mail"), "{}", answer.text());
+    assert!(answer.text().contains("Check your email"), "{}", answer.text());
     let mail = Mailbox::of(&gate).next().await;
     assert_eq!(mail.to, LOGIN);
     let link = mail.link();
@@ -74,7 +74,7 @@ async fn r33_r34_a_forgotten_password_is_replaced_and_every_session_ends() {
 }
 
 #[tokio::test]
-async fn r33_only_who_can_be_mailed_gets_a_mail_and_nobody_more_than_five_an_hour() {
+async fn r33_reset_mails_are_limited_to_five_an_hour() {
     let gate = TestGate::start().await;
     let admin = &gate.admin;
     let acme = admin.organization("Acme").await;
@@ -96,7 +96,7 @@ async fn r33_only_who_can_be_mailed_gets_a_mail_and_nobody_more_than_five_an_hou
         links.push(mail.link());
     }
     assert_eq!(ask(&mut browser, LOGIN).await.status, 200);
-    gate.logged("asked for too often").await;
+    gate.logged("too many were requested").await;
     let list = admin.get("/api/v1/mail").await.ok();
     assert_eq!(list["items"].as_array().unwrap().len(), 5, "{list}");
     for (number, link) in links.iter().enumerate() {
@@ -106,7 +106,7 @@ async fn r33_only_who_can_be_mailed_gets_a_mail_and_nobody_more_than_five_an_hou
 }
 
 #[tokio::test]
-async fn r34_a_password_set_by_an_administrator_ends_the_link() {
+async fn r34_admin_set_password_ends_the_reset_link() {
     let gate = TestGate::start().await;
     let acme = gate.admin.organization("Acme").await;
     let user = gate.admin.user(&acme, LOGIN, "limited").await;
@@ -144,7 +144,7 @@ fn told(reply: &Reply, login: &str) -> (u16, BTreeMap<String, String>, String) {
 
 /// Each is asked about once, from an address of its own, so that no lockout is in the way.
 #[tokio::test]
-async fn neither_sign_in_nor_forgot_tells_who_there_is() {
+async fn sign_in_and_reset_do_not_reveal_accounts() {
     let gate = TestGate::start().await;
     let acme = gate.admin.organization("Acme").await;
     for number in 0..SAMPLES {

@@ -66,7 +66,7 @@ async fn set_up(browser: &mut Browser) -> (App, Vec<String>) {
 }
 
 #[tokio::test]
-async fn r50_set_up_is_forced_before_any_session_exists() {
+async fn r50_set_up_is_required_before_a_session() {
     let (gate, id) = gate().await;
     let mut anna = Browser::at(&gate);
     let page = anna.follow("/closed/a?b=c").await;
@@ -107,7 +107,7 @@ async fn r50_set_up_is_forced_before_any_session_exists() {
 }
 
 #[tokio::test]
-async fn r51_a_code_is_asked_for_and_accepted_once() {
+async fn r51_code_is_required_and_accepted_once() {
     let (gate, _) = gate().await;
     let (app, _) = set_up(&mut Browser::at(&gate)).await;
     let mut anna = Browser::at(&gate);
@@ -136,7 +136,7 @@ async fn r51_a_code_is_asked_for_and_accepted_once() {
 }
 
 #[tokio::test]
-async fn r51_of_a_code_sent_twice_at_once_exactly_one_is_accepted() {
+async fn r51_concurrent_same_code_is_accepted_once() {
     let (gate, _) = gate().await;
     let (app, _) = set_up(&mut Browser::at(&gate)).await;
     let mut tries = Vec::new();
@@ -153,7 +153,7 @@ async fn r51_of_a_code_sent_twice_at_once_exactly_one_is_accepted() {
 }
 
 #[tokio::test]
-async fn r51_a_recovery_code_lets_in_once() {
+async fn r51_recovery_code_works_once() {
     let (gate, id) = gate().await;
     let (_, codes) = set_up(&mut Browser::at(&gate)).await;
     let mut anna = Browser::at(&gate);
@@ -168,7 +168,7 @@ async fn r51_a_recovery_code_lets_in_once() {
 }
 
 #[tokio::test]
-async fn r50_taking_the_flag_off_stops_asking() {
+async fn r50_removed_requirement_needs_no_code() {
     let (gate, id) = gate().await;
     let mut anna = Browser::at(&gate);
     let (app, _) = set_up(&mut anna).await;
@@ -184,7 +184,7 @@ async fn r50_taking_the_flag_off_stops_asking() {
 }
 
 #[tokio::test]
-async fn r51_an_administrators_reset_leads_to_set_up_again() {
+async fn r51_admin_reset_leads_to_set_up_again() {
     let (gate, id) = gate().await;
     let mut anna = Browser::at(&gate);
     let (app, codes) = set_up(&mut anna).await;
@@ -205,7 +205,7 @@ async fn r51_an_administrators_reset_leads_to_set_up_again() {
 }
 
 #[tokio::test]
-async fn i6_the_lockout_counts_codes_and_passwords_together() {
+async fn i6_codes_and_passwords_share_one_lockout() {
     let (gate, _) = gate().await;
     let mut known = Browser::at(&gate);
     let (app, _) = set_up(&mut known).await;
@@ -230,7 +230,7 @@ async fn i6_the_lockout_counts_codes_and_passwords_together() {
 }
 
 #[tokio::test]
-async fn r50_a_password_set_meanwhile_ends_what_the_old_one_has_earned() {
+async fn r50_new_password_ends_pending_sign_ins() {
     let (gate, id) = gate().await;
     let (app, _) = set_up(&mut Browser::at(&gate)).await;
     let mut anna = Browser::at(&gate);
@@ -243,7 +243,7 @@ async fn r50_a_password_set_meanwhile_ends_what_the_old_one_has_earned() {
 }
 
 #[tokio::test]
-async fn r50_no_form_of_another_site_sets_a_second_factor_up() {
+async fn r50_cross_site_form_sets_up_no_second_factor() {
     let (gate, id) = gate().await;
     let mut anna = Browser::at(&gate);
     let page = password(&mut anna, SET_UP).await;

@@ -36,8 +36,8 @@ async fn gate() -> TestGate {
 
 /// Where the secure link of an organization leads, as a path on the portal's host.
 async fn link(gate: &TestGate, organization: &str) -> String {
-    let link = gate.admin.get(&format!("/api/v1/organizations/{organization}/link")).await.ok();
-    Browser::at(gate).local(link["url"].as_str().unwrap())
+    let link = gate.admin.secure_link(organization).await;
+    Browser::at(gate).local(&link)
 }
 
 async fn rotate(admin: &Admin, organization: &str) {
@@ -91,7 +91,7 @@ async fn not_honoured(gate: &TestGate, browser: &mut Browser, what: &str) {
 }
 
 #[tokio::test]
-async fn r10_the_link_is_on_from_the_start_and_can_be_shown_again() {
+async fn r10_link_is_enabled_and_can_be_shown_again() {
     let gate = gate().await;
     let acme = gate.admin.organization("Acme").await;
     let other = gate.admin.organization("Other").await;
@@ -116,7 +116,7 @@ async fn r10_the_link_is_on_from_the_start_and_can_be_shown_again() {
 }
 
 #[tokio::test]
-async fn r10_a_rotated_link_is_dead_at_once() {
+async fn r10_rotated_link_stops_at_once() {
     let gate = gate().await;
     let acme = gate.admin.organization("Acme").await;
     let old = link(&gate, &acme).await;
@@ -131,7 +131,7 @@ async fn r10_a_rotated_link_is_dead_at_once() {
 }
 
 #[tokio::test]
-async fn r10_a_link_that_is_off_opens_nothing_until_it_is_on() {
+async fn r10_disabled_link_opens_nothing() {
     let gate = gate().await;
     let acme = gate.admin.organization("Acme").await;
     let link = link(&gate, &acme).await;
@@ -140,14 +140,14 @@ async fn r10_a_link_that_is_off_opens_nothing_until_it_is_on() {
     let reply = browser.open(&link).await;
     assert_eq!(reply.status, 404);
     let said = unescaped(reply.text());
-    assert!(said.contains("This link doesn't work any more"), "{said}");
+    assert!(said.contains("This link no longer works"), "{said}");
     assert_eq!(browser.session(), None);
     switch(&gate.admin, &acme, true).await;
     opened(&gate, &link).await;
 }
 
 #[tokio::test]
-async fn r11_without_portal_users_the_link_opens_a_session_at_once() {
+async fn r11_link_opens_a_session_without_portal_users() {
     let gate = gate().await;
     let acme = gate.admin.organization("Acme").await;
     let link = link(&gate, &acme).await;
@@ -168,7 +168,7 @@ async fn r11_without_portal_users_the_link_opens_a_session_at_once() {
 }
 
 #[tokio::test]
-async fn r11_a_link_that_is_only_looked_at_opens_no_session() {
+async fn r11_head_request_for_a_link_opens_no_session() {
     let gate = gate().await;
     let acme = gate.admin.organization("Acme").await;
     let link = link(&gate, &acme).await;
@@ -182,7 +182,7 @@ async fn r11_a_link_that_is_only_looked_at_opens_no_session() {
 }
 
 #[tokio::test]
-async fn r11_the_link_leads_to_where_it_points_in_the_portal_only() {
+async fn r11_link_redirects_only_within_the_portal() {
     let gate = gate().await;
     let acme = gate.admin.organization("Acme").await;
     let link = link(&gate, &acme).await;
@@ -201,7 +201,7 @@ async fn r11_the_link_leads_to_where_it_points_in_the_portal_only() {
 }
 
 #[tokio::test]
-async fn r12_link_leads_to_sign_in_once_a_portal_user_or_an_invitation_exists() {
+async fn r12_link_leads_to_sign_in_with_portal_users() {
     let gate = gate().await;
     let admin = &gate.admin;
     for (name, user) in [
@@ -234,7 +234,7 @@ async fn r12_link_leads_to_sign_in_once_a_portal_user_or_an_invitation_exists() 
 }
 
 #[tokio::test]
-async fn r12_after_sign_in_the_person_is_where_the_link_pointed() {
+async fn r12_sign_in_from_a_link_returns_to_its_target() {
     let gate = gate().await;
     let acme = gate.admin.organization("Acme").await;
     gate.admin.user(&acme, "anna@acme.test", "limited").await;
@@ -256,7 +256,7 @@ async fn r12_after_sign_in_the_person_is_where_the_link_pointed() {
 }
 
 #[tokio::test]
-async fn r13_with_the_preference_off_the_link_works_for_everybody() {
+async fn r13_link_works_with_the_preference_off() {
     let gate = gate().await;
     let admin = &gate.admin;
     let acme = admin.organization("Acme").await;
@@ -295,7 +295,7 @@ async fn r14_link_stops_at_first_portal_user() {
         admin.post("/api/v1/users", user).await.ok();
         not_honoured(&gate, &mut session, name).await;
         let page = session.follow("/reports/1").await;
-        assert!(page.reply.text().contains("not enough any more"), "{}", page.reply.text());
+        assert!(page.reply.text().contains("no longer opens it"), "{}", page.reply.text());
         assert_eq!(others.fetch("/reports/1").await.status, 200);
     }
 }
@@ -335,7 +335,7 @@ async fn r14_link_stops_when_it_is_rotated_or_switched_off() {
 }
 
 #[tokio::test]
-async fn r19_a_link_replaces_the_session_of_another_link_in_one_step() {
+async fn r19_link_replaces_another_links_session() {
     let gate = gate().await;
     let (acme, other) =
         (gate.admin.organization("Acme").await, gate.admin.organization("Other").await);
@@ -352,7 +352,7 @@ async fn r19_a_link_replaces_the_session_of_another_link_in_one_step() {
 }
 
 #[tokio::test]
-async fn r19_a_sign_in_replaces_the_session_of_another_organization() {
+async fn r19_sign_in_replaces_another_organizations_session() {
     let gate = gate().await;
     let (acme, other) =
         (gate.admin.organization("Acme").await, gate.admin.organization("Other").await);
@@ -373,7 +373,7 @@ async fn r19_a_sign_in_replaces_the_session_of_another_organization() {
 }
 
 #[tokio::test]
-async fn r19_somebody_elses_link_asks_a_portal_user_first() {
+async fn r19_foreign_link_asks_a_signed_in_user_first() {
     let gate = gate().await;
     let (acme, other) =
         (gate.admin.organization("Acme").await, gate.admin.organization("Other").await);
@@ -417,7 +417,7 @@ async fn r19_somebody_elses_link_asks_a_portal_user_first() {
 }
 
 #[tokio::test]
-async fn r19_the_link_of_the_own_organization_takes_nothing_away() {
+async fn r19_own_organizations_link_keeps_the_session() {
     let gate = gate().await;
     let acme = gate.admin.organization("Acme").await;
     gate.admin.user(&acme, "anna@acme.test", "admin").await;
@@ -435,7 +435,7 @@ async fn r19_the_link_of_the_own_organization_takes_nothing_away() {
 }
 
 #[tokio::test]
-async fn r10_a_link_that_is_no_link_is_not_found() {
+async fn r10_invalid_link_is_404() {
     let gate = gate().await;
     for path in ["x", "", "%20", &"A".repeat(2000)] {
         let mut browser = Browser::at(&gate);
@@ -487,7 +487,7 @@ async fn r11_only_a_navigation_opens_a_link() {
 }
 
 #[tokio::test]
-async fn r50_a_picture_takes_no_pending_sign_in_away() {
+async fn r50_image_request_keeps_a_pending_sign_in() {
     let gate = gate().await;
     let (acme, other) =
         (gate.admin.organization("Acme").await, gate.admin.organization("Other").await);
@@ -509,7 +509,7 @@ async fn r50_a_picture_takes_no_pending_sign_in_away() {
 }
 
 #[tokio::test]
-async fn i12_a_link_has_so_many_sessions_and_no_more() {
+async fn i12_sessions_of_a_link_are_limited() {
     let gate = TestGate::builder()
         .policy(ROUTES)
         .setting("server.limits.link_sessions", "3")
@@ -546,7 +546,7 @@ async fn i12_a_link_has_so_many_sessions_and_no_more() {
 }
 
 #[tokio::test]
-async fn i12_an_address_starts_so_many_link_sessions_a_minute() {
+async fn i12_link_sessions_per_address_are_rate_limited() {
     let gate =
         TestGate::builder().policy(ROUTES).setting("server.limits.link_rate", "2").start().await;
     let acme = gate.admin.organization("Acme").await;

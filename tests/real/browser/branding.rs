@@ -1,5 +1,5 @@
-//! R62 and the languages, in a real browser: the operator's colours and logo, German, and the page
-//! on which one sees where one is signed in. Nothing of them breaks the pages' own policy.
+//! R62 and the languages in Chromium: the operator's colours and logo, German, and the list of
+//! sessions. Nothing violates the pages' content security policy.
 
 use crate::support::admin::PASSWORD;
 use crate::support::chrome::Chrome;
@@ -37,7 +37,7 @@ async fn ann(gate: &TestGate, group: &str) {
 }
 
 #[tokio::test]
-async fn r62_a_brand_that_is_hard_to_read_is_read_well() {
+async fn r62_a_light_accent_gets_readable_text() {
     let folder = tempfile::tempdir().unwrap();
     let logo = folder.path().join("logo.svg");
     std::fs::write(&logo, LOGO).unwrap();
@@ -61,40 +61,40 @@ async fn r62_a_brand_that_is_hard_to_read_is_read_well() {
     chrome.sign_in("ann@acme.test", PASSWORD).await;
     chrome.arrives("/").await;
     chrome.goto("/invoices/7").await;
-    chrome.sees("Ask Hexagon IT").await;
+    chrome.sees("ask Hexagon IT").await;
     chrome.picture("branded-denied").await;
     chrome.quiet().await;
 }
 
 #[tokio::test]
-async fn a_reader_of_german_is_answered_in_german() {
+async fn the_pages_are_german_for_a_german_browser() {
     let gate = builder().start().await;
     ann(&gate, "limited").await;
     let chrome = Chrome::reading(&gate, "de-DE").await;
     chrome.goto("/").await;
     chrome.sees("Benutzername oder E-Mail-Adresse").await;
     assert_eq!(chrome.ask("return document.documentElement.lang").await, "de");
-    chrome.sees("Zeigen").await;
+    chrome.sees("Anzeigen").await;
     chrome.fill("login", "ann@acme.test").await;
     chrome.fill("password", "Wrong-Horse-7-Battery").await;
     chrome.press("Anmelden").await;
-    chrome.sees("Benutzername oder Passwort stimmt nicht.").await;
+    chrome.sees("Benutzername oder Passwort ist falsch.").await;
     chrome.picture("german-sign-in-wrong").await;
     chrome.fill("password", PASSWORD).await;
     chrome.press("Anmelden").await;
     chrome.arrives("/").await;
     chrome.goto("/invoices/7").await;
-    chrome.sees("Bitten Sie Example IT").await;
+    chrome.sees("bitten Sie Example IT").await;
     chrome.picture("german-denied").await;
     chrome.goto("/.portcullis/sessions").await;
-    chrome.sees("Wo Sie angemeldet sind").await;
+    chrome.sees("Ihre Anmeldungen").await;
     chrome.sees("Chrome (Linux)").await;
     chrome.picture("german-sessions").await;
     chrome.quiet().await;
 }
 
 #[tokio::test]
-async fn somebody_sees_where_they_are_signed_in_and_ends_it_elsewhere() {
+async fn a_user_signs_out_another_browser() {
     let gate = builder().start().await;
     ann(&gate, "limited").await;
     let chrome = Chrome::open(&gate).await;
@@ -105,11 +105,11 @@ async fn somebody_sees_where_they_are_signed_in_and_ends_it_elsewhere() {
         browser.arrives("/").await;
     }
     chrome.goto("/.portcullis/sign-out").await;
-    chrome.press("See where you are signed in").await;
+    chrome.press("See where you're signed in").await;
     chrome.sees("Chrome on Linux This browser").await;
     chrome.picture("sessions").await;
-    chrome.press("End").await;
-    chrome.sees("1 session was ended.").await;
+    chrome.press("Sign out").await;
+    chrome.sees("1 session was signed out.").await;
     chrome.picture("sessions-ended").await;
     second.goto("/").await;
     second.sees("Password").await;
@@ -119,21 +119,21 @@ async fn somebody_sees_where_they_are_signed_in_and_ends_it_elsewhere() {
 }
 
 #[tokio::test]
-async fn r61_a_denied_page_speaks_to_who_reads_it() {
+async fn r61_a_denial_fits_visitors_and_link_sessions() {
     let gate = builder().start().await;
     let acme = gate.admin.organization("Acme").await;
     let chrome = Chrome::open(&gate).await;
     chrome.goto("/nowhere").await;
-    chrome.sees("There is nothing for you here").await;
+    chrome.sees("Page not found").await;
     assert!(!chrome.text().await.contains("another account"));
     chrome.picture("nowhere-for-nobody").await;
-    let link = gate.admin.get(&format!("/api/v1/organizations/{acme}/link")).await.ok();
-    chrome.goto(link["url"].as_str().unwrap()).await;
+    let link = gate.admin.secure_link(&acme).await;
+    chrome.goto(&link).await;
     chrome.goto("/invoices/7").await;
     chrome.sees("with the secure link").await;
     chrome.picture("denied-by-link").await;
     chrome.goto("/.portcullis/link/none").await;
-    chrome.sees("This link doesn't work any more").await;
+    chrome.sees("This link no longer works").await;
     chrome.picture("dead-link").await;
     chrome.quiet().await;
 }

@@ -1,5 +1,4 @@
-//! What portal users meet, in a real browser: pages, forms, cookies and scripts as Chromium has
-//! them, and what each page looks like.
+//! The pages in Chromium: forms, cookies, scripts, and screenshots of each page.
 
 use serde_json::json;
 
@@ -38,7 +37,7 @@ async fn gate() -> TestGate {
         .await
 }
 
-/// Another site: where it is, and what answers there.
+/// Another site, and the address of a page there.
 async fn elsewhere() -> (String, TestGate) {
     let gate = TestGate::builder().tls().setting("server.hosts", "[\"127.0.0.1\"]").start().await;
     (format!("https://{}/open/elsewhere", gate.address), gate)
@@ -58,7 +57,7 @@ async fn link(gate: &TestGate, organization: &str) -> String {
 }
 
 #[tokio::test]
-async fn r61_the_sign_in_page_leads_to_where_one_was_going() {
+async fn r61_sign_in_leads_to_the_requested_page() {
     let gate = gate().await;
     acme(&gate, "admin").await;
     let chrome = Chrome::open(&gate).await;
@@ -67,7 +66,7 @@ async fn r61_the_sign_in_page_leads_to_where_one_was_going() {
     chrome.picture("sign-in").await;
 
     chrome.sign_in("ann@acme.test", "Wrong-Horse-7-Battery").await;
-    chrome.sees("is not right").await;
+    chrome.sees("Wrong login or password").await;
     chrome.picture("sign-in-wrong").await;
     gate.nothing_arrived("a wrong password").await;
 
@@ -77,7 +76,7 @@ async fn r61_the_sign_in_page_leads_to_where_one_was_going() {
 }
 
 #[tokio::test]
-async fn r61_one_signs_in_without_script_too() {
+async fn r61_sign_in_works_without_scripts() {
     let gate = gate().await;
     acme(&gate, "admin").await;
     let chrome = Chrome::open(&gate).await;
@@ -90,7 +89,7 @@ async fn r61_one_signs_in_without_script_too() {
 }
 
 #[tokio::test]
-async fn r11_a_link_opens_the_portal_and_r12_no_more_once_somebody_has_a_sign_in() {
+async fn r12_a_link_leads_to_sign_in_once_there_is_a_user() {
     let gate = gate().await;
     let acme = gate.admin.organization("Acme").await;
     let link = link(&gate, &acme).await;
@@ -100,7 +99,7 @@ async fn r11_a_link_opens_the_portal_and_r12_no_more_once_somebody_has_a_sign_in
 
     gate.admin.user(&acme, "ann@acme.test", "admin").await;
     chrome.goto("/reports/7").await;
-    chrome.sees("not enough any more").await;
+    chrome.sees("no longer opens it").await;
     chrome.sees("Acme").await;
     chrome.picture("link-not-enough").await;
     chrome.sign_in("ann@acme.test", PASSWORD).await;
@@ -109,7 +108,7 @@ async fn r11_a_link_opens_the_portal_and_r12_no_more_once_somebody_has_a_sign_in
 }
 
 #[tokio::test]
-async fn r19_a_link_of_another_organization_asks_somebody_who_is_signed_in() {
+async fn r19_another_organizations_link_asks_first() {
     let gate = gate().await;
     acme(&gate, "admin").await;
     let other = gate.admin.organization("Birch & Sons").await;
@@ -120,14 +119,14 @@ async fn r19_a_link_of_another_organization_asks_somebody_who_is_signed_in() {
     chrome.arrives("/").await;
 
     chrome.goto(&link).await;
-    chrome.sees("You are signed in as ann@acme.test").await;
+    chrome.sees("You're signed in as ann@acme.test").await;
     chrome.picture("link-of-another").await;
     chrome.press("Stay signed in").await;
     chrome.arrives("/").await;
     assert_eq!(sessions(&gate).await, ["user"]);
 
     chrome.goto(&link).await;
-    chrome.press("Open the portal of Birch & Sons").await;
+    chrome.press("Open the Birch & Sons portal").await;
     chrome.arrives("/").await;
     assert_eq!(sessions(&gate).await, ["link"], "the old session is over");
     chrome.quiet().await;
@@ -141,7 +140,7 @@ async fn sessions(gate: &TestGate) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn r8_and_r61_who_may_not_is_told_so() {
+async fn r8_and_r61_denials_have_a_page() {
     let gate = gate().await;
     let acme = acme(&gate, "no-access").await;
     gate.admin.user(&acme, "ben@acme.test", "limited").await;
@@ -173,7 +172,7 @@ async fn r63_signing_out_ends_the_session() {
     chrome.goto("/.portcullis/sign-out").await;
     chrome.picture("sign-out").await;
     chrome.press("Sign out").await;
-    chrome.sees("You are signed out").await;
+    chrome.sees("You're signed out").await;
     chrome.picture("signed-out").await;
     assert!(sessions(&gate).await.is_empty());
     chrome.goto("/").await;
@@ -182,7 +181,7 @@ async fn r63_signing_out_ends_the_session() {
 }
 
 #[tokio::test]
-async fn r63_after_signing_out_the_way_back_shows_no_page_of_the_portal() {
+async fn r63_back_after_signing_out_shows_no_portal_page() {
     let gate = gate().await;
     acme(&gate, "admin").await;
     gate.upstream.answer_bytes(
@@ -199,14 +198,14 @@ async fn r63_after_signing_out_the_way_back_shows_no_page_of_the_portal() {
     chrome.sees("Confidential").await;
     chrome.goto("/.portcullis/sign-out").await;
     chrome.press("Sign out").await;
-    chrome.sees("You are signed out").await;
+    chrome.sees("You're signed out").await;
     chrome.back().await;
     chrome.back().await;
     chrome.sees("Password").await;
 }
 
 #[tokio::test]
-async fn r60_pages_that_are_open_when_the_portal_is_disabled_lead_to_where_it_redirects() {
+async fn r60_open_pages_redirect_once_the_portal_is_disabled() {
     let gate = gate().await;
     let acme = acme(&gate, "admin").await;
     gate.admin.user(&acme, "ben@acme.test", "admin").await;
@@ -230,7 +229,7 @@ async fn r60_pages_that_are_open_when_the_portal_is_disabled_lead_to_where_it_re
 }
 
 #[tokio::test]
-async fn r61_signing_in_leads_on_to_where_the_policy_redirects() {
+async fn r61_sign_in_follows_a_redirect_of_the_policy() {
     let (there, _other) = elsewhere().await;
     let route = format!(
         "{ROUTES}\n[[route]]\nname = \"Account\"\npath = \"/account\"\n\
@@ -246,7 +245,7 @@ async fn r61_signing_in_leads_on_to_where_the_policy_redirects() {
 }
 
 #[tokio::test]
-async fn a_portal_that_is_away_is_told_of_in_the_operators_name() {
+async fn an_unreachable_portal_has_a_branded_page() {
     let gate = TestGate::builder()
         .tls()
         .policy(ROUTES)
@@ -262,17 +261,17 @@ async fn a_portal_that_is_away_is_told_of_in_the_operators_name() {
 }
 
 #[tokio::test]
-async fn i6_whoever_guesses_is_told_when_to_try_again() {
+async fn i6_a_locked_out_user_sees_when_to_try_again() {
     let gate = gate().await;
     acme(&gate, "admin").await;
     let chrome = Chrome::open(&gate).await;
     chrome.goto("/").await;
     for number in 0..5 {
         chrome.sign_in("ann@acme.test", &format!("Wrong-Horse-{number}-Battery")).await;
-        chrome.sees("is not right").await;
+        chrome.sees("Wrong login or password").await;
     }
     chrome.sign_in("ann@acme.test", PASSWORD).await;
-    chrome.sees("too many failed tries").await;
+    chrome.sees("Too many failed attempts").await;
     chrome.picture("sign-in-locked").await;
     assert!(sessions(&gate).await.is_empty(), "the right password is not even looked at");
 

@@ -1,4 +1,4 @@
-//! Choosing a password in a real browser, by the mail that was really sent (R32, R33, R40).
+//! Setting a password in Chromium, by the link in the mail (R32, R33, R40).
 
 use serde_json::json;
 
@@ -14,7 +14,7 @@ async fn gate() -> TestGate {
     TestGate::builder().tls().setting("branding.name", "\"Example IT\"").start().await
 }
 
-/// The rules that are shown as met.
+/// The rules marked as met.
 async fn met(chrome: &Chrome) -> Vec<String> {
     let script = "return Array.from(document.querySelectorAll('.requirements .met'), \
                   (item) => item.dataset.rule)";
@@ -22,7 +22,7 @@ async fn met(chrome: &Chrome) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn r32_requirements_turn_green_one_by_one_and_an_invitation_is_claimed() {
+async fn r32_requirements_turn_green_while_typing() {
     let gate = gate().await;
     let acme = gate.admin.organization("Acme").await;
     let new = json!({ "organization": acme, "login": LOGIN, "invite": true });
@@ -46,7 +46,7 @@ async fn r32_requirements_turn_green_one_by_one_and_an_invitation_is_claimed() {
     chrome.fill("password", "aB1-").await;
     chrome.picture("invitation-typing").await;
     chrome.press("Set password").await;
-    chrome.sees("What it lacks is marked below").await;
+    chrome.sees("requirements marked below").await;
     chrome.picture("invitation-refused").await;
     chrome.fill("password", PASSWORD).await;
     chrome.press("Set password").await;
@@ -56,13 +56,13 @@ async fn r32_requirements_turn_green_one_by_one_and_an_invitation_is_claimed() {
     chrome.press("Sign in").await;
     chrome.arrives("/").await;
     chrome.goto(&link).await;
-    chrome.sees("This invitation doesn't work any more").await;
+    chrome.sees("This invitation is no longer valid").await;
     chrome.picture("invitation-dead").await;
     chrome.quiet().await;
 }
 
 #[tokio::test]
-async fn r33_a_forgotten_password_is_replaced_without_script_too() {
+async fn r33_a_password_is_reset_without_scripts() {
     let gate = gate().await;
     let acme = gate.admin.organization("Acme").await;
     gate.admin.user(&acme, LOGIN, "admin").await;
@@ -70,11 +70,11 @@ async fn r33_a_forgotten_password_is_replaced_without_script_too() {
     chrome.without_script().await;
     chrome.goto("/.portcullis/sign-in").await;
     chrome.press("Forgot your password?").await;
-    chrome.sees("you get a link there").await;
+    chrome.sees("we'll send a link").await;
     chrome.picture("forgot").await;
     chrome.fill("login", LOGIN).await;
-    chrome.press("Send the link").await;
-    chrome.sees("Look into your mail").await;
+    chrome.press("Send link").await;
+    chrome.sees("Check your email").await;
     chrome.picture("forgot-answer").await;
     chrome.goto(&Mailbox::of(&gate).next().await.link()).await;
     chrome.sees("Choose a new password").await;

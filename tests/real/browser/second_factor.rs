@@ -16,7 +16,7 @@ async fn require(gate: &TestGate, id: &str, require_mfa: bool) {
 }
 
 #[tokio::test]
-async fn r50_and_r51_in_a_real_browser() {
+async fn r50_r51_set_up_and_codes_in_a_browser() {
     let gate = TestGate::builder().tls().setting("branding.name", "\"Example IT\"").start().await;
     let acme = gate.admin.organization("Acme").await;
     let anna = gate.admin.user(&acme, "anna", "admin").await;
@@ -28,31 +28,31 @@ async fn r50_and_r51_in_a_real_browser() {
     chrome.picture("mfa-setup").await;
     let app = App::new(&chrome.find(".key code").await.text().await.unwrap());
     chrome.fill("code", &app.wrong()).await;
-    chrome.press("Confirm").await;
-    chrome.sees("The code is not right").await;
+    chrome.press("Turn on two-step sign-in").await;
+    chrome.sees("That code didn't match").await;
     chrome.picture("mfa-setup-wrong").await;
     chrome.fill("code", &app.code()).await;
-    chrome.press("Confirm").await;
-    chrome.sees("Keep your recovery codes").await;
+    chrome.press("Turn on two-step sign-in").await;
+    chrome.sees("Save your recovery codes").await;
     chrome.picture("mfa-recovery-codes").await;
     let code = chrome.find(".codes li").await.text().await.unwrap();
     assert_eq!((chrome.count(".codes li").await, code.len()), (10, 19));
     assert_eq!(chrome.count(".tools button").await, 2, "to copy and to print");
     chrome.press("Copy").await;
     chrome.sees("Copied.").await;
-    chrome.press("I have kept them, go on").await;
+    chrome.press("I've saved them, continue").await;
     chrome.arrives("/closed/a?b=c").await;
 
     chrome.goto("/.portcullis/sign-out").await;
     chrome.press("Sign out").await;
-    chrome.sees("You are signed out").await;
+    chrome.sees("You're signed out").await;
     chrome.goto("/closed/b").await;
     chrome.sign_in("anna", PASSWORD).await;
     chrome.arrives(MFA).await;
     chrome.picture("mfa").await;
     chrome.fill("code", &app.wrong()).await;
     chrome.press("Sign in").await;
-    chrome.sees("The code is not right").await;
+    chrome.sees("That code didn't match").await;
     chrome.picture("mfa-wrong").await;
     chrome.fill("code", &app.next()).await;
     chrome.press("Sign in").await;
@@ -64,7 +64,7 @@ async fn r50_and_r51_in_a_real_browser() {
     chrome.find("summary").await.click().await.unwrap();
     chrome.fill("recovery_code", "aaaa-bbbb").await;
     chrome.press("Sign in with a recovery code").await;
-    chrome.sees("The recovery code is not right").await;
+    chrome.sees("That recovery code didn't match").await;
     chrome.picture("mfa-recovery-code").await;
     chrome.fill("recovery_code", &code.to_uppercase()).await;
     chrome.press("Sign in with a recovery code").await;
@@ -73,7 +73,7 @@ async fn r50_and_r51_in_a_real_browser() {
 }
 
 #[tokio::test]
-async fn r50_without_script_and_in_german() {
+async fn r50_set_up_works_without_script_in_german() {
     let gate = TestGate::builder().tls().start().await;
     let acme = gate.admin.organization("Acme").await;
     let anna = gate.admin.user(&acme, "anna", "admin").await;
@@ -84,14 +84,14 @@ async fn r50_without_script_and_in_german() {
     chrome.fill("login", "anna").await;
     chrome.fill("password", PASSWORD).await;
     chrome.press("Anmelden").await;
-    chrome.sees("Zweiten Faktor einrichten").await;
+    chrome.sees("Bestätigung in zwei Schritten einrichten").await;
     let app = App::new(&chrome.find(".key code").await.text().await.unwrap());
     chrome.fill("code", &app.code()).await;
-    chrome.press("Bestätigen").await;
-    chrome.sees("Wiederherstellungscodes aufbewahren").await;
+    chrome.press("Bestätigung in zwei Schritten aktivieren").await;
+    chrome.sees("Wiederherstellungscodes sichern").await;
     assert_eq!(chrome.count("button").await, 0, "a button without a script");
     chrome.picture("mfa-recovery-codes-german").await;
-    chrome.press("Ich habe sie, weiter").await;
+    chrome.press("Ich habe die Codes gesichert, weiter").await;
     chrome.arrives("/closed/a").await;
     chrome.quiet().await;
 }

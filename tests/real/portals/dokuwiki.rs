@@ -133,7 +133,7 @@ fn is_edit_form(reply: &Reply) -> bool {
 }
 
 #[tokio::test]
-async fn dokuwiki_is_read_by_everybody() {
+async fn dokuwiki_pages_are_public() {
     let wiki = Wiki::start().await;
     let mut anybody = wiki.anonymous();
     for (target, text) in [
@@ -173,7 +173,7 @@ async fn dokuwiki_is_read_by_everybody() {
 }
 
 #[tokio::test]
-async fn dokuwiki_is_edited_with_the_permission_only() {
+async fn dokuwiki_editing_needs_the_permission() {
     let wiki = Wiki::start().await;
     let mut editor = wiki.as_user("editor").await;
     let page = editor.open("/doku.php?id=start&do=edit").await;
@@ -214,7 +214,7 @@ async fn dokuwiki_is_edited_with_the_permission_only() {
 }
 
 #[tokio::test]
-async fn dokuwiki_a_stranger_who_wants_to_edit_signs_in_and_is_on_the_form() {
+async fn dokuwiki_sign_in_returns_to_the_edit_form() {
     let wiki = Wiki::start().await;
     let mut editor = wiki.anonymous();
     let page = editor.follow("/doku.php?id=new:page&do=edit").await;
@@ -228,7 +228,7 @@ async fn dokuwiki_a_stranger_who_wants_to_edit_signs_in_and_is_on_the_form() {
 }
 
 #[tokio::test]
-async fn dokuwiki_a_page_is_not_saved_by_following_an_address() {
+async fn dokuwiki_get_saves_no_page() {
     let wiki = Wiki::start().await;
     let before = wiki.text_of("start").await;
     let mut librarian = wiki.as_user("librarian").await;
@@ -298,7 +298,7 @@ async fn dokuwiki_administration_is_denied_in_every_spelling() {
 }
 
 #[tokio::test]
-async fn dokuwiki_takes_no_command_from_a_header() {
+async fn dokuwiki_command_header_is_removed() {
     let wiki = Wiki::start().await;
     let target = "/doku.php?id=start";
     let command =
@@ -322,7 +322,7 @@ async fn dokuwiki_takes_no_command_from_a_header() {
 }
 
 #[tokio::test]
-async fn dokuwiki_files_are_uploaded_with_their_permission_only() {
+async fn dokuwiki_upload_needs_the_permission() {
     let wiki = Wiki::start().await;
     let window = "/lib/exe/mediamanager.php";
     let named = |name: &'static str| [("sectok", ""), ("ns", ""), ("mediaid", name)];
@@ -359,7 +359,7 @@ async fn dokuwiki_files_are_uploaded_with_their_permission_only() {
 }
 
 #[tokio::test]
-async fn dokuwiki_a_body_that_says_media_uploads_nothing() {
+async fn dokuwiki_media_action_in_a_body_uploads_nothing() {
     let wiki = Wiki::start().await;
     let mut editor = wiki.as_user("editor").await;
     let mut librarian = wiki.as_user("librarian").await;
@@ -384,7 +384,7 @@ async fn dokuwiki_a_body_that_says_media_uploads_nothing() {
 }
 
 #[tokio::test]
-async fn dokuwiki_odd_addresses_reach_it_in_one_reading_or_not_at_all() {
+async fn dokuwiki_odd_addresses_have_one_reading() {
     let wiki = Wiki::start().await;
     let mut editor = wiki.as_user("editor").await;
     // A page under an odd name, made and read back.

@@ -11,7 +11,7 @@ use super::*;
 
 type Sent = http_body_util::combinators::UnsyncBoxBody<Bytes, BodyError>;
 
-fn none() -> Sent {
+fn empty() -> Sent {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
@@ -23,14 +23,14 @@ async fn pair() -> (Connection<Sent>, TcpStream) {
     (Connection::new(near.unwrap()), far.unwrap().0)
 }
 
-fn get() -> Head {
-    let mut head = Head::new(&Method::GET, "/");
+fn get() -> RequestHead {
+    let mut head = RequestHead::new(&Method::GET, "/");
     head.text(&header::HOST, b"portal.test");
     head
 }
 
 /// Reads a request's head at the other end.
-async fn heard(far: &mut TcpStream) -> String {
+async fn received(far: &mut TcpStream) -> String {
     let mut text = Vec::new();
     while !text.ends_with(b"\r\n\r\n") {
         text.push(far.read_u8().await.unwrap());
@@ -38,11 +38,11 @@ async fn heard(far: &mut TcpStream) -> String {
     String::from_utf8(text).unwrap()
 }
 
-async fn answer(connection: &mut Connection<Sent>) -> Result<Response<()>, Failure> {
-    poll_fn(|cx| connection.poll_answer(cx)).await
+async fn response(connection: &mut Connection<Sent>) -> Result<Response<()>, Error> {
+    poll_fn(|cx| connection.poll_response(cx)).await
 }
 
-async fn body(connection: &mut Connection<Sent>) -> Result<Vec<u8>, Failure> {
+async fn body(connection: &mut Connection<Sent>) -> Result<Vec<u8>, Error> {
     let mut all = Vec::new();
     while let Some(frame) = poll_fn(|cx| connection.poll_frame(cx)).await.transpose()? {
         if let Ok(data) = frame.into_data() {
@@ -52,32 +52,32 @@ async fn body(connection: &mut Connection<Sent>) -> Result<Vec<u8>, Failure> {
     Ok(all)
 }
 
-/// One exchange with an answer of these bytes.
+/// One exchange with a response of these bytes.
 async fn exchange(
     connection: &mut Connection<Sent>,
     far: &mut TcpStream,
     bytes: &str,
-) -> Result<Vec<u8>, Failure> {
-    connection.begin(&get(), none(), false);
-    let answering = async {
-        heard(far).await;
+) -> Result<Vec<u8>, Error> {
+    connection.begin(&get(), empty(), false);
+    let responding = async {
+        received(far).await;
         far.write_all(bytes.as_bytes()).await.unwrap();
     };
-    let (head, ()) = tokio::join!(answer(connection), answering);
+    let (head, ()) = tokio::join!(response(connection), responding);
     head?;
     body(connection).await
 }
 
-/// Waits until the other end's doings have come.
-async fn comes(connection: &Connection<Sent>) {
+/// Waits until the server's data or its close can be seen.
+async fn readable(connection: &Connection<Sent>) {
     connection.stream.readable().await.unwrap();
 }
 
 #[tokio::test]
-async fn one_exchange_follows_another() {
+async fn a_connection_serves_several_requests() {
     let (mut connection, mut far) = pair().await;
     for _ in 0..3 {
-        assert!(connection.is_idle() && !connection.is_spoilt());
+        assert!(connection.is_idle() && !connection.is_stale());
         let ok = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
         assert_eq!(exchange(&mut connection, &mut far, ok).await.unwrap(), b"ok");
         let chunks = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
@@ -88,7 +88,7 @@ async fn one_exchange_follows_another() {
 }
 
 #[tokio::test]
-async fn a_connection_is_not_used_again_when_the_answer_leaves_a_doubt() {
+async fn a_doubtful_response_ends_reuse() {
     for bytes in [
         "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok",
         "HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok",
@@ -104,105 +104,104 @@ async fn a_connection_is_not_used_again_when_the_answer_leaves_a_doubt() {
 }
 
 #[tokio::test]
-async fn what_was_not_asked_spoils_a_connection() {
+async fn unsolicited_data_makes_a_connection_stale() {
     let ok = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
     let (mut connection, mut far) = pair().await;
     exchange(&mut connection, &mut far, ok).await.unwrap();
-    assert!(connection.is_idle() && !connection.is_spoilt());
+    assert!(connection.is_idle() && !connection.is_stale());
     far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison").await.unwrap();
-    comes(&connection).await;
-    assert!(connection.is_spoilt());
+    readable(&connection).await;
+    assert!(connection.is_stale());
 
     let (mut connection, mut far) = pair().await;
     exchange(&mut connection, &mut far, ok).await.unwrap();
     drop(far);
-    comes(&connection).await;
-    assert!(connection.is_spoilt());
+    readable(&connection).await;
+    assert!(connection.is_stale());
 }
 
 #[tokio::test]
-async fn a_head_has_its_bounds_and_interim_answers_count() {
+async fn a_head_is_bounded_with_its_interim_responses() {
     let hints = "HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n";
     let start = "HTTP/1.1 204 No Content\r\nx: ";
-    // A head, and what came before it, of so many bytes.
+    // A head of this many bytes, with what comes before it.
     let long = |length: usize, before: &str| {
         let rest = length - before.len() - start.len() - "\r\n\r\n".len();
         format!("{before}{start}{}\r\n\r\n", "a".repeat(rest))
     };
     for (bytes, fits) in [
-        (long(MOST_HEAD, ""), true),
-        (long(MOST_HEAD + 1, ""), false),
-        (long(MOST_HEAD, &hints.repeat(100)), true),
-        (long(MOST_HEAD + 1, &hints.repeat(100)), false),
-        (hints.repeat(MOST_HEAD / hints.len() + 1), false),
-        (long(2 * MOST_HEAD, "").trim_end().to_owned(), false),
+        (long(MAX_HEAD, ""), true),
+        (long(MAX_HEAD + 1, ""), false),
+        (long(MAX_HEAD, &hints.repeat(100)), true),
+        (long(MAX_HEAD + 1, &hints.repeat(100)), false),
+        (hints.repeat(MAX_HEAD / hints.len() + 1), false),
+        (long(2 * MAX_HEAD, "").trim_end().to_owned(), false),
     ] {
-        // However it comes.
         for piece in [1000, bytes.len()] {
             let (mut connection, mut far) = pair().await;
-            connection.begin(&get(), none(), false);
-            let answering = async {
-                heard(&mut far).await;
+            connection.begin(&get(), empty(), false);
+            let responding = async {
+                received(&mut far).await;
                 for piece in bytes.as_bytes().chunks(piece) {
                     far.write_all(piece).await.unwrap();
                     tokio::task::yield_now().await;
                 }
             };
-            let (read, ()) = tokio::join!(answer(&mut connection), answering);
+            let (read, ()) = tokio::join!(response(&mut connection), responding);
             assert_eq!(read.is_ok(), fits, "{} in pieces of {piece}", bytes.len());
-            assert!(fits || matches!(read, Err(Failure::Malformed(_))), "{read:?}");
+            assert!(fits || matches!(read, Err(Error::Malformed(_))), "{read:?}");
         }
     }
 }
 
 #[tokio::test]
-async fn an_answer_may_come_before_the_request_has_gone() {
+async fn a_response_may_come_before_the_request_is_sent() {
     let (mut connection, mut far) = pair().await;
     let (mut more, upload) = Channel::<Bytes, BodyError>::new(1);
     connection.begin(&get(), upload.boxed_unsync(), false);
     more.send_data(Bytes::from_static(b"first")).await.unwrap();
-    let answering = async {
-        heard(&mut far).await;
+    let responding = async {
+        received(&mut far).await;
         far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
     };
-    let (head, ()) = tokio::join!(answer(&mut connection), answering);
+    let (head, ()) = tokio::join!(response(&mut connection), responding);
     assert_eq!(head.unwrap().status(), 200);
     assert_eq!(body(&mut connection).await.unwrap(), b"ok");
     assert!(!connection.is_idle(), "the request has not gone out whole");
 }
 
 #[tokio::test]
-async fn the_answer_of_a_server_that_stopped_to_listen_is_read() {
+async fn a_response_is_read_after_a_failed_write() {
     let (mut connection, mut far) = pair().await;
     let (mut more, upload) = Channel::<Bytes, BodyError>::new(8);
     connection.begin(&get(), upload.boxed_unsync(), false);
     more.send_data(Bytes::from_static(b"never read")).await.unwrap();
-    let mut nobody = Context::from_waker(Waker::noop());
-    assert!(connection.poll_answer(&mut nobody).is_pending());
-    heard(&mut far).await;
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(connection.poll_response(&mut cx).is_pending());
+    received(&mut far).await;
     far.write_all(b"HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\nno").await.unwrap();
-    // What it has not read makes this a reset.
+    // Closing with unread data resets the connection.
     drop(far);
-    comes(&connection).await;
+    readable(&connection).await;
     for _ in 0..4 {
         more.send_data(Bytes::from_static(b"nor this")).await.unwrap();
     }
-    assert_eq!(answer(&mut connection).await.unwrap().status(), 413);
+    assert_eq!(response(&mut connection).await.unwrap().status(), 413);
     assert_eq!(body(&mut connection).await.unwrap(), b"no");
     assert!(!connection.is_idle());
 }
 
 #[tokio::test]
-async fn an_end_is_told_from_a_cut() {
+async fn a_complete_and_a_cut_off_body_are_distinguished() {
     let (mut connection, mut far) = pair().await;
-    connection.begin(&get(), none(), false);
+    connection.begin(&get(), empty(), false);
     let closing = async {
-        heard(&mut far).await;
+        received(&mut far).await;
         drop(far);
     };
-    let (head, ()) = tokio::join!(answer(&mut connection), closing);
-    assert!(matches!(head, Err(Failure::Closed)), "{head:?}");
-    assert!(connection.is_unanswered());
+    let (head, ()) = tokio::join!(response(&mut connection), closing);
+    assert!(matches!(head, Err(Error::NoResponse)), "{head:?}");
+    assert!(connection.has_received_nothing());
 
     for (bytes, expected) in [
         ("HTTP/1.1 200 OK\r\n\r\nall of it", Some(&b"all of it"[..])),
@@ -212,51 +211,51 @@ async fn an_end_is_told_from_a_cut() {
         ("HTTP/1.1 200 OK\r\nconte", None),
     ] {
         let (mut connection, mut far) = pair().await;
-        connection.begin(&get(), none(), false);
-        let answering = async {
-            heard(&mut far).await;
+        connection.begin(&get(), empty(), false);
+        let responding = async {
+            received(&mut far).await;
             far.write_all(bytes.as_bytes()).await.unwrap();
             drop(far);
         };
-        let (head, ()) = tokio::join!(answer(&mut connection), answering);
+        let (head, ()) = tokio::join!(response(&mut connection), responding);
         let all = match head {
             Ok(_) => body(&mut connection).await,
-            Err(failure) => Err(failure),
+            Err(error) => Err(error),
         };
-        assert!(!connection.is_unanswered(), "{bytes:?}");
+        assert!(!connection.has_received_nothing(), "{bytes:?}");
         match expected {
             Some(expected) => assert_eq!(all.unwrap(), expected),
-            None => assert!(matches!(all, Err(Failure::Cut)), "{bytes:?}: {all:?}"),
+            None => assert!(matches!(all, Err(Error::Incomplete)), "{bytes:?}: {all:?}"),
         }
     }
 }
 
 #[tokio::test]
-async fn a_large_body_comes_whole_and_leaves_no_large_room() {
+async fn the_buffer_for_a_large_body_is_released() {
     let (mut connection, mut far) = pair().await;
     let expected: Vec<u8> = (0..4_000_000_u32).map(|n| n.to_le_bytes()[0]).collect();
     let sent = expected.clone();
     let upload = Full::new(Bytes::from_static(b"x")).map_err(Into::into).boxed_unsync();
     connection.begin(&get(), upload, false);
-    let answering = async {
-        heard(&mut far).await;
+    let responding = async {
+        received(&mut far).await;
         far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4000000\r\n\r\n").await.unwrap();
         far.write_all(&sent).await.unwrap();
     };
     let reading = async {
-        answer(&mut connection).await.unwrap();
+        response(&mut connection).await.unwrap();
         assert_eq!(connection.size_hint().exact(), Some(4_000_000));
         body(&mut connection).await.unwrap()
     };
-    let (all, ()) = tokio::join!(reading, answering);
+    let (all, ()) = tokio::join!(reading, responding);
     assert!(all == expected);
     assert!(connection.is_idle());
-    connection.rest();
-    assert!(connection.read.capacity() <= LEAST_READ, "{}", connection.read.capacity());
+    connection.release_buffers();
+    assert!(connection.read.capacity() <= MIN_READ, "{}", connection.read.capacity());
 }
 
 #[tokio::test]
-async fn the_stream_is_given_with_what_was_said_already() {
+async fn into_stream_returns_what_was_read_already() {
     let (mut connection, mut far) = pair().await;
     let switching = "HTTP/1.1 101 Switching Protocols\r\n\r\nfirst words";
     assert_eq!(exchange(&mut connection, &mut far, switching).await.unwrap(), b"");
@@ -270,21 +269,21 @@ async fn the_stream_is_given_with_what_was_said_already() {
 }
 
 #[tokio::test]
-async fn the_last_exchange_asks_the_server_to_close() {
+async fn the_last_request_asks_the_server_to_close() {
     let (mut connection, mut far) = pair().await;
     let upload = Full::new(Bytes::from_static(b"x")).map_err(Into::into).boxed_unsync();
     connection.begin(&get(), upload, true);
-    let answering = async {
-        let head = heard(&mut far).await;
+    let responding = async {
+        let head = received(&mut far).await;
         far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
         head
     };
-    let (answered, head) = tokio::join!(answer(&mut connection), answering);
-    answered.unwrap();
+    let (responded, head) = tokio::join!(response(&mut connection), responding);
+    responded.unwrap();
     assert_eq!(body(&mut connection).await.unwrap(), b"ok");
     assert!(head.contains("\r\nconnection: close\r\n"), "{head}");
     assert!(!connection.is_idle());
-    // What the server has not read of the body goes with the connection.
+    // The connection is reset, with what the server has not read.
     connection.close();
     let error = far.read_to_end(&mut Vec::new()).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);

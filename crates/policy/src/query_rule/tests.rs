@@ -2,10 +2,10 @@ use std::sync::LazyLock;
 
 use http::Method;
 use jiff::Timestamp;
-use percent_encoding::percent_decode;
 use proptest::prelude::*;
 
 use super::*;
+use crate::fuzzing::portal::QueryReader;
 use crate::{Policy, PolicyFiles, Reason, RequestFacts, RequestTarget, decide, fixture};
 
 const ROUTES: &str = r#"
@@ -185,56 +185,15 @@ fn a_sign_in_a_listed_name_may_be_spelled_as_another_sign() {
     assert_eq!(rule("do").value(None), Some(""));
 }
 
-/// How a portal reads queries: which of the things that portals are known to do it does.
-#[derive(Debug, Clone, Copy)]
-struct Reader {
-    semicolons: bool,
-    any_case: bool,
-    first_wins: bool,
-    /// PHP leaves out white space before a name and cuts it at a NUL and at a bracket; others do
-    /// neither.
-    php: bool,
+/// The action that a portal reads, cleaned as a wiki does it: lower-case letters and digits only.
+fn action(reader: QueryReader, query: &str) -> String {
+    let mut action = reader.read(query, "do").to_lowercase();
+    action.retain(|c| matches!(c, 'a'..='z' | '1'..='9'));
+    action
 }
 
-impl Reader {
-    /// The value of `do`, cleaned as a wiki does it: lower-case letters and digits only.
-    fn read(self, query: &str) -> String {
-        let decode = |text: &str| {
-            let spaced = text.replace('+', " ");
-            percent_decode(spaced.as_bytes()).decode_utf8_lossy().into_owned()
-        };
-        let mut found: Vec<String> = Vec::new();
-        let separators: &[char] = if self.semicolons { &['&', ';'] } else { &['&'] };
-        for pair in query.split(separators) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (mut name, mut value) = (decode(name), decode(value));
-            if self.php {
-                name = name.trim_start().to_owned();
-                name.truncate(name.find('\0').unwrap_or(name.len()));
-                // The action may be the index of an array: `do[edit]`.
-                if let Some((array, index)) = name.clone().split_once('[') {
-                    value = index.trim_end_matches(']').to_owned() + &value;
-                    name = array.to_owned();
-                }
-            }
-            if name == "do" || (self.any_case && name.eq_ignore_ascii_case("do")) {
-                value = value.to_lowercase();
-                value.retain(|c| matches!(c, 'a'..='z' | '1'..='9'));
-                found.push(value);
-            }
-        }
-        let found = if self.first_wins { found.first() } else { found.last() };
-        found.cloned().unwrap_or_default()
-    }
-}
-
-fn any_reader() -> impl Strategy<Value = Reader> {
-    any::<[bool; 4]>().prop_map(|[semicolons, any_case, first_wins, php]| Reader {
-        semicolons,
-        any_case,
-        first_wins,
-        php,
-    })
+fn any_reader() -> impl Strategy<Value = QueryReader> {
+    proptest::sample::select(QueryReader::all().collect::<Vec<_>>())
 }
 
 /// A text with each of its letters in any spelling, and something before and after it.
@@ -274,7 +233,7 @@ proptest! {
     ) {
         let pairs = pairs.iter().map(|(name, is, value, end)| format!("{name}{is}{value}{end}"));
         let query = pairs.collect::<String>();
-        let read = reader.read(&query);
+        let read = action(reader, &query);
         if let Ok(route) = answer(&query) {
             let values: &[_] = if route == "Edit" { &["edit"] } else { &["", "show"] };
             prop_assert!(values.contains(&read.as_str()), "{query}: {route}, read as {read}");
@@ -287,7 +246,7 @@ proptest! {
         query in "([do&=;%+.\\[\\]0-9a-fA-F]|do|DO|%6f|edit|=show|&do=){0,12}",
         reader in any_reader(),
     ) {
-        let read = reader.read(&query);
+        let read = action(reader, &query);
         if let Ok(route) = answer(&query) {
             let values: &[_] = if route == "Edit" { &["edit"] } else { &["", "show"] };
             prop_assert!(values.contains(&read.as_str()), "{query}: {route}, read as {read}");

@@ -2,86 +2,23 @@
 
 use std::fmt::Write as _;
 
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use proptest::prelude::*;
 use proptest::sample::select;
-use unicode_normalization::UnicodeNormalization as _;
 
 use super::{ask, at, subject};
 use crate::decision::{Decision, Reason, RequestFacts, decide};
+use crate::fixture::TWINS;
+use crate::fuzzing::portal::{Habit, check_reading};
 use crate::request_path::{BadTarget, RequestTarget};
 use crate::{Policy, Reading, Readings, fixture};
 
-const ROUTES: &str = r#"
-[[route]]
-name = "Any page"
-path = "/{*page}"
-access = "public"
-[[route]]
-name = "Ticket"
-path = "/tickets/{ticket}"
-require = "view"
-[[route]]
-name = "New ticket"
-path = "/tickets/new"
-require = "pay"
-[[route]]
-name = "Capital"
-path = "/tickets/Archive"
-require = "pay"
-[[route]]
-name = "With a slash"
-path = "/tickets/drafts/"
-require = "pay"
-[[route]]
-name = "Decomposed"
-path = "/tickets/cafe%CC%81"
-require = "pay"
-[[route]]
-name = "Administration"
-path = "/wp-admin/{*page}"
-require = "view"
-[[route]]
-name = "Users"
-path = "/wp-admin/users.php"
-access = "deny"
-[[route]]
-name = "Organization"
-path = "/organizations/{organization}"
-require = "view"
-organization = "{organization}"
-[[route]]
-name = "Orders of an organization"
-path = "/organizations/{organization}/orders"
-require = "view"
-organization = "{organization}"
-[[route]]
-name = "Anything of anybody"
-path = "/organizations/{organization}/{*rest}"
-require = "view"
-[[route]]
-name = "Form"
-path = "/sign-up"
-access = "public"
-[[route]]
-name = "Project"
-path = "/projects/{project}"
-require = "view"
-slash = "data"
-[[route]]
-name = "New project"
-path = "/projects/new"
-require = "pay"
-slash = "data"
-"#;
-
 fn policy() -> Policy {
-    fixture::compile(ROUTES).unwrap()
+    fixture::compile(TWINS).unwrap()
 }
 
 fn without(struck: Reading) -> Policy {
     let readings = Reading::ALL.into_iter().filter(|reading| *reading != struck).collect();
-    Policy::compile_for(&fixture::files(ROUTES, ""), readings).unwrap()
+    Policy::compile_for(&fixture::files(TWINS, ""), readings).unwrap()
 }
 
 /// As `limited`: may view, may not pay.
@@ -328,7 +265,7 @@ fn a_struck_reading_no_longer_counts() {
                 let readings = Reading::ALL.into_iter();
                 let neither = |r: &Reading| !matches!(r, Reading::Slash | Reading::PathInfo);
                 let readings = readings.filter(neither).collect();
-                Policy::compile_for(&fixture::files(ROUTES, ""), readings).unwrap()
+                Policy::compile_for(&fixture::files(TWINS, ""), readings).unwrap()
             }
             _ => without(reading),
         };
@@ -369,80 +306,6 @@ fn a_path_with_too_many_readings_is_refused() {
     ] {
         let decision = asked(&policy, &format!("GET {path}"));
         assert_eq!(decision.reason(), Reason::AmbiguousPath, "{path}: {decision:?}");
-    }
-}
-
-/// What a portal does to the segments of a path that the route has no literal for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Habit {
-    Has(Reading),
-    Plus,
-    EarlyEnd,
-    Trim,
-}
-
-/// A segment as the portal has it, and whether it is left alone.
-type Segment = (String, bool);
-
-fn habit(segments: &mut Vec<Segment>, habit: Habit) {
-    let respell = |segments: &mut Vec<Segment>, change: &dyn Fn(&str) -> String| {
-        let all = std::mem::take(segments);
-        for (text, literal) in all {
-            if literal {
-                segments.push((text, true));
-            } else {
-                let text = change(&text);
-                segments.extend(text.split(['/', '\\']).map(|text| (text.to_owned(), false)));
-            }
-        }
-    };
-    match habit {
-        Habit::Has(Reading::Case) => respell(segments, &str::to_lowercase),
-        Habit::Has(Reading::Compatibility) => respell(segments, &|text| {
-            text.replace('\u{200b}', "").nfkc().collect::<String>().replace('\u{200b}', "")
-        }),
-        Habit::Has(Reading::DecodeTwice) => {
-            respell(segments, &|text| percent_decode_str(text).decode_utf8_lossy().into_owned())
-        }
-        Habit::Plus => respell(segments, &|text| text.replace('+', " ")),
-        Habit::Trim => respell(segments, &|text| text.trim().to_owned()),
-        Habit::Has(Reading::Dot) => respell(segments, &|text| {
-            let stem = text.split(':').next().filter(|stem| !stem.is_empty()).unwrap_or(text);
-            stem.trim_end_matches(['.', ' ']).to_owned()
-        }),
-        Habit::Has(Reading::Parameters) => {
-            segments.retain(|(text, literal)| *literal || text != "(S(x))");
-            respell(segments, &|text| text.split(';').next().unwrap_or_default().to_owned());
-        }
-        Habit::EarlyEnd => {
-            let ends = |(text, literal): &Segment| !literal && text.contains(['?', '#']);
-            if let Some(place) = segments.iter().position(ends) {
-                segments.truncate(place + 1);
-                let (text, _) = segments.last_mut().unwrap();
-                *text = text.split(['?', '#']).next().unwrap().to_owned();
-            }
-        }
-        Habit::Has(Reading::Slash) => {
-            if segments.len() > 1 {
-                segments.pop_if(|(text, literal)| !*literal && text.is_empty());
-            }
-        }
-        Habit::Has(Reading::PathInfo) => {
-            let script = segments.iter().enumerate().position(|(place, (text, _))| {
-                text.ends_with(".php") && segments[place + 1..].iter().any(|(_, literal)| !literal)
-            });
-            if let Some(place) = script {
-                segments.truncate(place + 1);
-            }
-        }
-        Habit::Has(Reading::Suffix) => {
-            if let Some((text, false)) = segments.last_mut()
-                && let Some((stem, _)) = text.rsplit_once('.')
-                && stem.contains(|c: char| c.is_alphanumeric())
-            {
-                *text = stem.to_owned();
-            }
-        }
     }
 }
 
@@ -533,9 +396,7 @@ fn random_path() -> impl Strategy<Value = String> {
 }
 
 fn random_habits() -> impl Strategy<Value = Vec<Habit>> {
-    let mut habits: Vec<_> = Reading::ALL.into_iter().map(Habit::Has).collect();
-    habits.extend([Habit::Plus, Habit::EarlyEnd, Habit::Trim]);
-    proptest::collection::vec(select(habits), 0..6)
+    proptest::collection::vec(select(Habit::ALL.as_slice()), 0..6)
 }
 
 proptest! {
@@ -564,35 +425,7 @@ proptest! {
         if decided(&policy, &target).name() != "allow" {
             return Ok(());
         }
-        let shape = policy.router.find("h", target.path()).unwrap();
-        let mut segments: Vec<Segment> = target
-            .path()
-            .split('/')
-            .skip(1)
-            .enumerate()
-            .map(|(place, text)| {
-                let text = percent_decode_str(text).decode_utf8().unwrap().into_owned();
-                (text, shape.is_literal(place))
-            })
-            .collect();
-        for each in &habits {
-            habit(&mut segments, *each);
-        }
-        let read: String = segments
-            .iter()
-            .map(|(text, _)| format!("/{}", utf8_percent_encode(text, NON_ALPHANUMERIC)))
-            .collect();
-        let read = if read.is_empty() { "/".to_owned() } else { read };
-        let spelled = RequestTarget::parse(&read);
-        prop_assert!(spelled.is_ok(), "{path} read as {read} by {habits:?}");
-        let strict = Policy::compile_for(&fixture::files(&routes, ""), Readings::default()).unwrap();
-        let decision = decided(&strict, &spelled.unwrap());
-        let may_have_none = [Habit::Has(Reading::Slash), Habit::Has(Reading::PathInfo)];
-        let ignored = decision.reason() == Reason::NoRoute
-            && habits.iter().any(|habit| may_have_none.contains(habit));
-        prop_assert!(
-            decision.name() == "allow" || ignored,
-            "{path} read as {read} by {habits:?}: {decision:?}"
-        );
+        let exact = Policy::compile_for(&fixture::files(&routes, ""), Readings::NONE).unwrap();
+        check_reading(&policy, &target, &habits, |target| decided(&exact, target));
     }
 }

@@ -1,0 +1,65 @@
+//! What the handlers of the admin API work with.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use crate::config::{PublicUrl, Settings};
+use crate::directory::Directory;
+use crate::session::Sessions;
+use portcullis_policy::{Host, PolicyProblems};
+use portcullis_store::feed::Feed;
+
+/// Reads the policy files again and puts them in force, or returns every problem found in them.
+pub type Reload = dyn Fn() -> BoxFuture<'static, Result<(), PolicyProblems>> + Send + Sync;
+
+/// What handlers work with. Cheap to clone.
+#[derive(Clone)]
+pub struct AdminState {
+    pub(super) directory: Directory,
+    pub(super) sessions: Sessions,
+    pub(super) feed: Feed,
+    pub(super) reload: Arc<Reload>,
+    pub(super) max_staleness: Duration,
+    pub(super) public_url: Arc<PublicUrl>,
+    pub(super) hosts: Arc<[Host]>,
+}
+
+impl AdminState {
+    /// The state for a gateway with these settings; `reload` serves `POST policy/reload`.
+    #[must_use]
+    pub fn new(
+        settings: &Settings,
+        (directory, sessions, feed): (Directory, Sessions, Feed),
+        reload: Arc<Reload>,
+    ) -> Self {
+        let server = &settings.server;
+        let hosts = [server.public_url.host()].into_iter().chain(&server.hosts).cloned();
+        Self {
+            directory,
+            sessions,
+            feed,
+            reload,
+            max_staleness: settings.store.max_staleness,
+            public_url: Arc::new(server.public_url.clone()),
+            hosts: hosts.collect(),
+        }
+    }
+}
+
+impl fmt::Debug for AdminState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdminState").finish_non_exhaustive()
+    }
+}
+
+/// How callers of the API are authenticated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// By the file mode of the admin socket: every request is an administrator's.
+    Socket,
+    /// By a bearer token.
+    Token,
+}

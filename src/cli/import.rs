@@ -1,0 +1,181 @@
+//! `portcullis users import`: creates portal users from a file with a JSON document on each line.
+//!
+//! Each line is sent to `POST /api/v1/users`, which checks it (I8). Users that exist already are
+//! skipped, so that the same file can be imported again after its errors are fixed.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::client::ApiError;
+use super::console::{Console, array, field, text};
+
+#[derive(Debug, Args)]
+pub(super) struct Import {
+    /// The file, with a JSON document on each line; `-` for standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// The result of a line.
+enum Outcome {
+    Created,
+    Skipped(String),
+    Failed(String),
+}
+
+impl Outcome {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Skipped(_) => "skipped",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Created => None,
+            Self::Skipped(reason) | Self::Failed(reason) => Some(reason),
+        }
+    }
+}
+
+/// The results of the lines so far.
+#[derive(Default)]
+struct Report {
+    items: Vec<Value>,
+    created: usize,
+    skipped: usize,
+    failed: usize,
+}
+
+impl Import {
+    pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
+        let mut lines = open(&self.file)?;
+        let mut report = Report::default();
+        let read = self.lines(&mut lines, console, &mut report);
+        // Report what was done even if reading stopped early.
+        let Report { items, created, skipped, failed } = report;
+        let document =
+            json!({ "items": items, "created": created, "skipped": skipped, "failed": failed });
+        let sentence = format!("Created {created}, skipped {skipped}, failed {failed}.");
+        console.report(&document, &sentence)?;
+        read?;
+        if failed > 0 {
+            bail!("{failed} portal user(s) could not be created; fix those lines and run it again");
+        }
+        Ok(())
+    }
+
+    fn lines(
+        &self,
+        lines: &mut dyn BufRead,
+        console: &mut Console<'_>,
+        report: &mut Report,
+    ) -> anyhow::Result<()> {
+        for (number, line) in (1_usize..).zip(lines.split(b'\n')) {
+            let line = line
+                .with_context(|| format!("cannot read line {number} of {}", self.file.display()))?;
+            let line = match number {
+                1 => self.without_mark(&line)?,
+                _ => &line,
+            };
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            let (login, outcome) = import(console, line).with_context(|| {
+                format!("stopped at line {number}; import the file again to continue")
+            })?;
+            match &outcome {
+                Outcome::Created => report.created += 1,
+                Outcome::Skipped(_) => report.skipped += 1,
+                Outcome::Failed(_) => report.failed += 1,
+            }
+            let sentence = match outcome.reason() {
+                Some(reason) => format!("line {number}: {} {login}: {reason}", outcome.name()),
+                None => format!("line {number}: {} {login}", outcome.name()),
+            };
+            console.note(&sentence)?;
+            report.items.push(json!({
+                "line": number,
+                "login": login,
+                "outcome": outcome.name(),
+                "reason": outcome.reason(),
+            }));
+        }
+        Ok(())
+    }
+
+    /// The first line without the byte order mark that some editors add. A file in UTF-16 is rejected
+    /// as a whole: the errors of its lines would not name the cause.
+    fn without_mark<'a>(&self, line: &'a [u8]) -> anyhow::Result<&'a [u8]> {
+        if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, ..] | [_, 0, ..] = line {
+            bail!("{} is UTF-16; save it as UTF-8", self.file.display());
+        }
+        Ok(line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line))
+    }
+}
+
+fn open(file: &Path) -> anyhow::Result<Box<dyn BufRead>> {
+    if file == Path::new("-") {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    let opened = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
+    Ok(Box::new(BufReader::new(opened)))
+}
+
+/// Creates the user of a line. Returns the login and the result.
+fn import(console: &Console<'_>, line: &[u8]) -> anyhow::Result<(String, Outcome)> {
+    let new = match serde_json::from_slice::<Value>(line) {
+        Ok(new) if new.is_object() => new,
+        Ok(_) => return Ok(("-".to_owned(), Outcome::Failed("is not a JSON object".to_owned()))),
+        // The error has a position but no text, which may contain a password.
+        Err(error) => {
+            return Ok(("-".to_owned(), Outcome::Failed(format!("is not JSON: {error}"))));
+        }
+    };
+    let error = match console.post(&["users"], Some(&new)) {
+        Ok(user) => return Ok((text(&user, "login"), Outcome::Created)),
+        Err(error) => error,
+    };
+    let refused = error.downcast::<ApiError>()?;
+    let login = login(console, &new)?;
+    let exists = refused.is("taken") && exists(console, &new, &login)?;
+    let outcome = match exists {
+        true => Outcome::Skipped("exists already".to_owned()),
+        false => Outcome::Failed(refused.to_string()),
+    };
+    Ok((login, outcome))
+}
+
+/// The login of a line: its own, or else the email address of the end user or organization (R15).
+fn login(console: &Console<'_>, new: &Value) -> anyhow::Result<String> {
+    let named = |name| field(new, name).as_str();
+    if let Some(login) = named("login") {
+        return Ok(login.to_owned());
+    }
+    let Some(organization) = named("organization") else { return Ok("-".to_owned()) };
+    let mut path = vec!["organizations", organization];
+    if let Some(end_user) = named("end_user") {
+        path.extend(["end-users", end_user]);
+    }
+    match console.get(&path) {
+        Ok(owner) => Ok(text(&owner, "email")),
+        Err(error) if error.is::<ApiError>() => Ok("-".to_owned()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the user with this login belongs to the owner that the line names.
+fn exists(console: &Console<'_>, new: &Value, login: &str) -> anyhow::Result<bool> {
+    let found = console.list(&["users"], &[("login", Some(login))])?;
+    let same = |user: &Value| {
+        ["organization", "end_user"].iter().all(|name| field(user, name) == field(new, name))
+    };
+    Ok(array(&found, "items").iter().any(same))
+}

@@ -1,0 +1,55 @@
+//! Where commands read the settings from: a file and the environment.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use crate::config::{Loaded, References, Settings};
+
+/// The settings file unless `--config` names another.
+const DEFAULT_FILE: &str = "config/portcullis.toml";
+/// Stands for the file where there is none.
+const THE_ENVIRONMENT: &str = "the environment";
+
+/// The settings of the named file, or of the default one, with the environment over them.
+pub(super) fn settings(named: Option<&Path>) -> anyhow::Result<Settings> {
+    read(named)?.0
+}
+
+/// The same, and what they refer to even if they have errors.
+pub(super) fn read(named: Option<&Path>) -> anyhow::Result<(anyhow::Result<Settings>, References)> {
+    // A variable that is not UTF-8 is not ours, and must not keep the gateway from starting.
+    let environment = std::env::vars_os()
+        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    match file(named) {
+        Some(file) => {
+            let Loaded { settings, references } = Loaded::from_file(file, &environment)?;
+            Ok((settings.map_err(Into::into), references))
+        }
+        None => {
+            let file = Path::new(THE_ENVIRONMENT);
+            let Loaded { settings, references } = Loaded::parse("", file, &environment)?;
+            let settings = settings.with_context(|| {
+                format!("{DEFAULT_FILE} does not exist, and the environment alone is not enough")
+            });
+            Ok((settings, references))
+        }
+    }
+}
+
+/// What the settings are read from, for messages.
+pub(super) fn source(named: Option<&Path>) -> &Path {
+    file(named).unwrap_or(Path::new(THE_ENVIRONMENT))
+}
+
+/// The file to read; `None` if only the environment has settings. A named file must exist; the
+/// default file may be absent, but if it exists it must be readable.
+fn file(named: Option<&Path>) -> Option<&Path> {
+    named.or_else(|| {
+        let file = Path::new(DEFAULT_FILE);
+        let missing = file.symlink_metadata().is_err_and(|e| e.kind() == ErrorKind::NotFound);
+        (!missing).then_some(file)
+    })
+}

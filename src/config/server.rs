@@ -1,0 +1,129 @@
+//! `[server]`: the gateway's listeners and what it trusts of proxies in front.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use portcullis_policy::Host;
+
+use super::limits::Limits;
+use super::public_url::PublicUrl;
+use super::reader::Reader;
+use super::value::seconds;
+use super::value::{Address, HostName, Network};
+
+/// The default of `server.backlog`.
+pub const BACKLOG: u16 = 4096;
+
+/// `[server]`
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// `server.listen`: addresses to accept portal traffic on. Never empty.
+    pub listen: Vec<SocketAddr>,
+    /// `server.public_url`: the URL by which browsers reach the gateway.
+    pub public_url: PublicUrl,
+    /// `server.hosts`: hosts served besides that of `public_url`.
+    pub hosts: Vec<Host>,
+    /// `server.trusted_proxies`: networks whose forwarded headers are trusted.
+    pub trusted_proxies: Vec<IpNet>,
+    /// `server.forwarded_header`: which forwarded headers are read from them.
+    pub forwarded_header: ForwardedHeader,
+    /// `server.tls`: certificate and key, if TLS ends here.
+    pub tls: Option<Tls>,
+    /// `server.backlog`: connections waiting to be accepted, for each listening socket.
+    pub backlog: u16,
+    /// `server.threads`: threads of the data plane.
+    pub threads: usize,
+    /// `server.shutdown_grace`: maximum time for requests in flight to finish at shutdown.
+    pub shutdown_grace: Duration,
+    /// `[server.limits]`
+    pub limits: Limits,
+}
+
+/// `server.forwarded_header`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host`.
+    XForwarded,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
+/// `server.tls`: paths of PEM files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate chain, leaf first.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+impl Server {
+    /// `None` if `public_url` is missing or invalid.
+    pub(super) fn read(r: &mut Reader, tls: Option<Tls>) -> Option<Self> {
+        let public_url = r.parsed::<PublicUrl>("server.public_url");
+        if public_url.is_none() && !r.has("server.public_url") {
+            let message = "is required: the URL by which browsers reach the gateway (e.g. \
+                           `https://portal.example.com`)";
+            r.problem("server.public_url", message.to_owned());
+        }
+        let threads = std::thread::available_parallelism().map_or(2, usize::from);
+        let forwarded_headers = [
+            ("x-forwarded", ForwardedHeader::XForwarded),
+            ("forwarded", ForwardedHeader::Forwarded),
+        ];
+        let server = Self {
+            listen: listen(r),
+            hosts: hosts(r),
+            trusted_proxies: trusted_proxies(r),
+            forwarded_header: r.choice(
+                "server.forwarded_header",
+                &forwarded_headers,
+                ForwardedHeader::XForwarded,
+            ),
+            tls,
+            backlog: r.number("server.backlog", BACKLOG, 1, u16::MAX),
+            threads: r.number("server.threads", threads, 1, 1024),
+            shutdown_grace: r.duration("server.shutdown_grace", seconds(10)),
+            limits: Limits::read(r),
+            public_url: public_url?,
+        };
+        Some(server)
+    }
+}
+
+impl Tls {
+    pub(super) fn read(r: &mut Reader) -> Option<Self> {
+        if !r.has("server.tls") {
+            return None;
+        }
+        let certificate = r.optional_path("server.tls.certificate");
+        let key = r.optional_path("server.tls.key");
+        if certificate.is_none() || key.is_none() {
+            r.problem("server.tls", "requires both `certificate` and `key`".to_owned());
+        }
+        certificate.zip(key).map(|(certificate, key)| Self { certificate, key })
+    }
+}
+
+fn listen(r: &mut Reader) -> Vec<SocketAddr> {
+    let key = "server.listen";
+    let Some(addresses) = r.list::<Address>(key) else {
+        return vec![(Ipv4Addr::LOCALHOST, 8080).into()];
+    };
+    if addresses.is_empty() {
+        r.problem(key, "must have at least one address (e.g. `127.0.0.1:8080`)".to_owned());
+    }
+    addresses.into_iter().map(|Address(address)| address).collect()
+}
+
+fn hosts(r: &mut Reader) -> Vec<Host> {
+    let hosts = r.list::<HostName>("server.hosts").unwrap_or_default();
+    hosts.into_iter().map(|HostName(host)| host).collect()
+}
+
+fn trusted_proxies(r: &mut Reader) -> Vec<IpNet> {
+    let networks = r.list::<Network>("server.trusted_proxies").unwrap_or_default();
+    networks.into_iter().map(|Network(network)| network).collect()
+}

@@ -1,0 +1,45 @@
+//! `[session]`: how long sessions last, and which cookies of the portal end with them.
+
+use std::time::Duration;
+
+use super::cookie_names::CookieNames;
+use super::reader::Reader;
+use super::value::{hours, minutes};
+
+/// `[session]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionLimits {
+    /// `session.idle_timeout`: a session ends after this long without a request.
+    pub idle: Duration,
+    /// `session.absolute_timeout`: a session ends this long after it started.
+    pub absolute: Duration,
+    /// `session.staff_idle_timeout`: the idle timeout of staff sessions (R20).
+    pub staff_idle: Duration,
+    /// `session.staff_absolute_timeout`: the absolute timeout of staff sessions (R20).
+    pub staff_absolute: Duration,
+}
+
+impl SessionLimits {
+    pub(super) fn read(r: &mut Reader) -> Self {
+        let limits = Self {
+            idle: r.duration("session.idle_timeout", minutes(30)),
+            absolute: r.duration("session.absolute_timeout", hours(12)),
+            staff_idle: r.duration("session.staff_idle_timeout", hours(4)),
+            staff_absolute: r.duration("session.staff_absolute_timeout", hours(24)),
+        };
+        for (key, idle, absolute) in [
+            ("session.idle_timeout", limits.idle, limits.absolute),
+            ("session.staff_idle_timeout", limits.staff_idle, limits.staff_absolute),
+        ] {
+            if idle > absolute {
+                let longest = key.replace("idle", "absolute");
+                r.problem(key, format!("must not be longer than `{longest}`"));
+            }
+        }
+        limits
+    }
+}
+
+pub(super) fn portal_cookies(r: &mut Reader) -> CookieNames {
+    CookieNames::new(r.list("session.portal_cookies").unwrap_or_default())
+}

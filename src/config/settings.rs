@@ -1,0 +1,49 @@
+//! All settings together.
+
+use std::path::PathBuf;
+
+use super::admin::Admin;
+use super::branding::Branding;
+use super::cookie_names::CookieNames;
+use super::credentials::Passwords;
+use super::identity::IdentityNames;
+use super::mail::Mail;
+use super::server::Server;
+use super::session::SessionLimits;
+use super::store::{PolicySource, StoreSettings};
+use super::telemetry::Telemetry;
+use super::upstream::Upstream;
+use crate::credential::hashing::HashingSettings;
+
+/// All settings.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `[server]`: the gateway's own listeners.
+    pub server: Server,
+    /// `[upstream]`: the portal.
+    pub upstream: Upstream,
+    /// `[policy]`: the policy files.
+    pub policy: PolicySource,
+    /// `[store]`: where records are kept.
+    pub store: StoreSettings,
+    /// `[admin]`: the admin API.
+    pub admin: Admin,
+    /// `[session]`: lifetimes of sessions.
+    pub session: SessionLimits,
+    /// `session.portal_cookies`: cookies of the portal that end with a session.
+    pub portal_cookies: CookieNames,
+    /// `[hashing]`: the cost of password hashes.
+    pub hashing: HashingSettings,
+    /// `[passwords]`: lifetimes of mailed links.
+    pub passwords: Passwords,
+    /// `secrets.key_file`: the file of the secret key.
+    pub key_file: PathBuf,
+    /// `[mail]`: how mail is sent.
+    pub mail: Mail,
+    /// `[identity]`: names of the headers that identify the caller to the portal.
+    pub identity: IdentityNames,
+    /// `[branding]`: name, logo and colours of the pages.
+    pub branding: Branding,
+    /// `[telemetry]`: what is logged.
+    pub telemetry: Telemetry,
+}

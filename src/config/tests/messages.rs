@@ -1,0 +1,215 @@
+//! The message for each kind of wrong value: what is wrong, and what is expected.
+
+use super::*;
+
+/// A line added to valid settings, and the problem that it causes.
+const MESSAGES: &[(&str, &str)] = &[
+    // Addresses, URLs and hosts
+    (
+        "server.listen = [\"localhost:8080\"]",
+        "server.listen: `localhost:8080` is not an IP address with a port (e.g. `127.0.0.1:8080` or \
+         `[::1]:8080`)",
+    ),
+    (
+        "admin.listen = \"8081\"",
+        "admin.listen: `8081` is not an IP address with a port (e.g. `127.0.0.1:8080` or `[::1]:8080`)",
+    ),
+    ("server.listen = []", "server.listen: must have at least one address (e.g. `127.0.0.1:8080`)"),
+    (
+        "server.public_url = \"portal.example.com\"",
+        "server.public_url: `portal.example.com` must begin with `https://` or `http://`",
+    ),
+    (
+        "server.public_url = \"https://portal.example.com/app\"",
+        "server.public_url: `https://portal.example.com/app` must not have a path or query: the \
+         gateway serves the whole host",
+    ),
+    (
+        "server.trusted_proxies = [\"10.0.0.0/33\"]",
+        "server.trusted_proxies: `10.0.0.0/33` is not a network (e.g. `10.0.0.0/8`) or an IP address",
+    ),
+    (
+        "upstream.servers = [\"https://10.0.0.1\"]",
+        "upstream.servers: `https://10.0.0.1` must begin with `http://`: TLS to the portal is not \
+         supported",
+    ),
+    (
+        "upstream.servers = [\"http://10.0.0.1:99999\"]",
+        "upstream.servers: `http://10.0.0.1:99999` must have a port from 1 to 65535",
+    ),
+    (
+        "upstream.servers = [\"http://10.0.0.1/portal\"]",
+        "upstream.servers: `http://10.0.0.1/portal` must not have a path or query: the request's own \
+         are sent",
+    ),
+    (
+        "upstream.servers = []",
+        "upstream.servers: is required: at least one server of the portal (e.g. \
+         `http://127.0.0.1:9000`)",
+    ),
+    // Numbers, durations and words
+    ("server.threads = 0", "server.threads: `0` is not a whole number from 1 to 1024"),
+    ("server.backlog = 70000", "server.backlog: `70000` is not a whole number from 1 to 65535"),
+    ("hashing.passes = -1", "hashing.passes: `-1` is not a whole number from 1 to 20"),
+    ("hashing.passes = \"two\"", "hashing.passes: `two` is not a whole number from 1 to 20"),
+    ("hashing.passes = [2]", "hashing.passes: must be a whole number from 1 to 20"),
+    (
+        "session.idle_timeout = 30",
+        "session.idle_timeout: `30` is not a duration (e.g. `30m` or `500ms`)",
+    ),
+    ("session.idle_timeout = \"0s\"", "session.idle_timeout: must be longer than zero"),
+    ("session.idle_timeout = []", "session.idle_timeout: must be a string"),
+    (
+        "policy.mode = \"lenient\"",
+        "policy.mode: `lenient` is not a known value, expected `enforce`",
+    ),
+    ("store.kind = \"redis\"", "store.kind: `redis` is not a known value, expected `sled`"),
+    (
+        "mail.smtp.security = \"ssl\"",
+        "mail.smtp.security: `ssl` is not a known value, expected one of `starttls`, `tls`, `none`",
+    ),
+    (
+        "upstream.reuse_after_body = \"yes\"",
+        "upstream.reuse_after_body: `yes` is not a known value, expected one of `true`, `false`",
+    ),
+    (
+        "telemetry.log = \"a=b=c\"",
+        "telemetry.log: `a=b=c` is not a log filter (e.g. `info` or `warn,hyper=error`)",
+    ),
+    // Names
+    (
+        "identity.user = \"Remote User\"",
+        "identity.user: `Remote User` is not the name of a header (e.g. `Remote-User`)",
+    ),
+    (
+        "identity.user = \"Authorization\"",
+        "identity.user: `authorization` has another meaning in HTTP; use another name",
+    ),
+    (
+        "identity.user = \"Portcullis-Group\"",
+        "identity.group: `portcullis-group` is the name of another identity header already",
+    ),
+    (
+        "upstream.remove_headers = [\"X Do\"]",
+        "upstream.remove_headers: `X Do` is not the name of a header (e.g. `Remote-User`)",
+    ),
+    (
+        "upstream.pass_headers = [\"X-Forwarded-For\"]",
+        "upstream.pass_headers: `x-forwarded-for` is set by the gateway and cannot be forwarded",
+    ),
+    ("upstream.refuse_query = [\"\"]", "upstream.refuse_query: must not contain an empty name"),
+    (
+        "session.portal_cookies = [\"a=b\"]",
+        "session.portal_cookies: `a=b` is not a cookie name (e.g. `PHPSESSID`) or a prefix of names \
+         (e.g. `wordpress_*`)",
+    ),
+    ("branding.accent = \"blue\"", "branding.accent: `blue` is not a colour (e.g. `#0f5499`)"),
+    (
+        "branding.name = \" \"",
+        "branding.name: must not be empty: it is the name that the pages show",
+    ),
+    (
+        "mail.from = \"Example IT\"",
+        "mail.from: `Example IT` is not a mailbox (e.g. `portal@example.com` or `Name \
+         <portal@example.com>`)",
+    ),
+    // Paths and secrets
+    ("store.path = \"\"", "store.path: must not be empty: a path is required"),
+    ("mail.smtp = { username = \"u\", password = \"\" }", "mail.smtp.password: must not be empty"),
+    (
+        "mail.smtp = { username = \"u\", password = \"p\", password_file = \"f\" }",
+        "mail.smtp.password: conflicts with `mail.smtp.password_file`; set one of the two",
+    ),
+    // Types
+    ("server.hosts = 1", "server.hosts: must be a list of strings"),
+    ("server.hosts = [1]", "server.hosts[0]: must be a string"),
+    ("policy.directory = [\"policies\"]", "policy.directory: must be a string"),
+    // Settings that contradict each other
+    (
+        "session.idle_timeout = \"13h\"",
+        "session.idle_timeout: must not be longer than `session.absolute_timeout`",
+    ),
+    (
+        "session.staff_idle_timeout = \"25h\"",
+        "session.staff_idle_timeout: must not be longer than `session.staff_absolute_timeout`",
+    ),
+    (
+        "server.limits = { header_bytes = 8192, target_bytes = 9000 }",
+        "server.limits.target_bytes: must not be greater than `server.limits.header_bytes`",
+    ),
+    (
+        "store.max_staleness = \"10ms\"",
+        "store.max_staleness: must be at least 1s, the interval of checking the store",
+    ),
+    (
+        "passwords.reset_lifetime = \"2years\"",
+        "passwords.reset_lifetime: must not be longer than `365days`",
+    ),
+    ("server.tls.key = \"k\"", "server.tls: requires both `certificate` and `key`"),
+    (
+        "mail.transport = \"smtp\"",
+        "mail.smtp.host: is required: the name of the mail server (e.g. `mail.example.com`)",
+    ),
+    (
+        "mail.smtp.username = \"u\"",
+        "mail.smtp: requires both `username` and `password` (or `password_file`), or neither",
+    ),
+    (
+        "mail.smtp = { host = \"mail.example.com\", security = \"none\" }",
+        "mail.smtp.security: must not be `none` for a server on another machine, because mail and \
+         password would be sent unencrypted; use `starttls` or `tls`",
+    ),
+    // Unknown keys
+    ("server.listn = 1", "server.listn: unknown setting; did you mean `server.listen`?"),
+    (
+        "policy.path = \"policies\"",
+        "policy.path: unknown setting; `policy` has `directory`, `mode`",
+    ),
+    (
+        "store.path.folder = \"x\"",
+        "store.path.folder: unknown setting; `store.path` is not a section",
+    ),
+    ("server = 1", "server: is a section, not a setting; set the keys in it"),
+];
+
+/// The valid settings, without the key that the line sets.
+fn with(line: &str) -> String {
+    let mut lines = vec![line];
+    for required in [
+        "server.public_url = \"https://portal.example.com\"",
+        "upstream.servers = [\"http://127.0.0.1:9000\"]",
+    ] {
+        let key = required.split(' ').next().unwrap();
+        let replaced = line.starts_with(key) || line == "server = 1" && key.starts_with("server.");
+        if !replaced {
+            lines.push(required);
+        }
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn each_kind_of_wrong_value_has_its_message() {
+    for (line, expected) in MESSAGES {
+        let found = parse(&with(line)).unwrap_err().to_string();
+        let found: Vec<_> = found.lines().collect();
+        assert!(found.contains(expected), "{line}\nexpected: {expected}\nfound:    {found:#?}");
+    }
+}
+
+#[test]
+fn the_environment_causes_the_same_messages() {
+    for (variable, value, expected) in [
+        ("SERVER__LISTEN", "localhost:1", "server.listen: `localhost:1` is not an IP address"),
+        ("SERVER__THREADS", "many", "server.threads: `many` is not a whole number from 1 to 1024"),
+        ("SESSION__IDLE_TIMEOUT", "30", "session.idle_timeout: `30` is not a duration"),
+        ("STORE__KIND", "redis", "store.kind: `redis` is not a known value, expected `sled`"),
+        ("SERVER__LISTENN", "x", "server.listenn: unknown setting; did you mean `server.listen`?"),
+        ("SERVER", "x", "server: is a section, not a setting; set the keys in it"),
+        ("POLICY__DIRECTORY", "", "policy.directory: must not be empty: a path is required"),
+    ] {
+        let set = environment(&[(&format!("PORTCULLIS__{variable}"), value)]);
+        let found = Settings::parse(LEAST, Path::new("p.toml"), &set).unwrap_err().to_string();
+        assert!(found.contains(expected), "{variable}: {found}");
+    }
+}

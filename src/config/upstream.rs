@@ -1,0 +1,121 @@
+//! `[upstream]`: the portal's servers, and how requests to them are limited and cleaned.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use http::HeaderName;
+use portcullis_policy::{Reading, Readings};
+
+use super::reader::Reader;
+use super::value::FieldName;
+use super::value::{minutes, seconds};
+
+/// The default of `upstream.refuse_query`.
+const REFUSE_QUERY: [&str; 3] = ["_method", "_httpmethod", "x-http-method-override"];
+
+/// `[upstream]`
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    /// `upstream.servers`: the portal's servers. Never empty.
+    pub servers: Vec<UpstreamServer>,
+    /// `upstream.connect_timeout`: maximum time to connect.
+    pub connect_timeout: Duration,
+    /// `upstream.response_timeout`: maximum time until the head of a response.
+    pub response_timeout: Duration,
+    /// `upstream.body_timeout`: maximum pause within the body of a response.
+    pub body_timeout: Duration,
+    /// `upstream.keep_alive`: how long an unused connection is kept.
+    pub keep_alive: Duration,
+    /// `upstream.reuse_after_body`: whether a connection that carried a request body is reused.
+    pub reuse_after_body: bool,
+    /// `upstream.requests`: concurrent requests at the portal.
+    pub requests: usize,
+    /// `upstream.server_requests`: concurrent requests at one of its servers.
+    pub server_requests: usize,
+    /// `upstream.health_interval`: interval of health checks, if there are several servers.
+    pub health_interval: Duration,
+    /// `upstream.remove_headers`: request headers to remove, because this portal treats them as
+    /// commands.
+    pub remove_headers: Vec<HeaderName>,
+    /// `upstream.pass_headers`: request headers to forward although they are reserved.
+    pub pass_headers: Vec<HeaderName>,
+    /// `upstream.readings`: how the portal may read a path differently from the routes.
+    pub readings: Readings,
+    /// `upstream.refuse_query`: query parameters that override the method. Requests with one are
+    /// refused.
+    pub refuse_query: Vec<String>,
+}
+
+/// One of the portal's servers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamServer {
+    /// `host:port` to connect to.
+    pub authority: String,
+}
+
+impl Upstream {
+    /// `None` if no valid server is given.
+    pub(super) fn read(r: &mut Reader) -> Option<Self> {
+        let servers = r.list::<UpstreamServer>("upstream.servers");
+        if servers.as_ref().map_or(!r.has("upstream.servers"), Vec::is_empty) {
+            let message = "is required: at least one server of the portal (e.g. \
+                           `http://127.0.0.1:9000`)";
+            r.problem("upstream.servers", message.to_owned());
+        }
+        let upstream = Self {
+            connect_timeout: r.duration("upstream.connect_timeout", seconds(5)),
+            response_timeout: r.duration("upstream.response_timeout", seconds(60)),
+            body_timeout: r.duration("upstream.body_timeout", minutes(5)),
+            keep_alive: r.duration("upstream.keep_alive", seconds(60)),
+            reuse_after_body: r.boolean("upstream.reuse_after_body", false),
+            requests: r.number("upstream.requests", 4096, 1, 1_000_000),
+            server_requests: r.number("upstream.server_requests", 2048, 1, 1_000_000),
+            health_interval: r.duration("upstream.health_interval", seconds(5)),
+            remove_headers: field_names(r, "upstream.remove_headers"),
+            pass_headers: field_names(r, "upstream.pass_headers"),
+            readings: r
+                .list::<Reading>("upstream.readings")
+                .map_or_else(Readings::all, Readings::from_iter),
+            refuse_query: refuse_query(r),
+            servers: servers.filter(|servers| !servers.is_empty())?,
+        };
+        Some(upstream)
+    }
+}
+
+fn field_names(r: &mut Reader, key: &str) -> Vec<HeaderName> {
+    let names = r.list::<FieldName>(key).unwrap_or_default();
+    names.into_iter().map(|FieldName(name)| name).collect()
+}
+
+fn refuse_query(r: &mut Reader) -> Vec<String> {
+    let key = "upstream.refuse_query";
+    let names = r.list(key).unwrap_or_else(|| REFUSE_QUERY.map(str::to_owned).to_vec());
+    if names.iter().any(|name: &String| name.trim().is_empty()) {
+        r.problem(key, "must not contain an empty name".to_owned());
+    }
+    names
+}
+
+impl FromStr for UpstreamServer {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = "is not a server (e.g. `http://127.0.0.1:9000`)";
+        let rest = text
+            .strip_prefix("http://")
+            .ok_or("must begin with `http://`: TLS to the portal is not supported")?;
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        if authority.contains(['/', '?', '#']) {
+            return Err("must not have a path or query: the request's own are sent");
+        }
+        let uri: http::uri::Authority = authority.parse().map_err(|_| wrong)?;
+        if authority.contains('@') || uri.host().is_empty() {
+            return Err(wrong);
+        }
+        let port = portcullis_policy::port_of(&uri)
+            .map_err(|_| "must have a port from 1 to 65535")?
+            .unwrap_or(80);
+        Ok(Self { authority: format!("{}:{port}", uri.host()) })
+    }
+}

@@ -1,0 +1,86 @@
+//! The fuzz targets of the application: each takes any bytes and panics when a property does not
+//! hold.
+//!
+//! `fuzz/` runs them with libFuzzer; the tests below run each over its corpus.
+
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a property that fails stops the fuzzer"
+)]
+
+mod bench;
+mod cookies;
+mod portal;
+
+use std::sync::LazyLock;
+
+use parking_lot::Mutex;
+
+use self::bench::Bench;
+
+pub use self::cookies::cookies;
+pub use crate::proxy::fuzzing::forwarded_headers;
+
+/// One gateway for all inputs of a process. Its store is left in the folder for temporary files.
+static BENCH: LazyLock<Mutex<Bench>> = LazyLock::new(|| {
+    let folder = std::env::temp_dir().join(format!("portcullis-fuzz-{}", std::process::id()));
+    Mutex::new(Bench::new(&folder))
+});
+
+/// What a client sends over a connection to the gateway: [`Bench::data_plane`].
+pub fn data_plane(data: &[u8]) {
+    BENCH.lock().data_plane(data);
+}
+
+/// What a browser sends to a page with a form: [`Bench::form_bodies`].
+pub fn form_bodies(data: &[u8]) {
+    BENCH.lock().form_bodies(data);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use tempfile::TempDir;
+
+    use super::bench::Bench;
+
+    /// Runs a target over its corpus in `fuzz/corpus`.
+    fn replay(name: &str, mut target: impl FnMut(&[u8])) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
+        let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        let files: Vec<_> = files.collect();
+        assert!(files.len() >= 20, "{} has {} files", folder.display(), files.len());
+        for file in files {
+            println!("{}", file.display());
+            target(&std::fs::read(&file).unwrap());
+        }
+    }
+
+    #[test]
+    fn corpus_of_forwarded_headers() {
+        replay("forwarded_headers", super::forwarded_headers);
+    }
+
+    #[test]
+    fn corpus_of_cookies() {
+        replay("cookies", super::cookies);
+    }
+
+    #[test]
+    fn corpus_of_form_bodies() {
+        let folder = TempDir::new().unwrap();
+        let mut bench = Bench::new(folder.path());
+        replay("form_bodies", |data| bench.form_bodies(data));
+    }
+
+    #[test]
+    fn corpus_of_the_data_plane() {
+        let folder = TempDir::new().unwrap();
+        let mut bench = Bench::new(folder.path());
+        replay("data_plane", |data| bench.data_plane(data));
+        assert!(bench.arrived() >= 20, "{} requests arrived", bench.arrived());
+    }
+}

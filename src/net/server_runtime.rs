@@ -1,0 +1,80 @@
+//! The pingora server: a service for each part of the network side, and the graceful shutdown.
+//!
+//! Services, one thread each unless noted: the gateway's listener and `server.threads` − 1 further
+//! workers ([`super::workers`]), the admin plane, health checks.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pingora_core::server::configuration::ServerConf;
+use pingora_core::server::{RunArgs, Server, ShutdownSignal, ShutdownSignalWatch};
+
+use super::admin_listener::AdminListener;
+use super::connection_tracker::ConnectionTracker;
+use super::gateway_listener::GatewayListener;
+use super::health_checks::HealthChecks;
+use super::workers::Worker;
+use crate::tasks::Tasks;
+
+/// Everything that serves the network.
+#[derive(Debug)]
+pub struct ServerRuntime {
+    /// Portal traffic.
+    pub gateway: GatewayListener,
+    /// The admin plane.
+    pub admin: AdminListener,
+    /// Checks of the portal's servers.
+    pub health: Option<HealthChecks>,
+    /// Threads for portal traffic, at least one.
+    pub threads: usize,
+    /// Upper bound on finishing open connections at shutdown.
+    pub shutdown_grace: Duration,
+    /// The open connections of both planes.
+    pub connections: ConnectionTracker,
+    /// Supervision, and what stops the server.
+    pub tasks: Tasks,
+}
+
+impl ServerRuntime {
+    /// Serves until the tasks are stopped, then finishes open connections.
+    pub fn run(self) {
+        let Self { gateway, admin, health, threads, shutdown_grace, connections, tasks } = self;
+        // Without work stealing, a service with one thread has a single-threaded runtime.
+        let conf = ServerConf { work_stealing: false, ..ServerConf::default() };
+        let mut server = Server::new_with_opt_and_conf(None, conf);
+        let workers: Vec<_> = (1..threads).map(|_| Worker::default()).collect();
+        let runtimes = workers.iter().map(Worker::runtime).collect();
+        let gateway = server.add_service(gateway.into_service(runtimes, tasks.clone()));
+        for worker in workers {
+            gateway.add_dependency(server.add_service(worker));
+        }
+        server.add_service(admin.into_service(connections.clone(), tasks.clone()));
+        if let Some(health) = health {
+            server.add_service(health.into_service(tasks.clone()));
+        }
+        let shutdown = GracefulShutdown { connections, grace: shutdown_grace, tasks };
+        server.run(RunArgs { shutdown_signal: Box::new(shutdown) });
+    }
+}
+
+/// Waits for a reason to stop, then until open connections have finished. pingora's own graceful
+/// shutdown always waits its whole grace period, so it is asked for an immediate one afterwards.
+struct GracefulShutdown {
+    connections: ConnectionTracker,
+    grace: Duration,
+    tasks: Tasks,
+}
+
+#[async_trait]
+impl ShutdownSignalWatch for GracefulShutdown {
+    async fn recv(&self) -> ShutdownSignal {
+        self.tasks.stop().cancelled().await;
+        let connections = self.connections.begin_shutdown();
+        tracing::info!(connections, "stopping");
+        if tokio::time::timeout(self.grace, self.connections.closed()).await.is_err() {
+            let connections = self.connections.count();
+            tracing::warn!(connections, "closed connections that did not finish in time");
+        }
+        ShutdownSignal::FastShutdown
+    }
+}

@@ -1,0 +1,131 @@
+//! The policy's denials in words: what is missing, and whom to ask for it.
+
+use http::StatusCode;
+
+use super::notices::{Destination, Notices};
+use crate::web::notice::Notice;
+use crate::web::text::Value;
+use portcullis_policy::{
+    Access, Denial, PermissionSet, Policy, Reason, Requirement, SessionKind, Subject,
+};
+
+/// The client that was denied, which decides the links on the page.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asker<'a> {
+    /// `None` without a session.
+    pub(super) subject: Option<&'a Subject>,
+    /// Whether the start page was requested.
+    pub(super) at_start: bool,
+}
+
+impl Asker<'_> {
+    fn is_by_link(self) -> bool {
+        self.subject.is_some_and(|subject| subject.kind == SessionKind::Link)
+    }
+
+    /// Adds links that lead on: none to the page that was just denied, and none to another account
+    /// without a first one.
+    fn add_links<'a>(self, notices: Notices<'a>, notice: Notice<'a>) -> Notice<'a> {
+        let notice = match self.at_start {
+            true => notice,
+            false => notices.link(notice, Destination::Start),
+        };
+        if self.subject.is_none() || self.is_by_link() {
+            return notices.link(notice, Destination::SignIn);
+        }
+        let notice = notices.link(notice, Destination::SwitchAccount);
+        notices.link(notice, Destination::Sessions)
+    }
+}
+
+/// The notice for a denial.
+pub(super) fn denied<'a>(
+    notices: Notices<'a>,
+    (denial, policy): (&Denial, &'a Policy),
+    asker: Asker<'_>,
+) -> Notice<'a> {
+    let texts = &notices.text.denied;
+    let reason = denial.reason();
+    let text = match reason {
+        Reason::NoPortalAccess => return notices.no_portal_access(),
+        Reason::MissingPermission => return missing_permission(notices, (denial, policy), asker),
+        Reason::OtherOrganization => &texts.other_organization,
+        Reason::NoRoute => &texts.no_route,
+        Reason::MethodNotAllowed => &texts.method,
+        Reason::AmbiguousPath | Reason::AmbiguousQuery => &texts.ambiguous,
+        Reason::QueryNotAllowed => &texts.query,
+        Reason::WebsocketNotAllowed => &texts.websocket,
+        Reason::RouteClosed => &texts.closed,
+        Reason::Public
+        | Reason::SignedIn
+        | Reason::Permitted
+        | Reason::NoSession
+        | Reason::SessionExpired
+        | Reason::BadTarget(_) => &texts.otherwise,
+    };
+    let notice = notices.statement(StatusCode::FORBIDDEN, reason.as_str(), text);
+    // No account can open a closed route, so there is nothing to ask for.
+    let notice = match reason {
+        Reason::RouteClosed => notice,
+        _ => notice.advise(texts.ask.with(notices.operator)),
+    };
+    asker.add_links(notices, notice)
+}
+
+/// Names the missing permissions as the permission catalogue does.
+fn missing_permission<'a>(
+    notices: Notices<'a>,
+    (denial, policy): (&Denial, &'a Policy),
+    asker: Asker<'_>,
+) -> Notice<'a> {
+    let Notices { text, operator } = notices;
+    let by_link = asker.is_by_link();
+    let texts = if by_link { &text.denied.permission_by_link } else { &text.denied.permission };
+    let (set, every) = match denial.route().map(|route| route.access()) {
+        Some(Access::Require(Requirement::All(set))) => (set, true),
+        Some(Access::Require(Requirement::Any(set))) => (set, false),
+        Some(Access::Public | Access::SignedIn | Access::Deny) | None => (<_>::default(), true),
+    };
+    let catalogue = policy.catalogue();
+    let held = asker.subject.map(|subject| subject.held(catalogue)).unwrap_or_default();
+    let missing = set.difference(held);
+    // A link cannot be given permissions that depend on the person (R3).
+    let grantable = missing.intersection(catalogue.without_identity());
+    let to_ask_for = match by_link {
+        true if every && grantable != missing => <_>::default(),
+        true => grantable,
+        false => missing,
+    };
+    let title = match section(&names(policy, set)) {
+        Some(section) => texts.title_of_section.with(section, section.to_lowercase()),
+        None => texts.any.title.with(),
+    };
+    let names = names(policy, to_ask_for);
+    let ask = match names.len() {
+        0 => texts.ask.with(operator),
+        count if every && count > 1 => {
+            let all = Value::names(&names, &text.list, &text.list.and);
+            texts.ask_for_all.with(operator, all)
+        }
+        _ => texts.ask_for_any.with(operator, Value::names(&names, &text.list, &text.list.or)),
+    };
+    let reason = Reason::MissingPermission.as_str();
+    let notice = Notice::of(StatusCode::FORBIDDEN, reason, title, texts.any.detail.with());
+    asker.add_links(notices, notice.advise(ask))
+}
+
+fn names(policy: &Policy, set: PermissionSet) -> Vec<&str> {
+    let permissions = policy.catalogue().permissions();
+    let named = set.iter().filter_map(|index| permissions.get(index));
+    named.map(|permission| permission.name.as_str()).collect()
+}
+
+/// The section, such as "Invoices", if all permissions are about viewing it.
+fn section<'a>(names: &[&'a str]) -> Option<&'a str> {
+    let mut sections = names.iter().map(|name| {
+        let (section, action) = name.split_once(" – ")?;
+        (action == "View" || action.starts_with("View ")).then_some(section)
+    });
+    let first = sections.next().flatten()?;
+    sections.all(|other| other == Some(first)).then_some(first)
+}

@@ -1,0 +1,199 @@
+//! The notices of the pages themselves.
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::body::Body;
+use http::{Response, StatusCode};
+
+use super::PagesState;
+use super::texts::Catalogue;
+use crate::web::brand::Brand;
+use crate::web::fetch_metadata::ResponseKind;
+use crate::web::notice::{Link, Notice};
+use crate::web::paths;
+use crate::web::response::{Referrer, html};
+use crate::web::text::{Advice, RelativeTime, Statement};
+use portcullis_policy::Reason;
+
+/// When to try again while the store does not respond, in seconds.
+const STORE_RETRY: u64 = 5;
+
+/// Makes notices in one language.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Notices<'a> {
+    pub(super) text: &'a Catalogue,
+    /// The operator's business name.
+    pub(super) operator: &'a str,
+}
+
+/// Where a link on a notice leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Destination {
+    /// The same address again.
+    Again,
+    /// The portal's start page.
+    Start,
+    SignIn,
+    /// The sign-in page, for a visitor who is signed in.
+    SwitchAccount,
+    ForgotPassword,
+    Sessions,
+}
+
+#[derive(Template)]
+#[template(path = "pages/notice.html")]
+struct NoticePage<'a> {
+    brand: &'a Brand,
+    text: &'a Catalogue,
+    notice: &'a Notice<'a>,
+    request_id: &'a str,
+}
+
+impl Destination {
+    pub(super) fn link(self, text: &Catalogue) -> Link<'_> {
+        let labels = &text.action;
+        let (label, address) = match self {
+            Self::Again => (&labels.again, ""),
+            Self::Start => (&labels.start, "/"),
+            Self::SignIn => (&labels.sign_in, paths::SIGN_IN),
+            Self::SwitchAccount => (&labels.switch_account, paths::SWITCH_ACCOUNT),
+            Self::ForgotPassword => (&labels.new_link, paths::FORGOT_PASSWORD),
+            Self::Sessions => (&labels.sessions, paths::SESSIONS),
+        };
+        Link { label, address }
+    }
+}
+
+impl PagesState {
+    pub(super) fn notices<'a>(&'a self, text: &'a Catalogue) -> Notices<'a> {
+        Notices { text, operator: &self.brand.name }
+    }
+
+    /// The notice as a page or as a problem document.
+    pub(super) fn notice(
+        &self,
+        notice: &Notice<'_>,
+        text: &Catalogue,
+        kind: ResponseKind,
+        request_id: &str,
+    ) -> Response<Body> {
+        match kind {
+            ResponseKind::Page => {
+                let page = NoticePage { brand: &self.brand, text, notice, request_id };
+                notice.finish(html(&text.language, notice.status, &page, Referrer::Nothing))
+            }
+            ResponseKind::Problem => notice.problem_document(request_id),
+        }
+    }
+}
+
+impl<'a> Notices<'a> {
+    pub(super) fn statement(
+        self,
+        status: StatusCode,
+        reason: &'static str,
+        text: &'a Statement,
+    ) -> Notice<'a> {
+        Notice::new(status, reason, text)
+    }
+
+    pub(super) fn advice(
+        self,
+        status: StatusCode,
+        reason: &'static str,
+        text: &'a Advice,
+    ) -> Notice<'a> {
+        Notice::with_advice(status, reason, text, self.operator)
+    }
+
+    pub(super) fn link(self, notice: Notice<'a>, to: Destination) -> Notice<'a> {
+        notice.link(to.link(self.text))
+    }
+
+    pub(super) fn store_unavailable(self) -> Notice<'a> {
+        self.store_down(&self.text.notice.store_unavailable)
+    }
+
+    /// The store did not respond to a change, which may have been made all the same.
+    pub(super) fn change_unconfirmed(self) -> Notice<'a> {
+        self.store_down(&self.text.notice.change_unconfirmed)
+    }
+
+    fn store_down(self, text: &'a Advice) -> Notice<'a> {
+        let notice = self.advice(StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", text);
+        self.link(notice, Destination::Again).retry_after(STORE_RETRY)
+    }
+
+    pub(super) fn no_such_page(self) -> Notice<'a> {
+        let text = &self.text.notice.no_such_page;
+        let notice = self.statement(StatusCode::NOT_FOUND, "no-such-page", text);
+        self.link(notice, Destination::Start)
+    }
+
+    pub(super) fn method_not_allowed(self) -> Notice<'a> {
+        let text = &self.text.notice.method_not_allowed;
+        let notice = self.statement(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", text);
+        self.link(notice, Destination::Start)
+    }
+
+    pub(super) fn foreign_form(self) -> Notice<'a> {
+        let text = &self.text.notice.foreign_form;
+        let notice = self.advice(StatusCode::FORBIDDEN, "foreign-form", text);
+        self.link(notice, Destination::SignIn)
+    }
+
+    pub(super) fn unreadable_form(self) -> Notice<'a> {
+        let text = &self.text.notice.unreadable_form;
+        let notice = self.advice(StatusCode::BAD_REQUEST, "unreadable-form", text);
+        self.link(notice, Destination::SignIn)
+    }
+
+    pub(super) fn no_portal_access(self) -> Notice<'a> {
+        let text = &self.text.notice.no_portal_access;
+        let notice = self.advice(StatusCode::FORBIDDEN, Reason::NoPortalAccess.as_str(), text);
+        self.link(notice, Destination::SwitchAccount)
+    }
+
+    pub(super) fn dead_link(self) -> Notice<'a> {
+        let notice = self.advice(StatusCode::NOT_FOUND, "dead-link", &self.text.notice.dead_link);
+        self.link(notice, Destination::SignIn)
+    }
+
+    /// A secure link was loaded as an image, in a frame or by a script.
+    pub(super) fn link_in_background(self) -> Notice<'a> {
+        let text = &self.text.notice.link_in_background;
+        let notice = self.advice(StatusCode::FORBIDDEN, "not-a-navigation", text);
+        self.link(notice, Destination::Start)
+    }
+
+    /// A secure link has as many sessions as it may have.
+    pub(super) fn too_many_sessions(self, retry_after: Duration) -> Notice<'a> {
+        let text = &self.text.notice.too_many_sessions;
+        let notice = self.advice(StatusCode::TOO_MANY_REQUESTS, "too-many-sessions", text);
+        self.link(notice, Destination::Again).retry_after(retry_after.as_secs().max(1))
+    }
+
+    /// The same for every cause, so that the page reveals none.
+    pub(super) fn dead_invitation(self) -> Notice<'a> {
+        let text = &self.text.notice.dead_invitation;
+        let notice = self.advice(StatusCode::NOT_FOUND, "dead-invitation", text);
+        self.link(notice, Destination::SignIn)
+    }
+
+    /// The same for every cause, so that the page reveals none.
+    pub(super) fn dead_reset(self) -> Notice<'a> {
+        let text = &self.text.notice.dead_reset;
+        let notice = self.advice(StatusCode::NOT_FOUND, "dead-reset", text);
+        let notice = self.link(notice, Destination::ForgotPassword);
+        self.link(notice, Destination::SignIn)
+    }
+
+    /// The same, byte for byte, whether there is such an account or not: without an exact time.
+    pub(super) fn reset_requested(self, expires: RelativeTime) -> Notice<'a> {
+        let text = &self.text.notice.reset_requested;
+        let (title, detail) = (text.title.with(), text.detail.with(expires.words));
+        let notice = Notice::of(StatusCode::OK, "reset-asked", title, detail);
+        self.link(notice.advise(text.advice.with(self.operator)), Destination::SignIn)
+    }
+}

@@ -1,0 +1,331 @@
+//! Every text of the pages, by page. A file of a language has exactly these keys.
+
+use serde::Deserialize;
+
+use crate::credential::password::PasswordRule;
+use crate::web::text::{
+    Advice, Counted, ListWords, Moment, Operator, Phrase, Statement, Text, TimeWords, Translation,
+    Translations, values,
+};
+
+/// The texts of the pages in all languages.
+pub(super) type Texts = Translations<PageTexts>;
+/// The texts of the pages in one language.
+pub(super) type Catalogue = Translation<PageTexts>;
+
+/// The languages in the program; the first is the one for all other readers.
+pub(super) const SHIPPED: [(&str, &str); 2] = [
+    ("en", include_str!("../../templates/text/en.toml")),
+    ("de", include_str!("../../templates/text/de.toml")),
+];
+
+values! {
+    /// The operator's business name, and names of permissions.
+    Permissions(operator, permissions);
+    /// A section of the portal.
+    Section(section, section_in_lower_case);
+    /// An organization's name.
+    Organization(organization);
+    /// An organization's name, and the operator's business name.
+    OrganizationAndOperator(organization, operator);
+    /// A portal user's login.
+    Login(login);
+    /// A browser's name.
+    Browser(browser);
+    /// A browser's name, and that of its operating system.
+    BrowserAndSystem(browser, system);
+    /// A network address, and a time relative to now.
+    AddressAndMoment(address, when);
+    /// The login of the visitor, and the organization of the link.
+    LoginAndOrganization(login, organization);
+}
+
+macro_rules! texts {
+    ($($(#[$doc:meta])* $name:ident { $($field:ident: $kind:ty,)+ })+) => { $(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(super) struct $name {
+            $(pub(super) $field: $kind,)+
+        }
+    )+ };
+}
+
+texts! {
+    /// All texts of one language.
+    PageTexts {
+        page: Page,
+        script: Script,
+        action: Actions,
+        list: ListWords,
+        when: TimeWords,
+        sign_in: SignIn,
+        mfa: Mfa,
+        mfa_setup: MfaSetUp,
+        recovery_codes: RecoveryCodes,
+        sign_out: SignOut,
+        sessions: Sessions,
+        link: Link,
+        choose: Choose,
+        requirement: Requirements,
+        forgot: Forgot,
+        notice: NoticeTexts,
+        denied: Denied,
+    }
+
+    /// On every page.
+    Page {
+        reference: Text,
+    }
+
+    /// Labels and hints that scripts add.
+    Script {
+        show: Text,
+        show_password: Text,
+        hide: Text,
+        hide_password: Text,
+        caps_lock: Text,
+    }
+
+    /// Links to other pages.
+    Actions {
+        again: Text,
+        start: Text,
+        sign_in: Text,
+        switch_account: Text,
+        new_link: Text,
+        sessions: Text,
+    }
+
+    /// The sign-in page.
+    SignIn {
+        title: Text,
+        login: Text,
+        password: Text,
+        submit: Text,
+        link_of_organization: Phrase<OrganizationAndOperator>,
+        link: Phrase<Operator>,
+        link_replaced: Phrase<OrganizationAndOperator>,
+        again: Text,
+        form_too_old: Text,
+        login_missing: Text,
+        password_missing: Text,
+        wrong: Text,
+        forgot: Text,
+        password_set: Text,
+        locked_out: Phrase<Moment>,
+        busy: Text,
+    }
+
+    /// The page for the code after the password.
+    Mfa {
+        title: Text,
+        lead: Phrase<Login>,
+        code: Text,
+        submit: Text,
+        instead: Text,
+        recovery_lead: Text,
+        recovery_code: Text,
+        recovery_submit: Text,
+        form_too_old: Text,
+        code_missing: Text,
+        wrong_code: Text,
+        wrong_recovery_code: Text,
+        busy: Text,
+    }
+
+    /// The page that sets up the second factor.
+    MfaSetUp {
+        title: Text,
+        lead: Phrase<Login>,
+        scan: Text,
+        qr_code: Text,
+        open_in_app: Text,
+        or_enter: Text,
+        enter: Text,
+        code: Text,
+        submit: Text,
+        wrong_code: Text,
+        another_secret: Text,
+    }
+
+    /// The page that shows the recovery codes.
+    RecoveryCodes {
+        title: Text,
+        lead: Text,
+        keep: Text,
+        saved: Text,
+        copy: Text,
+        copied: Text,
+        not_copied: Text,
+        print: Text,
+    }
+
+    /// The page to sign out on.
+    SignOut {
+        title: Text,
+        person: Phrase<Login>,
+        by_link: Text,
+        form_too_old: Text,
+        submit: Text,
+        stay: Text,
+        done_title: Text,
+        done: Text,
+    }
+
+    /// The page with a portal user's sessions.
+    Sessions {
+        title: Text,
+        lead: Phrase<Login>,
+        unknown: Text,
+        unknown_ask: Phrase<Operator>,
+        another_password: Text,
+        browser: Phrase<Browser>,
+        browser_on_system: Phrase<BrowserAndSystem>,
+        unknown_browser: Text,
+        this: Text,
+        began: Phrase<AddressAndMoment>,
+        used: Phrase<Moment>,
+        end: Text,
+        end_this: Phrase<Browser>,
+        end_others: Text,
+        end_here: Text,
+        only_this: Text,
+        ended: Counted,
+        not_there: Text,
+        form_too_old: Text,
+    }
+
+    /// The question before another organization's link replaces a session.
+    Link {
+        title: Text,
+        lead: Phrase<LoginAndOrganization>,
+        unexpected: Text,
+        another_account: Text,
+        form_too_old: Text,
+        stay: Text,
+        open: Phrase<Organization>,
+    }
+
+    /// The pages that set a password by a mailed link.
+    Choose {
+        invitation: Occasion,
+        reset: Occasion,
+        login: Text,
+        password: Text,
+        needs: Text,
+        met: Text,
+        missing: Text,
+        submit: Text,
+        not_met: Text,
+        busy: Text,
+        form_too_old: Text,
+    }
+
+    /// What the page says for one kind of link.
+    Occasion {
+        title: Text,
+        lead: Phrase<Organization>,
+    }
+
+    /// The requirements for a password.
+    Requirements {
+        length: Text,
+        uppercase: Text,
+        lowercase: Text,
+        digit: Text,
+        symbol: Text,
+        not_login: Text,
+        not_email: Text,
+    }
+
+    /// The page that asks for a link to reset the password.
+    Forgot {
+        title: Text,
+        lead: Text,
+        login: Text,
+        submit: Text,
+        back: Text,
+        form_too_old: Text,
+        login_missing: Text,
+    }
+
+    /// Pages with one statement.
+    NoticeTexts {
+        store_unavailable: Advice,
+        change_unconfirmed: Advice,
+        no_such_page: Statement,
+        method_not_allowed: Statement,
+        foreign_form: Advice,
+        link_in_background: Advice,
+        too_many_sessions: Advice,
+        unreadable_form: Advice,
+        no_portal_access: Advice,
+        dead_link: Advice,
+        dead_invitation: Advice,
+        dead_reset: Advice,
+        reset_requested: ResetRequested,
+        bad_request: Advice,
+        unknown_host: Advice,
+        foreign_origin: Statement,
+        access_changed: Advice,
+        cross_origin: Advice,
+        method_override: Advice,
+        elsewhere: Statement,
+        sign_in_first: Advice,
+        link_not_enough: Advice,
+        portal_closed: Advice,
+        portal_down: Advice,
+        portal_broken: Advice,
+        portal_slow: Advice,
+        portal_slow_change: Advice,
+        portal_busy: Advice,
+    }
+
+    /// A link to reset the password has been requested.
+    ResetRequested {
+        title: Text,
+        detail: Phrase<Moment>,
+        advice: Phrase<Operator>,
+    }
+
+    /// Denials by the policy.
+    Denied {
+        ask: Phrase<Operator>,
+        permission: MissingPermission,
+        permission_by_link: MissingPermission,
+        other_organization: Statement,
+        no_route: Statement,
+        method: Statement,
+        ambiguous: Statement,
+        query: Statement,
+        websocket: Statement,
+        closed: Statement,
+        otherwise: Statement,
+    }
+
+    /// A permission is missing.
+    MissingPermission {
+        any: Statement,
+        title_of_section: Phrase<Section>,
+        ask: Phrase<Operator>,
+        ask_for_all: Phrase<Permissions>,
+        ask_for_any: Phrase<Permissions>,
+    }
+
+}
+
+impl Requirements {
+    /// The requirement for a rule.
+    pub(super) const fn of(&self, rule: PasswordRule) -> &Text {
+        match rule {
+            PasswordRule::Length => &self.length,
+            PasswordRule::Uppercase => &self.uppercase,
+            PasswordRule::Lowercase => &self.lowercase,
+            PasswordRule::Digit => &self.digit,
+            PasswordRule::Symbol => &self.symbol,
+            PasswordRule::NotLogin => &self.not_login,
+            PasswordRule::NotEmail => &self.not_email,
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The operator's brand (R62): name, logo and colours, and the files that carry them.
+//!
+//! Our content security policy allows no style in a page, so the colours are rules at the head of
+//! the one style sheet, which is made at the start.
+
+use std::fmt::Write as _;
+
+use super::asset::Asset;
+use super::logo::{Logo, LogoProblem};
+use crate::config::Branding;
+use crate::config::branding::{DARK, LIGHT, Shades, Surface};
+
+/// The brand on a set of pages.
+#[derive(Debug)]
+pub(crate) struct Brand {
+    /// The operator's business name.
+    pub(crate) name: String,
+    /// Shown where there is no logo.
+    pub(crate) initial: String,
+    pub(crate) style: Asset,
+    pub(crate) script: Asset,
+    pub(crate) logo: Option<Asset>,
+    pub(crate) icon: Asset,
+}
+
+impl Brand {
+    /// Reads the logo, and puts the colours at the head of the pages' style sheet.
+    ///
+    /// # Errors
+    /// When the logo cannot be used.
+    pub(crate) fn load(
+        branding: &Branding,
+        style_sheet: &str,
+        script: &'static str,
+    ) -> Result<Self, LogoProblem> {
+        let logo = branding.logo.as_deref().map(Logo::load).transpose()?;
+        let name = branding.name.trim().to_owned();
+        let initial = name.chars().find(|c| c.is_alphanumeric());
+        let initial: String = initial.unwrap_or('P').to_uppercase().collect();
+        let fill = branding.accents.light;
+        let icon = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\">\
+             <rect width=\"32\" height=\"32\" rx=\"7\" fill=\"{}\"/>\
+             <text x=\"16\" y=\"22.5\" font-family=\"system-ui,sans-serif\" font-size=\"18\" \
+             font-weight=\"600\" text-anchor=\"middle\" fill=\"{}\">{initial}</text></svg>",
+            fill.fill, fill.on_fill,
+        );
+        Ok(Self {
+            name,
+            initial,
+            style: Asset::style_sheet(format!("{}{style_sheet}", colours(branding))),
+            script: Asset::script(script),
+            logo: logo.map(Asset::picture),
+            icon: Asset::svg(icon),
+        })
+    }
+
+    /// All files that the pages load.
+    pub(crate) fn assets(&self) -> impl Iterator<Item = &Asset> {
+        [&self.style, &self.script, &self.icon].into_iter().chain(&self.logo)
+    }
+}
+
+/// The colours as rules, for light and for dark pages.
+fn colours(branding: &Branding) -> String {
+    let mut rules = String::new();
+    let schemes = [
+        ("", branding.accents.light, LIGHT, ""),
+        ("@media (prefers-color-scheme: dark){", branding.accents.dark, DARK, "}"),
+    ];
+    for (before, shades, surface, after) in schemes {
+        let Shades { fill, strong, edge, on_fill, text, tint, tint_line } = shades;
+        let Surface { ground, card, .. } = surface;
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            rules,
+            "{before}:root{{--ground:{ground};--card:{card};--fill:{fill};--fill-strong:{strong};\
+             --fill-edge:{edge};--on-fill:{on_fill};--accent:{text};--tint:{tint};\
+             --tint-line:{tint_line}}}{after}",
+        );
+    }
+    rules
+}
