@@ -1,44 +1,14 @@
-//! Durable records, atomic commits and a change feed.
+//! Durable records, atomic commits and the change feed.
 //!
-//! A [`Record`] is a JSON document with a [`Kind`], an id, a version and the keys it can be found by.
-//! The caller names the kinds and decides what may be written. The store promises that a [`Commit`]
-//! happens completely or not at all, that its conditions held at that moment, and that it is on disk
-//! once [`Store::commit`] has returned (invariant I3).
+//! The store knows nothing of portals: a record is a JSON document with a kind, an id, a version
+//! and the keys it can be found by. Rules about what may be written live in `directory`; what the
+//! store promises is that a [`Commit`] happens wholly or not at all, that its conditions held at
+//! that moment, and that an answered commit is on disk (invariant I3).
 //!
-//! - [`feed`]: commits that return only when this process's caches have followed them (I2).
-//! - [`cache`]: a cache that cannot be made stale by a load that started before a change (I2).
-//! - `sled` (feature `sled`, on by default): the embedded backend, for one process.
-//! - `conformance` (feature `testing`): the test suite that every backend must pass.
-//!
-//! ```
-//! use portcullis_store::sled::SledStore;
-//! use portcullis_store::{Expect, Key, Kind, Store as _, StoreKey, Write};
-//!
-//! const USER: Kind = Kind::new("user");
-//!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let folder = tempfile::tempdir()?;
-//! let key = StoreKey::new([7; 32]);
-//! let store = SledStore::create(&folder.path().join("store"), &key)?.finish()?;
-//!
-//! let login = Key::new("login", "ann");
-//! let ann = Write::Put {
-//!     kind: USER,
-//!     id: "u1".to_owned(),
-//!     expect: Expect::Absent,
-//!     doc: r#"{"name":"Ann"}"#.into(),
-//!     unique: vec![login.clone()],
-//!     index: vec![],
-//! };
-//! let committed = store.commit(vec![ann]).await?;
-//! assert_eq!(committed.versions, [1]);
-//!
-//! let found = store.find(USER, &login).await?.expect("it was just written");
-//! assert_eq!(found.id, "u1");
-//! # Ok(())
-//! # }
-//! ```
+//! - `sled`: the embedded backend, one process.
+//! - `feed`: commits that return only when this process's caches have followed them (I2).
+//! - `cache`: a cache that a load started before a change cannot make stale (I2).
+//! - `conformance`: the suite every backend must pass.
 
 use std::time::Duration;
 
@@ -50,11 +20,10 @@ pub mod cache;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 pub mod feed;
-#[cfg(feature = "sled")]
 pub mod sled;
 
-/// A key for the digest of the records, derived from the installation's secret key. A store opens
-/// only with the key that it was created with.
+/// A key of the store's own, derived from the installation's secret key: the digest of the records
+/// is computed with it, and the store belongs to it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoreKey([u8; 32]);
 
@@ -65,15 +34,12 @@ impl StoreKey {
         Self(bytes)
     }
 
-    /// The key's bytes.
-    #[must_use]
-    pub const fn expose(&self) -> &[u8; 32] {
+    fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// An identifier of the key, from which the key cannot be computed.
-    #[must_use]
-    pub fn id(&self) -> [u8; 32] {
+    /// What the store records of the key; it does not lead back to it.
+    fn id(&self) -> [u8; 32] {
         Sha256::new()
             .chain_update(b"portcullis store key id")
             .chain_update(self.0)
@@ -100,7 +66,7 @@ impl std::fmt::Debug for StoreKey {
 pub struct Kind(&'static str);
 
 impl Kind {
-    /// The kind that is stored under `name`. If the name changes, its records are no longer found.
+    /// The kind that is stored under `name`. Renaming a kind makes its records unreachable.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         Self(name)
@@ -116,34 +82,34 @@ impl Kind {
 /// A stored record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Unique within its kind; 1 to 200 bytes, without NUL.
+    /// Unique within its kind; 1 to 200 bytes, no NUL.
     pub id: String,
-    /// 1 when first written, and one more with each write.
+    /// 1 when first written, one more with each write.
     pub version: u64,
     /// The document, JSON.
     pub doc: Bytes,
 }
 
-/// A field that a record can be found by.
+/// A field a record can be found by: a name fixed in the code and this record's value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
-    /// The name of the field.
+    /// The field.
     pub name: &'static str,
-    /// The value, already normalized for comparison; without NUL.
+    /// The value, already folded the way it is to be compared; no NUL.
     pub value: String,
 }
 
 impl Key {
-    /// A key with this name and value.
+    /// A key from its field and value.
     pub fn new(name: &'static str, value: impl Into<String>) -> Self {
         Self { name, value: value.into() }
     }
 }
 
-/// A condition on the state of a record.
+/// What must be true of a record for a commit to go through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
-    /// No condition.
+    /// Anything: written if absent, replaced if present.
     Any,
     /// The record does not exist.
     Absent,
@@ -156,62 +122,59 @@ pub enum Expect {
 /// One step of a commit.
 #[derive(Debug, Clone)]
 pub enum Write {
-    /// Write a record, replacing its document and all its keys.
+    /// Write a record whole, with the keys it is found by from now on.
     Put {
         /// The record's kind.
         kind: Kind,
         /// The record's id.
         id: String,
-        /// The condition on the record before the commit.
+        /// What must hold of the record before.
         expect: Expect,
         /// The new document.
         doc: Bytes,
-        /// Keys that no other record of the kind may have.
+        /// Keys no other record of the kind may have.
         unique: Vec<Key>,
-        /// Keys that several records may have.
+        /// Keys many records may share.
         index: Vec<Key>,
     },
-    /// Remove a record and its keys. With [`Expect::Any`], an absent record is not an error.
+    /// Remove a record and its keys. Removing what is absent does nothing under [`Expect::Any`].
     Delete {
         /// The record's kind.
         kind: Kind,
         /// The record's id.
         id: String,
-        /// The condition on the record before the commit.
+        /// What must hold of the record before.
         expect: Expect,
     },
-    /// Write nothing, but refuse the commit unless the condition holds.
+    /// Write nothing, but refuse the commit unless the record is as expected.
     Require {
         /// The record's kind.
         kind: Kind,
         /// The record's id.
         id: String,
-        /// The condition on the record before the commit.
+        /// What must hold of the record.
         expect: Expect,
     },
-    /// Write nothing, but refuse the commit if any record has this index key *after* it. This is
-    /// the only condition on the state after the commit: one commit may move the last records away
-    /// and remove what they pointed to.
+    /// Write nothing, but refuse the commit if it would leave any record with this (non-unique)
+    /// key. Alone among the conditions it is judged against the state *after* the commit, so that
+    /// one commit may move the last records away and remove what they pointed to.
     RequireNone {
         /// The records' kind.
         kind: Kind,
-        /// The index key.
+        /// The key none may have.
         key: Key,
     },
 }
 
-/// Writes that happen together or not at all.
-///
-/// Every [`Expect`] is about the state before the commit. At most one `Put` or `Delete` may name the
-/// same record; a second one is a conflict. A unique key may move from one record to another within
-/// a commit, whatever the order of the two writes.
+/// Writes that happen together or not at all. Every [`Expect`] is judged against the state before
+/// the commit. A record is named by at most one `Put` or `Delete`; a second one is a conflict.
+/// A unique key may move from one record to another within a commit, in whatever order they stand.
 pub type Commit = Vec<Write>;
 
-/// The result of a commit.
+/// An answered commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
-    /// The commit's sequence number in the change feed. If the commit changed nothing, the newest
-    /// sequence number.
+    /// Its place in the change feed; the newest place of all if the commit changed nothing.
     pub sequence: u64,
     /// The new version for each `Put`, in order.
     pub versions: Vec<u64>,
@@ -220,7 +183,7 @@ pub struct Committed {
 /// A record that a commit wrote or removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// The commit's sequence number. Changes of one commit share it.
+    /// The commit's place in the feed; changes of one commit share it.
     pub sequence: u64,
     /// The record's kind.
     pub kind: Kind,
@@ -228,24 +191,24 @@ pub struct Change {
     pub id: String,
 }
 
-/// The changes after a sequence number.
+/// What happened after a place in the feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changes {
-    /// All of them, oldest first, only complete commits. Empty if there are none.
+    /// The changes since, oldest first, whole commits only. Empty when there was none.
     List(Vec<Change>),
-    /// They are no longer available. The follower must discard what it holds, read again, and
-    /// continue from `head`.
+    /// The place is not in the feed (any more): whoever follows must forget what it holds, read
+    /// again, and go on from `head`.
     StartOver {
-        /// The newest sequence number.
+        /// The place of the newest commit.
         head: u64,
     },
 }
 
-/// Why a commit was refused. Except for [`CommitError::Store`], nothing was written.
+/// Why a commit was refused: nothing of it was written.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
-    /// A condition on a record did not hold. The caller may read the record again and retry.
-    #[error("{} `{id}` has changed or does not exist", kind.name())]
+    /// A record was not as expected: the caller read an older state and may read again.
+    #[error("{} `{id}` has changed or is not there", kind.name())]
     Conflict {
         /// The record's kind.
         kind: Kind,
@@ -253,32 +216,32 @@ pub enum CommitError {
         id: String,
     },
     /// Another record has the unique key.
-    #[error("{} with {field} `{value}` already exists", kind.name())]
+    #[error("{} with {field} `{value}` exists already", kind.name())]
     Taken {
         /// The record's kind.
         kind: Kind,
-        /// The name of the key.
+        /// The unique field.
         field: &'static str,
-        /// The value of the key.
+        /// The value that is taken.
         value: String,
     },
     /// A record has a key that a [`Write::RequireNone`] forbids.
     #[error("a {} still has {} `{}`", kind.name(), key.name, key.value)]
     InUse {
-        /// The record's kind.
+        /// The records' kind.
         kind: Kind,
-        /// The key.
+        /// The key that is still in use.
         key: Key,
     },
-    /// The store failed. It is not known whether the commit happened.
+    /// The backend did not answer: whether the commit happened is unknown.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// The store failed; the operator must act.
+/// The backend did not answer, or what it holds cannot be read. The operator must act.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// The store cannot be reached, or has reported a fault.
+    /// The backend cannot be reached or reported a fault.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
     /// A record cannot be decoded.
@@ -288,22 +251,22 @@ pub enum StoreError {
         kind: Kind,
         /// The record's id.
         id: String,
-        /// The error of the decoder.
+        /// What the decoder said.
         cause: String,
     },
 }
 
-/// A backend. Records are read and written whole, and a commit is the only way to write.
+/// What every backend does. Values are whole records; a commit is the only way to write.
 #[async_trait]
 pub trait Store: std::fmt::Debug + Send + Sync + 'static {
-    /// The record with this id.
+    /// The record, if it exists.
     async fn get(&self, kind: Kind, id: &str) -> Result<Option<Record>, StoreError>;
 
-    /// The record with this unique key.
+    /// The record that has this unique key, if one does.
     async fn find(&self, kind: Kind, key: &Key) -> Result<Option<Record>, StoreError>;
 
-    /// Up to `limit` records whose ids come after `after`, in order of id. With `key`, only records
-    /// with this index key.
+    /// Up to `limit` records in order of id, those after `after`, with this (non-unique) key if
+    /// one is given.
     async fn list(
         &self,
         kind: Kind,
@@ -312,20 +275,19 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Record>, StoreError>;
 
-    /// The number of records of the kind; with `key`, of those with this index key.
+    /// How many records there are of the kind, with this (non-unique) key if one is given.
     async fn count(&self, kind: Kind, key: Option<&Key>) -> Result<u64, StoreError>;
 
-    /// Makes all the writes or none. When this returns `Ok`, they are on disk (I3).
-    ///
-    /// If the future is dropped before that, the commit happens completely or not at all.
+    /// Writes all of it or nothing; when this returns `Ok`, it is durable (I3).
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError>;
 
-    /// The sequence number of the newest commit that is on disk; 0 before the first.
+    /// The place of the newest commit in the feed; 0 before the first.
     async fn head(&self) -> Result<u64, StoreError>;
 
-    /// The changes after the sequence number `after`. If there are none, waits up to `wait` for one.
+    /// What happened after the place `after`; when that is nothing, waits for up to `wait`.
     ///
-    /// Only commits that are on disk are returned, and their records can be read by then. An empty
-    /// list confirms that a follower which has applied everything up to `after` is up to date.
+    /// Only durable commits are told, and each is readable before it is told. An answer, an empty
+    /// list too, says that the backend was asked and had nothing more: it confirms that whoever
+    /// followed so far is up to date.
     async fn changes(&self, after: u64, wait: Duration) -> Result<Changes, StoreError>;
 }

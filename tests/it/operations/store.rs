@@ -1,5 +1,5 @@
-//! I13: the program creates a store only once, refuses one that is damaged or incomplete, and its
-//! errors say what to do.
+//! I13: the program begins on nothing, keeps to what it has, and refuses what is not whole; with
+//! the ways out that it names.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -16,7 +16,7 @@ use crate::support::upstream::Upstream;
 
 const ROUTES: &str = r#"
 [[route]]
-name = "Signed in"
+name = "Whoever is signed in"
 path = "/mine/{*rest}"
 access = "signed-in"
 "#;
@@ -40,7 +40,7 @@ async fn organizations(admin: &Admin) -> usize {
     list["items"].as_array().unwrap().len()
 }
 
-/// The error of a `serve` that does not start.
+/// What `serve` says when it does not start.
 async fn refused(home: &Home) -> String {
     within("a refused start", home.try_serve()).await.unwrap_err()
 }
@@ -67,7 +67,7 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 #[tokio::test]
-async fn key_and_mail_are_outside_the_data_folder() {
+async fn first_start_puts_key_and_mail_outside_the_store() {
     let (_upstream, home) = home().await;
     for file in ["secrets/secret.key", "data/db", "data.answered"] {
         assert_eq!(mode(&home.path(file)), 0o600, "{file}");
@@ -80,7 +80,7 @@ async fn key_and_mail_are_outside_the_data_folder() {
 }
 
 #[tokio::test]
-async fn i13_a_flipped_byte_never_serves_fewer_records() {
+async fn i13_flipped_byte_never_serves_fewer_records() {
     let (_upstream, home) = home().await;
     let db = fs::read(home.path("data/db")).unwrap();
     let mut refusals = 0;
@@ -89,17 +89,17 @@ async fn i13_a_flipped_byte_never_serves_fewer_records() {
         damaged[part * db.len() / 8] ^= 1;
         fs::write(home.path("data/db"), &damaged).unwrap();
         match home.try_serve().await {
-            // The damage is in a part of the file that is not in use.
+            // The damage is where nothing is read any more.
             Ok(program) => {
                 assert_eq!(organizations(&program.admin).await, 61);
                 program.stop().await;
                 return assert!(refusals > 0);
             }
-            Err(error) => {
+            Err(said) => {
                 refusals += 1;
-                assert!(error.contains("is damaged") && error.contains("`db`"), "{error}");
-                assert!(error.contains("portcullis store rescue"), "{error}");
-                assert!(fs::read(home.path("data/db")).unwrap() == damaged, "not changed");
+                assert!(said.contains("not whole") && said.contains("`db`"), "{said}");
+                assert!(said.contains("portcullis store rescue"), "{said}");
+                assert!(fs::read(home.path("data/db")).unwrap() == damaged, "left as it is");
             }
         }
         fs::write(home.path("data/db"), &db).unwrap();
@@ -110,7 +110,7 @@ async fn i13_a_flipped_byte_never_serves_fewer_records() {
 }
 
 #[tokio::test]
-async fn i13_a_lost_store_is_replaced_only_on_purpose() {
+async fn i13_lost_store_is_recreated_only_by_command() {
     for cut in [None, Some(0), Some(3000)] {
         let (_upstream, home) = home().await;
         let key = fs::read(home.path("secrets/secret.key")).unwrap();
@@ -121,15 +121,15 @@ async fn i13_a_lost_store_is_replaced_only_on_purpose() {
                 db.set_len(length).unwrap();
             }
         }
-        let error = refused(&home).await;
+        let said = refused(&home).await;
         if cut.is_some() {
-            assert!(error.contains("is damaged"), "{error}");
+            assert!(said.contains("not whole"), "{said}");
             let kept = store(&home, &["init"]).await.refused();
             assert!(kept.contains("move it away"), "{kept}");
             fs::remove_dir_all(home.path("data")).unwrap();
         } else {
-            assert!(error.contains("there is no store in `data`"), "{error}");
-            assert!(error.contains("portcullis store init"), "{error}");
+            assert!(said.contains("there is no store in `data`"), "{said}");
+            assert!(said.contains("portcullis store init"), "{said}");
         }
         store(&home, &["init"]).await.done();
         let program = home.serve().await;
@@ -139,17 +139,17 @@ async fn i13_a_lost_store_is_replaced_only_on_purpose() {
 }
 
 #[tokio::test]
-async fn i13_another_key_or_none_refuses_the_start() {
+async fn i13_other_or_missing_key_prevents_start() {
     let (_upstream, home) = home().await;
     let file = home.path("secrets/secret.key");
     let key = fs::read(&file).unwrap();
     fs::write(&file, [3; 32]).unwrap();
-    let error = refused(&home).await;
-    assert!(error.contains("belongs to another secret key"), "{error}");
+    let said = refused(&home).await;
+    assert!(said.contains("belongs to another secret key"), "{said}");
     fs::remove_file(&file).unwrap();
-    let error = refused(&home).await;
-    assert!(error.contains("is missing") && error.contains("secrets/secret.key"), "{error}");
-    assert!(!file.exists(), "no new key is created");
+    let said = refused(&home).await;
+    assert!(said.contains("is missing") && said.contains("secrets/secret.key"), "{said}");
+    assert!(!file.exists(), "no new key is made");
     fs::write(&file, key).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o440)).unwrap();
     let program = home.serve().await;
@@ -157,7 +157,7 @@ async fn i13_another_key_or_none_refuses_the_start() {
 }
 
 #[tokio::test]
-async fn i13_store_init_uses_an_existing_key() {
+async fn i13_store_init_creates_a_store_for_an_existing_key() {
     let upstream = Upstream::start().await;
     let home = Home::new(upstream.address, ROUTES);
     fs::create_dir(home.path("secrets")).unwrap();
@@ -171,7 +171,7 @@ async fn i13_store_init_uses_an_existing_key() {
 }
 
 #[tokio::test]
-async fn i13_an_older_copy_opens_only_when_accepted() {
+async fn i13_older_copy_is_refused_until_accepted() {
     let (_upstream, home) = home().await;
     let older = home.path("older");
     copy_folder(&home.path("data"), &older);
@@ -180,10 +180,10 @@ async fn i13_an_older_copy_opens_only_when_accepted() {
     program.stop().await;
     fs::remove_dir_all(home.path("data")).unwrap();
     copy_folder(&older, &home.path("data"));
-    let error = refused(&home).await;
+    let said = refused(&home).await;
     assert!(
-        error.contains("older copy") && error.contains("portcullis store accept-older"),
-        "{error}"
+        said.contains("older copy") && said.contains("portcullis store accept-older"),
+        "{said}"
     );
     let accepted = store(&home, &["accept-older"]).await.done();
     assert!(accepted.contains("was accepted"), "{accepted}");
@@ -191,18 +191,18 @@ async fn i13_an_older_copy_opens_only_when_accepted() {
 }
 
 #[tokio::test]
-async fn a_rescued_store_can_be_served() {
+async fn damaged_store_is_rescued_and_serves() {
     let (_upstream, home) = home().await;
     let db = fs::OpenOptions::new().write(true).open(home.path("data/db")).unwrap();
     let length = db.metadata().unwrap().len();
-    // Cut until it is noticed.
+    // Over the newest of what was written, as far as it takes to be noticed.
     let mut cut = length / 2;
     while home.try_serve().await.is_ok() {
         cut /= 2;
         db.set_len(cut).unwrap();
     }
-    let error = store(&home, &["rescue", "new"]).await.done();
-    assert!(error.contains("written to `new`"), "{error}");
+    let said = store(&home, &["rescue", "new"]).await.done();
+    assert!(said.contains("written to `new`"), "{said}");
     fs::rename(home.path("data"), home.path("damaged")).unwrap();
     fs::rename(home.path("new"), home.path("data")).unwrap();
     let program = home.serve().await;
@@ -211,7 +211,7 @@ async fn a_rescued_store_can_be_served() {
 }
 
 #[tokio::test]
-async fn an_upgrade_keeps_the_key_where_it_was() {
+async fn upgrade_keeps_the_key_where_it_was() {
     let (_upstream, home) = home().await;
     let key = fs::read(home.path("secrets/secret.key")).unwrap();
     fs::rename(home.path("secrets/secret.key"), home.path("data/secret.key")).unwrap();
@@ -222,7 +222,7 @@ async fn an_upgrade_keeps_the_key_where_it_was() {
     assert_eq!(fs::read(home.path("data/secret.key")).unwrap(), key);
 }
 
-/// `portcullis serve` that cannot write files longer than this.
+/// `portcullis serve` that can make no file longer than this.
 fn serve_on_a_full_disk(home: &Home, kibibytes: u64) -> tokio::process::Command {
     let script = format!("trap '' XFSZ; ulimit -f {kibibytes}; exec \"$0\" \"$@\"");
     let mut command = tokio::process::Command::new("bash");
@@ -233,7 +233,7 @@ fn serve_on_a_full_disk(home: &Home, kibibytes: u64) -> tokio::process::Command 
 }
 
 #[tokio::test]
-async fn i13_a_first_start_on_a_full_disk_can_be_repeated() {
+async fn i13_first_start_on_a_full_disk_can_be_repeated() {
     for kibibytes in [0, 1, 64, 600] {
         let upstream = Upstream::start().await;
         let home = Home::new(upstream.address, ROUTES);
@@ -247,10 +247,10 @@ async fn i13_a_first_start_on_a_full_disk_can_be_repeated() {
 }
 
 #[tokio::test]
-async fn i13_a_full_disk_loses_no_answered_change() {
+async fn i13_full_disk_loses_no_answered_write() {
     let (_upstream, home) = home().await;
     let length = fs::metadata(home.path("data/db")).unwrap().len();
-    // One start on a full disk, and one that has some space and fills it.
+    // A start on the full disk, and one that has some room and fills it.
     for more in [0, 700] {
         let command = serve_on_a_full_disk(&home, length / 1024 + more);
         let Some(program) = home.serve_with(command).await else { continue };
