@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::policy_watch::{PolicySource, Stamp};
 
 use crate::admin;
+use crate::authz::{Authorizer, DecisionLog};
 use crate::clock;
 use crate::config::Settings;
 use crate::credential::hashing::{Hasher, HashingError};
@@ -38,7 +39,6 @@ use crate::net::{
 };
 use crate::portal_pages::{Appearance, AppearanceProblem, Pages};
 use crate::proxy::Gateway;
-use crate::proxy::decision_record::DecisionLog;
 use crate::proxy::upstream::Upstreams;
 use crate::session::{SessionCache, Sessions};
 use crate::tasks::{TaskEnded, Tasks};
@@ -215,9 +215,11 @@ impl Server {
         let output = Box::new(telemetry::standard_output().map_err(StartError::Runtime)?);
         let decisions = Arc::new(DecisionLog::new(settings.telemetry.decisions, output));
         let pages = Pages::new(settings, appearance, directory.clone(), sessions.clone(), &key);
+        let known = (directory.clone(), sessions.clone(), feed.clone());
+        let authz = Arc::new(Authorizer::new(settings, known));
         let gateway = Arc::new(Gateway::new(
             settings,
-            (directory.clone(), sessions.clone(), feed.clone()),
+            authz,
             Arc::clone(&upstreams),
             Arc::new(pages.clone()),
             Arc::clone(&decisions),

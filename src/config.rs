@@ -17,6 +17,7 @@
 //! | `settings`, `load` | all sections, and how they are read |
 //! | `problem` | what is reported |
 //! | `server`, `limits`, `upstream`, `store`, `admin`, `session`, `credentials`, `mail`, `identity`, `branding`, `telemetry` | the sections |
+//! | `served_hosts` | the hosts of `server`, and comparison with them |
 //! | `public_url`, `cookie_names`, `header_names`, `colour` | types of single values |
 
 mod admin;
@@ -32,6 +33,7 @@ mod mail;
 mod problem;
 mod public_url;
 mod reader;
+mod served_hosts;
 mod server;
 mod session;
 mod settings;
@@ -51,6 +53,7 @@ pub use self::load::{Loaded, References};
 pub use self::mail::{Mail, MailTransport, Security, Sender, Smtp};
 pub use self::problem::{Problem, Problems};
 pub use self::public_url::PublicUrl;
+pub use self::served_hosts::{HostIndex, ServedHost, ServedHosts};
 pub use self::server::{BACKLOG, ForwardedHeader, Server, Tls};
 pub use self::session::SessionLimits;
 pub use self::settings::Settings;

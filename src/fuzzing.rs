@@ -21,7 +21,7 @@ use parking_lot::Mutex;
 use self::bench::Bench;
 
 pub use self::cookies::cookies;
-pub use crate::proxy::fuzzing::forwarded_headers;
+pub use crate::authz::fuzzing::forwarded_headers;
 
 /// One gateway for all inputs of a process. Its store is left in the folder for temporary files.
 static BENCH: LazyLock<Mutex<Bench>> = LazyLock::new(|| {

@@ -18,7 +18,8 @@
 //! | [`web`] | what our own pages are made of: cookies, forms, headers, addresses |
 //! | [`directory`] | organizations, people, groups; every rule about them |
 //! | [`session`] | who is signed in, since when, and for how long still |
-//! | [`proxy`] | a request is decided, and forwarded or not |
+//! | [`authz`] | whether a request may go to the portal, and what is recorded of that |
+//! | [`proxy`] | a request is forwarded, or answered in place of the portal |
 //! | [`portal_pages`], [`admin`], [`mail`] | what portal users see, what operators ask, what is sent |
 //! | [`net`] | connections, TLS, threads, the end |
 //! | [`app`] | all of it put together |
@@ -46,6 +47,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod authz;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -193,7 +193,7 @@ impl ErrorPages for Pages {
         response::protect(self.state.refusal(refused), self.state.https)
     }
 
-    fn reserved(
+    fn own_page(
         &self,
         request: Request<Body>,
         mut visitor: Visitor,

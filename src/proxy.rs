@@ -1,208 +1,114 @@
-//! The data plane: every request that is not for one of our own pages.
+//! The data plane: a reverse proxy in front of the portal.
 //!
-//! A request's way, each step of which can only refuse or go on:
+//! A request is read into a [`Question`](crate::authz::Question), which [`Authorizer`] answers. A
+//! request for one of our own pages goes to [`ErrorPages::own_page`], one that is refused to
+//! [`ErrorPages::refuse`], one that is allowed to the portal. Each decision about a request to the
+//! portal is recorded.
 //!
-//! 1. one valid, known `Host`; one canonical target ([`RequestLine`]);
-//! 2. portal disabled? elsewhere (R60); reserved prefix? our own pages;
-//! 3. session: cookie, hash, cache, [`Subject`];
-//! 4. [`decide`], pure; only it makes the permit that `forward` takes;
-//! 5. forward, or challenge, deny, redirect;
-//! 6. one decision record.
+//! What HTTP requires is checked here: the framing of a message, what `Connection` nominates,
+//! bodies where none may be, and how much work a client may cause (I12).
 //!
-//! Nothing here waits for the store except a session, user or organization that is not in memory;
-//! a store that does not answer is a 503, never a pass (I1).
+//! | module | holds |
+//! |---|---|
+//! | `question`, `received` | a request as it comes in |
+//! | `forward`, [`headers`] | the request as the portal gets it |
+//! | `exchange`, [`upstream`], `lease`, `bounds` | sending it, and the limits on that |
+//! | `body`, `location`, `tunnel` | the response, or a WebSocket, on its way to the client |
+//! | `watch` | the re-check of what is open (I7) |
+//! | `error_pages`, `connection` | what the rest of the program provides |
 
 mod body;
 mod bounds;
-pub mod decision_record;
+mod connection;
+mod error_pages;
 mod exchange;
 mod forward;
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) mod fuzzing;
 pub mod headers;
-mod hosts;
 mod lease;
 mod location;
-mod origin;
-mod proxies;
+mod question;
 mod received;
-mod recordable;
-mod refusal;
-mod refused_query;
 mod tunnel;
 pub mod upstream;
 mod watch;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use http::header::{self, HeaderValue};
-use http::{HeaderMap, Method, Request, Response, Version};
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Method, Request, Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 pub use self::body::{BodyError, ReplyBody};
-pub use self::refusal::{Refusal, Refused};
+pub use self::connection::{Connection, Hold};
+pub use self::error_pages::{ErrorPages, Refused};
 
 use self::body::RequestBody;
-use self::bounds::{Bounds, ConnectionRequests, Sender, Unread};
-use self::decision_record::{DecisionLog, Entry};
-use self::forward::{Dropped, Way, announced, origin_form};
+use self::bounds::{Bounds, Sender, Unread};
+use self::forward::{ForwardContext, origin_form};
 use self::headers::{InboundFilter, Nominated};
-use self::hosts::{Hosts, Number, Served};
 use self::location::Locations;
-use self::proxies::Proxies;
-use self::received::{Received, RequestIds};
-use self::refused_query::RefusedQuery;
+use self::received::Received;
 use self::upstream::Upstreams;
-use self::watch::OpenQuestion;
+use self::watch::AllowedRequest;
+use crate::authz::decision_record::{DecisionLog, Entry, recordable};
+use crate::authz::{AccessRequest, Action, Authorizer, Outcome, Refusal, RequestIds, Verdict};
 use crate::clock;
-use crate::config::{CookieNames, IdentityNames, PublicUrl, Settings};
-use crate::directory::{Directory, Snapshot};
-use crate::session::{Absence, Presented, Sessions};
+use crate::config::{CookieNames, IdentityNames, Settings};
+use crate::random;
+use crate::session::{Absence, Presented};
 use crate::web::Visitor;
-use crate::web::cookie::{self, OwnCookie};
-use crate::web::paths::{self, RESERVED};
-use portcullis_policy::{
-    BadRequest, BadTarget, Decision, RefusedReading, RequestFacts, RequestLine, RequestTarget,
-    Subject, decide,
-};
-use portcullis_store::StoreError;
-use portcullis_store::feed::Feed;
+use crate::web::cookie;
+use crate::web::paths;
+use portcullis_policy::{BadRequest, Subject};
 
-/// What answers instead of the portal: our pages for people, problem documents for scripts.
-pub trait ErrorPages: std::fmt::Debug + Send + Sync + 'static {
-    /// The answer to a request that does not go through.
-    fn refuse(&self, refused: &Refused<'_>) -> Response<axum::body::Body>;
-
-    /// The answer to a request under [`RESERVED`].
-    fn reserved(
-        &self,
-        request: Request<axum::body::Body>,
-        visitor: Visitor,
-    ) -> BoxFuture<'static, Response<axum::body::Body>>;
-}
-
-/// The connection a request came over.
-#[derive(Debug, Clone)]
-pub struct Connection {
-    peer: IpAddr,
-    /// The same as a header value, made once for all requests.
-    peer_value: HeaderValue,
-    tls: bool,
-    hold: Hold,
-    /// For HTTP/2: how many of its requests are at the portal.
-    requests: Option<ConnectionRequests>,
-}
-
-/// Counts a connection among the open ones for as long as it is kept.
-pub type Hold = Arc<dyn std::fmt::Debug + Send + Sync>;
-
-impl Connection {
-    /// A connection from `peer`; `tls` when TLS ends here.
-    #[must_use]
-    pub fn new(peer: IpAddr, tls: bool, hold: Hold) -> Self {
-        let peer = peer.to_canonical();
-        // The digits, dots and colons of an address are always a header value.
-        let peer_value = HeaderValue::try_from(peer.to_string())
-            .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Self { peer, peer_value, tls, hold, requests: None }
-    }
-
-    /// The same for HTTP/2: several requests may come at a time.
-    #[must_use]
-    pub fn multiplexed(self) -> Self {
-        Self { requests: Some(ConnectionRequests::default()), ..self }
-    }
-}
-
-/// The data plane's state, one for all connections.
+/// The state of the data plane, shared by all connections.
 #[derive(Debug)]
 pub struct Gateway {
-    directory: Directory,
-    sessions: Sessions,
-    feed: Feed,
-    max_staleness: Duration,
+    authz: Arc<Authorizer>,
     response_timeout: Duration,
     upstreams: Arc<Upstreams>,
     bounds: Arc<Bounds>,
     read_timeout: Duration,
     error_pages: Arc<dyn ErrorPages>,
     decisions: Arc<DecisionLog>,
-    hosts: Hosts,
-    public_url: PublicUrl,
-    /// The longest target of the portal.
-    target_bytes: usize,
-    cookie_name: &'static str,
-    proxies: Proxies,
     locations: Locations,
     names: IdentityNames,
     filter: InboundFilter,
-    refused_query: RefusedQuery,
     portal_cookies: CookieNames,
     request_ids: RequestIds,
     stop: CancellationToken,
 }
 
-/// What a request asks for, in its one reading.
-struct Asked<'a> {
-    number: Number,
-    host: &'a Served,
-    target: RequestTarget,
-}
-
-/// What was decided, of what and whom.
-#[derive(Clone, Copy)]
-struct Decided<'a> {
-    target: &'a RequestTarget,
-    snapshot: &'a Snapshot,
-    subject: Option<&'a Subject>,
-    decision: &'a Decision,
-}
-
 impl Gateway {
-    /// Puts the parts together. What never ends by itself ends when `stop` is cancelled.
+    /// The data plane for these settings. WebSockets and event streams, which do not end by
+    /// themselves, end when `stop` is cancelled.
     #[must_use]
     pub fn new(
         settings: &Settings,
-        (directory, sessions, feed): (Directory, Sessions, Feed),
+        authz: Arc<Authorizer>,
         upstreams: Arc<Upstreams>,
         error_pages: Arc<dyn ErrorPages>,
         decisions: Arc<DecisionLog>,
         stop: CancellationToken,
     ) -> Self {
-        let server = &settings.server;
         Self {
-            directory,
-            sessions,
-            feed,
-            max_staleness: settings.store.max_staleness,
             response_timeout: settings.upstream.response_timeout,
             upstreams,
             bounds: Bounds::new(settings),
-            read_timeout: server.limits.read_timeout,
+            read_timeout: settings.server.limits.read_timeout,
             error_pages,
             decisions,
-            hosts: Hosts::new(server),
-            public_url: server.public_url.clone(),
-            target_bytes: server.limits.target_bytes,
-            cookie_name: OwnCookie::Session.name(server.public_url.is_https()),
-            proxies: Proxies::new(server),
             locations: Locations::new(settings),
             names: settings.identity.clone(),
-            filter: InboundFilter::new(
-                &settings.identity,
-                &settings.upstream.remove_headers,
-                &settings.upstream.pass_headers,
-            ),
-            refused_query: RefusedQuery::new(&settings.upstream.refuse_query),
+            filter: InboundFilter::new(Arc::clone(authz.reserved_headers())),
             portal_cookies: settings.portal_cookies.clone(),
-            request_ids: RequestIds::new(),
+            request_ids: RequestIds::new(random::bytes::<6>()),
             stop,
+            authz,
         }
     }
 
@@ -214,157 +120,79 @@ impl Gateway {
         now: Timestamp,
     ) -> Response<ReplyBody> {
         let received = &Received::new(self.request_ids.next(), &request, now);
-        let Asked { number, host, target } = match self.read(&request, connection.peer) {
+        let read = question::read(&request, self.authz.proxies(), connection.peer);
+        let asked = match read.and_then(|question| self.authz.read(&question)) {
             Ok(asked) => asked,
             Err(bad) => {
                 return self.refuse(received, &request, None, None, Refusal::BadRequest(bad));
             }
         };
-        let snapshot = self.directory.snapshot();
-        if let Some(url) = snapshot.preferences().disabled_redirect_url.as_deref() {
-            let refusal = Refusal::PortalDisabled { url };
-            return self.refuse(received, &request, Some(&target), None, refusal);
-        }
-        if target.path().starts_with(RESERVED) {
-            if let Err(bad) = target.strict() {
-                let refusal = Refusal::BadRequest(bad.into());
-                return self.refuse(received, &request, Some(&target), None, refusal);
-            }
-            return Box::pin(self.reserved(received, request, &target, &connection)).await;
-        }
-        let presented = match self.presented(request.headers(), &snapshot, now).await {
-            Ok(presented) => presented,
-            Err(error) => {
-                tracing::error!(%error, request.id = received.id, "a session cannot be read");
-                let refusal = Refusal::StoreUnavailable;
-                return self.refuse(received, &request, Some(&target), None, refusal);
-            }
-        };
-        let subject = presented.subject();
-        let websocket = tunnel::asks_for_websocket(&request);
-        let nominated = match self.pass(&request, websocket) {
-            Ok(nominated) => nominated,
-            Err(refusal) => {
-                return self.refuse(received, &request, Some(&target), subject, refusal);
-            }
-        };
-        let facts = RequestFacts {
-            host: host.host().name(),
-            method: request.method(),
-            target: &target,
-            websocket,
-        };
-        let decision = decide(snapshot.policy(), subject, &facts, now);
-        if !request.body().is_end_stream() && !may_have_body(request.method(), &decision) {
-            let refused = match unread(&request, &connection) {
-                Ok(counted) => match self.sent_body(&mut request).await {
-                    // All of it has come and nothing was in it. Decided again: that may have taken
-                    // long.
-                    None => {
-                        drop(counted);
-                        return Box::pin(self.handle(request, connection, clock::now())).await;
-                    }
-                    Some(refused) => Refusal::BadRequest(refused),
-                },
-                Err(too_many) => too_many,
+        let snapshot = self.authz.snapshot();
+        let verdict = self.authz.authorize(&asked, request.headers(), &snapshot, now).await;
+        let mut nominated = Nominated::default();
+        if verdict.outcome().is_by_policy() {
+            nominated = match Nominated::by(request.headers()) {
+                Ok(nominated) => nominated,
+                Err(_) => {
+                    let refusal = Refusal::BadRequest(BadRequest::Connection);
+                    let subject = verdict.subject();
+                    return self.refuse(received, &request, Some(&asked), subject, refusal);
+                }
             };
-            return self.refuse(received, &request, Some(&target), subject, refused);
+            if !request.body().is_end_stream() && !may_have_body(&asked, &verdict) {
+                let refused = match unread(&request, &connection) {
+                    Ok(counted) => match self.sent_body(&mut request).await {
+                        // The body has ended without a byte. Waiting for that may have taken long,
+                        // so the request is decided again.
+                        None => {
+                            drop(counted);
+                            return Box::pin(self.handle(request, connection, clock::now())).await;
+                        }
+                        Some(refused) => Refusal::BadRequest(refused),
+                    },
+                    Err(too_many) => too_many,
+                };
+                let subject = verdict.subject();
+                return self.refuse(received, &request, Some(&asked), subject, refused);
+            }
         }
-        let decided =
-            Decided { target: &target, snapshot: &snapshot, subject, decision: &decision };
-        let Decision::Allow(permit) = &decision else {
-            self.record(received, &request, &decided, &Vec::new());
-            let refusal = refusal(&decision, &snapshot, &presented, request.method(), &target);
-            let mut response = self.answer(received, refusal);
-            let challenged = matches!(decision, Decision::Challenge(_));
-            let several = matches!(presented, Presented::Nobody(Absence::SeveralCookies));
-            if challenged && several && response.status().is_redirection() {
-                // Else the browser would come back with them, and be led round for ever.
-                let place = (host.host().name(), target.path());
-                cookie::clear_doubled(response.headers_mut(), self.cookie_name, place);
+        let permit = match verdict.action(&asked) {
+            Action::Forward(permit) => permit,
+            Action::OwnPage => {
+                return Box::pin(self.own_page(received, request, &asked, &connection)).await;
             }
-            return response;
+            Action::Refuse(refusal) => {
+                return self.refuse_verdict(received, &request, &asked, &verdict, refusal);
+            }
         };
-        let sender = Sender::of(announced(subject), || {
-            self.proxies.client(request.headers(), connection.peer)
+        let sender = Sender::of(verdict.subject(), || {
+            self.authz.proxies().client(request.headers(), connection.peer)
         });
-        let way = Way {
-            permit,
-            subject,
-            host,
+        let context = ForwardContext {
+            _permit: permit,
+            identity: verdict.identity(),
+            host: self.authz.host(asked.host()),
             connection: &connection,
-            snapshot: &snapshot,
+            catalogue: snapshot.policy().catalogue(),
             nominated: &nominated,
-            websocket,
+            websocket: asked.is_websocket(),
         };
-        let head = match self.outbound(received, &request, &target, &way) {
-            Ok((head, dropped)) => {
-                self.record(received, &request, &decided, &dropped);
-                head
-            }
-            Err(refusal) => {
-                let (decision, reason) = (refusal.decision(), refusal.reason());
-                let entry = decided.entry(received, &request);
-                self.decisions.record(&Entry { decision, reason, ..entry });
-                return self.answer(received, refusal);
-            }
-        };
+        let (head, dropped) = self.outbound(received, &request, asked.target(), &context);
+        self.record(received, &request, (&asked, &verdict), &dropped);
         let granted = permit.granted();
-        let upgrade = websocket.then(|| hyper::upgrade::on(&mut request));
-        let method = request.method().clone();
+        let upgrade = asked.is_websocket().then(|| hyper::upgrade::on(&mut request));
         let body = RequestBody::new(request.into_body(), &self.filter, self.read_timeout);
-        // From here on the portal is waited for; nothing shared is held meanwhile.
-        drop(decision);
+        // Nothing that is shared is held while the portal is waited for.
+        let session = verdict.into_session();
         drop(snapshot);
-        let host = number;
-        let question = OpenQuestion { presented, granted, websocket, host, method, target };
-        // On the heap: it is moved as often as the answer, and seldom looked at.
-        let question = Arc::new(question);
+        // On the heap, because it is moved as often as the response, and rarely read.
+        let allowed = Arc::new(AllowedRequest { request: asked, session, granted });
         let upgrade = upgrade.map(|client| (client, connection.hold));
         let sender = (sender, connection.requests);
-        self.forward(received, (head, body), sender, upgrade, question).await
+        self.forward(received, (head, body), sender, upgrade, allowed).await
     }
 
-    /// The host and target, if the request names one of each and they are ours.
-    fn read<B>(&self, request: &Request<B>, peer: IpAddr) -> Result<Asked<'_>, BadRequest> {
-        let (uri, fields) = (request.uri(), request.headers());
-        let mut lines = fields.get_all(header::HOST).iter();
-        let line = lines.next();
-        if lines.next().is_some() {
-            return Err(BadRequest::TwoHosts);
-        }
-        if !headers::is_plainly_coded(fields) {
-            return Err(BadRequest::TransferCoding);
-        }
-        if !headers::expects_only_leave(fields) {
-            return Err(BadRequest::Expectation);
-        }
-        let authority = uri.authority().map(http::uri::Authority::as_str);
-        let line = RequestLine {
-            method: request.method(),
-            scheme: uri.scheme_str(),
-            authority,
-            target: uri.path_and_query().map(http::uri::PathAndQuery::as_str),
-            host: match line {
-                Some(line) => Some(line.as_bytes()),
-                // HTTP/2 names it in `:authority` alone (RFC 9113, 8.3.1).
-                None if request.version() == Version::HTTP_2 => authority.map(str::as_bytes),
-                None => None,
-            },
-        };
-        let raw = line.target.map_or(0, str::len);
-        let forwarded = self.proxies.host(fields, peer)?;
-        let ((number, host), target) =
-            line.read(|line| self.hosts.named(forwarded.unwrap_or(line)))?;
-        // Our own pages carry addresses of the portal in theirs, spelled longer.
-        let longest = raw.max(target.as_str().len());
-        if longest > self.target_bytes && !target.path().starts_with(RESERVED) {
-            return Err(BadRequest::Target(BadTarget::TooLong));
-        }
-        Ok(Asked { number, host, target })
-    }
-
-    /// Why a request that may have no body is refused, if it has one. On HTTP/2 a stream that is
+    /// Why a request that may have no body is refused, if it has one. On HTTP/2, a stream that is
     /// still open may turn out to have none.
     async fn sent_body(&self, request: &mut Request<Incoming>) -> Option<BadRequest> {
         if request.version() != Version::HTTP_2 {
@@ -378,102 +206,92 @@ impl Gateway {
         }
     }
 
-    /// Has one of our own pages answer.
-    async fn reserved(
+    /// Answers with one of our own pages.
+    async fn own_page(
         &self,
         received: &Received,
         mut request: Request<Incoming>,
-        target: &RequestTarget,
+        asked: &AccessRequest,
         connection: &Connection,
     ) -> Response<ReplyBody> {
         let _counted = match unread(&request, connection) {
             Ok(counted) => counted,
             Err(too_many) => return self.answer(received, too_many),
         };
-        // Pages act on the same state as decisions do. What they look like does not depend on it.
-        let acts = !target.path().starts_with(paths::ASSETS);
-        if acts && !self.feed.fresh(self.max_staleness) {
+        // Pages act on the same state as decisions do (I1); style sheets and scripts do not.
+        let acts = !asked.target().path().starts_with(paths::ASSETS);
+        if acts && !self.authz.is_fresh() {
             return self.answer(received, Refusal::StoreUnavailable);
         }
         let uri = std::mem::take(request.uri_mut());
-        *request.uri_mut() = origin_form(uri, target);
+        *request.uri_mut() = origin_form(uri, asked.target());
         let visitor = Visitor {
-            address: self.proxies.client(request.headers(), connection.peer),
+            address: self.authz.proxies().client(request.headers(), connection.peer),
             request_id: received.id.clone(),
             now: received.now,
         };
-        let answer = self.error_pages.reserved(request.map(axum::body::Body::new), visitor).await;
+        let answer = self.error_pages.own_page(request.map(axum::body::Body::new), visitor).await;
         answer.map(ReplyBody::Own)
     }
 
-    /// What is for this connection only, if the request may be decided at all.
-    fn pass<B>(
+    /// Answers a request as its verdict says, and records that.
+    fn refuse_verdict<B>(
         &self,
+        received: &Received,
         request: &Request<B>,
-        websocket: bool,
-    ) -> Result<Nominated, Refusal<'static>> {
-        if websocket && !origin::is_ours(request.headers(), &self.public_url, &self.hosts) {
-            return Err(Refusal::ForeignOrigin);
+        asked: &AccessRequest,
+        verdict: &Verdict<'_>,
+        refusal: Refusal<'_>,
+    ) -> Response<ReplyBody> {
+        if let Outcome::StoreUnavailable(error) = verdict.outcome() {
+            tracing::error!(%error, request.id = received.id, "a session could not be read");
         }
-        Nominated::by(request.headers()).map_err(|_| Refusal::BadRequest(BadRequest::Connection))
+        self.record(received, request, (asked, verdict), &[]);
+        let mut response = self.answer(received, refusal);
+        let several = matches!(verdict.session(), Presented::Nobody(Absence::SeveralCookies));
+        if several
+            && matches!(refusal, Refusal::SignIn { .. })
+            && response.status().is_redirection()
+        {
+            // Otherwise the browser would come back with them, in an endless loop.
+            let place = (self.authz.host(asked.host()).name(), asked.target().path());
+            let name = self.authz.session_cookie();
+            cookie::clear_doubled(response.headers_mut(), name, place);
+        }
+        response
     }
 
-    async fn presented(
-        &self,
-        headers: &HeaderMap,
-        snapshot: &Snapshot,
-        now: Timestamp,
-    ) -> Result<Presented, StoreError> {
-        if !self.feed.fresh(self.max_staleness) {
-            return Err(StoreError::Unavailable("changes have not been confirmed".to_owned()));
-        }
-        self.sessions.resolve(headers, self.cookie_name, snapshot, now).await
-    }
-
-    /// Answers a request that was not decided by the policy, and records that.
+    /// Answers a request that is refused for another reason than its verdict, and records that.
     fn refuse<B>(
         &self,
         received: &Received,
         request: &Request<B>,
-        target: Option<&RequestTarget>,
+        asked: Option<&AccessRequest>,
         subject: Option<&Subject>,
         refusal: Refusal<'_>,
     ) -> Response<ReplyBody> {
+        let target = asked.map(AccessRequest::target);
         let entry = Entry {
             path: target.map(|target| recordable::path(target.path())),
-            target: raw(request, target),
+            target: question::raw_target(request, target),
             decision: refusal.decision(),
             reason: refusal.reason(),
-            ..Entry::of(received, request, subject)
+            ..received.entry(request).by(subject)
         };
         self.decisions.record(&entry);
         self.answer(received, refusal)
     }
 
-    /// Records a request that is answered before it is read: `start` is the beginning of its head.
+    /// Records a request that is refused before it could be read; `start` is the beginning of its
+    /// head.
     pub fn record_unread(&self, start: &[u8], reason: &'static str, now: Timestamp) {
         let mut words = start.trim_ascii_start().split(|byte| matches!(byte, b' ' | b'\r' | b'\n'));
         let method = words.next().and_then(|method| std::str::from_utf8(method).ok());
         let method = method.filter(|method| method.bytes().all(|byte| byte.is_ascii_uppercase()));
         let target = words.next().map(recordable::target);
-        self.decisions.record(&Entry {
-            time: now,
-            request: &self.request_ids.next(),
-            method: method.unwrap_or_default(),
-            path: None,
-            target,
-            decision: "bad-request",
-            reason,
-            reading: None,
-            route: None,
-            session: None,
-            organization: None,
-            user: None,
-            group: None,
-            policy: "",
-            dropped: &[],
-            micros: 0,
-        });
+        let id = self.request_ids.next();
+        let entry = Entry::new(now, &id, method.unwrap_or_default(), 0);
+        self.decisions.record(&Entry { target, decision: "bad-request", reason, ..entry });
     }
 
     fn answer(&self, received: &Received, refusal: Refusal<'_>) -> Response<ReplyBody> {
@@ -486,7 +304,7 @@ impl Gateway {
         };
         let mut response = self.error_pages.refuse(&refused).map(ReplyBody::Own);
         if matches!(refusal, Refusal::BadRequest(_)) {
-            // Whoever sends such requests shall not go on over the same connection.
+            // A client that sends such requests must not continue over the same connection.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
@@ -496,69 +314,15 @@ impl Gateway {
         &self,
         received: &Received,
         request: &Request<B>,
-        decided: &Decided<'_>,
-        dropped: &Dropped<'_>,
+        (asked, verdict): (&AccessRequest, &Verdict<'_>),
+        dropped: &[&HeaderName],
     ) {
-        if self.decisions.wants(decided.decision.name()) {
-            self.decisions.record(&Entry { dropped, ..decided.entry(received, request) });
+        if self.decisions.wants(verdict.outcome().name()) {
+            let target = question::raw_target(request, Some(asked.target()));
+            let entry = received.entry(request).decided(asked, verdict);
+            self.decisions.record(&Entry { target, dropped, ..entry });
         }
     }
-}
-
-impl<'a> Decided<'a> {
-    fn entry<B>(&self, received: &'a Received, request: &'a Request<B>) -> Entry<'a> {
-        let Self { target, snapshot, subject, decision } = *self;
-        Entry {
-            path: Some(recordable::path(target.path())),
-            target: raw(request, Some(target)),
-            decision: decision.name(),
-            reason: decision.reason().as_str(),
-            route: decision.route().map(|route| route.name()),
-            reading: decision.reading().map(RefusedReading::readings),
-            policy: snapshot.policy().version(),
-            ..Entry::of(received, request, subject)
-        }
-    }
-}
-
-/// How a request is answered that does not go through. One that is allowed, but otherwise than when
-/// it was sent on, does not either.
-fn refusal<'a>(
-    decision: &'a Decision,
-    snapshot: &'a Snapshot,
-    presented: &'a Presented,
-    method: &Method,
-    target: &'a RequestTarget,
-) -> Refusal<'a> {
-    match decision {
-        Decision::Allow(_) => Refusal::AccessChanged,
-        Decision::Challenge(_) => challenge(method, target, presented),
-        Decision::Malformed(bad) => Refusal::BadRequest((*bad).into()),
-        Decision::Deny(denial) => {
-            let (policy, subject) = (snapshot.policy(), presented.subject());
-            Refusal::Denied { denial, policy, subject, target }
-        }
-        Decision::Redirect(redirection) => {
-            let (url, reason) = (redirection.location(), redirection.reason());
-            Refusal::Elsewhere { url, reason }
-        }
-    }
-}
-
-/// What somebody without a session is told who needs one.
-fn challenge<'a>(
-    method: &Method,
-    target: &'a RequestTarget,
-    presented: &'a Presented,
-) -> Refusal<'a> {
-    let organization = match presented {
-        Presented::Nobody(Absence::LinkNotEnough { organization }) => Some(&**organization),
-        Presented::Nobody(Absence::NoCookie | Absence::SeveralCookies | Absence::Ended)
-        | Presented::Somebody { .. } => None,
-    };
-    // Only what a browser can go back to by itself: a form's content would be gone.
-    let safe = matches!(*method, Method::GET | Method::HEAD);
-    Refusal::SignIn { target: safe.then_some(target), organization }
 }
 
 /// Counts a request whose body is waited for here, unless all of it has come.
@@ -574,25 +338,11 @@ fn unread(
     }
 }
 
-/// Whether a request with this method may have a body where it was decided. Portals that read no
-/// body of a GET or HEAD take it for the next request.
-fn may_have_body(method: &Method, decision: &Decision) -> bool {
-    !matches!(*method, Method::GET | Method::HEAD)
-        || decision.route().is_some_and(|route| route.body())
-}
-
-/// The target as it came, unless its path is the one it was read as.
-fn raw<B>(request: &Request<B>, target: Option<&RequestTarget>) -> Option<String> {
-    let uri = request.uri();
-    if target.is_some_and(|target| target.path() == uri.path()) {
-        return None;
-    }
-    // On HTTP/2 the authority is part of every target.
-    Some(if request.version() == Version::HTTP_2 {
-        recordable::target(uri.path().as_bytes())
-    } else {
-        recordable::target(uri.to_string().as_bytes())
-    })
+/// Whether a request may have a body. Portals that read no body of a GET or HEAD take it for the
+/// next request.
+fn may_have_body(asked: &AccessRequest, verdict: &Verdict<'_>) -> bool {
+    !matches!(*asked.method(), Method::GET | Method::HEAD)
+        || verdict.outcome().route().is_some_and(|route| route.body())
 }
 
 #[cfg(test)]

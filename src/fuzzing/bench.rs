@@ -16,6 +16,7 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use super::portal::Recorder;
+use crate::authz::{Authorizer, DecisionLog};
 use crate::clock;
 use crate::config::Settings;
 use crate::credential::hashing::{Hasher, HashingSettings};
@@ -29,7 +30,6 @@ use crate::directory::users::NewUser;
 use crate::directory::{Directory, Judges, Memory, OneTimeLinks};
 use crate::net::{ConnectionTracker, HttpServer};
 use crate::portal_pages::{Appearance, Pages};
-use crate::proxy::decision_record::DecisionLog;
 use crate::proxy::upstream::Upstreams;
 use crate::proxy::{ErrorPages as _, Gateway};
 use crate::session::{SessionCache, Sessions};
@@ -277,7 +277,7 @@ async fn assemble(folder: &Path) -> Parts {
     let pages = Pages::new(&settings, appearance, directory.clone(), sessions.clone(), &key);
     let gateway = Gateway::new(
         &settings,
-        (directory.clone(), sessions, feed),
+        Arc::new(Authorizer::new(&settings, (directory.clone(), sessions, feed))),
         Arc::new(Upstreams::new(&settings.upstream)),
         Arc::new(pages.clone()),
         Arc::new(DecisionLog::new(settings.telemetry.decisions, Box::new(std::io::sink()))),
@@ -356,7 +356,7 @@ async fn people(
 
 async fn send(pages: &Pages, request: Request<Body>, address: IpAddr) -> (Response<()>, String) {
     let visitor = Visitor { address, request_id: "request-1".to_owned(), now: clock::now() };
-    let (head, body) = pages.reserved(request, visitor).await.into_parts();
+    let (head, body) = pages.own_page(request, visitor).await.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
     (Response::from_parts(head, ()), String::from_utf8_lossy(&body).into_owned())
 }

@@ -246,7 +246,7 @@ impl TestSite {
             request_id: "request-1".to_owned(),
             now: self.now,
         };
-        read(self.pages.reserved(request, visitor).await).await
+        read(self.pages.own_page(request, visitor).await).await
     }
 
     /// The browser's session: kind, organization, login.

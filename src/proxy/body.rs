@@ -14,13 +14,10 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::headers::InboundFilter;
 use super::lease::Lease;
-use super::watch::Watch;
+use super::watch::{End, Watch};
 
 /// A body's failure, told to hyper, which ends the connection with it.
 pub use portcullis_http1::BodyError;
-
-/// What a body ends with that the person may no longer see (I7).
-const REVOKED: &str = "the session no longer permits this";
 
 /// What a client must send of a body within `server.limits.read_timeout`.
 const LEAST_UPLOAD: usize = 8 * 1024;
@@ -211,13 +208,14 @@ impl ResponseBody {
         self.lease
     }
 
-    /// Whether it has to end here; the connection then ends with it.
-    fn is_revoked(&mut self, cx: &mut Context<'_>) -> bool {
-        let revoked = self.watch.as_mut().is_some_and(|watch| watch.poll_revoked(cx).is_ready());
-        if revoked {
-            self.lease = None;
-        }
-        revoked
+    /// The error that the body ends with, if it must end before the portal ends it.
+    fn poll_cut(&mut self, cx: &mut Context<'_>) -> Option<BodyError> {
+        let Poll::Ready(end) = self.watch.as_mut()?.poll_end(cx) else { return None };
+        self.lease = None;
+        Some(match end {
+            End::Revoked => "the response is no longer permitted".into(),
+            End::Shutdown => "the gateway is shutting down".into(),
+        })
     }
 
     fn end_if_over(&mut self) {
@@ -237,8 +235,8 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if self.is_revoked(cx) {
-            return Poll::Ready(Some(Err(REVOKED.into())));
+        if let Some(cut) = self.poll_cut(cx) {
+            return Poll::Ready(Some(Err(cut)));
         }
         if let Some(failure) = self.failed.take() {
             return Poll::Ready(Some(Err(failure.into())));
@@ -250,8 +248,8 @@ impl Body for ResponseBody {
                 watch.piece();
             } else {
                 watch.begin();
-                if self.is_revoked(cx) {
-                    return Poll::Ready(Some(Err(REVOKED.into())));
+                if let Some(cut) = self.poll_cut(cx) {
+                    return Poll::Ready(Some(Err(cut)));
                 }
             }
         }

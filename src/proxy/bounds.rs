@@ -127,9 +127,10 @@ struct Shared {
 }
 
 impl Sender {
-    /// `address` is asked for only when there is no session.
+    /// The client counts by its address without a session, and with one without access to the
+    /// portal (R8).
     pub(super) fn of(subject: Option<&Subject>, address: impl FnOnce() -> IpAddr) -> Self {
-        let Some(subject) = subject else {
+        let Some(subject) = subject.filter(|subject| !subject.has_no_access()) else {
             return Self::Free(Share::Address(network(address())));
         };
         match subject.kind {

@@ -11,10 +11,10 @@ use hyper::upgrade::OnUpgrade;
 use super::body::{ReplyBody, RequestBody};
 use super::bounds::{ConnectionRequests, Sender};
 use super::received::Received;
-use super::refusal::Refusal;
 use super::upstream::UpstreamError;
-use super::watch::{Ear, OpenQuestion, Said, Waiting, Watch};
-use super::{Gateway, Hold, headers, refusal, tunnel};
+use super::watch::{ActivityFlag, AllowedRequest, Waiting, Watch};
+use super::{Gateway, Hold, headers, tunnel};
+use crate::authz::{Action, Activity, Refusal};
 use crate::clock;
 use crate::session::PortalCookie;
 use portcullis_http1::RequestHead;
@@ -28,28 +28,28 @@ impl Gateway {
         (head, body): (RequestHead, RequestBody),
         (sender, connection): (Sender, Option<ConnectionRequests>),
         upgrade: Option<(OnUpgrade, Hold)>,
-        question: Arc<OpenQuestion>,
+        allowed: Arc<AllowedRequest>,
     ) -> Response<ReplyBody> {
         let slot = match self.bounds.take(sender, connection.as_ref()) {
             Ok(slot) => slot,
-            Err(exceeded) => return self.unanswered(received, &question, &exceeded.into()).await,
+            Err(exceeded) => return self.unanswered(received, &allowed, &exceeded.into()).await,
         };
-        let mut waiting = Waiting::new(&self, &question);
+        let mut waiting = Waiting::new(&self, &allowed);
         let mut response = match self.upstreams.send(&head, body, slot, &mut waiting).await {
             Ok(response) => response,
-            Err(error) => return self.unanswered(received, &question, &error).await,
+            Err(error) => return self.unanswered(received, &allowed, &error).await,
         };
         let watch = waiting.into_watch();
         headers::strip_set_cookies(response.headers_mut());
         if !self.portal_cookies.is_empty() {
-            Box::pin(self.note_portal_cookies(response.headers_mut(), &question)).await;
+            Box::pin(self.note_portal_cookies(response.headers_mut(), &allowed)).await;
         }
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return match upgrade {
                 Some((client, hold)) if tunnel::switches_to_websocket(&response) => {
-                    let ear = Ear::default();
-                    let watch = Watch::over_stream(self, question, ear.clone());
-                    tunnel::open(client, hold, response, watch, ear)
+                    let client_activity = ActivityFlag::default();
+                    let watch = Watch::over_stream(self, allowed, client_activity.clone());
+                    tunnel::open(client, hold, response, watch, client_activity)
                 }
                 Some(_) | None => self.answer(received, Refusal::PortalBroken),
             };
@@ -61,26 +61,26 @@ impl Gateway {
         let watch = match watch {
             _ if is_event_stream(response.headers()) => {
                 response.body_mut().may_pause();
-                Watch::over_stream(self, question, Ear::default())
+                Watch::over_stream(self, allowed, ActivityFlag::default())
             }
             Some(watch) => watch,
-            None => Watch::over_answer(self, question),
+            None => Watch::over_response(self, allowed),
         };
         response.map(|body| ReplyBody::Portal(body.watched(watch)))
     }
 
     /// Notes the portal's cookies that shall end with the session. What cannot be noted could not
     /// be expired, so the browser does not get it.
-    async fn note_portal_cookies(&self, headers: &mut HeaderMap, question: &OpenQuestion) {
-        let Some(key) = question.presented.key() else { return };
-        let path = question.target.path();
+    async fn note_portal_cookies(&self, headers: &mut HeaderMap, allowed: &AllowedRequest) {
+        let Some(key) = allowed.session.key() else { return };
+        let path = allowed.request.target().path();
         let set_by = |line: &[u8]| PortalCookie::set_by(line, &self.portal_cookies, path);
         let lines = headers.get_all(header::SET_COOKIE).iter();
         let cookies: Vec<_> = lines.filter_map(|line| set_by(line.as_bytes())).collect();
         if cookies.is_empty() {
             return;
         }
-        let noted = match self.sessions.note_portal_cookies(key, &cookies).await {
+        let noted = match self.authz.sessions().note_portal_cookies(key, &cookies).await {
             Ok(noted) => noted,
             Err(error) => {
                 tracing::error!(%error, "cookies of the portal cannot be noted in the session");
@@ -96,11 +96,11 @@ impl Gateway {
     async fn unanswered(
         &self,
         received: &Received,
-        question: &OpenQuestion,
+        allowed: &AllowedRequest,
         error: &UpstreamError,
     ) -> Response<ReplyBody> {
         let refusal = match error {
-            UpstreamError::Revoked => return self.revoked(received, question).await,
+            UpstreamError::Revoked => return self.revoked(received, allowed).await,
             UpstreamError::BodyBroke => Refusal::BadRequest(BadRequest::Body),
             UpstreamError::BodyStalled => Refusal::BadRequest(BadRequest::SlowBody),
             UpstreamError::TimedOut { .. } => Refusal::PortalSlow,
@@ -116,18 +116,18 @@ impl Gateway {
 
     /// Answers a request that lost its permission while the portal was waited for, as it would be
     /// answered now.
-    async fn revoked(&self, received: &Received, question: &OpenQuestion) -> Response<ReplyBody> {
+    async fn revoked(&self, received: &Received, allowed: &AllowedRequest) -> Response<ReplyBody> {
         tracing::info!(request.id = received.id, "a waiting request is no longer permitted");
-        let snapshot = self.directory.snapshot();
-        if let Some(url) = snapshot.preferences().disabled_redirect_url.as_deref() {
-            return self.answer(received, Refusal::PortalDisabled { url });
-        }
-        let asked = self.ask_again(question, Said::Nothing, &snapshot, clock::now()).await;
-        let Some((presented, decision)) = asked else {
-            return self.answer(received, Refusal::StoreUnavailable);
+        let AllowedRequest { request, session, .. } = allowed;
+        let (snapshot, key) = (self.authz.snapshot(), session.key());
+        let now = clock::now();
+        let verdict = self.authz.reauthorize(request, key, Activity::Idle, &snapshot, now).await;
+        let refusal = match verdict.action(request) {
+            Action::Refuse(refusal) => refusal,
+            // Still allowed, but the portal would now learn something else about the user.
+            Action::Forward(_) | Action::OwnPage => Refusal::AccessChanged,
         };
-        let OpenQuestion { method, target, .. } = question;
-        self.answer(received, refusal(&decision, &snapshot, &presented, method, target))
+        self.answer(received, refusal)
     }
 }
 

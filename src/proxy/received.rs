@@ -1,16 +1,14 @@
-//! What is known of a request before it is decided.
+//! What is known about a request as soon as its head has come.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use data_encoding::HEXLOWER;
 use http::header::{self, HeaderValue};
 use http::{Method, Request};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use crate::authz::decision_record::Entry;
 use crate::web::fetch_metadata::ResponseKind;
 
-/// What is known of it.
+/// A request's id, its time, and how to answer it.
 #[derive(Debug)]
 pub(super) struct Received {
     pub(super) id: String,
@@ -19,15 +17,8 @@ pub(super) struct Received {
     pub(super) wants: ResponseKind,
     /// Whether the method may change something: any but GET, HEAD and OPTIONS.
     pub(super) may_change: bool,
-    /// Known for people only: scripts are told in one language.
+    /// `Accept-Language`, for pages only: problem documents are in English.
     pub(super) languages: Option<HeaderValue>,
-}
-
-/// Request ids: a random beginning for the process and a count.
-#[derive(Debug)]
-pub(super) struct RequestIds {
-    start: String,
-    count: AtomicU64,
 }
 
 impl Received {
@@ -41,23 +32,9 @@ impl Received {
         Self { id, now, began: Instant::now(), wants, may_change, languages }
     }
 
-    /// Microseconds since the request's head.
-    pub(super) fn micros(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
-}
-
-impl RequestIds {
-    pub(super) fn new() -> Self {
-        let start = HEXLOWER.encode(&crate::random::bytes::<6>());
-        Self { start, count: AtomicU64::new(0) }
-    }
-
-    pub(super) fn next(&self) -> String {
-        let count = self.count.fetch_add(1, Ordering::Relaxed);
-        let mut id = String::with_capacity(self.start.len() + 16);
-        id.push_str(&self.start);
-        HEXLOWER.encode_append(&count.to_be_bytes(), &mut id);
-        id
+    /// The entry of the decision record, without a decision.
+    pub(super) fn entry<'a, B>(&'a self, request: &'a Request<B>) -> Entry<'a> {
+        let micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        Entry::new(self.now, &self.id, request.method().as_str(), micros)
     }
 }

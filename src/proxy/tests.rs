@@ -20,12 +20,15 @@ use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
 use crate::directory::organizations::NewOrganization;
 use crate::directory::second_factor::SecondFactorJudge;
-use crate::directory::{Judges, Memory, OneTimeLinks};
+use crate::directory::{Directory, Judges, Memory, OneTimeLinks};
 use crate::portal_pages::{Appearance, Pages};
-use crate::session::{NewSession, SessionCache};
+use crate::session::{NewSession, SessionCache, Sessions};
 use portcullis_policy::{Policy, PolicyFiles, SessionKind};
+use portcullis_store::feed::Feed;
 use portcullis_store::sled::SledStore;
-use portcullis_store::{Changes, Commit, CommitError, Committed, Key, Kind, Record, Store};
+use portcullis_store::{
+    Changes, Commit, CommitError, Committed, Key, Kind, Record, Store, StoreError,
+};
 
 const CHEAP: HashingSettings =
     HashingSettings { memory_kib: 8, passes: 1, lanes: 1, threads: 1, queue: 8 };
@@ -149,7 +152,7 @@ impl House {
         let pages = Pages::new(&settings, appearance, directory.clone(), sessions.clone(), &key);
         let gateway = Arc::new(Gateway::new(
             &settings,
-            (directory.clone(), sessions, feed),
+            Arc::new(Authorizer::new(&settings, (directory.clone(), sessions, feed))),
             Arc::new(Upstreams::new(&settings.upstream)),
             Arc::new(pages),
             Arc::new(DecisionLog::new(settings.telemetry.decisions, Box::new(std::io::sink()))),
@@ -301,7 +304,7 @@ async fn i1_beyond_the_longest_staleness_nothing_acts_on_what_is_in_memory() {
     assert_eq!(status, 200, "{head}");
     // Confirmed again, all is as before.
     house.fail(false);
-    while !house.gateway.feed.fresh(house.max_staleness) {
+    while !house.gateway.authz.is_fresh() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     tokio::time::resume();

@@ -405,7 +405,7 @@ impl Wire {
                 let pieces = upload.map_or(0, Progress::pieces);
                 if pieces != uploaded {
                     (uploaded, passed) = (pieces, 0);
-                    waiting.hear();
+                    waiting.note_activity();
                 }
                 if passed > most {
                     let waits = upload.is_some_and(Progress::waits);

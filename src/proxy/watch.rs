@@ -1,198 +1,154 @@
-//! Long-lived connections obey too (invariant I7): while a WebSocket is open, or an answer comes
-//! in, the question it was opened by is asked again, and the first other answer ends it, one that
-//! tells the portal something else included.
+//! The re-check of what is open (I7): while a WebSocket is open or a response comes in, its request
+//! is decided again every 400 ms. It ends with the first verdict that differs, also in what the
+//! portal learns about the user.
 //!
-//! A request that waits long for its answer's head is watched from then on, so that a long poll ends
-//! too. A WebSocket and an event stream are watched from their beginning, and end when the gateway
-//! stops, which could not wait for what never ends by itself. Any other answer is watched from when
-//! it has to be waited for, or has turned out to be long: most are over before, and cost nothing.
+//! A WebSocket and an event stream are re-checked from their beginning, and also end on shutdown,
+//! which could not wait for what does not end by itself. A request that waits long for the head of
+//! its response is re-checked from then on. Any other response is re-checked once the portal pauses
+//! in it, or it turns out to be long; most are over before, and cost nothing.
 //!
-//! Asking keeps no session alive: one whose idle time is over ends, and what it opened with it.
-//! What the client says in a WebSocket is a use of its session; what it is told is none.
+//! A re-check is not a use of the session: an idle session ends, and what is open in it. What the
+//! client sends over a WebSocket or in a request body is a use; what it receives is not.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::Method;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Gateway;
-use super::hosts::{Number, Served};
+use crate::authz::identity::Identity;
+use crate::authz::{AccessRequest, Activity, Verdict};
 use crate::clock;
-use crate::directory::Snapshot;
-use crate::session::{Absence, Presented};
-use portcullis_policy::{
-    Decision, PermissionSet, RequestFacts, RequestTarget, SessionKind, Subject, decide,
-};
+use crate::session::Presented;
+use portcullis_policy::PermissionSet;
 
-/// How often the question is asked again; revocation is promised within a second.
+/// Time between two re-checks. Revocation is promised within a second.
 const EVERY: Duration = Duration::from_millis(400);
 
-/// How often it is looked whether a request has to wait long for its answer. With the time until
-/// the question is asked first, it stays below a second.
+/// How long a request may wait for its response before it is re-checked. Together with [`EVERY`],
+/// this stays below a second.
 pub(super) const LOOK: Duration = Duration::from_millis(200);
 
-/// An answer of more pieces is long, however quickly they come.
+/// A response in more pieces is long, however quickly they come.
 const LONG: usize = 16;
 
-/// The question that was answered when the connection was opened.
+/// A request that was allowed, with what it was allowed for.
 #[derive(Debug)]
-pub(super) struct OpenQuestion {
-    /// Who was there when it was opened.
-    pub(super) presented: Presented,
-    /// Which permissions the portal was told of.
+pub(super) struct AllowedRequest {
+    pub(super) request: AccessRequest,
+    /// The session that it came in.
+    pub(super) session: Presented,
+    /// The permissions that were granted.
     pub(super) granted: PermissionSet,
-    pub(super) websocket: bool,
-    pub(super) host: Number,
-    pub(super) method: Method,
-    pub(super) target: RequestTarget,
 }
 
-/// Hears whether the client says anything.
+/// Notes whether the client sends anything. Clones share the note.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Ear(Arc<AtomicBool>);
+pub(super) struct ActivityFlag(Arc<AtomicBool>);
 
-/// What the client has said since the question was last asked.
+/// Why something open must end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Said {
-    Something,
-    Nothing,
+pub(super) enum End {
+    /// It is no longer permitted.
+    Revoked,
+    /// The gateway stops.
+    Shutdown,
 }
 
-/// A request that waits for its answer's head. Most do so for moments, which costs nothing.
+/// A request that waits for the head of its response.
 #[derive(Debug)]
 pub(super) struct Waiting<'a> {
     gateway: &'a Arc<Gateway>,
-    question: &'a Arc<OpenQuestion>,
+    allowed: &'a Arc<AllowedRequest>,
     watch: Option<Watch>,
 }
 
-/// Asks again until the answer changes; dropped with the connection.
+/// Re-checks until the verdict differs, or it is dropped.
 #[derive(Debug)]
 pub(super) struct Watch(Stage);
 
 #[derive(Debug)]
 enum Stage {
-    Before { gateway: Arc<Gateway>, question: Arc<OpenQuestion>, pieces: usize },
-    Asking { revoked: oneshot::Receiver<()>, client: Ear, _task: AbortOnDropHandle<()> },
+    Before { gateway: Arc<Gateway>, allowed: Arc<AllowedRequest>, pieces: usize },
+    Checking { ended: oneshot::Receiver<End>, client: ActivityFlag, _task: AbortOnDropHandle<()> },
     Over,
 }
 
-impl OpenQuestion {
-    /// Whether an answer of now is the one that it was opened by: allowed, to the same person, with
-    /// nothing else told to the portal. What the portal shows may hang on each of these.
-    pub(super) fn is_answered_as_before(&self, now: &Presented, decision: &Decision) -> bool {
-        match decision {
-            Decision::Allow(permit) => {
-                permit.granted() == self.granted
-                    && now.subject().map(told) == self.presented.subject().map(told)
-            }
-            Decision::Challenge(_)
-            | Decision::Deny(_)
-            | Decision::Redirect(_)
-            | Decision::Malformed(_) => false,
-        }
-    }
-
-    pub(super) fn facts<'a>(&'a self, host: &'a Served) -> RequestFacts<'a> {
-        RequestFacts {
-            host: host.host().name(),
-            method: &self.method,
-            target: &self.target,
-            websocket: self.websocket,
-        }
+impl AllowedRequest {
+    /// Whether a verdict allows the request as before: the portal would learn the same about the
+    /// user, on which everything that it shows may depend.
+    pub(super) fn is_allowed_as_before(&self, now: &Verdict<'_>) -> bool {
+        let before = self.session.subject();
+        let before = before.and_then(|subject| Identity::of(subject, self.granted));
+        now.permit().is_some() && now.identity() == before
     }
 }
 
-/// What the portal is told of a person.
-fn told(subject: &Subject) -> (SessionKind, &str, &str, Option<&str>, Option<&str>) {
-    let Subject { kind, organization, group, login, end_user, .. } = subject;
-    (*kind, organization, group, login.as_deref(), end_user.as_deref())
-}
-
-impl Ear {
-    /// Bytes have come from the client.
-    pub(super) fn hear(&self) {
+impl ActivityFlag {
+    /// The client has sent something.
+    pub(super) fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    fn since_last_asked(&self) -> Said {
-        if self.0.swap(false, Ordering::Relaxed) { Said::Something } else { Said::Nothing }
+    fn take(&self) -> Activity {
+        if self.0.swap(false, Ordering::Relaxed) { Activity::Active } else { Activity::Idle }
     }
 }
 
 impl Gateway {
-    /// Whether what was permitted once still is (I7). A store that does not answer permits
-    /// nothing. That a connection is open is no use of its session; what `said` tells is.
-    async fn still_permits(&self, question: &OpenQuestion, said: Said, now: Timestamp) -> bool {
-        let snapshot = self.directory.snapshot();
-        if snapshot.preferences().disabled_redirect_url.is_some() {
-            return false;
-        }
-        let asked = self.ask_again(question, said, &snapshot, now).await;
-        asked.is_some_and(|(presented, decision)| {
-            question.is_answered_as_before(&presented, &decision)
-        })
-    }
-
-    /// What is decided now, unless the store does not answer.
-    pub(super) async fn ask_again(
+    /// Whether a request that was allowed still is (I7). While the store is unavailable, nothing
+    /// is.
+    async fn still_allows(
         &self,
-        question: &OpenQuestion,
-        said: Said,
-        snapshot: &Snapshot,
+        allowed: &AllowedRequest,
+        activity: Activity,
         now: Timestamp,
-    ) -> Option<(Presented, Decision)> {
-        if !self.feed.fresh(self.max_staleness) {
-            return None;
-        }
-        let presented = match (question.presented.key(), said) {
-            (Some(key), Said::Something) => self.sessions.resolve_key(key, snapshot, now).await,
-            (Some(key), Said::Nothing) => self.sessions.look_at(key, snapshot, now).await,
-            (None, _) => Ok(Presented::Nobody(Absence::NoCookie)),
-        };
-        let (presented, host) = (presented.ok()?, self.hosts.get(question.host)?);
-        let decision = decide(snapshot.policy(), presented.subject(), &question.facts(host), now);
-        Some((presented, decision))
+    ) -> bool {
+        let AllowedRequest { request, session, .. } = allowed;
+        let snapshot = self.authz.snapshot();
+        let key = session.key();
+        let verdict = self.authz.reauthorize(request, key, activity, &snapshot, now).await;
+        allowed.is_allowed_as_before(&verdict)
     }
 }
 
 impl<'a> Waiting<'a> {
-    pub(super) fn new(gateway: &'a Arc<Gateway>, question: &'a Arc<OpenQuestion>) -> Self {
-        Self { gateway, question, watch: None }
+    pub(super) fn new(gateway: &'a Arc<Gateway>, allowed: &'a Arc<AllowedRequest>) -> Self {
+        Self { gateway, allowed, watch: None }
     }
 
-    /// It has waited long: begins to ask.
+    /// It has waited long: starts the re-check.
     pub(super) fn begin(&mut self) {
         if self.watch.is_none() {
-            let mut watch = Watch::over_answer(Arc::clone(self.gateway), Arc::clone(self.question));
+            let (gateway, allowed) = (Arc::clone(self.gateway), Arc::clone(self.allowed));
+            let mut watch = Watch::over_response(gateway, allowed);
             watch.begin();
             self.watch = Some(watch);
         }
     }
 
-    /// Bytes of the request's body have come from the client, which is a use of its session.
-    pub(super) fn hear(&self) {
-        if let Some(Watch(Stage::Asking { client, .. })) = &self.watch {
-            client.hear();
+    /// A part of the request's body has come from the client, which is a use of its session.
+    pub(super) fn note_activity(&self) {
+        if let Some(Watch(Stage::Checking { client, .. })) = &self.watch {
+            client.set();
         }
     }
 
     /// Ready when the request is no longer permitted.
     pub(super) fn poll_revoked(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.watch.as_mut().map_or(Poll::Pending, |watch| watch.poll_revoked(cx))
+        self.watch.as_mut().map_or(Poll::Pending, |watch| watch.poll_end(cx).map(drop))
     }
 
     /// Waits until the request is no longer permitted.
     pub(super) async fn revoked(&mut self) {
-        std::future::poll_fn(|cx| self.poll_revoked(cx)).await;
+        poll_fn(|cx| self.poll_revoked(cx)).await;
     }
 
     /// The watch, if the request had to wait long.
@@ -202,22 +158,22 @@ impl<'a> Waiting<'a> {
 }
 
 impl Watch {
-    /// Over what never ends by itself, from now on.
+    /// Over a WebSocket or an event stream, from now on and until shutdown.
     pub(super) fn over_stream(
         gateway: Arc<Gateway>,
-        question: Arc<OpenQuestion>,
-        ear: Ear,
+        allowed: Arc<AllowedRequest>,
+        client: ActivityFlag,
     ) -> Self {
         let stop = gateway.stop.clone();
-        Self(Stage::ask(gateway, question, ear, async move { stop.cancelled().await }))
+        Self(Stage::check(gateway, allowed, client, async move { stop.cancelled().await }))
     }
 
-    /// Over any other answer, when it turns out to be long.
-    pub(super) fn over_answer(gateway: Arc<Gateway>, question: Arc<OpenQuestion>) -> Self {
-        Self(Stage::Before { gateway, question, pieces: 0 })
+    /// Over any other response, once it turns out to be long.
+    pub(super) fn over_response(gateway: Arc<Gateway>, allowed: Arc<AllowedRequest>) -> Self {
+        Self(Stage::Before { gateway, allowed, pieces: 0 })
     }
 
-    /// A piece of the answer has come.
+    /// A piece of the response has come.
     pub(super) fn piece(&mut self) {
         if let Stage::Before { pieces, .. } = &mut self.0 {
             *pieces += 1;
@@ -227,61 +183,64 @@ impl Watch {
         }
     }
 
-    /// The answer has to be waited for.
+    /// The portal pauses in the response: starts the re-check.
     pub(super) fn begin(&mut self) {
         if !matches!(self.0, Stage::Before { .. }) {
             return;
         }
         let before = std::mem::replace(&mut self.0, Stage::Over);
-        if let Stage::Before { gateway, question, .. } = before {
-            self.0 = Stage::ask(gateway, question, Ear::default(), std::future::pending());
+        if let Stage::Before { gateway, allowed, .. } = before {
+            let client = ActivityFlag::default();
+            self.0 = Stage::check(gateway, allowed, client, std::future::pending());
         }
     }
 
-    /// Ready when the connection has to end.
-    pub(super) fn poll_revoked(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.0 {
+    /// Ready when what is open must end.
+    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let end = match &mut self.0 {
             Stage::Before { .. } => return Poll::Pending,
-            Stage::Asking { revoked, .. } => std::task::ready!(Pin::new(revoked).poll(cx)).ok(),
-            Stage::Over => None,
+            // The task sends before it ends, unless it panics.
+            Stage::Checking { ended, .. } => {
+                ready!(Pin::new(ended).poll(cx)).unwrap_or(End::Revoked)
+            }
+            Stage::Over => End::Revoked,
         };
         self.0 = Stage::Over;
-        Poll::Ready(())
+        Poll::Ready(end)
     }
 
-    /// Waits until the connection has to end.
-    pub(super) async fn revoked(&mut self) {
-        std::future::poll_fn(|cx| self.poll_revoked(cx)).await;
+    /// Waits until what is open must end.
+    pub(super) async fn end(&mut self) -> End {
+        poll_fn(|cx| self.poll_end(cx)).await
     }
 }
 
 impl Stage {
-    fn ask(
+    fn check(
         gateway: Arc<Gateway>,
-        question: Arc<OpenQuestion>,
-        ear: Ear,
+        allowed: Arc<AllowedRequest>,
+        client: ActivityFlag,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Self {
-        let (tell, revoked) = oneshot::channel();
-        let client = ear.clone();
-        let asking = async move {
+        let (sender, ended) = oneshot::channel();
+        let activity = client.clone();
+        let revoked = async move {
             let mut ticks = tokio::time::interval_at(Instant::now() + EVERY, EVERY);
             loop {
                 ticks.tick().await;
-                let said = ear.since_last_asked();
-                if !gateway.still_permits(&question, said, clock::now()).await {
+                if !gateway.still_allows(&allowed, activity.take(), clock::now()).await {
                     return;
                 }
             }
         };
         let task = tokio::spawn(async move {
-            tokio::select! {
-                () = asking => {}
-                () = stop => {}
-            }
-            // Nobody listening means that the connection has ended by itself.
-            let _ = tell.send(());
+            let end = tokio::select! {
+                () = revoked => End::Revoked,
+                () = stop => End::Shutdown,
+            };
+            // The receiver is gone when what was open has ended by itself.
+            let _ = sender.send(end);
         });
-        Self::Asking { revoked, client, _task: AbortOnDropHandle::new(task) }
+        Self::Checking { ended, client, _task: AbortOnDropHandle::new(task) }
     }
 }

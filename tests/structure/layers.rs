@@ -8,13 +8,14 @@ use crate::imports::{Imports, Modules, cycles};
 use crate::source::{read, root};
 
 /// The modules of the application, from the top. A module imports only from layers below its own.
-const LAYERS: [&[&str]; 12] = [
+const LAYERS: [&[&str]; 13] = [
     &["cli"],
     &["demo"],
     &["app"],
     &["net"],
     &["portal_pages", "admin", "mail"],
     &["proxy"],
+    &["authz"],
     &["session"],
     &["directory"],
     &["web"],

@@ -3,8 +3,9 @@ use std::sync::Arc;
 use http::header::HeaderValue;
 use http::{Method, StatusCode, header};
 
+use crate::authz::Refusal;
 use crate::portal_pages::fixture::{Answer, TestSite, policy, read};
-use crate::proxy::{ErrorPages as _, Refusal, Refused};
+use crate::proxy::{ErrorPages as _, Refused};
 use crate::web::fetch_metadata::ResponseKind;
 use portcullis_policy::{
     BadRequest, BadTarget, Decision, Denial, Policy, Reason, RequestFacts, RequestTarget,

@@ -1,6 +1,12 @@
 use serde_json::{Value, json};
 
+use std::io::Write;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
 use super::*;
+use crate::config::Decisions;
 
 fn entry() -> Entry<'static> {
     Entry {

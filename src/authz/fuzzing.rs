@@ -7,10 +7,9 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use super::headers::{FORWARDED, X_FORWARDED_FOR};
-use super::proxies::Proxies;
+use super::trusted_proxies::{TrustedProxies, X_FORWARDED_FOR};
 use crate::config::Settings;
 
 /// A proxy that is trusted, and the client that it names.
@@ -22,7 +21,7 @@ const CLIENT: &str = "2001:db8::7";
 /// - From a peer that is not trusted, none of them is believed.
 /// - What a trusted proxy appends is believed, whatever the client sent before it.
 pub fn forwarded_headers(data: &[u8]) {
-    static PROXIES: LazyLock<[Proxies; 2]> =
+    static PROXIES: LazyLock<[TrustedProxies; 2]> =
         LazyLock::new(|| ["x-forwarded", "forwarded"].map(proxies));
     let [by_x_forwarded, by_forwarded] = &*PROXIES;
     let headers = fields(data);
@@ -49,7 +48,7 @@ pub fn forwarded_headers(data: &[u8]) {
             format!("for=\"[{CLIENT}]:123\";host=\"h.example\";proto=https"),
             format!("proto=https;for=\"[{CLIENT}]\";by=10.0.0.1;host=h.example"),
         ] {
-            let headers = appended(&headers, &FORWARDED, &element, same_line);
+            let headers = appended(&headers, &header::FORWARDED, &element, same_line);
             assert_eq!(by_forwarded.client(&headers, proxy), client);
             assert!(matches!(by_forwarded.host(&headers, proxy), Ok(Some(b"h.example"))));
             assert_eq!(by_forwarded.https(&headers, proxy), Some(true));
@@ -57,14 +56,14 @@ pub fn forwarded_headers(data: &[u8]) {
     }
 }
 
-fn proxies(header: &str) -> Proxies {
+fn proxies(header: &str) -> TrustedProxies {
     let text = format!(
         "server.public_url = \"https://portal.example\"\n\
          server.trusted_proxies = [\"10.0.0.0/8\"]\n\
          server.forwarded_header = \"{header}\"\nupstream.servers = [\"http://127.0.0.1:1\"]\n"
     );
     let settings = Settings::parse(&text, Path::new("fuzzing"), &HashMap::new()).unwrap();
-    Proxies::new(&settings.server)
+    TrustedProxies::new(&settings.server)
 }
 
 fn fields(data: &[u8]) -> HeaderMap {

@@ -2,7 +2,7 @@ use super::*;
 
 const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
 
-fn proxies(header: &str) -> Proxies {
+fn proxies(header: &str) -> TrustedProxies {
     let text = format!(
         "server.public_url = \"https://portal.example\"\n\
          server.trusted_proxies = [\"10.0.0.0/8\", \"2001:db8:ffff::/48\"]\n\
@@ -13,7 +13,7 @@ fn proxies(header: &str) -> Proxies {
         std::path::Path::new("test"),
         &std::collections::HashMap::new(),
     );
-    Proxies::new(&read.unwrap().server)
+    TrustedProxies::new(&read.unwrap().server)
 }
 
 fn headers(name: &'static str, lines: &[&[u8]]) -> HeaderMap {

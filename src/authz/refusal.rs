@@ -1,8 +1,5 @@
 //! The ways in which a request does not go through.
 
-use http::header::HeaderValue;
-
-use crate::web::fetch_metadata::ResponseKind;
 use portcullis_policy::{BadRequest, Denial, Policy, Reason, RequestTarget, Subject};
 
 /// Why a request is answered by us and not by the portal. Each has one answer.
@@ -59,21 +56,6 @@ pub enum Refusal<'a> {
     PortalSlow,
     /// A bound on requests at the portal is reached: 503 with `Retry-After` (I12).
     PortalBusy,
-}
-
-/// A refusal with what is needed to put it into words.
-#[derive(Debug, Clone, Copy)]
-pub struct Refused<'a> {
-    /// Why.
-    pub refusal: Refusal<'a>,
-    /// For whom.
-    pub wants: ResponseKind,
-    /// Whether the request's method may change something: any but GET, HEAD and OPTIONS.
-    pub may_change: bool,
-    /// The languages its reader would rather read: `Accept-Language`.
-    pub languages: Option<&'a HeaderValue>,
-    /// The request's id.
-    pub request_id: &'a str,
 }
 
 impl<'a> Refusal<'a> {

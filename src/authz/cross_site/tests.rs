@@ -16,7 +16,7 @@ fn passes(public_url: &str, method: &Method, lines: &[(&'static str, &str)]) -> 
     for (name, value) in lines {
         headers.append(*name, value.parse().unwrap());
     }
-    may_change(method, &headers, &server.public_url, &Hosts::new(&server))
+    may_change(method, &headers, &ServedHosts::new(&server))
 }
 
 const SITE: &str = "sec-fetch-site";

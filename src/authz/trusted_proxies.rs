@@ -1,36 +1,44 @@
-//! The proxies in front of the gateway that are believed, and what they say of a request.
+//! The trusted proxies in front of the gateway, and what they report about a request.
 //!
-//! Either of the `X-Forwarded-…` fields or of `Forwarded` (RFC 7239), as the settings have it, and
-//! never of both: a proxy writes one and may pass on what a client wrote into the other.
+//! The settings choose between the `X-Forwarded-…` fields and `Forwarded` (RFC 7239). Only the
+//! chosen one is read: a proxy writes one and may pass on what a client wrote into the other.
 
 mod forwarded;
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
 use self::forwarded::Element;
-use super::headers::{FORWARDED, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, joined};
 use crate::config::{ForwardedHeader, Server};
 use portcullis_policy::BadRequest;
 
-/// So much of an address that cannot be read is logged.
+/// `X-Forwarded-For`
+pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// `X-Forwarded-Proto`
+pub const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// `X-Forwarded-Host`
+pub const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// Bytes of an unreadable address that are logged.
 const LOGGED: usize = 64;
 
-/// Networks whose forwarded fields are believed.
+/// Networks of proxies whose forwarded fields are trusted.
 #[derive(Debug)]
-pub(super) struct Proxies {
+pub struct TrustedProxies {
     networks: Vec<IpNet>,
     header: ForwardedHeader,
-    /// Whether an address that cannot be read has been logged.
+    /// Whether an unreadable address has been logged.
     logged: AtomicBool,
 }
 
-impl Proxies {
-    pub(super) fn new(server: &Server) -> Self {
+impl TrustedProxies {
+    /// The proxies that these settings name.
+    #[must_use]
+    pub fn new(server: &Server) -> Self {
         Self {
             networks: server.trusted_proxies.clone(),
             header: server.forwarded_header,
@@ -38,14 +46,18 @@ impl Proxies {
         }
     }
 
-    pub(super) fn trust(&self, address: IpAddr) -> bool {
+    /// Whether an address is that of a trusted proxy.
+    #[must_use]
+    pub fn trust(&self, address: IpAddr) -> bool {
         self.networks.iter().any(|network| network.contains(&address))
     }
 
-    /// The client's address: the peer's unless a trusted proxy names another; then the last one
-    /// in the chain that is no trusted proxy itself. One that cannot be read has an address made of
-    /// it, so that its owner is not taken for the proxy, nor for everybody behind it.
-    pub(super) fn client<'a>(&self, headers: &'a HeaderMap, peer: IpAddr) -> IpAddr {
+    /// The client's address: the peer's, unless a trusted proxy names another; then the last one of
+    /// the chain that is not a trusted proxy itself. For one that cannot be read, an address is
+    /// derived from its bytes, so that limits on it apply neither to the proxy nor to its other
+    /// clients.
+    #[must_use]
+    pub fn client(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
         if !self.trust(peer) {
             return peer;
         }
@@ -59,14 +71,15 @@ impl Proxies {
             }
             ForwardedHeader::Forwarded => {
                 let elements = elements(headers);
-                // A proxy that does not say who came to it leaves what stands before unproven.
-                let said = |element: &Element<'a>| element.node().filter(|node| !node.is_empty());
-                self.first_untrusted(elements.iter().rev().map_while(said), peer)
+                // What precedes an element without the address of a client is not trusted.
+                let nodes = elements.iter().rev().map(|element| element.node());
+                let known = nodes.map_while(|node| node.filter(|node| !node.is_empty()));
+                self.first_untrusted(known, peer)
             }
         }
     }
 
-    /// The first hop that is no trusted proxy, from the nearest to the farthest.
+    /// The first hop that is not a trusted proxy, from the nearest to the farthest.
     fn first_untrusted<'a>(&self, hops: impl Iterator<Item = &'a [u8]>, peer: IpAddr) -> IpAddr {
         let mut client = peer;
         for hop in hops.map(<[u8]>::trim_ascii).filter(|hop| !hop.is_empty()) {
@@ -87,14 +100,17 @@ impl Proxies {
             let hop = hop.get(..LOGGED).unwrap_or(hop).escape_ascii();
             tracing::warn!(
                 address = %hop,
-                "a trusted proxy sent a client address that cannot be read; clients like it are \
-                 counted by a hash of it. This is logged once"
+                "a trusted proxy sent an unreadable client address; limits use a hash of such \
+                 addresses. This is logged once"
             );
         }
     }
 
-    /// The host that the client asked for, when a trusted proxy says it.
-    pub(super) fn host<'a>(
+    /// The host that the client requested, if a trusted proxy names it.
+    ///
+    /// # Errors
+    /// When it names more than one.
+    pub fn host<'a>(
         &self,
         headers: &'a HeaderMap,
         peer: IpAddr,
@@ -113,39 +129,42 @@ impl Proxies {
         Ok(line)
     }
 
-    /// Whether the client came over TLS, when a trusted proxy says it: of a list, to the first of
-    /// them. A WebSocket's scheme says the same as that of its HTTP.
-    pub(super) fn https(&self, headers: &HeaderMap, peer: IpAddr) -> Option<bool> {
+    /// Whether the client used TLS, if a trusted proxy reports it. Of a list, the first counts. A
+    /// WebSocket's scheme counts as that of its handshake.
+    #[must_use]
+    pub fn https(&self, headers: &HeaderMap, peer: IpAddr) -> Option<bool> {
         if !self.trust(peer) {
             return None;
         }
-        let said = match self.header {
+        let scheme = match self.header {
             ForwardedHeader::XForwarded => {
-                let said = headers.get(X_FORWARDED_PROTO)?.as_bytes();
-                said.split(|byte| *byte == b',').next().unwrap_or(said)
+                let line = headers.get(X_FORWARDED_PROTO)?.as_bytes();
+                line.split(|byte| *byte == b',').next().unwrap_or(line)
             }
             ForwardedHeader::Forwarded => self.outermost(headers)?.proto()?,
         };
-        let said = said.trim_ascii();
-        Some(said.eq_ignore_ascii_case(b"https") || said.eq_ignore_ascii_case(b"wss"))
+        let scheme = scheme.trim_ascii();
+        Some(scheme.eq_ignore_ascii_case(b"https") || scheme.eq_ignore_ascii_case(b"wss"))
     }
 
-    /// The addresses before the peer's, as the portal is told them.
-    pub(super) fn chain(&self, headers: &HeaderMap, peer: IpAddr) -> Option<Vec<u8>> {
+    /// The addresses before the peer's, as a list for `X-Forwarded-For`.
+    #[must_use]
+    pub fn chain(&self, headers: &HeaderMap, peer: IpAddr) -> Option<Vec<u8>> {
         if !self.trust(peer) {
             return None;
         }
-        match self.header {
-            ForwardedHeader::XForwarded => joined(headers, &X_FORWARDED_FOR),
-            ForwardedHeader::Forwarded => {
-                let nodes: Vec<&[u8]> =
-                    elements(headers).into_iter().filter_map(Element::node).collect();
-                (!nodes.is_empty()).then(|| nodes.join(&b", "[..]))
+        let nodes: Vec<&[u8]> = match self.header {
+            ForwardedHeader::XForwarded => {
+                headers.get_all(X_FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect()
             }
-        }
+            ForwardedHeader::Forwarded => {
+                elements(headers).into_iter().filter_map(Element::node).collect()
+            }
+        };
+        (!nodes.is_empty()).then(|| nodes.join(&b", "[..]))
     }
 
-    /// What the outermost trusted proxy says: elements before that are the client's own words.
+    /// The element of the outermost trusted proxy. The client itself may have written those before.
     fn outermost<'a>(&self, headers: &'a HeaderMap) -> Option<Element<'a>> {
         let mut outermost = None;
         for element in elements(headers).into_iter().rev() {
@@ -158,18 +177,20 @@ impl Proxies {
         outermost
     }
 
-    /// Whether this is one of the fields that are written anew after they were read here.
-    pub(super) fn read(name: &HeaderName) -> bool {
+    /// Whether a field is read here and then rewritten for the portal.
+    #[must_use]
+    pub fn reads(name: &HeaderName) -> bool {
         [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST].contains(name)
     }
 }
 
 /// The elements of all lines of `Forwarded`, from the farthest proxy to the nearest.
 fn elements(headers: &HeaderMap) -> Vec<Element<'_>> {
-    headers.get_all(&FORWARDED).iter().flat_map(|l| forwarded::elements(l.as_bytes())).collect()
+    let lines = headers.get_all(header::FORWARDED).iter();
+    lines.flat_map(|line| forwarded::elements(line.as_bytes())).collect()
 }
 
-/// An address as proxies write it: bare, in quotes, in brackets, with a port or a zone behind it.
+/// An address as proxies write it: plain, in quotes, in brackets, followed by a port or a zone.
 fn address(hop: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(hop).ok()?.trim();
     let text =
@@ -189,7 +210,7 @@ fn address(hop: &[u8]) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-/// Digits, or a name in place of them (RFC 7239, 6.3).
+/// Digits, or an obfuscated port (RFC 7239, 6.3).
 fn is_port(text: &str) -> bool {
     let name = text.strip_prefix('_').unwrap_or(text);
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
@@ -199,8 +220,8 @@ fn without_zone(address: &str) -> &str {
     address.split_once('%').map_or(address, |(address, _)| address)
 }
 
-/// An address for one that cannot be read: its hash in the network part of a site-local address,
-/// which no client has (RFC 3879). Whoever is counted by network is counted by what was written.
+/// The address that stands for an unreadable one: its hash in the network part of a site-local
+/// address, which no client has (RFC 3879), because limits are by network.
 fn stand_in(hop: &[u8]) -> IpAddr {
     let hash: [u8; 32] = Sha256::digest(hop).into();
     let [first, second, third, fourth, fifth, sixth, seventh, ..] = hash;

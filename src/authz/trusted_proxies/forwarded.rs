@@ -1,9 +1,9 @@
-//! `Forwarded` (RFC 7239): elements between commas, parameters between semicolons, and quotes that
-//! may hold either.
+//! The syntax of `Forwarded` (RFC 7239): elements separated by commas, parameters by semicolons,
+//! and quoted strings that may contain either.
 
 use portcullis_policy::BadRequest;
 
-/// What one proxy says of the one before it.
+/// What one proxy reports about its client.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Element<'a>(&'a [u8]);
 
@@ -11,7 +11,7 @@ pub(super) struct Element<'a>(&'a [u8]);
 enum Parameter<'a> {
     Absent,
     Is(&'a [u8]),
-    /// It is there twice, or its quotes are wrong.
+    /// It occurs twice, or its quotes do not match.
     Unclear,
 }
 
@@ -21,7 +21,7 @@ pub(super) fn elements(line: &[u8]) -> Vec<Element<'_>> {
 }
 
 impl<'a> Element<'a> {
-    /// Who the request came from; the whole element when that is not clear.
+    /// The client (`for`); the whole element when the parameter is unclear.
     pub(super) fn node(self) -> Option<&'a [u8]> {
         match self.parameter(b"for") {
             Parameter::Absent => None,
@@ -30,7 +30,7 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// The scheme that was used.
+    /// The scheme that the client used (`proto`).
     pub(super) fn proto(self) -> Option<&'a [u8]> {
         match self.parameter(b"proto") {
             Parameter::Is(proto) => Some(proto),
@@ -38,7 +38,7 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// The host that was asked for.
+    /// The host that the client requested (`host`).
     pub(super) fn host(self) -> Result<Option<&'a [u8]>, BadRequest> {
         match self.parameter(b"host") {
             Parameter::Absent => Ok(None),
@@ -65,7 +65,7 @@ impl<'a> Element<'a> {
     }
 }
 
-/// The text in quotes, or the text. Nothing that is ours to read has an escape in it.
+/// The value without its quotes. No value that is read here contains an escape.
 fn unquoted(value: &[u8]) -> Option<&[u8]> {
     let inside = match value.strip_prefix(b"\"") {
         Some(rest) => rest.strip_suffix(b"\"")?,
@@ -74,8 +74,9 @@ fn unquoted(value: &[u8]) -> Option<&[u8]> {
     (!inside.contains(&b'"') && !inside.contains(&b'\\')).then_some(inside)
 }
 
-/// The parts between a byte that is in no quotes, trimmed. In a text that leaves a quote open, quotes
-/// protect nothing: a client could open one that swallows what a proxy appends to its line.
+/// The parts between separators outside of quotes, trimmed. When a quote is left open, separators
+/// inside of quotes count too: otherwise a client could open a quote that swallows what a proxy
+/// appends to the line.
 fn split(text: &[u8], at: u8) -> Vec<&[u8]> {
     let (mut parts, quoted) = split_unless(text, |byte, quoted| byte == at && !quoted);
     if quoted {

@@ -1,9 +1,10 @@
-//! Query parameters that a portal would take for the method (`?_method=DELETE`): a request with one
-//! is decided by its own method and then does something else.
+//! Query parameters that a portal reads as the method (`?_method=DELETE`): a request with one would
+//! be authorized under its own method and then do something else.
 //!
-//! Names are compared decoded once and without case, in the spellings that frameworks accept: PHP
-//! reads `.`, a space, a plus and a lone `[` as `_`, and cuts a name at `[` or NUL; `qs` of Express
-//! reads `[_method]`, and Rack ignores any brackets in front. Parameters are separated by `&` or `;`.
+//! Names are compared percent-decoded once and without case, in the spellings that frameworks
+//! accept: PHP reads `.`, a space, a plus and a single `[` as `_`, and cuts a name at `[` or NUL;
+//! `qs` of Express reads `[_method]`, and Rack ignores any brackets in front. Parameters are
+//! separated by `&` or `;`.
 
 use percent_encoding::percent_decode_str;
 

@@ -1,6 +1,6 @@
-//! A path, or a target as it came, as it may be recorded: what follows [`RESERVED`] may be the token of a secure link, and a
-//! link that was mistyped or "corrected" on its way holds a token too. What follows `;jsessionid=` is
-//! a session of the portal's.
+//! Paths and targets as they may be recorded. A path below [`RESERVED`] may contain the token of a
+//! secure link, also when the link was mistyped or "corrected" on its way. After `;jsessionid=`
+//! comes a session of the portal.
 
 use std::fmt::Write as _;
 
@@ -8,21 +8,23 @@ use percent_encoding::{percent_decode, percent_decode_str};
 
 use portcullis_policy::{RESERVED, folding};
 
-/// What servlet containers put before a session in the path.
+/// The path parameter in which servlet containers put a session.
 const SESSION: &[u8] = b"jsessionid=";
-/// Bytes of a target that are recorded.
+/// Bytes of a target that are recorded at most.
 const MOST_TARGET: usize = 256;
 
-/// The path, or [`RESERVED`] alone for one that names our own pages anywhere, in any spelling: case,
-/// escapes, an escaped slash, compatibility forms, dots and spaces around it make no difference.
-pub(super) fn path(path: &str) -> &str {
+/// The path, or only [`RESERVED`] if any of its segments may be read as ours: regardless of case,
+/// percent-encoding, encoded slashes, compatibility forms, and dots and spaces around it.
+#[must_use]
+pub fn path(path: &str) -> &str {
     let ours = |segment| may_fold_to_ours(segment) && folds_to_ours(segment);
     if path.split('/').any(ours) { RESERVED } else { before_session(path) }
 }
 
-/// A target as it came, up to its query, with every byte escaped that is not a visible ASCII
-/// character, and cut. [`RESERVED`] alone when it may be an address of our own pages.
-pub(super) fn target(raw: &[u8]) -> String {
+/// A target as it came, without its query, shortened, and with every byte percent-encoded that is
+/// not a visible ASCII character. Only [`RESERVED`] if it may be one of our own pages.
+#[must_use]
+pub fn target(raw: &[u8]) -> String {
     let path = raw.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
     if names_ours(path) {
         return RESERVED.to_owned();
@@ -34,7 +36,7 @@ pub(super) fn target(raw: &[u8]) -> String {
         if byte.is_ascii_graphic() {
             text.push(char::from(*byte));
         } else {
-            // Writing into memory does not fail.
+            // Writing to a string cannot fail.
             let _ = write!(text, "%{byte:02X}");
         }
     }
@@ -44,7 +46,7 @@ pub(super) fn target(raw: &[u8]) -> String {
     text
 }
 
-/// Whether our own pages are named anywhere: what is not valid may lead there in any reading.
+/// Whether our prefix occurs anywhere: an invalid path may be read in any way.
 fn names_ours(path: &[u8]) -> bool {
     let mut path = path.to_vec();
     for _ in 0..3 {
@@ -62,7 +64,7 @@ fn before_session(path: &str) -> &str {
     session.and_then(|(at, _)| path.get(..at)).unwrap_or(path)
 }
 
-/// Most segments are ruled out without folding them.
+/// Excludes most segments without folding them.
 fn may_fold_to_ours(segment: &str) -> bool {
     let first = segment.as_bytes().first();
     first.is_some_and(|first| !first.is_ascii_alphanumeric()) || segment.contains('%')
@@ -70,11 +72,11 @@ fn may_fold_to_ours(segment: &str) -> bool {
 
 fn folds_to_ours(segment: &str) -> bool {
     let mut text = segment.to_owned();
-    // Escaped once more than it should be, it is still a token.
+    // Encoded twice, it is still a token.
     for _ in 0..2 {
         text = percent_decode_str(&text).decode_utf8_lossy().into_owned();
     }
-    // A slash may have been escaped.
+    // It may contain an encoded slash.
     folding::fold(&text).split('/').any(|piece| {
         let ours = RESERVED.bytes().filter(u8::is_ascii_alphanumeric);
         piece.starts_with(|c: char| !c.is_alphanumeric())
@@ -87,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn i4_no_spelling_of_our_own_pages_is_recorded_in_full() {
+    fn i4_paths_of_our_pages_are_not_recorded_in_full() {
         for spelling in [
             "/.portcullis/link/secret",
             "/.Portcullis/link/secret",
@@ -111,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn other_paths_are_recorded_whole() {
+    fn other_paths_are_recorded_in_full() {
         for other in [
             "/",
             "",
@@ -130,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_is_escaped_and_cut_before_its_query() {
+    fn targets_are_recorded_encoded_and_without_query() {
         for (raw, expected) in [
             (&b"/a/../b?secret=1"[..], "/a/../b"),
             (b"/a\"<\\\x00\x7f\xc3\xa9 b", "/a\"<\\%00%7F%C3%A9%20b"),
@@ -145,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn no_spelling_of_our_own_pages_shows_a_token() {
+    fn i4_targets_of_our_pages_are_not_recorded_in_full() {
         for raw in [
             "/.Portcullis/link/token",
             "/x/../.portcullis/link/token",

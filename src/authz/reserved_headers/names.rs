@@ -1,27 +1,24 @@
-//! Request headers that never reach the portal, because portals, application servers and frameworks
-//! take them for the word of a gateway in front of them.
+//! The list of reserved names.
 //!
-//! The list is documented in `docs/configuration.md`; a test compares the two. A name that ends in
-//! `*` stands for every name that begins so. Names are compared by their letters and digits alone.
+//! It is documented in `docs/configuration.md`; a test compares the two. A name that ends in `*`
+//! stands for every name that begins with it.
 
-use crate::config::header_names::folded;
-
-/// What a reserved header says.
+/// What a reserved header means to a portal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
     /// Set by the gateway itself, or by HTTP for one connection. No setting lets it through.
     Own,
-    /// Which client, host and scheme a proxy has seen.
+    /// The client, host or scheme that a proxy has seen.
     Proxy,
     /// The method to use instead of the request's own.
     Method,
     /// Another command: another path, a file to send, an internal request.
     Command,
-    /// Who is asking.
+    /// The user's identity.
     Identity,
 }
 
-/// The gateway's own, besides the identity headers of the settings.
+/// Set by the gateway, besides the identity headers of the settings.
 pub(super) const OWN: [&str; 7] = [
     "Portcullis*",
     "X-Forwarded-For",
@@ -32,7 +29,7 @@ pub(super) const OWN: [&str; 7] = [
     "Transfer-Encoding*",
 ];
 
-/// Said by proxies, load balancers and content delivery networks.
+/// Set by proxies, load balancers and content delivery networks.
 pub(super) const PROXY: [&str; 44] = [
     "Forwarded*",
     "X-Forwarded*",
@@ -80,7 +77,7 @@ pub(super) const PROXY: [&str; 44] = [
     "WL-Proxy-*",
 ];
 
-/// Read as the method of the request.
+/// Read as the method of the request. Each begins with an `x`.
 pub(super) const METHOD: [&str; 4] =
     ["X-HTTP-Method", "X-HTTP-Method-Override", "X-Method-Override", "X-HTTP-Verb-Override"];
 
@@ -121,7 +118,7 @@ pub(super) const COMMAND: [&str; 33] = [
     "XAJP-*",
 ];
 
-/// Read as who is asking, from single sign-on, gateways and TLS in front of the portal.
+/// Read as the user's identity, as set by single sign-on, gateways and TLS in front of a portal.
 pub(super) const IDENTITY: [&str; 76] = [
     "Auth-Groups",
     "Auth-Mail",
@@ -201,7 +198,7 @@ pub(super) const IDENTITY: [&str; 76] = [
     "X-WebAuth-User*",
 ];
 
-/// All of them. The first that a name matches tells its family.
+/// All of them with their families. The first that a name matches determines its family.
 pub(super) fn listed() -> impl Iterator<Item = (Family, &'static str)> {
     let own = OWN.into_iter().map(|name| (Family::Own, name));
     let method = METHOD.into_iter().map(|name| (Family::Method, name));
@@ -209,70 +206,4 @@ pub(super) fn listed() -> impl Iterator<Item = (Family, &'static str)> {
     let command = COMMAND.into_iter().map(|name| (Family::Command, name));
     let identity = IDENTITY.into_iter().map(|name| (Family::Identity, name));
     own.chain(method).chain(proxy).chain(command).chain(identity)
-}
-
-/// The reserved names, found by their first letters: most names pass at a glance.
-#[derive(Debug)]
-pub(super) struct Reserved([Vec<Entry>; PLACES * 2]);
-
-#[derive(Debug, Clone)]
-struct Entry {
-    /// Folded.
-    name: Box<[u8]>,
-    /// Whether longer names are meant too.
-    begins: bool,
-    family: Family,
-}
-
-impl Reserved {
-    /// What settings reserve, and then the list.
-    pub(super) fn new<'a>(settings: impl Iterator<Item = (Family, &'a str)>) -> Self {
-        let mut places = [const { Vec::new() }; PLACES * 2];
-        let settings = settings.map(|(family, name)| (family, name, true));
-        let listed = listed().map(|(family, name)| (family, name, name.ends_with('*')));
-        for (family, name, begins) in settings.chain(listed) {
-            let name: Box<[u8]> = folded(name.as_bytes()).collect();
-            let entry = Entry { name, begins, family };
-            if begins && *entry.name == *b"x" {
-                // Every name that begins with an `x`.
-                places.iter_mut().skip(PLACES).for_each(|entries| entries.push(entry.clone()));
-            }
-            let at = place(entry.name.iter().copied());
-            if let Some(entries) = at.and_then(|at| places.get_mut(at)) {
-                entries.push(entry);
-            }
-        }
-        Self(places)
-    }
-
-    /// The family of a name, if it is reserved.
-    pub(super) fn family(&self, name: &[u8]) -> Option<Family> {
-        let entries = self.0.get(place(folded(name))?)?;
-        let meant = |entry: &&Entry| {
-            let mut name = folded(name);
-            entry.name.iter().all(|expected| name.next() == Some(*expected))
-                && (entry.begins || name.next().is_none())
-        };
-        entries.iter().find(meant).map(|entry| entry.family)
-    }
-}
-
-/// Letters and digits.
-const PLACES: usize = 36;
-
-/// The place of a folded name: by its first letter, and by its second behind an `x`, with which
-/// most names of the list begin. None for a name without a letter or digit.
-fn place(mut name: impl Iterator<Item = u8>) -> Option<usize> {
-    let first = name.next()?;
-    Some(match (first, name.next()) {
-        (b'x', Some(second)) => PLACES + number(second),
-        (_, _) => number(first),
-    })
-}
-
-fn number(letter: u8) -> usize {
-    match letter {
-        b'0'..=b'9' => usize::from(letter - b'0'),
-        _ => usize::from(letter.wrapping_sub(b'a')) + 10,
-    }
 }

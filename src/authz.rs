@@ -1,0 +1,333 @@
+//! Authorization: whether a request may go to the portal.
+//!
+//! Every caller (the proxy, `explain`, the re-check of open connections) turns what it has into a
+//! [`Question`], asks the [`Authorizer`], acts on the [`Verdict`] and records it. Nothing in here
+//! knows how the request came or how it is answered: this module imports the policy, the sessions,
+//! the snapshot of the directory and the settings, and nothing that reads from a connection or
+//! writes to one.
+//!
+//! The steps, each of which ends in a refusal or goes on to the next:
+//!
+//! 1. [`Authorizer::read`]: one served host and one canonical target, or a [`BadRequest`].
+//! 2. While the portal is disabled, every request is redirected (R60).
+//! 3. What is below the reserved prefix is for our own pages.
+//! 4. What is in memory must have been confirmed lately, and the session must be readable (I1).
+//! 5. A page of another site may not open a WebSocket.
+//! 6. [`decide`], the policy's decision. Only it makes a [`Permit`], which forwarding takes.
+//! 7. What the policy allows must not be a change that a page of another site asks for in a session,
+//!    nor name another method than its own.
+//!
+//! The policy, the groups and the preferences are those of one [`Snapshot`], which the caller takes
+//! once. Only step 4 may wait, for a session, user or organization that is not in memory.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `question`, `verdict`, `refusal` | what is asked, decided, and answered instead of the portal |
+//! | `cross_site`, `refused_query`, [`reserved_headers`] | what else in a request is refused |
+//! | [`trusted_proxies`] | the client's address, host and scheme behind proxies |
+//! | [`identity`] | what the portal learns about the user |
+//! | [`decision_record`], `request_id` | what is recorded |
+
+mod cross_site;
+pub mod decision_record;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
+pub mod identity;
+mod question;
+mod refusal;
+mod refused_query;
+mod request_id;
+pub mod reserved_headers;
+pub mod trusted_proxies;
+mod verdict;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::Guard;
+use http::HeaderMap;
+use jiff::Timestamp;
+
+pub use self::decision_record::DecisionLog;
+pub use self::question::{AccessRequest, Question};
+pub use self::refusal::Refusal;
+pub use self::request_id::RequestIds;
+pub use self::verdict::{Action, Objection, Outcome, Verdict};
+
+use self::identity::Identity;
+use self::refused_query::RefusedQuery;
+use self::reserved_headers::ReservedHeaders;
+use self::trusted_proxies::TrustedProxies;
+use crate::config::{HostIndex, ServedHost, ServedHosts, Settings};
+use crate::credential::token::TokenHash;
+use crate::directory::{Directory, Snapshot};
+use crate::session::{Absence, Presented, Sessions};
+use crate::web::cookie::OwnCookie;
+use crate::web::paths::RESERVED;
+use portcullis_policy::{
+    BadRequest, BadTarget, Decision, Permit, RequestFacts, RequestTarget, Subject, decide,
+};
+use portcullis_store::StoreError;
+use portcullis_store::feed::Feed;
+
+/// Answers questions. One for all transports.
+#[derive(Debug)]
+pub struct Authorizer {
+    directory: Directory,
+    sessions: Sessions,
+    feed: Feed,
+    max_staleness: Duration,
+    hosts: ServedHosts,
+    proxies: TrustedProxies,
+    /// The longest target, but for our own pages.
+    target_bytes: usize,
+    session_cookie: &'static str,
+    refused_query: RefusedQuery,
+    reserved_headers: Arc<ReservedHeaders>,
+}
+
+/// Whether the client has done something in its session since the last check of an open connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity {
+    /// The session's idle time starts again.
+    Active,
+    /// The session ends when it would have ended.
+    Idle,
+}
+
+impl Authorizer {
+    /// The authorizer for these settings.
+    #[must_use]
+    pub fn new(
+        settings: &Settings,
+        (directory, sessions, feed): (Directory, Sessions, Feed),
+    ) -> Self {
+        let server = &settings.server;
+        Self {
+            directory,
+            sessions,
+            feed,
+            max_staleness: settings.store.max_staleness,
+            hosts: ServedHosts::new(server),
+            proxies: TrustedProxies::new(server),
+            target_bytes: server.limits.target_bytes,
+            session_cookie: OwnCookie::Session.name(server.public_url.is_https()),
+            refused_query: RefusedQuery::new(&settings.upstream.refuse_query),
+            reserved_headers: Arc::new(ReservedHeaders::new(settings)),
+        }
+    }
+
+    /// The served hosts.
+    #[must_use]
+    pub fn hosts(&self) -> &ServedHosts {
+        &self.hosts
+    }
+
+    /// A served host.
+    #[must_use]
+    pub fn host(&self, index: HostIndex) -> &ServedHost {
+        self.hosts.get(index)
+    }
+
+    /// The proxies in front of the gateway.
+    #[must_use]
+    pub fn proxies(&self) -> &TrustedProxies {
+        &self.proxies
+    }
+
+    /// The headers that only a gateway may set.
+    #[must_use]
+    pub fn reserved_headers(&self) -> &Arc<ReservedHeaders> {
+        &self.reserved_headers
+    }
+
+    /// The sessions.
+    #[must_use]
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// The name of the session cookie.
+    #[must_use]
+    pub fn session_cookie(&self) -> &'static str {
+        self.session_cookie
+    }
+
+    /// The state to decide by. A request is decided by one snapshot.
+    #[must_use]
+    pub fn snapshot(&self) -> Guard<Arc<Snapshot>> {
+        self.directory.snapshot()
+    }
+
+    /// Whether what is in memory has been confirmed lately enough to decide by it (I1).
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        self.feed.fresh(self.max_staleness)
+    }
+
+    /// Reads a question.
+    ///
+    /// # Errors
+    /// Why it has no reading, or more than one, or names a host that is not served.
+    pub fn read(&self, question: &Question<'_>) -> Result<AccessRequest, BadRequest> {
+        let Question { line, forwarded_host, websocket } = *question;
+        let raw = line.target.map_or(0, str::len);
+        let (host, target) = line.read(|host| self.hosts.find(forwarded_host.unwrap_or(host)))?;
+        // Our own pages carry targets of the portal in theirs, where they are longer.
+        let longest = raw.max(target.as_str().len());
+        if longest > self.target_bytes && !is_own_page(&target) {
+            return Err(BadRequest::Target(BadTarget::TooLong));
+        }
+        Ok(AccessRequest { host, method: line.method.clone(), target, websocket })
+    }
+
+    /// Decides about a request that comes in with these headers. It is a use of its session.
+    pub async fn authorize<'s>(
+        &self,
+        request: &AccessRequest,
+        headers: &HeaderMap,
+        snapshot: &'s Snapshot,
+        now: Timestamp,
+    ) -> Verdict<'s> {
+        let session = || self.sessions.resolve(headers, self.session_cookie, snapshot, now);
+        self.verdict(request, Some(headers), session, (snapshot, now)).await
+    }
+
+    /// Decides again about a request that has been allowed in a session, or without one (I7).
+    pub async fn reauthorize<'s>(
+        &self,
+        request: &AccessRequest,
+        session: Option<TokenHash>,
+        activity: Activity,
+        snapshot: &'s Snapshot,
+        now: Timestamp,
+    ) -> Verdict<'s> {
+        let session = || async move {
+            match (session, activity) {
+                (Some(key), Activity::Active) => {
+                    self.sessions.resolve_key(key, snapshot, now).await
+                }
+                (Some(key), Activity::Idle) => self.sessions.look_at(key, snapshot, now).await,
+                (None, _) => Ok(Presented::Nobody(Absence::NoCookie)),
+            }
+        };
+        self.verdict(request, None, session, (snapshot, now)).await
+    }
+
+    /// What would be decided about a request of this subject. Nothing but the snapshot is asked.
+    pub fn evaluate<'s>(
+        &self,
+        request: &AccessRequest,
+        subject: Option<&Subject>,
+        snapshot: &'s Snapshot,
+        now: Timestamp,
+    ) -> Outcome<'s> {
+        before_session(request, snapshot)
+            .unwrap_or_else(|| self.in_session(request, None, subject, (snapshot, now)))
+    }
+
+    /// Steps 2 to 7.
+    async fn verdict<'s, F>(
+        &self,
+        request: &AccessRequest,
+        headers: Option<&HeaderMap>,
+        session: impl FnOnce() -> F,
+        (snapshot, now): (&'s Snapshot, Timestamp),
+    ) -> Verdict<'s>
+    where
+        F: Future<Output = Result<Presented, StoreError>>,
+    {
+        if let Some(outcome) = before_session(request, snapshot) {
+            return Verdict::without_session(snapshot, outcome);
+        }
+        let session = if self.is_fresh() {
+            session().await
+        } else {
+            Err(StoreError::Unavailable("changes have not been confirmed".to_owned()))
+        };
+        match session {
+            Ok(session) => {
+                let subject = session.subject();
+                let outcome = self.in_session(request, headers, subject, (snapshot, now));
+                Verdict { snapshot, session, outcome }
+            }
+            Err(error) => Verdict::without_session(snapshot, Outcome::StoreUnavailable(error)),
+        }
+    }
+
+    /// Steps 5 to 7. What only headers tell is not checked without them.
+    fn in_session<'s>(
+        &self,
+        request: &AccessRequest,
+        headers: Option<&HeaderMap>,
+        subject: Option<&Subject>,
+        (snapshot, now): (&Snapshot, Timestamp),
+    ) -> Outcome<'s> {
+        let may_open = |headers| cross_site::may_open_websocket(headers, &self.hosts);
+        if request.websocket && !headers.is_none_or(may_open) {
+            return Outcome::ForeignOrigin;
+        }
+        let facts = RequestFacts {
+            host: self.host(request.host).name(),
+            method: &request.method,
+            target: &request.target,
+            websocket: request.websocket,
+        };
+        match decide(snapshot.policy(), subject, &facts, now) {
+            Decision::Allow(permit) => match self.objection(request, headers, subject, &permit) {
+                Some(objection) => Outcome::Objection(permit, objection),
+                None => Outcome::Decided(Decision::Allow(permit)),
+            },
+            refused => Outcome::Decided(refused),
+        }
+    }
+
+    /// Step 7.
+    fn objection(
+        &self,
+        request: &AccessRequest,
+        headers: Option<&HeaderMap>,
+        subject: Option<&Subject>,
+        permit: &Permit,
+    ) -> Option<Objection> {
+        // Without an identity there is nothing that another site could abuse.
+        let identified = subject.is_some_and(|subject| !subject.has_no_access());
+        if identified
+            && !permit.route().cross_origin()
+            && headers.is_some_and(|headers| {
+                !cross_site::may_change(&request.method, headers, &self.hosts)
+            })
+        {
+            return Some(Objection::CrossOrigin);
+        }
+        let by_query = |query| self.refused_query.is_in(query);
+        let by_header = |headers| self.reserved_headers.override_method(headers, &request.method);
+        let overridden =
+            request.target.query().is_some_and(by_query) || headers.is_some_and(by_header);
+        overridden.then_some(Objection::MethodOverride)
+    }
+}
+
+/// Steps 2 and 3.
+fn before_session<'s>(request: &AccessRequest, snapshot: &'s Snapshot) -> Option<Outcome<'s>> {
+    if let Some(url) = snapshot.preferences().disabled_redirect_url.as_deref() {
+        return Some(Outcome::PortalDisabled(url));
+    }
+    is_own_page(&request.target).then(|| match request.target.strict() {
+        Ok(()) => Outcome::OwnPage,
+        Err(bad) => Outcome::BadTarget(bad),
+    })
+}
+
+fn is_own_page(target: &RequestTarget) -> bool {
+    target.path().starts_with(RESERVED)
+}
+
+impl Verdict<'_> {
+    /// What the portal learns about the user of a request that is allowed.
+    #[must_use]
+    pub fn identity(&self) -> Option<Identity<'_>> {
+        let granted = self.permit()?.granted();
+        self.subject().and_then(|subject| Identity::of(subject, granted))
+    }
+}

@@ -1,0 +1,207 @@
+//! The decision record: one line of JSON for each request that was decided.
+//!
+//! A line never contains a token, a cookie, a query or a body ([`recordable`]).
+
+mod log;
+pub mod recordable;
+
+use http::header::HeaderName;
+use jiff::Timestamp;
+
+pub use self::log::DecisionLog;
+
+use super::{AccessRequest, Verdict};
+use portcullis_policy::{Readings, RefusedReading, Route, Subject};
+
+/// Dropped headers that are named in a line, and bytes of each name.
+const MOST_NAMES: usize = 16;
+const LONGEST_NAME: usize = 64;
+
+/// One decision. A field that is `None` or empty is left out of the line, except for the strings
+/// that are always known.
+#[derive(Debug)]
+pub struct Entry<'a> {
+    /// When the request arrived; microseconds in the line.
+    pub time: Timestamp,
+    /// The request's id, as the portal gets it.
+    pub request: &'a str,
+    /// The method.
+    pub method: &'a str,
+    /// The canonical path; `None` when the target has none.
+    pub path: Option<&'a str>,
+    /// The target as it came, without its query; `None` when its path is `path`.
+    pub target: Option<String>,
+    /// `allow`, `sign-in`, `deny`, `redirect`, `bad-request` or `unavailable`.
+    pub decision: &'a str,
+    /// Why, from the closed list of reasons.
+    pub reason: &'a str,
+    /// The route that decided.
+    pub route: Option<&'a str>,
+    /// How the portal might have read the path, when that is the reason.
+    pub reading: Option<Readings>,
+    /// The kind of session.
+    pub session: Option<&'a str>,
+    /// The organization's id.
+    pub organization: Option<&'a str>,
+    /// The portal user's id.
+    pub user: Option<&'a str>,
+    /// The group's id.
+    pub group: Option<&'a str>,
+    /// The policy's version; empty when the policy was not asked.
+    pub policy: &'a str,
+    /// Headers that the portal does not get because they are reserved.
+    pub dropped: &'a [&'a HeaderName],
+    /// Microseconds from the request's head to the decision.
+    pub micros: u64,
+}
+
+/// The text of a time without fractions of a second, which many lines in a row share.
+#[derive(Debug, Default)]
+struct Second {
+    second: Option<i64>,
+    text: String,
+}
+
+impl<'a> Entry<'a> {
+    /// An entry for this request, without a decision.
+    #[must_use]
+    pub fn new(time: Timestamp, request: &'a str, method: &'a str, micros: u64) -> Self {
+        Self {
+            time,
+            request,
+            method,
+            path: None,
+            target: None,
+            decision: "",
+            reason: "",
+            route: None,
+            reading: None,
+            session: None,
+            organization: None,
+            user: None,
+            group: None,
+            policy: "",
+            dropped: &[],
+            micros,
+        }
+    }
+
+    /// The entry with the subject of the request.
+    #[must_use]
+    pub fn by(self, subject: Option<&'a Subject>) -> Self {
+        Self {
+            session: subject.map(|subject| subject.kind.name()),
+            organization: subject.map(|subject| &*subject.organization),
+            user: subject.and_then(|subject| subject.user.as_deref()),
+            group: subject.map(|subject| &*subject.group),
+            ..self
+        }
+    }
+
+    /// The entry with what was decided about the request.
+    #[must_use]
+    pub fn decided(self, request: &'a AccessRequest, verdict: &'a Verdict<'_>) -> Self {
+        let outcome = verdict.outcome();
+        let policy =
+            if outcome.is_by_policy() { verdict.snapshot().policy().version() } else { "" };
+        Self {
+            path: Some(recordable::path(request.target().path())),
+            decision: outcome.name(),
+            reason: outcome.reason(),
+            route: outcome.route().map(Route::name),
+            reading: outcome.reading().map(RefusedReading::readings),
+            policy,
+            ..self.by(verdict.subject())
+        }
+    }
+
+    /// Appends the line. It is written field by field, because a serializer costs more than the
+    /// decision itself.
+    fn write(&self, line: &mut Vec<u8>, second: &mut Second) {
+        line.extend_from_slice(b"{\"time\":\"");
+        second.write(self.time, line);
+        line.push(b'"');
+        plain(line, ",\"request\":", self.request);
+        text(line, ",\"method\":", Some(self.method));
+        text(line, ",\"path\":", self.path);
+        text(line, ",\"target\":", self.target.as_deref());
+        plain(line, ",\"decision\":", self.decision);
+        plain(line, ",\"reason\":", self.reason);
+        text(line, ",\"route\":", self.route);
+        if let Some(reading) = self.reading {
+            plain(line, ",\"reading\":", &reading.to_string());
+        }
+        if let Some(session) = self.session {
+            plain(line, ",\"session\":", session);
+        }
+        text(line, ",\"organization\":", self.organization);
+        text(line, ",\"user\":", self.user);
+        text(line, ",\"group\":", self.group);
+        plain(line, ",\"policy\":", self.policy);
+        if !self.dropped.is_empty() {
+            names(line, self.dropped);
+        }
+        line.extend_from_slice(b",\"micros\":");
+        json(line, &self.micros);
+        line.extend_from_slice(b"}\n");
+    }
+}
+
+impl Second {
+    fn write(&mut self, time: Timestamp, line: &mut Vec<u8>) {
+        let second = time.as_nanosecond().div_euclid(1_000_000_000);
+        let second = i64::try_from(second).unwrap_or_default();
+        if self.second != Some(second) {
+            self.second = Some(second);
+            self.text = Timestamp::from_second(second).unwrap_or_default().to_string();
+        }
+        let micros = time.as_microsecond().rem_euclid(1_000_000);
+        line.extend_from_slice(self.text.trim_end_matches('Z').as_bytes());
+        line.push(b'.');
+        for place in [100_000, 10_000, 1000, 100, 10, 1] {
+            // The remainder is less than ten.
+            line.push(b'0' + u8::try_from(micros / place % 10).unwrap_or_default());
+        }
+        line.push(b'Z');
+    }
+}
+
+/// Appends a field that may need escapes; `name` with its comma, quotes and colon.
+fn text(line: &mut Vec<u8>, name: &'static str, value: Option<&str>) {
+    let Some(value) = value else { return };
+    if value.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+        plain(line, name, value);
+    } else {
+        line.extend_from_slice(name.as_bytes());
+        json(line, value);
+    }
+}
+
+/// Appends a field whose value needs no escapes: a name of ours, an id or a hash.
+fn plain(line: &mut Vec<u8>, name: &'static str, value: &str) {
+    line.extend_from_slice(name.as_bytes());
+    line.push(b'"');
+    line.extend_from_slice(value.as_bytes());
+    line.push(b'"');
+}
+
+/// Appends the names of dropped headers, within bounds, because the client chooses them.
+fn names(line: &mut Vec<u8>, names: &[&HeaderName]) {
+    let mut before = ",\"dropped\":[";
+    for name in names.iter().take(MOST_NAMES) {
+        line.extend_from_slice(before.as_bytes());
+        // Names are ASCII, so this cuts no character in two.
+        let name = name.as_str();
+        json(line, name.get(..LONGEST_NAME).unwrap_or(name));
+        before = ",";
+    }
+    line.push(b']');
+}
+
+fn json<T: serde::Serialize + ?Sized>(line: &mut Vec<u8>, value: &T) {
+    // Serializing text and numbers into memory cannot fail.
+    let _ = serde_json::to_writer(line, value);
+}
+
+#[cfg(test)]
+mod tests;

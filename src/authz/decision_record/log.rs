@@ -1,0 +1,143 @@
+//! Where decision records go: to a buffer for each thread of the data plane, and from there, in a
+//! task of their own, to the output. A request never waits for a disk or a terminal.
+
+use std::fmt;
+use std::io::Write;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use thread_local::ThreadLocal;
+
+use super::{Entry, Second};
+use crate::config::Decisions;
+use crate::telemetry::Lines;
+
+/// How often the buffers are written out.
+const FLUSH_EVERY: Duration = Duration::from_millis(200);
+/// Unwritten bytes of one thread. Beyond this, lines are counted and dropped.
+const MOST_BUFFERED: usize = 4 * 1024 * 1024;
+
+/// The decision records of a process.
+pub struct DecisionLog {
+    which: Decisions,
+    buffers: ThreadLocal<Mutex<Buffer>>,
+    output: Mutex<Output>,
+}
+
+/// The output, and how many lines were lost since writing to it began to fail.
+struct Output {
+    lines: Lines<Box<dyn Write + Send>>,
+    lost: u64,
+}
+
+#[derive(Default)]
+struct Buffer {
+    lines: Vec<u8>,
+    second: Second,
+    lost: u64,
+}
+
+impl DecisionLog {
+    /// A log that writes the records of these decisions to `output`.
+    #[must_use]
+    pub fn new(which: Decisions, output: Box<dyn Write + Send>) -> Self {
+        let output = Output { lines: Lines::new(output), lost: 0 };
+        Self { which, buffers: ThreadLocal::new(), output: Mutex::new(output) }
+    }
+
+    /// Whether decisions of this name are recorded.
+    #[must_use]
+    pub fn wants(&self, decision: &str) -> bool {
+        self.which == Decisions::All || decision != "allow"
+    }
+
+    /// Records a decision, if [wanted](Self::wants).
+    pub fn record(&self, entry: &Entry<'_>) {
+        if !self.wants(entry.decision) {
+            return;
+        }
+        let mut buffer = self.buffers.get_or_default().lock();
+        if buffer.lines.len() > MOST_BUFFERED {
+            buffer.lost += 1;
+            return;
+        }
+        let Buffer { lines, second, .. } = &mut *buffer;
+        entry.write(lines, second);
+    }
+
+    /// Writes out all buffers.
+    pub fn flush(&self) {
+        for buffer in &self.buffers {
+            let (lines, lost) = {
+                let mut buffer = buffer.lock();
+                // With the same capacity, so that a buffer does not grow again after each flush.
+                let empty = Vec::with_capacity(buffer.lines.len());
+                (std::mem::replace(&mut buffer.lines, empty), std::mem::take(&mut buffer.lost))
+            };
+            if lost > 0 {
+                tracing::warn!(lost, "decision records dropped: they could not be written in time");
+            }
+            if lines.is_empty() {
+                continue;
+            }
+            self.output.lock().write(&lines);
+        }
+    }
+
+    /// The last flush. If the output blocks, it gives up after `within`.
+    pub fn finish(self: Arc<Self>, within: Duration) {
+        let (done, finished) = mpsc::channel();
+        let flushing = thread::Builder::new().name("last decisions".to_owned()).spawn(move || {
+            self.flush();
+            let _ = done.send(());
+        });
+        if flushing.is_ok() && finished.recv_timeout(within).is_err() {
+            tracing::warn!("the last decision records could not be written in time");
+        }
+    }
+
+    /// Flushes for as long as the task runs, off the data plane.
+    pub async fn keep_flushing(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(FLUSH_EVERY);
+        loop {
+            ticks.tick().await;
+            let log = Arc::clone(&self);
+            if tokio::task::spawn_blocking(move || log.flush()).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Output {
+    fn write(&mut self, lines: &[u8]) {
+        match self.lines.write(lines) {
+            Ok(()) if self.lost == 0 => {}
+            Ok(()) => {
+                let lost = std::mem::take(&mut self.lost);
+                tracing::warn!(lost, "decision records can be written again");
+            }
+            Err((lost, error)) => {
+                // Logged when it begins to fail and when it works again, not five times a second.
+                if self.lost == 0 {
+                    tracing::warn!(%error, "decision records cannot be written");
+                }
+                self.lost = self.lost.saturating_add(u64::try_from(lost).unwrap_or(u64::MAX));
+            }
+        }
+    }
+}
+
+impl fmt::Debug for DecisionLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DecisionLog").field("which", &self.which).finish_non_exhaustive()
+    }
+}
+
+impl Drop for DecisionLog {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}

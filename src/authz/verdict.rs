@@ -1,0 +1,197 @@
+//! The answer to a question, with what its caller acts on and records.
+
+use http::Method;
+
+use super::question::AccessRequest;
+use super::refusal::Refusal;
+use crate::directory::Snapshot;
+use crate::session::{Absence, Presented};
+use portcullis_policy::{BadTarget, Decision, Permit, RefusedReading, Route, Subject};
+use portcullis_store::StoreError;
+
+/// What is decided about a request, in which session and under which snapshot.
+#[derive(Debug)]
+#[must_use]
+pub struct Verdict<'s> {
+    pub(super) snapshot: &'s Snapshot,
+    pub(super) session: Presented,
+    pub(super) outcome: Outcome<'s>,
+}
+
+/// What is decided.
+#[derive(Debug)]
+#[must_use]
+pub enum Outcome<'s> {
+    /// The portal is disabled (R60); every request is redirected to this URL.
+    PortalDisabled(&'s str),
+    /// The request is for one of our own pages.
+    OwnPage,
+    /// The request is for one of our own pages in a spelling with a second reading.
+    BadTarget(BadTarget),
+    /// The session could not be read, or what is in memory may be outdated (I1).
+    StoreUnavailable(StoreError),
+    /// A page of another site asks for a WebSocket.
+    ForeignOrigin,
+    /// The policy allows it, but it is refused for what else is in the request.
+    Objection(Permit, Objection),
+    /// What the policy decides.
+    Decided(Decision),
+}
+
+/// What a caller does with a request.
+#[derive(Debug, Clone, Copy)]
+#[must_use]
+pub enum Action<'a> {
+    /// Forward it. Forwarding takes the permit.
+    Forward(&'a Permit),
+    /// Answer it with one of our own pages.
+    OwnPage,
+    /// Answer it with this refusal.
+    Refuse(Refusal<'a>),
+}
+
+/// Why a request is refused that the policy allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Objection {
+    /// It may change something, is in a session, and a page of another site sent it.
+    CrossOrigin,
+    /// A header or a query parameter names another method than the request's own.
+    MethodOverride,
+}
+
+impl<'s> Verdict<'s> {
+    pub(super) fn without_session(snapshot: &'s Snapshot, outcome: Outcome<'s>) -> Self {
+        Self { snapshot, session: Presented::Nobody(Absence::NoCookie), outcome }
+    }
+
+    /// What is decided.
+    pub fn outcome(&self) -> &Outcome<'s> {
+        &self.outcome
+    }
+
+    /// The session that the request is in.
+    #[must_use]
+    pub fn session(&self) -> &Presented {
+        &self.session
+    }
+
+    /// Gives the session away.
+    #[must_use]
+    pub fn into_session(self) -> Presented {
+        self.session
+    }
+
+    /// The subject, if the request is in a session.
+    #[must_use]
+    pub fn subject(&self) -> Option<&Subject> {
+        self.session.subject()
+    }
+
+    /// The snapshot that it was decided under.
+    #[must_use]
+    pub fn snapshot(&self) -> &'s Snapshot {
+        self.snapshot
+    }
+
+    /// Leave to forward the request.
+    #[must_use]
+    pub fn permit(&self) -> Option<&Permit> {
+        match &self.outcome {
+            Outcome::Decided(Decision::Allow(permit)) => Some(permit),
+            _ => None,
+        }
+    }
+
+    /// What to do with the request.
+    pub fn action<'a>(&'a self, request: &'a AccessRequest) -> Action<'a> {
+        Action::Refuse(match &self.outcome {
+            Outcome::OwnPage => return Action::OwnPage,
+            Outcome::PortalDisabled(url) => Refusal::PortalDisabled { url },
+            Outcome::BadTarget(bad) => Refusal::BadRequest((*bad).into()),
+            Outcome::StoreUnavailable(_) => Refusal::StoreUnavailable,
+            Outcome::ForeignOrigin => Refusal::ForeignOrigin,
+            Outcome::Objection(_, Objection::CrossOrigin) => Refusal::CrossOrigin,
+            Outcome::Objection(_, Objection::MethodOverride) => Refusal::MethodOverride,
+            Outcome::Decided(decision) => match decision {
+                Decision::Allow(permit) => return Action::Forward(permit),
+                Decision::Challenge(_) => self.sign_in(request),
+                Decision::Malformed(bad) => Refusal::BadRequest((*bad).into()),
+                Decision::Deny(denial) => Refusal::Denied {
+                    denial,
+                    policy: self.snapshot.policy(),
+                    subject: self.subject(),
+                    target: request.target(),
+                },
+                Decision::Redirect(redirection) => {
+                    Refusal::Elsewhere { url: redirection.location(), reason: redirection.reason() }
+                }
+            },
+        })
+    }
+
+    fn sign_in<'a>(&'a self, request: &'a AccessRequest) -> Refusal<'a> {
+        let organization = match &self.session {
+            Presented::Nobody(Absence::LinkNotEnough { organization }) => Some(&**organization),
+            Presented::Nobody(Absence::NoCookie | Absence::SeveralCookies | Absence::Ended)
+            | Presented::Somebody { .. } => None,
+        };
+        // Only where a browser can go back to by itself: the content of a form would be lost.
+        let safe = matches!(*request.method(), Method::GET | Method::HEAD);
+        Refusal::SignIn { target: safe.then_some(request.target()), organization }
+    }
+}
+
+impl Outcome<'_> {
+    /// The name of the decision, in the decision record and in `explain`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::PortalDisabled(_) => "redirect",
+            Self::OwnPage => "page",
+            Self::BadTarget(_) => "bad-request",
+            Self::StoreUnavailable(_) => "unavailable",
+            Self::ForeignOrigin | Self::Objection(..) => "deny",
+            Self::Decided(decision) => decision.name(),
+        }
+    }
+
+    /// The stable name of the reason, in the decision record and in `explain`.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::PortalDisabled(_) => "portal-disabled",
+            Self::OwnPage => "own-page",
+            Self::BadTarget(bad) => bad.as_str(),
+            Self::StoreUnavailable(_) => "store-unavailable",
+            Self::ForeignOrigin => "foreign-origin",
+            Self::Objection(_, Objection::CrossOrigin) => "cross-origin",
+            Self::Objection(_, Objection::MethodOverride) => "method-override",
+            Self::Decided(decision) => decision.reason().as_str(),
+        }
+    }
+
+    /// Whether the policy was asked.
+    #[must_use]
+    pub fn is_by_policy(&self) -> bool {
+        matches!(self, Self::Objection(..) | Self::Decided(_))
+    }
+
+    /// The route that decided, if the policy was asked and the request is on one.
+    #[must_use]
+    pub fn route(&self) -> Option<&Route> {
+        match self {
+            Self::Objection(permit, _) => Some(permit.route()),
+            Self::Decided(decision) => decision.route().map(|route| &**route),
+            _ => None,
+        }
+    }
+
+    /// The reading of the path that is refused, if that is the reason.
+    #[must_use]
+    pub fn reading(&self) -> Option<&RefusedReading> {
+        match self {
+            Self::Decided(decision) => decision.reading(),
+            _ => None,
+        }
+    }
+}

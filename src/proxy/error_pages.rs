@@ -1,0 +1,38 @@
+//! What answers in place of the portal.
+
+use axum::body::Body;
+use futures_util::future::BoxFuture;
+use http::header::HeaderValue;
+use http::{Request, Response};
+
+use crate::authz::Refusal;
+use crate::web::Visitor;
+use crate::web::fetch_metadata::ResponseKind;
+
+/// Our own pages: HTML for people, problem documents for scripts.
+pub trait ErrorPages: std::fmt::Debug + Send + Sync + 'static {
+    /// The response to a request that does not go to the portal.
+    fn refuse(&self, refused: &Refused<'_>) -> Response<Body>;
+
+    /// The response to a request below [`RESERVED`](crate::web::paths::RESERVED).
+    fn own_page(
+        &self,
+        request: Request<Body>,
+        visitor: Visitor,
+    ) -> BoxFuture<'static, Response<Body>>;
+}
+
+/// A refused request.
+#[derive(Debug, Clone, Copy)]
+pub struct Refused<'a> {
+    /// The reason.
+    pub refusal: Refusal<'a>,
+    /// The form of response that the client can use.
+    pub wants: ResponseKind,
+    /// Whether the request's method may change something: any but GET, HEAD and OPTIONS.
+    pub may_change: bool,
+    /// Its `Accept-Language`.
+    pub languages: Option<&'a HeaderValue>,
+    /// The request's id.
+    pub request_id: &'a str,
+}

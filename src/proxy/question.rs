@@ -1,0 +1,69 @@
+//! A request over HTTP as a question to the authorizer.
+
+use std::net::IpAddr;
+
+use http::header;
+use http::uri::{Authority, PathAndQuery};
+use http::{Request, Version};
+use http_body::Body;
+
+use super::{headers, tunnel};
+use crate::authz::Question;
+use crate::authz::decision_record::recordable;
+use crate::authz::trusted_proxies::TrustedProxies;
+use portcullis_policy::{BadRequest, RequestLine, RequestTarget};
+
+/// The question that a request asks.
+///
+/// # Errors
+/// When it names two hosts, or HTTP does not allow its framing or expectation.
+pub(super) fn read<'r, B: Body>(
+    request: &'r Request<B>,
+    proxies: &TrustedProxies,
+    peer: IpAddr,
+) -> Result<Question<'r>, BadRequest> {
+    let (uri, fields) = (request.uri(), request.headers());
+    let mut lines = fields.get_all(header::HOST).iter();
+    let line = lines.next();
+    if lines.next().is_some() {
+        return Err(BadRequest::TwoHosts);
+    }
+    if !headers::is_plainly_coded(fields) {
+        return Err(BadRequest::TransferCoding);
+    }
+    if !headers::expects_only_continue(fields) {
+        return Err(BadRequest::Expectation);
+    }
+    let authority = uri.authority().map(Authority::as_str);
+    let line = RequestLine {
+        method: request.method(),
+        scheme: uri.scheme_str(),
+        authority,
+        target: uri.path_and_query().map(PathAndQuery::as_str),
+        host: match line {
+            Some(line) => Some(line.as_bytes()),
+            // HTTP/2 has it in `:authority` alone (RFC 9113, 8.3.1).
+            None if request.version() == Version::HTTP_2 => authority.map(str::as_bytes),
+            None => None,
+        },
+    };
+    let forwarded_host = proxies.host(fields, peer)?;
+    Ok(Question { line, forwarded_host, websocket: tunnel::asks_for_websocket(request) })
+}
+
+/// The target as it came, for the decision record; `None` when its path is the canonical one.
+pub(super) fn raw_target<B>(
+    request: &Request<B>,
+    target: Option<&RequestTarget>,
+) -> Option<String> {
+    let uri = request.uri();
+    if target.is_some_and(|target| target.path() == uri.path()) {
+        return None;
+    }
+    // On HTTP/2 the authority is part of every target.
+    Some(if request.version() == Version::HTTP_2 {
+        recordable::target(uri.path().as_bytes())
+    } else {
+        recordable::target(uri.to_string().as_bytes())
+    })
+}
