@@ -162,7 +162,7 @@ impl AdminState {
             let ours = self.hosts.iter().any(|ours| ours.name() == host.name());
             if ours { Ok(host) } else { Err(BadRequest::UnknownHost) }
         };
-        RequestLine::written(method, &question.target, host).read(served)
+        RequestLine::from_text(method, &question.target, host).read(served)
     }
 }
 

@@ -55,7 +55,7 @@ pub fn run(file: Option<&Path>, out: &mut dyn std::io::Write) -> anyhow::Result<
     else {
         anyhow::bail!("{}", problems.0.join("\n"));
     };
-    let unasked: Vec<_> = policy.unasked_expectations().collect();
+    let unasked: Vec<_> = policy.unchecked_expectations().collect();
     writeln!(
         out,
         "{} and {} are valid: {} permissions, {} groups, {} routes, {} expectations met (policy \

@@ -1,18 +1,19 @@
-//! The one question: may this person do this here?
+//! The decision on a request.
 //!
-//! [`decide`] is pure and total. The gateway, `explain` and the expectations ask it alike; a [`Permit`] cannot be made anywhere else. In order:
+//! [`decide`] is pure and total. The gateway, `explain` and the expectations all call it, and nothing
+//! else makes a [`Permit`]. In order:
 //!
-//! 1. A path that a careless portal might read as none is malformed. No route has the path, or none
-//!    of those that have it has the method, or none of those the query: denied, signed in or not.
-//!    Nobody is asked to sign in for what does not exist.
-//! 2. A WebSocket where the route does not say so: denied.
+//! 1. A path that becomes invalid in another reading is a bad request. If no route matches the path,
+//!    or none of those the method, or none of those the query: denied, with or without a session.
+//!    Signing in would not help.
+//! 2. A WebSocket, and the route does not allow one: denied.
 //! 3. `public` is allowed, `deny` is denied.
-//! 4. No session, or one whose time is over: sign in.
+//! 4. No session, or an expired one: sign in.
 //! 5. In the No Portal Access Group: denied (R8). The path names another organization: denied.
-//! 6. The permissions decide. Someone who came by a secure link has none that needs a person (R3),
-//!    whatever the session says.
-//! 7. What is allowed so far is denied if the portal might read the path in a way that is not
-//!    allowed to the same session ([`RefusedReading`]).
+//! 6. The permissions decide. The session of a secure link has none of those that need a person
+//!    (R3), whatever its group has.
+//! 7. A request that is allowed so far is denied if the session may not have the path in another
+//!    reading ([`RefusedReading`]).
 
 mod readings;
 
@@ -30,16 +31,16 @@ use super::reading::Unreadable;
 use super::request_path::{BadTarget, RequestTarget};
 use super::route::{Access, Route};
 
-/// How a session came to be.
+/// How a session began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SessionKind {
     /// A portal user signed in.
     User,
-    /// A secure link was opened: an organization is known, no person.
+    /// A secure link was opened: the organization is known, the person is not.
     Link,
-    /// The operator's staff look at an organization's portal.
+    /// A member of the operator's staff views an organization's portal.
     Staff,
-    /// The operator's staff look through a portal user's eyes.
+    /// A member of the operator's staff acts as a portal user.
     Impersonation,
 }
 
@@ -59,10 +60,10 @@ impl SessionKind {
     }
 }
 
-/// Who asks, as far as a session says.
+/// The session of a request: who it is from, and what they may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
-    /// How the session came to be.
+    /// How the session began.
     pub kind: SessionKind,
     /// The organization's id.
     pub organization: Arc<str>,
@@ -74,14 +75,14 @@ pub struct Subject {
     pub end_user: Option<Arc<str>>,
     /// The id of the group.
     pub group: Arc<str>,
-    /// What the group may do, at this moment.
+    /// The permissions of the group at this moment.
     pub granted: PermissionSet,
-    /// From when on the session is over.
+    /// When the session expires.
     pub valid_until: Timestamp,
 }
 
 impl Subject {
-    /// Somebody in a group, of whom no more is known.
+    /// A member of a group, without user, login and end user.
     #[must_use]
     pub fn nameless(
         kind: SessionKind,
@@ -99,7 +100,8 @@ impl Subject {
         &*self.group == built_in::NO_ACCESS
     }
 
-    /// What counts of [`Subject::granted`]: nothing that needs a person when there is none (R3).
+    /// The effective permissions: [`Subject::granted`], without those that need a person if the
+    /// session is of a secure link (R3).
     #[must_use]
     pub fn held(&self, catalogue: &Catalogue) -> PermissionSet {
         match self.kind {
@@ -109,36 +111,36 @@ impl Subject {
     }
 }
 
-/// What is asked for.
+/// The parts of a request that the decision depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestFacts<'a> {
     /// The name of the host ([`super::Host::name`]).
     pub host: &'a str,
     /// The method.
     pub method: &'a Method,
-    /// The target in its one spelling.
+    /// The canonical target.
     pub target: &'a RequestTarget,
-    /// Whether the request wants to become a WebSocket.
+    /// Whether the request is to open a WebSocket.
     pub websocket: bool,
 }
 
-/// The answer.
+/// The decision on a request.
 #[derive(Debug)]
 #[must_use]
 pub enum Decision {
     /// Forward it.
     Allow(Permit),
-    /// Something must be done first.
+    /// The person must sign in first.
     Challenge(Step),
     /// Refuse it.
     Deny(Denial),
-    /// Refuse it, and send the person elsewhere.
+    /// Refuse it, and redirect the person.
     Redirect(Redirection),
-    /// The portal might read the path as one that is refused whatever the policy says.
+    /// The path is invalid in another reading.
     Malformed(BadTarget),
 }
 
-/// Leave to forward one request. Only [`decide`] makes one.
+/// Permission to forward one request. Only [`decide`] makes one.
 #[derive(Debug)]
 #[must_use]
 pub struct Permit {
@@ -154,14 +156,14 @@ impl Permit {
         &self.route
     }
 
-    /// Those of the permissions the route names that the person has.
+    /// The permissions that the route names and the person has.
     #[must_use]
     pub fn granted(&self) -> PermissionSet {
         self.granted
     }
 }
 
-/// What must be done first: sign in, which is the only step there is.
+/// What must be done first. Signing in is the only step.
 #[derive(Debug)]
 pub struct Step {
     route: Arc<Route>,
@@ -176,7 +178,7 @@ pub struct Denial {
     reading: Option<Box<RefusedReading>>,
 }
 
-/// A refusal that leads elsewhere, because the route says so.
+/// A refusal with a redirect, because the route has `on_deny`.
 #[derive(Debug)]
 pub struct Redirection {
     route: Arc<Route>,
@@ -185,19 +187,19 @@ pub struct Redirection {
 }
 
 impl Denial {
-    /// Why.
+    /// The reason.
     #[must_use]
     pub fn reason(&self) -> Reason {
         self.reason
     }
 
-    /// The route that denies, if the path is on one.
+    /// The route that denies, if one matches.
     #[must_use]
     pub fn route(&self) -> Option<&Arc<Route>> {
         self.route.as_ref()
     }
 
-    /// The reading that refuses it, if the path as it is would be allowed.
+    /// The reading that is not allowed, if the path itself would be.
     #[must_use]
     pub fn reading(&self) -> Option<&RefusedReading> {
         self.reading.as_deref()
@@ -205,13 +207,13 @@ impl Denial {
 }
 
 impl Redirection {
-    /// Where to: a local path or a whole URL, as the policy has it.
+    /// The target of the redirect: a local path or a URL, as it stands in the policy.
     #[must_use]
     pub fn location(&self) -> &str {
         &self.location
     }
 
-    /// Why.
+    /// The reason.
     #[must_use]
     pub fn reason(&self) -> Reason {
         self.reason
@@ -219,7 +221,7 @@ impl Redirection {
 }
 
 impl Decision {
-    /// Why.
+    /// The reason.
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self {
@@ -231,7 +233,7 @@ impl Decision {
         }
     }
 
-    /// The route that led to it, if one did.
+    /// The route that matches, if there is one.
     #[must_use]
     pub fn route(&self) -> Option<&Arc<Route>> {
         match self {
@@ -243,7 +245,7 @@ impl Decision {
         }
     }
 
-    /// The reading that refuses it, if there is one.
+    /// The reading that is not allowed, if that is the reason.
     #[must_use]
     pub fn reading(&self) -> Option<&RefusedReading> {
         match self {
@@ -265,45 +267,45 @@ impl Decision {
     }
 }
 
-/// Why a decision is what it is.
+/// The reason for a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// Allowed: the route is public.
     Public,
-    /// Allowed: the route asks for a session and no more.
+    /// Allowed: the route requires only a session.
     SignedIn,
-    /// Allowed: the person has the permissions.
+    /// Allowed: the session has the required permissions.
     Permitted,
     /// Sign in: there is no session.
     NoSession,
-    /// Sign in: the session's time is over.
+    /// Sign in: the session has expired.
     SessionExpired,
-    /// Denied: no route has the path.
+    /// Denied: no route matches the path.
     NoRoute,
-    /// Denied: no route of the path has the method.
+    /// Denied: no route for the path lists the method.
     MethodNotAllowed,
-    /// Denied: the routes of the path and the method are for other values of a query parameter.
+    /// Denied: no route for the path and the method lists the value of the query parameter.
     QueryNotAllowed,
-    /// Denied: the portal might read another value of that parameter in the query.
+    /// Denied: the portal may read another value of that parameter in the query.
     AmbiguousQuery,
-    /// Denied: the portal might read the path in a way that is not allowed.
+    /// Denied: the session may not have the path in another reading.
     AmbiguousPath,
-    /// Denied: the route does not say that a WebSocket may be opened.
+    /// Denied: the route does not allow WebSockets.
     WebsocketNotAllowed,
-    /// Denied: the route is closed to everybody.
+    /// Denied: the route has `access = "deny"`.
     RouteClosed,
     /// Denied: the person is in the No Portal Access Group (R8).
     NoPortalAccess,
-    /// Denied: the path names another organization than the session's.
+    /// Denied: the organization in the path is not the session's.
     OtherOrganization,
-    /// Denied: the person lacks a permission.
+    /// Denied: a required permission is missing.
     MissingPermission,
-    /// Malformed: the portal might read the path as one that is always refused.
+    /// Bad request: the path is invalid in another reading.
     BadTarget(BadTarget),
 }
 
 impl Reason {
-    /// Every reason but those of targets ([`BadTarget::ALL`]).
+    /// Every reason, except those of [`BadTarget::ALL`].
     pub const ALL: [Self; 15] = [
         Self::Public,
         Self::SignedIn,
@@ -346,7 +348,8 @@ impl Reason {
     }
 }
 
-/// May this person do this here?
+/// Decides on a request of a session, or of a visitor without one. `now` is compared with the
+/// expiry of the session only.
 pub fn decide(
     policy: &Policy,
     subject: Option<&Subject>,
@@ -371,8 +374,8 @@ pub fn decide(
     if route.query().is_some() && spellings.as_ref().is_some_and(|other| other.may_end_early) {
         return deny(Some(route), Reason::AmbiguousPath);
     }
-    let own = |subject: &Subject| route.concerns(&subject.organization, place.path);
-    match may(policy, subject, request, (route, own), now) {
+    let own = |subject: &Subject| route.is_of_organization(&subject.organization, place.path);
+    match judge(policy, subject, request, (route, own), now) {
         Verdict::Allow(granted, reason) => {
             let refused = spellings.and_then(|spellings| {
                 refused_reading(policy, subject, request, (&spellings, route), now)
@@ -392,17 +395,17 @@ pub fn decide(
     }
 }
 
-/// What a route says to a session.
+/// The decision of one route.
 enum Verdict {
     Allow(PermissionSet, Reason),
     Challenge(Reason),
     Deny(Reason),
-    /// A denial that the route may turn into a redirection.
+    /// A denial that the route may turn into a redirect.
     Refuse(Reason),
 }
 
-/// Asks one route; `own` tells whether the path names the subject's own organization.
-fn may(
+/// Decides by one route. `own` returns whether the organization in the path is the subject's.
+fn judge(
     policy: &Policy,
     subject: Option<&Subject>,
     request: &RequestFacts<'_>,
@@ -455,7 +458,7 @@ fn deny(route: Option<&Arc<Route>>, reason: Reason) -> Decision {
     Decision::Deny(Denial { route: route.map(Arc::clone), reason, reading: None })
 }
 
-/// Denies, or redirects where the route says so.
+/// Denies, or redirects if the route has `on_deny`.
 fn refuse(route: &Arc<Route>, reason: Reason) -> Decision {
     match route.on_deny() {
         Some(location) => Decision::Redirect(Redirection {

@@ -1,4 +1,5 @@
-//! What operators say the answers must be: a policy that answers otherwise is not put in force.
+//! Expectations: decisions that operators require. A policy that decides otherwise is not put in
+//! force.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,11 +16,11 @@ use super::problem::{PolicyProblems, Problem};
 use super::request_line::{BadRequest, RequestLine};
 use super::{Policy, load};
 
-/// The organization and the host of an expectation that names none: none that a route names.
+/// The organization and the host of expectations that do not name one.
 const DEFAULT_ORGANIZATION: &str = "expectation";
 const DEFAULT_HOST: &str = "localhost";
 
-/// One line of what must hold.
+/// A request and the decision that is required on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expectation {
     who: As,
@@ -32,19 +33,19 @@ pub struct Expectation {
     line: usize,
 }
 
-/// As whom it is asked.
+/// Who sends the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum As {
-    /// Without a session.
+    /// A visitor without a session.
     Anonymous,
-    /// With the session of a secure link.
+    /// The session of a secure link.
     Link,
-    /// As a portal user in the group with this id.
+    /// A portal user in the group with this id.
     Group(String),
 }
 
 impl As {
-    /// The group whose permissions count, if there is one.
+    /// The group whose permissions apply, if there is one.
     #[must_use]
     pub fn group(&self) -> Option<&str> {
         match self {
@@ -65,29 +66,29 @@ impl fmt::Display for As {
     }
 }
 
-/// What must be answered.
+/// The required decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expected {
+pub(super) enum Expected {
     /// It is forwarded.
     Allow,
-    /// The person is sent to sign in.
+    /// The person must sign in.
     SignIn,
     /// It is refused.
     Deny,
-    /// It is refused, and the person sent elsewhere.
+    /// It is refused with a redirect.
     Redirect,
-    /// The target has no single reading.
+    /// The request is invalid.
     BadRequest,
 }
 
 impl Expected {
-    /// Every answer.
-    pub const ALL: [Self; 5] =
+    /// All of them.
+    pub(super) const ALL: [Self; 5] =
         [Self::Allow, Self::SignIn, Self::Deny, Self::Redirect, Self::BadRequest];
 
     /// The stable name.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Allow => "allow",
             Self::SignIn => "sign-in",
@@ -99,28 +100,27 @@ impl Expected {
 }
 
 impl Expectation {
-    /// As whom it is asked.
+    /// Who sends the request.
     #[must_use]
     pub fn who(&self) -> &As {
         &self.who
     }
 
-    /// Where it stands: file and line.
+    /// File and line.
     #[must_use]
     pub fn place(&self) -> String {
         format!("{}:{}", load::EXPECTATIONS_FILE, self.line)
     }
 
-    /// The answer to the question, and why: a name of [`Expected`] and one of [`Reason`] or
-    /// [`BadRequest`].
-    fn answer(&self, policy: &Policy, granted: PermissionSet) -> (&'static str, &'static str) {
-        // Every host is served that is one: which ones are, the settings say.
-        let line = RequestLine::written(&self.method, &self.target, &self.host);
+    /// The decision and its reason: a name of [`Expected`], and one of [`Reason`] or [`BadRequest`].
+    fn decide(&self, policy: &Policy, granted: PermissionSet) -> (&'static str, &'static str) {
+        // Every valid host counts as served: which ones are is a setting.
+        let line = RequestLine::from_text(&self.method, &self.target, &self.host);
         let ((), target) = match line.read(|_| Ok(())) {
             Ok(read) => read,
             Err(cause) => return (Expected::BadRequest.name(), cause.as_str()),
         };
-        // Time plays no part here, so any moment before the end of the session will do.
+        // Any time before the session expires.
         let now = Timestamp::UNIX_EPOCH;
         let subject = self.who.group().map(|group| {
             let kind = if self.who == As::Link { SessionKind::Link } else { SessionKind::User };
@@ -138,7 +138,7 @@ impl Expectation {
     }
 
     fn check(&self, policy: &Policy, granted: PermissionSet) -> Result<(), String> {
-        let (name, reason) = self.answer(policy, granted);
+        let (name, reason) = self.decide(policy, granted);
         let expected = self.expected.name();
         let reason_holds = self.reason.as_ref().is_none_or(|expected| expected == reason);
         if name == expected && reason_holds {
@@ -156,34 +156,34 @@ impl Expectation {
 }
 
 impl Policy {
-    /// Asks every expectation, with the permissions that `groups` knows for a group's id.
+    /// Checks every expectation. `groups` returns the permissions of the group with an id.
     ///
     /// # Errors
-    /// A problem for each that does not hold, and for each whose group is unknown.
+    /// A problem for each that fails, and for each whose group does not exist.
     pub fn check_expectations(
         &self,
         groups: &dyn Fn(&str) -> Option<PermissionSet>,
     ) -> Result<(), PolicyProblems> {
-        self.ask(self.expectations.iter(), groups)
+        self.check_all(self.expectations.iter(), groups)
     }
 
-    /// Asks the expectations that can be judged by the groups an installation starts with.
+    /// Checks the expectations about the groups of a new installation.
     pub(super) fn check_seed_expectations(&self) -> Result<(), PolicyProblems> {
-        let judged = self.expectations.iter().filter(|asked| self.judges(asked));
-        self.ask(judged, &|id| self.seed(id).map(|seed| seed.permissions))
+        let known = self.expectations.iter().filter(|expectation| self.has_group(expectation));
+        self.check_all(known, &|id| self.seed(id).map(|seed| seed.permissions))
     }
 
-    /// The expectations about groups that the policy does not come with: only an installation in
-    /// which there is such a group can answer them.
-    pub fn unasked_expectations(&self) -> impl Iterator<Item = &Expectation> {
-        self.expectations.iter().filter(|asked| !self.judges(asked))
+    /// The expectations about groups that are not in `groups.toml`. Only an installation that has
+    /// these groups can check them.
+    pub fn unchecked_expectations(&self) -> impl Iterator<Item = &Expectation> {
+        self.expectations.iter().filter(|expectation| !self.has_group(expectation))
     }
 
-    fn judges(&self, expectation: &Expectation) -> bool {
+    fn has_group(&self, expectation: &Expectation) -> bool {
         expectation.who.group().is_none_or(|group| self.seed(group).is_some())
     }
 
-    fn ask<'a>(
+    fn check_all<'a>(
         &self,
         expectations: impl Iterator<Item = &'a Expectation>,
         groups: &dyn Fn(&str) -> Option<PermissionSet>,
@@ -200,7 +200,7 @@ impl Policy {
     }
 }
 
-/// Reads `expectations.toml`; what is wrong goes to the file's problems.
+/// Reads `expectations.toml`. Problems are added to the file.
 pub(super) fn compile(file: &File<'_>) -> Vec<Expectation> {
     let mut expectations = Vec::new();
     for mut entry in file.entries("expect") {
@@ -224,7 +224,7 @@ fn compile_one(file: &File<'_>, entry: &mut Entry<'_>) -> Option<Expectation> {
         let known = Expected::ALL.into_iter().find(|known| known.name() == expected.value);
         if known.is_none() {
             let names = Expected::ALL.map(Expected::name).join(", ");
-            let message = format!("`{}` is no decision: {names}", expected.value);
+            let message = format!("`{}` is not a decision; use one of {names}", expected.value);
             file.problem(expected.line, message);
         }
         known
@@ -241,7 +241,10 @@ fn compile_one(file: &File<'_>, entry: &mut Entry<'_>) -> Option<Expectation> {
     if let Some(reason) = &reason
         && !reasons.any(|known| known == reason.value)
     {
-        file.problem(reason.line, format!("there is no reason `{}`", reason.value));
+        file.problem(
+            reason.line,
+            format!("`{}` is not a reason; docs/policies.md lists them", reason.value),
+        );
     }
 
     let (method, target) = request?;
@@ -261,13 +264,13 @@ fn compile_one(file: &File<'_>, entry: &mut Entry<'_>) -> Option<Expectation> {
     })
 }
 
-/// `GET /x`: a method, one space, and the target as it stands, which may well be a bad one.
+/// `GET /x`: a method, one space, and a target, which may be invalid.
 fn split_request(file: &File<'_>, request: &At<String>) -> Option<(Method, String)> {
     let parsed = request.value.split_once(' ').and_then(|(method, target)| {
         Some((Method::from_bytes(method.as_bytes()).ok()?, target.to_owned()))
     });
     if parsed.is_none() {
-        let message = format!("`{}` is no request: a method, a space, a path", request.value);
+        let message = format!("`{}` is not a request (e.g. `GET /tickets`)", request.value);
         file.problem(request.line, message);
     }
     parsed

@@ -35,7 +35,7 @@ name = "No Access"
 permissions = []
 "#;
 
-/// Routes of which several have a laxer one beside them that matches other spellings of their path.
+/// Routes of which some match other spellings of the paths of stricter ones.
 pub(super) const TWINS: &str = r#"
 [[route]]
 name = "Any page"

@@ -1,22 +1,22 @@
-//! One spelling for texts that are compared without case and surrounding space (R4, R15, R31).
+//! Folding, for texts that are compared without case and white space at their ends (R4, R15, R31):
+//! logins and the names of groups.
 //!
-//! The folded text is for comparing and for keys; it is never shown. Two texts are the same when
-//! they fold to the same text, whatever the keyboard: letter case, composed or decomposed accents,
-//! full-width and other compatibility forms make no difference.
+//! Folded text is for comparisons and keys, and is never shown. Letter case, composed and
+//! decomposed accents, full-width and other compatibility forms make no difference.
 
 use unicode_normalization::UnicodeNormalization;
 
-/// The text as it is compared. Folding what is folded changes nothing.
+/// The folded text. Idempotent.
 #[must_use]
 pub fn fold(text: &str) -> String {
-    // Compatibility forms can hide a case or a space, so they are resolved first; and once more,
-    // because a change of case can leave letters and accents apart.
+    // First, because compatibility forms may have a case or be spaces. Again at the end, because a
+    // change of case may decompose.
     let cased: String = text.nfkc().flat_map(caseless).collect();
     cased.nfkc().collect::<String>().trim().to_owned()
 }
 
-/// The standard library's nearest thing to Unicode case folding: `ß`, `ẞ` and `SS` meet, as do `ς`
-/// and `σ`.
+/// An approximation of Unicode case folding: `ß`, `ẞ` and `SS` fold to the same text, and so do
+/// `ς` and `σ`.
 pub(super) fn caseless(c: char) -> impl Iterator<Item = char> {
     c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
 }
@@ -28,7 +28,7 @@ mod tests {
     use super::fold;
 
     #[test]
-    fn case_space_and_keyboard_make_no_difference() {
+    fn case_spaces_and_forms_are_ignored() {
         for (left, right) in [
             ("Ada@Example.COM", "ada@example.com"),
             ("\t ada \u{a0}\n", "ada"),
@@ -43,14 +43,14 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_stay_apart() {
+    fn different_texts_do_not_fold_together() {
         for (left, right) in [("ada", "adam"), ("a da", "ada"), ("e", "é"), ("ada", "аda")] {
             assert_ne!(fold(left), fold(right), "{left:?} and {right:?}");
         }
     }
 
     #[test]
-    fn folding_any_folded_character_changes_nothing() {
+    fn folding_is_idempotent_for_every_character() {
         // No character beyond these planes has a case.
         for c in '\0'..='\u{1ffff}' {
             let once = fold(&c.to_string());
@@ -60,7 +60,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn folding_any_folded_text_changes_nothing(text in any::<String>()) {
+        fn folding_is_idempotent(text in any::<String>()) {
             let once = fold(&text);
             prop_assert_eq!(fold(&once), once);
         }

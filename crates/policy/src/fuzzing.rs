@@ -38,7 +38,7 @@ pub fn request_target(data: &[u8]) {
     let (text, habits) = text.split_once('\n').unwrap_or((&text, ""));
     let parsed = RequestTarget::parse(text);
     if text.starts_with('/') {
-        let line = RequestLine::written(&Method::GET, text, HOST).read(|_| Ok(()));
+        let line = RequestLine::from_text(&Method::GET, text, HOST).read(|_| Ok(()));
         assert_eq!(line.ok().map(|((), target)| target), parsed.clone().ok());
     }
     let Ok(target) = parsed else { return };

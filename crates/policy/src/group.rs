@@ -1,6 +1,5 @@
-//! The groups a new installation starts with (R2), as `groups.toml` gives them.
-//!
-//! Only a start: from then on groups are records, and `directory` keeps the same rules about them.
+//! The groups of a new installation (R2), from `groups.toml`. Afterwards, groups are records, to
+//! which `directory` applies the same rules.
 
 use std::collections::HashMap;
 
@@ -8,38 +7,38 @@ use super::document::{Entry, File};
 use super::folding::fold;
 use super::permission::{Catalogue, PermissionSet};
 
-/// The ids of the four groups that are always there (R2).
+/// The ids of the four groups that always exist (R2).
 pub mod built_in {
     /// The Admin Portal Group.
     pub const ADMIN: &str = "admin";
-    /// The Non-Portal User Group: what a secure link gives without sign-in (R3, R11).
+    /// The Non-Portal User Group: the permissions of secure links (R3, R11).
     pub const NON_PORTAL: &str = "non-portal";
     /// The Limited Portal Group.
     pub const LIMITED: &str = "limited";
-    /// The No Portal Access Group: on file, but kept out (R8).
+    /// The No Portal Access Group: its members cannot use the portal (R8).
     pub const NO_ACCESS: &str = "no-access";
     /// All four.
     pub const ALL: [&str; 4] = [ADMIN, NON_PORTAL, LIMITED, NO_ACCESS];
 }
 
-/// Ids no group may have: in an expectation they mean something else.
-pub const RESERVED_IDS: [&str; 2] = ["anonymous", "link"];
+/// Ids that no group may have: expectations use them for visitors without a user.
+pub(super) const RESERVED_IDS: [&str; 2] = ["anonymous", "link"];
 
-/// A group as a new installation starts with it.
+/// A group of a new installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupSeed {
     /// The id, in kebab-case.
     pub id: String,
-    /// The name people read.
+    /// The name that is shown.
     pub name: String,
-    /// What its members may do.
+    /// The permissions of its members.
     pub permissions: PermissionSet,
-    /// Whether a portal user for whom no group is named gets this one (R6).
+    /// Whether new portal users are in this group unless another is named (R6).
     pub default: bool,
 }
 
-/// Reads `groups.toml`; what is wrong goes to the file's problems. Without a catalogue (its own
-/// file is broken) the permissions that groups name are not judged.
+/// Reads `groups.toml`. Problems are added to the file. Without a catalogue, because its file is
+/// invalid, the permissions of groups are not checked.
 pub(super) fn compile(file: &File<'_>, catalogue: Option<&Catalogue>) -> Vec<GroupSeed> {
     let mut seeds: Vec<GroupSeed> = Vec::new();
     let mut lines_by_name: HashMap<String, usize> = HashMap::new();
@@ -61,24 +60,24 @@ pub(super) fn compile(file: &File<'_>, catalogue: Option<&Catalogue>) -> Vec<Gro
             file.problem(
                 id.line,
                 format!(
-                    "`{}` is no group id: lower-case letters and digits with single dashes \
-                     between, 64 at most",
+                    "`{}` is not a valid group id; use up to 64 lower-case letters, digits and \
+                     single dashes between them",
                     id.value
                 ),
             );
         }
         if RESERVED_IDS.contains(&id.value.as_str()) {
-            file.problem(id.line, format!("no group may be called `{}`", id.value));
+            file.problem(id.line, format!("`{}` is reserved; choose another group id", id.value));
         }
         if seeds.iter().any(|seed| seed.id == id.value) {
-            file.problem(id.line, format!("group `{}` is there twice", id.value));
+            file.problem(id.line, format!("group `{}` is defined twice", id.value));
         }
         if let Err(why) = super::name(&name.value) {
             file.problem(name.line, format!("`name` {why}"));
         } else if let Some(other) = lines_by_name.insert(fold(&name.value), name.line) {
             file.problem(
                 name.line,
-                format!("the name `{}` is taken by the group on line {other}", name.value),
+                format!("the group on line {other} is already named `{}`", name.value),
             );
         }
         if id.value == built_in::NON_PORTAL
@@ -88,7 +87,7 @@ pub(super) fn compile(file: &File<'_>, catalogue: Option<&Catalogue>) -> Vec<Gro
                 file.problem(
                     line,
                     format!(
-                        "`{id}` needs to know which person asks, so `{}` cannot have it",
+                        "`{}` cannot have `{id}`, which needs a signed-in person",
                         built_in::NON_PORTAL
                     ),
                 );
@@ -96,10 +95,13 @@ pub(super) fn compile(file: &File<'_>, catalogue: Option<&Catalogue>) -> Vec<Gro
         }
         if default {
             if id.value == built_in::NON_PORTAL {
-                file.problem(line, format!("`{}` cannot be the default", built_in::NON_PORTAL));
+                file.problem(
+                    line,
+                    format!("`{}` cannot be the default group", built_in::NON_PORTAL),
+                );
             }
             if let Some(other) = default_line.replace(line) {
-                file.problem(line, format!("the group on line {other} is the default already"));
+                file.problem(line, format!("the group on line {other} is already the default"));
             }
         }
         seeds.push(GroupSeed {
@@ -115,7 +117,7 @@ pub(super) fn compile(file: &File<'_>, catalogue: Option<&Catalogue>) -> Vec<Gro
         }
     }
     if default_line.is_none() {
-        file.problem(None, "no group is the default");
+        file.problem(None, "no group has `default = true`");
     }
     seeds
 }
@@ -139,12 +141,15 @@ fn permissions(
         }
     } else if !entry.has("permissions") {
         file.problem(entry.line(), "`permissions` is missing");
-    } else if let Some(ids) = entry.strings_or_none("permissions") {
+    } else if let Some(ids) = entry.possibly_empty_strings("permissions") {
         for id in ids.value {
             match catalogue.map(|catalogue| catalogue.index(&id.value)) {
                 Some(Some(index)) => set.insert(index),
                 Some(None) => {
-                    file.problem(id.line, format!("there is no permission `{}`", id.value));
+                    file.problem(
+                        id.line,
+                        format!("there is no permission `{}` in permissions.toml", id.value),
+                    );
                 }
                 None => {}
             }

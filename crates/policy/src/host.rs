@@ -1,19 +1,17 @@
-//! The `Host` of a request: one spelling of it, or an error.
-//!
-//! Names are compared as they are here, so there is no second spelling to slip through with: lower
-//! case, no trailing dot, no user, an address of version 6 in its shortest form.
+//! The `Host` of a request, in canonical form: lower case, no trailing dot, no user, IPv6 addresses
+//! in their shortest form. Comparisons use this form only, so another spelling cannot bypass them.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use http::uri::Authority;
 
-/// The longest name the domain name system has.
+/// The longest domain name.
 const MAX_NAME: usize = 253;
-/// The longest label of a name.
+/// The longest label of a domain name.
 const MAX_LABEL: usize = 63;
 
-/// A valid host: a name or an address, and perhaps a port.
+/// A valid host: a name or an address, with or without a port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Host {
     name: String,
@@ -24,7 +22,7 @@ impl Host {
     /// Reads the value of a `Host` header or an authority.
     ///
     /// # Errors
-    /// What keeps it from being exactly one valid host.
+    /// Why it is not a valid host.
     pub fn parse(text: &str) -> Result<Self, BadHost> {
         if text.is_empty() {
             return Err(BadHost::Empty);
@@ -50,19 +48,19 @@ impl Host {
         Ok(Self { name: name.to_ascii_lowercase(), port })
     }
 
-    /// The name in lower case, or the address; one of version 6 in brackets.
+    /// The name in lower case, or the address; an IPv6 address is in brackets.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The port, if one was named.
+    /// The port, if there is one.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         self.port
     }
 
-    /// The same name or address on this port.
+    /// The same name or address, with this port.
     #[must_use]
     pub fn on(&self, port: Option<u16>) -> Self {
         Self { name: self.name.clone(), port }
@@ -86,31 +84,31 @@ impl fmt::Display for Host {
     }
 }
 
-/// Why a `Host` is none.
+/// Why a `Host` is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum BadHost {
-    /// There is nothing, or nothing before the port.
+    /// It is empty, or empty before the port.
     #[error("the host is empty")]
     Empty,
-    /// A user stands before the host.
-    #[error("the host holds an `@`")]
+    /// It contains a user (`user@host`).
+    #[error("the host contains an `@`")]
     UserInfo,
     /// The name ends in a dot.
     #[error("the host ends in a dot")]
     TrailingDot,
-    /// Bytes no name has, an empty label, or too long.
-    #[error("the host is no valid name")]
+    /// Not a valid domain name.
+    #[error("the host is not a valid name")]
     Name,
-    /// Looks like an address, and is none.
-    #[error("the host is no valid address")]
+    /// It looks like an address and is not a valid one.
+    #[error("the host is not a valid address")]
     Address,
-    /// What follows the colon is no port between 1 and 65535.
-    #[error("the port is not valid")]
+    /// The port is not a number between 1 and 65535.
+    #[error("the port is not a number between 1 and 65535")]
     Port,
 }
 
 impl BadHost {
-    /// Every one.
+    /// All of them.
     pub const ALL: [Self; 6] =
         [Self::Empty, Self::UserInfo, Self::TrailingDot, Self::Name, Self::Address, Self::Port];
 
@@ -128,10 +126,10 @@ impl BadHost {
     }
 }
 
-/// The port of an authority, if it names one.
+/// The port of an authority, if there is one.
 ///
 /// # Errors
-/// When what follows the colon is no port between 1 and 65535.
+/// When the port is not a number between 1 and 65535.
 pub fn port_of(authority: &Authority) -> Result<Option<u16>, BadHost> {
     let text = authority.as_str();
     let text = text.rsplit_once('@').map_or(text, |(_, host_and_port)| host_and_port);
@@ -158,7 +156,7 @@ fn check_name(name: &str) -> Result<(), BadHost> {
     if name.len() > MAX_NAME || !name.split('.').all(is_label) {
         return Err(BadHost::Name);
     }
-    // What ends in a number is read as an address by clients and resolvers, in odd notations too.
+    // Clients and resolvers take a name that ends in a number for an IPv4 address.
     let last = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
     let number = match last.strip_prefix("0x") {
         Some(hex) => hex.bytes().all(|b| b.is_ascii_hexdigit()),
@@ -170,7 +168,7 @@ fn check_name(name: &str) -> Result<(), BadHost> {
     Ok(())
 }
 
-/// Letters, digits, inner dashes; the underscore too, which container names have.
+/// Letters, digits, inner dashes, and underscores, which names of containers have.
 fn is_label(label: &str) -> bool {
     (1..=MAX_LABEL).contains(&label.len())
         && !label.starts_with('-')

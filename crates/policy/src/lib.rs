@@ -1,26 +1,52 @@
-//! What may be done: the catalogue of permissions, the routes and the one decision.
+//! The policy: the catalogue of permissions, the routes, and the decision on a request.
 //!
-//! Pure: after [`Policy::load`] has read the four files there is no I/O, no clock and no async.
-//! Everything that decides anything goes through [`decide`], and only [`decide`] makes a
-//! [`Permit`], which forwarding takes; so nothing is forwarded that was not decided here.
+//! Pure, except that [`Policy::load`] reads the four files: no clock, no async, no other I/O. Only
+//! [`decide`] makes a [`Permit`], and forwarding requires one, so nothing is forwarded without a
+//! decision.
+//!
+//! ```
+//! use http::Method;
+//! use jiff::Timestamp;
+//! use portcullis_policy::{Policy, PolicyFiles, RequestFacts, RequestTarget, decide};
+//!
+//! # let groups = ["admin", "non-portal", "limited", "no-access"].map(|id| format!(
+//! #     "[[group]]\nid = \"{id}\"\nname = \"{id}\"\npermissions = []\ndefault = {}\n", id == "admin"
+//! # )).concat();
+//! let policy = Policy::compile(&PolicyFiles {
+//!     permissions: "[[permission]]\nid = \"view\"\nname = \"View\"\n".to_owned(),
+//!     routes: "[[route]]\nname = \"Tickets\"\npath = \"/tickets/{ticket}\"\nrequire = \"view\"\n".to_owned(),
+//!     groups,
+//!     expectations: String::new(),
+//! })?;
+//! let target = RequestTarget::parse("/tickets/7?page=2").unwrap();
+//! let request = RequestFacts {
+//!     host: "portal.example",
+//!     method: &Method::GET,
+//!     target: &target,
+//!     websocket: false,
+//! };
+//! let decision = decide(&policy, None, &request, Timestamp::UNIX_EPOCH);
+//! assert_eq!((decision.name(), decision.reason().as_str()), ("sign-in", "no-session"));
+//! # Ok::<(), portcullis_policy::PolicyProblems>(())
+//! ```
 //!
 //! | module | holds |
 //! |---|---|
-//! | `request_line` | which host and target a request names, or why there are none |
-//! | `request_path` | the one spelling of a request target, or why there is none |
-//! | `host` | the one spelling of a `Host` |
-//! | `permission`, `group` | the catalogue, sets of permissions, the groups to start with |
-//! | `name`, [`folding`] | what may be a name, and when two are the same one |
-//! | `path_pattern`, `query_rule`, `route` | what a route says |
-//! | `reading` | how else a portal might read a path |
-//! | `router` | which route a request falls on |
-//! | `decision` | may this person do this here? |
-//! | `twin` | which stricter routes have twins that a laxer one matches |
-//! | `expectation` | what operators say the answers must be |
-//! | `load`, `document`, `problem` | from files to a policy, or to a list of what is wrong |
+//! | `request_line` | the host and the target of a request, or why it has none |
+//! | `request_path` | the canonical form of a request target, or why it has none |
+//! | `host` | the canonical form of a `Host` |
+//! | `permission`, `group` | the catalogue, sets of permissions, the initial groups |
+//! | `name`, [`folding`] | valid names, and when two names are the same |
+//! | `route`, `path_pattern`, `query_rule` | a route, and how `routes.toml` is read |
+//! | `reading` | other readings that a portal may have of a path |
+//! | `router` | finds the route of a request |
+//! | `decision` | the decision on a request |
+//! | `twin` | stricter routes with other spellings that a laxer route matches |
+//! | `expectation` | decisions that operators require |
+//! | `load`, `document`, `problem` | files to a policy, or to a list of problems |
 //!
-//! Invariant I1 (*deny by default, fail closed*) starts here: what no route names is denied, and
-//! every branch of the decision that does not find a reason to allow ends in another answer.
+//! Invariant I1 (*deny by default, fail closed*) starts here: a request that matches no route is
+//! denied, and so is every request for which the decision finds no reason to allow it.
 
 mod decision;
 mod document;
@@ -49,8 +75,8 @@ pub use decision::{
     Decision, Denial, Permit, Reason, Redirection, RefusedReading, RequestFacts, SessionKind, Step,
     Subject, decide,
 };
-pub use expectation::{As, Expectation, Expected};
-pub use group::{GroupSeed, RESERVED_IDS, built_in};
+pub use expectation::{As, Expectation};
+pub use group::{GroupSeed, built_in};
 pub use host::{BadHost, Host, port_of};
 pub use load::PolicyFiles;
 pub use name::{BadName, MAX_NAME, breaks_line, is_invisible, name};
@@ -60,7 +86,7 @@ pub use problem::{PolicyProblems, Problem};
 pub use query_rule::QueryRule;
 pub use reading::{Reading, Readings};
 pub use request_line::{BadRequest, RequestLine};
-pub use request_path::{BadTarget, MAX_TARGET, RequestTarget};
+pub use request_path::{BadTarget, RequestTarget};
 pub use route::{Access, MethodSet, Requirement, Route};
 pub use twin::Twin;
 
@@ -68,7 +94,7 @@ use std::sync::Arc;
 
 use router::Router;
 
-/// A compiled policy: immutable, swapped whole on reload.
+/// A compiled policy. Immutable; a reload replaces it as a whole.
 #[derive(Debug)]
 pub struct Policy {
     version: String,
@@ -80,25 +106,25 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// A short hash of the files, the same for the same files.
+    /// A short hash of the four files.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// The permissions there are.
+    /// The catalogue of permissions.
     #[must_use]
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
     }
 
-    /// The groups a new installation starts with, in the order of the file.
+    /// The groups of a new installation, in the order of the file.
     #[must_use]
     pub fn seeds(&self) -> &[GroupSeed] {
         &self.seeds
     }
 
-    /// The group with this id among them.
+    /// The group of a new installation with this id.
     #[must_use]
     pub fn seed(&self, id: &str) -> Option<&GroupSeed> {
         self.seeds.iter().find(|seed| seed.id == id)
@@ -110,7 +136,7 @@ impl Policy {
         &self.routes
     }
 
-    /// What operators say the answers must be, in the order of the file.
+    /// The expectations, in the order of the file.
     #[must_use]
     pub fn expectations(&self) -> &[Expectation] {
         &self.expectations

@@ -1,4 +1,4 @@
-//! From files to a policy: reading is the only I/O, compiling is pure.
+//! Reads and compiles the four files. [`PolicyFiles::read`] is the only I/O of the crate.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ const GROUPS_FILE: &str = "groups.toml";
 const ROUTES_FILE: &str = "routes.toml";
 pub(super) const EXPECTATIONS_FILE: &str = "expectations.toml";
 
-/// What the folder itself is called in a problem: the setting that names it.
+/// The name of the directory in a problem: the setting for it.
 const DIRECTORY: &str = "policy.directory";
 
-/// How many bytes of the hash make a version.
+/// Bytes of the hash in a version.
 const VERSION_BYTES: usize = 6;
 
 /// The texts of the four policy files.
@@ -38,10 +38,10 @@ pub struct PolicyFiles {
 }
 
 impl PolicyFiles {
-    /// The files' names in their folder.
+    /// The names of the files.
     pub const NAMES: [&str; 4] = [PERMISSIONS_FILE, GROUPS_FILE, ROUTES_FILE, EXPECTATIONS_FILE];
 
-    /// Reads the files of a directory; one that cannot be read is empty, and a problem.
+    /// Reads the files of a directory. A file that cannot be read is returned empty, with a problem.
     fn read(directory: &Path) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();
         let mut read = |file: &'static str, optional: bool| match std::fs::read_to_string(
@@ -63,7 +63,7 @@ impl PolicyFiles {
         (files, problems)
     }
 
-    /// A short hash; the lengths keep text from moving between files unnoticed.
+    /// A short hash. The lengths are hashed too, so that moving text between files changes it.
     fn version(&self) -> String {
         let mut hash = Sha256::new();
         for text in [&self.permissions, &self.groups, &self.routes, &self.expectations] {
@@ -76,30 +76,27 @@ impl PolicyFiles {
 }
 
 impl Policy {
-    /// Reads, compiles and checks the policy of a directory, for a start or for `check`: the
-    /// expectations are asked of the groups that an installation starts with. One about a group
-    /// that operators have made since cannot be judged here; [`Policy::check_expectations`] with
-    /// the groups in force does.
-    ///
-    /// The portal may have any reading.
+    /// Reads, compiles and checks the policy of a directory, for a start or for `check`, with all
+    /// readings enabled. Expectations are checked for the groups of `groups.toml`; for others, call
+    /// [`Policy::check_expectations`].
     ///
     /// # Errors
-    /// Everything that is wrong with the files, or every expectation that does not hold.
+    /// All problems of the files, or all expectations that fail.
     pub fn load(directory: &Path) -> Result<Self, PolicyProblems> {
         Self::load_for(directory, Readings::all())
     }
 
-    /// The same for a portal that may have these readings.
+    /// The same, with these readings enabled.
     ///
     /// # Errors
-    /// Everything that is wrong with the files, or every expectation that does not hold.
+    /// All problems of the files, or all expectations that fail.
     pub fn load_for(directory: &Path, readings: Readings) -> Result<Self, PolicyProblems> {
         directory.metadata().map_err(|error| {
             let message = format!("`{}` cannot be read: {error}", directory.display());
             PolicyProblems::from(Problem { file: DIRECTORY, line: None, message }).with_unread()
         })?;
         let (files, unread) = PolicyFiles::read(directory);
-        let compiled = Self::compile_beside(&files, &unread, readings);
+        let compiled = Self::compile_read(&files, &unread, readings);
         let policy = match unread.is_empty() {
             true => compiled?,
             false => compiled.map_err(PolicyProblems::with_unread)?,
@@ -108,24 +105,24 @@ impl Policy {
         Ok(policy)
     }
 
-    /// Compiles a policy for a portal that may have any reading. Does not ask the expectations.
+    /// Compiles a policy with all readings enabled. Does not check the expectations.
     ///
     /// # Errors
-    /// Everything that is wrong with the files.
+    /// All problems of the files.
     pub fn compile(files: &PolicyFiles) -> Result<Self, PolicyProblems> {
         Self::compile_for(files, Readings::all())
     }
 
-    /// Compiles a policy for a portal that may have these readings. Does not ask the expectations.
+    /// Compiles a policy with these readings enabled. Does not check the expectations.
     ///
     /// # Errors
-    /// Everything that is wrong with the files.
+    /// All problems of the files.
     pub fn compile_for(files: &PolicyFiles, readings: Readings) -> Result<Self, PolicyProblems> {
-        Self::compile_beside(files, &[], readings)
+        Self::compile_read(files, &[], readings)
     }
 
-    /// The same, when it is known already what could not be read.
-    fn compile_beside(
+    /// Compiles files of which some could not be read.
+    fn compile_read(
         files: &PolicyFiles,
         unread: &[Problem],
         readings: Readings,
@@ -155,7 +152,7 @@ impl Policy {
     }
 }
 
-/// Puts the routes where requests find them; those that tie are a problem.
+/// Builds the router. Two routes for the same requests are a problem.
 fn route_all(file: &File<'_>, routes: &[Arc<Route>], readings: Readings) -> Router {
     let mut router = Router::new(readings);
     for route in routes {

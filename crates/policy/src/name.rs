@@ -1,35 +1,34 @@
-//! What people call a thing: which texts can be a name.
+//! Names of groups, organizations and people: which texts are valid.
 
 use icu_properties::CodePointSetData;
 use icu_properties::props::DefaultIgnorableCodePoint;
 
 use super::folding::fold;
 
-/// More than any name a person writes, less than what breaks a page or a header.
+/// The longest name, in characters.
 pub const MAX_NAME: usize = 200;
 
 /// Why a text is not a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadName {
-    /// There is nothing to read.
+    /// It is empty, or white space only.
     #[error("must not be empty")]
     Empty,
     /// It is too long.
     #[error("must have at most {MAX_NAME} characters")]
     TooLong,
-    /// It would not stay on a line.
+    /// It contains a character that ends a line, or a control character.
     #[error("must not have control characters or line ends")]
     Control,
-    /// It could be the twin of another (R4, R15).
-    #[error("must not have invisible characters, as U+{:04X}; type it anew", u32::from(*.0))]
+    /// It contains an invisible character, so that two names could look the same (R4, R15).
+    #[error("must not have invisible characters such as U+{:04X}; type it again", u32::from(*.0))]
     Invisible(char),
 }
 
-/// A name without surrounding space, if it can be shown on a line: neither empty, nor too long, nor
-/// with what ends a line, nor with invisible characters.
+/// A valid name, without white space at its ends.
 ///
 /// # Errors
-/// What keeps it from being one.
+/// Why the text is not a valid name.
 pub fn name(given: &str) -> Result<&str, BadName> {
     let name = given.trim();
     if fold(name).is_empty() {
@@ -47,14 +46,13 @@ pub fn name(given: &str) -> Result<&str, BadName> {
     Ok(name)
 }
 
-/// Whether text with the character would not stay on a line: control characters, and the
-/// separators of lines and paragraphs.
+/// Whether a character ends a line or is a control character.
 #[must_use]
 pub fn breaks_line(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// Whether the character shows nothing by itself: joiners, marks of direction, selectors, fillers.
+/// Whether a character is invisible: joiners, direction marks, variation selectors, fillers.
 #[must_use]
 pub fn is_invisible(c: char) -> bool {
     CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)

@@ -1,12 +1,11 @@
-//! The path of a route: literal segments, `{name}` for one segment, `{*rest}` for all that
-//! follows.
+//! The path of a route: literal segments, `{name}` for one segment, `{*rest}` for all that follow.
 
 use super::request_path::{BadTarget, RequestTarget};
 
-/// Deeper patterns than any portal has; it bounds how far matching can go down.
+/// Bounds the depth of the tree of routes.
 const MAX_SEGMENTS: usize = 32;
 
-/// Paths under this are the gateway's own: no route is asked about them.
+/// The prefix of the gateway's own paths. No route applies to them.
 pub const RESERVED: &str = "/.portcullis/";
 
 /// A parsed path pattern.
@@ -16,44 +15,46 @@ pub struct PathPattern {
     segments: Vec<Segment>,
 }
 
-/// One part of a pattern.
+/// A segment of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Segment {
-    /// This canonical text; empty only at the end, for a path that ends in a slash.
+    /// Canonical text; empty only as the last one, for a path that ends in a slash.
     Literal(String),
-    /// Any one segment that is not empty.
+    /// Any segment that is not empty.
     Variable(String),
-    /// All that follows, nothing included; only at the end.
+    /// Any number of segments, including none; only as the last one.
     Rest(String),
 }
 
-/// Why a text is no pattern.
+/// Why a pattern is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BadPattern {
     #[error("`path` must begin with a slash")]
     NoSlash,
-    #[error("`path` has more than {MAX_SEGMENTS} parts")]
+    #[error("`path` has more than {MAX_SEGMENTS} segments")]
     TooDeep,
-    #[error("`path` holds an empty part")]
+    #[error("`path` has an empty segment")]
     EmptySegment,
-    #[error("`path` holds a query, which the key `query` is for")]
+    #[error("`path` has a query; use the key `query` for it")]
     Query,
-    #[error("`{0}` is neither text nor a variable: a variable is a whole part, `{{name}}`")]
+    #[error("`{0}` mixes text and a variable; a variable is a whole segment, as in `/{{name}}/`")]
     HalfVariable(String),
-    #[error("`{0}` is no variable name: letters, digits, `_` and `-`")]
+    #[error("`{0}` is not a valid variable name; use letters, digits, `_` and `-`")]
     VariableName(String),
-    #[error("the variable `{0}` is there twice")]
+    #[error("the variable `{0}` is used twice")]
     Twice(String),
-    #[error("`{{*{0}}}` must come last")]
+    #[error("`{{*{0}}}` must be the last segment")]
     RestNotLast(String),
-    #[error("`path` lies under `{RESERVED}`, where the gateway's own pages are: it is never asked")]
+    #[error(
+        "`path` is below `{RESERVED}`, which the gateway serves itself; no route applies there"
+    )]
     Reserved,
     #[error("`{0}` can never match: {1}")]
     NeverMatches(String, BadTarget),
 }
 
 impl PathPattern {
-    /// The pattern as it was written.
+    /// The pattern as written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -96,7 +97,7 @@ impl PathPattern {
         &self.segments
     }
 
-    /// Which segment of a path the variable stands for, counted from 0.
+    /// The position of a variable that stands for one segment, from 0.
     pub(super) fn place_of(&self, variable: &str) -> Option<usize> {
         self.segments
             .iter()

@@ -1,13 +1,13 @@
-//! The catalogue of permissions, and sets of them.
+//! The catalogue of permissions, and sets of permissions.
 //!
-//! A permission's place in the file is its bit in a [`PermissionSet`], so a set means something
-//! only beside the catalogue it was made with; records keep ids.
+//! The position of a permission in the file is its bit in a [`PermissionSet`], so a set is valid
+//! only with its own catalogue. Records store ids.
 
 use std::collections::HashMap;
 
 use super::document::File;
 
-/// As many permissions as a [`PermissionSet`] has bits.
+/// The bits of a [`PermissionSet`].
 const MAX_PERMISSIONS: usize = 64;
 
 /// A set of permissions of one catalogue.
@@ -15,81 +15,81 @@ const MAX_PERMISSIONS: usize = 64;
 pub struct PermissionSet(u64);
 
 impl PermissionSet {
-    /// The set without any permission.
+    /// The empty set.
     pub const EMPTY: Self = Self(0);
 
-    /// Whether the permission with this place in the catalogue is in the set.
+    /// Whether the permission at this position of the catalogue is in the set.
     #[must_use]
     pub const fn contains(self, index: usize) -> bool {
         index < MAX_PERMISSIONS && self.0 & (1 << index) != 0
     }
 
-    /// Adds the permission with this place in the catalogue; a place no catalogue has is ignored.
+    /// Adds the permission at this position of the catalogue. Positions from 64 are ignored.
     pub const fn insert(&mut self, index: usize) {
         if index < MAX_PERMISSIONS {
             self.0 |= 1 << index;
         }
     }
 
-    /// What is in both.
+    /// The permissions in both sets.
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// What is in this one and not in the other.
+    /// The permissions in this set and not in the other.
     #[must_use]
     pub const fn difference(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// Whether everything in the other is in this one.
+    /// Whether this set has every permission of the other.
     #[must_use]
     pub const fn is_superset(self, other: Self) -> bool {
         other.0 & !self.0 == 0
     }
 
-    /// How many there are.
+    /// The number of permissions.
     #[must_use]
     pub const fn len(self) -> usize {
         self.0.count_ones() as usize
     }
 
-    /// Whether there is none.
+    /// Whether the set is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// The places in the catalogue, in order.
+    /// The positions in the catalogue, in ascending order.
     pub fn iter(self) -> impl Iterator<Item = usize> {
         let mut left = self.0;
         std::iter::from_fn(move || {
             let index = left.trailing_zeros() as usize;
-            // All bits up to and with the lowest go; of none there is none.
+            // Clears the lowest bit.
             left &= left.wrapping_sub(1);
             (index < MAX_PERMISSIONS).then_some(index)
         })
     }
 }
 
-/// A permission as the catalogue names it.
+/// A permission of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permission {
-    /// The name in policy files, records and headers.
+    /// The id, in policy files, records and headers.
     pub id: String,
-    /// The name people read.
+    /// The name that is shown.
     pub name: String,
-    /// Whether it needs to know which person asks, so that no link session can have it (R3).
+    /// Whether it needs a signed-in person. Link sessions never have it then (R3).
     pub identity: bool,
 }
 
-/// A permission was named that the catalogue does not have.
+/// An id that is not in the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no permission `{0}`")]
 pub struct UnknownPermission(pub String);
 
-/// The permissions there are, in the order of the file; 64 at most.
+/// All permissions, in the order of the file; at most 64.
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
     permissions: Vec<Permission>,
@@ -103,7 +103,7 @@ impl Catalogue {
         &self.permissions
     }
 
-    /// The place of a permission, by its id.
+    /// The position of the permission with this id.
     #[must_use]
     pub fn index(&self, id: &str) -> Option<usize> {
         self.places.get(id).copied()
@@ -115,7 +115,7 @@ impl Catalogue {
         self.select(|_| true)
     }
 
-    /// Every permission that can be granted to someone who has not signed in (R3).
+    /// Every permission that does not need a signed-in person (R3).
     #[must_use]
     pub fn without_identity(&self) -> PermissionSet {
         self.select(|permission| !permission.identity)
@@ -124,7 +124,7 @@ impl Catalogue {
     /// The set of the permissions with these ids.
     ///
     /// # Errors
-    /// The first id that the catalogue does not have.
+    /// The first id that is not in the catalogue.
     pub fn set<'a>(
         &self,
         ids: impl IntoIterator<Item = &'a str>,
@@ -143,7 +143,7 @@ impl Catalogue {
             .map(|permission| permission.id.as_str())
     }
 
-    /// Reads `permissions.toml`; what is wrong goes to the file's problems.
+    /// Reads `permissions.toml`. Problems are added to the file.
     pub(super) fn compile(file: &File<'_>) -> Self {
         let mut catalogue = Self::default();
         for mut entry in file.entries("permission") {
@@ -157,17 +157,17 @@ impl Catalogue {
                 file.problem(
                     id.line,
                     format!(
-                        "`{}` is no permission id: lower-case letters, digits, `_`, `-` and `.`, \
-                         64 at most",
+                        "`{}` is not a valid permission id; use up to 64 lower-case letters, \
+                         digits, `_`, `-` and `.`",
                         id.value
                     ),
                 );
             } else if name.value.trim().is_empty() {
-                file.problem(name.line, "`name` is empty");
+                file.problem(name.line, "`name` must not be empty");
             } else if catalogue.index(&id.value).is_some() {
-                file.problem(id.line, format!("permission `{}` is there twice", id.value));
+                file.problem(id.line, format!("permission `{}` is defined twice", id.value));
             } else if catalogue.permissions.len() == MAX_PERMISSIONS {
-                file.problem(line, format!("more than {MAX_PERMISSIONS} permissions"));
+                file.problem(line, format!("there are more than {MAX_PERMISSIONS} permissions"));
                 break;
             } else {
                 catalogue.places.insert(id.value.clone(), catalogue.permissions.len());
@@ -175,7 +175,7 @@ impl Catalogue {
             }
         }
         if catalogue.permissions.is_empty() && !file.has_problems() {
-            file.problem(None, "there is no permission");
+            file.problem(None, "there are no permissions; add at least one [[permission]]");
         }
         catalogue
     }
@@ -191,7 +191,7 @@ impl Catalogue {
     }
 }
 
-/// Ids go into headers as a list, so they hold nothing a header or a list could stumble over.
+/// Ids are sent in a header as a comma-separated list, so they contain nothing that needs quoting.
 fn is_permission_id(id: &str) -> bool {
     (1..=64).contains(&id.len())
         && id.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.'))

@@ -1,15 +1,15 @@
-//! What is wrong with a policy: every problem at once, each with its file, line and cause.
+//! The problems of a policy, each with its file, line and message.
 
 use std::fmt;
 
-/// One thing that is wrong, and where.
+/// A problem and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The file's name within the policy directory; `policy.directory` when it is that itself.
+    /// The name of the file; `policy.directory` if the problem is the directory itself.
     pub file: &'static str,
-    /// The line, from 1; none when it is the file as a whole.
+    /// The line, from 1; `None` if the problem is the file as a whole.
     pub line: Option<usize>,
-    /// What is wrong, as a sentence without its full stop.
+    /// The message: lower case, without a full stop.
     pub message: String,
 }
 
@@ -22,7 +22,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong with a policy; never empty. One problem a line when shown.
+/// All problems of a policy, at least one. Displayed with one problem a line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct PolicyProblems {
     problems: Vec<Problem>,
@@ -30,23 +30,23 @@ pub struct PolicyProblems {
 }
 
 impl PolicyProblems {
-    /// An error if there is any problem.
+    /// Fails if there are any problems.
     pub(super) fn check(problems: Vec<Problem>) -> Result<(), Self> {
         if problems.is_empty() { Ok(()) } else { Err(Self { problems, unread: false }) }
     }
 
-    /// The problems, file by file.
+    /// The problems, ordered by file and line.
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
         self.problems.iter()
     }
 
-    /// Whether a file could not be read, so that another try may find nothing wrong with it.
+    /// Whether a file could not be read, so that another attempt may succeed.
     #[must_use]
     pub const fn has_unread(&self) -> bool {
         self.unread
     }
 
-    /// The same, for a policy of which a file could not be read.
+    /// Marks the problems as those of files that could not all be read.
     pub(super) fn with_unread(self) -> Self {
         Self { unread: true, ..self }
     }

@@ -1,29 +1,29 @@
-//! What a route says about the query: which values of one parameter it is for.
+//! The query of a route: a parameter, and the values for which the route applies.
 //!
-//! Some portals answer nearly everything at one path and let a parameter say what is meant
-//! (`/doku.php?do=edit`). Portals read queries generously: many spellings of a name and of a value
-//! mean the same to them. So a rule lists the values that are allowed and takes the plain spelling
-//! alone; what might be read as the parameter in any other way has no value at all.
+//! Some portals use one path for almost everything and select the action by a parameter
+//! (`/doku.php?do=edit`). Portals accept many spellings of a name and a value, so a rule lists the
+//! allowed values and accepts only the plain spelling:
 //!
-//! - Given once, under its exact name, with a value that is neither empty nor escaped: that value.
-//! - Not given: the value `""`.
-//! - Otherwise ambiguous: given twice or empty, an escaped value, another parameter whose name a
-//!   portal might take for it, a raw `;` or a bad escape anywhere in the query.
+//! - The parameter is given once, by its exact name, and its value is neither empty nor escaped: that
+//!   value.
+//! - It is not given: the value `""`.
+//! - Anything else is ambiguous: given twice or empty, an escaped value, another name that a portal
+//!   may take for it, a raw `;` or an invalid escape anywhere in the query.
 //!
-//! Names and values are decoded once. The body is not looked at: where a portal looks for the
-//! parameter in a form as well, a route for POST must ask for whatever the form might do.
+//! The body is not read. If the portal also accepts the parameter in a form, a route for POST must
+//! require the strictest permission that the form may need.
 
 use percent_encoding::percent_decode_str;
 
 use super::document::{At, Entry, File};
 use super::request_path::starts_with_hex;
 
-/// The parameter that a route looks at, and the values it is for.
+/// A parameter, and the values for which a route applies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryRule {
-    /// Holds a letter or a digit, so that it is never what an empty name might mean.
+    /// Contains a letter or a digit, so that no portal takes an empty name for it.
     parameter: String,
-    /// Never none.
+    /// At least one.
     values: Vec<String>,
 }
 
@@ -34,13 +34,13 @@ impl QueryRule {
         &self.parameter
     }
 
-    /// Whether the route is for this value; `""` stands for a parameter that is not given.
+    /// Whether the route applies for this value; `""` is a parameter that is not given.
     #[must_use]
     pub fn lists(&self, value: &str) -> bool {
         self.values.iter().any(|listed| listed == value)
     }
 
-    /// The value of the parameter in a query, none when it is ambiguous.
+    /// The value of the parameter in a query; `None` if it is ambiguous.
     pub(super) fn value<'q>(&self, query: Option<&'q str>) -> Option<&'q str> {
         let query = query.unwrap_or_default();
         let sound_escapes = query.split('%').skip(1).all(|after| starts_with_hex(after, 2));
@@ -55,18 +55,18 @@ impl QueryRule {
                     return None;
                 }
                 given = value;
-            } else if self.may_be_meant_by(name) {
+            } else if self.may_be_taken_for(name) {
                 return None;
             }
         }
         Some(given)
     }
 
-    /// Whether a portal might take the name for the parameter: decoded, whatever the case, what
-    /// stands before the first letter or digit left out, and cut at the first byte that no listed
-    /// name has (`do[edit]`, `do%00x`, `do.x`). PHP makes `a_b` of `a.b`, so any other sign may
-    /// stand for a sign. A plus is a space, and no more part of a name than a plus.
-    fn may_be_meant_by(&self, name: &str) -> bool {
+    /// Whether a portal may take a name for the parameter. The name is decoded and compared without
+    /// case, from its first letter or digit to the first byte that a parameter cannot have
+    /// (`do[edit]`, `do%00x`, `do.x`). Signs are equal, because PHP turns `a.b` into `a_b`. A plus is
+    /// a space, and neither is part of a name.
+    fn may_be_taken_for(&self, name: &str) -> bool {
         let mut read = percent_decode_str(name).skip_while(|byte| !byte.is_ascii_alphanumeric());
         let wanted = self.parameter.bytes().skip_while(|byte| !byte.is_ascii_alphanumeric());
         for wanted in wanted {
@@ -78,12 +78,12 @@ impl QueryRule {
                 return false;
             }
         }
-        read.next().is_none_or(|byte| !stands_in_a_name(byte))
+        read.next().is_none_or(|byte| !is_name_byte(byte))
     }
 }
 
-/// Why two routes of the same host, path and method cannot be told apart by their queries, as the
-/// end of a sentence; none when they can.
+/// Why two routes of the same host, path and method apply to the same queries, as the end of a
+/// sentence; `None` if they do not.
 pub(super) fn overlap(one: Option<&QueryRule>, other: Option<&QueryRule>) -> Option<String> {
     let (one, other) = match (one, other) {
         (Some(one), Some(other)) => (one, other),
@@ -99,21 +99,23 @@ pub(super) fn overlap(one: Option<&QueryRule>, other: Option<&QueryRule>) -> Opt
     Some(format!(": both list \"{shared}\" of `{}`", one.parameter))
 }
 
-/// Reads `query = { name = ["value", ..] }`; what is wrong goes to the file's problems.
+/// Reads `query = { name = ["value", ..] }`. Problems are added to the file.
 pub(super) fn compile(file: &File<'_>, entry: &mut Entry<'_>) -> Option<QueryRule> {
     let mut table = entry.table("query")?;
     let parameters = table.keys();
     let [parameter] = parameters.as_slice() else {
-        file.problem(table.line(), "`query` takes one parameter: { name = [\"value\", ..] }");
+        file.problem(
+            table.line(),
+            "`query` takes exactly one parameter: { name = [\"value\", ..] }",
+        );
         return None;
     };
     let name = &parameter.value;
-    let named =
-        name.bytes().all(stands_in_a_name) && name.bytes().any(|b| b.is_ascii_alphanumeric());
+    let named = name.bytes().all(is_name_byte) && name.bytes().any(|b| b.is_ascii_alphanumeric());
     if !named {
         file.problem(
             parameter.line,
-            format!("`{name}` is no name of a parameter: letters, digits, `_` and `-`"),
+            format!("`{name}` is not a valid parameter name; use letters, digits, `_` and `-`"),
         );
     }
     let values = values(file, &table.strings(name)?)?;
@@ -124,10 +126,10 @@ fn values(file: &File<'_>, listed: &[At<String>]) -> Option<Vec<String>> {
     let mut values = Vec::new();
     let mut sound = true;
     for At { value, line } in listed {
-        let message = if !value.bytes().all(|byte| byte == b'.' || stands_in_a_name(byte)) {
-            format!("`{value}` is no value: letters, digits, `_`, `-` and `.`, or nothing")
+        let message = if !value.bytes().all(|byte| byte == b'.' || is_name_byte(byte)) {
+            format!("`{value}` is not a valid value; use letters, digits, `_`, `-` and `.`")
         } else if values.contains(value) {
-            format!("the value `{value}` is there twice")
+            format!("the value `{value}` is listed twice")
         } else {
             values.push(value.clone());
             continue;
@@ -138,7 +140,7 @@ fn values(file: &File<'_>, listed: &[At<String>]) -> Option<Vec<String>> {
     sound.then_some(values)
 }
 
-fn stands_in_a_name(byte: u8) -> bool {
+fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 

@@ -1,10 +1,10 @@
-//! How else a portal might read a path: the readings that operators enable, and the names of those
-//! that refused a request.
+//! Other readings of a path: those that operators enable, and those for which a request was refused.
 //!
-//! A portal can be more generous than the routes: it may ignore case, drop a slash or a dot at the
-//! end, or decode once more. Each such habit is a [`Reading`]. A request is allowed only if the
-//! session is allowed under every combination of the enabled ones (`decision`), because a
-//! route such as `/tickets/{ticket}` would otherwise open the stricter `/tickets/new` to `/tickets/New`.
+//! A portal may match paths less strictly than the routes: it may ignore case, drop a slash or a dot
+//! at the end, or decode twice. Each of these is a [`Reading`]. A request is allowed only if the
+//! session may have the path in every combination of the enabled ones (`decision`). Otherwise a
+//! route `/tickets/{ticket}` would match `/tickets/New`, which the portal takes for the stricter
+//! `/tickets/new`.
 
 mod spelling;
 
@@ -18,30 +18,30 @@ pub(super) use self::spelling::{Part, Spellings, Unreadable, decoded};
 use super::folding::caseless;
 use super::name::is_invisible;
 
-/// One way in which a portal might read a path differently.
+/// A way in which a portal may read a path differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reading {
-    /// Letter case does not matter.
+    /// Letter case is ignored.
     Case,
-    /// A slash at the end does not matter.
+    /// A slash at the end is ignored.
     Slash,
-    /// Dots and spaces at the end of a segment, and what follows a colon, do not count, as in
-    /// Windows file names.
+    /// Dots and spaces at the end of a segment, and what follows a colon, are ignored, as in file
+    /// names on Windows.
     Dot,
-    /// What follows a segment with an extension is passed to that script.
+    /// What follows a segment with an extension is passed to that script (`PATH_INFO`).
     PathInfo,
-    /// The extension of the last segment only chooses a format.
+    /// The extension of the last segment only selects a format.
     Suffix,
-    /// Compatibility characters stand for plain ones (Unicode NFKC), and invisible ones for nothing.
+    /// Compatibility characters are taken for plain ones (Unicode NFKC), and invisible ones ignored.
     Compatibility,
-    /// What follows a semicolon does not count, nor does a segment such as `(S(x))`.
+    /// What follows a semicolon is ignored, and so is a segment such as `(S(x))`.
     Parameters,
-    /// What was decoded is decoded again.
+    /// The path is decoded twice.
     DecodeTwice,
 }
 
 impl Reading {
-    /// Every reading that can be enabled, which is the default.
+    /// Every reading. All are enabled by default.
     pub const ALL: [Self; 8] = [
         Self::Case,
         Self::Slash,
@@ -80,9 +80,8 @@ impl FromStr for Reading {
     }
 }
 
-/// A set of readings. Three more are always taken into account and have no setting, because
-/// nearly every portal has one of them somewhere: an escaped `?` or `#` ends the path, a plus is a
-/// space, and spaces around a segment do not count.
+/// A set of readings. Three more have no setting and always count: an escaped `?` or `#` ends the
+/// path, a plus is a space, and spaces around a segment are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Readings(u16);
 
@@ -95,10 +94,10 @@ impl Readings {
     /// Spaces around a segment were dropped.
     pub(super) const OUTER_SPACE: Self = Self(1 << 10);
 
-    /// The readings that are ignored where they lead to no route.
+    /// The readings that are ignored if they match no route.
     const MAY_LACK_A_ROUTE: Self = Self(Self::of(Reading::Slash).0 | Self::of(Reading::PathInfo).0);
 
-    /// All that can be enabled.
+    /// All that have a setting.
     #[must_use]
     pub fn all() -> Self {
         Reading::ALL.into_iter().collect()
@@ -108,7 +107,7 @@ impl Readings {
         Self(1 << reading as u16)
     }
 
-    /// Whether a reading is among them.
+    /// Whether the set contains a reading.
     #[must_use]
     pub const fn has(self, reading: Reading) -> bool {
         self.0 & Self::of(reading).0 != 0
@@ -118,12 +117,12 @@ impl Readings {
         Self(self.0 | other.0)
     }
 
-    /// Whether a path that was read this way may have no route.
+    /// Whether a path in this reading may match no route.
     pub(super) const fn may_lack_a_route(self) -> bool {
         self.0 & Self::MAY_LACK_A_ROUTE.0 != 0
     }
 
-    /// The names of all of them, those that are always taken into account included.
+    /// The names of the readings, including those without a setting.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         let enabled = Reading::ALL.into_iter().map(|reading| (Self::of(reading), reading.name()));
         let always = [
@@ -134,8 +133,8 @@ impl Readings {
         enabled.chain(always).filter(move |(one, _)| self.0 & one.0 != 0).map(|(_, name)| name)
     }
 
-    /// A segment as it is compared with literals of routes when case or compatibility characters do
-    /// not matter.
+    /// The key by which segments and literals of routes are compared, if case or compatibility
+    /// characters are ignored.
     pub(super) fn key(self, text: &str) -> Cow<'_, str> {
         let case = self.has(Reading::Case);
         if text.is_ascii() {
@@ -152,12 +151,12 @@ impl Readings {
         if !case {
             return Cow::Owned(plain);
         }
-        // A capital I with a dot is an `i` and a dot of its own in lower case.
+        // In lower case, `İ` is an `i` and a combining dot.
         let folded = plain.chars().flat_map(caseless).collect::<String>().replace("i\u{307}", "i");
         Cow::Owned(compatible(Cow::Owned(folded)))
     }
 
-    /// The reading by which two texts with the same [`Readings::key`] are twins.
+    /// The reading by which two texts have the same [`Readings::key`].
     pub(super) fn folding(self, text: &str, literal: &str) -> Self {
         let case = Self::of(Reading::Case);
         let by_case = self.has(Reading::Case) && case.key(text) == case.key(literal);
@@ -165,7 +164,7 @@ impl Readings {
     }
 }
 
-/// The text with plain characters in place of compatibility ones, and without invisible ones.
+/// The text in NFKC, without invisible characters.
 fn compatible(text: &str) -> String {
     let visible = |c: &char| !is_invisible(*c);
     text.chars().filter(visible).nfkc().filter(visible).collect()
@@ -177,7 +176,7 @@ impl FromIterator<Reading> for Readings {
     }
 }
 
-/// The names, with commas between.
+/// The names, separated by commas.
 impl fmt::Display for Readings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, name) in self.names().enumerate() {

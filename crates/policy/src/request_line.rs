@@ -1,18 +1,18 @@
-//! What a request asks for, and of which host: one reading of both, or the reason why there is
-//! none. The gateway, `explain` and the expectations read by this alone.
+//! The host and the target of a request, or why the request is invalid. The gateway, `explain` and
+//! the expectations all use this.
 
 use http::{Method, StatusCode};
 
 use super::request_path::{BadTarget, RequestTarget};
 
-/// The parts of a request that name its host and its target, as they came.
+/// The parts of a request that name its host and its target, as received.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestLine<'a> {
     /// The method.
     pub method: &'a Method,
-    /// The scheme, of a target that is a whole URL.
+    /// The scheme, if the target is an absolute URL.
     pub scheme: Option<&'a str>,
-    /// The host that the target itself names: a whole URL, and every target of HTTP/2.
+    /// The authority of the target: of an absolute URL, and of every request over HTTP/2.
     pub authority: Option<&'a str>,
     /// The path and the query.
     pub target: Option<&'a str>,
@@ -21,10 +21,9 @@ pub struct RequestLine<'a> {
 }
 
 impl<'a> RequestLine<'a> {
-    /// The parts of a target as an HTTP/1.1 client writes it: a path (RFC 9112, 3.2.1), or a whole
-    /// URL as for a proxy (3.2.2).
+    /// Splits a target in origin-form or absolute-form (RFC 9112, sections 3.2.1 and 3.2.2).
     #[must_use]
-    pub fn written(method: &'a Method, text: &'a str, host: &'a str) -> Self {
+    pub fn from_text(method: &'a Method, text: &'a str, host: &'a str) -> Self {
         let host = Some(host.as_bytes());
         let (scheme, authority, target) = match text.split_once("://") {
             Some((scheme, rest)) if !text.starts_with('/') => {
@@ -37,10 +36,10 @@ impl<'a> RequestLine<'a> {
         Self { method, scheme, authority, target: Some(target), host }
     }
 
-    /// The host, as `served` knows it by its bytes, and the target.
+    /// Reads host and target. `served` looks up the host.
     ///
     /// # Errors
-    /// The first reason for which there is no single reading.
+    /// The first problem.
     pub fn read<H>(
         self,
         served: impl FnOnce(&'a [u8]) -> Result<H, BadRequest>,
@@ -54,7 +53,7 @@ impl<'a> RequestLine<'a> {
         if *self.method == Method::CONNECT {
             return Err(BadRequest::Connect);
         }
-        // An absolute URL of another scheme is not ours, whatever host it names.
+        // `Form`, not a host problem: the host of `ftp://` may be one that is served.
         let is_http =
             |scheme: &str| ["http", "https"].iter().any(|ours| scheme.eq_ignore_ascii_case(ours));
         if self.scheme.is_some_and(|scheme| !is_http(scheme)) {
@@ -65,41 +64,41 @@ impl<'a> RequestLine<'a> {
     }
 }
 
-/// Why a request has no single reading, or none at all.
+/// Why a request is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BadRequest {
-    /// It names no host.
+    /// It has no `Host`.
     NoHost,
-    /// It names more than one.
+    /// It has more than one.
     TwoHosts,
-    /// The target names another host than the `Host` header.
+    /// The authority of the target differs from `Host`.
     HostMismatch,
-    /// What it names is no host.
+    /// The host is invalid.
     BadHost,
-    /// It names a host that is not served.
+    /// The host is not served.
     UnknownHost,
-    /// It asks for a tunnel to somewhere else.
+    /// The method is CONNECT.
     Connect,
-    /// It has no path.
+    /// The target has no path.
     NoPath,
-    /// Its target has no single reading.
+    /// The target is invalid.
     Target(BadTarget),
-    /// `Connection` nominates what it must not, or too much, or cannot be read.
+    /// `Connection` is invalid, or names an end-to-end header or too many headers.
     Connection,
-    /// The body is coded otherwise than in plain chunks.
+    /// The transfer coding is not `chunked`.
     TransferCoding,
-    /// It expects something other than `100-continue`.
+    /// `Expect` is not `100-continue`.
     Expectation,
-    /// A GET or HEAD carries a body, and the route does not allow one.
+    /// A GET or HEAD has a body, and the route does not allow one.
     BodyNotAllowed,
-    /// The body is cut off or cannot be read.
+    /// The body is cut off or invalid.
     Body,
-    /// The body does not come.
+    /// The body takes too long.
     SlowBody,
 }
 
 impl BadRequest {
-    /// Every one that is not about the target ([`BadTarget::ALL`]).
+    /// All of them, except those of [`BadTarget::ALL`].
     pub const ALL: [Self; 13] = [
         Self::NoHost,
         Self::TwoHosts,
@@ -137,7 +136,7 @@ impl BadRequest {
         }
     }
 
-    /// The names of all, those of targets included.
+    /// All names, including those of targets.
     pub fn names() -> impl Iterator<Item = &'static str> {
         Self::ALL
             .into_iter()
@@ -145,7 +144,7 @@ impl BadRequest {
             .chain(BadTarget::ALL.into_iter().map(BadTarget::as_str))
     }
 
-    /// The status that it is answered with.
+    /// The status of the response.
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {

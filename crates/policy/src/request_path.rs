@@ -1,47 +1,46 @@
-//! The target of a request in its one spelling, or the reason why it has none.
+//! The target of a request in canonical form, or why it has none.
 //!
-//! What is matched against the routes is what is sent to the portal, byte for byte, so a target
-//! whose bytes two programs could read in two ways is refused instead of repaired. The canonical
-//! path, after exactly one decoding:
+//! The canonical target is matched against the routes and sent to the portal, byte for byte. A
+//! target that two programs could read differently is refused, not repaired. The canonical path,
+//! after exactly one decoding:
 //!
-//! - The letters, digits and `-._~!$&'()*+,=:@` stand for themselves, and so does a semicolon that
-//!   came raw; every other byte is an escape with upper-case digits. Both `/caf%c3%a9` and a raw
-//!   `/café` become `/caf%C3%A9`.
-//! - Refused, plain or encoded: `.` and `..` as segments, empty segments (`//`), backslashes,
-//!   control characters, what is not UTF-8.
-//! - A space within a segment is refused raw and allowed as `%20`: documents have such names.
-//! - A slash at the end is significant. One that is encoded is data, which only routes that say so
-//!   accept.
+//! - Letters, digits and ``-._~!$&'()*+,=:@`` are unescaped, and so is a semicolon that was. Every
+//!   other byte is escaped with upper-case digits: `/caf%c3%a9` and a raw `/café` both become
+//!   `/caf%C3%A9`.
+//! - Refused, escaped or not: the segments `.` and `..`, empty segments (`//`), backslashes, control
+//!   characters, invalid UTF-8.
+//! - A space in a segment is refused unescaped and allowed as `%20`, as in names of documents.
+//! - A slash at the end is significant. An escaped slash is data, and only routes with
+//!   `slash = "data"` accept it.
 //!
-//! A canonical path can still be read in other ways by careless portals. Which of them count is a
-//! setting, and whether they are allowed depends on the routes (`reading`).
+//! Portals may still read a canonical path in other ways. Which ones count is a setting, and whether
+//! they are allowed depends on the routes (`reading`).
 //!
-//! The query is kept byte for byte. Its escapes, good or bad, are the portal's business, and that of
-//! the few routes that look at it (`query_rule`); only what could end the request line or begin
-//! something else is refused: control characters, spaces, `#` and raw bytes above ASCII.
+//! The query is kept byte for byte. Its escapes concern only the portal and the routes with a query
+//! rule (`query_rule`). Refused are bytes that could end the request line: control characters,
+//! spaces, `#` and bytes above ASCII.
 
 use super::reading::{Readings, Spellings};
 
-/// The longest target that is read, and the longest that is sent: 64 KiB. What a gateway accepts is a
-/// setting, and less.
-pub const MAX_TARGET: usize = 64 * 1024;
+/// The longest target, as received and in canonical form, in bytes. The gateway's setting is lower.
+pub(super) const MAX_TARGET: usize = 64 * 1024;
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
-/// A canonical path and the query that came with it. Parsed once, matched and forwarded as it is.
+/// A canonical path and a query.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RequestTarget {
     text: String,
     path_len: usize,
-    /// Whether a careless portal might read the path in another way, whatever the routes are.
+    /// Whether the path may have other readings, whatever the routes are.
     ambiguous: bool,
 }
 
 impl RequestTarget {
-    /// Reads a target in origin-form (RFC 9112 section 3.2.1): a path and perhaps a query.
+    /// Parses a target in origin-form (RFC 9112, section 3.2.1).
     ///
     /// # Errors
-    /// The first reason for which it has no single reading.
+    /// The first problem.
     pub fn parse(target: &str) -> Result<Self, BadTarget> {
         if target.len() > MAX_TARGET {
             return Err(BadTarget::TooLong);
@@ -63,7 +62,7 @@ impl RequestTarget {
             text.push('?');
             text.push_str(query);
         }
-        // Escaping what came raw may have made it longer.
+        // Escaping may have made it longer.
         if text.len() > MAX_TARGET {
             return Err(BadTarget::TooLong);
         }
@@ -79,28 +78,28 @@ impl RequestTarget {
         self.text.get(..self.path_len).unwrap_or_default()
     }
 
-    /// The query without its question mark, byte for byte as it came.
+    /// The query without its question mark, byte for byte as received.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
         self.text.get(self.path_len + 1..)
     }
 
-    /// Whether a careless portal might read the path in another way, whatever the routes are: it
-    /// has capitals, dots, escapes or signs at issue, or ends in a slash.
+    /// Whether the path may have other readings, whatever the routes are: it has capitals, dots,
+    /// escapes, semicolons or the like, or ends in a slash.
     pub(super) fn is_ambiguous(&self) -> bool {
         self.ambiguous
     }
 
-    /// Whether a slash stands in the path as data.
+    /// Whether the path contains an escaped slash.
     pub(super) fn has_encoded_slash(&self) -> bool {
         self.ambiguous && self.path().contains("%2F")
     }
 
-    /// Refuses what two programs could read in two ways even where no portal is asked: in the
-    /// gateway's own paths and in the literals of routes.
+    /// Refuses semicolons, spaces at the ends of segments, escaped slashes and double escapes. For the
+    /// gateway's own paths and for the literals of routes.
     ///
     /// # Errors
-    /// The first reason.
+    /// The first problem.
     pub fn strict(&self) -> Result<(), BadTarget> {
         for segment in self.path().split('/') {
             let text = percent_encoding::percent_decode_str(segment).decode_utf8_lossy();
@@ -121,68 +120,68 @@ impl RequestTarget {
         Ok(())
     }
 
-    /// Whether the path is one in every reading that any portal might have.
+    /// Whether the path is valid in every reading.
     #[must_use]
     pub fn is_path_in_every_reading(&self) -> bool {
         Spellings::of(self.path(), |_| false, Readings::all()).is_ok()
     }
 
-    /// Path and query, as they are sent to the portal.
+    /// Path and query, as sent to the portal.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 }
 
-/// Why a target has no single reading; the answer is 400.
+/// Why a target is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum BadTarget {
-    /// It is neither a path nor an absolute URL over HTTP: no slash to begin with, `*`.
+    /// Neither a path nor an absolute HTTP URL.
     #[error("the request target does not begin with a slash")]
     Form,
     /// More than [`MAX_TARGET`] bytes.
     #[error("the request target is too long")]
     TooLong,
-    /// A `#`, which no request target has.
-    #[error("the request target holds a fragment")]
+    /// A `#`.
+    #[error("the request target has a fragment")]
     Fragment,
-    /// A percent sign without two hexadecimal digits after it, `%u` included.
-    #[error("the path holds a percent sign that escapes nothing")]
+    /// A percent sign without two hexadecimal digits after it, such as `%u`.
+    #[error("the path has a percent sign that is not an escape")]
     Escape,
-    /// An escape that gives another escape.
+    /// An escape that decodes to another escape.
     #[error("the path is escaped twice")]
     DoubleEscape,
-    /// Bytes that are no text once decoded.
+    /// Bytes that are not UTF-8 once decoded.
     #[error("the path is not UTF-8")]
     NotUtf8,
-    /// A control character, plain or encoded, or a raw space.
-    #[error("the path holds a control character or a raw space")]
+    /// A control character, or an unescaped space.
+    #[error("the path has a control character or an unescaped space")]
     Control,
-    /// White space at the beginning or the end of a segment, which some programs cut off.
-    #[error("a part of the path begins or ends with a space")]
+    /// A space at the beginning or the end of a segment, which some programs remove.
+    #[error("a segment of the path begins or ends with a space")]
     OuterSpace,
-    /// A slash that is data to one program and a separator to the next.
-    #[error("the path holds an encoded slash")]
+    /// An escaped slash: data to some programs, a separator to others.
+    #[error("the path has an escaped slash")]
     EncodedSlash,
-    /// A backslash, plain or encoded, which some programs take for a slash.
-    #[error("the path holds a backslash")]
+    /// A backslash, which some programs take for a slash.
+    #[error("the path has a backslash")]
     Backslash,
-    /// A semicolon, plain or encoded, after which some programs read parameters.
-    #[error("the path holds a semicolon")]
+    /// A semicolon, after which some programs read parameters.
+    #[error("the path has a semicolon")]
     Semicolon,
-    /// Two slashes without anything between, which some programs take for one.
-    #[error("the path holds an empty part")]
+    /// Two slashes in a row, which some programs take for one.
+    #[error("the path has an empty segment")]
     EmptySegment,
-    /// `.` or `..`, plain or encoded.
-    #[error("the path holds a dot segment")]
+    /// The segment `.` or `..`.
+    #[error("the path has a dot segment")]
     DotSegment,
-    /// A control character, a space or a raw byte above ASCII in the query.
-    #[error("the query holds a byte that must be escaped")]
+    /// A control character, a space or a byte above ASCII in the query.
+    #[error("the query has a byte that must be escaped")]
     Query,
 }
 
 impl BadTarget {
-    /// Every one.
+    /// All of them.
     pub const ALL: [Self; 14] = [
         Self::Form,
         Self::TooLong,
@@ -238,9 +237,9 @@ fn canonicalize(path: &str, out: &mut String) -> Result<(), BadTarget> {
     }
 }
 
-/// Appends the canonical form of what stands between two slashes.
+/// Appends the canonical form of a segment.
 fn canonicalize_segment(segment: &str, out: &mut String) -> Result<(), BadTarget> {
-    if segment.bytes().all(stands_for_itself) {
+    if segment.bytes().all(is_unescaped) {
         if is_dots(segment) {
             return Err(BadTarget::DotSegment);
         }
@@ -262,7 +261,7 @@ fn canonicalize_segment(segment: &str, out: &mut String) -> Result<(), BadTarget
     Ok(())
 }
 
-/// Decodes the escapes of a segment, once, and appends its canonical form.
+/// Decodes a segment once, and appends its canonical form.
 fn decode(segment: &str, out: &mut String) -> Result<String, BadTarget> {
     let mut decoded = Vec::with_capacity(segment.len());
     let mut bytes = segment.bytes();
@@ -275,7 +274,7 @@ fn decode(segment: &str, out: &mut String) -> Result<String, BadTarget> {
                 high << 4 | low
             }
             b' ' => return Err(BadTarget::Control),
-            // A raw one may separate parameters; an escaped one stays escaped.
+            // Unescaped, it may begin parameters; escaped, it is data.
             b';' => {
                 out.push(';');
                 decoded.push(b';');
@@ -296,19 +295,19 @@ fn is_dots(segment: &str) -> bool {
     matches!(segment, "." | "..")
 }
 
-/// Whether a text begins with so many hexadecimal digits.
+/// Whether a text begins with this many hexadecimal digits.
 pub(super) fn starts_with_hex(text: &str, digits: usize) -> bool {
     text.bytes().take(digits).filter(u8::is_ascii_hexdigit).count() == digits
 }
 
-/// `u0041` after a percent sign, which some programs take for `A`.
+/// Whether a text begins like `u0041`, which some programs decode after a percent sign.
 fn starts_with_wide_escape(text: &str) -> bool {
     text.strip_prefix(['u', 'U']).is_some_and(|digits| starts_with_hex(digits, 4))
 }
 
-/// Appends a decoded byte in its canonical spelling.
+/// Appends a decoded byte in canonical form.
 fn push_canonical(byte: u8, out: &mut String) {
-    if stands_for_itself(byte) {
+    if is_unescaped(byte) {
         out.push(char::from(byte));
     } else {
         out.push('%');
@@ -318,15 +317,15 @@ fn push_canonical(byte: u8, out: &mut String) {
     }
 }
 
-/// The unreserved characters and the delimiters that mean nothing in a path (RFC 3986 section
-/// 3.3), but for the semicolon.
-const fn stands_for_itself(byte: u8) -> bool {
+/// Unreserved characters and the delimiters without a meaning in a path (RFC 3986, section 3.3),
+/// except the semicolon.
+const fn is_unescaped(byte: u8) -> bool {
     matches!(byte,
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~'
         | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'=' | b':' | b'@')
 }
 
-/// Whether a byte of a canonical path means the same to every portal.
+/// Whether a byte of a canonical path has no other reading.
 const fn has_one_reading(byte: u8) -> bool {
     matches!(byte,
         b'a'..=b'z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'~'

@@ -1,16 +1,14 @@
-//! Which route a request falls on.
+//! Finds the route of a request.
 //!
-//! A tree of path segments for each host that routes are bound to, and one for every host. The
-//! most specific *shape* of path decides: bound to the host before bound to none, then segment by
-//! segment from the left, a literal before a variable before the rest. Only then the method picks
-//! among the routes of that shape, and last the query among those that look at it; when none is
-//! left, the request is refused and no less specific route is asked, or a rule that guards `GET
-//! /admin/users` would leave `POST /admin/users` to whatever `/{*rest}` says.
+//! There is a tree of path segments for each host that a route names, and one for all hosts. The most
+//! specific *shape* of path applies: first by host, then segment by segment from the left, a literal
+//! before a variable before the rest. Then the method selects among the routes of that shape, and
+//! last the query. If none is left, the request is refused, and no less specific route is tried:
+//! otherwise a rule for `GET /admin/users` would leave `POST /admin/users` to `/{*rest}`.
 //!
-//! Looking up costs one hash and one comparison a segment, allocates nothing, and does not depend
-//! on the number of routes. Going back (a literal that led nowhere, then the variable beside it)
-//! can only visit nodes that exist, at the depth of the segment in question: what a client sends
-//! cannot make it grow, only what operators wrote.
+//! A lookup costs one hash and one comparison a segment, allocates nothing, and does not depend on the
+//! number of routes. Backtracking, from a literal to the variable beside it, visits only nodes that
+//! exist, so its cost depends on the routes and not on the client.
 
 mod twins;
 
@@ -36,8 +34,8 @@ pub(super) struct Router {
     has_uneven_literals: bool,
 }
 
-/// The routes of one shape of path; never empty. Those that share a method look at the same
-/// parameter of the query, and each is for values of its own.
+/// The routes of a shape of path, at least one. Those that share a method have query rules for the
+/// same parameter and different values.
 #[derive(Debug)]
 pub(super) struct Shape {
     routes: Vec<Arc<Route>>,
@@ -45,11 +43,11 @@ pub(super) struct Shape {
     open: bool,
 }
 
-/// Where a path is after some of its segments.
+/// A node of the tree: the segments up to here have matched.
 #[derive(Debug, Default)]
 struct Node {
     literals: HashMap<Box<str>, Node, RandomState>,
-    /// The literals by [`Readings::key`]; those that have the same one are twins.
+    /// The literals by [`Readings::key`].
     by_key: HashMap<Box<str>, Vec<Literal>, RandomState>,
     variable: Option<Box<Node>>,
     end: Option<Shape>,
@@ -59,30 +57,30 @@ struct Node {
 /// A literal segment.
 #[derive(Debug)]
 struct Literal {
-    /// As it stands in a path.
+    /// In canonical form.
     canonical: Box<str>,
-    /// Its text.
+    /// Decoded.
     decoded: Box<str>,
 }
 
 impl Router {
-    /// No routes, for a portal that may have these readings.
+    /// Without routes, with these readings enabled.
     pub(super) fn new(readings: Readings) -> Self {
         Self { readings, ..Self::default() }
     }
 
-    /// The readings that the portal may have.
+    /// The enabled readings.
     pub(super) fn readings(&self) -> Readings {
         self.readings
     }
 
-    /// Whether a path that has one reading by itself may still be the twin of a literal, because a
-    /// literal has capitals or the like, or a route ends in a slash.
+    /// Whether a path without capitals and the like may still be another spelling of a literal, because
+    /// a literal has capitals or the like, or a route ends in a slash.
     pub(super) fn has_uneven_literals(&self) -> bool {
         self.has_uneven_literals
     }
 
-    /// The hosts that a route for these is asked on; of those that no route names, one.
+    /// The hosts to which a route with these hosts applies; `""` stands for those no route names.
     pub(super) fn hosts<'r>(&'r self, bound: &'r [String]) -> impl Iterator<Item = &'r str> {
         let every = if bound.is_empty() { Some(self.by_host.keys()) } else { None };
         let other = every.is_some().then_some("");
@@ -93,7 +91,7 @@ impl Router {
     /// Adds a route.
     ///
     /// # Errors
-    /// A route that is there already and meant for the same requests.
+    /// An earlier route for the same requests.
     pub(super) fn insert(&mut self, route: &Arc<Route>) -> Result<(), Arc<Route>> {
         self.has_uneven_literals |= self.is_uneven(route);
         if route.hosts().is_empty() {
@@ -115,10 +113,10 @@ impl Router {
         (ends_in_slash && self.readings.has(Reading::Slash)) || segments.iter().any(differs)
     }
 
-    /// The most specific shape that has the path.
+    /// The most specific shape that matches the path.
     pub(super) fn find(&self, host: &str, path: &str) -> Option<&Shape> {
         let segments = path.strip_prefix('/')?;
-        // Most policies bind no route to a host; then there is nothing to hash.
+        // Most policies name no hosts; then nothing needs to be hashed.
         let bound = if self.by_host.is_empty() { None } else { self.by_host.get(host) };
         bound
             .and_then(|node| node.find(Some(segments)))
@@ -130,7 +128,7 @@ impl Shape {
     /// The route for a method and a query.
     ///
     /// # Errors
-    /// Why there is none.
+    /// Why none applies.
     pub(super) fn route(
         &self,
         method: &Method,
@@ -150,12 +148,12 @@ impl Shape {
         &self.routes
     }
 
-    /// Whether the path has a variable, so that parts of it come from whoever asks.
+    /// Whether the path has a variable, whose value the client chooses.
     pub(super) fn is_open(&self) -> bool {
         self.open
     }
 
-    /// Whether a literal matches this segment, counted from 0.
+    /// Whether a literal matches the segment at this position, from 0.
     pub(super) fn is_literal(&self, place: usize) -> bool {
         let segments = self.routes.first().map(|route| route.path().segments());
         let segment = segments.and_then(|segments| segments.get(place));
@@ -176,7 +174,7 @@ impl Node {
         add(&mut node.end, route)
     }
 
-    /// The node of a literal, added if need be.
+    /// The node of a literal, added if it does not exist.
     fn literal(&mut self, text: &str, readings: Readings) -> &mut Self {
         if !self.literals.contains_key(text) {
             let decoded = decoded(text);
@@ -187,7 +185,7 @@ impl Node {
         self.literals.entry(text.into()).or_default()
     }
 
-    /// `path` is what is left of it, none after its last segment.
+    /// `path` is the rest of the path; `None` after its last segment.
     fn find(&self, path: Option<&str>) -> Option<&Shape> {
         let Some(path) = path else { return self.end.as_ref().or(self.rest.as_ref()) };
         let (segment, tail) = match path.split_once('/') {

@@ -1,7 +1,8 @@
-//! Which stricter routes have twins that a laxer route matches: what `check` warns of.
+//! Twins: other spellings of a stricter route's path that a laxer route matches. `check` warns of
+//! them.
 //!
-//! The decision keeps such twins closed. The warning is for operators: whoever has the laxer
-//! route alone is refused there, and a portal that does not have the reading needs no refusal.
+//! The decision refuses these spellings to people who may only have the laxer route. If the portal
+//! does not read paths in that way, the refusal is not needed.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -15,9 +16,9 @@ use super::reading::{Reading, decoded};
 use super::request_path::RequestTarget;
 use super::route::{Access, Requirement, Route};
 
-/// What stands for a variable in examples.
+/// The value of variables in examples.
 const VALUE: &str = "1";
-/// Up to so many literals of a path, every combination of them is tried.
+/// Up to this many literals in a path, every combination of them is tried.
 const MAX_COMBINED: usize = 3;
 
 /// A stricter route, and a laxer one that matches another spelling of its path.
@@ -27,13 +28,13 @@ pub struct Twin {
     pub strict: Arc<Route>,
     /// The laxer route.
     pub lax: Arc<Route>,
-    /// A path that the laxer route matches and the portal may take for the stricter one's.
+    /// A path that the laxer route matches and that the portal may take for the stricter route's.
     pub example: String,
 }
 
 impl Policy {
-    /// Every pair of a stricter route and a laxer one that matches its twins, as far as the enabled
-    /// readings go.
+    /// Every pair of a stricter route and a laxer one that matches another spelling of its path, for
+    /// the enabled readings.
     #[must_use]
     pub fn twins(&self) -> Vec<Twin> {
         let mut twins: Vec<Twin> = Vec::new();
@@ -55,8 +56,8 @@ impl Policy {
         twins
     }
 
-    /// The routes whose paths match only without a slash at the end, each with an example of what
-    /// is denied.
+    /// The routes whose paths match only without a slash at the end, each with an example of a path
+    /// that is denied.
     pub fn without_slash(&self) -> impl Iterator<Item = (&Arc<Route>, String)> {
         self.routes.iter().filter_map(|route| {
             let path = spelled(&texts(route));
@@ -67,7 +68,7 @@ impl Policy {
         })
     }
 
-    /// Other spellings of a route's path, one for each enabled reading and combination of literals.
+    /// Other spellings of a route's path, for each enabled reading and combination of literals.
     fn spellings_of(&self, route: &Route) -> Vec<String> {
         let texts = texts(route);
         let literals: Vec<usize> = (0..texts.len())
@@ -147,7 +148,7 @@ fn respelled(reading: Reading, text: &str) -> Option<String> {
     }
 }
 
-/// Another path that a portal with this reading takes for the same, by its end.
+/// Another path that a portal with this reading takes for the same, with another end.
 fn ended(reading: Reading, route: &Route, path: &str) -> Option<String> {
     let Some(Segment::Literal(last)) = route.path().segments().last() else { return None };
     match reading {
@@ -166,7 +167,7 @@ fn ended(reading: Reading, route: &Route, path: &str) -> Option<String> {
     }
 }
 
-/// Whether somebody may do by one route what the other refuses.
+/// Whether one route allows some session what the other refuses.
 fn is_laxer(lax: &Route, strict: &Route) -> bool {
     let bound = strict.organization().is_some() && lax.organization().is_none();
     let free = !matches!(lax.access(), Access::Deny) && bound;
@@ -174,7 +175,7 @@ fn is_laxer(lax: &Route, strict: &Route) -> bool {
         && (free || !implies(lax.access(), strict.access()))
 }
 
-/// Whether whoever has the one access has the other too.
+/// Whether every session that has one access has the other too.
 fn implies(one: Access, other: Access) -> bool {
     match (one, other) {
         (Access::Deny, _) | (_, Access::Public) => true,

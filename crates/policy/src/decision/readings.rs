@@ -1,17 +1,17 @@
-//! A request is allowed only under every reading: what the portal might read instead is decided
-//! for the same session, and the first refusal counts.
+//! Decides on the other readings of a path. A request is allowed only if the session may have the
+//! path in every reading; the first that is not allowed is the reason.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Reason, RequestFacts, Subject, Verdict, may};
+use super::{Reason, RequestFacts, Subject, Verdict, judge};
 use crate::Policy;
 use crate::reading::{Part, Reading, Readings, Spellings, Unreadable};
 use crate::route::Route;
 use crate::router::{MAX_VISITS, Shape};
 
-/// A reading of the path under which the session is refused.
+/// A reading of the path that the session may not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedReading {
     readings: Readings,
@@ -20,20 +20,19 @@ pub struct RefusedReading {
 }
 
 impl RefusedReading {
-    /// What a portal must do to the path to read it like this; nothing when there are too many
-    /// readings to look at.
+    /// The changes to the path that make up this reading. Empty if there are too many readings.
     #[must_use]
     pub fn readings(&self) -> Readings {
         self.readings
     }
 
-    /// The route that the path falls on when it is read like this.
+    /// The route that matches the path in this reading.
     #[must_use]
     pub fn route(&self) -> Option<&Arc<Route>> {
         self.route.as_ref()
     }
 
-    /// Why the session is refused there.
+    /// Why the session may not have it.
     #[must_use]
     pub fn reason(&self) -> Reason {
         self.reason
@@ -41,13 +40,13 @@ impl RefusedReading {
 }
 
 impl From<Unreadable> for RefusedReading {
-    /// Nearly always that there is too much to look at: what is not a path was refused before.
+    /// Only for too many readings: a path that is invalid in one was refused before.
     fn from(_: Unreadable) -> Self {
         Self { readings: Readings::NONE, route: None, reason: Reason::AmbiguousPath }
     }
 }
 
-/// Where a request falls, before anything else it might be read as.
+/// What the path of a request matches as it is.
 pub(super) struct Place<'p> {
     /// The path that is matched.
     pub(super) path: &'p str,
@@ -55,8 +54,8 @@ pub(super) struct Place<'p> {
 }
 
 impl<'p> Place<'p> {
-    /// The shape of the path. A session that a portal has put into the addresses of its first page
-    /// (`/sign;jsessionid=1`) does not keep a path from its route.
+    /// Finds the shape of the path. If there is none, a session id that servlet containers add to
+    /// the path of the first page (`/sign-up;jsessionid=1`) is removed.
     pub(super) fn of(policy: &'p Policy, request: &RequestFacts<'p>) -> Self {
         let path = request.target.path();
         let shape = policy.router.find(request.host, path);
@@ -70,10 +69,10 @@ impl<'p> Place<'p> {
         Self { path, shape }
     }
 
-    /// What else the path might be read as; none for most paths.
+    /// The other spellings of the path; `None` for most paths, which have none.
     ///
     /// # Errors
-    /// When one of the readings is not a path, or there are too many.
+    /// When the path is invalid in one of them, or there are too many.
     pub(super) fn spellings(
         &self,
         policy: &Policy,
@@ -89,7 +88,7 @@ impl<'p> Place<'p> {
     }
 }
 
-/// The path without `;jsessionid=` and a plain value at its end, as servlet containers write it.
+/// The path without a `;jsessionid=` and a plain value at its end.
 fn without_session(path: &str) -> Option<&str> {
     let (before, parameters) = path.split_once(';')?;
     let (name, value) = parameters.split_once('=')?;
@@ -102,7 +101,8 @@ fn without_session(path: &str) -> Option<&str> {
     is_session.then_some(before)
 }
 
-/// The first reading under which a request is refused that `allowed` would allow.
+/// The first reading that the session may not have. `allowed` is the route that allows the path
+/// itself.
 pub(super) fn refused_reading(
     policy: &Policy,
     subject: Option<&Subject>,
@@ -121,7 +121,7 @@ pub(super) fn refused_reading(
     })
 }
 
-/// Who asks for what.
+/// The request and its session.
 struct Asked<'a> {
     policy: &'a Policy,
     subject: Option<&'a Subject>,
@@ -132,7 +132,7 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Decides about one list of segments, and about all that each of them may be.
+    /// Decides on a list of segments, each in all of its readings.
     fn refused(
         &self,
         parts: &[&Part<'_>],
@@ -142,7 +142,8 @@ impl Asked<'_> {
         let Self { policy, request, .. } = self;
         let each = |shape: &Shape, readings| {
             let route = shape.route(request.method, request.target.query());
-            match route.map_err(|reason| (None, reason)).and_then(|route| self.may(route, parts)) {
+            match route.map_err(|reason| (None, reason)).and_then(|route| self.judge(route, parts))
+            {
                 Ok(()) => Ok(()),
                 Err((route, reason)) => Err(RefusedReading { readings, route, reason }),
             }
@@ -155,7 +156,7 @@ impl Asked<'_> {
         }
     }
 
-    fn may(
+    fn judge(
         &self,
         route: &Arc<Route>,
         parts: &[&Part<'_>],
@@ -168,12 +169,12 @@ impl Asked<'_> {
         let other_query = route.query().is_some() && self.spellings.may_end_early;
         let readings = policy.router.readings();
         let own = |subject: &Subject| {
-            route.concerns_in_every_reading(&subject.organization, parts, readings)
+            route.is_of_organization_in_every_reading(&subject.organization, parts, readings)
         };
         let reason = if !slash_is_data || other_query {
             Reason::AmbiguousPath
         } else {
-            match may(policy, self.subject, request, (route, own), self.now) {
+            match judge(policy, self.subject, request, (route, own), self.now) {
                 Verdict::Allow(..) => return Ok(()),
                 Verdict::Challenge(reason) | Verdict::Deny(reason) | Verdict::Refuse(reason) => {
                     reason

@@ -215,7 +215,7 @@ fn r61_each_request_gets_its_answer_and_its_reason() {
 }
 
 #[test]
-fn every_reason_is_reached_and_has_a_name_of_its_own() {
+fn every_reason_is_reached_and_has_a_unique_name() {
     let of_targets = |reason: &Reason| matches!(reason, Reason::BadTarget(_));
     let mut reached: HashSet<_> =
         TABLE.iter().map(|row| row.3).filter(|reason| !of_targets(reason)).collect();
@@ -230,7 +230,7 @@ fn every_reason_is_reached_and_has_a_name_of_its_own() {
 }
 
 #[test]
-fn a_session_ends_at_the_very_moment_it_is_valid_until() {
+fn a_session_expires_at_its_expiry() {
     let policy = policy();
     let mut person = subject(&policy, "admin");
     person.valid_until = at(99);
@@ -241,7 +241,7 @@ fn a_session_ends_at_the_very_moment_it_is_valid_until() {
 }
 
 #[test]
-fn r8_the_no_access_group_is_kept_out_whatever_it_is_granted() {
+fn r8_no_access_is_denied_whatever_it_is_granted() {
     let policy = policy();
     let mut person = subject(&policy, "no-access");
     person.granted = policy.catalogue().all();
@@ -254,7 +254,7 @@ fn r8_the_no_access_group_is_kept_out_whatever_it_is_granted() {
 }
 
 #[test]
-fn r3_a_link_session_never_has_a_permission_that_needs_a_person() {
+fn r3_link_sessions_have_no_identity_permissions() {
     let policy = fixture::compile(
         "[[route]]\nname = \"Mine\"\npath = \"/mine\"\nrequire = \"mine\"\n\
          [[route]]\nname = \"Any\"\npath = \"/any\"\nrequire = { any = [\"view\", \"mine\"] }\n",
@@ -272,7 +272,7 @@ fn r3_a_link_session_never_has_a_permission_that_needs_a_person() {
 }
 
 #[test]
-fn a_permit_tells_which_of_the_permissions_of_the_route_are_held() {
+fn a_permit_has_the_held_permissions_of_its_route() {
     let policy = policy();
     for (group, request, expected) in [
         ("admin", "GET /either", &["pay", "mine"][..]),

@@ -21,7 +21,7 @@ fn a_valid_host_has_one_spelling() {
 }
 
 #[test]
-fn what_is_not_exactly_one_host_is_refused_by_name() {
+fn an_invalid_host_is_refused_by_name() {
     let long_label = "a".repeat(64);
     let long_name = ["abcdefgh"; 32].join(".");
     let table = [

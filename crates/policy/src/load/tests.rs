@@ -16,7 +16,7 @@ fn route(lines: &str) -> String {
 }
 
 #[test]
-fn r1_r2_the_shipped_catalogue_and_groups_are_as_the_product_has_them() {
+fn r1_r2_the_shipped_catalogue_and_groups_are_complete() {
     let policy = Policy::compile(&PolicyFiles {
         permissions: include_str!("../../../../policies/permissions.toml").to_owned(),
         groups: include_str!("../../../../policies/groups.toml").to_owned(),
@@ -42,31 +42,40 @@ fn r1_r2_the_shipped_catalogue_and_groups_are_as_the_product_has_them() {
 }
 
 #[test]
-fn malformed_permissions_are_told_with_their_line() {
+fn invalid_permissions_are_reported_with_their_line() {
     let one = "[[permission]]\nid = \"a\"\nname = \"A\"\n";
     let many: String = (0..65).fold(String::new(), |mut text, n| {
         write!(text, "[[permission]]\nid = \"p{n}\"\nname = \"P\"\n").unwrap();
         text
     });
     for (text, problem) in [
-        ("", "permissions.toml: there is no permission"),
+        ("", "permissions.toml: there are no permissions"),
         ("[[permission]]\nid = \"a\n", "permissions.toml:2: not TOML: "),
         ("[[permission]]\nid = \"a\"\n", "permissions.toml:1: `name` is missing"),
         ("[[permission]]\nname = \"a\"\n", "permissions.toml:1: `id` is missing"),
         (
             "[[permission]]\nid = \"A b\"\nname = \"x\"",
-            "permissions.toml:2: `A b` is no permission",
+            "permissions.toml:2: `A b` is not a valid permission id",
         ),
-        ("[[permission]]\nid = \"\"\nname = \"x\"", "permissions.toml:2: `` is no permission"),
-        ("[[permission]]\nid = \"a\"\nname = \" \"", "permissions.toml:3: `name` is empty"),
+        (
+            "[[permission]]\nid = \"\"\nname = \"x\"",
+            "permissions.toml:2: `` is not a valid permission id",
+        ),
+        (
+            "[[permission]]\nid = \"a\"\nname = \" \"",
+            "permissions.toml:3: `name` must not be empty",
+        ),
         ("[[permission]]\nid = 1\nname = \"x\"", "permissions.toml:2: `id` must be a string"),
         (&format!("{one}identity = 1"), "permissions.toml:4: `identity` must be true or false"),
         (&format!("{one}extra = 1"), "permissions.toml:4: unknown key `extra`"),
         (&format!("x = 1\n{one}"), "permissions.toml:1: unknown key `x`"),
-        (&format!("{one}{one}"), "permissions.toml:5: permission `a` is there twice"),
-        ("[permission]\nid = \"a\"", "permissions.toml:1: `permission` is written [[permission]]"),
-        ("permission = [1]", "permissions.toml:1: `permission` is written [[permission]]"),
-        (&many, "permissions.toml:193: more than 64 permissions"),
+        (&format!("{one}{one}"), "permissions.toml:5: permission `a` is defined twice"),
+        (
+            "[permission]\nid = \"a\"",
+            "permissions.toml:1: `permission` must be written as [[permission]]",
+        ),
+        ("permission = [1]", "permissions.toml:1: `permission` must be written as [[permission]]"),
+        (&many, "permissions.toml:193: there are more than 64 permissions"),
     ] {
         let files = PolicyFiles { permissions: text.to_owned(), ..fixture::files("", "") };
         let shown = shown(&files);
@@ -77,7 +86,7 @@ fn malformed_permissions_are_told_with_their_line() {
 }
 
 #[test]
-fn r2_r3_r6_malformed_groups_are_told_with_their_line() {
+fn r2_r3_r6_invalid_groups_are_reported_with_their_line() {
     let group = |id: &str, rest: &str| {
         format!("{GROUPS}[[group]]\nid = \"{id}\"\nname = \"{id}\"\n{rest}\n")
     };
@@ -86,25 +95,25 @@ fn r2_r3_r6_malformed_groups_are_told_with_their_line() {
             GROUPS.replace("[[group]]\nid = \"admin\"", "[[group]]\nid = \"boss\""),
             "groups.toml: group `admin` is missing",
         ),
-        (GROUPS.replace("default = true\n", ""), "groups.toml: no group is the default"),
+        (GROUPS.replace("default = true\n", ""), "groups.toml: no group has `default = true`"),
         (
             GROUPS.replace("[\"view\"]", "[\"view\", \"mine\"]"),
-            "groups.toml:7: `mine` needs to know which person asks",
+            "groups.toml:7: `non-portal` cannot have `mine`",
         ),
-        (GROUPS.replace("[\"view\"]", "\"all\""), "groups.toml:7: `mine` needs to know"),
+        (GROUPS.replace("[\"view\"]", "\"all\""), "groups.toml:7: `non-portal` cannot have `mine`"),
         (
             GROUPS.replace("[\"view\"]\n", "[\"view\"]\ndefault = true\n"),
             "groups.toml:7: `non-portal` cannot be the default",
         ),
         (
             group("x", "permissions = []\ndefault = true"),
-            "groups.toml:19: the group on line 2 is the default already",
+            "groups.toml:19: the group on line 2 is already the default",
         ),
-        (group("limited", "permissions = []"), "groups.toml:20: group `limited` is there twice"),
-        (group("Big", "permissions = []"), "groups.toml:20: `Big` is no group id"),
-        (group("a--b", "permissions = []"), "groups.toml:20: `a--b` is no group id"),
-        (group("link", "permissions = []"), "groups.toml:20: no group may be called `link`"),
-        (group("anonymous", "permissions = []"), "groups.toml:20: no group may be called"),
+        (group("limited", "permissions = []"), "groups.toml:20: group `limited` is defined twice"),
+        (group("Big", "permissions = []"), "groups.toml:20: `Big` is not a valid group id"),
+        (group("a--b", "permissions = []"), "groups.toml:20: `a--b` is not a valid group id"),
+        (group("link", "permissions = []"), "groups.toml:20: `link` is reserved"),
+        (group("anonymous", "permissions = []"), "groups.toml:20: `anonymous` is reserved"),
         (group("x", "permissions = [\"fly\"]"), "groups.toml:22: there is no permission `fly`"),
         (group("x", "permissions = \"some\""), "groups.toml:22: `permissions` must be a list"),
         (group("x", "permissions = [1]"), "groups.toml:22: `permissions` must be a list"),
@@ -112,7 +121,7 @@ fn r2_r3_r6_malformed_groups_are_told_with_their_line() {
         (group("x", "permissions = []\nof = 3"), "groups.toml:23: unknown key `of`"),
         (
             format!("{GROUPS}[[group]]\nid = \"x\"\nname = \"  aDMIN \"\npermissions = []"),
-            "groups.toml:21: the name `  aDMIN ` is taken by the group on line 4",
+            "groups.toml:21: the group on line 4 is already named `  aDMIN `",
         ),
         (
             format!("{GROUPS}[[group]]\nid = \"x\"\nname = \" \"\npermissions = []"),
@@ -135,7 +144,7 @@ fn r2_r3_r6_malformed_groups_are_told_with_their_line() {
                 "{GROUPS}[[group]]\nid = \"x\"\nname = \"Straße\"\npermissions = []\n\
                  [[group]]\nid = \"y\"\nname = \"STRASSE\"\npermissions = []"
             ),
-            "groups.toml:25: the name `STRASSE` is taken by the group on line 21",
+            "groups.toml:25: the group on line 21 is already named `STRASSE`",
         ),
     ] {
         let files = PolicyFiles { groups: text.clone(), ..fixture::files("", "") };
@@ -145,77 +154,77 @@ fn r2_r3_r6_malformed_groups_are_told_with_their_line() {
 }
 
 #[test]
-fn malformed_routes_are_told_with_their_line() {
+fn invalid_routes_are_reported_with_their_line() {
     let public = |line: &str| route(&format!("path = \"/a\"\naccess = \"public\"\n{line}"));
     let path = |path: &str| route(&format!("path = \"{path}\"\naccess = \"public\""));
     let require = |require: &str| route(&format!("path = \"/a\"\nrequire = {require}"));
     for (text, problem) in [
         (route("access = \"public\""), "1: `path` is missing"),
         ("[[route]]\npath = \"/a\"\naccess = \"public\"".to_owned(), "1: `name` is missing"),
-        ("[[route]]\nname = \" \"\npath = \"/a\"\naccess = \"public\"".to_owned(), "2: `name` is"),
+        (
+            "[[route]]\nname = \" \"\npath = \"/a\"\naccess = \"public\"".to_owned(),
+            "2: `name` must not be",
+        ),
         (route("path = \"/a\""), "1: `require` or `access` is missing"),
-        (public("require = \"view\""), "4: `access` and `require` exclude each other"),
+        (public("require = \"view\""), "4: a route has either `access` or `require`"),
         (public("colour = 1"), "5: unknown key `colour`"),
         (public("websocket = \"yes\""), "5: `websocket` must be true or false"),
         (public("body = \"yes\""), "5: `body` must be true or false"),
         (public("cross_origin = 1"), "5: `cross_origin` must be true or false"),
-        (route("path = \"/a\"\naccess = \"open\""), "4: `access` is \"public\""),
-        (
-            format!("{}{}", path("/a"), path("/b")),
-            "6: the name `r` is taken by the route on line 2",
-        ),
+        (route("path = \"/a\"\naccess = \"open\""), "4: `access` must be \"public\""),
+        (format!("{}{}", path("/a"), path("/b")), "6: the route on line 2 is already named `r`"),
         (
             format!("{}{}", path("/a"), path("/a").replace("\"r\"", "\"s\"")),
             "5: route `s` is for the same requests as `r` on line 1 (GET, HEAD, POST",
         ),
         (require("\"fly\""), "4: there is no permission `fly`"),
         (require("[\"view\"]"), "4: `require` must be a table"),
-        (require("{}"), "4: `require` takes a permission"),
-        (require("{ all = [\"view\"], any = [\"pay\"] }"), "4: `require` takes a permission"),
-        (require("{ all = [] }"), "4: `require.all` is empty"),
+        (require("{}"), "4: `require` must be a permission"),
+        (require("{ all = [\"view\"], any = [\"pay\"] }"), "4: `require` must be a permission"),
+        (require("{ all = [] }"), "4: `require.all` must not be empty"),
         (require("{ any = [\"view\", \"fly\"] }"), "4: there is no permission `fly`"),
         (require("{ any = [\"view\"], none = [] }"), "4: unknown key `require.none`"),
-        (public("methods = []"), "5: `methods` is empty"),
+        (public("methods = []"), "5: `methods` must not be empty"),
         (public("methods = \"GET\""), "5: `methods` must be a list of strings"),
-        (public("methods = [\"get\"]"), "5: `get` is no method"),
-        (public("methods = [\n\"GET\",\n\"A B\"]"), "7: `A B` is no method"),
+        (public("methods = [\"get\"]"), "5: `get` is not a method"),
+        (public("methods = [\n\"GET\",\n\"A B\"]"), "7: `A B` is not a method"),
         (public("methods = [\"CONNECT\"]"), "5: CONNECT is never forwarded"),
         (public("methods = [\"TRACE\"]"), "5: TRACE is never forwarded"),
-        (public("hosts = []"), "5: `hosts` is empty"),
-        (public("hosts = [\"a b\"]"), "5: `a b`: the host is no valid name"),
-        (public("hosts = [\"a:80\"]"), "5: `a:80`: a host without its port"),
+        (public("hosts = []"), "5: `hosts` must not be empty"),
+        (public("hosts = [\"a b\"]"), "5: `a b`: the host is not a valid name"),
+        (public("hosts = [\"a:80\"]"), "5: `a:80`: write the host without a port"),
         (public("query = \"do\""), "5: `query` must be a table"),
-        (public("query = {}"), "5: `query` takes one parameter"),
-        (public("query = {\na = [\"\"],\nb = [\"\"] }"), "5: `query` takes one parameter"),
+        (public("query = {}"), "5: `query` takes exactly one parameter"),
+        (public("query = {\na = [\"\"],\nb = [\"\"] }"), "5: `query` takes exactly one parameter"),
         (public("query = { do = \"show\" }"), "5: `query.do` must be a list of strings"),
         (public("query = { do = [1] }"), "5: `query.do` must be a list of strings"),
-        (public("query = { do = [] }"), "5: `query.do` is empty"),
-        (public("query = { \"do[]\" = [\"\"] }"), "5: `do[]` is no name of a parameter"),
-        (public("query = { \"dö\" = [\"\"] }"), "5: `dö` is no name of a parameter"),
-        (public("query = { \"\" = [\"\"] }"), "5: `` is no name of a parameter"),
-        (public("query = { _ = [\"\"] }"), "5: `_` is no name of a parameter"),
-        (public("query = { do = [\"\",\n\"a b\"] }"), "6: `a b` is no value"),
-        (public("query = { do = [\"%65dit\"] }"), "5: `%65dit` is no value"),
-        (public("query = { do = [\"a\",\n\"b\",\n\"a\"] }"), "7: the value `a` is there twice"),
-        (public("query = { do = [\"\", \"\"] }"), "5: the value `` is there twice"),
+        (public("query = { do = [] }"), "5: `query.do` must not be empty"),
+        (public("query = { \"do[]\" = [\"\"] }"), "5: `do[]` is not a valid parameter name"),
+        (public("query = { \"dö\" = [\"\"] }"), "5: `dö` is not a valid parameter name"),
+        (public("query = { \"\" = [\"\"] }"), "5: `` is not a valid parameter name"),
+        (public("query = { _ = [\"\"] }"), "5: `_` is not a valid parameter name"),
+        (public("query = { do = [\"\",\n\"a b\"] }"), "6: `a b` is not a valid value"),
+        (public("query = { do = [\"%65dit\"] }"), "5: `%65dit` is not a valid value"),
+        (public("query = { do = [\"a\",\n\"b\",\n\"a\"] }"), "7: the value `a` is listed twice"),
+        (public("query = { do = [\"\", \"\"] }"), "5: the value `` is listed twice"),
         (path("a"), "3: `path` must begin with a slash"),
-        (path("/a//b"), "3: `path` holds an empty part"),
-        (path("/a?b"), "3: `path` holds a query"),
-        (path("/a/../b"), "3: `..` can never match: the path holds a dot segment"),
-        (path("/a%2fb"), "3: `a%2fb` can never match: the path holds an encoded slash"),
+        (path("/a//b"), "3: `path` has an empty segment"),
+        (path("/a?b"), "3: `path` has a query"),
+        (path("/a/../b"), "3: `..` can never match: the path has a dot segment"),
+        (path("/a%2fb"), "3: `a%2fb` can never match: the path has an escaped slash"),
         (path("/a;b"), "3: `a;b` can never match"),
-        (path("/.portcullis/mine"), "3: `path` lies under `/.portcullis/`"),
-        (path("/.portcullis/{*rest}"), "3: `path` lies under `/.portcullis/`"),
-        (path("/%2eportcullis/"), "3: `path` lies under `/.portcullis/`"),
+        (path("/.portcullis/mine"), "3: `path` is below `/.portcullis/`"),
+        (path("/.portcullis/{*rest}"), "3: `path` is below `/.portcullis/`"),
+        (path("/%2eportcullis/"), "3: `path` is below `/.portcullis/`"),
         (path("/a b"), "3: `a b` can never match"),
         (path("/a#b"), "3: `a#b` can never match"),
-        (path("/x{a}"), "3: `x{a}` is neither text nor a variable"),
-        (path("/{a"), "3: `{a` is neither text nor a variable"),
-        (path("/{}"), "3: `` is no variable name"),
-        (path("/{a b}"), "3: `a b` is no variable name"),
-        (path("/{a}/{a}"), "3: the variable `a` is there twice"),
-        (path("/{*a}/b"), "3: `{*a}` must come last"),
-        (path(&"/a".repeat(33)), "3: `path` has more than 32 parts"),
+        (path("/x{a}"), "3: `x{a}` mixes text and a variable"),
+        (path("/{a"), "3: `{a` mixes text and a variable"),
+        (path("/{}"), "3: `` is not a valid variable name"),
+        (path("/{a b}"), "3: `a b` is not a valid variable name"),
+        (path("/{a}/{a}"), "3: the variable `a` is used twice"),
+        (path("/{*a}/b"), "3: `{*a}` must be the last segment"),
+        (path(&"/a".repeat(33)), "3: `path` has more than 32 segments"),
         (
             route("path = \"/{o}\"\naccess = \"signed-in\"\norganization = \"{p}\""),
             "5: `path` has no variable `{p}`",
@@ -226,7 +235,7 @@ fn malformed_routes_are_told_with_their_line() {
         ),
         (
             route("path = \"/{o}\"\naccess = \"signed-in\"\norganization = \"o\""),
-            "5: `organization` names a variable",
+            "5: `organization` must be a variable",
         ),
         (
             route("path = \"/{o}\"\naccess = \"public\"\norganization = \"{o}\""),
@@ -238,7 +247,7 @@ fn malformed_routes_are_told_with_their_line() {
             require("\"view\"\non_deny = { redirect = \"/\", status = 301 }"),
             "5: unknown key `on_deny.status`",
         ),
-        (public("on_deny = { redirect = \"/\" }"), "5: `on_deny` is never used"),
+        (public("on_deny = { redirect = \"/\" }"), "5: `on_deny` has no effect"),
     ] {
         let shown = shown(&fixture::files(&text, ""));
         assert!(shown.starts_with(&format!("routes.toml:{problem}")), "{text}\n-> {shown}");
@@ -246,7 +255,7 @@ fn malformed_routes_are_told_with_their_line() {
 }
 
 #[test]
-fn routes_that_a_query_does_not_tell_apart_are_refused_with_both_lines() {
+fn routes_for_the_same_query_are_refused_with_both_lines() {
     for (one, other, problem) in [
         ("", "query = { do = [\"a\"] }", Some(": only one of them has a `query`)")),
         ("query = { do = [\"a\"] }", "", Some(": only one of them has a `query`)")),
@@ -282,7 +291,7 @@ fn routes_that_a_query_does_not_tell_apart_are_refused_with_both_lines() {
 }
 
 #[test]
-fn a_redirect_leads_to_a_path_of_ours_or_a_whole_url() {
+fn a_redirect_target_is_a_path_or_a_url() {
     for (target, sound) in [
         ("/", true),
         ("/denied?from=invoices", true),
@@ -312,7 +321,7 @@ fn a_redirect_leads_to_a_path_of_ours_or_a_whole_url() {
 }
 
 #[test]
-fn all_problems_of_all_files_are_told_at_once_in_order() {
+fn all_problems_are_reported_in_order() {
     let files = PolicyFiles {
         permissions: PERMISSIONS.to_owned(),
         groups: GROUPS.replace("[\"view\", \"mine\"]", "[\"fly\", \"swim\"]"),
@@ -344,18 +353,21 @@ fn all_problems_of_all_files_are_told_at_once_in_order() {
 }
 
 #[test]
-fn malformed_expectations_are_told_with_their_line() {
+fn invalid_expectations_are_reported_with_their_line() {
     let expect = |who: &str, request: &str, decision: &str, rest: &str| {
         format!(
             "[[expect]]\nas = {who}\nrequest = \"{request}\"\ndecision = \"{decision}\"\n{rest}"
         )
     };
     for (text, problem) in [
-        (expect("\"admin\"", "GET", "deny", ""), "3: `GET` is no request"),
-        (expect("\"admin\"", "G(T /", "deny", ""), "3: `G(T /` is no request"),
-        (expect("\"admin\"", "GET /", "maybe", ""), "4: `maybe` is no decision"),
-        (expect("\"admin\"", "GET /", "deny", "reason = \"because\""), "5: there is no reason"),
-        (expect("\"admin\"", "GET /", "deny", "host = \"a b\""), "5: the host is no valid name"),
+        (expect("\"admin\"", "GET", "deny", ""), "3: `GET` is not a request"),
+        (expect("\"admin\"", "G(T /", "deny", ""), "3: `G(T /` is not a request"),
+        (expect("\"admin\"", "GET /", "maybe", ""), "4: `maybe` is not a decision"),
+        (
+            expect("\"admin\"", "GET /", "deny", "reason = \"because\""),
+            "5: `because` is not a reason",
+        ),
+        (expect("\"admin\"", "GET /", "deny", "host = \"a b\""), "5: the host is not a valid name"),
         (expect("\"admin\"", "GET /", "deny", "user = 1"), "5: unknown key `user`"),
         (expect("7", "GET /", "deny", ""), "2: `as` must be a string"),
         ("[[expect]]\nas = \"admin\"\nrequest = \"GET /\"".to_owned(), "1: `decision` is missing"),
@@ -376,7 +388,7 @@ fn told(expectation: &str) -> Option<String> {
 }
 
 #[test]
-fn expectations_that_hold_are_silent_and_those_that_fail_say_what_was_answered() {
+fn a_failed_expectation_names_the_actual_decision() {
     for (holds, fails) in [
         (
             "as = \"limited\"\nrequest = \"GET /view\"\nhost = \"A.example\"\ndecision = \"allow\"",
@@ -411,7 +423,7 @@ fn expectations_that_hold_are_silent_and_those_that_fail_say_what_was_answered()
 }
 
 #[test]
-fn an_expectation_about_an_unknown_group_waits_for_the_groups_in_force() {
+fn expectations_about_other_groups_are_checked_on_reload() {
     let expectation = "as = \"crew\"\nrequest = \"GET /view\"\ndecision = \"deny\"";
     assert_eq!(told(expectation), None);
     let files = fixture::files(
@@ -429,7 +441,7 @@ fn an_expectation_about_an_unknown_group_waits_for_the_groups_in_force() {
 }
 
 #[test]
-fn a_directory_loads_when_its_files_are_there_and_sound() {
+fn a_valid_directory_loads() {
     let directory = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
     let problems = Policy::load(directory.path()).unwrap_err();
@@ -461,7 +473,7 @@ fn a_directory_loads_when_its_files_are_there_and_sound() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_hides_no_problem_of_the_others() {
+fn an_unreadable_file_hides_no_problem_of_the_others() {
     let directory = tempfile::tempdir().unwrap();
     let write =
         |name: &str, text: &[u8]| std::fs::write(directory.path().join(name), text).unwrap();
@@ -495,7 +507,7 @@ fn a_file_that_cannot_be_read_hides_no_problem_of_the_others() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_told_once_by_its_setting_and_path() {
+fn a_missing_directory_is_one_problem_with_its_setting() {
     let problems = Policy::load(Path::new("/nowhere/policies")).unwrap_err().to_string();
     assert!(
         problems.starts_with("policy.directory: `/nowhere/policies` cannot be read: "),

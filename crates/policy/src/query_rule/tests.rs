@@ -60,7 +60,7 @@ fn only_the_plain_spelling_of_a_listed_value_passes() {
 }
 
 #[test]
-fn a_value_that_is_not_listed_is_denied_and_not_passed_to_a_wider_path() {
+fn an_unlisted_query_value_falls_to_no_wider_route() {
     for value in [
         "save",
         "EDIT",
@@ -85,7 +85,7 @@ fn a_value_that_is_not_listed_is_denied_and_not_passed_to_a_wider_path() {
 }
 
 #[test]
-fn what_a_portal_might_read_as_the_parameter_is_ambiguous() {
+fn another_spelling_of_the_parameter_is_ambiguous() {
     for query in [
         // The name.
         "do[edit]=1",
@@ -156,7 +156,7 @@ fn what_a_portal_might_read_as_the_parameter_is_ambiguous() {
 }
 
 #[test]
-fn a_sign_in_a_listed_name_may_be_spelled_as_another_sign() {
+fn signs_of_a_parameter_name_are_equal() {
     let rule = |parameter: &str| QueryRule {
         parameter: parameter.to_owned(),
         values: vec![String::new()],
@@ -267,14 +267,14 @@ fn dokuwiki(routes: &str) -> PolicyFiles {
 const DOKUWIKI_ROUTES: &str = include_str!("../../../../policies/examples/dokuwiki/routes.toml");
 
 #[test]
-fn the_wiki_of_the_examples_loads_and_answers_as_expected() {
+fn the_wiki_example_meets_its_expectations() {
     let policy = Policy::compile(&dokuwiki(DOKUWIKI_ROUTES)).unwrap();
     assert!(policy.expectations().len() >= 58);
     assert_eq!(policy.check_seed_expectations(), Ok(()));
 }
 
 #[test]
-fn the_wiki_of_the_examples_is_refused_without_any_one_of_its_queries() {
+fn the_wiki_example_needs_each_of_its_queries() {
     let is_query = |line: &&str| line.starts_with("query = ");
     let queries: Vec<_> = DOKUWIKI_ROUTES.lines().filter(is_query).collect();
     assert!(queries.len() >= 6);

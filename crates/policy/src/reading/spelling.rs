@@ -1,16 +1,14 @@
-//! What a portal with enabled readings might make of a path, as far as that does not depend on
-//! the routes.
+//! The enabled readings of a path, as far as they do not depend on the routes.
 //!
-//! - A [`Spelling`] is the path after changes that can move the borders between segments: decoded
-//!   once more, in plain characters, a plus as a space, cut at a `?` or `#`.
-//! - Its [`Spelling::endings`] are what is left when a slash, PATH_INFO or a session segment
-//!   goes.
-//! - [`cuts`] are what is left of one segment.
+//! - A [`Spelling`] is the path after changes that may add or remove segments: decoded again, in
+//!   plain characters, with spaces for pluses, cut at a `?` or `#`.
+//! - Its [`Spelling::endings`] are what is left without a slash at the end, `PATH_INFO` or session
+//!   segments.
+//! - [`cuts`] are what is left of a segment.
 //!
-//! Letter case is not changed here: literals are compared by [`Readings::key`].
-//!
-//! Segments that a literal of the route matched stay as they are. The number of spellings, endings
-//! and cuts is bounded; a path with more is refused.
+//! Letter case is not changed here: literals are compared by [`Readings::key`]. Segments that match a
+//! literal of the route are not changed. The numbers of spellings, endings and cuts are bounded, and
+//! a path with more is refused.
 
 use std::borrow::Cow;
 
@@ -19,24 +17,24 @@ use percent_encoding::percent_decode_str;
 use super::{Reading, Readings, compatible};
 use crate::request_path::{BadTarget, starts_with_hex};
 
-/// Bounds on what is computed for one path.
+/// Bounds for one path.
 const MAX_SPELLINGS: usize = 24;
 const MAX_ENDINGS: usize = 32;
 const MAX_CUTS: usize = 64;
 
-/// A slash that is data of the segment. Decoded segments hold no control characters, so nothing
-/// else is spelled like this.
+/// Stands for an escaped slash. Decoded segments contain no control characters, so it is
+/// unambiguous.
 const DATA_SLASH: &str = "\0";
 
-/// What stands after the slash of the path `/`.
-static NOTHING: Part<'static> = Part { text: Cow::Borrowed(""), literal: None };
+/// The segment of the path `/`.
+static EMPTY: Part<'static> = Part { text: Cow::Borrowed(""), literal: None };
 
-/// Why the readings of a path cannot be told.
+/// Why a path is refused because of its readings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unreadable {
-    /// One of them is not a path: the answer is 400.
+    /// It is invalid in one of them.
     Bad(BadTarget),
-    /// There are too many.
+    /// It has too many.
     TooMany,
 }
 
@@ -49,13 +47,13 @@ impl From<BadTarget> for Unreadable {
 /// A segment of a path, decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Part<'p> {
-    /// The text; a slash that is data is a NUL.
+    /// The text; an escaped slash is a NUL.
     pub(crate) text: Cow<'p, str>,
-    /// The canonical segment, if a literal of the route matched it.
+    /// The canonical segment, if it matches a literal of the route.
     pub(crate) literal: Option<&'p str>,
 }
 
-/// The segments of a path, read in one way.
+/// The segments of a path in one reading.
 #[derive(Debug, Clone)]
 pub(crate) struct Spelling<'p> {
     parts: Vec<Part<'p>>,
@@ -66,16 +64,16 @@ pub(crate) struct Spelling<'p> {
 #[derive(Debug)]
 pub(crate) struct Spellings<'p> {
     pub(crate) all: Vec<Spelling<'p>>,
-    /// Whether something in the path might begin the query, or end both.
+    /// Whether an escaped `?` or `#` may end the path.
     pub(crate) may_end_early: bool,
 }
 
 impl<'p> Spellings<'p> {
-    /// The spellings of a canonical path. `is_literal` says for which segments the route has a
-    /// literal.
+    /// The spellings of a canonical path, itself first. `is_literal` returns whether the segment at a
+    /// position matches a literal of the route.
     ///
     /// # Errors
-    /// When one of the readings is not a path, or there are too many.
+    /// When the path is invalid in one of them, or there are too many.
     pub(crate) fn of(
         path: &'p str,
         is_literal: impl Fn(usize) -> bool,
@@ -115,13 +113,12 @@ impl<'p> Spellings<'p> {
 }
 
 impl<'p> Spelling<'p> {
-    /// The texts that no literal of the route matched.
+    /// The segments that match no literal of the route.
     fn open(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter(|part| part.literal.is_none()).map(|part| &*part.text)
     }
 
-    /// What is left of the path when a slash at the end, PATH_INFO or session segments go, and the
-    /// whole path first.
+    /// The path without a slash at the end, `PATH_INFO` or session segments, and the whole path.
     ///
     /// # Errors
     /// When there are too many.
@@ -154,7 +151,7 @@ impl<'p> Spelling<'p> {
             if enabled.has(Reading::Parameters) && parts.iter().any(is_session) {
                 let mut kept: Vec<_> = parts.iter().filter(|part| !is_session(part)).collect();
                 if kept.is_empty() {
-                    kept.push(&NOTHING);
+                    kept.push(&EMPTY);
                 }
                 endings.push((kept, by.and(Readings::of(Reading::Parameters))));
             }
@@ -163,7 +160,7 @@ impl<'p> Spelling<'p> {
         Ok(endings)
     }
 
-    /// Whether every reading of every segment is one.
+    /// Checks every reading of every segment.
     fn check(&self, enabled: Readings) -> Result<(), Unreadable> {
         for (place, part) in self.parts.iter().enumerate() {
             let at_the_end = place + 1 == self.parts.len();
@@ -187,7 +184,7 @@ impl<'p> Spelling<'p> {
         self.respelled(Readings::of(Reading::DecodeTwice), |text| {
             let controls = |text: &str| text.chars().filter(|c| c.is_control()).count();
             match decoded_leniently(text) {
-                // What there is already are slashes that are data.
+                // Those that it has already stand for escaped slashes.
                 Some(new) if controls(&new) > controls(text) => Err(BadTarget::Control),
                 new => Ok(new),
             }
@@ -219,7 +216,7 @@ impl<'p> Spelling<'p> {
         Some(Self { parts, by: self.by.and(Readings::EARLY_END) })
     }
 
-    /// The spelling with changed segments, none if none changes.
+    /// The spelling with changed segments; `None` if nothing changes.
     fn respelled(
         &self,
         by: Readings,
@@ -230,7 +227,6 @@ impl<'p> Spelling<'p> {
         for part in &self.parts {
             let new = match part.literal {
                 Some(_) => None,
-                // Slashes that are data stay what they are, whatever stands between them.
                 None => change(&part.text)?,
             };
             let Some(new) = new else {
@@ -253,10 +249,10 @@ impl<'p> Spelling<'p> {
 }
 
 impl Part<'_> {
-    /// What is left of the segment when parts of it do not count, the whole first.
+    /// What is left of the segment without the ignored parts, the whole segment first.
     ///
     /// # Errors
-    /// When nothing is left, or dots, or when there are too many.
+    /// When nothing or only dots are left, or when there are too many.
     pub(crate) fn cuts(
         &self,
         last: bool,
@@ -278,34 +274,34 @@ pub(crate) fn decoded(segment: &str) -> Cow<'_, str> {
     if text.contains('/') { Cow::Owned(text.replace('/', DATA_SLASH)) } else { text }
 }
 
-/// Whether decoding, plain characters, spaces or an early end might change a text.
+/// Whether another spelling of a text may exist.
 fn may_be_respelled(text: &str) -> bool {
     !text.bytes().all(|byte| byte.is_ascii() && !matches!(byte, b'%' | b'+' | b'?' | b'#'))
 }
 
-/// Whether a text has nothing that could be cut.
+/// Whether nothing of a text may be cut off.
 fn is_plain(text: &str) -> bool {
     !text.is_empty()
         && text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'.' | b';' | b':'))
 }
 
-/// An ASP.NET session in the path, `(S(x))`.
+/// Whether a segment is the session id of ASP.NET, `(S(x))`.
 fn is_session(part: &Part<'_>) -> bool {
     let inner = part.text.strip_prefix('(').and_then(|text| text.strip_suffix("))"));
     let inner = inner.and_then(|text| text.strip_prefix(|c: char| c.is_ascii_alphabetic()));
     part.literal.is_none() && inner.is_some_and(|text| text.starts_with('('))
 }
 
-/// Whether a segment looks like the name of a script.
+/// Whether a segment has an extension, as the name of a script.
 fn has_extension(text: &str) -> bool {
     let extensions = text.trim_start_matches('.').split('.').skip(1);
     extensions.into_iter().any(|text| text.starts_with(|c: char| c.is_ascii_alphanumeric()))
 }
 
-/// The texts that are left of a segment when any combination of spaces, dots, a stream, parameters
-/// and (of the last segment) extensions is cut off.
+/// What is left of a segment when any combination of spaces, dots, a stream, parameters and, of the
+/// last segment, extensions is cut off.
 fn cuts(text: &str, last: bool, enabled: Readings) -> Result<Vec<(&str, Readings)>, Unreadable> {
-    readable(text, text)?;
+    check_cut(text, text)?;
     let dot = enabled.has(Reading::Dot);
     let parameters = enabled.has(Reading::Parameters);
     let suffix = last && enabled.has(Reading::Suffix);
@@ -333,7 +329,7 @@ fn cuts(text: &str, last: bool, enabled: Readings) -> Result<Vec<(&str, Readings
             let Some(left) = left.filter(|left| enabled && left.len() < text.len()) else {
                 continue;
             };
-            readable(left, text)?;
+            check_cut(left, text)?;
             if all.iter().all(|(known, _)| *known != left) {
                 all.push((left, by.and(reading)));
             }
@@ -345,8 +341,8 @@ fn cuts(text: &str, last: bool, enabled: Readings) -> Result<Vec<(&str, Readings
     Ok(all)
 }
 
-/// Refuses what no segment may be; `of` is what it was cut from.
-fn readable(left: &str, of: &str) -> Result<(), BadTarget> {
+/// Refuses empty and dot segments. `of` is the text before the cut.
+fn check_cut(left: &str, of: &str) -> Result<(), BadTarget> {
     match left {
         "." | ".." => Err(BadTarget::DotSegment),
         "" if of.contains('.') => Err(BadTarget::DotSegment),
@@ -355,8 +351,7 @@ fn readable(left: &str, of: &str) -> Result<(), BadTarget> {
     }
 }
 
-/// Decodes once more, as lenient programs do: what is not an escape stays as it is. None when there
-/// is nothing to decode.
+/// Decodes leniently: invalid escapes are kept. `None` if there is nothing to decode.
 fn decoded_leniently(text: &str) -> Option<String> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -380,7 +375,7 @@ fn decoded_leniently(text: &str) -> Option<String> {
     changed.then(|| String::from_utf8_lossy(&decoded).into_owned())
 }
 
-/// The number that a text begins with, and what follows it.
+/// The hexadecimal number of this many digits at the beginning of a text, and the rest.
 fn hex(text: &str, digits: usize) -> Option<(u32, &str)> {
     let (number, rest) = text.split_at_checked(digits)?;
     let number = starts_with_hex(number, digits).then(|| u32::from_str_radix(number, 16))?;

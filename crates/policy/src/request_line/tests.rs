@@ -1,5 +1,6 @@
 use super::*;
-use crate::{Host, MAX_TARGET};
+use crate::Host;
+use crate::request_path::MAX_TARGET;
 
 fn read(method: &Method, target: &str, host: &str) -> Result<String, BadRequest> {
     let served = |line: &[u8]| {
@@ -7,7 +8,7 @@ fn read(method: &Method, target: &str, host: &str) -> Result<String, BadRequest>
         let host = Host::parse(text).map_err(|_| BadRequest::BadHost)?;
         if host.name() == "portal.example" { Ok(()) } else { Err(BadRequest::UnknownHost) }
     };
-    let ((), target) = RequestLine::written(method, target, host).read(served)?;
+    let ((), target) = RequestLine::from_text(method, target, host).read(served)?;
     Ok(target.as_str().to_owned())
 }
 
@@ -16,7 +17,7 @@ fn get(target: &str) -> Result<String, BadRequest> {
 }
 
 #[test]
-fn a_whole_url_is_taken_when_it_names_the_host_that_was_asked() {
+fn an_absolute_url_must_name_the_host() {
     for (target, expected) in [
         ("http://portal.example:8080/a?b", "/a?b"),
         ("HTTPS://Portal.Example:8080/%61", "/a"),
@@ -60,9 +61,9 @@ fn the_host_is_read_before_the_target() {
     }
     assert_eq!(read(&Method::GET, "/a/b", "PORTAL.example").as_deref(), Ok("/a/b"));
     assert_eq!(read(&Method::CONNECT, "/a/b", "portal.example"), Err(BadRequest::Connect));
-    let nameless = RequestLine { host: None, ..RequestLine::written(&Method::GET, "/a", "") };
+    let nameless = RequestLine { host: None, ..RequestLine::from_text(&Method::GET, "/a", "") };
     assert_eq!(nameless.read(|_| Ok(())).err(), Some(BadRequest::NoHost));
-    let pathless = RequestLine { target: None, ..RequestLine::written(&Method::GET, "/a", "h") };
+    let pathless = RequestLine { target: None, ..RequestLine::from_text(&Method::GET, "/a", "h") };
     assert_eq!(pathless.read(|_| Ok(())).err(), Some(BadRequest::NoPath));
 }
 
@@ -73,7 +74,7 @@ fn every_name_is_there_once_and_in_the_documents() {
     for name in &names {
         assert!(
             document.contains(&format!("`{name}`")),
-            "docs/policies.md does not tell of {name}"
+            "docs/policies.md does not mention {name}"
         );
     }
     names.sort_unstable();

@@ -59,7 +59,7 @@ fn path_and_query_come_apart() {
 
 /// Each class of bypass, plain and encoded, in either case of the digits.
 #[test]
-fn what_has_two_readings_is_refused_by_name() {
+fn an_ambiguous_target_is_refused_by_name() {
     use BadTarget::*;
     let table = [
         (Form, &["", "a", "*", "portal:443", "http://portal/a", "?a", "%2fa", "\\a"][..]),
@@ -144,7 +144,7 @@ fn names_of_causes_are_unique_kebab_case() {
 }
 
 #[test]
-fn the_limit_holds_for_what_comes_and_for_what_is_sent() {
+fn the_length_limit_applies_before_and_after_escaping() {
     let fits = format!("/{}", "a".repeat(MAX_TARGET - 1));
     assert_eq!(canonical(&fits), fits);
     assert_eq!(RequestTarget::parse(&format!("{fits}a")), Err(BadTarget::TooLong));

@@ -80,7 +80,7 @@ fn a_variable_takes_one_segment_that_is_not_empty() {
 }
 
 #[test]
-fn routes_that_tie_are_refused_with_both_lines() {
+fn routes_for_the_same_requests_are_refused_with_both_lines() {
     for (routes, tied) in [
         (vec![("", "GET", "/a"), ("", "GET", "/a")], true),
         (vec![("", "GET", "/a"), ("", "GET", "/%61")], true),
@@ -106,7 +106,7 @@ fn routes_that_tie_are_refused_with_both_lines() {
 
 /// Paths that make matching go back at each segment are answered at once all the same.
 #[test]
-fn going_back_stays_within_the_tree() {
+fn backtracking_is_bounded_by_the_routes() {
     let mut routes = vec![format!("/{}end", "a/".repeat(30))];
     for variable in 0..30 {
         let parts: Vec<_> =

@@ -1,12 +1,12 @@
-//! All shapes that a portal with other readings might take a path for.
+//! Finds all shapes that a path may match in other readings.
 
 use super::{Node, Router, Shape};
 use crate::reading::{Part, Reading, Readings, Unreadable};
 
-/// More places in the tree than any sensible path can be at; a path that is at more is refused.
+/// Most nodes that are visited for one path. A path that needs more is refused.
 pub(crate) const MAX_VISITS: usize = 512;
 
-/// The search for one reading of a path, segment by segment.
+/// The search for the shapes of one spelling.
 struct Search<'s, V> {
     parts: &'s [&'s Part<'s>],
     readings: Readings,
@@ -15,12 +15,12 @@ struct Search<'s, V> {
 }
 
 impl Router {
-    /// Calls `visit` with each shape that the path falls on when each of its segments is read in
-    /// any of the enabled ways; `by` and what it is called with say which. Answers whether every
-    /// combination falls on a shape.
+    /// Calls `visit` with each shape that the path may match, with each of its segments in any of the
+    /// enabled readings, and with the readings that lead to it: those in `by` and more. Returns
+    /// whether every combination matches a shape.
     ///
     /// # Errors
-    /// The first error of `visit`, or that there are more combinations than `visits`.
+    /// The first error of `visit`, or [`Unreadable::TooMany`] after `visits` nodes.
     pub(crate) fn each_twin<'r, E: From<Unreadable>>(
         &'r self,
         host: &str,
@@ -40,7 +40,7 @@ impl Router {
 }
 
 impl<V> Search<'_, V> {
-    /// Goes on at a node with the segments from `place` on.
+    /// Searches below a node, for the segments from `place` on.
     fn at<'r, E: From<Unreadable>>(
         &mut self,
         node: &'r Node,

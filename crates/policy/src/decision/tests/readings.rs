@@ -84,7 +84,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn the_twin_of_a_stricter_path_is_refused_by_name() {
+fn another_spelling_of_a_stricter_path_is_refused_by_name() {
     let policy = policy();
     for (path, readings, route) in REFUSED {
         let decision = asked(&policy, &format!("GET {path}"));
@@ -138,7 +138,7 @@ fn legitimate_names_are_allowed() {
 }
 
 #[test]
-fn a_reading_that_is_no_path_is_malformed() {
+fn an_invalid_reading_is_a_bad_request() {
     use BadTarget::{Control, DotSegment, EmptySegment, EncodedSlash};
     let policy = policy();
     for (path, bad) in [
@@ -179,7 +179,7 @@ fn a_reading_that_is_no_path_is_malformed() {
 }
 
 #[test]
-fn a_reading_without_a_route_denies_except_slash_and_path_info() {
+fn a_reading_without_a_route_denies_with_two_exceptions() {
     let policy = fixture::compile(
         "[[route]]\nname = \"Deep\"\npath = \"/a/{b}/{c}\"\naccess = \"public\"\n\
          [[route]]\nname = \"Rest\"\npath = \"/r/{one}/{*rest}\"\naccess = \"public\"\n",
@@ -221,7 +221,7 @@ fn literals_of_the_matched_route_are_not_read_again() {
 }
 
 #[test]
-fn a_session_in_the_path_is_only_what_containers_write() {
+fn only_a_jsessionid_is_removed_from_a_path() {
     let policy = fixture::compile(
         "[[route]]\nname = \"Form\"\npath = \"/sign-up\"\naccess = \"public\"\n\
          [[route]]\nname = \"Staff\"\npath = \"/staff\"\nrequire = \"pay\"\n",
@@ -242,7 +242,7 @@ fn a_session_in_the_path_is_only_what_containers_write() {
 }
 
 #[test]
-fn a_struck_reading_no_longer_counts() {
+fn a_disabled_reading_does_not_count() {
     for (reading, path) in [
         (Reading::Case, "/tickets/New"),
         (Reading::Case, "/tickets/archive"),
