@@ -37,7 +37,8 @@ use crate::net::{
     AdminListener, BindError, ConnectionTracker, GatewayListener, HealthChecks, HttpServer,
     ServerRuntime, ServerTls, TlsError, bind_admin_socket, bind_tcp,
 };
-use crate::portal_pages::{Appearance, AppearanceProblem, Pages};
+use crate::portal_pages::router::Pages;
+use crate::portal_pages::{Appearance, AppearanceProblem};
 use crate::proxy::Gateway;
 use crate::proxy::upstream::Upstreams;
 use crate::session::{SessionCache, Sessions};

@@ -12,7 +12,8 @@ use http::{Method, Request, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
-use super::{Appearance, Pages};
+use super::Appearance;
+use super::router::Pages;
 use crate::config::Settings;
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
