@@ -13,7 +13,7 @@ const LONG_FILES: [&str; 3] =
     ["src/session.rs", "crates/policy/src/route.rs", "crates/store/src/conformance.rs"];
 
 /// How many tests still have longer names. This number only goes down.
-const LONG_NAMES: usize = 127;
+const LONG_NAMES: usize = 125;
 
 fn is_test(file: &str) -> bool {
     file.starts_with("tests/") || file.contains("/tests/") || file.ends_with("/tests.rs")
