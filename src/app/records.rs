@@ -1,7 +1,7 @@
-//! The store and the secret key it belongs to, opened together.
+//! Opening the store together with the secret key that it belongs to.
 //!
-//! Only where there is neither, both are made: a key without a store means that the store was lost
-//! (or that the key was mounted beforehand), and a store without its key that the key was.
+//! Both are created only if neither exists. A key without a store means that the store was lost, or
+//! that the key was put in place beforehand; a store without its key means that the key was lost.
 
 use std::path::{Path, PathBuf};
 
@@ -11,19 +11,19 @@ use crate::credential::key::{Purpose, SecretKey};
 use portcullis_store::StoreKey;
 use portcullis_store::sled::{Presence, SledStore};
 
-/// Where the key was by default in earlier versions.
+/// The default path of the key in earlier versions.
 const FORMER_KEY_FILE: &str = "data/secret.key";
 
-/// The store, and the key it belongs to; both are made at the first start.
+/// Opens the store and reads its key; creates both at the first start.
 pub(super) fn open(settings: &Settings) -> Result<(SledStore, SecretKey), StartError> {
     let (path, file) = (&settings.store.path, key_file(settings));
     if let Some(warning) = SledStore::mount_warning(path) {
         tracing::warn!("{warning}");
     }
     let presence = SledStore::presence(path)?;
-    if !is_there(&file) {
+    if !exists(&file) {
         return match presence {
-            Presence::Nothing | Presence::Interrupted => make(path, &file),
+            Presence::Nothing | Presence::Interrupted => create(path, &file),
             Presence::Lost => Err(SledStore::missing(path).into()),
             Presence::Store | Presence::Unversioned => {
                 Err(StartError::KeyMissing { file, store: path.clone() })
@@ -32,18 +32,18 @@ pub(super) fn open(settings: &Settings) -> Result<(SledStore, SecretKey), StartE
     }
     let key = SecretKey::load(&file)?;
     let store = match presence {
-        // The first start was interrupted after the key was put in place.
+        // The first start was interrupted after the key was saved.
         Presence::Interrupted => SledStore::create(path, &store_key(&key))?.finish()?,
         _ => SledStore::open(path, &store_key(&key))?,
     };
     Ok((store, key))
 }
 
-/// Makes an empty store, for the key that is there or a new one.
+/// Creates an empty store, and the key if it does not exist.
 pub(crate) fn init(settings: &Settings) -> Result<(), StartError> {
     let (path, file) = (&settings.store.path, key_file(settings));
-    if !is_there(&file) {
-        make(path, &file)?;
+    if !exists(&file) {
+        create(path, &file)?;
         return Ok(());
     }
     let key = SecretKey::load(&file)?;
@@ -51,13 +51,13 @@ pub(crate) fn init(settings: &Settings) -> Result<(), StartError> {
     Ok(())
 }
 
-/// The key of the store, of an installation that has one.
+/// The store's key, derived from the existing secret key.
 pub(crate) fn existing_key(settings: &Settings) -> Result<StoreKey, StartError> {
     Ok(store_key(&SecretKey::load(&key_file(settings))?))
 }
 
-/// The key is put in place last: as long as it is not there, everything is made anew.
-fn make(path: &Path, file: &Path) -> Result<(SledStore, SecretKey), StartError> {
+/// Creates both. The key is saved last: until it is there, the next start creates both again.
+fn create(path: &Path, file: &Path) -> Result<(SledStore, SecretKey), StartError> {
     let key = SecretKey::generate();
     let new = SledStore::create(path, &store_key(&key))?;
     key.save(file)?;
@@ -68,20 +68,20 @@ fn store_key(key: &SecretKey) -> StoreKey {
     StoreKey::new(*key.derive(Purpose::Store).expose())
 }
 
-/// The file of the key; that of earlier versions, if the settings leave it where it is by default
-/// and it is only there.
+/// The path of the key. The default path of earlier versions, if the settings have the default and
+/// only that file exists.
 fn key_file(settings: &Settings) -> PathBuf {
     let (file, former) = (&settings.key_file, Path::new(FORMER_KEY_FILE));
-    if file == Path::new(KEY_FILE) && !is_there(file) && is_there(former) {
+    if file == Path::new(KEY_FILE) && !exists(file) && exists(former) {
         tracing::warn!(
-            "the secret key is still at `{FORMER_KEY_FILE}`, so a copy of the data folder is a \
-             copy of the key too: stop the gateway and move it to `{KEY_FILE}`"
+            "the secret key is still at `{FORMER_KEY_FILE}`, so every copy of the data folder \
+             includes it; stop the gateway and move it to `{KEY_FILE}`"
         );
         return former.to_owned();
     }
     file.clone()
 }
 
-fn is_there(file: &Path) -> bool {
+fn exists(file: &Path) -> bool {
     file.symlink_metadata().is_ok()
 }

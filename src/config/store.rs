@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::reader::Reader;
 use super::value::seconds;
-use portcullis_store::feed::LEAST_STALENESS;
+use portcullis_store::feed::MIN_STALENESS;
 
 /// `[policy]`
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ pub struct StoreSettings {
     /// `store.path`: the folder of the embedded store.
     pub path: PathBuf,
     /// `store.max_staleness`: maximum age of cached state that the store has not confirmed. At least
-    /// [`LEAST_STALENESS`].
+    /// [`MIN_STALENESS`].
     pub max_staleness: Duration,
 }
 
@@ -36,8 +36,8 @@ impl StoreSettings {
         r.choice("store.kind", &[("sled", ())], ());
         let key = "store.max_staleness";
         let max_staleness = r.duration(key, seconds(5));
-        if max_staleness < LEAST_STALENESS {
-            let least = humantime::format_duration(LEAST_STALENESS);
+        if max_staleness < MIN_STALENESS {
+            let least = humantime::format_duration(MIN_STALENESS);
             r.problem(key, format!("must be at least {least}, the interval of checking the store"));
         }
         Self { path: r.path("store.path", "data"), max_staleness }

@@ -1,18 +1,17 @@
-//! A cache that cannot be made stale by a load that began before a change (I2).
+//! A cache that cannot be made stale by a load that started before a change (I2).
 //!
-//! A request that misses reads the store. While it reads, the record may change and be
-//! invalidated; were the old reading put into the cache then, every later request would be decided
-//! by it. So each invalidation moves a generation on, and a reading is kept only if the generation
-//! is still the one under which it began. Loads are not shared between requests, so a request never
-//! gets a reading that began before the request did.
+//! While a request loads a record that is not in the cache, the record may change. If the loaded
+//! value were cached then, later requests would be decided by it. So every invalidation increments
+//! a generation, and a loaded value is cached only if the generation is still the one at which the
+//! load started. Requests do not share loads, so none gets a value that was read before it started.
 //!
-//! What is absent from the store is not cached: names that do not exist could otherwise be asked
-//! for until they had pushed out those that do.
+//! Absent records are not cached: requests for names that do not exist could otherwise evict those
+//! that do.
 //!
-//! An entry has no time to live: what it copies is told of every change, and who is not asked for
-//! any more is pushed out when room is needed. (Sessions go when the sweep removes their records.)
+//! Entries do not expire. They are invalidated with every change, and the least used ones are
+//! evicted when the cache is full.
 //!
-//! Keys are ids that the program has made itself, so a quick hash with a seed of its own will do.
+//! Keys are ids that this program has generated, so a fast seeded hash is enough.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -21,16 +20,16 @@ use std::hash::{BuildHasher, Hash};
 use foldhash::fast::RandomState;
 use parking_lot::{Mutex, MutexGuard};
 
-/// Keys are spread over this many generations: an invalidation makes loads of a few unrelated
-/// keys go uncached, and only those.
+/// Number of generations that keys are spread over. An invalidation keeps concurrent loads of keys
+/// with the same generation from being cached.
 const STRIPES: usize = 256;
 
-/// A bounded cache of what the store holds, kept fresh by invalidation.
+/// A bounded cache of records, kept fresh by invalidation.
 pub struct FreshCache<K, V> {
     entries: moka::sync::Cache<K, V, RandomState>,
     hasher: RandomState,
-    /// How often a key of the stripe was invalidated. Held while an entry goes in or out, never
-    /// across an await.
+    /// The number of invalidations of keys of the stripe. Locked while an entry is inserted or
+    /// removed, never across an await.
     generations: [Mutex<u64>; STRIPES],
 }
 
@@ -39,7 +38,7 @@ where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// A cache of at most about `capacity` entries.
+    /// A cache of about `capacity` entries at most.
     #[must_use]
     pub fn new(capacity: u64) -> Self {
         let hasher = RandomState::default();
@@ -61,11 +60,11 @@ where
         self.entries.get(key)
     }
 
-    /// The cached value, or what `load` reads, which is kept unless the key was invalidated
-    /// meanwhile.
+    /// The cached value, or the one that `load` returns, which is cached unless the key has been
+    /// invalidated since.
     ///
     /// # Errors
-    /// What `load` answers; nothing is kept then.
+    /// Those of `load`; nothing is cached then.
     pub async fn get_or_load<E, F>(&self, key: K, load: impl FnOnce() -> F) -> Result<Option<V>, E>
     where
         F: Future<Output = Result<Option<V>, E>>,
@@ -84,7 +83,7 @@ where
         Ok(Some(value))
     }
 
-    /// Forgets a key. When this returns, no load that has begun can bring back what it read.
+    /// Removes a key. A load that started before this returned does not cache its value.
     pub fn invalidate<Q>(&self, key: &Q)
     where
         K: Borrow<Q>,
@@ -95,7 +94,7 @@ where
         self.entries.invalidate(key);
     }
 
-    /// Forgets everything, as [`Self::invalidate`] does for one key.
+    /// Removes all keys, as [`Self::invalidate`] does for one.
     pub fn invalidate_all(&self) {
         for stripe in &self.generations {
             *lock(stripe) += 1;

@@ -1,11 +1,11 @@
-//! Commits that return only when this process's caches have followed them (I2).
+//! Commits that return only when this process's caches have applied them (I2).
 //!
-//! One task asks the store for changes and tells every follower, in the order of the commits. It
-//! does so for the commits of other processes too, and for those whose committer has gone away
-//! meanwhile; [`Feed::commit`] only waits until the task has come past its own.
+//! One task reads changes from the store and passes them to every follower, in the order of the
+//! commits. These include commits of other processes and those whose caller has gone away;
+//! [`Feed::commit`] only waits until the task has passed its own.
 //!
-//! When the store does not answer, or a follower cannot apply a change, the task tries again, and
-//! [`Feed::staleness`] grows: nothing may be decided once it exceeds what the settings allow.
+//! If the store or a follower fails, the task tries again, and [`Feed::staleness`] grows. Once it
+//! exceeds the configured limit, requests must be refused.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,47 +19,47 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::{Change, Changes, Commit, CommitError, Committed, Store, StoreError};
 
-/// How long the store is asked to wait for changes: without any, this often is it confirmed that
-/// there are none.
+/// How long a call to [`Store::changes`] waits for changes. Without any, this is how often the
+/// store confirms that there are none.
 const CONFIRM_EVERY: Duration = Duration::from_millis(250);
 
-/// The least `max_staleness` that can be allowed. Below, a store that answers might be taken for one
-/// that does not, only because it was not asked yet or the machine was busy.
-pub const LEAST_STALENESS: Duration = CONFIRM_EVERY.saturating_mul(4);
+/// The smallest `max_staleness` that can be configured. With a smaller one, a busy machine would
+/// look like a store that does not answer.
+pub const MIN_STALENESS: Duration = CONFIRM_EVERY.saturating_mul(4);
 
-/// The pause before a failed step is tried again: doubled each time, up to the longest.
+/// The pause before the first retry. It doubles up to [`MAX_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a commit waits to be in force here before it is answered as unknown.
-const IN_FORCE_WITHIN: Duration = Duration::from_secs(10);
+/// How long [`Feed::commit`] waits for the followers.
+const APPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Something that holds a copy of records and must be told when they change: a cache, a snapshot.
+/// A copy of records that must follow changes: a cache or a snapshot.
 #[async_trait]
 pub trait Follower: Send + Sync + 'static {
-    /// Makes the changes count. When this returns `Ok`, nothing is decided by the state before
-    /// them. After an error it is told of them again, so it may hear of a change twice.
+    /// Applies changes. When this returns `Ok`, nothing is decided by the state before them. After
+    /// an error the same changes are passed again, so a change may come twice.
     async fn apply(&self, changes: &[Change]) -> Result<(), StoreError>;
 
-    /// Forgets what is held and reads again what is needed: at the start, and when changes were
+    /// Discards the copy and reads again what is needed. Called at the start, and when changes were
     /// missed.
     async fn start_over(&self) -> Result<(), StoreError>;
 }
 
-/// The store as this process writes to it. Clones share one task, which ends with the last.
+/// The store, as this process writes to it. Clones share one task, which ends with the last clone.
 #[derive(Clone)]
 pub struct Feed(Arc<Inner>);
 
 struct Inner {
     store: Arc<dyn Store>,
-    /// The commit up to which all followers have applied everything.
+    /// The newest sequence number that every follower has applied.
     applied: watch::Receiver<u64>,
     confirmed: Arc<Confirmed>,
     _task: AbortOnDropHandle<()>,
 }
 
 impl Feed {
-    /// Lets every follower read the store, then begins to follow it.
+    /// Has every follower read the store, then starts the task that follows it.
     ///
     /// # Errors
     /// When the store does not answer, or a follower cannot read what it needs.
@@ -67,62 +67,61 @@ impl Feed {
         store: Arc<dyn Store>,
         followers: Vec<Arc<dyn Follower>>,
     ) -> Result<Self, StoreError> {
-        // What is committed while the followers read is told to them afterwards.
+        // Commits that happen while the followers read are passed to them afterwards.
         let head = store.head().await?;
         let confirmed = Arc::new(Confirmed::new());
         for follower in &followers {
             follower.start_over().await?;
         }
         let (applied, applied_here) = watch::channel(head);
-        let following = Following {
+        let task = FollowTask {
             store: Arc::clone(&store),
             followers,
             applied,
             confirmed: Arc::clone(&confirmed),
         };
-        let task = AbortOnDropHandle::new(tokio::spawn(following.run()));
+        let task = AbortOnDropHandle::new(tokio::spawn(task.run()));
         Ok(Self(Arc::new(Inner { store, applied: applied_here, confirmed, _task: task })))
     }
 
-    /// The store, to read from. What is committed there directly is followed too, but nobody waits
-    /// for it to be in force.
+    /// The store, for reading. Commits that are made there directly are followed, too, but return
+    /// before the followers have applied them.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.0.store
     }
 
-    /// Commits, and returns when every follower in this process has applied it: what is answered
-    /// is in force.
+    /// Commits, and returns when every follower in this process has applied it.
     ///
     /// # Errors
-    /// Those of [`Store::commit`]. [`StoreError::Unavailable`] also when the commit was made, but
-    /// the followers cannot apply it for now; they go on trying.
+    /// Those of [`Store::commit`]. Also [`StoreError::Unavailable`] if the commit was made but the
+    /// followers did not apply it within ten seconds; they keep trying.
     pub async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
         let committed = self.0.store.commit(commit).await?;
         let mut applied = self.0.applied.clone();
         let in_force = applied.wait_for(|applied| *applied >= committed.sequence);
-        match time::timeout(IN_FORCE_WITHIN, in_force).await {
+        match time::timeout(APPLY_TIMEOUT, in_force).await {
             Ok(Ok(_)) => Ok(committed),
             Ok(Err(_)) | Err(_) => {
-                let message = "the change is stored, but not in force here yet";
+                let message = "the change is stored but not in force yet";
                 Err(StoreError::Unavailable(message.to_owned()).into())
             }
         }
     }
 
-    /// Returns when changes are no longer followed, which is never supposed to happen.
+    /// Returns when the task has ended, which only happens if a follower panics.
     pub async fn ended(&self) {
-        // Only the task's end makes it an error.
+        // An error, because the task has dropped the sender.
         let _ = self.0.applied.clone().wait_for(|_| false).await;
     }
 
-    /// How long ago it was last confirmed that the followers know of every commit.
+    /// The time since the followers were last known to be up to date.
     #[must_use]
     pub fn staleness(&self) -> Duration {
-        self.0.confirmed.ago()
+        self.0.confirmed.elapsed()
     }
 
-    /// Whether [`Self::staleness`] is at most `max_staleness`; if not, nothing may be decided.
+    /// Whether [`Self::staleness`] is at most `max_staleness`. If not, requests must be refused.
     #[must_use]
     pub fn fresh(&self, max_staleness: Duration) -> bool {
         self.staleness() <= max_staleness
@@ -135,34 +134,34 @@ impl fmt::Debug for Feed {
     }
 }
 
-/// The task's side.
-struct Following {
+/// The task that follows the store.
+struct FollowTask {
     store: Arc<dyn Store>,
     followers: Vec<Arc<dyn Follower>>,
     applied: watch::Sender<u64>,
     confirmed: Arc<Confirmed>,
 }
 
-impl Following {
+impl FollowTask {
     async fn run(self) {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.step().await {
                 Ok(()) => pause = FIRST_PAUSE,
                 Err(error) => {
-                    tracing::warn!(%error, "changes in the store cannot be followed; trying again");
+                    tracing::warn!(%error, "cannot follow changes in the store; trying again");
                     time::sleep(pause).await;
-                    pause = LONGEST_PAUSE.min(pause * 2);
+                    pause = MAX_PAUSE.min(pause * 2);
                 }
             }
         }
     }
 
-    /// Follows the store to the place it is at now.
+    /// Reads the next changes and applies them.
     async fn step(&self) -> Result<(), StoreError> {
         let applied = *self.applied.borrow();
         let changes = self.store.changes(applied, CONFIRM_EVERY).await?;
-        let told = Instant::now();
+        let received = Instant::now();
         match changes {
             Changes::List(changes) => {
                 if let Some(last) = changes.last() {
@@ -173,19 +172,19 @@ impl Following {
                 }
             }
             Changes::StartOver { head } => {
-                tracing::info!(applied, head, "changes in the store were missed; reading it again");
+                tracing::info!(applied, head, "missed changes in the store; reading it again");
                 for follower in &self.followers {
                     follower.start_over().await?;
                 }
                 self.applied.send_replace(head);
             }
         }
-        self.confirmed.at(told);
+        self.confirmed.set(received);
         Ok(())
     }
 }
 
-/// When the followers were last known to be up to date. Read for every request, so no lock.
+/// When the followers were last known to be up to date. Read for every request, so without a lock.
 struct Confirmed {
     origin: Instant,
     /// Microseconds after `origin`.
@@ -197,16 +196,17 @@ impl Confirmed {
         Self { origin: Instant::now(), latest: AtomicU64::new(0) }
     }
 
-    fn at(&self, instant: Instant) {
+    fn set(&self, instant: Instant) {
         let micros = instant.duration_since(self.origin).as_micros();
         self.latest.store(u64::try_from(micros).unwrap_or(u64::MAX), Ordering::Release);
     }
 
-    fn ago(&self) -> Duration {
+    fn elapsed(&self) -> Duration {
         let latest = Duration::from_micros(self.latest.load(Ordering::Acquire));
         self.origin.elapsed().saturating_sub(latest)
     }
 }
 
 #[cfg(test)]
+#[cfg(feature = "sled")]
 mod tests;

@@ -1,14 +1,44 @@
-//! Durable records, atomic commits and the change feed.
+//! Durable records, atomic commits and a change feed.
 //!
-//! The store knows nothing of portals: a record is a JSON document with a kind, an id, a version
-//! and the keys it can be found by. Rules about what may be written live in `directory`; what the
-//! store promises is that a [`Commit`] happens wholly or not at all, that its conditions held at
-//! that moment, and that an answered commit is on disk (invariant I3).
+//! A [`Record`] is a JSON document with a [`Kind`], an id, a version and the keys it can be found by.
+//! The caller names the kinds and decides what may be written. The store promises that a [`Commit`]
+//! happens completely or not at all, that its conditions held at that moment, and that it is on disk
+//! once [`Store::commit`] has returned (invariant I3).
 //!
-//! - `sled`: the embedded backend, one process.
-//! - `feed`: commits that return only when this process's caches have followed them (I2).
-//! - `cache`: a cache that a load started before a change cannot make stale (I2).
-//! - `conformance`: the suite every backend must pass.
+//! - [`feed`]: commits that return only when this process's caches have followed them (I2).
+//! - [`cache`]: a cache that cannot be made stale by a load that started before a change (I2).
+//! - `sled` (feature `sled`, on by default): the embedded backend, for one process.
+//! - `conformance` (feature `testing`): the test suite that every backend must pass.
+//!
+//! ```
+//! use portcullis_store::sled::SledStore;
+//! use portcullis_store::{Expect, Key, Kind, Store as _, StoreKey, Write};
+//!
+//! const USER: Kind = Kind::new("user");
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! let key = StoreKey::new([7; 32]);
+//! let store = SledStore::create(&folder.path().join("store"), &key)?.finish()?;
+//!
+//! let login = Key::new("login", "ann");
+//! let ann = Write::Put {
+//!     kind: USER,
+//!     id: "u1".to_owned(),
+//!     expect: Expect::Absent,
+//!     doc: r#"{"name":"Ann"}"#.into(),
+//!     unique: vec![login.clone()],
+//!     index: vec![],
+//! };
+//! let committed = store.commit(vec![ann]).await?;
+//! assert_eq!(committed.versions, [1]);
+//!
+//! let found = store.find(USER, &login).await?.expect("it was just written");
+//! assert_eq!(found.id, "u1");
+//! # Ok(())
+//! # }
+//! ```
 
 use std::time::Duration;
 
@@ -20,10 +50,11 @@ pub mod cache;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 pub mod feed;
+#[cfg(feature = "sled")]
 pub mod sled;
 
-/// A key of the store's own, derived from the installation's secret key: the digest of the records
-/// is computed with it, and the store belongs to it.
+/// A key for the digest of the records, derived from the installation's secret key. A store opens
+/// only with the key that it was created with.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoreKey([u8; 32]);
 
@@ -34,12 +65,15 @@ impl StoreKey {
         Self(bytes)
     }
 
-    fn bytes(&self) -> &[u8; 32] {
+    /// The key's bytes.
+    #[must_use]
+    pub const fn expose(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// What the store records of the key; it does not lead back to it.
-    fn id(&self) -> [u8; 32] {
+    /// An identifier of the key, from which the key cannot be computed.
+    #[must_use]
+    pub fn id(&self) -> [u8; 32] {
         Sha256::new()
             .chain_update(b"portcullis store key id")
             .chain_update(self.0)
@@ -66,7 +100,7 @@ impl std::fmt::Debug for StoreKey {
 pub struct Kind(&'static str);
 
 impl Kind {
-    /// The kind that is stored under `name`. Renaming a kind makes its records unreachable.
+    /// The kind that is stored under `name`. If the name changes, its records are no longer found.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         Self(name)
@@ -82,34 +116,34 @@ impl Kind {
 /// A stored record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Unique within its kind; 1 to 200 bytes, no NUL.
+    /// Unique within its kind; 1 to 200 bytes, without NUL.
     pub id: String,
-    /// 1 when first written, one more with each write.
+    /// 1 when first written, and one more with each write.
     pub version: u64,
     /// The document, JSON.
     pub doc: Bytes,
 }
 
-/// A field a record can be found by: a name fixed in the code and this record's value.
+/// A field that a record can be found by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
-    /// The field.
+    /// The name of the field.
     pub name: &'static str,
-    /// The value, already folded the way it is to be compared; no NUL.
+    /// The value, already normalized for comparison; without NUL.
     pub value: String,
 }
 
 impl Key {
-    /// A key from its field and value.
+    /// A key with this name and value.
     pub fn new(name: &'static str, value: impl Into<String>) -> Self {
         Self { name, value: value.into() }
     }
 }
 
-/// What must be true of a record for a commit to go through.
+/// A condition on the state of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
-    /// Anything: written if absent, replaced if present.
+    /// No condition.
     Any,
     /// The record does not exist.
     Absent,
@@ -122,59 +156,62 @@ pub enum Expect {
 /// One step of a commit.
 #[derive(Debug, Clone)]
 pub enum Write {
-    /// Write a record whole, with the keys it is found by from now on.
+    /// Write a record, replacing its document and all its keys.
     Put {
         /// The record's kind.
         kind: Kind,
         /// The record's id.
         id: String,
-        /// What must hold of the record before.
+        /// The condition on the record before the commit.
         expect: Expect,
         /// The new document.
         doc: Bytes,
-        /// Keys no other record of the kind may have.
+        /// Keys that no other record of the kind may have.
         unique: Vec<Key>,
-        /// Keys many records may share.
+        /// Keys that several records may have.
         index: Vec<Key>,
     },
-    /// Remove a record and its keys. Removing what is absent does nothing under [`Expect::Any`].
+    /// Remove a record and its keys. With [`Expect::Any`], an absent record is not an error.
     Delete {
         /// The record's kind.
         kind: Kind,
         /// The record's id.
         id: String,
-        /// What must hold of the record before.
+        /// The condition on the record before the commit.
         expect: Expect,
     },
-    /// Write nothing, but refuse the commit unless the record is as expected.
+    /// Write nothing, but refuse the commit unless the condition holds.
     Require {
         /// The record's kind.
         kind: Kind,
         /// The record's id.
         id: String,
-        /// What must hold of the record.
+        /// The condition on the record before the commit.
         expect: Expect,
     },
-    /// Write nothing, but refuse the commit if it would leave any record with this (non-unique)
-    /// key. Alone among the conditions it is judged against the state *after* the commit, so that
-    /// one commit may move the last records away and remove what they pointed to.
+    /// Write nothing, but refuse the commit if any record has this index key *after* it. This is
+    /// the only condition on the state after the commit: one commit may move the last records away
+    /// and remove what they pointed to.
     RequireNone {
         /// The records' kind.
         kind: Kind,
-        /// The key none may have.
+        /// The index key.
         key: Key,
     },
 }
 
-/// Writes that happen together or not at all. Every [`Expect`] is judged against the state before
-/// the commit. A record is named by at most one `Put` or `Delete`; a second one is a conflict.
-/// A unique key may move from one record to another within a commit, in whatever order they stand.
+/// Writes that happen together or not at all.
+///
+/// Every [`Expect`] is about the state before the commit. At most one `Put` or `Delete` may name the
+/// same record; a second one is a conflict. A unique key may move from one record to another within
+/// a commit, whatever the order of the two writes.
 pub type Commit = Vec<Write>;
 
-/// An answered commit.
+/// The result of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
-    /// Its place in the change feed; the newest place of all if the commit changed nothing.
+    /// The commit's sequence number in the change feed. If the commit changed nothing, the newest
+    /// sequence number.
     pub sequence: u64,
     /// The new version for each `Put`, in order.
     pub versions: Vec<u64>,
@@ -183,7 +220,7 @@ pub struct Committed {
 /// A record that a commit wrote or removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// The commit's place in the feed; changes of one commit share it.
+    /// The commit's sequence number. Changes of one commit share it.
     pub sequence: u64,
     /// The record's kind.
     pub kind: Kind,
@@ -191,24 +228,24 @@ pub struct Change {
     pub id: String,
 }
 
-/// What happened after a place in the feed.
+/// The changes after a sequence number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changes {
-    /// The changes since, oldest first, whole commits only. Empty when there was none.
+    /// All of them, oldest first, only complete commits. Empty if there are none.
     List(Vec<Change>),
-    /// The place is not in the feed (any more): whoever follows must forget what it holds, read
-    /// again, and go on from `head`.
+    /// They are no longer available. The follower must discard what it holds, read again, and
+    /// continue from `head`.
     StartOver {
-        /// The place of the newest commit.
+        /// The newest sequence number.
         head: u64,
     },
 }
 
-/// Why a commit was refused: nothing of it was written.
+/// Why a commit was refused. Except for [`CommitError::Store`], nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
-    /// A record was not as expected: the caller read an older state and may read again.
-    #[error("{} `{id}` has changed or is not there", kind.name())]
+    /// A condition on a record did not hold. The caller may read the record again and retry.
+    #[error("{} `{id}` has changed or does not exist", kind.name())]
     Conflict {
         /// The record's kind.
         kind: Kind,
@@ -216,32 +253,32 @@ pub enum CommitError {
         id: String,
     },
     /// Another record has the unique key.
-    #[error("{} with {field} `{value}` exists already", kind.name())]
+    #[error("{} with {field} `{value}` already exists", kind.name())]
     Taken {
         /// The record's kind.
         kind: Kind,
-        /// The unique field.
+        /// The name of the key.
         field: &'static str,
-        /// The value that is taken.
+        /// The value of the key.
         value: String,
     },
     /// A record has a key that a [`Write::RequireNone`] forbids.
     #[error("a {} still has {} `{}`", kind.name(), key.name, key.value)]
     InUse {
-        /// The records' kind.
+        /// The record's kind.
         kind: Kind,
-        /// The key that is still in use.
+        /// The key.
         key: Key,
     },
-    /// The backend did not answer: whether the commit happened is unknown.
+    /// The store failed. It is not known whether the commit happened.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// The backend did not answer, or what it holds cannot be read. The operator must act.
+/// The store failed; the operator must act.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// The backend cannot be reached or reported a fault.
+    /// The store cannot be reached, or has reported a fault.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
     /// A record cannot be decoded.
@@ -251,22 +288,22 @@ pub enum StoreError {
         kind: Kind,
         /// The record's id.
         id: String,
-        /// What the decoder said.
+        /// The error of the decoder.
         cause: String,
     },
 }
 
-/// What every backend does. Values are whole records; a commit is the only way to write.
+/// A backend. Records are read and written whole, and a commit is the only way to write.
 #[async_trait]
 pub trait Store: std::fmt::Debug + Send + Sync + 'static {
-    /// The record, if it exists.
+    /// The record with this id.
     async fn get(&self, kind: Kind, id: &str) -> Result<Option<Record>, StoreError>;
 
-    /// The record that has this unique key, if one does.
+    /// The record with this unique key.
     async fn find(&self, kind: Kind, key: &Key) -> Result<Option<Record>, StoreError>;
 
-    /// Up to `limit` records in order of id, those after `after`, with this (non-unique) key if
-    /// one is given.
+    /// Up to `limit` records whose ids come after `after`, in order of id. With `key`, only records
+    /// with this index key.
     async fn list(
         &self,
         kind: Kind,
@@ -275,19 +312,20 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Record>, StoreError>;
 
-    /// How many records there are of the kind, with this (non-unique) key if one is given.
+    /// The number of records of the kind; with `key`, of those with this index key.
     async fn count(&self, kind: Kind, key: Option<&Key>) -> Result<u64, StoreError>;
 
-    /// Writes all of it or nothing; when this returns `Ok`, it is durable (I3).
+    /// Makes all the writes or none. When this returns `Ok`, they are on disk (I3).
+    ///
+    /// If the future is dropped before that, the commit happens completely or not at all.
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError>;
 
-    /// The place of the newest commit in the feed; 0 before the first.
+    /// The sequence number of the newest commit that is on disk; 0 before the first.
     async fn head(&self) -> Result<u64, StoreError>;
 
-    /// What happened after the place `after`; when that is nothing, waits for up to `wait`.
+    /// The changes after the sequence number `after`. If there are none, waits up to `wait` for one.
     ///
-    /// Only durable commits are told, and each is readable before it is told. An answer, an empty
-    /// list too, says that the backend was asked and had nothing more: it confirms that whoever
-    /// followed so far is up to date.
+    /// Only commits that are on disk are returned, and their records can be read by then. An empty
+    /// list confirms that a follower which has applied everything up to `after` is up to date.
     async fn changes(&self, after: u64, wait: Duration) -> Result<Changes, StoreError>;
 }

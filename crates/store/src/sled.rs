@@ -1,20 +1,21 @@
-//! The embedded backend: one process, one folder, sled underneath.
+//! The embedded backend: sled, in one folder, for one process.
 //!
-//! Everything is in one sled tree under prefixed keys (`layout`), so that one `sled::Batch` makes
-//! a commit atomic across records, unique keys and index keys. All commits go through one thread
-//! (`writer`), which judges them one after the other (`judge`) and makes as many durable at once
-//! as are waiting. Reads go to sled directly; they may see a commit that is not durable yet, but
-//! nobody is told of it before it is.
+//! Everything is in one sled tree under prefixed keys (`layout`), so that one `sled::Batch` makes a
+//! commit atomic across records, unique keys and index keys. All commits go through one thread
+//! (`writer`), which checks their conditions one after the other (`effect`) and flushes all that are
+//! waiting together. Reads go to sled directly. They may see a commit that is not on disk yet, but
+//! it is not published before it is.
 //!
-//! The change feed (`recent`) is kept in memory only: its followers are caches of this same
-//! process, and those are empty after a restart anyway.
+//! The change feed (`recent`) is kept in memory only: its followers are caches of the same process,
+//! and empty after a restart.
 //!
-//! What is opened is known to be whole (I13, `opening`): each commit keeps a digest of everything up
-//! to date (`digest`), a file beside the folder names the last answered commit (`answered`), and a
-//! store that was closed is sealed (`seal`). Otherwise all of it is read before it is used (`check`).
+//! A store opens only if it is complete (I13, `opening`). Each commit updates a digest of all
+//! records (`digest`), a file beside the folder names the last answered commit (`answered`), and
+//! closing the store writes checksums of its files (`checksums`). Without those, after a crash, every
+//! record is verified before the store is used (`check`).
 //!
-//! After a failed write or flush it is not known what is on disk. The store then answers nothing
-//! any more, reads included, until it is opened again: it fails closed.
+//! After a failed write or flush, the state on disk is unknown. The store then returns errors, also
+//! for reads, until it is opened again: it fails closed.
 
 use std::io;
 use std::path::Path;
@@ -26,43 +27,45 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use self::error::OpenError;
 pub use self::folder::Presence;
 use self::layout::Stored;
-pub use self::opening::OpenError;
 use self::opening::{Database, Opened};
 use self::recent::Recent;
 pub use self::rescue::Rescued;
-use self::writer::{Disk, Request, Writer};
+use self::writer::{Flush, Request, Writer};
 use crate::{
     Changes, Commit, CommitError, Committed, Key, Kind, Record, Store, StoreError, StoreKey,
 };
 
 mod answered;
 mod check;
+mod checksums;
 mod digest;
+mod effect;
+mod error;
+mod files;
 mod folder;
-mod judge;
 mod layout;
 mod log;
+mod migration;
 mod opening;
 mod parallel;
 mod recent;
 mod rescue;
-mod seal;
 mod writer;
 
-/// Commits that may wait for the writer; further ones wait to be let in.
+/// Commits that may wait for the writer; further ones wait for room.
 const QUEUE: usize = 1024;
 
-/// How often a reading is repeated when a commit came between its two steps. More than once in a
-/// row is already unlikely.
+/// How often a lookup is repeated when a commit happens between its two steps.
 const READ_ATTEMPTS: usize = 16;
 
-/// What sled may keep in memory of what is on disk.
+/// The size of sled's cache.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 
-/// A store in a folder of this machine, used by this process alone. Dropping it ends the writer
-/// after the commits it has taken on.
+/// A store in a folder, used by this process alone. When it is dropped, the waiting commits are
+/// made first.
 #[derive(Debug)]
 pub struct SledStore {
     shared: Arc<Shared>,
@@ -71,7 +74,7 @@ pub struct SledStore {
     writer: Option<JoinHandle<()>>,
 }
 
-/// What readers and the writer share.
+/// The state that readers and the writer share.
 #[derive(Debug)]
 struct Shared {
     db: Database,
@@ -79,7 +82,7 @@ struct Shared {
     fault: OnceLock<String>,
 }
 
-/// An empty store that is made anew at the next start unless it is finished.
+/// An empty store. Unless it is finished, the next start creates it again.
 #[derive(Debug)]
 pub struct NewStore {
     opened: Opened,
@@ -87,76 +90,77 @@ pub struct NewStore {
 }
 
 impl NewStore {
-    /// Takes the store into use.
+    /// Starts using the store.
     ///
     /// # Errors
-    /// When that cannot be noted.
+    /// When the folder cannot be written.
     pub fn finish(self) -> Result<SledStore, OpenError> {
         let folder = self.opened.database.folder();
-        folder.note_format().map_err(|error| folder.error(&error))?;
+        folder.mark_in_use().map_err(|error| folder.error(&error))?;
         Ok(SledStore::start(self.opened, self.key, writer::fsync)?)
     }
 }
 
 impl SledStore {
-    /// What the folder `path` holds.
+    /// Whether there is a store in the folder `path`.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When the folder cannot be read.
     pub fn presence(path: &Path) -> Result<Presence, StoreError> {
         opening::presence(path)
     }
 
-    /// What to do if the folder `path` is a mount point: the store also needs the file beside it.
+    /// A warning if the folder `path` is a mount point: the store also needs the file beside it.
     #[must_use]
     pub fn mount_warning(path: &Path) -> Option<String> {
         folder::mount_warning(path)
     }
 
-    /// Says that there is no store in the folder `path`.
+    /// The error that there is no store in the folder `path`.
     #[must_use]
     pub fn missing(path: &Path) -> OpenError {
         opening::missing(path)
     }
 
-    /// Makes an empty store in the folder `path`, and the folder if it does not exist.
+    /// Creates an empty store in the folder `path`, and the folder if it does not exist.
     ///
     /// # Errors
-    /// When there is a store, others can enter the folder, or it cannot be written.
+    /// When there is a store already, other users can enter the folder, or it cannot be written.
     pub fn create(path: &Path, key: &StoreKey) -> Result<NewStore, OpenError> {
         Ok(NewStore { opened: opening::create(path, key)?, key: key.clone() })
     }
 
-    /// Opens the store in the folder `path`, closing it to others if it is the store's alone.
+    /// Opens the store in the folder `path`. If the folder holds nothing else, its mode is set to
+    /// 0700.
     ///
     /// # Errors
-    /// When there is none, another process has it open, others can enter the folder, it cannot be
-    /// read or written, or not everything that was answered is in it.
+    /// When there is no store, another process has it open, other users can enter the folder, it
+    /// cannot be read or written, or an answered commit is missing.
     pub fn open(path: &Path, key: &StoreKey) -> Result<Self, OpenError> {
         Ok(Self::start(opening::open(path, key)?, key.clone(), writer::fsync)?)
     }
 
-    /// Takes the store as it is for the newest, if it is whole. Returns the commit that was
-    /// answered last, if it is known, and the newest one in the store.
+    /// Accepts the store although it is older than the last answered commit, if it is complete.
+    /// Returns the last answered commit, if it is known, and the newest one in the store.
     ///
     /// # Errors
-    /// As for [`Self::open`], but for its being older.
+    /// Those of [`Self::open`], except [`OpenError::Older`] and [`OpenError::Unanswered`].
     pub fn accept_older(path: &Path, key: &StoreKey) -> Result<(Option<u64>, u64), OpenError> {
         opening::accept_older(path, key)
     }
 
-    /// Writes every record that can still be read in the folder `path` to a new store in `to`.
+    /// Writes every record that can be read in the folder `path` to a new store in `to`.
     ///
     /// # Errors
-    /// When nothing can be read, there is something in `to`, or it cannot be written.
+    /// When nothing can be read, `to` is not empty, or it cannot be written.
     pub fn rescue(path: &Path, key: &StoreKey, to: &Path) -> Result<Rescued, OpenError> {
         rescue::rescue(path, key, to)
     }
 
-    /// The store of a test, in a folder of its own inside `folder`; made if it is not there.
+    /// A store for a test, in a folder inside `folder`; created if it does not exist.
     ///
     /// # Panics
-    /// When it cannot be made or opened.
+    /// When it cannot be created or opened.
     #[cfg(any(test, feature = "testing"))]
     #[must_use]
     #[expect(clippy::unwrap_used, reason = "a test that cannot open its store fails")]
@@ -168,22 +172,22 @@ impl SledStore {
         }
     }
 
-    /// Begins to write, with a way to make it durable: tests put faults and waits there.
+    /// Starts the writer. Tests pass a `flush` that waits or fails.
     fn start(
         opened: Opened,
         key: StoreKey,
-        disk: impl FnOnce(&Path, &sled::Db) -> io::Result<Disk>,
+        flush: impl FnOnce(&Path, &sled::Db) -> io::Result<Flush>,
     ) -> Result<Self, StoreError> {
         let Opened { database: db, head, answered } = opened;
         let folder = db.folder();
-        let disk = disk(folder.path(), &db).map_err(|error| folder.error(&error))?;
+        let flush = flush(folder.path(), &db).map_err(|error| folder.error(&error))?;
         let shared = Arc::new(Shared {
             db,
             recent: watch::Sender::new(Recent::new(head.sequence)),
             fault: OnceLock::new(),
         });
         let (requests, taken) = mpsc::channel(QUEUE);
-        let writer = Writer::new(Arc::clone(&shared), key, head, answered, disk);
+        let writer = Writer::new(Arc::clone(&shared), key, head, answered, flush);
         let writer = thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || writer.run(taken))
@@ -191,14 +195,14 @@ impl SledStore {
         Ok(Self { shared, requests: Some(requests), writer: Some(writer) })
     }
 
-    /// Runs a reading of many records where it does not hold up the data plane.
+    /// Reads many records on a thread that does not serve requests.
     async fn scan<T: Send + 'static>(
         &self,
         scan: impl FnOnce(&Shared) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let shared = Arc::clone(&self.shared);
         tokio::task::spawn_blocking(move || {
-            shared.sound()?;
+            shared.ensure_running()?;
             scan(&shared)
         })
         .await
@@ -209,23 +213,23 @@ impl SledStore {
 #[async_trait]
 impl Store for SledStore {
     async fn get(&self, kind: Kind, id: &str) -> Result<Option<Record>, StoreError> {
-        self.shared.sound()?;
+        self.shared.ensure_running()?;
         self.shared.record(kind, id, None)
     }
 
     async fn find(&self, kind: Kind, key: &Key) -> Result<Option<Record>, StoreError> {
-        self.shared.sound()?;
+        self.shared.ensure_running()?;
         let unique = layout::unique(kind, key);
         let mut id = String::new();
         for _ in 0..READ_ATTEMPTS {
             let Some(owner) = self.shared.db.get(&unique)? else { return Ok(None) };
             id = layout::text(kind, &owner)?.to_owned();
-            // A commit between the two readings may have given the key to somebody else.
+            // A commit between the two reads may have moved the key to another record.
             if let Some(record) = self.shared.record(kind, &id, Some(&unique))? {
                 return Ok(Some(record));
             }
         }
-        let cause = format!("`{}` leads here, but is not among the record's keys", key.name);
+        let cause = format!("its key `{}` is missing from the record", key.name);
         Err(StoreError::Damaged { kind, id, cause })
     }
 
@@ -256,25 +260,25 @@ impl Store for SledStore {
 
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
         let (answer, answered) = oneshot::channel();
-        let Some(requests) = &self.requests else { return Err(self.shared.gone().into()) };
-        // From here on the commit happens, whether or not anybody waits for the answer.
+        let Some(requests) = &self.requests else { return Err(self.shared.closed().into()) };
+        // Once it is sent, the commit happens, even if this future is dropped.
         let sent = requests.send(Request { commit, answer }).await;
-        sent.map_err(|_| self.shared.gone())?;
-        answered.await.map_err(|_| self.shared.gone())?
+        sent.map_err(|_| self.shared.closed())?;
+        answered.await.map_err(|_| self.shared.closed())?
     }
 
     async fn head(&self) -> Result<u64, StoreError> {
-        self.shared.sound()?;
+        self.shared.ensure_running()?;
         Ok(self.shared.recent.borrow().head())
     }
 
     async fn changes(&self, after: u64, wait: Duration) -> Result<Changes, StoreError> {
         let mut recent = self.shared.recent.subscribe();
-        let news =
+        let changed =
             recent.wait_for(|recent| recent.head() != after || self.shared.fault.get().is_some());
-        // Running out of time is an answer too: there was nothing.
-        drop(tokio::time::timeout(wait, news).await);
-        self.shared.sound()?;
+        // A timeout means that there are no changes.
+        drop(tokio::time::timeout(wait, changed).await);
+        self.shared.ensure_running()?;
         Ok(self.shared.recent.borrow().after(after))
     }
 }
@@ -285,7 +289,7 @@ impl Drop for SledStore {
         if let Some(writer) = self.writer.take()
             && writer.join().is_err()
         {
-            tracing::error!("the store's writer had panicked");
+            tracing::error!("the store's writer panicked");
         }
     }
 }
@@ -329,7 +333,7 @@ impl Shared {
             let id = layout::text(kind, id)?;
             let record = match key {
                 None => Some(to_record(id, &Stored::decode(kind, id, &bytes)?)),
-                // What has lost the key since it was listed is passed over.
+                // The record may have lost the key since.
                 Some(_) => self.record(kind, id, Some(&place))?,
             };
             records.extend(record);
@@ -337,25 +341,28 @@ impl Shared {
         Ok(records)
     }
 
-    /// Refuses once the store has failed.
-    fn sound(&self) -> Result<(), StoreError> {
+    /// An error once the store has failed.
+    fn ensure_running(&self) -> Result<(), StoreError> {
         match self.fault.get() {
             None => Ok(()),
             Some(fault) => Err(StoreError::Unavailable(fault.clone())),
         }
     }
 
-    /// Why the writer does not answer.
-    fn gone(&self) -> StoreError {
+    /// The error when the writer has ended.
+    fn closed(&self) -> StoreError {
         let fault = self.fault.get().map_or("the writer has ended", String::as_str);
         StoreError::Unavailable(fault.to_owned())
     }
 
-    /// Ends the store's service; the first reason stands.
+    /// Makes every later operation fail. The first reason is kept.
     fn fail(&self, fault: &str) {
-        self.db.distrust();
+        self.db.skip_checksums();
         if self.fault.set(fault.to_owned()).is_ok() {
-            tracing::error!(fault, "the store has failed and answers nothing until it is reopened");
+            tracing::error!(
+                fault,
+                "the store has failed, and returns only errors until it is opened again"
+            );
         }
         self.recent.send_modify(|_| ());
     }
@@ -371,8 +378,7 @@ fn to_record(id: &str, stored: &Stored<'_>) -> Record {
     Record { id: id.to_owned(), version: stored.version, doc: Bytes::copy_from_slice(stored.doc) }
 }
 
-/// What the sled keys of the records, or of the index entries with `key`, begin with; the id
-/// follows.
+/// The prefix of the sled keys of the records, or of the index entries with `key`. The id follows.
 fn prefix(kind: Kind, key: Option<&Key>) -> Vec<u8> {
     key.map_or_else(|| layout::records(kind.name()), |key| layout::indexed(kind, key))
 }

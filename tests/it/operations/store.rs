@@ -1,5 +1,5 @@
-//! I13: the program begins on nothing, keeps to what it has, and refuses what is not whole; with
-//! the ways out that it names.
+//! I13: the program creates a store only once, refuses one that is damaged or incomplete, and its
+//! errors say what to do.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -97,7 +97,7 @@ async fn i13_flipped_byte_never_serves_fewer_records() {
             }
             Err(said) => {
                 refusals += 1;
-                assert!(said.contains("not whole") && said.contains("`db`"), "{said}");
+                assert!(said.contains("is damaged") && said.contains("`db`"), "{said}");
                 assert!(said.contains("portcullis store rescue"), "{said}");
                 assert!(fs::read(home.path("data/db")).unwrap() == damaged, "left as it is");
             }
@@ -123,7 +123,7 @@ async fn i13_lost_store_is_recreated_only_by_command() {
         }
         let said = refused(&home).await;
         if cut.is_some() {
-            assert!(said.contains("not whole"), "{said}");
+            assert!(said.contains("is damaged"), "{said}");
             let kept = store(&home, &["init"]).await.refused();
             assert!(kept.contains("move it away"), "{kept}");
             fs::remove_dir_all(home.path("data")).unwrap();

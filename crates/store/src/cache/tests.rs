@@ -12,7 +12,7 @@ fn cache() -> FreshCache<String, u32> {
     FreshCache::new(100)
 }
 
-/// A load whose reading and answer are two moments, which a test puts where it wants.
+/// A load that reads at once and returns when the test lets it.
 async fn load(
     cache: &FreshCache<String, u32>,
     key: &str,
@@ -29,7 +29,7 @@ async fn load(
         .unwrap()
 }
 
-/// What the future has come to without anything else happening.
+/// Polls the future once.
 fn ready<T>(future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
     match future.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => Some(value),
@@ -38,7 +38,7 @@ fn ready<T>(future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
 }
 
 #[tokio::test]
-async fn what_was_loaded_is_kept_and_not_loaded_again() {
+async fn a_loaded_value_is_cached() {
     let cache = cache();
     let loads = Cell::new(0);
     for _ in 0..2 {
@@ -54,7 +54,7 @@ async fn what_was_loaded_is_kept_and_not_loaded_again() {
 }
 
 #[tokio::test]
-async fn neither_an_absence_nor_an_error_is_kept() {
+async fn absence_and_errors_are_not_cached() {
     let cache = cache();
     let absent = cache.get_or_load("key".to_owned(), || async { Ok::<_, &str>(None) });
     assert_eq!(absent.await, Ok(None));
@@ -65,7 +65,7 @@ async fn neither_an_absence_nor_an_error_is_kept() {
 }
 
 #[tokio::test]
-async fn invalidation_forgets_the_key_and_no_other() {
+async fn invalidation_removes_only_its_key() {
     let cache = cache();
     for key in ["a", "b"] {
         let load = cache.get_or_load(key.to_owned(), || async { Ok::<_, Infallible>(Some(1)) });
@@ -78,7 +78,7 @@ async fn invalidation_forgets_the_key_and_no_other() {
 }
 
 #[tokio::test]
-async fn what_is_too_much_pushes_something_out() {
+async fn a_full_cache_evicts() {
     let cache = cache();
     for number in 0..1000 {
         let load = || async { Ok::<_, Infallible>(Some(number)) };
@@ -89,7 +89,7 @@ async fn what_is_too_much_pushes_something_out() {
 }
 
 #[test]
-fn i2_a_load_from_before_a_change_is_not_put_back_after_it() {
+fn i2_a_load_from_before_a_change_is_not_cached() {
     for invalidate in
         [FreshCache::invalidate::<str> as fn(&FreshCache<String, u32>, &str), |cache, _| {
             cache.invalidate_all()
@@ -105,13 +105,13 @@ fn i2_a_load_from_before_a_change_is_not_put_back_after_it() {
         invalidate(&cache, "key");
 
         finish.send(()).unwrap();
-        assert_eq!(ready(early.as_mut()), Some(Some(1)), "it began before the change");
+        assert_eq!(ready(early.as_mut()), Some(Some(1)), "it started before the change");
         assert_eq!(cache.get("key"), None);
     }
 }
 
 #[test]
-fn i2_a_request_after_a_change_does_not_join_a_load_from_before_it() {
+fn i2_requests_do_not_share_loads() {
     let cache = cache();
     let stored = Cell::new(1);
     let (finish_early, early_finished) = oneshot::channel();
@@ -133,17 +133,17 @@ fn i2_a_request_after_a_change_does_not_join_a_load_from_before_it() {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Step {
-    /// The loader begins: it reads the store at once.
+    /// The load starts and reads the store.
     Begin(usize),
-    /// The loader's reading is there.
+    /// The load returns.
     Finish(usize),
     /// The store changes.
     Change,
-    /// The cache is told of it, and the change is answered.
+    /// The cache is invalidated, and the change is acknowledged.
     Answer,
 }
 
-/// Every order of three loads and two changes in which nothing ends before it begins.
+/// Every order of three loads and two changes in which each starts before it ends.
 fn orders() -> Vec<Vec<Step>> {
     use Step::{Answer, Begin, Change, Finish};
     let threads = [
@@ -173,14 +173,14 @@ fn orders() -> Vec<Vec<Step>> {
 }
 
 #[test]
-fn i2_in_every_order_of_loads_and_changes_nothing_older_than_the_answer_is_served() {
+fn i2_no_order_of_loads_and_changes_serves_stale_values() {
     let orders = orders();
     // 10! / (2! 2! 2! 4!)
     assert_eq!(orders.len(), 18_900);
     let cache = FreshCache::new(100_000);
-    let every_way = [false, true].into_iter().flat_map(|all| orders.iter().map(move |o| (all, o)));
-    for (number, (all, order)) in every_way.enumerate() {
-        // A key of its own, because making a cache takes longer than all else.
+    let cases = [false, true].into_iter().flat_map(|all| orders.iter().map(move |o| (all, o)));
+    for (number, (all, order)) in cases.enumerate() {
+        // One cache with a key for each order: creating caches would take longer.
         let key = number.to_string();
         let stored = Cell::new(0);
         let mut answered = 0;
@@ -220,7 +220,7 @@ fn i2_in_every_order_of_loads_and_changes_nothing_older_than_the_answer_is_serve
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn i2_loads_on_other_threads_that_overlap_a_change_are_not_kept() {
+async fn i2_concurrent_loads_during_a_change_are_not_cached() {
     let cache = Arc::new(cache());
     let mut begun = Vec::new();
     let mut finishes = Vec::new();

@@ -1,17 +1,17 @@
-//! What happens at the same time: of commits that exclude each other, one is made.
+//! Concurrent commits: of those that exclude each other, one succeeds.
 
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
 use super::kinds;
-use super::{count, delete, expecting, find, get, list, put, told, user};
+use super::{changes_after, count, delete, expecting, find, get, list, put, user};
 use crate::{Commit, CommitError, Expect, Key, Store, Write};
 
-/// Commits that run at once.
+/// Number of commits that run at the same time.
 const WRITERS: usize = 8;
 
-pub(super) async fn of_conflicting_commits_one_wins(store: &Arc<dyn Store>) {
+pub(super) async fn one_of_conflicting_commits_wins(store: &Arc<dyn Store>) {
     for round in 0..10 {
         let id = format!("counter-{round}");
         store.commit(vec![put(kinds::USER, &id, "0")]).await.unwrap();
@@ -28,7 +28,7 @@ pub(super) async fn of_conflicting_commits_one_wins(store: &Arc<dyn Store>) {
     }
 }
 
-pub(super) async fn of_commits_for_one_unique_key_one_wins(store: &Arc<dyn Store>) {
+pub(super) async fn one_commit_gets_a_unique_key(store: &Arc<dyn Store>) {
     for round in 0..20 {
         let login = format!("login-{round}");
         let commit = |writer: usize| vec![user(&format!("{round}-{writer}"), &[&login], &[])];
@@ -39,18 +39,16 @@ pub(super) async fn of_commits_for_one_unique_key_one_wins(store: &Arc<dyn Store
     }
 }
 
-/// A group is deleted on condition that nobody is in it; people are put into it on condition that
-/// it is there (R5, R6). Each condition is about what the other writes: a backend that judges it
-/// by the state from before both does both.
-pub(super) async fn what_is_required_holds_against_what_is_written_meanwhile(
-    store: &Arc<dyn Store>,
-) {
+/// A group is deleted on condition that it has no members; members are added on condition that it
+/// exists (R5, R6). Each condition is about what the other commit writes: a backend that checks both
+/// against the state before either lets both succeed.
+pub(super) async fn conditions_hold_against_concurrent_writes(store: &Arc<dyn Store>) {
     for round in 0..100 {
         let group = format!("group-{round}");
         store.commit(vec![put(kinds::GROUP, &group, "1")]).await.unwrap();
         let at_once = at_once(store, |writer| {
             let (kind, id) = (kinds::GROUP, group.clone());
-            // Whoever begins may win, so they take turns at that.
+            // The first to start may win, so they take turns.
             if (round + writer) % 2 == 0 {
                 let key = Key::new("group", &group);
                 vec![
@@ -70,14 +68,14 @@ pub(super) async fn what_is_required_holds_against_what_is_written_meanwhile(
         let made: Vec<_> = made.map(|(writer, _)| (round + writer) % 2 == 0).collect();
         let deleted = get(&**store, kinds::GROUP, &group).await.is_none();
         let people = count(&**store, Some(&group)).await;
-        assert_eq!(deleted, people == 0, "{people} are in a group that is deleted: {deleted}");
-        assert_eq!(deleted, made.contains(&true), "what was answered is so");
+        assert_eq!(deleted, people == 0, "{people} members, deleted: {deleted}");
+        assert_eq!(deleted, made.contains(&true), "the results are true");
         assert_eq!(people, made.iter().filter(|delete| !**delete).count() as u64);
     }
 }
 
-/// Each writes one record on condition that the other is as it was.
-pub(super) async fn of_two_that_require_each_others_record_one_wins(store: &Arc<dyn Store>) {
+/// Each writes one record on condition that the other has not changed.
+pub(super) async fn one_of_two_mutual_conditions_holds(store: &Arc<dyn Store>) {
     for round in 0..100 {
         let both = [format!("left-{round}"), format!("right-{round}")];
         for id in &both {
@@ -96,12 +94,12 @@ pub(super) async fn of_two_that_require_each_others_record_one_wins(store: &Arc<
             let (version, _) = get(&**store, kinds::USER, id).await.unwrap();
             written += usize::from(version > 1);
         }
-        assert_eq!(written, 1, "one of the two is as the other required");
+        assert_eq!(written, 1, "only one of the two succeeds");
     }
 }
 
-/// Whoever asked for it may be gone at any moment; nobody ever sees a part of what was asked.
-pub(super) async fn a_commit_whose_caller_has_left_is_whole_or_absent(store: &Arc<dyn Store>) {
+/// The future of a commit may be dropped at any moment. The commit is never seen in part.
+pub(super) async fn an_abandoned_commit_is_complete_or_absent(store: &Arc<dyn Store>) {
     const ROUNDS: usize = 40;
     let mut seen = [0; 2];
     for round in 0..ROUNDS {
@@ -111,9 +109,9 @@ pub(super) async fn a_commit_whose_caller_has_left_is_whole_or_absent(store: &Ar
         let mut commit = store.commit(vec![
             user(&one, &[&one], &[&pair]),
             user(&other, &[&other], &[&pair]),
-            delete("nobody", Expect::Any),
+            delete("missing", Expect::Any),
         ]);
-        // Not begun at all in the first round, and let go a little later in each that follows.
+        // Not polled in the first round, and dropped a little later in each round.
         for _ in 0..round {
             tokio::select! {
                 biased;
@@ -123,14 +121,17 @@ pub(super) async fn a_commit_whose_caller_has_left_is_whole_or_absent(store: &Ar
         }
         drop(commit);
         store.commit(vec![put(kinds::PREFERENCES, "after", "1")]).await.unwrap();
-        let told: Vec<_> =
-            told(&**store, before).await.into_iter().filter(|c| c.kind == kinds::USER).collect();
-        let whole = match &told[..] {
+        let changes: Vec<_> = changes_after(&**store, before)
+            .await
+            .into_iter()
+            .filter(|c| c.kind == kinds::USER)
+            .collect();
+        let whole = match &changes[..] {
             [] => false,
             [one, other] => one.sequence == other.sequence,
             more_or_less => panic!("{more_or_less:?}"),
         };
-        assert_eq!(told.len(), if whole { 2 } else { 0 }, "told at once");
+        assert_eq!(changes.len(), if whole { 2 } else { 0 }, "all changes together");
         let there = list(&**store, Some(&pair), None, 9).await;
         if whole {
             assert_eq!(there, [&*one, &*other]);
@@ -144,8 +145,8 @@ pub(super) async fn a_commit_whose_caller_has_left_is_whole_or_absent(store: &Ar
     assert!(seen[0] > 0 && seen[0] < ROUNDS, "absent and whole: {seen:?}");
 }
 
-/// Lets eight commits run at once, and says which one was made; all others must be refused as is
-/// right.
+/// Runs eight commits at the same time. Returns which one succeeded; all others must be refused with
+/// an error that `right` accepts.
 async fn winner(
     store: &Arc<dyn Store>,
     commit: impl Fn(usize) -> Commit,
@@ -162,7 +163,7 @@ async fn winner(
     winners[0]
 }
 
-/// Lets eight commits run at once; why each was refused, if it was.
+/// Runs eight commits at the same time, and returns the errors of those that were refused.
 async fn at_once(
     store: &Arc<dyn Store>,
     commit: impl Fn(usize) -> Commit,

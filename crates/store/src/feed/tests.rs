@@ -27,11 +27,11 @@ fn sled(folder: &TempDir) -> Arc<dyn Store> {
     Arc::new(SledStore::for_test(folder.path()))
 }
 
-/// Writes down what it is told, and does as it is told by the test.
+/// Records the changes passed to it, and waits or fails when the test wants it to.
 struct Recorder {
-    told: Mutex<Vec<Change>>,
-    begun: Notify,
-    /// One permit for each call that may go through.
+    applied: Mutex<Vec<Change>>,
+    called: Notify,
+    /// One permit for each call that may proceed.
     gate: Semaphore,
     failing: AtomicBool,
     restarts: AtomicU64,
@@ -40,8 +40,8 @@ struct Recorder {
 impl Recorder {
     fn new(permits: usize) -> Arc<Self> {
         Arc::new(Self {
-            told: Mutex::default(),
-            begun: Notify::new(),
+            applied: Mutex::default(),
+            called: Notify::new(),
             gate: Semaphore::new(permits),
             failing: AtomicBool::new(false),
             restarts: AtomicU64::new(0),
@@ -53,32 +53,32 @@ impl Recorder {
     }
 
     fn ids(&self) -> Vec<String> {
-        self.told.lock().iter().map(|change| change.id.clone()).collect()
+        self.applied.lock().iter().map(|change| change.id.clone()).collect()
     }
 }
 
 #[async_trait]
 impl Follower for Recorder {
     async fn apply(&self, changes: &[Change]) -> Result<(), StoreError> {
-        self.begun.notify_one();
+        self.called.notify_one();
         self.gate.acquire().await.unwrap().forget();
         if self.failing.load(Ordering::SeqCst) {
-            return Err(StoreError::Unavailable("told to fail".to_owned()));
+            return Err(StoreError::Unavailable("failing on purpose".to_owned()));
         }
-        self.told.lock().extend(changes.iter().cloned());
+        self.applied.lock().extend(changes.iter().cloned());
         Ok(())
     }
 
     async fn start_over(&self) -> Result<(), StoreError> {
         if self.failing.load(Ordering::SeqCst) {
-            return Err(StoreError::Unavailable("told to fail".to_owned()));
+            return Err(StoreError::Unavailable("failing on purpose".to_owned()));
         }
         self.restarts.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
 }
 
-/// A follower with a fault in it.
+/// A follower that panics.
 struct Faulty;
 
 #[async_trait]
@@ -93,7 +93,7 @@ impl Follower for Faulty {
 }
 
 #[tokio::test]
-async fn i11_a_change_feed_that_dies_is_noticed() {
+async fn i11_the_end_of_the_feed_task_is_reported() {
     let folder = TempDir::new().unwrap();
     let feed = Feed::start(sled(&folder), vec![Arc::new(Faulty)]).await.unwrap();
     let ended = feed.ended();
@@ -104,7 +104,7 @@ async fn i11_a_change_feed_that_dies_is_noticed() {
 }
 
 #[tokio::test]
-async fn i2_a_commit_is_answered_only_when_every_follower_has_applied_it() {
+async fn i2_a_commit_returns_after_every_follower_applied_it() {
     let folder = TempDir::new().unwrap();
     let (quick, slow) = (Recorder::open(), Recorder::new(0));
     let followers: Vec<Arc<dyn Follower>> = vec![quick.clone(), slow.clone()];
@@ -114,11 +114,11 @@ async fn i2_a_commit_is_answered_only_when_every_follower_has_applied_it() {
     tokio::pin!(commit);
     tokio::select! {
         biased;
-        answer = &mut commit => panic!("answered before it was in force: {answer:?}"),
-        () = slow.begun.notified() => {}
+        answer = &mut commit => panic!("returned before it was in force: {answer:?}"),
+        () = slow.called.notified() => {}
     }
     assert!(feed.store().get(kinds::USER, "a").await.unwrap().is_some());
-    assert_eq!(quick.ids(), ["a"], "told in the order they were given in");
+    assert_eq!(quick.ids(), ["a"], "in the order of the list");
     assert!(poll!(&mut commit).is_pending());
     slow.gate.add_permits(1);
     assert_eq!(commit.await.unwrap().sequence, 1);
@@ -126,7 +126,7 @@ async fn i2_a_commit_is_answered_only_when_every_follower_has_applied_it() {
 }
 
 #[tokio::test]
-async fn a_refused_commit_is_answered_at_once_and_not_told() {
+async fn a_refused_commit_returns_at_once() {
     let folder = TempDir::new().unwrap();
     let follower = Recorder::open();
     let feed = Feed::start(sled(&folder), vec![follower.clone()]).await.unwrap();
@@ -135,7 +135,7 @@ async fn a_refused_commit_is_answered_at_once_and_not_told() {
         .commit(vec![Write::Delete { kind, id: "a".to_owned(), expect: Expect::Present }])
         .await;
     assert!(matches!(refused, Err(CommitError::Conflict { .. })), "{refused:?}");
-    // What changes nothing is in force already, wherever the feed is.
+    // A commit that changes nothing is in force already.
     feed.commit(vec![]).await.unwrap();
     feed.commit(vec![put("b")]).await.unwrap();
     feed.commit(vec![]).await.unwrap();
@@ -143,7 +143,7 @@ async fn a_refused_commit_is_answered_at_once_and_not_told() {
 }
 
 #[tokio::test]
-async fn i2_a_commit_whose_committer_has_gone_is_followed_all_the_same() {
+async fn i2_an_abandoned_commit_is_followed() {
     let folder = TempDir::new().unwrap();
     let follower = Recorder::open();
     let feed = Feed::start(sled(&folder), vec![follower.clone()]).await.unwrap();
@@ -152,13 +152,13 @@ async fn i2_a_commit_whose_committer_has_gone_is_followed_all_the_same() {
         tokio::pin!(commit);
         assert!(poll!(&mut commit).is_pending());
     }
-    follower.begun.notified().await;
+    follower.called.notified().await;
     feed.commit(vec![put("b")]).await.unwrap();
     assert_eq!(follower.ids(), ["a", "b"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn followers_hear_of_commits_from_everywhere_in_order() {
+async fn followers_get_all_commits_in_order() {
     let folder = TempDir::new().unwrap();
     let follower = Recorder::open();
     let feed = Feed::start(sled(&folder), vec![follower.clone()]).await.unwrap();
@@ -178,14 +178,14 @@ async fn followers_hear_of_commits_from_everywhere_in_order() {
     }
     tasks.join_all().await;
     feed.commit(vec![put("last")]).await.unwrap();
-    let told = follower.told.lock();
-    let sequences: Vec<u64> = told.iter().map(|change| change.sequence).collect();
+    let applied = follower.applied.lock();
+    let sequences: Vec<u64> = applied.iter().map(|change| change.sequence).collect();
     assert_eq!(sequences, (1..=41).collect::<Vec<_>>());
-    assert_eq!(told.last().unwrap().id, "last");
+    assert_eq!(applied.last().unwrap().id, "last");
 }
 
 #[tokio::test]
-async fn a_feed_does_not_start_with_a_follower_that_cannot_read() {
+async fn a_feed_does_not_start_if_a_follower_cannot_read() {
     let folder = TempDir::new().unwrap();
     let store = sled(&folder);
     store.commit(vec![put("before")]).await.unwrap();
@@ -198,10 +198,10 @@ async fn a_feed_does_not_start_with_a_follower_that_cannot_read() {
     let feed = Feed::start(store, vec![follower.clone()]).await.unwrap();
     feed.commit(vec![put("after")]).await.unwrap();
     assert_eq!(follower.restarts.load(Ordering::SeqCst), 1);
-    assert_eq!(follower.ids(), ["after"], "what was there before, it has read");
+    assert_eq!(follower.ids(), ["after"], "it has read what was there before");
 }
 
-/// A store that answers `changes` as the test says, and takes every commit.
+/// A store whose `changes` the test determines, and which accepts every commit.
 #[derive(Debug, Default)]
 struct Scripted {
     answers: Mutex<Vec<Result<Changes, StoreError>>>,
@@ -251,7 +251,7 @@ impl Store for Scripted {
     }
 }
 
-/// Lets the feed's task do all it can without time passing.
+/// Lets the feed's task run as far as it can without time passing.
 async fn settle() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
@@ -263,7 +263,7 @@ fn unavailable() -> Result<Changes, StoreError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn i2_without_an_answer_from_the_store_staleness_grows_until_there_is_one() {
+async fn i2_staleness_grows_until_the_store_answers() {
     let store = Arc::new(Scripted::default());
     let feed = Feed::start(store.clone(), vec![]).await.unwrap();
     let limit = Duration::from_secs(5);
@@ -283,7 +283,7 @@ async fn i2_without_an_answer_from_the_store_staleness_grows_until_there_is_one(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_quiet_store_is_confirmed_often_enough_for_the_least_staleness() {
+async fn an_idle_store_stays_within_the_least_staleness() {
     let folder = TempDir::new().unwrap();
     let feed = Feed::start(sled(&folder), vec![]).await.unwrap();
     let mut stalest = Duration::ZERO;
@@ -292,12 +292,12 @@ async fn a_quiet_store_is_confirmed_often_enough_for_the_least_staleness() {
         settle().await;
         stalest = stalest.max(feed.staleness());
     }
-    assert!(stalest <= LEAST_STALENESS / 2, "{stalest:?}: no room for a busy machine");
+    assert!(stalest <= MIN_STALENESS / 2, "{stalest:?}: no room for a busy machine");
     assert!(stalest > Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
-async fn i2_a_follower_that_cannot_apply_is_told_again_and_nothing_is_confirmed_meanwhile() {
+async fn i2_a_failing_follower_gets_the_changes_again() {
     let store = Arc::new(Scripted::default());
     let follower = Recorder::open();
     let feed = Feed::start(store.clone(), vec![follower.clone()]).await.unwrap();
@@ -323,15 +323,15 @@ async fn i2_a_follower_that_cannot_apply_is_told_again_and_nothing_is_confirmed_
 }
 
 #[tokio::test(start_paused = true)]
-async fn i2_a_commit_that_does_not_come_into_force_is_not_answered_as_done() {
+async fn i2_a_commit_that_is_not_applied_is_an_error() {
     let feed = Feed::start(Arc::new(Scripted::default()), vec![]).await.unwrap();
     let answer = feed.commit(vec![put("a")]).await;
     assert!(matches!(answer, Err(CommitError::Store(StoreError::Unavailable(_)))), "{answer:?}");
-    assert_eq!(feed.staleness(), IN_FORCE_WITHIN);
+    assert_eq!(feed.staleness(), APPLY_TIMEOUT);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_feed_that_missed_changes_has_its_followers_start_over() {
+async fn followers_start_over_after_missed_changes() {
     let store = Arc::new(Scripted::default());
     let follower = Recorder::open();
     let feed = Feed::start(store.clone(), vec![follower.clone()]).await.unwrap();
@@ -345,7 +345,7 @@ async fn a_feed_that_missed_changes_has_its_followers_start_over() {
 }
 
 #[tokio::test]
-async fn the_last_feed_handle_ends_the_task_and_lets_go_of_the_store() {
+async fn the_last_handle_ends_the_task_and_frees_the_store() {
     let folder = TempDir::new().unwrap();
     let feed = Feed::start(sled(&folder), vec![]).await.unwrap();
     let store = Arc::downgrade(feed.store());
@@ -359,9 +359,9 @@ async fn the_last_feed_handle_ends_the_task_and_lets_go_of_the_store() {
     drop(SledStore::for_test(folder.path()));
 }
 
-/// A cache in front of the store, invalidated by the feed, as the rooms above use it.
+/// A cache in front of the store, invalidated by the feed, as the application uses it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn i2_after_an_answered_commit_no_cached_reading_is_older() {
+async fn i2_no_cached_value_is_older_than_a_commit() {
     struct Users(FreshCache<String, u64>);
 
     #[async_trait]

@@ -1,9 +1,9 @@
 //! The file beside the store that names the last answered commit.
 //!
-//! It stands outside the folder, `data.answered` for `data`, so that an older copy of the folder
-//! does not bring an older file along. Two slots are written in turn, each within one sector and
-//! with a checksum, so a power cut leaves the one from before. Its blocks are allocated when it is
-//! made: to write it never needs room on the disk.
+//! It is outside the folder, `data.answered` for `data`, so that an older copy of the folder does not
+//! bring an older file along. Two slots are written in turn, each within one sector and with a
+//! checksum, so a power cut leaves the previous one. Its blocks are allocated when it is created, so
+//! writing it never needs space on the disk.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -18,34 +18,34 @@ const MAGIC: &[u8; 16] = b"portcullis ans 1";
 const SLOT: usize = 512;
 const SLOTS: usize = 2;
 
-/// A state of the store: a place in the feed and a digest of everything at that place.
+/// Identifies a state of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mark {
-    /// The commit's sequence.
+    /// The sequence number of the newest commit.
     pub(super) sequence: u64,
-    /// A hash of the stored head, which holds the digest.
+    /// A hash of the stored head, which contains the digest of all records.
     pub(super) fingerprint: [u8; 32],
 }
 
-/// What is known of the last answered commit.
+/// What the file says about the last answered commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answered {
     /// There is no file.
     Nothing,
-    /// There is a file, and no slot of it is whole.
+    /// There is a file, but neither slot has a valid checksum.
     Unreadable,
-    /// The last answered commit, and the slot it stands in.
+    /// The last answered commit, and the slot it is in.
     At(Mark, usize),
 }
 
-/// Writes the file.
+/// The file, open for writing.
 #[derive(Debug)]
 pub(super) struct AnsweredFile {
     file: File,
     next: usize,
 }
 
-/// Where the file of the store in the folder `store` is.
+/// The path of the file for the store in the folder `store`.
 pub(super) fn path(store: &Path) -> io::Result<PathBuf> {
     let store = match store.file_name() {
         Some(_) => store.to_owned(),
@@ -72,7 +72,7 @@ impl Answered {
 }
 
 impl AnsweredFile {
-    /// Makes the file anew with this mark, whole or not at all.
+    /// Creates or replaces the file, atomically.
     pub(super) fn create(path: &Path, mark: Mark) -> io::Result<Self> {
         let draft = path.with_extension("answered.new");
         let mut options = OpenOptions::new();
@@ -88,7 +88,7 @@ impl AnsweredFile {
         Ok(Self { file, next: 1 })
     }
 
-    /// Opens the file to go on after the mark in `slot`.
+    /// Opens the file; the next write goes to the slot after `slot`.
     pub(super) fn open(path: &Path, slot: usize) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         Ok(Self { file, next: (slot + 1) % SLOTS })
@@ -100,7 +100,7 @@ impl AnsweredFile {
         Self { file: File::open(path).unwrap(), next: 0 }
     }
 
-    /// Notes the newest commit that will be answered now; it is on disk when this returns.
+    /// Records the newest commit before it is answered. On disk when this returns.
     pub(super) fn write(&mut self, mark: Mark) -> io::Result<()> {
         self.file.write_all_at(&encode(mark), (self.next * SLOT) as u64)?;
         self.file.sync_data()?;
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_mark_is_found_again() {
+    fn the_last_mark_is_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data.answered");
         assert_eq!(Answered::read(&path).unwrap(), Answered::Nothing);
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_stands_beside_the_folder() {
+    fn the_file_is_beside_the_folder() {
         assert_eq!(path(Path::new("data")).unwrap(), Path::new("data.answered"));
         assert_eq!(
             path(Path::new("/var/lib/p/data/")).unwrap(),

@@ -1,8 +1,8 @@
-//! Whether a database holds everything that was written to it.
+//! Verifying that a database holds everything that was written to it.
 //!
-//! What sled cannot read of a damaged file, it takes for free space, and overwrites it. So a
-//! database is read without sled first ([`read_files`]). If that leaves any doubt, sled reads a copy
-//! ([`read_copy`]). The files themselves are opened for writing only afterwards.
+//! When sled opens a damaged database, it treats what it cannot read as free space and overwrites
+//! it. So the files are first read without sled ([`read_files`]). If the result is not certain, sled
+//! reads a copy ([`read_copy`]). Only then does sled open the files themselves.
 
 use std::ops::Bound;
 use std::path::PathBuf;
@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::digest::Digest;
+use super::files;
 use super::folder::{self, Folder};
 use super::layout::{self, Head, Meta, Stored};
 use super::log::Log;
@@ -20,43 +21,43 @@ use super::log::tree::Tree;
 use super::parallel::in_parallel;
 use crate::{StoreError, StoreKey};
 
-/// How long sled may take to open the copy, and from then on for the next entries. On some damage
-/// it would search for ever.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// Entries between two signs of life.
+/// How long sled may take to open a copy, and to read each [`STRIDE`] entries. On some damage, it
+/// never returns.
+const TIMEOUT: Duration = Duration::from_secs(120);
+/// Number of entries between two progress reports.
 const STRIDE: usize = 4096;
 
-/// What a database holds.
+/// The content of a database.
 #[derive(Debug)]
 pub(super) struct Found {
-    /// Format version and key, as stored.
+    /// The stored format version and key id.
     meta: Option<Vec<u8>>,
-    /// Sequence and digest, as stored.
+    /// The stored sequence number and digest.
     head: Option<Vec<u8>>,
-    /// The digest of the entries that are there.
+    /// The digest of the entries.
     digest: Digest,
-    /// Keys that are there without their record, or the other way round; empty if none are, and
-    /// for a database with a format version, whose digest would show them.
+    /// The digest of keys without their record, or records without their keys. Only computed for a
+    /// database without a format version, which has no stored digest.
     unmatched: Digest,
 }
 
-/// Why a database is not used.
+/// Why a database is refused.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// What is missing or cannot be read.
-    NotWhole(String),
-    /// It belongs to another secret key.
+    Damaged(String),
+    /// It was created with another secret key.
     OtherKey,
     /// It has a later format.
     Newer(u64),
 }
 
 impl Found {
-    /// What is stored about a database that is whole, without reading its entries again.
-    pub(super) fn whole(db: &sled::Db, key: &StoreKey) -> Result<Result<Head, Fault>, StoreError> {
+    /// The stored head, without verifying the entries.
+    pub(super) fn head(db: &sled::Db, key: &StoreKey) -> Result<Result<Head, Fault>, StoreError> {
         let meta = db.get(layout::META)?;
         let head = db.get(layout::HEAD)?;
-        Ok(judge(meta.as_deref(), head.as_deref(), key))
+        Ok(stored_head(meta.as_deref(), head.as_deref(), key))
     }
 
     /// Whether the database has a format version.
@@ -64,32 +65,32 @@ impl Found {
         self.meta.is_some()
     }
 
-    /// The head, if all that was written is there.
-    pub(super) fn judge(&self, key: &StoreKey) -> Result<Head, Fault> {
-        let head = judge(self.meta.as_deref(), self.head.as_deref(), key)?;
+    /// The head, if the entries match its digest.
+    pub(super) fn verify(&self, key: &StoreKey) -> Result<Head, Fault> {
+        let head = stored_head(self.meta.as_deref(), self.head.as_deref(), key)?;
         let differences = head.digest.differences(&self.digest);
-        if differences.is_empty() { Ok(head) } else { Err(Fault::NotWhole(differences.join("; "))) }
+        if differences.is_empty() { Ok(head) } else { Err(Fault::Damaged(differences.join("; "))) }
     }
 
-    /// The head of a database without format version, with the digest that it lacks. Without a
-    /// digest, what is missing shows only where it leaves other entries alone.
-    pub(super) fn judge_unversioned(&self) -> Result<Head, Fault> {
+    /// The head for a database without a format version, with the digest that it lacks. Missing
+    /// entries are found only where a record and its keys do not match.
+    pub(super) fn verify_unversioned(&self) -> Result<Head, Fault> {
         let sequence = layout::decode_unversioned_head(self.head.as_deref());
         let Some(sequence) = sequence else {
-            return Err(Fault::NotWhole("its head is missing".to_owned()));
+            return Err(Fault::Damaged("its sequence number is missing".to_owned()));
         };
         if self.unmatched != Digest::default() {
             let kinds = self.unmatched.kinds().collect::<Vec<_>>().join(", ");
-            let what = format!("records and the keys that lead to them do not match: {kinds}");
-            return Err(Fault::NotWhole(what));
+            let what = format!("records and their keys do not match: {kinds}");
+            return Err(Fault::Damaged(what));
         }
         Ok(Head { sequence, digest: self.digest.clone() })
     }
 }
 
-fn judge(meta: Option<&[u8]>, head: Option<&[u8]>, key: &StoreKey) -> Result<Head, Fault> {
+fn stored_head(meta: Option<&[u8]>, head: Option<&[u8]>, key: &StoreKey) -> Result<Head, Fault> {
     let Some(meta) = meta.and_then(Meta::decode) else {
-        return Err(Fault::NotWhole("its format version is missing".to_owned()));
+        return Err(Fault::Damaged("its format version is missing".to_owned()));
     };
     if meta.format > folder::FORMAT {
         return Err(Fault::Newer(meta.format));
@@ -98,11 +99,11 @@ fn judge(meta: Option<&[u8]>, head: Option<&[u8]>, key: &StoreKey) -> Result<Hea
         return Err(Fault::OtherKey);
     }
     let head = head.and_then(Head::decode);
-    head.ok_or_else(|| Fault::NotWhole("the digest of its records is missing".to_owned()))
+    head.ok_or_else(|| Fault::Damaged("the digest of its records is missing".to_owned()))
 }
 
-/// Reads the database's files without sled, and without writing to them. Returns what they hold and
-/// where; `None` if it is not certain that sled will find the same.
+/// Reads the database's files without sled. Returns their content and the messages that it comes
+/// from; `None` if it is not certain that sled will read the same.
 pub(super) fn read_files(folder: &Folder, key: &StoreKey) -> Option<(Found, PageTable)> {
     let log = Log::open(folder.path()).ok()?;
     let table = PageTable::recover(&log)?;
@@ -110,26 +111,26 @@ pub(super) fn read_files(folder: &Folder, key: &StoreKey) -> Option<(Found, Page
     Some((Part::union(parts).into_found(), table))
 }
 
-/// Reads a copy of the database to its end.
+/// Has sled read a copy of the database.
 pub(super) fn read_copy(
     folder: &Folder,
     key: &StoreKey,
 ) -> Result<Result<Found, Fault>, StoreError> {
     let copy = folder.copy_for_check().map_err(|error| {
         StoreError::Unavailable(format!(
-            "`{}` was not closed in good order or has changed since, and cannot be copied for a \
-             check: {error}; it needs as much free space as the store has",
+            "`{}` was not closed properly, and cannot be copied to verify it: {error}; the copy needs \
+             as much free space as the store uses",
             folder.path().display()
         ))
     })?;
-    Ok(read_in_time(copy, key.clone()))
+    Ok(read_with_timeout(copy, key.clone()))
 }
 
-/// Sled may panic or never end on damaged files; this does neither.
-fn read_in_time(copy: PathBuf, key: StoreKey) -> Result<Found, Fault> {
+/// On damaged files sled may panic or never return. Both are reported as damage.
+fn read_with_timeout(copy: PathBuf, key: StoreKey) -> Result<Found, Fault> {
     let (report, reports) = mpsc::channel();
     let started = thread::Builder::new().name("store check".to_owned()).spawn(move || {
-        let db = folder::open_copy(&copy);
+        let db = files::open_copy(&copy);
         // The receiver is gone if this took too long.
         let progress = || drop(report.send(None));
         let found = db.as_ref().map_err(Clone::clone).and_then(|db| read(db, &key, progress));
@@ -137,18 +138,18 @@ fn read_in_time(copy: PathBuf, key: StoreKey) -> Result<Found, Fault> {
         let _ = report.send(Some(found));
     });
     if let Err(error) = started {
-        return Err(Fault::NotWhole(format!("it could not be checked: {error}")));
+        return Err(Fault::Damaged(format!("it cannot be checked: {error}")));
     }
     loop {
-        match reports.recv_timeout(PATIENCE) {
+        match reports.recv_timeout(TIMEOUT) {
             Ok(None) => {}
             Ok(Some(Ok(found))) => return Ok(found),
-            Ok(Some(Err(error))) => return Err(Fault::NotWhole(error.to_string())),
+            Ok(Some(Err(error))) => return Err(Fault::Damaged(error.to_string())),
             Err(RecvTimeoutError::Disconnected) => {
-                return Err(Fault::NotWhole("reading it made sled panic".to_owned()));
+                return Err(Fault::Damaged("sled panicked while reading it".to_owned()));
             }
             Err(RecvTimeoutError::Timeout) => {
-                return Err(Fault::NotWhole("reading it does not end".to_owned()));
+                return Err(Fault::Damaged("sled did not finish reading it".to_owned()));
             }
         }
     }
@@ -191,16 +192,16 @@ fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
     bound.as_ref().map(Vec::as_slice)
 }
 
-/// What some of the entries add up to.
+/// The digest of some of the entries.
 #[derive(Debug, Default)]
 struct Part {
-    /// Whether records are compared with the keys that lead to them.
+    /// Whether records are compared with their keys.
     match_keys: bool,
     meta: Option<Vec<u8>>,
     head: Option<Vec<u8>>,
     digest: Digest,
     unmatched: Digest,
-    /// Where the key of an entry is put together.
+    /// A buffer for the key of an entry.
     place: Vec<u8>,
 }
 

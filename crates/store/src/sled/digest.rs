@@ -1,9 +1,9 @@
-//! The digest of everything the store holds, kept up to date with each commit.
+//! The digest of everything in the store, updated with each commit.
 //!
-//! Every entry is hashed with the store's key and the hashes are added up, one sum for each kind.
-//! An entry that is written is added, one that is replaced or removed is subtracted, so a commit
-//! costs as much as it writes. A sum that is computed anew from all entries and differs from the
-//! one that was kept means that entries are missing, changed or too many.
+//! Every entry is hashed with the store's key, and the hashes are added up, one sum for each kind.
+//! Written entries are added, replaced and removed ones subtracted, so the cost of a commit depends
+//! only on what it writes. If the sum of all entries differs from the stored one, entries are
+//! missing, changed or too many.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ use crate::StoreKey;
 /// The sum of the hashes of some entries, in 64-bit lanes that wrap.
 type Sum = [u64; 4];
 
-/// What there is of one kind.
+/// The entries of one kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Tally {
-    /// How many records, without their keys.
+    /// The number of records, not counting their keys.
     records: u64,
     /// The sum over records, unique keys and index keys.
     sum: Sum,
@@ -27,17 +27,17 @@ struct Tally {
 /// The digest of a set of entries, by kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Digest {
-    /// Kinds of which there is nothing are left out.
+    /// Only kinds with entries.
     kinds: BTreeMap<String, Tally>,
 }
 
 impl Digest {
-    /// Takes an entry in.
+    /// Adds an entry.
     pub(super) fn add(&mut self, key: &StoreKey, place: &[u8], value: &[u8]) {
         self.change(key, place, value, u64::wrapping_add);
     }
 
-    /// Takes an entry out.
+    /// Removes an entry.
     pub(super) fn remove(&mut self, key: &StoreKey, place: &[u8], value: &[u8]) {
         self.change(key, place, value, u64::wrapping_sub);
     }
@@ -49,7 +49,7 @@ impl Digest {
         value: &[u8],
         change: impl Fn(u64, u64) -> u64,
     ) {
-        // What belongs to no kind is counted too: nothing that was written looks like that.
+        // Entries of no kind are counted, too: the store never writes one.
         let (is_record, kind) = match Entry::parse(place) {
             Some(Entry::Record { kind, .. }) => (true, kind),
             Some(Entry::Key { kind }) => (false, kind),
@@ -70,7 +70,7 @@ impl Digest {
         }
     }
 
-    /// The digest of two sets that share no entry.
+    /// The digest of the union of two disjoint sets.
     pub(super) fn union(mut self, other: Self) -> Self {
         for (kind, more) in other.kinds {
             let tally = self.kinds.entry(kind).or_default();
@@ -83,7 +83,7 @@ impl Digest {
         self
     }
 
-    /// The kinds of which there is something.
+    /// The kinds with entries.
     pub(super) fn kinds(&self) -> impl Iterator<Item = &str> {
         self.kinds.keys().map(String::as_str)
     }
@@ -113,7 +113,7 @@ impl Digest {
         Some(Self { kinds })
     }
 
-    /// How `found` differs from this digest of what was written, a phrase for each kind.
+    /// How the entries `found` differ from those written, a phrase for each kind.
     pub(super) fn differences(&self, found: &Self) -> Vec<String> {
         let kinds =
             self.kinds.keys().chain(found.kinds.keys().filter(|k| !self.kinds.contains_key(*k)));
@@ -125,7 +125,8 @@ impl Digest {
                 let records = (there.records, written.records);
                 differences.push(format!("{kind}: {} of {} records", records.0, records.1));
             } else if written != there {
-                differences.push(format!("{kind}: {} records, not all as written", there.records));
+                differences
+                    .push(format!("{kind}: {} records, some of them changed", there.records));
             }
         }
         differences
@@ -134,7 +135,7 @@ impl Digest {
 
 fn hash(key: &StoreKey, place: &[u8], value: &[u8]) -> Sum {
     let mut hash = Sha256::new();
-    hash.update(key.bytes());
+    hash.update(key.expose());
     hash.update((place.len() as u64).to_be_bytes());
     hash.update(place);
     hash.update(value);
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn i13_the_order_of_entries_does_not_matter_and_all_else_does() {
+    fn i13_digests_of_different_entries_differ() {
         let (a, b) = (layout::record(kinds::USER, "a"), layout::record(kinds::USER, "b"));
         let index = layout::index(kinds::USER, &Key::new("group", "g"), "a");
         let whole: &[(&[u8], &[u8])] = &[(&a, b"1"), (&b, b"2"), (&index, b"")];
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn i13_what_is_removed_leaves_no_trace() {
+    fn i13_a_removed_entry_leaves_no_trace() {
         let place = layout::record(kinds::GROUP, "a");
         let mut changed = digest(&[(&place, b"1")]);
         changed.remove(&KEY, &place, b"1");
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_is_stored_and_read_back() {
+    fn a_digest_is_read_back() {
         let place = layout::record(kinds::GROUP, "a");
         let mut bytes = Vec::new();
         digest(&[(&place, b"1")]).encode(&mut bytes);

@@ -1,16 +1,16 @@
-//! How records and keys look in the sled tree.
+//! How records and keys are stored in the sled tree.
 //!
 //! | key | value |
 //! |---|---|
-//! | `h` | sequence of the newest commit, digest of all that follows below ([`Head`]) |
+//! | `h` | sequence number of the newest commit, digest of all `r`, `u` and `i` entries ([`Head`]) |
 //! | `m` | format version, id of the secret key ([`Meta`]) |
 //! | `r` kind, id | a record: version, document, its `u` and `i` keys |
 //! | `u` kind, field, value | id of the record that has the unique key |
 //! | `i` kind, field, value, id | nothing |
 //!
-//! All parts but the last carry their length, so that no value can run into the next part,
-//! whatever bytes it holds; the id is last and bare, so that entries are in order of id. Numbers
-//! are big-endian.
+//! All parts but the last are preceded by their length, so that no value can be confused with the
+//! next part. The id is last and has no length, so that entries are in order of id. Numbers are
+//! big-endian.
 
 use sha2::{Digest as _, Sha256};
 
@@ -18,30 +18,30 @@ use super::answered::Mark;
 use super::digest::Digest;
 use crate::{Key, Kind, StoreError};
 
-/// Where the sequence of the newest commit and the digest are kept.
+/// The key of the [`Head`].
 pub(super) const HEAD: &[u8] = b"h";
-/// Where the format version is kept.
+/// The key of the [`Meta`].
 pub(super) const META: &[u8] = b"m";
 
-/// What is stored about the whole, replaced by each commit.
+/// The state of the whole store, replaced by each commit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Head {
-    /// The newest commit.
+    /// The sequence number of the newest commit.
     pub(super) sequence: u64,
     /// The digest of all records, unique keys and index keys.
     pub(super) digest: Digest,
 }
 
-/// What is stored once.
+/// What never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Meta {
-    /// The version of this layout.
+    /// The version of this format.
     pub(super) format: u64,
-    /// Which secret key the store belongs to.
+    /// The id of the key that the store was created with.
     pub(super) key_id: [u8; 32],
 }
 
-/// What a sled key leads to.
+/// What a sled key stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Entry<'a> {
     /// A record.
@@ -71,7 +71,7 @@ impl Head {
         Some(Self { sequence: number(&mut bytes)?, digest: Digest::decode(bytes)? })
     }
 
-    /// What is noted of this state when it is answered.
+    /// Identifies this state.
     pub(super) fn mark(&self) -> Mark {
         Mark { sequence: self.sequence, fingerprint: Sha256::digest(self.encode()).into() }
     }
@@ -85,7 +85,7 @@ impl Meta {
         out
     }
 
-    /// The bytes as stored; of a later format, the version alone is understood.
+    /// The decoded bytes. For a later format, only the version is meaningful.
     pub(super) fn decode(mut bytes: &[u8]) -> Option<Self> {
         let format = number(&mut bytes)?;
         let key_id = bytes.first_chunk().copied();
@@ -94,7 +94,7 @@ impl Meta {
 }
 
 impl<'a> Entry<'a> {
-    /// What the sled key `place` leads to, unless it is the head or nothing that was written.
+    /// What the sled key `place` stands for; `None` for the head, and for keys never written.
     pub(super) fn parse(place: &'a [u8]) -> Option<Self> {
         let (table, mut rest) = place.split_first()?;
         let kind = str::from_utf8(pull(&mut rest)?).ok()?;
@@ -106,20 +106,20 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// A unique or index key, taken apart.
+/// The parts of a unique or index key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ParsedKey<'a> {
     /// The kind's name.
     pub(super) kind: &'a str,
-    /// The field.
+    /// The name of the key.
     pub(super) field: &'a str,
     /// The value.
     pub(super) value: &'a str,
-    /// The record that it leads to.
+    /// The record that it belongs to.
     pub(super) id: &'a str,
 }
 
-/// Takes a unique or index key apart, with what is stored under it.
+/// Parses a unique or index key, with the value that is stored under it.
 pub(super) fn parse_key<'a>(place: &'a [u8], stored: &'a [u8]) -> Option<ParsedKey<'a>> {
     let (table, mut rest) = place.split_first()?;
     let mut part = || str::from_utf8(pull(&mut rest)?).ok();
@@ -128,7 +128,7 @@ pub(super) fn parse_key<'a>(place: &'a [u8], stored: &'a [u8]) -> Option<ParsedK
     Some(ParsedKey { kind, field, value, id: str::from_utf8(id).ok()? })
 }
 
-/// What is stored under a unique or index key of the record `id`.
+/// The value that is stored under a unique or index key of the record `id`.
 pub(super) fn key_value<'a>(place: &[u8], id: &'a [u8]) -> &'a [u8] {
     if place.starts_with(b"u") { id } else { &[] }
 }
@@ -140,7 +140,7 @@ pub(super) struct Stored<'a> {
     pub(super) version: u64,
     /// The document.
     pub(super) doc: &'a [u8],
-    /// The sled keys of its unique and index entries, to remove with it.
+    /// The sled keys of its unique and index entries, which are removed with it.
     pub(super) keys: Vec<&'a [u8]>,
 }
 
@@ -157,7 +157,7 @@ impl<'a> Stored<'a> {
 
     /// The record from its stored bytes.
     pub(super) fn decode(kind: Kind, id: &str, bytes: &'a [u8]) -> Result<Self, StoreError> {
-        Self::parse(bytes).ok_or_else(|| damaged(kind, id, "it ends too early"))
+        Self::parse(bytes).ok_or_else(|| damaged(kind, id, "it is cut short"))
     }
 
     /// The record from its stored bytes; `None` if they end too early.
@@ -179,13 +179,13 @@ pub(super) fn record(kind: Kind, id: &str) -> Vec<u8> {
     out
 }
 
-/// What the keys of all records of the kind of this name begin with.
+/// The prefix of the keys of all records of a kind.
 pub(super) fn records(kind: &str) -> Vec<u8> {
     start(b'r', kind)
 }
 
-/// Places at which the keys of a kind can be divided into parts of similar size. Most ids are
-/// random letters and digits.
+/// Keys that divide the entries of a kind into parts of similar size. Most ids are random letters
+/// and digits.
 pub(super) fn starts(kind: &str) -> impl Iterator<Item = Vec<u8>> {
     let tables = b"iu".iter().map(move |table| start(*table, kind));
     let ids = [None].into_iter().chain(b"48cgkosw".iter().map(Some));
@@ -204,19 +204,19 @@ pub(super) fn index(kind: Kind, key: &Key, id: &str) -> Vec<u8> {
     out
 }
 
-/// What the keys of all index entries for a key begin with.
+/// The prefix of all index entries with a key.
 pub(super) fn indexed(kind: Kind, key: &Key) -> Vec<u8> {
     field(b'i', kind, key)
 }
 
-/// An id from the bytes it is stored as.
+/// The id that is stored as these bytes.
 pub(super) fn text(kind: Kind, bytes: &[u8]) -> Result<&str, StoreError> {
     str::from_utf8(bytes)
         .map_err(|error| damaged(kind, &String::from_utf8_lossy(bytes), &error.to_string()))
 }
 
-/// The sequence of the newest commit, as it was stored before there were format versions; `None`
-/// if what is stored is not that.
+/// The sequence number of the newest commit as it was stored before format 1; `None` if the stored
+/// bytes are not one.
 pub(super) fn decode_unversioned_head(stored: Option<&[u8]>) -> Option<u64> {
     stored.map_or(Some(0), |bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?)))
 }
@@ -261,14 +261,14 @@ mod tests {
     use crate::conformance::kinds;
 
     #[test]
-    fn a_record_cut_short_anywhere_is_damaged_and_whole_it_is_not() {
+    fn a_record_cut_short_is_damaged() {
         let keys: Vec<&[u8]> = vec![b"u1", b"", b"i\0\xff"];
         let whole = Stored { version: 7, doc: b"{}", keys: keys.clone() }.encode();
         let decoded = Stored::decode(kinds::USER, "a", &whole).unwrap();
         assert_eq!((decoded.version, decoded.doc, decoded.keys), (7, b"{}".as_slice(), keys));
 
-        // Cut between two keys, it would be a whole record with fewer of them; those are the only
-        // other places where it may end, and sled's checksums guard against that.
+        // Cut between two keys, it is a valid record with fewer keys. Sled's checksums and the digest
+        // detect that.
         let ends = [8 + 8 + 2, 8 + 8 + 2 + 8 + 2, 8 + 8 + 2 + 8 + 2 + 8];
         for end in (0..whole.len()).filter(|end| !ends.contains(end)) {
             let cut = Stored::decode(kinds::USER, "a", &whole[..end]);
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn no_value_runs_into_the_id_that_follows_it() {
+    fn values_and_ids_are_not_confused() {
         let one = index(kinds::USER, &Key::new("group", "a"), "bc");
         let other = index(kinds::USER, &Key::new("group", "ab"), "c");
         assert_ne!(one, other);

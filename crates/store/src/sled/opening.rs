@@ -1,123 +1,21 @@
-//! From a folder to a store that is known to be whole, or a reason why not (I13).
+//! Opening a store only if it is complete (I13).
 
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::answered::{Answered, AnsweredFile, Mark};
 use super::check::{self, Fault, Found};
+use super::checksums::{self, Comparison};
+use super::error::OpenError;
 use super::folder::{self, Folder, Presence};
 use super::layout::{self, Head, Meta};
 use super::log::Log;
 use super::log::table::PageTable;
-use super::seal::{self, Seal};
+use super::migration::migrate;
 use crate::{StoreError, StoreKey};
 
-/// Why a store is not opened. Its files are as they were.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The folder or the files cannot be used.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// There is no store.
-    #[error(
-        "there is no store in `{}`{}: restore a backup of it, or begin with an empty one with \
-         `portcullis store init`", path.display(), last_answered(*.answered)
-    )]
-    Missing {
-        /// The folder.
-        path: PathBuf,
-        /// The last answered commit, if it is known.
-        answered: Option<u64>,
-    },
-    /// There is something already.
-    #[error("`{}` holds a store or what is left of one: move it away first", path.display())]
-    Exists {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// Not everything that was written is there.
-    #[error(
-        "the store in `{}` is not whole: {found}. It was left as it is. Restore a backup, or write \
-         what is whole to a new folder with `portcullis store rescue DIR`", path.display()
-    )]
-    NotWhole {
-        /// The folder.
-        path: PathBuf,
-        /// Where, and what is known to be missing.
-        found: String,
-    },
-    /// The store is whole, and older than what has been answered.
-    #[error(
-        "the store in `{}` ends at commit {sequence}, but commit {answered} has been answered ({}): \
-         it is an older copy, or its newest part is damaged or lost. It was left as it is. If you \
-         have put an older copy back on purpose, accept it with `portcullis store accept-older`. \
-         If not, restore the newest copy, or write what can still be read to a new folder with \
-         `portcullis store rescue DIR`", path.display(), behind(*.sequence, *.answered)
-    )]
-    Older {
-        /// The folder.
-        path: PathBuf,
-        /// The newest commit in the store.
-        sequence: u64,
-        /// The last answered commit.
-        answered: u64,
-    },
-    /// It is not known which commit was answered last.
-    #[error(
-        "the store in `{}` is whole and ends at commit {sequence}, but `{}`, which names the last \
-         answered commit, {}: if this is the newest copy, accept it with \
-         `portcullis store accept-older`{}", path.display(), file.display(),
-         if *.missing { "is missing" } else { "cannot be read" },
-         folder::mount_warning(path).map_or_else(String::new, |warning| format!(". {warning}"))
-    )]
-    Unanswered {
-        /// The folder.
-        path: PathBuf,
-        /// The file that names the last answered commit.
-        file: PathBuf,
-        /// The newest commit in the store.
-        sequence: u64,
-        /// Whether the file is missing.
-        missing: bool,
-    },
-    /// The store belongs to another secret key.
-    #[error(
-        "the store in `{}` belongs to another secret key: put the key back that it was made with \
-         (`secrets.key_file`)", path.display()
-    )]
-    OtherKey {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// A later version of the program has written the store.
-    #[error(
-        "the store in `{}` has format {format}, and this version reads up to format {}: use a \
-         later version of portcullis", path.display(), folder::FORMAT
-    )]
-    Newer {
-        /// The folder.
-        path: PathBuf,
-        /// The store's format.
-        format: u64,
-    },
-}
-
-fn last_answered(answered: Option<u64>) -> String {
-    answered.map_or_else(String::new, |sequence| {
-        format!(", though one that had come to commit {sequence} was there")
-    })
-}
-
-fn behind(sequence: u64, answered: u64) -> String {
-    match answered.saturating_sub(sequence) {
-        0 => "with other records".to_owned(),
-        1 => "1 commit is missing".to_owned(),
-        missing => format!("{missing} commits are missing"),
-    }
-}
-
-/// An open database. When it is dropped it is closed, and its files are sealed.
+/// An open database. When it is dropped it is closed, and checksums of its files are written.
 #[derive(Debug)]
 pub(super) struct Database {
     db: sled::Db,
@@ -128,10 +26,11 @@ pub(super) struct Database {
 #[derive(Debug)]
 struct Closing {
     folder: Folder,
-    sound: AtomicBool,
+    /// Whether checksums are written.
+    checksums: AtomicBool,
 }
 
-/// A store that is known to be whole.
+/// A complete store.
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) database: Database,
@@ -140,27 +39,28 @@ pub(super) struct Opened {
 }
 
 impl Database {
-    fn open(folder: Folder) -> Result<Self, StoreError> {
-        seal::remove(&folder).map_err(|error| folder.error(&error))?;
+    /// Opens the database for writing.
+    pub(super) fn open(folder: Folder) -> Result<Self, StoreError> {
+        checksums::remove(&folder).map_err(|error| folder.error(&error))?;
         let db = folder.open_database()?;
-        Ok(Self { db, closing: Closing { folder, sound: AtomicBool::new(true) } })
+        Ok(Self { db, closing: Closing { folder, checksums: AtomicBool::new(true) } })
     }
 
-    /// The folder it is in.
+    /// The folder that it is in.
     pub(super) fn folder(&self) -> &Folder {
         &self.closing.folder
     }
 
-    /// Leaves the files unsealed: it is not known what is in them.
-    pub(super) fn distrust(&self) {
-        self.closing.sound.store(false, Ordering::Relaxed);
+    /// Writes no checksums when the database is closed, because its content is not known.
+    pub(super) fn skip_checksums(&self) {
+        self.closing.checksums.store(false, Ordering::Relaxed);
     }
 
     /// Writes entries and waits until they are on disk.
     pub(super) fn write(&self, batch: sled::Batch) -> Result<(), StoreError> {
         self.db.apply_batch(batch)?;
-        let disk = super::writer::fsync(self.folder().path(), &self.db);
-        disk.and_then(|mut disk| disk()).map_err(|error| self.folder().error(&error))
+        let flush = super::writer::fsync(self.folder().path(), &self.db);
+        flush.and_then(|mut flush| flush()).map_err(|error| self.folder().error(&error))
     }
 }
 
@@ -174,28 +74,26 @@ impl Deref for Database {
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        if !self.sound.load(Ordering::Relaxed) {
+        if !self.checksums.load(Ordering::Relaxed) {
             return;
         }
-        let sealed = self
-            .folder
-            .wait_for_release()
-            .and_then(|()| seal::write(&self.folder).map_err(|error| self.folder.error(&error)));
-        if let Err(error) = sealed {
-            tracing::warn!(%error, "the store was not sealed; the next start checks every record");
+        let written = self.folder.wait_for_release().and_then(|()| {
+            checksums::write(&self.folder).map_err(|error| self.folder.error(&error))
+        });
+        if let Err(error) = written {
+            tracing::warn!(%error, "cannot write checksums; the next start verifies every record");
         }
     }
 }
 
-/// Makes an empty store where there is none. It is made anew at the next start unless
-/// [`Folder::note_format`] follows.
+/// Creates an empty store. The next start creates it again unless [`Folder::mark_in_use`] follows.
 pub(super) fn create(path: &Path, key: &StoreKey) -> Result<Opened, OpenError> {
     let fault = |error| folder::folder_error(path, &error);
     require_no_store(path)?;
-    let folder = Folder::make(path)?;
-    // Looked at again, now that no other process can be at it.
+    let folder = Folder::create(path)?;
+    // Checked again, now that the folder is locked.
     require_no_store(path)?;
-    folder.note_starting().and_then(|()| folder.clear()).map_err(fault)?;
+    folder.mark_starting().and_then(|()| folder.clear()).map_err(fault)?;
     let answered_file = folder.answered().to_owned();
     let database = Database::open(folder)?;
     let head = Head::default();
@@ -211,8 +109,8 @@ pub(super) fn create(path: &Path, key: &StoreKey) -> Result<Opened, OpenError> {
 fn create_answered(file: &Path, head: &Head) -> Result<AnsweredFile, StoreError> {
     AnsweredFile::create(file, head.mark()).map_err(|error| {
         StoreError::Unavailable(format!(
-            "`{}`: {error}; the store keeps this file beside its folder, so the folder that holds \
-             both must be writable (see `store.path`)",
+            "`{}`: {error}; the store keeps this file beside its folder (`store.path`), so the parent \
+             folder must be writable",
             file.display()
         ))
     })
@@ -226,11 +124,12 @@ fn require_no_store(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-fn meta(key: &StoreKey) -> Vec<u8> {
+/// The [`Meta`] of a store with this key.
+pub(super) fn meta(key: &StoreKey) -> Vec<u8> {
     Meta { format: folder::FORMAT, key_id: key.id() }.encode()
 }
 
-/// Opens the store, if everything that was answered is in it.
+/// Opens the store, if every answered commit is in it.
 pub(super) fn open(path: &Path, key: &StoreKey) -> Result<Opened, OpenError> {
     let Checked { database, head, answered } = open_checked(path, key, Older::Refused)?;
     let file = database.folder().answered().to_owned();
@@ -239,23 +138,23 @@ pub(super) fn open(path: &Path, key: &StoreKey) -> Result<Opened, OpenError> {
         Answered::At(mark, slot) => {
             let mut answered = AnsweredFile::open(&file, slot).map_err(fault)?;
             if mark != head.mark() {
-                // The process ended between writing the commit and noting it.
+                // The process ended after writing the commit and before recording it.
                 answered.write(head.mark()).map_err(fault)?;
             }
             answered
         }
         Answered::Nothing | Answered::Unreadable => create_answered(&file, &head)?,
     };
-    database.folder().note_format().map_err(|error| folder::folder_error(path, &error))?;
+    database.folder().mark_in_use().map_err(|error| folder::folder_error(path, &error))?;
     Ok(Opened { database, head, answered })
 }
 
-/// Takes the store as it is for the newest, if it is whole. Returns what was answered last, if
-/// that is known, and where the store is now.
+/// Accepts a complete store although it is older than the last answered commit. Returns that commit,
+/// if it is known, and the newest one in the store.
 pub(super) fn accept_older(path: &Path, key: &StoreKey) -> Result<(Option<u64>, u64), OpenError> {
     let Checked { database, head, answered } = open_checked(path, key, Older::Accepted)?;
     create_answered(database.folder().answered(), &head)?;
-    database.folder().note_format().map_err(|error| folder::folder_error(path, &error))?;
+    database.folder().mark_in_use().map_err(|error| folder::folder_error(path, &error))?;
     let before = match answered {
         Answered::At(mark, _) => Some(mark.sequence),
         Answered::Nothing | Answered::Unreadable => None,
@@ -263,29 +162,29 @@ pub(super) fn accept_older(path: &Path, key: &StoreKey) -> Result<(Option<u64>, 
     Ok((before, head.sequence))
 }
 
-/// Whether a whole store that is behind what was answered opens.
+/// What happens to a complete store that is older than the last answered commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Older {
+pub(super) enum Older {
     Refused,
     Accepted,
 }
 
-/// Refuses a store that is behind what was answered, or may be.
-fn require_answered(
+/// Refuses a store that is, or may be, older than the last answered commit.
+pub(super) fn require_answered(
     folder: &Folder,
     head: &Head,
     answered: Answered,
-    seal: &Seal,
+    files: &Comparison,
     older: Older,
 ) -> Result<(), OpenError> {
     let (path, sequence) = (folder.path().to_owned(), head.sequence);
-    match (answered, seal) {
+    match (answered, files) {
         (Answered::At(mark, _), _) if mark == head.mark() || mark.sequence < sequence => Ok(()),
-        // A copy of another time would be as it was when it was closed: this is damage.
-        (Answered::At(mark, _), Seal::Broken(place)) => {
+        // The files of an older copy would match their checksums: this is damage.
+        (Answered::At(mark, _), Comparison::Changed(place)) => {
             let last = mark.sequence;
-            let found = format!("{place}; what can be read ends at commit {sequence} of {last}");
-            Err(OpenError::NotWhole { path, found })
+            let found = format!("{place}; the last readable commit is {sequence} of {last}");
+            Err(OpenError::Damaged { path, found })
         }
         _ if older == Older::Accepted => Ok(()),
         (Answered::At(Mark { sequence: answered, .. }, _), _) => {
@@ -300,8 +199,8 @@ fn require_answered(
     }
 }
 
-/// Refuses a store that is behind what was answered because it is damaged. Sled takes a damaged
-/// message for the end; with whole messages after it, this is no older copy.
+/// Refuses a store that ends before the last answered commit because of damage. Sled stops at a
+/// damaged message; in an older copy, no valid message follows the end.
 fn require_undamaged_end(
     folder: &Folder,
     head: &Head,
@@ -315,72 +214,77 @@ fn require_undamaged_end(
     let damage = Log::open(path).and_then(|log| log.first_damage());
     let Some((at, length)) = damage.map_err(|error| folder.error(&error))? else { return Ok(()) };
     let found = format!(
-        "{length} bytes of `db` at {at} are damaged; what can be read before them ends at commit \
-         {end} of {last}"
+        "{length} bytes of `db` at {at} are damaged; the last readable commit before them is {end} of \
+         {last}"
     );
-    Err(OpenError::NotWhole { path: path.to_owned(), found })
+    Err(OpenError::Damaged { path: path.to_owned(), found })
 }
 
-/// A whole store, and what was answered last.
-struct Checked {
-    database: Database,
-    head: Head,
-    answered: Answered,
+/// A complete store, and the last answered commit.
+pub(super) struct Checked {
+    pub(super) database: Database,
+    pub(super) head: Head,
+    pub(super) answered: Answered,
 }
 
 fn open_checked(path: &Path, key: &StoreKey, older: Older) -> Result<Checked, OpenError> {
     let fault = |error| folder::folder_error(path, &error);
     require_store(path)?;
-    let folder = Folder::take(path)?;
+    let folder = Folder::lock(path)?;
     let answered = Answered::read(folder.answered()).map_err(fault)?;
-    // Looked at again, now that no other process can be at it.
+    // Checked again, now that the folder is locked.
     if require_store(path)? == Presence::Unversioned {
         return migrate(folder, key, older);
     }
-    let seal = seal::verify(&folder).map_err(fault)?;
-    let verified = match &seal {
-        Seal::Intact => None,
-        Seal::Missing | Seal::Broken(_) => {
-            tracing::info!("the store was not closed in good order: checking every record");
+    let files = checksums::compare(&folder).map_err(fault)?;
+    let verified = match &files {
+        Comparison::Unchanged => None,
+        Comparison::NotClosed | Comparison::Changed(_) => {
+            tracing::info!("the store was not closed properly; verifying every record");
             let quick = verify_files(&folder, key, answered);
             Some(quick.map_or_else(
-                || verify_copy(&folder, key, answered, &seal, older).map(|head| (head, None)),
+                || verify_copy(&folder, key, answered, &files, older).map(|head| (head, None)),
                 |(head, table)| Ok((head, Some(table))),
             )?)
         }
     };
-    if let Seal::Broken(place) = &seal {
-        tracing::warn!(place, "the store's files have changed since it was closed; it is whole");
+    if let Comparison::Changed(place) = &files {
+        tracing::warn!(
+            place,
+            "the store's files have changed since it was closed; no record is missing"
+        );
     }
     let database = Database::open(folder)?;
     let refuse = |fault| {
-        database.distrust();
-        refused(path, fault, &seal)
+        database.skip_checksums();
+        refused(path, fault, &files)
     };
-    let mut head = Found::whole(&database, key)?.map_err(refuse)?;
+    let mut head = Found::head(&database, key)?.map_err(refuse)?;
     match verified {
         Some((verified, None)) if verified != head => {
-            return Err(refuse(Fault::NotWhole("it does not read the same twice".to_owned())));
+            return Err(refuse(Fault::Damaged(
+                "reading it twice gave different results".to_owned(),
+            )));
         }
-        // Sled's new snapshot names the places that it reads from.
+        // Sled's new snapshot lists the messages that it will read.
         Some((verified, Some(table)))
             if verified != head
                 || PageTable::snapshot(path).is_none_or(|(_, found)| found != table) =>
         {
-            tracing::info!("checking every record once more, as sled reads it");
+            tracing::info!("verifying every record again, through sled");
             let found = check::read(&database, key, || ())?;
-            head = found.judge(key).map_err(refuse)?;
+            head = found.verify(key).map_err(refuse)?;
         }
         _ => {}
     }
-    require_answered(database.folder(), &head, answered, &seal, older)?;
+    require_answered(database.folder(), &head, answered, &files, older)?;
     Ok(Checked { database, head, answered })
 }
 
-/// Verifies the files in place; `None` if that leaves any doubt.
+/// Verifies the files in place. `None` if the result is not certain, or they are not complete.
 fn verify_files(folder: &Folder, key: &StoreKey, answered: Answered) -> Option<(Head, PageTable)> {
     let (found, table) = check::read_files(folder, key)?;
-    let head = found.judge(key).ok()?;
+    let head = found.verify(key).ok()?;
     let Answered::At(mark, _) = answered else { return None };
     (mark == head.mark() || mark.sequence < head.sequence).then_some((head, table))
 }
@@ -390,14 +294,14 @@ fn verify_copy(
     folder: &Folder,
     key: &StoreKey,
     answered: Answered,
-    seal: &Seal,
+    files: &Comparison,
     older: Older,
 ) -> Result<Head, OpenError> {
     let found = check::read_copy(folder, key)?;
-    let head = found.and_then(|found| found.judge(key));
-    let head = head.map_err(|fault| refused(folder.path(), fault, seal))?;
+    let head = found.and_then(|found| found.verify(key));
+    let head = head.map_err(|fault| refused(folder.path(), fault, files))?;
     require_undamaged_end(folder, &head, answered)?;
-    require_answered(folder, &head, answered, seal, older)?;
+    require_answered(folder, &head, answered, files, older)?;
     Ok(head)
 }
 
@@ -410,7 +314,7 @@ fn require_store(path: &Path) -> Result<Presence, OpenError> {
     }
 }
 
-/// There is no store.
+/// The error that there is no store.
 pub(super) fn missing(path: &Path) -> OpenError {
     match folder::last_answered(path) {
         Ok(answered) => OpenError::Missing { path: path.to_owned(), answered },
@@ -418,54 +322,23 @@ pub(super) fn missing(path: &Path) -> OpenError {
     }
 }
 
-fn refused(path: &Path, fault: Fault, seal: &Seal) -> OpenError {
+/// The error for a database with this fault.
+pub(super) fn refused(path: &Path, fault: Fault, files: &Comparison) -> OpenError {
     let path = path.to_owned();
     match fault {
         Fault::OtherKey => OpenError::OtherKey { path },
         Fault::Newer(format) => OpenError::Newer { path, format },
-        Fault::NotWhole(found) => {
-            let found = match seal {
-                Seal::Broken(place) => format!("{place}; {found}"),
-                Seal::Missing | Seal::Intact => found,
+        Fault::Damaged(found) => {
+            let found = match files {
+                Comparison::Changed(place) => format!("{place}; {found}"),
+                Comparison::NotClosed | Comparison::Unchanged => found,
             };
-            OpenError::NotWhole { path, found }
+            OpenError::Damaged { path, found }
         }
     }
 }
 
-/// Gives a store from before there were format versions what it lacks. A copy of it stays.
-fn migrate(folder: Folder, key: &StoreKey, older: Older) -> Result<Checked, OpenError> {
-    let path = folder.path().to_owned();
-    let fault = |error| folder::folder_error(&path, &error);
-    let refused = |fault| refused(&path, fault, &Seal::Missing);
-    let found = check::read_copy(&folder, key)?.map_err(refused)?;
-    if found.is_versioned() {
-        // The process ended while it migrated the store, or the files beside it are gone.
-        let head = found.judge(key).map_err(refused)?;
-        let answered = match folder.was_migrating() {
-            true => Answered::At(head.mark(), 0),
-            false => Answered::Nothing,
-        };
-        require_answered(&folder, &head, answered, &Seal::Missing, older)?;
-        let database = Database::open(folder)?;
-        return Ok(Checked { database, head, answered: Answered::Nothing });
-    }
-    let head = found.judge_unversioned().map_err(refused)?;
-    folder.keep_unversioned().and_then(|()| folder.note_migrating()).map_err(fault)?;
-    let database = Database::open(folder)?;
-    let mut batch = sled::Batch::default();
-    batch.insert(layout::META, meta(key));
-    batch.insert(layout::HEAD, head.encode());
-    database.write(batch)?;
-    tracing::warn!(
-        folder = %path.display(),
-        "the store has a format version now; `before-format-1` in it is a copy from before, which \
-         can be removed"
-    );
-    Ok(Checked { database, head, answered: Answered::Nothing })
-}
-
-/// What the folder holds.
+/// Whether there is a store in the folder.
 pub(super) fn presence(path: &Path) -> Result<Presence, StoreError> {
     folder::presence(path).map_err(|error| folder::folder_error(path, &error))
 }

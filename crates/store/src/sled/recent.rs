@@ -1,40 +1,39 @@
-//! The newest changes, for followers in this process.
+//! The newest changes, in memory, for followers in this process.
 
 use std::collections::VecDeque;
 
 use crate::{Change, Changes};
 
-/// How many changes are kept. A follower that is further behind starts over, which costs it less
-/// than so many changes.
-const KEPT: usize = 10_000;
+/// Number of changes that are kept. For a follower that is further behind, starting over is cheaper.
+const CAPACITY: usize = 10_000;
 
 /// The end of the change feed.
 #[derive(Debug)]
 pub(super) struct Recent {
-    /// The newest commit that is durable.
+    /// The newest commit that is on disk.
     head: u64,
-    /// The newest commit whose changes are not here (any more).
+    /// The newest commit whose changes are not kept.
     start: u64,
-    /// The changes after `start`, oldest first, whole commits only.
+    /// The changes after `start`, oldest first, complete commits only.
     changes: VecDeque<Change>,
 }
 
 impl Recent {
-    /// A feed in which nothing has happened since the commit `head`.
+    /// An empty feed after the commit `head`.
     pub(super) fn new(head: u64) -> Self {
         Self { head, start: head, changes: VecDeque::new() }
     }
 
-    /// The newest commit that is durable.
+    /// The newest commit that is on disk.
     pub(super) fn head(&self) -> u64 {
         self.head
     }
 
-    /// Adds the changes of commits that are durable, up to the commit `head`.
+    /// Adds the changes of commits that are on disk, up to the commit `head`.
     pub(super) fn extend(&mut self, head: u64, changes: Vec<Change>) {
         self.head = head;
         self.changes.extend(changes);
-        let excess = self.changes.len().saturating_sub(KEPT);
+        let excess = self.changes.len().saturating_sub(CAPACITY);
         if let Some(last) = excess.checked_sub(1).and_then(|last| self.changes.get(last)) {
             self.start = last.sequence;
             let gone = self.changes.partition_point(|change| change.sequence <= self.start);
@@ -42,7 +41,7 @@ impl Recent {
         }
     }
 
-    /// What happened after the commit `after`.
+    /// The changes after the commit `after`.
     pub(super) fn after(&self, after: u64) -> Changes {
         if after < self.start || after > self.head {
             return Changes::StartOver { head: self.head };
@@ -62,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_follower_within_the_feed_gets_a_list_and_one_outside_starts_over() {
+    fn a_follower_outside_the_feed_starts_over() {
         let mut recent = Recent::new(5);
         recent.extend(7, vec![change(6), change(7), change(7)]);
         assert_eq!(recent.after(5), Changes::List(vec![change(6), change(7), change(7)]));
@@ -73,18 +72,18 @@ mod tests {
     }
 
     #[test]
-    fn a_full_feed_forgets_the_oldest_commits_whole() {
+    fn a_full_feed_drops_the_oldest_commits_whole() {
         let mut recent = Recent::new(0);
         recent.extend(2, vec![change(1), change(2), change(2), change(2)]);
-        recent.extend(3, vec![change(3); KEPT - 2]);
+        recent.extend(3, vec![change(3); CAPACITY - 2]);
         assert_eq!(recent.after(1), Changes::StartOver { head: 3 });
-        assert_eq!(recent.after(2), Changes::List(vec![change(3); KEPT - 2]));
+        assert_eq!(recent.after(2), Changes::List(vec![change(3); CAPACITY - 2]));
     }
 
     #[test]
-    fn a_commit_larger_than_the_feed_makes_everybody_start_over() {
+    fn a_commit_larger_than_the_feed_means_starting_over() {
         let mut recent = Recent::new(0);
-        recent.extend(1, vec![change(1); KEPT + 1]);
+        recent.extend(1, vec![change(1); CAPACITY + 1]);
         assert_eq!(recent.after(0), Changes::StartOver { head: 1 });
         assert_eq!(recent.after(1), Changes::List(vec![]));
     }

@@ -10,12 +10,13 @@ use std::ops::Bound;
 use std::path::Path;
 
 use super::answered::AnsweredFile;
+use super::error::OpenError;
 use super::folder::{self, Folder};
 use super::layout::{self, Entry, Head, Stored};
 use super::log::Log;
 use super::log::node::{Content, RawNode};
 use super::log::table::PageTable;
-use super::opening::{self, OpenError, Opened};
+use super::opening::{self, Opened};
 use crate::{StoreError, StoreKey};
 
 /// Entries in one write to the new store.
@@ -32,7 +33,7 @@ pub struct Rescued {
 
 /// Writes every record that is whole in the store `from` to a new store `to`.
 pub(super) fn rescue(from: &Path, key: &StoreKey, to: &Path) -> Result<Rescued, OpenError> {
-    let folder = Folder::take(from)?;
+    let folder = Folder::lock(from)?;
     let fault = |error: io::Error| folder.error(&error);
     let answered = folder::last_answered(from).map_err(fault)?;
     let (source, mut missing) = Source::open(from).map_err(fault)?;
@@ -184,7 +185,7 @@ impl Target {
     fn create(to: &Path, key: &StoreKey) -> Result<Self, OpenError> {
         let used = fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some());
         if used {
-            return Err(OpenError::Exists { path: to.to_owned() });
+            return Err(OpenError::NotEmpty { path: to.to_owned() });
         }
         let opened = opening::create(to, key)?;
         let head = Head::default();
@@ -245,7 +246,7 @@ impl Target {
         database.write(batch)?;
         let folder = database.folder();
         let noted = AnsweredFile::create(folder.answered(), self.head.mark())
-            .and_then(|_| folder.note_format());
+            .and_then(|_| folder.mark_in_use());
         noted.map_err(|error| folder.error(&error).into())
     }
 }

@@ -21,12 +21,12 @@ mod lifecycle;
 
 const KEY: StoreKey = StoreKey::new([7; 32]);
 
-/// A place for a store, with room beside it for the file of the last answered commit.
+/// The path of a store in a folder that also holds the file beside it.
 fn place(folder: &TempDir) -> std::path::PathBuf {
     folder.path().join("store")
 }
 
-/// Opens the store, or makes it if there is none.
+/// Opens the store, or creates it.
 fn open(path: &Path) -> Result<SledStore, OpenError> {
     match SledStore::presence(path)? {
         Presence::Nothing => SledStore::create(path, &KEY)?.finish(),
@@ -34,16 +34,16 @@ fn open(path: &Path) -> Result<SledStore, OpenError> {
     }
 }
 
-/// The same with another way to make it durable.
+/// The same with another way to flush.
 fn open_with(
     path: &Path,
-    disk: impl FnOnce(&sled::Db) -> io::Result<Disk>,
+    flush: impl FnOnce(&sled::Db) -> io::Result<Flush>,
 ) -> Result<SledStore, OpenError> {
     drop(open(path)?);
-    Ok(SledStore::start(opening::open(path, &KEY)?, KEY, |_, db| disk(db))?)
+    Ok(SledStore::start(opening::open(path, &KEY)?, KEY, |_, db| flush(db))?)
 }
 
-/// Long enough for anything that happens at all.
+/// Long enough for anything that is going to happen.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -56,7 +56,7 @@ async fn sled_passes_the_conformance_suite() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_open_cannot_be_opened_again_until_it_is_closed() {
+async fn an_open_store_cannot_be_opened_again() {
     let folder = TempDir::new().unwrap();
     let store = open(&place(&folder)).unwrap();
     let second = open(&place(&folder)).unwrap_err().to_string();
@@ -67,7 +67,7 @@ async fn a_store_that_is_open_cannot_be_opened_again_until_it_is_closed() {
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_made_is_named() {
+async fn a_folder_that_cannot_be_created_is_named() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("file");
     File::create(&file).unwrap();
@@ -76,7 +76,7 @@ async fn a_folder_that_cannot_be_made_is_named() {
 }
 
 #[test]
-fn a_folder_that_others_can_enter_is_closed_if_it_is_the_stores_alone() {
+fn the_stores_own_folder_is_made_private() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("data");
     let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
@@ -84,19 +84,19 @@ fn a_folder_that_others_can_enter_is_closed_if_it_is_the_stores_alone() {
     fs::create_dir(&path).unwrap();
     open_to(0o755);
     drop(open(&path).unwrap());
-    assert_eq!(mode(), 0o700, "made beforehand, and empty");
+    assert_eq!(mode(), 0o700, "created beforehand, and empty");
     for others in [0o755, 0o710, 0o701, 0o1777] {
         open_to(others);
         drop(open(&path).unwrap());
-        assert_eq!(mode(), 0o700, "a store of earlier, {others:o}");
+        assert_eq!(mode(), 0o700, "with a store, {others:o}");
     }
     open_to(0o500);
     let error = open(&path).map(drop);
-    assert!(mode() == 0o500, "what is closed is left as it is: {error:?}");
+    assert!(mode() == 0o500, "a private folder is not changed: {error:?}");
 }
 
 #[test]
-fn a_folder_that_others_can_enter_is_refused_if_there_is_something_else_in_it() {
+fn an_accessible_folder_with_other_files_is_refused() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("lib");
     let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
@@ -106,15 +106,15 @@ fn a_folder_that_others_can_enter_is_refused_if_there_is_something_else_in_it() 
     assert!(error.contains("`chmod 700`") && error.contains("0755"), "{error}");
     assert!(error.contains(path.to_str().unwrap()), "{error}");
     assert_eq!(mode(), 0o755);
-    assert_eq!(fs::read_dir(&path).unwrap().count(), 1, "and nothing is written");
+    assert_eq!(fs::read_dir(&path).unwrap().count(), 1, "nothing is written");
     fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
     open(&path).unwrap();
 }
 
 #[tokio::test]
-async fn i3_nothing_is_answered_or_told_before_it_is_on_disk_and_what_waits_shares_a_flush() {
+async fn i3_commits_are_answered_and_published_after_the_flush() {
     let folder = TempDir::new().unwrap();
-    let (store, flushing, go_on) = held_back(&folder);
+    let (store, flushing, result) = with_held_flush(&folder);
 
     let mut first = store.commit(vec![put(kinds::USER, "first", "")]);
     assert!(poll!(&mut first).is_pending());
@@ -129,11 +129,11 @@ async fn i3_nothing_is_answered_or_told_before_it_is_on_disk_and_what_waits_shar
     for other in &mut others {
         assert!(poll!(other).is_pending());
     }
-    go_on.send(Ok(())).unwrap();
+    result.send(Ok(())).unwrap();
     assert_eq!(first.await.unwrap().sequence, 1);
     flushing.recv().unwrap();
     assert_eq!(store.head().await.unwrap(), 1);
-    go_on.send(Ok(())).unwrap();
+    result.send(Ok(())).unwrap();
     for (number, committed) in join_all(others).await.into_iter().enumerate() {
         assert_eq!(committed.unwrap().sequence, number as u64 + 2);
     }
@@ -141,9 +141,9 @@ async fn i3_nothing_is_answered_or_told_before_it_is_on_disk_and_what_waits_shar
 }
 
 #[tokio::test]
-async fn i1_after_a_failed_flush_the_whole_round_and_everything_later_is_refused() {
+async fn i1_after_a_failed_flush_everything_is_refused() {
     let folder = TempDir::new().unwrap();
-    let (store, flushing, go_on) = held_back(&folder);
+    let (store, flushing, result) = with_held_flush(&folder);
     let mut first = store.commit(vec![put(kinds::USER, "first", "")]);
     assert!(poll!(&mut first).is_pending());
     flushing.recv().unwrap();
@@ -154,12 +154,12 @@ async fn i1_after_a_failed_flush_the_whole_round_and_everything_later_is_refused
         expect: Expect::Absent,
     }]);
     assert!(poll!(&mut good).is_pending() && poll!(&mut refused).is_pending());
-    go_on.send(Ok(())).unwrap();
+    result.send(Ok(())).unwrap();
     first.await.unwrap();
     flushing.recv().unwrap();
     let mut waiting = store.changes(1, PATIENCE);
     assert!(poll!(&mut waiting).is_pending());
-    go_on.send(Err(io::Error::other("no space"))).unwrap();
+    result.send(Err(io::Error::other("no space"))).unwrap();
 
     let unavailable = |error: &StoreError| matches!(error, StoreError::Unavailable(why) if why.contains("no space"));
     for result in [good.await, refused.await, store.commit(vec![]).await] {
@@ -182,7 +182,7 @@ async fn i1_after_a_failed_flush_the_whole_round_and_everything_later_is_refused
 }
 
 #[tokio::test]
-async fn i1_a_writer_that_panics_fails_the_store() {
+async fn i1_a_panic_of_the_writer_fails_the_store() {
     let folder = TempDir::new().unwrap();
     let store = open_with(&place(&folder), |_| {
         Ok(Box::new(|| panic::resume_unwind(Box::new("a fault in sled"))))
@@ -195,7 +195,7 @@ async fn i1_a_writer_that_panics_fails_the_store() {
 }
 
 #[tokio::test]
-async fn i3_a_commit_happens_though_nobody_waits_for_it_and_the_store_is_closed() {
+async fn i3_abandoned_commits_happen_before_the_store_closes() {
     let folder = TempDir::new().unwrap();
     let store = open(&place(&folder)).unwrap();
     for number in 0..50 {
@@ -203,7 +203,7 @@ async fn i3_a_commit_happens_though_nobody_waits_for_it_and_the_store_is_closed(
         drop(poll!(&mut commit));
     }
     let Changes::List(changes) = store.changes(0, PATIENCE).await.unwrap() else {
-        panic!("the feed is whole");
+        panic!("the feed has room for all");
     };
     let first = Change { sequence: 1, kind: kinds::USER, id: "0".to_owned() };
     assert_eq!(changes.first(), Some(&first));
@@ -214,7 +214,7 @@ async fn i3_a_commit_happens_though_nobody_waits_for_it_and_the_store_is_closed(
 }
 
 #[tokio::test]
-async fn a_damaged_record_is_told_from_an_absent_one() {
+async fn a_damaged_record_is_not_an_absent_one() {
     let folder = TempDir::new().unwrap();
     let store = open(&place(&folder)).unwrap();
     store.shared.db.insert(layout::record(kinds::USER, "a"), b"short").unwrap();
@@ -224,16 +224,16 @@ async fn a_damaged_record_is_told_from_an_absent_one() {
     let overwritten = store.commit(vec![put(kinds::USER, "a", "")]).await;
     assert!(
         matches!(overwritten, Err(CommitError::Store(StoreError::Damaged { .. }))),
-        "its keys are not known: {overwritten:?}"
+        "its keys are unknown: {overwritten:?}"
     );
     let found = store.find(kinds::USER, &Key::new("login", "b")).await;
     assert!(matches!(&found, Err(StoreError::Damaged { id, .. }) if id == "b"), "{found:?}");
     store.commit(vec![put(kinds::USER, "c", "")]).await.unwrap();
 }
 
-/// Set in a child process: the folder of the store it is to write to until it is killed.
+/// Set in a child process: the folder of the store that it writes to until it is killed.
 const STORE_TO_KILL: &str = "PORTCULLIS_TEST_STORE_TO_KILL";
-/// Writers of that process, and how large their documents are; sled keeps the last apart.
+/// The writers of that process, by the size of their documents. Sled keeps the largest in `blobs`.
 const LANES: [usize; 4] = [10, 10, 1_000, 100_000];
 
 #[test]
@@ -272,16 +272,16 @@ fn i3_a_killed_process_loses_no_answered_commit() {
         }
         assert_eq!(child.wait().unwrap().code(), None, "it was killed");
 
-        let taken = Folder::take(&place(&folder)).unwrap();
+        let taken = Folder::lock(&place(&folder)).unwrap();
         verified += usize::from(check::read_files(&taken, &KEY).is_some());
         drop(taken);
         let store = open(&place(&folder)).unwrap();
         Runtime::new().unwrap().block_on(async {
             for (lane, answered) in answered.iter_mut().enumerate() {
                 let written = written(&store, lane).await;
-                let lost_or_made_up = written < *answered || written > *answered + 1;
-                assert!(!lost_or_made_up, "lane {lane}: {written} there, {answered} answered");
-                // What has been seen may not be lost either; the next process goes on from it.
+                let wrong = written < *answered || written > *answered + 1;
+                assert!(!wrong, "lane {lane}: {written} there, {answered} answered");
+                // The next process continues from here.
                 *answered = written;
             }
         });
@@ -290,7 +290,7 @@ fn i3_a_killed_process_loses_no_answered_commit() {
     assert!(verified >= 8, "{verified} of 10 were verified in place");
 }
 
-/// Each lane commits pair after pair of new records, and with them a pair that it overwrites.
+/// Each lane commits pairs of new records, together with a pair that it overwrites.
 fn write_until_killed(folder: &Path) -> ! {
     let store = open(folder).unwrap();
     Runtime::new().unwrap().block_on(async {
@@ -321,7 +321,7 @@ fn document(number: u64, size: usize) -> String {
     number.to_string().repeat(size)
 }
 
-/// How many commits of a lane are there; each must be whole.
+/// The number of commits of a lane that are there; each must be complete.
 async fn written(store: &SledStore, lane: usize) -> u64 {
     let ids = async |kind| {
         let own = format!("{lane}-");
@@ -335,7 +335,7 @@ async fn written(store: &SledStore, lane: usize) -> u64 {
     let organization = store.get(kinds::ORGANIZATION, &lane.to_string()).await.unwrap();
     assert!(group == organization, "records overwritten together");
     let Some(group) = group else {
-        assert!(users.is_empty(), "none is missing that was overwritten");
+        assert!(users.is_empty(), "the overwritten pair is there");
         return 0;
     };
 
@@ -346,19 +346,19 @@ async fn written(store: &SledStore, lane: usize) -> u64 {
 }
 
 type Flushing = blocking::Receiver<()>;
-type GoOn = blocking::Sender<io::Result<()>>;
+type FlushResult = blocking::Sender<io::Result<()>>;
 
-/// A store that says when it wants to flush, and then waits for the result.
-fn held_back(folder: &TempDir) -> (SledStore, Flushing, GoOn) {
+/// A store that reports when it flushes, and waits for the result.
+fn with_held_flush(folder: &TempDir) -> (SledStore, Flushing, FlushResult) {
     let (flush, flushing) = blocking::channel();
-    let (go_on, result) = blocking::channel();
+    let (send_result, result) = blocking::channel();
     let store = open_with(&place(folder), |_| {
         Ok(Box::new(move || {
             flush.send(()).unwrap();
             result.recv().unwrap()
         }))
     });
-    (store.unwrap(), flushing, go_on)
+    (store.unwrap(), flushing, send_result)
 }
 
 fn put(kind: Kind, id: &str, doc: &str) -> Write {

@@ -1,10 +1,11 @@
-//! The one thread that writes.
+//! The only thread that writes.
 //!
-//! It works in rounds: all commits that are waiting are judged and applied one after the other,
-//! then made durable together, then noted as answered in the file beside the store, then told to
-//! the feed, then answered. So under load two `fdatasync`s serve many commits, and none is answered
-//! or told before it is on disk (I3). They cannot be one: if the note could reach the disk before
-//! the commits, a power cut would make a whole store look older than what was answered.
+//! It takes all waiting commits at once (group commit). They are checked and applied one after the
+//! other, flushed to disk together, recorded in the file beside the store, published to the feed and
+//! answered, in this order. So under load two `fdatasync` calls serve many commits, and no commit is
+//! answered or published before it is on disk (I3). One call would not be enough: if the record in
+//! the file reached the disk before the commits did, a power cut would make a complete store look
+//! older than what was answered.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -17,95 +18,95 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Shared;
 use super::answered::AnsweredFile;
-use super::judge::{Effect, judge};
+use super::effect::Effect;
 use super::layout::{self, Head};
 use crate::{Change, Commit, CommitError, Committed, StoreError, StoreKey};
 
-/// At most so many commits share a flush, so that the first does not wait too long.
-const ROUND: usize = 256;
+/// The most commits that share a flush, so that the first does not wait too long.
+const GROUP: usize = 256;
 
-/// Makes durable what sled was given so far.
-pub(super) type Disk = Box<dyn FnMut() -> io::Result<()> + Send>;
+/// Flushes everything written to sled so far to the disk.
+pub(super) type Flush = Box<dyn FnMut() -> io::Result<()> + Send>;
 
-/// A commit and whoever waits for it.
+/// A commit, and where its result goes.
 #[derive(Debug)]
 pub(super) struct Request {
-    /// What to write.
+    /// The commit.
     pub(super) commit: Commit,
-    /// Where the answer goes.
+    /// Receives the result.
     pub(super) answer: oneshot::Sender<Result<Committed, CommitError>>,
 }
 
-/// The state of the writing thread.
+/// The state of the thread.
 pub(super) struct Writer {
     shared: Arc<Shared>,
     key: StoreKey,
-    /// The newest commit that sled was given, and the digest with it.
+    /// The state after the last commit that was written to sled.
     head: Head,
     answered: AnsweredFile,
-    disk: Disk,
+    flush: Flush,
 }
 
 impl Writer {
-    /// A writer that goes on after the commit `head`.
+    /// A writer that continues after the state `head`.
     pub(super) fn new(
         shared: Arc<Shared>,
         key: StoreKey,
         head: Head,
         answered: AnsweredFile,
-        disk: Disk,
+        flush: Flush,
     ) -> Self {
-        Self { shared, key, head, answered, disk }
+        Self { shared, key, head, answered, flush }
     }
 
-    /// Serves until the last sender is gone.
+    /// Runs until the last sender has been dropped.
     pub(super) fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         while let Some(first) = requests.blocking_recv() {
-            let mut round = vec![first];
-            while round.len() < ROUND
+            let mut group = vec![first];
+            while group.len() < GROUP
                 && let Ok(next) = requests.try_recv()
             {
-                round.push(next);
+                group.push(next);
             }
-            self.serve(round);
+            self.commit(group);
         }
     }
 
-    fn serve(&mut self, round: Vec<Request>) {
+    fn commit(&mut self, group: Vec<Request>) {
         let (commits, waiting): (Vec<_>, Vec<_>) =
-            round.into_iter().map(|request| (request.commit, request.answer)).unzip();
-        // Made after `waiting`, so that nobody hears of a panic before the store has failed.
+            group.into_iter().map(|request| (request.commit, request.answer)).unzip();
+        // Declared after `waiting`: on a panic, the store fails before the senders are dropped.
         let guard = FailOnPanic(Arc::clone(&self.shared));
         let before = self.head.sequence;
         let mut changes = Vec::new();
         let answers: Vec<_> =
             commits.iter().map(|commit| self.write(commit, &mut changes)).collect();
         let head = self.head.sequence;
-        if head != before && self.shared.sound().is_ok() {
-            match (self.disk)().and_then(|()| self.answered.write(self.head.mark())) {
+        if head != before && self.shared.ensure_running().is_ok() {
+            match (self.flush)().and_then(|()| self.answered.write(self.head.mark())) {
                 Ok(()) => self.shared.recent.send_modify(|recent| recent.extend(head, changes)),
-                Err(error) => self.shared.fail(&format!("writing to disk: {error}")),
+                Err(error) => self.shared.fail(&format!("cannot write to disk: {error}")),
             }
         }
-        // After a fault nothing of the round is answered as done, or as refused: what it was
-        // judged by may not be on disk.
-        let fault = self.shared.sound().err();
+        // After a fault no commit of the group is answered as made or refused: the state that it
+        // was checked against may not be on disk.
+        let fault = self.shared.ensure_running().err();
         drop(guard);
         for (answer, to) in answers.into_iter().zip(waiting) {
             let answer = fault.clone().map_or(answer, |fault| Err(fault.into()));
-            // Nobody waits any more: the commit stands all the same.
+            // The caller may have gone; the commit stands.
             drop(to.send(answer));
         }
     }
 
-    /// Judges and applies one commit.
+    /// Checks and applies one commit.
     fn write(
         &mut self,
         commit: &Commit,
         changes: &mut Vec<Change>,
     ) -> Result<Committed, CommitError> {
-        self.shared.sound()?;
-        let effect = judge(&self.shared.db, commit)?;
+        self.shared.ensure_running()?;
+        let effect = Effect::of(commit, &self.shared.db)?;
         if effect.touched.is_empty() {
             return Ok(Committed { sequence: self.head.sequence, versions: Vec::new() });
         }
@@ -126,8 +127,8 @@ impl Writer {
         }
         batch.insert(layout::HEAD, head.encode());
         if let Err(error) = self.shared.db.apply_batch(batch) {
-            // Part of it may stand in sled's memory.
-            self.shared.fail(&format!("applying a commit: {error}"));
+            // Sled may have applied a part of it.
+            self.shared.fail(&format!("cannot apply a commit: {error}"));
             return Err(StoreError::from(error).into());
         }
         let sequence = head.sequence;
@@ -137,9 +138,9 @@ impl Writer {
     }
 }
 
-/// The real disk. Sled's own flush leaves the data in the drive's cache, and what it puts into
-/// files of its own (`blobs`, for large pages) in the kernel's.
-pub(super) fn fsync(path: &Path, db: &sled::Db) -> io::Result<Disk> {
+/// Flushes a real database. Sled's own flush does not sync the files in `blobs` (large pages), and
+/// does not wait until the drive has written its cache.
+pub(super) fn fsync(path: &Path, db: &sled::Db) -> io::Result<Flush> {
     let db = db.clone();
     let file = File::open(path.join("db"))?;
     let folder = path.join("blobs");
@@ -151,8 +152,8 @@ pub(super) fn fsync(path: &Path, db: &sled::Db) -> io::Result<Disk> {
     }))
 }
 
-/// Syncs the files in `folder` that are not among `known`, and the folder if there are any. All
-/// files that are there now. A file in it is written once, before it is heard of here.
+/// Syncs the files in `folder` that are not in `known`, and the folder itself if there are any.
+/// Returns all files that are there now. Files in it are written once and never changed.
 fn sync_new(folder: &Path, known: &HashSet<OsString>) -> io::Result<HashSet<OsString>> {
     let mut found = HashSet::new();
     for entry in fs::read_dir(folder)? {
@@ -173,7 +174,7 @@ fn sync_new(folder: &Path, known: &HashSet<OsString>) -> io::Result<HashSet<OsSt
     Ok(found)
 }
 
-/// Fails the store if the writer panics, so that nobody goes on reading what it left behind.
+/// Fails the store if the writer panics: its state in memory may be inconsistent.
 struct FailOnPanic(Arc<Shared>);
 
 impl Drop for FailOnPanic {

@@ -13,7 +13,7 @@ use super::{
     Kind, LONGEST_MESSAGE_HEADER, Log, Message, Place, SEGMENT, SEGMENT_BYTES, SEGMENT_HEADER,
     salvage, take_lsn, take_number,
 };
-use crate::sled::folder;
+use crate::sled::files;
 use crate::sled::parallel::in_parallel;
 
 /// Segments whose messages are in memory at the same time.
@@ -162,8 +162,8 @@ impl PageTable {
     /// The table in the newest of sled's snapshots, and the log sequence number that it was made at;
     /// `None` if it is damaged.
     pub(in crate::sled) fn snapshot(folder: &Path) -> Option<(u64, Self)> {
-        let files = folder::database_files(folder).ok()?;
-        let Some(newest) = files.iter().filter(|name| name.starts_with("snap.")).max() else {
+        let names = files::database_files(folder).ok()?;
+        let Some(newest) = names.iter().filter(|name| name.starts_with("snap.")).max() else {
             return Some((0, Self::default()));
         };
         let bytes = fs::read(folder.join(newest)).ok()?;

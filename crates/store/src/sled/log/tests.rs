@@ -6,7 +6,7 @@ use super::node::Content;
 use super::table::PageTable;
 use super::tree::Tree;
 use super::*;
-use crate::sled::folder::{database_files, open_database};
+use crate::sled::files::{database_files, open_database};
 
 #[test]
 fn numbers_are_read_as_sled_writes_them() {

@@ -1,26 +1,27 @@
-//! I13: every file of a filled store is damaged in every way. It opens only if it is whole, and
-//! when it is refused nothing of it has changed.
+//! I13: every file of a filled store is damaged in every way. The store opens only with all its
+//! records, and when it is refused its files have not changed.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::*;
-use crate::sled::folder::{Folder, database_files};
+use crate::sled::files::database_files;
+use crate::sled::folder::Folder;
 
-/// Places at which a byte is flipped.
+/// Number of places at which a byte is flipped.
 const FLIPS: u64 = 200;
 
 type Files = BTreeMap<String, Vec<u8>>;
 type Entries = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// A filled store, closed and as a killed process leaves it.
+/// The files of a filled store, after closing it and after a kill.
 struct Filled {
     closed: Files,
     killed: Files,
     entries: Entries,
 }
 
-/// All files in a folder and beside it, by path.
+/// All files in a folder, by path.
 fn files(root: &Path) -> Files {
     let mut files = Files::new();
     let mut folders = vec![root.to_owned()];
@@ -64,7 +65,7 @@ fn user(number: u32) -> Write {
     }
 }
 
-/// Several segments of sled's file, records that were replaced and removed, and large ones.
+/// Writes several segments of sled's file: records that are replaced, removed, and large.
 async fn fill(store: &SledStore) {
     for round in 0..6 {
         let users = (0..60).map(|number| user(round * 60 + number)).collect();
@@ -93,7 +94,7 @@ impl Filled {
         let store = open(&place(&folder)).unwrap();
         fill(&store).await;
         drop(store);
-        // A snapshot of sled's from the start in the middle, and more after it.
+        // Opening it writes a snapshot; more is written after it.
         let store = open(&place(&folder)).unwrap();
         store.commit(vec![put(kinds::GROUP, "late", "{}")]).await.unwrap();
         store.commit(vec![put(kinds::ORGANIZATION, "3", "{\"late\":1}")]).await.unwrap();
@@ -102,7 +103,7 @@ impl Filled {
         Self { closed: files(folder.path()), killed, entries }
     }
 
-    /// Opens the store with one file damaged: whole, or refused and left as it was.
+    /// Opens the store with these files. It must have all records, or be refused and not changed.
     fn try_open(&self, files: &Files, what: &str) -> Result<(), OpenError> {
         let folder = TempDir::new().unwrap();
         lay_out(folder.path(), files);
@@ -120,7 +121,7 @@ impl Filled {
                 if files.contains_key("store/closed")
                     && let OpenError::Older { .. } | OpenError::Unanswered { .. } = error
                 {
-                    // Byte for byte what was closed, it was opened and closed again.
+                    // The files match their checksums, so it was opened and closed again.
                     return Err(error);
                 }
                 let (names, others) = (after.keys(), before.keys());
@@ -160,24 +161,24 @@ fn without(files: &Files, name: &str) -> Files {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn i13_a_byte_flipped_in_200_places_is_never_taken_for_whole() {
+async fn i13_a_store_with_a_flipped_byte_opens_complete_or_not() {
     let filled = Filled::new().await;
     for (state, files) in filled.both() {
         let mut refused = 0;
         let bytes = files["store/db"].len() as u64;
-        // From the first byte to the last; closed and killed take turns.
+        // From the first byte to the last, half of them for each state.
         for flip in (u64::from(state == "closed")..FLIPS).step_by(2) {
             let at = usize::try_from(flip * (bytes - 1) / (FLIPS - 1)).unwrap();
             let damaged = changed(files, "store/db", |db| db[at] ^= 1 << (flip % 8));
             let what = format!("{state}: byte {at} of db");
             if let Err(error) = filled.try_open(&damaged, &what) {
                 refused += 1;
-                let said = error.to_string();
-                let way_out = said.contains("portcullis store") || said.contains("secret key");
-                assert!(way_out, "{what}: {said}");
+                let text = error.to_string();
+                let advice = text.contains("portcullis store") || text.contains("secret key");
+                assert!(advice, "{what}: {text}");
             }
         }
-        assert!(refused > 10, "{state}: only {refused} flips met anything");
+        assert!(refused > 10, "{state}: only {refused} flips were found");
         for name in Filled::database(files).iter().filter(|name| *name != "store/db") {
             for at in [0, files[name].len() / 2, files[name].len() - 1] {
                 let damaged = changed(files, name, |bytes| bytes[at] ^= 0x10);
@@ -188,7 +189,7 @@ async fn i13_a_byte_flipped_in_200_places_is_never_taken_for_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn i13_a_file_cut_short_or_gone_is_never_taken_for_whole() {
+async fn i13_a_store_with_a_cut_file_opens_complete_or_not() {
     let filled = Filled::new().await;
     for (state, files) in filled.both() {
         filled.try_open(files, state).unwrap();
@@ -215,7 +216,7 @@ async fn i13_a_file_cut_short_or_gone_is_never_taken_for_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn i13_our_own_files_damaged_or_gone_open_only_what_is_whole() {
+async fn i13_a_store_with_damaged_own_files_opens_complete_or_not() {
     let filled = Filled::new().await;
     for (state, files) in filled.both() {
         for name in ["store.answered", "store/format", "store/closed", "store/lock"] {
@@ -238,20 +239,20 @@ async fn i13_our_own_files_damaged_or_gone_open_only_what_is_whole() {
     }
 }
 
-/// What a kill leaves is verified in place, without a copy.
+/// Without a copy.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i13_files_after_a_kill_are_verified_in_place() {
     let filled = Filled::new().await;
     let verified = |files: &Files| {
         let folder = TempDir::new().unwrap();
         lay_out(folder.path(), files);
-        let taken = Folder::take(&place(&folder)).unwrap();
-        check::read_files(&taken, &KEY).map(|(found, _)| found.judge(&KEY))
+        let taken = Folder::lock(&place(&folder)).unwrap();
+        check::read_files(&taken, &KEY).map(|(found, _)| found.verify(&KEY))
     };
     for (state, files) in filled.both() {
         assert!(verified(files).unwrap().is_ok(), "{state}");
     }
-    // What sled would pass over is left to sled.
+    // Damage that sled would skip is left to sled.
     for name in Filled::database(&filled.killed) {
         if name.starts_with("store/snap.") {
             let damaged = changed(&filled.killed, &name, |bytes| bytes[40] ^= 1);
@@ -267,7 +268,7 @@ async fn i13_files_after_a_kill_are_verified_in_place() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn i13_another_key_opens_nothing() {
+async fn i13_another_key_does_not_open_a_store() {
     let filled = Filled::new().await;
     for (state, files) in filled.both() {
         let folder = TempDir::new().unwrap();
@@ -278,7 +279,7 @@ async fn i13_another_key_opens_nothing() {
     }
 }
 
-/// Where the text is in sled's files, by file.
+/// The places of a text in sled's files.
 fn occurrences(files: &Files, text: &str) -> Vec<(String, usize)> {
     let mut found = Vec::new();
     for name in Filled::database(files) {
@@ -290,13 +291,13 @@ fn occurrences(files: &Files, text: &str) -> Vec<(String, usize)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn i13_what_is_whole_is_rescued_and_what_is_not_is_named() {
+async fn i13_a_rescue_keeps_whole_pages_and_names_the_rest() {
     let filled = Filled::new().await;
     for (state, files) in filled.both() {
         for number in [0, 29, 100, 200, 350] {
             let what = format!("{state}: user {number}");
             let copies = occurrences(files, &format!("{{\"n\":{number},"));
-            // The newest copy of a record that is there is in use, whichever it is.
+            // Every copy, because any may be the one in use.
             let mut damaged = files.clone();
             for (name, at) in &copies {
                 damaged.get_mut(name).unwrap()[*at] ^= 1;
@@ -304,7 +305,7 @@ async fn i13_what_is_whole_is_rescued_and_what_is_not_is_named() {
             assert!(!copies.is_empty(), "{what}");
             let refused = filled.try_open(&damaged, &what).unwrap_err();
             let found = refused.to_string();
-            assert!(matches!(refused, OpenError::NotWhole { .. }), "{what}: {found}");
+            assert!(matches!(refused, OpenError::Damaged { .. }), "{what}: {found}");
 
             let folder = TempDir::new().unwrap();
             lay_out(folder.path(), &damaged);
@@ -312,7 +313,7 @@ async fn i13_what_is_whole_is_rescued_and_what_is_not_is_named() {
             let rescued = SledStore::rescue(&place(&folder), &KEY, &to);
             let after = self::files(folder.path());
             for (name, bytes) in &damaged {
-                assert!(after[name] == *bytes, "{what}: {name} of the damaged one is kept");
+                assert!(after[name] == *bytes, "{what}: {name} has changed");
             }
             let rescued = rescued.unwrap();
             let store = open(&to).unwrap();
@@ -326,13 +327,13 @@ async fn i13_what_is_whole_is_rescued_and_what_is_not_is_named() {
                 if !found.iter().any(|known| (&known.0, &known.1) == (place, value)) {
                     lost += 1;
                     let named = missing.contains(&format!("{kind}: "))
-                        || missing.contains("what can be read ends at commit");
+                        || missing.contains("the last readable commit is");
                     assert!(named, "{what}: {kind} is not in {missing}");
                 }
             }
             // The pages that have a copy of it are damaged, and what shares them with it.
             assert!((1..20).contains(&lost), "{what}: {lost} records are lost: {missing}");
-            // It can take the place of the damaged one, with the file beside that.
+            // It can replace the damaged one, whose file beside the folder stays.
             drop(store);
             fs::rename(place(&folder), folder.path().join("damaged")).unwrap();
             fs::rename(&to, place(&folder)).unwrap();
@@ -343,7 +344,7 @@ async fn i13_what_is_whole_is_rescued_and_what_is_not_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn i13_a_rescue_goes_on_after_the_damage() {
+async fn i13_a_rescue_continues_after_the_damage() {
     let folder = TempDir::new().unwrap();
     let store = open(&place(&folder)).unwrap();
     for number in 0..200 {
@@ -356,7 +357,7 @@ async fn i13_a_rescue_goes_on_after_the_damage() {
     bytes[newest / 4] ^= 1;
     fs::write(&db, bytes).unwrap();
     let refused = open(&place(&folder)).unwrap_err();
-    assert!(matches!(refused, OpenError::NotWhole { .. }), "{refused}");
+    assert!(matches!(refused, OpenError::Damaged { .. }), "{refused}");
     let to = folder.path().join("new");
     let rescued = SledStore::rescue(&place(&folder), &KEY, &to).unwrap();
     assert!(!rescued.missing.is_empty());
@@ -365,7 +366,7 @@ async fn i13_a_rescue_goes_on_after_the_damage() {
 }
 
 #[tokio::test]
-async fn i13_a_damaged_end_is_not_accepted_as_an_older_copy() {
+async fn i13_a_damaged_end_is_not_an_older_copy() {
     let folder = TempDir::new().unwrap();
     let store = open(&place(&folder)).unwrap();
     for doc in ["{\"first\":1}", "{\"second\":1}", "{\"third\":1}"] {
@@ -382,20 +383,20 @@ async fn i13_a_damaged_end_is_not_accepted_as_an_older_copy() {
         lay_out(folder.path(), &files);
         folder
     };
-    // Another commit follows the damaged one: this is known not to be an older copy.
+    // A valid commit follows the damaged one, so this is not an older copy.
     let second = damaged("{\"second\":1}", |rest| rest[0] ^= 1);
     for refused in [
         open(&place(&second)).map(drop).unwrap_err(),
         SledStore::accept_older(&place(&second), &KEY).map(drop).unwrap_err(),
     ] {
-        assert!(matches!(refused, OpenError::NotWhole { .. }), "{refused}");
-        assert!(refused.to_string().contains("ends at commit 1 of 3"), "{refused}");
+        assert!(matches!(refused, OpenError::Damaged { .. }), "{refused}");
+        assert!(refused.to_string().contains("before them is 1 of 3"), "{refused}");
     }
     let rescued = SledStore::rescue(&place(&second), &KEY, &second.path().join("new")).unwrap();
     assert!(!rescued.missing.is_empty());
     let store = open(&second.path().join("new")).unwrap();
     assert!(store.get(kinds::USER, "{\"third\":1}").await.unwrap().is_some());
-    // When nothing is left after the damage, it looks like an older copy: the error names both.
+    // Without anything after the damage it looks like an older copy: the error names both.
     let third = damaged("{\"third\":1}", |rest| rest.fill(0));
     let refused = open(&place(&third)).map(drop).unwrap_err();
     assert!(matches!(refused, OpenError::Older { sequence: 2, answered: 3, .. }), "{refused}");
@@ -407,7 +408,7 @@ async fn i13_a_damaged_end_is_not_accepted_as_an_older_copy() {
 }
 
 #[test]
-fn a_folder_on_a_file_system_of_its_own_is_named() {
+fn a_mount_point_is_reported() {
     let folder = TempDir::new().unwrap();
     assert_eq!(SledStore::mount_warning(folder.path()), None);
     assert_eq!(SledStore::mount_warning(&place(&folder)), None, "one that is not there");
@@ -416,7 +417,7 @@ fn a_folder_on_a_file_system_of_its_own_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_whole_store_is_rescued_whole() {
+async fn a_rescue_of_an_intact_store_loses_nothing() {
     let filled = Filled::new().await;
     let folder = TempDir::new().unwrap();
     lay_out(folder.path(), &filled.killed);
@@ -428,12 +429,11 @@ async fn a_whole_store_is_rescued_whole() {
     };
     assert!(head(&entries(&open(&to).unwrap())) == head(&filled.entries));
     let again = SledStore::rescue(&place(&folder), &KEY, &to).unwrap_err();
-    assert!(matches!(again, OpenError::Exists { .. }), "{again}");
+    assert!(matches!(again, OpenError::NotEmpty { .. }), "{again}");
 }
 
-/// The files of the store that sled writes.
 #[tokio::test]
-async fn no_file_of_the_store_can_be_read_by_others() {
+async fn all_files_of_the_store_are_private() {
     let folder = TempDir::new().unwrap();
     let store = open(&place(&folder)).unwrap();
     fill(&store).await;

@@ -1,4 +1,4 @@
-//! I13: first starts, interrupted ones, older copies and stores of earlier versions.
+//! I13: first starts, interrupted starts, older copies, and stores of earlier versions.
 
 use super::*;
 use crate::sled::answered::{Answered, AnsweredFile};
@@ -19,12 +19,12 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[tokio::test]
-async fn i13_a_store_is_not_made_where_one_should_be() {
+async fn i13_a_lost_store_is_not_created_again() {
     let folder = TempDir::new().unwrap();
     let path = place(&folder);
     let missing = SledStore::open(&path, &KEY).unwrap_err();
     assert!(matches!(missing, OpenError::Missing { answered: None, .. }), "{missing}");
-    assert!(!path.exists(), "nothing was made");
+    assert!(!path.exists(), "nothing was created");
     let store = open(&path).unwrap();
     store.commit(vec![put(kinds::USER, "a", "{}")]).await.unwrap();
     drop(store);
@@ -40,14 +40,14 @@ async fn i13_a_store_is_not_made_where_one_should_be() {
 }
 
 #[tokio::test]
-async fn i13_an_interrupted_first_start_is_made_anew() {
+async fn i13_an_interrupted_creation_starts_over() {
     let folder = TempDir::new().unwrap();
     let path = place(&folder);
     drop(SledStore::create(&path, &KEY).unwrap());
     assert_eq!(SledStore::presence(&path).unwrap(), Presence::Interrupted);
     let unfinished = SledStore::open(&path, &KEY).unwrap_err();
     assert!(matches!(unfinished, OpenError::Missing { .. }), "{unfinished}");
-    // Half of each file, as a full disk leaves it.
+    // Incomplete files, as on a full disk.
     fs::write(path.join("conf"), "half").unwrap();
     fs::write(path.join("db"), "half").unwrap();
     fs::write(path.join("snap.0000000000000000.generating"), "half").unwrap();
@@ -57,7 +57,7 @@ async fn i13_an_interrupted_first_start_is_made_anew() {
 }
 
 #[tokio::test]
-async fn leftovers_of_an_interrupted_start_are_cleared() {
+async fn files_of_an_interrupted_start_are_removed() {
     let folder = TempDir::new().unwrap();
     let path = place(&folder);
     let store = open(&path).unwrap();
@@ -75,7 +75,7 @@ async fn leftovers_of_an_interrupted_start_are_cleared() {
 }
 
 #[tokio::test]
-async fn i13_an_older_copy_is_refused_until_it_is_accepted() {
+async fn i13_an_older_copy_is_refused_until_accepted() {
     for closed in [true, false] {
         let folder = TempDir::new().unwrap();
         let (path, older) = (place(&folder), folder.path().join("older"));
@@ -119,7 +119,7 @@ async fn i13_another_history_of_the_same_length_is_refused() {
 }
 
 #[tokio::test]
-async fn i13_a_store_ahead_of_what_was_answered_opens() {
+async fn i13_a_store_ahead_of_the_last_answer_opens() {
     let folder = TempDir::new().unwrap();
     let (path, answered) = (place(&folder), folder.path().join("store.answered"));
     let store = open(&path).unwrap();
@@ -133,11 +133,11 @@ async fn i13_a_store_ahead_of_what_was_answered_opens() {
     assert_eq!(store.head().await.unwrap(), 2);
     drop(store);
     let Answered::At(mark, _) = Answered::read(&answered).unwrap() else { panic!() };
-    assert_eq!(mark.sequence, 2, "and is noted");
+    assert_eq!(mark.sequence, 2, "and is recorded");
 }
 
 #[tokio::test]
-async fn i13_a_failure_to_note_what_was_answered_fails_the_store() {
+async fn i13_a_failure_to_record_the_answer_fails_the_store() {
     let folder = TempDir::new().unwrap();
     drop(open(&place(&folder)).unwrap());
     let mut opened = opening::open(&place(&folder), &KEY).unwrap();
@@ -148,7 +148,7 @@ async fn i13_a_failure_to_note_what_was_answered_fails_the_store() {
     assert!(store.get(kinds::USER, "a").await.is_err());
 }
 
-/// A store as the first versions wrote it.
+/// A store as versions before format 1 wrote it.
 fn unversioned(path: &Path) {
     let store = open(path).unwrap();
     let user = Write::Put {
@@ -170,7 +170,7 @@ fn unversioned(path: &Path) {
 }
 
 #[test]
-fn a_store_without_a_version_is_copied_then_migrated() {
+fn a_store_without_a_version_is_copied_and_migrated() {
     let folder = TempDir::new().unwrap();
     let path = place(&folder);
     unversioned(&path);
@@ -189,15 +189,15 @@ fn a_store_without_a_version_is_copied_then_migrated() {
 }
 
 #[test]
-fn i13_a_store_without_a_version_that_lost_records_is_refused() {
+fn i13_an_unversioned_store_without_a_record_is_refused() {
     let folder = TempDir::new().unwrap();
     let path = place(&folder);
     unversioned(&path);
-    let db = Folder::take(&path).unwrap().open_database().unwrap();
+    let db = Folder::lock(&path).unwrap().open_database().unwrap();
     db.remove(layout::record(kinds::USER, "a")).unwrap();
     drop(db);
     let refused = SledStore::open(&path, &KEY).unwrap_err();
-    assert!(matches!(refused, OpenError::NotWhole { .. }), "{refused}");
+    assert!(matches!(refused, OpenError::Damaged { .. }), "{refused}");
     assert!(refused.to_string().contains("user"), "{refused}");
 }
 
@@ -208,7 +208,7 @@ fn an_interrupted_migration_is_finished() {
     unversioned(&path);
     let copy = fs::read(path.join("db")).unwrap();
     drop(SledStore::open(&path, &KEY).unwrap());
-    // As if the process had ended before the migrated store was noted.
+    // As if the process had ended before it recorded the migration.
     fs::write(path.join("format"), "migrating").unwrap();
     fs::remove_file(folder.path().join("store.answered")).unwrap();
     drop(SledStore::open(&path, &KEY).unwrap());
@@ -221,12 +221,12 @@ fn i13_a_store_that_lost_its_version_is_not_migrated() {
     let folder = TempDir::new().unwrap();
     let path = place(&folder);
     drop(open(&path).unwrap());
-    let db = Folder::take(&path).unwrap().open_database().unwrap();
+    let db = Folder::lock(&path).unwrap().open_database().unwrap();
     db.remove(layout::META).unwrap();
     drop(db);
     let refused = open(&path).unwrap_err();
-    assert!(matches!(refused, OpenError::NotWhole { .. }), "{refused}");
-    // Nor one whose files beside the database are all gone.
+    assert!(matches!(refused, OpenError::Damaged { .. }), "{refused}");
+    // Nor is one without any of the files beside the database.
     let path = folder.path().join("other");
     drop(open(&path).unwrap());
     for file in ["other/closed", "other/format", "other.answered"] {
@@ -237,11 +237,11 @@ fn i13_a_store_that_lost_its_version_is_not_migrated() {
 }
 
 #[test]
-fn a_store_of_a_later_format_is_named() {
+fn a_later_format_is_refused() {
     let folder = TempDir::new().unwrap();
     let path = place(&folder);
     drop(open(&path).unwrap());
-    let db = Folder::take(&path).unwrap().open_database().unwrap();
+    let db = Folder::lock(&path).unwrap().open_database().unwrap();
     db.insert(layout::META, layout::Meta { format: 2, key_id: [0; 32] }.encode()).unwrap();
     drop(db);
     let refused = open(&path).unwrap_err();

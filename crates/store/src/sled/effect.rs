@@ -1,14 +1,14 @@
-//! What a commit would do to the state, or why it may not.
+//! What a commit changes, or why it is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::layout::{self, Stored};
 use crate::{Commit, CommitError, Expect, Key, Kind, StoreError, Write};
 
-/// What a commit does, judged and ready to be applied.
+/// The changes of a commit whose conditions hold.
 #[derive(Debug, Default)]
 pub(super) struct Effect {
-    /// Sled keys with their new values; `None` removes.
+    /// Sled keys with their new values; `None` removes the key.
     pub(super) entries: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     /// The new version for each `Put`, in order.
     pub(super) versions: Vec<u64>,
@@ -16,48 +16,48 @@ pub(super) struct Effect {
     pub(super) touched: Vec<(Kind, String)>,
 }
 
-/// Judges a commit against the state. Nothing else may write until its effect is applied.
-pub(super) fn judge(state: &sled::Tree, commit: &Commit) -> Result<Effect, CommitError> {
-    let mut effect = Effect::default();
-    let mut named = BTreeSet::new();
-    // First what goes, then what comes: so a unique key can move within the commit.
-    for write in commit {
-        match write {
-            Write::Put { kind, id, expect, .. } => {
-                let version = effect.clear(state, &mut named, *kind, id, *expect)?;
-                effect.versions.push(version.unwrap_or_default() + 1);
-                effect.touched.push((*kind, id.clone()));
-            }
-            Write::Delete { kind, id, expect } => {
-                if effect.clear(state, &mut named, *kind, id, *expect)?.is_some() {
+impl Effect {
+    /// Checks a commit against the state. Nothing else may write until the effect is applied.
+    pub(super) fn of(commit: &Commit, state: &sled::Tree) -> Result<Self, CommitError> {
+        let mut effect = Self::default();
+        let mut named = BTreeSet::new();
+        // Removals first, so that a unique key can move within the commit.
+        for write in commit {
+            match write {
+                Write::Put { kind, id, expect, .. } => {
+                    let version = effect.clear(state, &mut named, *kind, id, *expect)?;
+                    effect.versions.push(version.unwrap_or_default() + 1);
                     effect.touched.push((*kind, id.clone()));
                 }
+                Write::Delete { kind, id, expect } => {
+                    if effect.clear(state, &mut named, *kind, id, *expect)?.is_some() {
+                        effect.touched.push((*kind, id.clone()));
+                    }
+                }
+                Write::Require { kind, id, expect } => {
+                    let stored = state.get(layout::record(*kind, id)).map_err(StoreError::from)?;
+                    let old = stored.as_deref().map(|bytes| Stored::decode(*kind, id, bytes));
+                    check(*kind, id, *expect, old.transpose()?.map(|old| old.version))?;
+                }
+                Write::RequireNone { .. } => {}
             }
-            Write::Require { kind, id, expect } => {
-                let stored = state.get(layout::record(*kind, id)).map_err(StoreError::from)?;
-                let old = stored.as_deref().map(|bytes| Stored::decode(*kind, id, bytes));
-                expected(*kind, id, *expect, old.transpose()?.map(|old| old.version))?;
+        }
+        let mut versions = effect.versions.clone().into_iter();
+        for write in commit {
+            if let Write::Put { kind, id, doc, unique, index, .. } = write {
+                let version = versions.next().unwrap_or_default();
+                effect.put(state, (*kind, id), version, doc, unique, index)?;
             }
-            Write::RequireNone { .. } => {}
         }
-    }
-    let mut versions = effect.versions.clone().into_iter();
-    for write in commit {
-        if let Write::Put { kind, id, doc, unique, index, .. } = write {
-            let version = versions.next().unwrap_or_default();
-            effect.put(state, (*kind, id), version, doc, unique, index)?;
+        for write in commit {
+            if let Write::RequireNone { kind, key } = write {
+                effect.require_none(state, *kind, key)?;
+            }
         }
+        Ok(effect)
     }
-    for write in commit {
-        if let Write::RequireNone { kind, key } = write {
-            effect.require_none(state, *kind, key)?;
-        }
-    }
-    Ok(effect)
-}
 
-impl Effect {
-    /// Removes a record that is as expected, with its keys; its version, if it was there.
+    /// Removes a record and its keys if the condition holds. Returns its version, if it existed.
     fn clear<'a>(
         &mut self,
         state: &sled::Tree,
@@ -71,11 +71,11 @@ impl Effect {
         }
         let place = layout::record(kind, id);
         let Some(bytes) = state.get(&place).map_err(StoreError::from)? else {
-            expected(kind, id, expect, None)?;
+            check(kind, id, expect, None)?;
             return Ok(None);
         };
         let old = Stored::decode(kind, id, &bytes)?;
-        expected(kind, id, expect, Some(old.version))?;
+        check(kind, id, expect, Some(old.version))?;
         self.entries.extend(old.keys.iter().map(|key| (key.to_vec(), None)));
         self.entries.insert(place, None);
         Ok(Some(old.version))
@@ -131,7 +131,7 @@ impl Effect {
     }
 }
 
-fn expected(kind: Kind, id: &str, expect: Expect, version: Option<u64>) -> Result<(), CommitError> {
+fn check(kind: Kind, id: &str, expect: Expect, version: Option<u64>) -> Result<(), CommitError> {
     let met = match expect {
         Expect::Any => true,
         Expect::Absent => version.is_none(),

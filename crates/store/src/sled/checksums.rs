@@ -1,8 +1,7 @@
-//! Checksums of the store's files, written when it is closed.
+//! Checksums of the database's files, written to a file when the store is closed.
 //!
-//! Files that are byte for byte as they were at the close need no other check, and reading them
-//! once is several times faster than reading all records. After a crash there is no seal, and the
-//! records themselves are checked (`check`).
+//! Files that have not changed since need no other check. After a crash there are no checksums, and
+//! the records are verified instead (`check`).
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,56 +9,59 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::folder::{self, Folder};
+use super::files;
+use super::folder::Folder;
 
 /// The name of the file.
 pub(super) const CLOSED: &str = "closed";
 const HEADER: &str = "portcullis closed 1";
-/// Each has a checksum of its own, so that damage can be located.
+/// The size of the blocks that have a checksum each, so that damage can be located.
 const BLOCK: usize = 64 * 1024;
 
 /// Length and checksums of each file, by its path in the folder.
 #[derive(Debug, PartialEq, Eq)]
 struct Files(BTreeMap<String, (u64, Vec<u32>)>);
 
-/// What the seal says about the files.
+/// How the files compare with their checksums.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Seal {
-    /// There is none, or it cannot be read: the store was not closed.
-    Missing,
-    /// The files are as they were when the store was closed.
-    Intact,
-    /// They are not: where.
-    Broken(String),
+pub(super) enum Comparison {
+    /// There are no valid checksums: the store was not closed.
+    NotClosed,
+    /// The files have not changed since the store was closed.
+    Unchanged,
+    /// The files have changed, with a description of the first change.
+    Changed(String),
 }
 
-/// Compares the files with the seal.
-pub(super) fn verify(folder: &Folder) -> io::Result<Seal> {
+/// Compares the files with their checksums.
+pub(super) fn compare(folder: &Folder) -> io::Result<Comparison> {
     let text = match fs::read_to_string(folder.path().join(CLOSED)) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Seal::Missing),
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(Seal::Missing),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Comparison::NotClosed),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            return Ok(Comparison::NotClosed);
+        }
         Err(error) => return Err(error),
     };
-    let Some(sealed) = Files::parse(&text) else { return Ok(Seal::Missing) };
-    let place = sealed.first_difference(&Files::of(folder)?);
-    Ok(place.map_or(Seal::Intact, Seal::Broken))
+    let Some(closed) = Files::parse(&text) else { return Ok(Comparison::NotClosed) };
+    let place = closed.first_difference(&Files::of(folder)?);
+    Ok(place.map_or(Comparison::Unchanged, Comparison::Changed))
 }
 
-/// Writes the seal; nothing may write to the files any more.
+/// Writes the checksums. Nothing may write to the files afterwards.
 pub(super) fn write(folder: &Folder) -> io::Result<()> {
-    folder::write_whole(&folder.path().join(CLOSED), Files::of(folder)?.to_text().as_bytes())
+    files::write_atomically(&folder.path().join(CLOSED), Files::of(folder)?.to_text().as_bytes())
 }
 
-/// Removes the seal, because the files will change.
+/// Removes the checksums, before the files change.
 pub(super) fn remove(folder: &Folder) -> io::Result<()> {
-    folder::remove_file(&folder.path().join(CLOSED))?;
+    files::remove_file(&folder.path().join(CLOSED))?;
     File::open(folder.path())?.sync_all()
 }
 
 impl Files {
     fn of(folder: &Folder) -> io::Result<Self> {
-        let files = folder::database_files(folder.path())?.into_iter();
+        let files = files::database_files(folder.path())?.into_iter();
         let files = files.map(|name| Ok((name.clone(), checksums(&folder.path().join(name))?)));
         Ok(Self(files.collect::<io::Result<_>>()?))
     }
@@ -93,7 +95,7 @@ impl Files {
         Some(Self(files))
     }
 
-    /// Where the files found are not as sealed.
+    /// The first difference of the files `found`.
     fn first_difference(&self, found: &Self) -> Option<String> {
         for (name, (length, blocks)) in &self.0 {
             let Some((found_length, found_blocks)) = found.0.get(name) else {
@@ -143,41 +145,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn i13_a_seal_is_broken_by_any_change_and_located() {
+    fn i13_any_change_of_the_files_is_located() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("data");
-        let folder = Folder::make(&path).unwrap();
+        let folder = Folder::create(&path).unwrap();
         fs::create_dir_all(path.join("blobs")).unwrap();
         let db = vec![9; BLOCK + 10];
         fs::write(path.join("db"), &db).unwrap();
         fs::write(path.join("blobs/7"), "blob").unwrap();
-        assert_eq!(verify(&folder).unwrap(), Seal::Missing);
+        assert_eq!(compare(&folder).unwrap(), Comparison::NotClosed);
         write(&folder).unwrap();
-        assert_eq!(verify(&folder).unwrap(), Seal::Intact);
-        let broken = |what: &str| {
-            let Seal::Broken(place) = verify(&folder).unwrap() else { panic!("{what}") };
+        assert_eq!(compare(&folder).unwrap(), Comparison::Unchanged);
+        let changed_at = |what: &str| {
+            let Comparison::Changed(place) = compare(&folder).unwrap() else { panic!("{what}") };
             assert!(place.contains(what), "{place}");
         };
         let mut changed = db.clone();
         changed[BLOCK + 3] ^= 1;
         fs::write(path.join("db"), changed).unwrap();
-        broken("`db` has changed between bytes 65536 and 65545");
+        changed_at("`db` has changed between bytes 65536 and 65545");
         fs::write(path.join("db"), &db[..BLOCK]).unwrap();
-        broken("`db` has 65536 bytes instead of 65546");
+        changed_at("`db` has 65536 bytes instead of 65546");
         fs::write(path.join("db"), &db).unwrap();
         fs::write(path.join("snap.1"), "").unwrap();
-        broken("`snap.1` was not there");
+        changed_at("`snap.1` was not there");
         fs::remove_file(path.join("snap.1")).unwrap();
         fs::remove_file(path.join("blobs/7")).unwrap();
-        broken("`blobs/7` is missing");
+        changed_at("`blobs/7` is missing");
         fs::write(path.join("blobs/7"), "blob").unwrap();
-        assert_eq!(verify(&folder).unwrap(), Seal::Intact);
-        let seal = fs::read(path.join(CLOSED)).unwrap();
-        for byte in 0..seal.len() {
-            let mut damaged = seal.clone();
+        assert_eq!(compare(&folder).unwrap(), Comparison::Unchanged);
+        let checksums = fs::read(path.join(CLOSED)).unwrap();
+        for byte in 0..checksums.len() {
+            let mut damaged = checksums.clone();
             damaged[byte] ^= 1;
             fs::write(path.join(CLOSED), damaged).unwrap();
-            assert_eq!(verify(&folder).unwrap(), Seal::Missing, "{byte}");
+            assert_eq!(compare(&folder).unwrap(), Comparison::NotClosed, "{byte}");
         }
     }
 }
