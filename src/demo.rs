@@ -1,7 +1,6 @@
-//! What `portcullis demo` shows: the gateway before a sample portal, with sample people.
+//! `portcullis demo`: the gateway in front of a sample portal, with sample users.
 //!
-//! The gateway is the one that `portcullis serve` runs, with settings of its own making; only the
-//! portal behind it and the people in it are samples.
+//! The gateway is the one that `portcullis serve` runs, with settings made here.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -26,18 +25,17 @@ use crate::net::BindError;
 use crate::telemetry::{self, Log};
 use crate::web::paths;
 
-/// What names the ports and the folder on the command line.
+/// The options for the ports, for messages.
 const PORT: &str = "--port";
 const ADMIN_PORT: &str = "--admin-port";
-/// How many ports of the system's choice are tried: one may be free on one address and not on the
-/// other.
+/// Attempts to find a free port: one that is free for IPv4 may be taken for IPv6.
 const TRIES: usize = 16;
-/// The folder that mail is put into, in the demo's own.
+/// The directory for mail, in the demo's directory.
 const MAIL: &str = "mail";
-/// Everybody's password in the demo.
+/// The password of all sample users.
 const PASSWORD: &str = "Portcullis-Demo-1";
 
-/// The shipped policy, which the demo's portal is made for.
+/// The policy of the sample portal.
 const POLICY: [(&str, &str); 4] = [
     ("permissions.toml", include_str!("../policies/permissions.toml")),
     ("groups.toml", include_str!("../policies/groups.toml")),
@@ -45,11 +43,11 @@ const POLICY: [(&str, &str); 4] = [
     ("expectations.toml", include_str!("../policies/expectations.toml")),
 ];
 
-/// Customers: the first has portal users, the others come by their links.
+/// The organizations. The first has portal users; the secure links of the others are open.
 const ORGANIZATIONS: [(&str, &str); 3] =
     [("acme", "Acme Ltd"), ("globex", "Globex GmbH"), ("initech", "Initech Inc")];
 
-/// A portal user of the first customer for each built-in group.
+/// A portal user of the first organization for each built-in group: name, login, group.
 const PEOPLE: [(&str, &str, &str); 4] = [
     ("Ada Admin", "ada@acme.example", "admin"),
     ("Liam Limited", "liam@acme.example", "limited"),
@@ -57,19 +55,19 @@ const PEOPLE: [(&str, &str, &str); 4] = [
     ("Noah Noaccess", "noah@acme.example", "no-access"),
 ];
 
-/// A demo that listens.
+/// A demo that is assembled and listens.
 #[derive(Debug)]
 pub struct Demo {
     server: Server,
     portal: TcpListener,
-    /// Where everything is.
+    /// Addresses and logins.
     pub ready: Ready,
-    /// Removed with everything in it at the end, when it was made for this demo.
+    /// Removed at exit, if the directory is temporary.
     _temporary: Option<Temporary>,
     _log: Log,
 }
 
-/// Addresses and sign-ins, as the ready file tells them.
+/// The contents of the ready file.
 #[derive(Debug, Clone, Serialize)]
 pub struct Ready {
     /// The gateway's URL.
@@ -78,16 +76,16 @@ pub struct Ready {
     pub admin: String,
     /// The admin socket.
     pub socket: PathBuf,
-    /// The folder that mail is put into; for the person at the terminal.
+    /// The directory for mail; only printed.
     #[serde(skip)]
     pub mail: PathBuf,
-    /// The customers.
+    /// The organizations.
     pub organizations: Vec<ReadyOrganization>,
-    /// The people.
+    /// The portal users.
     pub users: Vec<ReadyUser>,
 }
 
-/// A customer.
+/// An organization.
 #[derive(Debug, Clone, Serialize)]
 pub struct ReadyOrganization {
     /// The id.
@@ -98,12 +96,12 @@ pub struct ReadyOrganization {
     pub link: String,
 }
 
-/// Somebody who can sign in.
+/// A portal user.
 #[derive(Debug, Clone, Serialize)]
 pub struct ReadyUser {
     /// The login.
     pub login: String,
-    /// The password, if it still is the one that the demo has given.
+    /// The password, unless it has been changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
     /// The organization's id.
@@ -113,42 +111,40 @@ pub struct ReadyUser {
 }
 
 impl Demo {
-    /// Makes ready a gateway on these ports (0: any), with its data in `data` or a folder that is
-    /// removed at the end.
+    /// Assembles a demo on these ports (0: any), with its data in `data` or in a temporary directory.
     ///
     /// # Errors
-    /// Whatever does not let it start.
+    /// When the gateway cannot start.
     pub fn start(port: u16, admin_port: u16, data: Option<PathBuf>) -> anyhow::Result<Self> {
         let (data, temporary) = match data {
             Some(data) if data.exists() && !data.is_dir() => {
-                anyhow::bail!("`{}` is a file: name a folder with `--data`", data.display())
+                anyhow::bail!("`{}` is a file; `--data` needs a directory", data.display())
             }
             Some(data) => (data, None),
             None => {
-                let made = Temporary::make()?;
+                let made = Temporary::create()?;
                 (made.0.clone(), Some(made))
             }
         };
         let sockets = bind(port, admin_port)?;
         let (server, portal, ready, log) = assemble(&data, sockets)
-            .with_context(|| format!("the demo's folder `{}` (`--data`)", data.display()))?;
+            .with_context(|| format!("cannot use the directory `{}` (`--data`)", data.display()))?;
         Ok(Self { server, portal, ready, _temporary: temporary, _log: log })
     }
 
-    /// Removes the ready file of an earlier demo, which says what is not so yet.
+    /// Removes the ready file of an earlier demo.
     ///
     /// # Errors
-    /// When it is there and cannot be removed.
+    /// When it exists and cannot be removed.
     pub fn remove_ready_file(file: &Path) -> anyhow::Result<()> {
         match std::fs::remove_file(file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("the ready file {}", file.display()))
-            }
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error)
+                .with_context(|| format!("cannot write the ready file `{}`", file.display())),
             Ok(()) | Err(_) => Ok(()),
         }
     }
 
-    /// Writes the ready file, whole or not at all.
+    /// Writes the ready file atomically.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -156,13 +152,13 @@ impl Demo {
         let partial = file.with_extension("partial");
         std::fs::write(&partial, serde_json::to_vec_pretty(&self.ready)?)
             .and_then(|()| std::fs::rename(&partial, file))
-            .with_context(|| format!("the ready file {}", file.display()))
+            .with_context(|| format!("cannot write the ready file `{}`", file.display()))
     }
 
     /// Runs portal and gateway until they are stopped.
     ///
     /// # Errors
-    /// When the portal's thread cannot be started, or a task of the gateway ended.
+    /// When the portal cannot start, or a task of the gateway has ended.
     pub fn run(self) -> anyhow::Result<()> {
         let stop = self.server.stop_token();
         let portal = self.portal;
@@ -171,23 +167,23 @@ impl Demo {
             let served =
                 runtime.block_on(portcullis_demo_portal::serve(portal, stop.cancelled_owned()));
             if let Err(error) = served {
-                tracing::error!(%error, "the sample portal ended");
+                tracing::error!(%error, "the sample portal stopped with an error");
             }
         })?;
         let ended = self.server.run();
         if thread.join().is_err() {
-            tracing::error!("the sample portal failed");
+            tracing::error!("the sample portal panicked");
         }
         Ok(ended?)
     }
 }
 
-/// A folder of the demo's own.
+/// A temporary directory, removed on drop.
 #[derive(Debug)]
 struct Temporary(PathBuf);
 
 impl Temporary {
-    fn make() -> std::io::Result<Self> {
+    fn create() -> std::io::Result<Self> {
         let name = data_encoding::HEXLOWER.encode(&crate::random::bytes::<8>());
         let folder = std::env::temp_dir().join(format!("portcullis-demo-{name}"));
         std::fs::create_dir(&folder)?;
@@ -198,12 +194,12 @@ impl Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(%error, folder = %self.0.display(), "not removed");
+            tracing::warn!(%error, folder = %self.0.display(), "cannot remove the temporary directory");
         }
     }
 }
 
-/// The gateway over what is in the folder, and samples in it if there is nothing.
+/// Assembles the gateway over the data in a directory. Adds samples if there is none.
 fn assemble(data: &Path, sockets: Sockets) -> anyhow::Result<(Server, TcpListener, Ready, Log)> {
     let policies = data.join("policies");
     copy_policy(&policies)?;
@@ -231,7 +227,7 @@ fn assemble(data: &Path, sockets: Sockets) -> anyhow::Result<(Server, TcpListene
     Ok((server, portal, ready, log))
 }
 
-/// On both loopback addresses, because browsers try either for `localhost`.
+/// Listens on both loopback addresses, because browsers use either for `localhost`.
 fn bind(port: u16, admin_port: u16) -> Result<Sockets, BindError> {
     let four = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, admin_port));
@@ -242,7 +238,7 @@ fn bind(port: u16, admin_port: u16) -> Result<Sockets, BindError> {
         let six = SocketAddr::from((Ipv6Addr::LOCALHOST, sockets.gateway_port()));
         match sockets.add(six, PORT) {
             Ok(()) => return Ok(sockets),
-            // A machine without IPv6 is no reason not to start.
+            // Without IPv6, IPv4 suffices.
             Err(BindError::Tcp { cause, .. }) if is_without_ipv6(&cause) => return Ok(sockets),
             Err(error) if tries == 0 => return Err(error),
             Err(_) => {}
@@ -273,13 +269,13 @@ fn settings(
         set("MAIL__DIRECTORY", within(MAIL)),
         set("BRANDING__NAME", OPERATOR.to_owned()),
         set("TELEMETRY__DECISIONS", "refused".to_owned()),
-        // Whoever edits the policy wants to know that it is in force.
+        // Reports when an edited policy is in force.
         set("TELEMETRY__LOG", "warn,portcullis::app::policy_watch=info".to_owned()),
     ]);
     Ok(Settings::parse("", Path::new("demo"), &values)?)
 }
 
-/// The shipped policy, to be edited while the demo runs; a copy that is there already stays.
+/// Copies the policy, to be edited while the demo runs. Files that exist are kept.
 fn copy_policy(folder: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     for (name, text) in POLICY {
@@ -315,7 +311,7 @@ async fn sample_people(directory: &Directory, now: Timestamp) -> Result<(), Dire
     Ok(())
 }
 
-/// The organizations that there are, as many as a page of a list holds.
+/// The organizations, at most one page of the list.
 async fn organizations(
     directory: &Directory,
     base: &str,
@@ -332,8 +328,8 @@ async fn organizations(
     Ok(shown)
 }
 
-/// The portal users that there are, as many as a page of a list holds. The password of a sample is
-/// told as long as it is the right one.
+/// The portal users, at most one page of the list, with the password of the samples for whom it
+/// still works.
 async fn users(directory: &Directory) -> Result<Vec<ReadyUser>, DirectoryError> {
     let password = Secret::new(PASSWORD.to_owned());
     let mut shown = Vec::new();

@@ -6,20 +6,20 @@ use std::path::PathBuf;
 use crate::demo::{self, Demo};
 use crate::web::paths;
 
-/// Where the demo listens and keeps its data.
+/// Arguments of `portcullis demo`.
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
-    /// Port of the gateway; 0 takes any that is free.
+    /// Port of the gateway; 0 for any free one
     #[arg(long, default_value_t = 8080)]
     port: u16,
-    /// Port of the admin API; 0 takes any that is free.
+    /// Port of the admin API; 0 for any free one
     #[arg(long, default_value_t = 8081)]
     admin_port: u16,
-    /// Folder to keep data and an editable copy of the policy in; a new temporary one is used, and
-    /// removed at the end, when none is named.
+    /// Directory for the data and an editable copy of the policy [default: a temporary directory that
+    /// is removed at exit]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// File to write addresses and sign-ins to, as JSON, once the gateway serves.
+    /// File to write addresses and logins to, as JSON, once the gateway is ready
     #[arg(long, value_name = "F")]
     ready_file: Option<PathBuf>,
 }
@@ -27,7 +27,7 @@ pub struct DemoArgs {
 /// Runs the demo until it is stopped.
 ///
 /// # Errors
-/// Whatever does not let it start.
+/// When the demo cannot start, or stops because of an error.
 pub fn run(args: DemoArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     if let Some(file) = &args.ready_file {
         Demo::remove_ready_file(file)?;
@@ -43,14 +43,14 @@ pub fn run(args: DemoArgs, out: &mut dyn Write) -> anyhow::Result<()> {
 fn print(ready: &demo::Ready, out: &mut dyn Write) -> std::io::Result<()> {
     writeln!(out, "\n  Portal   {}  (sign out at {})", ready.gateway, paths::SIGN_OUT)?;
     writeln!(out, "  Admin    {}  (socket {})", ready.admin, ready.socket.display())?;
-    writeln!(out, "  Mail     {}  (a file each; nothing is sent)\n", ready.mail.display())?;
+    writeln!(out, "  Mail     {}  (one file per mail; nothing is sent)\n", ready.mail.display())?;
     writeln!(out, "  {:<34} {:<24} {:<10} Group", "Sign in as", "Password", "Of")?;
     for user in &ready.users {
         writeln!(
             out,
             "  {:<34} {:<24} {:<10} {}",
             user.login,
-            user.password.as_deref().unwrap_or("(another one)"),
+            user.password.as_deref().unwrap_or("(changed)"),
             user.organization,
             user.group
         )?;

@@ -1,11 +1,11 @@
 "use strict";
-// Opens the chat's socket and shows each line that comes over it.
+// Connects to the chat and shows each message.
 const lines = document.getElementById("lines");
 const state = document.getElementById("state");
 const scheme = location.protocol === "https:" ? "wss:" : "ws:";
 const socket = new WebSocket(`${scheme}//${location.host}/chat/socket`);
 socket.onopen = () => { state.textContent = "Connected"; };
-socket.onclose = () => { state.textContent = "The conversation was closed. Reload the page to open it again."; };
+socket.onclose = () => { state.textContent = "The chat was disconnected. Reload the page to reconnect."; };
 socket.onmessage = (event) => {
   const item = document.createElement("li");
   item.textContent = event.data;

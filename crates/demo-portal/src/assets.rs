@@ -1,4 +1,4 @@
-//! Assets: the devices that are looked after.
+//! Assets: the devices of an organization.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -9,10 +9,10 @@ use super::page::{self, Block, Cell, Page, link, text};
 use super::records::{Asset, push};
 use super::{Portal, Visitor, missing};
 
-/// The permission that shows the assets of everyone.
+/// The permission for the assets of the whole organization.
 const ALL: &str = "assets.view_all";
 
-/// What the form on an asset's page sends.
+/// The form on an asset's page.
 #[derive(Debug, Deserialize)]
 pub(super) struct Script {
     script: String,
@@ -61,7 +61,7 @@ pub(super) async fn view(
     Page::new(format!("Asset {number}"))
         .lead(asset.name)
         .with(Block::Facts(vec![("Used by", user), ("State", "online".to_owned())]))
-        .with(Block::Heading("Scripts that were run".to_owned()))
+        .with(Block::Heading("Scripts run".to_owned()))
         .table(
             &["Script"],
             asset.scripts_run.into_iter().map(|script| vec![text(script)]).collect(),
@@ -70,7 +70,7 @@ pub(super) async fn view(
         .show(&visitor)
 }
 
-/// Runs anything on any device of the organization: whether that is right, the gateway decides.
+/// Runs any script on any device of the organization. Only the gateway checks permissions.
 pub(super) async fn run_script(
     State(portal): State<Portal>,
     visitor: Visitor,
@@ -98,7 +98,7 @@ pub(super) async fn remote(
     };
     Page::new(format!("Asset {number}: remote access"))
         .lead(format!("You are connected to {}.", asset.name))
-        .text("A picture of its screen would be here.")
+        .text("The screen of the device would be shown here.")
         .show(&visitor)
 }
 

@@ -1,4 +1,4 @@
-//! Money: the account's overview, invoices, estimates, payments, payment methods and contracts.
+//! Billing: the account's overview, invoices, estimates, payments, payment methods and contracts.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -10,7 +10,7 @@ use super::page::{self, Block, Cell, Page, link, money, text};
 use super::records::{Named, OPEN, push};
 use super::{Portal, Visitor, missing};
 
-/// What the form for a new payment method sends.
+/// The form for a new payment method.
 #[derive(Debug, Deserialize)]
 pub(super) struct NewPaymentMethod {
     name: String,
@@ -27,7 +27,7 @@ pub(super) async fn account(State(portal): State<Portal>, visitor: Visitor) -> R
         .lead("Your organization at a glance.")
         .with(Block::Facts(vec![
             ("Amount due, EUR", money(due)),
-            ("Estimates to decide", open.to_string()),
+            ("Open estimates", open.to_string()),
             ("Tickets", tickets.to_string()),
             ("Assets", assets.to_string()),
         ]))
@@ -50,7 +50,7 @@ pub(super) async fn invoices(State(portal): State<Portal>, visitor: Visitor) -> 
         })
         .collect();
     Page::new("Invoices")
-        .lead("The newest first. Amounts are in EUR.")
+        .lead("Newest first. Amounts in EUR.")
         .table(&["No.", "Date", "For", "Amount", "State"], rows)
         .show(&visitor)
 }
@@ -96,8 +96,8 @@ pub(super) async fn pay(
     }
 }
 
-/// Pays for the organization that the address names, whoever asks: a hole that only the gateway
-/// closes, by a route that ties the address to the session.
+/// Pays an invoice of the organization in the path, for any visitor. The gateway prevents that by a
+/// route with `organization`.
 pub(super) async fn pay_named(
     State(portal): State<Portal>,
     visitor: Visitor,
@@ -121,7 +121,7 @@ pub(super) async fn estimates(State(portal): State<Portal>, visitor: Visitor) ->
         })
         .collect();
     Page::new("Estimates")
-        .lead("What we offered. Amounts are in EUR.")
+        .lead("Our offers. Amounts in EUR.")
         .table(&["No.", "For", "Amount", "State"], rows)
         .show(&visitor)
 }
@@ -164,7 +164,7 @@ pub(super) async fn decide_estimate(
     match portal.account(&visitor, |account| account.decide(number, status)) {
         Some(Ok(())) => Redirect::to(&format!("/estimates/{number}")).into_response(),
         Some(Err(before)) => {
-            let lead = format!("It is {before} already. Call us if that is not what you want.");
+            let lead = format!("It is already {before}. To change that, call us.");
             let page = Page::new(format!("Estimate {number}")).lead(lead);
             (StatusCode::CONFLICT, page.show(&visitor)).into_response()
         }
@@ -187,7 +187,7 @@ pub(super) async fn payments(State(portal): State<Portal>, visitor: Visitor) -> 
         })
         .collect();
     Page::new("Payments")
-        .lead("What we received, the newest first. Amounts are in EUR.")
+        .lead("Newest first. Amounts in EUR.")
         .table(&["No.", "Invoice", "Amount", "Paid by"], rows)
         .show(&visitor)
 }
@@ -204,7 +204,7 @@ pub(super) async fn payment_methods(State(portal): State<Portal>, visitor: Visit
     let form =
         page::Form::new("/payment-methods", "Add").field("text", "name", "New payment method", "");
     Page::new("Payment methods")
-        .lead("How invoices are paid.")
+        .lead("The ways in which you pay invoices.")
         .table(&["Method", ""], rows)
         .with(Block::Form(form))
         .show(&visitor)
@@ -244,7 +244,7 @@ pub(super) async fn contracts(State(portal): State<Portal>, visitor: Visitor) ->
         })
         .collect();
     Page::new("Contracts")
-        .lead("What we agreed. Amounts are in EUR.")
+        .lead("Your contracts. Amounts in EUR.")
         .table(&["Contract", "Since", "A month"], rows)
         .show(&visitor)
 }

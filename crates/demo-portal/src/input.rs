@@ -1,4 +1,4 @@
-//! What a request brings, read; what cannot be read is answered by a page in plain words.
+//! Extractors for paths and forms. Invalid input gets a page of the portal.
 
 use axum::extract::rejection::{FormRejection, PathRejection};
 use axum::extract::{Form, FromRequest, FromRequestParts, Path, Request};
@@ -11,7 +11,7 @@ use super::page::Page;
 use super::visitor::Visitor;
 use super::{Portal, missing};
 
-/// The variable parts of the address. An address that cannot be read is one that is not there.
+/// The variables of the path. An invalid path gets the page for a missing one.
 #[derive(Debug)]
 pub(super) struct Address<T>(pub(super) T);
 
@@ -44,8 +44,8 @@ impl<T: DeserializeOwned> FromRequest<Portal> for Fields<T> {
     }
 }
 
-/// The page for a form that lacks something.
+/// The page for an incomplete form.
 pub(super) fn incomplete(what: &str, visitor: &Visitor) -> Response {
-    let page = Page::new("Not sent").lead(format!("{what} Go back, and fill in the whole form."));
+    let page = Page::new("Not sent").lead(format!("{what} Go back and complete the form."));
     (StatusCode::BAD_REQUEST, page.show(visitor)).into_response()
 }

@@ -1,8 +1,8 @@
-//! The sample portal: an old customer portal that has no idea of authorization.
+//! The sample portal: a customer portal without authorization of its own.
 //!
-//! It believes whatever the gateway's identity headers say and checks nothing else, like the
-//! program it stands for. Each account keeps its records in memory and forgets them at exit;
-//! every list is bounded, so that it can be left running. Never put it on a network by itself.
+//! It trusts the gateway's identity headers and checks nothing, like the portals that it represents.
+//! Records are kept in memory until exit, and every list is bounded, so that it can be left running.
+//! It must not be reachable without the gateway.
 
 use std::sync::Arc;
 use std::{collections::BTreeMap, future::Future, io, net::TcpListener};
@@ -36,7 +36,7 @@ mod visitor;
 /// The name of the company that runs the portal, as its pages show it.
 pub const OPERATOR: &str = "Example IT";
 
-/// Serves the portal on `listener` until `shutdown` resolves; chats and event streams end then.
+/// Serves the portal on `listener` until `shutdown` resolves. Chats and event streams end then too.
 ///
 /// # Errors
 /// When the listening socket cannot be used.
@@ -56,8 +56,7 @@ pub async fn serve(
         .await
 }
 
-/// The portal's routes over records of their own. Cancelling `closing` ends what never ends by
-/// itself: chats and event streams.
+/// The portal's routes, with records of their own. Cancelling `closing` ends chats and event streams.
 pub fn router(closing: CancellationToken) -> Router {
     let (chat, _) = broadcast::channel(64);
     let portal = Portal { accounts: Arc::default(), chat, closing };
@@ -103,12 +102,12 @@ pub fn router(closing: CancellationToken) -> Router {
         .route("/admin/{*rest}", get(people::back_office))
         .route("/health", get(|| async { "ok\n" }))
         .fallback(not_found)
-        // Uploads are counted and cut by the handler while they stream.
+        // The handler bounds uploads while they stream.
         .layer(DefaultBodyLimit::disable())
         .with_state(portal)
 }
 
-/// What all requests share.
+/// The state shared by all requests.
 #[derive(Clone, Debug)]
 struct Portal {
     accounts: Arc<Mutex<BTreeMap<String, Account>>>,
@@ -117,10 +116,10 @@ struct Portal {
 }
 
 impl Portal {
-    /// More accounts than this share one: the name of an account is whatever a header says.
+    /// The most accounts. The organizations after that share one, because their ids come from a header.
     const ACCOUNTS: usize = 1_000;
 
-    /// Works on the account that the gateway says this visitor belongs to.
+    /// Calls `work` with the account of the visitor's organization.
     fn account<T>(&self, visitor: &Visitor, work: impl FnOnce(&mut Account) -> T) -> T {
         let mut accounts = self.accounts.lock();
         let mut name = visitor.organization();
@@ -134,20 +133,20 @@ impl Portal {
         work(account)
     }
 
-    /// The names of all accounts opened so far.
+    /// The names of all accounts so far.
     fn organizations(&self) -> Vec<String> {
         let accounts = self.accounts.lock();
         accounts.keys().cloned().collect()
     }
 }
 
-/// The page for what is not there.
+/// The page for an unknown path.
 async fn not_found(visitor: Visitor) -> Response {
     missing("This page", &visitor)
 }
 
-/// The page for a record that is not there.
+/// The page for an unknown record.
 fn missing(what: &str, visitor: &Visitor) -> Response {
-    let page = Page::new("Not found").lead(format!("{what} is not in our books."));
+    let page = Page::new("Not found").lead(format!("{what} does not exist."));
     (StatusCode::NOT_FOUND, page.show(visitor)).into_response()
 }

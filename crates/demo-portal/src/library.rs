@@ -1,4 +1,4 @@
-//! Things to read and to carry: documentation, attachments, downloads, and the portal's own files.
+//! Documentation, attachments, downloads, and static files.
 
 use std::convert::Infallible;
 
@@ -17,22 +17,22 @@ use super::page::{self, Block, Cell, Page, grouped, link, text};
 use super::records::Attachment;
 use super::{Portal, Visitor, missing};
 
-/// Names as people give them: with spaces, ampersands and letters of all the world.
+/// Documents, with names that need escaping.
 const DOCUMENTS: [(&str, &str); 5] = [
-    ("Getting started.txt", "Write a ticket, and we will call you. It is as simple as that."),
+    ("Getting started.txt", "Create a ticket, and we will call you."),
     ("VPN & remote work.txt", "Start the VPN client, choose your office, and sign in."),
     ("Résumé des services.txt", "Assistance, sauvegarde, réseau, téléphonie."),
     ("Größere Störungen.txt", "Bei größeren Störungen rufen Sie bitte an."),
     ("障害時の連絡先.txt", "障害のときは電話でお知らせください。"),
 ];
 
-/// What is told of a file.
+/// The facts shown about a file.
 const FILE_HEADS: [&str; 3] = ["Name", "Bytes", "SHA-256"];
-/// A larger upload is counted and hashed, and its content forgotten.
+/// The largest upload that is kept. Larger ones are counted and hashed, then dropped.
 const KEPT_SIZE: usize = 4 * 1024 * 1024;
-/// An account keeps this many attachments.
+/// The most attachments of an account.
 const KEPT_FILES: usize = 20;
-/// The largest download: enough to show that nobody on the way collects it first.
+/// The largest download: more than a gateway could buffer.
 const LARGEST_DOWNLOAD: u64 = 64 << 30;
 
 static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
@@ -41,7 +41,7 @@ pub(super) async fn documentation(visitor: Visitor) -> Response {
     let rows =
         DOCUMENTS.iter().map(|(name, _)| vec![link("/documentation", name, *name)]).collect();
     Page::new("Documentation")
-        .lead("What is good to know.")
+        .lead("Guides and downloads.")
         .table(&["Document"], rows)
         .with(Block::Heading("Large files".to_owned()))
         .table(
@@ -77,22 +77,22 @@ pub(super) async fn attachments(State(portal): State<Portal>, visitor: Visitor) 
         .collect();
     let form = page::Form::new("/attachments", "Upload").field("file", "file", "File", "");
     Page::new("Attachments")
-        .lead("Files that belong to your account.")
+        .lead("The files of your account.")
         .table(&FILE_HEADS, rows)
         .with(Block::Form(form))
         .show(&visitor)
 }
 
-/// Takes each file of the form piece by piece, so that its size never matters.
+/// Reads each file of the form as a stream, so that its size does not matter.
 pub(super) async fn upload(
     State(portal): State<Portal>,
     visitor: Visitor,
     form: Result<Multipart, MultipartRejection>,
 ) -> Response {
     let Ok(mut form) = form else {
-        return incomplete("The form brought no file.", &visitor);
+        return incomplete("The form has no file.", &visitor);
     };
-    // Who may send files may not see them all, so the answer is a page of its own.
+    // A visitor who may upload files may not list them, so there is no redirect to the list.
     let mut rows = Vec::new();
     loop {
         let mut field = match form.next_field().await {
@@ -140,21 +140,21 @@ pub(super) async fn upload(
         });
     }
     if rows.is_empty() {
-        return incomplete("The form brought no file.", &visitor);
+        return incomplete("The form has no file.", &visitor);
     }
     let page = Page::new("Attachment received")
-        .lead("Thank you. It belongs to your account now.")
+        .lead("Thank you. It has been added to your account.")
         .table(&FILE_HEADS, rows);
     (StatusCode::CREATED, page.show(&visitor)).into_response()
 }
 
 fn broken_off(error: &MultipartError, visitor: &Visitor) -> Response {
-    let page = Page::new("Not received").lead("The file did not arrive whole. Please try again.");
+    let page = Page::new("Not received").lead("The upload was interrupted. Please try again.");
     (error.status(), page.show(visitor)).into_response()
 }
 
-/// A file's name as its owner reads it. Browsers write a quotation mark and the ends of lines in
-/// another way (HTML, 4.10.22.8).
+/// A file's name, with the escapes that browsers use for quotation marks and line ends (HTML,
+/// section 4.10.22.8) decoded.
 fn readable(name: &str) -> String {
     let name = name.replace("%22", "\"").replace("%0D", " ").replace("%0A", " ");
     name.replace(char::is_control, " ").trim().to_owned()
@@ -172,20 +172,20 @@ pub(super) async fn attachment(
         return missing("This attachment", &visitor);
     };
     let Some(content) = file.content else {
-        let page = Page::new(file.name).lead("This file was too large to keep, and was let go.");
+        let page = Page::new(file.name).lead("This file was too large and was not kept.");
         return (StatusCode::GONE, page.show(&visitor)).into_response();
     };
     let name = utf8_percent_encode(&file.name, NON_ALPHANUMERIC);
     let headers = [
         (header::CONTENT_TYPE, file.media_type),
-        // What somebody sent is never drawn as a page of the portal.
+        // An uploaded file must not be displayed as a page of the portal.
         (header::CONTENT_DISPOSITION, format!("attachment; filename*=UTF-8''{name}")),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
     ];
     (headers, content).into_response()
 }
 
-/// As many zero bytes as asked for, made while they are sent: `/downloads/4096`, `/downloads/10GiB`.
+/// Zero bytes, generated while they are sent: `/downloads/4096`, `/downloads/10GiB`.
 pub(super) async fn download(visitor: Visitor, Address(size): Address<String>) -> Response {
     let Some(size) = parse_size(&size).filter(|size| *size <= LARGEST_DOWNLOAD) else {
         return missing("A file of this size", &visitor);

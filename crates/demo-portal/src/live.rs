@@ -1,4 +1,4 @@
-//! What stays open: the chat's socket and the event stream.
+//! Long-lived connections: the chat's WebSocket and the event stream.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -18,10 +18,10 @@ use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
 use super::page::{Block, Page};
 use super::{Portal, Visitor};
 
-/// Longer lines end the conversation.
+/// The longest message of the chat; a longer one closes it.
 const LONGEST_LINE: usize = 64 * 1024;
 
-/// One line of an organization's conversation.
+/// A message of an organization's chat.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     organization: String,
@@ -30,13 +30,13 @@ pub(super) struct Line {
 
 pub(super) async fn chat(visitor: Visitor) -> Response {
     Page::new("Chat")
-        .lead("Everyone of your organization who is here reads along.")
+        .lead("Everyone in your organization who has this page open can read along.")
         .with(Block::Chat)
         .show(&visitor)
 }
 
-/// Opens the WebSocket. Each line that comes in goes out to everyone of the same organization,
-/// the sender included.
+/// Opens the WebSocket. Each message is sent to everyone in the same organization, including the
+/// sender.
 pub(super) async fn socket(
     State(portal): State<Portal>,
     visitor: Visitor,
@@ -47,14 +47,14 @@ pub(super) async fn socket(
         return (
             StatusCode::UPGRADE_REQUIRED,
             [(header::UPGRADE, "websocket")],
-            "this address speaks WebSocket only\n",
+            "this address accepts WebSockets only\n",
         )
             .into_response();
     };
     tokio::spawn(async move {
         match upgrade.await {
             Ok(upgraded) => converse(portal, visitor, upgraded).await,
-            Err(error) => tracing::debug!(%error, "a chat was not opened"),
+            Err(error) => tracing::debug!(%error, "cannot open a chat"),
         }
     });
     let headers = [
@@ -65,7 +65,7 @@ pub(super) async fn socket(
     (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
 }
 
-/// One event at once and then one every second, until the reader goes or the portal stops.
+/// Sends an event at once, then one every second, until the client leaves or the portal stops.
 pub(super) async fn events(
     State(portal): State<Portal>,
     visitor: Visitor,
@@ -83,7 +83,8 @@ pub(super) async fn events(
     Sse::new(events.take_until(portal.closing.cancelled_owned()))
 }
 
-/// The answer to the client's key (RFC 6455, 4.2.2), when the request is a WebSocket handshake.
+/// The `Sec-WebSocket-Accept` of a WebSocket handshake (RFC 6455, section 4.2.2); `None` for any
+/// other request.
 fn accept_key(request: &Request) -> Option<HeaderValue> {
     let headers = request.headers();
     let handshake = request.method() == Method::GET
@@ -94,7 +95,7 @@ fn accept_key(request: &Request) -> Option<HeaderValue> {
     HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()
 }
 
-/// Whether a comma-separated header has this word.
+/// Whether a comma-separated header contains a token.
 fn names(headers: &HeaderMap, header: &header::HeaderName, word: &str) -> bool {
     headers
         .get_all(header)
@@ -111,7 +112,7 @@ async fn converse(portal: Portal, visitor: Visitor, upgraded: Upgraded) {
     let mut socket =
         WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
     let mut heard = portal.chat.subscribe();
-    let welcome = format!("Welcome, {}. Somebody will be with you shortly.", visitor.name());
+    let welcome = format!("Welcome, {}. We will be with you shortly.", visitor.name());
     if socket.send(Message::text(welcome)).await.is_err() {
         return;
     }
@@ -122,7 +123,7 @@ async fn converse(portal: Portal, visitor: Visitor, upgraded: Upgraded) {
                 Some(Ok(Message::Text(said))) => {
                     let text = format!("{}: {said}", visitor.name());
                     let organization = visitor.organization().to_owned();
-                    // Nobody listening is impossible while this socket is subscribed.
+                    // Cannot fail: this socket is a subscriber.
                     let _sent = portal.chat.send(Line { organization, text });
                     continue;
                 }
@@ -139,6 +140,6 @@ async fn converse(portal: Portal, visitor: Visitor, upgraded: Upgraded) {
             return;
         }
     }
-    // The other side may be gone already; there is nobody else to tell.
+    // The client may have left already.
     let _closed = socket.close(None).await;
 }

@@ -1,4 +1,4 @@
-//! The look of the portal: a page is a title and a few blocks, drawn by one template.
+//! Pages: a title and blocks, rendered by one template.
 
 use askama::Template;
 use axum::http::StatusCode;
@@ -8,7 +8,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::visitor::Visitor;
 use crate::OPERATOR;
 
-/// Every section, shown to everyone: the portal does not know who may open which.
+/// The sections of the navigation. Everyone sees all of them: the portal knows no permissions.
 const SECTIONS: [(&str, &str); 15] = [
     ("/", "Home"),
     ("/account", "Account"),
@@ -27,7 +27,7 @@ const SECTIONS: [(&str, &str); 15] = [
     ("/profile", "Profile"),
 ];
 
-/// A page being put together.
+/// A page that is being built.
 #[derive(Debug)]
 pub(super) struct Page {
     title: String,
@@ -35,35 +35,35 @@ pub(super) struct Page {
     blocks: Vec<Block>,
 }
 
-/// One part of a page.
+/// A part of a page.
 #[derive(Debug)]
 pub(super) enum Block {
     /// A heading.
     Heading(String),
     /// A paragraph.
     Text(String),
-    /// Where to go from here: addresses and what is there.
+    /// Links: addresses and labels.
     Ways(Vec<(&'static str, &'static str)>),
     /// Names and values.
     Facts(Vec<(&'static str, String)>),
-    /// Rows under headings.
+    /// A table.
     Table { heads: &'static [&'static str], rows: Vec<Vec<Cell>> },
-    /// Something to fill in, or only a button.
+    /// A form, with or without fields.
     Form(Form),
-    /// The conversation window of the chat page.
+    /// The chat.
     Chat,
 }
 
-/// One cell of a table.
+/// A cell of a table.
 #[derive(Debug)]
 pub(super) enum Cell {
-    /// Words.
+    /// Text.
     Text(String),
     /// An amount or a count, aligned to the right.
     Number(String),
-    /// Words that lead somewhere.
+    /// A link.
     Link { href: String, text: String },
-    /// A button that posts.
+    /// A button that sends a POST.
     Button { action: String, text: &'static str },
 }
 
@@ -75,7 +75,7 @@ pub(super) struct Form {
     fields: Vec<Field>,
 }
 
-/// One field of a form.
+/// A field of a form.
 #[derive(Debug)]
 struct Field {
     name: &'static str,
@@ -98,7 +98,7 @@ impl Page {
         Self { title: title.into(), lead: String::new(), blocks: Vec::new() }
     }
 
-    /// One line below the title: what the page is for.
+    /// The line below the title.
     pub(super) fn lead(mut self, lead: impl Into<String>) -> Self {
         self.lead = lead.into();
         self
@@ -117,12 +117,12 @@ impl Page {
         self.with(Block::Table { heads, rows })
     }
 
-    /// The page as this visitor gets it: who that is stands in the footer.
+    /// Renders the page for a visitor, whose identity is shown in the footer.
     pub(super) fn show(&self, visitor: &Visitor) -> Response {
         match (View { page: self, visitor, sections: &SECTIONS, operator: OPERATOR }).render() {
             Ok(html) => Html(html).into_response(),
             Err(error) => {
-                tracing::error!(%error, "the sample portal cannot draw a page");
+                tracing::error!(%error, "cannot render a page of the sample portal");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
             }
         }
@@ -134,7 +134,7 @@ impl Form {
         Self { action: action.into(), submit, fields: Vec::new() }
     }
 
-    /// Adds a field; `kind` is an input's type, or `textarea`.
+    /// Adds a field; `kind` is the type of an `input`, or `textarea`.
     pub(super) fn field(
         mut self,
         kind: &'static str,
@@ -152,38 +152,38 @@ impl Form {
 }
 
 impl View<'_> {
-    /// Whether a section is the one the page belongs to: of those that its title begins with, the
-    /// one with the longest name.
+    /// Whether the page belongs to a section: the one with the longest name with which the title
+    /// begins.
     fn is_here(&self, label: &str) -> bool {
         let begins = |label: &&str| self.page.title.starts_with(label.trim_end_matches('s'));
         let labels = self.sections.iter().map(|(_, label)| *label).filter(begins);
         labels.max_by_key(|label| label.len()) == Some(label)
     }
 
-    /// The heading of a column, for a table that is shown a row below the other.
+    /// The heading of a column. Narrow screens show it in each cell.
     fn head(heads: &[&'static str], column: &usize) -> &'static str {
         heads.get(*column).copied().unwrap_or_default()
     }
 
-    /// Whether a column holds numbers, so that its heading stands above them.
+    /// Whether a column contains numbers, so that its heading is aligned with them.
     fn is_number(rows: &[Vec<Cell>], column: &usize) -> bool {
         let cell = rows.first().and_then(|row| row.get(*column));
         matches!(cell, Some(Cell::Number(_)))
     }
 }
 
-/// Words in a cell.
+/// A cell with text.
 pub(super) fn text(text: impl Into<String>) -> Cell {
     Cell::Text(text.into())
 }
 
-/// Words in a cell that lead to `folder` and `name`, whatever letters the name is made of.
+/// A cell with a link to `name` in `folder`. The name is escaped.
 pub(super) fn link(folder: &str, name: &str, text: impl Into<String>) -> Cell {
     let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
     Cell::Link { href: format!("{folder}/{name}"), text: text.into() }
 }
 
-/// An amount of cents as people write it: `1,240.50`.
+/// An amount of cents, formatted as `1,240.50`.
 pub(super) fn money(cents: u64) -> String {
     format!("{}.{:02}", grouped(cents / 100), cents % 100)
 }

@@ -1,4 +1,4 @@
-//! People and their time: the home page, contacts, profile, appointments, and the back office.
+//! The home page, contacts, profile, appointments, and the back office.
 
 use axum::Json;
 use axum::extract::State;
@@ -12,21 +12,21 @@ use super::records::{Appointment, Contact, push};
 use super::{Portal, Visitor};
 use crate::OPERATOR;
 
-/// What the form for a new contact sends.
+/// The form for a new contact.
 #[derive(Debug, Deserialize)]
 pub(super) struct NewContact {
     name: String,
     email: String,
 }
 
-/// What the profile's form sends.
+/// The form of the profile.
 #[derive(Debug, Deserialize)]
 pub(super) struct ProfileChange {
     display_name: String,
     telephone: String,
 }
 
-/// What the form for an appointment sends.
+/// The form for an appointment.
 #[derive(Debug, Deserialize)]
 pub(super) struct NewAppointment {
     day: String,
@@ -41,11 +41,11 @@ pub(super) async fn home(visitor: Visitor) -> Response {
              what you need."
         ))
         .with(Block::Ways(vec![
-            ("/tickets/new", "Write a ticket"),
-            ("/appointments/new", "Ask for an appointment"),
+            ("/tickets/new", "Create a ticket"),
+            ("/appointments/new", "Request an appointment"),
         ]))
         .with(Block::Heading("Service status".to_owned()))
-        .text("All systems are up. The next maintenance is on the first Sunday of the month.")
+        .text("All systems are operational. The next maintenance is on the first Sunday of the month.")
         .show(&visitor)
 }
 
@@ -65,7 +65,7 @@ pub(super) async fn contacts(State(portal): State<Portal>, visitor: Visitor) -> 
         "",
     );
     Page::new("Contacts")
-        .lead("Whom we may call at your organization.")
+        .lead("The people we may call at your organization.")
         .table(&["Name", "Email address", ""], rows)
         .with(Block::Form(form))
         .show(&visitor)
@@ -102,10 +102,7 @@ pub(super) async fn profile(State(portal): State<Portal>, visitor: Visitor) -> R
     let form = page::Form::new("/profile", "Save")
         .field("text", "display_name", "Name", &profile.display_name)
         .field("tel", "telephone", "Telephone", &profile.telephone);
-    Page::new("Profile")
-        .lead("How we address and reach you.")
-        .with(Block::Form(form))
-        .show(&visitor)
+    Page::new("Profile").lead("How we contact you.").with(Block::Form(form)).show(&visitor)
 }
 
 pub(super) async fn save_profile(
@@ -130,15 +127,15 @@ pub(super) async fn appointments(State(portal): State<Portal>, visitor: Visitor)
         .map(|visit| vec![text(visit.day), text(visit.subject), text(visit.person)])
         .collect();
     Page::new("Appointments")
-        .lead("When one of us comes to see you.")
-        .table(&["Day", "For", "Asked by"], rows)
+        .lead("Our visits to you.")
+        .table(&["Day", "Reason", "Requested by"], rows)
         .with(Block::Form(appointment_form()))
         .show(&visitor)
 }
 
 pub(super) async fn new_appointment(visitor: Visitor) -> Response {
     Page::new("Appointment: new")
-        .lead("Choose a day; we confirm by telephone.")
+        .lead("Choose a day. We will confirm by phone.")
         .with(Block::Form(appointment_form()))
         .show(&visitor)
 }
@@ -148,9 +145,9 @@ pub(super) async fn request_appointment(
     visitor: Visitor,
     Fields(NewAppointment { day, subject }): Fields<NewAppointment>,
 ) -> Response {
-    // Who may ask for a visit may not see them all, so the answer is a page of its own.
+    // A visitor who may request a visit may not list them, so there is no redirect to the list.
     let page = Page::new("Appointment requested")
-        .lead(format!("Thank you. We confirm {day} by telephone."))
+        .lead(format!("Thank you. We will confirm {day} by phone."))
         .text(subject.clone());
     portal.account(&visitor, |account| {
         let person = visitor.name().to_owned();
@@ -159,7 +156,7 @@ pub(super) async fn request_appointment(
     (StatusCode::CREATED, page.show(&visitor)).into_response()
 }
 
-/// Who the portal believes is asking, as data.
+/// The visitor's identity as JSON.
 pub(super) async fn api_me(visitor: Visitor) -> Json<serde_json::Value> {
     Json(serde_json::json!({
         "user": visitor.user,
@@ -172,11 +169,11 @@ pub(super) async fn api_me(visitor: Visitor) -> Json<serde_json::Value> {
     }))
 }
 
-/// The pages of the portal's own staff, open to whoever asks. The gateway lets nobody near them.
+/// The page of the portal's staff, open to every request. The gateway's policy denies it to all.
 pub(super) async fn back_office(State(portal): State<Portal>, visitor: Visitor) -> Response {
     let rows = portal.organizations().into_iter().map(|name| vec![text(name)]).collect();
     Page::new("Back office")
-        .lead("All customers. No customer may ever see this page.")
+        .lead("All customers. Customers must never see this page.")
         .table(&["Organization"], rows)
         .show(&visitor)
 }

@@ -1,11 +1,11 @@
-//! The portal's books: what an account holds, and the samples that each account starts with.
+//! The records of an account, and the samples with which each account starts.
 
-/// What an estimate is until somebody decides.
+/// The status of an estimate that has not been decided.
 pub(super) const OPEN: &str = "open";
-/// Lists stop growing here; the oldest record makes room.
+/// The longest list; the oldest record is dropped.
 const KEPT: usize = 500;
 
-/// Everything the portal knows about one organization.
+/// The records of an organization.
 #[derive(Debug, Default)]
 pub(super) struct Account {
     pub(super) tickets: Vec<Ticket>,
@@ -32,14 +32,14 @@ pub(super) struct Ticket {
     pub(super) comments: Vec<Comment>,
 }
 
-/// What somebody wrote on a ticket.
+/// A comment on a ticket.
 #[derive(Clone, Debug)]
 pub(super) struct Comment {
     pub(super) author: String,
     pub(super) text: String,
 }
 
-/// A bill; `paid_by` once it is paid.
+/// An invoice; `paid_by` is set once it is paid.
 #[derive(Clone, Debug)]
 pub(super) struct Invoice {
     pub(super) number: u32,
@@ -49,7 +49,7 @@ pub(super) struct Invoice {
     pub(super) paid_by: Option<String>,
 }
 
-/// An offer that waits for a yes or no.
+/// An estimate, open or decided.
 #[derive(Clone, Debug)]
 pub(super) struct Estimate {
     pub(super) number: u32,
@@ -58,7 +58,7 @@ pub(super) struct Estimate {
     pub(super) status: &'static str,
 }
 
-/// Money received.
+/// A payment.
 #[derive(Clone, Debug)]
 pub(super) struct Payment {
     pub(super) number: u32,
@@ -67,14 +67,14 @@ pub(super) struct Payment {
     pub(super) payer: String,
 }
 
-/// A record that is only a name, such as a payment method.
+/// A record with only a name, such as a payment method.
 #[derive(Clone, Debug)]
 pub(super) struct Named {
     pub(super) number: u32,
     pub(super) name: String,
 }
 
-/// What was agreed.
+/// A contract.
 #[derive(Clone, Debug)]
 pub(super) struct Contract {
     pub(super) name: &'static str,
@@ -82,7 +82,7 @@ pub(super) struct Contract {
     pub(super) cents_a_month: u64,
 }
 
-/// A device that is looked after.
+/// A device.
 #[derive(Clone, Debug)]
 pub(super) struct Asset {
     pub(super) number: u32,
@@ -91,7 +91,7 @@ pub(super) struct Asset {
     pub(super) scripts_run: Vec<String>,
 }
 
-/// A visit that was asked for.
+/// A requested visit.
 #[derive(Clone, Debug)]
 pub(super) struct Appointment {
     pub(super) day: String,
@@ -99,7 +99,7 @@ pub(super) struct Appointment {
     pub(super) person: String,
 }
 
-/// A person of the organization.
+/// A contact at the organization.
 #[derive(Clone, Debug)]
 pub(super) struct Contact {
     pub(super) number: u32,
@@ -107,7 +107,7 @@ pub(super) struct Contact {
     pub(super) email: String,
 }
 
-/// A file that somebody sent. Large ones are counted and hashed, and not kept.
+/// An uploaded file. The content of a large one is not kept.
 #[derive(Clone, Debug)]
 pub(super) struct Attachment {
     pub(super) number: u32,
@@ -118,7 +118,7 @@ pub(super) struct Attachment {
     pub(super) content: Option<bytes::Bytes>,
 }
 
-/// What a person may say about themselves.
+/// The profile of a person.
 #[derive(Clone, Debug)]
 pub(super) struct Profile {
     pub(super) person: String,
@@ -127,7 +127,7 @@ pub(super) struct Profile {
 }
 
 impl Account {
-    /// The books that an organization starts with.
+    /// The sample records of an organization.
     pub(super) fn sample(organization: &str) -> Self {
         let mut account = Self {
             invoices: sample_invoices(),
@@ -156,8 +156,8 @@ impl Account {
             })
             .collect();
         for (name, subject) in [
-            ("Ada Lind", "The printer on the second floor prints in mirror writing"),
-            ("Ben Okafor", "Mail to our supplier comes back"),
+            ("Ada Lind", "The printer on the second floor prints mirrored pages"),
+            ("Ben Okafor", "Mail to our supplier bounces"),
             ("Chloé Durand", "New colleague on Monday: laptop, badge, accounts"),
         ] {
             let (number, email) = (account.next_number(), sample_email(name, organization));
@@ -170,8 +170,8 @@ impl Account {
         account
     }
 
-    /// A person seen for the first time has a device and a ticket of their own, so that *mine* is
-    /// never the same as *all* and never nothing.
+    /// Gives a person a device and a ticket at their first visit, so that *mine* is never empty and
+    /// never the same as *all*.
     pub(super) fn welcome(&mut self, person: &str, name: &str) {
         if self.profiles.iter().any(|profile| profile.person == person) {
             return;
@@ -189,13 +189,13 @@ impl Account {
         self.add_asset(format!("Laptop of {name}"), person);
     }
 
-    /// What a person is called: by themselves, if they have been here.
+    /// The name of a person: the one in their profile, if they have one.
     pub(super) fn name_of(&self, person: &str) -> String {
         let known = self.profiles.iter().find(|profile| profile.person == person);
         known.map_or(person, |profile| &profile.display_name).to_owned()
     }
 
-    /// Opens a ticket of a person, who is called so, and says which number it got.
+    /// Adds a ticket of a person, given by id and name, and returns its number.
     pub(super) fn add_ticket(
         &mut self,
         (requester, name): (&str, &str),
@@ -221,8 +221,7 @@ impl Account {
         Some(())
     }
 
-    /// Decides an estimate that is open. `None` when there is no such estimate, and what it is when
-    /// it has been decided before.
+    /// Decides an open estimate. `None` when it does not exist; its status when it was decided before.
     pub(super) fn decide(
         &mut self,
         number: u32,
@@ -236,7 +235,7 @@ impl Account {
         Some(Ok(()))
     }
 
-    /// A number that no record of the account has.
+    /// An unused number.
     pub(super) fn next_number(&mut self) -> u32 {
         self.last_number += 1;
         self.last_number
@@ -249,7 +248,7 @@ impl Account {
     }
 }
 
-/// Appends, and drops the oldest record of a full list.
+/// Appends a record, and drops the oldest one of a full list.
 pub(super) fn push<T>(list: &mut Vec<T>, record: T) {
     if list.len() >= KEPT {
         list.remove(0);

@@ -14,7 +14,7 @@ struct Running {
     served: JoinHandle<std::io::Result<()>>,
 }
 
-/// The portal on a real socket of its own.
+/// The portal on a socket of its own.
 fn start() -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -26,7 +26,7 @@ fn start() -> Running {
 }
 
 impl Running {
-    /// Sends one request, with `headers` as whole lines, and returns all of the answer.
+    /// Sends a request, with `headers` as complete lines, and returns the whole response.
     async fn ask(&self, line: &str, headers: &str, body: &[u8]) -> String {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let head = format!(
@@ -53,7 +53,7 @@ impl Running {
 const ADA: &str = "Portcullis-User: ada\r\nPortcullis-Organization: acme\r\n";
 
 #[tokio::test]
-async fn every_section_has_a_page_that_says_who_it_believes_is_asking() {
+async fn every_section_has_a_page_with_the_visitor() {
     let portal = start();
     let home = portal.get("/", ADA).await;
     let sections: Vec<&str> = home
@@ -81,7 +81,7 @@ async fn every_section_has_a_page_that_says_who_it_believes_is_asking() {
 }
 
 #[tokio::test]
-async fn mine_and_all_are_told_apart_by_what_the_gateway_grants() {
+async fn granted_permissions_select_mine_or_all() {
     let portal = start();
     let own = format!("{ADA}Portcullis-Granted: tickets.view_mine\r\n");
     let mine = portal.get("/tickets", &own).await;
@@ -105,7 +105,7 @@ async fn a_ticket_is_created_and_stays_in_its_organization() {
 }
 
 #[tokio::test]
-async fn an_invoice_is_paid_for_whichever_organization_the_address_names() {
+async fn an_invoice_of_any_organization_can_be_paid() {
     let portal = start();
     assert!(portal.get("/invoices/7", ADA).await.contains("/organizations/acme/invoices/7/pay"));
     let paid = portal.post("/organizations/globex/invoices/7/pay", ADA, "").await;
@@ -117,7 +117,7 @@ async fn an_invoice_is_paid_for_whichever_organization_the_address_names() {
 }
 
 #[tokio::test]
-async fn documents_with_names_of_any_alphabet_open() {
+async fn documents_with_escaped_names_open() {
     let portal = start();
     let list = portal.get("/documentation", ADA).await;
     let links: Vec<&str> = list
@@ -132,7 +132,7 @@ async fn documents_with_names_of_any_alphabet_open() {
 }
 
 #[tokio::test]
-async fn a_small_upload_comes_back_and_a_large_one_is_only_counted() {
+async fn a_small_upload_is_kept_and_a_large_one_counted() {
     let portal = start();
     let multipart = "Content-Type: multipart/form-data; boundary=B\r\n";
     let part = "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n\r\n";
@@ -164,7 +164,7 @@ async fn a_small_upload_comes_back_and_a_large_one_is_only_counted() {
 }
 
 #[tokio::test]
-async fn the_name_of_a_file_is_shown_as_its_owner_reads_it() {
+async fn the_name_of_a_file_is_decoded() {
     let portal = start();
     let body = "--B\r\nContent-Disposition: form-data; name=\"file\"; \
                 filename=\"Gr\u{f6}\u{df}e 5%22 100%25.txt\"\r\n\r\nz\r\n--B--\r\n";
@@ -174,12 +174,12 @@ async fn the_name_of_a_file_is_shown_as_its_owner_reads_it() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_answered_by_a_page_in_plain_words() {
+async fn invalid_input_gets_a_page() {
     let portal = start();
     for path in ["/tickets/abc", "/invoices/-1", "/assets/x/remote", "/attachments/99999999999"] {
         let page = portal.get(path, ADA).await;
         assert!(page.starts_with("HTTP/1.1 404 "), "{path}: {page}");
-        assert!(page.contains("This page is not in our books."), "{path}: {page}");
+        assert!(page.contains("This page does not exist."), "{path}: {page}");
     }
     for (path, form) in [("/tickets", "text=x"), ("/contacts", "name=x"), ("/appointments", "")] {
         let page = portal.post(path, ADA, form).await;
@@ -195,13 +195,13 @@ async fn an_estimate_is_decided_once() {
     let approved = portal.post("/estimates/1/approve", ADA, "").await;
     assert!(approved.starts_with("HTTP/1.1 303 "), "{approved}");
     let again = portal.post("/estimates/1/decline", ADA, "").await;
-    assert!(again.starts_with("HTTP/1.1 409 ") && again.contains("approved already"), "{again}");
+    assert!(again.starts_with("HTTP/1.1 409 ") && again.contains("already approved"), "{again}");
     let page = portal.get("/estimates/1", ADA).await;
     assert!(page.contains("<dd>approved</dd>") && !page.contains("<button"), "{page}");
 }
 
 #[tokio::test]
-async fn who_asks_for_a_visit_is_answered_without_the_list() {
+async fn a_requested_visit_is_confirmed_without_the_list() {
     let portal = start();
     let form = "day=2026-12-01&subject=New+%3Cprinter%3E";
     let answer = portal.post("/appointments", ADA, form).await;
@@ -211,7 +211,7 @@ async fn who_asks_for_a_visit_is_answered_without_the_list() {
 }
 
 #[tokio::test]
-async fn people_are_shown_by_name_and_not_by_the_id_of_their_record() {
+async fn people_are_shown_by_name() {
     let portal = start();
     let ada = format!("{ADA}Portcullis-End-User: 2856a1\r\n");
     let all = format!("{ada}Portcullis-Granted: tickets.view_all, assets.view_all\r\n");
@@ -229,7 +229,7 @@ async fn people_are_shown_by_name_and_not_by_the_id_of_their_record() {
 }
 
 #[tokio::test]
-async fn home_leads_to_what_one_may_do_and_to_the_way_out() {
+async fn home_links_to_actions_and_sign_out() {
     let portal = start();
     let home = portal.get("/", ADA).await;
     for address in ["/tickets/new", "/appointments/new", "/.portcullis/sign-out"] {
@@ -238,7 +238,7 @@ async fn home_leads_to_what_one_may_do_and_to_the_way_out() {
 }
 
 #[tokio::test]
-async fn a_download_is_as_long_as_asked_for() {
+async fn a_download_has_the_requested_length() {
     let portal = start();
     let (head, body) = {
         let answer = portal.get("/downloads/1MiB", ADA).await;
@@ -253,7 +253,7 @@ async fn a_download_is_as_long_as_asked_for() {
 }
 
 #[tokio::test]
-async fn a_chat_is_heard_in_its_organization_and_in_no_other() {
+async fn a_chat_reaches_only_its_organization() {
     let portal = start();
     let open = async |user: &str, organization: &str| {
         let url = format!("ws://{}/chat/socket", portal.address);
@@ -270,14 +270,14 @@ async fn a_chat_is_heard_in_its_organization_and_in_no_other() {
     for socket in [&mut ada, &mut ben] {
         assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("ada: hello"));
     }
-    // What eve hears first is her own line: nothing of the other organization came before it.
+    // Eve's first message is her own: none of the other organization came before it.
     eve.send(Message::text("me")).await.unwrap();
     assert_eq!(eve.next().await.unwrap().unwrap(), Message::text("eve: me"));
     assert!(portal.get("/chat/socket", ADA).await.starts_with("HTTP/1.1 426 "));
 }
 
 #[tokio::test]
-async fn stopping_ends_event_streams_and_chats() {
+async fn shutdown_ends_event_streams_and_chats() {
     let portal = start();
     let mut events = TcpStream::connect(portal.address).await.unwrap();
     events.write_all(b"GET /events/stream HTTP/1.1\r\nHost: portal\r\n\r\n").await.unwrap();
@@ -302,7 +302,7 @@ async fn stopping_ends_event_streams_and_chats() {
 }
 
 #[tokio::test]
-async fn the_portals_own_files_are_served_with_their_types() {
+async fn static_files_have_their_types() {
     let portal = start();
     for (file, media_type) in [("portal.css", "text/css"), ("chat.js", "text/javascript")] {
         let answer = portal.get(&format!("/assets/static/{file}"), "").await;

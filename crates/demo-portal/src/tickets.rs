@@ -1,4 +1,5 @@
-//! Tickets: those of the person or of the whole organization, as the gateway says.
+//! Tickets: the visitor's own, or those of the whole organization, depending on
+//! `Portcullis-Granted`.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -10,10 +11,10 @@ use super::page::{self, Block, Cell, Page, link, text};
 use super::records::{Comment, Ticket, push};
 use super::{Portal, Visitor, missing};
 
-/// The permission that shows the tickets of everyone.
+/// The permission for the tickets of the whole organization.
 const ALL: &str = "tickets.view_all";
 
-/// What the form for a new ticket sends.
+/// The form for a new ticket.
 #[derive(Debug, Deserialize)]
 pub(super) struct NewTicket {
     subject: String,
@@ -21,7 +22,7 @@ pub(super) struct NewTicket {
     text: String,
 }
 
-/// What the form below a ticket sends.
+/// The form below a ticket.
 #[derive(Debug, Deserialize)]
 pub(super) struct NewComment {
     text: String,
@@ -65,9 +66,9 @@ pub(super) async fn create(
     let requester = (visitor.person().unwrap_or("a visitor"), visitor.name());
     let number = portal
         .account(&visitor, |account| account.add_ticket(requester, &ticket.subject, &ticket.text));
-    // A visitor by link may write tickets and not read them, so the answer is a page of its own.
+    // A visitor with a secure link may create tickets and not read them, so there is no redirect.
     let page = Page::new(format!("Ticket {number} received"))
-        .lead("Thank you. We answer within one working day.")
+        .lead("Thank you. We will reply within one working day.")
         .text(ticket.subject);
     let location = format!("/tickets/{number}");
     (StatusCode::CREATED, [("location", location)], page.show(&visitor)).into_response()
@@ -115,7 +116,7 @@ pub(super) async fn comment(
     }
 }
 
-/// The list as data, for scripts.
+/// The list as JSON.
 pub(super) async fn api(State(portal): State<Portal>, visitor: Visitor) -> Json<serde_json::Value> {
     let items: Vec<_> = visible(&portal, &visitor)
         .into_iter()
@@ -131,7 +132,7 @@ pub(super) async fn api(State(portal): State<Portal>, visitor: Visitor) -> Json<
     Json(serde_json::json!({ "items": items }))
 }
 
-/// The tickets that this visitor sees, each with its requester's name.
+/// The tickets that the visitor may see, each with the name of its requester.
 fn visible(portal: &Portal, visitor: &Visitor) -> Vec<Ticket> {
     portal.account(visitor, |account| {
         let seen = account.tickets.iter().filter(|t| visitor.sees(&t.requester, ALL));

@@ -1,4 +1,4 @@
-//! Who the portal believes is asking: the gateway's identity headers, taken at their word.
+//! The visitor, according to the gateway's identity headers.
 
 use std::convert::Infallible;
 
@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 
-/// The identity headers of one request. Nothing in here is checked; that is the gateway's work.
+/// The identity headers of a request. The portal trusts them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Visitor {
     pub(super) user: Option<String>,
@@ -19,7 +19,7 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
-    /// Whoever the headers of a request name.
+    /// Reads the headers of a request.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let text = |name: &str| {
             let value = headers.get(name)?.to_str().ok()?.trim();
@@ -42,28 +42,28 @@ impl Visitor {
         }
     }
 
-    /// The account whose records are shown; requests that name none share an account without name.
+    /// The account of the visitor's organization. Visitors without one share an account.
     pub(super) fn organization(&self) -> &str {
         self.organization.as_deref().unwrap_or_default()
     }
 
-    /// Whose records are *mine*: the contact behind the sign-in, or else the sign-in itself.
+    /// The owner of *my* records: the visitor's end user, or the login if there is none.
     pub(super) fn person(&self) -> Option<&str> {
         self.end_user.as_deref().or(self.user.as_deref())
     }
 
-    /// A name to show and to sign records with.
+    /// A name to display.
     pub(super) fn name(&self) -> &str {
         self.user.as_deref().unwrap_or("a visitor")
     }
 
-    /// Whether the gateway says that the route's permission of this name is held.
+    /// Whether `Portcullis-Granted` contains a permission.
     pub(super) fn has(&self, permission: &str) -> bool {
         self.granted.iter().any(|granted| granted == permission)
     }
 
-    /// Whether a record of `owner` belongs in a list: all are shown to those who may see all, and
-    /// to others only their own.
+    /// Whether a list contains a record of `owner`: visitors with the permission see all records, others
+    /// only their own.
     pub(super) fn sees(&self, owner: &str, all: &str) -> bool {
         self.has(all) || self.person() == Some(owner)
     }
