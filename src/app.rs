@@ -220,7 +220,7 @@ impl Server {
         let authz = Arc::new(Authorizer::new(settings, known));
         let gateway = Arc::new(Gateway::new(
             settings,
-            authz,
+            Arc::clone(&authz),
             Arc::clone(&upstreams),
             Arc::new(pages.clone()),
             Arc::clone(&decisions),
@@ -240,7 +240,7 @@ impl Server {
         let source = PolicySource::new(settings, directory.clone());
         let admin_address = sockets.admin.local_addr().unwrap_or(settings.admin.listen);
         let known = (directory, sessions, feed.clone());
-        let admin = operators(settings, sockets.admin, known, source.clone())?;
+        let admin = operators(settings, sockets.admin, (known, authz), source.clone())?;
         let outbox = {
             let _entered = runtime.enter();
             stop_on_signals(&tasks).map_err(StartError::Runtime)?;
@@ -321,14 +321,14 @@ fn upkeep() -> std::io::Result<Runtime> {
 fn operators(
     settings: &Settings,
     tcp: TcpListener,
-    known: (Directory, Sessions, Feed),
+    (known, authz): ((Directory, Sessions, Feed), Arc<Authorizer>),
     source: PolicySource,
 ) -> Result<AdminListener, BindError> {
     let reload = move || -> BoxFuture<'static, _> {
         let source = source.clone();
         Box::pin(async move { source.reload().await })
     };
-    let state = admin::AdminState::new(settings, known, Arc::new(reload));
+    let state = admin::AdminState::new(settings, known, authz, Arc::new(reload));
     let unix = bind_admin_socket(&settings.admin.socket, settings.server.backlog)?;
     Ok(AdminListener {
         tcp: (tcp, admin::router(state.clone(), admin::Access::Token)),

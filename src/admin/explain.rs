@@ -1,7 +1,7 @@
 //! `explain`: what would be decided about a request, and why.
 //!
-//! The gateway's own decision is asked about a session as it would be at this moment; nothing is
-//! forwarded and no session is begun.
+//! The [authorizer](crate::authz) decides, as for a request that comes in, for a session as it would
+//! be now. Nothing is forwarded and no session starts. What depends on headers is not checked.
 
 use std::sync::Arc;
 
@@ -15,61 +15,60 @@ use super::problem::Problem;
 use super::request::{Body, Params};
 use super::response::{ApiResult, document};
 use super::state::AdminState;
+use crate::authz::Question;
 use crate::clock;
 use crate::directory::{DirectoryError, Snapshot};
 use crate::session::standing;
-use portcullis_policy::{
-    BadRequest, Host, Policy, RESERVED, RequestFacts, RequestLine, RequestTarget, Subject, decide,
-};
+use portcullis_policy::{Policy, RequestLine, Subject};
 
-/// Who asks for what; exactly one of the first four says who.
+/// The request to explain. Exactly one of the first four fields names the subject.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Question {
+pub(super) struct Input {
     /// A portal user's login, or id.
     user: Option<String>,
     /// The organization whose secure link was opened.
     link: Option<String>,
-    /// Anybody in the group with this id.
+    /// A member of the group with this id.
     group: Option<String>,
-    /// `true`: somebody without a session.
+    /// `true`: a visitor without a session.
     anonymous: Option<bool>,
-    /// With `group`: the organization of that somebody.
+    /// With `group`: the organization of that member.
     organization: Option<String>,
     method: String,
     target: String,
-    /// The host's name; the one of the public URL when left out.
+    /// The host, by default that of the public URL.
     host: Option<String>,
-    /// Whether the request wants to become a WebSocket.
+    /// Whether the request asks to become a WebSocket.
     websocket: Option<bool>,
 }
 
-/// What is decided.
+/// The decision.
 #[derive(Debug, Serialize)]
 struct Explanation<'a> {
     decision: &'static str,
     reason: &'static str,
     route: Option<&'a str>,
-    /// `public`, `signed-in`, `deny`, or whether `all` or `any` of what is needed are.
+    /// `public`, `signed-in`, `deny`; `all` or `any` when the route needs permissions.
     access: Option<&'static str>,
     needed: Vec<&'a str>,
     held: Vec<&'a str>,
     session: Option<Session<'a>>,
-    /// What the portal might read instead, if that is why it is denied.
+    /// How the portal might read the path, if that is the reason.
     reading: Option<Reading<'a>>,
     policy: &'a str,
 }
 
-/// Another reading of the path, and what is decided about it.
+/// Another reading of the path, and the decision about it.
 #[derive(Debug, Serialize)]
 struct Reading<'a> {
-    /// What a portal must do to the path; nothing when there are too many readings to look at.
+    /// What a portal must do to the path; empty when there are too many readings to check.
     readings: Vec<&'static str>,
     route: Option<&'a str>,
     reason: &'static str,
 }
 
-/// Whom it is decided for.
+/// The session it is decided for.
 #[derive(Debug, Serialize)]
 struct Session<'a> {
     kind: &'static str,
@@ -81,24 +80,24 @@ struct Session<'a> {
 
 pub(super) async fn by_query(
     State(admin): State<AdminState>,
-    Params(question): Params<Question>,
+    Params(input): Params<Input>,
 ) -> ApiResult {
-    explain(&admin, question, clock::now()).await
+    explain(&admin, input, clock::now()).await
 }
 
 pub(super) async fn by_body(
     State(admin): State<AdminState>,
-    Body(question): Body<Question>,
+    Body(input): Body<Input>,
 ) -> ApiResult {
-    explain(&admin, question, clock::now()).await
+    explain(&admin, input, clock::now()).await
 }
 
-async fn explain(admin: &AdminState, question: Question, now: Timestamp) -> ApiResult {
-    let method = Method::from_bytes(question.method.as_bytes())
+async fn explain(admin: &AdminState, input: Input, now: Timestamp) -> ApiResult {
+    let method = Method::from_bytes(input.method.as_bytes())
         .map_err(|_| Problem::invalid("method", "is not the name of a method"))?;
-    let snapshot = Arc::clone(&admin.directory.snapshot());
+    let snapshot = Arc::clone(&admin.authz.snapshot());
     let policy = &**snapshot.policy();
-    let subject = subject(admin, &snapshot, &question).await?;
+    let subject = subject(admin, &snapshot, &input).await?;
     let mut answer = Explanation {
         decision: "bad-request",
         reason: "",
@@ -110,34 +109,28 @@ async fn explain(admin: &AdminState, question: Question, now: Timestamp) -> ApiR
         reading: None,
         policy: policy.version(),
     };
-    let (host, target) = match admin.read(&question, &method) {
-        Ok(read) => read,
+    let host = match &input.host {
+        Some(host) => host,
+        None => &admin.public_url.host().to_string(),
+    };
+    let question = Question {
+        line: RequestLine::from_text(&method, &input.target, host),
+        forwarded_host: None,
+        websocket: input.websocket.unwrap_or(false),
+    };
+    let request = match admin.authz.read(&question) {
+        Ok(request) => request,
         Err(bad) => return document(&Explanation { reason: bad.as_str(), ..answer }),
     };
-    if snapshot.preferences().disabled_redirect_url.is_some() {
-        return document(&Explanation {
-            decision: "redirect",
-            reason: "portal-disabled",
-            ..answer
-        });
-    }
-    if target.path().starts_with(RESERVED) {
-        if let Err(bad) = target.strict() {
-            return document(&Explanation { reason: bad.as_str(), ..answer });
-        }
-        return document(&Explanation { decision: "page", reason: "own-page", ..answer });
-    }
-    let websocket = question.websocket.unwrap_or(false);
-    let facts = RequestFacts { host: host.name(), method: &method, target: &target, websocket };
-    let decision = decide(policy, subject.as_ref(), &facts, now);
-    answer.decision = decision.name();
-    answer.reason = decision.reason().as_str();
-    answer.reading = decision.reading().map(|reading| Reading {
+    let outcome = admin.authz.evaluate(&request, subject.as_ref(), &snapshot, now);
+    answer.decision = outcome.name();
+    answer.reason = outcome.reason();
+    answer.reading = outcome.reading().map(|reading| Reading {
         readings: reading.readings().names().collect(),
         route: reading.route().map(|route| route.name()),
         reason: reading.reason().as_str(),
     });
-    if let Some(route) = decision.route() {
+    if let Some(route) = outcome.route() {
         answer.route = Some(route.name());
         answer.access = Some(access(route));
         answer.needed = policy.catalogue().ids(route.permissions()).collect();
@@ -145,42 +138,22 @@ async fn explain(admin: &AdminState, question: Question, now: Timestamp) -> ApiR
     document(&answer)
 }
 
-impl AdminState {
-    /// The host and the target, as the gateway reads them.
-    fn read(
-        &self,
-        question: &Question,
-        method: &Method,
-    ) -> Result<(Host, RequestTarget), BadRequest> {
-        let host = match &question.host {
-            Some(host) => host,
-            None => &self.public_url.host().to_string(),
-        };
-        let served = |line: &[u8]| {
-            let text = std::str::from_utf8(line).map_err(|_| BadRequest::BadHost)?;
-            let host = Host::parse(text).map_err(|_| BadRequest::BadHost)?;
-            let ours = self.hosts.iter().any(|ours| ours.name() == host.name());
-            if ours { Ok(host) } else { Err(BadRequest::UnknownHost) }
-        };
-        RequestLine::from_text(method, &question.target, host).read(served)
-    }
-}
-
-/// Whose session it would be; none for somebody who has none, or whose link opens none now (R12).
+/// The subject of the session; `None` without a session, and for a secure link that leads to the
+/// sign-in page now (R12).
 async fn subject(
     admin: &AdminState,
     snapshot: &Snapshot,
-    question: &Question,
+    input: &Input,
 ) -> Result<Option<Subject>, Problem> {
-    let anonymous = question.anonymous.unwrap_or(false);
-    if question.organization.is_some() && question.group.is_none() {
+    let anonymous = input.anonymous.unwrap_or(false);
+    if input.organization.is_some() && input.group.is_none() {
         return Err(Problem::invalid("organization", "goes with `group` only"));
     }
-    match (&question.user, &question.link, &question.group, anonymous) {
+    match (&input.user, &input.link, &input.group, anonymous) {
         (Some(user), None, None, false) => of_user(admin, snapshot, user).await.map(Some),
         (None, Some(organization), None, false) => of_link(admin, snapshot, organization).await,
         (None, None, Some(group), false) => {
-            of_group(snapshot, group, question.organization.as_deref()).map(Some)
+            of_group(snapshot, group, input.organization.as_deref()).map(Some)
         }
         (None, None, None, true) => Ok(None),
         _ => {

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+use crate::authz::Authorizer;
 use crate::config::{PublicUrl, Settings};
 use crate::directory::Directory;
 use crate::session::Sessions;
-use portcullis_policy::{Host, PolicyProblems};
+use portcullis_policy::PolicyProblems;
 use portcullis_store::feed::Feed;
 
 /// Reads the policy files again and puts them in force, or returns every problem found in them.
@@ -24,7 +25,7 @@ pub struct AdminState {
     pub(super) reload: Arc<Reload>,
     pub(super) max_staleness: Duration,
     pub(super) public_url: Arc<PublicUrl>,
-    pub(super) hosts: Arc<[Host]>,
+    pub(super) authz: Arc<Authorizer>,
 }
 
 impl AdminState {
@@ -33,10 +34,10 @@ impl AdminState {
     pub fn new(
         settings: &Settings,
         (directory, sessions, feed): (Directory, Sessions, Feed),
+        authz: Arc<Authorizer>,
         reload: Arc<Reload>,
     ) -> Self {
         let server = &settings.server;
-        let hosts = [server.public_url.host()].into_iter().chain(&server.hosts).cloned();
         Self {
             directory,
             sessions,
@@ -44,7 +45,7 @@ impl AdminState {
             reload,
             max_staleness: settings.store.max_staleness,
             public_url: Arc::new(server.public_url.clone()),
-            hosts: hosts.collect(),
+            authz,
         }
     }
 }

@@ -14,6 +14,7 @@ use tower::ServiceExt;
 
 use crate::admin::table::Table;
 use crate::admin::{Access, AdminState, Reload, guard, routes};
+use crate::authz::Authorizer;
 use crate::clock;
 use crate::config::{Passwords, Settings};
 use crate::credential::hashing::{Hasher, HashingSettings};
@@ -96,7 +97,9 @@ impl Bench {
             let (files, to) = (files.clone(), to.clone());
             Box::pin(async move { to.replace_policy(Policy::load(&files)?).await })
         });
-        let state = AdminState::new(&settings, (directory, sessions, feed), reload);
+        let known = (directory, sessions, feed);
+        let authz = Arc::new(Authorizer::new(&settings, known.clone()));
+        let state = AdminState::new(&settings, known, authz, reload);
         Self { state, policies, _folder: folder }
     }
 

@@ -148,6 +148,23 @@ async fn explain_reports_a_bad_request() {
 }
 
 #[tokio::test]
+async fn explain_checks_the_target_length_and_the_query() {
+    let bench = Bench::start().await;
+    let admin = json!({ "group": "admin" });
+    let long = format!("/invoices?{}", "a".repeat(9000));
+    for (target, expected) in [
+        (long.as_str(), ("bad-request", "target-too-long")),
+        ("/invoices?_method=DELETE", ("deny", "method-override")),
+        ("/invoices?method=DELETE", ("allow", "permitted")),
+    ] {
+        let answer = explain(&bench, admin.clone(), "GET", target).await;
+        assert_eq!(verdict(&answer), expected, "{target}");
+    }
+    let answer = explain(&bench, admin, "GET", "/invoices?_method=DELETE").await;
+    assert_eq!(answer["route"], "List invoices");
+}
+
+#[tokio::test]
 async fn explain_distinguishes_own_pages_from_unknown_paths() {
     let bench = Bench::start().await;
     for who in [json!({ "group": "no-access" }), json!({ "anonymous": true })] {
