@@ -11,23 +11,16 @@
 
 use http::header::{self, HeaderMap};
 
-use crate::config::{PublicUrl, Server};
+use crate::config::{ServedHosts, Server};
 use crate::web::fetch_metadata::{SEC_FETCH_SITE, Unclear, only};
-use portcullis_policy::Host;
 
 /// The origins our pages are served from.
 #[derive(Debug)]
-pub(crate) struct Origins {
-    public_url: PublicUrl,
-    hosts: Vec<Host>,
-}
+pub(crate) struct Origins(ServedHosts);
 
 impl Origins {
     pub(crate) fn new(server: &Server) -> Self {
-        let public_url = server.public_url.clone();
-        let hosts = std::iter::once(public_url.host()).chain(&server.hosts);
-        let hosts = hosts.map(|host| public_url.named(host)).collect();
-        Self { public_url, hosts }
+        Self(ServedHosts::new(server))
     }
 
     /// Whether a page of ours sent the request.
@@ -35,15 +28,11 @@ impl Origins {
         match only(headers, &SEC_FETCH_SITE) {
             Ok(Some("same-origin")) => true,
             Ok(Some("none") | None) => match only(headers, &header::ORIGIN) {
-                Ok(Some(origin)) => self.contain(origin),
+                Ok(Some(origin)) => self.0.is_origin(origin),
                 Ok(None) | Err(Unclear) => false,
             },
             Ok(Some(_)) | Err(Unclear) => false,
         }
-    }
-
-    fn contain(&self, origin: &str) -> bool {
-        self.public_url.host_of(origin).is_some_and(|host| self.hosts.contains(&host))
     }
 }
 
