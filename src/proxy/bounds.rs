@@ -1,14 +1,15 @@
-//! Bounds on the work that clients may cause at the portal (invariant I12).
+//! Limits on the work that clients may cause at the portal (I12).
 //!
 //! A request holds a [`Slot`] from its decision until the portal is done with it, even if its client
-//! leaves before. A WebSocket holds its slot until it is closed. Slots are bounded overall, for each
+//! leaves earlier. A WebSocket holds its slot until it is closed. Slots are limited in total, for each
 //! server, for each HTTP/2 connection, for each secure link, and for each client address without a
 //! session.
 //!
 //! Requests that cost their sender nothing, without a session or with one from a secure link, get at
-//! most half of the slots, overall and of each server: they cannot keep signed-in users out.
+//! most half of the slots, in total and of each server: they cannot keep signed-in users out.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher as _;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,18 +20,29 @@ use parking_lot::Mutex;
 use crate::config::Settings;
 use portcullis_policy::{SessionKind, Subject};
 
-/// All bounds, shared by all connections.
+/// All limits, shared by all connections.
 #[derive(Debug)]
 pub(super) struct Bounds {
     total: Shared,
     servers: Vec<Shared>,
-    shares: Mutex<HashMap<Share, usize, RandomState>>,
+    shares: Shares,
     for_address: usize,
     for_link: usize,
     for_connection: usize,
 }
 
-/// Requests of one HTTP/2 connection that may wait for a body that is not the portal's to read: of our
+/// The open requests of each [`Share`], in shards with a lock each: threads that serve different
+/// clients seldom wait for each other.
+#[derive(Debug, Default)]
+struct Shares {
+    hasher: RandomState,
+    shards: [Mutex<HashMap<Share, usize, RandomState>>; SHARDS],
+}
+
+/// Many more than threads that serve requests.
+const SHARDS: usize = 32;
+
+/// Requests of one HTTP/2 connection that may wait for a body that the portal does not get: of our
 /// own pages, and of a GET that must not have one. Each keeps its head in memory.
 const MOST_UNREAD: usize = 16;
 
@@ -44,12 +56,12 @@ struct Requests {
     unread: AtomicUsize,
 }
 
-/// One request whose body is waited for here; frees its place when dropped.
+/// A request whose body is waited for here; stops counting when dropped.
 #[derive(Debug)]
 pub(super) struct Unread(ConnectionRequests);
 
 impl ConnectionRequests {
-    /// Counts a request whose body is waited for here; none when there are too many.
+    /// Counts a request whose body is waited for here; `None` when there are too many.
     pub(super) fn unread(&self) -> Option<Unread> {
         enter(&self.0.unread, MOST_UNREAD).then(|| Unread(self.clone()))
     }
@@ -61,16 +73,16 @@ impl Drop for Unread {
     }
 }
 
-/// Who sends a request, as far as bounds are concerned.
+/// The sender of a request, as far as limits are concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Sender {
-    /// Not a signed-in user, nor staff.
+    /// Neither a signed-in user nor staff.
     Free(Share),
     /// A signed-in user, or staff.
     User,
 }
 
-/// What requests that cost their sender nothing are counted by.
+/// What requests of free senders are counted by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Share {
     /// Without a session: the client's address.
@@ -79,36 +91,27 @@ pub(super) enum Share {
     Link(Arc<str>),
 }
 
-/// The bound that a request would exceed.
+/// The limit that a request would exceed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Exceeded {
     /// `upstream.requests`
-    #[error("as many requests are at the portal as `upstream.requests` allows")]
+    #[error("the limit `upstream.requests` is reached")]
     Total,
     /// `upstream.server_requests`, of every server.
-    #[error("as many requests are at each server as `upstream.server_requests` allows")]
+    #[error("the limit `upstream.server_requests` is reached on every server")]
     Servers,
     /// `server.limits.connection_requests`
-    #[error(
-        "as many requests of one connection are at the portal as \
-         `server.limits.connection_requests` allows"
-    )]
+    #[error("the limit `server.limits.connection_requests` is reached on a connection")]
     Connection,
     /// `server.limits.link_requests`
-    #[error(
-        "as many requests are at the portal from the secure link of `{0}` as \
-         `server.limits.link_requests` allows"
-    )]
+    #[error("the limit `server.limits.link_requests` is reached for the secure link of `{0}`")]
     Link(Arc<str>),
     /// `server.limits.address_requests`
-    #[error(
-        "as many requests without a session are at the portal from {0} as \
-         `server.limits.address_requests` allows"
-    )]
+    #[error("the limit `server.limits.address_requests` is reached for {0}")]
     Address(IpAddr),
 }
 
-/// One request that the portal works on; frees its place in every bound when dropped.
+/// A request that the portal works on; stops counting when dropped.
 #[derive(Debug)]
 pub(super) struct Slot {
     bounds: Arc<Bounds>,
@@ -118,7 +121,7 @@ pub(super) struct Slot {
     connection: Option<ConnectionRequests>,
 }
 
-/// A bound that is shared by signed-in users and everybody else.
+/// A limit that is shared by signed-in users and free senders.
 #[derive(Debug)]
 struct Shared {
     most: usize,
@@ -150,14 +153,14 @@ impl Bounds {
                 .iter()
                 .map(|_| Shared::new(upstream.server_requests))
                 .collect(),
-            shares: Mutex::default(),
+            shares: Shares::default(),
             for_address: limits.address_requests,
             for_link: limits.link_requests,
             for_connection: limits.connection_requests,
         })
     }
 
-    /// Takes a slot; which server it is for is [chosen](Slot::take_server) later.
+    /// Takes a slot. Its server is [chosen](Slot::take_server) later.
     pub(super) fn take(
         self: &Arc<Self>,
         sender: Sender,
@@ -167,7 +170,7 @@ impl Bounds {
         if !self.total.enter(is_free) {
             return Err(Exceeded::Total);
         }
-        // Holds only what has been taken so far: dropped on the way, it frees exactly that.
+        // It holds only what has been taken so far, so an early return frees exactly that.
         let bounds = Arc::clone(self);
         let mut slot = Slot { bounds, is_free, share: None, server: None, connection: None };
         if let Sender::Free(share) = sender {
@@ -184,7 +187,7 @@ impl Bounds {
     }
 
     fn enter_share(&self, share: &Share) -> Result<(), Exceeded> {
-        let mut shares = self.shares.lock();
+        let mut shares = self.shares.shard(share).lock();
         let open = shares.get(share).copied().unwrap_or(0);
         match share {
             Share::Address(address) if open >= self.for_address => {
@@ -198,7 +201,7 @@ impl Bounds {
     }
 
     fn leave_share(&self, share: &Share) {
-        let mut shares = self.shares.lock();
+        let mut shares = self.shares.shard(share).lock();
         if let Some(open) = shares.get_mut(share) {
             *open -= 1;
             if *open == 0 {
@@ -208,13 +211,22 @@ impl Bounds {
     }
 }
 
+impl Shares {
+    fn shard(&self, share: &Share) -> &Mutex<HashMap<Share, usize, RandomState>> {
+        // The remainder is a valid index of the array; the compiler knows that `first` exists.
+        let [first, ..] = &self.shards;
+        let hash = self.hasher.hash_one(share) as usize;
+        self.shards.get(hash % SHARDS).unwrap_or(first)
+    }
+}
+
 impl Slot {
     /// Whether other requests come over the same connection of the client.
     pub(super) fn shares_connection(&self) -> bool {
         self.connection.is_some()
     }
 
-    /// Moves the slot to this server, if it has room.
+    /// Moves the slot to this server, if the server has room.
     pub(super) fn take_server(&mut self, server: usize) -> bool {
         self.leave_server();
         let has_room =
@@ -276,7 +288,7 @@ fn enter(open: &AtomicUsize, most: usize) -> bool {
     entered
 }
 
-/// An IPv4 address, or the IPv6 network that one customer is given.
+/// An IPv4 address, or the /64 network of an IPv6 address, which is what one customer gets.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
@@ -292,7 +304,7 @@ mod tests {
         Arc::new(Bounds {
             total: Shared::new(total),
             servers: vec![Shared::new(server), Shared::new(server)],
-            shares: Mutex::default(),
+            shares: Shares::default(),
             for_address: address,
             for_link: address,
             for_connection: connection,
@@ -308,14 +320,14 @@ mod tests {
     }
 
     #[test]
-    fn i12_a_slot_frees_its_place_in_every_bound() {
+    fn i12_a_dropped_slot_no_longer_counts() {
         let bounds = bounds(4, 2, 2, 2);
         let connection = ConnectionRequests::default();
         for _ in 0..10 {
             let mut slot = bounds.take(from(1), Some(&connection)).unwrap();
             assert!(slot.take_server(0) && slot.take_server(1));
         }
-        assert!(bounds.shares.lock().is_empty(), "nothing is remembered of who has left");
+        assert!(bounds.shares.shards.iter().all(|shard| shard.lock().is_empty()));
         assert_eq!(connection.0.at_portal.load(Ordering::Relaxed), 0);
         for shared in [&bounds.total, &bounds.servers[0], &bounds.servers[1]] {
             assert_eq!(shared.all.load(Ordering::Relaxed), 0);
@@ -324,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn i12_unread_bodies_of_a_connection_are_bounded() {
+    fn i12_unread_bodies_of_a_connection_are_limited() {
         let connection = ConnectionRequests::default();
         let held: Vec<_> = std::iter::from_fn(|| connection.unread()).take(100).collect();
         assert_eq!(held.len(), MOST_UNREAD);
@@ -334,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn i12_requests_without_a_session_are_bounded_by_address() {
+    fn i12_requests_without_session_are_limited_by_address() {
         let bounds = bounds(100, 100, 2, 100);
         let _held = [bounds.take(from(1), None).unwrap(), bounds.take(from(1), None).unwrap()];
         let exceeded = Exceeded::Address([192, 0, 2, 1].into());
@@ -346,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn i12_requests_of_one_link_are_bounded() {
+    fn i12_requests_of_one_link_are_limited() {
         let bounds = bounds(100, 100, 2, 100);
         let held = [(); 2].map(|()| bounds.take(link("acme"), None).unwrap());
         assert_eq!(bounds.take(link("acme"), None).unwrap_err(), Exceeded::Link("acme".into()));
@@ -364,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn i12_links_and_strangers_leave_half_to_users() {
+    fn i12_free_senders_leave_half_to_users() {
         let bounds = bounds(4, 4, 100, 100);
         let _link = bounds.take(link("acme"), None).unwrap();
         let _stranger = bounds.take(from(1), None).unwrap();
@@ -377,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn i12_a_full_server_leaves_the_slot_for_another() {
+    fn i12_a_slot_moves_on_from_a_full_server() {
         let bounds = bounds(100, 1, 100, 100);
         let [mut first, mut second] = [(); 2].map(|()| bounds.take(Sender::User, None).unwrap());
         assert!(first.take_server(0));
@@ -389,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn i12_a_connection_has_a_bound_of_its_own() {
+    fn i12_requests_of_one_connection_are_limited() {
         let bounds = bounds(100, 100, 100, 2);
         let [one, other] = [(); 2].map(|()| ConnectionRequests::default());
         let _held = [(); 2].map(|()| bounds.take(Sender::User, Some(&one)).unwrap());
