@@ -6,6 +6,8 @@
 
 use http::HeaderName;
 
+pub use portcullis_http1::fields::folded;
+
 /// Names, folded, that the gateway itself writes or interprets. They cannot be forwarded from the
 /// client, nor be names of identity headers.
 const OWN: [&str; 17] = [
@@ -44,11 +46,6 @@ const TAKEN: [&str; 13] = [
     "xforwardeduri",
     "xforwardedmethod",
 ];
-
-/// The folded form of a name.
-pub fn folded(name: &[u8]) -> impl Iterator<Item = u8> + Clone + '_ {
-    name.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase)
-}
 
 /// The folded form as text.
 pub(super) fn folded_text(name: &HeaderName) -> String {

@@ -1,6 +1,13 @@
-//! Which fields are for one connection, which are end-to-end, and which may be trailers.
+//! Names of fields: their folded form, and which are for one connection, end-to-end, or allowed as
+//! trailers.
 
 use http::header::{self, HeaderName};
+
+/// The name in lower case, without anything but letters and digits: the form in which some servers
+/// and frameworks compare names, so that `X_User.Id` and `x-user-id` are the same.
+pub fn folded(name: &[u8]) -> impl Iterator<Item = u8> + Clone + '_ {
+    name.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase)
+}
 
 /// Whether a field is for one connection only (RFC 9110, section 7.6.1), or is framing, which each
 /// connection has its own of. `Content-Length` is not among them.

@@ -6,6 +6,7 @@
 //! Only heads that the parser refuses are repaired, so that all others cost nothing.
 
 use super::Error;
+use super::fields::folded;
 
 /// Fields that decide where the body ends or whether the connection is kept, folded to letters and
 /// digits. A client may accept a misspelled name that begins like one of them.
@@ -93,11 +94,7 @@ fn field(line: &[u8]) -> Result<Option<Field<'_>>, Error> {
 }
 
 fn is_framing(name: &[u8]) -> bool {
-    let folded: Vec<u8> = name
-        .iter()
-        .filter(|byte| byte.is_ascii_alphanumeric())
-        .map(u8::to_ascii_lowercase)
-        .collect();
+    let folded: Vec<u8> = folded(name).collect();
     FRAMING.iter().any(|framing| folded.starts_with(framing.as_bytes()))
 }
 
