@@ -28,11 +28,9 @@ use crate::clock;
 use crate::config::Settings;
 use crate::credential::hashing::{Hasher, HashingError};
 use crate::credential::key::KeyError;
-use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
-use crate::directory::second_factor::SecondFactorJudge;
-use crate::directory::{Directory, DirectoryError, Judges, Memory, OneTimeLinks};
-use crate::mail::{Bell, MailError, MailRoom};
+use crate::directory::{AuthServices, Directory, DirectoryError, Memory};
+use crate::mail::{MailError, MailQueue, Mailer, OutboxWaker};
 use crate::net::{
     AdminListener, BindError, ConnectionTracker, GatewayListener, HealthChecks, HttpServer,
     ServerRuntime, ServerTls, TlsError, bind_admin_socket, bind_tcp,
@@ -192,23 +190,17 @@ impl Server {
         let hasher = Hasher::new(settings.hashing)?;
         let runtime = upkeep().map_err(StartError::Runtime)?;
         let lockout = Lockout::default();
-        let judges = Judges {
-            hasher,
-            lockout: lockout.clone(),
-            links: SecureLinks::new(&key),
-            one_time: OneTimeLinks::new(&key, settings.passwords),
-            second_factor: SecondFactorJudge::new(&key),
-        };
-        let bell = Arc::new(Bell::default());
-        let mail_room = MailRoom::new(settings)?;
+        let auth = AuthServices::new(&key, hasher, lockout.clone(), settings.passwords);
+        let waker = Arc::new(OutboxWaker::default());
+        let mailer = Mailer::new(settings)?;
         let (feed, directory, sessions) =
-            runtime.block_on(state(store, policy, judges, settings, Arc::clone(&bell)))?;
+            runtime.block_on(state(store, policy, auth, settings, Arc::clone(&waker)))?;
         if let Err(problems) = directory.snapshot().check_expectations() {
             tracing::warn!(
                 "the policy is in force, but a reload of it would be refused:\n{problems}"
             );
         }
-        let outbox = mail_room.open(directory.clone(), bell)?;
+        let outbox = mailer.open(directory.clone(), waker)?;
         let parts = Parts { directory: directory.clone(), sessions: sessions.clone() };
 
         let tasks = Tasks::default();
@@ -340,17 +332,18 @@ fn operators(
 async fn state(
     store: Arc<dyn Store>,
     policy: Arc<Policy>,
-    judges: Judges,
+    auth: AuthServices,
     settings: &Settings,
-    bell: Arc<Bell>,
+    waker: Arc<OutboxWaker>,
 ) -> Result<(Feed, Directory, Sessions), StartError> {
     let memory = Arc::new(Memory::new(Arc::clone(&store), policy));
     let cache = Arc::new(SessionCache::new());
     let followers: Vec<Arc<dyn Follower>> =
-        vec![Arc::clone(&memory) as Arc<dyn Follower>, Arc::clone(&cache) as _, bell];
+        vec![Arc::clone(&memory) as Arc<dyn Follower>, Arc::clone(&cache) as _, waker];
     let feed = Feed::start(store, followers).await?;
     let hosts = [settings.server.public_url.host()].into_iter().chain(&settings.server.hosts);
-    let directory = Directory::start(feed.clone(), memory, judges).await?.serving(hosts.cloned());
+    let directory =
+        Directory::start(feed.clone(), memory, auth, hosts.cloned(), clock::now()).await?;
     let sessions = Sessions::new(
         feed.clone(),
         directory.clone(),
@@ -385,10 +378,10 @@ async fn sweep(Parts { directory, sessions }: Parts) {
             Ok(ended) => tracing::info!(ended, "sessions that had ended were removed"),
             Err(error) => tracing::warn!(%error, "ended sessions were not removed"),
         }
-        match directory.sweep_letters(clock::now()).await {
+        match MailQueue::new(directory.clone()).remove_expired(clock::now()).await {
             Ok(0) => {}
-            Ok(removed) => tracing::info!(removed, "mails of long ago were removed"),
-            Err(error) => tracing::warn!(%error, "mails of long ago were not removed"),
+            Ok(removed) => tracing::info!(removed, "expired mail records removed"),
+            Err(error) => tracing::warn!(%error, "could not remove expired mail records"),
         }
     }
 }

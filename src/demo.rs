@@ -7,7 +7,6 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use jiff::Timestamp;
 use serde::Serialize;
 
 use portcullis_demo_portal::OPERATOR;
@@ -17,10 +16,12 @@ use crate::app::{Server, Sockets};
 use crate::clock;
 use crate::config::{BACKLOG, Settings};
 use crate::credential::secret::Secret;
-use crate::directory::end_users::NewEndUser;
-use crate::directory::organizations::NewOrganization;
-use crate::directory::users::{NewUser, UserFilter};
-use crate::directory::{Directory, DirectoryError, GroupId, OrganizationId, PageRequest};
+use crate::directory::accounts::end_users::NewEndUser;
+use crate::directory::accounts::organizations::NewOrganization;
+use crate::directory::accounts::users::{NewUser, UserFilter};
+use crate::directory::{
+    Actor, Change, Directory, DirectoryError, GroupId, OrganizationId, PageRequest,
+};
 use crate::net::BindError;
 use crate::telemetry::{self, Log};
 use crate::web::paths;
@@ -211,8 +212,14 @@ fn assemble(data: &Path, sockets: Sockets) -> anyhow::Result<(Server, TcpListene
     let base = settings.server.public_url.as_str().to_owned();
     let (organizations, users) = server.prepare(|parts| async move {
         let directory = &parts.directory;
-        if directory.organizations(&PageRequest::parse(None, Some(1))?).await?.items.is_empty() {
-            sample_people(directory, clock::now()).await?;
+        if directory
+            .organizations()
+            .list(&PageRequest::parse(None, Some(1))?)
+            .await?
+            .items
+            .is_empty()
+        {
+            sample_people(directory, &Change::new(Actor::System("demo"), clock::now())).await?;
         }
         anyhow::Ok((organizations(directory, &base).await?, users(directory).await?))
     })?;
@@ -287,18 +294,18 @@ fn copy_policy(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn sample_people(directory: &Directory, now: Timestamp) -> Result<(), DirectoryError> {
+async fn sample_people(directory: &Directory, change: &Change) -> Result<(), DirectoryError> {
     for (id, name) in ORGANIZATIONS {
         let new = NewOrganization {
             id: Some(id.into()),
             name: name.to_owned(),
             email: Some(format!("office@{id}.example")),
         };
-        directory.create_organization(new, now).await?;
+        directory.organizations().create(new, change).await?;
     }
     for (name, login, group) in PEOPLE {
         let new = NewEndUser { name: name.to_owned(), email: Some(login.to_owned()) };
-        let end_user = directory.create_end_user(&"acme".into(), new).await?;
+        let end_user = directory.end_users().create(&"acme".into(), new, change).await?;
         let new = NewUser {
             organization: "acme".into(),
             end_user: Some(end_user.id),
@@ -306,7 +313,7 @@ async fn sample_people(directory: &Directory, now: Timestamp) -> Result<(), Dire
             password: Some(Secret::new(PASSWORD.to_owned())),
             ..NewUser::default()
         };
-        directory.create_user(new, now).await?;
+        directory.users().create(new, change).await?;
     }
     Ok(())
 }
@@ -317,8 +324,8 @@ async fn organizations(
     base: &str,
 ) -> Result<Vec<ReadyOrganization>, DirectoryError> {
     let mut shown = Vec::new();
-    for organization in directory.organizations(&PageRequest::default()).await?.items {
-        let link = directory.link(&organization.id).await?;
+    for organization in directory.organizations().list(&PageRequest::default()).await?.items {
+        let link = directory.secure_links().get(&organization.id).await?;
         shown.push(ReadyOrganization {
             id: organization.id,
             name: organization.name,
@@ -333,9 +340,9 @@ async fn organizations(
 async fn users(directory: &Directory) -> Result<Vec<ReadyUser>, DirectoryError> {
     let password = Secret::new(PASSWORD.to_owned());
     let mut shown = Vec::new();
-    for user in directory.users(&UserFilter::All, &PageRequest::default()).await?.items {
+    for user in directory.users().list(&UserFilter::All, &PageRequest::default()).await?.items {
         let sample = PEOPLE.iter().any(|(_, login, _)| *login == user.login);
-        let known = sample && directory.has_password(&user.login, &password).await?;
+        let known = sample && directory.sign_in().has_password(&user.login, &password).await?;
         shown.push(ReadyUser {
             password: known.then(|| PASSWORD.to_owned()),
             login: user.login,

@@ -1,131 +1,115 @@
-//! Who there is, and every rule about them: groups, organizations, end users, portal users,
-//! preferences, secure links, API tokens.
+//! The directory: who there is, how people get in, and every rule about both.
 //!
-//! [`Directory`] is the only writer of these records (I8): the admin API, the command line and the
-//! pages call the same operations, and none of them checks a rule itself. An operation reads,
-//! judges, and commits on condition that what it read still holds; so a rule that spans records
-//! ("no portal user in a group that is deleted") holds against whatever happens at the same time.
-//! When an operation has answered, what it did is in force in this process (I2) and on disk (I3).
+//! It is the only writer of these records (I8): the admin API, the command line and the pages call
+//! the same operations, and none of them checks a rule itself. An operation reads, applies its
+//! rules, and commits on condition that what it read is still so; a rule about several records ("no
+//! portal user is in a group that is deleted") therefore holds whatever else happens at the same
+//! time. When an operation returns, its change is in force in this process (I2) and on disk (I3).
+//! Each write names who makes it ([`Change`]).
+//!
+//! A module imports only from those below it:
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`groups`] | groups and what they grant (R1–R6) |
-//! | [`organizations`], [`end_users`] | customers and their contacts |
-//! | [`users`] | portal users and their passwords (R15, R16, R30, R31, R34, R42) |
-//! | `namesake` | new logins and addresses that are passwords (R31) |
-//! | [`invitations`], [`resets`], [`one_time`] | passwords that people choose by a mailed link (R33, R40–R42) |
-//! | [`preferences`] | the installation's switches (R12, R60) |
-//! | [`links`] | secure links (R10–R14) |
-//! | [`letters`] | mails that wait to be sent, and those that were |
-//! | [`sign_in`] | login and password (R8, I6) |
-//! | [`second_factor`] | what is owed after the password: set-up, codes, recovery codes (R50, R51) |
-//! | [`lockouts`] | who may not try now, and letting them in again (I6) |
-//! | [`api_tokens`] | bearer tokens of the admin API |
-//! | [`snapshot`], [`facts`], [`memory`] | what requests are decided by, kept true by the feed |
-//! | [`record`], `records`, `name`, [`page`], [`error`] | documents, commits, texts, lists, refusals |
+//! | [`access`] | how people get in: sign-in, second factors, lockouts, links, invitations, resets, tokens |
+//! | [`accounts`] | who there is: organizations, end users, users, groups, preferences |
+//! | `core`, [`services`] | what every operation works with |
+//! | [`state`] | what requests are decided by: the snapshot, and facts about users and organizations |
+//! | [`records`] | documents, ids, lists, reading and committing; no rules |
+//! | [`error`] | why an operation was not done |
 //!
 //! A request asks [`Directory::snapshot`], [`Directory::user`] and [`Directory::organization`],
 //! and applies [`UserFacts::honours_session`], [`UserFacts::has_portal_access`] and
-//! [`links::link_honoured`]. Sessions themselves, cookies and pages are not here.
+//! [`access::secure_links::link_honoured`]. Sessions, cookies and pages are not here.
 
 use std::sync::Arc;
 
 use arc_swap::Guard;
-
-use crate::credential::hashing::Hasher;
-use crate::credential::link::SecureLinks;
-use crate::credential::lockout::Lockout;
-use crate::directory::second_factor::SecondFactorJudge;
+use jiff::Timestamp;
 use portcullis_policy::{Host, Policy, PolicyProblems};
+use portcullis_store::StoreError;
 use portcullis_store::feed::Feed;
-use portcullis_store::{Commit, CommitError, Committed, Store, StoreError};
 
-pub mod api_tokens;
-pub mod end_users;
+pub mod access;
+pub mod accounts;
+mod core;
 pub mod error;
-pub mod facts;
-pub mod groups;
-pub mod id;
-pub mod invitations;
-pub mod kind;
-pub mod letters;
-pub mod links;
-pub mod lockouts;
-pub mod memory;
-mod name;
-mod namesake;
-pub mod one_time;
-pub mod organizations;
-pub mod page;
-pub mod preferences;
-pub mod record;
-mod records;
-pub mod resets;
-pub mod second_factor;
-mod seeds;
-pub mod sign_in;
-pub mod snapshot;
-pub mod users;
+pub mod records;
+pub mod services;
+pub mod state;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 
-pub use error::{DirectoryError, Refusal};
-pub use facts::{OrganizationFacts, UserFacts};
-pub use id::{ApiTokenId, EndUserId, GroupId, MailId, OrganizationId, UserId};
-pub use memory::Memory;
-pub use one_time::OneTimeLinks;
-pub use page::{Cursor, Page, PageRequest};
-pub use snapshot::{GroupInForce, Snapshot};
+use self::access::api_tokens::ApiTokens;
+use self::access::invitations::Invitations;
+use self::access::lockouts::Lockouts;
+use self::access::password_links::PasswordLinks;
+use self::access::resets::Resets;
+use self::access::second_factors::SecondFactors;
+use self::access::secure_links::SecureLinks;
+use self::access::sign_in::PasswordSignIn;
+use self::accounts::end_users::EndUsers;
+use self::accounts::groups::Groups;
+use self::accounts::organizations::Organizations;
+use self::accounts::preferences::PreferencesRecord;
+use self::accounts::seeds;
+use self::accounts::users::Users;
+use self::core::Core;
 
-/// What people's secrets are judged by.
-#[derive(Debug, Clone)]
-pub struct Judges {
-    /// The pool that passwords are hashed in.
-    pub hasher: Hasher,
-    /// The count of failed tries.
-    pub lockout: Lockout,
-    /// The installation's secure links.
-    pub links: SecureLinks,
-    /// How one-time links are made.
-    pub one_time: OneTimeLinks,
-    /// The installation's second factors.
-    pub second_factor: SecondFactorJudge,
-}
+pub use self::error::{DirectoryError, Refusal};
+pub use self::records::{
+    Actor, ApiTokenId, Change, Cursor, EndUserId, GroupId, MailId, OrganizationId, Page,
+    PageRequest, UserId,
+};
+pub use self::services::AuthServices;
+pub use self::state::{GroupInForce, Memory, OrganizationFacts, Snapshot, UserFacts};
 
-/// The handle to everybody there is. Clones share it.
+/// The directory. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Directory {
-    feed: Feed,
     memory: Arc<Memory>,
-    judges: Judges,
-    /// The hosts that the gateway serves.
-    served: Arc<[Host]>,
+    operations: Arc<Operations>,
+}
+
+/// The operations, by what they are about.
+#[derive(Debug)]
+struct Operations {
+    organizations: Organizations,
+    end_users: EndUsers,
+    users: Users,
+    groups: Groups,
+    preferences: PreferencesRecord,
+    sign_in: PasswordSignIn,
+    second_factors: SecondFactors,
+    lockouts: Lockouts,
+    secure_links: SecureLinks,
+    password_links: PasswordLinks,
+    invitations: Invitations,
+    resets: Resets,
+    api_tokens: ApiTokens,
+    core: Core,
 }
 
 impl Directory {
-    /// Opens the directory over a feed that `memory` follows; an empty store gets the groups and
-    /// preferences that a new installation starts with (R2).
+    /// Opens the directory over a feed that `memory` follows. An empty store gets the groups and
+    /// preferences of a new installation (R2). `served` are the hosts that the gateway serves:
+    /// requests to them cannot be redirected to them (R60).
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn start(
         feed: Feed,
         memory: Arc<Memory>,
-        judges: Judges,
+        auth: AuthServices,
+        served: impl IntoIterator<Item = Host>,
+        now: Timestamp,
     ) -> Result<Self, DirectoryError> {
-        let directory = Self { feed, memory, judges, served: Arc::new([]) };
-        directory.seed().await?;
-        // Another process may have written them, and the feed not told of it yet.
-        directory.memory.renew_snapshot().await?;
-        Ok(directory)
-    }
-
-    /// The same for a gateway that serves these hosts: requests to them cannot be redirected to
-    /// them (R60).
-    #[must_use]
-    pub fn serving(self, hosts: impl IntoIterator<Item = Host>) -> Self {
-        Self { served: hosts.into_iter().collect(), ..self }
+        let core = Core { records: records::Records::new(feed), memory: Arc::clone(&memory), auth };
+        seeds::write(&core, now).await?;
+        // Another process may have written them, and the feed not have reported it yet.
+        memory.renew_snapshot().await?;
+        Ok(Self { memory, operations: Arc::new(Operations::new(&core, served)) })
     }
 
     /// The policy, groups and preferences in force now. Take it once for each request, so that
@@ -135,8 +119,8 @@ impl Directory {
         self.memory.snapshot()
     }
 
-    /// Puts another policy in force, if what its operators expect of it holds; otherwise the old
-    /// one stays. Groups that the policy comes with are judged as it has them, others as they are.
+    /// Puts another policy in force, if it meets its expectations; otherwise the old one stays.
+    /// Groups that the policy ships are checked as shipped, others as they are.
     ///
     /// # Errors
     /// The expectations that fail.
@@ -144,7 +128,7 @@ impl Directory {
         self.memory.replace_policy(policy).await
     }
 
-    /// A portal user that was asked for lately; `None` says nothing about whether there is one.
+    /// A portal user that was read lately; `None` does not mean that there is none.
     #[must_use]
     pub fn cached_user(&self, id: &UserId) -> Option<Arc<UserFacts>> {
         self.memory.cached_user(id)
@@ -153,12 +137,12 @@ impl Directory {
     /// The portal user with this id.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn user(&self, id: &UserId) -> Result<Option<Arc<UserFacts>>, StoreError> {
         self.memory.user(id).await
     }
 
-    /// An organization that was asked for lately; `None` says nothing about whether there is one.
+    /// An organization that was read lately; `None` does not mean that there is none.
     #[must_use]
     pub fn cached_organization(&self, id: &OrganizationId) -> Option<Arc<OrganizationFacts>> {
         self.memory.cached_organization(id)
@@ -167,7 +151,7 @@ impl Directory {
     /// The organization with this id.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn organization(
         &self,
         id: &OrganizationId,
@@ -175,11 +159,117 @@ impl Directory {
         self.memory.organization(id).await
     }
 
-    fn store(&self) -> &dyn Store {
-        &**self.feed.store()
+    /// Organizations.
+    #[must_use]
+    pub fn organizations(&self) -> &Organizations {
+        &self.operations.organizations
     }
 
-    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
-        self.feed.commit(commit).await
+    /// End users.
+    #[must_use]
+    pub fn end_users(&self) -> &EndUsers {
+        &self.operations.end_users
+    }
+
+    /// Portal users.
+    #[must_use]
+    pub fn users(&self) -> &Users {
+        &self.operations.users
+    }
+
+    /// Groups.
+    #[must_use]
+    pub fn groups(&self) -> &Groups {
+        &self.operations.groups
+    }
+
+    /// Preferences.
+    #[must_use]
+    pub fn preferences(&self) -> &PreferencesRecord {
+        &self.operations.preferences
+    }
+
+    /// Sign-in with login and password.
+    #[must_use]
+    pub fn sign_in(&self) -> &PasswordSignIn {
+        &self.operations.sign_in
+    }
+
+    /// Second factors.
+    #[must_use]
+    pub fn second_factors(&self) -> &SecondFactors {
+        &self.operations.second_factors
+    }
+
+    /// Lockouts.
+    #[must_use]
+    pub fn lockouts(&self) -> &Lockouts {
+        &self.operations.lockouts
+    }
+
+    /// Secure links.
+    #[must_use]
+    pub fn secure_links(&self) -> &SecureLinks {
+        &self.operations.secure_links
+    }
+
+    /// Mailed links on which a password is chosen.
+    #[must_use]
+    pub fn password_links(&self) -> &PasswordLinks {
+        &self.operations.password_links
+    }
+
+    /// Invitations.
+    #[must_use]
+    pub fn invitations(&self) -> &Invitations {
+        &self.operations.invitations
+    }
+
+    /// Resets of forgotten passwords.
+    #[must_use]
+    pub fn resets(&self) -> &Resets {
+        &self.operations.resets
+    }
+
+    /// Tokens of the admin API.
+    #[must_use]
+    pub fn api_tokens(&self) -> &ApiTokens {
+        &self.operations.api_tokens
+    }
+
+    /// What credentials are checked with.
+    #[cfg(test)]
+    pub(crate) fn auth(&self) -> &AuthServices {
+        &self.operations.core.auth
+    }
+
+    /// What modules above need for records of their own, such as sessions and mails.
+    pub(crate) fn records(&self) -> &records::Records {
+        &self.operations.core.records
+    }
+}
+
+impl Operations {
+    fn new(core: &Core, served: impl IntoIterator<Item = Host>) -> Self {
+        let core = core.clone();
+        Self {
+            organizations: Organizations { core: core.clone() },
+            end_users: EndUsers { core: core.clone() },
+            users: Users { core: core.clone() },
+            groups: Groups { core: core.clone() },
+            preferences: PreferencesRecord {
+                core: core.clone(),
+                served: served.into_iter().collect(),
+            },
+            sign_in: PasswordSignIn { core: core.clone() },
+            second_factors: SecondFactors { core: core.clone() },
+            lockouts: Lockouts { core: core.clone() },
+            secure_links: SecureLinks { core: core.clone() },
+            password_links: PasswordLinks { core: core.clone() },
+            invitations: Invitations { core: core.clone() },
+            resets: Resets { core: core.clone() },
+            api_tokens: ApiTokens { core: core.clone() },
+            core,
+        }
     }
 }

@@ -1,105 +1,83 @@
-//! The mail room: letters out of the outbox, written in words, handed to a transport.
+//! Mail to portal users: from the record that the directory writes to the transport.
 //!
-//! The directory says which letter is to be sent and keeps how each try ended; here it gets its
-//! text and goes out. One letter at a time; a transport that hangs is cut off. After a crash
-//! nothing is lost; nothing is sent twice but what a transport had taken and we had not yet noted,
-//! and then it is the same message under the same Message-ID, or the same file.
+//! One mail is sent at a time, and a transport that hangs is cut off. Nothing is lost in a crash. A
+//! mail is sent twice only if the transport accepted it and the gateway crashed before that was
+//! recorded; it is then the same message with the same Message-ID, or the same file.
 //!
 //! | module | holds |
 //! |---|---|
-//! | `text` | templates, built in and the operator's |
-//! | `message` | from a letter to a message |
-//! | `transport` | what takes messages: a folder, |
-//! | `smtp` | or a mail server |
+//! | [`queue`] | the records: which mails are due, how each attempt ended |
+//! | `templates` | texts, built in and the operator's |
+//! | `error` | why a mail, or all mail, cannot be sent |
+//! | `message` | composes a message |
+//! | `transport`, `smtp` | send it, to a folder or to a mail server |
 //! | `outbox` | the task that sends what is due |
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::{MailTransport, Settings};
 use crate::directory::Directory;
 
-use self::message::Writer;
+use self::message::Composer;
 use self::smtp::Server;
-use self::text::Templates;
-use self::transport::{Carrier, Folder};
+use self::templates::Templates;
+use self::transport::{Folder, Transport};
 
+mod error;
 mod message;
 mod outbox;
+pub mod queue;
 mod smtp;
-mod text;
+mod templates;
 mod transport;
 
 #[cfg(test)]
 mod tests;
 
-pub use self::outbox::{Bell, Outbox};
-pub use self::text::TemplateProblems;
+pub use self::error::MailError;
+pub use self::outbox::{Outbox, OutboxWaker};
+pub use self::queue::MailQueue;
+pub use self::templates::TemplateProblems;
 
-/// Why mail cannot be sent at all.
-#[derive(Debug, thiserror::Error)]
-pub enum MailError {
-    /// Templates are wrong.
-    #[error("mail templates cannot be used:\n{0}")]
-    Templates(#[from] TemplateProblems),
-    /// The folder for mails cannot be made.
-    #[error("mail.directory: `{}` cannot be used: {source}", path.display())]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// The certificates to trust cannot be read.
-    #[error("mail.smtp.ca_file: `{}` cannot be used: {cause}", path.display())]
-    Trust {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        cause: String,
-    },
-    /// TLS cannot be set up.
-    #[error("mail.smtp: {0}")]
-    Tls(String),
-}
-
-/// What writes and carries mails, before there is anything to send.
+/// Composes and sends mails.
 #[derive(Debug)]
-pub struct MailRoom {
-    writer: Writer,
-    carrier: Box<dyn Carrier>,
+pub struct Mailer {
+    composer: Composer,
+    transport: Box<dyn Transport>,
 }
 
-impl MailRoom {
-    /// Reads all that the settings name. Nothing is made yet, and nobody connected to.
+impl Mailer {
+    /// Reads the templates and certificates that the settings name. Nothing is created or connected
+    /// to yet.
     ///
     /// # Errors
-    /// What is wrong with templates or certificates.
+    /// All errors in templates, or an error in certificates.
     pub fn new(settings: &Settings) -> Result<Self, MailError> {
         let templates = Templates::load(settings.mail.templates.as_deref())?;
-        let carrier: Box<dyn Carrier> = match &settings.mail.transport {
+        let transport: Box<dyn Transport> = match &settings.mail.transport {
             MailTransport::Directory(folder) => Box::new(Folder::new(folder.clone())),
             MailTransport::Smtp(smtp) => {
                 Box::new(Server::new(smtp, settings.server.public_url.host())?)
             }
         };
-        Ok(Self { writer: Writer::new(settings, templates), carrier })
+        Ok(Self { composer: Composer::new(settings, templates), transport })
     }
 
-    /// Reads the operator's templates without using them.
+    /// Checks the operator's templates.
     ///
     /// # Errors
-    /// What is wrong with them.
+    /// All errors in them.
     pub fn check_templates(folder: &Path) -> Result<(), MailError> {
         Ok(Templates::load(Some(folder)).map(drop)?)
     }
 
-    /// The outbox of this directory, which is told of letters by `bell`.
+    /// The outbox for the mails of this directory. `waker` must follow the same change feed.
     ///
     /// # Errors
-    /// When the folder for mails cannot be made.
-    pub fn open(self, directory: Directory, bell: Arc<Bell>) -> Result<Outbox, MailError> {
-        self.carrier.prepare()?;
-        Ok(Outbox::new(directory, self.writer, self.carrier, bell))
+    /// When the folder for mails cannot be created.
+    pub fn open(self, directory: Directory, waker: Arc<OutboxWaker>) -> Result<Outbox, MailError> {
+        self.transport.prepare()?;
+        Ok(Outbox::new(directory, self.composer, self.transport, waker))
     }
 }

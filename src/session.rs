@@ -30,12 +30,12 @@ use self::link_quota::{Claim, LinkQuota};
 use self::record::{Lifetime, SESSION, SessionRecord};
 use crate::config::{LinkLimits, SessionLimits};
 use crate::credential::token::{PlainToken, TokenHash};
-use crate::directory::{Directory, OrganizationId, Snapshot, UserId};
+use crate::directory::{Actor, Change, Directory, OrganizationId, Snapshot, UserId};
 use crate::web::cookie;
 use portcullis_policy::{SessionKind, Subject};
 use portcullis_store::cache::FreshCache;
 use portcullis_store::feed::{Feed, Follower};
-use portcullis_store::{Change, CommitError, Expect, Record, StoreError, Write};
+use portcullis_store::{CommitError, Expect, Record, StoreError, Write};
 
 /// Sessions in memory at most; others are read again when they are used.
 const CACHED: u64 = 250_000;
@@ -198,7 +198,7 @@ impl Default for SessionCache {
 
 #[async_trait]
 impl Follower for SessionCache {
-    async fn apply(&self, changes: &[Change]) -> Result<(), StoreError> {
+    async fn apply(&self, changes: &[portcullis_store::Change]) -> Result<(), StoreError> {
         for change in changes.iter().filter(|change| change.kind == SESSION) {
             if let Some(hash) = TokenHash::parse(&change.id) {
                 self.0.invalidate(&hash);
@@ -400,9 +400,9 @@ impl Sessions {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn end(&self, key: &TokenHash) -> Result<bool, StoreError> {
+    pub async fn end(&self, key: &TokenHash, change: &Change) -> Result<bool, StoreError> {
         let delete = Write::Delete { kind: SESSION, id: key.to_string(), expect: Expect::Present };
-        match self.feed.commit(vec![delete]).await {
+        match self.directory.records().commit(change, vec![delete]).await {
             Ok(_) => Ok(true),
             Err(CommitError::Conflict { .. }) => Ok(false),
             Err(error) => Err(store_fault(error)),
@@ -414,7 +414,9 @@ impl Sessions {
     /// # Errors
     /// When the store does not answer.
     pub async fn sweep(&self, now: Timestamp) -> Result<usize, StoreError> {
-        let ended = self.delete(&Whose::All, |record| self.is_done_with(record, now)).await?;
+        let change = Change::new(Actor::System("removal of expired sessions"), now);
+        let expired = |record: &Record| self.is_done_with(record, now);
+        let ended = self.delete(&Whose::All, expired, &change).await?;
         self.link_quota.outdate(now);
         Ok(ended)
     }

@@ -4,11 +4,12 @@ use http::{HeaderMap, StatusCode, header};
 
 use super::problem::Problem;
 use super::state::Access;
-use crate::directory::Directory;
+use crate::directory::{Actor, Directory};
 
 /// The authenticated caller.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Caller {
+    pub(super) actor: Actor,
     /// The `email` of the caller's token. It gets blind copies of invitations.
     pub(super) email: Option<String>,
 }
@@ -24,7 +25,7 @@ pub(super) async fn authenticate(
 ) -> Result<Caller, Problem> {
     match access {
         // Who can open the socket can read the files behind it, too.
-        Access::Socket => return Ok(Caller::default()),
+        Access::Socket => return Ok(Caller { actor: Actor::SocketOwner, email: None }),
         Access::Token => {}
     }
     if is_cross_site(headers) {
@@ -36,8 +37,11 @@ pub(super) async fn authenticate(
                       `portcullis token create NAME`";
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "token-missing", detail));
     };
-    match directory.verify_api_token(bearer).await? {
-        Some(token) => Ok(Caller { email: token.email }),
+    match directory.api_tokens().verify(bearer).await? {
+        Some(token) => {
+            let actor = Actor::Token { id: token.id, name: token.name };
+            Ok(Caller { actor, email: token.email })
+        }
         None => {
             let detail = "the token is unknown or has been revoked; create another with \
                           `portcullis token create NAME`";

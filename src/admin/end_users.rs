@@ -2,10 +2,10 @@
 
 use axum::extract::State;
 
-use super::request::{Body, Id, IfMatch, PageParams, Params};
+use super::request::{Body, Id, NewRecord, PageParams, Params, RecordChange};
 use super::response::{ApiResult, created, document, no_content, record};
 use super::state::AdminState;
-use crate::directory::end_users::{EndUserPatch, NewEndUser};
+use crate::directory::accounts::end_users::{EndUserPatch, NewEndUser};
 use crate::directory::{EndUserId, OrganizationId};
 
 pub(super) async fn list(
@@ -13,15 +13,16 @@ pub(super) async fn list(
     Id(organization): Id<OrganizationId>,
     Params(page): Params<PageParams>,
 ) -> ApiResult {
-    document(&admin.directory.end_users(&organization, &page.request()?).await?)
+    document(&admin.directory.end_users().list(&organization, &page.request()?).await?)
 }
 
 pub(super) async fn create(
     State(admin): State<AdminState>,
     Id(organization): Id<OrganizationId>,
+    NewRecord(change): NewRecord,
     Body(new): Body<NewEndUser>,
 ) -> ApiResult {
-    let end_user = admin.directory.create_end_user(&organization, new).await?;
+    let end_user = admin.directory.end_users().create(&organization, new, &change).await?;
     created(&end_user, format!("/api/v1/organizations/{organization}/end-users/{}", end_user.id))
 }
 
@@ -29,23 +30,23 @@ pub(super) async fn show(
     State(admin): State<AdminState>,
     Id((organization, id)): Id<(OrganizationId, EndUserId)>,
 ) -> ApiResult {
-    record(&admin.directory.end_user(&organization, &id).await?)
+    record(&admin.directory.end_users().get(&organization, &id).await?)
 }
 
 pub(super) async fn change(
     State(admin): State<AdminState>,
     Id((organization, id)): Id<(OrganizationId, EndUserId)>,
-    IfMatch(version): IfMatch,
+    RecordChange(change): RecordChange,
     Body(patch): Body<EndUserPatch>,
 ) -> ApiResult {
-    record(&admin.directory.change_end_user(&organization, &id, patch, version).await?)
+    record(&admin.directory.end_users().change(&organization, &id, patch, &change).await?)
 }
 
 pub(super) async fn delete(
     State(admin): State<AdminState>,
     Id((organization, id)): Id<(OrganizationId, EndUserId)>,
-    IfMatch(version): IfMatch,
+    RecordChange(change): RecordChange,
 ) -> ApiResult {
-    admin.directory.delete_end_user(&organization, &id, version).await?;
+    admin.directory.end_users().delete(&organization, &id, &change).await?;
     no_content()
 }

@@ -164,7 +164,7 @@ async fn subject(
 }
 
 async fn of_user(admin: &AdminState, snapshot: &Snapshot, who: &str) -> Result<Subject, Problem> {
-    let id = match admin.directory.user_with_login(who).await {
+    let id = match admin.directory.users().with_login(who).await {
         Ok(user) => user.id,
         Err(DirectoryError::NotFound { .. }) => who.into(),
         Err(error) => return Err(error.into()),

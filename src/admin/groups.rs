@@ -3,11 +3,11 @@
 use axum::extract::State;
 use serde::Deserialize;
 
-use super::request::{Body, Id, IfMatch, OptionalBody, PageParams, Params};
+use super::request::{Body, Id, NewRecord, OptionalBody, PageParams, Params, RecordChange};
 use super::response::{ApiResult, created, document, no_content, record};
 use super::state::AdminState;
 use crate::directory::GroupId;
-use crate::directory::groups::{GroupPatch, NewGroup};
+use crate::directory::accounts::groups::{GroupPatch, NewGroup};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,37 +25,38 @@ pub(super) async fn list(
     State(admin): State<AdminState>,
     Params(page): Params<PageParams>,
 ) -> ApiResult {
-    document(&admin.directory.groups(&page.request()?).await?)
+    document(&admin.directory.groups().list(&page.request()?).await?)
 }
 
 pub(super) async fn create(
     State(admin): State<AdminState>,
+    NewRecord(change): NewRecord,
     Body(new): Body<NewGroup>,
 ) -> ApiResult {
-    let group = admin.directory.create_group(new).await?;
+    let group = admin.directory.groups().create(new, &change).await?;
     created(&group, format!("/api/v1/groups/{}", group.id))
 }
 
 pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id<GroupId>) -> ApiResult {
-    record(&admin.directory.group(&id).await?)
+    record(&admin.directory.groups().get(&id).await?)
 }
 
 pub(super) async fn change(
     State(admin): State<AdminState>,
     Id(id): Id<GroupId>,
-    IfMatch(version): IfMatch,
+    RecordChange(change): RecordChange,
     Body(patch): Body<GroupPatch>,
 ) -> ApiResult {
-    record(&admin.directory.change_group(&id, patch, version).await?)
+    record(&admin.directory.groups().change(&id, patch, &change).await?)
 }
 
 pub(super) async fn copy(
     State(admin): State<AdminState>,
     Id(id): Id<GroupId>,
-    IfMatch(version): IfMatch,
+    RecordChange(change): RecordChange,
     OptionalBody(CopyOptions { name }): OptionalBody<CopyOptions>,
 ) -> ApiResult {
-    let group = admin.directory.copy_group(&id, name.as_deref(), version).await?;
+    let group = admin.directory.groups().copy(&id, name.as_deref(), &change).await?;
     created(&group, format!("/api/v1/groups/{}", group.id))
 }
 
@@ -63,8 +64,8 @@ pub(super) async fn delete(
     State(admin): State<AdminState>,
     Id(id): Id<GroupId>,
     Params(DeleteParams { move_to }): Params<DeleteParams>,
-    IfMatch(version): IfMatch,
+    RecordChange(change): RecordChange,
 ) -> ApiResult {
-    admin.directory.delete_group(&id, move_to.as_ref(), version).await?;
+    admin.directory.groups().delete(&id, move_to.as_ref(), &change).await?;
     no_content()
 }

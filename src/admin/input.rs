@@ -11,7 +11,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::caller::Caller;
-use super::request::{Body, Id, IfMatch, OptionalBody, Params};
+use super::request::{Body, Id, NewRecord, OptionalBody, Params, RecordChange};
 use super::state::AdminState;
 
 /// An argument of a handler.
@@ -25,7 +25,8 @@ pub(super) trait Input {
 impl Input for State<AdminState> {}
 impl Input for Extension<Caller> {}
 impl Input for Method {}
-impl Input for IfMatch {}
+impl Input for RecordChange {}
+impl Input for NewRecord {}
 impl<T> Input for Id<T> {}
 impl<T> Input for Body<T> {}
 impl<T> Input for OptionalBody<T> {}
@@ -120,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_handler_reads_the_parameters_of_all_its_arguments() {
-        type Arguments = (u8, State<AdminState>, Id, Params<Example>, IfMatch);
+        type Arguments = (u8, State<AdminState>, Id, Params<Example>, RecordChange);
         assert_eq!(Arguments::query(), ["limit", "after", "cursor", "move-to"]);
     }
 }

@@ -6,12 +6,12 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use super::problem::Problem;
-use super::request::{Id, Params};
+use super::request::{Id, NewRecord, Params};
 use super::response::{ApiResult, document, no_content};
 use super::state::AdminState;
 use crate::clock;
-use crate::directory::Page;
-use crate::directory::lockouts::Release;
+use crate::directory::access::lockouts::Release;
+use crate::directory::{Change, Page};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct ReleaseParams {
@@ -20,19 +20,20 @@ pub(super) struct ReleaseParams {
 }
 
 pub(super) async fn list(State(admin): State<AdminState>) -> ApiResult {
-    document(&Page { items: admin.directory.lockouts(clock::now()), next: None })
+    document(&Page { items: admin.directory.lockouts().list(clock::now()), next: None })
 }
 
 pub(super) async fn release_by_query(
     State(admin): State<AdminState>,
+    NewRecord(change): NewRecord,
     Params(params): Params<ReleaseParams>,
 ) -> ApiResult {
     match params {
         ReleaseParams { login: Some(login), address: None } => {
-            admin.release(Release::Login(&login), &login)
+            admin.release(Release::Login(&login), &login, &change)
         }
         ReleaseParams { login: None, address: Some(address) } => {
-            admin.release(Release::Address(address), &address.to_string())
+            admin.release(Release::Address(address), &address.to_string(), &change)
         }
         ReleaseParams { .. } => {
             Err(Problem::invalid("login", "specify either `login` or `address`"))
@@ -40,13 +41,17 @@ pub(super) async fn release_by_query(
     }
 }
 
-pub(super) async fn release(State(admin): State<AdminState>, Id(id): Id) -> ApiResult {
-    admin.release(Release::Id(&id), &id)
+pub(super) async fn release(
+    State(admin): State<AdminState>,
+    NewRecord(change): NewRecord,
+    Id(id): Id,
+) -> ApiResult {
+    admin.release(Release::Id(&id), &id, &change)
 }
 
 impl AdminState {
-    fn release(&self, what: Release<'_>, name: &str) -> ApiResult {
-        match self.directory.release(what) {
+    fn release(&self, what: Release<'_>, name: &str, change: &Change) -> ApiResult {
+        match self.directory.lockouts().release(what, change) {
             true => no_content(),
             false => Err(Problem::not_found("lockout", name)),
         }

@@ -3,10 +3,9 @@
 use axum::extract::State;
 use serde::Deserialize;
 
-use super::request::{Id, IfMatch, NoFields, OptionalBody, PageParams, Params};
+use super::request::{Id, NoFields, OptionalBody, PageParams, Params, RecordChange};
 use super::response::{ApiResult, created, document, record};
 use super::state::AdminState;
-use crate::clock;
 use crate::directory::MailId;
 
 #[derive(Debug, Deserialize)]
@@ -19,19 +18,19 @@ pub(super) async fn list(
     Params(page): Params<PageParams>,
     Params(filter): Params<Filter>,
 ) -> ApiResult {
-    document(&admin.directory.letters(filter.state.as_deref(), &page.request()?).await?)
+    document(&admin.mail.list(filter.state.as_deref(), &page.request()?).await?)
 }
 
 pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id<MailId>) -> ApiResult {
-    record(&admin.directory.show_letter(&id).await?)
+    record(&admin.mail.get(&id).await?)
 }
 
 pub(super) async fn retry(
     State(admin): State<AdminState>,
     Id(id): Id<MailId>,
-    IfMatch(version): IfMatch,
+    RecordChange(change): RecordChange,
     OptionalBody(NoFields {}): OptionalBody<NoFields>,
 ) -> ApiResult {
-    let letter = admin.directory.retry_letter(&id, version, clock::now()).await?;
-    created(&letter, format!("/api/v1/mail/{id}"))
+    let mail = admin.mail.retry(&id, &change).await?;
+    created(&mail, format!("/api/v1/mail/{id}"))
 }

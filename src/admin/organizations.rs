@@ -3,13 +3,14 @@
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
-use super::request::{Body, Id, IfMatch, NoFields, OptionalBody, PageParams, Params};
+use super::request::{
+    Body, Id, NewRecord, NoFields, OptionalBody, PageParams, Params, RecordChange,
+};
 use super::response::{ApiResult, Versioned, created, document, no_content, record};
 use super::state::AdminState;
-use crate::clock;
 use crate::directory::OrganizationId;
-use crate::directory::links::Link;
-use crate::directory::organizations::{NewOrganization, OrganizationPatch};
+use crate::directory::access::secure_links::Link;
+use crate::directory::accounts::organizations::{NewOrganization, OrganizationPatch};
 use crate::web::paths;
 
 /// A secure link, with its URL.
@@ -37,61 +38,62 @@ pub(super) async fn list(
     State(admin): State<AdminState>,
     Params(page): Params<PageParams>,
 ) -> ApiResult {
-    document(&admin.directory.organizations(&page.request()?).await?)
+    document(&admin.directory.organizations().list(&page.request()?).await?)
 }
 
 pub(super) async fn create(
     State(admin): State<AdminState>,
+    NewRecord(change): NewRecord,
     Body(new): Body<NewOrganization>,
 ) -> ApiResult {
-    let organization = admin.directory.create_organization(new, clock::now()).await?;
+    let organization = admin.directory.organizations().create(new, &change).await?;
     created(&organization, format!("/api/v1/organizations/{}", organization.id))
 }
 
 pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id<OrganizationId>) -> ApiResult {
-    record(&admin.directory.show_organization(&id).await?)
+    record(&admin.directory.organizations().get(&id).await?)
 }
 
 pub(super) async fn change(
     State(admin): State<AdminState>,
     Id(id): Id<OrganizationId>,
-    IfMatch(version): IfMatch,
+    RecordChange(change): RecordChange,
     Body(patch): Body<OrganizationPatch>,
 ) -> ApiResult {
-    record(&admin.directory.change_organization(&id, patch, version).await?)
+    record(&admin.directory.organizations().change(&id, patch, &change).await?)
 }
 
 pub(super) async fn delete(
     State(admin): State<AdminState>,
     Id(id): Id<OrganizationId>,
-    IfMatch(version): IfMatch,
+    RecordChange(change): RecordChange,
 ) -> ApiResult {
-    admin.directory.delete_organization(&id, version).await?;
+    admin.directory.organizations().delete(&id, &change).await?;
     no_content()
 }
 
 pub(super) async fn link(State(admin): State<AdminState>, Id(id): Id<OrganizationId>) -> ApiResult {
-    let link = admin.directory.link(&id).await?;
+    let link = admin.directory.secure_links().get(&id).await?;
     record(&admin.link_view(&link))
 }
 
 pub(super) async fn switch_link(
     State(admin): State<AdminState>,
     Id(id): Id<OrganizationId>,
-    IfMatch(version): IfMatch,
+    RecordChange(change): RecordChange,
     Body(LinkPatch { enabled }): Body<LinkPatch>,
 ) -> ApiResult {
-    let link = admin.directory.switch_link(&id, enabled, version).await?;
+    let link = admin.directory.secure_links().set_enabled(&id, enabled, &change).await?;
     record(&admin.link_view(&link))
 }
 
 pub(super) async fn rotate_link(
     State(admin): State<AdminState>,
     Id(id): Id<OrganizationId>,
-    IfMatch(version): IfMatch,
+    RecordChange(change): RecordChange,
     OptionalBody(NoFields {}): OptionalBody<NoFields>,
 ) -> ApiResult {
-    let link = admin.directory.rotate_link(&id, version).await?;
+    let link = admin.directory.secure_links().rotate(&id, &change).await?;
     created(&admin.link_view(&link), format!("/api/v1/organizations/{id}/link"))
 }
 

@@ -2,19 +2,19 @@
 
 use axum::extract::State;
 
-use super::request::{Body, IfMatch};
+use super::request::{Body, RecordChange};
 use super::response::{ApiResult, record};
 use super::state::AdminState;
-use crate::directory::preferences::PreferencesPatch;
+use crate::directory::accounts::preferences::PreferencesPatch;
 
 pub(super) async fn show(State(admin): State<AdminState>) -> ApiResult {
-    record(&admin.directory.preferences().await?)
+    record(&admin.directory.preferences().get().await?)
 }
 
 pub(super) async fn change(
     State(admin): State<AdminState>,
-    IfMatch(version): IfMatch,
+    RecordChange(change): RecordChange,
     Body(patch): Body<PreferencesPatch>,
 ) -> ApiResult {
-    record(&admin.directory.change_preferences(patch, version).await?)
+    record(&admin.directory.preferences().change(patch, &change).await?)
 }

@@ -12,8 +12,10 @@ use http::{StatusCode, header};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
+use super::caller::Caller;
 use super::problem::Problem;
-use crate::directory::PageRequest;
+use crate::clock;
+use crate::directory::{Change, PageRequest};
 
 /// The error of a page's `after` that no list returned.
 pub(super) const UNKNOWN_CURSOR: &str = "is not a cursor from an earlier page";
@@ -126,6 +128,40 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
             return Err(bad_if_match());
         }
         number.parse().map(|version| Self(Some(version))).map_err(|_| bad_if_match())
+    }
+}
+
+/// What a write to a record is made with: the caller, the time, and the version of `If-Match`.
+#[derive(Debug)]
+pub(super) struct RecordChange(pub(super) Change);
+
+impl<S: Send + Sync> FromRequestParts<S> for RecordChange {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let IfMatch(version) = IfMatch::from_request_parts(parts, state).await?;
+        let NewRecord(change) = NewRecord::from_request_parts(parts, state).await?;
+        Ok(Self(change.expecting(version)))
+    }
+}
+
+/// The same for a write that is not to an existing record.
+#[derive(Debug)]
+pub(super) struct NewRecord(pub(super) Change);
+
+impl<S: Send + Sync> FromRequestParts<S> for NewRecord {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        match parts.extensions.get::<Caller>() {
+            Some(caller) => Ok(Self(Change::new(caller.actor.clone(), clock::now()))),
+            // The guard lets no request without a caller reach a handler that writes.
+            None => Err(Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "token-missing",
+                "this resource is for administrators",
+            )),
+        }
     }
 }
 

@@ -6,13 +6,13 @@ use http::{StatusCode, header};
 use serde::Serialize;
 
 use super::problem::Problem;
-use crate::directory::end_users::EndUserView;
-use crate::directory::groups::GroupView;
-use crate::directory::letters::LetterView;
-use crate::directory::organizations::OrganizationView;
-use crate::directory::preferences::PreferencesView;
-use crate::directory::second_factor::SecondFactorView;
-use crate::directory::users::UserView;
+use crate::directory::access::second_factors::SecondFactorView;
+use crate::directory::accounts::end_users::EndUserView;
+use crate::directory::accounts::groups::GroupView;
+use crate::directory::accounts::organizations::OrganizationView;
+use crate::directory::accounts::preferences::PreferencesView;
+use crate::directory::accounts::users::UserView;
+use crate::mail::queue::MailView;
 
 /// What every handler returns.
 pub(super) type ApiResult = Result<Response, Problem>;
@@ -35,7 +35,7 @@ macro_rules! versioned {
 versioned!(
     EndUserView,
     GroupView,
-    LetterView,
+    MailView,
     OrganizationView,
     PreferencesView,
     SecondFactorView,

@@ -4,7 +4,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
-use super::request::{Id, PageParams, Params, UNKNOWN_CURSOR};
+use super::request::{Id, NewRecord, PageParams, Params, UNKNOWN_CURSOR};
 use super::response::{ApiResult, document, no_content};
 use super::state::AdminState;
 use crate::clock;
@@ -36,20 +36,25 @@ pub(super) async fn list(
 /// was ended.
 pub(super) async fn end_all(
     State(admin): State<AdminState>,
+    NewRecord(change): NewRecord,
     Params(filter): Params<Filter>,
 ) -> ApiResult {
     let whose = filter.whose()?;
-    match (admin.sessions.end_all(&whose).await?, &whose) {
-        (0, Whose::User(id)) => admin.directory.show_user(id).await.map(drop)?,
-        (0, Whose::Organization(id)) => admin.directory.show_organization(id).await.map(drop)?,
+    match (admin.sessions.end_all(&whose, &change).await?, &whose) {
+        (0, Whose::User(id)) => admin.directory.users().get(id).await.map(drop)?,
+        (0, Whose::Organization(id)) => admin.directory.organizations().get(id).await.map(drop)?,
         (_, _) => {}
     }
     no_content()
 }
 
-pub(super) async fn end(State(admin): State<AdminState>, Id(id): Id) -> ApiResult {
+pub(super) async fn end(
+    State(admin): State<AdminState>,
+    NewRecord(change): NewRecord,
+    Id(id): Id,
+) -> ApiResult {
     let ended = match TokenHash::parse(&id) {
-        Some(key) => admin.sessions.end(&key).await?,
+        Some(key) => admin.sessions.end(&key, &change).await?,
         None => false,
     };
     if ended { no_content() } else { Err(Problem::not_found("session", &id)) }

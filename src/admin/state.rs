@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use crate::authz::Authorizer;
 use crate::config::{PublicUrl, Settings};
 use crate::directory::Directory;
+use crate::mail::MailQueue;
 use crate::session::Sessions;
 use portcullis_policy::PolicyProblems;
 use portcullis_store::feed::Feed;
@@ -20,6 +21,7 @@ pub type Reload = dyn Fn() -> BoxFuture<'static, Result<(), PolicyProblems>> + S
 #[derive(Clone)]
 pub struct AdminState {
     pub(super) directory: Directory,
+    pub(super) mail: MailQueue,
     pub(super) sessions: Sessions,
     pub(super) feed: Feed,
     pub(super) reload: Arc<Reload>,
@@ -39,6 +41,7 @@ impl AdminState {
     ) -> Self {
         let server = &settings.server;
         Self {
+            mail: MailQueue::new(directory.clone()),
             directory,
             sessions,
             feed,

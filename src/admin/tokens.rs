@@ -3,12 +3,11 @@
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
-use super::request::{Body, Id, IfMatch, PageParams, Params};
+use super::request::{Body, Id, NewRecord, PageParams, Params, RecordChange};
 use super::response::{ApiResult, Versioned, created, document, no_content};
 use super::state::AdminState;
-use crate::clock;
 use crate::directory::ApiTokenId;
-use crate::directory::api_tokens::ApiTokenView;
+use crate::directory::access::api_tokens::ApiTokenView;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,15 +50,16 @@ pub(super) async fn list(
     State(admin): State<AdminState>,
     Params(page): Params<PageParams>,
 ) -> ApiResult {
-    document(&admin.directory.api_tokens(&page.request()?).await?)
+    document(&admin.directory.api_tokens().list(&page.request()?).await?)
 }
 
 pub(super) async fn create(
     State(admin): State<AdminState>,
+    NewRecord(change): NewRecord,
     Body(NewToken { name, email }): Body<NewToken>,
 ) -> ApiResult {
     let (record, token) =
-        admin.directory.create_api_token(&name, email.as_deref(), clock::now()).await?;
+        admin.directory.api_tokens().create(&name, email.as_deref(), &change).await?;
     let ApiTokenView { id, name, email, created: at, version } = record;
     let path = format!("/api/v1/tokens/{id}");
     let token = ExposedToken(token.expose().to_owned());
@@ -69,8 +69,8 @@ pub(super) async fn create(
 pub(super) async fn revoke(
     State(admin): State<AdminState>,
     Id(id): Id<ApiTokenId>,
-    IfMatch(version): IfMatch,
+    RecordChange(change): RecordChange,
 ) -> ApiResult {
-    admin.directory.revoke_api_token(&id, version).await?;
+    admin.directory.api_tokens().revoke(&id, &change).await?;
     no_content()
 }

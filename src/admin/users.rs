@@ -7,15 +7,14 @@ use serde::Deserialize;
 
 use super::caller::Caller;
 use super::problem::Problem;
-use super::request::{Body, Id, IfMatch, OptionalBody, PageParams, Params};
+use super::request::{Body, Id, NewRecord, OptionalBody, PageParams, Params, RecordChange};
 use super::response::{ApiResult, created, document, no_content, record};
 use super::sessions;
 use super::state::AdminState;
-use crate::clock;
 use crate::credential::secret::Secret;
-use crate::directory::invitations::BlindCopy;
-use crate::directory::users::{NewUser, UserFilter, UserPatch, UserView};
-use crate::directory::{DirectoryError, GroupId, OrganizationId, Page, UserId};
+use crate::directory::access::invitations::BlindCopy;
+use crate::directory::accounts::users::{NewUser, UserFilter, UserPatch, UserView};
+use crate::directory::{Change, DirectoryError, GroupId, OrganizationId, Page, UserId};
 use crate::session::Whose;
 
 #[derive(Debug, Deserialize)]
@@ -52,12 +51,12 @@ pub(super) async fn list(
     let mut page = match (&login, &organization, &group) {
         (Some(login), _, _) => Page { items: admin.with_login(login).await?, next: None },
         (None, Some(id), _) => {
-            admin.directory.users(&UserFilter::Organization(id.clone()), &request).await?
+            admin.directory.users().list(&UserFilter::Organization(id.clone()), &request).await?
         }
         (None, None, Some(id)) => {
-            admin.directory.users(&UserFilter::Group(id.clone()), &request).await?
+            admin.directory.users().list(&UserFilter::Group(id.clone()), &request).await?
         }
-        (None, None, None) => admin.directory.users(&UserFilter::All, &request).await?,
+        (None, None, None) => admin.directory.users().list(&UserFilter::All, &request).await?,
     };
     page.items.retain(|user| {
         organization.as_ref().is_none_or(|id| *id == user.organization)
@@ -69,33 +68,34 @@ pub(super) async fn list(
 pub(super) async fn create(
     State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
+    NewRecord(change): NewRecord,
     Body(mut new): Body<NewUser>,
 ) -> ApiResult {
     new.sender = caller.email;
-    let user = admin.directory.create_user(new, clock::now()).await?;
+    let user = admin.directory.users().create(new, &change).await?;
     created(&user, format!("/api/v1/users/{}", user.id))
 }
 
 pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id<UserId>) -> ApiResult {
-    record(&admin.directory.show_user(&id).await?)
+    record(&admin.directory.users().get(&id).await?)
 }
 
 pub(super) async fn change(
     State(admin): State<AdminState>,
     Id(id): Id<UserId>,
-    IfMatch(version): IfMatch,
+    RecordChange(change): RecordChange,
     Body(patch): Body<UserPatch>,
 ) -> ApiResult {
-    record(&admin.directory.change_user(&id, patch, version).await?)
+    record(&admin.directory.users().change(&id, patch, &change).await?)
 }
 
 pub(super) async fn delete(
     State(admin): State<AdminState>,
     Id(id): Id<UserId>,
-    IfMatch(version): IfMatch,
+    RecordChange(change): RecordChange,
 ) -> ApiResult {
-    admin.directory.delete_user(&id, version).await?;
-    admin.remove_sessions(id).await;
+    admin.directory.users().delete(&id, &change).await?;
+    admin.remove_sessions(id, &change).await;
     no_content()
 }
 
@@ -104,15 +104,15 @@ pub(super) async fn set_password(
     State(admin): State<AdminState>,
     method: Method,
     Id(id): Id<UserId>,
-    IfMatch(version): IfMatch,
+    RecordChange(change): RecordChange,
     Body(PasswordBody { password }): Body<PasswordBody>,
 ) -> ApiResult {
     let Some(password) = password else {
         return Err(Problem::invalid("password", "is missing"));
     };
-    let user = admin.directory.set_password(&id, password, version).await?;
+    let user = admin.directory.users().set_password(&id, password, &change).await?;
     let path = format!("/api/v1/users/{id}");
-    admin.remove_sessions(id).await;
+    admin.remove_sessions(id, &change).await;
     if method == Method::POST { created(&user, path) } else { record(&user) }
 }
 
@@ -120,20 +120,20 @@ pub(super) async fn invite(
     State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
     Id(id): Id<UserId>,
-    IfMatch(version): IfMatch,
+    RecordChange(change): RecordChange,
     OptionalBody(InvitationOptions { blind_copy }): OptionalBody<InvitationOptions>,
 ) -> ApiResult {
     let copy = BlindCopy { named: blind_copy.as_deref(), sender: caller.email.as_deref() };
-    let user = admin.directory.invite(&id, copy, version, clock::now()).await?;
+    let user = admin.directory.invitations().send(&id, copy, &change).await?;
     created(&user, format!("/api/v1/users/{id}"))
 }
 
 pub(super) async fn withdraw(
     State(admin): State<AdminState>,
     Id(id): Id<UserId>,
-    IfMatch(version): IfMatch,
+    RecordChange(change): RecordChange,
 ) -> ApiResult {
-    admin.directory.withdraw_invitation(&id, version).await?;
+    admin.directory.invitations().withdraw(&id, &change).await?;
     no_content()
 }
 
@@ -141,15 +141,15 @@ pub(super) async fn second_factor(
     State(admin): State<AdminState>,
     Id(id): Id<UserId>,
 ) -> ApiResult {
-    record(&admin.directory.second_factor(&id).await?)
+    record(&admin.directory.second_factors().get(&id).await?)
 }
 
 pub(super) async fn reset_second_factor(
     State(admin): State<AdminState>,
     Id(id): Id<UserId>,
-    IfMatch(version): IfMatch,
+    RecordChange(change): RecordChange,
 ) -> ApiResult {
-    admin.directory.reset_second_factor(&id, version, clock::now()).await?;
+    admin.directory.second_factors().reset(&id, &change).await?;
     no_content()
 }
 
@@ -158,23 +158,23 @@ pub(super) async fn sessions(
     Id(id): Id<UserId>,
     Params(page): Params<PageParams>,
 ) -> ApiResult {
-    admin.directory.show_user(&id).await?;
+    admin.directory.users().get(&id).await?;
     sessions::page_of(&admin, &Whose::User(id), &page).await
 }
 
 pub(super) async fn end_sessions(
     State(admin): State<AdminState>,
     Id(id): Id<UserId>,
-    IfMatch(version): IfMatch,
+    RecordChange(change): RecordChange,
 ) -> ApiResult {
-    admin.directory.user_at(&id, version).await?;
-    admin.sessions.end_all(&Whose::User(id)).await?;
+    admin.directory.users().get_at(&id, change.expected).await?;
+    admin.sessions.end_all(&Whose::User(id), &change).await?;
     no_content()
 }
 
 impl AdminState {
     async fn with_login(&self, login: &str) -> Result<Vec<UserView>, Problem> {
-        match self.directory.user_with_login(login).await {
+        match self.directory.users().with_login(login).await {
             Ok(user) => Ok(vec![user]),
             Err(DirectoryError::NotFound { .. }) => Ok(Vec::new()),
             Err(error) => Err(error.into()),
@@ -183,8 +183,8 @@ impl AdminState {
 
     /// Removes the records of sessions that have ended because their user was deleted or the
     /// password changed (R34). Best effort: the periodic sweep removes what is left once it expires.
-    async fn remove_sessions(&self, user: UserId) {
-        if let Err(error) = self.sessions.end_all(&Whose::User(user)).await {
+    async fn remove_sessions(&self, user: UserId, change: &Change) {
+        if let Err(error) = self.sessions.end_all(&Whose::User(user), change).await {
             tracing::warn!(%error, "could not remove the records of ended sessions");
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::settings::{read, source};
-use crate::mail::MailRoom;
+use crate::mail::Mailer;
 use crate::net::ServerTls;
 use crate::portal_pages::Appearance;
 use portcullis_policy::{Policy, Readings, Route, Twin};
@@ -44,10 +44,10 @@ pub fn run(file: Option<&Path>, out: &mut dyn std::io::Write) -> anyhow::Result<
         .keep(references.policy.as_deref().map(|folder| Policy::load_for(folder, readings)));
     match &settings {
         Some(settings) => {
-            problems.keep(Some(MailRoom::new(settings)));
+            problems.keep(Some(Mailer::new(settings)));
         }
         None => {
-            problems.keep(references.templates.as_deref().map(MailRoom::check_templates));
+            problems.keep(references.templates.as_deref().map(Mailer::check_templates));
         }
     }
     let (Some(settings), Some(appearance), Some(policy), []) =

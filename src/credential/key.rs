@@ -37,7 +37,7 @@ pub enum Purpose {
     /// The cookies of browsers that have signed in before (I6).
     KnownBrowser,
     /// The tokens in mails that wait to be sent.
-    Letter,
+    Mail,
     /// The digest of the store's records (I13).
     Store,
 }
@@ -51,7 +51,7 @@ impl Purpose {
             Self::RecoveryCode => "portcullis v1 recovery code",
             Self::PendingSignIn => "portcullis v1 pending sign-in",
             Self::KnownBrowser => "portcullis v1 known browser",
-            Self::Letter => "portcullis v1 letter",
+            Self::Mail => "portcullis v1 letter",
             Self::Store => "portcullis v1 store",
         }
     }

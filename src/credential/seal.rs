@@ -72,7 +72,7 @@ mod tests {
         let sealed = sealer.seal(b"secret", "ann");
         assert_eq!(sealer.open(&sealed, "ann").unwrap().expose(), b"secret");
         assert!(sealer.open(&sealed, "bob").is_none());
-        assert!(Sealer::new(&key, Purpose::Letter).open(&sealed, "ann").is_none());
+        assert!(Sealer::new(&key, Purpose::Mail).open(&sealed, "ann").is_none());
         let other = Sealer::new(&SecretKey::generate(), Purpose::SecondFactor);
         assert!(other.open(&sealed, "ann").is_none());
     }

@@ -1,8 +1,7 @@
 //! Why an operation of the directory was not done.
-
-use crate::directory::id::{EndUserId, OrganizationId};
-use crate::directory::kind;
-use crate::directory::letters::{Letter, LetterState, Occasion};
+use crate::directory::records::id::{EndUserId, OrganizationId};
+use crate::directory::records::kind;
+use crate::directory::records::mail::{Mail, MailState, Occasion};
 use portcullis_store::{CommitError, Kind, StoreError};
 
 /// Nothing was changed, and this is why.
@@ -176,7 +175,7 @@ pub enum Refusal {
             Occasion::Reset => "the person can ask for another on the sign-in page",
         }
     )]
-    LetterDone {
+    MailCompleted {
         /// The address it went to.
         to: String,
         /// How it ended.
@@ -187,11 +186,19 @@ pub enum Refusal {
 }
 
 impl DirectoryError {
-    pub(super) fn invalid(field: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn invalid(field: &'static str, message: impl Into<String>) -> Self {
         Self::Invalid { field, message: message.into() }
     }
 
-    pub(super) fn not_found(what: Kind, id: &str) -> Self {
+    /// The same error about the field of a request, if what the field names does not exist.
+    pub(crate) fn in_field(self, field: &'static str) -> Self {
+        match self {
+            Self::NotFound { .. } => Self::invalid(field, self.to_string()),
+            other => other,
+        }
+    }
+
+    pub(crate) fn not_found(what: Kind, id: &str) -> Self {
         Self::NotFound { what, id: id.to_owned() }
     }
 
@@ -227,42 +234,42 @@ impl Refusal {
             Self::NoAddress { .. } => "no-address",
             Self::OrganizationInUse { .. } => "organization-in-use",
             Self::EndUserInUse { .. } => "end-user-in-use",
-            Self::LetterDone { .. } => "mail-done",
+            Self::MailCompleted { .. } => "mail-done",
         }
     }
 
-    pub(super) fn letter_done(letter: &Letter) -> Self {
-        let state = match letter.state {
-            LetterState::Waiting { .. } => "waiting",
-            LetterState::Sent { .. } => "sent",
-            LetterState::Failed { .. } => "failed",
-            LetterState::Unconfirmed { .. } => "unconfirmed",
-            LetterState::NotNeeded { .. } => "not needed any more",
+    pub(crate) fn mail_completed(mail: &Mail) -> Self {
+        let state = match mail.state {
+            MailState::Waiting { .. } => "waiting",
+            MailState::Sent { .. } => "sent",
+            MailState::Failed { .. } => "failed",
+            MailState::Unconfirmed { .. } => "unconfirmed",
+            MailState::NotNeeded { .. } => "not needed any more",
         };
-        Self::LetterDone { to: letter.to.clone(), state, occasion: letter.occasion }
+        Self::MailCompleted { to: mail.to.clone(), state, occasion: mail.occasion }
     }
 }
 
 /// What stopped one attempt at an operation.
 #[derive(Debug)]
-pub(super) enum Stopped {
+pub(crate) enum AttemptError {
     /// What the attempt rested on changed before its commit: read again.
-    Raced,
+    Conflict,
     /// For good.
     Failed(DirectoryError),
 }
 
-impl<E: Into<DirectoryError>> From<E> for Stopped {
+impl<E: Into<DirectoryError>> From<E> for AttemptError {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
     }
 }
 
-impl From<CommitError> for Stopped {
+impl From<CommitError> for AttemptError {
     fn from(error: CommitError) -> Self {
         match error {
             // The next attempt reads what is there now, and says so in the words of its rule.
-            CommitError::Conflict { .. } | CommitError::InUse { .. } => Self::Raced,
+            CommitError::Conflict { .. } | CommitError::InUse { .. } => Self::Conflict,
             CommitError::Taken { kind, field, value } => {
                 Self::Failed(DirectoryError::Taken { what: kind, field, value })
             }
@@ -273,10 +280,10 @@ impl From<CommitError> for Stopped {
 
 /// Why a commit stopped that gives a record this name. Of a name that is taken the store tells the
 /// folded form, which is for comparing and never shown.
-pub(super) fn naming(given: &str) -> impl FnOnce(CommitError) -> Stopped {
+pub(crate) fn naming(given: &str) -> impl FnOnce(CommitError) -> AttemptError {
     move |error| match error.into() {
-        Stopped::Failed(DirectoryError::Taken { what, field, .. }) => {
-            Stopped::Failed(DirectoryError::Taken { what, field, value: given.to_owned() })
+        AttemptError::Failed(DirectoryError::Taken { what, field, .. }) => {
+            AttemptError::Failed(DirectoryError::Taken { what, field, value: given.to_owned() })
         }
         other => other,
     }
@@ -295,7 +302,7 @@ fn noun(kind: Kind) -> &'static str {
         kind::USER => "portal user",
         kind::API_TOKEN => "API token",
         kind::TOTP_STEP => "time step",
-        kind::LETTER => "mail",
+        kind::MAIL => "mail",
         other => other.name(),
     }
 }

@@ -15,19 +15,17 @@ use tempfile::TempDir;
 use crate::config::Passwords;
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
-use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
 use crate::credential::secret::Secret;
-use crate::directory::end_users::{EndUserView, NewEndUser};
-use crate::directory::groups::{Grant, GroupView, NewGroup};
-use crate::directory::letters::Letter;
-use crate::directory::organizations::{NewOrganization, OrganizationView};
-use crate::directory::records::all;
-use crate::directory::second_factor::SecondFactorJudge;
-use crate::directory::sign_in::{Claim, SignIn};
-use crate::directory::users::{NewUser, UserView};
-use crate::directory::{Directory, Judges, Memory, OneTimeLinks};
-use portcullis_policy::{Policy, PolicyFiles};
+use crate::directory::access::password_links::MailedLink;
+use crate::directory::access::sign_in::{Claim, SignIn};
+use crate::directory::accounts::end_users::{EndUserView, NewEndUser};
+use crate::directory::accounts::groups::{Grant, GroupView, NewGroup};
+use crate::directory::accounts::organizations::{NewOrganization, OrganizationView};
+use crate::directory::accounts::users::{NewUser, UserView};
+use crate::directory::records::{Actor, Change, Mail, MailId, MailState};
+use crate::directory::{AuthServices, Directory, Memory};
+use portcullis_policy::{Host, Policy, PolicyFiles};
 use portcullis_store::feed::Feed;
 use portcullis_store::sled::SledStore;
 use portcullis_store::{
@@ -38,11 +36,11 @@ use portcullis_store::{
 type Meddling = BoxFuture<'static, ()>;
 
 /// A password that keeps every rule.
-pub(super) const PASSWORD: &str = "Correct horse 7!";
+pub(crate) const PASSWORD: &str = "Correct horse 7!";
 /// Another one.
-pub(super) const OTHER_PASSWORD: &str = "Battery staple 8?";
+pub(crate) const OTHER_PASSWORD: &str = "Battery staple 8?";
 /// Where people sign in from.
-pub(super) const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+pub(crate) const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 /// Cheap, so that tests are about rules and not about waiting.
 const CHEAP: HashingSettings =
     HashingSettings { memory_kib: 8, passes: 1, lanes: 1, threads: 2, queue: 64 };
@@ -106,7 +104,7 @@ require = "tickets.create"
 "#;
 
 /// The files of the policy that tests start with.
-pub(super) fn policy_files() -> PolicyFiles {
+pub(crate) fn policy_files() -> PolicyFiles {
     let mut permissions = String::new();
     for (id, identity) in PERMISSIONS {
         writeln!(permissions, "[[permission]]\nid = {id:?}\nname = {id:?}\nidentity = {identity}")
@@ -120,104 +118,135 @@ pub(super) fn policy_files() -> PolicyFiles {
     }
 }
 
-/// A letter that was written, and the token that waits in it.
+/// A mail that was written, and the token that waits in it.
 #[derive(Debug)]
-pub(super) struct Posted {
-    pub(super) id: String,
-    pub(super) doc: Letter,
-    pub(super) token: String,
+pub(crate) struct Posted {
+    pub(crate) id: MailId,
+    pub(crate) doc: Mail,
+    pub(crate) token: String,
 }
 
 /// A directory, and what it stands on.
-pub(super) struct Fixture {
-    pub(super) directory: Directory,
-    pub(super) store: Arc<dyn Store>,
-    pub(super) judges: Judges,
+pub(crate) struct Fixture {
+    pub(crate) directory: Directory,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) auth: AuthServices,
     _folder: TempDir,
 }
 
 impl Fixture {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let store: Arc<dyn Store> = Arc::new(SledStore::for_test(folder.path()));
         Self::over(store, folder).await
     }
 
     /// A directory over a store that may have something in it already.
-    pub(super) async fn over(store: Arc<dyn Store>, folder: TempDir) -> Self {
+    pub(crate) async fn over(store: Arc<dyn Store>, folder: TempDir) -> Self {
         let key = SecretKey::generate();
-        let judges = Judges {
-            hasher: Hasher::new(CHEAP).unwrap(),
-            lockout: Lockout::default(),
-            links: SecureLinks::new(&key),
-            one_time: OneTimeLinks::new(&key, Passwords::default()),
-            second_factor: SecondFactorJudge::new(&key),
-        };
-        let directory = start(Arc::clone(&store), judges.clone()).await;
-        Self { directory, store, judges, _folder: folder }
+        let auth = AuthServices::new(
+            &key,
+            Hasher::new(CHEAP).unwrap(),
+            Lockout::default(),
+            Passwords::default(),
+        );
+        let directory = start(Arc::clone(&store), auth.clone(), []).await;
+        Self { directory, store, auth, _folder: folder }
     }
 
     /// Another process on the same store.
-    pub(super) async fn replica(&self) -> Directory {
-        start(Arc::clone(&self.store), self.judges.clone()).await
+    pub(crate) async fn replica(&self) -> Directory {
+        start(Arc::clone(&self.store), self.auth.clone(), []).await
+    }
+
+    /// Another process that checks credentials with these services.
+    pub(crate) async fn with_auth(&self, auth: AuthServices) -> Directory {
+        start(Arc::clone(&self.store), auth, []).await
+    }
+
+    /// Another process that serves these hosts.
+    pub(crate) async fn serving(&self, hosts: impl IntoIterator<Item = Host>) -> Directory {
+        start(Arc::clone(&self.store), self.auth.clone(), hosts).await
     }
 
     /// A directory in whose next commit something else comes first: after it has read and judged,
     /// and before it writes.
-    pub(super) async fn with_meddling(
+    pub(crate) async fn with_meddling(
         &self,
+        meddling: impl Future<Output = ()> + Send + 'static,
+    ) -> Directory {
+        self.with_meddling_and(self.auth.clone(), meddling).await
+    }
+
+    /// The same with other services.
+    pub(crate) async fn with_meddling_and(
+        &self,
+        auth: AuthServices,
         meddling: impl Future<Output = ()> + Send + 'static,
     ) -> Directory {
         let store =
             Arc::new(Meddled { inner: Arc::clone(&self.store), meddling: Mutex::new(None) });
-        let directory = start(store.clone(), self.judges.clone()).await;
+        let directory = start(store.clone(), auth, []).await;
         *store.meddling.lock() = Some(meddling.boxed());
         directory
     }
 
-    pub(super) async fn organization(&self, id: &str) -> OrganizationView {
+    pub(crate) async fn organization(&self, id: &str) -> OrganizationView {
         let new = NewOrganization { id: Some(id.into()), name: id.to_owned(), email: None };
-        self.directory.create_organization(new, now()).await.unwrap()
+        self.directory.organizations().create(new, &by_operator()).await.unwrap()
     }
 
-    pub(super) async fn end_user(&self, organization: &str, email: Option<&str>) -> EndUserView {
+    pub(crate) async fn end_user(&self, organization: &str, email: Option<&str>) -> EndUserView {
         let new = NewEndUser { name: "Ann".to_owned(), email: email.map(str::to_owned) };
-        self.directory.create_end_user(&organization.into(), new).await.unwrap()
+        self.directory.end_users().create(&organization.into(), new, &by_operator()).await.unwrap()
     }
 
     /// A group of that name with the permission to create tickets.
-    pub(super) async fn group(&self, name: &str) -> GroupView {
+    pub(crate) async fn group(&self, name: &str) -> GroupView {
         let permissions = Grant::Only(vec!["tickets.create".to_owned()]);
         let new = NewGroup { name: name.to_owned(), permissions };
-        self.directory.create_group(new).await.unwrap()
+        self.directory.groups().create(new, &by_operator()).await.unwrap()
     }
 
     /// An active portal user in a group.
-    pub(super) async fn user(&self, organization: &str, login: &str, group: &str) -> UserView {
+    pub(crate) async fn user(&self, organization: &str, login: &str, group: &str) -> UserView {
         let new = NewUser {
             group: Some(group.into()),
             password: Some(Secret::from(PASSWORD)),
             ..new_user(organization, login)
         };
-        self.directory.create_user(new, now()).await.unwrap()
+        self.directory.users().create(new, &by_operator()).await.unwrap()
     }
 
-    /// The letters that wait to be sent.
-    pub(super) async fn posted(&self) -> Vec<Posted> {
-        let letters = all::<Letter>(&*self.store, None).await.unwrap();
-        letters
+    /// The mails that wait to be sent.
+    pub(crate) async fn posted(&self) -> Vec<Posted> {
+        let mails = self.directory.records().read().all::<Mail>(None).await.unwrap();
+        mails
             .into_iter()
-            .filter(|letter| letter.doc.token.is_some())
-            .map(|letter| Posted {
-                token: self.judges.one_time.token_in(&letter.id, &letter.doc),
-                id: letter.id.to_string(),
-                doc: letter.doc,
+            .filter(|mail| mail.doc.token.is_some())
+            .map(|mail| Posted {
+                token: self.auth.one_time_tokens.token_in(&mail.id, &mail.doc),
+                id: mail.id,
+                doc: mail.doc,
             })
             .collect()
     }
 
-    pub(super) async fn sign_in(&self, login: &str, password: &str) -> SignIn {
-        self.directory.sign_in(claim(login, password), now()).await.unwrap()
+    /// Whether a waiting mail would be sent; one that would not has ended.
+    pub(crate) async fn is_sendable(&self, id: &MailId, now: Timestamp) -> bool {
+        let mail = self.directory.records().read().existing::<Mail>(id, None).await.unwrap();
+        let link = self.directory.password_links().mailed(&mail, now).await.unwrap();
+        let sendable = matches!(link, MailedLink::Valid(_));
+        if !sendable {
+            let ended = mail.doc.completed(MailState::NotNeeded { at: now });
+            let writes = vec![mail.replace(ended).0];
+            self.directory.records().commit(&by_operator(), writes).await.unwrap();
+        }
+        sendable
+    }
+
+    pub(crate) async fn sign_in(&self, login: &str, password: &str) -> SignIn {
+        self.directory.sign_in().check(claim(login, password), now()).await.unwrap()
     }
 }
 
@@ -274,12 +303,12 @@ impl Store for Meddled {
     }
 }
 
-pub(super) fn claim<'a>(login: &'a str, password: &str) -> Claim<'a> {
+pub(crate) fn claim<'a>(login: &'a str, password: &str) -> Claim<'a> {
     Claim { login, password: Secret::from(password), address: ADDRESS, browser: None }
 }
 
 /// A portal user with nothing but a login.
-pub(super) fn new_user(organization: &str, login: &str) -> NewUser {
+pub(crate) fn new_user(organization: &str, login: &str) -> NewUser {
     NewUser {
         organization: organization.into(),
         login: Some(login.to_owned()),
@@ -287,13 +316,32 @@ pub(super) fn new_user(organization: &str, login: &str) -> NewUser {
     }
 }
 
-pub(super) fn now() -> Timestamp {
+/// A change made at [`now`] by an operator.
+pub(crate) fn by_operator() -> Change {
+    by_operator_at(now())
+}
+
+/// A change made by an operator at this time.
+pub(crate) fn by_operator_at(at: Timestamp) -> Change {
+    Change::new(Actor::SocketOwner, at)
+}
+
+/// A change made by an operator to this version of the record.
+pub(crate) fn by_operator_to(version: u64) -> Change {
+    by_operator().expecting(Some(version))
+}
+
+pub(crate) fn now() -> Timestamp {
     "2026-11-22T08:00:00Z".parse().unwrap()
 }
 
-async fn start(store: Arc<dyn Store>, judges: Judges) -> Directory {
+async fn start(
+    store: Arc<dyn Store>,
+    auth: AuthServices,
+    served: impl IntoIterator<Item = Host>,
+) -> Directory {
     let policy = Arc::new(Policy::compile(&policy_files()).unwrap());
     let memory = Arc::new(Memory::new(Arc::clone(&store), policy));
     let feed = Feed::start(store, vec![memory.clone()]).await.unwrap();
-    Directory::start(feed, memory, judges).await.unwrap()
+    Directory::start(feed, memory, auth, served, now()).await.unwrap()
 }

@@ -21,13 +21,11 @@ use crate::clock;
 use crate::config::Settings;
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
-use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
 use crate::credential::secret::Secret;
-use crate::directory::organizations::NewOrganization;
-use crate::directory::second_factor::SecondFactorJudge;
-use crate::directory::users::NewUser;
-use crate::directory::{Directory, Judges, Memory, OneTimeLinks};
+use crate::directory::accounts::organizations::NewOrganization;
+use crate::directory::accounts::users::NewUser;
+use crate::directory::{Actor, AuthServices, Change, Directory, Memory};
 use crate::net::{ConnectionTracker, HttpServer};
 use crate::portal_pages::Appearance;
 use crate::portal_pages::router::Pages;
@@ -256,17 +254,12 @@ async fn assemble(folder: &Path) -> Parts {
     let store: Arc<dyn Store> = Arc::new(SledStore::for_test(folder));
     let policy = Arc::new(policy());
     let key = SecretKey::generate();
-    let judges = Judges {
-        hasher: Hasher::new(HASHING).unwrap(),
-        lockout: Lockout::default(),
-        links: SecureLinks::new(&key),
-        second_factor: SecondFactorJudge::new(&key),
-        one_time: OneTimeLinks::new(&key, settings.passwords),
-    };
+    let hasher = Hasher::new(HASHING).unwrap();
+    let auth = AuthServices::new(&key, hasher, Lockout::default(), settings.passwords);
     let memory = Arc::new(Memory::new(Arc::clone(&store), Arc::clone(&policy)));
     let cache = Arc::new(SessionCache::new());
     let feed = Feed::start(store, vec![memory.clone(), cache.clone()]).await.unwrap();
-    let directory = Directory::start(feed.clone(), memory, judges).await.unwrap();
+    let directory = Directory::start(feed.clone(), memory, auth, [], clock::now()).await.unwrap();
     let sessions = Sessions::new(
         feed.clone(),
         directory.clone(),
@@ -303,7 +296,7 @@ async fn people(
     policy: &Policy,
 ) -> (People, Vec<(String, String)>) {
     let (mut people, mut tokens) = (Vec::new(), Vec::new());
-    let now = clock::now();
+    let change = Change::new(Actor::System("fuzzing"), clock::now());
     let subject = |kind, group: &str, login: Option<&str>| {
         let granted = policy.seed(group).unwrap().permissions;
         let subject =
@@ -312,9 +305,9 @@ async fn people(
     };
     for (id, name) in [("acme", "Acme"), ("globex", "Globex")] {
         let new = NewOrganization { id: Some(id.into()), name: name.to_owned(), email: None };
-        directory.create_organization(new, now).await.unwrap();
+        directory.organizations().create(new, &change).await.unwrap();
     }
-    let link = directory.link(&"acme".into()).await.unwrap();
+    let link = directory.secure_links().get(&"acme".into()).await.unwrap();
     let link = format!("{}{}", paths::SECURE_LINK, link.token.expose());
     let (answer, _) = send(pages, Request::get(link).body(Body::empty()).unwrap(), CLIENT).await;
     let token = session(answer.headers()).unwrap();
@@ -329,7 +322,7 @@ async fn people(
             password: Some(Secret::from(PASSWORD)),
             ..NewUser::default()
         };
-        directory.create_user(new, now).await.unwrap();
+        directory.users().create(new, &change).await.unwrap();
     }
     let sign_in = Request::get(paths::SIGN_IN).body(Body::empty()).unwrap();
     let (answer, page) = send(pages, sign_in, CLIENT).await;

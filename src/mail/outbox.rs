@@ -1,12 +1,12 @@
-//! The task that sends what is due.
+//! The task that sends the mails that are due.
 //!
-//! A round takes the letters whose time has come, one after the other; then it waits for the next
-//! time, or for the bell, which rings when a letter is committed. A letter is read again before it
-//! is sent: what has become of it meanwhile counts.
+//! In each round it sends the due mails one after the other, then waits until another is due or one
+//! is committed. A mail's record is read again just before it is sent, because its link may have
+//! been used or replaced.
 //!
-//! A store may read and not write. What came of a try is then remembered until it can be noted,
-//! and the letter not touched before: nobody gets it again and again. What is wrong with one
-//! letter keeps no other back.
+//! The store may be readable but not writable. The outcome of an attempt is then kept in memory
+//! until it can be recorded, and the mail is not touched before: nobody gets it again and again. A
+//! mail that cannot be sent delays no other.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,31 +20,34 @@ use tokio::sync::Notify;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
-use super::message::Writer;
-use super::transport::Carrier;
+use super::error::SendError;
+use super::message::Composer;
+use super::queue::MailQueue;
+use super::transport::Transport;
 use crate::clock;
-use crate::directory::kind;
-use crate::directory::letters::NotSent;
+use crate::directory::records::kind;
 use crate::directory::{Directory, DirectoryError, MailId, UserId};
 use crate::tasks::caught;
 use portcullis_store::feed::Follower;
 use portcullis_store::{Change, StoreError};
 
-/// After so many letters the outbox is looked at again: what came meanwhile may be more urgent.
+/// The most mails in a round. The next round may have more urgent ones.
 const ROUND: usize = 100;
-/// How long to wait when the store does not answer.
-const PAUSE: Duration = Duration::from_secs(5);
-/// The longest wait, whatever the clock does meanwhile.
-const LONGEST: Duration = Duration::from_secs(3600);
+/// The wait after the store was unavailable.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// The longest wait between two rounds, whatever happens to the clock.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
-/// Rings when a letter is written or changed. It follows the change feed.
+const DAMAGED: &str = "a record that the mail depends on is damaged; the log names it";
+
+/// Wakes the outbox when a mail's record is written. It follows the change feed.
 #[derive(Debug, Default)]
-pub struct Bell(Notify);
+pub struct OutboxWaker(Notify);
 
 #[async_trait]
-impl Follower for Bell {
+impl Follower for OutboxWaker {
     async fn apply(&self, changes: &[Change]) -> Result<(), StoreError> {
-        if changes.iter().any(|change| change.kind == kind::LETTER) {
+        if changes.iter().any(|change| change.kind == kind::MAIL) {
             self.0.notify_one();
         }
         Ok(())
@@ -56,126 +59,131 @@ impl Follower for Bell {
     }
 }
 
-/// Sends the letters of a directory.
+/// Sends the mails of a directory.
 pub struct Outbox {
-    directory: Directory,
-    writer: Writer,
-    carrier: Box<dyn Carrier>,
-    bell: Arc<Bell>,
-    unnoted: Mutex<BTreeMap<MailId, Tried>>,
+    queue: MailQueue,
+    composer: Composer,
+    transport: Box<dyn Transport>,
+    waker: Arc<OutboxWaker>,
+    /// The outcomes that are not recorded yet.
+    unrecorded: Mutex<BTreeMap<MailId, Outcome>>,
 }
 
-/// What came of a try.
+/// The outcome of an attempt.
 #[derive(Debug, Clone)]
-struct Tried {
+struct Outcome {
     user: Option<UserId>,
-    outcome: Result<(), NotSent>,
+    result: Result<(), SendError>,
     at: Timestamp,
 }
 
 impl Outbox {
     pub(super) fn new(
         directory: Directory,
-        writer: Writer,
-        carrier: Box<dyn Carrier>,
-        bell: Arc<Bell>,
+        composer: Composer,
+        transport: Box<dyn Transport>,
+        waker: Arc<OutboxWaker>,
     ) -> Self {
-        Self { directory, writer, carrier, bell, unnoted: Mutex::default() }
+        let queue = MailQueue::new(directory);
+        Self { queue, composer, transport, waker, unrecorded: Mutex::default() }
     }
 
-    /// Sends what is due, until it is stopped; a letter that is on its way then arrives first.
+    /// Sends mails until `stop` is cancelled; then finishes the one that is being sent.
     pub async fn run(self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             let wait = match self.round(&clock::now, &stop).await {
-                Ok(next) => next.map_or(LONGEST, |next| until(next, clock::now())),
+                Ok(next) => next.map_or(LONGEST_WAIT, |next| until(next, clock::now())),
                 Err(error) => {
-                    tracing::warn!(%error, "mails that wait cannot be read; trying again");
-                    PAUSE
+                    tracing::warn!(%error, "could not read the waiting mails; trying again");
+                    RETRY_AFTER
                 }
             };
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = self.bell.0.notified() => {}
+                () = self.waker.0.notified() => {}
                 () = time::sleep(wait) => {}
             }
         }
     }
 
-    /// Sends the letters whose time has come; answers when there will be others, or when to look
-    /// again because something went wrong.
+    /// Sends the mails that are due; returns when the next one is, or when to try again after an
+    /// error.
     pub(super) async fn round(
         &self,
         clock: &(dyn Fn() -> Timestamp + Sync),
         stop: &CancellationToken,
     ) -> Result<Option<Timestamp>, DirectoryError> {
-        let mut troubled = false;
-        let unnoted = self.unnoted.lock().clone();
-        for (id, tried) in &unnoted {
-            troubled |= !self.note(id, tried).await;
+        let mut complete = true;
+        let unrecorded = self.unrecorded.lock().clone();
+        for (id, outcome) in &unrecorded {
+            complete &= self.record(id, outcome).await;
         }
         let now = clock();
-        let due = self.directory.due_letters(now, ROUND).await?;
+        let due = self.queue.due(now, ROUND).await?;
         for id in &due.ids {
             if stop.is_cancelled() {
                 break;
             }
-            if self.unnoted.lock().contains_key(id) {
+            if self.unrecorded.lock().contains_key(id) {
                 continue;
             }
-            troubled |= !self.send(id, clock).await;
+            complete &= self.send(id, clock).await;
         }
-        Ok(if troubled { Some(now.saturating_add(PAUSE).unwrap_or(now)) } else { due.next })
+        Ok(if complete { due.next } else { Some(now.saturating_add(RETRY_AFTER).unwrap_or(now)) })
     }
 
-    /// Tries a letter; answers whether what came of it is noted.
+    /// Tries to send a mail; returns whether the outcome is recorded.
     async fn send(&self, id: &MailId, clock: &(dyn Fn() -> Timestamp + Sync)) -> bool {
         let now = clock();
-        let (user, outcome) = match self.directory.open_letter(id, now).await {
+        let (user, result) = match self.queue.open(id, now).await {
             Ok(None) => return true,
             Ok(Some(open)) => {
                 let sending = async {
-                    match self.writer.write(&open, now) {
-                        Ok(mail) => self.carrier.carry(&mail).await,
-                        Err(why) => Err(why),
+                    match self.composer.compose(&open, now) {
+                        Ok(mail) => self.transport.send(&mail).await,
+                        Err(error) => Err(error),
                     }
                 };
-                let outcome = caught(sending).await.unwrap_or_else(|panic| {
-                    Err(NotSent::Yet(format!("a fault of the gateway: {panic}")))
+                let result = caught(sending).await.unwrap_or_else(|panic| {
+                    Err(SendError::Transient(format!("internal error: {panic}")))
                 });
-                (Some(open.letter.user), outcome)
+                (Some(open.mail.user), result)
             }
             Err(error) => {
-                tracing::warn!(mail = %id, %error, "a mail cannot be read");
-                // The store is there, but not for this one: it waits like one that was not taken.
+                tracing::warn!(mail = %id, %error, "could not read a mail");
                 if !matches!(error, DirectoryError::Store(StoreError::Damaged { .. })) {
                     return false;
                 }
-                (None, Err(NotSent::Yet(DAMAGED.to_owned())))
+                // Only this mail is affected, so it waits like one that could not be sent.
+                (None, Err(SendError::Transient(DAMAGED.to_owned())))
             }
         };
-        self.note(id, &Tried { user, outcome, at: clock() }).await
+        self.record(id, &Outcome { user, result, at: clock() }).await
     }
 
-    /// Notes what came of a try; remembers it when that cannot be done.
-    async fn note(&self, id: &MailId, tried: &Tried) -> bool {
-        let noted = match &tried.outcome {
-            Ok(()) => self.directory.letter_sent(id, tried.at).await,
-            Err(why) => self.directory.letter_not_sent(id, why, tried.at).await,
+    /// Records the outcome of an attempt; keeps it in memory if that fails.
+    async fn record(&self, id: &MailId, outcome: &Outcome) -> bool {
+        let recorded = match &outcome.result {
+            Ok(()) => self.queue.sent(id, outcome.at).await,
+            Err(error) => self.queue.not_sent(id, error, outcome.at).await,
         };
-        if let Err(error) = noted {
-            let taken = tried.outcome.is_ok();
-            tracing::warn!(mail = %id, taken, %error, "a mail was tried, which cannot be noted yet");
-            self.unnoted.lock().insert(id.clone(), tried.clone());
+        if let Err(error) = recorded {
+            let sent = outcome.result.is_ok();
+            tracing::warn!(
+                mail = %id, sent, %error,
+                "could not record the outcome of sending a mail; trying again"
+            );
+            self.unrecorded.lock().insert(id.clone(), outcome.clone());
             return false;
         }
-        self.unnoted.lock().remove(id);
-        let user = tried.user.as_ref().map(UserId::as_str);
-        match &tried.outcome {
+        self.unrecorded.lock().remove(id);
+        let user = outcome.user.as_ref().map(UserId::as_str);
+        match &outcome.result {
             Ok(()) => tracing::info!(mail = %id, user, "a mail was sent"),
-            Err(NotSent::Yet(error) | NotSent::Ever(error)) => {
+            Err(SendError::Transient(error) | SendError::Permanent(error)) => {
                 tracing::warn!(mail = %id, user, error, "a mail was not sent");
             }
-            Err(NotSent::Unknown(error)) => {
+            Err(SendError::Unconfirmed(error)) => {
                 tracing::warn!(mail = %id, user, error, "a mail may have been sent: unconfirmed");
             }
         }
@@ -183,14 +191,12 @@ impl Outbox {
     }
 }
 
-const DAMAGED: &str = "a record that it needs is damaged; the log says which";
-
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outbox").field("carrier", &self.carrier).finish_non_exhaustive()
+        f.debug_struct("Outbox").field("transport", &self.transport).finish_non_exhaustive()
     }
 }
 
 fn until(then: Timestamp, now: Timestamp) -> Duration {
-    Duration::try_from(then.duration_since(now)).unwrap_or(Duration::ZERO).min(LONGEST)
+    Duration::try_from(then.duration_since(now)).unwrap_or(Duration::ZERO).min(LONGEST_WAIT)
 }

@@ -21,12 +21,11 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
 use self::conversation::{Conversation, Failure, Stream};
-use super::MailError;
-use super::message::Written;
-use super::transport::Carrier;
+use super::error::{MailError, SendError};
+use super::message::OutgoingMail;
+use super::transport::Transport;
 use crate::config::{Security, Smtp};
 use crate::credential::pem;
-use crate::directory::letters::NotSent;
 use portcullis_policy::Host;
 
 mod conversation;
@@ -69,11 +68,11 @@ impl Server {
         Ok(Self { settings: settings.clone(), tls, hello, kept: Mutex::new(None) })
     }
 
-    async fn hand_over(&self, envelope: &Envelope, message: &[u8]) -> Result<(), NotSent> {
+    async fn hand_over(&self, envelope: &Envelope, message: &[u8]) -> Result<(), SendError> {
         let mut kept = self.kept.lock().await;
         let mut conversation = match again(kept.take()).await {
             Some(conversation) => conversation,
-            None => self.connect().await.map_err(|failure| self.not_sent(failure))?,
+            None => self.connect().await.map_err(|failure| self.send_error(failure))?,
         };
         match conversation.send(envelope, message).await {
             Ok(()) => {
@@ -84,7 +83,7 @@ impl Server {
                 if matches!(failure, Failure::Refused(..)) {
                     conversation.quit().await;
                 }
-                Err(self.not_sent(failure))
+                Err(self.send_error(failure))
             }
         }
     }
@@ -151,33 +150,37 @@ impl Server {
         }
     }
 
-    fn not_sent(&self, failure: Failure) -> NotSent {
+    fn send_error(&self, failure: Failure) -> SendError {
         let Smtp { host, port, .. } = &self.settings;
         match failure {
             Failure::Refused(step, reply) => {
                 let said = format!("{host}:{port} refused {step}: {reply}");
-                if reply.no_such_address() { NotSent::Ever(said) } else { NotSent::Yet(said) }
+                if reply.no_such_address() {
+                    SendError::Permanent(said)
+                } else {
+                    SendError::Transient(said)
+                }
             }
-            Failure::Broken(why) => NotSent::Yet(format!("{host}:{port}: {why}")),
-            Failure::Unconfirmed(why) => NotSent::Unknown(format!("{host}:{port}: {why}")),
+            Failure::Broken(why) => SendError::Transient(format!("{host}:{port}: {why}")),
+            Failure::Unconfirmed(why) => SendError::Unconfirmed(format!("{host}:{port}: {why}")),
         }
     }
 }
 
 #[async_trait]
-impl Carrier for Server {
+impl Transport for Server {
     /// The blind copy travels by itself, after the mail, so that a server that does not take it
     /// takes the mail all the same. It is tried once.
-    async fn carry(&self, mail: &Written) -> Result<(), NotSent> {
+    async fn send(&self, mail: &OutgoingMail) -> Result<(), SendError> {
         let message = mail.message.formatted();
         self.hand_over(&mail.envelope, &message).await?;
         if let Some(copy) = mail.blind_copy.clone() {
             let copied = match Envelope::new(mail.envelope.from().cloned(), vec![copy]) {
                 Ok(envelope) => self.hand_over(&envelope, &message).await,
-                Err(error) => Err(NotSent::Ever(error.to_string())),
+                Err(error) => Err(SendError::Permanent(error.to_string())),
             };
             if let Err(error) = copied {
-                let error = error.why();
+                let error = error.message();
                 tracing::warn!(mail = %mail.id, error, "the blind copy of a mail was not sent");
             }
         }

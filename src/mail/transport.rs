@@ -1,4 +1,5 @@
-//! How mails leave: what takes them, and the folder that does; [`super::smtp`] is the other.
+//! How mails leave the gateway. This module has the interface and the folder; [`super::smtp`] has
+//! the mail server.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -10,24 +11,23 @@ use async_trait::async_trait;
 use lettre::message::header::Bcc;
 use lettre::message::{Mailbox, Mailboxes};
 
-use super::MailError;
-use super::message::Written;
-use crate::directory::letters::NotSent;
+use super::error::{MailError, SendError};
+use super::message::OutgoingMail;
 
-/// Takes mails away.
+/// Accepts mails for delivery.
 #[async_trait]
-pub(super) trait Carrier: fmt::Debug + Send + Sync {
-    /// Makes ready what mails are put into.
+pub(super) trait Transport: fmt::Debug + Send + Sync {
+    /// Creates what mails are put into.
     fn prepare(&self) -> Result<(), MailError> {
         Ok(())
     }
 
-    /// Takes a mail; when this returns `Ok`, it is in safe hands.
-    async fn carry(&self, mail: &Written) -> Result<(), NotSent>;
+    /// Sends a mail. After `Ok` the recipient's side is responsible for it.
+    async fn send(&self, mail: &OutgoingMail) -> Result<(), SendError>;
 }
 
-/// A folder that gets a file for each mail, whole or not at all. The name follows from the letter,
-/// so a mail that is put there again is there once. The blind copy is shown, as `Bcc`.
+/// A folder with a file for each mail, written whole or not at all. The file's name follows from
+/// the mail, so a mail that is sent again replaces its file. The blind copy is shown as `Bcc`.
 #[derive(Debug)]
 pub(super) struct Folder(PathBuf);
 
@@ -38,7 +38,7 @@ impl Folder {
 }
 
 #[async_trait]
-impl Carrier for Folder {
+impl Transport for Folder {
     fn prepare(&self) -> Result<(), MailError> {
         DirBuilder::new()
             .recursive(true)
@@ -47,23 +47,23 @@ impl Carrier for Folder {
             .map_err(|source| MailError::Folder { path: self.0.clone(), source })
     }
 
-    async fn carry(&self, mail: &Written) -> Result<(), NotSent> {
+    async fn send(&self, mail: &OutgoingMail) -> Result<(), SendError> {
         let mut message = mail.message.clone();
         if let Some(copy) = mail.blind_copy.clone() {
             message.headers_mut().set(Bcc::from(Mailboxes::from(Mailbox::from(copy))));
         }
         let name = format!("{}-{}.eml", mail.created.strftime("%Y%m%dT%H%M%SZ"), mail.id);
         let (folder, content) = (self.0.clone(), message.formatted());
-        let put = tokio::task::spawn_blocking(move || put(&folder, &name, &content)).await;
-        match put {
+        let written = tokio::task::spawn_blocking(move || write(&folder, &name, &content)).await;
+        match written {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(NotSent::Yet(format!("{}: {error}", self.0.display()))),
-            Err(error) => Err(NotSent::Yet(error.to_string())),
+            Ok(Err(error)) => Err(SendError::Transient(format!("{}: {error}", self.0.display()))),
+            Err(error) => Err(SendError::Transient(error.to_string())),
         }
     }
 }
 
-fn put(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
+fn write(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     let draft = folder.join(format!(".{name}.partial"));
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;

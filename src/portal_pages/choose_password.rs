@@ -19,8 +19,9 @@ use crate::credential::folding::fold;
 use crate::credential::hashing::Busy;
 use crate::credential::password::{LENGTH, PasswordRule};
 use crate::credential::secret::Secret;
-use crate::directory::letters::Occasion;
-use crate::directory::one_time::{Choice, Holder};
+use crate::directory::access::password_links::{Choice, Holder};
+use crate::directory::records::Occasion;
+use crate::directory::{Actor, Change};
 use crate::session::Whose;
 use crate::web::Visitor;
 use crate::web::brand::Brand;
@@ -108,7 +109,12 @@ impl PagesState {
         }
         let from = (visitor.address, visitor.now);
         let password = &fields.password;
-        match self.directory.choose_password(occasion, token, password, from).await? {
+        match self
+            .directory
+            .password_links()
+            .choose_password(occasion, token, password, from)
+            .await?
+        {
             Choice::Set { user, login } => {
                 tracing::info!(
                     user.id = %user,
@@ -116,8 +122,10 @@ impl PagesState {
                     request.id = visitor.request_id,
                     "a portal user set a password"
                 );
+                let actor = Actor::PortalUser { id: user.clone() };
+                let change = Change::new(actor, visitor.now);
                 // The sessions no longer count (R34). Records that stay are swept later.
-                if let Err(error) = self.sessions.end_all(&Whose::User(user)).await {
+                if let Err(error) = self.sessions.end_all(&Whose::User(user), &change).await {
                     tracing::warn!(%error, "the records of ended sessions were not removed");
                 }
                 let hint = self.password_hint(&login, visitor.now);
@@ -138,7 +146,7 @@ impl PagesState {
     /// The user whom the link was mailed to, while it is valid.
     async fn holder(&self, link: &MailedLink<'_>) -> Result<Option<Holder>, StoreError> {
         let MailedLink { occasion, token, visitor, .. } = *link;
-        self.directory.look_at_link(occasion, token, visitor.address, visitor.now).await
+        self.directory.password_links().holder(occasion, token, visitor.address, visitor.now).await
     }
 
     /// The page again, with the reason why no password was set.

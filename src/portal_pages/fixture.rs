@@ -17,15 +17,14 @@ use super::router::Pages;
 use crate::config::Settings;
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
-use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
 use crate::credential::secret::Secret;
-use crate::directory::kind;
-use crate::directory::letters::Letter;
-use crate::directory::organizations::NewOrganization;
-use crate::directory::second_factor::SecondFactorJudge;
-use crate::directory::users::{NewUser, UserView};
-use crate::directory::{Directory, Judges, Memory, OneTimeLinks};
+use crate::directory::accounts::organizations::NewOrganization;
+use crate::directory::accounts::users::{NewUser, UserView};
+use crate::directory::fixture::by_operator_at;
+use crate::directory::records::Mail;
+use crate::directory::records::kind;
+use crate::directory::{AuthServices, Directory, Memory};
 use crate::proxy::ErrorPages as _;
 use crate::session::{Presented, SessionCache, Sessions};
 use crate::web::cookie::OwnCookie;
@@ -124,7 +123,6 @@ pub(super) struct TestSite {
     pub(super) sessions: Sessions,
     pub(super) now: Timestamp,
     store: Arc<dyn Store>,
-    one_time: OneTimeLinks,
     _folder: TempDir,
 }
 
@@ -155,19 +153,25 @@ impl TestSite {
         let folder = TempDir::new().unwrap();
         let store: Arc<dyn Store> = Arc::new(SledStore::for_test(folder.path()));
         let key = SecretKey::generate();
-        let one_time = OneTimeLinks::new(&key, settings.passwords);
-        let judges = Judges {
-            hasher: Hasher::new(CHEAP).unwrap(),
-            lockout: Lockout::default(),
-            links: SecureLinks::new(&key),
-            one_time: one_time.clone(),
-            second_factor: SecondFactorJudge::new(&key),
-        };
+        let auth = AuthServices::new(
+            &key,
+            Hasher::new(CHEAP).unwrap(),
+            Lockout::default(),
+            settings.passwords,
+        );
         let memory = Arc::new(Memory::new(Arc::clone(&store), Arc::new(policy())));
         let cache = Arc::new(SessionCache::new());
         let feed =
             Feed::start(Arc::clone(&store), vec![memory.clone(), cache.clone()]).await.unwrap();
-        let directory = Directory::start(feed.clone(), memory, judges).await.unwrap();
+        let directory = Directory::start(
+            feed.clone(),
+            memory,
+            auth,
+            [],
+            "2026-11-22T08:00:00Z".parse().unwrap(),
+        )
+        .await
+        .unwrap();
         let sessions = Sessions::new(
             feed,
             directory.clone(),
@@ -183,10 +187,10 @@ impl TestSite {
             &key,
         );
         let now = "2026-11-22T08:00:00Z".parse().unwrap();
-        let site = Self { pages, directory, sessions, now, store, one_time, _folder: folder };
+        let site = Self { pages, directory, sessions, now, store, _folder: folder };
         for (id, name) in [("acme", "Acme & Söhne"), ("globex", "Globex")] {
             let new = NewOrganization { id: Some(id.into()), name: name.to_owned(), email: None };
-            site.directory.create_organization(new, now).await.unwrap();
+            site.directory.organizations().create(new, &by_operator_at(now)).await.unwrap();
         }
         site
     }
@@ -200,7 +204,7 @@ impl TestSite {
             password: Some(Secret::from(PASSWORD)),
             ..NewUser::default()
         };
-        self.directory.create_user(new, self.now).await.unwrap()
+        self.directory.users().create(new, &by_operator_at(self.now)).await.unwrap()
     }
 
     /// An invited portal user; returns the token of the invitation.
@@ -211,19 +215,23 @@ impl TestSite {
             invite: true,
             ..NewUser::default()
         };
-        self.directory.create_user(new, self.now).await.unwrap();
+        self.directory.users().create(new, &by_operator_at(self.now)).await.unwrap();
         self.letters().await.pop().unwrap().1
     }
 
     /// The letters that wait to be sent, the latest last, each with its token.
-    pub(super) async fn letters(&self) -> Vec<(Letter, String)> {
+    pub(super) async fn letters(&self) -> Vec<(Mail, String)> {
         self.pages.state.resets.process_all(&self.directory).await;
-        let records = self.store.list(kind::LETTER, None, None, 100).await.unwrap();
+        let records = self.store.list(kind::MAIL, None, None, 100).await.unwrap();
         let mut letters: Vec<_> = records
             .iter()
             .map(|record| {
-                let letter: Letter = serde_json::from_slice(&record.doc).unwrap();
-                let token = self.one_time.token_in(&record.id.as_str().into(), &letter);
+                let letter: Mail = serde_json::from_slice(&record.doc).unwrap();
+                let token = self
+                    .directory
+                    .auth()
+                    .one_time_tokens
+                    .token_in(&record.id.as_str().into(), &letter);
                 (letter, token)
             })
             .collect();
@@ -233,7 +241,7 @@ impl TestSite {
 
     /// The path of an organization's secure link.
     pub(super) async fn link(&self, organization: &str) -> String {
-        let link = self.directory.link(&organization.into()).await.unwrap();
+        let link = self.directory.secure_links().get(&organization.into()).await.unwrap();
         format!("{}{}", paths::SECURE_LINK, link.token.expose())
     }
 

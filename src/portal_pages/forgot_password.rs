@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::reset_queue::ResetRequest;
 use super::texts::Catalogue;
 use super::{PageResult, PagesState};
-use crate::directory::resets::is_reset_by_mail;
+use crate::directory::access::resets::is_reset_by_mail;
 use crate::web::Visitor;
 use crate::web::brand::Brand;
 use crate::web::fetch_metadata::ResponseKind;
@@ -67,7 +67,7 @@ pub(super) async fn submit(
         let problem = FormProblem::missing(&texts.login_missing, &["login"]);
         return Ok(state.forgot_password_page(&headers, &visitor, login, Some(&problem)));
     }
-    if !state.directory.may_ask_for_reset(visitor.address, visitor.now) {
+    if !state.directory.resets().may_ask(visitor.address, visitor.now) {
         tracing::info!(request.id = visitor.request_id, "too many resets requested by an address");
     } else if is_reset_by_mail(login) {
         let accepted = language::text(headers.get(header::ACCEPT_LANGUAGE));

@@ -6,6 +6,7 @@
 //! not the login, which can be given to another user. Whether login and password are still the same,
 //! the directory compares.
 
+use crate::directory::access::attempt_source::KnownBrowser;
 use data_encoding::BASE64URL_NOPAD;
 use hmac::{Hmac, Mac};
 use http::HeaderMap;
@@ -14,7 +15,6 @@ use sha2::Sha256;
 
 use crate::credential::key::{self, Purpose, SecretKey};
 use crate::credential::secret::Secret;
-use crate::directory::sign_in::KnownBrowser;
 use crate::web::cookie::{self, OwnCookie};
 
 const COOKIE: OwnCookie = OwnCookie::KnownBrowser;

@@ -22,7 +22,8 @@ use super::texts::Catalogue;
 use super::{PageResult, PagesState};
 use crate::credential::secret::Secret;
 use crate::directory::UserFacts;
-use crate::directory::second_factor::{Owed, SecondStep, Typed, Visit};
+use crate::directory::access::attempt_source::AttemptSource;
+use crate::directory::access::second_factors::{EnteredCode, NextStep, SecondStep};
 use crate::web::brand::Brand;
 use crate::web::fetch_metadata::ResponseKind;
 use crate::web::form_problem::{FormProblem, form_page};
@@ -112,10 +113,10 @@ impl PagesState {
         let (code, recovery_code) = (code.expose(), recovery_code.expose());
         let is_recovery = !recovery_code.trim().is_empty();
         let typed = match is_recovery {
-            true => Typed::RecoveryCode(recovery_code),
+            true => EnteredCode::Recovery(recovery_code),
             // A recovery code in the other field is accepted as one.
-            false if code.contains(char::is_alphabetic) => Typed::RecoveryCode(code),
-            false => Typed::Code(code),
+            false if code.contains(char::is_alphabetic) => EnteredCode::Recovery(code),
+            false => EnteredCode::Totp(code),
         };
         let page = |problem: FormProblem<'_>| {
             Ok(self.code_page(&at_step, headers, visitor, Some(&problem)))
@@ -128,7 +129,8 @@ impl PagesState {
         }
         let visit = self.visit(headers, visitor);
         let Pending { sign_in, return_to } = &at_step.pending;
-        let step = self.directory.check_second_factor(sign_in, typed, visit, visitor.now).await?;
+        let step =
+            self.directory.second_factors().check(sign_in, typed, visit, visitor.now).await?;
         let problem = match step {
             SecondStep::Welcome(user) => {
                 return self.signed_in(&user, return_to, headers, visitor).await;
@@ -157,19 +159,19 @@ impl PagesState {
             let address = sign_in::address(&ReturnTo::default(), None);
             return Ok(Err(self.start_over(&address, headers)));
         };
-        let owed = self.directory.owed(&pending.sign_in, visitor.now).await?;
+        let owed = self.directory.second_factors().next_step(&pending.sign_in, visitor.now).await?;
         Ok(match (owed, step) {
-            (Owed::Code(user), Step::Code) | (Owed::SetUp(user), Step::SetUp) => {
+            (NextStep::Code(user), Step::Code) | (NextStep::SetUp(user), Step::SetUp) => {
                 Ok(AtStep { pending, user })
             }
-            (Owed::Code(_), Step::SetUp) => Err(see_other(paths::MFA)),
-            (Owed::SetUp(_), Step::Code) => Err(see_other(paths::MFA_SETUP)),
-            (Owed::NoPortalAccess(_), _) => {
+            (NextStep::Code(_), Step::SetUp) => Err(see_other(paths::MFA)),
+            (NextStep::SetUp(_), Step::Code) => Err(see_other(paths::MFA_SETUP)),
+            (NextStep::NoPortalAccess(_), _) => {
                 let text = self.texts.of(headers);
                 let notice = self.notices(text).no_portal_access();
                 Err(self.notice(&notice, text, ResponseKind::Page, &visitor.request_id))
             }
-            (Owed::Over, _) => {
+            (NextStep::Over, _) => {
                 Err(self.start_over(&sign_in::address_again(&pending.return_to), headers))
             }
         })
@@ -182,8 +184,8 @@ impl PagesState {
         response
     }
 
-    fn visit<'a>(&self, headers: &'a HeaderMap, visitor: &Visitor) -> Visit<'a> {
-        Visit { address: visitor.address, browser: self.known_browsers.read(headers) }
+    fn visit<'a>(&self, headers: &'a HeaderMap, visitor: &Visitor) -> AttemptSource<'a> {
+        AttemptSource { address: visitor.address, browser: self.known_browsers.read(headers) }
     }
 
     fn code_page(

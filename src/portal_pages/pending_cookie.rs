@@ -4,13 +4,13 @@
 //! read nor change it. It is not a session, is useless without a code, and is removed when the
 //! session starts.
 
+use crate::directory::access::pending_sign_in::{PENDING_LIFETIME, PendingSignIn};
 use http::HeaderMap;
 use http::header::HeaderValue;
 use serde::{Deserialize, Serialize};
 
 use crate::credential::key::{Purpose, SecretKey};
 use crate::credential::seal::Sealer;
-use crate::directory::second_factor::{PENDING_LIFETIME, PendingSignIn};
 use crate::web::cookie::{self, OwnCookie};
 use crate::web::return_to::ReturnTo;
 

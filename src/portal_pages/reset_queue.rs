@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::credential::folding::fold;
 use crate::directory::Directory;
-use crate::directory::resets::ResetAsked;
+use crate::directory::access::resets::ResetAsked;
 use crate::tasks::caught;
 
 /// How many logins may wait: more than a flood adds in the longest delay.
@@ -60,7 +60,7 @@ impl ResetRequest {
     async fn process(self, directory: &Directory) {
         let Self { login, languages, at, request_id, .. } = self;
         // The login is not logged, because people type passwords into its field.
-        match directory.ask_for_reset(&login, languages.as_deref(), at).await {
+        match directory.resets().ask(&login, languages.as_deref(), at).await {
             Ok(ResetAsked::Mailed { user }) => {
                 tracing::info!(user.id = %user, request.id = request_id, "a reset was mailed");
             }
@@ -71,7 +71,7 @@ impl ResetRequest {
                     "no reset was mailed: too many were requested"
                 );
             }
-            Ok(ResetAsked::NoLetter) => {
+            Ok(ResetAsked::NotMailed) => {
                 tracing::info!(
                     request.id = request_id,
                     "no reset was mailed: the login has no account with an address"

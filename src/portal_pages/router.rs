@@ -23,7 +23,7 @@ use super::{
 use crate::config::Settings;
 use crate::credential::key::SecretKey;
 use crate::directory::Directory;
-use crate::directory::letters::Occasion;
+use crate::directory::records::Occasion;
 use crate::proxy::{ErrorPages, Refused};
 use crate::session::Sessions;
 use crate::web::cookie::{self, OwnCookie};

@@ -20,7 +20,7 @@ use super::texts::Catalogue;
 use super::{PageResult, PagesState};
 use crate::credential::token::TokenHash;
 use crate::directory::OrganizationFacts;
-use crate::directory::links::Opened;
+use crate::directory::access::secure_links::Opened;
 use crate::session::{NewSession, Presented, StartError};
 use crate::web::Visitor;
 use crate::web::brand::Brand;
@@ -119,7 +119,11 @@ impl PagesState {
         let Opening { token, to, headers, visitor, .. } = opening;
         let presented = self.presented(headers, visitor.now).await?;
         let present = presented.subject();
-        let opened = self.directory.open_link(token, present, visitor.address, visitor.now).await?;
+        let opened = self
+            .directory
+            .secure_links()
+            .open(token, present, visitor.address, visitor.now)
+            .await?;
         let organization = match (opened, presented) {
             (Opened::Dead, _) => {
                 return Ok(self.link_notice(opening, |notices| notices.dead_link()));

@@ -16,8 +16,8 @@ use serde::Deserialize;
 use super::texts::Catalogue;
 use super::{PageResult, PagesState, sign_in, user_agent};
 use crate::credential::token::TokenHash;
-use crate::directory::UserId;
-use crate::directory::resets::is_reset_by_mail;
+use crate::directory::access::resets::is_reset_by_mail;
+use crate::directory::{Actor, Change, UserId};
 use crate::session::{Presented, SessionView};
 use crate::web::brand::Brand;
 use crate::web::form_problem::{FormProblem, form_page};
@@ -148,11 +148,12 @@ impl PagesState {
         if !self.forms.is_sessions(&fields.csrf, &user.key, visitor.now) {
             return Ok(Err(FormProblem::too_old(&texts.form_too_old)));
         }
+        let change = Change::new(Actor::PortalUser { id: user.id.clone() }, visitor.now);
         let ended = if fields.end == OTHERS {
-            self.sessions.end_others(&user.id, &user.key).await?
+            self.sessions.end_others(&user.id, &user.key, &change).await?
         } else {
             let ended = match TokenHash::parse(&fields.end) {
-                Some(key) => self.sessions.end_of_user(&user.id, &key).await?,
+                Some(key) => self.sessions.end_of_user(&user.id, &key, &change).await?,
                 None => false,
             };
             if !ended {

@@ -20,9 +20,9 @@ use super::{PageResult, PagesState};
 use crate::credential::hashing::Busy;
 use crate::credential::secret::Secret;
 use crate::directory::UserFacts;
-use crate::directory::links::asks_for_password;
-use crate::directory::second_factor::PendingSignIn;
-use crate::directory::sign_in::{Claim, SignIn};
+use crate::directory::access::pending_sign_in::PendingSignIn;
+use crate::directory::access::secure_links::asks_for_password;
+use crate::directory::access::sign_in::{Claim, SignIn};
 use crate::session::{Begun, NewSession, StartError};
 use crate::web::brand::Brand;
 use crate::web::cookie::{self, OwnCookie};
@@ -200,7 +200,7 @@ impl PagesState {
         let browser = self.known_browsers.read(headers);
         let claim = Claim { login: &login, password, address: visitor.address, browser };
         let return_to = ReturnTo::parse(&parameters.return_to);
-        let problem = match self.directory.sign_in(claim, visitor.now).await? {
+        let problem = match self.directory.sign_in().check(claim, visitor.now).await? {
             SignIn::Welcome(user) => {
                 return self.signed_in(&user, &return_to, headers, visitor).await;
             }
@@ -210,10 +210,10 @@ impl PagesState {
                 let notice = self.notices(text).no_portal_access();
                 return Ok(self.notice(&notice, text, ResponseKind::Page, &visitor.request_id));
             }
-            SignIn::CodeOwed(pending) => {
+            SignIn::CodeRequired(pending) => {
                 return Ok(self.to_second_factor(paths::MFA, pending, &return_to));
             }
-            SignIn::SetUpOwed(pending) => {
+            SignIn::SetUpRequired(pending) => {
                 return Ok(self.to_second_factor(paths::MFA_SETUP, pending, &return_to));
             }
             SignIn::Wrong => FormProblem::wrong(&texts.wrong, &["login", "password"]),

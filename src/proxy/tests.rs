@@ -16,11 +16,10 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
-use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
-use crate::directory::organizations::NewOrganization;
-use crate::directory::second_factor::SecondFactorJudge;
-use crate::directory::{Directory, Judges, Memory, OneTimeLinks};
+use crate::directory::accounts::organizations::NewOrganization;
+use crate::directory::fixture::by_operator;
+use crate::directory::{AuthServices, Directory, Memory};
 use crate::portal_pages::Appearance;
 use crate::portal_pages::router::Pages;
 use crate::session::{NewSession, SessionCache, Sessions};
@@ -124,21 +123,21 @@ impl House {
             failing: AtomicBool::new(false),
         });
         let key = SecretKey::generate();
-        let judges = Judges {
-            hasher: Hasher::new(CHEAP).unwrap(),
-            lockout: Lockout::default(),
-            links: SecureLinks::new(&key),
-            second_factor: SecondFactorJudge::new(&key),
-            one_time: OneTimeLinks::new(&key, settings.passwords),
-        };
+        let auth = AuthServices::new(
+            &key,
+            Hasher::new(CHEAP).unwrap(),
+            Lockout::default(),
+            settings.passwords,
+        );
         let dynamic: Arc<dyn Store> = store.clone();
         let memory = Arc::new(Memory::new(Arc::clone(&dynamic), Arc::new(policy())));
         let (cache, other) = (Arc::new(SessionCache::new()), Arc::new(SessionCache::new()));
         let feed = Feed::start(dynamic, vec![memory.clone(), cache.clone(), other.clone()]);
         let feed = feed.await.unwrap();
-        let directory = Directory::start(feed.clone(), memory, judges).await.unwrap();
+        let directory =
+            Directory::start(feed.clone(), memory, auth, [], clock::now()).await.unwrap();
         let new = NewOrganization { id: Some("acme".into()), name: "Acme".to_owned(), email: None };
-        directory.create_organization(new, now()).await.unwrap();
+        directory.organizations().create(new, &by_operator()).await.unwrap();
         let sessions = |cache| {
             Sessions::new(
                 feed.clone(),
@@ -285,7 +284,7 @@ async fn i1_a_session_that_the_store_does_not_tell_of_is_a_503_and_never_a_pass(
 async fn i1_beyond_the_longest_staleness_nothing_acts_on_what_is_in_memory() {
     let house = House::new().await;
     let cached = house.session().await;
-    let link = house.directory.link(&"acme".into()).await.unwrap();
+    let link = house.directory.secure_links().get(&"acme".into()).await.unwrap();
     let link = format!("/.portcullis/link/{}", link.token.expose());
     assert_eq!(house.get("/", &cached).await.0, 200);
     let (status, page) = house.get("/.portcullis/sign-in", "").await;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::record::{self, SessionRecord};
 use super::{NewSession, PAGE, Sessions, millis, standing, store_fault};
 use crate::credential::token::TokenHash;
-use crate::directory::{OrganizationId, Snapshot, UserId};
+use crate::directory::{Change, OrganizationId, Snapshot, UserId};
 use crate::session::record::SESSION;
 use portcullis_policy::SessionKind;
 use portcullis_store::{Expect, Key, Record, StoreError, Write};
@@ -54,8 +54,8 @@ impl Sessions {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn end_all(&self, whose: &Whose) -> Result<usize, StoreError> {
-        self.delete(whose, |_| true).await
+    pub async fn end_all(&self, whose: &Whose, change: &Change) -> Result<usize, StoreError> {
+        self.delete(whose, |_| true, change).await
     }
 
     /// Up to `limit` live sessions after a cursor, and where the next page begins.
@@ -144,7 +144,12 @@ impl Sessions {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn end_of_user(&self, user: &UserId, key: &TokenHash) -> Result<bool, StoreError> {
+    pub async fn end_of_user(
+        &self,
+        user: &UserId,
+        key: &TokenHash,
+        change: &Change,
+    ) -> Result<bool, StoreError> {
         let Some(record) = self.feed.store().get(SESSION, &key.to_string()).await? else {
             return Ok(false);
         };
@@ -152,16 +157,21 @@ impl Sessions {
         if SessionRecord::read(&record)?.user.as_ref() != Some(user) {
             return Ok(false);
         }
-        self.end(key).await
+        self.end(key, change).await
     }
 
     /// Ends all sessions of a portal user but one; answers how many there were.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn end_others(&self, user: &UserId, keep: &TokenHash) -> Result<usize, StoreError> {
+    pub async fn end_others(
+        &self,
+        user: &UserId,
+        keep: &TokenHash,
+        change: &Change,
+    ) -> Result<usize, StoreError> {
         let keep = keep.to_string();
-        self.delete(&Whose::User(user.clone()), |record| record.id != keep).await
+        self.delete(&Whose::User(user.clone()), |record| record.id != keep, change).await
     }
 
     /// Removes the records of somebody's sessions that are meant, a page at a time; answers how
@@ -170,6 +180,7 @@ impl Sessions {
         &self,
         whose: &Whose,
         meant: impl Fn(&Record) -> bool + Send + Sync,
+        change: &Change,
     ) -> Result<usize, StoreError> {
         let key = whose.key();
         let (mut deleted, mut after) = (0, None::<String>);
@@ -181,7 +192,7 @@ impl Sessions {
             let deletes: Vec<_> = records.into_iter().filter(&meant).map(delete).collect();
             deleted += deletes.len();
             if !deletes.is_empty() {
-                self.feed.commit(deletes).await.map_err(store_fault)?;
+                self.directory.records().commit(change, deletes).await.map_err(store_fault)?;
             }
         }
     }

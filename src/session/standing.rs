@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::directory::links::link_honoured;
-use crate::directory::record::UserStatus;
+use crate::directory::access::secure_links::link_honoured;
+use crate::directory::records::UserStatus;
 use crate::directory::{EndUserId, OrganizationFacts, Snapshot, UserFacts};
 use portcullis_policy::{SessionKind, Subject, built_in};
 

@@ -9,15 +9,15 @@ use super::*;
 use crate::config::Passwords;
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
-use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
 use crate::credential::secret::Secret;
-use crate::directory::groups::GroupPatch;
-use crate::directory::organizations::NewOrganization;
-use crate::directory::preferences::PreferencesPatch;
-use crate::directory::second_factor::SecondFactorJudge;
-use crate::directory::users::{NewUser, UserPatch, UserView};
-use crate::directory::{Judges, Memory, OneTimeLinks};
+use crate::directory::accounts::groups::GroupPatch;
+use crate::directory::accounts::organizations::NewOrganization;
+use crate::directory::accounts::preferences::PreferencesPatch;
+use crate::directory::accounts::users::{NewUser, UserPatch, UserView};
+use crate::directory::fixture::by_operator;
+use crate::directory::fixture::by_operator_at;
+use crate::directory::{AuthServices, Memory};
 use crate::session::record::SESSION;
 use portcullis_policy::Policy;
 use portcullis_store::Store;
@@ -50,14 +50,13 @@ impl Portal {
             vec![Arc::clone(&memory) as Arc<dyn Follower>, Arc::clone(&cache) as Arc<dyn Follower>];
         let feed = Feed::start(Arc::clone(&store), followers).await.unwrap();
         let key = SecretKey::generate();
-        let judges = Judges {
-            hasher: Hasher::new(CHEAP).unwrap(),
-            lockout: Lockout::default(),
-            links: SecureLinks::new(&key),
-            one_time: OneTimeLinks::new(&key, Passwords::default()),
-            second_factor: SecondFactorJudge::new(&key),
-        };
-        let directory = Directory::start(feed.clone(), memory, judges).await.unwrap();
+        let auth = AuthServices::new(
+            &key,
+            Hasher::new(CHEAP).unwrap(),
+            Lockout::default(),
+            Passwords::default(),
+        );
+        let directory = Directory::start(feed.clone(), memory, auth, [], noon()).await.unwrap();
         let sessions = Sessions::new(feed, directory.clone(), cache, LIMITS, LINKS);
         Self { directory, sessions, store }
     }
@@ -73,7 +72,7 @@ impl Portal {
 
     pub(super) async fn acme(&self) {
         let new = NewOrganization { id: Some("acme".into()), name: "Acme".into(), email: None };
-        self.directory.create_organization(new, noon()).await.unwrap();
+        self.directory.organizations().create(new, &by_operator_at(noon())).await.unwrap();
     }
 
     pub(super) async fn user(&self, login: &str) -> UserView {
@@ -84,7 +83,7 @@ impl Portal {
             password: Some(Secret::new("Correct horse 7!".into())),
             ..NewUser::default()
         };
-        self.directory.create_user(new, noon()).await.unwrap()
+        self.directory.users().create(new, &by_operator_at(noon())).await.unwrap()
     }
 
     pub(super) async fn session_of(&self, user: &UserView) -> PlainToken {
@@ -223,7 +222,7 @@ async fn r7_a_group_edit_counts_on_the_next_request_of_an_open_session() {
     assert_eq!(granted(&portal.presented(&token, noon()).await), 8);
     let patch =
         GroupPatch { permissions: Some(serde_json::from_str("[]").unwrap()), ..Default::default() };
-    portal.directory.change_group(&"limited".into(), patch, None).await.unwrap();
+    portal.directory.groups().change(&"limited".into(), patch, &by_operator()).await.unwrap();
     assert_eq!(granted(&portal.presented(&token, noon()).await), 0);
 }
 
@@ -235,7 +234,7 @@ async fn a_user_who_is_moved_to_another_group_is_in_it_on_the_next_request() {
     let user = portal.user("ada").await;
     let token = portal.session_of(&user).await;
     let patch = UserPatch { group: Some("admin".into()), ..Default::default() };
-    portal.directory.change_user(&user.id, patch, None).await.unwrap();
+    portal.directory.users().change(&user.id, patch, &by_operator()).await.unwrap();
     let presented = portal.presented(&token, noon()).await;
     assert_eq!(&*presented.subject().unwrap().group, "admin");
 }
@@ -267,10 +266,10 @@ async fn r13_with_the_preference_off_a_link_session_stays_when_portal_users_come
         secure_with_password_if_portal_users_exist: Some(on),
         ..Default::default()
     };
-    portal.directory.change_preferences(set(false), None).await.unwrap();
+    portal.directory.preferences().change(set(false), &by_operator()).await.unwrap();
     portal.user("ada").await;
     assert!(portal.is_in(&token, noon()).await);
-    portal.directory.change_preferences(set(true), None).await.unwrap();
+    portal.directory.preferences().change(set(true), &by_operator()).await.unwrap();
     assert!(!portal.is_in(&token, noon()).await, "R14: switched on");
 }
 
@@ -280,11 +279,16 @@ async fn r14_a_link_session_stops_when_the_link_is_rotated_or_switched_off() {
     let portal = Portal::open(folder.path()).await;
     portal.acme().await;
     let before = portal.link_session().await;
-    portal.directory.rotate_link(&"acme".into(), None).await.unwrap();
+    portal.directory.secure_links().rotate(&"acme".into(), &by_operator()).await.unwrap();
     assert!(!portal.is_in(&before, noon()).await);
     let now = portal.link_session().await;
     assert!(portal.is_in(&now, noon()).await);
-    portal.directory.switch_link(&"acme".into(), false, None).await.unwrap();
+    portal
+        .directory
+        .secure_links()
+        .set_enabled(&"acme".into(), false, &by_operator())
+        .await
+        .unwrap();
     assert!(!portal.is_in(&now, noon()).await);
 }
 
@@ -297,7 +301,7 @@ async fn r34_a_new_password_ends_all_sessions_of_the_user_and_of_nobody_else() {
     let (hers, also_hers) = (portal.session_of(&ada).await, portal.session_of(&ada).await);
     let his = portal.session_of(&ben).await;
     let password = Secret::new("Battery staple 8?".to_owned());
-    portal.directory.set_password(&ada.id, password, None).await.unwrap();
+    portal.directory.users().set_password(&ada.id, password, &by_operator()).await.unwrap();
     assert!(!portal.is_in(&hers, noon()).await);
     assert!(!portal.is_in(&also_hers, noon()).await);
     assert!(portal.is_in(&his, noon()).await);
@@ -314,11 +318,14 @@ async fn r63_a_session_that_was_ended_is_nobodys() {
     let user = portal.user("ada").await;
     let (ended, other) = (portal.session_of(&user).await, portal.session_of(&user).await);
     assert!(portal.is_in(&ended, noon()).await);
-    assert!(portal.sessions.end(&ended.hash()).await.unwrap());
+    assert!(portal.sessions.end(&ended.hash(), &by_operator()).await.unwrap());
     assert!(!portal.is_in(&ended, noon()).await);
-    assert!(!portal.sessions.end(&ended.hash()).await.unwrap(), "there is none any more");
+    assert!(
+        !portal.sessions.end(&ended.hash(), &by_operator()).await.unwrap(),
+        "there is none any more"
+    );
     assert!(portal.is_in(&other, noon()).await);
-    assert_eq!(portal.sessions.end_all(&Whose::User(user.id)).await.unwrap(), 1);
+    assert_eq!(portal.sessions.end_all(&Whose::User(user.id), &by_operator()).await.unwrap(), 1);
     assert!(!portal.is_in(&other, noon()).await);
 }
 
@@ -421,10 +428,10 @@ async fn a_portal_users_sessions_are_ended_by_that_user_alone() {
     let link = portal.link_session().await;
     let sessions = &portal.sessions;
     for not_hers in [bobs.hash(), link.hash(), PlainToken::generate().hash()] {
-        assert!(!sessions.end_of_user(&ada.id, &not_hers).await.unwrap());
+        assert!(!sessions.end_of_user(&ada.id, &not_hers, &by_operator()).await.unwrap());
     }
-    assert!(sessions.end_of_user(&ada.id, &tokens[0].hash()).await.unwrap());
-    assert!(!sessions.end_of_user(&ada.id, &tokens[0].hash()).await.unwrap());
+    assert!(sessions.end_of_user(&ada.id, &tokens[0].hash(), &by_operator()).await.unwrap());
+    assert!(!sessions.end_of_user(&ada.id, &tokens[0].hash(), &by_operator()).await.unwrap());
     let left = sessions.of_user(&ada.id, 10, noon()).await.unwrap();
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].id, tokens[1].hash().to_string());
@@ -464,7 +471,11 @@ async fn a_list_shows_the_sessions_that_requests_are_let_through_with() {
     let (listed, _) = portal.sessions.list(&Whose::All, None, 100, after(1)).await.unwrap();
     let listed: Vec<_> = listed.into_iter().map(|view| view.id).collect();
     assert_eq!(listed, [own.hash().to_string()]);
-    assert_eq!(portal.sessions.end_all(&Whose::All).await.unwrap(), 6, "all records go");
+    assert_eq!(
+        portal.sessions.end_all(&Whose::All, &by_operator()).await.unwrap(),
+        6,
+        "all records go"
+    );
 }
 
 #[tokio::test]
@@ -477,8 +488,8 @@ async fn all_other_sessions_of_a_portal_user_end_and_the_one_kept_stays() {
     let others = [portal.session_of(&ada).await, portal.session_of(&ada).await];
     let bobs = portal.session_of(&bob).await;
     let sessions = &portal.sessions;
-    assert_eq!(sessions.end_others(&ada.id, &kept.hash()).await.unwrap(), 2);
-    assert_eq!(sessions.end_others(&ada.id, &kept.hash()).await.unwrap(), 0);
+    assert_eq!(sessions.end_others(&ada.id, &kept.hash(), &by_operator()).await.unwrap(), 2);
+    assert_eq!(sessions.end_others(&ada.id, &kept.hash(), &by_operator()).await.unwrap(), 0);
     for token in [&kept, &bobs] {
         assert!(portal.presented(token, noon()).await.key().is_some());
     }
@@ -519,6 +530,6 @@ async fn i12_link_sessions_are_counted_again_after_a_restart() {
     assert!(by_link(&portal, after(50)).await.is_ok());
     assert!(by_link(&portal, after(50)).await.is_err());
     // Sessions of a link that was replaced do not count.
-    portal.directory.rotate_link(&"acme".into(), None).await.unwrap();
+    portal.directory.secure_links().rotate(&"acme".into(), &by_operator()).await.unwrap();
     assert!(by_link(&portal, after(50)).await.is_ok());
 }

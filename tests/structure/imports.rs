@@ -194,7 +194,10 @@ impl Reader<'_> {
                 }
                 TokenTree::Group(group) => {
                     let tokens: Vec<TokenTree> = group.stream().into_iter().collect();
-                    self.items(&tokens, path, module, false);
+                    // The path in `pub(in path)` imports nothing.
+                    if !matches!(tokens.first(), Some(TokenTree::Ident(word)) if word == "in") {
+                        self.items(&tokens, path, module, false);
+                    }
                 }
                 _ => {}
             }

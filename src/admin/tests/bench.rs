@@ -19,15 +19,16 @@ use crate::clock;
 use crate::config::{Passwords, Settings};
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
-use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
 use crate::credential::secret::Secret;
 use crate::credential::token::TokenHash;
-use crate::directory::kind;
-use crate::directory::letters::Letter;
-use crate::directory::second_factor::{SecondFactorJudge, SecondStep, Visit};
-use crate::directory::sign_in::{Claim, SignIn};
-use crate::directory::{Directory, Judges, Memory, OneTimeLinks};
+use crate::directory::access::attempt_source::AttemptSource;
+use crate::directory::access::second_factors::SecondStep;
+use crate::directory::access::sign_in::{Claim, SignIn};
+use crate::directory::fixture::by_operator_at;
+use crate::directory::records::Mail;
+use crate::directory::records::kind;
+use crate::directory::{AuthServices, Directory, Memory};
 use crate::session::{NewSession, SessionCache, Sessions};
 use portcullis_policy::{Policy, SessionKind};
 use portcullis_store::Store;
@@ -75,16 +76,16 @@ impl Bench {
             vec![Arc::clone(&memory) as Arc<dyn Follower>, Arc::clone(&cache) as _];
         let feed = Feed::start(store, followers).await.unwrap();
         let key = SecretKey::generate();
-        let judges = Judges {
-            hasher: Hasher::new(CHEAP).unwrap(),
-            lockout: Lockout::new(1000),
-            links: SecureLinks::new(&key),
-            one_time: OneTimeLinks::new(&key, Passwords::default()),
-            second_factor: SecondFactorJudge::new(&key),
-        };
-        let directory = Directory::start(feed.clone(), memory, judges).await.unwrap();
+        let auth = AuthServices::new(
+            &key,
+            Hasher::new(CHEAP).unwrap(),
+            Lockout::new(1000),
+            Passwords::default(),
+        );
         let hosts = [settings.server.public_url.host()].into_iter().chain(&settings.server.hosts);
-        let directory = directory.serving(hosts.cloned());
+        let directory = Directory::start(feed.clone(), memory, auth, hosts.cloned(), clock::now())
+            .await
+            .unwrap();
         let sessions = Sessions::new(
             feed.clone(),
             directory.clone(),
@@ -162,16 +163,21 @@ impl Bench {
 
     /// A token for the API over TCP.
     pub(super) async fn token(&self) -> String {
-        let (_, token) =
-            self.state.directory.create_api_token("test", None, clock::now()).await.unwrap();
+        let (_, token) = self
+            .state
+            .directory
+            .api_tokens()
+            .create("test", None, &by_operator_at(clock::now()))
+            .await
+            .unwrap();
         token.expose().to_owned()
     }
 
     /// The blind copy of each waiting mail, by login.
     pub(super) async fn blind_copies(&self) -> HashMap<String, Option<String>> {
-        let records = self.state.feed.store().list(kind::LETTER, None, None, 100).await.unwrap();
+        let records = self.state.feed.store().list(kind::MAIL, None, None, 100).await.unwrap();
         let letters = records.iter().map(|record| serde_json::from_slice(&record.doc).unwrap());
-        letters.map(|letter: Letter| (letter.login, letter.blind_copy)).collect()
+        letters.map(|letter: Mail| (letter.login, letter.blind_copy)).collect()
     }
 
     /// Signs a portal user in.
@@ -192,12 +198,12 @@ impl Bench {
     pub(super) async fn enroll(&self, login: &str) {
         let (now, address) = (clock::now(), IpAddr::V4(Ipv4Addr::LOCALHOST));
         let claim = Claim { login, password: Secret::from(PASSWORD), address, browser: None };
-        let signed_in = self.state.directory.sign_in(claim, now).await.unwrap();
-        let SignIn::SetUpOwed(pending) = signed_in else { panic!("{signed_in:?}") };
-        let (secret, _) = self.state.directory.propose_secret(&pending);
-        let (code, visit) = (secret.code(now), Visit { address, browser: None });
+        let signed_in = self.state.directory.sign_in().check(claim, now).await.unwrap();
+        let SignIn::SetUpRequired(pending) = signed_in else { panic!("{signed_in:?}") };
+        let (secret, _) = self.state.directory.second_factors().propose(&pending);
+        let (code, visit) = (secret.code(now), AttemptSource { address, browser: None });
         let done =
-            self.state.directory.set_up_second_factor(&pending, (&secret, &code), visit, now);
+            self.state.directory.second_factors().set_up(&pending, (&secret, &code), visit, now);
         assert!(matches!(done.await.unwrap(), SecondStep::Welcome(_)));
     }
 

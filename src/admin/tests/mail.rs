@@ -2,7 +2,8 @@ use http::Method;
 
 use super::bench::Bench;
 use crate::clock;
-use crate::directory::letters::{Occasion, fixture};
+use crate::directory::records::Occasion;
+use crate::mail::queue::fixture;
 
 /// A letter to a portal user, under this id.
 async fn letter(bench: &Bench, user: &str, id: &str) -> String {
@@ -19,7 +20,7 @@ async fn mails_are_listed_by_state_without_their_links() {
     let user = bench.person("acme", "ann", "limited").await;
     let token = letter(&bench, &user, "one").await;
     letter(&bench, &user, "two").await;
-    bench.directory().letter_sent(&"two".into(), clock::now()).await.unwrap();
+    fixture::mark_sent(bench.directory(), &"two".into(), clock::now()).await;
 
     let all = bench.get("/api/v1/mail").await;
     assert_eq!((all.status.as_u16(), all.body["items"].as_array().unwrap().len()), (200, 2));
@@ -47,7 +48,7 @@ async fn a_waiting_mail_can_be_retried_and_a_sent_one_cannot() {
     let retried = bench.ask(Method::POST, "/api/v1/mail/one/retry", None).await;
     assert_eq!((retried.status.as_u16(), &retried.body["state"]), (201, &"waiting".into()));
     assert_eq!(retried.headers["location"], "/api/v1/mail/one");
-    bench.directory().letter_sent(&"one".into(), clock::now()).await.unwrap();
+    fixture::mark_sent(bench.directory(), &"one".into(), clock::now()).await;
     let refused = bench.ask(Method::POST, "/api/v1/mail/one/retry", None).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (409, "mail-done"));
     assert!(refused.detail().contains("ask for another"), "{}", refused.detail());

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::bench::{Bench, PASSWORD};
 use crate::admin::Access;
+use crate::directory::fixture::by_operator;
 
 #[tokio::test]
 async fn an_organization_is_created_changed_and_deleted() {
@@ -299,7 +300,7 @@ async fn sessions_can_be_ended_after_their_owner_is_deleted() {
         assert_eq!(answer.status, 204, "{idle}");
     }
     bench.begin_session(&ann).await;
-    bench.directory().delete_user(&ann.as_str().into(), None).await.unwrap();
+    bench.directory().users().delete(&ann.as_str().into(), &by_operator()).await.unwrap();
     let path = format!("/api/v1/sessions?user={ann}");
     assert_eq!(bench.delete(&path).await.status, 204, "it was left behind");
     assert_eq!(bench.delete(&path).await.status, 404);

@@ -16,20 +16,21 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Settings;
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
-use crate::credential::link::SecureLinks;
 use crate::credential::lockout::Lockout;
 use crate::credential::token::PlainToken;
-use crate::directory::kind;
-use crate::directory::letters::{LetterView, NotSent, Occasion, fixture};
-use crate::directory::one_time::OneTimeLinks;
-use crate::directory::organizations::NewOrganization;
-use crate::directory::second_factor::SecondFactorJudge;
-use crate::directory::users::NewUser;
-use crate::directory::{Directory, Judges, Memory, UserId};
-use crate::mail::message::{Writer, Written};
-use crate::mail::text::Templates;
-use crate::mail::transport::Carrier;
-use crate::mail::{Bell, Outbox};
+use crate::directory::accounts::organizations::NewOrganization;
+use crate::directory::accounts::users::NewUser;
+use crate::directory::fixture::by_operator;
+use crate::directory::records::Occasion;
+use crate::directory::records::kind;
+use crate::directory::{AuthServices, Directory, Memory, UserId};
+use crate::mail::error::SendError;
+use crate::mail::message::{Composer, OutgoingMail};
+use crate::mail::queue::MailQueue;
+use crate::mail::queue::{MailView, fixture};
+use crate::mail::templates::Templates;
+use crate::mail::transport::Transport;
+use crate::mail::{Outbox, OutboxWaker};
 use portcullis_policy::Policy;
 use portcullis_store::feed::{Feed, Follower};
 use portcullis_store::sled::SledStore;
@@ -51,12 +52,12 @@ pub(super) struct Basket {
 }
 
 #[async_trait]
-impl Carrier for Basket {
-    async fn carry(&self, mail: &Written) -> Result<(), NotSent> {
+impl Transport for Basket {
+    async fn send(&self, mail: &OutgoingMail) -> Result<(), SendError> {
         self.tries.fetch_add(1, Ordering::SeqCst);
         assert!(!self.panics.load(Ordering::SeqCst), "a fault in the basket");
         if let Some(why) = self.away.lock().clone() {
-            return Err(NotSent::Yet(why));
+            return Err(SendError::Transient(why));
         }
         self.taken.lock().push(mail.message.formatted());
         Ok(())
@@ -138,7 +139,7 @@ impl Store for Disk {
 pub(super) struct Bench {
     pub(super) directory: Directory,
     pub(super) user: UserId,
-    pub(super) bell: Arc<Bell>,
+    pub(super) waker: Arc<OutboxWaker>,
     pub(super) store: Arc<Disk>,
     _folder: TempDir,
 }
@@ -153,22 +154,21 @@ impl Bench {
         let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
         let policy = Arc::new(Policy::load(&policies).unwrap());
         let memory = Arc::new(Memory::new(Arc::clone(&store), policy));
-        let bell = Arc::new(Bell::default());
-        let followers: Vec<Arc<dyn Follower>> = vec![Arc::clone(&memory) as _, bell.clone()];
+        let waker = Arc::new(OutboxWaker::default());
+        let followers: Vec<Arc<dyn Follower>> = vec![Arc::clone(&memory) as _, waker.clone()];
         let feed = Feed::start(store, followers).await.unwrap();
         let key = SecretKey::generate();
-        let judges = Judges {
-            hasher: Hasher::new(CHEAP).unwrap(),
-            lockout: Lockout::default(),
-            links: SecureLinks::new(&key),
-            one_time: OneTimeLinks::new(&key, settings("").passwords),
-            second_factor: SecondFactorJudge::new(&key),
-        };
-        let directory = Directory::start(feed, memory, judges).await.unwrap();
+        let auth = AuthServices::new(
+            &key,
+            Hasher::new(CHEAP).unwrap(),
+            Lockout::default(),
+            settings("").passwords,
+        );
+        let directory = Directory::start(feed, memory, auth, [], now()).await.unwrap();
         let acme = NewOrganization { id: Some("acme".into()), name: "Acme".into(), email: None };
-        directory.create_organization(acme, now()).await.unwrap();
-        let user = directory.create_user(new_user("ann"), now()).await.unwrap().id;
-        Self { directory, user, bell, store: disk, _folder: folder }
+        directory.organizations().create(acme, &by_operator()).await.unwrap();
+        let user = directory.users().create(new_user("ann"), &by_operator()).await.unwrap().id;
+        Self { directory, user, waker, store: disk, _folder: folder }
     }
 
     pub(super) async fn write(&self, id: &str, occasion: Occasion) -> PlainToken {
@@ -177,14 +177,14 @@ impl Bench {
 
     /// The same, with letters to another portal user from now on.
     pub(super) async fn with_another_user(self) -> Self {
-        let user = self.directory.create_user(new_user("bob"), now()).await.unwrap().id;
+        let user = self.directory.users().create(new_user("bob"), &by_operator()).await.unwrap().id;
         Self { user, ..self }
     }
 
     /// Writes a letter that cannot be decoded, among those that wait.
     pub(super) async fn write_damaged(&self, id: &str) {
         let write = Write::Put {
-            kind: kind::LETTER,
+            kind: kind::MAIL,
             id: id.to_owned(),
             expect: Expect::Absent,
             doc: "{}".into(),
@@ -194,13 +194,13 @@ impl Bench {
         self.store.commit(vec![write]).await.unwrap();
     }
 
-    pub(super) fn outbox(&self, carrier: impl Carrier + 'static) -> Outbox {
-        let (directory, bell) = (self.directory.clone(), Arc::clone(&self.bell));
-        Outbox::new(directory, writer(""), Box::new(carrier), bell)
+    pub(super) fn outbox(&self, carrier: impl Transport + 'static) -> Outbox {
+        let (directory, waker) = (self.directory.clone(), Arc::clone(&self.waker));
+        Outbox::new(directory, composer(""), Box::new(carrier), waker)
     }
 
-    pub(super) async fn letter(&self, id: &str) -> LetterView {
-        self.directory.show_letter(&id.into()).await.unwrap()
+    pub(super) async fn letter(&self, id: &str) -> MailView {
+        MailQueue::new(self.directory.clone()).get(&id.into()).await.unwrap()
     }
 }
 
@@ -220,8 +220,8 @@ fn new_user(name: &str) -> NewUser {
 }
 
 /// Writes with the built-in templates, and with these settings besides the least.
-pub(super) fn writer(settings: &str) -> Writer {
-    Writer::new(&self::settings(settings), Templates::load(None).unwrap())
+pub(super) fn composer(settings: &str) -> Composer {
+    Composer::new(&self::settings(settings), Templates::load(None).unwrap())
 }
 
 pub(super) fn settings(more: &str) -> Settings {

@@ -1,13 +1,15 @@
 use jiff::SignedDuration;
 use mail_parser::{Message, MimeHeaders as _};
 
-use super::bench::{after, now, parsed, writer};
+use super::bench::{after, composer, now, parsed};
 use crate::credential::token::PlainToken;
-use crate::directory::letters::{Letter, LetterState, NotSent, Occasion, OpenLetter};
-use crate::mail::message::Written;
+use crate::directory::records::{Mail, MailState, Occasion};
+use crate::mail::error::SendError;
+use crate::mail::message::OutgoingMail;
+use crate::mail::queue::OpenMail;
 
-fn open(occasion: Occasion) -> OpenLetter {
-    let letter = Letter {
+fn open(occasion: Occasion) -> OpenMail {
+    let mail = Mail {
         occasion,
         user: "u1".into(),
         login: "ann@acme.example".to_owned(),
@@ -18,18 +20,18 @@ fn open(occasion: Occasion) -> OpenLetter {
         token: None,
         expires: now() + SignedDuration::from_hours(72),
         created: now(),
-        state: LetterState::Waiting { next: now() },
+        state: MailState::Waiting { next: now() },
         attempts: 0,
         last_error: None,
     };
-    OpenLetter { id: "k3f9".into(), letter, token: PlainToken::generate() }
+    OpenMail { id: "k3f9".into(), mail, token: PlainToken::generate() }
 }
 
-fn write(open: &OpenLetter) -> Written {
-    writer("[branding]\nname = \"Example IT\"").write(open, now()).unwrap()
+fn write(open: &OpenMail) -> OutgoingMail {
+    composer("[branding]\nname = \"Example IT\"").compose(open, now()).unwrap()
 }
 
-fn message(written: &Written) -> Message<'static> {
+fn message(written: &OutgoingMail) -> Message<'static> {
     parsed(&written.message.formatted())
 }
 
@@ -65,7 +67,7 @@ fn the_address_is_whole_in_the_raw_mail() {
     let link = format!("https://portal.example/.portcullis/invitation/{}", open.token.expose());
     assert!(raw.contains(&format!("\r\n{link}\r\n")), "{raw}");
     // What is not plain is encoded.
-    let umlauts = writer("[branding]\nname = \"Müller\"").write(&open, now()).unwrap();
+    let umlauts = composer("[branding]\nname = \"Müller\"").compose(&open, now()).unwrap();
     assert!(umlauts.message.formatted().is_ascii());
     assert!(message(&umlauts).body_text(0).unwrap().contains("Müller"));
 }
@@ -73,7 +75,7 @@ fn the_address_is_whole_in_the_raw_mail() {
 #[test]
 fn r62_a_mail_has_the_operators_colours() {
     let settings = "[branding]\naccent = \"#ffee00\"";
-    let written = writer(settings).write(&open(Occasion::Reset), now()).unwrap();
+    let written = composer(settings).compose(&open(Occasion::Reset), now()).unwrap();
     let html = message(&written).body_html(0).unwrap().into_owned();
     assert!(html.contains("background:#ffee00"), "{html}");
     assert!(!html.contains("color:#ffee00") && !html.contains("color:#ffffff"), "{html}");
@@ -100,7 +102,7 @@ fn r41_the_blind_copy_is_beside_the_message_and_in_no_header() {
 #[test]
 fn a_blind_copy_to_no_address_does_not_keep_the_mail_back() {
     let mut open = open(Occasion::Invitation);
-    open.letter.blind_copy = Some("somebody".to_owned());
+    open.mail.blind_copy = Some("somebody".to_owned());
     let written = write(&open);
     assert_eq!((written.envelope.to().len(), written.blind_copy), (1, None));
 }
@@ -108,7 +110,7 @@ fn a_blind_copy_to_no_address_does_not_keep_the_mail_back() {
 #[test]
 fn a_domain_beyond_ascii_is_written_as_dns_has_it() {
     let mut open = open(Occasion::Invitation);
-    open.letter.to = "info@müller.example".to_owned();
+    open.mail.to = "info@müller.example".to_owned();
     let envelope = write(&open).envelope;
     let to: Vec<_> = envelope.to().iter().map(ToString::to_string).collect();
     assert_eq!(to, ["info@xn--mller-kva.example"]);
@@ -117,7 +119,7 @@ fn a_domain_beyond_ascii_is_written_as_dns_has_it() {
 #[test]
 fn who_gets_the_mail_gets_no_blind_copy_of_it() {
     let mut open = open(Occasion::Invitation);
-    open.letter.blind_copy = Some(open.letter.to.clone());
+    open.mail.blind_copy = Some(open.mail.to.clone());
     assert_eq!(write(&open).blind_copy, None);
 }
 
@@ -125,9 +127,9 @@ fn who_gets_the_mail_gets_no_blind_copy_of_it() {
 fn a_letter_to_no_address_is_never_sent() {
     for to in ["", "ann", "ann@", "a@b\r\nRCPT TO:<x@example.com>", "a b@example.com", "a@b>"] {
         let mut open = open(Occasion::Invitation);
-        open.letter.to = to.to_owned();
-        let refused = writer("").write(&open, now()).unwrap_err();
-        assert!(matches!(refused, NotSent::Ever(_)), "{to:?}: {refused:?}");
+        open.mail.to = to.to_owned();
+        let refused = composer("").compose(&open, now()).unwrap_err();
+        assert!(matches!(refused, SendError::Permanent(_)), "{to:?}: {refused:?}");
     }
 }
 
@@ -147,13 +149,13 @@ fn no_name_adds_a_header_or_a_line_to_one() {
         "\"; <evil@example.com>, ",
     ] {
         let mut open = open(Occasion::Invitation);
-        open.letter.login = evil.to_owned();
-        open.letter.organization_name = evil.to_owned();
+        open.mail.login = evil.to_owned();
+        open.mail.organization_name = evil.to_owned();
         // In the subject too, through the business name, where the settings let it in.
         // A JSON string is a TOML string too.
         let business = serde_json::to_string(evil).unwrap();
         let written =
-            writer(&format!("[branding]\nname = {business}")).write(&open, now()).unwrap();
+            composer(&format!("[branding]\nname = {business}")).compose(&open, now()).unwrap();
         let message = message(&written);
         assert_eq!(header_names(&message), plain, "{evil:?}");
         assert_eq!(message.from().unwrap().first().unwrap().address(), Some("portal@example.com"));
@@ -185,7 +187,7 @@ fn a_mail_that_is_late_tells_the_time_that_is_left() {
         (71 * 3600 + 1800, "(in 30 minutes)"),
         (72 * 3600 - 1, "(in 1 minute)"),
     ] {
-        let written = writer("").write(&open, after(late)).unwrap();
+        let written = composer("").compose(&open, after(late)).unwrap();
         let text = message(&written).body_text(0).unwrap().into_owned();
         assert!(text.contains(told), "after {late} s: {text}");
     }

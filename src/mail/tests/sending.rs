@@ -8,11 +8,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::bench::{Basket, Bench, after, parsed};
 use crate::clock;
-use crate::directory::letters::{LetterState, Occasion, fixture};
-use crate::mail::transport::{Carrier as _, Folder};
+use crate::directory::records::{MailState, Occasion};
+use crate::mail::queue::MailQueue;
+use crate::mail::queue::fixture;
+use crate::mail::transport::{Folder, Transport as _};
 
-fn waiting(seconds: i64) -> LetterState {
-    LetterState::Waiting { next: after(seconds) }
+fn waiting(seconds: i64) -> MailState {
+    MailState::Waiting { next: after(seconds) }
 }
 
 #[tokio::test]
@@ -25,7 +27,7 @@ async fn what_is_due_is_sent_once_and_noted() {
     assert_eq!(outbox.round_at(2).await, None);
     assert_eq!(basket.count(), 1);
     assert!(basket.last().body_text(0).unwrap().contains(token.expose()));
-    assert_eq!(bench.letter("letter").await.state, LetterState::Sent { at: after(1) });
+    assert_eq!(bench.letter("letter").await.state, MailState::Sent { at: after(1) });
 }
 
 #[tokio::test]
@@ -61,7 +63,7 @@ async fn i11_a_transport_that_panics_costs_one_try() {
     let letter = bench.letter("letter").await;
     assert_eq!((letter.state, letter.attempts), (waiting(30), 1));
     let error = letter.last_error.unwrap();
-    assert_eq!(error, "a fault of the gateway: a fault in the basket");
+    assert_eq!(error, "internal error: a fault in the basket");
     basket.panics.store(false, Ordering::SeqCst);
     outbox.round_at(30).await;
     assert_eq!(basket.count(), 1);
@@ -97,7 +99,7 @@ async fn what_was_taken_is_not_sent_again_while_the_store_does_not_write() {
     assert_eq!(outbox.round_at(16).await, None);
     for id in ["one", "two"] {
         // Sent when it was.
-        assert_eq!(bench.letter(id).await.state, LetterState::Sent { at: after(1) });
+        assert_eq!(bench.letter(id).await.state, MailState::Sent { at: after(1) });
     }
     outbox.round_at(21).await;
     assert_eq!(basket.count(), 2);
@@ -201,10 +203,11 @@ async fn a_mail_that_was_put_into_the_folder_but_not_noted_is_there_once() {
     let bench = Bench::new().await;
     bench.write("letter", Occasion::Invitation).await;
     let home = tempfile::tempdir().unwrap();
-    let open = bench.directory.open_letter(&"letter".into(), after(0)).await.unwrap();
-    let written = super::bench::writer("").write(&open.unwrap(), after(0)).unwrap();
+    let open =
+        MailQueue::new(bench.directory.clone()).open(&"letter".into(), after(0)).await.unwrap();
+    let written = super::bench::composer("").compose(&open.unwrap(), after(0)).unwrap();
     let folder = Folder::new(home.path().to_owned());
-    folder.carry(&written).await.unwrap();
+    folder.send(&written).await.unwrap();
     // The end of the process came here; after the start it is sent again.
     bench.outbox(folder).round_at(1).await;
     assert_eq!(bench.letter("letter").await.state.name(), "sent");

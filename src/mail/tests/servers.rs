@@ -4,9 +4,12 @@ use tokio::net::TcpListener;
 use super::bench::{Bench, parsed, settings};
 use super::smtp::{Certificate, MailServer, PASSWORD, USER};
 use crate::config::{MailTransport, Settings, Smtp};
-use crate::directory::letters::{LetterView, Occasion};
+use crate::directory::fixture::by_operator_at;
+use crate::directory::records::Occasion;
+use crate::mail::queue::MailQueue;
+use crate::mail::queue::MailView;
 use crate::mail::smtp::Server;
-use crate::mail::{MailError, MailRoom};
+use crate::mail::{MailError, Mailer};
 
 /// Settings for a server on this machine.
 fn chosen(port: u16, more: &str) -> Settings {
@@ -120,7 +123,7 @@ async fn a_wrong_password_is_told_without_being_repeated() {
 }
 
 /// What becomes of an invitation when the server refuses an address with these words.
-async fn refused(address: &str, reply: &str) -> (LetterView, MailServer) {
+async fn refused(address: &str, reply: &str) -> (MailView, MailServer) {
     let (_folder, certificate) = certificate();
     let there = MailServer::refusing(&certificate, "starttls", 0, &[(address, reply)]).await;
     let bench = Bench::new().await;
@@ -211,7 +214,8 @@ async fn a_mail_that_may_have_been_taken_is_not_sent_again() {
     assert!(letter.last_error.unwrap().contains("the end of the message: "));
     let first = there.told().await;
     // Somebody who knows that it did not arrive has it sent again: the same message.
-    bench.directory.retry_letter(&"letter".into(), None, super::bench::after(60)).await.unwrap();
+    let change = by_operator_at(super::bench::after(60));
+    MailQueue::new(bench.directory.clone()).retry(&"letter".into(), &change).await.unwrap();
     outbox.round_at(60).await;
     assert_eq!(there.told().await["data"], first["data"]);
     assert_eq!(bench.letter("letter").await.attempts, 2);
@@ -223,7 +227,7 @@ async fn certificates_to_trust_that_are_none_are_told_at_the_start() {
     let empty = folder.path().join("empty.pem");
     std::fs::write(&empty, "no certificate").unwrap();
     for file in [empty, folder.path().join("missing.pem")] {
-        let error = MailRoom::new(&chosen(25, &format!("ca_file = \"{}\"", file.display())));
+        let error = Mailer::new(&chosen(25, &format!("ca_file = \"{}\"", file.display())));
         let error = error.unwrap_err();
         assert!(matches!(error, MailError::Trust { .. }), "{error}");
         assert!(error.to_string().contains(&*file.display().to_string()), "{error}");

@@ -2,13 +2,13 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use crate::directory::letters::Occasion;
-use crate::mail::text::{Facts, TemplateProblems, Templates, Text, Valid};
+use crate::directory::records::Occasion;
+use crate::mail::templates::{TemplateProblems, Templates, Text, Valid, Variables};
 
 const LINK: &str = "https://portal.example/.portcullis/invitation/token";
 
-fn facts() -> Facts<'static> {
-    Facts {
+fn facts() -> Variables<'static> {
+    Variables {
         business: "Example & Sons",
         login: "ann <ann@acme.example>",
         organization_name: "Acme",
@@ -67,7 +67,7 @@ fn what_names_hold_is_text_in_html() {
 #[test]
 fn time_is_told_in_the_language_with_its_number() {
     let templates = Templates::load(None).unwrap();
-    let hours = Facts { valid: Valid { count: 72, unit: "hour" }, ..facts() };
+    let hours = Variables { valid: Valid { count: 72, unit: "hour" }, ..facts() };
     for (language, one, many) in
         [("en", "in 1 hour)", "in 72 hours)"), ("de", "1 Stunde)", "72 Stunden)")]
     {

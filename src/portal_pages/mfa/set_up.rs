@@ -17,7 +17,7 @@ use super::{AtStep, BUSY_RETRY, CODE_FIELD, Step, log, qr};
 use crate::credential::recovery::RecoveryCode;
 use crate::credential::secret::Secret;
 use crate::credential::totp::TotpSecret;
-use crate::directory::second_factor::{SecondStep, SetUp};
+use crate::directory::access::second_factors::{NewSecondFactor, SecondStep};
 use crate::portal_pages::sign_in::locked_out;
 use crate::portal_pages::texts::Catalogue;
 use crate::portal_pages::{PageResult, PagesState};
@@ -73,7 +73,7 @@ pub(in crate::portal_pages) async fn show(
 ) -> PageResult {
     Ok(match state.at_step(Step::SetUp, &headers, &visitor).await? {
         Ok(at_step) => {
-            let proposal = state.directory.propose_secret(&at_step.pending.sign_in);
+            let proposal = state.directory.second_factors().propose(&at_step.pending.sign_in);
             state.set_up_page(&at_step, &proposal, &headers, &visitor, None)
         }
         Err(elsewhere) => elsewhere,
@@ -98,7 +98,8 @@ impl PagesState {
         let text = self.texts.of(headers);
         let Fields { csrf, proposal, code } = fields;
         let sign_in = &at_step.pending.sign_in;
-        let (proposal, problem) = match self.directory.proposed_secret(sign_in, &proposal) {
+        let (proposal, problem) = match self.directory.second_factors().proposed(sign_in, &proposal)
+        {
             Some(secret) if self.forms.is_visitors(&csrf, headers, visitor.now) => {
                 let missing = code.expose().trim().is_empty();
                 let missing =
@@ -111,7 +112,7 @@ impl PagesState {
             // The page belonged to another sign-in, such as one in another tab.
             None => {
                 let problem = FormProblem::too_old(&text.mfa_setup.another_secret);
-                (self.directory.propose_secret(sign_in), Some(problem))
+                (self.directory.second_factors().propose(sign_in), Some(problem))
             }
         };
         if problem.is_some() {
@@ -119,7 +120,8 @@ impl PagesState {
         }
         let visit = self.visit(headers, visitor);
         let given = (&proposal.0, code.expose().as_str());
-        let step = self.directory.set_up_second_factor(sign_in, given, visit, visitor.now).await?;
+        let step =
+            self.directory.second_factors().set_up(sign_in, given, visit, visitor.now).await?;
         let problem = match step {
             SecondStep::Welcome(done) => {
                 return Ok(self.recovery_codes_page(&at_step, &done, headers, visitor).await);
@@ -139,7 +141,7 @@ impl PagesState {
     async fn recovery_codes_page(
         &self,
         at_step: &AtStep,
-        done: &SetUp,
+        done: &NewSecondFactor,
         headers: &HeaderMap,
         visitor: &Visitor,
     ) -> Response<Body> {

@@ -1,6 +1,7 @@
 use http::StatusCode;
 
-use crate::directory::preferences::PreferencesPatch;
+use crate::directory::accounts::preferences::PreferencesPatch;
+use crate::directory::fixture::by_operator;
 use crate::portal_pages::fixture::{Browser, PASSWORD, TestSite};
 
 fn link_session(organization: &str) -> Option<(&'static str, String, String)> {
@@ -26,10 +27,14 @@ async fn r11_a_link_opens_a_session_and_leaves_the_address() {
 async fn r10_a_link_that_is_wrong_rotated_or_off_opens_nothing() {
     let site = TestSite::new().await;
     let old = site.link("acme").await;
-    site.directory.rotate_link(&"acme".into(), None).await.unwrap();
+    site.directory.secure_links().rotate(&"acme".into(), &by_operator()).await.unwrap();
     let fresh = site.link("acme").await;
     let off = site.link("globex").await;
-    site.directory.switch_link(&"globex".into(), false, None).await.unwrap();
+    site.directory
+        .secure_links()
+        .set_enabled(&"globex".into(), false, &by_operator())
+        .await
+        .unwrap();
     for dead in [&old, &off, "/.portcullis/link/x", "/.portcullis/link/%C3%A4"] {
         let mut browser = Browser::default();
         let answer = browser.get(&site, dead).await;
@@ -83,7 +88,7 @@ async fn r13_without_the_preference_a_link_works_for_everybody() {
         secure_with_password_if_portal_users_exist: Some(false),
         ..PreferencesPatch::default()
     };
-    site.directory.change_preferences(patch, None).await.unwrap();
+    site.directory.preferences().change(patch, &by_operator()).await.unwrap();
     let link = site.link("acme").await;
     let mut browser = Browser::default();
     browser.get(&site, &link).await;

@@ -2,7 +2,8 @@ use http::{Method, StatusCode, header};
 use jiff::SignedDuration;
 
 use crate::credential::totp::TotpSecret;
-use crate::directory::users::UserPatch;
+use crate::directory::accounts::users::UserPatch;
+use crate::directory::fixture::by_operator;
 use crate::portal_pages::fixture::{Answer, Browser, PASSWORD, TestSite, form};
 
 const SIGN_IN: &str = "/.portcullis/sign-in";
@@ -21,7 +22,7 @@ async fn site() -> (TestSite, String) {
 
 async fn require(site: &TestSite, id: &str, require_mfa: bool) {
     let patch = UserPatch { require_mfa: Some(require_mfa), ..UserPatch::default() };
-    site.directory.change_user(&id.into(), patch, None).await.unwrap();
+    site.directory.users().change(&id.into(), patch, &by_operator()).await.unwrap();
 }
 
 async fn password(site: &TestSite, browser: &mut Browser) -> Answer {
@@ -89,7 +90,7 @@ async fn r50_set_up_comes_before_the_session() {
     let wrong = enter(&site, &mut browser, SET_UP, ("code", "12345")).await;
     assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
     assert!(wrong.text.contains("aria-invalid=\"true\" aria-describedby=\"problem\""));
-    assert!(!site.directory.show_user(&id.as_str().into()).await.unwrap().mfa_enrolled);
+    assert!(!site.directory.users().get(&id.as_str().into()).await.unwrap().mfa_enrolled);
 
     // The page that came back is for the secret that was scanned.
     let scanned = secret(&wrong);
@@ -101,7 +102,7 @@ async fn r50_set_up_comes_before_the_session() {
     assert!(done.text.contains("href=\"/invoices/7?a=b\""), "{}", done.text);
     assert!(!browser.cookies.contains_key(PENDING), "the cookie is removed");
     assert_eq!(site.who(&browser).await.unwrap().2, "ada");
-    assert!(site.directory.show_user(&id.as_str().into()).await.unwrap().mfa_enrolled);
+    assert!(site.directory.users().get(&id.as_str().into()).await.unwrap().mfa_enrolled);
 }
 
 #[tokio::test]
@@ -207,7 +208,7 @@ async fn r8_no_portal_access_comes_before_any_code() {
     let mut browser = Browser::default();
     password(&site, &mut browser).await;
     let patch = UserPatch { group: Some("no-access".into()), ..UserPatch::default() };
-    site.directory.change_user(&id.as_str().into(), patch, None).await.unwrap();
+    site.directory.users().change(&id.as_str().into(), patch, &by_operator()).await.unwrap();
     let answer = browser.get(&site, SET_UP).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     let answer = password(&site, &mut Browser::default()).await;
@@ -252,7 +253,7 @@ async fn r50_a_secret_proposed_to_another_sign_in_is_not_set_up() {
     let answer = other.post(&site, SET_UP, &fields).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert_ne!(secret(&answer).expose(), secret(&page).expose());
-    assert!(!site.directory.show_user(&id.as_str().into()).await.unwrap().mfa_enrolled);
+    assert!(!site.directory.users().get(&id.as_str().into()).await.unwrap().mfa_enrolled);
     assert_eq!(site.who(&other).await, None);
 }
 

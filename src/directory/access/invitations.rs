@@ -1,0 +1,80 @@
+//! Invitations: a one-time link on which a person chooses a first password (R40–R42).
+//!
+//! Until it is claimed or withdrawn, the user is *invited* and counts as a portal user (R12), also
+//! when the link has expired, or went to an address that is not the person's any more: it can be
+//! sent again, which ends the older one.
+
+use crate::directory::accounts::context::AccountContext;
+use crate::directory::accounts::mailed_link;
+pub use crate::directory::accounts::mailed_link::BlindCopy;
+use crate::directory::accounts::users::UserView;
+use crate::directory::core::Core;
+use crate::directory::error::{AttemptError, DirectoryError, Refusal};
+use crate::directory::records::{Change, User, UserId, retry};
+
+/// The invitations of portal users.
+#[derive(Debug, Clone)]
+pub struct Invitations {
+    pub(in crate::directory) core: Core,
+}
+
+impl Invitations {
+    /// Invites a portal user who has no password, or invites again: the older link is dead when
+    /// this returns (R40).
+    ///
+    /// # Errors
+    /// When there is no such user or not at the expected version, it has a password, there is no
+    /// address to mail to (R42), or the address for the blind copy is none.
+    pub async fn send(
+        &self,
+        id: &UserId,
+        blind_copy: BlindCopy<'_>,
+        change: &Change,
+    ) -> Result<UserView, DirectoryError> {
+        let invited = retry(|| async {
+            let user = self.core.read().existing::<User>(id, change.expected).await?;
+            if user.doc.password.is_some() {
+                let login = user.doc.login.clone();
+                return Err(DirectoryError::from(Refusal::HasPassword { login }).into());
+            }
+            let context = AccountContext::of(self.core.read(), &user.doc).await?;
+            let login = &user.doc.login;
+            let tokens = &self.core.auth.one_time_tokens;
+            let (link, mail) =
+                mailed_link::invitation(tokens, (id, login), &context, blind_copy, change.at)?;
+            let (write, changed) =
+                user.replace(User { invitation: Some(link), ..user.doc.clone() });
+            let mut commit = context.conditions;
+            commit.extend([write, mail]);
+            self.core.commit(change, commit).await?;
+            Ok::<_, AttemptError>(changed)
+        })
+        .await?;
+        Ok(invited.into())
+    }
+
+    /// Withdraws an invitation: its link is dead when this returns, and the user has no password
+    /// and cannot get one by mail.
+    ///
+    /// # Errors
+    /// When there is no such user or not at the expected version, or no invitation stands.
+    pub async fn withdraw(&self, id: &UserId, change: &Change) -> Result<UserView, DirectoryError> {
+        let changed = retry(|| async {
+            let user = self.core.read().existing::<User>(id, change.expected).await?;
+            if user.doc.invitation.is_none() {
+                let login = user.doc.login.clone();
+                return Err(DirectoryError::from(Refusal::NotInvited { login }).into());
+            }
+            // A reset that the invited person has asked for would be another way in.
+            let doc = User { invitation: None, reset: None, ..user.doc.clone() };
+            let (write, changed) = user.replace(doc);
+            self.core.commit(change, vec![write]).await?;
+            Ok::<_, AttemptError>(changed)
+        })
+        .await?;
+        Ok(changed.into())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,253 @@
+//! Who is locked out, and letting them in again (I6). How lockouts come about is
+//! [`crate::credential::lockout`]'s to say.
+
+use std::net::IpAddr;
+
+use data_encoding::BASE64URL_NOPAD;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::credential::lockout::{Key, Locked};
+use crate::directory::core::Core;
+use crate::directory::records::Change;
+
+/// Somebody who may not try now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LockoutView {
+    /// Its id.
+    pub id: String,
+    /// Whose failures they were.
+    pub kind: LockoutKind,
+    /// The login that was tried, as it is compared; nobody needs to have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+    /// The network that the tries came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// How many.
+    pub failures: u32,
+    /// When the next try is allowed.
+    pub until: Timestamp,
+}
+
+/// Whose failures are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LockoutKind {
+    /// A login, tried by strangers.
+    Account,
+    /// A login, tried by a browser that has signed in to it before.
+    Browser,
+    /// A login, tried by all browsers together that have signed in to it before.
+    Browsers,
+    /// A network, whatever login was tried.
+    Address,
+    /// A network that asked for resets; who is there can sign in all the same.
+    Asking,
+    /// A network that opened links that open nothing; nothing is refused for that.
+    Link,
+}
+
+/// What to forget the failures of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Release<'a> {
+    /// The lockout with this id; that of a login with those of its known browsers.
+    Id(&'a str),
+    /// A login, however it is spelt, and its known browsers.
+    Login(&'a str),
+    /// The network of an address.
+    Address(IpAddr),
+}
+
+impl From<Locked> for LockoutView {
+    fn from(Locked { key, failures, until }: Locked) -> Self {
+        let id = id_of(&key);
+        let (kind, login, address) = match key {
+            Key::Account(login) => (LockoutKind::Account, Some(login), None),
+            Key::Browser { account, .. } => (LockoutKind::Browser, Some(account), None),
+            Key::Browsers(login) => (LockoutKind::Browsers, Some(login), None),
+            Key::Address(network) => (LockoutKind::Address, None, Some(network.to_string())),
+            Key::Asking(network) => (LockoutKind::Asking, None, Some(network.to_string())),
+            Key::Link(network) => (LockoutKind::Link, None, Some(network.to_string())),
+        };
+        Self { id, kind, login, address, failures, until }
+    }
+}
+
+/// The lockouts in this process.
+#[derive(Debug, Clone)]
+pub struct Lockouts {
+    pub(in crate::directory) core: Core,
+}
+
+impl Lockouts {
+    /// Who is locked out in this process, longest first.
+    #[must_use]
+    pub fn list(&self, now: Timestamp) -> Vec<LockoutView> {
+        self.core.auth.lockout.locked(now).into_iter().map(LockoutView::from).collect()
+    }
+
+    /// Forgets failures; says whether there were any.
+    #[must_use]
+    pub fn release(&self, what: Release<'_>, change: &Change) -> bool {
+        let key = match what {
+            Release::Id(id) => key_of(id),
+            Release::Login(login) => Some(Key::account(login)),
+            Release::Address(address) => Some(Key::address(address)),
+        };
+        let released = key.as_ref().is_some_and(|key| self.core.auth.lockout.release(key));
+        if let (true, Some(key)) = (released, key) {
+            tracing::info!(%key, actor = %change.actor, "lockout released");
+        }
+        released
+    }
+}
+
+/// The key's text in letters that a path can hold. A login may hold anything, a browser's name
+/// holds no colon.
+fn id_of(key: &Key) -> String {
+    let text = match key {
+        Key::Account(login) => format!("account:{login}"),
+        Key::Browser { account, browser } => format!("browser:{browser}:{account}"),
+        Key::Browsers(login) => format!("browsers:{login}"),
+        Key::Address(network) => format!("address:{network}"),
+        Key::Asking(network) => format!("asking:{network}"),
+        Key::Link(network) => format!("link:{network}"),
+    };
+    BASE64URL_NOPAD.encode(text.as_bytes())
+}
+
+fn key_of(id: &str) -> Option<Key> {
+    let text = String::from_utf8(BASE64URL_NOPAD.decode(id.as_bytes()).ok()?).ok()?;
+    let (kind, rest) = text.split_once(':')?;
+    match kind {
+        "account" => Some(Key::Account(rest.to_owned())),
+        "browser" => {
+            let (browser, account) = rest.split_once(':')?;
+            Some(Key::Browser { account: account.to_owned(), browser: browser.to_owned() })
+        }
+        "browsers" => Some(Key::Browsers(rest.to_owned())),
+        "address" => rest.parse().ok().map(Key::Address),
+        "asking" => rest.parse().ok().map(Key::Asking),
+        "link" => rest.parse().ok().map(Key::Link),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::access::attempt_source::KnownBrowser;
+    use crate::directory::access::sign_in::{Claim, SignIn};
+    use crate::directory::accounts::users::UserView;
+    use crate::directory::fixture::by_operator;
+    use crate::directory::fixture::claim;
+    use crate::directory::fixture::{ADDRESS, Fixture, OTHER_PASSWORD, PASSWORD, now};
+
+    /// A browser that signed in as this user, with the password that users of these tests have.
+    fn of(user: &UserView) -> KnownBrowser<'_> {
+        KnownBrowser { name: "her-own", user: user.id.as_str(), password_generation: 0 }
+    }
+
+    async fn fail(fixture: &Fixture, login: &str, browser: Option<KnownBrowser<'_>>, times: u32) {
+        for _ in 0..times {
+            let claim = Claim { browser, ..claim(login, OTHER_PASSWORD) };
+            let outcome = fixture.directory.sign_in().check(claim, now()).await.unwrap();
+            assert_eq!(outcome, SignIn::Wrong);
+        }
+    }
+
+    #[tokio::test]
+    async fn i6_a_locked_login_is_seen_and_released_with_its_known_browsers() {
+        let fixture = Fixture::new().await;
+        fixture.organization("acme").await;
+        let ann = fixture.user("acme", "Ann:1", "limited").await;
+        fail(&fixture, "ann:1", None, 5).await;
+        fail(&fixture, "ann:1", Some(of(&ann)), 5).await;
+        fail(&fixture, "bob", None, 5).await;
+        let seen = fixture.directory.lockouts().list(now());
+        let kinds = |login: &str| -> Vec<LockoutKind> {
+            let of = seen.iter().filter(|view| view.login.as_deref() == Some(login));
+            of.map(|view| view.kind).collect()
+        };
+        assert_eq!(seen.len(), 3);
+        assert!(kinds("ann:1").contains(&LockoutKind::Account));
+        assert!(kinds("ann:1").contains(&LockoutKind::Browser));
+        assert!(seen.iter().all(|view| view.failures == 5 && view.until > now()));
+
+        let account = |view: &&LockoutView| {
+            view.kind == LockoutKind::Account && view.login.as_deref() == Some("ann:1")
+        };
+        let id = &seen.iter().find(account).unwrap().id;
+        assert!(fixture.directory.lockouts().release(Release::Id(id), &by_operator()));
+        let left = fixture.directory.lockouts().list(now());
+        assert_eq!(left.len(), 1, "{left:?}");
+        assert_eq!(left[0].login.as_deref(), Some("bob"), "and nobody else");
+        assert!(matches!(fixture.sign_in("ANN:1", PASSWORD).await, SignIn::Welcome(_)));
+        assert!(matches!(fixture.sign_in("bob", PASSWORD).await, SignIn::LockedOut { .. }));
+
+        assert!(fixture.directory.lockouts().release(Release::Login(" BOB "), &by_operator()));
+        assert!(
+            !fixture.directory.lockouts().release(Release::Login("bob"), &by_operator()),
+            "there is nothing left"
+        );
+        assert_eq!(fixture.sign_in("bob", PASSWORD).await, SignIn::Wrong);
+    }
+
+    #[tokio::test]
+    async fn i6_a_browser_alone_and_an_address_can_be_released() {
+        let fixture = Fixture::new().await;
+        fixture.organization("acme").await;
+        let ann = fixture.user("acme", "ann", "limited").await;
+        fail(&fixture, "ann", Some(of(&ann)), 5).await;
+        for number in 0..30 {
+            fail(&fixture, &format!("login {number}"), None, 1).await;
+        }
+        let seen = fixture.directory.lockouts().list(now());
+        let [browser, address] = [LockoutKind::Browser, LockoutKind::Address]
+            .map(|kind| seen.iter().find(|view| view.kind == kind).unwrap().clone());
+        assert_eq!(address.address.as_deref(), Some("192.0.2.1/32"));
+        assert!(fixture.directory.lockouts().release(Release::Id(&browser.id), &by_operator()));
+        assert_eq!(fixture.directory.lockouts().list(now()), [address]);
+        assert!(fixture.directory.lockouts().release(Release::Address(ADDRESS), &by_operator()));
+        assert!(fixture.directory.lockouts().list(now()).is_empty());
+    }
+
+    #[tokio::test]
+    async fn i6_known_browsers_together_and_wrong_links_are_seen_and_released() {
+        let fixture = Fixture::new().await;
+        fixture.organization("acme").await;
+        let ann = fixture.user("acme", "ann", "limited").await;
+        for number in 0..30 {
+            let name = format!("browser-{number}");
+            fail(&fixture, "ann", Some(KnownBrowser { name: &name, ..of(&ann) }), 1).await;
+            fixture.auth.lockout.wrong_link(ADDRESS, now());
+        }
+        let claim = Claim { browser: Some(of(&ann)), ..claim("ann", PASSWORD) };
+        let known = fixture.directory.sign_in().check(claim.clone(), now()).await.unwrap();
+        assert!(matches!(known, SignIn::LockedOut { .. }), "{known:?}");
+        let seen = fixture.directory.lockouts().list(now());
+        assert_eq!(seen.len(), 2, "{seen:?}");
+        for view in seen {
+            match view.kind {
+                LockoutKind::Browsers => assert_eq!(view.login.as_deref(), Some("ann")),
+                LockoutKind::Link => assert_eq!(view.address.as_deref(), Some("192.0.2.1/32")),
+                kind => panic!("{kind:?}"),
+            }
+            assert!(fixture.directory.lockouts().release(Release::Id(&view.id), &by_operator()));
+        }
+        assert!(fixture.directory.lockouts().list(now()).is_empty());
+        let known = fixture.directory.sign_in().check(claim, now()).await.unwrap();
+        assert!(matches!(known, SignIn::Welcome(_)), "{known:?}");
+    }
+
+    #[tokio::test]
+    async fn an_id_that_names_nothing_releases_nothing() {
+        let fixture = Fixture::new().await;
+        fail(&fixture, "ann", None, 5).await;
+        for id in ["", "x", "!", "YWNjb3VudA", "bm90aGluZzphbm4", "YnJvd3Nlcjphbm4"] {
+            assert!(!fixture.directory.lockouts().release(Release::Id(id), &by_operator()), "{id}");
+        }
+        assert_eq!(fixture.directory.lockouts().list(now()).len(), 1);
+    }
+}

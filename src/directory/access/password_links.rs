@@ -1,0 +1,220 @@
+//! The links on which a person chooses a password: what invitations and resets have in common.
+//!
+//! The commit that sets the password uses the link up. It goes through only if the record is still
+//! the one that the link was found in, so of two concurrent uses one succeeds. A link that would be
+//! mailed to another address today is invalid, because the owner of the earlier address may be
+//! somebody else. An expired, used, withdrawn, replaced or invented link all give the same result.
+//!
+//! A wrong token is counted against the address it comes from (I6). A right one is never refused
+//! because of that: 256 bits cannot be found by trying.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use crate::credential::password::{NewPassword, PasswordRule};
+use crate::credential::secret::Secret;
+use crate::credential::token::{PlainToken, TokenHash};
+use crate::directory::accounts::context::AccountContext;
+use crate::directory::accounts::mailed_link;
+use crate::directory::accounts::users::Hashed;
+use crate::directory::core::Core;
+use crate::directory::error::{AttemptError, DirectoryError};
+use crate::directory::records::{
+    Actor, Change, INVITATION, Mail, Occasion, RESET, Stored, User, UserId, retry,
+};
+use portcullis_store::{Key, StoreError};
+
+/// What the page for choosing a password shows of the link's user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The login.
+    pub login: String,
+    /// The address that the password must differ from (R31).
+    pub email: Option<String>,
+    /// The name of the user's organization.
+    pub organization_name: String,
+}
+
+/// The outcome of choosing a password on a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Choice {
+    /// The password is set, all sessions of the user have ended (R34), and the link is used up.
+    Set {
+        /// The user's id.
+        user: UserId,
+        /// The user's login.
+        login: String,
+    },
+    /// The password breaks these rules (R30, R31); the link can still be used.
+    Broken {
+        /// The link's user.
+        holder: Holder,
+        /// All rules that the password breaks.
+        rules: Vec<PasswordRule>,
+    },
+    /// The link is not valid, for whatever reason.
+    Dead,
+    /// Too many passwords are being hashed; the link can still be used.
+    Busy,
+}
+
+/// The link that a waiting mail is for.
+#[derive(Debug)]
+pub(crate) enum MailedLink {
+    /// It can be used; this is its token.
+    Valid(PlainToken),
+    /// It has expired.
+    Expired,
+    /// Its token was sealed with another secret key.
+    Unreadable,
+    /// It is no longer the user's.
+    Replaced,
+}
+
+/// The links on which a password is chosen.
+#[derive(Debug, Clone)]
+pub struct PasswordLinks {
+    pub(in crate::directory) core: Core,
+}
+
+impl PasswordLinks {
+    /// The user of a link, if the link is valid. This does not use it up.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn holder(
+        &self,
+        occasion: Occasion,
+        token: &str,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<Option<Holder>, StoreError> {
+        let found = match self.linked(occasion, token, now).await {
+            Ok(found) => found,
+            Err(error) => return store_only(error).map(|()| None),
+        };
+        if found.is_none() {
+            self.core.auth.lockout.wrong_link(address, now);
+        }
+        Ok(found.map(|(user, context)| holder(&user.doc, &context)))
+    }
+
+    /// Sets the password and uses up the link. A reset claims an open invitation, too.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn choose_password(
+        &self,
+        occasion: Occasion,
+        token: &str,
+        password: &Secret<String>,
+        (address, now): (IpAddr, Timestamp),
+    ) -> Result<Choice, StoreError> {
+        let hashed = Hashed::default();
+        let choosing = || self.try_choose_password(occasion, token, (password, &hashed), now);
+        let choice = match retry(choosing).await {
+            Ok(choice) => choice,
+            Err(DirectoryError::Busy | DirectoryError::Contended) => Choice::Busy,
+            Err(error) => store_only(error).map(|()| Choice::Dead)?,
+        };
+        if choice == Choice::Dead {
+            self.core.auth.lockout.wrong_link(address, now);
+        }
+        Ok(choice)
+    }
+
+    /// The link that a waiting mail is for.
+    pub(crate) async fn mailed(
+        &self,
+        mail: &Stored<Mail>,
+        now: Timestamp,
+    ) -> Result<MailedLink, StoreError> {
+        let Mail { occasion, user, token, expires, .. } = &mail.doc;
+        let Some(user) = self.core.read().get::<User>(user).await? else {
+            return Ok(MailedLink::Replaced);
+        };
+        let current = mailed_link::current(self.core.read(), *occasion, &user.doc).await;
+        let Some((link, _)) = current.or_else(|error| store_only(error).map(|()| None))? else {
+            return Ok(MailedLink::Replaced);
+        };
+        let tokens = &self.core.auth.one_time_tokens;
+        let token = token.as_deref().and_then(|sealed| tokens.open(sealed, &mail.id));
+        Ok(match token {
+            None => MailedLink::Unreadable,
+            Some(token) if link.token != token.hash().to_string() => MailedLink::Replaced,
+            Some(token) if now < *expires && now < link.expires => MailedLink::Valid(token),
+            Some(_) => MailedLink::Expired,
+        })
+    }
+
+    async fn try_choose_password(
+        &self,
+        occasion: Occasion,
+        token: &str,
+        (password, hashed): (&Secret<String>, &Hashed),
+        now: Timestamp,
+    ) -> Result<Choice, AttemptError> {
+        let Some((user, context)) = self.linked(occasion, token, now).await? else {
+            return Ok(Choice::Dead);
+        };
+        let (login, email) = (&user.doc.login, context.email.as_deref());
+        let password = match NewPassword::parse(password.clone(), login, email) {
+            Ok(password) => password,
+            Err(rules) => {
+                return Ok(Choice::Broken { holder: holder(&user.doc, &context), rules });
+            }
+        };
+        let Ok(hash) = hashed.get_or_try_init(|| self.core.auth.hasher.hash(&password)).await
+        else {
+            return Ok(Choice::Busy);
+        };
+        let change = &Change::new(Actor::PortalUser { id: user.id.clone() }, now);
+        let mut doc = user.doc.clone();
+        doc.set_password(hash.as_str());
+        let (write, changed) = user.replace(doc);
+        let mut commit = context.conditions;
+        commit.push(write);
+        self.core.commit(change, commit).await?;
+        self.core.auth.password_replaced(&changed.doc);
+        Ok(Choice::Set { user: changed.id, login: changed.doc.login })
+    }
+
+    /// The user whose link has this token, if the link is valid.
+    async fn linked(
+        &self,
+        occasion: Occasion,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Option<(Stored<User>, AccountContext)>, DirectoryError> {
+        let Some(hash) = TokenHash::of_presented(token) else { return Ok(None) };
+        let field = match occasion {
+            Occasion::Invitation => INVITATION,
+            Occasion::Reset => RESET,
+        };
+        let Some(user) = self.core.read().find::<User>(&Key::new(field, hash.to_string())).await?
+        else {
+            return Ok(None);
+        };
+        let current = mailed_link::current(self.core.read(), occasion, &user.doc).await?;
+        let context = current.filter(|(link, _)| now < link.expires).map(|(_, context)| context);
+        Ok(context.map(|context| (user, context)))
+    }
+}
+
+fn holder(user: &User, context: &AccountContext) -> Holder {
+    Holder {
+        login: user.login.clone(),
+        email: context.email.clone(),
+        organization_name: context.organization_name.clone(),
+    }
+}
+
+/// Only an unavailable store is an error here; any other makes the link invalid.
+fn store_only(error: DirectoryError) -> Result<(), StoreError> {
+    match error {
+        DirectoryError::Store(error) => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,25 @@
+//! Who there is, and the rules about it.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`organizations`], [`end_users`] | customers and their contacts |
+//! | [`users`] | portal users (R15, R16, R30, R31, R34, R42) |
+//! | [`groups`] | groups and the permissions they grant (R1–R6) |
+//! | [`preferences`] | settings of the whole installation (R12, R60) |
+//! | `seeds` | what a new installation starts with (R2) |
+//! | `context` | the organization and end user behind a portal user |
+//! | `mailed_link` | one-time links, and the mail that each is sent in |
+//! | `password_reuse` | new logins and addresses that are the password (R31) |
+//! | `name` | names, addresses and ids: their form |
+
+pub(in crate::directory) mod context;
+pub mod end_users;
+pub mod groups;
+pub(in crate::directory) mod mailed_link;
+pub(in crate::directory) mod name;
+pub mod organizations;
+mod password_reuse;
+mod patch;
+pub mod preferences;
+pub(in crate::directory) mod seeds;
+pub mod users;

@@ -1,0 +1,57 @@
+//! The organization and the end user behind a portal user.
+
+use crate::directory::error::DirectoryError;
+use crate::directory::records::{EndUser, EndUserId, Organization, OrganizationId, Reader, User};
+use portcullis_store::Write;
+
+/// The organization and the end user that a portal user belongs to.
+#[derive(Debug)]
+pub(in crate::directory) struct AccountContext {
+    /// The end user's address; without an end user, the organization's.
+    pub(in crate::directory) email: Option<String>,
+    pub(in crate::directory) organization_name: String,
+    pub(in crate::directory) organization_email: Option<String>,
+    /// The conditions under which this is still so.
+    pub(in crate::directory) conditions: Vec<Write>,
+}
+
+impl AccountContext {
+    /// Reads them. An id that no record has is an invalid field of the request, not a missing
+    /// resource.
+    pub(in crate::directory) async fn read(
+        reader: &Reader,
+        organization: &OrganizationId,
+        end_user: Option<&EndUserId>,
+    ) -> Result<Self, DirectoryError> {
+        let organization = reader
+            .existing::<Organization>(organization, None)
+            .await
+            .map_err(|error| error.in_field("organization"))?;
+        let mut conditions = vec![organization.require()];
+        let Organization { name: organization_name, email: organization_email, .. } =
+            organization.doc;
+        let Some(id) = end_user else {
+            let email = organization_email.clone();
+            return Ok(Self { email, organization_name, organization_email, conditions });
+        };
+        let end_user = reader
+            .existing::<EndUser>(id, None)
+            .await
+            .map_err(|error| error.in_field("end_user"))?;
+        if end_user.doc.organization != organization.id {
+            let message = format!("`{id}` is not an end user of `{}`", organization.id);
+            return Err(DirectoryError::invalid("end_user", message));
+        }
+        conditions.push(end_user.require());
+        let email = end_user.doc.email;
+        Ok(Self { email, organization_name, organization_email, conditions })
+    }
+
+    /// The context of a portal user.
+    pub(in crate::directory) async fn of(
+        reader: &Reader,
+        user: &User,
+    ) -> Result<Self, DirectoryError> {
+        Self::read(reader, &user.organization, user.end_user.as_ref()).await
+    }
+}

@@ -1,0 +1,212 @@
+//! Contacts of organizations.
+
+use crate::directory::accounts::name;
+use crate::directory::accounts::password_reuse::{Compared, is_other, reject_passwords_of};
+use crate::directory::accounts::patch;
+use crate::directory::core::Core;
+use crate::directory::error::{AttemptError, DirectoryError, Refusal};
+use crate::directory::records::{
+    Change, EndUser, EndUserId, Organization, OrganizationId, Page, PageRequest, Stored, User,
+    kind, present, put, retry,
+};
+use portcullis_store::{Expect, Key, Write};
+use serde::{Deserialize, Serialize};
+
+/// An end user to be made.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewEndUser {
+    /// The person's name.
+    pub name: String,
+    /// The person's address, from which a login is taken (R15).
+    #[serde(default)]
+    pub email: Option<String>,
+}
+
+/// What to change about an end user; what is left out stays.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndUserPatch {
+    /// Another name.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Another address; `Some(None)` takes it away. Logins stay as they are.
+    #[serde(default, deserialize_with = "patch::given")]
+    pub email: Option<Option<String>>,
+}
+
+/// An end user as administrators see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EndUserView {
+    /// Its id.
+    pub id: EndUserId,
+    /// The organization's id.
+    pub organization: OrganizationId,
+    /// The person's name.
+    pub name: String,
+    /// The person's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// The version of its record.
+    pub version: u64,
+}
+
+impl From<Stored<EndUser>> for EndUserView {
+    fn from(end_user: Stored<EndUser>) -> Self {
+        Self {
+            id: end_user.id,
+            organization: end_user.doc.organization,
+            name: end_user.doc.name,
+            email: end_user.doc.email,
+            version: end_user.version,
+        }
+    }
+}
+
+/// The end users of all organizations.
+#[derive(Debug, Clone)]
+pub struct EndUsers {
+    pub(in crate::directory) core: Core,
+}
+
+impl EndUsers {
+    /// An organization's end users, a page at a time.
+    ///
+    /// # Errors
+    /// When there is no such organization, or the store does not answer.
+    pub async fn list(
+        &self,
+        organization: &OrganizationId,
+        request: &PageRequest,
+    ) -> Result<Page<EndUserView>, DirectoryError> {
+        self.core.read().existing::<Organization>(organization, None).await?;
+        let members = Key::new("organization", organization.as_str());
+        Ok(self.core.read().page::<EndUser>(Some(&members), request).await?.map(EndUserView::from))
+    }
+
+    /// The end user with this id.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`], also when it is another organization's.
+    pub async fn get(
+        &self,
+        organization: &OrganizationId,
+        id: &EndUserId,
+    ) -> Result<EndUserView, DirectoryError> {
+        Ok(self.member(organization, id, None).await?.into())
+    }
+
+    /// Makes an end user of an organization.
+    ///
+    /// # Errors
+    /// When there is no such organization, or the name or address is none.
+    pub async fn create(
+        &self,
+        organization: &OrganizationId,
+        new: NewEndUser,
+        change: &Change,
+    ) -> Result<EndUserView, DirectoryError> {
+        let doc = EndUser {
+            organization: organization.clone(),
+            name: name::name("name", &new.name)?,
+            email: new.email.as_deref().map(name::email).transpose()?,
+        };
+        let created = retry(|| async {
+            self.core.read().existing::<Organization>(organization, None).await?;
+            let id = EndUserId::from(name::random_id());
+            self.core
+                .commit(
+                    change,
+                    vec![present::<Organization>(organization), put(&id, Expect::Absent, &doc)],
+                )
+                .await?;
+            Ok::<_, AttemptError>(Stored { id, version: 1, doc: doc.clone() })
+        })
+        .await?;
+        Ok(created.into())
+    }
+
+    /// Changes an end user.
+    ///
+    /// # Errors
+    /// When the name or address is none, the address is the password of the end user's sign-in
+    /// (R31), too many passwords are being hashed, or the end user is not at the expected version.
+    pub async fn change(
+        &self,
+        organization: &OrganizationId,
+        id: &EndUserId,
+        patch: EndUserPatch,
+        change: &Change,
+    ) -> Result<EndUserView, DirectoryError> {
+        let compared = Compared::default();
+        let changed = retry(|| async {
+            let end_user = self.member(organization, id, change.expected).await?;
+            let mut commit = Vec::new();
+            let mut doc = end_user.doc.clone();
+            if let Some(given) = &patch.name {
+                doc.name = name::name("name", given)?;
+            }
+            if let Some(given) = &patch.email {
+                doc.email = given.as_deref().map(name::email).transpose()?;
+            }
+            let before = end_user.doc.email.as_deref();
+            if let Some(email) = doc.email.as_deref().filter(|email| is_other(before, email)) {
+                let key = Key::new("end_user", id.as_str());
+                commit =
+                    reject_passwords_of(&self.core, email, (&key, |_| true), &compared).await?;
+            }
+            let (write, changed) = end_user.replace(doc);
+            commit.push(write);
+            self.core.commit(change, commit).await?;
+            Ok::<_, AttemptError>(changed)
+        })
+        .await?;
+        Ok(changed.into())
+    }
+
+    /// Deletes an end user who has no portal user.
+    ///
+    /// # Errors
+    /// When it has one, or is not at the expected version.
+    pub async fn delete(
+        &self,
+        organization: &OrganizationId,
+        id: &EndUserId,
+        change: &Change,
+    ) -> Result<(), DirectoryError> {
+        retry(|| async {
+            let end_user = self.member(organization, id, change.expected).await?;
+            let key = Key::new("end_user", id.as_str());
+            let portal_users = self.core.read().count::<User>(Some(&key)).await?;
+            if portal_users > 0 {
+                let end_user = id.clone();
+                return Err(Refusal::EndUserInUse { end_user, portal_users }.into());
+            }
+            self.core
+                .commit(
+                    change,
+                    vec![end_user.delete(), Write::RequireNone { kind: kind::USER, key }],
+                )
+                .await?;
+            Ok::<_, AttemptError>(())
+        })
+        .await
+    }
+
+    /// The organization's end user with this id; of another's nothing is told, its version neither.
+    async fn member(
+        &self,
+        organization: &OrganizationId,
+        id: &EndUserId,
+        expected: Option<u64>,
+    ) -> Result<Stored<EndUser>, DirectoryError> {
+        let end_user = self.core.read().existing::<EndUser>(id, None).await?;
+        if end_user.doc.organization != *organization {
+            return Err(DirectoryError::not_found(kind::END_USER, id.as_str()));
+        }
+        end_user.at(expected)
+    }
+}
+
+#[cfg(test)]
+mod tests;

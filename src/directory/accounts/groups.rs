@@ -1,0 +1,376 @@
+//! Groups and what they grant (R1–R6).
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+use crate::credential::folding::fold;
+use crate::directory::accounts::name;
+use crate::directory::core::Core;
+use crate::directory::error::{AttemptError, DirectoryError, Refusal, naming};
+use crate::directory::records::{
+    Change, Group, GroupId, Page, PageRequest, Preferences, Stored, User, kind, present, put, retry,
+};
+use crate::directory::state::{grantable, granted};
+use portcullis_policy::built_in;
+use portcullis_store::{Expect, Key, StoreError, Write};
+
+/// The permissions to grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grant {
+    /// All that can be granted to the group; written `"all"`.
+    All,
+    /// Those with these ids.
+    Only(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for Grant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "expected a list of permission ids or \"all\"")]
+        enum Given {
+            Word(String),
+            List(Vec<String>),
+        }
+        match Given::deserialize(deserializer)? {
+            Given::Word(word) if word == "all" => Ok(Self::All),
+            Given::Word(_) => {
+                Err(de::Error::custom("expected a list of permission ids or \"all\""))
+            }
+            Given::List(ids) => Ok(Self::Only(ids)),
+        }
+    }
+}
+
+/// A group to be made.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewGroup {
+    /// Its name, unique without regard to case and surrounding space (R4).
+    pub name: String,
+    /// What it grants.
+    pub permissions: Grant,
+}
+
+/// What to change about a group; what is left out stays.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupPatch {
+    /// Another name.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Other permissions, in place of all it has.
+    #[serde(default)]
+    pub permissions: Option<Grant>,
+    /// `true` makes it the default (R6).
+    #[serde(default)]
+    pub default: Option<bool>,
+}
+
+/// A group as administrators see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GroupView {
+    /// Its id.
+    pub id: GroupId,
+    /// Its name.
+    pub name: String,
+    /// The ids of the permissions it grants, in the catalogue's order.
+    pub permissions: Vec<String>,
+    /// How many could be granted to it: N *of* 24, or 18 without sign-in (R1, R3).
+    pub of: usize,
+    /// Whether new portal users get it (R6).
+    pub default: bool,
+    /// Whether it can be neither renamed nor deleted (R4).
+    pub system: bool,
+    /// How many portal users are in it.
+    pub users: u64,
+    /// The version of its record.
+    pub version: u64,
+}
+
+/// The groups.
+#[derive(Debug, Clone)]
+pub struct Groups {
+    pub(in crate::directory) core: Core,
+}
+
+impl Groups {
+    /// The groups, a page at a time.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn list(&self, request: &PageRequest) -> Result<Page<GroupView>, DirectoryError> {
+        let page = self.core.read().page::<Group>(None, request).await?;
+        let mut items = Vec::with_capacity(page.items.len());
+        for group in page.items {
+            items.push(self.view(group).await?);
+        }
+        Ok(Page { items, next: page.next })
+    }
+
+    /// The group with this id.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`], or when the store does not answer.
+    pub async fn get(&self, id: &GroupId) -> Result<GroupView, DirectoryError> {
+        let group = self.core.read().existing::<Group>(id, None).await?;
+        Ok(self.view(group).await?)
+    }
+
+    /// Makes a group (R5).
+    ///
+    /// # Errors
+    /// When the name is taken or no name, or a permission does not exist.
+    pub async fn create(
+        &self,
+        new: NewGroup,
+        change: &Change,
+    ) -> Result<GroupView, DirectoryError> {
+        let group = Group {
+            name: name::name("name", &new.name)?,
+            permissions: self.chosen("", &new.name, &new.permissions)?,
+        };
+        let created = retry(|| self.try_add(&group, change)).await?;
+        Ok(self.view(created).await?)
+    }
+
+    /// Changes a group; whoever is in it has the new permissions from the next request on (R7).
+    ///
+    /// # Errors
+    /// When a rule forbids the change (R3, R4, R6), the name is taken, or the group is not at the
+    /// expected version.
+    pub async fn change(
+        &self,
+        id: &GroupId,
+        patch: GroupPatch,
+        change: &Change,
+    ) -> Result<GroupView, DirectoryError> {
+        let changed = retry(|| self.try_change(id, &patch, change)).await?;
+        Ok(self.view(changed).await?)
+    }
+
+    /// Makes a group that grants what another grants; without a name it is called after it (R5).
+    ///
+    /// # Errors
+    /// When there is no such group, it is not at the expected version, or the name is taken or no
+    /// name.
+    pub async fn copy(
+        &self,
+        id: &GroupId,
+        given: Option<&str>,
+        change: &Change,
+    ) -> Result<GroupView, DirectoryError> {
+        let given = given.map(|given| name::name("name", given)).transpose()?;
+        let copied = retry(|| self.try_copy(id, given.as_deref(), change)).await?;
+        Ok(self.view(copied).await?)
+    }
+
+    /// Deletes a group that nobody is in, or moves its members to another group in the same
+    /// commit (R5).
+    ///
+    /// # Errors
+    /// When the group is built in (R4), the default (R6) or has members (R5), or is not at the
+    /// expected version.
+    pub async fn delete(
+        &self,
+        id: &GroupId,
+        move_to: Option<&GroupId>,
+        change: &Change,
+    ) -> Result<(), DirectoryError> {
+        retry(|| self.try_delete(id, move_to, change)).await
+    }
+
+    async fn try_add(&self, group: &Group, change: &Change) -> Result<Stored<Group>, AttemptError> {
+        let created = Stored { id: name::random_id().into(), version: 1, doc: group.clone() };
+        let write = put(&created.id, Expect::Absent, group);
+        self.core.commit(change, vec![write]).await.map_err(naming(&group.name))?;
+        Ok(created)
+    }
+
+    async fn try_change(
+        &self,
+        id: &GroupId,
+        patch: &GroupPatch,
+        change: &Change,
+    ) -> Result<Stored<Group>, AttemptError> {
+        let group = self.core.read().existing::<Group>(id, change.expected).await?;
+        let mut doc = group.doc.clone();
+        if let Some(given) = &patch.name {
+            doc.name = name::name("name", given)?;
+            if is_system(id) && doc.name != group.doc.name {
+                return Err(Refusal::BuiltInNotRenamed { group: group.doc.name }.into());
+            }
+        }
+        if let Some(grant) = &patch.permissions {
+            doc.permissions = self.chosen(id.as_str(), &doc.name, grant)?;
+        }
+        let (write, changed) = group.replace(doc);
+        let mut commit = vec![write];
+        if let Some(default) = patch.default {
+            commit.extend(self.default_switched(&changed, default).await?);
+        }
+        self.core.commit(change, commit).await.map_err(naming(&changed.doc.name))?;
+        Ok(changed)
+    }
+
+    /// The write that makes a group the default (R6).
+    async fn default_switched(
+        &self,
+        group: &Stored<Group>,
+        default: bool,
+    ) -> Result<Option<Write>, DirectoryError> {
+        let preferences =
+            self.core.read().existing::<Preferences>(&Preferences::id(), None).await?;
+        let is_default = preferences.doc.default_group == group.id;
+        match default {
+            false if is_default => Err(DirectoryError::invalid(
+                "default",
+                "there must be a default; make another group the default instead",
+            )),
+            false => Ok(None),
+            true if group.id == built_in::NON_PORTAL => {
+                Err(Refusal::NotADefault { group: group.doc.name.clone() }.into())
+            }
+            true => {
+                let mut doc = preferences.doc.clone();
+                doc.default_group.clone_from(&group.id);
+                Ok(Some(preferences.replace(doc).0))
+            }
+        }
+    }
+
+    async fn try_copy(
+        &self,
+        id: &GroupId,
+        given: Option<&str>,
+        change: &Change,
+    ) -> Result<Stored<Group>, AttemptError> {
+        let group = self.core.read().existing::<Group>(id, change.expected).await?;
+        let called = match given {
+            Some(given) => given.to_owned(),
+            None => self.free_name(&group.doc.name).await?,
+        };
+        let policy = self.core.snapshot().policy().clone();
+        let set = granted(policy.catalogue(), &group);
+        let permissions = policy.catalogue().ids(set).map(str::to_owned).collect();
+        match self.try_add(&Group { name: called, permissions }, change).await {
+            // Somebody else took the name that was free: look for another.
+            Err(AttemptError::Failed(DirectoryError::Taken { .. })) if given.is_none() => {
+                Err(AttemptError::Conflict)
+            }
+            added => added,
+        }
+    }
+
+    /// `Copy of X`, or the first of `Copy of X (2)`, `Copy of X (3)`, … that no group has.
+    async fn free_name(&self, original: &str) -> Result<String, DirectoryError> {
+        let mut number = 1;
+        loop {
+            let suffix = if number == 1 { String::new() } else { format!(" ({number})") };
+            let called = name::shortened("Copy of ", original, &suffix);
+            let key = Key::new("name", fold(&called));
+            if self.core.read().find::<Group>(&key).await?.is_none() {
+                return Ok(called);
+            }
+            number += 1;
+        }
+    }
+
+    async fn try_delete(
+        &self,
+        id: &GroupId,
+        move_to: Option<&GroupId>,
+        change: &Change,
+    ) -> Result<(), AttemptError> {
+        let group = self.core.read().existing::<Group>(id, change.expected).await?;
+        if is_system(id) {
+            return Err(Refusal::BuiltInNotDeleted { group: group.doc.name }.into());
+        }
+        let preferences =
+            self.core.read().existing::<Preferences>(&Preferences::id(), None).await?;
+        if preferences.doc.default_group == *id {
+            return Err(Refusal::DefaultNotDeleted { group: group.doc.name }.into());
+        }
+        let members = Key::new("group", id.as_str());
+        let mut commit = vec![group.delete(), preferences.require()];
+        match move_to {
+            None => {
+                let users = self.core.read().count::<User>(Some(&members)).await?;
+                if users > 0 {
+                    return Err(Refusal::GroupInUse { group: group.doc.name, users }.into());
+                }
+            }
+            Some(target) => {
+                self.check_target(id, target).await?;
+                commit.push(present::<Group>(target));
+                for user in self.core.read().all::<User>(Some(&members)).await? {
+                    let mut doc = user.doc.clone();
+                    doc.group.clone_from(target);
+                    commit.push(user.replace(doc).0);
+                }
+            }
+        }
+        // Whoever joins meanwhile stops the commit.
+        commit.push(Write::RequireNone { kind: kind::USER, key: members });
+        self.core.commit(change, commit).await?;
+        Ok(())
+    }
+
+    async fn check_target(&self, id: &GroupId, target: &GroupId) -> Result<(), DirectoryError> {
+        if target == id {
+            return Err(DirectoryError::invalid("move_to", "must be another group"));
+        }
+        match self.core.read().existing::<Group>(target, None).await {
+            Ok(_) => Ok(()),
+            Err(DirectoryError::NotFound { .. }) => {
+                Err(DirectoryError::invalid("move_to", format!("there is no group `{target}`")))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The permissions chosen for a group, checked and in the catalogue's order (R3).
+    fn chosen(&self, id: &str, name: &str, grant: &Grant) -> Result<Vec<String>, DirectoryError> {
+        let snapshot = self.core.snapshot();
+        let catalogue = snapshot.policy().catalogue();
+        let grantable = grantable(catalogue, id);
+        let set = match grant {
+            Grant::All => grantable,
+            Grant::Only(ids) => catalogue
+                .set(ids.iter().map(String::as_str))
+                .map_err(|unknown| DirectoryError::invalid("permissions", unknown.to_string()))?,
+        };
+        if let Some(permission) = catalogue.ids(set.difference(grantable)).next() {
+            return Err(Refusal::NeedsIdentity {
+                permission: permission.to_owned(),
+                group: name.to_owned(),
+            }
+            .into());
+        }
+        Ok(catalogue.ids(set).map(str::to_owned).collect())
+    }
+
+    async fn view(&self, group: Stored<Group>) -> Result<GroupView, StoreError> {
+        let members = Key::new("group", group.id.as_str());
+        let users = self.core.read().count::<User>(Some(&members)).await?;
+        let snapshot = self.core.snapshot();
+        let catalogue = snapshot.policy().catalogue();
+        let set = granted(catalogue, &group);
+        Ok(GroupView {
+            permissions: catalogue.ids(set).map(str::to_owned).collect(),
+            of: grantable(catalogue, group.id.as_str()).len(),
+            default: snapshot.preferences().default_group == group.id,
+            system: is_system(&group.id),
+            users,
+            id: group.id,
+            name: group.doc.name,
+            version: group.version,
+        })
+    }
+}
+
+/// Whether the group can be neither renamed nor deleted (R4).
+fn is_system(id: &GroupId) -> bool {
+    [built_in::ADMIN, built_in::NON_PORTAL].contains(&id.as_str())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! One-time links, and the mail that each is sent in.
+//!
+//! A link is a token of 256 random bits. The token is only in the mail, sealed until it is sent; the
+//! user's record keeps its hash, so a newer link of the same kind replaces the older one. The mail's
+//! record is written in the commit that writes the link, so neither exists without the other.
+
+use std::time::Duration;
+
+use crate::directory::accounts::context::AccountContext;
+use crate::directory::accounts::name;
+use crate::directory::error::{DirectoryError, Refusal};
+use crate::directory::records::{
+    Mail, MailId, MailState, Occasion, OneTimeLink, Reader, User, UserId, put,
+};
+use crate::directory::services::OneTimeTokens;
+use jiff::{SignedDuration, Timestamp};
+use portcullis_store::{Expect, Write};
+
+use crate::credential::folding::fold;
+use crate::credential::token::PlainToken;
+
+/// Whom a link is for, and where it is mailed.
+#[derive(Debug)]
+pub(in crate::directory) struct Recipient<'a> {
+    pub(in crate::directory) user: &'a UserId,
+    pub(in crate::directory) login: &'a str,
+    pub(in crate::directory) organization_name: &'a str,
+    pub(in crate::directory) to: String,
+    pub(in crate::directory) blind_copy: Option<String>,
+    pub(in crate::directory) language: Option<String>,
+}
+
+/// A new link, and the write of the mail that it is sent in.
+pub(in crate::directory) fn issue(
+    tokens: &OneTimeTokens,
+    occasion: Occasion,
+    recipient: Recipient<'_>,
+    now: Timestamp,
+) -> (OneTimeLink, Write) {
+    let token = PlainToken::generate();
+    let expires = after(now, tokens.lifetime(occasion));
+    let id = MailId::from(name::id_in_order(now));
+    let to = Some(fold(&recipient.to));
+    let mail = Mail {
+        occasion,
+        user: recipient.user.clone(),
+        login: recipient.login.to_owned(),
+        organization_name: recipient.organization_name.to_owned(),
+        to: recipient.to,
+        blind_copy: recipient.blind_copy,
+        language: recipient.language,
+        token: Some(tokens.seal(&token, &id)),
+        expires,
+        created: now,
+        state: MailState::Waiting { next: now },
+        attempts: 0,
+        last_error: None,
+    };
+    let token = token.hash().to_string();
+    let link = OneTimeLink { token, created: now, expires, to, earlier: Vec::new() };
+    (link, put(&id, Expect::Absent, &mail))
+}
+
+/// Who gets a blind copy of an invitation: the named address, else the sender's (R41).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BlindCopy<'a> {
+    /// The address named in the request.
+    pub named: Option<&'a str>,
+    /// The address of the administrator who sends the invitation, if it is known.
+    pub sender: Option<&'a str>,
+}
+
+/// A new invitation, and the write of its mail.
+pub(in crate::directory) fn invitation(
+    tokens: &OneTimeTokens,
+    (user, login): (&UserId, &str),
+    context: &AccountContext,
+    BlindCopy { named, sender }: BlindCopy<'_>,
+    now: Timestamp,
+) -> Result<(OneTimeLink, Write), DirectoryError> {
+    let blind_copy = named.or(sender);
+    let blind_copy = blind_copy.map(|given| name::address("blind_copy", given)).transpose()?;
+    let Some(to) = address(Occasion::Invitation, login, context) else {
+        return Err(Refusal::NoAddress { login: login.to_owned() }.into());
+    };
+    let organization_name = &context.organization_name;
+    let recipient = Recipient { user, login, organization_name, to, blind_copy, language: None };
+    Ok(issue(tokens, Occasion::Invitation, recipient, now))
+}
+
+/// The address that a link is mailed to: an invitation to the end user's, else the organization's
+/// (R41), else the login if it is one; a reset to the login only (R33). The address is spelled as
+/// an administrator entered it, not as the person who asks for a reset spells it.
+pub(in crate::directory) fn address(
+    occasion: Occasion,
+    login: &str,
+    context: &AccountContext,
+) -> Option<String> {
+    let login = || name::address("login", login).ok();
+    match occasion {
+        Occasion::Invitation => {
+            let known = context.email.as_ref().or(context.organization_email.as_ref());
+            known.cloned().or_else(login)
+        }
+        Occasion::Reset => login(),
+    }
+}
+
+/// The user's link, if the address it was mailed to is still the one it would be mailed to now, and
+/// the user's context. The owner of an earlier address may be somebody else.
+pub(in crate::directory) async fn current<'a>(
+    reader: &Reader,
+    occasion: Occasion,
+    user: &'a User,
+) -> Result<Option<(&'a OneTimeLink, AccountContext)>, DirectoryError> {
+    let link = match occasion {
+        Occasion::Invitation => &user.invitation,
+        Occasion::Reset => &user.reset,
+    };
+    let Some(link) = link else { return Ok(None) };
+    let context = AccountContext::of(reader, user).await?;
+    let now = address(occasion, &user.login, &context).map(|to| fold(&to));
+    Ok((link.to.is_some() && link.to == now).then_some((link, context)))
+}
+
+fn after(now: Timestamp, lifetime: Duration) -> Timestamp {
+    let lifetime = SignedDuration::try_from(lifetime).unwrap_or(SignedDuration::MAX);
+    now.saturating_add(lifetime).unwrap_or(Timestamp::MAX)
+}

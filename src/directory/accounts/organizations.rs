@@ -1,0 +1,233 @@
+//! Customers of the operator.
+
+use crate::directory::accounts::name;
+use crate::directory::accounts::password_reuse::{Compared, is_other, reject_passwords_of};
+use crate::directory::accounts::patch;
+use crate::directory::core::Core;
+use crate::directory::error::{AttemptError, DirectoryError, Refusal};
+use crate::directory::records::{
+    Change, EndUser, Organization, OrganizationId, Page, PageRequest, Stored, User, kind, put,
+    retry,
+};
+use portcullis_store::{CommitError, Expect, Key, StoreError, Write};
+use serde::{Deserialize, Serialize};
+
+/// An organization to be made.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewOrganization {
+    /// Its id; a random one when none is given.
+    #[serde(default)]
+    pub id: Option<OrganizationId>,
+    /// Its name.
+    pub name: String,
+    /// Where mail to it goes.
+    #[serde(default)]
+    pub email: Option<String>,
+}
+
+/// What to change about an organization; what is left out stays.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrganizationPatch {
+    /// Another name.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Another address; `Some(None)` takes it away.
+    #[serde(default, deserialize_with = "patch::given")]
+    pub email: Option<Option<String>>,
+}
+
+/// An organization as administrators see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OrganizationView {
+    /// Its id.
+    pub id: OrganizationId,
+    /// Its name.
+    pub name: String,
+    /// Where mail to it goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// How many portal users it has, claimed or only invited (R12).
+    pub portal_users: u64,
+    /// Whether its secure link is switched on (R10).
+    pub link_enabled: bool,
+    /// The version of its record.
+    pub version: u64,
+}
+
+/// The organizations.
+#[derive(Debug, Clone)]
+pub struct Organizations {
+    pub(in crate::directory) core: Core,
+}
+
+impl Organizations {
+    /// The organizations, a page at a time.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn list(
+        &self,
+        request: &PageRequest,
+    ) -> Result<Page<OrganizationView>, DirectoryError> {
+        let page = self.core.read().page::<Organization>(None, request).await?;
+        let mut items = Vec::with_capacity(page.items.len());
+        for organization in page.items {
+            items.push(self.view(organization).await?);
+        }
+        Ok(Page { items, next: page.next })
+    }
+
+    /// The organization with this id, as administrators see it.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`], or when the store does not answer.
+    pub async fn get(&self, id: &OrganizationId) -> Result<OrganizationView, DirectoryError> {
+        let organization = self.core.read().existing(id, None).await?;
+        Ok(self.view(organization).await?)
+    }
+
+    /// Makes an organization, with its secure link switched on (R10).
+    ///
+    /// # Errors
+    /// When the id is taken or no id, or the name or address is none.
+    pub async fn create(
+        &self,
+        new: NewOrganization,
+        change: &Change,
+    ) -> Result<OrganizationView, DirectoryError> {
+        let organization = Organization {
+            name: name::name("name", &new.name)?,
+            email: new.email.as_deref().map(name::email).transpose()?,
+            link_enabled: true,
+            // Not 0: should the id have been another's before, that one's link must stay dead.
+            link_generation: change.at.as_millisecond().unsigned_abs(),
+        };
+        let id = match new.id {
+            Some(id) => name::organization_id(id)?,
+            None => name::random_id().into(),
+        };
+        match self.core.commit(change, vec![put(&id, Expect::Absent, &organization)]).await {
+            Ok(_) => {}
+            Err(CommitError::Store(error)) => return Err(error.into()),
+            Err(_) => {
+                return Err(DirectoryError::Taken {
+                    what: kind::ORGANIZATION,
+                    field: "id",
+                    value: id.to_string(),
+                });
+            }
+        }
+        Ok(self.view(Stored { id, version: 1, doc: organization }).await?)
+    }
+
+    /// Changes an organization.
+    ///
+    /// # Errors
+    /// When the name or address is none, the address is the password of one of its sign-ins (R31),
+    /// too many passwords are being hashed, or the organization is not at the expected version.
+    pub async fn change(
+        &self,
+        id: &OrganizationId,
+        patch: OrganizationPatch,
+        change: &Change,
+    ) -> Result<OrganizationView, DirectoryError> {
+        let name = patch.name.as_deref().map(|given| name::name("name", given)).transpose()?;
+        let email = match patch.email {
+            Some(Some(given)) => Some(Some(name::email(&given)?)),
+            other => other,
+        };
+        let compared = Compared::default();
+        let changed = retry(|| async {
+            let organization =
+                self.core.read().existing::<Organization>(id, change.expected).await?;
+            let mut commit = Vec::new();
+            let mut doc = organization.doc.clone();
+            if let Some(name) = &name {
+                doc.name.clone_from(name);
+            }
+            if let Some(email) = &email {
+                doc.email.clone_from(email);
+            }
+            let before = organization.doc.email.as_deref();
+            if let Some(email) = doc.email.as_deref().filter(|email| is_other(before, email)) {
+                let key = Key::new("organization", id.as_str());
+                let theirs = (&key, |user: &User| user.end_user.is_none());
+                commit = reject_passwords_of(&self.core, email, theirs, &compared).await?;
+            }
+            let (write, changed) = organization.replace(doc);
+            commit.push(write);
+            self.core.commit(change, commit).await?;
+            Ok::<_, AttemptError>(changed)
+        })
+        .await?;
+        Ok(self.view(changed).await?)
+    }
+
+    /// Deletes an organization that has neither portal users nor end users.
+    ///
+    /// # Errors
+    /// When it still has some, or is not at the expected version.
+    pub async fn delete(&self, id: &OrganizationId, change: &Change) -> Result<(), DirectoryError> {
+        retry(|| self.try_delete(id, change)).await
+    }
+
+    async fn try_delete(&self, id: &OrganizationId, change: &Change) -> Result<(), AttemptError> {
+        let organization = self.core.read().existing::<Organization>(id, change.expected).await?;
+        let members = Key::new("organization", id.as_str());
+        let portal_users = self.core.read().count::<User>(Some(&members)).await?;
+        let end_users = self.core.read().count::<EndUser>(Some(&members)).await?;
+        if portal_users + end_users > 0 {
+            let organization = id.clone();
+            return Err(Refusal::OrganizationInUse { organization, portal_users, end_users }.into());
+        }
+        self.core
+            .commit(
+                change,
+                vec![
+                    organization.delete(),
+                    Write::RequireNone { kind: kind::USER, key: members.clone() },
+                    Write::RequireNone { kind: kind::END_USER, key: members },
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn view(
+        &self,
+        organization: Stored<Organization>,
+    ) -> Result<OrganizationView, StoreError> {
+        let members = Key::new("organization", organization.id.as_str());
+        Ok(OrganizationView {
+            portal_users: self.core.read().count::<User>(Some(&members)).await?,
+            id: organization.id,
+            name: organization.doc.name,
+            email: organization.doc.email,
+            link_enabled: organization.doc.link_enabled,
+            version: organization.version,
+        })
+    }
+}
+
+/// Replaces an organization's record by what `edit` makes of it.
+pub(in crate::directory) async fn edit(
+    core: &Core,
+    id: &OrganizationId,
+    change: &Change,
+    edit: impl Fn(&mut Organization) + Send + Sync,
+) -> Result<Stored<Organization>, DirectoryError> {
+    retry(|| async {
+        let organization = core.read().existing::<Organization>(id, change.expected).await?;
+        let mut doc = organization.doc.clone();
+        edit(&mut doc);
+        let (write, changed) = organization.replace(doc);
+        core.commit(change, vec![write]).await?;
+        Ok(changed)
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests;

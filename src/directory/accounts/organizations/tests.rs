@@ -1,0 +1,136 @@
+use super::*;
+use crate::directory::accounts::end_users::NewEndUser;
+use crate::directory::fixture::{Fixture, new_user};
+use crate::directory::fixture::{by_operator, by_operator_to};
+
+fn new(id: Option<&str>) -> NewOrganization {
+    NewOrganization {
+        id: id.map(str::to_owned).map(Into::into),
+        name: " Acme Ltd ".to_owned(),
+        email: None,
+    }
+}
+
+#[tokio::test]
+async fn an_organization_is_made_with_the_id_given_or_a_random_one() {
+    let fixture = Fixture::new().await;
+    let acme =
+        fixture.directory.organizations().create(new(Some("acme")), &by_operator()).await.unwrap();
+    assert_eq!(
+        serde_json::to_value(&acme).unwrap(),
+        serde_json::json!({
+            "id": "acme", "name": "Acme Ltd", "portal_users": 0, "link_enabled": true,
+            "version": 1,
+        })
+    );
+    let error = fixture
+        .directory
+        .organizations()
+        .create(new(Some("acme")), &by_operator())
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), "taken");
+    for bad in ["", "Acme", "a/b", "-a"] {
+        let error = fixture
+            .directory
+            .organizations()
+            .create(new(Some(bad)), &by_operator())
+            .await
+            .unwrap_err();
+        assert!(matches!(error, DirectoryError::Invalid { field: "id", .. }), "{bad:?}");
+    }
+    let random = fixture.directory.organizations().create(new(None), &by_operator()).await.unwrap();
+    assert_eq!(fixture.directory.organizations().get(&random.id).await.unwrap(), random);
+    let page = fixture.directory.organizations().list(&PageRequest::default()).await.unwrap();
+    assert_eq!(page.items.len(), 2);
+}
+
+#[tokio::test]
+async fn name_and_address_can_be_changed_and_the_address_taken_away() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let patch = |json: &str| serde_json::from_str::<OrganizationPatch>(json).unwrap();
+    let change = async |json: &str, expected: Change| {
+        fixture.directory.organizations().change(&"acme".into(), patch(json), &expected).await
+    };
+    let changed =
+        change(r#"{"name": "Acme 2", "email": "office@acme.example"}"#, by_operator()).await;
+    let changed = changed.unwrap();
+    assert_eq!(changed.email.as_deref(), Some("office@acme.example"));
+    let same = change(r#"{"name": "Acme 2"}"#, by_operator_to(2)).await.unwrap();
+    assert_eq!(same, changed);
+    let error = change(r#"{"email": "nobody"}"#, by_operator()).await.unwrap_err();
+    assert!(matches!(error, DirectoryError::Invalid { field: "email", .. }));
+    assert_eq!(change(r#"{"email": null}"#, by_operator_to(2)).await.unwrap().email, None);
+    assert_eq!(
+        change(r#"{"name": "Late"}"#, by_operator_to(2)).await.unwrap_err().code(),
+        "changed"
+    );
+    let facts = fixture.directory.organization(&"acme".into()).await.unwrap().unwrap();
+    assert_eq!(&*facts.name, "Acme 2");
+    assert!(serde_json::from_str::<OrganizationPatch>(r#"{"nam": "x"}"#).is_err());
+}
+
+#[tokio::test]
+async fn an_organization_is_deleted_only_when_it_is_empty() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let end_user = fixture.end_user("acme", None).await;
+    let user =
+        fixture.directory.users().create(new_user("acme", "ann"), &by_operator()).await.unwrap();
+    let error =
+        fixture.directory.organizations().delete(&"acme".into(), &by_operator()).await.unwrap_err();
+    assert_eq!(error.code(), "organization-in-use");
+    assert!(error.to_string().contains("1 portal user(s) and 1 end user(s)"), "{error}");
+    fixture.directory.users().delete(&user.id, &by_operator()).await.unwrap();
+    fixture
+        .directory
+        .end_users()
+        .delete(&"acme".into(), &end_user.id, &by_operator())
+        .await
+        .unwrap();
+    assert!(fixture.directory.organization(&"acme".into()).await.unwrap().is_some());
+    fixture.directory.organizations().delete(&"acme".into(), &by_operator()).await.unwrap();
+    assert!(fixture.directory.organization(&"acme".into()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn an_organization_that_gets_an_end_user_or_portal_user_while_it_is_deleted_stays() {
+    let fixture = Fixture::new().await;
+    for (id, portal_user) in [("acme", true), ("other", false)] {
+        fixture.organization(id).await;
+        let other = fixture.directory.clone();
+        let meddling = async move {
+            if portal_user {
+                other.users().create(new_user(id, "ann"), &by_operator()).await.unwrap();
+            } else {
+                let new = NewEndUser { name: "Ann".to_owned(), email: None };
+                other.end_users().create(&id.into(), new, &by_operator()).await.unwrap();
+            }
+        };
+        let deleting = fixture.with_meddling(meddling).await;
+        let error = deleting.organizations().delete(&id.into(), &by_operator()).await.unwrap_err();
+        assert_eq!(error.code(), "organization-in-use");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_added_to_an_organization_that_is_deleted_meanwhile() {
+    let fixture = Fixture::new().await;
+    for id in ["acme", "other"] {
+        fixture.organization(id).await;
+        let other = fixture.directory.clone();
+        let meddling =
+            async move { other.organizations().delete(&id.into(), &by_operator()).await.unwrap() };
+        let adding = fixture.with_meddling(meddling).await;
+        let error = if id == "acme" {
+            adding.users().create(new_user(id, "ann"), &by_operator()).await.unwrap_err()
+        } else {
+            let new = NewEndUser { name: "Ann".to_owned(), email: None };
+            adding.end_users().create(&id.into(), new, &by_operator()).await.unwrap_err()
+        };
+        assert!(error.to_string().contains("there is no organization"), "{error}");
+    }
+    assert_eq!(fixture.store.count(kind::USER, None).await.unwrap(), 0);
+    assert_eq!(fixture.store.count(kind::END_USER, None).await.unwrap(), 0);
+}

@@ -1,0 +1,155 @@
+//! What holds for the whole installation (R12, R60).
+
+use std::sync::Arc;
+
+use crate::directory::accounts::patch;
+use crate::directory::core::Core;
+use crate::directory::error::{AttemptError, DirectoryError};
+use crate::directory::records::{Change, GroupId, Preferences, Stored, retry};
+use http::Uri;
+use http::uri::Authority;
+use portcullis_policy::{self, Host};
+use serde::{Deserialize, Serialize};
+
+/// More than browsers keep in their address line.
+const MAX_URL: usize = 2048;
+
+/// What to change about the preferences; what is left out stays. The default group is changed
+/// through the group (R6).
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreferencesPatch {
+    /// Whether secure links stop opening sessions where there are portal users (R12).
+    #[serde(default)]
+    pub secure_with_password_if_portal_users_exist: Option<bool>,
+    /// Where to send every request instead of to the portal; `Some(None)` brings it back (R60).
+    #[serde(default, deserialize_with = "patch::given")]
+    pub disabled_redirect_url: Option<Option<String>>,
+}
+
+/// The preferences as administrators see them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PreferencesView {
+    /// Whether secure links stop opening sessions where there are portal users (R12).
+    pub secure_with_password_if_portal_users_exist: bool,
+    /// Where every request is sent while the portal is disabled (R60).
+    pub disabled_redirect_url: Option<String>,
+    /// The id of the group that new portal users get (R6).
+    pub default_group: GroupId,
+    /// The version of the record.
+    pub version: u64,
+}
+
+impl From<Stored<Preferences>> for PreferencesView {
+    fn from(preferences: Stored<Preferences>) -> Self {
+        let Stored { version, doc, .. } = preferences;
+        Self {
+            secure_with_password_if_portal_users_exist: doc
+                .secure_with_password_if_portal_users_exist,
+            disabled_redirect_url: doc.disabled_redirect_url,
+            default_group: doc.default_group,
+            version,
+        }
+    }
+}
+
+/// The preferences of the installation.
+#[derive(Debug, Clone)]
+pub struct PreferencesRecord {
+    pub(in crate::directory) core: Core,
+    /// The hosts that the gateway serves: requests to them cannot be redirected to them.
+    pub(in crate::directory) served: Arc<[Host]>,
+}
+
+impl PreferencesRecord {
+    /// The preferences.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn get(&self) -> Result<PreferencesView, DirectoryError> {
+        Ok(self.core.read().existing::<Preferences>(&Preferences::id(), None).await?.into())
+    }
+
+    /// Changes the preferences.
+    ///
+    /// # Errors
+    /// When the URL is none that a browser can be sent to, or leads to the portal itself, or the
+    /// preferences are not at the expected version.
+    pub async fn change(
+        &self,
+        patch: PreferencesPatch,
+        change: &Change,
+    ) -> Result<PreferencesView, DirectoryError> {
+        if let Some(Some(url)) = &patch.disabled_redirect_url {
+            check_redirect(url, &self.served)?;
+        }
+        let changed = retry(|| async {
+            let preferences = self
+                .core
+                .read()
+                .existing::<Preferences>(&Preferences::id(), change.expected)
+                .await?;
+            let mut doc = preferences.doc.clone();
+            if let Some(secure) = patch.secure_with_password_if_portal_users_exist {
+                doc.secure_with_password_if_portal_users_exist = secure;
+            }
+            if let Some(url) = &patch.disabled_redirect_url {
+                doc.disabled_redirect_url.clone_from(url);
+            }
+            let (write, changed) = preferences.replace(doc);
+            self.core.commit(change, vec![write]).await?;
+            Ok::<_, AttemptError>(changed)
+        })
+        .await?;
+        Ok(changed.into())
+    }
+}
+
+/// Refuses what is not a complete `http` or `https` URL, spelled so that it can stand in a header,
+/// and what would come back here, to be redirected again.
+fn check_redirect(url: &str, served: &[Host]) -> Result<(), DirectoryError> {
+    let invalid = |message: &str| {
+        Err(DirectoryError::invalid("disabled_redirect_url", format!("`{url}` {message}")))
+    };
+    if !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) {
+        return invalid("must begin with `http://` or `https://`");
+    }
+    if url.len() > MAX_URL {
+        return invalid("is too long");
+    }
+    if !url.bytes().all(|b| b.is_ascii_graphic()) {
+        return invalid("must be percent-encoded: it has spaces or characters beyond ASCII");
+    }
+    let parsed = url.parse::<Uri>().ok();
+    let Some(authority) = parsed.as_ref().and_then(Uri::authority) else {
+        return invalid("is not a complete URL");
+    };
+    if portcullis_policy::port_of(authority).is_err() {
+        return invalid("has no port from 1 to 65535");
+    }
+    let Some(host) = host_of(authority) else { return invalid("is not a complete URL") };
+    if is_served(&host, served) {
+        return invalid(
+            "leads to the portal itself, so that browsers would go round in circles; \
+                        name another host",
+        );
+    }
+    Ok(())
+}
+
+fn host_of(authority: &Authority) -> Option<Host> {
+    let authority = authority.as_str();
+    // What stands before an `@` names no place.
+    Host::parse(authority.rsplit('@').next().unwrap_or(authority)).ok()
+}
+
+/// Whether it is a name that is served, at a port that is. Where a name is told without port, it is
+/// the port that nobody writes, or the one that another is told with.
+fn is_served(host: &Host, served: &[Host]) -> bool {
+    let port = |host: &Host| host.port().filter(|port| ![80, 443].contains(port));
+    served.iter().any(|ours| ours.name() == host.name())
+        && served.iter().any(|ours| port(ours) == port(host))
+}
+
+#[cfg(test)]
+mod tests;

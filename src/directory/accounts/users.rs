@@ -1,0 +1,444 @@
+//! Portal users and their passwords (R15, R16, R30, R31, R34, R42).
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
+
+use crate::credential::hashing::PasswordHash;
+use crate::credential::password::{NewPassword, PasswordRule};
+use crate::credential::secret::Secret;
+use crate::directory::accounts::context::AccountContext;
+use crate::directory::accounts::mailed_link::BlindCopy;
+use crate::directory::accounts::password_reuse::{Compared, is_other, reject_password};
+use crate::directory::accounts::patch;
+use crate::directory::accounts::{mailed_link, name};
+use crate::directory::core::Core;
+use crate::directory::error::{AttemptError, DirectoryError, naming};
+use crate::directory::records::login_key;
+use crate::directory::records::{
+    Change, EndUserId, Group, GroupId, OrganizationId, Page, PageRequest, Preferences, Stored,
+    User, UserId, UserStatus, kind, present, put, retry,
+};
+use portcullis_store::{Expect, Key, Write};
+
+/// A portal user to be made.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewUser {
+    /// The organization's id.
+    pub organization: OrganizationId,
+    /// The end user whose sign-in it is; none for one of the organization as such (R16).
+    #[serde(default)]
+    pub end_user: Option<EndUserId>,
+    /// The login; the email address when none is given (R15).
+    #[serde(default)]
+    pub login: Option<String>,
+    /// The group's id; the default group when none is given (R6).
+    #[serde(default)]
+    pub group: Option<GroupId>,
+    /// A password chosen by the administrator (R42).
+    #[serde(default)]
+    pub password: Option<Secret<String>>,
+    /// The hash of the password that the person has in an existing portal.
+    #[serde(default)]
+    pub password_hash: Option<Secret<String>>,
+    /// Whether the person is to choose a password on invitation (R40).
+    #[serde(default)]
+    pub invite: bool,
+    /// Who gets a blind copy of the invitation, in place of who sends it (R41).
+    #[serde(default)]
+    pub blind_copy: Option<String>,
+    /// The address of the administrator who makes it, which no request can say.
+    #[serde(skip)]
+    pub sender: Option<String>,
+    /// Whether a second factor is asked for.
+    #[serde(default)]
+    pub require_mfa: bool,
+}
+
+/// What to change about a portal user; what is left out stays.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserPatch {
+    /// Another group's id.
+    #[serde(default)]
+    pub group: Option<GroupId>,
+    /// Another login.
+    #[serde(default)]
+    pub login: Option<String>,
+    /// Whether a second factor is asked for.
+    #[serde(default)]
+    pub require_mfa: Option<bool>,
+    /// Another end user of the same organization; `Some(None)` makes it the organization's (R16).
+    #[serde(default, deserialize_with = "patch::given")]
+    pub end_user: Option<Option<EndUserId>>,
+}
+
+/// Which portal users to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserFilter {
+    /// All of them.
+    All,
+    /// Those of the organization with this id.
+    Organization(OrganizationId),
+    /// Those of the end user with this id.
+    EndUser(EndUserId),
+    /// Those in the group with this id.
+    Group(GroupId),
+}
+
+impl UserFilter {
+    fn key(&self) -> Option<Key> {
+        match self {
+            Self::All => None,
+            Self::Organization(id) => Some(Key::new("organization", id.as_str())),
+            Self::EndUser(id) => Some(Key::new("end_user", id.as_str())),
+            Self::Group(id) => Some(Key::new("group", id.as_str())),
+        }
+    }
+}
+
+/// A portal user as administrators see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UserView {
+    /// Its id.
+    pub id: UserId,
+    /// The login, as given.
+    pub login: String,
+    /// The organization's id.
+    pub organization: OrganizationId,
+    /// The end user's id, if it is the sign-in of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_user: Option<EndUserId>,
+    /// The group's id.
+    pub group: GroupId,
+    /// Whether a second factor is asked for.
+    pub require_mfa: bool,
+    /// Whether a second factor is set up.
+    pub mfa_enrolled: bool,
+    /// How far the person has come.
+    pub status: UserStatus,
+    /// The version of its record.
+    pub version: u64,
+}
+
+impl From<Stored<User>> for UserView {
+    fn from(user: Stored<User>) -> Self {
+        Self {
+            status: user.doc.status(),
+            mfa_enrolled: user.doc.second_factor.is_some(),
+            id: user.id,
+            login: user.doc.login,
+            organization: user.doc.organization,
+            end_user: user.doc.end_user,
+            group: user.doc.group,
+            require_mfa: user.doc.require_mfa,
+            version: user.version,
+        }
+    }
+}
+
+/// The hash of the password that an operation is about: made once, however often it starts again.
+pub(in crate::directory) type Hashed = OnceCell<PasswordHash>;
+
+/// The portal users.
+#[derive(Debug, Clone)]
+pub struct Users {
+    pub(in crate::directory) core: Core,
+}
+
+impl Users {
+    /// The portal users, a page at a time.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn list(
+        &self,
+        filter: &UserFilter,
+        request: &PageRequest,
+    ) -> Result<Page<UserView>, DirectoryError> {
+        let key = filter.key();
+        Ok(self.core.read().page::<User>(key.as_ref(), request).await?.map(UserView::from))
+    }
+
+    /// The portal user with this id, as administrators see it.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`], or when the store does not answer.
+    pub async fn get(&self, id: &UserId) -> Result<UserView, DirectoryError> {
+        Ok(self.core.read().existing::<User>(id, None).await?.into())
+    }
+
+    /// The portal user with this id, if it is still at the version the caller expects.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`], [`DirectoryError::Changed`], or when the store does not answer.
+    pub async fn get_at(
+        &self,
+        id: &UserId,
+        expected: Option<u64>,
+    ) -> Result<UserView, DirectoryError> {
+        Ok(self.core.read().existing::<User>(id, expected).await?.into())
+    }
+
+    /// The portal user with this login, however it is spelled (R15).
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`], or when the store does not answer.
+    pub async fn with_login(&self, login: &str) -> Result<UserView, DirectoryError> {
+        match self.core.read().find::<User>(&login_key(login)).await? {
+            Some(user) => Ok(user.into()),
+            None => Err(DirectoryError::not_found(kind::USER, login)),
+        }
+    }
+
+    /// Makes a portal user, with a password, invited, or neither.
+    ///
+    /// # Errors
+    /// When what it refers to does not exist, the login is taken (R15) or missing (R42), the
+    /// password breaks a rule (R30, R31) or its hash cannot be checked, or there is no address to
+    /// mail an invitation to (R42).
+    pub async fn create(&self, new: NewUser, change: &Change) -> Result<UserView, DirectoryError> {
+        if new.invite && new.password.is_some() {
+            return Err(DirectoryError::invalid(
+                "invite",
+                "give a password or an invitation, not both",
+            ));
+        }
+        if new.blind_copy.is_some() && !new.invite {
+            return Err(DirectoryError::invalid(
+                "blind_copy",
+                "is of an invitation, and there is none",
+            ));
+        }
+        if new.password_hash.is_some() && (new.invite || new.password.is_some()) {
+            return Err(DirectoryError::invalid(
+                "password_hash",
+                "give it without a password and without an invitation",
+            ));
+        }
+        let hashed = Hashed::default();
+        let created = retry(|| self.try_create(&new, &hashed, change)).await?;
+        Ok(created.into())
+    }
+
+    /// Changes a portal user. It may not change organization: what it has seen is that one's.
+    ///
+    /// # Errors
+    /// When what it refers to does not exist, the login is taken or none (R15), the login or the
+    /// end user's address is the user's password (R31), too many passwords are being hashed, or the
+    /// user is not at the expected version.
+    pub async fn change(
+        &self,
+        id: &UserId,
+        patch: UserPatch,
+        change: &Change,
+    ) -> Result<UserView, DirectoryError> {
+        let compared = Compared::default();
+        let changed = retry(|| self.try_change(id, &patch, &compared, change)).await?;
+        Ok(changed.into())
+    }
+
+    /// Sets a portal user's password, which ends all of the user's sessions (R34) and every mailed
+    /// link to choose one.
+    ///
+    /// # Errors
+    /// When the password breaks a rule (R30, R31), the user is not at the expected version, or too
+    /// many passwords are being hashed.
+    pub async fn set_password(
+        &self,
+        id: &UserId,
+        password: Secret<String>,
+        change: &Change,
+    ) -> Result<UserView, DirectoryError> {
+        let hashed = Hashed::default();
+        let changed = retry(|| async {
+            let user = self.core.read().existing::<User>(id, change.expected).await?;
+            let context = AccountContext::of(self.core.read(), &user.doc).await?;
+            let mut doc = user.doc.clone();
+            let whose = (doc.login.as_str(), context.email.as_deref());
+            let hash = self.hash(&password, whose, &hashed).await?;
+            doc.set_password(&hash);
+            let (write, changed) = user.replace(doc);
+            let mut commit = context.conditions;
+            commit.push(write);
+            self.core.commit(change, commit).await?;
+            self.core.auth.password_replaced(&changed.doc);
+            Ok::<_, AttemptError>(changed)
+        })
+        .await?;
+        Ok(changed.into())
+    }
+
+    /// Deletes a portal user; its sessions end with it.
+    ///
+    /// # Errors
+    /// When there is no such user, or it is not at the expected version.
+    pub async fn delete(&self, id: &UserId, change: &Change) -> Result<(), DirectoryError> {
+        retry(|| async {
+            let user = self.core.read().existing::<User>(id, change.expected).await?;
+            let steps =
+                Write::Delete { kind: kind::TOTP_STEP, id: id.to_string(), expect: Expect::Any };
+            self.core.commit(change, vec![user.delete(), steps]).await?;
+            Ok::<_, AttemptError>(())
+        })
+        .await
+    }
+
+    async fn try_create(
+        &self,
+        new: &NewUser,
+        hashed: &Hashed,
+        change: &Change,
+    ) -> Result<Stored<User>, AttemptError> {
+        let context =
+            AccountContext::read(self.core.read(), &new.organization, new.end_user.as_ref())
+                .await?;
+        let login = match new.login.as_ref().or(context.email.as_ref()) {
+            Some(login) => name::name("login", login)?,
+            None => return Err(missing_login(new).into()),
+        };
+        let group = match &new.group {
+            Some(group) => self.check_group(group).await?,
+            None => self.default_group().await?,
+        };
+        // The commit asks again; asked here, a taken login does not cost a hash.
+        if self.core.read().find::<User>(&login_key(&login)).await?.is_some() {
+            return Err(taken(login).into());
+        }
+        let password = match (&new.password, &new.password_hash) {
+            (Some(password), _) => {
+                Some(self.hash(password, (&login, context.email.as_deref()), hashed).await?)
+            }
+            (None, Some(hash)) => Some(from_elsewhere(hash)?),
+            (None, None) => None,
+        };
+        let id = UserId::from(name::random_id());
+        let tokens = &self.core.auth.one_time_tokens;
+        let (invitation, mail) = if new.invite {
+            let copy =
+                BlindCopy { named: new.blind_copy.as_deref(), sender: new.sender.as_deref() };
+            let (link, mail) =
+                mailed_link::invitation(tokens, (&id, &login), &context, copy, change.at)?;
+            (Some(link), Some(mail))
+        } else {
+            (None, None)
+        };
+        let doc = User {
+            login,
+            organization: new.organization.clone(),
+            end_user: new.end_user.clone(),
+            group,
+            password,
+            password_generation: 0,
+            invitation,
+            reset: None,
+            require_mfa: new.require_mfa,
+            second_factor: None,
+            created: change.at,
+        };
+        let mut commit = context.conditions;
+        commit.push(present::<Group>(&doc.group));
+        commit.push(put(&id, Expect::Absent, &doc));
+        commit.extend(mail);
+        self.core.commit(change, commit).await.map_err(naming(&doc.login))?;
+        Ok(Stored { id, version: 1, doc })
+    }
+
+    async fn try_change(
+        &self,
+        id: &UserId,
+        patch: &UserPatch,
+        compared: &Compared,
+        change: &Change,
+    ) -> Result<Stored<User>, AttemptError> {
+        let user = self.core.read().existing::<User>(id, change.expected).await?;
+        let mut doc = user.doc.clone();
+        let mut commit = Vec::new();
+        if let Some(group) = &patch.group {
+            doc.group = self.check_group(group).await?;
+            commit.push(present::<Group>(group));
+        }
+        if let Some(login) = &patch.login {
+            doc.login = name::name("login", login)?;
+            if is_other(Some(&user.doc.login), &doc.login) {
+                reject_password(&self.core.auth.hasher, ("login", login), &user.doc, compared)
+                    .await?;
+            }
+            if doc.login != user.doc.login {
+                // It went to the address that was the login.
+                doc.reset = None;
+            }
+        }
+        if let Some(require_mfa) = patch.require_mfa {
+            doc.require_mfa = require_mfa;
+        }
+        if let Some(end_user) = &patch.end_user {
+            let context =
+                AccountContext::read(self.core.read(), &doc.organization, end_user.as_ref())
+                    .await?;
+            commit.extend(context.conditions);
+            if let Some(email) = context.email.filter(|_| user.doc.end_user != *end_user) {
+                reject_password(&self.core.auth.hasher, ("end_user", &email), &user.doc, compared)
+                    .await?;
+            }
+            doc.end_user.clone_from(end_user);
+        }
+        let (write, changed) = user.replace(doc);
+        commit.push(write);
+        self.core.commit(change, commit).await.map_err(naming(&changed.doc.login))?;
+        Ok(changed)
+    }
+
+    async fn check_group(&self, id: &GroupId) -> Result<GroupId, DirectoryError> {
+        match self.core.read().existing::<Group>(id, None).await {
+            Ok(group) => Ok(group.id),
+            Err(error) => Err(error.in_field("group")),
+        }
+    }
+
+    /// The group of whoever is given none (R6).
+    async fn default_group(&self) -> Result<GroupId, DirectoryError> {
+        let preferences =
+            self.core.read().existing::<Preferences>(&Preferences::id(), None).await?;
+        Ok(preferences.doc.default_group)
+    }
+
+    async fn hash(
+        &self,
+        password: &Secret<String>,
+        (login, email): (&str, Option<&str>),
+        hashed: &Hashed,
+    ) -> Result<String, DirectoryError> {
+        let password =
+            NewPassword::parse(password.clone(), login, email).map_err(|rules| broken(&rules))?;
+        match hashed.get_or_try_init(|| self.core.auth.hasher.hash(&password)).await {
+            Ok(hash) => Ok(hash.as_str().to_owned()),
+            Err(_) => Err(DirectoryError::Busy),
+        }
+    }
+}
+
+fn from_elsewhere(hash: &Secret<String>) -> Result<String, DirectoryError> {
+    match PasswordHash::from_elsewhere(hash) {
+        Ok(hash) => Ok(hash.as_str().to_owned()),
+        Err(error) => Err(DirectoryError::invalid("password_hash", error.to_string())),
+    }
+}
+
+fn missing_login(new: &NewUser) -> DirectoryError {
+    let whose = if new.end_user.is_some() { "end user" } else { "organization" };
+    let message = format!("the {whose} has no email address to take it from; give a user name");
+    DirectoryError::invalid("login", message)
+}
+
+fn taken(value: String) -> DirectoryError {
+    DirectoryError::Taken { what: kind::USER, field: "login", value }
+}
+
+fn broken(rules: &[PasswordRule]) -> DirectoryError {
+    let sentences: Vec<_> = rules.iter().map(|rule| rule.sentence()).collect();
+    DirectoryError::invalid("password", sentences.join(" "))
+}
+
+#[cfg(test)]
+mod tests;

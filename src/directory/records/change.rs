@@ -1,0 +1,67 @@
+//! Who makes a change, when, and to which version of a record.
+//!
+//! Every operation that writes takes a [`Change`], and no commit can be made without one: it is
+//! what a log of changes needs to know beside the records before and after.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use super::id::{ApiTokenId, UserId};
+
+/// Who makes a change, when, and to which version of the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Who makes it.
+    pub actor: Actor,
+    /// When, as read from the clock once for the whole request or task.
+    pub at: Timestamp,
+    /// The version that the record must still have (`If-Match`); `None` for any.
+    pub expected: Option<u64>,
+}
+
+impl Change {
+    /// A change to whatever version of the record there is.
+    #[must_use]
+    pub const fn new(actor: Actor, at: Timestamp) -> Self {
+        Self { actor, at, expected: None }
+    }
+
+    /// The same change, to this version of the record only.
+    #[must_use]
+    pub fn expecting(self, expected: Option<u64>) -> Self {
+        Self { expected, ..self }
+    }
+}
+
+/// Who makes a change. Displayed as its kind and what identifies it, without personal data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// A process that can open the admin socket, such as the command line.
+    SocketOwner,
+    /// The holder of a token of the admin API.
+    Token {
+        /// The token's id.
+        id: ApiTokenId,
+        /// The token's name.
+        name: String,
+    },
+    /// A portal user, who changes something of their own: a password, a second factor, a session.
+    PortalUser {
+        /// The user's id.
+        id: UserId,
+    },
+    /// A part of the gateway, by its name.
+    System(&'static str),
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SocketOwner => f.write_str("socket"),
+            Self::Token { name, .. } => write!(f, "token:{name}"),
+            Self::PortalUser { id } => write!(f, "portal-user:{id}"),
+            Self::System(part) => write!(f, "system:{part}"),
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! The documents the directory keeps in the store, and the keys they are found by.
+//!
+//! What can be derived is not stored: a user's status follows from its fields, and which group is
+//! the default is said once, in the preferences.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::id::{ApiTokenId, EndUserId, GroupId, OrganizationId, PreferencesId, RecordId, UserId};
+use super::kind;
+use crate::credential::folding::fold;
+use crate::credential::totp::UsedSteps;
+use portcullis_policy::built_in;
+use portcullis_store::{Key, Kind};
+
+/// The unique key of an invitation: the hash of its token.
+pub const INVITATION: &str = "invitation";
+/// The unique key of a reset: the hash of its token.
+pub const RESET: &str = "reset";
+
+/// A document of a kind, with the keys it is found by.
+pub trait Document: Serialize + DeserializeOwned + Send + Sync {
+    /// The type of its records' ids.
+    type Id: RecordId;
+
+    /// The kind it is kept under.
+    const KIND: Kind;
+
+    /// The keys no other record of the kind may have.
+    fn unique(&self) -> Vec<Key> {
+        Vec::new()
+    }
+
+    /// The keys many records may share.
+    fn index(&self) -> Vec<Key> {
+        Vec::new()
+    }
+}
+
+/// A customer of the operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Organization {
+    /// As shown; not unique.
+    pub name: String,
+    /// Where mail to the organization goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Whether the secure link is switched on (R10).
+    pub link_enabled: bool,
+    /// What the secure link is derived from; raised when it is rotated.
+    pub link_generation: u64,
+}
+
+impl Document for Organization {
+    type Id = OrganizationId;
+
+    const KIND: Kind = kind::ORGANIZATION;
+}
+
+/// A contact of an organization.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndUser {
+    /// The organization's id; it never changes.
+    pub organization: OrganizationId,
+    /// As shown; not unique.
+    pub name: String,
+    /// The person's address, from which a login is taken (R15).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+
+impl Document for EndUser {
+    type Id = EndUserId;
+
+    const KIND: Kind = kind::END_USER;
+
+    fn index(&self) -> Vec<Key> {
+        vec![Key::new("organization", self.organization.as_str())]
+    }
+}
+
+/// A sign-in: a portal user.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// As given; unique when folded (R15).
+    pub login: String,
+    /// The organization's id; it never changes.
+    pub organization: OrganizationId,
+    /// The end user whose sign-in it is; none for one of the organization as such (R16).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_user: Option<EndUserId>,
+    /// The id of its one group.
+    pub group: GroupId,
+    /// The password's hash: a PHC string, or one of bcrypt that another portal has left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// Raised whenever the password is set or cleared; a session that began under another number
+    /// is over (R34).
+    pub password_generation: u64,
+    /// The invitation that nobody has claimed yet (R40).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invitation: Option<OneTimeLink>,
+    /// The reset of a forgotten password that is under way (R33).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset: Option<OneTimeLink>,
+    /// Whether a second factor is asked for (R50).
+    #[serde(default)]
+    pub require_mfa: bool,
+    /// The second factor, once it is set up (R51).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_factor: Option<SecondFactor>,
+    /// When the record was created.
+    pub created: Timestamp,
+}
+
+/// A link that was mailed and works once. A newer one takes its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OneTimeLink {
+    /// The hash of its token; the token itself is only in the mail.
+    pub token: String,
+    /// When it was created.
+    #[serde(rename = "made")]
+    pub created: Timestamp,
+    /// From when on it is worthless.
+    pub expires: Timestamp,
+    /// The address it was mailed to, folded: the link is worthless once that is not the user's any
+    /// more. One that was kept without it is worthless too: nobody can tell whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// When those before it were made, as far back as resets are counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Timestamp>,
+}
+
+/// A time-based code generator (RFC 6238) and the codes that stand in for a lost one.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecondFactor {
+    /// The secret shared with the person's device, sealed.
+    pub secret: String,
+    /// The hashes of the recovery codes that have not been used.
+    pub recovery_codes: Vec<String>,
+    /// When it was set up.
+    #[serde(rename = "since")]
+    pub created: Timestamp,
+}
+
+impl fmt::Debug for SecondFactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecondFactor")
+            .field("recovery_codes", &self.recovery_codes.len())
+            .field("created", &self.created)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a user's second factor has been used for; the record's id is the user's.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TotpStep {
+    /// The time steps of the codes that were accepted.
+    #[serde(flatten)]
+    pub steps: UsedSteps,
+    /// The pending sign-ins that have been used, as long as they would be worth something.
+    #[serde(default)]
+    pub used: Vec<UsedSignIn>,
+}
+
+/// A pending sign-in that has become a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedSignIn {
+    /// Its name.
+    pub sign_in: String,
+    /// When it was created.
+    #[serde(rename = "began")]
+    pub created: Timestamp,
+}
+
+impl Document for TotpStep {
+    type Id = UserId;
+
+    const KIND: Kind = kind::TOTP_STEP;
+}
+
+impl User {
+    /// What the fields add up to.
+    #[must_use]
+    pub const fn status(&self) -> UserStatus {
+        match (&self.password, &self.invitation) {
+            (Some(_), _) => UserStatus::Active,
+            (None, Some(_)) => UserStatus::Invited,
+            (None, None) => UserStatus::NoPassword,
+        }
+    }
+
+    /// Puts another password's hash in place: sessions that began under the old one are over
+    /// (R34), and mailed links to choose one are worth nothing any more.
+    pub(in crate::directory) fn set_password(&mut self, hash: &str) {
+        self.password = Some(hash.to_owned());
+        self.password_generation += 1;
+        self.invitation = None;
+        self.reset = None;
+    }
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the hash: it can be attacked offline.
+        f.debug_struct("User")
+            .field("login", &self.login)
+            .field("organization", &self.organization)
+            .field("group", &self.group)
+            .field("status", &self.status())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Document for User {
+    type Id = UserId;
+
+    const KIND: Kind = kind::USER;
+
+    fn unique(&self) -> Vec<Key> {
+        let mut keys = vec![login_key(&self.login)];
+        keys.extend(self.invitation.as_ref().map(|link| Key::new(INVITATION, &*link.token)));
+        keys.extend(self.reset.as_ref().map(|link| Key::new(RESET, &*link.token)));
+        keys
+    }
+
+    fn index(&self) -> Vec<Key> {
+        let mut keys = vec![
+            Key::new("organization", self.organization.as_str()),
+            Key::new("group", self.group.as_str()),
+        ];
+        keys.extend(self.end_user.as_ref().map(|id| Key::new("end_user", id.as_str())));
+        keys
+    }
+}
+
+/// The unique key of a login: how two are compared (R15).
+#[must_use]
+pub fn login_key(login: &str) -> Key {
+    Key::new("login", fold(login))
+}
+
+/// How far a portal user has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UserStatus {
+    /// Has a password.
+    Active,
+    /// Is invited and has chosen no password yet.
+    Invited,
+    /// Has no password and no invitation.
+    NoPassword,
+}
+
+/// A named set of permissions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// Unique when folded (R4).
+    pub name: String,
+    /// The ids of the permissions granted. One that the catalogue no longer knows grants nothing.
+    pub permissions: Vec<String>,
+}
+
+impl Document for Group {
+    type Id = GroupId;
+
+    const KIND: Kind = kind::GROUP;
+
+    fn unique(&self) -> Vec<Key> {
+        vec![Key::new("name", fold(&self.name))]
+    }
+}
+
+/// What holds for the whole installation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preferences {
+    /// Whether an organization's secure link stops opening sessions once it has portal users (R12).
+    pub secure_with_password_if_portal_users_exist: bool,
+    /// Where every request to the portal is sent while it is disabled (R60).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled_redirect_url: Option<String>,
+    /// The id of the group a new user gets when none is named (R6).
+    pub default_group: GroupId,
+}
+
+/// What holds before anybody has said otherwise.
+impl Default for Preferences {
+    fn default() -> Self {
+        Self {
+            secure_with_password_if_portal_users_exist: true,
+            disabled_redirect_url: None,
+            default_group: GroupId::from(built_in::ADMIN),
+        }
+    }
+}
+
+impl Preferences {
+    /// The id of the one record.
+    #[must_use]
+    pub fn id() -> PreferencesId {
+        PreferencesId::from("preferences")
+    }
+}
+
+impl Document for Preferences {
+    type Id = PreferencesId;
+
+    const KIND: Kind = kind::PREFERENCES;
+}
+
+/// A bearer token of the admin API; its record's id is the token's hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiToken {
+    /// What it is for, as its maker called it.
+    pub name: String,
+    /// The address of the administrator who uses it: blind copies of invitations go there (R41).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+impl Document for ApiToken {
+    type Id = ApiTokenId;
+
+    const KIND: Kind = kind::API_TOKEN;
+}

@@ -1,0 +1,22 @@
+//! The kinds of records that the directory keeps, by the names they have in the store.
+//!
+//! A name is part of what is on disk: it never changes.
+
+use portcullis_store::Kind;
+
+/// A customer of the operator.
+pub const ORGANIZATION: Kind = Kind::new("organization");
+/// A contact of an organization.
+pub const END_USER: Kind = Kind::new("end_user");
+/// A sign-in (portal user).
+pub const USER: Kind = Kind::new("user");
+/// A permission group.
+pub const GROUP: Kind = Kind::new("group");
+/// The installation-wide preferences; a single record.
+pub const PREFERENCES: Kind = Kind::new("preferences");
+/// A bearer token of the admin API, by the hash of the token.
+pub const API_TOKEN: Kind = Kind::new("api_token");
+/// The last time step at which a portal user's code was accepted, by the user's id.
+pub const TOTP_STEP: Kind = Kind::new("totp_step");
+/// A mail to a portal user, waiting or completed.
+pub const MAIL: Kind = Kind::new("letter");

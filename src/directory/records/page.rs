@@ -1,0 +1,135 @@
+//! Lists a page at a time.
+
+use data_encoding::BASE64URL_NOPAD;
+use serde::Serialize;
+
+use crate::directory::error::DirectoryError;
+
+/// A part of a list, in order of id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the next page begins; none on the last.
+    pub next: Option<Cursor>,
+}
+
+impl<T> Page<T> {
+    /// A page of up to `limit` of `items`, which hold one more if there are more.
+    pub(in crate::directory) fn cut(
+        mut items: Vec<T>,
+        limit: usize,
+        id: impl Fn(&T) -> &str,
+    ) -> Self {
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(|last| Cursor::after(id(last)));
+        Self { items, next }
+    }
+
+    /// The page with other items in the same places.
+    pub(crate) fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(f).collect(), next: self.next }
+    }
+}
+
+/// A place in a list, which means nothing to whoever holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Cursor(String);
+
+impl Cursor {
+    fn after(id: &str) -> Self {
+        Self(BASE64URL_NOPAD.encode(id.as_bytes()))
+    }
+
+    fn id(&self) -> Option<String> {
+        let bytes = BASE64URL_NOPAD.decode(self.0.as_bytes()).ok()?;
+        String::from_utf8(bytes).ok().filter(|id| !id.is_empty() && !id.contains('\0'))
+    }
+}
+
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which part of a list is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageRequest {
+    after: Option<String>,
+    limit: usize,
+}
+
+impl PageRequest {
+    /// The largest number of items on a page.
+    pub const MAX_LIMIT: usize = 1000;
+    /// The number of items on a page when none is requested.
+    pub const DEFAULT_LIMIT: usize = 100;
+
+    /// A request from what a caller gave: the cursor of an earlier page, and how many items.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Invalid`] when the cursor is none of ours or the limit is out of range.
+    pub fn parse(cursor: Option<&str>, limit: Option<usize>) -> Result<Self, DirectoryError> {
+        let limit = limit.unwrap_or(Self::DEFAULT_LIMIT);
+        if !(1..=Self::MAX_LIMIT).contains(&limit) {
+            let message = format!("must be from 1 to {}", Self::MAX_LIMIT);
+            return Err(DirectoryError::invalid("limit", message));
+        }
+        let Some(cursor) = cursor else { return Ok(Self { after: None, limit }) };
+        match Cursor(cursor.to_owned()).id() {
+            Some(after) => Ok(Self { after: Some(after), limit }),
+            None => Err(DirectoryError::invalid("after", "is not a cursor from an earlier page")),
+        }
+    }
+
+    pub(in crate::directory) fn after(&self) -> Option<&str> {
+        self.after.as_deref()
+    }
+
+    /// The maximum number of items.
+    #[must_use]
+    pub const fn limit(&self) -> usize {
+        self.limit
+    }
+}
+
+impl Default for PageRequest {
+    fn default() -> Self {
+        Self { after: None, limit: Self::DEFAULT_LIMIT }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_leads_to_where_the_page_ended() {
+        let page = Page::cut(vec!["a", "b", "c"], 2, |id| id);
+        assert_eq!(page.items, ["a", "b"]);
+        let cursor = page.next.unwrap().to_string();
+        let next = PageRequest::parse(Some(&cursor), None).unwrap();
+        assert_eq!(next.after(), Some("b"));
+    }
+
+    #[test]
+    fn the_last_page_has_no_cursor() {
+        assert_eq!(Page::cut(vec!["a", "b"], 2, |id| id).next, None);
+        assert_eq!(Page::cut(Vec::<&str>::new(), 2, |id| id).next, None);
+    }
+
+    #[test]
+    fn a_forged_cursor_or_limit_is_invalid() {
+        for bad in ["", "*", "AA", "_w"] {
+            let error = PageRequest::parse(Some(bad), None).unwrap_err();
+            assert!(matches!(error, DirectoryError::Invalid { field: "after", .. }), "{bad:?}");
+        }
+        for bad in [0, PageRequest::MAX_LIMIT + 1] {
+            let error = PageRequest::parse(None, Some(bad)).unwrap_err();
+            assert!(matches!(error, DirectoryError::Invalid { field: "limit", .. }), "{bad}");
+        }
+    }
+}

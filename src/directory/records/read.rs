@@ -1,0 +1,115 @@
+//! Reading documents.
+
+use std::sync::Arc;
+
+use portcullis_store::{Key, Record, Store, StoreError};
+
+use super::document::Document;
+use super::id::RecordId as _;
+use super::page::{Page, PageRequest};
+use super::stored::Stored;
+use crate::directory::error::DirectoryError;
+
+/// How many records are read at a time.
+const BATCH: usize = 1000;
+
+/// The store, for reading only.
+#[derive(Debug, Clone)]
+pub(crate) struct Reader(Arc<dyn Store>);
+
+impl Reader {
+    pub(in crate::directory) fn new(store: Arc<dyn Store>) -> Self {
+        Self(store)
+    }
+
+    /// The document with this id.
+    pub(crate) async fn get<T: Document>(
+        &self,
+        id: &T::Id,
+    ) -> Result<Option<Stored<T>>, StoreError> {
+        if !id.is_valid() {
+            return Ok(None);
+        }
+        self.0.get(T::KIND, id.as_ref()).await?.map(Stored::decode).transpose()
+    }
+
+    /// The document with this id, at the expected version; an error if there is none.
+    pub(crate) async fn existing<T: Document>(
+        &self,
+        id: &T::Id,
+        expected: Option<u64>,
+    ) -> Result<Stored<T>, DirectoryError> {
+        match self.get::<T>(id).await? {
+            Some(stored) => stored.at(expected),
+            None => Err(DirectoryError::not_found(T::KIND, id.as_ref())),
+        }
+    }
+
+    /// The document that has this unique key.
+    pub(crate) async fn find<T: Document>(
+        &self,
+        key: &Key,
+    ) -> Result<Option<Stored<T>>, StoreError> {
+        if key.value.contains('\0') {
+            return Ok(None);
+        }
+        self.0.find(T::KIND, key).await?.map(Stored::decode).transpose()
+    }
+
+    /// How many documents there are, or how many of them have `key`.
+    pub(crate) async fn count<T: Document>(&self, key: Option<&Key>) -> Result<u64, StoreError> {
+        self.0.count(T::KIND, key).await
+    }
+
+    /// Up to `limit` records in order of id: those after `after` that have `key`.
+    pub(crate) async fn records<T: Document>(
+        &self,
+        key: Option<&Key>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        self.0.list(T::KIND, key, after, limit).await
+    }
+
+    /// A page of the documents that have `key`, without damaged ones.
+    pub(crate) async fn page<T: Document>(
+        &self,
+        key: Option<&Key>,
+        request: &PageRequest,
+    ) -> Result<Page<Stored<T>>, StoreError> {
+        // One more than requested shows whether there is a next page.
+        let limit = request.limit();
+        let records = self.records::<T>(key, request.after(), limit + 1).await?;
+        let Page { items, next } = Page::cut(records, limit, |record| &record.id);
+        Ok(Page { items: items.into_iter().filter_map(Stored::decode_intact).collect(), next })
+    }
+
+    /// All documents that have `key`; an error if one of them is damaged.
+    pub(crate) async fn all<T: Document>(
+        &self,
+        key: Option<&Key>,
+    ) -> Result<Vec<Stored<T>>, StoreError> {
+        self.every::<T>(key).await?.into_iter().map(Stored::decode).collect()
+    }
+
+    /// All documents that have `key`, without damaged ones.
+    pub(crate) async fn all_intact<T: Document>(
+        &self,
+        key: Option<&Key>,
+    ) -> Result<Vec<Stored<T>>, StoreError> {
+        Ok(self.every::<T>(key).await?.into_iter().filter_map(Stored::decode_intact).collect())
+    }
+
+    async fn every<T: Document>(&self, key: Option<&Key>) -> Result<Vec<Record>, StoreError> {
+        let mut every: Vec<Record> = Vec::new();
+        loop {
+            let after = every.last().map(|record| record.id.as_str());
+            let records = self.records::<T>(key, after, BATCH).await?;
+            let last = records.len() < BATCH;
+            every.extend(records);
+            if last {
+                return Ok(every);
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What every request is decided by, in one piece: the policy, the groups and the preferences.
+//!
+//! A request takes the snapshot once and is decided by it whole; a change makes a new one. Groups
+//! hold sets of *this* snapshot's catalogue, so a set never meets the policy of another.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::directory::records::{Group, GroupId, Preferences, Stored};
+use foldhash::fast::RandomState;
+use portcullis_policy::{Catalogue, PermissionSet, Policy, PolicyProblems, built_in};
+
+/// The state that requests are decided by.
+#[derive(Debug)]
+pub struct Snapshot {
+    policy: Arc<Policy>,
+    groups: HashMap<GroupId, GroupInForce, RandomState>,
+    preferences: Preferences,
+}
+
+/// A group as it counts now.
+#[derive(Debug)]
+pub struct GroupInForce {
+    id: GroupId,
+    granted: PermissionSet,
+    record: Arc<Stored<Group>>,
+}
+
+impl Snapshot {
+    /// The snapshot of these records under this policy.
+    pub(in crate::directory) fn new(
+        policy: Arc<Policy>,
+        records: impl IntoIterator<Item = Arc<Stored<Group>>>,
+        preferences: Preferences,
+    ) -> Self {
+        let groups = records
+            .into_iter()
+            .inspect(|record| warn_of_unknown(policy.catalogue(), record))
+            .map(|record| GroupInForce {
+                id: record.id.clone(),
+                granted: granted(policy.catalogue(), &record),
+                record,
+            })
+            .map(|group| (group.id.clone(), group))
+            .collect();
+        Self { policy, groups, preferences }
+    }
+
+    /// The snapshot of the same records under another policy.
+    pub(in crate::directory) fn under(&self, policy: Arc<Policy>) -> Self {
+        let records = self.groups.values().map(|group| Arc::clone(&group.record));
+        Self::new(policy, records, self.preferences.clone())
+    }
+
+    /// The policy.
+    #[must_use]
+    pub const fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    /// The preferences.
+    #[must_use]
+    pub const fn preferences(&self) -> &Preferences {
+        &self.preferences
+    }
+
+    /// A group, by its id.
+    #[must_use]
+    pub fn group(&self, id: &str) -> Option<&GroupInForce> {
+        self.groups.get(id)
+    }
+
+    /// The groups, in no order.
+    pub fn groups(&self) -> impl Iterator<Item = &GroupInForce> {
+        self.groups.values()
+    }
+
+    /// Asks everything that operators expect of the policy: of the groups that it comes with as it
+    /// has them, so that an administrator's edit of one does not keep a good policy out, and of
+    /// the others as they are now.
+    ///
+    /// # Errors
+    /// The expectations that fail, those about groups that are not there included.
+    pub fn check_expectations(&self) -> Result<(), PolicyProblems> {
+        self.policy.check_expectations(&|id| {
+            let seed = self.policy.seed(id).map(|seed| seed.permissions);
+            seed.or_else(|| self.group(id).map(GroupInForce::granted))
+        })
+    }
+
+    /// What the members of a group may do; nothing when there is no such group.
+    #[must_use]
+    pub fn granted(&self, id: &str) -> PermissionSet {
+        self.group(id).map_or(PermissionSet::EMPTY, GroupInForce::granted)
+    }
+}
+
+impl GroupInForce {
+    /// The group's id.
+    #[must_use]
+    pub const fn id(&self) -> &GroupId {
+        &self.id
+    }
+
+    /// The group's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.record.doc.name
+    }
+
+    /// What its members may do.
+    #[must_use]
+    pub const fn granted(&self) -> PermissionSet {
+        self.granted
+    }
+
+    /// The version of the group's record.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.record.version
+    }
+}
+
+/// What can be granted to a group at all (R3).
+#[must_use]
+pub(in crate::directory) fn grantable(catalogue: &Catalogue, group: &str) -> PermissionSet {
+    if group == built_in::NON_PORTAL { catalogue.without_identity() } else { catalogue.all() }
+}
+
+/// What a stored group grants under a catalogue. A permission the catalogue does not know grants
+/// nothing, and neither does one that a catalogue has since declared to need an identity (R3).
+pub(in crate::directory) fn granted(catalogue: &Catalogue, group: &Stored<Group>) -> PermissionSet {
+    let mut set = PermissionSet::EMPTY;
+    for index in group.doc.permissions.iter().filter_map(|id| catalogue.index(id)) {
+        set.insert(index);
+    }
+    set.intersection(grantable(catalogue, group.id.as_str()))
+}
+
+fn warn_of_unknown(catalogue: &Catalogue, group: &Stored<Group>) {
+    for id in group.doc.permissions.iter().filter(|id| catalogue.index(id).is_none()) {
+        tracing::warn!(
+            group.id = %group.id,
+            permission.id = id,
+            "the policy does not know a permission of the group; it grants nothing"
+        );
+    }
+}

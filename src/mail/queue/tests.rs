@@ -1,0 +1,349 @@
+use tempfile::TempDir;
+
+use super::fixture::write;
+use super::*;
+use crate::directory::fixture::{Fixture, PASSWORD, new_user, now};
+use crate::directory::fixture::{by_operator, by_operator_at};
+use crate::directory::records::{PageRequest, UserId, kind, put};
+use portcullis_store::{Expect, Write};
+
+/// A directory with a portal user.
+struct Post {
+    fixture: Fixture,
+    user: UserId,
+}
+
+impl Post {
+    async fn new() -> Self {
+        let fixture = Fixture::new().await;
+        fixture.organization("acme").await;
+        let new = new_user("acme", "ann@acme.example");
+        let user = fixture.directory.users().create(new, &by_operator()).await.unwrap();
+        Self { fixture, user: user.id }
+    }
+
+    fn queue(&self) -> MailQueue {
+        MailQueue::new(self.fixture.directory.clone())
+    }
+
+    async fn write(&self, id: &str, occasion: Occasion) -> PlainToken {
+        let ids = (id, &self.user);
+        write(&self.fixture.directory, ids, occasion, now()).await
+    }
+
+    async fn open(&self, id: &str, at: Timestamp) -> Option<OpenMail> {
+        self.queue().open(&id.into(), at).await.unwrap()
+    }
+
+    async fn mail(&self, id: &str) -> Mail {
+        self.fixture
+            .directory
+            .records()
+            .read()
+            .existing::<Mail>(&id.into(), None)
+            .await
+            .unwrap()
+            .doc
+    }
+
+    async fn not_yet(&self, id: &str, at: Timestamp) {
+        let why = SendError::Transient("the server is away".to_owned());
+        self.queue().not_sent(&id.into(), &why, at).await.unwrap();
+    }
+}
+
+fn after(seconds: i64) -> Timestamp {
+    now() + SignedDuration::from_secs(seconds)
+}
+
+fn waiting(seconds: i64) -> MailState {
+    MailState::Waiting { next: after(seconds) }
+}
+
+#[tokio::test]
+async fn a_letter_is_opened_with_the_token_that_was_sealed_for_it() {
+    let post = Post::new().await;
+    let token = post.write("mail", Occasion::Invitation).await;
+    let open = post.open("mail", now()).await.unwrap();
+    assert_eq!(open.token.expose(), token.expose());
+    assert_eq!(open.mail.to, "ann@acme.example");
+    assert!(post.open("another", now()).await.is_none());
+}
+
+#[tokio::test]
+async fn a_letter_that_was_sent_keeps_no_token_and_is_not_sent_again() {
+    let post = Post::new().await;
+    post.write("mail", Occasion::Invitation).await;
+    post.queue().sent(&"mail".into(), after(1)).await.unwrap();
+    let mail = post.mail("mail").await;
+    assert_eq!((mail.state, mail.attempts), (MailState::Sent { at: after(1) }, 1));
+    assert_eq!(mail.token, None);
+    assert!(post.open("mail", after(2)).await.is_none());
+    assert!(post.queue().due(after(2), 9).await.unwrap().ids.is_empty());
+    // What comes late changes nothing any more.
+    post.not_yet("mail", after(3)).await;
+    assert_eq!(post.mail("mail").await, mail);
+}
+
+#[tokio::test]
+async fn a_letter_that_was_not_sent_waits_longer_each_time() {
+    let post = Post::new().await;
+    post.write("mail", Occasion::Invitation).await;
+    let mut at = 0;
+    for (tries, pause) in [30, 120, 480, 1800, 7200, 7200].into_iter().enumerate() {
+        post.not_yet("mail", after(at)).await;
+        at += pause;
+        let mail = post.mail("mail").await;
+        assert_eq!(mail.state, waiting(at), "after {} tries", tries + 1);
+        assert_eq!(mail.last_error.as_deref(), Some("the server is away"));
+        assert!(mail.token.is_some());
+        assert!(post.open("mail", after(at - 1)).await.is_none());
+        assert!(post.open("mail", after(at)).await.is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_letter_is_given_up_when_its_link_would_have_expired_by_the_next_try() {
+    let post = Post::new().await;
+    post.write("mail", Occasion::Reset).await;
+    for at in [0, 30, 150] {
+        post.not_yet("mail", after(at)).await;
+    }
+    assert_eq!(post.mail("mail").await.state, waiting(630));
+    // The fourth pause is 30 minutes, and the link ends after 60.
+    post.not_yet("mail", after(1801)).await;
+    let mail = post.mail("mail").await;
+    assert_eq!(mail.state, MailState::Failed { at: after(1801) });
+    assert_eq!(mail.token, None);
+    assert_eq!(mail.last_error.as_deref(), Some("the server is away"));
+}
+
+#[tokio::test]
+async fn a_letter_that_can_never_be_sent_is_given_up_at_once() {
+    let post = Post::new().await;
+    post.write("mail", Occasion::Invitation).await;
+    let why = SendError::Permanent("no address\r\nof any kind".to_owned());
+    post.queue().not_sent(&"mail".into(), &why, after(1)).await.unwrap();
+    let mail = post.mail("mail").await;
+    assert_eq!((mail.state, mail.token), (MailState::Failed { at: after(1) }, None));
+    assert_eq!(mail.last_error.as_deref(), Some("no address  of any kind"));
+}
+
+#[tokio::test]
+async fn a_letter_whose_link_has_expired_is_not_sent() {
+    let post = Post::new().await;
+    post.write("mail", Occasion::Reset).await;
+    assert!(post.open("mail", after(3599)).await.is_some());
+    assert!(post.open("mail", after(3600)).await.is_none());
+    let mail = post.mail("mail").await;
+    assert_eq!((mail.state, mail.token), (MailState::Failed { at: after(3600) }, None));
+    assert_eq!(mail.last_error.as_deref(), Some(EXPIRED));
+}
+
+#[tokio::test]
+async fn r40_of_two_invitations_only_the_newer_is_sent() {
+    let post = Post::new().await;
+    post.write("older", Occasion::Invitation).await;
+    let newer = post.write("newer", Occasion::Invitation).await;
+    assert!(post.open("older", now()).await.is_none());
+    let older = post.mail("older").await;
+    assert_eq!((older.state, older.token), (MailState::NotNeeded { at: now() }, None));
+    assert_eq!(post.open("newer", now()).await.unwrap().token.hash(), newer.hash());
+}
+
+#[tokio::test]
+async fn r33_a_reset_does_not_end_an_invitation_nor_the_other_way_round() {
+    let post = Post::new().await;
+    post.write("invitation", Occasion::Invitation).await;
+    post.write("reset", Occasion::Reset).await;
+    assert!(post.open("invitation", now()).await.is_some());
+    assert!(post.open("reset", now()).await.is_some());
+}
+
+#[tokio::test]
+async fn a_letter_to_somebody_who_has_a_password_or_is_gone_is_not_needed() {
+    let post = Post::new().await;
+    let directory = &post.fixture.directory;
+    post.write("claimed", Occasion::Invitation).await;
+    directory.users().set_password(&post.user, PASSWORD.into(), &by_operator()).await.unwrap();
+    assert!(post.open("claimed", now()).await.is_none());
+    assert_eq!(post.mail("claimed").await.state.name(), "not_needed");
+    post.write("gone", Occasion::Reset).await;
+    directory.users().delete(&post.user, &by_operator()).await.unwrap();
+    assert!(post.open("gone", now()).await.is_none());
+    assert_eq!(post.mail("gone").await.state.name(), "not_needed");
+}
+
+#[tokio::test]
+async fn a_letter_sealed_with_another_key_fails_and_says_why() {
+    let post = Post::new().await;
+    post.write("mail", Occasion::Invitation).await;
+    // Another key, over the same store.
+    let other = Fixture::over(post.fixture.store.clone(), TempDir::new().unwrap()).await;
+    assert!(
+        MailQueue::new(other.directory.clone())
+            .open(&"mail".into(), now())
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let mail = post.mail("mail").await;
+    assert_eq!(mail.state.name(), "failed");
+    assert_eq!(mail.last_error.as_deref(), Some(UNREADABLE));
+}
+
+#[tokio::test]
+async fn what_is_due_comes_with_resets_first_and_the_time_of_what_is_not() {
+    let post = Post::new().await;
+    let queue = post.queue();
+    post.write("later", Occasion::Invitation).await;
+    post.not_yet("later", now()).await;
+    post.write("invitation", Occasion::Invitation).await;
+    post.write("reset", Occasion::Reset).await;
+    let due = queue.due(now(), 9).await.unwrap();
+    assert_eq!(
+        due,
+        DueMails { ids: vec!["reset".into(), "invitation".into()], next: Some(after(30)) }
+    );
+    let due = queue.due(after(30), 9).await.unwrap();
+    assert_eq!((due.ids.len(), due.next), (3, None));
+}
+
+#[tokio::test]
+async fn a_waiting_letter_can_be_tried_now_and_one_that_is_done_cannot() {
+    let post = Post::new().await;
+    let queue = post.queue();
+    post.write("mail", Occasion::Invitation).await;
+    post.not_yet("mail", now()).await;
+    let view = queue.retry(&"mail".into(), &by_operator_at(after(5))).await.unwrap();
+    assert_eq!((view.state, view.attempts), (waiting(5), 1));
+    assert!(post.open("mail", after(5)).await.is_some());
+
+    let why = SendError::Permanent("no".to_owned());
+    queue.not_sent(&"mail".into(), &why, after(6)).await.unwrap();
+    let refused = queue.retry(&"mail".into(), &by_operator_at(after(7))).await.unwrap_err();
+    assert_eq!(refused.code(), "mail-done");
+    assert!(refused.to_string().ends_with("invite the portal user again"), "{refused}");
+    let unknown = queue.retry(&"none".into(), &by_operator()).await.unwrap_err();
+    assert_eq!(unknown.code(), "not-found");
+}
+
+#[tokio::test]
+async fn administrators_see_letters_by_state_and_never_a_token() {
+    let post = Post::new().await;
+    let queue = post.queue();
+    let token = post.write("one", Occasion::Reset).await;
+    post.write("two", Occasion::Invitation).await;
+    queue.sent(&"two".into(), now()).await.unwrap();
+    let listed = async |state| queue.list(state, &PageRequest::default()).await;
+    assert_eq!(listed(None).await.unwrap().items.len(), 2);
+    let waiting = listed(Some("waiting")).await.unwrap().items;
+    assert_eq!(waiting.len(), 1);
+    let shown = serde_json::to_string(&waiting).unwrap();
+    assert!(shown.contains("\"state\":\"waiting\",\"next\":"), "{shown}");
+    assert!(!shown.contains("token") && !shown.contains(token.expose()), "{shown}");
+    assert_eq!(listed(Some("sent")).await.unwrap().items[0].id, "two");
+    assert_eq!(listed(Some("lost")).await.unwrap_err().code(), "invalid");
+}
+
+#[tokio::test]
+async fn neither_resets_nor_invitations_starve_the_others() {
+    let post = Post::new().await;
+    let queue = post.queue();
+    let due = async |most| queue.due(now(), most).await.unwrap();
+    for n in 0..8 {
+        post.write(&format!("reset-{n}"), Occasion::Reset).await;
+    }
+    assert_eq!(due(4).await.ids, ["reset-0", "reset-1", "reset-2", "reset-3"]);
+    post.write("invitation-0", Occasion::Invitation).await;
+    assert_eq!(due(4).await.ids, ["reset-0", "reset-1", "reset-2", "invitation-0"]);
+    for n in 1..8 {
+        post.write(&format!("invitation-{n}"), Occasion::Invitation).await;
+    }
+    let some = due(4).await;
+    assert_eq!(some.ids, ["reset-0", "reset-1", "invitation-0", "invitation-1"]);
+    // The others are due as well.
+    assert_eq!(some.next, Some(now()));
+    let every = due(16).await;
+    assert_eq!((every.ids.len(), every.next), (16, None));
+    for n in 1..8 {
+        queue.sent(&format!("reset-{n}").into(), now()).await.unwrap();
+    }
+    assert_eq!(due(3).await.ids, ["reset-0", "invitation-0", "invitation-1"]);
+}
+
+#[tokio::test]
+async fn letters_that_were_done_with_a_while_ago_are_removed_and_others_are_not() {
+    let post = Post::new().await;
+    let queue = post.queue();
+    let (day, month) = (24 * 3600, 30 * 24 * 3600);
+    let swept = async |at| queue.remove_expired(after(at)).await.unwrap();
+    for (occasion, name, kept) in
+        [(Occasion::Reset, "reset", day), (Occasion::Invitation, "invitation", month)]
+    {
+        let [waiting, old, new] = ["waiting", "old", "new"].map(|age| format!("{age}-{name}"));
+        for id in [&waiting, &old, &new] {
+            post.write(id, occasion).await;
+        }
+        queue.sent(&old.as_str().into(), now()).await.unwrap();
+        queue.sent(&new.as_str().into(), after(10)).await.unwrap();
+        assert_eq!(swept(kept).await, 0, "{name}");
+        assert_eq!(swept(kept + 5).await, 1, "{name}");
+        assert_eq!(queue.get(&old.as_str().into()).await.unwrap_err().code(), "not-found");
+        assert_eq!(queue.get(&new.as_str().into()).await.unwrap().id, *new);
+        assert_eq!(queue.get(&waiting.as_str().into()).await.unwrap().id, *waiting);
+        assert_eq!(swept(kept + 11).await, 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn more_letters_than_are_read_at_once_are_all_found() {
+    let post = Post::new().await;
+    let queue = post.queue();
+    let directory = &post.fixture.directory;
+    post.write("mail", Occasion::Reset).await;
+    let mail = post.mail("mail").await;
+    let count = 2 * BATCH + 1;
+    let copies = (1..count).map(|n| put(&format!("copy-{n}").into(), Expect::Absent, &mail));
+    directory.records().commit(&by_operator(), copies.collect()).await.unwrap();
+    let due = queue.due(now(), count).await.unwrap();
+    assert_eq!((due.ids.len(), due.next), (count, None));
+    let done = mail.completed(MailState::Sent { at: now() });
+    let copies = (1..count).map(|n| put(&format!("copy-{n}").into(), Expect::Present, &done));
+    directory.records().commit(&by_operator(), copies.collect()).await.unwrap();
+    assert_eq!(queue.remove_expired(after(24 * 3600 + 1)).await.unwrap(), count - 1);
+}
+
+#[tokio::test]
+async fn a_damaged_letter_keeps_no_other_back() {
+    let post = Post::new().await;
+    let queue = post.queue();
+    let directory = &post.fixture.directory;
+    for state in ["waiting", "sent"] {
+        let write = Write::Put {
+            kind: kind::MAIL,
+            id: format!("a-{state}"),
+            expect: Expect::Absent,
+            doc: "{}".into(),
+            unique: Vec::new(),
+            index: vec![Key::new("state", state)],
+        };
+        directory.records().commit(&by_operator(), vec![write]).await.unwrap();
+    }
+    post.write("mail", Occasion::Reset).await;
+    assert_eq!(queue.due(now(), 9).await.unwrap().ids, ["mail"]);
+    queue.sent(&"mail".into(), now()).await.unwrap();
+    assert_eq!(queue.remove_expired(after(24 * 3600 + 1)).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_letter_that_was_tried_while_an_administrator_retried_it_is_noted_all_the_same() {
+    let post = Post::new().await;
+    post.write("mail", Occasion::Invitation).await;
+    let queue = post.queue();
+    let meddled = post.fixture.with_meddling(async move {
+        queue.retry(&"mail".into(), &by_operator_at(after(1))).await.unwrap();
+    });
+    MailQueue::new(meddled.await).sent(&"mail".into(), after(2)).await.unwrap();
+    assert_eq!(post.mail("mail").await.state, MailState::Sent { at: after(2) });
+}

@@ -1,0 +1,114 @@
+//! Mails as operators see them.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::MailQueue;
+use crate::directory::error::{DirectoryError, Refusal};
+use crate::directory::records::{Mail, MailState, Occasion, Stored, retry};
+use crate::directory::{Change, MailId, Page, PageRequest, UserId};
+use portcullis_store::Key;
+
+/// A mail without its token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MailView {
+    /// Its id.
+    pub id: MailId,
+    /// What it is for.
+    pub occasion: Occasion,
+    /// The portal user it is for.
+    pub user: UserId,
+    /// The user's login when the mail was created.
+    pub login: String,
+    /// The name of the user's organization when the mail was created.
+    #[serde(rename = "organization")]
+    pub organization_name: String,
+    /// The address it is sent to.
+    pub to: String,
+    /// Who gets a blind copy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blind_copy: Option<String>,
+    /// `state`, and `next` or `at`.
+    #[serde(flatten)]
+    pub state: MailState,
+    /// How often it was handed to the transport.
+    pub attempts: u32,
+    /// Why the last attempt failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// When it was created.
+    #[serde(rename = "written")]
+    pub created: Timestamp,
+    /// When its link expires.
+    pub expires: Timestamp,
+    /// The version of its record.
+    pub version: u64,
+}
+
+impl From<Stored<Mail>> for MailView {
+    fn from(mail: Stored<Mail>) -> Self {
+        let Stored { id, version, doc } = mail;
+        Self {
+            id,
+            occasion: doc.occasion,
+            user: doc.user,
+            login: doc.login,
+            organization_name: doc.organization_name,
+            to: doc.to,
+            blind_copy: doc.blind_copy,
+            state: doc.state,
+            attempts: doc.attempts,
+            last_error: doc.last_error,
+            created: doc.created,
+            expires: doc.expires,
+            version,
+        }
+    }
+}
+
+impl MailQueue {
+    /// A page of the mails, of those in the state of this name if one is given.
+    ///
+    /// # Errors
+    /// When there is no such state, or the store is unavailable.
+    pub async fn list(
+        &self,
+        state: Option<&str>,
+        request: &PageRequest,
+    ) -> Result<Page<MailView>, DirectoryError> {
+        if state.is_some_and(|state| !MailState::NAMES.contains(&state)) {
+            let known = MailState::NAMES.join(", ");
+            return Err(DirectoryError::invalid("state", format!("must be one of {known}")));
+        }
+        let key = state.map(|state| Key::new("state", state));
+        let page = self.directory.records().read().page::<Mail>(key.as_ref(), request).await?;
+        Ok(page.map(MailView::from))
+    }
+
+    /// The mail with this id.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`], or when the store is unavailable.
+    pub async fn get(&self, id: &MailId) -> Result<MailView, DirectoryError> {
+        Ok(self.directory.records().read().existing::<Mail>(id, None).await?.into())
+    }
+
+    /// Makes a mail due now that waits, or that may not have been sent.
+    ///
+    /// # Errors
+    /// When there is no such mail, it is not at the expected version, or it has ended and its token
+    /// is gone.
+    pub async fn retry(&self, id: &MailId, change: &Change) -> Result<MailView, DirectoryError> {
+        let reader = self.directory.records().read();
+        let changed = retry(|| async {
+            let mail = reader.existing::<Mail>(id, change.expected).await?;
+            if !mail.doc.state.can_be_retried() {
+                return Err(DirectoryError::from(Refusal::mail_completed(&mail.doc)).into());
+            }
+            let state = MailState::Waiting { next: change.at };
+            self.replace(&mail, Mail { state, ..mail.doc.clone() }, change).await
+        })
+        .await?;
+        Ok(changed.into())
+    }
+}

@@ -1,0 +1,305 @@
+//! What mails say: templates, built in, and replaced or added to file by file by the operator's.
+//!
+//! A template is named for its occasion, its language and its part: `invitation.en.txt`,
+//! `reset.de.html`. The languages are those that there are files for. A text begins with the line
+//! `Subject: …`; HTML is escaped. All of them are tried when they are loaded, so that a mistake is
+//! told before anybody is owed a mail.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, ErrorKind, UndefinedBehavior};
+use serde::Serialize;
+
+use crate::directory::records::Occasion;
+use crate::web::text::language;
+
+/// The language of a mail when there is none in the language asked for.
+const FALLBACK: &str = "en";
+
+macro_rules! built_in {
+    ($($name:literal),+ $(,)?) => {
+        [$(($name, include_str!(concat!("../../templates/mail/", $name)))),+]
+    };
+}
+
+const BUILT_IN: [(&str, &str); 8] = built_in![
+    "invitation.en.txt",
+    "invitation.en.html",
+    "invitation.de.txt",
+    "invitation.de.html",
+    "reset.en.txt",
+    "reset.en.html",
+    "reset.de.txt",
+    "reset.de.html",
+];
+
+/// The templates in force.
+#[derive(Debug)]
+pub(super) struct Templates(Environment<'static>);
+
+/// What a template can say.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Variables<'a> {
+    /// The operator's business name.
+    pub(super) business: &'a str,
+    /// The login.
+    pub(super) login: &'a str,
+    /// The organization's name.
+    #[serde(rename = "organization")]
+    pub(super) organization_name: &'a str,
+    /// The one-time link.
+    pub(super) link: &'a str,
+    /// Until when it can be used, as "2026-11-27 08:00 UTC".
+    pub(super) until: &'a str,
+    /// For how long it can be used.
+    pub(super) valid: Valid,
+    /// The brand's colour, and what can be read on it.
+    pub(super) accent: &'a str,
+    pub(super) on_accent: &'a str,
+    /// For words in the accent on white.
+    pub(super) accent_text: &'a str,
+}
+
+/// A time to go, in the unit that fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct Valid {
+    pub(super) count: i64,
+    /// `minute` or `hour`.
+    pub(super) unit: &'static str,
+}
+
+/// A mail's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Text {
+    pub(super) subject: String,
+    pub(super) plain: String,
+    pub(super) html: String,
+}
+
+/// One thing wrong with a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateProblem {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, where it is about one.
+    pub line: Option<usize>,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+/// All that is wrong with the templates.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct TemplateProblems(pub Vec<TemplateProblem>);
+
+impl fmt::Display for TemplateProblems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, TemplateProblem { file, line, message }) in self.0.iter().enumerate() {
+            if number > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{}", file.display())?;
+            match line {
+                Some(line) => write!(f, ":{line}: {message}")?,
+                None => write!(f, ": {message}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Templates {
+    /// The built-in templates, and over them those in `folder`.
+    ///
+    /// # Errors
+    /// All that is wrong with them.
+    pub(super) fn load(folder: Option<&Path>) -> Result<Self, TemplateProblems> {
+        let mut problems = Vec::new();
+        let mut sources: BTreeMap<String, (PathBuf, String)> = BTreeMap::new();
+        for (name, source) in BUILT_IN {
+            let file = Path::new("templates/mail").join(name);
+            sources.insert(name.to_owned(), (file, source.to_owned()));
+        }
+        if let Some(folder) = folder {
+            read(folder, &mut sources, &mut problems);
+        }
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        // A line that only steers leaves no line behind.
+        if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
+            environment.set_syntax(syntax);
+        }
+        for (name, (file, source)) in &sources {
+            if let Err(error) = environment.add_template_owned(name.clone(), source.clone()) {
+                problems.push(problem(file, &error));
+            }
+        }
+        let templates = Self(environment);
+        for (name, (file, _)) in &sources {
+            templates.try_out(name, file, &mut problems);
+            if let Some(other) = other_part(name).filter(|other| !sources.contains_key(other)) {
+                let message = format!("has no `{other}` beside it; a mail has both parts");
+                problems.push(TemplateProblem { file: file.clone(), line: None, message });
+            }
+        }
+        if problems.is_empty() { Ok(templates) } else { Err(TemplateProblems(problems)) }
+    }
+
+    /// The texts for this occasion, in the language that suits an `Accept-Language` best.
+    ///
+    /// # Errors
+    /// When a template cannot be filled in.
+    pub(super) fn text(
+        &self,
+        occasion: Occasion,
+        language: Option<&str>,
+        variables: &Variables<'_>,
+    ) -> Result<Text, String> {
+        let stem = format!("{}.{}", name(occasion), self.language(occasion, language));
+        let told = |error: minijinja::Error| format!("the mail's template: {error}");
+        let plain = self.fill(&format!("{stem}.txt"), variables).map_err(told)?;
+        let html = self.fill(&format!("{stem}.html"), variables).map_err(told)?;
+        let (subject, plain) =
+            split(&plain).ok_or_else(|| format!("the template {stem}.txt has no subject"))?;
+        Ok(Text { subject: subject.to_owned(), plain: plain.to_owned(), html })
+    }
+
+    /// The language that suits an `Accept-Language` best, as on the pages.
+    fn language(&self, occasion: Occasion, accepted: Option<&str>) -> String {
+        let names = self.0.templates().map(|(name, _)| name);
+        let tags = names.filter_map(|file| {
+            file.strip_prefix(name(occasion))?.strip_prefix('.')?.strip_suffix(".txt")
+        });
+        let tags: Vec<&str> =
+            std::iter::once(FALLBACK).chain(tags.filter(|tag| *tag != FALLBACK)).collect();
+        let chosen = language::choose(accepted, &tags.iter().copied());
+        tags.get(chosen).copied().unwrap_or(FALLBACK).to_owned()
+    }
+
+    fn fill(&self, name: &str, variables: &Variables<'_>) -> Result<String, minijinja::Error> {
+        self.0.get_template(name)?.render(Serde(variables))
+    }
+
+    fn try_out(&self, name: &str, file: &Path, problems: &mut Vec<TemplateProblem>) {
+        let variables = Variables {
+            business: "Example IT",
+            login: "ann@example.com",
+            organization_name: "Acme Ltd",
+            link: "https://portal.example.com/.portcullis/invitation/token",
+            until: "2026-11-27 08:00 UTC",
+            valid: Valid { count: 72, unit: "hour" },
+            accent: "#0f5499",
+            on_accent: "#ffffff",
+            accent_text: "#0f5499",
+        };
+        match self.fill(name, &variables) {
+            Ok(text) if name.ends_with(".txt") && split(&text).is_none() => {
+                let message = "must begin with a line `Subject: …`".to_owned();
+                problems.push(TemplateProblem { file: file.to_owned(), line: Some(1), message });
+            }
+            Ok(text)
+                if !text.contains(if name.ends_with(".txt") {
+                    variables.link
+                } else {
+                    "token"
+                }) =>
+            {
+                let message = "does not hold `{{ link }}`, without which nobody gets in".to_owned();
+                problems.push(TemplateProblem { file: file.to_owned(), line: None, message });
+            }
+            Ok(_) => {}
+            // Told already when it was added.
+            Err(error) if error.kind() == ErrorKind::TemplateNotFound => {}
+            Err(error) => problems.push(problem(file, &error)),
+        }
+    }
+}
+
+/// Reads the operator's templates. What does not end like one is none of ours.
+fn read(
+    folder: &Path,
+    sources: &mut BTreeMap<String, (PathBuf, String)>,
+    problems: &mut Vec<TemplateProblem>,
+) {
+    let mut unreadable = |file: &Path, error: std::io::Error| {
+        let message = format!("cannot be read: {error}");
+        problems.push(TemplateProblem { file: file.to_owned(), line: None, message });
+    };
+    let mut files = Vec::new();
+    match std::fs::read_dir(folder) {
+        Ok(entries) => files.extend(entries.flatten().map(|entry| entry.path())),
+        Err(error) => unreadable(folder, error),
+    }
+    files.sort();
+    let mut strangers = Vec::new();
+    for file in files {
+        let Some(name) = file.file_name().and_then(|name| name.to_str()) else { continue };
+        let name = name.to_ascii_lowercase();
+        if name.starts_with('.') || !(name.ends_with(".txt") || name.ends_with(".html")) {
+            continue;
+        }
+        if !is_template(&name) {
+            strangers.push(file);
+            continue;
+        }
+        match std::fs::read_to_string(&file) {
+            Ok(source) => {
+                sources.insert(name, (file, source));
+            }
+            Err(error) => unreadable(&file, error),
+        }
+    }
+    let message =
+        "is no mail template: they are named `invitation.en.txt`, `reset.de.html` and so on";
+    problems.extend(strangers.into_iter().map(|file| TemplateProblem {
+        file,
+        line: None,
+        message: message.to_owned(),
+    }));
+}
+
+fn is_template(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('.').collect();
+    let [occasion, language, _] = parts[..] else { return false };
+    let is_tag = language.split('-').all(|part| {
+        (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
+    });
+    is_tag && [Occasion::Invitation, Occasion::Reset].map(self::name).contains(&occasion)
+}
+
+const fn name(occasion: Occasion) -> &'static str {
+    match occasion {
+        Occasion::Invitation => "invitation",
+        Occasion::Reset => "reset",
+    }
+}
+
+fn other_part(name: &str) -> Option<String> {
+    match name.strip_suffix(".txt") {
+        Some(stem) => Some(format!("{stem}.html")),
+        None => name.strip_suffix(".html").map(|stem| format!("{stem}.txt")),
+    }
+}
+
+/// The subject on the first line, and the rest.
+fn split(text: &str) -> Option<(&str, &str)> {
+    let (first, rest) = text.split_once('\n')?;
+    let subject = first.strip_prefix("Subject:")?.trim();
+    (!subject.is_empty()).then(|| (subject, rest.trim_start_matches(['\r', '\n'])))
+}
+
+fn problem(file: &Path, error: &minijinja::Error) -> TemplateProblem {
+    let message = match (error.kind(), error.detail()) {
+        (ErrorKind::UndefinedError, _) => {
+            "uses a name that mails do not know; they know business, login, organization, link, \
+             until, valid.count, valid.unit, accent, on_accent, accent_text"
+                .to_owned()
+        }
+        (kind, Some(detail)) => format!("{kind}: {detail}"),
+        (kind, None) => kind.to_string(),
+    };
+    TemplateProblem { file: file.to_owned(), line: error.line(), message }
+}
