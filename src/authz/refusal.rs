@@ -1,60 +1,60 @@
-//! The ways in which a request does not go through.
+//! Why a request is not answered by the portal.
 
 use portcullis_policy::{BadRequest, Denial, Policy, Reason, RequestTarget, Subject};
 
-/// Why a request is answered by us and not by the portal. Each has one answer.
+/// Why a request is answered by the gateway and not by the portal.
 #[derive(Debug, Clone, Copy)]
 pub enum Refusal<'a> {
-    /// The request has more than one reading, or none: mostly 400.
+    /// The request has no reading, or more than one: mostly 400.
     BadRequest(BadRequest),
     /// The portal is disabled (R60).
     PortalDisabled {
-        /// Where everybody is sent.
+        /// The URL that every request is redirected to.
         url: &'a str,
     },
-    /// Nobody we know: sign in, then come back (R61).
+    /// There is no session where the policy requires one: sign in, then come back (R61).
     SignIn {
-        /// Where the person was going, if one can go back there.
+        /// The target to come back to; `None` if a browser cannot repeat the request.
         target: Option<&'a RequestTarget>,
-        /// Whose link was not enough any more (R14).
+        /// The organization whose secure link no longer suffices (R14).
         organization: Option<&'a str>,
     },
-    /// The policy says no.
+    /// The policy denies it.
     Denied {
-        /// Why.
+        /// The denial.
         denial: &'a Denial,
-        /// The policy that said so, for names of what is missing.
+        /// The policy that denies, for the names of missing permissions.
         policy: &'a Policy,
-        /// Who asked, if anybody we know.
+        /// The subject, if the request is in a session.
         subject: Option<&'a Subject>,
-        /// For what, which is no way on.
+        /// The target.
         target: &'a RequestTarget,
     },
-    /// The policy sends this person elsewhere.
+    /// The policy redirects it.
     Elsewhere {
-        /// Where.
+        /// The location: a local path or a URL.
         url: &'a str,
-        /// Why.
+        /// The reason of the denial.
         reason: Reason,
     },
-    /// A WebSocket asked for by a page of another site.
+    /// A page of another site asks for a WebSocket.
     ForeignOrigin,
-    /// While the portal was waited for, its sender's access changed: still permitted, but the portal
-    /// would now see something else of the person.
+    /// While the request waited for the portal, the user's access changed: it is still allowed, but
+    /// the portal would now learn something else about the user.
     AccessChanged,
-    /// A request that changes something, sent by a page of another site under somebody's session.
+    /// A page of another site asks for a change in a session.
     CrossOrigin,
     /// A header or query parameter names another method than the request's own.
     MethodOverride,
-    /// The store does not answer: 503 with `Retry-After` (I1).
+    /// The store is unavailable: 503 with `Retry-After` (I1).
     StoreUnavailable,
     /// The portal cannot be reached: 502.
     PortalDown,
-    /// The portal's answer makes no sense: 502.
+    /// The portal's response is not valid: 502.
     PortalBroken,
-    /// The portal takes too long: 504.
+    /// The portal does not respond in time: 504.
     PortalSlow,
-    /// A bound on requests at the portal is reached: 503 with `Retry-After` (I12).
+    /// A limit on requests at the portal is reached: 503 with `Retry-After` (I12).
     PortalBusy,
 }
 

@@ -1,5 +1,5 @@
-//! A permitted request at the portal: sent on, waited for, and answered with what comes back, or
-//! with why nothing does.
+//! An allowed request at the portal: it is sent, and answered with the portal's response, or with
+//! the reason why there is none.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use portcullis_http1::RequestHead;
 use portcullis_policy::BadRequest;
 
 impl Gateway {
-    /// Sends it on, and answers it with what the portal says.
+    /// Sends the request to the portal, and answers it with the portal's response.
     pub(super) async fn forward(
         self: Arc<Self>,
         received: &Received,
@@ -69,8 +69,8 @@ impl Gateway {
         response.map(|body| ReplyBody::Portal(body.watched(watch)))
     }
 
-    /// Notes the portal's cookies that shall end with the session. What cannot be noted could not
-    /// be expired, so the browser does not get it.
+    /// Notes the portal's cookies that end with the session (`session.portal_cookies`). A cookie
+    /// that cannot be noted could not be expired later, so the browser does not get it.
     async fn note_portal_cookies(&self, headers: &mut HeaderMap, allowed: &AllowedRequest) {
         let Some(key) = allowed.session.key() else { return };
         let path = allowed.request.target().path();
@@ -83,7 +83,7 @@ impl Gateway {
         let noted = match self.authz.sessions().note_portal_cookies(key, &cookies).await {
             Ok(noted) => noted,
             Err(error) => {
-                tracing::error!(%error, "cookies of the portal cannot be noted in the session");
+                tracing::error!(%error, "could not note cookies of the portal in the session");
                 false
             }
         };
@@ -114,7 +114,7 @@ impl Gateway {
         self.answer(received, refusal)
     }
 
-    /// Answers a request that lost its permission while the portal was waited for, as it would be
+    /// Answers a request that is no longer allowed since it waits for the portal, as it would be
     /// answered now.
     async fn revoked(&self, received: &Received, allowed: &AllowedRequest) -> Response<ReplyBody> {
         tracing::info!(request.id = received.id, "a waiting request is no longer permitted");
