@@ -1,7 +1,7 @@
 //! The admin API, on the admin listener and on the admin socket.
 //!
 //! Handlers translate between HTTP and the operations of `directory` and `session`; they check no
-//! rule themselves (I8). [`routes`] lists every route with the role it requires; a request that
+//! rule themselves (I8). `routes` lists every route with the role it requires; a request that
 //! matches no entry is rejected before any handler runs.
 //!
 //! On the admin socket no credentials are needed: its file mode decides who can connect. On TCP
