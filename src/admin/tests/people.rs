@@ -83,7 +83,10 @@ async fn end_users_belong_to_their_organization() {
             .header("if-match", "\"99\"")
             .body(Body::from("{}"));
         let answer = bench.send(Access::Socket, stale.unwrap()).await;
-        assert_eq!(answer.status, status, "of another's end user the version is not told");
+        assert_eq!(
+            answer.status, status,
+            "the version of another organization's end user stays hidden"
+        );
     }
     let list = bench.get("/api/v1/organizations/globex/end-users").await.body;
     assert_eq!(list["items"], json!([]));
@@ -281,7 +284,7 @@ async fn sessions_are_listed_and_ended() {
     assert_eq!(bench.get("/api/v1/users/none/sessions").await.status, 404);
     bench.begin_session(&bob).await;
     assert_eq!(bench.delete("/api/v1/sessions?usr=x").await.status, 422);
-    assert_eq!(count("").await, 1, "a mistyped filter ends nobody's session");
+    assert_eq!(count("").await, 1, "a mistyped filter ends no session");
     assert_eq!(bench.delete("/api/v1/sessions").await.status, 204);
     assert_eq!(count("").await, 0);
 }
