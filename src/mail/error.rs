@@ -8,7 +8,7 @@ use super::templates::TemplateProblems;
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
     /// There are errors in templates.
-    #[error("mail templates cannot be used:\n{0}")]
+    #[error("mail.templates:\n{0}")]
     Templates(#[from] TemplateProblems),
     /// The folder for mails cannot be created.
     #[error("mail.directory: `{}` cannot be used: {source}", path.display())]
