@@ -25,7 +25,7 @@ const HOST: &str = "h";
 const ASKING: [&str; 5] = ["anonymous", "limited", "admin", "no-access", "non-portal"];
 
 /// A request target: `TARGET`, and on a second line letters for what the portal does to its path
-/// ([`Habit::of_letter`]).
+/// (`a` is the first of `Habit::ALL`).
 ///
 /// - The canonical form is a fixed point, is a valid URI, and decodes to what came.
 /// - What is allowed would be allowed to the same session for the path as the portal reads it.

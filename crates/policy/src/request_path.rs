@@ -139,7 +139,7 @@ pub enum BadTarget {
     /// Neither a path nor an absolute HTTP URL.
     #[error("the request target does not begin with a slash")]
     Form,
-    /// More than `MAX_TARGET` bytes.
+    /// More than 64 KiB.
     #[error("the request target is too long")]
     TooLong,
     /// A `#`.

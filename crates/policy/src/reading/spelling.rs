@@ -1,7 +1,8 @@
 //! The enabled readings of a path, as far as they do not depend on the routes.
 //!
 //! - A [`Spelling`] is the path after changes that may add or remove segments: decoded again, in
-//!   plain characters, with spaces for pluses, cut at a `?` or `#`.
+//!   plain characters, with spaces for pluses, cut at a `?` or `#`; and, as portals differ in the
+//!   order, also after parameters, streams and extensions have been removed.
 //! - Its [`Spelling::endings`] are what is left without a slash at the end, `PATH_INFO` or session
 //!   segments.
 //! - [`cuts`] are what is left of a segment.
@@ -97,9 +98,12 @@ impl<'p> Spellings<'p> {
                 spelling.decoded_again(enabled)?,
                 spelling.in_plain_characters(enabled)?,
                 spelling.with_spaces()?,
-                spelling.ended_early(),
+                spelling.without_parameters(enabled)?,
+                spelling.without_streams(enabled)?,
+                spelling.without_suffix(enabled)?,
             ];
-            for new in respelled.into_iter().flatten() {
+            let ended = spelling.ended_early().collect::<Vec<_>>();
+            for new in respelled.into_iter().flatten().chain(ended) {
                 if all.iter().all(|known| known.parts != new.parts) {
                     all.push(new);
                 }
@@ -206,14 +210,51 @@ impl<'p> Spelling<'p> {
         })
     }
 
-    fn ended_early(&self) -> Option<Self> {
-        let ends = |part: &Part<'_>| part.literal.is_none() && part.text.contains(['?', '#']);
-        let place = self.parts.iter().position(ends)?;
-        let mut parts = self.parts.get(..=place)?.to_vec();
-        let last = parts.last_mut()?;
-        let text = last.text.split(['?', '#']).next().unwrap_or_default().to_owned();
-        last.text = Cow::Owned(text);
-        Some(Self { parts, by: self.by.and(Readings::EARLY_END) })
+    /// Parameters may be removed before anything else, so that what they hide does not count.
+    fn without_parameters(&self, enabled: Readings) -> Result<Option<Self>, BadTarget> {
+        if !enabled.has(Reading::Parameters) {
+            return Ok(None);
+        }
+        let by = Readings::of(Reading::Parameters);
+        let mut kept: Vec<_> =
+            self.parts.iter().filter(|part| !is_session(part)).cloned().collect();
+        if kept.is_empty() {
+            kept.push(EMPTY.clone());
+        }
+        let without_sessions = Self { by: self.by.and(by), parts: kept };
+        let cut = without_sessions.respelled(by, |text| Ok(before(text, ';')))?;
+        let has_sessions = without_sessions.parts.len() < self.parts.len();
+        Ok(cut.or(has_sessions.then_some(without_sessions)))
+    }
+
+    /// The same for streams.
+    fn without_streams(&self, enabled: Readings) -> Result<Option<Self>, BadTarget> {
+        if !enabled.has(Reading::Dot) {
+            return Ok(None);
+        }
+        self.respelled(Readings::of(Reading::Dot), |text| {
+            Ok(before(text, ':').filter(|before| !before.is_empty()))
+        })
+    }
+
+    /// The same for the extension of the last segment.
+    fn without_suffix(&self, enabled: Readings) -> Result<Option<Self>, BadTarget> {
+        let Some((last, before)) = self.parts.split_last() else { return Ok(None) };
+        let stem = stem(&last.text).filter(|_| last.literal.is_none());
+        let Some(stem) = stem.filter(|_| enabled.has(Reading::Suffix)) else { return Ok(None) };
+        let last = Part { text: Cow::Owned(stem.to_owned()), literal: None };
+        let parts = before.iter().cloned().chain([last]).collect();
+        Ok(Some(Self { parts, by: self.by.and(Readings::of(Reading::Suffix)) }))
+    }
+
+    /// The path up to each segment with a `?` or `#`: one before may be removed with parameters.
+    fn ended_early(&self) -> impl Iterator<Item = Self> {
+        self.parts.iter().enumerate().filter_map(|(place, part)| {
+            let end = part.text.find(['?', '#']).filter(|_| part.literal.is_none())?;
+            let mut parts = self.parts.get(..=place)?.to_vec();
+            parts.last_mut()?.text = Cow::Owned(part.text.get(..end)?.to_owned());
+            Some(Self { parts, by: self.by.and(Readings::EARLY_END) })
+        })
     }
 
     /// The spelling with changed segments; `None` if nothing changes.
@@ -265,6 +306,18 @@ impl Part<'_> {
     }
 }
 
+/// The text before a sign, if it has the sign.
+fn before(text: &str, sign: char) -> Option<String> {
+    text.split_once(sign).map(|(before, _)| before.to_owned())
+}
+
+/// The text without its extension, if it has one and a name before it.
+fn stem(text: &str) -> Option<&str> {
+    let (stem, extension) = text.rsplit_once('.')?;
+    let is_name = stem.contains(|c: char| c != '.' && !c.is_whitespace());
+    (is_name && !extension.is_empty()).then_some(stem)
+}
+
 /// The text of a canonical segment.
 pub(crate) fn decoded(segment: &str) -> Cow<'_, str> {
     if !segment.contains('%') {
@@ -311,9 +364,6 @@ fn cuts(text: &str, last: bool, enabled: Readings) -> Result<Vec<(&str, Readings
         next += 1;
         let up_to = |sign: char| text.split_once(sign).map(|(before, _)| before);
         let before_stream = up_to(':').filter(|before| !before.is_empty());
-        let with_extension = text.rsplit_once('.').filter(|(_, extension)| !extension.is_empty());
-        let stem = with_extension.map(|(stem, _)| stem);
-        let is_name = |stem: &&str| stem.contains(|c: char| c != '.' && !c.is_whitespace());
         let cut = [
             (true, Some(text.trim()), Readings::OUTER_SPACE),
             (
@@ -323,7 +373,7 @@ fn cuts(text: &str, last: bool, enabled: Readings) -> Result<Vec<(&str, Readings
             ),
             (dot, before_stream, Readings::of(Reading::Dot)),
             (parameters, up_to(';'), Readings::of(Reading::Parameters)),
-            (suffix, stem.filter(is_name), Readings::of(Reading::Suffix)),
+            (suffix, stem(text), Readings::of(Reading::Suffix)),
         ];
         for (enabled, left, reading) in cut {
             let Some(left) = left.filter(|left| enabled && left.len() < text.len()) else {
