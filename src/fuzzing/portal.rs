@@ -122,7 +122,9 @@ impl State {
         }
         self.last_id = id.to_owned();
         for name in ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "host"] {
-            one(fields, name)?.ok_or_else(|| format!("there is no {name}"))?;
+            if fields.get_all(name).iter().count() != 1 {
+                return Err(format!("there is not exactly one {name}"));
+            }
         }
         let host = one(fields, "host")?.unwrap_or_default();
         let host = Host::parse(host).map_err(|error| format!("{host:?}: {error}"))?;
@@ -328,7 +330,7 @@ async fn take_line(stream: &mut TcpStream, read: &mut Vec<u8>) -> Result<Option<
         if let Some(end) = read.windows(2).position(|bytes| bytes == b"\r\n") {
             let line: Vec<u8> = read.drain(..end + 2).collect();
             let line = String::from_utf8_lossy(&line[..end]).into_owned();
-            let plain = !line.contains(|c: char| c.is_control() && c != '\t');
+            let plain = !line.contains(|c: char| c.is_ascii_control() && c != '\t');
             return if plain { Ok(Some(line)) } else { Err(format!("the line {line:?}")) };
         }
         if stream.read_buf(read).await.unwrap_or(0) == 0 {
