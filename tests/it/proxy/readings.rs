@@ -86,7 +86,7 @@ async fn route_setting_allows_encoded_slashes() {
 async fn check_warns_about_twins_and_slashes() {
     let said = home("").run(&["check"]).await.done();
     let twin = "warning: `Ticket` (/tickets/{ticket}, line 2) also matches /tickets/New, which the \
-        portal may take for `Ticket form` (/tickets/new, line 6)";
+        portal may read as `Ticket form` (/tickets/new, line 6)";
     assert!(said.contains(twin), "{said}");
     assert_eq!(said.matches("warning").count(), 1, "{said}");
     assert!(said.contains("/tickets/1/ is denied (no-route)"), "{said}");
