@@ -1,403 +1,217 @@
 //! Assembly: from settings to a running gateway.
 //!
-//! Everything that can be wrong is found before a socket answers: settings, policy, store, key,
-//! certificate, mail templates. A small runtime of its own carries what is not portal traffic: the change feed,
-//! the outbox, sweeps, and the watch on the policy files. Each is supervised ([`crate::tasks`]).
+//! [`Server::assemble`] opens each part in order, so that everything that can be wrong (settings,
+//! policy, store, key, certificate, mail templates) is found before a request is answered.
+//! [`Server::run`] serves until the gateway is stopped and then shuts the parts down.
 
+mod background;
+mod error;
 #[cfg(target_os = "linux")]
-mod descriptors;
+mod open_files;
 mod policy_watch;
 pub(crate) mod records;
+mod sockets;
+mod state;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
-pub use self::policy_watch::{PolicySource, Stamp};
+pub use self::error::StartError;
+pub use self::sockets::Sockets;
 
-use crate::admin;
+use self::background::{Background, Work};
+use self::policy_watch::{PolicySource, PolicyWatch, Stamp};
+use self::state::State;
+use crate::admin::{self, Access, AdminState};
 use crate::authz::{Authorizer, DecisionLog};
-use crate::clock;
-use crate::config::Settings;
-use crate::credential::hashing::{Hasher, HashingError};
-use crate::credential::key::KeyError;
-use crate::credential::lockout::Lockout;
-use crate::directory::{AuthServices, Directory, DirectoryError, Memory};
-use crate::mail::{MailError, MailQueue, Mailer, OutboxWaker};
+use crate::config::{Branding, Settings};
+use crate::directory::Directory;
+use crate::mail::{Mailer, OutboxWaker};
 use crate::net::{
-    AdminListener, BindError, ConnectionTracker, GatewayListener, HealthChecks, HttpServer,
-    ServerRuntime, ServerTls, TlsError, bind_admin_socket, bind_tcp,
+    AdminListener, ConnectionTracker, GatewayListener, HealthChecks, HttpServer, ServerRuntime,
+    ServerTls, bind_admin_socket,
 };
+use crate::portal_pages::Appearance;
 use crate::portal_pages::router::Pages;
-use crate::portal_pages::{Appearance, AppearanceProblem};
 use crate::proxy::Gateway;
 use crate::proxy::upstream::Upstreams;
-use crate::session::{SessionCache, Sessions};
 use crate::tasks::{TaskEnded, Tasks};
 use crate::telemetry;
-use portcullis_policy::{Policy, PolicyProblems};
-use portcullis_store::feed::{Feed, Follower};
-use portcullis_store::sled::OpenError;
-use portcullis_store::{Store, StoreError};
+use portcullis_policy::Policy;
+use portcullis_store::Store;
 
-/// How often what has expired is removed.
-const SWEEP_EVERY: Duration = Duration::from_secs(300);
-/// How often unused connections to the portal are closed.
-const PRUNE_EVERY: Duration = Duration::from_secs(5);
-/// How often the lockout is told the time, to notice a clock that was set back.
-const KEEP_TIME_EVERY: Duration = Duration::from_secs(5);
-
-/// Why a gateway does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The policy files are wrong.
-    #[error("the policy cannot be used:\n{0}")]
-    Policy(#[from] PolicyProblems),
-    /// The store cannot be reached.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The store cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// There is a store, and its secret key is gone.
-    #[error(
-        "the secret key `{}` is missing, and the store in `{}` belongs to it: put it back. Only if \
-         it is lost for good, move the store and `{}.answered` away; the next start makes new ones",
-        file.display(), store.display(), store.display()
-    )]
-    KeyMissing {
-        /// The file of the key.
-        file: PathBuf,
-        /// The folder of the store.
-        store: PathBuf,
-    },
-    /// The first records cannot be written.
-    #[error(transparent)]
-    Directory(#[from] DirectoryError),
-    /// The secret key cannot be used.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// The password pool cannot be set up.
-    #[error(transparent)]
-    Hashing(#[from] HashingError),
-    /// An address cannot be listened on.
-    #[error(transparent)]
-    Bind(#[from] BindError),
-    /// The certificate cannot be used.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// Mail cannot be sent.
-    #[error(transparent)]
-    Mail(#[from] MailError),
-    /// A file that the branding names cannot be used.
-    #[error(transparent)]
-    Appearance(#[from] AppearanceProblem),
-    /// The system gives no threads or no signals.
-    #[error("the system does not give what it takes to run: {0}")]
-    Runtime(std::io::Error),
-}
-
-/// Sockets that are taken but not answered yet.
-#[derive(Debug)]
-pub struct Sockets {
-    backlog: u16,
-    gateway: Vec<TcpListener>,
-    admin: TcpListener,
-}
-
-/// A gateway that is assembled and listens; [`Server::run`] begins to answer.
+/// A gateway whose parts are open and whose sockets are bound.
 #[derive(Debug)]
 pub struct Server {
     network: ServerRuntime,
+    background: Background,
     runtime: Runtime,
     decisions: Arc<DecisionLog>,
-    outbox: JoinHandle<()>,
-    parts: Parts,
-    /// Where portal traffic comes in.
+    directory: Directory,
+    /// The addresses for portal traffic.
     pub gateway: Vec<SocketAddr>,
-    /// Where the admin API answers over TCP.
+    /// The address of the admin API.
     pub admin: SocketAddr,
     /// The admin socket.
     pub socket: PathBuf,
 }
 
-/// What other parts of the program may use of a running gateway.
-#[derive(Debug, Clone)]
-pub struct Parts {
-    /// Who there is.
-    pub directory: Directory,
-    /// Who is signed in.
-    pub sessions: Sessions,
-}
-
-impl Sockets {
-    /// Takes the addresses for portal traffic and for operators, each with what has named it, and
-    /// lets so many connections wait on each.
-    ///
-    /// # Errors
-    /// The first address that cannot be had.
-    pub fn bind(
-        (gateway, setting): (&[SocketAddr], &'static str),
-        (admin, admin_setting): (SocketAddr, &'static str),
-        backlog: u16,
-    ) -> Result<Self, BindError> {
-        let gateway = gateway.iter().map(|address| bind_tcp(*address, setting, backlog));
-        let gateway = gateway.collect::<Result<_, _>>()?;
-        Ok(Self { backlog, gateway, admin: bind_tcp(admin, admin_setting, backlog)? })
-    }
-
-    /// Takes one more address for portal traffic.
-    ///
-    /// # Errors
-    /// When it cannot be had.
-    pub fn add(&mut self, address: SocketAddr, setting: &'static str) -> Result<(), BindError> {
-        self.gateway.push(bind_tcp(address, setting, self.backlog)?);
-        Ok(())
-    }
-
-    /// The port of the first address for portal traffic: the real one where 0 was asked for.
-    #[must_use]
-    pub fn gateway_port(&self) -> u16 {
-        self.gateway.first().and_then(|socket| socket.local_addr().ok()).map_or(0, |a| a.port())
-    }
-}
-
 impl Server {
-    /// Opens and reads all that the settings name, to serve on these sockets.
+    /// Opens every part of a gateway.
     ///
     /// # Errors
-    /// The first thing that does not let it start.
+    /// The first part that cannot be opened.
     pub fn assemble(settings: &Settings, sockets: Sockets) -> Result<Self, StartError> {
         #[cfg(target_os = "linux")]
-        descriptors::raise_limit(settings);
-        let read = Stamp::of(&settings.policy.directory);
-        let policy =
-            Arc::new(Policy::load_for(&settings.policy.directory, settings.upstream.readings)?);
-        let appearance = Appearance::load(&settings.branding)?;
-        for note in &settings.branding.notes {
-            tracing::warn!("{note}");
-        }
-        // First of all that is kept in a folder: it closes an empty one to others.
+        open_files::raise_limit(settings);
+        let loaded = Stamp::of(&settings.policy.directory);
+        let policy = Policy::load_for(&settings.policy.directory, settings.upstream.readings)?;
+        let appearance = appearance(&settings.branding)?;
+        // Before anything else in the data folder: it makes an empty folder private.
         let (store, key) = records::open(settings)?;
         let store: Arc<dyn Store> = Arc::new(store);
-        let hasher = Hasher::new(settings.hashing)?;
-        let runtime = upkeep().map_err(StartError::Runtime)?;
-        let lockout = Lockout::default();
-        let auth = AuthServices::new(&key, hasher, lockout.clone(), settings.passwords);
-        let waker = Arc::new(OutboxWaker::default());
         let mailer = Mailer::new(settings)?;
-        let (feed, directory, sessions) =
-            runtime.block_on(state(store, policy, auth, settings, Arc::clone(&waker)))?;
-        if let Err(problems) = directory.snapshot().check_expectations() {
-            tracing::warn!(
-                "the policy is in force, but a reload of it would be refused:\n{problems}"
-            );
-        }
-        let outbox = mailer.open(directory.clone(), waker)?;
-        let parts = Parts { directory: directory.clone(), sessions: sessions.clone() };
+        let waker = Arc::new(OutboxWaker::default());
+        let runtime = background::runtime().map_err(StartError::Runtime)?;
+        let opening = State::open(settings, policy, (store, &key), Arc::clone(&waker));
+        let state = runtime.block_on(opening)?;
+        warn_of_failed_expectations(&state.directory);
+        let outbox = mailer.open(state.directory.clone(), waker)?;
 
         let tasks = Tasks::default();
+        let (directory, sessions) = (state.directory.clone(), state.sessions.clone());
+        let decisions = decision_log(settings)?;
         let upstreams = Arc::new(Upstreams::new(&settings.upstream));
-        let output = Box::new(telemetry::standard_output().map_err(StartError::Runtime)?);
-        let decisions = Arc::new(DecisionLog::new(settings.telemetry.decisions, output));
         let pages = Pages::new(settings, appearance, directory.clone(), sessions.clone(), &key);
-        let known = (directory.clone(), sessions.clone(), feed.clone());
-        let authz = Arc::new(Authorizer::new(settings, known));
+        let known = (directory.clone(), sessions.clone(), state.feed.clone());
+        let authorizer = Arc::new(Authorizer::new(settings, known));
         let gateway = Arc::new(Gateway::new(
             settings,
-            Arc::clone(&authz),
+            Arc::clone(&authorizer),
             Arc::clone(&upstreams),
             Arc::new(pages.clone()),
             Arc::clone(&decisions),
             tasks.stop().clone(),
         ));
-
-        let server = &settings.server;
-        let connections = ConnectionTracker::new(server.limits.connections);
-        let addresses =
-            sockets.gateway.iter().filter_map(|socket| socket.local_addr().ok()).collect();
-        let gateway = GatewayListener {
-            sockets: sockets.gateway,
-            tls: server.tls.as_ref().map(ServerTls::read).transpose()?,
-            http: HttpServer::new(gateway, server.limits),
-            connections: connections.clone(),
-        };
         let source = PolicySource::new(settings, directory.clone());
+        let addresses = sockets.gateway_addresses();
         let admin_address = sockets.admin.local_addr().unwrap_or(settings.admin.listen);
-        let known = (directory, sessions, feed.clone());
-        let admin = operators(settings, sockets.admin, (known, authz), source.clone())?;
-        let outbox = {
-            let _entered = runtime.enter();
-            stop_on_signals(&tasks).map_err(StartError::Runtime)?;
-            source.watch(read, &tasks).map_err(StartError::Runtime)?;
-            tasks.spawn("change feed", async move { feed.ended().await });
-            tasks.spawn("decision records", Arc::clone(&decisions).keep_flushing());
-            tasks.spawn("removal of expired records", sweep(parts.clone()));
-            tasks.spawn("password resets", async move { pages.work().await });
-            tasks.spawn("unused portal connections", prune(Arc::clone(&upstreams)));
-            tasks.spawn("lockout clock", keep_time(lockout));
-            tasks.spawn("mail", outbox.run(tasks.stop().clone()))
-        };
+        let connections = ConnectionTracker::new(settings.server.limits.connections);
         let network = ServerRuntime {
-            gateway,
-            admin,
-            health: HealthChecks::new(&settings.upstream, upstreams),
-            threads: server.threads,
-            shutdown_grace: server.shutdown_grace,
+            gateway: gateway_listener(settings, sockets.gateway, gateway, &connections)?,
+            admin: admin_listener(settings, sockets.admin, &state, authorizer, source.clone())?,
+            health: HealthChecks::new(&settings.upstream, Arc::clone(&upstreams)),
+            threads: settings.server.threads,
+            shutdown_grace: settings.server.shutdown_grace,
             connections,
-            tasks,
+            tasks: tasks.clone(),
+        };
+        let policy = PolicyWatch::new(source, loaded);
+        let decided = Arc::clone(&decisions);
+        let work = Work { state, decisions: decided, outbox, pages, policy, upstreams };
+        let background = {
+            let _current = runtime.enter();
+            Background::start(work, &tasks).map_err(StartError::Runtime)?
         };
         Ok(Self {
             network,
+            background,
             runtime,
             decisions,
-            outbox,
-            parts,
+            directory,
             gateway: addresses,
             admin: admin_address,
             socket: settings.admin.socket.clone(),
         })
     }
 
-    /// Runs a task beside the gateway before it answers, and waits for it.
-    pub fn prepare<F: Future>(&self, task: impl FnOnce(Parts) -> F) -> F::Output {
-        self.runtime.block_on(task(self.parts.clone()))
+    /// Runs a future with the directory before the gateway serves, and waits for it.
+    pub fn prepare<F: Future>(&self, prepare: impl FnOnce(Directory) -> F) -> F::Output {
+        self.runtime.block_on(prepare(self.directory.clone()))
     }
 
-    /// Told when the gateway stops; stops it when cancelled.
+    /// The supervision of the gateway's tasks. Cancelling its stop token stops the gateway.
     #[must_use]
-    pub fn stop_token(&self) -> CancellationToken {
-        self.network.tasks.stop().clone()
+    pub fn tasks(&self) -> Tasks {
+        self.network.tasks.clone()
     }
 
-    /// Answers until a signal, or until the stop token is cancelled.
+    /// Serves until a signal comes or the stop token is cancelled, then shuts down: connections,
+    /// decision records, mail, each within `server.shutdown_grace`.
     ///
     /// # Errors
-    /// When a long-running task ended, which stops the gateway too.
+    /// When a long-running task has ended, which stops the gateway too.
     pub fn run(self) -> Result<(), TaskEnded> {
-        let Self { network, runtime, decisions, outbox, socket, parts, .. } = self;
-        let grace = network.shutdown_grace;
-        let tasks = network.tasks.clone();
+        let Self { network, background, runtime, decisions, directory, socket, .. } = self;
+        let (grace, tasks) = (network.shutdown_grace, network.tasks.clone());
         network.run();
         decisions.finish(grace);
-        // A mail that is on its way shall not be sent again after the start.
-        if runtime.block_on(async { tokio::time::timeout(grace, outbox).await }).is_err() {
-            tracing::warn!("a mail was still on its way; it may be sent again");
-        }
-        drop(parts);
-        runtime.shutdown_timeout(Duration::from_secs(1));
+        drop(directory);
+        background.finish(runtime, grace);
         if let Err(error) = std::fs::remove_file(&socket) {
-            tracing::debug!(%error, "the admin socket was not removed");
+            tracing::debug!(%error, "could not remove the admin socket");
         }
         tasks.outcome()
     }
 }
 
-/// The runtime of what is not portal traffic.
-fn upkeep() -> std::io::Result<Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .thread_name("upkeep")
-        .enable_all()
-        .build()
+/// The operator's logo, colours and texts.
+fn appearance(branding: &Branding) -> Result<Appearance, StartError> {
+    let appearance = Appearance::load(branding)?;
+    for note in &branding.notes {
+        tracing::warn!("{note}");
+    }
+    Ok(appearance)
 }
 
-/// The admin API in both its places; the admin socket is made here.
-fn operators(
+/// At the start the policy is in force in any case: without one, nothing would be answered.
+fn warn_of_failed_expectations(directory: &Directory) {
+    if let Err(problems) = directory.snapshot().check_expectations() {
+        tracing::warn!("the policy is in force, but a reload of it would be refused:\n{problems}");
+    }
+}
+
+fn decision_log(settings: &Settings) -> Result<Arc<DecisionLog>, StartError> {
+    let output = telemetry::standard_output().map_err(StartError::Runtime)?;
+    Ok(Arc::new(DecisionLog::new(settings.telemetry.decisions, Box::new(output))))
+}
+
+fn gateway_listener(
+    settings: &Settings,
+    sockets: Vec<TcpListener>,
+    gateway: Arc<Gateway>,
+    connections: &ConnectionTracker,
+) -> Result<GatewayListener, StartError> {
+    Ok(GatewayListener {
+        sockets,
+        tls: settings.server.tls.as_ref().map(ServerTls::read).transpose()?,
+        http: HttpServer::new(gateway, settings.server.limits),
+        connections: connections.clone(),
+    })
+}
+
+/// The admin API on both of its sockets. The admin socket is created here.
+fn admin_listener(
     settings: &Settings,
     tcp: TcpListener,
-    (known, authz): ((Directory, Sessions, Feed), Arc<Authorizer>),
+    state: &State,
+    authorizer: Arc<Authorizer>,
     source: PolicySource,
-) -> Result<AdminListener, BindError> {
+) -> Result<AdminListener, StartError> {
     let reload = move || -> BoxFuture<'static, _> {
         let source = source.clone();
         Box::pin(async move { source.reload().await })
     };
-    let state = admin::AdminState::new(settings, known, authz, Arc::new(reload));
+    let known = (state.directory.clone(), state.sessions.clone(), state.feed.clone());
+    let api = AdminState::new(settings, known, authorizer, Arc::new(reload));
     let unix = bind_admin_socket(&settings.admin.socket, settings.server.backlog)?;
     Ok(AdminListener {
-        tcp: (tcp, admin::router(state.clone(), admin::Access::Token)),
-        unix: (unix, admin::router(state, admin::Access::Socket)),
+        tcp: (tcp, admin::router(api.clone(), Access::Token)),
+        unix: (unix, admin::router(api, Access::Socket)),
         limits: settings.server.limits,
     })
-}
-
-async fn state(
-    store: Arc<dyn Store>,
-    policy: Arc<Policy>,
-    auth: AuthServices,
-    settings: &Settings,
-    waker: Arc<OutboxWaker>,
-) -> Result<(Feed, Directory, Sessions), StartError> {
-    let memory = Arc::new(Memory::new(Arc::clone(&store), policy));
-    let cache = Arc::new(SessionCache::new());
-    let followers: Vec<Arc<dyn Follower>> =
-        vec![Arc::clone(&memory) as Arc<dyn Follower>, Arc::clone(&cache) as _, waker];
-    let feed = Feed::start(store, followers).await?;
-    let hosts = [settings.server.public_url.host()].into_iter().chain(&settings.server.hosts);
-    let directory =
-        Directory::start(feed.clone(), memory, auth, hosts.cloned(), clock::now()).await?;
-    let sessions = Sessions::new(
-        feed.clone(),
-        directory.clone(),
-        cache,
-        settings.session,
-        settings.server.limits.links,
-    );
-    Ok((feed, directory, sessions))
-}
-
-/// SIGTERM and SIGINT stop the gateway from now on, also before it answers.
-fn stop_on_signals(tasks: &Tasks) -> std::io::Result<()> {
-    let (mut terminate, mut interrupt) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let stop = tasks.stop().clone();
-    tasks.spawn("signals", async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        stop.cancel();
-    });
-    Ok(())
-}
-
-async fn sweep(Parts { directory, sessions }: Parts) {
-    let mut ticks = tokio::time::interval(SWEEP_EVERY);
-    loop {
-        ticks.tick().await;
-        match sessions.sweep(clock::now()).await {
-            Ok(0) => {}
-            Ok(ended) => tracing::info!(ended, "sessions that had ended were removed"),
-            Err(error) => tracing::warn!(%error, "ended sessions were not removed"),
-        }
-        match MailQueue::new(directory.clone()).remove_expired(clock::now()).await {
-            Ok(0) => {}
-            Ok(removed) => tracing::info!(removed, "expired mail records removed"),
-            Err(error) => tracing::warn!(%error, "could not remove expired mail records"),
-        }
-    }
-}
-
-async fn prune(upstreams: Arc<Upstreams>) {
-    let mut ticks = tokio::time::interval(PRUNE_EVERY);
-    loop {
-        ticks.tick().await;
-        upstreams.prune(tokio::time::Instant::now());
-    }
-}
-
-async fn keep_time(lockout: Lockout) {
-    let mut ticks = tokio::time::interval(KEEP_TIME_EVERY);
-    loop {
-        ticks.tick().await;
-        lockout.keep_time(clock::now());
-    }
 }

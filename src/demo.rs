@@ -161,20 +161,21 @@ impl Demo {
     /// # Errors
     /// When the portal cannot start, or a task of the gateway has ended.
     pub fn run(self) -> anyhow::Result<()> {
-        let stop = self.server.stop_token();
+        let tasks = self.server.tasks();
+        let stop = tasks.stop().clone();
         let portal = self.portal;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("portal".to_owned()).spawn(move || {
-            let served =
-                runtime.block_on(portcullis_demo_portal::serve(portal, stop.cancelled_owned()));
-            if let Err(error) = served {
-                tracing::error!(%error, "the sample portal stopped with an error");
-            }
+            runtime.block_on(tasks.supervise("sample portal", async {
+                let served = portcullis_demo_portal::serve(portal, stop.cancelled_owned()).await;
+                if let Err(error) = served {
+                    tracing::error!(%error, "the sample portal stopped with an error");
+                }
+            }));
         })?;
         let ended = self.server.run();
-        if thread.join().is_err() {
-            tracing::error!("the sample portal panicked");
-        }
+        // Supervision has caught and reported a panic.
+        let _ = thread.join();
         Ok(ended?)
     }
 }
@@ -210,8 +211,8 @@ fn assemble(data: &Path, sockets: Sockets) -> anyhow::Result<(Server, TcpListene
     let log = telemetry::start(&settings.telemetry.log)?;
     let server = Server::assemble(&settings, sockets)?;
     let base = settings.server.public_url.as_str().to_owned();
-    let (organizations, users) = server.prepare(|parts| async move {
-        let directory = &parts.directory;
+    let (organizations, users) = server.prepare(|directory| async move {
+        let directory = &directory;
         if directory
             .organizations()
             .list(&PageRequest::parse(None, Some(1))?)

@@ -1,11 +1,11 @@
-//! Policy files, read again when they change, on SIGHUP, and when an administrator says so.
+//! Reloads the policy files when they change, on SIGHUP, and when an administrator asks for it.
 //!
-//! A policy that does not load, or that fails what operators expect of it, changes nothing: the
-//! old one stays in force, and the log says where the new one is wrong.
+//! A policy that does not load, or that fails its expectations, changes nothing: the previous one
+//! stays in force, and the log says what is wrong with the new one.
 //!
-//! Changes are found by looking: whatever is at the files' paths now is compared with what was
-//! there at the last reading. A notification of the system would be of the folder that was there
-//! at the start, and end unnoticed when it is replaced or a link to it is switched.
+//! Changes are found by polling: what is at the files' paths now is compared with what was there at
+//! the last load. A notification from the system would be about the folder that was there at the
+//! start, and stop without notice when that is replaced or a link to it is switched.
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -16,29 +16,38 @@ use crate::config::Settings;
 use crate::directory::Directory;
 use crate::tasks::{Tasks, caught};
 use portcullis_policy::{Policy, PolicyFiles, PolicyProblems, Readings};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
 
-/// How often the files are looked at. An editor writes several times; files are read when they
-/// have been the same at two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// The longest time between two tries to read files that could not be read.
+/// Time between two looks at the files. An editor writes several times, so files are loaded when
+/// two looks in a row show the same.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+/// The longest pause before files that could not be read are tried again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(16);
 
-/// The policy's folder and where it goes.
+/// The policy's folder, and the directory that its policy is for.
 #[derive(Debug, Clone)]
-pub struct PolicySource {
+pub(super) struct PolicySource {
     folder: PathBuf,
     readings: Readings,
     directory: Directory,
 }
 
-/// What is known of the files without reading them. No two contents at a path have the same one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamp([Option<FileStamp>; PolicyFiles::NAMES.len()]);
+/// Watches the files of a source.
+#[derive(Debug)]
+pub(super) struct PolicyWatch {
+    source: PolicySource,
+    /// The files that were loaded last.
+    loaded: Stamp,
+}
 
-/// A file by device and inode, with the time at which either its content or its place last
-/// changed, which nobody can set, and its size.
+/// The metadata of the files, which differs whenever a file at the path was changed or replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stamp([Option<FileStamp>; PolicyFiles::NAMES.len()]);
+
+/// A file's device and inode, the time of the last change to its content or metadata (`ctime`, which
+/// cannot be set), and its size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct FileStamp {
     device: u64,
@@ -48,9 +57,8 @@ struct FileStamp {
 }
 
 impl Stamp {
-    /// The stamp of the files in a folder; take it before they are read.
-    #[must_use]
-    pub fn of(folder: &Path) -> Self {
+    /// The stamp of the files in a folder. Take it before they are loaded.
+    pub(super) fn of(folder: &Path) -> Self {
         Self(PolicyFiles::NAMES.map(|name| {
             let file = folder.join(name).metadata().ok()?;
             Some(FileStamp {
@@ -64,56 +72,23 @@ impl Stamp {
 }
 
 impl PolicySource {
-    /// Policies from the folder that the settings name, for this directory.
-    #[must_use]
-    pub fn new(settings: &Settings, directory: Directory) -> Self {
+    /// Policies from the folder in the settings, for this directory.
+    pub(super) fn new(settings: &Settings, directory: Directory) -> Self {
         let folder = settings.policy.directory.clone();
         Self { folder, readings: settings.upstream.readings, directory }
     }
 
-    /// Reads the files and puts what they say in force.
+    /// Loads the files and puts them in force.
     ///
     /// # Errors
-    /// All that is wrong with them; then the old policy stays.
-    pub async fn reload(&self) -> Result<(), PolicyProblems> {
+    /// Everything that is wrong with them; the previous policy stays in force.
+    pub(super) async fn reload(&self) -> Result<(), PolicyProblems> {
         let readings = self.readings;
         let policy = self.blocking(move |folder| Policy::load_for(folder, readings)).await?;
         self.directory.replace_policy(policy).await
     }
 
-    /// Reloads on SIGHUP, and whenever the files are others than those of this stamp, until
-    /// stopped. Files that could not be read are tried again until they are read.
-    ///
-    /// # Errors
-    /// When the system does not report signals.
-    pub fn watch(&self, mut read: Stamp, tasks: &Tasks) -> io::Result<()> {
-        let mut hangup = signal(SignalKind::hangup())?;
-        let mut looks = tokio::time::interval(LOOK_EVERY);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (source, stop) = (self.clone(), tasks.stop().clone());
-        tasks.spawn("policy watch", async move {
-            let mut last = read.clone();
-            let mut unread: Option<Unread> = None;
-            loop {
-                let asked = tokio::select! {
-                    () = stop.cancelled() => return,
-                    _ = hangup.recv() => true,
-                    _ = looks.tick() => false,
-                };
-                let now = source.blocking(Stamp::of).await;
-                let settled = std::mem::replace(&mut last, now.clone()) == now;
-                let again = unread.as_ref().is_some_and(|unread| unread.next <= Instant::now());
-                if asked || again || (settled && now != read) {
-                    read = now;
-                    let is_read = source.reload_and_log().await;
-                    unread = (!is_read).then(|| Unread::after(unread));
-                }
-            }
-        });
-        Ok(())
-    }
-
-    /// Has something done with the folder where waiting for a disk holds nobody up.
+    /// Runs a function on a thread where it may wait for a disk.
     async fn blocking<T: Send + 'static>(
         &self,
         task: impl FnOnce(&Path) -> T + Send + 'static,
@@ -145,16 +120,57 @@ impl PolicySource {
     }
 }
 
-/// A policy that could not be read, which says nothing about what it says.
-struct Unread {
-    next: Instant,
+impl PolicyWatch {
+    /// Watches the files, of which those of `loaded` are in force.
+    pub(super) const fn new(source: PolicySource, loaded: Stamp) -> Self {
+        Self { source, loaded }
+    }
+
+    /// Reloads on SIGHUP and when the files change, until stopped.
+    ///
+    /// # Errors
+    /// When the signal handler cannot be installed.
+    pub(super) fn start(self, tasks: &Tasks) -> io::Result<()> {
+        let hangup = signal(SignalKind::hangup())?;
+        tasks.spawn("policy watch", self.run(hangup, tasks.stop().clone()));
+        Ok(())
+    }
+
+    /// Files that could not be read are tried again until they can be.
+    async fn run(self, mut hangup: Signal, stop: CancellationToken) {
+        let Self { source, mut loaded } = self;
+        let mut looks = tokio::time::interval(POLL_INTERVAL);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut last = loaded.clone();
+        let mut retry: Option<Retry> = None;
+        loop {
+            let requested = tokio::select! {
+                () = stop.cancelled() => return,
+                _ = hangup.recv() => true,
+                _ = looks.tick() => false,
+            };
+            let now = source.blocking(Stamp::of).await;
+            let settled = std::mem::replace(&mut last, now.clone()) == now;
+            let retries = retry.as_ref().is_some_and(|retry| retry.at <= Instant::now());
+            if requested || retries || (settled && now != loaded) {
+                loaded = now;
+                let could_be_read = source.reload_and_log().await;
+                retry = (!could_be_read).then(|| Retry::after(retry));
+            }
+        }
+    }
+}
+
+/// When to try files again that could not be read.
+struct Retry {
+    at: Instant,
     pause: Duration,
 }
 
-impl Unread {
-    /// When to try again: soon, and later each time.
-    fn after(earlier: Option<Self>) -> Self {
-        let pause = earlier.map_or(LOOK_EVERY, |earlier| LONGEST_PAUSE.min(earlier.pause * 2));
-        Self { next: Instant::now() + pause, pause }
+impl Retry {
+    /// Soon, and later each time.
+    fn after(previous: Option<Self>) -> Self {
+        let pause = previous.map_or(POLL_INTERVAL, |retry| LONGEST_PAUSE.min(retry.pause * 2));
+        Self { at: Instant::now() + pause, pause }
     }
 }

@@ -387,7 +387,7 @@ async fn i12_open_file_limit_is_raised() {
         let program = home.serve_with(command).await.unwrap();
         assert_eq!(program.open_files_limit(), hard);
         let log = program.logged("serving ", 1).await;
-        assert_eq!(log.contains("the limit of open files is less"), warns, "{log}");
+        assert_eq!(log.contains("the limit on open files is lower"), warns, "{log}");
         program.stop().await;
     }
 }

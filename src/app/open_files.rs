@@ -1,31 +1,31 @@
-//! The number of files and sockets that the process may have open.
+//! The limit on open files and sockets of the process.
 //!
-//! Many systems start programs with a soft limit of 1,024 for the sake of `select(2)`, which nothing
-//! here uses, and a hard limit far above it. A few clients can use up 1,024.
+//! Many systems start programs with a soft limit of 1,024, for `select(2)`, which is not used here,
+//! and a hard limit far above it. A few clients can use up 1,024.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::Settings;
 
-/// For files, sockets between threads, and connections of operators.
+/// Files, sockets between threads, and connections of the admin plane.
 const OTHERS: u64 = 512;
 
-/// Raises the soft limit to the hard one, and warns when that is less than the settings allow clients
-/// to cause.
+/// Raises the soft limit to the hard one, and warns when that is less than clients may need under
+/// these settings.
 pub(super) fn raise_limit(settings: &Settings) {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     if limit.current != limit.maximum
         && let Err(error) = setrlimit(Resource::Nofile, raised)
     {
-        tracing::warn!(%error, "the limit of open files cannot be raised");
+        tracing::warn!(%error, "cannot raise the limit on open files");
     }
     let needed = needed(settings);
     if let Some(limit) = getrlimit(Resource::Nofile).current.filter(|limit| *limit < needed) {
         tracing::warn!(
             limit,
             needed,
-            "the limit of open files is less than `server.limits.connections` and \
+            "the limit on open files is lower than `server.limits.connections` and \
              `upstream.requests` may need: raise it (`LimitNOFILE` in a systemd unit)"
         );
     }

@@ -1,0 +1,131 @@
+//! Everything that runs beside portal traffic, on a runtime of its own: the change feed, the
+//! outbox, removal of expired records, the watch on the policy files, signals.
+//!
+//! All of it is supervised ([`crate::tasks`]).
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, interval};
+
+use super::policy_watch::PolicyWatch;
+use super::state::State;
+use crate::authz::DecisionLog;
+use crate::clock;
+use crate::credential::lockout::Lockout;
+use crate::mail::{MailQueue, Outbox};
+use crate::portal_pages::router::Pages;
+use crate::proxy::upstream::Upstreams;
+use crate::tasks::Tasks;
+
+/// Time between two removals of expired records.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(300);
+/// Time between two looks for unused connections to the portal.
+const PRUNE_INTERVAL: Duration = Duration::from_secs(5);
+/// Time between two looks at the clock for the lockout, which notices when it was set back.
+const LOCKOUT_CLOCK_INTERVAL: Duration = Duration::from_secs(5);
+/// Upper bound on stopping tasks that do not end by themselves.
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What the tasks work with.
+pub(super) struct Work {
+    pub(super) state: State,
+    pub(super) decisions: Arc<DecisionLog>,
+    pub(super) outbox: Outbox,
+    pub(super) pages: Pages,
+    pub(super) policy: PolicyWatch,
+    pub(super) upstreams: Arc<Upstreams>,
+}
+
+/// The tasks that run.
+#[derive(Debug)]
+pub(super) struct Background {
+    mail: JoinHandle<()>,
+}
+
+/// The runtime for all that is not portal traffic.
+pub(super) fn runtime() -> io::Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(1).thread_name("background").enable_all().build()
+}
+
+impl Background {
+    /// Starts the tasks on the current runtime.
+    ///
+    /// # Errors
+    /// When signal handlers cannot be installed.
+    pub(super) fn start(work: Work, tasks: &Tasks) -> io::Result<Self> {
+        let Work { state, decisions, outbox, pages, policy, upstreams } = work;
+        stop_on_signals(tasks)?;
+        policy.start(tasks)?;
+        let feed = state.feed.clone();
+        tasks.spawn("change feed", async move { feed.ended().await });
+        tasks.spawn("decision records", decisions.keep_flushing());
+        tasks.spawn("lockout clock", keep_time(state.lockout.clone()));
+        tasks.spawn("removal of expired records", sweep(state));
+        tasks.spawn("password resets", async move { pages.work().await });
+        tasks.spawn("unused portal connections", prune(upstreams));
+        let mail = tasks.spawn("mail", outbox.run(tasks.stop().clone()));
+        Ok(Self { mail })
+    }
+
+    /// Waits for a mail that is being sent, for at most `grace`, and ends the runtime.
+    pub(super) fn finish(self, runtime: Runtime, grace: Duration) {
+        // A mail that is cut off would be sent again after the next start.
+        if runtime.block_on(async { tokio::time::timeout(grace, self.mail).await }).is_err() {
+            tracing::warn!("stopped while a mail was being sent; it may be sent again");
+        }
+        runtime.shutdown_timeout(STOP_TIMEOUT);
+    }
+}
+
+/// SIGTERM and SIGINT stop the gateway from now on, also before it serves.
+fn stop_on_signals(tasks: &Tasks) -> io::Result<()> {
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = tasks.stop().clone();
+    tasks.spawn("signals", async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop.cancel();
+    });
+    Ok(())
+}
+
+async fn sweep(State { directory, sessions, .. }: State) {
+    let mut ticks = interval(SWEEP_INTERVAL);
+    loop {
+        ticks.tick().await;
+        match sessions.sweep(clock::now()).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "expired sessions removed"),
+            Err(error) => tracing::warn!(%error, "could not remove expired sessions"),
+        }
+        match MailQueue::new(directory.clone()).remove_expired(clock::now()).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "expired mail records removed"),
+            Err(error) => tracing::warn!(%error, "could not remove expired mail records"),
+        }
+    }
+}
+
+async fn prune(upstreams: Arc<Upstreams>) {
+    let mut ticks = interval(PRUNE_INTERVAL);
+    loop {
+        ticks.tick().await;
+        upstreams.prune(Instant::now());
+    }
+}
+
+async fn keep_time(lockout: Lockout) {
+    let mut ticks = interval(LOCKOUT_CLOCK_INTERVAL);
+    loop {
+        ticks.tick().await;
+        lockout.keep_time(clock::now());
+    }
+}

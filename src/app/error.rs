@@ -1,0 +1,65 @@
+//! Why a gateway does not start.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::credential::hashing::HashingError;
+use crate::credential::key::KeyError;
+use crate::directory::DirectoryError;
+use crate::mail::MailError;
+use crate::net::{BindError, TlsError};
+use crate::portal_pages::AppearanceProblem;
+use portcullis_policy::PolicyProblems;
+use portcullis_store::StoreError;
+use portcullis_store::sled::OpenError;
+
+/// Why a gateway does not start. All but the last are for the operator to correct.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The policy files have errors.
+    #[error("the policy cannot be used:\n{0}")]
+    Policy(#[from] PolicyProblems),
+    /// The store does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// There is a store, but its secret key is missing.
+    #[error(
+        "the secret key `{}` is missing, and the store in `{}` belongs to it: put it back. Only if \
+         it is lost for good, move the store and `{}.answered` away; the next start creates new \
+         ones",
+        file.display(), store.display(), store.display()
+    )]
+    KeyMissing {
+        /// The file of the key.
+        file: PathBuf,
+        /// The folder of the store.
+        store: PathBuf,
+    },
+    /// The first records cannot be written.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The secret key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The threads for password hashing cannot be started.
+    #[error(transparent)]
+    Hashing(#[from] HashingError),
+    /// A socket cannot be bound.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Mail cannot be sent.
+    #[error(transparent)]
+    Mail(#[from] MailError),
+    /// A file named in `branding` cannot be used.
+    #[error(transparent)]
+    Appearance(#[from] AppearanceProblem),
+    /// The system refuses a thread, a signal handler or a descriptor.
+    #[error("cannot start the runtime: {0}")]
+    Runtime(io::Error),
+}
