@@ -1,4 +1,4 @@
-//! The `portcullis` program: parse, dispatch, exit code.
+//! The `portcullis` program: runs the command line and returns its exit code.
 
 #![forbid(unsafe_code)]
 
@@ -11,55 +11,55 @@ use portcullis::cli::terminal::{Escaping, escaped};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// 0 when it is done, 1 when it was refused or failed; wrong usage ends with 2 in `read`.
+/// Exits with 0 when the command is done and with 1 when it was refused or failed. Wrong usage exits
+/// with 2, in [`Cli::read`].
 fn main() -> ExitCode {
     let mut output = Output::default();
-    let done = Cli::read().run(&mut Escaping(&mut output));
-    let Err(error) = done else { return ExitCode::SUCCESS };
-    if output.unread {
+    let result = Cli::read().run(&mut Escaping(&mut output));
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    if output.closed {
         return ExitCode::SUCCESS;
     }
-    // When even that cannot be told, the exit code must do.
-    let _ = writeln!(io::stderr(), "portcullis: {}", escaped(&in_full(&error)));
+    // If standard error is closed, the exit code is all there is.
+    let _ = writeln!(io::stderr(), "portcullis: {}", escaped(&with_causes(&error)));
     ExitCode::FAILURE
 }
 
-/// The error with its causes, each said once: many name their cause themselves.
-fn in_full(error: &anyhow::Error) -> String {
-    let mut told = String::new();
+/// The error and its causes, without those that are part of the text already.
+fn with_causes(error: &anyhow::Error) -> String {
+    let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
-        if told.is_empty() {
-            told = cause;
-        } else if !told.contains(&cause) {
-            told.push_str(": ");
-            told.push_str(&cause);
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
         }
     }
-    told
+    text
 }
 
-/// The standard output, and whether somebody still reads it: `head` stops when it has enough, and
-/// what was to be done has been done then.
+/// Standard output. A reader that closes it, such as `head`, has seen enough: that is not a failure.
 #[derive(Debug, Default)]
 struct Output {
-    unread: bool,
+    closed: bool,
 }
 
 impl Output {
-    fn note<T>(&mut self, done: io::Result<T>) -> io::Result<T> {
-        self.unread |= matches!(&done, Err(error) if error.kind() == io::ErrorKind::BrokenPipe);
-        done
+    fn note<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+        self.closed |= matches!(&result, Err(error) if error.kind() == io::ErrorKind::BrokenPipe);
+        result
     }
 }
 
 impl Write for Output {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let done = io::stdout().write(buf);
-        self.note(done)
+        let written = io::stdout().write(buf);
+        self.note(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let done = io::stdout().flush();
-        self.note(done)
+        let flushed = io::stdout().flush();
+        self.note(flushed)
     }
 }

@@ -1,11 +1,20 @@
-//! Long-running tasks: none of them ends unnoticed (I11).
+//! Supervision of long-running tasks: none of them ends unnoticed (I11).
 //!
-//! A task that returns before the process is asked to stop, or panics, stops the process, which
-//! then exits with the task's name. Whatever supervises the process starts it again with every task
-//! running; a gateway that lacks one of them looks healthy and is not.
+//! A task that panics, or returns before the process is asked to stop, stops the process, which then
+//! exits with the task's name in the error. The service manager starts it again with every task running.
+//! A gateway that went on without one of them would look healthy and not be.
 //!
-//! Work that is driven by input (a mail, a reset, a policy file) is run with [`caught`]: input that
-//! causes a panic would do so again after a restart.
+//! Work on one input (a mail, a password reset, a policy file) runs in [`caught`]: input that causes a panic
+//! would do so again after a restart.
+//!
+//! Not supervised here, because their end cannot go unnoticed or has no effect beyond itself:
+//!
+//! - tasks of one connection or one request: a panic ends that connection;
+//! - the threads that hash passwords: they catch panics and go on;
+//! - the store's writer: when it fails, every commit does, and the store is down;
+//! - the log's writer: losing the log must not stop the gateway.
+//!
+//! `tests/structure/spawns.rs` lists every place that starts a task or a thread.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -15,7 +24,7 @@ use futures_util::FutureExt as _;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// A long-running task that ended before it was asked to.
+/// A task that ended although the process was not stopping.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the task `{name}` {how}, so the gateway has stopped")]
 pub struct TaskEnded {
@@ -23,7 +32,7 @@ pub struct TaskEnded {
     how: String,
 }
 
-/// The long-running tasks of a process, and what stops them all.
+/// The supervision of a process's tasks. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Tasks {
     stop: CancellationToken,
@@ -31,13 +40,13 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// Cancelled when the process stops; cancelling it stops the process.
+    /// Cancelled when the process is to stop. Cancelling it stops the process.
     #[must_use]
     pub fn stop(&self) -> &CancellationToken {
         &self.stop
     }
 
-    /// Runs a task to its end. Unless the process is stopping, that end stops it.
+    /// Runs a task to its end, which stops the process unless it is stopping already.
     pub async fn supervise(self, name: &'static str, task: impl Future<Output = ()>) {
         let how = match caught(task).await {
             Ok(()) if self.stop.is_cancelled() => return,
@@ -46,12 +55,12 @@ impl Tasks {
         };
         let ended = TaskEnded { name, how };
         tracing::error!("{ended}");
-        // The first one is the cause.
+        // Later ones may end because of the first.
         let _ = self.ended.set(ended);
         self.stop.cancel();
     }
 
-    /// Spawns a task that is supervised.
+    /// Spawns a supervised task on the current runtime.
     pub fn spawn(
         &self,
         name: &'static str,
@@ -60,7 +69,7 @@ impl Tasks {
         tokio::spawn(self.clone().supervise(name, task))
     }
 
-    /// Whether the process stopped because it was asked to.
+    /// `Ok` if the process stopped because it was asked to.
     ///
     /// # Errors
     /// The task whose end stopped it.
@@ -69,7 +78,7 @@ impl Tasks {
     }
 }
 
-/// Runs a task; a panic becomes an error with its message.
+/// Runs a future and turns a panic into an error.
 ///
 /// # Errors
 /// The message of the panic.
@@ -92,19 +101,19 @@ mod tests {
         let tasks = Tasks::default();
         tasks.spawn("mail", async {}).await.unwrap();
         assert!(tasks.stop().is_cancelled());
-        let told = tasks.outcome().unwrap_err().to_string();
-        assert_eq!(told, "the task `mail` ended, so the gateway has stopped");
+        let error = tasks.outcome().unwrap_err().to_string();
+        assert_eq!(error, "the task `mail` ended, so the gateway has stopped");
 
         let tasks = Tasks::default();
         tasks.spawn("sweep", async { panic!("{} is wrong", "this") }).await.unwrap();
         assert!(tasks.stop().is_cancelled());
         tasks.spawn("mail", async { panic!("later") }).await.unwrap();
-        let told = tasks.outcome().unwrap_err().to_string();
-        assert_eq!(told, "the task `sweep` panicked: this is wrong, so the gateway has stopped");
+        let error = tasks.outcome().unwrap_err().to_string();
+        assert_eq!(error, "the task `sweep` panicked: this is wrong, so the gateway has stopped");
     }
 
     #[tokio::test]
-    async fn i11_a_task_that_ends_because_of_a_stop_is_no_failure() {
+    async fn i11_a_task_that_ends_at_shutdown_is_not_a_failure() {
         let tasks = Tasks::default();
         let stopped = tasks.stop().clone().cancelled_owned();
         let running = tasks.spawn("mail", stopped);

@@ -1,8 +1,9 @@
-//! The program's own log: `tracing` events, on standard error. Decision records are not here; they
-//! go to standard output (`gateway/decision_record.rs`).
+//! The log: `tracing` events, on standard error.
 //!
-//! Events are written by a thread of their own. When standard error is full, closed or not read,
-//! lines are lost, and nothing else is (I11): no task waits for it, or fails because of it.
+//! Decision records go to standard output instead (`proxy/decision_record.rs`).
+//!
+//! A thread of its own writes the events. When standard error is full, closed or not read, lines are
+//! lost and nothing else is (I11): no task waits for it or fails because of it.
 
 mod lines;
 
@@ -20,68 +21,68 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 pub use self::lines::Lines;
 
-/// Lines that wait to be written; further ones are lost.
-const WAITING: usize = 4096;
-/// How long an exit waits for the last lines.
-const LAST_LINES: Duration = Duration::from_secs(1);
+/// Lines in the queue. More are lost until there is room.
+const QUEUE: usize = 4096;
+/// Upper bound on writing the queue at exit.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why the log cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// The filter cannot be read.
+    /// The filter is invalid.
     #[error(transparent)]
     Filter(#[from] ParseError),
-    /// There is no thread to write with.
-    #[error("the log's thread cannot be started: {0}")]
+    /// The writer's thread cannot be started.
+    #[error("cannot start the log's thread: {0}")]
     Thread(io::Error),
 }
 
-/// The log; writes what still waits when dropped, for a second at most.
+/// The running log. Dropping it writes the queue, for at most a second.
 #[derive(Debug)]
-#[must_use = "lines that wait are lost unless it is kept to the end"]
-pub struct Log(SyncSender<Next>);
+#[must_use = "keep it until the end, or the last lines are lost"]
+pub struct Log(SyncSender<Message>);
 
-enum Next {
+enum Message {
     Line(Vec<u8>),
-    /// Answered when every line before it is written.
+    /// Answered when every earlier line has been written.
     Flush(Sender<()>),
 }
 
-/// Where events go: to the thread, unless too many wait.
+/// Passes lines to the thread. Counts those that are lost.
 #[derive(Clone)]
-struct Waiting {
-    lines: SyncSender<Next>,
+struct QueueWriter {
+    queue: SyncSender<Message>,
     lost: Arc<AtomicUsize>,
 }
 
-/// Starts to log what `filter` lets through, in the filter language of `tracing`, and panics.
-/// Readable on a terminal, one JSON object a line elsewhere.
+/// Starts to log events that pass `filter` (the syntax of `tracing`'s `EnvFilter`), and panics.
+/// Lines are text on a terminal and JSON elsewhere.
 ///
 /// # Errors
-/// When the filter cannot be read, or there is no thread.
+/// When the filter is invalid, or the thread cannot be started.
 pub fn start(filter: &str) -> Result<Log, LogError> {
     let filter = parse(filter)?;
-    let (lines, waiting) = sync_channel(WAITING);
+    let (queue, messages) = sync_channel(QUEUE);
     let lost = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&lost);
     std::thread::Builder::new()
         .name("log".to_owned())
-        .spawn(move || write(&waiting, io::stderr(), &counted))
+        .spawn(move || write(&messages, io::stderr(), &counted))
         .map_err(LogError::Thread)?;
-    let log = Log(lines.clone());
-    let writer = Waiting { lines, lost };
+    let log = Log(queue.clone());
+    let writer = QueueWriter { queue, lost };
     let events = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .log_internal_errors(false)
         .with_writer(move || writer.clone());
-    // A subscriber that is there already stays: tests in one process share it.
+    // This fails when there is a subscriber already: tests in one process share one.
     let started = if io::stderr().is_terminal() {
         events.with_target(false).compact().finish().try_init()
     } else {
         events.json().flatten_event(true).finish().try_init()
     };
     if started.is_ok() {
-        // The default hook writes to standard error itself, and may wait for it.
+        // The default hook writes to standard error itself and may block.
         std::panic::set_hook(Box::new(|panic| {
             let place = panic.location().map(ToString::to_string);
             let message = panic.payload_as_str().unwrap_or("no message");
@@ -91,47 +92,47 @@ pub fn start(filter: &str) -> Result<Log, LogError> {
     Ok(log)
 }
 
-/// Reads a filter without using it.
+/// Parses a filter.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When it is invalid.
 pub fn parse(filter: &str) -> Result<EnvFilter, ParseError> {
-    // pingora tells of its own start and stop; here the server does.
+    // pingora logs its own start and stop at `info`; the gateway logs those itself.
     EnvFilter::try_new(format!("pingora_core=warn,{filter}"))
 }
 
-/// Standard output without a buffer.
+/// Standard output, unbuffered.
 ///
 /// # Errors
-/// When there is no descriptor left.
+/// When the process has no descriptor left.
 pub fn standard_output() -> io::Result<File> {
     Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
 }
 
-/// The thread: writes lines as they come, and reports lost ones once it can.
-fn write(waiting: &Receiver<Next>, out: impl Write, lost: &AtomicUsize) {
+/// Writes lines until the queue is closed, and reports lost ones when writing works again.
+fn write(messages: &Receiver<Message>, out: impl Write, lost: &AtomicUsize) {
     let mut out = Lines::new(out);
-    while let Ok(next) = waiting.recv() {
-        match next {
-            Next::Line(line) => match out.write(&line) {
+    while let Ok(message) = messages.recv() {
+        match message {
+            Message::Line(line) => match out.write(&line) {
                 Ok(()) => {
                     let lost = lost.swap(0, Ordering::Relaxed);
                     if lost > 0 {
-                        tracing::warn!(lost, "log lines were lost: they could not be written");
+                        tracing::warn!(lost, "log lines lost: they could not be written");
                     }
                 }
                 Err(_) => {
                     lost.fetch_add(1, Ordering::Relaxed);
                 }
             },
-            Next::Flush(done) => drop(done.send(())),
+            Message::Flush(done) => drop(done.send(())),
         }
     }
 }
 
-impl Write for Waiting {
+impl Write for QueueWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.lines.try_send(Next::Line(line.to_vec())).is_err() {
+        if self.queue.try_send(Message::Line(line.to_vec())).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
         Ok(line.len())
@@ -145,8 +146,8 @@ impl Write for Waiting {
 impl Drop for Log {
     fn drop(&mut self) {
         let (done, written) = channel();
-        if self.0.try_send(Next::Flush(done)).is_ok() {
-            let _ = written.recv_timeout(LAST_LINES);
+        if self.0.try_send(Message::Flush(done)).is_ok() {
+            let _ = written.recv_timeout(FLUSH_TIMEOUT);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `portcullis serve`: the gateway, until it is stopped.
+//! `portcullis serve`: runs the gateway until it is stopped.
 
 use std::path::Path;
 
@@ -7,10 +7,10 @@ use anyhow::Context;
 use crate::app::{Server, Sockets};
 use crate::telemetry;
 
-/// Serves with the settings in `file`, or else in the default one or the environment.
+/// Runs the gateway with the settings in `file`, or in the default file, or in the environment.
 ///
 /// # Errors
-/// Whatever does not let the gateway start.
+/// When the gateway cannot start, or one of its long-running tasks ended.
 pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
     let settings = super::settings::settings(file)?;
     let _log = telemetry::start(&settings.telemetry.log).context("telemetry.log")?;

@@ -1,39 +1,39 @@
-//! Whole lines to a place that may fail for a while, such as a full disk.
+//! Writes whole lines to an output that may fail for a while, such as a file on a full disk.
 
 use std::io::{self, ErrorKind, Write};
 
-/// Writes lines. After a line that was written in part, the next one begins on a line of its own.
+/// Writes lines. After a partly written line, the next one starts with a line break.
 #[derive(Debug)]
 pub struct Lines<W> {
     out: W,
-    torn: bool,
+    /// Whether the last line was written only in part.
+    partial: bool,
 }
 
 impl<W: Write> Lines<W> {
-    /// Lines to `out`.
+    /// Writes to `out`.
     #[must_use]
     pub const fn new(out: W) -> Self {
-        Self { out, torn: false }
+        Self { out, partial: false }
     }
 
-    /// Writes lines, the last of which ends too. Returns how many of them were not written, with
-    /// the reason.
+    /// Writes lines, each of which ends with a line break.
     ///
     /// # Errors
-    /// The first error of `out`; what is left is not tried again.
+    /// The first error of `out`, with the number of lines that were not written. They are not kept.
     pub fn write(&mut self, lines: &[u8]) -> Result<(), (usize, io::Error)> {
-        let (mut rest, mut begin) = (lines, self.torn);
+        let (mut rest, mut breaks) = (lines, self.partial);
         loop {
-            let next = if begin { b"\n" } else { rest };
+            let next = if breaks { b"\n" } else { rest };
             if next.is_empty() {
                 return Ok(());
             }
             match self.out.write(next) {
                 Ok(0) => return Err((count(rest), ErrorKind::WriteZero.into())),
-                Ok(_) if begin => (begin, self.torn) = (false, false),
+                Ok(_) if breaks => (breaks, self.partial) = (false, false),
                 Ok(written) => {
                     let (done, left) = rest.split_at_checked(written).unwrap_or((rest, &[]));
-                    self.torn = done.last().is_some_and(|byte| *byte != b'\n');
+                    self.partial = done.last().is_some_and(|byte| *byte != b'\n');
                     rest = left;
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -51,20 +51,20 @@ fn count(lines: &[u8]) -> usize {
 mod tests {
     use super::*;
 
-    /// Takes so many bytes, then fails.
+    /// Fails when it is full.
     struct Disk {
-        taken: Vec<u8>,
-        room: usize,
+        content: Vec<u8>,
+        free: usize,
     }
 
     impl Write for Disk {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let fits = bytes.len().min(self.room);
+            let fits = bytes.len().min(self.free);
             if fits == 0 {
                 return Err(ErrorKind::StorageFull.into());
             }
-            self.room -= fits;
-            self.taken.extend_from_slice(&bytes[..fits]);
+            self.free -= fits;
+            self.content.extend_from_slice(&bytes[..fits]);
             Ok(fits)
         }
 
@@ -74,14 +74,14 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_line_does_not_swallow_the_next() {
-        let mut lines = Lines::new(Disk { taken: Vec::new(), room: 8 });
+    fn partly_written_line_does_not_swallow_the_next() {
+        let mut lines = Lines::new(Disk { content: Vec::new(), free: 8 });
         let (lost, error) = lines.write(b"first\nsecond\nthird\n").unwrap_err();
         assert_eq!((lost, error.kind()), (2, ErrorKind::StorageFull));
         assert_eq!(lines.write(b"fourth\n").unwrap_err().0, 1);
-        lines.out.room = 100;
+        lines.out.free = 100;
         lines.write(b"fifth\n").unwrap();
         lines.write(b"sixth\n").unwrap();
-        assert_eq!(String::from_utf8_lossy(&lines.out.taken), "first\nse\nfifth\nsixth\n");
+        assert_eq!(String::from_utf8_lossy(&lines.out.content), "first\nse\nfifth\nsixth\n");
     }
 }

@@ -13,3 +13,4 @@ mod imports;
 mod layers;
 mod sizes;
 mod source;
+mod spawns;
