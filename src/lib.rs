@@ -1,47 +1,51 @@
 //! Portcullis: an authorization gateway for a portal that cannot be changed.
 //!
-//! # The rooms
+//! # Modules
 //!
-//! Each module below is a room. From the bottom up; a room uses those below it, and never one
-//! above:
+//! From the bottom up. A module imports only from modules above it in this table (a test checks
+//! that):
 //!
-//! | room | what happens there |
+//! | module | purpose |
 //! |---|---|
-//! | [`portcullis_policy`] | the policy files become routes and permissions; [`portcullis_policy::decide`] answers |
-//! | [`portcullis_store`] | records on disk, commits, and the feed that tells of them |
-//! | [`portcullis_http1`] | HTTP/1.1 as the portal is spoken to, and nothing else |
-//! | [`clock`], [`random`] | the only places that ask for the time and for chance |
-//! | [`email`] | what an email address is |
-//! | [`tasks`] | long-running tasks, none of which ends unnoticed |
-//! | [`credential`] | passwords, codes, tokens and links are made and judged; failures are counted |
-//! | [`config`] | the operator's settings |
-//! | [`web`] | what our own pages are made of: cookies, forms, headers, addresses |
-//! | [`directory`] | organizations, people, groups; every rule about them |
-//! | [`session`] | who is signed in, since when, and for how long still |
-//! | [`authz`] | whether a request may go to the portal, and what is recorded of that |
-//! | [`proxy`] | a request is forwarded, or answered in place of the portal |
-//! | [`portal_pages`], [`admin`], [`mail`] | what portal users see, what operators ask, what is sent |
-//! | [`net`] | connections, TLS, threads, the end |
-//! | [`app`] | all of it put together |
-//! | [`demo`], [`cli`] | the sample portal; the commands |
-//! | [`telemetry`] | the log that operators read |
+//! | [`portcullis_policy`] | the policy files as routes and permissions, and the decision, [`portcullis_policy::decide`] |
+//! | [`portcullis_store`] | records on disk, atomic commits, the feed of changes |
+//! | [`portcullis_http1`] | HTTP/1.1 to the portal |
+//! | [`clock`], [`random`] | the only sources of time and randomness |
+//! | [`tasks`] | supervision of long-running tasks |
+//! | [`telemetry`] | the log |
+//! | [`email`] | email addresses |
+//! | [`credential`] | passwords, codes, tokens, secure links, lockout, the secret key |
+//! | [`config`] | settings |
+//! | [`web`] | what our own pages are made of: forms, cookies, security headers, texts |
+//! | [`directory`] | organizations, people, groups, preferences, and every rule about them |
+//! | [`session`] | sessions, from sign-in to sign-out |
+//! | [`authz`] | authorization: a question about a request, and the verdict with its record |
+//! | [`proxy`] | requests to the portal: forwarded, or answered in its place |
+//! | [`portal_pages`], [`admin`], [`mail`] | the pages for portal users, the API for operators, mail |
+//! | [`net`] | sockets, TLS, connections, threads |
+//! | [`app`] | assembly: from settings to a running gateway |
+//! | [`demo`], [`cli`] | `portcullis demo`, and all commands |
 //!
 //! # The life of a request
 //!
-//! A connection is accepted by [`net`] and stays on one thread. [`proxy`] takes its requests
-//! one by one. It first reads target and host into the one spelling that each has
-//! ([`portcullis_policy::RequestTarget`], [`portcullis_policy::Host`]), or answers 400. It takes the snapshot of policy,
-//! groups and preferences that is in force ([`directory::Snapshot`]) and keeps to it. Whatever is
-//! under `/.portcullis/` is answered by [`portal_pages`]. For all else [`session`] turns the cookie into a
-//! [`portcullis_policy::Subject`], with what is true of that person at this moment, and [`portcullis_policy::decide`]
-//! decides. An allowance is a [`portcullis_policy::Permit`], which nothing else can make and without which
-//! nothing is forwarded. Everything but an allowance is a page, a redirect or a refusal. One line in the
-//! decision record says what was decided and why.
+//! 1. [`net`] accepts the connection, performs the TLS handshake and keeps it on one thread.
+//! 2. [`proxy`] takes its requests one at a time and asks [`authz`] about each. Target and host are
+//!    parsed into the one spelling that each has ([`portcullis_policy::RequestTarget`],
+//!    [`portcullis_policy::Host`]), or the answer is 400 or 421.
+//! 3. [`authz`] takes the current snapshot of policy, groups and preferences ([`directory::Snapshot`]) and
+//!    uses that to the end.
+//! 4. [`portal_pages`] answers everything under `/.portcullis/`.
+//! 5. For everything else, [`session`] looks up the cookie and makes a
+//!    [`portcullis_policy::Subject`] of it, with what is true of that person now.
+//! 6. [`portcullis_policy::decide`] decides. Only it can make a [`portcullis_policy::Permit`], and
+//!    nothing is forwarded without one. Any other decision is answered with a page, a redirect or
+//!    a problem document.
+//! 7. One decision record says what was decided and why.
 //!
-//! Changes come in by [`admin`] and [`portal_pages`], are judged in [`directory`], and are answered once
-//! they are on disk and every copy in memory has followed.
+//! Changes come in through [`admin`] and [`portal_pages`] and are checked in [`directory`]. A change
+//! is answered when it is on disk and every copy in memory has it.
 //!
-//! `docs/architecture.md` has the reasons, the invariants, and the tests that show them.
+//! `docs/architecture.md` has the reasons, the invariants, and the tests for each.
 
 #![forbid(unsafe_code)]
 
