@@ -1,6 +1,6 @@
 //! The log: `tracing` events, on standard error.
 //!
-//! Decision records go to standard output instead (`proxy/decision_record.rs`).
+//! Decision records go to standard output instead (`authz/decision_record.rs`).
 //!
 //! A thread of its own writes the events. When standard error is full, closed or not read, lines are
 //! lost and nothing else is (I11): no task waits for it or fails because of it.

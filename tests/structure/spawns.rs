@@ -25,7 +25,7 @@ const KNOWN: &[(&str, usize, &str)] = &[
     ("src/net/admin_listener.rs", 1, "one connection"),
     ("src/net/gateway_listener.rs", 1, "one connection"),
     ("src/net/stream_timeout.rs", 1, "one HTTP/2 stream"),
-    ("src/proxy/decision_record.rs", 2, "awaited by a supervised task; the last flush at exit"),
+    ("src/authz/decision_record/log.rs", 2, "awaited by a supervised task; the last flush at exit"),
     ("src/proxy/lease.rs", 1, "one request that its client has left"),
     ("src/proxy/tunnel.rs", 1, "one WebSocket"),
     ("src/proxy/upstream.rs", 1, "one connection to the portal"),
