@@ -142,7 +142,7 @@ async fn mail_is_retried_until_the_server_is_back() {
     );
     program.logged("a mail was sent", 1).await;
     let shown = home.run(&["mail", "show", &id]).await.done();
-    assert!(shown.contains("sent") && shown.contains("tries         2"), "{shown}");
+    assert!(shown.contains("sent") && shown.contains("attempts      2"), "{shown}");
     let refused = home.run(&["mail", "retry", &id]).await.refused();
     assert!(refused.contains("invite the portal user again"), "{refused}");
 }
@@ -310,7 +310,7 @@ async fn invalid_mail_templates_prevent_start() {
     std::fs::create_dir(&folder).unwrap();
     home.settings("mail.templates = \"mails\"\n");
     std::fs::write(folder.join("reset.en.txt"), "Subject: Yours\n\n{{ link }}\n").unwrap();
-    assert!(home.run(&["check"]).await.done().contains("in order"));
+    assert!(home.run(&["check"]).await.done().contains("are valid"));
     std::fs::write(folder.join("reset.en.txt"), "Subject: Yours\n\n{{ lnik }}\n").unwrap();
     for command in ["check", "serve"] {
         let said = home.run(&[command]).await.refused();

@@ -156,7 +156,7 @@ async fn invalid_response_field_is_named_in_the_log() {
         gate.upstream.answer_bytes(&path, format!("HTTP/1.1 200 OK\r\n{field}\r\n\r\nhello"));
         assert_eq!(gate.get(&path).send().await.status, 502, "{field}");
         let name = field.split(':').next().unwrap();
-        gate.logged(&format!("the field `{name}`")).await;
+        gate.logged(&format!("header `{name}`")).await;
     }
 }
 

@@ -93,7 +93,7 @@ async fn check_warns_about_twins_and_slashes() {
     let said = home("upstream.readings = []\n").run(&["check"]).await.done();
     assert!(!said.contains("warning"), "{said}");
     let said = home("upstream.readings = [\"upside-down\"]\n").run(&["check"]).await.refused();
-    assert!(said.contains("upstream.readings: `upside-down`: is not a reading"), "{said}");
+    assert!(said.contains("upstream.readings: `upside-down` is not a reading"), "{said}");
 }
 
 #[tokio::test]
