@@ -61,7 +61,7 @@ async fn rare_notices() -> Vec<(&'static str, [String; 2])> {
         .await;
     let acme = gate.admin.organization("Acme").await;
     let link = gate.admin.secure_link(&acme).await;
-    let link = link["url"].as_str().unwrap().split_once("/.portcullis").unwrap().1.to_owned();
+    let link = link.split_once("/.portcullis").unwrap().1;
     let link = format!("/.portcullis{link}");
     let mut visitor = Browser::at(&gate);
     let mut notices = Vec::new();
