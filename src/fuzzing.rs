@@ -40,47 +40,40 @@ pub fn form_bodies(data: &[u8]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
+#[path = "../fuzz/replay.rs"]
+mod replay;
 
+#[cfg(test)]
+mod tests {
+    use super::replay::replay;
     use tempfile::TempDir;
 
     use super::bench::Bench;
 
-    /// Runs a target over its corpus in `fuzz/corpus`.
-    fn replay(name: &str, mut target: impl FnMut(&[u8])) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
-        let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
-        let files: Vec<_> = files.collect();
-        assert!(files.len() >= 20, "{} has {} files", folder.display(), files.len());
-        for file in files {
-            println!("{}", file.display());
-            target(&std::fs::read(&file).unwrap());
-        }
-    }
+    const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
     #[test]
     fn corpus_of_forwarded_headers() {
-        replay("forwarded_headers", super::forwarded_headers);
+        replay(ROOT, "forwarded_headers", super::forwarded_headers);
     }
 
     #[test]
     fn corpus_of_cookies() {
-        replay("cookies", super::cookies);
+        replay(ROOT, "cookies", super::cookies);
     }
 
     #[test]
     fn corpus_of_form_bodies() {
         let folder = TempDir::new().unwrap();
         let mut bench = Bench::new(folder.path());
-        replay("form_bodies", |data| bench.form_bodies(data));
+        replay(ROOT, "form_bodies", |data| bench.form_bodies(data));
     }
 
     #[test]
     fn corpus_of_the_data_plane() {
         let folder = TempDir::new().unwrap();
         let mut bench = Bench::new(folder.path());
-        replay("data_plane", |data| bench.data_plane(data));
+        replay(ROOT, "data_plane", |data| bench.data_plane(data));
         assert!(bench.arrived() >= 20, "{} requests arrived", bench.arrived());
     }
 }

@@ -47,7 +47,7 @@ impl Visitor {
         self.organization.as_deref().unwrap_or_default()
     }
 
-    /// The owner of *my* records: the visitor's end user, or the login if there is none.
+    /// The owner of the visitor's own records: the end user, else the login.
     pub(super) fn person(&self) -> Option<&str> {
         self.end_user.as_deref().or(self.user.as_deref())
     }

@@ -225,28 +225,21 @@ impl<I: Iterator<Item = Frame<Bytes>> + Unpin> http_body::Body for Frames<I> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
+#[path = "../../../fuzz/replay.rs"]
+mod replay;
 
-    /// Runs a target over its corpus in `fuzz/corpus`.
-    fn replay(name: &str, target: fn(&[u8])) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(name);
-        let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
-        let files: Vec<_> = files.collect();
-        assert!(files.len() >= 20, "{} has {} files", folder.display(), files.len());
-        for file in files {
-            println!("{}", file.display());
-            target(&std::fs::read(&file).unwrap());
-        }
-    }
+#[cfg(test)]
+mod tests {
+    use super::replay::replay;
+    const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
     #[test]
     fn corpus_of_response_heads() {
-        replay("response_head", super::response_head);
+        replay(ROOT, "response_head", super::response_head);
     }
 
     #[test]
     fn corpus_of_chunks() {
-        replay("chunks", super::chunks);
+        replay(ROOT, "chunks", super::chunks);
     }
 }

@@ -1,5 +1,5 @@
 //! An HTTP/1.1 client for one connection (RFC 9112), written for a gateway. Nothing is shared and
-//! no task is spawned: whoever polls for the response also drives the request.
+//! no task is spawned: polling for the response also sends the request.
 //!
 //! Heads are parsed by `httparse`. The length of a body, on which parsers are most likely to
 //! disagree, is determined here, once and strictly: a message that allows two readings ends the

@@ -216,33 +216,26 @@ fn subject(policy: &Policy, who: &str) -> Option<Subject> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
+#[path = "../../../fuzz/replay.rs"]
+mod replay;
 
-    /// Runs a target over its corpus in `fuzz/corpus`.
-    fn replay(name: &str, target: fn(&[u8])) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(name);
-        let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
-        let files: Vec<_> = files.collect();
-        assert!(files.len() >= 20, "{} has {} files", folder.display(), files.len());
-        for file in files {
-            println!("{}", file.display());
-            target(&std::fs::read(&file).unwrap());
-        }
-    }
+#[cfg(test)]
+mod tests {
+    use super::replay::replay;
+    const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
     #[test]
     fn corpus_of_request_targets() {
-        replay("request_target", super::request_target);
+        replay(ROOT, "request_target", super::request_target);
     }
 
     #[test]
     fn corpus_of_query_rules() {
-        replay("query_rule", super::query_rule);
+        replay(ROOT, "query_rule", super::query_rule);
     }
 
     #[test]
     fn corpus_of_policy_files() {
-        replay("policy_files", super::policy_files);
+        replay(ROOT, "policy_files", super::policy_files);
     }
 }

@@ -32,13 +32,13 @@ pub struct Route {
 /// Who may send requests to a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody; no session is needed.
+    /// Every request, with or without a session.
     Public,
-    /// Every session.
+    /// Requests with a session.
     SignedIn,
-    /// Nobody.
+    /// No request.
     Deny,
-    /// Sessions with the required permissions.
+    /// Requests of a session with the required permissions.
     Require(Requirement),
 }
 

@@ -231,7 +231,7 @@ pub struct Change {
 /// The changes after a sequence number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changes {
-    /// All of them, oldest first, only complete commits. Empty if there are none.
+    /// Every later change, oldest first, in complete commits. Empty if nothing has changed.
     List(Vec<Change>),
     /// They are no longer available. The follower must discard what it holds, read again, and
     /// continue from `head`.
