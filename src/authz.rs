@@ -61,7 +61,7 @@ use self::trusted_proxies::TrustedProxies;
 use crate::config::{HostIndex, ServedHost, ServedHosts, Settings};
 use crate::credential::token::TokenHash;
 use crate::directory::{Directory, Snapshot};
-use crate::session::{Absence, Presented, Sessions};
+use crate::session::{Absence, SessionLookup, Sessions};
 use crate::web::cookie::OwnCookie;
 use crate::web::paths::RESERVED;
 use portcullis_policy::{
@@ -208,7 +208,7 @@ impl Authorizer {
                     self.sessions.resolve_key(key, snapshot, now).await
                 }
                 (Some(key), Activity::Idle) => self.sessions.look_at(key, snapshot, now).await,
-                (None, _) => Ok(Presented::Nobody(Absence::NoCookie)),
+                (None, _) => Ok(SessionLookup::Missing(Absence::NoCookie)),
             }
         };
         self.verdict(request, None, session, (snapshot, now)).await
@@ -235,7 +235,7 @@ impl Authorizer {
         (snapshot, now): (&'s Snapshot, Timestamp),
     ) -> Verdict<'s>
     where
-        F: Future<Output = Result<Presented, StoreError>>,
+        F: Future<Output = Result<SessionLookup, StoreError>>,
     {
         if let Some(outcome) = before_session(request, snapshot) {
             return Verdict::without_session(snapshot, outcome);

@@ -59,7 +59,7 @@ use crate::authz::{AccessRequest, Action, Authorizer, Outcome, Refusal, RequestI
 use crate::clock;
 use crate::config::{CookieNames, IdentityNames, Settings};
 use crate::random;
-use crate::session::{Absence, Presented};
+use crate::session::{Absence, SessionLookup};
 use crate::web::Visitor;
 use crate::web::cookie;
 use crate::web::paths;
@@ -248,7 +248,7 @@ impl Gateway {
         }
         self.record(received, request, (asked, verdict), &[]);
         let mut response = self.answer(received, refusal);
-        let several = matches!(verdict.session(), Presented::Nobody(Absence::SeveralCookies));
+        let several = matches!(verdict.session(), SessionLookup::Missing(Absence::SeveralCookies));
         if several
             && matches!(refusal, Refusal::SignIn { .. })
             && response.status().is_redirection()

@@ -5,7 +5,7 @@ use http::Method;
 use super::question::AccessRequest;
 use super::refusal::Refusal;
 use crate::directory::Snapshot;
-use crate::session::{Absence, Presented};
+use crate::session::{Absence, SessionLookup};
 use portcullis_policy::{BadTarget, Decision, Permit, RefusedReading, Route, Subject};
 use portcullis_store::StoreError;
 
@@ -14,7 +14,7 @@ use portcullis_store::StoreError;
 #[must_use]
 pub struct Verdict<'s> {
     pub(super) snapshot: &'s Snapshot,
-    pub(super) session: Presented,
+    pub(super) session: SessionLookup,
     pub(super) outcome: Outcome<'s>,
 }
 
@@ -61,7 +61,7 @@ pub enum Objection {
 
 impl<'s> Verdict<'s> {
     pub(super) fn without_session(snapshot: &'s Snapshot, outcome: Outcome<'s>) -> Self {
-        Self { snapshot, session: Presented::Nobody(Absence::NoCookie), outcome }
+        Self { snapshot, session: SessionLookup::Missing(Absence::NoCookie), outcome }
     }
 
     /// What is decided.
@@ -71,13 +71,13 @@ impl<'s> Verdict<'s> {
 
     /// The session that the request is in.
     #[must_use]
-    pub fn session(&self) -> &Presented {
+    pub fn session(&self) -> &SessionLookup {
         &self.session
     }
 
     /// Gives the session away.
     #[must_use]
-    pub fn into_session(self) -> Presented {
+    pub fn into_session(self) -> SessionLookup {
         self.session
     }
 
@@ -131,9 +131,13 @@ impl<'s> Verdict<'s> {
 
     fn sign_in<'a>(&'a self, request: &'a AccessRequest) -> Refusal<'a> {
         let organization = match &self.session {
-            Presented::Nobody(Absence::LinkNotEnough { organization }) => Some(&**organization),
-            Presented::Nobody(Absence::NoCookie | Absence::SeveralCookies | Absence::Ended)
-            | Presented::Somebody { .. } => None,
+            SessionLookup::Missing(Absence::LinkNotEnough { organization }) => {
+                Some(&**organization)
+            }
+            SessionLookup::Missing(
+                Absence::NoCookie | Absence::SeveralCookies | Absence::Ended,
+            )
+            | SessionLookup::Found { .. } => None,
         };
         // Only where a browser can go back to by itself: the content of a form would be lost.
         let safe = matches!(*request.method(), Method::GET | Method::HEAD);

@@ -26,7 +26,7 @@ use crate::directory::records::Mail;
 use crate::directory::records::kind;
 use crate::directory::{AuthServices, Directory, Memory};
 use crate::proxy::ErrorPages as _;
-use crate::session::{Presented, SessionCache, Sessions};
+use crate::session::{SessionCache, SessionLookup, Sessions};
 use crate::web::cookie::OwnCookie;
 use crate::web::return_to::in_query;
 use crate::web::{Visitor, paths};
@@ -268,12 +268,12 @@ impl TestSite {
             .resolve(&headers, OwnCookie::Session.name(false), &snapshot, self.now)
             .await;
         match presented.unwrap() {
-            Presented::Somebody { subject, .. } => Some((
+            SessionLookup::Found { subject, .. } => Some((
                 subject.kind.name(),
                 subject.organization.to_string(),
                 subject.login.as_deref().unwrap_or_default().to_owned(),
             )),
-            Presented::Nobody(_) => None,
+            SessionLookup::Missing(_) => None,
         }
     }
 

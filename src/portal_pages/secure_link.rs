@@ -21,7 +21,7 @@ use super::{PageResult, PagesState};
 use crate::credential::token::TokenHash;
 use crate::directory::OrganizationFacts;
 use crate::directory::access::secure_links::Opened;
-use crate::session::{NewSession, Presented, StartError};
+use crate::session::{NewSession, SessionLookup, StartError};
 use crate::web::Visitor;
 use crate::web::brand::Brand;
 use crate::web::fetch_metadata::{ResponseKind, is_navigation};
@@ -134,7 +134,7 @@ impl PagesState {
                 let link = Some((organization.id.as_str(), hint.as_str()));
                 return Ok(see_other(&sign_in::address_within(self.max_address, to, link)));
             }
-            (Opened::Ask(organization), Presented::Somebody { key, subject })
+            (Opened::Ask(organization), SessionLookup::Found { key, subject })
                 if !self.is_confirmed(opening, &key) =>
             {
                 return Ok(self.confirm_page(opening, &organization, &key, &subject));

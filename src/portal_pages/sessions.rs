@@ -18,7 +18,7 @@ use super::{PageResult, PagesState, sign_in, user_agent};
 use crate::credential::token::TokenHash;
 use crate::directory::access::resets::is_reset_by_mail;
 use crate::directory::{Actor, Change, UserId};
-use crate::session::{Presented, SessionView};
+use crate::session::{SessionLookup, SessionView};
 use crate::web::brand::Brand;
 use crate::web::form_problem::{FormProblem, form_page};
 use crate::web::response::see_other;
@@ -100,11 +100,11 @@ impl PagesState {
         fields: Option<&Fields>,
     ) -> PageResult {
         let user = match self.presented(headers, visitor.now).await? {
-            Presented::Somebody { key, subject } => match (subject.user, subject.login) {
+            SessionLookup::Found { key, subject } => match (subject.user, subject.login) {
                 (Some(id), Some(login)) => CurrentUser { key, id: id.into(), login },
                 _ => return Ok(see_other(paths::SIGN_OUT)),
             },
-            Presented::Nobody(_) => {
+            SessionLookup::Missing(_) => {
                 let return_to = ReturnTo::parse(paths::SESSIONS);
                 return Ok(see_other(&sign_in::address(&return_to, None)));
             }

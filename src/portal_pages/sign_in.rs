@@ -23,7 +23,7 @@ use crate::directory::UserFacts;
 use crate::directory::access::pending_sign_in::PendingSignIn;
 use crate::directory::access::secure_links::asks_for_password;
 use crate::directory::access::sign_in::{Claim, SignIn};
-use crate::session::{Begun, NewSession, StartError};
+use crate::session::{NewSession, StartError, StartedSession};
 use crate::web::brand::Brand;
 use crate::web::cookie::{self, OwnCookie};
 use crate::web::fetch_metadata::ResponseKind;
@@ -256,8 +256,12 @@ impl PagesState {
             address: visitor.address,
             agent: user_agent(headers),
         };
-        let mut response =
-            self.start_session(new, return_to, headers, visitor).await.map_err(StoreError::from)?;
+        let started = self.start_session(new, return_to, headers, visitor).await;
+        let mut response = started.map_err(|error| match error {
+            StartError::Store(error) => error,
+            // Only the sessions of secure links are limited.
+            StartError::TooMany { .. } => StoreError::Unavailable(error.to_string()),
+        })?;
         let known =
             self.known_browsers.remember(headers, user.id.as_str(), user.password_generation);
         add_cookie(&mut response, known);
@@ -276,7 +280,8 @@ impl PagesState {
         visitor: &Visitor,
     ) -> Result<Response<Body>, StartError> {
         let replaces = cookie::token_hash(headers, self.session_cookie);
-        let Begun { token, expired } = self.sessions.start(new, replaces, visitor.now).await?;
+        let StartedSession { token, expired } =
+            self.sessions.start(new, replaces, visitor.now).await?;
         let mut response = see_other(return_to.as_str());
         self.expire(&mut response, &expired);
         add_cookie(&mut response, cookie::set(OwnCookie::Session, token.expose(), self.https));

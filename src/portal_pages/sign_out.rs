@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::texts::Catalogue;
 use super::{PageResult, PagesState};
-use crate::session::{PortalCookie, Presented};
+use crate::session::{PortalCookie, SessionLookup};
 use crate::web::brand::Brand;
 use crate::web::cookie::{self, OwnCookie};
 use crate::web::form::FormToken;
@@ -92,11 +92,11 @@ impl PagesState {
     ) -> PageResult {
         let text = self.texts.of(headers);
         let (session, token) = match self.presented(headers, visitor.now).await? {
-            Presented::Somebody { key, subject } => {
+            SessionLookup::Found { key, subject } => {
                 let token = self.forms.session_token(&key, visitor.now);
                 (Some(SignedIn { login: subject.login }), token)
             }
-            Presented::Nobody(_) => (None, FormToken::default()),
+            SessionLookup::Missing(_) => (None, FormToken::default()),
         };
         let too_old = too_old && session.is_some();
         let problem = too_old.then(|| FormProblem::too_old(&text.sign_out.form_too_old));
@@ -116,7 +116,7 @@ impl PagesState {
         &self,
         headers: &HeaderMap,
         now: jiff::Timestamp,
-    ) -> Result<Presented, StoreError> {
+    ) -> Result<SessionLookup, StoreError> {
         let snapshot = arc_swap::Guard::into_inner(self.directory.snapshot());
         self.sessions.resolve(headers, self.session_cookie, &snapshot, now).await
     }

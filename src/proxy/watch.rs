@@ -26,7 +26,7 @@ use super::Gateway;
 use crate::authz::identity::Identity;
 use crate::authz::{AccessRequest, Activity, Verdict};
 use crate::clock;
-use crate::session::Presented;
+use crate::session::SessionLookup;
 use portcullis_policy::PermissionSet;
 
 /// Time between two re-checks. Revocation is promised within a second.
@@ -44,7 +44,7 @@ const LONG: usize = 16;
 pub(super) struct AllowedRequest {
     pub(super) request: AccessRequest,
     /// The session that it came in.
-    pub(super) session: Presented,
+    pub(super) session: SessionLookup,
     /// The permissions that were granted.
     pub(super) granted: PermissionSet,
 }

@@ -6,8 +6,9 @@ use std::sync::atomic::Ordering;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::cache::millis;
 use super::record::{self, SessionRecord};
-use super::{NewSession, PAGE, Sessions, millis, standing, store_fault};
+use super::{NewSession, PAGE, Sessions, standing, store_fault};
 use crate::credential::token::TokenHash;
 use crate::directory::{Change, OrganizationId, Snapshot, UserId};
 use crate::session::record::SESSION;

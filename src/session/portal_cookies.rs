@@ -9,8 +9,9 @@
 use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 
+use super::cache::millis;
 use super::record::SessionRecord;
-use super::{Sessions, millis, store_fault};
+use super::{Sessions, store_fault};
 use crate::config::CookieNames;
 use crate::credential::token::TokenHash;
 use crate::session::record::SESSION;

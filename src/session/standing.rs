@@ -1,4 +1,5 @@
-//! Whether a session counts now, and who it makes of a request. Requests and `explain` ask here.
+//! The [`Subject`] of a session as it is now, if the session is still valid. Used for requests and by
+//! `explain`.
 
 use std::sync::Arc;
 
@@ -9,8 +10,8 @@ use crate::directory::records::UserStatus;
 use crate::directory::{EndUserId, OrganizationFacts, Snapshot, UserFacts};
 use portcullis_policy::{SessionKind, Subject, built_in};
 
-/// Whoever signed in as this portal user under this generation of the password; nobody when that is
-/// not the one of now (R34), or there is no password.
+/// The subject of a session that this portal user started under this generation of the password.
+/// `None` if the password has changed since (R34), or the user cannot sign in.
 #[must_use]
 pub fn of_user(
     user: &UserFacts,
@@ -33,8 +34,8 @@ pub fn of_user(
     })
 }
 
-/// Whoever opened this generation of the organization's secure link; nobody when links open no
-/// session there now (R12–R14).
+/// The subject of a session started with this generation of the organization's secure link. `None` if
+/// the link is not valid now (R12–R14).
 #[must_use]
 pub fn of_link(
     organization: &OrganizationFacts,
@@ -48,7 +49,8 @@ pub fn of_link(
         .flatten()
 }
 
-/// Somebody in this group, if there is one: without a person in the Non-Portal User Group.
+/// A subject in this group without a name; `None` if there is no such group. In the Non-Portal User
+/// Group it is the session of a link.
 #[must_use]
 pub fn of_group(
     id: &str,

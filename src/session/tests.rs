@@ -21,6 +21,7 @@ use crate::directory::{AuthServices, Memory};
 use crate::session::record::SESSION;
 use portcullis_policy::Policy;
 use portcullis_store::Store;
+use portcullis_store::feed::Follower;
 use portcullis_store::sled::SledStore;
 
 const LINKS: LinkLimits = LinkLimits { sessions: 1000, rate: 300 };
@@ -100,7 +101,7 @@ impl Portal {
         user: &UserView,
         replaces: Option<TokenHash>,
         now: Timestamp,
-    ) -> Begun {
+    ) -> StartedSession {
         let facts = self.directory.user(&user.id).await.unwrap().unwrap();
         let new = NewSession {
             kind: SessionKind::User,
@@ -126,7 +127,7 @@ impl Portal {
         self.sessions.start(new, None, noon()).await.unwrap().token
     }
 
-    async fn presented(&self, token: &PlainToken, now: Timestamp) -> Presented {
+    async fn presented(&self, token: &PlainToken, now: Timestamp) -> SessionLookup {
         let snapshot = self.directory.snapshot();
         self.sessions.resolve_key(token.hash(), &snapshot, now).await.unwrap()
     }
@@ -218,7 +219,7 @@ async fn r7_a_group_edit_counts_on_the_next_request_of_an_open_session() {
     let portal = Portal::open(folder.path()).await;
     portal.acme().await;
     let token = portal.session_of(&portal.user("ada").await).await;
-    let granted = |presented: &Presented| presented.subject().unwrap().granted.len();
+    let granted = |presented: &SessionLookup| presented.subject().unwrap().granted.len();
     assert_eq!(granted(&portal.presented(&token, noon()).await), 8);
     let patch =
         GroupPatch { permissions: Some(serde_json::from_str("[]").unwrap()), ..Default::default() };
@@ -249,7 +250,7 @@ async fn r14_a_link_session_stops_at_the_first_portal_user() {
     assert_eq!(&*presented.subject().unwrap().group, "non-portal");
     portal.user("ada").await;
     match portal.presented(&token, noon()).await {
-        Presented::Nobody(Absence::LinkNotEnough { organization }) => {
+        SessionLookup::Missing(Absence::LinkNotEnough { organization }) => {
             assert_eq!(&*organization, "acme");
         }
         other => panic!("{other:?}"),
