@@ -43,7 +43,7 @@ mod table;
 mod tokens;
 mod users;
 
-pub use self::state::{Access, AdminState, Reload};
+pub use self::state::{Access, AdminState};
 
 /// The API as a service, with one of the two ways of authentication.
 pub fn router(state: AdminState, access: Access) -> Router {

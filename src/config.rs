@@ -43,22 +43,19 @@ mod telemetry;
 mod upstream;
 mod value;
 
-pub use self::admin::Admin;
 pub use self::branding::{Branding, Shades};
 pub use self::cookie_names::CookieNames;
 pub use self::credentials::{KEY_FILE, Passwords};
 pub use self::identity::IdentityNames;
 pub use self::limits::{Limits, LinkLimits};
 pub use self::load::{Loaded, References};
-pub use self::mail::{Mail, MailTransport, Security, Sender, Smtp};
-pub use self::problem::{Problem, Problems};
+pub use self::mail::{MailTransport, Security, Smtp};
 pub use self::public_url::PublicUrl;
 pub use self::served_hosts::{HostIndex, ServedHost, ServedHosts};
 pub use self::server::{BACKLOG, ForwardedHeader, Server, Tls};
 pub use self::session::SessionLimits;
 pub use self::settings::Settings;
-pub use self::store::{PolicySource, StoreSettings};
-pub use self::telemetry::{Decisions, Telemetry};
+pub use self::telemetry::Decisions;
 pub use self::upstream::{Upstream, UpstreamServer};
 
 #[cfg(test)]

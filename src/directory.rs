@@ -57,13 +57,13 @@ use self::accounts::seeds;
 use self::accounts::users::Users;
 use self::core::Core;
 
-pub use self::error::{DirectoryError, Refusal};
+pub use self::error::DirectoryError;
 pub use self::records::{
-    Actor, ApiTokenId, Change, Cursor, EndUserId, GroupId, MailId, OrganizationId, Page,
-    PageRequest, UserId,
+    Actor, ApiTokenId, Change, EndUserId, GroupId, MailId, OrganizationId, Page, PageRequest,
+    UserId,
 };
 pub use self::services::AuthServices;
-pub use self::state::{GroupInForce, Memory, OrganizationFacts, Snapshot, UserFacts};
+pub use self::state::{Memory, OrganizationFacts, Snapshot, UserFacts};
 
 /// The directory. Clones share it.
 #[derive(Debug, Clone)]

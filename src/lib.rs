@@ -48,25 +48,33 @@
 //! `docs/architecture.md` has the reasons, the invariants, and the tests for each.
 
 #![forbid(unsafe_code)]
+#![allow(
+    unreachable_pub,
+    reason = "the modules are private; `pub` is what a module offers to the others"
+)]
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "the documentation is built with private items"
+)]
 
-pub mod admin;
-pub mod app;
-pub mod authz;
+mod admin;
+mod app;
+mod authz;
 pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod credential;
-pub mod demo;
-pub mod directory;
-pub mod email;
+mod clock;
+mod config;
+mod credential;
+mod demo;
+mod directory;
+mod email;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
-pub mod mail;
-pub mod net;
-pub mod portal_pages;
-pub mod proxy;
-pub mod random;
-pub mod session;
-pub mod tasks;
-pub mod telemetry;
-pub mod web;
+mod mail;
+mod net;
+mod portal_pages;
+mod proxy;
+mod random;
+mod session;
+mod tasks;
+mod telemetry;
+mod web;

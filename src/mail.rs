@@ -38,7 +38,6 @@ mod tests;
 pub use self::error::MailError;
 pub use self::outbox::{Outbox, OutboxWaker};
 pub use self::queue::MailQueue;
-pub use self::templates::TemplateProblems;
 
 /// Composes and sends mails.
 #[derive(Debug)]

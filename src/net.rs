@@ -44,7 +44,7 @@ mod trailers;
 mod workers;
 
 pub use self::admin_listener::AdminListener;
-pub use self::connection_tracker::{ConnectionGuard, ConnectionTracker};
+pub use self::connection_tracker::ConnectionTracker;
 pub use self::gateway_listener::GatewayListener;
 pub use self::health_checks::HealthChecks;
 pub use self::http::HttpServer;

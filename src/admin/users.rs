@@ -14,13 +14,14 @@ use super::state::AdminState;
 use crate::credential::secret::Secret;
 use crate::directory::access::invitations::BlindCopy;
 use crate::directory::accounts::users::{NewUser, UserFilter, UserPatch, UserView};
-use crate::directory::{Change, DirectoryError, GroupId, OrganizationId, Page, UserId};
+use crate::directory::{Change, DirectoryError, EndUserId, GroupId, OrganizationId, Page, UserId};
 use crate::session::Whose;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Filter {
     organization: Option<OrganizationId>,
     group: Option<GroupId>,
+    end_user: Option<EndUserId>,
     login: Option<String>,
 }
 
@@ -45,22 +46,23 @@ pub(super) struct InvitationOptions {
 pub(super) async fn list(
     State(admin): State<AdminState>,
     Params(page): Params<PageParams>,
-    Params(Filter { organization, group, login }): Params<Filter>,
+    Params(Filter { organization, group, end_user, login }): Params<Filter>,
 ) -> ApiResult {
     let request = page.request()?;
-    let mut page = match (&login, &organization, &group) {
-        (Some(login), _, _) => Page { items: admin.with_login(login).await?, next: None },
-        (None, Some(id), _) => {
-            admin.directory.users().list(&UserFilter::Organization(id.clone()), &request).await?
-        }
-        (None, None, Some(id)) => {
-            admin.directory.users().list(&UserFilter::Group(id.clone()), &request).await?
-        }
-        (None, None, None) => admin.directory.users().list(&UserFilter::All, &request).await?,
+    let filter = match (&end_user, &organization, &group) {
+        (Some(id), _, _) => UserFilter::EndUser(id.clone()),
+        (None, Some(id), _) => UserFilter::Organization(id.clone()),
+        (None, None, Some(id)) => UserFilter::Group(id.clone()),
+        (None, None, None) => UserFilter::All,
+    };
+    let mut page = match &login {
+        Some(login) => Page { items: admin.with_login(login).await?, next: None },
+        None => admin.directory.users().list(&filter, &request).await?,
     };
     page.items.retain(|user| {
         organization.as_ref().is_none_or(|id| *id == user.organization)
             && group.as_ref().is_none_or(|id| *id == user.group)
+            && end_user.as_ref().is_none_or(|id| user.end_user.as_ref() == Some(id))
     });
     document(&page)
 }

@@ -20,12 +20,12 @@ mod write;
 
 pub use change::{Actor, Change};
 pub use document::{
-    ApiToken, Document, EndUser, Group, INVITATION, OneTimeLink, Organization, Preferences, RESET,
+    ApiToken, EndUser, Group, INVITATION, OneTimeLink, Organization, Preferences, RESET,
     SecondFactor, TotpStep, UsedSignIn, User, UserStatus, login_key,
 };
-pub use id::{ApiTokenId, EndUserId, GroupId, MailId, OrganizationId, PreferencesId, UserId};
+pub use id::{ApiTokenId, EndUserId, GroupId, MailId, OrganizationId, UserId};
 pub use mail::{Mail, MailState, Occasion};
-pub use page::{Cursor, Page, PageRequest};
+pub use page::{Page, PageRequest};
 pub(crate) use read::Reader;
 pub use stored::Stored;
 pub(in crate::directory) use stored::present;

@@ -8,5 +8,5 @@ mod snapshot;
 
 pub use facts::{OrganizationFacts, UserFacts};
 pub use memory::Memory;
-pub use snapshot::{GroupInForce, Snapshot};
+pub use snapshot::Snapshot;
 pub(in crate::directory) use snapshot::{grantable, granted};

@@ -12,8 +12,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
+use crate::admin::state::Reload;
 use crate::admin::table::Table;
-use crate::admin::{Access, AdminState, Reload, guard, routes};
+use crate::admin::{Access, AdminState, guard, routes};
 use crate::authz::Authorizer;
 use crate::clock;
 use crate::config::{Passwords, Settings};

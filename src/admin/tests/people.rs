@@ -99,6 +99,10 @@ async fn end_users_belong_to_their_organization() {
     let user = json!({ "organization": "acme", "end_user": made.id() });
     let user = bench.post("/api/v1/users", user).await;
     assert_eq!(user.body["login"], "ann@acme.example", "R15");
+    bench.person("acme", "office", "limited").await;
+    let of_ann = bench.get(&format!("/api/v1/users?end_user={}", made.id())).await.body;
+    assert_eq!(of_ann["items"].as_array().unwrap().len(), 1);
+    assert_eq!(bench.get("/api/v1/users?end_user=unknown").await.body["items"], json!([]));
     let refused = bench.delete(&path).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (409, "end-user-in-use"));
     bench.delete(&format!("/api/v1/users/{}", user.id())).await;

@@ -30,6 +30,7 @@ macro_rules! ids {
         #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Arc<str>);
 
+        #[allow(dead_code, reason = "not every kind of id needs both")]
         impl $name {
             /// The id as text.
             #[must_use]

@@ -96,8 +96,7 @@ async fn a_group_nobody_knows_grants_nothing() {
     let snapshot = fixture.directory.snapshot();
     assert!(snapshot.granted("nowhere").is_empty() && snapshot.group("nowhere").is_none());
     let group = snapshot.group("limited").unwrap();
-    assert_eq!((group.name(), group.version()), ("Limited Portal Group", 1));
-    assert_eq!((group.id().as_str(), snapshot.groups().count()), ("limited", 4));
+    assert_eq!((group.id().as_str(), snapshot.group_count()), ("limited", 4));
 }
 
 #[tokio::test]
@@ -168,7 +167,7 @@ async fn i1_a_damaged_record_harms_nobody_else() {
     );
     assert!(fixture.directory.api_tokens().list(&all).await.unwrap().items.is_empty());
     let again = fixture.replica().await;
-    assert_eq!(again.snapshot().groups().count(), 4, "it starts with one too");
+    assert_eq!(again.snapshot().group_count(), 4, "it starts with one too");
 
     let one = PageRequest::parse(None, Some(1)).unwrap();
     let page = fixture.directory.groups().list(&one).await.unwrap();
