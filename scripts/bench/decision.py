@@ -1,4 +1,4 @@
-"""The decision alone, by the microbenchmark in benches/decision.rs."""
+"""The decision alone, by the microbenchmark in crates/policy/benches/decision.rs."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ from processes import Failure
 def decision(root):
     """The decision alone: nanoseconds by number of routes."""
     run = subprocess.run(
-        ["cargo", "bench", "--locked", "--bench", "decision"],
+        ["cargo", "bench", "--locked", "-p", "portcullis-policy", "--bench", "decision"],
         cwd=root, stdout=subprocess.PIPE, text=True, check=True,
     )
     return decision_figures(run.stdout)

@@ -43,8 +43,7 @@ fn from_root(path: &Path) -> String {
 
 /// All Rust files of the repository.
 pub(crate) fn rust_files() -> Vec<String> {
-    let mut found: Vec<String> =
-        ["src", "crates", "tests", "benches"].into_iter().flat_map(files).collect();
+    let mut found: Vec<String> = ["src", "crates", "tests"].into_iter().flat_map(files).collect();
     found.retain(|path| path.ends_with(".rs"));
     found
 }

@@ -1,20 +1,18 @@
 //! Expectations: decisions that operators require. A policy that decides otherwise is not put in
 //! force.
 
+mod check;
+
 use std::fmt;
-use std::sync::Arc;
 
 use http::Method;
-use jiff::Timestamp;
 
-use super::decision::{Reason, RequestFacts, SessionKind, Subject, decide};
 use super::document::{At, Entry, File};
 use super::group::built_in;
 use super::host::Host;
-use super::permission::PermissionSet;
-use super::problem::{PolicyProblems, Problem};
-use super::request_line::{BadRequest, RequestLine};
-use super::{Policy, load};
+use super::problem::EXPECTATIONS_FILE;
+use super::reason::Reason;
+use super::request_line::BadRequest;
 
 /// The organization and the host of expectations that do not name one.
 const DEFAULT_ORGANIZATION: &str = "expectation";
@@ -109,94 +107,7 @@ impl Expectation {
     /// File and line.
     #[must_use]
     pub fn place(&self) -> String {
-        format!("{}:{}", load::EXPECTATIONS_FILE, self.line)
-    }
-
-    /// The decision and its reason: a name of [`Expected`], and one of [`Reason`] or [`BadRequest`].
-    fn decide(&self, policy: &Policy, granted: PermissionSet) -> (&'static str, &'static str) {
-        // Every valid host counts as served: which ones are is a setting.
-        let line = RequestLine::from_text(&self.method, &self.target, &self.host);
-        let ((), target) = match line.read(|_| Ok(())) {
-            Ok(read) => read,
-            Err(cause) => return (Expected::BadRequest.name(), cause.as_str()),
-        };
-        // Any time before the session expires.
-        let now = Timestamp::UNIX_EPOCH;
-        let subject = self.who.group().map(|group| {
-            let kind = if self.who == As::Link { SessionKind::Link } else { SessionKind::User };
-            let organization = Arc::from(self.organization.as_str());
-            Subject::nameless(kind, organization, (Arc::from(group), granted), Timestamp::MAX)
-        });
-        let request = RequestFacts {
-            host: &self.host,
-            method: &self.method,
-            target: &target,
-            websocket: false,
-        };
-        let decision = decide(policy, subject.as_ref(), &request, now);
-        (decision.name(), decision.reason().as_str())
-    }
-
-    fn check(&self, policy: &Policy, granted: PermissionSet) -> Result<(), String> {
-        let (name, reason) = self.decide(policy, granted);
-        let expected = self.expected.name();
-        let reason_holds = self.reason.as_ref().is_none_or(|expected| expected == reason);
-        if name == expected && reason_holds {
-            return Ok(());
-        }
-        let wanted = match &self.reason {
-            Some(reason) => format!("{expected} ({reason})"),
-            None => expected.to_owned(),
-        };
-        Err(format!(
-            "`{} {}` as {}: expected {wanted}, got {name} ({reason})",
-            self.method, self.target, self.who
-        ))
-    }
-}
-
-impl Policy {
-    /// Checks every expectation. `groups` returns the permissions of the group with an id.
-    ///
-    /// # Errors
-    /// A problem for each that fails, and for each whose group does not exist.
-    pub fn check_expectations(
-        &self,
-        groups: &dyn Fn(&str) -> Option<PermissionSet>,
-    ) -> Result<(), PolicyProblems> {
-        self.check_all(self.expectations.iter(), groups)
-    }
-
-    /// Checks the expectations about the groups of a new installation.
-    pub(super) fn check_seed_expectations(&self) -> Result<(), PolicyProblems> {
-        let known = self.expectations.iter().filter(|expectation| self.has_group(expectation));
-        self.check_all(known, &|id| self.seed(id).map(|seed| seed.permissions))
-    }
-
-    /// The expectations about groups that are not in `groups.toml`. Only an installation that has
-    /// these groups can check them.
-    pub fn unchecked_expectations(&self) -> impl Iterator<Item = &Expectation> {
-        self.expectations.iter().filter(|expectation| !self.has_group(expectation))
-    }
-
-    fn has_group(&self, expectation: &Expectation) -> bool {
-        expectation.who.group().is_none_or(|group| self.seed(group).is_some())
-    }
-
-    fn check_all<'a>(
-        &self,
-        expectations: impl Iterator<Item = &'a Expectation>,
-        groups: &dyn Fn(&str) -> Option<PermissionSet>,
-    ) -> Result<(), PolicyProblems> {
-        let problems = expectations.filter_map(|expectation| {
-            let granted = match expectation.who.group() {
-                None => Ok(PermissionSet::EMPTY),
-                Some(group) => groups(group).ok_or_else(|| format!("there is no group `{group}`")),
-            };
-            let message = granted.and_then(|granted| expectation.check(self, granted)).err()?;
-            Some(Problem { file: load::EXPECTATIONS_FILE, line: Some(expectation.line), message })
-        });
-        PolicyProblems::check(problems.collect())
+        format!("{}:{}", EXPECTATIONS_FILE, self.line)
     }
 }
 

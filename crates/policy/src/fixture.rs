@@ -80,7 +80,7 @@ path = "/organizations/{organization}/orders"
 require = "view"
 organization = "{organization}"
 [[route]]
-name = "Anything of anybody"
+name = "Other pages of organizations"
 path = "/organizations/{organization}/{*rest}"
 require = "view"
 [[route]]

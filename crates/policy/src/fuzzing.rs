@@ -21,7 +21,7 @@ use crate::{
 
 /// The host of every request here.
 const HOST: &str = "h";
-/// Who asks: a group of the fixture, or `anonymous`.
+/// Who sends the requests: a group of the fixture, or `anonymous`.
 const ASKING: [&str; 5] = ["anonymous", "limited", "admin", "no-access", "non-portal"];
 
 /// A request target: `TARGET`, and on a second line letters for what the portal does to its path
@@ -185,7 +185,7 @@ fn is_for(
         Access::SignedIn => None,
         Access::Require(requirement) => Some(requirement),
     };
-    let subject = subject.unwrap_or_else(|| panic!("nobody is allowed {asked:?}"));
+    let subject = subject.unwrap_or_else(|| panic!("allowed without a session: {asked:?}"));
     assert!(!subject.has_no_access(), "{asked:?}");
     let held = subject.held(policy.catalogue());
     assert!(requirement.is_none_or(|requirement| requirement.is_met_by(held)), "{asked:?}");

@@ -40,6 +40,8 @@
 //! | `route`, `path_pattern`, `query_rule` | a route, and how `routes.toml` is read |
 //! | `reading` | other readings that a portal may have of a path |
 //! | `router` | finds the route of a request |
+//! | `policy` | a compiled policy |
+//! | `subject`, `reason` | who asks, and why a request is allowed or refused |
 //! | `decision` | the decision on a request |
 //! | `twin` | stricter routes with other spellings that a laxer route matches |
 //! | `expectation` | decisions that operators require |
@@ -62,18 +64,20 @@ mod load;
 mod name;
 mod path_pattern;
 mod permission;
+mod policy;
 mod problem;
 mod query_rule;
 mod reading;
+mod reason;
 mod request_line;
 mod request_path;
 mod route;
 mod router;
+mod subject;
 mod twin;
 
 pub use decision::{
-    Decision, Denial, Permit, Reason, Redirection, RefusedReading, RequestFacts, SessionKind, Step,
-    Subject, decide,
+    Decision, Denial, Permit, Redirection, RefusedReading, RequestFacts, Step, decide,
 };
 pub use expectation::{As, Expectation};
 pub use group::{GroupSeed, built_in};
@@ -82,63 +86,13 @@ pub use load::PolicyFiles;
 pub use name::{BadName, MAX_NAME, breaks_line, is_invisible, name};
 pub use path_pattern::{PathPattern, RESERVED};
 pub use permission::{Catalogue, Permission, PermissionSet, UnknownPermission};
+pub use policy::Policy;
 pub use problem::{PolicyProblems, Problem};
 pub use query_rule::QueryRule;
 pub use reading::{Reading, Readings};
+pub use reason::Reason;
 pub use request_line::{BadRequest, RequestLine};
 pub use request_path::{BadTarget, RequestTarget};
 pub use route::{Access, MethodSet, Requirement, Route};
+pub use subject::{SessionKind, Subject};
 pub use twin::Twin;
-
-use std::sync::Arc;
-
-use router::Router;
-
-/// A compiled policy. Immutable; a reload replaces it as a whole.
-#[derive(Debug)]
-pub struct Policy {
-    version: String,
-    catalogue: Catalogue,
-    seeds: Vec<GroupSeed>,
-    routes: Vec<Arc<Route>>,
-    router: Router,
-    expectations: Vec<Expectation>,
-}
-
-impl Policy {
-    /// A short hash of the four files.
-    #[must_use]
-    pub fn version(&self) -> &str {
-        &self.version
-    }
-
-    /// The catalogue of permissions.
-    #[must_use]
-    pub fn catalogue(&self) -> &Catalogue {
-        &self.catalogue
-    }
-
-    /// The groups of a new installation, in the order of the file.
-    #[must_use]
-    pub fn seeds(&self) -> &[GroupSeed] {
-        &self.seeds
-    }
-
-    /// The group of a new installation with this id.
-    #[must_use]
-    pub fn seed(&self, id: &str) -> Option<&GroupSeed> {
-        self.seeds.iter().find(|seed| seed.id == id)
-    }
-
-    /// The routes, in the order of the file.
-    #[must_use]
-    pub fn routes(&self) -> &[Arc<Route>] {
-        &self.routes
-    }
-
-    /// The expectations, in the order of the file.
-    #[must_use]
-    pub fn expectations(&self) -> &[Expectation] {
-        &self.expectations
-    }
-}

@@ -7,16 +7,14 @@ use sha2::{Digest, Sha256};
 
 use super::document::File;
 use super::permission::Catalogue;
-use super::problem::{PolicyProblems, Problem};
+use super::policy::Policy;
+use super::problem::{
+    EXPECTATIONS_FILE, GROUPS_FILE, PERMISSIONS_FILE, PolicyProblems, Problem, ROUTES_FILE,
+};
 use super::reading::Readings;
 use super::route::Route;
 use super::router::Router;
-use super::{Policy, expectation, group, query_rule, route};
-
-const PERMISSIONS_FILE: &str = "permissions.toml";
-const GROUPS_FILE: &str = "groups.toml";
-const ROUTES_FILE: &str = "routes.toml";
-pub(super) const EXPECTATIONS_FILE: &str = "expectations.toml";
+use super::{expectation, group, query_rule, route};
 
 /// The name of the directory in a problem: the setting for it.
 const DIRECTORY: &str = "policy.directory";

@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+pub(super) const PERMISSIONS_FILE: &str = "permissions.toml";
+pub(super) const GROUPS_FILE: &str = "groups.toml";
+pub(super) const ROUTES_FILE: &str = "routes.toml";
+pub(super) const EXPECTATIONS_FILE: &str = "expectations.toml";
+
 /// A problem and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {

@@ -6,6 +6,8 @@
 //! route `/tickets/{ticket}` would match `/tickets/New`, which the portal takes for the stricter
 //! `/tickets/new`.
 
+mod decoding;
+mod segment;
 mod spelling;
 
 use std::borrow::Cow;
@@ -14,9 +16,12 @@ use std::str::FromStr;
 
 use unicode_normalization::UnicodeNormalization as _;
 
-pub(super) use self::spelling::{Part, Spellings, Unreadable, decoded};
+pub(super) use self::decoding::decoded;
+pub(super) use self::segment::{Part, Unreadable};
+pub(super) use self::spelling::Spellings;
 use super::folding::caseless;
 use super::name::is_invisible;
+use super::request_path::RequestTarget;
 
 /// A way in which a portal may read a path differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -161,6 +166,14 @@ impl Readings {
         let case = Self::of(Reading::Case);
         let by_case = self.has(Reading::Case) && case.key(text) == case.key(literal);
         if by_case { case } else { Self::of(Reading::Compatibility) }
+    }
+}
+
+impl RequestTarget {
+    /// Whether the path is valid in every reading.
+    #[must_use]
+    pub fn is_path_in_every_reading(&self) -> bool {
+        Spellings::of(self.path(), |_| false, Readings::all()).is_ok()
     }
 }
 

@@ -20,8 +20,6 @@
 //! rule (`query_rule`). Refused are bytes that could end the request line: control characters,
 //! spaces, `#` and bytes above ASCII.
 
-use super::reading::{Readings, Spellings};
-
 /// The longest target, as received and in canonical form, in bytes. The gateway's setting is lower.
 pub(super) const MAX_TARGET: usize = 64 * 1024;
 
@@ -118,12 +116,6 @@ impl RequestTarget {
             }
         }
         Ok(())
-    }
-
-    /// Whether the path is valid in every reading.
-    #[must_use]
-    pub fn is_path_in_every_reading(&self) -> bool {
-        Spellings::of(self.path(), |_| false, Readings::all()).is_ok()
     }
 
     /// Path and query, as sent to the portal.

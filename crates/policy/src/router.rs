@@ -19,10 +19,10 @@ use foldhash::fast::RandomState;
 use http::Method;
 
 pub(super) use self::twins::MAX_VISITS;
-use super::decision::Reason;
 use super::path_pattern::Segment;
 use super::query_rule;
 use super::reading::{Reading, Readings, decoded};
+use super::reason::Reason;
 use super::route::Route;
 
 /// All routes, by host and path.

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::Policy;
 use super::path_pattern::Segment;
 use super::permission::PermissionSet;
+use super::policy::Policy;
 use super::reading::{Reading, decoded};
 use super::request_path::RequestTarget;
 use super::route::{Access, Requirement, Route};

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Reason, RequestFacts, Subject, Verdict, judge};
-use crate::Policy;
+use super::verdict::{RequestFacts, Verdict, judge};
+use crate::policy::Policy;
 use crate::reading::{Part, Reading, Readings, Spellings, Unreadable};
+use crate::reason::Reason;
 use crate::route::Route;
 use crate::router::{MAX_VISITS, Shape};
+use crate::subject::Subject;
 
 /// A reading of the path that the session may not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,11 +60,11 @@ impl<'p> Place<'p> {
     /// the path of the first page (`/sign-up;jsessionid=1`) is removed.
     pub(super) fn of(policy: &'p Policy, request: &RequestFacts<'p>) -> Self {
         let path = request.target.path();
-        let shape = policy.router.find(request.host, path);
+        let shape = policy.router().find(request.host, path);
         if shape.is_none()
-            && policy.router.readings().has(Reading::Parameters)
+            && policy.router().readings().has(Reading::Parameters)
             && let Some(path) = without_session(path)
-            && let Some(shape) = policy.router.find(request.host, path)
+            && let Some(shape) = policy.router().find(request.host, path)
         {
             return Self { path, shape: Some(shape) };
         }
@@ -78,7 +80,7 @@ impl<'p> Place<'p> {
         policy: &Policy,
         request: &RequestFacts<'_>,
     ) -> Result<Option<Spellings<'p>>, Unreadable> {
-        let router = &policy.router;
+        let router = &policy.router();
         let one_reading = !request.target.is_ambiguous() && !router.has_uneven_literals();
         if one_reading || self.shape.is_some_and(|shape| !shape.is_open()) {
             return Ok(None);
@@ -113,7 +115,7 @@ pub(super) fn refused_reading(
     let mut visits = MAX_VISITS;
     let asked = Asked { policy, subject, request, now, spellings, allowed };
     spellings.all.iter().find_map(|spelling| {
-        let endings = match spelling.endings(policy.router.readings()) {
+        let endings = match spelling.endings(policy.router().readings()) {
             Ok(endings) => endings,
             Err(too_many) => return Some(too_many.into()),
         };
@@ -148,7 +150,7 @@ impl Asked<'_> {
                 Err((route, reason)) => Err(RefusedReading { readings, route, reason }),
             }
         };
-        let complete = policy.router.each_twin(request.host, (parts, by), visits, each)?;
+        let complete = policy.router().each_twin(request.host, (parts, by), visits, each)?;
         if complete || by.may_lack_a_route() {
             Ok(())
         } else {
@@ -167,7 +169,7 @@ impl Asked<'_> {
         }
         let slash_is_data = route.slash_is_data() || !request.target.has_encoded_slash();
         let other_query = route.query().is_some() && self.spellings.may_end_early;
-        let readings = policy.router.readings();
+        let readings = policy.router().readings();
         let own = |subject: &Subject| {
             route.is_of_organization_in_every_reading(&subject.organization, parts, readings)
         };

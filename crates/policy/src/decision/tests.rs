@@ -1,7 +1,10 @@
 use std::collections::HashSet;
+use std::sync::Arc;
+
+use http::Method;
 
 use super::*;
-use crate::fixture;
+use crate::{RequestTarget, SessionKind, fixture};
 
 const ROUTES: &str = r#"
 [[route]]
@@ -17,7 +20,7 @@ name = "Closed"
 path = "/closed"
 access = "deny"
 [[route]]
-name = "Closed, led away"
+name = "Closed, redirected"
 path = "/old"
 access = "deny"
 on_deny = { redirect = "/" }
@@ -35,8 +38,8 @@ name = "Either"
 path = "/either"
 require = { any = ["pay", "mine"] }
 [[route]]
-name = "Led away"
-path = "/led-away"
+name = "Redirected"
+path = "/redirected"
 require = "pay"
 on_deny = { redirect = "https://example.com/buy?what=pay" }
 [[route]]
@@ -93,7 +96,7 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-/// Someone of the organization `acme` whose session lasts until second 100.
+/// A user of the organization `acme` whose session lasts until second 100.
 fn subject(policy: &Policy, group: &str) -> Subject {
     let seed = policy.seeds().iter().find(|seed| seed.id == group).unwrap();
     Subject {
@@ -122,7 +125,7 @@ fn ask(policy: &Policy, subject: Option<&Subject>, request: &str) -> Decision {
 
 const DOTS: Reason = Reason::BadTarget(BadTarget::DotSegment);
 
-/// As whom, what is asked, and the answer; allowed and refused side by side.
+/// Who asks, the request, and the decision: allowed and refused requests side by side.
 const TABLE: &[(&str, &str, &str, Reason)] = &[
     ("anonymous", "GET /public/logo.png", "allow", Reason::Public),
     ("no-access", "GET /public/logo.png", "allow", Reason::Public),
@@ -153,10 +156,10 @@ const TABLE: &[(&str, &str, &str, Reason)] = &[
     ("limited", "GET /both", "deny", Reason::MissingPermission),
     ("limited", "GET /either", "allow", Reason::Permitted),
     ("non-portal", "GET /either", "deny", Reason::MissingPermission),
-    ("admin", "GET /led-away", "allow", Reason::Permitted),
-    ("limited", "GET /led-away", "redirect", Reason::MissingPermission),
-    ("anonymous", "GET /led-away", "sign-in", Reason::NoSession),
-    ("no-access", "GET /led-away", "deny", Reason::NoPortalAccess),
+    ("admin", "GET /redirected", "allow", Reason::Permitted),
+    ("limited", "GET /redirected", "redirect", Reason::MissingPermission),
+    ("anonymous", "GET /redirected", "sign-in", Reason::NoSession),
+    ("no-access", "GET /redirected", "deny", Reason::NoPortalAccess),
     ("limited", "GET /organizations/acme/invoices", "allow", Reason::Permitted),
     ("limited", "GET /organizations/%61cme/invoices", "allow", Reason::Permitted),
     ("limited", "GET /organizations/other/invoices", "deny", Reason::OtherOrganization),
@@ -205,7 +208,7 @@ const TABLE: &[(&str, &str, &str, Reason)] = &[
 ];
 
 #[test]
-fn r61_each_request_gets_its_answer_and_its_reason() {
+fn r61_each_request_gets_its_decision_and_reason() {
     let policy = policy();
     for (who, request, name, reason) in TABLE {
         let subject = (*who != "anonymous").then(|| subject(&policy, who));
@@ -215,7 +218,7 @@ fn r61_each_request_gets_its_answer_and_its_reason() {
 }
 
 #[test]
-fn every_reason_is_reached_and_has_a_unique_name() {
+fn every_reason_occurs_and_has_a_unique_name() {
     let of_targets = |reason: &Reason| matches!(reason, Reason::BadTarget(_));
     let mut reached: HashSet<_> =
         TABLE.iter().map(|row| row.3).filter(|reason| !of_targets(reason)).collect();
@@ -290,10 +293,10 @@ fn a_permit_has_the_held_permissions_of_its_route() {
 }
 
 #[test]
-fn a_redirection_says_where_to() {
+fn a_redirect_has_the_location_of_the_route() {
     let policy = policy();
-    let decision = ask(&policy, Some(&subject(&policy, "limited")), "GET /led-away");
-    assert_eq!(decision.route().map(|route| route.name()), Some("Led away"));
+    let decision = ask(&policy, Some(&subject(&policy, "limited")), "GET /redirected");
+    assert_eq!(decision.route().map(|route| route.name()), Some("Redirected"));
     let Decision::Redirect(redirection) = decision else { panic!("{decision:?}") };
     assert_eq!(redirection.location(), "https://example.com/buy?what=pay");
 }

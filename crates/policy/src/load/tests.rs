@@ -378,8 +378,8 @@ fn invalid_expectations_are_reported_with_their_line() {
     }
 }
 
-/// One expectation about a route that requires `view`, and what is said about it, if anything.
-fn told(expectation: &str) -> Option<String> {
+/// Checks one expectation about a route that requires `view`; returns the problem, if any.
+fn problem_of(expectation: &str) -> Option<String> {
     let routes = route("path = \"/view\"\nrequire = \"view\"\nhosts = [\"a.example\"]")
         + "[[route]]\nname = \"mine\"\npath = \"/{o}/mine\"\nrequire = \"mine\"\norganization = \"{o}\"";
     let files = fixture::files(&routes, &format!("[[expect]]\n{expectation}"));
@@ -415,8 +415,8 @@ fn a_failed_expectation_names_the_actual_decision() {
             "as = \"admin\"\nrequest = \"GET /../x\"\ndecision = \"deny\"",
         ),
     ] {
-        assert_eq!(told(holds), None);
-        let problem = told(fails).unwrap_or_else(|| panic!("nothing was said of\n{fails}"));
+        assert_eq!(problem_of(holds), None);
+        let problem = problem_of(fails).unwrap_or_else(|| panic!("no problem with\n{fails}"));
         assert!(problem.starts_with("expectations.toml:1: `GET /"), "{problem}");
         assert!(problem.contains(": expected ") && problem.contains(", got "), "{problem}");
     }
@@ -425,14 +425,14 @@ fn a_failed_expectation_names_the_actual_decision() {
 #[test]
 fn expectations_about_other_groups_are_checked_on_reload() {
     let expectation = "as = \"crew\"\nrequest = \"GET /view\"\ndecision = \"deny\"";
-    assert_eq!(told(expectation), None);
+    assert_eq!(problem_of(expectation), None);
     let files = fixture::files(
         &route("path = \"/view\"\nrequire = \"view\""),
         &format!("[[expect]]\n{expectation}"),
     );
     let policy = Policy::compile(&files).unwrap();
-    let nobody = policy.check_expectations(&|_| None).unwrap_err();
-    assert_eq!(nobody.to_string(), "expectations.toml:1: there is no group `crew`");
+    let unknown = policy.check_expectations(&|_| None).unwrap_err();
+    assert_eq!(unknown.to_string(), "expectations.toml:1: there is no group `crew`");
     let nothing = |_: &str| Some(crate::PermissionSet::EMPTY);
     assert_eq!(policy.check_expectations(&nothing), Ok(()));
     let everything = |_: &str| Some(policy.catalogue().all());
@@ -477,7 +477,7 @@ fn an_unreadable_file_hides_no_problem_of_the_others() {
     let directory = tempfile::tempdir().unwrap();
     let write =
         |name: &str, text: &[u8]| std::fs::write(directory.path().join(name), text).unwrap();
-    let told = || {
+    let places = || {
         let problems = Policy::load(directory.path()).unwrap_err().to_string();
         problems.lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
     };
@@ -488,7 +488,7 @@ fn an_unreadable_file_hides_no_problem_of_the_others() {
     write("routes.toml", routes.as_bytes());
     write("expectations.toml", b"[[expect]]\nas = 1\n");
     assert_eq!(
-        told(),
+        places(),
         [
             "groups.toml:",
             "routes.toml:4:",
@@ -499,11 +499,11 @@ fn an_unreadable_file_hides_no_problem_of_the_others() {
             "expectations.toml:2:"
         ]
     );
-    // Without the catalogue nothing can be said of the permissions that others name.
+    // Without the catalogue, the permissions that routes and groups name are not checked.
     std::fs::remove_file(directory.path().join("permissions.toml")).unwrap();
     write("groups.toml", GROUPS.as_bytes());
     write("expectations.toml", b"");
-    assert_eq!(told(), ["permissions.toml:", "routes.toml:6:", "routes.toml:7:"]);
+    assert_eq!(places(), ["permissions.toml:", "routes.toml:6:", "routes.toml:7:"]);
 }
 
 #[test]
@@ -517,7 +517,7 @@ fn a_missing_directory_is_one_problem_with_its_setting() {
 }
 
 #[test]
-fn a_route_keeps_what_its_entry_says() {
+fn a_route_has_the_values_of_its_entry() {
     let policy = fixture::compile(
         "# a comment\n[[route]]\nname = \"Pay\"\nmethods = [\"GET\", \"POST\"]\n\
          path = \"/o/{organization}/{*rest}\"\nrequire = { any = [\"view\", \"pay\"] }\n\

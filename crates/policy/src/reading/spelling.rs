@@ -13,46 +13,17 @@
 
 use std::borrow::Cow;
 
-use percent_encoding::percent_decode_str;
-
+use super::decoding::{DATA_SLASH, decoded, decoded_leniently};
+use super::segment::{Part, Unreadable, cuts, has_extension, is_plain, stem};
 use super::{Reading, Readings, compatible};
-use crate::request_path::{BadTarget, starts_with_hex};
+use crate::request_path::BadTarget;
 
 /// Bounds for one path.
 const MAX_SPELLINGS: usize = 24;
 const MAX_ENDINGS: usize = 32;
-const MAX_CUTS: usize = 64;
-
-/// Stands for an escaped slash. Decoded segments contain no control characters, so it is
-/// unambiguous.
-const DATA_SLASH: &str = "\0";
 
 /// The segment of the path `/`.
 static EMPTY: Part<'static> = Part { text: Cow::Borrowed(""), literal: None };
-
-/// Why a path is refused because of its readings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unreadable {
-    /// It is invalid in one of them.
-    Bad(BadTarget),
-    /// It has too many.
-    TooMany,
-}
-
-impl From<BadTarget> for Unreadable {
-    fn from(bad: BadTarget) -> Self {
-        Self::Bad(bad)
-    }
-}
-
-/// A segment of a path, decoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Part<'p> {
-    /// The text; an escaped slash is a NUL.
-    pub(crate) text: Cow<'p, str>,
-    /// The canonical segment, if it matches a literal of the route.
-    pub(crate) literal: Option<&'p str>,
-}
 
 /// The segments of a path in one reading.
 #[derive(Debug, Clone)]
@@ -152,8 +123,8 @@ impl<'p> Spelling<'p> {
         let mut endings = Vec::with_capacity(ends.len());
         for (end, by) in ends {
             let parts = self.parts.get(..end).unwrap_or_default();
-            if enabled.has(Reading::Parameters) && parts.iter().any(is_session) {
-                let mut kept: Vec<_> = parts.iter().filter(|part| !is_session(part)).collect();
+            if enabled.has(Reading::Parameters) && parts.iter().any(Part::is_session) {
+                let mut kept: Vec<_> = parts.iter().filter(|part| !part.is_session()).collect();
                 if kept.is_empty() {
                     kept.push(&EMPTY);
                 }
@@ -217,7 +188,7 @@ impl<'p> Spelling<'p> {
         }
         let by = Readings::of(Reading::Parameters);
         let mut kept: Vec<_> =
-            self.parts.iter().filter(|part| !is_session(part)).cloned().collect();
+            self.parts.iter().filter(|part| !part.is_session()).cloned().collect();
         if kept.is_empty() {
             kept.push(EMPTY.clone());
         }
@@ -289,145 +260,12 @@ impl<'p> Spelling<'p> {
     }
 }
 
-impl Part<'_> {
-    /// What is left of the segment without the ignored parts, the whole segment first.
-    ///
-    /// # Errors
-    /// When nothing or only dots are left, or when there are too many.
-    pub(crate) fn cuts(
-        &self,
-        last: bool,
-        enabled: Readings,
-    ) -> Result<Vec<(&str, Readings)>, Unreadable> {
-        if self.text.is_empty() || is_plain(&self.text) {
-            return Ok(vec![(&self.text, Readings::NONE)]);
-        }
-        cuts(&self.text, last, enabled)
-    }
-}
-
 /// The text before a sign, if it has the sign.
 fn before(text: &str, sign: char) -> Option<String> {
     text.split_once(sign).map(|(before, _)| before.to_owned())
 }
 
-/// The text without its extension, if it has one and a name before it.
-fn stem(text: &str) -> Option<&str> {
-    let (stem, extension) = text.rsplit_once('.')?;
-    let is_name = stem.contains(|c: char| c != '.' && !c.is_whitespace());
-    (is_name && !extension.is_empty()).then_some(stem)
-}
-
-/// The text of a canonical segment.
-pub(crate) fn decoded(segment: &str) -> Cow<'_, str> {
-    if !segment.contains('%') {
-        return Cow::Borrowed(segment);
-    }
-    let text = percent_decode_str(segment).decode_utf8_lossy();
-    if text.contains('/') { Cow::Owned(text.replace('/', DATA_SLASH)) } else { text }
-}
-
 /// Whether another spelling of a text may exist.
 fn may_be_respelled(text: &str) -> bool {
     !text.bytes().all(|byte| byte.is_ascii() && !matches!(byte, b'%' | b'+' | b'?' | b'#'))
-}
-
-/// Whether nothing of a text may be cut off.
-fn is_plain(text: &str) -> bool {
-    !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'.' | b';' | b':'))
-}
-
-/// Whether a segment is the session id of ASP.NET, `(S(x))`.
-fn is_session(part: &Part<'_>) -> bool {
-    let inner = part.text.strip_prefix('(').and_then(|text| text.strip_suffix("))"));
-    let inner = inner.and_then(|text| text.strip_prefix(|c: char| c.is_ascii_alphabetic()));
-    part.literal.is_none() && inner.is_some_and(|text| text.starts_with('('))
-}
-
-/// Whether a segment has an extension, as the name of a script.
-fn has_extension(text: &str) -> bool {
-    let extensions = text.trim_start_matches('.').split('.').skip(1);
-    extensions.into_iter().any(|text| text.starts_with(|c: char| c.is_ascii_alphanumeric()))
-}
-
-/// What is left of a segment when any combination of spaces, dots, a stream, parameters and, of the
-/// last segment, extensions is cut off.
-fn cuts(text: &str, last: bool, enabled: Readings) -> Result<Vec<(&str, Readings)>, Unreadable> {
-    check_cut(text, text)?;
-    let dot = enabled.has(Reading::Dot);
-    let parameters = enabled.has(Reading::Parameters);
-    let suffix = last && enabled.has(Reading::Suffix);
-    let mut all = vec![(text, Readings::NONE)];
-    let mut next = 0;
-    while let Some((text, by)) = all.get(next).copied() {
-        next += 1;
-        let up_to = |sign: char| text.split_once(sign).map(|(before, _)| before);
-        let before_stream = up_to(':').filter(|before| !before.is_empty());
-        let cut = [
-            (true, Some(text.trim()), Readings::OUTER_SPACE),
-            (
-                dot,
-                Some(text.trim_end_matches(|c: char| c == '.' || c.is_whitespace())),
-                Readings::of(Reading::Dot),
-            ),
-            (dot, before_stream, Readings::of(Reading::Dot)),
-            (parameters, up_to(';'), Readings::of(Reading::Parameters)),
-            (suffix, stem(text), Readings::of(Reading::Suffix)),
-        ];
-        for (enabled, left, reading) in cut {
-            let Some(left) = left.filter(|left| enabled && left.len() < text.len()) else {
-                continue;
-            };
-            check_cut(left, text)?;
-            if all.iter().all(|(known, _)| *known != left) {
-                all.push((left, by.and(reading)));
-            }
-        }
-        if all.len() > MAX_CUTS {
-            return Err(Unreadable::TooMany);
-        }
-    }
-    Ok(all)
-}
-
-/// Refuses empty and dot segments. `of` is the text before the cut.
-fn check_cut(left: &str, of: &str) -> Result<(), BadTarget> {
-    match left {
-        "." | ".." => Err(BadTarget::DotSegment),
-        "" if of.contains('.') => Err(BadTarget::DotSegment),
-        "" => Err(BadTarget::EmptySegment),
-        _ => Ok(()),
-    }
-}
-
-/// Decodes leniently: invalid escapes are kept. `None` if there is nothing to decode.
-fn decoded_leniently(text: &str) -> Option<String> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text;
-    let mut changed = false;
-    while let Some((before, after)) = rest.split_once('%') {
-        decoded.extend_from_slice(before.as_bytes());
-        let wide = after.strip_prefix(['u', 'U']).and_then(|digits| hex(digits, 4));
-        if let Some((code, after)) = hex(after, 2) {
-            decoded.extend(u8::try_from(code));
-            (rest, changed) = (after, true);
-        } else if let Some((code, after)) = wide {
-            let c = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
-            decoded.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-            (rest, changed) = (after, true);
-        } else {
-            decoded.push(b'%');
-            rest = after;
-        }
-    }
-    decoded.extend_from_slice(rest.as_bytes());
-    changed.then(|| String::from_utf8_lossy(&decoded).into_owned())
-}
-
-/// The hexadecimal number of this many digits at the beginning of a text, and the rest.
-fn hex(text: &str, digits: usize) -> Option<(u32, &str)> {
-    let (number, rest) = text.split_at_checked(digits)?;
-    let number = starts_with_hex(number, digits).then(|| u32::from_str_radix(number, 16))?;
-    Some((number.ok()?, rest))
 }

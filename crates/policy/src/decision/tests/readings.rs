@@ -1,4 +1,4 @@
-//! What a careless portal might read instead of a path is never more than what was decided.
+//! Other readings of a path never allow more than the session may have.
 
 use std::fmt::Write as _;
 
@@ -87,7 +87,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn another_spelling_of_a_stricter_path_is_refused_by_name() {
+fn another_spelling_of_a_stricter_path_is_refused() {
     let policy = policy();
     for (path, readings, route) in REFUSED {
         let decision = asked(&policy, &format!("GET {path}"));
@@ -96,7 +96,7 @@ fn another_spelling_of_a_stricter_path_is_refused_by_name() {
         let refused_by = reading.route().map(|route| route.name());
         assert_eq!(reading.readings().to_string(), *readings, "{path}");
         assert_eq!(refused_by, Some(*route), "{path}");
-        // Whoever may have the twin may have this.
+        // Users who may have the twin may have this path too.
         let all = ask(&policy, Some(&subject(&policy, "admin")), &format!("GET {path}"));
         let closed = ["Users", "Orders of an organization"].contains(route);
         assert_eq!(all.name(), if closed { "deny" } else { "allow" }, "{path}: {all:?}");
@@ -405,8 +405,8 @@ fn random_habits() -> impl Strategy<Value = Vec<Habit>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// Whatever habits a portal has, in whatever order: what is allowed would be allowed to the
-    /// same session for the path as the portal reads it.
+    /// For every combination of readings: a path that is allowed is also allowed to the same
+    /// session in the spelling that the portal reads.
     #[test]
     fn nothing_is_allowed_that_another_reading_would_deny(
         routes in random_policy(),

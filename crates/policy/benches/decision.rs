@@ -1,6 +1,6 @@
 //! The decision alone, and what comes right before it: a signed-in session asks for a page.
 //!
-//! `cargo bench --bench decision`. What to look for: `decision` is about paths with one reading and
+//! `cargo bench -p portcullis-policy --bench decision`. What to look for: `decision` is about paths with one reading and
 //! stays under 100 ns, `ambiguous_decision` is about paths that a portal may read in several ways and
 //! stays under a microsecond, and neither depends on the number of routes.
 
@@ -49,8 +49,8 @@ fn policy(routes: usize) -> Policy {
         .unwrap();
     }
     Policy::compile(&PolicyFiles {
-        permissions: include_str!("../policies/permissions.toml").to_owned(),
-        groups: include_str!("../policies/groups.toml").to_owned(),
+        permissions: include_str!("../../../policies/permissions.toml").to_owned(),
+        groups: include_str!("../../../policies/groups.toml").to_owned(),
         routes: text,
         expectations: String::new(),
     })

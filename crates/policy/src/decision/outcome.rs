@@ -1,0 +1,187 @@
+//! What is decided: the decision, and the permit without which nothing is forwarded.
+//!
+//! The functions that make them are private to `decision`.
+
+use std::sync::Arc;
+
+use super::readings::RefusedReading;
+use crate::permission::PermissionSet;
+use crate::reason::Reason;
+use crate::request_path::BadTarget;
+use crate::route::Route;
+
+/// The decision on a request.
+#[derive(Debug)]
+#[must_use]
+pub enum Decision {
+    /// Forward it.
+    Allow(Permit),
+    /// The person must sign in first.
+    Challenge(Step),
+    /// Refuse it.
+    Deny(Denial),
+    /// Refuse it, and redirect the person.
+    Redirect(Redirection),
+    /// The path is invalid in another reading.
+    Malformed(BadTarget),
+}
+
+/// Permission to forward one request. Only [`decide`](super::decide) makes one.
+#[derive(Debug)]
+#[must_use]
+pub struct Permit {
+    route: Arc<Route>,
+    granted: PermissionSet,
+    reason: Reason,
+}
+
+impl Permit {
+    /// The route that allows it.
+    #[must_use]
+    pub fn route(&self) -> &Arc<Route> {
+        &self.route
+    }
+
+    /// The permissions that the route names and the person has.
+    #[must_use]
+    pub fn granted(&self) -> PermissionSet {
+        self.granted
+    }
+}
+
+/// What must be done first. Signing in is the only step.
+#[derive(Debug)]
+pub struct Step {
+    route: Arc<Route>,
+    reason: Reason,
+}
+
+/// A refusal.
+#[derive(Debug)]
+pub struct Denial {
+    route: Option<Arc<Route>>,
+    reason: Reason,
+    reading: Option<Box<RefusedReading>>,
+}
+
+/// A refusal with a redirect, because the route has `on_deny`.
+#[derive(Debug)]
+pub struct Redirection {
+    route: Arc<Route>,
+    location: String,
+    reason: Reason,
+}
+
+impl Denial {
+    /// The reason.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The route that denies, if one matches.
+    #[must_use]
+    pub fn route(&self) -> Option<&Arc<Route>> {
+        self.route.as_ref()
+    }
+
+    /// The reading that is not allowed, if the path itself would be.
+    #[must_use]
+    pub fn reading(&self) -> Option<&RefusedReading> {
+        self.reading.as_deref()
+    }
+}
+
+impl Redirection {
+    /// The target of the redirect: a local path or a URL, as it stands in the policy.
+    #[must_use]
+    pub fn location(&self) -> &str {
+        &self.location
+    }
+
+    /// The reason.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+}
+
+impl Decision {
+    /// The reason.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Allow(permit) => permit.reason,
+            Self::Challenge(step) => step.reason,
+            Self::Deny(denial) => denial.reason,
+            Self::Redirect(redirection) => redirection.reason,
+            Self::Malformed(bad) => Reason::BadTarget(*bad),
+        }
+    }
+
+    /// The route that matches, if there is one.
+    #[must_use]
+    pub fn route(&self) -> Option<&Arc<Route>> {
+        match self {
+            Self::Allow(permit) => Some(&permit.route),
+            Self::Challenge(step) => Some(&step.route),
+            Self::Deny(denial) => denial.route.as_ref(),
+            Self::Redirect(redirection) => Some(&redirection.route),
+            Self::Malformed(_) => None,
+        }
+    }
+
+    /// The reading that is not allowed, if that is the reason.
+    #[must_use]
+    pub fn reading(&self) -> Option<&RefusedReading> {
+        match self {
+            Self::Deny(denial) => denial.reading(),
+            Self::Allow(_) | Self::Challenge(_) | Self::Redirect(_) | Self::Malformed(_) => None,
+        }
+    }
+
+    /// The stable name: `allow`, `sign-in`, `deny`, `redirect` or `bad-request`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Allow(_) => "allow",
+            Self::Challenge(_) => "sign-in",
+            Self::Deny(_) => "deny",
+            Self::Redirect(_) => "redirect",
+            Self::Malformed(_) => "bad-request",
+        }
+    }
+}
+
+pub(super) fn allow(route: &Arc<Route>, granted: PermissionSet, reason: Reason) -> Decision {
+    Decision::Allow(Permit { route: Arc::clone(route), granted, reason })
+}
+
+pub(super) fn challenge(route: &Arc<Route>, reason: Reason) -> Decision {
+    Decision::Challenge(Step { route: Arc::clone(route), reason })
+}
+
+pub(super) fn deny(route: Option<&Arc<Route>>, reason: Reason) -> Decision {
+    Decision::Deny(Denial { route: route.map(Arc::clone), reason, reading: None })
+}
+
+/// Denies a request that the route would allow, because of another reading of the path.
+pub(super) fn deny_for(route: &Arc<Route>, reading: RefusedReading) -> Decision {
+    Decision::Deny(Denial {
+        route: Some(Arc::clone(route)),
+        reason: Reason::AmbiguousPath,
+        reading: Some(Box::new(reading)),
+    })
+}
+
+/// Denies, or redirects if the route has `on_deny`.
+pub(super) fn refuse(route: &Arc<Route>, reason: Reason) -> Decision {
+    match route.on_deny() {
+        Some(location) => Decision::Redirect(Redirection {
+            route: Arc::clone(route),
+            location: location.to_owned(),
+            reason,
+        }),
+        None => deny(Some(route), reason),
+    }
+}

@@ -1,0 +1,88 @@
+//! The session of a request, as far as the decision depends on it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::group::built_in;
+use super::permission::{Catalogue, PermissionSet};
+
+/// How a session began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SessionKind {
+    /// A portal user signed in.
+    User,
+    /// A secure link was opened: the organization is known, the person is not.
+    Link,
+    /// A member of the operator's staff views an organization's portal.
+    Staff,
+    /// A member of the operator's staff acts as a portal user.
+    Impersonation,
+}
+
+impl SessionKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::User, Self::Link, Self::Staff, Self::Impersonation];
+
+    /// The stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Link => "link",
+            Self::Staff => "staff",
+            Self::Impersonation => "impersonation",
+        }
+    }
+}
+
+/// The session of a request: who it is from, and what they may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// How the session began.
+    pub kind: SessionKind,
+    /// The organization's id.
+    pub organization: Arc<str>,
+    /// The portal user's id.
+    pub user: Option<Arc<str>>,
+    /// The portal user's login.
+    pub login: Option<Arc<str>>,
+    /// The id of the portal user's end user.
+    pub end_user: Option<Arc<str>>,
+    /// The id of the group.
+    pub group: Arc<str>,
+    /// The permissions of the group at this moment.
+    pub granted: PermissionSet,
+    /// When the session expires.
+    pub valid_until: Timestamp,
+}
+
+impl Subject {
+    /// A member of a group, without user, login and end user.
+    #[must_use]
+    pub fn nameless(
+        kind: SessionKind,
+        organization: Arc<str>,
+        (group, granted): (Arc<str>, PermissionSet),
+        valid_until: Timestamp,
+    ) -> Self {
+        let (user, login, end_user) = (None, None, None);
+        Self { kind, organization, user, login, end_user, group, granted, valid_until }
+    }
+
+    /// Whether the person is in the No Portal Access Group (R8).
+    #[must_use]
+    pub fn has_no_access(&self) -> bool {
+        &*self.group == built_in::NO_ACCESS
+    }
+
+    /// The effective permissions: [`Subject::granted`], without those that need a person if the
+    /// session is of a secure link (R3).
+    #[must_use]
+    pub fn held(&self, catalogue: &Catalogue) -> PermissionSet {
+        match self.kind {
+            SessionKind::Link => self.granted.intersection(catalogue.without_identity()),
+            SessionKind::User | SessionKind::Staff | SessionKind::Impersonation => self.granted,
+        }
+    }
+}
