@@ -7,8 +7,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
 
 use super::Error;
+use super::field_block::{MAX_FIELDS, read_field, split_block};
 use super::fields::may_be_trailer;
-use super::response::{MAX_FIELDS, read_field, split_block};
 
 /// Longest line with a size and its extensions, in bytes.
 const MAX_LINE: usize = 1024;

@@ -30,6 +30,7 @@
 
 mod chunked;
 mod connection;
+mod field_block;
 pub mod fields;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;

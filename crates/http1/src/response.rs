@@ -9,13 +9,12 @@ use hyper::ext::ReasonPhrase;
 
 use super::Error;
 use super::chunked::{ChunkedDecoder, Decoded, take};
+use super::field_block::{MAX_FIELDS, read_field, split_block};
 use super::fields::{is_end_to_end, is_hop_by_hop};
 use super::repair::repair;
 
 /// Largest head in bytes, including the interim responses before it.
 pub(super) const MAX_HEAD: usize = 64 * 1024;
-/// Fields of a head that are parsed on the stack, and the most that trailers may have.
-pub(super) const MAX_FIELDS: usize = 100;
 /// The first bytes of every response.
 const START: &[u8] = b"HTTP/1.";
 
@@ -172,22 +171,6 @@ impl BodyDecoder {
     }
 }
 
-/// Takes the lines up to and including an empty one; `None` until all of them have been read. A
-/// line may end without CR (RFC 9112, section 2.2).
-pub(super) fn split_block(read: &mut BytesMut) -> Option<Bytes> {
-    let mut ends = memchr::memchr_iter(b'\n', read).map(|end| end + 1);
-    let end = loop {
-        let end = ends.next()?;
-        match read.get(end..)? {
-            [b'\n', ..] => break end + 1,
-            [b'\r', b'\n', ..] => break end + 2,
-            _ => {}
-        }
-    };
-    drop(ends);
-    Some(read.split_to(end).freeze())
-}
-
 /// What the fields say about the body and the connection.
 #[derive(Debug, Default)]
 struct Framing {
@@ -278,18 +261,6 @@ impl Framing {
     fn reusable(&self) -> bool {
         self.keep_alive && !self.close && !(self.chunked && self.length.is_some())
     }
-}
-
-/// A field of a block, without a copy of its value.
-pub(super) fn read_field(
-    block: &Bytes,
-    field: &httparse::Header<'_>,
-) -> Result<(HeaderName, HeaderValue), Error> {
-    let bad = |why| Error::Field { name: field.name.to_owned(), why };
-    let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| bad("invalid name"))?;
-    let value = HeaderValue::from_maybe_shared(block.slice_ref(field.value))
-        .map_err(|_| bad("invalid value"))?;
-    Ok((name, value))
 }
 
 /// Digits only (RFC 9110, section 8.6). A sign or a list is refused.
