@@ -5,9 +5,10 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::input::{Address, Fields};
-use super::page::{self, Block, Cell, Page, link, text};
+use super::page::{self, Block, Cell, Page, link, missing, text};
+use super::portal::Portal;
 use super::records::{Asset, push};
-use super::{Portal, Visitor, missing};
+use super::visitor::Visitor;
 
 /// The permission for the assets of the whole organization.
 const ALL: &str = "assets.view_all";

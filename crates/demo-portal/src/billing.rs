@@ -6,9 +6,10 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::input::{Address, Fields};
-use super::page::{self, Block, Cell, Page, link, money, text};
+use super::page::{self, Block, Cell, Page, link, missing, money, text};
+use super::portal::Portal;
 use super::records::{Named, OPEN, push};
-use super::{Portal, Visitor, missing};
+use super::visitor::Visitor;
 
 /// The form for a new payment method.
 #[derive(Debug, Deserialize)]

@@ -7,9 +7,9 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 
-use super::page::Page;
+use super::page::{Page, missing};
+use super::portal::Portal;
 use super::visitor::Visitor;
-use super::{Portal, missing};
 
 /// The variables of the path. An invalid path gets the page for a missing one.
 #[derive(Debug)]

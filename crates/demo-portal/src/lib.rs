@@ -4,20 +4,16 @@
 //! Records are kept in memory until exit, and every list is bounded, so that it can be left running.
 //! It must not be reachable without the gateway.
 
-use std::sync::Arc;
-use std::{collections::BTreeMap, future::Future, io, net::TcpListener};
+use std::{future::Future, io, net::TcpListener};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
-use parking_lot::Mutex;
-use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use page::Page;
-use records::Account;
+pub use page::OPERATOR;
+use portal::Portal;
 use visitor::Visitor;
 
 mod assets;
@@ -27,14 +23,12 @@ mod library;
 mod live;
 mod page;
 mod people;
+mod portal;
 mod records;
 #[cfg(test)]
 mod tests;
 mod tickets;
 mod visitor;
-
-/// The name of the company that runs the portal, as its pages show it.
-pub const OPERATOR: &str = "Example IT";
 
 /// Serves the portal on `listener` until `shutdown` resolves. Chats and event streams end then too.
 ///
@@ -58,8 +52,6 @@ pub async fn serve(
 
 /// The portal's routes, with records of their own. Cancelling `closing` ends chats and event streams.
 pub fn router(closing: CancellationToken) -> Router {
-    let (chat, _) = broadcast::channel(64);
-    let portal = Portal { accounts: Arc::default(), chat, closing };
     Router::new()
         .route("/", get(people::home))
         .route("/account", get(billing::account))
@@ -104,49 +96,10 @@ pub fn router(closing: CancellationToken) -> Router {
         .fallback(not_found)
         // The handler bounds uploads while they stream.
         .layer(DefaultBodyLimit::disable())
-        .with_state(portal)
-}
-
-/// The state shared by all requests.
-#[derive(Clone, Debug)]
-struct Portal {
-    accounts: Arc<Mutex<BTreeMap<String, Account>>>,
-    chat: broadcast::Sender<live::Line>,
-    closing: CancellationToken,
-}
-
-impl Portal {
-    /// The most accounts. The organizations after that share one, because their ids come from a header.
-    const ACCOUNTS: usize = 1_000;
-
-    /// Calls `work` with the account of the visitor's organization.
-    fn account<T>(&self, visitor: &Visitor, work: impl FnOnce(&mut Account) -> T) -> T {
-        let mut accounts = self.accounts.lock();
-        let mut name = visitor.organization();
-        if !accounts.contains_key(name) && accounts.len() >= Self::ACCOUNTS {
-            name = "";
-        }
-        let account = accounts.entry(name.to_owned()).or_insert_with(|| Account::sample(name));
-        if let Some(person) = visitor.person() {
-            account.welcome(person, visitor.name());
-        }
-        work(account)
-    }
-
-    /// The names of all accounts so far.
-    fn organizations(&self) -> Vec<String> {
-        let accounts = self.accounts.lock();
-        accounts.keys().cloned().collect()
-    }
+        .with_state(Portal::new(closing))
 }
 
 /// The page for an unknown path.
 async fn not_found(visitor: Visitor) -> Response {
-    missing("This page", &visitor)
-}
-
-/// The page for an unknown record.
-fn missing(what: &str, visitor: &Visitor) -> Response {
-    let page = Page::new("Not found").lead(format!("{what} does not exist."));
-    (StatusCode::NOT_FOUND, page.show(visitor)).into_response()
+    page::missing("This page", &visitor)
 }

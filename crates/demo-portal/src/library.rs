@@ -13,9 +13,10 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
 use super::input::{Address, incomplete};
-use super::page::{self, Block, Cell, Page, grouped, link, text};
+use super::page::{self, Block, Cell, Page, grouped, link, missing, text};
+use super::portal::Portal;
 use super::records::Attachment;
-use super::{Portal, Visitor, missing};
+use super::visitor::Visitor;
 
 /// Documents, with names that need escaping.
 const DOCUMENTS: [(&str, &str); 5] = [

@@ -16,17 +16,11 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
 
 use super::page::{Block, Page};
-use super::{Portal, Visitor};
+use super::portal::{Line, Portal};
+use super::visitor::Visitor;
 
 /// The longest message of the chat; a longer one closes it.
 const LONGEST_LINE: usize = 64 * 1024;
-
-/// A message of an organization's chat.
-#[derive(Clone, Debug)]
-pub(super) struct Line {
-    organization: String,
-    text: String,
-}
 
 pub(super) async fn chat(visitor: Visitor) -> Response {
     Page::new("Chat")

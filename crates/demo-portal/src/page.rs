@@ -6,7 +6,9 @@ use axum::response::{Html, IntoResponse, Response};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::visitor::Visitor;
-use crate::OPERATOR;
+
+/// The name of the company that runs the portal, as its pages show it.
+pub const OPERATOR: &str = "Example IT";
 
 /// The sections of the navigation. Everyone sees all of them: the portal knows no permissions.
 const SECTIONS: [(&str, &str); 15] = [
@@ -199,4 +201,10 @@ pub(super) fn grouped(number: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// The page for an unknown record.
+pub(super) fn missing(what: &str, visitor: &Visitor) -> Response {
+    let page = Page::new("Not found").lead(format!("{what} does not exist."));
+    (StatusCode::NOT_FOUND, page.show(visitor)).into_response()
 }

@@ -7,10 +7,10 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::input::{Address, Fields};
-use super::page::{self, Block, Cell, Page, text};
+use super::page::{self, Block, Cell, OPERATOR, Page, text};
+use super::portal::Portal;
 use super::records::{Appointment, Contact, push};
-use super::{Portal, Visitor};
-use crate::OPERATOR;
+use super::visitor::Visitor;
 
 /// The form for a new contact.
 #[derive(Debug, Deserialize)]
@@ -97,7 +97,7 @@ pub(super) async fn profile(State(portal): State<Portal>, visitor: Visitor) -> R
         account.profiles.iter().find(|p| visitor.person() == Some(&p.person)).cloned()
     });
     let Some(profile) = profile else {
-        return super::missing("Your profile", &visitor);
+        return page::missing("Your profile", &visitor);
     };
     let form = page::Form::new("/profile", "Save")
         .field("text", "display_name", "Name", &profile.display_name)

@@ -7,9 +7,10 @@ use axum::{Json, http::StatusCode};
 use serde::Deserialize;
 
 use super::input::{Address, Fields};
-use super::page::{self, Block, Cell, Page, link, text};
+use super::page::{self, Block, Cell, Page, link, missing, text};
+use super::portal::Portal;
 use super::records::{Comment, Ticket, push};
-use super::{Portal, Visitor, missing};
+use super::visitor::Visitor;
 
 /// The permission for the tickets of the whole organization.
 const ALL: &str = "tickets.view_all";
