@@ -24,16 +24,16 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::error::OpenError;
+use self::flush::{Flush, fsync};
 pub use self::folder::Presence;
-use self::layout::Stored;
-use self::opening::{Database, Opened};
+use self::opening::Opened;
 use self::recent::Recent;
 pub use self::rescue::Rescued;
-use self::writer::{Flush, Request, Writer};
+use self::shared::{Shared, prefix};
+use self::writer::{Request, Writer};
 use crate::{
     Changes, Commit, CommitError, Committed, Key, Kind, Record, Store, StoreError, StoreKey,
 };
@@ -41,11 +41,15 @@ use crate::{
 mod answered;
 mod check;
 mod checksums;
+mod completeness;
+mod database;
 mod digest;
 mod effect;
 mod error;
 mod files;
+mod flush;
 mod folder;
+mod head;
 mod layout;
 mod log;
 mod migration;
@@ -53,6 +57,7 @@ mod opening;
 mod parallel;
 mod recent;
 mod rescue;
+mod shared;
 mod writer;
 
 /// Commits that may wait for the writer; further ones wait for room.
@@ -60,9 +65,6 @@ const QUEUE: usize = 1024;
 
 /// How often a lookup is repeated when a commit happens between its two steps.
 const READ_ATTEMPTS: usize = 16;
-
-/// The size of sled's cache.
-const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 
 /// A store in a folder, used by this process alone. When it is dropped, the waiting commits are
 /// made first.
@@ -72,14 +74,6 @@ pub struct SledStore {
     /// `None` only while dropping.
     requests: Option<mpsc::Sender<Request>>,
     writer: Option<JoinHandle<()>>,
-}
-
-/// The state that readers and the writer share.
-#[derive(Debug)]
-struct Shared {
-    db: Database,
-    recent: watch::Sender<Recent>,
-    fault: OnceLock<String>,
 }
 
 /// An empty store. Unless it is finished, the next start creates it again.
@@ -97,7 +91,7 @@ impl NewStore {
     pub fn finish(self) -> Result<SledStore, OpenError> {
         let folder = self.opened.database.folder();
         folder.mark_in_use().map_err(|error| folder.error(&error))?;
-        Ok(SledStore::start(self.opened, self.key, writer::fsync)?)
+        Ok(SledStore::start(self.opened, self.key, fsync)?)
     }
 }
 
@@ -137,7 +131,7 @@ impl SledStore {
     /// When there is no store, another process has it open, other users can enter the folder, it
     /// cannot be read or written, or an answered commit is missing.
     pub fn open(path: &Path, key: &StoreKey) -> Result<Self, OpenError> {
-        Ok(Self::start(opening::open(path, key)?, key.clone(), writer::fsync)?)
+        Ok(Self::start(opening::open(path, key)?, key.clone(), fsync)?)
     }
 
     /// Accepts the store although it is older than the last answered commit, if it is complete.
@@ -292,95 +286,6 @@ impl Drop for SledStore {
             tracing::error!("the store's writer panicked");
         }
     }
-}
-
-impl Shared {
-    /// The record, if it exists and has the stored key `having`.
-    fn record(
-        &self,
-        kind: Kind,
-        id: &str,
-        having: Option<&[u8]>,
-    ) -> Result<Option<Record>, StoreError> {
-        let Some(bytes) = self.db.get(layout::record(kind, id))? else { return Ok(None) };
-        let stored = Stored::decode(kind, id, &bytes)?;
-        if having.is_some_and(|key| !stored.keys.contains(&key)) {
-            return Ok(None);
-        }
-        Ok(Some(to_record(id, &stored)))
-    }
-
-    fn list(
-        &self,
-        kind: Kind,
-        key: Option<&Key>,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<Record>, StoreError> {
-        let prefix = prefix(kind, key);
-        let mut start = prefix.clone();
-        start.extend_from_slice(after.unwrap_or_default().as_bytes());
-        let mut records = Vec::new();
-        for entry in self.db.range(start.clone()..) {
-            if records.len() == limit {
-                break;
-            }
-            let (place, bytes) = entry?;
-            let Some(id) = place.strip_prefix(prefix.as_slice()) else { break };
-            if after.is_some() && place == start {
-                continue;
-            }
-            let id = layout::text(kind, id)?;
-            let record = match key {
-                None => Some(to_record(id, &Stored::decode(kind, id, &bytes)?)),
-                // The record may have lost the key since.
-                Some(_) => self.record(kind, id, Some(&place))?,
-            };
-            records.extend(record);
-        }
-        Ok(records)
-    }
-
-    /// An error once the store has failed.
-    fn ensure_running(&self) -> Result<(), StoreError> {
-        match self.fault.get() {
-            None => Ok(()),
-            Some(fault) => Err(StoreError::Unavailable(fault.clone())),
-        }
-    }
-
-    /// The error when the writer has ended.
-    fn closed(&self) -> StoreError {
-        let fault = self.fault.get().map_or("the writer has ended", String::as_str);
-        StoreError::Unavailable(fault.to_owned())
-    }
-
-    /// Makes every later operation fail. The first reason is kept.
-    fn fail(&self, fault: &str) {
-        self.db.skip_checksums();
-        if self.fault.set(fault.to_owned()).is_ok() {
-            tracing::error!(
-                fault,
-                "the store has failed, and returns only errors until it is opened again"
-            );
-        }
-        self.recent.send_modify(|_| ());
-    }
-}
-
-impl From<sled::Error> for StoreError {
-    fn from(error: sled::Error) -> Self {
-        Self::Unavailable(error.to_string())
-    }
-}
-
-fn to_record(id: &str, stored: &Stored<'_>) -> Record {
-    Record { id: id.to_owned(), version: stored.version, doc: Bytes::copy_from_slice(stored.doc) }
-}
-
-/// The prefix of the sled keys of the records, or of the index entries with `key`. The id follows.
-fn prefix(kind: Kind, key: Option<&Key>) -> Vec<u8> {
-    key.map_or_else(|| layout::records(kind.name()), |key| layout::indexed(kind, key))
 }
 
 #[cfg(test)]

@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use super::digest::Digest;
 use super::files;
-use super::folder::{self, Folder};
-use super::layout::{self, Head, Meta, Stored};
+use super::folder::Folder;
+use super::head::{FORMAT, HEAD, Head, META, Meta, decode_unversioned_head};
+use super::layout::{self, Stored};
 use super::log::Log;
 use super::log::node::{Content, Node};
 use super::log::table::PageTable;
@@ -55,8 +56,8 @@ pub(super) enum Fault {
 impl Found {
     /// The stored head, without verifying the entries.
     pub(super) fn head(db: &sled::Db, key: &StoreKey) -> Result<Result<Head, Fault>, StoreError> {
-        let meta = db.get(layout::META)?;
-        let head = db.get(layout::HEAD)?;
+        let meta = db.get(META)?;
+        let head = db.get(HEAD)?;
         Ok(stored_head(meta.as_deref(), head.as_deref(), key))
     }
 
@@ -75,7 +76,7 @@ impl Found {
     /// The head for a database without a format version, with the digest that it lacks. Missing
     /// entries are found only where a record and its keys do not match.
     pub(super) fn verify_unversioned(&self) -> Result<Head, Fault> {
-        let sequence = layout::decode_unversioned_head(self.head.as_deref());
+        let sequence = decode_unversioned_head(self.head.as_deref());
         let Some(sequence) = sequence else {
             return Err(Fault::Damaged("its sequence number is missing".to_owned()));
         };
@@ -92,7 +93,7 @@ fn stored_head(meta: Option<&[u8]>, head: Option<&[u8]>, key: &StoreKey) -> Resu
     let Some(meta) = meta.and_then(Meta::decode) else {
         return Err(Fault::Damaged("its format version is missing".to_owned()));
     };
-    if meta.format > folder::FORMAT {
+    if meta.format > FORMAT {
         return Err(Fault::Newer(meta.format));
     }
     if meta.key_id != key.id() {
@@ -161,8 +162,8 @@ pub(super) fn read(
     key: &StoreKey,
     progress: impl Fn() + Sync,
 ) -> Result<Found, StoreError> {
-    let meta = db.get(layout::META)?;
-    let ranges = ranges(db.get(layout::HEAD)?.as_deref());
+    let meta = db.get(META)?;
+    let ranges = ranges(db.get(HEAD)?.as_deref());
     let parts = in_parallel(&ranges, |range| {
         let mut part = Part { match_keys: meta.is_none(), ..Part::default() };
         let entries = db.range::<&[u8], _>((as_slice(&range.0), as_slice(&range.1)));
@@ -234,8 +235,8 @@ impl Part {
 
     fn add(&mut self, place: &[u8], value: &[u8], key: &StoreKey) {
         match place {
-            layout::META => return self.meta = Some(value.to_vec()),
-            layout::HEAD => return self.head = Some(value.to_vec()),
+            META => return self.meta = Some(value.to_vec()),
+            HEAD => return self.head = Some(value.to_vec()),
             _ => self.digest.add(key, place, value),
         }
         if !self.match_keys {

@@ -10,7 +10,6 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::files;
-use super::folder::Folder;
 
 /// The name of the file.
 pub(super) const CLOSED: &str = "closed";
@@ -34,8 +33,8 @@ pub(super) enum Comparison {
 }
 
 /// Compares the files with their checksums.
-pub(super) fn compare(folder: &Folder) -> io::Result<Comparison> {
-    let text = match fs::read_to_string(folder.path().join(CLOSED)) {
+pub(super) fn compare(folder: &Path) -> io::Result<Comparison> {
+    let text = match fs::read_to_string(folder.join(CLOSED)) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Comparison::NotClosed),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
@@ -49,20 +48,20 @@ pub(super) fn compare(folder: &Folder) -> io::Result<Comparison> {
 }
 
 /// Writes the checksums. Nothing may write to the files afterwards.
-pub(super) fn write(folder: &Folder) -> io::Result<()> {
-    files::write_atomically(&folder.path().join(CLOSED), Files::of(folder)?.to_text().as_bytes())
+pub(super) fn write(folder: &Path) -> io::Result<()> {
+    files::write_atomically(&folder.join(CLOSED), Files::of(folder)?.to_text().as_bytes())
 }
 
 /// Removes the checksums, before the files change.
-pub(super) fn remove(folder: &Folder) -> io::Result<()> {
-    files::remove_file(&folder.path().join(CLOSED))?;
-    File::open(folder.path())?.sync_all()
+pub(super) fn remove(folder: &Path) -> io::Result<()> {
+    files::remove_file(&folder.join(CLOSED))?;
+    File::open(folder)?.sync_all()
 }
 
 impl Files {
-    fn of(folder: &Folder) -> io::Result<Self> {
-        let files = files::database_files(folder.path())?.into_iter();
-        let files = files.map(|name| Ok((name.clone(), checksums(&folder.path().join(name))?)));
+    fn of(folder: &Path) -> io::Result<Self> {
+        let files = files::database_files(folder)?.into_iter();
+        let files = files.map(|name| Ok((name.clone(), checksums(&folder.join(name))?)));
         Ok(Self(files.collect::<io::Result<_>>()?))
     }
 
@@ -148,16 +147,15 @@ mod tests {
     fn i13_any_change_of_the_files_is_located() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("data");
-        let folder = Folder::create(&path).unwrap();
         fs::create_dir_all(path.join("blobs")).unwrap();
         let db = vec![9; BLOCK + 10];
         fs::write(path.join("db"), &db).unwrap();
         fs::write(path.join("blobs/7"), "blob").unwrap();
-        assert_eq!(compare(&folder).unwrap(), Comparison::NotClosed);
-        write(&folder).unwrap();
-        assert_eq!(compare(&folder).unwrap(), Comparison::Unchanged);
+        assert_eq!(compare(&path).unwrap(), Comparison::NotClosed);
+        write(&path).unwrap();
+        assert_eq!(compare(&path).unwrap(), Comparison::Unchanged);
         let changed_at = |what: &str| {
-            let Comparison::Changed(place) = compare(&folder).unwrap() else { panic!("{what}") };
+            let Comparison::Changed(place) = compare(&path).unwrap() else { panic!("{what}") };
             assert!(place.contains(what), "{place}");
         };
         let mut changed = db.clone();
@@ -173,13 +171,13 @@ mod tests {
         fs::remove_file(path.join("blobs/7")).unwrap();
         changed_at("`blobs/7` is missing");
         fs::write(path.join("blobs/7"), "blob").unwrap();
-        assert_eq!(compare(&folder).unwrap(), Comparison::Unchanged);
+        assert_eq!(compare(&path).unwrap(), Comparison::Unchanged);
         let checksums = fs::read(path.join(CLOSED)).unwrap();
         for byte in 0..checksums.len() {
             let mut damaged = checksums.clone();
             damaged[byte] ^= 1;
             fs::write(path.join(CLOSED), damaged).unwrap();
-            assert_eq!(compare(&folder).unwrap(), Comparison::NotClosed, "{byte}");
+            assert_eq!(compare(&path).unwrap(), Comparison::NotClosed, "{byte}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::folder;
+use super::head::FORMAT;
 use crate::StoreError;
 
 /// Why a store does not open. Its files have not been changed.
@@ -92,7 +93,7 @@ pub enum OpenError {
     /// The store was written by a later version of the program.
     #[error(
         "the store in `{}` has format {format}, and this version supports formats up to {}: use a \
-         later version of Portcullis", path.display(), folder::FORMAT
+         later version of Portcullis", path.display(), FORMAT
     )]
     Newer {
         /// The folder.
@@ -113,5 +114,11 @@ fn difference(sequence: u64, answered: u64) -> String {
         0 => "with other records".to_owned(),
         1 => "1 commit is missing".to_owned(),
         missing => format!("{missing} commits are missing"),
+    }
+}
+
+impl From<sled::Error> for StoreError {
+    fn from(error: sled::Error) -> Self {
+        Self::Unavailable(error.to_string())
     }
 }

@@ -7,9 +7,12 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::thread;
 
-use super::folder::{PRIVATE, folder_error};
 use crate::StoreError;
 
+/// The mode of a folder that only its owner can enter.
+pub(super) const PRIVATE: u32 = 0o700;
+/// The size of sled's cache.
+const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 /// Files of at least this size are copied on two threads.
 const LARGE: u64 = 16 * 1024 * 1024;
 
@@ -43,7 +46,7 @@ pub(super) fn open_database(path: &Path) -> Result<sled::Db, StoreError> {
     let fault = |error: io::Error| folder_error(path, &error);
     let db = sled::Config::default()
         .path(path)
-        .cache_capacity(super::CACHE_BYTES)
+        .cache_capacity(CACHE_BYTES)
         .mode(sled::Mode::LowSpace)
         .open()
         .map_err(|error| StoreError::Unavailable(format!("`{}`: {error}", path.display())))?;
@@ -60,7 +63,7 @@ pub(super) fn open_database(path: &Path) -> Result<sled::Db, StoreError> {
 
 /// Opens a copy that is only read. Sled does not sync it, and removes it when it is closed.
 pub(super) fn open_copy(path: &Path) -> Result<sled::Db, StoreError> {
-    let config = sled::Config::default().path(path).cache_capacity(super::CACHE_BYTES);
+    let config = sled::Config::default().path(path).cache_capacity(CACHE_BYTES);
     let config = config.mode(sled::Mode::LowSpace).temporary(true).flush_every_ms(None);
     config.open().map_err(|error| StoreError::Unavailable(format!("`{}`: {error}", path.display())))
 }
@@ -133,4 +136,9 @@ pub(super) fn remove_folder(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,
     }
+}
+
+/// An error of a folder.
+pub(super) fn folder_error(path: &Path, error: &io::Error) -> StoreError {
+    StoreError::Unavailable(format!("`{}`: {error}", path.display()))
 }

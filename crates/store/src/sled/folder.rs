@@ -20,12 +20,12 @@ use std::time::{Duration, Instant};
 use super::answered::{self, Answered};
 use super::checksums;
 use super::files::{
-    self, copy_database, database_files, remove_file, remove_folder, write_atomically,
+    self, PRIVATE, copy_database, database_files, folder_error, remove_file, remove_folder,
+    write_atomically,
 };
+use super::head::FORMAT;
 use crate::StoreError;
 
-/// The format that this version writes.
-pub(super) const FORMAT: u64 = 1;
 /// In `format` until the store is used for the first time.
 const STARTING: &str = "starting";
 /// In `format` until a store of an earlier version has been migrated.
@@ -36,8 +36,6 @@ const CHECKING: &str = "checking";
 /// next one must have another name.
 static NEXT_COPY: AtomicU64 = AtomicU64::new(0);
 const BEFORE_FORMAT_1: &str = "before-format-1";
-/// The mode of a folder that only its owner can enter.
-pub(super) const PRIVATE: u32 = 0o700;
 /// How long sled may take to unlock its file.
 const UNLOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -315,9 +313,4 @@ fn keep_private(path: &Path) -> Result<(), StoreError> {
 
 const fn is_private(mode: u32) -> bool {
     mode & 0o077 == 0
-}
-
-/// An error of a folder.
-pub(super) fn folder_error(path: &Path, error: &io::Error) -> StoreError {
-    StoreError::Unavailable(format!("`{}`: {error}", path.display()))
 }

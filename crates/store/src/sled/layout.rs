@@ -2,8 +2,8 @@
 //!
 //! | key | value |
 //! |---|---|
-//! | `h` | sequence number of the newest commit, digest of all `r`, `u` and `i` entries ([`Head`]) |
-//! | `m` | format version, id of the secret key ([`Meta`]) |
+//! | `h` | sequence number of the newest commit, digest of all `r`, `u` and `i` entries ([`super::head::Head`]) |
+//! | `m` | format version, id of the secret key ([`super::head::Meta`]) |
 //! | `r` kind, id | a record: version, document, its `u` and `i` keys |
 //! | `u` kind, field, value | id of the record that has the unique key |
 //! | `i` kind, field, value, id | nothing |
@@ -12,34 +12,7 @@
 //! next part. The id is last and has no length, so that entries are in order of id. Numbers are
 //! big-endian.
 
-use sha2::{Digest as _, Sha256};
-
-use super::answered::Mark;
-use super::digest::Digest;
 use crate::{Key, Kind, StoreError};
-
-/// The key of the [`Head`].
-pub(super) const HEAD: &[u8] = b"h";
-/// The key of the [`Meta`].
-pub(super) const META: &[u8] = b"m";
-
-/// The state of the whole store, replaced by each commit.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Head {
-    /// The sequence number of the newest commit.
-    pub(super) sequence: u64,
-    /// The digest of all records, unique keys and index keys.
-    pub(super) digest: Digest,
-}
-
-/// What never changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Meta {
-    /// The version of this format.
-    pub(super) format: u64,
-    /// The id of the key that the store was created with.
-    pub(super) key_id: [u8; 32],
-}
 
 /// What a sled key stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,41 +29,6 @@ pub(super) enum Entry<'a> {
         /// The kind's name.
         kind: &'a str,
     },
-}
-
-impl Head {
-    /// The bytes to store.
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = self.sequence.to_be_bytes().to_vec();
-        self.digest.encode(&mut out);
-        out
-    }
-
-    /// The head from its stored bytes.
-    pub(super) fn decode(mut bytes: &[u8]) -> Option<Self> {
-        Some(Self { sequence: number(&mut bytes)?, digest: Digest::decode(bytes)? })
-    }
-
-    /// Identifies this state.
-    pub(super) fn mark(&self) -> Mark {
-        Mark { sequence: self.sequence, fingerprint: Sha256::digest(self.encode()).into() }
-    }
-}
-
-impl Meta {
-    /// The bytes to store.
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = self.format.to_be_bytes().to_vec();
-        out.extend_from_slice(&self.key_id);
-        out
-    }
-
-    /// The decoded bytes. For a later format, only the version is meaningful.
-    pub(super) fn decode(mut bytes: &[u8]) -> Option<Self> {
-        let format = number(&mut bytes)?;
-        let key_id = bytes.first_chunk().copied();
-        Some(Self { format, key_id: key_id.unwrap_or_default() })
-    }
 }
 
 impl<'a> Entry<'a> {
@@ -213,12 +151,6 @@ pub(super) fn indexed(kind: Kind, key: &Key) -> Vec<u8> {
 pub(super) fn text(kind: Kind, bytes: &[u8]) -> Result<&str, StoreError> {
     str::from_utf8(bytes)
         .map_err(|error| damaged(kind, &String::from_utf8_lossy(bytes), &error.to_string()))
-}
-
-/// The sequence number of the newest commit as it was stored before format 1; `None` if the stored
-/// bytes are not one.
-pub(super) fn decode_unversioned_head(stored: Option<&[u8]>) -> Option<u64> {
-    stored.map_or(Some(0), |bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?)))
 }
 
 fn start(table: u8, kind: &str) -> Vec<u8> {

@@ -3,16 +3,18 @@
 use super::answered::Answered;
 use super::check;
 use super::checksums::Comparison;
+use super::completeness::{Checked, Older, refused, require_answered};
+use super::database::Database;
 use super::error::OpenError;
-use super::folder::{self, Folder};
-use super::layout;
-use super::opening::{Checked, Database, Older, meta, refused, require_answered};
+use super::files::folder_error;
+use super::folder::Folder;
+use super::head::{HEAD, META, Meta};
 use crate::StoreKey;
 
 /// Adds the format version and the digest. A copy of the store from before is kept.
 pub(super) fn migrate(folder: Folder, key: &StoreKey, older: Older) -> Result<Checked, OpenError> {
     let path = folder.path().to_owned();
-    let fault = |error| folder::folder_error(&path, &error);
+    let fault = |error| folder_error(&path, &error);
     let refused = |fault| refused(&path, fault, &Comparison::NotClosed);
     let found = check::read_copy(&folder, key)?.map_err(refused)?;
     if found.is_versioned() {
@@ -30,8 +32,8 @@ pub(super) fn migrate(folder: Folder, key: &StoreKey, older: Older) -> Result<Ch
     folder.keep_unversioned().and_then(|()| folder.mark_migrating()).map_err(fault)?;
     let database = Database::open(folder)?;
     let mut batch = sled::Batch::default();
-    batch.insert(layout::META, meta(key));
-    batch.insert(layout::HEAD, head.encode());
+    batch.insert(META, Meta::of(key).encode());
+    batch.insert(HEAD, head.encode());
     database.write(batch)?;
     tracing::warn!(
         folder = %path.display(),

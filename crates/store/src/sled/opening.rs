@@ -1,34 +1,19 @@
 //! Opening a store only if it is complete (I13).
 
-use std::ops::Deref;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::answered::{Answered, AnsweredFile, Mark};
+use super::answered::{Answered, AnsweredFile};
 use super::check::{self, Fault, Found};
 use super::checksums::{self, Comparison};
+use super::completeness::{Checked, Older, refused, require_answered, require_undamaged_end};
+use super::database::Database;
 use super::error::OpenError;
+use super::files::folder_error;
 use super::folder::{self, Folder, Presence};
-use super::layout::{self, Head, Meta};
-use super::log::Log;
+use super::head::{HEAD, Head, META, Meta};
 use super::log::table::PageTable;
 use super::migration::migrate;
 use crate::{StoreError, StoreKey};
-
-/// An open database. When it is dropped it is closed, and checksums of its files are written.
-#[derive(Debug)]
-pub(super) struct Database {
-    db: sled::Db,
-    closing: Closing,
-}
-
-/// Dropped after the database.
-#[derive(Debug)]
-struct Closing {
-    folder: Folder,
-    /// Whether checksums are written.
-    checksums: AtomicBool,
-}
 
 /// A complete store.
 #[derive(Debug)]
@@ -38,57 +23,9 @@ pub(super) struct Opened {
     pub(super) answered: AnsweredFile,
 }
 
-impl Database {
-    /// Opens the database for writing.
-    pub(super) fn open(folder: Folder) -> Result<Self, StoreError> {
-        checksums::remove(&folder).map_err(|error| folder.error(&error))?;
-        let db = folder.open_database()?;
-        Ok(Self { db, closing: Closing { folder, checksums: AtomicBool::new(true) } })
-    }
-
-    /// The folder that it is in.
-    pub(super) fn folder(&self) -> &Folder {
-        &self.closing.folder
-    }
-
-    /// Writes no checksums when the database is closed, because its content is not known.
-    pub(super) fn skip_checksums(&self) {
-        self.closing.checksums.store(false, Ordering::Relaxed);
-    }
-
-    /// Writes entries and waits until they are on disk.
-    pub(super) fn write(&self, batch: sled::Batch) -> Result<(), StoreError> {
-        self.db.apply_batch(batch)?;
-        let flush = super::writer::fsync(self.folder().path(), &self.db);
-        flush.and_then(|mut flush| flush()).map_err(|error| self.folder().error(&error))
-    }
-}
-
-impl Deref for Database {
-    type Target = sled::Db;
-
-    fn deref(&self) -> &sled::Db {
-        &self.db
-    }
-}
-
-impl Drop for Closing {
-    fn drop(&mut self) {
-        if !self.checksums.load(Ordering::Relaxed) {
-            return;
-        }
-        let written = self.folder.wait_for_release().and_then(|()| {
-            checksums::write(&self.folder).map_err(|error| self.folder.error(&error))
-        });
-        if let Err(error) = written {
-            tracing::warn!(%error, "cannot write checksums; the next start verifies every record");
-        }
-    }
-}
-
 /// Creates an empty store. The next start creates it again unless [`Folder::mark_in_use`] follows.
 pub(super) fn create(path: &Path, key: &StoreKey) -> Result<Opened, OpenError> {
-    let fault = |error| folder::folder_error(path, &error);
+    let fault = |error| folder_error(path, &error);
     require_no_store(path)?;
     let folder = Folder::create(path)?;
     // Checked again, now that the folder is locked.
@@ -98,8 +35,8 @@ pub(super) fn create(path: &Path, key: &StoreKey) -> Result<Opened, OpenError> {
     let database = Database::open(folder)?;
     let head = Head::default();
     let mut batch = sled::Batch::default();
-    batch.insert(layout::META, meta(key));
-    batch.insert(layout::HEAD, head.encode());
+    batch.insert(META, Meta::of(key).encode());
+    batch.insert(HEAD, head.encode());
     database.write(batch)?;
     let answered = create_answered(&answered_file, &head)?;
     Ok(Opened { database, head, answered })
@@ -117,23 +54,18 @@ fn create_answered(file: &Path, head: &Head) -> Result<AnsweredFile, StoreError>
 }
 
 fn require_no_store(path: &Path) -> Result<(), OpenError> {
-    let presence = folder::presence(path).map_err(|error| folder::folder_error(path, &error))?;
+    let presence = folder::presence(path).map_err(|error| folder_error(path, &error))?;
     match presence {
         Presence::Nothing | Presence::Interrupted | Presence::Lost => Ok(()),
         Presence::Store | Presence::Unversioned => Err(OpenError::Exists { path: path.to_owned() }),
     }
 }
 
-/// The [`Meta`] of a store with this key.
-pub(super) fn meta(key: &StoreKey) -> Vec<u8> {
-    Meta { format: folder::FORMAT, key_id: key.id() }.encode()
-}
-
 /// Opens the store, if every answered commit is in it.
 pub(super) fn open(path: &Path, key: &StoreKey) -> Result<Opened, OpenError> {
     let Checked { database, head, answered } = open_checked(path, key, Older::Refused)?;
     let file = database.folder().answered().to_owned();
-    let fault = |error| folder::folder_error(&file, &error);
+    let fault = |error| folder_error(&file, &error);
     let answered = match answered {
         Answered::At(mark, slot) => {
             let mut answered = AnsweredFile::open(&file, slot).map_err(fault)?;
@@ -145,7 +77,7 @@ pub(super) fn open(path: &Path, key: &StoreKey) -> Result<Opened, OpenError> {
         }
         Answered::Nothing | Answered::Unreadable => create_answered(&file, &head)?,
     };
-    database.folder().mark_in_use().map_err(|error| folder::folder_error(path, &error))?;
+    database.folder().mark_in_use().map_err(|error| folder_error(path, &error))?;
     Ok(Opened { database, head, answered })
 }
 
@@ -154,7 +86,7 @@ pub(super) fn open(path: &Path, key: &StoreKey) -> Result<Opened, OpenError> {
 pub(super) fn accept_older(path: &Path, key: &StoreKey) -> Result<(Option<u64>, u64), OpenError> {
     let Checked { database, head, answered } = open_checked(path, key, Older::Accepted)?;
     create_answered(database.folder().answered(), &head)?;
-    database.folder().mark_in_use().map_err(|error| folder::folder_error(path, &error))?;
+    database.folder().mark_in_use().map_err(|error| folder_error(path, &error))?;
     let before = match answered {
         Answered::At(mark, _) => Some(mark.sequence),
         Answered::Nothing | Answered::Unreadable => None,
@@ -162,73 +94,8 @@ pub(super) fn accept_older(path: &Path, key: &StoreKey) -> Result<(Option<u64>, 
     Ok((before, head.sequence))
 }
 
-/// What happens to a complete store that is older than the last answered commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Older {
-    Refused,
-    Accepted,
-}
-
-/// Refuses a store that is, or may be, older than the last answered commit.
-pub(super) fn require_answered(
-    folder: &Folder,
-    head: &Head,
-    answered: Answered,
-    files: &Comparison,
-    older: Older,
-) -> Result<(), OpenError> {
-    let (path, sequence) = (folder.path().to_owned(), head.sequence);
-    match (answered, files) {
-        (Answered::At(mark, _), _) if mark == head.mark() || mark.sequence < sequence => Ok(()),
-        // The files of an older copy would match their checksums: this is damage.
-        (Answered::At(mark, _), Comparison::Changed(place)) => {
-            let last = mark.sequence;
-            let found = format!("{place}; the last readable commit is {sequence} of {last}");
-            Err(OpenError::Damaged { path, found })
-        }
-        _ if older == Older::Accepted => Ok(()),
-        (Answered::At(Mark { sequence: answered, .. }, _), _) => {
-            Err(OpenError::Older { path, sequence, answered })
-        }
-        (Answered::Nothing | Answered::Unreadable, _) => Err(OpenError::Unanswered {
-            path,
-            file: folder.answered().to_owned(),
-            sequence,
-            missing: answered == Answered::Nothing,
-        }),
-    }
-}
-
-/// Refuses a store that ends before the last answered commit because of damage. Sled stops at a
-/// damaged message; in an older copy, no valid message follows the end.
-fn require_undamaged_end(
-    folder: &Folder,
-    head: &Head,
-    answered: Answered,
-) -> Result<(), OpenError> {
-    let (path, end) = (folder.path(), head.sequence);
-    let Answered::At(Mark { sequence: last, .. }, _) = answered else { return Ok(()) };
-    if last <= end {
-        return Ok(());
-    }
-    let damage = Log::open(path).and_then(|log| log.first_damage());
-    let Some((at, length)) = damage.map_err(|error| folder.error(&error))? else { return Ok(()) };
-    let found = format!(
-        "{length} bytes of `db` at {at} are damaged; the last readable commit before them is {end} of \
-         {last}"
-    );
-    Err(OpenError::Damaged { path: path.to_owned(), found })
-}
-
-/// A complete store, and the last answered commit.
-pub(super) struct Checked {
-    pub(super) database: Database,
-    pub(super) head: Head,
-    pub(super) answered: Answered,
-}
-
 fn open_checked(path: &Path, key: &StoreKey, older: Older) -> Result<Checked, OpenError> {
-    let fault = |error| folder::folder_error(path, &error);
+    let fault = |error| folder_error(path, &error);
     require_store(path)?;
     let folder = Folder::lock(path)?;
     let answered = Answered::read(folder.answered()).map_err(fault)?;
@@ -236,7 +103,7 @@ fn open_checked(path: &Path, key: &StoreKey, older: Older) -> Result<Checked, Op
     if require_store(path)? == Presence::Unversioned {
         return migrate(folder, key, older);
     }
-    let files = checksums::compare(&folder).map_err(fault)?;
+    let files = checksums::compare(folder.path()).map_err(fault)?;
     let verified = match &files {
         Comparison::Unchanged => None,
         Comparison::NotClosed | Comparison::Changed(_) => {
@@ -306,7 +173,7 @@ fn verify_copy(
 }
 
 fn require_store(path: &Path) -> Result<Presence, OpenError> {
-    let fault = |error| folder::folder_error(path, &error);
+    let fault = |error| folder_error(path, &error);
     let presence = folder::presence(path).map_err(fault)?;
     match presence {
         Presence::Store | Presence::Unversioned => Ok(presence),
@@ -318,27 +185,11 @@ fn require_store(path: &Path) -> Result<Presence, OpenError> {
 pub(super) fn missing(path: &Path) -> OpenError {
     match folder::last_answered(path) {
         Ok(answered) => OpenError::Missing { path: path.to_owned(), answered },
-        Err(error) => folder::folder_error(path, &error).into(),
-    }
-}
-
-/// The error for a database with this fault.
-pub(super) fn refused(path: &Path, fault: Fault, files: &Comparison) -> OpenError {
-    let path = path.to_owned();
-    match fault {
-        Fault::OtherKey => OpenError::OtherKey { path },
-        Fault::Newer(format) => OpenError::Newer { path, format },
-        Fault::Damaged(found) => {
-            let found = match files {
-                Comparison::Changed(place) => format!("{place}; {found}"),
-                Comparison::NotClosed | Comparison::Unchanged => found,
-            };
-            OpenError::Damaged { path, found }
-        }
+        Err(error) => folder_error(path, &error).into(),
     }
 }
 
 /// Whether there is a store in the folder.
 pub(super) fn presence(path: &Path) -> Result<Presence, StoreError> {
-    folder::presence(path).map_err(|error| folder::folder_error(path, &error))
+    folder::presence(path).map_err(|error| folder_error(path, &error))
 }

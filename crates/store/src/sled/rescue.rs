@@ -12,7 +12,8 @@ use std::path::Path;
 use super::answered::AnsweredFile;
 use super::error::OpenError;
 use super::folder::{self, Folder};
-use super::layout::{self, Entry, Head, Stored};
+use super::head::{HEAD, Head};
+use super::layout::{self, Entry, Stored};
 use super::log::Log;
 use super::log::node::{Content, RawNode};
 use super::log::table::PageTable;
@@ -40,7 +41,7 @@ pub(super) fn rescue(from: &Path, key: &StoreKey, to: &Path) -> Result<Rescued, 
     let mut target = Target::create(to, key)?;
     let (mut records, mut head) = (BTreeMap::new(), None);
     source.entries(|place, value| {
-        if place == layout::HEAD {
+        if place == HEAD {
             head = Head::decode(value);
         }
         let Some(Entry::Record { kind, .. }) = Entry::parse(place) else { return Ok(()) };
@@ -241,7 +242,7 @@ impl Target {
     fn finish(mut self, sequence: u64) -> Result<(), OpenError> {
         self.head.sequence = sequence;
         let mut batch = sled::Batch::default();
-        batch.insert(layout::HEAD, self.head.encode());
+        batch.insert(HEAD, self.head.encode());
         let database = &self.opened.database;
         database.write(batch)?;
         let folder = database.folder();

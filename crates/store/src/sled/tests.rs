@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc as blocking;
 use std::time::Instant;
 
+use bytes::Bytes;
 use futures_util::future::join_all;
 use futures_util::poll;
 use tempfile::TempDir;

@@ -7,26 +7,19 @@
 //! the file reached the disk before the commits did, a power cut would make a complete store look
 //! older than what was answered.
 
-use std::collections::HashSet;
-use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::Shared;
 use super::answered::AnsweredFile;
 use super::effect::Effect;
-use super::layout::{self, Head};
+use super::flush::Flush;
+use super::head::{HEAD, Head};
+use super::shared::Shared;
 use crate::{Change, Commit, CommitError, Committed, StoreError, StoreKey};
 
 /// The most commits that share a flush, so that the first does not wait too long.
 const GROUP: usize = 256;
-
-/// Flushes everything written to sled so far to the disk.
-pub(super) type Flush = Box<dyn FnMut() -> io::Result<()> + Send>;
 
 /// A commit, and where its result goes.
 #[derive(Debug)]
@@ -125,7 +118,7 @@ impl Writer {
                 None => batch.remove(place),
             }
         }
-        batch.insert(layout::HEAD, head.encode());
+        batch.insert(HEAD, head.encode());
         if let Err(error) = self.shared.db.apply_batch(batch) {
             // Sled may have applied a part of it.
             self.shared.fail(&format!("cannot apply a commit: {error}"));
@@ -136,42 +129,6 @@ impl Writer {
         changes.extend(touched.into_iter().map(|(kind, id)| Change { sequence, kind, id }));
         Ok(Committed { sequence, versions })
     }
-}
-
-/// Flushes a real database. Sled's own flush does not sync the files in `blobs` (large pages), and
-/// does not wait until the drive has written its cache.
-pub(super) fn fsync(path: &Path, db: &sled::Db) -> io::Result<Flush> {
-    let db = db.clone();
-    let file = File::open(path.join("db"))?;
-    let folder = path.join("blobs");
-    let mut known = HashSet::new();
-    Ok(Box::new(move || {
-        db.flush()?;
-        known = sync_new(&folder, &known)?;
-        file.sync_data()
-    }))
-}
-
-/// Syncs the files in `folder` that are not in `known`, and the folder itself if there are any.
-/// Returns all files that are there now. Files in it are written once and never changed.
-fn sync_new(folder: &Path, known: &HashSet<OsString>) -> io::Result<HashSet<OsString>> {
-    let mut found = HashSet::new();
-    for entry in fs::read_dir(folder)? {
-        let name = entry?.file_name();
-        if !known.contains(&name) {
-            match File::open(folder.join(&name)) {
-                Ok(file) => file.sync_all()?,
-                // Removed since it was listed: it was replaced already.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            }
-        }
-        found.insert(name);
-    }
-    if !found.is_subset(known) {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(found)
 }
 
 /// Fails the store if the writer panics: its state in memory may be inconsistent.

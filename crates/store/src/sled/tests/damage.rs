@@ -425,7 +425,7 @@ async fn a_rescue_of_an_intact_store_loses_nothing() {
     let rescued = SledStore::rescue(&place(&folder), &KEY, &to).unwrap();
     assert_eq!(rescued.missing, Vec::<String>::new());
     let head = |entries: &Entries| -> Entries {
-        entries.iter().filter(|(place, _)| place != layout::HEAD).cloned().collect()
+        entries.iter().filter(|(place, _)| place != head::HEAD).cloned().collect()
     };
     assert!(head(&entries(&open(&to).unwrap())) == head(&filled.entries));
     let again = SledStore::rescue(&place(&folder), &KEY, &to).unwrap_err();

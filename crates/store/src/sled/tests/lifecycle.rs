@@ -142,7 +142,7 @@ async fn i13_a_failure_to_record_the_answer_fails_the_store() {
     drop(open(&place(&folder)).unwrap());
     let mut opened = opening::open(&place(&folder), &KEY).unwrap();
     opened.answered = AnsweredFile::read_only(&folder.path().join("store.answered"));
-    let store = SledStore::start(opened, KEY, writer::fsync).unwrap();
+    let store = SledStore::start(opened, KEY, fsync).unwrap();
     let commit = store.commit(vec![put(kinds::USER, "a", "{}")]).await;
     assert!(matches!(commit, Err(CommitError::Store(_))), "{commit:?}");
     assert!(store.get(kinds::USER, "a").await.is_err());
@@ -161,8 +161,8 @@ fn unversioned(path: &Path) {
     };
     Runtime::new().unwrap().block_on(store.commit(vec![user])).unwrap();
     let db = &store.shared.db;
-    db.remove(layout::META).unwrap();
-    db.insert(layout::HEAD, &1_u64.to_be_bytes()).unwrap();
+    db.remove(head::META).unwrap();
+    db.insert(head::HEAD, &1_u64.to_be_bytes()).unwrap();
     drop(store);
     for file in ["store/closed", "store/format", "store.answered"] {
         fs::remove_file(path.parent().unwrap().join(file)).unwrap();
@@ -222,7 +222,7 @@ fn i13_a_store_that_lost_its_version_is_not_migrated() {
     let path = place(&folder);
     drop(open(&path).unwrap());
     let db = Folder::lock(&path).unwrap().open_database().unwrap();
-    db.remove(layout::META).unwrap();
+    db.remove(head::META).unwrap();
     drop(db);
     let refused = open(&path).unwrap_err();
     assert!(matches!(refused, OpenError::Damaged { .. }), "{refused}");
@@ -242,7 +242,7 @@ fn a_later_format_is_refused() {
     let path = place(&folder);
     drop(open(&path).unwrap());
     let db = Folder::lock(&path).unwrap().open_database().unwrap();
-    db.insert(layout::META, layout::Meta { format: 2, key_id: [0; 32] }.encode()).unwrap();
+    db.insert(head::META, head::Meta { format: 2, key_id: [0; 32] }.encode()).unwrap();
     drop(db);
     let refused = open(&path).unwrap_err();
     assert!(matches!(refused, OpenError::Newer { format: 2, .. }), "{refused}");

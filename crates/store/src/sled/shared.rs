@@ -1,0 +1,102 @@
+//! The state that readers and the writer share: the database, the change feed and the fault.
+
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use super::database::Database;
+use super::layout::{self, Stored};
+use super::recent::Recent;
+use crate::{Key, Kind, Record, StoreError};
+
+/// The state that readers and the writer share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) db: Database,
+    pub(super) recent: watch::Sender<Recent>,
+    pub(super) fault: OnceLock<String>,
+}
+
+impl Shared {
+    /// The record, if it exists and has the stored key `having`.
+    pub(super) fn record(
+        &self,
+        kind: Kind,
+        id: &str,
+        having: Option<&[u8]>,
+    ) -> Result<Option<Record>, StoreError> {
+        let Some(bytes) = self.db.get(layout::record(kind, id))? else { return Ok(None) };
+        let stored = Stored::decode(kind, id, &bytes)?;
+        if having.is_some_and(|key| !stored.keys.contains(&key)) {
+            return Ok(None);
+        }
+        Ok(Some(to_record(id, &stored)))
+    }
+
+    pub(super) fn list(
+        &self,
+        kind: Kind,
+        key: Option<&Key>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        let prefix = prefix(kind, key);
+        let mut start = prefix.clone();
+        start.extend_from_slice(after.unwrap_or_default().as_bytes());
+        let mut records = Vec::new();
+        for entry in self.db.range(start.clone()..) {
+            if records.len() == limit {
+                break;
+            }
+            let (place, bytes) = entry?;
+            let Some(id) = place.strip_prefix(prefix.as_slice()) else { break };
+            if after.is_some() && place == start {
+                continue;
+            }
+            let id = layout::text(kind, id)?;
+            let record = match key {
+                None => Some(to_record(id, &Stored::decode(kind, id, &bytes)?)),
+                // The record may have lost the key since.
+                Some(_) => self.record(kind, id, Some(&place))?,
+            };
+            records.extend(record);
+        }
+        Ok(records)
+    }
+
+    /// An error once the store has failed.
+    pub(super) fn ensure_running(&self) -> Result<(), StoreError> {
+        match self.fault.get() {
+            None => Ok(()),
+            Some(fault) => Err(StoreError::Unavailable(fault.clone())),
+        }
+    }
+
+    /// The error when the writer has ended.
+    pub(super) fn closed(&self) -> StoreError {
+        let fault = self.fault.get().map_or("the writer has ended", String::as_str);
+        StoreError::Unavailable(fault.to_owned())
+    }
+
+    /// Makes every later operation fail. The first reason is kept.
+    pub(super) fn fail(&self, fault: &str) {
+        self.db.skip_checksums();
+        if self.fault.set(fault.to_owned()).is_ok() {
+            tracing::error!(
+                fault,
+                "the store has failed, and returns only errors until it is opened again"
+            );
+        }
+        self.recent.send_modify(|_| ());
+    }
+}
+
+fn to_record(id: &str, stored: &Stored<'_>) -> Record {
+    Record { id: id.to_owned(), version: stored.version, doc: Bytes::copy_from_slice(stored.doc) }
+}
+
+/// The prefix of the sled keys of the records, or of the index entries with `key`. The id follows.
+pub(super) fn prefix(kind: Kind, key: Option<&Key>) -> Vec<u8> {
+    key.map_or_else(|| layout::records(kind.name()), |key| layout::indexed(kind, key))
+}
