@@ -1,10 +1,10 @@
-//! The one place that reads the time. Everything else takes `now` as an argument.
+//! The only module that reads the time. Everything else takes `now` as an argument.
 
 use jiff::Timestamp;
 
-/// The time at the edge of the program: read once per request, per command or per sweep.
+/// The current time. To be read once per request, command or sweep.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "this is the edge")]
+#[expect(clippy::disallowed_methods, reason = "the only place that may call it")]
 pub fn now() -> Timestamp {
     Timestamp::now()
 }

@@ -1,23 +1,24 @@
-//! What people prove themselves with: passwords, tokens, secure links, and the lockout that counts
-//! every failed try.
+//! Credentials: passwords, tokens, secure links, codes, and the lockout that counts every failed
+//! attempt.
 //!
-//! This room judges secrets and never looks anybody up: it knows no store, no record, no page. Time
-//! is an argument everywhere, randomness comes from [`crate::random`], and whatever must not be
-//! printed is a [`secret::Secret`] or a type of its own with a redacted `Debug`.
+//! This module creates and checks secrets. It does not look up users, and knows no store, record or
+//! page. Time is an argument, randomness comes from [`crate::random`], and what must not be printed
+//! is a [`secret::Secret`] or a type with a redacted `Debug`.
 //!
-//! | module | answers |
+//! | module | holds |
 //! |---|---|
-//! | [`secret`] | how a value is kept out of logs and wiped after use |
-//! | [`folding`] | when two logins, addresses or names are the same one |
-//! | [`password`] | may this password be chosen? (R30, R31) |
-//! | [`hashing`] | is this the password? without stalling anybody else (I6) |
-//! | [`token`] | one-time, session and API tokens, of which only the hash is kept (I4) |
+//! | [`secret`] | a value that is kept out of logs and wiped after use |
+//! | [`folding`] | when two logins, addresses or names are equal |
+//! | [`password`] | the rules for new passwords (R30, R31) |
+//! | [`hashing`] | password hashes, computed without stalling requests (I6) |
+//! | [`token`] | one-time, session and API tokens, of which only the hash is stored (I4) |
 //! | [`key`] | the installation's secret key and the keys derived from it |
-//! | [`link`] | secure links (R10) |
-//! | [`seal`] | secrets at rest that must be read again |
+//! | [`link`] | the tokens of secure links (R10) |
+//! | [`seal`] | encryption of secrets that must be read again |
 //! | [`totp`], [`recovery`] | the codes of second factors (R51) |
-//! | [`csrf`] | was this form made for this visitor? |
-//! | [`lockout`] | may this account be tried from here now? (I6) |
+//! | [`csrf`] | form tokens |
+//! | [`lockout`] | whether an account may be tried from an address now (I6) |
+//! | [`pem`] | certificates and keys in PEM files |
 
 pub mod csrf;
 pub mod hashing;
@@ -33,5 +34,5 @@ pub mod token;
 pub mod totp;
 mod typed;
 
-/// [`portcullis_policy`] keeps it, for it compares names too and lies below.
+/// Declared in [`portcullis_policy`], which compares names too.
 pub use portcullis_policy::folding;

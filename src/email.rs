@@ -1,46 +1,45 @@
-//! Email addresses: the one check that decides whether mail can be sent to one, where an address is
-//! given and where a mail is made.
+//! Email addresses: whether mail can be sent to a text. Used where an address is entered and where a
+//! mail is built, so that both agree.
 //!
-//! An address is a dot-atom of ASCII, `@`, and the name of a domain (RFC 5321). Quoted local parts,
-//! addresses of machines (`a@[192.0.2.1]`) and local parts beyond ASCII (RFC 6531) are refused:
-//! whether all servers on the way take one cannot be known beforehand. A domain beyond ASCII is
-//! written as DNS has it (IDNA).
+//! An address is a dot-atom in ASCII, `@`, and a domain name (RFC 5321). Quoted local parts, address
+//! literals (`a@[192.0.2.1]`) and local parts beyond ASCII (RFC 6531) are refused, because not every
+//! mail server accepts them. A domain beyond ASCII is converted to its ASCII form (IDNA).
 
 use lettre::Address;
 
-/// Bytes of an address at most: a path of 256 with its brackets (RFC 5321, 4.5.3.1.3).
-const LONGEST: usize = 254;
-/// Bytes of a local part at most (RFC 5321, 4.5.3.1.1).
-const LONGEST_LOCAL: usize = 64;
-/// Bytes between two dots of a domain at most (RFC 1035, 2.3.4).
-const LONGEST_LABEL: usize = 63;
-/// What a local part may have beside letters, digits and dots (RFC 5322, 3.2.3).
+/// The longest address in bytes: a path of 256 less its brackets (RFC 5321, 4.5.3.1.3).
+const MAX_LENGTH: usize = 254;
+/// The longest local part in bytes (RFC 5321, 4.5.3.1.1).
+const MAX_LOCAL: usize = 64;
+/// The longest label of a domain in bytes (RFC 1035, 2.3.4).
+const MAX_LABEL: usize = 63;
+/// The characters of a local part besides letters, digits and dots (RFC 5322, 3.2.3).
 const ATOM: &[u8] = b"!#$%&'*+-/=?^_`{|}~";
 
 /// Why a text is not an email address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnAddress {
     /// Not `LOCAL@DOMAIN`.
-    #[error("it must have one `@`, and something before and after it")]
+    #[error("it must have one `@` with text before and after it")]
     Shape,
     /// It is too long.
-    #[error("it must have at most {LONGEST} bytes, {LONGEST_LOCAL} of them before the `@`")]
+    #[error("it must have at most {MAX_LENGTH} bytes, {MAX_LOCAL} of them before the `@`")]
     TooLong,
-    /// What stands before the `@` is not a dot-atom.
+    /// The part before the `@` is not a dot-atom.
     #[error(
-        "before the `@` there may be letters a to z, digits and !#$%&'*+-/=?^_`{{|}}~, and single \
-         dots between them"
+        "the part before the `@` may have letters a to z, digits and !#$%&'*+-/=?^_`{{|}}~, and \
+         single dots between them"
     )]
     Local,
-    /// What stands after the `@` is not a domain.
-    #[error("after the `@` there must be the name of a domain, such as `example.com`")]
+    /// The part after the `@` is not a domain name.
+    #[error("the part after the `@` must be a domain name, such as `example.com`")]
     Domain,
 }
 
-/// The address as it is used on the way: its domain in ASCII.
+/// Parses an address; its domain is converted to ASCII.
 ///
 /// # Errors
-/// Why it is none.
+/// Why the text is not an address.
 pub fn address(text: &str) -> Result<Address, NotAnAddress> {
     let (local, domain) = text.split_once('@').ok_or(NotAnAddress::Shape)?;
     if local.is_empty() || domain.is_empty() || domain.contains('@') {
@@ -53,15 +52,15 @@ pub fn address(text: &str) -> Result<Address, NotAnAddress> {
         return Err(NotAnAddress::Local);
     }
     let domain = ascii(domain).ok_or(NotAnAddress::Domain)?;
-    if local.len() > LONGEST_LOCAL || local.len() + 1 + domain.len() > LONGEST {
+    if local.len() > MAX_LOCAL || local.len() + 1 + domain.len() > MAX_LENGTH {
         return Err(NotAnAddress::TooLong);
     }
     Address::new(local, domain).map_err(|_| NotAnAddress::Domain)
 }
 
-/// A domain as DNS has it, if it can be one.
+/// A domain name in ASCII; `None` if the text is not one.
 fn ascii(domain: &str) -> Option<String> {
-    // IDNA would pass over characters that show nothing, and make another domain of it.
+    // IDNA would drop invisible characters, which would make it another domain.
     if domain.chars().any(portcullis_policy::is_invisible) {
         return None;
     }
@@ -70,7 +69,7 @@ fn ascii(domain: &str) -> Option<String> {
         false => idna::domain_to_ascii(domain).ok()?,
     };
     let is_label = |label: &str| {
-        (1..=LONGEST_LABEL).contains(&label.len())
+        (1..=MAX_LABEL).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
             && !label.starts_with('-')
             && !label.ends_with('-')
@@ -83,8 +82,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_that_mail_can_be_sent_to_is_taken() {
-        let longest = format!("{}@example.com", "x".repeat(LONGEST_LOCAL));
+    fn an_address_that_mail_can_be_sent_to_is_accepted() {
+        let longest = format!("{}@example.com", "x".repeat(MAX_LOCAL));
         for good in ["a@b", "ann.smith+x@example.com", "o'neil@x-y.example", &longest] {
             assert_eq!(address(good).unwrap().to_string(), good);
         }
@@ -99,11 +98,11 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_would_be_refused_later_is_refused() {
+    fn an_address_that_servers_may_refuse_is_refused() {
         use NotAnAddress::{Domain, Local, Shape, TooLong};
-        let long_local = format!("{}@example.com", "x".repeat(LONGEST_LOCAL + 1));
-        let long_label = format!("a@{}.example", "x".repeat(LONGEST_LABEL + 1));
-        let label = format!("{}.", "x".repeat(LONGEST_LABEL));
+        let long_local = format!("{}@example.com", "x".repeat(MAX_LOCAL + 1));
+        let long_label = format!("a@{}.example", "x".repeat(MAX_LABEL + 1));
+        let label = format!("{}.", "x".repeat(MAX_LABEL));
         let long = format!("abc@{}com", label.repeat(4));
         for (bad, why) in [
             ("", Shape),

@@ -11,8 +11,8 @@ use portcullis::cli::terminal::{Escaping, escaped};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// Exits with 0 when the command is done and with 1 when it was refused or failed. Wrong usage exits
-/// with 2, in [`Cli::read`].
+/// The exit code is 0 on success and 1 on failure or refusal. Wrong usage exits with 2, in
+/// [`Cli::read`].
 fn main() -> ExitCode {
     let mut output = Output::default();
     let result = Cli::read().run(&mut Escaping(&mut output));
@@ -20,12 +20,12 @@ fn main() -> ExitCode {
     if output.closed {
         return ExitCode::SUCCESS;
     }
-    // If standard error is closed, the exit code is all there is.
+    // If standard error is closed, only the exit code reports the failure.
     let _ = writeln!(io::stderr(), "portcullis: {}", escaped(&with_causes(&error)));
     ExitCode::FAILURE
 }
 
-/// The error and its causes, without those that are part of the text already.
+/// The error and its causes, except those that the text already contains.
 fn with_causes(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
@@ -39,7 +39,7 @@ fn with_causes(error: &anyhow::Error) -> String {
     text
 }
 
-/// Standard output. A reader that closes it, such as `head`, has seen enough: that is not a failure.
+/// Standard output. If the reader closes it, as `head` does, the command has not failed.
 #[derive(Debug, Default)]
 struct Output {
     closed: bool,

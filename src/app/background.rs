@@ -64,7 +64,7 @@ impl Background {
         let feed = state.feed.clone();
         tasks.spawn("change feed", async move { feed.ended().await });
         tasks.spawn("decision records", decisions.keep_flushing());
-        tasks.spawn("lockout clock", keep_time(state.lockout.clone()));
+        tasks.spawn("lockout clock", correct_clock(state.lockout.clone()));
         tasks.spawn("removal of expired records", sweep(state));
         tasks.spawn("password resets", async move { pages.work().await });
         tasks.spawn("unused portal connections", prune(upstreams));
@@ -122,10 +122,10 @@ async fn prune(upstreams: Arc<Upstreams>) {
     }
 }
 
-async fn keep_time(lockout: Lockout) {
+async fn correct_clock(lockout: Lockout) {
     let mut ticks = interval(LOCKOUT_CLOCK_INTERVAL);
     loop {
         ticks.tick().await;
-        lockout.keep_time(clock::now());
+        lockout.correct_clock(clock::now());
     }
 }

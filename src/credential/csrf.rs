@@ -1,10 +1,10 @@
-//! The token in our forms: a signed double submit.
+//! The token in our forms: a signed double-submit token.
 //!
-//! A token is bound to something only this visitor's browser sends back by itself: the hash of the
-//! session's token or, before there is a session, a random cookie value. It is signed, so that
-//! nobody who can plant a cookie can make one, carries its time, and differs each time it is
-//! issued, so that a compressed page gives nothing away. It comes on top of the checks on
-//! `Sec-Fetch-Site` and `Origin`, and does not replace them.
+//! A token is bound to a value that only this visitor's browser sends: the hash of the session's
+//! token or, before there is a session, a random cookie value. It is signed, so that an attacker who
+//! can set a cookie cannot make one. It carries its time, and differs each time it is issued, so
+//! that the size of a compressed page reveals nothing (BREACH). It is checked in addition to
+//! `Sec-Fetch-Site` and `Origin`.
 
 use data_encoding::BASE64URL_NOPAD;
 use hmac::{Hmac, Mac};
@@ -26,13 +26,13 @@ pub struct Csrf {
 }
 
 impl Csrf {
-    /// The form tokens of the installation with this key.
+    /// Form tokens signed with a key derived from this one.
     #[must_use]
     pub fn new(key: &SecretKey) -> Self {
         Self { key: key.derive(Purpose::Csrf) }
     }
 
-    /// A token for a form of the visitor who is known by `binding`.
+    /// A token for a form of the visitor whose browser sends `binding`.
     #[must_use]
     pub fn issue(&self, binding: &str, now: Timestamp) -> String {
         let head = Head { issued: now.as_second().to_be_bytes(), nonce: crate::random::bytes() };
@@ -54,7 +54,7 @@ impl Csrf {
         -CLOCK_SKEW <= age && age < LIFETIME
     }
 
-    /// Time and nonce have fixed widths, so no two inputs give the same message.
+    /// Time and nonce have a fixed length, so different inputs give different messages.
     fn mac(&self, head: &Head, binding: &str) -> Hmac<Sha256> {
         let mut mac = key::mac(&self.key);
         mac.update(&head.issued);
@@ -64,7 +64,7 @@ impl Csrf {
     }
 }
 
-/// What a token says in the clear.
+/// The readable part of a token, which is signed together with the binding.
 struct Head {
     issued: [u8; 8],
     nonce: [u8; 8],
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_good_for_the_one_it_was_issued_for() {
+    fn a_token_is_valid_for_its_binding_only() {
         let csrf = csrf();
         let token = csrf.issue("visitor", NOW);
         assert!(csrf.check(&token, "visitor", NOW));
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_lives_twelve_hours() {
+    fn a_token_expires_after_twelve_hours() {
         let csrf = csrf();
         let token = csrf.issue("visitor", NOW);
         let end = NOW + SignedDuration::from_hours(12);
@@ -123,13 +123,13 @@ mod tests {
     }
 
     #[test]
-    fn no_two_tokens_are_the_same() {
+    fn each_token_is_different() {
         let csrf = csrf();
         assert_ne!(csrf.issue("visitor", NOW), csrf.issue("visitor", NOW));
     }
 
     #[test]
-    fn a_token_of_another_shape_is_refused() {
+    fn a_malformed_token_is_refused() {
         let csrf = csrf();
         let token = csrf.issue("visitor", NOW);
         let longer = format!("{token}AAAA");

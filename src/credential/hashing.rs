@@ -1,18 +1,17 @@
-//! Argon2id, in a bounded pool of its own, so that sign-ins never stall the data plane (I6).
+//! Password hashes: Argon2id, in a bounded pool of threads, so that sign-ins never stall the data
+//! plane (I6).
 //!
-//! Hashes that an existing portal had are checked too, and outdated: see [`stored`].
-//!
-//! A full queue is an answer ([`Busy`]), not a wait. A login that nobody has costs the same as one
-//! that somebody has ([`Hasher::verify_nobody`]), and so does a stored hash that cannot be read.
-//! How often somebody may try is not decided here but in [`super::lockout`].
+//! Hashes imported from an existing portal are checked too, and reported as outdated: see
+//! [`stored`]. A full queue is an error ([`Busy`]), not a wait. An unknown login costs the same as
+//! an existing one ([`Hasher::verify_dummy`]), and so does a stored hash that cannot be read. How
+//! many attempts are allowed is decided in [`super::lockout`].
 
-use std::fmt;
 use std::sync::Arc;
 
 use argon2::password_hash::phc::Salt;
 use argon2::{Algorithm, Params, Version};
 
-use self::pool::{Pool, Recipe};
+use self::pool::{Pool, Scheme};
 use super::password::{self, NewPassword};
 use super::secret::Secret;
 
@@ -20,6 +19,9 @@ mod pool;
 pub mod stored;
 #[cfg(test)]
 mod tests;
+
+pub use self::pool::Busy;
+pub use self::stored::PasswordHash;
 
 /// The length of a hash, in bytes.
 const OUTPUT: usize = 32;
@@ -35,7 +37,7 @@ pub struct HashingSettings {
     pub lanes: u32,
     /// Hashes computed at the same time.
     pub threads: usize,
-    /// Callers that may wait for their turn.
+    /// Callers that may wait.
     pub queue: usize,
 }
 
@@ -45,59 +47,32 @@ impl Default for HashingSettings {
     }
 }
 
-/// Why there is no pool. The operator must act.
+/// Why the pool cannot be started. The operator must act.
 #[derive(Debug, thiserror::Error)]
 pub enum HashingError {
     /// Argon2 does not allow this cost.
-    #[error("the cost of password hashing is not possible: {0}")]
+    #[error("Argon2 does not allow this cost of password hashing: {0}")]
     Cost(argon2::Error),
-    /// There is nobody to do the work.
+    /// The number of threads is zero.
     #[error("password hashing needs at least one thread")]
     NoThreads,
     /// A thread cannot be started.
-    #[error("a thread for password hashing cannot be started: {0}")]
+    #[error("cannot start a thread for password hashing: {0}")]
     Thread(#[from] std::io::Error),
 }
 
-/// Too many are waiting already: answer 503 with `Retry-After`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many passwords are being checked")]
-pub struct Busy;
-
-impl Busy {
-    /// For the header `Retry-After`.
-    pub const RETRY_AFTER_SECONDS: u32 = 2;
-}
-
-/// What came of checking a password.
+/// The result of checking a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub struct Verdict {
-    /// It is the password.
+    /// Whether it is the password.
     pub matches: bool,
-    /// It is, and the stored hash was made at another cost: hash it anew.
+    /// Whether it is the password and its hash should be replaced, because it was made with another
+    /// algorithm or cost.
     pub needs_rehash: bool,
 }
 
-/// A password's hash, to be stored: in PHC format (`$argon2id$…`), or one from elsewhere.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PasswordHash(String);
-
-impl PasswordHash {
-    /// The text to store.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for PasswordHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PasswordHash(..)")
-    }
-}
-
-/// The pool. Clones share it; its threads end with the last of them.
+/// Hashes and checks passwords. Clones share the pool; its threads end with the last clone.
 #[derive(Debug, Clone)]
 pub struct Hasher {
     pool: Arc<Pool>,
@@ -109,7 +84,7 @@ impl Hasher {
     /// Starts the pool.
     ///
     /// # Errors
-    /// When the settings ask for the impossible or a thread cannot be started.
+    /// When the settings are invalid or a thread cannot be started.
     pub fn new(settings: HashingSettings) -> Result<Self, HashingError> {
         let HashingSettings { memory_kib, passes, lanes, threads, queue } = settings;
         if threads == 0 {
@@ -120,43 +95,43 @@ impl Hasher {
         Ok(Self { pool: Arc::new(Pool::start(threads, queue)?), params })
     }
 
-    /// Checks a password against a stored hash. A stored text that is no hash matches nothing, and
-    /// takes as long as one of today's cost.
+    /// Checks a password against a stored hash. A stored text that is not a hash matches nothing,
+    /// and takes as long as a hash of the current cost.
     ///
     /// # Errors
     /// [`Busy`] when the queue is full.
     pub async fn verify(&self, hash: &str, password: &Secret<String>) -> Result<Verdict, Busy> {
-        let Some((recipe, expected)) = stored::read(hash) else {
-            tracing::error!("a stored password hash cannot be read; its owner cannot sign in");
-            self.verify_nobody(password).await?;
+        let Some((scheme, expected)) = stored::read(hash) else {
+            tracing::error!("a stored password hash cannot be read; its user cannot sign in");
+            self.verify_dummy(password).await?;
             return Ok(Verdict { matches: false, needs_rehash: false });
         };
-        let outdated = self.is_outdated(&recipe);
+        let outdated = self.is_outdated(&scheme);
         let (normalized, as_typed) = spellings(password);
-        // One place for both, so that a try is either not checked at all or to the end.
+        // One place for both, so that an attempt is checked completely or not at all.
         let place = self.pool.place()?;
         // `Output` compares in constant time.
-        if place.compute(recipe.clone(), normalized).await? == expected {
+        if place.compute(scheme.clone(), normalized).await? == expected {
             return Ok(Verdict { matches: true, needs_rehash: outdated });
         }
-        // What made the hash may have known nothing of normal forms.
+        // The program that made the hash may not have normalized the password.
         let matches = match as_typed {
-            Some(as_typed) => place.compute(recipe, as_typed).await? == expected,
+            Some(as_typed) => place.compute(scheme, as_typed).await? == expected,
             None => false,
         };
         Ok(Verdict { matches, needs_rehash: matches })
     }
 
-    /// Takes as long as [`Hasher::verify`] with a hash of today's cost, for a login that nobody has.
+    /// Takes as long as [`Hasher::verify`] with a hash of the current cost, for unknown logins.
     ///
     /// # Errors
     /// [`Busy`] when the queue is full.
-    pub async fn verify_nobody(&self, password: &Secret<String>) -> Result<(), Busy> {
+    pub async fn verify_dummy(&self, password: &Secret<String>) -> Result<(), Busy> {
         let (normalized, as_typed) = spellings(password);
         let place = self.pool.place()?;
-        place.compute(self.recipe(salt()), normalized).await?;
+        place.compute(self.scheme(salt()), normalized).await?;
         if let Some(as_typed) = as_typed {
-            place.compute(self.recipe(salt()), as_typed).await?;
+            place.compute(self.scheme(salt()), as_typed).await?;
         }
         Ok(())
     }
@@ -169,15 +144,15 @@ impl Hasher {
         self.rehash(password.secret()).await
     }
 
-    /// Hashes at today's cost a password that has just been verified; whether it could still be
-    /// chosen today does not matter.
+    /// Hashes a password that was just verified at the current cost, even if it breaks a rule for
+    /// new passwords.
     ///
     /// # Errors
     /// [`Busy`] when the queue is full.
     pub async fn rehash(&self, password: &Secret<String>) -> Result<PasswordHash, Busy> {
         let salt = salt();
         let password = password::normalized(password);
-        let output = self.pool.place()?.compute(self.recipe(salt), password).await?;
+        let output = self.pool.place()?.compute(self.scheme(salt), password).await?;
         let (memory, passes, lanes) =
             (self.params.m_cost(), self.params.t_cost(), self.params.p_cost());
         let algorithm = Algorithm::Argon2id;
@@ -187,9 +162,9 @@ impl Hasher {
         )))
     }
 
-    /// A hash of today's cost.
-    fn recipe(&self, salt: Salt) -> Recipe {
-        Recipe::Argon2 {
+    /// A hash of the current cost.
+    fn scheme(&self, salt: Salt) -> Scheme {
+        Scheme::Argon2 {
             algorithm: Algorithm::Argon2id,
             version: Version::V0x13,
             params: self.params.clone(),
@@ -197,19 +172,19 @@ impl Hasher {
         }
     }
 
-    fn is_outdated(&self, recipe: &Recipe) -> bool {
-        match recipe {
-            Recipe::Argon2 { algorithm, version, params, .. } => {
+    fn is_outdated(&self, scheme: &Scheme) -> bool {
+        match scheme {
+            Scheme::Argon2 { algorithm, version, params, .. } => {
                 *algorithm != Algorithm::Argon2id
                     || *version != Version::V0x13
                     || *params != self.params
             }
-            Recipe::Bcrypt { .. } => true,
+            Scheme::Bcrypt { .. } => true,
         }
     }
 }
 
-/// The spelling that is hashed today, and the one that was typed, if it is another.
+/// The normalized password that is hashed, and the password as typed if it differs.
 fn spellings(password: &Secret<String>) -> (Secret<String>, Option<Secret<String>>) {
     let normalized = password::normalized(password);
     let differ = normalized.expose() != password.expose();

@@ -1,8 +1,9 @@
 //! The installation's one secret key, and the keys derived from it.
 //!
-//! 32 random bytes in a file that only its owner can read (its group too, if it is one of ours, as
-//! Kubernetes mounts secrets), made at the first start. The key itself is never used: each purpose gets a key of its own by HKDF-SHA256, so that what one purpose
-//! shows to the world says nothing about another. Losing the file ends all secure links.
+//! 32 random bytes in a file that only its owner can read (and its group, if the process belongs to
+//! it, as Kubernetes mounts secrets), created at the first start. The key itself is never used: each
+//! purpose has a key of its own, derived by HKDF-SHA256, so that what one purpose reveals does not
+//! help against another. Without the file, the store cannot be opened.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
@@ -18,25 +19,25 @@ use sha2::Sha256;
 use super::secret::Secret;
 
 const LENGTH: usize = 32;
-/// What the names of drafts begin with.
-const DRAFT: &str = ".secret-key-";
+/// The prefix of temporary files.
+const TEMPORARY: &str = ".secret-key-";
 
-/// What a derived key is for. A purpose never changes its label.
+/// What a derived key is for. The label of a purpose must never change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Purpose {
     /// The tokens of secure links (R10).
     SecureLink,
     /// The tokens in forms.
     Csrf,
-    /// The secrets of second factors at rest (R51).
+    /// The stored secrets of second factors (R51).
     SecondFactor,
     /// The hashes of recovery codes (R51).
     RecoveryCode,
-    /// What a browser keeps between a right password and the code that is still owed.
+    /// Pending sign-ins, which the browser keeps between the password and the code.
     PendingSignIn,
-    /// The cookies of browsers that have signed in before (I6).
+    /// The cookies of known browsers (I6).
     KnownBrowser,
-    /// The tokens in mails that wait to be sent.
+    /// The tokens in mails that have not been sent.
     Mail,
     /// The digest of the store's records (I13).
     Store,
@@ -57,19 +58,22 @@ impl Purpose {
     }
 }
 
-/// Why there is no secret key. The operator must act.
+/// Why the secret key cannot be used. The operator must act.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// Others than the owner can read or write the file.
-    #[error("the secret key `{}` has mode {mode:04o}: others can read it; run `chmod 600` on it", path.display())]
+    /// Users other than the owner can read or write the file.
+    #[error("the secret key `{}` has mode {mode:04o}, so other users can access it; run `chmod 600` on it", path.display())]
     Exposed {
         /// The file.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
     },
-    /// The file does not hold a key.
-    #[error("the secret key `{}` is not a file of exactly {LENGTH} bytes", path.display())]
+    /// The file is not a key.
+    #[error(
+        "the secret key `{}` is not a file of exactly {LENGTH} bytes; restore it from a backup",
+        path.display()
+    )]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -79,25 +83,25 @@ pub enum KeyError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
-    /// The file cannot be made.
+    /// The file cannot be created.
     #[error("the secret key `{}` cannot be created: {source}", path.display())]
     NotCreated {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
 }
 
-/// The key everything else is derived from.
+/// The key that all others are derived from.
 #[derive(Debug, Clone)]
 pub struct SecretKey(Secret<[u8; LENGTH]>);
 
 impl SecretKey {
-    /// A new key that no file holds.
+    /// A new key, not saved to a file.
     #[must_use]
     pub fn generate() -> Self {
         Self(Secret::new(crate::random::bytes()))
@@ -106,15 +110,15 @@ impl SecretKey {
     /// The key in the file.
     ///
     /// # Errors
-    /// When the file is not there, not a key, can be read by others, or cannot be read.
+    /// When the file does not exist, is not a key, is accessible to other users, or cannot be read.
     pub fn load(path: &Path) -> Result<Self, KeyError> {
         load(path)
     }
 
-    /// Puts the key into a new file, whole or not at all, and on disk when this returns.
+    /// Writes the key to a new file, completely or not at all. It is on disk when this returns.
     ///
     /// # Errors
-    /// When there is a file already, or it cannot be made.
+    /// When the file exists or cannot be created.
     pub fn save(&self, path: &Path) -> Result<(), KeyError> {
         create(self, path).map_err(|source| KeyError::NotCreated { path: path.to_owned(), source })
     }
@@ -140,7 +144,7 @@ pub(crate) fn mac(key: &Secret<[u8; 32]>) -> Hmac<Sha256> {
 fn load(path: &Path) -> Result<SecretKey, KeyError> {
     let unreadable = |source| KeyError::Unreadable { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(unreadable)?;
-    // Asked of the open file, not of the path, which could lead elsewhere by now.
+    // Of the open file, because the path could lead to another one by now.
     let metadata = file.metadata().map_err(unreadable)?;
     let mode = metadata.permissions().mode() & 0o7777;
     if metadata.is_file() && is_exposed(mode, || is_own_group(metadata.gid())) {
@@ -154,7 +158,7 @@ fn load(path: &Path) -> Result<SecretKey, KeyError> {
     Ok(SecretKey(Secret::new(key)))
 }
 
-/// Whether others than the owner and, for reading, a group of this process can use the file.
+/// Whether users other than the owner can access the file; a group of this process may read it.
 fn is_exposed(mode: u32, is_own_group: impl FnOnce() -> bool) -> bool {
     match mode & 0o077 {
         0 => false,
@@ -168,33 +172,34 @@ fn is_own_group(group: u32) -> bool {
     own.into_iter().chain([getegid()]).any(|own| own.as_raw() == group)
 }
 
-/// Writes the key beside the path and links it into place.
+/// Writes the key to a temporary file in the same folder and links it to its path.
 fn create(key: &SecretKey, path: &Path) -> io::Result<()> {
     let folder =
         path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    clear_drafts(folder)?;
-    let draft = folder.join(format!("{DRAFT}{}", HEXLOWER.encode(&crate::random::bytes::<8>())));
-    let linked = write(key, &draft).and_then(|()| fs::hard_link(&draft, path));
-    let removed = fs::remove_file(&draft);
+    remove_temporary_files(folder)?;
+    let temporary =
+        folder.join(format!("{TEMPORARY}{}", HEXLOWER.encode(&crate::random::bytes::<8>())));
+    let linked = write(key, &temporary).and_then(|()| fs::hard_link(&temporary, path));
+    let removed = fs::remove_file(&temporary);
     linked.and(removed)?;
     File::open(folder)?.sync_all()
 }
 
-/// Removes drafts of starts that were interrupted.
-fn clear_drafts(folder: &Path) -> io::Result<()> {
+/// Removes temporary files of starts that were interrupted.
+fn remove_temporary_files(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(DRAFT) {
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
             fs::remove_file(entry.path())?;
         }
     }
     Ok(())
 }
 
-fn write(key: &SecretKey, draft: &Path) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?;
-    // Whatever the umask took away from the owner is given back.
+fn write(key: &SecretKey, path: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    // The umask may have removed permissions of the owner.
     file.set_permissions(Permissions::from_mode(0o600))?;
     file.write_all(key.0.expose())?;
     file.sync_all()
@@ -225,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_is_made_once_and_found_again() {
+    fn a_saved_key_can_be_loaded() {
         let folder = tempdir().unwrap();
         let path = folder.path().join("new/deep/secret.key");
         let made = saved(&path);
@@ -234,11 +239,11 @@ mod tests {
         assert_eq!(mode(path.parent().unwrap()), 0o700);
         assert_eq!(mode(path.parent().unwrap().parent().unwrap()), 0o700);
         let left = fs::read_dir(path.parent().unwrap()).unwrap().count();
-        assert_eq!(left, 1, "no draft is left behind");
+        assert_eq!(left, 1, "no temporary file is left");
     }
 
     #[test]
-    fn a_key_that_is_there_is_never_replaced() {
+    fn an_existing_key_is_never_replaced() {
         let folder = tempdir().unwrap();
         let path = folder.path().join("secret.key");
         let first = saved(&path);
@@ -246,7 +251,7 @@ mod tests {
         let refused = SecretKey::generate().save(&path).unwrap_err();
         assert!(matches!(refused, KeyError::NotCreated { .. }), "{refused}");
         assert_eq!(link_key(&SecretKey::load(&path).unwrap()), link_key(&first));
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "drafts are cleared");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "temporary files are removed");
     }
 
     #[test]
@@ -255,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_others_can_read_is_refused_with_the_remedy() {
+    fn a_key_that_others_can_access_is_refused_with_the_fix() {
         let folder = tempdir().unwrap();
         let path = folder.path().join("secret.key");
         saved(&path);
@@ -265,7 +270,7 @@ mod tests {
             assert!(matches!(error, KeyError::Exposed { mode, .. } if mode == open), "{error}");
             assert!(error.to_string().contains("chmod 600"), "{error}");
         }
-        // The file is of this process's group, as a secret that Kubernetes mounts.
+        // The file belongs to a group of this process, like a secret that Kubernetes mounts.
         for closed in [0o400, 0o440, 0o640] {
             fs::set_permissions(&path, fs::Permissions::from_mode(closed)).unwrap();
             SecretKey::load(&path).unwrap();
@@ -283,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_another_length_is_refused_and_left_alone() {
+    fn a_file_of_another_length_is_refused_and_not_changed() {
         let folder = tempdir().unwrap();
         for length in [0, 31, 33] {
             let path = folder.path().join(length.to_string());
@@ -296,14 +301,14 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_in_its_place_is_refused() {
+    fn a_folder_is_refused() {
         let folder = tempdir().unwrap();
         let error = SecretKey::load(folder.path()).unwrap_err();
         assert!(matches!(error, KeyError::Malformed { .. }), "{error}");
     }
 
     #[test]
-    fn a_place_where_no_file_can_be_made_is_named() {
+    fn a_path_where_no_file_can_be_created_is_named() {
         let folder = tempdir().unwrap();
         fs::write(folder.path().join("file"), "").unwrap();
         let path = folder.path().join("file/secret.key");
@@ -312,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn each_purpose_has_a_key_of_its_own() {
+    fn each_purpose_has_its_own_key() {
         let key = SecretKey::generate();
         let csrf = *key.derive(Purpose::Csrf).expose();
         assert_ne!(link_key(&key), csrf);

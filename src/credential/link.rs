@@ -1,9 +1,9 @@
-//! Secure links (R10): derived, not stored, so that one can be shown again at any time.
+//! The tokens of secure links (R10): derived, not stored, so that one can be shown again.
 //!
-//! A token is a MAC of the organization's id and the generation of its link, followed by the id
-//! it speaks for; both in the URL-safe alphabet, so that it is one plain path segment. Rotation
-//! raises the generation, and every earlier token is worthless at once. Whether links are switched
-//! on, and what an open link may do, is not decided here.
+//! A token is a MAC of the organization's id and the generation of its link, followed by the id,
+//! both in base64url, so that it is one plain path segment. Rotation raises the generation, which
+//! makes every earlier token invalid at once. Whether a link is switched on, and what it opens, is
+//! not decided here.
 
 use data_encoding::BASE64URL_NOPAD;
 use hmac::Mac;
@@ -12,34 +12,34 @@ use subtle::ConstantTimeEq;
 use super::key::{self, Purpose, SecretKey};
 use super::secret::Secret;
 
-/// 32 bytes in the URL-safe alphabet.
+/// The characters of 32 bytes in base64url.
 const MAC_TEXT: usize = 43;
-/// The longest id that a record can have.
-const LONGEST_ID: usize = 200;
+/// The longest id of a record, in bytes.
+const MAX_ID: usize = 200;
 
-/// The token of a secure link, well-formed but not yet believed.
+/// The token of a secure link, well-formed but not yet verified.
 #[derive(Debug, Clone)]
 pub struct LinkToken {
     text: Secret<String>,
-    claims: String,
+    claimed_id: String,
 }
 
 impl LinkToken {
-    /// A token from a path segment, if it has the shape of one.
+    /// Parses a path segment; `None` if it is not well-formed.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (mac, id) = text.split_at_checked(MAC_TEXT)?;
         BASE64URL_NOPAD.decode(mac.as_bytes()).ok()?;
-        let claims = String::from_utf8(BASE64URL_NOPAD.decode(id.as_bytes()).ok()?).ok()?;
-        let plausible = !claims.is_empty() && claims.len() <= LONGEST_ID;
-        plausible.then(|| Self { text: Secret::from(text), claims })
+        let claimed_id = String::from_utf8(BASE64URL_NOPAD.decode(id.as_bytes()).ok()?).ok()?;
+        let plausible = !claimed_id.is_empty() && claimed_id.len() <= MAX_ID;
+        plausible.then(|| Self { text: Secret::from(text), claimed_id })
     }
 
-    /// The id of the organization the token says it opens. Believe it after
-    /// [`SecureLinks::verify`] only.
+    /// The id of the organization that the token claims to be for. To be trusted only after
+    /// [`SecureLinks::verify`].
     #[must_use]
-    pub fn claims(&self) -> &str {
-        &self.claims
+    pub fn claimed_id(&self) -> &str {
+        &self.claimed_id
     }
 
     /// The token itself, for the link's URL.
@@ -49,14 +49,14 @@ impl LinkToken {
     }
 }
 
-/// Makes and checks the tokens of secure links.
+/// Derives and verifies the tokens of secure links.
 #[derive(Debug, Clone)]
 pub struct SecureLinks {
     key: Secret<[u8; 32]>,
 }
 
 impl SecureLinks {
-    /// The links of the installation with this key.
+    /// Links derived from this key.
     #[must_use]
     pub fn new(key: &SecretKey) -> Self {
         Self { key: key.derive(Purpose::SecureLink) }
@@ -67,18 +67,18 @@ impl SecureLinks {
     pub fn token(&self, organization: &str, generation: u64) -> LinkToken {
         let mut text = BASE64URL_NOPAD.encode(&self.mac(organization, generation));
         BASE64URL_NOPAD.encode_append(organization.as_bytes(), &mut text);
-        LinkToken { text: Secret::new(text), claims: organization.to_owned() }
+        LinkToken { text: Secret::new(text), claimed_id: organization.to_owned() }
     }
 
-    /// Whether the token is the one of this organization's link at this generation. Takes the same
-    /// time wherever the token differs.
+    /// Whether the token belongs to this organization's link at this generation. Compared in
+    /// constant time.
     #[must_use]
     pub fn verify(&self, token: &LinkToken, organization: &str, generation: u64) -> bool {
         let expected = self.token(organization, generation);
         expected.expose().as_bytes().ct_eq(token.expose().as_bytes()).into()
     }
 
-    /// The generation has a fixed width, so no two pairs give the same message.
+    /// The generation has a fixed length, so different inputs give different messages.
     fn mac(&self, organization: &str, generation: u64) -> [u8; 32] {
         let mut mac = key::mac(&self.key);
         mac.update(&generation.to_be_bytes());
@@ -130,13 +130,13 @@ mod tests {
         let [acme, globex] = ["acme", "globex"].map(|id| links.token(id, 1));
         let forged = format!("{}{}", &acme.expose()[..43], &globex.expose()[43..]);
         let forged = LinkToken::parse(&forged).unwrap();
-        assert_eq!(forged.claims(), "globex");
+        assert_eq!(forged.claimed_id(), "globex");
         assert!(!links.verify(&forged, "globex", 1));
         assert!(!links.verify(&forged, "acme", 1));
     }
 
     #[test]
-    fn a_text_of_another_shape_is_none() {
+    fn a_malformed_token_is_refused() {
         let token = links().token("acme", 1).expose().to_owned();
         for text in [
             String::new(),
@@ -160,13 +160,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn r10_a_link_comes_back_from_its_url(id in "\\PC{1,50}", generation in any::<u64>()) {
+        fn r10_a_link_is_parsed_from_its_url(id in "\\PC{1,50}", generation in any::<u64>()) {
             let links = links();
             let token = links.token(&id, generation);
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
             prop_assert!(token.expose().bytes().all(plain), "one plain path segment");
             let back = LinkToken::parse(token.expose()).unwrap();
-            prop_assert_eq!(back.claims(), &id);
+            prop_assert_eq!(back.claimed_id(), &id);
             prop_assert!(links.verify(&back, &id, generation));
         }
 
@@ -178,7 +178,7 @@ mod tests {
             bytes[at] = byte;
             if let Some(token) = LinkToken::parse(std::str::from_utf8(&bytes).unwrap()) {
                 prop_assert!(!links.verify(&token, "acme", 1));
-                prop_assert!(!links.verify(&token, token.claims(), 1));
+                prop_assert!(!links.verify(&token, token.claimed_id(), 1));
             }
         }
     }

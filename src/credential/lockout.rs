@@ -1,8 +1,7 @@
 //! Lockout: how often a secret may be guessed (I6).
 //!
-//! Every path on which somebody proves who they are (password, code, link, reset, invitation,
-//! administrator) counts here. Each *key* has a series of failures of its own, and walks this
-//! machine:
+//! Everything that checks a secret (password, code, link, reset, invitation) counts its failures
+//! here. Each [`Key`] has a series of failures of its own, which is this state machine:
 //!
 //! ```text
 //!                  failure
@@ -13,179 +12,90 @@
 //!     ^   failure  |                                  |                     |
 //!     |            |                             time | reaches t           | failure: the wait
 //!     |            |                                  v                     | is doubled,
-//!     |  success,  |             one try at a time: TRIAL ------------------+ up to an hour
+//!     |  success,  |         one attempt at a time: TRIAL ------------------+ up to an hour
 //!     |  release,  |                                  |
 //!     |  window    |                                  | success, release,
 //!     +------------+----------------------------------+ window (release also while LOCKED)
 //! ```
 //!
 //! - *Account*: the folded login. 5 consecutive failures, then a wait of 30 s that doubles with
-//!   each further failure, up to 1 h. A login that nobody has is counted like any other, so that
-//!   the lockout does not tell which exist.
+//!   each further failure, up to 1 h. Logins that do not exist are counted like any other, so that
+//!   the lockout does not reveal which exist.
 //! - *Address*: an IPv4 address or an IPv6 /64. The same with 30 failures, because many people
-//!   share one. A success does not clear the failures of an address: else somebody with one good
-//!   account could guess at all the others.
-//! - *Browser*: an account in a browser that has signed in to it before, with the password it has
-//!   now. It has a series of its own and is not held up by the other two: strangers cannot lock out
-//!   the person who is always there. What names the browser must be unforgeable and belong to this
-//!   account and password; that is the caller's to make sure.
+//!   share one. A success does not clear the failures of an address: otherwise an attacker with
+//!   one account could guess at all the others.
+//! - *Browser*: an account in a browser that has signed in to it before, with its current
+//!   password. It has a series of its own and is not held up by the other two: strangers cannot
+//!   lock out a person who signs in regularly. The caller makes sure that the browser's name
+//!   cannot be forged and belongs to this account and password.
 //! - *Browsers*: all browsers known to an account together, counted along with each browser's own
-//!   series. 30 failures, otherwise like an account: whoever has many browsers known, or many
-//!   cookies of them, has no more tries than that.
-//! - *Asking*: requests of an address that make us do something for a stranger: send a mail. Like
-//!   an address, in a series of its own: it never keeps anybody from signing in.
-//! - *Link*: links that open nothing, by address. Like an address, in a series of its own that
-//!   refuses nothing: any page and any scanner of mails can have a browser open such links, which
-//!   must not keep a whole office from signing in. It is counted so that somebody can see it.
-//! - *Window*: failures are forgotten when the first of a series that has not reached its budget,
-//!   or the end of the last wait, lies back 24 h (what is counted by address: 1 h).
-//! - *Clock*: a failure that lies more than a minute in the future was counted by a clock that ran
-//!   ahead and has been set back since. It is taken to be of now, so that the wait begins anew and
-//!   does not last until the old time comes. Only [`Lockout::keep_time`] judges that, from a time
-//!   that was read for it: the time of a try may be an old one, because the client decides how long
-//!   its request takes. An old time is never let in earlier than one of now.
+//!   series. 30 failures, otherwise like an account: having many known browsers, or many of their
+//!   cookies, gives no more attempts than that.
+//! - *Asking*: requests from an address that make us send mail. Like an address, in a series of
+//!   its own: it never keeps anyone from signing in.
+//! - *Link*: invalid links, by address. Like an address, in a series of its own for which nothing
+//!   is refused: any page and any mail scanner can make a browser open such links, which must not
+//!   keep a whole office from signing in. It is counted so that operators can see it.
+//! - *Window*: failures are forgotten 24 h (those counted by address: 1 h) after the first of a
+//!   series that has not reached its budget, or after the end of the last wait.
+//! - *Clock*: a failure more than a minute in the future was counted while the clock ran ahead, and
+//!   the clock has been set back since. It is moved to now, so that the wait starts again instead
+//!   of lasting until that time. Only [`Lockout::correct_clock`] does this, with a time that was
+//!   just read: the time of an attempt may be old, because the client decides how long its request
+//!   takes. An attempt with an old time is never allowed earlier than one with the current time.
 //!
 //! **Reserve, then verify.** [`Lockout::begin`] takes a place in the budget before anything is
-//! verified: at any moment failures and tries under way together are at most the budget, and
-//! beyond it, one. So parallel guesses gain nothing. An [`Attempt`] that is dropped has failed, one
-//! that [`succeeded`](Attempt::succeeded) clears its account or browsers, one that was
-//! [`cancelled`](Attempt::cancelled) was never there. A refused try counts as nothing: it cannot
+//! verified: failures and pending attempts together never exceed the budget, or one beyond it. So
+//! parallel guesses gain nothing. An [`Attempt`] that is dropped has failed, one that
+//! [`succeeded`](Attempt::succeeded) clears its account or browsers, one that was
+//! [`cancelled`](Attempt::cancelled) leaves no trace. A refused attempt is not counted: it cannot
 //! prolong a wait.
 //!
 //! **Success means the whole sign-in.** A right password that still needs a second factor is
-//! *cancelled*, not succeeded: else whoever knows the password clears the count between two
-//! guesses at the code.
+//! *cancelled*, not succeeded: otherwise an attacker who knows the password could clear the count
+//! between two guesses at the code.
 //!
-//! **Tables.** Each kind has a table of its own, so that what is free (a wrong link, asking for a
-//! mail) never pushes out what costs (a password that was hashed). The series of logins that
-//! somebody has, and of their known browsers, are kept until they are over, however many others
-//! there are: their number is bounded by the accounts. All others are bounded by `CAPACITY`; when
-//! a table is full, series that are not locked go first, those with the fewest failures first, the
-//! oldest of them first. So whoever wants to push a series out has to fail as often, under as many
-//! other logins or from as many other networks as the table is long. The tables live in memory: a
-//! restart forgets them, and each replica counts for itself.
+//! **Tables.** Each kind has a table of its own, so that what costs an attacker nothing (an invalid
+//! link, asking for a mail) never evicts what does (a password that was hashed). The series of
+//! existing logins, and of their known browsers, are kept until they are over: their number is
+//! bounded by the accounts. All others are bounded by `CAPACITY`; when a table is full, series that
+//! are not locked are evicted first, those with the fewest failures first, the oldest of them
+//! first. So evicting a series takes as many failures, under as many other logins or from as many
+//! other networks as the table is long. The tables are in memory: a restart forgets them, and each
+//! replica counts for itself.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use data_encoding::HEXLOWER;
-use ipnet::{IpNet, Ipv6Net};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
-use sha2::{Digest, Sha256};
 
-use self::series::{Limits, Series, State};
+use self::series::{Series, State};
 use self::table::{Table, Tables};
-use super::folding::fold;
 
+mod key;
 mod series;
 mod table;
 #[cfg(test)]
 mod tests;
 
-const ACCOUNT: Limits = Limits { budget: 5, window: SignedDuration::from_hours(24) };
-const BROWSERS: Limits = Limits { budget: 30, window: SignedDuration::from_hours(24) };
-const ADDRESS: Limits = Limits { budget: 30, window: SignedDuration::from_hours(1) };
-/// How many series each table keeps unless told otherwise, those of accounts aside.
+pub use self::key::{Key, network};
+
+/// Series that each table keeps, those of existing accounts not counted.
 const CAPACITY: usize = 100_000;
-/// A login as long as this stands in the table as its hash.
-const LONG_LOGIN: usize = 128;
 
-/// Whose failures are counted together.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Key {
-    /// A login, folded, whether anybody has it or not; tried by strangers.
-    Account(String),
-    /// A login tried by a browser that has signed in to it before.
-    Browser {
-        /// The login, folded.
-        account: String,
-        /// What names the browser.
-        browser: String,
-    },
-    /// A login, folded, tried by any of the browsers that have signed in to it before.
-    Browsers(String),
-    /// An IPv4 address, or the IPv6 network that one customer is given.
-    Address(IpNet),
-    /// The same, as one that mails were asked for from.
-    Asking(IpNet),
-    /// The same, as one that links were opened from that open nothing.
-    Link(IpNet),
-}
-
-impl Key {
-    /// The key of a login, however it is spelt.
-    #[must_use]
-    pub fn account(login: &str) -> Self {
-        Self::Account(account(login))
-    }
-
-    /// The key of a login in a browser that has signed in to it before.
-    #[must_use]
-    pub fn browser(login: &str, browser: &str) -> Self {
-        Self::Browser { account: account(login), browser: browser.to_owned() }
-    }
-
-    /// The key of a login in all browsers that have signed in to it before.
-    #[must_use]
-    pub fn browsers(login: &str) -> Self {
-        Self::Browsers(account(login))
-    }
-
-    /// The key of a network address.
-    #[must_use]
-    pub fn address(address: IpAddr) -> Self {
-        Self::Address(network(address))
-    }
-
-    /// The key of a network address that mails are asked for from.
-    #[must_use]
-    pub fn asking(address: IpAddr) -> Self {
-        Self::Asking(network(address))
-    }
-
-    /// The key of a network address that wrong links are opened from.
-    #[must_use]
-    pub fn link(address: IpAddr) -> Self {
-        Self::Link(network(address))
-    }
-
-    const fn limits(&self) -> Limits {
-        match self {
-            Self::Account(_) | Self::Browser { .. } => ACCOUNT,
-            Self::Browsers(_) => BROWSERS,
-            Self::Address(_) | Self::Asking(_) | Self::Link(_) => ADDRESS,
-        }
-    }
-}
-
-/// For logs and for the operator's list.
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Account(account) => write!(f, "account {account}"),
-            Self::Browser { account, .. } => write!(f, "known browser of {account}"),
-            Self::Browsers(account) => write!(f, "all known browsers of {account}"),
-            Self::Address(network) => write!(f, "address {network}"),
-            Self::Asking(network) => write!(f, "mails asked for from {network}"),
-            Self::Link(network) => write!(f, "wrong links from {network}"),
-        }
-    }
-}
-
-/// No try is allowed before this time. Whether there is such an account is not said.
+/// No attempt is allowed before this time. It does not reveal whether the account exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LockedUntil(pub Timestamp);
 
 /// A key that is locked, for administrators.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Locked {
-    /// Whose failures they were.
+    /// Whose failures were counted.
     pub key: Key,
-    /// How many.
+    /// The number of failures.
     pub failures: u32,
-    /// When the next try is allowed.
+    /// When the next attempt is allowed.
     pub until: Timestamp,
 }
 
@@ -202,19 +112,19 @@ impl Default for Lockout {
 }
 
 impl Lockout {
-    /// Empty tables for so many keys each.
+    /// Empty tables for `capacity` keys each.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self { tables: Arc::new(Mutex::new(Tables::new(capacity))) }
     }
 
-    /// Asks for a try at an account and counts it as failed until it turns out otherwise.
+    /// Starts an attempt at an account; it counts as failed until its outcome is known.
     ///
-    /// `browser` names a browser that is known to have signed in to this account before, with the
-    /// password that the account has now.
+    /// `browser` names a browser that has signed in to this account before, with its current
+    /// password.
     ///
     /// # Errors
-    /// [`LockedUntil`] when no try is allowed now; nothing has been counted then.
+    /// [`LockedUntil`] when no attempt is allowed now; nothing has been counted then.
     pub fn begin(
         &self,
         login: &str,
@@ -242,27 +152,27 @@ impl Lockout {
         Ok(Attempt { lockout: self.clone(), keys, began: now })
     }
 
-    /// Whether an address may ask for one more thing now; if so, it is counted.
+    /// Whether an address may ask for another mail now; if so, the request is counted.
     #[must_use]
-    pub fn asks(&self, address: IpAddr, now: Timestamp) -> bool {
-        // A try that is dropped has failed: that is the count.
+    pub fn allow_asking(&self, address: IpAddr, now: Timestamp) -> bool {
+        // A dropped attempt counts as a failure.
         self.begin_with(vec![Key::asking(address)], now).is_ok()
     }
 
-    /// Counts a link that opens nothing. Nothing is refused for it, whatever the count.
+    /// Counts an invalid link. Nothing is refused for it, whatever the count.
     pub fn wrong_link(&self, address: IpAddr, now: Timestamp) {
         drop(self.begin_with(vec![Key::link(address)], now));
     }
 
-    /// Lets waits that were counted by a clock that ran ahead begin anew. To be called every few
-    /// seconds with a time that has just been read.
-    pub fn keep_time(&self, now: Timestamp) {
+    /// Restarts waits that were counted while the clock ran ahead. To be called every few seconds
+    /// with a time that has just been read.
+    pub fn correct_clock(&self, now: Timestamp) {
         for table in self.lock().all_mut() {
-            table.keep_time(now);
+            table.correct_clock(now);
         }
     }
 
-    /// Who is locked now, longest first.
+    /// The keys that are locked now, longest first.
     #[must_use]
     pub fn locked(&self, now: Timestamp) -> Vec<Locked> {
         let tables = self.lock();
@@ -282,18 +192,18 @@ impl Lockout {
         locked
     }
 
-    /// Forgets the failures of a key, with those of an account the ones of the browsers that know
-    /// it; says whether there were any.
+    /// Forgets the failures of a key, and for an account those of its known browsers too. Returns
+    /// whether there were any.
     pub fn release(&self, key: &Key) -> bool {
         let mut tables = self.lock();
         let keys: Vec<Key> = match key {
             Key::Account(login) => {
-                let knows = |key: &&Key| match key {
+                let is_browser = |key: &&Key| match key {
                     Key::Browser { account, .. } | Key::Browsers(account) => account == login,
                     Key::Account(_) | Key::Address(_) | Key::Asking(_) | Key::Link(_) => false,
                 };
                 let accounts = tables.of(key).series().map(|(key, _)| key);
-                accounts.filter(knows).chain([key]).cloned().collect()
+                accounts.filter(is_browser).chain([key]).cloned().collect()
             }
             Key::Browser { .. }
             | Key::Browsers(_)
@@ -310,15 +220,15 @@ impl Lockout {
         failed
     }
 
-    /// A panic elsewhere leaves the table whole: each change is a few assignments.
+    /// A panic elsewhere leaves the tables consistent: each change is a few assignments.
     fn lock(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock()
     }
 }
 
-/// A try under way. Dropped, it has failed.
+/// A pending attempt. Dropped, it has failed.
 #[derive(Debug)]
-#[must_use = "a try that is dropped has failed"]
+#[must_use = "an attempt that is dropped has failed"]
 pub struct Attempt {
     lockout: Lockout,
     /// Emptied when the outcome is known.
@@ -327,7 +237,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Somebody has the login that is tried: its failures outlive any number of others.
+    /// The account exists: its failures are never evicted to make room for others.
     pub fn account_exists(&self) {
         let mut tables = self.lockout.lock();
         for key in self.keys.iter().filter(|key| matches!(key, Key::Account(_))) {
@@ -335,12 +245,12 @@ impl Attempt {
         }
     }
 
-    /// The whole sign-in succeeded, second factor included: the account's failures are over.
+    /// The whole sign-in succeeded, second factor included: the account's failures are cleared.
     pub fn succeeded(mut self) {
         let mut tables = self.lockout.lock();
         for key in std::mem::take(&mut self.keys) {
             tables.of_mut(&key).change(&key, |series| {
-                series.give_back();
+                series.unreserve();
                 if !matches!(key, Key::Address(_)) {
                     series.clear();
                 }
@@ -348,11 +258,11 @@ impl Attempt {
         }
     }
 
-    /// Nothing was decided: the pool was busy, or a second factor is still to come.
+    /// Nothing was decided: the pool was busy, or a second factor is still needed.
     pub fn cancelled(mut self) {
         let mut tables = self.lockout.lock();
         for key in std::mem::take(&mut self.keys) {
-            tables.of_mut(&key).change(&key, Series::give_back);
+            tables.of_mut(&key).change(&key, Series::unreserve);
         }
     }
 }
@@ -367,21 +277,4 @@ impl Drop for Attempt {
             tables.of_mut(key).change(key, |series| series.fail(key.limits(), self.began));
         }
     }
-}
-
-/// The network that one customer is given: an IPv4 address, or an IPv6 /64.
-#[must_use]
-pub fn network(address: IpAddr) -> IpNet {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => Ipv6Net::new_assert(v6, 64).trunc().into(),
-        v4 @ IpAddr::V4(_) => v4.into(),
-    }
-}
-
-fn account(login: &str) -> String {
-    let folded = fold(login);
-    if folded.len() < LONG_LOGIN {
-        return folded;
-    }
-    format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(folded)))
 }

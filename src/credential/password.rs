@@ -1,9 +1,8 @@
-//! Which passwords may be chosen (R30, R31).
+//! The rules for new passwords (R30, R31).
 //!
-//! A chosen password is judged once, here, and travels as a [`NewPassword`]; only that can be
-//! hashed. All broken rules are reported together, so that a person need not find them one by one.
-//! Passwords are compared and hashed in Unicode normal form C: the same accent from another
-//! keyboard is the same password.
+//! A new password is checked once, here, and passed on as a [`NewPassword`]; only that can be hashed.
+//! All broken rules are reported together. Passwords are compared and hashed in Unicode normal form
+//! C, so that a letter and its accent are the same password however the keyboard encodes them.
 
 use std::fmt;
 
@@ -16,10 +15,10 @@ use zeroize::Zeroizing;
 use super::folding::fold;
 use super::secret::Secret;
 
-/// The fewest and the most Unicode characters of a password.
+/// The length of a password in Unicode characters.
 pub const LENGTH: std::ops::RangeInclusive<usize> = 12..=128;
 
-/// What a password must fulfil, in the order in which it is shown (R32).
+/// A rule for new passwords. The order is the one in which they are shown (R32).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PasswordRule {
     /// 12 to 128 characters.
@@ -39,7 +38,7 @@ pub enum PasswordRule {
 }
 
 impl PasswordRule {
-    /// Every rule.
+    /// All rules, in their order.
     pub const ALL: [Self; 7] = [
         Self::Length,
         Self::Uppercase,
@@ -50,7 +49,7 @@ impl PasswordRule {
         Self::NotEmail,
     ];
 
-    /// The stable name, for problem documents and the page's script.
+    /// The stable name, for the page's script.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -64,22 +63,21 @@ impl PasswordRule {
         }
     }
 
-    /// The requirement in plain words.
-    #[must_use]
-    pub const fn sentence(self) -> &'static str {
+    /// The requirement, to follow "the password must".
+    const fn requirement(self) -> &'static str {
         match self {
-            Self::Length => "Between 12 and 128 characters.",
-            Self::Uppercase => "At least one uppercase letter.",
-            Self::Lowercase => "At least one lowercase letter.",
-            Self::Digit => "At least one digit.",
-            Self::Symbol => "At least one symbol.",
-            Self::NotLogin => "Not the same as the login.",
-            Self::NotEmail => "Not the same as the email address.",
+            Self::Length => "have 12 to 128 characters",
+            Self::Uppercase => "have an uppercase letter",
+            Self::Lowercase => "have a lowercase letter",
+            Self::Digit => "have a digit",
+            Self::Symbol => "have a symbol",
+            Self::NotLogin => "differ from the login",
+            Self::NotEmail => "differ from the email address",
         }
     }
 
-    /// Whether the (normalized) password keeps the rule.
-    fn holds(self, password: &str, login: &str, email: Option<&str>) -> bool {
+    /// Whether the normalized password satisfies the rule.
+    fn is_satisfied(self, password: &str, login: &str, email: Option<&str>) -> bool {
         match self {
             Self::Length => LENGTH.contains(&password.chars().count()),
             Self::Uppercase => password.chars().any(char::is_uppercase),
@@ -94,20 +92,20 @@ impl PasswordRule {
 
 impl fmt::Display for PasswordRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.sentence())
+        f.write_str(self.requirement())
     }
 }
 
-/// A password that keeps every rule, ready to be hashed.
+/// A password that satisfies all rules and can be hashed.
 #[derive(Debug)]
 pub struct NewPassword(Secret<String>);
 
 impl NewPassword {
-    /// Judges a chosen password.
+    /// Checks a new password.
     ///
     /// # Errors
-    /// All the rules it breaks, in the order of [`PasswordRule::ALL`].
-    #[expect(clippy::needless_pass_by_value, reason = "the unjudged password ends here")]
+    /// All rules that it breaks, in the order of [`PasswordRule::ALL`].
+    #[expect(clippy::needless_pass_by_value, reason = "the unchecked password is not used again")]
     pub fn parse(
         password: Secret<String>,
         login: &str,
@@ -116,31 +114,31 @@ impl NewPassword {
         let password = normalized(&password);
         let broken: Vec<_> = PasswordRule::ALL
             .into_iter()
-            .filter(|rule| !rule.holds(password.expose(), login, email))
+            .filter(|rule| !rule.is_satisfied(password.expose(), login, email))
             .collect();
         if broken.is_empty() { Ok(Self(password)) } else { Err(broken) }
     }
 
-    /// The password itself, for the hash.
+    /// The password itself, to be hashed.
     pub(super) const fn secret(&self) -> &Secret<String> {
         &self.0
     }
 }
 
-/// The one spelling of a password that is hashed.
+/// The password in Unicode normal form C, as it is hashed.
 pub(super) fn normalized(password: &Secret<String>) -> Secret<String> {
-    // Room for the longest result at once: a String that grows leaves copies behind.
+    // Enough for the longest result: a `String` that grows leaves copies in memory.
     let mut text = String::with_capacity(password.expose().len() * 3);
     text.extend(password.expose().nfc());
     Secret::new(text)
 }
 
-/// A decimal digit of any script; neither a fraction nor a superscript nor a Roman numeral.
+/// A decimal digit of any script; not a fraction, superscript or Roman numeral.
 fn is_digit(c: char) -> bool {
     CodePointMapData::<GeneralCategory>::new().get(c) == GeneralCategory::DecimalNumber
 }
 
-/// Neither letter, digit, accent nor space: punctuation, signs, pictures.
+/// Not a letter, digit, accent or space: punctuation, signs, emoji.
 fn is_symbol(c: char) -> bool {
     !(c.is_alphanumeric() || c.is_whitespace() || c.is_control() || is_combining_mark(c))
 }
@@ -161,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn r30_a_password_that_keeps_every_rule_is_taken() {
+    fn r30_a_password_that_satisfies_all_rules_is_accepted() {
         let longest = format!("Aa1!{}", "x".repeat(124));
         for password in [GOOD, "Aa1!xxxxxxxx", &longest, "Пароль-длинный-7", "Aa1 €xxxxxxx"]
         {
@@ -203,7 +201,7 @@ mod tests {
     fn r30_length_counts_characters_not_bytes() {
         assert_eq!(broken("Aa1!éééééééé", "ada", None), []);
         assert_eq!(broken("Aa1!ééééééé", "ada", None), [PasswordRule::Length]);
-        // The same seven letters typed as letter and accent are not fourteen characters.
+        // A letter and its accent, typed as two characters, count as one.
         assert_eq!(broken("Aa1!e\u{301}ééééée\u{301}", "ada", None), [PasswordRule::Length]);
     }
 
@@ -223,12 +221,12 @@ mod tests {
     }
 
     #[test]
-    fn r31_a_password_that_only_contains_the_login_is_taken() {
+    fn r31_a_password_that_contains_the_login_is_accepted() {
         assert_eq!(broken("Ada.Lovelace-1815!", "Ada.Lovelace-1815", Some("ada@example.com")), []);
     }
 
     #[test]
-    fn a_password_is_hashed_in_one_spelling() {
+    fn a_password_is_normalized_before_it_is_hashed() {
         let [composed, decomposed] = ["caf\u{e9}", "cafe\u{301}"].map(Secret::from);
         assert_eq!(normalized(&composed).expose(), normalized(&decomposed).expose());
     }

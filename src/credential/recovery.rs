@@ -1,8 +1,8 @@
-//! Recovery codes (R51): ten codes that stand in for a lost device, each good once.
+//! Recovery codes (R51): ten codes that replace a lost device, each for one use.
 //!
-//! A code is 80 random bits in base32, shown in groups, and typed back in any case, with or without
-//! dashes and spaces. Only keyed hashes are kept, each bound to its user: whoever reads the store
-//! can neither guess at codes nor move one to another account.
+//! A code is 80 random bits in base32, shown in groups of four, and may be typed in any case, with or
+//! without dashes and spaces. Only keyed hashes are stored, each bound to its user, so that someone
+//! who reads the store can neither test guesses nor move a code to another account.
 
 use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
 use hmac::Mac;
@@ -12,17 +12,17 @@ use super::key::{self, Purpose, SecretKey};
 use super::secret::Secret;
 use super::typed;
 
-/// How many are given out at a time.
+/// The codes that are issued together.
 pub const COUNT: usize = 10;
-/// 80 bits.
+/// Bytes of a code: 80 bits.
 const LENGTH: usize = 10;
 
-/// A recovery code in the clear, on its way to the one who may use it.
+/// A recovery code, to be shown to its user.
 #[derive(Debug, Clone)]
 pub struct RecoveryCode(Secret<String>);
 
 impl RecoveryCode {
-    /// The code as a person reads it: `abcd-efgh-ijkl-mnop`.
+    /// The code as it is shown: `abcd-efgh-ijkl-mnop`.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose()
@@ -41,20 +41,20 @@ impl RecoveryCode {
     }
 }
 
-/// Makes recovery codes and knows them again by their hashes.
+/// Issues recovery codes and finds them by their hashes.
 #[derive(Debug, Clone)]
 pub struct RecoveryCodes {
     key: Secret<[u8; 32]>,
 }
 
 impl RecoveryCodes {
-    /// The codes of the installation with this key.
+    /// Codes hashed with a key derived from this one.
     #[must_use]
     pub fn new(key: &SecretKey) -> Self {
         Self { key: key.derive(Purpose::RecoveryCode) }
     }
 
-    /// Ten new codes for a user, and the hashes to keep.
+    /// [`COUNT`] new codes for a user, and their hashes to be stored.
     #[must_use]
     pub fn issue(&self, user: &str) -> (Vec<RecoveryCode>, Vec<String>) {
         (0..COUNT)
@@ -65,7 +65,7 @@ impl RecoveryCodes {
             .unzip()
     }
 
-    /// Which of the user's hashes is the one of the code that was typed. Every hash is looked at.
+    /// The index of the hash that belongs to the code that was typed. All hashes are compared.
     #[must_use]
     pub fn find(&self, typed: &str, user: &str, hashes: &[String]) -> Option<usize> {
         let hash = self.hash(&parse(typed)?, user);
@@ -78,7 +78,7 @@ impl RecoveryCodes {
         found
     }
 
-    /// The code has a fixed width, so no two pairs give the same message.
+    /// The code has a fixed length, so different inputs give different messages.
     fn hash(&self, code: &Secret<[u8; LENGTH]>, user: &str) -> String {
         let mut mac = key::mac(&self.key);
         mac.update(code.expose());
@@ -87,7 +87,7 @@ impl RecoveryCodes {
     }
 }
 
-/// A code however it is typed.
+/// Parses a code as people type it.
 fn parse(typed: &str) -> Option<Secret<[u8; LENGTH]>> {
     let plain = Secret::new(typed::plain(typed).expose().to_ascii_uppercase());
     let bytes = Secret::new(BASE32_NOPAD.decode(plain.expose().as_bytes()).ok()?);
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn r51_ten_codes_of_80_bits_are_issued_and_no_two_are_the_same() {
+    fn r51_ten_different_codes_of_80_bits_are_issued() {
         let (issued, hashes) = codes().issue("ann");
         assert_eq!((issued.len(), hashes.len()), (COUNT, COUNT));
         for (place, code) in issued.iter().enumerate() {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn r51_a_code_is_known_however_it_is_typed() {
+    fn r51_a_code_may_be_typed_in_any_case_and_grouping() {
         let codes = codes();
         let (issued, hashes) = codes.issue("ann");
         let code = issued[3].expose();
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn r51_a_code_of_somebody_else_or_of_another_installation_is_none() {
+    fn r51_a_code_of_another_user_or_installation_is_refused() {
         let codes = codes();
         let (issued, hashes) = codes.issue("ann");
         let code = issued[0].expose();
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_code_is_none() {
+    fn a_malformed_code_is_refused() {
         let codes = codes();
         let (issued, hashes) = codes.issue("ann");
         let code = issued[0].expose();

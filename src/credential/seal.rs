@@ -1,9 +1,9 @@
-//! Secrets at rest that must be read again: sealed, not hashed.
+//! Encryption of stored secrets that must be read again, and so cannot be hashed.
 //!
 //! A sealed text is XChaCha20-Poly1305 (RFC 8439 with the extended nonce of
-//! draft-irtf-cfrg-xchacha) under a key of its purpose: a nonce, the cipher text, the tag, in the
-//! URL-safe alphabet. It names, without repeating it, the record it belongs to: moved to another
-//! record, or opened for another purpose, it is worthless.
+//! draft-irtf-cfrg-xchacha) under a key of its purpose: nonce, ciphertext and tag in base64url. The
+//! record that it belongs to is authenticated with it: it cannot be opened for another record or
+//! purpose.
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
@@ -21,18 +21,18 @@ pub struct Sealer {
 }
 
 impl Sealer {
-    /// For one purpose, in the installation with this key.
+    /// A sealer with the key for this purpose.
     #[must_use]
     pub fn new(key: &SecretKey, purpose: Purpose) -> Self {
         Self { key: key.derive(purpose) }
     }
 
-    /// Seals a secret for the record named by `owner`.
+    /// Encrypts a secret for the record named by `owner`.
     #[must_use]
     pub fn seal(&self, secret: &[u8], owner: &str) -> String {
         let nonce: [u8; NONCE] = crate::random::bytes();
         let payload = Payload { msg: secret, aad: owner.as_bytes() };
-        #[expect(clippy::expect_used, reason = "it fails beyond 256 GiB only")]
+        #[expect(clippy::expect_used, reason = "it fails only beyond 256 GiB")]
         let sealed = self
             .cipher()
             .encrypt(&XNonce::from(nonce), payload)
@@ -66,7 +66,7 @@ mod tests {
     use crate::credential::key::{Purpose, SecretKey};
 
     #[test]
-    fn what_is_sealed_is_opened_for_the_same_owner_and_purpose_only() {
+    fn a_secret_is_opened_for_its_owner_and_purpose_only() {
         let key = SecretKey::generate();
         let sealer = Sealer::new(&key, Purpose::SecondFactor);
         let sealed = sealer.seal(b"secret", "ann");
@@ -78,13 +78,13 @@ mod tests {
     }
 
     #[test]
-    fn no_two_sealed_texts_are_the_same() {
+    fn each_sealed_text_is_different() {
         let sealer = Sealer::new(&SecretKey::generate(), Purpose::SecondFactor);
         assert_ne!(sealer.seal(b"secret", "ann"), sealer.seal(b"secret", "ann"));
     }
 
     #[test]
-    fn a_text_that_was_changed_or_cut_is_not_opened() {
+    fn a_changed_or_truncated_text_is_not_opened() {
         let sealer = Sealer::new(&SecretKey::generate(), Purpose::SecondFactor);
         let sealed = sealer.seal(b"secret", "ann");
         for at in 0..sealed.len() {

@@ -1,8 +1,8 @@
 //! A value that must not be printed, and is wiped when it is dropped.
 //!
-//! There is no `Display`, no `Serialize` and no `Deref`: the value comes out through
-//! [`Secret::expose`] only, which is easy to search for. Moving a secret is not wiping it: a
-//! `String` keeps its bytes in one place on the heap, so prefer that to arrays that travel.
+//! There is no `Display`, `Serialize` or `Deref`: the value is read only through
+//! [`Secret::expose`], which is easy to search for. Moving a secret does not wipe the old place, so
+//! prefer a `String`, whose bytes stay in one place on the heap, to arrays that are moved.
 
 use std::fmt;
 
@@ -14,12 +14,12 @@ use zeroize::Zeroize;
 pub struct Secret<T: Zeroize>(T);
 
 impl<T: Zeroize> Secret<T> {
-    /// Takes the value into custody.
+    /// Wraps the value.
     pub const fn new(value: T) -> Self {
         Self(value)
     }
 
-    /// The value itself, for the one place that needs it.
+    /// The value itself.
     pub const fn expose(&self) -> &T {
         &self.0
     }
@@ -43,13 +43,13 @@ impl From<&str> for Secret<String> {
     }
 }
 
-/// Read from a form or a JSON document. What is wrong with it is not repeated: a password typed as
-/// a number would otherwise stand in the error message.
+/// Read from a form or a JSON document. The error does not include the value: a password sent as a
+/// number would otherwise appear in the message.
 impl<'de, T: Zeroize + Deserialize<'de>> Deserialize<'de> for Secret<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         T::deserialize(deserializer)
             .map(Self)
-            .map_err(|_| D::Error::custom("a secret of another type was expected"))
+            .map_err(|_| D::Error::custom("the secret has the wrong type"))
     }
 }
 

@@ -1,8 +1,8 @@
-//! Bearer tokens: 256 random bits, told once, kept only as a hash (I4).
+//! Bearer tokens: 256 random bits, shown once, stored only as a hash (I4).
 //!
-//! A token carries no meaning: whoever holds it is looked up by [`TokenHash`]. A plain SHA-256 is
-//! enough for that, because there is nothing to guess in 256 random bits. Tokens of the admin API
-//! begin with [`API_PREFIX`], so that a scanner for leaked secrets recognises them.
+//! A token carries no information: its record is looked up by [`TokenHash`]. A plain SHA-256 is
+//! enough, because 256 random bits cannot be guessed. Tokens of the admin API begin with
+//! [`API_PREFIX`], so that scanners for leaked secrets recognize them.
 
 use std::fmt;
 
@@ -11,10 +11,10 @@ use sha2::{Digest, Sha256};
 
 use super::secret::Secret;
 
-/// How every token of the admin API begins.
+/// The prefix of every token of the admin API.
 pub const API_PREFIX: &str = "portcullis_";
 
-/// A token in the clear, on its way to the one who may hold it or just presented.
+/// A token itself, just created or just presented.
 #[derive(Debug, Clone)]
 pub struct PlainToken(Secret<String>);
 
@@ -31,45 +31,45 @@ impl PlainToken {
         Self(Secret::new(format!("{API_PREFIX}{}", random_text())))
     }
 
-    /// A presented token, if it has exactly the shape of one that [`PlainToken::generate`] makes.
+    /// A presented token, if it has exactly the form of those from [`PlainToken::generate`].
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         is_random_text(text).then(|| Self(Secret::from(text)))
     }
 
-    /// A presented token of the admin API, if it has exactly that shape.
+    /// A presented token of the admin API, if it has exactly that form.
     #[must_use]
     pub fn parse_api(text: &str) -> Option<Self> {
         is_random_text(text.strip_prefix(API_PREFIX)?).then(|| Self(Secret::from(text)))
     }
 
-    /// The token itself: for a `Set-Cookie`, a mailed link, or the operator's eyes, once.
+    /// The text of the token: for a `Set-Cookie`, a mailed link, or the response that shows it once.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose()
     }
 
-    /// What is kept of the token.
+    /// The hash, which is what is stored.
     #[must_use]
     pub fn hash(&self) -> TokenHash {
         TokenHash(Sha256::digest(self.0.expose()).into())
     }
 }
 
-/// The SHA-256 of a token: what is stored, logged and looked up. Displayed as 64 hexadecimal digits.
-/// Compared as it comes: nobody can steer a hash towards another one, so its time tells nothing.
+/// The SHA-256 of a token, which is stored, logged and looked up. Displayed as 64 hexadecimal digits.
+/// It need not be compared in constant time, because an attacker cannot choose the hash of a token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash([u8; 32]);
 
 impl TokenHash {
-    /// The hash of a presented token, if it has exactly the shape of one that
-    /// [`PlainToken::generate`] makes; the token itself is not copied.
+    /// The hash of a presented token, if it has exactly the form of those from
+    /// [`PlainToken::generate`]. The token itself is not copied.
     #[must_use]
     pub fn of_presented(text: &str) -> Option<Self> {
         is_random_text(text).then(|| Self(Sha256::digest(text).into()))
     }
 
-    /// A hash as it is displayed, read back from a record's id.
+    /// Parses a hash as it is displayed, such as a record's id.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok().map(Self)
@@ -92,12 +92,12 @@ fn random_text() -> String {
     BASE64URL_NOPAD.encode(&crate::random::bytes::<32>())
 }
 
-/// The characters of 32 bytes in base64url without padding (RFC 4648, 5), and how the last one may
-/// end: its two lowest bits are no part of any byte.
+/// The number of characters of 32 bytes in base64url without padding (RFC 4648, section 5).
 const RANDOM_TEXT: usize = 43;
+/// The possible last characters: the two lowest bits are unused and must be zero.
 const LAST: &[u8] = b"AEIMQUYcgkosw048";
 
-/// One spelling only, as a strict decoder would have it.
+/// Whether a strict decoder would accept the text, so that each token has one spelling.
 fn is_random_text(text: &str) -> bool {
     text.len() == RANDOM_TEXT
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
@@ -112,7 +112,7 @@ mod tests {
     use super::{PlainToken, TokenHash};
 
     #[test]
-    fn i4_a_token_has_256_bits_and_no_two_are_the_same() {
+    fn i4_each_token_is_different_and_has_256_bits() {
         let [one, other] = [PlainToken::generate(), PlainToken::generate()];
         assert_eq!(one.expose().len(), 43);
         assert_ne!(one.hash(), other.hash());
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_any_other_shape_is_none() {
+    fn a_malformed_token_is_refused() {
         let zeros = "A".repeat(43);
         assert!(PlainToken::parse(&zeros).is_some());
         let replaced = |last: &str| format!("{}{last}", &zeros[1..]);
@@ -152,7 +152,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_token_has_the_one_spelling_that_a_strict_decoder_takes(
+        fn only_what_a_strict_decoder_accepts_is_a_token(
             text in "[A-Za-z0-9_=+/ -]{42,44}|[A-Za-z0-9_-]{43}",
         ) {
             let decoded = BASE64URL_NOPAD.decode(text.as_bytes()).is_ok_and(|b| b.len() == 32);
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn an_api_token_and_a_session_token_cannot_stand_in_for_each_other() {
+    fn an_api_token_is_not_a_session_token_and_vice_versa() {
         assert!(PlainToken::parse_api(PlainToken::generate().expose()).is_none());
         assert!(PlainToken::parse(PlainToken::generate_api().expose()).is_none());
     }
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_is_the_sha_256_in_hexadecimal_and_reads_back() {
+    fn a_hash_is_displayed_in_hexadecimal_and_parsed() {
         let hash = PlainToken::parse(&"A".repeat(43)).unwrap().hash();
         let text = hash.to_string();
         assert_eq!(text, "0f007385b6f9d4b7eeb2748605afe1a984a0a3bfa3f014d09e2a784ce9e5cd1a");
@@ -184,7 +184,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_parses_is_one_spelling_of_32_bytes(text in "[A-Za-z0-9_=+/-]{40,46}") {
+        fn a_parsed_token_is_the_one_spelling_of_32_bytes(text in "[A-Za-z0-9_=+/-]{40,46}") {
             if let Some(token) = PlainToken::parse(&text) {
                 let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).unwrap();
                 prop_assert_eq!(bytes.len(), 32);

@@ -1,11 +1,11 @@
-//! Time-based codes (RFC 6238): SHA-1, 6 digits, 30 seconds, a secret of 160 bits, which is what
-//! every authenticator app understands.
+//! Time-based codes (RFC 6238): SHA-1, 6 digits, 30 seconds and a secret of 160 bits, which every
+//! authenticator app supports.
 //!
-//! A code belongs to a *step*: the number of the half minute it is made for. It is taken during its
-//! own step and the one before and after, because clocks differ; and only if its step is later than
-//! those that were taken before, so that a code that somebody has looked at is worth nothing once it
-//! was used ([`UsedSteps`]). Where those are kept, and that two uses at once cannot both be the
-//! first, is the caller's to see to.
+//! A code belongs to a *step*: the number of the 30 seconds it is for. It is accepted during its own
+//! step and the one before and after, because clocks differ; and only if its step is later than
+//! those accepted before, so that a code that someone has watched being entered cannot be used again
+//! ([`UsedSteps`]). The caller stores the used steps, and makes sure that of two concurrent uses only
+//! one succeeds.
 
 use std::fmt::Write as _;
 
@@ -18,33 +18,33 @@ use totp_rs::{Builder, Totp};
 use super::secret::Secret;
 use super::typed;
 
-/// 160 bits, as RFC 4226 recommends.
+/// Bytes of a secret: 160 bits, as RFC 4226 recommends.
 const SECRET: usize = 20;
-/// How long a step takes, in seconds.
+/// The length of a step in seconds.
 const STEP: u64 = 30;
-/// The longest label that is worth reading in an app, and still fits into a QR code.
+/// The longest label in characters, so that the URL fits into a QR code.
 const LABEL: usize = 60;
 
-/// Used steps that are remembered one by one.
+/// Used steps that are remembered individually.
 const REMEMBERED: usize = 16;
 
-/// The steps whose codes were taken.
+/// The steps whose codes were accepted.
 ///
-/// No step is taken twice, whatever the clock does. A clock that ran ahead and is set back has left
-/// steps that lie in the future; they do not block those of now, because each of them is remembered.
-/// Only older ones than the last `REMEMBERED` are remembered as a bound, which blocks all before.
+/// No step is accepted twice, whatever the clock does. If the clock ran ahead and was set back, there
+/// are used steps in the future; they do not block current ones, because each is remembered
+/// individually. Beyond the last [`REMEMBERED`], only a bound is kept, which blocks all steps up to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsedSteps {
-    /// No step up to this one is taken.
+    /// No step up to this one is accepted.
     #[serde(rename = "last", default, skip_serializing_if = "Option::is_none")]
     bound: Option<u64>,
-    /// The last ones that were taken, the latest at the end.
+    /// The last ones that were accepted, the latest at the end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     recent: Vec<u64>,
 }
 
 impl UsedSteps {
-    /// Notes a step that was taken.
+    /// Adds a step that was accepted.
     pub fn add(&mut self, step: u64) {
         self.recent.push(step);
         if self.recent.len() > REMEMBERED {
@@ -52,8 +52,8 @@ impl UsedSteps {
         }
     }
 
-    /// Whether a code of this step may be taken when the clock is at `current`: it is later than
-    /// all that were taken, but for those that only a clock ahead of this one can have taken.
+    /// Whether a code of this step may be accepted when the clock is at `current`: it must be later
+    /// than all used steps, except for those in the future, from which it must differ.
     fn allows(&self, step: u64, current: u64) -> bool {
         let after = |used: &u64| match *used <= current.saturating_add(1) {
             true => step > *used,
@@ -63,7 +63,7 @@ impl UsedSteps {
     }
 }
 
-/// A secret shared with somebody's device.
+/// The secret shared with a user's authenticator app.
 #[derive(Debug, Clone)]
 pub struct TotpSecret(Secret<Vec<u8>>);
 
@@ -74,7 +74,7 @@ impl TotpSecret {
         Self(Secret::new(crate::random::bytes::<SECRET>().to_vec()))
     }
 
-    /// A secret that was kept; `None` when it has not the length of one.
+    /// A stored secret; `None` if it has the wrong length.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         (bytes.len() == SECRET).then(|| Self(Secret::new(bytes.to_vec())))
@@ -100,44 +100,43 @@ impl TotpSecret {
         Secret::new(grouped)
     }
 
-    /// The address by which an app takes the secret over, for a QR code.
+    /// The `otpauth` URL from which an app reads the secret, for a QR code.
     #[must_use]
     pub fn url(&self, issuer: &str, account: &str) -> Secret<String> {
         let totp =
             self.builder().with_issuer(Some(label(issuer))).with_account_name(label(account));
-        // The labels are as they must be; without an address there is still the text.
+        // The labels are valid; without a URL the secret can still be typed.
         Secret::new(totp.build_noncompliant().to_url().unwrap_or_default())
     }
 
-    /// The step that this code was made for, if it is one of those taken at `now` and `used` allows
-    /// it. All steps are tried in the same time, whichever fits; the code may be typed in any
-    /// digits, with spaces and hyphens.
+    /// The step of this code, if it is accepted at `now` and `used` allows it. Takes the same time
+    /// whichever step matches. The code may be typed in any digits, with spaces and hyphens.
     #[must_use]
     pub fn step_of(&self, code: &str, now: Timestamp, used: &UsedSteps) -> Option<u64> {
         let code = typed::plain(code);
         let current = u64::try_from(now.as_second()).ok()? / STEP;
         let totp = self.builder().build_noncompliant();
         let (mut found, mut step_found) = (Choice::from(0), 0);
-        // If two steps have the same code, the later counts, so that it is not taken again.
+        // If two steps have the same code, the later counts, so that it is not accepted again.
         for step in current.saturating_sub(1)..=current.saturating_add(1) {
             let expected = code_of(&totp, step);
-            let later = used.allows(step, current);
-            let fits = expected.expose().as_bytes().ct_eq(code.expose().as_bytes())
-                & Choice::from(u8::from(later));
-            step_found = u64::conditional_select(&step_found, &step, fits);
-            found |= fits;
+            let allowed = used.allows(step, current);
+            let matches = expected.expose().as_bytes().ct_eq(code.expose().as_bytes())
+                & Choice::from(u8::from(allowed));
+            step_found = u64::conditional_select(&step_found, &step, matches);
+            found |= matches;
         }
         bool::from(found).then_some(step_found)
     }
 
-    /// The code of the step in which `now` lies.
+    /// The code at `now`.
     #[cfg(test)]
     pub(crate) fn code(&self, now: Timestamp) -> String {
         let step = u64::try_from(now.as_second()).unwrap_or(0) / STEP;
         code_of(&self.builder().build_noncompliant(), step).expose().clone()
     }
 
-    /// The builder's own defaults are SHA-1, 6 digits and 30 seconds.
+    /// The builder's defaults are SHA-1, 6 digits and 30 seconds.
     fn builder(&self) -> Builder {
         Builder::new().with_secret(self.expose()).with_step_duration(STEP)
     }
@@ -145,12 +144,12 @@ impl TotpSecret {
 
 fn code_of(totp: &Totp, step: u64) -> Secret<String> {
     let mut code = String::with_capacity(8);
-    // Writing to a string does not fail.
+    // Writing to a `String` does not fail.
     let _ = write!(code, "{}", totp.generate(step.saturating_mul(STEP)));
     Secret::new(code)
 }
 
-/// A name as it can stand in the address, where the colon separates.
+/// A name for the URL, in which the colon is a separator.
 fn label(name: &str) -> String {
     name.chars().filter(|c| *c != ':').take(LABEL).collect()
 }
@@ -163,8 +162,8 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 
-    /// The secret of RFC 6238, appendix B. With a random one, two neighbouring steps have the same code
-    /// once in a million times.
+    /// The secret of RFC 6238, appendix B. With a random one, two neighbouring steps would have the
+    /// same code once in a million runs.
     fn of_the_rfc() -> TotpSecret {
         TotpSecret::from_bytes(b"12345678901234567890").unwrap()
     }
@@ -178,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn r51_the_codes_are_those_of_the_standard() {
+    fn r51_codes_are_those_of_rfc_6238() {
         for (second, code) in [
             (59, "287082"),
             (1_111_111_109, "081804"),
@@ -195,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn r51_one_step_of_drift_is_taken_either_way_and_two_are_not() {
+    fn r51_a_drift_of_one_step_is_accepted_and_two_are_not() {
         let secret = of_the_rfc();
         let step = 60_000_000;
         for (drift, taken) in [(-60, false), (-30, true), (0, true), (30, true), (60, false)] {
@@ -209,17 +208,17 @@ mod tests {
     }
 
     #[test]
-    fn r51_a_step_is_not_taken_again_whatever_the_clock_does() {
+    fn r51_a_step_is_accepted_once_whatever_the_clock_does() {
         let secret = of_the_rfc();
         let mut taken = Vec::new();
         let mut used = none();
-        // Forth, back, forth again, and a jump back of an hour.
+        // Forward, back, forward again, and back by an hour.
         for minute in [0, 1, -1, 0, 2, 1, -60, 3, 2, 3, 4] {
             for drift in [-30, 0, 30] {
                 let now = at(minute * 60);
                 let code = secret.code(now + SignedDuration::from_secs(drift));
                 if let Some(step) = secret.step_of(&code, now, &used) {
-                    assert!(!taken.contains(&step), "{step} was taken before");
+                    assert!(!taken.contains(&step), "{step} was accepted before");
                     taken.push(step);
                     used.add(step);
                 }
@@ -229,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn r51_only_a_step_after_the_last_one_is_taken() {
+    fn r51_only_a_step_after_the_last_one_is_accepted() {
         let secret = of_the_rfc();
         let step = 60_000_000;
         for (last, taken) in [(step - 1, true), (step, false), (step + 1, false), (step + 2, true)]
@@ -241,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn r51_what_is_no_code_is_none() {
+    fn r51_a_malformed_code_is_refused() {
         let secret = of_the_rfc();
         let code = secret.code(NOW);
         let spaced = format!(" {} {}\n", &code[..3], &code[3..]);
@@ -271,18 +270,18 @@ mod tests {
         let mut used = none();
         let ahead = secret.step_of(&secret.code(at(day)), at(day), &used).unwrap();
         used.add(ahead);
-        // The clock is set back: codes of now are taken, each once.
+        // The clock is set back: current codes are accepted, each once.
         let step = secret.step_of(&secret.code(NOW), NOW, &used).unwrap();
         used.add(step);
         assert_eq!(secret.step_of(&secret.code(NOW), NOW, &used), None);
-        // A day later, what was used by the clock ahead is still used.
+        // A day later, the step that was used ahead of time is still used.
         assert_eq!(secret.step_of(&secret.code(at(day)), at(day), &used), None);
         let next = secret.step_of(&secret.code(at(day + 30)), at(day + 30), &used);
         assert_eq!(next, Some(ahead + 1));
     }
 
     #[test]
-    fn r51_steps_that_are_forgotten_one_by_one_stay_a_bound() {
+    fn r51_forgotten_steps_become_a_bound() {
         let secret = of_the_rfc();
         let day = 24 * 3600;
         let mut used = none();
@@ -307,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn r51_a_code_is_taken_however_it_is_typed() {
+    fn r51_a_code_may_be_typed_in_any_digits_and_grouping() {
         let (secret, code) = (of_the_rfc(), of_the_rfc().code(NOW));
         let in_digits = |zero: u32| -> String {
             let digit = |c: char| char::from_u32(zero + c.to_digit(10).unwrap()).unwrap();
@@ -331,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn an_app_is_told_whose_account_it_is() {
+    fn the_url_names_issuer_and_account() {
         let url = of_the_rfc().url("Example: IT & Co", "ada@example.com");
         assert_eq!(
             url.expose(),
@@ -343,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_read_in_groups_and_not_printed() {
+    fn a_secret_is_shown_in_groups_and_not_printed() {
         let text = of_the_rfc().text();
         assert_eq!(text.expose(), "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ");
         assert_eq!(format!("{:?}", of_the_rfc()), "TotpSecret(Secret(..))");

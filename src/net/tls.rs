@@ -90,10 +90,10 @@ mod tests {
         for (certificate, key, expected) in [
             (&missing, &key, ["server.tls.certificate: ", "missing.pem: cannot be read"]),
             (&certificate, &missing, ["server.tls.key: ", "missing.pem: cannot be read"]),
-            (&empty, &key, ["server.tls.certificate: ", "empty.pem: holds no certificate"]),
-            (&key, &key, ["server.tls.certificate: ", "key.pem: holds no certificate"]),
-            (&certificate, &empty, ["server.tls.key: ", "empty.pem: holds no private key"]),
-            (&certificate, &certificate, ["server.tls.key: ", "cert.pem: holds no private key"]),
+            (&empty, &key, ["server.tls.certificate: ", "empty.pem: has no certificate"]),
+            (&key, &key, ["server.tls.certificate: ", "key.pem: has no certificate"]),
+            (&certificate, &empty, ["server.tls.key: ", "empty.pem: has no private key"]),
+            (&certificate, &certificate, ["server.tls.key: ", "cert.pem: has no private key"]),
             (&certificate, &other_key, ["server.tls: ", "cannot be used"]),
         ] {
             let error = error(certificate, key);

@@ -1,13 +1,13 @@
-//! The threads that compute Argon2 (and, of old hashes, bcrypt), and the queue before them.
+//! The threads that compute Argon2 (and bcrypt for imported hashes), and the queue in front of them.
 //!
-//! A caller first takes a *place* (there are as many as threads and queue together; no place is
-//! [`Busy`]), then waits for a *turn* (as many as threads). The wait is an ordinary future: dropping
-//! it leaves the queue at once. Only a job whose turn has come is handed to a thread, and keeps its
-//! place and turn until the thread is done, even when nobody waits for the answer any more. A place
-//! is good for several hashes one after the other: who was let in is not refused half-way.
+//! A caller first takes a *place* (threads plus queue; without a free place it gets [`Busy`]), then
+//! waits for a *thread permit*. The wait is an ordinary future: dropping it leaves the queue at
+//! once. Only a job with a permit is handed to a thread, and keeps its place and permit until the
+//! thread is done, even when its caller has left. A place can be used for several hashes one after
+//! the other, so a caller that was admitted is not refused half-way.
 //!
-//! The threads run at a low priority: what they do can wait, what a portal user waits for cannot.
-//! Each keeps its block of memory between jobs and gives it back after a quiet while.
+//! The threads run at a low priority, because requests to the portal matter more. Each keeps its
+//! block of memory between jobs and frees it when it has been idle for [`KEEP_MEMORY`].
 
 use std::collections::VecDeque;
 use std::io;
@@ -22,68 +22,78 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use zeroize::Zeroizing;
 
-use super::Busy;
 use crate::credential::secret::Secret;
 
 #[cfg(test)]
 mod tests;
 
-/// How long a thread without work keeps its memory.
+/// How long an idle thread keeps its memory.
 const KEEP_MEMORY: Duration = Duration::from_secs(10);
-/// How much nicer the threads are than the program: a tenth of the weight of a thread of the data plane. Much lower, and
-/// sign-ins would starve on a machine whose processors are all busy.
+/// Added to the niceness of the process: a tenth of the weight of a thread of the data plane. With
+/// a much lower priority, sign-ins would starve on a machine whose processors are all busy.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
-/// How much of a password bcrypt looks at, in bytes.
-const BCRYPT_LOOKS_AT: usize = 72;
-/// The length of the output that bcrypt hashes keep.
+/// The bytes of a password that bcrypt uses.
+const BCRYPT_INPUT: usize = 72;
+/// The bytes of output in a bcrypt hash.
 const BCRYPT_OUTPUT: usize = 23;
 
-/// Everything a hash depends on but the password.
+/// The queue is full: respond with 503 and `Retry-After`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many passwords are being checked")]
+pub struct Busy;
+
+impl Busy {
+    /// The value of the header `Retry-After`.
+    pub const RETRY_AFTER_SECONDS: u32 = 2;
+}
+
+/// Everything a hash depends on except the password.
 #[derive(Debug, Clone)]
-pub(super) enum Recipe {
+pub(super) enum Scheme {
     Argon2 {
         algorithm: Algorithm,
         version: Version,
-        /// Names the length of the output.
+        /// Includes the length of the output.
         params: Params,
         salt: Salt,
     },
     Bcrypt {
-        /// The binary logarithm of its rounds.
+        /// The binary logarithm of the number of rounds.
         cost: u32,
         salt: [u8; 16],
     },
 }
 
-/// The threads and the way to them. They end when it is dropped.
+/// The threads and their queue. They end when it is dropped.
 #[derive(Debug)]
 pub(super) struct Pool {
     places: Arc<Semaphore>,
-    turns: Arc<Semaphore>,
-    desk: Arc<Desk>,
+    thread_permits: Arc<Semaphore>,
+    queue: Arc<JobQueue>,
 }
 
 impl Pool {
     pub(super) fn start(threads: usize, queue: usize) -> io::Result<Self> {
-        let pool = Self::unstaffed(threads, queue);
+        let pool = Self::without_threads(threads, queue);
         for _ in 0..threads {
-            let desk = Arc::clone(&pool.desk);
-            thread::Builder::new().name("password-hash".into()).spawn(move || work(&desk))?;
+            let queue = Arc::clone(&pool.queue);
+            thread::Builder::new().name("password-hash".into()).spawn(move || work(&queue))?;
         }
         Ok(pool)
     }
 
-    fn unstaffed(threads: usize, queue: usize) -> Self {
+    fn without_threads(threads: usize, queue: usize) -> Self {
         let places = threads.saturating_add(queue).min(Semaphore::MAX_PERMITS);
         Self {
             places: Arc::new(Semaphore::new(places)),
-            turns: Arc::new(Semaphore::new(threads.min(Semaphore::MAX_PERMITS))),
-            desk: Arc::default(),
+            thread_permits: Arc::new(Semaphore::new(threads.min(Semaphore::MAX_PERMITS))),
+            queue: Arc::default(),
         }
     }
 
+    /// Takes a place in the queue.
     pub(super) fn place(&self) -> Result<Place<'_>, Busy> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Busy)?;
         Ok(Place { pool: self, place: Arc::new(place) })
@@ -100,110 +110,110 @@ pub(super) struct Place<'a> {
 impl Place<'_> {
     pub(super) async fn compute(
         &self,
-        recipe: Recipe,
+        scheme: Scheme,
         password: Secret<String>,
     ) -> Result<Output, Busy> {
-        let Pool { turns, desk, .. } = self.pool;
-        let turn = Arc::clone(turns).acquire_owned().await.map_err(|_| Busy)?;
-        let (answer, output) = oneshot::channel();
+        let Pool { thread_permits, queue, .. } = self.pool;
+        let permit = Arc::clone(thread_permits).acquire_owned().await.map_err(|_| Busy)?;
+        let (sender, output) = oneshot::channel();
         let place = Arc::clone(&self.place);
-        desk.hand_in(Job { recipe, password, answer, _place: place, _turn: turn });
-        // No answer: the thread failed. Nothing was decided, so the caller may try again.
+        queue.push(Job { scheme, password, output: sender, _place: place, _permit: permit });
+        // The thread panicked. Nothing was decided, so the caller may try again.
         output.await.map_err(|_| Busy)
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.desk.close();
+        self.queue.close();
     }
 }
 
 #[derive(Debug)]
 struct Job {
-    recipe: Recipe,
+    scheme: Scheme,
     password: Secret<String>,
-    answer: oneshot::Sender<Output>,
-    /// Given back when the job is done and its caller has no other.
+    output: oneshot::Sender<Output>,
+    /// Released when the job is done and its caller has no other.
     _place: Arc<OwnedSemaphorePermit>,
-    /// Given back when the job is done.
-    _turn: OwnedSemaphorePermit,
+    /// Released when the job is done.
+    _permit: OwnedSemaphorePermit,
 }
 
-/// Where jobs whose turn has come lie for a moment.
+/// Jobs that have a permit and are picked up by the next free thread.
 #[derive(Debug, Default)]
-struct Desk {
-    state: Mutex<DeskState>,
-    news: Condvar,
+struct JobQueue {
+    state: Mutex<QueueState>,
+    changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct DeskState {
+struct QueueState {
     jobs: VecDeque<Box<Job>>,
     closed: bool,
-    /// What all jobs so far have cost.
+    /// The work of all jobs so far.
     #[cfg(test)]
     work: u64,
 }
 
-enum News {
+enum Next {
     Job(Box<Job>),
-    Quiet,
+    Idle,
     Closed,
 }
 
-impl Desk {
-    fn hand_in(&self, job: Job) {
+impl JobQueue {
+    fn push(&self, job: Job) {
         let mut state = self.lock();
         #[cfg(test)]
         {
-            state.work += job.recipe.work();
+            state.work += job.scheme.work();
         }
         state.jobs.push_back(Box::new(job));
         drop(state);
-        self.news.notify_one();
+        self.changed.notify_one();
     }
 
     fn close(&self) {
         self.lock().closed = true;
-        self.news.notify_all();
+        self.changed.notify_all();
     }
 
-    /// Waits for a job; with `patience`, no longer than that.
-    fn next(&self, patience: Option<Duration>) -> News {
-        let idle = |state: &mut DeskState| state.jobs.is_empty() && !state.closed;
+    /// Waits for a job, at most for `timeout` if there is one.
+    fn next(&self, timeout: Option<Duration>) -> Next {
+        let idle = |state: &mut QueueState| state.jobs.is_empty() && !state.closed;
         let mut state = self.lock();
-        match patience {
-            None => self.news.wait_while(&mut state, idle),
-            Some(patience) => {
-                self.news.wait_while_for(&mut state, idle, patience);
+        match timeout {
+            None => self.changed.wait_while(&mut state, idle),
+            Some(timeout) => {
+                self.changed.wait_while_for(&mut state, idle, timeout);
             }
         }
         match state.jobs.pop_front() {
-            Some(job) => News::Job(job),
-            None if state.closed => News::Closed,
-            None => News::Quiet,
+            Some(job) => Next::Job(job),
+            None if state.closed => Next::Closed,
+            None => Next::Idle,
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, DeskState> {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock()
     }
 }
 
-/// A thread's life. A panic loses one job, not the thread: without it every later caller would
-/// wait in vain.
-fn work(desk: &Desk) {
+/// The main function of a thread. A panic loses one job, not the thread, because without threads
+/// later callers would wait for ever.
+fn work(queue: &JobQueue) {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::nice(NICENESS) {
-        tracing::warn!(%error, "password hashing runs at normal priority");
+        tracing::warn!(%error, "could not lower the priority of password hashing");
     }
-    while catch_unwind(AssertUnwindSafe(|| serve(desk))).is_err() {}
+    while catch_unwind(AssertUnwindSafe(|| serve(queue))).is_err() {}
 }
 
-fn serve(desk: &Desk) {
+fn serve(queue: &JobQueue) {
     let mut worker = Worker::default();
-    while worker.step(desk, KEEP_MEMORY) {}
+    while worker.step(queue, KEEP_MEMORY) {}
 }
 
 #[derive(Default)]
@@ -212,33 +222,34 @@ struct Worker {
 }
 
 impl Worker {
-    /// Does a job or, after a quiet while, gives the memory back; false when there is no more to do.
-    fn step(&mut self, desk: &Desk, keep_memory: Duration) -> bool {
-        let patience = (!self.memory.is_empty()).then_some(keep_memory);
-        match desk.next(patience) {
-            News::Job(job) => self.compute(*job),
-            News::Quiet => self.memory = Vec::new(),
-            News::Closed => return false,
+    /// Computes a job or, when idle for `keep_memory`, frees the memory. Returns false when the queue
+    /// is closed.
+    fn step(&mut self, queue: &JobQueue, keep_memory: Duration) -> bool {
+        let timeout = (!self.memory.is_empty()).then_some(keep_memory);
+        match queue.next(timeout) {
+            Next::Job(job) => self.compute(*job),
+            Next::Idle => self.memory = Vec::new(),
+            Next::Closed => return false,
         }
         true
     }
 
     fn compute(&mut self, job: Job) {
-        // Whoever asked may have left between getting the turn and now.
-        if job.answer.is_closed() {
+        // The caller may have left since it got the permit.
+        if job.output.is_closed() {
             return;
         }
         let password = job.password.expose().as_bytes();
-        let computed = match job.recipe {
-            Recipe::Argon2 { algorithm, version, params, salt } => {
+        let computed = match job.scheme {
+            Scheme::Argon2 { algorithm, version, params, salt } => {
                 self.argon2(&Argon2::new(algorithm, version, params), &salt, password)
             }
-            Recipe::Bcrypt { cost, salt } => bcrypt(cost, salt, password),
+            Scheme::Bcrypt { cost, salt } => bcrypt(cost, salt, password),
         };
         match computed {
-            // An error here means that the one who asked has left.
-            Some(output) => drop(job.answer.send(output)),
-            None => tracing::error!("a password hash could not be computed"),
+            // An error here means that the caller has left.
+            Some(output) => drop(job.output.send(output)),
+            None => tracing::error!("cannot compute a password hash"),
         }
     }
 
@@ -256,13 +267,13 @@ impl Worker {
     }
 }
 
-/// As the programs do whose hashes these are: the password ends with a zero byte, and what lies
-/// beyond the 72nd byte is not looked at.
+/// As the programs do whose hashes these are: a zero byte is appended to the password, and only the
+/// first 72 bytes are used.
 fn bcrypt(cost: u32, salt: [u8; 16], password: &[u8]) -> Option<Output> {
-    let mut looked_at = Zeroizing::new([0; BCRYPT_LOOKS_AT]);
-    let length = password.len().min(BCRYPT_LOOKS_AT);
-    looked_at.get_mut(..length)?.copy_from_slice(password.get(..length)?);
-    let looked_at = looked_at.get(..(length + 1).min(BCRYPT_LOOKS_AT))?;
-    let output = Zeroizing::new(bcrypt::bcrypt(cost, salt, looked_at));
+    let mut input = Zeroizing::new([0; BCRYPT_INPUT]);
+    let length = password.len().min(BCRYPT_INPUT);
+    input.get_mut(..length)?.copy_from_slice(password.get(..length)?);
+    let input = input.get(..(length + 1).min(BCRYPT_INPUT))?;
+    let output = Zeroizing::new(bcrypt::bcrypt(cost, salt, input));
     Output::new(output.get(..BCRYPT_OUTPUT)?).ok()
 }

@@ -1,9 +1,10 @@
-//! Hashes as they are stored: our own, and those that an existing portal brought along.
+//! Hashes as they are stored: our own, and those imported from an existing portal.
 //!
-//! Argon2 (i, d, id) in PHC format, and bcrypt (`$2a$`, `$2b$`, `$2y$`). What comes from elsewhere
-//! is looked at once, before it is stored: its shape, and what checking a password against it would
-//! cost, because that is paid by whoever knows the login.
+//! Argon2 (i, d, id) in PHC format, and bcrypt (`$2a$`, `$2b$`, `$2y$`). An imported hash is checked
+//! once, before it is stored: its format, and the cost of verifying a password against it, because
+//! anyone who knows the login can cause that cost.
 
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
@@ -11,21 +12,20 @@ use argon2::password_hash::phc::{self, Output};
 use argon2::{Algorithm, Params, Version};
 use data_encoding::{Encoding, Specification};
 
-use super::PasswordHash;
-use super::pool::Recipe;
+use super::pool::Scheme;
 use crate::credential::secret::Secret;
 
-/// The costs of bcrypt that are taken from elsewhere.
+/// The costs of bcrypt that are accepted in an import.
 const BCRYPT_COST: RangeInclusive<u32> = 4..=14;
-/// The most memory of Argon2 that is taken from elsewhere, in KiB.
-const MOST_MEMORY_KIB: u32 = 256 * 1024;
-/// The most memory, counted once for each pass, in KiB: about a second of work.
-const MOST_WORK_KIB: u64 = 1024 * 1024;
-/// The most lanes.
-const MOST_LANES: u32 = 16;
+/// The most memory of Argon2 that is accepted in an import, in KiB.
+const MAX_MEMORY_KIB: u32 = 256 * 1024;
+/// The highest product of memory in KiB and passes: about a second of work.
+const MAX_WORK_KIB: u64 = 1024 * 1024;
+/// The most lanes of Argon2 that are accepted in an import.
+const MAX_LANES: u32 = 16;
 
-/// The alphabet of bcrypt. Bits that are left over at the end say nothing: some programs leave
-/// there what their random numbers brought.
+/// The alphabet of bcrypt. The unused bits of the last character are ignored: some programs leave
+/// random bits there.
 static BCRYPT: LazyLock<Option<Encoding>> = LazyLock::new(|| {
     let mut specification = Specification::new();
     let alphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -34,25 +34,43 @@ static BCRYPT: LazyLock<Option<Encoding>> = LazyLock::new(|| {
     specification.encoding().ok()
 });
 
-/// Why a hash from elsewhere is not taken.
+/// A password's hash, to be stored: in PHC format (`$argon2id$…`), or an imported one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(pub(super) String);
+
+impl PasswordHash {
+    /// The text to store.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(..)")
+    }
+}
+
+/// Why a hash cannot be imported.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ForeignHashError {
-    /// No hash that we know.
+    /// Not a hash in a known format.
     #[error(
         "is neither a bcrypt hash (`$2a$`, `$2b$` or `$2y$`, 60 characters) nor an Argon2 hash in \
          PHC format (`$argon2id$v=19$m=…,t=…,p=…$salt$hash`)"
     )]
     Shape,
-    /// It needs a key that we do not have.
-    #[error("is an Argon2 hash with a secret key, which cannot be checked without it")]
+    /// It needs a secret key, which cannot be imported.
+    #[error("is an Argon2 hash with a secret key, which cannot be imported")]
     Keyed,
-    /// Checking it would take too long, or is no work at all.
-    #[error("asks for a cost of bcrypt of {0}; 4 to 14 can be taken")]
+    /// Checking it would take too long, or almost no time.
+    #[error("has a bcrypt cost of {0}; it must be 4 to 14")]
     BcryptCost(u32),
-    /// Checking it would take too much.
+    /// Checking it would take too much memory or time.
     #[error(
-        "asks for {memory_kib} KiB of memory, {passes} passes and {lanes} lanes of Argon2; at most \
-         262144 KiB, 16 lanes, and 1048576 KiB times passes can be taken"
+        "needs {memory_kib} KiB of memory, {passes} passes and {lanes} lanes of Argon2; it must need \
+         at most 262144 KiB, 16 lanes, and a product of KiB and passes of 1048576"
     )]
     Argon2Cost {
         /// Memory in KiB.
@@ -65,56 +83,56 @@ pub enum ForeignHashError {
 }
 
 impl PasswordHash {
-    /// Takes a hash that another program has made.
+    /// Checks a hash that another program has made.
     ///
     /// # Errors
-    /// When it is none that we can check, or one that costs too much to check.
-    pub fn from_elsewhere(text: &Secret<String>) -> Result<Self, ForeignHashError> {
+    /// When it is not a hash that can be checked, or costs too much to check.
+    pub fn import(text: &Secret<String>) -> Result<Self, ForeignHashError> {
         let text = text.expose();
-        let (recipe, _) = read(text).ok_or(ForeignHashError::Shape)?;
-        match recipe {
-            Recipe::Bcrypt { cost, .. } if !BCRYPT_COST.contains(&cost) => {
+        let (scheme, _) = read(text).ok_or(ForeignHashError::Shape)?;
+        match scheme {
+            Scheme::Bcrypt { cost, .. } if !BCRYPT_COST.contains(&cost) => {
                 Err(ForeignHashError::BcryptCost(cost))
             }
-            Recipe::Argon2 { params, .. } if !params.keyid().is_empty() => {
+            Scheme::Argon2 { params, .. } if !params.keyid().is_empty() => {
                 Err(ForeignHashError::Keyed)
             }
-            Recipe::Argon2 { params, .. } if is_too_much(&params) => {
+            Scheme::Argon2 { params, .. } if costs_too_much(&params) => {
                 Err(ForeignHashError::Argon2Cost {
                     memory_kib: params.m_cost(),
                     passes: params.t_cost(),
                     lanes: params.p_cost(),
                 })
             }
-            Recipe::Bcrypt { .. } | Recipe::Argon2 { .. } => Ok(Self(text.to_owned())),
+            Scheme::Bcrypt { .. } | Scheme::Argon2 { .. } => Ok(Self(text.to_owned())),
         }
     }
 }
 
-fn is_too_much(params: &Params) -> bool {
-    params.m_cost() > MOST_MEMORY_KIB
-        || u64::from(params.m_cost()) * u64::from(params.t_cost()) > MOST_WORK_KIB
-        || params.p_cost() > MOST_LANES
+fn costs_too_much(params: &Params) -> bool {
+    params.m_cost() > MAX_MEMORY_KIB
+        || u64::from(params.m_cost()) * u64::from(params.t_cost()) > MAX_WORK_KIB
+        || params.p_cost() > MAX_LANES
 }
 
-/// How the hash was made, and what came out.
-pub(super) fn read(stored: &str) -> Option<(Recipe, Output)> {
+/// Parses a hash into its scheme and output.
+pub(super) fn read(stored: &str) -> Option<(Scheme, Output)> {
     if stored.starts_with("$2") { read_bcrypt(stored) } else { read_argon2(stored) }
 }
 
-fn read_argon2(stored: &str) -> Option<(Recipe, Output)> {
+fn read_argon2(stored: &str) -> Option<(Scheme, Output)> {
     let hash = phc::PasswordHash::new(stored).ok()?;
-    let recipe = Recipe::Argon2 {
+    let scheme = Scheme::Argon2 {
         algorithm: Algorithm::try_from(hash.algorithm.as_str()).ok()?,
         version: hash.version.map(Version::try_from).transpose().ok()?.unwrap_or_default(),
         params: Params::try_from(&hash).ok()?,
         salt: hash.salt?,
     };
-    Some((recipe, hash.hash?))
+    Some((scheme, hash.hash?))
 }
 
 /// `$2b$`, two digits of cost, `$`, 22 characters of salt, 31 of output.
-fn read_bcrypt(stored: &str) -> Option<(Recipe, Output)> {
+fn read_bcrypt(stored: &str) -> Option<(Scheme, Output)> {
     let rest = ["$2a$", "$2b$", "$2y$"].iter().find_map(|prefix| stored.strip_prefix(prefix))?;
     let (cost, rest) = rest.split_once('$')?;
     if cost.len() != 2 || !cost.bytes().all(|digit| digit.is_ascii_digit()) || rest.len() != 53 {
@@ -124,7 +142,7 @@ fn read_bcrypt(stored: &str) -> Option<(Recipe, Output)> {
     let alphabet = BCRYPT.as_ref()?;
     let salt = alphabet.decode(salt.as_bytes()).ok()?.try_into().ok()?;
     let output = alphabet.decode(output.as_bytes()).ok()?;
-    Some((Recipe::Bcrypt { cost: cost.parse().ok()?, salt }, Output::new(&output).ok()?))
+    Some((Scheme::Bcrypt { cost: cost.parse().ok()?, salt }, Output::new(&output).ok()?))
 }
 
 #[cfg(test)]

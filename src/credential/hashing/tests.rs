@@ -8,7 +8,7 @@ const GOOD: &str = "Correct-Horse-7";
 const YES: Verdict = Verdict { matches: true, needs_rehash: false };
 const NO: Verdict = Verdict { matches: false, needs_rehash: false };
 
-/// Cheap enough for tests in number; the cost is a setting like any other.
+/// Cheap enough for many tests.
 fn cheap() -> HashingSettings {
     HashingSettings { memory_kib: 64, passes: 1, ..HashingSettings::default() }
 }
@@ -53,18 +53,18 @@ async fn no_two_hashes_of_a_password_are_the_same() {
 }
 
 #[tokio::test]
-async fn a_hash_of_another_cost_matches_and_is_to_be_made_anew() {
+async fn a_hash_of_another_cost_matches_and_needs_rehash() {
     let old = Hasher::new(HashingSettings { memory_kib: 128, ..cheap() }).unwrap();
     let hash = old.hash(&chosen(GOOD)).await.unwrap();
     let hasher = Hasher::new(cheap()).unwrap();
     let verdict = hasher.verify(hash.as_str(), &Secret::from(GOOD)).await;
     assert_eq!(verdict, Ok(Verdict { matches: true, needs_rehash: true }));
     assert_eq!(hasher.verify(hash.as_str(), &Secret::from("wrong")).await, Ok(NO));
-    let anew = hasher.rehash(&Secret::from(GOOD)).await.unwrap();
-    assert_eq!(hasher.verify(anew.as_str(), &Secret::from(GOOD)).await, Ok(YES));
+    let rehashed = hasher.rehash(&Secret::from(GOOD)).await.unwrap();
+    assert_eq!(hasher.verify(rehashed.as_str(), &Secret::from(GOOD)).await, Ok(YES));
 }
 
-/// Made by the `argon2` crate's own high-level interface, so the format is not ours alone.
+/// Made by the `argon2` crate's own high-level interface, so that the format is the standard one.
 #[tokio::test]
 async fn a_hash_made_elsewhere_matches() {
     use argon2::{Argon2, PasswordHasher};
@@ -75,7 +75,7 @@ async fn a_hash_made_elsewhere_matches() {
 }
 
 #[tokio::test]
-async fn a_stored_text_that_is_no_hash_matches_nothing() {
+async fn a_stored_text_that_is_not_a_hash_matches_nothing() {
     let hasher = Hasher::new(cheap()).unwrap();
     for damaged in [
         "",
@@ -89,17 +89,17 @@ async fn a_stored_text_that_is_no_hash_matches_nothing() {
     }
 }
 
-/// The same work: a thread takes memory for it, and a full queue refuses it.
+/// A full queue refuses it too.
 #[tokio::test]
 async fn an_unknown_login_waits_in_the_same_queue() {
     let hasher = Hasher::new(cheap()).unwrap();
-    assert_eq!(hasher.verify_nobody(&Secret::from(GOOD)).await, Ok(()));
-    let crowd = hasher.pool.crowd();
-    assert_eq!(hasher.verify_nobody(&Secret::from(GOOD)).await, Err(Busy));
+    assert_eq!(hasher.verify_dummy(&Secret::from(GOOD)).await, Ok(()));
+    let full = hasher.pool.fill();
+    assert_eq!(hasher.verify_dummy(&Secret::from(GOOD)).await, Err(Busy));
     assert_eq!(hasher.verify("damaged", &Secret::from(GOOD)).await, Err(Busy));
     assert_eq!(hasher.hash(&chosen(GOOD)).await, Err(Busy));
-    drop(crowd);
-    assert_eq!(hasher.verify_nobody(&Secret::from(GOOD)).await, Ok(()));
+    drop(full);
+    assert_eq!(hasher.verify_dummy(&Secret::from(GOOD)).await, Ok(()));
 }
 
 #[test]
@@ -118,8 +118,8 @@ fn impossible_settings_are_refused() {
 #[tokio::test]
 async fn i6_hashing_threads_run_below_the_data_plane() {
     let hasher = Hasher::new(cheap()).unwrap();
-    // Once it has answered, the thread has set its priority.
-    hasher.verify_nobody(&Secret::from(GOOD)).await.unwrap();
+    // After its first job, the thread has set its priority.
+    hasher.verify_dummy(&Secret::from(GOOD)).await.unwrap();
     let niceness = |stat: &str| -> i32 {
         stat.rsplit_once(')').unwrap().1.split_whitespace().nth(16).unwrap().parse().unwrap()
     };

@@ -1,4 +1,4 @@
-//! The failures of one key: the pure state machine of [`super`], without a table around it.
+//! The failures of one key: the state machine of [`super`], without a table around it.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -6,48 +6,48 @@ use jiff::{SignedDuration, Timestamp};
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(30);
 /// The longest wait.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(1);
-/// Failures that lie further in the future than this are of a clock that has been set back.
+/// Failures further in the future than this were counted before the clock was set back.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(1);
 
-/// What a kind of key is allowed.
+/// The limits of one kind of key.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// The failure with this number locks.
+    /// The number of failures that locks the key.
     pub(super) budget: u32,
     /// How long failures are remembered.
     pub(super) window: SignedDuration,
 }
 
-/// Where a series stands at a moment.
+/// The state of a series at some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// No failure is remembered.
     Clear,
     /// Fewer failures than the budget.
     Counting,
-    /// No try is allowed before this time.
+    /// No attempt is allowed before this time.
     Locked(Timestamp),
-    /// The wait is over; one try at a time.
+    /// The wait is over; one attempt at a time.
     Trial,
 }
 
-/// Failures that nothing has cleared yet, and tries that are not decided.
+/// Failures that have not been cleared, and attempts whose outcome is not known.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Series {
     failures: u32,
-    under_way: u32,
+    pending: u32,
     first: Timestamp,
     last: Timestamp,
 }
 
 impl Series {
     pub(super) const fn new(now: Timestamp) -> Self {
-        Self { failures: 0, under_way: 0, first: now, last: now }
+        Self { failures: 0, pending: 0, first: now, last: now }
     }
 
-    /// Takes failures that lie in the future, because the clock ran ahead, to be of now. It is kept,
-    /// so that a wait that begins anew also ends.
-    pub(super) fn set_back(&mut self, now: Timestamp) {
+    /// Moves failures that are in the future, because the clock ran ahead, to now. The change is
+    /// kept, so that a wait that starts again also ends.
+    pub(super) fn correct_clock(&mut self, now: Timestamp) {
         let latest = after(now, CLOCK_SKEW);
         for time in [&mut self.first, &mut self.last] {
             if *time > latest {
@@ -74,27 +74,27 @@ impl Series {
         }
     }
 
-    /// Whether one more try may get under way in this state.
+    /// Whether one more attempt may start in this state.
     pub(super) const fn has_room(&self, state: State, limits: Limits) -> bool {
         match state {
-            State::Clear => self.under_way < limits.budget,
-            State::Counting => self.failures.saturating_add(self.under_way) < limits.budget,
-            State::Trial => self.under_way == 0,
+            State::Clear => self.pending < limits.budget,
+            State::Counting => self.failures.saturating_add(self.pending) < limits.budget,
+            State::Trial => self.pending == 0,
             State::Locked(_) => false,
         }
     }
 
     pub(super) const fn reserve(&mut self) {
-        self.under_way = self.under_way.saturating_add(1);
+        self.pending = self.pending.saturating_add(1);
     }
 
-    pub(super) const fn give_back(&mut self) {
-        self.under_way = self.under_way.saturating_sub(1);
+    pub(super) const fn unreserve(&mut self) {
+        self.pending = self.pending.saturating_sub(1);
     }
 
-    /// The try that began at this time has failed.
+    /// The attempt that began at this time has failed.
     pub(super) fn fail(&mut self, limits: Limits, began: Timestamp) {
-        self.give_back();
+        self.unreserve();
         if self.state(limits, began) == State::Clear {
             self.failures = 0;
             self.first = began;
@@ -115,27 +115,27 @@ impl Series {
         self.last
     }
 
-    pub(super) const fn is_under_way(&self) -> bool {
-        self.under_way > 0
+    pub(super) const fn is_pending(&self) -> bool {
+        self.pending > 0
     }
 
-    /// Nothing is left to remember, whatever the time.
+    /// Whether nothing is left to remember, whatever the time.
     pub(super) const fn is_empty(&self) -> bool {
-        self.failures == 0 && self.under_way == 0
+        self.failures == 0 && self.pending == 0
     }
 
-    /// Nothing is left to remember at this time.
+    /// Whether nothing is left to remember at this time.
     pub(super) fn is_over(&self, limits: Limits, now: Timestamp) -> bool {
-        self.under_way == 0 && self.state(limits, now) == State::Clear
+        self.pending == 0 && self.state(limits, now) == State::Clear
     }
 }
 
-/// A time this much later, or the end of time.
+/// The time this much later, at most [`Timestamp::MAX`].
 pub(super) fn after(time: Timestamp, duration: SignedDuration) -> Timestamp {
     time.checked_add(duration).unwrap_or(Timestamp::MAX)
 }
 
-/// The wait after so many failures beyond the budget.
+/// The wait after this many failures beyond the budget.
 fn wait(beyond: u32) -> SignedDuration {
     let factor = 2_i32.checked_pow(beyond);
     factor

@@ -1,16 +1,16 @@
-//! The tables of series: one for each kind of key, bounded.
+//! The tables of series, one for each kind of key, each of bounded size.
 
 use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::Key;
+use super::key::Key;
 use super::series::{self, Series, State};
 
-/// When the budget is used up by tries under way: when to ask again.
-const MOMENT: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
+/// How soon an attempt can be repeated that was refused only because of pending ones.
+const RETRY_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
 
-/// All tables.
+/// One table for each kind of key.
 #[derive(Debug)]
 pub(super) struct Tables {
     /// Logins and their known browsers.
@@ -56,8 +56,8 @@ impl Tables {
 /// The series of one kind of key.
 #[derive(Debug)]
 pub(super) struct Table {
-    /// Of accounts: kept until they are over. Bounded by the number of accounts, and for known
-    /// browsers by the budget that those of an account share.
+    /// Those of existing accounts, kept until they are over. Bounded by the number of accounts,
+    /// and for known browsers by the budget that those of an account share.
     kept: HashMap<Key, Series>,
     /// All others: at most `capacity`.
     others: HashMap<Key, Series>,
@@ -73,13 +73,13 @@ impl Table {
         self.kept.get(key).or_else(|| self.others.get(key))
     }
 
-    /// Until when a try is refused, if it is.
+    /// Until when an attempt is refused; `None` if it is allowed.
     pub(super) fn refusal(&self, key: &Key, now: Timestamp) -> Option<Timestamp> {
         let series = self.get(key)?;
         match series.state(key.limits(), now) {
             State::Locked(until) => Some(until),
             state if series.has_room(state, key.limits()) => None,
-            State::Clear | State::Counting | State::Trial => Some(series::after(now, MOMENT)),
+            State::Clear | State::Counting | State::Trial => Some(series::after(now, RETRY_AFTER)),
         }
     }
 
@@ -87,7 +87,7 @@ impl Table {
         if let Some(series) = self.kept.get_mut(key) {
             return series.reserve();
         }
-        // What names a known browser cannot be forged, so there is an account.
+        // The name of a known browser cannot be forged, so the account exists.
         let of_account = matches!(key, Key::Browser { .. } | Key::Browsers(_));
         if !of_account && !self.others.contains_key(key) && self.others.len() >= self.capacity {
             self.make_room(now);
@@ -103,7 +103,7 @@ impl Table {
         }
     }
 
-    /// Changes a series, and drops it when there is nothing left to remember.
+    /// Changes a series, and removes it when there is nothing left to remember.
     pub(super) fn change(&mut self, key: &Key, change: impl FnOnce(&mut Series)) {
         let all = if self.kept.contains_key(key) { &mut self.kept } else { &mut self.others };
         if let Some(series) = all.get_mut(key) {
@@ -114,18 +114,19 @@ impl Table {
         }
     }
 
-    /// Sets back what a clock that ran ahead has counted, and drops what is over of the kept.
-    pub(super) fn keep_time(&mut self, now: Timestamp) {
-        self.others.values_mut().for_each(|series| series.set_back(now));
+    /// Corrects times that were counted while the clock ran ahead, and removes kept series that
+    /// are over.
+    pub(super) fn correct_clock(&mut self, now: Timestamp) {
+        self.others.values_mut().for_each(|series| series.correct_clock(now));
         self.kept.retain(|key, series| {
-            series.set_back(now);
+            series.correct_clock(now);
             !series.is_over(key.limits(), now)
         });
     }
 
-    /// Drops what is forgotten anyway; if that is not enough, a hundredth: those not locked first,
-    /// of them those with the fewest failures, of them the oldest; those with a try under way last.
-    /// A hundredth, so that not every new key pays for a walk through the table.
+    /// Removes series that are over; if that is not enough, a hundredth of the table: those not
+    /// locked first, of them those with the fewest failures, of them the oldest; those with a
+    /// pending attempt last. A hundredth, so that not every new key costs a walk through the table.
     pub(super) fn make_room(&mut self, now: Timestamp) {
         self.others.retain(|key, series| !series.is_over(key.limits(), now));
         if self.others.len() < self.capacity {
@@ -133,16 +134,16 @@ impl Table {
         }
         let rank = |key: &Key, series: &Series| {
             let locked = matches!(series.state(key.limits(), now), State::Locked(_));
-            (series.is_under_way(), locked, series.failures(), series.last())
+            (series.is_pending(), locked, series.failures(), series.last())
         };
         let mut ranks: Vec<_> = self.others.iter().map(|(key, series)| rank(key, series)).collect();
         let mut surplus = (self.capacity / 100).max(1).min(ranks.len());
         let Some(index) = surplus.checked_sub(1) else { return };
         let (_, &mut bound, _) = ranks.select_nth_unstable(index);
         self.others.retain(|key, series| {
-            let goes = surplus > 0 && rank(key, series) <= bound;
-            surplus -= usize::from(goes);
-            !goes
+            let evicted = surplus > 0 && rank(key, series) <= bound;
+            surplus -= usize::from(evicted);
+            !evicted
         });
     }
 }

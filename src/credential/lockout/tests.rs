@@ -3,8 +3,9 @@ use std::sync::Barrier;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::key::{ACCOUNT, ADDRESS};
 use super::series::{Series, State};
-use super::{ACCOUNT, ADDRESS, Attempt, Key, LockedUntil, Lockout};
+use super::{Attempt, Key, LockedUntil, Lockout};
 
 const T0: Timestamp = Timestamp::constant(1_800_000_000, 0);
 
@@ -85,7 +86,7 @@ fn i6_another_account_at_the_same_address_goes_on() {
 }
 
 #[test]
-fn i6_a_login_is_one_account_however_it_is_spelt() {
+fn i6_a_login_is_one_account_however_it_is_spelled() {
     let lockout = Lockout::default();
     for login in ["ada", "ADA", " Ada ", "ada\t", "\u{ff21}da"] {
         fail(&lockout, login, 1, T0);
@@ -120,17 +121,17 @@ fn i6_failure_in_the_trial_doubles_the_wait() {
 }
 
 #[test]
-fn i6_one_try_at_a_time_in_the_trial() {
+fn i6_one_attempt_at_a_time_in_the_trial() {
     let lockout = Lockout::default();
     fail(&lockout, "ada", 5, T0);
     let trial = begin(&lockout, "ada", at(30)).unwrap();
-    assert_eq!(refused(begin(&lockout, "ada", at(30))), at(31), "ask again in a moment");
+    assert_eq!(refused(begin(&lockout, "ada", at(30))), at(31), "retry in a second");
     trial.cancelled();
     begin(&lockout, "ada", at(30)).unwrap().cancelled();
 }
 
 #[test]
-fn i6_a_refused_try_does_not_prolong_the_wait() {
+fn i6_a_refused_attempt_does_not_prolong_the_wait() {
     let lockout = Lockout::default();
     fail(&lockout, "ada", 5, T0);
     for second in 0..30 {
@@ -140,17 +141,17 @@ fn i6_a_refused_try_does_not_prolong_the_wait() {
 }
 
 #[test]
-fn i6_a_cancelled_try_was_never_there() {
+fn i6_a_cancelled_attempt_is_not_counted() {
     let lockout = Lockout::default();
     for _ in 0..100 {
         begin(&lockout, "ada", T0).unwrap().cancelled();
     }
     fail(&lockout, "ada", 5, T0);
     begin(&lockout, "ada", at(30)).unwrap().cancelled();
-    assert!(begin(&lockout, "ada", at(30)).is_ok(), "nor does it start another wait");
+    assert!(begin(&lockout, "ada", at(30)).is_ok(), "and it does not start another wait");
 }
 
-/// The right password of an account with a second factor is cancelled, the code is counted.
+/// With a second factor, the right password is cancelled and the code is counted.
 #[test]
 fn i6_a_right_password_between_wrong_codes_does_not_clear_them() {
     let lockout = Lockout::default();
@@ -162,7 +163,7 @@ fn i6_a_right_password_between_wrong_codes_does_not_clear_them() {
 }
 
 #[test]
-fn i6_a_hundred_parallel_tries_get_exactly_the_budget() {
+fn i6_parallel_attempts_at_an_account_get_exactly_the_budget() {
     let lockout = Lockout::default();
     let barrier = Barrier::new(100);
     let attempts: Vec<_> = std::thread::scope(|scope| {
@@ -184,18 +185,18 @@ fn i6_a_hundred_parallel_tries_get_exactly_the_budget() {
 }
 
 #[test]
-fn i6_a_hundred_parallel_tries_from_an_address_get_exactly_the_budget() {
+fn i6_parallel_attempts_of_an_address_get_exactly_the_budget() {
     let lockout = Lockout::default();
     let attempts: Vec<_> = (0..100).map(|n| begin(&lockout, &format!("user{n}"), T0)).collect();
     assert_eq!(attempts.iter().filter(|attempt| attempt.is_ok()).count(), 30);
 }
 
 #[test]
-fn i6_parallel_tries_that_are_not_decided_hold_others_up_for_a_moment_only() {
+fn i6_pending_attempts_delay_others_for_one_second_only() {
     let lockout = Lockout::default();
-    let under_way: Vec<_> = (0..5).map(|_| begin(&lockout, "ada", T0).unwrap()).collect();
+    let pending: Vec<_> = (0..5).map(|_| begin(&lockout, "ada", T0).unwrap()).collect();
     assert_eq!(refused(begin(&lockout, "ada", T0)), at(1));
-    under_way.into_iter().for_each(Attempt::succeeded);
+    pending.into_iter().for_each(Attempt::succeeded);
     assert!(begin(&lockout, "ada", T0).is_ok());
 }
 
@@ -234,14 +235,14 @@ fn i6_success_does_not_clear_an_address() {
 }
 
 #[test]
-fn i6_any_number_of_successes_from_an_address_is_welcome() {
+fn i6_successes_of_an_address_are_not_limited() {
     let lockout = Lockout::default();
     for n in 0..100 {
         begin(&lockout, &format!("user{n}"), T0).unwrap().succeeded();
     }
     let tables = lockout.lock();
     let remembered = tables.all().iter().map(|table| table.series().count()).sum::<usize>();
-    assert_eq!(remembered, 0, "and nothing is remembered of them");
+    assert_eq!(remembered, 0, "nothing is remembered of them");
 }
 
 #[test]
@@ -254,7 +255,7 @@ fn i6_strangers_cannot_lock_a_known_browser_out() {
     }
     assert!(lockout.begin("ada", home, None, T0).is_err());
     lockout.begin("ada", home, Some("laptop"), T0).unwrap().succeeded();
-    assert!(lockout.begin("ada", home, None, T0).is_err(), "nor does it let the strangers in");
+    assert!(lockout.begin("ada", home, None, T0).is_err(), "it does not let the strangers in");
 }
 
 #[test]
@@ -278,15 +279,15 @@ fn i6_all_known_browsers_of_an_account_share_thirty_failures() {
     let parallel: Vec<_> = (0..40).filter_map(|n| known(n, "ada", T0).ok()).collect();
     assert_eq!(parallel.len(), 30, "in parallel too");
     drop(parallel);
-    assert_eq!(refused(known(99, "ada", T0)), at(30), "nor does another browser help");
+    assert_eq!(refused(known(99, "ada", T0)), at(30), "another browser does not help");
     drop(known(99, "ada", at(30)).unwrap());
     assert_eq!(refused(known(98, "ada", at(30))), at(90), "the waits grow");
-    // Other accounts and those who come as strangers go on, and the list shows it.
+    // Other accounts and unknown browsers are not affected, and the list shows it.
     assert!(known(1, "grace", T0).is_ok());
     begin(&lockout, "ada", T0).unwrap().cancelled();
     let locked = lockout.locked(at(30));
     assert_eq!((locked.len(), &locked[0].key), (1, &Key::browsers("ada")));
-    assert!(lockout.release(&Key::account("ada")), "with the login");
+    assert!(lockout.release(&Key::account("ada")), "together with the login");
     known(98, "ada", at(30)).unwrap().cancelled();
 }
 
@@ -303,17 +304,17 @@ fn i6_strangers_do_not_count_against_the_known_browsers() {
 }
 
 #[test]
-fn i6_wrong_links_are_counted_and_refuse_nobody() {
+fn i6_invalid_links_are_counted_and_nothing_is_refused() {
     let lockout = Lockout::default();
     let office = ip("192.0.2.1");
     for _ in 0..100 {
         lockout.wrong_link(office, T0);
     }
     begin(&lockout, "ada", T0).unwrap().cancelled();
-    assert!(lockout.asks(office, T0));
+    assert!(lockout.allow_asking(office, T0));
     let locked = lockout.locked(T0);
     assert_eq!((locked.len(), &locked[0].key), (1, &Key::link(office)));
-    assert_eq!(locked[0].key.to_string(), "wrong links from 192.0.2.1/32");
+    assert_eq!(locked[0].key.to_string(), "invalid links from 192.0.2.1/32");
     assert!(lockout.release(&Key::link(office)));
     assert!(lockout.locked(T0).is_empty());
 }
@@ -330,7 +331,7 @@ fn i6_addresses_of_one_customer_are_one() {
 }
 
 #[test]
-fn i6_an_ipv4_address_in_ipv6_clothes_is_the_same() {
+fn i6_an_ipv4_mapped_ipv6_address_is_the_ipv4_address() {
     assert_eq!(Key::address(ip("::ffff:192.0.2.1")), Key::address(ip("192.0.2.1")));
     assert_ne!(Key::address(ip("192.0.2.1")), Key::address(ip("192.0.2.2")));
 }
@@ -368,13 +369,13 @@ fn i6_a_time_from_before_a_wait_does_not_shorten_it() {
     let hour = 3600;
     let lockout = Lockout::default();
     fail(&lockout, "ada", 5, at(hour));
-    // A request whose head came an hour ago, and one by one those of now.
+    // Requests that arrived an hour ago, alternating with current ones.
     for (now, asked) in [(0, hour + 1), (hour - 61, hour + 2), (0, hour + 29)] {
         assert_eq!(refused(begin(&lockout, "ada", at(now))), at(hour + 30), "{now}");
         assert_eq!(refused(begin(&lockout, "ada", at(asked))), at(hour + 30), "{asked}");
     }
     begin(&lockout, "ada", at(hour + 30)).unwrap().cancelled();
-    // Nor when such a request is the one that fails, or makes room in a full table.
+    // The same when such a request fails, or makes room in a full table.
     drop(begin(&lockout, "ada", at(hour + 30)).unwrap());
     assert_eq!(refused(begin(&lockout, "ada", T0)), at(hour + 90));
     lockout.lock().of_mut(&Key::account("ada")).make_room(T0);
@@ -383,12 +384,12 @@ fn i6_a_time_from_before_a_wait_does_not_shorten_it() {
 }
 
 #[test]
-fn i6_a_clock_that_steps_back_neither_unlocks_nor_locks_for_longer_than_a_wait() {
+fn i6_a_clock_set_back_neither_unlocks_nor_extends_the_wait() {
     let lockout = Lockout::default();
     fail(&lockout, "ada", 5, T0);
-    lockout.keep_time(at(-60));
+    lockout.correct_clock(at(-60));
     assert_eq!(refused(begin(&lockout, "ada", at(-60))), at(30), "a small step changes nothing");
-    lockout.keep_time(at(-1000));
+    lockout.correct_clock(at(-1000));
     assert_eq!(refused(begin(&lockout, "ada", at(-1000))), at(-970));
     assert_eq!(refused(begin(&lockout, "ada", at(-971))), at(-970));
     begin(&lockout, "ada", at(-970)).unwrap().cancelled();
@@ -398,36 +399,36 @@ fn i6_a_clock_that_steps_back_neither_unlocks_nor_locks_for_longer_than_a_wait()
 fn a_clock_at_either_end_of_time_does_not_panic() {
     let lockout = Lockout::default();
     fail(&lockout, "ada", 5, T0);
-    lockout.keep_time(Timestamp::MIN);
+    lockout.correct_clock(Timestamp::MIN);
     let earliest = Timestamp::MIN + SignedDuration::from_secs(30);
     assert_eq!(refused(begin(&lockout, "ada", Timestamp::MIN)), earliest);
     fail(&lockout, "grace", 5, Timestamp::MAX);
     drop(begin(&lockout, "grace", Timestamp::MAX));
-    lockout.keep_time(Timestamp::MAX);
+    lockout.correct_clock(Timestamp::MAX);
 }
 
 #[test]
-fn i6_a_clock_that_ran_ahead_and_is_set_back_starts_the_wait_anew() {
+fn i6_a_clock_that_ran_ahead_restarts_the_wait() {
     let year = 365 * 24 * 3600;
     let lockout = Lockout::default();
     fail(&lockout, "ada", 5, at(year));
-    lockout.keep_time(T0);
-    assert_eq!(refused(begin(&lockout, "ada", T0)), at(30), "it does not unlock either");
-    lockout.keep_time(at(29));
+    lockout.correct_clock(T0);
+    assert_eq!(refused(begin(&lockout, "ada", T0)), at(30), "it does not unlock");
+    lockout.correct_clock(at(29));
     assert_eq!(refused(begin(&lockout, "ada", at(29))), at(30), "and the wait ends");
     begin(&lockout, "ada", at(30)).unwrap().cancelled();
 
-    // The operator's list says the same, and failures below the budget are forgotten in time.
+    // The operator's list agrees, and failures below the budget are forgotten in time.
     fail(&lockout, "grace", 5, at(year));
     fail(&lockout, "alan", 4, at(year));
-    lockout.keep_time(T0);
+    lockout.correct_clock(T0);
     assert_eq!(lockout.locked(T0).iter().map(|locked| locked.until).max(), Some(at(30)));
     fail(&lockout, "alan", 4, at(24 * 3600));
     assert!(begin(&lockout, "alan", at(24 * 3600)).is_ok());
 }
 
 #[test]
-fn administrators_see_who_is_locked_and_release_them() {
+fn locked_keys_are_listed_and_can_be_released() {
     let lockout = Lockout::default();
     fail(&lockout, "Ada", 5, T0);
     fail(&lockout, "grace", 4, T0);
@@ -445,12 +446,12 @@ fn administrators_see_who_is_locked_and_release_them() {
 }
 
 #[test]
-fn release_gives_tries_under_way_no_second_budget() {
+fn i6_release_gives_pending_attempts_no_second_budget() {
     let lockout = Lockout::default();
-    let under_way: Vec<_> = (0..5).map(|_| begin(&lockout, "ada", T0).unwrap()).collect();
+    let pending: Vec<_> = (0..5).map(|_| begin(&lockout, "ada", T0).unwrap()).collect();
     lockout.release(&Key::account("ada"));
     assert!(begin(&lockout, "ada", T0).is_err());
-    drop(under_way);
+    drop(pending);
     assert_eq!(refused(begin(&lockout, "ada", T0)), at(30));
 }
 
@@ -461,7 +462,7 @@ fn a_full_table_drops_the_oldest_that_is_not_locked() {
     for _ in 0..5 {
         drop(alone("locked", T0).unwrap());
     }
-    let _under_way = alone("waiting", T0).unwrap();
+    let _pending = alone("waiting", T0).unwrap();
     drop(alone("old", at(1)).unwrap());
     drop(alone("young", at(2)).unwrap());
     drop(alone("new", at(3)).unwrap());
@@ -484,14 +485,14 @@ fn a_table_under_attack_stays_bounded() {
     }
 }
 
-/// 101,000 wrong links, and asks for mails, from as many networks.
+/// 101,000 invalid links and requests for mails, from as many networks.
 #[test]
-fn i6_nothing_free_pushes_out_what_costs() {
+fn i6_links_and_mail_requests_do_not_evict_accounts() {
     let lockout = Lockout::default();
     fail(&lockout, "ada", 5, T0);
     for n in 0..101_000 {
         lockout.wrong_link(elsewhere(n), T0);
-        assert!(lockout.asks(elsewhere(n), T0));
+        assert!(lockout.allow_asking(elsewhere(n), T0));
     }
     assert_eq!(refused(begin(&lockout, "ada", at(1))), at(30));
 }
@@ -514,15 +515,18 @@ fn i6_failures_of_an_account_outlive_floods_of_logins() {
     }
     try_ada(true, at(2));
     assert_eq!(refused(lockout.begin("ada", elsewhere(1), None, at(2))), at(32));
-    assert!(lockout.release(&Key::browser("eve", "hers")), "nor does a known browser's");
+    assert!(
+        lockout.release(&Key::browser("eve", "hers")),
+        "a known browser's are not evicted either"
+    );
 
-    // It is forgotten when its time is over, and so is a login that nobody has.
-    lockout.keep_time(at(32 + 24 * 3600));
+    // It is forgotten after the window, like a login that does not exist.
+    lockout.correct_clock(at(32 + 24 * 3600));
     assert!(!lockout.release(&Key::account("ada")));
 }
 
 #[test]
-fn i6_few_failures_make_room_before_many() {
+fn i6_series_with_few_failures_are_evicted_first() {
     let lockout = Lockout::new(10);
     let alone = |login: &str, now| lockout.begin_with(vec![Key::account(login)], now);
     (0..2).for_each(|_| drop(alone("twice", T0).unwrap()));
@@ -533,7 +537,7 @@ fn i6_few_failures_make_room_before_many() {
 }
 
 #[test]
-fn an_endless_login_takes_no_more_room_than_its_hash() {
+fn a_long_login_is_kept_as_its_hash() {
     let long = "x".repeat(10_000);
     let Key::Account(account) = Key::account(&long) else { panic!("an account") };
     assert!(account.len() < 128);

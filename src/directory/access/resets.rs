@@ -56,7 +56,7 @@ impl Resets {
     /// asks too often can still sign in, and so can everybody else there.
     #[must_use]
     pub fn may_ask(&self, address: IpAddr, now: Timestamp) -> bool {
-        self.core.auth.lockout.asks(address, now)
+        self.core.auth.lockout.allow_asking(address, now)
     }
 
     /// Mails a link to the person with this login, if the login is an email address and the person

@@ -135,7 +135,7 @@ impl SecureLinks {
         token: &str,
     ) -> Result<Option<Arc<OrganizationFacts>>, StoreError> {
         let Some(token) = LinkToken::parse(token) else { return Ok(None) };
-        let organization = self.core.memory.organization(&token.claims().into()).await?;
+        let organization = self.core.memory.organization(&token.claimed_id().into()).await?;
         Ok(organization.filter(|organization| {
             self.core.auth.secure_links.verify(
                 &token,

@@ -99,7 +99,7 @@ impl PasswordSignIn {
         let verdict = match phc {
             Some(phc) => self.core.auth.hasher.verify(phc, &password).await,
             None => {
-                let nobody = self.core.auth.hasher.verify_nobody(&password).await;
+                let nobody = self.core.auth.hasher.verify_dummy(&password).await;
                 nobody.map(|()| Verdict { matches: false, needs_rehash: false })
             }
         };

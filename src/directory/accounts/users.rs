@@ -309,7 +309,7 @@ impl Users {
             (Some(password), _) => {
                 Some(self.hash(password, (&login, context.email.as_deref()), hashed).await?)
             }
-            (None, Some(hash)) => Some(from_elsewhere(hash)?),
+            (None, Some(hash)) => Some(import(hash)?),
             (None, None) => None,
         };
         let id = UserId::from(name::random_id());
@@ -418,8 +418,8 @@ impl Users {
     }
 }
 
-fn from_elsewhere(hash: &Secret<String>) -> Result<String, DirectoryError> {
-    match PasswordHash::from_elsewhere(hash) {
+fn import(hash: &Secret<String>) -> Result<String, DirectoryError> {
+    match PasswordHash::import(hash) {
         Ok(hash) => Ok(hash.as_str().to_owned()),
         Err(error) => Err(DirectoryError::invalid("password_hash", error.to_string())),
     }
@@ -436,8 +436,8 @@ fn taken(value: String) -> DirectoryError {
 }
 
 fn broken(rules: &[PasswordRule]) -> DirectoryError {
-    let sentences: Vec<_> = rules.iter().map(|rule| rule.sentence()).collect();
-    DirectoryError::invalid("password", sentences.join(" "))
+    let rules: Vec<_> = rules.iter().map(PasswordRule::to_string).collect();
+    DirectoryError::invalid("password", format!("it must {}", rules.join(", ")))
 }
 
 #[cfg(test)]

@@ -8,20 +8,20 @@ use argon2::password_hash::phc::{Output, Salt};
 use argon2::{Algorithm, Params, Version};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Busy, Pool, Recipe, Worker};
+use super::{Busy, Pool, Scheme, Worker};
 use crate::credential::hashing::Hasher;
 use crate::credential::secret::Secret;
 
 impl Pool {
-    /// Takes every place, as so many waiting callers would.
-    pub(in crate::credential::hashing) fn crowd(&self) -> OwnedSemaphorePermit {
+    /// Takes every place.
+    pub(in crate::credential::hashing) fn fill(&self) -> OwnedSemaphorePermit {
         let all = u32::try_from(self.places.available_permits()).unwrap();
         Arc::clone(&self.places).try_acquire_many_owned(all).unwrap()
     }
 }
 
-impl Recipe {
-    /// In passes over a KiB, or in rounds.
+impl Scheme {
+    /// In passes over a KiB, or in rounds of bcrypt.
     pub(super) fn work(&self) -> u64 {
         match self {
             Self::Argon2 { params, .. } => u64::from(params.m_cost()) * u64::from(params.t_cost()),
@@ -31,16 +31,16 @@ impl Recipe {
 }
 
 impl Hasher {
-    /// What all hashes so far have cost: what somebody with a clock could learn.
+    /// The work of all hashes so far, which is what an attacker could measure.
     pub(crate) fn work(&self) -> u64 {
-        self.pool.desk.lock().work
+        self.pool.queue.lock().work
     }
 }
 
-type Answer = Result<Output, Busy>;
+type Computed = Result<Output, Busy>;
 
-fn recipe() -> Recipe {
-    Recipe::Argon2 {
+fn scheme() -> Scheme {
+    Scheme::Argon2 {
         algorithm: Algorithm::Argon2id,
         version: Version::V0x13,
         params: Params::new(64, 1, 1, Some(32)).unwrap(),
@@ -48,8 +48,8 @@ fn recipe() -> Recipe {
     }
 }
 
-fn ask(pool: &Pool) -> Pin<Box<dyn Future<Output = Answer> + '_>> {
-    Box::pin(async { pool.place()?.compute(recipe(), Secret::from("hunter2")).await })
+fn compute(pool: &Pool) -> Pin<Box<dyn Future<Output = Computed> + '_>> {
+    Box::pin(async { pool.place()?.compute(scheme(), Secret::from("hunter2")).await })
 }
 
 fn poll<T>(future: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> Poll<T> {
@@ -57,99 +57,99 @@ fn poll<T>(future: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> Poll<T> {
 }
 
 #[test]
-fn i6_beyond_the_queue_callers_are_told_at_once() {
-    let pool = Pool::unstaffed(1, 2);
-    let mut waiting: Vec<_> = (0..3).map(|_| ask(&pool)).collect();
+fn i6_callers_beyond_the_queue_are_refused_at_once() {
+    let pool = Pool::without_threads(1, 2);
+    let mut waiting: Vec<_> = (0..3).map(|_| compute(&pool)).collect();
     for caller in &mut waiting {
         assert_eq!(poll(caller.as_mut()), Poll::Pending);
     }
-    assert_eq!(poll(ask(&pool).as_mut()), Poll::Ready(Err(Busy)));
+    assert_eq!(poll(compute(&pool).as_mut()), Poll::Ready(Err(Busy)));
 }
 
 #[test]
-fn i6_a_caller_who_leaves_the_queue_frees_its_place() {
-    let pool = Pool::unstaffed(1, 1);
-    let (mut first, mut second) = (ask(&pool), ask(&pool));
+fn i6_a_caller_that_leaves_the_queue_frees_its_place() {
+    let pool = Pool::without_threads(1, 1);
+    let (mut first, mut second) = (compute(&pool), compute(&pool));
     assert_eq!(poll(first.as_mut()), Poll::Pending);
     assert_eq!(poll(second.as_mut()), Poll::Pending);
-    assert_eq!(poll(ask(&pool).as_mut()), Poll::Ready(Err(Busy)));
+    assert_eq!(poll(compute(&pool).as_mut()), Poll::Ready(Err(Busy)));
     drop(second);
-    assert_eq!(poll(ask(&pool).as_mut()), Poll::Pending);
+    assert_eq!(poll(compute(&pool).as_mut()), Poll::Pending);
 }
 
 #[test]
 fn i6_a_job_whose_caller_has_left_is_not_computed() {
-    let pool = Pool::unstaffed(1, 0);
+    let pool = Pool::without_threads(1, 0);
     let mut worker = Worker::default();
-    let mut caller = ask(&pool);
+    let mut caller = compute(&pool);
     assert_eq!(poll(caller.as_mut()), Poll::Pending);
-    assert_eq!(poll(ask(&pool).as_mut()), Poll::Ready(Err(Busy)), "the thread is taken");
+    assert_eq!(poll(compute(&pool).as_mut()), Poll::Ready(Err(Busy)), "the thread is busy");
     drop(caller);
-    assert!(worker.step(&pool.desk, Duration::ZERO));
+    assert!(worker.step(&pool.queue, Duration::ZERO));
     assert!(worker.memory.is_empty(), "nothing was computed");
-    assert_eq!(poll(ask(&pool).as_mut()), Poll::Pending, "and the place is free");
+    assert_eq!(poll(compute(&pool).as_mut()), Poll::Pending, "and the place is free");
 }
 
 #[test]
-fn i6_a_password_of_two_spellings_is_not_refused_half_way() {
+fn i6_a_password_with_two_spellings_is_not_refused_half_way() {
     let params = Params::new(64, 1, 1, Some(32)).unwrap();
-    let hasher = Hasher { pool: Arc::new(Pool::unstaffed(1, 0)), params };
+    let hasher = Hasher { pool: Arc::new(Pool::without_threads(1, 0)), params };
     let pool = &hasher.pool;
     let mut worker = Worker::default();
     let typed = Secret::from("cafe\u{301}");
-    let mut caller = pin!(hasher.verify_nobody(&typed));
+    let mut caller = pin!(hasher.verify_dummy(&typed));
     for _ in 0..2 {
         assert_eq!(poll(caller.as_mut()), Poll::Pending);
-        assert!(worker.step(&pool.desk, Duration::ZERO));
-        let other = poll(ask(pool).as_mut());
-        assert_eq!(other, Poll::Ready(Err(Busy)), "nobody comes between the two");
+        assert!(worker.step(&pool.queue, Duration::ZERO));
+        let other = poll(compute(pool).as_mut());
+        assert_eq!(other, Poll::Ready(Err(Busy)), "no other caller gets in between");
     }
     assert_eq!(poll(caller.as_mut()), Poll::Ready(Ok(())));
-    assert_eq!(poll(ask(pool).as_mut()), Poll::Pending, "and then the place is free");
+    assert_eq!(poll(compute(pool).as_mut()), Poll::Pending, "then the place is free");
 }
 
 #[test]
-fn only_as_many_jobs_as_threads_are_handed_over() {
-    let pool = Pool::unstaffed(2, 8);
-    let mut waiting: Vec<_> = (0..5).map(|_| ask(&pool)).collect();
+fn only_as_many_jobs_as_threads_are_queued() {
+    let pool = Pool::without_threads(2, 8);
+    let mut waiting: Vec<_> = (0..5).map(|_| compute(&pool)).collect();
     for caller in &mut waiting {
         assert_eq!(poll(caller.as_mut()), Poll::Pending);
     }
-    assert_eq!(pool.desk.lock().jobs.len(), 2);
+    assert_eq!(pool.queue.lock().jobs.len(), 2);
 }
 
 #[test]
-fn memory_is_kept_between_jobs_and_given_back_after_a_quiet_while() {
-    let pool = Pool::unstaffed(1, 0);
+fn memory_is_kept_between_jobs_and_freed_when_idle() {
+    let pool = Pool::without_threads(1, 0);
     let mut worker = Worker::default();
-    let mut place = None;
+    let mut first = None;
     for _ in 0..2 {
-        let mut caller = ask(&pool);
+        let mut caller = compute(&pool);
         assert_eq!(poll(caller.as_mut()), Poll::Pending);
-        assert!(worker.step(&pool.desk, Duration::MAX));
+        assert!(worker.step(&pool.queue, Duration::MAX));
         assert!(matches!(poll(caller.as_mut()), Poll::Ready(Ok(_))));
         assert_eq!(worker.memory.len(), 64);
         let address = worker.memory.as_ptr();
-        assert_eq!(*place.get_or_insert(address), address, "the same block again");
+        assert_eq!(*first.get_or_insert(address), address, "the same block again");
     }
-    assert!(worker.step(&pool.desk, Duration::ZERO));
+    assert!(worker.step(&pool.queue, Duration::ZERO));
     assert_eq!(worker.memory.capacity(), 0);
 }
 
 #[test]
 fn threads_end_with_the_pool() {
-    let pool = Pool::unstaffed(1, 0);
-    let desk = Arc::clone(&pool.desk);
-    let thread = std::thread::spawn(move || super::work(&desk));
+    let pool = Pool::without_threads(1, 0);
+    let queue = Arc::clone(&pool.queue);
+    let thread = std::thread::spawn(move || super::work(&queue));
     drop(pool);
     thread.join().unwrap();
 }
 
 #[tokio::test]
-async fn many_callers_on_several_threads_all_get_the_same_answer() {
+async fn many_callers_on_several_threads_get_the_same_hash() {
     let pool = Pool::start(3, 100).unwrap();
-    let answers = futures_util::future::join_all((0..100).map(|_| ask(&pool))).await;
-    assert!(answers.iter().all(|answer| answer.is_ok() && *answer == answers[0]));
-    let one = pin!(pool.place().unwrap().compute(recipe(), Secret::from("another"))).await;
-    assert_ne!(one, answers[0]);
+    let hashes = futures_util::future::join_all((0..100).map(|_| compute(&pool))).await;
+    assert!(hashes.iter().all(|hash| hash.is_ok() && *hash == hashes[0]));
+    let one = pin!(pool.place().unwrap().compute(scheme(), Secret::from("another"))).await;
+    assert_ne!(one, hashes[0]);
 }

@@ -251,12 +251,11 @@ async fn r30_a_password_that_breaks_a_rule_is_refused_with_all_that_is_wrong() {
         fixture.directory.users().set_password(&user.id, Secret::from("abc"), &by_operator()).await;
     let error = short.unwrap_err();
     assert_eq!(invalid_field(&error), "password");
-    let told = error.to_string();
-    for part in ["12 to 128", "uppercase", "digit", "symbol"] {
-        let part = if part == "12 to 128" { "12 and 128" } else { part };
-        assert!(told.contains(part), "{part}: {told}");
-    }
-    assert!(!told.contains("lowercase") && !told.contains("abc"), "{told}");
+    assert_eq!(
+        error.to_string(),
+        "password: it must have 12 to 128 characters, have an uppercase letter, have a digit, \
+         have a symbol"
+    );
     let new = NewUser { password: Some(Secret::from("abc")), ..new_user("acme", "bob") };
     let error = fixture.directory.users().create(new, &by_operator()).await.unwrap_err();
     assert_eq!(invalid_field(&error), "password");
