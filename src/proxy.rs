@@ -15,6 +15,7 @@
 //! | `exchange`, [`upstream`], `lease`, `bounds` | sending it, and the limits on that |
 //! | `body`, `location`, `tunnel` | the response, or a WebSocket, on its way to the client |
 //! | `watch` | the re-check of what is open (I7) |
+//! | `failure` | why a request gets no response from the portal |
 //! | `error_pages`, `connection` | what the rest of the program provides |
 
 mod body;
@@ -22,6 +23,7 @@ mod bounds;
 mod connection;
 mod error_pages;
 mod exchange;
+mod failure;
 mod forward;
 pub mod headers;
 mod lease;
@@ -45,6 +47,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::body::{BodyError, ReplyBody};
 pub use self::connection::{Connection, Hold};
 pub use self::error_pages::{ErrorPages, Refused};
+pub use self::failure::{Cause, Failure};
 
 use self::body::RequestBody;
 use self::bounds::{Bounds, Sender, Unread};
@@ -124,7 +127,8 @@ impl Gateway {
         let asked = match read.and_then(|question| self.authz.read(&question)) {
             Ok(asked) => asked,
             Err(bad) => {
-                return self.refuse(received, &request, None, None, Refusal::BadRequest(bad));
+                let refusal = Refusal::BadRequest(bad);
+                return self.refuse(received, &request, None, None, refusal.into());
             }
         };
         let snapshot = self.authz.snapshot();
@@ -136,7 +140,7 @@ impl Gateway {
                 Err(_) => {
                     let refusal = Refusal::BadRequest(BadRequest::Connection);
                     let subject = verdict.subject();
-                    return self.refuse(received, &request, Some(&asked), subject, refusal);
+                    return self.refuse(received, &request, Some(&asked), subject, refusal.into());
                 }
             };
             if !request.body().is_end_stream() && !may_have_body(&asked, &verdict) {
@@ -148,9 +152,9 @@ impl Gateway {
                             drop(counted);
                             return Box::pin(self.handle(request, connection, clock::now())).await;
                         }
-                        Some(refused) => Refusal::BadRequest(refused),
+                        Some(refused) => Refusal::BadRequest(refused).into(),
                     },
-                    Err(too_many) => too_many,
+                    Err(too_many) => too_many.into(),
                 };
                 let subject = verdict.subject();
                 return self.refuse(received, &request, Some(&asked), subject, refused);
@@ -216,12 +220,12 @@ impl Gateway {
     ) -> Response<ReplyBody> {
         let _counted = match unread(&request, connection) {
             Ok(counted) => counted,
-            Err(too_many) => return self.answer(received, too_many),
+            Err(too_many) => return self.answer(received, too_many.into()),
         };
         // Pages act on the same state as decisions do (I1); style sheets and scripts do not.
         let acts = !asked.target().path().starts_with(paths::ASSETS);
         if acts && !self.authz.is_fresh() {
-            return self.answer(received, Refusal::StoreUnavailable);
+            return self.answer(received, Refusal::StoreUnavailable.into());
         }
         let uri = std::mem::take(request.uri_mut());
         *request.uri_mut() = origin_form(uri, asked.target());
@@ -247,7 +251,7 @@ impl Gateway {
             tracing::error!(%error, request.id = received.id, "a session could not be read");
         }
         self.record(received, request, (asked, verdict), &[]);
-        let mut response = self.answer(received, refusal);
+        let mut response = self.answer(received, refusal.into());
         let several = matches!(verdict.session(), SessionLookup::Missing(Absence::SeveralCookies));
         if several
             && matches!(refusal, Refusal::SignIn { .. })
@@ -268,18 +272,18 @@ impl Gateway {
         request: &Request<B>,
         asked: Option<&AccessRequest>,
         subject: Option<&Subject>,
-        refusal: Refusal<'_>,
+        cause: Cause<'_>,
     ) -> Response<ReplyBody> {
         let target = asked.map(AccessRequest::target);
         let entry = Entry {
             path: target.map(|target| recordable::path(target.path())),
             target: question::raw_target(request, target),
-            decision: refusal.decision(),
-            reason: refusal.reason(),
+            decision: cause.decision(),
+            reason: cause.reason(),
             ..received.entry(request).by(subject)
         };
         self.decisions.record(&entry);
-        self.answer(received, refusal)
+        self.answer(received, cause)
     }
 
     /// Records a request that is refused before it could be read; `start` is the beginning of its
@@ -294,16 +298,16 @@ impl Gateway {
         self.decisions.record(&Entry { target, decision: "bad-request", reason, ..entry });
     }
 
-    fn answer(&self, received: &Received, refusal: Refusal<'_>) -> Response<ReplyBody> {
+    fn answer(&self, received: &Received, cause: Cause<'_>) -> Response<ReplyBody> {
         let refused = Refused {
-            refusal,
+            cause,
             wants: received.wants,
             may_change: received.may_change,
             languages: received.languages.as_ref(),
             request_id: &received.id,
         };
         let mut response = self.error_pages.refuse(&refused).map(ReplyBody::Own);
-        if matches!(refusal, Refusal::BadRequest(_)) {
+        if matches!(cause, Cause::Refused(Refusal::BadRequest(_))) {
             // A client that sends such requests must not continue over the same connection.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -326,13 +330,10 @@ impl Gateway {
 }
 
 /// Counts a request whose body is waited for here, unless all of it has come.
-fn unread(
-    request: &Request<Incoming>,
-    connection: &Connection,
-) -> Result<Option<Unread>, Refusal<'static>> {
+fn unread(request: &Request<Incoming>, connection: &Connection) -> Result<Option<Unread>, Failure> {
     match &connection.requests {
         Some(requests) if !request.body().is_end_stream() => {
-            requests.unread().map(Some).ok_or(Refusal::PortalBusy)
+            requests.unread().map(Some).ok_or(Failure::PortalBusy)
         }
         Some(_) | None => Ok(None),
     }

@@ -1,8 +1,8 @@
-//! Why a request is not answered by the portal.
+//! Why a request is refused.
 
 use portcullis_policy::{BadRequest, Denial, Policy, Reason, RequestTarget, Subject};
 
-/// Why a request is answered by the gateway and not by the portal.
+/// Why a request does not go to the portal.
 #[derive(Debug, Clone, Copy)]
 pub enum Refusal<'a> {
     /// The request has no reading, or more than one: mostly 400.
@@ -39,23 +39,12 @@ pub enum Refusal<'a> {
     },
     /// A page of another site asks for a WebSocket.
     ForeignOrigin,
-    /// While the request waited for the portal, the user's access changed: it is still allowed, but
-    /// the portal would now learn something else about the user.
-    AccessChanged,
     /// A page of another site asks for a change in a session.
     CrossOrigin,
     /// A header or query parameter names another method than the request's own.
     MethodOverride,
     /// The store is unavailable: 503 with `Retry-After` (I1).
     StoreUnavailable,
-    /// The portal cannot be reached: 502.
-    PortalDown,
-    /// The portal's response is not valid: 502.
-    PortalBroken,
-    /// The portal does not respond in time: 504.
-    PortalSlow,
-    /// A limit on requests at the portal is reached: 503 with `Retry-After` (I12).
-    PortalBusy,
 }
 
 impl<'a> Refusal<'a> {
@@ -68,11 +57,9 @@ impl<'a> Refusal<'a> {
             Self::SignIn { .. } => "sign-in",
             Self::Denied { .. }
             | Self::ForeignOrigin
-            | Self::AccessChanged
             | Self::CrossOrigin
             | Self::MethodOverride => "deny",
             Self::StoreUnavailable => "unavailable",
-            Self::PortalDown | Self::PortalBroken | Self::PortalSlow | Self::PortalBusy => "allow",
         }
     }
 
@@ -87,14 +74,9 @@ impl<'a> Refusal<'a> {
             Self::Denied { denial, .. } => denial.reason().as_str(),
             Self::Elsewhere { reason, .. } => reason.as_str(),
             Self::ForeignOrigin => "foreign-origin",
-            Self::AccessChanged => "access-changed",
             Self::CrossOrigin => "cross-origin",
             Self::MethodOverride => "method-override",
             Self::StoreUnavailable => "store-unavailable",
-            Self::PortalDown => "portal-down",
-            Self::PortalBroken => "portal-broken",
-            Self::PortalSlow => "portal-slow",
-            Self::PortalBusy => "portal-busy",
         }
     }
 }

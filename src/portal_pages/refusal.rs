@@ -1,4 +1,4 @@
-//! The proxy's refusals in words.
+//! The words for each reason why the portal does not answer a request.
 
 use axum::body::Body;
 use http::{Response, StatusCode};
@@ -9,7 +9,7 @@ use super::notices::{Destination, Notices};
 use super::{PagesState, sign_in};
 use crate::authz::Refusal;
 use crate::clock;
-use crate::proxy::Refused;
+use crate::proxy::{Cause, Failure, Refused};
 use crate::web::fetch_metadata::ResponseKind;
 use crate::web::notice::Notice;
 use crate::web::response::{redirect, see_other};
@@ -25,14 +25,16 @@ const BUSY_RETRY: u64 = 5;
 impl PagesState {
     /// The response to a request that is not forwarded, or whose response is not usable.
     pub(super) fn refusal(&self, refused: &Refused<'_>) -> Response<Body> {
-        let Refused { refusal, wants: kind, languages, request_id, .. } = *refused;
+        let Refused { cause, wants: kind, languages, request_id, .. } = *refused;
         let text = self.texts.accepted(languages);
-        let elsewhere = match refusal {
-            Refusal::PortalDisabled { url } => redirect(StatusCode::FOUND, url),
-            Refusal::Elsewhere { url, .. } if kind == ResponseKind::Page => {
+        let elsewhere = match cause {
+            Cause::Refused(Refusal::PortalDisabled { url }) => redirect(StatusCode::FOUND, url),
+            Cause::Refused(Refusal::Elsewhere { url, .. }) if kind == ResponseKind::Page => {
                 redirect(StatusCode::FOUND, url)
             }
-            Refusal::SignIn { target, organization } if kind == ResponseKind::Page => {
+            Cause::Refused(Refusal::SignIn { target, organization })
+                if kind == ResponseKind::Page =>
+            {
                 Some(self.to_sign_in(target, organization, clock::now()))
             }
             _ => None,
@@ -57,7 +59,13 @@ impl PagesState {
 }
 
 fn notice<'a>(refused: &Refused<'a>, notices: Notices<'a>) -> Notice<'a> {
-    let Refused { refusal, may_change, .. } = *refused;
+    match refused.cause {
+        Cause::Refused(refusal) => refusal_notice(refusal, notices),
+        Cause::Failed(failure) => failure_notice(failure, refused, notices),
+    }
+}
+
+fn refusal_notice<'a>(refusal: Refusal<'a>, notices: Notices<'a>) -> Notice<'a> {
     let texts = &notices.text.notice;
     let reason = refusal.reason();
     let forbidden = |text| notices.advice(StatusCode::FORBIDDEN, reason, text);
@@ -87,21 +95,35 @@ fn notice<'a>(refused: &Refused<'a>, notices: Notices<'a>) -> Notice<'a> {
         Refusal::ForeignOrigin => {
             notices.statement(StatusCode::FORBIDDEN, reason, &texts.foreign_origin)
         }
-        Refusal::AccessChanged if may_change => to_start(forbidden(&texts.access_changed)),
-        Refusal::AccessChanged => {
-            notices.link(forbidden(&texts.access_changed), Destination::Again)
-        }
         Refusal::CrossOrigin => to_start(forbidden(&texts.cross_origin)),
         Refusal::MethodOverride => to_start(forbidden(&texts.method_override)),
         Refusal::StoreUnavailable => notices.store_unavailable(),
-        Refusal::PortalDown => portal_down(notices, reason, &texts.portal_down),
-        Refusal::PortalBroken => portal_down(notices, reason, &texts.portal_broken),
-        Refusal::PortalSlow => {
-            let text = if may_change { &texts.portal_slow_change } else { &texts.portal_slow };
+    }
+}
+
+fn failure_notice<'a>(failure: Failure, refused: &Refused<'a>, notices: Notices<'a>) -> Notice<'a> {
+    let texts = &notices.text.notice;
+    let reason = refused.cause.reason();
+    let to_start = |notice| notices.link(notice, Destination::Start);
+    match failure {
+        Failure::AccessChanged => {
+            let notice = notices.advice(StatusCode::FORBIDDEN, reason, &texts.access_changed);
+            match refused.may_change {
+                true => to_start(notice),
+                false => notices.link(notice, Destination::Again),
+            }
+        }
+        Failure::PortalDown => portal_down(notices, reason, &texts.portal_down),
+        Failure::PortalBroken => portal_down(notices, reason, &texts.portal_broken),
+        Failure::PortalSlow => {
+            let text = match refused.may_change {
+                true => &texts.portal_slow_change,
+                false => &texts.portal_slow,
+            };
             to_start(notices.advice(StatusCode::GATEWAY_TIMEOUT, reason, text))
                 .retry_after(PORTAL_RETRY)
         }
-        Refusal::PortalBusy => {
+        Failure::PortalBusy => {
             let text = &texts.portal_busy;
             let notice = notices.advice(StatusCode::SERVICE_UNAVAILABLE, reason, text);
             notices.link(notice, Destination::Again).retry_after(BUSY_RETRY)

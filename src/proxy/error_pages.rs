@@ -5,13 +5,13 @@ use futures_util::future::BoxFuture;
 use http::header::HeaderValue;
 use http::{Request, Response};
 
-use crate::authz::Refusal;
+use super::failure::Cause;
 use crate::web::Visitor;
 use crate::web::fetch_metadata::ResponseKind;
 
 /// Our own pages: HTML for people, problem documents for scripts.
 pub trait ErrorPages: std::fmt::Debug + Send + Sync + 'static {
-    /// The response to a request that does not go to the portal.
+    /// The response to a request that the portal does not answer.
     fn refuse(&self, refused: &Refused<'_>) -> Response<Body>;
 
     /// The response to a request below [`RESERVED`](crate::web::paths::RESERVED).
@@ -22,11 +22,11 @@ pub trait ErrorPages: std::fmt::Debug + Send + Sync + 'static {
     ) -> BoxFuture<'static, Response<Body>>;
 }
 
-/// A refused request.
+/// A request that the portal does not answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Refused<'a> {
     /// The reason.
-    pub refusal: Refusal<'a>,
+    pub cause: Cause<'a>,
     /// The form of response that the client can use.
     pub wants: ResponseKind,
     /// Whether the request's method may change something: any but GET, HEAD and OPTIONS.

@@ -11,6 +11,7 @@ use hyper::upgrade::OnUpgrade;
 use super::body::{ReplyBody, RequestBody};
 use super::bounds::{ConnectionRequests, Sender};
 use super::received::Received;
+use super::failure::{Cause, Failure};
 use super::upstream::UpstreamError;
 use super::watch::{ActivityFlag, AllowedRequest, Waiting, Watch};
 use super::{Gateway, Hold, headers, tunnel};
@@ -51,7 +52,7 @@ impl Gateway {
                     let watch = Watch::over_stream(self, allowed, client_activity.clone());
                     tunnel::open(client, hold, response, watch, client_activity)
                 }
-                Some(_) | None => self.answer(received, Refusal::PortalBroken),
+                Some(_) | None => self.answer(received, Failure::PortalBroken.into()),
             };
         }
         self.locations.publish(response.headers_mut());
@@ -99,19 +100,19 @@ impl Gateway {
         allowed: &AllowedRequest,
         error: &UpstreamError,
     ) -> Response<ReplyBody> {
-        let refusal = match error {
+        let cause: Cause<'_> = match error {
             UpstreamError::Revoked => return self.revoked(received, allowed).await,
-            UpstreamError::BodyBroke => Refusal::BadRequest(BadRequest::Body),
-            UpstreamError::BodyStalled => Refusal::BadRequest(BadRequest::SlowBody),
-            UpstreamError::TimedOut { .. } => Refusal::PortalSlow,
-            UpstreamError::Unreachable { .. } => Refusal::PortalDown,
-            UpstreamError::BrokeOff { .. } => Refusal::PortalBroken,
-            UpstreamError::Busy(_) => Refusal::PortalBusy,
+            UpstreamError::BodyBroke => Refusal::BadRequest(BadRequest::Body).into(),
+            UpstreamError::BodyStalled => Refusal::BadRequest(BadRequest::SlowBody).into(),
+            UpstreamError::TimedOut { .. } => Failure::PortalSlow.into(),
+            UpstreamError::Unreachable { .. } => Failure::PortalDown.into(),
+            UpstreamError::BrokeOff { .. } => Failure::PortalBroken.into(),
+            UpstreamError::Busy(_) => Failure::PortalBusy.into(),
         };
-        if !matches!(refusal, Refusal::BadRequest(_)) {
+        if matches!(cause, Cause::Failed(_)) {
             tracing::warn!(%error, request.id = received.id, "the portal did not answer");
         }
-        self.answer(received, refusal)
+        self.answer(received, cause)
     }
 
     /// Answers a request that is no longer allowed since it waits for the portal, as it would be
@@ -122,12 +123,12 @@ impl Gateway {
         let (snapshot, key) = (self.authz.snapshot(), session.key());
         let now = clock::now();
         let verdict = self.authz.reauthorize(request, key, Activity::Idle, &snapshot, now).await;
-        let refusal = match verdict.action(request) {
-            Action::Refuse(refusal) => refusal,
+        let cause = match verdict.action(request) {
+            Action::Refuse(refusal) => refusal.into(),
             // Still allowed, but the portal would now learn something else about the user.
-            Action::Forward(_) | Action::OwnPage => Refusal::AccessChanged,
+            Action::Forward(_) | Action::OwnPage => Failure::AccessChanged.into(),
         };
-        self.answer(received, refusal)
+        self.answer(received, cause)
     }
 }
 

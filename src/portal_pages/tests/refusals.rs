@@ -5,27 +5,27 @@ use http::{Method, StatusCode, header};
 
 use crate::authz::Refusal;
 use crate::portal_pages::fixture::{Answer, TestSite, policy, read};
-use crate::proxy::{ErrorPages as _, Refused};
+use crate::proxy::{Cause, ErrorPages as _, Failure, Refused};
 use crate::web::fetch_metadata::ResponseKind;
 use portcullis_policy::{
     BadRequest, BadTarget, Decision, Denial, Policy, Reason, RequestFacts, RequestTarget,
     SessionKind, Subject, built_in, decide,
 };
 
-async fn refuse(site: &TestSite, refusal: Refusal<'_>, wants: ResponseKind) -> Answer {
-    refuse_in(site, refusal, wants, None).await
+async fn refuse(site: &TestSite, cause: impl Into<Cause<'_>>, wants: ResponseKind) -> Answer {
+    refuse_in(site, cause, wants, None).await
 }
 
 async fn refuse_in(
     site: &TestSite,
-    refusal: Refusal<'_>,
+    cause: impl Into<Cause<'_>>,
     wants: ResponseKind,
     languages: Option<&'static str>,
 ) -> Answer {
     let languages = languages.map(HeaderValue::from_static);
     let languages = languages.as_ref();
-    let (may_change, request_id) = (false, "request-7");
-    read(site.pages.refuse(&Refused { refusal, wants, may_change, languages, request_id })).await
+    let (may_change, request_id, cause) = (false, "request-7", cause.into());
+    read(site.pages.refuse(&Refused { cause, wants, may_change, languages, request_id })).await
 }
 
 fn denied<'a>(
@@ -180,27 +180,28 @@ async fn on_deny_redirects_pages_but_not_scripts() {
 #[tokio::test]
 async fn each_refusal_has_one_status_for_pages_and_scripts() {
     let site = TestSite::new().await;
-    for (refusal, status, retry) in [
-        (Refusal::BadRequest(BadTarget::DotSegment.into()), 400, false),
-        (Refusal::BadRequest(BadRequest::UnknownHost), 421, false),
-        (Refusal::ForeignOrigin, 403, false),
-        (Refusal::AccessChanged, 403, false),
-        (Refusal::StoreUnavailable, 503, true),
-        (Refusal::PortalDown, 502, true),
-        (Refusal::PortalBroken, 502, true),
-        (Refusal::PortalSlow, 504, true),
-        (Refusal::PortalBusy, 503, true),
-    ] {
+    let cases: [(Cause<'_>, u16, bool); 9] = [
+        (Refusal::BadRequest(BadTarget::DotSegment.into()).into(), 400, false),
+        (Refusal::BadRequest(BadRequest::UnknownHost).into(), 421, false),
+        (Refusal::ForeignOrigin.into(), 403, false),
+        (Failure::AccessChanged.into(), 403, false),
+        (Refusal::StoreUnavailable.into(), 503, true),
+        (Failure::PortalDown.into(), 502, true),
+        (Failure::PortalBroken.into(), 502, true),
+        (Failure::PortalSlow.into(), 504, true),
+        (Failure::PortalBusy.into(), 503, true),
+    ];
+    for (cause, status, retry) in cases {
         for wants in [ResponseKind::Page, ResponseKind::Problem] {
-            let answer = refuse(&site, refusal, wants).await;
-            assert_eq!(answer.status.as_u16(), status, "{refusal:?}");
-            assert_eq!(answer.headers.contains_key(header::RETRY_AFTER), retry, "{refusal:?}");
+            let answer = refuse(&site, cause, wants).await;
+            assert_eq!(answer.status.as_u16(), status, "{cause:?}");
+            assert_eq!(answer.headers.contains_key(header::RETRY_AFTER), retry, "{cause:?}");
             assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
             assert!(answer.text.contains("request-7"));
         }
-        let problem = refuse(&site, refusal, ResponseKind::Problem).await;
+        let problem = refuse(&site, cause, ResponseKind::Problem).await;
         let document: serde_json::Value = serde_json::from_str(&problem.text).unwrap();
-        assert_eq!(document["reason"], refusal.reason());
+        assert_eq!(document["reason"], cause.reason());
     }
 }
 
@@ -211,8 +212,8 @@ async fn a_get_never_reports_a_change_that_may_have_been_made() {
         (false, "It didn&#39;t respond in time.</p>"),
         (true, "we don&#39;t know whether your change was saved.</p>"),
     ] {
-        let (refusal, wants) = (Refusal::PortalSlow, ResponseKind::Page);
-        let refused = Refused { refusal, wants, may_change, languages: None, request_id: "r" };
+        let (cause, wants) = (Failure::PortalSlow.into(), ResponseKind::Page);
+        let refused = Refused { cause, wants, may_change, languages: None, request_id: "r" };
         let page = read(site.pages.refuse(&refused)).await;
         assert!(page.text.contains(detail), "{}", page.text);
     }
