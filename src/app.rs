@@ -87,7 +87,7 @@ impl Server {
         let decisions = decision_log(settings)?;
         let upstreams = Arc::new(Upstreams::new(&settings.upstream));
         let pages = Pages::new(settings, appearance, directory.clone(), sessions.clone(), &key);
-        let known = (directory.clone(), sessions.clone(), state.feed.clone());
+        let known = (directory.clone(), sessions.clone(), state.feed.freshness());
         let authorizer = Arc::new(Authorizer::new(settings, known));
         let gateway = Arc::new(Gateway::new(
             settings,
@@ -202,11 +202,11 @@ fn admin_listener(
     authorizer: Arc<Authorizer>,
     source: PolicySource,
 ) -> Result<AdminListener, StartError> {
-    let reload = move || -> BoxFuture<'static, _> {
+    let reload = move |change| -> BoxFuture<'static, _> {
         let source = source.clone();
-        Box::pin(async move { source.reload().await })
+        Box::pin(async move { source.reload(&change).await })
     };
-    let known = (state.directory.clone(), state.sessions.clone(), state.feed.clone());
+    let known = (state.directory.clone(), state.sessions.clone(), state.feed.freshness());
     let api = AdminState::new(settings, known, authorizer, Arc::new(reload));
     let unix = bind_admin_socket(&settings.admin.socket, settings.server.backlog)?;
     Ok(AdminListener {

@@ -68,14 +68,14 @@ use portcullis_policy::{
     BadRequest, BadTarget, Decision, Permit, RequestFacts, RequestTarget, Subject, decide,
 };
 use portcullis_store::StoreError;
-use portcullis_store::feed::Feed;
+use portcullis_store::feed::Freshness;
 
 /// Answers questions. One for all transports.
 #[derive(Debug)]
 pub struct Authorizer {
     directory: Directory,
     sessions: Sessions,
-    feed: Feed,
+    freshness: Freshness,
     max_staleness: Duration,
     hosts: ServedHosts,
     proxies: TrustedProxies,
@@ -100,13 +100,13 @@ impl Authorizer {
     #[must_use]
     pub fn new(
         settings: &Settings,
-        (directory, sessions, feed): (Directory, Sessions, Feed),
+        (directory, sessions, freshness): (Directory, Sessions, Freshness),
     ) -> Self {
         let server = &settings.server;
         Self {
             directory,
             sessions,
-            feed,
+            freshness,
             max_staleness: settings.store.max_staleness,
             hosts: ServedHosts::new(server),
             proxies: TrustedProxies::new(server),
@@ -162,7 +162,7 @@ impl Authorizer {
     /// Whether what is in memory has been confirmed lately enough to decide by it (I1).
     #[must_use]
     pub fn is_fresh(&self) -> bool {
-        self.feed.fresh(self.max_staleness)
+        self.freshness.fresh(self.max_staleness)
     }
 
     /// Reads a question.

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use arc_swap::Guard;
 use jiff::Timestamp;
-use portcullis_policy::{Host, Policy, PolicyProblems};
+use portcullis_policy::{Policy, PolicyProblems};
 use portcullis_store::StoreError;
 use portcullis_store::feed::Feed;
 
@@ -40,6 +40,8 @@ pub mod state;
 
 #[cfg(test)]
 pub(crate) mod fixture;
+
+use crate::config::ServedHosts;
 
 use self::access::api_tokens::ApiTokens;
 use self::access::invitations::Invitations;
@@ -93,8 +95,8 @@ struct Operations {
 
 impl Directory {
     /// Opens the directory over a feed that `memory` follows. An empty store gets the groups and
-    /// preferences of a new installation (R2). `served` are the hosts that the gateway serves:
-    /// requests to them cannot be redirected to them (R60).
+    /// preferences of a new installation (R2). Requests cannot be redirected to the hosts in
+    /// `served` (R60).
     ///
     /// # Errors
     /// When the store is unavailable.
@@ -102,7 +104,7 @@ impl Directory {
         feed: Feed,
         memory: Arc<Memory>,
         auth: AuthServices,
-        served: impl IntoIterator<Item = Host>,
+        served: ServedHosts,
         now: Timestamp,
     ) -> Result<Self, DirectoryError> {
         let core = Core { records: records::Records::new(feed), memory: Arc::clone(&memory), auth };
@@ -124,8 +126,12 @@ impl Directory {
     ///
     /// # Errors
     /// The expectations that fail.
-    pub async fn replace_policy(&self, policy: Policy) -> Result<(), PolicyProblems> {
-        self.memory.replace_policy(policy).await
+    pub async fn replace_policy(
+        &self,
+        policy: Policy,
+        change: &Change,
+    ) -> Result<(), PolicyProblems> {
+        self.memory.replace_policy(policy, change).await
     }
 
     /// A portal user that was read lately; `None` does not mean that there is none.
@@ -243,24 +249,29 @@ impl Directory {
         &self.operations.core.auth
     }
 
-    /// What modules above need for records of their own, such as sessions and mails.
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn check_store(&self) -> Result<(), StoreError> {
+        self.records().read().ping().await
+    }
+
+    /// For modules above that keep records of their own: sessions and mails.
     pub(crate) fn records(&self) -> &records::Records {
         &self.operations.core.records
     }
 }
 
 impl Operations {
-    fn new(core: &Core, served: impl IntoIterator<Item = Host>) -> Self {
+    fn new(core: &Core, served: ServedHosts) -> Self {
         let core = core.clone();
         Self {
             organizations: Organizations { core: core.clone() },
             end_users: EndUsers { core: core.clone() },
             users: Users { core: core.clone() },
             groups: Groups { core: core.clone() },
-            preferences: PreferencesRecord {
-                core: core.clone(),
-                served: served.into_iter().collect(),
-            },
+            preferences: PreferencesRecord { core: core.clone(), served },
             sign_in: PasswordSignIn { core: core.clone() },
             second_factors: SecondFactors { core: core.clone() },
             lockouts: Lockouts { core: core.clone() },

@@ -32,9 +32,9 @@ use self::link_quota::{Claim, LinkQuota};
 use self::record::{SESSION, SessionRecord};
 use crate::config::{LinkLimits, SessionLimits};
 use crate::credential::token::{PlainToken, TokenHash};
+use crate::directory::records::Records;
 use crate::directory::{Actor, Change, Directory, OrganizationId, UserId};
 use portcullis_policy::SessionKind;
-use portcullis_store::feed::Feed;
 use portcullis_store::{CommitError, Expect, Record, StoreError, Write};
 
 /// How long a record is kept after the end of its session if the portal has set cookies in it.
@@ -45,7 +45,6 @@ const PAGE: usize = 500;
 /// The sessions of the installation. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Sessions {
-    feed: Feed,
     directory: Directory,
     cache: Arc<SessionCache>,
     limits: SessionLimits,
@@ -93,16 +92,15 @@ pub struct StartedSession {
 }
 
 impl Sessions {
-    /// Sessions in the store behind `feed`. `cache` must be one of its followers.
+    /// Sessions among the records of `directory`. `cache` must follow the same change feed.
     #[must_use]
     pub fn new(
-        feed: Feed,
         directory: Directory,
         cache: Arc<SessionCache>,
         limits: SessionLimits,
         links: LinkLimits,
     ) -> Self {
-        Self { feed, directory, cache, limits, link_quota: Arc::new(LinkQuota::new(links)) }
+        Self { directory, cache, limits, link_quota: Arc::new(LinkQuota::new(links)) }
     }
 
     /// Starts a session, and ends the one that it replaces in the same commit (R19). The token must
@@ -114,8 +112,9 @@ impl Sessions {
         &self,
         new: NewSession,
         replaces: Option<TokenHash>,
-        now: Timestamp,
+        change: &Change,
     ) -> Result<StartedSession, StartError> {
+        let now = change.at;
         if new.kind == SessionKind::Link {
             self.admit_by_link(&new, now).await?;
         }
@@ -129,7 +128,7 @@ impl Sessions {
             };
             let (left, end) = replaced.unzip();
             let commit = [record.put(&token.hash(), Expect::Absent)?].into_iter().chain(end);
-            match self.feed.commit(commit.collect()).await {
+            match self.records().commit(change, commit.collect()).await {
                 Ok(_) => {
                     let expired = left.flatten().unwrap_or_default();
                     return Ok(StartedSession { token, expired });
@@ -169,7 +168,7 @@ impl Sessions {
     /// If the store does not answer.
     pub async fn end(&self, key: &TokenHash, change: &Change) -> Result<bool, StoreError> {
         let delete = Write::Delete { kind: SESSION, id: key.to_string(), expect: Expect::Present };
-        match self.directory.records().commit(change, vec![delete]).await {
+        match self.records().commit(change, vec![delete]).await {
             Ok(_) => Ok(true),
             Err(CommitError::Conflict { .. }) => Ok(false),
             Err(error) => Err(store_fault(error)),
@@ -186,6 +185,10 @@ impl Sessions {
         let ended = self.delete(&Whose::All, expired, &change).await?;
         self.link_quota.outdate(now);
         Ok(ended)
+    }
+
+    fn records(&self) -> &Records {
+        self.directory.records()
     }
 
     /// Whether a record's session has expired. An unreadable record, which no request is let in by,

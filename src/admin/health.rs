@@ -20,10 +20,10 @@ pub(super) async fn alive() -> ApiResult {
 /// 200 when requests can be decided: the store responds, and cached state is fresh (I2). Otherwise
 /// 503.
 pub(super) async fn ready(State(admin): State<AdminState>) -> ApiResult {
-    let head = tokio::time::timeout(STORE_TIMEOUT, admin.feed.store().head()).await;
-    let detail = if !matches!(head, Ok(Ok(_))) {
+    let answer = tokio::time::timeout(STORE_TIMEOUT, admin.directory.check_store()).await;
+    let detail = if !matches!(answer, Ok(Ok(_))) {
         "the store does not respond"
-    } else if !admin.feed.fresh(admin.max_staleness) {
+    } else if !admin.freshness.fresh(admin.max_staleness) {
         "cached state is older than `store.max_staleness`"
     } else {
         return document(&serde_json::json!({ "status": "ready" }));

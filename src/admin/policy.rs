@@ -3,7 +3,7 @@
 use axum::extract::State;
 use serde::Serialize;
 
-use super::request::{NoFields, OptionalBody};
+use super::request::{NewRecord, NoFields, OptionalBody};
 use super::response::{ApiResult, document};
 use super::state::AdminState;
 use portcullis_policy::{Access, Catalogue, Requirement, Route};
@@ -62,9 +62,10 @@ pub(super) async fn routes(State(admin): State<AdminState>) -> ApiResult {
 
 pub(super) async fn reload(
     State(admin): State<AdminState>,
+    NewRecord(change): NewRecord,
     OptionalBody(NoFields {}): OptionalBody<NoFields>,
 ) -> ApiResult {
-    (admin.reload)().await?;
+    (admin.reload)(change).await?;
     let snapshot = admin.directory.snapshot();
     let policy = snapshot.policy();
     document(&Reloaded { version: policy.version(), routes: policy.routes().len() })

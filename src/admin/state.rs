@@ -8,14 +8,14 @@ use futures_util::future::BoxFuture;
 
 use crate::authz::Authorizer;
 use crate::config::{PublicUrl, Settings};
-use crate::directory::Directory;
+use crate::directory::{Change, Directory};
 use crate::mail::MailQueue;
 use crate::session::Sessions;
 use portcullis_policy::PolicyProblems;
-use portcullis_store::feed::Feed;
+use portcullis_store::feed::Freshness;
 
 /// Reads the policy files again and puts them in force, or returns every problem found in them.
-pub type Reload = dyn Fn() -> BoxFuture<'static, Result<(), PolicyProblems>> + Send + Sync;
+pub type Reload = dyn Fn(Change) -> BoxFuture<'static, Result<(), PolicyProblems>> + Send + Sync;
 
 /// What handlers work with. Cheap to clone.
 #[derive(Clone)]
@@ -23,7 +23,7 @@ pub struct AdminState {
     pub(super) directory: Directory,
     pub(super) mail: MailQueue,
     pub(super) sessions: Sessions,
-    pub(super) feed: Feed,
+    pub(super) freshness: Freshness,
     pub(super) reload: Arc<Reload>,
     pub(super) max_staleness: Duration,
     pub(super) public_url: Arc<PublicUrl>,
@@ -35,7 +35,7 @@ impl AdminState {
     #[must_use]
     pub fn new(
         settings: &Settings,
-        (directory, sessions, feed): (Directory, Sessions, Feed),
+        (directory, sessions, freshness): (Directory, Sessions, Freshness),
         authz: Arc<Authorizer>,
         reload: Arc<Reload>,
     ) -> Self {
@@ -44,7 +44,7 @@ impl AdminState {
             mail: MailQueue::new(directory.clone()),
             directory,
             sessions,
-            feed,
+            freshness,
             reload,
             max_staleness: settings.store.max_staleness,
             public_url: Arc::new(server.public_url.clone()),

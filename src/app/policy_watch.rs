@@ -12,8 +12,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::clock;
 use crate::config::Settings;
-use crate::directory::Directory;
+use crate::directory::{Actor, Change, Directory};
 use crate::tasks::{Tasks, caught};
 use portcullis_policy::{Policy, PolicyFiles, PolicyProblems, Readings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -82,10 +83,10 @@ impl PolicySource {
     ///
     /// # Errors
     /// Everything that is wrong with them; the previous policy stays in force.
-    pub(super) async fn reload(&self) -> Result<(), PolicyProblems> {
+    pub(super) async fn reload(&self, change: &Change) -> Result<(), PolicyProblems> {
         let readings = self.readings;
         let policy = self.blocking(move |folder| Policy::load_for(folder, readings)).await?;
-        self.directory.replace_policy(policy).await
+        self.directory.replace_policy(policy, change).await
     }
 
     /// Runs a function on a thread where it may wait for a disk.
@@ -102,7 +103,8 @@ impl PolicySource {
 
     /// Reloads; returns whether the files could be read.
     async fn reload_and_log(&self) -> bool {
-        match caught(self.reload()).await {
+        let change = Change::new(Actor::System("policy watch"), clock::now());
+        match caught(self.reload(&change)).await {
             Ok(Ok(())) => {
                 let snapshot = self.directory.snapshot();
                 tracing::info!(policy.version = snapshot.policy().version(), "policy reloaded");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::error::StartError;
 use crate::clock;
-use crate::config::Settings;
+use crate::config::{ServedHosts, Settings};
 use crate::credential::hashing::Hasher;
 use crate::credential::key::SecretKey;
 use crate::credential::lockout::Lockout;
@@ -42,16 +42,16 @@ impl State {
         let followers: Vec<Arc<dyn Follower>> =
             vec![Arc::clone(&memory) as Arc<dyn Follower>, Arc::clone(&cache) as _, waker];
         let feed = Feed::start(store, followers).await?;
-        let hosts = [settings.server.public_url.host()].into_iter().chain(&settings.server.hosts);
-        let directory =
-            Directory::start(feed.clone(), memory, auth, hosts.cloned(), clock::now()).await?;
-        let sessions = Sessions::new(
+        let directory = Directory::start(
             feed.clone(),
-            directory.clone(),
-            cache,
-            settings.session,
-            settings.server.limits.links,
-        );
+            memory,
+            auth,
+            ServedHosts::new(&settings.server),
+            clock::now(),
+        )
+        .await?;
+        let sessions =
+            Sessions::new(directory.clone(), cache, settings.session, settings.server.limits.links);
         Ok(Self { feed, directory, sessions, lockout })
     }
 }

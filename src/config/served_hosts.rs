@@ -1,5 +1,5 @@
-//! The hosts that are served: `server.public_url` and `server.hosts`. Whatever compares a request,
-//! an origin or a URL with them asks here.
+//! The hosts that are served: `server.public_url` and `server.hosts`. Requests, origins and URLs are
+//! compared with them here and nowhere else.
 
 use http::header::HeaderValue;
 
@@ -13,6 +13,8 @@ pub struct ServedHosts {
     /// The host of the public URL.
     first: ServedHost,
     others: Vec<ServedHost>,
+    /// The ports in the settings, without those that URLs omit. `None` for a host without one.
+    ports: Vec<Option<u16>>,
 }
 
 /// One of the served hosts.
@@ -54,13 +56,31 @@ impl ServedHosts {
     /// The hosts that these settings name.
     #[must_use]
     pub fn new(server: &Server) -> Self {
-        let public_url = &server.public_url;
+        Self::of(&server.public_url, &server.hosts)
+    }
+
+    fn of(public_url: &PublicUrl, hosts: &[Host]) -> Self {
         let served = |host: &Host| ServedHost::new(host, public_url);
+        let named = std::iter::once(public_url.host()).chain(hosts);
         Self {
             first: served(public_url.host()),
-            others: server.hosts.iter().map(served).collect(),
+            others: hosts.iter().map(served).collect(),
+            ports: named.map(visible_port).collect(),
             public_url: public_url.clone(),
         }
+    }
+
+    /// The hosts with these texts.
+    #[cfg(test)]
+    pub(crate) fn parsed(public_url: &str, hosts: &[&str]) -> Self {
+        let hosts: Vec<Host> = hosts.iter().map(|host| host.parse().unwrap()).collect();
+        Self::of(&public_url.parse().unwrap(), &hosts)
+    }
+
+    /// One host, for tests that are not about hosts.
+    #[cfg(test)]
+    pub(crate) fn for_test() -> Self {
+        Self::parsed("https://portal.test", &[])
     }
 
     /// The URL of the first host.
@@ -102,7 +122,23 @@ impl ServedHosts {
                 .is_some_and(|host| self.all().any(|served| served.host == host))
     }
 
+    /// Whether a URL with this host leads to the gateway, whatever its scheme: the name is served,
+    /// and the settings name the port, for this host or another.
+    #[must_use]
+    pub fn is_reached_at(&self, host: &Host) -> bool {
+        self.ports.contains(&visible_port(host))
+            && self.all().any(|served| served.name() == host.name())
+    }
+
     fn all(&self) -> impl Iterator<Item = &ServedHost> {
         std::iter::once(&self.first).chain(&self.others)
     }
 }
+
+/// The port, unless it is one that URLs omit.
+fn visible_port(host: &Host) -> Option<u16> {
+    host.port().filter(|port| ![80, 443].contains(port))
+}
+
+#[cfg(test)]
+mod tests;

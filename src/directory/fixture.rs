@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use tempfile::TempDir;
 
-use crate::config::Passwords;
+use crate::config::{Passwords, ServedHosts};
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
 use crate::credential::lockout::Lockout;
@@ -25,7 +25,7 @@ use crate::directory::accounts::organizations::{NewOrganization, OrganizationVie
 use crate::directory::accounts::users::{NewUser, UserView};
 use crate::directory::records::{Actor, Change, Mail, MailId, MailState};
 use crate::directory::{AuthServices, Directory, Memory};
-use portcullis_policy::{Host, Policy, PolicyFiles};
+use portcullis_policy::{Policy, PolicyFiles};
 use portcullis_store::feed::Feed;
 use portcullis_store::sled::SledStore;
 use portcullis_store::{
@@ -150,22 +150,22 @@ impl Fixture {
             Lockout::default(),
             Passwords::default(),
         );
-        let directory = start(Arc::clone(&store), auth.clone(), []).await;
+        let directory = start(Arc::clone(&store), auth.clone(), ServedHosts::for_test()).await;
         Self { directory, store, auth, _folder: folder }
     }
 
     /// Another process on the same store.
     pub(crate) async fn replica(&self) -> Directory {
-        start(Arc::clone(&self.store), self.auth.clone(), []).await
+        start(Arc::clone(&self.store), self.auth.clone(), ServedHosts::for_test()).await
     }
 
     /// Another process that checks credentials with these services.
     pub(crate) async fn with_auth(&self, auth: AuthServices) -> Directory {
-        start(Arc::clone(&self.store), auth, []).await
+        start(Arc::clone(&self.store), auth, ServedHosts::for_test()).await
     }
 
     /// Another process that serves these hosts.
-    pub(crate) async fn serving(&self, hosts: impl IntoIterator<Item = Host>) -> Directory {
+    pub(crate) async fn serving(&self, hosts: ServedHosts) -> Directory {
         start(Arc::clone(&self.store), self.auth.clone(), hosts).await
     }
 
@@ -186,7 +186,7 @@ impl Fixture {
     ) -> Directory {
         let store =
             Arc::new(Meddled { inner: Arc::clone(&self.store), meddling: Mutex::new(None) });
-        let directory = start(store.clone(), auth, []).await;
+        let directory = start(store.clone(), auth, ServedHosts::for_test()).await;
         *store.meddling.lock() = Some(meddling.boxed());
         directory
     }
@@ -335,11 +335,7 @@ pub(crate) fn now() -> Timestamp {
     "2026-11-22T08:00:00Z".parse().unwrap()
 }
 
-async fn start(
-    store: Arc<dyn Store>,
-    auth: AuthServices,
-    served: impl IntoIterator<Item = Host>,
-) -> Directory {
+async fn start(store: Arc<dyn Store>, auth: AuthServices, served: ServedHosts) -> Directory {
     let policy = Arc::new(Policy::compile(&policy_files()).unwrap());
     let memory = Arc::new(Memory::new(Arc::clone(&store), policy));
     let feed = Feed::start(store, vec![memory.clone()]).await.unwrap();

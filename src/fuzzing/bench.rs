@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::portal::Recorder;
 use crate::authz::{Authorizer, DecisionLog};
 use crate::clock;
-use crate::config::Settings;
+use crate::config::{ServedHosts, Settings};
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
 use crate::credential::lockout::Lockout;
@@ -259,19 +259,16 @@ async fn assemble(folder: &Path) -> Parts {
     let memory = Arc::new(Memory::new(Arc::clone(&store), Arc::clone(&policy)));
     let cache = Arc::new(SessionCache::new());
     let feed = Feed::start(store, vec![memory.clone(), cache.clone()]).await.unwrap();
-    let directory = Directory::start(feed.clone(), memory, auth, [], clock::now()).await.unwrap();
-    let sessions = Sessions::new(
-        feed.clone(),
-        directory.clone(),
-        cache,
-        settings.session,
-        settings.server.limits.links,
-    );
+    let served = ServedHosts::new(&settings.server);
+    let directory =
+        Directory::start(feed.clone(), memory, auth, served, clock::now()).await.unwrap();
+    let sessions =
+        Sessions::new(directory.clone(), cache, settings.session, settings.server.limits.links);
     let appearance = Appearance::load(&settings.branding).unwrap();
     let pages = Pages::new(&settings, appearance, directory.clone(), sessions.clone(), &key);
     let gateway = Gateway::new(
         &settings,
-        Arc::new(Authorizer::new(&settings, (directory.clone(), sessions, feed))),
+        Arc::new(Authorizer::new(&settings, (directory.clone(), sessions, feed.freshness()))),
         Arc::new(Upstreams::new(&settings.upstream)),
         Arc::new(pages.clone()),
         Arc::new(DecisionLog::new(settings.telemetry.decisions, Box::new(std::io::sink()))),

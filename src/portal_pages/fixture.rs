@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::Appearance;
 use super::router::Pages;
-use crate::config::Settings;
+use crate::config::{ServedHosts, Settings};
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
 use crate::credential::lockout::Lockout;
@@ -164,21 +164,16 @@ impl TestSite {
         let feed =
             Feed::start(Arc::clone(&store), vec![memory.clone(), cache.clone()]).await.unwrap();
         let directory = Directory::start(
-            feed.clone(),
+            feed,
             memory,
             auth,
-            [],
+            ServedHosts::new(&settings.server),
             "2026-11-22T08:00:00Z".parse().unwrap(),
         )
         .await
         .unwrap();
-        let sessions = Sessions::new(
-            feed,
-            directory.clone(),
-            cache,
-            settings.session,
-            settings.server.limits.links,
-        );
+        let sessions =
+            Sessions::new(directory.clone(), cache, settings.session, settings.server.limits.links);
         let pages = Pages::new(
             settings,
             Appearance::load(&settings.branding).unwrap(),

@@ -19,10 +19,10 @@ use super::texts::Catalogue;
 use super::{PageResult, PagesState};
 use crate::credential::hashing::Busy;
 use crate::credential::secret::Secret;
-use crate::directory::UserFacts;
 use crate::directory::access::pending_sign_in::PendingSignIn;
 use crate::directory::access::secure_links::asks_for_password;
 use crate::directory::access::sign_in::{Claim, SignIn};
+use crate::directory::{Actor, Change, UserFacts};
 use crate::session::{NewSession, StartError, StartedSession};
 use crate::web::brand::Brand;
 use crate::web::cookie::{self, OwnCookie};
@@ -280,8 +280,12 @@ impl PagesState {
         visitor: &Visitor,
     ) -> Result<Response<Body>, StartError> {
         let replaces = cookie::token_hash(headers, self.session_cookie);
-        let StartedSession { token, expired } =
-            self.sessions.start(new, replaces, visitor.now).await?;
+        let actor = match &new.user {
+            Some(id) => Actor::PortalUser { id: id.clone() },
+            None => Actor::System("secure link"),
+        };
+        let change = Change::new(actor, visitor.now);
+        let StartedSession { token, expired } = self.sessions.start(new, replaces, &change).await?;
         let mut response = see_other(return_to.as_str());
         self.expire(&mut response, &expired);
         add_cookie(&mut response, cookie::set(OwnCookie::Session, token.expose(), self.https));

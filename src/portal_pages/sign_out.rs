@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::texts::Catalogue;
 use super::{PageResult, PagesState};
+use crate::directory::{Actor, Change};
 use crate::session::{PortalCookie, SessionLookup};
 use crate::web::brand::Brand;
 use crate::web::cookie::{self, OwnCookie};
@@ -67,7 +68,16 @@ pub(super) async fn submit(
         if !state.forms.is_sessions(&fields.csrf, &key, visitor.now) {
             return state.sign_out_page(&headers, &visitor, true).await;
         }
-        portal_cookies = state.sessions.sign_out(&key).await?;
+        let user = match state.presented(&headers, visitor.now).await? {
+            SessionLookup::Found { subject, .. } => subject.user,
+            SessionLookup::Missing(_) => None,
+        };
+        let actor = match user {
+            Some(id) => Actor::PortalUser { id: id.into() },
+            None => Actor::System("sign-out"),
+        };
+        let change = Change::new(actor, visitor.now);
+        portal_cookies = state.sessions.sign_out(&key, &change).await?;
     }
     let mut response = see_other(paths::SIGN_OUT);
     response.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\""));

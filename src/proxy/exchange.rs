@@ -7,16 +7,18 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 use http_body::Body as _;
 use hyper::upgrade::OnUpgrade;
+use jiff::Timestamp;
 
 use super::body::{ReplyBody, RequestBody};
 use super::bounds::{ConnectionRequests, Sender};
-use super::received::Received;
 use super::failure::{Cause, Failure};
+use super::received::Received;
 use super::upstream::UpstreamError;
 use super::watch::{ActivityFlag, AllowedRequest, Waiting, Watch};
 use super::{Gateway, Hold, headers, tunnel};
 use crate::authz::{Action, Activity, Refusal};
 use crate::clock;
+use crate::directory::{Actor, Change};
 use crate::session::PortalCookie;
 use portcullis_http1::RequestHead;
 use portcullis_policy::BadRequest;
@@ -43,7 +45,8 @@ impl Gateway {
         let watch = waiting.into_watch();
         headers::strip_set_cookies(response.headers_mut());
         if !self.portal_cookies.is_empty() {
-            Box::pin(self.note_portal_cookies(response.headers_mut(), &allowed)).await;
+            Box::pin(self.note_portal_cookies(response.headers_mut(), &allowed, received.now))
+                .await;
         }
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return match upgrade {
@@ -72,7 +75,12 @@ impl Gateway {
 
     /// Notes the portal's cookies that end with the session (`session.portal_cookies`). A cookie
     /// that cannot be noted could not be expired later, so the browser does not get it.
-    async fn note_portal_cookies(&self, headers: &mut HeaderMap, allowed: &AllowedRequest) {
+    async fn note_portal_cookies(
+        &self,
+        headers: &mut HeaderMap,
+        allowed: &AllowedRequest,
+        now: Timestamp,
+    ) {
         let Some(key) = allowed.session.key() else { return };
         let path = allowed.request.target().path();
         let set_by = |line: &[u8]| PortalCookie::set_by(line, &self.portal_cookies, path);
@@ -81,7 +89,8 @@ impl Gateway {
         if cookies.is_empty() {
             return;
         }
-        let noted = match self.authz.sessions().note_portal_cookies(key, &cookies).await {
+        let change = Change::new(Actor::System("cookies of the portal"), now);
+        let noted = match self.authz.sessions().note_portal_cookies(key, &cookies, &change).await {
             Ok(noted) => noted,
             Err(error) => {
                 tracing::error!(%error, "could not note cookies of the portal in the session");

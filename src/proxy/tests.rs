@@ -14,11 +14,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::config::ServedHosts;
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
 use crate::credential::lockout::Lockout;
 use crate::directory::accounts::organizations::NewOrganization;
-use crate::directory::fixture::by_operator;
+use crate::directory::fixture::{by_operator, by_operator_at};
 use crate::directory::{AuthServices, Directory, Memory};
 use crate::portal_pages::Appearance;
 use crate::portal_pages::router::Pages;
@@ -134,25 +135,26 @@ impl House {
         let (cache, other) = (Arc::new(SessionCache::new()), Arc::new(SessionCache::new()));
         let feed = Feed::start(dynamic, vec![memory.clone(), cache.clone(), other.clone()]);
         let feed = feed.await.unwrap();
-        let directory =
-            Directory::start(feed.clone(), memory, auth, [], clock::now()).await.unwrap();
+        let directory = Directory::start(
+            feed.clone(),
+            memory,
+            auth,
+            ServedHosts::new(&settings.server),
+            clock::now(),
+        )
+        .await
+        .unwrap();
         let new = NewOrganization { id: Some("acme".into()), name: "Acme".to_owned(), email: None };
         directory.organizations().create(new, &by_operator()).await.unwrap();
         let sessions = |cache| {
-            Sessions::new(
-                feed.clone(),
-                directory.clone(),
-                cache,
-                settings.session,
-                settings.server.limits.links,
-            )
+            Sessions::new(directory.clone(), cache, settings.session, settings.server.limits.links)
         };
         let (elsewhere, sessions) = (sessions(other), sessions(cache));
         let appearance = Appearance::load(&settings.branding).unwrap();
         let pages = Pages::new(&settings, appearance, directory.clone(), sessions.clone(), &key);
         let gateway = Arc::new(Gateway::new(
             &settings,
-            Arc::new(Authorizer::new(&settings, (directory.clone(), sessions, feed))),
+            Arc::new(Authorizer::new(&settings, (directory.clone(), sessions, feed.freshness()))),
             Arc::new(Upstreams::new(&settings.upstream)),
             Arc::new(pages),
             Arc::new(DecisionLog::new(settings.telemetry.decisions, Box::new(std::io::sink()))),
@@ -177,7 +179,7 @@ impl House {
             address: [192, 0, 2, 1].into(),
             agent: "test".into(),
         };
-        let token = self.elsewhere.start(new, None, now()).await.unwrap().token;
+        let token = self.elsewhere.start(new, None, &by_operator_at(now())).await.unwrap().token;
         format!("Cookie: portcullis={}\r\n", token.expose())
     }
 

@@ -12,10 +12,11 @@ use jiff::Timestamp;
 use super::record::{Lifetime, SESSION, SessionRecord};
 use super::{PortalCookie, Sessions};
 use crate::credential::token::TokenHash;
-use crate::directory::{OrganizationId, UserId};
+use crate::directory::records::Records;
+use crate::directory::{Actor, Change, OrganizationId, UserId};
 use portcullis_policy::SessionKind;
 use portcullis_store::cache::FreshCache;
-use portcullis_store::feed::{Feed, Follower};
+use portcullis_store::feed::Follower;
 use portcullis_store::{CommitError, Expect, StoreError};
 
 /// The most sessions held in memory. The others are read from the store when they are used.
@@ -94,11 +95,11 @@ impl Sessions {
     }
 
     async fn load(&self, key: &TokenHash) -> Result<Option<Arc<Cached>>, StoreError> {
-        let store = self.feed.store();
+        let reader = self.records().read();
         self.cache
             .0
             .get_or_load(*key, || async {
-                let Some(record) = store.get(SESSION, &key.to_string()).await? else {
+                let Some(record) = reader.record(SESSION, &key.to_string()).await? else {
                     return Ok(None);
                 };
                 let session = SessionRecord::read(&record)?;
@@ -141,9 +142,9 @@ impl Sessions {
         {
             return;
         }
-        let (feed, key) = (self.feed.clone(), *key);
+        let (records, key) = (self.records().clone(), *key);
         tokio::spawn(async move {
-            if let Err(error) = save_use(&feed, &key, (created, millis(now))).await {
+            if let Err(error) = save_use(&records, &key, (created, millis(now))).await {
                 tracing::debug!(%error, "the last use of a session was not saved");
             }
         });
@@ -153,17 +154,18 @@ impl Sessions {
 /// Saves the time of the last use, on condition that the record is still the one just read: a
 /// session that has ended in between must not be written again.
 async fn save_use(
-    feed: &Feed,
+    records: &Records,
     key: &TokenHash,
     (created, now): (Timestamp, Timestamp),
 ) -> Result<(), CommitError> {
-    let Some(record) = feed.store().get(SESSION, &key.to_string()).await? else {
+    let Some(record) = records.read().record(SESSION, &key.to_string()).await? else {
         return Ok(());
     };
     let mut session = SessionRecord::read(&record)?;
     session.created = session.created.min(created);
     session.last_seen = now;
-    feed.commit(vec![session.put(key, Expect::Version(record.version))?]).await?;
+    let change = Change::new(Actor::System("last use of a session"), now);
+    records.commit(&change, vec![session.put(key, Expect::Version(record.version))?]).await?;
     Ok(())
 }
 

@@ -76,8 +76,8 @@ impl Sessions {
         let mut views = Vec::new();
         while views.len() < limit {
             let records = self
-                .feed
-                .store()
+                .records()
+                .read()
                 .list(SESSION, key.as_ref(), after.as_deref(), limit - views.len())
                 .await?;
             let Some(last) = records.last() else { return Ok((views, None)) };
@@ -126,7 +126,7 @@ impl Sessions {
         let (mut open, mut after) = (0, None::<String>);
         loop {
             let records =
-                self.feed.store().list(SESSION, key.as_ref(), after.as_deref(), PAGE).await?;
+                self.records().read().list(SESSION, key.as_ref(), after.as_deref(), PAGE).await?;
             let Some(last) = records.last() else { return Ok(open) };
             after = Some(last.id.clone());
             let counts = |record: &&Record| {
@@ -151,7 +151,7 @@ impl Sessions {
         key: &TokenHash,
         change: &Change,
     ) -> Result<bool, StoreError> {
-        let Some(record) = self.feed.store().get(SESSION, &key.to_string()).await? else {
+        let Some(record) = self.records().read().record(SESSION, &key.to_string()).await? else {
             return Ok(false);
         };
         // Whose a session is never changes.
@@ -187,13 +187,13 @@ impl Sessions {
         let (mut deleted, mut after) = (0, None::<String>);
         loop {
             let records =
-                self.feed.store().list(SESSION, key.as_ref(), after.as_deref(), PAGE).await?;
+                self.records().read().list(SESSION, key.as_ref(), after.as_deref(), PAGE).await?;
             let Some(last) = records.last() else { return Ok(deleted) };
             after = Some(last.id.clone());
             let deletes: Vec<_> = records.into_iter().filter(&meant).map(delete).collect();
             deleted += deletes.len();
             if !deletes.is_empty() {
-                self.directory.records().commit(change, deletes).await.map_err(store_fault)?;
+                self.records().commit(change, deletes).await.map_err(store_fault)?;
             }
         }
     }

@@ -14,6 +14,7 @@ use super::record::SessionRecord;
 use super::{Sessions, store_fault};
 use crate::config::CookieNames;
 use crate::credential::token::TokenHash;
+use crate::directory::Change;
 use crate::session::record::SESSION;
 use portcullis_store::{CommitError, Expect, StoreError, Write};
 
@@ -106,13 +107,15 @@ impl Sessions {
         &self,
         key: TokenHash,
         cookies: &[PortalCookie],
+        change: &Change,
     ) -> Result<bool, StoreError> {
         for _ in 0..TRIES {
             let Some(session) = self.cached(&key).await? else { return Ok(false) };
             if cookies.iter().all(|cookie| session.portal_cookies.contains(cookie)) {
                 return Ok(true);
             }
-            let Some(record) = self.feed.store().get(SESSION, &key.to_string()).await? else {
+            let Some(record) = self.records().read().record(SESSION, &key.to_string()).await?
+            else {
                 return Ok(false);
             };
             let mut stored = SessionRecord::read(&record)?;
@@ -128,7 +131,8 @@ impl Sessions {
             // What memory knows of its use is lost with this write, so it is written too.
             let [created, last_seen] = session.times();
             (stored.created, stored.last_seen) = (millis(created), millis(last_seen));
-            match self.feed.commit(vec![stored.put(&key, Expect::Version(record.version))?]).await {
+            let write = stored.put(&key, Expect::Version(record.version))?;
+            match self.records().commit(change, vec![write]).await {
                 Ok(_) => return Ok(true),
                 Err(CommitError::Conflict { .. }) => {}
                 Err(error) => return Err(store_fault(error)),
@@ -141,12 +145,16 @@ impl Sessions {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn sign_out(&self, key: &TokenHash) -> Result<Vec<PortalCookie>, StoreError> {
+    pub async fn sign_out(
+        &self,
+        key: &TokenHash,
+        change: &Change,
+    ) -> Result<Vec<PortalCookie>, StoreError> {
         for _ in 0..TRIES {
             let Some((left, delete)) = self.replaced(key, None).await? else {
                 return Ok(Vec::new());
             };
-            match self.feed.commit(vec![delete]).await {
+            match self.records().commit(change, vec![delete]).await {
                 Ok(_) => return Ok(left.unwrap_or_default()),
                 Err(CommitError::Conflict { .. }) => {}
                 Err(error) => return Err(store_fault(error)),
@@ -162,7 +170,7 @@ impl Sessions {
         key: &TokenHash,
         next: Option<&mut SessionRecord>,
     ) -> Result<Option<(Option<Vec<PortalCookie>>, Write)>, StoreError> {
-        let Some(record) = self.feed.store().get(SESSION, &key.to_string()).await? else {
+        let Some(record) = self.records().read().record(SESSION, &key.to_string()).await? else {
             return Ok(None);
         };
         // At this version, so that no cookie is noted in between.

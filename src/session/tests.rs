@@ -6,7 +6,7 @@ use jiff::{SignedDuration, ToSpan};
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::Passwords;
+use crate::config::{Passwords, ServedHosts};
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
 use crate::credential::lockout::Lockout;
@@ -21,7 +21,7 @@ use crate::directory::{AuthServices, Memory};
 use crate::session::record::SESSION;
 use portcullis_policy::Policy;
 use portcullis_store::Store;
-use portcullis_store::feed::Follower;
+use portcullis_store::feed::{Feed, Follower};
 use portcullis_store::sled::SledStore;
 
 const LINKS: LinkLimits = LinkLimits { sessions: 1000, rate: 300 };
@@ -57,8 +57,9 @@ impl Portal {
             Lockout::default(),
             Passwords::default(),
         );
-        let directory = Directory::start(feed.clone(), memory, auth, [], noon()).await.unwrap();
-        let sessions = Sessions::new(feed, directory.clone(), cache, LIMITS, LINKS);
+        let directory =
+            Directory::start(feed, memory, auth, ServedHosts::for_test(), noon()).await.unwrap();
+        let sessions = Sessions::new(directory.clone(), cache, LIMITS, LINKS);
         Self { directory, sessions, store }
     }
 
@@ -111,7 +112,7 @@ impl Portal {
             address: [192, 0, 2, 1].into(),
             agent: "test".into(),
         };
-        self.sessions.start(new, replaces, now).await.unwrap()
+        self.sessions.start(new, replaces, &by_operator_at(now)).await.unwrap()
     }
 
     pub(super) async fn link_session(&self) -> PlainToken {
@@ -124,7 +125,7 @@ impl Portal {
             address: [192, 0, 2, 1].into(),
             agent: "test".into(),
         };
-        self.sessions.start(new, None, noon()).await.unwrap().token
+        self.sessions.start(new, None, &by_operator_at(noon())).await.unwrap().token
     }
 
     async fn presented(&self, token: &PlainToken, now: Timestamp) -> SessionLookup {
@@ -345,7 +346,8 @@ async fn r19_a_session_takes_the_place_of_another_in_one_step() {
         address: [192, 0, 2, 1].into(),
         agent: String::new(),
     };
-    let new = portal.sessions.start(new, Some(old.hash()), noon()).await.unwrap().token;
+    let new =
+        portal.sessions.start(new, Some(old.hash()), &by_operator_at(noon())).await.unwrap().token;
     assert!(!portal.is_in(&old, noon()).await);
     assert!(portal.is_in(&new, noon()).await);
 }
@@ -455,7 +457,7 @@ async fn a_list_shows_the_sessions_that_requests_are_let_through_with() {
             address: [192, 0, 2, 1].into(),
             agent: "test".into(),
         };
-        portal.sessions.start(new, None, noon()).await.unwrap().token
+        portal.sessions.start(new, None, &by_operator_at(noon())).await.unwrap().token
     };
     let own = begin(SessionKind::User, Some(anna.id.as_str())).await;
     for (kind, user) in [
@@ -514,7 +516,7 @@ async fn i12_link_sessions_are_counted_again_after_a_restart() {
             address: [192, 0, 2, 1].into(),
             agent: "test".into(),
         };
-        portal.sessions.start(new, None, now).await.map(|begun| begun.token)
+        portal.sessions.start(new, None, &by_operator_at(now)).await.map(|begun| begun.token)
     };
     let two = || Arc::new(LinkQuota::new(LinkLimits { sessions: 2, rate: 100 }));
     portal.sessions.link_quota = two();

@@ -14,3 +14,4 @@ mod layers;
 mod sizes;
 mod source;
 mod spawns;
+mod writes;

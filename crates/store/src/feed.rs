@@ -4,7 +4,7 @@
 //! commits. These include commits of other processes and those whose caller has gone away;
 //! [`Feed::commit`] only waits until the task has passed its own.
 //!
-//! If the store or a follower fails, the task tries again, and [`Feed::staleness`] grows. Once it
+//! If the store or a follower fails, the task tries again, and [`Freshness::staleness`] grows. Once it
 //! exceeds the configured limit, requests must be refused.
 
 use std::fmt;
@@ -49,6 +49,11 @@ pub trait Follower: Send + Sync + 'static {
 /// The store, as this process writes to it. Clones share one task, which ends with the last clone.
 #[derive(Clone)]
 pub struct Feed(Arc<Inner>);
+
+/// How current the followers of a [`Feed`] are, for code that must not write. It does not keep the
+/// feed alive: without one, nothing is confirmed again.
+#[derive(Clone)]
+pub struct Freshness(Arc<Confirmed>);
 
 struct Inner {
     store: Arc<dyn Store>,
@@ -115,16 +120,30 @@ impl Feed {
         let _ = self.0.applied.clone().wait_for(|_| false).await;
     }
 
+    /// How current the followers are.
+    #[must_use]
+    pub fn freshness(&self) -> Freshness {
+        Freshness(Arc::clone(&self.0.confirmed))
+    }
+}
+
+impl Freshness {
     /// The time since the followers were last known to be up to date.
     #[must_use]
     pub fn staleness(&self) -> Duration {
-        self.0.confirmed.elapsed()
+        self.0.elapsed()
     }
 
     /// Whether [`Self::staleness`] is at most `max_staleness`. If not, requests must be refused.
     #[must_use]
     pub fn fresh(&self, max_staleness: Duration) -> bool {
         self.staleness() <= max_staleness
+    }
+}
+
+impl fmt::Debug for Freshness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Freshness").field(&self.staleness()).finish()
     }
 }
 

@@ -17,7 +17,7 @@ use crate::admin::table::Table;
 use crate::admin::{Access, AdminState, guard, routes};
 use crate::authz::Authorizer;
 use crate::clock;
-use crate::config::{Passwords, Settings};
+use crate::config::{Passwords, ServedHosts, Settings};
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
 use crate::credential::lockout::Lockout;
@@ -83,23 +83,17 @@ impl Bench {
             Lockout::new(1000),
             Passwords::default(),
         );
-        let hosts = [settings.server.public_url.host()].into_iter().chain(&settings.server.hosts);
-        let directory = Directory::start(feed.clone(), memory, auth, hosts.cloned(), clock::now())
-            .await
-            .unwrap();
-        let sessions = Sessions::new(
-            feed.clone(),
-            directory.clone(),
-            cache,
-            settings.session,
-            settings.server.limits.links,
-        );
+        let served = ServedHosts::new(&settings.server);
+        let directory =
+            Directory::start(feed.clone(), memory, auth, served, clock::now()).await.unwrap();
+        let sessions =
+            Sessions::new(directory.clone(), cache, settings.session, settings.server.limits.links);
         let (files, to) = (policies.clone(), directory.clone());
-        let reload: Arc<Reload> = Arc::new(move || {
+        let reload: Arc<Reload> = Arc::new(move |change| {
             let (files, to) = (files.clone(), to.clone());
-            Box::pin(async move { to.replace_policy(Policy::load(&files)?).await })
+            Box::pin(async move { to.replace_policy(Policy::load(&files)?, &change).await })
         });
-        let known = (directory, sessions, feed);
+        let known = (directory, sessions, feed.freshness());
         let authz = Arc::new(Authorizer::new(&settings, known.clone()));
         let state = AdminState::new(&settings, known, authz, reload);
         Self { state, policies, _folder: folder }
@@ -176,7 +170,8 @@ impl Bench {
 
     /// The blind copy of each waiting mail, by login.
     pub(super) async fn blind_copies(&self) -> HashMap<String, Option<String>> {
-        let records = self.state.feed.store().list(kind::MAIL, None, None, 100).await.unwrap();
+        let records = self.state.directory.records().read().list(kind::MAIL, None, None, 100);
+        let records = records.await.unwrap();
         let letters = records.iter().map(|record| serde_json::from_slice(&record.doc).unwrap());
         letters.map(|letter: Mail| (letter.login, letter.blind_copy)).collect()
     }
@@ -192,7 +187,13 @@ impl Bench {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             agent: "test".to_owned(),
         };
-        self.state.sessions.start(new, None, clock::now()).await.unwrap().token.hash()
+        self.state
+            .sessions
+            .start(new, None, &by_operator_at(clock::now()))
+            .await
+            .unwrap()
+            .token
+            .hash()
     }
 
     /// Signs a portal user in with [`PASSWORD`] and sets up the second factor that is required.

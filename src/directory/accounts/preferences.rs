@@ -1,7 +1,6 @@
 //! What holds for the whole installation (R12, R60).
 
-use std::sync::Arc;
-
+use crate::config::ServedHosts;
 use crate::directory::accounts::patch;
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError};
@@ -57,8 +56,8 @@ impl From<Stored<Preferences>> for PreferencesView {
 #[derive(Debug, Clone)]
 pub struct PreferencesRecord {
     pub(in crate::directory) core: Core,
-    /// The hosts that the gateway serves: requests to them cannot be redirected to them.
-    pub(in crate::directory) served: Arc<[Host]>,
+    /// Requests cannot be redirected to these hosts.
+    pub(in crate::directory) served: ServedHosts,
 }
 
 impl PreferencesRecord {
@@ -107,7 +106,7 @@ impl PreferencesRecord {
 
 /// Refuses what is not a complete `http` or `https` URL, spelled so that it can stand in a header,
 /// and what would come back here, to be redirected again.
-fn check_redirect(url: &str, served: &[Host]) -> Result<(), DirectoryError> {
+fn check_redirect(url: &str, served: &ServedHosts) -> Result<(), DirectoryError> {
     let invalid = |message: &str| {
         Err(DirectoryError::invalid("disabled_redirect_url", format!("`{url}` {message}")))
     };
@@ -128,7 +127,7 @@ fn check_redirect(url: &str, served: &[Host]) -> Result<(), DirectoryError> {
         return invalid("has no port from 1 to 65535");
     }
     let Some(host) = host_of(authority) else { return invalid("is not a complete URL") };
-    if is_served(&host, served) {
+    if served.is_reached_at(&host) {
         return invalid(
             "leads to the portal itself, so that browsers would go round in circles; \
                         name another host",
@@ -141,14 +140,6 @@ fn host_of(authority: &Authority) -> Option<Host> {
     let authority = authority.as_str();
     // What stands before an `@` names no place.
     Host::parse(authority.rsplit('@').next().unwrap_or(authority)).ok()
-}
-
-/// Whether it is a name that is served, at a port that is. Where a name is told without port, it is
-/// the port that nobody writes, or the one that another is told with.
-fn is_served(host: &Host, served: &[Host]) -> bool {
-    let port = |host: &Host| host.port().filter(|port| ![80, 443].contains(port));
-    served.iter().any(|ours| ours.name() == host.name())
-        && served.iter().any(|ours| port(ours) == port(host))
 }
 
 #[cfg(test)]

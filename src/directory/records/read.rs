@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use portcullis_store::{Key, Record, Store, StoreError};
+use portcullis_store::{Key, Kind, Record, Store, StoreError};
 
 use super::document::Document;
 use super::id::RecordId as _;
@@ -31,6 +31,27 @@ impl Reader {
             return Ok(None);
         }
         self.0.get(T::KIND, id.as_ref()).await?.map(Stored::decode).transpose()
+    }
+
+    /// The record of this kind with this id, for modules that decode their own.
+    pub(crate) async fn record(&self, kind: Kind, id: &str) -> Result<Option<Record>, StoreError> {
+        self.0.get(kind, id).await
+    }
+
+    /// Up to `limit` records of this kind in order of id: those after `after` that have `key`.
+    pub(crate) async fn list(
+        &self,
+        kind: Kind,
+        key: Option<&Key>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        self.0.list(kind, key, after, limit).await
+    }
+
+    /// Succeeds if the store answers.
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+        self.0.head().await.map(drop)
     }
 
     /// The document with this id, at the expected version; an error if there is none.
@@ -68,7 +89,7 @@ impl Reader {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Record>, StoreError> {
-        self.0.list(T::KIND, key, after, limit).await
+        self.list(T::KIND, key, after, limit).await
     }
 
     /// A page of the documents that have `key`, without damaged ones.

@@ -22,8 +22,8 @@ const ATTEMPTS: usize = 16;
 /// the later ones were too, each round would let one through and all others would run again.
 static AGAIN: Mutex<()> = Mutex::const_new(());
 
-/// The directory's records. The store behind them is private: whoever commits says who makes the
-/// change.
+/// The records of the directory, and of the modules above it that keep records of their own. The
+/// store behind them is private, so nothing is written without a [`Change`].
 #[derive(Debug, Clone)]
 pub struct Records {
     reader: Reader,

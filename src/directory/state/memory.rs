@@ -7,7 +7,7 @@ use super::facts::OrganizationFacts;
 use super::facts::UserFacts;
 use super::snapshot::Snapshot;
 use crate::directory::records::{
-    Group, Organization, OrganizationId, Preferences, Reader, User, UserId, kind,
+    self, Group, Organization, OrganizationId, Preferences, Reader, User, UserId, kind,
 };
 use arc_swap::{ArcSwap, Guard};
 use async_trait::async_trait;
@@ -55,11 +55,19 @@ impl Memory {
     pub(in crate::directory) async fn replace_policy(
         &self,
         policy: Policy,
+        change: &records::Change,
     ) -> Result<(), PolicyProblems> {
         let _renewing = self.renewing.lock().await;
         let next = self.snapshot.load().under(Arc::new(policy));
         next.check_expectations()?;
+        let version = next.policy().version().to_owned();
         self.snapshot.store(Arc::new(next));
+        tracing::debug!(
+            policy.version = version,
+            actor = %change.actor,
+            at = %change.at,
+            "policy replaced"
+        );
         Ok(())
     }
 

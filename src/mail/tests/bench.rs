@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Settings;
+use crate::config::{ServedHosts, Settings};
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
 use crate::credential::lockout::Lockout;
@@ -164,7 +164,8 @@ impl Bench {
             Lockout::default(),
             settings("").passwords,
         );
-        let directory = Directory::start(feed, memory, auth, [], now()).await.unwrap();
+        let directory =
+            Directory::start(feed, memory, auth, ServedHosts::for_test(), now()).await.unwrap();
         let acme = NewOrganization { id: Some("acme".into()), name: "Acme".into(), email: None };
         directory.organizations().create(acme, &by_operator()).await.unwrap();
         let user = directory.users().create(new_user("ann"), &by_operator()).await.unwrap().id;

@@ -1,6 +1,7 @@
 use super::super::tests::{Portal, noon};
 use super::*;
 use crate::config::Settings;
+use crate::directory::fixture::by_operator;
 use crate::session::record::SESSION;
 
 fn names(list: &str) -> CookieNames {
@@ -89,12 +90,24 @@ async fn sign_out_answers_exactly_the_cookies_that_were_noted() {
     let (_folder, portal) = portal().await;
     let key = portal.link_session().await.hash();
     let [a, b] = [cookie("a", "/", None), cookie("b", "/x", Some("example.com"))];
-    assert!(portal.sessions.note_portal_cookies(key, std::slice::from_ref(&a)).await.unwrap());
-    assert!(portal.sessions.note_portal_cookies(key, &[a.clone(), b.clone()]).await.unwrap());
-    assert_eq!(portal.sessions.sign_out(&key).await.unwrap(), [a.clone(), b]);
-    assert!(portal.sessions.sign_out(&key).await.unwrap().is_empty());
+    assert!(
+        portal
+            .sessions
+            .note_portal_cookies(key, std::slice::from_ref(&a), &by_operator())
+            .await
+            .unwrap()
+    );
+    assert!(
+        portal
+            .sessions
+            .note_portal_cookies(key, &[a.clone(), b.clone()], &by_operator())
+            .await
+            .unwrap()
+    );
+    assert_eq!(portal.sessions.sign_out(&key, &by_operator()).await.unwrap(), [a.clone(), b]);
+    assert!(portal.sessions.sign_out(&key, &by_operator()).await.unwrap().is_empty());
     // Whose session has ended gets none any more.
-    assert!(!portal.sessions.note_portal_cookies(key, &[a]).await.unwrap());
+    assert!(!portal.sessions.note_portal_cookies(key, &[a], &by_operator()).await.unwrap());
 }
 
 #[tokio::test]
@@ -102,14 +115,14 @@ async fn a_cookie_that_is_known_costs_no_write() {
     let (_folder, portal) = portal().await;
     let key = portal.link_session().await.hash();
     let known = [cookie("a", "/", None)];
-    portal.sessions.note_portal_cookies(key, &known).await.unwrap();
+    portal.sessions.note_portal_cookies(key, &known, &by_operator()).await.unwrap();
     let version =
         || async { portal.store.get(SESSION, &key.to_string()).await.unwrap().unwrap().version };
     let before = version().await;
-    assert!(portal.sessions.note_portal_cookies(key, &known).await.unwrap());
+    assert!(portal.sessions.note_portal_cookies(key, &known, &by_operator()).await.unwrap());
     assert_eq!(version().await, before);
     let new = [cookie("a", "/x", None)];
-    assert!(portal.sessions.note_portal_cookies(key, &new).await.unwrap());
+    assert!(portal.sessions.note_portal_cookies(key, &new, &by_operator()).await.unwrap());
     assert_ne!(version().await, before);
 }
 
@@ -118,11 +131,13 @@ async fn cookies_noted_at_once_are_all_kept() {
     let (_folder, portal) = portal().await;
     let key = portal.link_session().await.hash();
     let cookies: Vec<_> = (0..12).map(|n| [cookie(&format!("c{n}"), "/", None)]).collect();
-    let noted = cookies.iter().map(|cookie| portal.sessions.note_portal_cookies(key, cookie));
+    let change = by_operator();
+    let noted =
+        cookies.iter().map(|cookie| portal.sessions.note_portal_cookies(key, cookie, &change));
     for noted in futures_util::future::join_all(noted).await {
         assert!(noted.unwrap());
     }
-    let mut kept = portal.sessions.sign_out(&key).await.unwrap();
+    let mut kept = portal.sessions.sign_out(&key, &by_operator()).await.unwrap();
     kept.sort_by(|a, b| a.name.cmp(&b.name));
     let mut expected = cookies.concat();
     expected.sort_by(|a, b| a.name.cmp(&b.name));
@@ -134,8 +149,8 @@ async fn a_session_has_no_more_cookies_than_a_browser_needs() {
     let (_folder, portal) = portal().await;
     let key = portal.link_session().await.hash();
     let many: Vec<_> = (0..=MOST).map(|n| cookie(&format!("c{n}"), "/", None)).collect();
-    assert!(!portal.sessions.note_portal_cookies(key, &many).await.unwrap());
-    assert!(portal.sessions.note_portal_cookies(key, &many[..MOST]).await.unwrap());
+    assert!(!portal.sessions.note_portal_cookies(key, &many, &by_operator()).await.unwrap());
+    assert!(portal.sessions.note_portal_cookies(key, &many[..MOST], &by_operator()).await.unwrap());
 }
 
 #[tokio::test]
@@ -144,19 +159,23 @@ async fn another_persons_sign_in_ends_the_portals_cookies() {
     let (anna, ludwig) = (portal.user("anna").await, portal.user("ludwig").await);
     let left = [cookie("a", "/", None)];
     let first = portal.session_of(&anna).await.hash();
-    portal.sessions.note_portal_cookies(first, &left).await.unwrap();
+    portal.sessions.note_portal_cookies(first, &left, &by_operator()).await.unwrap();
     let again = portal.begin(&anna, Some(first), noon()).await;
     assert!(again.expired.is_empty());
     let next = portal.begin(&ludwig, Some(again.token.hash()), noon()).await;
     assert_eq!(next.expired, left);
-    assert!(portal.sessions.sign_out(&next.token.hash()).await.unwrap().is_empty());
+    assert!(portal.sessions.sign_out(&next.token.hash(), &by_operator()).await.unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn a_record_with_cookies_outlives_its_session_for_a_week() {
     let (_folder, portal) = portal().await;
     let key = portal.link_session().await.hash();
-    portal.sessions.note_portal_cookies(key, &[cookie("a", "/", None)]).await.unwrap();
+    portal
+        .sessions
+        .note_portal_cookies(key, &[cookie("a", "/", None)], &by_operator())
+        .await
+        .unwrap();
     let hours = |hours| noon() + jiff::SignedDuration::from_hours(hours);
     assert_eq!(portal.sessions.sweep(hours(24)).await.unwrap(), 0);
     assert_eq!(portal.sessions.sweep(hours(24 * 9)).await.unwrap(), 1);

@@ -267,19 +267,19 @@ async fn i2_staleness_grows_until_the_store_answers() {
     let store = Arc::new(Scripted::default());
     let feed = Feed::start(store.clone(), vec![]).await.unwrap();
     let limit = Duration::from_secs(5);
-    assert!(feed.fresh(limit));
+    assert!(feed.freshness().fresh(limit));
     time::advance(limit).await;
-    assert!(feed.fresh(limit));
+    assert!(feed.freshness().fresh(limit));
     time::advance(Duration::from_millis(1)).await;
-    assert!(!feed.fresh(limit));
+    assert!(!feed.freshness().fresh(limit));
 
     store.answer(unavailable());
     settle().await;
-    assert!(!feed.fresh(limit), "an error confirms nothing");
+    assert!(!feed.freshness().fresh(limit), "an error confirms nothing");
     time::advance(FIRST_PAUSE).await;
     store.answer(Ok(Changes::List(vec![])));
     settle().await;
-    assert_eq!(feed.staleness(), Duration::ZERO);
+    assert_eq!(feed.freshness().staleness(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
@@ -290,7 +290,7 @@ async fn an_idle_store_stays_within_the_least_staleness() {
     for _ in 0..1000 {
         time::advance(Duration::from_millis(10)).await;
         settle().await;
-        stalest = stalest.max(feed.staleness());
+        stalest = stalest.max(feed.freshness().staleness());
     }
     assert!(stalest <= MIN_STALENESS / 2, "{stalest:?}: no room for a busy machine");
     assert!(stalest > Duration::ZERO);
@@ -311,7 +311,7 @@ async fn i2_a_failing_follower_gets_the_changes_again() {
     store.answer(Ok(Changes::List(vec![change.clone()])));
     settle().await;
     assert!(poll!(&mut commit).is_pending());
-    assert_eq!(feed.staleness(), Duration::from_secs(1));
+    assert_eq!(feed.freshness().staleness(), Duration::from_secs(1));
 
     follower.failing.store(false, Ordering::SeqCst);
     store.answer(Ok(Changes::List(vec![change])));
@@ -319,7 +319,7 @@ async fn i2_a_failing_follower_gets_the_changes_again() {
     settle().await;
     assert_eq!(commit.await.unwrap().sequence, 1);
     assert_eq!(follower.ids(), ["a"]);
-    assert_eq!(feed.staleness(), Duration::ZERO);
+    assert_eq!(feed.freshness().staleness(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
@@ -327,7 +327,7 @@ async fn i2_a_commit_that_is_not_applied_is_an_error() {
     let feed = Feed::start(Arc::new(Scripted::default()), vec![]).await.unwrap();
     let answer = feed.commit(vec![put("a")]).await;
     assert!(matches!(answer, Err(CommitError::Store(StoreError::Unavailable(_)))), "{answer:?}");
-    assert_eq!(feed.staleness(), APPLY_TIMEOUT);
+    assert_eq!(feed.freshness().staleness(), APPLY_TIMEOUT);
 }
 
 #[tokio::test(start_paused = true)]

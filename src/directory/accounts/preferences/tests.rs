@@ -101,33 +101,33 @@ async fn r60_what_is_no_web_address_is_refused() {
 #[tokio::test]
 async fn r60_nobody_is_redirected_to_the_portal_itself() {
     let fixture = Fixture::new().await;
-    let host = |host: &str| host.parse::<Host>().unwrap();
-    let change = async |served: &[&str], url: &str| {
-        let directory = fixture.serving(served.iter().map(|name| host(name))).await;
+    let change = async |(public_url, hosts): (&str, &[&str]), url: &str| {
+        let directory = fixture.serving(ServedHosts::parsed(public_url, hosts)).await;
         let set = PreferencesPatch {
             disabled_redirect_url: Some(Some(url.to_owned())),
             ..PreferencesPatch::default()
         };
         directory.preferences().change(set, &by_operator()).await
     };
-    let (public, local) = (["portal.example", "other.example"], ["localhost:8080", "[::1]"]);
+    let public = ("https://portal.example", &["other.example"][..]);
+    let local = ("http://localhost:8080", &["[::1]"][..]);
     for (served, own) in [
-        (&public, "https://portal.example"),
-        (&public, "http://Portal.EXAMPLE:80/away"),
-        (&public, "https://ann@other.example:443/?x=1"),
-        (&local, "http://localhost:8080/"),
-        (&local, "http://[0:0::1]:8080/"),
-        (&local, "http://[::1]/"),
+        (public, "https://portal.example"),
+        (public, "http://Portal.EXAMPLE:80/away"),
+        (public, "https://ann@other.example:443/?x=1"),
+        (local, "http://localhost:8080/"),
+        (local, "http://[0:0::1]:8080/"),
+        (local, "http://[::1]/"),
     ] {
         let error = change(served, own).await.unwrap_err();
         assert_eq!(error.code(), "invalid", "{own}");
         assert!(error.to_string().contains("portal itself"), "{error}");
     }
     for (served, elsewhere) in [
-        (&public, "https://status.portal.example/"),
-        (&public, "https://portal.example:8443/"),
-        (&public, "https://elsewhere.example/portal.example"),
-        (&local, "http://localhost:9090/"),
+        (public, "https://status.portal.example/"),
+        (public, "https://portal.example:8443/"),
+        (public, "https://elsewhere.example/portal.example"),
+        (local, "http://localhost:9090/"),
     ] {
         change(served, elsewhere).await.unwrap();
     }

@@ -24,9 +24,17 @@ async fn a_policy_is_put_in_force_if_what_it_expects_holds() {
     let fixture = Fixture::new().await;
     let version = || fixture.directory.snapshot().policy().version().to_owned();
     let first = version();
-    fixture.directory.replace_policy(compile(&expecting("limited", "deny"))).await.unwrap_err();
+    fixture
+        .directory
+        .replace_policy(compile(&expecting("limited", "deny")), &by_operator())
+        .await
+        .unwrap_err();
     assert_eq!(version(), first);
-    fixture.directory.replace_policy(compile(&expecting("limited", "allow"))).await.unwrap();
+    fixture
+        .directory
+        .replace_policy(compile(&expecting("limited", "allow")), &by_operator())
+        .await
+        .unwrap();
     assert_ne!(version(), first);
 }
 
@@ -35,7 +43,11 @@ async fn an_edit_of_a_group_keeps_no_policy_out_that_comes_with_the_group() {
     let fixture = Fixture::new().await;
     let nothing = GroupPatch { permissions: Some(Grant::Only(vec![])), ..GroupPatch::default() };
     fixture.directory.groups().change(&"limited".into(), nothing, &by_operator()).await.unwrap();
-    fixture.directory.replace_policy(compile(&expecting("limited", "allow"))).await.unwrap();
+    fixture
+        .directory
+        .replace_policy(compile(&expecting("limited", "allow")), &by_operator())
+        .await
+        .unwrap();
     let snapshot = fixture.directory.snapshot().clone();
     assert!(snapshot.granted("limited").is_empty(), "the edit is still in force");
 }
@@ -45,8 +57,16 @@ async fn a_group_that_the_policy_does_not_come_with_is_judged_as_it_is_now() {
     let fixture = Fixture::new().await;
     let new = NewGroup { name: "Partners".to_owned(), permissions: Grant::Only(vec![]) };
     let id = fixture.directory.groups().create(new, &by_operator()).await.unwrap().id;
-    fixture.directory.replace_policy(compile(&expecting(id.as_str(), "allow"))).await.unwrap_err();
-    fixture.directory.replace_policy(compile(&expecting(id.as_str(), "deny"))).await.unwrap();
+    fixture
+        .directory
+        .replace_policy(compile(&expecting(id.as_str(), "allow")), &by_operator())
+        .await
+        .unwrap_err();
+    fixture
+        .directory
+        .replace_policy(compile(&expecting(id.as_str(), "deny")), &by_operator())
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -58,14 +78,14 @@ async fn a_permission_that_a_new_policy_does_not_know_grants_nothing_until_it_do
     assert!(without.permissions.contains(entry));
     without.permissions = without.permissions.replace(entry, "");
     without.groups = without.groups.replace("\"portal.access\", ", "");
-    fixture.directory.replace_policy(compile(&without)).await.unwrap();
+    fixture.directory.replace_policy(compile(&without), &by_operator()).await.unwrap();
     let snapshot = fixture.directory.snapshot().clone();
     let ids: Vec<_> = snapshot.policy().catalogue().ids(snapshot.granted("non-portal")).collect();
     assert_eq!(ids, ["tickets.create"]);
     let shown = fixture.directory.groups().get(&"limited".into()).await.unwrap();
     assert_eq!((shown.permissions.len(), shown.of), (7, 23));
 
-    fixture.directory.replace_policy(compile(&policy_files())).await.unwrap();
+    fixture.directory.replace_policy(compile(&policy_files()), &by_operator()).await.unwrap();
     assert_eq!(fixture.directory.snapshot().granted("non-portal").len(), 2);
 }
 
@@ -80,7 +100,7 @@ async fn r3_what_a_new_policy_declares_to_need_an_identity_is_taken_from_the_non
     stricter.groups = stricter
         .groups
         .replace("permissions = [\"portal.access\", \"tickets.create\"]", "permissions = []");
-    fixture.directory.replace_policy(compile(&stricter)).await.unwrap();
+    fixture.directory.replace_policy(compile(&stricter), &by_operator()).await.unwrap();
     let snapshot = fixture.directory.snapshot().clone();
     let granted = |group| {
         let set = snapshot.granted(group);
