@@ -10,24 +10,32 @@
     reason = "a property that fails stops the fuzzer"
 )]
 
+mod admin_json;
 mod bench;
 mod cookies;
 mod portal;
 
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use parking_lot::Mutex;
 
+use self::admin_json::AdminBench;
 use self::bench::Bench;
 
 pub use self::cookies::cookies;
 pub use crate::authz::fuzzing::forwarded_headers;
 
 /// One gateway for all inputs of a process. Its store is left in the folder for temporary files.
-static BENCH: LazyLock<Mutex<Bench>> = LazyLock::new(|| {
-    let folder = std::env::temp_dir().join(format!("portcullis-fuzz-{}", std::process::id()));
-    Mutex::new(Bench::new(&folder))
-});
+static BENCH: LazyLock<Mutex<Bench>> = LazyLock::new(|| Mutex::new(Bench::new(&folder())));
+
+/// One admin API for all inputs of a process.
+static ADMIN_BENCH: LazyLock<Mutex<AdminBench>> =
+    LazyLock::new(|| Mutex::new(AdminBench::new(&folder())));
+
+fn folder() -> PathBuf {
+    std::env::temp_dir().join(format!("portcullis-fuzz-{}", std::process::id()))
+}
 
 /// What a client sends over a connection to the gateway: [`Bench::data_plane`].
 pub fn data_plane(data: &[u8]) {
@@ -39,6 +47,11 @@ pub fn form_bodies(data: &[u8]) {
     BENCH.lock().form_bodies(data);
 }
 
+/// What a program of the operator sends to the admin API: [`AdminBench::admin_json`].
+pub fn admin_json(data: &[u8]) {
+    ADMIN_BENCH.lock().admin_json(data);
+}
+
 #[cfg(test)]
 #[path = "../fuzz/replay.rs"]
 mod replay;
@@ -48,6 +61,7 @@ mod tests {
     use super::replay::replay;
     use tempfile::TempDir;
 
+    use super::admin_json::AdminBench;
     use super::bench::Bench;
 
     const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -67,6 +81,19 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let mut bench = Bench::new(folder.path());
         replay(ROOT, "form_bodies", |data| bench.form_bodies(data));
+    }
+
+    #[test]
+    fn corpus_of_admin_json() {
+        let folder = TempDir::new().unwrap();
+        let mut bench = AdminBench::new(folder.path());
+        let (mut accepted, mut refused) = (0, 0);
+        replay(ROOT, "admin_json", |data| match bench.admin_json(data) {
+            Some(status) if status.is_success() => accepted += 1,
+            Some(_) => refused += 1,
+            None => {}
+        });
+        assert!(accepted >= 20 && refused >= 20, "{accepted} accepted, {refused} refused");
     }
 
     #[test]

@@ -42,7 +42,7 @@ use portcullis_store::sled::SledStore;
 /// Cheap: guessing is not what is tried here.
 const HASHING: HashingSettings =
     HashingSettings { memory_kib: 8, passes: 1, lanes: 1, threads: 1, queue: 8 };
-const PASSWORD: &str = "Correct horse 7!";
+pub(super) const PASSWORD: &str = "Correct horse 7!";
 /// The users: login and group.
 const USERS: [(&str, &str); 2] = [("joe", "limited"), ("zoe", "no-access")];
 /// A client, and a proxy that is trusted.
@@ -248,22 +248,39 @@ impl Parts {
     }
 }
 
+/// The records, and what is kept of them in memory.
+pub(super) struct Records {
+    pub(super) feed: Feed,
+    pub(super) directory: Directory,
+    pub(super) sessions: Sessions,
+    key: SecretKey,
+    policy: Arc<Policy>,
+}
+
+impl Records {
+    /// Opens the store in this folder, or creates it.
+    pub(super) async fn open(folder: &Path, settings: &Settings) -> Self {
+        let store: Arc<dyn Store> = Arc::new(SledStore::for_test(folder));
+        let policy = Arc::new(policy());
+        let key = SecretKey::generate();
+        let hasher = Hasher::new(HASHING).unwrap();
+        let auth = AuthServices::new(&key, hasher, Lockout::default(), settings.passwords);
+        let memory = Arc::new(Memory::new(Arc::clone(&store), Arc::clone(&policy)));
+        let cache = Arc::new(SessionCache::new());
+        let feed = Feed::start(store, vec![memory.clone(), cache.clone()]).await.unwrap();
+        let served = ServedHosts::new(&settings.server);
+        let directory =
+            Directory::start(feed.clone(), memory, auth, served, clock::now()).await.unwrap();
+        let limit = settings.server.limits.links;
+        let sessions = Sessions::new(directory.clone(), cache, settings.session, limit);
+        Self { feed, directory, sessions, key, policy }
+    }
+}
+
 async fn assemble(folder: &Path) -> Parts {
     let portal = Arc::new(Recorder::default());
     let settings = settings(&Arc::clone(&portal).listen().await);
-    let store: Arc<dyn Store> = Arc::new(SledStore::for_test(folder));
-    let policy = Arc::new(policy());
-    let key = SecretKey::generate();
-    let hasher = Hasher::new(HASHING).unwrap();
-    let auth = AuthServices::new(&key, hasher, Lockout::default(), settings.passwords);
-    let memory = Arc::new(Memory::new(Arc::clone(&store), Arc::clone(&policy)));
-    let cache = Arc::new(SessionCache::new());
-    let feed = Feed::start(store, vec![memory.clone(), cache.clone()]).await.unwrap();
-    let served = ServedHosts::new(&settings.server);
-    let directory =
-        Directory::start(feed.clone(), memory, auth, served, clock::now()).await.unwrap();
-    let sessions =
-        Sessions::new(directory.clone(), cache, settings.session, settings.server.limits.links);
+    let Records { feed, directory, sessions, key, policy } = Records::open(folder, &settings).await;
     let appearance = Appearance::load(&settings.branding).unwrap();
     let pages = Pages::new(&settings, appearance, directory.clone(), sessions.clone(), &key);
     let gateway = Gateway::new(
@@ -364,7 +381,8 @@ fn set_cookie(answer: &HeaderMap, start: &str) -> Option<String> {
     })
 }
 
-fn settings(portal: &str) -> Settings {
+/// The settings of a gateway in front of this portal.
+pub(super) fn settings(portal: &str) -> Settings {
     let text = format!(
         "[server]\npublic_url = \"http://portal.example:8080\"\nhosts = [\"other.example\"]\n\
          trusted_proxies = [\"10.0.0.0/8\"]\n\
