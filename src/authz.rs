@@ -331,3 +331,6 @@ impl Verdict<'_> {
         self.subject().and_then(|subject| Identity::of(subject, granted))
     }
 }
+
+#[cfg(test)]
+mod tests;
