@@ -16,6 +16,7 @@ mod portal_cookies;
 mod portal_failures;
 mod protocols;
 mod readings;
+mod records;
 mod slow_clients;
 mod targets;
 mod websockets;

@@ -1,0 +1,78 @@
+//! Decision records: all fields of a line, for each kind of decision.
+
+use serde_json::Value;
+
+use crate::support::admin::PASSWORD;
+use crate::support::client::Cookie;
+use crate::support::gate::TestGate;
+
+/// Fields whose values differ between runs.
+const VARIABLE: [&str; 8] =
+    ["time", "timestamp", "request", "request.id", "organization", "user", "group", "policy"];
+
+/// A line with the values of variable fields replaced by their names.
+fn stable(mut record: Value) -> String {
+    let fields = record.as_object_mut().unwrap();
+    for name in VARIABLE {
+        if let Some(value) = fields.get_mut(name).filter(|value| **value != "") {
+            assert!(value.is_string(), "{name}: {value}");
+            *value = Value::String(format!("[{name}]"));
+        }
+    }
+    if let Some(micros) = fields.get_mut("micros") {
+        assert!(micros.is_u64(), "{micros}");
+        *micros = Value::from(0);
+    }
+    serde_json::to_string_pretty(&record).unwrap()
+}
+
+/// Someone who may view invoices and not chat.
+async fn anna(gate: &TestGate) -> Cookie {
+    let group = gate.admin.group("Payers", &["portal.access", "invoices.view"]).await;
+    let organization = gate.admin.organization("Acme").await;
+    gate.admin.user(&organization, "anna@acme.test", &group).await;
+    gate.sign_in("anna@acme.test", PASSWORD).await
+}
+
+#[tokio::test]
+async fn record_of_an_allowed_request() {
+    let gate = TestGate::start().await;
+    let anna = anna(&gate).await;
+    let request = gate.get("/closed/%61?secret=1").cookie(&anna).header("x-original-url", "/b");
+    assert_eq!(request.send().await.status, 200);
+    insta::assert_snapshot!("allow", stable(gate.decided("/closed/a").await));
+}
+
+#[tokio::test]
+async fn record_of_a_denied_request() {
+    let gate = TestGate::start().await;
+    let anna = anna(&gate).await;
+    assert_eq!(gate.get("/closed/socket").cookie(&anna).send().await.status, 403);
+    insta::assert_snapshot!("deny", stable(gate.decided("/closed/socket").await));
+}
+
+#[tokio::test]
+async fn record_of_a_bad_request() {
+    let gate = TestGate::start().await;
+    let request = "GET /a/../b?secret=1 HTTP/1.1\r\nhost: portal.test\r\n\r\n";
+    assert_eq!(gate.raw(request).await.status, 400);
+    insta::assert_snapshot!("bad-request", stable(gate.recorded("target", "/a/../b").await));
+}
+
+#[tokio::test]
+async fn record_and_log_of_a_portal_failure() {
+    let gate = TestGate::start().await;
+    gate.upstream.answer("/open/broken", |mut exchange| async move {
+        exchange.write(b"nonsense\r\n\r\n").await?;
+        Ok(None)
+    });
+    assert_eq!(gate.get("/open/broken").send().await.status, 502);
+    let record = gate.decided("/open/broken").await;
+    gate.logged("the portal did not answer").await;
+    let log = gate.log();
+    let line = log.lines().find(|line| line.contains("the portal did not answer")).unwrap();
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["request.id"], record["request"]);
+    insta::assert_snapshot!("portal-failure", stable(record));
+    insta::assert_snapshot!("portal-failure-log", stable(line));
+}
