@@ -16,7 +16,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::filter::{LevelFilter, ParseError};
 use tracing_subscriber::util::SubscriberInitExt;
 
 pub use self::lines::Lines;
@@ -32,6 +32,9 @@ pub enum LogError {
     /// The filter is invalid.
     #[error(transparent)]
     Filter(#[from] ParseError),
+    /// A part of the filter has no level. `tracing` would take a mistyped level for a module.
+    #[error("`{0}` is not a level, and not a module with one (e.g. `hyper=error`)")]
+    Level(String),
     /// The writer's thread cannot be started.
     #[error("cannot start the log's thread: {0}")]
     Thread(io::Error),
@@ -95,10 +98,31 @@ pub fn start(filter: &str) -> Result<Log, LogError> {
 /// Parses a filter.
 ///
 /// # Errors
-/// When it is invalid.
-pub fn parse(filter: &str) -> Result<EnvFilter, ParseError> {
+/// When it is invalid, or a part of it has no level.
+pub fn parse(filter: &str) -> Result<EnvFilter, LogError> {
+    if let Some(part) = parts(filter).find(|part| !has_level(part)) {
+        return Err(LogError::Level(part.trim().to_owned()));
+    }
     // pingora logs its own start and stop at `info`; the gateway logs those itself.
-    EnvFilter::try_new(format!("pingora_core=warn,{filter}"))
+    Ok(EnvFilter::try_new(format!("pingora_core=warn,{filter}"))?)
+}
+
+/// The parts of a filter between commas, of which those inside brackets separate nothing.
+fn parts(filter: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0_usize;
+    filter.split(move |c| {
+        match c {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ',' && depth == 0
+    })
+}
+
+fn has_level(part: &str) -> bool {
+    let level = part.rsplit_once('=').map_or(part, |(_, level)| level).trim();
+    !level.is_empty() && level.parse::<LevelFilter>().is_ok()
 }
 
 /// Standard output, unbuffered.
@@ -148,6 +172,23 @@ impl Drop for Log {
         let (done, written) = channel();
         if self.0.try_send(Message::Flush(done)).is_ok() {
             let _ = written.recv_timeout(FLUSH_TIMEOUT);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn filter_has_a_level_in_each_part() {
+        for filter in ["info", "WARN", "warn,hyper=error", "off", "info,a::b[c{d=1}]=debug"] {
+            assert!(parse(filter).is_ok(), "{filter}");
+        }
+        for filter in
+            ["loud", "", "info,", "info,hyper", "hyper=", "hyper=loud", "info,a[b{c=info}]"]
+        {
+            assert!(parse(filter).is_err(), "{filter}");
         }
     }
 }

@@ -15,6 +15,9 @@ use super::problem::{Problem, Problems};
 use super::suggestion;
 use crate::credential::secret::Secret;
 
+/// The problem of a value of another type.
+const MUST_BE_A_STRING: &str = "must be a string";
+
 /// The merged settings by dotted key.
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -60,7 +63,7 @@ impl Reader {
         T: FromStr,
         T::Err: std::fmt::Display,
     {
-        let text = self.text(key)?;
+        let text = self.scalar(key)?;
         match text.trim().parse() {
             Ok(value) => Some(value),
             Err(error) => {
@@ -70,8 +73,28 @@ impl Reader {
         }
     }
 
-    /// Text, unchanged. Numbers and booleans are accepted: the environment has no strings.
+    /// Text, unchanged.
     pub(super) fn text(&mut self, key: &str) -> Option<String> {
+        match self.take(key)?.kind {
+            ValueKind::String(text) => Some(text),
+            ValueKind::Nil
+            | ValueKind::Boolean(_)
+            | ValueKind::I64(_)
+            | ValueKind::I128(_)
+            | ValueKind::U64(_)
+            | ValueKind::U128(_)
+            | ValueKind::Float(_)
+            | ValueKind::Table(_)
+            | ValueKind::Array(_) => {
+                self.problem(key, MUST_BE_A_STRING.to_owned());
+                None
+            }
+        }
+    }
+
+    /// The text of a value that is parsed. Numbers and booleans have one too, so that the problem
+    /// shows what was given.
+    fn scalar(&mut self, key: &str) -> Option<String> {
         let value = self.take(key)?;
         match value.kind {
             ValueKind::String(_)
@@ -84,7 +107,7 @@ impl Reader {
             | ValueKind::Float(_)
             | ValueKind::Table(_)
             | ValueKind::Array(_) => {
-                self.problem(key, "must be a string".to_owned());
+                self.problem(key, MUST_BE_A_STRING.to_owned());
                 None
             }
         }
@@ -92,7 +115,7 @@ impl Reader {
 
     /// One of a fixed set of words.
     pub(super) fn choice<T: Copy>(&mut self, key: &str, words: &[(&str, T)], default: T) -> T {
-        let Some(text) = self.text(key) else { return default };
+        let Some(text) = self.scalar(key) else { return default };
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
             return *value;
         }
@@ -144,7 +167,7 @@ impl Reader {
         let mut parsed = Vec::with_capacity(count);
         for (index, item) in items.into_iter().enumerate() {
             let Some(item) = item else {
-                self.problem(&format!("{key}[{index}]"), "must be a string".to_owned());
+                self.problem(&format!("{key}[{index}]"), MUST_BE_A_STRING.to_owned());
                 continue;
             };
             match item.parse() {
@@ -157,7 +180,7 @@ impl Reader {
 
     /// A duration with its unit, such as `500ms`, `30m` or `12h`; never zero.
     pub(super) fn duration(&mut self, key: &str, default: Duration) -> Duration {
-        let Some(text) = self.text(key) else { return default };
+        let Some(text) = self.scalar(key) else { return default };
         match humantime::parse_duration(text.trim()) {
             Ok(value) if !value.is_zero() => value,
             Ok(_) => {

@@ -76,6 +76,10 @@ const MESSAGES: &[(&str, &str)] = &[
         "telemetry.log = \"a=b=c\"",
         "telemetry.log: `a=b=c` is not a log filter (e.g. `info` or `warn,hyper=error`)",
     ),
+    (
+        "telemetry.log = \"loud\"",
+        "telemetry.log: `loud` is not a log filter (e.g. `info` or `warn,hyper=error`)",
+    ),
     // Names
     (
         "identity.user = \"Remote User\"",
@@ -114,6 +118,10 @@ const MESSAGES: &[(&str, &str)] = &[
          <portal@example.com>`)",
     ),
     // Paths and secrets
+    ("store.path = 5", "store.path: must be a string"),
+    ("policy.directory = true", "policy.directory: must be a string"),
+    ("branding.name = 5", "branding.name: must be a string"),
+    ("mail.smtp = { username = \"u\", password = 5 }", "mail.smtp.password: must be a string"),
     ("store.path = \"\"", "store.path: must not be empty: a path is required"),
     ("mail.smtp = { username = \"u\", password = \"\" }", "mail.smtp.password: must not be empty"),
     (
