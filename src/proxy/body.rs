@@ -213,8 +213,14 @@ impl ResponseBody {
         let Poll::Ready(end) = self.watch.as_mut()?.poll_end(cx) else { return None };
         self.lease = None;
         Some(match end {
-            End::Revoked => "the response is no longer permitted".into(),
-            End::Shutdown => "the gateway is shutting down".into(),
+            End::Revoked => {
+                tracing::info!("a response was cut off: it is no longer permitted");
+                "the response is no longer permitted".into()
+            }
+            End::Shutdown => {
+                tracing::info!("an event stream was closed: the gateway is shutting down");
+                "the gateway is shutting down".into()
+            }
         })
     }
 

@@ -235,8 +235,9 @@ impl Stage {
         };
         let task = tokio::spawn(async move {
             let end = tokio::select! {
-                () = revoked => End::Revoked,
+                biased;
                 () = stop => End::Shutdown,
+                () = revoked => End::Revoked,
             };
             // The receiver is gone when what was open has ended by itself.
             let _ = sender.send(end);

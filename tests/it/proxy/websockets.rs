@@ -497,6 +497,33 @@ async fn i7_event_stream_closes_with_permission_or_session() {
 }
 
 #[tokio::test]
+async fn shutdown_is_the_logged_reason_for_closed_streams() {
+    let gate = TestGate::start().await;
+    echo_at(&gate.upstream, "/closed/socket");
+    gate.upstream.answer("/closed/events", |mut exchange| async move {
+        exchange
+            .write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: 1\n\n")
+            .await?;
+        exchange.closed().await;
+        Ok(None)
+    });
+    let (_, _, anna) = chatter(&gate).await;
+    let mut socket = open_by(&gate, "/closed/socket", &anna).await.unwrap();
+    says_and_hears(&mut socket, "hello").await;
+    let mut stream = gate.get("/closed/events").cookie(&anna).open().await.into_body();
+    within("the first event", stream.frame()).await.unwrap().unwrap();
+    gate.terminate();
+    ends(&mut socket).await;
+    let end = within("the end of an event stream", stream.frame()).await;
+    assert!(!matches!(end, Some(Ok(_))), "{end:?}");
+    assert!(gate.exited().await.success());
+    for what in ["a WebSocket", "an event stream"] {
+        gate.logged(&format!("{what} was closed: the gateway is shutting down")).await;
+    }
+    assert!(!gate.log().contains("no longer permitted"), "{}", gate.log());
+}
+
+#[tokio::test]
 async fn i7_only_websocket_traffic_renews_a_session() {
     let gate = TestGate::builder().setting("session.idle_timeout", "\"3s\"").start().await;
     echo_at(&gate.upstream, "/closed/socket");
