@@ -16,9 +16,11 @@ mod state;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::runtime::Runtime;
+use tokio::time::Instant;
 
 pub use self::error::StartError;
 pub use self::sockets::Sockets;
@@ -43,6 +45,9 @@ use crate::tasks::{TaskEnded, Tasks};
 use crate::telemetry;
 use portcullis_policy::Policy;
 use portcullis_store::Store;
+
+/// What writing the last decision records may take in any case.
+const LAST_RECORDS: Duration = Duration::from_secs(1);
 
 /// A gateway whose parts are open and whose sockets are bound.
 #[derive(Debug)]
@@ -140,18 +145,20 @@ impl Server {
         self.network.tasks.clone()
     }
 
-    /// Serves until a signal comes or the stop token is cancelled, then shuts down: connections,
-    /// decision records, mail, each within `server.shutdown_grace`.
+    /// Serves until a signal comes or the stop token is cancelled, then shuts down within
+    /// `server.shutdown_grace`: open connections are finished and, at the same time, a mail that is
+    /// being sent. Writing the last decision records and ending the runtime get a second each if
+    /// that took all of it.
     ///
     /// # Errors
     /// When a long-running task has ended, which stops the gateway too.
     pub fn run(self) -> Result<(), TaskEnded> {
         let Self { network, background, runtime, decisions, directory, socket, .. } = self;
-        let (grace, tasks) = (network.shutdown_grace, network.tasks.clone());
-        network.run();
-        decisions.finish(grace);
+        let tasks = network.tasks.clone();
+        let deadline = network.run();
+        decisions.finish(deadline.duration_since(Instant::now()).max(LAST_RECORDS));
         drop(directory);
-        background.finish(runtime, grace);
+        background.finish(runtime, deadline);
         if let Err(error) = std::fs::remove_file(&socket) {
             tracing::debug!(%error, "could not remove the admin socket");
         }

@@ -72,10 +72,10 @@ impl Background {
         Ok(Self { mail })
     }
 
-    /// Waits for a mail that is being sent, for at most `grace`, and ends the runtime.
-    pub(super) fn finish(self, runtime: Runtime, grace: Duration) {
+    /// Waits until `deadline` for a mail that is being sent, and ends the runtime.
+    pub(super) fn finish(self, runtime: Runtime, deadline: Instant) {
         // A mail that is cut off would be sent again after the next start.
-        if runtime.block_on(async { tokio::time::timeout(grace, self.mail).await }).is_err() {
+        if runtime.block_on(async { tokio::time::timeout_at(deadline, self.mail).await }).is_err() {
             tracing::warn!("stopped while a mail was being sent; it may be sent again");
         }
         runtime.shutdown_timeout(STOP_TIMEOUT);

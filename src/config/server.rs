@@ -35,7 +35,8 @@ pub struct Server {
     pub backlog: u16,
     /// `server.threads`: threads of the data plane.
     pub threads: usize,
-    /// `server.shutdown_grace`: maximum time for requests in flight to finish at shutdown.
+    /// `server.shutdown_grace`: maximum time for requests in flight and a mail that is being sent to
+    /// finish at shutdown.
     pub shutdown_grace: Duration,
     /// `[server.limits]`
     pub limits: Limits,

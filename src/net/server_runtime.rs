@@ -3,11 +3,13 @@
 //! Services, one thread each unless noted: the gateway's listener and `server.threads` − 1 further
 //! workers ([`super::workers`]), the admin plane, health checks.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::server::{RunArgs, Server, ShutdownSignal, ShutdownSignalWatch};
+use tokio::time::Instant;
 
 use super::admin_listener::AdminListener;
 use super::connection_tracker::ConnectionTracker;
@@ -27,7 +29,7 @@ pub struct ServerRuntime {
     pub health: Option<HealthChecks>,
     /// Threads for portal traffic, at least one.
     pub threads: usize,
-    /// Upper bound on finishing open connections at shutdown.
+    /// Upper bound on the shutdown, of which open connections may use all.
     pub shutdown_grace: Duration,
     /// The open connections of both planes.
     pub connections: ConnectionTracker,
@@ -36,8 +38,9 @@ pub struct ServerRuntime {
 }
 
 impl ServerRuntime {
-    /// Serves until the tasks are stopped, then finishes open connections.
-    pub fn run(self) {
+    /// Serves until the tasks are stopped, then finishes open connections. Returns the time at which
+    /// the rest of the shutdown must be done, too.
+    pub fn run(self) -> Instant {
         let Self { gateway, admin, health, threads, shutdown_grace, connections, tasks } = self;
         // Without work stealing, a service with one thread has a single-threaded runtime.
         let conf = ServerConf { work_stealing: false, ..ServerConf::default() };
@@ -52,8 +55,15 @@ impl ServerRuntime {
         if let Some(health) = health {
             server.add_service(health.into_service(tasks.clone()));
         }
-        let shutdown = GracefulShutdown { connections, grace: shutdown_grace, tasks };
+        let deadline = Arc::new(OnceLock::new());
+        let shutdown = GracefulShutdown {
+            connections,
+            grace: shutdown_grace,
+            deadline: Arc::clone(&deadline),
+            tasks,
+        };
         server.run(RunArgs { shutdown_signal: Box::new(shutdown) });
+        deadline.get().copied().unwrap_or_else(Instant::now)
     }
 }
 
@@ -62,6 +72,8 @@ impl ServerRuntime {
 struct GracefulShutdown {
     connections: ConnectionTracker,
     grace: Duration,
+    /// Set when the shutdown begins.
+    deadline: Arc<OnceLock<Instant>>,
     tasks: Tasks,
 }
 
@@ -69,9 +81,10 @@ struct GracefulShutdown {
 impl ShutdownSignalWatch for GracefulShutdown {
     async fn recv(&self) -> ShutdownSignal {
         self.tasks.stop().cancelled().await;
+        let deadline = *self.deadline.get_or_init(|| Instant::now() + self.grace);
         let connections = self.connections.begin_shutdown();
         tracing::info!(connections, "stopping");
-        if tokio::time::timeout(self.grace, self.connections.closed()).await.is_err() {
+        if tokio::time::timeout_at(deadline, self.connections.closed()).await.is_err() {
             let connections = self.connections.count();
             tracing::warn!(connections, "closed connections that did not finish in time");
         }

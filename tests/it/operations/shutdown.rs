@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 use crate::support::client::{Reply, within};
@@ -111,6 +112,37 @@ async fn shutdown_cuts_off_after_the_grace_period() {
     let took = since.elapsed();
     assert!(took >= Duration::from_millis(700), "{took:?}");
     assert!(took < Duration::from_secs(4), "{took:?}");
+}
+
+#[tokio::test]
+async fn shutdown_has_one_deadline_for_requests_and_mail() {
+    // Takes the connection of a mail and never answers.
+    let mail_server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = mail_server.local_addr().unwrap().port();
+    let gate = TestGate::builder()
+        .setting("server.shutdown_grace", "\"3s\"")
+        .setting("mail.transport", "\"smtp\"")
+        .setting("mail.from", "\"portal@example.test\"")
+        .setting("mail.smtp.host", "\"127.0.0.1\"")
+        .setting("mail.smtp.port", &port.to_string())
+        .setting("mail.smtp.security", "\"none\"")
+        .start()
+        .await;
+    let first = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nfirst";
+    let _never = gate.upstream.answer_in_parts("/open/slow", first, "-last");
+    let organization = gate.admin.organization("Acme").await;
+    let invited = json!({ "organization": organization, "login": "a@acme.test", "invite": true });
+    gate.admin.post("/api/v1/users", invited).await.created();
+    let _mail = within("a mail", mail_server.accept()).await.unwrap();
+    let _response = gate.get("/open/slow").open().await;
+    let since = Instant::now();
+    gate.terminate();
+    gate.exited().await;
+    let took = since.elapsed();
+    assert!(took >= Duration::from_secs(3), "{took:?}");
+    assert!(took < Duration::from_millis(5500), "{took:?}");
+    gate.logged("closed connections that did not finish in time").await;
+    gate.logged("stopped while a mail was being sent").await;
 }
 
 #[tokio::test]
