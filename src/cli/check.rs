@@ -80,6 +80,17 @@ pub fn run(file: Option<&Path>, out: &mut dyn std::io::Write) -> anyhow::Result<
     if let Some(warning) = SledStore::mount_warning(&settings.store.path) {
         writeln!(out, "warning: {warning}.")?;
     }
+    warn_of_paths(&policy, out)?;
+    let languages: Vec<&str> = appearance.languages().collect();
+    writeln!(out, "Languages of the pages: {}.", languages.join(", "))?;
+    for note in &settings.branding.notes {
+        writeln!(out, "{note}.")?;
+    }
+    Ok(())
+}
+
+/// Warns of paths that a laxer route matches, and of paths that none matches because of a slash.
+fn warn_of_paths(policy: &Policy, out: &mut dyn std::io::Write) -> std::io::Result<()> {
     for Twin { strict, lax, example } in policy.twins() {
         writeln!(
             out,
@@ -89,22 +100,28 @@ pub fn run(file: Option<&Path>, out: &mut dyn std::io::Write) -> anyhow::Result<
             described(&strict),
         )?;
     }
-    let without_slash: Vec<_> = policy.without_slash().collect();
-    // Portals most often add a slash after a value at the end of a path.
-    let typical = without_slash.iter().find(|(route, _)| route.path().as_str().ends_with('}'));
-    if let Some((route, example)) = typical.or(without_slash.first()) {
+    for Twin { strict, lax, example } in policy.open_below() {
         writeln!(
             out,
-            "note: a path with a trailing slash is another path: {} of the routes do not match it, \
-             such as {}; {example} is denied (no-route).",
-            without_slash.len(),
-            described(route),
+            "warning: {} does not include what is below it: {} allows {example}. If the portal \
+             serves pages there, add `subtree = true` to the former.",
+            described(&strict),
+            described(&lax),
         )?;
     }
-    let languages: Vec<&str> = appearance.languages().collect();
-    writeln!(out, "Languages of the pages: {}.", languages.join(", "))?;
-    for note in &settings.branding.notes {
-        writeln!(out, "{note}.")?;
+    let other_slash: Vec<_> = policy.without_slash().collect();
+    // Portals most often add a slash after a value at the end of a path.
+    let typical = other_slash.iter().find(|(route, _)| route.path().as_str().ends_with('}'));
+    if let Some((route, example)) = typical.or(other_slash.first()) {
+        writeln!(
+            out,
+            "note: a path with a trailing slash is another path, and {} of the routes match only \
+             one of the two, such as {}; {example} is denied (no-route). If the portal redirects \
+             from one to the other, write `path = \"{}[/]\"`.",
+            other_slash.len(),
+            described(route),
+            route.path().as_str().trim_end_matches('/'),
+        )?;
     }
     Ok(())
 }

@@ -48,8 +48,7 @@ pub fn decide(
         Err(Unreadable::Bad(bad)) => return Decision::Malformed(bad),
         Err(Unreadable::TooMany) => return deny(None, Reason::AmbiguousPath),
     };
-    let route = place.shape.ok_or(Reason::NoRoute);
-    let route = route.and_then(|shape| shape.route(request.method, request.target.query()));
+    let route = place.route(request);
     if request.target.has_encoded_slash() && !route.is_ok_and(|route| route.slash_is_data()) {
         return Decision::Malformed(BadTarget::EncodedSlash);
     }

@@ -93,6 +93,39 @@ path = "/projects/{project}"
 require = "view"
 slash = "data"
 [[route]]
+name = "Download"
+path = "/files/{file}"
+require = "pay"
+[[route]]
+name = "Picture"
+path = "/files/{file:*.png}"
+require = "view"
+[[route]]
+name = "Asset"
+path = "/assets/{*file}"
+require = "view"
+except = ["*.php"]
+[[route]]
+name = "Record"
+path = "/records/{name}"
+require = "view"
+[[route]]
+name = "Record by number"
+path = "/records/{number:int}"
+require = "pay"
+[[route]]
+name = "Record by word"
+path = "/records/{name:word}/edit"
+require = "pay"
+[[route]]
+name = "Record page"
+path = "/records/{name}/{*page}"
+require = "view"
+[[route]]
+name = "Checkpoint"
+path = "/records/{name}/{*page}/checkpoints"
+require = "pay"
+[[route]]
 name = "New project"
 path = "/projects/new"
 require = "pay"

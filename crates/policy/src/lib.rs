@@ -37,7 +37,7 @@
 //! | `host` | the canonical form of a `Host` |
 //! | `permission`, `group` | the catalogue, sets of permissions, the initial groups |
 //! | `name`, [`folding`] | valid names, and when two names are the same |
-//! | `route`, `path_pattern`, `query_rule` | a route, and how `routes.toml` is read |
+//! | `route`, `path_pattern`, `segment_type`, `name_pattern`, `query_rule` | a route, and how `routes.toml` is read |
 //! | `reading` | other readings that a portal may have of a path |
 //! | `router` | finds the route of a request |
 //! | `policy` | a compiled policy |
@@ -62,6 +62,7 @@ mod group;
 mod host;
 mod load;
 mod name;
+mod name_pattern;
 mod path_pattern;
 mod permission;
 mod policy;
@@ -73,6 +74,7 @@ mod request_line;
 mod request_path;
 mod route;
 mod router;
+mod segment_type;
 mod subject;
 mod twin;
 

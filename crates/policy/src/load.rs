@@ -13,7 +13,7 @@ use super::problem::{
 };
 use super::reading::Readings;
 use super::route::Route;
-use super::router::Router;
+use super::router::{Conflict, Router};
 use super::{expectation, group, query_rule, route};
 
 /// The name of the directory in a problem: the setting for it.
@@ -154,24 +154,38 @@ impl Policy {
 fn route_all(file: &File<'_>, routes: &[Arc<Route>], readings: Readings) -> Router {
     let mut router = Router::new(readings);
     for route in routes {
-        if let Err(other) = router.insert(route) {
+        if let Err(conflict) = router.insert(route) {
+            file.problem(route.line(), conflict_message(route, &conflict));
+        }
+    }
+    router
+}
+
+fn conflict_message(route: &Route, conflict: &Conflict) -> String {
+    match conflict {
+        Conflict::Same(other) => {
             let methods: Vec<_> =
                 route.methods().iter().filter(|m| other.methods().contains(m)).collect();
             let shared = methods.iter().map(|m| m.as_str()).collect::<Vec<_>>().join(", ");
             let query = query_rule::overlap(route.query(), other.query()).unwrap_or_default();
-            file.problem(
-                route.line(),
-                format!(
-                    "route `{}` is for the same requests as `{}` on line {} ({shared} {}{query})",
-                    route.name(),
-                    other.name(),
-                    other.line(),
-                    route.path().as_str(),
-                ),
-            );
+            format!(
+                "route `{}` is for the same requests as `{}` on line {} ({shared} {}{query})",
+                route.name(),
+                other.name(),
+                other.line(),
+                route.path().as_str(),
+            )
         }
+        Conflict::Tails(other) => format!(
+            "route `{}` overlaps with `{}` on line {}: a path can end both in what follows the \
+             rest of `{}` and of `{}`",
+            route.name(),
+            other.name(),
+            other.line(),
+            route.path().as_str(),
+            other.path().as_str(),
+        ),
     }
-    router
 }
 
 #[cfg(test)]

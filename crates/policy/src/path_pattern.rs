@@ -1,6 +1,16 @@
-//! The path of a route: literal segments, `{name}` for one segment, `{*rest}` for all that follow.
+//! The path of a route.
+//!
+//! - `/tickets/new`: literal segments.
+//! - `{name}`, `{name:int}`: one segment, of any or a certain [`SegmentType`].
+//! - `{*name}`: any number of segments, including none; literal segments may follow.
+//! - `[/]` at the end: with and without a slash there.
+//!
+//! A pattern has one or more *forms*, each a row of segments that the router has a place for: `[/]`
+//! and `subtree = true` stand for more than one. The forms of a pattern begin with the same
+//! segments, so a variable is at the same place in all of them.
 
 use super::request_path::{BadTarget, RequestTarget};
+use super::segment_type::SegmentType;
 
 /// Bounds the depth of the tree of routes.
 const MAX_SEGMENTS: usize = 32;
@@ -12,18 +22,26 @@ pub const RESERVED: &str = "/.portcullis/";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathPattern {
     text: String,
-    segments: Vec<Segment>,
+    /// Not empty.
+    forms: Vec<Form>,
 }
 
-/// A segment of a pattern.
+/// A row of segments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Form {
+    /// Up to the rest, if there is one. A literal is empty only at the end, for a slash there.
+    pub(super) segments: Vec<Segment>,
+    /// The literals after any number of segments, if the form has a rest. The last may be empty.
+    pub(super) rest: Option<Vec<String>>,
+}
+
+/// A segment of a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Segment {
-    /// Canonical text; empty only as the last one, for a path that ends in a slash.
+    /// Canonical text.
     Literal(String),
-    /// Any segment that is not empty.
-    Variable(String),
-    /// Any number of segments, including none; only as the last one.
-    Rest(String),
+    /// The name of a variable, and its type.
+    Variable(String, SegmentType),
 }
 
 /// Why a pattern is invalid.
@@ -41,16 +59,30 @@ pub(super) enum BadPattern {
     HalfVariable(String),
     #[error("`{0}` is not a valid variable name; use letters, digits, `_` and `-`")]
     VariableName(String),
+    #[error("`{0}` is not a type; use `int`, `uuid`, `word`, or an extension such as `*.pdf`")]
+    Type(String),
     #[error("the variable `{0}` is used twice")]
     Twice(String),
-    #[error("`{{*{0}}}` must be the last segment")]
-    RestNotLast(String),
+    #[error("only literal segments may follow `{{*{0}}}`")]
+    OpenTail(String),
+    #[error("`[/]` has no effect here; it belongs at the end of a path such as `/tickets[/]`")]
+    NeedlessSlash,
+    #[error("`subtree` has no effect after `{{*{0}}}`; remove it")]
+    NeedlessSubtree(String),
+    #[error("`subtree` includes the slash at the end; write `path` without it")]
+    SubtreeOfSlash,
     #[error(
         "`path` is below `{RESERVED}`, which the gateway serves itself; no route applies there"
     )]
     Reserved,
     #[error("`{0}` can never match: {1}")]
     NeverMatches(String, BadTarget),
+}
+
+/// A part of a pattern between two slashes.
+enum Piece {
+    Segment(Segment),
+    Rest(String),
 }
 
 impl PathPattern {
@@ -60,65 +92,157 @@ impl PathPattern {
         &self.text
     }
 
-    pub(super) fn parse(text: &str) -> Result<Self, BadPattern> {
-        let parts = text.strip_prefix('/').ok_or(BadPattern::NoSlash)?;
-        let mut segments: Vec<Segment> = Vec::new();
-        let mut parts = parts.split('/').peekable();
-        while let Some(part) = parts.next() {
-            let last = parts.peek().is_none();
-            if segments.len() == MAX_SEGMENTS {
-                return Err(BadPattern::TooDeep);
-            }
-            if part.is_empty() && !last {
-                return Err(BadPattern::EmptySegment);
-            }
-            let segment = Segment::parse(part)?;
-            if let Some(name) = segment.variable()
-                && segments.iter().any(|earlier| earlier.variable() == Some(name))
-            {
-                return Err(BadPattern::Twice(name.to_owned()));
-            }
-            if let Segment::Rest(name) = &segment
-                && !last
-            {
-                return Err(BadPattern::RestNotLast(name.clone()));
-            }
-            segments.push(segment);
-        }
-        if let [Segment::Literal(first), _, ..] = segments.as_slice()
+    /// Reads a pattern. With `subtree`, it includes everything below.
+    pub(super) fn parse(text: &str, subtree: bool) -> Result<Self, BadPattern> {
+        let (path, optional_slash) = match text.strip_suffix("[/]") {
+            Some(path) => (path, true),
+            None => (text, false),
+        };
+        let (form, rest_name) = parse_form(path)?;
+        let is_one_segment = form.segments.len() == 1 && form.rest.is_none() && !subtree;
+        if let [Segment::Literal(first), ..] = form.segments.as_slice()
             && first == RESERVED.trim_matches('/')
+            && !is_one_segment
         {
             return Err(BadPattern::Reserved);
         }
-        Ok(Self { text: text.to_owned(), segments })
+        let ends_in_slash = path.ends_with('/');
+        let ends_in_rest = form.rest.as_ref().is_some_and(Vec::is_empty);
+        if optional_slash && (ends_in_slash || ends_in_rest || subtree) {
+            return Err(BadPattern::NeedlessSlash);
+        }
+        let mut forms = Vec::new();
+        if subtree {
+            if let Some(name) = rest_name {
+                return Err(BadPattern::NeedlessSubtree(name));
+            }
+            let is_root = path == "/";
+            if ends_in_slash && !is_root {
+                return Err(BadPattern::SubtreeOfSlash);
+            }
+            let below = if is_root { Vec::new() } else { form.segments.clone() };
+            forms.push(Form { segments: below, rest: Some(Vec::new()) });
+        }
+        if optional_slash || (subtree && !ends_in_slash) {
+            forms.push(form.clone().with_slash());
+        }
+        forms.push(form);
+        forms.reverse();
+        Ok(Self { text: text.to_owned(), forms })
     }
 
-    pub(super) fn segments(&self) -> &[Segment] {
-        &self.segments
+    /// The forms, at least one.
+    pub(super) fn forms(&self) -> &[Form] {
+        &self.forms
     }
 
     /// The position of a variable that stands for one segment, from 0.
     pub(super) fn place_of(&self, variable: &str) -> Option<usize> {
-        self.segments
+        let segments = &self.forms.first()?.segments;
+        segments
             .iter()
-            .position(|segment| matches!(segment, Segment::Variable(name) if name == variable))
+            .position(|segment| matches!(segment, Segment::Variable(name, _) if name == variable))
+    }
+
+    /// Whether it matches some paths only with a slash at the end.
+    pub(super) fn needs_slash(&self) -> bool {
+        let [first, others @ ..] = self.forms.as_slice() else { return false };
+        others.is_empty() && first.ends_in_slash()
+    }
+
+    /// Whether a path that it matches may go on with any number of segments.
+    pub(super) fn has_rest(&self) -> bool {
+        self.forms.iter().any(|form| form.rest.is_some())
     }
 }
 
-impl Segment {
+impl Form {
+    fn with_slash(mut self) -> Self {
+        match &mut self.rest {
+            Some(tail) => tail.push(String::new()),
+            None => self.segments.push(Segment::Literal(String::new())),
+        }
+        self
+    }
+
+    /// Whether it ends in a slash after at least one other segment.
+    fn ends_in_slash(&self) -> bool {
+        match &self.rest {
+            Some(tail) => tail.last().is_some_and(String::is_empty),
+            None => {
+                matches!(self.segments.as_slice(), [_, .., Segment::Literal(last)] if last.is_empty())
+            }
+        }
+    }
+
+    /// Its literals, in canonical form.
+    pub(super) fn literals(&self) -> impl Iterator<Item = &str> {
+        let literals = self.segments.iter().filter_map(|segment| match segment {
+            Segment::Literal(text) => Some(text),
+            Segment::Variable(..) => None,
+        });
+        literals.chain(self.rest.iter().flatten()).map(String::as_str)
+    }
+}
+
+/// Reads a path without `[/]`. Returns the name of the rest too.
+fn parse_form(path: &str) -> Result<(Form, Option<String>), BadPattern> {
+    let parts = path.strip_prefix('/').ok_or(BadPattern::NoSlash)?;
+    let mut form = Form { segments: Vec::new(), rest: None };
+    let mut names: Vec<String> = Vec::new();
+    let mut rest_name = None;
+    let mut parts = parts.split('/').enumerate().peekable();
+    while let Some((place, part)) = parts.next() {
+        if place == MAX_SEGMENTS {
+            return Err(BadPattern::TooDeep);
+        }
+        if part.is_empty() && parts.peek().is_some() {
+            return Err(BadPattern::EmptySegment);
+        }
+        let piece = Piece::parse(part)?;
+        if let Some(name) = piece.variable() {
+            if names.iter().any(|earlier| earlier == name) {
+                return Err(BadPattern::Twice(name.to_owned()));
+            }
+            names.push(name.to_owned());
+        }
+        match (piece, &mut form.rest, &rest_name) {
+            (Piece::Segment(segment), None, _) => form.segments.push(segment),
+            (Piece::Segment(Segment::Literal(text)), Some(tail), _) => tail.push(text),
+            (Piece::Rest(name), None, _) => {
+                form.rest = Some(Vec::new());
+                rest_name = Some(name);
+            }
+            (Piece::Segment(Segment::Variable(..)) | Piece::Rest(_), Some(_), earlier) => {
+                return Err(BadPattern::OpenTail(earlier.clone().unwrap_or_default()));
+            }
+        }
+    }
+    Ok((form, rest_name))
+}
+
+impl Piece {
     fn variable(&self) -> Option<&str> {
         match self {
-            Self::Literal(_) => None,
-            Self::Variable(name) | Self::Rest(name) => Some(name),
+            Self::Segment(Segment::Literal(_)) => None,
+            Self::Segment(Segment::Variable(name, _)) | Self::Rest(name) => Some(name),
         }
     }
 
     fn parse(part: &str) -> Result<Self, BadPattern> {
         if let Some(inner) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
-            return match inner.strip_prefix('*') {
-                Some(name) => variable_name(name).map(Self::Rest),
-                None => variable_name(inner).map(Self::Variable),
+            if let Some(name) = inner.strip_prefix('*') {
+                return variable_name(name).map(Self::Rest);
+            }
+            let (name, of_type) = match inner.split_once(':') {
+                Some((name, text)) => {
+                    let of_type = SegmentType::parse(text);
+                    (name, of_type.ok_or_else(|| BadPattern::Type(text.to_owned()))?)
+                }
+                None => (inner, SegmentType::Any),
             };
+            let name = variable_name(name)?;
+            return Ok(Self::Segment(Segment::Variable(name, of_type)));
         }
         if part.contains(['{', '}']) {
             return Err(BadPattern::HalfVariable(part.to_owned()));
@@ -126,10 +250,13 @@ impl Segment {
         if part.contains('?') {
             return Err(BadPattern::Query);
         }
+        if part.ends_with('[') || part.starts_with(']') {
+            return Err(BadPattern::NeedlessSlash);
+        }
         let target = RequestTarget::parse(&format!("/{part}"))
             .and_then(|target| target.strict().map(|()| target))
             .map_err(|cause| BadPattern::NeverMatches(part.to_owned(), cause))?;
-        Ok(Self::Literal(target.path().trim_start_matches('/').to_owned()))
+        Ok(Self::Segment(Segment::Literal(target.path().trim_start_matches('/').to_owned())))
     }
 }
 

@@ -17,7 +17,7 @@ use std::str::FromStr;
 use unicode_normalization::UnicodeNormalization as _;
 
 pub(super) use self::decoding::decoded;
-pub(super) use self::segment::{Part, Unreadable};
+pub(super) use self::segment::{Matched, Part, Unreadable};
 pub(super) use self::spelling::Spellings;
 use super::folding::caseless;
 use super::name::is_invisible;
@@ -173,7 +173,7 @@ impl RequestTarget {
     /// Whether the path is valid in every reading.
     #[must_use]
     pub fn is_path_in_every_reading(&self) -> bool {
-        Spellings::of(self.path(), |_| false, Readings::all()).is_ok()
+        Spellings::of(self.path(), |_| Matched::Other, Readings::all()).is_ok()
     }
 }
 

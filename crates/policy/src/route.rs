@@ -4,6 +4,7 @@ mod compile;
 
 use http::Method;
 
+use super::name_pattern::NamePattern;
 use super::path_pattern::PathPattern;
 use super::permission::PermissionSet;
 use super::query_rule::QueryRule;
@@ -25,6 +26,7 @@ pub struct Route {
     websocket: bool,
     body: bool,
     slash_is_data: bool,
+    except: Vec<NamePattern>,
     cross_origin: bool,
     line: usize,
 }
@@ -182,6 +184,11 @@ impl Route {
     #[must_use]
     pub fn slash_is_data(&self) -> bool {
         self.slash_is_data
+    }
+
+    /// Names that the route does not apply to: no segment that the rest matches may have one.
+    pub(super) fn except(&self) -> &[NamePattern] {
+        &self.except
     }
 
     /// Whether pages of other sites may send requests that change something.

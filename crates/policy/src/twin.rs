@@ -9,14 +9,15 @@ use std::sync::Arc;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::path_pattern::Segment;
+use super::path_pattern::{Form, Segment};
 use super::permission::PermissionSet;
 use super::policy::Policy;
 use super::reading::{Reading, decoded};
 use super::request_path::RequestTarget;
 use super::route::{Access, Requirement, Route};
+use super::segment_type::SegmentType;
 
-/// The value of variables in examples.
+/// The value of a rest in examples.
 const VALUE: &str = "1";
 /// Up to this many literals in a path, every combination of them is tried.
 const MAX_COMBINED: usize = 3;
@@ -37,15 +38,50 @@ impl Policy {
     /// the enabled readings.
     #[must_use]
     pub fn twins(&self) -> Vec<Twin> {
+        self.pairs(self.routes.iter(), |strict| self.spellings_of(strict))
+    }
+
+    /// The routes whose paths match only with or only without a slash at the end, each with an
+    /// example of a path that is denied.
+    pub fn without_slash(&self) -> impl Iterator<Item = (&Arc<Route>, String)> {
+        self.routes.iter().filter_map(|route| {
+            let form = route.path().forms().first()?;
+            let path = spelled(&texts(form));
+            let host = route.hosts().first().map_or("", String::as_str);
+            let other = match path.strip_suffix('/') {
+                Some("") => return None,
+                Some(without) => without.to_owned(),
+                None => format!("{path}/"),
+            };
+            self.router.find(host, &other).is_none().then_some((route, other))
+        })
+    }
+
+    /// Every pair of a stricter route and a laxer one that matches what is below its path.
+    #[must_use]
+    pub fn open_below(&self) -> Vec<Twin> {
+        let strict = self.routes.iter().filter(|route| !route.path().has_rest());
+        self.pairs(strict, |strict| {
+            let path = strict.path().forms().first().map(|form| spelled(&texts(form)));
+            path.into_iter().map(|path| format!("{}/{VALUE}", path.trim_end_matches('/'))).collect()
+        })
+    }
+
+    /// Every pair of a route of `strict` and a laxer one that matches one of its examples.
+    fn pairs<'p>(
+        &self,
+        strict: impl Iterator<Item = &'p Arc<Route>>,
+        examples: impl Fn(&Route) -> Vec<String>,
+    ) -> Vec<Twin> {
         let mut twins: Vec<Twin> = Vec::new();
-        for strict in &self.routes {
+        for strict in strict {
             let begin = twins.len();
-            for example in self.spellings_of(strict) {
+            for example in examples(strict) {
                 for host in self.router.hosts(strict.hosts()) {
                     let Some(shape) = self.router.find(host, &example) else { continue };
                     for lax in shape.routes() {
                         let new = twins.iter().skip(begin).all(|twin| !Arc::ptr_eq(&twin.lax, lax));
-                        if new && is_laxer(lax, strict) {
+                        if new && is_laxer(lax, strict) && !shape.excludes(lax, &example) {
                             let (strict, lax) = (Arc::clone(strict), Arc::clone(lax));
                             twins.push(Twin { strict, lax, example: example.clone() });
                         }
@@ -56,68 +92,75 @@ impl Policy {
         twins
     }
 
-    /// The routes whose paths match only without a slash at the end, each with an example of a path
-    /// that is denied.
-    pub fn without_slash(&self) -> impl Iterator<Item = (&Arc<Route>, String)> {
-        self.routes.iter().filter_map(|route| {
-            let path = spelled(&texts(route));
-            let host = route.hosts().first().map_or("", String::as_str);
-            let with_slash = format!("{path}/");
-            let is_one = !path.ends_with('/') && self.router.find(host, &with_slash).is_none();
-            is_one.then_some((route, with_slash))
-        })
-    }
-
-    /// Other spellings of a route's path, for each enabled reading and combination of literals.
+    /// Other spellings of the paths of a route, for each enabled reading and combination of fixed
+    /// segments.
     fn spellings_of(&self, route: &Route) -> Vec<String> {
-        let texts = texts(route);
-        let literals: Vec<usize> = (0..texts.len())
-            .filter(|place| {
-                let segment = route.path().segments().get(*place);
-                matches!(segment, Some(Segment::Literal(text)) if !text.is_empty())
-            })
-            .collect();
-        let combinations: Vec<Vec<usize>> = if literals.len() <= MAX_COMBINED {
-            (1..1_usize << literals.len())
-                .map(|mask| {
-                    let chosen =
-                        literals.iter().enumerate().filter(|(bit, _)| mask >> bit & 1 == 1);
-                    chosen.map(|(_, place)| *place).collect()
-                })
-                .collect()
-        } else {
-            literals.iter().map(|place| vec![*place]).chain([literals.clone()]).collect()
-        };
         let mut spellings = Vec::new();
-        let enabled =
-            Reading::ALL.into_iter().filter(|reading| self.router.readings().has(*reading));
-        for reading in enabled {
-            for chosen in &combinations {
-                let changed: Vec<_> = texts
-                    .iter()
-                    .enumerate()
-                    .map(|(place, text)| match chosen.contains(&place) {
-                        true => respelled(reading, text).map_or_else(|| text.clone(), Cow::Owned),
-                        false => text.clone(),
-                    })
-                    .collect();
-                if changed != texts {
-                    spellings.push(spelled(&changed));
+        for form in route.path().forms() {
+            let texts = texts(form);
+            let combinations = combinations(&fixed(form));
+            let enabled =
+                Reading::ALL.into_iter().filter(|reading| self.router.readings().has(*reading));
+            for reading in enabled {
+                for chosen in &combinations {
+                    let changed: Vec<_> = texts
+                        .iter()
+                        .enumerate()
+                        .map(|(place, text)| match chosen.contains(&place) {
+                            true => {
+                                respelled(reading, text).map_or_else(|| text.clone(), Cow::Owned)
+                            }
+                            false => text.clone(),
+                        })
+                        .collect();
+                    if changed != texts {
+                        spellings.push(spelled(&changed));
+                    }
                 }
+                spellings.extend(ended(reading, form, &texts));
             }
-            spellings.extend(ended(reading, route, &spelled(&texts)));
         }
         spellings
     }
 }
 
-/// The segments of a route's path, with values for its variables.
-fn texts(route: &Route) -> Vec<Cow<'_, str>> {
-    let segments = route.path().segments().iter();
-    segments
-        .map(|segment| match segment {
-            Segment::Literal(text) => decoded(text),
-            Segment::Variable(_) | Segment::Rest(_) => Cow::Borrowed(VALUE),
+/// The segments of a form, with values for its variables.
+fn texts(form: &Form) -> Vec<Cow<'_, str>> {
+    let segments = form.segments.iter().map(|segment| match segment {
+        Segment::Literal(text) => decoded(text),
+        Segment::Variable(_, of_type) => Cow::Owned(of_type.example()),
+    });
+    let rest = form.rest.iter().flat_map(|tail| {
+        std::iter::once(Cow::Borrowed(VALUE)).chain(tail.iter().map(|text| decoded(text)))
+    });
+    segments.chain(rest).collect()
+}
+
+/// The places of the segments that the form does not leave open: literals, and variables with a
+/// type.
+fn fixed(form: &Form) -> Vec<usize> {
+    let is_fixed = |segment: &Segment| match segment {
+        Segment::Literal(text) => !text.is_empty(),
+        Segment::Variable(_, of_type) => *of_type != SegmentType::Any,
+    };
+    let segments = form.segments.iter().map(is_fixed);
+    let rest = form
+        .rest
+        .iter()
+        .flat_map(|tail| std::iter::once(false).chain(tail.iter().map(|text| !text.is_empty())));
+    let all = segments.chain(rest).enumerate();
+    all.filter_map(|(place, fixed)| fixed.then_some(place)).collect()
+}
+
+/// Every combination of a few places; of many, each alone and all together.
+fn combinations(places: &[usize]) -> Vec<Vec<usize>> {
+    if places.len() > MAX_COMBINED {
+        return places.iter().map(|place| vec![*place]).chain([places.to_vec()]).collect();
+    }
+    (1..1_usize << places.len())
+        .map(|mask| {
+            let chosen = places.iter().enumerate().filter(|(bit, _)| mask >> bit & 1 == 1);
+            chosen.map(|(_, place)| *place).collect()
         })
         .collect()
 }
@@ -131,8 +174,11 @@ fn spelled(texts: &[Cow<'_, str>]) -> String {
 
 /// Another text that a portal with this reading takes for the same segment.
 fn respelled(reading: Reading, text: &str) -> Option<String> {
-    let letter = text.find(|c: char| c.is_ascii_alphabetic())?;
-    let (before, rest) = text.split_at_checked(letter)?;
+    let at = match reading {
+        Reading::Case => text.find(|c: char| c.is_ascii_alphabetic())?,
+        _ => text.find(|c: char| c.is_ascii_alphanumeric())?,
+    };
+    let (before, rest) = text.split_at_checked(at)?;
     let (c, after) = rest.split_at_checked(1)?;
     let c = *c.as_bytes().first()?;
     match reading {
@@ -149,8 +195,13 @@ fn respelled(reading: Reading, text: &str) -> Option<String> {
 }
 
 /// Another path that a portal with this reading takes for the same, with another end.
-fn ended(reading: Reading, route: &Route, path: &str) -> Option<String> {
-    let Some(Segment::Literal(last)) = route.path().segments().last() else { return None };
+fn ended(reading: Reading, form: &Form, texts: &[Cow<'_, str>]) -> Option<String> {
+    let path = spelled(texts);
+    let last = texts.last()?;
+    let is_fixed = last.is_empty() || fixed(form).last() == Some(&(texts.len() - 1));
+    if !is_fixed {
+        return None;
+    }
     match reading {
         Reading::Slash if path == "/" => None,
         Reading::Slash if last.is_empty() => path.strip_suffix('/').map(str::to_owned),

@@ -97,6 +97,25 @@ async fn check_warns_about_twins_and_slashes() {
 }
 
 #[tokio::test]
+async fn check_names_strict_routes_that_are_open_below() {
+    let home = home("");
+    let routes = |subtree: &str| {
+        format!(
+            "[[route]]\nname = \"Pages\"\npath = \"/{{*page}}\"\naccess = \"public\"\n\
+             [[route]]\nname = \"Staff\"\npath = \"/staff\"\naccess = \"deny\"\n{subtree}"
+        )
+    };
+    home.policy("routes.toml", &routes(""));
+    let said = home.run(&["check"]).await.done();
+    let open = "warning: `Staff` (/staff, line 5) does not include what is below it: `Pages` \
+        (/{*page}, line 1) allows /staff/1.";
+    assert!(said.contains(open), "{said}");
+    home.policy("routes.toml", &routes("subtree = true\n"));
+    let said = home.run(&["check"]).await.done();
+    assert!(!said.contains("does not include"), "{said}");
+}
+
+#[tokio::test]
 async fn expectations_use_the_same_readings() {
     let expected = "[[expect]]\nas = \"limited\"\nrequest = \"GET /tickets/New\"\n\
         decision = \"deny\"\nreason = \"ambiguous-path\"\n\

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::verdict::{RequestFacts, Verdict, judge};
 use crate::policy::Policy;
-use crate::reading::{Part, Reading, Readings, Spellings, Unreadable};
+use crate::reading::{Matched, Part, Reading, Readings, Spellings, Unreadable};
 use crate::reason::Reason;
 use crate::route::Route;
 use crate::router::{MAX_VISITS, Shape};
@@ -71,6 +71,16 @@ impl<'p> Place<'p> {
         Self { path, shape }
     }
 
+    /// The route for the request.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) fn route(&self, request: &RequestFacts<'_>) -> Result<&'p Arc<Route>, Reason> {
+        let shape = self.shape.ok_or(Reason::NoRoute)?;
+        let route = shape.route(request.method, request.target.query())?;
+        if shape.excludes(route, self.path) { Err(Reason::NoRoute) } else { Ok(route) }
+    }
+
     /// The other spellings of the path; `None` for most paths, which have none.
     ///
     /// # Errors
@@ -85,8 +95,10 @@ impl<'p> Place<'p> {
         if one_reading || self.shape.is_some_and(|shape| !shape.is_open()) {
             return Ok(None);
         }
-        let is_literal = |place| self.shape.is_some_and(|shape| shape.is_literal(place));
-        Spellings::of(self.path, is_literal, router.readings()).map(Some)
+        let count = self.path.split('/').skip(1).count();
+        let matched =
+            |place| self.shape.map_or(Matched::Other, |shape| shape.matched(place, count));
+        Spellings::of(self.path, matched, router.readings()).map(Some)
     }
 }
 
@@ -142,13 +154,16 @@ impl Asked<'_> {
         visits: &mut usize,
     ) -> Result<(), RefusedReading> {
         let Self { policy, request, .. } = self;
-        let each = |shape: &Shape, readings| {
+        let each = |shape: &Shape, readings: Readings| {
+            let refused = |route, reason| RefusedReading { readings, route, reason };
             let route = shape.route(request.method, request.target.query());
-            match route.map_err(|reason| (None, reason)).and_then(|route| self.judge(route, parts))
-            {
-                Ok(()) => Ok(()),
-                Err((route, reason)) => Err(RefusedReading { readings, route, reason }),
+            let route = route.map_err(|reason| refused(None, reason))?;
+            let enabled = policy.router().readings();
+            if let Some(by) = shape.excluding_reading(route, parts, enabled)? {
+                let readings = readings.and(by);
+                return Err(RefusedReading { readings, route: None, reason: Reason::NoRoute });
             }
+            self.judge(route, parts).map_err(|(route, reason)| refused(route, reason))
         };
         let complete = policy.router().each_twin(request.host, (parts, by), visits, each)?;
         if complete || by.may_lack_a_route() {
@@ -164,12 +179,12 @@ impl Asked<'_> {
         parts: &[&Part<'_>],
     ) -> Result<(), (Option<Arc<Route>>, Reason)> {
         let Self { policy, request, .. } = self;
+        let readings = policy.router().readings();
         if Arc::ptr_eq(route, self.allowed) && route.organization().is_none() {
             return Ok(());
         }
         let slash_is_data = route.slash_is_data() || !request.target.has_encoded_slash();
         let other_query = route.query().is_some() && self.spellings.may_end_early;
-        let readings = policy.router().readings();
         let own = |subject: &Subject| {
             route.is_of_organization_in_every_reading(&subject.organization, parts, readings)
         };

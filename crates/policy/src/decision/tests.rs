@@ -86,6 +86,38 @@ require = "view"
 name = "Wider"
 path = "/wiki/{*rest}"
 access = "public"
+[[route]]
+name = "Uploads"
+path = "/uploads/{*file}"
+access = "public"
+except = ["*.php", ".*"]
+[[route]]
+name = "Slash or not"
+path = "/slash[/]"
+access = "public"
+[[route]]
+name = "Site"
+path = "/site/{*page}"
+access = "public"
+[[route]]
+name = "Site administration"
+path = "/site/admin"
+subtree = true
+access = "deny"
+[[route]]
+name = "Reports"
+path = "/reports"
+subtree = true
+require = "view"
+[[route]]
+name = "Report by number"
+path = "/reports/{number:int}"
+access = "public"
+[[route]]
+name = "Publish"
+methods = ["POST"]
+path = "/site/{*page}/publish"
+require = "pay"
 "#;
 
 fn policy() -> Policy {
@@ -203,6 +235,35 @@ const TABLE: &[(&str, &str, &str, Reason)] = &[
     ("anonymous", "GET /wiki/a%3Fdo=edit", "deny", Reason::AmbiguousPath),
     ("limited", "GET /wiki/a%23?do=edit", "deny", Reason::AmbiguousPath),
     ("anonymous", "GET /wiki/a/b%3F?do=save&do[]=;%", "allow", Reason::Public),
+    ("anonymous", "GET /uploads/2026/a.jpg", "allow", Reason::Public),
+    ("anonymous", "GET /uploads", "allow", Reason::Public),
+    ("anonymous", "GET /uploads/a.php", "deny", Reason::NoRoute),
+    ("anonymous", "GET /uploads/a.PHP", "deny", Reason::NoRoute),
+    ("anonymous", "GET /uploads/a.php/b.jpg", "deny", Reason::NoRoute),
+    ("anonymous", "GET /uploads/.git/config", "deny", Reason::NoRoute),
+    ("anonymous", "GET /uploads/a%2Ephp", "deny", Reason::NoRoute),
+    ("admin", "GET /uploads/a.php", "deny", Reason::NoRoute),
+    ("anonymous", "GET /uploads/a.phps", "allow", Reason::Public),
+    ("anonymous", "GET /slash", "allow", Reason::Public),
+    ("anonymous", "GET /slash/", "allow", Reason::Public),
+    ("anonymous", "GET /slash/x", "deny", Reason::NoRoute),
+    ("anonymous", "GET /site/a", "allow", Reason::Public),
+    ("admin", "GET /site/admin", "deny", Reason::RouteClosed),
+    ("admin", "GET /site/admin/", "deny", Reason::RouteClosed),
+    ("admin", "GET /site/admin/a/b", "deny", Reason::RouteClosed),
+    ("anonymous", "GET /site/administrator", "allow", Reason::Public),
+    ("limited", "GET /reports", "allow", Reason::Permitted),
+    ("limited", "GET /reports/", "allow", Reason::Permitted),
+    ("limited", "GET /reports/a/b", "allow", Reason::Permitted),
+    ("anonymous", "GET /reports/a/b", "sign-in", Reason::NoSession),
+    ("anonymous", "GET /reports", "sign-in", Reason::NoSession),
+    ("anonymous", "GET /reports/7", "allow", Reason::Public),
+    ("anonymous", "GET /reports/7a", "sign-in", Reason::NoSession),
+    ("anonymous", "GET /reports/-7", "sign-in", Reason::NoSession),
+    ("admin", "POST /site/a/b/publish", "allow", Reason::Permitted),
+    ("limited", "POST /site/a/b/publish", "deny", Reason::MissingPermission),
+    ("admin", "GET /site/a/b/publish", "deny", Reason::MethodNotAllowed),
+    ("anonymous", "GET /site/a/publish/b", "allow", Reason::Public),
     ("anonymous", "GET /?as=admin", "sign-in", Reason::NoSession),
     ("anonymous", "GET /closed?/public/x", "deny", Reason::RouteClosed),
 ];

@@ -5,6 +5,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode, percent_decode_str, utf
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::HOST;
+use crate::reading::Matched;
 use crate::{Decision, Policy, Reading, Reason, RequestTarget};
 
 /// What a portal does to the segments of a path that the route has no literal for.
@@ -53,33 +54,36 @@ impl Habit {
                 stem.trim_end_matches(['.', ' ']).to_owned()
             }),
             Self::Has(Reading::Parameters) => {
-                segments.retain(|(text, literal)| *literal || text != "(S(x))");
+                segments.retain(|segment| segment.is_literal() || segment.text != "(S(x))");
                 respell(segments, |text| text.split(';').next().unwrap_or_default().to_owned());
             }
             Self::EarlyEnd => {
-                let ends = |(text, literal): &Segment| !literal && text.contains(['?', '#']);
+                let ends =
+                    |segment: &Segment| !segment.is_literal() && segment.text.contains(['?', '#']);
                 if let Some(place) = segments.iter().position(ends) {
                     segments.truncate(place + 1);
-                    if let Some((text, _)) = segments.last_mut() {
+                    if let Some(Segment { text, matched }) = segments.last_mut() {
                         text.truncate(text.find(['?', '#']).unwrap_or(text.len()));
+                        *matched = Matched::Other;
                     }
                 }
             }
             Self::Has(Reading::Slash) => {
                 if segments.len() > 1 {
-                    segments.pop_if(|(text, literal)| !*literal && text.is_empty());
+                    segments.pop_if(|segment| !segment.is_literal() && segment.text.is_empty());
                 }
             }
             Self::Has(Reading::PathInfo) => {
-                let script = segments.iter().enumerate().position(|(place, (text, _))| {
-                    text.ends_with(".php") && segments.iter().skip(place + 1).any(|(_, l)| !l)
+                let script = segments.iter().enumerate().position(|(place, segment)| {
+                    segment.text.ends_with(".php")
+                        && segments.iter().skip(place + 1).any(|after| !after.is_literal())
                 });
                 if let Some(place) = script {
                     segments.truncate(place + 1);
                 }
             }
             Self::Has(Reading::Suffix) => {
-                if let Some((text, false)) = segments.last_mut()
+                if let Some(Segment { text, matched: Matched::Other }) = segments.last_mut()
                     && let Some((stem, _)) = text.rsplit_once('.')
                     && stem.contains(|c: char| c.is_alphanumeric())
                 {
@@ -90,17 +94,32 @@ impl Habit {
     }
 }
 
-/// A segment as the portal has it, and whether it is left alone.
-type Segment = (String, bool);
+/// A segment as the portal has it, and what in the route matches it: literals are left alone.
+#[derive(Debug, Clone)]
+struct Segment {
+    text: String,
+    matched: Matched,
+}
+
+impl Segment {
+    fn is_literal(&self) -> bool {
+        self.matched == Matched::Literal
+    }
+}
 
 fn respell(segments: &mut Vec<Segment>, change: impl Fn(&str) -> String) {
-    for (text, literal) in std::mem::take(segments) {
-        if literal {
-            segments.push((text, true));
-        } else {
-            let text = change(&text);
-            segments.extend(text.split(['/', '\\']).map(|text| (text.to_owned(), false)));
+    let extension = |text: &str| text.rsplit_once('.').map(|(_, extension)| extension.to_owned());
+    for segment in std::mem::take(segments) {
+        if segment.is_literal() {
+            segments.push(segment);
+            continue;
         }
+        let text = change(&segment.text);
+        // The extension that the route names stays what it is, whatever is before it.
+        let kept = !text.contains(['/', '\\']) && extension(&text) == extension(&segment.text);
+        let matched = if kept { segment.matched } else { Matched::Other };
+        let texts = text.split(['/', '\\']);
+        segments.extend(texts.map(|text| Segment { text: text.to_owned(), matched }));
     }
 }
 
@@ -114,11 +133,12 @@ pub(crate) fn check_reading(
 ) {
     // A session in the path of a login page is cut off before the route is looked for.
     let Some(shape) = policy.router.find(HOST, target.path()) else { return };
+    let count = target.path().split('/').skip(1).count();
     let segments = target.path().split('/').skip(1).enumerate();
     let mut segments: Vec<Segment> = segments
         .map(|(place, text)| {
             let text = percent_decode_str(text).decode_utf8_lossy().into_owned();
-            (text, shape.is_literal(place))
+            Segment { text, matched: shape.matched(place, count) }
         })
         .collect();
     for habit in habits {
@@ -126,7 +146,7 @@ pub(crate) fn check_reading(
     }
     let mut read: String = segments
         .iter()
-        .map(|(text, _)| format!("/{}", utf8_percent_encode(text, NON_ALPHANUMERIC)))
+        .map(|segment| format!("/{}", utf8_percent_encode(&segment.text, NON_ALPHANUMERIC)))
         .collect();
     if read.is_empty() {
         read.push('/');

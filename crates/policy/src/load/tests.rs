@@ -223,7 +223,24 @@ fn invalid_routes_are_reported_with_their_line() {
         (path("/{}"), "3: `` is not a valid variable name"),
         (path("/{a b}"), "3: `a b` is not a valid variable name"),
         (path("/{a}/{a}"), "3: the variable `a` is used twice"),
-        (path("/{*a}/b"), "3: `{*a}` must be the last segment"),
+        (path("/{*a}/{b}"), "3: only literal segments may follow `{*a}`"),
+        (path("/{*a}/b/{*c}"), "3: only literal segments may follow `{*a}`"),
+        (path("/{a:number}"), "3: `number` is not a type; use `int`"),
+        (path("/{a:*.tar.gz}"), "3: `*.tar.gz` is not a type"),
+        (path("/{a:[0-9]+}"), "3: `[0-9]+` is not a type"),
+        (path("/{:int}"), "3: `` is not a valid variable name"),
+        (path("/a/[/]"), "3: `[/]` has no effect here"),
+        (path("/a[/]b"), "3: `[/]` has no effect here"),
+        (path("/{*a}[/]"), "3: `[/]` has no effect here"),
+        (public("subtree = 1"), "5: `subtree` must be true or false"),
+        (format!("{}\nsubtree = true", path("/{*a}")), "3: `subtree` has no effect after `{*a}`"),
+        (format!("{}\nsubtree = true", path("/a/")), "3: `subtree` includes the slash"),
+        (format!("{}\nsubtree = true", path("/a[/]")), "3: `[/]` has no effect here"),
+        (format!("{}\nsubtree = true", path("/.portcullis")), "3: `path` is below"),
+        (public("except = [\"*.php\"]"), "5: `except` is for the segments of `{*name}`"),
+        (format!("{}\nexcept = []", path("/{*a}")), "6: `except` must not be empty"),
+        (format!("{}\nexcept = [\"*\"]", path("/{*a}")), "6: `*` is not a name"),
+        (format!("{}\nexcept = [\"*.p*\"]", path("/{*a}")), "6: `*.p*` is not a name"),
         (path(&"/a".repeat(33)), "3: `path` has more than 32 segments"),
         (
             route("path = \"/{o}\"\naccess = \"signed-in\"\norganization = \"{p}\""),
@@ -252,6 +269,17 @@ fn invalid_routes_are_reported_with_their_line() {
         let shown = shown(&fixture::files(&text, ""));
         assert!(shown.starts_with(&format!("routes.toml:{problem}")), "{text}\n-> {shown}");
     }
+}
+
+#[test]
+fn routes_with_overlapping_tails_are_refused() {
+    let text = "[[route]]\nname = \"one\"\npath = \"/a/{*x}/b\"\naccess = \"public\"\n\
+                [[route]]\nname = \"other\"\npath = \"/a/{*y}/c/b\"\naccess = \"deny\"\n";
+    assert_eq!(
+        shown(&fixture::files(text, "")),
+        "routes.toml:5: route `other` overlaps with `one` on line 1: a path can end both in what \
+         follows the rest of `/a/{*y}/c/b` and of `/a/{*x}/b`"
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::decoding::decoded;
 use super::{Reading, Readings};
 use crate::request_path::BadTarget;
 
@@ -30,6 +31,35 @@ pub(crate) struct Part<'p> {
     pub(crate) text: Cow<'p, str>,
     /// The canonical segment, if it matches a literal of the route.
     pub(crate) literal: Option<&'p str>,
+    /// Whether the route names its extension, which then does not only select a format.
+    pub(super) keeps_extension: bool,
+}
+
+/// What in a route's path matches a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Matched {
+    /// A literal.
+    Literal,
+    /// A variable for a certain extension.
+    Extension,
+    /// Another variable, the rest, or nothing.
+    Other,
+}
+
+impl<'p> Part<'p> {
+    /// A canonical segment.
+    pub(super) fn new(segment: &'p str, matched: Matched) -> Self {
+        Self {
+            text: decoded(segment),
+            literal: (matched == Matched::Literal).then_some(segment),
+            keeps_extension: matched == Matched::Extension,
+        }
+    }
+
+    /// A segment of another spelling.
+    pub(super) fn respelled(text: &str) -> Self {
+        Self { text: Cow::Owned(text.to_owned()), literal: None, keeps_extension: false }
+    }
 }
 
 impl Part<'_> {
@@ -45,7 +75,7 @@ impl Part<'_> {
         if self.text.is_empty() || is_plain(&self.text) {
             return Ok(vec![(&self.text, Readings::NONE)]);
         }
-        cuts(&self.text, last, enabled)
+        cuts(&self.text, (last, self.keeps_extension), enabled)
     }
 }
 
@@ -78,10 +108,10 @@ pub(super) fn has_extension(text: &str) -> bool {
 }
 
 /// What is left of a segment when any combination of spaces, dots, a stream, parameters and, of the
-/// last segment, extensions is cut off.
+/// last segment, extensions is cut off. If the route names the extension, the whole segment keeps it.
 pub(super) fn cuts(
     text: &str,
-    last: bool,
+    (last, keeps_extension): (bool, bool),
     enabled: Readings,
 ) -> Result<Vec<(&str, Readings)>, Unreadable> {
     check_cut(text, text)?;
@@ -103,7 +133,7 @@ pub(super) fn cuts(
             ),
             (dot, before_stream, Readings::of(Reading::Dot)),
             (parameters, up_to(';'), Readings::of(Reading::Parameters)),
-            (suffix, stem(text), Readings::of(Reading::Suffix)),
+            (suffix && !(keeps_extension && next == 1), stem(text), Readings::of(Reading::Suffix)),
         ];
         for (enabled, left, reading) in cut {
             let Some(left) = left.filter(|left| enabled && left.len() < text.len()) else {

@@ -13,17 +13,19 @@
 
 use std::borrow::Cow;
 
-use super::decoding::{DATA_SLASH, decoded, decoded_leniently};
-use super::segment::{Part, Unreadable, cuts, has_extension, is_plain, stem};
+use super::decoding::{DATA_SLASH, decoded_leniently};
+use super::segment::{Matched, Part, Unreadable, cuts, has_extension, is_plain, stem};
 use super::{Reading, Readings, compatible};
 use crate::request_path::BadTarget;
+use crate::segment_type::extension_of;
 
 /// Bounds for one path.
 const MAX_SPELLINGS: usize = 24;
 const MAX_ENDINGS: usize = 32;
 
 /// The segment of the path `/`.
-static EMPTY: Part<'static> = Part { text: Cow::Borrowed(""), literal: None };
+static EMPTY: Part<'static> =
+    Part { text: Cow::Borrowed(""), literal: None, keeps_extension: false };
 
 /// The segments of a path in one reading.
 #[derive(Debug, Clone)]
@@ -41,20 +43,18 @@ pub(crate) struct Spellings<'p> {
 }
 
 impl<'p> Spellings<'p> {
-    /// The spellings of a canonical path, itself first. `is_literal` returns whether the segment at a
-    /// position matches a literal of the route.
+    /// The spellings of a canonical path, itself first. `matched` returns what in the route's path
+    /// matches the segment at a position.
     ///
     /// # Errors
     /// When the path is invalid in one of them, or there are too many.
     pub(crate) fn of(
         path: &'p str,
-        is_literal: impl Fn(usize) -> bool,
+        matched: impl Fn(usize) -> Matched,
         enabled: Readings,
     ) -> Result<Self, Unreadable> {
-        let parts = path.split('/').skip(1).enumerate().map(|(place, segment)| Part {
-            text: decoded(segment),
-            literal: is_literal(place).then_some(segment),
-        });
+        let segments = path.split('/').skip(1).enumerate();
+        let parts = segments.map(|(place, segment)| Part::new(segment, matched(place)));
         let mut all = vec![Spelling { parts: parts.collect(), by: Readings::NONE }];
         let mut may_end_early = false;
         let mut next = 0;
@@ -102,7 +102,7 @@ impl<'p> Spelling<'p> {
         enabled: Readings,
     ) -> Result<Vec<(Vec<&Part<'p>>, Readings)>, Unreadable> {
         let mut ends = vec![(self.parts.len(), self.by)];
-        if let [before @ .., Part { text, literal: None }] = self.parts.as_slice()
+        if let [before @ .., Part { text, literal: None, .. }] = self.parts.as_slice()
             && enabled.has(Reading::Slash)
             && text.is_empty()
             && !before.is_empty()
@@ -146,7 +146,7 @@ impl<'p> Spelling<'p> {
                 continue;
             }
             for piece in part.text.split(DATA_SLASH) {
-                cuts(piece, false, enabled)?;
+                cuts(piece, (false, false), enabled)?;
             }
         }
         Ok(())
@@ -211,10 +211,9 @@ impl<'p> Spelling<'p> {
     /// The same for the extension of the last segment.
     fn without_suffix(&self, enabled: Readings) -> Result<Option<Self>, BadTarget> {
         let Some((last, before)) = self.parts.split_last() else { return Ok(None) };
-        let stem = stem(&last.text).filter(|_| last.literal.is_none());
+        let stem = stem(&last.text).filter(|_| last.literal.is_none() && !last.keeps_extension);
         let Some(stem) = stem.filter(|_| enabled.has(Reading::Suffix)) else { return Ok(None) };
-        let last = Part { text: Cow::Owned(stem.to_owned()), literal: None };
-        let parts = before.iter().cloned().chain([last]).collect();
+        let parts = before.iter().cloned().chain([Part::respelled(stem)]).collect();
         Ok(Some(Self { parts, by: self.by.and(Readings::of(Reading::Suffix)) }))
     }
 
@@ -246,10 +245,11 @@ impl<'p> Spelling<'p> {
                 continue;
             };
             changed = true;
-            let segments = new.split(['/', '\\']);
-            parts.extend(
-                segments.map(|text| Part { text: Cow::Owned(text.to_owned()), literal: None }),
-            );
+            let keeps_extension = part.keeps_extension
+                && extension_of(&new) == extension_of(&part.text)
+                && !new.contains(['/', '\\']);
+            let segments = new.split(['/', '\\']).map(Part::respelled);
+            parts.extend(segments.map(|segment| Part { keeps_extension, ..segment }));
         }
         if let [before @ .., _] = parts.as_slice()
             && before.iter().any(|part| part.text.is_empty())

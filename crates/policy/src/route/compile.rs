@@ -9,6 +9,7 @@ use super::{Access, MethodSet, OrganizationVariable, Requirement, Route};
 use crate::document::{At, Entry, File};
 use crate::host::Host;
 use crate::name::breaks_line;
+use crate::name_pattern::NamePattern;
 use crate::path_pattern::PathPattern;
 use crate::permission::{Catalogue, PermissionSet};
 use crate::query_rule;
@@ -58,7 +59,9 @@ fn compile_one(
 ) -> Option<Route> {
     // Every key is read before the first return, so that all problems are reported at once.
     let methods = methods(file, entry);
-    let path = path(file, entry);
+    let subtree = entry.boolean("subtree").unwrap_or(false);
+    let path = path(file, entry, subtree);
+    let except = except(file, entry);
     let query = entry.has("query").then(|| query_rule::compile(file, entry));
     let hosts = hosts(file, entry);
     let access = access(file, entry, catalogue);
@@ -74,6 +77,14 @@ fn compile_one(
         Some(rule) => Some(rule?),
         None => None,
     };
+    let except = except?;
+    if !except.value.is_empty() && !path.has_rest() {
+        file.problem(
+            except.line,
+            "`except` is for the segments of `{*name}` or of `subtree = true`",
+        );
+        return None;
+    }
     let organization = match organization {
         Some(variable) => Some(organization_variable(file, &variable, &path, access)?),
         None => None,
@@ -98,6 +109,7 @@ fn compile_one(
         websocket,
         body,
         slash_is_data,
+        except: except.value,
         cross_origin,
         line: entry.line(),
     })
@@ -133,11 +145,36 @@ fn methods(file: &File<'_>, entry: &mut Entry<'_>) -> Option<MethodSet> {
     valid.then_some(MethodSet(methods))
 }
 
-fn path(file: &File<'_>, entry: &mut Entry<'_>) -> Option<PathPattern> {
+fn path(file: &File<'_>, entry: &mut Entry<'_>, subtree: bool) -> Option<PathPattern> {
     let path = entry.required_string("path")?;
-    PathPattern::parse(&path.value)
+    PathPattern::parse(&path.value, subtree)
         .map_err(|problem| file.problem(path.line, problem.to_string()))
         .ok()
+}
+
+/// `except = ["*.php", ..]`: the patterns and their line.
+fn except(file: &File<'_>, entry: &mut Entry<'_>) -> Option<At<Vec<NamePattern>>> {
+    if !entry.has("except") {
+        return Some(At { value: Vec::new(), line: entry.line() });
+    }
+    let names = entry.strings("except")?;
+    let line = names.first().map_or(entry.line(), |name| name.line);
+    let mut patterns = Vec::new();
+    for name in &names {
+        let Some(pattern) = NamePattern::parse(&name.value) else {
+            file.problem(
+                name.line,
+                format!(
+                    "`{}` is not a name; use letters, digits, `-`, `.`, `_` and `~`, and `*` at \
+                     one end (e.g. `*.php`)",
+                    name.value
+                ),
+            );
+            continue;
+        };
+        patterns.push(pattern);
+    }
+    (patterns.len() == names.len()).then_some(At { value: patterns, line })
 }
 
 fn hosts(file: &File<'_>, entry: &mut Entry<'_>) -> Option<Vec<String>> {

@@ -54,12 +54,12 @@ fn each_reading_makes_twins_of_its_own() {
     for (reading, examples) in [
         (Reading::Case, &["/A/users.php"][..]),
         (Reading::Slash, &["/a/users.php/", "/9/"]),
-        (Reading::Dot, &["/a./users.php"]),
+        (Reading::Dot, &["/a./users.php", "/9."]),
         (Reading::PathInfo, &["/a/users.php/x"]),
         (Reading::Suffix, &["/a/users.php.json", "/9.json"]),
-        (Reading::Compatibility, &["/%EF%BD%81/users.php"]),
-        (Reading::Parameters, &["/a%3Bx/users.php"]),
-        (Reading::DecodeTwice, &["/%2561/users.php"]),
+        (Reading::Compatibility, &["/%EF%BD%81/users.php", "/%EF%BC%99"]),
+        (Reading::Parameters, &["/a%3Bx/users.php", "/9%3Bx"]),
+        (Reading::DecodeTwice, &["/%2561/users.php", "/%2539"]),
     ] {
         let readings = [reading].into_iter().collect();
         let policy = Policy::compile_for(&fixture::files(&routes, ""), readings).unwrap();
@@ -108,4 +108,49 @@ fn routes_without_a_slash_at_the_end_are_named() {
     let policy = fixture::compile(&routes.concat()).unwrap();
     let examples: Vec<_> = policy.without_slash().map(|(_, example)| example).collect();
     assert_eq!(examples, ["/tickets/1/"]);
+    let routes = [
+        route("/tickets[/]", "access = \"public\""),
+        route("/users/{user}", "access = \"public\"\nsubtree = true"),
+        route("/files/", "access = \"public\""),
+    ];
+    let policy = fixture::compile(&routes.concat()).unwrap();
+    let examples: Vec<_> = policy.without_slash().map(|(_, example)| example).collect();
+    assert_eq!(examples, ["/files"]);
+}
+
+#[test]
+fn a_strict_typed_variable_has_twins() {
+    let routes = [
+        route("/t/{x}", "access = \"public\""),
+        route("/t/{id:int}", "require = \"view\""),
+        route("/f/{*rest}", "access = \"public\""),
+        route("/f/{*rest}/edit", "require = \"view\""),
+    ];
+    let policy = fixture::compile(&routes.concat()).unwrap();
+    assert_eq!(
+        twins(&policy),
+        [
+            pair("/t/{id:int}", "/t/{x}", "/t/1."),
+            pair("/f/{*rest}/edit", "/f/{*rest}", "/f/1/Edit"),
+        ]
+    );
+}
+
+#[test]
+fn strict_routes_that_are_open_below_are_named() {
+    let routes = [
+        route("/{*page}", "access = \"public\"\nexcept = [\"hidden\"]"),
+        route("/admin", "access = \"deny\""),
+        route("/users", "access = \"deny\"\nsubtree = true"),
+        route("/hidden/1", "access = \"deny\""),
+        route("/tickets", "require = \"view\""),
+        route("/tickets/{*ticket}", "require = \"view\""),
+        route("/files/", "require = \"view\""),
+        route("/open", "access = \"public\""),
+    ];
+    let policy = fixture::compile(&routes.concat()).unwrap();
+    let open: Vec<_> = policy.open_below().into_iter().collect();
+    let open: Vec<_> =
+        open.iter().map(|twin| (twin.strict.name(), twin.lax.name(), &*twin.example)).collect();
+    assert_eq!(open, [("/admin", "/{*page}", "/admin/1"), ("/files/", "/{*page}", "/files/1")]);
 }

@@ -84,6 +84,26 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("/organizations/globex/Orders", "case", "Orders of an organization"),
     ("/organizations/acme;globex/orders/", "slash", "Orders of an organization"),
     ("/projects/New", "case", "New project"),
+    ("/assets/a.php;x", "parameters", ""),
+    ("/assets/a.php.", "dot", ""),
+    ("/assets/a.php%20", "outer-space", ""),
+    ("/assets/a.php::$DATA", "dot", ""),
+    ("/assets/a.php.json", "suffix", ""),
+    ("/assets/a.%2570hp", "decode-twice", ""),
+    ("/assets/a%EF%BC%8Ephp", "compatibility", ""),
+    ("/assets/a.php;x/b", "parameters", ""),
+    ("/records/7.json", "suffix", "Record by number"),
+    ("/records/7.", "dot", "Record by number"),
+    ("/records/%EF%BC%97", "compatibility", "Record by number"),
+    ("/records/%2537", "decode-twice", "Record by number"),
+    ("/records/7+", "plus, outer-space", "Record by number"),
+    ("/records/7;x", "parameters", "Record by number"),
+    ("/records/a;x/edit", "parameters", "Record by word"),
+    ("/records/a;x/EDIT", "case, parameters", "Record by word"),
+    ("/records/a.b/x/Checkpoints", "case", "Checkpoint"),
+    ("/records/a.b/x/checkpoints/", "slash", "Checkpoint"),
+    ("/records/a.b/checkpoints.json", "suffix", "Checkpoint"),
+    ("/records/a.b/x%252fcheckpoints", "decode-twice", "Checkpoint"),
 ];
 
 #[test]
@@ -93,12 +113,12 @@ fn another_spelling_of_a_stricter_path_is_refused() {
         let decision = asked(&policy, &format!("GET {path}"));
         assert_eq!(decision.reason(), Reason::AmbiguousPath, "{path}: {decision:?}");
         let reading = decision.reading().unwrap();
-        let refused_by = reading.route().map(|route| route.name());
+        let refused_by = reading.route().map_or("", |route| route.name());
         assert_eq!(reading.readings().to_string(), *readings, "{path}");
-        assert_eq!(refused_by, Some(*route), "{path}");
+        assert_eq!(refused_by, *route, "{path}");
         // Users who may have the twin may have this path too.
         let all = ask(&policy, Some(&subject(&policy, "admin")), &format!("GET {path}"));
-        let closed = ["Users", "Orders of an organization"].contains(route);
+        let closed = ["Users", "Orders of an organization", ""].contains(route);
         assert_eq!(all.name(), if closed { "deny" } else { "allow" }, "{path}: {all:?}");
     }
 }
@@ -133,6 +153,12 @@ fn legitimate_names_are_allowed() {
         "/sign-up;jsessionid=0123ABCdef.node-1!2",
         "/Sign-Up;jsessionid=0123ABCdef",
         "/projects/group%2Fproject",
+        "/files/a.png",
+        "/files/A%20b.v1.png",
+        "/assets/a.php5",
+        "/assets/A.css",
+        "/records/a.7",
+        "/records/a.b/x/y.z",
         "/projects/group%2fProject.js",
     ] {
         let decision = asked(&policy, &format!("GET {path}"));
@@ -333,6 +359,11 @@ fn random_policy() -> impl Strategy<Value = String> {
         "/o/{org}",
         "/o/{org}/b",
         "/a/u.php/{*r}",
+        "/a/{x:word}",
+        "/a/{x:*.json}",
+        "/o/{*r}/b",
+        "/o/{x:word}[/]",
+        "/a/new/{y:word}/{*r}",
     ];
     let one = (any::<bool>(), access);
     proptest::collection::vec(one, paths.len()).prop_map(move |chosen| {
@@ -342,6 +373,9 @@ fn random_policy() -> impl Strategy<Value = String> {
                 continue;
             }
             write!(routes, "[[route]]\nname = \"{path}\"\npath = \"{path}\"\n{access}\n").unwrap();
+            if path.contains("{*r}") && path.len() % 2 == 0 {
+                routes.push_str("except = [\"*.php\", \"new\"]\n");
+            }
             if path.contains("{org}") && !access.contains("public") {
                 routes.push_str("organization = \"{org}\"\n");
             }
