@@ -46,6 +46,7 @@ mod database;
 mod digest;
 mod effect;
 mod error;
+mod failure;
 mod files;
 mod flush;
 mod folder;
@@ -216,7 +217,8 @@ impl Store for SledStore {
         let unique = layout::unique(kind, key);
         let mut id = String::new();
         for _ in 0..READ_ATTEMPTS {
-            let Some(owner) = self.shared.db.get(&unique)? else { return Ok(None) };
+            let owner = self.shared.read(self.shared.db.get(&unique))?;
+            let Some(owner) = owner else { return Ok(None) };
             id = layout::text(kind, &owner)?.to_owned();
             // A commit between the two reads may have moved the key to another record.
             if let Some(record) = self.shared.record(kind, &id, Some(&unique))? {
@@ -244,7 +246,7 @@ impl Store for SledStore {
         self.scan(move |shared| {
             let mut count = 0;
             for entry in shared.db.scan_prefix(prefix) {
-                entry?;
+                shared.read(entry)?;
                 count += 1;
             }
             Ok(count)

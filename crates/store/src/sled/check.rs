@@ -4,6 +4,8 @@
 //! it. So the files are first read without sled ([`read_files`]). If the result is not certain, sled
 //! reads a copy ([`read_copy`]). Only then does sled open the files themselves.
 
+use std::fmt::Write as _;
+use std::io;
 use std::ops::Bound;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -25,6 +27,8 @@ use crate::{StoreError, StoreKey};
 /// How long sled may take to open a copy, and to read each [`STRIDE`] entries. On some damage, it
 /// never returns.
 const TIMEOUT: Duration = Duration::from_secs(120);
+/// Damaged parts that an error names; it counts the others.
+const MAX_PARTS: usize = 3;
 /// Number of entries between two progress reports.
 const STRIDE: usize = 4096;
 
@@ -55,7 +59,7 @@ pub(super) enum Fault {
 
 impl Found {
     /// The stored head, without verifying the entries.
-    pub(super) fn head(db: &sled::Db, key: &StoreKey) -> Result<Result<Head, Fault>, StoreError> {
+    pub(super) fn head(db: &sled::Db, key: &StoreKey) -> sled::Result<Result<Head, Fault>> {
         let meta = db.get(META)?;
         let head = db.get(HEAD)?;
         Ok(stored_head(meta.as_deref(), head.as_deref(), key))
@@ -124,11 +128,41 @@ pub(super) fn read_copy(
             folder.path().display()
         ))
     })?;
-    Ok(read_with_timeout(copy, key.clone()))
+    let found = read_with_timeout(copy, key.clone());
+    Ok(found.map_err(|cause| unreadable(folder, cause)))
 }
 
-/// On damaged files sled may panic or never return. Both are reported as damage.
-fn read_with_timeout(copy: PathBuf, key: StoreKey) -> Result<Found, Fault> {
+/// The fault of a database that sled cannot read: the damaged parts of its files, or `cause` if none
+/// is found.
+fn unreadable(folder: &Folder, cause: String) -> Fault {
+    match damaged_parts(folder) {
+        Ok(parts) if !parts.is_empty() => {
+            let more = parts.len().saturating_sub(MAX_PARTS);
+            let mut found = parts.into_iter().take(MAX_PARTS).collect::<Vec<_>>().join("; ");
+            if more > 0 {
+                let _ = write!(found, "; and {more} more");
+            }
+            Fault::Damaged(found)
+        }
+        Ok(_) | Err(_) => Fault::Damaged(cause),
+    }
+}
+
+/// The parts of the database's files that are damaged, a phrase each.
+fn damaged_parts(folder: &Folder) -> io::Result<Vec<String>> {
+    let log = Log::open(folder.path())?;
+    let (_, mut parts) = PageTable::salvage(&log)?;
+    if !log.has_known_settings() {
+        parts.push("`conf` is damaged".to_owned());
+    }
+    if PageTable::snapshot(folder.path()).is_none() {
+        parts.push("the newest file `snap.…` is damaged".to_owned());
+    }
+    Ok(parts)
+}
+
+/// On damaged files sled may panic or never return.
+fn read_with_timeout(copy: PathBuf, key: StoreKey) -> Result<Found, String> {
     let (report, reports) = mpsc::channel();
     let started = thread::Builder::new().name("store check".to_owned()).spawn(move || {
         let db = files::open_copy(&copy);
@@ -138,19 +172,19 @@ fn read_with_timeout(copy: PathBuf, key: StoreKey) -> Result<Found, Fault> {
         // Sent before the copy is closed, which takes a while.
         let _ = report.send(Some(found));
     });
-    if let Err(error) = started {
-        return Err(Fault::Damaged(format!("it cannot be checked: {error}")));
-    }
+    started.map_err(|error| format!("it cannot be checked: {error}"))?;
     loop {
         match reports.recv_timeout(TIMEOUT) {
             Ok(None) => {}
             Ok(Some(Ok(found))) => return Ok(found),
-            Ok(Some(Err(error))) => return Err(Fault::Damaged(error.to_string())),
-            Err(RecvTimeoutError::Disconnected) => {
-                return Err(Fault::Damaged("sled panicked while reading it".to_owned()));
+            Ok(Some(Err(sled::Error::Io(error)))) => {
+                return Err(format!("its files cannot be read: {error}"));
+            }
+            Ok(Some(Err(_))) | Err(RecvTimeoutError::Disconnected) => {
+                return Err("its files cannot be read".to_owned());
             }
             Err(RecvTimeoutError::Timeout) => {
-                return Err(Fault::Damaged("sled did not finish reading it".to_owned()));
+                return Err("reading its files takes too long".to_owned());
             }
         }
     }
@@ -161,7 +195,7 @@ pub(super) fn read(
     db: &sled::Db,
     key: &StoreKey,
     progress: impl Fn() + Sync,
-) -> Result<Found, StoreError> {
+) -> sled::Result<Found> {
     let meta = db.get(META)?;
     let ranges = ranges(db.get(HEAD)?.as_deref());
     let parts = in_parallel(&ranges, |range| {
@@ -212,7 +246,7 @@ impl Part {
         entries: sled::Iter,
         key: &StoreKey,
         progress: impl Fn(),
-    ) -> Result<(), StoreError> {
+    ) -> sled::Result<()> {
         for (number, entry) in entries.enumerate() {
             if number % STRIDE == 0 {
                 progress();

@@ -116,9 +116,3 @@ fn difference(sequence: u64, answered: u64) -> String {
         missing => format!("{missing} commits are missing"),
     }
 }
-
-impl From<sled::Error> for StoreError {
-    fn from(error: sled::Error) -> Self {
-        Self::Unavailable(error.to_string())
-    }
-}

@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::thread;
 
+use super::failure::{database_error, folder_error};
 use crate::StoreError;
 
 /// The mode of a folder that only its owner can enter.
@@ -49,7 +50,7 @@ pub(super) fn open_database(path: &Path) -> Result<sled::Db, StoreError> {
         .cache_capacity(CACHE_BYTES)
         .mode(sled::Mode::LowSpace)
         .open()
-        .map_err(|error| StoreError::Unavailable(format!("`{}`: {error}", path.display())))?;
+        .map_err(|error| fault(io::Error::other(database_error(&error))))?;
     for name in database_files(path).map_err(fault)? {
         let file = path.join(name);
         fs::set_permissions(file, Permissions::from_mode(0o600)).map_err(fault)?;
@@ -62,10 +63,9 @@ pub(super) fn open_database(path: &Path) -> Result<sled::Db, StoreError> {
 }
 
 /// Opens a copy that is only read. Sled does not sync it, and removes it when it is closed.
-pub(super) fn open_copy(path: &Path) -> Result<sled::Db, StoreError> {
+pub(super) fn open_copy(path: &Path) -> sled::Result<sled::Db> {
     let config = sled::Config::default().path(path).cache_capacity(CACHE_BYTES);
-    let config = config.mode(sled::Mode::LowSpace).temporary(true).flush_every_ms(None);
-    config.open().map_err(|error| StoreError::Unavailable(format!("`{}`: {error}", path.display())))
+    config.mode(sled::Mode::LowSpace).temporary(true).flush_every_ms(None).open()
 }
 
 /// Copies sled's files.
@@ -136,9 +136,4 @@ pub(super) fn remove_folder(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,
     }
-}
-
-/// An error of a folder.
-pub(super) fn folder_error(path: &Path, error: &io::Error) -> StoreError {
-    StoreError::Unavailable(format!("`{}`: {error}", path.display()))
 }

@@ -6,6 +6,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
+use super::failure::database_error;
+
 /// Flushes everything written to sled so far to the disk.
 pub(super) type Flush = Box<dyn FnMut() -> io::Result<()> + Send>;
 
@@ -17,7 +19,7 @@ pub(super) fn fsync(path: &Path, db: &sled::Db) -> io::Result<Flush> {
     let folder = path.join("blobs");
     let mut known = HashSet::new();
     Ok(Box::new(move || {
-        db.flush()?;
+        db.flush().map_err(|error| io::Error::other(database_error(&error)))?;
         known = sync_new(&folder, &known)?;
         file.sync_data()
     }))

@@ -19,9 +19,9 @@ use std::time::{Duration, Instant};
 
 use super::answered::{self, Answered};
 use super::checksums;
+use super::failure::folder_error;
 use super::files::{
-    self, PRIVATE, copy_database, database_files, folder_error, remove_file, remove_folder,
-    write_atomically,
+    self, PRIVATE, copy_database, database_files, remove_file, remove_folder, write_atomically,
 };
 use super::head::FORMAT;
 use crate::StoreError;

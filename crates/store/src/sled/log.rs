@@ -120,7 +120,7 @@ impl Log {
     }
 
     /// Whether the database has the settings that this reader knows.
-    fn has_known_settings(&self) -> bool {
+    pub(super) fn has_known_settings(&self) -> bool {
         let conf = fs::read(self.folder.join("conf")).unwrap_or_default();
         let checksum = conf.strip_prefix(CONF);
         checksum.is_some_and(|checksum| checksum == crc32fast::hash(CONF).to_le_bytes())

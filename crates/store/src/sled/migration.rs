@@ -6,7 +6,7 @@ use super::checksums::Comparison;
 use super::completeness::{Checked, Older, refused, require_answered};
 use super::database::Database;
 use super::error::OpenError;
-use super::files::folder_error;
+use super::failure::folder_error;
 use super::folder::Folder;
 use super::head::{HEAD, META, Meta};
 use crate::StoreKey;

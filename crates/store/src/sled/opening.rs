@@ -8,7 +8,7 @@ use super::checksums::{self, Comparison};
 use super::completeness::{Checked, Older, refused, require_answered, require_undamaged_end};
 use super::database::Database;
 use super::error::OpenError;
-use super::files::folder_error;
+use super::failure::folder_error;
 use super::folder::{self, Folder, Presence};
 use super::head::{HEAD, Head, META, Meta};
 use super::log::table::PageTable;
@@ -126,7 +126,11 @@ fn open_checked(path: &Path, key: &StoreKey, older: Older) -> Result<Checked, Op
         database.skip_checksums();
         refused(path, fault, &files)
     };
-    let mut head = Found::head(&database, key)?.map_err(refuse)?;
+    let unreadable = |_: &_| database.skip_checksums();
+    let mut head = Found::head(&database, key)
+        .inspect_err(unreadable)
+        .map_err(StoreError::from)?
+        .map_err(refuse)?;
     match verified {
         Some((verified, None)) if verified != head => {
             return Err(refuse(Fault::Damaged(
@@ -139,7 +143,9 @@ fn open_checked(path: &Path, key: &StoreKey, older: Older) -> Result<Checked, Op
                 || PageTable::snapshot(path).is_none_or(|(_, found)| found != table) =>
         {
             tracing::info!("verifying every record again, through sled");
-            let found = check::read(&database, key, || ())?;
+            let found = check::read(&database, key, || ())
+                .inspect_err(unreadable)
+                .map_err(StoreError::from)?;
             head = found.verify(key).map_err(refuse)?;
         }
         _ => {}

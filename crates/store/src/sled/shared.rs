@@ -19,6 +19,14 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// The result of reading the database. After an error, the next start verifies every record.
+    pub(super) fn read<T>(&self, result: sled::Result<T>) -> Result<T, StoreError> {
+        result.map_err(|error| {
+            self.db.skip_checksums();
+            error.into()
+        })
+    }
+
     /// The record, if it exists and has the stored key `having`.
     pub(super) fn record(
         &self,
@@ -26,7 +34,9 @@ impl Shared {
         id: &str,
         having: Option<&[u8]>,
     ) -> Result<Option<Record>, StoreError> {
-        let Some(bytes) = self.db.get(layout::record(kind, id))? else { return Ok(None) };
+        let Some(bytes) = self.read(self.db.get(layout::record(kind, id)))? else {
+            return Ok(None);
+        };
         let stored = Stored::decode(kind, id, &bytes)?;
         if having.is_some_and(|key| !stored.keys.contains(&key)) {
             return Ok(None);
@@ -49,7 +59,7 @@ impl Shared {
             if records.len() == limit {
                 break;
             }
-            let (place, bytes) = entry?;
+            let (place, bytes) = self.read(entry)?;
             let Some(id) = place.strip_prefix(prefix.as_slice()) else { break };
             if after.is_some() && place == start {
                 continue;

@@ -114,6 +114,10 @@ impl Filled {
                 Ok(())
             }
             Err(error) => {
+                let text = error.to_string();
+                for internal in ["sled", "orrupt", "backtrace", "checking/"] {
+                    assert!(!text.contains(internal), "{what}: {text}");
+                }
                 let mut after = self::files(folder.path());
                 after.remove("store/lock");
                 let mut before = files.clone();
@@ -265,6 +269,33 @@ async fn i13_files_after_a_kill_are_verified_in_place() {
         let newest = verified(&filled.killed).unwrap().unwrap();
         assert!(head.is_none_or(|head| head.sequence < newest.sequence), "{name}");
     }
+}
+
+/// A large document is in a file of its own, which is read when it is needed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i13_damage_found_while_serving_is_named_at_the_next_start() {
+    let filled = Filled::new().await;
+    let folder = TempDir::new().unwrap();
+    lay_out(folder.path(), &filled.closed);
+    let store = open(&place(&folder)).unwrap();
+    let large = filled.closed.keys().filter(|name| name.starts_with("store/blobs/"));
+    for name in large {
+        let mut bytes = filled.closed[name].clone();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let error = store.list(kinds::LETTER, None, None, 10).await.unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "the store is unavailable: a part of the store's files is damaged; restart Portcullis: it \
+         then verifies every record and names the damaged part"
+    );
+    drop(store);
+    assert!(!place(&folder).join("closed").exists());
+    let refused = open(&place(&folder)).unwrap_err().to_string();
+    assert!(refused.contains("` is damaged") && refused.contains("`blobs/"), "{refused}");
+    assert!(refused.contains("portcullis store rescue"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
