@@ -2,6 +2,7 @@
 
 mod demo;
 mod durability;
+mod log;
 mod log_lost;
 mod mail;
 mod shipped;
