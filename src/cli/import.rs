@@ -147,7 +147,7 @@ fn import(console: &Console<'_>, line: &[u8]) -> anyhow::Result<(String, Outcome
     let login = login(console, &new)?;
     let exists = refused.is("taken") && exists(console, &new, &login)?;
     let outcome = match exists {
-        true => Outcome::Skipped("exists already".to_owned()),
+        true => Outcome::Skipped("already exists".to_owned()),
         false => Outcome::Failed(refused.to_string()),
     };
     Ok((login, outcome))

@@ -1,15 +1,15 @@
-//! How people get in, and what keeps others out.
+//! How people get access: sign-in, second factors, links, and the lockout.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`sign_in`] | login and password (R8, I6) |
-//! | [`pending_sign_in`] | between the right password and the second factor |
-//! | [`attempt_source`] | the address and browser that an attempt comes from |
+//! | [`sign_in`] | sign-in with login and password (R8, I6) |
+//! | [`pending_sign_in`] | a sign-in between the password and the second factor |
+//! | [`attempt_source`] | the address and browser of an attempt |
 //! | [`second_factors`] | set-up, codes and recovery codes (R50, R51) |
-//! | [`lockouts`] | who may not try now, and letting them in again (I6) |
+//! | [`lockouts`] | listing and releasing lockouts (I6) |
 //! | [`secure_links`] | secure links of organizations (R10–R14, R19) |
 //! | [`password_links`] | choosing a password with a mailed link (R33, R40) |
-//! | [`invitations`], [`resets`] | what these links are mailed for (R33, R40–R42) |
+//! | [`invitations`], [`resets`] | mailing these links (R33, R40–R42) |
 //! | [`api_tokens`] | tokens of the admin API |
 
 pub mod api_tokens;

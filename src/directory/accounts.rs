@@ -1,4 +1,4 @@
-//! Who there is, and the rules about it.
+//! Organizations, end users, portal users, groups and preferences, and the rules about them.
 //!
 //! | module | holds |
 //! |---|---|
@@ -6,11 +6,11 @@
 //! | [`users`] | portal users (R15, R16, R30, R31, R34, R42) |
 //! | [`groups`] | groups and the permissions they grant (R1–R6) |
 //! | [`preferences`] | settings of the whole installation (R12, R60) |
-//! | `seeds` | what a new installation starts with (R2) |
+//! | `seeds` | the groups and preferences of a new installation (R2) |
 //! | `context` | the organization and end user behind a portal user |
 //! | `mailed_link` | one-time links, and the mail that each is sent in |
-//! | `password_reuse` | new logins and addresses that are the password (R31) |
-//! | `name` | names, addresses and ids: their form |
+//! | `password_reuse` | refusing a login or address that is the password (R31) |
+//! | `name` | validation of names, addresses and ids |
 
 pub(in crate::directory) mod context;
 pub mod end_users;

@@ -1,21 +1,22 @@
-//! Why an operation of the directory was not done.
+//! Errors of the directory's operations. Nothing was changed when one is returned.
+
 use crate::directory::records::id::{EndUserId, OrganizationId};
 use crate::directory::records::kind;
 use crate::directory::records::mail::{Mail, MailState, Occasion};
 use portcullis_store::{CommitError, Kind, StoreError};
 
-/// Nothing was changed, and this is why.
+/// Why an operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
     /// The record named does not exist.
     #[error("there is no {} `{id}`", noun(*what))]
     NotFound {
-        /// What was looked for.
+        /// The kind of record.
         what: Kind,
-        /// The id that none has.
+        /// The id that does not exist.
         id: String,
     },
-    /// A value given cannot be taken; the caller must give another.
+    /// A value is invalid; the caller must give another.
     #[error("{field}: {message}")]
     Invalid {
         /// The field of the request.
@@ -23,47 +24,47 @@ pub enum DirectoryError {
         /// What is wrong with it.
         message: String,
     },
-    /// A rule forbids it as things are; the message names the way out.
+    /// A rule forbids it in the current state; the message says what to do.
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// A name that must be unique is in use.
-    #[error("{field}: {} `{value}` exists already", one(*what))]
+    #[error("{field}: {} `{value}` already exists", one(*what))]
     Taken {
-        /// What has the name.
+        /// The kind of record that has the name.
         what: Kind,
         /// The field of the request.
         field: &'static str,
-        /// The name as it was given.
+        /// The name as the caller gave it.
         value: String,
     },
-    /// The record is not at the version the caller had read.
-    #[error("{} `{id}` has changed since: it is at version {version} now", noun(*what))]
+    /// The record is no longer at the version that the caller expects.
+    #[error("the {} `{id}` was changed in the meantime; it is now at version {version}", noun(*what))]
     Changed {
-        /// What was to be changed.
+        /// The kind of record.
         what: Kind,
-        /// Its id.
+        /// The record's id.
         id: String,
-        /// Its version now.
+        /// The record's current version.
         version: u64,
     },
-    /// Others kept changing what the operation rests on; it may be tried again.
+    /// Others kept changing the records that the operation depends on; it may be tried again.
     #[error("too many changes at the same time; try again")]
     Contended,
     /// The password pool is full; it may be tried again.
     #[error("too many passwords are being checked; try again")]
     Busy,
-    /// The store did not answer; the operator must act.
+    /// The store is unavailable; the operator must act.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// A rule that forbids an operation as things are.
+/// A rule that forbids an operation in the current state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// R3: the group needs no sign-in, the permission needs to know who asks.
+    /// R3: the group is used without sign-in, and the permission needs a signed-in person.
     #[error(
-        "`{permission}` needs to know which person asks, so it cannot be granted to the group \
-         `{group}`, which needs no sign-in; leave it out"
+        "`{permission}` needs a signed-in person, so it cannot be granted to the group `{group}`, \
+         which is used without sign-in; leave it out"
     )]
     NeedsIdentity {
         /// The permission's id.
@@ -71,13 +72,13 @@ pub enum Refusal {
         /// The group's name.
         group: String,
     },
-    /// R4: the group's name is fixed.
+    /// R4: the group cannot be renamed.
     #[error("the group `{group}` is built in and cannot be renamed; copy it under another name")]
     BuiltInNotRenamed {
         /// The group's name.
         group: String,
     },
-    /// R4: the group must be there.
+    /// R4: the group cannot be deleted.
     #[error("the group `{group}` is built in and cannot be deleted")]
     BuiltInNotDeleted {
         /// The group's name.
@@ -85,9 +86,9 @@ pub enum Refusal {
     },
     /// R5: the group has members.
     #[error(
-        "{users} portal user{} in the group `{group}`; move them to another group, or delete it \
-         with `move_to=<group>`, which moves them all",
-        if *users == 1 { " is" } else { "s are" }
+        "the group `{group}` has {}; move them to another group, or delete it with \
+         `move_to=<group>`, which moves them all",
+        counted(*users, "portal user")
     )]
     GroupInUse {
         /// The group's name.
@@ -95,49 +96,48 @@ pub enum Refusal {
         /// How many portal users are in it.
         users: u64,
     },
-    /// R6: there must be a default.
+    /// R6: there must be a default group.
     #[error("the group `{group}` is the default; make another group the default first")]
     DefaultNotDeleted {
         /// The group's name.
         group: String,
     },
-    /// R6: who has no sign-in is in this group, so who has one gets another.
+    /// R6: the group for people without sign-in cannot be the default of portal users.
     #[error("the group `{group}` cannot be the default; choose a group for portal users")]
     NotADefault {
         /// The group's name.
         group: String,
     },
-    /// R31: a password is not its owner's login or address.
+    /// R31: a login or address must differ from the user's password.
     #[error(
-        "{field}: it is the same as the password of the portal user `{login}`; give another, or \
-         set another password first"
+        "{field}: it is the same as the password of the portal user `{login}`; choose another, or \
+         change the password first"
     )]
     IsPassword {
         /// The field of the request.
         field: &'static str,
-        /// The user's login, as it is now.
+        /// The user's current login.
         login: String,
     },
-    /// R40: who has a password needs no invitation.
+    /// R40: a user with a password cannot be invited.
     #[error(
-        "`{login}` has a password already; who has forgotten it can ask for a reset at the \
-         sign-in page, or set another one by hand"
+        "`{login}` already has a password; if it is forgotten, it can be reset on the sign-in \
+         page, or you can set a new one"
     )]
     HasPassword {
         /// The user's login.
         login: String,
     },
-    /// R40: there is nothing to withdraw.
-    #[error("`{login}` has no unclaimed invitation")]
+    /// R40: there is no invitation to withdraw.
+    #[error("`{login}` has no open invitation")]
     NotInvited {
         /// The user's login.
         login: String,
     },
-    /// R42: the invitation has nowhere to go.
+    /// R42: there is no address for the invitation.
     #[error(
-        "there is no address to mail the invitation to: neither the end user nor the organization \
-         has one, and the login `{login}` is none; give one of them an email address, or set a \
-         password by hand"
+        "there is no email address for the invitation: the end user and the organization have \
+         none, and the login `{login}` is not one; add an address, or set a password instead"
     )]
     NoAddress {
         /// The user's login.
@@ -145,8 +145,8 @@ pub enum Refusal {
     },
     /// The organization is not empty.
     #[error(
-        "the organization `{organization}` still has {portal_users} portal user(s) and \
-         {end_users} end user(s); delete them first"
+        "the organization `{organization}` still has {}; delete them first",
+        members(*portal_users, *end_users)
     )]
     OrganizationInUse {
         /// The organization's id.
@@ -156,10 +156,11 @@ pub enum Refusal {
         /// How many end users it has.
         end_users: u64,
     },
-    /// The end user has a sign-in.
+    /// The end user has a portal user.
     #[error(
-        "the end user `{end_user}` still has {portal_users} portal user(s); delete them first, or \
-         make them the organization's"
+        "the end user `{end_user}` still has {}; delete them first, or assign them to the \
+         organization",
+        counted(*portal_users, "portal user")
     )]
     EndUserInUse {
         /// The end user's id.
@@ -167,20 +168,20 @@ pub enum Refusal {
         /// How many portal users it has.
         portal_users: u64,
     },
-    /// The mail has ended, and what it carried is gone.
+    /// The mail is completed, and the token that it contained was removed.
     #[error(
-        "the mail to `{to}` is done with ({state}), and its link is kept nowhere; {}",
+        "the mail to `{to}` {state}, and its link is not stored; {}",
         match occasion {
-            Occasion::Invitation => "invite the portal user again",
-            Occasion::Reset => "the person can ask for another on the sign-in page",
+            Occasion::Invitation => "send a new invitation",
+            Occasion::Reset => "the user can ask for a new link on the sign-in page",
         }
     )]
     MailCompleted {
         /// The address it went to.
         to: String,
-        /// How it ended.
+        /// What became of it, to follow its name.
         state: &'static str,
-        /// Why it was written.
+        /// What it was sent for.
         occasion: Occasion,
     },
 }
@@ -190,7 +191,7 @@ impl DirectoryError {
         Self::Invalid { field, message: message.into() }
     }
 
-    /// The same error about the field of a request, if what the field names does not exist.
+    /// Turns a missing record into an invalid field of the request that names it.
     pub(crate) fn in_field(self, field: &'static str) -> Self {
         match self {
             Self::NotFound { .. } => Self::invalid(field, self.to_string()),
@@ -202,7 +203,7 @@ impl DirectoryError {
         Self::NotFound { what, id: id.to_owned() }
     }
 
-    /// The stable name of the failure, for problem types, logs and tests.
+    /// The stable name of the error, for problem types, logs and tests.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -240,22 +241,22 @@ impl Refusal {
 
     pub(crate) fn mail_completed(mail: &Mail) -> Self {
         let state = match mail.state {
-            MailState::Waiting { .. } => "waiting",
-            MailState::Sent { .. } => "sent",
-            MailState::Failed { .. } => "failed",
-            MailState::Unconfirmed { .. } => "unconfirmed",
-            MailState::NotNeeded { .. } => "not needed any more",
+            MailState::Waiting { .. } => "is waiting",
+            MailState::Sent { .. } => "was already sent",
+            MailState::Failed { .. } => "has failed",
+            MailState::Unconfirmed { .. } => "may have been sent",
+            MailState::NotNeeded { .. } => "is no longer needed",
         };
         Self::MailCompleted { to: mail.to.clone(), state, occasion: mail.occasion }
     }
 }
 
-/// What stopped one attempt at an operation.
+/// Why one attempt at an operation failed.
 #[derive(Debug)]
 pub(crate) enum AttemptError {
-    /// What the attempt rested on changed before its commit: read again.
+    /// A record changed between reading and committing: try again.
     Conflict,
-    /// For good.
+    /// The operation failed.
     Failed(DirectoryError),
 }
 
@@ -268,7 +269,7 @@ impl<E: Into<DirectoryError>> From<E> for AttemptError {
 impl From<CommitError> for AttemptError {
     fn from(error: CommitError) -> Self {
         match error {
-            // The next attempt reads what is there now, and says so in the words of its rule.
+            // The next attempt reads the current records and reports which rule forbids it.
             CommitError::Conflict { .. } | CommitError::InUse { .. } => Self::Conflict,
             CommitError::Taken { kind, field, value } => {
                 Self::Failed(DirectoryError::Taken { what: kind, field, value })
@@ -278,15 +279,27 @@ impl From<CommitError> for AttemptError {
     }
 }
 
-/// Why a commit stopped that gives a record this name. Of a name that is taken the store tells the
-/// folded form, which is for comparing and never shown.
-pub(crate) fn naming(given: &str) -> impl FnOnce(CommitError) -> AttemptError {
+/// Converts the error of a commit that gives a record this name. For a taken name, the store reports
+/// the folded form, which is replaced by the name as given.
+pub(crate) fn as_given(given: &str) -> impl FnOnce(CommitError) -> AttemptError {
     move |error| match error.into() {
         AttemptError::Failed(DirectoryError::Taken { what, field, .. }) => {
             AttemptError::Failed(DirectoryError::Taken { what, field, value: given.to_owned() })
         }
         other => other,
     }
+}
+
+/// A number with its noun: `1 portal user`, `2 portal users`.
+fn counted(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// The members of an organization that has some.
+fn members(portal_users: u64, end_users: u64) -> String {
+    let of = |number, noun| (number > 0).then(|| counted(number, noun));
+    let members = [of(portal_users, "portal user"), of(end_users, "end user")];
+    members.into_iter().flatten().collect::<Vec<_>>().join(" and ")
 }
 
 /// A kind with its article.

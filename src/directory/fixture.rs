@@ -1,4 +1,4 @@
-//! A directory over the real embedded store in a folder of its own, for tests.
+//! For tests: a directory over a real store in a temporary folder.
 
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr};
@@ -18,7 +18,7 @@ use crate::credential::key::SecretKey;
 use crate::credential::lockout::Lockout;
 use crate::credential::secret::Secret;
 use crate::directory::access::password_links::MailedLink;
-use crate::directory::access::sign_in::{Claim, SignIn};
+use crate::directory::access::sign_in::{SignIn, SignInRequest};
 use crate::directory::accounts::end_users::{EndUserView, NewEndUser};
 use crate::directory::accounts::groups::{Grant, GroupView, NewGroup};
 use crate::directory::accounts::organizations::{NewOrganization, OrganizationView};
@@ -32,20 +32,20 @@ use portcullis_store::{
     Changes, Commit, CommitError, Committed, Key, Kind, Record, Store, StoreError,
 };
 
-/// Something that happens in between.
-type Meddling = BoxFuture<'static, ()>;
+/// A future that runs before the next commit.
+type Interruption = BoxFuture<'static, ()>;
 
-/// A password that keeps every rule.
+/// A password that satisfies all rules.
 pub(crate) const PASSWORD: &str = "Correct horse 7!";
-/// Another one.
+/// Another password that satisfies all rules.
 pub(crate) const OTHER_PASSWORD: &str = "Battery staple 8?";
-/// Where people sign in from.
+/// The address that sign-ins come from.
 pub(crate) const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-/// Cheap, so that tests are about rules and not about waiting.
+/// A low cost, so that tests are fast.
 const CHEAP: HashingSettings =
     HashingSettings { memory_kib: 8, passes: 1, lanes: 1, threads: 2, queue: 64 };
 
-/// Permissions, and whether they need an identity: 24, of which 6 do.
+/// 24 permissions, and whether each needs an identity; 6 do.
 const PERMISSIONS: [(&str, bool); 24] = [
     ("portal.access", false),
     ("account_overview.view", false),
@@ -103,7 +103,7 @@ path = "/tickets"
 require = "tickets.create"
 "#;
 
-/// The files of the policy that tests start with.
+/// The policy files of the tests.
 pub(crate) fn policy_files() -> PolicyFiles {
     let mut permissions = String::new();
     for (id, identity) in PERMISSIONS {
@@ -118,15 +118,15 @@ pub(crate) fn policy_files() -> PolicyFiles {
     }
 }
 
-/// A mail that was written, and the token that waits in it.
+/// A mail that waits to be sent, with its token.
 #[derive(Debug)]
-pub(crate) struct Posted {
+pub(crate) struct WaitingMail {
     pub(crate) id: MailId,
     pub(crate) doc: Mail,
     pub(crate) token: String,
 }
 
-/// A directory, and what it stands on.
+/// A directory with its store and services.
 pub(crate) struct Fixture {
     pub(crate) directory: Directory,
     pub(crate) store: Arc<dyn Store>,
@@ -141,7 +141,7 @@ impl Fixture {
         Self::over(store, folder).await
     }
 
-    /// A directory over a store that may have something in it already.
+    /// A directory over a store that may have records.
     pub(crate) async fn over(store: Arc<dyn Store>, folder: TempDir) -> Self {
         let key = SecretKey::generate();
         let auth = AuthServices::new(
@@ -159,7 +159,7 @@ impl Fixture {
         start(Arc::clone(&self.store), self.auth.clone(), ServedHosts::for_test()).await
     }
 
-    /// Another process that checks credentials with these services.
+    /// Another process with these services.
     pub(crate) async fn with_auth(&self, auth: AuthServices) -> Directory {
         start(Arc::clone(&self.store), auth, ServedHosts::for_test()).await
     }
@@ -169,25 +169,27 @@ impl Fixture {
         start(Arc::clone(&self.store), self.auth.clone(), hosts).await
     }
 
-    /// A directory in whose next commit something else comes first: after it has read and judged,
-    /// and before it writes.
-    pub(crate) async fn with_meddling(
+    /// A directory that runs `interruption` before its next commit: after the operation has read and
+    /// checked, and before it writes.
+    pub(crate) async fn with_interruption(
         &self,
-        meddling: impl Future<Output = ()> + Send + 'static,
+        interruption: impl Future<Output = ()> + Send + 'static,
     ) -> Directory {
-        self.with_meddling_and(self.auth.clone(), meddling).await
+        self.with_auth_and_interruption(self.auth.clone(), interruption).await
     }
 
-    /// The same with other services.
-    pub(crate) async fn with_meddling_and(
+    /// The same with these services.
+    pub(crate) async fn with_auth_and_interruption(
         &self,
         auth: AuthServices,
-        meddling: impl Future<Output = ()> + Send + 'static,
+        interruption: impl Future<Output = ()> + Send + 'static,
     ) -> Directory {
-        let store =
-            Arc::new(Meddled { inner: Arc::clone(&self.store), meddling: Mutex::new(None) });
+        let store = Arc::new(InterruptedStore {
+            inner: Arc::clone(&self.store),
+            interruption: Mutex::new(None),
+        });
         let directory = start(store.clone(), auth, ServedHosts::for_test()).await;
-        *store.meddling.lock() = Some(meddling.boxed());
+        *store.interruption.lock() = Some(interruption.boxed());
         directory
     }
 
@@ -219,12 +221,12 @@ impl Fixture {
     }
 
     /// The mails that wait to be sent.
-    pub(crate) async fn posted(&self) -> Vec<Posted> {
+    pub(crate) async fn waiting_mails(&self) -> Vec<WaitingMail> {
         let mails = self.directory.records().read().all::<Mail>(None).await.unwrap();
         mails
             .into_iter()
             .filter(|mail| mail.doc.token.is_some())
-            .map(|mail| Posted {
+            .map(|mail| WaitingMail {
                 token: self.auth.one_time_tokens.token_in(&mail.id, &mail.doc),
                 id: mail.id,
                 doc: mail.doc,
@@ -232,38 +234,38 @@ impl Fixture {
             .collect()
     }
 
-    /// Whether a waiting mail would be sent; one that would not has ended.
+    /// Whether a waiting mail would be sent; if not, it is completed.
     pub(crate) async fn is_sendable(&self, id: &MailId, now: Timestamp) -> bool {
         let mail = self.directory.records().read().existing::<Mail>(id, None).await.unwrap();
         let link = self.directory.password_links().mailed(&mail, now).await.unwrap();
         let sendable = matches!(link, MailedLink::Valid(_));
         if !sendable {
-            let ended = mail.doc.completed(MailState::NotNeeded { at: now });
-            let writes = vec![mail.replace(ended).0];
+            let completed = mail.doc.completed(MailState::NotNeeded { at: now });
+            let writes = vec![mail.replace(completed).0];
             self.directory.records().commit(&by_operator(), writes).await.unwrap();
         }
         sendable
     }
 
     pub(crate) async fn sign_in(&self, login: &str, password: &str) -> SignIn {
-        self.directory.sign_in().check(claim(login, password), now()).await.unwrap()
+        self.directory.sign_in().check(sign_in_request(login, password), now()).await.unwrap()
     }
 }
 
-/// The store as one process sees it that is interrupted before its next commit.
-struct Meddled {
+/// A store that runs a future before its next commit.
+struct InterruptedStore {
     inner: Arc<dyn Store>,
-    meddling: Mutex<Option<Meddling>>,
+    interruption: Mutex<Option<Interruption>>,
 }
 
-impl fmt::Debug for Meddled {
+impl fmt::Debug for InterruptedStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Meddled").finish_non_exhaustive()
+        f.debug_struct("InterruptedStore").finish_non_exhaustive()
     }
 }
 
 #[async_trait]
-impl Store for Meddled {
+impl Store for InterruptedStore {
     async fn get(&self, kind: Kind, id: &str) -> Result<Option<Record>, StoreError> {
         self.inner.get(kind, id).await
     }
@@ -287,9 +289,9 @@ impl Store for Meddled {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
-        let meddling = self.meddling.lock().take();
-        if let Some(meddling) = meddling {
-            meddling.await;
+        let interruption = self.interruption.lock().take();
+        if let Some(interruption) = interruption {
+            interruption.await;
         }
         self.inner.commit(commit).await
     }
@@ -303,8 +305,8 @@ impl Store for Meddled {
     }
 }
 
-pub(crate) fn claim<'a>(login: &'a str, password: &str) -> Claim<'a> {
-    Claim { login, password: Secret::from(password), address: ADDRESS, browser: None }
+pub(crate) fn sign_in_request<'a>(login: &'a str, password: &str) -> SignInRequest<'a> {
+    SignInRequest { login, password: Secret::from(password), address: ADDRESS, browser: None }
 }
 
 /// A portal user with nothing but a login.

@@ -131,11 +131,11 @@ impl PagesState {
                 let hint = self.password_hint(&login, visitor.now);
                 Ok(see_other(&sign_in::address_after_password(&login, &hint)))
             }
-            Choice::Broken { holder, rules } => {
+            Choice::RulesBroken { holder, rules } => {
                 let problem = FormProblem::invalid(&texts.not_met, &["password"]);
                 Ok(self.choose_password_page(link, &holder, &rules, Some(&problem)))
             }
-            Choice::Dead => Ok(self.invalid_link(link)),
+            Choice::InvalidLink => Ok(self.invalid_link(link)),
             Choice::Busy => {
                 let problem = FormProblem::busy(&texts.busy, Busy::RETRY_AFTER_SECONDS);
                 Ok(self.once_more(link, problem).await?)

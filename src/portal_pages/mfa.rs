@@ -132,11 +132,11 @@ impl PagesState {
         let step =
             self.directory.second_factors().check(sign_in, typed, visit, visitor.now).await?;
         let problem = match step {
-            SecondStep::Welcome(user) => {
+            SecondStep::Accepted(user) => {
                 return self.signed_in(&user, return_to, headers, visitor).await;
             }
             // The page finds out what is needed now.
-            SecondStep::Over => return Ok(see_other(paths::MFA)),
+            SecondStep::Invalid => return Ok(see_other(paths::MFA)),
             SecondStep::Wrong if is_recovery => {
                 FormProblem::wrong(&text.mfa.wrong_recovery_code, &["recovery_code"])
             }
@@ -171,7 +171,7 @@ impl PagesState {
                 let notice = self.notices(text).no_portal_access();
                 Err(self.notice(&notice, text, ResponseKind::Page, &visitor.request_id))
             }
-            (NextStep::Over, _) => {
+            (NextStep::Invalid, _) => {
                 Err(self.start_over(&sign_in::address_again(&pending.return_to), headers))
             }
         })

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::credential::folding::fold;
 use crate::directory::Directory;
-use crate::directory::access::resets::ResetAsked;
+use crate::directory::access::resets::ResetOutcome;
 use crate::tasks::caught;
 
 /// How many logins may wait: more than a flood adds in the longest delay.
@@ -61,17 +61,17 @@ impl ResetRequest {
         let Self { login, languages, at, request_id, .. } = self;
         // The login is not logged, because people type passwords into its field.
         match directory.resets().ask(&login, languages.as_deref(), at).await {
-            Ok(ResetAsked::Mailed { user }) => {
+            Ok(ResetOutcome::Mailed { user }) => {
                 tracing::info!(user.id = %user, request.id = request_id, "a reset was mailed");
             }
-            Ok(ResetAsked::TooMany { user }) => {
+            Ok(ResetOutcome::TooMany { user }) => {
                 tracing::info!(
                     user.id = %user,
                     request.id = request_id,
                     "no reset was mailed: too many were requested"
                 );
             }
-            Ok(ResetAsked::NotMailed) => {
+            Ok(ResetOutcome::NotMailed) => {
                 tracing::info!(
                     request.id = request_id,
                     "no reset was mailed: the login has no account with an address"

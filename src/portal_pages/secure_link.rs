@@ -125,21 +125,21 @@ impl PagesState {
             .open(token, present, visitor.address, visitor.now)
             .await?;
         let organization = match (opened, presented) {
-            (Opened::Dead, _) => {
+            (Opened::Invalid, _) => {
                 return Ok(self.link_notice(opening, |notices| notices.dead_link()));
             }
-            (Opened::Stay, _) => return Ok(see_other(to.as_str())),
+            (Opened::KeepSession, _) => return Ok(see_other(to.as_str())),
             (Opened::SignIn(organization), _) => {
                 let hint = self.organization_hint(organization.id.as_str(), visitor.now);
                 let link = Some((organization.id.as_str(), hint.as_str()));
                 return Ok(see_other(&sign_in::address_within(self.max_address, to, link)));
             }
-            (Opened::Ask(organization), SessionLookup::Found { key, subject })
+            (Opened::Confirm(organization), SessionLookup::Found { key, subject })
                 if !self.is_confirmed(opening, &key) =>
             {
                 return Ok(self.confirm_page(opening, &organization, &key, &subject));
             }
-            (Opened::Ask(organization) | Opened::Session(organization), _) => organization,
+            (Opened::Confirm(organization) | Opened::Session(organization), _) => organization,
         };
         if opening.head {
             return Ok(see_other(to.as_str()));

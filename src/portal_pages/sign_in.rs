@@ -20,8 +20,8 @@ use super::{PageResult, PagesState};
 use crate::credential::hashing::Busy;
 use crate::credential::secret::Secret;
 use crate::directory::access::pending_sign_in::PendingSignIn;
-use crate::directory::access::secure_links::asks_for_password;
-use crate::directory::access::sign_in::{Claim, SignIn};
+use crate::directory::access::secure_links::requires_sign_in;
+use crate::directory::access::sign_in::{SignIn, SignInRequest};
 use crate::directory::{Actor, Change, UserFacts};
 use crate::session::{NewSession, StartError, StartedSession};
 use crate::web::brand::Brand;
@@ -198,10 +198,10 @@ impl PagesState {
             return Ok(page(problem).await);
         }
         let browser = self.known_browsers.read(headers);
-        let claim = Claim { login: &login, password, address: visitor.address, browser };
+        let claim = SignInRequest { login: &login, password, address: visitor.address, browser };
         let return_to = ReturnTo::parse(&parameters.return_to);
         let problem = match self.directory.sign_in().check(claim, visitor.now).await? {
-            SignIn::Welcome(user) => {
+            SignIn::Accepted(user) => {
                 return self.signed_in(&user, &return_to, headers, visitor).await;
             }
             SignIn::NoPortalAccess(user) => {
@@ -342,7 +342,7 @@ impl PagesState {
             self.directory.organization(&organization.as_str().into()).await.ok().flatten();
         let replaced = organization
             .as_ref()
-            .is_some_and(|facts| !asks_for_password(&self.directory.snapshot(), facts));
+            .is_some_and(|facts| !requires_sign_in(&self.directory.snapshot(), facts));
         let organization = organization.map(|facts| Arc::clone(&facts.name));
         Some(LinkNotEnough { organization, replaced })
     }

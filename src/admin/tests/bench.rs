@@ -25,7 +25,7 @@ use crate::credential::secret::Secret;
 use crate::credential::token::TokenHash;
 use crate::directory::access::attempt_source::AttemptSource;
 use crate::directory::access::second_factors::SecondStep;
-use crate::directory::access::sign_in::{Claim, SignIn};
+use crate::directory::access::sign_in::{SignIn, SignInRequest};
 use crate::directory::fixture::by_operator_at;
 use crate::directory::records::Mail;
 use crate::directory::records::kind;
@@ -199,14 +199,15 @@ impl Bench {
     /// Signs a portal user in with [`PASSWORD`] and sets up the second factor that is required.
     pub(super) async fn enroll(&self, login: &str) {
         let (now, address) = (clock::now(), IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let claim = Claim { login, password: Secret::from(PASSWORD), address, browser: None };
+        let claim =
+            SignInRequest { login, password: Secret::from(PASSWORD), address, browser: None };
         let signed_in = self.state.directory.sign_in().check(claim, now).await.unwrap();
         let SignIn::SetUpRequired(pending) = signed_in else { panic!("{signed_in:?}") };
         let (secret, _) = self.state.directory.second_factors().propose(&pending);
         let (code, visit) = (secret.code(now), AttemptSource { address, browser: None });
         let done =
             self.state.directory.second_factors().set_up(&pending, (&secret, &code), visit, now);
-        assert!(matches!(done.await.unwrap(), SecondStep::Welcome(_)));
+        assert!(matches!(done.await.unwrap(), SecondStep::Accepted(_)));
     }
 
     /// Creates an organization with a portal user in a group; returns the user's id.

@@ -51,5 +51,5 @@ async fn a_waiting_mail_can_be_retried_and_a_sent_one_cannot() {
     fixture::mark_sent(bench.directory(), &"one".into(), clock::now()).await;
     let refused = bench.ask(Method::POST, "/api/v1/mail/one/retry", None).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (409, "mail-done"));
-    assert!(refused.detail().contains("ask for another"), "{}", refused.detail());
+    assert!(refused.detail().contains("ask for a new link"), "{}", refused.detail());
 }

@@ -17,7 +17,7 @@ async fn an_organization_is_created_changed_and_deleted() {
     assert_eq!(made.body["link_enabled"], true);
     let again = bench.post("/api/v1/organizations", body).await;
     assert_eq!((again.status.as_u16(), again.code()), (409, "taken"));
-    assert_eq!(again.detail(), "id: an organization `acme` exists already");
+    assert_eq!(again.detail(), "id: an organization `acme` already exists");
     let bad = bench.post("/api/v1/organizations", json!({ "id": "A/B", "name": "x" })).await;
     assert_eq!((bad.status.as_u16(), bad.field()), (422, "id"));
     let path = "/api/v1/organizations/acme";

@@ -1,4 +1,4 @@
-//! Bearer tokens of the admin API: told once, kept as a hash.
+//! Bearer tokens of the admin API: shown once, stored as a hash.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -12,7 +12,7 @@ use crate::directory::records::{
 };
 use portcullis_store::{Expect, StoreError};
 
-/// A token as administrators see it; the token itself is not there.
+/// A token as administrators see it, without the token itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ApiTokenView {
     /// The token's hash.
@@ -47,26 +47,26 @@ pub struct ApiTokens {
 }
 
 impl ApiTokens {
-    /// The tokens, a page at a time.
+    /// A page of the tokens.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn list(&self, request: &PageRequest) -> Result<Page<ApiTokenView>, DirectoryError> {
         Ok(self.core.read().page::<ApiToken>(None, request).await?.map(ApiTokenView::from))
     }
 
-    /// Makes a token; it is in the answer, and nowhere else.
+    /// Creates a token. The token itself is only in the result; its hash is stored.
     ///
     /// # Errors
-    /// When the name or the address is none, or the store does not answer.
+    /// When the name or the address is invalid, or the store is unavailable.
     pub async fn create(
         &self,
-        called: &str,
+        given: &str,
         email: Option<&str>,
         change: &Change,
     ) -> Result<(ApiTokenView, PlainToken), DirectoryError> {
         let email = email.map(name::email).transpose()?;
-        let doc = ApiToken { name: name::name("name", called)?, email, created: change.at };
+        let doc = ApiToken { name: name::name("name", given)?, email, created: change.at };
         let (created, token) = retry(|| async {
             let token = PlainToken::generate_api();
             let id = ApiTokenId::from(token.hash().to_string());
@@ -77,10 +77,11 @@ impl ApiTokens {
         Ok((created.into(), token))
     }
 
-    /// The token that was presented, if it is one of ours. Asks the store each time, so a token that was revoked is worth nothing anywhere at once.
+    /// The token that was presented, if it exists. The store is asked each time, so a revoked token is
+    /// invalid at once in every process.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn verify(&self, bearer: &str) -> Result<Option<ApiTokenView>, StoreError> {
         let Some(token) = PlainToken::parse_api(bearer) else { return Ok(None) };
         let known = self.core.read().get::<ApiToken>(&token.hash().to_string().into()).await?;
@@ -90,7 +91,7 @@ impl ApiTokens {
     /// Revokes a token.
     ///
     /// # Errors
-    /// When there is no such token, it is not at the expected version, or the store does not answer.
+    /// When there is no such token, it is not at the expected version, or the store is unavailable.
     pub async fn revoke(&self, id: &ApiTokenId, change: &Change) -> Result<(), DirectoryError> {
         retry(|| async {
             let token = self.core.read().existing::<ApiToken>(id, change.expected).await?;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::directory::records::{Stored, User};
 
-/// Where an attempt comes from.
+/// The address and browser that an attempt comes from.
 #[derive(Debug, Clone, Copy)]
 pub struct AttemptSource<'a> {
     /// The client's address.
@@ -18,15 +18,15 @@ pub struct AttemptSource<'a> {
 pub struct KnownBrowser<'a> {
     /// The browser's name.
     pub name: &'a str,
-    /// The user's id. The login would not do: it can be given to another user later.
+    /// The user's id, not the login, which can be given to another user later.
     pub user: &'a str,
-    /// The password it was, as in [`crate::directory::UserFacts::password_generation`].
+    /// The generation of the password, as in [`crate::directory::UserFacts::password_generation`].
     pub password_generation: u64,
 }
 
 impl<'a> KnownBrowser<'a> {
-    /// The browser's name, if it signed in as this user with the current password. A browser that
-    /// knew an earlier password only is a stranger.
+    /// The browser's name, if it signed in as this user with the current password. With an earlier
+    /// password it does not count as known.
     pub(super) fn name_with(self, user: &Stored<User>) -> Option<&'a str> {
         let known =
             user.id == *self.user && self.password_generation == user.doc.password_generation;

@@ -1,8 +1,8 @@
 //! Invitations: a one-time link on which a person chooses a first password (R40–R42).
 //!
-//! Until it is claimed or withdrawn, the user is *invited* and counts as a portal user (R12), also
-//! when the link has expired, or went to an address that is not the person's any more: it can be
-//! sent again, which ends the older one.
+//! Until it is claimed or withdrawn, the user is *invited* and counts as a portal user (R12), even if
+//! the link has expired or went to an address that is no longer the person's. It can be sent again,
+//! which invalidates the earlier link.
 
 use crate::directory::accounts::context::AccountContext;
 use crate::directory::accounts::mailed_link;
@@ -19,12 +19,12 @@ pub struct Invitations {
 }
 
 impl Invitations {
-    /// Invites a portal user who has no password, or invites again: the older link is dead when
+    /// Invites a portal user who has no password, or invites again. Earlier links are invalid when
     /// this returns (R40).
     ///
     /// # Errors
-    /// When there is no such user or not at the expected version, it has a password, there is no
-    /// address to mail to (R42), or the address for the blind copy is none.
+    /// When the user does not exist, is not at the expected version or has a password, there is no
+    /// address to mail to (R42), or the address for the blind copy is invalid.
     pub async fn send(
         &self,
         id: &UserId,
@@ -53,11 +53,11 @@ impl Invitations {
         Ok(invited.into())
     }
 
-    /// Withdraws an invitation: its link is dead when this returns, and the user has no password
+    /// Withdraws an invitation. Its link is invalid when this returns, and the user has no password
     /// and cannot get one by mail.
     ///
     /// # Errors
-    /// When there is no such user or not at the expected version, or no invitation stands.
+    /// When the user does not exist, is not at the expected version or is not invited.
     pub async fn withdraw(&self, id: &UserId, change: &Change) -> Result<UserView, DirectoryError> {
         let changed = retry(|| async {
             let user = self.core.read().existing::<User>(id, change.expected).await?;
@@ -65,7 +65,7 @@ impl Invitations {
                 let login = user.doc.login.clone();
                 return Err(DirectoryError::from(Refusal::NotInvited { login }).into());
             }
-            // A reset that the invited person has asked for would be another way in.
+            // An invited person may also have a reset link, which must not stay valid.
             let doc = User { invitation: None, reset: None, ..user.doc.clone() };
             let (write, changed) = user.replace(doc);
             self.core.commit(change, vec![write]).await?;

@@ -1,5 +1,4 @@
-//! Who is locked out, and letting them in again (I6). How lockouts come about is
-//! [`crate::credential::lockout`]'s to say.
+//! Listing and releasing lockouts (I6). The rules are in [`crate::credential::lockout`].
 
 use std::net::IpAddr;
 
@@ -11,22 +10,22 @@ use crate::credential::lockout::{Key, Locked};
 use crate::directory::core::Core;
 use crate::directory::records::Change;
 
-/// Somebody who may not try now.
+/// A lockout as administrators see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LockoutView {
-    /// Its id.
+    /// An id to release it by.
     pub id: String,
-    /// Whose failures they were.
+    /// Whose failures were counted.
     pub kind: LockoutKind,
-    /// The login that was tried, as it is compared; nobody needs to have it.
+    /// The folded login that was tried; it need not exist.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login: Option<String>,
-    /// The network that the tries came from.
+    /// The network that the attempts came from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    /// How many.
+    /// The number of failures.
     pub failures: u32,
-    /// When the next try is allowed.
+    /// When the next attempt is allowed.
     pub until: Timestamp,
 }
 
@@ -34,28 +33,28 @@ pub struct LockoutView {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LockoutKind {
-    /// A login, tried by strangers.
+    /// A login, in browsers that have not signed in to it.
     Account,
-    /// A login, tried by a browser that has signed in to it before.
+    /// A login, in one browser that has signed in to it before.
     Browser,
-    /// A login, tried by all browsers together that have signed in to it before.
+    /// A login, in all browsers together that have signed in to it before.
     Browsers,
-    /// A network, whatever login was tried.
+    /// A network, for any login.
     Address,
-    /// A network that asked for resets; who is there can sign in all the same.
+    /// A network that asked for resets too often; sign-in is not affected.
     Asking,
-    /// A network that opened links that open nothing; nothing is refused for that.
+    /// A network that opened invalid links; nothing is refused for this.
     Link,
 }
 
-/// What to forget the failures of.
+/// Which failures to forget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Release<'a> {
-    /// The lockout with this id; that of a login with those of its known browsers.
+    /// Those of the lockout with this id; for a login, those of its known browsers too.
     Id(&'a str),
-    /// A login, however it is spelt, and its known browsers.
+    /// Those of a login, however it is spelled, and of its known browsers.
     Login(&'a str),
-    /// The network of an address.
+    /// Those of the network of an address.
     Address(IpAddr),
 }
 
@@ -81,13 +80,13 @@ pub struct Lockouts {
 }
 
 impl Lockouts {
-    /// Who is locked out in this process, longest first.
+    /// The lockouts in this process, longest first.
     #[must_use]
     pub fn list(&self, now: Timestamp) -> Vec<LockoutView> {
         self.core.auth.lockout.locked(now).into_iter().map(LockoutView::from).collect()
     }
 
-    /// Forgets failures; says whether there were any.
+    /// Forgets failures. Returns whether there were any.
     #[must_use]
     pub fn release(&self, what: Release<'_>, change: &Change) -> bool {
         let key = match what {
@@ -103,8 +102,7 @@ impl Lockouts {
     }
 }
 
-/// The key's text in letters that a path can hold. A login may hold anything, a browser's name
-/// holds no colon.
+/// An id that is safe in a path. A login may contain any character, a browser's name no colon.
 fn id_of(key: &Key) -> String {
     let text = match key {
         Key::Account(login) => format!("account:{login}"),
@@ -138,27 +136,27 @@ fn key_of(id: &str) -> Option<Key> {
 mod tests {
     use super::*;
     use crate::directory::access::attempt_source::KnownBrowser;
-    use crate::directory::access::sign_in::{Claim, SignIn};
+    use crate::directory::access::sign_in::{SignIn, SignInRequest};
     use crate::directory::accounts::users::UserView;
     use crate::directory::fixture::by_operator;
-    use crate::directory::fixture::claim;
+    use crate::directory::fixture::sign_in_request;
     use crate::directory::fixture::{ADDRESS, Fixture, OTHER_PASSWORD, PASSWORD, now};
 
-    /// A browser that signed in as this user, with the password that users of these tests have.
+    /// A browser that signed in as this user with the current password.
     fn of(user: &UserView) -> KnownBrowser<'_> {
         KnownBrowser { name: "her-own", user: user.id.as_str(), password_generation: 0 }
     }
 
     async fn fail(fixture: &Fixture, login: &str, browser: Option<KnownBrowser<'_>>, times: u32) {
         for _ in 0..times {
-            let claim = Claim { browser, ..claim(login, OTHER_PASSWORD) };
-            let outcome = fixture.directory.sign_in().check(claim, now()).await.unwrap();
+            let request = SignInRequest { browser, ..sign_in_request(login, OTHER_PASSWORD) };
+            let outcome = fixture.directory.sign_in().check(request, now()).await.unwrap();
             assert_eq!(outcome, SignIn::Wrong);
         }
     }
 
     #[tokio::test]
-    async fn i6_a_locked_login_is_seen_and_released_with_its_known_browsers() {
+    async fn i6_a_locked_login_is_released_with_its_known_browsers() {
         let fixture = Fixture::new().await;
         fixture.organization("acme").await;
         let ann = fixture.user("acme", "Ann:1", "limited").await;
@@ -182,8 +180,8 @@ mod tests {
         assert!(fixture.directory.lockouts().release(Release::Id(id), &by_operator()));
         let left = fixture.directory.lockouts().list(now());
         assert_eq!(left.len(), 1, "{left:?}");
-        assert_eq!(left[0].login.as_deref(), Some("bob"), "and nobody else");
-        assert!(matches!(fixture.sign_in("ANN:1", PASSWORD).await, SignIn::Welcome(_)));
+        assert_eq!(left[0].login.as_deref(), Some("bob"), "no other lockout");
+        assert!(matches!(fixture.sign_in("ANN:1", PASSWORD).await, SignIn::Accepted(_)));
         assert!(matches!(fixture.sign_in("bob", PASSWORD).await, SignIn::LockedOut { .. }));
 
         assert!(fixture.directory.lockouts().release(Release::Login(" BOB "), &by_operator()));
@@ -195,7 +193,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn i6_a_browser_alone_and_an_address_can_be_released() {
+    async fn i6_one_browser_and_an_address_can_be_released() {
         let fixture = Fixture::new().await;
         fixture.organization("acme").await;
         let ann = fixture.user("acme", "ann", "limited").await;
@@ -214,7 +212,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn i6_known_browsers_together_and_wrong_links_are_seen_and_released() {
+    async fn i6_known_browsers_and_invalid_links_can_be_released() {
         let fixture = Fixture::new().await;
         fixture.organization("acme").await;
         let ann = fixture.user("acme", "ann", "limited").await;
@@ -223,8 +221,8 @@ mod tests {
             fail(&fixture, "ann", Some(KnownBrowser { name: &name, ..of(&ann) }), 1).await;
             fixture.auth.lockout.wrong_link(ADDRESS, now());
         }
-        let claim = Claim { browser: Some(of(&ann)), ..claim("ann", PASSWORD) };
-        let known = fixture.directory.sign_in().check(claim.clone(), now()).await.unwrap();
+        let request = SignInRequest { browser: Some(of(&ann)), ..sign_in_request("ann", PASSWORD) };
+        let known = fixture.directory.sign_in().check(request.clone(), now()).await.unwrap();
         assert!(matches!(known, SignIn::LockedOut { .. }), "{known:?}");
         let seen = fixture.directory.lockouts().list(now());
         assert_eq!(seen.len(), 2, "{seen:?}");
@@ -237,12 +235,12 @@ mod tests {
             assert!(fixture.directory.lockouts().release(Release::Id(&view.id), &by_operator()));
         }
         assert!(fixture.directory.lockouts().list(now()).is_empty());
-        let known = fixture.directory.sign_in().check(claim, now()).await.unwrap();
-        assert!(matches!(known, SignIn::Welcome(_)), "{known:?}");
+        let known = fixture.directory.sign_in().check(request, now()).await.unwrap();
+        assert!(matches!(known, SignIn::Accepted(_)), "{known:?}");
     }
 
     #[tokio::test]
-    async fn an_id_that_names_nothing_releases_nothing() {
+    async fn an_unknown_id_releases_nothing() {
         let fixture = Fixture::new().await;
         fail(&fixture, "ann", None, 5).await;
         for id in ["", "x", "!", "YWNjb3VudA", "bm90aGluZzphbm4", "YnJvd3Nlcjphbm4"] {

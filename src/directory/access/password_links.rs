@@ -2,8 +2,8 @@
 //!
 //! The commit that sets the password uses the link up. It goes through only if the record is still
 //! the one that the link was found in, so of two concurrent uses one succeeds. A link that would be
-//! mailed to another address today is invalid, because the owner of the earlier address may be
-//! somebody else. An expired, used, withdrawn, replaced or invented link all give the same result.
+//! mailed to another address today is invalid, because the earlier address may belong to someone
+//! else. Expired, used, withdrawn, replaced and invented links all give the same result.
 //!
 //! A wrong token is counted against the address it comes from (I6). A right one is never refused
 //! because of that: 256 bits cannot be found by trying.
@@ -48,14 +48,14 @@ pub enum Choice {
         login: String,
     },
     /// The password breaks these rules (R30, R31); the link can still be used.
-    Broken {
+    RulesBroken {
         /// The link's user.
         holder: Holder,
         /// All rules that the password breaks.
         rules: Vec<PasswordRule>,
     },
     /// The link is not valid, for whatever reason.
-    Dead,
+    InvalidLink,
     /// Too many passwords are being hashed; the link can still be used.
     Busy,
 }
@@ -117,9 +117,9 @@ impl PasswordLinks {
         let choice = match retry(choosing).await {
             Ok(choice) => choice,
             Err(DirectoryError::Busy | DirectoryError::Contended) => Choice::Busy,
-            Err(error) => store_only(error).map(|()| Choice::Dead)?,
+            Err(error) => store_only(error).map(|()| Choice::InvalidLink)?,
         };
-        if choice == Choice::Dead {
+        if choice == Choice::InvalidLink {
             self.core.auth.lockout.wrong_link(address, now);
         }
         Ok(choice)
@@ -157,13 +157,13 @@ impl PasswordLinks {
         now: Timestamp,
     ) -> Result<Choice, AttemptError> {
         let Some((user, context)) = self.linked(occasion, token, now).await? else {
-            return Ok(Choice::Dead);
+            return Ok(Choice::InvalidLink);
         };
         let (login, email) = (&user.doc.login, context.email.as_deref());
         let password = match NewPassword::parse(password.clone(), login, email) {
             Ok(password) => password,
             Err(rules) => {
-                return Ok(Choice::Broken { holder: holder(&user.doc, &context), rules });
+                return Ok(Choice::RulesBroken { holder: holder(&user.doc, &context), rules });
             }
         };
         let Ok(hash) = hashed.get_or_try_init(|| self.core.auth.hasher.hash(&password)).await

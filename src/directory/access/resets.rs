@@ -1,9 +1,8 @@
 //! Forgotten passwords (R33): a one-time link, mailed to a login that is an email address.
 //!
-//! What comes of asking for one is told to nobody who asks: whether there is such a login must not
-//! show, neither in an answer nor in how long it takes. Asking changes nothing about the account
-//! but the link; only using it does. It then ends all sessions (R34), leaves a second factor as it
-//! is, and signs nobody in.
+//! The outcome is not shown on the page: neither the response nor its timing may reveal whether the
+//! login exists. Asking for a link changes nothing else about the account. Using it ends all sessions
+//! (R34), does not change the second factor, and does not sign in.
 
 use std::net::IpAddr;
 
@@ -18,30 +17,30 @@ use crate::directory::records::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-/// No account gets more letters than so many in an hour, or in a link's lifetime if that is less.
-/// The newest link is good for at least as long: beyond so many, it stands until there may be
-/// another one, and no stranger's asking leaves a person without.
-const LETTERS: usize = 5;
+/// The most mails to an account in [`WINDOW`], or in a link's lifetime if that is shorter. Beyond
+/// that, the newest link stays valid at least until another mail is allowed, so that requests by
+/// strangers cannot leave a person without a valid link.
+const MAX_MAILS: usize = 5;
 const WINDOW: SignedDuration = SignedDuration::from_hours(1);
-/// How far clocks may differ. What was made later than that, was made by a clock that has been set
-/// back since, and does not count: nobody waits until it is that late again.
-const SKEW: SignedDuration = SignedDuration::from_mins(1);
+/// How far the clocks of replicas may differ. A link from further in the future was created before
+/// the clock was set back, and is not counted: otherwise resets would stop until that time.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(1);
 
-/// What came of asking for a reset: for the log, never for who asked.
+/// The outcome of asking for a reset. For the log only: the page must not reveal it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
-pub enum ResetAsked {
-    /// A letter is on its way.
+pub enum ResetOutcome {
+    /// A mail will be sent.
     Mailed {
         /// The user's id.
         user: UserId,
     },
-    /// There were as many as there may be; the newest link stands.
+    /// There were [`MAX_MAILS`] already; the newest link stays valid.
     TooMany {
         /// The user's id.
         user: UserId,
     },
-    /// Nobody has this login, or it cannot be reset by mail.
+    /// The login does not exist, or cannot be reset by mail.
     NotMailed,
 }
 
@@ -52,41 +51,41 @@ pub struct Resets {
 }
 
 impl Resets {
-    /// Whether somebody at this address may ask for another reset now. Counted by itself: whoever
-    /// asks too often can still sign in, and so can everybody else there.
+    /// Whether another reset may be requested from this address now. Counted separately, so that too
+    /// many requests do not prevent sign-in from the address.
     #[must_use]
     pub fn may_ask(&self, address: IpAddr, now: Timestamp) -> bool {
         self.core.auth.lockout.allow_asking(address, now)
     }
 
     /// Mails a link to the person with this login, if the login is an email address and the person
-    /// has a password or is invited. A newer link ends the older one; there are five an hour.
+    /// has a password or is invited. Earlier links become invalid.
     ///
     /// # Errors
-    /// When the store does not answer, or others keep changing the user.
+    /// When the store is unavailable, or there are too many concurrent changes.
     pub async fn ask(
         &self,
         login: &str,
         language: Option<&str>,
         now: Timestamp,
-    ) -> Result<ResetAsked, DirectoryError> {
+    ) -> Result<ResetOutcome, DirectoryError> {
         let change = &Change::new(Actor::System("password reset"), now);
         retry(|| async {
             let Some(user) = self.core.read().find::<User>(&login_key(login)).await? else {
-                return Ok(ResetAsked::NotMailed);
+                return Ok(ResetOutcome::NotMailed);
             };
             let context = AccountContext::of(self.core.read(), &user.doc).await?;
             let to = mailed_link::address(Occasion::Reset, &user.doc.login, &context);
             let (Some(to), UserStatus::Active | UserStatus::Invited) = (to, user.doc.status())
             else {
-                return Ok(ResetAsked::NotMailed);
+                return Ok(ResetOutcome::NotMailed);
             };
             let lifetime =
                 SignedDuration::try_from(self.core.auth.one_time_tokens.lifetime(Occasion::Reset));
             let window = lifetime.unwrap_or(SignedDuration::MAX).min(WINDOW);
             let earlier = recent(user.doc.reset.as_ref(), now, window);
-            if earlier.len() >= LETTERS {
-                return Ok(ResetAsked::TooMany { user: user.id });
+            if earlier.len() >= MAX_MAILS {
+                return Ok(ResetOutcome::TooMany { user: user.id });
             }
             let recipient = Recipient {
                 user: &user.id,
@@ -101,26 +100,27 @@ impl Resets {
             let link = OneTimeLink { earlier, ..link };
             let (write, changed) = user.replace(User { reset: Some(link), ..user.doc.clone() });
             self.core.commit(change, vec![write, mail]).await?;
-            Ok::<_, AttemptError>(ResetAsked::Mailed { user: changed.id })
+            Ok::<_, AttemptError>(ResetOutcome::Mailed { user: changed.id })
         })
         .await
     }
 }
 
-/// Whether somebody with this login can have the password reset by mail; for others an
-/// administrator sets one (R33).
+/// Whether a password can be reset by mail for this login; for others an administrator sets one
+/// (R33).
 #[must_use]
 pub fn is_reset_by_mail(login: &str) -> bool {
     name::address("login", login).is_ok()
 }
 
-/// When this link and those before it were made, as far as they count now.
+/// When this link and earlier ones were created, as far as they still count.
 fn recent(link: Option<&OneTimeLink>, now: Timestamp, window: SignedDuration) -> Vec<Timestamp> {
-    let made = link.into_iter().flat_map(|link| link.earlier.iter().chain([&link.created]));
-    made.copied()
-        .filter(|made| {
-            let ago = now.duration_since(*made);
-            -SKEW <= ago && ago < window
+    let created = link.into_iter().flat_map(|link| link.earlier.iter().chain([&link.created]));
+    created
+        .copied()
+        .filter(|created| {
+            let ago = now.duration_since(*created);
+            -CLOCK_SKEW <= ago && ago < window
         })
         .collect()
 }

@@ -1,9 +1,9 @@
 //! Second factors (R50, R51): set-up, codes, recovery codes, reset.
 //!
-//! Between the right password and the code there is no session, only a [`PendingSignIn`]. It opens
-//! nothing by itself. It is invalid after ten minutes, after it was used, and when the password or
-//! the user has been replaced. What it still needs follows from the user's record at that moment,
-//! whoever has set up, reset or switched off what in between.
+//! Between the right password and the code there is no session, only a [`PendingSignIn`]. It gives no
+//! access by itself. It is invalid after ten minutes, after it was used, and when the password or
+//! the user has been replaced. What it still needs is decided by the user's record at that moment,
+//! which may have changed since the password was checked.
 //!
 //! An attempt is counted as failed before it is checked, together with the user's passwords (I6).
 //! The commit that accepts a code records that it was used, and goes through only if no other was
@@ -38,7 +38,7 @@ pub enum NextStep {
     /// Nothing: the user's group has no access to the portal (R8).
     NoPortalAccess(Arc<UserFacts>),
     /// It is no longer valid; the person has to sign in again.
-    Over,
+    Invalid,
 }
 
 /// A code that was entered.
@@ -55,7 +55,7 @@ pub enum EnteredCode<'a> {
 #[must_use]
 pub enum SecondStep<T> {
     /// The code is right.
-    Welcome(T),
+    Accepted(T),
     /// The code is wrong or was used before.
     Wrong,
     /// Too many attempts have failed. The code was not checked.
@@ -65,7 +65,7 @@ pub enum SecondStep<T> {
     },
     /// The pending sign-in is no longer valid, or needs another step by now. The code was not
     /// checked.
-    Over,
+    Invalid,
     /// Too many concurrent changes. The code was not checked.
     Busy,
 }
@@ -110,7 +110,7 @@ struct Account {
 enum Checked<T> {
     Right(T),
     Wrong,
-    Over,
+    Invalid,
 }
 
 impl SecondFactors {
@@ -124,7 +124,7 @@ impl SecondFactors {
         now: Timestamp,
     ) -> Result<NextStep, StoreError> {
         let Some(Account { user, .. }) = self.account(pending, now).await? else {
-            return Ok(NextStep::Over);
+            return Ok(NextStep::Invalid);
         };
         let facts = Arc::new(UserFacts::new(&user));
         Ok(match user.doc.second_factor {
@@ -166,7 +166,7 @@ impl SecondFactors {
         self.counted(pending, source, now, || async {
             let account = match self.account(pending, now).await? {
                 Some(account) if account.needs_set_up() => account,
-                Some(_) | None => return Ok(Checked::Over),
+                Some(_) | None => return Ok(Checked::Invalid),
             };
             let none_used = UsedSteps::default();
             let Some(step) = secret.step_of(code, now, &none_used) else {
@@ -203,7 +203,7 @@ impl SecondFactors {
     ) -> Result<SecondStep<Arc<UserFacts>>, StoreError> {
         self.counted(pending, source, now, || async {
             let Some(account) = self.account(pending, now).await? else {
-                return Ok(Checked::Over);
+                return Ok(Checked::Invalid);
             };
             match entered {
                 EnteredCode::Totp(code) => self.check_totp(&account, code, pending, now).await,
@@ -290,7 +290,7 @@ impl SecondFactors {
         F: Future<Output = Result<Checked<T>, AttemptError>>,
     {
         let Some(Account { user, .. }) = self.account(pending, now).await? else {
-            return Ok(SecondStep::Over);
+            return Ok(SecondStep::Invalid);
         };
         let lockout = &self.core.auth.lockout;
         let browser = source.browser.and_then(|browser| browser.name_with(&user));
@@ -309,7 +309,7 @@ impl SecondFactors {
         pending: &PendingSignIn,
         now: Timestamp,
     ) -> Result<Checked<Arc<UserFacts>>, AttemptError> {
-        let Some(factor) = account.factor() else { return Ok(Checked::Over) };
+        let Some(factor) = account.factor() else { return Ok(Checked::Invalid) };
         let secret = self.open_secret(&account.user, factor)?;
         let Some(step) = secret.step_of(code, now, &account.used_steps()) else {
             return Ok(Checked::Wrong);
@@ -326,7 +326,7 @@ impl SecondFactors {
         pending: &PendingSignIn,
         now: Timestamp,
     ) -> Result<Checked<Arc<UserFacts>>, AttemptError> {
-        let Some(factor) = account.factor() else { return Ok(Checked::Over) };
+        let Some(factor) = account.factor() else { return Ok(Checked::Invalid) };
         let user = &account.user;
         let recovery_codes = &self.core.auth.second_factors.recovery_codes;
         let Some(place) = recovery_codes.find(code, user.id.as_str(), &factor.recovery_codes)
@@ -406,13 +406,13 @@ fn settle<T>(
     match checked {
         Ok(Checked::Right(right)) => {
             attempt.succeeded();
-            Ok(SecondStep::Welcome(right))
+            Ok(SecondStep::Accepted(right))
         }
         // An attempt that is dropped has failed.
         Ok(Checked::Wrong) => Ok(SecondStep::Wrong),
-        Ok(Checked::Over) => {
+        Ok(Checked::Invalid) => {
             attempt.cancelled();
-            Ok(SecondStep::Over)
+            Ok(SecondStep::Invalid)
         }
         Err(DirectoryError::Store(error)) => {
             attempt.cancelled();

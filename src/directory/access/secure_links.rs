@@ -1,7 +1,7 @@
 //! Secure links (R10–R14, R19).
 //!
-//! Whether a link counts is about *now*: [`link_honoured`] is asked when one is opened and again
-//! on every request of the session that it opened.
+//! Whether a link is honoured depends on the current state: [`link_honoured`] is called when a link is
+//! opened and again on every request of the session that it started.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,28 +22,28 @@ use portcullis_store::StoreError;
 pub struct Link {
     /// The token in its URL.
     pub token: LinkToken,
-    /// Whether it is switched on.
+    /// Whether the link is switched on.
     pub enabled: bool,
     /// The version of the organization's record, which the link is part of.
     pub version: u64,
 }
 
-/// What comes of opening a secure link.
+/// The outcome of opening a secure link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Opened {
-    /// A session of this organization begins, with the Non-Portal User Group's permissions (R11,
-    /// R13), in place of the one that there is.
+    /// A session of this organization starts, with the permissions of the Non-Portal User Group
+    /// (R11, R13). It replaces the current session.
     Session(Arc<OrganizationFacts>),
-    /// The same, if the person who is signed in says so (R19).
-    Ask(Arc<OrganizationFacts>),
-    /// The person signs in, the organization is kept (R12).
+    /// The same, if the person who is signed in confirms it (R19).
+    Confirm(Arc<OrganizationFacts>),
+    /// The person must sign in; the page remembers the organization (R12).
     SignIn(Arc<OrganizationFacts>),
-    /// The browser has a live session of this organization, and keeps it: a person's, because a
-    /// link never gives more than a person has, or one of this link, which gives the same.
-    Stay,
+    /// The browser keeps its current session of this organization: a person's, because a link gives
+    /// fewer permissions than a person has, or one of this link.
+    KeepSession,
     /// There is no such link, it has been rotated, or it is switched off.
-    Dead,
+    Invalid,
 }
 
 /// The secure links of organizations.
@@ -56,7 +56,7 @@ impl SecureLinks {
     /// An organization's secure link, switched on or off (R10).
     ///
     /// # Errors
-    /// When there is no such organization, or the store does not answer.
+    /// When there is no such organization, or the store is unavailable.
     pub async fn get(&self, organization: &OrganizationId) -> Result<Link, DirectoryError> {
         let organization = self.core.read().existing::<Organization>(organization, None).await?;
         Ok(self.link_of(&organization))
@@ -77,7 +77,7 @@ impl SecureLinks {
         Ok(self.link_of(&changed))
     }
 
-    /// Gives an organization another link; the old one is dead when this returns.
+    /// Replaces an organization's link. The old one is invalid when this returns.
     ///
     /// # Errors
     /// When there is no such organization, or it is not at the expected version.
@@ -91,17 +91,17 @@ impl SecureLinks {
         Ok(self.link_of(&changed))
     }
 
-    /// Judges a link that is opened where `present` has a session, or nobody has.
+    /// Decides what opening a link does in a browser with the session of `present`, if it has one.
     ///
-    /// What another organization's link has opened is replaced in one step. Somebody signed in as a person is
-    /// never made somebody else by following an address (R19).
+    /// A session of another organization's link is replaced without asking. A person who is signed
+    /// in must confirm it, so that following a link does not change who they are signed in as (R19).
     ///
-    /// A wrong token is counted against the address it comes from (I6), apart from its sign-ins.
-    /// Nothing is refused for that, neither a right token nor a password: nobody finds 256 bits by
-    /// trying, and whoever can have a browser open an address must not lock others out.
+    /// An invalid token is counted against the address it comes from (I6), separately from sign-ins.
+    /// Nothing is refused because of it: 256 bits cannot be guessed, and any page that makes a
+    /// browser open links could otherwise lock others out.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn open(
         &self,
         token: &str,
@@ -111,25 +111,25 @@ impl SecureLinks {
     ) -> Result<Opened, StoreError> {
         let Some(organization) = self.linked_organization(token).await? else {
             self.core.auth.lockout.wrong_link(address, now);
-            return Ok(Opened::Dead);
+            return Ok(Opened::Invalid);
         };
         if !organization.link_enabled {
-            return Ok(Opened::Dead);
+            return Ok(Opened::Invalid);
         }
-        // A live session of this organization is a person's, or of this very link.
+        // The current session of this organization is a person's, or of this link.
         if present.is_some_and(|subject| organization.id == *subject.organization) {
-            return Ok(Opened::Stay);
+            return Ok(Opened::KeepSession);
         }
         let is_person = present.is_some_and(|subject| subject.kind != SessionKind::Link);
-        let opens = !asks_for_password(&self.core.snapshot(), &organization);
+        let starts_session = !requires_sign_in(&self.core.snapshot(), &organization);
         Ok(match is_person {
-            _ if !opens => Opened::SignIn(organization),
-            true => Opened::Ask(organization),
+            _ if !starts_session => Opened::SignIn(organization),
+            true => Opened::Confirm(organization),
             false => Opened::Session(organization),
         })
     }
 
-    /// The organization whose link has this token now.
+    /// The organization whose current link has this token.
     async fn linked_organization(
         &self,
         token: &str,
@@ -155,7 +155,7 @@ impl SecureLinks {
     }
 }
 
-/// Whether a session that a secure link of this generation opened is still good (R12–R14).
+/// Whether a session that was started by a secure link of this generation is still valid (R12–R14).
 #[must_use]
 pub fn link_honoured(
     snapshot: &Snapshot,
@@ -164,12 +164,12 @@ pub fn link_honoured(
 ) -> bool {
     organization.link_enabled
         && organization.link_generation == session_generation
-        && !asks_for_password(snapshot, organization)
+        && !requires_sign_in(snapshot, organization)
 }
 
-/// Whether the organization's people sign in, whatever its link (R12).
+/// Whether the organization's link does not start sessions, so that its people must sign in (R12).
 #[must_use]
-pub fn asks_for_password(snapshot: &Snapshot, organization: &OrganizationFacts) -> bool {
+pub fn requires_sign_in(snapshot: &Snapshot, organization: &OrganizationFacts) -> bool {
     snapshot.preferences().secure_with_password_if_portal_users_exist
         && organization.has_portal_users
 }

@@ -1,9 +1,9 @@
-//! Login and password (R8, R50, I6).
+//! Sign-in with login and password (R8, R50, I6).
 //!
-//! An unknown login, one that is only invited and a wrong password cost the same work and get the
-//! same answer. Each try is counted as failed before it is made, under the folded login and the
-//! address; only a right password takes it back, and of a user with a second factor that alone does
-//! not clear what failed before: the code is guessed at in the same count.
+//! An unknown login, one that is only invited and a wrong password take the same work and have the
+//! same result. Each attempt is counted as failed before the password is checked, for the folded
+//! login and the address. A right password undoes that count; it also clears earlier failures,
+//! unless a second factor is required, because guesses at the code are counted together with them.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,39 +23,39 @@ use crate::directory::records::{Actor, Change, Stored, User};
 use crate::directory::state::UserFacts;
 use portcullis_store::StoreError;
 
-/// Who asks to be let in.
+/// A request to sign in.
 #[derive(Debug, Clone)]
-pub struct Claim<'a> {
+pub struct SignInRequest<'a> {
     /// The login, as typed.
     pub login: &'a str,
     /// The password, as typed.
     pub password: Secret<String>,
-    /// Where the request comes from.
+    /// The client's address.
     pub address: IpAddr,
-    /// The browser, if it has signed in before, to whatever login.
+    /// The browser, if it has signed in before, as any user.
     pub browser: Option<KnownBrowser<'a>>,
 }
 
-/// What comes of it.
+/// The outcome of checking a login and password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum SignIn {
-    /// It is the person.
-    Welcome(Arc<UserFacts>),
-    /// It is the person, whose group keeps out of the portal (R8).
+    /// The password is right, and nothing else is needed.
+    Accepted(Arc<UserFacts>),
+    /// The password is right, but the user's group has no access to the portal (R8).
     NoPortalAccess(Arc<UserFacts>),
-    /// It is the person, who owes a code (R50).
+    /// The password is right, and a code must be entered (R50).
     CodeRequired(PendingSignIn),
-    /// It is the person, who owes the set-up of a second factor (R50).
+    /// The password is right, and a second factor must be set up (R50).
     SetUpRequired(PendingSignIn),
-    /// It is not, or there is no such person: the page must not tell which.
+    /// The login or the password is wrong. It must not be revealed which.
     Wrong,
-    /// Too many have failed: nothing was checked.
+    /// Too many attempts have failed. The password was not checked.
     LockedOut {
-        /// When the next try is allowed.
+        /// When the next attempt is allowed.
         until: Timestamp,
     },
-    /// Too many passwords are being checked: nothing was checked.
+    /// Too many passwords are being checked. This one was not.
     Busy,
 }
 
@@ -66,14 +66,18 @@ pub struct PasswordSignIn {
 }
 
 impl PasswordSignIn {
-    /// Judges a login and password.
+    /// Checks a login and password.
     ///
     /// # Errors
-    /// When the store does not answer; the try does not count then.
-    pub async fn check(&self, claim: Claim<'_>, now: Timestamp) -> Result<SignIn, StoreError> {
-        let Claim { login, password, address, browser } = claim;
-        // Before the lockout is asked, only the browser's own user is looked up, by id, so that the
-        // time a refusal takes does not tell which logins exist.
+    /// When the store is unavailable; the attempt is not counted then.
+    pub async fn check(
+        &self,
+        request: SignInRequest<'_>,
+        now: Timestamp,
+    ) -> Result<SignIn, StoreError> {
+        let SignInRequest { login, password, address, browser } = request;
+        // Before the lockout, only the user of the browser is looked up, by id, so that the time of a
+        // refusal does not reveal which logins exist.
         let (known, browser) = match browser {
             Some(browser) => self.known(browser, login).await?.unzip(),
             None => (None, None),
@@ -95,12 +99,12 @@ impl PasswordSignIn {
         if user.is_some() {
             attempt.account_exists();
         }
-        let phc = user.as_ref().and_then(|user| user.doc.password.as_deref());
-        let verdict = match phc {
-            Some(phc) => self.core.auth.hasher.verify(phc, &password).await,
+        let hash = user.as_ref().and_then(|user| user.doc.password.as_deref());
+        let verdict = match hash {
+            Some(hash) => self.core.auth.hasher.verify(hash, &password).await,
             None => {
-                let nobody = self.core.auth.hasher.verify_dummy(&password).await;
-                nobody.map(|()| Verdict { matches: false, needs_rehash: false })
+                let dummy = self.core.auth.hasher.verify_dummy(&password).await;
+                dummy.map(|()| Verdict { matches: false, needs_rehash: false })
             }
         };
         let (Some(user), Ok(Verdict { matches: true, needs_rehash })) = (user, verdict) else {
@@ -117,12 +121,12 @@ impl PasswordSignIn {
         if needs_rehash {
             self.rehash(&user, &password, now).await;
         }
-        // Of the record the password was checked against: had the password been set meanwhile, the
-        // session would begin under the old number, and be over (R34).
+        // From the record that the password was checked against: if the password has been changed
+        // since, the session starts with the old generation and is invalid (R34).
         let facts = Arc::new(UserFacts::new(&user));
         Ok(match &user.doc.second_factor {
             _ if !facts.has_portal_access() => SignIn::NoPortalAccess(facts),
-            _ if !facts.require_mfa => SignIn::Welcome(facts),
+            _ if !facts.require_mfa => SignIn::Accepted(facts),
             Some(_) => SignIn::CodeRequired(PendingSignIn::new(&user, now)),
             None => SignIn::SetUpRequired(PendingSignIn::new(&user, now)),
         })
@@ -139,31 +143,31 @@ impl PasswordSignIn {
         Ok(user.and_then(|user| browser.name_with(&user).map(|name| (user, name))))
     }
 
-    /// Whether somebody has this login and this password. It counts nowhere and is no sign-in:
-    /// nothing that a request brings may be asked here.
+    /// Whether a user has this login and password. Not counted by the lockout, so it must not be
+    /// called with values from a request.
     ///
     /// # Errors
-    /// When the store does not answer, or too many passwords are being checked.
+    /// When the store is unavailable, or too many passwords are being checked.
     pub async fn has_password(
         &self,
         login: &str,
         password: &Secret<String>,
     ) -> Result<bool, DirectoryError> {
         let user = self.core.read().find::<User>(&login_key(login)).await?;
-        let Some(phc) = user.and_then(|user| user.doc.password) else { return Ok(false) };
-        let verdict = self.core.auth.hasher.verify(&phc, password).await;
+        let Some(hash) = user.and_then(|user| user.doc.password) else { return Ok(false) };
+        let verdict = self.core.auth.hasher.verify(&hash, password).await;
         verdict.map(|verdict| verdict.matches).map_err(|_| DirectoryError::Busy)
     }
 
-    /// Stores a hash of today's cost. The password is the same, so sessions stand. When it cannot
-    /// be done now, the next sign-in tries again.
+    /// Stores a hash of the current cost. The password does not change, so sessions continue. If it
+    /// fails, the next sign-in tries again.
     async fn rehash(&self, user: &Stored<User>, password: &Secret<String>, now: Timestamp) {
         let change = &Change::new(Actor::System("password rehash"), now);
         let Ok(hash) = self.core.auth.hasher.rehash(password).await else { return };
         let mut doc = user.doc.clone();
         doc.password = Some(hash.as_str().to_owned());
         if let Err(error) = self.core.commit(change, vec![user.replace(doc).0]).await {
-            tracing::info!(user.id = %user.id, %error, "a password was not hashed anew");
+            tracing::info!(user.id = %user.id, %error, "could not replace an outdated password hash");
         }
     }
 }

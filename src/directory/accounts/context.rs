@@ -11,13 +11,12 @@ pub(in crate::directory) struct AccountContext {
     pub(in crate::directory) email: Option<String>,
     pub(in crate::directory) organization_name: String,
     pub(in crate::directory) organization_email: Option<String>,
-    /// The conditions under which this is still so.
+    /// Conditions of a commit that relies on this being unchanged.
     pub(in crate::directory) conditions: Vec<Write>,
 }
 
 impl AccountContext {
-    /// Reads them. An id that no record has is an invalid field of the request, not a missing
-    /// resource.
+    /// Reads both records. An unknown id is an invalid field of the request, not a missing resource.
     pub(in crate::directory) async fn read(
         reader: &Reader,
         organization: &OrganizationId,

@@ -1,7 +1,7 @@
-//! Contacts of organizations.
+//! End users: contacts of organizations.
 
 use crate::directory::accounts::name;
-use crate::directory::accounts::password_reuse::{Compared, is_other, reject_passwords_of};
+use crate::directory::accounts::password_reuse::{Compared, differs, reject_passwords_of};
 use crate::directory::accounts::patch;
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError, Refusal};
@@ -12,26 +12,26 @@ use crate::directory::records::{
 use portcullis_store::{Expect, Key, Write};
 use serde::{Deserialize, Serialize};
 
-/// An end user to be made.
+/// An end user to be created.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewEndUser {
     /// The person's name.
     pub name: String,
-    /// The person's address, from which a login is taken (R15).
+    /// The person's address, which is the default login of their portal user (R15).
     #[serde(default)]
     pub email: Option<String>,
 }
 
-/// What to change about an end user; what is left out stays.
+/// Changes to an end user; fields that are left out stay as they are.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EndUserPatch {
-    /// Another name.
+    /// The new name.
     #[serde(default)]
     pub name: Option<String>,
-    /// Another address; `Some(None)` takes it away. Logins stay as they are.
-    #[serde(default, deserialize_with = "patch::given")]
+    /// The new address; `Some(None)` removes it. Logins are not changed.
+    #[serde(default, deserialize_with = "patch::nullable")]
     pub email: Option<Option<String>>,
 }
 
@@ -70,10 +70,10 @@ pub struct EndUsers {
 }
 
 impl EndUsers {
-    /// An organization's end users, a page at a time.
+    /// A page of an organization's end users.
     ///
     /// # Errors
-    /// When there is no such organization, or the store does not answer.
+    /// When there is no such organization, or the store is unavailable.
     pub async fn list(
         &self,
         organization: &OrganizationId,
@@ -87,7 +87,7 @@ impl EndUsers {
     /// The end user with this id.
     ///
     /// # Errors
-    /// [`DirectoryError::NotFound`], also when it is another organization's.
+    /// [`DirectoryError::NotFound`], also if it belongs to another organization.
     pub async fn get(
         &self,
         organization: &OrganizationId,
@@ -96,10 +96,10 @@ impl EndUsers {
         Ok(self.member(organization, id, None).await?.into())
     }
 
-    /// Makes an end user of an organization.
+    /// Creates an end user of an organization.
     ///
     /// # Errors
-    /// When there is no such organization, or the name or address is none.
+    /// When there is no such organization, or the name or address is invalid.
     pub async fn create(
         &self,
         organization: &OrganizationId,
@@ -129,8 +129,8 @@ impl EndUsers {
     /// Changes an end user.
     ///
     /// # Errors
-    /// When the name or address is none, the address is the password of the end user's sign-in
-    /// (R31), too many passwords are being hashed, or the end user is not at the expected version.
+    /// When the name or address is invalid, the address is the password of the end user's portal
+    /// user (R31), too many passwords are being hashed, or the end user is not at the expected version.
     pub async fn change(
         &self,
         organization: &OrganizationId,
@@ -150,7 +150,7 @@ impl EndUsers {
                 doc.email = given.as_deref().map(name::email).transpose()?;
             }
             let before = end_user.doc.email.as_deref();
-            if let Some(email) = doc.email.as_deref().filter(|email| is_other(before, email)) {
+            if let Some(email) = doc.email.as_deref().filter(|email| differs(before, email)) {
                 let key = Key::new("end_user", id.as_str());
                 commit =
                     reject_passwords_of(&self.core, email, (&key, |_| true), &compared).await?;
@@ -193,7 +193,7 @@ impl EndUsers {
         .await
     }
 
-    /// The organization's end user with this id; of another's nothing is told, its version neither.
+    /// The organization's end user with this id. Nothing is revealed about another organization's.
     async fn member(
         &self,
         organization: &OrganizationId,

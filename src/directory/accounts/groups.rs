@@ -1,11 +1,11 @@
-//! Groups and what they grant (R1–R6).
+//! Groups and the permissions they grant (R1–R6).
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::credential::folding::fold;
 use crate::directory::accounts::name;
 use crate::directory::core::Core;
-use crate::directory::error::{AttemptError, DirectoryError, Refusal, naming};
+use crate::directory::error::{AttemptError, DirectoryError, Refusal, as_given};
 use crate::directory::records::{
     Change, Group, GroupId, Page, PageRequest, Preferences, Stored, User, kind, present, put, retry,
 };
@@ -16,7 +16,7 @@ use portcullis_store::{Expect, Key, StoreError, Write};
 /// The permissions to grant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grant {
-    /// All that can be granted to the group; written `"all"`.
+    /// All that can be granted to the group; `"all"` in JSON.
     All,
     /// Those with these ids.
     Only(Vec<String>),
@@ -40,24 +40,24 @@ impl<'de> Deserialize<'de> for Grant {
     }
 }
 
-/// A group to be made.
+/// A group to be created.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewGroup {
-    /// Its name, unique without regard to case and surrounding space (R4).
+    /// Its name, unique regardless of case and surrounding space (R4).
     pub name: String,
-    /// What it grants.
+    /// The permissions it grants.
     pub permissions: Grant,
 }
 
-/// What to change about a group; what is left out stays.
+/// Changes to a group; fields that are left out stay as they are.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GroupPatch {
-    /// Another name.
+    /// The new name.
     #[serde(default)]
     pub name: Option<String>,
-    /// Other permissions, in place of all it has.
+    /// The permissions that replace the current ones.
     #[serde(default)]
     pub permissions: Option<Grant>,
     /// `true` makes it the default (R6).
@@ -74,7 +74,7 @@ pub struct GroupView {
     pub name: String,
     /// The ids of the permissions it grants, in the catalogue's order.
     pub permissions: Vec<String>,
-    /// How many could be granted to it: N *of* 24, or 18 without sign-in (R1, R3).
+    /// How many permissions can be granted to it: 24, or 18 without sign-in (R1, R3).
     pub of: usize,
     /// Whether new portal users get it (R6).
     pub default: bool,
@@ -93,10 +93,10 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// The groups, a page at a time.
+    /// A page of the groups.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn list(&self, request: &PageRequest) -> Result<Page<GroupView>, DirectoryError> {
         let page = self.core.read().page::<Group>(None, request).await?;
         let mut items = Vec::with_capacity(page.items.len());
@@ -115,10 +115,10 @@ impl Groups {
         Ok(self.view(group).await?)
     }
 
-    /// Makes a group (R5).
+    /// Creates a group (R5).
     ///
     /// # Errors
-    /// When the name is taken or no name, or a permission does not exist.
+    /// When the name is taken or invalid, or a permission does not exist.
     pub async fn create(
         &self,
         new: NewGroup,
@@ -132,7 +132,7 @@ impl Groups {
         Ok(self.view(created).await?)
     }
 
-    /// Changes a group; whoever is in it has the new permissions from the next request on (R7).
+    /// Changes a group. Its members have the new permissions from the next request on (R7).
     ///
     /// # Errors
     /// When a rule forbids the change (R3, R4, R6), the name is taken, or the group is not at the
@@ -147,11 +147,11 @@ impl Groups {
         Ok(self.view(changed).await?)
     }
 
-    /// Makes a group that grants what another grants; without a name it is called after it (R5).
+    /// Creates a group with the permissions of another; its default name is `Copy of X` (R5).
     ///
     /// # Errors
-    /// When there is no such group, it is not at the expected version, or the name is taken or no
-    /// name.
+    /// When there is no such group, it is not at the expected version, or the name is taken or
+    /// invalid.
     pub async fn copy(
         &self,
         id: &GroupId,
@@ -163,8 +163,8 @@ impl Groups {
         Ok(self.view(copied).await?)
     }
 
-    /// Deletes a group that nobody is in, or moves its members to another group in the same
-    /// commit (R5).
+    /// Deletes a group without members, or moves its members to another group in the same commit
+    /// (R5).
     ///
     /// # Errors
     /// When the group is built in (R4), the default (R6) or has members (R5), or is not at the
@@ -181,7 +181,7 @@ impl Groups {
     async fn try_add(&self, group: &Group, change: &Change) -> Result<Stored<Group>, AttemptError> {
         let created = Stored { id: name::random_id().into(), version: 1, doc: group.clone() };
         let write = put(&created.id, Expect::Absent, group);
-        self.core.commit(change, vec![write]).await.map_err(naming(&group.name))?;
+        self.core.commit(change, vec![write]).await.map_err(as_given(&group.name))?;
         Ok(created)
     }
 
@@ -207,7 +207,7 @@ impl Groups {
         if let Some(default) = patch.default {
             commit.extend(self.default_switched(&changed, default).await?);
         }
-        self.core.commit(change, commit).await.map_err(naming(&changed.doc.name))?;
+        self.core.commit(change, commit).await.map_err(as_given(&changed.doc.name))?;
         Ok(changed)
     }
 
@@ -244,15 +244,15 @@ impl Groups {
         change: &Change,
     ) -> Result<Stored<Group>, AttemptError> {
         let group = self.core.read().existing::<Group>(id, change.expected).await?;
-        let called = match given {
+        let name = match given {
             Some(given) => given.to_owned(),
             None => self.free_name(&group.doc.name).await?,
         };
         let policy = self.core.snapshot().policy().clone();
         let set = granted(policy.catalogue(), &group);
         let permissions = policy.catalogue().ids(set).map(str::to_owned).collect();
-        match self.try_add(&Group { name: called, permissions }, change).await {
-            // Somebody else took the name that was free: look for another.
+        match self.try_add(&Group { name, permissions }, change).await {
+            // The free name was taken in the meantime: look for another.
             Err(AttemptError::Failed(DirectoryError::Taken { .. })) if given.is_none() => {
                 Err(AttemptError::Conflict)
             }
@@ -260,15 +260,15 @@ impl Groups {
         }
     }
 
-    /// `Copy of X`, or the first of `Copy of X (2)`, `Copy of X (3)`, … that no group has.
+    /// The first of `Copy of X`, `Copy of X (2)`, `Copy of X (3)`, … that is free.
     async fn free_name(&self, original: &str) -> Result<String, DirectoryError> {
         let mut number = 1;
         loop {
             let suffix = if number == 1 { String::new() } else { format!(" ({number})") };
-            let called = name::shortened("Copy of ", original, &suffix);
-            let key = Key::new("name", fold(&called));
+            let candidate = name::shortened("Copy of ", original, &suffix);
+            let key = Key::new("name", fold(&candidate));
             if self.core.read().find::<Group>(&key).await?.is_none() {
-                return Ok(called);
+                return Ok(candidate);
             }
             number += 1;
         }
@@ -308,7 +308,7 @@ impl Groups {
                 }
             }
         }
-        // Whoever joins meanwhile stops the commit.
+        // The commit fails if a user joins the group in the meantime.
         commit.push(Write::RequireNone { kind: kind::USER, key: members });
         self.core.commit(change, commit).await?;
         Ok(())

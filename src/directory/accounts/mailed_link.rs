@@ -19,7 +19,7 @@ use portcullis_store::{Expect, Write};
 use crate::credential::folding::fold;
 use crate::credential::token::PlainToken;
 
-/// Whom a link is for, and where it is mailed.
+/// The user that a link is for, and where it is mailed.
 #[derive(Debug)]
 pub(in crate::directory) struct Recipient<'a> {
     pub(in crate::directory) user: &'a UserId,
@@ -61,7 +61,7 @@ pub(in crate::directory) fn issue(
     (link, put(&id, Expect::Absent, &mail))
 }
 
-/// Who gets a blind copy of an invitation: the named address, else the sender's (R41).
+/// The address for a blind copy of an invitation: the named one, otherwise the sender's (R41).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BlindCopy<'a> {
     /// The address named in the request.
@@ -88,9 +88,9 @@ pub(in crate::directory) fn invitation(
     Ok(issue(tokens, Occasion::Invitation, recipient, now))
 }
 
-/// The address that a link is mailed to: an invitation to the end user's, else the organization's
-/// (R41), else the login if it is one; a reset to the login only (R33). The address is spelled as
-/// an administrator entered it, not as the person who asks for a reset spells it.
+/// The address that a link is mailed to: an invitation to the end user's, otherwise the
+/// organization's (R41), otherwise the login if it is one; a reset to the login only (R33). The
+/// address is spelled as an administrator entered it, not as in the request for a reset.
 pub(in crate::directory) fn address(
     occasion: Occasion,
     login: &str,
@@ -107,7 +107,7 @@ pub(in crate::directory) fn address(
 }
 
 /// The user's link, if the address it was mailed to is still the one it would be mailed to now, and
-/// the user's context. The owner of an earlier address may be somebody else.
+/// the user's context. An earlier address may belong to someone else.
 pub(in crate::directory) async fn current<'a>(
     reader: &Reader,
     occasion: Occasion,

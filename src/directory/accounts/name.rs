@@ -1,4 +1,4 @@
-//! Names, addresses and ids: what may be one.
+//! Validation of names, addresses and ids, and new ids.
 
 use crate::directory::error::DirectoryError;
 use crate::directory::records::OrganizationId;
@@ -8,10 +8,10 @@ use data_encoding::BASE32_DNSSEC;
 use jiff::Timestamp;
 use portcullis_policy::{self, MAX_NAME};
 
-/// The longest organization id; it stands in URLs.
+/// The longest organization id, in bytes. It is part of URLs.
 const MAX_ID: usize = 64;
 
-/// A name without surrounding space, if it can be one.
+/// A valid name, without surrounding space.
 pub(in crate::directory) fn name(
     field: &'static str,
     given: &str,
@@ -21,19 +21,19 @@ pub(in crate::directory) fn name(
     Ok(name.to_owned())
 }
 
-/// A name made of another one, which is cut if the whole would be too long.
+/// A name with a prefix and a suffix, truncated so that the result is not too long.
 pub(in crate::directory) fn shortened(before: &str, name: &str, after: &str) -> String {
     let room = MAX_NAME.saturating_sub(before.chars().count() + after.chars().count());
     let kept: String = name.chars().take(room).collect();
     format!("{before}{}{after}", kept.trim_end())
 }
 
-/// An address that mail can be sent to ([`email::address`]), as it is given.
+/// A valid email address ([`email::address`]), spelled as given.
 pub(in crate::directory) fn email(given: &str) -> Result<String, DirectoryError> {
     address("email", given)
 }
 
-/// The same under another field's name.
+/// The same for another field.
 pub(in crate::directory) fn address(
     field: &'static str,
     given: &str,
@@ -45,7 +45,7 @@ pub(in crate::directory) fn address(
     Ok(given.to_owned())
 }
 
-/// An organization's id as the operator gives it.
+/// A valid organization id.
 pub(in crate::directory) fn organization_id(
     given: OrganizationId,
 ) -> Result<OrganizationId, DirectoryError> {
@@ -57,8 +57,8 @@ pub(in crate::directory) fn organization_id(
         return Err(DirectoryError::invalid(
             "id",
             format!(
-                "`{given}` must be 1 to {MAX_ID} characters of a-z, 0-9, `.`, `_`, `-`, the first \
-                 a letter or digit"
+                "`{given}` must have 1 to {MAX_ID} characters from a-z, 0-9, `.`, `_` and `-`, and \
+                 begin with a letter or digit"
             ),
         ));
     }
@@ -72,13 +72,13 @@ pub(in crate::directory) fn random_id() -> String {
     id
 }
 
-/// A new id for what is listed in the order in which it was made, to the millisecond: 16
-/// characters, the last 32 bits random.
+/// A new id that sorts by time to the millisecond: 16 characters, of which the last 32 bits are
+/// random.
 pub(in crate::directory) fn id_in_order(now: Timestamp) -> String {
-    let since = now.as_millisecond().max(0).to_be_bytes();
-    let chance = random::bytes::<4>();
+    let millis = now.as_millisecond().max(0).to_be_bytes();
+    let random = random::bytes::<4>();
     // The alphabet keeps the order of the bytes. Two of the eight are zero until the year 10889.
-    BASE32_DNSSEC.encode(&[&since[2..], &chance[..]].concat())
+    BASE32_DNSSEC.encode(&[&millis[2..], &random[..]].concat())
 }
 
 #[cfg(test)]
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_in_order_follow_the_time() {
+    fn ids_in_order_sort_by_time() {
         let at = |millis| id_in_order(Timestamp::from_millisecond(millis).unwrap());
         let ids = [0, 1, 999, 1_000, 1_800_000_000_000, 1_800_000_000_001].map(at);
         assert!(ids.is_sorted(), "{ids:?}");
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_trimmed_and_must_show_on_a_line() {
+    fn a_name_is_trimmed_and_must_be_visible_on_one_line() {
         assert_eq!(name("name", "  Acme  ").unwrap(), "Acme");
         for bad in [
             "",
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn r15_nothing_invisible_makes_a_twin_of_a_name() {
+    fn r15_invisible_characters_are_refused_in_names() {
         for bad in [
             "bob\u{200b}",
             "b\u{ad}ob",
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_kept_as_given_or_refused_with_the_reason() {
+    fn an_address_is_kept_as_given_or_refused() {
         for good in ["a@b", " ann.smith+x@example.com ", "info@müller.example"] {
             assert_eq!(email(good).unwrap(), good.trim());
         }

@@ -1,7 +1,7 @@
-//! Customers of the operator.
+//! Organizations: customers of the operator.
 
 use crate::directory::accounts::name;
-use crate::directory::accounts::password_reuse::{Compared, is_other, reject_passwords_of};
+use crate::directory::accounts::password_reuse::{Compared, differs, reject_passwords_of};
 use crate::directory::accounts::patch;
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError, Refusal};
@@ -12,29 +12,29 @@ use crate::directory::records::{
 use portcullis_store::{CommitError, Expect, Key, StoreError, Write};
 use serde::{Deserialize, Serialize};
 
-/// An organization to be made.
+/// An organization to be created.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewOrganization {
-    /// Its id; a random one when none is given.
+    /// Its id; random by default.
     #[serde(default)]
     pub id: Option<OrganizationId>,
     /// Its name.
     pub name: String,
-    /// Where mail to it goes.
+    /// Its email address.
     #[serde(default)]
     pub email: Option<String>,
 }
 
-/// What to change about an organization; what is left out stays.
+/// Changes to an organization; fields that are left out stay as they are.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OrganizationPatch {
-    /// Another name.
+    /// The new name.
     #[serde(default)]
     pub name: Option<String>,
-    /// Another address; `Some(None)` takes it away.
-    #[serde(default, deserialize_with = "patch::given")]
+    /// The new address; `Some(None)` removes it.
+    #[serde(default, deserialize_with = "patch::nullable")]
     pub email: Option<Option<String>>,
 }
 
@@ -45,10 +45,10 @@ pub struct OrganizationView {
     pub id: OrganizationId,
     /// Its name.
     pub name: String,
-    /// Where mail to it goes.
+    /// Its email address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// How many portal users it has, claimed or only invited (R12).
+    /// How many portal users it has, including invited ones (R12).
     pub portal_users: u64,
     /// Whether its secure link is switched on (R10).
     pub link_enabled: bool,
@@ -63,10 +63,10 @@ pub struct Organizations {
 }
 
 impl Organizations {
-    /// The organizations, a page at a time.
+    /// A page of the organizations.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn list(
         &self,
         request: &PageRequest,
@@ -88,10 +88,10 @@ impl Organizations {
         Ok(self.view(organization).await?)
     }
 
-    /// Makes an organization, with its secure link switched on (R10).
+    /// Creates an organization, with its secure link switched on (R10).
     ///
     /// # Errors
-    /// When the id is taken or no id, or the name or address is none.
+    /// When the id is taken or invalid, or the name or address is invalid.
     pub async fn create(
         &self,
         new: NewOrganization,
@@ -101,7 +101,7 @@ impl Organizations {
             name: name::name("name", &new.name)?,
             email: new.email.as_deref().map(name::email).transpose()?,
             link_enabled: true,
-            // Not 0: should the id have been another's before, that one's link must stay dead.
+            // Not 0: if a deleted organization had this id, its link must stay invalid.
             link_generation: change.at.as_millisecond().unsigned_abs(),
         };
         let id = match new.id {
@@ -125,7 +125,7 @@ impl Organizations {
     /// Changes an organization.
     ///
     /// # Errors
-    /// When the name or address is none, the address is the password of one of its sign-ins (R31),
+    /// When the name or address is invalid, the address is the password of one of its users (R31),
     /// too many passwords are being hashed, or the organization is not at the expected version.
     pub async fn change(
         &self,
@@ -151,7 +151,7 @@ impl Organizations {
                 doc.email.clone_from(email);
             }
             let before = organization.doc.email.as_deref();
-            if let Some(email) = doc.email.as_deref().filter(|email| is_other(before, email)) {
+            if let Some(email) = doc.email.as_deref().filter(|email| differs(before, email)) {
                 let key = Key::new("organization", id.as_str());
                 let theirs = (&key, |user: &User| user.end_user.is_none());
                 commit = reject_passwords_of(&self.core, email, theirs, &compared).await?;
@@ -211,7 +211,7 @@ impl Organizations {
     }
 }
 
-/// Replaces an organization's record by what `edit` makes of it.
+/// Applies `edit` to an organization's record.
 pub(in crate::directory) async fn edit(
     core: &Core,
     id: &OrganizationId,

@@ -1,10 +1,10 @@
-//! A login or an address that is somebody's password already (R31).
+//! Refusing a new login or address that is already the user's password (R31).
 //!
-//! A password is held against login and address when it is chosen. When one of these changes
-//! later, only the password's hash is there, and each spelling that is tried costs a hash. So
-//! those are tried that people use and that the rules let them choose (R30): as given, and with
-//! only the first letter, or the first of each word, in upper case. With capitals in other places
-//! it is not found; neither is a password that was imported as a hash and breaks R30.
+//! A new password is compared with login and address when it is chosen. When one of these changes
+//! later, only the password's hash is known, and each spelling that is tried costs a hash. So only
+//! likely spellings that satisfy the rules (R30) are tried: as given, and with the first letter, or
+//! the first letter of each word, in upper case. A password with other capitals is not found, nor is
+//! one that was imported as a hash and breaks R30.
 
 use std::collections::HashSet;
 
@@ -19,11 +19,11 @@ use crate::directory::error::{DirectoryError, Refusal};
 use crate::directory::records::{Stored, User};
 use portcullis_store::{Key, Write};
 
-/// The passwords of so many portal users are compared with one new address.
-const MOST: usize = 100;
+/// How many portal users' passwords are compared with a new address.
+const MAX_USERS: usize = 100;
 
-/// What an operation has compared, each password's hash with a new name, so that it need not be
-/// done anew when the operation starts again.
+/// Pairs of a password's hash and a new name that an operation has compared, so that they are not
+/// compared again when the operation is retried.
 #[derive(Debug, Default)]
 pub(in crate::directory) struct Compared(Mutex<HashSet<(String, String)>>);
 
@@ -63,8 +63,8 @@ pub(super) async fn reject_password(
     Ok(())
 }
 
-/// Refuses a new address that is the password of one of those whose address it becomes; answers
-/// on what condition it is none.
+/// Refuses a new address that is the password of one of the users whose address it becomes. Returns
+/// the conditions under which this is still true at the commit.
 pub(super) async fn reject_passwords_of(
     core: &Core,
     email: &str,
@@ -77,19 +77,19 @@ pub(super) async fn reject_passwords_of(
     let users = core.read().all_intact::<User>(Some(key)).await?;
     let with_password = |user: &&Stored<User>| user.doc.password.is_some() && theirs(&user.doc);
     let mut conditions = Vec::new();
-    for user in users.iter().filter(with_password).take(MOST) {
+    for user in users.iter().filter(with_password).take(MAX_USERS) {
         reject_password(&core.auth.hasher, ("email", email), &user.doc, compared).await?;
         conditions.push(user.require());
     }
     Ok(conditions)
 }
 
-/// Whether a password that is none of the one can be the other.
-pub(in crate::directory) fn is_other(before: Option<&str>, after: &str) -> bool {
+/// Whether two names differ in a way that matters for comparing them with a password.
+pub(in crate::directory) fn differs(before: Option<&str>, after: &str) -> bool {
     before.is_none_or(|before| fold(before) != fold(after))
 }
 
-/// The spellings in which somebody may have chosen this as a password.
+/// Likely spellings of a name as a password.
 fn spellings(given: &str) -> Vec<Secret<String>> {
     let trimmed = given.trim();
     let mut spellings = vec![given.to_owned(), trimmed.to_owned()];
@@ -101,20 +101,20 @@ fn spellings(given: &str) -> Vec<Secret<String>> {
     spellings.filter(|spelling| NewPassword::parse(spelling.clone(), "", None).is_ok()).collect()
 }
 
-/// The text in lower case but for the letters that `upper` chooses, which is told whether one is
-/// the first character, and whether it follows another letter.
+/// The text in lower case, with those letters in upper case that `upper` chooses. Its arguments are
+/// whether the letter is the first character, and whether it follows another letter.
 fn capitalized(text: &str, upper: impl Fn(bool, bool) -> bool) -> String {
-    let mut made = String::with_capacity(text.len());
+    let mut result = String::with_capacity(text.len());
     let mut after_letter = false;
     for c in text.chars() {
-        if upper(made.is_empty(), after_letter) {
-            made.extend(c.to_uppercase());
+        if upper(result.is_empty(), after_letter) {
+            result.extend(c.to_uppercase());
         } else {
-            made.extend(c.to_lowercase());
+            result.extend(c.to_lowercase());
         }
         after_letter = c.is_alphabetic();
     }
-    made
+    result
 }
 
 #[cfg(test)]
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn only_spellings_that_can_be_chosen_are_tried() {
+    fn only_spellings_that_satisfy_the_rules_are_tried() {
         let tried = |given: &str| -> Vec<_> {
             spellings(given).iter().map(|spelling| spelling.expose().clone()).collect()
         };
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn r31_a_login_does_not_become_the_password() {
+    async fn r31_a_new_login_is_not_the_password() {
         let fixture = Fixture::new().await;
         fixture.organization("acme").await;
         let ann = with_password(&fixture, None, "Renamed-Horse-9").await;
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn r31_an_end_users_address_does_not_become_the_password() {
+    async fn r31_a_new_end_user_address_is_not_the_password() {
         let fixture = Fixture::new().await;
         fixture.organization("acme").await;
         let own = fixture.end_user("acme", Some("ann.smith1@acme.example")).await;
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn r31_an_organizations_address_does_not_become_the_password_of_its_own_sign_ins() {
+    async fn r31_an_organizations_address_is_not_its_users_password() {
         let fixture = Fixture::new().await;
         fixture.organization("acme").await;
         let contact = fixture.end_user("acme", None).await;
@@ -223,7 +223,7 @@ mod tests {
         let ann = with_password(&fixture, None, "Office-24@acme.example").await;
         assert_eq!(readdress("office-24@acme.example").await.unwrap_err().code(), "is-password");
         readdress("office-25@acme.example").await.unwrap();
-        // Of an end user's sign-in the organization's address is not the person's.
+        // The organization's address does not matter for the portal user of an end user.
         fixture
             .directory
             .users()
@@ -234,19 +234,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn r31_a_password_that_is_chosen_meanwhile_is_compared_too() {
+    async fn r31_a_password_chosen_concurrently_is_compared_too() {
         let fixture = Fixture::new().await;
         fixture.organization("acme").await;
         let ann = with_password(&fixture, None, PASSWORD).await;
         let (other, id) = (fixture.directory.clone(), ann.clone());
-        let meddling = async move {
+        let interruption = async move {
             other
                 .users()
                 .set_password(&id.as_str().into(), Secret::from("Renamed-Horse-9"), &by_operator())
                 .await
                 .unwrap();
         };
-        let changing = fixture.with_meddling(meddling).await;
+        let changing = fixture.with_interruption(interruption).await;
         let error = changing
             .users()
             .change(&ann.as_str().into(), login("renamed-horse-9"), &by_operator())
@@ -255,7 +255,7 @@ mod tests {
         assert_eq!(error.code(), "is-password");
 
         let (other, id) = (fixture.directory.clone(), ann.clone());
-        let meddling = async move {
+        let interruption = async move {
             other
                 .users()
                 .set_password(
@@ -266,7 +266,7 @@ mod tests {
                 .await
                 .unwrap();
         };
-        let changing = fixture.with_meddling(meddling).await;
+        let changing = fixture.with_interruption(interruption).await;
         let email = Some(Some("office-24@acme.example".to_owned()));
         let patch = OrganizationPatch { email, ..OrganizationPatch::default() };
         let error = changing

@@ -1,4 +1,4 @@
-//! What holds for the whole installation (R12, R60).
+//! Preferences of the whole installation (R12, R60).
 
 use crate::config::ServedHosts;
 use crate::directory::accounts::patch;
@@ -10,28 +10,28 @@ use http::uri::Authority;
 use portcullis_policy::{self, Host};
 use serde::{Deserialize, Serialize};
 
-/// More than browsers keep in their address line.
+/// The longest redirect URL in bytes.
 const MAX_URL: usize = 2048;
 
-/// What to change about the preferences; what is left out stays. The default group is changed
-/// through the group (R6).
+/// Changes to the preferences; fields that are left out stay as they are. The default group is
+/// changed through the group (R6).
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PreferencesPatch {
-    /// Whether secure links stop opening sessions where there are portal users (R12).
+    /// Whether secure links ask for sign-in if the organization has portal users (R12).
     #[serde(default)]
     pub secure_with_password_if_portal_users_exist: Option<bool>,
-    /// Where to send every request instead of to the portal; `Some(None)` brings it back (R60).
-    #[serde(default, deserialize_with = "patch::given")]
+    /// Where to redirect every request, which disables the portal; `Some(None)` enables it (R60).
+    #[serde(default, deserialize_with = "patch::nullable")]
     pub disabled_redirect_url: Option<Option<String>>,
 }
 
 /// The preferences as administrators see them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PreferencesView {
-    /// Whether secure links stop opening sessions where there are portal users (R12).
+    /// Whether secure links ask for sign-in if the organization has portal users (R12).
     pub secure_with_password_if_portal_users_exist: bool,
-    /// Where every request is sent while the portal is disabled (R60).
+    /// Where every request is redirected while the portal is disabled (R60).
     pub disabled_redirect_url: Option<String>,
     /// The id of the group that new portal users get (R6).
     pub default_group: GroupId,
@@ -64,7 +64,7 @@ impl PreferencesRecord {
     /// The preferences.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn get(&self) -> Result<PreferencesView, DirectoryError> {
         Ok(self.core.read().existing::<Preferences>(&Preferences::id(), None).await?.into())
     }
@@ -72,8 +72,8 @@ impl PreferencesRecord {
     /// Changes the preferences.
     ///
     /// # Errors
-    /// When the URL is none that a browser can be sent to, or leads to the portal itself, or the
-    /// preferences are not at the expected version.
+    /// When the URL is not a valid redirect target or leads to the portal itself, or the preferences
+    /// are not at the expected version.
     pub async fn change(
         &self,
         patch: PreferencesPatch,
@@ -104,8 +104,8 @@ impl PreferencesRecord {
     }
 }
 
-/// Refuses what is not a complete `http` or `https` URL, spelled so that it can stand in a header,
-/// and what would come back here, to be redirected again.
+/// Refuses what is not an absolute `http` or `https` URL that is valid in a header, and URLs of the
+/// gateway itself, which would be redirected again.
 fn check_redirect(url: &str, served: &ServedHosts) -> Result<(), DirectoryError> {
     let invalid = |message: &str| {
         Err(DirectoryError::invalid("disabled_redirect_url", format!("`{url}` {message}")))
@@ -117,20 +117,19 @@ fn check_redirect(url: &str, served: &ServedHosts) -> Result<(), DirectoryError>
         return invalid("is too long");
     }
     if !url.bytes().all(|b| b.is_ascii_graphic()) {
-        return invalid("must be percent-encoded: it has spaces or characters beyond ASCII");
+        return invalid("has spaces or characters beyond ASCII, which must be percent-encoded");
     }
     let parsed = url.parse::<Uri>().ok();
     let Some(authority) = parsed.as_ref().and_then(Uri::authority) else {
         return invalid("is not a complete URL");
     };
     if portcullis_policy::port_of(authority).is_err() {
-        return invalid("has no port from 1 to 65535");
+        return invalid("has an invalid port; it must be from 1 to 65535");
     }
     let Some(host) = host_of(authority) else { return invalid("is not a complete URL") };
     if served.is_reached_at(&host) {
         return invalid(
-            "leads to the portal itself, so that browsers would go round in circles; \
-                        name another host",
+            "leads to the portal itself, which would be an endless redirect; use another host",
         );
     }
     Ok(())
@@ -138,7 +137,7 @@ fn check_redirect(url: &str, served: &ServedHosts) -> Result<(), DirectoryError>
 
 fn host_of(authority: &Authority) -> Option<Host> {
     let authority = authority.as_str();
-    // What stands before an `@` names no place.
+    // The part before an `@` is user information.
     Host::parse(authority.rsplit('@').next().unwrap_or(authority)).ok()
 }
 

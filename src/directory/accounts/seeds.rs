@@ -1,4 +1,5 @@
-//! What a new installation starts with (R2).
+//! The groups and preferences of a new installation (R2).
+
 use crate::directory::core::Core;
 use crate::directory::error::DirectoryError;
 use crate::directory::records::{Actor, Change};
@@ -6,8 +7,8 @@ use crate::directory::records::{Group, Preferences, put};
 use jiff::Timestamp;
 use portcullis_store::{CommitError, Expect};
 
-/// Writes the policy's groups and the first preferences, once and for all: a group that was
-/// deleted since does not come back. Of two that start at the same time one writes.
+/// Writes the policy's groups and the first preferences, unless there are preferences: a group that
+/// was deleted is not created again. If two processes start at the same time, one writes.
 pub(in crate::directory) async fn write(core: &Core, now: Timestamp) -> Result<(), DirectoryError> {
     if core.read().get::<Preferences>(&Preferences::id()).await?.is_some() {
         return Ok(());

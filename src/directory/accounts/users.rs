@@ -8,11 +8,11 @@ use crate::credential::password::{NewPassword, PasswordRule};
 use crate::credential::secret::Secret;
 use crate::directory::accounts::context::AccountContext;
 use crate::directory::accounts::mailed_link::BlindCopy;
-use crate::directory::accounts::password_reuse::{Compared, is_other, reject_password};
+use crate::directory::accounts::password_reuse::{Compared, differs, reject_password};
 use crate::directory::accounts::patch;
 use crate::directory::accounts::{mailed_link, name};
 use crate::directory::core::Core;
-use crate::directory::error::{AttemptError, DirectoryError, naming};
+use crate::directory::error::{AttemptError, DirectoryError, as_given};
 use crate::directory::records::login_key;
 use crate::directory::records::{
     Change, EndUserId, Group, GroupId, OrganizationId, Page, PageRequest, Preferences, Stored,
@@ -20,63 +20,64 @@ use crate::directory::records::{
 };
 use portcullis_store::{Expect, Key, Write};
 
-/// A portal user to be made.
+/// A portal user to be created.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
     /// The organization's id.
     pub organization: OrganizationId,
-    /// The end user whose sign-in it is; none for one of the organization as such (R16).
+    /// The end user that it belongs to; `None` if it belongs to the organization itself (R16).
     #[serde(default)]
     pub end_user: Option<EndUserId>,
-    /// The login; the email address when none is given (R15).
+    /// The login; by default the email address (R15).
     #[serde(default)]
     pub login: Option<String>,
-    /// The group's id; the default group when none is given (R6).
+    /// The group's id; by default the default group (R6).
     #[serde(default)]
     pub group: Option<GroupId>,
     /// A password chosen by the administrator (R42).
     #[serde(default)]
     pub password: Option<Secret<String>>,
-    /// The hash of the password that the person has in an existing portal.
+    /// The hash of the password, imported from an existing portal.
     #[serde(default)]
     pub password_hash: Option<Secret<String>>,
-    /// Whether the person is to choose a password on invitation (R40).
+    /// Whether to send an invitation to choose a password (R40).
     #[serde(default)]
     pub invite: bool,
-    /// Who gets a blind copy of the invitation, in place of who sends it (R41).
+    /// The address for a blind copy of the invitation, instead of the sender's (R41).
     #[serde(default)]
     pub blind_copy: Option<String>,
-    /// The address of the administrator who makes it, which no request can say.
+    /// The address of the administrator, which cannot be set by a request.
     #[serde(skip)]
     pub sender: Option<String>,
-    /// Whether a second factor is asked for.
+    /// Whether a second factor is required.
     #[serde(default)]
     pub require_mfa: bool,
 }
 
-/// What to change about a portal user; what is left out stays.
+/// Changes to a portal user; fields that are left out stay as they are.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserPatch {
-    /// Another group's id.
+    /// The new group's id.
     #[serde(default)]
     pub group: Option<GroupId>,
-    /// Another login.
+    /// The new login.
     #[serde(default)]
     pub login: Option<String>,
-    /// Whether a second factor is asked for.
+    /// Whether a second factor is required.
     #[serde(default)]
     pub require_mfa: Option<bool>,
-    /// Another end user of the same organization; `Some(None)` makes it the organization's (R16).
-    #[serde(default, deserialize_with = "patch::given")]
+    /// Another end user of the same organization; `Some(None)` assigns it to the organization itself
+    /// (R16).
+    #[serde(default, deserialize_with = "patch::nullable")]
     pub end_user: Option<Option<EndUserId>>,
 }
 
 /// Which portal users to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserFilter {
-    /// All of them.
+    /// All portal users.
     All,
     /// Those of the organization with this id.
     Organization(OrganizationId),
@@ -106,16 +107,16 @@ pub struct UserView {
     pub login: String,
     /// The organization's id.
     pub organization: OrganizationId,
-    /// The end user's id, if it is the sign-in of one.
+    /// The end user's id, if it belongs to one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_user: Option<EndUserId>,
     /// The group's id.
     pub group: GroupId,
-    /// Whether a second factor is asked for.
+    /// Whether a second factor is required.
     pub require_mfa: bool,
     /// Whether a second factor is set up.
     pub mfa_enrolled: bool,
-    /// How far the person has come.
+    /// Whether the user has a password or is invited.
     pub status: UserStatus,
     /// The version of its record.
     pub version: u64,
@@ -137,7 +138,7 @@ impl From<Stored<User>> for UserView {
     }
 }
 
-/// The hash of the password that an operation is about: made once, however often it starts again.
+/// The hash of a new password, computed once however often the operation is retried.
 pub(in crate::directory) type Hashed = OnceCell<PasswordHash>;
 
 /// The portal users.
@@ -147,10 +148,10 @@ pub struct Users {
 }
 
 impl Users {
-    /// The portal users, a page at a time.
+    /// A page of the portal users.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn list(
         &self,
         filter: &UserFilter,
@@ -191,7 +192,7 @@ impl Users {
         }
     }
 
-    /// Makes a portal user, with a password, invited, or neither.
+    /// Creates a portal user, with a password, with an invitation, or with neither.
     ///
     /// # Errors
     /// When what it refers to does not exist, the login is taken (R15) or missing (R42), the
@@ -199,21 +200,18 @@ impl Users {
     /// mail an invitation to (R42).
     pub async fn create(&self, new: NewUser, change: &Change) -> Result<UserView, DirectoryError> {
         if new.invite && new.password.is_some() {
-            return Err(DirectoryError::invalid(
-                "invite",
-                "give a password or an invitation, not both",
-            ));
+            return Err(DirectoryError::invalid("invite", "cannot be combined with a password"));
         }
         if new.blind_copy.is_some() && !new.invite {
             return Err(DirectoryError::invalid(
                 "blind_copy",
-                "is of an invitation, and there is none",
+                "is allowed only with an invitation",
             ));
         }
         if new.password_hash.is_some() && (new.invite || new.password.is_some()) {
             return Err(DirectoryError::invalid(
                 "password_hash",
-                "give it without a password and without an invitation",
+                "cannot be combined with a password or an invitation",
             ));
         }
         let hashed = Hashed::default();
@@ -221,10 +219,11 @@ impl Users {
         Ok(created.into())
     }
 
-    /// Changes a portal user. It may not change organization: what it has seen is that one's.
+    /// Changes a portal user. Its organization cannot be changed, because it has seen that
+    /// organization's data.
     ///
     /// # Errors
-    /// When what it refers to does not exist, the login is taken or none (R15), the login or the
+    /// When what it refers to does not exist, the login is taken or invalid (R15), the login or the
     /// end user's address is the user's password (R31), too many passwords are being hashed, or the
     /// user is not at the expected version.
     pub async fn change(
@@ -238,8 +237,8 @@ impl Users {
         Ok(changed.into())
     }
 
-    /// Sets a portal user's password, which ends all of the user's sessions (R34) and every mailed
-    /// link to choose one.
+    /// Sets a portal user's password, which ends all of the user's sessions (R34) and invalidates
+    /// mailed links.
     ///
     /// # Errors
     /// When the password breaks a rule (R30, R31), the user is not at the expected version, or too
@@ -255,8 +254,8 @@ impl Users {
             let user = self.core.read().existing::<User>(id, change.expected).await?;
             let context = AccountContext::of(self.core.read(), &user.doc).await?;
             let mut doc = user.doc.clone();
-            let whose = (doc.login.as_str(), context.email.as_deref());
-            let hash = self.hash(&password, whose, &hashed).await?;
+            let names = (doc.login.as_str(), context.email.as_deref());
+            let hash = self.hash(&password, names, &hashed).await?;
             doc.set_password(&hash);
             let (write, changed) = user.replace(doc);
             let mut commit = context.conditions;
@@ -301,7 +300,7 @@ impl Users {
             Some(group) => self.check_group(group).await?,
             None => self.default_group().await?,
         };
-        // The commit asks again; asked here, a taken login does not cost a hash.
+        // The commit checks again; checked here, a taken login does not cost a hash.
         if self.core.read().find::<User>(&login_key(&login)).await?.is_some() {
             return Err(taken(login).into());
         }
@@ -340,7 +339,7 @@ impl Users {
         commit.push(present::<Group>(&doc.group));
         commit.push(put(&id, Expect::Absent, &doc));
         commit.extend(mail);
-        self.core.commit(change, commit).await.map_err(naming(&doc.login))?;
+        self.core.commit(change, commit).await.map_err(as_given(&doc.login))?;
         Ok(Stored { id, version: 1, doc })
     }
 
@@ -360,12 +359,12 @@ impl Users {
         }
         if let Some(login) = &patch.login {
             doc.login = name::name("login", login)?;
-            if is_other(Some(&user.doc.login), &doc.login) {
+            if differs(Some(&user.doc.login), &doc.login) {
                 reject_password(&self.core.auth.hasher, ("login", login), &user.doc, compared)
                     .await?;
             }
             if doc.login != user.doc.login {
-                // It went to the address that was the login.
+                // The reset link went to the old login.
                 doc.reset = None;
             }
         }
@@ -385,7 +384,7 @@ impl Users {
         }
         let (write, changed) = user.replace(doc);
         commit.push(write);
-        self.core.commit(change, commit).await.map_err(naming(&changed.doc.login))?;
+        self.core.commit(change, commit).await.map_err(as_given(&changed.doc.login))?;
         Ok(changed)
     }
 
@@ -396,7 +395,7 @@ impl Users {
         }
     }
 
-    /// The group of whoever is given none (R6).
+    /// The group of users that are created without one (R6).
     async fn default_group(&self) -> Result<GroupId, DirectoryError> {
         let preferences =
             self.core.read().existing::<Preferences>(&Preferences::id(), None).await?;
@@ -426,8 +425,8 @@ fn import(hash: &Secret<String>) -> Result<String, DirectoryError> {
 }
 
 fn missing_login(new: &NewUser) -> DirectoryError {
-    let whose = if new.end_user.is_some() { "end user" } else { "organization" };
-    let message = format!("the {whose} has no email address to take it from; give a user name");
+    let owner = if new.end_user.is_some() { "end user" } else { "organization" };
+    let message = format!("the {owner} has no email address to use as the login; give a login");
     DirectoryError::invalid("login", message)
 }
 

@@ -223,7 +223,7 @@ async fn a_waiting_letter_can_be_tried_now_and_one_that_is_done_cannot() {
     queue.not_sent(&"mail".into(), &why, after(6)).await.unwrap();
     let refused = queue.retry(&"mail".into(), &by_operator_at(after(7))).await.unwrap_err();
     assert_eq!(refused.code(), "mail-done");
-    assert!(refused.to_string().ends_with("invite the portal user again"), "{refused}");
+    assert!(refused.to_string().ends_with("send a new invitation"), "{refused}");
     let unknown = queue.retry(&"none".into(), &by_operator()).await.unwrap_err();
     assert_eq!(unknown.code(), "not-found");
 }
@@ -341,9 +341,9 @@ async fn a_letter_that_was_tried_while_an_administrator_retried_it_is_noted_all_
     let post = Post::new().await;
     post.write("mail", Occasion::Invitation).await;
     let queue = post.queue();
-    let meddled = post.fixture.with_meddling(async move {
+    let interrupted = post.fixture.with_interruption(async move {
         queue.retry(&"mail".into(), &by_operator_at(after(1))).await.unwrap();
     });
-    MailQueue::new(meddled.await).sent(&"mail".into(), after(2)).await.unwrap();
+    MailQueue::new(interrupted.await).sent(&"mail".into(), after(2)).await.unwrap();
     assert_eq!(post.mail("mail").await.state, MailState::Sent { at: after(2) });
 }

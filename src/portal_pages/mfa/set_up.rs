@@ -123,11 +123,11 @@ impl PagesState {
         let step =
             self.directory.second_factors().set_up(sign_in, given, visit, visitor.now).await?;
         let problem = match step {
-            SecondStep::Welcome(done) => {
+            SecondStep::Accepted(done) => {
                 return Ok(self.recovery_codes_page(&at_step, &done, headers, visitor).await);
             }
             // The page finds out what is needed now.
-            SecondStep::Over => return Ok(see_other(paths::MFA_SETUP)),
+            SecondStep::Invalid => return Ok(see_other(paths::MFA_SETUP)),
             SecondStep::Wrong => FormProblem::wrong(&text.mfa_setup.wrong_code, CODE_FIELD),
             SecondStep::LockedOut { until } => locked_out(text, until, visitor),
             SecondStep::Busy => FormProblem::busy(&text.mfa.busy, BUSY_RETRY),

@@ -96,7 +96,7 @@ async fn cli_group_commands_apply_the_rules() {
         (&["groups", "delete", "admin"], "built in"),
         (&["groups", "delete", id], "default"),
         (&["groups", "default", "non-portal"], "cannot be the default"),
-        (&["groups", "create", " TWIN "], "exists already"),
+        (&["groups", "create", " TWIN "], "already exists"),
         (&["groups", "show", "nobody"], "nobody"),
     ] {
         let said = console.refused(args).await;

@@ -144,7 +144,7 @@ async fn mail_is_retried_until_the_server_is_back() {
     let shown = home.run(&["mail", "show", &id]).await.done();
     assert!(shown.contains("sent") && shown.contains("attempts      2"), "{shown}");
     let refused = home.run(&["mail", "retry", &id]).await.refused();
-    assert!(refused.contains("invite the portal user again"), "{refused}");
+    assert!(refused.contains("send a new invitation"), "{refused}");
 }
 
 #[tokio::test]

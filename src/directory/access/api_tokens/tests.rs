@@ -3,7 +3,7 @@ use crate::directory::fixture::{Fixture, now};
 use crate::directory::fixture::{by_operator, by_operator_to};
 
 #[tokio::test]
-async fn a_token_is_known_by_its_name_until_it_is_revoked() {
+async fn a_token_is_valid_until_it_is_revoked() {
     let fixture = Fixture::new().await;
     let (view, token) =
         fixture.directory.api_tokens().create(" backup job ", None, &by_operator()).await.unwrap();
@@ -35,12 +35,12 @@ async fn a_token_is_known_by_its_name_until_it_is_revoked() {
 }
 
 #[tokio::test]
-async fn what_is_kept_or_shown_of_a_token_does_not_open_anything() {
+async fn neither_id_nor_part_of_a_token_is_accepted() {
     let fixture = Fixture::new().await;
     let (view, token) =
         fixture.directory.api_tokens().create("job", None, &by_operator()).await.unwrap();
-    let stranger = PlainToken::generate_api();
-    for wrong in ["", "Bearer x", view.id.as_str(), stranger.expose(), &token.expose()[1..], "\0"] {
+    let unknown = PlainToken::generate_api();
+    for wrong in ["", "Bearer x", view.id.as_str(), unknown.expose(), &token.expose()[1..], "\0"] {
         assert_eq!(fixture.directory.api_tokens().verify(wrong).await.unwrap(), None, "{wrong:?}");
     }
     assert!(!serde_json::to_string(&view).unwrap().contains(token.expose()));

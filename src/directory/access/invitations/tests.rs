@@ -3,13 +3,13 @@ use crate::credential::password::PasswordRule;
 use crate::credential::secret::Secret;
 use crate::directory::Directory;
 use crate::directory::access::password_links::Choice;
-use crate::directory::access::resets::ResetAsked;
+use crate::directory::access::resets::ResetOutcome;
 use crate::directory::access::sign_in::SignIn;
 use crate::directory::accounts::end_users::EndUserPatch;
 use crate::directory::accounts::organizations::{NewOrganization, OrganizationPatch};
 use crate::directory::accounts::users::{NewUser, UserPatch};
 use crate::directory::fixture::{
-    ADDRESS, Fixture, OTHER_PASSWORD, PASSWORD, Posted, new_user, now,
+    ADDRESS, Fixture, OTHER_PASSWORD, PASSWORD, WaitingMail, new_user, now,
 };
 use crate::directory::fixture::{by_operator, by_operator_at, by_operator_to};
 use crate::directory::records::{Occasion, UserStatus};
@@ -17,13 +17,13 @@ use jiff::Timestamp;
 
 const LOGIN: &str = "ann@example.com";
 
-/// An invited user of `acme`, and the letter.
-async fn invited(fixture: &Fixture) -> (UserView, Posted) {
+/// An invited user of `acme`, and the mail.
+async fn invited(fixture: &Fixture) -> (UserView, WaitingMail) {
     fixture.organization("acme").await;
     let new = NewUser { invite: true, ..new_user("acme", LOGIN) };
     let user = fixture.directory.users().create(new, &by_operator()).await.unwrap();
-    let [letter] = fixture.posted().await.try_into().unwrap();
-    (user, letter)
+    let [mail] = fixture.waiting_mails().await.try_into().unwrap();
+    (user, mail)
 }
 
 async fn claim(directory: &Directory, token: &str, password: &str, now: Timestamp) -> Choice {
@@ -45,17 +45,17 @@ async fn can_be_claimed(fixture: &Fixture, token: &str, now: Timestamp) -> bool 
         .is_some()
 }
 
-/// Whether nobody can do anything with what was mailed, and its user is invited all the same (R12).
-async fn is_dead(fixture: &Fixture, user: &str, letter: &Posted) -> bool {
+/// Whether the mailed link is invalid; checks that the user is still invited (R12).
+async fn is_invalid(fixture: &Fixture, user: &str, mail: &WaitingMail) -> bool {
     let directory = &fixture.directory;
-    let looked = can_be_claimed(fixture, &letter.token, now()).await;
-    let sendable = fixture.is_sendable(&letter.id, now()).await;
+    let looked = can_be_claimed(fixture, &mail.token, now()).await;
+    let sendable = fixture.is_sendable(&mail.id, now()).await;
     if looked {
         assert!(sendable);
         return false;
     }
     assert!(!sendable, "a waiting mail is not sent");
-    assert_eq!(claim(directory, &letter.token, PASSWORD, now()).await, Choice::Dead);
+    assert_eq!(claim(directory, &mail.token, PASSWORD, now()).await, Choice::InvalidLink);
     assert_eq!(directory.users().get(&user.into()).await.unwrap().status, UserStatus::Invited);
     assert!(directory.organization(&"acme".into()).await.unwrap().unwrap().has_portal_users);
     true
@@ -72,58 +72,58 @@ fn set(user: &UserView) -> Choice {
 #[tokio::test]
 async fn r40_an_invitation_is_mailed_and_claimed_once() {
     let fixture = Fixture::new().await;
-    let (user, letter) = invited(&fixture).await;
+    let (user, mail) = invited(&fixture).await;
     assert_eq!(user.status, UserStatus::Invited);
-    assert_eq!((letter.doc.occasion, &letter.doc.user), (Occasion::Invitation, &user.id));
-    assert_eq!((&*letter.doc.login, &*letter.doc.organization_name), (LOGIN, "acme"));
-    assert_eq!(letter.doc.expires, now() + jiff::SignedDuration::from_hours(72));
+    assert_eq!((mail.doc.occasion, &mail.doc.user), (Occasion::Invitation, &user.id));
+    assert_eq!((&*mail.doc.login, &*mail.doc.organization_name), (LOGIN, "acme"));
+    assert_eq!(mail.doc.expires, now() + jiff::SignedDuration::from_hours(72));
 
-    // Looking, as programs that check mails do, uses nothing up.
+    // Opening the link, as mail scanners do, does not use it up.
     for _ in 0..3 {
         let holder = fixture
             .directory
             .password_links()
-            .holder(Occasion::Invitation, &letter.token, ADDRESS, now())
+            .holder(Occasion::Invitation, &mail.token, ADDRESS, now())
             .await
             .unwrap();
         let holder = holder.unwrap();
         assert_eq!((&*holder.login, &*holder.organization_name), (LOGIN, "acme"));
     }
-    assert_eq!(claim(&fixture.directory, &letter.token, PASSWORD, now()).await, set(&user));
+    assert_eq!(claim(&fixture.directory, &mail.token, PASSWORD, now()).await, set(&user));
     let user = fixture.directory.users().get(&user.id).await.unwrap();
     assert_eq!(user.status, UserStatus::Active);
-    assert!(matches!(fixture.sign_in(LOGIN, PASSWORD).await, SignIn::Welcome(_)));
+    assert!(matches!(fixture.sign_in(LOGIN, PASSWORD).await, SignIn::Accepted(_)));
 
-    let again = claim(&fixture.directory, &letter.token, OTHER_PASSWORD, now()).await;
-    assert_eq!(again, Choice::Dead);
-    assert!(!can_be_claimed(&fixture, &letter.token, now()).await);
+    let again = claim(&fixture.directory, &mail.token, OTHER_PASSWORD, now()).await;
+    assert_eq!(again, Choice::InvalidLink);
+    assert!(!can_be_claimed(&fixture, &mail.token, now()).await);
     assert_eq!(fixture.sign_in(LOGIN, OTHER_PASSWORD).await, SignIn::Wrong);
 }
 
 #[tokio::test]
-async fn r40_a_claim_that_another_overtakes_finds_a_dead_link() {
+async fn r40_a_claim_fails_if_another_came_first() {
     let fixture = Fixture::new().await;
-    let (user, letter) = invited(&fixture).await;
-    let (other, token) = (fixture.directory.clone(), letter.token.clone());
+    let (user, mail) = invited(&fixture).await;
+    let (other, token) = (fixture.directory.clone(), mail.token.clone());
     let late = fixture
-        .with_meddling(async move {
+        .with_interruption(async move {
             let choice = claim(&other, &token, OTHER_PASSWORD, now()).await;
             assert!(matches!(choice, Choice::Set { .. }), "{choice:?}");
         })
         .await;
-    assert_eq!(claim(&late, &letter.token, PASSWORD, now()).await, Choice::Dead);
+    assert_eq!(claim(&late, &mail.token, PASSWORD, now()).await, Choice::InvalidLink);
     assert_eq!(fixture.directory.users().get(&user.id).await.unwrap().status, UserStatus::Active);
     assert_eq!(fixture.sign_in(LOGIN, PASSWORD).await, SignIn::Wrong);
-    assert!(matches!(fixture.sign_in(LOGIN, OTHER_PASSWORD).await, SignIn::Welcome(_)));
+    assert!(matches!(fixture.sign_in(LOGIN, OTHER_PASSWORD).await, SignIn::Accepted(_)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r40_of_many_claims_at_once_exactly_one_wins() {
+async fn r40_of_concurrent_claims_exactly_one_succeeds() {
     let fixture = Fixture::new().await;
-    let (_, letter) = invited(&fixture).await;
+    let (_, mail) = invited(&fixture).await;
     let claims: Vec<_> = (0..8)
         .map(|number| {
-            let (directory, token) = (fixture.directory.clone(), letter.token.clone());
+            let (directory, token) = (fixture.directory.clone(), mail.token.clone());
             tokio::spawn(async move {
                 let password = format!("Correct horse {number}!");
                 let choice = claim(&directory, &token, &password, now()).await;
@@ -136,7 +136,7 @@ async fn r40_of_many_claims_at_once_exactly_one_wins() {
         winners.extend(claim.await.unwrap());
     }
     let [password] = winners.try_into().unwrap();
-    assert!(matches!(fixture.sign_in(LOGIN, &password).await, SignIn::Welcome(_)));
+    assert!(matches!(fixture.sign_in(LOGIN, &password).await, SignIn::Accepted(_)));
 }
 
 #[tokio::test]
@@ -151,29 +151,30 @@ async fn r40_a_newer_invitation_ends_the_older_one() {
         .await
         .unwrap();
     assert_eq!((again.status, again.version), (UserStatus::Invited, user.version + 1));
-    let newer = fixture.posted().await.into_iter().find(|letter| letter.id != older.id).unwrap();
-    assert_eq!(claim(&fixture.directory, &older.token, PASSWORD, later).await, Choice::Dead);
+    let newer = fixture.waiting_mails().await.into_iter().find(|mail| mail.id != older.id).unwrap();
+    assert_eq!(claim(&fixture.directory, &older.token, PASSWORD, later).await, Choice::InvalidLink);
     assert_eq!(claim(&fixture.directory, &newer.token, PASSWORD, later).await, set(&user));
 }
 
 #[tokio::test]
-async fn r40_a_withdrawn_invitation_is_dead_and_only_one_that_stands_is_withdrawn() {
+async fn r40_a_withdrawn_invitation_is_invalid() {
     let fixture = Fixture::new().await;
-    let (user, letter) = invited(&fixture).await;
+    let (user, mail) = invited(&fixture).await;
     let asked = fixture.directory.resets().ask(LOGIN, None, now()).await.unwrap();
-    assert!(matches!(asked, ResetAsked::Mailed { .. }));
+    assert!(matches!(asked, ResetOutcome::Mailed { .. }));
     let withdrawn =
         fixture.directory.invitations().withdraw(&user.id, &by_operator()).await.unwrap();
     assert_eq!(withdrawn.status, UserStatus::NoPassword);
-    assert_eq!(claim(&fixture.directory, &letter.token, PASSWORD, now()).await, Choice::Dead);
-    let reset = fixture.posted().await.into_iter().find(|other| other.id != letter.id).unwrap();
+    assert_eq!(claim(&fixture.directory, &mail.token, PASSWORD, now()).await, Choice::InvalidLink);
+    let reset =
+        fixture.waiting_mails().await.into_iter().find(|other| other.id != mail.id).unwrap();
     let reset = fixture
         .directory
         .password_links()
         .holder(Occasion::Reset, &reset.token, ADDRESS, now())
         .await
         .unwrap();
-    assert_eq!(reset, None, "no other way in is left");
+    assert_eq!(reset, None, "the reset link is invalid too");
     let error =
         fixture.directory.invitations().withdraw(&user.id, &by_operator()).await.unwrap_err();
     assert_eq!(error.code(), "not-invited");
@@ -201,14 +202,17 @@ async fn r40_a_withdrawn_invitation_is_dead_and_only_one_that_stands_is_withdraw
 }
 
 #[tokio::test]
-async fn r40_an_expired_invitation_cannot_be_claimed_and_still_counts_as_one() {
+async fn r40_an_expired_invitation_still_counts_as_a_portal_user() {
     let fixture = Fixture::new().await;
-    let (user, letter) = invited(&fixture).await;
-    let last = letter.doc.expires - jiff::SignedDuration::from_millis(1);
-    assert!(can_be_claimed(&fixture, &letter.token, last).await);
-    let expired = letter.doc.expires;
-    assert!(!can_be_claimed(&fixture, &letter.token, expired).await);
-    assert_eq!(claim(&fixture.directory, &letter.token, PASSWORD, expired).await, Choice::Dead);
+    let (user, mail) = invited(&fixture).await;
+    let last = mail.doc.expires - jiff::SignedDuration::from_millis(1);
+    assert!(can_be_claimed(&fixture, &mail.token, last).await);
+    let expired = mail.doc.expires;
+    assert!(!can_be_claimed(&fixture, &mail.token, expired).await);
+    assert_eq!(
+        claim(&fixture.directory, &mail.token, PASSWORD, expired).await,
+        Choice::InvalidLink
+    );
     assert_eq!(fixture.directory.users().get(&user.id).await.unwrap().status, UserStatus::Invited);
     assert!(
         fixture.directory.organization(&"acme".into()).await.unwrap().unwrap().has_portal_users
@@ -216,30 +220,30 @@ async fn r40_an_expired_invitation_cannot_be_claimed_and_still_counts_as_one() {
 }
 
 #[tokio::test]
-async fn r40_a_token_of_another_kind_or_of_nobody_opens_nothing_and_counts_by_address_only() {
+async fn r40_an_unknown_token_is_counted_by_address_only() {
     let fixture = Fixture::new().await;
-    let (user, letter) = invited(&fixture).await;
+    let (user, mail) = invited(&fixture).await;
     let unknown = crate::credential::token::PlainToken::generate();
-    for token in ["", "x", "\0", "ä", unknown.expose(), &letter.token[1..], user.id.as_str()] {
+    for token in ["", "x", "\0", "ä", unknown.expose(), &mail.token[1..], user.id.as_str()] {
         assert!(!can_be_claimed(&fixture, token, now()).await, "{token:?}");
-        assert_eq!(claim(&fixture.directory, token, PASSWORD, now()).await, Choice::Dead);
+        assert_eq!(claim(&fixture.directory, token, PASSWORD, now()).await, Choice::InvalidLink);
     }
     let reset = fixture
         .directory
         .password_links()
-        .holder(Occasion::Reset, &letter.token, ADDRESS, now())
+        .holder(Occasion::Reset, &mail.token, ADDRESS, now())
         .await
         .unwrap();
-    assert_eq!(reset, None, "an invitation is no reset");
+    assert_eq!(reset, None, "an invitation is not a reset");
     for locked in fixture.auth.lockout.locked(now()) {
         assert!(locked.key.to_string().contains(&ADDRESS.to_string()), "{locked:?}");
     }
-    // Who has the right one claims it all the same.
-    assert_eq!(claim(&fixture.directory, &letter.token, PASSWORD, now()).await, set(&user));
+    // The right token can still be claimed.
+    assert_eq!(claim(&fixture.directory, &mail.token, PASSWORD, now()).await, set(&user));
 }
 
 #[tokio::test]
-async fn r30_r31_a_password_that_breaks_rules_is_refused_with_all_of_them_and_the_link_stands() {
+async fn r30_r31_all_broken_rules_are_named_and_the_link_stays_valid() {
     let fixture = Fixture::new().await;
     let email = "Ann.Smith-2026@example.com";
     fixture.organization("acme").await;
@@ -252,7 +256,7 @@ async fn r30_r31_a_password_that_breaks_rules_is_refused_with_all_of_them_and_th
     };
     let new = NewUser { login: Some("Ann-Smith-2026".to_owned()), invite: true, ..new };
     fixture.directory.users().create(new, &by_operator()).await.unwrap();
-    let [letter] = fixture.posted().await.try_into().unwrap();
+    let [mail] = fixture.waiting_mails().await.try_into().unwrap();
     for (password, broken) in [
         (
             "abc",
@@ -266,16 +270,16 @@ async fn r30_r31_a_password_that_breaks_rules_is_refused_with_all_of_them_and_th
         (" ann.SMITH-2026@example.com ", vec![PasswordRule::NotEmail]),
         ("Ann-Smith-2026", vec![PasswordRule::NotLogin]),
     ] {
-        let choice = claim(&fixture.directory, &letter.token, password, now()).await;
-        let Choice::Broken { rules, holder } = choice else { panic!("{choice:?}") };
+        let choice = claim(&fixture.directory, &mail.token, password, now()).await;
+        let Choice::RulesBroken { rules, holder } = choice else { panic!("{choice:?}") };
         assert_eq!((rules, holder.email.as_deref()), (broken, Some(email)));
     }
-    let choice = claim(&fixture.directory, &letter.token, PASSWORD, now()).await;
+    let choice = claim(&fixture.directory, &mail.token, PASSWORD, now()).await;
     assert!(matches!(choice, Choice::Set { .. }), "{choice:?}");
 }
 
 #[tokio::test]
-async fn r41_the_letter_goes_to_the_end_user_else_to_the_organization_else_to_the_login() {
+async fn r41_invitations_go_to_end_user_or_organization_or_login() {
     let fixture = Fixture::new().await;
     for (id, email) in [("with", Some("info@with.example")), ("without", None)] {
         let new = NewOrganization {
@@ -298,20 +302,20 @@ async fn r41_the_letter_goes_to_the_end_user_else_to_the_organization_else_to_th
         };
         let new = NewUser { end_user, invite: true, ..new_user(organization, login) };
         fixture.directory.users().create(new, &by_operator()).await.unwrap();
-        let letters = fixture.posted().await;
-        let letter = letters.iter().find(|letter| letter.doc.login == login).unwrap();
-        assert_eq!(letter.doc.to, to, "{login}");
+        let mails = fixture.waiting_mails().await;
+        let mail = mails.iter().find(|mail| mail.doc.login == login).unwrap();
+        assert_eq!(mail.doc.to, to, "{login}");
     }
 }
 
 #[tokio::test]
-async fn r41_a_blind_copy_goes_to_an_address_or_the_invitation_nowhere() {
+async fn r41_an_invalid_blind_copy_is_refused() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let copy = |address: &str| Some(address.to_owned());
     let new = NewUser { blind_copy: copy("it@msp.example"), ..new_user("acme", LOGIN) };
     let error = fixture.directory.users().create(new.clone(), &by_operator()).await.unwrap_err();
-    assert_eq!(error.code(), "invalid", "a copy of nothing");
+    assert_eq!(error.code(), "invalid", "without an invitation");
     for bad in ["", "it", "it@msp.example\r\nBcc: x@evil.example", "a@b,c@d"] {
         let new = NewUser { invite: true, blind_copy: copy(bad), ..new.clone() };
         let error = fixture.directory.users().create(new, &by_operator()).await.unwrap_err();
@@ -323,44 +327,44 @@ async fn r41_a_blind_copy_goes_to_an_address_or_the_invitation_nowhere() {
         .create(NewUser { invite: true, ..new }, &by_operator())
         .await
         .unwrap();
-    let [letter] = fixture.posted().await.try_into().unwrap();
-    assert_eq!(letter.doc.blind_copy.as_deref(), Some("it@msp.example"));
+    let [mail] = fixture.waiting_mails().await.try_into().unwrap();
+    assert_eq!(mail.doc.blind_copy.as_deref(), Some("it@msp.example"));
     let bad = BlindCopy { named: Some("x"), sender: Some("it@msp.example") };
     let error =
         fixture.directory.invitations().send(&user.id, bad, &by_operator()).await.unwrap_err();
     assert_eq!(error.code(), "invalid");
-    assert!(can_be_claimed(&fixture, &letter.token, now()).await, "nothing was changed");
+    assert!(can_be_claimed(&fixture, &mail.token, now()).await, "nothing was changed");
 }
 
 #[tokio::test]
-async fn r41_the_blind_copy_goes_to_who_sends_it_unless_another_is_named() {
+async fn r41_the_blind_copy_goes_to_the_sender_by_default() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let sender = Some("it@msp.example");
     let new = NewUser { sender: sender.map(str::to_owned), ..new_user("acme", LOGIN) };
     let user = fixture.directory.users().create(new, &by_operator()).await.unwrap();
-    assert!(fixture.posted().await.is_empty(), "who sends it is no reason to invite");
+    assert!(fixture.waiting_mails().await.is_empty(), "a sender alone does not invite");
     for (named, to) in [(None, sender), (Some("else@msp.example"), Some("else@msp.example"))] {
         let copy = BlindCopy { named, sender };
         fixture.directory.invitations().send(&user.id, copy, &by_operator()).await.unwrap();
-        let letters = fixture.posted().await;
-        assert!(letters.iter().any(|letter| letter.doc.blind_copy.as_deref() == to), "{to:?}");
+        let mails = fixture.waiting_mails().await;
+        assert!(mails.iter().any(|mail| mail.doc.blind_copy.as_deref() == to), "{to:?}");
     }
     let new = NewUser { invite: true, sender: None, ..new_user("acme", "bob@example.com") };
     fixture.directory.users().create(new, &by_operator()).await.unwrap();
-    let letters = fixture.posted().await;
-    let bobs = letters.iter().find(|letter| letter.doc.login == "bob@example.com").unwrap();
+    let mails = fixture.waiting_mails().await;
+    let bobs = mails.iter().find(|mail| mail.doc.login == "bob@example.com").unwrap();
     assert_eq!(bobs.doc.blind_copy, None);
 }
 
 #[tokio::test]
-async fn r42_without_any_address_the_invitation_is_refused_and_a_password_set_by_hand() {
+async fn r42_without_an_address_a_password_must_be_set() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let new = NewUser { invite: true, ..new_user("acme", "ann") };
     let error = fixture.directory.users().create(new, &by_operator()).await.unwrap_err();
     assert_eq!(error.code(), "no-address");
-    assert!(error.to_string().contains("set a password by hand"), "{error}");
+    assert!(error.to_string().contains("set a password instead"), "{error}");
     let user =
         fixture.directory.users().create(new_user("acme", "ann"), &by_operator()).await.unwrap();
     let error = fixture
@@ -370,28 +374,28 @@ async fn r42_without_any_address_the_invitation_is_refused_and_a_password_set_by
         .await
         .unwrap_err();
     assert_eq!(error.code(), "no-address");
-    assert!(fixture.posted().await.is_empty());
+    assert!(fixture.waiting_mails().await.is_empty());
     fixture
         .directory
         .users()
         .set_password(&user.id, Secret::from(PASSWORD), &by_operator())
         .await
         .unwrap();
-    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Welcome(_)));
+    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Accepted(_)));
 }
 
 #[tokio::test]
-async fn r34_a_password_set_by_hand_ends_the_invitation_and_nobody_with_one_is_invited() {
+async fn r34_a_password_set_by_an_operator_ends_the_invitation() {
     let fixture = Fixture::new().await;
-    let (user, letter) = invited(&fixture).await;
+    let (user, mail) = invited(&fixture).await;
     fixture
         .directory
         .users()
         .set_password(&user.id, Secret::from(PASSWORD), &by_operator())
         .await
         .unwrap();
-    let choice = claim(&fixture.directory, &letter.token, OTHER_PASSWORD, now()).await;
-    assert_eq!(choice, Choice::Dead);
+    let choice = claim(&fixture.directory, &mail.token, OTHER_PASSWORD, now()).await;
+    assert_eq!(choice, Choice::InvalidLink);
     let error = fixture
         .directory
         .invitations()
@@ -399,13 +403,13 @@ async fn r34_a_password_set_by_hand_ends_the_invitation_and_nobody_with_one_is_i
         .await
         .unwrap_err();
     assert_eq!(error.code(), "has-password");
-    assert!(matches!(fixture.sign_in(LOGIN, PASSWORD).await, SignIn::Welcome(_)));
+    assert!(matches!(fixture.sign_in(LOGIN, PASSWORD).await, SignIn::Accepted(_)));
 }
 
 #[tokio::test]
-async fn r40_an_invitation_that_went_to_the_login_ends_when_the_login_is_corrected() {
+async fn r40_an_invitation_ends_when_the_login_it_went_to_changes() {
     let fixture = Fixture::new().await;
-    let (user, letter) = invited(&fixture).await;
+    let (user, mail) = invited(&fixture).await;
     let directory = &fixture.directory;
     let patch = UserPatch {
         group: Some("limited".into()),
@@ -413,14 +417,14 @@ async fn r40_an_invitation_that_went_to_the_login_ends_when_the_login_is_correct
         ..login(" ANN@example.com")
     };
     directory.users().change(&user.id, patch, &by_operator()).await.unwrap();
-    assert!(!is_dead(&fixture, user.id.as_str(), &letter).await, "the same address");
+    assert!(!is_invalid(&fixture, user.id.as_str(), &mail).await, "the same address");
     directory.users().change(&user.id, login("anne@example.com"), &by_operator()).await.unwrap();
-    assert!(is_dead(&fixture, user.id.as_str(), &letter).await);
+    assert!(is_invalid(&fixture, user.id.as_str(), &mail).await);
 
     directory.invitations().send(&user.id, BlindCopy::default(), &by_operator()).await.unwrap();
-    let [newer] = fixture.posted().await.try_into().unwrap();
+    let [newer] = fixture.waiting_mails().await.try_into().unwrap();
     assert_eq!(newer.doc.to, "anne@example.com", "it can be sent again, to whom it is for");
-    assert!(!is_dead(&fixture, user.id.as_str(), &newer).await);
+    assert!(!is_invalid(&fixture, user.id.as_str(), &newer).await);
 }
 
 #[tokio::test]
@@ -437,18 +441,18 @@ async fn r40_invitation_ends_when_the_user_gets_another_end_user() {
         let new =
             NewUser { end_user: Some(first.clone()), invite: true, ..new_user("acme", &called) };
         let user = directory.users().create(new, &by_operator()).await.unwrap().id;
-        let [letter] = fixture.posted().await.try_into().unwrap();
-        // The mail did not go to the login, and this is no other address.
+        let [mail] = fixture.waiting_mails().await.try_into().unwrap();
+        // The mail did not go to the login, and the address is the same.
         for patch in [
             login(&format!("anne{number}@example.com")),
             UserPatch { end_user: Some(Some(same.clone())), ..UserPatch::default() },
         ] {
             directory.users().change(&user, patch, &by_operator()).await.unwrap();
-            assert!(!is_dead(&fixture, user.as_str(), &letter).await);
+            assert!(!is_invalid(&fixture, user.as_str(), &mail).await);
         }
         let patch = UserPatch { end_user: Some(moved), ..UserPatch::default() };
         directory.users().change(&user, patch, &by_operator()).await.unwrap();
-        assert!(is_dead(&fixture, user.as_str(), &letter).await, "{number}");
+        assert!(is_invalid(&fixture, user.as_str(), &mail).await, "{number}");
     }
 }
 
@@ -460,10 +464,10 @@ async fn r40_an_invitation_ends_when_the_end_users_address_changes() {
     let end_user = fixture.end_user("acme", Some("ann@end.example")).await.id;
     let new = NewUser { end_user: Some(end_user.clone()), invite: true, ..new_user("acme", LOGIN) };
     let user = directory.users().create(new, &by_operator()).await.unwrap();
-    let [letter] = fixture.posted().await.try_into().unwrap();
+    let [mail] = fixture.waiting_mails().await.try_into().unwrap();
     let called = EndUserPatch { name: Some("Anne".to_owned()), ..EndUserPatch::default() };
     directory.end_users().change(&"acme".into(), &end_user, called, &by_operator()).await.unwrap();
-    assert!(!is_dead(&fixture, user.id.as_str(), &letter).await, "another name makes no odds");
+    assert!(!is_invalid(&fixture, user.id.as_str(), &mail).await, "another name does not matter");
     for email in [Some("anne@end.example".to_owned()), None] {
         let moved = EndUserPatch { email: Some(email), ..EndUserPatch::default() };
         directory
@@ -471,7 +475,7 @@ async fn r40_an_invitation_ends_when_the_end_users_address_changes() {
             .change(&"acme".into(), &end_user, moved, &by_operator())
             .await
             .unwrap();
-        assert!(is_dead(&fixture, user.id.as_str(), &letter).await);
+        assert!(is_invalid(&fixture, user.id.as_str(), &mail).await);
     }
 }
 
@@ -491,32 +495,32 @@ async fn r40_an_invitation_ends_when_the_organizations_address_changes() {
         .unwrap();
     let new = NewUser { invite: true, ..new_user("acme", LOGIN) };
     let user = directory.users().create(new, &by_operator()).await.unwrap();
-    let [letter] = fixture.posted().await.try_into().unwrap();
+    let [mail] = fixture.waiting_mails().await.try_into().unwrap();
     let called =
         OrganizationPatch { name: Some("Acme".to_owned()), ..email(Some("IT@acme.example")) };
     directory.organizations().change(&"acme".into(), called, &by_operator()).await.unwrap();
-    assert!(!is_dead(&fixture, user.id.as_str(), &letter).await, "the same address");
+    assert!(!is_invalid(&fixture, user.id.as_str(), &mail).await, "the same address");
     for other in [Some("office@acme.example"), None] {
         directory
             .organizations()
             .change(&"acme".into(), email(other), &by_operator())
             .await
             .unwrap();
-        assert!(is_dead(&fixture, user.id.as_str(), &letter).await, "{other:?}");
+        assert!(is_invalid(&fixture, user.id.as_str(), &mail).await, "{other:?}");
     }
 }
 
 #[tokio::test]
-async fn r40_an_address_that_changes_while_an_invitation_is_claimed_ends_it() {
+async fn r40_a_claim_fails_if_the_address_changes_concurrently() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let end_user = fixture.end_user("acme", Some("ann@end.example")).await.id;
     let new = NewUser { end_user: Some(end_user.clone()), invite: true, ..new_user("acme", LOGIN) };
     fixture.directory.users().create(new, &by_operator()).await.unwrap();
-    let [letter] = fixture.posted().await.try_into().unwrap();
+    let [mail] = fixture.waiting_mails().await.try_into().unwrap();
     let other = fixture.directory.clone();
     let late = fixture
-        .with_meddling(async move {
+        .with_interruption(async move {
             let email = Some(Some("anne@end.example".to_owned()));
             let moved = EndUserPatch { email, ..EndUserPatch::default() };
             other
@@ -526,16 +530,16 @@ async fn r40_an_address_that_changes_while_an_invitation_is_claimed_ends_it() {
                 .unwrap();
         })
         .await;
-    assert_eq!(claim(&late, &letter.token, PASSWORD, now()).await, Choice::Dead);
+    assert_eq!(claim(&late, &mail.token, PASSWORD, now()).await, Choice::InvalidLink);
 }
 
 #[tokio::test]
-async fn r40_an_invitation_of_which_nobody_knows_where_it_went_is_dead() {
+async fn r40_an_invitation_without_a_recorded_address_is_invalid() {
     let fixture = Fixture::new().await;
-    let (user, letter) = invited(&fixture).await;
+    let (user, mail) = invited(&fixture).await;
     let stored = fixture.directory.records().read().existing::<User>(&user.id, None).await.unwrap();
     let mut doc = stored.doc.clone();
     doc.invitation.as_mut().unwrap().to = None;
     fixture.directory.records().commit(&by_operator(), vec![stored.replace(doc).0]).await.unwrap();
-    assert!(is_dead(&fixture, user.id.as_str(), &letter).await);
+    assert!(is_invalid(&fixture, user.id.as_str(), &mail).await);
 }

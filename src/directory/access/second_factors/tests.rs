@@ -9,13 +9,13 @@ use crate::directory::access::attempt_source::KnownBrowser;
 use crate::directory::access::sign_in::SignIn;
 use crate::directory::accounts::users::{UserPatch, UserView};
 use crate::directory::fixture::by_operator;
-use crate::directory::fixture::{ADDRESS, Fixture, OTHER_PASSWORD, PASSWORD, claim, now};
+use crate::directory::fixture::{ADDRESS, Fixture, OTHER_PASSWORD, PASSWORD, now, sign_in_request};
 use crate::directory::fixture::{by_operator_at, by_operator_to};
 
 const HERE: AttemptSource<'static> = AttemptSource { address: ADDRESS, browser: None };
 const STEP: SignedDuration = SignedDuration::from_secs(30);
 
-/// A person with a device, and the recovery codes on paper.
+/// A user with an authenticator app and recovery codes.
 struct Ann {
     fixture: Fixture,
     user: UserView,
@@ -45,7 +45,7 @@ impl Ann {
         self.fixture.directory.second_factors().check(pending, typed, HERE, now).await.unwrap()
     }
 
-    /// Password and code, from the beginning.
+    /// A sign-in with password and code.
     async fn sign_in(&self, code: &str, now: Timestamp) -> SecondStep<Arc<UserFacts>> {
         let pending = self.pending(now).await;
         self.check(&pending, EnteredCode::Totp(code), now).await
@@ -57,7 +57,7 @@ impl Ann {
     }
 }
 
-/// A portal user who is asked for a second factor and has none.
+/// A portal user who must set up a second factor.
 async fn required() -> (Fixture, UserView) {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
@@ -76,9 +76,9 @@ async fn move_to(directory: &Directory, id: &str, group: &str) {
     directory.users().change(&id.into(), patch, &by_operator()).await.unwrap();
 }
 
-/// What the right password leads to.
+/// The pending sign-in after the right password.
 async fn pending(directory: &Directory, now: Timestamp) -> PendingSignIn {
-    match directory.sign_in().check(claim("ann", PASSWORD), now).await.unwrap() {
+    match directory.sign_in().check(sign_in_request("ann", PASSWORD), now).await.unwrap() {
         SignIn::CodeRequired(pending) | SignIn::SetUpRequired(pending) => pending,
         other => panic!("{other:?}"),
     }
@@ -94,14 +94,14 @@ async fn set_up(
     assert_eq!(proposed.expose(), secret.expose());
     let code = secret.code(now);
     let done = directory.second_factors().set_up(pending, (&proposed, &code), HERE, now).await;
-    let SecondStep::Welcome(NewSecondFactor { user, recovery_codes }) = done.unwrap() else {
+    let SecondStep::Accepted(NewSecondFactor { user, recovery_codes }) = done.unwrap() else {
         panic!()
     };
     assert_eq!(&*user.login, "ann");
     (secret, recovery_codes)
 }
 
-/// Forgets failures: the test is about something else.
+/// Clears the lockout, which the test is not about.
 fn release(ann: &Ann) {
     for key in [Key::account("ann"), Key::address(ADDRESS)] {
         ann.fixture.auth.lockout.release(&key);
@@ -112,21 +112,21 @@ fn later(steps: i32) -> Timestamp {
     now() + STEP * steps
 }
 
-fn welcome<T>(step: &SecondStep<T>) -> bool {
-    matches!(step, SecondStep::Welcome(_))
+fn is_accepted<T>(step: &SecondStep<T>) -> bool {
+    matches!(step, SecondStep::Accepted(_))
 }
 
 #[tokio::test]
-async fn r50_who_is_not_asked_for_a_second_factor_is_let_in_by_the_password() {
+async fn r50_without_required_mfa_the_password_is_enough() {
     let (fixture, user) = required().await;
     assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::SetUpRequired(_)));
     assert_eq!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Wrong);
     require(&fixture.directory, user.id.as_str(), false).await;
-    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Welcome(_)));
+    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Accepted(_)));
 }
 
 #[tokio::test]
-async fn r50_set_up_is_owed_until_a_code_confirms_the_secret() {
+async fn r50_set_up_is_required_until_a_code_confirms_the_secret() {
     let (fixture, user) = required().await;
     let pending = pending(&fixture.directory, now()).await;
     let (secret, _) = fixture.directory.second_factors().propose(&pending);
@@ -148,7 +148,7 @@ async fn r50_set_up_is_owed_until_a_code_confirms_the_secret() {
     );
     assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::CodeRequired(_)));
 
-    // Neither the secret nor a code is readable at rest.
+    // Neither the secret nor a code is stored readably.
     let record = fixture.store.get(kind::USER, user.id.as_str()).await.unwrap().unwrap();
     let record = String::from_utf8(record.doc.to_vec()).unwrap();
     let text = secret.text().expose().replace(' ', "");
@@ -161,7 +161,7 @@ async fn r50_set_up_is_owed_until_a_code_confirms_the_secret() {
 }
 
 #[tokio::test]
-async fn r50_what_is_set_up_is_not_set_up_again() {
+async fn r50_an_existing_second_factor_is_not_set_up_again() {
     let ann = Ann::enrolled().await;
     let pending = ann.pending(now()).await;
     let (secret, _) = ann.fixture.directory.second_factors().propose(&pending);
@@ -172,15 +172,15 @@ async fn r50_what_is_set_up_is_not_set_up_again() {
         .second_factors()
         .set_up(&pending, (&secret, &code), HERE, now())
         .await;
-    assert!(matches!(again.unwrap(), SecondStep::Over));
+    assert!(matches!(again.unwrap(), SecondStep::Invalid));
     assert!(
-        welcome(&ann.sign_in(&ann.secret.code(later(1)), later(1)).await),
-        "the old one stands"
+        is_accepted(&ann.sign_in(&ann.secret.code(later(1)), later(1)).await),
+        "the old one is kept"
     );
 }
 
 #[tokio::test]
-async fn r50_a_proposed_secret_is_good_for_its_own_sign_in_only() {
+async fn r50_a_proposed_secret_is_valid_for_its_own_sign_in_only() {
     let (fixture, _) = required().await;
     let one = pending(&fixture.directory, now()).await;
     let other = pending(&fixture.directory, now()).await;
@@ -198,11 +198,11 @@ async fn r51_a_code_is_accepted_once() {
     let code = ann.secret.code(now());
     assert!(matches!(ann.sign_in(&code, now()).await, SecondStep::Wrong), "used at set-up");
     let code = ann.secret.code(later(1));
-    assert!(welcome(&ann.sign_in(&code, later(1)).await));
+    assert!(is_accepted(&ann.sign_in(&code, later(1)).await));
     assert!(matches!(ann.sign_in(&code, later(1)).await, SecondStep::Wrong));
     assert!(matches!(ann.sign_in(&code, later(2)).await, SecondStep::Wrong));
-    // Nor one of an earlier step, though it was never used.
-    assert!(welcome(&ann.sign_in(&ann.secret.code(later(5)), later(4)).await));
+    // An unused code of an earlier step is refused too.
+    assert!(is_accepted(&ann.sign_in(&ann.secret.code(later(5)), later(4)).await));
     assert!(matches!(ann.sign_in(&ann.secret.code(later(4)), later(4)).await, SecondStep::Wrong));
 }
 
@@ -213,7 +213,7 @@ async fn r51_one_step_of_drift_is_accepted_and_two_are_refused() {
         [(10, -2, false), (10, 2, false), (10, -1, true), (20, 0, true), (30, 1, true)]
     {
         let step = ann.sign_in(&ann.secret.code(later(at + drift)), later(at)).await;
-        assert_eq!(welcome(&step), accepted, "{at} {drift}");
+        assert_eq!(is_accepted(&step), accepted, "{at} {drift}");
     }
 }
 
@@ -224,7 +224,7 @@ async fn r51_a_clock_that_goes_back_and_forth_never_accepts_a_step_twice() {
     for step in [1, 2, 1, 0, 3, 2, 3, 4, -100, 4, 5, 6, 5, 6] {
         for code in [step - 1, step, step + 1] {
             let outcome = ann.sign_in(&ann.secret.code(later(code)), later(step)).await;
-            if welcome(&outcome) {
+            if is_accepted(&outcome) {
                 assert!(!accepted.contains(&code), "{code} twice: {accepted:?}");
                 accepted.push(code);
             }
@@ -236,18 +236,18 @@ async fn r51_a_clock_that_goes_back_and_forth_never_accepts_a_step_twice() {
 }
 
 #[tokio::test]
-async fn r51_of_two_uses_of_a_code_at_once_exactly_one_wins() {
+async fn r51_of_two_concurrent_uses_of_a_code_one_succeeds() {
     let ann = Ann::enrolled().await;
     let (one, other) = (ann.pending(later(1)).await, ann.pending(later(1)).await);
     let code = ann.secret.code(later(1));
-    // One comes in between the other's reading and its writing.
+    // One is used between the other's reading and writing.
     let (meddler, taken) = (ann.fixture.directory.clone(), code.clone());
-    let meddling = async move {
+    let interruption = async move {
         let first =
             meddler.second_factors().check(&other, EnteredCode::Totp(&taken), HERE, later(1)).await;
-        assert!(welcome(&first.unwrap()));
+        assert!(is_accepted(&first.unwrap()));
     };
-    let directory = ann.fixture.with_meddling(meddling).await;
+    let directory = ann.fixture.with_interruption(interruption).await;
     let second =
         directory.second_factors().check(&one, EnteredCode::Totp(&code), HERE, later(1)).await;
     assert!(matches!(second.unwrap(), SecondStep::Wrong));
@@ -259,21 +259,21 @@ async fn r51_of_two_uses_of_a_code_at_once_exactly_one_wins() {
     let tries =
         pending_sign_ins.iter().map(|pending| ann.check(pending, EnteredCode::Totp(&code), at));
     let tries = futures_util::future::join_all(tries).await;
-    assert_eq!(tries.iter().filter(|step| welcome(step)).count(), 1, "{tries:?}");
+    assert_eq!(tries.iter().filter(|step| is_accepted(step)).count(), 1, "{tries:?}");
 }
 
 #[tokio::test]
-async fn r51_of_two_uses_of_a_recovery_code_at_once_exactly_one_wins() {
+async fn r51_of_two_uses_of_a_recovery_code_one_succeeds() {
     let ann = Ann::enrolled().await;
     let (one, other) = (ann.pending(now()).await, ann.pending(now()).await);
     let code = ann.recovery_codes[4].expose().to_owned();
     let (meddler, taken) = (ann.fixture.directory.clone(), code.clone());
-    let meddling = async move {
+    let interruption = async move {
         let typed = EnteredCode::Recovery(&taken);
         let first = meddler.second_factors().check(&other, typed, HERE, now()).await;
-        assert!(welcome(&first.unwrap()));
+        assert!(is_accepted(&first.unwrap()));
     };
-    let directory = ann.fixture.with_meddling(meddling).await;
+    let directory = ann.fixture.with_interruption(interruption).await;
     let typed = EnteredCode::Recovery(&code);
     let second = directory.second_factors().check(&one, typed, HERE, now()).await;
     assert!(matches!(second.unwrap(), SecondStep::Wrong));
@@ -281,7 +281,7 @@ async fn r51_of_two_uses_of_a_recovery_code_at_once_exactly_one_wins() {
 }
 
 #[tokio::test]
-async fn r51_a_recovery_code_stands_in_for_a_code_once() {
+async fn r51_a_recovery_code_replaces_a_code_once() {
     let ann = Ann::enrolled().await;
     let code = ann.recovery_codes[0].expose().to_uppercase().replace('-', " ");
     let pending = ann.pending(now()).await;
@@ -289,7 +289,7 @@ async fn r51_a_recovery_code_stands_in_for_a_code_once() {
         ann.check(&pending, EnteredCode::Totp(&code), now()).await,
         SecondStep::Wrong
     ));
-    assert!(welcome(&ann.check(&pending, EnteredCode::Recovery(&code), now()).await));
+    assert!(is_accepted(&ann.check(&pending, EnteredCode::Recovery(&code), now()).await));
     assert_eq!(ann.codes_left().await, 9);
     let again = ann.pending(now()).await;
     assert!(matches!(
@@ -297,27 +297,27 @@ async fn r51_a_recovery_code_stands_in_for_a_code_once() {
         SecondStep::Wrong
     ));
     let next = EnteredCode::Recovery(ann.recovery_codes[1].expose());
-    assert!(welcome(&ann.check(&again, next, now()).await));
-    // The codes of the device go on as before.
+    assert!(is_accepted(&ann.check(&again, next, now()).await));
+    // The codes of the app still work.
     assert!(matches!(ann.sign_in(&ann.secret.code(now()), now()).await, SecondStep::Wrong));
-    assert!(welcome(&ann.sign_in(&ann.secret.code(later(1)), later(1)).await));
+    assert!(is_accepted(&ann.sign_in(&ann.secret.code(later(1)), later(1)).await));
 }
 
 #[tokio::test]
-async fn r50_a_pending_sign_in_is_good_once_and_for_ten_minutes() {
+async fn r50_a_pending_sign_in_is_valid_once_for_ten_minutes() {
     let ann = Ann::enrolled().await;
     let pending = ann.pending(later(1)).await;
-    assert!(welcome(
+    assert!(is_accepted(
         &ann.check(&pending, EnteredCode::Totp(&ann.secret.code(later(1))), later(1)).await
     ));
     let next = ann.secret.code(later(2));
     assert!(matches!(
         ann.check(&pending, EnteredCode::Totp(&next), later(2)).await,
-        SecondStep::Over
+        SecondStep::Invalid
     ));
     assert_eq!(
         ann.fixture.directory.second_factors().next_step(&pending, later(2)).await.unwrap(),
-        NextStep::Over
+        NextStep::Invalid
     );
 
     let pending = ann.pending(now()).await;
@@ -329,28 +329,31 @@ async fn r50_a_pending_sign_in_is_good_once_and_for_ten_minutes() {
     let end = now() + PENDING_LIFETIME;
     assert_eq!(
         ann.fixture.directory.second_factors().next_step(&pending, end).await.unwrap(),
-        NextStep::Over
+        NextStep::Invalid
     );
     let code = ann.secret.code(end);
-    assert!(matches!(ann.check(&pending, EnteredCode::Totp(&code), end).await, SecondStep::Over));
+    assert!(matches!(
+        ann.check(&pending, EnteredCode::Totp(&code), end).await,
+        SecondStep::Invalid
+    ));
 }
 
 #[tokio::test]
-async fn r50_a_pending_sign_in_ends_with_the_password_the_flag_and_the_user() {
+async fn r50_a_pending_sign_in_ends_with_the_password_or_user() {
     let ann = Ann::enrolled().await;
     let (directory, id) = (&ann.fixture.directory, &ann.user.id);
     let code = ann.secret.code(later(1));
     let over = async |pending: &PendingSignIn| {
         let checked = ann.check(pending, EnteredCode::Totp(&code), later(1)).await;
-        assert!(matches!(checked, SecondStep::Over), "{checked:?}");
+        assert!(matches!(checked, SecondStep::Invalid), "{checked:?}");
         directory.second_factors().next_step(pending, later(1)).await.unwrap()
     };
 
     let pending = ann.pending(later(1)).await;
     require(directory, id.as_str(), false).await;
-    assert_eq!(over(&pending).await, NextStep::Over);
+    assert_eq!(over(&pending).await, NextStep::Invalid);
     let signed_in = ann.fixture.sign_in("ann", PASSWORD).await;
-    assert!(matches!(signed_in, SignIn::Welcome(_)), "enrolled, and not asked any more");
+    assert!(matches!(signed_in, SignIn::Accepted(_)), "enrolled, and not asked any more");
     require(directory, id.as_str(), true).await;
 
     let pending = ann.pending(later(1)).await;
@@ -362,19 +365,19 @@ async fn r50_a_pending_sign_in_ends_with_the_password_the_flag_and_the_user() {
 
     let pending = ann.pending(later(1)).await;
     directory.users().set_password(id, Secret::from(OTHER_PASSWORD), &by_operator()).await.unwrap();
-    assert_eq!(over(&pending).await, NextStep::Over);
+    assert_eq!(over(&pending).await, NextStep::Invalid);
     directory.users().set_password(id, Secret::from(PASSWORD), &by_operator()).await.unwrap();
-    assert_eq!(over(&pending).await, NextStep::Over);
+    assert_eq!(over(&pending).await, NextStep::Invalid);
 
     let pending = ann.pending(later(1)).await;
     directory.users().delete(id, &by_operator()).await.unwrap();
-    assert_eq!(over(&pending).await, NextStep::Over);
+    assert_eq!(over(&pending).await, NextStep::Invalid);
     let left = ann.fixture.store.get(kind::TOTP_STEP, id.as_str()).await.unwrap();
     assert!(left.is_none(), "what was kept of the second factor goes with the user");
 }
 
 #[tokio::test]
-async fn r51_a_reset_leads_to_set_up_and_the_old_device_is_worth_nothing() {
+async fn r51_a_reset_requires_set_up_and_ends_the_old_codes() {
     let ann = Ann::enrolled().await;
     let (directory, id) = (&ann.fixture.directory, &ann.user.id);
     let before = directory.users().get(id).await.unwrap().version;
@@ -385,18 +388,18 @@ async fn r51_a_reset_leads_to_set_up_and_the_old_device_is_worth_nothing() {
     let view = directory.second_factors().get(id).await.unwrap();
     assert_eq!((view.enrolled, view.created, view.recovery_codes_left), (false, None, 0));
     let facts = directory.user(id).await.unwrap().unwrap();
-    assert!(facts.honours_session(0), "sessions stand");
+    assert!(facts.honours_session(0), "sessions continue");
 
     let pending = ann.pending(later(1)).await;
     for typed in [
         EnteredCode::Totp(&ann.secret.code(later(1))),
         EnteredCode::Recovery(ann.recovery_codes[0].expose()),
     ] {
-        assert!(matches!(ann.check(&pending, typed, later(1)).await, SecondStep::Over));
+        assert!(matches!(ann.check(&pending, typed, later(1)).await, SecondStep::Invalid));
     }
     let (secret, _) = set_up(directory, &pending, later(1)).await;
-    assert!(welcome(&ann.sign_in(&secret.code(later(2)), later(2)).await));
-    // Once more changes nothing; nobody is told.
+    assert!(is_accepted(&ann.sign_in(&secret.code(later(2)), later(2)).await));
+    // A second reset has no effect.
     for _ in 0..2 {
         directory.second_factors().reset(id, &by_operator_at(later(60))).await.unwrap();
     }
@@ -406,14 +409,14 @@ async fn r51_a_reset_leads_to_set_up_and_the_old_device_is_worth_nothing() {
 }
 
 #[tokio::test]
-async fn r51_a_reset_does_not_bring_a_used_sign_in_back() {
+async fn r51_a_reset_does_not_revive_a_used_sign_in() {
     let (fixture, user) = required().await;
     let pending = pending(&fixture.directory, now()).await;
     set_up(&fixture.directory, &pending, now()).await;
     fixture.directory.second_factors().reset(&user.id, &by_operator()).await.unwrap();
     assert_eq!(
         fixture.directory.second_factors().next_step(&pending, now()).await.unwrap(),
-        NextStep::Over
+        NextStep::Invalid
     );
 }
 
@@ -427,17 +430,18 @@ async fn i6_codes_recovery_codes_and_passwords_count_together() {
     for typed in
         [EnteredCode::Totp("000000x"), EnteredCode::Totp(""), EnteredCode::Recovery("abcd")]
     {
-        // The right password in between clears nothing.
+        // The right password in between does not clear the count.
         ann.pending(at).await;
         assert!(matches!(ann.check(&pending, typed, at).await, SecondStep::Wrong));
     }
     let code = ann.secret.code(at);
     let locked = ann.check(&pending, EnteredCode::Totp(&code), at).await;
     assert!(matches!(locked, SecondStep::LockedOut { .. }), "{locked:?}");
-    let locked = ann.fixture.directory.sign_in().check(claim("ann", PASSWORD), at).await.unwrap();
+    let locked =
+        ann.fixture.directory.sign_in().check(sign_in_request("ann", PASSWORD), at).await.unwrap();
     assert!(matches!(locked, SignIn::LockedOut { .. }), "{locked:?}");
 
-    // A browser that has signed in before is counted by itself.
+    // A known browser is counted separately.
     let user = ann.user.id.clone();
     let desk = KnownBrowser { name: "desk", user: user.as_str(), password_generation: 0 };
     let known = AttemptSource { browser: Some(desk), ..HERE };
@@ -455,11 +459,11 @@ async fn i6_codes_recovery_codes_and_passwords_count_together() {
     );
     let step =
         ann.fixture.directory.second_factors().check(&pending, EnteredCode::Totp(&code), known, at);
-    assert!(welcome(&step.await.unwrap()));
+    assert!(is_accepted(&step.await.unwrap()));
 }
 
 #[tokio::test]
-async fn i6_set_up_counts_too_and_a_whole_sign_in_gives_the_tries_back() {
+async fn i6_set_up_is_counted_and_a_full_sign_in_clears_failures() {
     let (fixture, _) = required().await;
     let pending = pending(&fixture.directory, now()).await;
     let (secret, _) = fixture.directory.second_factors().propose(&pending);
@@ -469,7 +473,7 @@ async fn i6_set_up_counts_too_and_a_whole_sign_in_gives_the_tries_back() {
     for _ in 0..4 {
         assert!(matches!(attempt("1").await.unwrap(), SecondStep::Wrong));
     }
-    assert!(welcome(&attempt(&secret.code(now())).await.unwrap()));
+    assert!(is_accepted(&attempt(&secret.code(now())).await.unwrap()));
     for _ in 0..4 {
         assert_eq!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Wrong);
     }
@@ -477,7 +481,7 @@ async fn i6_set_up_counts_too_and_a_whole_sign_in_gives_the_tries_back() {
 }
 
 #[tokio::test]
-async fn a_second_factor_sealed_with_another_key_opens_nothing() {
+async fn a_second_factor_sealed_with_another_key_is_an_error() {
     let ann = Ann::enrolled().await;
     let pending = ann.pending(later(1)).await;
     let other = Fixture::new().await;
@@ -489,7 +493,7 @@ async fn a_second_factor_sealed_with_another_key_opens_nothing() {
         directory.second_factors().check(&pending, EnteredCode::Totp(&code), HERE, later(1)).await;
     assert!(error.unwrap_err().to_string().contains("another secret key"));
     assert!(
-        welcome(&ann.check(&pending, EnteredCode::Totp(&code), later(1)).await),
-        "with the key it does"
+        is_accepted(&ann.check(&pending, EnteredCode::Totp(&code), later(1)).await),
+        "with the right key it works"
     );
 }

@@ -12,8 +12,8 @@ async fn open(directory: &Directory, token: &str) -> Opened {
     directory.secure_links().open(token, None, ADDRESS, now()).await.unwrap()
 }
 
-/// Opens the link of an organization where this session is.
-async fn open_beside(fixture: &Fixture, present: &Subject, organization: &str) -> Opened {
+/// Opens the link of an organization in a browser with this session.
+async fn open_with(fixture: &Fixture, present: &Subject, organization: &str) -> Opened {
     let token = token(fixture, organization).await;
     fixture.directory.secure_links().open(&token, Some(present), ADDRESS, now()).await.unwrap()
 }
@@ -51,7 +51,7 @@ async fn opened(fixture: &Fixture, organization: &str) -> Arc<OrganizationFacts>
     }
 }
 
-/// Whether a session that the link opened when it was at this generation is honoured now.
+/// Whether a session that the link started at this generation is still valid.
 async fn honoured(directory: &Directory, session: &OrganizationFacts) -> bool {
     let Some(organization) = directory.organization(&session.id).await.unwrap() else {
         return false;
@@ -81,14 +81,14 @@ async fn r10_every_organization_has_a_link_that_can_be_shown_again() {
 }
 
 #[tokio::test]
-async fn r10_rotation_ends_the_link_and_the_sessions_it_began() {
+async fn r10_rotation_ends_the_link_and_its_sessions() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let old = token(&fixture, "acme").await;
     let session = opened(&fixture, "acme").await;
     let new =
         fixture.directory.secure_links().rotate(&"acme".into(), &by_operator()).await.unwrap();
-    assert_eq!(open(&fixture.directory, &old).await, Opened::Dead);
+    assert_eq!(open(&fixture.directory, &old).await, Opened::Invalid);
     assert!(!honoured(&fixture.directory, &session).await);
     let again = open(&fixture.directory, new.token.expose()).await;
     let Opened::Session(organization) = again else { panic!("{again:?}") };
@@ -114,7 +114,7 @@ async fn r10_a_link_is_switched_off_and_on() {
         .await
         .unwrap();
     assert!(!off.enabled);
-    assert_eq!(open(&fixture.directory, off.token.expose()).await, Opened::Dead);
+    assert_eq!(open(&fixture.directory, off.token.expose()).await, Opened::Invalid);
     assert!(!honoured(&fixture.directory, &session).await);
     assert!(!fixture.directory.organizations().get(&"acme".into()).await.unwrap().link_enabled);
     fixture
@@ -128,21 +128,21 @@ async fn r10_a_link_is_switched_off_and_on() {
 }
 
 #[tokio::test]
-async fn r10_the_link_of_a_deleted_organization_stays_dead_when_its_id_is_used_again() {
+async fn r10_a_deleted_organizations_link_stays_invalid() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let old = token(&fixture, "acme").await;
     fixture.directory.organizations().delete(&"acme".into(), &by_operator()).await.unwrap();
-    assert_eq!(open(&fixture.directory, &old).await, Opened::Dead);
+    assert_eq!(open(&fixture.directory, &old).await, Opened::Invalid);
     let new = NewOrganization { id: Some("acme".into()), name: "New".to_owned(), email: None };
     let later = now() + jiff::SignedDuration::from_secs(1);
     fixture.directory.organizations().create(new, &by_operator_at(later)).await.unwrap();
-    assert_eq!(open(&fixture.directory, &old).await, Opened::Dead);
+    assert_eq!(open(&fixture.directory, &old).await, Opened::Invalid);
     opened(&fixture, "acme").await;
 }
 
 #[tokio::test]
-async fn r10_a_wrong_token_opens_nothing_and_counts_against_the_address_only() {
+async fn r10_an_invalid_token_is_counted_by_address_only() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let right = token(&fixture, "acme").await;
@@ -150,24 +150,24 @@ async fn r10_a_wrong_token_opens_nothing_and_counts_against_the_address_only() {
     wrong[0] = if wrong[0] == b'A' { b'B' } else { b'A' };
     let wrong = String::from_utf8(wrong).unwrap();
     for token in [wrong.as_str(), "", "x", "ä", "\0", &right[1..]].repeat(5) {
-        assert_eq!(open(&fixture.directory, token).await, Opened::Dead, "{token:?}");
+        assert_eq!(open(&fixture.directory, token).await, Opened::Invalid, "{token:?}");
     }
     let locked = fixture.auth.lockout.locked(now());
     assert_eq!(locked.len(), 1, "{locked:?}");
     assert!(locked[0].key.to_string().contains(&ADDRESS.to_string()), "{locked:?}");
-    // Who has the right one is let in all the same, and who has a password too.
+    // The right token and the right password still work.
     opened(&fixture, "acme").await;
     fixture.user("acme", "ann", "limited").await;
     let signed_in = fixture.sign_in("ann", PASSWORD).await;
-    assert!(matches!(signed_in, SignIn::Welcome(_)), "{signed_in:?}");
+    assert!(matches!(signed_in, SignIn::Accepted(_)), "{signed_in:?}");
 }
 
 #[tokio::test]
-async fn r11_without_portal_users_a_link_opens_a_session_at_once() {
+async fn r11_without_portal_users_a_link_starts_a_session() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     fixture.organization("other").await;
-    // Those of another organization make no difference, and neither do end users.
+    // Portal users of another organization do not matter, nor do end users.
     fixture.user("other", "bob", "limited").await;
     fixture.end_user("acme", Some("ann@acme.example")).await;
     let session = opened(&fixture, "acme").await;
@@ -178,7 +178,7 @@ async fn r11_without_portal_users_a_link_opens_a_session_at_once() {
 }
 
 #[tokio::test]
-async fn r12_opening_a_link_answers_sign_in_once_a_portal_user_or_an_invitation_exists() {
+async fn r12_with_a_portal_user_or_invitation_a_link_asks_to_sign_in() {
     let fixture = Fixture::new().await;
     for (id, invite) in [("acme", true), ("other", false)] {
         fixture.organization(id).await;
@@ -217,7 +217,7 @@ async fn r14_link_stops_at_first_portal_user_and_works_again_after_the_last() {
     assert!(!honoured(&fixture.directory, &session).await);
     assert!(honoured(&fixture.directory, &unconcerned).await);
 
-    // Whether or not the one who is deleted has been asked for.
+    // Whether or not the deleted user is in the cache.
     fixture.directory.users().delete(&ann.id, &by_operator()).await.unwrap();
     assert!(honoured(&fixture.directory, &session).await);
     let bob = fixture.user("acme", "bob", "limited").await;
@@ -228,7 +228,7 @@ async fn r14_link_stops_at_first_portal_user_and_works_again_after_the_last() {
 }
 
 #[tokio::test]
-async fn r14_the_preference_ends_link_sessions_where_there_are_portal_users_only() {
+async fn r14_the_preference_ends_link_sessions_with_portal_users() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     fixture.organization("empty").await;
@@ -255,37 +255,37 @@ async fn r19_a_link_replaces_another_links_session_without_asking() {
     fixture.organization("acme").await;
     fixture.organization("other").await;
     let of_other = session(SessionKind::Link, "other");
-    let opened = open_beside(&fixture, &of_other, "acme").await;
+    let opened = open_with(&fixture, &of_other, "acme").await;
     let Opened::Session(opened) = opened else { panic!("{opened:?}") };
     assert_eq!(opened.id, "acme");
     let of_acme = session(SessionKind::Link, "acme");
-    assert_eq!(open_beside(&fixture, &of_acme, "acme").await, Opened::Stay);
+    assert_eq!(open_with(&fixture, &of_acme, "acme").await, Opened::KeepSession);
 }
 
 #[tokio::test]
-async fn r19_a_link_makes_nobody_who_is_signed_in_somebody_else_without_asking() {
+async fn r19_a_link_asks_before_it_replaces_a_persons_session() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     fixture.organization("other").await;
     for kind in [SessionKind::User, SessionKind::Staff, SessionKind::Impersonation] {
         let person = session(kind, "acme");
-        let opened = open_beside(&fixture, &person, "other").await;
-        let Opened::Ask(opened) = opened else { panic!("{opened:?}") };
+        let opened = open_with(&fixture, &person, "other").await;
+        let Opened::Confirm(opened) = opened else { panic!("{opened:?}") };
         assert_eq!(opened.id, "other");
-        assert_eq!(open_beside(&fixture, &person, "acme").await, Opened::Stay);
+        assert_eq!(open_with(&fixture, &person, "acme").await, Opened::KeepSession);
     }
 }
 
 #[tokio::test]
-async fn r12_r19_where_people_sign_in_a_link_leads_there_and_who_has_done_so_stays() {
+async fn r12_r19_a_link_leads_to_sign_in_unless_signed_in() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     fixture.organization("other").await;
     fixture.user("acme", "ann", "limited").await;
     let (of_acme, of_other) =
         (session(SessionKind::User, "acme"), session(SessionKind::User, "other"));
-    assert_eq!(open_beside(&fixture, &of_acme, "acme").await, Opened::Stay);
-    let opened = open_beside(&fixture, &of_other, "acme").await;
+    assert_eq!(open_with(&fixture, &of_acme, "acme").await, Opened::KeepSession);
+    let opened = open_with(&fixture, &of_other, "acme").await;
     assert!(matches!(opened, Opened::SignIn(_)), "{opened:?}");
     fixture
         .directory
@@ -293,5 +293,5 @@ async fn r12_r19_where_people_sign_in_a_link_leads_there_and_who_has_done_so_sta
         .set_enabled(&"acme".into(), false, &by_operator())
         .await
         .unwrap();
-    assert_eq!(open_beside(&fixture, &of_acme, "acme").await, Opened::Dead);
+    assert_eq!(open_with(&fixture, &of_acme, "acme").await, Opened::Invalid);
 }

@@ -5,16 +5,18 @@ use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::directory::AuthServices;
 use crate::directory::accounts::users::{NewUser, UserPatch};
 use crate::directory::fixture::by_operator;
-use crate::directory::fixture::{ADDRESS, Fixture, OTHER_PASSWORD, PASSWORD, claim, new_user, now};
+use crate::directory::fixture::{
+    ADDRESS, Fixture, OTHER_PASSWORD, PASSWORD, new_user, now, sign_in_request,
+};
 use crate::directory::records::UserStatus;
 
 #[tokio::test]
-async fn the_right_password_is_welcome_however_the_login_is_spelled() {
+async fn the_right_password_is_accepted_in_any_spelling_of_login() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let user = fixture.user("acme", "Ann@Example.com", "limited").await;
     for login in ["Ann@Example.com", " ann@EXAMPLE.com\t"] {
-        let SignIn::Welcome(facts) = fixture.sign_in(login, PASSWORD).await else {
+        let SignIn::Accepted(facts) = fixture.sign_in(login, PASSWORD).await else {
             panic!("{login:?}")
         };
         assert_eq!((facts.id.as_str(), &*facts.login), (user.id.as_str(), "Ann@Example.com"));
@@ -24,7 +26,7 @@ async fn the_right_password_is_welcome_however_the_login_is_spelled() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_an_unknown_login_and_an_unclaimed_invitation_get_the_same_answer() {
+async fn wrong_password_unknown_login_and_invited_user_look_the_same() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     fixture.user("acme", "ann", "limited").await;
@@ -38,9 +40,9 @@ async fn a_wrong_password_an_unknown_login_and_an_unclaimed_invitation_get_the_s
     assert_eq!(fixture.sign_in("ann", "").await, SignIn::Wrong);
 }
 
-/// Hashing is what takes time: counted, not measured, because no machine is quiet.
+/// The work of hashing is counted, because measured times vary.
 #[tokio::test]
-async fn a_login_that_nobody_has_costs_the_same_work_as_one_that_somebody_has() {
+async fn an_unknown_login_takes_the_same_work_as_a_known_one() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     fixture.user("acme", "ann", "limited").await;
@@ -50,7 +52,7 @@ async fn a_login_that_nobody_has_costs_the_same_work_as_one_that_somebody_has() 
     let hasher = &fixture.auth.hasher;
     let long = "x".repeat(10_000);
     let mut costs = Vec::new();
-    // The last is hashed as it was typed, too.
+    // The last is hashed twice: normalized, and as typed.
     for wrong in [OTHER_PASSWORD, "", "Cafe\u{301}-horse-7"] {
         let mut worked = Vec::new();
         for login in ["ann", "bob@example.com", "eve", "nobody", "", "\0", &long] {
@@ -66,7 +68,7 @@ async fn a_login_that_nobody_has_costs_the_same_work_as_one_that_somebody_has() 
 }
 
 #[tokio::test]
-async fn r8_the_right_password_in_the_no_access_group_opens_nothing() {
+async fn r8_the_right_password_in_the_no_access_group_is_refused() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let user = fixture.user("acme", "ann", "no-access").await;
@@ -76,11 +78,11 @@ async fn r8_the_right_password_in_the_no_access_group_opens_nothing() {
 
     let patch = UserPatch { group: Some("limited".into()), ..UserPatch::default() };
     fixture.directory.users().change(&user.id, patch, &by_operator()).await.unwrap();
-    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Welcome(_)));
+    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Accepted(_)));
 }
 
 #[tokio::test]
-async fn r8_an_open_session_is_stopped_when_its_user_moves_to_the_no_access_group() {
+async fn r8_moving_to_the_no_access_group_stops_open_sessions() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let user = fixture.user("acme", "ann", "limited").await;
@@ -89,12 +91,12 @@ async fn r8_an_open_session_is_stopped_when_its_user_moves_to_the_no_access_grou
     let patch = UserPatch { group: Some("no-access".into()), ..UserPatch::default() };
     fixture.directory.users().change(&user.id, patch, &by_operator()).await.unwrap();
     assert!(!may().await);
-    // On file it stays.
+    // The session record is not deleted.
     assert_eq!(fixture.directory.users().get(&user.id).await.unwrap().status, UserStatus::Active);
 }
 
 #[tokio::test]
-async fn i6_failures_lock_the_account_whether_anybody_has_it_or_not() {
+async fn i6_failures_lock_a_login_whether_it_exists_or_not() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     fixture.user("acme", "ann", "limited").await;
@@ -108,12 +110,13 @@ async fn i6_failures_lock_the_account_whether_anybody_has_it_or_not() {
         assert_eq!(until, now() + 30.seconds());
     }
     let later = now() + 31.seconds();
-    let welcome = fixture.directory.sign_in().check(claim("ann", PASSWORD), later).await.unwrap();
-    assert!(matches!(welcome, SignIn::Welcome(_)));
+    let welcome =
+        fixture.directory.sign_in().check(sign_in_request("ann", PASSWORD), later).await.unwrap();
+    assert!(matches!(welcome, SignIn::Accepted(_)));
 }
 
 #[tokio::test]
-async fn i6_a_success_gives_the_account_its_tries_back() {
+async fn i6_a_success_clears_the_failures_of_the_account() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     fixture.user("acme", "ann", "limited").await;
@@ -121,7 +124,7 @@ async fn i6_a_success_gives_the_account_its_tries_back() {
         for _ in 0..4 {
             assert_eq!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Wrong);
         }
-        assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Welcome(_)));
+        assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Accepted(_)));
     }
 }
 
@@ -135,28 +138,31 @@ async fn i6_failures_at_many_accounts_lock_the_address() {
         assert_eq!(wrong, SignIn::Wrong, "{n}");
     }
     assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::LockedOut { .. }));
-    let elsewhere = Claim { address: "198.51.100.9".parse().unwrap(), ..claim("ann", PASSWORD) };
+    let elsewhere = SignInRequest {
+        address: "198.51.100.9".parse().unwrap(),
+        ..sign_in_request("ann", PASSWORD)
+    };
     let welcome = fixture.directory.sign_in().check(elsewhere, now()).await.unwrap();
-    assert!(matches!(welcome, SignIn::Welcome(_)));
+    assert!(matches!(welcome, SignIn::Accepted(_)));
     assert_ne!(ADDRESS.to_string(), "198.51.100.9");
 }
 
 #[tokio::test]
-async fn i6_a_browser_that_knew_an_old_password_is_a_stranger() {
+async fn i6_a_browser_with_an_old_password_is_not_known() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let user = fixture.user("acme", "ann", "limited").await;
-    let SignIn::Welcome(facts) = fixture.sign_in("ann", PASSWORD).await else { panic!() };
+    let SignIn::Accepted(facts) = fixture.sign_in("ann", PASSWORD).await else { panic!() };
     let password_generation = facts.password_generation;
-    let knew = |name| Claim {
+    let knew = |name| SignInRequest {
         browser: Some(KnownBrowser { name, user: user.id.as_str(), password_generation }),
-        ..claim("ann", PASSWORD)
+        ..sign_in_request("ann", PASSWORD)
     };
     for _ in 0..5 {
         assert_eq!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Wrong);
     }
     let known = fixture.directory.sign_in().check(knew("desk"), now()).await.unwrap();
-    assert!(matches!(known, SignIn::Welcome(_)), "{known:?}");
+    assert!(matches!(known, SignIn::Accepted(_)), "{known:?}");
 
     let new = Secret::from("Another-Horse-8-Battery");
     fixture.directory.users().set_password(&user.id, new, &by_operator()).await.unwrap();
@@ -167,8 +173,8 @@ async fn i6_a_browser_that_knew_an_old_password_is_a_stranger() {
         let old = fixture.directory.sign_in().check(knew(name), now()).await.unwrap();
         assert!(matches!(old, SignIn::LockedOut { .. }), "{old:?}");
     }
-    // Nor is a browser known for a login that nobody has any more.
-    let nobody = |name| Claim { login: "nobody", ..knew(name) };
+    // A browser is not known for a login that no longer exists either.
+    let nobody = |name| SignInRequest { login: "nobody", ..knew(name) };
     for name in ["a", "b", "c", "d", "e"] {
         let wrong = fixture.directory.sign_in().check(nobody(name), now()).await.unwrap();
         assert_eq!(wrong, SignIn::Wrong);
@@ -178,7 +184,7 @@ async fn i6_a_browser_that_knew_an_old_password_is_a_stranger() {
 }
 
 #[tokio::test]
-async fn i6_a_browser_of_a_deleted_user_is_a_stranger_to_the_next() {
+async fn i6_a_deleted_users_browser_is_not_known_to_the_next_user() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let former = fixture.user("acme", "ann", "limited").await;
@@ -188,45 +194,46 @@ async fn i6_a_browser_of_a_deleted_user_is_a_stranger_to_the_next() {
     for _ in 0..5 {
         assert_eq!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Wrong);
     }
-    let from = |user| Claim {
+    let from = |user| SignInRequest {
         browser: Some(KnownBrowser { name: "desk", user, password_generation: 0 }),
-        ..claim("ann", PASSWORD)
+        ..sign_in_request("ann", PASSWORD)
     };
     let stranger =
         fixture.directory.sign_in().check(from(former.id.as_str()), now()).await.unwrap();
     assert!(matches!(stranger, SignIn::LockedOut { .. }), "{stranger:?}");
     let known = fixture.directory.sign_in().check(from(next.id.as_str()), now()).await.unwrap();
-    assert!(matches!(known, SignIn::Welcome(_)), "{known:?}");
+    assert!(matches!(known, SignIn::Accepted(_)), "{known:?}");
 }
 
 #[tokio::test]
-async fn i6_a_full_pool_is_busy_and_counts_nothing() {
+async fn i6_a_full_pool_is_busy_and_is_not_counted() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     fixture.user("acme", "ann", "limited").await;
-    // One at work at a cost that takes its time, none waiting.
+    // One slow hash at a time, and no queue.
     let slow = HashingSettings { memory_kib: 19_456, passes: 2, lanes: 1, threads: 1, queue: 0 };
     let auth = AuthServices { hasher: Hasher::new(slow).unwrap(), ..fixture.auth.clone() };
     let directory = fixture.with_auth(auth).await;
-    let tries = (0..12).map(|_| directory.sign_in().check(claim("nobody", PASSWORD), now()));
+    let tries =
+        (0..12).map(|_| directory.sign_in().check(sign_in_request("nobody", PASSWORD), now()));
     let outcomes = futures_util::future::join_all(tries).await;
     let busy = outcomes.iter().filter(|o| matches!(o, Ok(SignIn::Busy))).count();
     let wrong = outcomes.iter().filter(|o| matches!(o, Ok(SignIn::Wrong))).count();
     assert!(busy > 0, "{outcomes:?}");
-    // Five wrong ones would lock; the busy ones are not among them.
+    // Five wrong passwords would lock; those refused as busy do not count.
     assert!(wrong < 5, "{outcomes:?}");
     assert!(fixture.auth.lockout.locked(now()).is_empty());
 }
 
 #[tokio::test]
-async fn r34_a_password_set_during_a_sign_in_ends_the_session_that_begins() {
+async fn r34_a_password_set_during_a_sign_in_ends_its_session() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let user = fixture.user("acme", "ann", "limited").await;
-    // At another cost the sign-in writes, which is where it is interrupted: after the check.
+    // With another cost the sign-in writes a new hash; it is interrupted there, after the check.
     let dearer = HashingSettings { memory_kib: 16, passes: 1, lanes: 1, threads: 1, queue: 8 };
     let (other, id) = (fixture.directory.clone(), user.id.clone());
-    let meddling = async move {
+    let interruption = async move {
         other
             .users()
             .set_password(&id, Secret::from(OTHER_PASSWORD), &by_operator())
@@ -234,18 +241,19 @@ async fn r34_a_password_set_during_a_sign_in_ends_the_session_that_begins() {
             .unwrap();
     };
     let auth = AuthServices { hasher: Hasher::new(dearer).unwrap(), ..fixture.auth.clone() };
-    let directory = fixture.with_meddling_and(auth, meddling).await;
-    let signed_in = directory.sign_in().check(claim("ann", PASSWORD), now()).await.unwrap();
-    let SignIn::Welcome(session) = signed_in else { panic!("{signed_in:?}") };
+    let directory = fixture.with_auth_and_interruption(auth, interruption).await;
+    let signed_in =
+        directory.sign_in().check(sign_in_request("ann", PASSWORD), now()).await.unwrap();
+    let SignIn::Accepted(session) = signed_in else { panic!("{signed_in:?}") };
     let facts = fixture.directory.user(&user.id).await.unwrap().unwrap();
     assert!(!facts.honours_session(session.password_generation));
-    // And the hash of the old password has not come back over the new one.
+    // The hash of the old password has not overwritten the new one.
     assert_eq!(fixture.sign_in("ann", PASSWORD).await, SignIn::Wrong);
-    assert!(matches!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Welcome(_)));
+    assert!(matches!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Accepted(_)));
 }
 
 #[tokio::test]
-async fn a_hash_of_another_cost_is_renewed_at_sign_in_and_sessions_stand() {
+async fn an_outdated_hash_is_replaced_and_sessions_continue() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let user = fixture.user("acme", "ann", "limited").await;
@@ -255,29 +263,31 @@ async fn a_hash_of_another_cost_is_renewed_at_sign_in_and_sessions_stand() {
         user.doc.password.unwrap()
     };
     let before = hash().await;
-    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Welcome(_)));
+    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Accepted(_)));
     assert_eq!(hash().await, before);
 
     let dearer = HashingSettings { memory_kib: 16, passes: 1, lanes: 1, threads: 1, queue: 8 };
     let auth = AuthServices { hasher: Hasher::new(dearer).unwrap(), ..fixture.auth.clone() };
     let directory = fixture.with_auth(auth).await;
-    let wrong = directory.sign_in().check(claim("ann", OTHER_PASSWORD), now()).await.unwrap();
+    let wrong =
+        directory.sign_in().check(sign_in_request("ann", OTHER_PASSWORD), now()).await.unwrap();
     assert_eq!(wrong, SignIn::Wrong);
     assert_eq!(hash().await, before);
-    let signed_in = directory.sign_in().check(claim("ann", PASSWORD), now()).await.unwrap();
-    let SignIn::Welcome(session) = signed_in else { panic!("{signed_in:?}") };
+    let signed_in =
+        directory.sign_in().check(sign_in_request("ann", PASSWORD), now()).await.unwrap();
+    let SignIn::Accepted(session) = signed_in else { panic!("{signed_in:?}") };
     assert!(hash().await.contains("m=16"), "{}", hash().await);
     let facts = fixture.directory.user(&user.id).await.unwrap().unwrap();
     assert!(facts.honours_session(session.password_generation));
-    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Welcome(_)));
+    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Accepted(_)));
 }
 
-/// Made by PHP's `password_hash` of [`OLD_PASSWORD`].
+/// The hash of [`OLD_PASSWORD`], made by PHP's `password_hash`.
 const OLD_HASH: &str = "$2y$04$pHd/d..F/BcmsDc6S0u6EOLniKGIzLXorDBRNxkv8aLljNI7Hnyy2";
 const OLD_PASSWORD: &str = "Correct-Horse-7";
 
 #[tokio::test]
-async fn a_hash_from_another_portal_signs_in_and_is_made_anew_at_the_first_right_password() {
+async fn an_imported_hash_is_replaced_at_the_first_sign_in() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let new = NewUser { password_hash: Some(Secret::from(OLD_HASH)), ..new_user("acme", "ann") };
@@ -290,14 +300,14 @@ async fn a_hash_from_another_portal_signs_in_and_is_made_anew_at_the_first_right
     };
     assert_eq!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Wrong);
     assert_eq!(stored().await, OLD_HASH, "a wrong password changes nothing");
-    assert!(matches!(fixture.sign_in("ann", OLD_PASSWORD).await, SignIn::Welcome(_)));
+    assert!(matches!(fixture.sign_in("ann", OLD_PASSWORD).await, SignIn::Accepted(_)));
     assert!(stored().await.starts_with("$argon2id$v=19$m=8,t=1,p=1$"));
-    assert!(matches!(fixture.sign_in("ann", OLD_PASSWORD).await, SignIn::Welcome(_)));
+    assert!(matches!(fixture.sign_in("ann", OLD_PASSWORD).await, SignIn::Accepted(_)));
     assert_eq!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Wrong);
 }
 
 #[tokio::test]
-async fn a_hash_goes_with_neither_password_nor_invitation_and_must_be_one() {
+async fn an_imported_hash_is_valid_and_without_other_credentials() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let hash = || Some(Secret::from(OLD_HASH));

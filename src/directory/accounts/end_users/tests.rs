@@ -5,7 +5,7 @@ use crate::directory::fixture::new_user;
 use crate::directory::fixture::{by_operator, by_operator_to};
 
 #[tokio::test]
-async fn end_users_belong_to_their_organization_and_are_found_there_only() {
+async fn end_users_are_found_in_their_organization_only() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     fixture.organization("other").await;
@@ -70,7 +70,7 @@ async fn name_and_address_can_be_changed_at_the_expected_version() {
 }
 
 #[tokio::test]
-async fn an_end_user_with_a_sign_in_is_not_deleted() {
+async fn an_end_user_with_a_portal_user_is_not_deleted() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let ann = fixture.end_user("acme", None).await;
@@ -88,25 +88,25 @@ async fn an_end_user_with_a_sign_in_is_not_deleted() {
 }
 
 #[tokio::test]
-async fn an_end_user_who_gets_a_sign_in_while_deleted_stays_and_the_other_way_round() {
+async fn deleting_an_end_user_and_adding_its_portal_user_conflict() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let ann = fixture.end_user("acme", None).await;
     let new = NewUser { end_user: Some(ann.id.clone()), ..new_user("acme", "ann") };
     let (other, created) = (fixture.directory.clone(), new.clone());
-    let meddling = async move {
+    let interruption = async move {
         other.users().create(created, &by_operator()).await.unwrap();
     };
-    let deleting = fixture.with_meddling(meddling).await;
+    let deleting = fixture.with_interruption(interruption).await;
     let error =
         deleting.end_users().delete(&"acme".into(), &ann.id, &by_operator()).await.unwrap_err();
     assert_eq!(error.code(), "end-user-in-use");
 
     let bob = fixture.end_user("acme", None).await;
     let (other, id) = (fixture.directory.clone(), bob.id.clone());
-    let meddling =
+    let interruption =
         async move { other.end_users().delete(&"acme".into(), &id, &by_operator()).await.unwrap() };
-    let creating = fixture.with_meddling(meddling).await;
+    let creating = fixture.with_interruption(interruption).await;
     let new = NewUser { end_user: Some(bob.id), login: Some("bob".to_owned()), ..new };
     let error = creating.users().create(new, &by_operator()).await.unwrap_err();
     assert!(matches!(error, DirectoryError::Invalid { field: "end_user", .. }), "{error:?}");

@@ -18,16 +18,16 @@ fn patch() -> GroupPatch {
 }
 
 #[tokio::test]
-async fn r1_r2_a_new_installation_has_four_groups_each_n_of_what_it_can_have() {
+async fn r1_r2_a_new_installation_has_four_groups() {
     let fixture = Fixture::new().await;
     let page = fixture.directory.groups().list(&PageRequest::default()).await.unwrap();
-    let told: Vec<_> = page
+    let shown: Vec<_> = page
         .items
         .iter()
         .map(|g| (g.id.as_str(), g.permissions.len(), g.of, g.default, g.system, g.users))
         .collect();
     assert_eq!(
-        told,
+        shown,
         [
             ("admin", 24, 24, true, true, 0),
             ("limited", 8, 24, false, false, 0),
@@ -39,7 +39,7 @@ async fn r1_r2_a_new_installation_has_four_groups_each_n_of_what_it_can_have() {
 }
 
 #[tokio::test]
-async fn however_many_change_one_record_at_once_all_get_through() {
+async fn many_concurrent_changes_of_a_record_all_succeed() {
     let fixture = Fixture::new().await;
     let limited = GroupId::from("limited");
     let (any, first) = (by_operator(), by_operator_to(1));
@@ -58,7 +58,7 @@ async fn however_many_change_one_record_at_once_all_get_through() {
 }
 
 #[tokio::test]
-async fn r2_a_deleted_group_does_not_come_back_with_the_next_start() {
+async fn r2_a_deleted_group_is_not_created_again_at_start() {
     let fixture = Fixture::new().await;
     fixture.directory.groups().delete(&"limited".into(), None, &by_operator()).await.unwrap();
     let again = fixture.replica().await;
@@ -67,7 +67,7 @@ async fn r2_a_deleted_group_does_not_come_back_with_the_next_start() {
 }
 
 #[tokio::test]
-async fn r2_two_that_start_at_once_on_an_empty_store_both_know_the_groups() {
+async fn r2_two_processes_starting_at_once_both_have_the_groups() {
     for _ in 0..20 {
         let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let store: Arc<dyn Store> = Arc::new(SledStore::for_test(folder.path()));
@@ -82,7 +82,7 @@ async fn r2_two_that_start_at_once_on_an_empty_store_both_know_the_groups() {
 }
 
 #[tokio::test]
-async fn r3_a_permission_that_needs_an_identity_is_refused_to_the_non_portal_group_by_name() {
+async fn r3_non_portal_group_gets_no_permission_with_identity() {
     let fixture = Fixture::new().await;
     let grant = |ids: &[&str]| GroupPatch { permissions: Some(only(ids)), ..patch() };
     let bad = grant(&["invoices.view", "profile.edit"]);
@@ -112,7 +112,7 @@ async fn r3_a_permission_that_needs_an_identity_is_refused_to_the_non_portal_gro
 }
 
 #[tokio::test]
-async fn r3_all_means_18_for_the_non_portal_group_and_24_for_another() {
+async fn r3_all_is_18_for_the_non_portal_group_and_24_for_others() {
     let fixture = Fixture::new().await;
     for (id, all) in [("non-portal", 18), ("limited", 24)] {
         let grant = GroupPatch { permissions: Some(Grant::All), ..patch() };
@@ -123,7 +123,7 @@ async fn r3_all_means_18_for_the_non_portal_group_and_24_for_another() {
 }
 
 #[tokio::test]
-async fn r4_the_admin_and_non_portal_groups_are_neither_renamed_nor_deleted() {
+async fn r4_built_in_groups_are_not_renamed_or_deleted() {
     let fixture = Fixture::new().await;
     for id in ["admin", "non-portal"] {
         let before = fixture.directory.groups().get(&id.into()).await.unwrap();
@@ -146,7 +146,7 @@ async fn r4_the_admin_and_non_portal_groups_are_neither_renamed_nor_deleted() {
             .unwrap_err();
         assert_eq!(error.code(), "group-built-in", "{id}");
         assert_eq!(fixture.directory.groups().get(&id.into()).await.unwrap(), before);
-        // Saying its own name is no renaming.
+        // Giving the current name is not a renaming.
         let same = GroupPatch { name: Some(before.name.clone()), ..patch() };
         assert_eq!(
             fixture.directory.groups().change(&id.into(), same, &by_operator()).await.unwrap(),
@@ -163,7 +163,7 @@ async fn r4_the_admin_and_non_portal_groups_are_neither_renamed_nor_deleted() {
 }
 
 #[tokio::test]
-async fn r4_group_names_are_unique_without_case_and_space() {
+async fn r4_group_names_are_unique_regardless_of_case_and_space() {
     let fixture = Fixture::new().await;
     let new = |name: &str| NewGroup { name: name.to_owned(), permissions: Grant::All };
     let error = fixture
@@ -178,7 +178,7 @@ async fn r4_group_names_are_unique_without_case_and_space() {
     let error =
         fixture.directory.groups().change(&made.id, rename, &by_operator()).await.unwrap_err();
     assert_eq!(error.code(), "taken");
-    // Its own name in other letters is free for it.
+    // A group can change the case of its own name.
     let recase = GroupPatch { name: Some("ADMINS".to_owned()), ..patch() };
     assert_eq!(
         fixture.directory.groups().change(&made.id, recase, &by_operator()).await.unwrap().name,
@@ -191,7 +191,7 @@ async fn r4_group_names_are_unique_without_case_and_space() {
 }
 
 #[tokio::test]
-async fn r5_a_group_is_made_with_chosen_permissions_or_all_and_unknown_ones_are_named() {
+async fn r5_a_group_is_created_with_chosen_permissions_or_all() {
     let fixture = Fixture::new().await;
     let new = |name: &str, permissions| NewGroup { name: name.to_owned(), permissions };
     let group =
@@ -247,7 +247,7 @@ async fn r5_a_copy_grants_the_same_and_is_named_after_the_original() {
 }
 
 #[tokio::test]
-async fn r5_copies_made_at_once_all_get_names_of_their_own() {
+async fn r5_concurrent_copies_get_different_names() {
     let fixture = Fixture::new().await;
     let admin = GroupId::from("admin");
     let change = by_operator();
@@ -260,7 +260,7 @@ async fn r5_copies_made_at_once_all_get_names_of_their_own() {
 }
 
 #[tokio::test]
-async fn r5_a_group_with_members_is_not_deleted_and_the_error_counts_them_and_names_the_way_out() {
+async fn r5_a_group_with_members_is_not_deleted() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let group = fixture.group("Staff").await;
@@ -269,8 +269,8 @@ async fn r5_a_group_with_members_is_not_deleted_and_the_error_counts_them_and_na
     let error =
         fixture.directory.groups().delete(&group.id, None, &by_operator()).await.unwrap_err();
     assert_eq!(error.code(), "group-in-use");
-    let told = error.to_string();
-    assert!(told.contains("2 portal users") && told.contains("move_to"), "{told}");
+    let message = error.to_string();
+    assert!(message.contains("2 portal users") && message.contains("move_to"), "{message}");
     assert_eq!(fixture.directory.groups().get(&group.id).await.unwrap().users, 2);
 
     let empty = fixture.group("Empty").await;
@@ -300,12 +300,12 @@ async fn r5_delete_with_move_to_moves_all_members_in_one_commit() {
     assert_eq!(fixture.directory.groups().get(&"admin".into()).await.unwrap().users, 1);
     let facts = fixture.directory.user(&ann.id).await.unwrap().unwrap();
     assert_eq!(facts.group, "limited");
-    // Moving is not signing out.
+    // Moving does not end sessions.
     assert!(facts.honours_session(0));
 }
 
 #[tokio::test]
-async fn r5_delete_moves_more_members_than_a_page_holds_in_one_commit() {
+async fn r5_delete_moves_more_than_a_page_of_members_in_one_commit() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let group = fixture.group("Crowd").await;
@@ -352,14 +352,14 @@ async fn r5_members_are_moved_only_to_another_group_that_exists() {
 }
 
 #[tokio::test]
-async fn r5_a_group_that_somebody_joins_while_it_is_deleted_stays() {
+async fn r5_a_group_that_a_user_joins_concurrently_is_not_deleted() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     for move_to in [None, Some("limited")] {
         let group = fixture.group(&format!("Staff {move_to:?}")).await;
         let (other, id) = (fixture.directory.clone(), group.id.clone());
         let deleting = fixture
-            .with_meddling(async move {
+            .with_interruption(async move {
                 let new = NewUser { group: Some(id.clone()), ..new_user("acme", id.as_str()) };
                 other.users().create(new, &by_operator()).await.unwrap();
             })
@@ -370,7 +370,7 @@ async fn r5_a_group_that_somebody_joins_while_it_is_deleted_stays() {
             .await;
         match move_to {
             None => assert_eq!(deleted.unwrap_err().code(), "group-in-use"),
-            // The newcomer is moved along.
+            // The new member is moved too.
             Some(_) => deleted.unwrap(),
         }
         let joined = fixture.directory.users().with_login(group.id.as_str()).await.unwrap();
@@ -380,15 +380,15 @@ async fn r5_a_group_that_somebody_joins_while_it_is_deleted_stays() {
 }
 
 #[tokio::test]
-async fn r5_nobody_joins_or_moves_to_a_group_that_is_deleted_meanwhile() {
+async fn r5_no_user_joins_a_group_that_is_deleted_concurrently() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let ann = fixture.user("acme", "ann", "limited").await;
     let deleted = async |group: &GroupView| {
         let (other, id) = (fixture.directory.clone(), group.id.clone());
-        let meddling =
+        let interruption =
             async move { other.groups().delete(&id, None, &by_operator()).await.unwrap() };
-        fixture.with_meddling(meddling).await
+        fixture.with_interruption(interruption).await
     };
 
     let group = fixture.group("One").await;
@@ -478,13 +478,13 @@ async fn r6_the_default_is_not_deleted_until_another_is() {
 }
 
 #[tokio::test]
-async fn r6_a_group_made_the_default_while_it_is_deleted_stays() {
+async fn r6_a_group_made_default_concurrently_is_not_deleted() {
     let fixture = Fixture::new().await;
     let group = fixture.group("Staff").await;
     let (other, id) = (fixture.directory.clone(), group.id.clone());
     let make = GroupPatch { default: Some(true), ..patch() };
     let deleting = fixture
-        .with_meddling(async move {
+        .with_interruption(async move {
             other.groups().change(&id, make, &by_operator()).await.unwrap();
         })
         .await;
@@ -494,12 +494,13 @@ async fn r6_a_group_made_the_default_while_it_is_deleted_stays() {
 }
 
 #[tokio::test]
-async fn r6_a_group_deleted_while_it_is_made_the_default_is_not() {
+async fn r6_a_group_deleted_concurrently_is_not_made_default() {
     let fixture = Fixture::new().await;
     let group = fixture.group("Staff").await;
     let (other, id) = (fixture.directory.clone(), group.id.clone());
-    let meddling = async move { other.groups().delete(&id, None, &by_operator()).await.unwrap() };
-    let making = fixture.with_meddling(meddling).await;
+    let interruption =
+        async move { other.groups().delete(&id, None, &by_operator()).await.unwrap() };
+    let making = fixture.with_interruption(interruption).await;
     let make = GroupPatch { default: Some(true), ..patch() };
     let error = making.groups().change(&group.id, make, &by_operator()).await.unwrap_err();
     assert_eq!(error.code(), "not-found");
@@ -507,7 +508,7 @@ async fn r6_a_group_deleted_while_it_is_made_the_default_is_not() {
 }
 
 #[tokio::test]
-async fn r7_a_change_to_a_group_is_in_force_when_it_is_answered() {
+async fn r7_a_change_to_a_group_is_in_force_when_it_returns() {
     let fixture = Fixture::new().await;
     let before = fixture.directory.snapshot().granted("limited");
     assert_eq!(before.len(), 8);
@@ -522,7 +523,7 @@ async fn r7_a_change_to_a_group_is_in_force_when_it_is_answered() {
 }
 
 #[tokio::test]
-async fn a_change_goes_through_only_at_the_expected_version() {
+async fn a_change_succeeds_only_at_the_expected_version() {
     let fixture = Fixture::new().await;
     let rename = |name: &str| GroupPatch { name: Some(name.to_owned()), ..patch() };
     let changed = fixture
@@ -547,7 +548,7 @@ async fn a_change_goes_through_only_at_the_expected_version() {
         .await
         .unwrap_err();
     assert_eq!(error.code(), "changed");
-    // Of two with the same expectation one wins, however they interleave.
+    // Of two changes with the same expected version one succeeds, in any order.
     let limited = GroupId::from("limited");
     let (any, second) = (by_operator(), by_operator_to(2));
     let (one, two) = tokio::join!(
@@ -555,7 +556,7 @@ async fn a_change_goes_through_only_at_the_expected_version() {
         fixture.directory.groups().change(&limited, rename("D"), &second)
     );
     assert_ne!(one.is_ok(), two.is_ok());
-    // Without one, both go through, one after the other.
+    // Without an expected version, both succeed, one after the other.
     let (one, two) = tokio::join!(
         fixture.directory.groups().change(&limited, rename("E"), &any),
         fixture.directory.groups().change(&limited, rename("F"), &any)
@@ -564,7 +565,7 @@ async fn a_change_goes_through_only_at_the_expected_version() {
 }
 
 #[test]
-fn a_grant_is_a_list_or_the_word_all() {
+fn a_grant_is_a_list_or_all() {
     let parse = |json: &str| serde_json::from_str::<Grant>(json);
     assert_eq!(parse("\"all\"").unwrap(), Grant::All);
     assert_eq!(parse("[\"a\"]").unwrap(), only(&["a"]));

@@ -12,7 +12,7 @@ fn new(id: Option<&str>) -> NewOrganization {
 }
 
 #[tokio::test]
-async fn an_organization_is_made_with_the_id_given_or_a_random_one() {
+async fn an_organization_is_created_with_a_given_or_random_id() {
     let fixture = Fixture::new().await;
     let acme =
         fixture.directory.organizations().create(new(Some("acme")), &by_operator()).await.unwrap();
@@ -46,7 +46,7 @@ async fn an_organization_is_made_with_the_id_given_or_a_random_one() {
 }
 
 #[tokio::test]
-async fn name_and_address_can_be_changed_and_the_address_taken_away() {
+async fn name_and_address_can_be_changed_and_the_address_removed() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let patch = |json: &str| serde_json::from_str::<OrganizationPatch>(json).unwrap();
@@ -81,7 +81,7 @@ async fn an_organization_is_deleted_only_when_it_is_empty() {
     let error =
         fixture.directory.organizations().delete(&"acme".into(), &by_operator()).await.unwrap_err();
     assert_eq!(error.code(), "organization-in-use");
-    assert!(error.to_string().contains("1 portal user(s) and 1 end user(s)"), "{error}");
+    assert!(error.to_string().contains("1 portal user and 1 end user;"), "{error}");
     fixture.directory.users().delete(&user.id, &by_operator()).await.unwrap();
     fixture
         .directory
@@ -95,12 +95,12 @@ async fn an_organization_is_deleted_only_when_it_is_empty() {
 }
 
 #[tokio::test]
-async fn an_organization_that_gets_an_end_user_or_portal_user_while_it_is_deleted_stays() {
+async fn an_organization_with_a_concurrent_member_is_not_deleted() {
     let fixture = Fixture::new().await;
     for (id, portal_user) in [("acme", true), ("other", false)] {
         fixture.organization(id).await;
         let other = fixture.directory.clone();
-        let meddling = async move {
+        let interruption = async move {
             if portal_user {
                 other.users().create(new_user(id, "ann"), &by_operator()).await.unwrap();
             } else {
@@ -108,21 +108,21 @@ async fn an_organization_that_gets_an_end_user_or_portal_user_while_it_is_delete
                 other.end_users().create(&id.into(), new, &by_operator()).await.unwrap();
             }
         };
-        let deleting = fixture.with_meddling(meddling).await;
+        let deleting = fixture.with_interruption(interruption).await;
         let error = deleting.organizations().delete(&id.into(), &by_operator()).await.unwrap_err();
         assert_eq!(error.code(), "organization-in-use");
     }
 }
 
 #[tokio::test]
-async fn nobody_is_added_to_an_organization_that_is_deleted_meanwhile() {
+async fn no_member_is_added_to_an_organization_being_deleted() {
     let fixture = Fixture::new().await;
     for id in ["acme", "other"] {
         fixture.organization(id).await;
         let other = fixture.directory.clone();
-        let meddling =
+        let interruption =
             async move { other.organizations().delete(&id.into(), &by_operator()).await.unwrap() };
-        let adding = fixture.with_meddling(meddling).await;
+        let adding = fixture.with_interruption(interruption).await;
         let error = if id == "acme" {
             adding.users().create(new_user(id, "ann"), &by_operator()).await.unwrap_err()
         } else {

@@ -7,7 +7,7 @@ fn patch(json: &str) -> PreferencesPatch {
 }
 
 #[tokio::test]
-async fn r12_a_new_installation_asks_for_passwords_where_there_are_portal_users() {
+async fn r12_links_ask_for_sign_in_by_default() {
     let fixture = Fixture::new().await;
     let preferences = fixture.directory.preferences().get().await.unwrap();
     assert_eq!(
@@ -30,7 +30,7 @@ async fn r12_a_new_installation_asks_for_passwords_where_there_are_portal_users(
 }
 
 #[tokio::test]
-async fn r60_the_portal_is_disabled_by_a_url_and_brought_back_by_null() {
+async fn r60_the_portal_is_disabled_by_a_url_and_enabled_by_null() {
     let fixture = Fixture::new().await;
     let url = || fixture.directory.snapshot().preferences().disabled_redirect_url.clone();
     assert_eq!(url(), None);
@@ -47,7 +47,7 @@ async fn r60_the_portal_is_disabled_by_a_url_and_brought_back_by_null() {
         fixture.directory.preferences().change(set, &by_operator()).await.unwrap();
         assert_eq!(url().as_deref(), Some(good));
     }
-    // What is left out stays.
+    // A field that is left out stays as it is.
     fixture.directory.preferences().change(patch("{}"), &by_operator()).await.unwrap();
     assert!(url().is_some());
     let clear = patch(r#"{"disabled_redirect_url": null}"#);
@@ -56,7 +56,7 @@ async fn r60_the_portal_is_disabled_by_a_url_and_brought_back_by_null() {
 }
 
 #[tokio::test]
-async fn r60_what_is_no_web_address_is_refused() {
+async fn r60_an_invalid_redirect_url_is_refused() {
     let fixture = Fixture::new().await;
     let long = format!("https://example.com/{}", "x".repeat(MAX_URL));
     for bad in [
@@ -93,13 +93,13 @@ async fn r60_what_is_no_web_address_is_refused() {
         .directory
         .preferences()
         .change(patch(r#"{"disabled_redirect_url": "ftp://example.com"}"#), &change);
-    let told = error.await.unwrap_err().to_string();
-    assert!(told.contains("`http://` or `https://`"), "{told}");
+    let message = error.await.unwrap_err().to_string();
+    assert!(message.contains("`http://` or `https://`"), "{message}");
     assert_eq!(fixture.directory.preferences().get().await.unwrap().version, 1);
 }
 
 #[tokio::test]
-async fn r60_nobody_is_redirected_to_the_portal_itself() {
+async fn r60_a_redirect_to_the_portal_itself_is_refused() {
     let fixture = Fixture::new().await;
     let change = async |(public_url, hosts): (&str, &[&str]), url: &str| {
         let directory = fixture.serving(ServedHosts::parsed(public_url, hosts)).await;

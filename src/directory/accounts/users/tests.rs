@@ -16,7 +16,7 @@ fn invalid_field(error: &DirectoryError) -> &str {
 }
 
 #[tokio::test]
-async fn r15_logins_are_unique_without_case_and_space() {
+async fn r15_logins_are_unique_regardless_of_case_and_space() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     fixture.organization("other").await;
@@ -41,13 +41,13 @@ async fn r15_logins_are_unique_without_case_and_space() {
     let bob =
         fixture.directory.users().change(&bob.id, rename("Robert"), &by_operator()).await.unwrap();
     assert_eq!((bob.login.as_str(), bob.version), ("Robert", 2));
-    // The old login is free again, the new one found.
+    // The old login is free again, and the new one is found.
     fixture.directory.users().create(new_user("acme", "bob"), &by_operator()).await.unwrap();
     assert_eq!(fixture.directory.users().with_login("ROBERT").await.unwrap(), bob);
 }
 
 #[tokio::test]
-async fn r15_no_login_looks_like_another_by_an_invisible_character() {
+async fn r15_a_login_with_an_invisible_character_is_refused() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let bob = fixture.user("acme", "bob", "limited").await;
@@ -66,7 +66,7 @@ async fn r15_no_login_looks_like_another_by_an_invisible_character() {
 }
 
 #[tokio::test]
-async fn what_is_taken_is_told_as_it_was_given() {
+async fn a_taken_name_is_reported_as_it_was_given() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     fixture.user("acme", "ann", "limited").await;
@@ -74,14 +74,14 @@ async fn what_is_taken_is_told_as_it_was_given() {
     let rename = UserPatch { login: Some(" ANN ".to_owned()), ..UserPatch::default() };
     let group = |name: &str| GroupPatch { name: Some(name.to_owned()), ..GroupPatch::default() };
     let directory = &fixture.directory;
-    for (error, told) in [
+    for (error, message) in [
         (
             directory.users().create(new_user("acme", "Ann"), &by_operator()).await.unwrap_err(),
-            "login: a portal user `Ann` exists already",
+            "login: a portal user `Ann` already exists",
         ),
         (
             directory.users().change(&bob.id, rename, &by_operator()).await.unwrap_err(),
-            "login: a portal user `ANN` exists already",
+            "login: a portal user `ANN` already exists",
         ),
         (
             directory
@@ -89,7 +89,7 @@ async fn what_is_taken_is_told_as_it_was_given() {
                 .copy(&"admin".into(), Some("Limited Portal GROUP"), &by_operator())
                 .await
                 .unwrap_err(),
-            "name: a group `Limited Portal GROUP` exists already",
+            "name: a group `Limited Portal GROUP` already exists",
         ),
         (
             directory
@@ -97,20 +97,20 @@ async fn what_is_taken_is_told_as_it_was_given() {
                 .change(&"no-access".into(), group("LIMITED Portal Group"), &by_operator())
                 .await
                 .unwrap_err(),
-            "name: a group `LIMITED Portal Group` exists already",
+            "name: a group `LIMITED Portal Group` already exists",
         ),
     ] {
-        assert_eq!(error.to_string(), told);
+        assert_eq!(error.to_string(), message);
     }
 }
 
 #[tokio::test]
-async fn r15_of_two_equal_logins_at_once_exactly_one_wins() {
+async fn r15_of_two_equal_logins_at_once_exactly_one_is_created() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let other = fixture.directory.clone();
     let creating = fixture
-        .with_meddling(async move {
+        .with_interruption(async move {
             other.users().create(new_user("acme", "ANN"), &by_operator()).await.unwrap();
         })
         .await;
@@ -124,7 +124,7 @@ async fn r15_of_two_equal_logins_at_once_exactly_one_wins() {
 }
 
 #[tokio::test]
-async fn r15_a_new_user_without_a_login_takes_the_address_of_the_end_user_or_the_organization() {
+async fn r15_the_default_login_is_the_email_address() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let ann = fixture.end_user("acme", Some("Ann@Example.com")).await;
@@ -150,7 +150,7 @@ async fn r15_a_new_user_without_a_login_takes_the_address_of_the_end_user_or_the
 }
 
 #[tokio::test]
-async fn r42_who_has_no_email_address_is_given_a_login_by_hand() {
+async fn r42_without_an_email_address_a_login_is_required() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let ann = fixture.end_user("acme", None).await;
@@ -162,27 +162,27 @@ async fn r42_who_has_no_email_address_is_given_a_login_by_hand() {
     };
     let error = fixture.directory.users().create(new.clone(), &by_operator()).await.unwrap_err();
     assert_eq!(invalid_field(&error), "login");
-    assert!(error.to_string().contains("give a user name"), "{error}");
+    assert!(error.to_string().contains("give a login"), "{error}");
     let new = NewUser { login: Some("ann".to_owned()), ..new };
     let user = fixture.directory.users().create(new, &by_operator()).await.unwrap();
     assert_eq!((user.login.as_str(), user.status), ("ann", UserStatus::Active));
-    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Welcome(_)));
+    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Accepted(_)));
 }
 
 #[tokio::test]
-async fn r16_a_user_is_the_organizations_or_one_of_its_end_users() {
+async fn r16_a_user_belongs_to_the_organization_or_an_end_user() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     fixture.organization("other").await;
     let ann = fixture.end_user("acme", None).await;
-    let stranger = fixture.end_user("other", None).await;
+    let other = fixture.end_user("other", None).await;
     let user = fixture.user("acme", "ann", "limited").await;
     assert_eq!(user.end_user, None);
     let make = |end_user: Option<&str>| UserPatch {
         end_user: Some(end_user.map(str::to_owned).map(Into::into)),
         ..UserPatch::default()
     };
-    for bad in [stranger.id.as_str(), "nobody", ""] {
+    for bad in [other.id.as_str(), "nobody", ""] {
         let error =
             fixture.directory.users().change(&user.id, make(Some(bad)), &by_operator()).await;
         assert_eq!(invalid_field(&error.unwrap_err()), "end_user", "{bad:?}");
@@ -206,7 +206,7 @@ async fn r16_a_user_is_the_organizations_or_one_of_its_end_users() {
 }
 
 #[tokio::test]
-async fn what_a_new_user_refers_to_must_exist() {
+async fn a_new_user_needs_existing_organization_and_group() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let group = NewUser { group: Some("nowhere".into()), ..new_user("acme", "ann") };
@@ -243,7 +243,7 @@ async fn a_user_is_active_invited_or_without_password() {
 }
 
 #[tokio::test]
-async fn r30_a_password_that_breaks_a_rule_is_refused_with_all_that_is_wrong() {
+async fn r30_all_rules_that_a_password_breaks_are_reported() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let user = fixture.user("acme", "ann", "limited").await;
@@ -259,12 +259,12 @@ async fn r30_a_password_that_breaks_a_rule_is_refused_with_all_that_is_wrong() {
     let new = NewUser { password: Some(Secret::from("abc")), ..new_user("acme", "bob") };
     let error = fixture.directory.users().create(new, &by_operator()).await.unwrap_err();
     assert_eq!(invalid_field(&error), "password");
-    // The old one still holds.
-    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Welcome(_)));
+    // The old password still works.
+    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Accepted(_)));
 }
 
 #[tokio::test]
-async fn r31_the_login_and_the_end_users_address_are_refused_as_a_new_password() {
+async fn r31_login_and_email_address_are_refused_as_a_password() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let ann = fixture.end_user("acme", Some("Ann.Smith1@acme.example")).await;
@@ -292,11 +292,11 @@ async fn r34_setting_a_password_ends_all_sessions() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let user = fixture.user("acme", "ann", "limited").await;
-    let SignIn::Welcome(session) = fixture.sign_in("ann", PASSWORD).await else { panic!() };
+    let SignIn::Accepted(session) = fixture.sign_in("ann", PASSWORD).await else { panic!() };
     let now_facts = async || fixture.directory.user(&user.id).await.unwrap().unwrap();
     assert!(now_facts().await.honours_session(session.password_generation));
 
-    // Another group or login is no reason to sign in again.
+    // Another group or login does not end the session.
     let patch = UserPatch {
         group: Some("admin".into()),
         login: Some("anna".to_owned()),
@@ -318,7 +318,7 @@ async fn r34_setting_a_password_ends_all_sessions() {
     assert!(matches!(fixture.sign_in("anna", PASSWORD).await, SignIn::Wrong));
     let no_mfa = UserPatch { require_mfa: Some(false), ..UserPatch::default() };
     fixture.directory.users().change(&user.id, no_mfa, &by_operator()).await.unwrap();
-    let SignIn::Welcome(session) = fixture.sign_in("anna", OTHER_PASSWORD).await else { panic!() };
+    let SignIn::Accepted(session) = fixture.sign_in("anna", OTHER_PASSWORD).await else { panic!() };
     assert!(now_facts().await.honours_session(session.password_generation));
 }
 
@@ -338,7 +338,7 @@ async fn r34_the_same_password_set_again_ends_all_sessions_too() {
 }
 
 #[tokio::test]
-async fn a_deleted_user_is_gone_when_it_is_answered() {
+async fn a_deleted_user_is_gone_when_delete_returns() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let user = fixture.user("acme", "ann", "limited").await;
@@ -355,61 +355,61 @@ async fn a_deleted_user_is_gone_when_it_is_answered() {
 }
 
 #[tokio::test]
-async fn a_change_without_expectation_is_made_on_what_another_has_just_written() {
+async fn a_change_without_expected_version_uses_the_latest_record() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let user = fixture.user("acme", "ann", "limited").await;
     let (other, id) = (fixture.directory.clone(), user.id.clone());
     let mfa = UserPatch { require_mfa: Some(true), ..UserPatch::default() };
     let regroup = UserPatch { group: Some("admin".into()), ..UserPatch::default() };
-    let meddling = async move {
+    let interruption = async move {
         other.users().change(&id, mfa, &by_operator()).await.unwrap();
     };
-    let changing = fixture.with_meddling(meddling).await;
+    let changing = fixture.with_interruption(interruption).await;
     let changed = changing.users().change(&user.id, regroup.clone(), &by_operator()).await.unwrap();
     assert_eq!((changed.group.as_str(), changed.require_mfa, changed.version), ("admin", true, 3));
 
     let (other, id) = (fixture.directory.clone(), user.id.clone());
     let no_mfa = UserPatch { require_mfa: Some(false), ..UserPatch::default() };
-    let meddling = async move {
+    let interruption = async move {
         other.users().change(&id, no_mfa, &by_operator()).await.unwrap();
     };
-    let changing = fixture.with_meddling(meddling).await;
+    let changing = fixture.with_interruption(interruption).await;
     let regroup = UserPatch { group: Some("limited".into()), ..regroup };
     let error = changing.users().change(&user.id, regroup, &by_operator_to(3)).await.unwrap_err();
     assert!(matches!(error, DirectoryError::Changed { version: 4, .. }), "{error:?}");
 }
 
 #[tokio::test]
-async fn a_password_is_hashed_once_however_often_others_come_before() {
+async fn a_password_is_hashed_once_despite_retries() {
     let mut fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let user = fixture.user("acme", "ann", "limited").await;
     let cost = HashingSettings { memory_kib: 8, passes: 1, lanes: 1, threads: 1, queue: 0 };
     let hasher = Hasher::new(cost).unwrap();
     fixture.auth.hasher = hasher.clone();
-    // Whoever comes before also gives the pool more work than it can have done soon.
+    // The other change also keeps the pool busy for a long time.
     let long = "$argon2id$v=19$m=65536,t=16,p=1$TVNFSzk3OWV1TVZralhyUg$\
                 SjKyKA6dBNliPbTddhOqmiATmhZOBFj3of7JnDQzdpo";
     let (other, id) = (fixture.directory.clone(), user.id.clone());
     let regroup = UserPatch { group: Some("admin".into()), ..UserPatch::default() };
     let password = Secret::from(OTHER_PASSWORD);
-    let meddling = async move {
+    let interruption = async move {
         other.users().change(&id, regroup, &by_operator()).await.unwrap();
         assert!(hasher.verify(long, &password).now_or_never().is_none());
     };
-    let setting = fixture.with_meddling(meddling).await;
+    let setting = fixture.with_interruption(interruption).await;
     let set = setting
         .users()
         .set_password(&user.id, Secret::from(OTHER_PASSWORD), &by_operator())
         .await
         .unwrap();
     assert_eq!((set.version, set.group.as_str()), (3, "admin"));
-    assert!(matches!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Welcome(_)));
+    assert!(matches!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Accepted(_)));
 }
 
 #[tokio::test]
-async fn users_are_listed_by_organization_end_user_and_group_a_page_at_a_time() {
+async fn users_are_listed_by_organization_end_user_and_group() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     fixture.organization("other").await;
@@ -447,7 +447,7 @@ async fn users_are_listed_by_organization_end_user_and_group_a_page_at_a_time() 
 }
 
 #[tokio::test]
-async fn a_user_is_shown_as_the_contract_says_and_without_the_hash() {
+async fn a_user_is_shown_without_the_hash() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let user = fixture.user("acme", "ann", "limited").await;
@@ -466,7 +466,7 @@ async fn a_user_is_shown_as_the_contract_says_and_without_the_hash() {
 }
 
 #[tokio::test]
-async fn r7_a_user_who_changes_group_has_the_new_one_when_it_is_answered() {
+async fn r7_a_change_of_group_is_in_force_when_it_returns() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let user = fixture.user("acme", "ann", "limited").await;
