@@ -362,7 +362,7 @@ mod tests {
     use portcullis_policy::Policy;
 
     #[test]
-    fn the_shipped_policy_meets_its_expectations_and_uses_every_permission() {
+    fn the_shipped_policy_is_valid_and_uses_every_permission() {
         let policy = match Policy::load(Path::new("policies")) {
             Ok(policy) => policy,
             Err(problems) => panic!("{problems}"),

@@ -103,7 +103,7 @@ async fn a_letter_that_was_not_sent_waits_longer_each_time() {
 }
 
 #[tokio::test]
-async fn a_letter_is_given_up_when_its_link_would_have_expired_by_the_next_try() {
+async fn a_mail_fails_if_its_link_expires_before_the_next_attempt() {
     let post = Post::new().await;
     post.write("mail", Occasion::Reset).await;
     for at in [0, 30, 150] {
@@ -152,7 +152,7 @@ async fn r40_of_two_invitations_only_the_newer_is_sent() {
 }
 
 #[tokio::test]
-async fn r33_a_reset_does_not_end_an_invitation_nor_the_other_way_round() {
+async fn r33_resets_and_invitations_do_not_end_each_other() {
     let post = Post::new().await;
     post.write("invitation", Occasion::Invitation).await;
     post.write("reset", Occasion::Reset).await;
@@ -161,7 +161,7 @@ async fn r33_a_reset_does_not_end_an_invitation_nor_the_other_way_round() {
 }
 
 #[tokio::test]
-async fn a_letter_to_somebody_who_has_a_password_or_is_gone_is_not_needed() {
+async fn a_mail_to_an_active_or_deleted_user_is_not_needed() {
     let post = Post::new().await;
     let directory = &post.fixture.directory;
     post.write("claimed", Occasion::Invitation).await;
@@ -193,7 +193,7 @@ async fn a_letter_sealed_with_another_key_fails_and_says_why() {
 }
 
 #[tokio::test]
-async fn what_is_due_comes_with_resets_first_and_the_time_of_what_is_not() {
+async fn due_mails_are_listed_with_resets_first() {
     let post = Post::new().await;
     let queue = post.queue();
     post.write("later", Occasion::Invitation).await;
@@ -210,7 +210,7 @@ async fn what_is_due_comes_with_resets_first_and_the_time_of_what_is_not() {
 }
 
 #[tokio::test]
-async fn a_waiting_letter_can_be_tried_now_and_one_that_is_done_cannot() {
+async fn a_waiting_mail_can_be_retried_and_a_completed_one_cannot() {
     let post = Post::new().await;
     let queue = post.queue();
     post.write("mail", Occasion::Invitation).await;
@@ -229,7 +229,7 @@ async fn a_waiting_letter_can_be_tried_now_and_one_that_is_done_cannot() {
 }
 
 #[tokio::test]
-async fn administrators_see_letters_by_state_and_never_a_token() {
+async fn mails_are_listed_by_state_and_without_tokens() {
     let post = Post::new().await;
     let queue = post.queue();
     let token = post.write("one", Occasion::Reset).await;
@@ -273,7 +273,7 @@ async fn neither_resets_nor_invitations_starve_the_others() {
 }
 
 #[tokio::test]
-async fn letters_that_were_done_with_a_while_ago_are_removed_and_others_are_not() {
+async fn old_completed_mails_are_removed() {
     let post = Post::new().await;
     let queue = post.queue();
     let (day, month) = (24 * 3600, 30 * 24 * 3600);
@@ -337,7 +337,7 @@ async fn a_damaged_letter_keeps_no_other_back() {
 }
 
 #[tokio::test]
-async fn a_letter_that_was_tried_while_an_administrator_retried_it_is_noted_all_the_same() {
+async fn an_attempt_is_recorded_despite_a_concurrent_retry() {
     let post = Post::new().await;
     post.write("mail", Occasion::Invitation).await;
     let queue = post.queue();

@@ -82,7 +82,7 @@ async fn a_reset_comes_before_invitations() {
 }
 
 #[tokio::test]
-async fn what_was_taken_is_not_sent_again_while_the_store_does_not_write() {
+async fn a_sent_mail_is_not_resent_if_the_store_cannot_write() {
     let bench = Bench::new().await;
     let basket = Basket::default();
     let outbox = bench.outbox(basket.clone());
@@ -106,7 +106,7 @@ async fn what_was_taken_is_not_sent_again_while_the_store_does_not_write() {
 }
 
 #[tokio::test]
-async fn what_was_not_taken_waits_its_time_though_the_store_does_not_write() {
+async fn a_failed_mail_waits_even_if_the_store_cannot_write() {
     let bench = Bench::new().await;
     let basket = Basket::default();
     *basket.away.lock() = Some("the server is away".to_owned());
@@ -148,7 +148,7 @@ async fn a_letter_that_cannot_be_read_keeps_no_other_back() {
 }
 
 #[tokio::test]
-async fn r40_an_invitation_that_was_replaced_meanwhile_does_not_go_out() {
+async fn r40_a_replaced_invitation_is_not_sent() {
     let bench = Bench::new().await;
     bench.write("older", Occasion::Invitation).await;
     let newer = bench.write("newer", Occasion::Invitation).await;
@@ -160,7 +160,7 @@ async fn r40_an_invitation_that_was_replaced_meanwhile_does_not_go_out() {
 }
 
 #[tokio::test]
-async fn a_letter_that_is_committed_goes_out_at_once_and_a_stop_ends_the_task() {
+async fn a_committed_mail_is_sent_at_once() {
     let bench = Bench::new().await;
     let basket = Basket::default();
     let stop = CancellationToken::new();
@@ -180,7 +180,7 @@ async fn a_letter_that_is_committed_goes_out_at_once_and_a_stop_ends_the_task() 
 }
 
 #[tokio::test]
-async fn the_folder_gets_a_file_for_each_mail_that_only_its_owner_can_read() {
+async fn each_mail_is_a_file_that_only_its_owner_can_read() {
     let bench = Bench::new().await;
     bench.write("letter", Occasion::Invitation).await;
     let home = tempfile::tempdir().unwrap();
@@ -199,7 +199,7 @@ async fn the_folder_gets_a_file_for_each_mail_that_only_its_owner_can_read() {
 }
 
 #[tokio::test]
-async fn a_mail_that_was_put_into_the_folder_but_not_noted_is_there_once() {
+async fn a_mail_in_the_folder_is_not_written_twice() {
     let bench = Bench::new().await;
     bench.write("letter", Occasion::Invitation).await;
     let home = tempfile::tempdir().unwrap();

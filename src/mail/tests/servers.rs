@@ -83,7 +83,7 @@ async fn mails_go_to_a_server_over_starttls_and_over_tls() {
 }
 
 #[tokio::test]
-async fn a_server_with_a_certificate_that_nobody_vouches_for_gets_nothing() {
+async fn a_server_with_an_untrusted_certificate_gets_nothing() {
     let (folder, certificate) = certificate();
     let other = Certificate::write(folder.path(), "other");
     let bench = Bench::new().await;
@@ -142,14 +142,14 @@ async fn r41_a_blind_copy_that_is_refused_does_not_keep_the_mail_back() {
 }
 
 #[tokio::test]
-async fn a_mail_to_an_address_that_is_refused_for_good_has_failed_at_once() {
+async fn a_mail_to_a_permanently_refused_address_fails_at_once() {
     let (letter, _) = refused("ann@acme.example", "550 5.1.1 no such mailbox").await;
     assert_eq!(letter.state.name(), "failed");
     assert!(letter.last_error.unwrap().contains("no such mailbox"));
 }
 
 #[tokio::test]
-async fn a_mail_is_tried_again_when_the_refusal_is_for_now_or_may_be_the_operators_to_mend() {
+async fn a_mail_is_retried_after_a_transient_or_fixable_error() {
     for (address, reply) in [
         ("ann@acme.example", "450 4.1.1 come again"),
         ("ann@acme.example", "550 5.7.1 no relaying"),

@@ -480,7 +480,7 @@ async fn r40_an_invitation_ends_when_the_end_users_address_changes() {
 }
 
 #[tokio::test]
-async fn r40_an_invitation_ends_when_the_organizations_address_changes() {
+async fn r40_an_invitation_ends_with_the_organizations_address() {
     let fixture = Fixture::new().await;
     let directory = &fixture.directory;
     fixture.organization("acme").await;

@@ -193,7 +193,7 @@ async fn r12_with_a_portal_user_or_invitation_a_link_asks_to_sign_in() {
 }
 
 #[tokio::test]
-async fn r13_with_the_preference_off_a_link_works_for_every_organization() {
+async fn r13_with_the_preference_off_every_link_works() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     fixture.user("acme", "ann", "limited").await;
