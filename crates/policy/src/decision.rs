@@ -32,6 +32,7 @@ use super::policy::Policy;
 use super::reading::Unreadable;
 use super::reason::Reason;
 use super::request_path::BadTarget;
+use super::route::{NamedBy, PathReading};
 use super::subject::Subject;
 
 /// Decides on a request of a session, or of a visitor without one. `now` is compared with the
@@ -59,7 +60,8 @@ pub fn decide(
     if route.query().is_some() && spellings.as_ref().is_some_and(|other| other.may_end_early) {
         return deny(Some(route), Reason::AmbiguousPath);
     }
-    let own = |subject: &Subject| route.is_of_organization(&subject.organization, place.path);
+    let named = NamedBy { path: PathReading::Itself(place.path), query: request.target.query() };
+    let own = |subject: &Subject| route.is_of_organization(&subject.organization, &named);
     match judge(policy, subject, request, (route, own), now) {
         Verdict::Allow(granted, reason) => {
             let refused = spellings.and_then(|spellings| {

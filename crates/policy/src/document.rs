@@ -185,6 +185,12 @@ impl<'f> Entry<'f> {
         self.table.iter().any(|(found, value)| found.get_ref() == key && value.get_ref().is_str())
     }
 
+    /// Whether the key exists and its value is a boolean.
+    pub(super) fn is_boolean(&self, key: &str) -> bool {
+        let mut keys = self.table.iter();
+        keys.any(|(found, value)| found.get_ref() == key && value.get_ref().as_bool().is_some())
+    }
+
     /// Reports every key that was not taken.
     pub(super) fn finish(self) {
         for key in self.keys() {

@@ -80,26 +80,40 @@ fn is_canonical(text: &str, target: &RequestTarget) {
     }
 }
 
-/// A query rule: the parameter and the listed values on the first line, the query on the rest.
+/// A query rule on the first line, the query on the rest. The rule is a parameter and its listed
+/// values, or `!` for any value; more parameters follow after commas, and a `;` at the end is the
+/// separator.
 ///
-/// - A query that a route is for has the listed value for every portal, however it reads queries.
+/// - A query for which the route applies has the listed values in every way to read queries.
 pub fn query_rule(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let Some((rule, query)) = text.split_once('\n') else { return };
-    let mut words = rule.split(' ');
-    let parameter = words.next().unwrap_or_default();
+    let (rule, separator) = match rule.strip_suffix(';') {
+        Some(rule) => (rule, ';'),
+        None => (rule, '&'),
+    };
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    let values: Vec<&str> = words.collect();
-    let named = !parameter.is_empty() && parameter.chars().all(plain);
-    if !named || !values.iter().all(|value| value.chars().all(|c| c == '.' || plain(c))) {
-        return;
+    let is_value = |value: &&str| *value == "!" || value.chars().all(|c| c == '.' || plain(c));
+    let mut parameters: Vec<(&str, Vec<&str>)> = Vec::new();
+    for text in rule.split(',') {
+        let mut words = text.split(' ');
+        let parameter = words.next().unwrap_or_default();
+        let values: Vec<&str> = words.collect();
+        let is_valid = !parameter.is_empty() && parameter.chars().all(plain);
+        if !is_valid || !values.iter().all(is_value) {
+            return;
+        }
+        parameters.push((parameter, values));
     }
+    let conditions = parameters.iter().map(|(parameter, values)| match values.as_slice() {
+        ["!"] => format!("{parameter} = true"),
+        values => format!("{parameter} = {values:?}"),
+    });
+    let conditions = conditions.collect::<Vec<_>>().join(", ");
     let Ok(target) = RequestTarget::parse(&format!("/?{query}")) else { return };
-    let listed: Vec<_> = values.iter().map(|value| format!("\"{value}\"")).collect();
     let Ok(policy) = fixture::compile(&format!(
         "[[route]]\nname = \"r\"\npath = \"/\"\naccess = \"public\"\n\
-         query = {{ {parameter} = [{}] }}\n",
-        listed.join(", ")
+         query = {{ {conditions} }}\nquery_separator = \"{separator}\"\n"
     )) else {
         return;
     };
@@ -107,8 +121,14 @@ pub fn query_rule(data: &[u8]) {
         return;
     }
     for reader in QueryReader::all() {
-        let read = reader.read(query, parameter);
-        assert!(values.contains(&read.as_str()), "{query:?} read as {read:?} by {reader:?}");
+        for (parameter, values) in &parameters {
+            let read = reader.read(query, parameter, separator);
+            let holds = match values.as_slice() {
+                ["!"] => !read.trim().is_empty(),
+                values => values.contains(&read.as_str()),
+            };
+            assert!(holds, "{query:?} read as {read:?} by {reader:?}");
+        }
     }
 }
 

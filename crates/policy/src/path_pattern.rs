@@ -260,7 +260,8 @@ impl Piece {
     }
 }
 
-fn variable_name(name: &str) -> Result<String, BadPattern> {
+/// Checks the name of a variable.
+pub(super) fn variable_name(name: &str) -> Result<String, BadPattern> {
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
     if name.is_empty() || !name.bytes().all(fits) {
         return Err(BadPattern::VariableName(name.to_owned()));

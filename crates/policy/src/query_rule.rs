@@ -1,65 +1,155 @@
-//! The query of a route: a parameter, and the values for which the route applies.
+//! The query of a route: what its parameters must be for the route to apply.
 //!
-//! Some portals use one path for almost everything and select the action by a parameter
-//! (`/doku.php?do=edit`). Portals accept many spellings of a name and a value, so a rule lists the
-//! allowed values and accepts only the plain spelling:
+//! Some portals use one path for almost everything and select the action by parameters
+//! (`/doku.php?do=edit`). Portals accept many spellings of a name and a value, so a rule accepts only
+//! the plain spelling of the parameters that it names:
 //!
-//! - The parameter is given once, by its exact name, and its value is neither empty nor escaped: that
-//!   value.
+//! - A parameter is given once, by its exact name, and its value is not empty. Unless any value is
+//!   allowed, the value is not escaped.
 //! - It is not given: the value `""`.
 //! - Anything else is ambiguous: given twice or empty, an escaped value, another name that a portal
-//!   may take for it, a raw `;` or an invalid escape anywhere in the query.
+//!   may take for it, an invalid escape anywhere in the query, or a `;` where it does not separate
+//!   parameters.
 //!
 //! The body is not read. If the portal also accepts the parameter in a form, a route for POST must
 //! require the strictest permission that the form may need.
 
+mod compile;
+
 use percent_encoding::percent_decode_str;
 
-use super::document::{At, Entry, File};
+pub(super) use self::compile::compile;
 use super::request_path::starts_with_hex;
 
-/// A parameter, and the values for which a route applies.
+/// What the parameters of a query must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryRule {
-    /// Contains a letter or a digit, so that no portal takes an empty name for it.
-    parameter: String,
-    /// At least one.
-    values: Vec<String>,
+    conditions: Vec<Condition>,
+    separator: Separator,
+    /// Whether other parameters may be given.
+    allows_others: bool,
 }
 
+/// A parameter, and what it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Condition {
+    /// Contains a letter or a digit, so that no portal takes an empty name for it.
+    parameter: String,
+    wanted: Wanted,
+}
+
+/// What a parameter must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Wanted {
+    /// One of these values, at least one; `""` is a parameter that is not given.
+    OneOf(Vec<String>),
+    /// Given, with any value.
+    Given,
+    /// Given: the value of a variable with this name.
+    Variable(String),
+}
+
+/// What separates parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Separator {
+    /// `&`
+    Ampersand,
+    /// `;` or `&`, but not both in one query.
+    Semicolon,
+}
+
+/// The value of a parameter is ambiguous.
+struct Ambiguous;
+
 impl QueryRule {
-    /// The name of the parameter.
-    #[must_use]
-    pub fn parameter(&self) -> &str {
-        &self.parameter
-    }
-
-    /// Whether the route applies for this value; `""` is a parameter that is not given.
-    #[must_use]
-    pub fn lists(&self, value: &str) -> bool {
-        self.values.iter().any(|listed| listed == value)
-    }
-
-    /// The value of the parameter in a query; `None` if it is ambiguous.
-    pub(super) fn value<'q>(&self, query: Option<&'q str>) -> Option<&'q str> {
+    /// Whether the route applies for a query; `None` if the query is ambiguous.
+    pub(super) fn matches(&self, query: Option<&str>) -> Option<bool> {
         let query = query.unwrap_or_default();
-        let sound_escapes = query.split('%').skip(1).all(|after| starts_with_hex(after, 2));
-        if !sound_escapes || query.contains(';') {
+        let separator = self.separator.of(query).ok()?;
+        if !query.split('%').skip(1).all(|after| starts_with_hex(after, 2)) {
             return None;
         }
+        let mut matches = true;
+        for condition in &self.conditions {
+            let value = condition.value(query, separator).ok()?;
+            matches &= match &condition.wanted {
+                Wanted::OneOf(values) => values.iter().any(|listed| listed == value),
+                Wanted::Given | Wanted::Variable(_) => !value.is_empty(),
+            };
+        }
+        let is_named = |pair: &str| {
+            let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+            pair.is_empty() || self.conditions.iter().any(|known| known.parameter == name)
+        };
+        Some(matches && (self.allows_others || query.split(separator).all(is_named)))
+    }
+
+    /// The value of a variable in a query that matches.
+    pub(super) fn value_of<'q>(&self, variable: &str, query: Option<&'q str>) -> Option<&'q str> {
+        let query = query?;
+        let separator = self.separator.of(query).ok()?;
+        let condition = self.conditions.iter().find(|condition| condition.has_variable(variable));
+        condition?.value(query, separator).ok()
+    }
+
+    /// Whether a parameter stands for a variable with this name.
+    pub(super) fn has_variable(&self, name: &str) -> bool {
+        self.conditions.iter().any(|condition| condition.has_variable(name))
+    }
+
+    /// The names of the variables.
+    pub(super) fn variables(&self) -> impl Iterator<Item = &str> {
+        self.conditions.iter().filter_map(|condition| match &condition.wanted {
+            Wanted::Variable(name) => Some(name.as_str()),
+            Wanted::OneOf(_) | Wanted::Given => None,
+        })
+    }
+}
+
+impl Separator {
+    /// The character that separates the parameters of a query.
+    fn of(self, query: &str) -> Result<char, Ambiguous> {
+        match self {
+            _ if !query.contains(';') => Ok('&'),
+            Self::Semicolon if !query.contains('&') => Ok(';'),
+            Self::Ampersand | Self::Semicolon => Err(Ambiguous),
+        }
+    }
+}
+
+impl Condition {
+    fn has_variable(&self, name: &str) -> bool {
+        matches!(&self.wanted, Wanted::Variable(variable) if variable == name)
+    }
+
+    /// The value of the parameter; empty when it is not given.
+    fn value<'q>(&self, query: &'q str, separator: char) -> Result<&'q str, Ambiguous> {
         let mut given = "";
-        for pair in query.split('&') {
+        for pair in query.split(separator) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             if name == self.parameter {
-                if !given.is_empty() || value.is_empty() || value.contains(['%', '+']) {
-                    return None;
+                if !given.is_empty() || !self.is_plain(value) {
+                    return Err(Ambiguous);
                 }
                 given = value;
             } else if self.may_be_taken_for(name) {
-                return None;
+                return Err(Ambiguous);
             }
         }
-        Some(given)
+        Ok(given)
+    }
+
+    /// Whether a value is not empty for any portal and, if it matters, has one reading.
+    fn is_plain(&self, value: &str) -> bool {
+        match self.wanted {
+            Wanted::OneOf(_) | Wanted::Variable(_) => {
+                !value.is_empty() && !value.contains(['%', '+'])
+            }
+            Wanted::Given => {
+                let mut decoded = percent_decode_str(value);
+                decoded.any(|byte| byte.is_ascii_alphanumeric())
+            }
+        }
     }
 
     /// Whether a portal may take a name for the parameter. The name is decoded and compared without
@@ -82,8 +172,24 @@ impl QueryRule {
     }
 }
 
+impl Wanted {
+    /// Whether no value is allowed by both.
+    fn is_disjoint(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::OneOf(one), Self::OneOf(other)) => {
+                one.iter().all(|value| !other.contains(value))
+            }
+            (Self::OneOf(values), Self::Given | Self::Variable(_))
+            | (Self::Given | Self::Variable(_), Self::OneOf(values)) => {
+                values.iter().all(String::is_empty)
+            }
+            (Self::Given | Self::Variable(_), Self::Given | Self::Variable(_)) => false,
+        }
+    }
+}
+
 /// Why two routes of the same host, path and method apply to the same queries, as the end of a
-/// sentence; `None` if they do not.
+/// sentence; `None` if they do not, because of a parameter that both name.
 pub(super) fn overlap(one: Option<&QueryRule>, other: Option<&QueryRule>) -> Option<String> {
     let (one, other) = match (one, other) {
         (Some(one), Some(other)) => (one, other),
@@ -92,52 +198,33 @@ pub(super) fn overlap(one: Option<&QueryRule>, other: Option<&QueryRule>) -> Opt
             return Some(": only one of them has a `query`".to_owned());
         }
     };
-    if one.parameter != other.parameter {
-        return Some(format!(": they name `{}` and `{}`", one.parameter, other.parameter));
+    if one.separator != other.separator {
+        return Some(": their `query_separator` differs".to_owned());
     }
-    let shared = one.values.iter().find(|value| other.lists(value))?;
-    Some(format!(": both list \"{shared}\" of `{}`", one.parameter))
-}
-
-/// Reads `query = { name = ["value", ..] }`. Problems are added to the file.
-pub(super) fn compile(file: &File<'_>, entry: &mut Entry<'_>) -> Option<QueryRule> {
-    let mut table = entry.table("query")?;
-    let parameters = table.keys();
-    let [parameter] = parameters.as_slice() else {
-        file.problem(
-            table.line(),
-            "`query` takes exactly one parameter: { name = [\"value\", ..] }",
-        );
-        return None;
+    let of_other = |parameter: &str| {
+        other.conditions.iter().find(|condition| condition.parameter == parameter)
     };
-    let name = &parameter.value;
-    let named = name.bytes().all(is_name_byte) && name.bytes().any(|b| b.is_ascii_alphanumeric());
-    if !named {
-        file.problem(
-            parameter.line,
-            format!("`{name}` is not a valid parameter name; use letters, digits, `_` and `-`"),
-        );
+    let shared = one.conditions.iter().filter_map(|condition| {
+        Some((&condition.parameter, &condition.wanted, &of_other(&condition.parameter)?.wanted))
+    });
+    let mut both = None;
+    for (parameter, one, other) in shared {
+        if one.is_disjoint(other) {
+            return None;
+        }
+        both.get_or_insert((parameter, one, other));
     }
-    let values = values(file, &table.strings(name)?)?;
-    named.then(|| QueryRule { parameter: name.clone(), values })
-}
-
-fn values(file: &File<'_>, listed: &[At<String>]) -> Option<Vec<String>> {
-    let mut values = Vec::new();
-    let mut sound = true;
-    for At { value, line } in listed {
-        let message = if !value.bytes().all(|byte| byte == b'.' || is_name_byte(byte)) {
-            format!("`{value}` is not a valid value; use letters, digits, `_`, `-` and `.`")
-        } else if values.contains(value) {
-            format!("the value `{value}` is listed twice")
-        } else {
-            values.push(value.clone());
-            continue;
-        };
-        file.problem(*line, message);
-        sound = false;
-    }
-    sound.then_some(values)
+    Some(match (both, one.conditions.first(), other.conditions.first()) {
+        (Some((parameter, Wanted::OneOf(one), Wanted::OneOf(other))), _, _) => {
+            let value = one.iter().find(|value| other.contains(value)).map_or("", String::as_str);
+            format!(": both list \"{value}\" of `{parameter}`")
+        }
+        (Some((parameter, _, _)), _, _) => format!(": both allow the same values of `{parameter}`"),
+        (None, Some(one), Some(other)) => {
+            format!(": they name `{}` and `{}`", one.parameter, other.parameter)
+        }
+        (None, _, _) => ": no parameter distinguishes them".to_owned(),
+    })
 }
 
 fn is_name_byte(byte: u8) -> bool {

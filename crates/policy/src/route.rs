@@ -103,11 +103,20 @@ impl<'a> IntoIterator for &'a MethodSet {
     }
 }
 
-/// The variable of the path that must be the session's organization.
+/// The variable that must be the session's organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct OrganizationVariable {
     name: String,
-    place: usize,
+    place: VariablePlace,
+}
+
+/// Where the value of a variable is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum VariablePlace {
+    /// The position of a segment of the path, from 0.
+    Path(usize),
+    /// The query.
+    Query,
 }
 
 impl Route {
@@ -156,7 +165,7 @@ impl Route {
         }
     }
 
-    /// The variable of the path that must be the session's organization.
+    /// The variable that must be the session's organization.
     #[must_use]
     pub fn organization(&self) -> Option<&str> {
         self.organization.as_ref().map(|variable| variable.name.as_str())
@@ -203,27 +212,45 @@ impl Route {
         self.line
     }
 
-    /// Whether the path names this organization, if the route requires it to. The path is decoded for
-    /// the comparison.
-    pub(super) fn is_of_organization(&self, organization: &str, path: &str) -> bool {
+    /// Whether the request names this organization, if the route requires it to. The path is decoded
+    /// for the comparison.
+    pub(super) fn is_of_organization(&self, organization: &str, named: &NamedBy<'_>) -> bool {
         let Some(variable) = &self.organization else { return true };
-        let segment = path.split('/').skip(1).nth(variable.place);
-        segment.is_some_and(|segment| {
-            percent_encoding::percent_decode_str(segment).eq(organization.bytes())
-        })
+        let place = match variable.place {
+            VariablePlace::Path(place) => place,
+            VariablePlace::Query => {
+                let value = |rule: &QueryRule| rule.value_of(&variable.name, named.query);
+                return self.query.as_ref().and_then(value) == Some(organization);
+            }
+        };
+        match named.path {
+            PathReading::Itself(path) => {
+                let segment = path.split('/').skip(1).nth(place);
+                segment.is_some_and(|segment| {
+                    percent_encoding::percent_decode_str(segment).eq(organization.bytes())
+                })
+            }
+            // For all that may be cut off the segment.
+            PathReading::Other(parts, enabled) => parts.get(place).is_some_and(|part| {
+                let cuts = part.cuts(place + 1 == parts.len(), enabled);
+                cuts.is_ok_and(|cuts| cuts.iter().all(|(text, _)| *text == organization))
+            }),
+        }
     }
+}
 
-    /// The same for another reading of the path, for all that may be cut off the segment.
-    pub(super) fn is_of_organization_in_every_reading(
-        &self,
-        organization: &str,
-        parts: &[&Part<'_>],
-        enabled: Readings,
-    ) -> bool {
-        let Some(variable) = &self.organization else { return true };
-        let Some(part) = parts.get(variable.place) else { return false };
-        let last = variable.place + 1 == parts.len();
-        let cuts = part.cuts(last, enabled);
-        cuts.is_ok_and(|cuts| cuts.iter().all(|(text, _)| *text == organization))
-    }
+/// What in a request may name an organization.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NamedBy<'a> {
+    pub(super) path: PathReading<'a>,
+    pub(super) query: Option<&'a str>,
+}
+
+/// A path in one of its readings.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum PathReading<'a> {
+    /// The canonical path.
+    Itself(&'a str),
+    /// Segments in another reading, with what may be cut off them.
+    Other(&'a [&'a Part<'a>], Readings),
 }

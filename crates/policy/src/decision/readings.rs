@@ -9,7 +9,7 @@ use super::verdict::{RequestFacts, Verdict, judge};
 use crate::policy::Policy;
 use crate::reading::{Matched, Part, Reading, Readings, Spellings, Unreadable};
 use crate::reason::Reason;
-use crate::route::Route;
+use crate::route::{NamedBy, PathReading, Route};
 use crate::router::{MAX_VISITS, Shape};
 use crate::subject::Subject;
 
@@ -185,9 +185,9 @@ impl Asked<'_> {
         }
         let slash_is_data = route.slash_is_data() || !request.target.has_encoded_slash();
         let other_query = route.query().is_some() && self.spellings.may_end_early;
-        let own = |subject: &Subject| {
-            route.is_of_organization_in_every_reading(&subject.organization, parts, readings)
-        };
+        let query = request.target.query();
+        let named = NamedBy { path: PathReading::Other(parts, readings), query };
+        let own = |subject: &Subject| route.is_of_organization(&subject.organization, &named);
         let reason = if !slash_is_data || other_query {
             Reason::AmbiguousPath
         } else {

@@ -92,6 +92,12 @@ path = "/uploads/{*file}"
 access = "public"
 except = ["*.php", ".*"]
 [[route]]
+name = "Organization in the query"
+path = "/project/{page}"
+query = { p = "{organization}", tab = ["", "files"] }
+organization = "{organization}"
+require = "view"
+[[route]]
 name = "Slash or not"
 path = "/slash[/]"
 access = "public"
@@ -244,6 +250,16 @@ const TABLE: &[(&str, &str, &str, Reason)] = &[
     ("anonymous", "GET /uploads/a%2Ephp", "deny", Reason::NoRoute),
     ("admin", "GET /uploads/a.php", "deny", Reason::NoRoute),
     ("anonymous", "GET /uploads/a.phps", "allow", Reason::Public),
+    ("limited", "GET /project/a?p=acme", "allow", Reason::Permitted),
+    ("limited", "GET /project/A.b?tab=files&p=acme", "allow", Reason::Permitted),
+    ("limited", "GET /project/a?p=globex", "deny", Reason::OtherOrganization),
+    ("limited", "GET /project/A.b?p=globex", "deny", Reason::OtherOrganization),
+    ("limited", "GET /project/a?p=acme&p=globex", "deny", Reason::AmbiguousQuery),
+    ("limited", "GET /project/a?p=%61cme", "deny", Reason::AmbiguousQuery),
+    ("limited", "GET /project/a?p=acme&tab=users", "deny", Reason::QueryNotAllowed),
+    ("limited", "GET /project/a%3Fp=globex?p=acme", "deny", Reason::AmbiguousPath),
+    ("limited", "GET /project/a", "deny", Reason::QueryNotAllowed),
+    ("anonymous", "GET /project/a?p=acme", "sign-in", Reason::NoSession),
     ("anonymous", "GET /slash", "allow", Reason::Public),
     ("anonymous", "GET /slash/", "allow", Reason::Public),
     ("anonymous", "GET /slash/x", "deny", Reason::NoRoute),

@@ -186,14 +186,16 @@ impl QueryReader {
         })
     }
 
-    /// The value of a parameter; nothing when it is not given.
-    pub(crate) fn read(self, query: &str, parameter: &str) -> String {
+    /// The value of a parameter; empty when it is not given. A portal with the separator `;` may
+    /// take an `&` for one too, and reads the query in no other way.
+    pub(crate) fn read(self, query: &str, parameter: &str, separator: char) -> String {
         let decode = |text: &str| {
             let spaced = text.replace('+', " ");
             percent_decode(spaced.as_bytes()).decode_utf8_lossy().into_owned()
         };
         let mut found: Vec<String> = Vec::new();
-        let separators: &[char] = if self.semicolons { &['&', ';'] } else { &['&'] };
+        let separators: &[char] =
+            if self.semicolons || separator == ';' { &['&', ';'] } else { &['&'] };
         for pair in query.split(separators) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (mut name, mut value) = (decode(name), decode(value));

@@ -194,9 +194,15 @@ fn invalid_routes_are_reported_with_their_line() {
         (public("hosts = [\"a b\"]"), "5: `a b`: the host is not a valid name"),
         (public("hosts = [\"a:80\"]"), "5: `a:80`: write the host without a port"),
         (public("query = \"do\""), "5: `query` must be a table"),
-        (public("query = {}"), "5: `query` takes exactly one parameter"),
-        (public("query = {\na = [\"\"],\nb = [\"\"] }"), "5: `query` takes exactly one parameter"),
-        (public("query = { do = \"show\" }"), "5: `query.do` must be a list of strings"),
+        (public("query = {}"), "5: `query` names no parameter"),
+        (public("query = { do = \"show\" }"), "5: `query.do` must be a list of strings, true,"),
+        (public("query = { do = \"{a b}\" }"), "5: `query.do` must be a list of strings, true,"),
+        (public("query = { do = \"{o}\" }"), "1: the variable `{o}` in `query` is not used"),
+        (public("query = { a-b = true, a_b = true }"), "5: portals may take the parameters"),
+        (public("query = { do = true, Do = true }"), "5: portals may take the parameters"),
+        (public("query_separator = \",\""), "5: `query_separator` must be \"&\" or \";\", not `,`"),
+        (public("query_separator = \";\""), "1: `query_separator` and `query_other` need a"),
+        (public("query_other = \"refuse\""), "5: `query_other` must be \"allow\" or \"deny\""),
         (public("query = { do = [1] }"), "5: `query.do` must be a list of strings"),
         (public("query = { do = [] }"), "5: `query.do` must not be empty"),
         (public("query = { \"do[]\" = [\"\"] }"), "5: `do[]` is not a valid parameter name"),
@@ -244,11 +250,11 @@ fn invalid_routes_are_reported_with_their_line() {
         (path(&"/a".repeat(33)), "3: `path` has more than 32 segments"),
         (
             route("path = \"/{o}\"\naccess = \"signed-in\"\norganization = \"{p}\""),
-            "5: `path` has no variable `{p}`",
+            "5: `path` and `query` have no variable `{p}`",
         ),
         (
             route("path = \"/{*o}\"\naccess = \"signed-in\"\norganization = \"{o}\""),
-            "5: `path` has no variable `{o}`",
+            "5: `path` and `query` have no variable `{o}`",
         ),
         (
             route("path = \"/{o}\"\naccess = \"signed-in\"\norganization = \"o\""),
@@ -299,6 +305,25 @@ fn routes_for_the_same_query_are_refused_with_both_lines() {
         ),
         ("query = { do = [\"\"] }", "query = { do = [\"\"] }", Some(": both list \"\" of `do`)")),
         ("query = { do = [\"a\"] }", "query = { do = [\"A\", \"\"] }", None),
+        ("query = { do = true }", "query = { do = [\"\"] }", None),
+        ("query = { do = true }", "query = { do = false }", None),
+        ("query = { do = [\"a\"] }", "query = { do = [\"b\"], x = true }", None),
+        ("query = { do = [\"a\"], x = true }", "query = { do = [\"a\"], x = false }", None),
+        (
+            "query = { do = true }",
+            "query = { do = [\"a\"] }",
+            Some(": both allow the same values of `do`)"),
+        ),
+        (
+            "query = { do = [\"a\"] }",
+            "query = { do = [\"b\"] }\nquery_separator = \";\"",
+            Some(": their `query_separator` differs)"),
+        ),
+        (
+            "query = { do = [\"a\"] }",
+            "query_other = \"deny\"",
+            Some(": no parameter distinguishes them)"),
+        ),
         ("query = { do = [\"a\"] }", "query = { do = [\"a\"] }\nhosts = [\"h\"]", None),
         ("methods = [\"PUT\"]", "query = { do = [\"a\"] }", None),
     ] {
@@ -564,8 +589,8 @@ fn a_route_has_the_values_of_its_entry() {
     assert_eq!(route.on_deny(), Some("/"));
     assert!(route.websocket() && route.body() && route.cross_origin());
     let query = route.query().unwrap();
-    assert_eq!(query.parameter(), "do");
-    assert_eq!(["", "pay", "Pay"].map(|value| query.lists(value)), [true, true, false]);
+    let matches = |query_text| query.matches(query_text);
+    assert_eq!([None, Some("do=pay"), Some("do=Pay")].map(matches), [true, true, false].map(Some));
     let named = policy.catalogue().set(["view", "pay"]).unwrap();
     assert_eq!(route.access(), Access::Require(Requirement::Any(named)));
     assert_eq!(route.permissions(), named);

@@ -120,7 +120,7 @@ fn another_spelling_of_the_parameter_is_ambiguous() {
         "do%26=edit",
         "do%3Dedit",
         "do%3D=edit",
-        // Twice, even when both say the same.
+        // Twice, even with the same value.
         "do=show&do=edit",
         "do=edit&do=show",
         "do=edit&do=edit",
@@ -157,9 +157,9 @@ fn another_spelling_of_the_parameter_is_ambiguous() {
 
 #[test]
 fn signs_of_a_parameter_name_are_equal() {
-    let rule = |parameter: &str| QueryRule {
+    let rule = |parameter: &str| Condition {
         parameter: parameter.to_owned(),
-        values: vec![String::new()],
+        wanted: Wanted::OneOf(vec![String::new()]),
     };
     for (parameter, query, value) in [
         ("page_id", "page_id=a", Some("a")),
@@ -180,14 +180,14 @@ fn signs_of_a_parameter_name_are_equal() {
         ("Do", "Do=c", Some("c")),
         ("Do", "do=c", None),
     ] {
-        assert_eq!(rule(parameter).value(Some(query)), value, "{parameter}: {query}");
+        assert_eq!(rule(parameter).value(query, '&').ok(), value, "{parameter}: {query}");
     }
-    assert_eq!(rule("do").value(None), Some(""));
+    assert_eq!(rule("do").value("", '&').ok(), Some(""));
 }
 
 /// The action that a portal reads, cleaned as a wiki does it: lower-case letters and digits only.
 fn action(reader: QueryReader, query: &str) -> String {
-    let mut action = reader.read(query, "do").to_lowercase();
+    let mut action = reader.read(query, "do", '&').to_lowercase();
     action.retain(|c| matches!(c, 'a'..='z' | '1'..='9'));
     action
 }
@@ -217,7 +217,7 @@ fn spelled(texts: &'static [&'static str]) -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 
-    /// Whatever a portal reads, it is what the route that let the request pass is for.
+    /// The portal reads a value for which the route that allows the request applies.
     #[test]
     fn no_reading_of_a_query_belongs_to_another_route(
         pairs in proptest::collection::vec(
@@ -240,7 +240,7 @@ proptest! {
         }
     }
 
-    /// Any text at all, so that what nobody thought of is tried as well.
+    /// The same for arbitrary text.
     #[test]
     fn no_reading_of_arbitrary_bytes_belongs_to_another_route(
         query in "([do&=;%+.\\[\\]0-9a-fA-F]|do|DO|%6f|edit|=show|&do=){0,12}",
@@ -251,6 +251,128 @@ proptest! {
             let values: &[_] = if route == "Edit" { &["edit"] } else { &["", "show"] };
             prop_assert!(values.contains(&read.as_str()), "{query}: {route}, read as {read}");
         }
+    }
+}
+
+/// A portal whose front page serves an API too (WordPress), one that selects by several parameters,
+/// and one whose parameters are separated by semicolons (gitweb).
+const SEVERAL: &str = r#"
+[[route]]
+name = "Front page"
+path = "/"
+query = { rest_route = false, preview = false }
+access = "public"
+[[route]]
+name = "Preview"
+path = "/"
+query = { rest_route = false, preview = true, p = ["1", "2"] }
+access = "public"
+[[route]]
+name = "API"
+path = "/"
+query = { rest_route = ["/wp/v2/posts"] }
+query_other = "deny"
+access = "public"
+[[route]]
+name = "Summary"
+path = "/gitweb"
+query = { p = ["public.git"], a = ["", "summary", "tree"] }
+query_separator = ";"
+access = "public"
+[[route]]
+name = "No query"
+path = "/plain"
+query_other = "deny"
+access = "public"
+"#;
+
+#[test]
+fn every_parameter_of_a_rule_must_match() {
+    let policy = fixture::compile(SEVERAL).unwrap();
+    for (target, expected) in [
+        ("/", Ok("Front page")),
+        ("/?utm=1", Ok("Front page")),
+        ("/?preview=true&p=1", Ok("Preview")),
+        ("/?p=2&x&preview=%74rue", Ok("Preview")),
+        ("/?preview=true", Err(Reason::QueryNotAllowed)),
+        ("/?preview=true&p=3", Err(Reason::QueryNotAllowed)),
+        ("/?preview=true&p=%31", Err(Reason::AmbiguousQuery)),
+        ("/?preview&p=1", Err(Reason::AmbiguousQuery)),
+        ("/?preview=+&p=1", Err(Reason::AmbiguousQuery)),
+        ("/?preview=%20&p=1", Err(Reason::AmbiguousQuery)),
+        ("/?preview=1&preview=1&p=1", Err(Reason::AmbiguousQuery)),
+        ("/?rest_route=/wp/v2/posts", Ok("API")),
+        ("/?rest_route=/wp/v2/posts&", Ok("API")),
+        ("/?rest_route=/wp/v2/posts&_method=DELETE", Err(Reason::QueryNotAllowed)),
+        ("/?rest_route=/wp/v2/posts&x", Err(Reason::QueryNotAllowed)),
+        ("/?rest_route=/wp/v2/users", Err(Reason::QueryNotAllowed)),
+        ("/?rest.route=/wp/v2/users", Err(Reason::AmbiguousQuery)),
+        ("/?rest%5froute=/wp/v2/users", Err(Reason::AmbiguousQuery)),
+        ("/?rest_route[]=1", Err(Reason::AmbiguousQuery)),
+        ("/?a;rest_route=/wp/v2/users", Err(Reason::AmbiguousQuery)),
+        ("/gitweb?p=public.git;a=tree;f=README", Ok("Summary")),
+        ("/gitweb?p=public.git&a=tree", Ok("Summary")),
+        ("/gitweb?p=public.git", Ok("Summary")),
+        ("/gitweb?p=public.git;a=blob", Err(Reason::QueryNotAllowed)),
+        ("/gitweb?p=secret.git;a=tree", Err(Reason::QueryNotAllowed)),
+        ("/gitweb?p=public.git;p=secret.git", Err(Reason::AmbiguousQuery)),
+        ("/gitweb?p=public.git&x;p=secret.git", Err(Reason::AmbiguousQuery)),
+        ("/gitweb?a=tree", Err(Reason::QueryNotAllowed)),
+        ("/plain", Ok("No query")),
+        ("/plain?", Ok("No query")),
+        ("/plain?&&", Ok("No query")),
+        ("/plain?=", Err(Reason::QueryNotAllowed)),
+        ("/plain?x=1", Err(Reason::QueryNotAllowed)),
+        ("/plain?%", Err(Reason::AmbiguousQuery)),
+    ] {
+        let target = RequestTarget::parse(target).unwrap();
+        let decision = decided(&policy, &target);
+        let got = match decision.route() {
+            Some(route) if decision.name() == "allow" => Ok(route.name()),
+            _ => Err(decision.reason()),
+        };
+        assert_eq!(got, expected, "{}", target.as_str());
+    }
+}
+
+fn decided(policy: &Policy, target: &RequestTarget) -> crate::Decision {
+    let request = RequestFacts { host: "h", method: &Method::GET, target, websocket: false };
+    decide(policy, None, &request, Timestamp::UNIX_EPOCH)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
+    /// The portal reads the values of every parameter for which the route applies.
+    #[test]
+    fn no_reading_of_several_parameters_is_of_another_route(
+        path in proptest::sample::select(vec!["/", "/gitweb"]),
+        query in "(rest_route|rest\\.route|preview|Preview|p|P|%70|a|[&=;%+\\[\\]]|=1|=true|\
+                   =/wp/v2/posts|=public\\.git|=tree|;a=|&p=|\\+|%20|x){0,10}",
+        reader in any_reader(),
+    ) {
+        static POLICY: LazyLock<Policy> = LazyLock::new(|| fixture::compile(SEVERAL).unwrap());
+        let Ok(target) = RequestTarget::parse(&format!("{path}?{query}")) else { return Ok(()) };
+        let decision = decided(&POLICY, &target);
+        if decision.name() != "allow" {
+            return Ok(());
+        }
+        let separator = if path == "/gitweb" { ';' } else { '&' };
+        let read = |parameter| reader.read(&query, parameter, separator);
+        let holds = match decision.route().unwrap().name() {
+            "Front page" => read("rest_route").is_empty() && read("preview").is_empty(),
+            "Preview" => {
+                read("rest_route").is_empty()
+                    && !read("preview").trim().is_empty()
+                    && ["1", "2"].contains(&&*read("p"))
+            }
+            "API" => read("rest_route") == "/wp/v2/posts",
+            "Summary" => {
+                read("p") == "public.git" && ["", "summary", "tree"].contains(&&*read("a"))
+            }
+            other => panic!("{other}"),
+        };
+        prop_assert!(holds, "{path}?{query} by {reader:?}");
     }
 }
 

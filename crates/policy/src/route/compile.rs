@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::{Access, MethodSet, OrganizationVariable, Requirement, Route};
+use super::{Access, MethodSet, OrganizationVariable, Requirement, Route, VariablePlace};
 use crate::document::{At, Entry, File};
 use crate::host::Host;
 use crate::name::breaks_line;
 use crate::name_pattern::NamePattern;
 use crate::path_pattern::PathPattern;
 use crate::permission::{Catalogue, PermissionSet};
-use crate::query_rule;
+use crate::query_rule::{self, QueryRule};
 use crate::request_path::RequestTarget;
 
 /// The methods of a route that names none.
@@ -62,7 +62,7 @@ fn compile_one(
     let subtree = entry.boolean("subtree").unwrap_or(false);
     let path = path(file, entry, subtree);
     let except = except(file, entry);
-    let query = entry.has("query").then(|| query_rule::compile(file, entry));
+    let query = query_rule::compile(file, entry);
     let hosts = hosts(file, entry);
     let access = access(file, entry, catalogue);
     let on_deny = on_deny(file, entry);
@@ -73,10 +73,7 @@ fn compile_one(
     let organization = entry.string("organization");
 
     let (path, access) = (path?, access?);
-    let query = match query {
-        Some(rule) => Some(rule?),
-        None => None,
-    };
+    let query = query?;
     let except = except?;
     if !except.value.is_empty() && !path.has_rest() {
         file.problem(
@@ -86,9 +83,24 @@ fn compile_one(
         return None;
     }
     let organization = match organization {
-        Some(variable) => Some(organization_variable(file, &variable, &path, access)?),
+        Some(variable) => {
+            Some(organization_variable(file, &variable, (&path, query.as_ref()), access)?)
+        }
         None => None,
     };
+    let unused = query.iter().flat_map(QueryRule::variables).find(|name| {
+        organization.as_ref().is_none_or(|used: &OrganizationVariable| used.name != *name)
+    });
+    if let Some(unused) = unused {
+        file.problem(
+            entry.line(),
+            format!(
+                "the variable `{{{unused}}}` in `query` is not used; write `true` for any value, or \
+                 add `organization = \"{{{unused}}}\"`"
+            ),
+        );
+        return None;
+    }
     if let Some(target) = &on_deny
         && matches!(access, Access::Public | Access::SignedIn)
     {
@@ -289,20 +301,25 @@ fn permissions(
 fn organization_variable(
     file: &File<'_>,
     text: &At<String>,
-    path: &PathPattern,
+    (path, query): (&PathPattern, Option<&QueryRule>),
     access: Access,
 ) -> Option<OrganizationVariable> {
     let name = text.value.strip_prefix('{').and_then(|name| name.strip_suffix('}'));
     let Some(name) = name else {
         file.problem(
             text.line,
-            "`organization` must be a variable of the path, such as \"{organization}\"",
+            "`organization` must be a variable of `path` or `query`, such as \"{organization}\"",
         );
         return None;
     };
-    let Some(place) = path.place_of(name) else {
-        file.problem(text.line, format!("`path` has no variable `{{{name}}}`"));
-        return None;
+    let in_query = query.is_some_and(|query| query.has_variable(name));
+    let place = match path.place_of(name) {
+        Some(place) => VariablePlace::Path(place),
+        None if in_query => VariablePlace::Query,
+        None => {
+            file.problem(text.line, format!("`path` and `query` have no variable `{{{name}}}`"));
+            return None;
+        }
     };
     if access == Access::Public {
         file.problem(

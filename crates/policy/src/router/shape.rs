@@ -62,12 +62,17 @@ impl Shape {
         method: &Method,
         query: Option<&str>,
     ) -> Result<&Arc<Route>, Reason> {
-        let mut routes = self.routes.iter().filter(|route| route.methods().contains(method));
-        let first = routes.next().ok_or(Reason::MethodNotAllowed)?;
-        let Some(rule) = first.query() else { return Ok(first) };
-        let value = rule.value(query).ok_or(Reason::AmbiguousQuery)?;
-        let lists = |route: &&Arc<Route>| route.query().is_some_and(|rule| rule.lists(value));
-        std::iter::once(first).chain(routes).find(lists).ok_or(Reason::QueryNotAllowed)
+        let mut reason = Reason::MethodNotAllowed;
+        for route in self.routes.iter().filter(|route| route.methods().contains(method)) {
+            let Some(rule) = route.query() else { return Ok(route) };
+            match rule.matches(query) {
+                Some(true) => return Ok(route),
+                Some(false) if reason == Reason::AmbiguousQuery => {}
+                Some(false) => reason = Reason::QueryNotAllowed,
+                None => reason = Reason::AmbiguousQuery,
+            }
+        }
+        Err(reason)
     }
 
     pub(crate) fn routes(&self) -> &[Arc<Route>] {
