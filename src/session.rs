@@ -13,7 +13,7 @@ mod list;
 mod lookup;
 mod portal_cookies;
 mod record;
-pub mod standing;
+pub mod subject;
 
 use std::net::IpAddr;
 use std::sync::Arc;

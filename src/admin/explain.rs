@@ -18,7 +18,7 @@ use super::state::AdminState;
 use crate::authz::Question;
 use crate::clock;
 use crate::directory::{DirectoryError, Snapshot};
-use crate::session::standing;
+use crate::session::subject;
 use portcullis_policy::{Policy, RequestLine, Subject};
 
 /// The request to explain. Exactly one of the first four fields names the subject.
@@ -172,7 +172,7 @@ async fn of_user(admin: &AdminState, snapshot: &Snapshot, who: &str) -> Result<S
     let Some(user) = admin.directory.user(&id).await? else {
         return Err(Problem::not_found("portal user", who));
     };
-    standing::of_user(&user, user.password_generation, snapshot, Timestamp::MAX).ok_or_else(|| {
+    subject::of_user(&user, user.password_generation, snapshot, Timestamp::MAX).ok_or_else(|| {
         let message = "has no password, so nobody can be signed in as this portal user; \
                        ask about `group`, or about `anonymous`";
         Problem::invalid("user", message)
@@ -187,12 +187,12 @@ async fn of_link(
     let Some(facts) = admin.directory.organization(&organization.into()).await? else {
         return Err(Problem::not_found("organization", organization));
     };
-    Ok(standing::of_link(&facts, facts.link_generation, snapshot, Timestamp::MAX))
+    Ok(subject::of_link(&facts, facts.link_generation, snapshot, Timestamp::MAX))
 }
 
 fn of_group(snapshot: &Snapshot, id: &str, organization: Option<&str>) -> Result<Subject, Problem> {
     let organization = Arc::from(organization.unwrap_or_default());
-    standing::of_group(id, organization, snapshot, Timestamp::MAX)
+    subject::of_group(id, organization, snapshot, Timestamp::MAX)
         .ok_or_else(|| Problem::not_found("group", id))
 }
 

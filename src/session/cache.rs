@@ -110,7 +110,7 @@ impl Sessions {
                     None => session.organization.clone(),
                 };
                 Ok(Some(Arc::new(Cached {
-                    kind: session.standing().kind(),
+                    kind: session.lifetime().kind(),
                     created: AtomicI64::new(session.created.as_millisecond()),
                     organization,
                     user: session.user,

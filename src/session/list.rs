@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::cache::millis;
 use super::record::{self, SessionRecord};
-use super::{NewSession, PAGE, Sessions, standing, store_fault};
+use super::{NewSession, PAGE, Sessions, store_fault, subject};
 use crate::credential::token::TokenHash;
 use crate::directory::{Change, OrganizationId, Snapshot, UserId};
 use crate::session::record::SESSION;
@@ -132,7 +132,7 @@ impl Sessions {
             let counts = |record: &&Record| {
                 let session = SessionRecord::read(record);
                 let by_link = session.is_ok_and(|session| {
-                    session.standing().kind() == SessionKind::Link
+                    session.lifetime().kind() == SessionKind::Link
                         && session.generation == new.generation
                 });
                 by_link && !self.is_over(record, now)
@@ -211,21 +211,21 @@ impl Sessions {
         let valid_until = session.valid_until(last_seen, &self.limits);
         // As requests are judged; no other kind is believed.
         let (generation, user) = (session.generation, session.user.as_ref());
-        let subject = match (session.standing().kind(), user) {
+        let subject = match (session.lifetime().kind(), user) {
             (SessionKind::User, Some(user)) => {
                 let facts = self.directory.user(user).await?;
-                facts.and_then(|facts| standing::of_user(&facts, generation, snapshot, valid_until))
+                facts.and_then(|facts| subject::of_user(&facts, generation, snapshot, valid_until))
             }
             (SessionKind::Link, None) => {
                 let facts = self.directory.organization(&session.organization).await?;
-                facts.and_then(|facts| standing::of_link(&facts, generation, snapshot, valid_until))
+                facts.and_then(|facts| subject::of_link(&facts, generation, snapshot, valid_until))
             }
             (_, _) => None,
         };
         let honoured = subject.is_some();
         Ok((honoured && valid_until > now).then(|| SessionView {
             id: hash.to_string(),
-            kind: session.standing().kind().name(),
+            kind: session.lifetime().kind().name(),
             organization: session.organization,
             user: session.user,
             created: session.created,

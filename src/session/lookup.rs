@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::cache::{Cached, no_later};
 use super::record::Lifetime;
-use super::{Sessions, standing};
+use super::{Sessions, subject};
 use crate::credential::token::TokenHash;
 use crate::directory::Snapshot;
 use crate::web::cookie;
@@ -141,7 +141,7 @@ impl Sessions {
                     None => Box::pin(self.directory.user(user)).await?,
                 };
                 facts.and_then(|facts| {
-                    standing::of_user(&facts, session.generation, snapshot, valid_until)
+                    subject::of_user(&facts, session.generation, snapshot, valid_until)
                 })
             }
             (SessionKind::Link, None) => {
@@ -152,7 +152,7 @@ impl Sessions {
                 let Some(facts) = facts else {
                     return Ok(SessionLookup::Missing(Absence::Ended));
                 };
-                let subject = standing::of_link(&facts, session.generation, snapshot, valid_until);
+                let subject = subject::of_link(&facts, session.generation, snapshot, valid_until);
                 if subject.is_none() {
                     return Ok(SessionLookup::Missing(Absence::LinkNotEnough {
                         organization: session.organization.shared(),

@@ -105,13 +105,13 @@ impl SessionRecord {
     }
 
     /// What decides how long the session lasts.
-    pub(super) fn standing(&self) -> Lifetime {
+    pub(super) fn lifetime(&self) -> Lifetime {
         Lifetime { kind: self.kind, created: self.created }
     }
 
     /// As [`Lifetime::valid_until`].
     pub(super) fn valid_until(&self, last_seen: Timestamp, limits: &SessionLimits) -> Timestamp {
-        self.standing().valid_until(last_seen, limits)
+        self.lifetime().valid_until(last_seen, limits)
     }
 }
 
