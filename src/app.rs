@@ -1,7 +1,7 @@
 //! Assembly: from settings to a running gateway.
 //!
-//! [`Server::assemble`] opens each part in order, so that everything that can be wrong (settings,
-//! policy, store, key, certificate, mail templates) is found before a request is answered.
+//! [`Server::assemble`] opens each part in order, so that every problem with settings, policy, store,
+//! key, certificate and mail templates is found before a request is answered.
 //! [`Server::run`] serves until the gateway is stopped and then shuts the parts down.
 
 mod background;
@@ -175,7 +175,8 @@ fn appearance(branding: &Branding) -> Result<Appearance, StartError> {
     Ok(appearance)
 }
 
-/// At the start the policy is in force in any case: without one, nothing would be answered.
+/// At the start, the policy takes effect even if expectations fail: without one, no request could be
+/// answered.
 fn warn_of_failed_expectations(directory: &Directory) {
     if let Err(problems) = directory.snapshot().check_expectations() {
         tracing::warn!("the policy is in force, but a reload of it would be refused:\n{problems}");

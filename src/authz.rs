@@ -1,7 +1,7 @@
 //! Authorization: whether a request may go to the portal.
 //!
 //! Every caller (the proxy, `explain`, the re-check of open connections) turns what it has into a
-//! [`Question`], asks the [`Authorizer`], acts on the [`Verdict`] and records it. Nothing in here
+//! [`Question`], asks the [`Authorizer`], acts on the [`Verdict`] and records it. Nothing here
 //! knows how the request came or how it is answered: this module imports the policy, the sessions,
 //! the snapshot of the directory and the settings, and nothing that reads from a connection or
 //! writes to one.
@@ -11,14 +11,14 @@
 //! 1. [`Authorizer::read`]: one served host and one canonical target, or a [`BadRequest`].
 //! 2. While the portal is disabled, every request is redirected (R60).
 //! 3. What is below the reserved prefix is for our own pages.
-//! 4. What is in memory must have been confirmed lately, and the session must be readable (I1).
+//! 4. Cached state must have been confirmed recently, and the session must be readable (I1).
 //! 5. A page of another site may not open a WebSocket.
 //! 6. [`decide`], the policy's decision. Only it makes a [`Permit`], which forwarding takes.
-//! 7. What the policy allows must not be a change that a page of another site asks for in a session,
-//!    nor name another method than its own.
+//! 7. A request that the policy allows must not be a change that another site's page requests in a
+//!    session, and must not name another method than its own.
 //!
-//! The policy, the groups and the preferences are those of one [`Snapshot`], which the caller takes
-//! once. Only step 4 may wait, for a session, user or organization that is not in memory.
+//! The policy, the groups and the preferences come from one [`Snapshot`], which the caller takes
+//! once. Only step 4 may wait, for a session, user or organization that is not cached.
 //!
 //! | module | holds |
 //! |---|---|
@@ -70,7 +70,7 @@ use portcullis_policy::{
 use portcullis_store::StoreError;
 use portcullis_store::feed::Freshness;
 
-/// Answers questions. One for all transports.
+/// Decides about requests. All transports share one.
 #[derive(Debug)]
 pub struct Authorizer {
     directory: Directory,
@@ -79,7 +79,7 @@ pub struct Authorizer {
     max_staleness: Duration,
     hosts: ServedHosts,
     proxies: TrustedProxies,
-    /// The longest target, but for our own pages.
+    /// The longest target in bytes. Targets of our own pages may be longer.
     target_bytes: usize,
     session_cookie: &'static str,
     refused_query: RefusedQuery,
@@ -159,7 +159,7 @@ impl Authorizer {
         self.directory.snapshot()
     }
 
-    /// Whether what is in memory has been confirmed lately enough to decide by it (I1).
+    /// Whether cached state has been confirmed recently enough to decide by it (I1).
     #[must_use]
     pub fn is_fresh(&self) -> bool {
         self.freshness.fresh(self.max_staleness)
@@ -168,7 +168,7 @@ impl Authorizer {
     /// Reads a question.
     ///
     /// # Errors
-    /// Why it has no reading, or more than one, or names a host that is not served.
+    /// When it has no reading or more than one, or names a host that is not served.
     pub fn read(&self, question: &Question<'_>) -> Result<AccessRequest, BadRequest> {
         let Question { line, forwarded_host, websocket } = *question;
         let raw = line.target.map_or(0, str::len);
@@ -214,7 +214,7 @@ impl Authorizer {
         self.verdict(request, None, session, (snapshot, now)).await
     }
 
-    /// What would be decided about a request of this subject. Nothing but the snapshot is asked.
+    /// What would be decided about a request of this subject. Only the snapshot is used.
     pub fn evaluate<'s>(
         &self,
         request: &AccessRequest,
@@ -255,7 +255,7 @@ impl Authorizer {
         }
     }
 
-    /// Steps 5 to 7. What only headers tell is not checked without them.
+    /// Steps 5 to 7. Without headers, the checks of headers are left out.
     fn in_session<'s>(
         &self,
         request: &AccessRequest,

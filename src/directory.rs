@@ -1,24 +1,24 @@
-//! The directory: who there is, how people get in, and every rule about both.
+//! The directory: organizations and people, their sign-in, and every rule about both.
 //!
 //! It is the only writer of these records (I8): the admin API, the command line and the pages call
 //! the same operations, and none of them checks a rule itself. An operation reads, applies its
-//! rules, and commits on condition that what it read is still so; a rule about several records ("no
-//! portal user is in a group that is deleted") therefore holds whatever else happens at the same
-//! time. When an operation returns, its change is in force in this process (I2) and on disk (I3).
-//! Each write names who makes it ([`Change`]).
+//! rules, and commits on condition that the records it read have not changed. So a rule about
+//! several records ("no portal user is in a deleted group") also holds against concurrent
+//! operations. When an operation returns, its change is in force in this process (I2) and on disk (I3).
+//! Each write takes a [`Change`], which names the actor.
 //!
 //! A module imports only from those below it:
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`access`] | how people get in: sign-in, second factors, lockouts, links, invitations, resets, tokens |
-//! | [`accounts`] | who there is: organizations, end users, users, groups, preferences |
+//! | [`access`] | sign-in, second factors, lockouts, links, invitations, resets, tokens |
+//! | [`accounts`] | organizations, end users, users, groups, preferences |
 //! | `core`, [`services`] | what every operation works with |
 //! | [`state`] | what requests are decided by: the snapshot, and facts about users and organizations |
 //! | [`records`] | documents, ids, lists, reading and committing; no rules |
 //! | [`error`] | why an operation was not done |
 //!
-//! A request asks [`Directory::snapshot`], [`Directory::user`] and [`Directory::organization`],
+//! A request reads [`Directory::snapshot`], [`Directory::user`] and [`Directory::organization`],
 //! and applies [`UserFacts::honours_session`], [`UserFacts::has_portal_access`] and
 //! [`access::secure_links::link_honoured`]. Sessions, cookies and pages are not here.
 
@@ -134,7 +134,7 @@ impl Directory {
         self.memory.replace_policy(policy, change).await
     }
 
-    /// A portal user that was read lately; `None` does not mean that there is none.
+    /// A cached portal user. `None` does not mean that the user does not exist.
     #[must_use]
     pub fn cached_user(&self, id: &UserId) -> Option<Arc<UserFacts>> {
         self.memory.cached_user(id)
@@ -148,7 +148,7 @@ impl Directory {
         self.memory.user(id).await
     }
 
-    /// An organization that was read lately; `None` does not mean that there is none.
+    /// A cached organization. `None` does not mean that it does not exist.
     #[must_use]
     pub fn cached_organization(&self, id: &OrganizationId) -> Option<Arc<OrganizationFacts>> {
         self.memory.cached_organization(id)

@@ -13,7 +13,7 @@ use portcullis_policy::PolicyProblems;
 use portcullis_store::StoreError;
 use portcullis_store::sled::OpenError;
 
-/// Why a gateway does not start. All but the last are for the operator to correct.
+/// Why a gateway does not start. The operator can correct all but the last.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The policy files have errors.
@@ -25,11 +25,11 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// There is a store, but its secret key is missing.
+    /// The store exists, but its secret key is missing.
     #[error(
-        "the secret key `{}` is missing, and the store in `{}` belongs to it: put it back. Only if \
-         it is lost for good, move the store and `{}.answered` away; the next start creates new \
-         ones",
+        "the secret key `{}` is missing, and the store in `{}` cannot be opened without it; restore \
+         the key from a backup. If there is no backup, move the store and `{}.answered` away: the \
+         next start creates a new store and a new key",
         file.display(), store.display(), store.display()
     )]
     KeyMissing {

@@ -1,7 +1,7 @@
-//! Reloads the policy files when they change, on SIGHUP, and when an administrator asks for it.
+//! Reloads the policy files when they change, on SIGHUP, and on an administrator's request.
 //!
 //! A policy that does not load, or that fails its expectations, changes nothing: the previous one
-//! stays in force, and the log says what is wrong with the new one.
+//! stays in force, and the log has the problems of the new one.
 //!
 //! Changes are found by polling: what is at the files' paths now is compared with what was there at
 //! the last load. A notification from the system would be about the folder that was there at the
@@ -82,7 +82,7 @@ impl PolicySource {
     /// Loads the files and puts them in force.
     ///
     /// # Errors
-    /// Everything that is wrong with them; the previous policy stays in force.
+    /// All problems with them; the previous policy stays in force.
     pub(super) async fn reload(&self, change: &Change) -> Result<(), PolicyProblems> {
         let readings = self.readings;
         let policy = self.blocking(move |folder| Policy::load_for(folder, readings)).await?;

@@ -31,7 +31,7 @@ pub fn forwarded_headers(data: &[u8]) {
         assert!(matches!(proxies.host(&headers, stranger), Ok(None)));
         assert_eq!(proxies.https(&headers, stranger), None);
         assert_eq!(proxies.chain(&headers, stranger), None);
-        // What is said of no trusted proxy's client is at least read without a panic.
+        // From a trusted proxy, any fields are read without a panic.
         let _ = proxies.client(&headers, PROXY.parse().unwrap());
         let _ = proxies.host(&headers, PROXY.parse().unwrap());
         let _ = proxies.https(&headers, PROXY.parse().unwrap());

@@ -1,11 +1,11 @@
-//! What one request asks for: as it came, and read.
+//! A request as it was received, and in its only reading.
 
 use http::Method;
 
 use crate::config::HostIndex;
 use portcullis_policy::{RequestLine, RequestTarget};
 
-/// A request as it came, whatever transport brought it.
+/// A request as it was received over any transport.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
     /// Its method, its target and its host.

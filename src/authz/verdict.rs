@@ -1,4 +1,4 @@
-//! The answer to a question, with what its caller acts on and records.
+//! The verdict on a request: what its caller does and records.
 
 use http::Method;
 
@@ -32,7 +32,7 @@ pub enum Outcome<'s> {
     StoreUnavailable(StoreError),
     /// A page of another site asks for a WebSocket.
     ForeignOrigin,
-    /// The policy allows it, but it is refused for what else is in the request.
+    /// The policy allows it, but something else in the request is refused.
     Objection(Permit, Objection),
     /// What the policy decides.
     Decided(Decision),
@@ -75,7 +75,7 @@ impl<'s> Verdict<'s> {
         &self.session
     }
 
-    /// Gives the session away.
+    /// Returns the session.
     #[must_use]
     pub fn into_session(self) -> SessionLookup {
         self.session
@@ -87,13 +87,13 @@ impl<'s> Verdict<'s> {
         self.session.subject()
     }
 
-    /// The snapshot that it was decided under.
+    /// The snapshot that it was decided by.
     #[must_use]
     pub fn snapshot(&self) -> &'s Snapshot {
         self.snapshot
     }
 
-    /// Leave to forward the request.
+    /// The permit to forward the request, if it is allowed.
     #[must_use]
     pub fn permit(&self) -> Option<&Permit> {
         match &self.outcome {

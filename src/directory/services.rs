@@ -17,7 +17,7 @@ use crate::directory::records::{MailId, Occasion, User};
 pub struct AuthServices {
     /// The pool that hashes passwords.
     pub hasher: Hasher,
-    /// The count of failed attempts.
+    /// Counts failed attempts.
     pub lockout: Lockout,
     /// Makes and checks the tokens of secure links.
     pub secure_links: SecureLinks,
@@ -28,7 +28,7 @@ pub struct AuthServices {
 }
 
 impl AuthServices {
-    /// For the installation with this secret key.
+    /// The services of the installation with this secret key.
     #[must_use]
     pub fn new(key: &SecretKey, hasher: Hasher, lockout: Lockout, lifetimes: Passwords) -> Self {
         Self {

@@ -1,6 +1,6 @@
-//! What requests are decided by, kept in memory: one snapshot of policy, groups and preferences,
-//! and what a request must know about a portal user or an organization. The change feed keeps it
-//! up to date (I2).
+//! The state that requests are decided by, in memory: one snapshot of policy, groups and
+//! preferences, and facts about portal users and organizations. The change feed keeps it current
+//! (I2).
 
 mod facts;
 mod memory;

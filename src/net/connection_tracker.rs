@@ -12,7 +12,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-/// Counts open connections and tells them to finish.
+/// Counts open connections, and asks them to finish at shutdown.
 #[derive(Debug, Clone)]
 pub struct ConnectionTracker {
     permits: Arc<Semaphore>,
@@ -85,7 +85,7 @@ impl ConnectionTracker {
         (!guard.is_shutting_down()).then_some(guard)
     }
 
-    /// Tells every connection to finish and lets no new ones in. Returns how many are open.
+    /// Asks every connection to finish and accepts no new ones. Returns how many are open.
     pub fn begin_shutdown(&self) -> usize {
         self.shared.shutting_down.store(true, Ordering::Release);
         self.shared.shutdown.cancel();

@@ -22,7 +22,7 @@ fn passes(public_url: &str, method: &Method, lines: &[(&'static str, &str)]) -> 
 const SITE: &str = "sec-fetch-site";
 
 #[test]
-fn a_change_asked_for_by_our_own_pages_passes() {
+fn changes_from_served_origins_pass() {
     for lines in [
         &[][..],
         &[(SITE, "same-origin")],
@@ -42,7 +42,7 @@ fn a_change_asked_for_by_our_own_pages_passes() {
 }
 
 #[test]
-fn a_change_asked_for_by_another_site_does_not_pass() {
+fn changes_from_other_sites_do_not_pass() {
     for lines in [
         &[(SITE, "cross-site")][..],
         &[(SITE, "cross-site"), ("origin", "https://portal.example")],
@@ -74,7 +74,7 @@ fn a_change_asked_for_by_another_site_does_not_pass() {
 }
 
 #[test]
-fn a_method_that_changes_nothing_is_not_judged() {
+fn safe_methods_pass_from_any_site() {
     let lines = &[(SITE, "cross-site"), ("origin", "https://evil.example")];
     for method in [Method::GET, Method::HEAD, Method::OPTIONS] {
         assert!(passes("https://portal.example", &method, lines), "{method}");

@@ -1,5 +1,5 @@
 //! Paths and targets as they may be recorded. A path below [`RESERVED`] may contain the token of a
-//! secure link, also when the link was mistyped or "corrected" on its way. After `;jsessionid=`
+//! secure link, even if the link was mistyped or altered. After `;jsessionid=`
 //! comes a session of the portal.
 
 use std::fmt::Write as _;

@@ -38,19 +38,19 @@ fn line(entry: &Entry<'_>, second: &mut Second) -> Value {
 }
 
 #[test]
-fn a_line_says_everything_about_a_decision() {
-    let told = json!({
+fn line_has_every_field_of_a_decision() {
+    let fields = json!({
         "time": "2026-11-24T09:30:00.012345Z", "request": "5f3a", "method": "GET",
         "path": "/tickets/7", "target": "/tickets/%37", "decision": "allow", "reason": "permitted", "route": "Tickets",
         "session": "user", "organization": "acme", "user": "u-1", "group": "admin",
         "policy": "1a2b", "micros": 17,
     });
-    assert_eq!(line(&entry(), &mut Second::default()), told);
+    assert_eq!(line(&entry(), &mut Second::default()), fields);
 }
 
 #[test]
-fn what_is_absent_has_no_field() {
-    let nobody = Entry {
+fn absent_values_have_no_field() {
+    let unknown = Entry {
         path: None,
         target: None,
         route: None,
@@ -60,23 +60,23 @@ fn what_is_absent_has_no_field() {
         group: None,
         ..entry()
     };
-    let told = line(&nobody, &mut Second::default());
+    let fields = line(&unknown, &mut Second::default());
     for name in ["path", "target", "route", "session", "organization", "user", "group"] {
-        assert!(told.get(name).is_none(), "{name}");
+        assert!(fields.get(name).is_none(), "{name}");
     }
 }
 
 #[test]
-fn no_text_can_end_its_field_or_its_line() {
+fn text_cannot_end_its_field_or_line() {
     for text in ["a\"b", "a\\", "\",\"user\":\"root", "a\nb", "a\u{0}b\u{1f}", "\u{7f}é\u{2028}"] {
-        let told = line(
+        let fields = line(
             &Entry { method: text, path: Some(text), route: Some(text), ..entry() },
             &mut Second::default(),
         );
         for name in ["method", "path", "route"] {
-            assert_eq!(told[name], text);
+            assert_eq!(fields[name], text);
         }
-        assert_eq!(told["user"], "u-1");
+        assert_eq!(fields["user"], "u-1");
     }
 }
 
@@ -90,8 +90,8 @@ fn lines_of_other_seconds_have_their_own_time() {
         "2026-11-24T09:29:59.000009Z",
         "1969-12-31T23:59:59.500000Z",
     ] {
-        let told = line(&Entry { time: time.parse().unwrap(), ..entry() }, &mut second);
-        assert_eq!(told["time"], time);
+        let fields = line(&Entry { time: time.parse().unwrap(), ..entry() }, &mut second);
+        assert_eq!(fields["time"], time);
     }
 }
 
@@ -126,10 +126,10 @@ fn dropped_headers_are_named_within_bounds() {
         .map(|name| name.parse().unwrap())
         .collect();
     let names: Vec<&HeaderName> = names.iter().collect();
-    let told = |dropped| line(&Entry { dropped, ..entry() }, &mut Second::default());
-    assert_eq!(told(&names[..2])["dropped"], json!(["script_name", "x-original-url"]));
-    let many = told(&names)["dropped"].as_array().unwrap().clone();
+    let fields = |dropped| line(&Entry { dropped, ..entry() }, &mut Second::default());
+    assert_eq!(fields(&names[..2])["dropped"], json!(["script_name", "x-original-url"]));
+    let many = fields(&names)["dropped"].as_array().unwrap().clone();
     assert_eq!(many.len(), 16);
     assert!(many.iter().all(|name| name.as_str().unwrap().len() <= 64), "{many:?}");
-    assert!(told(&[]).get("dropped").is_none());
+    assert!(fields(&[]).get("dropped").is_none());
 }

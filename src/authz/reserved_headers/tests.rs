@@ -86,7 +86,7 @@ fn listed_names_are_reserved_unless_passed() {
         assert!(found.is_some(), "{listed}");
         let passing = reserved(&[], &[name.as_str()]);
         assert_eq!(passing.family(&name).is_none(), found != Some(Family::Own), "{listed}");
-        // A name is in one family: the first that has it tells.
+        // A name is in one family, the first that lists it.
         assert!(found == Some(family) || family != Family::Method, "{listed}");
     }
 }

@@ -34,7 +34,7 @@ fn ip(text: &str) -> IpAddr {
 }
 
 #[test]
-fn an_address_is_read_as_balancers_write_it() {
+fn addresses_are_read_in_every_form() {
     for (line, read) in [
         ("192.0.2.7", "192.0.2.7"),
         ("192.0.2.7:51234", "192.0.2.7"),
@@ -61,7 +61,7 @@ fn an_address_is_read_as_balancers_write_it() {
 }
 
 #[test]
-fn i6_an_unreadable_last_address_is_itself_and_nobody_elses() {
+fn i6_unreadable_address_gets_a_stand_in_of_its_own() {
     let lines: [&[u8]; 9] = [
         b"unknown",
         b"unknown:1",
@@ -88,7 +88,7 @@ fn i6_an_unreadable_last_address_is_itself_and_nobody_elses() {
 }
 
 #[test]
-fn nobody_else_says_who_the_client_is() {
+fn forwarded_fields_of_other_peers_are_ignored() {
     let fields = headers("x-forwarded-for", &[b"192.0.2.7"]);
     let stranger = ip("198.51.100.1");
     assert_eq!(proxies("x-forwarded").client(&fields, stranger), stranger);
@@ -126,7 +126,7 @@ fn forwarded_is_read_where_it_is_configured() {
 }
 
 #[test]
-fn i6_an_open_quote_swallows_nothing_the_proxy_appends() {
+fn i6_open_quote_hides_nothing_that_the_proxy_appends() {
     for appended in
         ["for=198.51.100.4", "for=\"198.51.100.4:55\"", "for=\"198.51.100.4\";proto=http"]
     {
@@ -151,7 +151,7 @@ fn i6_an_open_quote_swallows_nothing_the_proxy_appends() {
 }
 
 #[test]
-fn i6_nothing_before_a_proxy_without_for_is_believed() {
+fn i6_hops_before_an_element_without_for_are_ignored() {
     for silent in
         ["proto=https", "for=\"\"", "by=10.0.0.1;host=a.example", "for=10.1.2.3, proto=http"]
     {
@@ -163,29 +163,35 @@ fn i6_nothing_before_a_proxy_without_for_is_believed() {
 }
 
 #[test]
-fn the_outermost_proxy_says_scheme_and_host() {
-    let said = |line: &str| {
+fn outermost_proxy_names_scheme_and_host() {
+    let reported = |line: &str| {
         let (proxies, fields) = (proxies("forwarded"), headers("forwarded", &[line.as_bytes()]));
         let host = proxies.host(&fields, PEER).map(|host| host.map(<[u8]>::to_vec));
         (proxies.https(&fields, PEER), host)
     };
     let host = |host: &str| Ok(Some(host.as_bytes().to_vec()));
-    assert_eq!(said("for=192.0.2.7;proto=https;host=a.example"), (Some(true), host("a.example")));
-    assert_eq!(said("for=192.0.2.7;proto=wss;host=\"a.example:8443\"").1, host("a.example:8443"));
+    assert_eq!(
+        reported("for=192.0.2.7;proto=https;host=a.example"),
+        (Some(true), host("a.example"))
+    );
+    assert_eq!(
+        reported("for=192.0.2.7;proto=wss;host=\"a.example:8443\"").1,
+        host("a.example:8443")
+    );
     // The client's own words before it, and a second proxy of ours behind it.
     let line = "for=1.1.1.1;host=evil.example;proto=https, for=192.0.2.7;proto=http;host=a.example, \
                 for=10.1.2.3;proto=https;host=inner.example";
-    assert_eq!(said(line), (Some(false), host("a.example")));
-    assert_eq!(said("for=192.0.2.7"), (None, Ok(None)));
-    assert_eq!(said("for=192.0.2.7;host=a;host=b").1, Err(BadRequest::TwoHosts));
+    assert_eq!(reported(line), (Some(false), host("a.example")));
+    assert_eq!(reported("for=192.0.2.7"), (None, Ok(None)));
+    assert_eq!(reported("for=192.0.2.7;host=a;host=b").1, Err(BadRequest::TwoHosts));
 }
 
 #[test]
-fn the_scheme_of_a_websocket_is_that_of_its_http() {
-    let https = |said: &str| {
-        proxies("x-forwarded").https(&headers("x-forwarded-proto", &[said.as_bytes()]), PEER)
+fn websocket_scheme_counts_as_http_scheme() {
+    let https = |scheme: &str| {
+        proxies("x-forwarded").https(&headers("x-forwarded-proto", &[scheme.as_bytes()]), PEER)
     };
-    for (said, told) in [
+    for (scheme, https_expected) in [
         ("https", true),
         ("wss", true),
         ("WSS", true),
@@ -193,12 +199,12 @@ fn the_scheme_of_a_websocket_is_that_of_its_http() {
         ("ws", false),
         ("wss, http", true),
     ] {
-        assert_eq!(https(said), Some(told), "{said}");
+        assert_eq!(https(scheme), Some(https_expected), "{scheme}");
     }
 }
 
 #[test]
-fn the_portal_is_told_the_chain_as_addresses() {
+fn chain_for_the_portal_is_of_addresses() {
     let fields =
         headers("forwarded", &[b"for=203.0.113.9;proto=https", b"for=\"[2001:db8::7]:1\""]);
     let chain = proxies("forwarded").chain(&fields, PEER).unwrap();

@@ -1,7 +1,7 @@
 //! Who makes a change, when, and to which version of a record.
 //!
-//! Every operation that writes takes a [`Change`], and no commit can be made without one: it is
-//! what a log of changes needs to know beside the records before and after.
+//! Every operation that writes takes a [`Change`], and so does the one commit: it is what an audit
+//! log needs besides the records before and after.
 
 use std::fmt;
 

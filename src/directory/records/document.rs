@@ -1,7 +1,7 @@
 //! The documents the directory keeps in the store, and the keys they are found by.
 //!
-//! What can be derived is not stored: a user's status follows from its fields, and which group is
-//! the default is said once, in the preferences.
+//! What can be derived is not stored: a user's status follows from its fields. The default group is
+//! stored once, in the preferences.
 
 use std::fmt;
 
@@ -43,12 +43,12 @@ pub trait Document: Serialize + DeserializeOwned + Send + Sync {
 /// A customer of the operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Organization {
-    /// As shown; not unique.
+    /// The displayed name; not unique.
     pub name: String,
-    /// Where mail to the organization goes.
+    /// The address for mail to the organization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// Whether the secure link is switched on (R10).
+    /// Whether the secure link is enabled (R10).
     pub link_enabled: bool,
     /// What the secure link is derived from; raised when it is rotated.
     pub link_generation: u64,
@@ -65,7 +65,7 @@ impl Document for Organization {
 pub struct EndUser {
     /// The organization's id; it never changes.
     pub organization: OrganizationId,
-    /// As shown; not unique.
+    /// The displayed name; not unique.
     pub name: String,
     /// The person's address, from which a login is taken (R15).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,28 +85,28 @@ impl Document for EndUser {
 /// A sign-in: a portal user.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
-    /// As given; unique when folded (R15).
+    /// As it was entered; unique when folded (R15).
     pub login: String,
     /// The organization's id; it never changes.
     pub organization: OrganizationId,
-    /// The end user whose sign-in it is; none for one of the organization as such (R16).
+    /// The end user it belongs to; `None` if it belongs to the organization itself (R16).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_user: Option<EndUserId>,
     /// The id of its one group.
     pub group: GroupId,
-    /// The password's hash: a PHC string, or one of bcrypt that another portal has left.
+    /// The password's hash: a PHC string, or an imported hash of bcrypt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
-    /// Raised whenever the password is set or cleared; a session that began under another number
-    /// is over (R34).
+    /// Raised whenever the password is set or cleared; a session that started under another number
+    /// has ended (R34).
     pub password_generation: u64,
-    /// The invitation that nobody has claimed yet (R40).
+    /// The open invitation (R40).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invitation: Option<OneTimeLink>,
-    /// The reset of a forgotten password that is under way (R33).
+    /// The open reset of a forgotten password (R33).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reset: Option<OneTimeLink>,
-    /// Whether a second factor is asked for (R50).
+    /// Whether sign-in requires a second factor (R50).
     #[serde(default)]
     pub require_mfa: bool,
     /// The second factor, once it is set up (R51).
@@ -116,7 +116,7 @@ pub struct User {
     pub created: Timestamp,
 }
 
-/// A link that was mailed and works once. A newer one takes its place.
+/// A mailed link that works once. A newer one replaces it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OneTimeLink {
     /// The hash of its token; the token itself is only in the mail.
@@ -124,18 +124,18 @@ pub struct OneTimeLink {
     /// When it was created.
     #[serde(rename = "made")]
     pub created: Timestamp,
-    /// From when on it is worthless.
+    /// When it expires.
     pub expires: Timestamp,
-    /// The address it was mailed to, folded: the link is worthless once that is not the user's any
-    /// more. One that was kept without it is worthless too: nobody can tell whose it is.
+    /// The address it was mailed to, folded. The link is invalid once the user has another address,
+    /// and if it was stored without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
-    /// When those before it were made, as far back as resets are counted.
+    /// When earlier ones were created, as far back as resets are counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Timestamp>,
 }
 
-/// A time-based code generator (RFC 6238) and the codes that stand in for a lost one.
+/// A time-based code generator (RFC 6238) and its recovery codes.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecondFactor {
     /// The secret shared with the person's device, sealed.
@@ -162,7 +162,7 @@ pub struct TotpStep {
     /// The time steps of the codes that were accepted.
     #[serde(flatten)]
     pub steps: UsedSteps,
-    /// The pending sign-ins that have been used, as long as they would be worth something.
+    /// The pending sign-ins that have been used, until they expire.
     #[serde(default)]
     pub used: Vec<UsedSignIn>,
 }
@@ -184,7 +184,7 @@ impl Document for TotpStep {
 }
 
 impl User {
-    /// What the fields add up to.
+    /// The status, derived from the fields.
     #[must_use]
     pub const fn status(&self) -> UserStatus {
         match (&self.password, &self.invitation) {
@@ -194,8 +194,8 @@ impl User {
         }
     }
 
-    /// Puts another password's hash in place: sessions that began under the old one are over
-    /// (R34), and mailed links to choose one are worth nothing any more.
+    /// Sets the hash of a new password. Sessions that started under the old one end (R34), and
+    /// mailed links to choose one no longer work.
     pub(in crate::directory) fn set_password(&mut self, hash: &str) {
         self.password = Some(hash.to_owned());
         self.password_generation += 1;
@@ -244,7 +244,7 @@ pub fn login_key(login: &str) -> Key {
     Key::new("login", fold(login))
 }
 
-/// How far a portal user has come.
+/// Whether a portal user can sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UserStatus {
@@ -275,7 +275,7 @@ impl Document for Group {
     }
 }
 
-/// What holds for the whole installation.
+/// The preferences of the whole installation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preferences {
     /// Whether an organization's secure link stops opening sessions once it has portal users (R12).
@@ -287,7 +287,7 @@ pub struct Preferences {
     pub default_group: GroupId,
 }
 
-/// What holds before anybody has said otherwise.
+/// The preferences of a new installation.
 impl Default for Preferences {
     fn default() -> Self {
         Self {
@@ -315,12 +315,12 @@ impl Document for Preferences {
 /// A bearer token of the admin API; its record's id is the token's hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiToken {
-    /// What it is for, as its maker called it.
+    /// Its name, chosen by its creator.
     pub name: String,
     /// The address of the administrator who uses it: blind copies of invitations go there (R41).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
 }
 

@@ -1,7 +1,7 @@
 //! Ids of records, one type for each kind, so that one cannot be passed for another.
 //!
-//! An id is any text until a record is found under it: what a caller gives is looked up, not
-//! checked. The default is empty and no record has it. Clones share the text. In JSON, and in the store, an id is a plain string.
+//! An id may be any text; it is looked up, not validated. No record has the default, which is
+//! empty. Clones share the text. In JSON and in the store, an id is a plain string.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_no_record_can_have_is_not_valid() {
+    fn invalid_ids_have_no_record() {
         let longest = "x".repeat(MAX_BYTES);
         for good in ["a", "ä", &longest] {
             assert!(GroupId::from(good).is_valid(), "{good}");

@@ -74,7 +74,7 @@ pub enum MailState {
         /// When.
         at: Timestamp,
     },
-    /// The mail server may have accepted it. It is tried again only when an operator asks for it.
+    /// The mail server may have accepted it. It is tried again only by an operator.
     Unconfirmed {
         /// When.
         at: Timestamp,
@@ -87,8 +87,8 @@ pub enum MailState {
 }
 
 impl Occasion {
-    /// How long the record is kept after the mail has ended. Short for resets, because anybody can
-    /// ask for one.
+    /// How long the record is kept after the mail has ended. Short for resets, because anyone can
+    /// request one.
     pub(crate) const fn retention(self) -> SignedDuration {
         match self {
             Self::Invitation => SignedDuration::from_hours(30 * 24),

@@ -10,7 +10,7 @@ use crate::directory::error::DirectoryError;
 pub struct Page<T> {
     /// The items.
     pub items: Vec<T>,
-    /// Where the next page begins; none on the last.
+    /// Where the next page begins; `None` on the last.
     pub next: Option<Cursor>,
 }
 
@@ -33,7 +33,7 @@ impl<T> Page<T> {
     }
 }
 
-/// A place in a list, which means nothing to whoever holds it.
+/// A position in a list. Callers treat it as opaque.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Cursor(String);
@@ -55,7 +55,7 @@ impl std::fmt::Display for Cursor {
     }
 }
 
-/// Which part of a list is wanted.
+/// Which part of a list is requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageRequest {
     after: Option<String>,
@@ -68,10 +68,10 @@ impl PageRequest {
     /// The number of items on a page when none is requested.
     pub const DEFAULT_LIMIT: usize = 100;
 
-    /// A request from what a caller gave: the cursor of an earlier page, and how many items.
+    /// Parses the cursor of an earlier page and the number of items.
     ///
     /// # Errors
-    /// [`DirectoryError::Invalid`] when the cursor is none of ours or the limit is out of range.
+    /// [`DirectoryError::Invalid`] when the cursor or the limit is invalid.
     pub fn parse(cursor: Option<&str>, limit: Option<usize>) -> Result<Self, DirectoryError> {
         let limit = limit.unwrap_or(Self::DEFAULT_LIMIT);
         if !(1..=Self::MAX_LIMIT).contains(&limit) {

@@ -1,8 +1,8 @@
 //! The one way to write.
 //!
-//! An operation reads, applies its rules, and commits on condition that what it read is still so.
-//! If it is not, the operation runs again on what is there now ([`retry`]), so that its rules are
-//! applied to the state that it writes to. The version that a caller expects is part of what is
+//! An operation reads, applies its rules, and commits on condition that the records it read have
+//! not changed. If they have, the operation runs again on the current ones ([`retry`]), so that its
+//! rules are applied to the state that it writes to. The version that a caller expects is part of what is
 //! read: the operation fails as soon as the record is at another one. What takes long, such as
 //! hashing a password, is done in the first run and kept for the others.
 

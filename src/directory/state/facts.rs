@@ -1,4 +1,4 @@
-//! What a request must know about a person or an organization, read once and then kept.
+//! The facts about a portal user or an organization that requests need. They are cached.
 
 use crate::directory::records::{
     EndUserId, GroupId, Organization, OrganizationId, Stored, User, UserId, UserStatus,
@@ -6,24 +6,24 @@ use crate::directory::records::{
 use portcullis_policy::built_in;
 use std::sync::Arc;
 
-/// A portal user, as far as a request must know.
+/// The facts about a portal user that requests need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserFacts {
     /// The user's id.
     pub id: UserId,
-    /// The login, as given.
+    /// The login as it was entered.
     pub login: Arc<str>,
     /// The organization's id.
     pub organization: OrganizationId,
-    /// The end user's id, if it is the sign-in of one.
+    /// The end user's id, if the login belongs to one.
     pub end_user: Option<EndUserId>,
     /// The id of the group.
     pub group: GroupId,
     /// Whether the user has a password or is only invited.
     pub status: UserStatus,
-    /// Which password it is: a session keeps the number it began under.
+    /// Raised with each new password. A session records the number it started under.
     pub password_generation: u64,
-    /// Whether a second factor is asked for.
+    /// Whether sign-in requires a second factor.
     pub require_mfa: bool,
 }
 
@@ -43,32 +43,32 @@ impl UserFacts {
         }
     }
 
-    /// Whether a session that began under this password generation still stands (R34).
+    /// Whether a session that started under this password generation is still valid (R34).
     #[must_use]
     pub const fn honours_session(&self, password_generation: u64) -> bool {
         self.password_generation == password_generation
     }
 
-    /// Whether the user may use the portal at all (R8). It is the group as such that keeps out,
-    /// whatever it has been granted.
+    /// Whether the user may use the portal at all (R8). Members of the group without portal access
+    /// may not, whatever the group has been granted.
     #[must_use]
     pub fn has_portal_access(&self) -> bool {
         self.group != built_in::NO_ACCESS
     }
 }
 
-/// An organization, as far as a request must know.
+/// The facts about an organization that requests need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrganizationFacts {
     /// The organization's id.
     pub id: OrganizationId,
-    /// The name, as shown.
+    /// The displayed name.
     pub name: Arc<str>,
-    /// Whether anybody has a sign-in there, claimed or only invited (R12).
+    /// Whether it has portal users, invited ones included (R12).
     pub has_portal_users: bool,
-    /// Whether the secure link is switched on (R10).
+    /// Whether the secure link is enabled (R10).
     pub link_enabled: bool,
-    /// Which secure link it is: a link session keeps the number it began under.
+    /// Raised when the secure link is rotated. A session records the number it started under.
     pub link_generation: u64,
 }
 

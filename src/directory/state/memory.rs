@@ -1,4 +1,4 @@
-//! What the directory keeps in memory, and how it follows the store (I2).
+//! The cached snapshot and facts, kept current by the change feed (I2).
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,25 +17,24 @@ use portcullis_store::feed::Follower;
 use portcullis_store::{Change, Key, Store, StoreError};
 use tokio::sync::Mutex;
 
-/// As many people as can be expected to be signed in at the same time.
+/// The most users in memory: more than are expected to be signed in at the same time.
 const USERS: u64 = 200_000;
-/// As many organizations as can be expected to be active at the same time.
+/// The most organizations in memory: more than are expected to be active at the same time.
 const ORGANIZATIONS: u64 = 50_000;
 
-/// The snapshot and the facts, kept true by the change feed.
+/// The snapshot and the facts. It follows the change feed.
 pub struct Memory {
     reader: Reader,
     snapshot: ArcSwap<Snapshot>,
-    /// Held while a new snapshot is made, so that one that was read earlier never follows one that
-    /// was read later.
+    /// Held while a new snapshot is built, so that an older one never replaces a newer one.
     renewing: Mutex<()>,
     users: FreshCache<UserId, Arc<UserFacts>>,
     organizations: FreshCache<OrganizationId, Arc<OrganizationFacts>>,
 }
 
 impl Memory {
-    /// An empty memory, in which no group exists and nothing is granted, until the feed that it
-    /// follows has started.
+    /// An empty memory without groups: it grants nothing until the feed that it follows has
+    /// started.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, policy: Arc<Policy>) -> Self {
         Self {
@@ -51,7 +50,7 @@ impl Memory {
         self.snapshot.load()
     }
 
-    /// Puts another policy in force, if what its operators expect holds.
+    /// Replaces the policy, if its expectations hold.
     pub(in crate::directory) async fn replace_policy(
         &self,
         policy: Policy,
@@ -108,8 +107,8 @@ impl Memory {
         self.organizations.get_or_load(id.clone(), load).await
     }
 
-    /// Reads the groups and preferences again, and puts them in force. A group that is damaged
-    /// grants nothing, as one that is not there; without the preferences nothing can be decided.
+    /// Reads the groups and preferences again and replaces the snapshot. A damaged group grants
+    /// nothing, like a missing one; without the preferences nothing can be decided.
     pub(in crate::directory) async fn renew_snapshot(&self) -> Result<(), StoreError> {
         let _renewing = self.renewing.lock().await;
         let groups = self.reader.all_intact::<Group>(None).await?;
@@ -121,15 +120,15 @@ impl Memory {
         Ok(())
     }
 
-    /// Forgets a user, and what was known of the organization: it may have been its first or last.
+    /// Removes a user from the cache, and the organization, whose first or last user it may be.
     async fn forget_user(&self, id: &str) -> Result<(), StoreError> {
-        // A user never changes organization, so what is remembered of it is as good as the record,
-        // and still there when the record is gone.
+        // A user never changes organization, so a cached one is correct, and it is still there
+        // when the record has been deleted.
         let organization = match self.users.get(id) {
             Some(facts) => Some(facts.organization.clone()),
             None => match self.reader.get::<User>(&id.into()).await {
                 Ok(user) => user.map(|user| user.doc.organization),
-                // Nobody is let in by it; the changes after it must count all the same.
+                // Nobody can sign in with a damaged record; later changes must still be applied.
                 Err(error @ StoreError::Damaged { .. }) => {
                     tracing::error!(%error, "a portal user cannot be read");
                     None

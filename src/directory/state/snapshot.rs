@@ -1,7 +1,7 @@
-//! What every request is decided by, in one piece: the policy, the groups and the preferences.
+//! The policy, the groups and the preferences, as one immutable value.
 //!
-//! A request takes the snapshot once and is decided by it whole; a change makes a new one. Groups
-//! hold sets of *this* snapshot's catalogue, so a set never meets the policy of another.
+//! A request takes the snapshot once and is decided by it alone; a change builds a new one. The
+//! permission sets of groups are of this snapshot's catalogue, so they always match its policy.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub struct Snapshot {
     preferences: Preferences,
 }
 
-/// A group as it counts now.
+/// A group and what it grants under the policy.
 #[derive(Debug)]
 pub struct GroupInForce {
     id: GroupId,
@@ -76,12 +76,11 @@ impl Snapshot {
         self.groups.len()
     }
 
-    /// Asks everything that operators expect of the policy: of the groups that it comes with as it
-    /// has them, so that an administrator's edit of one does not keep a good policy out, and of
-    /// the others as they are now.
+    /// Checks the policy's expectations. Groups that the policy ships are checked as shipped, so that
+    /// an administrator's edit of one does not block a valid policy; others as they are now.
     ///
     /// # Errors
-    /// The expectations that fail, those about groups that are not there included.
+    /// The expectations that fail, including those about groups that do not exist.
     pub fn check_expectations(&self) -> Result<(), PolicyProblems> {
         self.policy.check_expectations(&|id| {
             let seed = self.policy.seed(id).map(|seed| seed.permissions);
@@ -89,7 +88,7 @@ impl Snapshot {
         })
     }
 
-    /// What the members of a group may do; nothing when there is no such group.
+    /// What the members of a group may do; nothing if the group does not exist.
     #[must_use]
     pub fn granted(&self, id: &str) -> PermissionSet {
         self.group(id).map_or(PermissionSet::EMPTY, GroupInForce::granted)
@@ -110,14 +109,14 @@ impl GroupInForce {
     }
 }
 
-/// What can be granted to a group at all (R3).
+/// The permissions that can be granted to a group (R3).
 #[must_use]
 pub(in crate::directory) fn grantable(catalogue: &Catalogue, group: &str) -> PermissionSet {
     if group == built_in::NON_PORTAL { catalogue.without_identity() } else { catalogue.all() }
 }
 
-/// What a stored group grants under a catalogue. A permission the catalogue does not know grants
-/// nothing, and neither does one that a catalogue has since declared to need an identity (R3).
+/// What a stored group grants under a catalogue: nothing for a permission that the catalogue does
+/// not contain, or that it now declares to need an identity (R3).
 pub(in crate::directory) fn granted(catalogue: &Catalogue, group: &Stored<Group>) -> PermissionSet {
     let mut set = PermissionSet::EMPTY;
     for index in group.doc.permissions.iter().filter_map(|id| catalogue.index(id)) {
@@ -131,7 +130,7 @@ fn warn_of_unknown(catalogue: &Catalogue, group: &Stored<Group>) {
         tracing::warn!(
             group.id = %group.id,
             permission.id = id,
-            "the policy does not know a permission of the group; it grants nothing"
+            "a permission of the group is not in the policy; it grants nothing"
         );
     }
 }

@@ -20,7 +20,7 @@ fn expecting(group: &str, decision: &str) -> PolicyFiles {
 }
 
 #[tokio::test]
-async fn a_policy_is_put_in_force_if_what_it_expects_holds() {
+async fn policy_takes_effect_only_if_its_expectations_hold() {
     let fixture = Fixture::new().await;
     let version = || fixture.directory.snapshot().policy().version().to_owned();
     let first = version();
@@ -39,7 +39,7 @@ async fn a_policy_is_put_in_force_if_what_it_expects_holds() {
 }
 
 #[tokio::test]
-async fn an_edit_of_a_group_keeps_no_policy_out_that_comes_with_the_group() {
+async fn edited_shipped_group_does_not_block_a_policy() {
     let fixture = Fixture::new().await;
     let nothing = GroupPatch { permissions: Some(Grant::Only(vec![])), ..GroupPatch::default() };
     fixture.directory.groups().change(&"limited".into(), nothing, &by_operator()).await.unwrap();
@@ -53,7 +53,7 @@ async fn an_edit_of_a_group_keeps_no_policy_out_that_comes_with_the_group() {
 }
 
 #[tokio::test]
-async fn a_group_that_the_policy_does_not_come_with_is_judged_as_it_is_now() {
+async fn other_groups_are_checked_as_they_are_now() {
     let fixture = Fixture::new().await;
     let new = NewGroup { name: "Partners".to_owned(), permissions: Grant::Only(vec![]) };
     let id = fixture.directory.groups().create(new, &by_operator()).await.unwrap().id;
@@ -70,7 +70,7 @@ async fn a_group_that_the_policy_does_not_come_with_is_judged_as_it_is_now() {
 }
 
 #[tokio::test]
-async fn a_permission_that_a_new_policy_does_not_know_grants_nothing_until_it_does() {
+async fn unknown_permission_grants_nothing_until_it_is_known() {
     let fixture = Fixture::new().await;
     let mut without = policy_files();
     let entry = "[[permission]]\nid = \"portal.access\"\nname = \"portal.access\"\n\
@@ -90,7 +90,7 @@ async fn a_permission_that_a_new_policy_does_not_know_grants_nothing_until_it_do
 }
 
 #[tokio::test]
-async fn r3_what_a_new_policy_declares_to_need_an_identity_is_taken_from_the_non_portal_group() {
+async fn r3_non_portal_group_loses_permissions_that_need_identity() {
     let fixture = Fixture::new().await;
     let mut stricter = policy_files();
     let loose = "name = \"tickets.create\"\nidentity = false";
@@ -111,7 +111,7 @@ async fn r3_what_a_new_policy_declares_to_need_an_identity_is_taken_from_the_non
 }
 
 #[tokio::test]
-async fn a_group_nobody_knows_grants_nothing() {
+async fn unknown_group_grants_nothing() {
     let fixture = Fixture::new().await;
     let snapshot = fixture.directory.snapshot();
     assert!(snapshot.granted("nowhere").is_empty() && snapshot.group("nowhere").is_none());
@@ -130,7 +130,7 @@ async fn i1_before_the_feed_has_started_nothing_is_granted() {
 }
 
 #[tokio::test]
-async fn i2_facts_are_kept_and_forgotten_by_the_change_itself() {
+async fn i2_facts_are_cached_until_a_change() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let user =
@@ -152,7 +152,7 @@ async fn i2_facts_are_kept_and_forgotten_by_the_change_itself() {
 }
 
 #[tokio::test]
-async fn i1_a_damaged_record_harms_nobody_else() {
+async fn i1_damaged_record_affects_no_other_user() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     let ann = fixture.user("acme", "ann", "limited").await;
@@ -200,7 +200,7 @@ async fn i1_a_damaged_record_harms_nobody_else() {
 }
 
 #[tokio::test]
-async fn names_that_no_record_can_have_are_simply_unknown() {
+async fn invalid_ids_are_unknown() {
     let fixture = Fixture::new().await;
     let long = "x".repeat(1000);
     for id in ["", "\0", &long] {
