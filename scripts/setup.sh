@@ -7,7 +7,8 @@
 #   scripts/setup.sh build bench    to measure against other gateways
 #
 # It looks first and installs only what is missing, so running it again does nothing. It works as
-# root and with sudo. NO_INSTALL=1 makes it say what is missing instead of installing it.
+# root and with sudo. NO_INSTALL=1 makes it say what is missing instead of installing it. For `real`
+# it also installs programs into target/programs.
 set -euo pipefail
 
 export PATH="$PATH:/usr/sbin:/sbin"
@@ -50,6 +51,13 @@ for_real() {
   need "test -f /usr/share/nodejs/express/package.json" node-express
   need "/usr/bin/python3 -c 'import django'" python3-django
   need "$(has chromium) && $(has chromedriver)" chromium "chromium-driver|chromium-chromedriver"
+  # django-helpdesk and Node-RED come from their own registries (scripts/programs.sh).
+  need "python3 -m pip --version" python3-pip
+  need "$(has npm)" npm
+  need "$(has java)" default-jre-headless
+  need "test -f /usr/share/tomcat10/skel/conf/web.xml" tomcat10-user
+  need "test -f /usr/share/tomcat10/bin/bootstrap.jar" tomcat10-common
+  need "test -f /usr/share/tomcat10-examples/examples/index.html" tomcat10-examples
 }
 
 for_bench() {
@@ -109,4 +117,8 @@ if ((${#missing[@]})); then
   install_missing
 else
   say "everything needed for $* is installed"
+fi
+
+if [[ " $* " == *" real "* ]]; then
+  "$(dirname "$0")/programs.sh" helpdesk node-red
 fi
