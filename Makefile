@@ -56,7 +56,7 @@ demo: setup-build ## Build and run the gateway before a sample portal, with samp
 test: setup-test toolchain check-fmt spelling deny unused clippy doc unit check ## Everything that must be green, but for `make real`
 	@echo "==> all green"
 
-real: setup-real ## Tests with Chromium, DokuWiki and portals in Express, Django and PHP
+real: setup-real ## Tests with Chromium and real portals
 	@echo "==> tests with real programs"
 	@cargo test --locked --test real $(TESTS)
 

@@ -2,3 +2,7 @@
 
 mod dokuwiki;
 mod frameworks;
+mod helpdesk;
+mod node_red;
+mod program;
+mod tomcat;
