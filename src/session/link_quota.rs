@@ -1,17 +1,17 @@
 //! How many sessions a secure link may start (I12).
 //!
-//! Anybody with a link can open it as often as they like, and each opening without a cookie is a
-//! record that is kept for the idle time. So a link has at most [`LinkLimits::sessions`] open at
-//! once, and from one network (an IPv4 address or an IPv6 /64) at most [`LinkLimits::rate`] new
-//! ones a minute. Beyond that new ones are refused; those that exist stay.
+//! Opening a link without a cookie creates a record that is kept for the idle time, and a link can
+//! be opened any number of times. Therefore a link may have at most [`LinkLimits::sessions`] open
+//! sessions, and one network (an IPv4 address or an IPv6 /64) may start at most
+//! [`LinkLimits::rate`] a minute. Further sessions are refused; existing ones stay open.
 //!
 //! The number of open sessions is counted in the store when a link is first used after a start,
 //! after each sweep, and again, at most every [`RECOUNT`], while the limit is reached. Between two
 //! counts only new ones are added, so it is never too low in this process. Each replica counts for
 //! itself.
 //!
-//! What is kept here is bounded by its own limits: an entry for a link stands for an organization,
-//! an entry for a network for a session that was started in the last minutes.
+//! Memory is bounded: there is one entry for each organization, and one for each network that
+//! started a session in the last minutes.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -27,7 +27,7 @@ use crate::directory::OrganizationId;
 
 /// How often a link that has reached its limit is counted again.
 const RECOUNT: SignedDuration = SignedDuration::from_secs(10);
-/// What [`LinkLimits::rate`] is about.
+/// The period of [`LinkLimits::rate`].
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// The sessions of all secure links.
@@ -40,17 +40,17 @@ pub(super) struct LinkQuota {
     pub(super) counting: tokio::sync::Mutex<()>,
 }
 
-/// One link.
+/// The sessions of one link.
 #[derive(Debug)]
 struct Usage {
-    /// Which generation of the link; the sessions of others do not count.
+    /// The generation of the link. Sessions of other generations do not count.
     generation: u64,
     open: usize,
-    /// When `open` was counted; `None` when it has to be.
+    /// When `open` was last counted in the store; `None` if it must be counted.
     counted: Option<Timestamp>,
-    /// What each network has started lately.
+    /// The sessions that each network started recently.
     networks: HashMap<IpNet, Recent>,
-    /// When `networks` was last cleared of what is over.
+    /// When expired entries were last removed from `networks`.
     cleared: Timestamp,
 }
 
