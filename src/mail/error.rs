@@ -15,7 +15,7 @@ pub enum MailError {
     Folder {
         /// The folder.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
     /// The trusted certificates cannot be read.
@@ -23,7 +23,7 @@ pub enum MailError {
     Trust {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         cause: String,
     },
     /// TLS cannot be set up.

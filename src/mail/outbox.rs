@@ -5,8 +5,8 @@
 //! been used or replaced.
 //!
 //! The store may be readable but not writable. The outcome of an attempt is then kept in memory
-//! until it can be recorded, and the mail is not touched before: nobody gets it again and again. A
-//! mail that cannot be sent delays no other.
+//! until it can be recorded, and the mail is not sent again before that. A mail that cannot be sent
+//! does not delay others.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -52,7 +52,7 @@ pub struct MailQueue {
 /// The mails that are due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DueMails {
-    /// Their ids, at most as many as were asked for. Resets come first, because somebody waits for
+    /// Their ids, at most as many as were asked for. Resets come first, because their users wait for
     /// them, but neither occasion gets more than half while the other has mails that are due.
     pub(super) ids: Vec<MailId>,
     /// When the next of the others is due; now, if more were due than were asked for.
@@ -239,7 +239,7 @@ impl MailQueue {
         Ok(Batch { mails, last })
     }
 
-    /// Records how an attempt ended, if the mail is still waiting.
+    /// Records the outcome of an attempt, if the mail is still waiting.
     async fn attempted(
         &self,
         id: &MailId,

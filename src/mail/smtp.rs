@@ -1,7 +1,7 @@
 //! The transport that hands mails to a mail server.
 //!
-//! lettre's client reads replies as UTF-8 with a text and does not tell at which step it failed, so
-//! only its addresses are used here; the conversation is our own ([`conversation`]).
+//! lettre's client requires replies in UTF-8 with a text and does not report at which step it failed,
+//! so only its addresses are used here; the conversation is our own ([`conversation`]).
 
 use std::fmt;
 use std::fs;
@@ -32,7 +32,7 @@ mod conversation;
 
 /// How long a connection to the mail server is kept for the next mail.
 const KEPT: Duration = Duration::from_secs(30);
-/// How long connecting to one of the server's addresses may take, at most.
+/// The longest time for connecting to one of the server's addresses.
 const CONNECT: Duration = Duration::from_secs(30);
 
 /// A mail server.
@@ -45,14 +45,14 @@ pub(super) struct Server {
 
 type Conversing = Conversation<Box<dyn Stream>>;
 
-/// A conversation that the next mail may go on with.
+/// A conversation that the next mail can use.
 struct Kept {
     conversation: Conversing,
     since: Instant,
 }
 
 impl Server {
-    /// Reads the certificates; connects when there is something to send. `host` is who we are.
+    /// Reads the certificates. Connects when there is a mail to send. `host` is the name in `EHLO`.
     pub(super) fn new(settings: &Smtp, host: &Host) -> Result<Self, MailError> {
         let tls = match settings.security {
             Security::None => None,
@@ -68,9 +68,9 @@ impl Server {
         Ok(Self { settings: settings.clone(), tls, hello, kept: Mutex::new(None) })
     }
 
-    async fn hand_over(&self, envelope: &Envelope, message: &[u8]) -> Result<(), SendError> {
+    async fn deliver(&self, envelope: &Envelope, message: &[u8]) -> Result<(), SendError> {
         let mut kept = self.kept.lock().await;
-        let mut conversation = match again(kept.take()).await {
+        let mut conversation = match reusable(kept.take()).await {
             Some(conversation) => conversation,
             None => self.connect().await.map_err(|failure| self.send_error(failure))?,
         };
@@ -88,7 +88,7 @@ impl Server {
         }
     }
 
-    /// A new conversation, as safe and as signed in as the settings want.
+    /// Starts a conversation, with TLS and authentication as in the settings.
     async fn connect(&self) -> Result<Conversing, Failure> {
         let Smtp { security, credentials, timeout: step, .. } = &self.settings;
         let stream = self.reach().await?;
@@ -112,10 +112,10 @@ impl Server {
         Ok(conversation)
     }
 
-    /// Connects to the first of the server's addresses that answers.
+    /// Connects to the first of the server's addresses that accepts.
     async fn reach(&self) -> Result<TcpStream, Failure> {
         let Smtp { host, port, timeout: step, .. } = &self.settings;
-        let late = || io::Error::from(io::ErrorKind::TimedOut);
+        let timed_out = || io::Error::from(io::ErrorKind::TimedOut);
         let mut failed = io::Error::other("the name has no address");
         let addresses = match timeout(*step, lookup_host((host.as_str(), *port))).await {
             Ok(Ok(addresses)) => addresses.collect(),
@@ -124,7 +124,7 @@ impl Server {
                 Vec::new()
             }
             Err(_) => {
-                failed = late();
+                failed = timed_out();
                 Vec::new()
             }
         };
@@ -132,7 +132,7 @@ impl Server {
             match timeout(CONNECT.min(*step), TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => return Ok(stream),
                 Ok(Err(error)) => failed = error,
-                Err(_) => failed = late(),
+                Err(_) => failed = timed_out(),
             }
         }
         Err(Failure::Broken(format!("cannot connect: {failed}")))
@@ -154,11 +154,11 @@ impl Server {
         let Smtp { host, port, .. } = &self.settings;
         match failure {
             Failure::Refused(step, reply) => {
-                let said = format!("{host}:{port} refused {step}: {reply}");
+                let message = format!("{host}:{port} refused {step}: {reply}");
                 if reply.no_such_address() {
-                    SendError::Permanent(said)
+                    SendError::Permanent(message)
                 } else {
-                    SendError::Transient(said)
+                    SendError::Transient(message)
                 }
             }
             Failure::Broken(why) => SendError::Transient(format!("{host}:{port}: {why}")),
@@ -169,14 +169,14 @@ impl Server {
 
 #[async_trait]
 impl Transport for Server {
-    /// The blind copy travels by itself, after the mail, so that a server that does not take it
-    /// takes the mail all the same. It is tried once.
+    /// The blind copy is sent separately, after the mail, so that a server that refuses it still
+    /// accepts the mail. It is tried once.
     async fn send(&self, mail: &OutgoingMail) -> Result<(), SendError> {
         let message = mail.message.formatted();
-        self.hand_over(&mail.envelope, &message).await?;
+        self.deliver(&mail.envelope, &message).await?;
         if let Some(copy) = mail.blind_copy.clone() {
             let copied = match Envelope::new(mail.envelope.from().cloned(), vec![copy]) {
-                Ok(envelope) => self.hand_over(&envelope, &message).await,
+                Ok(envelope) => self.deliver(&envelope, &message).await,
                 Err(error) => Err(SendError::Permanent(error.to_string())),
             };
             if let Err(error) = copied {
@@ -188,18 +188,18 @@ impl Transport for Server {
     }
 }
 
-/// The conversation that was kept, if it can still be gone on with.
-async fn again(kept: Option<Kept>) -> Option<Conversing> {
+/// The conversation that was kept, if it can still be used.
+async fn reusable(kept: Option<Kept>) -> Option<Conversing> {
     let Kept { mut conversation, since } = kept?;
     (since.elapsed() < KEPT && conversation.reset().await.is_ok()).then_some(conversation)
 }
 
-/// The system's authorities and those of `ca_file`.
+/// A TLS configuration that trusts the system's authorities and those in `ca_file`.
 fn trust(settings: &Smtp) -> Result<Arc<ClientConfig>, MailError> {
     let mut roots = RootCertStore::empty();
     let (_, unusable) =
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    tracing::debug!(unusable, "the system's certificates are read");
+    tracing::debug!(unusable, "read the system's certificates");
     if let Some(path) = &settings.ca_file {
         let wrong = |cause: String| MailError::Trust { path: path.clone(), cause };
         let pem = fs::read(path).map_err(|error| wrong(error.to_string()))?;

@@ -1,9 +1,9 @@
-//! What mails say: templates, built in, and replaced or added to file by file by the operator's.
+//! The texts of mails: built-in templates, which the operator can replace or add to file by file.
 //!
-//! A template is named for its occasion, its language and its part: `invitation.en.txt`,
-//! `reset.de.html`. The languages are those that there are files for. A text begins with the line
-//! `Subject: …`; HTML is escaped. All of them are tried when they are loaded, so that a mistake is
-//! told before anybody is owed a mail.
+//! A template is named after its occasion, language and part: `invitation.en.txt`, `reset.de.html`.
+//! The available languages are those of the files. A text begins with the line `Subject: …`; values
+//! in HTML are escaped. All templates are rendered when they are loaded, so that errors are reported
+//! at start.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::directory::records::Occasion;
 use crate::web::text::language;
 
-/// The language of a mail when there is none in the language asked for.
+/// The language of a mail if there is no template in a requested language.
 const FALLBACK: &str = "en";
 
 macro_rules! built_in {
@@ -37,11 +37,11 @@ const BUILT_IN: [(&str, &str); 8] = built_in![
     "reset.de.html",
 ];
 
-/// The templates in force.
+/// The loaded templates.
 #[derive(Debug)]
 pub(super) struct Templates(Environment<'static>);
 
-/// What a template can say.
+/// The variables of a template.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Variables<'a> {
     /// The operator's business name.
@@ -53,18 +53,18 @@ pub(super) struct Variables<'a> {
     pub(super) organization_name: &'a str,
     /// The one-time link.
     pub(super) link: &'a str,
-    /// Until when it can be used, as "2026-11-27 08:00 UTC".
+    /// When it expires, such as `2026-11-27 08:00 UTC`.
     pub(super) until: &'a str,
-    /// For how long it can be used.
+    /// How long it can be used.
     pub(super) valid: Valid,
-    /// The brand's colour, and what can be read on it.
+    /// The brand's colour, and the colour of text on it.
     pub(super) accent: &'a str,
     pub(super) on_accent: &'a str,
-    /// For words in the accent on white.
+    /// The colour of accented text on white.
     pub(super) accent_text: &'a str,
 }
 
-/// A time to go, in the unit that fits.
+/// A remaining time in a suitable unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) struct Valid {
     pub(super) count: i64,
@@ -72,7 +72,7 @@ pub(super) struct Valid {
     pub(super) unit: &'static str,
 }
 
-/// A mail's words.
+/// The text of a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Text {
     pub(super) subject: String,
@@ -80,18 +80,18 @@ pub(super) struct Text {
     pub(super) html: String,
 }
 
-/// One thing wrong with a template.
+/// An error in a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateProblem {
     /// The file.
     pub file: PathBuf,
-    /// The line, where it is about one.
+    /// The line, if it is known.
     pub line: Option<usize>,
-    /// What is wrong, and what would be right.
+    /// What is wrong and how to fix it, to follow the name of the file.
     pub message: String,
 }
 
-/// All that is wrong with the templates.
+/// All errors in the templates.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct TemplateProblems(pub Vec<TemplateProblem>);
 
@@ -112,10 +112,10 @@ impl fmt::Display for TemplateProblems {
 }
 
 impl Templates {
-    /// The built-in templates, and over them those in `folder`.
+    /// Loads the built-in templates, and those in `folder`, which replace them.
     ///
     /// # Errors
-    /// All that is wrong with them.
+    /// All errors in them.
     pub(super) fn load(folder: Option<&Path>) -> Result<Self, TemplateProblems> {
         let mut problems = Vec::new();
         let mut sources: BTreeMap<String, (PathBuf, String)> = BTreeMap::new();
@@ -128,7 +128,7 @@ impl Templates {
         }
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        // A line that only steers leaves no line behind.
+        // A line with only a block tag leaves no empty line.
         if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
             environment.set_syntax(syntax);
         }
@@ -141,17 +141,17 @@ impl Templates {
         for (name, (file, _)) in &sources {
             templates.try_out(name, file, &mut problems);
             if let Some(other) = other_part(name).filter(|other| !sources.contains_key(other)) {
-                let message = format!("has no `{other}` beside it; a mail has both parts");
+                let message = format!("needs `{other}` in the same folder: a mail has both parts");
                 problems.push(TemplateProblem { file: file.clone(), line: None, message });
             }
         }
         if problems.is_empty() { Ok(templates) } else { Err(TemplateProblems(problems)) }
     }
 
-    /// The texts for this occasion, in the language that suits an `Accept-Language` best.
+    /// The text for this occasion, in the language that matches an `Accept-Language` best.
     ///
     /// # Errors
-    /// When a template cannot be filled in.
+    /// When a template cannot be rendered.
     pub(super) fn text(
         &self,
         occasion: Occasion,
@@ -159,15 +159,15 @@ impl Templates {
         variables: &Variables<'_>,
     ) -> Result<Text, String> {
         let stem = format!("{}.{}", name(occasion), self.language(occasion, language));
-        let told = |error: minijinja::Error| format!("the mail's template: {error}");
-        let plain = self.fill(&format!("{stem}.txt"), variables).map_err(told)?;
-        let html = self.fill(&format!("{stem}.html"), variables).map_err(told)?;
+        let message = |error: minijinja::Error| format!("cannot render the template: {error}");
+        let plain = self.fill(&format!("{stem}.txt"), variables).map_err(message)?;
+        let html = self.fill(&format!("{stem}.html"), variables).map_err(message)?;
         let (subject, plain) =
             split(&plain).ok_or_else(|| format!("the template {stem}.txt has no subject"))?;
         Ok(Text { subject: subject.to_owned(), plain: plain.to_owned(), html })
     }
 
-    /// The language that suits an `Accept-Language` best, as on the pages.
+    /// The language that matches an `Accept-Language` best, chosen as for the pages.
     fn language(&self, occasion: Occasion, accepted: Option<&str>) -> String {
         let names = self.0.templates().map(|(name, _)| name);
         let tags = names.filter_map(|file| {
@@ -207,18 +207,18 @@ impl Templates {
                     "token"
                 }) =>
             {
-                let message = "does not hold `{{ link }}`, without which nobody gets in".to_owned();
+                let message = "must contain `{{ link }}`".to_owned();
                 problems.push(TemplateProblem { file: file.to_owned(), line: None, message });
             }
             Ok(_) => {}
-            // Told already when it was added.
+            // Reported when it was added.
             Err(error) if error.kind() == ErrorKind::TemplateNotFound => {}
             Err(error) => problems.push(problem(file, &error)),
         }
     }
 }
 
-/// Reads the operator's templates. What does not end like one is none of ours.
+/// Reads the operator's templates. Files with other extensions are ignored.
 fn read(
     folder: &Path,
     sources: &mut BTreeMap<String, (PathBuf, String)>,
@@ -234,7 +234,7 @@ fn read(
         Err(error) => unreadable(folder, error),
     }
     files.sort();
-    let mut strangers = Vec::new();
+    let mut unknown = Vec::new();
     for file in files {
         let Some(name) = file.file_name().and_then(|name| name.to_str()) else { continue };
         let name = name.to_ascii_lowercase();
@@ -242,7 +242,7 @@ fn read(
             continue;
         }
         if !is_template(&name) {
-            strangers.push(file);
+            unknown.push(file);
             continue;
         }
         match std::fs::read_to_string(&file) {
@@ -252,9 +252,8 @@ fn read(
             Err(error) => unreadable(&file, error),
         }
     }
-    let message =
-        "is no mail template: they are named `invitation.en.txt`, `reset.de.html` and so on";
-    problems.extend(strangers.into_iter().map(|file| TemplateProblem {
+    let message = "is not the name of a mail template; use names such as `invitation.en.txt` or `reset.de.html`";
+    problems.extend(unknown.into_iter().map(|file| TemplateProblem {
         file,
         line: None,
         message: message.to_owned(),
@@ -294,7 +293,7 @@ fn split(text: &str) -> Option<(&str, &str)> {
 fn problem(file: &Path, error: &minijinja::Error) -> TemplateProblem {
     let message = match (error.kind(), error.detail()) {
         (ErrorKind::UndefinedError, _) => {
-            "uses a name that mails do not know; they know business, login, organization, link, \
+            "uses an unknown variable; the variables are business, login, organization, link, \
              until, valid.count, valid.unit, accent, on_accent, accent_text"
                 .to_owned()
         }

@@ -26,7 +26,7 @@ pub(super) trait Transport: fmt::Debug + Send + Sync {
     async fn send(&self, mail: &OutgoingMail) -> Result<(), SendError>;
 }
 
-/// A folder with a file for each mail, written whole or not at all. The file's name follows from
+/// A folder with a file for each mail, written completely or not at all. The file's name follows from
 /// the mail, so a mail that is sent again replaces its file. The blind copy is shown as `Bcc`.
 #[derive(Debug)]
 pub(super) struct Folder(PathBuf);
@@ -64,11 +64,11 @@ impl Transport for Folder {
 }
 
 fn write(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
-    let draft = folder.join(format!(".{name}.partial"));
+    let partial = folder.join(format!(".{name}.partial"));
     let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
     file.write_all(content)?;
     file.sync_all()?;
-    fs::rename(&draft, folder.join(name))?;
+    fs::rename(&partial, folder.join(name))?;
     File::open(folder)?.sync_all()
 }

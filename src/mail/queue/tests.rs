@@ -80,7 +80,7 @@ async fn a_letter_that_was_sent_keeps_no_token_and_is_not_sent_again() {
     assert_eq!(mail.token, None);
     assert!(post.open("mail", after(2)).await.is_none());
     assert!(post.queue().due(after(2), 9).await.unwrap().ids.is_empty());
-    // What comes late changes nothing any more.
+    // A late outcome no longer changes anything.
     post.not_yet("mail", after(3)).await;
     assert_eq!(post.mail("mail").await, mail);
 }

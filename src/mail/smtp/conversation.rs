@@ -1,9 +1,8 @@
 //! One conversation with a mail server (RFC 5321): commands, replies, and how long each may take.
 //!
-//! Replies are read as bytes: what is not ASCII in their text is nobody's business here, and a
-//! server may leave the text out. Until the end of a message has been sent, a failure means that
-//! the server has not taken it. From then on only its reply says whether it has; without one
-//! nobody knows ([`Failure::Unconfirmed`]).
+//! Replies are read as bytes, because their text may not be ASCII, and may be missing. Until the end
+//! of a message has been sent, a failure means that the server has not accepted it. After that only
+//! its reply shows whether it has; without one it is unknown ([`Failure::Unconfirmed`]).
 
 use std::time::Duration;
 
@@ -16,15 +15,15 @@ use zeroize::Zeroizing;
 
 use crate::credential::secret::Secret;
 
-/// How long a server may take to answer the end of a message, at least (RFC 5321, 4.5.3.2.6): it
-/// may have taken the message long before it says so.
+/// The shortest timeout for the reply to the end of a message (RFC 5321, 4.5.3.2.6): the server may
+/// have accepted the message long before it replies.
 const END_OF_DATA: Duration = Duration::from_secs(600);
-/// Bytes of a message that are sent at a time, each within the time of a step.
+/// Bytes of a message that are sent at a time, each within the timeout of a step.
 const BLOCK: usize = 16 * 1024;
-/// Bytes of a reply at most.
+/// The longest reply in bytes.
 const LONGEST_REPLY: u64 = 64 * 1024;
 
-/// What a conversation is held over.
+/// The connection of a conversation.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
@@ -36,18 +35,18 @@ pub(super) struct Reply {
     lines: Vec<String>,
 }
 
-/// Why a step did not succeed.
+/// Why a step failed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// The server said no to a step.
+    /// The server refused a step.
     Refused(&'static str, Reply),
-    /// The conversation broke off before the server could take the message.
+    /// The connection failed before the server could accept the message.
     Broken(String),
-    /// It broke off when the server may have taken the message.
+    /// The connection failed when the server may have accepted the message.
     Unconfirmed(String),
 }
 
-/// A server that has greeted us.
+/// A connection on which the server has sent its greeting.
 pub(super) struct Conversation<S> {
     stream: BufReader<S>,
     step: Duration,
@@ -55,7 +54,7 @@ pub(super) struct Conversation<S> {
 }
 
 impl<S: Stream> Conversation<S> {
-    /// Waits for the greeting and introduces us. Each step may take as long as `step`.
+    /// Reads the greeting and sends `EHLO`. Each step may take as long as `step`.
     pub(super) async fn begin(stream: S, hello: &str, step: Duration) -> Result<Self, Failure> {
         let mut begun = Self { stream: BufReader::new(stream), step, extensions: Vec::new() };
         let greeting = begun.reply("the greeting", step).await?;
@@ -63,26 +62,26 @@ impl<S: Stream> Conversation<S> {
         begun.hello(hello).await
     }
 
-    /// Goes on after [`Self::starttls`], with TLS: what was learnt before it does not count.
+    /// Continues after [`Self::starttls`], with TLS. Extensions offered before it are discarded.
     pub(super) async fn resume(stream: S, hello: &str, step: Duration) -> Result<Self, Failure> {
         let begun = Self { stream: BufReader::new(stream), step, extensions: Vec::new() };
         begun.hello(hello).await
     }
 
-    /// Introduces us, and learns what the server offers.
+    /// Sends `EHLO` and reads which extensions the server offers.
     async fn hello(mut self, hello: &str) -> Result<Self, Failure> {
         let offered = self.command("EHLO", &format!("EHLO {hello}"), 2).await?;
         self.extensions = offered.lines.into_iter().skip(1).collect();
         Ok(self)
     }
 
-    /// Asks for TLS; returns the stream on which it begins.
+    /// Requests TLS; returns the stream for the handshake.
     pub(super) async fn starttls(mut self) -> Result<S, Failure> {
         if self.offered("STARTTLS").is_none() {
             return Err(Failure::Broken("the server does not offer STARTTLS".to_owned()));
         }
         self.command("STARTTLS", "STARTTLS", 2).await?;
-        // What came after the reply came in the clear, perhaps from somebody else.
+        // Data after the reply was not encrypted, so an attacker may have sent it.
         if !self.stream.buffer().is_empty() {
             let wrong = "the server said something between its reply to STARTTLS and TLS";
             return Err(Failure::Broken(wrong.to_owned()));
@@ -115,12 +114,12 @@ impl<S: Stream> Conversation<S> {
         Ok(())
     }
 
-    /// Clears what was said of a message; fails when the server is gone.
+    /// Resets the conversation; fails if the connection is closed.
     pub(super) async fn reset(&mut self) -> Result<(), Failure> {
         self.command("RSET", "RSET", 2).await.map(drop)
     }
 
-    /// Has the server take a message.
+    /// Sends a message.
     pub(super) async fn send(
         &mut self,
         envelope: &Envelope,
@@ -144,7 +143,7 @@ impl<S: Stream> Conversation<S> {
         for block in transparent(message).chunks(BLOCK) {
             self.write("the message", block).await?;
         }
-        // From here on the server may have all of it.
+        // From here on the server may have the whole message.
         let unconfirmed = |failure| match failure {
             Failure::Broken(why) => Failure::Unconfirmed(why),
             known => known,
@@ -158,7 +157,7 @@ impl<S: Stream> Conversation<S> {
         }
     }
 
-    /// Takes leave; nobody waits for the answer.
+    /// Sends `QUIT` without waiting for the reply.
     pub(super) async fn quit(&mut self) {
         let _ = self.write("QUIT", b"QUIT\r\n").await;
     }
@@ -222,7 +221,7 @@ impl<S: Stream> Conversation<S> {
     }
 }
 
-/// The step after which the message is the server's.
+/// The step after which the server is responsible for the message.
 const END: &str = "the end of the message";
 
 fn late(step: &str, within: Duration) -> Failure {
@@ -247,7 +246,8 @@ fn reply_line(line: &[u8]) -> Option<(u16, bool, &[u8])> {
     })
 }
 
-/// The message as it travels (RFC 5321, 4.5.2): with whole line ends, of which none ends it.
+/// The message as it is sent (RFC 5321, 4.5.2): with CRLF line ends, and dots doubled at the start
+/// of lines so that none ends the message.
 fn transparent(message: &[u8]) -> Vec<u8> {
     let message = message.strip_suffix(b"\n").unwrap_or(message);
     let mut sent = Vec::with_capacity(message.len() + 64);
@@ -263,9 +263,9 @@ fn transparent(message: &[u8]) -> Vec<u8> {
 }
 
 impl Reply {
-    /// Whether the server said for good that the address gets no mail. The reply codes do not tell
-    /// that from a refusal of the sender or of the password, which the operator corrects; the
-    /// enhanced ones do (RFC 3463). A server without them is asked again.
+    /// Whether the server permanently refuses the address. The reply codes are the same as for a
+    /// refused sender or password, which the operator can fix; enhanced status codes distinguish
+    /// them (RFC 3463). Without them, the mail is tried again.
     pub(super) fn no_such_address(&self) -> bool {
         let status = self.lines.first().and_then(|line| line.split(' ').next());
         self.code / 100 == 5 && status.is_some_and(|status| NO_SUCH_ADDRESS.contains(&status))

@@ -118,8 +118,8 @@ fn a_template_that_is_wrong_is_told_with_file_and_line() {
         ("reset.en.txt", "Subject: \n{{ link }}", Some(1), "Subject"),
         ("reset.en.html", "<p>Hello</p>", None, "{{ link }}"),
         ("reset.fr.txt", "Subject: a\n{{ link }}", None, "reset.fr.html"),
-        ("resets.en.txt", "Subject: a\n{{ link }}", None, "no mail template"),
-        ("reset.txt", "Subject: a\n{{ link }}", None, "no mail template"),
+        ("resets.en.txt", "Subject: a\n{{ link }}", None, "not the name of a mail template"),
+        ("reset.txt", "Subject: a\n{{ link }}", None, "not the name of a mail template"),
     ] {
         let found = problems(&[(name, text)]);
         let [problem] = &found.0[..] else { panic!("{name}: {found}") };
