@@ -113,7 +113,7 @@ fn r41_the_operators_files_replace_and_add_to_the_built_in_ones() {
 fn a_template_that_is_wrong_is_told_with_file_and_line() {
     for (name, text, line, told) in [
         ("reset.en.txt", "Subject: a\n\n{{ link }}\n{% if %}", Some(4), "syntax"),
-        ("reset.en.html", "\n{{ link }} {{ token }}", Some(2), "do not know"),
+        ("reset.en.html", "\n{{ link }} {{ token }}", Some(2), "unknown variable"),
         ("reset.en.txt", "Hello\n{{ link }}", Some(1), "Subject"),
         ("reset.en.txt", "Subject: \n{{ link }}", Some(1), "Subject"),
         ("reset.en.html", "<p>Hello</p>", None, "{{ link }}"),
