@@ -36,6 +36,7 @@ struct RouteView<'a> {
     websocket: bool,
     body: bool,
     cross_origin: bool,
+    tokens: bool,
     line: usize,
 }
 
@@ -95,6 +96,7 @@ fn view<'a>(route: &'a Route, catalogue: &'a Catalogue) -> RouteView<'a> {
         websocket: route.websocket(),
         body: route.body(),
         cross_origin: route.cross_origin(),
+        tokens: route.tokens(),
         line: route.line(),
     }
 }

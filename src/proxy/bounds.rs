@@ -138,7 +138,10 @@ impl Sender {
         };
         match subject.kind {
             SessionKind::Link => Self::Free(Share::Link(Arc::clone(&subject.organization))),
-            SessionKind::User | SessionKind::Staff | SessionKind::Impersonation => Self::User,
+            SessionKind::User
+            | SessionKind::Staff
+            | SessionKind::Impersonation
+            | SessionKind::Token => Self::User,
         }
     }
 }

@@ -165,7 +165,8 @@ impl Sessions {
                 SessionKind::User
                 | SessionKind::Link
                 | SessionKind::Staff
-                | SessionKind::Impersonation,
+                | SessionKind::Impersonation
+                | SessionKind::Token,
                 _,
             ) => None,
         };

@@ -45,6 +45,7 @@ enum StoredKind {
     Link,
     Staff,
     Impersonation,
+    Token,
 }
 
 impl From<SessionKind> for StoredKind {
@@ -54,6 +55,7 @@ impl From<SessionKind> for StoredKind {
             SessionKind::Link => Self::Link,
             SessionKind::Staff => Self::Staff,
             SessionKind::Impersonation => Self::Impersonation,
+            SessionKind::Token => Self::Token,
         }
     }
 }
@@ -133,6 +135,7 @@ impl Lifetime {
             StoredKind::Link => SessionKind::Link,
             StoredKind::Staff => SessionKind::Staff,
             StoredKind::Impersonation => SessionKind::Impersonation,
+            StoredKind::Token => SessionKind::Token,
         }
     }
 

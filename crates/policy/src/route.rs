@@ -28,6 +28,7 @@ pub struct Route {
     slash_is_data: bool,
     except: Vec<NamePattern>,
     cross_origin: bool,
+    tokens: bool,
     line: usize,
 }
 
@@ -204,6 +205,12 @@ impl Route {
     #[must_use]
     pub fn cross_origin(&self) -> bool {
         self.cross_origin
+    }
+
+    /// Whether scripts without a session are asked for a token of a portal user.
+    #[must_use]
+    pub fn tokens(&self) -> bool {
+        self.tokens
     }
 
     /// Its line in `routes.toml`.

@@ -18,11 +18,14 @@ pub enum SessionKind {
     Staff,
     /// A member of the operator's staff acts as a portal user.
     Impersonation,
+    /// A program presented a token of a portal user.
+    Token,
 }
 
 impl SessionKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::User, Self::Link, Self::Staff, Self::Impersonation];
+    pub const ALL: [Self; 5] =
+        [Self::User, Self::Link, Self::Staff, Self::Impersonation, Self::Token];
 
     /// The stable name.
     #[must_use]
@@ -32,6 +35,7 @@ impl SessionKind {
             Self::Link => "link",
             Self::Staff => "staff",
             Self::Impersonation => "impersonation",
+            Self::Token => "token",
         }
     }
 }
@@ -82,7 +86,10 @@ impl Subject {
     pub fn held(&self, catalogue: &Catalogue) -> PermissionSet {
         match self.kind {
             SessionKind::Link => self.granted.intersection(catalogue.without_identity()),
-            SessionKind::User | SessionKind::Staff | SessionKind::Impersonation => self.granted,
+            SessionKind::User
+            | SessionKind::Staff
+            | SessionKind::Impersonation
+            | SessionKind::Token => self.granted,
         }
     }
 }

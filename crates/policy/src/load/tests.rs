@@ -171,6 +171,7 @@ fn invalid_routes_are_reported_with_their_line() {
         (public("websocket = \"yes\""), "5: `websocket` must be true or false"),
         (public("body = \"yes\""), "5: `body` must be true or false"),
         (public("cross_origin = 1"), "5: `cross_origin` must be true or false"),
+        (public("tokens = \"yes\""), "5: `tokens` must be true or false"),
         (route("path = \"/a\"\naccess = \"open\""), "4: `access` must be \"public\""),
         (format!("{}{}", path("/a"), path("/b")), "6: the route on line 2 is already named `r`"),
         (
@@ -576,7 +577,7 @@ fn a_route_has_the_values_of_its_entry() {
          path = \"/o/{organization}/{*rest}\"\nrequire = { any = [\"view\", \"pay\"] }\n\
          organization = \"{organization}\"\nhosts = [\"A.example\", \"a.example\"]\n\
          on_deny = { redirect = \"/\" }\nwebsocket = true\nbody = true\n\
-         cross_origin = true\nquery = { do = [\"\", \"pay\"] }\n",
+         cross_origin = true\ntokens = true\nquery = { do = [\"\", \"pay\"] }\n",
     )
     .unwrap();
     let route = &policy.routes()[0];
@@ -587,7 +588,7 @@ fn a_route_has_the_values_of_its_entry() {
     assert_eq!(route.hosts(), ["a.example"]);
     assert_eq!(route.organization(), Some("organization"));
     assert_eq!(route.on_deny(), Some("/"));
-    assert!(route.websocket() && route.body() && route.cross_origin());
+    assert!(route.websocket() && route.body() && route.cross_origin() && route.tokens());
     let query = route.query().unwrap();
     let matches = |query_text| query.matches(query_text);
     assert_eq!([None, Some("do=pay"), Some("do=Pay")].map(matches), [true, true, false].map(Some));

@@ -70,6 +70,7 @@ fn compile_one(
     let body = entry.boolean("body").unwrap_or(false);
     let slash_is_data = slash_is_data(file, entry);
     let cross_origin = entry.boolean("cross_origin").unwrap_or(false);
+    let tokens = entry.boolean("tokens").unwrap_or(false);
     let organization = entry.string("organization");
 
     let (path, access) = (path?, access?);
@@ -123,6 +124,7 @@ fn compile_one(
         slash_is_data,
         except: except.value,
         cross_origin,
+        tokens,
         line: entry.line(),
     })
 }
