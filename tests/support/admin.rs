@@ -70,6 +70,13 @@ impl Admin {
         self.post("/api/v1/users", user).await.created()
     }
 
+    /// Creates the organization Acme with one portal user; returns the organization's id.
+    pub(crate) async fn acme_with_user(&self, login: &str, group: &str) -> String {
+        let acme = self.organization("Acme").await;
+        self.user(&acme, login, group).await;
+        acme
+    }
+
     async fn call(&self, method: Method, path: &str, json: Option<Value>) -> AdminReply {
         self.try_call(method, path, json).await.unwrap()
     }

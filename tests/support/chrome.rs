@@ -21,6 +21,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use url::{ParseError, Url};
 
+use crate::support::admin::PASSWORD;
 use crate::support::client::within;
 use crate::support::gate::{HOST, TestGate};
 
@@ -56,6 +57,15 @@ impl Chrome {
     /// A browser whose owner reads English.
     pub(crate) async fn open(gate: &TestGate) -> Self {
         Self::reading(gate, "en-US").await
+    }
+
+    /// Opens a browser in which a portal user has signed in, at the start page.
+    pub(crate) async fn signed_in(gate: &TestGate, login: &str) -> Self {
+        let chrome = Self::open(gate).await;
+        chrome.goto("/").await;
+        chrome.sign_in(login, PASSWORD).await;
+        chrome.arrives("/").await;
+        chrome
     }
 
     /// A browser whose owner reads this language.

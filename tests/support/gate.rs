@@ -29,6 +29,29 @@ use crate::support::wire::{Io, Wire, WireReply};
 /// The name under which the gateway is reached.
 pub(crate) const HOST: &str = "portal.test";
 
+/// The routes of a customer portal, for tests of its pages and links.
+pub(crate) const CUSTOMER_ROUTES: &str = r#"
+[[route]]
+name = "Open"
+path = "/open/{*rest}"
+access = "public"
+
+[[route]]
+name = "Home"
+path = "/"
+require = "portal.access"
+
+[[route]]
+name = "Reports"
+path = "/reports/{*rest}"
+require = "portal.access"
+
+[[route]]
+name = "Invoices"
+path = "/invoices/{*rest}"
+require = "invoices.view"
+"#;
+
 /// What the tests' portal offers unless a test says otherwise.
 const ROUTES: &str = r#"
 [[route]]
@@ -232,6 +255,22 @@ impl TestGate {
     /// A connection to be spoken over in bytes.
     pub(crate) async fn wire(&self) -> Wire {
         Wire(tokio::io::BufReader::new(self.stream(&[]).await))
+    }
+
+    /// Waits until a new connection is served: the gateway notices the end of another one a moment
+    /// later.
+    pub(crate) async fn accepts_a_connection(&self) {
+        within("a free connection", async {
+            loop {
+                let mut wire = self.wire().await;
+                let _ = wire.try_send("GET /open/a HTTP/1.1\r\nhost: portal.test\r\n\r\n").await;
+                if let Ok(Some(head)) = super::http1::head(&mut wire.0).await {
+                    assert_eq!(super::wire::status(&head), 200);
+                    return;
+                }
+            }
+        })
+        .await;
     }
 
     /// Sends bytes over a connection of their own; answers what comes first.

@@ -39,8 +39,7 @@ async fn log_lines_keep_their_fields() {
     let upstream = Upstream::start().await;
     let home = Home::new(upstream.address, ROUTES);
     let program = home.serve().await;
-    let acme = program.admin.organization("Acme").await;
-    program.admin.user(&acme, "anna", "admin").await;
+    program.admin.acme_with_user("anna", "admin").await;
     let mut anna = Browser::new(program.gateway, HOST);
     assert_eq!(anna.sign_in("anna", "wrong").await.status, 401);
     assert_eq!(anna.sign_in("anna", PASSWORD).await.status, 303);

@@ -26,8 +26,7 @@ async fn home() -> (Upstream, Home) {
     let upstream = Upstream::start().await;
     let home = Home::new(upstream.address, ROUTES);
     let program = home.serve().await;
-    let acme = program.admin.organization("Acme").await;
-    program.admin.user(&acme, "anna", "admin").await;
+    program.admin.acme_with_user("anna", "admin").await;
     for number in 0..60 {
         program.admin.organization(&format!("Customer {number}")).await;
     }

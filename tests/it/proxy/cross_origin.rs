@@ -29,8 +29,7 @@ async fn gate() -> (TestGate, crate::support::client::Cookie) {
         .setting("server.hosts", r#"["second.test"]"#)
         .start()
         .await;
-    let organization = gate.admin.organization("Acme").await;
-    gate.admin.user(&organization, "anna@acme.test", "admin").await;
+    gate.admin.acme_with_user("anna@acme.test", "admin").await;
     let anna = gate.sign_in("anna@acme.test", PASSWORD).await;
     (gate, anna)
 }

@@ -88,8 +88,7 @@ fn whole(cookie: &Cookie) -> Vec<u8> {
 async fn mutated_denied_request_is_never_allowed() {
     // A body that is said to be longer than it is does not come, and is not waited for.
     let gate = impatient().setting("upstream.response_timeout", "\"300ms\"").start().await;
-    let organization = gate.admin.organization("Acme").await;
-    gate.admin.user(&organization, "anna@acme.test", "limited").await;
+    gate.admin.acme_with_user("anna@acme.test", "limited").await;
     let anna = gate.sign_in("anna@acme.test", PASSWORD).await;
     let whole = whole(&anna);
     throw(&gate, [whole.clone()]).await;

@@ -11,8 +11,7 @@ const EXPIRED: &str = "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
 async fn gate() -> TestGate {
     let gate =
         TestGate::builder().setting("session.portal_cookies", r#"["wordpress_*"]"#).start().await;
-    let organization = gate.admin.organization("Acme").await;
-    gate.admin.user(&organization, "anna@acme.test", "admin").await;
+    let organization = gate.admin.acme_with_user("anna@acme.test", "admin").await;
     gate.admin.user(&organization, "ludwig@acme.test", "admin").await;
     gate.upstream.answer_bytes(
         "/mine/blog/login",
@@ -74,8 +73,7 @@ async fn another_user_does_not_inherit_portal_cookies() {
 #[tokio::test]
 async fn without_the_setting_portal_cookies_stay() {
     let gate = TestGate::start().await;
-    let organization = gate.admin.organization("Acme").await;
-    gate.admin.user(&organization, "anna@acme.test", "admin").await;
+    gate.admin.acme_with_user("anna@acme.test", "admin").await;
     gate.upstream.answer_bytes(
         "/mine/a",
         "HTTP/1.1 200 OK\r\nset-cookie: wordpress_in=1\r\ncontent-length: 0\r\n\r\n",

@@ -29,8 +29,7 @@ fn stable(mut record: Value) -> String {
 /// Someone who may view invoices and not chat.
 async fn anna(gate: &TestGate) -> Cookie {
     let group = gate.admin.group("Payers", &["portal.access", "invoices.view"]).await;
-    let organization = gate.admin.organization("Acme").await;
-    gate.admin.user(&organization, "anna@acme.test", &group).await;
+    gate.admin.acme_with_user("anna@acme.test", &group).await;
     gate.sign_in("anna@acme.test", PASSWORD).await
 }
 

@@ -291,8 +291,7 @@ async fn r7_change_applies_to_the_next_request_of_a_session() {
 async fn r8_no_access_sign_in_shows_a_page() {
     let gate = TestGate::start().await;
     let admin = &gate.admin;
-    let organization = admin.organization("Acme").await;
-    admin.user(&organization, "noah", "no-access").await;
+    let organization = admin.acme_with_user("noah", "no-access").await;
     admin.user(&organization, "anna", "limited").await;
     // Whatever it is granted: it is the group of those who are kept out.
     patch(admin, "no-access", json!({ "permissions": ["portal.access", "invoices.view"] }))

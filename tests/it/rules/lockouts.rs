@@ -18,8 +18,7 @@ async fn lockouts(admin: &Admin) -> Vec<Value> {
 async fn i6_locked_login_is_listed_and_can_be_released() {
     let gate = TestGate::start().await;
     let admin = &gate.admin;
-    let acme = admin.organization("Acme").await;
-    admin.user(&acme, "anna", "limited").await;
+    admin.acme_with_user("anna", "limited").await;
     let mut known = Browser::at(&gate);
     assert_eq!(known.sign_in("anna", PASSWORD).await.status, 303);
     assert!(lockouts(admin).await.is_empty());
@@ -52,8 +51,7 @@ async fn i6_locked_login_is_listed_and_can_be_released() {
 async fn i6_wrong_links_do_not_lock_an_address() {
     let gate = TestGate::start().await;
     let admin = &gate.admin;
-    let acme = admin.organization("Acme").await;
-    admin.user(&acme, "anna", "limited").await;
+    admin.acme_with_user("anna", "limited").await;
     for number in 0..31 {
         let link = format!("/.portcullis/link/wrong{number}");
         assert_eq!(Browser::at(&gate).open(&link).await.status, 404);

@@ -278,8 +278,7 @@ async fn r60_redirect_target_must_be_http() {
 #[tokio::test]
 async fn r61_sign_in_returns_to_the_requested_page() {
     let gate = TestGate::start().await;
-    let acme = gate.admin.organization("Acme").await;
-    gate.admin.user(&acme, "anna", "admin").await;
+    gate.admin.acme_with_user("anna", "admin").await;
     let mut anna = Browser::at(&gate);
     let page = anna.follow("/closed/a?b=c&d=%2Fe").await;
     assert!(page.target.starts_with(SIGN_IN), "{}", page.target);
@@ -304,8 +303,7 @@ async fn r61_sign_in_returns_to_the_requested_page() {
 #[tokio::test]
 async fn r61_denied_page_is_html_and_denied_script_is_json() {
     let gate = TestGate::start().await;
-    let acme = gate.admin.organization("Acme").await;
-    gate.admin.user(&acme, "liam", "limited").await;
+    gate.admin.acme_with_user("liam", "limited").await;
     let mut liam = Browser::at(&gate);
     liam.sign_in("liam", PASSWORD).await;
     for (path, reason) in [
@@ -331,8 +329,7 @@ async fn r61_denied_page_is_html_and_denied_script_is_json() {
 #[tokio::test]
 async fn r63_sign_out_ends_the_session_on_the_server() {
     let gate = TestGate::start().await;
-    let acme = gate.admin.organization("Acme").await;
-    gate.admin.user(&acme, "anna", "admin").await;
+    gate.admin.acme_with_user("anna", "admin").await;
     let mut anna = Browser::at(&gate);
     anna.sign_in("anna", PASSWORD).await;
     let (mut kept, mut other) = (anna.copy_of_session(), Browser::at(&gate));
@@ -364,8 +361,7 @@ async fn r63_sign_out_ends_the_session_on_the_server() {
 #[tokio::test]
 async fn sign_in_needs_our_form_token_and_origin() {
     let gate = TestGate::start().await;
-    let acme = gate.admin.organization("Acme").await;
-    gate.admin.user(&acme, "anna", "admin").await;
+    gate.admin.acme_with_user("anna", "admin").await;
     let mut anna = Browser::at(&gate);
     let mut stranger = Browser::at(&gate);
     let strangers = stranger.open(SIGN_IN).await;
@@ -407,8 +403,7 @@ async fn sign_in_needs_our_form_token_and_origin() {
 #[tokio::test]
 async fn unknown_login_answers_like_a_wrong_password() {
     let gate = TestGate::start().await;
-    let acme = gate.admin.organization("Acme").await;
-    gate.admin.user(&acme, "anna", "admin").await;
+    let acme = gate.admin.acme_with_user("anna", "admin").await;
     let invited = json!({ "organization": acme, "login": "ines@acme.test", "invite": true });
     create(&gate.admin, invited).await.ok();
     let mut answers = Vec::new();
@@ -427,8 +422,7 @@ async fn unknown_login_answers_like_a_wrong_password() {
 #[tokio::test]
 async fn i6_known_browser_is_not_locked_out_by_guessing() {
     let gate = TestGate::start().await;
-    let acme = gate.admin.organization("Acme").await;
-    gate.admin.user(&acme, "anna", "admin").await;
+    let acme = gate.admin.acme_with_user("anna", "admin").await;
     gate.admin.user(&acme, "bert", "admin").await;
     let mut own = Browser::at(&gate);
     assert_eq!(own.sign_in("anna", PASSWORD).await.status, 303);
@@ -504,8 +498,7 @@ async fn r61_signed_in_user_skips_the_sign_in_page() {
 #[tokio::test]
 async fn r61_sign_in_returns_to_a_long_address() {
     let gate = TestGate::start().await;
-    let acme = gate.admin.organization("Acme").await;
-    gate.admin.user(&acme, "anna", "admin").await;
+    gate.admin.acme_with_user("anna", "admin").await;
     let spaces = format!("/closed/a?q={}", "%20".repeat(1670));
     let longest = format!("/closed/{}", "%20x".repeat(2046));
     let worst = format!("/closed/a?{}", "&".repeat(8182));
@@ -542,8 +535,7 @@ async fn cookies_cleared(gate: &TestGate, target: &str, cookies: &str) -> (u16, 
 #[tokio::test]
 async fn r61_duplicate_session_cookies_are_cleared() {
     let gate = TestGate::start().await;
-    let acme = gate.admin.organization("Acme").await;
-    gate.admin.user(&acme, "anna", "admin").await;
+    gate.admin.acme_with_user("anna", "admin").await;
     let mut anna = Browser::at(&gate);
     anna.sign_in("anna", PASSWORD).await;
     let session = anna.session().unwrap();

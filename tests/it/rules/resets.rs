@@ -77,8 +77,7 @@ async fn r33_r34_reset_replaces_password_and_ends_sessions() {
 async fn r33_reset_mails_are_limited_to_five_an_hour() {
     let gate = TestGate::start().await;
     let admin = &gate.admin;
-    let acme = admin.organization("Acme").await;
-    admin.user(&acme, LOGIN, "limited").await;
+    let acme = admin.acme_with_user(LOGIN, "limited").await;
     admin.user(&acme, "bert", "limited").await;
     let none = json!({ "organization": acme, "login": "none@acme.test" });
     admin.post("/api/v1/users", none).await.created();

@@ -6,32 +6,10 @@ use serde_json::{Value, json};
 
 use crate::support::admin::{Admin, PASSWORD};
 use crate::support::browser::{Browser, Form, SIGN_IN, encoded, unescaped};
-use crate::support::gate::TestGate;
-
-const ROUTES: &str = r#"
-[[route]]
-name = "Open"
-path = "/open/{*rest}"
-access = "public"
-
-[[route]]
-name = "Home"
-path = "/"
-require = "portal.access"
-
-[[route]]
-name = "Reports"
-path = "/reports/{*rest}"
-require = "portal.access"
-
-[[route]]
-name = "Invoices"
-path = "/invoices/{*rest}"
-require = "invoices.view"
-"#;
+use crate::support::gate::{CUSTOMER_ROUTES, TestGate};
 
 async fn gate() -> TestGate {
-    TestGate::builder().policy(ROUTES).start().await
+    TestGate::builder().policy(CUSTOMER_ROUTES).start().await
 }
 
 /// Where the secure link of an organization leads, as a path on the portal's host.
@@ -236,8 +214,7 @@ async fn r12_link_leads_to_sign_in_with_portal_users() {
 #[tokio::test]
 async fn r12_sign_in_from_a_link_returns_to_its_target() {
     let gate = gate().await;
-    let acme = gate.admin.organization("Acme").await;
-    gate.admin.user(&acme, "anna@acme.test", "limited").await;
+    let acme = gate.admin.acme_with_user("anna@acme.test", "limited").await;
     let link = link(&gate, &acme).await;
     let mut browser = Browser::at(&gate);
     let to = format!("{link}?to={}", encoded("/reports/7?of=2026"));
@@ -259,8 +236,7 @@ async fn r12_sign_in_from_a_link_returns_to_its_target() {
 async fn r13_link_works_with_the_preference_off() {
     let gate = gate().await;
     let admin = &gate.admin;
-    let acme = admin.organization("Acme").await;
-    admin.user(&acme, "anna@acme.test", "admin").await;
+    let acme = admin.acme_with_user("anna@acme.test", "admin").await;
     let link = link(&gate, &acme).await;
     led_to_sign_in(&mut Browser::at(&gate), &link).await;
     secure(admin, false).await;
@@ -419,8 +395,7 @@ async fn r19_foreign_link_asks_a_signed_in_user_first() {
 #[tokio::test]
 async fn r19_own_organizations_link_keeps_the_session() {
     let gate = gate().await;
-    let acme = gate.admin.organization("Acme").await;
-    gate.admin.user(&acme, "anna@acme.test", "admin").await;
+    let acme = gate.admin.acme_with_user("anna@acme.test", "admin").await;
     let link = link(&gate, &acme).await;
     let mut anna = Browser::at(&gate);
     anna.sign_in("anna@acme.test", PASSWORD).await;
@@ -511,7 +486,7 @@ async fn r50_image_request_keeps_a_pending_sign_in() {
 #[tokio::test]
 async fn i12_sessions_of_a_link_are_limited() {
     let gate = TestGate::builder()
-        .policy(ROUTES)
+        .policy(CUSTOMER_ROUTES)
         .setting("server.limits.link_sessions", "3")
         .start()
         .await;
@@ -547,8 +522,11 @@ async fn i12_sessions_of_a_link_are_limited() {
 
 #[tokio::test]
 async fn i12_link_sessions_per_address_are_rate_limited() {
-    let gate =
-        TestGate::builder().policy(ROUTES).setting("server.limits.link_rate", "2").start().await;
+    let gate = TestGate::builder()
+        .policy(CUSTOMER_ROUTES)
+        .setting("server.limits.link_rate", "2")
+        .start()
+        .await;
     let acme = gate.admin.organization("Acme").await;
     let link = link(&gate, &acme).await;
     for _ in 0..2 {

@@ -3,24 +3,7 @@
 
 use crate::support::admin::PASSWORD;
 use crate::support::chrome::Chrome;
-use crate::support::gate::{Builder, TestGate};
-
-const ROUTES: &str = r#"
-[[route]]
-name = "Home"
-path = "/"
-require = "portal.access"
-
-[[route]]
-name = "Open"
-path = "/open/{*rest}"
-access = "public"
-
-[[route]]
-name = "Invoices"
-path = "/invoices/{*rest}"
-require = "invoices.view"
-"#;
+use crate::support::gate::{Builder, CUSTOMER_ROUTES, TestGate};
 
 const LOGO: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 220 48" width="220" height="48">
 <script>document.documentElement.remove()</script>
@@ -28,12 +11,7 @@ const LOGO: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 220 
 <text x="56" y="33" font-family="sans-serif" font-size="26" font-weight="700" fill="#222">Hexagon IT</text></svg>"##;
 
 fn builder() -> Builder {
-    TestGate::builder().tls().policy(ROUTES).setting("branding.name", "\"Example IT\"")
-}
-
-async fn ann(gate: &TestGate, group: &str) {
-    let acme = gate.admin.organization("Acme").await;
-    gate.admin.user(&acme, "ann@acme.test", group).await;
+    TestGate::builder().tls().policy(CUSTOMER_ROUTES).setting("branding.name", "\"Example IT\"")
 }
 
 #[tokio::test]
@@ -47,7 +25,7 @@ async fn r62_a_light_accent_gets_readable_text() {
         .setting("branding.accent", "\"#ffcc00\"")
         .start()
         .await;
-    ann(&gate, "limited").await;
+    gate.admin.acme_with_user("ann@acme.test", "limited").await;
     let chrome = Chrome::open(&gate).await;
     chrome.goto("/").await;
     let logo = "const logo = document.querySelector('.logo'); \
@@ -69,7 +47,7 @@ async fn r62_a_light_accent_gets_readable_text() {
 #[tokio::test]
 async fn the_pages_are_german_for_a_german_browser() {
     let gate = builder().start().await;
-    ann(&gate, "limited").await;
+    gate.admin.acme_with_user("ann@acme.test", "limited").await;
     let chrome = Chrome::reading(&gate, "de-DE").await;
     chrome.goto("/").await;
     chrome.sees("Benutzername oder E-Mail-Adresse").await;
@@ -96,14 +74,9 @@ async fn the_pages_are_german_for_a_german_browser() {
 #[tokio::test]
 async fn a_user_signs_out_another_browser() {
     let gate = builder().start().await;
-    ann(&gate, "limited").await;
-    let chrome = Chrome::open(&gate).await;
-    let second = Chrome::open(&gate).await;
-    for browser in [&second, &chrome] {
-        browser.goto("/").await;
-        browser.sign_in("ann@acme.test", PASSWORD).await;
-        browser.arrives("/").await;
-    }
+    gate.admin.acme_with_user("ann@acme.test", "limited").await;
+    let second = Chrome::signed_in(&gate, "ann@acme.test").await;
+    let chrome = Chrome::signed_in(&gate, "ann@acme.test").await;
     chrome.goto("/.portcullis/sign-out").await;
     chrome.press("See where you're signed in").await;
     chrome.sees("Chrome on Linux This browser").await;

@@ -4,34 +4,12 @@ use serde_json::json;
 
 use crate::support::admin::PASSWORD;
 use crate::support::chrome::Chrome;
-use crate::support::gate::TestGate;
-
-const ROUTES: &str = r#"
-[[route]]
-name = "Home"
-path = "/"
-require = "portal.access"
-
-[[route]]
-name = "Open"
-path = "/open/{*rest}"
-access = "public"
-
-[[route]]
-name = "Reports"
-path = "/reports/{*rest}"
-require = "portal.access"
-
-[[route]]
-name = "Invoices"
-path = "/invoices/{*rest}"
-require = "invoices.view"
-"#;
+use crate::support::gate::{CUSTOMER_ROUTES, TestGate};
 
 async fn gate() -> TestGate {
     TestGate::builder()
         .tls()
-        .policy(ROUTES)
+        .policy(CUSTOMER_ROUTES)
         .setting("branding.name", "\"Example IT\"")
         .start()
         .await
@@ -43,23 +21,10 @@ async fn elsewhere() -> (String, TestGate) {
     (format!("https://{}/open/elsewhere", gate.address), gate)
 }
 
-/// An organization with one portal user.
-async fn acme(gate: &TestGate, group: &str) -> String {
-    let acme = gate.admin.organization("Acme").await;
-    gate.admin.user(&acme, "ann@acme.test", group).await;
-    acme
-}
-
-/// The secure link of an organization.
-async fn link(gate: &TestGate, organization: &str) -> String {
-    let link = gate.admin.get(&format!("/api/v1/organizations/{organization}/link")).await.ok();
-    link["url"].as_str().unwrap().to_owned()
-}
-
 #[tokio::test]
 async fn r61_sign_in_leads_to_the_requested_page() {
     let gate = gate().await;
-    acme(&gate, "admin").await;
+    gate.admin.acme_with_user("ann@acme.test", "admin").await;
     let chrome = Chrome::open(&gate).await;
     chrome.goto("/reports/2026?of=may").await;
     chrome.sees("Sign in").await;
@@ -78,7 +43,7 @@ async fn r61_sign_in_leads_to_the_requested_page() {
 #[tokio::test]
 async fn r61_sign_in_works_without_scripts() {
     let gate = gate().await;
-    acme(&gate, "admin").await;
+    gate.admin.acme_with_user("ann@acme.test", "admin").await;
     let chrome = Chrome::open(&gate).await;
     chrome.without_script().await;
     chrome.goto("/reports/1").await;
@@ -92,7 +57,7 @@ async fn r61_sign_in_works_without_scripts() {
 async fn r12_a_link_leads_to_sign_in_once_there_is_a_user() {
     let gate = gate().await;
     let acme = gate.admin.organization("Acme").await;
-    let link = link(&gate, &acme).await;
+    let link = gate.admin.secure_link(&acme).await;
     let chrome = Chrome::open(&gate).await;
     chrome.goto(&link).await;
     chrome.arrives("/").await;
@@ -110,13 +75,10 @@ async fn r12_a_link_leads_to_sign_in_once_there_is_a_user() {
 #[tokio::test]
 async fn r19_another_organizations_link_asks_first() {
     let gate = gate().await;
-    acme(&gate, "admin").await;
+    gate.admin.acme_with_user("ann@acme.test", "admin").await;
     let other = gate.admin.organization("Birch & Sons").await;
-    let link = link(&gate, &other).await;
-    let chrome = Chrome::open(&gate).await;
-    chrome.goto("/").await;
-    chrome.sign_in("ann@acme.test", PASSWORD).await;
-    chrome.arrives("/").await;
+    let link = gate.admin.secure_link(&other).await;
+    let chrome = Chrome::signed_in(&gate, "ann@acme.test").await;
 
     chrome.goto(&link).await;
     chrome.sees("You're signed in as ann@acme.test").await;
@@ -142,7 +104,7 @@ async fn sessions(gate: &TestGate) -> Vec<String> {
 #[tokio::test]
 async fn r8_and_r61_denials_have_a_page() {
     let gate = gate().await;
-    let acme = acme(&gate, "no-access").await;
+    let acme = gate.admin.acme_with_user("ann@acme.test", "no-access").await;
     gate.admin.user(&acme, "ben@acme.test", "limited").await;
     let chrome = Chrome::open(&gate).await;
     chrome.goto("/").await;
@@ -164,11 +126,8 @@ async fn r8_and_r61_denials_have_a_page() {
 #[tokio::test]
 async fn r63_signing_out_ends_the_session() {
     let gate = gate().await;
-    acme(&gate, "admin").await;
-    let chrome = Chrome::open(&gate).await;
-    chrome.goto("/").await;
-    chrome.sign_in("ann@acme.test", PASSWORD).await;
-    chrome.arrives("/").await;
+    gate.admin.acme_with_user("ann@acme.test", "admin").await;
+    let chrome = Chrome::signed_in(&gate, "ann@acme.test").await;
     chrome.goto("/.portcullis/sign-out").await;
     chrome.picture("sign-out").await;
     chrome.press("Sign out").await;
@@ -183,7 +142,7 @@ async fn r63_signing_out_ends_the_session() {
 #[tokio::test]
 async fn r63_back_after_signing_out_shows_no_portal_page() {
     let gate = gate().await;
-    acme(&gate, "admin").await;
+    gate.admin.acme_with_user("ann@acme.test", "admin").await;
     gate.upstream.answer_bytes(
         "/reports/7",
         "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncache-control: max-age=600\r\n\r\n\
@@ -207,13 +166,11 @@ async fn r63_back_after_signing_out_shows_no_portal_page() {
 #[tokio::test]
 async fn r60_open_pages_redirect_once_the_portal_is_disabled() {
     let gate = gate().await;
-    let acme = acme(&gate, "admin").await;
+    let acme = gate.admin.acme_with_user("ann@acme.test", "admin").await;
     gate.admin.user(&acme, "ben@acme.test", "admin").await;
     let (there, _other) = elsewhere().await;
-    let (signed_in, signing_in) = (Chrome::open(&gate).await, Chrome::open(&gate).await);
-    signed_in.goto("/").await;
-    signed_in.sign_in("ann@acme.test", PASSWORD).await;
-    signed_in.arrives("/").await;
+    let signed_in = Chrome::signed_in(&gate, "ann@acme.test").await;
+    let signing_in = Chrome::open(&gate).await;
     signed_in.goto("/.portcullis/sign-out").await;
     signed_in.sees("Sign out").await;
     signing_in.goto("/").await;
@@ -232,11 +189,11 @@ async fn r60_open_pages_redirect_once_the_portal_is_disabled() {
 async fn r61_sign_in_follows_a_redirect_of_the_policy() {
     let (there, _other) = elsewhere().await;
     let route = format!(
-        "{ROUTES}\n[[route]]\nname = \"Account\"\npath = \"/account\"\n\
+        "{CUSTOMER_ROUTES}\n[[route]]\nname = \"Account\"\npath = \"/account\"\n\
          require = \"invoices.view\"\non_deny = {{ redirect = \"{there}\" }}\n"
     );
     let gate = TestGate::builder().tls().policy(&route).start().await;
-    acme(&gate, "limited").await;
+    gate.admin.acme_with_user("ann@acme.test", "limited").await;
     let chrome = Chrome::open(&gate).await;
     chrome.goto("/account").await;
     chrome.sign_in("ann@acme.test", PASSWORD).await;
@@ -248,7 +205,7 @@ async fn r61_sign_in_follows_a_redirect_of_the_policy() {
 async fn an_unreachable_portal_has_a_branded_page() {
     let gate = TestGate::builder()
         .tls()
-        .policy(ROUTES)
+        .policy(CUSTOMER_ROUTES)
         .setting("branding.name", "\"Example IT\"")
         .setting("upstream.servers", "[\"http://127.0.0.1:1\"]")
         .start()
@@ -263,7 +220,7 @@ async fn an_unreachable_portal_has_a_branded_page() {
 #[tokio::test]
 async fn i6_a_locked_out_user_sees_when_to_try_again() {
     let gate = gate().await;
-    acme(&gate, "admin").await;
+    gate.admin.acme_with_user("ann@acme.test", "admin").await;
     let chrome = Chrome::open(&gate).await;
     chrome.goto("/").await;
     for number in 0..5 {

@@ -64,8 +64,7 @@ async fn r32_requirements_turn_green_while_typing() {
 #[tokio::test]
 async fn r33_a_password_is_reset_without_scripts() {
     let gate = gate().await;
-    let acme = gate.admin.organization("Acme").await;
-    gate.admin.user(&acme, LOGIN, "admin").await;
+    gate.admin.acme_with_user(LOGIN, "admin").await;
     let chrome = Chrome::open(&gate).await;
     chrome.without_script().await;
     chrome.goto("/.portcullis/sign-in").await;
