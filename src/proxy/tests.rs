@@ -265,7 +265,7 @@ fn now() -> Timestamp {
 }
 
 #[tokio::test]
-async fn i1_a_session_that_the_store_does_not_tell_of_is_a_503_and_never_a_pass() {
+async fn i1_unreadable_session_is_a_503_and_not_forwarded() {
     let house = House::new().await;
     let (cached, other) = (house.session().await, house.session().await);
     let (status, head) = house.get("/", &cached).await;
@@ -283,7 +283,7 @@ async fn i1_a_session_that_the_store_does_not_tell_of_is_a_503_and_never_a_pass(
 }
 
 #[tokio::test]
-async fn i1_beyond_the_longest_staleness_nothing_acts_on_what_is_in_memory() {
+async fn i1_stale_memory_allows_nothing_after_max_staleness() {
     let house = House::new().await;
     let cached = house.session().await;
     let link = house.directory.secure_links().get(&"acme".into()).await.unwrap();

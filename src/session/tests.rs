@@ -203,7 +203,7 @@ async fn to_be_asked_about_is_no_use_of_a_session() {
 }
 
 #[tokio::test]
-async fn a_session_ends_after_its_absolute_time_however_much_it_is_used() {
+async fn a_used_session_ends_after_its_absolute_time() {
     let folder = TempDir::new().unwrap();
     let portal = Portal::open(folder.path()).await;
     portal.acme().await;
@@ -215,7 +215,7 @@ async fn a_session_ends_after_its_absolute_time_however_much_it_is_used() {
 }
 
 #[tokio::test]
-async fn r7_a_group_edit_counts_on_the_next_request_of_an_open_session() {
+async fn r7_a_group_edit_applies_to_an_open_session_at_once() {
     let folder = TempDir::new().unwrap();
     let portal = Portal::open(folder.path()).await;
     portal.acme().await;
@@ -229,7 +229,7 @@ async fn r7_a_group_edit_counts_on_the_next_request_of_an_open_session() {
 }
 
 #[tokio::test]
-async fn a_user_who_is_moved_to_another_group_is_in_it_on_the_next_request() {
+async fn a_moved_user_has_the_new_group_on_the_next_request() {
     let folder = TempDir::new().unwrap();
     let portal = Portal::open(folder.path()).await;
     portal.acme().await;
@@ -259,7 +259,7 @@ async fn r14_a_link_session_stops_at_the_first_portal_user() {
 }
 
 #[tokio::test]
-async fn r13_with_the_preference_off_a_link_session_stays_when_portal_users_come() {
+async fn r13_preference_off_keeps_link_sessions_with_portal_users() {
     let folder = TempDir::new().unwrap();
     let portal = Portal::open(folder.path()).await;
     portal.acme().await;
@@ -276,7 +276,7 @@ async fn r13_with_the_preference_off_a_link_session_stays_when_portal_users_come
 }
 
 #[tokio::test]
-async fn r14_a_link_session_stops_when_the_link_is_rotated_or_switched_off() {
+async fn r14_rotating_or_disabling_a_link_ends_its_sessions() {
     let folder = TempDir::new().unwrap();
     let portal = Portal::open(folder.path()).await;
     portal.acme().await;
@@ -295,7 +295,7 @@ async fn r14_a_link_session_stops_when_the_link_is_rotated_or_switched_off() {
 }
 
 #[tokio::test]
-async fn r34_a_new_password_ends_all_sessions_of_the_user_and_of_nobody_else() {
+async fn r34_a_new_password_ends_only_that_users_sessions() {
     let folder = TempDir::new().unwrap();
     let portal = Portal::open(folder.path()).await;
     portal.acme().await;
@@ -482,7 +482,7 @@ async fn a_list_shows_the_sessions_that_requests_are_let_through_with() {
 }
 
 #[tokio::test]
-async fn all_other_sessions_of_a_portal_user_end_and_the_one_kept_stays() {
+async fn ending_other_sessions_keeps_the_current_one() {
     let folder = TempDir::new().unwrap();
     let portal = Portal::open(folder.path()).await;
     portal.acme().await;

@@ -206,7 +206,7 @@ async fn r13_with_the_preference_off_every_link_works() {
 }
 
 #[tokio::test]
-async fn r14_link_stops_at_first_portal_user_and_works_again_after_the_last() {
+async fn r14_link_pauses_while_there_are_portal_users() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;
     fixture.organization("other").await;
