@@ -1,5 +1,5 @@
 //! Imports: who names whom, in code that is not a test. A re-export of a module's own child is not
-//! an import: whoever uses the name imports it from the file that declares it.
+//! an import: the import is from the file that declares the name.
 
 use std::collections::{BTreeMap, BTreeSet};
 

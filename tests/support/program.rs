@@ -88,7 +88,7 @@ impl Home {
         self.serve_with(portcullis(self.0.path(), &SERVE)).await.unwrap()
     }
 
-    /// The same, or what it says when it does not start.
+    /// Starts it; the error output if it does not start.
     pub(crate) async fn try_serve(&self) -> Result<Program, String> {
         let started = self.serve_with(portcullis(self.0.path(), &SERVE)).await;
         match started {
@@ -130,12 +130,12 @@ impl Home {
 }
 
 impl Program {
-    /// Ends it with no warning at all.
+    /// Kills it.
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }
 
-    /// Ends it as the system does, and waits.
+    /// Stops it with SIGTERM, and waits.
     pub(crate) async fn stop(mut self) {
         self.signal(Signal::TERM);
         let status = within("the end of the program", self.child.wait()).await.unwrap();

@@ -1,4 +1,4 @@
-//! A policy that changes while the program runs, one that is wrong, and the commands that tell.
+//! A policy that changes while the program runs, one that is wrong, and the commands that report it.
 
 use rustix::process::Resource;
 use serde_json::{Value, json};

@@ -29,11 +29,11 @@ const FULL: u64 = 60_000;
 /// How a log is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Loss {
-    /// Whoever read it has gone (EPIPE).
+    /// The reader has closed the pipe (EPIPE).
     Closed,
     /// The disk is full (ENOSPC).
     Full,
-    /// Whoever reads it has stopped to, so that a write would wait for ever.
+    /// The reader has stopped reading, so that a write would block.
     Unread,
 }
 
@@ -50,7 +50,7 @@ struct Running {
     unread: Vec<OwnedFd>,
 }
 
-/// Addresses of this process's own on the loopback network, because the log does not tell ports.
+/// Addresses of this process's own on the loopback network, because the log does not name ports.
 fn own(number: u8) -> Ipv4Addr {
     let [_, high, middle, low] = std::process::id().to_be_bytes();
     Ipv4Addr::new(127, 64 | high & 63, middle, low.wrapping_add(number))
