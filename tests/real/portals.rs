@@ -4,5 +4,6 @@ mod dokuwiki;
 mod frameworks;
 mod helpdesk;
 mod node_red;
+mod policies;
 mod program;
 mod tomcat;

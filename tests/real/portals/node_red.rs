@@ -11,7 +11,7 @@ use crate::support::browser::Browser;
 use crate::support::chrome::Chrome;
 use crate::support::client::within;
 
-static NODE_RED: Setup = Setup {
+pub(super) static NODE_RED: Setup = Setup {
     name: "node-red",
     settings: &[("upstream.readings", r#"["case", "slash"]"#)],
     ready: "/editor/settings",

@@ -7,7 +7,7 @@ use crate::support::admin::PASSWORD;
 use crate::support::browser::Browser;
 use crate::support::chrome::Chrome;
 
-static TOMCAT: Setup = Setup {
+pub(super) static TOMCAT: Setup = Setup {
     name: "tomcat",
     settings: &[
         ("upstream.readings", r#"["parameters"]"#),
