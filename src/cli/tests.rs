@@ -93,7 +93,8 @@ fn help(command: &clap::Command, names: &str, into: &mut String) {
 
 #[test]
 fn the_help_is_that_of_the_snapshot() {
-    let mut command = Cli::command();
+    // The width that clap uses where there is no terminal.
+    let mut command = Cli::command().term_width(100);
     command.build();
     let mut text = String::new();
     help(&command, "portcullis", &mut text);
