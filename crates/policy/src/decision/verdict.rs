@@ -13,7 +13,7 @@ use http::Method;
 /// The parts of a request that the decision depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestFacts<'a> {
-    /// The name of the host ([`super::Host::name`]).
+    /// The name of the host ([`crate::Host::name`]).
     pub host: &'a str,
     /// The method.
     pub method: &'a Method,

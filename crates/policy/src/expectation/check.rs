@@ -13,7 +13,7 @@ use crate::request_line::RequestLine;
 use crate::subject::{SessionKind, Subject};
 
 impl Expectation {
-    /// The decision and its reason: a name of [`Expected`], and one of [`Reason`] or [`BadRequest`].
+    /// The decision and its reason: a name of [`Expected`], and one of [`crate::Reason`] or [`crate::BadRequest`].
     fn decide(&self, policy: &Policy, granted: PermissionSet) -> (&'static str, &'static str) {
         // Every valid host counts as served: which ones are is a setting.
         let line = RequestLine::from_text(&self.method, &self.target, &self.host);
