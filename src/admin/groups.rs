@@ -7,13 +7,7 @@ use super::request::{Body, Id, NewRecord, OptionalBody, PageParams, Params, Reco
 use super::response::{ApiResult, created, document, no_content, record};
 use super::state::AdminState;
 use crate::directory::GroupId;
-use crate::directory::accounts::groups::{GroupPatch, NewGroup};
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct CopyOptions {
-    name: Option<String>,
-}
+use crate::directory::accounts::groups::{CopyOptions, GroupPatch, NewGroup};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct DeleteParams {
@@ -54,9 +48,9 @@ pub(super) async fn copy(
     State(admin): State<AdminState>,
     Id(id): Id<GroupId>,
     RecordChange(change): RecordChange,
-    OptionalBody(CopyOptions { name }): OptionalBody<CopyOptions>,
+    OptionalBody(options): OptionalBody<CopyOptions>,
 ) -> ApiResult {
-    let group = admin.directory.groups().copy(&id, name.as_deref(), &change).await?;
+    let group = admin.directory.groups().copy(&id, options, &change).await?;
     created(&group, format!("/api/v1/groups/{}", group.id))
 }
 

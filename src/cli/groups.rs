@@ -22,6 +22,9 @@ pub(super) enum Command {
     Create {
         /// The name of the new group
         name: String,
+        /// Its id, which the portal gets and which never changes [default: a new one]
+        #[arg(long)]
+        id: Option<String>,
         /// Its permissions, separated by commas, or `all`
         #[arg(long, value_name = "IDS", value_delimiter = ',', value_parser = trimmed)]
         permissions: Vec<String>,
@@ -31,7 +34,11 @@ pub(super) enum Command {
     /// Create a group with the permissions of another
     Copy {
         /// The id of the group to copy
-        id: String,
+        #[arg(value_name = "ID")]
+        original: String,
+        /// The id of the new group [default: a new one]
+        #[arg(long)]
+        id: Option<String>,
         /// The name of the new group [default: Copy of ...]
         #[arg(long)]
         name: Option<String>,
@@ -95,8 +102,8 @@ impl Command {
                 let group = console.get(&["groups", &id])?;
                 show(console, &group)
             }
-            Self::Create { name, permissions } => {
-                let body = json!({ "name": name, "permissions": chosen(permissions) });
+            Self::Create { name, id, permissions } => {
+                let body = json!({ "id": id, "name": name, "permissions": chosen(permissions) });
                 let group = console.post(&["groups"], Some(&body))?;
                 let sentence = format!(
                     "Created the group `{}` with the id {}: {} permissions.",
@@ -107,11 +114,11 @@ impl Command {
                 console.report(&group, &sentence)
             }
             Self::Edit(edit) => edit.run(console),
-            Self::Copy { id, name } => {
-                let body = name.map(|name| json!({ "name": name }));
-                let group = console.post(&["groups", &id, "copy"], body.as_ref())?;
+            Self::Copy { original, id, name } => {
+                let body = json!({ "id": id, "name": name });
+                let group = console.post(&["groups", &original, "copy"], Some(&body))?;
                 let sentence = format!(
-                    "Copied {id} to the group `{}` with the id {}.",
+                    "Copied {original} to the group `{}` with the id {}.",
                     text(&group, "name"),
                     text(&group, "id")
                 );

@@ -206,7 +206,7 @@ impl Fixture {
     /// A group of that name with the permission to create tickets.
     pub(crate) async fn group(&self, name: &str) -> GroupView {
         let permissions = Grant::Only(vec!["tickets.create".to_owned()]);
-        let new = NewGroup { name: name.to_owned(), permissions };
+        let new = NewGroup { id: None, name: name.to_owned(), permissions };
         self.directory.groups().create(new, &by_operator()).await.unwrap()
     }
 

@@ -22,7 +22,37 @@ pub mod built_in {
 }
 
 /// Ids that no group may have: expectations use them for visitors without a user.
-pub(super) const RESERVED_IDS: [&str; 2] = ["anonymous", "link"];
+const RESERVED_IDS: [&str; 2] = ["anonymous", "link"];
+/// The longest group id, in bytes.
+const MAX_ID: usize = 64;
+
+/// Why a text is not the id of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadGroupId {
+    /// It is not in kebab-case, or too long.
+    #[error(
+        "is not a valid group id; use up to {MAX_ID} lower-case letters, digits and single dashes \
+         between them"
+    )]
+    Form,
+    /// Expectations use it for visitors without a user.
+    #[error("is reserved; choose another group id")]
+    Reserved,
+}
+
+/// Checks the id of a group.
+///
+/// # Errors
+/// Why the text is not a valid id.
+pub fn group_id(id: &str) -> Result<(), BadGroupId> {
+    let is_word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9'))
+    };
+    if id.len() > MAX_ID || !id.split('-').all(is_word) {
+        return Err(BadGroupId::Form);
+    }
+    if RESERVED_IDS.contains(&id) { Err(BadGroupId::Reserved) } else { Ok(()) }
+}
 
 /// A group of a new installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,18 +86,8 @@ pub(super) fn compile(file: &File<'_>, catalogue: Option<&Catalogue>) -> Vec<Gro
         entry.finish();
         let (Some(id), Some(name)) = (id, name) else { continue };
 
-        if !is_group_id(&id.value) {
-            file.problem(
-                id.line,
-                format!(
-                    "`{}` is not a valid group id; use up to 64 lower-case letters, digits and \
-                     single dashes between them",
-                    id.value
-                ),
-            );
-        }
-        if RESERVED_IDS.contains(&id.value.as_str()) {
-            file.problem(id.line, format!("`{}` is reserved; choose another group id", id.value));
+        if let Err(why) = group_id(&id.value) {
+            file.problem(id.line, format!("`{}` {why}", id.value));
         }
         if seeds.iter().any(|seed| seed.id == id.value) {
             file.problem(id.line, format!("group `{}` is defined twice", id.value));
@@ -156,11 +176,4 @@ fn permissions(
         }
     }
     set
-}
-
-fn is_group_id(id: &str) -> bool {
-    id.len() <= 64
-        && id.split('-').all(|word| {
-            !word.is_empty() && word.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9'))
-        })
 }

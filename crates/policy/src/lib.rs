@@ -82,7 +82,7 @@ pub use decision::{
     Decision, Denial, Permit, Redirection, RefusedReading, RequestFacts, Step, decide,
 };
 pub use expectation::{As, Expectation};
-pub use group::{GroupSeed, built_in};
+pub use group::{BadGroupId, GroupSeed, built_in, group_id};
 pub use host::{BadHost, Host, port_of};
 pub use load::PolicyFiles;
 pub use name::{BadName, MAX_NAME, breaks_line, is_invisible, name};

@@ -73,6 +73,26 @@ async fn r5_a_group_is_created_edited_copied_and_deleted() {
 }
 
 #[tokio::test]
+async fn a_group_has_the_chosen_id() {
+    let bench = Bench::start().await;
+    let body = |id: &str, name: &str| json!({ "id": id, "name": name, "permissions": [] });
+    let made = bench.post("/api/v1/groups", body("accounts-team", "Accounts")).await;
+    assert_eq!((made.status.as_u16(), &*made.id()), (201, "accounts-team"));
+    assert_eq!(bench.get("/api/v1/groups/accounts-team").await.body["name"], "Accounts");
+    let taken = bench.post("/api/v1/groups", body("accounts-team", "Others")).await;
+    assert_eq!((taken.status.as_u16(), taken.code()), (409, "taken"));
+    for bad in ["anonymous", "link", "Accounts", "a/b", ""] {
+        let refused = bench.post("/api/v1/groups", body(bad, "Others")).await;
+        assert_eq!((refused.status.as_u16(), refused.field()), (422, "id"), "{bad}");
+    }
+    let path = "/api/v1/groups/limited/copy";
+    let copy = bench.post(path, json!({ "id": "twin" })).await;
+    assert_eq!((copy.status.as_u16(), &*copy.id()), (201, "twin"));
+    assert_eq!(bench.post(path, json!({ "id": "twin" })).await.status, 409);
+    assert_eq!(bench.post(path, json!({ "id": "link" })).await.status, 422);
+}
+
+#[tokio::test]
 async fn r5_a_group_with_users_is_deleted_only_if_they_are_moved() {
     let bench = Bench::start().await;
     let made = bench.post("/api/v1/groups", json!({ "name": "A", "permissions": [] })).await;

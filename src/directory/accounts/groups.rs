@@ -44,10 +44,25 @@ impl<'de> Deserialize<'de> for Grant {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewGroup {
+    /// Its id; by default a new one.
+    #[serde(default)]
+    pub id: Option<GroupId>,
     /// Its name, unique regardless of case and surrounding space (R4).
     pub name: String,
     /// The permissions it grants.
     pub permissions: Grant,
+}
+
+/// How a copy of a group differs from it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CopyOptions {
+    /// Its id; by default a new one.
+    #[serde(default)]
+    pub id: Option<GroupId>,
+    /// Its name; by default `Copy of X`.
+    #[serde(default)]
+    pub name: Option<String>,
 }
 
 /// Changes to a group; fields that are left out stay as they are.
@@ -118,17 +133,19 @@ impl Groups {
     /// Creates a group (R5).
     ///
     /// # Errors
-    /// When the name is taken or invalid, or a permission does not exist.
+    /// When the id or the name is taken or invalid, or a permission does not exist.
     pub async fn create(
         &self,
         new: NewGroup,
         change: &Change,
     ) -> Result<GroupView, DirectoryError> {
+        let id = new.id.map(name::group_id).transpose()?;
+        let for_id = id.as_ref().map_or("", GroupId::as_str);
         let group = Group {
             name: name::name("name", &new.name)?,
-            permissions: self.chosen("", &new.name, &new.permissions)?,
+            permissions: self.chosen(for_id, &new.name, &new.permissions)?,
         };
-        let created = retry(|| self.try_add(&group, change)).await?;
+        let created = retry(|| self.try_add(id.as_ref(), &group, change)).await?;
         Ok(self.view(created).await?)
     }
 
@@ -150,16 +167,18 @@ impl Groups {
     /// Creates a group with the permissions of another; its default name is `Copy of X` (R5).
     ///
     /// # Errors
-    /// When there is no such group, it is not at the expected version, or the name is taken or
-    /// invalid.
+    /// When there is no such group, it is not at the expected version, or the copy's id or name is
+    /// taken or invalid.
     pub async fn copy(
         &self,
         id: &GroupId,
-        given: Option<&str>,
+        CopyOptions { id: of_copy, name: given }: CopyOptions,
         change: &Change,
     ) -> Result<GroupView, DirectoryError> {
-        let given = given.map(|given| name::name("name", given)).transpose()?;
-        let copied = retry(|| self.try_copy(id, given.as_deref(), change)).await?;
+        let of_copy = of_copy.map(name::group_id).transpose()?;
+        let given = given.map(|given| name::name("name", &given)).transpose()?;
+        let copy = (of_copy.as_ref(), given.as_deref());
+        let copied = retry(|| self.try_copy(id, copy, change)).await?;
         Ok(self.view(copied).await?)
     }
 
@@ -178,8 +197,21 @@ impl Groups {
         retry(|| self.try_delete(id, move_to, change)).await
     }
 
-    async fn try_add(&self, group: &Group, change: &Change) -> Result<Stored<Group>, AttemptError> {
-        let created = Stored { id: name::random_id().into(), version: 1, doc: group.clone() };
+    async fn try_add(
+        &self,
+        id: Option<&GroupId>,
+        group: &Group,
+        change: &Change,
+    ) -> Result<Stored<Group>, AttemptError> {
+        let id = match id {
+            Some(id) if self.core.read().get::<Group>(id).await?.is_some() => {
+                let value = id.to_string();
+                return Err(DirectoryError::Taken { what: kind::GROUP, field: "id", value }.into());
+            }
+            Some(id) => id.clone(),
+            None => name::random_id().into(),
+        };
+        let created = Stored { id, version: 1, doc: group.clone() };
         let write = put(&created.id, Expect::Absent, group);
         self.core.commit(change, vec![write]).await.map_err(as_given(&group.name))?;
         Ok(created)
@@ -240,7 +272,7 @@ impl Groups {
     async fn try_copy(
         &self,
         id: &GroupId,
-        given: Option<&str>,
+        (of_copy, given): (Option<&GroupId>, Option<&str>),
         change: &Change,
     ) -> Result<Stored<Group>, AttemptError> {
         let group = self.core.read().existing::<Group>(id, change.expected).await?;
@@ -251,9 +283,11 @@ impl Groups {
         let policy = self.core.snapshot().policy().clone();
         let set = granted(policy.catalogue(), &group);
         let permissions = policy.catalogue().ids(set).map(str::to_owned).collect();
-        match self.try_add(&Group { name, permissions }, change).await {
+        match self.try_add(of_copy, &Group { name, permissions }, change).await {
             // The free name was taken in the meantime: look for another.
-            Err(AttemptError::Failed(DirectoryError::Taken { .. })) if given.is_none() => {
+            Err(AttemptError::Failed(DirectoryError::Taken { field: "name", .. }))
+                if given.is_none() =>
+            {
                 Err(AttemptError::Conflict)
             }
             added => added,

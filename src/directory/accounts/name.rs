@@ -1,7 +1,7 @@
 //! Validation of names, addresses and ids, and new ids.
 
 use crate::directory::error::DirectoryError;
-use crate::directory::records::OrganizationId;
+use crate::directory::records::{GroupId, OrganizationId};
 use crate::email;
 use crate::random;
 use data_encoding::BASE32_DNSSEC;
@@ -63,6 +63,14 @@ pub(in crate::directory) fn organization_id(
         ));
     }
     Ok(given)
+}
+
+/// A valid group id, by the rules of `groups.toml`.
+pub(in crate::directory) fn group_id(given: GroupId) -> Result<GroupId, DirectoryError> {
+    match portcullis_policy::group_id(given.as_str()) {
+        Ok(()) => Ok(given),
+        Err(why) => Err(DirectoryError::invalid("id", format!("`{given}` {why}"))),
+    }
 }
 
 /// A new id: 12 characters, 60 random bits.

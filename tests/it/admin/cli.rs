@@ -89,6 +89,9 @@ async fn cli_group_commands_apply_the_rules() {
     let shown = console.json(&["groups", "show", id]).await;
     assert_eq!(shown["permissions"], json!(["invoices.pay"]));
     console.done(&["groups", "copy", id, "--name", "Twin"]).await;
+    console.done(&["groups", "create", "Chosen", "--id", "chosen"]).await;
+    console.done(&["groups", "copy", "chosen", "--id", "chosen-2"]).await;
+    assert_eq!(console.json(&["groups", "show", "chosen-2"]).await["name"], "Copy of Chosen");
     console.done(&["groups", "default", id]).await;
     for (args, why) in [
         (&["groups", "edit", "non-portal", "--grant", "profile.edit"][..], "profile.edit"),
@@ -97,6 +100,8 @@ async fn cli_group_commands_apply_the_rules() {
         (&["groups", "delete", id], "default"),
         (&["groups", "default", "non-portal"], "cannot be the default"),
         (&["groups", "create", " TWIN "], "already exists"),
+        (&["groups", "create", "Other", "--id", "chosen"], "already exists"),
+        (&["groups", "create", "Other", "--id", "link"], "reserved"),
         (&["groups", "show", "nobody"], "nobody"),
     ] {
         let said = console.refused(args).await;

@@ -13,6 +13,10 @@ fn only(ids: &[&str]) -> Grant {
     Grant::Only(ids.iter().map(|&id| id.to_owned()).collect())
 }
 
+fn named(name: &str) -> CopyOptions {
+    CopyOptions { id: None, name: Some(name.to_owned()) }
+}
+
 fn patch() -> GroupPatch {
     GroupPatch::default()
 }
@@ -165,7 +169,7 @@ async fn r4_built_in_groups_are_not_renamed_or_deleted() {
 #[tokio::test]
 async fn r4_group_names_are_unique_regardless_of_case_and_space() {
     let fixture = Fixture::new().await;
-    let new = |name: &str| NewGroup { name: name.to_owned(), permissions: Grant::All };
+    let new = |name: &str| NewGroup { id: None, name: name.to_owned(), permissions: Grant::All };
     let error = fixture
         .directory
         .groups()
@@ -193,7 +197,7 @@ async fn r4_group_names_are_unique_regardless_of_case_and_space() {
 #[tokio::test]
 async fn r5_a_group_is_created_with_chosen_permissions_or_all() {
     let fixture = Fixture::new().await;
-    let new = |name: &str, permissions| NewGroup { name: name.to_owned(), permissions };
+    let new = |name: &str, permissions| NewGroup { id: None, name: name.to_owned(), permissions };
     let group =
         fixture.directory.groups().create(new("All", Grant::All), &by_operator()).await.unwrap();
     assert_eq!((group.permissions.len(), group.of, group.version), (24, 24, 1));
@@ -221,7 +225,7 @@ async fn r5_a_copy_grants_the_same_and_is_named_after_the_original() {
         let copy = fixture
             .directory
             .groups()
-            .copy(&"non-portal".into(), None, &by_operator())
+            .copy(&"non-portal".into(), CopyOptions::default(), &by_operator())
             .await
             .unwrap();
         assert_eq!((copy.name.as_str(), copy.of, copy.system), (name, 24, false));
@@ -230,20 +234,62 @@ async fn r5_a_copy_grants_the_same_and_is_named_after_the_original() {
     let copy = fixture
         .directory
         .groups()
-        .copy(&"admin".into(), Some("Chiefs"), &by_operator())
+        .copy(&"admin".into(), named("Chiefs"), &by_operator())
         .await
         .unwrap();
     assert_eq!((copy.name.as_str(), copy.default), ("Chiefs", false));
     let error = fixture
         .directory
         .groups()
-        .copy(&"admin".into(), Some("chiefs"), &by_operator())
+        .copy(&"admin".into(), named("chiefs"), &by_operator())
         .await
         .unwrap_err();
     assert_eq!(error.code(), "taken");
-    let error =
-        fixture.directory.groups().copy(&"nobody".into(), None, &by_operator()).await.unwrap_err();
+    let error = fixture
+        .directory
+        .groups()
+        .copy(&"nobody".into(), CopyOptions::default(), &by_operator())
+        .await
+        .unwrap_err();
     assert_eq!(error.code(), "not-found");
+}
+
+#[tokio::test]
+async fn group_ids_can_be_chosen_and_stay_unique() {
+    let fixture = Fixture::new().await;
+    let groups = fixture.directory.groups();
+    let create = |id: &str, name: &str| {
+        let (id, name) = (Some(id.into()), name.to_owned());
+        let new = NewGroup { id, name, permissions: only(&["tickets.create"]) };
+        async move { groups.create(new, &by_operator()).await }
+    };
+    let copy = |id: &str| {
+        let options = CopyOptions { id: Some(id.into()), name: None };
+        async move { groups.copy(&"limited".into(), options, &by_operator()).await }
+    };
+    let longest = "x".repeat(64);
+    for id in ["accounts-team", "7", &longest] {
+        assert_eq!(create(id, id).await.unwrap().id, id);
+    }
+    assert_eq!(copy("twin").await.unwrap().id, "twin");
+    for (error, message) in [
+        (create("accounts-team", "Other").await, "id: a group `accounts-team` already exists"),
+        (create("admin", "Other").await, "id: a group `admin` already exists"),
+        (copy("twin").await, "id: a group `twin` already exists"),
+    ] {
+        let error = error.unwrap_err();
+        assert_eq!((error.code(), &*error.to_string()), ("taken", message));
+    }
+    let too_long = "x".repeat(65);
+    for id in ["", "Team", "a_b", "a--b", "-a", "a-", "a b", "ä", &too_long, "anonymous", "link"] {
+        for error in [create(id, "Other").await, copy(id).await] {
+            let error = error.unwrap_err();
+            assert!(matches!(error, DirectoryError::Invalid { field: "id", .. }), "{id}: {error}");
+        }
+    }
+    let made = join_all((0..4).map(|_| copy("race"))).await;
+    assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 1);
+    assert!(made.into_iter().filter_map(Result::err).all(|error| error.code() == "taken"));
 }
 
 #[tokio::test]
@@ -251,7 +297,8 @@ async fn r5_concurrent_copies_get_different_names() {
     let fixture = Fixture::new().await;
     let admin = GroupId::from("admin");
     let change = by_operator();
-    let copies = (0..6).map(|_| fixture.directory.groups().copy(&admin, None, &change));
+    let copies =
+        (0..6).map(|_| fixture.directory.groups().copy(&admin, CopyOptions::default(), &change));
     let mut names: Vec<_> =
         join_all(copies).await.into_iter().map(|copy| copy.unwrap().name).collect();
     names.sort();

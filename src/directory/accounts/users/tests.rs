@@ -3,7 +3,7 @@ use futures_util::FutureExt as _;
 use super::*;
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::directory::access::sign_in::SignIn;
-use crate::directory::accounts::groups::GroupPatch;
+use crate::directory::accounts::groups::{CopyOptions, GroupPatch};
 use crate::directory::accounts::organizations::OrganizationPatch;
 use crate::directory::fixture::{Fixture, OTHER_PASSWORD, PASSWORD, new_user};
 use crate::directory::fixture::{by_operator, by_operator_to};
@@ -73,6 +73,7 @@ async fn a_taken_name_is_reported_as_it_was_given() {
     let bob = fixture.user("acme", "bob", "limited").await;
     let rename = UserPatch { login: Some(" ANN ".to_owned()), ..UserPatch::default() };
     let group = |name: &str| GroupPatch { name: Some(name.to_owned()), ..GroupPatch::default() };
+    let copy = CopyOptions { id: None, name: Some("Limited Portal GROUP".to_owned()) };
     let directory = &fixture.directory;
     for (error, message) in [
         (
@@ -84,11 +85,7 @@ async fn a_taken_name_is_reported_as_it_was_given() {
             "login: a portal user `ANN` already exists",
         ),
         (
-            directory
-                .groups()
-                .copy(&"admin".into(), Some("Limited Portal GROUP"), &by_operator())
-                .await
-                .unwrap_err(),
+            directory.groups().copy(&"admin".into(), copy, &by_operator()).await.unwrap_err(),
             "name: a group `Limited Portal GROUP` already exists",
         ),
         (

@@ -55,7 +55,7 @@ async fn edited_shipped_group_does_not_block_a_policy() {
 #[tokio::test]
 async fn other_groups_are_checked_as_they_are_now() {
     let fixture = Fixture::new().await;
-    let new = NewGroup { name: "Partners".to_owned(), permissions: Grant::Only(vec![]) };
+    let new = NewGroup { id: None, name: "Partners".to_owned(), permissions: Grant::Only(vec![]) };
     let id = fixture.directory.groups().create(new, &by_operator()).await.unwrap().id;
     fixture
         .directory
