@@ -23,7 +23,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `question`, `verdict`, `refusal` | what is asked, decided, and answered instead of the portal |
-//! | `cross_site`, `refused_query`, [`reserved_headers`] | what else in a request is refused |
+//! | `cross_site`, `method_override`, `refused_query`, [`reserved_headers`] | what else in a request is refused |
 //! | [`trusted_proxies`] | the client's address, host and scheme behind proxies |
 //! | [`identity`] | what the portal learns about the user |
 //! | [`decision_record`], `request_id` | what is recorded |
@@ -33,6 +33,7 @@ pub mod decision_record;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 pub mod identity;
+mod method_override;
 mod question;
 mod refusal;
 mod refused_query;
@@ -45,16 +46,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::Guard;
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use jiff::Timestamp;
 
 pub use self::decision_record::DecisionLog;
-pub use self::question::{AccessRequest, Question};
+pub use self::question::{AccessRequest, HeaderOverride, Question};
 pub use self::refusal::Refusal;
 pub use self::request_id::RequestIds;
 pub use self::verdict::{Action, Objection, Outcome, Verdict};
 
 use self::identity::Identity;
+use self::method_override::NamedMethods;
 use self::refused_query::RefusedQuery;
 use self::reserved_headers::ReservedHeaders;
 use self::trusted_proxies::TrustedProxies;
@@ -65,7 +67,8 @@ use crate::session::{Absence, SessionLookup, Sessions};
 use crate::web::cookie::OwnCookie;
 use crate::web::paths::RESERVED;
 use portcullis_policy::{
-    BadRequest, BadTarget, Decision, Permit, RequestFacts, RequestTarget, Subject, decide,
+    AmbiguousOverride, BadRequest, BadTarget, Decision, MethodOverride, Permit, RequestFacts,
+    RequestTarget, Subject, decide,
 };
 use portcullis_store::StoreError;
 use portcullis_store::feed::Freshness;
@@ -170,7 +173,7 @@ impl Authorizer {
     /// # Errors
     /// When it has no reading or more than one, or names a host that is not served.
     pub fn read(&self, question: &Question<'_>) -> Result<AccessRequest, BadRequest> {
-        let Question { line, forwarded_host, websocket } = *question;
+        let Question { line, forwarded_host, websocket, client, preflight } = question;
         let raw = line.target.map_or(0, str::len);
         let (host, target) = line.read(|host| self.hosts.find(forwarded_host.unwrap_or(host)))?;
         // Our own pages carry targets of the portal in theirs, where they are longer.
@@ -178,7 +181,15 @@ impl Authorizer {
         if longest > self.target_bytes && !is_own_page(&target) {
             return Err(BadRequest::Target(BadTarget::TooLong));
         }
-        Ok(AccessRequest { host, method: line.method.clone(), target, websocket })
+        Ok(AccessRequest {
+            host,
+            method: line.method.clone(),
+            target,
+            websocket: *websocket,
+            client: *client,
+            preflight: preflight.clone(),
+            header_override: None,
+        })
     }
 
     /// Decides about a request that comes in with these headers. It is a use of its session.
@@ -223,7 +234,7 @@ impl Authorizer {
         now: Timestamp,
     ) -> Outcome<'s> {
         before_session(request, snapshot)
-            .unwrap_or_else(|| self.in_session(request, None, subject, (snapshot, now)))
+            .unwrap_or_else(|| self.in_session(request, None, subject, (snapshot, now)).0)
     }
 
     /// Steps 2 to 7.
@@ -248,8 +259,9 @@ impl Authorizer {
         match session {
             Ok(session) => {
                 let subject = session.subject();
-                let outcome = self.in_session(request, headers, subject, (snapshot, now));
-                Verdict { snapshot, session, outcome }
+                let (outcome, header_override) =
+                    self.in_session(request, headers, subject, (snapshot, now));
+                Verdict { snapshot, session, outcome, header_override }
             }
             Err(error) => Verdict::without_session(snapshot, Outcome::StoreUnavailable(error)),
         }
@@ -262,49 +274,70 @@ impl Authorizer {
         headers: Option<&HeaderMap>,
         subject: Option<&Subject>,
         (snapshot, now): (&Snapshot, Timestamp),
-    ) -> Outcome<'s> {
+    ) -> (Outcome<'s>, Option<Box<HeaderOverride>>) {
         let may_open = |headers| cross_site::may_open_websocket(headers, &self.hosts);
         if request.websocket && !headers.is_none_or(may_open) {
-            return Outcome::ForeignOrigin;
+            return (Outcome::ForeignOrigin, None);
         }
+        let host = self.host(request.host).name();
         let facts = RequestFacts {
-            host: self.host(request.host).name(),
-            method: &request.method,
-            target: &request.target,
             websocket: request.websocket,
+            client: request.client,
+            preflight: request.preflight.as_ref(),
+            ..RequestFacts::new(host, &request.method, &request.target)
         };
-        match decide(snapshot.policy(), subject, &facts, now) {
-            Decision::Allow(permit) => match self.objection(request, headers, subject, &permit) {
-                Some(objection) => Outcome::Objection(permit, objection),
-                None => Outcome::Decided(Decision::Allow(permit)),
-            },
-            refused => Outcome::Decided(refused),
+        let permit = match decide(snapshot.policy(), subject, &facts, now) {
+            Decision::Allow(permit) => permit,
+            refused => return (Outcome::Decided(refused), None),
+        };
+        let is_cross_site = |method: &Method, permit: &Permit| {
+            self.is_cross_site(method, headers, subject.filter(|_| !permit.route().cross_origin()))
+        };
+        if is_cross_site(&request.method, &permit) {
+            return (Outcome::Objection(permit, Objection::CrossOrigin), None);
         }
+        let rule = permit.route().method_override();
+        let own = (&request.method, request.target.query());
+        let reserved = (&self.refused_query, &*self.reserved_headers);
+        let named = NamedMethods::read(rule, own, headers, reserved).map(|named| match headers {
+            Some(_) => named,
+            None => NamedMethods { in_header: request.header_override.clone(), ..named },
+        });
+        let Ok(named) = named else {
+            return (Outcome::Objection(permit, Objection::MethodOverride), None);
+        };
+        let by_header = rule.and_then(MethodOverride::header).zip(named.in_header.as_ref());
+        let by_header = by_header
+            .map(|(name, method)| (name.clone(), method.clone()))
+            .filter(|(_, method)| *method != request.method);
+        let other = match named.other(&request.method) {
+            Ok(Some(other)) => other,
+            Ok(None) => return (Outcome::Decided(Decision::Allow(permit)), None),
+            Err(AmbiguousOverride) => {
+                return (Outcome::Objection(permit, Objection::MethodOverride), None);
+            }
+        };
+        let facts = RequestFacts { method: &other, preflight: None, ..facts };
+        let outcome = match decide(snapshot.policy(), subject, &facts, now) {
+            Decision::Allow(permit) if is_cross_site(&other, &permit) => {
+                Outcome::Objection(permit, Objection::CrossOrigin)
+            }
+            decision => Outcome::Decided(decision),
+        };
+        let header_override = by_header.map(|(name, method)| HeaderOverride { name, method });
+        (outcome, header_override.map(Box::new))
     }
 
-    /// Step 7.
-    fn objection(
+    /// Whether a page of another site asks for a change in the subject's session.
+    fn is_cross_site(
         &self,
-        request: &AccessRequest,
+        method: &Method,
         headers: Option<&HeaderMap>,
         subject: Option<&Subject>,
-        permit: &Permit,
-    ) -> Option<Objection> {
+    ) -> bool {
         // Without an identity there is nothing that another site could abuse.
-        let identified = subject.is_some_and(|subject| !subject.has_no_access());
-        if identified
-            && !permit.route().cross_origin()
-            && headers.is_some_and(|headers| {
-                !cross_site::may_change(&request.method, headers, &self.hosts)
-            })
-        {
-            return Some(Objection::CrossOrigin);
-        }
-        let by_query = |query| self.refused_query.is_in(query);
-        let by_header = |headers| self.reserved_headers.override_method(headers, &request.method);
-        let overridden =
-            request.target.query().is_some_and(by_query) || headers.is_some_and(by_header);
-        overridden.then_some(Objection::MethodOverride)
+        subject.is_some_and(|subject| !subject.has_no_access())
+            && headers.is_some_and(|headers| !cross_site::may_change(method, headers, &self.hosts))
     }
 }
 

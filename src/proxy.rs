@@ -169,9 +169,14 @@ impl Gateway {
                 return self.refuse_verdict(received, &request, &asked, &verdict, refusal);
             }
         };
-        let sender = Sender::of(verdict.subject(), || {
-            self.authz.proxies().client(request.headers(), connection.peer)
-        });
+        let route = permit.route();
+        let (most, within) = (route.body_bytes(), route.response_timeout());
+        if most.is_some_and(|most| request.body().size_hint().lower() > most) {
+            let refusal = Refusal::BadRequest(BadRequest::BodyTooLarge);
+            let subject = verdict.subject();
+            return self.refuse(received, &request, Some(&asked), subject, refusal.into());
+        }
+        let sender = Sender::of(verdict.subject(), || asked.client().unwrap_or(connection.peer));
         let context = ForwardContext {
             _permit: permit,
             identity: verdict.identity(),
@@ -180,20 +185,23 @@ impl Gateway {
             catalogue: snapshot.policy().catalogue(),
             nominated: &nominated,
             websocket: asked.is_websocket(),
+            passed: verdict.header_override().map(|by| &by.name),
         };
         let (head, dropped) = self.outbound(received, &request, asked.target(), &context);
         self.record(received, &request, (&asked, &verdict), &dropped);
         let granted = permit.granted();
         let upgrade = asked.is_websocket().then(|| hyper::upgrade::on(&mut request));
-        let body = RequestBody::new(request.into_body(), &self.filter, self.read_timeout);
+        let limits = (most, self.read_timeout);
+        let body = RequestBody::new(request.into_body(), &self.filter, limits);
         // Nothing that is shared is held while the portal is waited for.
+        let asked = asked.overridden(verdict.header_override());
         let session = verdict.into_session();
         drop(snapshot);
         // On the heap, because it is moved as often as the response, and rarely read.
         let allowed = Arc::new(AllowedRequest { request: asked, session, granted });
         let upgrade = upgrade.map(|client| (client, connection.hold));
         let sender = (sender, connection.requests);
-        self.forward(received, (head, body), sender, upgrade, allowed).await
+        self.forward(received, (head, body), sender, within, upgrade, allowed).await
     }
 
     /// Why a request that may have no body is refused, if it has one. On HTTP/2, a stream that is

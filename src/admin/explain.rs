@@ -3,6 +3,7 @@
 //! The [authorizer](crate::authz) decides, as for a request that comes in, for a session as it would
 //! be now. Nothing is forwarded and no session starts. What depends on headers is not checked.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -41,6 +42,10 @@ pub(super) struct Input {
     host: Option<String>,
     /// Whether the request asks to become a WebSocket.
     websocket: Option<bool>,
+    /// The client's address.
+    address: Option<IpAddr>,
+    /// Of a CORS preflight: the method that it asks about.
+    preflight: Option<String>,
 }
 
 /// The decision.
@@ -95,6 +100,13 @@ pub(super) async fn by_body(
 async fn explain(admin: &AdminState, input: Input, now: Timestamp) -> ApiResult {
     let method = Method::from_bytes(input.method.as_bytes())
         .map_err(|_| Problem::invalid("method", "is not the name of a method"))?;
+    let preflight = match &input.preflight {
+        Some(asked) => Some(
+            Method::from_bytes(asked.as_bytes())
+                .map_err(|_| Problem::invalid("preflight", "is not the name of a method"))?,
+        ),
+        None => None,
+    };
     let snapshot = Arc::clone(&admin.authz.snapshot());
     let policy = &**snapshot.policy();
     let subject = subject(admin, &snapshot, &input).await?;
@@ -117,6 +129,8 @@ async fn explain(admin: &AdminState, input: Input, now: Timestamp) -> ApiResult 
         line: RequestLine::from_text(&method, &input.target, host),
         forwarded_host: None,
         websocket: input.websocket.unwrap_or(false),
+        client: input.address,
+        preflight,
     };
     let request = match admin.authz.read(&question) {
         Ok(request) => request,

@@ -1,12 +1,14 @@
 //! A request as it was received, and in its only reading.
 
-use http::Method;
+use std::net::IpAddr;
+
+use http::{HeaderName, Method};
 
 use crate::config::HostIndex;
 use portcullis_policy::{RequestLine, RequestTarget};
 
 /// A request as it was received over any transport.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Question<'a> {
     /// Its method, its target and its host.
     pub line: RequestLine<'a>,
@@ -14,6 +16,10 @@ pub struct Question<'a> {
     pub forwarded_host: Option<&'a [u8]>,
     /// Whether it asks to become a WebSocket.
     pub websocket: bool,
+    /// The client's address, if it is known.
+    pub client: Option<IpAddr>,
+    /// Of a CORS preflight: the method that it asks about.
+    pub preflight: Option<Method>,
 }
 
 /// A request in its only reading. Only [`Authorizer::read`](super::Authorizer::read) makes one.
@@ -23,6 +29,19 @@ pub struct AccessRequest {
     pub(super) method: Method,
     pub(super) target: RequestTarget,
     pub(super) websocket: bool,
+    pub(super) client: Option<IpAddr>,
+    pub(super) preflight: Option<Method>,
+    /// The method that a header names, once the request has been decided by it too.
+    pub(super) header_override: Option<Method>,
+}
+
+/// A header that names another method than the request's own, by which it was decided too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderOverride {
+    /// The name of the header.
+    pub name: HeaderName,
+    /// The method.
+    pub method: Method,
 }
 
 impl AccessRequest {
@@ -42,6 +61,18 @@ impl AccessRequest {
     #[must_use]
     pub fn target(&self) -> &RequestTarget {
         &self.target
+    }
+
+    /// Keeps the method that a header names, for when the request is decided again without headers.
+    #[must_use]
+    pub fn overridden(self, by: Option<&HeaderOverride>) -> Self {
+        Self { header_override: by.map(|by| by.method.clone()), ..self }
+    }
+
+    /// The client's address, if it is known.
+    #[must_use]
+    pub fn client(&self) -> Option<IpAddr> {
+        self.client
     }
 
     /// Whether it asks to become a WebSocket.

@@ -17,12 +17,12 @@ impl RefusedQuery {
         Self(names.to_vec())
     }
 
-    /// Whether a query has one of them.
-    pub(super) fn is_in(&self, query: &str) -> bool {
+    /// Whether a query has one of them, other than `allowed` in exactly this spelling.
+    pub(super) fn is_in(&self, query: &str, allowed: Option<&str>) -> bool {
         !self.0.is_empty()
             && query.split(['&', ';']).any(|pair| {
                 let name = pair.split_once('=').map_or(pair, |(name, _)| name);
-                self.0.iter().any(|refused| may_be_read_as(name, refused))
+                Some(name) != allowed && self.0.iter().any(|refused| may_be_read_as(name, refused))
             })
     }
 }
@@ -74,7 +74,15 @@ mod tests {
             "_httpMethod=PUT",
             "X-HTTP-Method-Override=PUT",
         ] {
-            assert!(refused().is_in(query), "{query}");
+            assert!(refused().is_in(query, None), "{query}");
+        }
+    }
+
+    #[test]
+    fn only_the_exact_spelling_can_be_allowed() {
+        assert!(!refused().is_in("a=1&_method=PUT", Some("_method")));
+        for query in ["_METHOD=PUT", "_method=PUT&.method=PUT", "_method=PUT&_httpMethod=PUT"] {
+            assert!(refused().is_in(query, Some("_method")), "{query}");
         }
     }
 
@@ -92,8 +100,8 @@ mod tests {
             "x=1&y=2&&z",
             "%zz=%",
         ] {
-            assert!(!refused().is_in(query), "{query}");
+            assert!(!refused().is_in(query, None), "{query}");
         }
-        assert!(!RefusedQuery::new(&[]).is_in("_method=DELETE"));
+        assert!(!RefusedQuery::new(&[]).is_in("_method=DELETE", None));
     }
 }

@@ -75,16 +75,22 @@ impl ReservedHeaders {
         (!passed).then_some(family)
     }
 
-    /// Whether a header names another method than the request's own. Such a request is refused,
+    /// Whether a header other than `allowed` names another method than the request's own. Such a request is refused,
     /// because without the header the portal would do something else than the client asked for.
     #[must_use]
-    pub fn override_method(&self, headers: &HeaderMap, method: &Method) -> bool {
+    pub fn override_method(
+        &self,
+        headers: &HeaderMap,
+        method: &Method,
+        allowed: Option<&HeaderName>,
+    ) -> bool {
         headers.iter().any(|(name, value)| {
             // These names begin with an `x`, after anything that is not a letter or digit. Most
             // names are excluded by that.
             let first = name.as_str().as_bytes().first();
             first.is_some_and(|byte| *byte == b'x' || !byte.is_ascii_alphanumeric())
                 && self.family(name) == Some(Family::Method)
+                && Some(name) != allowed
                 && !is_same_method(value, method)
         })
     }

@@ -86,6 +86,8 @@ impl Bench {
             line: RequestLine::from_text(method, target, host),
             forwarded_host: None,
             websocket: target == "/chat",
+            client: None,
+            preflight: None,
         })
     }
 

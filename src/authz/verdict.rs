@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::question::AccessRequest;
+use super::question::{AccessRequest, HeaderOverride};
 use super::refusal::Refusal;
 use crate::directory::Snapshot;
 use crate::session::{Absence, SessionLookup};
@@ -16,6 +16,8 @@ pub struct Verdict<'s> {
     pub(super) snapshot: &'s Snapshot,
     pub(super) session: SessionLookup,
     pub(super) outcome: Outcome<'s>,
+    /// On the heap, because few requests have one.
+    pub(super) header_override: Option<Box<HeaderOverride>>,
 }
 
 /// What is decided.
@@ -61,7 +63,8 @@ pub enum Objection {
 
 impl<'s> Verdict<'s> {
     pub(super) fn without_session(snapshot: &'s Snapshot, outcome: Outcome<'s>) -> Self {
-        Self { snapshot, session: SessionLookup::Missing(Absence::NoCookie), outcome }
+        let session = SessionLookup::Missing(Absence::NoCookie);
+        Self { snapshot, session, outcome, header_override: None }
     }
 
     /// What is decided.
@@ -79,6 +82,12 @@ impl<'s> Verdict<'s> {
     #[must_use]
     pub fn into_session(self) -> SessionLookup {
         self.session
+    }
+
+    /// The header that names another method, if the request was decided by that too.
+    #[must_use]
+    pub fn header_override(&self) -> Option<&HeaderOverride> {
+        self.header_override.as_deref()
     }
 
     /// The subject, if the request is in a session.

@@ -24,6 +24,12 @@ pub(super) struct ExplainArgs {
     /// The request is a WebSocket handshake
     #[arg(long)]
     websocket: bool,
+    /// The client's address, for routes with `from`
+    #[arg(long, value_name = "ADDRESS")]
+    address: Option<std::net::IpAddr>,
+    /// The request is a CORS preflight that asks about this method
+    #[arg(long, value_name = "METHOD")]
+    preflight: Option<String>,
     /// The method of the request
     method: String,
     /// The path of the request, with its query if it has one
@@ -56,6 +62,8 @@ impl ExplainArgs {
             "group": group,
             "anonymous": anonymous,
             "organization": self.organization,
+            "address": self.address,
+            "preflight": self.preflight,
             "method": self.method,
             "target": self.target,
             "host": self.host,

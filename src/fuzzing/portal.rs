@@ -138,10 +138,8 @@ impl State {
         let policy = self.policy.as_deref().ok_or("nothing is served yet")?;
         let person = self.person(fields)?;
         let facts = RequestFacts {
-            host: host.name(),
-            method,
-            target: &parsed,
             websocket: fields.contains_key(header::UPGRADE),
+            ..RequestFacts::new(host.name(), method, &parsed)
         };
         let decision = decide(policy, person, &facts, crate::clock::now());
         let Decision::Allow(permit) = &decision else {

@@ -55,6 +55,7 @@ pub(super) fn denied<'a>(
         Reason::AmbiguousPath | Reason::AmbiguousQuery => &texts.ambiguous,
         Reason::QueryNotAllowed => &texts.query,
         Reason::WebsocketNotAllowed => &texts.websocket,
+        Reason::AddressNotAllowed => &texts.address,
         Reason::RouteClosed => &texts.closed,
         Reason::Public
         | Reason::SignedIn

@@ -300,6 +300,7 @@ texts! {
         ambiguous: Statement,
         query: Statement,
         websocket: Statement,
+        address: Statement,
         closed: Statement,
         otherwise: Statement,
     }

@@ -27,6 +27,11 @@ const LEAST_UPLOAD: usize = 8 * 1024;
 #[error("it comes too slowly")]
 pub(super) struct TooSlow;
 
+/// The client sends more than the route allows.
+#[derive(Debug, thiserror::Error)]
+#[error("it is too large")]
+pub(super) struct TooLarge;
+
 /// A client's request body on its way to the portal. Trailers lose what only we may say (I5).
 #[derive(Debug)]
 pub(super) struct RequestBody(Option<Upload>);
@@ -37,6 +42,8 @@ struct Upload {
     filter: InboundFilter,
     progress: Progress,
     pace: Pace,
+    /// The bytes that may still come.
+    left: u64,
 }
 
 /// The clock on an upload. It runs while the portal waits for the client, not the other way round.
@@ -106,14 +113,19 @@ impl RequestBody {
         Self(None)
     }
 
-    /// The client's body, of which a part must come `within` this time.
+    /// The client's body, of at most this many bytes, of which a part must come `within` this time.
     #[must_use]
-    pub(super) fn new(incoming: Incoming, filter: &InboundFilter, within: Duration) -> Self {
+    pub(super) fn new(
+        incoming: Incoming,
+        filter: &InboundFilter,
+        (most, within): (Option<u64>, Duration),
+    ) -> Self {
         if incoming.is_end_stream() {
             return Self(None);
         }
         let (progress, pace) = (Progress::default(), Pace::new(within));
-        Self(Some(Upload { incoming, filter: filter.clone(), progress, pace }))
+        let left = most.unwrap_or(u64::MAX);
+        Self(Some(Upload { incoming, filter: filter.clone(), progress, pace, left }))
     }
 
     /// How the upload goes, if there is one.
@@ -150,7 +162,12 @@ impl Body for RequestBody {
         };
         uploaded.pieces.fetch_add(1, Ordering::Relaxed);
         if let Some(Ok(frame)) = &mut frame {
-            upload.pace.came(frame.data_ref().map_or(0, Bytes::len));
+            let bytes = frame.data_ref().map_or(0, Bytes::len);
+            upload.pace.came(bytes);
+            match upload.left.checked_sub(bytes as u64) {
+                Some(left) => upload.left = left,
+                None => return Poll::Ready(Some(Err(TooLarge.into()))),
+            }
             if let Some(trailers) = frame.trailers_mut() {
                 upload.filter.strip_trailers(trailers);
             }

@@ -2,6 +2,7 @@
 //! the reason why there is none.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
@@ -24,12 +25,14 @@ use portcullis_http1::RequestHead;
 use portcullis_policy::BadRequest;
 
 impl Gateway {
-    /// Sends the request to the portal, and answers it with the portal's response.
+    /// Sends the request to the portal, and answers it with the portal's response, whose head must
+    /// come `within` this time if it is not that of the settings.
     pub(super) async fn forward(
         self: Arc<Self>,
         received: &Received,
         (head, body): (RequestHead, RequestBody),
         (sender, connection): (Sender, Option<ConnectionRequests>),
+        within: Option<Duration>,
         upgrade: Option<(OnUpgrade, Hold)>,
         allowed: Arc<AllowedRequest>,
     ) -> Response<ReplyBody> {
@@ -38,10 +41,11 @@ impl Gateway {
             Err(exceeded) => return self.unanswered(received, &allowed, &exceeded.into()).await,
         };
         let mut waiting = Waiting::new(&self, &allowed);
-        let mut response = match self.upstreams.send(&head, body, slot, &mut waiting).await {
-            Ok(response) => response,
-            Err(error) => return self.unanswered(received, &allowed, &error).await,
-        };
+        let mut response =
+            match self.upstreams.send(&head, body, slot, (within, &mut waiting)).await {
+                Ok(response) => response,
+                Err(error) => return self.unanswered(received, &allowed, &error).await,
+            };
         let watch = waiting.into_watch();
         headers::strip_set_cookies(response.headers_mut());
         if !self.portal_cookies.is_empty() {
@@ -112,6 +116,7 @@ impl Gateway {
         let cause: Cause<'_> = match error {
             UpstreamError::Revoked => return self.revoked(received, allowed).await,
             UpstreamError::BodyBroke => Refusal::BadRequest(BadRequest::Body).into(),
+            UpstreamError::BodyTooLarge => Refusal::BadRequest(BadRequest::BodyTooLarge).into(),
             UpstreamError::BodyStalled => Refusal::BadRequest(BadRequest::SlowBody).into(),
             UpstreamError::TimedOut { .. } => Failure::PortalSlow.into(),
             UpstreamError::Unreachable { .. } => Failure::PortalDown.into(),

@@ -24,6 +24,8 @@ pub(super) struct ForwardContext<'a> {
     pub(super) catalogue: &'a Catalogue,
     pub(super) nominated: &'a Nominated,
     pub(super) websocket: bool,
+    /// A reserved header that is sent to the portal: it names the method that was decided on.
+    pub(super) passed: Option<&'a HeaderName>,
 }
 
 impl Gateway {
@@ -45,6 +47,9 @@ impl Gateway {
         for (name, value) in fields {
             match self.filter.fate(name, context.nominated) {
                 Fate::Passes => head.field(name, value),
+                Fate::Dropped(Family::Method) if context.passed == Some(name) => {
+                    head.field(name, value);
+                }
                 Fate::Consumed => {}
                 // What a trusted proxy adds to every request is not worth a record.
                 Fate::Dropped(Family::Proxy) if trusted => {}

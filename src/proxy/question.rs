@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use http::header;
 use http::uri::{Authority, PathAndQuery};
-use http::{Request, Version};
+use http::{Method, Request, Version};
 use http_body::Body;
 
 use super::{headers, tunnel};
@@ -48,7 +48,26 @@ pub(super) fn read<'r, B: Body>(
         },
     };
     let forwarded_host = proxies.host(fields, peer)?;
-    Ok(Question { line, forwarded_host, websocket: tunnel::asks_for_websocket(request) })
+    Ok(Question {
+        line,
+        forwarded_host,
+        websocket: tunnel::asks_for_websocket(request),
+        client: Some(proxies.client(fields, peer)),
+        preflight: preflight(request),
+    })
+}
+
+/// The method that a CORS preflight asks about: an OPTIONS request with `Origin` and
+/// `Access-Control-Request-Method` (Fetch, section 3.2.2).
+fn preflight<B>(request: &Request<B>) -> Option<Method> {
+    if *request.method() != Method::OPTIONS {
+        return None;
+    }
+    let fields = request.headers();
+    let mut asked = fields.get_all(header::ACCESS_CONTROL_REQUEST_METHOD).iter();
+    let (method, None) = (asked.next()?, asked.next()) else { return None };
+    fields.get(header::ORIGIN)?;
+    Method::from_bytes(method.as_bytes()).ok()
 }
 
 /// The target as it came, for the decision record; `None` when its path is the canonical one.

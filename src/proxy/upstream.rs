@@ -24,7 +24,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
 
-use super::body::{Progress, RequestBody, ResponseBody, TooSlow};
+use super::body::{Progress, RequestBody, ResponseBody, TooLarge, TooSlow};
 use super::bounds::{Exceeded, Slot};
 use super::lease::Lease;
 use super::watch::{LOOK, Waiting};
@@ -84,6 +84,9 @@ pub enum UpstreamError {
     /// The client's body could not be read, or the client left: no fault of the portal.
     #[error("the client's body broke off")]
     BodyBroke,
+    /// The client's body is larger than the route allows.
+    #[error("the client's body is too large")]
+    BodyTooLarge,
     /// The client's body did not go on in time: no fault of the portal either.
     #[error("the client's body did not go on")]
     BodyStalled,
@@ -191,7 +194,7 @@ impl Upstreams {
         }
     }
 
-    /// Sends a request and waits for the head of the answer; the body streams.
+    /// Sends a request and waits for the head, by default for `response_timeout`. The body streams.
     ///
     /// # Errors
     /// When no server takes the request, the one that did does not answer, or it is no longer
@@ -201,7 +204,7 @@ impl Upstreams {
         head: &RequestHead,
         mut body: RequestBody,
         mut slot: Slot,
-        waiting: &mut Waiting<'_>,
+        (within, waiting): (Option<Duration>, &mut Waiting<'_>),
     ) -> Result<Response<ResponseBody>, UpstreamError> {
         let upload = body.progress();
         // Whether the portal has read the body cannot be seen from here. What it has left may be taken
@@ -238,7 +241,7 @@ impl Upstreams {
                 Ok(wire) => {
                     let sent = std::mem::replace(&mut body, RequestBody::empty());
                     let mut lease = Lease::new(self, index, wire, slot);
-                    let within = self.response_timeout;
+                    let within = within.unwrap_or(self.response_timeout);
                     let sent = (sent, last, upload.as_ref());
                     match lease.exchange(head, sent, within, waiting).await {
                         Ok(answer) => {
@@ -446,6 +449,9 @@ impl Missing {
         match self {
             Self::Failed(portcullis_http1::Error::RequestBody(error)) if error.is::<TooSlow>() => {
                 UpstreamError::BodyStalled
+            }
+            Self::Failed(portcullis_http1::Error::RequestBody(error)) if error.is::<TooLarge>() => {
+                UpstreamError::BodyTooLarge
             }
             Self::Failed(portcullis_http1::Error::RequestBody(_)) => UpstreamError::BodyBroke,
             Self::Failed(cause) => UpstreamError::BrokeOff { server, cause },

@@ -17,6 +17,7 @@ mod portal_failures;
 mod protocols;
 mod readings;
 mod records;
+mod route_limits;
 mod slow_clients;
 mod targets;
 mod websockets;

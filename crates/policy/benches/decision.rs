@@ -108,8 +108,7 @@ fn decide_all(bencher: Bencher<'_, '_>, policy: &Policy, targets: &[RequestTarge
     let mut turn = targets.iter().cycle();
     bencher.bench_local(move || {
         let target = turn.next().unwrap();
-        let request =
-            RequestFacts { host: "portal.example", method: &Method::GET, target, websocket: false };
+        let request = RequestFacts::new("portal.example", &Method::GET, target);
         let decision = decide(policy, black_box(Some(&subject)), &request, Timestamp::UNIX_EPOCH);
         assert_eq!(decision.name(), "allow");
         decision

@@ -6,7 +6,8 @@
 //! 1. A path that becomes invalid in another reading is a bad request. If no route matches the path,
 //!    or none of those the method, or none of those the query: denied, with or without a session.
 //!    Signing in would not help.
-//! 2. A WebSocket, and the route does not allow one: denied.
+//! 2. The client's address is not one of those of the route: denied. A CORS preflight, and the route
+//!    answers those without a session: allowed. A WebSocket, and the route does not allow one: denied.
 //! 3. `public` is allowed, `deny` is denied.
 //! 4. No session, or an expired one: sign in.
 //! 5. In the No Portal Access Group: denied (R8). The path names another organization: denied.

@@ -146,6 +146,17 @@ impl<'f> Entry<'f> {
         Some(value)
     }
 
+    /// Takes a whole number, if the key exists.
+    pub(super) fn integer(&mut self, key: &str) -> Option<At<i64>> {
+        let (line, value) = self.take(key)?;
+        let number =
+            value.as_integer().map(|number| i64::from_str_radix(number.as_str(), number.radix()));
+        match number {
+            Some(Ok(value)) => Some(At { value, line }),
+            Some(Err(_)) | None => self.mistyped(line, key, "a whole number"),
+        }
+    }
+
     /// Takes a list of at least one string, if the key exists.
     pub(super) fn strings(&mut self, key: &str) -> Option<Vec<At<String>>> {
         let strings = self.possibly_empty_strings(key)?;

@@ -4,6 +4,7 @@
 mod check;
 
 use std::fmt;
+use std::net::IpAddr;
 
 use http::Method;
 
@@ -26,6 +27,8 @@ pub struct Expectation {
     method: Method,
     target: String,
     host: String,
+    address: Option<IpAddr>,
+    preflight: Option<Method>,
     expected: Expected,
     reason: Option<String>,
     line: usize,
@@ -129,6 +132,10 @@ fn compile_one(file: &File<'_>, entry: &mut Entry<'_>) -> Option<Expectation> {
     let expected = entry.required_string("decision");
     let host = entry.string("host");
     let reason = entry.string("reason");
+    let address = parsed(file, entry, "address", "is not an IP address", |text| text.parse().ok());
+    let preflight = parsed(file, entry, "preflight", "is not a method", |text| {
+        Method::from_bytes(text.as_bytes()).ok()
+    });
 
     let request = request.and_then(|request| split_request(file, &request));
     let expected = expected.and_then(|expected| {
@@ -169,10 +176,31 @@ fn compile_one(file: &File<'_>, entry: &mut Entry<'_>) -> Option<Expectation> {
         method,
         target,
         host: host?,
+        address: address?,
+        preflight: preflight?,
         expected: expected?,
         reason: reason.map(|reason| reason.value),
         line: entry.line(),
     })
+}
+
+/// A string that `read` accepts; `Some(None)` without the key.
+fn parsed<T>(
+    file: &File<'_>,
+    entry: &mut Entry<'_>,
+    key: &str,
+    wrong: &str,
+    read: impl FnOnce(&str) -> Option<T>,
+) -> Option<Option<T>> {
+    if !entry.has(key) {
+        return Some(None);
+    }
+    let text = entry.string(key)?;
+    let value = read(&text.value);
+    if value.is_none() {
+        file.problem(text.line, format!("`{}` {wrong}", text.value));
+    }
+    value.map(Some)
 }
 
 /// `GET /x`: a method, one space, and a target, which may be invalid.

@@ -219,7 +219,7 @@ fn is_for(
 }
 
 fn get<'a>(target: &'a RequestTarget, method: &'a Method) -> RequestFacts<'a> {
-    RequestFacts { host: HOST, method, target, websocket: false }
+    RequestFacts::new(HOST, method, target)
 }
 
 fn allowed(policy: &Policy, subject: Option<&Subject>, target: &RequestTarget) -> bool {

@@ -19,12 +19,7 @@
 //!     expectations: String::new(),
 //! })?;
 //! let target = RequestTarget::parse("/tickets/7?page=2").unwrap();
-//! let request = RequestFacts {
-//!     host: "portal.example",
-//!     method: &Method::GET,
-//!     target: &target,
-//!     websocket: false,
-//! };
+//! let request = RequestFacts::new("portal.example", &Method::GET, &target);
 //! let decision = decide(&policy, None, &request, Timestamp::UNIX_EPOCH);
 //! assert_eq!((decision.name(), decision.reason().as_str()), ("sign-in", "no-session"));
 //! # Ok::<(), portcullis_policy::PolicyProblems>(())
@@ -38,6 +33,7 @@
 //! | `permission`, `group` | the catalogue, sets of permissions, the initial groups |
 //! | `name`, [`folding`] | valid names, and when two names are the same |
 //! | `route`, `path_pattern`, `segment_type`, `name_pattern`, `query_rule` | a route, and how `routes.toml` is read |
+//! | `method_override` | requests that name another method than their own |
 //! | `reading` | other readings that a portal may have of a path |
 //! | `router` | finds the route of a request |
 //! | `policy` | a compiled policy |
@@ -61,6 +57,7 @@ pub mod fuzzing;
 mod group;
 mod host;
 mod load;
+mod method_override;
 mod name;
 mod name_pattern;
 mod path_pattern;
@@ -85,6 +82,7 @@ pub use expectation::{As, Expectation};
 pub use group::{BadGroupId, GroupSeed, built_in, group_id};
 pub use host::{BadHost, Host, port_of};
 pub use load::PolicyFiles;
+pub use method_override::{AmbiguousOverride, MethodOverride};
 pub use name::{BadName, MAX_NAME, breaks_line, is_invisible, name};
 pub use path_pattern::{PathPattern, RESERVED};
 pub use permission::{Catalogue, Permission, PermissionSet, UnknownPermission};

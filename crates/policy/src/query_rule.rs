@@ -32,7 +32,7 @@ pub struct QueryRule {
 
 /// A parameter, and what it must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Condition {
+pub(super) struct Condition {
     /// Contains a letter or a digit, so that no portal takes an empty name for it.
     parameter: String,
     wanted: Wanted,
@@ -59,7 +59,7 @@ enum Separator {
 }
 
 /// The value of a parameter is ambiguous.
-struct Ambiguous;
+pub(super) struct Ambiguous;
 
 impl QueryRule {
     /// Whether the route applies for a query; `None` if the query is ambiguous.
@@ -118,12 +118,23 @@ impl Separator {
 }
 
 impl Condition {
+    /// A parameter whose value matters; `None` if the name is not valid.
+    pub(super) fn given(parameter: &str) -> Option<Self> {
+        let wanted = Wanted::Variable(String::new());
+        is_parameter(parameter).then(|| Self { parameter: parameter.to_owned(), wanted })
+    }
+
+    /// The name of the parameter.
+    pub(super) fn parameter(&self) -> &str {
+        &self.parameter
+    }
+
     fn has_variable(&self, name: &str) -> bool {
         matches!(&self.wanted, Wanted::Variable(variable) if variable == name)
     }
 
     /// The value of the parameter; empty when it is not given.
-    fn value<'q>(&self, query: &'q str, separator: char) -> Result<&'q str, Ambiguous> {
+    pub(super) fn value<'q>(&self, query: &'q str, separator: char) -> Result<&'q str, Ambiguous> {
         let mut given = "";
         for pair in query.split(separator) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -225,6 +236,11 @@ pub(super) fn overlap(one: Option<&QueryRule>, other: Option<&QueryRule>) -> Opt
         }
         (None, _, _) => ": no parameter distinguishes them".to_owned(),
     })
+}
+
+/// Whether a text is the name of a parameter.
+fn is_parameter(name: &str) -> bool {
+    name.bytes().all(is_name_byte) && name.bytes().any(|byte| byte.is_ascii_alphanumeric())
 }
 
 fn is_name_byte(byte: u8) -> bool {

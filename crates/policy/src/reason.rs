@@ -25,6 +25,8 @@ pub enum Reason {
     AmbiguousQuery,
     /// Denied: the session may not have the path in another reading.
     AmbiguousPath,
+    /// Denied: the route does not allow the client's address.
+    AddressNotAllowed,
     /// Denied: the route does not allow WebSockets.
     WebsocketNotAllowed,
     /// Denied: the route has `access = "deny"`.
@@ -41,7 +43,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, except those of [`BadTarget::ALL`].
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Public,
         Self::SignedIn,
         Self::Permitted,
@@ -52,6 +54,7 @@ impl Reason {
         Self::QueryNotAllowed,
         Self::AmbiguousQuery,
         Self::AmbiguousPath,
+        Self::AddressNotAllowed,
         Self::WebsocketNotAllowed,
         Self::RouteClosed,
         Self::NoPortalAccess,
@@ -73,6 +76,7 @@ impl Reason {
             Self::QueryNotAllowed => "query-not-allowed",
             Self::AmbiguousQuery => "ambiguous-query",
             Self::AmbiguousPath => "ambiguous-path",
+            Self::AddressNotAllowed => "address-not-allowed",
             Self::WebsocketNotAllowed => "websocket-not-allowed",
             Self::RouteClosed => "route-closed",
             Self::NoPortalAccess => "no-portal-access",

@@ -95,11 +95,13 @@ pub enum BadRequest {
     Body,
     /// The body takes too long.
     SlowBody,
+    /// The body is longer than the route allows.
+    BodyTooLarge,
 }
 
 impl BadRequest {
     /// All of them, except those of [`BadTarget::ALL`].
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NoHost,
         Self::TwoHosts,
         Self::HostMismatch,
@@ -113,6 +115,7 @@ impl BadRequest {
         Self::BodyNotAllowed,
         Self::Body,
         Self::SlowBody,
+        Self::BodyTooLarge,
     ];
 
     /// The stable name, in decision records, problem documents, `explain` and expectations.
@@ -133,6 +136,7 @@ impl BadRequest {
             Self::BodyNotAllowed => "body-not-allowed",
             Self::Body => "bad-body",
             Self::SlowBody => "slow-body",
+            Self::BodyTooLarge => "body-too-large",
         }
     }
 
@@ -150,6 +154,7 @@ impl BadRequest {
         match self {
             Self::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Expectation => StatusCode::EXPECTATION_FAILED,
             Self::NoHost
             | Self::TwoHosts

@@ -1,9 +1,16 @@
 //! A route: the requests to which it applies, and what it requires of them.
 
 mod compile;
+mod limits;
+mod requests;
+
+use std::net::IpAddr;
+use std::time::Duration;
 
 use http::Method;
+use ipnet::IpNet;
 
+use super::method_override::MethodOverride;
 use super::name_pattern::NamePattern;
 use super::path_pattern::PathPattern;
 use super::permission::PermissionSet;
@@ -29,6 +36,12 @@ pub struct Route {
     except: Vec<NamePattern>,
     cross_origin: bool,
     tokens: bool,
+    preflight_is_public: bool,
+    method_override: Option<MethodOverride>,
+    /// Empty for every address.
+    from: Vec<IpNet>,
+    response_timeout: Option<Duration>,
+    body_bytes: Option<u64>,
     line: usize,
 }
 
@@ -211,6 +224,45 @@ impl Route {
     #[must_use]
     pub fn tokens(&self) -> bool {
         self.tokens
+    }
+
+    /// Whether a CORS preflight for it needs no session.
+    #[must_use]
+    pub fn preflight_is_public(&self) -> bool {
+        self.preflight_is_public
+    }
+
+    /// Where requests may name another method than their own.
+    #[must_use]
+    pub fn method_override(&self) -> Option<&MethodOverride> {
+        self.method_override.as_ref()
+    }
+
+    /// The addresses from which it may be used; empty for every address.
+    #[must_use]
+    pub fn from(&self) -> &[IpNet] {
+        &self.from
+    }
+
+    /// Whether it may be used from a client's address.
+    pub(super) fn admits(&self, client: Option<IpAddr>) -> bool {
+        let is_in = |address: IpAddr| {
+            let address = address.to_canonical();
+            self.from.iter().any(|network| network.contains(&address))
+        };
+        self.from.is_empty() || client.is_some_and(is_in)
+    }
+
+    /// The longest time until the head of the portal's response, if it is not that of the settings.
+    #[must_use]
+    pub fn response_timeout(&self) -> Option<Duration> {
+        self.response_timeout
+    }
+
+    /// The most bytes of a request's body, if they are limited.
+    #[must_use]
+    pub fn body_bytes(&self) -> Option<u64> {
+        self.body_bytes
     }
 
     /// Its line in `routes.toml`.

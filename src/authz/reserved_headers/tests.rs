@@ -137,7 +137,7 @@ fn method_overrides_are_found_in_every_spelling() {
     let overrides = |headers: &ReservedHeaders, name: &str, value: &str, method: &Method| {
         let name: HeaderName = name.parse().unwrap();
         let line = HeaderMap::from_iter([(name, value.parse().unwrap())]);
-        headers.override_method(&line, method)
+        headers.override_method(&line, method, None)
     };
     let headers = reserved(&[], &[]);
     let spellings =

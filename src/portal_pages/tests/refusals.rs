@@ -40,8 +40,7 @@ fn denied<'a>(
 /// The denial of a request by a member of this group.
 fn denial(site: &TestSite, policy: &Policy, group: &str, target: &RequestTarget) -> Denial {
     let subject = subject(policy, group);
-    let facts =
-        RequestFacts { host: "portal.example", method: &Method::GET, target, websocket: false };
+    let facts = RequestFacts::new("portal.example", &Method::GET, target);
     match decide(policy, Some(&subject), &facts, site.now) {
         Decision::Deny(denial) => denial,
         other => panic!("{other:?}"),
@@ -290,12 +289,7 @@ async fn r61_a_denied_start_page_has_no_link_to_itself() {
     for (target, back) in [("/", false), ("/?a=b", false), ("/invoices/7", true)] {
         let target = RequestTarget::parse(target).unwrap();
         let nothing = Subject { granted: <_>::default(), ..subject(&policy, "limited") };
-        let facts = RequestFacts {
-            host: "portal.example",
-            method: &Method::GET,
-            target: &target,
-            websocket: false,
-        };
+        let facts = RequestFacts::new("portal.example", &Method::GET, &target);
         let decision = decide(&policy, Some(&nothing), &facts, site.now);
         let Decision::Deny(denial) = decision else { panic!("{decision:?}") };
         let refusal = denied(&denial, &policy, Some(&nothing), &target);

@@ -77,7 +77,7 @@ impl<'p> Place<'p> {
     /// Why there is none.
     pub(super) fn route(&self, request: &RequestFacts<'_>) -> Result<&'p Arc<Route>, Reason> {
         let shape = self.shape.ok_or(Reason::NoRoute)?;
-        let route = shape.route(request.method, request.target.query())?;
+        let route = request.route(shape)?;
         if shape.excludes(route, self.path) { Err(Reason::NoRoute) } else { Ok(route) }
     }
 
@@ -156,8 +156,7 @@ impl Asked<'_> {
         let Self { policy, request, .. } = self;
         let each = |shape: &Shape, readings: Readings| {
             let refused = |route, reason| RefusedReading { readings, route, reason };
-            let route = shape.route(request.method, request.target.query());
-            let route = route.map_err(|reason| refused(None, reason))?;
+            let route = request.route(shape).map_err(|reason| refused(None, reason))?;
             let enabled = policy.router().readings();
             if let Some(by) = shape.excluding_reading(route, parts, enabled)? {
                 let readings = readings.and(by);

@@ -98,6 +98,43 @@ query = { p = "{organization}", tab = ["", "files"] }
 organization = "{organization}"
 require = "view"
 [[route]]
+name = "Office"
+path = "/office"
+access = "public"
+from = ["10.0.0.0/8", "2001:db8::/32"]
+[[route]]
+name = "Office page"
+path = "/office/{page}"
+access = "public"
+[[route]]
+name = "Office form"
+path = "/office/form"
+access = "public"
+from = ["10.0.0.0/8"]
+[[route]]
+name = "API"
+methods = ["GET", "PUT"]
+path = "/api/{item}"
+require = "view"
+preflight = "public"
+[[route]]
+name = "API, deletion"
+methods = ["DELETE"]
+path = "/api/{item}"
+require = "pay"
+[[route]]
+name = "API options"
+methods = ["OPTIONS"]
+path = "/api/{item}"
+access = "signed-in"
+[[route]]
+name = "API of the office"
+methods = ["GET"]
+path = "/api/office"
+require = "view"
+preflight = "public"
+from = ["10.0.0.0/8"]
+[[route]]
 name = "Slash or not"
 path = "/slash[/]"
 access = "public"
@@ -157,7 +194,7 @@ fn ask(policy: &Policy, subject: Option<&Subject>, request: &str) -> Decision {
     };
     let method = Method::from_bytes(method.as_bytes()).unwrap();
     let target = RequestTarget::parse(target).unwrap();
-    let request = RequestFacts { host: "h", method: &method, target: &target, websocket };
+    let request = RequestFacts { websocket, ..RequestFacts::new("h", &method, &target) };
     decide(policy, subject, &request, at(99))
 }
 
@@ -303,6 +340,7 @@ fn every_reason_occurs_and_has_a_unique_name() {
     let mut late = subject(&policy, "admin");
     late.valid_until = at(99);
     reached.insert(ask(&policy, Some(&late), "GET /").reason());
+    reached.insert(ask(&policy, None, "GET /office").reason());
     assert_eq!(reached, HashSet::from(Reason::ALL));
     let names: HashSet<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
     assert_eq!(names.len(), Reason::ALL.len());
@@ -318,6 +356,59 @@ fn a_session_expires_at_its_expiry() {
     assert_eq!((decision.name(), decision.reason()), ("sign-in", Reason::SessionExpired));
     person.valid_until = at(100);
     assert_eq!(ask(&policy, Some(&person), "GET /view").name(), "allow");
+}
+
+#[test]
+fn only_the_addresses_of_a_route_may_use_it() {
+    let policy = policy();
+    for (target, address, reason) in [
+        ("/office", Some("10.1.2.3"), Reason::Public),
+        ("/office", Some("::ffff:10.1.2.3"), Reason::Public),
+        ("/office", Some("2001:db8::7"), Reason::Public),
+        ("/office", Some("11.1.2.3"), Reason::AddressNotAllowed),
+        ("/office", Some("::1"), Reason::AddressNotAllowed),
+        ("/office", None, Reason::AddressNotAllowed),
+        ("/office/Form", Some("10.1.2.3"), Reason::Public),
+        ("/office/Form", Some("11.1.2.3"), Reason::AmbiguousPath),
+        ("/office/other", Some("11.1.2.3"), Reason::Public),
+    ] {
+        let client = address.map(|address| address.parse().unwrap());
+        let parsed = RequestTarget::parse(target).unwrap();
+        let facts = RequestFacts { client, ..RequestFacts::new("h", &Method::GET, &parsed) };
+        let decision = decide(&policy, None, &facts, at(99));
+        assert_eq!(decision.reason(), reason, "{target} from {address:?}");
+    }
+}
+
+#[test]
+fn a_public_preflight_needs_no_session() {
+    let policy = policy();
+    let office = "10.1.2.3".parse().ok();
+    for (method, target, preflight, client, reason) in [
+        ("OPTIONS", "/api/7", Some("PUT"), None, Reason::Public),
+        ("OPTIONS", "/api/7", Some("GET"), None, Reason::Public),
+        ("OPTIONS", "/api/7", Some("DELETE"), None, Reason::NoSession),
+        ("OPTIONS", "/api/7", Some("PATCH"), None, Reason::NoSession),
+        ("OPTIONS", "/api/7", None, None, Reason::NoSession),
+        ("PUT", "/api/7", None, None, Reason::NoSession),
+        ("OPTIONS", "/api/office", Some("GET"), office, Reason::Public),
+        ("OPTIONS", "/api/office", Some("GET"), None, Reason::AddressNotAllowed),
+        // Every reading of the path must allow it.
+        ("OPTIONS", "/api/Office", Some("GET"), office, Reason::Public),
+        ("OPTIONS", "/api/Office", Some("GET"), None, Reason::AmbiguousPath),
+        ("OPTIONS", "/view", Some("GET"), None, Reason::MethodNotAllowed),
+    ] {
+        let method: Method = method.parse().unwrap();
+        let asked = preflight.map(|preflight| preflight.parse::<Method>().unwrap());
+        let parsed = RequestTarget::parse(target).unwrap();
+        let facts = RequestFacts {
+            client,
+            preflight: asked.as_ref(),
+            ..RequestFacts::new("h", &method, &parsed)
+        };
+        let decision = decide(&policy, None, &facts, at(99));
+        assert_eq!(decision.reason(), reason, "{method} {target} {preflight:?}");
+    }
 }
 
 #[test]

@@ -1,5 +1,9 @@
 //! The decision of one route on one reading of the path.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::Method;
 use jiff::Timestamp;
 
 use crate::permission::PermissionSet;
@@ -7,8 +11,8 @@ use crate::policy::Policy;
 use crate::reason::Reason;
 use crate::request_path::RequestTarget;
 use crate::route::{Access, Route};
+use crate::router::Shape;
 use crate::subject::Subject;
-use http::Method;
 
 /// The parts of a request that the decision depends on.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +25,37 @@ pub struct RequestFacts<'a> {
     pub target: &'a RequestTarget,
     /// Whether the request is to open a WebSocket.
     pub websocket: bool,
+    /// The client's address, if it is known.
+    pub client: Option<IpAddr>,
+    /// Of a CORS preflight: the method that it asks about (Fetch, section 3.2.2).
+    pub preflight: Option<&'a Method>,
+}
+
+impl<'a> RequestFacts<'a> {
+    /// A request that is neither a WebSocket nor a preflight, from an unknown address.
+    #[must_use]
+    pub const fn new(host: &'a str, method: &'a Method, target: &'a RequestTarget) -> Self {
+        Self { host, method, target, websocket: false, client: None, preflight: None }
+    }
+
+    /// The route of a shape for the request: for a preflight, that of the method that it asks about,
+    /// if its preflights are public.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) fn route<'s>(&self, shape: &'s Shape) -> Result<&'s Arc<Route>, Reason> {
+        let query = self.target.query();
+        let asked = self.preflight.and_then(|method| shape.route(method, query).ok());
+        match asked.filter(|route| route.preflight_is_public()) {
+            Some(route) => Ok(route),
+            None => shape.route(self.method, query),
+        }
+    }
+
+    fn is_public_preflight(&self, route: &Route) -> bool {
+        route.preflight_is_public()
+            && self.preflight.is_some_and(|method| route.methods().contains(method))
+    }
 }
 
 /// The decision of one route.
@@ -40,6 +75,12 @@ pub(super) fn judge(
     (route, own): (&Route, impl FnOnce(&Subject) -> bool),
     now: Timestamp,
 ) -> Verdict {
+    if !route.admits(request.client) {
+        return Verdict::Deny(Reason::AddressNotAllowed);
+    }
+    if request.is_public_preflight(route) {
+        return Verdict::Allow(PermissionSet::EMPTY, Reason::Public);
+    }
     if request.websocket && !route.websocket() {
         return Verdict::Deny(Reason::WebsocketNotAllowed);
     }

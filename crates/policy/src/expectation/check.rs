@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{As, Expectation, Expected};
-use crate::decision::{RequestFacts, decide};
+use crate::decision::{Decision, RequestFacts, decide};
+use crate::method_override::AmbiguousOverride;
 use crate::permission::PermissionSet;
 use crate::policy::Policy;
 use crate::problem::{EXPECTATIONS_FILE, PolicyProblems, Problem};
@@ -29,12 +30,23 @@ impl Expectation {
             Subject::nameless(kind, organization, (Arc::from(group), granted), Timestamp::MAX)
         });
         let request = RequestFacts {
-            host: &self.host,
-            method: &self.method,
-            target: &target,
-            websocket: false,
+            client: self.address,
+            preflight: self.preflight.as_ref(),
+            ..RequestFacts::new(&self.host, &self.method, &target)
         };
-        let decision = decide(policy, subject.as_ref(), &request, now);
+        let mut decision = decide(policy, subject.as_ref(), &request, now);
+        let route = decision.route().filter(|_| matches!(decision, Decision::Allow(_)));
+        if let Some(rule) = route.and_then(|route| route.method_override()) {
+            // `explain` and the gateway do the same, for a header too.
+            match rule.in_query(target.query()) {
+                Ok(Some(method)) => {
+                    let request = RequestFacts { method: &method, ..request };
+                    decision = decide(policy, subject.as_ref(), &request, now);
+                }
+                Ok(None) => {}
+                Err(AmbiguousOverride) => return (Expected::Deny.name(), "method-override"),
+            }
+        }
         (decision.name(), decision.reason().as_str())
     }
 

@@ -244,6 +244,25 @@ fn invalid_routes_are_reported_with_their_line() {
         (format!("{}\nsubtree = true", path("/a/")), "3: `subtree` includes the slash"),
         (format!("{}\nsubtree = true", path("/a[/]")), "3: `[/]` has no effect here"),
         (format!("{}\nsubtree = true", path("/.portcullis")), "3: `path` is below"),
+        (public("from = []"), "5: `from` must not be empty"),
+        (public("from = [\"10.0.0.0/33\"]"), "5: `10.0.0.0/33` is not a network"),
+        (public("from = \"10.0.0.1\""), "5: `from` must be a list of strings"),
+        (public("response_timeout = \"0s\""), "5: `0s` is not a duration of at most a day"),
+        (public("response_timeout = \"25h\""), "5: `25h` is not a duration of at most a day"),
+        (public("response_timeout = \"soon\""), "5: `soon` is not a duration"),
+        (public("response_timeout = 5"), "5: `response_timeout` must be a string"),
+        (public("body_bytes = 0"), "5: `body_bytes` must be at least 1"),
+        (public("body_bytes = -1"), "5: `body_bytes` must be at least 1"),
+        (public("body_bytes = \"1MB\""), "5: `body_bytes` must be a whole number"),
+        (public("preflight = \"open\""), "5: `preflight` must be \"public\" or left out"),
+        (
+            route("path = \"/a\"\naccess = \"deny\"\npreflight = \"public\""),
+            "1: `preflight` has no effect",
+        ),
+        (public("method_override = {}"), "5: `method_override` needs `header`, `query`, or both"),
+        (public("method_override = { header = \"a b\" }"), "5: `a b` is not the name of a header"),
+        (public("method_override = { query = \"a[]\" }"), "5: `a[]` is not a valid parameter name"),
+        (public("method_override = { form = \"a\" }"), "5: unknown key `method_override.form`"),
         (public("except = [\"*.php\"]"), "5: `except` is for the segments of `{*name}`"),
         (format!("{}\nexcept = []", path("/{*a}")), "6: `except` must not be empty"),
         (format!("{}\nexcept = [\"*\"]", path("/{*a}")), "6: `*` is not a name"),
@@ -423,6 +442,8 @@ fn invalid_expectations_are_reported_with_their_line() {
         ),
         (expect("\"admin\"", "GET /", "deny", "host = \"a b\""), "5: the host is not a valid name"),
         (expect("\"admin\"", "GET /", "deny", "user = 1"), "5: unknown key `user`"),
+        (expect("\"admin\"", "GET /", "deny", "address = \"x\""), "5: `x` is not an IP address"),
+        (expect("\"admin\"", "GET /", "deny", "preflight = \"\""), "5: `` is not a method"),
         (expect("7", "GET /", "deny", ""), "2: `as` must be a string"),
         ("[[expect]]\nas = \"admin\"\nrequest = \"GET /\"".to_owned(), "1: `decision` is missing"),
         ("[[expected]]".to_owned(), "1: unknown key `expected`"),
@@ -435,6 +456,11 @@ fn invalid_expectations_are_reported_with_their_line() {
 /// Checks one expectation about a route that requires `view`; returns the problem, if any.
 fn problem_of(expectation: &str) -> Option<String> {
     let routes = route("path = \"/view\"\nrequire = \"view\"\nhosts = [\"a.example\"]")
+        + "[[route]]\nname = \"office\"\npath = \"/office\"\naccess = \"public\"\nfrom = [\"10.0.0.0/8\"]\n"
+        + "[[route]]\nname = \"api\"\npath = \"/api\"\nrequire = \"view\"\npreflight = \"public\"\n"
+        + "[[route]]\nname = \"change\"\nmethods = [\"POST\"]\npath = \"/item\"\nrequire = \"view\"\n\
+           method_override = { query = \"_method\" }\n"
+        + "[[route]]\nname = \"delete\"\nmethods = [\"DELETE\"]\npath = \"/item\"\nrequire = \"pay\"\n"
         + "[[route]]\nname = \"mine\"\npath = \"/{o}/mine\"\nrequire = \"mine\"\norganization = \"{o}\"";
     let files = fixture::files(&routes, &format!("[[expect]]\n{expectation}"));
     let policy = Policy::compile(&files).unwrap();
@@ -468,10 +494,26 @@ fn a_failed_expectation_names_the_actual_decision() {
             "as = \"admin\"\nrequest = \"GET /../x\"\ndecision = \"bad-request\"\nreason = \"dot-segment\"",
             "as = \"admin\"\nrequest = \"GET /../x\"\ndecision = \"deny\"",
         ),
+        (
+            "as = \"anonymous\"\nrequest = \"GET /office\"\naddress = \"10.1.2.3\"\ndecision = \"allow\"",
+            "as = \"anonymous\"\nrequest = \"GET /office\"\ndecision = \"allow\"",
+        ),
+        (
+            "as = \"limited\"\nrequest = \"POST /item?_method=DELETE\"\ndecision = \"deny\"",
+            "as = \"limited\"\nrequest = \"POST /item\"\ndecision = \"deny\"",
+        ),
+        (
+            "as = \"limited\"\nrequest = \"POST /item?_METHOD=POST\"\ndecision = \"deny\"",
+            "as = \"limited\"\nrequest = \"POST /item?_method=post\"\ndecision = \"deny\"",
+        ),
+        (
+            "as = \"anonymous\"\nrequest = \"OPTIONS /api\"\npreflight = \"PUT\"\ndecision = \"allow\"",
+            "as = \"anonymous\"\nrequest = \"OPTIONS /api\"\ndecision = \"allow\"",
+        ),
     ] {
         assert_eq!(problem_of(holds), None);
         let problem = problem_of(fails).unwrap_or_else(|| panic!("no problem with\n{fails}"));
-        assert!(problem.starts_with("expectations.toml:1: `GET /"), "{problem}");
+        assert!(problem.starts_with("expectations.toml:1: `"), "{problem}");
         assert!(problem.contains(": expected ") && problem.contains(", got "), "{problem}");
     }
 }
@@ -577,7 +619,8 @@ fn a_route_has_the_values_of_its_entry() {
          path = \"/o/{organization}/{*rest}\"\nrequire = { any = [\"view\", \"pay\"] }\n\
          organization = \"{organization}\"\nhosts = [\"A.example\", \"a.example\"]\n\
          on_deny = { redirect = \"/\" }\nwebsocket = true\nbody = true\n\
-         cross_origin = true\ntokens = true\nquery = { do = [\"\", \"pay\"] }\n",
+         cross_origin = true\ntokens = true\nquery = { do = [\"\", \"pay\"] }\npreflight = \"public\"\n\
+         from = [\"10.0.0.0/8\", \"::1\"]\nresponse_timeout = \"5m\"\nbody_bytes = 1024\n",
     )
     .unwrap();
     let route = &policy.routes()[0];
@@ -589,6 +632,11 @@ fn a_route_has_the_values_of_its_entry() {
     assert_eq!(route.organization(), Some("organization"));
     assert_eq!(route.on_deny(), Some("/"));
     assert!(route.websocket() && route.body() && route.cross_origin() && route.tokens());
+    assert!(route.preflight_is_public());
+    let from: Vec<_> = route.from().iter().map(ToString::to_string).collect();
+    assert_eq!(from, ["10.0.0.0/8", "::1/128"]);
+    assert_eq!(route.response_timeout(), Some(std::time::Duration::from_secs(300)));
+    assert_eq!(route.body_bytes(), Some(1024));
     let query = route.query().unwrap();
     let matches = |query_text| query.matches(query_text);
     assert_eq!([None, Some("do=pay"), Some("do=Pay")].map(matches), [true, true, false].map(Some));

@@ -1,6 +1,6 @@
 //! Reads `query`, `query_separator` and `query_other` of a route.
 
-use super::{Condition, QueryRule, Separator, Wanted, is_name_byte};
+use super::{Condition, QueryRule, Separator, Wanted, is_name_byte, is_parameter};
 use crate::document::{At, Entry, File};
 use crate::path_pattern::variable_name;
 
@@ -54,8 +54,7 @@ fn conditions(file: &File<'_>, entry: &mut Entry<'_>) -> Option<Vec<Condition>> 
     }
     let mut conditions: Vec<Condition> = Vec::new();
     for At { value: parameter, line } in &parameters {
-        let valid = parameter.bytes().all(is_name_byte)
-            && parameter.bytes().any(|b| b.is_ascii_alphanumeric());
+        let valid = is_parameter(parameter);
         if !valid {
             file.problem(
                 *line,

@@ -30,8 +30,7 @@ static POLICY: LazyLock<Policy> = LazyLock::new(|| fixture::compile(ROUTES).unwr
 /// The route that lets a query of `/doku.php` pass, or the reason why none does.
 fn answer(query: &str) -> Result<String, Reason> {
     let target = RequestTarget::parse(&format!("/doku.php?{query}")).unwrap();
-    let request =
-        RequestFacts { host: "h", method: &Method::GET, target: &target, websocket: false };
+    let request = RequestFacts::new("h", &Method::GET, &target);
     let decision = decide(&POLICY, None, &request, Timestamp::UNIX_EPOCH);
     match decision.route() {
         Some(route) if decision.name() == "allow" => Ok(route.name().to_owned()),
@@ -336,7 +335,7 @@ fn every_parameter_of_a_rule_must_match() {
 }
 
 fn decided(policy: &Policy, target: &RequestTarget) -> crate::Decision {
-    let request = RequestFacts { host: "h", method: &Method::GET, target, websocket: false };
+    let request = RequestFacts::new("h", &Method::GET, target);
     decide(policy, None, &request, Timestamp::UNIX_EPOCH)
 }
 

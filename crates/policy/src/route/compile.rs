@@ -3,28 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use http::Method;
-
-use super::{Access, MethodSet, OrganizationVariable, Requirement, Route, VariablePlace};
+use super::{Access, OrganizationVariable, Requirement, Route, limits, requests};
 use crate::document::{At, Entry, File};
 use crate::host::Host;
+use crate::method_override;
 use crate::name::breaks_line;
-use crate::name_pattern::NamePattern;
-use crate::path_pattern::PathPattern;
 use crate::permission::{Catalogue, PermissionSet};
 use crate::query_rule::{self, QueryRule};
 use crate::request_path::RequestTarget;
-
-/// The methods of a route that names none.
-const DEFAULT_METHODS: [Method; 7] = [
-    Method::GET,
-    Method::HEAD,
-    Method::POST,
-    Method::PUT,
-    Method::PATCH,
-    Method::DELETE,
-    Method::OPTIONS,
-];
 
 /// Reads `routes.toml`. Problems are added to the file. Without a catalogue, because its file is
 /// invalid, the permissions of routes are not checked.
@@ -58,17 +44,22 @@ fn compile_one(
     catalogue: Option<&Catalogue>,
 ) -> Option<Route> {
     // Every key is read before the first return, so that all problems are reported at once.
-    let methods = methods(file, entry);
+    let methods = requests::methods(file, entry);
     let subtree = entry.boolean("subtree").unwrap_or(false);
-    let path = path(file, entry, subtree);
-    let except = except(file, entry);
+    let path = requests::path(file, entry, subtree);
+    let except = requests::except(file, entry);
     let query = query_rule::compile(file, entry);
-    let hosts = hosts(file, entry);
+    let hosts = requests::hosts(file, entry);
     let access = access(file, entry, catalogue);
     let on_deny = on_deny(file, entry);
     let websocket = entry.boolean("websocket").unwrap_or(false);
     let body = entry.boolean("body").unwrap_or(false);
-    let slash_is_data = slash_is_data(file, entry);
+    let slash_is_data = requests::slash_is_data(file, entry);
+    let preflight = limits::preflight_is_public(file, entry);
+    let method_override = method_override::compile(file, entry);
+    let from = limits::from(file, entry);
+    let response_timeout = limits::response_timeout(file, entry);
+    let body_bytes = limits::body_bytes(file, entry);
     let cross_origin = entry.boolean("cross_origin").unwrap_or(false);
     let tokens = entry.boolean("tokens").unwrap_or(false);
     let organization = entry.string("organization");
@@ -85,10 +76,14 @@ fn compile_one(
     }
     let organization = match organization {
         Some(variable) => {
-            Some(organization_variable(file, &variable, (&path, query.as_ref()), access)?)
+            Some(requests::organization_variable(file, &variable, (&path, query.as_ref()), access)?)
         }
         None => None,
     };
+    let preflight_is_public = preflight?;
+    if preflight_is_public && access == Access::Deny {
+        file.problem(entry.line(), "`preflight` has no effect: this route is closed; remove it");
+    }
     let unused = query.iter().flat_map(QueryRule::variables).find(|name| {
         organization.as_ref().is_none_or(|used: &OrganizationVariable| used.name != *name)
     });
@@ -125,96 +120,13 @@ fn compile_one(
         except: except.value,
         cross_origin,
         tokens,
+        preflight_is_public,
+        method_override: method_override?,
+        from: from?,
+        response_timeout: response_timeout?,
+        body_bytes: body_bytes?,
         line: entry.line(),
     })
-}
-
-fn methods(file: &File<'_>, entry: &mut Entry<'_>) -> Option<MethodSet> {
-    if !entry.has("methods") {
-        return Some(MethodSet(DEFAULT_METHODS.to_vec()));
-    }
-    let mut methods = Vec::new();
-    let mut valid = true;
-    for name in entry.strings("methods")? {
-        match Method::from_bytes(name.value.as_bytes()) {
-            Ok(method @ (Method::CONNECT | Method::TRACE)) => {
-                file.problem(name.line, format!("{method} is never forwarded; remove it"));
-                valid = false;
-            }
-            Ok(method) if !name.value.bytes().any(|b| b.is_ascii_lowercase()) => {
-                methods.push(method);
-            }
-            _ => {
-                file.problem(
-                    name.line,
-                    format!("`{}` is not a method; write methods in capitals", name.value),
-                );
-                valid = false;
-            }
-        }
-    }
-    if methods.contains(&Method::GET) && !methods.contains(&Method::HEAD) {
-        methods.push(Method::HEAD);
-    }
-    valid.then_some(MethodSet(methods))
-}
-
-fn path(file: &File<'_>, entry: &mut Entry<'_>, subtree: bool) -> Option<PathPattern> {
-    let path = entry.required_string("path")?;
-    PathPattern::parse(&path.value, subtree)
-        .map_err(|problem| file.problem(path.line, problem.to_string()))
-        .ok()
-}
-
-/// `except = ["*.php", ..]`: the patterns and their line.
-fn except(file: &File<'_>, entry: &mut Entry<'_>) -> Option<At<Vec<NamePattern>>> {
-    if !entry.has("except") {
-        return Some(At { value: Vec::new(), line: entry.line() });
-    }
-    let names = entry.strings("except")?;
-    let line = names.first().map_or(entry.line(), |name| name.line);
-    let mut patterns = Vec::new();
-    for name in &names {
-        let Some(pattern) = NamePattern::parse(&name.value) else {
-            file.problem(
-                name.line,
-                format!(
-                    "`{}` is not a name; use letters, digits, `-`, `.`, `_` and `~`, and `*` at \
-                     one end (e.g. `*.php`)",
-                    name.value
-                ),
-            );
-            continue;
-        };
-        patterns.push(pattern);
-    }
-    (patterns.len() == names.len()).then_some(At { value: patterns, line })
-}
-
-fn hosts(file: &File<'_>, entry: &mut Entry<'_>) -> Option<Vec<String>> {
-    if !entry.has("hosts") {
-        return Some(Vec::new());
-    }
-    let mut hosts = Vec::new();
-    let mut valid = true;
-    for text in entry.strings("hosts")? {
-        match Host::parse(&text.value) {
-            Ok(host) if host.port().is_none() => {
-                if !hosts.iter().any(|known| known == host.name()) {
-                    hosts.push(host.name().to_owned());
-                }
-            }
-            Ok(_) => {
-                file.problem(text.line, format!("`{}`: write the host without a port", text.value));
-                valid = false;
-            }
-            Err(cause) => {
-                file.problem(text.line, format!("`{}`: {cause}", text.value));
-                valid = false;
-            }
-        }
-    }
-    valid.then_some(hosts)
 }
 
 /// `access` or `require`: exactly one of them.
@@ -300,39 +212,6 @@ fn permissions(
     valid.then_some(set)
 }
 
-fn organization_variable(
-    file: &File<'_>,
-    text: &At<String>,
-    (path, query): (&PathPattern, Option<&QueryRule>),
-    access: Access,
-) -> Option<OrganizationVariable> {
-    let name = text.value.strip_prefix('{').and_then(|name| name.strip_suffix('}'));
-    let Some(name) = name else {
-        file.problem(
-            text.line,
-            "`organization` must be a variable of `path` or `query`, such as \"{organization}\"",
-        );
-        return None;
-    };
-    let in_query = query.is_some_and(|query| query.has_variable(name));
-    let place = match path.place_of(name) {
-        Some(place) => VariablePlace::Path(place),
-        None if in_query => VariablePlace::Query,
-        None => {
-            file.problem(text.line, format!("`path` and `query` have no variable `{{{name}}}`"));
-            return None;
-        }
-    };
-    if access == Access::Public {
-        file.problem(
-            text.line,
-            "a public route has no session, so `organization` cannot be checked; remove it",
-        );
-        return None;
-    }
-    Some(OrganizationVariable { name: name.to_owned(), place })
-}
-
 /// `on_deny = { redirect = ".." }`.
 fn on_deny(file: &File<'_>, entry: &mut Entry<'_>) -> Option<At<String>> {
     let mut table = entry.table("on_deny")?;
@@ -352,18 +231,6 @@ fn on_deny(file: &File<'_>, entry: &mut Entry<'_>) -> Option<At<String>> {
         );
         None
     }
-}
-
-/// `slash = "data"`.
-fn slash_is_data(file: &File<'_>, entry: &mut Entry<'_>) -> bool {
-    let Some(slash) = entry.string("slash") else { return false };
-    if slash.value != "data" {
-        file.problem(
-            slash.line,
-            format!("`slash` must be \"data\" or left out, not `{}`", slash.value),
-        );
-    }
-    true
 }
 
 fn is_redirect_target(target: &str) -> bool {

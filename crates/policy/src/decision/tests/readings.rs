@@ -456,7 +456,7 @@ proptest! {
         }
         let decided = |policy: &Policy, target: &RequestTarget| {
             let method = http::Method::GET;
-            let request = RequestFacts { host: "h", method: &method, target, websocket: false };
+            let request = RequestFacts::new("h", &method, target);
             decide(policy, subject.as_ref(), &request, at(0))
         };
         if decided(&policy, &target).name() != "allow" {

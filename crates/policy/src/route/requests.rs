@@ -1,0 +1,154 @@
+//! Reads the keys that say to which requests a route applies.
+
+use http::Method;
+
+use super::{Access, MethodSet, OrganizationVariable, VariablePlace};
+use crate::document::{At, Entry, File};
+use crate::host::Host;
+use crate::name_pattern::NamePattern;
+use crate::path_pattern::PathPattern;
+use crate::query_rule::QueryRule;
+
+/// The methods of a route that names none.
+const DEFAULT_METHODS: [Method; 7] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::OPTIONS,
+];
+
+pub(super) fn methods(file: &File<'_>, entry: &mut Entry<'_>) -> Option<MethodSet> {
+    if !entry.has("methods") {
+        return Some(MethodSet(DEFAULT_METHODS.to_vec()));
+    }
+    let mut methods = Vec::new();
+    let mut valid = true;
+    for name in entry.strings("methods")? {
+        match Method::from_bytes(name.value.as_bytes()) {
+            Ok(method @ (Method::CONNECT | Method::TRACE)) => {
+                file.problem(name.line, format!("{method} is never forwarded; remove it"));
+                valid = false;
+            }
+            Ok(method) if !name.value.bytes().any(|b| b.is_ascii_lowercase()) => {
+                methods.push(method);
+            }
+            _ => {
+                file.problem(
+                    name.line,
+                    format!("`{}` is not a method; write methods in capitals", name.value),
+                );
+                valid = false;
+            }
+        }
+    }
+    if methods.contains(&Method::GET) && !methods.contains(&Method::HEAD) {
+        methods.push(Method::HEAD);
+    }
+    valid.then_some(MethodSet(methods))
+}
+
+pub(super) fn path(file: &File<'_>, entry: &mut Entry<'_>, subtree: bool) -> Option<PathPattern> {
+    let path = entry.required_string("path")?;
+    PathPattern::parse(&path.value, subtree)
+        .map_err(|problem| file.problem(path.line, problem.to_string()))
+        .ok()
+}
+
+/// `except = ["*.php", ..]`: the patterns and their line.
+pub(super) fn except(file: &File<'_>, entry: &mut Entry<'_>) -> Option<At<Vec<NamePattern>>> {
+    if !entry.has("except") {
+        return Some(At { value: Vec::new(), line: entry.line() });
+    }
+    let names = entry.strings("except")?;
+    let line = names.first().map_or(entry.line(), |name| name.line);
+    let mut patterns = Vec::new();
+    for name in &names {
+        let Some(pattern) = NamePattern::parse(&name.value) else {
+            file.problem(
+                name.line,
+                format!(
+                    "`{}` is not a name; use letters, digits, `-`, `.`, `_` and `~`, and `*` at \
+                     one end (e.g. `*.php`)",
+                    name.value
+                ),
+            );
+            continue;
+        };
+        patterns.push(pattern);
+    }
+    (patterns.len() == names.len()).then_some(At { value: patterns, line })
+}
+
+pub(super) fn hosts(file: &File<'_>, entry: &mut Entry<'_>) -> Option<Vec<String>> {
+    if !entry.has("hosts") {
+        return Some(Vec::new());
+    }
+    let mut hosts = Vec::new();
+    let mut valid = true;
+    for text in entry.strings("hosts")? {
+        match Host::parse(&text.value) {
+            Ok(host) if host.port().is_none() => {
+                if !hosts.iter().any(|known| known == host.name()) {
+                    hosts.push(host.name().to_owned());
+                }
+            }
+            Ok(_) => {
+                file.problem(text.line, format!("`{}`: write the host without a port", text.value));
+                valid = false;
+            }
+            Err(cause) => {
+                file.problem(text.line, format!("`{}`: {cause}", text.value));
+                valid = false;
+            }
+        }
+    }
+    valid.then_some(hosts)
+}
+
+/// `slash = "data"`.
+pub(super) fn slash_is_data(file: &File<'_>, entry: &mut Entry<'_>) -> bool {
+    let Some(slash) = entry.string("slash") else { return false };
+    if slash.value != "data" {
+        file.problem(
+            slash.line,
+            format!("`slash` must be \"data\" or left out, not `{}`", slash.value),
+        );
+    }
+    true
+}
+
+pub(super) fn organization_variable(
+    file: &File<'_>,
+    text: &At<String>,
+    (path, query): (&PathPattern, Option<&QueryRule>),
+    access: Access,
+) -> Option<OrganizationVariable> {
+    let name = text.value.strip_prefix('{').and_then(|name| name.strip_suffix('}'));
+    let Some(name) = name else {
+        file.problem(
+            text.line,
+            "`organization` must be a variable of `path` or `query`, such as \"{organization}\"",
+        );
+        return None;
+    };
+    let in_query = query.is_some_and(|query| query.has_variable(name));
+    let place = match path.place_of(name) {
+        Some(place) => VariablePlace::Path(place),
+        None if in_query => VariablePlace::Query,
+        None => {
+            file.problem(text.line, format!("`path` and `query` have no variable `{{{name}}}`"));
+            return None;
+        }
+    };
+    if access == Access::Public {
+        file.problem(
+            text.line,
+            "a public route has no session, so `organization` cannot be checked; remove it",
+        );
+        return None;
+    }
+    Some(OrganizationVariable { name: name.to_owned(), place })
+}
