@@ -5,5 +5,6 @@ mod frameworks;
 mod helpdesk;
 mod node_red;
 mod policies;
+mod process;
 mod program;
 mod tomcat;

@@ -1,53 +1,35 @@
-//! A program that nobody here wrote behind the gateway: DokuWiki, with the policy of
-//! `policies/examples/dokuwiki`.
+//! DokuWiki behind the gateway, with the policy of `policies/examples/dokuwiki`.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use http::Method;
-use tempfile::TempDir;
-use tokio::net::TcpStream;
 
+use super::process::Process;
 use crate::support::admin::PASSWORD;
 use crate::support::browser::{Browser, Form, SIGN_IN};
-use crate::support::client::{Reply, within};
+use crate::support::client::Reply;
 use crate::support::gate::{HOST, TestGate};
 
 /// One grey pixel.
 const PICTURE: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\
     \xc4\x89\0\0\0\rIDATx\xdacd\xf8\xcfP\x0f\0\x03\x86\x01\x80Z4}k\0\0\0\0IEND\xaeB`\x82";
 
-/// What the wiki takes an action from before anything else.
+/// The field from which the wiki takes its action before it reads anything else.
 const COMMAND: &str = "x-dokuwiki-do";
 
-/// A wiki behind a gateway. An editor and a librarian can sign in, and a reader who may do neither.
+/// A wiki behind a gateway, with an editor, a librarian, and a reader without permissions.
 struct Wiki {
     gate: TestGate,
-    address: SocketAddr,
-    php: Child,
-    _folder: TempDir,
+    process: Process,
 }
 
 impl Wiki {
     async fn start() -> Self {
-        for needed in ["/usr/bin/php", "/usr/share/dokuwiki/doku.php"] {
-            assert!(Path::new(needed).exists(), "{needed} is not there: run `make setup`");
-        }
-        let address = free_address();
+        let mut process = Process::start_script("dokuwiki");
         let project = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let folder = tempfile::tempdir().unwrap();
-        let mut php = Command::new(project.join("scripts/dokuwiki.sh"))
-            .args([address.to_string().as_ref(), folder.path()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
         let policy = project.join("policies/examples/dokuwiki");
         let gate = TestGate::builder()
-            .setting("upstream.servers", &format!("[\"http://{address}\"]"))
+            .setting("upstream.servers", &format!("[\"http://{}\"]", process.address))
             .setting("upstream.remove_headers", "[\"X-DokuWiki-Do\"]")
             .setting("policy.directory", &format!("{:?}", policy.to_str().unwrap()))
             .start()
@@ -57,16 +39,8 @@ impl Wiki {
         for (login, group) in [("editor", "limited"), ("librarian", "admin"), ("reader", &reader)] {
             gate.admin.user(&acme, login, group).await;
         }
-        within("the wiki", async {
-            // It says nothing when it serves; it is asked until it does.
-            let mut tries = tokio::time::interval(Duration::from_millis(20));
-            while TcpStream::connect(address).await.is_err() {
-                assert_eq!(php.try_wait().unwrap(), None, "the wiki has ended");
-                tries.tick().await;
-            }
-        })
-        .await;
-        Self { gate, address, php, _folder: folder }
+        process.serves("/doku.php", &[]).await;
+        Self { gate, process }
     }
 
     fn anonymous(&self) -> Browser {
@@ -79,9 +53,9 @@ impl Wiki {
         browser
     }
 
-    /// A browser that asks the wiki itself.
+    /// A browser that uses the wiki directly.
     fn past_the_gate(&self) -> Browser {
-        Browser::new(self.address, HOST)
+        Browser::new(self.process.address, HOST)
     }
 
     /// The text of a page as the wiki has it.
@@ -90,20 +64,6 @@ impl Wiki {
         let reply = self.anonymous().open(&target).await;
         reply.text().to_owned()
     }
-}
-
-impl Drop for Wiki {
-    fn drop(&mut self) {
-        // It may have ended by itself; then it is only waited for.
-        let _ = self.php.kill();
-        let _ = self.php.wait();
-    }
-}
-
-/// An address that only wikis use, and none of them does at the moment.
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::new(127, 0, 77, 1), 0)).unwrap();
-    listener.local_addr().unwrap()
 }
 
 /// The fields of a form with a file, as browsers send it.
@@ -150,7 +110,7 @@ async fn dokuwiki_pages_are_public() {
         assert_eq!(reply.status, 200, "{target}: {reply:?}");
         assert!(reply.text().contains(text), "{target}: {}", reply.text());
     }
-    // Everything a page loads comes through as well, from this host.
+    // Everything that a page loads is allowed too, and comes from this host.
     let page = anybody.open("/doku.php?id=start").await;
     let loaded: Vec<String> = ["src=\"", "rel=\"stylesheet\" href=\""]
         .iter()
@@ -195,7 +155,7 @@ async fn dokuwiki_editing_needs_the_permission() {
     assert!(end.reply.text().contains("with ünïcödé &amp; more"), "{}", end.reply.text());
     let text = wiki.text_of("start").await;
     assert!(text.contains("Written through the gateway, with ünïcödé & more."), "{text}");
-    // The same form, sent by those who may not.
+    // The same form, sent by people without the permission.
     let form = form.set("wikitext", "vandalized");
     let mut reader = wiki.as_user("reader").await;
     assert_eq!(reader.open("/doku.php?id=start&do=edit").await.status, 403);
@@ -223,7 +183,7 @@ async fn dokuwiki_sign_in_returns_to_the_edit_form() {
     let end = editor.go_on(SIGN_IN, reply).await;
     assert_eq!(end.target, "/doku.php?id=new:page&do=edit");
     assert!(end.reply.text().contains("name=\"wikitext\""), "{}", end.reply.text());
-    // Reading takes no sign-in, and neither does leaving.
+    // Reading needs no sign-in.
     assert_eq!(wiki.anonymous().open("/doku.php?id=start").await.status, 200);
 }
 
@@ -282,7 +242,7 @@ async fn dokuwiki_administration_is_denied_in_every_spelling() {
         let post = librarian.post(target, &[("origin", "http://portal.test")], "sectok=").await;
         assert_eq!(post.status, 403, "POST {target}: {post:?}");
     }
-    // A body is not looked into; there the wiki's own settings say no.
+    // Bodies are not checked; the wiki's own settings deny these.
     for body in ["do=admin", "do%5Badmin%5D=1", "do=admin&page=usermanager", "do=profile"] {
         let reply = librarian.post("/doku.php?id=start", &[], body).await;
         let page = librarian.go_on("/doku.php", reply).await;
@@ -303,7 +263,7 @@ async fn dokuwiki_command_header_is_removed() {
     let target = "/doku.php?id=start";
     let command =
         |name: &'static str, value: &'static str| [(name, value), ("accept", "text/html")];
-    // The wiki itself would obey: that is what the gateway is for.
+    // Without the gateway, the wiki obeys.
     let obeyed =
         wiki.past_the_gate().send(Method::GET, target, &command(COMMAND, "edit"), "").await;
     assert!(is_edit_form(&obeyed), "{obeyed:?}");
@@ -337,7 +297,7 @@ async fn dokuwiki_upload_needs_the_permission() {
     let reply = librarian.send(Method::POST, call, &[], PICTURE).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     assert!(reply.text().contains("\"success\":true"), "{}", reply.text());
-    // The editor may edit, and no more.
+    // The editor may edit only.
     let mut editor = wiki.as_user("editor").await;
     assert_eq!(editor.open(window).await.status, 403);
     assert_eq!(upload(&mut editor, window, &named("third.png")).await.status, 403);
@@ -352,7 +312,7 @@ async fn dokuwiki_upload_needs_the_permission() {
     assert!(matches!(stranger.status, 303 | 401), "{stranger:?}");
     let third = wiki.anonymous().open("/lib/exe/fetch.php?media=third.png").await;
     assert_eq!(third.status, 404, "{third:?}");
-    // Nobody deletes by following an address.
+    // A GET deletes nothing.
     assert_eq!(librarian.open(&delete).await.status, 403);
     let fetched = wiki.anonymous().open("/lib/exe/fetch.php?media=first.png").await;
     assert_eq!(fetched.status, 200, "it is still there");
@@ -387,7 +347,7 @@ async fn dokuwiki_media_action_in_a_body_uploads_nothing() {
 async fn dokuwiki_odd_addresses_have_one_reading() {
     let wiki = Wiki::start().await;
     let mut editor = wiki.as_user("editor").await;
-    // A page under an odd name, made and read back.
+    // A page with an unusual name is created and read back.
     for id in ["wiki:a_b", "b%C3%BCro:caf%C3%A9", "a%2Fb", "c:d%20e", "1%2B1"] {
         let page = editor.open(&format!("/doku.php?id={id}&do=edit")).await;
         assert!(is_edit_form(&page), "{id}: {page:?}");

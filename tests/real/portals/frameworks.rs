@@ -1,17 +1,16 @@
-//! Small portals with frameworks that read paths in their own ways: Express, Django and PHP. What
-//! they mean stays open, and what they take for the same stays closed.
+//! Small portals in Express, Django and PHP, which read paths in their own ways. Paths that they take
+//! for a stricter route's are denied like that route's own.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
 use http::Method;
-use tokio::net::TcpStream;
 
+use super::process::Process;
 use crate::support::admin::PASSWORD;
 use crate::support::browser::Browser;
-use crate::support::client::{Reply, within};
+use crate::support::client::Reply;
 use crate::support::gate::{HOST, TestGate};
 
 const EXPRESS: &str = r#"
@@ -107,8 +106,7 @@ require = "tickets.create"
 /// A portal behind a gateway, a reader who may not create tickets, and an author who may.
 struct Portal {
     gate: TestGate,
-    address: SocketAddr,
-    program: Child,
+    process: Process,
     reader: Browser,
     author: Browser,
 }
@@ -116,18 +114,10 @@ struct Portal {
 impl Portal {
     /// Starts the program that listens at an address.
     async fn start(routes: &str, program: impl FnOnce(SocketAddr) -> Command) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::new(127, 0, 78, 1), 0)).unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener);
-        let mut program = program(address)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the program is not there: run `make setup`");
+        let mut process = Process::start(|address, _| program(address));
         let gate = TestGate::builder()
             .policy(routes)
-            .setting("upstream.servers", &format!("[\"http://{address}\"]"))
+            .setting("upstream.servers", &format!("[\"http://{}\"]", process.address))
             .start()
             .await;
         let acme = gate.admin.organization("Acme").await;
@@ -135,24 +125,16 @@ impl Portal {
         let authors = gate.admin.group("Authors", &["tickets.view_mine", "tickets.create"]).await;
         gate.admin.user(&acme, "reader", &readers).await;
         gate.admin.user(&acme, "author", &authors).await;
-        within("the portal", async {
-            // It says nothing when it serves; it is asked until it does.
-            let mut tries = tokio::time::interval(Duration::from_millis(20));
-            while TcpStream::connect(address).await.is_err() {
-                assert_eq!(program.try_wait().unwrap(), None, "the portal has ended");
-                tries.tick().await;
-            }
-        })
-        .await;
+        process.serves("/", &[]).await;
         let (mut reader, mut author) = (Browser::at(&gate), Browser::at(&gate));
         assert_eq!(reader.sign_in("reader", PASSWORD).await.status, 303);
         assert_eq!(author.sign_in("author", PASSWORD).await.status, 303);
-        Self { gate, address, program, reader, author }
+        Self { gate, process, reader, author }
     }
 
-    /// A browser that asks the portal itself.
+    /// A browser that uses the portal directly.
     fn past_the_gate(&self) -> Browser {
-        Browser::new(self.address, HOST)
+        Browser::new(self.process.address, HOST)
     }
 
     /// The reader gets each of these, and the portal reads what was sent.
@@ -180,14 +162,6 @@ impl Portal {
             let reply = self.reader.open(target).await;
             assert_eq!(reply.status, 403, "{target}: {reply:?}");
         }
-    }
-}
-
-impl Drop for Portal {
-    fn drop(&mut self) {
-        // It may have ended by itself; then it is only waited for.
-        let _ = self.program.kill();
-        let _ = self.program.wait();
     }
 }
 

@@ -6,16 +6,11 @@
 //! answers must be equal. [`Program::only_allowed_requests_arrived`] compares the program's access
 //! log with the gateway's decision records.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::Method;
-use rustix::process::{Pid, Signal, kill_process_group};
-use tempfile::TempDir;
 use tokio::io::BufReader;
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
@@ -23,6 +18,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
+use super::process::Process;
 use crate::support::admin::PASSWORD;
 use crate::support::browser::{Browser, encoded};
 use crate::support::client::{Reply, within};
@@ -31,9 +27,6 @@ use crate::support::wire::{Io, Wire, status};
 
 /// The request id of requests that are sent directly to the program.
 const DIRECT: &str = "direct";
-
-/// How long a program may take to start on a busy machine.
-const START: Duration = Duration::from_secs(90);
 
 /// Fields that belong to one connection, and the clock.
 const NOT_COMPARED: [&str; 7] =
@@ -58,9 +51,7 @@ pub(super) struct Setup {
 pub(super) struct Program {
     pub(super) gate: TestGate,
     pub(super) organization: String,
-    address: SocketAddr,
-    child: Child,
-    folder: TempDir,
+    process: Process,
     setup: &'static Setup,
 }
 
@@ -101,59 +92,20 @@ impl Program {
         setup: &'static Setup,
         change: impl FnOnce(crate::support::gate::Builder) -> crate::support::gate::Builder,
     ) -> Self {
+        let mut process = Process::start_script(setup.name);
         let project = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let listener = TcpListener::bind((Ipv4Addr::new(127, 0, 79, 1), 0)).unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener);
-        let folder = tempfile::tempdir().unwrap();
-        let output = std::fs::File::create(folder.path().join("output")).unwrap();
-        let child = Command::new(project.join("scripts").join(format!("{}.sh", setup.name)))
-            .args([address.to_string().as_ref(), folder.path()])
-            .stdin(Stdio::null())
-            .stdout(output.try_clone().unwrap())
-            .stderr(output)
-            .process_group(0)
-            .spawn()
-            .unwrap();
         let policy = project.join("policies/examples").join(setup.name);
         let mut builder = change(TestGate::builder())
-            .setting("upstream.servers", &format!("[\"http://{address}\"]"))
+            .setting("upstream.servers", &format!("[\"http://{}\"]", process.address))
             .setting("policy.directory", &format!("{:?}", policy.to_str().unwrap()));
         for (key, value) in setup.settings {
             builder = builder.setting(key, value);
         }
         let gate = builder.start().await;
         let organization = gate.admin.organization("Acme").await;
-        let mut program = Self { gate, organization, address, child, folder, setup };
-        program.wait_until_ready().await;
-        program
-    }
-
-    async fn wait_until_ready(&mut self) {
-        let ready = async {
-            let mut tries = tokio::time::interval(Duration::from_millis(100));
-            loop {
-                tries.tick().await;
-                assert_eq!(self.child.try_wait().unwrap(), None, "{}", self.output());
-                if TcpStream::connect(self.address).await.is_ok() {
-                    let mut browser = Browser::new(self.address, HOST);
-                    let headers =
-                        [("portcullis-request-id", DIRECT), ("portcullis-user", "starter")];
-                    let reply = browser.send(Method::GET, self.setup.ready, &headers, "").await;
-                    if reply.status == 200 {
-                        return;
-                    }
-                }
-            }
-        };
-        if tokio::time::timeout(START, ready).await.is_err() {
-            panic!("{} does not serve: {}", self.setup.name, self.output());
-        }
-    }
-
-    /// What the program has written.
-    fn output(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("output")).unwrap()
+        let fields = [("portcullis-request-id", DIRECT), ("portcullis-user", "starter")];
+        process.serves(setup.ready, &fields).await;
+        Self { gate, organization, process, setup }
     }
 
     /// Signs in a new portal user of the group.
@@ -178,7 +130,7 @@ impl Program {
             ("x-forwarded-proto", "http".to_owned()),
             ("x-forwarded-host", HOST.to_owned()),
         ];
-        let direct = Browser::new(self.address, HOST);
+        let direct = Browser::new(self.process.address, HOST);
         Person { browser: Browser::at(&self.gate), direct, identity, masks: self.setup.masks }
     }
 
@@ -191,7 +143,7 @@ impl Program {
         };
         let gate =
             open_socket(self.gate.wire().await, target, origin, &cookies(&person.browser)).await?;
-        let stream: Box<dyn Io> = Box::new(TcpStream::connect(self.address).await.unwrap());
+        let stream: Box<dyn Io> = Box::new(TcpStream::connect(self.process.address).await.unwrap());
         let mut fields = cookies(&person.direct);
         for (name, value) in &person.identity {
             fields.push_str(&format!("{name}: {value}\r\n"));
@@ -252,25 +204,12 @@ impl Program {
 
     /// Request id, method and target of each request that the program has answered.
     fn access_log(&self) -> Vec<(String, String, String)> {
-        let log = std::fs::read_to_string(self.folder.path().join("access.log")).unwrap();
+        let log = std::fs::read_to_string(self.process.file("access.log")).unwrap();
         let line = |line: &str| {
             let mut parts = line.splitn(3, ' ').map(str::to_owned);
             Some((parts.next()?, parts.next()?, parts.next()?))
         };
         log.lines().filter_map(line).collect()
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("{} wrote:\n{}", self.setup.name, self.output());
-        }
-        if let Some(group) = Pid::from_raw(self.child.id().cast_signed()) {
-            // It may have ended by itself.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-        let _ = self.child.wait();
     }
 }
 
