@@ -41,6 +41,7 @@ mod sessions;
 mod state;
 mod table;
 mod tokens;
+mod user_tokens;
 mod users;
 
 pub use self::state::{Access, AdminState};

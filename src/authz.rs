@@ -11,7 +11,8 @@
 //! 1. [`Authorizer::read`]: one served host and one canonical target, or a [`BadRequest`].
 //! 2. While the portal is disabled, every request is redirected (R60).
 //! 3. What is below the reserved prefix is for our own pages.
-//! 4. Cached state must have been confirmed recently, and the session must be readable (I1).
+//! 4. Cached state must have been confirmed recently, and the session must be readable (I1). A
+//!    token of a portal user must be valid, on public routes too.
 //! 5. A page of another site may not open a WebSocket.
 //! 6. [`decide`], the policy's decision. Only it makes a [`Permit`], which forwarding takes.
 //! 7. A request that the policy allows must not be a change that another site's page requests in a
@@ -28,6 +29,7 @@
 //! | [`identity`] | what the portal learns about the user |
 //! | [`decision_record`], `request_id` | what is recorded |
 
+mod authorization;
 mod cross_site;
 pub mod decision_record;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -39,6 +41,8 @@ mod refusal;
 mod refused_query;
 mod request_id;
 pub mod reserved_headers;
+mod token;
+mod token_refusal;
 pub mod trusted_proxies;
 mod verdict;
 
@@ -49,26 +53,28 @@ use arc_swap::Guard;
 use http::{HeaderMap, Method};
 use jiff::Timestamp;
 
+pub use self::authorization::Scheme;
 pub use self::decision_record::DecisionLog;
 pub use self::question::{AccessRequest, HeaderOverride, Question};
 pub use self::refusal::Refusal;
 pub use self::request_id::RequestIds;
+pub use self::token_refusal::TokenRefusal;
 pub use self::verdict::{Action, Objection, Outcome, Verdict};
 
+use self::authorization::Presented;
 use self::identity::Identity;
 use self::method_override::NamedMethods;
 use self::refused_query::RefusedQuery;
 use self::reserved_headers::ReservedHeaders;
 use self::trusted_proxies::TrustedProxies;
 use crate::config::{HostIndex, ServedHost, ServedHosts, Settings};
-use crate::credential::token::TokenHash;
 use crate::directory::{Directory, Snapshot};
 use crate::session::{Absence, SessionLookup, Sessions};
 use crate::web::cookie::OwnCookie;
 use crate::web::paths::RESERVED;
 use portcullis_policy::{
     AmbiguousOverride, BadRequest, BadTarget, Decision, MethodOverride, Permit, RequestFacts,
-    RequestTarget, Subject, decide,
+    RequestTarget, SessionKind, Subject, decide,
 };
 use portcullis_store::StoreError;
 use portcullis_store::feed::Freshness;
@@ -85,6 +91,8 @@ pub struct Authorizer {
     /// The longest target in bytes. Targets of our own pages may be longer.
     target_bytes: usize,
     session_cookie: &'static str,
+    /// Whether tokens are valid that users have created themselves.
+    tokens_by_users: bool,
     refused_query: RefusedQuery,
     reserved_headers: Arc<ReservedHeaders>,
 }
@@ -115,6 +123,7 @@ impl Authorizer {
             proxies: TrustedProxies::new(server),
             target_bytes: server.limits.target_bytes,
             session_cookie: OwnCookie::Session.name(server.public_url.is_https()),
+            tokens_by_users: settings.tokens_by_users,
             refused_query: RefusedQuery::new(&settings.upstream.refuse_query),
             reserved_headers: Arc::new(ReservedHeaders::new(settings)),
         }
@@ -200,26 +209,54 @@ impl Authorizer {
         snapshot: &'s Snapshot,
         now: Timestamp,
     ) -> Verdict<'s> {
+        if let Some(presented) = Presented::of(headers) {
+            // Boxed because it is rare: otherwise each request's future would have room for it.
+            return Box::pin(self.by_token(request, presented, headers, snapshot, now)).await;
+        }
         let session = || self.sessions.resolve(headers, self.session_cookie, snapshot, now);
-        self.verdict(request, Some(headers), session, (snapshot, now)).await
+        let sent = Sent { headers, by_browser: true };
+        self.verdict(request, Some(sent), session, (snapshot, now)).await
+    }
+
+    /// Decides about a request that presents a token.
+    async fn by_token<'s>(
+        &self,
+        request: &AccessRequest,
+        presented: Presented,
+        headers: &HeaderMap,
+        snapshot: &'s Snapshot,
+        now: Timestamp,
+    ) -> Verdict<'s> {
+        let by = (request.client, headers);
+        let session = || self.token_session(&presented, by, snapshot, now);
+        let by_browser = presented.scheme() == Scheme::Basic;
+        let sent = Sent { headers, by_browser };
+        self.verdict(request, Some(sent), session, (snapshot, now)).await
     }
 
     /// Decides again about a request that has been allowed in a session, or without one (I7).
     pub async fn reauthorize<'s>(
         &self,
         request: &AccessRequest,
-        session: Option<TokenHash>,
+        session: &SessionLookup,
         activity: Activity,
         snapshot: &'s Snapshot,
         now: Timestamp,
     ) -> Verdict<'s> {
         let session = || async move {
             match (session, activity) {
-                (Some(key), Activity::Active) => {
-                    self.sessions.resolve_key(key, snapshot, now).await
+                (SessionLookup::Found { key, subject }, _)
+                    if subject.kind == SessionKind::Token =>
+                {
+                    self.token_session_again(key, activity, snapshot, now).await
                 }
-                (Some(key), Activity::Idle) => self.sessions.look_at(key, snapshot, now).await,
-                (None, _) => Ok(SessionLookup::Missing(Absence::NoCookie)),
+                (SessionLookup::Found { key, .. }, Activity::Active) => {
+                    self.sessions.resolve_key(*key, snapshot, now).await
+                }
+                (SessionLookup::Found { key, .. }, Activity::Idle) => {
+                    self.sessions.look_at(*key, snapshot, now).await
+                }
+                (SessionLookup::Missing(_), _) => Ok(SessionLookup::Missing(Absence::NoCookie)),
             }
         };
         self.verdict(request, None, session, (snapshot, now)).await
@@ -238,32 +275,32 @@ impl Authorizer {
     }
 
     /// Steps 2 to 7.
-    async fn verdict<'s, F>(
+    async fn verdict<'s, F, E>(
         &self,
         request: &AccessRequest,
-        headers: Option<&HeaderMap>,
+        sent: Option<Sent<'_>>,
         session: impl FnOnce() -> F,
         (snapshot, now): (&'s Snapshot, Timestamp),
     ) -> Verdict<'s>
     where
-        F: Future<Output = Result<SessionLookup, StoreError>>,
+        F: Future<Output = Result<SessionLookup, E>>,
+        E: Into<Outcome<'s>>,
     {
         if let Some(outcome) = before_session(request, snapshot) {
             return Verdict::without_session(snapshot, outcome);
         }
-        let session = if self.is_fresh() {
-            session().await
-        } else {
-            Err(StoreError::Unavailable("changes have not been confirmed".to_owned()))
-        };
-        match session {
+        if !self.is_fresh() {
+            let error = StoreError::Unavailable("changes have not been confirmed".to_owned());
+            return Verdict::without_session(snapshot, error.into());
+        }
+        match session().await {
             Ok(session) => {
                 let subject = session.subject();
                 let (outcome, header_override) =
-                    self.in_session(request, headers, subject, (snapshot, now));
+                    self.in_session(request, sent, subject, (snapshot, now));
                 Verdict { snapshot, session, outcome, header_override }
             }
-            Err(error) => Verdict::without_session(snapshot, Outcome::StoreUnavailable(error)),
+            Err(refused) => Verdict::without_session(snapshot, refused.into()),
         }
     }
 
@@ -271,12 +308,12 @@ impl Authorizer {
     fn in_session<'s>(
         &self,
         request: &AccessRequest,
-        headers: Option<&HeaderMap>,
+        sent: Option<Sent<'_>>,
         subject: Option<&Subject>,
         (snapshot, now): (&Snapshot, Timestamp),
     ) -> (Outcome<'s>, Option<Box<HeaderOverride>>) {
         let may_open = |headers| cross_site::may_open_websocket(headers, &self.hosts);
-        if request.websocket && !headers.is_none_or(may_open) {
+        if request.websocket && !sent.and_then(Sent::by_browser).is_none_or(may_open) {
             return (Outcome::ForeignOrigin, None);
         }
         let host = self.host(request.host).name();
@@ -291,7 +328,7 @@ impl Authorizer {
             refused => return (Outcome::Decided(refused), None),
         };
         let is_cross_site = |method: &Method, permit: &Permit| {
-            self.is_cross_site(method, headers, subject.filter(|_| !permit.route().cross_origin()))
+            self.is_cross_site(method, sent, subject.filter(|_| !permit.route().cross_origin()))
         };
         if is_cross_site(&request.method, &permit) {
             return (Outcome::Objection(permit, Objection::CrossOrigin), None);
@@ -299,6 +336,7 @@ impl Authorizer {
         let rule = permit.route().method_override();
         let own = (&request.method, request.target.query());
         let reserved = (&self.refused_query, &*self.reserved_headers);
+        let headers = sent.map(|sent| sent.headers);
         let named = NamedMethods::read(rule, own, headers, reserved).map(|named| match headers {
             Some(_) => named,
             None => NamedMethods { in_header: request.header_override.clone(), ..named },
@@ -332,12 +370,29 @@ impl Authorizer {
     fn is_cross_site(
         &self,
         method: &Method,
-        headers: Option<&HeaderMap>,
+        sent: Option<Sent<'_>>,
         subject: Option<&Subject>,
     ) -> bool {
         // Without an identity there is nothing that another site could abuse.
         subject.is_some_and(|subject| !subject.has_no_access())
-            && headers.is_some_and(|headers| !cross_site::may_change(method, headers, &self.hosts))
+            && sent
+                .and_then(Sent::by_browser)
+                .is_some_and(|headers| !cross_site::may_change(method, headers, &self.hosts))
+    }
+}
+
+/// The headers of a request that comes in.
+#[derive(Debug, Clone, Copy)]
+struct Sent<'h> {
+    headers: &'h HeaderMap,
+    /// Whether what identifies its user may have been added by the browser on its own.
+    by_browser: bool,
+}
+
+impl<'h> Sent<'h> {
+    /// The headers, if a page of another site might have caused the request.
+    fn by_browser(self) -> Option<&'h HeaderMap> {
+        self.by_browser.then_some(self.headers)
     }
 }
 

@@ -36,6 +36,7 @@ mod store;
 pub mod terminal;
 mod tokens;
 mod user_id;
+mod user_tokens;
 mod users;
 
 /// An authorization gateway for a portal that cannot be changed.

@@ -51,6 +51,7 @@ use self::access::resets::Resets;
 use self::access::second_factors::SecondFactors;
 use self::access::secure_links::SecureLinks;
 use self::access::sign_in::PasswordSignIn;
+use self::access::user_tokens::UserTokens;
 use self::accounts::end_users::EndUsers;
 use self::accounts::groups::Groups;
 use self::accounts::organizations::Organizations;
@@ -62,10 +63,10 @@ use self::core::Core;
 pub use self::error::DirectoryError;
 pub use self::records::{
     Actor, ApiTokenId, Change, EndUserId, GroupId, MailId, OrganizationId, Page, PageRequest,
-    UserId,
+    UserId, UserTokenId,
 };
 pub use self::services::AuthServices;
-pub use self::state::{Memory, OrganizationFacts, Snapshot, UserFacts};
+pub use self::state::{Memory, OrganizationFacts, Snapshot, UserFacts, UserTokenFacts};
 
 /// The directory. Clones share it.
 #[derive(Debug, Clone)]
@@ -90,6 +91,7 @@ struct Operations {
     invitations: Invitations,
     resets: Resets,
     api_tokens: ApiTokens,
+    user_tokens: UserTokens,
     core: Core,
 }
 
@@ -243,6 +245,12 @@ impl Directory {
         &self.operations.api_tokens
     }
 
+    /// Tokens of portal users.
+    #[must_use]
+    pub fn user_tokens(&self) -> &UserTokens {
+        &self.operations.user_tokens
+    }
+
     /// What credentials are checked with.
     #[cfg(test)]
     pub(crate) fn auth(&self) -> &AuthServices {
@@ -280,6 +288,7 @@ impl Operations {
             invitations: Invitations { core: core.clone() },
             resets: Resets { core: core.clone() },
             api_tokens: ApiTokens { core: core.clone() },
+            user_tokens: UserTokens { core: core.clone() },
             core,
         }
     }

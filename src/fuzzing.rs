@@ -24,7 +24,7 @@ use self::admin_json::AdminBench;
 use self::bench::Bench;
 
 pub use self::cookies::cookies;
-pub use crate::authz::fuzzing::forwarded_headers;
+pub use crate::authz::fuzzing::{authorization, forwarded_headers};
 
 /// One gateway for all inputs of a process. Its store is left in the folder for temporary files.
 static BENCH: LazyLock<Mutex<Bench>> = LazyLock::new(|| Mutex::new(Bench::new(&folder())));
@@ -69,6 +69,11 @@ mod tests {
     #[test]
     fn corpus_of_forwarded_headers() {
         replay(ROOT, "forwarded_headers", super::forwarded_headers);
+    }
+
+    #[test]
+    fn corpus_of_authorization() {
+        replay(ROOT, "authorization", super::authorization);
     }
 
     #[test]

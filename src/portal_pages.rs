@@ -48,6 +48,7 @@ mod sign_in;
 mod sign_out;
 mod signed_hint;
 mod texts;
+mod token_refusal;
 mod user_agent;
 
 #[cfg(test)]

@@ -186,6 +186,7 @@ impl Gateway {
             nominated: &nominated,
             websocket: asked.is_websocket(),
             passed: verdict.header_override().map(|by| &by.name),
+            by_token: verdict.is_by_token(),
         };
         let (head, dropped) = self.outbound(received, &request, asked.target(), &context);
         self.record(received, &request, (&asked, &verdict), &dropped);

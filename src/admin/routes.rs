@@ -7,7 +7,7 @@ use super::table::Role::{Administrator, Public};
 use super::table::{DELETE, GET, PATCH, POST, PUT, Table};
 use super::{
     end_users, explain, groups, health, lockouts, mail, organizations, policy, preferences,
-    sessions, tokens, users,
+    sessions, tokens, user_tokens, users,
 };
 
 /// Every route of the API.
@@ -53,6 +53,9 @@ pub(super) fn table() -> Table {
         .route(Administrator, DELETE, "/api/v1/users/{id}/mfa", users::reset_second_factor)
         .route(Administrator, GET, "/api/v1/users/{id}/sessions", users::sessions)
         .route(Administrator, DELETE, "/api/v1/users/{id}/sessions", users::end_sessions)
+        .route(Administrator, GET, "/api/v1/users/{id}/tokens", user_tokens::list)
+        .route(Administrator, POST, "/api/v1/users/{id}/tokens", user_tokens::create)
+        .route(Administrator, DELETE, "/api/v1/users/{id}/tokens/{token}", user_tokens::revoke)
         .route(Administrator, GET, "/api/v1/sessions", sessions::list)
         .route(Administrator, DELETE, "/api/v1/sessions", sessions::end_all)
         .route(Administrator, DELETE, "/api/v1/sessions/{id}", sessions::end)

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::request::{Body, Id, NewRecord, PageParams, Params, RecordChange};
 use super::response::{ApiResult, Versioned, created, document, no_content};
 use super::state::AdminState;
+use crate::credential::token::PlainToken;
 use crate::directory::ApiTokenId;
 use crate::directory::access::api_tokens::ApiTokenView;
 
@@ -38,7 +39,13 @@ impl Versioned for NewApiToken {
 /// The token itself, hidden from `Debug`.
 #[derive(Serialize)]
 #[serde(transparent)]
-struct ExposedToken(String);
+pub(super) struct ExposedToken(String);
+
+impl ExposedToken {
+    pub(super) fn of(token: &PlainToken) -> Self {
+        Self(token.expose().to_owned())
+    }
+}
 
 impl std::fmt::Debug for ExposedToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -62,7 +69,7 @@ pub(super) async fn create(
         admin.directory.api_tokens().create(&name, email.as_deref(), &change).await?;
     let ApiTokenView { id, name, email, created: at, version } = record;
     let path = format!("/api/v1/tokens/{id}");
-    let token = ExposedToken(token.expose().to_owned());
+    let token = ExposedToken::of(&token);
     created(&NewApiToken { id, name, email, created: at, version, token }, path)
 }
 

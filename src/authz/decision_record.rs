@@ -11,6 +11,7 @@ use jiff::Timestamp;
 pub use self::log::DecisionLog;
 
 use super::{AccessRequest, Verdict};
+use crate::credential::token::TokenHash;
 use portcullis_policy::{Readings, RefusedReading, Route, Subject};
 
 /// Dropped headers that are named in a line, and bytes of each name.
@@ -41,6 +42,8 @@ pub struct Entry<'a> {
     pub reading: Option<Readings>,
     /// The kind of session.
     pub session: Option<&'a str>,
+    /// The id of the token that the session is of.
+    pub token: Option<TokenHash>,
     /// The organization's id.
     pub organization: Option<&'a str>,
     /// The portal user's id.
@@ -77,6 +80,7 @@ impl<'a> Entry<'a> {
             route: None,
             reading: None,
             session: None,
+            token: None,
             organization: None,
             user: None,
             group: None,
@@ -111,6 +115,7 @@ impl<'a> Entry<'a> {
             route: outcome.route().map(Route::name),
             reading: outcome.reading().map(RefusedReading::readings),
             policy,
+            token: verdict.token(),
             ..self.by(verdict.subject())
         }
     }
@@ -133,6 +138,9 @@ impl<'a> Entry<'a> {
         }
         if let Some(session) = self.session {
             plain(line, ",\"session\":", session);
+        }
+        if let Some(token) = self.token {
+            plain(line, ",\"token\":", &token.to_string());
         }
         text(line, ",\"organization\":", self.organization);
         text(line, ",\"user\":", self.user);

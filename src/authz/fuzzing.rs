@@ -9,10 +9,16 @@ use std::sync::LazyLock;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+use super::authorization;
 use super::trusted_proxies::{TrustedProxies, X_FORWARDED_FOR};
 use crate::config::Settings;
 
-/// A proxy that is trusted, and the client that it names.
+/// The value of an `Authorization` header: [`authorization::check`].
+pub fn authorization(data: &[u8]) {
+    authorization::check(data);
+}
+
+/// A trusted proxy, and the client that it names.
 const PROXY: &str = "10.0.0.1";
 const CLIENT: &str = "2001:db8::7";
 

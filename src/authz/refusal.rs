@@ -1,5 +1,6 @@
 //! Why a request is refused.
 
+use super::token_refusal::TokenRefusal;
 use portcullis_policy::{BadRequest, Denial, Policy, Reason, RequestTarget, Subject};
 
 /// Why a request does not go to the portal.
@@ -18,7 +19,11 @@ pub enum Refusal<'a> {
         target: Option<&'a RequestTarget>,
         /// The organization whose secure link no longer suffices (R14).
         organization: Option<&'a str>,
+        /// Whether scripts are asked for a token.
+        tokens: bool,
     },
+    /// A token of a portal user is not accepted.
+    Token(TokenRefusal),
     /// The policy denies it.
     Denied {
         /// The denial.
@@ -55,6 +60,7 @@ impl<'a> Refusal<'a> {
             Self::BadRequest(_) => "bad-request",
             Self::PortalDisabled { .. } | Self::Elsewhere { .. } => "redirect",
             Self::SignIn { .. } => "sign-in",
+            Self::Token(refusal) => refusal.decision(),
             Self::Denied { .. }
             | Self::ForeignOrigin
             | Self::CrossOrigin
@@ -73,6 +79,7 @@ impl<'a> Refusal<'a> {
             Self::SignIn { organization: None, .. } => "sign-in-required",
             Self::Denied { denial, .. } => denial.reason().as_str(),
             Self::Elsewhere { reason, .. } => reason.as_str(),
+            Self::Token(refusal) => refusal.reason(),
             Self::ForeignOrigin => "foreign-origin",
             Self::CrossOrigin => "cross-origin",
             Self::MethodOverride => "method-override",

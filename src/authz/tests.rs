@@ -7,6 +7,7 @@ use std::path::Path;
 use http::{HeaderValue, Method, header};
 
 use super::*;
+use crate::credential::token::TokenHash;
 use crate::directory::accounts::preferences::PreferencesPatch;
 use crate::directory::fixture::{Fixture, by_operator, now, policy_files};
 use crate::session::{NewSession, SessionCache};
@@ -206,8 +207,9 @@ async fn i7_open_connection_is_decided_by_the_same_steps() {
     let reasons = async |bench: &Bench| {
         let snapshot = bench.authorizer.snapshot();
         let mut reasons = Vec::new();
-        for session in [Some(bench.session), None] {
-            let authorizer = &bench.authorizer;
+        let authorizer = &bench.authorizer;
+        let found = authorizer.sessions().look_at(bench.session, &snapshot, now()).await.unwrap();
+        for session in [&found, &SessionLookup::Missing(Absence::NoCookie)] {
             let verdict =
                 authorizer.reauthorize(&chat, session, Activity::Idle, &snapshot, now()).await;
             reasons.push(verdict.outcome().reason());

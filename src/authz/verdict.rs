@@ -4,9 +4,11 @@ use http::Method;
 
 use super::question::{AccessRequest, HeaderOverride};
 use super::refusal::Refusal;
+use super::token_refusal::TokenRefusal;
+use crate::credential::token::TokenHash;
 use crate::directory::Snapshot;
 use crate::session::{Absence, SessionLookup};
-use portcullis_policy::{BadTarget, Decision, Permit, RefusedReading, Route, Subject};
+use portcullis_policy::{BadTarget, Decision, Permit, RefusedReading, Route, SessionKind, Subject};
 use portcullis_store::StoreError;
 
 /// What is decided about a request, in which session and under which snapshot.
@@ -32,6 +34,8 @@ pub enum Outcome<'s> {
     BadTarget(BadTarget),
     /// The session could not be read, or what is in memory may be outdated (I1).
     StoreUnavailable(StoreError),
+    /// The request has a token of a portal user that is not accepted.
+    Token(TokenRefusal),
     /// A page of another site asks for a WebSocket.
     ForeignOrigin,
     /// The policy allows it, but something else in the request is refused.
@@ -96,6 +100,18 @@ impl<'s> Verdict<'s> {
         self.session.subject()
     }
 
+    /// Whether the request has a token of a portal user, which the portal must not get.
+    #[must_use]
+    pub fn is_by_token(&self) -> bool {
+        self.subject().is_some_and(|subject| subject.kind == SessionKind::Token)
+    }
+
+    /// The id of that token.
+    #[must_use]
+    pub fn token(&self) -> Option<TokenHash> {
+        self.session.key().filter(|_| self.is_by_token())
+    }
+
     /// The snapshot that it was decided by.
     #[must_use]
     pub fn snapshot(&self) -> &'s Snapshot {
@@ -118,6 +134,7 @@ impl<'s> Verdict<'s> {
             Outcome::PortalDisabled(url) => Refusal::PortalDisabled { url },
             Outcome::BadTarget(bad) => Refusal::BadRequest((*bad).into()),
             Outcome::StoreUnavailable(_) => Refusal::StoreUnavailable,
+            Outcome::Token(refusal) => Refusal::Token(*refusal),
             Outcome::ForeignOrigin => Refusal::ForeignOrigin,
             Outcome::Objection(_, Objection::CrossOrigin) => Refusal::CrossOrigin,
             Outcome::Objection(_, Objection::MethodOverride) => Refusal::MethodOverride,
@@ -150,7 +167,14 @@ impl<'s> Verdict<'s> {
         };
         // Only where a browser can go back to by itself: the content of a form would be lost.
         let safe = matches!(*request.method(), Method::GET | Method::HEAD);
-        Refusal::SignIn { target: safe.then_some(request.target()), organization }
+        let tokens = self.outcome.route().is_some_and(Route::tokens);
+        Refusal::SignIn { target: safe.then_some(request.target()), organization, tokens }
+    }
+}
+
+impl From<StoreError> for Outcome<'_> {
+    fn from(error: StoreError) -> Self {
+        Self::StoreUnavailable(error)
     }
 }
 
@@ -163,6 +187,7 @@ impl Outcome<'_> {
             Self::OwnPage => "page",
             Self::BadTarget(_) => "bad-request",
             Self::StoreUnavailable(_) => "unavailable",
+            Self::Token(refusal) => refusal.decision(),
             Self::ForeignOrigin | Self::Objection(..) => "deny",
             Self::Decided(decision) => decision.name(),
         }
@@ -176,6 +201,7 @@ impl Outcome<'_> {
             Self::OwnPage => "own-page",
             Self::BadTarget(bad) => bad.as_str(),
             Self::StoreUnavailable(_) => "store-unavailable",
+            Self::Token(refusal) => refusal.reason(),
             Self::ForeignOrigin => "foreign-origin",
             Self::Objection(_, Objection::CrossOrigin) => "cross-origin",
             Self::Objection(_, Objection::MethodOverride) => "method-override",

@@ -18,8 +18,18 @@ use crate::directory::PageRequest;
 const GAP: usize = 2;
 
 /// Names of fields that hold times.
-const TIME_FIELDS: [&str; 9] =
-    ["at", "created", "expires", "last_seen", "next", "since", "until", "valid_until", "written"];
+const TIME_FIELDS: [&str; 10] = [
+    "at",
+    "created",
+    "expires",
+    "last_seen",
+    "last_used",
+    "next",
+    "since",
+    "until",
+    "valid_until",
+    "written",
+];
 
 /// The API that a command calls, and the output that it writes.
 pub(super) struct Console<'a> {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::console::{Console, array, field, text};
 
 /// The length of the prefix of an id that is shown, and that suffices to select a token.
-const ID_PREFIX: usize = 12;
+pub(super) const ID_PREFIX: usize = 12;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -60,16 +60,25 @@ impl Command {
 
 fn full_id(console: &Console<'_>, prefix: &str) -> anyhow::Result<String> {
     let tokens = console.list(&["tokens"], &[])?;
-    let mut ids = array(&tokens, "items")
-        .iter()
-        .filter_map(|token| field(token, "id").as_str())
-        .filter(|id| prefix.len() >= ID_PREFIX && id.starts_with(prefix));
-    match (ids.next(), ids.next()) {
-        (Some(id), None) => Ok(id.to_owned()),
-        (None, _) => {
-            bail!("there is no token `{prefix}`; list tokens with `portcullis token list`")
-        }
-        (Some(_), Some(_)) => {
+    match with_prefix(&tokens, prefix)? {
+        Some(token) => Ok(text(token, "id")),
+        None => bail!("there is no token `{prefix}`; list tokens with `portcullis token list`"),
+    }
+}
+
+/// The token whose id has this prefix.
+pub(super) fn with_prefix<'a>(
+    tokens: &'a Value,
+    prefix: &str,
+) -> anyhow::Result<Option<&'a Value>> {
+    let has_prefix = |token: &&Value| {
+        let id = field(token, "id").as_str();
+        prefix.len() >= ID_PREFIX && id.is_some_and(|id| id.starts_with(prefix))
+    };
+    let mut tokens = array(tokens, "items").iter().filter(has_prefix);
+    match (tokens.next(), tokens.next()) {
+        (token, None) => Ok(token),
+        (_, Some(_)) => {
             bail!("several tokens start with `{prefix}`; use more characters of the id")
         }
     }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::console::{Console, text};
 use super::user_id::user_id;
-use super::{import, password, sessions};
+use super::{import, password, sessions, user_tokens};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -48,6 +48,8 @@ pub(super) enum Command {
     ResetMfa(User),
     /// List the user's sessions
     Sessions(User),
+    /// Manage the user's tokens for programs
+    Tokens(user_tokens::Tokens),
     /// Delete a portal user
     Delete(User),
 }
@@ -169,6 +171,7 @@ impl Command {
                 let id = user.id(console)?;
                 sessions::print(console, &["users", &id, "sessions"], &[])
             }
+            Self::Tokens(tokens) => tokens.run(console),
             Self::Delete(user) => {
                 let id = user.id(console)?;
                 console.confirm(&format!("Delete the portal user {}?", user.login_or_id))?;

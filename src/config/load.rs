@@ -11,7 +11,7 @@ use super::mail::Mail;
 use super::problem::{Problem, Problems};
 use super::reader::Reader;
 use super::server::{Server, Tls};
-use super::session::{SessionLimits, portal_cookies};
+use super::session::{SessionLimits, portal_cookies, tokens};
 use super::settings::Settings;
 use super::store::{PolicySource, StoreSettings};
 use super::telemetry::Telemetry;
@@ -86,6 +86,7 @@ impl Loaded {
         let store = StoreSettings::read(&mut r);
         let admin = Admin::read(&mut r);
         let session = SessionLimits::read(&mut r);
+        let tokens_by_users = tokens(&mut r);
         let portal_cookies = portal_cookies(&mut r);
         let hashing = hashing(&mut r);
         let passwords = Passwords::read(&mut r);
@@ -116,6 +117,7 @@ impl Loaded {
                 store,
                 admin,
                 session,
+                tokens_by_users,
                 portal_cookies,
                 hashing,
                 passwords,

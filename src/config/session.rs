@@ -40,6 +40,11 @@ impl SessionLimits {
     }
 }
 
+/// `session.tokens`: whether portal users can create tokens for programs themselves.
+pub(super) fn tokens(r: &mut Reader) -> bool {
+    r.boolean("session.tokens", false)
+}
+
 pub(super) fn portal_cookies(r: &mut Reader) -> CookieNames {
     CookieNames::new(r.list("session.portal_cookies").unwrap_or_default())
 }

@@ -30,6 +30,9 @@ pub struct Settings {
     pub admin: Admin,
     /// `[session]`: lifetimes of sessions.
     pub session: SessionLimits,
+    /// `session.tokens`: whether portal users can create tokens for programs themselves. Otherwise
+    /// only operators can, and those that users have created are invalid.
+    pub tokens_by_users: bool,
     /// `session.portal_cookies`: cookies of the portal that end with a session.
     pub portal_cookies: CookieNames,
     /// `[hashing]`: the cost of password hashes.

@@ -36,6 +36,10 @@
 //! - *Link*: invalid links, by address. Like an address, in a series of its own for which nothing
 //!   is refused: any page and any mail scanner can make a browser open such links, which must not
 //!   keep a whole office from signing in. It is counted so that operators can see it.
+//! - *Token*: invalid tokens of portal users, by address. Like an address, in a series of its own
+//!   for which only further invalid tokens are refused: nothing can be guessed in 256 random bits,
+//!   and one program with an old token must not keep a whole office from signing in. With a login,
+//!   they count for its account too.
 //! - *Window*: failures are forgotten 24 h (those counted by address: 1 h) after the first of a
 //!   series that has not reached its budget, or after the end of the last wait.
 //! - *Clock*: a failure more than a minute in the future was counted while the clock ran ahead, and
@@ -164,6 +168,21 @@ impl Lockout {
         drop(self.begin_with(vec![Key::link(address)], now));
     }
 
+    /// Begins an attempt with a token of a portal user that is not valid, counted by address and by
+    /// the login that came with it.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub fn begin_token(
+        &self,
+        address: IpAddr,
+        login: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Attempt, LockedUntil> {
+        let keys = std::iter::once(Key::token(address)).chain(login.map(Key::account));
+        self.begin_with(keys.collect(), now)
+    }
+
     /// Restarts waits that were counted while the clock ran ahead. To be called every few seconds
     /// with a time that has just been read.
     pub fn correct_clock(&self, now: Timestamp) {
@@ -200,7 +219,11 @@ impl Lockout {
             Key::Account(login) => {
                 let is_browser = |key: &&Key| match key {
                     Key::Browser { account, .. } | Key::Browsers(account) => account == login,
-                    Key::Account(_) | Key::Address(_) | Key::Asking(_) | Key::Link(_) => false,
+                    Key::Account(_)
+                    | Key::Address(_)
+                    | Key::Asking(_)
+                    | Key::Link(_)
+                    | Key::Token(_) => false,
                 };
                 let accounts = tables.of(key).series().map(|(key, _)| key);
                 accounts.filter(is_browser).chain([key]).cloned().collect()
@@ -209,7 +232,8 @@ impl Lockout {
             | Key::Browsers(_)
             | Key::Address(_)
             | Key::Asking(_)
-            | Key::Link(_) => vec![key.clone()],
+            | Key::Link(_)
+            | Key::Token(_) => vec![key.clone()],
         };
         let mut failed = false;
         for key in &keys {

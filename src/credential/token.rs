@@ -13,6 +13,8 @@ use super::secret::Secret;
 
 /// The prefix of every token of the admin API.
 pub const API_PREFIX: &str = "portcullis_";
+/// The prefix of every token of a portal user.
+pub const USER_PREFIX: &str = "portcullis_user_";
 
 /// A token itself, just created or just presented.
 #[derive(Debug, Clone)]
@@ -29,6 +31,12 @@ impl PlainToken {
     #[must_use]
     pub fn generate_api() -> Self {
         Self(Secret::new(format!("{API_PREFIX}{}", random_text())))
+    }
+
+    /// A new token of a portal user.
+    #[must_use]
+    pub fn generate_user() -> Self {
+        Self(Secret::new(format!("{USER_PREFIX}{}", random_text())))
     }
 
     /// A presented token, if it has exactly the form of those from [`PlainToken::generate`].
@@ -67,6 +75,13 @@ impl TokenHash {
     #[must_use]
     pub fn of_presented(text: &str) -> Option<Self> {
         is_random_text(text).then(|| Self(Sha256::digest(text).into()))
+    }
+
+    /// The hash of a presented token of a portal user, if it has exactly the form of those from
+    /// [`PlainToken::generate_user`]. The token itself is not copied.
+    #[must_use]
+    pub fn of_user_token(text: &str) -> Option<Self> {
+        is_random_text(text.strip_prefix(USER_PREFIX)?).then(|| Self(Sha256::digest(text).into()))
     }
 
     /// Parses a hash as it is displayed, such as a record's id.

@@ -10,7 +10,7 @@
 //! | [`secure_links`] | secure links of organizations (R10–R14, R19) |
 //! | [`password_links`] | choosing a password with a mailed link (R33, R40) |
 //! | [`invitations`], [`resets`] | mailing these links (R33, R40–R42) |
-//! | [`api_tokens`] | tokens of the admin API |
+//! | [`api_tokens`], [`user_tokens`] | tokens of the admin API, and of portal users |
 
 pub mod api_tokens;
 pub mod attempt_source;
@@ -22,3 +22,4 @@ pub mod resets;
 pub mod second_factors;
 pub mod secure_links;
 pub mod sign_in;
+pub mod user_tokens;

@@ -128,6 +128,20 @@ pub enum Refusal {
         /// The user's login.
         login: String,
     },
+    /// A token ends with the password of its user, so a user without one has no tokens.
+    #[error("`{login}` has no password yet; set one, or wait until the invitation is accepted")]
+    NoPassword {
+        /// The user's login.
+        login: String,
+    },
+    /// The number of tokens of a user is bounded.
+    #[error("`{login}` already has {most} tokens; revoke one first")]
+    TooManyTokens {
+        /// The user's login.
+        login: String,
+        /// The most tokens that a user can have.
+        most: usize,
+    },
     /// R40: there is no invitation to withdraw.
     #[error("`{login}` has no open invitation")]
     NotInvited {
@@ -231,6 +245,8 @@ impl Refusal {
             Self::NotADefault { .. } => "group-not-a-default",
             Self::IsPassword { .. } => "is-password",
             Self::HasPassword { .. } => "has-password",
+            Self::NoPassword { .. } => "no-password",
+            Self::TooManyTokens { .. } => "too-many-tokens",
             Self::NotInvited { .. } => "not-invited",
             Self::NoAddress { .. } => "no-address",
             Self::OrganizationInUse { .. } => "organization-in-use",
@@ -314,6 +330,7 @@ fn noun(kind: Kind) -> &'static str {
         kind::END_USER => "end user",
         kind::USER => "portal user",
         kind::API_TOKEN => "API token",
+        kind::USER_TOKEN => "token",
         kind::TOTP_STEP => "time step",
         kind::MAIL => "mail",
         other => other.name(),

@@ -16,6 +16,7 @@ pub mod mail;
 pub mod page;
 mod read;
 mod stored;
+mod user_token;
 mod write;
 
 pub use change::{Actor, Change};
@@ -23,12 +24,13 @@ pub use document::{
     ApiToken, EndUser, Group, INVITATION, OneTimeLink, Organization, Preferences, RESET,
     SecondFactor, TotpStep, UsedSignIn, User, UserStatus, login_key,
 };
-pub use id::{ApiTokenId, EndUserId, GroupId, MailId, OrganizationId, UserId};
+pub use id::{ApiTokenId, EndUserId, GroupId, MailId, OrganizationId, UserId, UserTokenId};
 pub use mail::{Mail, MailState, Occasion};
 pub use page::{Page, PageRequest};
 pub(crate) use read::Reader;
 pub use stored::Stored;
 pub(in crate::directory) use stored::present;
 pub(crate) use stored::put;
+pub use user_token::{PLACE, UserToken};
 pub use write::Records;
 pub(crate) use write::retry;

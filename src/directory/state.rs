@@ -1,12 +1,14 @@
 //! The state that requests are decided by, in memory: one snapshot of policy, groups and
-//! preferences, and facts about portal users and organizations. The change feed keeps it current
+//! preferences, facts about portal users and organizations, and tokens of users. The change feed keeps it current
 //! (I2).
 
 mod facts;
 mod memory;
 mod snapshot;
+mod token_facts;
 
 pub use facts::{OrganizationFacts, UserFacts};
 pub use memory::Memory;
 pub use snapshot::Snapshot;
 pub(in crate::directory) use snapshot::{grantable, granted};
+pub use token_facts::UserTokenFacts;

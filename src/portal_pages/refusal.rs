@@ -1,11 +1,12 @@
 //! The words for each reason why the portal does not answer a request.
 
 use axum::body::Body;
-use http::{Response, StatusCode};
+use http::{Response, StatusCode, header};
 use jiff::Timestamp;
 
 use super::denial::{Asker, denied};
 use super::notices::{Destination, Notices};
+use super::token_refusal::{challenge, token_refusal};
 use super::{PagesState, sign_in};
 use crate::authz::Refusal;
 use crate::clock;
@@ -32,7 +33,7 @@ impl PagesState {
             Cause::Refused(Refusal::Elsewhere { url, .. }) if kind == ResponseKind::Page => {
                 redirect(StatusCode::FOUND, url)
             }
-            Cause::Refused(Refusal::SignIn { target, organization })
+            Cause::Refused(Refusal::SignIn { target, organization, .. })
                 if kind == ResponseKind::Page =>
             {
                 Some(self.to_sign_in(target, organization, clock::now()))
@@ -41,7 +42,13 @@ impl PagesState {
         };
         elsewhere.unwrap_or_else(|| {
             let notice = notice(refused, self.notices(text));
-            self.notice(&notice, text, kind, request_id)
+            let mut response = self.notice(&notice, text, kind, request_id);
+            if let Cause::Refused(refusal) = cause
+                && let Some(challenge) = challenge(refusal)
+            {
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+            }
+            response
         })
     }
 
@@ -75,6 +82,7 @@ fn refusal_notice<'a>(refusal: Refusal<'a>, notices: Notices<'a>) -> Notice<'a> 
         Refusal::Elsewhere { .. } => {
             to_start(notices.statement(StatusCode::FORBIDDEN, reason, &texts.elsewhere))
         }
+        Refusal::Token(refusal) => token_refusal(refusal, notices),
         Refusal::SignIn { organization, .. } => {
             let text = match organization {
                 Some(_) => &texts.link_not_enough,

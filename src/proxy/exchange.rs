@@ -134,9 +134,9 @@ impl Gateway {
     async fn revoked(&self, received: &Received, allowed: &AllowedRequest) -> Response<ReplyBody> {
         tracing::info!(request.id = received.id, "a waiting request is no longer permitted");
         let AllowedRequest { request, session, .. } = allowed;
-        let (snapshot, key) = (self.authz.snapshot(), session.key());
-        let now = clock::now();
-        let verdict = self.authz.reauthorize(request, key, Activity::Idle, &snapshot, now).await;
+        let (snapshot, now) = (self.authz.snapshot(), clock::now());
+        let verdict =
+            self.authz.reauthorize(request, session, Activity::Idle, &snapshot, now).await;
         let cause = match verdict.action(request) {
             Action::Refuse(refusal) => refusal.into(),
             // Still allowed, but the portal would now learn something else about the user.

@@ -26,6 +26,8 @@ pub(super) struct ForwardContext<'a> {
     pub(super) websocket: bool,
     /// A reserved header that is sent to the portal: it names the method that was decided on.
     pub(super) passed: Option<&'a HeaderName>,
+    /// Whether `Authorization` has a token of ours.
+    pub(super) by_token: bool,
 }
 
 impl Gateway {
@@ -45,6 +47,9 @@ impl Gateway {
         let mut dropped = Vec::new();
         head.field(&header::HOST, context.host.value());
         for (name, value) in fields {
+            if context.by_token && *name == header::AUTHORIZATION {
+                continue;
+            }
             match self.filter.fate(name, context.nominated) {
                 Fate::Passes => head.field(name, value),
                 Fate::Dropped(Family::Method) if context.passed == Some(name) => {

@@ -113,8 +113,7 @@ impl Gateway {
     ) -> bool {
         let AllowedRequest { request, session, .. } = allowed;
         let snapshot = self.authz.snapshot();
-        let key = session.key();
-        let verdict = self.authz.reauthorize(request, key, activity, &snapshot, now).await;
+        let verdict = self.authz.reauthorize(request, session, activity, &snapshot, now).await;
         allowed.is_allowed_as_before(&verdict)
     }
 }

@@ -20,5 +20,6 @@ mod records;
 mod route_limits;
 mod slow_clients;
 mod targets;
+mod tokens;
 mod websockets;
 mod work_limits;

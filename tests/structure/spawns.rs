@@ -24,6 +24,7 @@ const KNOWN: &[(&str, usize, &str)] = &[
     ("src/mail/transport.rs", 1, "awaited by the supervised outbox"),
     ("src/net/admin_listener.rs", 1, "one connection"),
     ("src/net/gateway_listener.rs", 1, "one connection"),
+    ("src/directory/access/user_tokens.rs", 1, "one write of a token's last use"),
     ("src/net/stream_timeout.rs", 1, "one HTTP/2 stream"),
     ("src/authz/decision_record/log.rs", 2, "awaited by a supervised task; the last flush at exit"),
     ("src/proxy/lease.rs", 1, "one request that its client has left"),

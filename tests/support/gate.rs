@@ -309,6 +309,11 @@ impl TestGate {
         Cookie(cookie)
     }
 
+    /// Requires that this token is in no log at the end of the test.
+    pub(crate) fn is_secret(&self, token: &str) {
+        self.tokens.lock().push(token.to_owned());
+    }
+
     /// Fills the form in and sends it; answers whatever comes of it.
     pub(crate) async fn try_sign_in(&self, login: &str, password: &str) -> Reply {
         self.send_sign_in((login, password), &[]).await

@@ -20,6 +20,7 @@ fn entry() -> Entry<'static> {
         reading: None,
         route: Some("Tickets"),
         session: Some("user"),
+        token: None,
         organization: Some("acme"),
         user: Some("u-1"),
         group: Some("admin"),

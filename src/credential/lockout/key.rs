@@ -37,6 +37,8 @@ pub enum Key {
     Asking(IpNet),
     /// The network of an address that invalid links were opened from.
     Link(IpNet),
+    /// The network of an address that sent invalid tokens of portal users.
+    Token(IpNet),
 }
 
 impl Key {
@@ -76,11 +78,17 @@ impl Key {
         Self::Link(network(address))
     }
 
+    /// The key of an address that sends invalid tokens of portal users.
+    #[must_use]
+    pub fn token(address: IpAddr) -> Self {
+        Self::Token(network(address))
+    }
+
     pub(super) const fn limits(&self) -> Limits {
         match self {
             Self::Account(_) | Self::Browser { .. } => ACCOUNT,
             Self::Browsers(_) => BROWSERS,
-            Self::Address(_) | Self::Asking(_) | Self::Link(_) => ADDRESS,
+            Self::Address(_) | Self::Asking(_) | Self::Link(_) | Self::Token(_) => ADDRESS,
         }
     }
 }
@@ -95,6 +103,7 @@ impl fmt::Display for Key {
             Self::Address(network) => write!(f, "address {network}"),
             Self::Asking(network) => write!(f, "mail requests from {network}"),
             Self::Link(network) => write!(f, "invalid links from {network}"),
+            Self::Token(network) => write!(f, "invalid tokens from {network}"),
         }
     }
 }

@@ -18,12 +18,19 @@ pub(super) struct Tables {
     addresses: Table,
     asking: Table,
     links: Table,
+    tokens: Table,
 }
 
 impl Tables {
     pub(super) fn new(capacity: usize) -> Self {
         let table = || Table { kept: HashMap::new(), others: HashMap::new(), capacity };
-        Self { accounts: table(), addresses: table(), asking: table(), links: table() }
+        Self {
+            accounts: table(),
+            addresses: table(),
+            asking: table(),
+            links: table(),
+            tokens: table(),
+        }
     }
 
     pub(super) const fn of(&self, key: &Key) -> &Table {
@@ -32,6 +39,7 @@ impl Tables {
             Key::Address(_) => &self.addresses,
             Key::Asking(_) => &self.asking,
             Key::Link(_) => &self.links,
+            Key::Token(_) => &self.tokens,
         }
     }
 
@@ -41,15 +49,17 @@ impl Tables {
             Key::Address(_) => &mut self.addresses,
             Key::Asking(_) => &mut self.asking,
             Key::Link(_) => &mut self.links,
+            Key::Token(_) => &mut self.tokens,
         }
     }
 
-    pub(super) const fn all(&self) -> [&Table; 4] {
-        [&self.accounts, &self.addresses, &self.asking, &self.links]
+    pub(super) const fn all(&self) -> [&Table; 5] {
+        [&self.accounts, &self.addresses, &self.asking, &self.links, &self.tokens]
     }
 
-    pub(super) const fn all_mut(&mut self) -> [&mut Table; 4] {
-        [&mut self.accounts, &mut self.addresses, &mut self.asking, &mut self.links]
+    pub(super) const fn all_mut(&mut self) -> [&mut Table; 5] {
+        let Self { accounts, addresses, asking, links, tokens } = self;
+        [accounts, addresses, asking, links, tokens]
     }
 }
 

@@ -45,6 +45,8 @@ pub enum LockoutKind {
     Asking,
     /// A network that opened invalid links; nothing is refused for this.
     Link,
+    /// A network that sent invalid tokens of portal users; valid tokens are not affected.
+    Token,
 }
 
 /// Which failures to forget.
@@ -68,6 +70,7 @@ impl From<Locked> for LockoutView {
             Key::Address(network) => (LockoutKind::Address, None, Some(network.to_string())),
             Key::Asking(network) => (LockoutKind::Asking, None, Some(network.to_string())),
             Key::Link(network) => (LockoutKind::Link, None, Some(network.to_string())),
+            Key::Token(network) => (LockoutKind::Token, None, Some(network.to_string())),
         };
         Self { id, kind, login, address, failures, until }
     }
@@ -111,6 +114,7 @@ fn id_of(key: &Key) -> String {
         Key::Address(network) => format!("address:{network}"),
         Key::Asking(network) => format!("asking:{network}"),
         Key::Link(network) => format!("link:{network}"),
+        Key::Token(network) => format!("token:{network}"),
     };
     BASE64URL_NOPAD.encode(text.as_bytes())
 }
@@ -128,6 +132,7 @@ fn key_of(id: &str) -> Option<Key> {
         "address" => rest.parse().ok().map(Key::Address),
         "asking" => rest.parse().ok().map(Key::Asking),
         "link" => rest.parse().ok().map(Key::Link),
+        "token" => rest.parse().ok().map(Key::Token),
         _ => None,
     }
 }

@@ -16,7 +16,7 @@ use crate::directory::error::{AttemptError, DirectoryError, as_given};
 use crate::directory::records::login_key;
 use crate::directory::records::{
     Change, EndUserId, Group, GroupId, OrganizationId, Page, PageRequest, Preferences, Stored,
-    User, UserId, UserStatus, kind, present, put, retry,
+    User, UserId, UserStatus, UserToken, kind, present, put, retry,
 };
 use portcullis_store::{Expect, Key, Write};
 
@@ -277,7 +277,13 @@ impl Users {
             let user = self.core.read().existing::<User>(id, change.expected).await?;
             let steps =
                 Write::Delete { kind: kind::TOTP_STEP, id: id.to_string(), expect: Expect::Any };
-            self.core.commit(change, vec![user.delete(), steps]).await?;
+            let of_user = UserToken::of_user(id);
+            let tokens = self.core.read().all_intact::<UserToken>(Some(&of_user)).await?;
+            let mut commit = vec![user.delete(), steps];
+            commit.extend(tokens.iter().map(Stored::delete));
+            // One that is created at the same time is read on the next attempt.
+            commit.push(Write::RequireNone { kind: kind::USER_TOKEN, key: of_user });
+            self.core.commit(change, commit).await?;
             Ok::<_, AttemptError>(())
         })
         .await

@@ -130,6 +130,8 @@ ids! {
     MailId;
     /// The id of a token of the admin API: the hash of the token, in hexadecimal digits.
     ApiTokenId;
+    /// The id of a portal user's token: the hash of the token, in hexadecimal digits.
+    UserTokenId;
 }
 
 #[cfg(test)]

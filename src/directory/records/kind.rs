@@ -16,6 +16,8 @@ pub const GROUP: Kind = Kind::new("group");
 pub const PREFERENCES: Kind = Kind::new("preferences");
 /// A bearer token of the admin API, by the hash of the token.
 pub const API_TOKEN: Kind = Kind::new("api_token");
+/// A token of a portal user, by the hash of the token.
+pub const USER_TOKEN: Kind = Kind::new("user_token");
 /// The last time step at which a portal user's code was accepted, by the user's id.
 pub const TOTP_STEP: Kind = Kind::new("totp_step");
 /// A mail to a portal user, waiting or completed.

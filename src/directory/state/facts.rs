@@ -25,6 +25,8 @@ pub struct UserFacts {
     pub password_generation: u64,
     /// Whether sign-in requires a second factor.
     pub require_mfa: bool,
+    /// Whether a second factor is set up.
+    pub mfa_enrolled: bool,
 }
 
 impl UserFacts {
@@ -40,6 +42,7 @@ impl UserFacts {
             status: user.doc.status(),
             password_generation: *password_generation,
             require_mfa: *require_mfa,
+            mfa_enrolled: user.doc.second_factor.is_some(),
         }
     }
 

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use super::facts::OrganizationFacts;
 use super::facts::UserFacts;
 use super::snapshot::Snapshot;
+use super::token_facts::UserTokenFacts;
+use crate::credential::token::TokenHash;
 use crate::directory::records::{
-    self, Group, Organization, OrganizationId, Preferences, Reader, User, UserId, kind,
+    self, Group, Organization, OrganizationId, Preferences, Reader, User, UserId, UserToken,
+    UserTokenId, kind,
 };
 use arc_swap::{ArcSwap, Guard};
 use async_trait::async_trait;
@@ -21,6 +24,8 @@ use tokio::sync::Mutex;
 const USERS: u64 = 200_000;
 /// The most organizations in memory: more than are expected to be active at the same time.
 const ORGANIZATIONS: u64 = 50_000;
+/// The most tokens of users in memory: more than are expected to be used at the same time.
+const USER_TOKENS: u64 = 100_000;
 
 /// The snapshot and the facts. It follows the change feed.
 pub struct Memory {
@@ -30,6 +35,7 @@ pub struct Memory {
     renewing: Mutex<()>,
     users: FreshCache<UserId, Arc<UserFacts>>,
     organizations: FreshCache<OrganizationId, Arc<OrganizationFacts>>,
+    user_tokens: FreshCache<TokenHash, Arc<UserTokenFacts>>,
 }
 
 impl Memory {
@@ -43,6 +49,7 @@ impl Memory {
             renewing: Mutex::new(()),
             users: FreshCache::new(USERS),
             organizations: FreshCache::new(ORGANIZATIONS),
+            user_tokens: FreshCache::new(USER_TOKENS),
         }
     }
 
@@ -83,6 +90,24 @@ impl Memory {
             Ok(user.map(|user| Arc::new(UserFacts::new(&user))))
         };
         self.users.get_or_load(id.clone(), load).await
+    }
+
+    pub(in crate::directory) fn cached_user_token(
+        &self,
+        key: &TokenHash,
+    ) -> Option<Arc<UserTokenFacts>> {
+        self.user_tokens.get(key)
+    }
+
+    pub(in crate::directory) async fn user_token(
+        &self,
+        key: &TokenHash,
+    ) -> Result<Option<Arc<UserTokenFacts>>, StoreError> {
+        let load = || async {
+            let token = self.reader.get::<UserToken>(&UserTokenId::from(key.to_string())).await?;
+            Ok(token.and_then(|token| UserTokenFacts::new(&token)).map(Arc::new))
+        };
+        self.user_tokens.get_or_load(*key, load).await
     }
 
     pub(in crate::directory) fn cached_organization(
@@ -154,6 +179,11 @@ impl Follower for Memory {
                 kind::GROUP | kind::PREFERENCES => renew = true,
                 kind::USER => self.forget_user(&change.id).await?,
                 kind::ORGANIZATION => self.organizations.invalidate(change.id.as_str()),
+                kind::USER_TOKEN => {
+                    if let Some(key) = TokenHash::parse(&change.id) {
+                        self.user_tokens.invalidate(&key);
+                    }
+                }
                 _ => {}
             }
         }
@@ -163,6 +193,7 @@ impl Follower for Memory {
     async fn start_over(&self) -> Result<(), StoreError> {
         self.users.invalidate_all();
         self.organizations.invalidate_all();
+        self.user_tokens.invalidate_all();
         self.renew_snapshot().await
     }
 }

@@ -127,7 +127,7 @@ async fn r8_no_portal_access_has_its_own_notice() {
 async fn r61_sign_in_is_a_redirect_for_pages_and_401_for_scripts() {
     let site = TestSite::new().await;
     let target = RequestTarget::parse("/invoices/7?a=b&c=%2F").unwrap();
-    let refusal = Refusal::SignIn { target: Some(&target), organization: None };
+    let refusal = Refusal::SignIn { target: Some(&target), organization: None, tokens: false };
     let page = refuse(&site, refusal, ResponseKind::Page).await;
     assert_eq!(page.status, StatusCode::SEE_OTHER);
     assert_eq!(
@@ -144,7 +144,8 @@ async fn r61_sign_in_is_a_redirect_for_pages_and_401_for_scripts() {
 async fn r14_a_link_that_no_longer_suffices_leads_to_sign_in() {
     let site = TestSite::new().await;
     let target = RequestTarget::parse("/").unwrap();
-    let refusal = Refusal::SignIn { target: Some(&target), organization: Some("acme") };
+    let refusal =
+        Refusal::SignIn { target: Some(&target), organization: Some("acme"), tokens: false };
     let page = refuse(&site, refusal, ResponseKind::Page).await;
     assert!(page.location().contains("&organization=acme&hint="), "{}", page.location());
     let problem = refuse(&site, refusal, ResponseKind::Problem).await;

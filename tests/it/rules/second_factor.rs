@@ -257,3 +257,26 @@ async fn r50_cross_site_form_sets_up_no_second_factor() {
     assert_eq!(second_factor(&gate, &id).await["enrolled"], false);
     assert_eq!(anna.submit(&form).await.status, 200);
 }
+
+#[tokio::test]
+async fn r50_token_needs_the_required_second_factor() {
+    let (gate, id) = gate().await;
+    let tokens = format!("{USERS}/{id}/tokens");
+    let created = gate.admin.post(&tokens, json!({ "name": "CI" })).await.ok();
+    let token = created["token"].as_str().unwrap().to_owned();
+    gate.is_secret(&token);
+    let send = async || {
+        let bearer = format!("Bearer {token}");
+        gate.get("/mine/a").header("authorization", bearer).send().await
+    };
+    require(&gate, &id, true).await;
+    let refused = send().await;
+    assert_eq!((refused.status, &refused.problem()["reason"]), (403, &json!("mfa-not-enrolled")));
+    gate.nothing_arrived("a token without the second factor").await;
+    set_up(&mut Browser::at(&gate)).await;
+    assert_eq!(send().await.status, 200);
+    assert_eq!(gate.admin.delete(&format!("/api/v1/users/{id}/mfa")).await.status, 204);
+    assert_eq!(send().await.status, 403);
+    require(&gate, &id, false).await;
+    assert_eq!(send().await.status, 200);
+}
