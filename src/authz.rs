@@ -67,7 +67,7 @@ use self::method_override::NamedMethods;
 use self::refused_query::RefusedQuery;
 use self::reserved_headers::ReservedHeaders;
 use self::trusted_proxies::TrustedProxies;
-use crate::config::{HostIndex, ServedHost, ServedHosts, Settings};
+use crate::config::{FoundHost, ServedHost, ServedHosts, Settings};
 use crate::directory::{Directory, Snapshot};
 use crate::session::{Absence, SessionLookup, Sessions};
 use crate::web::cookie::OwnCookie;
@@ -137,8 +137,8 @@ impl Authorizer {
 
     /// A served host.
     #[must_use]
-    pub fn host(&self, index: HostIndex) -> &ServedHost {
-        self.hosts.get(index)
+    pub fn host<'h>(&'h self, found: &'h FoundHost) -> &'h ServedHost {
+        self.hosts.get(found)
     }
 
     /// The proxies in front of the gateway.
@@ -312,23 +312,24 @@ impl Authorizer {
         subject: Option<&Subject>,
         (snapshot, now): (&Snapshot, Timestamp),
     ) -> (Outcome<'s>, Option<Box<HeaderOverride>>) {
-        let may_open = |headers| cross_site::may_open_websocket(headers, &self.hosts);
+        let own = self.host(&request.host);
+        let may_open = |headers| cross_site::may_open_websocket(headers, (&self.hosts, own));
         if request.websocket && !sent.and_then(Sent::by_browser).is_none_or(may_open) {
             return (Outcome::ForeignOrigin, None);
         }
-        let host = self.host(request.host).name();
         let facts = RequestFacts {
             websocket: request.websocket,
             client: request.client,
             preflight: request.preflight.as_ref(),
-            ..RequestFacts::new(host, &request.method, &request.target)
+            ..RequestFacts::new(own.name(), &request.method, &request.target)
         };
         let permit = match decide(snapshot.policy(), subject, &facts, now) {
             Decision::Allow(permit) => permit,
             refused => return (Outcome::Decided(refused), None),
         };
         let is_cross_site = |method: &Method, permit: &Permit| {
-            self.is_cross_site(method, sent, subject.filter(|_| !permit.route().cross_origin()))
+            let subject = subject.filter(|_| !permit.route().cross_origin());
+            self.is_cross_site(method, sent, own, subject)
         };
         if is_cross_site(&request.method, &permit) {
             return (Outcome::Objection(permit, Objection::CrossOrigin), None);
@@ -371,13 +372,14 @@ impl Authorizer {
         &self,
         method: &Method,
         sent: Option<Sent<'_>>,
+        own: &ServedHost,
         subject: Option<&Subject>,
     ) -> bool {
         // Without an identity there is nothing that another site could abuse.
         subject.is_some_and(|subject| !subject.has_no_access())
             && sent
                 .and_then(Sent::by_browser)
-                .is_some_and(|headers| !cross_site::may_change(method, headers, &self.hosts))
+                .is_some_and(|headers| !cross_site::may_change(method, headers, (&self.hosts, own)))
     }
 }
 

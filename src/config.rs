@@ -51,7 +51,7 @@ pub use self::limits::{Limits, LinkLimits};
 pub use self::load::{Loaded, References};
 pub use self::mail::{MailTransport, Security, Smtp};
 pub use self::public_url::PublicUrl;
-pub use self::served_hosts::{HostIndex, ServedHost, ServedHosts};
+pub use self::served_hosts::{FoundHost, ServedHost, ServedHosts};
 pub use self::server::{BACKLOG, ForwardedHeader, Server, Tls};
 pub use self::session::SessionLimits;
 pub use self::settings::Settings;

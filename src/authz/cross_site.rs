@@ -3,15 +3,18 @@
 use http::Method;
 use http::header::{self, HeaderMap};
 
-use crate::config::ServedHosts;
+use crate::config::{ServedHost, ServedHosts};
 use crate::web::fetch_metadata::{SEC_FETCH_SITE, Unclear, only};
 
 /// Whether a WebSocket handshake may go on: its `Origin` is served, or there is none. Browsers
 /// always send one, other programs need not (RFC 6455, 10.2).
-pub(super) fn may_open_websocket(headers: &HeaderMap, hosts: &ServedHosts) -> bool {
+pub(super) fn may_open_websocket(
+    headers: &HeaderMap,
+    (hosts, own): (&ServedHosts, &ServedHost),
+) -> bool {
     match only(headers, &header::ORIGIN) {
         Ok(None) => true,
-        Ok(Some(origin)) => hosts.is_origin(origin),
+        Ok(Some(origin)) => hosts.is_origin_for(origin, own),
         Err(Unclear) => false,
     }
 }
@@ -25,7 +28,11 @@ pub(super) fn may_open_websocket(headers: &HeaderMap, hosts: &ServedHosts) -> bo
 /// - Without `Sec-Fetch-Site` (plain http, older browsers), `Origin` must be one that is served.
 /// - With neither, it may: current browsers send no such request.
 /// - With a field that occurs twice, or has any other value, it may not.
-pub(super) fn may_change(method: &Method, headers: &HeaderMap, hosts: &ServedHosts) -> bool {
+pub(super) fn may_change(
+    method: &Method,
+    headers: &HeaderMap,
+    (hosts, own): (&ServedHosts, &ServedHost),
+) -> bool {
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return true;
     }
@@ -35,7 +42,7 @@ pub(super) fn may_change(method: &Method, headers: &HeaderMap, hosts: &ServedHos
     }
     match (site, only(headers, &header::ORIGIN)) {
         (Ok(None), Ok(None)) => true,
-        (Ok(None | Some("same-site")), Ok(Some(origin))) => hosts.is_origin(origin),
+        (Ok(None | Some("same-site")), Ok(Some(origin))) => hosts.is_origin_for(origin, own),
         (Ok(_) | Err(Unclear), Ok(_) | Err(Unclear)) => false,
     }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use http::{HeaderName, Method};
 
-use crate::config::HostIndex;
+use crate::config::FoundHost;
 use portcullis_policy::{RequestLine, RequestTarget};
 
 /// A request as it was received over any transport.
@@ -25,7 +25,7 @@ pub struct Question<'a> {
 /// A request in its only reading. Only [`Authorizer::read`](super::Authorizer::read) makes one.
 #[derive(Debug)]
 pub struct AccessRequest {
-    pub(super) host: HostIndex,
+    pub(super) host: FoundHost,
     pub(super) method: Method,
     pub(super) target: RequestTarget,
     pub(super) websocket: bool,
@@ -47,8 +47,8 @@ pub struct HeaderOverride {
 impl AccessRequest {
     /// The served host that it names.
     #[must_use]
-    pub fn host(&self) -> HostIndex {
-        self.host
+    pub fn host(&self) -> &FoundHost {
+        &self.host
     }
 
     /// The method.

@@ -11,7 +11,7 @@ use super::limits::Limits;
 use super::public_url::PublicUrl;
 use super::reader::Reader;
 use super::value::seconds;
-use super::value::{Address, HostName, Network};
+use super::value::{Address, HostEntry, Network};
 
 /// The default of `server.backlog`.
 pub const BACKLOG: u16 = 4096;
@@ -25,6 +25,9 @@ pub struct Server {
     pub public_url: PublicUrl,
     /// `server.hosts`: hosts served besides that of `public_url`.
     pub hosts: Vec<Host>,
+    /// `server.hosts`, the entries such as `*.portal.example.com`: what follows the `*.`. All hosts
+    /// with one label before it are served.
+    pub hosts_below: Vec<Host>,
     /// `server.trusted_proxies`: networks whose forwarded headers are trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// `server.forwarded_header`: which forwarded headers are read from them.
@@ -74,9 +77,11 @@ impl Server {
             ("x-forwarded", ForwardedHeader::XForwarded),
             ("forwarded", ForwardedHeader::Forwarded),
         ];
+        let (hosts, hosts_below) = hosts(r);
         let server = Self {
             listen: listen(r),
-            hosts: hosts(r),
+            hosts,
+            hosts_below,
             trusted_proxies: trusted_proxies(r),
             forwarded_header: r.choice(
                 "server.forwarded_header",
@@ -119,9 +124,16 @@ fn listen(r: &mut Reader) -> Vec<SocketAddr> {
     addresses.into_iter().map(|Address(address)| address).collect()
 }
 
-fn hosts(r: &mut Reader) -> Vec<Host> {
-    let hosts = r.list::<HostName>("server.hosts").unwrap_or_default();
-    hosts.into_iter().map(|HostName(host)| host).collect()
+/// The hosts, and what hosts are below.
+fn hosts(r: &mut Reader) -> (Vec<Host>, Vec<Host>) {
+    let (mut hosts, mut below) = (Vec::new(), Vec::new());
+    for entry in r.list::<HostEntry>("server.hosts").unwrap_or_default() {
+        match entry {
+            HostEntry::One(host) => hosts.push(host),
+            HostEntry::Below(parent) => below.push(parent),
+        }
+    }
+    (hosts, below)
 }
 
 fn trusted_proxies(r: &mut Reader) -> Vec<IpNet> {

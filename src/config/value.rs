@@ -62,6 +62,30 @@ impl FromStr for HostName {
     }
 }
 
+/// A host, or all hosts with one label before a name (`*.portal.example.com`).
+pub(super) enum HostEntry {
+    /// One host, with a port or without.
+    One(Host),
+    /// All with one label before this.
+    Below(Host),
+}
+
+impl FromStr for HostEntry {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some(parent) = text.strip_prefix("*.") else {
+            return text.parse().map(|HostName(host)| Self::One(host));
+        };
+        let HostName(parent) = parent.parse()?;
+        let is_name = parent.name().bytes().any(|byte| byte.is_ascii_alphabetic());
+        if !is_name || parent.name().starts_with('[') {
+            return Err("is not a name below another: an address has none".to_owned());
+        }
+        Ok(Self::Below(parent))
+    }
+}
+
 pub(super) const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }

@@ -28,7 +28,7 @@ impl Origins {
         match only(headers, &SEC_FETCH_SITE) {
             Ok(Some("same-origin")) => true,
             Ok(Some("none") | None) => match only(headers, &header::ORIGIN) {
-                Ok(Some(origin)) => self.0.is_origin(origin),
+                Ok(Some(origin)) => self.0.serves_origin(origin),
                 Ok(None) | Err(Unclear) => false,
             },
             Ok(Some(_)) | Err(Unclear) => false,

@@ -61,7 +61,11 @@ pub fn decide(
     if route.query().is_some() && spellings.as_ref().is_some_and(|other| other.may_end_early) {
         return deny(Some(route), Reason::AmbiguousPath);
     }
-    let named = NamedBy { path: PathReading::Itself(place.path), query: request.target.query() };
+    let named = NamedBy {
+        host: request.host,
+        path: PathReading::Itself(place.path),
+        query: request.target.query(),
+    };
     let own = |subject: &Subject| route.is_of_organization(&subject.organization, &named);
     match judge(policy, subject, request, (route, own), now) {
         Verdict::Allow(granted, reason) => {

@@ -15,8 +15,8 @@ use percent_encoding::percent_decode_str;
 
 use self::portal::{Habit, QueryReader};
 use crate::{
-    Access, Decision, Policy, PolicyFiles, Readings, RequestFacts, RequestLine, RequestTarget,
-    SessionKind, Subject, decide, fixture,
+    Access, Decision, HostPattern, Policy, PolicyFiles, Readings, RequestFacts, RequestLine,
+    RequestTarget, SessionKind, Subject, decide, fixture,
 };
 
 /// The host of every request here.
@@ -198,7 +198,10 @@ fn is_for(
     let route = decision.route().unwrap();
     assert!(policy.routes().iter().any(|known| Arc::ptr_eq(known, route)));
     assert!(route.methods().contains(asked.method), "{asked:?}");
-    assert!(route.hosts().is_empty() || route.hosts().iter().any(|host| host == asked.host));
+    assert!(
+        route.hosts().is_empty()
+            || route.hosts().contains(&HostPattern::Name(asked.host.to_owned()))
+    );
     let requirement = match route.access() {
         Access::Public => return,
         Access::Deny => panic!("a closed route allows {asked:?}"),

@@ -29,7 +29,7 @@
 //! |---|---|
 //! | `request_line` | the host and the target of a request, or why it has none |
 //! | `request_path` | the canonical form of a request target, or why it has none |
-//! | `host` | the canonical form of a `Host` |
+//! | `host`, `host_pattern` | the canonical form of a `Host`, and the hosts of a route |
 //! | `permission`, `group` | the catalogue, sets of permissions, the initial groups |
 //! | `name`, [`folding`] | valid names, and when two names are the same |
 //! | `route`, `path_pattern`, `segment_type`, `name_pattern`, `query_rule` | a route, and how `routes.toml` is read |
@@ -56,6 +56,7 @@ pub mod folding;
 pub mod fuzzing;
 mod group;
 mod host;
+mod host_pattern;
 mod load;
 mod method_override;
 mod name;
@@ -81,6 +82,7 @@ pub use decision::{
 pub use expectation::{As, Expectation};
 pub use group::{BadGroupId, GroupSeed, built_in, group_id};
 pub use host::{BadHost, Host, port_of};
+pub use host_pattern::HostPattern;
 pub use load::PolicyFiles;
 pub use method_override::{AmbiguousOverride, MethodOverride};
 pub use name::{BadName, MAX_NAME, breaks_line, is_invisible, name};

@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::Method;
 use ipnet::IpNet;
 
+use super::host_pattern::HostPattern;
 use super::method_override::MethodOverride;
 use super::name_pattern::NamePattern;
 use super::path_pattern::PathPattern;
@@ -26,7 +27,7 @@ pub struct Route {
     methods: MethodSet,
     path: PathPattern,
     query: Option<QueryRule>,
-    hosts: Vec<String>,
+    hosts: Vec<HostPattern>,
     access: Access,
     organization: Option<OrganizationVariable>,
     on_deny: Option<String>,
@@ -131,6 +132,8 @@ enum VariablePlace {
     Path(usize),
     /// The query.
     Query,
+    /// The first label of the host.
+    Host,
 }
 
 impl Route {
@@ -160,7 +163,7 @@ impl Route {
 
     /// The hosts to which it applies; empty for every host.
     #[must_use]
-    pub fn hosts(&self) -> &[String] {
+    pub fn hosts(&self) -> &[HostPattern] {
         &self.hosts
     }
 
@@ -281,6 +284,9 @@ impl Route {
                 let value = |rule: &QueryRule| rule.value_of(&variable.name, named.query);
                 return self.query.as_ref().and_then(value) == Some(organization);
             }
+            VariablePlace::Host => {
+                return named.host.split('.').next() == Some(organization);
+            }
         };
         match named.path {
             PathReading::Itself(path) => {
@@ -301,6 +307,7 @@ impl Route {
 /// What in a request may name an organization.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NamedBy<'a> {
+    pub(super) host: &'a str,
     pub(super) path: PathReading<'a>,
     pub(super) query: Option<&'a str>,
 }

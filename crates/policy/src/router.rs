@@ -25,6 +25,7 @@ pub(super) use self::shape::Shape;
 pub(super) use self::tree::Conflict;
 
 use self::tree::Node;
+use super::host_pattern::HostPattern;
 use super::reading::{Reading, Readings, decoded};
 use super::route::Route;
 
@@ -32,6 +33,8 @@ use super::route::Route;
 #[derive(Debug, Default)]
 pub(super) struct Router {
     by_host: HashMap<String, Node, RandomState>,
+    /// By what follows the first label of the host.
+    by_parent: HashMap<String, Node, RandomState>,
     every_host: Node,
     readings: Readings,
     has_uneven_literals: bool,
@@ -55,11 +58,14 @@ impl Router {
     }
 
     /// The hosts to which a route with these hosts applies; `""` stands for those no route names.
-    pub(super) fn hosts<'r>(&'r self, bound: &'r [String]) -> impl Iterator<Item = &'r str> {
-        let every = if bound.is_empty() { Some(self.by_host.keys()) } else { None };
-        let other = every.is_some().then_some("");
-        let every = every.into_iter().flatten();
-        other.into_iter().chain(bound.iter().chain(every).map(String::as_str))
+    pub(super) fn hosts(&self, bound: &[HostPattern]) -> Vec<String> {
+        if !bound.is_empty() {
+            return bound.iter().map(HostPattern::example).collect();
+        }
+        let below = self.by_parent.keys().map(|parent| {
+            HostPattern::Below { variable: String::new(), parent: parent.clone() }.example()
+        });
+        std::iter::once(String::new()).chain(self.by_host.keys().cloned()).chain(below).collect()
     }
 
     /// Adds a route.
@@ -73,7 +79,11 @@ impl Router {
                 self.every_host.insert(route, form, self.readings)?;
             }
             for host in route.hosts() {
-                self.by_host.entry(host.clone()).or_default().insert(route, form, self.readings)?;
+                let node = match host {
+                    HostPattern::Name(name) => self.by_host.entry(name.clone()),
+                    HostPattern::Below { parent, .. } => self.by_parent.entry(parent.clone()),
+                };
+                node.or_default().insert(route, form, self.readings)?;
             }
         }
         Ok(())
@@ -88,11 +98,19 @@ impl Router {
     /// The most specific shape that matches the path.
     pub(super) fn find(&self, host: &str, path: &str) -> Option<&Shape> {
         let segments = path.strip_prefix('/')?;
-        // Most policies name no hosts; then nothing needs to be hashed.
-        let bound = if self.by_host.is_empty() { None } else { self.by_host.get(host) };
-        bound
-            .and_then(|node| node.find(Some(segments)))
-            .or_else(|| self.every_host.find(Some(segments)))
+        self.trees(host).find_map(|tree| tree.find(Some(segments)))
+    }
+
+    /// The trees of a host, from the most specific. Most policies name no hosts; then nothing needs
+    /// to be hashed.
+    fn trees(&self, host: &str) -> impl Iterator<Item = &Node> {
+        let by_name = if self.by_host.is_empty() { None } else { self.by_host.get(host) };
+        let by_parent = if self.by_parent.is_empty() {
+            None
+        } else {
+            host.split_once('.').and_then(|(_, parent)| self.by_parent.get(parent))
+        };
+        by_name.into_iter().chain(by_parent).chain([&self.every_host])
     }
 }
 

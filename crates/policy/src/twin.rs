@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::host_pattern::HostPattern;
 use super::path_pattern::{Form, Segment};
 use super::permission::PermissionSet;
 use super::policy::Policy;
@@ -47,13 +48,13 @@ impl Policy {
         self.routes.iter().filter_map(|route| {
             let form = route.path().forms().first()?;
             let path = spelled(&texts(form));
-            let host = route.hosts().first().map_or("", String::as_str);
+            let host = route.hosts().first().map(HostPattern::example).unwrap_or_default();
             let other = match path.strip_suffix('/') {
                 Some("") => return None,
                 Some(without) => without.to_owned(),
                 None => format!("{path}/"),
             };
-            self.router.find(host, &other).is_none().then_some((route, other))
+            self.router.find(&host, &other).is_none().then_some((route, other))
         })
     }
 
@@ -78,7 +79,7 @@ impl Policy {
             let begin = twins.len();
             for example in examples(strict) {
                 for host in self.router.hosts(strict.hosts()) {
-                    let Some(shape) = self.router.find(host, &example) else { continue };
+                    let Some(shape) = self.router.find(&host, &example) else { continue };
                     for lax in shape.routes() {
                         let new = twins.iter().skip(begin).all(|twin| !Arc::ptr_eq(&twin.lax, lax));
                         if new && is_laxer(lax, strict) && !shape.excludes(lax, &example) {

@@ -4,7 +4,7 @@ use crate::config::Settings;
 fn settings(public_url: &str) -> Settings {
     let text = format!(
         "server.public_url = \"{public_url}\"\n\
-         server.hosts = [\"other.example\", \"third.example:8443\"]\n\
+         server.hosts = [\"other.example\", \"third.example:8443\", \"*.portal.example\"]\n\
          upstream.servers = [\"http://127.0.0.1:1\"]\n"
     );
     Settings::parse(&text, std::path::Path::new("test"), &<_>::default()).unwrap()
@@ -16,7 +16,9 @@ fn passes(public_url: &str, method: &Method, lines: &[(&'static str, &str)]) -> 
     for (name, value) in lines {
         headers.append(*name, value.parse().unwrap());
     }
-    may_change(method, &headers, &ServedHosts::new(&server))
+    let hosts = ServedHosts::new(&server);
+    let own = hosts.find(b"acme.portal.example").unwrap();
+    may_change(method, &headers, (&hosts, hosts.get(&own)))
 }
 
 const SITE: &str = "sec-fetch-site";
@@ -33,6 +35,8 @@ fn changes_from_served_origins_pass() {
         &[("origin", "https://portal.example")],
         &[("origin", "HTTPS://Portal.example")],
         &[("origin", "https://portal.example:443")],
+        &[(SITE, "same-site"), ("origin", "https://acme.portal.example")],
+        &[("origin", "https://acme.portal.example")],
         &[("origin", "https://other.example")],
     ] {
         assert!(passes("https://portal.example", &Method::POST, lines), "{lines:?}");
@@ -59,6 +63,8 @@ fn changes_from_other_sites_do_not_pass() {
         &[("origin", "https://portal.example.evil.example")],
         &[("origin", "https://portal.exampl")],
         &[("origin", "https://portal.example:8443")],
+        &[(SITE, "same-site"), ("origin", "https://globex.portal.example")],
+        &[("origin", "https://globex.portal.example")],
         &[("origin", "https://third.example")],
         &[("origin", "https://portal.example"), ("origin", "https://portal.example")],
     ] {

@@ -16,7 +16,7 @@ fn host_field_is_found_in_any_case_and_on_any_port() {
         ("third.example:8443", "third.example:8443"),
     ] {
         let index = hosts.find(field.as_bytes()).unwrap();
-        assert_eq!(hosts.get(index).value(), served, "{field}");
+        assert_eq!(hosts.get(&index).value(), served, "{field}");
     }
 }
 
@@ -35,7 +35,7 @@ fn host_field_that_is_not_served_is_refused() {
         (b"portal.example, other.example", BadRequest::BadHost),
         (b"\xffportal.example", BadRequest::BadHost),
     ] {
-        let found = hosts.find(field).map(|index| hosts.get(index).name().to_owned());
+        let found = hosts.find(field).map(|index| hosts.get(&index).name().to_owned());
         assert_eq!(found, Err(refusal), "{}", field.escape_ascii());
     }
 }
@@ -50,7 +50,7 @@ fn host_without_a_port_has_that_of_the_public_url() {
         ("a.example", "a.example"),
     ] {
         let index = hosts.find(field.as_bytes()).unwrap();
-        assert_eq!(hosts.get(index).value(), value, "{field}");
+        assert_eq!(hosts.get(&index).value(), value, "{field}");
     }
 }
 
@@ -89,5 +89,47 @@ fn gateway_is_reached_at_served_names_and_named_ports() {
     }
     for host in ["status.portal.example", "example", "portal.example:9000"] {
         assert!(!is_reached_at(host), "{host}");
+    }
+}
+
+#[test]
+fn hosts_below_a_parent_are_served() {
+    let hosts =
+        ServedHosts::parsed("https://portal.example", &["*.portal.example", "*.b.example:8443"]);
+    for (field, value) in [
+        ("acme.portal.example", "acme.portal.example"),
+        ("ACME.portal.example:443", "acme.portal.example"),
+        ("acme.b.example", "acme.b.example:8443"),
+        ("portal.example", "portal.example"),
+    ] {
+        let found = hosts.find(field.as_bytes()).unwrap();
+        assert_eq!(hosts.get(&found).value(), value, "{field}");
+    }
+    for field in ["a.b.portal.example", "b.example", "xportal.example", "127.0.0.1"] {
+        assert_eq!(hosts.find(field.as_bytes()).err(), Some(BadRequest::UnknownHost), "{field}");
+    }
+    for field in [".portal.example", "-.portal.example", "a b.portal.example"] {
+        assert_eq!(hosts.find(field.as_bytes()).err(), Some(BadRequest::BadHost), "{field}");
+    }
+    assert!(hosts.is_reached_at(&"acme.portal.example".parse().unwrap()));
+    assert!(!hosts.is_reached_at(&"a.b.portal.example".parse().unwrap()));
+    let own = hosts.find(b"acme.portal.example").unwrap();
+    for (origin, allowed) in [
+        ("https://acme.portal.example", true),
+        ("https://portal.example", true),
+        ("https://globex.portal.example", false),
+        ("http://acme.portal.example", false),
+        ("https://acme.portal.example:8443", false),
+    ] {
+        assert_eq!(hosts.is_origin_for(origin, hosts.get(&own)), allowed, "{origin}");
+    }
+    for (origin, served) in [
+        ("https://globex.portal.example", true),
+        ("https://acme.b.example:8443", true),
+        ("https://acme.b.example", false),
+        ("https://a.b.portal.example", false),
+        ("http://globex.portal.example", false),
+    ] {
+        assert_eq!(hosts.serves_origin(origin), served, "{origin}");
     }
 }

@@ -2,6 +2,7 @@
 
 use http::Method;
 
+use crate::support::admin::PASSWORD;
 use crate::support::gate::TestGate;
 
 fn head(lines: &str) -> String {
@@ -66,6 +67,35 @@ async fn unknown_host_is_421() {
         let reply = gate.get("/.portcullis/sign-in").header("host", host).send().await;
         assert_eq!(reply.status, 421, "our own pages are ours under our name only: {host}");
     }
+}
+
+#[tokio::test]
+async fn host_names_the_organization_of_a_session() {
+    let routes = "[[route]]\nname = \"Own\"\npath = \"/{*rest}\"\naccess = \"signed-in\"\n\
+        hosts = [\"{organization}.portal.test\"]\norganization = \"{organization}\"\n\
+        [[route]]\nname = \"Open\"\npath = \"/open/{*rest}\"\naccess = \"public\"\n";
+    let gate = TestGate::builder()
+        .policy(routes)
+        .setting("server.hosts", r#"["*.portal.test"]"#)
+        .start()
+        .await;
+    let organization = gate.admin.organization("Acme").await;
+    gate.admin.user(&organization, "anna@acme.test", "admin").await;
+    let anna = gate.sign_in("anna@acme.test", PASSWORD).await;
+    let own = format!("{organization}.portal.test");
+    assert_eq!(gate.get("/a").cookie(&anna).header("host", &own).send().await.status, 200);
+    assert_eq!(gate.arrived().one("host"), Some(&*own));
+    let other = gate.get("/a").cookie(&anna).header("host", "other.portal.test").send().await;
+    assert_eq!((other.status, &*other.reason()), (403, "other-organization"));
+    let bare = gate.get("/a").cookie(&anna).send().await;
+    assert_eq!((bare.status, &*bare.reason()), (403, "no-route"));
+    for host in ["a.other.portal.test", "other.test", "portal.test.other.test"] {
+        let reply = gate.get("/a").cookie(&anna).header("host", host).send().await;
+        assert_eq!(reply.status, 421, "{host}");
+    }
+    gate.nothing_arrived("of another organization").await;
+    let page = gate.get("/.portcullis/sign-in").header("host", "other.portal.test").send().await;
+    assert_eq!(page.status, 200);
 }
 
 #[tokio::test]

@@ -184,8 +184,8 @@ impl Asked<'_> {
         }
         let slash_is_data = route.slash_is_data() || !request.target.has_encoded_slash();
         let other_query = route.query().is_some() && self.spellings.may_end_early;
-        let query = request.target.query();
-        let named = NamedBy { path: PathReading::Other(parts, readings), query };
+        let path = PathReading::Other(parts, readings);
+        let named = NamedBy { host: request.host, path, query: request.target.query() };
         let own = |subject: &Subject| route.is_of_organization(&subject.organization, &named);
         let reason = if !slash_is_data || other_query {
             Reason::AmbiguousPath

@@ -359,6 +359,29 @@ fn a_session_expires_at_its_expiry() {
 }
 
 #[test]
+fn the_host_can_name_the_organization() {
+    let policy = fixture::compile(
+        "[[route]]\nname = \"Own\"\npath = \"/{*rest}\"\nrequire = \"view\"\n\
+         hosts = [\"{organization}.portal.example\"]\norganization = \"{organization}\"\n",
+    )
+    .unwrap();
+    let acme = subject(&policy, "limited");
+    for (host, path, reason) in [
+        ("acme.portal.example", "/a", Reason::Permitted),
+        ("acme.portal.example", "/A.b;c", Reason::Permitted),
+        ("globex.portal.example", "/a", Reason::OtherOrganization),
+        ("globex.portal.example", "/acme", Reason::OtherOrganization),
+        ("portal.example", "/a", Reason::NoRoute),
+        ("acme.globex.portal.example", "/a", Reason::NoRoute),
+    ] {
+        let target = RequestTarget::parse(path).unwrap();
+        let facts = RequestFacts::new(host, &Method::GET, &target);
+        let decision = decide(&policy, Some(&acme), &facts, at(99));
+        assert_eq!(decision.reason(), reason, "{host}{path}");
+    }
+}
+
+#[test]
 fn only_the_addresses_of_a_route_may_use_it() {
     let policy = policy();
     for (target, address, reason) in [

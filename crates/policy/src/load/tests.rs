@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::fixture::{self, GROUPS, PERMISSIONS};
-use crate::{Access, PolicyFiles, Requirement, built_in};
+use crate::{Access, HostPattern, PolicyFiles, Requirement, built_in};
 
 fn shown(files: &PolicyFiles) -> String {
     match Policy::compile(files) {
@@ -194,6 +194,27 @@ fn invalid_routes_are_reported_with_their_line() {
         (public("hosts = []"), "5: `hosts` must not be empty"),
         (public("hosts = [\"a b\"]"), "5: `a b`: the host is not a valid name"),
         (public("hosts = [\"a:80\"]"), "5: `a:80`: write the host without a port"),
+        (public("hosts = [\"{o}\"]"), "5: `{o}`: write one variable before a name"),
+        (public("hosts = [\"{o}x.example\"]"), "5: `{o}x.example`: write one variable before"),
+        (public("hosts = [\"{o}.{p}.example\"]"), "5: `{o}.{p}.example`: write one variable"),
+        (public("hosts = [\"{o o}.example\"]"), "5: `{o o}.example`: `o o` is not a valid"),
+        (public("hosts = [\"{o}.127.0.0.1\"]"), "5: `{o}.127.0.0.1`: an address has no names"),
+        (public("hosts = [\"*.example\"]"), "5: `*.example`: the host is not a valid name"),
+        (public("hosts = [\"{o}.example:80\"]"), "5: `{o}.example:80`: write the host without"),
+        (
+            route(
+                "path = \"/a\"\naccess = \"signed-in\"\norganization = \"{o}\"\n\
+                 hosts = [\"{o}.example\", \"b.example\"]",
+            ),
+            "5: every host of the route must have the variable `{o}`",
+        ),
+        (
+            route(
+                "path = \"/{o}\"\naccess = \"signed-in\"\norganization = \"{o}\"\n\
+                 hosts = [\"{o}.example\"]",
+            ),
+            "5: the variable `o` is used twice",
+        ),
         (public("query = \"do\""), "5: `query` must be a table"),
         (public("query = {}"), "5: `query` names no parameter"),
         (public("query = { do = \"show\" }"), "5: `query.do` must be a list of strings, true,"),
@@ -270,11 +291,11 @@ fn invalid_routes_are_reported_with_their_line() {
         (path(&"/a".repeat(33)), "3: `path` has more than 32 segments"),
         (
             route("path = \"/{o}\"\naccess = \"signed-in\"\norganization = \"{p}\""),
-            "5: `path` and `query` have no variable `{p}`",
+            "5: `path`, `query` and `hosts` have no variable `{p}`",
         ),
         (
             route("path = \"/{*o}\"\naccess = \"signed-in\"\norganization = \"{o}\""),
-            "5: `path` and `query` have no variable `{o}`",
+            "5: `path`, `query` and `hosts` have no variable `{o}`",
         ),
         (
             route("path = \"/{o}\"\naccess = \"signed-in\"\norganization = \"o\""),
@@ -628,7 +649,7 @@ fn a_route_has_the_values_of_its_entry() {
     let methods: Vec<_> = route.methods().iter().map(http::Method::as_str).collect();
     assert_eq!(methods, ["GET", "POST", "HEAD"]);
     assert_eq!(route.path().as_str(), "/o/{organization}/{*rest}");
-    assert_eq!(route.hosts(), ["a.example"]);
+    assert_eq!(route.hosts(), [HostPattern::Name("a.example".to_owned())]);
     assert_eq!(route.organization(), Some("organization"));
     assert_eq!(route.on_deny(), Some("/"));
     assert!(route.websocket() && route.body() && route.cross_origin() && route.tokens());

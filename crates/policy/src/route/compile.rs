@@ -66,7 +66,7 @@ fn compile_one(
 
     let (path, access) = (path?, access?);
     let query = query?;
-    let except = except?;
+    let (except, hosts) = (except?, hosts?);
     if !except.value.is_empty() && !path.has_rest() {
         file.problem(
             except.line,
@@ -75,9 +75,12 @@ fn compile_one(
         return None;
     }
     let organization = match organization {
-        Some(variable) => {
-            Some(requests::organization_variable(file, &variable, (&path, query.as_ref()), access)?)
-        }
+        Some(variable) => Some(requests::organization_variable(
+            file,
+            &variable,
+            (&path, query.as_ref(), &hosts),
+            access,
+        )?),
         None => None,
     };
     let preflight_is_public = preflight?;
@@ -110,7 +113,7 @@ fn compile_one(
         methods: methods?,
         path,
         query,
-        hosts: hosts?,
+        hosts,
         access,
         organization,
         on_deny: on_deny.map(|target| target.value),

@@ -4,7 +4,7 @@ use http::Method;
 
 use super::{Access, MethodSet, OrganizationVariable, VariablePlace};
 use crate::document::{At, Entry, File};
-use crate::host::Host;
+use crate::host_pattern::HostPattern;
 use crate::name_pattern::NamePattern;
 use crate::path_pattern::PathPattern;
 use crate::query_rule::QueryRule;
@@ -82,23 +82,16 @@ pub(super) fn except(file: &File<'_>, entry: &mut Entry<'_>) -> Option<At<Vec<Na
     (patterns.len() == names.len()).then_some(At { value: patterns, line })
 }
 
-pub(super) fn hosts(file: &File<'_>, entry: &mut Entry<'_>) -> Option<Vec<String>> {
+pub(super) fn hosts(file: &File<'_>, entry: &mut Entry<'_>) -> Option<Vec<HostPattern>> {
     if !entry.has("hosts") {
         return Some(Vec::new());
     }
     let mut hosts = Vec::new();
     let mut valid = true;
     for text in entry.strings("hosts")? {
-        match Host::parse(&text.value) {
-            Ok(host) if host.port().is_none() => {
-                if !hosts.iter().any(|known| known == host.name()) {
-                    hosts.push(host.name().to_owned());
-                }
-            }
-            Ok(_) => {
-                file.problem(text.line, format!("`{}`: write the host without a port", text.value));
-                valid = false;
-            }
+        match HostPattern::parse(&text.value) {
+            Ok(host) if hosts.contains(&host) => {}
+            Ok(host) => hosts.push(host),
             Err(cause) => {
                 file.problem(text.line, format!("`{}`: {cause}", text.value));
                 valid = false;
@@ -123,23 +116,37 @@ pub(super) fn slash_is_data(file: &File<'_>, entry: &mut Entry<'_>) -> bool {
 pub(super) fn organization_variable(
     file: &File<'_>,
     text: &At<String>,
-    (path, query): (&PathPattern, Option<&QueryRule>),
+    (path, query, hosts): (&PathPattern, Option<&QueryRule>, &[HostPattern]),
     access: Access,
 ) -> Option<OrganizationVariable> {
     let name = text.value.strip_prefix('{').and_then(|name| name.strip_suffix('}'));
     let Some(name) = name else {
         file.problem(
             text.line,
-            "`organization` must be a variable of `path` or `query`, such as \"{organization}\"",
+            "`organization` must be a variable of `path`, `query` or `hosts`, such as \"{organization}\"",
         );
         return None;
     };
     let in_query = query.is_some_and(|query| query.has_variable(name));
-    let place = match path.place_of(name) {
-        Some(place) => VariablePlace::Path(place),
-        None if in_query => VariablePlace::Query,
-        None => {
-            file.problem(text.line, format!("`path` and `query` have no variable `{{{name}}}`"));
+    let in_host = hosts.iter().any(|host| host.has_variable(name));
+    let place = match (path.place_of(name), in_query, in_host) {
+        (Some(place), false, false) => VariablePlace::Path(place),
+        (None, true, false) => VariablePlace::Query,
+        (None, false, true) if hosts.iter().all(|host| host.has_variable(name)) => {
+            VariablePlace::Host
+        }
+        (None, false, true) => {
+            let message = format!("every host of the route must have the variable `{{{name}}}`");
+            file.problem(text.line, message);
+            return None;
+        }
+        (None, false, false) => {
+            let message = format!("`path`, `query` and `hosts` have no variable `{{{name}}}`");
+            file.problem(text.line, message);
+            return None;
+        }
+        (_, _, _) => {
+            file.problem(text.line, format!("the variable `{name}` is used twice"));
             return None;
         }
     };

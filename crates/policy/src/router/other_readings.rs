@@ -45,13 +45,12 @@ impl Router {
     ) -> Result<bool, E> {
         let mut search =
             Search { parts, readings: self.readings, visits, visit, error: PhantomData };
-        let bound = if self.by_host.is_empty() { None } else { self.by_host.get(host) };
-        if let Some(bound) = bound
-            && search.at(bound, 0, by)?
-        {
-            return Ok(true);
+        for tree in self.trees(host) {
+            if search.at(tree, 0, by)? {
+                return Ok(true);
+            }
         }
-        search.at(&self.every_host, 0, by)
+        Ok(false)
     }
 }
 

@@ -140,6 +140,27 @@ fn literals_may_follow_a_rest() {
 }
 
 #[test]
+fn a_named_host_comes_before_a_variable_one() {
+    let policy = policy(&[
+        ("", "GET", "/{*rest}"),
+        ("{o}.portal.example", "GET", "/{*rest}"),
+        ("www.portal.example", "GET", "/{*rest}"),
+        ("{o}.portal.example", "GET", "/a"),
+    ])
+    .unwrap();
+    for (host, path, expected) in [
+        ("acme.portal.example", "/x", "1"),
+        ("acme.portal.example", "/a", "3"),
+        ("www.portal.example", "/a", "2"),
+        ("portal.example", "/a", "0"),
+        ("a.b.portal.example", "/a", "0"),
+        ("acmeportal.example", "/a", "0"),
+    ] {
+        assert_eq!(found(&policy, host, "GET", path), Some(expected), "{host} {path}");
+    }
+}
+
+#[test]
 fn an_optional_slash_is_two_paths() {
     let policy =
         policy(&[("", "GET", "/tickets[/]"), ("", "GET", "/tickets/{id:int}[/]")]).unwrap();
