@@ -11,6 +11,7 @@
 //! | `mfa`, `mfa/setup` | the code after the password, and its set-up (R50, R51) |
 //! | `sign-out` | signing out (R63) |
 //! | `sessions` | where a portal user is signed in |
+//! | `tokens` | a portal user's tokens for programs |
 //! | `link/{token}` | a secure link (R10–R14, R19) |
 //! | `invitation/{token}` | a first password (R40) |
 //! | `password/forgot` | a request for a link to reset the password (R33) |
@@ -31,6 +32,7 @@
 //! All words are in the catalogue (`texts`). Nothing is decided here: the directory decides who may
 //! sign in, the proxy what is refused.
 
+mod access_tokens;
 mod appearance;
 mod choose_password;
 mod denial;
@@ -87,6 +89,8 @@ struct PagesState {
     forms: Forms,
     https: bool,
     session_cookie: &'static str,
+    /// Whether users may create tokens for programs.
+    tokens_by_users: bool,
     directory: Directory,
     sessions: Sessions,
     known_browsers: KnownBrowsers,

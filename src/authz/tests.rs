@@ -8,8 +8,10 @@ use http::{HeaderValue, Method, header};
 
 use super::*;
 use crate::credential::token::TokenHash;
+use crate::directory::access::user_tokens::NewUserToken;
 use crate::directory::accounts::preferences::PreferencesPatch;
 use crate::directory::fixture::{Fixture, by_operator, now, policy_files};
+use crate::directory::{Actor, Change};
 use crate::session::{NewSession, SessionCache};
 use portcullis_policy::{Policy, PolicyFiles, RequestLine, SessionKind};
 use portcullis_store::feed::Feed;
@@ -221,4 +223,25 @@ async fn i7_open_connection_is_decided_by_the_same_steps() {
     assert_eq!(reasons(&bench).await, ["store-unavailable"; 2]);
     bench.disable_the_portal().await;
     assert_eq!(reasons(&bench).await, ["portal-disabled"; 2]);
+}
+
+#[tokio::test]
+async fn tokens_that_users_created_need_the_setting() {
+    let mut bench = Bench::new().await;
+    let user = bench.fixture.directory.users().with_login("ann").await.unwrap().id;
+    let by_user = Change::new(Actor::PortalUser { id: user.clone() }, now());
+    for (change, setting, reason) in [
+        (by_operator(), false, "permitted"),
+        (by_user.clone(), false, "invalid-token"),
+        (by_user, true, "permitted"),
+    ] {
+        bench.authorizer.tokens_by_users = setting;
+        let new = NewUserToken { name: format!("{change:?}{setting}"), expires: None };
+        let tokens = bench.fixture.directory.user_tokens();
+        let (_, token) = tokens.create(&user, &new, &change).await.unwrap();
+        let bearer = format!("Bearer {}", token.expose());
+        let sent = [("authorization", bearer.as_str())];
+        let headers = HeaderMap::new();
+        assert_eq!(bench.decide_with(headers, Method::GET, "/tickets", &sent).await, reason);
+    }
 }

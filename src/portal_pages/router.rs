@@ -17,8 +17,8 @@ use super::known_browser::KnownBrowsers;
 use super::pending_cookie::PendingCookie;
 use super::reset_queue::ResetQueue;
 use super::{
-    Appearance, PageResult, PagesState, choose_password, forgot_password, mfa, secure_link,
-    sessions, sign_in, sign_out,
+    Appearance, PageResult, PagesState, access_tokens, choose_password, forgot_password, mfa,
+    secure_link, sessions, sign_in, sign_out,
 };
 use crate::config::Settings;
 use crate::credential::key::SecretKey;
@@ -70,6 +70,7 @@ impl Pages {
             forms: Forms::new(&settings.server, key),
             https,
             session_cookie: OwnCookie::Session.name(https),
+            tokens_by_users: settings.tokens_by_users,
             directory,
             sessions,
             known_browsers: KnownBrowsers::new(key, https),
@@ -103,6 +104,7 @@ fn router(state: Arc<PagesState>) -> Router {
         .route(paths::MFA_SETUP, get(mfa::set_up::show).post(mfa::set_up::submit))
         .route(paths::SIGN_OUT, get(sign_out::show).post(sign_out::submit))
         .route(paths::SESSIONS, get(sessions::show).post(sessions::submit))
+        .route(paths::ACCESS_TOKENS, get(access_tokens::show).post(access_tokens::submit))
         .route(&with_token(paths::SECURE_LINK), get(secure_link::open).post(secure_link::confirm))
         .route(&with_token(paths::INVITATION), choose_password(Occasion::Invitation))
         .route(paths::FORGOT_PASSWORD, get(forgot_password::show).post(forgot_password::submit))

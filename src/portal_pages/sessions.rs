@@ -9,8 +9,10 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Extension;
+use axum::body::Body;
 use axum::extract::{Request, State};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::texts::Catalogue;
@@ -25,6 +27,7 @@ use crate::web::response::see_other;
 use crate::web::return_to::ReturnTo;
 use crate::web::text::{Filled, RelativeTime};
 use crate::web::{Visitor, paths};
+use portcullis_policy::SessionKind;
 use portcullis_store::StoreError;
 
 /// The form's value for all sessions but the one that it is sent from.
@@ -50,6 +53,8 @@ struct SessionsPage<'a> {
     reset_by_mail: bool,
     sessions: Vec<Entry<'a>>,
     others: bool,
+    /// Whether users may create tokens for programs.
+    tokens: bool,
     csrf: &'a str,
     /// How many sessions were ended.
     ended: Option<Filled<'a>>,
@@ -68,10 +73,11 @@ struct Entry<'a> {
 }
 
 /// The portal user, and the session of this browser.
-struct CurrentUser {
-    key: TokenHash,
-    id: UserId,
-    login: Arc<str>,
+pub(super) struct CurrentUser {
+    pub(super) key: TokenHash,
+    pub(super) kind: SessionKind,
+    pub(super) id: UserId,
+    pub(super) login: Arc<str>,
 }
 
 pub(super) async fn show(
@@ -99,15 +105,9 @@ impl PagesState {
         visitor: &Visitor,
         fields: Option<&Fields>,
     ) -> PageResult {
-        let user = match self.presented(headers, visitor.now).await? {
-            SessionLookup::Found { key, subject } => match (subject.user, subject.login) {
-                (Some(id), Some(login)) => CurrentUser { key, id: id.into(), login },
-                _ => return Ok(see_other(paths::SIGN_OUT)),
-            },
-            SessionLookup::Missing(_) => {
-                let return_to = ReturnTo::parse(paths::SESSIONS);
-                return Ok(see_other(&sign_in::address(&return_to, None)));
-            }
+        let user = match self.current_user(headers, visitor.now, paths::SESSIONS).await? {
+            Ok(user) => user,
+            Err(elsewhere) => return Ok(elsewhere),
         };
         let text = self.texts.of(headers);
         let (ended, problem) = match fields {
@@ -128,12 +128,33 @@ impl PagesState {
             reset_by_mail: is_reset_by_mail(&user.login),
             others: sessions.iter().any(|session| !session.this),
             sessions,
+            tokens: self.tokens_by_users,
             csrf: &token.text,
             ended,
             problem: problem.as_ref(),
             request_id: &visitor.request_id,
         };
         Ok(form_page(&text.language, &page, problem.as_ref(), &token))
+    }
+
+    /// The portal user; for other visitors, the response that leads to where they can sign in or out.
+    pub(super) async fn current_user(
+        &self,
+        headers: &HeaderMap,
+        now: Timestamp,
+        page: &str,
+    ) -> Result<Result<CurrentUser, Response<Body>>, StoreError> {
+        Ok(match self.presented(headers, now).await? {
+            SessionLookup::Found { key, subject } => match (subject.user, subject.login) {
+                (Some(id), Some(login)) => {
+                    Ok(CurrentUser { key, kind: subject.kind, id: id.into(), login })
+                }
+                _ => Err(see_other(paths::SIGN_OUT)),
+            },
+            SessionLookup::Missing(_) => {
+                Err(see_other(&sign_in::address(&ReturnTo::parse(page), None)))
+            }
+        })
     }
 
     /// How many sessions were ended, or why none was.

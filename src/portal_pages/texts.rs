@@ -30,6 +30,10 @@ values! {
     OrganizationAndOperator(organization, operator);
     /// A portal user's login.
     Login(login);
+    /// A date.
+    Date(date);
+    /// The name of a token.
+    Name(name);
     /// A browser's name.
     Browser(browser);
     /// A browser's name, and that of its operating system.
@@ -65,6 +69,7 @@ texts! {
         recovery_codes: RecoveryCodes,
         sign_out: SignOut,
         sessions: Sessions,
+        access_tokens: AccessTokens,
         link: Link,
         choose: Choose,
         requirement: Requirements,
@@ -189,10 +194,50 @@ texts! {
         end: Text,
         end_this: Phrase<Browser>,
         end_others: Text,
+        access_tokens: Text,
         end_here: Text,
         only_this: Text,
         ended: Counted,
         not_there: Text,
+        form_too_old: Text,
+    }
+
+    /// The page with a portal user's tokens for programs.
+    AccessTokens {
+        title: Text,
+        lead: Phrase<Login>,
+        none: Text,
+        created: Phrase<Moment>,
+        used: Phrase<Moment>,
+        unused: Text,
+        expires: Phrase<Date>,
+        expired: Text,
+        never_expires: Text,
+        by_operator: Phrase<Operator>,
+        revoke: Text,
+        revoke_this: Phrase<Name>,
+        revoked: Text,
+        not_there: Text,
+        new: Text,
+        name: Text,
+        lifetime: Text,
+        days: Counted,
+        forever: Text,
+        password: Text,
+        code: Text,
+        create: Text,
+        created_now: Text,
+        not_copied: Text,
+        name_missing: Text,
+        name_invalid: Text,
+        name_taken: Text,
+        too_many: Text,
+        password_missing: Text,
+        wrong_password: Text,
+        code_missing: Text,
+        wrong_code: Text,
+        set_up_first: Text,
+        busy: Text,
         form_too_old: Text,
     }
 

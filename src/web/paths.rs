@@ -15,6 +15,8 @@ pub const MFA_SETUP: &str = "/.portcullis/mfa/setup";
 pub const SIGN_OUT: &str = "/.portcullis/sign-out";
 /// A portal user's own sessions.
 pub const SESSIONS: &str = "/.portcullis/sessions";
+/// A portal user's own tokens for programs.
+pub const ACCESS_TOKENS: &str = "/.portcullis/tokens";
 /// The page that asks for a link to reset a password.
 pub const FORGOT_PASSWORD: &str = "/.portcullis/password/forgot";
 /// Secure links; the token follows.
@@ -45,6 +47,7 @@ mod tests {
             MFA_SETUP,
             SIGN_OUT,
             SESSIONS,
+            ACCESS_TOKENS,
             FORGOT_PASSWORD,
             SECURE_LINK,
             INVITATION,

@@ -1,4 +1,4 @@
-// Adds buttons to copy and print the recovery codes.
+// Adds buttons to copy and print recovery codes, and to copy an access token.
 for (const list of document.querySelectorAll(".codes")) {
   const data = list.dataset;
   const tools = document.createElement("div");
@@ -26,6 +26,8 @@ for (const list of document.querySelectorAll(".codes")) {
       }
     });
   }
-  add(data.print, () => window.print());
+  if (data.print) {
+    add(data.print, () => window.print());
+  }
   list.after(tools, hint);
 }

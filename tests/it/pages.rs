@@ -1,3 +1,4 @@
 //! The pages for portal users, as HTML.
 
+mod access_tokens;
 mod branding;
