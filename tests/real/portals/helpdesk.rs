@@ -208,6 +208,10 @@ async fn helpdesk_works_in_a_browser() {
     customer.ask("document.querySelector('button.btn-block').click()").await;
     customer.sees("The light is red.").await;
     customer.sees("photo.png").await;
+    let download = "return fetch(document.querySelector('a[href^=\"/media/\"]').href)\
+        .then(response => response.arrayBuffer())\
+        .then(bytes => Array.from(new Uint8Array(bytes)))";
+    assert_eq!(customer.ask(download).await, json!(PICTURE.bytes));
     // The page's script reads the tickets from the API.
     customer.goto("/tickets/my-tickets/").await;
     customer.sees("No toner").await;

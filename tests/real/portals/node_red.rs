@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::program::{Person, Program, Setup, Upload};
+use super::program::{Person, Program, Setup, Upload, echo};
 use crate::support::admin::PASSWORD;
 use crate::support::browser::Browser;
 use crate::support::chrome::Chrome;
@@ -253,6 +253,15 @@ async fn node_red_editor_works_in_a_browser() {
     user.goto("/app/hello").await;
     user.sign_in("uma", PASSWORD).await;
     user.sees("Hello uma").await;
+    let upload = "const form = new FormData(); form.append('note', 'für später');\
+        form.append('file', new Blob(['12345']), 'a.txt');\
+        return fetch('/app/upload', { method: 'POST', body: form }).then(answer => answer.json())";
+    let stored = json!({ "name": "a.txt", "size": 5, "note": "für später" });
+    assert_eq!(user.ask(upload).await, stored);
+    let download = "return fetch('/app/file').then(answer => answer.text())";
+    assert_eq!(user.ask(download).await, "12345");
+    assert_eq!(user.ask(&echo("/app/ws/echo", "für später")).await, "für später");
+    assert_eq!(user.ask(&echo("/editor/comms", "hello")).await, "closed");
     user.goto("/editor/").await;
     user.sees("Your account doesn't have access to this").await;
     red.only_allowed_requests_arrived("/app/hello").await;

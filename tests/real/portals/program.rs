@@ -445,3 +445,13 @@ async fn open_socket(
     assert!(wire.0.buffer().is_empty());
     Ok(WebSocketStream::from_raw_socket(wire.0.into_inner(), Role::Client, None).await)
 }
+
+/// A script that sends a text over a WebSocket, and returns the answer, or `closed`.
+pub(super) fn echo(target: &str, text: &str) -> String {
+    format!(
+        "return new Promise(resolve => {{ const socket = new WebSocket('{target}'); \
+         socket.onopen = () => socket.send('{text}'); \
+         socket.onmessage = message => resolve(message.data); \
+         socket.onclose = () => resolve('closed'); }})"
+    )
+}

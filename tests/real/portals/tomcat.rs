@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::program::{Mask, Person, Program, Setup};
+use super::program::{Mask, Person, Program, Setup, echo};
 use crate::support::admin::PASSWORD;
 use crate::support::browser::Browser;
 use crate::support::chrome::Chrome;
@@ -194,6 +194,8 @@ async fn tomcat_form_sign_in_works_in_a_browser() {
     chrome.find("[type=\"submit\"]").await.click().await.unwrap();
     chrome.sees("You are logged in as remote user").await;
     chrome.arrives(PROTECTED).await;
+    let socket = echo("/examples/websocket/echoProgrammatic", "grün");
+    assert_eq!(chrome.ask(&socket).await, "grün");
     // Another person in the same browser is not signed in to Tomcat.
     chrome.goto("/.portcullis/sign-out").await;
     chrome.press("Sign out").await;
@@ -206,5 +208,7 @@ async fn tomcat_form_sign_in_works_in_a_browser() {
     chrome.goto(PROTECTED).await;
     chrome.sign_in("rita", PASSWORD).await;
     chrome.sees("Your account doesn't have access to this").await;
+    chrome.goto("/examples/").await;
+    assert_eq!(chrome.ask(&socket).await, "closed");
     tomcat.only_allowed_requests_arrived("/examples/").await;
 }
