@@ -10,7 +10,7 @@ use super::state::AdminState;
 use crate::clock;
 use crate::credential::token::TokenHash;
 use crate::directory::{OrganizationId, UserId};
-use crate::session::{SessionView, Whose};
+use crate::session::{SessionFilter, SessionView};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Filter {
@@ -29,7 +29,7 @@ pub(super) async fn list(
     Params(page): Params<PageParams>,
     Params(filter): Params<Filter>,
 ) -> ApiResult {
-    page_of(&admin, &filter.whose()?, &page).await
+    page_of(&admin, &filter.checked()?, &page).await
 }
 
 /// Sessions may outlive their owner for a while, so a missing owner is an error only if no session
@@ -39,10 +39,12 @@ pub(super) async fn end_all(
     NewRecord(change): NewRecord,
     Params(filter): Params<Filter>,
 ) -> ApiResult {
-    let whose = filter.whose()?;
-    match (admin.sessions.end_all(&whose, &change).await?, &whose) {
-        (0, Whose::User(id)) => admin.directory.users().get(id).await.map(drop)?,
-        (0, Whose::Organization(id)) => admin.directory.organizations().get(id).await.map(drop)?,
+    let filter = filter.checked()?;
+    match (admin.sessions.end_all(&filter, &change).await?, &filter) {
+        (0, SessionFilter::User(id)) => admin.directory.users().get(id).await.map(drop)?,
+        (0, SessionFilter::Organization(id)) => {
+            admin.directory.organizations().get(id).await.map(drop)?
+        }
         (_, _) => {}
     }
     no_content()
@@ -61,22 +63,26 @@ pub(super) async fn end(
 }
 
 /// A page of the sessions of one owner, or of all.
-pub(super) async fn page_of(admin: &AdminState, whose: &Whose, page: &PageParams) -> ApiResult {
+pub(super) async fn page_of(
+    admin: &AdminState,
+    filter: &SessionFilter,
+    page: &PageParams,
+) -> ApiResult {
     let limit = page.limit()?;
     let after = page.after();
     if after.is_some_and(|after| TokenHash::parse(after).is_none()) {
         return Err(Problem::invalid("after", UNKNOWN_CURSOR));
     }
-    let (items, next) = admin.sessions.list(whose, after, limit, clock::now()).await?;
+    let (items, next) = admin.sessions.list(filter, after, limit, clock::now()).await?;
     document(&SessionPage { items, next })
 }
 
 impl Filter {
-    fn whose(self) -> Result<Whose, Problem> {
+    fn checked(self) -> Result<SessionFilter, Problem> {
         match (self.user, self.organization) {
-            (None, None) => Ok(Whose::All),
-            (Some(user), None) => Ok(Whose::User(user)),
-            (None, Some(organization)) => Ok(Whose::Organization(organization)),
+            (None, None) => Ok(SessionFilter::All),
+            (Some(user), None) => Ok(SessionFilter::User(user)),
+            (None, Some(organization)) => Ok(SessionFilter::Organization(organization)),
             (Some(_), Some(_)) => {
                 let message = "specify either `user` or `organization`, not both";
                 Err(Problem::invalid("organization", message))

@@ -15,7 +15,7 @@ use crate::credential::secret::Secret;
 use crate::directory::access::invitations::BlindCopy;
 use crate::directory::accounts::users::{NewUser, UserFilter, UserPatch, UserView};
 use crate::directory::{Change, DirectoryError, EndUserId, GroupId, OrganizationId, Page, UserId};
-use crate::session::Whose;
+use crate::session::SessionFilter;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Filter {
@@ -161,7 +161,7 @@ pub(super) async fn sessions(
     Params(page): Params<PageParams>,
 ) -> ApiResult {
     admin.directory.users().get(&id).await?;
-    sessions::page_of(&admin, &Whose::User(id), &page).await
+    sessions::page_of(&admin, &SessionFilter::User(id), &page).await
 }
 
 pub(super) async fn end_sessions(
@@ -170,7 +170,7 @@ pub(super) async fn end_sessions(
     RecordChange(change): RecordChange,
 ) -> ApiResult {
     admin.directory.users().get_at(&id, change.expected).await?;
-    admin.sessions.end_all(&Whose::User(id), &change).await?;
+    admin.sessions.end_all(&SessionFilter::User(id), &change).await?;
     no_content()
 }
 
@@ -186,7 +186,7 @@ impl AdminState {
     /// Removes the records of sessions that have ended because their user was deleted or the
     /// password changed (R34). Best effort: the periodic sweep removes what is left once it expires.
     async fn remove_sessions(&self, user: UserId, change: &Change) {
-        if let Err(error) = self.sessions.end_all(&Whose::User(user), change).await {
+        if let Err(error) = self.sessions.end_all(&SessionFilter::User(user), change).await {
             tracing::warn!(%error, "could not remove the records of ended sessions");
         }
     }

@@ -22,7 +22,7 @@ use crate::credential::secret::Secret;
 use crate::directory::access::password_links::{Choice, Holder};
 use crate::directory::records::Occasion;
 use crate::directory::{Actor, Change};
-use crate::session::Whose;
+use crate::session::SessionFilter;
 use crate::web::Visitor;
 use crate::web::brand::Brand;
 use crate::web::fetch_metadata::ResponseKind;
@@ -125,7 +125,8 @@ impl PagesState {
                 let actor = Actor::PortalUser { id: user.clone() };
                 let change = Change::new(actor, visitor.now);
                 // The sessions no longer count (R34). Records that stay are swept later.
-                if let Err(error) = self.sessions.end_all(&Whose::User(user), &change).await {
+                if let Err(error) = self.sessions.end_all(&SessionFilter::User(user), &change).await
+                {
                     tracing::warn!(%error, "the records of ended sessions were not removed");
                 }
                 let hint = self.password_hint(&login, visitor.now);

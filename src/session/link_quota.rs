@@ -20,7 +20,7 @@ use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 
-use super::NewSession;
+use super::new_session::NewSession;
 use crate::config::LinkLimits;
 use crate::credential::lockout::network;
 use crate::directory::OrganizationId;
@@ -36,7 +36,7 @@ pub(super) struct LinkQuota {
     limits: LinkLimits,
     /// By organization.
     links: Mutex<HashMap<OrganizationId, Usage>>,
-    /// Held while a link is counted: one count at a time, and no two of the same link.
+    /// Held while a link is counted: there is one count at a time.
     pub(super) counting: tokio::sync::Mutex<()>,
 }
 
@@ -60,14 +60,14 @@ struct Recent {
     started: usize,
 }
 
-/// What comes of asking for another session.
+/// The answer to a claim for another session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Claim {
-    /// It may start, and is counted.
+    /// The session may start, and is counted.
     Granted,
-    /// The link's sessions have to be counted first.
+    /// The open sessions of the link must be counted first.
     Uncounted,
-    /// There are too many; worth asking again after this time.
+    /// A limit is reached. Try again after this time.
     Refused(Duration),
 }
 
@@ -76,7 +76,7 @@ impl LinkQuota {
         Self { limits, links: Mutex::default(), counting: tokio::sync::Mutex::default() }
     }
 
-    /// Asks for another session.
+    /// Claims another session for a link.
     pub(super) fn claim(&self, new: &NewSession, now: Timestamp) -> Claim {
         let mut links = self.links.lock();
         let Some(usage) = links.get_mut(&new.organization) else { return Claim::Uncounted };
@@ -108,7 +108,7 @@ impl LinkQuota {
         Claim::Granted
     }
 
-    /// The link has so many sessions open.
+    /// Records that this many sessions of the link are open.
     pub(super) fn counted(&self, new: &NewSession, open: usize, now: Timestamp) {
         let mut links = self.links.lock();
         let usage = links.entry(new.organization.clone()).or_insert_with(|| Usage {
@@ -123,8 +123,8 @@ impl LinkQuota {
         usage.counted = Some(now);
     }
 
-    /// Has every link counted again when it is next opened, because sessions have ended, and forgets
-    /// those that were not opened lately.
+    /// Makes every link count again when it is next opened, because sessions have ended. Removes the
+    /// entries of links that no network opened within the last minute.
     pub(super) fn outdate(&self, now: Timestamp) {
         self.links.lock().retain(|_, usage| {
             usage.counted = None;
@@ -135,7 +135,7 @@ impl LinkQuota {
 }
 
 impl Usage {
-    /// Once a minute, so that not every opening pays for a walk.
+    /// Removes expired entries, at most once a minute: each claim would otherwise visit all of them.
     fn clear_networks(&mut self, now: Timestamp) {
         let age = now.duration_since(self.cleared);
         if age >= MINUTE || age < SignedDuration::ZERO {
@@ -146,7 +146,7 @@ impl Usage {
 }
 
 impl Recent {
-    /// Its minute is over, or it was noted by a clock that has been set back since.
+    /// Whether its minute is over, or the clock has been set back since it was recorded.
     fn is_over(&self, now: Timestamp) -> bool {
         let age = now.duration_since(self.since);
         age >= MINUTE || age < -MINUTE
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn i12_a_network_starts_so_many_a_minute_and_others_go_on() {
+    fn i12_the_rate_limits_each_network_by_itself() {
         let quota = quota(100, 3);
         for _ in 0..3 {
             assert_eq!(quota.claim(&from("192.0.2.1"), NOW), Claim::Granted);
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn i12_an_ipv6_customer_is_one_network() {
+    fn i12_an_ipv6_slash_64_is_one_network() {
         let quota = quota(100, 1);
         assert_eq!(quota.claim(&from("2001:db8::1"), NOW), Claim::Granted);
         assert!(matches!(quota.claim(&from("2001:db8::2"), NOW), Claim::Refused(_)));
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn i12_a_link_has_so_many_open_and_is_counted_again() {
+    fn i12_a_full_link_is_counted_again_after_ten_seconds() {
         let quota = quota(2, 100);
         for number in 1..3 {
             assert_eq!(quota.claim(&from(&format!("192.0.2.{number}")), NOW), Claim::Granted);
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn i12_a_new_link_and_a_swept_one_are_counted_first() {
+    fn i12_a_link_is_counted_after_rotation_and_sweep() {
         let quota = quota(10, 1);
         let rotated = NewSession { generation: 4, ..from("192.0.2.9") };
         assert_eq!(quota.claim(&rotated, NOW), Claim::Uncounted);
@@ -231,11 +231,11 @@ mod tests {
         assert_eq!(quota.claim(&from("192.0.2.1"), at(1)), Claim::Uncounted);
         quota.counted(&from("192.0.2.1"), 1, at(1));
         let refused = quota.claim(&from("192.0.2.1"), at(1));
-        assert!(matches!(refused, Claim::Refused(_)), "the rate outlives a sweep: {refused:?}");
+        assert!(matches!(refused, Claim::Refused(_)), "a sweep keeps the rate: {refused:?}");
     }
 
     #[test]
-    fn i12_networks_are_forgotten_after_their_minute() {
+    fn i12_entries_of_networks_are_removed_after_a_minute() {
         let quota = quota(1000, 1);
         for number in 0..200 {
             let address = format!("10.0.0.{number}");

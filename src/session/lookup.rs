@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::cache::{Cached, no_later};
+use super::cache::Cached;
+use super::last_use::no_later;
 use super::record::Lifetime;
-use super::{Sessions, subject};
+use super::sessions::Sessions;
+use super::subject;
 use crate::credential::token::TokenHash;
 use crate::directory::Snapshot;
 use crate::web::cookie;

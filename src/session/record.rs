@@ -1,4 +1,4 @@
-//! A session as the store keeps it.
+//! The record of a session in the store, and how long a session lasts.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -6,21 +6,22 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{NewSession, PortalCookie};
+use super::new_session::NewSession;
+use super::portal_cookie::PortalCookie;
 use crate::config::SessionLimits;
 use crate::credential::token::TokenHash;
 use crate::directory::{OrganizationId, UserId};
 use portcullis_policy::SessionKind;
 use portcullis_store::{Expect, Key, Kind, Record, StoreError, Write};
 
-/// A portal session, by the hash of its token. The name is part of what is on disk.
+/// A portal session, by the hash of its token. The name is stored.
 pub(crate) const SESSION: Kind = Kind::new("session");
 
-/// Sessions of a portal user.
+/// The index of sessions by portal user.
 pub(super) const BY_USER: &str = "user";
-/// Sessions of an organization.
+/// The index of sessions by organization.
 pub(super) const BY_ORGANIZATION: &str = "organization";
-/// What a browser calls itself is kept to this many characters.
+/// How many characters of a `User-Agent` are kept.
 const AGENT_LENGTH: usize = 160;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -33,7 +34,7 @@ pub(super) struct SessionRecord {
     pub(super) last_seen: Timestamp,
     pub(super) address: IpAddr,
     pub(super) agent: String,
-    /// What the portal has set in the session.
+    /// The cookies that the portal has set in the session.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) portal_cookies: Vec<PortalCookie>,
 }
@@ -84,8 +85,9 @@ impl SessionRecord {
     }
 
     pub(super) fn put(&self, key: &TokenHash, expect: Expect) -> Result<Write, StoreError> {
-        let doc = serde_json::to_vec(self)
-            .map_err(|error| StoreError::Unavailable(format!("a session is no JSON: {error}")))?;
+        let doc = serde_json::to_vec(self).map_err(|error| {
+            StoreError::Unavailable(format!("a session cannot be written as JSON: {error}"))
+        })?;
         let user = self.user.as_ref().map(|user| Key::new(BY_USER, user.as_str()));
         Ok(Write::Put {
             kind: SESSION,
@@ -100,13 +102,12 @@ impl SessionRecord {
         })
     }
 
-    /// Whether the portal may take the two for one visitor: the same user, or the same
-    /// organization's link.
+    /// Whether the portal may take both for the same visitor: they are sessions of the same user, or
+    /// of the same organization's link.
     pub(super) fn is_same_person_as(&self, other: &Self) -> bool {
         self.user == other.user && self.organization == other.organization
     }
 
-    /// What decides how long the session lasts.
     pub(super) fn lifetime(&self) -> Lifetime {
         Lifetime { kind: self.kind, created: self.created }
     }
@@ -139,7 +140,7 @@ impl Lifetime {
         }
     }
 
-    /// How long the session may lie unused.
+    /// How long the session may go unused before it ends.
     pub(super) fn idle(self, limits: &SessionLimits) -> Duration {
         if self.is_staff() { limits.staff_idle } else { limits.idle }
     }

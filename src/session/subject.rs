@@ -49,8 +49,8 @@ pub fn of_link(
         .flatten()
 }
 
-/// A subject in this group without a name; `None` if there is no such group. In the Non-Portal User
-/// Group it is the session of a link.
+/// The subject of a session in this group that has no login. `None` if the group does not exist. In
+/// the Non-Portal User Group it is a session of a secure link.
 #[must_use]
 pub fn of_group(
     id: &str,

@@ -1,28 +1,30 @@
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use std::path::Path;
-
-use jiff::{SignedDuration, ToSpan};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use tempfile::TempDir;
 
+use super::link_quota::LinkQuota;
+use super::record::{SESSION, SessionRecord};
 use super::*;
-use crate::config::{Passwords, ServedHosts};
+use crate::config::{LinkLimits, Passwords, ServedHosts, SessionLimits};
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
 use crate::credential::lockout::Lockout;
 use crate::credential::secret::Secret;
+use crate::credential::token::{PlainToken, TokenHash};
 use crate::directory::accounts::groups::GroupPatch;
 use crate::directory::accounts::organizations::NewOrganization;
 use crate::directory::accounts::preferences::PreferencesPatch;
 use crate::directory::accounts::users::{NewUser, UserPatch, UserView};
 use crate::directory::fixture::by_operator;
 use crate::directory::fixture::by_operator_at;
-use crate::directory::{AuthServices, Memory};
-use crate::session::record::SESSION;
-use portcullis_policy::Policy;
-use portcullis_store::Store;
+use crate::directory::{AuthServices, Directory, Memory};
+use portcullis_policy::{Policy, SessionKind};
 use portcullis_store::feed::{Feed, Follower};
 use portcullis_store::sled::SledStore;
+use portcullis_store::{Expect, Store, Write};
 
 const LINKS: LinkLimits = LinkLimits { sessions: 1000, rate: 300 };
 const LIMITS: SessionLimits = SessionLimits {
@@ -63,7 +65,7 @@ impl Portal {
         Self { directory, sessions, store }
     }
 
-    /// Lets go of the store, and returns when nothing holds it any more.
+    /// Drops everything, and returns when nothing else uses the store.
     async fn close(self) {
         let Self { directory, sessions, store } = self;
         drop((directory, sessions));
@@ -96,7 +98,7 @@ impl Portal {
         self.begin(user, None, now).await.token
     }
 
-    /// The user signs in, in the browser of another session perhaps.
+    /// The user signs in, possibly in a browser that has another session.
     pub(super) async fn begin(
         &self,
         user: &UserView,
@@ -147,7 +149,7 @@ fn after(minutes: i64) -> Timestamp {
 }
 
 #[tokio::test]
-async fn a_session_ends_when_it_is_not_used_and_lives_while_it_is() {
+async fn an_idle_session_ends_and_a_used_one_does_not() {
     let folder = TempDir::new().unwrap();
     let portal = Portal::open(folder.path()).await;
     portal.acme().await;
@@ -159,7 +161,7 @@ async fn a_session_ends_when_it_is_not_used_and_lives_while_it_is() {
 }
 
 #[tokio::test]
-async fn a_clock_set_back_makes_no_session_last_longer() {
+async fn a_session_lasts_no_longer_after_a_clock_is_set_back() {
     let folder = TempDir::new().unwrap();
     let portal = Portal::open(folder.path()).await;
     portal.acme().await;
@@ -185,7 +187,7 @@ async fn a_clock_set_back_makes_no_session_last_longer() {
 }
 
 #[tokio::test]
-async fn to_be_asked_about_is_no_use_of_a_session() {
+async fn looking_at_a_session_is_not_a_use() {
     let folder = TempDir::new().unwrap();
     let portal = Portal::open(folder.path()).await;
     portal.acme().await;
@@ -242,7 +244,7 @@ async fn a_moved_user_has_the_new_group_on_the_next_request() {
 }
 
 #[tokio::test]
-async fn r14_a_link_session_stops_at_the_first_portal_user() {
+async fn r14_the_first_portal_user_ends_link_sessions() {
     let folder = TempDir::new().unwrap();
     let portal = Portal::open(folder.path()).await;
     portal.acme().await;
@@ -307,13 +309,13 @@ async fn r34_a_new_password_ends_only_that_users_sessions() {
     assert!(!portal.is_in(&hers, noon()).await);
     assert!(!portal.is_in(&also_hers, noon()).await);
     assert!(portal.is_in(&his, noon()).await);
-    let whose = Whose::Organization("acme".into());
-    let (listed, _) = portal.sessions.list(&whose, None, 10, noon()).await.unwrap();
-    assert_eq!(listed.len(), 1, "what is over is not listed");
+    let filter = SessionFilter::Organization("acme".into());
+    let (listed, _) = portal.sessions.list(&filter, None, 10, noon()).await.unwrap();
+    assert_eq!(listed.len(), 1, "sessions that have ended are not listed");
 }
 
 #[tokio::test]
-async fn r63_a_session_that_was_ended_is_nobodys() {
+async fn r63_an_ended_session_admits_no_request() {
     let folder = TempDir::new().unwrap();
     let portal = Portal::open(folder.path()).await;
     portal.acme().await;
@@ -324,15 +326,18 @@ async fn r63_a_session_that_was_ended_is_nobodys() {
     assert!(!portal.is_in(&ended, noon()).await);
     assert!(
         !portal.sessions.end(&ended.hash(), &by_operator()).await.unwrap(),
-        "there is none any more"
+        "it has already ended"
     );
     assert!(portal.is_in(&other, noon()).await);
-    assert_eq!(portal.sessions.end_all(&Whose::User(user.id), &by_operator()).await.unwrap(), 1);
+    assert_eq!(
+        portal.sessions.end_all(&SessionFilter::User(user.id), &by_operator()).await.unwrap(),
+        1
+    );
     assert!(!portal.is_in(&other, noon()).await);
 }
 
 #[tokio::test]
-async fn r19_a_session_takes_the_place_of_another_in_one_step() {
+async fn r19_a_session_replaces_another_in_one_commit() {
     let folder = TempDir::new().unwrap();
     let portal = Portal::open(folder.path()).await;
     portal.acme().await;
@@ -366,7 +371,7 @@ async fn i3_sessions_survive_a_restart_and_their_idle_time_goes_on() {
     assert!(!portal.is_in(&token, after(60)).await);
 }
 
-/// A record that is no session's.
+/// A record that is not a valid session.
 fn damaged(id: String) -> Write {
     Write::Put {
         kind: SESSION,
@@ -379,13 +384,13 @@ fn damaged(id: String) -> Write {
 }
 
 #[tokio::test]
-async fn a_sweep_removes_what_is_over_and_nothing_else() {
+async fn a_sweep_removes_only_expired_sessions() {
     let folder = TempDir::new().unwrap();
     let portal = Portal::open(folder.path()).await;
     portal.acme().await;
     let user = portal.user("ada").await;
     let (kept, over) = (portal.session_of(&user).await, portal.session_of(&user).await);
-    // First and last in order: it keeps the sweep from nothing before it or after it.
+    // The first and the last record: neither stops the sweep.
     let unread = ["0".repeat(64), "f".repeat(64)];
     portal.store.commit(unread.clone().map(damaged).into()).await.unwrap();
     assert!(portal.is_in(&kept, after(20)).await);
@@ -421,7 +426,7 @@ fn r20_staff_sessions_have_limits_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_portal_users_sessions_are_ended_by_that_user_alone() {
+async fn a_user_cannot_end_the_session_of_another() {
     let folder = TempDir::new().unwrap();
     let portal = Portal::open(folder.path()).await;
     portal.acme().await;
@@ -442,7 +447,7 @@ async fn a_portal_users_sessions_are_ended_by_that_user_alone() {
 }
 
 #[tokio::test]
-async fn a_list_shows_the_sessions_that_requests_are_let_through_with() {
+async fn a_list_shows_only_sessions_that_admit_requests() {
     let folder = tempfile::tempdir().unwrap();
     let portal = Portal::open(folder.path()).await;
     portal.acme().await;
@@ -471,11 +476,11 @@ async fn a_list_shows_the_sessions_that_requests_are_let_through_with() {
     }
     portal.store.commit(vec![damaged(PlainToken::generate().hash().to_string())]).await.unwrap();
     assert!(portal.is_in(&own, after(1)).await);
-    let (listed, _) = portal.sessions.list(&Whose::All, None, 100, after(1)).await.unwrap();
+    let (listed, _) = portal.sessions.list(&SessionFilter::All, None, 100, after(1)).await.unwrap();
     let listed: Vec<_> = listed.into_iter().map(|view| view.id).collect();
     assert_eq!(listed, [own.hash().to_string()]);
     assert_eq!(
-        portal.sessions.end_all(&Whose::All, &by_operator()).await.unwrap(),
+        portal.sessions.end_all(&SessionFilter::All, &by_operator()).await.unwrap(),
         6,
         "all records go"
     );

@@ -31,7 +31,7 @@ const KNOWN: &[(&str, usize, &str)] = &[
     ("src/proxy/tunnel.rs", 1, "one WebSocket"),
     ("src/proxy/upstream.rs", 1, "one connection to the portal"),
     ("src/proxy/watch.rs", 1, "one request; its end revokes the permission"),
-    ("src/session/cache.rs", 1, "one write of a session's last use"),
+    ("src/session/last_use.rs", 1, "one write of a session's last use"),
     ("src/telemetry.rs", 1, "losing the log must not stop the gateway"),
     ("crates/demo-portal/src/live.rs", 1, "one connection of the sample portal"),
     ("crates/store/src/feed.rs", 1, "supervised through Feed::ended"),

@@ -1,17 +1,7 @@
+use super::super::portal_cookie::tests::cookie;
 use super::super::tests::{Portal, noon};
 use super::*;
-use crate::config::Settings;
 use crate::directory::fixture::by_operator;
-use crate::session::record::SESSION;
-
-fn names(list: &str) -> CookieNames {
-    let text = format!(
-        "server.public_url = \"http://localhost\"\nupstream.servers = [\"http://127.0.0.1:1\"]\n\
-         session.portal_cookies = {list}\n"
-    );
-    let none = std::collections::HashMap::new();
-    Settings::parse(&text, std::path::Path::new("test"), &none).unwrap().portal_cookies
-}
 
 async fn portal() -> (tempfile::TempDir, Portal) {
     let folder = tempfile::TempDir::new().unwrap();
@@ -20,73 +10,8 @@ async fn portal() -> (tempfile::TempDir, Portal) {
     (folder, portal)
 }
 
-fn cookie(name: &str, path: &str, domain: Option<&str>) -> PortalCookie {
-    let (name, path) = (name.to_owned(), path.to_owned());
-    PortalCookie { name, path, domain: domain.map(str::to_owned), partitioned: false }
-}
-
-#[test]
-fn a_cookie_is_named_as_browsers_name_it() {
-    let names = names("[\"wordpress_*\"]");
-    let set_by = |line: &str| PortalCookie::set_by(line.as_bytes(), &names, "/blog/wp-login.php");
-    for (line, path, domain) in [
-        ("wordpress_a=1", "/blog", None),
-        (" wordpress_a =1; HttpOnly", "/blog", None),
-        ("wordpress_a=1; Path=/wp-admin; Secure", "/wp-admin", None),
-        ("wordpress_a=1;path = /", "/", None),
-        ("wordpress_a=1; Path=; Domain=", "/blog", None),
-        ("wordpress_a=1; Path=x", "/blog", None),
-        ("wordpress_a=1; Path=/a; Path=/b", "/b", None),
-        ("wordpress_a=1; Path=/; Domain=.Example.COM", "/", Some("example.com")),
-        ("wordpress_a=1; Path=/; Max-Age=3600", "/", None),
-        ("wordpress_a=1; Path=/; Max-Age=", "/", None),
-    ] {
-        assert_eq!(set_by(line), Some(cookie("wordpress_a", path, domain)), "{line}");
-    }
-    for line in [
-        "wordpress_a",
-        "=wordpress_a=1",
-        "wordpress=1",
-        "Wordpress_a=1",
-        "a=wordpress_a=1",
-        "wordpress_a=; Path=/; Max-Age=0",
-        "wordpress_a=; Max-Age=-1",
-    ] {
-        assert_eq!(set_by(line), None, "{line}");
-    }
-    assert_eq!(default_path("/"), "/");
-    assert_eq!(default_path("/a"), "/");
-    assert_eq!(default_path("/a/b/"), "/a/b");
-}
-
-#[test]
-fn a_partitioned_cookie_is_expired_in_its_partition() {
-    let names = names("[\"wordpress_*\"]");
-    let line = b"wordpress_a=1; Path=/; Secure; HttpOnly; partitioned";
-    let set = PortalCookie::set_by(line, &names, "/").unwrap();
-    assert_ne!(set, cookie("wordpress_a", "/", None));
-    let kept: PortalCookie = serde_json::from_str(&serde_json::to_string(&set).unwrap()).unwrap();
-    assert_eq!(
-        kept.expired(true).unwrap(),
-        "wordpress_a=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; Partitioned"
-    );
-}
-
-#[test]
-fn a_cookie_is_expired_under_its_own_path_and_domain() {
-    let expired = |cookie: PortalCookie, https| cookie.expired(https).unwrap();
-    assert_eq!(
-        expired(cookie("a", "/x", None), false),
-        "a=; Path=/x; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
-    );
-    assert_eq!(
-        expired(cookie("a", "/", Some("example.com")), true),
-        "a=; Path=/; Domain=example.com; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure"
-    );
-}
-
 #[tokio::test]
-async fn sign_out_answers_exactly_the_cookies_that_were_noted() {
+async fn sign_out_returns_the_recorded_cookies() {
     let (_folder, portal) = portal().await;
     let key = portal.link_session().await.hash();
     let [a, b] = [cookie("a", "/", None), cookie("b", "/x", Some("example.com"))];
@@ -106,12 +31,12 @@ async fn sign_out_answers_exactly_the_cookies_that_were_noted() {
     );
     assert_eq!(portal.sessions.sign_out(&key, &by_operator()).await.unwrap(), [a.clone(), b]);
     assert!(portal.sessions.sign_out(&key, &by_operator()).await.unwrap().is_empty());
-    // Whose session has ended gets none any more.
+    // After the end of a session, no cookies are recorded.
     assert!(!portal.sessions.note_portal_cookies(key, &[a], &by_operator()).await.unwrap());
 }
 
 #[tokio::test]
-async fn a_cookie_that_is_known_costs_no_write() {
+async fn a_recorded_cookie_is_not_written_again() {
     let (_folder, portal) = portal().await;
     let key = portal.link_session().await.hash();
     let known = [cookie("a", "/", None)];
@@ -127,7 +52,7 @@ async fn a_cookie_that_is_known_costs_no_write() {
 }
 
 #[tokio::test]
-async fn cookies_noted_at_once_are_all_kept() {
+async fn cookies_recorded_at_once_are_all_kept() {
     let (_folder, portal) = portal().await;
     let key = portal.link_session().await.hash();
     let cookies: Vec<_> = (0..12).map(|n| [cookie(&format!("c{n}"), "/", None)]).collect();
@@ -137,15 +62,17 @@ async fn cookies_noted_at_once_are_all_kept() {
     for noted in futures_util::future::join_all(noted).await {
         assert!(noted.unwrap());
     }
-    let mut kept = portal.sessions.sign_out(&key, &by_operator()).await.unwrap();
-    kept.sort_by(|a, b| a.name.cmp(&b.name));
-    let mut expected = cookies.concat();
-    expected.sort_by(|a, b| a.name.cmp(&b.name));
-    assert_eq!(kept, expected);
+    let kept = portal.sessions.sign_out(&key, &by_operator()).await.unwrap();
+    let lines = |cookies: &[PortalCookie]| {
+        let mut lines: Vec<_> = cookies.iter().map(|cookie| cookie.expired(true)).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(lines(&kept), lines(&cookies.concat()));
 }
 
 #[tokio::test]
-async fn a_session_has_no_more_cookies_than_a_browser_needs() {
+async fn a_session_with_too_many_cookies_records_none() {
     let (_folder, portal) = portal().await;
     let key = portal.link_session().await.hash();
     let many: Vec<_> = (0..=MOST).map(|n| cookie(&format!("c{n}"), "/", None)).collect();
@@ -154,7 +81,7 @@ async fn a_session_has_no_more_cookies_than_a_browser_needs() {
 }
 
 #[tokio::test]
-async fn another_persons_sign_in_ends_the_portals_cookies() {
+async fn the_sign_in_of_another_person_expires_the_cookies() {
     let (_folder, portal) = portal().await;
     let (anna, ludwig) = (portal.user("anna").await, portal.user("ludwig").await);
     let left = [cookie("a", "/", None)];
@@ -168,7 +95,7 @@ async fn another_persons_sign_in_ends_the_portals_cookies() {
 }
 
 #[tokio::test]
-async fn a_record_with_cookies_outlives_its_session_for_a_week() {
+async fn a_record_with_cookies_is_kept_for_a_week() {
     let (_folder, portal) = portal().await;
     let key = portal.link_session().await.hash();
     portal

@@ -1,0 +1,123 @@
+//! Ending sessions, and removing the records of expired ones.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::filter::SessionFilter;
+use super::record::{SESSION, SessionRecord};
+use super::sessions::{PAGE, Sessions, store_fault};
+use crate::credential::token::TokenHash;
+use crate::directory::{Actor, Change, UserId};
+use portcullis_store::{CommitError, Expect, Record, StoreError, Write};
+
+/// How long a record is kept after the end of its session if the portal has set cookies in it.
+const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+impl Sessions {
+    /// Ends a session. Returns whether it existed.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn end(&self, key: &TokenHash, change: &Change) -> Result<bool, StoreError> {
+        let delete = Write::Delete { kind: SESSION, id: key.to_string(), expect: Expect::Present };
+        match self.records().commit(change, vec![delete]).await {
+            Ok(_) => Ok(true),
+            Err(CommitError::Conflict { .. }) => Ok(false),
+            Err(error) => Err(store_fault(error)),
+        }
+    }
+
+    /// Ends a session if it is one of this portal user. Returns `false` if it is another user's, or
+    /// does not exist.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn end_of_user(
+        &self,
+        user: &UserId,
+        key: &TokenHash,
+        change: &Change,
+    ) -> Result<bool, StoreError> {
+        let Some(record) = self.records().read().record(SESSION, &key.to_string()).await? else {
+            return Ok(false);
+        };
+        // The user of a session never changes.
+        if SessionRecord::read(&record)?.user.as_ref() != Some(user) {
+            return Ok(false);
+        }
+        self.end(key, change).await
+    }
+
+    /// Ends these sessions. Returns how many.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn end_all(
+        &self,
+        filter: &SessionFilter,
+        change: &Change,
+    ) -> Result<usize, StoreError> {
+        self.delete(filter, |_| true, change).await
+    }
+
+    /// Ends all sessions of a portal user except `keep`. Returns how many.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn end_others(
+        &self,
+        user: &UserId,
+        keep: &TokenHash,
+        change: &Change,
+    ) -> Result<usize, StoreError> {
+        let keep = keep.to_string();
+        let filter = SessionFilter::User(user.clone());
+        self.delete(&filter, |record| record.id != keep, change).await
+    }
+
+    /// Removes the records of expired sessions. Returns how many.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn sweep(&self, now: Timestamp) -> Result<usize, StoreError> {
+        let change = Change::new(Actor::System("removal of expired sessions"), now);
+        let removable = |record: &Record| self.is_removable(record, now);
+        let removed = self.delete(&SessionFilter::All, removable, &change).await?;
+        self.link_quota.outdate(now);
+        Ok(removed)
+    }
+
+    /// Whether a record can be removed. It is kept while the browser may still hold cookies of the
+    /// portal, which the next user must not inherit.
+    fn is_removable(&self, record: &Record, now: Timestamp) -> bool {
+        self.end_of(record).is_some_and(|(session, end)| {
+            let kept = if session.portal_cookies.is_empty() { SignedDuration::ZERO } else { KEPT };
+            end.checked_add(kept).is_ok_and(|end| end <= now)
+        })
+    }
+
+    /// Removes those records that `matches` accepts, a page at a time. Returns how many.
+    async fn delete(
+        &self,
+        filter: &SessionFilter,
+        matches: impl Fn(&Record) -> bool + Send + Sync,
+        change: &Change,
+    ) -> Result<usize, StoreError> {
+        let key = filter.key();
+        let (mut deleted, mut after) = (0, None::<String>);
+        loop {
+            let records =
+                self.records().read().list(SESSION, key.as_ref(), after.as_deref(), PAGE).await?;
+            let Some(last) = records.last() else { return Ok(deleted) };
+            after = Some(last.id.clone());
+            let deletes: Vec<_> = records.into_iter().filter(&matches).map(delete).collect();
+            deleted += deletes.len();
+            if !deletes.is_empty() {
+                self.records().commit(change, deletes).await.map_err(store_fault)?;
+            }
+        }
+    }
+}
+
+fn delete(record: Record) -> Write {
+    Write::Delete { kind: SESSION, id: record.id, expect: Expect::Any }
+}
