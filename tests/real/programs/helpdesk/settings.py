@@ -41,7 +41,7 @@ MIDDLEWARE = [
 # Without ModelBackend, Django accepts no passwords.
 AUTHENTICATION_BACKENDS = ["identity.GatewayUserBackend"]
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["api_identity.GatewayAuthentication"],
 }
 LOGIN_URL = "/.portcullis/sign-in"
 SITE_ID = 1
