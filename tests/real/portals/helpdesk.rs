@@ -1,5 +1,6 @@
 //! django-helpdesk behind the gateway, with the policy of `policies/examples/helpdesk`.
 
+use data_encoding::BASE64;
 use http::Method;
 use serde_json::json;
 
@@ -183,6 +184,51 @@ async fn helpdesk_user_and_group_are_the_gateways() {
     let group = json!({ "group": "limited" });
     helpdesk.gate.admin.patch(&format!("/api/v1/users/{jorg}"), group).await.ok();
     assert_eq!(browser.open("/dashboard/").await.status, 403);
+    helpdesk.only_allowed_requests_arrived("/kb/").await;
+}
+
+#[tokio::test]
+async fn helpdesk_programs_use_tokens() {
+    let helpdesk = Program::start(&HELPDESK).await;
+    let agent = helpdesk.token("agent", "admin").await;
+    let customer = helpdesk.token("ann@acme.test", "limited").await;
+    let basic = |login: &str, token: &str| {
+        format!("Basic {}", BASE64.encode(format!("{login}:{token}").as_bytes()))
+    };
+    let mut feeds = helpdesk.visitor().browser;
+    let script = ("accept", "application/rss+xml");
+    let asked = feeds.send(Method::GET, "/rss/unassigned/", &[script], "").await;
+    assert_eq!(asked.status, 401, "{asked:?}");
+    assert!(asked.header("www-authenticate").unwrap().starts_with("Basic "), "{asked:?}");
+    let fields = [script, ("authorization", &*basic("agent", &agent))];
+    let feed = feeds.send(Method::GET, "/rss/unassigned/", &fields, "").await;
+    assert_eq!(feed.status, 200, "{feed:?}");
+    assert!(feed.text().contains("<rss"), "{}", feed.text());
+    let fields = [script, ("authorization", &*basic("ann@acme.test", &customer))];
+    let refused = feeds.send(Method::GET, "/rss/unassigned/", &fields, "").await;
+    assert_eq!((refused.status, refused.reason()), (403, "missing-permission".to_owned()));
+
+    // Without a cookie, and so without a token against forged requests.
+    let ticket = json!({
+        "queue": 1, "title": "From a program", "description": "Out of paper", "priority": 3,
+        "submitter_email": "ann@acme.test",
+    });
+    for (token, status) in [(&*agent, 201), (&*customer, 403), ("portcullis_user_invalid", 401)] {
+        let token = format!("Bearer {token}");
+        let fields = [("authorization", &*token), ("content-type", "application/json")];
+        let mut program = helpdesk.visitor().browser;
+        let body = ticket.to_string();
+        let reply = program.send(Method::POST, "/api/tickets/", &fields, body).await;
+        assert_eq!(reply.status, status, "{reply:?}");
+    }
+    let mut person = helpdesk.person("bea@acme.test", "admin").await;
+    person.reads("/tickets/1/", "From a program").await;
+    // A session needs the program's token against forged requests.
+    let fields = [("origin", "http://portal.test"), ("content-type", "application/json")];
+    let body = ticket.to_string().into_bytes();
+    let forged = person.send(Method::POST, "/api/tickets/", &fields, |_| body.clone()).await;
+    assert_eq!(forged.status, 403, "{forged:?}");
+    assert!(forged.text().contains("CSRF"), "{}", forged.text());
     helpdesk.only_allowed_requests_arrived("/kb/").await;
 }
 

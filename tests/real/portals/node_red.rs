@@ -227,6 +227,47 @@ async fn node_red_denied_requests_never_arrive() {
 }
 
 #[tokio::test]
+async fn node_red_programs_deploy_with_tokens() {
+    let red = Program::start(&NODE_RED).await;
+    let developer = red.token("builder", "admin").await;
+    let user = red.token("meter", "limited").await;
+    let echo = json!([
+        { "id": "tab", "type": "tab", "label": "Test" },
+        { "id": "page", "type": "http in", "z": "tab", "url": "/fields", "method": "get",
+          "wires": [["fields"]] },
+        { "id": "fields", "type": "function", "z": "tab", "outputs": 1, "wires": [["answer"]],
+          "func": "msg.payload = msg.req.headers; return msg;" },
+        { "id": "answer", "type": "http response", "z": "tab", "wires": [] },
+    ]);
+    let mut program = red.visitor().browser;
+    for (token, status) in [(&user, 403), (&developer, 204)] {
+        let token = format!("Bearer {token}");
+        let fields = [("authorization", &*token), ("content-type", "application/json")];
+        let body = echo.to_string();
+        let reply = program.send(Method::POST, "/editor/flows", &fields, body).await;
+        assert_eq!(reply.status, status, "{reply:?}");
+    }
+    let token = format!("Bearer {user}");
+    let fields = [("authorization", &*token)];
+    let reply = within("the flow", async {
+        let mut tries = tokio::time::interval(Duration::from_millis(50));
+        loop {
+            tries.tick().await;
+            let reply = program.send(Method::GET, "/app/fields", &fields, "").await;
+            if reply.status == 200 {
+                return reply;
+            }
+        }
+    })
+    .await;
+    let fields: Value = serde_json::from_slice(&reply.body).unwrap();
+    assert_eq!(fields["portcullis-user"], "meter", "{fields}");
+    assert_eq!(fields["portcullis-session-kind"], "token", "{fields}");
+    assert!(fields.get("authorization").is_none() && !fields.to_string().contains(&*user));
+    red.only_allowed_requests_arrived("/app/fields").await;
+}
+
+#[tokio::test]
 async fn node_red_editor_works_in_a_browser() {
     let red = Program::start_tls(&NODE_RED).await;
     red.gate.admin.user(&red.organization, "dora", "admin").await;

@@ -122,6 +122,15 @@ impl Program {
         person
     }
 
+    /// A token for a program, of a new portal user of the group.
+    pub(super) async fn token(&self, login: &str, group: &str) -> String {
+        let user = self.gate.admin.user(&self.organization, login, group).await;
+        let path = format!("/api/v1/users/{user}/tokens");
+        let name = serde_json::json!({ "name": "A program" });
+        let token = self.gate.admin.post(&path, name).await.ok();
+        token["token"].as_str().unwrap().to_owned()
+    }
+
     /// A person who has not signed in.
     pub(super) fn visitor(&self) -> Person {
         let identity = vec![
