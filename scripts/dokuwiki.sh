@@ -4,10 +4,10 @@
 #   scripts/dokuwiki.sh 127.0.0.1:9100 /some/new/folder
 #
 # The folder is filled at the first start: `conf/`, `data/`, and a page `start`. Nothing outside it
-# is written. It runs in the foreground (PHP's own server takes this process's place), so that
-# whoever started it can end it; it serves once the address answers.
+# is written. It runs in the foreground (PHP's own server takes this process's place); it serves once
+# the address answers.
 #
-# Everyone may read, edit and upload here, without a sign-in: the gateway is the guard.
+# Everyone may read, edit and upload here without a sign-in. The gateway decides who may.
 set -euo pipefail
 
 wiki=${DOKUWIKI:-/usr/share/dokuwiki}
@@ -45,7 +45,7 @@ if [[ ! -d $folder/conf ]]; then
 \$conf['remote'] = 0;
 \$conf['send404'] = 1;
 PHP
-  # No users at all: nobody can sign in to the wiki itself. 8 = read, edit, create and upload.
+  # No users, and so no sign-in to the wiki itself. 8 = read, edit, create and upload.
   printf '# <?php exit()?>\n' >"$folder/conf/users.auth.php"
   printf '# <?php exit()?>\n*\t@ALL\t8\n' >"$folder/conf/acl.auth.php"
   printf '====== Welcome ======\n\nA page of the wiki.\n' >"$folder/data/pages/start.txt"
