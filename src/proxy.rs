@@ -1,6 +1,7 @@
 //! The data plane: a reverse proxy in front of the portal.
 //!
-//! A request is read into a [`Question`](crate::authz::Question), which [`Authorizer`] answers. A
+//! A request is read into a [`Question`](crate::authz::Question), which
+//! [`Authorizer`](crate::authz::Authorizer) answers. A
 //! request for one of our own pages goes to [`ErrorPages::own_page`], one that is refused to
 //! [`ErrorPages::refuse`], one that is allowed to the portal. Each decision about a request to the
 //! portal is recorded.
@@ -12,109 +13,65 @@
 //! |---|---|
 //! | `question`, `received` | a request as it comes in |
 //! | `forward`, [`headers`] | the request as the portal gets it |
-//! | `exchange`, [`upstream`], `lease`, `bounds` | sending it, and the limits on that |
-//! | `body`, `location`, `tunnel` | the response, or a WebSocket, on its way to the client |
+//! | `exchange`, `send`, `lease`, `request_body`, `bounds` | sending it, and the limits on that |
+//! | [`upstream`], `portal_connection`, `upstream_error` | the portal's servers, and connections to them |
+//! | `response_body`, `location`, `tunnel` | the response, or a WebSocket, on its way to the client |
 //! | `watch` | the re-check of what is open (I7) |
 //! | `failure` | why a request gets no response from the portal |
+//! | `gateway` | what all requests share |
 //! | `error_pages`, `connection` | what the rest of the program provides |
 
-mod body;
 mod bounds;
 mod connection;
 mod error_pages;
 mod exchange;
 mod failure;
 mod forward;
+mod gateway;
 pub mod headers;
 mod lease;
 mod location;
+mod portal_connection;
 mod question;
 mod received;
+mod request_body;
+mod response_body;
+mod send;
 mod tunnel;
 pub mod upstream;
+mod upstream_error;
 mod watch;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, Request, Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use jiff::Timestamp;
-use tokio_util::sync::CancellationToken;
 
-pub use self::body::{BodyError, ReplyBody};
-pub use self::connection::{Connection, Hold};
+pub use self::connection::Connection;
 pub use self::error_pages::{ErrorPages, Refused};
 pub use self::failure::{Cause, Failure};
+pub use self::gateway::Gateway;
+pub use self::response_body::{BodyError, ReplyBody};
 
-use self::body::RequestBody;
-use self::bounds::{Bounds, Sender, Unread};
+use self::bounds::{Sender, Unread};
 use self::forward::{ForwardContext, origin_form};
-use self::headers::{InboundFilter, Nominated};
-use self::location::Locations;
+use self::headers::Nominated;
 use self::received::Received;
-use self::upstream::Upstreams;
+use self::request_body::RequestBody;
 use self::watch::AllowedRequest;
-use crate::authz::decision_record::{DecisionLog, Entry, recordable};
-use crate::authz::{AccessRequest, Action, Authorizer, Outcome, Refusal, RequestIds, Verdict};
+use crate::authz::decision_record::{Entry, recordable};
+use crate::authz::{AccessRequest, Action, Outcome, Refusal, Verdict};
 use crate::clock;
-use crate::config::{CookieNames, IdentityNames, Settings};
-use crate::random;
 use crate::session::{Absence, SessionLookup};
 use crate::web::Visitor;
 use crate::web::cookie;
 use crate::web::paths;
 use portcullis_policy::{BadRequest, Subject};
 
-/// The state of the data plane, shared by all connections.
-#[derive(Debug)]
-pub struct Gateway {
-    authz: Arc<Authorizer>,
-    response_timeout: Duration,
-    upstreams: Arc<Upstreams>,
-    bounds: Arc<Bounds>,
-    read_timeout: Duration,
-    error_pages: Arc<dyn ErrorPages>,
-    decisions: Arc<DecisionLog>,
-    locations: Locations,
-    names: IdentityNames,
-    filter: InboundFilter,
-    portal_cookies: CookieNames,
-    request_ids: RequestIds,
-    stop: CancellationToken,
-}
-
 impl Gateway {
-    /// The data plane for these settings. WebSockets and event streams, which do not end by
-    /// themselves, end when `stop` is cancelled.
-    #[must_use]
-    pub fn new(
-        settings: &Settings,
-        authz: Arc<Authorizer>,
-        upstreams: Arc<Upstreams>,
-        error_pages: Arc<dyn ErrorPages>,
-        decisions: Arc<DecisionLog>,
-        stop: CancellationToken,
-    ) -> Self {
-        Self {
-            response_timeout: settings.upstream.response_timeout,
-            upstreams,
-            bounds: Bounds::new(settings),
-            read_timeout: settings.server.limits.read_timeout,
-            error_pages,
-            decisions,
-            locations: Locations::new(settings),
-            names: settings.identity.clone(),
-            filter: InboundFilter::new(Arc::clone(authz.reserved_headers())),
-            portal_cookies: settings.portal_cookies.clone(),
-            request_ids: RequestIds::new(random::bytes::<6>()),
-            stop,
-            authz,
-        }
-    }
-
     /// Answers one request.
     pub async fn handle(
         self: Arc<Self>,
@@ -211,7 +168,7 @@ impl Gateway {
         if request.version() != Version::HTTP_2 {
             return Some(BadRequest::BodyNotAllowed);
         }
-        let ends = body::ends_empty(request.body_mut());
+        let ends = request_body::ends_empty(request.body_mut());
         match tokio::time::timeout(self.response_timeout, ends).await {
             Ok(true) => None,
             Ok(false) => Some(BadRequest::BodyNotAllowed),

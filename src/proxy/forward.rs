@@ -4,9 +4,10 @@
 use http::header::{self, HeaderName};
 use http::{Request, Uri};
 
+use super::connection::Connection;
+use super::gateway::Gateway;
 use super::headers::{self, Fate, Nominated};
 use super::received::Received;
-use super::{Connection, Gateway};
 use crate::authz::identity::Identity;
 use crate::authz::reserved_headers::Family;
 use crate::authz::trusted_proxies::TrustedProxies;

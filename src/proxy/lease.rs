@@ -1,10 +1,10 @@
 //! A connection to the portal while it is used for one request.
 //!
-//! The portal may go on with a request whose client has left: a worker that computes an answer
-//! learns of it late or never. Such a request keeps its [`Slot`] until the portal is done with it, so
-//! that a client cannot cause more work than its bounds allow by leaving early (HTTP/2 rapid reset).
-//! An answer that comes at once is read to its end and the connection used again; otherwise the
-//! connection is closed, which tells the portal.
+//! The portal may continue with a request whose client has left: a worker that computes a response
+//! notices late or never. Such a request keeps its [`Slot`] until the portal has finished, so that a
+//! client cannot cause more work than its limits allow by leaving early (HTTP/2 rapid reset). If the
+//! response comes at once, it is read to its end and the connection is used again. Otherwise the
+//! connection is closed, which the portal can notice.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -19,25 +19,27 @@ use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
-use super::body::{Progress, RequestBody};
 use super::bounds::Slot;
-use super::upstream::{Missing, Upstreams, Wire};
+use super::portal_connection::PortalConnection;
+use super::request_body::{Progress, RequestBody};
+use super::upstream::Upstreams;
+use super::upstream_error::ExchangeError;
 use super::watch::Waiting;
 use portcullis_http1::RequestHead;
 
-/// How long the rest of an answer that nobody wants is waited for.
-const REST_WITHIN: Duration = Duration::from_millis(100);
-/// How much is read of it.
+/// How long to wait for the rest of a response whose client has left.
+const REST_TIME: Duration = Duration::from_millis(100);
+/// How many bytes of it are read at most.
 const REST_BYTES: usize = 64 * 1024;
-/// How long a portal is assumed to write to a connection that has been closed.
-const NOTICES_WITHIN: Duration = Duration::from_secs(1);
+/// How long a portal is assumed to need to notice that a connection has been closed.
+const NOTICE_TIME: Duration = Duration::from_secs(1);
 
 /// A connection to the portal, with the slot of the request it is used for.
 pub(super) struct Lease {
     upstreams: Arc<Upstreams>,
     server: usize,
-    /// None when there is nothing left to do with it.
-    wire: Option<Wire>,
+    /// `None` once the connection has failed or been passed on.
+    connection: Option<PortalConnection>,
     slot: Option<Slot>,
     answered: bool,
     /// Ticks since the portal last sent a part of the body.
@@ -46,10 +48,10 @@ pub(super) struct Lease {
 }
 
 /// A request whose client has left, and what is needed to wait for the portal.
-struct Unwanted {
+struct Abandoned {
     upstreams: Arc<Upstreams>,
     server: usize,
-    wire: Wire,
+    connection: PortalConnection,
     answered: bool,
     _slot: Slot,
 }
@@ -58,17 +60,17 @@ impl Lease {
     pub(super) fn new(
         upstreams: &Arc<Upstreams>,
         server: usize,
-        mut wire: Wire,
+        mut connection: PortalConnection,
         slot: Slot,
     ) -> Self {
         if slot.shares_connection() {
-            // Each of many answers to one client may be held up.
-            wire.connection().limit_read_buffer();
+            // The client may delay each of many responses.
+            connection.http().limit_read_buffer();
         }
         Self {
             upstreams: Arc::clone(upstreams),
             server,
-            wire: Some(wire),
+            connection: Some(connection),
             slot: Some(slot),
             answered: false,
             paused: 0,
@@ -76,34 +78,36 @@ impl Lease {
         }
     }
 
-    /// Sends a request and waits for the answer's head.
+    /// Sends a request and waits for the head of the response.
     pub(super) async fn exchange(
         &mut self,
         head: &RequestHead,
         sent: (RequestBody, bool, Option<&Progress>),
         within: Duration,
         waiting: &mut Waiting<'_>,
-    ) -> Result<Response<()>, Missing> {
-        let Some(wire) = &mut self.wire else {
-            return Err(Missing::Failed(portcullis_http1::Error::NoResponse));
+    ) -> Result<Response<()>, ExchangeError> {
+        let Some(connection) = &mut self.connection else {
+            return Err(ExchangeError::Failed(portcullis_http1::Error::NoResponse));
         };
-        let answer = wire.exchange(head, sent, within, waiting).await;
+        let answer = exchange(connection, head, sent, within, waiting).await;
         self.answered = answer.is_ok();
         answer
     }
 
-    /// Whether nothing has come of the answer.
+    /// Whether no byte of the response has come.
     pub(super) fn is_unanswered(&self) -> bool {
-        self.wire.as_ref().is_none_or(|wire| wire.connection_ref().has_received_nothing())
+        self.connection
+            .as_ref()
+            .is_none_or(|connection| connection.http_ref().has_received_nothing())
     }
 
-    /// Closes a connection that has failed, and gives the slot back.
+    /// Closes a connection that has failed. Returns the slot.
     pub(super) fn close(mut self) -> Option<Slot> {
-        self.wire = None;
+        self.connection = None;
         self.slot.take()
     }
 
-    /// The portal may send nothing for as long as it likes, as in an event stream.
+    /// The portal may pause for any length of time, as in an event stream.
     pub(super) fn may_pause(&mut self) {
         self.may_pause = true;
     }
@@ -113,10 +117,10 @@ impl Lease {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, portcullis_http1::Error>>> {
-        let Some(wire) = &mut self.wire else { return Poll::Ready(None) };
-        match wire.connection().poll_frame(cx) {
+        let Some(connection) = &mut self.connection else { return Poll::Ready(None) };
+        match connection.http().poll_frame(cx) {
             Poll::Ready(Some(Err(failure))) => {
-                self.wire = None;
+                self.connection = None;
                 Poll::Ready(Some(Err(failure)))
             }
             Poll::Ready(frame) => {
@@ -125,101 +129,146 @@ impl Lease {
             }
             Poll::Pending if self.may_pause => Poll::Pending,
             Poll::Pending => {
-                self.paused += wire.poll_ticks(cx);
+                self.paused += connection.poll_ticks(cx);
                 if self.paused <= self.upstreams.body_ticks() {
                     return Poll::Pending;
                 }
-                tracing::warn!("the portal stopped in the middle of an answer");
+                tracing::warn!("the portal stopped in the middle of a response");
                 Poll::Ready(Some(Err(portcullis_http1::Error::Stalled)))
             }
         }
     }
 
-    /// Whether the body is over.
-    pub(super) fn is_over(&self) -> bool {
-        self.wire.as_ref().is_none_or(|wire| wire.connection_ref().is_response_complete())
+    /// Whether the response is complete.
+    pub(super) fn is_complete(&self) -> bool {
+        self.connection
+            .as_ref()
+            .is_none_or(|connection| connection.http_ref().is_response_complete())
     }
 
-    /// How long the rest of the body is.
+    /// The length of the rest of the body.
     pub(super) fn size_hint(&self) -> SizeHint {
-        match &self.wire {
-            Some(wire) => wire.connection_ref().size_hint(),
+        match &self.connection {
+            Some(connection) => connection.http_ref().size_hint(),
             None => SizeHint::with_exact(0),
         }
     }
 
-    /// The bare stream, after the portal has agreed to speak something other than HTTP, what it
-    /// has sent in it already, and the slot.
+    /// After the portal has switched to another protocol: the stream, the bytes already read from
+    /// it, and the slot.
     pub(super) fn into_stream(mut self) -> Option<(TcpStream, Bytes, Option<Slot>)> {
-        let (stream, read) = self.wire.take()?.into_stream();
+        let (stream, read) = self.connection.take()?.into_stream();
         Some((stream, read, self.slot.take()))
     }
 
-    /// Puts the connection back for the next request of this thread, if it can be used again.
+    /// Returns the connection to the pool of this thread, if it can be used again.
     pub(super) fn give_back(mut self) {
-        if let Some(wire) = self.wire.take() {
-            self.upstreams.give_back(self.server, wire);
+        if let Some(connection) = self.connection.take() {
+            self.upstreams.give_back(self.server, connection);
         }
     }
 }
 
+/// Sends a request and waits for the head of the response.
+async fn exchange(
+    connection: &mut PortalConnection,
+    head: &RequestHead,
+    (body, last, upload): (RequestBody, bool, Option<&Progress>),
+    within: Duration,
+    waiting: &mut Waiting<'_>,
+) -> Result<Response<()>, ExchangeError> {
+    connection.http().begin(head, body, last);
+    let (mut uploaded, mut passed, most) = (0, 0, connection.ticks_in(within));
+    let mut ticked = false;
+    poll_fn(|cx| {
+        if let Poll::Ready(answer) = connection.http().poll_response(cx) {
+            return Poll::Ready(answer.map_err(ExchangeError::Failed));
+        }
+        let ticks = connection.poll_ticks(cx);
+        if ticks > 0 {
+            // The first tick may come after less than its full time.
+            if std::mem::replace(&mut ticked, true) || ticks > 1 {
+                waiting.start();
+            }
+            passed += ticks;
+            let frames = upload.map_or(0, Progress::frames);
+            if frames != uploaded {
+                (uploaded, passed) = (frames, 0);
+                waiting.note_activity();
+            }
+            if passed > most {
+                let waits = upload.is_some_and(Progress::waits);
+                return Poll::Ready(Err(if waits {
+                    ExchangeError::Stalled
+                } else {
+                    ExchangeError::TimedOut(within)
+                }));
+            }
+        }
+        waiting.poll_revoked(cx).map(|()| Err(ExchangeError::Revoked))
+    })
+    .await
+}
+
 impl Drop for Lease {
     fn drop(&mut self) {
-        let (Some(wire), Some(slot)) = (self.wire.take(), self.slot.take()) else { return };
-        let unwanted = Unwanted {
+        let (Some(connection), Some(slot)) = (self.connection.take(), self.slot.take()) else {
+            return;
+        };
+        let abandoned = Abandoned {
             upstreams: Arc::clone(&self.upstreams),
             server: self.server,
-            wire,
+            connection,
             answered: self.answered,
             _slot: slot,
         };
         // Outside of a runtime, the program is about to end.
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(unwanted.finish());
+            runtime.spawn(abandoned.finish());
         }
     }
 }
 
-impl Unwanted {
-    /// Ends when the portal is done with the request, as far as that can be known.
+impl Abandoned {
+    /// Returns when the portal has finished the request, as far as that can be known.
     async fn finish(mut self) {
-        if self.wire.connection().is_request_sent() {
+        if self.connection.http().is_request_sent() {
             let mut left = REST_BYTES;
-            match timeout(REST_WITHIN, poll_fn(|cx| self.poll_rest(cx, &mut left))).await {
-                Ok(Ok(true)) => return self.upstreams.give_back(self.server, self.wire),
+            match timeout(REST_TIME, poll_fn(|cx| self.poll_rest(cx, &mut left))).await {
+                Ok(Ok(true)) => return self.upstreams.give_back(self.server, self.connection),
                 Ok(Err(_)) => return,
                 Ok(Ok(false)) | Err(_) => {}
             }
         }
         if self.answered {
-            drop(self.wire);
-            sleep(NOTICES_WITHIN).await;
+            drop(self.connection);
+            sleep(NOTICE_TIME).await;
             return;
         }
         let within = self.upstreams.response_timeout();
-        let connection = self.wire.connection();
-        if connection.abort_request().is_ok() {
-            // An answer, or the end of the connection.
-            let _ = timeout(within, poll_fn(|cx| connection.poll_activity(cx))).await;
+        let http = self.connection.http();
+        if http.abort_request().is_ok() {
+            // A response, or the end of the connection.
+            let _ = timeout(within, poll_fn(|cx| http.poll_activity(cx))).await;
         }
     }
 
-    /// Reads at most `left` bytes of the rest of the answer; true at its end.
+    /// Reads at most `left` bytes of the rest of the response. Returns whether it has ended.
     fn poll_rest(
         &mut self,
         cx: &mut Context<'_>,
         left: &mut usize,
     ) -> Poll<Result<bool, portcullis_http1::Error>> {
-        let connection = self.wire.connection();
+        let http = self.connection.http();
         if !self.answered {
-            let answer = ready!(connection.poll_response(cx))?;
+            let answer = ready!(http.poll_response(cx))?;
             self.answered = true;
             if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
                 return Poll::Ready(Ok(false));
             }
         }
         while *left > 0 {
-            let Some(frame) = ready!(connection.poll_frame(cx)).transpose()? else {
+            let Some(frame) = ready!(http.poll_frame(cx)).transpose()? else {
                 return Poll::Ready(Ok(true));
             };
             *left = left.saturating_sub(frame.data_ref().map_or(1, Bytes::len).max(1));

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use hyper::server::conn::http1;
@@ -12,9 +13,13 @@ use hyper_util::rt::TokioIo;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
+use super::upstream::Upstreams;
 use super::*;
-use crate::config::ServedHosts;
+use crate::authz::Authorizer;
+use crate::authz::decision_record::DecisionLog;
+use crate::config::{ServedHosts, Settings};
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
 use crate::credential::lockout::Lockout;

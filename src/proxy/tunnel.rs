@@ -14,16 +14,16 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::Notify;
 use tokio_util::io::InspectReader;
 
-use super::Hold;
-use super::body::{ReplyBody, ResponseBody};
+use super::connection::Hold;
 use super::lease::Lease;
+use super::response_body::{ReplyBody, ResponseBody};
 use super::watch::{ActivityFlag, End, Watch};
 
 /// How long one side may send nothing after the other has ended. A WebSocket is closed by a message,
 /// so what is left is only in transit.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// What both sides of a tunnel have sent.
+/// Counts what both sides of a tunnel send.
 #[derive(Default)]
 struct Traffic {
     reads: AtomicU64,
@@ -113,7 +113,7 @@ async fn join(client: OnUpgrade, portal: Lease, activity: ActivityFlag) -> Resul
     client.flush().await?;
     tokio::select! {
         copied = tokio::io::copy_bidirectional(&mut client, &mut portal) => copied.map(drop)?,
-        () = traffic.dies_away() => {}
+        () = traffic.ended_and_quiet() => {}
     }
     Ok(())
 }
@@ -129,7 +129,7 @@ impl Traffic {
     }
 
     /// Waits until one side has ended and the other sends nothing.
-    async fn dies_away(&self) {
+    async fn ended_and_quiet(&self) {
         self.ended.notified().await;
         loop {
             let before = self.reads.load(Ordering::Relaxed);

@@ -3,9 +3,9 @@
 //! portal learns about the user.
 //!
 //! A WebSocket and an event stream are re-checked from their beginning, and also end on shutdown,
-//! which could not wait for what does not end by itself. A request that waits long for the head of
+//! because they do not end by themselves. A request that waits long for the head of
 //! its response is re-checked from then on. Any other response is re-checked once the portal pauses
-//! in it, or it turns out to be long; most are over before, and cost nothing.
+//! in it, or it turns out to be long; most end before that, and cost nothing.
 //!
 //! A re-check is not a use of the session: an idle session ends, and what is open in it. What the
 //! client sends over a WebSocket or in a request body is a use; what it receives is not.
@@ -22,21 +22,18 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::Gateway;
+use super::gateway::Gateway;
 use crate::authz::identity::Identity;
 use crate::authz::{AccessRequest, Activity, Verdict};
 use crate::clock;
 use crate::session::SessionLookup;
 use portcullis_policy::PermissionSet;
 
-/// Time between two re-checks. Revocation is promised within a second.
+/// Time between two re-checks. Together with the time after which a waiting request is first
+/// re-checked, it stays below a second, within which revocation is promised.
 const EVERY: Duration = Duration::from_millis(400);
 
-/// How long a request may wait for its response before it is re-checked. Together with [`EVERY`],
-/// this stays below a second.
-pub(super) const LOOK: Duration = Duration::from_millis(200);
-
-/// A response in more pieces is long, however quickly they come.
+/// A response with more frames is long, however quickly they come.
 const LONG: usize = 16;
 
 /// A request that was allowed, with what it was allowed for.
@@ -49,7 +46,7 @@ pub(super) struct AllowedRequest {
     pub(super) granted: PermissionSet,
 }
 
-/// Notes whether the client sends anything. Clones share the note.
+/// Records whether the client sends anything. Clones share the record.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ActivityFlag(Arc<AtomicBool>);
 
@@ -76,7 +73,7 @@ pub(super) struct Watch(Stage);
 
 #[derive(Debug)]
 enum Stage {
-    Before { gateway: Arc<Gateway>, allowed: Arc<AllowedRequest>, pieces: usize },
+    Before { gateway: Arc<Gateway>, allowed: Arc<AllowedRequest>, frames: usize },
     Checking { ended: oneshot::Receiver<End>, client: ActivityFlag, _task: AbortOnDropHandle<()> },
     Over,
 }
@@ -123,12 +120,12 @@ impl<'a> Waiting<'a> {
         Self { gateway, allowed, watch: None }
     }
 
-    /// It has waited long: starts the re-check.
-    pub(super) fn begin(&mut self) {
+    /// Starts the re-check, because the request has waited for long.
+    pub(super) fn start(&mut self) {
         if self.watch.is_none() {
             let (gateway, allowed) = (Arc::clone(self.gateway), Arc::clone(self.allowed));
             let mut watch = Watch::over_response(gateway, allowed);
-            watch.begin();
+            watch.start();
             self.watch = Some(watch);
         }
     }
@@ -169,21 +166,21 @@ impl Watch {
 
     /// Over any other response, once it turns out to be long.
     pub(super) fn over_response(gateway: Arc<Gateway>, allowed: Arc<AllowedRequest>) -> Self {
-        Self(Stage::Before { gateway, allowed, pieces: 0 })
+        Self(Stage::Before { gateway, allowed, frames: 0 })
     }
 
-    /// A piece of the response has come.
-    pub(super) fn piece(&mut self) {
-        if let Stage::Before { pieces, .. } = &mut self.0 {
-            *pieces += 1;
-            if *pieces > LONG {
-                self.begin();
+    /// A frame of the response has come.
+    pub(super) fn note_frame(&mut self) {
+        if let Stage::Before { frames, .. } = &mut self.0 {
+            *frames += 1;
+            if *frames > LONG {
+                self.start();
             }
         }
     }
 
-    /// The portal pauses in the response: starts the re-check.
-    pub(super) fn begin(&mut self) {
+    /// Starts the re-check, because the response pauses or is long.
+    pub(super) fn start(&mut self) {
         if !matches!(self.0, Stage::Before { .. }) {
             return;
         }

@@ -29,7 +29,7 @@ const KNOWN: &[(&str, usize, &str)] = &[
     ("src/authz/decision_record/log.rs", 2, "awaited by a supervised task; the last flush at exit"),
     ("src/proxy/lease.rs", 1, "one request that its client has left"),
     ("src/proxy/tunnel.rs", 1, "one WebSocket"),
-    ("src/proxy/upstream.rs", 1, "one connection to the portal"),
+    ("src/proxy/send.rs", 1, "one connection to the portal"),
     ("src/proxy/watch.rs", 1, "one request; its end revokes the permission"),
     ("src/session/last_use.rs", 1, "one write of a session's last use"),
     ("src/telemetry.rs", 1, "losing the log must not stop the gateway"),

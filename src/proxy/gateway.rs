@@ -1,0 +1,64 @@
+//! What all requests share. The other files of the proxy add the operations.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::bounds::Bounds;
+use super::error_pages::ErrorPages;
+use super::headers::InboundFilter;
+use super::location::Locations;
+use super::upstream::Upstreams;
+use crate::authz::decision_record::DecisionLog;
+use crate::authz::{Authorizer, RequestIds};
+use crate::config::{CookieNames, IdentityNames, Settings};
+use crate::random;
+
+/// The state of the data plane, shared by all connections.
+#[derive(Debug)]
+pub struct Gateway {
+    pub(super) authz: Arc<Authorizer>,
+    pub(super) response_timeout: Duration,
+    pub(super) upstreams: Arc<Upstreams>,
+    pub(super) bounds: Arc<Bounds>,
+    pub(super) read_timeout: Duration,
+    pub(super) error_pages: Arc<dyn ErrorPages>,
+    pub(super) decisions: Arc<DecisionLog>,
+    pub(super) locations: Locations,
+    pub(super) names: IdentityNames,
+    pub(super) filter: InboundFilter,
+    pub(super) portal_cookies: CookieNames,
+    pub(super) request_ids: RequestIds,
+    pub(super) stop: CancellationToken,
+}
+
+impl Gateway {
+    /// The data plane for these settings. WebSockets and event streams, which do not end by
+    /// themselves, end when `stop` is cancelled.
+    #[must_use]
+    pub fn new(
+        settings: &Settings,
+        authz: Arc<Authorizer>,
+        upstreams: Arc<Upstreams>,
+        error_pages: Arc<dyn ErrorPages>,
+        decisions: Arc<DecisionLog>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            response_timeout: settings.upstream.response_timeout,
+            upstreams,
+            bounds: Bounds::new(settings),
+            read_timeout: settings.server.limits.read_timeout,
+            error_pages,
+            decisions,
+            locations: Locations::new(settings),
+            names: settings.identity.clone(),
+            filter: InboundFilter::new(Arc::clone(authz.reserved_headers())),
+            portal_cookies: settings.portal_cookies.clone(),
+            request_ids: RequestIds::new(random::bytes::<6>()),
+            stop,
+            authz,
+        }
+    }
+}

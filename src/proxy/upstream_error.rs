@@ -1,0 +1,90 @@
+//! Why the portal has not answered a request, and whether the portal or the client is the cause.
+
+use std::time::Duration;
+
+use super::bounds::Exceeded;
+use super::request_body::{TooLarge, TooSlow};
+
+/// Why the portal has not answered a request.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    /// The portal refused the connection, or did not accept it in time.
+    #[error("the portal at {server} cannot be reached: {cause}")]
+    Unreachable {
+        /// `host:port`.
+        server: String,
+        /// The error of the system.
+        cause: String,
+    },
+    /// The portal accepted the request but did not start to respond in time.
+    #[error("the portal at {server} did not answer within {waited:?}")]
+    TimedOut {
+        /// `host:port`.
+        server: String,
+        /// The time limit.
+        waited: Duration,
+    },
+    /// The portal's response ended before its head was complete, or was not valid HTTP.
+    #[error("the portal at {server} failed: {cause}")]
+    BrokeOff {
+        /// `host:port`.
+        server: String,
+        /// What went wrong.
+        #[source]
+        cause: portcullis_http1::Error,
+    },
+    /// The re-check of a waiting request had another verdict (I7).
+    #[error("the session no longer permits this")]
+    Revoked,
+    /// The client's body could not be read, or the client left: not the fault of the portal.
+    #[error("the client's body broke off")]
+    BodyBroke,
+    /// The client's body is larger than the route allows.
+    #[error("the client's body is too large")]
+    BodyTooLarge,
+    /// The client's body stopped for too long: not the fault of the portal.
+    #[error("the client's body stopped")]
+    BodyStalled,
+    /// A limit on requests at the portal is reached.
+    #[error(transparent)]
+    Busy(#[from] Exceeded),
+}
+
+/// Why an exchange over a connection has no response.
+pub(super) enum ExchangeError {
+    Failed(portcullis_http1::Error),
+    /// The client's body stopped for too long.
+    Stalled,
+    /// Neither the upload nor the response has made progress for this long.
+    TimedOut(Duration),
+    /// It is no longer permitted.
+    Revoked,
+}
+
+impl ExchangeError {
+    /// The error of the request, which was sent to this server.
+    pub(super) fn at(self, server: &str) -> UpstreamError {
+        let server = server.to_owned();
+        match self {
+            Self::Failed(portcullis_http1::Error::RequestBody(error)) if error.is::<TooSlow>() => {
+                UpstreamError::BodyStalled
+            }
+            Self::Failed(portcullis_http1::Error::RequestBody(error)) if error.is::<TooLarge>() => {
+                UpstreamError::BodyTooLarge
+            }
+            Self::Failed(portcullis_http1::Error::RequestBody(_)) => UpstreamError::BodyBroke,
+            Self::Failed(cause) => UpstreamError::BrokeOff { server, cause },
+            Self::Stalled => UpstreamError::BodyStalled,
+            Self::Revoked => UpstreamError::Revoked,
+            Self::TimedOut(waited) => UpstreamError::TimedOut { server, waited },
+        }
+    }
+}
+
+/// The error if there is no server to connect to, which the settings do not allow.
+pub(super) fn no_server() -> UpstreamError {
+    UpstreamError::Unreachable {
+        server: "no server".to_owned(),
+        cause: "there is none to connect to".to_owned(),
+    }
+}
