@@ -50,6 +50,7 @@ for_real() {
   need "$(has node)" nodejs
   need "test -f /usr/share/nodejs/express/package.json" node-express
   need "/usr/bin/python3 -c 'import django'" python3-django
+  need 'test -x "$(git --exec-path)/git-http-backend"' git
   need "$(has chromium) && $(has chromedriver)" chromium "chromium-driver|chromium-chromedriver"
   # django-helpdesk and Node-RED come from their own registries (scripts/programs.sh).
   need "python3 -m pip --version" python3-pip

@@ -1,5 +1,5 @@
 //! Black-box tests with programs that are large to install: Chromium, DokuWiki, django-helpdesk,
-//! Node-RED, Tomcat, and portals in Express, Django and PHP. `make real` installs them and runs these
+//! Node-RED, Tomcat, git, and portals in Express, Django and PHP. `make real` installs them and runs these
 //! tests; `cargo test` alone does not.
 
 #![allow(

@@ -2,6 +2,7 @@
 
 mod dokuwiki;
 mod frameworks;
+mod git;
 mod helpdesk;
 mod node_red;
 mod policies;
