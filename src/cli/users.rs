@@ -26,7 +26,7 @@ pub(super) enum Command {
     Import(import::Import),
     /// Change a portal user
     Edit(Edit),
-    /// Set the password, which ends all sessions of the user
+    /// Set the password, which ends all sessions and tokens of the user
     Password {
         #[command(flatten)]
         user: User,
@@ -144,7 +144,7 @@ impl Command {
                 let login = text(&changed, "login");
                 console.report(
                     &changed,
-                    &format!("Set the password of `{login}` and ended all sessions of that user."),
+                    &format!("Set the password of `{login}` and ended all sessions and tokens of that user."),
                 )
             }
             Self::Invite { user, blind_copy } => {

@@ -367,6 +367,38 @@ async fn cli_token_gives_access_to_the_api_over_tcp() {
 }
 
 #[tokio::test]
+async fn cli_manages_tokens_of_portal_users() {
+    let console = Console::start().await;
+    console.done(&["organizations", "create", "Acme", "--id", "acme"]).await;
+    let create = ["users", "create", "acme", "--login", "anna", "--password-stdin"];
+    console.with_input(&create, PASSWORD).await.done();
+    let tokens = |args: &[&'static str]| [&["users", "tokens", "anna"], args].concat();
+    let made = console.run(&tokens(&["create", "Build server", "--expires", "2199-01-31"])).await;
+    assert!(made.err.contains("not shown again"), "{made:?}");
+    let token = made.done();
+    let bearer = format!("Bearer {}", token.trim());
+    let status = async || {
+        let sent = [("authorization", &*bearer)];
+        console.browser().send(http::Method::GET, "/invoices", &sent, "").await.status
+    };
+    assert_eq!(status().await, 200);
+    let list = console.json(&tokens(&["list"])).await;
+    assert_eq!(list["items"][0]["name"], "Build server");
+    assert_eq!(list["items"][0]["expires"], "2199-01-31T00:00:00Z");
+    let table = console.done(&tokens(&["list"])).await;
+    assert!(table.contains("Build server") && !table.contains(token.trim()), "{table}");
+    let refused = console.refused(&tokens(&["create", "build server"])).await;
+    assert!(refused.contains("already exists"), "{refused}");
+    let refused = console.refused(&tokens(&["create", "x", "--expires", "tomorrow"])).await;
+    assert!(refused.contains("not a date"), "{refused}");
+    let refused = console.refused(&tokens(&["revoke", "another"])).await;
+    assert!(refused.contains("no token `another`"), "{refused}");
+    assert_eq!(status().await, 200);
+    console.done(&tokens(&["revoke", "Build server"])).await;
+    assert_eq!(status().await, 401);
+}
+
+#[tokio::test]
 async fn cli_reports_that_no_gateway_is_running() {
     let console = Console::start().await;
     let permissions = console.json(&["permissions"]).await;
