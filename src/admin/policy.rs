@@ -37,6 +37,7 @@ struct RouteView<'a> {
     body: bool,
     cross_origin: bool,
     tokens: bool,
+    file: &'a str,
     line: usize,
 }
 
@@ -97,6 +98,7 @@ fn view<'a>(route: &'a Route, catalogue: &'a Catalogue) -> RouteView<'a> {
         body: route.body(),
         cross_origin: route.cross_origin(),
         tokens: route.tokens(),
+        file: route.file(),
         line: route.line(),
     }
 }

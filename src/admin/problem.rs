@@ -37,7 +37,7 @@ pub(super) struct Problem {
 #[serde(untagged)]
 enum Item {
     Field { field: String, message: String },
-    File { file: &'static str, line: Option<usize>, message: String },
+    File { file: String, line: Option<usize>, message: String },
 }
 
 /// Marks the response to a request during which the store failed.
@@ -115,7 +115,7 @@ impl From<PolicyProblems> for Problem {
             errors: problems
                 .iter()
                 .map(|problem| Item::File {
-                    file: problem.file,
+                    file: problem.file.clone().into_owned(),
                     line: problem.line,
                     message: problem.message.clone(),
                 })

@@ -45,7 +45,11 @@ pub(super) struct PolicyWatch {
 
 /// The metadata of the files, which differs whenever a file at the path was changed or replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stamp([Option<FileStamp>; PolicyFiles::NAMES.len()]);
+pub(super) struct Stamp {
+    files: [Option<FileStamp>; PolicyFiles::NAMES.len()],
+    /// Those in `routes.d`; `None` if the folder cannot be read.
+    more: Option<Vec<(String, Option<FileStamp>)>>,
+}
 
 /// A file's device and inode, the time of the last change to its content or metadata (`ctime`, which
 /// cannot be set), and its size.
@@ -60,15 +64,27 @@ struct FileStamp {
 impl Stamp {
     /// The stamp of the files in a folder. Take it before they are loaded.
     pub(super) fn of(folder: &Path) -> Self {
-        Self(PolicyFiles::NAMES.map(|name| {
-            let file = folder.join(name).metadata().ok()?;
-            Some(FileStamp {
-                device: file.dev(),
-                inode: file.ino(),
-                changed: (file.ctime(), file.ctime_nsec()),
-                size: file.size(),
-            })
-        }))
+        let more = PolicyFiles::more_names(folder).map(|names| {
+            let stamp = |name: String| {
+                let stamp = FileStamp::of(&folder.join(PolicyFiles::MORE).join(&name));
+                (name, stamp)
+            };
+            names.into_iter().map(stamp).collect()
+        });
+        let files = PolicyFiles::NAMES.map(|name| FileStamp::of(&folder.join(name)));
+        Self { files, more: more.ok() }
+    }
+}
+
+impl FileStamp {
+    fn of(path: &Path) -> Option<Self> {
+        let file = path.metadata().ok()?;
+        Some(Self {
+            device: file.dev(),
+            inode: file.ino(),
+            changed: (file.ctime(), file.ctime_nsec()),
+            size: file.size(),
+        })
     }
 }
 

@@ -128,5 +128,9 @@ fn warn_of_paths(policy: &Policy, out: &mut dyn std::io::Write) -> std::io::Resu
 
 /// Name, path and line of a route.
 fn described(route: &Route) -> String {
-    format!("`{}` ({}, line {})", route.name(), route.path().as_str(), route.line())
+    let (name, path, line) = (route.name(), route.path().as_str(), route.line());
+    match route.file() {
+        "routes.toml" => format!("`{name}` ({path}, line {line})"),
+        file => format!("`{name}` ({path}, {file}:{line})"),
+    }
 }

@@ -115,6 +115,7 @@ pub(crate) fn policy_files() -> PolicyFiles {
         groups: GROUPS.to_owned(),
         routes: ROUTES.to_owned(),
         expectations: String::new(),
+        ..PolicyFiles::default()
     }
 }
 

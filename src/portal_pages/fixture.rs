@@ -394,6 +394,7 @@ pub(super) fn policy() -> Policy {
         groups: GROUPS.to_owned(),
         routes: ROUTES.to_owned(),
         expectations: String::new(),
+        ..PolicyFiles::default()
     };
     Policy::compile(&files).unwrap()
 }

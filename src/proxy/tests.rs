@@ -261,6 +261,7 @@ fn policy() -> Policy {
         groups: include_str!("../../policies/groups.toml").to_owned(),
         routes: ROUTES.to_owned(),
         expectations: String::new(),
+        ..PolicyFiles::default()
     };
     Policy::compile(&files).unwrap()
 }

@@ -53,6 +53,7 @@ fn policy(routes: usize) -> Policy {
         groups: include_str!("../../../policies/groups.toml").to_owned(),
         routes: text,
         expectations: String::new(),
+        ..PolicyFiles::default()
     })
     .unwrap()
 }

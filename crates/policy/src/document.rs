@@ -1,6 +1,7 @@
 //! Reads a policy file: typed values with their lines. Unknown keys are problems, and one problem
 //! does not hide another.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 use toml::de::{DeTable, DeValue};
@@ -17,7 +18,7 @@ pub(super) struct At<T> {
 /// A policy file and the problems found so far.
 #[derive(Debug)]
 pub(super) struct File<'t> {
-    name: &'static str,
+    name: Cow<'static, str>,
     text: &'t str,
     /// The offset of each line, in order.
     lines: Vec<usize>,
@@ -26,16 +27,31 @@ pub(super) struct File<'t> {
 
 impl<'t> File<'t> {
     /// A file, with those of `problems` that are about it.
-    pub(super) fn new(name: &'static str, text: &'t str, problems: &[Problem]) -> Self {
+    pub(super) fn new(
+        name: impl Into<Cow<'static, str>>,
+        text: &'t str,
+        problems: &[Problem],
+    ) -> Self {
+        let name = name.into();
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
         let problems = problems.iter().filter(|problem| problem.file == name).cloned().collect();
         Self { name, text, lines: lines.collect(), problems: RefCell::new(problems) }
     }
 
-    /// Adds a problem, at a line or with the file as a whole.
+    /// The name of the file.
+    pub(super) fn name(&self) -> &Cow<'static, str> {
+        &self.name
+    }
+
+    /// Adds a problem, at a line or with the file as a whole. What several routes inherit is one
+    /// problem.
     pub(super) fn problem(&self, line: impl Into<Option<usize>>, message: impl Into<String>) {
-        let problem = Problem { file: self.name, line: line.into(), message: message.into() };
-        self.problems.borrow_mut().push(problem);
+        let problem =
+            Problem { file: self.name.clone(), line: line.into(), message: message.into() };
+        let mut problems = self.problems.borrow_mut();
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
     }
 
     pub(super) fn has_problems(&self) -> bool {
@@ -54,39 +70,27 @@ impl<'t> File<'t> {
     where
         't: 'f,
     {
+        let Some(mut document) = self.document() else { return Vec::new() };
+        let entries = document.tables(kind);
+        for key in document.keys() {
+            self.problem(key.line, format!("unknown key `{}`; expected [[{kind}]]", key.value));
+        }
+        entries
+    }
+
+    /// The whole file as a table; `None` if it is not TOML, because entries may be incomplete then,
+    /// and problems with them misleading.
+    pub(super) fn document<'f>(&'f self) -> Option<Entry<'f>>
+    where
+        't: 'f,
+    {
         let (document, errors) = DeTable::parse_recoverable(self.text);
         for error in &errors {
             let line = error.span().map(|span| self.line_at(span.start));
             self.problem(line, format!("not TOML: {}", error.message()));
         }
-        let mut entries = Vec::new();
-        for (key, value) in document.into_inner() {
-            let line = self.line_at(key.span().start);
-            match value.into_inner() {
-                _ if key.get_ref() != kind => self
-                    .problem(line, format!("unknown key `{}`; expected [[{kind}]]", key.get_ref())),
-                DeValue::Array(items) => {
-                    for item in items {
-                        let line = self.line_at(item.span().start);
-                        match item.into_inner() {
-                            DeValue::Table(table) => {
-                                entries.push(Entry {
-                                    file: self,
-                                    line,
-                                    path: String::new(),
-                                    table,
-                                });
-                            }
-                            _ => self
-                                .problem(line, format!("`{kind}` must be written as [[{kind}]]")),
-                        }
-                    }
-                }
-                _ => self.problem(line, format!("`{kind}` must be written as [[{kind}]]")),
-            }
-        }
-        // After a syntax error, entries may be incomplete, and problems with them misleading.
-        if errors.is_empty() { entries } else { Vec::new() }
+        let table = document.into_inner();
+        errors.is_empty().then(|| Entry { file: self, line: 1, path: String::new(), table })
     }
 
     fn line_at(&self, offset: usize) -> usize {
@@ -200,6 +204,38 @@ impl<'f> Entry<'f> {
     pub(super) fn is_boolean(&self, key: &str) -> bool {
         let mut keys = self.table.iter();
         keys.any(|(found, value)| found.get_ref() == key && value.get_ref().as_bool().is_some())
+    }
+
+    /// Takes the `[[key]]` tables, if there are any.
+    pub(super) fn tables(&mut self, key: &str) -> Vec<Self> {
+        let Some((line, value)) = self.take(key) else { return Vec::new() };
+        let wrong = |line| {
+            let name = format!("{}{key}", self.path);
+            self.file.problem(line, format!("`{name}` must be written as [[{name}]]"));
+        };
+        let DeValue::Array(items) = value else {
+            wrong(line);
+            return Vec::new();
+        };
+        let mut entries = Vec::new();
+        for item in items {
+            let line = self.file.line_at(item.span().start);
+            match item.into_inner() {
+                DeValue::Table(table) => {
+                    entries.push(Self { file: self.file, line, path: String::new(), table });
+                }
+                _ => wrong(line),
+            }
+        }
+        entries
+    }
+
+    /// Copies a key of another table of the file, if it has it.
+    pub(super) fn copy(&mut self, key: &str, from: &Self) {
+        let found = from.table.iter().find(|(found, _)| found.get_ref() == key);
+        if let Some((key, value)) = found {
+            self.table.insert(key.clone(), value.clone());
+        }
     }
 
     /// Reports every key that was not taken.

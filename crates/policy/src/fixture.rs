@@ -139,6 +139,7 @@ pub(super) fn files(routes: &str, expectations: &str) -> PolicyFiles {
         groups: GROUPS.to_owned(),
         routes: routes.to_owned(),
         expectations: expectations.to_owned(),
+        ..PolicyFiles::default()
     }
 }
 

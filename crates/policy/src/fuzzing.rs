@@ -151,6 +151,7 @@ pub fn policy_files(data: &[u8]) {
         expectations: section(""),
         groups: section(fixture::GROUPS),
         permissions: section(fixture::PERMISSIONS),
+        ..PolicyFiles::default()
     };
     let requests = section("GET /\nPOST /a\nGET /a/b");
     let policy = match Policy::compile(&files) {

@@ -17,6 +17,7 @@
 //!     routes: "[[route]]\nname = \"Tickets\"\npath = \"/tickets/{ticket}\"\nrequire = \"view\"\n".to_owned(),
 //!     groups,
 //!     expectations: String::new(),
+//!     ..PolicyFiles::default()
 //! })?;
 //! let target = RequestTarget::parse("/tickets/7?page=2").unwrap();
 //! let request = RequestFacts::new("portal.example", &Method::GET, &target);

@@ -1,5 +1,6 @@
 //! Reads and compiles the four files. [`PolicyFiles::read`] is the only I/O of the crate.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +10,8 @@ use super::document::File;
 use super::permission::Catalogue;
 use super::policy::Policy;
 use super::problem::{
-    EXPECTATIONS_FILE, GROUPS_FILE, PERMISSIONS_FILE, PolicyProblems, Problem, ROUTES_FILE,
+    EXPECTATIONS_FILE, GROUPS_FILE, PERMISSIONS_FILE, PolicyProblems, Problem, ROUTES_DIRECTORY,
+    ROUTES_FILE,
 };
 use super::reading::Readings;
 use super::route::Route;
@@ -31,6 +33,8 @@ pub struct PolicyFiles {
     pub groups: String,
     /// `routes.toml`
     pub routes: String,
+    /// The files in `routes.d`: their names there, and their texts.
+    pub more_routes: Vec<(String, String)>,
     /// `expectations.toml`; empty when there is no such file
     pub expectations: String,
 }
@@ -39,32 +43,76 @@ impl PolicyFiles {
     /// The names of the files.
     pub const NAMES: [&str; 4] = [PERMISSIONS_FILE, GROUPS_FILE, ROUTES_FILE, EXPECTATIONS_FILE];
 
+    /// The directory with more files of routes.
+    pub const MORE: &str = ROUTES_DIRECTORY;
+
     /// Reads the files of a directory. A file that cannot be read is returned empty, with a problem.
     fn read(directory: &Path) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();
         let mut read = |file: &'static str, optional: bool| match std::fs::read_to_string(
             directory.join(file),
         ) {
-            Err(error) if !(optional && error.kind() == std::io::ErrorKind::NotFound) => {
+            Err(error) if !(optional && error.kind() == io::ErrorKind::NotFound) => {
                 let message = format!("cannot be read: {error}");
-                problems.push(Problem { file, line: None, message });
+                problems.push(Problem { file: file.into(), line: None, message });
                 String::new()
             }
             text => text.unwrap_or_default(),
         };
-        let files = Self {
+        let mut files = Self {
             permissions: read(PERMISSIONS_FILE, false),
             groups: read(GROUPS_FILE, false),
             routes: read(ROUTES_FILE, false),
+            more_routes: Vec::new(),
             expectations: read(EXPECTATIONS_FILE, true),
         };
+        let unread = |file: String, error: &io::Error| {
+            let message = format!("cannot be read: {error}");
+            Problem { file: file.into(), line: None, message }
+        };
+        match Self::more_names(directory) {
+            Ok(names) => {
+                for name in names {
+                    match std::fs::read_to_string(directory.join(ROUTES_DIRECTORY).join(&name)) {
+                        Ok(text) => files.more_routes.push((name, text)),
+                        Err(error) => problems.push(unread(path_of(&name), &error)),
+                    }
+                }
+            }
+            Err(error) => problems.push(unread(ROUTES_DIRECTORY.to_owned(), &error)),
+        }
         (files, problems)
+    }
+
+    /// The names of the files in `routes.d` of a directory, in order: those that end in `.toml` and
+    /// do not begin with a dot.
+    ///
+    /// # Errors
+    /// When `routes.d` exists and cannot be read.
+    pub fn more_names(directory: &Path) -> io::Result<Vec<String>> {
+        let folder = match std::fs::read_dir(directory.join(ROUTES_DIRECTORY)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            folder => folder?,
+        };
+        let mut names = Vec::new();
+        for file in folder {
+            let name = file?.file_name().into_string().map_err(|name| {
+                io::Error::other(format!("`{}` is not a valid file name", name.display()))
+            })?;
+            if name.ends_with(".toml") && !name.starts_with('.') {
+                names.push(name);
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// A short hash. The lengths are hashed too, so that moving text between files changes it.
     fn version(&self) -> String {
         let mut hash = Sha256::new();
-        for text in [&self.permissions, &self.groups, &self.routes, &self.expectations] {
+        let named = self.more_routes.iter().flat_map(|(name, text)| [name, text]);
+        let files = [&self.permissions, &self.groups, &self.routes, &self.expectations];
+        for text in files.into_iter().chain(named) {
             hash.update((text.len() as u64).to_be_bytes());
             hash.update(text);
         }
@@ -91,7 +139,8 @@ impl Policy {
     pub fn load_for(directory: &Path, readings: Readings) -> Result<Self, PolicyProblems> {
         directory.metadata().map_err(|error| {
             let message = format!("`{}` cannot be read: {error}", directory.display());
-            PolicyProblems::from(Problem { file: DIRECTORY, line: None, message }).with_unread()
+            PolicyProblems::from(Problem { file: DIRECTORY.into(), line: None, message })
+                .with_unread()
         })?;
         let (files, unread) = PolicyFiles::read(directory);
         let compiled = Self::compile_read(&files, &unread, readings);
@@ -127,7 +176,10 @@ impl Policy {
     ) -> Result<Self, PolicyProblems> {
         let permissions = File::new(PERMISSIONS_FILE, &files.permissions, unread);
         let groups = File::new(GROUPS_FILE, &files.groups, unread);
-        let routes = File::new(ROUTES_FILE, &files.routes, unread);
+        let more = files.more_routes.iter();
+        let more = more.map(|(name, text)| File::new(path_of(name), text, unread));
+        let routes: Vec<_> =
+            std::iter::once(File::new(ROUTES_FILE, &files.routes, unread)).chain(more).collect();
         let expectations = File::new(EXPECTATIONS_FILE, &files.expectations, unread);
 
         let catalogue = Catalogue::compile(&permissions);
@@ -137,8 +189,13 @@ impl Policy {
         let router = route_all(&routes, &compiled, readings);
         let asked = expectation::compile(&expectations);
 
-        let problems = [permissions, groups, routes, expectations].map(File::into_problems);
-        PolicyProblems::check(problems.into_iter().flatten().collect())?;
+        let checked = [permissions, groups].into_iter().chain(routes).chain([expectations]);
+        let mut problems: Vec<_> = checked.flat_map(File::into_problems).collect();
+        // Those of files whose text could not be read.
+        problems.extend(
+            unread.iter().filter(|problem| problem.file.starts_with(ROUTES_DIRECTORY)).cloned(),
+        );
+        PolicyProblems::check(problems)?;
         Ok(Self {
             version: files.version(),
             catalogue,
@@ -150,18 +207,27 @@ impl Policy {
     }
 }
 
+/// The name of a file in `routes.d`, from the directory of the policy.
+fn path_of(name: &str) -> String {
+    format!("{ROUTES_DIRECTORY}/{name}")
+}
+
 /// Builds the router. Two routes for the same requests are a problem.
-fn route_all(file: &File<'_>, routes: &[Arc<Route>], readings: Readings) -> Router {
+fn route_all(files: &[File<'_>], routes: &[Arc<Route>], readings: Readings) -> Router {
     let mut router = Router::new(readings);
     for route in routes {
         if let Err(conflict) = router.insert(route) {
-            file.problem(route.line(), conflict_message(route, &conflict));
+            let message = conflict_message(route, &conflict);
+            if let Some(file) = files.iter().find(|file| file.name() == route.file()) {
+                file.problem(route.line(), message);
+            }
         }
     }
     router
 }
 
 fn conflict_message(route: &Route, conflict: &Conflict) -> String {
+    let place = |other: &Route| route::place_from(route.file(), other.file(), other.line());
     match conflict {
         Conflict::Same(other) => {
             let methods: Vec<_> =
@@ -169,19 +235,19 @@ fn conflict_message(route: &Route, conflict: &Conflict) -> String {
             let shared = methods.iter().map(|m| m.as_str()).collect::<Vec<_>>().join(", ");
             let query = query_rule::overlap(route.query(), other.query()).unwrap_or_default();
             format!(
-                "route `{}` is for the same requests as `{}` on line {} ({shared} {}{query})",
+                "route `{}` is for the same requests as `{}` {} ({shared} {}{query})",
                 route.name(),
                 other.name(),
-                other.line(),
+                place(other),
                 route.path().as_str(),
             )
         }
         Conflict::Tails(other) => format!(
-            "route `{}` overlaps with `{}` on line {}: a path can end both in what follows the \
+            "route `{}` overlaps with `{}` {}: a path can end both in what follows the \
              rest of `{}` and of `{}`",
             route.name(),
             other.name(),
-            other.line(),
+            place(other),
             route.path().as_str(),
             other.path().as_str(),
         ),

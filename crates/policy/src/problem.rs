@@ -1,17 +1,20 @@
 //! The problems of a policy, each with its file, line and message.
 
+use std::borrow::Cow;
 use std::fmt;
 
 pub(super) const PERMISSIONS_FILE: &str = "permissions.toml";
 pub(super) const GROUPS_FILE: &str = "groups.toml";
 pub(super) const ROUTES_FILE: &str = "routes.toml";
+/// The directory with more files of routes.
+pub(super) const ROUTES_DIRECTORY: &str = "routes.d";
 pub(super) const EXPECTATIONS_FILE: &str = "expectations.toml";
 
 /// A problem and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The name of the file; `policy.directory` if the problem is the directory itself.
-    pub file: &'static str,
+    pub file: Cow<'static, str>,
     /// The line, from 1; `None` if the problem is the file as a whole.
     pub line: Option<usize>,
     /// The message: lower case, without a full stop.

@@ -3,7 +3,9 @@
 mod compile;
 mod limits;
 mod requests;
+mod sections;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -18,7 +20,7 @@ use super::permission::PermissionSet;
 use super::query_rule::QueryRule;
 use super::reading::{Part, Readings};
 
-pub(super) use self::compile::compile;
+pub(super) use self::compile::{compile, place_from};
 
 /// A route of `routes.toml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +45,7 @@ pub struct Route {
     from: Vec<IpNet>,
     response_timeout: Option<Duration>,
     body_bytes: Option<u64>,
+    file: Cow<'static, str>,
     line: usize,
 }
 
@@ -268,7 +271,13 @@ impl Route {
         self.body_bytes
     }
 
-    /// Its line in `routes.toml`.
+    /// The name of its file, such as `routes.toml` or `routes.d/billing.toml`.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Its line in the file.
     #[must_use]
     pub fn line(&self) -> usize {
         self.line

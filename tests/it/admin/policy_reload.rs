@@ -188,6 +188,22 @@ async fn invalid_policy_is_reported_once() {
 }
 
 #[tokio::test]
+async fn files_in_routes_d_take_effect_and_vanish() {
+    let mut running = Running::start().await;
+    let folder = running.home.path("policies/routes.d");
+    std::fs::create_dir(&folder).unwrap();
+    let route = "[[route]]\nname = \"First\"\npath = \"/invoices/{number:int}\"\n\
+                 access = \"signed-in\"\n";
+    std::fs::write(folder.join("first.toml"), route).unwrap();
+    running.reloads_until_an_invoice_is(200).await;
+    std::fs::remove_file(folder.join("first.toml")).unwrap();
+    running.reloads_until_an_invoice_is(403).await;
+    std::fs::write(folder.join("first.toml"), "colour = 1").unwrap();
+    let log = running.program.logged(REFUSED, 1).await;
+    assert!(log.contains("routes.d/first.toml:1: unknown key `colour`"), "{log}");
+}
+
+#[tokio::test]
 async fn sighup_reloads_the_policy() {
     let mut running = Running::start().await;
     // Nothing has changed, so nothing but the signal can be the cause.

@@ -107,7 +107,7 @@ impl Policy {
                 Some(group) => groups(group).ok_or_else(|| format!("there is no group `{group}`")),
             };
             let message = granted.and_then(|granted| expectation.check(self, granted)).err()?;
-            Some(Problem { file: EXPECTATIONS_FILE, line: Some(expectation.line), message })
+            Some(Problem { file: EXPECTATIONS_FILE.into(), line: Some(expectation.line), message })
         });
         PolicyProblems::check(problems.collect())
     }

@@ -1,3 +1,5 @@
+mod sections;
+
 use std::fmt::Write as _;
 
 use super::*;
@@ -424,9 +426,10 @@ fn all_problems_are_reported_in_order() {
             .to_owned(),
         expectations: "[[expect]]\nas = \"admin\"\nrequest = \"GET\"\ndecision = \"maybe\"\n"
             .to_owned(),
+        ..PolicyFiles::default()
     };
     let problems = Policy::compile(&files).unwrap_err();
-    let places: Vec<_> = problems.iter().map(|p| (p.file, p.line.unwrap_or_default())).collect();
+    let places: Vec<_> = problems.iter().map(|p| (&*p.file, p.line.unwrap_or_default())).collect();
     assert_eq!(
         places,
         [
@@ -562,7 +565,7 @@ fn a_valid_directory_loads() {
     let directory = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
     let problems = Policy::load(directory.path()).unwrap_err();
-    let files: Vec<_> = problems.iter().map(|problem| problem.file).collect();
+    let files: Vec<_> = problems.iter().map(|problem| &*problem.file).collect();
     assert_eq!(files, [PERMISSIONS_FILE, GROUPS_FILE, ROUTES_FILE]);
 
     write("permissions.toml", PERMISSIONS);

@@ -382,6 +382,7 @@ fn dokuwiki(routes: &str) -> PolicyFiles {
         routes: routes.into(),
         expectations: include_str!("../../../../policies/examples/dokuwiki/expectations.toml")
             .into(),
+        ..PolicyFiles::default()
     }
 }
 

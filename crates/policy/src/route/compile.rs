@@ -1,8 +1,10 @@
-//! Reads `routes.toml`.
+//! Reads the files of routes.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::sections::{self, Written};
 use super::{Access, OrganizationVariable, Requirement, Route, limits, requests};
 use crate::document::{At, Entry, File};
 use crate::host::Host;
@@ -12,41 +14,50 @@ use crate::permission::{Catalogue, PermissionSet};
 use crate::query_rule::{self, QueryRule};
 use crate::request_path::RequestTarget;
 
-/// Reads `routes.toml`. Problems are added to the file. Without a catalogue, because its file is
-/// invalid, the permissions of routes are not checked.
-pub(crate) fn compile(file: &File<'_>, catalogue: Option<&Catalogue>) -> Vec<Arc<Route>> {
-    let mut lines_by_name = HashMap::new();
+/// Reads the files of routes. Problems are added to the files. Without a catalogue, because its file
+/// is invalid, the permissions of routes are not checked.
+pub(crate) fn compile(files: &[File<'_>], catalogue: Option<&Catalogue>) -> Vec<Arc<Route>> {
+    let mut places_by_name = HashMap::new();
     let mut routes = Vec::new();
-    for mut entry in file.entries("route") {
-        let line = entry.line();
-        let name = entry.required_string("name");
-        let route = compile_one(file, &mut entry, catalogue);
-        entry.finish();
-        let Some(name) = name else { continue };
-        if name.value.trim().is_empty() || name.value.chars().any(breaks_line) {
-            file.problem(name.line, "`name` must not be empty or have control characters");
-        } else if let Some(other) = lines_by_name.insert(name.value.clone(), name.line) {
-            file.problem(
-                name.line,
-                format!("the route on line {other} is already named `{}`", name.value),
-            );
-        } else if let Some(route) = route {
-            routes.push(Arc::new(Route { name: name.value, line, ..route }));
+    for file in files {
+        for Written { mut entry, prefix } in sections::routes(file) {
+            let line = entry.line();
+            let name = entry.required_string("name");
+            let route = compile_one(file, &mut entry, &prefix, catalogue);
+            entry.finish();
+            let Some(name) = name else { continue };
+            let place = (file.name().clone(), name.line);
+            if name.value.trim().is_empty() || name.value.chars().any(breaks_line) {
+                file.problem(name.line, "`name` must not be empty or have control characters");
+            } else if let Some((other, line)) = places_by_name.insert(name.value.clone(), place) {
+                let place = place_from(file.name(), &other, line);
+                let message = format!("the route {place} is already named `{}`", name.value);
+                file.problem(name.line, message);
+            } else if let Some(route) = route {
+                let file = file.name().clone();
+                routes.push(Arc::new(Route { name: name.value, file, line, ..route }));
+            }
         }
     }
     routes
+}
+
+/// A place in a file of routes, for a message about another one.
+pub(crate) fn place_from(file: &str, other: &str, line: usize) -> String {
+    if file == other { format!("on line {line}") } else { format!("at {other}:{line}") }
 }
 
 /// Everything but the name; `None` if any of it is invalid.
 fn compile_one(
     file: &File<'_>,
     entry: &mut Entry<'_>,
+    prefix: &str,
     catalogue: Option<&Catalogue>,
 ) -> Option<Route> {
     // Every key is read before the first return, so that all problems are reported at once.
     let methods = requests::methods(file, entry);
     let subtree = entry.boolean("subtree").unwrap_or(false);
-    let path = requests::path(file, entry, subtree);
+    let path = requests::path(file, entry, (prefix, subtree));
     let except = requests::except(file, entry);
     let query = query_rule::compile(file, entry);
     let hosts = requests::hosts(file, entry);
@@ -128,6 +139,7 @@ fn compile_one(
         from: from?,
         response_timeout: response_timeout?,
         body_bytes: body_bytes?,
+        file: Cow::default(),
         line: entry.line(),
     })
 }

@@ -50,9 +50,16 @@ pub(super) fn methods(file: &File<'_>, entry: &mut Entry<'_>) -> Option<MethodSe
     valid.then_some(MethodSet(methods))
 }
 
-pub(super) fn path(file: &File<'_>, entry: &mut Entry<'_>, subtree: bool) -> Option<PathPattern> {
+pub(super) fn path(
+    file: &File<'_>,
+    entry: &mut Entry<'_>,
+    (prefix, subtree): (&str, bool),
+) -> Option<PathPattern> {
     let path = entry.required_string("path")?;
-    PathPattern::parse(&path.value, subtree)
+    let is_continuation = ["", "[/]"].contains(&&*path.value) || path.value.starts_with('/');
+    // Without the slash, the prefix would end within a segment.
+    let text = if is_continuation { format!("{prefix}{}", path.value) } else { path.value };
+    PathPattern::parse(&text, subtree)
         .map_err(|problem| file.problem(path.line, problem.to_string()))
         .ok()
 }
