@@ -98,7 +98,7 @@ enum ClientCommand {
     /// List or release lockouts after failed sign-in attempts
     #[command(subcommand)]
     Lockouts(lockouts::Command),
-    /// List, show or retry mails to portal users
+    /// List, show or retry emails to portal users
     #[command(subcommand)]
     Mail(mail::Command),
     /// Reload the policy files

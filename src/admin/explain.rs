@@ -73,7 +73,7 @@ struct Reading<'a> {
     reason: &'static str,
 }
 
-/// The session it is decided for.
+/// The session that the decision is about.
 #[derive(Debug, Serialize)]
 struct Session<'a> {
     kind: &'static str,
@@ -99,18 +99,18 @@ pub(super) async fn by_body(
 
 async fn explain(admin: &AdminState, input: Input, now: Timestamp) -> ApiResult {
     let method = Method::from_bytes(input.method.as_bytes())
-        .map_err(|_| Problem::invalid("method", "is not the name of a method"))?;
+        .map_err(|_| Problem::invalid("method", "is not an HTTP method"))?;
     let preflight = match &input.preflight {
         Some(asked) => Some(
             Method::from_bytes(asked.as_bytes())
-                .map_err(|_| Problem::invalid("preflight", "is not the name of a method"))?,
+                .map_err(|_| Problem::invalid("preflight", "is not an HTTP method"))?,
         ),
         None => None,
     };
     let snapshot = Arc::clone(&admin.authz.snapshot());
     let policy = &**snapshot.policy();
     let subject = subject(admin, &snapshot, &input).await?;
-    let mut answer = Explanation {
+    let mut explanation = Explanation {
         decision: "bad-request",
         reason: "",
         route: None,
@@ -134,22 +134,22 @@ async fn explain(admin: &AdminState, input: Input, now: Timestamp) -> ApiResult 
     };
     let request = match admin.authz.read(&question) {
         Ok(request) => request,
-        Err(bad) => return document(&Explanation { reason: bad.as_str(), ..answer }),
+        Err(bad) => return document(&Explanation { reason: bad.as_str(), ..explanation }),
     };
     let outcome = admin.authz.evaluate(&request, subject.as_ref(), &snapshot, now);
-    answer.decision = outcome.name();
-    answer.reason = outcome.reason();
-    answer.reading = outcome.reading().map(|reading| Reading {
+    explanation.decision = outcome.name();
+    explanation.reason = outcome.reason();
+    explanation.reading = outcome.reading().map(|reading| Reading {
         readings: reading.readings().names().collect(),
         route: reading.route().map(|route| route.name()),
         reason: reading.reason().as_str(),
     });
     if let Some(route) = outcome.route() {
-        answer.route = Some(route.name());
-        answer.access = Some(access(route));
-        answer.needed = policy.catalogue().ids(route.permissions()).collect();
+        explanation.route = Some(route.name());
+        explanation.access = Some(access(route));
+        explanation.needed = policy.catalogue().ids(route.permissions()).collect();
     }
-    document(&answer)
+    document(&explanation)
 }
 
 /// The subject of the session; `None` without a session, and for a secure link that leads to the
@@ -161,7 +161,7 @@ async fn subject(
 ) -> Result<Option<Subject>, Problem> {
     let anonymous = input.anonymous.unwrap_or(false);
     if input.organization.is_some() && input.group.is_none() {
-        return Err(Problem::invalid("organization", "goes with `group` only"));
+        return Err(Problem::invalid("organization", "can be used only with `group`"));
     }
     match (&input.user, &input.link, &input.group, anonymous) {
         (Some(user), None, None, false) => of_user(admin, snapshot, user).await.map(Some),
@@ -171,24 +171,28 @@ async fn subject(
         }
         (None, None, None, true) => Ok(None),
         _ => {
-            let message = "say who asks: one of `user`, `link`, `group` and `anonymous`";
+            let message = "name exactly one of `user`, `link`, `group` and `anonymous`";
             Err(Problem::invalid("user", message))
         }
     }
 }
 
-async fn of_user(admin: &AdminState, snapshot: &Snapshot, who: &str) -> Result<Subject, Problem> {
-    let id = match admin.directory.users().with_login(who).await {
+async fn of_user(
+    admin: &AdminState,
+    snapshot: &Snapshot,
+    login_or_id: &str,
+) -> Result<Subject, Problem> {
+    let id = match admin.directory.users().with_login(login_or_id).await {
         Ok(user) => user.id,
-        Err(DirectoryError::NotFound { .. }) => who.into(),
+        Err(DirectoryError::NotFound { .. }) => login_or_id.into(),
         Err(error) => return Err(error.into()),
     };
     let Some(user) = admin.directory.user(&id).await? else {
-        return Err(Problem::not_found("portal user", who));
+        return Err(Problem::not_found("portal user", login_or_id));
     };
     subject::of_user(&user, user.password_generation, snapshot, Timestamp::MAX).ok_or_else(|| {
-        let message = "has no password, so nobody can be signed in as this portal user; \
-                       ask about `group`, or about `anonymous`";
+        let message = "this portal user has no password yet, so cannot sign in; \
+                       use `group` or `anonymous` instead";
         Problem::invalid("user", message)
     })
 }

@@ -96,7 +96,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Id<T> {
             Err(_) => Err(Problem::new(
                 StatusCode::NOT_FOUND,
                 "not-found",
-                "the path contains an id that no record can have",
+                "the path contains an invalid id",
             )),
         }
     }
@@ -159,7 +159,7 @@ impl<S: Send + Sync> FromRequestParts<S> for NewRecord {
             None => Err(Problem::new(
                 StatusCode::UNAUTHORIZED,
                 "token-missing",
-                "this resource is for administrators",
+                "this resource requires an administrator's token",
             )),
         }
     }
@@ -214,9 +214,9 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     // Check the syntax of the whole document first, so that a syntax error at its end is not
     // reported as an invalid field at its beginning.
     let body = std::str::from_utf8(body)
-        .map_err(|error| malformed(format!("the body is not JSON: {error}")))?;
+        .map_err(|error| malformed(format!("the body is not valid JSON: {error}")))?;
     if let Err(error) = serde_json::from_str::<IgnoredAny>(body) {
-        return Err(malformed(format!("the body is not JSON: {error}")));
+        return Err(malformed(format!("the body is not valid JSON: {error}")));
     }
     // serde would also read a list, taking its items as the fields in order.
     if !body.trim_ascii_start().starts_with('{') {

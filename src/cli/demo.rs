@@ -43,12 +43,12 @@ pub fn run(args: DemoArgs, out: &mut dyn Write) -> anyhow::Result<()> {
 fn print(ready: &demo::Ready, out: &mut dyn Write) -> std::io::Result<()> {
     writeln!(out, "\n  Portal   {}  (sign out at {})", ready.gateway, paths::SIGN_OUT)?;
     writeln!(out, "  Admin    {}  (socket {})", ready.admin, ready.socket.display())?;
-    writeln!(out, "  Mail     {}  (one file per mail; nothing is sent)\n", ready.mail.display())?;
-    writeln!(out, "  {:<34} {:<24} {:<10} Group", "Sign in as", "Password", "Of")?;
+    writeln!(out, "  Mail     {}  (one file per email; nothing is sent)\n", ready.mail.display())?;
+    writeln!(out, "  {:<34} {:<24} {:<14} Group", "Sign in as", "Password", "Organization")?;
     for user in &ready.users {
         writeln!(
             out,
-            "  {:<34} {:<24} {:<10} {}",
+            "  {:<34} {:<24} {:<14} {}",
             user.login,
             user.password.as_deref().unwrap_or("(changed)"),
             user.organization,

@@ -75,7 +75,7 @@ impl Command {
                 let path = ["organizations", &organization, "end-users"];
                 let end_user = console.post(&path, Some(&body))?;
                 let sentence = format!(
-                    "Created the end user `{}` of {organization} with the id {}.",
+                    "Created the end user `{}` (id {}) of {organization}.",
                     text(&end_user, "name"),
                     text(&end_user, "id")
                 );

@@ -106,7 +106,7 @@ impl Command {
                 let body = json!({ "id": id, "name": name, "permissions": chosen(permissions) });
                 let group = console.post(&["groups"], Some(&body))?;
                 let sentence = format!(
-                    "Created the group `{}` with the id {}: {} permissions.",
+                    "Created the group `{}` (id {}) with {} permissions.",
                     text(&group, "name"),
                     text(&group, "id"),
                     count(&group)
@@ -118,7 +118,7 @@ impl Command {
                 let body = json!({ "id": id, "name": name });
                 let group = console.post(&["groups", &original, "copy"], Some(&body))?;
                 let sentence = format!(
-                    "Copied {original} to the group `{}` with the id {}.",
+                    "Copied {original} to the group `{}` (id {}).",
                     text(&group, "name"),
                     text(&group, "id")
                 );

@@ -67,7 +67,8 @@ impl Import {
         console.report(&document, &sentence)?;
         read?;
         if failed > 0 {
-            bail!("{failed} portal user(s) could not be created; fix those lines and run it again");
+            let lines = if failed == 1 { "line" } else { "lines" };
+            bail!("{failed} {lines} failed; fix them and run the import again");
         }
         Ok(())
     }
@@ -133,10 +134,10 @@ fn open(file: &Path) -> anyhow::Result<Box<dyn BufRead>> {
 fn import(console: &Console<'_>, line: &[u8]) -> anyhow::Result<(String, Outcome)> {
     let new = match serde_json::from_slice::<Value>(line) {
         Ok(new) if new.is_object() => new,
-        Ok(_) => return Ok(("-".to_owned(), Outcome::Failed("is not a JSON object".to_owned()))),
+        Ok(_) => return Ok(("-".to_owned(), Outcome::Failed("not a JSON object".to_owned()))),
         // The error has a position but no text, which may contain a password.
         Err(error) => {
-            return Ok(("-".to_owned(), Outcome::Failed(format!("is not JSON: {error}"))));
+            return Ok(("-".to_owned(), Outcome::Failed(format!("not valid JSON: {error}"))));
         }
     };
     let error = match console.post(&["users"], Some(&new)) {

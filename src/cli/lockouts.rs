@@ -21,7 +21,7 @@ pub(super) struct Release {
     /// A login, including browsers that have signed in with it
     #[arg(long)]
     login: Option<String>,
-    /// An IP address, with its network
+    /// An IP address; for IPv6, its /64 network
     #[arg(long)]
     address: Option<String>,
 }

@@ -7,20 +7,20 @@ use super::console::{Console, text};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List waiting mails, and those of the last 30 days
+    /// List waiting emails, and those of the last 30 days
     List {
-        /// Only mails in this state: `waiting`, `sent`, `failed`, `unconfirmed` or `not_needed`
+        /// Only emails in this state: `waiting`, `sent`, `failed`, `unconfirmed` or `not_needed`
         #[arg(long)]
         state: Option<String>,
     },
-    /// Show a mail
+    /// Show an email
     Show {
-        /// The mail's id
+        /// The email's id
         id: String,
     },
-    /// Send a waiting or unconfirmed mail now
+    /// Send a waiting or unconfirmed email now
     Retry {
-        /// The mail's id
+        /// The email's id
         id: String,
     },
 }

@@ -75,7 +75,7 @@ impl Command {
                 let body = json!({ "name": name, "id": id, "email": email });
                 let organization = console.post(&["organizations"], Some(&body))?;
                 let sentence = format!(
-                    "Created the organization `{}` with the id {}.",
+                    "Created the organization `{}` (id {}).",
                     text(&organization, "name"),
                     text(&organization, "id")
                 );

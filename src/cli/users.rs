@@ -22,7 +22,7 @@ pub(super) enum Command {
     Show(User),
     /// Create a portal user
     Create(Create),
-    /// Create portal users from a file of JSON lines
+    /// Create portal users from a JSON Lines file
     Import(import::Import),
     /// Change a portal user
     Edit(Edit),
@@ -34,7 +34,7 @@ pub(super) enum Command {
         #[arg(long)]
         password_stdin: bool,
     },
-    /// Mail an invitation to choose a password; earlier invitations stop working
+    /// Email an invitation to choose a password; earlier invitations stop working
     Invite {
         #[command(flatten)]
         user: User,
@@ -42,7 +42,7 @@ pub(super) enum Command {
         #[arg(long, value_name = "ADDRESS")]
         blind_copy: Option<String>,
     },
-    /// Withdraw an invitation that has not been claimed
+    /// Withdraw an open invitation
     Withdraw(User),
     /// Remove the second factor and its recovery codes
     ResetMfa(User),
@@ -80,10 +80,10 @@ pub(super) struct Create {
     /// Read a password from standard input
     #[arg(long, group = "how")]
     password_stdin: bool,
-    /// Read a password hash from another portal from standard input
+    /// Read a password hash of another portal from standard input
     #[arg(long, group = "how")]
     password_hash_stdin: bool,
-    /// Mail an invitation to choose a password
+    /// Email an invitation to choose a password
     #[arg(long, group = "how")]
     invite: bool,
     /// An email address that gets a blind copy of the invitation
@@ -108,7 +108,7 @@ pub(super) struct Edit {
     /// The id of the end user that the account belongs to
     #[arg(long, group = "change", value_name = "ID")]
     end_user: Option<String>,
-    /// Make the account the organization's own
+    /// Assign the account to the organization itself
     #[arg(long, group = "change", conflicts_with = "end_user")]
     no_end_user: bool,
     /// Whether a second factor is required
@@ -152,7 +152,7 @@ impl Command {
                 let body = json!({ "blind_copy": blind_copy });
                 let invited = console.post(&["users", &id, "invitation"], Some(&body))?;
                 let login = text(&invited, "login");
-                console.report(&invited, &format!("Invited `{login}`; the mail is in the outbox."))
+                console.report(&invited, &format!("Invited `{login}`; the email is in the outbox."))
             }
             Self::Withdraw(user) => {
                 let id = user.id(console)?;
@@ -210,9 +210,13 @@ impl Create {
         let user = console.post(&["users"], Some(&body))?;
         let [login, id, group, status] =
             ["login", "id", "group", "status"].map(|field| text(&user, field));
-        let sentence = format!(
-            "Created the portal user `{login}` with the id {id} in the group {group} ({status})."
-        );
+        let next = match &*status {
+            "invited" => "; the invitation is in the outbox",
+            "no_password" => ", without a password",
+            _ => "",
+        };
+        let sentence =
+            format!("Created the portal user `{login}` (id {id}) in the group {group}{next}.");
         console.report(&user, &sentence)
     }
 }

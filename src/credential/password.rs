@@ -63,16 +63,16 @@ impl PasswordRule {
         }
     }
 
-    /// The requirement, to follow "the password must".
+    /// The requirement, to follow "the password needs".
     const fn requirement(self) -> &'static str {
         match self {
-            Self::Length => "have 12 to 128 characters",
-            Self::Uppercase => "have an uppercase letter",
-            Self::Lowercase => "have a lowercase letter",
-            Self::Digit => "have a digit",
-            Self::Symbol => "have a symbol",
-            Self::NotLogin => "differ from the login",
-            Self::NotEmail => "differ from the email address",
+            Self::Length => "12 to 128 characters",
+            Self::Uppercase => "an uppercase letter",
+            Self::Lowercase => "a lowercase letter",
+            Self::Digit => "a digit",
+            Self::Symbol => "a symbol",
+            Self::NotLogin => "to differ from the login",
+            Self::NotEmail => "to differ from the email address",
         }
     }
 

@@ -38,7 +38,7 @@ pub enum DirectoryError {
         value: String,
     },
     /// The record is no longer at the version that the caller expects.
-    #[error("the {} `{id}` was changed in the meantime; it is now at version {version}", noun(*what))]
+    #[error("the {} `{id}` has been changed since; it is now at version {version}", noun(*what))]
     Changed {
         /// The kind of record.
         what: Kind,
@@ -86,8 +86,8 @@ pub enum Refusal {
     },
     /// R5: the group has members.
     #[error(
-        "the group `{group}` has {}; move them to another group, or delete it with \
-         `move_to=<group>`, which moves them all",
+        "the group `{group}` still has {}; move them to another group first, or delete it with \
+         `move_to`, the id of a group to move them to",
         counted(*users, "portal user")
     )]
     GroupInUse {
@@ -110,8 +110,8 @@ pub enum Refusal {
     },
     /// R31: a login or address must differ from the user's password.
     #[error(
-        "{field}: it is the same as the password of the portal user `{login}`; choose another, or \
-         change the password first"
+        "{field}: it equals the password of the portal user `{login}`; choose another, or change \
+         the password first"
     )]
     IsPassword {
         /// The field of the request.
@@ -151,7 +151,7 @@ pub enum Refusal {
     /// R42: there is no address for the invitation.
     #[error(
         "there is no email address for the invitation: the end user and the organization have \
-         none, and the login `{login}` is not one; add an address, or set a password instead"
+         none, and the login `{login}` is not an email address; add an address, or set a password instead"
     )]
     NoAddress {
         /// The user's login.
@@ -184,7 +184,7 @@ pub enum Refusal {
     },
     /// The mail is completed, and the token that it contained was removed.
     #[error(
-        "the mail to `{to}` {state}, and its link is not stored; {}",
+        "the email to `{to}` {state}, and its link is no longer stored; {}",
         match occasion {
             Occasion::Invitation => "send a new invitation",
             Occasion::Reset => "the user can ask for a new link on the sign-in page",
@@ -332,7 +332,7 @@ fn noun(kind: Kind) -> &'static str {
         kind::API_TOKEN => "API token",
         kind::USER_TOKEN => "token",
         kind::TOTP_STEP => "time step",
-        kind::MAIL => "mail",
+        kind::MAIL => "email",
         other => other.name(),
     }
 }

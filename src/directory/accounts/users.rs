@@ -442,7 +442,11 @@ fn taken(value: String) -> DirectoryError {
 
 fn broken(rules: &[PasswordRule]) -> DirectoryError {
     let rules: Vec<_> = rules.iter().map(PasswordRule::to_string).collect();
-    DirectoryError::invalid("password", format!("it must {}", rules.join(", ")))
+    let needs = match &*rules {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        rules => rules.concat(),
+    };
+    DirectoryError::invalid("password", format!("it needs {needs}"))
 }
 
 #[cfg(test)]

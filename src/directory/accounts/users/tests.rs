@@ -250,8 +250,7 @@ async fn r30_all_rules_that_a_password_breaks_are_reported() {
     assert_eq!(invalid_field(&error), "password");
     assert_eq!(
         error.to_string(),
-        "password: it must have 12 to 128 characters, have an uppercase letter, have a digit, \
-         have a symbol"
+        "password: it needs 12 to 128 characters, an uppercase letter, a digit and a symbol"
     );
     let new = NewUser { password: Some(Secret::from("abc")), ..new_user("acme", "bob") };
     let error = fixture.directory.users().create(new, &by_operator()).await.unwrap_err();
