@@ -11,6 +11,7 @@
 //! | `return_to` | the address to continue at, without open redirects |
 //! | `text` | texts in the reader's language; mails choose theirs by the same rule |
 //! | `notice` | a page with one statement, and the problem document with the same words |
+//! | [`problem`] | problem documents, for scripts and for callers of the admin API |
 //! | `brand`, `logo`, `asset` | the operator's look, and the files that carry it |
 //!
 //! The sessions and the proxy use the first three too, so this module lies below them: it imports
@@ -27,6 +28,7 @@ pub(crate) mod logo;
 pub(crate) mod notice;
 pub(crate) mod origin;
 pub mod paths;
+pub(crate) mod problem;
 pub(crate) mod request_body;
 pub(crate) mod request_error;
 pub(crate) mod response;

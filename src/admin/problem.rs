@@ -1,35 +1,36 @@
-//! Problem documents (RFC 9457), the body of every error response.
+//! The error responses of the admin API: problem documents (`web::problem`) with `errors`.
 //!
 //! `type` is stable. `detail` names what is wrong and, where possible, how to fix it. Internal
 //! causes, such as a failure of the store, are logged and not part of the response.
 
-use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::directory::DirectoryError;
+use crate::web::problem::ProblemDocument;
 use portcullis_policy::PolicyProblems;
 use portcullis_store::StoreError;
 
-/// The prefix of every `type`; a stable kebab-case name follows.
-const TYPE_PREFIX: &str = "urn:portcullis:problem:";
 /// `Retry-After` of every 503, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
 /// An error response.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub(super) struct Problem {
-    #[serde(rename = "type")]
-    kind: String,
-    title: &'static str,
-    #[serde(serialize_with = "number")]
     status: StatusCode,
+    /// The end of the document's `type`.
+    name: String,
     detail: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Item>,
-    #[serde(skip)]
     store_failed: bool,
+}
+
+/// The member of our own in the document.
+#[derive(Debug, Serialize)]
+pub(super) struct Extension<'a> {
+    #[serde(skip_serializing_if = "<[Item]>::is_empty")]
+    errors: &'a [Item],
 }
 
 /// One of the errors in a request or a policy file.
@@ -45,15 +46,20 @@ enum Item {
 pub(super) struct StoreFailed;
 
 impl Problem {
-    pub(super) fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+    pub(super) fn new(status: StatusCode, name: &str, detail: impl Into<String>) -> Self {
         Self {
-            kind: format!("{TYPE_PREFIX}{code}"),
-            title: title(status),
             status,
+            name: name.to_owned(),
             detail: detail.into(),
             errors: Vec::new(),
             store_failed: false,
         }
+    }
+
+    /// The body of the response.
+    pub(super) fn document(&self) -> ProblemDocument<'_, Extension<'_>> {
+        let extension = Extension { errors: &self.errors };
+        ProblemDocument::new(self.status, &self.name, title(self.status), &self.detail, extension)
     }
 
     /// 422: the value of a field is invalid. An empty `field` stands for the whole body or query.
@@ -127,15 +133,12 @@ impl From<PolicyProblems> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, store_failed) = (self.status, self.store_failed);
-        let mut response = (status, Json(self)).into_response();
-        if store_failed {
+        let mut response = self.document().into_response();
+        if self.store_failed {
             response.extensions_mut().insert(StoreFailed);
         }
         let headers = response.headers_mut();
-        let problem = HeaderValue::from_static("application/problem+json");
-        headers.insert(header::CONTENT_TYPE, problem);
-        match status {
+        match self.status {
             StatusCode::UNAUTHORIZED => {
                 let challenge = HeaderValue::from_static("Bearer realm=\"portcullis\"");
                 headers.insert(header::WWW_AUTHENTICATE, challenge);
@@ -164,9 +167,4 @@ fn title(status: StatusCode) -> &'static str {
         StatusCode::SERVICE_UNAVAILABLE => "Temporarily unavailable",
         other => other.canonical_reason().unwrap_or("Error"),
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u16(status.as_u16())
 }

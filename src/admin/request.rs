@@ -271,7 +271,7 @@ mod tests {
     }
 
     fn problem(body: &str) -> serde_json::Value {
-        serde_json::to_value(parse::<Outer>(body.as_bytes()).unwrap_err()).unwrap()
+        serde_json::to_value(parse::<Outer>(body.as_bytes()).unwrap_err().document()).unwrap()
     }
 
     #[test]
@@ -280,7 +280,7 @@ mod tests {
             assert_eq!(problem(body)["status"], 400, "{body}");
         }
         let problem = parse::<Outer>(b"{\"name\": \"\xff\"}").unwrap_err();
-        assert_eq!(serde_json::to_value(problem).unwrap()["status"], 400);
+        assert_eq!(serde_json::to_value(problem.document()).unwrap()["status"], 400);
     }
 
     #[test]

@@ -15,6 +15,8 @@ use serde_json::Value;
 use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Runtime};
 
+use crate::web::problem::TYPE_PREFIX;
+
 /// Maximum time for a response, so that a command does not hang if the gateway does.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// Everything except the unreserved characters (RFC 3986, 2.3).
@@ -46,7 +48,7 @@ impl ApiError {
 
     /// Whether the `type` of the problem has this name.
     pub(super) fn is(&self, name: &str) -> bool {
-        self.kind.strip_prefix("urn:portcullis:problem:") == Some(name)
+        self.kind.strip_prefix(TYPE_PREFIX) == Some(name)
     }
 }
 

@@ -1,13 +1,11 @@
-//! A page that makes one statement, and the problem document (RFC 9457) with the same words for
-//! scripts.
-//!
-//! Problem types are `urn:portcullis:problem:<reason>`: stable names, not addresses.
+//! A page that makes one statement, and the problem document with the same words for scripts.
 
 use axum::body::Body;
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
 use serde::Serialize;
 
+use super::problem::ProblemDocument;
 use super::text::{Advice, Filled, Statement, Text};
 
 /// What happened, why, and what to do next.
@@ -31,12 +29,9 @@ pub(crate) struct Link<'a> {
     pub(crate) address: &'static str,
 }
 
+/// The members of our own in the problem document.
 #[derive(Serialize)]
-struct ProblemDocument<'a> {
-    r#type: String,
-    title: &'a str,
-    status: u16,
-    detail: String,
+struct Extension<'a> {
     reason: &'a str,
     request_id: &'a str,
 }
@@ -100,19 +95,8 @@ impl<'a> Notice<'a> {
             detail.push(' ');
             detail.push_str(&advice.plain());
         }
-        let document = ProblemDocument {
-            r#type: format!("urn:portcullis:problem:{}", self.reason),
-            title: &title,
-            status: self.status.as_u16(),
-            detail,
-            reason: self.reason,
-            request_id,
-        };
-        let body = serde_json::to_vec(&document).unwrap_or_default();
-        let mut response = Response::new(Body::from(body));
-        *response.status_mut() = self.status;
-        let kind = HeaderValue::from_static("application/problem+json");
-        response.headers_mut().insert(header::CONTENT_TYPE, kind);
-        self.finish(response)
+        let extension = Extension { reason: self.reason, request_id };
+        let document = ProblemDocument::new(self.status, self.reason, &title, &detail, extension);
+        self.finish(document.into_response())
     }
 }
