@@ -76,7 +76,7 @@ impl Background {
     pub(super) fn finish(self, runtime: Runtime, deadline: Instant) {
         // A mail that is cut off would be sent again after the next start.
         if runtime.block_on(async { tokio::time::timeout_at(deadline, self.mail).await }).is_err() {
-            tracing::warn!("stopped while a mail was being sent; it may be sent again");
+            tracing::warn!("stopped while an email was being sent; it may be sent again");
         }
         runtime.shutdown_timeout(STOP_TIMEOUT);
     }

@@ -71,7 +71,7 @@ impl Composer {
         let blind_copy = mail.blind_copy.as_deref().and_then(|given| {
             let copy = email::address(given);
             if let Err(why) = copy {
-                tracing::warn!(mail = %open.id, %why, "the blind copy has no valid address and is not sent");
+                tracing::warn!(mail.id = %open.id, %why, "the blind copy has no valid address and is not sent");
             }
             copy.ok().filter(|copy| *copy != to)
         });

@@ -94,7 +94,7 @@ impl Outbox {
             let wait = match self.round(&clock::now, &stop).await {
                 Ok(next) => next.map_or(LONGEST_WAIT, |next| until(next, clock::now())),
                 Err(error) => {
-                    tracing::warn!(%error, "could not read the waiting mails; trying again");
+                    tracing::warn!(%error, "could not read the waiting emails; trying again");
                     RETRY_AFTER
                 }
             };
@@ -150,7 +150,7 @@ impl Outbox {
                 (Some(open.mail.user), result)
             }
             Err(error) => {
-                tracing::warn!(mail = %id, %error, "could not read a mail");
+                tracing::warn!(mail.id = %id, %error, "could not read an email");
                 if !matches!(error, DirectoryError::Store(StoreError::Damaged { .. })) {
                     return false;
                 }
@@ -170,8 +170,8 @@ impl Outbox {
         if let Err(error) = recorded {
             let sent = outcome.result.is_ok();
             tracing::warn!(
-                mail = %id, sent, %error,
-                "could not record the outcome of sending a mail; trying again"
+                mail.id = %id, sent, %error,
+                "could not record whether an email was sent; trying again"
             );
             self.unrecorded.lock().insert(id.clone(), outcome.clone());
             return false;
@@ -179,12 +179,12 @@ impl Outbox {
         self.unrecorded.lock().remove(id);
         let user = outcome.user.as_ref().map(UserId::as_str);
         match &outcome.result {
-            Ok(()) => tracing::info!(mail = %id, user, "a mail was sent"),
+            Ok(()) => tracing::info!(mail.id = %id, user.id = user, "an email was sent"),
             Err(SendError::Transient(error) | SendError::Permanent(error)) => {
-                tracing::warn!(mail = %id, user, error, "a mail was not sent");
+                tracing::warn!(mail.id = %id, user.id = user, error, "an email was not sent");
             }
             Err(SendError::Unconfirmed(error)) => {
-                tracing::warn!(mail = %id, user, error, "a mail may have been sent: unconfirmed");
+                tracing::warn!(mail.id = %id, user.id = user, error, "an email may have been sent: unconfirmed");
             }
         }
         true

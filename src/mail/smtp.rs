@@ -181,7 +181,7 @@ impl Transport for Server {
             };
             if let Err(error) = copied {
                 let error = error.message();
-                tracing::warn!(mail = %mail.id, error, "the blind copy of a mail was not sent");
+                tracing::warn!(mail.id = %mail.id, error, "the blind copy of an email was not sent");
             }
         }
         Ok(())

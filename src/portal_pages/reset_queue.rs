@@ -62,23 +62,23 @@ impl ResetRequest {
         // The login is not logged, because people type passwords into its field.
         match directory.resets().ask(&login, languages.as_deref(), at).await {
             Ok(ResetOutcome::Mailed { user }) => {
-                tracing::info!(user.id = %user, request.id = request_id, "a reset was mailed");
+                tracing::info!(user.id = %user, request.id = request_id, "a reset link was sent to the outbox");
             }
             Ok(ResetOutcome::TooMany { user }) => {
                 tracing::info!(
                     user.id = %user,
                     request.id = request_id,
-                    "no reset was mailed: too many were requested"
+                    "no reset email: too many were requested"
                 );
             }
             Ok(ResetOutcome::NotMailed) => {
                 tracing::info!(
                     request.id = request_id,
-                    "no reset was mailed: the login has no account with an address"
+                    "no reset email: the login has no account with an address"
                 );
             }
             Err(error) => {
-                tracing::error!(%error, request.id = request_id, "a reset was not mailed");
+                tracing::error!(%error, request.id = request_id, "could not create a reset email");
             }
         }
     }
@@ -128,7 +128,7 @@ impl ResetQueue {
         let process = async |of_login: Vec<ResetRequest>| {
             for request in of_login {
                 if let Err(panic) = caught(request.process(directory)).await {
-                    tracing::error!("a reset was not mailed: {panic}");
+                    tracing::error!("could not create a reset email: {panic}");
                 }
             }
         };

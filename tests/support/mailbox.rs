@@ -29,7 +29,7 @@ impl<'g> Mailbox<'g> {
 
     /// The next mail, when it has come; there must be no more than that one.
     pub(crate) async fn next(&mut self) -> Mail {
-        self.gate.logged_times("a mail was sent", self.seen.len() + 1).await;
+        self.gate.logged_times("an email was sent", self.seen.len() + 1).await;
         let mut new = self.files();
         new.retain(|file| !self.seen.contains(file));
         let [file] = &new[..] else { panic!("more mails than one: {new:?}") };

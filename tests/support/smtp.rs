@@ -85,14 +85,14 @@ impl MailServer {
             .expect("python3 is installed (scripts/setup.sh test)");
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut server = Self { port: 0, lines, _child: child };
-        server.port = server.told().await["port"].as_u64().unwrap().try_into().unwrap();
+        server.port = server.next_report().await["port"].as_u64().unwrap().try_into().unwrap();
         server
     }
 
-    /// The next mail that it takes: `from`, `to`, `data`, `hello`.
-    pub(crate) async fn told(&mut self) -> Value {
+    /// The next email that it accepts: `from`, `to`, `data`, `hello`.
+    pub(crate) async fn next_report(&mut self) -> Value {
         let line = tokio::time::timeout(Duration::from_secs(20), self.lines.next_line()).await;
-        let line = line.expect("the mail server says something in time").unwrap();
+        let line = line.expect("the mail server reports in time").unwrap();
         serde_json::from_str(&line.expect("the mail server runs (python3-aiosmtpd)")).unwrap()
     }
 }

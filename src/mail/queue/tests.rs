@@ -8,12 +8,12 @@ use crate::directory::records::{PageRequest, UserId, kind, put};
 use portcullis_store::{Expect, Write};
 
 /// A directory with a portal user.
-struct Post {
+struct QueueBench {
     fixture: Fixture,
     user: UserId,
 }
 
-impl Post {
+impl QueueBench {
     async fn new() -> Self {
         let fixture = Fixture::new().await;
         fixture.organization("acme").await;
@@ -46,7 +46,7 @@ impl Post {
             .doc
     }
 
-    async fn not_yet(&self, id: &str, at: Timestamp) {
+    async fn fail_transiently(&self, id: &str, at: Timestamp) {
         let why = SendError::Transient("the server is away".to_owned());
         self.queue().not_sent(&id.into(), &why, at).await.unwrap();
     }
@@ -62,57 +62,57 @@ fn waiting(seconds: i64) -> MailState {
 
 #[tokio::test]
 async fn a_letter_is_opened_with_the_token_that_was_sealed_for_it() {
-    let post = Post::new().await;
-    let token = post.write("mail", Occasion::Invitation).await;
-    let open = post.open("mail", now()).await.unwrap();
+    let bench = QueueBench::new().await;
+    let token = bench.write("mail", Occasion::Invitation).await;
+    let open = bench.open("mail", now()).await.unwrap();
     assert_eq!(open.token.expose(), token.expose());
     assert_eq!(open.mail.to, "ann@acme.example");
-    assert!(post.open("another", now()).await.is_none());
+    assert!(bench.open("another", now()).await.is_none());
 }
 
 #[tokio::test]
 async fn a_letter_that_was_sent_keeps_no_token_and_is_not_sent_again() {
-    let post = Post::new().await;
-    post.write("mail", Occasion::Invitation).await;
-    post.queue().sent(&"mail".into(), after(1)).await.unwrap();
-    let mail = post.mail("mail").await;
+    let bench = QueueBench::new().await;
+    bench.write("mail", Occasion::Invitation).await;
+    bench.queue().sent(&"mail".into(), after(1)).await.unwrap();
+    let mail = bench.mail("mail").await;
     assert_eq!((mail.state, mail.attempts), (MailState::Sent { at: after(1) }, 1));
     assert_eq!(mail.token, None);
-    assert!(post.open("mail", after(2)).await.is_none());
-    assert!(post.queue().due(after(2), 9).await.unwrap().ids.is_empty());
+    assert!(bench.open("mail", after(2)).await.is_none());
+    assert!(bench.queue().due(after(2), 9).await.unwrap().ids.is_empty());
     // A late outcome no longer changes anything.
-    post.not_yet("mail", after(3)).await;
-    assert_eq!(post.mail("mail").await, mail);
+    bench.fail_transiently("mail", after(3)).await;
+    assert_eq!(bench.mail("mail").await, mail);
 }
 
 #[tokio::test]
 async fn a_letter_that_was_not_sent_waits_longer_each_time() {
-    let post = Post::new().await;
-    post.write("mail", Occasion::Invitation).await;
+    let bench = QueueBench::new().await;
+    bench.write("mail", Occasion::Invitation).await;
     let mut at = 0;
     for (tries, pause) in [30, 120, 480, 1800, 7200, 7200].into_iter().enumerate() {
-        post.not_yet("mail", after(at)).await;
+        bench.fail_transiently("mail", after(at)).await;
         at += pause;
-        let mail = post.mail("mail").await;
+        let mail = bench.mail("mail").await;
         assert_eq!(mail.state, waiting(at), "after {} tries", tries + 1);
         assert_eq!(mail.last_error.as_deref(), Some("the server is away"));
         assert!(mail.token.is_some());
-        assert!(post.open("mail", after(at - 1)).await.is_none());
-        assert!(post.open("mail", after(at)).await.is_some());
+        assert!(bench.open("mail", after(at - 1)).await.is_none());
+        assert!(bench.open("mail", after(at)).await.is_some());
     }
 }
 
 #[tokio::test]
 async fn a_mail_fails_if_its_link_expires_before_the_next_attempt() {
-    let post = Post::new().await;
-    post.write("mail", Occasion::Reset).await;
+    let bench = QueueBench::new().await;
+    bench.write("mail", Occasion::Reset).await;
     for at in [0, 30, 150] {
-        post.not_yet("mail", after(at)).await;
+        bench.fail_transiently("mail", after(at)).await;
     }
-    assert_eq!(post.mail("mail").await.state, waiting(630));
+    assert_eq!(bench.mail("mail").await.state, waiting(630));
     // The fourth pause is 30 minutes, and the link ends after 60.
-    post.not_yet("mail", after(1801)).await;
-    let mail = post.mail("mail").await;
+    bench.fail_transiently("mail", after(1801)).await;
+    let mail = bench.mail("mail").await;
     assert_eq!(mail.state, MailState::Failed { at: after(1801) });
     assert_eq!(mail.token, None);
     assert_eq!(mail.last_error.as_deref(), Some("the server is away"));
@@ -120,66 +120,66 @@ async fn a_mail_fails_if_its_link_expires_before_the_next_attempt() {
 
 #[tokio::test]
 async fn a_letter_that_can_never_be_sent_is_given_up_at_once() {
-    let post = Post::new().await;
-    post.write("mail", Occasion::Invitation).await;
+    let bench = QueueBench::new().await;
+    bench.write("mail", Occasion::Invitation).await;
     let why = SendError::Permanent("no address\r\nof any kind".to_owned());
-    post.queue().not_sent(&"mail".into(), &why, after(1)).await.unwrap();
-    let mail = post.mail("mail").await;
+    bench.queue().not_sent(&"mail".into(), &why, after(1)).await.unwrap();
+    let mail = bench.mail("mail").await;
     assert_eq!((mail.state, mail.token), (MailState::Failed { at: after(1) }, None));
     assert_eq!(mail.last_error.as_deref(), Some("no address  of any kind"));
 }
 
 #[tokio::test]
 async fn a_letter_whose_link_has_expired_is_not_sent() {
-    let post = Post::new().await;
-    post.write("mail", Occasion::Reset).await;
-    assert!(post.open("mail", after(3599)).await.is_some());
-    assert!(post.open("mail", after(3600)).await.is_none());
-    let mail = post.mail("mail").await;
+    let bench = QueueBench::new().await;
+    bench.write("mail", Occasion::Reset).await;
+    assert!(bench.open("mail", after(3599)).await.is_some());
+    assert!(bench.open("mail", after(3600)).await.is_none());
+    let mail = bench.mail("mail").await;
     assert_eq!((mail.state, mail.token), (MailState::Failed { at: after(3600) }, None));
     assert_eq!(mail.last_error.as_deref(), Some(EXPIRED));
 }
 
 #[tokio::test]
 async fn r40_of_two_invitations_only_the_newer_is_sent() {
-    let post = Post::new().await;
-    post.write("older", Occasion::Invitation).await;
-    let newer = post.write("newer", Occasion::Invitation).await;
-    assert!(post.open("older", now()).await.is_none());
-    let older = post.mail("older").await;
+    let bench = QueueBench::new().await;
+    bench.write("older", Occasion::Invitation).await;
+    let newer = bench.write("newer", Occasion::Invitation).await;
+    assert!(bench.open("older", now()).await.is_none());
+    let older = bench.mail("older").await;
     assert_eq!((older.state, older.token), (MailState::NotNeeded { at: now() }, None));
-    assert_eq!(post.open("newer", now()).await.unwrap().token.hash(), newer.hash());
+    assert_eq!(bench.open("newer", now()).await.unwrap().token.hash(), newer.hash());
 }
 
 #[tokio::test]
 async fn r33_resets_and_invitations_do_not_end_each_other() {
-    let post = Post::new().await;
-    post.write("invitation", Occasion::Invitation).await;
-    post.write("reset", Occasion::Reset).await;
-    assert!(post.open("invitation", now()).await.is_some());
-    assert!(post.open("reset", now()).await.is_some());
+    let bench = QueueBench::new().await;
+    bench.write("invitation", Occasion::Invitation).await;
+    bench.write("reset", Occasion::Reset).await;
+    assert!(bench.open("invitation", now()).await.is_some());
+    assert!(bench.open("reset", now()).await.is_some());
 }
 
 #[tokio::test]
 async fn a_mail_to_an_active_or_deleted_user_is_not_needed() {
-    let post = Post::new().await;
-    let directory = &post.fixture.directory;
-    post.write("claimed", Occasion::Invitation).await;
-    directory.users().set_password(&post.user, PASSWORD.into(), &by_operator()).await.unwrap();
-    assert!(post.open("claimed", now()).await.is_none());
-    assert_eq!(post.mail("claimed").await.state.name(), "not_needed");
-    post.write("gone", Occasion::Reset).await;
-    directory.users().delete(&post.user, &by_operator()).await.unwrap();
-    assert!(post.open("gone", now()).await.is_none());
-    assert_eq!(post.mail("gone").await.state.name(), "not_needed");
+    let bench = QueueBench::new().await;
+    let directory = &bench.fixture.directory;
+    bench.write("claimed", Occasion::Invitation).await;
+    directory.users().set_password(&bench.user, PASSWORD.into(), &by_operator()).await.unwrap();
+    assert!(bench.open("claimed", now()).await.is_none());
+    assert_eq!(bench.mail("claimed").await.state.name(), "not_needed");
+    bench.write("gone", Occasion::Reset).await;
+    directory.users().delete(&bench.user, &by_operator()).await.unwrap();
+    assert!(bench.open("gone", now()).await.is_none());
+    assert_eq!(bench.mail("gone").await.state.name(), "not_needed");
 }
 
 #[tokio::test]
 async fn a_letter_sealed_with_another_key_fails_and_says_why() {
-    let post = Post::new().await;
-    post.write("mail", Occasion::Invitation).await;
+    let bench = QueueBench::new().await;
+    bench.write("mail", Occasion::Invitation).await;
     // Another key, over the same store.
-    let other = Fixture::over(post.fixture.store.clone(), TempDir::new().unwrap()).await;
+    let other = Fixture::over(bench.fixture.store.clone(), TempDir::new().unwrap()).await;
     assert!(
         MailQueue::new(other.directory.clone())
             .open(&"mail".into(), now())
@@ -187,19 +187,19 @@ async fn a_letter_sealed_with_another_key_fails_and_says_why() {
             .unwrap()
             .is_none()
     );
-    let mail = post.mail("mail").await;
+    let mail = bench.mail("mail").await;
     assert_eq!(mail.state.name(), "failed");
     assert_eq!(mail.last_error.as_deref(), Some(UNREADABLE));
 }
 
 #[tokio::test]
 async fn due_mails_are_listed_with_resets_first() {
-    let post = Post::new().await;
-    let queue = post.queue();
-    post.write("later", Occasion::Invitation).await;
-    post.not_yet("later", now()).await;
-    post.write("invitation", Occasion::Invitation).await;
-    post.write("reset", Occasion::Reset).await;
+    let bench = QueueBench::new().await;
+    let queue = bench.queue();
+    bench.write("later", Occasion::Invitation).await;
+    bench.fail_transiently("later", now()).await;
+    bench.write("invitation", Occasion::Invitation).await;
+    bench.write("reset", Occasion::Reset).await;
     let due = queue.due(now(), 9).await.unwrap();
     assert_eq!(
         due,
@@ -211,13 +211,13 @@ async fn due_mails_are_listed_with_resets_first() {
 
 #[tokio::test]
 async fn a_waiting_mail_can_be_retried_and_a_completed_one_cannot() {
-    let post = Post::new().await;
-    let queue = post.queue();
-    post.write("mail", Occasion::Invitation).await;
-    post.not_yet("mail", now()).await;
+    let bench = QueueBench::new().await;
+    let queue = bench.queue();
+    bench.write("mail", Occasion::Invitation).await;
+    bench.fail_transiently("mail", now()).await;
     let view = queue.retry(&"mail".into(), &by_operator_at(after(5))).await.unwrap();
     assert_eq!((view.state, view.attempts), (waiting(5), 1));
-    assert!(post.open("mail", after(5)).await.is_some());
+    assert!(bench.open("mail", after(5)).await.is_some());
 
     let why = SendError::Permanent("no".to_owned());
     queue.not_sent(&"mail".into(), &why, after(6)).await.unwrap();
@@ -230,10 +230,10 @@ async fn a_waiting_mail_can_be_retried_and_a_completed_one_cannot() {
 
 #[tokio::test]
 async fn mails_are_listed_by_state_and_without_tokens() {
-    let post = Post::new().await;
-    let queue = post.queue();
-    let token = post.write("one", Occasion::Reset).await;
-    post.write("two", Occasion::Invitation).await;
+    let bench = QueueBench::new().await;
+    let queue = bench.queue();
+    let token = bench.write("one", Occasion::Reset).await;
+    bench.write("two", Occasion::Invitation).await;
     queue.sent(&"two".into(), now()).await.unwrap();
     let listed = async |state| queue.list(state, &PageRequest::default()).await;
     assert_eq!(listed(None).await.unwrap().items.len(), 2);
@@ -248,17 +248,17 @@ async fn mails_are_listed_by_state_and_without_tokens() {
 
 #[tokio::test]
 async fn neither_resets_nor_invitations_starve_the_others() {
-    let post = Post::new().await;
-    let queue = post.queue();
+    let bench = QueueBench::new().await;
+    let queue = bench.queue();
     let due = async |most| queue.due(now(), most).await.unwrap();
     for n in 0..8 {
-        post.write(&format!("reset-{n}"), Occasion::Reset).await;
+        bench.write(&format!("reset-{n}"), Occasion::Reset).await;
     }
     assert_eq!(due(4).await.ids, ["reset-0", "reset-1", "reset-2", "reset-3"]);
-    post.write("invitation-0", Occasion::Invitation).await;
+    bench.write("invitation-0", Occasion::Invitation).await;
     assert_eq!(due(4).await.ids, ["reset-0", "reset-1", "reset-2", "invitation-0"]);
     for n in 1..8 {
-        post.write(&format!("invitation-{n}"), Occasion::Invitation).await;
+        bench.write(&format!("invitation-{n}"), Occasion::Invitation).await;
     }
     let some = due(4).await;
     assert_eq!(some.ids, ["reset-0", "reset-1", "invitation-0", "invitation-1"]);
@@ -274,8 +274,8 @@ async fn neither_resets_nor_invitations_starve_the_others() {
 
 #[tokio::test]
 async fn old_completed_mails_are_removed() {
-    let post = Post::new().await;
-    let queue = post.queue();
+    let bench = QueueBench::new().await;
+    let queue = bench.queue();
     let (day, month) = (24 * 3600, 30 * 24 * 3600);
     let swept = async |at| queue.remove_expired(after(at)).await.unwrap();
     for (occasion, name, kept) in
@@ -283,7 +283,7 @@ async fn old_completed_mails_are_removed() {
     {
         let [waiting, old, new] = ["waiting", "old", "new"].map(|age| format!("{age}-{name}"));
         for id in [&waiting, &old, &new] {
-            post.write(id, occasion).await;
+            bench.write(id, occasion).await;
         }
         queue.sent(&old.as_str().into(), now()).await.unwrap();
         queue.sent(&new.as_str().into(), after(10)).await.unwrap();
@@ -298,11 +298,11 @@ async fn old_completed_mails_are_removed() {
 
 #[tokio::test]
 async fn more_letters_than_are_read_at_once_are_all_found() {
-    let post = Post::new().await;
-    let queue = post.queue();
-    let directory = &post.fixture.directory;
-    post.write("mail", Occasion::Reset).await;
-    let mail = post.mail("mail").await;
+    let bench = QueueBench::new().await;
+    let queue = bench.queue();
+    let directory = &bench.fixture.directory;
+    bench.write("mail", Occasion::Reset).await;
+    let mail = bench.mail("mail").await;
     let count = 2 * BATCH + 1;
     let copies = (1..count).map(|n| put(&format!("copy-{n}").into(), Expect::Absent, &mail));
     directory.records().commit(&by_operator(), copies.collect()).await.unwrap();
@@ -316,9 +316,9 @@ async fn more_letters_than_are_read_at_once_are_all_found() {
 
 #[tokio::test]
 async fn a_damaged_letter_keeps_no_other_back() {
-    let post = Post::new().await;
-    let queue = post.queue();
-    let directory = &post.fixture.directory;
+    let bench = QueueBench::new().await;
+    let queue = bench.queue();
+    let directory = &bench.fixture.directory;
     for state in ["waiting", "sent"] {
         let write = Write::Put {
             kind: kind::MAIL,
@@ -330,7 +330,7 @@ async fn a_damaged_letter_keeps_no_other_back() {
         };
         directory.records().commit(&by_operator(), vec![write]).await.unwrap();
     }
-    post.write("mail", Occasion::Reset).await;
+    bench.write("mail", Occasion::Reset).await;
     assert_eq!(queue.due(now(), 9).await.unwrap().ids, ["mail"]);
     queue.sent(&"mail".into(), now()).await.unwrap();
     assert_eq!(queue.remove_expired(after(24 * 3600 + 1)).await.unwrap(), 1);
@@ -338,12 +338,12 @@ async fn a_damaged_letter_keeps_no_other_back() {
 
 #[tokio::test]
 async fn an_attempt_is_recorded_despite_a_concurrent_retry() {
-    let post = Post::new().await;
-    post.write("mail", Occasion::Invitation).await;
-    let queue = post.queue();
-    let interrupted = post.fixture.with_interruption(async move {
+    let bench = QueueBench::new().await;
+    bench.write("mail", Occasion::Invitation).await;
+    let queue = bench.queue();
+    let interrupted = bench.fixture.with_interruption(async move {
         queue.retry(&"mail".into(), &by_operator_at(after(1))).await.unwrap();
     });
     MailQueue::new(interrupted.await).sent(&"mail".into(), after(2)).await.unwrap();
-    assert_eq!(post.mail("mail").await.state, MailState::Sent { at: after(2) });
+    assert_eq!(bench.mail("mail").await.state, MailState::Sent { at: after(2) });
 }

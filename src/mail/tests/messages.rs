@@ -179,7 +179,7 @@ fn the_same_letter_makes_the_same_message() {
 #[test]
 fn a_mail_that_is_late_tells_the_time_that_is_left() {
     let open = open(Occasion::Invitation);
-    for (late, told) in [
+    for (late, expected) in [
         (0, "(in 72 hours)"),
         (20, "(in 72 hours)"),
         (70 * 3600, "(in 2 hours)"),
@@ -189,6 +189,6 @@ fn a_mail_that_is_late_tells_the_time_that_is_left() {
     ] {
         let written = composer("").compose(&open, after(late)).unwrap();
         let text = message(&written).body_text(0).unwrap().into_owned();
-        assert!(text.contains(told), "after {late} s: {text}");
+        assert!(text.contains(expected), "after {late} s: {text}");
     }
 }

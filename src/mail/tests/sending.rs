@@ -90,7 +90,7 @@ async fn a_sent_mail_is_not_resent_if_the_store_cannot_write() {
     bench.write("two", Occasion::Reset).await;
     bench.store.full(true);
     for at in [1, 6, 11] {
-        // Each round is told to come again, after a pause.
+        // Each round asks to be run again after a pause.
         assert_eq!(outbox.round_at(at).await, Some(after(at + 5)));
         assert_eq!(basket.count(), 2, "at {at}");
     }

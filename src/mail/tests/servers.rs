@@ -64,11 +64,11 @@ async fn mails_go_to_a_server_over_starttls_and_over_tls() {
         outbox.round_at(0).await;
         for id in ["two", "one"] {
             assert_eq!(bench.letter(id).await.last_error, None, "{security}");
-            let mail = there.told().await;
+            let mail = there.next_report().await;
             assert_eq!(mail["from"], "portal@example.com");
             // R41: in the envelope, and nowhere else.
             assert_eq!(mail["to"], serde_json::json!(["ann@acme.example"]));
-            let copy = there.told().await;
+            let copy = there.next_report().await;
             assert_eq!(copy["to"], serde_json::json!(["admin@example.com"]));
             assert_eq!(copy["data"], mail["data"]);
             assert_eq!(mail["hello"], "portal.example");
@@ -137,7 +137,7 @@ async fn r41_a_blind_copy_that_is_refused_does_not_keep_the_mail_back() {
     for reply in ["550 5.1.1 no such mailbox", "450 4.2.0 come again"] {
         let (letter, mut there) = refused("admin@example.com", reply).await;
         assert_eq!((letter.state.name(), letter.attempts), ("sent", 1), "{letter:?}");
-        assert_eq!(there.told().await["to"], serde_json::json!(["ann@acme.example"]));
+        assert_eq!(there.next_report().await["to"], serde_json::json!(["ann@acme.example"]));
     }
 }
 
@@ -186,7 +186,7 @@ async fn a_mail_is_sent_whatever_the_bytes_of_the_replies_are() {
         let mut there = MailServer::answering(&certificate, "starttls", 0, how).await;
         let server = server(there.port, &trusting(&certificate, PASSWORD));
         assert_eq!(tried(&bench, how, server).await, None, "{how}");
-        assert_eq!(there.told().await["to"], serde_json::json!(["ann@acme.example"]));
+        assert_eq!(there.next_report().await["to"], serde_json::json!(["ann@acme.example"]));
     }
 }
 
@@ -198,7 +198,7 @@ async fn a_mail_that_is_taken_late_is_sent_once() {
     let keys = trusting(&certificate, PASSWORD) + "security = \"tls\"\ntimeout = \"500ms\"\n";
     let bench = Bench::new().await;
     assert_eq!(tried(&bench, "late", server(there.port, &keys)).await, None);
-    assert_eq!(there.told().await["to"], serde_json::json!(["ann@acme.example"]));
+    assert_eq!(there.next_report().await["to"], serde_json::json!(["ann@acme.example"]));
 }
 
 #[tokio::test]
@@ -212,12 +212,12 @@ async fn a_mail_that_may_have_been_taken_is_not_sent_again() {
     let letter = bench.letter("letter").await;
     assert_eq!((letter.state.name(), letter.attempts), ("unconfirmed", 1));
     assert!(letter.last_error.unwrap().contains("the end of the message: "));
-    let first = there.told().await;
+    let first = there.next_report().await;
     // Somebody who knows that it did not arrive has it sent again: the same message.
     let change = by_operator_at(super::bench::after(60));
     MailQueue::new(bench.directory.clone()).retry(&"letter".into(), &change).await.unwrap();
     outbox.round_at(60).await;
-    assert_eq!(there.told().await["data"], first["data"]);
+    assert_eq!(there.next_report().await["data"], first["data"]);
     assert_eq!(bench.letter("letter").await.attempts, 2);
 }
 

@@ -21,7 +21,7 @@ fn facts() -> Variables<'static> {
     }
 }
 
-fn said(templates: &Templates, occasion: Occasion, language: Option<&str>) -> Text {
+fn rendered(templates: &Templates, occasion: Occasion, language: Option<&str>) -> Text {
     templates.text(occasion, language, &facts()).unwrap()
 }
 
@@ -42,7 +42,7 @@ fn the_built_in_templates_are_whole_in_both_languages() {
     let templates = Templates::load(None).unwrap();
     for occasion in [Occasion::Invitation, Occasion::Reset] {
         for language in ["en", "de"] {
-            let text = said(&templates, occasion, Some(language));
+            let text = rendered(&templates, occasion, Some(language));
             assert!(text.subject.contains("Example & Sons"), "{text:?}");
             assert!(text.plain.contains(LINK), "{text:?}");
             assert!(text.plain.contains("2026-11-25 08:00 UTC"), "{text:?}");
@@ -59,7 +59,7 @@ fn the_built_in_templates_are_whole_in_both_languages() {
 #[test]
 fn what_names_hold_is_text_in_html() {
     let templates = Templates::load(None).unwrap();
-    let text = said(&templates, Occasion::Invitation, None);
+    let text = rendered(&templates, Occasion::Invitation, None);
     assert!(text.html.contains("ann &lt;ann@acme.example&gt;"), "{}", text.html);
     assert!(text.plain.contains("ann <ann@acme.example>"), "{}", text.plain);
 }
@@ -71,7 +71,7 @@ fn time_is_told_in_the_language_with_its_number() {
     for (language, one, many) in
         [("en", "in 1 hour)", "in 72 hours)"), ("de", "1 Stunde)", "72 Stunden)")]
     {
-        assert!(said(&templates, Occasion::Reset, Some(language)).plain.contains(one));
+        assert!(rendered(&templates, Occasion::Reset, Some(language)).plain.contains(one));
         let text = templates.text(Occasion::Reset, Some(language), &hours).unwrap();
         assert!(text.plain.contains(many) && text.html.contains(many), "{text:?}");
     }
@@ -80,14 +80,14 @@ fn time_is_told_in_the_language_with_its_number() {
 #[test]
 fn a_mail_is_in_the_language_that_suits_the_reader_best() {
     let templates = Templates::load(None).unwrap();
-    let german = said(&templates, Occasion::Reset, Some("de")).subject;
-    let english = said(&templates, Occasion::Reset, None).subject;
+    let german = rendered(&templates, Occasion::Reset, Some("de")).subject;
+    let english = rendered(&templates, Occasion::Reset, None).subject;
     assert_ne!(german, english);
     for tag in ["de-AT", "DE", "de-Latn-CH", "fr, de", "fr;q=0.5, de"] {
-        assert_eq!(said(&templates, Occasion::Reset, Some(tag)).subject, german, "{tag}");
+        assert_eq!(rendered(&templates, Occasion::Reset, Some(tag)).subject, german, "{tag}");
     }
     for tag in ["fr", "", "de/../en", "deutsch"] {
-        assert_eq!(said(&templates, Occasion::Reset, Some(tag)).subject, english, "{tag}");
+        assert_eq!(rendered(&templates, Occasion::Reset, Some(tag)).subject, english, "{tag}");
     }
 }
 
@@ -100,18 +100,18 @@ fn r41_the_operators_files_replace_and_add_to_the_built_in_ones() {
         ("README.md", "not a template"),
     ]);
     let templates = Templates::load(Some(folder.path())).unwrap();
-    let text = said(&templates, Occasion::Reset, Some("en"));
+    let text = rendered(&templates, Occasion::Reset, Some("en"));
     assert_eq!((&*text.subject, text.plain.trim()), ("Ours", LINK));
     assert!(text.html.starts_with("<!doctype html>"));
-    assert_eq!(said(&templates, Occasion::Reset, Some("fr-CA")).subject, "Le vôtre");
+    assert_eq!(rendered(&templates, Occasion::Reset, Some("fr-CA")).subject, "Le vôtre");
     // There is no invitation in French.
-    let english = said(&templates, Occasion::Invitation, Some("fr")).subject;
+    let english = rendered(&templates, Occasion::Invitation, Some("fr")).subject;
     assert!(english.starts_with("You've been invited"), "{english}");
 }
 
 #[test]
 fn a_template_that_is_wrong_is_told_with_file_and_line() {
-    for (name, text, line, told) in [
+    for (name, text, line, expected) in [
         ("reset.en.txt", "Subject: a\n\n{{ link }}\n{% if %}", Some(4), "syntax"),
         ("reset.en.html", "\n{{ link }} {{ token }}", Some(2), "unknown variable"),
         ("reset.en.txt", "Hello\n{{ link }}", Some(1), "Subject"),
@@ -125,7 +125,7 @@ fn a_template_that_is_wrong_is_told_with_file_and_line() {
         let [problem] = &found.0[..] else { panic!("{name}: {found}") };
         assert!(problem.file.ends_with(name), "{found}");
         assert_eq!(problem.line, line, "{found}");
-        assert!(problem.message.contains(told), "{found}");
+        assert!(problem.message.contains(expected), "{found}");
     }
 }
 

@@ -80,7 +80,7 @@ async fn r41_invitation_file_names_its_blind_copy() {
     let home = home().await;
     let program = home.serve().await;
     invite(&program.admin, "ann@acme.test").await;
-    program.logged("a mail was sent", 1).await;
+    program.logged("an email was sent", 1).await;
     let [file] = &files(&home)[..] else { panic!("one mail was to be sent") };
     let message = parsed(&std::fs::read(file).unwrap());
     is_an_invitation(&message, "ann@acme.test");
@@ -95,7 +95,7 @@ async fn r41_invitation_file_names_its_blind_copy() {
     let token = text.split("/invitation/").nth(1).unwrap().split_whitespace().next().unwrap();
     let seen = mail.to_string() + &home.run(&["mail", "list"]).await.done();
     assert!(!seen.contains(token));
-    assert!(!program.logged("a mail was sent", 1).await.contains(token));
+    assert!(!program.logged("an email was sent", 1).await.contains(token));
 }
 
 #[tokio::test]
@@ -106,9 +106,9 @@ async fn r41_smtp_blind_copy_is_only_in_the_envelope() {
     through_server(&home, &certificate, server.port);
     let program = home.serve().await;
     invite(&program.admin, "ann@acme.test").await;
-    let mail = server.told().await;
+    let mail = server.next_report().await;
     assert_eq!(mail["to"], json!(["ann@acme.test"]));
-    let copy = server.told().await;
+    let copy = server.next_report().await;
     assert_eq!((&copy["to"], &copy["data"]), (&json!(["boss@example.test"]), &mail["data"]));
     assert_eq!((&mail["from"], &mail["hello"]), (&"portal@example.test".into(), &HOST.into()));
     let data = mail["data"].as_str().unwrap();
@@ -126,7 +126,7 @@ async fn mail_is_retried_until_the_server_is_back() {
     through_server(&home, &certificate, port);
     let program = home.serve().await;
     invite(&program.admin, "ann@acme.test").await;
-    program.logged("a mail was not sent", 1).await;
+    program.logged("an email was not sent", 1).await;
     let list = home.run(&["mail", "list", "--state", "waiting"]).await.done();
     assert!(list.contains("ann@acme.test") && list.contains("cannot connect"), "{list}");
     // Mail or no mail, the gateway is ready.
@@ -137,10 +137,10 @@ async fn mail_is_retried_until_the_server_is_back() {
     let told = home.run(&["mail", "retry", &id]).await.done();
     assert!(told.contains("ann@acme.test"), "{told}");
     is_an_invitation(
-        &parsed(server.told().await["data"].as_str().unwrap().as_bytes()),
+        &parsed(server.next_report().await["data"].as_str().unwrap().as_bytes()),
         "ann@acme.test",
     );
-    program.logged("a mail was sent", 1).await;
+    program.logged("an email was sent", 1).await;
     let shown = home.run(&["mail", "show", &id]).await.done();
     assert!(shown.contains("sent") && shown.contains("attempts      2"), "{shown}");
     let refused = home.run(&["mail", "retry", &id]).await.refused();
@@ -155,13 +155,17 @@ async fn unconfirmed_mail_is_resent_only_by_command() {
     through_server(&home, &certificate, server.port);
     let program = home.serve().await;
     invite(&program.admin, "ann@acme.test").await;
-    program.logged("a mail may have been sent", 1).await;
+    program.logged("an email may have been sent", 1).await;
     let list = home.run(&["mail", "list", "--state", "unconfirmed"]).await.done();
     assert!(list.contains("ann@acme.test") && list.contains("end of the message"), "{list}");
     let id = only_mail(&program.admin).await["id"].as_str().unwrap().to_owned();
-    let first = server.told().await;
+    let first = server.next_report().await;
     home.run(&["mail", "retry", &id]).await.done();
-    assert_eq!(server.told().await["data"], first["data"], "the same message, for the second time");
+    assert_eq!(
+        server.next_report().await["data"],
+        first["data"],
+        "the same message, for the second time"
+    );
 }
 
 #[tokio::test]
@@ -173,7 +177,7 @@ async fn wrong_smtp_password_is_listed_and_can_be_fixed() {
     std::fs::write(home.path("smtp.password"), "hunter2\n").unwrap();
     let program = home.serve().await;
     invite(&program.admin, "ann@acme.test").await;
-    let log = program.logged("a mail was not sent", 1).await;
+    let log = program.logged("an email was not sent", 1).await;
     let list = home.run(&["mail", "list"]).await.done();
     assert!(list.contains("535") && list.contains("waiting"), "{list}");
     assert!(!(log + &list).contains("hunter2"), "{list}");
@@ -183,7 +187,7 @@ async fn wrong_smtp_password_is_listed_and_can_be_fixed() {
     std::fs::write(home.path("smtp.password"), PASSWORD).unwrap();
     let _program = home.serve().await;
     home.run(&["mail", "retry", &id]).await.done();
-    assert_eq!(server.told().await["to"][0], "ann@acme.test");
+    assert_eq!(server.next_report().await["to"][0], "ann@acme.test");
 }
 
 #[tokio::test]
@@ -195,11 +199,11 @@ async fn r40_mail_of_a_withdrawn_invitation_is_not_sent() {
     let program = home.serve().await;
     let admin = &program.admin;
     let ann = invite(admin, "ann@acme.test").await;
-    program.logged("a mail was not sent", 1).await;
+    program.logged("an email was not sent", 1).await;
     let first = only_mail(admin).await["id"].as_str().unwrap().to_owned();
     // Again: the older one is not sent even if somebody wants it to be.
     admin.post(&format!("/api/v1/users/{ann}/invitation"), json!({})).await.created();
-    program.logged("a mail was not sent", 2).await;
+    program.logged("an email was not sent", 2).await;
     let mut server = MailServer::start(&certificate, "starttls", port).await;
     let list = admin.get("/api/v1/mail?state=waiting").await.ok();
     let ids = list["items"].as_array().unwrap().iter().map(|mail| mail["id"].as_str().unwrap());
@@ -209,10 +213,10 @@ async fn r40_mail_of_a_withdrawn_invitation_is_not_sent() {
     for id in &ids {
         home.run(&["mail", "retry", id]).await.done();
     }
-    let mail = server.told().await;
+    let mail = server.next_report().await;
     let message = parsed(mail["data"].as_str().unwrap().as_bytes());
     assert_eq!(message.message_id(), Some(&*format!("{}@example.test", ids[1])));
-    program.logged("a mail was sent", 1).await;
+    program.logged("an email was sent", 1).await;
     let older = admin.get(&format!("/api/v1/mail/{first}")).await.ok();
     assert_eq!(older["state"], "not_needed");
 }
@@ -239,13 +243,13 @@ async fn waiting_mail_is_sent_once_after_kill_9() {
     let program = home.serve().await;
     let mut arrived = BTreeSet::new();
     for _ in &logins {
-        let mail = server.told().await;
-        let copy = server.told().await;
+        let mail = server.next_report().await;
+        let copy = server.next_report().await;
         assert_eq!(copy["to"], json!(["boss@example.test"]));
         assert!(arrived.insert(mail["to"][0].as_str().unwrap().to_owned()), "{mail}");
     }
     assert_eq!(arrived, logins);
-    program.logged("a mail was sent", logins.len()).await;
+    program.logged("an email was sent", logins.len()).await;
     // Nothing more is owed after another start.
     program.kill().await;
     let program = home.serve().await;
@@ -270,7 +274,7 @@ async fn each_invitation_is_one_mail_despite_kill_9() {
                 }
             }
         });
-        program.logged("a mail was sent", 3 + 4 * round).await;
+        program.logged("an email was sent", 3 + 4 * round).await;
         program.kill().await;
         within("the writer", writer).await.unwrap();
     }

@@ -142,7 +142,7 @@ async fn shutdown_has_one_deadline_for_requests_and_mail() {
     assert!(took >= Duration::from_secs(3), "{took:?}");
     assert!(took < Duration::from_millis(5500), "{took:?}");
     gate.logged("closed connections that did not finish in time").await;
-    gate.logged("stopped while a mail was being sent").await;
+    gate.logged("stopped while an email was being sent").await;
 }
 
 #[tokio::test]
