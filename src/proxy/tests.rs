@@ -1,5 +1,5 @@
 //! What the data plane does when the store does not answer (I1): a real gateway over the embedded
-//! store, which can be told to fail, before a portal that counts what arrives.
+//! store, which can be made to fail, before a portal that counts what arrives.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -46,7 +46,7 @@ path = "/"
 require = "portal.access"
 "#;
 
-/// The embedded store, until it is told to fail.
+/// The embedded store, which can be made to fail.
 #[derive(Debug)]
 struct Failing {
     store: SledStore,
@@ -54,9 +54,9 @@ struct Failing {
 }
 
 impl Failing {
-    fn answers(&self) -> Result<(), StoreError> {
+    fn check(&self) -> Result<(), StoreError> {
         if self.failing.load(Ordering::SeqCst) {
-            return Err(StoreError::Unavailable("told to fail".to_owned()));
+            return Err(StoreError::Unavailable("set to fail".to_owned()));
         }
         Ok(())
     }
@@ -65,12 +65,12 @@ impl Failing {
 #[async_trait]
 impl Store for Failing {
     async fn get(&self, kind: Kind, id: &str) -> Result<Option<Record>, StoreError> {
-        self.answers()?;
+        self.check()?;
         self.store.get(kind, id).await
     }
 
     async fn find(&self, kind: Kind, key: &Key) -> Result<Option<Record>, StoreError> {
-        self.answers()?;
+        self.check()?;
         self.store.find(kind, key).await
     }
 
@@ -81,45 +81,45 @@ impl Store for Failing {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Record>, StoreError> {
-        self.answers()?;
+        self.check()?;
         self.store.list(kind, key, after, limit).await
     }
 
     async fn count(&self, kind: Kind, key: Option<&Key>) -> Result<u64, StoreError> {
-        self.answers()?;
+        self.check()?;
         self.store.count(kind, key).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
-        self.answers()?;
+        self.check()?;
         self.store.commit(commit).await
     }
 
     async fn head(&self) -> Result<u64, StoreError> {
-        self.answers()?;
+        self.check()?;
         self.store.head().await
     }
 
     async fn changes(&self, after: u64, wait: Duration) -> Result<Changes, StoreError> {
-        self.answers()?;
+        self.check()?;
         let changes = self.store.changes(after, wait).await?;
-        // An answer that was on its way when the store went away does not come.
-        self.answers().map(|()| changes)
+        // A response that was on its way when the store failed does not arrive.
+        self.check().map(|()| changes)
     }
 }
 
-struct House {
+struct Bench {
     gateway: Arc<Gateway>,
     store: Arc<Failing>,
     directory: Directory,
-    /// Begins sessions, and keeps them from the gateway's cache.
+    /// Starts sessions without adding them to the gateway's cache.
     elsewhere: Sessions,
     max_staleness: Duration,
     arrived: Arc<AtomicUsize>,
     _folder: TempDir,
 }
 
-impl House {
+impl Bench {
     async fn new() -> Self {
         let (portal, arrived) = portal().await;
         let settings = settings(&portal);
@@ -272,50 +272,50 @@ fn now() -> Timestamp {
 
 #[tokio::test]
 async fn i1_unreadable_session_is_a_503_and_not_forwarded() {
-    let house = House::new().await;
-    let (cached, other) = (house.session().await, house.session().await);
-    let (status, head) = house.get("/", &cached).await;
-    assert_eq!((status, house.arrived()), (200, 1), "{head}");
-    house.fail(true);
-    house.unavailable("/", &other).await;
-    // A script is told the same.
-    house.unavailable("/", &format!("{other}X-Requested-With: XMLHttpRequest\r\n")).await;
+    let bench = Bench::new().await;
+    let (cached, other) = (bench.session().await, bench.session().await);
+    let (status, head) = bench.get("/", &cached).await;
+    assert_eq!((status, bench.arrived()), (200, 1), "{head}");
+    bench.fail(true);
+    bench.unavailable("/", &other).await;
+    // A script gets the same.
+    bench.unavailable("/", &format!("{other}X-Requested-With: XMLHttpRequest\r\n")).await;
     // What is in memory is confirmed to be true a moment ago, and goes on.
-    let (status, head) = house.get("/", &cached).await;
-    assert_eq!((status, house.arrived()), (200, 2), "{head}");
-    house.fail(false);
-    let (status, head) = house.get("/", &other).await;
-    assert_eq!((status, house.arrived()), (200, 3), "{head}");
+    let (status, head) = bench.get("/", &cached).await;
+    assert_eq!((status, bench.arrived()), (200, 2), "{head}");
+    bench.fail(false);
+    let (status, head) = bench.get("/", &other).await;
+    assert_eq!((status, bench.arrived()), (200, 3), "{head}");
 }
 
 #[tokio::test]
 async fn i1_stale_memory_allows_nothing_after_max_staleness() {
-    let house = House::new().await;
-    let cached = house.session().await;
-    let link = house.directory.secure_links().get(&"acme".into()).await.unwrap();
+    let bench = Bench::new().await;
+    let cached = bench.session().await;
+    let link = bench.directory.secure_links().get(&"acme".into()).await.unwrap();
     let link = format!("/.portcullis/link/{}", link.token.expose());
-    assert_eq!(house.get("/", &cached).await.0, 200);
-    let (status, page) = house.get("/.portcullis/sign-in", "").await;
+    assert_eq!(bench.get("/", &cached).await.0, 200);
+    let (status, page) = bench.get("/.portcullis/sign-in", "").await;
     assert_eq!(status, 200, "{page}");
     let asset = page.split('"').find(|text| text.starts_with(paths::ASSETS)).unwrap();
-    assert_eq!(house.get(&link, "").await.0, 303);
-    house.fail(true);
+    assert_eq!(bench.get(&link, "").await.0, 303);
+    bench.fail(true);
     tokio::time::pause();
-    tokio::time::advance(house.max_staleness + Duration::from_secs(1)).await;
+    tokio::time::advance(bench.max_staleness + Duration::from_secs(1)).await;
     for path in ["/", "/.portcullis/sign-in", "/.portcullis/sign-out", "/.portcullis/sessions"] {
-        house.unavailable(path, &cached).await;
-        house.unavailable(path, "").await;
+        bench.unavailable(path, &cached).await;
+        bench.unavailable(path, "").await;
     }
-    house.unavailable(&link, "").await;
+    bench.unavailable(&link, "").await;
     // What the page that says so looks like does not depend on it.
-    let (status, head) = house.get(asset, "").await;
+    let (status, head) = bench.get(asset, "").await;
     assert_eq!(status, 200, "{head}");
     // Confirmed again, all is as before.
-    house.fail(false);
-    while !house.gateway.authz.is_fresh() {
+    bench.fail(false);
+    while !bench.gateway.authz.is_fresh() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     tokio::time::resume();
-    assert_eq!(house.get("/", &cached).await.0, 200);
-    assert_eq!(house.get("/.portcullis/sign-in", "").await.0, 200);
+    assert_eq!(bench.get("/", &cached).await.0, 200);
+    assert_eq!(bench.get("/.portcullis/sign-in", "").await.0, 200);
 }

@@ -15,7 +15,7 @@ use crate::support::client::within;
 /// A password that every rule likes.
 pub(crate) const PASSWORD: &str = "Correct-Horse-7-Battery";
 
-/// Speaks to one gateway's admin socket.
+/// A client of one gateway's admin socket.
 #[derive(Debug)]
 pub(crate) struct Admin {
     pub(crate) socket: PathBuf,
@@ -45,12 +45,12 @@ impl Admin {
         self.call(Method::DELETE, path, None).await
     }
 
-    /// Makes an organization; answers its id.
+    /// Creates an organization and returns its id.
     pub(crate) async fn organization(&self, name: &str) -> String {
         self.post("/api/v1/organizations", json!({ "name": name })).await.created()
     }
 
-    /// Makes a group with these permissions; answers its id.
+    /// Creates a group with these permissions and returns its id.
     pub(crate) async fn group(&self, name: &str, permissions: &[&str]) -> String {
         let group = json!({ "name": name, "permissions": permissions });
         self.post("/api/v1/groups", group).await.created()
@@ -62,7 +62,7 @@ impl Admin {
         link["url"].as_str().unwrap().to_owned()
     }
 
-    /// Makes a portal user with [`PASSWORD`]; answers the id.
+    /// Creates a portal user with [`PASSWORD`] and returns the id.
     pub(crate) async fn user(&self, organization: &str, login: &str, group: &str) -> String {
         let user = json!({
             "organization": organization, "login": login, "group": group, "password": PASSWORD,
@@ -106,7 +106,7 @@ impl Admin {
 }
 
 impl AdminReply {
-    /// The id of what must have been made.
+    /// The id of the created record; fails the test unless one was created.
     pub(crate) fn created(self) -> String {
         assert_eq!(self.status, 201, "{}", self.json);
         self.json["id"].as_str().expect("a record has an id").to_owned()

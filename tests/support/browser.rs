@@ -104,7 +104,7 @@ impl Browser {
         self.send(Method::POST, target, &[headers, &form].concat(), body.to_owned()).await
     }
 
-    /// Fills the sign-in form in; answers what comes of it.
+    /// Fills in the sign-in form, submits it and returns the response.
     pub(crate) async fn sign_in(&mut self, login: &str, password: &str) -> Reply {
         let page = self.open(SIGN_IN).await;
         self.sign_in_on(&page, login, password).await
@@ -161,7 +161,7 @@ impl Browser {
         self.cookies.get("portcullis").map(String::as_str)
     }
 
-    /// The same session in another browser, as somebody has it who kept the cookie.
+    /// The same session in another browser, as if its cookie had been copied.
     pub(crate) fn copy_of_session(&self) -> Self {
         let mut copy = Self::new(self.address, &self.host);
         let session = self.session().expect("a session").to_owned();
@@ -220,7 +220,7 @@ impl Form {
     }
 }
 
-/// A value as a form or a query says it.
+/// A value, encoded for a form or a query.
 pub(crate) fn encoded(value: &str) -> String {
     percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC).to_string()
 }

@@ -227,7 +227,7 @@ impl Chrome {
                 let message = entry["message"].as_str().unwrap();
                 let status =
                     entry["source"] == "network" && message.contains("the server responded with");
-                // Chromium tells that it has done as it was asked.
+                // Chromium confirms the command.
                 let cleared = entry["level"] == "INFO" && message.contains("Cleared data types");
                 !(status || cleared)
             })
@@ -293,7 +293,7 @@ async fn start_driver() -> (Child, String) {
             return started;
         }
     }
-    panic!("chromedriver tells no port");
+    panic!("chromedriver printed no port");
 }
 
 async fn try_start_driver() -> Option<(Child, String)> {
@@ -315,7 +315,7 @@ async fn try_start_driver() -> Option<(Child, String)> {
         }
     };
     let port = within("the driver's port", starting).await?;
-    // It goes on talking; nobody needs to listen, but its pipe must not break.
+    // It goes on printing. The output is not needed, but its pipe must not break.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     Some((driver, format!("http://127.0.0.1:{port}")))
 }

@@ -52,7 +52,7 @@ path = "/invoices/{*rest}"
 require = "invoices.view"
 "#;
 
-/// What the tests' portal offers unless a test says otherwise.
+/// The routes of the tests' portal, unless a test sets others.
 const ROUTES: &str = r#"
 [[route]]
 name = "Open"
@@ -273,7 +273,7 @@ impl TestGate {
         .await;
     }
 
-    /// Sends bytes over a connection of their own; answers what comes first.
+    /// Sends bytes over a new connection and returns the first bytes received.
     pub(crate) async fn raw(&self, bytes: impl AsRef<[u8]>) -> WireReply {
         let mut wire = self.wire().await;
         wire.send(bytes).await;
@@ -314,7 +314,7 @@ impl TestGate {
         self.tokens.lock().push(token.to_owned());
     }
 
-    /// Fills the form in and sends it; answers whatever comes of it.
+    /// Fills in the form, submits it and returns the response.
     pub(crate) async fn try_sign_in(&self, login: &str, password: &str) -> Reply {
         self.send_sign_in((login, password), &[]).await
     }
@@ -397,7 +397,7 @@ impl TestGate {
         self.logged_times(text, 1).await;
     }
 
-    /// Waits until the program's log holds a text so many times.
+    /// Waits until the program's log contains a text this many times.
     pub(crate) async fn logged_times(&self, text: &str, times: usize) {
         let mut lines = self.process.said.lines.subscribe();
         let found =
@@ -405,7 +405,7 @@ impl TestGate {
         within(text, found).await.unwrap();
     }
 
-    /// Waits until the decision about a path has been recorded; answers the record.
+    /// Waits for the decision record of a path and returns it.
     pub(crate) async fn decided(&self, path: &str) -> serde_json::Value {
         self.recorded("path", path).await
     }
@@ -436,7 +436,7 @@ impl TestGate {
         line.unwrap().trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// Waits until the admin listener answers.
+    /// Waits until the admin listener responds.
     async fn ready(&self) {
         let mut wire = Wire(tokio::io::BufReader::new(Box::new(
             TcpStream::connect(self.admin_address).await.unwrap(),
@@ -546,7 +546,7 @@ impl Drop for TestGate {
     }
 }
 
-/// Writes a certificate and its key; answers what clients must trust.
+/// Writes a certificate and its key. Returns the certificate that clients must trust.
 fn certify(folder: &Path) -> CertificateDer<'static> {
     let made = rcgen::generate_simple_self_signed([HOST.to_owned()]).unwrap();
     std::fs::write(folder.join("cert.pem"), made.cert.pem()).unwrap();

@@ -93,7 +93,7 @@ impl Home {
         let started = self.serve_with(portcullis(self.0.path(), &SERVE)).await;
         match started {
             Some(program) => Ok(program),
-            // Its error output may not have been read to the end; another says the same.
+            // Its error output may not have been read to the end; the other stream has the same.
             None => {
                 let again = self.run(&["serve"]).await;
                 assert_eq!(again.code, 1, "{again:?}");
@@ -146,7 +146,7 @@ impl Program {
         kill_process(self.id(), signal).unwrap();
     }
 
-    /// Sets how much of a resource it may have from now on; answers how much it was before.
+    /// Sets its limit on a resource from now on. Returns the previous limit.
     pub(crate) fn limit(&self, resource: Resource, most: Option<u64>) -> Option<u64> {
         let maximum = rustix::process::getrlimit(resource).maximum;
         let limit = Rlimit { current: most, maximum };
@@ -165,7 +165,7 @@ impl Program {
         Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap()
     }
 
-    /// Waits until the log holds a text for the nth time; answers the log.
+    /// Waits until the log contains a text for the nth time, and returns the log.
     pub(crate) async fn logged(&self, what: &str, times: usize) -> String {
         let enough = |text: &str| (text.matches(what).count() >= times).then(|| text.to_owned());
         self.said.find(what, enough).await
@@ -214,13 +214,13 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    /// What it printed, when it must have done what it was asked to.
+    /// Its standard output; fails the test unless the program succeeded.
     pub(crate) fn done(self) -> String {
         assert_eq!(self.code, 0, "{self:?}");
         self.out
     }
 
-    /// What it complained of, when it must have been refused.
+    /// Its error output; fails the test unless the program was refused.
     pub(crate) fn refused(self) -> String {
         assert_eq!(self.code, 1, "{self:?}");
         assert!(self.err.starts_with("portcullis: "), "{self:?}");

@@ -1,4 +1,4 @@
-//! The portal of the tests: takes every request down as it came, and answers as it is told.
+//! The portal of the tests: records every request as received, and sends the configured responses.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -287,7 +287,7 @@ impl Exchange {
     }
 }
 
-/// Reads a body of known length without keeping it; tells how much came.
+/// Reads and discards a body of known length. Returns the number of bytes read.
 pub(crate) async fn drain<R: AsyncRead + Unpin>(from: &mut R, length: u64) -> io::Result<u64> {
     let mut buffer = vec![0; 256 * 1024];
     let mut read = 0;

@@ -172,8 +172,8 @@ impl Bench {
     pub(super) async fn blind_copies(&self) -> HashMap<String, Option<String>> {
         let records = self.state.directory.records().read().list(kind::MAIL, None, None, 100);
         let records = records.await.unwrap();
-        let letters = records.iter().map(|record| serde_json::from_slice(&record.doc).unwrap());
-        letters.map(|letter: Mail| (letter.login, letter.blind_copy)).collect()
+        let mails = records.iter().map(|record| serde_json::from_slice(&record.doc).unwrap());
+        mails.map(|mail: Mail| (mail.login, mail.blind_copy)).collect()
     }
 
     /// Signs a portal user in.

@@ -5,8 +5,8 @@ use crate::clock;
 use crate::directory::records::Occasion;
 use crate::mail::queue::fixture;
 
-/// A letter to a portal user, under this id.
-async fn letter(bench: &Bench, user: &str, id: &str) -> String {
+/// Writes an email to a portal user, under this id. Returns the token in its link.
+async fn write_mail(bench: &Bench, user: &str, id: &str) -> String {
     let directory = bench.directory();
     fixture::write(directory, (id, &user.into()), Occasion::Reset, clock::now())
         .await
@@ -18,8 +18,8 @@ async fn letter(bench: &Bench, user: &str, id: &str) -> String {
 async fn mails_are_listed_by_state_without_their_links() {
     let bench = Bench::start().await;
     let user = bench.person("acme", "ann", "limited").await;
-    let token = letter(&bench, &user, "one").await;
-    letter(&bench, &user, "two").await;
+    let token = write_mail(&bench, &user, "one").await;
+    write_mail(&bench, &user, "two").await;
     fixture::mark_sent(bench.directory(), &"two".into(), clock::now()).await;
 
     let all = bench.get("/api/v1/mail").await;
@@ -44,7 +44,7 @@ async fn mails_are_listed_by_state_without_their_links() {
 async fn a_waiting_mail_can_be_retried_and_a_sent_one_cannot() {
     let bench = Bench::start().await;
     let user = bench.person("acme", "ann", "limited").await;
-    letter(&bench, &user, "one").await;
+    write_mail(&bench, &user, "one").await;
     let retried = bench.ask(Method::POST, "/api/v1/mail/one/retry", None).await;
     assert_eq!((retried.status.as_u16(), &retried.body["state"]), (201, &"waiting".into()));
     assert_eq!(retried.headers["location"], "/api/v1/mail/one");

@@ -241,10 +241,12 @@ async fn r51_of_two_concurrent_uses_of_a_code_one_succeeds() {
     let (one, other) = (ann.pending(later(1)).await, ann.pending(later(1)).await);
     let code = ann.secret.code(later(1));
     // One is used between the other's reading and writing.
-    let (meddler, taken) = (ann.fixture.directory.clone(), code.clone());
+    let (other_directory, taken) = (ann.fixture.directory.clone(), code.clone());
     let interruption = async move {
-        let first =
-            meddler.second_factors().check(&other, EnteredCode::Totp(&taken), HERE, later(1)).await;
+        let first = other_directory
+            .second_factors()
+            .check(&other, EnteredCode::Totp(&taken), HERE, later(1))
+            .await;
         assert!(is_accepted(&first.unwrap()));
     };
     let directory = ann.fixture.with_interruption(interruption).await;
@@ -267,10 +269,10 @@ async fn r51_of_two_uses_of_a_recovery_code_one_succeeds() {
     let ann = Ann::enrolled().await;
     let (one, other) = (ann.pending(now()).await, ann.pending(now()).await);
     let code = ann.recovery_codes[4].expose().to_owned();
-    let (meddler, taken) = (ann.fixture.directory.clone(), code.clone());
+    let (other_directory, taken) = (ann.fixture.directory.clone(), code.clone());
     let interruption = async move {
         let typed = EnteredCode::Recovery(&taken);
-        let first = meddler.second_factors().check(&other, typed, HERE, now()).await;
+        let first = other_directory.second_factors().check(&other, typed, HERE, now()).await;
         assert!(is_accepted(&first.unwrap()));
     };
     let directory = ann.fixture.with_interruption(interruption).await;
