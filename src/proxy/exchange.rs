@@ -23,9 +23,9 @@ use super::{headers, tunnel};
 use crate::authz::{Action, Activity, Refusal};
 use crate::clock;
 use crate::directory::{Actor, Change};
-use crate::session::PortalCookie;
+use crate::session::{PortalCookie, SessionLookup};
 use portcullis_http1::RequestHead;
-use portcullis_policy::BadRequest;
+use portcullis_policy::{BadRequest, SessionKind};
 
 impl Gateway {
     /// Sends the request to the portal, and answers it with the portal's response, whose head must
@@ -88,7 +88,7 @@ impl Gateway {
         allowed: &AllowedRequest,
         now: Timestamp,
     ) {
-        let Some(key) = allowed.session.key() else { return };
+        let SessionLookup::Found { key, subject } = &allowed.session else { return };
         let path = allowed.request.target().path();
         let set_by = |line: &[u8]| PortalCookie::set_by(line, &self.portal_cookies, path);
         let lines = headers.get_all(header::SET_COOKIE).iter();
@@ -97,7 +97,13 @@ impl Gateway {
             return;
         }
         let change = Change::new(Actor::System("cookies of the portal"), now);
-        let noted = match self.authz.sessions().note_portal_cookies(key, &cookies, &change).await {
+        let sessions = self.authz.sessions();
+        let noted = match subject.kind {
+            // A program with a token never signs out, so they would not end.
+            SessionKind::Token => Ok(false),
+            _ => sessions.note_portal_cookies(*key, &cookies, &change).await,
+        };
+        let noted = match noted {
             Ok(noted) => noted,
             Err(error) => {
                 tracing::error!(%error, "could not note cookies of the portal in the session");

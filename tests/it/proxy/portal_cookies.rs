@@ -111,3 +111,18 @@ async fn a_late_response_sets_no_portal_cookie() {
     // It may have been cut off because the session has ended; a cookie it must not leave.
     assert!(!set_cookies(&reply).iter().any(|line| line.starts_with("wordpress")), "{reply:?}");
 }
+
+#[tokio::test]
+async fn program_with_a_token_gets_no_listed_portal_cookies() {
+    let gate = gate().await;
+    let users = gate.admin.get("/api/v1/users?login=anna@acme.test").await.ok();
+    let path = format!("/api/v1/users/{}/tokens", users["items"][0]["id"].as_str().unwrap());
+    let created = gate.admin.post(&path, serde_json::json!({ "name": "CI" })).await.ok();
+    let token = created["token"].as_str().unwrap();
+    gate.is_secret(token);
+    let call = gate.get("/mine/blog/login").header("authorization", format!("Bearer {token}"));
+    let reply = call.send().await;
+    assert_eq!(reply.status, 200);
+    let cookies = set_cookies(&reply);
+    assert_eq!(cookies, ["wordpress_gone=; Max-Age=0", "theme=dark; Path=/"]);
+}
