@@ -68,6 +68,9 @@ pub(super) struct Create {
     /// The login [default: the email address]
     #[arg(long)]
     login: Option<String>,
+    /// The name that the portal may display
+    #[arg(long)]
+    name: Option<String>,
     /// The id of the end user that the account belongs to
     #[arg(long, value_name = "ID")]
     end_user: Option<String>,
@@ -102,6 +105,12 @@ pub(super) struct Edit {
     /// The new login
     #[arg(long, group = "change")]
     login: Option<String>,
+    /// The name that the portal may display
+    #[arg(long, group = "change")]
+    name: Option<String>,
+    /// Remove the name; the portal then gets that of the end user
+    #[arg(long, group = "change", conflicts_with = "name")]
+    no_name: bool,
     /// The id of the new group
     #[arg(long, group = "change", value_name = "ID")]
     group: Option<String>,
@@ -195,6 +204,7 @@ impl Create {
             "organization": self.organization,
             "end_user": self.end_user,
             "login": self.login,
+            "name": self.name,
             "group": self.group,
             "invite": self.invite,
             "blind_copy": self.blind_copy,
@@ -228,6 +238,9 @@ impl Edit {
         if let Some(login) = self.login {
             patch.insert("login".to_owned(), login.into());
         }
+        if self.name.is_some() || self.no_name {
+            patch.insert("name".to_owned(), self.name.into());
+        }
         if let Some(group) = self.group {
             patch.insert("group".to_owned(), group.into());
         }
@@ -246,6 +259,7 @@ fn show(console: &mut Console<'_>, user: &Value) -> anyhow::Result<()> {
     let fields = [
         ("id", "id"),
         ("login", "login"),
+        ("name", "name"),
         ("organization", "organization"),
         ("end user", "end_user"),
         ("group", "group"),

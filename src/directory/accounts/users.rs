@@ -32,6 +32,9 @@ pub struct NewUser {
     /// The login; by default the email address (R15).
     #[serde(default)]
     pub login: Option<String>,
+    /// The displayed name.
+    #[serde(default)]
+    pub name: Option<String>,
     /// The group's id; by default the default group (R6).
     #[serde(default)]
     pub group: Option<GroupId>,
@@ -65,6 +68,9 @@ pub struct UserPatch {
     /// The new login.
     #[serde(default)]
     pub login: Option<String>,
+    /// The new displayed name; `Some(None)` removes it.
+    #[serde(default, deserialize_with = "patch::nullable")]
+    pub name: Option<Option<String>>,
     /// Whether a second factor is required.
     #[serde(default)]
     pub require_mfa: Option<bool>,
@@ -105,6 +111,9 @@ pub struct UserView {
     pub id: UserId,
     /// The login, as given.
     pub login: String,
+    /// The displayed name, if the user has one of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The organization's id.
     pub organization: OrganizationId,
     /// The end user's id, if it belongs to one.
@@ -129,6 +138,7 @@ impl From<Stored<User>> for UserView {
             mfa_enrolled: user.doc.second_factor.is_some(),
             id: user.id,
             login: user.doc.login,
+            name: user.doc.name,
             organization: user.doc.organization,
             end_user: user.doc.end_user,
             group: user.doc.group,
@@ -302,6 +312,7 @@ impl Users {
             Some(login) => name::name("login", login)?,
             None => return Err(missing_login(new).into()),
         };
+        let display_name = display_name(new.name.as_deref())?;
         let group = match &new.group {
             Some(group) => self.check_group(group).await?,
             None => self.default_group().await?,
@@ -330,6 +341,7 @@ impl Users {
         };
         let doc = User {
             login,
+            name: display_name,
             organization: new.organization.clone(),
             end_user: new.end_user.clone(),
             group,
@@ -373,6 +385,9 @@ impl Users {
                 // The reset link went to the old login.
                 doc.reset = None;
             }
+        }
+        if let Some(given) = &patch.name {
+            doc.name = display_name(given.as_deref())?;
         }
         if let Some(require_mfa) = patch.require_mfa {
             doc.require_mfa = require_mfa;
@@ -421,6 +436,10 @@ impl Users {
             Err(_) => Err(DirectoryError::Busy),
         }
     }
+}
+
+fn display_name(given: Option<&str>) -> Result<Option<String>, DirectoryError> {
+    given.map(|given| name::name("name", given)).transpose()
 }
 
 fn import(hash: &Secret<String>) -> Result<String, DirectoryError> {

@@ -87,6 +87,9 @@ impl Document for EndUser {
 pub struct User {
     /// As it was entered; unique when folded (R15).
     pub login: String,
+    /// The displayed name; not unique.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The organization's id; it never changes.
     pub organization: OrganizationId,
     /// The end user it belongs to; `None` if it belongs to the organization itself (R16).

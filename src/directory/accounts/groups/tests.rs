@@ -357,6 +357,7 @@ async fn r5_delete_moves_more_than_a_page_of_members_in_one_commit() {
     fixture.organization("acme").await;
     let group = fixture.group("Crowd").await;
     let doc = |n: usize| User {
+        name: None,
         login: format!("user{n}"),
         organization: "acme".into(),
         end_user: None,
