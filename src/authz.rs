@@ -67,7 +67,7 @@ use self::method_override::NamedMethods;
 use self::refused_query::RefusedQuery;
 use self::reserved_headers::ReservedHeaders;
 use self::trusted_proxies::TrustedProxies;
-use crate::config::{FoundHost, ServedHost, ServedHosts, Settings};
+use crate::config::{FieldEncoding, FoundHost, ServedHost, ServedHosts, Settings};
 use crate::directory::{Directory, Snapshot};
 use crate::session::{Absence, SessionLookup, Sessions};
 use crate::web::cookie::OwnCookie;
@@ -95,6 +95,7 @@ pub struct Authorizer {
     tokens_by_users: bool,
     refused_query: RefusedQuery,
     reserved_headers: Arc<ReservedHeaders>,
+    user_encoding: FieldEncoding,
 }
 
 /// Whether the client has done something in its session since the last check of an open connection.
@@ -126,6 +127,7 @@ impl Authorizer {
             tokens_by_users: settings.tokens_by_users,
             refused_query: RefusedQuery::new(&settings.upstream.refuse_query),
             reserved_headers: Arc::new(ReservedHeaders::new(settings)),
+            user_encoding: settings.identity.user_encoding,
         }
     }
 
@@ -245,7 +247,7 @@ impl Authorizer {
     ) -> Verdict<'s> {
         let session = || async move {
             match (session, activity) {
-                (SessionLookup::Found { key, subject }, _)
+                (SessionLookup::Found { key, subject, .. }, _)
                     if subject.kind == SessionKind::Token =>
                 {
                     self.token_session_again(key, activity, snapshot, now).await
@@ -334,6 +336,9 @@ impl Authorizer {
         if is_cross_site(&request.method, &permit) {
             return (Outcome::Objection(permit, Objection::CrossOrigin), None);
         }
+        if subject.is_some_and(|subject| !self.expresses_login(subject)) {
+            return (Outcome::Objection(permit, Objection::LoginNotEncodable), None);
+        }
         let rule = permit.route().method_override();
         let own = (&request.method, request.target.query());
         let reserved = (&self.refused_query, &*self.reserved_headers);
@@ -365,6 +370,14 @@ impl Authorizer {
         };
         let header_override = by_header.map(|(name, method)| HeaderOverride { name, method });
         (outcome, header_override.map(Box::new))
+    }
+
+    /// Whether the portal can get the subject's login. UTF-8 expresses every login that the directory
+    /// accepts.
+    fn expresses_login(&self, subject: &Subject) -> bool {
+        self.user_encoding == FieldEncoding::Utf8
+            || subject.has_no_access()
+            || subject.login.as_deref().is_none_or(|login| self.user_encoding.expresses(login))
     }
 
     /// Whether a page of another site asks for a change in the subject's session.
@@ -418,7 +431,7 @@ impl Verdict<'_> {
     #[must_use]
     pub fn identity(&self) -> Option<Identity<'_>> {
         let granted = self.permit()?.granted();
-        self.subject().and_then(|subject| Identity::of(subject, granted))
+        Identity::of(&self.session, granted)
     }
 }
 

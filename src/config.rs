@@ -18,13 +18,14 @@
 //! | `problem` | what is reported |
 //! | `server`, `limits`, `upstream`, `store`, `admin`, `session`, `credentials`, `mail`, `identity`, `branding`, `telemetry` | the sections |
 //! | `served_hosts` | the hosts of `server`, and comparison with them |
-//! | `public_url`, `cookie_names`, `header_names`, `colour` | types of single values |
+//! | `public_url`, `cookie_names`, `header_names`, `field_encoding`, `colour` | types of single values |
 
 mod admin;
 pub mod branding;
 pub mod colour;
 mod cookie_names;
 mod credentials;
+pub mod field_encoding;
 pub mod header_names;
 mod identity;
 mod limits;
@@ -46,7 +47,8 @@ mod value;
 pub use self::branding::{Branding, Shades};
 pub use self::cookie_names::CookieNames;
 pub use self::credentials::{KEY_FILE, Passwords};
-pub use self::identity::IdentityNames;
+pub use self::field_encoding::FieldEncoding;
+pub use self::identity::{BasicAccount, Disclosure, IdentitySettings, Placeholder};
 pub use self::limits::{Limits, LinkLimits};
 pub use self::load::{Loaded, References};
 pub use self::mail::{MailTransport, Security, Smtp};

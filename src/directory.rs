@@ -66,7 +66,9 @@ pub use self::records::{
     UserId, UserTokenId,
 };
 pub use self::services::AuthServices;
-pub use self::state::{Memory, OrganizationFacts, Snapshot, UserFacts, UserTokenFacts};
+pub use self::state::{
+    Disclosed, FieldText, Memory, OrganizationFacts, Snapshot, UserFacts, UserTokenFacts,
+};
 
 /// The directory. Clones share it.
 #[derive(Debug, Clone)]
@@ -165,6 +167,34 @@ impl Directory {
         id: &OrganizationId,
     ) -> Result<Option<Arc<OrganizationFacts>>, StoreError> {
         self.memory.organization(id).await
+    }
+
+    /// Whether the portal gets any text about sessions besides the ids.
+    #[must_use]
+    pub fn discloses(&self) -> bool {
+        self.memory.discloses()
+    }
+
+    /// The texts for the portal of a portal user's session.
+    ///
+    /// # Errors
+    /// When what is needed is not in memory and the store does not answer.
+    pub async fn disclosed_of_user(
+        &self,
+        user: &UserFacts,
+        snapshot: &Snapshot,
+    ) -> Result<Box<Disclosed>, StoreError> {
+        self.memory.disclosed_of_user(user, snapshot).await
+    }
+
+    /// The texts for the portal of a session of this organization's secure link.
+    #[must_use]
+    pub fn disclosed_of_link(
+        &self,
+        organization: &OrganizationFacts,
+        snapshot: &Snapshot,
+    ) -> Box<Disclosed> {
+        Memory::disclosed_of_link(organization, snapshot)
     }
 
     /// Organizations.

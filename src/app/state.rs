@@ -37,7 +37,8 @@ impl State {
         let lockout = Lockout::default();
         let hasher = Hasher::new(settings.hashing)?;
         let auth = AuthServices::new(key, hasher, lockout.clone(), settings.passwords);
-        let memory = Arc::new(Memory::new(Arc::clone(&store), Arc::new(policy)));
+        let memory = Memory::new(Arc::clone(&store), Arc::new(policy));
+        let memory = Arc::new(memory.disclosing(settings.identity.disclosure));
         let cache = Arc::new(SessionCache::new());
         let followers: Vec<Arc<dyn Follower>> =
             vec![Arc::clone(&memory) as Arc<dyn Follower>, Arc::clone(&cache) as _, waker];

@@ -48,6 +48,8 @@ pub enum Refusal<'a> {
     CrossOrigin,
     /// A header or query parameter names another method than the request's own.
     MethodOverride,
+    /// The encoding of the login for the portal cannot express the login.
+    LoginNotEncodable,
     /// The store is unavailable: 503 with `Retry-After` (I1).
     StoreUnavailable,
 }
@@ -64,7 +66,8 @@ impl<'a> Refusal<'a> {
             Self::Denied { .. }
             | Self::ForeignOrigin
             | Self::CrossOrigin
-            | Self::MethodOverride => "deny",
+            | Self::MethodOverride
+            | Self::LoginNotEncodable => "deny",
             Self::StoreUnavailable => "unavailable",
         }
     }
@@ -83,6 +86,7 @@ impl<'a> Refusal<'a> {
             Self::ForeignOrigin => "foreign-origin",
             Self::CrossOrigin => "cross-origin",
             Self::MethodOverride => "method-override",
+            Self::LoginNotEncodable => "login-not-encodable",
             Self::StoreUnavailable => "store-unavailable",
         }
     }

@@ -15,7 +15,8 @@ use crate::config::Settings;
 use crate::config::header_names::folded;
 
 /// The reserved names: those of the list, of `[identity]` and of `upstream.remove_headers`, without
-/// those of `upstream.pass_headers`.
+/// those of `upstream.pass_headers`. Names that begin like an identity header or one of
+/// `upstream.remove_headers` are reserved too.
 #[derive(Debug)]
 pub struct ReservedHeaders {
     /// By [`place`].
@@ -37,13 +38,16 @@ impl ReservedHeaders {
     /// The names that are reserved under these settings.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
-        let own = settings.identity.all().map(|name| (Family::Own, name.as_str()));
+        let own = settings.identity.names.all().map(|name| (Family::Own, name.as_str()));
         let removed = settings.upstream.remove_headers.iter();
         let removed = removed.map(|name| (Family::Command, name.as_str()));
         let set = own.chain(removed).map(|(family, name)| (family, name, true));
         let listed = listed().map(|(family, name)| (family, name, name.ends_with('*')));
         let mut entries = [const { Vec::new() }; PLACES * 2];
-        for (family, name, prefix) in set.chain(listed) {
+        // Last, so that a listed one stays in its family; the settings do not let it pass.
+        let further = settings.identity.further_names();
+        let further = further.map(|name| (Family::Own, name.as_str(), false));
+        for (family, name, prefix) in set.chain(listed).chain(further) {
             let name: Box<[u8]> = folded(name.as_bytes()).collect();
             let entry = Entry { name, prefix, family };
             if prefix && *entry.name == *b"x" {

@@ -16,7 +16,7 @@ use super::token_refusal::TokenRefusal;
 use super::{Activity, Authorizer, Outcome};
 use crate::credential::folding::fold;
 use crate::credential::token::TokenHash;
-use crate::directory::{Snapshot, UserTokenFacts};
+use crate::directory::{Disclosed, Snapshot, UserTokenFacts};
 use crate::session::{Absence, SessionLookup, subject};
 use crate::web::cookie;
 use portcullis_policy::{SessionKind, Subject};
@@ -24,7 +24,7 @@ use portcullis_store::StoreError;
 
 /// A token's user.
 enum Found {
-    Valid(Subject),
+    Valid(Subject, Option<Box<Disclosed>>),
     NotEnrolled,
     Invalid,
 }
@@ -51,10 +51,10 @@ impl Authorizer {
             Some(token) => self.token_user(token, presented.login(), snapshot, now).await?,
             None => Found::Invalid,
         };
-        let (token, subject) = match (token, found) {
-            (Some(token), Found::Valid(subject)) => (token, subject),
+        let (token, subject, disclosed) = match (token, found) {
+            (Some(token), Found::Valid(subject, disclosed)) => (token, subject, disclosed),
             (_, Found::NotEnrolled) => return Err(Outcome::Token(TokenRefusal::NotEnrolled)),
-            (_, Found::Valid(_) | Found::Invalid) => {
+            (_, Found::Valid(..) | Found::Invalid) => {
                 let client = client.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
                 return Err(Outcome::Token(self.invalid_token(presented, client, now).await?));
             }
@@ -66,7 +66,7 @@ impl Authorizer {
             }
         }
         self.directory.user_tokens().used(&token, now);
-        Ok(SessionLookup::Found { key: token.key, subject })
+        Ok(SessionLookup::Found { key: token.key, subject, disclosed })
     }
 
     /// The session of a token that was valid before.
@@ -79,13 +79,12 @@ impl Authorizer {
     ) -> Result<SessionLookup, StoreError> {
         let ended = Ok(SessionLookup::Missing(Absence::Ended));
         let Some(token) = self.directory.user_tokens().find(key).await? else { return ended };
-        let Found::Valid(subject) = self.token_user(&token, None, snapshot, now).await? else {
-            return ended;
-        };
+        let found = self.token_user(&token, None, snapshot, now).await?;
+        let Found::Valid(subject, disclosed) = found else { return ended };
         if activity == Activity::Active {
             self.directory.user_tokens().used(&token, now);
         }
-        Ok(SessionLookup::Found { key: *key, subject })
+        Ok(SessionLookup::Found { key: *key, subject, disclosed })
     }
 
     /// The user of a token as it is now, if the token is valid.
@@ -112,7 +111,13 @@ impl Authorizer {
         Ok(match subject {
             None => Found::Invalid,
             Some(_) if user.require_mfa && !user.mfa_enrolled => Found::NotEnrolled,
-            Some(subject) => Found::Valid(Subject { kind: SessionKind::Token, ..subject }),
+            Some(subject) => {
+                let disclosed = match self.directory.discloses() {
+                    true => Some(self.directory.disclosed_of_user(&user, snapshot).await?),
+                    false => None,
+                };
+                Found::Valid(Subject { kind: SessionKind::Token, ..subject }, disclosed)
+            }
         })
     }
 

@@ -63,6 +63,8 @@ pub enum Objection {
     CrossOrigin,
     /// A header or a query parameter names another method than the request's own.
     MethodOverride,
+    /// The encoding of the login for the portal cannot express the login.
+    LoginNotEncodable,
 }
 
 impl<'s> Verdict<'s> {
@@ -138,6 +140,7 @@ impl<'s> Verdict<'s> {
             Outcome::ForeignOrigin => Refusal::ForeignOrigin,
             Outcome::Objection(_, Objection::CrossOrigin) => Refusal::CrossOrigin,
             Outcome::Objection(_, Objection::MethodOverride) => Refusal::MethodOverride,
+            Outcome::Objection(_, Objection::LoginNotEncodable) => Refusal::LoginNotEncodable,
             Outcome::Decided(decision) => match decision {
                 Decision::Allow(permit) => return Action::Forward(permit),
                 Decision::Challenge(_) => self.sign_in(request),
@@ -205,6 +208,7 @@ impl Outcome<'_> {
             Self::ForeignOrigin => "foreign-origin",
             Self::Objection(_, Objection::CrossOrigin) => "cross-origin",
             Self::Objection(_, Objection::MethodOverride) => "method-override",
+            Self::Objection(_, Objection::LoginNotEncodable) => "login-not-encodable",
             Self::Decided(decision) => decision.reason().as_str(),
         }
     }

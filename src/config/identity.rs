@@ -1,74 +1,115 @@
-//! `[identity]`: names of the headers that identify the caller to the portal.
+//! `[identity]`: what the portal learns about the caller, and in which headers.
+
+mod basic;
+mod names;
+mod static_fields;
+mod template;
 
 use http::HeaderName;
+use http::header::{AUTHORIZATION, HeaderValue};
 
-use super::header_names::{folded_text, is_own, is_taken};
+pub use self::basic::BasicAccount;
+pub use self::names::IdentityNames;
+pub use self::static_fields::StaticField;
+pub use self::template::Placeholder;
+
+use super::field_encoding::FieldEncoding;
+use super::header_names::{folded_text, is_own};
 use super::reader::Reader;
-use super::value::FieldName;
 
-/// `[identity]`: the names of the identity headers. No two are equal when folded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdentityNames {
-    /// `identity.user`: the portal user's login.
-    pub user: HeaderName,
-    /// `identity.organization`: the organization's id.
-    pub organization: HeaderName,
-    /// `identity.end_user`: the end user's id.
-    pub end_user: HeaderName,
-    /// `identity.group`: the group's id.
-    pub group: HeaderName,
-    /// `identity.granted`: the permissions named by the route that the session has.
-    pub granted: HeaderName,
-    /// `identity.session_kind`: `user`, `link`, `staff` or `impersonation`.
-    pub session_kind: HeaderName,
-    /// `identity.request_id`: the request's id, as in the decision record.
-    pub request_id: HeaderName,
+/// `[identity]`
+#[derive(Debug, Clone)]
+pub struct IdentitySettings {
+    /// The names of the headers. No two are equal when folded.
+    pub names: IdentityNames,
+    /// `identity.encoding.user`: how the login is encoded.
+    pub user_encoding: FieldEncoding,
+    /// The other texts that the portal gets.
+    pub disclosure: Disclosure,
+    /// `identity.static`: headers that are sent with every request, under names that no other
+    /// header of the gateway has.
+    pub static_fields: Vec<StaticField>,
+    /// `identity.basic`: the account for requests in a session.
+    pub basic: Option<BasicAccount>,
+    /// With `identity.basic`, the static `Authorization` header: for requests without a session.
+    pub account: Option<HeaderValue>,
 }
 
-impl IdentityNames {
-    /// All names, in the order of the fields.
-    pub fn all(&self) -> impl Iterator<Item = &HeaderName> {
-        let Self { user, organization, end_user, group, granted, session_kind, request_id } = self;
-        [user, organization, end_user, group, granted, session_kind, request_id].into_iter()
+/// Which texts of a session the portal gets besides ids, and how their headers are encoded. `None`:
+/// it does not get the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Disclosure {
+    /// The login, unless it is sent as it is.
+    pub login: Option<FieldEncoding>,
+    /// The email address.
+    pub email: Option<FieldEncoding>,
+    /// The displayed name.
+    pub name: Option<FieldEncoding>,
+    /// The group's name.
+    pub group_name: Option<FieldEncoding>,
+    /// The organization's name.
+    pub organization_name: Option<FieldEncoding>,
+}
+
+impl IdentitySettings {
+    pub(super) fn read(r: &mut Reader) -> Self {
+        let names = IdentityNames::read(r);
+        let user_encoding = encoding(r, "user", true).unwrap_or_default();
+        let mut static_fields = static_fields::read(r, &names);
+        let basic = BasicAccount::read(r);
+        let account =
+            basic.as_ref().and_then(|_| static_fields::take_authorization(&mut static_fields));
+        let used = |placeholder| basic.as_ref().is_some_and(|basic| basic.uses(placeholder));
+        // For the account, the encoding does not matter.
+        let email = used(Placeholder::Email).then_some(FieldEncoding::Utf8);
+        let name = used(Placeholder::Name).then_some(FieldEncoding::Utf8);
+        let disclosure = Disclosure {
+            login: (user_encoding != FieldEncoding::Utf8).then_some(user_encoding),
+            email: encoding(r, "email", names.email.is_some()).or(email),
+            name: encoding(r, "name", names.name.is_some()).or(name),
+            group_name: encoding(r, "group_name", names.group_name.is_some()),
+            organization_name: encoding(r, "organization_name", names.organization_name.is_some()),
+        };
+        Self { names, user_encoding, disclosure, static_fields, basic, account }
     }
 
-    pub(super) fn read(r: &mut Reader) -> Self {
-        let mut read: Vec<String> = Vec::new();
-        let mut name = |key: &str, default: &'static str| {
-            let key = format!("identity.{key}");
-            let default = HeaderName::from_static(default);
-            // Keep the static name if an equal one is given: it is cheaper to set on each request.
-            let name = match r.parsed(&key) {
-                Some(FieldName(other)) if other != default => other,
-                Some(_) | None => default,
-            };
-            let folded = folded_text(&name);
-            if is_taken(&folded) {
-                r.problem(&key, format!("`{name}` has another meaning in HTTP; use another name"));
-            } else if read.contains(&folded) {
-                let message = format!("`{name}` is the name of another identity header already");
-                r.problem(&key, message);
-            }
-            read.push(folded);
-            name
-        };
-        Self {
-            user: name("user", "portcullis-user"),
-            organization: name("organization", "portcullis-organization"),
-            end_user: name("end_user", "portcullis-end-user"),
-            group: name("group", "portcullis-group"),
-            granted: name("granted", "portcullis-granted"),
-            session_kind: name("session_kind", "portcullis-session-kind"),
-            request_id: name("request_id", "portcullis-request-id"),
-        }
+    /// The names, besides those of [`IdentityNames`], that clients cannot send.
+    pub fn further_names(&self) -> impl Iterator<Item = &HeaderName> {
+        let fields = self.static_fields.iter().map(|(name, _)| name);
+        fields.chain(self.basic.as_ref().map(|_| &AUTHORIZATION))
     }
+}
+
+impl Disclosure {
+    /// Whether the portal gets any of the texts.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        *self != Self::default()
+    }
+}
+
+/// The encoding of a header; `None` if the header is not sent.
+fn encoding(r: &mut Reader, key: &str, sent: bool) -> Option<FieldEncoding> {
+    let at = format!("identity.encoding.{key}");
+    let encoding = r.choice(&at, &FieldEncoding::NAMES, FieldEncoding::default());
+    if !sent && r.has(&at) {
+        r.problem(&at, format!("has no effect: `identity.{key}` is not set"));
+    }
+    sent.then_some(encoding)
 }
 
 /// Rejects names in `upstream.pass_headers` that only the gateway may set.
-pub(super) fn check_pass_headers(r: &mut Reader, names: &[HeaderName], identity: &IdentityNames) {
+pub(super) fn check_pass_headers(
+    r: &mut Reader,
+    names: &[HeaderName],
+    identity: &IdentitySettings,
+) {
     for name in names {
         let text = folded_text(name);
-        if is_own(&text) || identity.all().any(|own| text.starts_with(&folded_text(own))) {
+        if is_own(&text)
+            || identity.names.all().any(|own| text.starts_with(&folded_text(own)))
+            || identity.further_names().any(|own| text == folded_text(own))
+        {
             let message = format!("`{name}` is set by the gateway and cannot be forwarded");
             r.problem("upstream.pass_headers", message);
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::admin::Admin;
 use super::branding::Branding;
 use super::credentials::{Passwords, hashing, key_file};
-use super::identity::{IdentityNames, check_pass_headers};
+use super::identity::{IdentitySettings, check_pass_headers};
 use super::mail::Mail;
 use super::problem::{Problem, Problems};
 use super::reader::Reader;
@@ -93,7 +93,7 @@ impl Loaded {
         let key_file = key_file(&mut r);
         let templates = r.optional_path("mail.templates");
         let mail = Mail::read(&mut r, templates.clone());
-        let identity = IdentityNames::read(&mut r);
+        let identity = IdentitySettings::read(&mut r);
         if let Some(upstream) = &upstream {
             check_pass_headers(&mut r, &upstream.pass_headers, &identity);
         }

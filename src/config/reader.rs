@@ -272,6 +272,24 @@ impl Reader {
         Some(secret)
     }
 
+    /// The names directly below a section that settings may name freely.
+    pub(super) fn labels(&mut self, section: &str) -> BTreeSet<String> {
+        match self.values.get(section).map(|value| &value.kind) {
+            // Every line in it is commented out.
+            Some(ValueKind::Table(_)) => {
+                self.known.insert(section.to_owned());
+            }
+            Some(_) => {
+                self.known.insert(section.to_owned());
+                self.problem(section, "must be a table".to_owned());
+            }
+            None => {}
+        }
+        let below = format!("{section}.");
+        let names = self.values.keys().filter_map(|key| key.strip_prefix(&below));
+        names.filter_map(|key| key.split('.').next()).map(str::to_owned).collect()
+    }
+
     /// Whether any source sets the key or one below it.
     pub(super) fn has(&self, key: &str) -> bool {
         let below = format!("{key}.");

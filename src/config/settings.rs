@@ -6,7 +6,7 @@ use super::admin::Admin;
 use super::branding::Branding;
 use super::cookie_names::CookieNames;
 use super::credentials::Passwords;
-use super::identity::IdentityNames;
+use super::identity::IdentitySettings;
 use super::mail::Mail;
 use super::server::Server;
 use super::session::SessionLimits;
@@ -43,8 +43,8 @@ pub struct Settings {
     pub key_file: PathBuf,
     /// `[mail]`: how mail is sent.
     pub mail: Mail,
-    /// `[identity]`: names of the headers that identify the caller to the portal.
-    pub identity: IdentityNames,
+    /// `[identity]`: what the portal learns about the caller.
+    pub identity: IdentitySettings,
     /// `[branding]`: name, logo and colours of the pages.
     pub branding: Branding,
     /// `[telemetry]`: what is logged.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::problem::Problems;
 use super::*;
 
+mod identity;
 mod messages;
 
 const LEAST: &str = r#"
@@ -263,7 +264,7 @@ fn an_identity_header_needs_a_name_of_its_own() {
     }
     assert_eq!(with("group = \"Portcullis-User\"")[0].0, "identity.group");
     let remote = format!("{LEAST}\n[identity]\nuser = \"Remote-User\"");
-    assert_eq!(parse(&remote).unwrap().identity.user, "remote-user");
+    assert_eq!(parse(&remote).unwrap().identity.names.user, "remote-user");
 }
 
 #[test]

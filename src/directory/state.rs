@@ -2,11 +2,13 @@
 //! preferences, facts about portal users and organizations, and tokens of users. The change feed keeps it current
 //! (I2).
 
+mod disclosed;
 mod facts;
 mod memory;
 mod snapshot;
 mod token_facts;
 
+pub use disclosed::{Disclosed, FieldText};
 pub use facts::{OrganizationFacts, UserFacts};
 pub use memory::Memory;
 pub use snapshot::Snapshot;

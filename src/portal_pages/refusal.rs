@@ -105,6 +105,7 @@ fn refusal_notice<'a>(refusal: Refusal<'a>, notices: Notices<'a>) -> Notice<'a> 
         }
         Refusal::CrossOrigin => to_start(forbidden(&texts.cross_origin)),
         Refusal::MethodOverride => to_start(forbidden(&texts.method_override)),
+        Refusal::LoginNotEncodable => forbidden(&texts.login_not_encodable),
         Refusal::StoreUnavailable => notices.store_unavailable(),
     }
 }

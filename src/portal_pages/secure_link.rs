@@ -134,7 +134,7 @@ impl PagesState {
                 let link = Some((organization.id.as_str(), hint.as_str()));
                 return Ok(see_other(&sign_in::address_within(self.max_address, to, link)));
             }
-            (Opened::Confirm(organization), SessionLookup::Found { key, subject })
+            (Opened::Confirm(organization), SessionLookup::Found { key, subject, .. })
                 if !self.is_confirmed(opening, &key) =>
             {
                 return Ok(self.confirm_page(opening, &organization, &key, &subject));

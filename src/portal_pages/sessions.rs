@@ -145,7 +145,7 @@ impl PagesState {
         page: &str,
     ) -> Result<Result<CurrentUser, Response<Body>>, StoreError> {
         Ok(match self.presented(headers, now).await? {
-            SessionLookup::Found { key, subject } => match (subject.user, subject.login) {
+            SessionLookup::Found { key, subject, .. } => match (subject.user, subject.login) {
                 (Some(id), Some(login)) => {
                     Ok(CurrentUser { key, kind: subject.kind, id: id.into(), login })
                 }

@@ -102,7 +102,7 @@ impl PagesState {
     ) -> PageResult {
         let text = self.texts.of(headers);
         let (session, token) = match self.presented(headers, visitor.now).await? {
-            SessionLookup::Found { key, subject } => {
+            SessionLookup::Found { key, subject, .. } => {
                 let token = self.forms.session_token(&key, visitor.now);
                 (Some(SignedIn { login: subject.login }), token)
             }

@@ -321,6 +321,7 @@ texts! {
         mfa_not_enrolled: Advice,
         other_session: Advice,
         method_override: Advice,
+        login_not_encodable: Advice,
         elsewhere: Statement,
         sign_in_first: Advice,
         link_not_enough: Advice,

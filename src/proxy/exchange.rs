@@ -88,7 +88,7 @@ impl Gateway {
         allowed: &AllowedRequest,
         now: Timestamp,
     ) {
-        let SessionLookup::Found { key, subject } = &allowed.session else { return };
+        let SessionLookup::Found { key, subject, .. } = &allowed.session else { return };
         let path = allowed.request.target().path();
         let set_by = |line: &[u8]| PortalCookie::set_by(line, &self.portal_cookies, path);
         let lines = headers.get_all(header::SET_COOKIE).iter();

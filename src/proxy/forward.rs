@@ -71,11 +71,17 @@ impl Gateway {
         let https = *tls || forwarded.unwrap_or_else(|| self.authz.hosts().public_url().is_https());
         let host = context.host.value();
         headers::write_forwarded(&mut head, peer_value, chain.as_deref(), https, host);
-        head.text(&self.names.request_id, received.id.as_bytes());
-        if let Some(identity) = &context.identity {
-            identity.write(&self.names, context.catalogue, |name, value| {
-                head.text(name, value.as_bytes());
-            });
+        head.text(&self.identity.names.request_id, received.id.as_bytes());
+        for (name, value) in &self.identity.static_fields {
+            head.field(name, value);
+        }
+        match (&context.identity, &self.identity.account) {
+            (Some(identity), _) => {
+                let set = |name: &_, value: &_| head.text(name, value);
+                identity.write(&self.identity, context.catalogue, set);
+            }
+            (None, Some(account)) => head.field(&header::AUTHORIZATION, account),
+            (None, None) => {}
         }
         if context.websocket {
             head.text(&header::CONNECTION, b"upgrade");

@@ -12,7 +12,7 @@ use super::location::Locations;
 use super::upstream::Upstreams;
 use crate::authz::decision_record::DecisionLog;
 use crate::authz::{Authorizer, RequestIds};
-use crate::config::{CookieNames, IdentityNames, Settings};
+use crate::config::{CookieNames, IdentitySettings, Settings};
 use crate::random;
 
 /// The state of the data plane, shared by all connections.
@@ -26,7 +26,7 @@ pub struct Gateway {
     pub(super) error_pages: Arc<dyn ErrorPages>,
     pub(super) decisions: Arc<DecisionLog>,
     pub(super) locations: Locations,
-    pub(super) names: IdentityNames,
+    pub(super) identity: IdentitySettings,
     pub(super) filter: InboundFilter,
     pub(super) portal_cookies: CookieNames,
     pub(super) request_ids: RequestIds,
@@ -53,7 +53,7 @@ impl Gateway {
             error_pages,
             decisions,
             locations: Locations::new(settings),
-            names: settings.identity.clone(),
+            identity: settings.identity.clone(),
             filter: InboundFilter::new(Arc::clone(authz.reserved_headers())),
             portal_cookies: settings.portal_cookies.clone(),
             request_ids: RequestIds::new(random::bytes::<6>()),

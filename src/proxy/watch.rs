@@ -82,8 +82,7 @@ impl AllowedRequest {
     /// Whether a verdict allows the request as before: the portal would learn the same about the
     /// user, on which everything that it shows may depend.
     pub(super) fn is_allowed_as_before(&self, now: &Verdict<'_>) -> bool {
-        let before = self.session.subject();
-        let before = before.and_then(|subject| Identity::of(subject, self.granted));
+        let before = Identity::of(&self.session, self.granted);
         now.permit().is_some() && now.identity() == before
     }
 }

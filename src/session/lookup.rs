@@ -10,7 +10,7 @@ use super::record::Lifetime;
 use super::sessions::Sessions;
 use super::subject;
 use crate::credential::token::TokenHash;
-use crate::directory::Snapshot;
+use crate::directory::{Disclosed, Snapshot};
 use crate::web::cookie;
 use portcullis_policy::{SessionKind, Subject};
 use portcullis_store::StoreError;
@@ -24,6 +24,8 @@ pub enum SessionLookup {
         key: TokenHash,
         /// Its user or link, and what they may do.
         subject: Subject,
+        /// Texts about them for the portal, if it gets any.
+        disclosed: Option<Box<Disclosed>>,
     },
     /// No live session.
     Missing(Absence),
@@ -52,6 +54,15 @@ impl SessionLookup {
     pub fn key(&self) -> Option<TokenHash> {
         match self {
             Self::Found { key, .. } => Some(*key),
+            Self::Missing(_) => None,
+        }
+    }
+
+    /// Texts about the subject for the portal, if it gets any.
+    #[must_use]
+    pub fn disclosed(&self) -> Option<&Disclosed> {
+        match self {
+            Self::Found { disclosed, .. } => disclosed.as_deref(),
             Self::Missing(_) => None,
         }
     }
@@ -136,12 +147,18 @@ impl Sessions {
         if valid_until <= now {
             return Ok(SessionLookup::Missing(Absence::Ended));
         }
+        let discloses = self.directory.discloses();
+        let mut disclosed = None;
         let subject = match (session.kind, &session.user) {
             (SessionKind::User, Some(user)) => {
                 let facts = match self.directory.cached_user(user) {
                     Some(facts) => Some(facts),
                     None => Box::pin(self.directory.user(user)).await?,
                 };
+                if discloses && let Some(facts) = &facts {
+                    let texts = Box::pin(self.directory.disclosed_of_user(facts, snapshot)).await?;
+                    disclosed = Some(texts);
+                }
                 facts.and_then(|facts| {
                     subject::of_user(&facts, session.generation, snapshot, valid_until)
                 })
@@ -160,6 +177,7 @@ impl Sessions {
                         organization: session.organization.shared(),
                     }));
                 }
+                disclosed = discloses.then(|| self.directory.disclosed_of_link(&facts, snapshot));
                 subject
             }
             // No other kind can be started, so such a record is not valid.
@@ -173,7 +191,7 @@ impl Sessions {
             ) => None,
         };
         Ok(match subject {
-            Some(subject) => SessionLookup::Found { key, subject },
+            Some(subject) => SessionLookup::Found { key, subject, disclosed },
             None => SessionLookup::Missing(Absence::Ended),
         })
     }

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod cross_origin;
+mod disclosure;
 mod framing;
 mod freshness;
 mod garbage;

@@ -94,6 +94,96 @@ const MESSAGES: &[(&str, &str)] = &[
         "identity.group: `portcullis-group` is the name of another identity header already",
     ),
     (
+        "identity.email = \"X Mail\"",
+        "identity.email: `X Mail` is neither `true`, `false` nor the name of a header (e.g. \
+         `Remote-Email`)",
+    ),
+    (
+        "identity.email = \"Portcullis_User\"",
+        "identity.email: `portcullis_user` is the name of another identity header already",
+    ),
+    (
+        "identity.encoding.user = \"utf8\"",
+        "identity.encoding.user: `utf8` is not a known value, expected one of `utf-8`, `latin-1`, \
+         `rfc8187`, `base64`",
+    ),
+    (
+        "identity.encoding.email = \"base64\"",
+        "identity.encoding.email: has no effect: `identity.email` is not set",
+    ),
+    ("identity.static = 5", "identity.static: must be a table"),
+    (
+        "identity.static.port.value = \"443\"",
+        "identity.static.port.header: is required: the name of the header",
+    ),
+    (
+        "identity.static.port.header = \"X-Forwarded-Port\"",
+        "identity.static.port.value: is required, or `identity.static.port.value_file`",
+    ),
+    (
+        "identity.static.port.text = \"443\"",
+        "identity.static.port.text: unknown setting; `identity.static.port` has `header`, `value`, \
+         `value_file`",
+    ),
+    (
+        "identity.static.a = { header = \"Cookie\", value = \"x\" }",
+        "identity.static.a.header: `cookie` is set by the gateway or describes the request; use \
+         another name",
+    ),
+    (
+        "identity.static.a = { header = \"Portcullis_User\", value = \"x\" }",
+        "identity.static.a.header: `portcullis_user` is set by the gateway or describes the request; \
+         use another name",
+    ),
+    (
+        "identity = { user = \"X-Who\", static.a = { header = \"X_Who\", value = \"x\" } }",
+        "identity.static.a.header: `x_who` is the name of an identity header already",
+    ),
+    (
+        "identity.static = { a = { header = \"X-A\", value = \"x\" }, b = { header = \"x_a\", value = \"y\" } }",
+        "identity.static.b.header: `x_a` is the name of another static header already",
+    ),
+    (
+        "identity.static.a = { header = \"X-A\", value = \"hunter2\\n\" }",
+        "identity.static.a.value: must not have control characters, or spaces at its ends",
+    ),
+    ("identity.basic.password = \"x\"", "identity.basic.user: is required (e.g. `{login}`)"),
+    (
+        "identity.basic.user = \"{login}\"",
+        "identity.basic.password: is required, or `identity.basic.password_file`",
+    ),
+    (
+        "identity.basic.user = \"it-{logn}\"",
+        "identity.basic.user: `it-{logn}` has an unknown placeholder at character 4; the \
+         placeholders are `{login}`, `{email}`, `{name}`, `{user}`, `{end_user}`, `{group}`, \
+         `{organization}`, and `{{` and `}}` are single braces",
+    ),
+    (
+        "identity.basic.user = \"{organization}-{login}\"",
+        "identity.basic.user: must have one placeholder only: with two, different people could get \
+         the same name",
+    ),
+    (
+        "identity.basic.user = \"it:{login}\"",
+        "identity.basic.user: must not have colons or control characters",
+    ),
+    (
+        "identity.basic = { user = \"{login}\", password = \"hunter2{\" }",
+        "identity.basic.password: has an open brace at character 8; the placeholders are `{login}`, \
+         `{email}`, `{name}`, `{user}`, `{end_user}`, `{group}`, `{organization}`, and `{{` and \
+         `}}` are single braces",
+    ),
+    (
+        "identity = { basic = { user = \"a\", password = \"b\" }, email = true }\n\
+         upstream.pass_headers = [\"Authorization\"]",
+        "upstream.pass_headers: `authorization` is set by the gateway and cannot be forwarded",
+    ),
+    (
+        "identity.static.a = { header = \"X-A\", value = \"x\" }\n\
+         upstream.pass_headers = [\"x.a\"]",
+        "upstream.pass_headers: `x.a` is set by the gateway and cannot be forwarded",
+    ),
+    (
         "upstream.remove_headers = [\"X Do\"]",
         "upstream.remove_headers: `X Do` is not the name of a header (e.g. `Remote-User`)",
     ),

@@ -1,5 +1,7 @@
 //! The facts about a portal user or an organization that requests need. They are cached.
 
+use super::disclosed::{FieldText, PersonTexts};
+use crate::config::Disclosure;
 use crate::directory::records::{
     EndUserId, GroupId, Organization, OrganizationId, Stored, User, UserId, UserStatus,
 };
@@ -27,6 +29,8 @@ pub struct UserFacts {
     pub require_mfa: bool,
     /// Whether a second factor is set up.
     pub mfa_enrolled: bool,
+    /// Texts for the portal.
+    pub(super) texts: PersonTexts,
 }
 
 impl UserFacts {
@@ -43,7 +47,13 @@ impl UserFacts {
             password_generation: *password_generation,
             require_mfa: *require_mfa,
             mfa_enrolled: user.doc.second_factor.is_some(),
+            texts: PersonTexts::default(),
         }
+    }
+
+    /// The facts with the texts for the portal.
+    pub(super) fn disclosing(user: &Stored<User>, disclosure: Disclosure) -> Self {
+        Self { texts: PersonTexts::of_user(&user.doc, disclosure), ..Self::new(user) }
     }
 
     /// Whether a session that started under this password generation is still valid (R34).
@@ -73,12 +83,15 @@ pub struct OrganizationFacts {
     pub link_enabled: bool,
     /// Raised when the secure link is rotated. A session records the number it started under.
     pub link_generation: u64,
+    /// The name for the portal.
+    pub(super) shown_name: Option<Arc<FieldText>>,
 }
 
 impl OrganizationFacts {
     pub(in crate::directory) fn new(
         organization: &Stored<Organization>,
         has_portal_users: bool,
+        disclosure: Disclosure,
     ) -> Self {
         Self {
             id: organization.id.clone(),
@@ -86,6 +99,7 @@ impl OrganizationFacts {
             has_portal_users,
             link_enabled: organization.doc.link_enabled,
             link_generation: organization.doc.link_generation,
+            shown_name: FieldText::new(&organization.doc.name, disclosure.organization_name),
         }
     }
 }

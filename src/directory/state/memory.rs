@@ -3,18 +3,20 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::disclosed::{Disclosed, FieldText, PersonTexts};
 use super::facts::OrganizationFacts;
 use super::facts::UserFacts;
-use super::snapshot::Snapshot;
+use super::snapshot::{GroupInForce, Snapshot};
 use super::token_facts::UserTokenFacts;
+use crate::config::Disclosure;
 use crate::credential::token::TokenHash;
 use crate::directory::records::{
-    self, Group, Organization, OrganizationId, Preferences, Reader, User, UserId, UserToken,
-    UserTokenId, kind,
+    self, EndUser, EndUserId, Group, Organization, OrganizationId, Preferences, Reader, User,
+    UserId, UserToken, UserTokenId, kind,
 };
 use arc_swap::{ArcSwap, Guard};
 use async_trait::async_trait;
-use portcullis_policy::{Policy, PolicyProblems};
+use portcullis_policy::{Policy, PolicyProblems, built_in};
 use portcullis_store::cache::FreshCache;
 use portcullis_store::feed::Follower;
 use portcullis_store::{Change, Key, Store, StoreError};
@@ -27,6 +29,9 @@ const ORGANIZATIONS: u64 = 50_000;
 /// The most tokens of users in memory: more than are expected to be used at the same time.
 const USER_TOKENS: u64 = 100_000;
 
+/// The most end users in memory. They are read only if the portal gets texts about them.
+const END_USERS: u64 = 100_000;
+
 /// The snapshot and the facts. It follows the change feed.
 pub struct Memory {
     reader: Reader,
@@ -36,6 +41,10 @@ pub struct Memory {
     users: FreshCache<UserId, Arc<UserFacts>>,
     organizations: FreshCache<OrganizationId, Arc<OrganizationFacts>>,
     user_tokens: FreshCache<TokenHash, Arc<UserTokenFacts>>,
+    end_users: FreshCache<EndUserId, Arc<PersonTexts>>,
+    disclosure: Disclosure,
+    /// Whether the portal gets any text.
+    discloses: bool,
 }
 
 impl Memory {
@@ -43,14 +52,25 @@ impl Memory {
     /// started.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, policy: Arc<Policy>) -> Self {
+        let disclosure = Disclosure::default();
+        let snapshot = Snapshot::new(policy, [], Preferences::default(), disclosure);
         Self {
             reader: Reader::new(store),
-            snapshot: ArcSwap::from_pointee(Snapshot::new(policy, [], Preferences::default())),
+            snapshot: ArcSwap::from_pointee(snapshot),
             renewing: Mutex::new(()),
             users: FreshCache::new(USERS),
             organizations: FreshCache::new(ORGANIZATIONS),
             user_tokens: FreshCache::new(USER_TOKENS),
+            end_users: FreshCache::new(END_USERS),
+            disclosure,
+            discloses: false,
         }
+    }
+
+    /// The memory with these texts for the portal. Call it before the feed starts.
+    #[must_use]
+    pub fn disclosing(self, disclosure: Disclosure) -> Self {
+        Self { discloses: disclosure.is_any(), disclosure, ..self }
     }
 
     pub(in crate::directory) fn snapshot(&self) -> Guard<Arc<Snapshot>> {
@@ -87,7 +107,7 @@ impl Memory {
     ) -> Result<Option<Arc<UserFacts>>, StoreError> {
         let load = || async {
             let user = self.reader.get::<User>(id).await?;
-            Ok(user.map(|user| Arc::new(UserFacts::new(&user))))
+            Ok(user.map(|user| Arc::new(UserFacts::disclosing(&user, self.disclosure))))
         };
         self.users.get_or_load(id.clone(), load).await
     }
@@ -127,9 +147,64 @@ impl Memory {
             };
             let members = Key::new("organization", id.as_str());
             let some = self.reader.records::<User>(Some(&members), None, 1).await?;
-            Ok(Some(Arc::new(OrganizationFacts::new(&organization, !some.is_empty()))))
+            let has_users = !some.is_empty();
+            let facts = OrganizationFacts::new(&organization, has_users, self.disclosure);
+            Ok(Some(Arc::new(facts)))
         };
         self.organizations.get_or_load(id.clone(), load).await
+    }
+
+    async fn end_user(&self, id: &EndUserId) -> Result<Option<Arc<PersonTexts>>, StoreError> {
+        let load = || async {
+            let end_user = self.reader.get::<EndUser>(id).await?;
+            let texts = end_user.map(|it| PersonTexts::of_end_user(&it.doc, self.disclosure));
+            Ok(texts.map(Arc::new))
+        };
+        self.end_users.get_or_load(id.clone(), load).await
+    }
+
+    /// Whether the portal gets any text about sessions.
+    pub(in crate::directory) const fn discloses(&self) -> bool {
+        self.discloses
+    }
+
+    /// The texts of a portal user's session. What the user lacks is the end user's.
+    pub(in crate::directory) async fn disclosed_of_user(
+        &self,
+        user: &UserFacts,
+        snapshot: &Snapshot,
+    ) -> Result<Box<Disclosed>, StoreError> {
+        let PersonTexts { login, mut email, mut name } = user.texts.clone();
+        if let Some(id) = &user.end_user
+            && user.texts.lacks_some(self.disclosure)
+            && let Some(end_user) = self.end_user(id).await?
+        {
+            email = email.or_else(|| end_user.email.clone());
+            name = name.or_else(|| end_user.name.clone());
+        }
+        let organization_name = match self.disclosure.organization_name {
+            Some(_) => self.organization(&user.organization).await?,
+            None => None,
+        };
+        Ok(Box::new(Disclosed {
+            login,
+            email,
+            name,
+            group_name: group_name(snapshot, user.group.as_str()),
+            organization_name: organization_name.and_then(|facts| facts.shown_name.clone()),
+        }))
+    }
+
+    /// The texts of a session of this organization's secure link.
+    pub(in crate::directory) fn disclosed_of_link(
+        organization: &OrganizationFacts,
+        snapshot: &Snapshot,
+    ) -> Box<Disclosed> {
+        Box::new(Disclosed {
+            group_name: group_name(snapshot, built_in::NON_PORTAL),
+            organization_name: organization.shown_name.clone(),
+            ..Disclosed::default()
+        })
     }
 
     /// Reads the groups and preferences again and replaces the snapshot. A damaged group grants
@@ -140,7 +215,8 @@ impl Memory {
         let preferences = self.reader.get::<Preferences>(&Preferences::id()).await?;
         let preferences = preferences.map(|stored| stored.doc).unwrap_or_default();
         let policy = Arc::clone(self.snapshot.load().policy());
-        let snapshot = Snapshot::new(policy, groups.into_iter().map(Arc::new), preferences);
+        let groups = groups.into_iter().map(Arc::new);
+        let snapshot = Snapshot::new(policy, groups, preferences, self.disclosure);
         self.snapshot.store(Arc::new(snapshot));
         Ok(())
     }
@@ -170,6 +246,10 @@ impl Memory {
     }
 }
 
+fn group_name(snapshot: &Snapshot, id: &str) -> Option<Arc<FieldText>> {
+    snapshot.group(id).and_then(GroupInForce::shown_name).cloned()
+}
+
 #[async_trait]
 impl Follower for Memory {
     async fn apply(&self, changes: &[Change]) -> Result<(), StoreError> {
@@ -178,6 +258,7 @@ impl Follower for Memory {
             match change.kind {
                 kind::GROUP | kind::PREFERENCES => renew = true,
                 kind::USER => self.forget_user(&change.id).await?,
+                kind::END_USER => self.end_users.invalidate(change.id.as_str()),
                 kind::ORGANIZATION => self.organizations.invalidate(change.id.as_str()),
                 kind::USER_TOKEN => {
                     if let Some(key) = TokenHash::parse(&change.id) {
@@ -194,6 +275,7 @@ impl Follower for Memory {
         self.users.invalidate_all();
         self.organizations.invalidate_all();
         self.user_tokens.invalidate_all();
+        self.end_users.invalidate_all();
         self.renew_snapshot().await
     }
 }

@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::disclosed::FieldText;
+use crate::config::Disclosure;
 use crate::directory::records::{Group, GroupId, Preferences, Stored};
 use foldhash::fast::RandomState;
 use portcullis_policy::{Catalogue, PermissionSet, Policy, PolicyProblems, built_in};
@@ -16,6 +18,7 @@ pub struct Snapshot {
     policy: Arc<Policy>,
     groups: HashMap<GroupId, GroupInForce, RandomState>,
     preferences: Preferences,
+    disclosure: Disclosure,
 }
 
 /// A group and what it grants under the policy.
@@ -23,6 +26,8 @@ pub struct Snapshot {
 pub struct GroupInForce {
     id: GroupId,
     granted: PermissionSet,
+    /// The name for the portal.
+    shown_name: Option<Arc<FieldText>>,
     record: Arc<Stored<Group>>,
 }
 
@@ -32,6 +37,7 @@ impl Snapshot {
         policy: Arc<Policy>,
         records: impl IntoIterator<Item = Arc<Stored<Group>>>,
         preferences: Preferences,
+        disclosure: Disclosure,
     ) -> Self {
         let groups = records
             .into_iter()
@@ -39,17 +45,18 @@ impl Snapshot {
             .map(|record| GroupInForce {
                 id: record.id.clone(),
                 granted: granted(policy.catalogue(), &record),
+                shown_name: FieldText::new(&record.doc.name, disclosure.group_name),
                 record,
             })
             .map(|group| (group.id.clone(), group))
             .collect();
-        Self { policy, groups, preferences }
+        Self { policy, groups, preferences, disclosure }
     }
 
     /// The snapshot of the same records under another policy.
     pub(in crate::directory) fn under(&self, policy: Arc<Policy>) -> Self {
         let records = self.groups.values().map(|group| Arc::clone(&group.record));
-        Self::new(policy, records, self.preferences.clone())
+        Self::new(policy, records, self.preferences.clone(), self.disclosure)
     }
 
     /// The policy.
@@ -100,6 +107,11 @@ impl GroupInForce {
     #[must_use]
     pub const fn id(&self) -> &GroupId {
         &self.id
+    }
+
+    /// The name for the portal, if it gets names of groups.
+    pub(super) const fn shown_name(&self) -> Option<&Arc<FieldText>> {
+        self.shown_name.as_ref()
     }
 
     /// What its members may do.

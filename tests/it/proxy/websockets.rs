@@ -594,6 +594,35 @@ async fn i7_connection_closes_when_identity_headers_change() {
 }
 
 #[tokio::test]
+async fn i7_connection_closes_when_a_sent_text_changes() {
+    let gate = TestGate::builder()
+        .setting("identity.organization_name", "true")
+        .setting("identity.name", "true")
+        .start()
+        .await;
+    echo_at(&gate.upstream, "/closed/socket");
+    let (group, user, anna) = chatter(&gate).await;
+    let user = format!("/api/v1/users/{user}");
+    let organization =
+        gate.admin.get(&user).await.ok()["organization"].as_str().unwrap().to_owned();
+    let organization = format!("/api/v1/organizations/{organization}");
+    for (path, change) in [
+        (&organization, json!({ "name": "Acme Ltd" })),
+        (&user, json!({ "name": "Anna" })),
+        (&user, json!({ "name": null })),
+    ] {
+        let mut socket = open_by(&gate, "/closed/socket", &anna).await.unwrap();
+        // The group's name is not sent.
+        let renamed = json!({ "name": format!("Talkers {change}") });
+        gate.admin.patch(&format!("/api/v1/groups/{group}"), renamed).await.ok();
+        stays(&mut socket).await;
+        gate.admin.patch(path, change).await.ok();
+        let took = ends(&mut socket).await;
+        assert!(took < SOON + ALLOWANCE, "{took:?}");
+    }
+}
+
+#[tokio::test]
 async fn i7_long_response_ends_with_permission_or_session() {
     let gate = TestGate::start().await;
     for (path, head) in [
