@@ -18,7 +18,8 @@ pub(super) static HELPDESK: Setup = Setup {
     masks: MASKS,
 };
 
-/// Tokens against forged requests, ids of sessions, and what a new ticket gets: a number and a key.
+/// Tokens against forged requests, ids of sessions, what a new ticket gets (a number and a key), and
+/// how long ago something happened.
 const MASKS: &[Mask] = &[
     ("csrfmiddlewaretoken\" value=\"", "\""),
     ("csrftoken=", ";"),
@@ -26,6 +27,8 @@ const MASKS: &[Mask] = &[
     ("expires=", ";"),
     ("?ticket=printers-", "&"),
     ("&key=", "&\""),
+    (".m. (", ")"),
+    (".m.'>", "<"),
 ];
 
 const PICTURE: Upload<'static> = Upload {

@@ -276,6 +276,7 @@ async fn node_red_editor_works_in_a_browser() {
     chrome.goto("/editor/").await;
     chrome.sign_in("dora", PASSWORD).await;
     chrome.arrives("/editor/").await;
+    chrome.sees("inject").await;
     chrome.find("#red-ui-palette .red-ui-palette-node[data-palette-type=\"inject\"]").await;
     chrome.sees("Deploy").await;
     let import = format!("RED.nodes.import({}); RED.nodes.dirty(true)", flows("Hello"));
