@@ -13,9 +13,11 @@ pub(super) static HELPDESK: Setup = Setup {
     settings: &[
         ("upstream.readings", r#"["slash", "suffix"]"#),
         ("session.portal_cookies", r#"["sessionid", "csrftoken", "messages"]"#),
+        ("identity.email", "true"),
     ],
     ready: "/kb/",
     masks: MASKS,
+    fields: &[],
 };
 
 /// Tokens against forged requests, ids of sessions, what a new ticket gets (a number and a key), and

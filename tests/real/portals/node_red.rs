@@ -11,11 +11,19 @@ use crate::support::browser::Browser;
 use crate::support::chrome::Chrome;
 use crate::support::client::within;
 
+/// The account for what flows serve: `gateway`, `for tests only`.
+const ACCOUNT: &str = "Basic Z2F0ZXdheTpmb3IgdGVzdHMgb25seQ==";
+
 pub(super) static NODE_RED: Setup = Setup {
     name: "node-red",
-    settings: &[("upstream.readings", r#"["case", "slash"]"#)],
+    settings: &[
+        ("upstream.readings", r#"["case", "slash"]"#),
+        ("identity.basic.user", "\"gateway\""),
+        ("identity.basic.password", "\"for tests only\""),
+    ],
     ready: "/editor/settings",
     masks: &[],
+    fields: &[("authorization", ACCOUNT)],
 };
 
 const FILE: Upload<'static> = Upload {
@@ -263,7 +271,8 @@ async fn node_red_programs_deploy_with_tokens() {
     let fields: Value = serde_json::from_slice(&reply.body).unwrap();
     assert_eq!(fields["portcullis-user"], "meter", "{fields}");
     assert_eq!(fields["portcullis-session-kind"], "token", "{fields}");
-    assert!(fields.get("authorization").is_none() && !fields.to_string().contains(&*user));
+    assert_eq!(fields["authorization"], ACCOUNT, "{fields}");
+    assert!(!fields.to_string().contains(&*user), "{fields}");
     red.only_allowed_requests_arrived("/app/fields").await;
 }
 

@@ -45,6 +45,8 @@ pub(super) struct Setup {
     /// A page that answers 200 once the program serves.
     pub(super) ready: &'static str,
     pub(super) masks: &'static [Mask],
+    /// Fields that these settings add to the requests of a session.
+    pub(super) fields: &'static [(&'static str, &'static str)],
 }
 
 /// A program behind a gateway.
@@ -119,6 +121,11 @@ impl Program {
             ("portcullis-group", group.to_owned()),
             ("portcullis-session-kind", "user".to_owned()),
         ]);
+        let fields = self.setup.fields.iter();
+        person.identity.extend(fields.map(|(name, value)| (*name, (*value).to_owned())));
+        if login.contains('@') {
+            person.identity.push(("portcullis-email", login.to_owned()));
+        }
         person
     }
 

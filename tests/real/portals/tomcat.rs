@@ -15,6 +15,7 @@ pub(super) static TOMCAT: Setup = Setup {
     ],
     ready: "/examples/",
     masks: MASKS,
+    fields: &[],
 };
 
 /// Ids and times of sessions.

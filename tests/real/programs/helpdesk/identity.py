@@ -24,7 +24,7 @@ class GatewayUserMiddleware(RemoteUserMiddleware):
         user = request.user
         if user.is_authenticated:
             is_staff = request.META.get("HTTP_PORTCULLIS_GROUP") == "admin"
-            email = user.username if "@" in user.username else ""
+            email = text(request.META.get("HTTP_PORTCULLIS_EMAIL", ""))
             if (user.is_staff, user.email) != (is_staff, email):
                 user.is_staff, user.email = is_staff, email
                 user.save(update_fields=["is_staff", "email"])

@@ -34,6 +34,12 @@ module.exports = {
         tokenHeader: "portcullis-user",
         tokens: async (login) => ({ username: text(login), permissions: "*" }),
     },
+    // What flows serve, for clients that do not use the gateway: user `gateway`, password `for tests
+    // only`.
+    httpNodeAuth: {
+        user: "gateway",
+        pass: "$2b$08$f6J9mFcWdPMyTUZwaqOmDOGlkoXOBJvFJmoCYYi0UaXGXDPPmdUmK",
+    },
     diagnostics: { enabled: false },
     telemetry: { enabled: false, updateNotification: false },
     externalModules: { palette: { allowInstall: false }, modules: { allowInstall: false } },
