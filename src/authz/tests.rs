@@ -245,3 +245,24 @@ async fn tokens_that_users_created_need_the_setting() {
         assert_eq!(bench.decide_with(headers, Method::GET, "/tickets", &sent).await, reason);
     }
 }
+
+#[tokio::test]
+async fn i1_token_is_decided_by_the_same_steps() {
+    let mut bench = Bench::new().await;
+    let user = bench.fixture.directory.users().with_login("ann").await.unwrap().id;
+    let new = NewUserToken { name: "CI".to_owned(), expires: None };
+    let tokens = bench.fixture.directory.user_tokens();
+    let (_, token) = tokens.create(&user, &new, &by_operator()).await.unwrap();
+    let bearer = format!("Bearer {}", token.expose());
+    let decide = async |bench: &Bench, target: &str| {
+        let sent = [("authorization", bearer.as_str())];
+        bench.decide_with(HeaderMap::new(), Method::GET, target, &sent).await
+    };
+    assert_eq!(decide(&bench, "/tickets").await, "permitted");
+    assert_eq!(decide(&bench, "/invoices").await, "missing-permission");
+    assert_eq!(decide(&bench, "/.portcullis/sessions").await, "own-page");
+    bench.outdate().await;
+    assert_eq!(decide(&bench, "/tickets").await, "store-unavailable");
+    bench.disable_the_portal().await;
+    assert_eq!(decide(&bench, "/tickets").await, "portal-disabled");
+}

@@ -56,7 +56,7 @@ pub enum Release<'a> {
     Id(&'a str),
     /// Those of a login, however it is spelled, and of its known browsers.
     Login(&'a str),
-    /// Those of the network of an address.
+    /// Those of the network of an address, for passwords and for tokens of portal users.
     Address(IpAddr),
 }
 
@@ -92,16 +92,16 @@ impl Lockouts {
     /// Forgets failures. Returns whether there were any.
     #[must_use]
     pub fn release(&self, what: Release<'_>, change: &Change) -> bool {
-        let key = match what {
-            Release::Id(id) => key_of(id),
-            Release::Login(login) => Some(Key::account(login)),
-            Release::Address(address) => Some(Key::address(address)),
+        let mut keys = match what {
+            Release::Id(id) => Vec::from_iter(key_of(id)),
+            Release::Login(login) => vec![Key::account(login)],
+            Release::Address(address) => vec![Key::address(address), Key::token(address)],
         };
-        let released = key.as_ref().is_some_and(|key| self.core.auth.lockout.release(key));
-        if let (true, Some(key)) = (released, key) {
+        keys.retain(|key| self.core.auth.lockout.release(key));
+        for key in &keys {
             tracing::info!(%key, actor = %change.actor, "lockout released");
         }
-        released
+        !keys.is_empty()
     }
 }
 

@@ -3,6 +3,7 @@ use jiff::ToSpan as _;
 use super::*;
 use crate::credential::lockout::Key;
 use crate::credential::secret::Secret;
+use crate::directory::access::lockouts::Release;
 use crate::directory::accounts::users::NewUser;
 use crate::directory::fixture::{ADDRESS, Fixture, OTHER_PASSWORD, by_operator, new_user, now};
 
@@ -174,4 +175,7 @@ async fn i6_invalid_tokens_count_by_address_and_login() {
         fixture.auth.lockout.locked(now()).into_iter().map(|locked| locked.key).collect();
     assert!(locked.contains(&Key::token(ADDRESS)) && locked.contains(&Key::account("ann")));
     assert!(!locked.contains(&Key::address(ADDRESS)), "sign-in is not affected");
+    let lockouts = fixture.directory.lockouts();
+    assert!(lockouts.release(Release::Address(ADDRESS), &by_operator()));
+    assert_eq!(tokens.count_invalid(ADDRESS, None, now()).await.unwrap(), None);
 }
