@@ -1,4 +1,4 @@
-//! `portcullis mail`: the outbox, and the mails of the last 30 days.
+//! `portcullis mail`: the outbox, and recent emails.
 
 use clap::Subcommand;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use super::console::{Console, text};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List waiting emails, and those of the last 30 days
+    /// List waiting emails, sent invitations of the last 30 days, and resets of the last day
     List {
         /// Only emails in this state: `waiting`, `sent`, `failed`, `unconfirmed` or `not_needed`
         #[arg(long)]

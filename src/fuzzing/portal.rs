@@ -159,7 +159,7 @@ impl State {
         if named == [None; 4] {
             return match of("granted")? {
                 None => Ok(None),
-                Some(granted) => Err(format!("{granted:?} is granted to nobody")),
+                Some(granted) => Err(format!("{granted:?} is granted without a session")),
             };
         }
         let known = self.people.iter().find(|(subject, _)| {
@@ -168,7 +168,7 @@ impl State {
         });
         let (subject, token) = known.ok_or_else(|| format!("there is no {named:?}"))?;
         let sent = self.sent.windows(token.len()).any(|bytes| bytes == token.as_bytes());
-        if sent { Ok(Some(subject)) } else { Err(format!("nobody sent the token of {named:?}")) }
+        if sent { Ok(Some(subject)) } else { Err(format!("the token of {named:?} was not sent")) }
     }
 }
 

@@ -107,7 +107,7 @@ async fn cli_group_commands_apply_the_rules() {
         let said = console.refused(args).await;
         assert!(said.contains(why), "{args:?}: {said}");
     }
-    // R3: whoever edits this group is warned.
+    // R3: editing this group warns.
     let warned = console.done(&["groups", "show", "non-portal"]).await;
     assert!(warned.contains("without signing in"), "{warned}");
     console.done(&["groups", "default", "limited"]).await;

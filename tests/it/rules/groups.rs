@@ -111,7 +111,7 @@ async fn r3_non_portal_group_cannot_hold_user_permissions() {
         let reply = patch(admin, "non-portal", change.clone()).await;
         let problem = reply.refused(409, "permission-needs-identity");
         assert!(problem["detail"].as_str().unwrap().contains(id), "{problem}");
-        // Whoever signs in may have it.
+        // A user who signs in may have it.
         patch(admin, "limited", change).await.ok();
     }
     let unchanged = group(admin, "non-portal").await;
@@ -162,7 +162,7 @@ async fn r4_group_names_are_unique_ignoring_case_and_space() {
     }
     admin.post(GROUPS, json!({ "name": "  ", "permissions": [] })).await.refused(422, "invalid");
     let own = patch(admin, &id, json!({ "name": " BÜRO Süd " })).await.ok();
-    assert_eq!(own["name"], "BÜRO Süd", "its own name may be spelt anew");
+    assert_eq!(own["name"], "BÜRO Süd", "its own name may change its case");
     // A name that was given up is free again.
     patch(admin, &id, json!({ "name": "Somewhere else" })).await.ok();
     admin.group("büro süd", &[]).await;
