@@ -41,6 +41,7 @@
 //! | `subject`, `reason` | who asks, and why a request is allowed or refused |
 //! | `decision` | the decision on a request |
 //! | `twin` | stricter routes with other spellings that a laxer route matches |
+//! | `suggestion` | routes for the requests that a portal has had |
 //! | `expectation` | decisions that operators require |
 //! | `load`, `document`, `problem` | files to a policy, or to a list of problems |
 //!
@@ -75,6 +76,7 @@ mod route;
 mod router;
 mod segment_type;
 mod subject;
+mod suggestion;
 mod twin;
 
 pub use decision::{
@@ -98,4 +100,5 @@ pub use request_line::{BadRequest, RequestLine};
 pub use request_path::{BadTarget, RequestTarget};
 pub use route::{Access, MethodSet, Requirement, Route};
 pub use subject::{SessionKind, Subject};
+pub use suggestion::{Observations, Observed, Seen, Suggestion};
 pub use twin::Twin;
