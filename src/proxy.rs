@@ -4,7 +4,7 @@
 //! [`Authorizer`](crate::authz::Authorizer) answers. A
 //! request for one of our own pages goes to [`ErrorPages::own_page`], one that is refused to
 //! [`ErrorPages::refuse`], one that is allowed to the portal. Each decision about a request to the
-//! portal is recorded.
+//! portal is recorded, with the portal's status once it has answered.
 //!
 //! What HTTP requires is checked here: the framing of a message, what `Connection` nominates,
 //! bodies where none may be, and how much work a client may cause (I12).
@@ -62,7 +62,7 @@ use self::headers::Nominated;
 use self::received::Received;
 use self::request_body::RequestBody;
 use self::watch::AllowedRequest;
-use crate::authz::decision_record::{Entry, recordable};
+use crate::authz::decision_record::{Entry, OpenLine, recordable};
 use crate::authz::{AccessRequest, Action, Outcome, Refusal, Verdict};
 use crate::clock;
 use crate::session::{Absence, SessionLookup};
@@ -146,7 +146,7 @@ impl Gateway {
             by_token: verdict.is_by_token(),
         };
         let (head, dropped) = self.outbound(received, &request, asked.target(), &context);
-        self.record(received, &request, (&asked, &verdict), &dropped);
+        let record = self.open_record(received, &request, (&asked, &verdict), &dropped);
         let granted = permit.granted();
         let upgrade = asked.is_websocket().then(|| hyper::upgrade::on(&mut request));
         let limits = (most, self.read_timeout);
@@ -159,7 +159,7 @@ impl Gateway {
         let allowed = Arc::new(AllowedRequest { request: asked, session, granted });
         let upgrade = upgrade.map(|client| (client, connection.hold));
         let sender = (sender, connection.requests);
-        self.forward(received, (head, body), sender, within, upgrade, allowed).await
+        self.forward((received, record), (head, body), sender, within, upgrade, allowed).await
     }
 
     /// Why a request that may have no body is refused, if it has one. On HTTP/2, a stream that is
@@ -216,7 +216,11 @@ impl Gateway {
         if let Outcome::StoreUnavailable(error) = verdict.outcome() {
             tracing::error!(%error, request.id = received.id, "a session could not be read");
         }
-        self.record(received, request, (asked, verdict), &[]);
+        if self.decisions.wants(verdict.outcome().name()) {
+            let target = question::raw_target(request, Some(asked.target()));
+            let entry = received.entry(request).decided(asked, verdict);
+            self.decisions.record(&Entry { target, ..entry });
+        }
         let mut response = self.answer(received, refusal.into());
         let several = matches!(verdict.session(), SessionLookup::Missing(Absence::SeveralCookies));
         if several
@@ -241,12 +245,15 @@ impl Gateway {
         cause: Cause<'_>,
     ) -> Response<ReplyBody> {
         let target = asked.map(AccessRequest::target);
+        let entry = received.entry(request).by(subject);
         let entry = Entry {
-            path: target.map(|target| recordable::path(target.path())),
             target: question::raw_target(request, target),
             decision: cause.decision(),
             reason: cause.reason(),
-            ..received.entry(request).by(subject)
+            ..match asked {
+                Some(asked) => entry.about(asked),
+                None => entry,
+            }
         };
         self.decisions.record(&entry);
         self.answer(received, cause)
@@ -280,18 +287,20 @@ impl Gateway {
         response
     }
 
-    fn record<B>(
+    /// The record of a request that goes to the portal, up to the portal's status.
+    fn open_record<B>(
         &self,
         received: &Received,
         request: &Request<B>,
         (asked, verdict): (&AccessRequest, &Verdict<'_>),
         dropped: &[&HeaderName],
-    ) {
-        if self.decisions.wants(verdict.outcome().name()) {
-            let target = question::raw_target(request, Some(asked.target()));
-            let entry = received.entry(request).decided(asked, verdict);
-            self.decisions.record(&Entry { target, dropped, ..entry });
+    ) -> OpenLine {
+        if !self.decisions.wants(verdict.outcome().name()) {
+            return OpenLine::default();
         }
+        let target = question::raw_target(request, Some(asked.target()));
+        let entry = received.entry(request).decided(asked, verdict);
+        self.decisions.open(&Entry { target, dropped, ..entry })
     }
 }
 

@@ -1,14 +1,17 @@
 //! The decision record: one line of JSON for each request that was decided.
 //!
-//! A line never contains a token, a cookie, a query or a body ([`recordable`]).
+//! A line never contains a token, a cookie, the value of a query parameter or a body
+//! ([`recordable`], `query_names`).
 
 mod log;
+mod query_names;
 pub mod recordable;
 
+use http::StatusCode;
 use http::header::HeaderName;
 use jiff::Timestamp;
 
-pub use self::log::DecisionLog;
+pub use self::log::{DecisionLog, OpenLine};
 
 use super::{AccessRequest, Verdict};
 use crate::credential::token::TokenHash;
@@ -32,6 +35,10 @@ pub struct Entry<'a> {
     pub path: Option<&'a str>,
     /// The target as it came, without its query; `None` when its path is `path`.
     pub target: Option<String>,
+    /// The query, of which only the names of parameters are recorded.
+    pub query: Option<&'a str>,
+    /// Whether the request asks to become a WebSocket.
+    pub websocket: bool,
     /// `allow`, `sign-in`, `deny`, `redirect`, `bad-request` or `unavailable`.
     pub decision: &'a str,
     /// Why, from the closed list of reasons.
@@ -75,6 +82,8 @@ impl<'a> Entry<'a> {
             method,
             path: None,
             target: None,
+            query: None,
+            websocket: false,
             decision: "",
             reason: "",
             route: None,
@@ -102,6 +111,17 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// The entry with what the request is about.
+    #[must_use]
+    pub fn about(self, request: &'a AccessRequest) -> Self {
+        Self {
+            path: Some(recordable::path(request.target().path())),
+            query: request.target().query(),
+            websocket: request.is_websocket(),
+            ..self
+        }
+    }
+
     /// The entry with what was decided about the request.
     #[must_use]
     pub fn decided(self, request: &'a AccessRequest, verdict: &'a Verdict<'_>) -> Self {
@@ -109,19 +129,18 @@ impl<'a> Entry<'a> {
         let policy =
             if outcome.is_by_policy() { verdict.snapshot().policy().version() } else { "" };
         Self {
-            path: Some(recordable::path(request.target().path())),
             decision: outcome.name(),
             reason: outcome.reason(),
             route: outcome.route().map(Route::name),
             reading: outcome.reading().map(RefusedReading::readings),
             policy,
             token: verdict.token(),
-            ..self.by(verdict.subject())
+            ..self.about(request).by(verdict.subject())
         }
     }
 
-    /// Appends the line. It is written field by field, because a serializer costs more than the
-    /// decision itself.
+    /// Appends the line, up to the portal's status. It is written field by field, because a
+    /// serializer costs more than the decision itself.
     fn write(&self, line: &mut Vec<u8>, second: &mut Second) {
         line.extend_from_slice(b"{\"time\":\"");
         second.write(self.time, line);
@@ -130,6 +149,12 @@ impl<'a> Entry<'a> {
         text(line, ",\"method\":", Some(self.method));
         text(line, ",\"path\":", self.path);
         text(line, ",\"target\":", self.target.as_deref());
+        if let Some(query) = self.query {
+            query_names::write(line, query);
+        }
+        if self.websocket {
+            line.extend_from_slice(b",\"websocket\":true");
+        }
         plain(line, ",\"decision\":", self.decision);
         plain(line, ",\"reason\":", self.reason);
         text(line, ",\"route\":", self.route);
@@ -151,8 +176,16 @@ impl<'a> Entry<'a> {
         }
         line.extend_from_slice(b",\"micros\":");
         json(line, &self.micros);
-        line.extend_from_slice(b"}\n");
     }
+}
+
+/// Ends a line, with the portal's status if it has answered.
+fn end(line: &mut Vec<u8>, status: Option<StatusCode>) {
+    if let Some(status) = status {
+        line.extend_from_slice(b",\"status\":");
+        line.extend_from_slice(status.as_str().as_bytes());
+    }
+    line.extend_from_slice(b"}\n");
 }
 
 impl Second {

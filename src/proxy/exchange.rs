@@ -20,6 +20,7 @@ use super::response_body::ReplyBody;
 use super::upstream_error::UpstreamError;
 use super::watch::{ActivityFlag, AllowedRequest, Waiting, Watch};
 use super::{headers, tunnel};
+use crate::authz::decision_record::OpenLine;
 use crate::authz::{Action, Activity, Refusal};
 use crate::clock;
 use crate::directory::{Actor, Change};
@@ -32,13 +33,14 @@ impl Gateway {
     /// come `within` this time if it is not that of the settings.
     pub(super) async fn forward(
         self: Arc<Self>,
-        received: &Received,
+        (received, record): (&Received, OpenLine),
         (head, body): (RequestHead, RequestBody),
         (sender, connection): (Sender, Option<ConnectionRequests>),
         within: Option<Duration>,
         upgrade: Option<(OnUpgrade, Hold)>,
         allowed: Arc<AllowedRequest>,
     ) -> Response<ReplyBody> {
+        let record = self.decisions.awaiting_status(record);
         let slot = match self.bounds.take(sender, connection.as_ref()) {
             Ok(slot) => slot,
             Err(exceeded) => return self.unanswered(received, &allowed, &exceeded.into()).await,
@@ -49,6 +51,7 @@ impl Gateway {
                 Ok(response) => response,
                 Err(error) => return self.unanswered(received, &allowed, &error).await,
             };
+        record.answered(response.status());
         let watch = waiting.into_watch();
         headers::strip_set_cookies(response.headers_mut());
         if !self.portal_cookies.is_empty() {

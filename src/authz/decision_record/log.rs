@@ -7,10 +7,11 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use http::StatusCode;
 use parking_lot::Mutex;
 use thread_local::ThreadLocal;
 
-use super::{Entry, Second};
+use super::{Entry, Second, end};
 use crate::config::Decisions;
 use crate::telemetry::Lines;
 
@@ -18,6 +19,10 @@ use crate::telemetry::Lines;
 const FLUSH_EVERY: Duration = Duration::from_millis(200);
 /// Unwritten bytes of one thread. Beyond this, lines are counted and dropped.
 const MOST_BUFFERED: usize = 4 * 1024 * 1024;
+/// Empty lines of one thread that are kept to be written again, and bytes of each: a record that
+/// waits for the portal allocates nothing as long as there is one.
+const MOST_SPARE: usize = 64;
+const LONGEST_SPARE: usize = 2048;
 
 /// The decision records of a process.
 pub struct DecisionLog {
@@ -36,7 +41,24 @@ struct Output {
 struct Buffer {
     lines: Vec<u8>,
     second: Second,
+    spare: Vec<Vec<u8>>,
     lost: u64,
+}
+
+/// The record of a request that goes to the portal, without the portal's status. Empty if the
+/// decision is not recorded.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct OpenLine(pub(super) Vec<u8>);
+
+/// A record that waits for the portal's status. If it is dropped before, because the portal does
+/// not answer or the client has left, it is recorded without one.
+#[derive(Debug)]
+#[must_use]
+pub struct OpenRecord<'a> {
+    log: &'a DecisionLog,
+    line: Vec<u8>,
+    status: Option<StatusCode>,
 }
 
 impl DecisionLog {
@@ -65,6 +87,37 @@ impl DecisionLog {
         }
         let Buffer { lines, second, .. } = &mut *buffer;
         entry.write(lines, second);
+        end(lines, None);
+    }
+
+    /// Writes the record of a decision, if [wanted](Self::wants), without recording it yet.
+    pub fn open(&self, entry: &Entry<'_>) -> OpenLine {
+        if !self.wants(entry.decision) {
+            return OpenLine::default();
+        }
+        let mut buffer = self.buffers.get_or_default().lock();
+        let mut line = buffer.spare.pop().unwrap_or_default();
+        entry.write(&mut line, &mut buffer.second);
+        OpenLine(line)
+    }
+
+    /// Records an open line as soon as the portal has answered or will not.
+    pub fn awaiting_status(&self, line: OpenLine) -> OpenRecord<'_> {
+        OpenRecord { log: self, line: line.0, status: None }
+    }
+
+    fn close(&self, mut line: Vec<u8>, status: Option<StatusCode>) {
+        end(&mut line, status);
+        let mut buffer = self.buffers.get_or_default().lock();
+        if buffer.lines.len() > MOST_BUFFERED {
+            buffer.lost += 1;
+        } else {
+            buffer.lines.extend_from_slice(&line);
+        }
+        if buffer.spare.len() < MOST_SPARE && line.capacity() <= LONGEST_SPARE {
+            line.clear();
+            buffer.spare.push(line);
+        }
     }
 
     /// Writes out all buffers.
@@ -107,6 +160,21 @@ impl DecisionLog {
             if tokio::task::spawn_blocking(move || log.flush()).await.is_err() {
                 return;
             }
+        }
+    }
+}
+
+impl OpenRecord<'_> {
+    /// The portal has answered.
+    pub fn answered(mut self, status: StatusCode) {
+        self.status = Some(status);
+    }
+}
+
+impl Drop for OpenRecord<'_> {
+    fn drop(&mut self) {
+        if !self.line.is_empty() {
+            self.log.close(std::mem::take(&mut self.line), self.status);
         }
     }
 }

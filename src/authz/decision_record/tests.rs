@@ -15,6 +15,8 @@ fn entry() -> Entry<'static> {
         method: "GET",
         path: Some("/tickets/7"),
         target: Some("/tickets/%37".to_owned()),
+        query: Some("page=2"),
+        websocket: true,
         decision: "allow",
         reason: "permitted",
         reading: None,
@@ -33,6 +35,7 @@ fn entry() -> Entry<'static> {
 fn line(entry: &Entry<'_>, second: &mut Second) -> Value {
     let mut line = Vec::new();
     entry.write(&mut line, second);
+    end(&mut line, Some(StatusCode::NOT_FOUND));
     assert_eq!(line.pop(), Some(b'\n'));
     assert!(!line.contains(&b'\n'), "one line each");
     serde_json::from_slice(&line).unwrap()
@@ -42,9 +45,9 @@ fn line(entry: &Entry<'_>, second: &mut Second) -> Value {
 fn line_has_every_field_of_a_decision() {
     let fields = json!({
         "time": "2026-11-24T09:30:00.012345Z", "request": "5f3a", "method": "GET",
-        "path": "/tickets/7", "target": "/tickets/%37", "decision": "allow", "reason": "permitted", "route": "Tickets",
+        "path": "/tickets/7", "target": "/tickets/%37", "query": ["page"], "websocket": true, "decision": "allow", "reason": "permitted", "route": "Tickets",
         "session": "user", "organization": "acme", "user": "u-1", "group": "admin",
-        "policy": "1a2b", "micros": 17,
+        "policy": "1a2b", "micros": 17, "status": 404,
     });
     assert_eq!(line(&entry(), &mut Second::default()), fields);
 }
@@ -54,6 +57,8 @@ fn absent_values_have_no_field() {
     let unknown = Entry {
         path: None,
         target: None,
+        query: None,
+        websocket: false,
         route: None,
         session: None,
         organization: None,
@@ -62,7 +67,7 @@ fn absent_values_have_no_field() {
         ..entry()
     };
     let fields = line(&unknown, &mut Second::default());
-    for name in ["path", "target", "route", "session", "organization", "user", "group"] {
+    for name in ["path", "target", "query", "websocket", "route", "session", "organization", "user", "group"] {
         assert!(fields.get(name).is_none(), "{name}");
     }
 }
@@ -96,26 +101,94 @@ fn lines_of_other_seconds_have_their_own_time() {
     }
 }
 
+/// A log, and the lines that it has written.
+#[derive(Clone, Default)]
+struct Out(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().write(bytes)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Out {
+    fn log(which: Decisions) -> (DecisionLog, Self) {
+        let out = Self::default();
+        (DecisionLog::new(which, Box::new(out.clone())), out)
+    }
+
+    fn records(&self) -> Vec<Value> {
+        let text = self.0.lock().clone();
+        String::from_utf8(text)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}
+
 #[test]
 fn a_flush_writes_each_line_once() {
-    #[derive(Clone, Default)]
-    struct Out(Arc<Mutex<Vec<u8>>>);
-    impl Write for Out {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().write(bytes)
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let out = Out::default();
-    let log = DecisionLog::new(Decisions::All, Box::new(out.clone()));
+    let (log, out) = Out::log(Decisions::All);
     for count in 1..=3 {
         log.record(&entry());
         log.flush();
         log.flush();
-        assert_eq!(out.0.lock().iter().filter(|byte| **byte == b'\n').count(), count);
+        assert_eq!(out.records().len(), count);
     }
+}
+
+#[test]
+fn an_open_line_is_recorded_with_the_status() {
+    let (log, out) = Out::log(Decisions::All);
+    let line = log.open(&entry());
+    log.flush();
+    assert_eq!(out.records(), Vec::<Value>::new());
+    log.awaiting_status(line).answered(StatusCode::CREATED);
+    log.flush();
+    assert_eq!(out.records().len(), 1);
+    assert_eq!(out.records()[0]["status"], 201);
+}
+
+#[test]
+fn an_open_line_is_recorded_once_without_an_answer() {
+    let (log, out) = Out::log(Decisions::All);
+    drop(log.awaiting_status(log.open(&entry())));
+    let panics = std::panic::AssertUnwindSafe(|| {
+        let _record = log.awaiting_status(log.open(&entry()));
+        std::panic::resume_unwind(Box::new(()));
+    });
+    assert!(std::panic::catch_unwind(panics).is_err());
+    log.flush();
+    let records = out.records();
+    assert_eq!(records.len(), 2);
+    assert!(records.iter().all(|record| record.get("status").is_none()), "{records:?}");
+}
+
+#[test]
+fn an_allowed_request_is_not_recorded_unless_wanted() {
+    let (log, out) = Out::log(Decisions::Refused);
+    log.awaiting_status(log.open(&entry())).answered(StatusCode::OK);
+    let denied = Entry { decision: "deny", ..entry() };
+    log.awaiting_status(log.open(&denied)).answered(StatusCode::OK);
+    log.flush();
+    assert_eq!(out.records().len(), 1);
+}
+
+#[test]
+fn open_lines_are_written_again() {
+    let (log, out) = Out::log(Decisions::All);
+    for name in ["a", "b"] {
+        let open = log.open(&Entry { path: Some(name), ..entry() });
+        log.awaiting_status(open).answered(StatusCode::OK);
+    }
+    assert!(log.open(&entry()).0.capacity() > 0);
+    log.flush();
+    let paths: Vec<_> = out.records().iter().map(|record| record["path"].clone()).collect();
+    assert_eq!(paths, ["a", "b"]);
 }
 
 #[test]

@@ -43,6 +43,24 @@ async fn record_of_an_allowed_request() {
 }
 
 #[tokio::test]
+async fn record_of_a_client_that_leaves_has_no_status() {
+    let gate = TestGate::start().await;
+    gate.upstream.answer("/open/slow", |mut exchange| async move {
+        exchange.closed().await;
+        Ok(None)
+    });
+    let mut client = gate.wire().await;
+    client.send("GET /open/slow?token HTTP/1.1\r\nhost: portal.test\r\n\r\n").await;
+    gate.upstream.arrived("/open/slow").await;
+    assert!(!gate.records().contains("/open/slow"), "{}", gate.records());
+    drop(client);
+    let record = gate.decided("/open/slow").await;
+    assert_eq!(record["query"], serde_json::json!(["?"]));
+    assert!(record.get("status").is_none(), "{record}");
+    assert_eq!(gate.records().matches("/open/slow").count(), 1);
+}
+
+#[tokio::test]
 async fn record_of_a_denied_request() {
     let gate = TestGate::start().await;
     let anna = anna(&gate).await;

@@ -121,6 +121,8 @@ async fn websocket_forwards_bytes_both_ways() {
     echo_at(&gate.upstream, "/open/socket");
     let mut socket = open(&gate, "/open/socket", &[]).await.unwrap();
     says_and_hears(&mut socket, "hello").await;
+    let record = gate.decided("/open/socket").await;
+    assert_eq!((&record["websocket"], &record["status"]), (&true.into(), &101.into()), "{record}");
     let large = vec![7; 3 * 1024 * 1024];
     let (mut to, mut from) = socket.split();
     let (sent, heard) = tokio::join!(to.send(Message::binary(large.clone())), from.next());
