@@ -1,6 +1,6 @@
 //! The command line: one file for each command.
 //!
-//! `serve`, `check`, `demo` and `store` work with files. All other commands call the running gateway
+//! `serve`, `check`, `demo`, `store` and `policy suggest` work with files. All other commands call the running gateway
 //! over its admin socket and print its responses; they check no rule themselves (I8). A command that
 //! fails returns an error, which `main` prints on standard error with exit code 1. Wrong usage is
 //! reported by clap, with exit code 2.
@@ -33,6 +33,7 @@ pub mod serve;
 mod sessions;
 mod settings;
 mod store;
+mod suggest;
 pub mod terminal;
 mod tokens;
 mod user_id;
@@ -101,7 +102,7 @@ enum ClientCommand {
     /// List, show or retry emails to portal users
     #[command(subcommand)]
     Mail(mail::Command),
-    /// Reload the policy files
+    /// Reload the policy files, or suggest routes from a log
     #[command(subcommand)]
     Policy(policy::Command),
     /// List the permissions that the policy defines
@@ -125,12 +126,13 @@ impl Cli {
         let (reads_settings, is_client) = match &self.command {
             Command::Serve | Command::Check | Command::Store(_) => (true, false),
             Command::Demo(_) => (false, false),
-            Command::Client(_) => (true, true),
+            Command::Client(command) => (command.is_call(), command.is_call()),
         };
+        let prints_json = matches!(self.command, Command::Client(_));
         let without_effect = [
             ("--config", self.config.is_some() && !reads_settings),
             ("--socket", self.socket.is_some() && !is_client),
-            ("--json", self.json && !is_client),
+            ("--json", self.json && !prints_json),
             ("--yes", self.yes && !is_client),
         ];
         match without_effect.into_iter().find(|(_, given)| *given) {
@@ -157,6 +159,7 @@ impl Cli {
         };
         let socket = match socket.or_else(socket_from_environment) {
             Some(socket) => socket,
+            None if !command.is_call() => PathBuf::new(),
             None => settings(config.as_deref())?.admin.socket,
         };
         command.run(&mut Console::new(socket, json, yes, out)?)
@@ -164,6 +167,14 @@ impl Cli {
 }
 
 impl ClientCommand {
+    /// Whether it calls the running gateway.
+    fn is_call(&self) -> bool {
+        match self {
+            Self::Policy(command) => command.is_call(),
+            _ => true,
+        }
+    }
+
     fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         match self {
             Self::Explain(args) => args.run(console),

@@ -1,17 +1,28 @@
-//! `portcullis policy`, `permissions` and `routes`: the policy in force.
+//! `portcullis policy`, `permissions` and `routes`: the policy in force, and `policy suggest`.
 
 use clap::Subcommand;
 use serde_json::Value;
 
 use super::console::{Console, field, text};
+use super::suggest::SuggestArgs;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Read the policy files again; if they have errors, the policy in force stays
     Reload,
+    /// Suggest routes for the requests in decision records
+    Suggest(SuggestArgs),
 }
 
 impl Command {
+    /// Whether it calls the running gateway.
+    pub(super) fn is_call(&self) -> bool {
+        match self {
+            Self::Reload => true,
+            Self::Suggest(_) => false,
+        }
+    }
+
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         match self {
             Self::Reload => {
@@ -20,6 +31,7 @@ impl Command {
                 let sentence = format!("Loaded policy {version} with {routes} routes.");
                 console.report(&reloaded, &sentence)
             }
+            Self::Suggest(args) => args.run(console),
         }
     }
 }

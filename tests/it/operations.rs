@@ -8,3 +8,4 @@ mod mail;
 mod shipped;
 mod shutdown;
 mod store;
+mod suggest;

@@ -67,7 +67,17 @@ fn absent_values_have_no_field() {
         ..entry()
     };
     let fields = line(&unknown, &mut Second::default());
-    for name in ["path", "target", "query", "websocket", "route", "session", "organization", "user", "group"] {
+    for name in [
+        "path",
+        "target",
+        "query",
+        "websocket",
+        "route",
+        "session",
+        "organization",
+        "user",
+        "group",
+    ] {
         assert!(fields.get(name).is_none(), "{name}");
     }
 }
