@@ -9,6 +9,7 @@
 //! Memory is bounded: by the number of nodes in the tree of segments (`tree`), and in each node by
 //! what is counted of it (`seen`). A tree with too many nodes is cut at a lower depth.
 
+mod pattern;
 mod seen;
 mod segment;
 mod tree;
@@ -18,7 +19,9 @@ use std::fmt::Write as _;
 
 use http::Method;
 
-pub use self::seen::Seen;
+pub use self::seen::{Observed, Seen};
+
+use self::pattern::Pattern;
 use self::tree::Tree;
 use super::name::breaks_line;
 use super::path_pattern::RESERVED;
@@ -30,23 +33,6 @@ const NAME: &str = "suggested: ";
 const MOST_METHODS: usize = 64;
 /// Bytes of a path in a name.
 const LONGEST_NAME: usize = 120;
-
-/// A request that a portal has had.
-#[derive(Debug, Clone, Copy)]
-pub struct Observed<'a> {
-    /// The method.
-    pub method: &'a str,
-    /// The canonical path.
-    pub path: &'a str,
-    /// The names of its query parameters.
-    pub query: &'a [&'a str],
-    /// Whether it asked to become a WebSocket.
-    pub websocket: bool,
-    /// The status of the portal's response.
-    pub status: Option<u16>,
-    /// A text that identifies its sender; `None` without a session.
-    pub sender: Option<&'a str>,
-}
 
 /// Collects requests.
 #[derive(Debug, Default)]
@@ -96,9 +82,9 @@ impl Observations {
         found.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
         found.sort_by_key(|(_, seen)| std::cmp::Reverse(seen.requests()));
         let mut names = HashSet::new();
-        let suggestion = |(pattern, seen): (tree::Pattern, Seen)| {
+        let suggestion = |(pattern, seen): (Pattern, Seen)| {
             let name = unused_name(&mut names, &pattern.path);
-            let tree::Pattern { path, slash_is_data } = pattern;
+            let Pattern { path, slash_is_data } = pattern;
             Suggestion { name, path, slash_is_data, seen }
         };
         found.into_iter().map(suggestion).collect()

@@ -7,8 +7,6 @@ use std::hash::{Hash as _, Hasher as _};
 
 use http::Method;
 
-use super::Observed;
-
 /// Different query names and statuses that are counted.
 const MOST_NAMES: usize = 32;
 const MOST_STATUSES: usize = 32;
@@ -16,6 +14,23 @@ const MOST_STATUSES: usize = 32;
 const MOST_SENDERS: usize = 100;
 /// Bytes of the name of a query parameter.
 const LONGEST_NAME: usize = 64;
+
+/// A request that a portal has had.
+#[derive(Debug, Clone, Copy)]
+pub struct Observed<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// The canonical path.
+    pub path: &'a str,
+    /// The names of its query parameters.
+    pub query: &'a [&'a str],
+    /// Whether it asked to become a WebSocket.
+    pub websocket: bool,
+    /// The status of the portal's response.
+    pub status: Option<u16>,
+    /// A text that identifies its sender; `None` without a session.
+    pub sender: Option<&'a str>,
+}
 
 /// What was seen of the requests that a suggested route is for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

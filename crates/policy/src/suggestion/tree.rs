@@ -9,6 +9,7 @@
 mod node;
 
 use self::node::Node;
+use super::pattern::{Pattern, Prefix};
 use super::seen::Seen;
 
 /// Nodes after which a tree is made smaller.
@@ -25,13 +26,6 @@ pub(super) struct Tree {
     most_nodes: usize,
     /// Segments after which there is only a rest; at least 1.
     depth: usize,
-}
-
-/// The path of a suggested route.
-#[derive(Debug)]
-pub(super) struct Pattern {
-    pub(super) path: String,
-    pub(super) slash_is_data: bool,
 }
 
 impl Default for Tree {
@@ -69,7 +63,7 @@ impl Tree {
     pub(super) fn into_patterns(mut self) -> Vec<(Pattern, Seen)> {
         self.root.tidy(true);
         let mut patterns = Vec::new();
-        self.root.collect(&node::Prefix::default(), &mut patterns);
+        self.root.collect(&Prefix::default(), &mut patterns);
         patterns
     }
 }

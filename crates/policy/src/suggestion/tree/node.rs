@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Pattern;
 use crate::segment_type::is_word;
+use crate::suggestion::pattern::{Pattern, Prefix};
 use crate::suggestion::seen::Seen;
 use crate::suggestion::segment::{Kind, may_be_literal};
 
@@ -43,14 +43,6 @@ pub(super) struct Node {
     end_with_slash: Option<Seen>,
     rest: Option<Seen>,
     rest_has_slash: bool,
-}
-
-/// A pattern up to a node.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Prefix {
-    path: String,
-    variables: Vec<&'static str>,
-    slash: bool,
 }
 
 /// The kind of a segment in [`Node::closed`].
@@ -317,18 +309,6 @@ impl Node {
                 node.collect(&prefix, patterns);
             }
         }
-    }
-}
-
-impl Prefix {
-    /// The pattern with one more variable, under a name that is not used yet.
-    fn with_variable(&self, name: &'static str, of_type: &str, slash: bool) -> Self {
-        let Self { path, variables, .. } = self;
-        let number = 1 + variables.iter().filter(|used| **used == name).count();
-        let number = if number == 1 { String::new() } else { number.to_string() };
-        let path = format!("{path}/{{{name}{number}{of_type}}}");
-        let variables = variables.iter().copied().chain([name]).collect();
-        Self { path, variables, slash: self.slash || slash }
     }
 }
 
