@@ -8,9 +8,21 @@ use http::HeaderName;
 
 pub use portcullis_http1::fields::folded;
 
-/// Names, folded, that the gateway itself writes or interprets. They cannot be forwarded from the
-/// client, nor be names of identity headers.
-const OWN: [&str; 17] = [
+/// Names that only the gateway sets, besides the identity headers of the settings. A name that ends
+/// in `*` stands for every name that begins with it.
+pub const OWN: [&str; 7] = [
+    "Portcullis*",
+    "X-Forwarded-For",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Host",
+    "HTTP2-Settings*",
+    "Content-Length*",
+    "Transfer-Encoding*",
+];
+
+/// Further names, folded, that the gateway interprets or that are for one connection only. Like
+/// those of [`OWN`], they cannot be forwarded from the client.
+const INTERPRETED: [&str; 11] = [
     "host",
     "cookie",
     "connection",
@@ -18,18 +30,13 @@ const OWN: [&str; 17] = [
     "proxyconnection",
     "proxyauthenticate",
     "proxyauthorization",
-    "http2settings",
-    "contentlength",
-    "transferencoding",
     "te",
     "trailer",
     "upgrade",
     "expect",
-    "xforwardedfor",
-    "xforwardedproto",
-    "xforwardedhost",
 ];
-/// Further names, folded, that cannot be those of identity headers, because they have a meaning for
+
+/// Names, folded, that cannot be those of identity headers, because they have a meaning for
 /// browsers, proxies or portals.
 const TAKEN: [&str; 13] = [
     "contenttype",
@@ -52,12 +59,17 @@ pub(super) fn folded_text(name: &HeaderName) -> String {
     folded(name.as_str().as_bytes()).map(char::from).collect()
 }
 
-/// Whether a folded name cannot be that of an identity header.
+/// Whether a folded name cannot be that of an identity header. Names that begin with `Portcullis`
+/// can: the default names do.
 pub(super) fn is_taken(folded: &str) -> bool {
-    OWN.contains(&folded) || TAKEN.contains(&folded)
+    TAKEN.contains(&folded) || (is_own(folded) && !folded.starts_with("portcullis"))
 }
 
 /// Whether only the gateway may set the header with this folded name.
 pub(super) fn is_own(folded: &str) -> bool {
-    OWN.contains(&folded) || folded.starts_with("portcullis")
+    let matches = |own: &str| {
+        let name: String = self::folded(own.as_bytes()).map(char::from).collect();
+        if own.ends_with('*') { folded.starts_with(&name) } else { folded == name }
+    };
+    INTERPRETED.contains(&folded) || OWN.into_iter().any(matches)
 }

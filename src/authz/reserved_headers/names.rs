@@ -3,6 +3,8 @@
 //! It is documented in `docs/configuration.md`; a test compares the two. A name that ends in `*`
 //! stands for every name that begins with it.
 
+use crate::config::header_names::OWN;
+
 /// What a reserved header means to a portal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
@@ -17,17 +19,6 @@ pub enum Family {
     /// The user's identity.
     Identity,
 }
-
-/// Set by the gateway, besides the identity headers of the settings.
-pub(super) const OWN: [&str; 7] = [
-    "Portcullis*",
-    "X-Forwarded-For",
-    "X-Forwarded-Proto",
-    "X-Forwarded-Host",
-    "HTTP2-Settings*",
-    "Content-Length*",
-    "Transfer-Encoding*",
-];
 
 /// Set by proxies, load balancers and content delivery networks.
 pub(super) const PROXY: [&str; 44] = [
