@@ -1,5 +1,5 @@
 //! Routes for the requests that a portal has had: a start for the policy of a portal whose URLs
-//! nobody has listed.
+//! are unknown.
 //!
 //! Paths are folded to patterns. A segment is replaced by a variable if it is a number or a UUID,
 //! looks random, or has many different siblings. For every request that was added, the routes have

@@ -10,7 +10,7 @@ use http::Method;
 /// Different query names and statuses that are counted.
 const MOST_NAMES: usize = 32;
 const MOST_STATUSES: usize = 32;
-/// Senders that are told apart.
+/// Different senders that are counted.
 const MOST_SENDERS: usize = 100;
 /// Bytes of the name of a query parameter.
 const LONGEST_NAME: usize = 64;

@@ -6,7 +6,7 @@ use crate::segment_type::{extension_of, is_int, is_uuid};
 
 /// The longest segment that is a literal.
 const LONGEST_LITERAL: usize = 80;
-/// The longest extension of files that are told by it.
+/// The longest extension that makes a segment a file.
 const LONGEST_EXTENSION: usize = 5;
 /// A part of letters and digits that is longer may look random.
 const LONG: usize = 9;
