@@ -211,13 +211,18 @@ impl Authorizer {
         snapshot: &'s Snapshot,
         now: Timestamp,
     ) -> Verdict<'s> {
-        if let Some(presented) = Presented::of(headers) {
+        let verdict = if let Some(presented) = Presented::of(headers) {
             // Boxed because it is rare: otherwise each request's future would have room for it.
-            return Box::pin(self.by_token(request, presented, headers, snapshot, now)).await;
+            Box::pin(self.by_token(request, presented, headers, snapshot, now)).await
+        } else {
+            let session = || self.sessions.resolve(headers, self.session_cookie, snapshot, now);
+            let sent = Sent { headers, by_browser: true };
+            self.verdict(request, Some(sent), session, (snapshot, now)).await
+        };
+        if let Some(route) = verdict.outcome().route() {
+            snapshot.hits().count(route, verdict.permit().is_some());
         }
-        let session = || self.sessions.resolve(headers, self.session_cookie, snapshot, now);
-        let sent = Sent { headers, by_browser: true };
-        self.verdict(request, Some(sent), session, (snapshot, now)).await
+        verdict
     }
 
     /// Decides about a request that presents a token.

@@ -107,8 +107,12 @@ enum ClientCommand {
     Policy(policy::Command),
     /// List the permissions that the policy defines
     Permissions,
-    /// List the routes of the policy
-    Routes,
+    /// List the routes of the policy, and how many requests each has decided
+    Routes {
+        /// Only routes that have decided no request since the gateway was started
+        #[arg(long)]
+        unused: bool,
+    },
     /// Manage tokens for the admin API over TCP
     #[command(subcommand)]
     Token(tokens::Command),
@@ -187,7 +191,7 @@ impl ClientCommand {
             Self::Mail(command) => command.run(console),
             Self::Policy(command) => command.run(console),
             Self::Permissions => policy::permissions(console),
-            Self::Routes => policy::routes(console),
+            Self::Routes { unused } => policy::routes(console, unused),
             Self::Token(command) => command.run(console),
         }
     }

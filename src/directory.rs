@@ -67,7 +67,7 @@ pub use self::records::{
 };
 pub use self::services::AuthServices;
 pub use self::state::{
-    Disclosed, FieldText, Memory, OrganizationFacts, Snapshot, UserFacts, UserTokenFacts,
+    Disclosed, FieldText, Hits, Memory, OrganizationFacts, Snapshot, UserFacts, UserTokenFacts,
 };
 
 /// The directory. Clones share it.

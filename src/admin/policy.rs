@@ -6,7 +6,8 @@ use serde::Serialize;
 use super::request::{NewRecord, NoFields, OptionalBody};
 use super::response::{ApiResult, document};
 use super::state::AdminState;
-use portcullis_policy::{Access, Catalogue, Requirement, Route};
+use crate::directory::{Hits, Snapshot};
+use portcullis_policy::{Access, Requirement, Route};
 
 /// A list that is not paged.
 #[derive(Debug, Serialize)]
@@ -39,6 +40,7 @@ struct RouteView<'a> {
     tokens: bool,
     file: &'a str,
     line: usize,
+    hits: Hits,
 }
 
 #[derive(Debug, Serialize)]
@@ -58,7 +60,7 @@ pub(super) async fn permissions(State(admin): State<AdminState>) -> ApiResult {
 pub(super) async fn routes(State(admin): State<AdminState>) -> ApiResult {
     let snapshot = admin.directory.snapshot();
     let policy = snapshot.policy();
-    let items = policy.routes().iter().map(|route| view(route, policy.catalogue()));
+    let items = policy.routes().iter().map(|route| view(route, &snapshot));
     document(&List { items: items.collect(), next: None })
 }
 
@@ -84,14 +86,14 @@ pub(super) fn access(route: &Route) -> &'static str {
     }
 }
 
-fn view<'a>(route: &'a Route, catalogue: &'a Catalogue) -> RouteView<'a> {
+fn view<'a>(route: &'a Route, snapshot: &'a Snapshot) -> RouteView<'a> {
     RouteView {
         name: route.name(),
         methods: route.methods().iter().map(http::Method::as_str).collect(),
         path: route.path().as_str(),
         hosts: route.hosts().iter().map(ToString::to_string).collect(),
         access: access(route),
-        permissions: catalogue.ids(route.permissions()).collect(),
+        permissions: snapshot.policy().catalogue().ids(route.permissions()).collect(),
         organization: route.organization(),
         on_deny: route.on_deny(),
         websocket: route.websocket(),
@@ -100,5 +102,6 @@ fn view<'a>(route: &'a Route, catalogue: &'a Catalogue) -> RouteView<'a> {
         tokens: route.tokens(),
         file: route.file(),
         line: route.line(),
+        hits: snapshot.hits().of(route),
     }
 }

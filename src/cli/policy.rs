@@ -1,7 +1,7 @@
 //! `portcullis policy`, `permissions` and `routes`: the policy in force, and `policy suggest`.
 
 use clap::Subcommand;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::console::{Console, field, text};
 use super::suggest::SuggestArgs;
@@ -43,11 +43,16 @@ pub(super) fn permissions(console: &mut Console<'_>) -> anyhow::Result<()> {
     })
 }
 
-pub(super) fn routes(console: &mut Console<'_>) -> anyhow::Result<()> {
-    let routes = console.get(&["routes"])?;
-    console.table(&routes, ["METHODS", "PATH", "NEEDS", "NAME"], |route| {
+pub(super) fn routes(console: &mut Console<'_>, only_unused: bool) -> anyhow::Result<()> {
+    let mut routes = console.get(&["routes"])?;
+    if only_unused && let Some(items) = routes.get_mut("items").and_then(Value::as_array_mut) {
+        items.retain(|route| *field(route, "hits") == json!({ "allowed": 0, "refused": 0 }));
+    }
+    console.table(&routes, ["METHODS", "PATH", "NEEDS", "ALLOWED", "REFUSED", "NAME"], |route| {
         let [methods, path, name] = ["methods", "path", "name"].map(|field| text(route, field));
-        [methods, path, needs(route, "permissions"), name]
+        let hits = field(route, "hits");
+        let [allowed, refused] = ["allowed", "refused"].map(|field| text(hits, field));
+        [methods, path, needs(route, "permissions"), allowed, refused, name]
     })
 }
 

@@ -1,16 +1,18 @@
 //! The state that requests are decided by, in memory: one snapshot of policy, groups and
-//! preferences, facts about portal users and organizations, and tokens of users. The change feed keeps it current
-//! (I2).
+//! preferences, facts about portal users and organizations, and tokens of users. The change feed
+//! keeps it current (I2). And how many requests each route has decided.
 
 mod disclosed;
 mod facts;
 mod memory;
+mod route_hits;
 mod snapshot;
 mod token_facts;
 
 pub use disclosed::{Disclosed, FieldText};
 pub use facts::{OrganizationFacts, UserFacts};
 pub use memory::Memory;
+pub use route_hits::Hits;
 pub use snapshot::Snapshot;
 pub(in crate::directory) use snapshot::{grantable, granted};
 pub use token_facts::UserTokenFacts;

@@ -47,6 +47,7 @@ pub struct Route {
     body_bytes: Option<u64>,
     file: Cow<'static, str>,
     line: usize,
+    position: usize,
 }
 
 /// Who may send requests to a route.
@@ -275,6 +276,12 @@ impl Route {
     #[must_use]
     pub fn file(&self) -> &str {
         &self.file
+    }
+
+    /// Its position among the [routes of the policy](crate::Policy::routes), from 0.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.position
     }
 
     /// Its line in the file.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::disclosed::{Disclosed, FieldText, PersonTexts};
 use super::facts::OrganizationFacts;
 use super::facts::UserFacts;
+use super::route_hits::RouteHits;
 use super::snapshot::{GroupInForce, Snapshot};
 use super::token_facts::UserTokenFacts;
 use crate::config::Disclosure;
@@ -53,7 +54,8 @@ impl Memory {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, policy: Arc<Policy>) -> Self {
         let disclosure = Disclosure::default();
-        let snapshot = Snapshot::new(policy, [], Preferences::default(), disclosure);
+        let hits = Arc::new(RouteHits::new(&policy));
+        let snapshot = Snapshot::new((policy, hits), [], Preferences::default(), disclosure);
         Self {
             reader: Reader::new(store),
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -214,7 +216,10 @@ impl Memory {
         let groups = self.reader.all_intact::<Group>(None).await?;
         let preferences = self.reader.get::<Preferences>(&Preferences::id()).await?;
         let preferences = preferences.map(|stored| stored.doc).unwrap_or_default();
-        let policy = Arc::clone(self.snapshot.load().policy());
+        let policy = {
+            let current = self.snapshot.load();
+            (Arc::clone(current.policy()), Arc::clone(current.hits()))
+        };
         let groups = groups.into_iter().map(Arc::new);
         let snapshot = Snapshot::new(policy, groups, preferences, self.disclosure);
         self.snapshot.store(Arc::new(snapshot));

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::disclosed::FieldText;
+use super::route_hits::RouteHits;
 use crate::config::Disclosure;
 use crate::directory::records::{Group, GroupId, Preferences, Stored};
 use foldhash::fast::RandomState;
@@ -16,6 +17,7 @@ use portcullis_policy::{Catalogue, PermissionSet, Policy, PolicyProblems, built_
 #[derive(Debug)]
 pub struct Snapshot {
     policy: Arc<Policy>,
+    hits: Arc<RouteHits>,
     groups: HashMap<GroupId, GroupInForce, RandomState>,
     preferences: Preferences,
     disclosure: Disclosure,
@@ -34,7 +36,7 @@ pub struct GroupInForce {
 impl Snapshot {
     /// The snapshot of these records under this policy.
     pub(in crate::directory) fn new(
-        policy: Arc<Policy>,
+        (policy, hits): (Arc<Policy>, Arc<RouteHits>),
         records: impl IntoIterator<Item = Arc<Stored<Group>>>,
         preferences: Preferences,
         disclosure: Disclosure,
@@ -50,19 +52,26 @@ impl Snapshot {
             })
             .map(|group| (group.id.clone(), group))
             .collect();
-        Self { policy, groups, preferences, disclosure }
+        Self { policy, hits, groups, preferences, disclosure }
     }
 
     /// The snapshot of the same records under another policy.
     pub(in crate::directory) fn under(&self, policy: Arc<Policy>) -> Self {
         let records = self.groups.values().map(|group| Arc::clone(&group.record));
-        Self::new(policy, records, self.preferences.clone(), self.disclosure)
+        let hits = Arc::new(self.hits.carried_over(&self.policy, &policy));
+        Self::new((policy, hits), records, self.preferences.clone(), self.disclosure)
     }
 
     /// The policy.
     #[must_use]
     pub const fn policy(&self) -> &Arc<Policy> {
         &self.policy
+    }
+
+    /// How many requests each route of the policy has decided.
+    #[must_use]
+    pub fn hits(&self) -> &Arc<RouteHits> {
+        &self.hits
     }
 
     /// The preferences.

@@ -399,6 +399,24 @@ async fn cli_manages_tokens_of_portal_users() {
 }
 
 #[tokio::test]
+async fn routes_count_the_requests_that_they_decide() {
+    let console = Console::start().await;
+    let unused = console.done(&["routes", "--unused"]).await;
+    assert!(unused.contains("/invoices"), "{unused}");
+    for target in ["/invoices", "/invoices", "/elsewhere"] {
+        console.browser().fetch(target).await;
+    }
+    console.program.admin.acme_with_user("ann", "admin").await;
+    let mut ann = console.browser();
+    ann.sign_in("ann", PASSWORD).await;
+    assert_eq!(ann.fetch("/invoices").await.status, 200);
+    let hits = console.json(&["routes"]).await["items"][0]["hits"].clone();
+    assert_eq!(hits, json!({ "allowed": 1, "refused": 2 }));
+    console.done(&["policy", "reload"]).await;
+    assert!(!console.done(&["routes", "--unused"]).await.contains("/invoices"));
+}
+
+#[tokio::test]
 async fn cli_reports_that_no_gateway_is_running() {
     let console = Console::start().await;
     let permissions = console.json(&["permissions"]).await;

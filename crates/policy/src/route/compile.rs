@@ -34,8 +34,9 @@ pub(crate) fn compile(files: &[File<'_>], catalogue: Option<&Catalogue>) -> Vec<
                 let message = format!("the route {place} is already named `{}`", name.value);
                 file.problem(name.line, message);
             } else if let Some(route) = route {
-                let file = file.name().clone();
-                routes.push(Arc::new(Route { name: name.value, file, line, ..route }));
+                let (file, position) = (file.name().clone(), routes.len());
+                let route = Route { name: name.value, file, line, position, ..route };
+                routes.push(Arc::new(route));
             }
         }
     }
@@ -141,6 +142,7 @@ fn compile_one(
         body_bytes: body_bytes?,
         file: Cow::default(),
         line: entry.line(),
+        position: 0,
     })
 }
 
