@@ -33,6 +33,8 @@ pub(super) struct Form {
     pub(super) segments: Vec<Segment>,
     /// The literals after any number of segments, if the form has a rest. The last may be empty.
     pub(super) rest: Option<Vec<String>>,
+    /// Whether it ends in a slash that another form of the pattern does not have.
+    pub(super) has_optional_slash: bool,
 }
 
 /// A segment of a form.
@@ -121,7 +123,8 @@ impl PathPattern {
                 return Err(BadPattern::SubtreeOfSlash);
             }
             let below = if is_root { Vec::new() } else { form.segments.clone() };
-            forms.push(Form { segments: below, rest: Some(Vec::new()) });
+            let rest = Some(Vec::new());
+            forms.push(Form { segments: below, rest, has_optional_slash: false });
         }
         if optional_slash || (subtree && !ends_in_slash) {
             forms.push(form.clone().with_slash());
@@ -162,6 +165,7 @@ impl Form {
             Some(tail) => tail.push(String::new()),
             None => self.segments.push(Segment::Literal(String::new())),
         }
+        self.has_optional_slash = true;
         self
     }
 
@@ -188,7 +192,7 @@ impl Form {
 /// Reads a path without `[/]`. Returns the name of the rest too.
 fn parse_form(path: &str) -> Result<(Form, Option<String>), BadPattern> {
     let parts = path.strip_prefix('/').ok_or(BadPattern::NoSlash)?;
-    let mut form = Form { segments: Vec::new(), rest: None };
+    let mut form = Form { segments: Vec::new(), rest: None, has_optional_slash: false };
     let mut names: Vec<String> = Vec::new();
     let mut rest_name = None;
     let mut parts = parts.split('/').enumerate().peekable();

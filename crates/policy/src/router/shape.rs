@@ -18,6 +18,9 @@ pub(crate) struct Shape {
     segments: Box<[Matched]>,
     /// The number of literals after the rest, if there is one.
     tail: Option<usize>,
+    /// Whether a route matches the path without the slash at its end too. Then the slash is no
+    /// literal: the path without it may be another route's.
+    has_optional_slash: bool,
 }
 
 impl Shape {
@@ -32,6 +35,7 @@ impl Shape {
             routes: Vec::new(),
             segments: form.segments.iter().map(matched).collect(),
             tail: form.rest.as_ref().map(Vec::len),
+            has_optional_slash: false,
         }
     }
 
@@ -39,7 +43,7 @@ impl Shape {
     ///
     /// # Errors
     /// An earlier route for the same requests.
-    pub(super) fn add(&mut self, route: &Arc<Route>) -> Result<(), Arc<Route>> {
+    pub(super) fn add(&mut self, route: &Arc<Route>, form: &Form) -> Result<(), Arc<Route>> {
         let tied = self.routes.iter().find(|other| {
             route.methods().shared(other.methods()).is_some()
                 && query_rule::overlap(route.query(), other.query()).is_some()
@@ -48,6 +52,7 @@ impl Shape {
             Some(other) => Err(Arc::clone(other)),
             None => {
                 self.routes.push(Arc::clone(route));
+                self.has_optional_slash |= form.has_optional_slash;
                 Ok(())
             }
         }
@@ -79,14 +84,18 @@ impl Shape {
         &self.routes
     }
 
-    /// Whether the path has a variable or a rest, whose values the client chooses.
+    /// Whether the path has a variable or a rest, whose values the client chooses, or a slash that is
+    /// optional.
     pub(crate) fn is_open(&self) -> bool {
-        self.tail.is_some() || self.segments.iter().any(|matched| *matched != Matched::Literal)
+        self.has_optional_slash
+            || self.tail.is_some()
+            || self.segments.iter().any(|matched| *matched != Matched::Literal)
     }
 
     /// What matches the segment at this position, from 0, of a path with `count` segments.
     pub(crate) fn matched(&self, place: usize, count: usize) -> Matched {
         match (self.segments.get(place), self.tail) {
+            _ if self.has_optional_slash && place + 1 == count => Matched::Other,
             (Some(matched), _) => *matched,
             (None, Some(tail)) if place + tail >= count => Matched::Literal,
             (None, _) => Matched::Other,

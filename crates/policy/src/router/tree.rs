@@ -74,7 +74,7 @@ impl Node {
             Some(tail) if tail.is_empty() => &mut node.rest,
             Some(tail) => node.tails.get_or_insert_default().place(tail, readings)?,
         };
-        Ok(shape.get_or_insert_with(|| Shape::new(form)).add(route)?)
+        Ok(shape.get_or_insert_with(|| Shape::new(form)).add(route, form)?)
     }
 
     fn variable(&mut self, of_type: &SegmentType, readings: Readings) -> &mut Self {

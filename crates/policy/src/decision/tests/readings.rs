@@ -338,6 +338,84 @@ fn a_path_with_too_many_readings_is_refused() {
     }
 }
 
+/// A path with an optional slash matches more than the operator has in mind: the portal treats the
+/// path with the slash as the one without it, which may be a stricter route's.
+#[test]
+fn optional_slash_opens_no_stricter_path() {
+    let open = r#"
+[[route]]
+name = "Optional"
+path = "/a/{x}[/]"
+access = "public"
+
+[[route]]
+name = "Subtree"
+path = "/b/{x}"
+subtree = true
+access = "public"
+
+[[route]]
+name = "After a rest"
+path = "/c/{*x}/end[/]"
+access = "public"
+
+[[route]]
+name = "Every host"
+path = "/d/new[/]"
+access = "public"
+"#;
+    let strict = r#"
+[[route]]
+name = "Literal"
+path = "/a/new"
+access = "deny"
+
+[[route]]
+name = "Number"
+path = "/a/{x:int}"
+access = "deny"
+
+[[route]]
+name = "Below"
+path = "/b/new"
+access = "deny"
+
+[[route]]
+name = "Between"
+path = "/c/{x:int}/end"
+access = "deny"
+
+[[route]]
+name = "One host"
+path = "/d/new"
+hosts = ["portal.example.com"]
+access = "deny"
+"#;
+    let closed = fixture::compile(&format!("{open}{strict}")).unwrap();
+    let open = fixture::compile(open).unwrap();
+    let decided = |policy: &Policy, path: &str| {
+        let target = RequestTarget::parse(path).unwrap();
+        let facts = RequestFacts::new("portal.example.com", &http::Method::GET, &target);
+        matches!(decide(policy, None, &facts, at(0)), Decision::Allow(_))
+    };
+    for path in [
+        "/a/new/",
+        "/a/New/",
+        "/a/new%2e/",
+        "/a/7/",
+        "/a/7.html/",
+        "/b/new/",
+        "/c/7/end/",
+        "/d/new/",
+    ] {
+        assert!(decided(&open, path), "{path}");
+        assert!(!decided(&closed, path), "{path}");
+    }
+    for path in ["/a/old", "/a/old/", "/a/Old/", "/b/old/", "/b/new/7/", "/c/x/end/"] {
+        assert!(decided(&closed, path), "{path}");
+    }
+}
+
 fn random_policy() -> impl Strategy<Value = String> {
     let access = select(vec![
         "access = \"public\"",
