@@ -74,7 +74,7 @@ impl Server {
         #[cfg(target_os = "linux")]
         open_files::raise_limit(settings);
         let loaded = Stamp::of(&settings.policy.directory);
-        let policy = Policy::load_for(&settings.policy.directory, settings.upstream.readings)?;
+        let policy = Policy::load_for(&settings.policy.directory, &settings.upstream.portal())?;
         let appearance = appearance(&settings.branding)?;
         // Before anything else in the data folder: it makes an empty folder private.
         let (store, key) = records::open(settings)?;

@@ -61,6 +61,7 @@ use self::forward::{ForwardContext, origin_form};
 use self::headers::Nominated;
 use self::received::Received;
 use self::request_body::RequestBody;
+use self::upstream::Group;
 use self::watch::AllowedRequest;
 use crate::authz::decision_record::{Entry, OpenLine, recordable};
 use crate::authz::{AccessRequest, Action, Outcome, Refusal, Verdict};
@@ -127,7 +128,8 @@ impl Gateway {
             }
         };
         let route = permit.route();
-        let (most, within) = (route.body_bytes(), route.response_timeout());
+        let most = route.body_bytes();
+        let to = (Group::position_of(route), route.response_timeout());
         if most.is_some_and(|most| request.body().size_hint().lower() > most) {
             let refusal = Refusal::BadRequest(BadRequest::BodyTooLarge);
             let subject = verdict.subject();
@@ -159,7 +161,7 @@ impl Gateway {
         let allowed = Arc::new(AllowedRequest { request: asked, session, granted });
         let upgrade = upgrade.map(|client| (client, connection.hold));
         let sender = (sender, connection.requests);
-        self.forward((received, record), (head, body), sender, within, upgrade, allowed).await
+        self.forward((received, record), (head, body), sender, to, upgrade, allowed).await
     }
 
     /// Why a request that may have no body is refused, if it has one. On HTTP/2, a stream that is

@@ -7,7 +7,7 @@ use super::request::{NewRecord, NoFields, OptionalBody};
 use super::response::{ApiResult, document};
 use super::state::AdminState;
 use crate::directory::{Hits, Snapshot};
-use portcullis_policy::{Access, Requirement, Route};
+use portcullis_policy::{Access, Requirement, Route, Upstream};
 
 /// A list that is not paged.
 #[derive(Debug, Serialize)]
@@ -38,6 +38,7 @@ struct RouteView<'a> {
     body: bool,
     cross_origin: bool,
     tokens: bool,
+    upstream: Option<&'a str>,
     file: &'a str,
     line: usize,
     hits: Hits,
@@ -100,6 +101,7 @@ fn view<'a>(route: &'a Route, snapshot: &'a Snapshot) -> RouteView<'a> {
         body: route.body(),
         cross_origin: route.cross_origin(),
         tokens: route.tokens(),
+        upstream: route.upstream().map(Upstream::name),
         file: route.file(),
         line: route.line(),
         hits: snapshot.hits().of(route),

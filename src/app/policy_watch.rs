@@ -16,7 +16,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::directory::{Actor, Change, Directory};
 use crate::tasks::{Tasks, caught};
-use portcullis_policy::{Policy, PolicyFiles, PolicyProblems, Readings};
+use portcullis_policy::{Policy, PolicyFiles, PolicyProblems, Portal};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -31,7 +31,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(16);
 #[derive(Debug, Clone)]
 pub(super) struct PolicySource {
     folder: PathBuf,
-    readings: Readings,
+    portal: Portal,
     directory: Directory,
 }
 
@@ -92,7 +92,7 @@ impl PolicySource {
     /// Policies from the folder in the settings, for this directory.
     pub(super) fn new(settings: &Settings, directory: Directory) -> Self {
         let folder = settings.policy.directory.clone();
-        Self { folder, readings: settings.upstream.readings, directory }
+        Self { folder, portal: settings.upstream.portal(), directory }
     }
 
     /// Loads the files and puts them in force.
@@ -100,8 +100,8 @@ impl PolicySource {
     /// # Errors
     /// All problems with them; the previous policy stays in force.
     pub(super) async fn reload(&self, change: &Change) -> Result<(), PolicyProblems> {
-        let readings = self.readings;
-        let policy = self.blocking(move |folder| Policy::load_for(folder, readings)).await?;
+        let portal = self.portal.clone();
+        let policy = self.blocking(move |folder| Policy::load_for(folder, &portal)).await?;
         self.directory.replace_policy(policy, change).await
     }
 

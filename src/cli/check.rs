@@ -7,7 +7,7 @@ use super::settings::{read, source};
 use crate::mail::Mailer;
 use crate::net::ServerTls;
 use crate::portal_pages::Appearance;
-use portcullis_policy::{Policy, Readings, Route, Twin};
+use portcullis_policy::{Policy, Portal, Readings, Route, Twin, Upstream};
 use portcullis_store::sled::SledStore;
 
 /// What is wrong, in the order in which it was checked.
@@ -38,10 +38,11 @@ pub fn run(file: Option<&Path>, out: &mut dyn std::io::Write) -> anyhow::Result<
     let settings = problems.keep(Some(settings));
     let appearance = problems.keep(references.branding.map(|branding| Appearance::load(&branding)));
     problems.keep(references.tls.map(|tls| ServerTls::read(&tls)));
-    // Without valid settings the portal's readings are unknown; assume all of them.
-    let readings = settings.as_ref().map_or_else(Readings::all, |s| s.upstream.readings);
-    let policy = problems
-        .keep(references.policy.as_deref().map(|folder| Policy::load_for(folder, readings)));
+    // Without valid settings, assume all readings, and that the servers exist that routes name.
+    let unknown = || Portal { readings: Readings::all(), upstreams: None };
+    let portal = settings.as_ref().map_or_else(unknown, |settings| settings.upstream.portal());
+    let policy =
+        problems.keep(references.policy.as_deref().map(|folder| Policy::load_for(folder, &portal)));
     match &settings {
         Some(settings) => {
             problems.keep(Some(Mailer::new(settings)));
@@ -81,6 +82,11 @@ pub fn run(file: Option<&Path>, out: &mut dyn std::io::Write) -> anyhow::Result<
         writeln!(out, "warning: {warning}.")?;
     }
     warn_of_paths(&policy, out)?;
+    for (name, _) in &settings.upstream.others {
+        if !policy.routes().iter().any(|route| route.upstream().map(Upstream::name) == Some(name)) {
+            writeln!(out, "warning: no route uses the servers of `upstream.others.{name}`.")?;
+        }
+    }
     let languages: Vec<&str> = appearance.languages().collect();
     writeln!(out, "Languages of the pages: {}.", languages.join(", "))?;
     for note in &settings.branding.notes {

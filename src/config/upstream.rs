@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use http::HeaderName;
-use portcullis_policy::{Reading, Readings};
+use portcullis_policy::{Portal, Reading, Readings};
 
 use super::reader::Reader;
 use super::value::FieldName;
@@ -18,6 +18,9 @@ const REFUSE_QUERY: [&str; 3] = ["_method", "_httpmethod", "x-http-method-overri
 pub struct Upstream {
     /// `upstream.servers`: the portal's servers. Never empty.
     pub servers: Vec<UpstreamServer>,
+    /// `upstream.others`: further servers, by the name that routes use, ordered by it. No list is
+    /// empty.
+    pub others: Vec<(String, Vec<UpstreamServer>)>,
     /// `upstream.connect_timeout`: maximum time to connect.
     pub connect_timeout: Duration,
     /// `upstream.response_timeout`: maximum time until the head of a response.
@@ -32,7 +35,8 @@ pub struct Upstream {
     pub requests: usize,
     /// `upstream.server_requests`: concurrent requests at one of its servers.
     pub server_requests: usize,
-    /// `upstream.health_interval`: interval of health checks, if there are several servers.
+    /// `upstream.health_interval`: interval of health checks of servers that requests are distributed
+    /// over.
     pub health_interval: Duration,
     /// `upstream.remove_headers`: request headers to remove, because this portal treats them as
     /// commands.
@@ -77,10 +81,47 @@ impl Upstream {
                 .list::<Reading>("upstream.readings")
                 .map_or_else(Readings::all, Readings::from_iter),
             refuse_query: refuse_query(r),
+            others: others(r),
             servers: servers.filter(|servers| !servers.is_empty())?,
         };
         Some(upstream)
     }
+
+    /// The groups of servers that requests are distributed over: those of `upstream.servers`, then
+    /// those of [`others`](Self::others).
+    pub fn groups(&self) -> impl Iterator<Item = &[UpstreamServer]> {
+        let others = self.others.iter().map(|(_, servers)| servers.as_slice());
+        std::iter::once(self.servers.as_slice()).chain(others)
+    }
+
+    /// What a policy for these servers has to know.
+    #[must_use]
+    pub fn portal(&self) -> Portal {
+        let names = self.others.iter().map(|(name, _)| name.clone()).collect();
+        Portal { readings: self.readings, upstreams: Some(names) }
+    }
+}
+
+fn others(r: &mut Reader) -> Vec<(String, Vec<UpstreamServer>)> {
+    let section = "upstream.others";
+    let mut others = Vec::new();
+    for name in r.labels(section) {
+        let key = format!("{section}.{name}");
+        let is_allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b);
+        if !name.bytes().all(is_allowed) {
+            let message = "is not a name; use lower case letters, digits, `-` and `_`".to_owned();
+            r.problem(&key, message);
+        }
+        match r.list(&key) {
+            Some(servers) if !servers.is_empty() => others.push((name, servers)),
+            Some(_) => {
+                let message = "must have at least one server (e.g. `http://127.0.0.1:9100`)";
+                r.problem(&key, message.to_owned());
+            }
+            None => {}
+        }
+    }
+    others
 }
 
 fn field_names(r: &mut Reader, key: &str) -> Vec<HeaderName> {

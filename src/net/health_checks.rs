@@ -1,5 +1,5 @@
-//! Health checks of the portal's servers, when there are several: pingora connects to each at an
-//! interval, and requests go to those that accept the connection.
+//! Health checks of the portal's servers, where requests are distributed over several: pingora
+//! connects to each at an interval, and requests go to those that accept the connection.
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,16 +32,17 @@ struct HealthService {
 }
 
 impl HealthChecks {
-    /// Checks of these servers, or `None` for a single server.
+    /// Checks of these servers, or `None` if no group has several.
     #[must_use]
     pub fn new(settings: &config::Upstream, upstreams: Arc<Upstreams>) -> Option<Self> {
-        if settings.servers.len() < 2 {
+        let checked: Vec<_> =
+            settings.groups().filter(|servers| servers.len() > 1).flatten().collect();
+        if checked.is_empty() {
             return None;
         }
         // A name that cannot be resolved now is not checked; requests find out when connecting.
-        let servers: Vec<_> = settings
-            .servers
-            .iter()
+        let servers: Vec<_> = checked
+            .into_iter()
             .filter_map(|server| {
                 let backend = Backend::new(&server.authority).ok()?;
                 Some((server.authority.clone(), backend))

@@ -152,8 +152,8 @@ impl Bounds {
         Arc::new(Self {
             total: Shared::new(upstream.requests),
             servers: upstream
-                .servers
-                .iter()
+                .groups()
+                .flatten()
                 .map(|_| Shared::new(upstream.server_requests))
                 .collect(),
             shares: Shares::default(),

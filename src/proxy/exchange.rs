@@ -29,14 +29,14 @@ use portcullis_http1::RequestHead;
 use portcullis_policy::{BadRequest, SessionKind};
 
 impl Gateway {
-    /// Sends the request to the portal, and answers it with the portal's response, whose head must
-    /// come `within` this time if it is not that of the settings.
+    /// Sends the request to a server of this group of the portal's, and answers it with the portal's
+    /// response, whose head must come `within` this time if it is not that of the settings.
     pub(super) async fn forward(
         self: Arc<Self>,
         (received, record): (&Received, OpenLine),
         (head, body): (RequestHead, RequestBody),
         (sender, connection): (Sender, Option<ConnectionRequests>),
-        within: Option<Duration>,
+        (group, within): (usize, Option<Duration>),
         upgrade: Option<(OnUpgrade, Hold)>,
         allowed: Arc<AllowedRequest>,
     ) -> Response<ReplyBody> {
@@ -47,7 +47,7 @@ impl Gateway {
         };
         let mut waiting = Waiting::new(&self, &allowed);
         let mut response =
-            match self.upstreams.send(&head, body, slot, (within, &mut waiting)).await {
+            match self.upstreams.send(&head, body, slot, (group, within), &mut waiting).await {
                 Ok(response) => response,
                 Err(error) => return self.unanswered(received, &allowed, &error).await,
             };

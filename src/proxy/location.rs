@@ -16,9 +16,9 @@ pub(super) struct Locations {
 
 impl Locations {
     pub(super) fn new(settings: &Settings) -> Self {
-        let servers = &settings.upstream.servers;
+        let servers = settings.upstream.groups().flatten();
         Self {
-            servers: servers.iter().map(|server| server.authority.clone()).collect(),
+            servers: servers.map(|server| server.authority.clone()).collect(),
             public: settings.server.public_url.as_str().trim_end_matches('/').to_owned(),
         }
     }

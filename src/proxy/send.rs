@@ -18,17 +18,19 @@ use super::watch::Waiting;
 use portcullis_http1::RequestHead;
 
 impl Upstreams {
-    /// Sends a request and waits for the head, by default for `response_timeout`. The body streams.
+    /// Sends a request to a server of the group at this position, and waits for the head, by default
+    /// for `response_timeout`. The body streams.
     ///
     /// # Errors
-    /// If no server accepts the request, the one that did does not answer, or the request is no
+    /// If no server of the group accepts the request, the one that did does not answer, or the request is no
     /// longer permitted.
     pub(super) async fn send(
         self: &Arc<Self>,
         head: &RequestHead,
         mut body: RequestBody,
         mut slot: Slot,
-        (within, waiting): (Option<Duration>, &mut Waiting<'_>),
+        (group, within): (usize, Option<Duration>),
+        waiting: &mut Waiting<'_>,
     ) -> Result<Response<ResponseBody>, UpstreamError> {
         let upload = body.progress();
         // Whether the portal has read the body cannot be seen from here. What it has not read may be taken
@@ -36,11 +38,12 @@ impl Upstreams {
         let last = upload.is_some() && !self.reuse_after_body;
         // Idempotent (RFC 9110, 9.2.2), and without a body, which is not there a second time.
         let repeatable = upload.is_none() && is_repeatable(head.method());
-        let turn = self.next_turn();
+        let group = self.groups.get(group).ok_or_else(no_server)?;
+        let turn = group.next_turn();
         let (mut failed, mut pooled) = (0, true);
         loop {
             let start = turn.wrapping_add(failed);
-            let Some(index) = self.choose(start, |index| slot.take_server(index)) else {
+            let Some(index) = self.choose(group, start, |index| slot.take_server(index)) else {
                 return Err(Exceeded::Servers.into());
             };
             let Some(server) = self.servers.get(index) else { return Err(no_server()) };
@@ -100,7 +103,7 @@ impl Upstreams {
                 continue;
             }
             failed += 1;
-            if failed >= self.servers.len() {
+            if failed >= group.servers.len() {
                 return Err(error);
             }
         }

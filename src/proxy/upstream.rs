@@ -8,6 +8,7 @@
 //! repeated are sent again; others are answered with 502.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use super::portal_connection::{PortalConnection, ticks};
 use super::upstream_error::{UpstreamError, no_server};
 use crate::config;
 use portcullis_http1::socket;
+use portcullis_policy::Route;
 
 /// How long a request may wait for the portal before it is re-checked (I7).
 pub(super) const RECHECK_AFTER: Duration = Duration::from_millis(200);
@@ -33,8 +35,10 @@ const TICKS: u32 = 8;
 /// The portal's servers and the connections to them.
 #[derive(Debug)]
 pub struct Upstreams {
+    /// The servers of all groups.
     pub(super) servers: Vec<Server>,
-    next: AtomicUsize,
+    /// At least one: that of `upstream.servers`.
+    pub(super) groups: Vec<Group>,
     connect_timeout: Duration,
     pub(super) response_timeout: Duration,
     body_timeout: Duration,
@@ -48,6 +52,14 @@ pub(super) struct Server {
     pub(super) authority: String,
     healthy: AtomicBool,
     idle: ThreadLocal<Mutex<Vec<Idle>>>,
+}
+
+/// Servers that requests are distributed over.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// Their positions among all servers. Not empty.
+    pub(super) servers: Range<usize>,
+    next: AtomicUsize,
 }
 
 struct Idle {
@@ -64,9 +76,16 @@ impl Upstreams {
             healthy: AtomicBool::new(true),
             idle: ThreadLocal::new(),
         };
+        let mut servers = Vec::new();
+        let mut groups = Vec::new();
+        for group in settings.groups() {
+            let start = servers.len();
+            servers.extend(group.iter().map(server));
+            groups.push(Group { servers: start..servers.len(), next: AtomicUsize::new(0) });
+        }
         Self {
-            servers: settings.servers.iter().map(server).collect(),
-            next: AtomicUsize::new(0),
+            servers,
+            groups,
             connect_timeout: settings.connect_timeout,
             response_timeout: settings.response_timeout,
             body_timeout: settings.body_timeout,
@@ -120,24 +139,21 @@ impl Upstreams {
         }
     }
 
-    /// The position of the next request in the rotation of the servers.
-    pub(super) fn next_turn(&self) -> usize {
-        if self.servers.len() < 2 { 0 } else { self.next.fetch_add(1, Ordering::Relaxed) }
-    }
-
-    /// The first server from this position on that is healthy and has room. If none is healthy, the
-    /// one at the position, if it has room.
+    /// The first server of a group, from this turn on, that is healthy and has room. If none is
+    /// healthy, the one whose turn it is, if it has room.
     pub(super) fn choose(
         &self,
-        start: usize,
+        group: &Group,
+        turn: usize,
         mut has_room: impl FnMut(usize) -> bool,
     ) -> Option<usize> {
-        let count = self.servers.len();
+        let Range { start: first, .. } = group.servers;
+        let count = group.servers.len();
         if count < 2 {
-            return has_room(0).then_some(0);
+            return has_room(first).then_some(first);
         }
         let mut healthy = (0..count)
-            .map(|step| start.wrapping_add(step) % count)
+            .map(|step| first + turn.wrapping_add(step) % count)
             .filter(|index| {
                 self.servers
                     .get(*index)
@@ -145,7 +161,7 @@ impl Upstreams {
             })
             .peekable();
         if healthy.peek().is_none() {
-            let index = start % count;
+            let index = first + turn % count;
             return has_room(index).then_some(index);
         }
         healthy.find(|index| has_room(*index))
@@ -166,6 +182,19 @@ impl Upstreams {
             .and_then(|()| socket::set_keepalive(&SockRef::from(&stream)))
             .map_err(|error| unreachable(error.to_string()))?;
         Ok(PortalConnection::new(stream, self.tick))
+    }
+}
+
+impl Group {
+    /// The position of the group for the requests of a route.
+    pub(super) fn position_of(route: &Route) -> usize {
+        // The first group is that of `upstream.servers`.
+        route.upstream().map_or(0, |named| named.position().saturating_add(1))
+    }
+
+    /// The position of the next request in the rotation of the servers.
+    pub(super) fn next_turn(&self) -> usize {
+        if self.servers.len() < 2 { 0 } else { self.next.fetch_add(1, Ordering::Relaxed) }
     }
 }
 

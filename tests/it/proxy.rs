@@ -22,5 +22,6 @@ mod route_limits;
 mod slow_clients;
 mod targets;
 mod tokens;
+mod upstreams;
 mod websockets;
 mod work_limits;

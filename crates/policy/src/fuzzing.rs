@@ -32,7 +32,10 @@ const ASKING: [&str; 5] = ["anonymous", "limited", "admin", "no-access", "non-po
 pub fn request_target(data: &[u8]) {
     static POLICIES: LazyLock<(Policy, Policy)> = LazyLock::new(|| {
         let files = fixture::files(fixture::TWINS, "");
-        (Policy::compile(&files).unwrap(), Policy::compile_for(&files, Readings::NONE).unwrap())
+        (
+            Policy::compile(&files).unwrap(),
+            Policy::compile_for(&files, &Readings::NONE.into()).unwrap(),
+        )
     });
     let text = String::from_utf8_lossy(data);
     let (text, habits) = text.split_once('\n').unwrap_or((&text, ""));

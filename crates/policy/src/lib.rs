@@ -36,6 +36,7 @@
 //! | `route`, `path_pattern`, `segment_type`, `name_pattern`, `query_rule` | a route, and how `routes.toml` is read |
 //! | `method_override` | requests that name another method than their own |
 //! | `reading` | other readings that a portal may have of a path |
+//! | `portal` | what a policy has to know about the portal |
 //! | `router` | finds the route of a request |
 //! | `policy` | a compiled policy |
 //! | `subject`, `reason` | who asks, and why a request is allowed or refused |
@@ -66,6 +67,7 @@ mod name_pattern;
 mod path_pattern;
 mod permission;
 mod policy;
+mod portal;
 mod problem;
 mod query_rule;
 mod reading;
@@ -92,6 +94,7 @@ pub use name::{BadName, MAX_NAME, breaks_line, is_invisible, name};
 pub use path_pattern::{PathPattern, RESERVED};
 pub use permission::{Catalogue, Permission, PermissionSet, UnknownPermission};
 pub use policy::Policy;
+pub use portal::{Portal, Upstream};
 pub use problem::{PolicyProblems, Problem};
 pub use query_rule::QueryRule;
 pub use reading::{Reading, Readings};

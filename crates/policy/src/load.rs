@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::document::File;
 use super::permission::Catalogue;
 use super::policy::Policy;
+use super::portal::Portal;
 use super::problem::{
     EXPECTATIONS_FILE, GROUPS_FILE, PERMISSIONS_FILE, PolicyProblems, Problem, ROUTES_DIRECTORY,
     ROUTES_FILE,
@@ -122,28 +123,28 @@ impl PolicyFiles {
 }
 
 impl Policy {
-    /// Reads, compiles and checks the policy of a directory, for a start or for `check`, with all
-    /// readings enabled. Expectations are checked for the groups of `groups.toml`; for others, call
+    /// Reads, compiles and checks the policy of a directory, for a start or for `check`, for a
+    /// portal without further servers and with all readings. Expectations are checked for the groups of `groups.toml`; for others, call
     /// [`Policy::check_expectations`].
     ///
     /// # Errors
     /// All problems of the files, or all expectations that fail.
     pub fn load(directory: &Path) -> Result<Self, PolicyProblems> {
-        Self::load_for(directory, Readings::all())
+        Self::load_for(directory, &Portal::default())
     }
 
-    /// The same, with these readings enabled.
+    /// The same, for this portal.
     ///
     /// # Errors
     /// All problems of the files, or all expectations that fail.
-    pub fn load_for(directory: &Path, readings: Readings) -> Result<Self, PolicyProblems> {
+    pub fn load_for(directory: &Path, portal: &Portal) -> Result<Self, PolicyProblems> {
         directory.metadata().map_err(|error| {
             let message = format!("`{}` cannot be read: {error}", directory.display());
             PolicyProblems::from(Problem { file: DIRECTORY.into(), line: None, message })
                 .with_unread()
         })?;
         let (files, unread) = PolicyFiles::read(directory);
-        let compiled = Self::compile_read(&files, &unread, readings);
+        let compiled = Self::compile_read(&files, &unread, portal);
         let policy = match unread.is_empty() {
             true => compiled?,
             false => compiled.map_err(PolicyProblems::with_unread)?,
@@ -152,27 +153,27 @@ impl Policy {
         Ok(policy)
     }
 
-    /// Compiles a policy with all readings enabled. Does not check the expectations.
+    /// Compiles a policy for a portal without further servers and with all readings. Does not check the expectations.
     ///
     /// # Errors
     /// All problems of the files.
     pub fn compile(files: &PolicyFiles) -> Result<Self, PolicyProblems> {
-        Self::compile_for(files, Readings::all())
+        Self::compile_for(files, &Portal::default())
     }
 
-    /// Compiles a policy with these readings enabled. Does not check the expectations.
+    /// Compiles a policy for this portal. Does not check the expectations.
     ///
     /// # Errors
     /// All problems of the files.
-    pub fn compile_for(files: &PolicyFiles, readings: Readings) -> Result<Self, PolicyProblems> {
-        Self::compile_read(files, &[], readings)
+    pub fn compile_for(files: &PolicyFiles, portal: &Portal) -> Result<Self, PolicyProblems> {
+        Self::compile_read(files, &[], portal)
     }
 
     /// Compiles files of which some could not be read.
     fn compile_read(
         files: &PolicyFiles,
         unread: &[Problem],
-        readings: Readings,
+        portal: &Portal,
     ) -> Result<Self, PolicyProblems> {
         let permissions = File::new(PERMISSIONS_FILE, &files.permissions, unread);
         let groups = File::new(GROUPS_FILE, &files.groups, unread);
@@ -185,8 +186,8 @@ impl Policy {
         let catalogue = Catalogue::compile(&permissions);
         let known = (!permissions.has_problems()).then_some(&catalogue);
         let seeds = group::compile(&groups, known);
-        let compiled = route::compile(&routes, known);
-        let router = route_all(&routes, &compiled, readings);
+        let compiled = route::compile(&routes, known, portal);
+        let router = route_all(&routes, &compiled, portal.readings);
         let asked = expectation::compile(&expectations);
 
         let checked = [permissions, groups].into_iter().chain(routes).chain([expectations]);

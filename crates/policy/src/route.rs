@@ -4,6 +4,7 @@ mod compile;
 mod limits;
 mod requests;
 mod sections;
+mod upstream;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -17,6 +18,7 @@ use super::method_override::MethodOverride;
 use super::name_pattern::NamePattern;
 use super::path_pattern::PathPattern;
 use super::permission::PermissionSet;
+use super::portal::Upstream;
 use super::query_rule::QueryRule;
 use super::reading::{Part, Readings};
 
@@ -45,6 +47,7 @@ pub struct Route {
     from: Vec<IpNet>,
     response_timeout: Option<Duration>,
     body_bytes: Option<u64>,
+    upstream: Option<Upstream>,
     file: Cow<'static, str>,
     line: usize,
     position: usize,
@@ -270,6 +273,12 @@ impl Route {
     #[must_use]
     pub fn body_bytes(&self) -> Option<u64> {
         self.body_bytes
+    }
+
+    /// The servers to which its requests go; `None` for those of `upstream.servers`.
+    #[must_use]
+    pub fn upstream(&self) -> Option<&Upstream> {
+        self.upstream.as_ref()
     }
 
     /// The name of its file, such as `routes.toml` or `routes.d/billing.toml`.

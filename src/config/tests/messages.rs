@@ -111,6 +111,20 @@ const MESSAGES: &[(&str, &str)] = &[
         "identity.encoding.email = \"base64\"",
         "identity.encoding.email: has no effect: `identity.email` is not set",
     ),
+    ("upstream.others = 5", "upstream.others: must be a table"),
+    (
+        "upstream.others.reports = []",
+        "upstream.others.reports: must have at least one server (e.g. `http://127.0.0.1:9100`)",
+    ),
+    (
+        "upstream.others.reports = [\"https://10.0.0.1\"]",
+        "upstream.others.reports: `https://10.0.0.1` must begin with `http://`: TLS to the portal is \
+         not supported",
+    ),
+    (
+        "upstream.others.\"a b\" = [\"http://10.0.0.1\"]",
+        "upstream.others.a b: is not a name; use lower case letters, digits, `-` and `_`",
+    ),
     ("identity.static = 5", "identity.static: must be a table"),
     (
         "identity.static.port.value = \"443\"",

@@ -78,6 +78,36 @@ impl Running {
     }
 }
 
+#[tokio::test]
+async fn unknown_servers_of_a_route_are_refused() {
+    let named = format!("{CLOSED}upstream = \"reports\"\n");
+    let problem = "routes.toml:11: there are no servers `reports` in the settings: ";
+    let mut running = Running::start().await;
+    running.home.policy("routes.toml", &named);
+    let refused = running.reload().await;
+    assert_eq!(refused.status, 422, "{refused:?}");
+    let wrong = &refused.json["errors"][0];
+    assert_eq!((&wrong["file"], &wrong["line"]), (&json!("routes.toml"), &json!(11)));
+    running.program.logged(REFUSED, 1).await;
+    assert_eq!(running.invoice().await, 403);
+    for command in ["serve", "check"] {
+        let said = running.home.run(&[command]).await.refused();
+        assert!(said.contains(&format!("{problem}`upstream.others` is not set")), "{said}");
+    }
+
+    running.home.settings("upstream.others.report = [\"http://127.0.0.1:9\"]\n");
+    let said = running.home.run(&["check"]).await.refused();
+    assert!(said.contains(&format!("{problem}`upstream.others` has `report`")), "{said}");
+    running.home.settings("upstream.others.reports = [\"http://127.0.0.1:9\"]\n");
+    let said = running.home.run(&["check"]).await.done();
+    assert!(said.contains("no route uses the servers of `upstream.others.report`."), "{said}");
+    assert!(!said.contains("`upstream.others.reports`"), "{said}");
+    // Settings that are invalid in other respects are the only problem.
+    running.home.settings("upstream.others.Files = []\n");
+    let said = running.home.run(&["check"]).await.refused();
+    assert!(said.contains("upstream.others") && !said.contains("routes.toml"), "{said}");
+}
+
 /// Policies that are wrong, with where and why.
 const WRONG: [(&str, &str, u64, &str); 6] = [
     ("routes.toml", "[[route]]\nname = \"Open\"\npath = ", 3, "not TOML"),

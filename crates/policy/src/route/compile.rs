@@ -5,25 +5,31 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::sections::{self, Written};
+use super::upstream::upstream;
 use super::{Access, OrganizationVariable, Requirement, Route, limits, requests};
 use crate::document::{At, Entry, File};
 use crate::host::Host;
 use crate::method_override;
 use crate::name::breaks_line;
 use crate::permission::{Catalogue, PermissionSet};
+use crate::portal::Portal;
 use crate::query_rule::{self, QueryRule};
 use crate::request_path::RequestTarget;
 
 /// Reads the files of routes. Problems are added to the files. Without a catalogue, because its file
 /// is invalid, the permissions of routes are not checked.
-pub(crate) fn compile(files: &[File<'_>], catalogue: Option<&Catalogue>) -> Vec<Arc<Route>> {
+pub(crate) fn compile(
+    files: &[File<'_>],
+    catalogue: Option<&Catalogue>,
+    portal: &Portal,
+) -> Vec<Arc<Route>> {
     let mut places_by_name = HashMap::new();
     let mut routes = Vec::new();
     for file in files {
         for Written { mut entry, prefix } in sections::routes(file) {
             let line = entry.line();
             let name = entry.required_string("name");
-            let route = compile_one(file, &mut entry, &prefix, catalogue);
+            let route = compile_one(file, &mut entry, &prefix, (catalogue, portal));
             entry.finish();
             let Some(name) = name else { continue };
             let place = (file.name().clone(), name.line);
@@ -53,7 +59,7 @@ fn compile_one(
     file: &File<'_>,
     entry: &mut Entry<'_>,
     prefix: &str,
-    catalogue: Option<&Catalogue>,
+    (catalogue, portal): (Option<&Catalogue>, &Portal),
 ) -> Option<Route> {
     // Every key is read before the first return, so that all problems are reported at once.
     let methods = requests::methods(file, entry);
@@ -72,6 +78,7 @@ fn compile_one(
     let from = limits::from(file, entry);
     let response_timeout = limits::response_timeout(file, entry);
     let body_bytes = limits::body_bytes(file, entry);
+    let upstream = upstream(file, entry, portal);
     let cross_origin = entry.boolean("cross_origin").unwrap_or(false);
     let tokens = entry.boolean("tokens").unwrap_or(false);
     let organization = entry.string("organization");
@@ -140,6 +147,7 @@ fn compile_one(
         from: from?,
         response_timeout: response_timeout?,
         body_bytes: body_bytes?,
+        upstream: upstream?,
         file: Cow::default(),
         line: entry.line(),
         position: 0,

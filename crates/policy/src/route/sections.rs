@@ -4,7 +4,7 @@ use crate::document::{Entry, File};
 use crate::path_pattern::PathPattern;
 
 /// The keys of a section that its routes inherit, unless they have their own.
-const INHERITED: [&str; 19] = [
+const INHERITED: [&str; 20] = [
     "methods",
     "hosts",
     "require",
@@ -24,6 +24,7 @@ const INHERITED: [&str; 19] = [
     "from",
     "response_timeout",
     "tokens",
+    "upstream",
 ];
 
 /// A route as it stands in its file, and what its path begins with.

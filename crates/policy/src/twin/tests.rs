@@ -1,4 +1,4 @@
-use crate::{Policy, Reading, fixture};
+use crate::{Policy, Reading, Readings, fixture};
 
 fn route(path: &str, rest: &str) -> String {
     format!("[[route]]\nname = \"{path}\"\npath = \"{path}\"\n{rest}\n")
@@ -61,8 +61,8 @@ fn each_reading_makes_twins_of_its_own() {
         (Reading::Parameters, &["/a%3Bx/users.php", "/9%3Bx"]),
         (Reading::DecodeTwice, &["/%2561/users.php", "/%2539"]),
     ] {
-        let readings = [reading].into_iter().collect();
-        let policy = Policy::compile_for(&fixture::files(&routes, ""), readings).unwrap();
+        let readings: Readings = [reading].into_iter().collect();
+        let policy = Policy::compile_for(&fixture::files(&routes, ""), &readings.into()).unwrap();
         let found: Vec<_> = policy.twins().into_iter().map(|twin| twin.example).collect();
         assert_eq!(found, examples, "{}", reading.name());
     }

@@ -17,8 +17,9 @@ fn policy() -> Policy {
 }
 
 fn without(struck: Reading) -> Policy {
-    let readings = Reading::ALL.into_iter().filter(|reading| *reading != struck).collect();
-    Policy::compile_for(&fixture::files(TWINS, ""), readings).unwrap()
+    let readings: Readings =
+        Reading::ALL.into_iter().filter(|reading| *reading != struck).collect();
+    Policy::compile_for(&fixture::files(TWINS, ""), &readings.into()).unwrap()
 }
 
 /// As `limited`: may view, may not pay.
@@ -293,8 +294,8 @@ fn a_disabled_reading_does_not_count() {
             "/wp-admin/users.php/" => {
                 let readings = Reading::ALL.into_iter();
                 let neither = |r: &Reading| !matches!(r, Reading::Slash | Reading::PathInfo);
-                let readings = readings.filter(neither).collect();
-                Policy::compile_for(&fixture::files(TWINS, ""), readings).unwrap()
+                let readings: Readings = readings.filter(neither).collect();
+                Policy::compile_for(&fixture::files(TWINS, ""), &readings.into()).unwrap()
             }
             _ => without(reading),
         };
@@ -540,7 +541,7 @@ proptest! {
         if decided(&policy, &target).name() != "allow" {
             return Ok(());
         }
-        let exact = Policy::compile_for(&fixture::files(&routes, ""), Readings::NONE).unwrap();
+        let exact = Policy::compile_for(&fixture::files(&routes, ""), &Readings::NONE.into()).unwrap();
         check_reading(&policy, &target, &habits, |target| decided(&exact, target));
     }
 }

@@ -1,7 +1,7 @@
 //! Prefixes, sections, and several files of routes.
 
 use super::shown;
-use crate::{Policy, PolicyFiles, fixture};
+use crate::{Policy, PolicyFiles, Portal, Upstream, fixture};
 
 const ROUTES: &str = r#"prefix = "/portal"
 
@@ -113,6 +113,50 @@ fn a_route_with_its_own_access_does_not_inherit_the_other() {
     let pay = policy.catalogue().set(["pay"]).unwrap();
     let require = crate::Access::Require(crate::Requirement::All(pay));
     assert_eq!(routes, [(crate::Access::Public, None), (require, Some("/"))]);
+}
+
+#[test]
+fn routes_name_servers_that_the_settings_have() {
+    let text = "[[section]]\naccess = \"public\"\nupstream = \"reports\"\n\
+                [[section.route]]\nname = \"a\"\npath = \"/a\"\n\
+                [[section.route]]\nname = \"b\"\npath = \"/b\"\nupstream = \"files\"\n\
+                [[section.route]]\nname = \"c\"\npath = \"/c\"\naccess = \"deny\"\n\
+                [[route]]\nname = \"d\"\npath = \"/d\"\naccess = \"public\"\n";
+    let of = |names: Option<&[&str]>| {
+        let names = names.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+        let portal = Portal { upstreams: names, ..Portal::default() };
+        Policy::compile_for(&fixture::files(text, ""), &portal)
+    };
+    let policy = of(Some(&["files", "reports"])).unwrap();
+    let servers = |name| {
+        let route = policy.routes().iter().find(|route| route.name() == name).unwrap();
+        route.upstream().map(|named| (named.name(), named.position()))
+    };
+    let (reports, files) = (Some(("reports", 1)), Some(("files", 0)));
+    assert_eq!(["a", "b", "c", "d"].map(servers), [reports, files, reports, None]);
+
+    for (names, problems) in [
+        (
+            &["files", "mail"][..],
+            "routes.toml:3: there are no servers `reports` in the settings: `upstream.others` has \
+             `files`, `mail`",
+        ),
+        (
+            &[],
+            "routes.toml:3: there are no servers `reports` in the settings: `upstream.others` is \
+             not set\nroutes.toml:10: there are no servers `files` in the settings: \
+             `upstream.others` is not set",
+        ),
+    ] {
+        assert_eq!(of(Some(names)).unwrap_err().to_string(), problems);
+    }
+    assert_eq!(Policy::compile(&fixture::files(text, "")).unwrap_err().iter().count(), 2);
+    // Names that are not known now stand for no servers.
+    let unknown = of(None).unwrap();
+    let named = unknown.routes().iter().filter_map(|route| route.upstream());
+    assert!(named.map(Upstream::position).all(|position| position == usize::MAX));
+    let shown = shown(&fixture::files(&text.replace("\"files\"", "1"), ""));
+    assert!(shown.contains("routes.toml:10: `upstream` must be a string"), "{shown}");
 }
 
 #[test]
