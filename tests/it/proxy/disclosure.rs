@@ -298,6 +298,60 @@ async fn basic_account_is_sent_in_sessions_only() {
 }
 
 #[tokio::test]
+async fn account_replaces_the_token_of_a_program() {
+    let gate = all_switched_on()
+        .setting("identity.basic.user", "\"{login}\"")
+        .setting("identity.basic.password", "\"hunter2\"")
+        .start()
+        .await;
+    let acme = gate.admin.organization("Acme").await;
+    let new = async |login: &str| {
+        let more = json!({ "organization": acme, "login": login, "name": "A program" });
+        let user = create_user(&gate, more).await;
+        let path = format!("/api/v1/users/{user}/tokens");
+        let created = gate.admin.post(&path, json!({ "name": "CI" })).await.ok();
+        let token = created["token"].as_str().unwrap().to_owned();
+        gate.is_secret(&token);
+        (user, token)
+    };
+    let (anna, token) = new("anna@acme.test").await;
+    let (_, split) = new("anna:x").await;
+    for path in ["/open/a", "/mine/a"] {
+        for authorization in [
+            format!("Bearer {token}"),
+            format!("Basic {}", BASE64.encode(format!("anna@acme.test:{token}").as_bytes())),
+        ] {
+            let call = gate.get(path).header("authorization", &authorization);
+            let reply = call.header("portcullis_email", "forged").send().await;
+            assert_eq!(reply.status, 200, "{}", reply.text());
+            let seen = gate.arrived();
+            assert_eq!(credentials(&seen).as_deref(), Some("anna@acme.test:hunter2"));
+            let [group, organization] = [Some("Admin Portal Group"), Some("Acme")];
+            let expected = [Some("anna@acme.test"), Some("A program"), group, organization];
+            assert_eq!(texts(&seen), expected, "{path}");
+            assert_eq!(seen.one("portcullis-session-kind"), Some("token"));
+            let raw = String::from_utf8_lossy(&seen.head.raw);
+            assert!(!raw.contains(&token) && !raw.contains("forged"), "{raw}");
+        }
+        // HTTP would take this login for `anna`; the token does not take the account's place.
+        let call = gate.get(path).header("authorization", format!("Bearer {split}"));
+        assert_eq!(call.send().await.status, 200);
+        let seen = gate.arrived();
+        assert_eq!(seen.all("authorization"), [""; 0]);
+        assert_eq!(seen.one("portcullis-user"), Some("anna:x"));
+    }
+    gate.admin.patch(&format!("/api/v1/users/{anna}"), json!({ "group": "no-access" })).await.ok();
+    let call = gate.get("/open/a").header("authorization", format!("Bearer {token}"));
+    assert_eq!(call.send().await.status, 200);
+    let seen = gate.arrived();
+    assert_eq!((texts(&seen), seen.one("authorization")), ([None; 4], None));
+    gate.decided("/open/a").await;
+    for text in [gate.records(), gate.log()] {
+        assert!(!text.contains("hunter2") && !text.contains("forged"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn static_authorization_is_for_requests_without_account() {
     let gate = TestGate::builder()
         .setting("identity.basic.user", "\"portal-{email}\"")
