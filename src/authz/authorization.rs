@@ -66,7 +66,8 @@ impl Presented {
     fn of_basic(credentials: &[u8]) -> Option<Self> {
         let pair = decode(credentials).filter(|pair| contains_prefix(pair.expose()));
         let Some(pair) = pair else {
-            return contains_prefix(credentials).then_some(Self::Malformed(Scheme::Basic));
+            let is_ours = contains_prefix(credentials) || may_hide_prefix(credentials);
+            return is_ours.then_some(Self::Malformed(Scheme::Basic));
         };
         let pair = pair.expose();
         let token = pair.iter().position(|byte| *byte == b':').and_then(|colon| {
@@ -117,6 +118,18 @@ fn decode(credentials: &[u8]) -> Option<Secret<Vec<u8>>> {
         lenient.encoding().ok()
     });
     LENIENT.as_ref()?.decode(credentials).ok().map(Secret::new)
+}
+
+/// Whether a decoder that ignores everything outside the alphabet, as that of PHP does, finds the
+/// prefix. The last group may be incomplete, and is too short for the prefix.
+fn may_hide_prefix(credentials: &[u8]) -> bool {
+    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte);
+    if credentials.iter().all(is_letter) {
+        return false;
+    }
+    let mut letters: Vec<u8> = credentials.iter().copied().filter(is_letter).collect();
+    letters.truncate(letters.len() / 4 * 4);
+    decode(Secret::new(letters).expose()).is_some_and(|pair| contains_prefix(pair.expose()))
 }
 
 /// The fuzz target: the value of one `Authorization` header.
@@ -239,6 +252,8 @@ mod tests {
             basic(&format!("{token}:x-oauth-basic")),
             basic(&format!("ann:{token} ")),
             basic(&format!("ann:x:{token}")),
+            basic(&format!("ann:{token}")).replace("Basic ", "Basic \""),
+            basic(&format!("ann:{token}")).replace("YW5u", "YW!5u,"),
         ] {
             assert_eq!(of(&[&line]), Some(Presented::Malformed(Scheme::Basic)), "{line}");
         }
