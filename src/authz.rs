@@ -346,7 +346,8 @@ impl Authorizer {
         }
         let rule = permit.route().method_override();
         let own = (&request.method, request.target.query());
-        let reserved = (&self.refused_query, &*self.reserved_headers);
+        let of_routes = snapshot.policy().method_overrides();
+        let reserved = (&self.refused_query, &*self.reserved_headers, of_routes);
         let headers = sent.map(|sent| sent.headers);
         let named = NamedMethods::read(rule, own, headers, reserved).map(|named| match headers {
             Some(_) => named,

@@ -1,11 +1,12 @@
 //! Requests that name another method than their own.
 //!
 //! They are refused, because they would be decided by one method and treated by another, unless the
-//! route says where its portal reads the other one (`method_override`). Then both are decided.
+//! route says where its portal reads the other one (`method_override`). Then both are decided. What
+//! one route says holds for the others too: the portal may read the method there on every route.
 
 use http::{HeaderMap, Method};
 
-use super::refused_query::RefusedQuery;
+use super::refused_query::{self, RefusedQuery};
 use super::reserved_headers::ReservedHeaders;
 use portcullis_policy::{AmbiguousOverride, MethodOverride};
 
@@ -25,17 +26,27 @@ impl NamedMethods {
         rule: Option<&MethodOverride>,
         (own, query): (&Method, Option<&str>),
         headers: Option<&HeaderMap>,
-        (refused, reserved): (&RefusedQuery, &ReservedHeaders),
+        (refused, reserved, of_routes): (&RefusedQuery, &ReservedHeaders, &[MethodOverride]),
     ) -> Result<Self, AmbiguousOverride> {
         let parameter = rule.and_then(MethodOverride::parameter);
-        if query.is_some_and(|query| refused.is_in(query, parameter)) {
+        let in_query = |query| {
+            let mut of_routes = of_routes.iter().filter_map(MethodOverride::parameter);
+            refused.is_in(query, parameter)
+                || of_routes.any(|name| refused_query::names(query, name, parameter))
+        };
+        if query.is_some_and(in_query) {
             return Err(AmbiguousOverride);
         }
         let in_query = rule.map_or(Ok(None), |rule| rule.in_query(query))?;
         let header = rule.and_then(MethodOverride::header);
+        let in_headers = |headers| {
+            let mut of_routes = of_routes.iter().filter_map(MethodOverride::header);
+            reserved.override_method(headers, own, header)
+                || of_routes.any(|name| ReservedHeaders::names_method(headers, name, own, header))
+        };
         let in_header = match headers {
             None => None,
-            Some(headers) if reserved.override_method(headers, own, header) => {
+            Some(headers) if in_headers(headers) => {
                 return Err(AmbiguousOverride);
             }
             Some(headers) => {

@@ -19,12 +19,17 @@ impl RefusedQuery {
 
     /// Whether a query has one of them, other than `allowed` in exactly this spelling.
     pub(super) fn is_in(&self, query: &str, allowed: Option<&str>) -> bool {
-        !self.0.is_empty()
-            && query.split(['&', ';']).any(|pair| {
-                let name = pair.split_once('=').map_or(pair, |(name, _)| name);
-                Some(name) != allowed && self.0.iter().any(|refused| may_be_read_as(name, refused))
-            })
+        self.0.iter().any(|refused| names(query, refused, allowed))
     }
+}
+
+/// Whether a query has a parameter that a portal may take for `refused`, other than `allowed` in
+/// exactly this spelling.
+pub(super) fn names(query: &str, refused: &str, allowed: Option<&str>) -> bool {
+    query.split(['&', ';']).any(|pair| {
+        let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+        Some(name) != allowed && may_be_read_as(name, refused)
+    })
 }
 
 fn may_be_read_as(name: &str, refused: &str) -> bool {

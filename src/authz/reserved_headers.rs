@@ -79,8 +79,8 @@ impl ReservedHeaders {
         (!passed).then_some(family)
     }
 
-    /// Whether a header other than `allowed` names another method than the request's own. Such a request is refused,
-    /// because without the header the portal would do something else than the client asked for.
+    /// Whether a header other than `allowed` names another method than the request's own. Such a
+    /// request is refused, because without the header the portal would do something else than the client asked for.
     #[must_use]
     pub fn override_method(
         &self,
@@ -96,6 +96,22 @@ impl ReservedHeaders {
                 && self.family(name) == Some(Family::Method)
                 && Some(name) != allowed
                 && !is_same_method(value, method)
+        })
+    }
+
+    /// The same for a header that a route names, which need not be reserved.
+    #[must_use]
+    pub fn names_method(
+        headers: &HeaderMap,
+        header: &HeaderName,
+        method: &Method,
+        allowed: Option<&HeaderName>,
+    ) -> bool {
+        let is_same = |name: &HeaderName| {
+            folded(name.as_str().as_bytes()).eq(folded(header.as_str().as_bytes()))
+        };
+        headers.iter().any(|(name, value)| {
+            is_same(name) && Some(name) != allowed && !is_same_method(value, method)
         })
     }
 

@@ -1,6 +1,7 @@
 //! Reads and compiles the four files. [`PolicyFiles::read`] is the only I/O of the crate.
 
 use std::io;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -50,9 +51,7 @@ impl PolicyFiles {
     /// Reads the files of a directory. A file that cannot be read is returned empty, with a problem.
     fn read(directory: &Path) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();
-        let mut read = |file: &'static str, optional: bool| match std::fs::read_to_string(
-            directory.join(file),
-        ) {
+        let mut read = |file: &'static str, optional: bool| match read_file(&directory.join(file)) {
             Err(error) if !(optional && error.kind() == io::ErrorKind::NotFound) => {
                 let message = format!("cannot be read: {error}");
                 problems.push(Problem { file: file.into(), line: None, message });
@@ -74,7 +73,7 @@ impl PolicyFiles {
         match Self::more_names(directory) {
             Ok(names) => {
                 for name in names {
-                    match std::fs::read_to_string(directory.join(ROUTES_DIRECTORY).join(&name)) {
+                    match read_file(&directory.join(ROUTES_DIRECTORY).join(&name)) {
                         Ok(text) => files.more_routes.push((name, text)),
                         Err(error) => problems.push(unread(path_of(&name), &error)),
                     }
@@ -197,15 +196,30 @@ impl Policy {
             unread.iter().filter(|problem| problem.file.starts_with(ROUTES_DIRECTORY)).cloned(),
         );
         PolicyProblems::check(problems)?;
+        let mut method_overrides = Vec::new();
+        for rule in compiled.iter().filter_map(|route| route.method_override()) {
+            if !method_overrides.contains(rule) {
+                method_overrides.push(rule.clone());
+            }
+        }
         Ok(Self {
             version: files.version(),
             catalogue,
             seeds,
             routes: compiled,
             router,
+            method_overrides,
             expectations: asked,
         })
     }
+}
+
+/// The text of a file. Opening a pipe would wait for its other end, and with it each later reload.
+fn read_file(path: &Path) -> io::Result<String> {
+    if std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
+        return Err(io::Error::other("it is a pipe"));
+    }
+    std::fs::read_to_string(path)
 }
 
 /// The name of a file in `routes.d`, from the directory of the policy.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::expectation::Expectation;
 use super::group::GroupSeed;
+use super::method_override::MethodOverride;
 use super::permission::Catalogue;
 use super::route::Route;
 use super::router::Router;
@@ -16,6 +17,8 @@ pub struct Policy {
     pub(super) seeds: Vec<GroupSeed>,
     pub(super) routes: Vec<Arc<Route>>,
     pub(super) router: Router,
+    /// Those of the routes, each once.
+    pub(super) method_overrides: Vec<MethodOverride>,
     pub(super) expectations: Vec<Expectation>,
 }
 
@@ -53,6 +56,13 @@ impl Policy {
     #[must_use]
     pub fn routes(&self) -> &[Arc<Route>] {
         &self.routes
+    }
+
+    /// Where the portal reads another method than the request's own, as far as routes name it. It
+    /// may do so on every route.
+    #[must_use]
+    pub fn method_overrides(&self) -> &[MethodOverride] {
+        &self.method_overrides
     }
 
     /// The expectations, in the order of the file.

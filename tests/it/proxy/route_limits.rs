@@ -149,6 +149,55 @@ async fn public_preflight_passes_without_a_session() {
     gate.nothing_arrived("/api/7").await;
 }
 
+/// The portal may read the method there on every route, whatever the list of known names is.
+#[tokio::test]
+async fn method_override_of_a_route_is_refused_on_others() {
+    const OWN: &str = r#"
+[[route]]
+name = "Open"
+path = "/open/{*rest}"
+access = "public"
+
+[[route]]
+name = "Overridden"
+methods = ["POST", "PUT"]
+path = "/own/{x}"
+access = "public"
+method_override = { header = "Do-Method", query = "do" }
+
+[[route]]
+name = "Other"
+methods = ["POST", "PUT"]
+path = "/other/{x}"
+access = "public"
+"#;
+    let gate = TestGate::builder().policy(OWN).start().await;
+    let post = |target| gate.call(Method::POST, target);
+    for call in [
+        post("/own/1?do=PUT"),
+        post("/own/1").header("do-method", "PUT"),
+        post("/other/1?done=PUT"),
+        post("/other/1").header("do-method", "POST"),
+        post("/other/1").header("do-methods", "DELETE"),
+    ] {
+        assert_eq!(call.send().await.status, 200);
+        gate.arrived();
+    }
+    for call in [
+        post("/other/1?do=DELETE"),
+        post("/other/1?DO[]=DELETE"),
+        post("/other/1?a=1;d%6f=DELETE"),
+        post("/other/1").header("do-method", "DELETE"),
+        post("/other/1").header("Do_Method", "DELETE"),
+        post("/other/1").header("domethod", "DELETE"),
+        post("/own/1").header("do-method", "PUT").header("Do_Method", "DELETE"),
+    ] {
+        let reply = call.send().await;
+        assert_eq!((reply.status, &*reply.reason()), (403, "method-override"));
+        gate.nothing_arrived("/other/1").await;
+    }
+}
+
 #[tokio::test]
 async fn method_override_is_decided_as_both_methods() {
     let gate = gate().await;

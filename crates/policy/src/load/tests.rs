@@ -627,6 +627,17 @@ fn an_unreadable_file_hides_no_problem_of_the_others() {
 }
 
 #[test]
+fn a_pipe_is_a_problem_and_is_not_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path().join("routes.d");
+    std::fs::create_dir(&folder).unwrap();
+    let pipe = folder.join("a.toml");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let problems = Policy::load(directory.path()).unwrap_err().to_string();
+    assert!(problems.contains("routes.d/a.toml: cannot be read: it is a pipe"), "{problems}");
+}
+
+#[test]
 fn a_missing_directory_is_one_problem_with_its_setting() {
     let problems = Policy::load(Path::new("/nowhere/policies")).unwrap_err().to_string();
     assert!(
