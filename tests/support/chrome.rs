@@ -26,7 +26,7 @@ use crate::support::client::within;
 use crate::support::gate::{HOST, TestGate};
 
 /// How long a page may take to come.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One browser with a profile of its own.
 #[derive(Debug)]

@@ -206,6 +206,7 @@ async fn tomcat_form_sign_in_works_in_a_browser() {
     chrome.sees("Username:").await;
     chrome.goto("/.portcullis/sign-out").await;
     chrome.press("Sign out").await;
+    chrome.sees("You're signed out").await;
     chrome.goto(PROTECTED).await;
     chrome.sign_in("rita", PASSWORD).await;
     chrome.sees("Your account doesn't have access to this").await;
