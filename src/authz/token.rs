@@ -3,7 +3,7 @@
 //! The token decides. A session cookie beside it is not a second identity: if it is of another user,
 //! the request is refused, because the portal's own cookies would be that user's.
 //!
-//! A valid token is accepted whatever the lockout counts: nobody guesses 256 random bits, so a
+//! A valid token is accepted whatever the lockout counts: 256 random bits cannot be guessed, so a
 //! refusal would only let others, or one program with an old token, lock programs out (I6).
 
 use std::net::{IpAddr, Ipv4Addr};

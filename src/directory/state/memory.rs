@@ -234,7 +234,7 @@ impl Memory {
             Some(facts) => Some(facts.organization.clone()),
             None => match self.reader.get::<User>(&id.into()).await {
                 Ok(user) => user.map(|user| user.doc.organization),
-                // Nobody can sign in with a damaged record; later changes must still be applied.
+                // A damaged record lets no user sign in; later changes must still be applied.
                 Err(error @ StoreError::Damaged { .. }) => {
                     tracing::error!(%error, "a portal user cannot be read");
                     None

@@ -355,7 +355,7 @@ async fn r50_a_pending_sign_in_ends_with_the_password_or_user() {
     require(directory, id.as_str(), false).await;
     assert_eq!(over(&pending).await, NextStep::Invalid);
     let signed_in = ann.fixture.sign_in("ann", PASSWORD).await;
-    assert!(matches!(signed_in, SignIn::Accepted(_)), "enrolled, and not asked any more");
+    assert!(matches!(signed_in, SignIn::Accepted(_)), "enrolled, and no longer asked");
     require(directory, id.as_str(), true).await;
 
     let pending = ann.pending(later(1)).await;
