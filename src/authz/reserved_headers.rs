@@ -80,7 +80,8 @@ impl ReservedHeaders {
     }
 
     /// Whether a header other than `allowed` names another method than the request's own. Such a
-    /// request is refused, because without the header the portal would do something else than the client asked for.
+    /// request is refused, because without the header the portal would do something else than the
+    /// client asked for.
     #[must_use]
     pub fn override_method(
         &self,

@@ -75,21 +75,11 @@ impl Reader {
 
     /// Text, unchanged.
     pub(super) fn text(&mut self, key: &str) -> Option<String> {
-        match self.take(key)?.kind {
-            ValueKind::String(text) => Some(text),
-            ValueKind::Nil
-            | ValueKind::Boolean(_)
-            | ValueKind::I64(_)
-            | ValueKind::I128(_)
-            | ValueKind::U64(_)
-            | ValueKind::U128(_)
-            | ValueKind::Float(_)
-            | ValueKind::Table(_)
-            | ValueKind::Array(_) => {
-                self.problem(key, MUST_BE_A_STRING.to_owned());
-                None
-            }
+        let text = into_string(self.take(key)?);
+        if text.is_none() {
+            self.problem(key, MUST_BE_A_STRING.to_owned());
         }
+        text
     }
 
     /// The text of a value that is parsed. Numbers and booleans have one too, so that the problem

@@ -85,6 +85,6 @@ impl ExchangeError {
 pub(super) fn no_server() -> UpstreamError {
     UpstreamError::Unreachable {
         server: "no server".to_owned(),
-        cause: "there is none to connect to".to_owned(),
+        cause: "the list of servers is empty".to_owned(),
     }
 }

@@ -4,8 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::disclosed::{Disclosed, FieldText, PersonTexts};
-use super::facts::OrganizationFacts;
-use super::facts::UserFacts;
+use super::facts::{OrganizationFacts, UserFacts};
 use super::route_hits::RouteHits;
 use super::snapshot::{GroupInForce, Snapshot};
 use super::token_facts::UserTokenFacts;

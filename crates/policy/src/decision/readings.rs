@@ -74,7 +74,7 @@ impl<'p> Place<'p> {
     /// The route for the request.
     ///
     /// # Errors
-    /// Why there is none.
+    /// Why no route applies.
     pub(super) fn route(&self, request: &RequestFacts<'_>) -> Result<&'p Arc<Route>, Reason> {
         let shape = self.shape.ok_or(Reason::NoRoute)?;
         let route = request.route(shape)?;

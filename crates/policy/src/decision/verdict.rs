@@ -42,7 +42,7 @@ impl<'a> RequestFacts<'a> {
     /// if its preflights are public.
     ///
     /// # Errors
-    /// Why there is none.
+    /// Why no route applies.
     pub(super) fn route<'s>(&self, shape: &'s Shape) -> Result<&'s Arc<Route>, Reason> {
         let query = self.target.query();
         let asked = self.preflight.and_then(|method| shape.route(method, query).ok());

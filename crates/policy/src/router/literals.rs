@@ -39,7 +39,7 @@ impl<T> Literals<T> {
         self.exact.get(canonical)
     }
 
-    /// The value of a literal in canonical form, added if there is none.
+    /// The value of a literal in canonical form; the default value is added if it is missing.
     pub(super) fn entry(&mut self, canonical: &str, readings: Readings) -> &mut T
     where
         T: Default,
