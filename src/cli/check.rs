@@ -72,9 +72,9 @@ pub fn run(file: Option<&Path>, out: &mut dyn std::io::Write) -> anyhow::Result<
     for expectation in unasked {
         writeln!(
             out,
-            "{} was not checked: groups.toml does not define the group `{}`. The running gateway \
+            "expectations.toml:{} was not checked: groups.toml does not define the group `{}`. The running gateway \
              checks it against its own groups, and refuses a reload if it has no such group.",
-            expectation.place(),
+            expectation.line(),
             expectation.who(),
         )?;
     }

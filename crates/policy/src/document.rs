@@ -3,10 +3,12 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use toml::de::{DeTable, DeValue};
 
 use super::problem::Problem;
+use super::similar::did_you_mean;
 
 /// A value and its line, from 1.
 #[derive(Debug, Clone)]
@@ -90,7 +92,7 @@ impl<'t> File<'t> {
             self.problem(line, format!("not TOML: {}", error.message()));
         }
         let table = document.into_inner();
-        errors.is_empty().then(|| Entry { file: self, line: 1, path: String::new(), table })
+        errors.is_empty().then(|| Entry::new(self, 1, String::new(), table))
     }
 
     fn line_at(&self, offset: usize) -> usize {
@@ -106,9 +108,15 @@ pub(super) struct Entry<'f> {
     /// For messages: the key of an inner table and a dot, or nothing.
     path: String,
     table: DeTable<'f>,
+    /// The keys that were asked for, whether they exist or not.
+    known: RefCell<BTreeSet<String>>,
 }
 
 impl<'f> Entry<'f> {
+    fn new(file: &'f File<'f>, line: usize, path: String, table: DeTable<'f>) -> Self {
+        Self { file, line, path, table, known: RefCell::default() }
+    }
+
     /// The first line of the table.
     pub(super) fn line(&self) -> usize {
         self.line
@@ -123,6 +131,7 @@ impl<'f> Entry<'f> {
 
     /// Whether the key exists and has not been taken.
     pub(super) fn has(&self, key: &str) -> bool {
+        self.known.borrow_mut().insert(key.to_owned());
         self.table.keys().any(|found| found.get_ref() == key)
     }
 
@@ -192,7 +201,7 @@ impl<'f> Entry<'f> {
     pub(super) fn table(&mut self, key: &str) -> Option<Self> {
         let (line, value) = self.take(key)?;
         let DeValue::Table(table) = value else { return self.mistyped(line, key, "a table") };
-        Some(Self { file: self.file, line, path: format!("{}{key}.", self.path), table })
+        Some(Self::new(self.file, line, format!("{}{key}.", self.path), table))
     }
 
     /// Whether the key exists and its value is a string.
@@ -222,7 +231,7 @@ impl<'f> Entry<'f> {
             let line = self.file.line_at(item.span().start);
             match item.into_inner() {
                 DeValue::Table(table) => {
-                    entries.push(Self { file: self.file, line, path: String::new(), table });
+                    entries.push(Self::new(self.file, line, String::new(), table));
                 }
                 _ => wrong(line),
             }
@@ -238,14 +247,18 @@ impl<'f> Entry<'f> {
         }
     }
 
-    /// Reports every key that was not taken.
+    /// Reports every key that was not taken, with a similar one that was asked for.
     pub(super) fn finish(self) {
+        let known = self.known.borrow();
         for key in self.keys() {
-            self.file.problem(key.line, format!("unknown key `{}{}`", self.path, key.value));
+            let proposal = did_you_mean(&key.value, known.iter().map(String::as_str));
+            let message = format!("unknown key `{}{}`{proposal}", self.path, key.value);
+            self.file.problem(key.line, message);
         }
     }
 
     fn take(&mut self, key: &str) -> Option<(usize, DeValue<'f>)> {
+        self.known.borrow_mut().insert(key.to_owned());
         let value = self.table.remove(key)?;
         Some((self.file.line_at(value.span().start), value.into_inner()))
     }

@@ -11,9 +11,9 @@ use http::Method;
 use super::document::{At, Entry, File};
 use super::group::built_in;
 use super::host::Host;
-use super::problem::EXPECTATIONS_FILE;
 use super::reason::Reason;
 use super::request_line::BadRequest;
+use super::similar::did_you_mean;
 
 /// The organization and the host of expectations that do not name one.
 const DEFAULT_ORGANIZATION: &str = "expectation";
@@ -107,10 +107,10 @@ impl Expectation {
         &self.who
     }
 
-    /// File and line.
+    /// The line in `expectations.toml`.
     #[must_use]
-    pub fn place(&self) -> String {
-        format!("{}:{}", EXPECTATIONS_FILE, self.line)
+    pub fn line(&self) -> usize {
+        self.line
     }
 }
 
@@ -155,14 +155,13 @@ fn compile_one(file: &File<'_>, entry: &mut Entry<'_>) -> Option<Expectation> {
             None
         }
     };
-    let mut reasons = Reason::ALL.iter().map(|reason| reason.as_str()).chain(BadRequest::names());
+    let reasons = || Reason::ALL.iter().map(|reason| reason.as_str()).chain(BadRequest::names());
     if let Some(reason) = &reason
-        && !reasons.any(|known| known == reason.value)
+        && !reasons().any(|known| known == reason.value)
     {
-        file.problem(
-            reason.line,
-            format!("`{}` is not a reason; docs/policies.md lists them", reason.value),
-        );
+        let proposal = did_you_mean(&reason.value, reasons());
+        let advice = if proposal.is_empty() { "; docs/policies.md lists them" } else { &proposal };
+        file.problem(reason.line, format!("`{}` is not a reason{advice}", reason.value));
     }
 
     let (method, target) = request?;

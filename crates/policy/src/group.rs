@@ -163,15 +163,10 @@ fn permissions(
         file.problem(entry.line(), "`permissions` is missing");
     } else if let Some(ids) = entry.possibly_empty_strings("permissions") {
         for id in ids.value {
-            match catalogue.map(|catalogue| catalogue.index(&id.value)) {
-                Some(Some(index)) => set.insert(index),
-                Some(None) => {
-                    file.problem(
-                        id.line,
-                        format!("there is no permission `{}` in permissions.toml", id.value),
-                    );
-                }
-                None => {}
+            let Some(catalogue) = catalogue else { continue };
+            match catalogue.index(&id.value) {
+                Some(index) => set.insert(index),
+                None => file.problem(id.line, catalogue.unknown(&id.value).in_file()),
             }
         }
     }

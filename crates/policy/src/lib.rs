@@ -34,6 +34,8 @@
 //! | `permission`, `group` | the catalogue, sets of permissions, the initial groups |
 //! | `name`, [`folding`] | valid names, and when two names are the same |
 //! | `route`, `path_pattern`, `segment_type`, `name_pattern`, `query_rule` | a route, and how `routes.toml` is read |
+//! | `foreign_syntax` | paths in the syntax of other programs |
+//! | `similar` | what a misspelt name may have been meant to be |
 //! | `method_override` | requests that name another method than their own |
 //! | `reading` | other readings that a portal may have of a path |
 //! | `portal` | what a policy has to know about the portal |
@@ -55,6 +57,7 @@ mod expectation;
 #[cfg(any(test, feature = "fuzzing"))]
 mod fixture;
 pub mod folding;
+mod foreign_syntax;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod group;
@@ -77,6 +80,7 @@ mod request_path;
 mod route;
 mod router;
 mod segment_type;
+mod similar;
 mod subject;
 mod suggestion;
 mod twin;
@@ -102,6 +106,7 @@ pub use reason::Reason;
 pub use request_line::{BadRequest, RequestLine};
 pub use request_path::{BadTarget, RequestTarget};
 pub use route::{Access, MethodSet, Requirement, Route};
+pub use similar::{did_you_mean, is_similar};
 pub use subject::{SessionKind, Subject};
 pub use suggestion::{Observations, Observed, Seen, Suggestion};
 pub use twin::Twin;

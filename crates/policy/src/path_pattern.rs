@@ -9,6 +9,7 @@
 //! and `subtree = true` stand for more than one. The forms of a pattern begin with the same
 //! segments, so a variable is at the same place in all of them.
 
+use super::foreign_syntax::{self, looks_like_a_pattern};
 use super::request_path::{BadTarget, RequestTarget};
 use super::segment_type::SegmentType;
 
@@ -77,6 +78,8 @@ pub(super) enum BadPattern {
         "`path` is below `{RESERVED}`, which the gateway serves itself; no route applies there"
     )]
     Reserved,
+    #[error("`{0}` is not a variable in routes; {1}")]
+    Foreign(String, String),
     #[error("`{0}` can never match: {1}")]
     NeverMatches(String, BadTarget),
 }
@@ -147,6 +150,13 @@ impl PathPattern {
             .position(|segment| matches!(segment, Segment::Variable(name, _) if name == variable))
     }
 
+    /// A literal segment that looks like a pattern of another program, such as `*.pdf`, as written.
+    #[must_use]
+    pub fn foreign_segment(&self) -> Option<&str> {
+        let path = self.text.strip_suffix("[/]").unwrap_or(&self.text);
+        path.split('/').find(|segment| looks_like_a_pattern(segment))
+    }
+
     /// Whether it matches some paths only with a slash at the end.
     pub(super) fn needs_slash(&self) -> bool {
         let [first, others @ ..] = self.forms.as_slice() else { return false };
@@ -192,6 +202,9 @@ impl Form {
 /// Reads a path without `[/]`. Returns the name of the rest too.
 fn parse_form(path: &str) -> Result<(Form, Option<String>), BadPattern> {
     let parts = path.strip_prefix('/').ok_or(BadPattern::NoSlash)?;
+    if let Some(braces) = foreign_syntax::braces_with_a_slash(path) {
+        return Err(foreign(braces).unwrap_or_else(|| BadPattern::HalfVariable(braces.to_owned())));
+    }
     let mut form = Form { segments: Vec::new(), rest: None, has_optional_slash: false };
     let mut names: Vec<String> = Vec::new();
     let mut rest_name = None;
@@ -233,20 +246,28 @@ impl Piece {
         }
     }
 
+    /// Reads the inside of braces.
+    fn parse_variable(inner: &str) -> Result<Self, BadPattern> {
+        if let Some(name) = inner.strip_prefix('*') {
+            return variable_name(name).map(Self::Rest);
+        }
+        let (name, of_type) = match inner.split_once(':') {
+            Some((name, text)) => {
+                let of_type = SegmentType::parse(text);
+                (name, of_type.ok_or_else(|| BadPattern::Type(text.to_owned()))?)
+            }
+            None => (inner, SegmentType::Any),
+        };
+        let name = variable_name(name)?;
+        Ok(Self::Segment(Segment::Variable(name, of_type)))
+    }
+
     fn parse(part: &str) -> Result<Self, BadPattern> {
         if let Some(inner) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
-            if let Some(name) = inner.strip_prefix('*') {
-                return variable_name(name).map(Self::Rest);
-            }
-            let (name, of_type) = match inner.split_once(':') {
-                Some((name, text)) => {
-                    let of_type = SegmentType::parse(text);
-                    (name, of_type.ok_or_else(|| BadPattern::Type(text.to_owned()))?)
-                }
-                None => (inner, SegmentType::Any),
-            };
-            let name = variable_name(name)?;
-            return Ok(Self::Segment(Segment::Variable(name, of_type)));
+            return Self::parse_variable(inner).map_err(|error| foreign(part).unwrap_or(error));
+        }
+        if let Some(foreign) = foreign(part) {
+            return Err(foreign);
         }
         if part.contains(['{', '}']) {
             return Err(BadPattern::HalfVariable(part.to_owned()));
@@ -262,6 +283,11 @@ impl Piece {
             .map_err(|cause| BadPattern::NeverMatches(part.to_owned(), cause))?;
         Ok(Self::Segment(Segment::Literal(target.path().trim_start_matches('/').to_owned())))
     }
+}
+
+/// The error for a segment in the syntax of another program.
+fn foreign(segment: &str) -> Option<BadPattern> {
+    foreign_syntax::in_place_of(segment).map(|ours| BadPattern::Foreign(segment.to_owned(), ours))
 }
 
 /// Checks the name of a variable.

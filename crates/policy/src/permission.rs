@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use super::document::File;
+use super::similar::did_you_mean;
 
 /// The bits of a [`PermissionSet`].
 const MAX_PERMISSIONS: usize = 64;
@@ -86,8 +87,20 @@ pub struct Permission {
 
 /// An id that is not in the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no permission `{0}`")]
-pub struct UnknownPermission(pub String);
+#[error("there is no permission `{id}`{proposal}")]
+pub struct UnknownPermission {
+    id: String,
+    /// The question whether a similar id was meant, or nothing.
+    proposal: String,
+}
+
+impl UnknownPermission {
+    /// The message for a policy file.
+    pub(super) fn in_file(&self) -> String {
+        let Self { id, proposal } = self;
+        format!("there is no permission `{id}` in permissions.toml{proposal}")
+    }
+}
 
 /// All permissions, in the order of the file; at most 64.
 #[derive(Debug, Clone, Default)]
@@ -107,6 +120,12 @@ impl Catalogue {
     #[must_use]
     pub fn index(&self, id: &str) -> Option<usize> {
         self.places.get(id).copied()
+    }
+
+    /// The error for an id that it does not have.
+    pub(super) fn unknown(&self, id: &str) -> UnknownPermission {
+        let known = self.permissions.iter().map(|permission| permission.id.as_str());
+        UnknownPermission { id: id.to_owned(), proposal: did_you_mean(id, known) }
     }
 
     /// Every permission.
@@ -131,7 +150,7 @@ impl Catalogue {
     ) -> Result<PermissionSet, UnknownPermission> {
         let mut set = PermissionSet::EMPTY;
         for id in ids {
-            set.insert(self.index(id).ok_or_else(|| UnknownPermission(id.to_owned()))?);
+            set.insert(self.index(id).ok_or_else(|| self.unknown(id))?);
         }
         Ok(set)
     }

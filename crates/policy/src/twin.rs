@@ -7,8 +7,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use ipnet::IpNet;
+use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::decision::{Decision, RequestFacts, decide};
+use super::group::built_in;
 use super::host_pattern::HostPattern;
 use super::path_pattern::{Form, Segment};
 use super::permission::PermissionSet;
@@ -17,8 +21,9 @@ use super::reading::{Reading, decoded};
 use super::request_path::RequestTarget;
 use super::route::{Access, Requirement, Route};
 use super::segment_type::SegmentType;
+use super::subject::{SessionKind, Subject};
 
-/// The value of a rest in examples.
+/// The value of a rest, and the organization, in examples.
 const VALUE: &str = "1";
 /// Up to this many literals in a path, every combination of them is tried.
 const MAX_COMBINED: usize = 3;
@@ -49,11 +54,7 @@ impl Policy {
             let form = route.path().forms().first()?;
             let path = spelled(&texts(form));
             let host = route.hosts().first().map(HostPattern::example).unwrap_or_default();
-            let other = match path.strip_suffix('/') {
-                Some("") => return None,
-                Some(without) => without.to_owned(),
-                None => format!("{path}/"),
-            };
+            let other = with_other_slash(&path)?;
             self.router.find(&host, &other).is_none().then_some((route, other))
         })
     }
@@ -66,6 +67,38 @@ impl Policy {
             let path = strict.path().forms().first().map(|form| spelled(&texts(form)));
             path.into_iter().map(|path| format!("{}/{VALUE}", path.trim_end_matches('/'))).collect()
         })
+    }
+
+    /// Every pair of a stricter route and a laxer one that allows its path with a slash at the end
+    /// that the stricter does not have, or without one that it has.
+    #[must_use]
+    pub fn open_with_other_slash(&self) -> Vec<Twin> {
+        let strict = self.routes.iter().filter(|route| !route.path().has_rest());
+        let mut twins = self.pairs(strict, |strict| {
+            let path = strict.path().forms().first().map(|form| spelled(&texts(form)));
+            path.as_deref().and_then(with_other_slash).into_iter().collect()
+        });
+        twins.retain(|twin| self.allows_laxer(twin));
+        twins
+    }
+
+    /// Whether a session that the laxer route is for may have the example, and not the path of the
+    /// stricter one.
+    fn allows_laxer(&self, twin: &Twin) -> bool {
+        let Twin { strict, lax, example } = twin;
+        let Some(path) = with_other_slash(example) else { return false };
+        let Some(method) = lax.methods().shared(strict.methods()) else { return false };
+        let host = strict.hosts().first().map(HostPattern::example).unwrap_or_default();
+        let client = lax.from().first().map(IpNet::addr);
+        let allows = |subject: Option<&Subject>, path: &str| {
+            let Ok(target) = RequestTarget::parse(path) else { return false };
+            let request = RequestFacts { client, ..RequestFacts::new(&host, method, &target) };
+            let decision = decide(self, subject, &request, Timestamp::UNIX_EPOCH);
+            matches!(decision, Decision::Allow(_))
+        };
+        sessions(lax.access())
+            .iter()
+            .any(|subject| allows(subject.as_ref(), example) && !allows(subject.as_ref(), &path))
     }
 
     /// Every pair of a route of `strict` and a laxer one that matches one of its examples.
@@ -123,6 +156,40 @@ impl Policy {
         }
         spellings
     }
+}
+
+/// The path without the slash at its end, or with one if it has none; `None` for `/`.
+fn with_other_slash(path: &str) -> Option<String> {
+    match path.strip_suffix('/') {
+        Some("") => None,
+        Some(without) => Some(without.to_owned()),
+        None => Some(format!("{path}/")),
+    }
+}
+
+/// The sessions with no more than what one access requires.
+fn sessions(access: Access) -> Vec<Option<Subject>> {
+    let with = |granted| {
+        let (organization, group) = (Arc::from(VALUE), Arc::from(built_in::LIMITED));
+        let kind = SessionKind::User;
+        Some(Subject::nameless(kind, organization, (group, granted), Timestamp::MAX))
+    };
+    match access {
+        Access::Deny => Vec::new(),
+        Access::Public => vec![None],
+        Access::SignedIn => vec![with(PermissionSet::EMPTY)],
+        Access::Require(Requirement::All(needed)) => vec![with(needed)],
+        Access::Require(Requirement::Any(needed)) => {
+            needed.iter().map(|one| with(only(one))).collect()
+        }
+    }
+}
+
+/// The set of one permission.
+fn only(index: usize) -> PermissionSet {
+    let mut set = PermissionSet::EMPTY;
+    set.insert(index);
+    set
 }
 
 /// The segments of a form, with values for its variables.
@@ -236,11 +303,7 @@ fn implies(one: Access, other: Access) -> bool {
         (Access::SignedIn, Access::Require(_)) => false,
         (Access::Require(held), Access::Require(needed)) => match held {
             Requirement::All(held) => needed.is_met_by(held),
-            Requirement::Any(held) => held.iter().all(|index| {
-                let mut one = PermissionSet::EMPTY;
-                one.insert(index);
-                needed.is_met_by(one)
-            }),
+            Requirement::Any(held) => held.iter().all(|index| needed.is_met_by(only(index))),
         },
     }
 }

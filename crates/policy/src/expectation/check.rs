@@ -11,6 +11,7 @@ use crate::permission::PermissionSet;
 use crate::policy::Policy;
 use crate::problem::{EXPECTATIONS_FILE, PolicyProblems, Problem};
 use crate::request_line::RequestLine;
+use crate::similar::did_you_mean;
 use crate::subject::{SessionKind, Subject};
 
 impl Expectation {
@@ -92,6 +93,13 @@ impl Policy {
         self.expectations.iter().filter(|expectation| !self.has_group(expectation))
     }
 
+    /// The message about a group that neither `groups.toml` nor the installation has.
+    #[must_use]
+    pub fn unknown_group(&self, group: &str) -> String {
+        let known = self.seeds.iter().map(|seed| seed.id.as_str()).chain(["anonymous", "link"]);
+        format!("there is no group `{group}`{}", did_you_mean(group, known))
+    }
+
     fn has_group(&self, expectation: &Expectation) -> bool {
         expectation.who.group().is_none_or(|group| self.seed(group).is_some())
     }
@@ -104,7 +112,7 @@ impl Policy {
         let problems = expectations.filter_map(|expectation| {
             let granted = match expectation.who.group() {
                 None => Ok(PermissionSet::EMPTY),
-                Some(group) => groups(group).ok_or_else(|| format!("there is no group `{group}`")),
+                Some(group) => groups(group).ok_or_else(|| self.unknown_group(group)),
             };
             let message = granted.and_then(|granted| expectation.check(self, granted)).err()?;
             Some(Problem { file: EXPECTATIONS_FILE.into(), line: Some(expectation.line), message })

@@ -255,9 +255,20 @@ fn invalid_routes_are_reported_with_their_line() {
         (path("/{a}/{a}"), "3: the variable `a` is used twice"),
         (path("/{*a}/{b}"), "3: only literal segments may follow `{*a}`"),
         (path("/{*a}/b/{*c}"), "3: only literal segments may follow `{*a}`"),
-        (path("/{a:number}"), "3: `number` is not a type; use `int`"),
+        (path("/{a:iint}"), "3: `iint` is not a type; use `int`"),
         (path("/{a:*.tar.gz}"), "3: `*.tar.gz` is not a type"),
-        (path("/{a:[0-9]+}"), "3: `[0-9]+` is not a type"),
+        (
+            path("/a/*"),
+            "3: `*` is not a variable in routes; write `{name}` for one segment, `{*rest}`",
+        ),
+        (path("/a/**"), "3: `**` is not a variable in routes; write `{*rest}` for any number"),
+        (path("/:id/a"), "3: `:id` is not a variable in routes; write `{id}`, or `%3Aid` for the"),
+        (path("/*rest"), "3: `*rest` is not a variable in routes; write `{*rest}`, or `%2Arest`"),
+        (path("/{rest:.*}"), "3: `{rest:.*}` is not a variable in routes; write `{*rest}`"),
+        (path("/{a:[0-9]+}"), "3: `{a:[0-9]+}` is not a variable in routes; write `{a:int}`"),
+        (path("/{a:[^/]+}/b"), "3: `{a:[^/]+}` is not a variable in routes; write `{a}`"),
+        (path("/{a?}"), "3: `{a?}` is not a variable in routes; write `{a}`"),
+        (path("/a{b/c}"), "3: `{b/c}` mixes text and a variable"),
         (path("/{:int}"), "3: `` is not a valid variable name"),
         (path("/a/[/]"), "3: `[/]` has no effect here"),
         (path("/a[/]b"), "3: `[/]` has no effect here"),
@@ -685,4 +696,67 @@ fn a_set_of_unknown_permissions_is_refused_by_name() {
     let policy = fixture::compile("").unwrap();
     let error = policy.catalogue().set(["view", "fly"]).unwrap_err();
     assert_eq!(error.to_string(), "there is no permission `fly`");
+}
+
+#[test]
+fn the_characters_of_foreign_syntax_can_be_escaped() {
+    for (path, target) in [("/a/%2A", "/a/*"), ("/%3Aid", "/:id"), ("/%2A%2A", "/**")] {
+        let files = fixture::files(&route(&format!("path = \"{path}\"\naccess = \"public\"")), "");
+        let policy = Policy::compile(&files).unwrap();
+        assert!(policy.router().find("", target).is_some(), "{path}");
+        assert!(policy.router().find("", "/a/b").is_none(), "{path}");
+        assert_eq!(policy.routes()[0].path().foreign_segment(), None, "{path}");
+    }
+}
+
+#[test]
+fn misspelt_names_are_answered_with_similar_ones() {
+    let catalogue = PERMISSIONS.replace("\"pay\"", "\"invoices.pay\"");
+    let routes = |line: &str| route(&format!("path = \"/a\"\n{line}"));
+    for (text, problem) in [
+        (
+            routes("require = \"invoice.pay\""),
+            "routes.toml:4: there is no permission `invoice.pay` in permissions.toml; did you mean \
+             `invoices.pay`?",
+        ),
+        (
+            routes("axcess = \"public\""),
+            "routes.toml:1: `require` or `access` is missing; add one of them\n\
+             routes.toml:4: unknown key `axcess`; did you mean `access`?",
+        ),
+        (
+            routes("access = \"public\"\nmethod = [\"GET\"]"),
+            "routes.toml:5: unknown key `method`; did you mean `methods`?",
+        ),
+        (
+            routes("access = \"deny\"\non_deny = { redirct = \"/\" }"),
+            "routes.toml:5: `on_deny.redirect` is missing\n\
+             routes.toml:5: unknown key `on_deny.redirct`; did you mean `redirect`?",
+        ),
+        (
+            "[[section]]\norganisation = \"x\"\n[[section.route]]\nname = \"a\"\npath = \"/a\"\n\
+             access = \"deny\"\n"
+                .to_owned(),
+            "routes.toml:2: `organisation` cannot be inherited; did you mean `organization`?",
+        ),
+        (routes("access = \"public\"\ncolour = 1"), "routes.toml:5: unknown key `colour`"),
+    ] {
+        let files = PolicyFiles { permissions: catalogue.clone(), ..fixture::files(&text, "") };
+        assert_eq!(shown(&files), problem, "{text}");
+    }
+    let groups = GROUPS.replace("[\"view\"]", "[\"veiw\"]");
+    let files = PolicyFiles { groups, ..fixture::files("", "") };
+    let problem = "groups.toml:10: there is no permission `veiw` in permissions.toml; did you mean \
+                   `view`?";
+    assert_eq!(shown(&files), problem);
+    let expect = |as_: &str, more: &str| {
+        fixture::files("", &format!("[[expect]]\nas = \"{as_}\"\nrequest = \"GET /a\"\n{more}"))
+    };
+    let files = expect("link", "decision = \"deny\"\nreason = \"no-rout\"");
+    let problem = "expectations.toml:5: `no-rout` is not a reason; did you mean `no-route`?";
+    assert_eq!(shown(&files), problem);
+    let policy = Policy::compile(&expect("limitd", "decision = \"deny\"")).unwrap();
+    let problems = policy.check_expectations(&|_| None).unwrap_err();
+    let problem = "expectations.toml:1: there is no group `limitd`; did you mean `limited`?";
+    assert_eq!(problems.to_string(), problem);
 }

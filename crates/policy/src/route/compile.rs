@@ -226,10 +226,7 @@ fn permissions(
         match catalogue.index(&id.value) {
             Some(index) => set.insert(index),
             None => {
-                file.problem(
-                    id.line,
-                    format!("there is no permission `{}` in permissions.toml", id.value),
-                );
+                file.problem(id.line, catalogue.unknown(&id.value).in_file());
                 valid = false;
             }
         }

@@ -2,6 +2,7 @@
 
 use crate::document::{Entry, File};
 use crate::path_pattern::PathPattern;
+use crate::similar::did_you_mean;
 
 /// The keys of a section that its routes inherit, unless they have their own.
 const INHERITED: [&str; 20] = [
@@ -51,9 +52,10 @@ pub(super) fn routes<'f>(file: &'f File<'f>) -> Vec<Written<'f>> {
         }
         for key in section.keys() {
             if !INHERITED.contains(&key.value.as_str()) {
-                let message =
-                    format!("`{}` cannot be inherited; write it in each route", key.value);
-                file.problem(key.line, message);
+                let proposal = did_you_mean(&key.value, INHERITED);
+                let advice =
+                    if proposal.is_empty() { "; write it in each route" } else { &proposal };
+                file.problem(key.line, format!("`{}` cannot be inherited{advice}", key.value));
             }
         }
         for mut entry in entries {

@@ -2,6 +2,7 @@
 
 use crate::document::{Entry, File};
 use crate::portal::{Portal, Upstream};
+use crate::similar::did_you_mean;
 
 /// `upstream = "reports"`; `Some(None)` without the key.
 pub(super) fn upstream(
@@ -24,7 +25,9 @@ pub(super) fn upstream(
         [] => "`upstream.others` is not set".to_owned(),
         known => format!("`upstream.others` has {}", known.join(", ")),
     };
-    let message = format!("there are no servers `{}` in the settings: {known}", named.value);
+    let proposal = did_you_mean(&named.value, names.iter().map(String::as_str));
+    let message =
+        format!("there are no servers `{}` in the settings: {known}{proposal}", named.value);
     file.problem(named.line, message);
     None
 }

@@ -154,3 +154,36 @@ fn strict_routes_that_are_open_below_are_named() {
         open.iter().map(|twin| (twin.strict.name(), twin.lax.name(), &*twin.example)).collect();
     assert_eq!(open, [("/admin", "/{*page}", "/admin/1"), ("/files/", "/{*page}", "/files/1")]);
 }
+
+#[test]
+fn strict_routes_that_are_open_with_a_slash_are_named() {
+    let open = |routes: &str, readings: Readings| -> Vec<_> {
+        let policy = Policy::compile_for(&fixture::files(routes, ""), &readings.into()).unwrap();
+        let twins = policy.open_with_other_slash();
+        let named =
+            twins.iter().map(|twin| pair(twin.strict.name(), twin.lax.name(), &twin.example));
+        named.collect()
+    };
+    let routes = [
+        route("/{*page}", "access = \"public\""),
+        route("/secret", "access = \"deny\""),
+        route("/both[/]", "access = \"deny\""),
+        route("/all", "access = \"deny\"\nsubtree = true"),
+        route("/files/", "require = \"view\""),
+    ]
+    .concat();
+    assert_eq!(open(&routes, Readings::all()), [], "the other reading is refused");
+    let without_slash: Readings = [Reading::Case].into_iter().collect();
+    assert_eq!(
+        open(&routes, without_slash),
+        [pair("/secret", "/{*page}", "/secret/"), pair("/files/", "/{*page}", "/files")]
+    );
+    // A route with a slash of its own is for other paths than those without it.
+    let routes = [
+        route("/g/{x}/", "require = { any = [\"view\", \"pay\"] }"),
+        route("/g/new", "require = \"pay\""),
+        route("/g/old", "require = { any = [\"view\", \"pay\"] }"),
+    ]
+    .concat();
+    assert_eq!(open(&routes, without_slash), [pair("/g/new", "/g/{x}/", "/g/new/")]);
+}

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::foreign_syntax;
 use crate::segment_type::is_word;
 use crate::suggestion::pattern::{Pattern, Prefix};
 use crate::suggestion::seen::Seen;
@@ -293,7 +294,7 @@ impl Node {
         push(format!("{path}/"), *slash, end_with_slash);
         push(format!("{path}/{{*rest}}"), *slash || self.rest_has_slash, self.rest);
         for (segment, node) in self.literals {
-            let path = format!("{path}/{segment}");
+            let path = format!("{path}/{}", foreign_syntax::written(&segment));
             node.collect(&Prefix { path, ..prefix.clone() }, patterns);
         }
         for (extension, node) in self.files {
