@@ -31,10 +31,13 @@ impl Command {
             Self::List { state } => {
                 let mails = console.list(&["mail"], &[("state", state.as_deref())])?;
                 let header =
-                    ["ID", "TO", "OCCASION", "STATE", "WRITTEN", "ATTEMPTS", "NEXT", "ERROR"];
+                    ["ID", "LOGIN", "TO", "OCCASION", "STATE", "WRITTEN", "ATTEMPTS", "NEXT", "ERROR"];
                 console.table(&mails, header, |mail| {
-                    ["id", "to", "occasion", "state", "written", "attempts", "next", "last_error"]
-                        .map(|field| text(mail, field))
+                    [
+                        "id", "login", "to", "occasion", "state", "written", "attempts", "next",
+                        "last_error",
+                    ]
+                    .map(|field| text(mail, field))
                 })
             }
             Self::Show { id } => {
