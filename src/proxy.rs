@@ -42,9 +42,10 @@ pub mod upstream;
 mod upstream_error;
 mod watch;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -80,8 +81,10 @@ impl Gateway {
         connection: Connection,
         now: Timestamp,
     ) -> Response<ReplyBody> {
-        let received = &Received::new(self.request_ids.next(), &request, now);
-        let read = question::read(&request, self.authz.proxies(), connection.peer);
+        let client = self.authz.proxies().client(request.headers(), connection.peer);
+        let received = &Received::new(self.request_ids.next(), client, &request, now);
+        let from = (connection.peer, client);
+        let read = question::read(&request, self.authz.proxies(), from);
         let asked = match read.and_then(|question| self.authz.read(&question)) {
             Ok(asked) => asked,
             Err(bad) => {
@@ -135,7 +138,7 @@ impl Gateway {
             let subject = verdict.subject();
             return self.refuse(received, &request, Some(&asked), subject, refusal.into());
         }
-        let sender = Sender::of(verdict.subject(), || asked.client().unwrap_or(connection.peer));
+        let sender = Sender::of(verdict.subject(), || received.client);
         let context = ForwardContext {
             _permit: permit,
             identity: verdict.identity(),
@@ -198,7 +201,7 @@ impl Gateway {
         let uri = std::mem::take(request.uri_mut());
         *request.uri_mut() = origin_form(uri, asked.target());
         let visitor = Visitor {
-            address: self.authz.proxies().client(request.headers(), connection.peer),
+            address: received.client,
             request_id: received.id.clone(),
             now: received.now,
         };
@@ -262,14 +265,22 @@ impl Gateway {
     }
 
     /// Records a request that is refused before it could be read; `start` is the beginning of its
-    /// head.
-    pub fn record_unread(&self, start: &[u8], reason: &'static str, now: Timestamp) {
+    /// head. Its client is the peer, unless a trusted proxy names another in the fields, if there
+    /// are any.
+    pub fn record_unread(
+        &self,
+        start: &[u8],
+        (peer, fields): (IpAddr, Option<&HeaderMap>),
+        reason: &'static str,
+        now: Timestamp,
+    ) {
         let mut words = start.trim_ascii_start().split(|byte| matches!(byte, b' ' | b'\r' | b'\n'));
         let method = words.next().and_then(|method| std::str::from_utf8(method).ok());
         let method = method.filter(|method| method.bytes().all(|byte| byte.is_ascii_uppercase()));
         let target = words.next().map(recordable::target);
         let id = self.request_ids.next();
-        let entry = Entry::new(now, &id, method.unwrap_or_default(), 0);
+        let client = fields.map_or(peer, |fields| self.authz.proxies().client(fields, peer));
+        let entry = Entry::new(now, (&id, client), method.unwrap_or_default(), 0);
         self.decisions.record(&Entry { target, decision: "bad-request", reason, ..entry });
     }
 

@@ -7,6 +7,9 @@ mod log;
 mod query_names;
 pub mod recordable;
 
+use std::io::Write as _;
+use std::net::IpAddr;
+
 use http::StatusCode;
 use http::header::HeaderName;
 use jiff::Timestamp;
@@ -29,6 +32,8 @@ pub struct Entry<'a> {
     pub time: Timestamp,
     /// The request's id, as the portal gets it.
     pub request: &'a str,
+    /// The client's address: the peer's, or the one that a trusted proxy names.
+    pub client: IpAddr,
     /// The method.
     pub method: &'a str,
     /// The canonical path; `None` when the target has none.
@@ -75,10 +80,16 @@ struct Second {
 impl<'a> Entry<'a> {
     /// An entry for this request, without a decision.
     #[must_use]
-    pub fn new(time: Timestamp, request: &'a str, method: &'a str, micros: u64) -> Self {
+    pub fn new(
+        time: Timestamp,
+        (request, client): (&'a str, IpAddr),
+        method: &'a str,
+        micros: u64,
+    ) -> Self {
         Self {
             time,
             request,
+            client,
             method,
             path: None,
             target: None,
@@ -146,6 +157,8 @@ impl<'a> Entry<'a> {
         second.write(self.time, line);
         line.push(b'"');
         plain(line, ",\"request\":", self.request);
+        // Writing an address allocates nothing, and writing to memory cannot fail.
+        let _ = write!(line, ",\"client\":\"{}\"", self.client);
         text(line, ",\"method\":", Some(self.method));
         text(line, ",\"path\":", self.path);
         text(line, ",\"target\":", self.target.as_deref());

@@ -69,12 +69,6 @@ impl AccessRequest {
         Self { header_override: by.map(|by| by.method.clone()), ..self }
     }
 
-    /// The client's address, if it is known.
-    #[must_use]
-    pub fn client(&self) -> Option<IpAddr> {
-        self.client
-    }
-
     /// Whether it asks to become a WebSocket.
     #[must_use]
     pub fn is_websocket(&self) -> bool {

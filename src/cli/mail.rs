@@ -30,11 +30,20 @@ impl Command {
         match self {
             Self::List { state } => {
                 let mails = console.list(&["mail"], &[("state", state.as_deref())])?;
-                let header =
-                    ["ID", "LOGIN", "TO", "OCCASION", "STATE", "WRITTEN", "ATTEMPTS", "NEXT", "ERROR"];
+                let header = [
+                    "ID", "LOGIN", "TO", "OCCASION", "STATE", "WRITTEN", "ATTEMPTS", "NEXT",
+                    "ERROR",
+                ];
                 console.table(&mails, header, |mail| {
                     [
-                        "id", "login", "to", "occasion", "state", "written", "attempts", "next",
+                        "id",
+                        "login",
+                        "to",
+                        "occasion",
+                        "state",
+                        "written",
+                        "attempts",
+                        "next",
                         "last_error",
                     ]
                     .map(|field| text(mail, field))

@@ -163,6 +163,7 @@ impl HttpServer {
         };
         let state = ConnectionState::default();
         let requests = state.clone();
+        let peer = connection.peer();
         let gateway = Arc::clone(&self.gateway);
         let limits = self.limits;
         let service = service_fn(move |request: Request<Incoming>| {
@@ -171,7 +172,8 @@ impl HttpServer {
             let fits = fits(&request, protocol, &limits);
             if !fits {
                 let start = format!("{} {} ", request.method(), request.uri().path());
-                gateway.record_unread(start.as_bytes(), TOO_LARGE, clock::now());
+                let from = (peer, Some(request.headers()));
+                gateway.record_unread(start.as_bytes(), from, TOO_LARGE, clock::now());
             }
             let trailers = Trailers::accepted(request.headers());
             let response = fits.then(|| {
@@ -211,7 +213,12 @@ impl HttpServer {
             if error.is_parse() && state.in_head() {
                 // hyper has sent the response; the gateway never saw the request.
                 let reason = if error.is_parse_too_large() { TOO_LARGE } else { UNREADABLE };
-                self.gateway.record_unread(&state.head_prefix(), reason, clock::now());
+                self.gateway.record_unread(
+                    &state.head_prefix(),
+                    (peer, None),
+                    reason,
+                    clock::now(),
+                );
             }
             tracing::debug!(%error, "connection ended with an error");
         }

@@ -33,6 +33,12 @@ impl Connection {
         Self { peer, peer_value, tls, hold, requests: None }
     }
 
+    /// The peer's address.
+    #[must_use]
+    pub const fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
     /// The same for HTTP/2, which has several requests at a time.
     #[must_use]
     pub fn multiplexed(self) -> Self {

@@ -13,14 +13,14 @@ use crate::authz::decision_record::recordable;
 use crate::authz::trusted_proxies::TrustedProxies;
 use portcullis_policy::{BadRequest, RequestLine, RequestTarget};
 
-/// The question that a request asks.
+/// The question that a request of `client` asks, which came from `peer`.
 ///
 /// # Errors
 /// When it names two hosts, or HTTP does not allow its framing or expectation.
 pub(super) fn read<'r, B: Body>(
     request: &'r Request<B>,
     proxies: &TrustedProxies,
-    peer: IpAddr,
+    (peer, client): (IpAddr, IpAddr),
 ) -> Result<Question<'r>, BadRequest> {
     let (uri, fields) = (request.uri(), request.headers());
     let mut lines = fields.get_all(header::HOST).iter();
@@ -52,7 +52,7 @@ pub(super) fn read<'r, B: Body>(
         line,
         forwarded_host,
         websocket: tunnel::asks_for_websocket(request),
-        client: Some(proxies.client(fields, peer)),
+        client: Some(client),
         preflight: preflight(request),
     })
 }

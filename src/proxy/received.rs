@@ -1,5 +1,7 @@
 //! What is known about a request as soon as its head has come.
 
+use std::net::IpAddr;
+
 use http::header::{self, HeaderValue};
 use http::{Method, Request};
 use jiff::Timestamp;
@@ -12,6 +14,8 @@ use crate::web::fetch_metadata::ResponseKind;
 #[derive(Debug)]
 pub(super) struct Received {
     pub(super) id: String,
+    /// The client's address: the peer's, or the one that a trusted proxy names.
+    pub(super) client: IpAddr,
     pub(super) now: Timestamp,
     began: Instant,
     pub(super) wants: ResponseKind,
@@ -22,19 +26,19 @@ pub(super) struct Received {
 }
 
 impl Received {
-    pub(super) fn new<B>(id: String, request: &Request<B>, now: Timestamp) -> Self {
+    pub(super) fn new<B>(id: String, client: IpAddr, request: &Request<B>, now: Timestamp) -> Self {
         let wants = ResponseKind::of(request.headers());
         let languages = match wants {
             ResponseKind::Page => request.headers().get(header::ACCEPT_LANGUAGE).cloned(),
             ResponseKind::Problem => None,
         };
         let may_change = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-        Self { id, now, began: Instant::now(), wants, may_change, languages }
+        Self { id, client, now, began: Instant::now(), wants, may_change, languages }
     }
 
     /// The entry of the decision record, without a decision.
     pub(super) fn entry<'a, B>(&'a self, request: &'a Request<B>) -> Entry<'a> {
         let micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        Entry::new(self.now, &self.id, request.method().as_str(), micros)
+        Entry::new(self.now, (&self.id, self.client), request.method().as_str(), micros)
     }
 }

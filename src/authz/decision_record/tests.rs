@@ -12,6 +12,7 @@ fn entry() -> Entry<'static> {
     Entry {
         time: "2026-11-24T09:30:00.012345678Z".parse().unwrap(),
         request: "5f3a",
+        client: "2001:db8::7".parse().unwrap(),
         method: "GET",
         path: Some("/tickets/7"),
         target: Some("/tickets/%37".to_owned()),
@@ -44,7 +45,7 @@ fn line(entry: &Entry<'_>, second: &mut Second) -> Value {
 #[test]
 fn line_has_every_field_of_a_decision() {
     let fields = json!({
-        "time": "2026-11-24T09:30:00.012345Z", "request": "5f3a", "method": "GET",
+        "time": "2026-11-24T09:30:00.012345Z", "request": "5f3a", "client": "2001:db8::7", "method": "GET",
         "path": "/tickets/7", "target": "/tickets/%37", "query": ["page"], "websocket": true, "decision": "allow", "reason": "permitted", "route": "Tickets",
         "session": "user", "organization": "acme", "user": "u-1", "group": "admin",
         "policy": "1a2b", "micros": 17, "status": 404,

@@ -69,6 +69,20 @@ async fn record_of_a_denied_request() {
 }
 
 #[tokio::test]
+async fn record_names_the_client_that_a_trusted_proxy_names() {
+    for (trusted, expected) in [(r#"["127.0.0.1"]"#, "203.0.113.9"), ("[]", "127.0.0.1")] {
+        let gate = TestGate::builder().setting("server.trusted_proxies", trusted).start().await;
+        let request = gate.get("/open/a").header("x-forwarded-for", "192.0.2.1, 203.0.113.9");
+        assert_eq!(request.send().await.status, 200);
+        let bad =
+            "GET /a/../b HTTP/1.1\r\nhost: portal.test\r\nx-forwarded-for: 203.0.113.9\r\n\r\n";
+        assert_eq!(gate.raw(bad).await.status, 400);
+        assert_eq!(gate.decided("/open/a").await["client"], expected, "{trusted}");
+        assert_eq!(gate.recorded("target", "/a/../b").await["client"], expected, "{trusted}");
+    }
+}
+
+#[tokio::test]
 async fn record_of_a_bad_request() {
     let gate = TestGate::start().await;
     let request = "GET /a/../b?secret=1 HTTP/1.1\r\nhost: portal.test\r\n\r\n";
