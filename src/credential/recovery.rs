@@ -28,6 +28,13 @@ impl RecoveryCode {
         self.0.expose()
     }
 
+    /// Reads a code as people type it; `None` if it is not the text of one. Whether it is a code of
+    /// a user, [`RecoveryCodes::find`] answers.
+    #[must_use]
+    pub fn parse(typed: &str) -> Option<Self> {
+        parse(typed).map(|bytes| Self::new(&bytes))
+    }
+
     fn new(bytes: &Secret<[u8; LENGTH]>) -> Self {
         let text = Secret::new(BASE32_NOPAD.encode(bytes.expose()));
         let mut grouped = String::with_capacity(text.expose().len() * 5 / 4);

@@ -17,7 +17,8 @@ macro_rules! joined {
 const SCRIPT: &str = joined!(
     "../../templates/pages/password.js",
     "../../templates/pages/requirements.js",
-    "../../templates/pages/recovery_codes.js",
+    "../../templates/pages/copy.js",
+    "../../templates/pages/code.js",
 );
 
 /// The operator's brand and the texts in all languages.

@@ -5,6 +5,7 @@
 //! asked on each request.
 
 mod qr;
+pub(super) mod recovery_codes;
 pub(super) mod set_up;
 
 use std::sync::Arc;

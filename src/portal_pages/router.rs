@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse as _;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Extension, Router};
 use futures_util::future::BoxFuture;
 use http::header::{self, HeaderValue};
@@ -102,6 +102,7 @@ fn router(state: Arc<PagesState>) -> Router {
         .route(paths::SIGN_IN, get(sign_in::show).post(sign_in::submit))
         .route(paths::MFA, get(mfa::show).post(mfa::submit))
         .route(paths::MFA_SETUP, get(mfa::set_up::show).post(mfa::set_up::submit))
+        .route(paths::RECOVERY_CODES_FILE, post(mfa::recovery_codes::file))
         .route(paths::SIGN_OUT, get(sign_out::show).post(sign_out::submit))
         .route(paths::SESSIONS, get(sessions::show).post(sessions::submit))
         .route(paths::ACCESS_TOKENS, get(access_tokens::show).post(access_tokens::submit))

@@ -6,6 +6,7 @@ mod language;
 mod links;
 mod mfa;
 mod passwords;
+mod recovery_codes;
 mod refusals;
 mod sessions;
 mod sign_in;

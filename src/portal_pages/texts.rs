@@ -30,6 +30,8 @@ values! {
     OrganizationAndOperator(organization, operator);
     /// A portal user's login.
     Login(login);
+    /// The operator's business name, and a portal user's login.
+    OperatorAndLogin(operator, login);
     /// A date.
     Date(date);
     /// The name of a token.
@@ -142,12 +144,17 @@ texts! {
     /// The page that sets up the second factor.
     MfaSetUp {
         title: Text,
-        lead: Phrase<Login>,
+        lead: Phrase<OperatorAndLogin>,
+        apps: Text,
         scan: Text,
+        or_scan: Text,
         qr_code: Text,
         open_in_app: Text,
         or_enter: Text,
+        enter_instead: Text,
         enter: Text,
+        copy: Text,
+        not_copied: Text,
         code: Text,
         submit: Text,
         wrong_code: Text,
@@ -161,6 +168,11 @@ texts! {
         keep: Text,
         saved: Text,
         copy: Text,
+        download: Text,
+        file_title: Phrase<Operator>,
+        file_login: Phrase<Login>,
+        file_date: Phrase<Date>,
+        file_keep: Text,
         copied: Text,
         not_copied: Text,
         print: Text,

@@ -57,6 +57,11 @@ impl<'a> FormProblem<'a> {
         Self { retry_after, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, text) }
     }
 
+    /// Whether it is about the value of a field, which it then stands beside.
+    pub(crate) fn is_about_a_field(&self) -> bool {
+        !self.fields.is_empty()
+    }
+
     /// Whether it is about the value of this field.
     pub(crate) fn is_about(&self, field: &str) -> bool {
         self.fields.contains(&field)

@@ -11,6 +11,8 @@ pub const SWITCH_ACCOUNT: &str = "/.portcullis/sign-in?switch=1";
 pub const MFA: &str = "/.portcullis/mfa";
 /// The page that sets up the second factor.
 pub const MFA_SETUP: &str = "/.portcullis/mfa/setup";
+/// The recovery codes that a form holds, as a file.
+pub const RECOVERY_CODES_FILE: &str = "/.portcullis/mfa/recovery-codes.txt";
 /// The page to sign out on.
 pub const SIGN_OUT: &str = "/.portcullis/sign-out";
 /// A portal user's own sessions.
@@ -45,6 +47,7 @@ mod tests {
             SWITCH_ACCOUNT,
             MFA,
             MFA_SETUP,
+            RECOVERY_CODES_FILE,
             SIGN_OUT,
             SESSIONS,
             ACCESS_TOKENS,

@@ -264,6 +264,43 @@ impl Chrome {
         self.protocol("Emulation.setEmulatedMedia", json!({ "features": [] })).await;
     }
 
+    /// Gives the browser the window of a phone from now on.
+    pub(crate) async fn on_phone(&self) {
+        self.window(390, 844, true).await;
+    }
+
+    /// Gives the browser the window of a small notebook from now on.
+    pub(crate) async fn at_desk(&self) {
+        self.window(1280, 800, false).await;
+    }
+
+    async fn window(&self, width: u32, height: u32, phone: bool) {
+        let window = json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone,
+        });
+        self.protocol("Emulation.setDeviceMetricsOverride", window).await;
+    }
+
+    /// The upper and lower edge of the first element that a selector finds, in the window.
+    pub(crate) async fn edges(&self, selector: &str) -> (f64, f64) {
+        self.find(selector).await;
+        let script = format!(
+            "const box = document.querySelector('{selector}').getBoundingClientRect();
+             return [box.top, box.bottom]"
+        );
+        serde_json::from_value(self.ask(&script).await).unwrap()
+    }
+
+    /// Proves that an element is in the window as the page stands, without scrolling.
+    pub(crate) async fn in_view(&self, selector: &str) {
+        let (top, bottom) = self.edges(selector).await;
+        let height = self.ask("return window.innerHeight").await.as_f64().unwrap();
+        assert!(
+            top >= 0.0 && bottom > top && bottom <= height,
+            "{selector} is at {top} to {bottom} of {height}"
+        );
+    }
+
     /// A command of the browser's own protocol.
     async fn protocol(&self, command: &str, params: Value) -> Value {
         self.vendor("goog/cdp/execute", json!({ "cmd": command, "params": params })).await

@@ -1,4 +1,4 @@
-//! Setting up the second factor (R50), and the recovery codes, which are shown once (R51).
+//! Setting up the second factor (R50).
 //!
 //! The proposed secret is in the page, sealed for this pending sign-in. Nothing of it is stored
 //! before a code proves that the user's app has it. A page that is shown again after a wrong code
@@ -10,11 +10,10 @@ use askama::Template;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use http::{HeaderMap, Response, StatusCode, header};
+use http::{HeaderMap, Response, header};
 use serde::Deserialize;
 
 use super::{AtStep, BUSY_RETRY, CODE_FIELD, Step, log, qr};
-use crate::credential::recovery::RecoveryCode;
 use crate::credential::secret::Secret;
 use crate::credential::totp::TotpSecret;
 use crate::directory::access::second_factors::{NewSecondFactor, SecondStep};
@@ -23,7 +22,7 @@ use crate::portal_pages::texts::Catalogue;
 use crate::portal_pages::{PageResult, PagesState};
 use crate::web::brand::Brand;
 use crate::web::form_problem::{FormProblem, form_page};
-use crate::web::response::{Referrer, add_cookie, html, see_other};
+use crate::web::response::{add_cookie, see_other};
 use crate::web::{Visitor, paths};
 
 /// The form.
@@ -54,13 +53,10 @@ struct SetUpPage<'a> {
     request_id: &'a str,
 }
 
-#[derive(Template)]
-#[template(path = "pages/recovery_codes.html")]
-struct RecoveryCodesPage<'a> {
-    brand: &'a Brand,
-    text: &'a Catalogue,
-    codes: &'a [RecoveryCode],
-    return_to: &'a str,
+impl SetUpPage<'_> {
+    fn is_about_code(&self) -> bool {
+        self.problem.is_some_and(|problem| problem.is_about("code"))
+    }
 }
 
 /// A proposed secret, in the clear and sealed.
@@ -124,7 +120,7 @@ impl PagesState {
             self.directory.second_factors().set_up(sign_in, given, visit, visitor.now).await?;
         let problem = match step {
             SecondStep::Accepted(done) => {
-                return Ok(self.recovery_codes_page(&at_step, &done, headers, visitor).await);
+                return Ok(self.second_factor_set_up(&at_step, &done, headers, visitor).await);
             }
             // The page finds out what is needed now.
             SecondStep::Invalid => return Ok(see_other(paths::MFA_SETUP)),
@@ -138,7 +134,7 @@ impl PagesState {
 
     /// Starts the session and shows the recovery codes. They are shown even if the session cannot
     /// start: they are stored by now, and are not shown again.
-    async fn recovery_codes_page(
+    async fn second_factor_set_up(
         &self,
         at_step: &AtStep,
         done: &NewSecondFactor,
@@ -149,14 +145,8 @@ impl PagesState {
             "a second factor was set up");
         let return_to = &at_step.pending.return_to;
         let signed_in = self.signed_in(&done.user, return_to, headers, visitor).await;
-        let text = self.texts.of(headers);
-        let page = RecoveryCodesPage {
-            brand: &self.brand,
-            text,
-            codes: &done.recovery_codes,
-            return_to: return_to.as_str(),
-        };
-        let mut response = html(&text.language, StatusCode::OK, &page, Referrer::Nothing);
+        let mut response =
+            self.recovery_codes_page(&done.recovery_codes, return_to.as_str(), headers, visitor);
         match signed_in {
             Ok(signed_in) => {
                 for cookie in signed_in.headers().get_all(header::SET_COOKIE) {

@@ -46,13 +46,13 @@ async fn enter(
 }
 
 /// The secret that a set-up page shows.
-fn secret(page: &Answer) -> TotpSecret {
+pub(super) fn secret(page: &Answer) -> TotpSecret {
     let (_, rest) = page.text.split_once("<p class=\"key\"><code>").unwrap();
     let text = rest.split('<').next().unwrap().replace(' ', "");
     TotpSecret::from_bytes(&data_encoding::BASE32_NOPAD.decode(text.as_bytes()).unwrap()).unwrap()
 }
 
-fn recovery_codes(page: &Answer) -> Vec<String> {
+pub(super) fn recovery_codes(page: &Answer) -> Vec<String> {
     let codes = page.text.split("<li>").skip(1);
     codes.map(|rest| rest.split('<').next().unwrap().to_owned()).collect()
 }

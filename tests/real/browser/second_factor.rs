@@ -28,16 +28,14 @@ async fn r50_r51_set_up_and_codes_in_a_browser() {
     chrome.picture("mfa-setup").await;
     let app = App::new(&chrome.find(".key code").await.text().await.unwrap());
     chrome.fill("code", &app.wrong()).await;
-    chrome.press("Turn on two-step sign-in").await;
     chrome.sees("That code didn't match").await;
     chrome.picture("mfa-setup-wrong").await;
     chrome.fill("code", &app.code()).await;
-    chrome.press("Turn on two-step sign-in").await;
     chrome.sees("Save your recovery codes").await;
     chrome.picture("mfa-recovery-codes").await;
     let code = chrome.find(".codes li").await.text().await.unwrap();
     assert_eq!((chrome.count(".codes li").await, code.len()), (10, 19));
-    assert_eq!(chrome.count(".tools button").await, 2, "to copy and to print");
+    assert_eq!(chrome.count(".tools button").await, 3, "to download, to copy and to print");
     chrome.press("Copy").await;
     chrome.sees("Copied.").await;
     chrome.press("I've saved them, continue").await;
@@ -51,11 +49,9 @@ async fn r50_r51_set_up_and_codes_in_a_browser() {
     chrome.arrives(MFA).await;
     chrome.picture("mfa").await;
     chrome.fill("code", &app.wrong()).await;
-    chrome.press("Sign in").await;
     chrome.sees("That code didn't match").await;
     chrome.picture("mfa-wrong").await;
     chrome.fill("code", &app.next()).await;
-    chrome.press("Sign in").await;
     chrome.arrives("/closed/b").await;
 
     chrome.goto("/.portcullis/sign-in").await;
@@ -69,6 +65,62 @@ async fn r50_r51_set_up_and_codes_in_a_browser() {
     chrome.fill("recovery_code", &code.to_uppercase()).await;
     chrome.press("Sign in with a recovery code").await;
     chrome.arrives("/").await;
+    chrome.quiet().await;
+}
+
+#[tokio::test]
+async fn r50_set_up_on_a_phone_starts_with_the_app() {
+    let gate = TestGate::builder().tls().setting("branding.name", "\"Example IT\"").start().await;
+    let acme = gate.admin.organization("Acme").await;
+    let anna = gate.admin.user(&acme, "anna", "admin").await;
+    require(&gate, &anna, true).await;
+    let chrome = Chrome::open(&gate).await;
+    chrome.on_phone().await;
+    chrome.goto("/closed/a").await;
+    chrome.sign_in("anna", PASSWORD).await;
+    chrome.arrives(SET_UP).await;
+    chrome.sees("Example IT requires two-step sign-in").await;
+    chrome.sees("Microsoft Authenticator").await;
+    chrome.in_view("a[href^=\"otpauth://totp/\"]").await;
+    chrome.in_view(".by-key .tools button").await;
+    let (code, qr) = (chrome.edges("#code").await, chrome.edges(".qr").await);
+    assert!(qr.0 > code.1, "the QR code is for another device");
+    chrome.press("Copy key").await;
+    chrome.sees("Copied.").await;
+
+    chrome.at_desk().await;
+    let (key, qr) = (chrome.edges(".key").await, chrome.edges(".qr").await);
+    assert!(qr.1 < key.0, "at a desk the QR code comes first");
+    assert!(!chrome.text().await.contains("Open in the app"));
+    chrome.quiet().await;
+}
+
+#[tokio::test]
+async fn r50_wrong_code_is_reported_beside_the_field() {
+    let gate = TestGate::builder().tls().start().await;
+    let acme = gate.admin.organization("Acme").await;
+    let anna = gate.admin.user(&acme, "anna", "admin").await;
+    require(&gate, &anna, true).await;
+    let chrome = Chrome::open(&gate).await;
+    chrome.on_phone().await;
+    chrome.goto("/closed/a").await;
+    chrome.sign_in("anna", PASSWORD).await;
+    chrome.arrives(SET_UP).await;
+    let app = App::new(&chrome.find(".key code").await.text().await.unwrap());
+    for phone in [true, false] {
+        match phone {
+            true => chrome.on_phone().await,
+            false => chrome.at_desk().await,
+        }
+        // The form sends itself with the last digit.
+        chrome.ask("document.body.dataset.old = ''").await;
+        chrome.fill("code", &app.wrong()).await;
+        chrome.find("body:not([data-old]) #problem").await;
+        chrome.in_view("#problem").await;
+        chrome.in_view("#code").await;
+        let (problem, code) = (chrome.edges("#problem").await, chrome.edges("#code").await);
+        assert!((0.0..24.0).contains(&(code.0 - problem.1)), "{problem:?} {code:?}");
+    }
     chrome.quiet().await;
 }
 
@@ -89,7 +141,8 @@ async fn r50_set_up_works_without_script_in_german() {
     chrome.fill("code", &app.code()).await;
     chrome.press("Bestätigung in zwei Schritten aktivieren").await;
     chrome.sees("Wiederherstellungscodes sichern").await;
-    assert_eq!(chrome.count("button").await, 0, "a button without a script");
+    assert_eq!(chrome.count("button[type=\"button\"]").await, 0, "a button without a script");
+    assert_eq!(chrome.count(".tools button").await, 1, "to download");
     chrome.picture("mfa-recovery-codes-german").await;
     chrome.press("Ich habe die Codes gesichert, weiter").await;
     chrome.arrives("/closed/a").await;
