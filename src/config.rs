@@ -18,11 +18,13 @@
 //! | `problem` | what is reported |
 //! | `server`, `limits`, `upstream`, `store`, `admin`, `session`, `credentials`, `mail`, `identity`, `branding`, `telemetry` | the sections |
 //! | `served_hosts` | the hosts of `server`, and comparison with them |
+//! | `contact`, `page_links` | where pages say to ask for help, and the links at their foot |
 //! | `public_url`, `cookie_names`, `header_names`, `field_encoding`, `colour` | types of single values |
 
 mod admin;
 pub mod branding;
 pub mod colour;
+mod contact;
 mod cookie_names;
 mod credentials;
 pub mod field_encoding;
@@ -31,6 +33,7 @@ mod identity;
 mod limits;
 mod load;
 mod mail;
+mod page_links;
 mod problem;
 mod public_url;
 mod reader;
@@ -45,6 +48,8 @@ mod upstream;
 mod value;
 
 pub use self::branding::{Branding, Shades};
+#[expect(unused_imports, reason = "for the pages")]
+pub use self::contact::Contact;
 pub use self::cookie_names::CookieNames;
 pub use self::credentials::{KEY_FILE, Passwords};
 pub use self::field_encoding::FieldEncoding;
@@ -52,8 +57,12 @@ pub use self::identity::{BasicAccount, Disclosure, IdentitySettings, Placeholder
 pub use self::limits::{Limits, LinkLimits};
 pub use self::load::{Loaded, References};
 pub use self::mail::{MailTransport, Security, Smtp};
+#[expect(unused_imports, reason = "for the pages")]
+pub use self::page_links::PageLink;
 pub use self::public_url::PublicUrl;
 pub use self::served_hosts::{FoundHost, ServedHost, ServedHosts};
+#[cfg(test)]
+pub use self::server::Hsts;
 pub use self::server::{BACKLOG, ForwardedHeader, Server, Tls};
 pub use self::session::SessionLimits;
 pub use self::settings::Settings;

@@ -88,6 +88,8 @@ struct PagesState {
     max_address: usize,
     forms: Forms,
     https: bool,
+    /// The value of `Strict-Transport-Security`, if it is sent.
+    hsts: Option<&'static str>,
     session_cookie: &'static str,
     /// Whether users may create tokens for programs.
     tokens_by_users: bool,

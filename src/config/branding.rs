@@ -1,4 +1,4 @@
-//! `[branding]`: name, logo and colours of the pages.
+//! `[branding]`: name, logo, colours and links of the pages.
 //!
 //! The shades of the accent colour are computed when the settings load, such that text in the
 //! accent and on it is readable (WCAG 2.2, AA). An accent that is not readable as it is is adjusted,
@@ -8,6 +8,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::colour::Colour;
+use super::contact::Contact;
+use super::page_links::PageLink;
 use super::reader::Reader;
 
 /// The default accent, for light and for dark pages.
@@ -30,6 +32,10 @@ pub struct Branding {
     pub accents: Accents,
     /// `branding.texts`: a folder of text files that override the built-in ones.
     pub texts: Option<PathBuf>,
+    /// `branding.contact`: where users can ask for help.
+    pub contact: Option<Contact>,
+    /// `branding.links`: links at the foot of the pages, in this order.
+    pub links: Vec<PageLink>,
     /// Colours that had to be adjusted.
     pub notes: Vec<Note>,
 }
@@ -111,6 +117,8 @@ impl Branding {
             logo: r.optional_path("branding.logo"),
             accents,
             texts: r.optional_path("branding.texts"),
+            contact: Contact::read(r),
+            links: PageLink::read_all(r),
             notes,
         }
     }

@@ -280,6 +280,36 @@ impl Reader {
         names.filter_map(|key| key.split('.').next()).map(str::to_owned).collect()
     }
 
+    /// A list of tables: the prefix of the keys of each, such as `branding.links[0]`. In the
+    /// environment it is written as in the file. Empty if the key is not set.
+    pub(super) fn tables(&mut self, key: &str) -> Vec<String> {
+        let Some(value) = self.take(key) else { return Vec::new() };
+        let value = match value.kind {
+            ValueKind::String(text) => inline(&text),
+            _ => Some(value),
+        };
+        let Some(ValueKind::Array(items)) = value.map(|value| value.kind) else {
+            self.problem(key, "must be a list of tables".to_owned());
+            return Vec::new();
+        };
+        let mut prefixes = Vec::with_capacity(items.len());
+        for (index, item) in items.into_iter().enumerate() {
+            let prefix = format!("{key}[{index}]");
+            if matches!(item.kind, ValueKind::Table(_)) {
+                flatten(prefix.clone(), item, &mut self.values);
+                prefixes.push(prefix);
+            } else {
+                self.problem(&prefix, "must be a table".to_owned());
+            }
+        }
+        prefixes
+    }
+
+    /// Whether the key itself is set, rather than keys below it.
+    pub(super) fn is_value(&self, key: &str) -> bool {
+        self.values.get(key).is_some_and(|value| !matches!(value.kind, ValueKind::Table(_)))
+    }
+
     /// Whether any source sets the key or one below it.
     pub(super) fn has(&self, key: &str) -> bool {
         let below = format!("{key}.");
@@ -339,6 +369,12 @@ fn into_string(item: Value) -> Option<String> {
         | ValueKind::Table(_)
         | ValueKind::Array(_) => None,
     }
+}
+
+/// A value that is written as in the file.
+fn inline(text: &str) -> Option<Value> {
+    let file = File::from_str(&format!("value = {text}"), FileFormat::Toml);
+    Config::builder().add_source(file).build().ok()?.get("value").ok()
 }
 
 /// The inside of a list that is written as in the file; other text, such as `[::1]`, unchanged.

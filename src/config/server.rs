@@ -30,6 +30,8 @@ pub struct Server {
     pub hosts_below: Vec<Host>,
     /// `server.trusted_proxies`: networks whose forwarded headers are trusted.
     pub trusted_proxies: Vec<IpNet>,
+    /// `server.hsts`: which hosts browsers may reach over TLS only from then on.
+    pub hsts: Hsts,
     /// `server.forwarded_header`: which forwarded headers are read from them.
     pub forwarded_header: ForwardedHeader,
     /// `server.tls`: certificate and key, if TLS ends here.
@@ -43,6 +45,17 @@ pub struct Server {
     pub shutdown_grace: Duration,
     /// `[server.limits]`
     pub limits: Limits,
+}
+
+/// `server.hsts` (RFC 6797)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hsts {
+    /// The gateway adds no header.
+    Off,
+    /// The hosts that are served.
+    Host,
+    /// These, and all hosts below them.
+    Subdomains,
 }
 
 /// `server.forwarded_header`
@@ -89,6 +102,11 @@ impl Server {
                 ForwardedHeader::XForwarded,
             ),
             tls,
+            hsts: r.choice(
+                "server.hsts",
+                &[("off", Hsts::Off), ("host", Hsts::Host), ("subdomains", Hsts::Subdomains)],
+                Hsts::Off,
+            ),
             backlog: r.number("server.backlog", BACKLOG, 1, u16::MAX),
             threads: r.number("server.threads", threads, 1, 1024),
             shutdown_grace: r.duration("server.shutdown_grace", seconds(10)),
@@ -96,6 +114,19 @@ impl Server {
             public_url: public_url?,
         };
         Some(server)
+    }
+
+    /// The value of `Strict-Transport-Security` for every response. `None` if the header is not
+    /// sent, always if browsers reach the gateway by http (RFC 6797, 7.2).
+    #[must_use]
+    pub fn transport_security(&self) -> Option<&'static str> {
+        match self.hsts {
+            Hsts::Host if self.public_url.is_https() => Some("max-age=63072000"),
+            Hsts::Subdomains if self.public_url.is_https() => {
+                Some("max-age=63072000; includeSubDomains")
+            }
+            Hsts::Off | Hsts::Host | Hsts::Subdomains => None,
+        }
     }
 }
 

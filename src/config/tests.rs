@@ -205,6 +205,39 @@ fn an_invalid_item_of_a_list_is_never_dropped() {
 }
 
 #[test]
+fn links_have_names_in_languages_in_either_source() {
+    let list = r#"[
+        { name = { en = "Imprint", de = "Impressum" }, url = "https://example.com/imprint" },
+        { name = "Privacy", url = "https://example.com/privacy" },
+    ]"#;
+    let in_file = parse(&format!("{LEAST}\n[branding]\nlinks = {list}")).unwrap();
+    let set = environment(&[("PORTCULLIS__BRANDING__LINKS", list)]);
+    let in_environment = Settings::parse(LEAST, Path::new("p.toml"), &set).unwrap();
+    assert_eq!(in_file.branding, in_environment.branding);
+    let shown = |language| {
+        let links = in_file.branding.links.iter();
+        links.map(|link| (link.name(language), &*link.url)).collect::<Vec<_>>()
+    };
+    let (imprint, privacy) = ("https://example.com/imprint", "https://example.com/privacy");
+    assert_eq!(shown("en"), [("Imprint", imprint), ("Privacy", privacy)]);
+    assert_eq!(shown("de"), [("Impressum", imprint), ("Privacy", privacy)]);
+    assert!(parse(LEAST).unwrap().branding.links.is_empty());
+}
+
+#[test]
+fn a_contact_can_have_a_text_of_its_own() {
+    let with = |contact: &str| {
+        let text = format!("{LEAST}\n[branding]\ncontact = {contact}");
+        parse(&text).unwrap().branding.contact.unwrap()
+    };
+    let plain = with("\"help@example.com\"");
+    assert_eq!((&*plain.href, &*plain.text), ("mailto:help@example.com", "help@example.com"));
+    let named = with("{ address = \"+49 30 123\", text = \"IT help desk\" }");
+    assert_eq!((&*named.href, &*named.text), ("tel:+4930123", "IT help desk"));
+    assert_eq!(parse(LEAST).unwrap().branding.contact, None);
+}
+
+#[test]
 fn an_unknown_key_is_a_problem_in_either_source() {
     let found = problems(&format!("{LEAST}\n[server.limits]\nheader_byte = 9000"));
     let message = "unknown setting; did you mean `server.limits.header_bytes`?";

@@ -69,6 +69,7 @@ impl Pages {
             max_address: limits.header_bytes - HEAD_WITHOUT_TARGET,
             forms: Forms::new(&settings.server, key),
             https,
+            hsts: settings.server.transport_security(),
             session_cookie: OwnCookie::Session.name(https),
             tokens_by_users: settings.tokens_by_users,
             directory,
@@ -118,7 +119,7 @@ fn router(state: Arc<PagesState>) -> Router {
 
 impl ErrorPages for Pages {
     fn refuse(&self, refused: &Refused<'_>) -> Response<Body> {
-        response::protect(self.state.refusal(refused), self.state.https)
+        response::protect(self.state.refusal(refused), self.state.hsts)
     }
 
     fn own_page(
@@ -145,7 +146,7 @@ impl ErrorPages for Pages {
                 response = state.error_page(&error, &method, &headers, &visitor);
             }
             state.clear_doubled_cookies(&headers, &path, &mut response);
-            response::protect(response, state.https)
+            response::protect(response, state.hsts)
         })
     }
 }

@@ -69,6 +69,9 @@ impl Gateway {
             };
         }
         self.locations.publish(response.headers_mut());
+        if let Some(hsts) = &self.hsts {
+            response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone());
+        }
         if response.body().is_end_stream() {
             return response.map(ReplyBody::Portal);
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::HeaderValue;
 use tokio_util::sync::CancellationToken;
 
 use super::bounds::Bounds;
@@ -26,6 +27,8 @@ pub struct Gateway {
     pub(super) error_pages: Arc<dyn ErrorPages>,
     pub(super) decisions: Arc<DecisionLog>,
     pub(super) locations: Locations,
+    /// `Strict-Transport-Security`, if it is sent (`server.hsts`).
+    pub(super) hsts: Option<HeaderValue>,
     pub(super) identity: IdentitySettings,
     pub(super) filter: InboundFilter,
     pub(super) portal_cookies: CookieNames,
@@ -53,6 +56,7 @@ impl Gateway {
             error_pages,
             decisions,
             locations: Locations::new(settings),
+            hsts: settings.server.transport_security().map(HeaderValue::from_static),
             identity: settings.identity.clone(),
             filter: InboundFilter::new(Arc::clone(authz.reserved_headers())),
             portal_cookies: settings.portal_cookies.clone(),

@@ -13,8 +13,6 @@ use http::{Response, StatusCode};
 /// cannot be in a page: templates escape all values, and scripts are files of ours.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
     img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'";
-/// Two years, as preload lists and scanners expect.
-const TRANSPORT_SECURITY: &str = "max-age=63072000";
 
 /// What a page reveals of its address to the page that follows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,16 +77,17 @@ pub(crate) fn add_cookie(response: &mut Response<Body>, line: Option<HeaderValue
     }
 }
 
-/// Adds the headers that each of our own responses has, where it has none of that name.
-pub(crate) fn protect(mut response: Response<Body>, https: bool) -> Response<Body> {
+/// Adds the headers that each of our own responses has, where it has none of that name. With HSTS,
+/// the value of its header.
+pub(crate) fn protect(mut response: Response<Body>, hsts: Option<&'static str>) -> Response<Body> {
     let headers = response.headers_mut();
     default(headers, header::CACHE_CONTROL, "no-store");
     default(headers, header::REFERRER_POLICY, "no-referrer");
     default(headers, header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
     default(headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     default(headers, header::X_FRAME_OPTIONS, "DENY");
-    if https {
-        default(headers, header::STRICT_TRANSPORT_SECURITY, TRANSPORT_SECURITY);
+    if let Some(value) = hsts {
+        default(headers, header::STRICT_TRANSPORT_SECURITY, value);
     }
     response
 }

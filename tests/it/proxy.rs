@@ -8,6 +8,7 @@ mod freshness;
 mod garbage;
 mod headers;
 mod hosts;
+mod hsts;
 mod identity;
 mod limits;
 mod long_polls;

@@ -47,6 +47,40 @@ const MESSAGES: &[(&str, &str)] = &[
         "upstream.servers: is required: at least one server of the portal (e.g. \
          `http://127.0.0.1:9000`)",
     ),
+    (
+        "server.hsts = true",
+        "server.hsts: `true` is not a known value, expected one of `off`, `host`, `subdomains`",
+    ),
+    (
+        "branding.contact = \"the help desk\"",
+        "branding.contact: `the help desk` is not an email address, a phone number or the URL of a \
+         page (e.g. `help@example.com`, `+49 30 123456` or `https://www.example.com/help`)",
+    ),
+    (
+        "branding.contact = { text = \"IT help desk\" }",
+        "branding.contact.address: is required: an email address, a phone number or the URL of a \
+         page (e.g. `help@example.com`, `+49 30 123456` or `https://www.example.com/help`)",
+    ),
+    ("branding.links = \"https://example.com\"", "branding.links: must be a list of tables"),
+    ("branding.links = [\"https://example.com\"]", "branding.links[0]: must be a table"),
+    (
+        "branding.links = [{ url = \"https://example.com\" }]",
+        "branding.links[0].name: is required: a text, or one for each language (e.g. `{ en = \
+         \"Imprint\", de = \"Impressum\" }`)",
+    ),
+    (
+        "branding.links = [{ name = \"Privacy\" }]",
+        "branding.links[0].url: is required (e.g. `https://www.example.com/privacy`)",
+    ),
+    (
+        "branding.links = [{ name = \"Privacy\", url = \"/privacy\" }]",
+        "branding.links[0].url: `/privacy` is not a URL of a page (e.g. \
+         `https://www.example.com/privacy`)",
+    ),
+    (
+        "branding.links = [{ nme = \"Privacy\", name = \"Privacy\", url = \"https://example.com\" }]",
+        "branding.links[0].nme: unknown setting; did you mean `branding.links[0].name`?",
+    ),
     // Numbers, durations and words
     ("server.threads = 0", "server.threads: `0` is not a whole number from 1 to 1024"),
     ("server.backlog = 70000", "server.backlog: `70000` is not a whole number from 1 to 65535"),

@@ -1,6 +1,7 @@
 use http::{Method, StatusCode, header};
 
-use crate::portal_pages::fixture::{Browser, TestSite};
+use crate::config::Hsts;
+use crate::portal_pages::fixture::{Browser, TestSite, settings};
 
 #[tokio::test]
 async fn every_response_has_the_protecting_headers() {
@@ -10,7 +11,6 @@ async fn every_response_has_the_protecting_headers() {
         let answer = Browser::default().get(&site, address).await;
         assert_eq!(answer.header(header::CACHE_CONTROL), "no-store", "{address}");
         assert_eq!(answer.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
-        assert!(answer.header(header::STRICT_TRANSPORT_SECURITY).starts_with("max-age="));
         let policy = answer.header(header::CONTENT_SECURITY_POLICY);
         assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"));
         assert!(policy.contains("frame-ancestors 'none'"));
@@ -25,10 +25,29 @@ async fn every_response_has_the_protecting_headers() {
 }
 
 #[tokio::test]
-async fn hsts_is_not_sent_over_plain_http() {
+async fn hsts_is_sent_if_switched_on_and_over_https() {
+    for (public_url, hsts, sent) in [
+        ("https://portal.example", Hsts::Off, None),
+        ("https://portal.example", Hsts::Host, Some("max-age=63072000")),
+        ("https://portal.example", Hsts::Subdomains, Some("max-age=63072000; includeSubDomains")),
+        ("http://portal.example", Hsts::Host, None),
+        ("http://portal.example", Hsts::Subdomains, None),
+    ] {
+        let mut settings = settings(public_url);
+        settings.server.hsts = hsts;
+        let site = TestSite::with(&settings).await;
+        for address in ["/.portcullis/sign-in", "/.portcullis/none"] {
+            let answer = Browser::default().get(&site, address).await;
+            let value = answer.headers.get(header::STRICT_TRANSPORT_SECURITY);
+            assert_eq!(value.map(|value| value.to_str().unwrap()), sent, "{public_url} {hsts:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn cookies_over_plain_http_have_no_host_prefix() {
     let site = TestSite::new().await;
     let answer = Browser::default().get(&site, "/.portcullis/sign-in").await;
-    assert!(!answer.headers.contains_key(header::STRICT_TRANSPORT_SECURITY));
     assert!(answer.header(header::SET_COOKIE).starts_with("portcullis-form="));
 }
 
