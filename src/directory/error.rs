@@ -128,6 +128,12 @@ pub enum Refusal {
         /// The user's login.
         login: String,
     },
+    /// A disabled user cannot be invited.
+    #[error("`{login}` is disabled; enable the user first")]
+    Disabled {
+        /// The user's login.
+        login: String,
+    },
     /// A token ends with the password of its user, so a user without one has no tokens.
     #[error("`{login}` has no password yet; set one, or wait until the invitation is accepted")]
     NoPassword {
@@ -245,6 +251,7 @@ impl Refusal {
             Self::NotADefault { .. } => "group-not-a-default",
             Self::IsPassword { .. } => "is-password",
             Self::HasPassword { .. } => "has-password",
+            Self::Disabled { .. } => "account-disabled",
             Self::NoPassword { .. } => "no-password",
             Self::TooManyTokens { .. } => "too-many-tokens",
             Self::NotInvited { .. } => "not-invited",

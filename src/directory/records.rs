@@ -21,8 +21,8 @@ mod write;
 
 pub use change::{Actor, Change};
 pub use document::{
-    ApiToken, EndUser, Group, INVITATION, OneTimeLink, Organization, Preferences, RESET,
-    SecondFactor, TotpStep, UsedSignIn, User, UserStatus, login_key,
+    ApiToken, EndUser, Group, INVITATION, LastSignIn, OneTimeLink, Organization, Preferences,
+    RESET, SecondFactor, TotpStep, UsedSignIn, User, UserStatus, login_key,
 };
 pub use id::{ApiTokenId, EndUserId, GroupId, MailId, OrganizationId, UserId, UserTokenId};
 pub use mail::{Mail, MailState, Occasion};

@@ -48,6 +48,7 @@ pub(super) fn denied<'a>(
     let reason = denial.reason();
     let text = match reason {
         Reason::NoPortalAccess => return notices.no_portal_access(),
+        Reason::AccountDisabled => return notices.account_disabled(),
         Reason::MissingPermission => return missing_permission(notices, (denial, policy), asker),
         Reason::OtherOrganization => &texts.other_organization,
         Reason::NoRoute => &texts.no_route,

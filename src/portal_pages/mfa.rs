@@ -167,9 +167,9 @@ impl PagesState {
             }
             (NextStep::Code(_), Step::SetUp) => Err(see_other(paths::MFA)),
             (NextStep::SetUp(_), Step::Code) => Err(see_other(paths::MFA_SETUP)),
-            (NextStep::NoPortalAccess(_), _) => {
+            (NextStep::NoPortalAccess(user), _) => {
                 let text = self.texts.of(headers);
-                let notice = self.notices(text).no_portal_access();
+                let notice = self.notices(text).no_access_of(&user);
                 Err(self.notice(&notice, text, ResponseKind::Page, &visitor.request_id))
             }
             (NextStep::Invalid, _) => {

@@ -8,6 +8,7 @@ use http::{Response, StatusCode};
 
 use super::PagesState;
 use super::texts::Catalogue;
+use crate::directory::UserFacts;
 use crate::web::brand::Brand;
 use crate::web::fetch_metadata::ResponseKind;
 use crate::web::notice::{Link, Notice};
@@ -153,6 +154,17 @@ impl<'a> Notices<'a> {
         let text = &self.text.notice.no_portal_access;
         let notice = self.advice(StatusCode::FORBIDDEN, Reason::NoPortalAccess.as_str(), text);
         self.link(notice, Destination::SwitchAccount)
+    }
+
+    pub(super) fn account_disabled(self) -> Notice<'a> {
+        let text = &self.text.notice.account_disabled;
+        let notice = self.advice(StatusCode::FORBIDDEN, Reason::AccountDisabled.as_str(), text);
+        self.link(notice, Destination::SwitchAccount)
+    }
+
+    /// The notice for a portal user who may not use the portal at all (R8).
+    pub(super) fn no_access_of(self, user: &UserFacts) -> Notice<'a> {
+        if user.disabled { self.account_disabled() } else { self.no_portal_access() }
     }
 
     pub(super) fn dead_link(self) -> Notice<'a> {

@@ -207,7 +207,7 @@ impl PagesState {
             SignIn::NoPortalAccess(user) => {
                 tracing::info!(user.id = %user.id, request.id = visitor.request_id,
                     "a portal user without portal access signed in");
-                let notice = self.notices(text).no_portal_access();
+                let notice = self.notices(text).no_access_of(&user);
                 return Ok(self.notice(&notice, text, ResponseKind::Page, &visitor.request_id));
             }
             SignIn::CodeRequired(pending) => {

@@ -318,6 +318,7 @@ texts! {
         too_many_sessions: Advice,
         unreadable_form: Advice,
         no_portal_access: Advice,
+        account_disabled: Advice,
         dead_link: Advice,
         dead_invitation: Advice,
         dead_reset: Advice,

@@ -12,6 +12,7 @@ use super::record::{SESSION, SessionRecord};
 use super::sessions::{PAGE, Sessions, TRIES, busy, store_fault};
 use crate::credential::token::{PlainToken, TokenHash};
 use crate::directory::Change;
+use crate::directory::accounts::users::Users;
 use portcullis_policy::SessionKind;
 use portcullis_store::{CommitError, Expect, Record, StoreError};
 
@@ -39,8 +40,8 @@ pub struct StartedSession {
 }
 
 impl Sessions {
-    /// Starts a session, and ends the one that it replaces in the same commit (R19). The token must
-    /// be sent to the browser and kept nowhere.
+    /// Starts a session, and ends the one that it replaces in the same commit (R19). For a portal
+    /// user, that is the last sign-in. The token must be sent to the browser and kept nowhere.
     ///
     /// # Errors
     /// If the store does not answer, or the secure link has too many sessions.
@@ -63,7 +64,9 @@ impl Sessions {
                 None => None,
             };
             let (cookies, end) = replaced.unzip();
-            let commit = [record.put(&token.hash(), Expect::Absent)?].into_iter().chain(end);
+            let session = record.put(&token.hash(), Expect::Absent)?;
+            let signed_in = record.user.iter().flat_map(|user| Users::signed_in(user, now));
+            let commit = [session].into_iter().chain(end).chain(signed_in);
             match self.records().commit(change, commit.collect()).await {
                 Ok(_) => {
                     let expired = cookies.flatten().unwrap_or_default();

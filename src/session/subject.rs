@@ -30,6 +30,7 @@ pub fn of_user(
         end_user: user.end_user.as_ref().map(EndUserId::shared),
         group: user.group.shared(),
         granted: snapshot.granted(user.group.as_str()),
+        disabled: user.disabled,
         valid_until,
     })
 }

@@ -84,6 +84,7 @@ fn subject(policy: &Policy) -> Subject {
         end_user: None,
         group: Arc::from("admin"),
         granted: policy.catalogue().all(),
+        disabled: false,
         valid_until: Timestamp::MAX,
     }
 }

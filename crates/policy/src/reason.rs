@@ -33,6 +33,8 @@ pub enum Reason {
     RouteClosed,
     /// Denied: the person is in the No Portal Access Group (R8).
     NoPortalAccess,
+    /// Denied: the person's account is disabled.
+    AccountDisabled,
     /// Denied: the organization in the path is not the session's.
     OtherOrganization,
     /// Denied: a required permission is missing.
@@ -43,7 +45,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, except those of [`BadTarget::ALL`].
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Public,
         Self::SignedIn,
         Self::Permitted,
@@ -58,6 +60,7 @@ impl Reason {
         Self::WebsocketNotAllowed,
         Self::RouteClosed,
         Self::NoPortalAccess,
+        Self::AccountDisabled,
         Self::OtherOrganization,
         Self::MissingPermission,
     ];
@@ -80,6 +83,7 @@ impl Reason {
             Self::WebsocketNotAllowed => "websocket-not-allowed",
             Self::RouteClosed => "route-closed",
             Self::NoPortalAccess => "no-portal-access",
+            Self::AccountDisabled => "account-disabled",
             Self::OtherOrganization => "other-organization",
             Self::MissingPermission => "missing-permission",
             Self::BadTarget(bad) => bad.as_str(),

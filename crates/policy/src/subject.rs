@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::group::built_in;
 use super::permission::{Catalogue, PermissionSet};
+use super::reason::Reason;
 
 /// How a session began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,6 +58,8 @@ pub struct Subject {
     pub group: Arc<str>,
     /// The permissions of the group at this moment.
     pub granted: PermissionSet,
+    /// Whether the portal user's account is disabled.
+    pub disabled: bool,
     /// When the session expires.
     pub valid_until: Timestamp,
 }
@@ -71,13 +74,24 @@ impl Subject {
         valid_until: Timestamp,
     ) -> Self {
         let (user, login, end_user) = (None, None, None);
-        Self { kind, organization, user, login, end_user, group, granted, valid_until }
+        let disabled = false;
+        Self { kind, organization, user, login, end_user, group, granted, disabled, valid_until }
     }
 
-    /// Whether the person is in the No Portal Access Group (R8).
+    /// Whether the person may not use the portal at all (R8).
     #[must_use]
     pub fn has_no_access(&self) -> bool {
-        &*self.group == built_in::NO_ACCESS
+        self.no_access().is_some()
+    }
+
+    /// Why the person may not use the portal at all (R8): the account is disabled, or it is in the
+    /// No Portal Access Group.
+    #[must_use]
+    pub fn no_access(&self) -> Option<Reason> {
+        if self.disabled {
+            return Some(Reason::AccountDisabled);
+        }
+        (&*self.group == built_in::NO_ACCESS).then_some(Reason::NoPortalAccess)
     }
 
     /// The effective permissions: [`Subject::granted`], without those that need a person if the

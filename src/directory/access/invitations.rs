@@ -7,7 +7,7 @@
 use crate::directory::accounts::context::AccountContext;
 use crate::directory::accounts::mailed_link;
 pub use crate::directory::accounts::mailed_link::BlindCopy;
-use crate::directory::accounts::users::UserView;
+use crate::directory::accounts::users::{UserView, view};
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError, Refusal};
 use crate::directory::records::{Change, User, UserId, retry};
@@ -23,8 +23,8 @@ impl Invitations {
     /// this returns (R40).
     ///
     /// # Errors
-    /// When the user does not exist, is not at the expected version or has a password, there is no
-    /// address to mail to (R42), or the address for the blind copy is invalid.
+    /// When the user does not exist, is not at the expected version, has a password or is disabled,
+    /// there is no address to mail to (R42), or the address for the blind copy is invalid.
     pub async fn send(
         &self,
         id: &UserId,
@@ -36,6 +36,10 @@ impl Invitations {
             if user.doc.password.is_some() {
                 let login = user.doc.login.clone();
                 return Err(DirectoryError::from(Refusal::HasPassword { login }).into());
+            }
+            if user.doc.disabled {
+                let login = user.doc.login.clone();
+                return Err(DirectoryError::from(Refusal::Disabled { login }).into());
             }
             let context = AccountContext::of(self.core.read(), &user.doc).await?;
             let login = &user.doc.login;
@@ -50,7 +54,7 @@ impl Invitations {
             Ok::<_, AttemptError>(changed)
         })
         .await?;
-        Ok(invited.into())
+        view(&self.core, invited).await
     }
 
     /// Withdraws an invitation. Its link is invalid when this returns, and the user has no password
@@ -72,7 +76,7 @@ impl Invitations {
             Ok::<_, AttemptError>(changed)
         })
         .await?;
-        Ok(changed.into())
+        view(&self.core, changed).await
     }
 }
 

@@ -59,7 +59,7 @@ impl Resets {
     }
 
     /// Mails a link to the person with this login, if the login is an email address and the person
-    /// has a password or is invited. Earlier links become invalid.
+    /// has a password or is invited, and is not disabled. Earlier links become invalid.
     ///
     /// # Errors
     /// When the store is unavailable, or there are too many concurrent changes.
@@ -71,7 +71,8 @@ impl Resets {
     ) -> Result<ResetOutcome, DirectoryError> {
         let change = &Change::new(Actor::System("password reset"), now);
         retry(|| async {
-            let Some(user) = self.core.read().find::<User>(&login_key(login)).await? else {
+            let user = self.core.read().find::<User>(&login_key(login)).await?;
+            let Some(user) = user.filter(|user| !user.doc.disabled) else {
                 return Ok(ResetOutcome::NotMailed);
             };
             let context = AccountContext::of(self.core.read(), &user.doc).await?;

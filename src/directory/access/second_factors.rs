@@ -35,7 +35,7 @@ pub enum NextStep {
     Code(Arc<UserFacts>),
     /// The second factor must be set up.
     SetUp(Arc<UserFacts>),
-    /// Nothing: the user's group has no access to the portal (R8).
+    /// Nothing: the user is disabled, or its group has no access to the portal (R8).
     NoPortalAccess(Arc<UserFacts>),
     /// It is no longer valid; the person has to sign in again.
     Invalid,

@@ -42,7 +42,8 @@ pub struct SignInRequest<'a> {
 pub enum SignIn {
     /// The password is right, and nothing else is needed.
     Accepted(Arc<UserFacts>),
-    /// The password is right, but the user's group has no access to the portal (R8).
+    /// The password is right, but the user is disabled, or its group has no access to the portal
+    /// (R8).
     NoPortalAccess(Arc<UserFacts>),
     /// The password is right, and a code must be entered (R50).
     CodeRequired(PendingSignIn),

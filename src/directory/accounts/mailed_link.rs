@@ -107,7 +107,8 @@ pub(in crate::directory) fn address(
 }
 
 /// The user's link, if the address it was mailed to is still the one it would be mailed to now, and
-/// the user's context. An earlier address may belong to someone else.
+/// the user's context. An earlier address may belong to someone else. The links of a disabled user
+/// are not valid.
 pub(in crate::directory) async fn current<'a>(
     reader: &Reader,
     occasion: Occasion,
@@ -117,7 +118,7 @@ pub(in crate::directory) async fn current<'a>(
         Occasion::Invitation => &user.invitation,
         Occasion::Reset => &user.reset,
     };
-    let Some(link) = link else { return Ok(None) };
+    let Some(link) = link.as_ref().filter(|_| !user.disabled) else { return Ok(None) };
     let context = AccountContext::of(reader, user).await?;
     let now = address(occasion, &user.login, &context).map(|to| fold(&to));
     Ok((link.to.is_some() && link.to == now).then_some((link, context)))

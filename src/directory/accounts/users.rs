@@ -1,5 +1,6 @@
 //! Portal users and their passwords (R15, R16, R30, R31, R34, R42).
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
@@ -15,8 +16,8 @@ use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError, as_given};
 use crate::directory::records::login_key;
 use crate::directory::records::{
-    Change, EndUserId, Group, GroupId, OrganizationId, Page, PageRequest, Preferences, Stored,
-    User, UserId, UserStatus, UserToken, kind, present, put, retry,
+    Change, EndUserId, Group, GroupId, LastSignIn, OrganizationId, Page, PageRequest, Preferences,
+    Stored, User, UserId, UserStatus, UserToken, kind, present, put, retry,
 };
 use portcullis_store::{Expect, Key, Write};
 
@@ -74,6 +75,9 @@ pub struct UserPatch {
     /// Whether a second factor is required.
     #[serde(default)]
     pub require_mfa: Option<bool>,
+    /// Whether the account is disabled.
+    #[serde(default)]
+    pub disabled: Option<bool>,
     /// Another end user of the same organization; `Some(None)` assigns it to the organization itself
     /// (R16).
     #[serde(default, deserialize_with = "patch::nullable")]
@@ -127,14 +131,21 @@ pub struct UserView {
     pub mfa_enrolled: bool,
     /// Whether the user has a password or is invited.
     pub status: UserStatus,
+    /// Whether the account is disabled.
+    pub disabled: bool,
+    /// When the user last signed in; left out if that has never happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_sign_in: Option<Timestamp>,
     /// The version of its record.
     pub version: u64,
 }
 
-impl From<Stored<User>> for UserView {
-    fn from(user: Stored<User>) -> Self {
+impl UserView {
+    fn new(user: Stored<User>, last_sign_in: Option<Timestamp>) -> Self {
         Self {
             status: user.doc.status(),
+            disabled: user.doc.disabled,
+            last_sign_in,
             mfa_enrolled: user.doc.second_factor.is_some(),
             id: user.id,
             login: user.doc.login,
@@ -168,7 +179,12 @@ impl Users {
         request: &PageRequest,
     ) -> Result<Page<UserView>, DirectoryError> {
         let key = filter.key();
-        Ok(self.core.read().page::<User>(key.as_ref(), request).await?.map(UserView::from))
+        let page = self.core.read().page::<User>(key.as_ref(), request).await?;
+        let mut items = Vec::with_capacity(page.items.len());
+        for user in page.items {
+            items.push(view(&self.core, user).await?);
+        }
+        Ok(Page { items, next: page.next })
     }
 
     /// The portal user with this id, as administrators see it.
@@ -176,7 +192,7 @@ impl Users {
     /// # Errors
     /// [`DirectoryError::NotFound`], or when the store does not answer.
     pub async fn get(&self, id: &UserId) -> Result<UserView, DirectoryError> {
-        Ok(self.core.read().existing::<User>(id, None).await?.into())
+        self.get_at(id, None).await
     }
 
     /// The portal user with this id, if it is still at the version the caller expects.
@@ -188,7 +204,7 @@ impl Users {
         id: &UserId,
         expected: Option<u64>,
     ) -> Result<UserView, DirectoryError> {
-        Ok(self.core.read().existing::<User>(id, expected).await?.into())
+        view(&self.core, self.core.read().existing::<User>(id, expected).await?).await
     }
 
     /// The portal user with this login, however it is spelled (R15).
@@ -197,7 +213,7 @@ impl Users {
     /// [`DirectoryError::NotFound`], or when the store does not answer.
     pub async fn with_login(&self, login: &str) -> Result<UserView, DirectoryError> {
         match self.core.read().find::<User>(&login_key(login)).await? {
-            Some(user) => Ok(user.into()),
+            Some(user) => view(&self.core, user).await,
             None => Err(DirectoryError::not_found(kind::USER, login)),
         }
     }
@@ -226,7 +242,7 @@ impl Users {
         }
         let hashed = Hashed::default();
         let created = retry(|| self.try_create(&new, &hashed, change)).await?;
-        Ok(created.into())
+        Ok(UserView::new(created, None))
     }
 
     /// Changes a portal user. Its organization cannot be changed, because it has seen that
@@ -244,7 +260,7 @@ impl Users {
     ) -> Result<UserView, DirectoryError> {
         let compared = Compared::default();
         let changed = retry(|| self.try_change(id, &patch, &compared, change)).await?;
-        Ok(changed.into())
+        view(&self.core, changed).await
     }
 
     /// Sets a portal user's password, which ends all of the user's sessions (R34) and invalidates
@@ -275,7 +291,7 @@ impl Users {
             Ok::<_, AttemptError>(changed)
         })
         .await?;
-        Ok(changed.into())
+        view(&self.core, changed).await
     }
 
     /// Deletes a portal user; its sessions end with it.
@@ -285,11 +301,10 @@ impl Users {
     pub async fn delete(&self, id: &UserId, change: &Change) -> Result<(), DirectoryError> {
         retry(|| async {
             let user = self.core.read().existing::<User>(id, change.expected).await?;
-            let steps =
-                Write::Delete { kind: kind::TOTP_STEP, id: id.to_string(), expect: Expect::Any };
             let of_user = UserToken::of_user(id);
             let tokens = self.core.read().all_intact::<UserToken>(Some(&of_user)).await?;
-            let mut commit = vec![user.delete(), steps];
+            let of_id = |kind| Write::Delete { kind, id: id.to_string(), expect: Expect::Any };
+            let mut commit = vec![user.delete(), of_id(kind::TOTP_STEP), of_id(kind::LAST_SIGN_IN)];
             commit.extend(tokens.iter().map(Stored::delete));
             // One that is created at the same time is read on the next attempt.
             commit.push(Write::RequireNone { kind: kind::USER_TOKEN, key: of_user });
@@ -297,6 +312,12 @@ impl Users {
             Ok::<_, AttemptError>(())
         })
         .await
+    }
+
+    /// The writes of a commit that starts a session of a user: the time of the last sign-in, on
+    /// condition that the user still exists.
+    pub(crate) fn signed_in(user: &UserId, at: Timestamp) -> [Write; 2] {
+        [present::<User>(user), put(user, Expect::Any, &LastSignIn { at })]
     }
 
     async fn try_create(
@@ -349,6 +370,7 @@ impl Users {
             password_generation: 0,
             invitation,
             reset: None,
+            disabled: false,
             require_mfa: new.require_mfa,
             second_factor: None,
             created: change.at,
@@ -391,6 +413,9 @@ impl Users {
         }
         if let Some(require_mfa) = patch.require_mfa {
             doc.require_mfa = require_mfa;
+        }
+        if let Some(disabled) = patch.disabled {
+            doc.disabled = disabled;
         }
         if let Some(end_user) = &patch.end_user {
             let context =
@@ -436,6 +461,15 @@ impl Users {
             Err(_) => Err(DirectoryError::Busy),
         }
     }
+}
+
+/// A user as administrators see it.
+pub(in crate::directory) async fn view(
+    core: &Core,
+    user: Stored<User>,
+) -> Result<UserView, DirectoryError> {
+    let last = core.read().get::<LastSignIn>(&user.id).await?;
+    Ok(UserView::new(user, last.map(|last| last.doc.at)))
 }
 
 fn display_name(given: Option<&str>) -> Result<Option<String>, DirectoryError> {

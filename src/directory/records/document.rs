@@ -109,6 +109,9 @@ pub struct User {
     /// The open reset of a forgotten password (R33).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reset: Option<OneTimeLink>,
+    /// Whether the account is disabled: it may not use the portal (R8) and gets no mail.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
     /// Whether sign-in requires a second factor (R50).
     #[serde(default)]
     pub require_mfa: bool,
@@ -178,6 +181,20 @@ pub struct UsedSignIn {
     /// When it was created.
     #[serde(rename = "began")]
     pub created: Timestamp,
+}
+
+/// When a user last signed in; the record's id is the user's. It is not in the user's record, whose
+/// version would otherwise change with each sign-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastSignIn {
+    /// When the session started.
+    pub at: Timestamp,
+}
+
+impl Document for LastSignIn {
+    type Id = UserId;
+
+    const KIND: Kind = kind::LAST_SIGN_IN;
 }
 
 impl Document for TotpStep {

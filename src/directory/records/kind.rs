@@ -20,5 +20,7 @@ pub const API_TOKEN: Kind = Kind::new("api_token");
 pub const USER_TOKEN: Kind = Kind::new("user_token");
 /// The last time step at which a portal user's code was accepted, by the user's id.
 pub const TOTP_STEP: Kind = Kind::new("totp_step");
+/// When a portal user last signed in, by the user's id.
+pub const LAST_SIGN_IN: Kind = Kind::new("last_sign_in");
 /// A mail to a portal user, waiting or completed.
 pub const MAIL: Kind = Kind::new("letter");

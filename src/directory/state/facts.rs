@@ -23,6 +23,8 @@ pub struct UserFacts {
     pub group: GroupId,
     /// Whether the user has a password or is only invited.
     pub status: UserStatus,
+    /// Whether the account is disabled.
+    pub disabled: bool,
     /// Raised with each new password. A session records the number it started under.
     pub password_generation: u64,
     /// Whether sign-in requires a second factor.
@@ -44,6 +46,7 @@ impl UserFacts {
             end_user: end_user.clone(),
             group: group.clone(),
             status: user.doc.status(),
+            disabled: user.doc.disabled,
             password_generation: *password_generation,
             require_mfa: *require_mfa,
             mfa_enrolled: user.doc.second_factor.is_some(),
@@ -62,11 +65,11 @@ impl UserFacts {
         self.password_generation == password_generation
     }
 
-    /// Whether the user may use the portal at all (R8). Members of the group without portal access
-    /// may not, whatever the group has been granted.
+    /// Whether the user may use the portal at all (R8). Disabled users and members of the group
+    /// without portal access may not, whatever the group has been granted.
     #[must_use]
     pub fn has_portal_access(&self) -> bool {
-        self.group != built_in::NO_ACCESS
+        !self.disabled && self.group != built_in::NO_ACCESS
     }
 }
 

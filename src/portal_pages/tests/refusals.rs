@@ -56,6 +56,7 @@ fn subject(policy: &Policy, group: &str) -> Subject {
         end_user: None,
         group: Arc::from(group),
         granted: policy.catalogue().set(["portal.access"]).unwrap(),
+        disabled: false,
         valid_until: jiff::Timestamp::MAX,
     }
 }

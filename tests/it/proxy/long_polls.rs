@@ -58,6 +58,7 @@ async fn i7_waiting_request_is_denied_when_permission_is_lost() {
         ("permission", 403, "missing-permission"),
         ("changed", 403, "access-changed"),
         ("group", 403, "no-portal-access"),
+        ("account", 403, "account-disabled"),
         ("disabled", 302, ""),
     ] {
         let cookie = gate.sign_in("anna@acme.test", PASSWORD).await;
@@ -83,6 +84,10 @@ async fn i7_waiting_request_is_denied_when_permission_is_lost() {
                 }
                 "changed" => {
                     (group.clone(), Some(granting(&["portal.access", "chat.start"])), None)
+                }
+                "account" => {
+                    let disabled = |on: bool| json!({ "disabled": on });
+                    (user.clone(), Some(disabled(true)), Some(disabled(false)))
                 }
                 "group" => {
                     let back = json!({ "group": group_id });

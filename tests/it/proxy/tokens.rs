@@ -225,6 +225,10 @@ async fn r7_r8_r34_token_follows_its_user() {
     people.refused(people.get("/closed/a", bearer(&token)), 403, "no-portal-access").await;
     gate.admin.patch(&user, json!({ "group": "admin" })).await.ok();
     people.allowed(people.get("/closed/a", bearer(&token))).await;
+    gate.admin.patch(&user, json!({ "disabled": true })).await.ok();
+    people.refused(people.get("/closed/a", bearer(&token)), 403, "account-disabled").await;
+    gate.admin.patch(&user, json!({ "disabled": false })).await.ok();
+    people.allowed(people.get("/closed/a", bearer(&token))).await;
     let password = json!({ "password": PASSWORD });
     gate.admin.post(&format!("{user}/password"), password).await.ok();
     people.refused(people.get("/closed/a", bearer(&token)), 401, "invalid-token").await;

@@ -561,3 +561,73 @@ async fn r61_duplicate_session_cookies_are_cleared() {
     let one = format!("portcullis={session}");
     assert_eq!(cookies_cleared(&gate, "/closed/a", &one).await, (200, Vec::new()));
 }
+
+#[tokio::test]
+async fn r8_disabled_user_is_refused_until_enabled() {
+    let gate = TestGate::start().await;
+    let admin = &gate.admin;
+    let organization = admin.organization("Acme").await;
+    let noah = admin.user(&organization, "noah", "admin").await;
+    admin.user(&organization, "anna", "admin").await;
+    let path = format!("{USERS}/{noah}");
+    let (mut stopped, mut other) = (Browser::at(&gate), Browser::at(&gate));
+    stopped.sign_in("noah", PASSWORD).await;
+    other.sign_in("anna", PASSWORD).await;
+    assert_eq!(stopped.fetch("/closed/a").await.status, 200);
+    assert_eq!(admin.patch(&path, json!({ "disabled": true })).await.ok()["disabled"], true);
+
+    gate.upstream.forget();
+    let script = stopped.fetch("/closed/a").await;
+    assert_eq!(script.status, 403);
+    assert_eq!(script.problem()["reason"], "account-disabled");
+    let page = stopped.open("/closed/a").await;
+    assert_eq!(page.status, 403);
+    assert!(page.text().contains("account is disabled"), "{}", page.text());
+    let mut again = Browser::at(&gate);
+    let page = again.sign_in("noah", PASSWORD).await;
+    assert_eq!(page.status, 403);
+    assert!(page.text().contains("account is disabled"), "{}", page.text());
+    assert_eq!(again.fetch("/closed/a").await.status, 401, "no session was started");
+    let wrong = Browser::at(&gate).sign_in("noah", "Wrong horse 7!").await;
+    assert!(!wrong.text().contains("disabled"), "a wrong password reveals nothing");
+    gate.nothing_arrived("a disabled user").await;
+    assert_eq!(other.fetch("/closed/a").await.status, 200);
+
+    admin.patch(&path, json!({ "disabled": false })).await.ok();
+    assert_eq!(stopped.fetch("/closed/a").await.status, 200);
+    assert_eq!(again.sign_in("noah", PASSWORD).await.status, 303);
+}
+
+#[tokio::test]
+async fn r12_disabled_user_still_counts_as_a_portal_user() {
+    let gate = TestGate::start().await;
+    let admin = &gate.admin;
+    let organization = admin.organization("Acme").await;
+    let link = admin.get(&format!("/api/v1/organizations/{organization}/link")).await.ok();
+    let mut visitor = Browser::at(&gate);
+    visitor.open(link["url"].as_str().unwrap()).await;
+    let open = visitor.fetch("/mine/a").await.status;
+    let noah = admin.user(&organization, "noah", "admin").await;
+    let path = format!("{USERS}/{noah}");
+    admin.patch(&path, json!({ "disabled": true })).await.ok();
+    assert_eq!(visitor.fetch("/mine/a").await.status, 401, "was {open}");
+    assert_eq!(admin.delete(&path).await.status, 204);
+    assert_eq!(visitor.fetch("/mine/a").await.status, open);
+}
+
+#[tokio::test]
+async fn last_sign_in_is_when_a_session_was_started() {
+    let gate = TestGate::start().await;
+    let admin = &gate.admin;
+    let organization = admin.organization("Acme").await;
+    let anna = format!("{USERS}/{}", admin.user(&organization, "anna", "admin").await);
+    let before = admin.get(&anna).await.ok();
+    assert!(before["last_sign_in"].is_null(), "{before}");
+    Browser::at(&gate).sign_in("anna", "Wrong horse 7!").await;
+    assert!(admin.get(&anna).await.ok()["last_sign_in"].is_null(), "a wrong password");
+    Browser::at(&gate).sign_in("anna", PASSWORD).await;
+    let after = admin.get(&anna).await.ok();
+    assert!(after["last_sign_in"].is_string(), "{after}");
+    assert_eq!(after["version"], before["version"], "the record is the same");
+    assert_eq!(admin.get(USERS).await.ok()["items"][0]["last_sign_in"], after["last_sign_in"]);
+}

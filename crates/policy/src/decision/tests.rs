@@ -182,8 +182,32 @@ fn subject(policy: &Policy, group: &str) -> Subject {
         end_user: None,
         group: Arc::from(group),
         granted: seed.permissions,
+        disabled: false,
         valid_until: at(100),
     }
+}
+
+#[test]
+fn r8_a_disabled_user_opens_only_what_is_public() {
+    let policy = policy();
+    let user = subject(&policy, "admin");
+    let disabled = Subject { disabled: true, ..user.clone() };
+    let shut_out = Subject { disabled: true, ..subject(&policy, "no-access") };
+    for (request, allowed) in [
+        ("GET /", Reason::SignedIn),
+        ("GET /view", Reason::Permitted),
+        ("GET /redirected", Reason::Permitted),
+    ] {
+        assert_eq!(ask(&policy, Some(&user), request).reason(), allowed, "{request}");
+        for subject in [&disabled, &shut_out] {
+            let decision = ask(&policy, Some(subject), request);
+            assert_eq!(decision.name(), "deny", "{request}");
+            assert_eq!(decision.reason(), Reason::AccountDisabled, "{request}");
+        }
+    }
+    assert_eq!(ask(&policy, Some(&disabled), "GET /closed").reason(), Reason::AccountDisabled);
+    let public = ask(&policy, Some(&disabled), "GET /public/logo.png");
+    assert_eq!(public.reason(), Reason::Public);
 }
 
 fn ask(policy: &Policy, subject: Option<&Subject>, request: &str) -> Decision {
@@ -341,6 +365,8 @@ fn every_reason_occurs_and_has_a_unique_name() {
     late.valid_until = at(99);
     reached.insert(ask(&policy, Some(&late), "GET /").reason());
     reached.insert(ask(&policy, None, "GET /office").reason());
+    let disabled = Subject { disabled: true, ..subject(&policy, "admin") };
+    reached.insert(ask(&policy, Some(&disabled), "GET /").reason());
     assert_eq!(reached, HashSet::from(Reason::ALL));
     let names: HashSet<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
     assert_eq!(names.len(), Reason::ALL.len());

@@ -86,10 +86,10 @@ pub(super) fn judge(
     }
     let requirement = match route.access() {
         Access::Public => return Verdict::Allow(PermissionSet::EMPTY, Reason::Public),
-        Access::Deny if subject.is_some_and(Subject::has_no_access) => {
-            return Verdict::Deny(Reason::NoPortalAccess);
+        Access::Deny => {
+            let reason = subject.and_then(Subject::no_access);
+            return reason.map_or(Verdict::Refuse(Reason::RouteClosed), Verdict::Deny);
         }
-        Access::Deny => return Verdict::Refuse(Reason::RouteClosed),
         Access::SignedIn => None,
         Access::Require(requirement) => Some(requirement),
     };
@@ -99,8 +99,8 @@ pub(super) fn judge(
     if subject.valid_until <= now {
         return Verdict::Challenge(Reason::SessionExpired);
     }
-    if subject.has_no_access() {
-        return Verdict::Deny(Reason::NoPortalAccess);
+    if let Some(reason) = subject.no_access() {
+        return Verdict::Deny(reason);
     }
     if !own(subject) {
         return Verdict::Deny(Reason::OtherOrganization);

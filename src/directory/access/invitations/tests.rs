@@ -543,3 +543,36 @@ async fn r40_an_invitation_without_a_recorded_address_is_invalid() {
     fixture.directory.records().commit(&by_operator(), vec![stored.replace(doc).0]).await.unwrap();
     assert!(is_invalid(&fixture, user.id.as_str(), &mail).await);
 }
+
+#[tokio::test]
+async fn r40_invitation_of_a_disabled_user_waits_until_enabled() {
+    let fixture = Fixture::new().await;
+    let (user, mail) = invited(&fixture).await;
+    let disable = async |disabled| {
+        let patch = UserPatch { disabled: Some(disabled), ..UserPatch::default() };
+        fixture.directory.users().change(&user.id, patch, &by_operator()).await.unwrap();
+    };
+    disable(true).await;
+    assert!(!can_be_claimed(&fixture, &mail.token, now()).await);
+    let claimed = claim(&fixture.directory, &mail.token, PASSWORD, now()).await;
+    assert_eq!(claimed, Choice::InvalidLink);
+    let again =
+        fixture.directory.invitations().send(&user.id, BlindCopy::default(), &by_operator()).await;
+    assert_eq!(again.unwrap_err().code(), "account-disabled");
+    assert!(
+        fixture.directory.organization(&"acme".into()).await.unwrap().unwrap().has_portal_users
+    );
+
+    disable(false).await;
+    assert!(can_be_claimed(&fixture, &mail.token, now()).await);
+    assert_eq!(claim(&fixture.directory, &mail.token, PASSWORD, now()).await, set(&user));
+}
+
+#[tokio::test]
+async fn r40_waiting_mail_to_a_disabled_user_is_not_sent() {
+    let fixture = Fixture::new().await;
+    let (user, mail) = invited(&fixture).await;
+    let patch = UserPatch { disabled: Some(true), ..UserPatch::default() };
+    fixture.directory.users().change(&user.id, patch, &by_operator()).await.unwrap();
+    assert!(!fixture.is_sendable(&mail.id, now()).await);
+}

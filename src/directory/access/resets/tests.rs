@@ -351,3 +351,17 @@ async fn i6_reset_clears_lockout_unless_mfa_required() {
         assert_eq!(matches!(tried, SignIn::LockedOut { .. }), !in_again, "{tried:?}");
     }
 }
+
+#[tokio::test]
+async fn r33_disabled_user_gets_and_uses_no_reset_link() {
+    let fixture = Fixture::new().await;
+    let user = ann(&fixture).await;
+    let mail = asked(&fixture, now()).await;
+    assert!(is_valid(&fixture, &mail.token, now()).await);
+    let patch = UserPatch { disabled: Some(true), ..UserPatch::default() };
+    fixture.directory.users().change(&user.id, patch, &by_operator()).await.unwrap();
+    assert!(!is_valid(&fixture, &mail.token, now()).await);
+    let chosen = choose(&fixture, &mail.token, OTHER_PASSWORD, now()).await;
+    assert_eq!(chosen, Choice::InvalidLink);
+    assert_eq!(ask(&fixture, LOGIN, after(1)).await, ResetOutcome::NotMailed);
+}

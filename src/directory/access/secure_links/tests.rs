@@ -28,6 +28,7 @@ fn session(kind: SessionKind, organization: &str) -> Subject {
         end_user: None,
         group: Arc::from("limited"),
         granted: <_>::default(),
+        disabled: false,
         valid_until: Timestamp::MAX,
     }
 }

@@ -96,6 +96,25 @@ async fn r8_moving_to_the_no_access_group_stops_open_sessions() {
 }
 
 #[tokio::test]
+async fn r8_the_right_password_of_a_disabled_user_is_refused() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let user = fixture.user("acme", "ann", "limited").await;
+    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Accepted(_)));
+    let disable = async |disabled| {
+        let patch = UserPatch { disabled: Some(disabled), ..UserPatch::default() };
+        fixture.directory.users().change(&user.id, patch, &by_operator()).await.unwrap()
+    };
+    assert!(disable(true).await.disabled);
+    let SignIn::NoPortalAccess(facts) = fixture.sign_in("ann", PASSWORD).await else { panic!() };
+    assert!(facts.disabled && !facts.has_portal_access());
+    assert_eq!(fixture.sign_in("ann", OTHER_PASSWORD).await, SignIn::Wrong);
+
+    assert!(!disable(false).await.disabled);
+    assert!(matches!(fixture.sign_in("ann", PASSWORD).await, SignIn::Accepted(_)));
+}
+
+#[tokio::test]
 async fn i6_failures_lock_a_login_whether_it_exists_or_not() {
     let fixture = Fixture::new().await;
     fixture.organization("acme").await;

@@ -366,6 +366,7 @@ async fn r5_delete_moves_more_than_a_page_of_members_in_one_commit() {
         password_generation: 0,
         invitation: None,
         reset: None,
+        disabled: false,
         second_factor: None,
         require_mfa: false,
         created: now(),
