@@ -26,7 +26,7 @@ const WALK: [(&str, &str, &str); 11] = [
     ("GET", "/tickets/new", "/tickets/new"),
     ("GET", "/invoices/0b67a8f2-0000-4000-8000-000000000001/pdf", "/invoices/{id:uuid}/pdf"),
     ("GET", "/assets/app.5f3a9c1e7b2d.js", "/assets/{file:*.js}"),
-    ("GET", "/a%7Bb%7D/*", "/a%7Bb%7D/*"),
+    ("GET", "/a%7Bb%7D/*", "/a%7Bb%7D/%2A"),
     ("DELETE", "/reset/q7w8e9r0t1y2u3i4?eyJhbGciOi", "/reset/{name:word}"),
     ("GET", "/caf%c3%a9", "/caf%C3%A9"),
     ("GET", "/a;b", "/{x}"),
