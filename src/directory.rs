@@ -46,7 +46,9 @@ use crate::config::ServedHosts;
 use self::access::api_tokens::ApiTokens;
 use self::access::invitations::Invitations;
 use self::access::lockouts::Lockouts;
+use self::access::own_password::OwnPassword;
 use self::access::password_links::PasswordLinks;
+use self::access::reauthentication::Reauthenticator;
 use self::access::resets::Resets;
 use self::access::second_factors::SecondFactors;
 use self::access::secure_links::SecureLinks;
@@ -90,6 +92,8 @@ struct Operations {
     lockouts: Lockouts,
     secure_links: SecureLinks,
     password_links: PasswordLinks,
+    own_password: OwnPassword,
+    reauthenticator: Reauthenticator,
     invitations: Invitations,
     resets: Resets,
     api_tokens: ApiTokens,
@@ -257,6 +261,18 @@ impl Directory {
         &self.operations.password_links
     }
 
+    /// Passwords that people change while they are signed in.
+    #[must_use]
+    pub fn own_password(&self) -> &OwnPassword {
+        &self.operations.own_password
+    }
+
+    /// Asking people who are signed in for their password again.
+    #[must_use]
+    pub fn reauthenticator(&self) -> &Reauthenticator {
+        &self.operations.reauthenticator
+    }
+
     /// Invitations.
     #[must_use]
     pub fn invitations(&self) -> &Invitations {
@@ -315,6 +331,12 @@ impl Operations {
             lockouts: Lockouts { core: core.clone() },
             secure_links: SecureLinks { core: core.clone() },
             password_links: PasswordLinks { core: core.clone() },
+            own_password: OwnPassword { core: core.clone() },
+            reauthenticator: Reauthenticator {
+                core: core.clone(),
+                sign_in: PasswordSignIn { core: core.clone() },
+                second_factors: SecondFactors { core: core.clone() },
+            },
             invitations: Invitations { core: core.clone() },
             resets: Resets { core: core.clone() },
             api_tokens: ApiTokens { core: core.clone() },

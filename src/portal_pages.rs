@@ -10,6 +10,9 @@
 //! | `sign-in` | login and password (R8, R12, R14, R61) |
 //! | `mfa`, `mfa/setup` | the code after the password, and its set-up (R50, R51) |
 //! | `sign-out` | signing out (R63) |
+//! | `account` | a portal user's own account |
+//! | `account/password`, `account/mfa` | another password, a second factor by choice (R34, R50) |
+//! | `account/recovery-codes` | how many are left, and new ones (R51) |
 //! | `sessions` | where a portal user is signed in |
 //! | `tokens` | a portal user's tokens for programs |
 //! | `link/{token}` | a secure link (R10–R14, R19) |
@@ -33,14 +36,17 @@
 //! sign in, the proxy what is refused.
 
 mod access_tokens;
+mod account;
 mod appearance;
 mod choose_password;
+mod current_user;
 mod denial;
 mod forgot_password;
 mod known_browser;
 mod mfa;
 mod notices;
 mod pending_cookie;
+mod reauthentication;
 mod refusal;
 mod reset_queue;
 pub mod router;

@@ -110,7 +110,7 @@ impl Authorizer {
         let subject = subject::of_user(&user, token.password_generation, snapshot, valid_until);
         Ok(match subject {
             None => Found::Invalid,
-            Some(_) if user.require_mfa && !user.mfa_enrolled => Found::NotEnrolled,
+            Some(_) if user.asks_for_second_factor && !user.mfa_enrolled => Found::NotEnrolled,
             Some(subject) => {
                 let disclosed = match self.directory.discloses() {
                     true => Some(self.directory.disclosed_of_user(&user, snapshot).await?),

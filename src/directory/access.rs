@@ -5,6 +5,8 @@
 //! | [`sign_in`] | sign-in with login and password (R8, I6) |
 //! | [`pending_sign_in`] | a sign-in between the password and the second factor |
 //! | [`attempt_source`] | the address and browser of an attempt |
+//! | [`confirmed`], [`reauthentication`] | asking for the password again |
+//! | [`own_password`] | changing one's own password while signed in (R34) |
 //! | [`second_factors`] | set-up, codes and recovery codes (R50, R51) |
 //! | [`lockouts`] | listing and releasing lockouts (I6) |
 //! | [`secure_links`] | secure links of organizations (R10–R14, R19) |
@@ -14,10 +16,13 @@
 
 pub mod api_tokens;
 pub mod attempt_source;
+pub mod confirmed;
 pub mod invitations;
 pub mod lockouts;
+pub mod own_password;
 pub mod password_links;
 pub mod pending_sign_in;
+pub mod reauthentication;
 pub mod resets;
 pub mod second_factors;
 pub mod secure_links;

@@ -41,10 +41,10 @@ impl AuthServices {
     }
 
     /// Forgets the failed attempts of a user whose password was replaced: they were made at the
-    /// old one. Not when a second factor is required, because its codes are counted together with
+    /// old one. Not when sign-in asks for a second factor, because its codes are counted together with
     /// the password.
     pub(in crate::directory) fn password_replaced(&self, user: &User) {
-        if !user.require_mfa {
+        if !user.asks_for_second_factor() {
             self.lockout.release(&Key::account(&user.login));
         }
     }

@@ -13,17 +13,12 @@ use http::{HeaderMap, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use super::sessions::CurrentUser;
-use super::sign_in::locked_out;
+use super::current_user::CurrentUser;
 use super::texts::{AccessTokens, Catalogue};
 use super::{PageResult, PagesState};
 use crate::credential::hashing::Busy;
 use crate::credential::secret::Secret;
 use crate::credential::token::PlainToken;
-use crate::directory::access::attempt_source::AttemptSource;
-use crate::directory::access::pending_sign_in::PendingSignIn;
-use crate::directory::access::second_factors::{EnteredCode, SecondStep};
-use crate::directory::access::sign_in::{SignIn, SignInRequest};
 use crate::directory::access::user_tokens::{Creator, NewUserToken, UserTokenView};
 use crate::directory::{Actor, Change, DirectoryError, UserTokenId};
 use crate::web::brand::Brand;
@@ -165,7 +160,7 @@ impl PagesState {
             login: &user.login,
             tokens: tokens.into_iter().map(|view| entry(view, text, visitor)).collect(),
             lifetimes: lifetimes(&text.access_tokens),
-            code: facts.is_some_and(|facts| facts.require_mfa),
+            code: facts.is_some_and(|facts| facts.asks_for_second_factor),
             name: if problem.is_some() { &name } else { "" },
             csrf: &token.text,
             created: match &done {
@@ -197,16 +192,21 @@ impl PagesState {
         if let Some(id) = revoke {
             return match tokens.revoke(&user.id, &id, &change).await {
                 Ok(()) => Ok(Done::Revoked),
-                Err(error) => Err(not_done(error, texts)),
+                Err(error) => Err(not_done(error, text)),
             };
         }
         if name.trim().is_empty() {
             return Err(FormProblem::missing(&texts.name_missing, &["name"]).into());
         }
-        if password.expose().is_empty() {
-            return Err(FormProblem::missing(&texts.password_missing, &["password"]).into());
-        }
-        self.reauthenticate(user, password, &code, headers, visitor).await?;
+        let facts = self.directory.user(&user.id).await?;
+        let code = match facts {
+            Some(facts) if facts.asks_for_second_factor && !facts.mfa_enrolled => {
+                let text = &texts.set_up_first;
+                return Err(FormProblem::new(StatusCode::FORBIDDEN, text).into());
+            }
+            facts => facts.is_some_and(|facts| facts.asks_for_second_factor).then_some(&code),
+        };
+        self.reauthenticate(user, (password, code), headers, visitor).await??;
         let days = days.filter(|days| LIFETIMES.contains(days)).unwrap_or(LIFETIMES[1]);
         let new = NewUserToken { name, expires: expiry(days, visitor.now) };
         match tokens.create(&user.id, &new, &change).await {
@@ -217,75 +217,13 @@ impl PagesState {
                 );
                 Ok(Done::Created(token))
             }
-            Err(error) => Err(not_done(error, texts)),
+            Err(error) => Err(not_done(error, text)),
         }
-    }
-
-    /// Checks the password of the user again, and the code of a required second factor.
-    async fn reauthenticate<'a>(
-        &'a self,
-        user: &CurrentUser,
-        password: Secret<String>,
-        code: &Secret<String>,
-        headers: &HeaderMap,
-        visitor: &Visitor,
-    ) -> Result<(), NotDone<'a>> {
-        let text = self.texts.of(headers);
-        let texts = &text.access_tokens;
-        let browser = self.known_browsers.read(headers);
-        let request =
-            SignInRequest { login: &user.login, password, address: visitor.address, browser };
-        let problem = match self.directory.sign_in().check(request, visitor.now).await? {
-            SignIn::Accepted(facts) if facts.id == user.id => return Ok(()),
-            SignIn::CodeRequired(pending) => {
-                return self.check_code_again(&pending, code, headers, visitor).await;
-            }
-            SignIn::SetUpRequired(_) => {
-                FormProblem::new(StatusCode::FORBIDDEN, &texts.set_up_first)
-            }
-            // Another user has the login since, or the user lost access.
-            SignIn::Wrong | SignIn::Accepted(_) | SignIn::NoPortalAccess(_) => {
-                FormProblem::wrong(&texts.wrong_password, &["password"])
-            }
-            SignIn::LockedOut { until } => locked_out(text, until, visitor),
-            SignIn::Busy => FormProblem::busy(&texts.busy, Busy::RETRY_AFTER_SECONDS),
-        };
-        Err(problem.into())
-    }
-
-    async fn check_code_again<'a>(
-        &'a self,
-        pending: &PendingSignIn,
-        code: &Secret<String>,
-        headers: &HeaderMap,
-        visitor: &Visitor,
-    ) -> Result<(), NotDone<'a>> {
-        let text = self.texts.of(headers);
-        let texts = &text.access_tokens;
-        let code = code.expose();
-        if code.trim().is_empty() {
-            return Err(FormProblem::missing(&texts.code_missing, &["code"]).into());
-        }
-        let entered = match code.contains(char::is_alphabetic) {
-            true => EnteredCode::Recovery(code),
-            false => EnteredCode::Totp(code),
-        };
-        let browser = self.known_browsers.read(headers);
-        let source = AttemptSource { address: visitor.address, browser };
-        let factors = self.directory.second_factors();
-        let problem = match factors.check(pending, entered, source, visitor.now).await? {
-            SecondStep::Accepted(_) => return Ok(()),
-            SecondStep::Wrong | SecondStep::Invalid => {
-                FormProblem::wrong(&texts.wrong_code, &["code"])
-            }
-            SecondStep::LockedOut { until } => locked_out(text, until, visitor),
-            SecondStep::Busy => FormProblem::busy(&texts.busy, Busy::RETRY_AFTER_SECONDS),
-        };
-        Err(problem.into())
     }
 }
 
-fn not_done<'a>(error: DirectoryError, texts: &'a AccessTokens) -> NotDone<'a> {
+fn not_done(error: DirectoryError, text: &Catalogue) -> NotDone<'_> {
+    let texts = &text.access_tokens;
     NotDone::Problem(match error {
         DirectoryError::Store(error) => return error.into(),
         DirectoryError::NotFound { .. } | DirectoryError::Changed { .. } => {
@@ -295,7 +233,7 @@ fn not_done<'a>(error: DirectoryError, texts: &'a AccessTokens) -> NotDone<'a> {
         DirectoryError::Taken { .. } => FormProblem::invalid(&texts.name_taken, &["name"]),
         DirectoryError::Refused(_) => FormProblem::new(StatusCode::CONFLICT, &texts.too_many),
         DirectoryError::Contended | DirectoryError::Busy => {
-            FormProblem::busy(&texts.busy, Busy::RETRY_AFTER_SECONDS)
+            FormProblem::busy(&text.confirm.busy, Busy::RETRY_AFTER_SECONDS)
         }
     })
 }

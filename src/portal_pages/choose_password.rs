@@ -56,10 +56,10 @@ struct ChoosePasswordPage<'a> {
 }
 
 /// A line in the list of requirements.
-struct Requirement<'a> {
-    name: &'static str,
-    text: &'a Text,
-    failed: bool,
+pub(super) struct Requirement<'a> {
+    pub(super) name: &'static str,
+    pub(super) text: &'a Text,
+    pub(super) failed: bool,
 }
 
 /// A request to a mailed link.
@@ -203,7 +203,7 @@ impl PagesState {
 }
 
 /// The requirements to show; an email address that is the login needs no line of its own.
-fn requirements<'a>(
+pub(super) fn requirements<'a>(
     text: &'a Catalogue,
     holder: &Holder,
     failed: &[PasswordRule],

@@ -115,9 +115,7 @@ impl PagesState {
         let is_recovery = !recovery_code.trim().is_empty();
         let typed = match is_recovery {
             true => EnteredCode::Recovery(recovery_code),
-            // A recovery code in the other field is accepted as one.
-            false if code.contains(char::is_alphabetic) => EnteredCode::Recovery(code),
-            false => EnteredCode::Totp(code),
+            false => entered_code(code),
         };
         let page = |problem: FormProblem<'_>| {
             Ok(self.code_page(&at_step, headers, visitor, Some(&problem)))
@@ -134,7 +132,11 @@ impl PagesState {
             self.directory.second_factors().check(sign_in, typed, visit, visitor.now).await?;
         let problem = match step {
             SecondStep::Accepted(user) => {
-                return self.signed_in(&user, return_to, headers, visitor).await;
+                let onward = match typed {
+                    EnteredCode::Totp(_) => return_to.clone(),
+                    EnteredCode::Recovery(_) => return_to.after_recovery_codes(self.max_address),
+                };
+                return self.signed_in(&user, &onward, headers, visitor).await;
             }
             // The page finds out what is needed now.
             SecondStep::Invalid => return Ok(see_other(paths::MFA)),
@@ -185,7 +187,8 @@ impl PagesState {
         response
     }
 
-    fn visit<'a>(&self, headers: &'a HeaderMap, visitor: &Visitor) -> AttemptSource<'a> {
+    /// Where an attempt comes from.
+    pub(super) fn visit<'a>(&self, headers: &'a HeaderMap, visitor: &Visitor) -> AttemptSource<'a> {
         AttemptSource { address: visitor.address, browser: self.known_browsers.read(headers) }
     }
 
@@ -207,6 +210,14 @@ impl PagesState {
             request_id: &visitor.request_id,
         };
         form_page(&text.language, &page, problem, &token)
+    }
+}
+
+/// A code as it was entered where both kinds are accepted: only a recovery code has letters.
+pub(super) fn entered_code(code: &str) -> EnteredCode<'_> {
+    match code.contains(char::is_alphabetic) {
+        true => EnteredCode::Recovery(code),
+        false => EnteredCode::Totp(code),
     }
 }
 

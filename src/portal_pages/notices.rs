@@ -172,6 +172,14 @@ impl<'a> Notices<'a> {
         self.link(notice, Destination::SignIn)
     }
 
+    /// The account page in a session by a secure link.
+    pub(super) fn no_account_by_link(self) -> Notice<'a> {
+        let text = &self.text.notice.no_account_by_link;
+        let notice = self.advice(StatusCode::FORBIDDEN, "no-account-by-link", text);
+        let notice = self.link(notice, Destination::SignIn);
+        self.link(notice, Destination::Start)
+    }
+
     /// A secure link was loaded as an image, in a frame or by a script.
     pub(super) fn link_in_background(self) -> Notice<'a> {
         let text = &self.text.notice.link_in_background;

@@ -17,8 +17,8 @@ use super::known_browser::KnownBrowsers;
 use super::pending_cookie::PendingCookie;
 use super::reset_queue::ResetQueue;
 use super::{
-    Appearance, PageResult, PagesState, access_tokens, choose_password, forgot_password, mfa,
-    secure_link, sessions, sign_in, sign_out,
+    Appearance, PageResult, PagesState, access_tokens, account, choose_password, forgot_password,
+    mfa, secure_link, sessions, sign_in, sign_out,
 };
 use crate::config::Settings;
 use crate::credential::key::SecretKey;
@@ -105,6 +105,19 @@ fn router(state: Arc<PagesState>) -> Router {
         .route(paths::MFA_SETUP, get(mfa::set_up::show).post(mfa::set_up::submit))
         .route(paths::RECOVERY_CODES_FILE, post(mfa::recovery_codes::file))
         .route(paths::SIGN_OUT, get(sign_out::show).post(sign_out::submit))
+        .route(paths::ACCOUNT, get(account::show))
+        .route(
+            paths::ACCOUNT_PASSWORD,
+            get(account::password::show).post(account::password::submit),
+        )
+        .route(
+            paths::ACCOUNT_MFA,
+            get(account::second_factor::show).post(account::second_factor::submit),
+        )
+        .route(
+            paths::RECOVERY_CODES,
+            get(account::recovery_codes::show).post(account::recovery_codes::submit),
+        )
         .route(paths::SESSIONS, get(sessions::show).post(sessions::submit))
         .route(paths::ACCESS_TOKENS, get(access_tokens::show).post(access_tokens::submit))
         .route(&with_token(paths::SECURE_LINK), get(secure_link::open).post(secure_link::confirm))

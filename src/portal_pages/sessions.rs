@@ -9,25 +9,20 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Extension;
-use axum::body::Body;
 use axum::extract::{Request, State};
-use http::{HeaderMap, Response, StatusCode};
-use jiff::Timestamp;
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
+use super::current_user::CurrentUser;
 use super::texts::Catalogue;
-use super::{PageResult, PagesState, sign_in, user_agent};
+use super::{PageResult, PagesState, user_agent};
 use crate::credential::token::TokenHash;
-use crate::directory::access::resets::is_reset_by_mail;
-use crate::directory::{Actor, Change, UserId};
-use crate::session::{SessionLookup, SessionView};
+use crate::directory::{Actor, Change};
+use crate::session::SessionView;
 use crate::web::brand::Brand;
 use crate::web::form_problem::{FormProblem, form_page};
-use crate::web::response::see_other;
-use crate::web::return_to::ReturnTo;
 use crate::web::text::{Filled, RelativeTime};
 use crate::web::{Visitor, paths};
-use portcullis_policy::SessionKind;
 use portcullis_store::StoreError;
 
 /// The form's value for all sessions but the one that it is sent from.
@@ -49,12 +44,8 @@ struct SessionsPage<'a> {
     brand: &'a Brand,
     text: &'a Catalogue,
     login: &'a str,
-    /// Whether the user can get a link to reset the password.
-    reset_by_mail: bool,
     sessions: Vec<Entry<'a>>,
     others: bool,
-    /// Whether users may create tokens for programs.
-    tokens: bool,
     csrf: &'a str,
     /// How many sessions were ended.
     ended: Option<Filled<'a>>,
@@ -70,14 +61,6 @@ struct Entry<'a> {
     began: RelativeTime,
     used: RelativeTime,
     this: bool,
-}
-
-/// The portal user, and the session of this browser.
-pub(super) struct CurrentUser {
-    pub(super) key: TokenHash,
-    pub(super) kind: SessionKind,
-    pub(super) id: UserId,
-    pub(super) login: Arc<str>,
 }
 
 pub(super) async fn show(
@@ -125,36 +108,14 @@ impl PagesState {
             brand: &self.brand,
             text,
             login: &user.login,
-            reset_by_mail: is_reset_by_mail(&user.login),
             others: sessions.iter().any(|session| !session.this),
             sessions,
-            tokens: self.tokens_by_users,
             csrf: &token.text,
             ended,
             problem: problem.as_ref(),
             request_id: &visitor.request_id,
         };
         Ok(form_page(&text.language, &page, problem.as_ref(), &token))
-    }
-
-    /// The portal user; for other visitors, the response that leads to where they can sign in or out.
-    pub(super) async fn current_user(
-        &self,
-        headers: &HeaderMap,
-        now: Timestamp,
-        page: &str,
-    ) -> Result<Result<CurrentUser, Response<Body>>, StoreError> {
-        Ok(match self.presented(headers, now).await? {
-            SessionLookup::Found { key, subject, .. } => match (subject.user, subject.login) {
-                (Some(id), Some(login)) => {
-                    Ok(CurrentUser { key, kind: subject.kind, id: id.into(), login })
-                }
-                _ => Err(see_other(paths::SIGN_OUT)),
-            },
-            SessionLookup::Missing(_) => {
-                Err(see_other(&sign_in::address(&ReturnTo::parse(page), None)))
-            }
-        })
     }
 
     /// How many sessions were ended, or why none was.

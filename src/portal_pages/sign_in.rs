@@ -229,7 +229,7 @@ impl PagesState {
     }
 
     /// Remembers in a cookie that the password was right. There is no session yet.
-    fn to_second_factor(
+    pub(super) fn to_second_factor(
         &self,
         page: &str,
         sign_in: PendingSignIn,

@@ -1,5 +1,6 @@
 //! The pages as a browser sees them.
 
+mod account;
 mod brand;
 mod headers;
 mod language;

@@ -70,6 +70,11 @@ texts! {
         mfa_setup: MfaSetUp,
         recovery_codes: RecoveryCodes,
         sign_out: SignOut,
+        confirm: Confirm,
+        account: Account,
+        account_password: AccountPassword,
+        account_mfa: AccountMfa,
+        account_codes: AccountCodes,
         sessions: Sessions,
         access_tokens: AccessTokens,
         link: Link,
@@ -102,6 +107,7 @@ texts! {
         switch_account: Text,
         new_link: Text,
         sessions: Text,
+        account: Text,
     }
 
     /// The sign-in page.
@@ -145,6 +151,7 @@ texts! {
     MfaSetUp {
         title: Text,
         lead: Phrase<OperatorAndLogin>,
+        lead_chosen: Phrase<Login>,
         apps: Text,
         scan: Text,
         or_scan: Text,
@@ -165,6 +172,7 @@ texts! {
     RecoveryCodes {
         title: Text,
         lead: Text,
+        replaced: Text,
         keep: Text,
         saved: Text,
         copy: Text,
@@ -190,13 +198,86 @@ texts! {
         done: Text,
     }
 
+    /// Asking for the password and a code again.
+    Confirm {
+        password: Text,
+        code: Text,
+        password_missing: Text,
+        wrong_password: Text,
+        code_missing: Text,
+        wrong_code: Text,
+        busy: Text,
+        form_too_old: Text,
+    }
+
+    /// The account page.
+    Account {
+        title: Text,
+        lead: Phrase<Login>,
+        back: Text,
+        password: Text,
+        password_facts: Text,
+        change: Text,
+        second_factor: Text,
+        second_factor_facts: Text,
+        on: Text,
+        off: Text,
+        codes_left: Counted,
+        set_up: Text,
+        manage: Text,
+        sessions: Text,
+        browsers: Counted,
+        tokens: Text,
+        tokens_count: Counted,
+        password_changed: Text,
+    }
+
+    /// The page to change the password on.
+    AccountPassword {
+        title: Text,
+        lead: Text,
+        current: Text,
+        submit: Text,
+        new_missing: Text,
+    }
+
+    /// The page of two-step sign-in in the account.
+    AccountMfa {
+        title: Text,
+        off_lead: Phrase<Login>,
+        required: Phrase<Operator>,
+        set_up: Text,
+        on_lead: Phrase<Login>,
+        since: Phrase<Moment>,
+        codes: Text,
+        change_title: Text,
+        replace_title: Text,
+        change_lead: Text,
+        code: Text,
+        replace: Text,
+        turn_off: Text,
+        turned_off: Text,
+        still_required: Text,
+    }
+
+    /// The page of the recovery codes that are left.
+    AccountCodes {
+        title: Text,
+        used: Text,
+        left: Counted,
+        few: Text,
+        lead: Text,
+        resume: Text,
+        new_title: Text,
+        new_lead: Text,
+        submit: Text,
+    }
+
     /// The page with a portal user's sessions.
     Sessions {
         title: Text,
         lead: Phrase<Login>,
         unknown: Text,
-        unknown_ask: Phrase<Operator>,
-        another_password: Text,
         browser: Phrase<Browser>,
         browser_on_system: Phrase<BrowserAndSystem>,
         unknown_browser: Text,
@@ -206,8 +287,6 @@ texts! {
         end: Text,
         end_this: Phrase<Browser>,
         end_others: Text,
-        access_tokens: Text,
-        end_here: Text,
         only_this: Text,
         ended: Counted,
         not_there: Text,
@@ -235,8 +314,6 @@ texts! {
         lifetime: Text,
         days: Counted,
         forever: Text,
-        password: Text,
-        code: Text,
         create: Text,
         created_now: Text,
         not_copied: Text,
@@ -244,12 +321,7 @@ texts! {
         name_invalid: Text,
         name_taken: Text,
         too_many: Text,
-        password_missing: Text,
-        wrong_password: Text,
-        code_missing: Text,
-        wrong_code: Text,
         set_up_first: Text,
-        busy: Text,
         form_too_old: Text,
     }
 
@@ -314,6 +386,7 @@ texts! {
         no_such_page: Statement,
         method_not_allowed: Statement,
         foreign_form: Advice,
+        no_account_by_link: Advice,
         link_in_background: Advice,
         too_many_sessions: Advice,
         unreadable_form: Advice,

@@ -15,10 +15,21 @@ pub const MFA_SETUP: &str = "/.portcullis/mfa/setup";
 pub const RECOVERY_CODES_FILE: &str = "/.portcullis/mfa/recovery-codes.txt";
 /// The page to sign out on.
 pub const SIGN_OUT: &str = "/.portcullis/sign-out";
+/// A portal user's own account. The portal may link to it, and to the page to sign out on.
+pub const ACCOUNT: &str = "/.portcullis/account";
+/// Changing one's own password.
+pub const ACCOUNT_PASSWORD: &str = "/.portcullis/account/password";
+/// One's own second factor.
+pub const ACCOUNT_MFA: &str = "/.portcullis/account/mfa";
+/// One's own recovery codes: how many are left, and new ones.
+pub const RECOVERY_CODES: &str = "/.portcullis/account/recovery-codes";
 /// A portal user's own sessions.
 pub const SESSIONS: &str = "/.portcullis/sessions";
 /// A portal user's own tokens for programs.
 pub const ACCESS_TOKENS: &str = "/.portcullis/tokens";
+/// The pages on which portal users manage their own account.
+pub const OF_ACCOUNT: [&str; 6] =
+    [ACCOUNT, ACCOUNT_PASSWORD, ACCOUNT_MFA, RECOVERY_CODES, SESSIONS, ACCESS_TOKENS];
 /// The page that asks for a link to reset a password.
 pub const FORGOT_PASSWORD: &str = "/.portcullis/password/forgot";
 /// Secure links; the token follows.
@@ -49,6 +60,10 @@ mod tests {
             MFA_SETUP,
             RECOVERY_CODES_FILE,
             SIGN_OUT,
+            ACCOUNT,
+            ACCOUNT_PASSWORD,
+            ACCOUNT_MFA,
+            RECOVERY_CODES,
             SESSIONS,
             ACCESS_TOKENS,
             FORGOT_PASSWORD,

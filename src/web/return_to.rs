@@ -2,9 +2,9 @@
 //!
 //! The address travels through the browser, so anyone can change it. It is accepted only as a
 //! canonical target of the portal that is a path in every reading: it begins with one slash, and
-//! contains nothing that another program could read as a host. Of our own pages, only the list of
-//! sessions is accepted: others would let a sign-in lead to a sign-out. Anything else becomes the
-//! portal's start page.
+//! contains nothing that another program could read as a host. Of our own pages, only those of the
+//! visitor's account are accepted: others would let a sign-in lead to a sign-out. Anything else
+//! becomes the portal's start page.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -14,7 +14,7 @@ use portcullis_policy::RequestTarget;
 /// Unreserved characters (RFC 3986, 2.3) are not encoded in the value of a query parameter.
 const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// An address in the portal, or the list of sessions.
+/// An address in the portal, or a page of the visitor's account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ReturnTo(String);
 
@@ -29,13 +29,20 @@ impl ReturnTo {
 
     /// The address of a request.
     pub(crate) fn of(target: &RequestTarget) -> Self {
-        if target.as_str() == paths::SESSIONS {
-            return Self(paths::SESSIONS.to_owned());
+        if let Some(own) = paths::OF_ACCOUNT.iter().find(|path| **path == target.as_str()) {
+            return Self((*own).to_owned());
         }
         if target.path().starts_with(RESERVED) || target.path() == RESERVED.trim_end_matches('/') {
             return Self::default();
         }
         Self(target.as_str().to_owned())
+    }
+
+    /// The page that shows how many recovery codes are left and leads on to this address; this
+    /// address itself if that of the page would be longer than `max` bytes.
+    pub(crate) fn after_recovery_codes(&self, max: usize) -> Self {
+        let address = format!("{}?return_to={}", paths::RECOVERY_CODES, in_query(&self.0));
+        if address.len() <= max { Self(address) } else { self.clone() }
     }
 
     /// Path and query.
@@ -69,6 +76,8 @@ mod tests {
             "/caf%C3%A9?x=%2F%2F",
             "/.portcullis-notes/1",
             "/.portcullis/sessions",
+            "/.portcullis/account",
+            "/.portcullis/account/password",
             "/.well-known/x",
             "/a@b.example/",
             "/http:/evil.example",

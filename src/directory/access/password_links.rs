@@ -203,7 +203,7 @@ impl PasswordLinks {
     }
 }
 
-fn holder(user: &User, context: &AccountContext) -> Holder {
+pub(super) fn holder(user: &User, context: &AccountContext) -> Holder {
     Holder {
         login: user.login.clone(),
         email: context.email.clone(),

@@ -21,6 +21,10 @@ pub struct PendingSignIn {
     pub(super) password_generation: u64,
     #[serde(rename = "began")]
     pub(super) created: Timestamp,
+    /// Whether it is for setting up a second factor, even if the user has one. It admits no code
+    /// then.
+    #[serde(default)]
+    pub(super) sets_up: bool,
 }
 
 impl PendingSignIn {
@@ -30,7 +34,20 @@ impl PendingSignIn {
             user: user.id.clone(),
             password_generation: user.doc.password_generation,
             created: now,
+            sets_up: false,
         }
+    }
+
+    /// For a user who has entered the password, and a code if sign-in asks for one, to set up a
+    /// second factor.
+    pub(super) fn for_set_up(user: &Stored<User>, now: Timestamp) -> Self {
+        Self { sets_up: true, ..Self::new(user, now) }
+    }
+
+    /// Whether the user has asked to set up a second factor while signed in.
+    #[must_use]
+    pub const fn sets_up(&self) -> bool {
+        self.sets_up
     }
 
     pub(super) fn is_fresh(&self, now: Timestamp) -> bool {

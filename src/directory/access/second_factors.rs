@@ -8,6 +8,11 @@
 //! An attempt is counted as failed before it is checked, together with the user's passwords (I6).
 //! The commit that accepts a code records that it was used, and goes through only if no other was
 //! accepted in between: of two concurrent uses of one code exactly one succeeds.
+//!
+//! A second factor is asked for if it is required, or if the user chose to set one up. A user who is
+//! signed in sets up another with a pending sign-in that is for nothing else (`own`).
+
+mod own;
 
 use std::sync::Arc;
 
@@ -26,6 +31,8 @@ use crate::directory::records::{
 };
 use crate::directory::state::UserFacts;
 use portcullis_store::{Expect, StoreError, Write};
+
+pub use self::own::TurnedOff;
 
 /// What a pending sign-in still needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +98,9 @@ pub struct SecondFactorView {
     pub recovery_codes_left: usize,
     /// Whether it is required at sign-in.
     pub required: bool,
+    /// Whether the user chose it. Sign-in asks for it then even if it is not required.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub by_choice: bool,
     /// The version of the user's record.
     pub version: u64,
 }
@@ -129,8 +139,8 @@ impl SecondFactors {
         let facts = Arc::new(UserFacts::new(&user));
         Ok(match user.doc.second_factor {
             _ if !facts.has_portal_access() => NextStep::NoPortalAccess(facts),
-            Some(_) => NextStep::Code(facts),
-            None => NextStep::SetUp(facts),
+            Some(_) if !pending.sets_up => NextStep::Code(facts),
+            Some(_) | None => NextStep::SetUp(facts),
         })
     }
 
@@ -151,8 +161,8 @@ impl SecondFactors {
         TotpSecret::from_bytes(opened.expose())
     }
 
-    /// Sets up the second factor of a user who has to, if `code` shows that the app has the
-    /// proposed secret.
+    /// Sets up the second factor of a user who has to, or has asked to, if `code` shows that the app
+    /// has the proposed secret. It replaces the one that there is.
     ///
     /// # Errors
     /// When the store is unavailable.
@@ -165,7 +175,7 @@ impl SecondFactors {
     ) -> Result<SecondStep<NewSecondFactor>, StoreError> {
         self.counted(pending, source, now, || async {
             let account = match self.account(pending, now).await? {
-                Some(account) if account.needs_set_up() => account,
+                Some(account) if account.admits_set_up(pending) => account,
                 Some(_) | None => return Ok(Checked::Invalid),
             };
             let none_used = UsedSteps::default();
@@ -180,6 +190,7 @@ impl SecondFactors {
                 secret: keys.secrets.seal(secret.expose(), user.id.as_str()),
                 recovery_codes: hashes,
                 created: now,
+                by_choice: user.doc.chooses_second_factor(),
             });
             let (write, changed) = user.replace(doc);
             let writes = vec![write, account.accept(Some(step), pending, now)];
@@ -202,8 +213,9 @@ impl SecondFactors {
         now: Timestamp,
     ) -> Result<SecondStep<Arc<UserFacts>>, StoreError> {
         self.counted(pending, source, now, || async {
-            let Some(account) = self.account(pending, now).await? else {
-                return Ok(Checked::Invalid);
+            let account = match self.account(pending, now).await? {
+                Some(account) if !pending.sets_up => account,
+                Some(_) | None => return Ok(Checked::Invalid),
             };
             match entered {
                 EnteredCode::Totp(code) => self.check_totp(&account, code, pending, now).await,
@@ -227,6 +239,7 @@ impl SecondFactors {
             created: factor.map(|factor| factor.created),
             recovery_codes_left: factor.map_or(0, |factor| factor.recovery_codes.len()),
             required: user.doc.require_mfa,
+            by_choice: factor.is_some_and(|factor| factor.by_choice),
             version: user.version,
         })
     }
@@ -239,21 +252,23 @@ impl SecondFactors {
     pub async fn reset(&self, id: &UserId, change: &Change) -> Result<(), DirectoryError> {
         retry(|| async {
             let user = self.core.read().existing::<User>(id, change.expected).await?;
-            let mut doc = user.doc.clone();
-            doc.second_factor = None;
-            let mut writes = vec![user.replace(doc).0];
-            if let Some(steps) = self.core.read().get::<TotpStep>(id).await? {
-                let used = still_fresh(&steps.doc.used, change.at);
-                writes.push(match used.is_empty() {
-                    true => steps.delete(),
-                    // A pending sign-in that was used stays used until it has expired.
-                    false => steps.replace(TotpStep { steps: UsedSteps::default(), used }).0,
-                });
-            }
-            self.core.commit(change, writes).await?;
-            Ok::<_, AttemptError>(())
+            self.remove(&user, change).await
         })
         .await
+    }
+
+    async fn remove(&self, user: &Stored<User>, change: &Change) -> Result<(), AttemptError> {
+        let mut writes = vec![user.replace(User { second_factor: None, ..user.doc.clone() }).0];
+        if let Some(steps) = self.core.read().get::<TotpStep>(&user.id).await? {
+            let used = still_fresh(&steps.doc.used, change.at);
+            writes.push(match used.is_empty() {
+                true => steps.delete(),
+                // A pending sign-in that was used stays used until it has expired.
+                false => steps.replace(TotpStep { steps: UsedSteps::default(), used }).0,
+            });
+        }
+        self.core.commit(change, writes).await?;
+        Ok(())
     }
 
     /// The records behind a pending sign-in; `None` if it is not valid.
@@ -268,8 +283,9 @@ impl SecondFactors {
         let Some(user) = self.core.read().get::<User>(&pending.user).await? else {
             return Ok(None);
         };
-        // If no second factor is required by now, the person signs in again without one.
-        if user.doc.password_generation != pending.password_generation || !user.doc.require_mfa {
+        // If sign-in asks for no second factor by now, the person signs in again without one.
+        let is_needed = pending.sets_up || user.doc.asks_for_second_factor();
+        if user.doc.password_generation != pending.password_generation || !is_needed {
             return Ok(None);
         }
         let steps = self.core.read().get::<TotpStep>(&user.id).await?;
@@ -367,8 +383,9 @@ impl Account {
         self.user.doc.second_factor.as_ref().filter(|_| has_access)
     }
 
-    fn needs_set_up(&self) -> bool {
-        self.user.doc.second_factor.is_none() && UserFacts::new(&self.user).has_portal_access()
+    fn admits_set_up(&self, pending: &PendingSignIn) -> bool {
+        let is_open = pending.sets_up || self.user.doc.second_factor.is_none();
+        is_open && UserFacts::new(&self.user).has_portal_access()
     }
 
     /// The time steps whose codes were accepted before.

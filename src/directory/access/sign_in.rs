@@ -115,7 +115,7 @@ impl PasswordSignIn {
             }
             return Ok(SignIn::Wrong);
         };
-        match user.doc.require_mfa {
+        match user.doc.asks_for_second_factor() {
             true => attempt.cancelled(),
             false => attempt.succeeded(),
         }
@@ -127,7 +127,7 @@ impl PasswordSignIn {
         let facts = Arc::new(UserFacts::new(&user));
         Ok(match &user.doc.second_factor {
             _ if !facts.has_portal_access() => SignIn::NoPortalAccess(facts),
-            _ if !facts.require_mfa => SignIn::Accepted(facts),
+            _ if !facts.asks_for_second_factor => SignIn::Accepted(facts),
             Some(_) => SignIn::CodeRequired(PendingSignIn::new(&user, now)),
             None => SignIn::SetUpRequired(PendingSignIn::new(&user, now)),
         })

@@ -151,6 +151,9 @@ pub struct SecondFactor {
     /// When it was set up.
     #[serde(rename = "since")]
     pub created: Timestamp,
+    /// Whether the user chose it. Sign-in asks for it then even if it is not required.
+    #[serde(default)]
+    pub by_choice: bool,
 }
 
 impl fmt::Debug for SecondFactor {
@@ -212,6 +215,22 @@ impl User {
             (None, Some(_)) => UserStatus::Invited,
             (None, None) => UserStatus::NoPassword,
         }
+    }
+
+    /// Whether sign-in asks for a second factor: it is required (R50), or the user chose it.
+    #[must_use]
+    pub fn asks_for_second_factor(&self) -> bool {
+        self.require_mfa || self.asks_by_choice()
+    }
+
+    /// Whether a second factor that is set up now is the user's choice. One that is required stays
+    /// what it was when it is replaced: without the requirement it is asked for no longer.
+    pub(in crate::directory) fn chooses_second_factor(&self) -> bool {
+        !self.require_mfa || self.asks_by_choice()
+    }
+
+    fn asks_by_choice(&self) -> bool {
+        self.second_factor.as_ref().is_some_and(|factor| factor.by_choice)
     }
 
     /// Sets the hash of a new password. Sessions that started under the old one end (R34), and

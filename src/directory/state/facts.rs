@@ -27,8 +27,8 @@ pub struct UserFacts {
     pub disabled: bool,
     /// Raised with each new password. A session records the number it started under.
     pub password_generation: u64,
-    /// Whether sign-in requires a second factor.
-    pub require_mfa: bool,
+    /// Whether sign-in asks for a second factor: it is required, or the user chose it.
+    pub asks_for_second_factor: bool,
     /// Whether a second factor is set up.
     pub mfa_enrolled: bool,
     /// Texts for the portal.
@@ -37,8 +37,7 @@ pub struct UserFacts {
 
 impl UserFacts {
     pub(in crate::directory) fn new(user: &Stored<User>) -> Self {
-        let User { login, organization, end_user, group, password_generation, require_mfa, .. } =
-            &user.doc;
+        let User { login, organization, end_user, group, password_generation, .. } = &user.doc;
         Self {
             id: user.id.clone(),
             login: Arc::from(login.as_str()),
@@ -48,7 +47,7 @@ impl UserFacts {
             status: user.doc.status(),
             disabled: user.doc.disabled,
             password_generation: *password_generation,
-            require_mfa: *require_mfa,
+            asks_for_second_factor: user.doc.asks_for_second_factor(),
             mfa_enrolled: user.doc.second_factor.is_some(),
             texts: PersonTexts::default(),
         }

@@ -22,6 +22,8 @@ use crate::web::Visitor;
 use crate::web::brand::Brand;
 use crate::web::form_problem::form_page;
 use crate::web::request_error::RequestError;
+use crate::web::return_to::ReturnTo;
+use crate::web::text::Text;
 
 /// The form that asks for the file.
 #[derive(Deserialize)]
@@ -38,6 +40,7 @@ struct Fields {
 struct RecoveryCodesPage<'a> {
     brand: &'a Brand,
     text: &'a Catalogue,
+    lead: &'a Text,
     codes: &'a [RecoveryCode],
     return_to: &'a str,
     csrf: &'a str,
@@ -83,18 +86,24 @@ pub(in crate::portal_pages) async fn file(
 }
 
 impl PagesState {
-    /// The page with codes that have just been issued.
+    /// The page with codes that have just been issued, and what it says about them.
     pub(in crate::portal_pages) fn recovery_codes_page(
         &self,
-        codes: &[RecoveryCode],
-        return_to: &str,
+        (codes, lead): (&[RecoveryCode], &Text),
+        return_to: &ReturnTo,
         headers: &HeaderMap,
         visitor: &Visitor,
     ) -> Response<Body> {
         let text = self.texts.of(headers);
         let token = self.forms.visitor_token(headers, visitor.now);
-        let page =
-            RecoveryCodesPage { brand: &self.brand, text, codes, return_to, csrf: &token.text };
+        let page = RecoveryCodesPage {
+            brand: &self.brand,
+            text,
+            lead,
+            codes,
+            return_to: return_to.as_str(),
+            csrf: &token.text,
+        };
         form_page(&text.language, &page, None, &token)
     }
 }

@@ -48,6 +48,8 @@ struct SetUpPage<'a> {
     app_url: Secret<String>,
     secret: Secret<String>,
     proposal: &'a str,
+    /// Whether the user has asked for it while signed in.
+    by_choice: bool,
     problem: Option<&'a FormProblem<'a>>,
     csrf: &'a str,
     request_id: &'a str,
@@ -145,8 +147,8 @@ impl PagesState {
             "a second factor was set up");
         let return_to = &at_step.pending.return_to;
         let signed_in = self.signed_in(&done.user, return_to, headers, visitor).await;
-        let mut response =
-            self.recovery_codes_page(&done.recovery_codes, return_to.as_str(), headers, visitor);
+        let codes = (&*done.recovery_codes, &self.texts.of(headers).recovery_codes.lead);
+        let mut response = self.recovery_codes_page(codes, return_to, headers, visitor);
         match signed_in {
             Ok(signed_in) => {
                 for cookie in signed_in.headers().get_all(header::SET_COOKIE) {
@@ -181,6 +183,7 @@ impl PagesState {
             app_url,
             secret: secret.text(),
             proposal,
+            by_choice: at_step.pending.sign_in.sets_up(),
             problem,
             csrf: &token.text,
             request_id: &visitor.request_id,

@@ -144,12 +144,12 @@ async fn tokens_need_a_session_a_form_of_ours_and_the_setting() {
     let form = Form::to(page.text(), PAGE);
     let forged = form.set("name", "git").set("password", PASSWORD).set("csrf", "forged");
     assert_eq!(browser.submit(&forged).await.status, 403);
-    assert!(browser.open("/.portcullis/sessions").await.text().contains(PAGE));
+    assert!(browser.open("/.portcullis/account").await.text().contains(PAGE));
 
     let without = TestGate::start().await;
     let acme = without.admin.organization("Acme").await;
     without.admin.user(&acme, "anna", "admin").await;
     let mut browser = signed_in(&without, "anna").await;
     assert_eq!(browser.open(PAGE).await.status, 404);
-    assert!(!browser.open("/.portcullis/sessions").await.text().contains(PAGE));
+    assert!(!browser.open("/.portcullis/account").await.text().contains(PAGE));
 }

@@ -90,8 +90,12 @@ async fn r34_a_reset_ends_all_sessions_and_leaves_the_second_factor() {
     let user = ann(&fixture).await;
     let SignIn::Accepted(session) = fixture.sign_in(LOGIN, PASSWORD).await else { panic!() };
     let stored = fixture.directory.records().read().existing::<User>(&user.id, None).await.unwrap();
-    let factor =
-        SecondFactor { secret: "sealed".to_owned(), recovery_codes: Vec::new(), created: now() };
+    let factor = SecondFactor {
+        secret: "sealed".to_owned(),
+        recovery_codes: Vec::new(),
+        created: now(),
+        by_choice: false,
+    };
     let doc = User { require_mfa: true, second_factor: Some(factor.clone()), ..stored.doc.clone() };
     fixture.directory.records().commit(&by_operator(), vec![stored.replace(doc).0]).await.unwrap();
     let mail = asked(&fixture, now()).await;

@@ -302,7 +302,10 @@ async fn r34_setting_a_password_ends_all_sessions() {
     fixture.directory.users().change(&user.id, patch, &by_operator()).await.unwrap();
     let facts = now_facts().await;
     assert!(facts.honours_session(session.password_generation));
-    assert_eq!((facts.group.as_str(), &*facts.login, facts.require_mfa), ("admin", "anna", true));
+    assert_eq!(
+        (facts.group.as_str(), &*facts.login, facts.asks_for_second_factor),
+        ("admin", "anna", true)
+    );
 
     let set = fixture
         .directory
