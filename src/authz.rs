@@ -27,6 +27,7 @@
 //! | `cross_site`, `method_override`, `refused_query`, [`reserved_headers`] | what else in a request is refused |
 //! | [`trusted_proxies`] | the client's address, host and scheme behind proxies |
 //! | [`identity`] | what the portal learns about the user |
+//! | `start_page` | whether the start page opens, for links on our own pages |
 //! | [`decision_record`], `request_id` | what is recorded |
 
 mod authorization;
@@ -41,6 +42,7 @@ mod refusal;
 mod refused_query;
 mod request_id;
 pub mod reserved_headers;
+mod start_page;
 mod token;
 mod token_refusal;
 pub mod trusted_proxies;
@@ -58,6 +60,7 @@ pub use self::decision_record::DecisionLog;
 pub use self::question::{AccessRequest, HeaderOverride, Question};
 pub use self::refusal::Refusal;
 pub use self::request_id::RequestIds;
+pub use self::start_page::start_page_opens;
 pub use self::token_refusal::TokenRefusal;
 pub use self::verdict::{Action, Objection, Outcome, Verdict};
 
@@ -201,6 +204,18 @@ impl Authorizer {
             preflight: preflight.clone(),
             header_override: None,
         })
+    }
+
+    /// Whether the start page of the request's host opens for this subject.
+    #[must_use]
+    pub fn opens_start_page(
+        &self,
+        request: &AccessRequest,
+        subject: Option<&Subject>,
+        now: Timestamp,
+    ) -> bool {
+        let at = (self.host(&request.host).name(), request.client);
+        start_page_opens(self.snapshot().policy(), subject, at, now)
     }
 
     /// Decides about a request that comes in with these headers. It is a use of its session.

@@ -48,7 +48,6 @@ mod upstream;
 mod value;
 
 pub use self::branding::{Branding, Shades};
-#[expect(unused_imports, reason = "for the pages")]
 pub use self::contact::Contact;
 pub use self::cookie_names::CookieNames;
 pub use self::credentials::{KEY_FILE, Passwords};
@@ -57,7 +56,6 @@ pub use self::identity::{BasicAccount, Disclosure, IdentitySettings, Placeholder
 pub use self::limits::{Limits, LinkLimits};
 pub use self::load::{Loaded, References};
 pub use self::mail::{MailTransport, Security, Smtp};
-#[expect(unused_imports, reason = "for the pages")]
 pub use self::page_links::PageLink;
 pub use self::public_url::PublicUrl;
 pub use self::served_hosts::{FoundHost, ServedHost, ServedHosts};

@@ -58,6 +58,7 @@ mod signed_hint;
 mod texts;
 mod token_refusal;
 mod user_agent;
+mod visit;
 
 #[cfg(test)]
 mod fixture;

@@ -52,7 +52,7 @@ use hyper::body::Incoming;
 use jiff::Timestamp;
 
 pub use self::connection::Connection;
-pub use self::error_pages::{ErrorPages, Refused};
+pub use self::error_pages::{ErrorPages, Onward, Refused};
 pub use self::failure::{Cause, Failure};
 pub use self::gateway::Gateway;
 pub use self::response_body::{BodyError, ReplyBody};
@@ -70,6 +70,7 @@ use crate::clock;
 use crate::session::{Absence, SessionLookup};
 use crate::web::Visitor;
 use crate::web::cookie;
+use crate::web::fetch_metadata::ResponseKind;
 use crate::web::paths;
 use portcullis_policy::{BadRequest, Subject};
 
@@ -191,12 +192,13 @@ impl Gateway {
     ) -> Response<ReplyBody> {
         let _counted = match unread(&request, connection) {
             Ok(counted) => counted,
-            Err(too_many) => return self.answer(received, too_many.into()),
+            Err(too_many) => return self.answer(received, too_many.into(), Onward::default()),
         };
         // Pages act on the same state as decisions do (I1); style sheets and scripts do not.
         let acts = !asked.target().path().starts_with(paths::ASSETS);
         if acts && !self.authz.is_fresh() {
-            return self.answer(received, Refusal::StoreUnavailable.into());
+            let refusal = Refusal::StoreUnavailable;
+            return self.answer(received, refusal.into(), Onward::default());
         }
         let uri = std::mem::take(request.uri_mut());
         *request.uri_mut() = origin_form(uri, asked.target());
@@ -204,6 +206,7 @@ impl Gateway {
             address: received.client,
             request_id: received.id.clone(),
             now: received.now,
+            host: self.authz.host(asked.host()).name().to_owned(),
         };
         let answer = self.error_pages.own_page(request.map(axum::body::Body::new), visitor).await;
         answer.map(ReplyBody::Own)
@@ -226,7 +229,11 @@ impl Gateway {
             let entry = received.entry(request).decided(asked, verdict);
             self.decisions.record(&Entry { target, ..entry });
         }
-        let mut response = self.answer(received, refusal.into());
+        let onward = Onward {
+            sent_from: question::sent_from(request),
+            ..self.onward(received, Some(asked), verdict.subject())
+        };
+        let mut response = self.answer(received, refusal.into(), onward);
         let several = matches!(verdict.session(), SessionLookup::Missing(Absence::SeveralCookies));
         if several
             && matches!(refusal, Refusal::SignIn { .. })
@@ -261,7 +268,7 @@ impl Gateway {
             }
         };
         self.decisions.record(&entry);
-        self.answer(received, cause)
+        self.answer(received, cause, self.onward(received, asked, subject))
     }
 
     /// Records a request that is refused before it could be read; `start` is the beginning of its
@@ -284,13 +291,35 @@ impl Gateway {
         self.decisions.record(&Entry { target, decision: "bad-request", reason, ..entry });
     }
 
-    fn answer(&self, received: &Received, cause: Cause<'_>) -> Response<ReplyBody> {
+    /// Where the client of a refused request can go on to. Only pages have links.
+    fn onward(
+        &self,
+        received: &Received,
+        asked: Option<&AccessRequest>,
+        subject: Option<&Subject>,
+    ) -> Onward<'static> {
+        match (received.wants, asked) {
+            (ResponseKind::Page, Some(asked)) => {
+                let start_opens = self.authz.opens_start_page(asked, subject, received.now);
+                Onward { start_opens, sent_from: None }
+            }
+            (ResponseKind::Page | ResponseKind::Problem, _) => Onward::default(),
+        }
+    }
+
+    fn answer(
+        &self,
+        received: &Received,
+        cause: Cause<'_>,
+        onward: Onward<'_>,
+    ) -> Response<ReplyBody> {
         let refused = Refused {
             cause,
             wants: received.wants,
             may_change: received.may_change,
             languages: received.languages.as_ref(),
             request_id: &received.id,
+            onward,
         };
         let mut response = self.error_pages.refuse(&refused).map(ReplyBody::Own);
         if matches!(cause, Cause::Refused(Refusal::BadRequest(_))) {

@@ -48,4 +48,6 @@ pub struct Visitor {
     pub request_id: String,
     /// When the request has arrived, its form included.
     pub now: Timestamp,
+    /// The name of the served host.
+    pub host: String,
 }

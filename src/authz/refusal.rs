@@ -32,8 +32,6 @@ pub enum Refusal<'a> {
         policy: &'a Policy,
         /// The subject, if the request is in a session.
         subject: Option<&'a Subject>,
-        /// The target.
-        target: &'a RequestTarget,
     },
     /// The policy redirects it.
     Elsewhere {

@@ -144,12 +144,17 @@ impl<'s> Verdict<'s> {
             Outcome::Decided(decision) => match decision {
                 Decision::Allow(permit) => return Action::Forward(permit),
                 Decision::Challenge(_) => self.sign_in(request),
+                // Nothing is revealed to strangers about which addresses there are.
+                Decision::Deny(denial)
+                    if self.subject().is_none() && !denial.is_on_public_path() =>
+                {
+                    self.sign_in(request)
+                }
                 Decision::Malformed(bad) => Refusal::BadRequest((*bad).into()),
                 Decision::Deny(denial) => Refusal::Denied {
                     denial,
                     policy: self.snapshot.policy(),
                     subject: self.subject(),
-                    target: request.target(),
                 },
                 Decision::Redirect(redirection) => {
                     Refusal::Elsewhere { url: redirection.location(), reason: redirection.reason() }

@@ -49,7 +49,6 @@ impl PageLink {
     /// The name in the language with this tag (`de-AT`): if there is none, the one in `de`, else in
     /// English, else in the first language by tag.
     #[must_use]
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the pages"))]
     pub fn name(&self, language: &str) -> &str {
         let names = match &self.names {
             Names::One(name) => return name,

@@ -363,7 +363,12 @@ async fn people(
 }
 
 async fn send(pages: &Pages, request: Request<Body>, address: IpAddr) -> (Response<()>, String) {
-    let visitor = Visitor { address, request_id: "request-1".to_owned(), now: clock::now() };
+    let visitor = Visitor {
+        address,
+        request_id: "request-1".to_owned(),
+        now: clock::now(),
+        host: "portal.example".to_owned(),
+    };
     let (head, body) = pages.own_page(request, visitor).await.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
     (Response::from_parts(head, ()), String::from_utf8_lossy(&body).into_owned())

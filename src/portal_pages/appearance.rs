@@ -19,6 +19,7 @@ const SCRIPT: &str = joined!(
     "../../templates/pages/requirements.js",
     "../../templates/pages/copy.js",
     "../../templates/pages/code.js",
+    "../../templates/pages/countdown.js",
 );
 
 /// The operator's brand and the texts in all languages.

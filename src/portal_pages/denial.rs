@@ -9,13 +9,13 @@ use portcullis_policy::{
     Access, Denial, PermissionSet, Policy, Reason, Requirement, SessionKind, Subject,
 };
 
-/// The client that was denied, which decides the links on the page.
+/// The client that was denied, and what it asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asker<'a> {
     /// `None` without a session.
     pub(super) subject: Option<&'a Subject>,
-    /// Whether the start page was requested.
-    pub(super) at_start: bool,
+    /// Whether the request may change something. Any other opens a page.
+    pub(super) may_change: bool,
 }
 
 impl Asker<'_> {
@@ -23,13 +23,9 @@ impl Asker<'_> {
         self.subject.is_some_and(|subject| subject.kind == SessionKind::Link)
     }
 
-    /// Adds links that lead on: none to the page that was just denied, and none to another account
-    /// without a first one.
+    /// Adds links that lead on; none to another account without a first one.
     fn add_links<'a>(self, notices: Notices<'a>, notice: Notice<'a>) -> Notice<'a> {
-        let notice = match self.at_start {
-            true => notice,
-            false => notices.link(notice, Destination::Start),
-        };
+        let notice = notices.link(notice, Destination::Start);
         if self.subject.is_none() || self.is_by_link() {
             return notices.link(notice, Destination::SignIn);
         }
@@ -47,8 +43,9 @@ pub(super) fn denied<'a>(
     let texts = &notices.text.denied;
     let reason = denial.reason();
     let text = match reason {
-        Reason::NoPortalAccess => return notices.no_portal_access(),
-        Reason::AccountDisabled => return notices.account_disabled(),
+        Reason::NoPortalAccess | Reason::AccountDisabled => {
+            return notices.no_access_in_session(reason);
+        }
         Reason::MissingPermission => return missing_permission(notices, (denial, policy), asker),
         Reason::OtherOrganization => &texts.other_organization,
         Reason::NoRoute => &texts.no_route,
@@ -80,7 +77,7 @@ fn missing_permission<'a>(
     (denial, policy): (&Denial, &'a Policy),
     asker: Asker<'_>,
 ) -> Notice<'a> {
-    let Notices { text, operator } = notices;
+    let Notices { text, operator, .. } = notices;
     let by_link = asker.is_by_link();
     let texts = if by_link { &text.denied.permission_by_link } else { &text.denied.permission };
     let (set, every) = match denial.route().map(|route| route.access()) {
@@ -98,22 +95,24 @@ fn missing_permission<'a>(
         true => grantable,
         false => missing,
     };
-    let title = match section(&names(policy, set)) {
+    let title = match section(&names(policy, set), &names(policy, held)) {
+        _ if asker.may_change => texts.any.title.with(),
         Some(section) => texts.title_of_section.with(section, section.to_lowercase()),
-        None => texts.any.title.with(),
+        None => texts.title_of_page.with(),
     };
     let names = names(policy, to_ask_for);
-    let ask = match names.len() {
-        0 => texts.ask.with(operator),
+    let needed = match names.len() {
+        0 => None,
         count if every && count > 1 => {
             let all = Value::names(&names, &text.list, &text.list.and);
-            texts.ask_for_all.with(operator, all)
+            Some(text.denied.needed_all.with(all))
         }
-        _ => texts.ask_for_any.with(operator, Value::names(&names, &text.list, &text.list.or)),
+        _ => Some(text.denied.needed.with(Value::names(&names, &text.list, &text.list.or))),
     };
     let reason = Reason::MissingPermission.as_str();
     let notice = Notice::of(StatusCode::FORBIDDEN, reason, title, texts.any.detail.with());
-    asker.add_links(notices, notice.advise(ask))
+    let notice = notice.advise(texts.ask.with(operator)).in_small_type(needed);
+    asker.add_links(notices, notice)
 }
 
 fn names(policy: &Policy, set: PermissionSet) -> Vec<&str> {
@@ -122,12 +121,18 @@ fn names(policy: &Policy, set: PermissionSet) -> Vec<&str> {
     named.map(|permission| permission.name.as_str()).collect()
 }
 
-/// The section, such as "Invoices", if all permissions are about viewing it.
-fn section<'a>(names: &[&'a str]) -> Option<&'a str> {
-    let mut sections = names.iter().map(|name| {
-        let (section, action) = name.split_once(" – ")?;
-        (action == "View" || action.starts_with("View ")).then_some(section)
-    });
-    let first = sections.next().flatten()?;
-    sections.all(|other| other == Some(first)).then_some(first)
+/// The section, such as "Invoices", if it does not open at all: all permissions are in it, and are
+/// about viewing it, or no permission in it is held.
+fn section<'a>(names: &[&'a str], held: &[&str]) -> Option<&'a str> {
+    let split = |name: &'a str| name.split_once(" – ");
+    let mut sections = names.iter().map(|name| split(name));
+    let (first, _) = sections.next().flatten()?;
+    if !sections.all(|other| other.is_some_and(|(section, _)| section == first)) {
+        return None;
+    }
+    let is_view = |name: &&'a str| {
+        split(name).is_some_and(|(_, action)| action == "View" || action.starts_with("View "))
+    };
+    let is_in_section = |name: &&str| name.split_once(" – ").is_some_and(|(of, _)| of == first);
+    (names.iter().all(is_view) || !held.iter().any(is_in_section)).then_some(first)
 }

@@ -249,6 +249,7 @@ impl TestSite {
             address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
             request_id: "request-1".to_owned(),
             now: self.now,
+            host: "portal.example".to_owned(),
         };
         read(self.pages.own_page(request, visitor).await).await
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use askama::Template;
 use axum::body::Body;
 use http::{Response, StatusCode};
+use jiff::Timestamp;
 
 use super::PagesState;
 use super::texts::Catalogue;
@@ -26,6 +27,8 @@ pub(super) struct Notices<'a> {
     pub(super) text: &'a Catalogue,
     /// The operator's business name.
     pub(super) operator: &'a str,
+    /// Whether the portal's start page opens for the client. There is no link to it otherwise.
+    pub(super) start_opens: bool,
 }
 
 /// Where a link on a notice leads.
@@ -40,6 +43,7 @@ pub(super) enum Destination {
     SwitchAccount,
     ForgotPassword,
     Sessions,
+    SignOut,
 }
 
 #[derive(Template)]
@@ -61,6 +65,7 @@ impl Destination {
             Self::SwitchAccount => (&labels.switch_account, paths::SWITCH_ACCOUNT),
             Self::ForgotPassword => (&labels.new_link, paths::FORGOT_PASSWORD),
             Self::Sessions => (&labels.sessions, paths::SESSIONS),
+            Self::SignOut => (&labels.sign_out, paths::SIGN_OUT),
         };
         Link { label, address }
     }
@@ -68,7 +73,7 @@ impl Destination {
 
 impl PagesState {
     pub(super) fn notices<'a>(&'a self, text: &'a Catalogue) -> Notices<'a> {
-        Notices { text, operator: &self.brand.name }
+        Notices { text, operator: &self.brand.name, start_opens: true }
     }
 
     /// The notice as a page or as a problem document.
@@ -108,8 +113,18 @@ impl<'a> Notices<'a> {
         Notice::with_advice(status, reason, text, self.operator)
     }
 
+    /// Adds a link, but none to a start page that does not open.
     pub(super) fn link(self, notice: Notice<'a>, to: Destination) -> Notice<'a> {
-        notice.link(to.link(self.text))
+        match to {
+            Destination::Start if !self.start_opens => notice,
+            _ => notice.link(to.link(self.text)),
+        }
+    }
+
+    /// Lets the page of a request that can be repeated load itself again.
+    pub(super) fn reloading(self, notice: Notice<'a>, now: Timestamp) -> Notice<'a> {
+        let text = &self.text.page.reloads;
+        notice.reloading(|when| text.with(when), (&self.text.when, now))
     }
 
     pub(super) fn store_unavailable(self) -> Notice<'a> {
@@ -150,21 +165,26 @@ impl<'a> Notices<'a> {
         self.link(notice, Destination::SignIn)
     }
 
-    pub(super) fn no_portal_access(self) -> Notice<'a> {
-        let text = &self.text.notice.no_portal_access;
-        let notice = self.advice(StatusCode::FORBIDDEN, Reason::NoPortalAccess.as_str(), text);
-        self.link(notice, Destination::SwitchAccount)
-    }
-
-    pub(super) fn account_disabled(self) -> Notice<'a> {
-        let text = &self.text.notice.account_disabled;
-        let notice = self.advice(StatusCode::FORBIDDEN, Reason::AccountDisabled.as_str(), text);
-        self.link(notice, Destination::SwitchAccount)
-    }
-
-    /// The notice for a portal user who may not use the portal at all (R8).
+    /// After a right password of a portal user who may not use the portal at all (R8).
     pub(super) fn no_access_of(self, user: &UserFacts) -> Notice<'a> {
-        if user.disabled { self.account_disabled() } else { self.no_portal_access() }
+        let texts = &self.text.notice;
+        let (text, reason) = match user.disabled {
+            true => (&texts.account_disabled, Reason::AccountDisabled),
+            false => (&texts.no_portal_access, Reason::NoPortalAccess),
+        };
+        let notice = self.advice(StatusCode::FORBIDDEN, reason.as_str(), text);
+        self.link(notice, Destination::SwitchAccount)
+    }
+
+    /// The same in a session, which was started before the user lost access.
+    pub(super) fn no_access_in_session(self, reason: Reason) -> Notice<'a> {
+        let texts = &self.text.notice;
+        let text = match reason {
+            Reason::AccountDisabled => &texts.account_disabled,
+            _ => &texts.no_portal_access_in_session,
+        };
+        let notice = self.advice(StatusCode::FORBIDDEN, reason.as_str(), text);
+        self.link(notice, Destination::SignOut)
     }
 
     pub(super) fn dead_link(self) -> Notice<'a> {

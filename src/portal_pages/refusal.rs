@@ -2,7 +2,6 @@
 
 use axum::body::Body;
 use http::{Response, StatusCode, header};
-use jiff::Timestamp;
 
 use super::denial::{Asker, denied};
 use super::notices::{Destination, Notices};
@@ -16,7 +15,7 @@ use crate::web::notice::Notice;
 use crate::web::response::{redirect, see_other};
 use crate::web::return_to::ReturnTo;
 use crate::web::text::Advice;
-use portcullis_policy::{BadRequest, RequestTarget};
+use portcullis_policy::{BadRequest, BadTarget, RequestTarget};
 
 /// When to try again while the portal does not respond, in seconds.
 const PORTAL_RETRY: u64 = 30;
@@ -36,12 +35,14 @@ impl PagesState {
             Cause::Refused(Refusal::SignIn { target, organization, .. })
                 if kind == ResponseKind::Page =>
             {
-                Some(self.to_sign_in(target, organization, clock::now()))
+                Some(self.to_sign_in(refused, target, organization))
             }
             _ => None,
         };
         elsewhere.unwrap_or_else(|| {
-            let notice = notice(refused, self.notices(text));
+            let start_opens = refused.onward.start_opens;
+            let notices = Notices { start_opens, ..self.notices(text) };
+            let notice = notice(refused, notices);
             let mut response = self.notice(&notice, text, kind, request_id);
             if let Cause::Refused(refusal) = cause
                 && let Some(challenge) = challenge(refusal)
@@ -52,14 +53,21 @@ impl PagesState {
         })
     }
 
+    /// To the sign-in page. After a form that was not passed on, which a browser cannot repeat by
+    /// itself, it says so, and leads back to the page that has the form.
     fn to_sign_in(
         &self,
+        refused: &Refused<'_>,
         target: Option<&RequestTarget>,
         organization: Option<&str>,
-        now: Timestamp,
     ) -> Response<Body> {
-        let hint = organization.map(|id| (id, self.organization_hint(id, now)));
+        let hint = organization.map(|id| (id, self.organization_hint(id, clock::now())));
         let hint = hint.as_ref().map(|(id, hint)| (*id, hint.as_str()));
+        if refused.may_change {
+            let return_to = refused.onward.sent_from.map(ReturnTo::parse).unwrap_or_default();
+            let address = sign_in::address_within(self.max_address, &return_to, hint);
+            return see_other(&sign_in::address_unsent(address));
+        }
         let return_to = target.map(ReturnTo::of).unwrap_or_default();
         see_other(&sign_in::address_within(self.max_address, &return_to, hint))
     }
@@ -67,12 +75,16 @@ impl PagesState {
 
 fn notice<'a>(refused: &Refused<'a>, notices: Notices<'a>) -> Notice<'a> {
     match refused.cause {
-        Cause::Refused(refusal) => refusal_notice(refusal, notices),
+        Cause::Refused(refusal) => refusal_notice(refusal, refused, notices),
         Cause::Failed(failure) => failure_notice(failure, refused, notices),
     }
 }
 
-fn refusal_notice<'a>(refusal: Refusal<'a>, notices: Notices<'a>) -> Notice<'a> {
+fn refusal_notice<'a>(
+    refusal: Refusal<'a>,
+    refused: &Refused<'a>,
+    notices: Notices<'a>,
+) -> Notice<'a> {
     let texts = &notices.text.notice;
     let reason = refusal.reason();
     let forbidden = |text| notices.advice(StatusCode::FORBIDDEN, reason, text);
@@ -90,23 +102,18 @@ fn refusal_notice<'a>(refusal: Refusal<'a>, notices: Notices<'a>) -> Notice<'a> 
             };
             notices.advice(StatusCode::UNAUTHORIZED, reason, text)
         }
-        Refusal::Denied { denial, policy, subject, target } => {
-            let asker = Asker { subject, at_start: target.path() == "/" };
+        Refusal::Denied { denial, policy, subject } => {
+            let asker = Asker { subject, may_change: refused.may_change };
             denied(notices, (denial, policy), asker)
         }
-        Refusal::BadRequest(bad @ BadRequest::UnknownHost) => {
-            notices.advice(bad.status(), reason, &texts.unknown_host)
-        }
-        Refusal::BadRequest(bad) => {
-            to_start(notices.advice(bad.status(), reason, &texts.bad_request))
-        }
+        Refusal::BadRequest(bad) => bad_request(bad, notices),
         Refusal::ForeignOrigin => {
             notices.statement(StatusCode::FORBIDDEN, reason, &texts.foreign_origin)
         }
         Refusal::CrossOrigin => to_start(forbidden(&texts.cross_origin)),
         Refusal::MethodOverride => to_start(forbidden(&texts.method_override)),
         Refusal::LoginNotEncodable => forbidden(&texts.login_not_encodable),
-        Refusal::StoreUnavailable => notices.store_unavailable(),
+        Refusal::StoreUnavailable => reloading(notices.store_unavailable(), refused, notices),
     }
 }
 
@@ -122,21 +129,61 @@ fn failure_notice<'a>(failure: Failure, refused: &Refused<'a>, notices: Notices<
                 false => notices.link(notice, Destination::Again),
             }
         }
-        Failure::PortalDown => portal_down(notices, reason, &texts.portal_down),
-        Failure::PortalBroken => portal_down(notices, reason, &texts.portal_broken),
+        Failure::PortalDown => {
+            reloading(portal_down(notices, reason, &texts.portal_down), refused, notices)
+        }
+        Failure::PortalBroken => {
+            reloading(portal_down(notices, reason, &texts.portal_broken), refused, notices)
+        }
         Failure::PortalSlow => {
-            let text = match refused.may_change {
-                true => &texts.portal_slow_change,
-                false => &texts.portal_slow,
+            let slow = |text| notices.advice(StatusCode::GATEWAY_TIMEOUT, reason, text);
+            let notice = match refused.may_change {
+                true => to_start(slow(&texts.portal_slow_change)),
+                false => notices.link(slow(&texts.portal_slow), Destination::Again),
             };
-            to_start(notices.advice(StatusCode::GATEWAY_TIMEOUT, reason, text))
-                .retry_after(PORTAL_RETRY)
+            notice.retry_after(PORTAL_RETRY)
         }
         Failure::PortalBusy => {
             let text = &texts.portal_busy;
             let notice = notices.advice(StatusCode::SERVICE_UNAVAILABLE, reason, text);
-            notices.link(notice, Destination::Again).retry_after(BUSY_RETRY)
+            let notice = notices.link(notice, Destination::Again).retry_after(BUSY_RETRY);
+            reloading(notice, refused, notices)
         }
+    }
+}
+
+/// The words for a request that cannot be read, by what its sender can do.
+fn bad_request(bad: BadRequest, notices: Notices<'_>) -> Notice<'_> {
+    let texts = &notices.text.notice;
+    let text = match bad {
+        BadRequest::UnknownHost => &texts.unknown_host,
+        BadRequest::Target(BadTarget::TooLong) => &texts.address_too_long,
+        BadRequest::Target(_) | BadRequest::NoPath => &texts.bad_request,
+        BadRequest::Body => &texts.bad_body,
+        BadRequest::SlowBody => &texts.slow_body,
+        BadRequest::BodyTooLarge => &texts.body_too_large,
+        BadRequest::NoHost
+        | BadRequest::TwoHosts
+        | BadRequest::HostMismatch
+        | BadRequest::BadHost
+        | BadRequest::Connect
+        | BadRequest::Connection
+        | BadRequest::TransferCoding
+        | BadRequest::Expectation
+        | BadRequest::BodyNotAllowed => &texts.bad_message,
+    };
+    let notice = notices.advice(bad.status(), bad.as_str(), text);
+    match bad {
+        BadRequest::UnknownHost => notice,
+        _ => notices.link(notice, Destination::Start),
+    }
+}
+
+/// The page of a request that can be repeated loads itself again.
+fn reloading<'a>(notice: Notice<'a>, refused: &Refused<'_>, notices: Notices<'a>) -> Notice<'a> {
+    match refused.may_change {
+        true => notice,
+        false => notices.reloading(notice, clock::now()),
     }
 }
 

@@ -14,6 +14,7 @@ use http::{HeaderMap, Method, Request, Response};
 use tower::ServiceExt as _;
 
 use super::known_browser::KnownBrowsers;
+use super::notices::Notices;
 use super::pending_cookie::PendingCookie;
 use super::reset_queue::ResetQueue;
 use super::{
@@ -156,7 +157,7 @@ impl ErrorPages for Pages {
                 Err(incomplete) => RequestError::Incomplete(incomplete).into_response(),
             };
             if let Some(error) = RequestError::take(&mut response) {
-                response = state.error_page(&error, &method, &headers, &visitor);
+                response = state.error_page(&error, &method, &headers, &visitor).await;
             }
             state.clear_doubled_cookies(&headers, &path, &mut response);
             response::protect(response, state.hsts)
@@ -171,7 +172,7 @@ async fn asset(State(state): State<Arc<PagesState>>, Path(name): Path<String>) -
 
 impl PagesState {
     /// The notice for a handler's error.
-    fn error_page(
+    async fn error_page(
         &self,
         error: &RequestError,
         method: &Method,
@@ -184,7 +185,11 @@ impl PagesState {
             _ => ResponseKind::of(headers),
         };
         let text = self.text(kind, headers);
-        let notices = self.notices(text);
+        let start_opens = match error {
+            RequestError::Store(_) => false,
+            _ => self.start_opens(headers, visitor).await,
+        };
+        let notices = Notices { start_opens, ..self.notices(text) };
         let notice = match error {
             RequestError::NoSuchPage => notices.no_such_page(),
             RequestError::MethodNotAllowed => notices.method_not_allowed(),
@@ -200,7 +205,7 @@ impl PagesState {
                     "the store did not respond for a page");
                 match error.may_have_changed(method) {
                     true => notices.change_unconfirmed(),
-                    false => notices.store_unavailable(),
+                    false => notices.reloading(notices.store_unavailable(), visitor.now),
                 }
             }
         };

@@ -51,6 +51,8 @@ struct Parameters {
     again: Option<String>,
     /// `1` for a visitor who is signed in and wants another account.
     switch: String,
+    /// `1` after a form that was not passed on, because there was no session.
+    unsent: String,
 }
 
 /// The form.
@@ -68,6 +70,8 @@ struct Fields {
     organization: String,
     #[serde(default)]
     hint: String,
+    #[serde(default)]
+    unsent: String,
 }
 
 #[derive(Template)]
@@ -114,6 +118,11 @@ pub(super) fn address_within(
         return address;
     }
     self::address(&ReturnTo::default(), link)
+}
+
+/// The address of the sign-in page after a form that was not passed on.
+pub(super) fn address_unsent(address: String) -> String {
+    address + "&unsent=1"
 }
 
 /// The address of the sign-in page after a password has been set. It contains the login, and
@@ -177,8 +186,9 @@ impl PagesState {
     }
 
     async fn sign_in(&self, fields: Fields, headers: &HeaderMap, visitor: &Visitor) -> PageResult {
-        let Fields { login, password, csrf, return_to, organization, hint } = fields;
-        let parameters = Parameters { return_to, organization, hint, ..Parameters::default() };
+        let Fields { login, password, csrf, return_to, organization, hint, unsent } = fields;
+        let parameters =
+            Parameters { return_to, organization, hint, unsent, ..Parameters::default() };
         let text = self.texts.of(headers);
         let texts = &text.sign_in;
         let problem = if !self.forms.is_visitors(&csrf, headers, visitor.now) {
@@ -308,6 +318,7 @@ impl PagesState {
             organization: parameters.organization.clone(),
             hint: parameters.hint.clone(),
             again: parameters.again.clone(),
+            unsent: parameters.unsent.clone(),
             ..Parameters::default()
         };
         let page = SignInPage {

@@ -20,7 +20,6 @@ use crate::web::form::FormToken;
 use crate::web::form_problem::{FormProblem, form_page};
 use crate::web::response::{add_cookie, see_other};
 use crate::web::{Visitor, paths};
-use portcullis_store::StoreError;
 
 /// Empties the browser's cache of the portal's pages, so that its Back button shows none of them.
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
@@ -119,15 +118,5 @@ impl PagesState {
             request_id: &visitor.request_id,
         };
         Ok(form_page(&text.language, &page, problem.as_ref(), &token))
-    }
-
-    /// The browser's session.
-    pub(super) async fn presented(
-        &self,
-        headers: &HeaderMap,
-        now: jiff::Timestamp,
-    ) -> Result<SessionLookup, StoreError> {
-        let snapshot = arc_swap::Guard::into_inner(self.directory.snapshot());
-        self.sessions.resolve(headers, self.session_cookie, &snapshot, now).await
     }
 }

@@ -20,8 +20,8 @@ pub(super) const SHIPPED: [(&str, &str); 2] = [
 ];
 
 values! {
-    /// The operator's business name, and names of permissions.
-    Permissions(operator, permissions);
+    /// Names of permissions.
+    Permissions(permissions);
     /// A section of the portal.
     Section(section, section_in_lower_case);
     /// An organization's name.
@@ -88,6 +88,9 @@ texts! {
     /// On every page.
     Page {
         reference: Text,
+        links: Text,
+        contact: Text,
+        reloads: Phrase<Moment>,
     }
 
     /// Labels and hints that scripts add.
@@ -108,6 +111,7 @@ texts! {
         new_link: Text,
         sessions: Text,
         account: Text,
+        sign_out: Text,
     }
 
     /// The sign-in page.
@@ -120,6 +124,8 @@ texts! {
         link: Phrase<Operator>,
         link_replaced: Phrase<OrganizationAndOperator>,
         again: Text,
+        unsent: Text,
+        in_new_tab: Text,
         form_too_old: Text,
         login_missing: Text,
         password_missing: Text,
@@ -392,11 +398,17 @@ texts! {
         unreadable_form: Advice,
         no_portal_access: Advice,
         account_disabled: Advice,
+        no_portal_access_in_session: Advice,
         dead_link: Advice,
         dead_invitation: Advice,
         dead_reset: Advice,
         reset_requested: ResetRequested,
         bad_request: Advice,
+        address_too_long: Advice,
+        bad_message: Advice,
+        bad_body: Advice,
+        slow_body: Advice,
+        body_too_large: Advice,
         unknown_host: Advice,
         foreign_origin: Statement,
         access_changed: Advice,
@@ -429,6 +441,8 @@ texts! {
     /// Denials by the policy.
     Denied {
         ask: Phrase<Operator>,
+        needed: Phrase<Permissions>,
+        needed_all: Phrase<Permissions>,
         permission: MissingPermission,
         permission_by_link: MissingPermission,
         other_organization: Statement,
@@ -445,10 +459,9 @@ texts! {
     /// A permission is missing.
     MissingPermission {
         any: Statement,
+        title_of_page: Text,
         title_of_section: Phrase<Section>,
         ask: Phrase<Operator>,
-        ask_for_all: Phrase<Permissions>,
-        ask_for_any: Phrase<Permissions>,
     }
 
 }

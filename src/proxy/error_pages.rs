@@ -35,4 +35,22 @@ pub struct Refused<'a> {
     pub languages: Option<&'a HeaderValue>,
     /// The request's id.
     pub request_id: &'a str,
+    /// Where the client can go on to.
+    pub onward: Onward<'a>,
+}
+
+/// Where the client of a refused request can go on to.
+#[derive(Debug, Clone, Copy)]
+pub struct Onward<'a> {
+    /// Whether the portal's start page opens for the client, as far as that is known.
+    pub start_opens: bool,
+    /// Path and query of the page on this host that sent the request.
+    pub sent_from: Option<&'a str>,
+}
+
+impl Default for Onward<'_> {
+    /// Nothing is known.
+    fn default() -> Self {
+        Self { start_opens: true, sent_from: None }
+    }
 }

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use super::bounds::{ConnectionRequests, Sender};
 use super::connection::Hold;
+use super::error_pages::Onward;
 use super::failure::{Cause, Failure};
 use super::gateway::Gateway;
 use super::received::Received;
@@ -65,7 +66,9 @@ impl Gateway {
                     let watch = Watch::over_stream(self, allowed, client_activity.clone());
                     tunnel::open(client, hold, response, watch, client_activity)
                 }
-                Some(_) | None => self.answer(received, Failure::PortalBroken.into()),
+                Some(_) | None => {
+                    self.answer(received, Failure::PortalBroken.into(), Onward::default())
+                }
             };
         }
         self.locations.publish(response.headers_mut());
@@ -141,7 +144,8 @@ impl Gateway {
         if matches!(cause, Cause::Failed(_)) {
             tracing::warn!(%error, request.id = received.id, "the portal did not answer");
         }
-        self.answer(received, cause)
+        let AllowedRequest { request, session, .. } = allowed;
+        self.answer(received, cause, self.onward(received, Some(request), session.subject()))
     }
 
     /// Answers a request that is no longer allowed since it waits for the portal, as it would be
@@ -157,7 +161,7 @@ impl Gateway {
             // Still allowed, but the portal would now learn something else about the user.
             Action::Forward(_) | Action::OwnPage => Failure::AccessChanged.into(),
         };
-        self.answer(received, cause)
+        self.answer(received, cause, self.onward(received, Some(request), verdict.subject()))
     }
 }
 

@@ -86,3 +86,17 @@ pub(super) fn raw_target<B>(
         recordable::target(uri.to_string().as_bytes())
     })
 }
+
+/// Path and query of the page on the same host that sent the request, from `Referer`. For the words
+/// on a page of ours and a link on it: clients can send anything.
+pub(super) fn sent_from<B>(request: &Request<B>) -> Option<&str> {
+    let referer = request.headers().get(header::REFERER)?.to_str().ok()?;
+    let (_, rest) = referer.split_once("://")?;
+    let path = rest.find('/')?;
+    let (authority, target) = rest.split_at_checked(path)?;
+    let host = match request.uri().authority() {
+        Some(host) => host.as_str(),
+        None => request.headers().get(header::HOST)?.to_str().ok()?,
+    };
+    authority.eq_ignore_ascii_case(host).then_some(target)
+}

@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 
 use super::asset::Asset;
 use super::logo::{Logo, LogoProblem};
-use crate::config::Branding;
 use crate::config::branding::{DARK, LIGHT, Shades, Surface};
+use crate::config::{Branding, Contact, PageLink};
 
 /// The brand on a set of pages.
 #[derive(Debug)]
@@ -21,6 +21,10 @@ pub(crate) struct Brand {
     pub(crate) script: Asset,
     pub(crate) logo: Option<Asset>,
     pub(crate) icon: Asset,
+    /// Where users can ask for help.
+    pub(crate) contact: Option<Contact>,
+    /// Links at the foot of the pages.
+    pub(crate) links: Vec<PageLink>,
 }
 
 impl Brand {
@@ -52,6 +56,8 @@ impl Brand {
             script: Asset::script(script),
             logo: logo.map(Asset::picture),
             icon: Asset::svg(icon),
+            contact: branding.contact.clone(),
+            links: branding.links.clone(),
         })
     }
 

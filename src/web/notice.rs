@@ -3,10 +3,11 @@
 use axum::body::Body;
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::problem::ProblemDocument;
-use super::text::{Advice, Filled, Statement, Text};
+use super::text::{Advice, Filled, RelativeTime, Statement, Text, TimeWords};
 
 /// What happened, why, and what to do next.
 #[derive(Debug)]
@@ -16,6 +17,10 @@ pub(crate) struct Notice<'a> {
     pub(crate) title: Filled<'a>,
     pub(crate) detail: Filled<'a>,
     pub(crate) advice: Option<Filled<'a>>,
+    /// What only the operator needs, in small type.
+    pub(crate) small: Option<Filled<'a>>,
+    /// When the page loads itself again.
+    pub(crate) reload: Option<Reload<'a>>,
     /// The first one is the most likely choice.
     pub(crate) links: Vec<Link<'a>>,
     /// In seconds.
@@ -27,6 +32,14 @@ pub(crate) struct Notice<'a> {
 pub(crate) struct Link<'a> {
     pub(crate) label: &'a Text,
     pub(crate) address: &'static str,
+}
+
+/// A page that loads itself again.
+#[derive(Debug)]
+pub(crate) struct Reload<'a> {
+    /// Says so, with the time.
+    pub(crate) text: Filled<'a>,
+    pub(crate) seconds: u64,
 }
 
 /// The members of our own in the problem document.
@@ -60,12 +73,41 @@ impl<'a> Notice<'a> {
         title: Filled<'a>,
         detail: Filled<'a>,
     ) -> Self {
-        let links = Vec::new();
-        Self { status, reason, title, detail, advice: None, links, retry_after: None }
+        Self {
+            status,
+            reason,
+            title,
+            detail,
+            advice: None,
+            small: None,
+            reload: None,
+            links: Vec::new(),
+            retry_after: None,
+        }
     }
 
     pub(crate) fn advise(mut self, advice: Filled<'a>) -> Self {
         self.advice = Some(advice);
+        self
+    }
+
+    pub(crate) fn in_small_type(mut self, small: Option<Filled<'a>>) -> Self {
+        self.small = small;
+        self
+    }
+
+    /// Lets the page load itself again after the time of `Retry-After`, if the notice has one. For
+    /// requests that can be repeated only.
+    pub(crate) fn reloading(
+        mut self,
+        text: impl FnOnce(RelativeTime) -> Filled<'a>,
+        (words, now): (&TimeWords, Timestamp),
+    ) -> Self {
+        if let Some(seconds) = self.retry_after {
+            let pause = SignedDuration::from_secs(seconds.try_into().unwrap_or(i64::MAX));
+            let then = now.saturating_add(pause).unwrap_or(now);
+            self.reload = Some(Reload { text: text(words.ahead(then, now)), seconds });
+        }
         self
     }
 
@@ -91,9 +133,9 @@ impl<'a> Notice<'a> {
     pub(crate) fn problem_document(&self, request_id: &str) -> Response<Body> {
         let title = self.title.plain();
         let mut detail = self.detail.plain();
-        if let Some(advice) = &self.advice {
+        for more in [&self.advice, &self.small].into_iter().flatten() {
             detail.push(' ');
-            detail.push_str(&advice.plain());
+            detail.push_str(&more.plain());
         }
         let extension = Extension { reason: self.reason, request_id };
         let document = ProblemDocument::new(self.status, self.reason, &title, &detail, extension);

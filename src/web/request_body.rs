@@ -87,6 +87,7 @@ mod tests {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             request_id: "request-1".to_owned(),
             now: Timestamp::UNIX_EPOCH,
+            host: "portal.example".to_owned(),
         }
     }
 

@@ -5,7 +5,8 @@
 //!
 //! 1. A path that becomes invalid in another reading is a bad request. If no route matches the path,
 //!    or none of those the method, or none of those the query: denied, with or without a session.
-//!    Signing in would not help.
+//!    Signing in would not help; visitors are still answered as if it might, unless a route for the
+//!    path is public ([`Denial::is_on_public_path`]), so that they do not learn which paths exist.
 //! 2. The client's address is not one of those of the route: denied. A CORS preflight, and the route
 //!    answers those without a session: allowed. A WebSocket, and the route does not allow one: denied.
 //! 3. `public` is allowed, `deny` is denied.
@@ -45,6 +46,20 @@ pub fn decide(
     now: Timestamp,
 ) -> Decision {
     let place = Place::of(policy, request);
+    let mut decision = decide_at(&place, policy, subject, request, now);
+    if let Decision::Deny(denial) = &mut decision {
+        denial.set_on_public_path(place.is_public());
+    }
+    decision
+}
+
+fn decide_at(
+    place: &Place<'_>,
+    policy: &Policy,
+    subject: Option<&Subject>,
+    request: &RequestFacts<'_>,
+    now: Timestamp,
+) -> Decision {
     let spellings = match place.spellings(policy, request) {
         Ok(spellings) => spellings,
         Err(Unreadable::Bad(bad)) => return Decision::Malformed(bad),

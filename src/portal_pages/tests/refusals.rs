@@ -5,7 +5,7 @@ use http::{Method, StatusCode, header};
 
 use crate::authz::Refusal;
 use crate::portal_pages::fixture::{Answer, TestSite, policy, read};
-use crate::proxy::{Cause, ErrorPages as _, Failure, Refused};
+use crate::proxy::{Cause, ErrorPages as _, Failure, Onward, Refused};
 use crate::web::fetch_metadata::ResponseKind;
 use portcullis_policy::{
     BadRequest, BadTarget, Decision, Denial, Policy, Reason, RequestFacts, RequestTarget,
@@ -24,17 +24,14 @@ async fn refuse_in(
 ) -> Answer {
     let languages = languages.map(HeaderValue::from_static);
     let languages = languages.as_ref();
-    let (may_change, request_id, cause) = (false, "request-7", cause.into());
-    read(site.pages.refuse(&Refused { cause, wants, may_change, languages, request_id })).await
+    let cause = cause.into();
+    let (may_change, request_id, onward) = (false, "request-7", Onward::default());
+    let refused = Refused { cause, wants, may_change, languages, request_id, onward };
+    read(site.pages.refuse(&refused)).await
 }
 
-fn denied<'a>(
-    denial: &'a Denial,
-    policy: &'a Policy,
-    subject: Option<&'a Subject>,
-    target: &'a RequestTarget,
-) -> Refusal<'a> {
-    Refusal::Denied { denial, policy, subject, target }
+fn denied<'a>(denial: &'a Denial, policy: &'a Policy, subject: Option<&'a Subject>) -> Refusal<'a> {
+    Refusal::Denied { denial, policy, subject }
 }
 
 /// The denial of a request by a member of this group.
@@ -69,19 +66,19 @@ async fn r61_a_denial_names_what_is_missing_and_whom_to_ask() {
         (
             "/invoices/7",
             "You can&#39;t open invoices with this account",
-            "To get access, ask Example &#60;IT&#62; for <strong>Invoices – View</strong>.",
+            "Permission needed: <strong>Invoices – View</strong>",
         ),
         (
             "/invoices/7/pay",
-            "You can&#39;t do this with this account",
-            "To get access, ask Example &#60;IT&#62; for <strong>Invoices – View</strong> and \
-             <strong>Invoices – Pay</strong>.",
+            "You can&#39;t open invoices with this account",
+            "Permissions needed: <strong>Invoices – View</strong> and \
+             <strong>Invoices – Pay</strong>",
         ),
         (
             "/tickets",
             "You can&#39;t open tickets with this account",
-            "To get access, ask Example &#60;IT&#62; for <strong>Tickets – View All</strong> or \
-             <strong>Tickets – View Mine</strong>.",
+            "Permission needed: <strong>Tickets – View All</strong> or \
+             <strong>Tickets – View Mine</strong>",
         ),
         ("/closed", "This page isn&#39;t available", "It can&#39;t be opened through the portal."),
         ("/nothing", "Page not found", "contact Example &#60;IT&#62;."),
@@ -90,7 +87,7 @@ async fn r61_a_denial_names_what_is_missing_and_whom_to_ask() {
         let target = RequestTarget::parse(target).unwrap();
         let denial = denial(&site, &policy, "limited", &target);
         let subject = subject(&policy, "limited");
-        let refusal = denied(&denial, &policy, Some(&subject), &target);
+        let refusal = denied(&denial, &policy, Some(&subject));
         let page = refuse(&site, refusal, ResponseKind::Page).await;
         assert_eq!(page.status, StatusCode::FORBIDDEN);
         assert!(page.text.contains(&format!("<h1>{title}</h1>")), "{target:?}\n{}", page.text);
@@ -118,10 +115,12 @@ async fn r8_no_portal_access_has_its_own_notice() {
     let target = RequestTarget::parse("/").unwrap();
     let denial = denial(&site, &policy, built_in::NO_ACCESS, &target);
     let subject = subject(&policy, built_in::NO_ACCESS);
-    let refusal = denied(&denial, &policy, Some(&subject), &target);
+    let refusal = denied(&denial, &policy, Some(&subject));
     let page = refuse(&site, refusal, ResponseKind::Page).await;
     assert_eq!(page.status, StatusCode::FORBIDDEN);
     assert!(page.text.contains("Your account can&#39;t use the portal"));
+    assert!(page.text.contains("class=\"button\" href=\"/.portcullis/sign-out\">Sign out</a>"));
+    assert_eq!(page.text.matches("<a ").count(), 1, "{}", page.text);
 }
 
 #[tokio::test]
@@ -214,7 +213,8 @@ async fn a_get_never_reports_a_change_that_may_have_been_made() {
         (true, "we don&#39;t know whether your change was saved.</p>"),
     ] {
         let (cause, wants) = (Failure::PortalSlow.into(), ResponseKind::Page);
-        let refused = Refused { cause, wants, may_change, languages: None, request_id: "r" };
+        let (languages, request_id, onward) = (None, "r", Onward::default());
+        let refused = Refused { cause, wants, may_change, languages, request_id, onward };
         let page = read(site.pages.refuse(&refused)).await;
         assert!(page.text.contains(detail), "{}", page.text);
     }
@@ -227,13 +227,14 @@ async fn r61_a_refusal_is_in_the_readers_language() {
     let target = RequestTarget::parse("/tickets").unwrap();
     let denial = denial(&site, &policy, "limited", &target);
     let subject = subject(&policy, "limited");
-    let refusal = denied(&denial, &policy, Some(&subject), &target);
+    let refusal = denied(&denial, &policy, Some(&subject));
     let page = refuse_in(&site, refusal, ResponseKind::Page, Some("de-CH, en;q=0.5")).await;
     assert!(page.text.contains("<html lang=\"de\">"), "{}", page.text);
     assert!(page.text.contains("<h1>„Tickets“ ist mit Ihrem Konto nicht zugänglich</h1>"));
+    assert!(page.text.contains("wenden Sie sich an Example &#60;IT&#62;."));
     assert!(page.text.contains(
-        "bitten Sie Example &#60;IT&#62; um <strong>Tickets – View All</strong> oder \
-         <strong>Tickets – View Mine</strong>."
+        "Benötigte Berechtigung: <strong>Tickets – View All</strong> oder \
+         <strong>Tickets – View Mine</strong>"
     ));
     assert_eq!(page.header(header::CONTENT_LANGUAGE), "de");
     assert_eq!(page.header(header::VARY), "accept-language");
@@ -257,7 +258,7 @@ async fn r61_another_account_is_offered_to_portal_users_only() {
     for (subject, other, sessions) in
         [(Some(&person), true, true), (Some(&by_link), false, false), (None, false, false)]
     {
-        let refusal = denied(&denial, &policy, subject, &target);
+        let refusal = denied(&denial, &policy, subject);
         let page = refuse(&site, refusal, ResponseKind::Page).await.text;
         assert_eq!(page.contains("Use another account"), other, "{page}");
         assert_eq!(page.contains(">Sign in</a>"), !other, "{page}");
@@ -273,31 +274,96 @@ async fn r61_only_missing_permissions_are_named() {
     let denial = denial(&site, &policy, "limited", &target);
     let granted = policy.catalogue().set(["portal.access", "invoices.view"]).unwrap();
     let subject = Subject { granted, ..subject(&policy, "limited") };
-    let refusal = denied(&denial, &policy, Some(&subject), &target);
+    let refusal = denied(&denial, &policy, Some(&subject));
     let page = refuse(&site, refusal, ResponseKind::Page).await.text;
-    assert!(
-        page.contains(
-            "To get access, ask Example &#60;IT&#62; for <strong>Invoices – Pay</strong>."
-        ),
-        "{page}"
-    );
+    assert!(page.contains("Permission needed: <strong>Invoices – Pay</strong>"), "{page}");
+    assert!(page.contains("You can&#39;t open this page with this account"), "{page}");
     assert!(!page.contains("Invoices – View"), "{page}");
 }
 
 #[tokio::test]
-async fn r61_a_denied_start_page_has_no_link_to_itself() {
+async fn r61_no_link_leads_to_a_start_page_that_is_denied() {
     let site = TestSite::new().await;
     let policy = policy();
-    for (target, back) in [("/", false), ("/?a=b", false), ("/invoices/7", true)] {
-        let target = RequestTarget::parse(target).unwrap();
-        let nothing = Subject { granted: <_>::default(), ..subject(&policy, "limited") };
-        let facts = RequestFacts::new("portal.example", &Method::GET, &target);
-        let decision = decide(&policy, Some(&nothing), &facts, site.now);
-        let Decision::Deny(denial) = decision else { panic!("{decision:?}") };
-        let refusal = denied(&denial, &policy, Some(&nothing), &target);
-        let page = refuse(&site, refusal, ResponseKind::Page).await.text;
-        assert_eq!(page.contains("href=\"/\""), back, "{page}");
-        assert!(page.contains("Use another account"), "{page}");
+    let target = RequestTarget::parse("/invoices/7").unwrap();
+    let denial = denial(&site, &policy, "limited", &target);
+    let subject = subject(&policy, "limited");
+    let causes: [Cause<'_>; 4] = [
+        denied(&denial, &policy, Some(&subject)).into(),
+        Refusal::CrossOrigin.into(),
+        Refusal::MethodOverride.into(),
+        Refusal::BadRequest(BadTarget::DotSegment.into()).into(),
+    ];
+    for (cause, start_opens) in causes.into_iter().flat_map(|cause| [(cause, true), (cause, false)])
+    {
+        let (wants, may_change, languages) = (ResponseKind::Page, false, None);
+        let onward = Onward { start_opens, sent_from: None };
+        let refused = Refused { cause, wants, may_change, languages, request_id: "r", onward };
+        let page = read(site.pages.refuse(&refused)).await.text;
+        assert_eq!(page.contains("href=\"/\""), start_opens, "{page}");
+    }
+}
+
+#[tokio::test]
+async fn r61_the_verb_of_a_denial_fits_the_method() {
+    let site = TestSite::new().await;
+    let policy = policy();
+    let target = RequestTarget::parse("/invoices/7").unwrap();
+    let denial = denial(&site, &policy, "limited", &target);
+    let subject = subject(&policy, "limited");
+    let cause = denied(&denial, &policy, Some(&subject)).into();
+    for (may_change, title) in [
+        (false, "<h1>You can&#39;t open invoices with this account</h1>"),
+        (true, "<h1>You can&#39;t do this with this account</h1>"),
+    ] {
+        let (wants, languages, onward) = (ResponseKind::Page, None, Onward::default());
+        let refused = Refused { cause, wants, may_change, languages, request_id: "r", onward };
+        let page = read(site.pages.refuse(&refused)).await.text;
+        assert!(page.contains(title), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_reloads_itself_unless_it_may_change_something() {
+    let site = TestSite::new().await;
+    let causes: [(Cause<'_>, &str); 4] = [
+        (Failure::PortalDown.into(), "30"),
+        (Failure::PortalBroken.into(), "30"),
+        (Failure::PortalBusy.into(), "5"),
+        (Refusal::StoreUnavailable.into(), "5"),
+    ];
+    for (cause, seconds) in causes {
+        for may_change in [false, true] {
+            let (wants, languages, onward) = (ResponseKind::Page, None, Onward::default());
+            let refused = Refused { cause, wants, may_change, languages, request_id: "r", onward };
+            let page = read(site.pages.refuse(&refused)).await.text;
+            let refresh = format!("<meta http-equiv=\"refresh\" content=\"{seconds}\">");
+            assert_eq!(page.contains(&refresh), !may_change, "{page}");
+            let says = format!("data-left=\"{seconds}\">in {seconds} seconds</time>.");
+            assert_eq!(page.contains(&says), !may_change, "{page}");
+        }
+    }
+    // A request that the portal is too slow for would only make it slower.
+    for cause in [Failure::PortalSlow, Failure::AccessChanged] {
+        let page = refuse(&site, cause, ResponseKind::Page).await.text;
+        assert!(!page.contains("http-equiv"), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_request_has_words_for_what_its_sender_can_do() {
+    let site = TestSite::new().await;
+    for (bad, title) in [
+        (BadTarget::DotSegment.into(), "This address can&#39;t be opened"),
+        (BadTarget::TooLong.into(), "This address is too long"),
+        (BadRequest::UnknownHost, "There&#39;s no portal at this address"),
+        (BadRequest::TwoHosts, "The portal couldn&#39;t read this request"),
+        (BadRequest::Body, "What you sent didn&#39;t arrive completely"),
+        (BadRequest::SlowBody, "Sending took too long"),
+        (BadRequest::BodyTooLarge, "What you sent is too large"),
+    ] {
+        let page = refuse(&site, Refusal::BadRequest(bad), ResponseKind::Page).await.text;
+        assert!(page.contains(&format!("<h1>{title}</h1>")), "{page}");
     }
 }
 
@@ -313,13 +379,13 @@ async fn r3_a_link_is_told_only_of_permissions_it_can_have() {
     };
     for (target, advice) in [
         // All but "mine", which needs a person.
-        ("/tickets", "ask Example &#60;IT&#62; for <strong>Tickets – View All</strong>."),
-        ("/tickets/mine", "Sign in if you have a login, or ask Example &#60;IT&#62;."),
-        ("/tickets/pay", "Sign in if you have a login, or ask Example &#60;IT&#62;."),
+        ("/tickets", "Permission needed: <strong>Tickets – View All</strong>"),
+        ("/tickets/mine", "Sign in if you have a login, or contact Example &#60;IT&#62;."),
+        ("/tickets/pay", "Sign in if you have a login, or contact Example &#60;IT&#62;."),
     ] {
         let target = RequestTarget::parse(target).unwrap();
         let denial = denial(&site, &policy, "limited", &target);
-        let refusal = denied(&denial, &policy, Some(&subject), &target);
+        let refusal = denied(&denial, &policy, Some(&subject));
         let page = refuse(&site, refusal, ResponseKind::Page).await.text;
         assert!(page.contains(advice), "{page}");
         assert!(!page.contains("View Mine"), "{page}");
@@ -338,12 +404,10 @@ async fn r61_a_denied_link_session_is_not_told_of_an_account() {
         login: None,
         ..subject(&policy, built_in::NON_PORTAL)
     };
-    let refusal = denied(&denial, &policy, Some(&subject), &target);
+    let refusal = denied(&denial, &policy, Some(&subject));
     let page = refuse(&site, refusal, ResponseKind::Page).await;
     assert!(page.text.contains("You can&#39;t open invoices with the secure link"));
-    assert!(page.text.contains(
-        "Sign in if you have a login, or ask Example &#60;IT&#62; for \
-         <strong>Invoices – View</strong>."
-    ));
+    assert!(page.text.contains("Sign in if you have a login, or contact Example &#60;IT&#62;."));
+    assert!(page.text.contains("Permission needed: <strong>Invoices – View</strong>"));
     assert!(!page.text.contains("account"), "{}", page.text);
 }

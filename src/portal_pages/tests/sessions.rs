@@ -46,7 +46,7 @@ async fn a_portal_user_sees_where_they_are_signed_in() {
     assert!(page.text.contains("<strong>curl</strong> <span class=\"badge\">This browser</span>"));
     assert!(page.text.contains("192.0.2.1"));
     assert!(page.text.contains(
-        "<time datetime=\"2026-11-22T08:00:00Z\" title=\"2026-11-22 08:00:00 UTC\">25 minutes \
+        "<time datetime=\"2026-11-22T08:00:00Z\" title=\"2026-11-22 08:00 UTC\">25 minutes \
          ago</time>"
     ));
     assert_eq!(offered(&page).len(), 1, "neither this session nor those of other users");

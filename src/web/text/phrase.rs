@@ -200,7 +200,11 @@ impl<'a> Value<'a> {
                 Ok(())
             }
             Self::Time(time) if html => {
-                write!(to, "<time datetime=\"{}\" title=\"{}\">", time.exact, time.title)?;
+                write!(to, "<time datetime=\"{}\" title=\"{}\"", time.exact, time.title)?;
+                if time.is_ahead {
+                    write!(to, " data-left=\"{}\"", time.seconds)?;
+                }
+                to.write_char('>')?;
                 write_value(to, &time.words, html, emphasized)?;
                 to.write_str("</time>")
             }

@@ -38,7 +38,7 @@ impl TimeWords {
     pub(crate) fn ahead(&self, then: Timestamp, now: Timestamp) -> RelativeTime {
         let milliseconds = u64::try_from(then.duration_since(now).as_millis()).unwrap_or(0);
         let seconds = milliseconds.div_ceil(1000).max(1);
-        RelativeTime::new(then, seconds, ahead(seconds, &self.ahead).plain())
+        RelativeTime::ahead(then, seconds, ahead(seconds, &self.ahead).plain())
     }
 
     /// A time in the past; one to come is "just now".
@@ -48,7 +48,7 @@ impl TimeWords {
             0..60 => self.just_now.with(),
             _ => ago(seconds, &self.ago),
         };
-        RelativeTime::new(then, seconds, words.plain())
+        RelativeTime::past(then, seconds, words.plain())
     }
 }
 
@@ -129,6 +129,6 @@ mod tests {
             assert_eq!(words.past(then, now).words, expected);
         }
         let then = now.checked_sub(SignedDuration::from_secs(90)).unwrap();
-        assert_eq!(words.past(then, now).title, "2026-11-22 07:58:30 UTC");
+        assert_eq!(words.past(then, now).title, "2026-11-22 07:58 UTC");
     }
 }

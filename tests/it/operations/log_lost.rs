@@ -181,7 +181,7 @@ impl Running {
         // The policy watch, which refuses one policy and takes another.
         self.home.policy("routes.toml", "this is no policy");
         self.home.policy("routes.toml", SHUT);
-        self.until("the tightened policy", async || self.page().await == Some(403)).await;
+        self.until("the tightened policy", async || self.page().await == Some(401)).await;
         self.home.policy("routes.toml", OPEN);
         self.until("the policy from before", async || self.page().await == Some(200)).await;
 

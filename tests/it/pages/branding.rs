@@ -128,10 +128,10 @@ async fn pages_use_the_readers_language_and_the_operators_texts() {
 async fn r61_a_denial_is_german_for_a_german_browser() {
     let gate = TestGate::start().await;
     let headers = [("accept", "text/html"), ("accept-language", "de")];
-    let page = Browser::at(&gate).send(Method::GET, "/open/denied", &headers, "").await;
+    let page = Browser::at(&gate).send(Method::POST, "/read-only", &headers, "").await;
     assert_eq!(page.status, 403);
-    assert!(page.text().contains("Diese Seite ist nicht verfügbar"), "{}", page.text());
+    assert!(page.text().contains("So lässt sich diese Seite nicht verwenden"), "{}", page.text());
     let script = [("accept", "application/json"), ("accept-language", "de")];
-    let answer = Browser::at(&gate).send(Method::GET, "/open/denied", &script, "").await;
-    assert_eq!(answer.problem()["title"], "This page isn't available");
+    let answer = Browser::at(&gate).send(Method::POST, "/read-only", &script, "").await;
+    assert_eq!(answer.problem()["title"], "This page can't be used that way");
 }

@@ -1,5 +1,6 @@
 //! Decision records: all fields of a line, for each kind of decision.
 
+use http::Method;
 use serde_json::Value;
 
 use crate::support::admin::PASSWORD;
@@ -107,4 +108,51 @@ async fn record_and_log_of_a_portal_failure() {
     assert_eq!(line["request.id"], record["request"]);
     insta::assert_snapshot!("portal-failure", stable(record));
     insta::assert_snapshot!("portal-failure-log", stable(line));
+}
+
+/// Strangers do not learn which addresses there are: without a session, a denial is answered as a
+/// request that needs a session, unless the path has a public route. Its record says what it is.
+#[tokio::test]
+async fn r61_a_denied_visitor_is_asked_to_sign_in() {
+    let gate = TestGate::start().await;
+    let needs_session = gate.get("/mine/a").send().await;
+    for (path, reason) in
+        [("/nowhere", "no-route"), ("/open/denied", "route-closed"), ("/mine/a", "no-session")]
+    {
+        let script = gate.get(path).send().await;
+        assert_eq!(script.status, 401, "{path}");
+        for member in ["type", "title", "detail", "reason"] {
+            assert_eq!(script.problem()[member], needs_session.problem()[member], "{path}");
+        }
+        let page = gate.get(path).by_browser().send().await;
+        let sign_in = format!("/.portcullis/sign-in?return_to={}", path.replace('/', "%2F"));
+        assert_eq!((page.status, page.header("location")), (303, Some(&*sign_in)));
+        let record = gate.decided(path).await;
+        let decision = if reason == "no-session" { "sign-in" } else { "deny" };
+        assert_eq!((&record["decision"], &record["reason"]), (&decision.into(), &reason.into()));
+        gate.nothing_arrived(path).await;
+    }
+    // The path is no secret, and signing in would not help.
+    for (method, path, reason) in [
+        (Method::POST, "/read-only", "method-not-allowed"),
+        (Method::GET, "/open/Denied", "ambiguous-path"),
+    ] {
+        let reply = gate.call(method, path).send().await;
+        assert_eq!((reply.status, &*reply.reason()), (403, reason), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn r61_a_denied_user_gets_403() {
+    let gate = TestGate::start().await;
+    let organization = gate.admin.organization("Acme").await;
+    gate.admin.user(&organization, "anna", "limited").await;
+    let anna = gate.sign_in("anna", PASSWORD).await;
+    for (path, reason) in [("/nowhere", "no-route"), ("/open/denied", "route-closed")] {
+        let script = gate.get(path).cookie(&anna).send().await;
+        assert_eq!((script.status, &*script.reason()), (403, reason), "{path}");
+        let page = gate.get(path).cookie(&anna).by_browser().send().await;
+        assert_eq!(page.status, 403, "{path}");
+        gate.nothing_arrived(path).await;
+    }
 }

@@ -62,6 +62,7 @@ pub struct Denial {
     route: Option<Arc<Route>>,
     reason: Reason,
     reading: Option<Box<RefusedReading>>,
+    on_public_path: bool,
 }
 
 /// A refusal with a redirect, because the route has `on_deny`.
@@ -89,6 +90,17 @@ impl Denial {
     #[must_use]
     pub fn reading(&self) -> Option<&RefusedReading> {
         self.reading.as_deref()
+    }
+
+    /// Whether a route for the path is public, for this request or for others. Then it is no secret
+    /// that the path exists, and signing in would not help.
+    #[must_use]
+    pub fn is_on_public_path(&self) -> bool {
+        self.on_public_path
+    }
+
+    pub(super) fn set_on_public_path(&mut self, on_public_path: bool) {
+        self.on_public_path = on_public_path;
     }
 }
 
@@ -162,7 +174,8 @@ pub(super) fn challenge(route: &Arc<Route>, reason: Reason) -> Decision {
 }
 
 pub(super) fn deny(route: Option<&Arc<Route>>, reason: Reason) -> Decision {
-    Decision::Deny(Denial { route: route.map(Arc::clone), reason, reading: None })
+    let route = route.map(Arc::clone);
+    Decision::Deny(Denial { route, reason, reading: None, on_public_path: false })
 }
 
 /// Denies a request that the route would allow, because of another reading of the path.
@@ -171,6 +184,7 @@ pub(super) fn deny_for(route: &Arc<Route>, reading: RefusedReading) -> Decision 
         route: Some(Arc::clone(route)),
         reason: Reason::AmbiguousPath,
         reading: Some(Box::new(reading)),
+        on_public_path: false,
     })
 }
 

@@ -9,7 +9,7 @@ use super::verdict::{RequestFacts, Verdict, judge};
 use crate::policy::Policy;
 use crate::reading::{Matched, Part, Reading, Readings, Spellings, Unreadable};
 use crate::reason::Reason;
-use crate::route::{NamedBy, PathReading, Route};
+use crate::route::{Access, NamedBy, PathReading, Route};
 use crate::router::{MAX_VISITS, Shape};
 use crate::subject::Subject;
 
@@ -79,6 +79,13 @@ impl<'p> Place<'p> {
         let shape = self.shape.ok_or(Reason::NoRoute)?;
         let route = request.route(shape)?;
         if shape.excludes(route, self.path) { Err(Reason::NoRoute) } else { Ok(route) }
+    }
+
+    /// Whether a route for the path is public, for any method and query.
+    pub(super) fn is_public(&self) -> bool {
+        self.shape.is_some_and(|shape| {
+            shape.routes().iter().any(|route| route.access() == Access::Public)
+        })
     }
 
     /// The other spellings of the path; `None` for most paths, which have none.
