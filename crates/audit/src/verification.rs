@@ -1,0 +1,229 @@
+//! Whether the lines of an exported log are what its checkpoints were made of.
+
+use std::collections::VecDeque;
+
+use crate::line::Line;
+use crate::{Checkpoint, CheckpointError, Hash, PublicKey, Tree};
+
+/// The first thing that is wrong with a log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// A line is none of a log.
+    #[error("line {line} is not a line of an exported audit log")]
+    Line {
+        /// From 1.
+        line: u64,
+    },
+    /// The entry is not the one that was hashed.
+    #[error("entry {number} was changed")]
+    Changed {
+        /// The first such entry.
+        number: u64,
+    },
+    /// The entry is not where it should be.
+    #[error("entry {number} is missing or out of order")]
+    Missing {
+        /// The first such entry.
+        number: u64,
+    },
+    /// The entries are not those of a checkpoint, although their hashes are.
+    #[error(
+        "entries were changed together with their hashes: the first of them is entry {from} or \
+         later, before entry {to} (checkpoint of {time})"
+    )]
+    Rewritten {
+        /// Entries before this one are right.
+        from: u64,
+        /// The size of the checkpoint.
+        to: u64,
+        /// The time of the checkpoint.
+        time: jiff::Timestamp,
+    },
+    /// The log ends before the end of a checkpoint.
+    #[error(
+        "entry {size} and later are missing: the log ends before the checkpoint of {time}, which \
+         has {expected} entries"
+    )]
+    Cut {
+        /// The number of entries that are there.
+        size: u64,
+        /// The number of entries that there were.
+        expected: u64,
+        /// The time of the checkpoint.
+        time: jiff::Timestamp,
+    },
+    /// A checkpoint in the log is not valid.
+    #[error("after entry {size}: {error}")]
+    Checkpoint {
+        /// The number of entries before it.
+        size: u64,
+        /// Why.
+        error: CheckpointError,
+    },
+}
+
+/// What is right with a log that has no fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verified {
+    /// The number of entries, removed ones included.
+    pub size: u64,
+    /// The entries whose contents were removed at the end of their retention; the first ones.
+    pub removed: u64,
+    /// The newest checkpoint in the log.
+    pub own: Option<Checkpoint>,
+    /// The newest checkpoint from outside that the log was compared with.
+    pub outside: Option<Checkpoint>,
+}
+
+/// The verification of a log, line by line.
+#[derive(Debug)]
+pub struct Verification {
+    key: PublicKey,
+    tree: Tree,
+    lines: u64,
+    /// The hashes of the next entries.
+    leaves: VecDeque<Hash>,
+    /// Entries that are gone, all before the first one that is there.
+    removed: u64,
+    /// The number of entries that a checkpoint has shown to be right.
+    shown: u64,
+    own: Option<Checkpoint>,
+    /// Checkpoints from outside that have not been reached, the smallest first.
+    ahead: VecDeque<Checkpoint>,
+    outside: Option<Checkpoint>,
+}
+
+impl Verification {
+    /// Verifies with this key, against these signed checkpoints that were kept elsewhere.
+    ///
+    /// # Errors
+    /// When one of the checkpoints is not valid.
+    pub fn new<'a>(
+        key: &PublicKey,
+        outside: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, CheckpointError> {
+        let mut ahead = outside
+            .into_iter()
+            .map(|note| Checkpoint::open(key, note))
+            .collect::<Result<Vec<_>, _>>()?;
+        ahead.sort_by_key(|checkpoint| checkpoint.size);
+        let mut this = Self {
+            key: key.clone(),
+            tree: Tree::default(),
+            lines: 0,
+            leaves: VecDeque::new(),
+            removed: 0,
+            shown: 0,
+            own: None,
+            ahead: ahead.into(),
+            outside: None,
+        };
+        while let Some(empty) = this.ahead.pop_front_if(|checkpoint| checkpoint.size == 0) {
+            this.outside = Some(empty);
+        }
+        Ok(this)
+    }
+
+    /// Takes the next line.
+    ///
+    /// # Errors
+    /// When it is wrong. Nothing after it can be verified.
+    pub fn line(&mut self, line: &str) -> Result<(), Fault> {
+        self.lines += 1;
+        match Line::parse(line).ok_or(Fault::Line { line: self.lines })? {
+            Line::Entry { number, leaf } => self.entry(number, leaf),
+            Line::Leaves { from, hashes } => self.leaves(from, hashes),
+            Line::Checkpoint(note) => self.checkpoint(&note),
+        }
+    }
+
+    /// The end of the log.
+    ///
+    /// # Errors
+    /// When entries are missing at the end.
+    pub fn finish(mut self) -> Result<Verified, Fault> {
+        self.remove_leaves()?;
+        let size = self.tree.size();
+        if let Some(Checkpoint { size: expected, time, .. }) = self.ahead.pop_front() {
+            return Err(Fault::Cut { size, expected, time });
+        }
+        Ok(Verified { size, removed: self.removed, own: self.own, outside: self.outside })
+    }
+
+    fn entry(&mut self, number: u64, leaf: Hash) -> Result<(), Fault> {
+        // Those that were removed, if this is the first one that is there.
+        while self.tree.size() < number
+            && self.removed == self.tree.size()
+            && let Some(leaf) = self.leaves.pop_front()
+        {
+            self.removed += 1;
+            self.push(leaf)?;
+        }
+        let next = self.tree.size();
+        if number != next {
+            return Err(Fault::Missing { number: next });
+        }
+        if self.leaves.pop_front().is_some_and(|expected| expected != leaf) {
+            return Err(Fault::Changed { number });
+        }
+        self.push(leaf)
+    }
+
+    fn leaves(&mut self, from: u64, hashes: Vec<Hash>) -> Result<(), Fault> {
+        self.remove_leaves()?;
+        let next = self.tree.size();
+        if from != next {
+            return Err(Fault::Missing { number: next });
+        }
+        self.leaves = hashes.into();
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, note: &str) -> Result<(), Fault> {
+        self.remove_leaves()?;
+        let size = self.tree.size();
+        let checkpoint =
+            Checkpoint::open(&self.key, note).map_err(|error| Fault::Checkpoint { size, error })?;
+        if checkpoint.size != size {
+            return Err(Fault::Missing { number: size.min(checkpoint.size) });
+        }
+        self.compare(&checkpoint)?;
+        self.own = Some(checkpoint);
+        Ok(())
+    }
+
+    /// Counts the entries that have a hash and no content as removed. Only the oldest ones are ever
+    /// removed, so none was there before them.
+    fn remove_leaves(&mut self) -> Result<(), Fault> {
+        if !self.leaves.is_empty() && self.removed != self.tree.size() {
+            return Err(Fault::Missing { number: self.tree.size() });
+        }
+        for leaf in std::mem::take(&mut self.leaves) {
+            self.removed += 1;
+            self.push(leaf)?;
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, leaf: Hash) -> Result<(), Fault> {
+        self.tree.push(leaf);
+        let size = self.tree.size();
+        while let Some(checkpoint) = self.ahead.pop_front_if(|next| next.size == size) {
+            self.compare(&checkpoint)?;
+            self.outside = Some(checkpoint);
+        }
+        Ok(())
+    }
+
+    fn compare(&mut self, checkpoint: &Checkpoint) -> Result<(), Fault> {
+        let &Checkpoint { size: to, root, time } = checkpoint;
+        if self.tree.root() != root {
+            return Err(Fault::Rewritten { from: self.shown, to, time });
+        }
+        self.shown = to;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
