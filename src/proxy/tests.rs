@@ -85,6 +85,17 @@ impl Store for Failing {
         self.store.list(kind, key, after, limit).await
     }
 
+    async fn list_back(
+        &self,
+        kind: Kind,
+        key: Option<&Key>,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        self.check()?;
+        self.store.list_back(kind, key, before, limit).await
+    }
+
     async fn count(&self, kind: Kind, key: Option<&Key>) -> Result<u64, StoreError> {
         self.check()?;
         self.store.count(kind, key).await

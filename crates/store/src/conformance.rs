@@ -16,6 +16,7 @@ use bytes::Bytes;
 
 use crate::{Change, Changes, CommitError, Committed, Expect, Key, Kind, Record, Store, Write};
 
+mod append;
 mod commits;
 mod disk;
 mod feed;
@@ -36,6 +37,8 @@ pub async fn conformance(open: impl AsyncFn(&str) -> Arc<dyn Store>) {
     commits::conditions_are_checked_before_the_commit(&*open("expectations").await).await;
     commits::a_refused_commit_writes_nothing(&*open("refused").await).await;
     commits::require_none_is_checked_after_the_commit(&*open("require-none").await).await;
+    append::appended_records_are_numbered_without_gaps(&*open("append").await).await;
+    append::appended_records_are_numbered_in_commit_order(&open("append-race").await).await;
     keys::a_unique_key_belongs_to_one_record(&*open("unique").await).await;
     keys::a_unique_key_moves_within_a_commit(&*open("moves").await).await;
     keys::lists_are_in_order_and_in_pages(&*open("lists").await).await;
@@ -110,6 +113,17 @@ async fn list(
 ) -> Vec<String> {
     let key = group.map(|group| Key::new("group", group));
     let records = store.list(kinds::USER, key.as_ref(), after, limit).await.unwrap();
+    records.into_iter().map(|Record { id, .. }| id).collect()
+}
+
+async fn list_back(
+    store: &dyn Store,
+    group: Option<&str>,
+    before: Option<&str>,
+    limit: usize,
+) -> Vec<String> {
+    let key = group.map(|group| Key::new("group", group));
+    let records = store.list_back(kinds::USER, key.as_ref(), before, limit).await.unwrap();
     records.into_iter().map(|Record { id, .. }| id).collect()
 }
 

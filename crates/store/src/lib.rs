@@ -171,6 +171,17 @@ pub enum Write {
         /// Keys that several records may have.
         index: Vec<Key>,
     },
+    /// Write a record under the next number of its kind: 0 for the first, and one more than the
+    /// largest id otherwise, as 20 digits ([`number_id`]). So these records are in the order of
+    /// their commits, without gaps, whoever commits at the same time.
+    Append {
+        /// The record's kind, all records of which are appended.
+        kind: Kind,
+        /// The document.
+        doc: Bytes,
+        /// Keys that several records may have.
+        index: Vec<Key>,
+    },
     /// Remove a record and its keys. With [`Expect::Any`], an absent record is not an error.
     Delete {
         /// The record's kind.
@@ -198,6 +209,13 @@ pub enum Write {
         /// The index key.
         key: Key,
     },
+}
+
+/// The id of an appended record with this number: 20 digits, so that the order of ids is that of
+/// the numbers.
+#[must_use]
+pub fn number_id(number: u64) -> String {
+    format!("{number:020}")
 }
 
 /// Writes that happen together or not at all.
@@ -309,6 +327,16 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
         kind: Kind,
         key: Option<&Key>,
         after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError>;
+
+    /// The same in the other direction: up to `limit` records whose ids come before `before`, from
+    /// the last one on.
+    async fn list_back(
+        &self,
+        kind: Kind,
+        key: Option<&Key>,
+        before: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Record>, StoreError>;
 

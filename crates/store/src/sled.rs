@@ -241,6 +241,19 @@ impl Store for SledStore {
         self.scan(move |shared| shared.list(kind, key.as_ref(), after.as_deref(), limit)).await
     }
 
+    async fn list_back(
+        &self,
+        kind: Kind,
+        key: Option<&Key>,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        let key = key.cloned();
+        let before = before.map(str::to_owned);
+        self.scan(move |shared| shared.list_back(kind, key.as_ref(), before.as_deref(), limit))
+            .await
+    }
+
     async fn count(&self, kind: Kind, key: Option<&Key>) -> Result<u64, StoreError> {
         let prefix = prefix(kind, key);
         self.scan(move |shared| {

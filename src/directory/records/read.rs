@@ -49,6 +49,18 @@ impl Reader {
         self.0.list(kind, key, after, limit).await
     }
 
+    /// Up to `limit` records of this kind from the last one back: those before `before` that have
+    /// `key`.
+    pub(crate) async fn list_back(
+        &self,
+        kind: Kind,
+        key: Option<&Key>,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        self.0.list_back(kind, key, before, limit).await
+    }
+
     /// Succeeds if the store answers.
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
         self.0.head().await.map(drop)

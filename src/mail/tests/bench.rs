@@ -115,6 +115,16 @@ impl Store for Disk {
         self.inner.list(kind, key, after, limit).await
     }
 
+    async fn list_back(
+        &self,
+        kind: Kind,
+        key: Option<&Key>,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        self.inner.list_back(kind, key, before, limit).await
+    }
+
     async fn count(&self, kind: Kind, key: Option<&Key>) -> Result<u64, StoreError> {
         self.inner.count(kind, key).await
     }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::kinds;
-use super::{count, delete, find, get, list, put, user};
+use super::{count, delete, find, get, list, list_back, put, user};
 use crate::{CommitError, Expect, Key, Store, Write};
 
 pub(super) async fn a_unique_key_belongs_to_one_record(store: &dyn Store) {
@@ -89,6 +89,22 @@ pub(super) async fn lists_are_in_order_and_in_pages(store: &dyn Store) {
             assert_eq!(paged, all, "{limit} at a time");
         }
     }
+    for (key, all) in [(None, &ids[..]), (Some("even"), &even[..])] {
+        for limit in 1..=all.len() + 1 {
+            let mut paged: Vec<String> = Vec::new();
+            loop {
+                let page = list_back(store, key, paged.last().map(String::as_str), limit).await;
+                let done = page.len() < limit;
+                paged.extend(page);
+                if done {
+                    break;
+                }
+            }
+            paged.reverse();
+            assert_eq!(paged, all, "{limit} at a time, from the last one");
+        }
+    }
+    assert_eq!(list_back(store, None, Some("bb"), 2).await, ["b", "ab"]);
     // A page may start after a record that no longer exists.
     assert_eq!(list(store, None, Some("bb"), 2).await, ["c", "c0"]);
     assert_eq!(count(store, None).await, 7);

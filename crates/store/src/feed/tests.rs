@@ -232,6 +232,15 @@ impl Store for Scripted {
     ) -> Result<Vec<Record>, StoreError> {
         Ok(vec![])
     }
+    async fn list_back(
+        &self,
+        _: Kind,
+        _: Option<&Key>,
+        _: Option<&str>,
+        _: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        Ok(vec![])
+    }
     async fn count(&self, _: Kind, _: Option<&Key>) -> Result<u64, StoreError> {
         Ok(0)
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::layout::{self, Stored};
-use crate::{Commit, CommitError, Expect, Key, Kind, StoreError, Write};
+use crate::{Commit, CommitError, Expect, Key, Kind, StoreError, Write, number_id};
 
 /// The changes of a commit whose conditions hold.
 #[derive(Debug, Default)]
@@ -39,7 +39,7 @@ impl Effect {
                     let old = stored.as_deref().map(|bytes| Stored::decode(*kind, id, bytes));
                     check(*kind, id, *expect, old.transpose()?.map(|old| old.version))?;
                 }
-                Write::RequireNone { .. } => {}
+                Write::Append { .. } | Write::RequireNone { .. } => {}
             }
         }
         let mut versions = effect.versions.clone().into_iter();
@@ -47,6 +47,13 @@ impl Effect {
             if let Write::Put { kind, id, doc, unique, index, .. } = write {
                 let version = versions.next().unwrap_or_default();
                 effect.put(state, (*kind, id), version, doc, unique, index)?;
+            }
+        }
+        for write in commit {
+            if let Write::Append { kind, doc, index } = write {
+                let id = effect.next_id(state, *kind)?;
+                effect.put(state, (*kind, &id), 1, doc, &[], index)?;
+                effect.touched.push((*kind, id));
             }
         }
         for write in commit {
@@ -112,6 +119,34 @@ impl Effect {
         let stored = Stored { version, doc, keys: keys.iter().map(Vec::as_slice).collect() };
         self.entries.insert(layout::record(kind, id), Some(stored.encode()));
         Ok(())
+    }
+
+    /// The id after the largest one of the kind.
+    fn next_id(&self, state: &sled::Tree, kind: Kind) -> Result<String, CommitError> {
+        let prefix = layout::records(kind.name());
+        let ours = self.entries.range(prefix.clone()..);
+        let ours = ours.take_while(|(place, _)| place.starts_with(&prefix)).last();
+        let last = match ours {
+            Some((place, _)) => Some(place.clone()),
+            None => state
+                .scan_prefix(&prefix)
+                .keys()
+                .next_back()
+                .transpose()
+                .map_err(StoreError::from)?
+                .map(|place| place.to_vec()),
+        };
+        let Some(last) = last else { return Ok(number_id(0)) };
+        let id = layout::text(kind, last.get(prefix.len()..).unwrap_or_default())?;
+        match id.parse::<u64>().ok().and_then(|number| number.checked_add(1)) {
+            Some(number) => Ok(number_id(number)),
+            None => Err(StoreError::Damaged {
+                kind,
+                id: id.to_owned(),
+                cause: "its id is not a number".to_owned(),
+            }
+            .into()),
+        }
     }
 
     fn require_none(&self, state: &sled::Tree, kind: Kind, key: &Key) -> Result<(), CommitError> {

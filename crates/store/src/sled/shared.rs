@@ -54,16 +54,47 @@ impl Shared {
         let prefix = prefix(kind, key);
         let mut start = prefix.clone();
         start.extend_from_slice(after.unwrap_or_default().as_bytes());
+        let entries = self.db.range(start.clone()..);
+        let entries = entries.skip_while(|entry| {
+            after.is_some() && entry.as_ref().is_ok_and(|(place, _)| *place == start)
+        });
+        self.records(kind, key, &prefix, entries, limit)
+    }
+
+    pub(super) fn list_back(
+        &self,
+        kind: Kind,
+        key: Option<&Key>,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        let prefix = prefix(kind, key);
+        let mut end = prefix.clone();
+        match before {
+            Some(before) => end.extend_from_slice(before.as_bytes()),
+            // Ids are UTF-8, so no id has this byte.
+            None => end.push(u8::MAX),
+        }
+        let entries = self.db.range(prefix.clone()..end).rev();
+        self.records(kind, key, &prefix, entries, limit)
+    }
+
+    /// The records of these entries, until one has another prefix.
+    fn records(
+        &self,
+        kind: Kind,
+        key: Option<&Key>,
+        prefix: &[u8],
+        entries: impl Iterator<Item = sled::Result<(sled::IVec, sled::IVec)>>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
         let mut records = Vec::new();
-        for entry in self.db.range(start.clone()..) {
+        for entry in entries {
             if records.len() == limit {
                 break;
             }
             let (place, bytes) = self.read(entry)?;
-            let Some(id) = place.strip_prefix(prefix.as_slice()) else { break };
-            if after.is_some() && place == start {
-                continue;
-            }
+            let Some(id) = place.strip_prefix(prefix) else { break };
             let id = layout::text(kind, id)?;
             let record = match key {
                 None => Some(to_record(id, &Stored::decode(kind, id, &bytes)?)),
