@@ -17,10 +17,12 @@
 //! | `request`, `response`, `problem` | extractors, responses, problem documents |
 //! | `groups`, `organizations`, `end_users`, `users`, `sessions`, `lockouts`, `preferences`, `tokens`, `mail` | handlers for records |
 //! | `policy`, `explain` | the policy in force, and its decision on a given request |
+//! | `audit` | the audit log |
 //! | `health` | probes |
 
 use axum::Router;
 
+mod audit;
 mod caller;
 mod end_users;
 mod explain;

@@ -4,6 +4,7 @@
 //! key, certificate and mail templates is found before a request is answered.
 //! [`Server::run`] serves until the gateway is stopped and then shuts the parts down.
 
+mod audit;
 mod background;
 mod error;
 #[cfg(target_os = "linux")]
@@ -29,6 +30,7 @@ use self::background::{Background, Work};
 use self::policy_watch::{PolicySource, PolicyWatch, Stamp};
 use self::state::State;
 use crate::admin::{self, Access, AdminState};
+use crate::audit::AuditLog;
 use crate::authz::{Authorizer, DecisionLog};
 use crate::config::{Branding, Settings};
 use crate::directory::Directory;
@@ -85,6 +87,8 @@ impl Server {
         let opening = State::open(settings, policy, (store, &key), Arc::clone(&waker));
         let state = runtime.block_on(opening)?;
         warn_of_failed_expectations(&state.directory);
+        let audit = runtime.block_on(audit::open(settings, &state.directory))?;
+        runtime.block_on(audit::note(&audit, "gateway.started"));
         let outbox = mailer.open(state.directory.clone(), waker)?;
 
         let tasks = Tasks::default();
@@ -108,7 +112,14 @@ impl Server {
         let connections = ConnectionTracker::new(settings.server.limits.connections);
         let network = ServerRuntime {
             gateway: gateway_listener(settings, sockets.gateway, gateway, &connections)?,
-            admin: admin_listener(settings, sockets.admin, &state, authorizer, source.clone())?,
+            admin: admin_listener(
+                settings,
+                sockets.admin,
+                &state,
+                &audit,
+                authorizer,
+                source.clone(),
+            )?,
             health: HealthChecks::new(&settings.upstream, Arc::clone(&upstreams)),
             threads: settings.server.threads,
             shutdown_grace: settings.server.shutdown_grace,
@@ -117,7 +128,9 @@ impl Server {
         };
         let policy = PolicyWatch::new(source, loaded);
         let decided = Arc::clone(&decisions);
-        let work = Work { state, decisions: decided, outbox, pages, policy, upstreams };
+        let retention = settings.audit.retention;
+        let work =
+            Work { state, audit, retention, decisions: decided, outbox, pages, policy, upstreams };
         let background = {
             let _current = runtime.enter();
             Background::start(work, &tasks).map_err(StartError::Runtime)?
@@ -207,6 +220,7 @@ fn admin_listener(
     settings: &Settings,
     tcp: TcpListener,
     state: &State,
+    audit: &AuditLog,
     authorizer: Arc<Authorizer>,
     source: PolicySource,
 ) -> Result<AdminListener, StartError> {
@@ -215,7 +229,7 @@ fn admin_listener(
         Box::pin(async move { source.reload(&change).await })
     };
     let known = (state.directory.clone(), state.sessions.clone(), state.feed.freshness());
-    let api = AdminState::new(settings, known, authorizer, Arc::new(reload));
+    let api = AdminState::new(settings, known, audit.clone(), authorizer, Arc::new(reload));
     let unix = bind_admin_socket(&settings.admin.socket, settings.server.backlog)?;
     Ok(AdminListener {
         tcp: (tcp, admin::router(api.clone(), Access::Token)),

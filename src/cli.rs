@@ -13,6 +13,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use self::console::Console;
 use self::settings::settings;
 
+mod audit;
 pub mod check;
 mod client;
 mod console;
@@ -113,6 +114,9 @@ enum ClientCommand {
         #[arg(long)]
         unused: bool,
     },
+    /// List, export and verify the audit log
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Manage tokens for the admin API over TCP
     #[command(subcommand)]
     Token(tokens::Command),
@@ -175,6 +179,7 @@ impl ClientCommand {
     fn is_call(&self) -> bool {
         match self {
             Self::Policy(command) => command.is_call(),
+            Self::Audit(command) => command.is_call(),
             _ => true,
         }
     }
@@ -192,6 +197,7 @@ impl ClientCommand {
             Self::Policy(command) => command.run(console),
             Self::Permissions => policy::permissions(console),
             Self::Routes { unused } => policy::routes(console, unused),
+            Self::Audit(command) => command.run(console),
             Self::Token(command) => command.run(console),
         }
     }

@@ -22,6 +22,7 @@
 //! | `public_url`, `cookie_names`, `header_names`, `field_encoding`, `colour` | types of single values |
 
 mod admin;
+mod audit;
 pub mod branding;
 pub mod colour;
 mod contact;

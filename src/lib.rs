@@ -59,6 +59,7 @@
 
 mod admin;
 mod app;
+mod audit;
 mod authz;
 pub mod cli;
 mod clock;

@@ -6,7 +6,7 @@
 use super::table::Role::{Administrator, Public};
 use super::table::{DELETE, GET, PATCH, POST, PUT, Table};
 use super::{
-    end_users, explain, groups, health, lockouts, mail, organizations, policy, preferences,
+    audit, end_users, explain, groups, health, lockouts, mail, organizations, policy, preferences,
     sessions, tokens, user_tokens, users,
 };
 
@@ -25,6 +25,9 @@ pub(super) fn table() -> Table {
         .route(Administrator, GET, "/api/v1/permissions", policy::permissions)
         .route(Administrator, GET, "/api/v1/routes", policy::routes)
         .route(Administrator, POST, "/api/v1/policy/reload", policy::reload)
+        .route(Administrator, GET, "/api/v1/audit", audit::list)
+        .route(Administrator, GET, "/api/v1/audit/checkpoint", audit::checkpoint)
+        .route(Administrator, GET, "/api/v1/audit/export", audit::export)
         .route(Administrator, GET, "/api/v1/explain", explain::by_query)
         .route(Administrator, POST, "/api/v1/explain", explain::by_body)
         .route(Administrator, GET, "/api/v1/organizations", organizations::list)

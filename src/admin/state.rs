@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+use crate::audit::AuditLog;
 use crate::authz::Authorizer;
 use crate::config::{PublicUrl, Settings};
 use crate::directory::{Change, Directory};
@@ -21,6 +22,7 @@ pub type Reload = dyn Fn(Change) -> BoxFuture<'static, Result<(), PolicyProblems
 #[derive(Clone)]
 pub struct AdminState {
     pub(super) directory: Directory,
+    pub(super) audit: AuditLog,
     pub(super) mail: MailQueue,
     pub(super) sessions: Sessions,
     pub(super) freshness: Freshness,
@@ -36,11 +38,13 @@ impl AdminState {
     pub fn new(
         settings: &Settings,
         (directory, sessions, freshness): (Directory, Sessions, Freshness),
+        audit: AuditLog,
         authz: Arc<Authorizer>,
         reload: Arc<Reload>,
     ) -> Self {
         let server = &settings.server;
         Self {
+            audit,
             mail: MailQueue::new(directory.clone()),
             directory,
             sessions,

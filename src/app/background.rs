@@ -12,8 +12,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval};
 
+use super::audit;
 use super::policy_watch::PolicyWatch;
 use super::state::State;
+use crate::audit::AuditLog;
 use crate::authz::DecisionLog;
 use crate::clock;
 use crate::credential::lockout::Lockout;
@@ -34,6 +36,9 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 /// What the tasks work with.
 pub(super) struct Work {
     pub(super) state: State,
+    pub(super) audit: AuditLog,
+    /// `audit.retention`
+    pub(super) retention: Duration,
     pub(super) decisions: Arc<DecisionLog>,
     pub(super) outbox: Outbox,
     pub(super) pages: Pages,
@@ -45,6 +50,7 @@ pub(super) struct Work {
 #[derive(Debug)]
 pub(super) struct Background {
     mail: JoinHandle<()>,
+    audit: AuditLog,
 }
 
 /// The runtime for all that is not portal traffic.
@@ -58,25 +64,31 @@ impl Background {
     /// # Errors
     /// When signal handlers cannot be installed.
     pub(super) fn start(work: Work, tasks: &Tasks) -> io::Result<Self> {
-        let Work { state, decisions, outbox, pages, policy, upstreams } = work;
+        let Work { state, audit, retention, decisions, outbox, pages, policy, upstreams } = work;
         stop_on_signals(tasks)?;
         policy.start(tasks)?;
         let feed = state.feed.clone();
         tasks.spawn("change feed", async move { feed.ended().await });
+        tasks.spawn("audit log", audit::maintain(audit.clone(), retention));
         tasks.spawn("decision records", decisions.keep_flushing());
         tasks.spawn("lockout clock", correct_clock(state.lockout.clone()));
         tasks.spawn("removal of expired records", sweep(state));
         tasks.spawn("password resets", async move { pages.work().await });
         tasks.spawn("unused portal connections", prune(upstreams));
         let mail = tasks.spawn("mail", outbox.run(tasks.stop().clone()));
-        Ok(Self { mail })
+        Ok(Self { mail, audit })
     }
 
-    /// Waits until `deadline` for a mail that is being sent, and ends the runtime.
+    /// Waits until `deadline` for a mail that is being sent, signs a last checkpoint of the audit
+    /// log, and ends the runtime.
     pub(super) fn finish(self, runtime: Runtime, deadline: Instant) {
         // A mail that is cut off would be sent again after the next start.
         if runtime.block_on(async { tokio::time::timeout_at(deadline, self.mail).await }).is_err() {
             tracing::warn!("stopped while an email was being sent; it may be sent again");
+        }
+        let last = audit::finish(&self.audit);
+        if runtime.block_on(async { tokio::time::timeout(STOP_TIMEOUT, last).await }).is_err() {
+            tracing::warn!("stopped before a last checkpoint of the audit log was signed");
         }
         runtime.shutdown_timeout(STOP_TIMEOUT);
     }

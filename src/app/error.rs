@@ -41,6 +41,20 @@ pub enum StartError {
     /// The first records cannot be written.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+    /// The audit log has checkpoints, but the key that signed them is missing.
+    #[error(
+        "the audit key `{}` is missing; restore it from a backup. If there is no backup, write 32 \
+         random bytes to it (`head -c 32 /dev/urandom`), with mode 0600: checkpoints are then signed \
+         with another key, and earlier ones are verified with the lost key's public part",
+        file.display()
+    )]
+    AuditKeyMissing {
+        /// The file of the key.
+        file: PathBuf,
+    },
+    /// The audit log cannot have this name.
+    #[error("the audit log cannot be signed: {0}")]
+    AuditKey(portcullis_audit::KeyError),
     /// The secret key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),

@@ -17,7 +17,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::web::problem::TYPE_PREFIX;
 
-/// Maximum time for a response, so that a command does not hang if the gateway does.
+/// Maximum time for the next part of a response, so that a command does not hang if the gateway does.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// Everything except the unreserved characters (RFC 3986, 2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -79,45 +79,96 @@ impl Client {
         }
         let body = body.map(serde_json::to_vec).transpose()?.unwrap_or_default();
         let request = request.body(Full::new(Bytes::from(body)))?;
-        let response = self.runtime.block_on(async {
-            tokio::time::timeout(TIMEOUT, exchange(&self.socket, request)).await
-        });
-        let (status, body) = response.map_err(|_| {
-            anyhow!(
-                "the gateway at {} did not respond within {} s",
-                self.socket.display(),
-                TIMEOUT.as_secs()
-            )
-        })??;
+        let mut body = Vec::new();
+        let status = self.exchange(request, &mut |_, part| {
+            body.extend_from_slice(part);
+            Ok(())
+        })?;
         if status == StatusCode::NO_CONTENT {
             return Ok(Value::Null);
         }
-        let document: Value = serde_json::from_slice(&body).with_context(|| {
-            format!("{} is not a Portcullis admin socket", self.socket.display())
-        })?;
+        let document = self.document(&body)?;
         if !status.is_success() {
             return Err(ApiError::new(status, &document).into());
         }
         Ok(document)
     }
+
+    /// Sends a GET request and passes the body of the response to `take`, part by part.
+    ///
+    /// # Errors
+    /// As [`Self::send`]; also if the response is cut off, and the errors of `take`.
+    pub(super) fn read(
+        &self,
+        path: &str,
+        take: &mut dyn FnMut(&[u8]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let request = Request::builder().uri(path).header(header::HOST, "admin.socket");
+        let mut problem = Vec::new();
+        let status = self.exchange(request.body(Full::default())?, &mut |status, part| {
+            if status.is_success() {
+                return take(part);
+            }
+            problem.extend_from_slice(part);
+            Ok(())
+        })?;
+        if status.is_success() {
+            return Ok(());
+        }
+        Err(ApiError::new(status, &self.document(&problem)?).into())
+    }
+
+    fn document(&self, body: &[u8]) -> anyhow::Result<Value> {
+        serde_json::from_slice(body)
+            .with_context(|| format!("{} is not a Portcullis admin socket", self.socket.display()))
+    }
+
+    fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+        take: &mut Take<'_>,
+    ) -> anyhow::Result<StatusCode> {
+        self.runtime.block_on(exchange(&self.socket, request, take))
+    }
 }
+
+/// Receives each part of a body, with the status of the response.
+type Take<'a> = dyn FnMut(StatusCode, &[u8]) -> anyhow::Result<()> + 'a;
 
 async fn exchange(
     socket: &Path,
     request: Request<Full<Bytes>>,
-) -> anyhow::Result<(StatusCode, Bytes)> {
+    take: &mut Take<'_>,
+) -> anyhow::Result<StatusCode> {
     let stream =
         UnixStream::connect(socket).await.map_err(|error| cannot_connect(socket, &error))?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let closed = || format!("{} closed the connection", socket.display());
     let exchange = async move {
-        let response = sender.send_request(request).await?;
+        let response = in_time(socket, sender.send_request(request)).await?.with_context(closed)?;
         let status = response.status();
-        let body = response.into_body().collect().await?.to_bytes();
-        Ok::<_, hyper::Error>((status, body))
+        let mut body = response.into_body();
+        while let Some(frame) = in_time(socket, body.frame()).await? {
+            if let Some(part) = frame.with_context(closed)?.data_ref() {
+                take(status, part)?;
+            }
+        }
+        Ok(status)
     };
     // The connection must be polled for the exchange to make progress; it ends with it.
     let (response, _) = tokio::join!(exchange, connection);
-    response.with_context(|| format!("{} closed the connection", socket.display()))
+    response
+}
+
+/// The next part of a response.
+async fn in_time<F: Future>(socket: &Path, part: F) -> anyhow::Result<F::Output> {
+    tokio::time::timeout(TIMEOUT, part).await.map_err(|_| {
+        anyhow!(
+            "the gateway at {} did not respond within {} s",
+            socket.display(),
+            TIMEOUT.as_secs()
+        )
+    })
 }
 
 fn cannot_connect(socket: &Path, error: &io::Error) -> anyhow::Error {

@@ -18,7 +18,7 @@ use crate::directory::PageRequest;
 const GAP: usize = 2;
 
 /// Names of fields that hold times.
-const TIME_FIELDS: [&str; 10] = [
+const TIME_FIELDS: [&str; 11] = [
     "at",
     "created",
     "expires",
@@ -26,6 +26,7 @@ const TIME_FIELDS: [&str; 10] = [
     "last_used",
     "next",
     "since",
+    "time",
     "until",
     "valid_until",
     "written",
@@ -76,6 +77,33 @@ impl<'a> Console<'a> {
         params: &[(&str, Option<&str>)],
     ) -> anyhow::Result<()> {
         self.client.send(Method::DELETE, &path_with(segments, params), None, None).map(drop)
+    }
+
+    /// Passes a response that is not a JSON document to `take`, part by part.
+    pub(super) fn read(
+        &self,
+        segments: &[&str],
+        take: &mut dyn FnMut(&[u8]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        self.client.read(&path(segments), take)
+    }
+
+    /// Writes a response that is not a JSON document to the output.
+    pub(super) fn copy(&mut self, segments: &[&str]) -> anyhow::Result<()> {
+        let Self { client, out, .. } = self;
+        client.read(&path(segments), &mut |part| Ok(out.write_all(part)?))
+    }
+
+    /// The first page of a list, of at most `limit` items.
+    pub(super) fn first(
+        &self,
+        segments: &[&str],
+        params: &[(&str, Option<&str>)],
+        limit: usize,
+    ) -> anyhow::Result<Value> {
+        let limit = limit.to_string();
+        let params = [params, &[("limit", Some(&*limit))]].concat();
+        self.client.send(Method::GET, &path_with(segments, &params), None, None)
     }
 
     /// All pages of a list as one.

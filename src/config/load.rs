@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::admin::Admin;
+use super::audit::Audit;
 use super::branding::Branding;
 use super::credentials::{Passwords, hashing, key_file};
 use super::identity::{IdentitySettings, check_pass_headers};
@@ -91,6 +92,7 @@ impl Loaded {
         let hashing = hashing(&mut r);
         let passwords = Passwords::read(&mut r);
         let key_file = key_file(&mut r);
+        let audit = Audit::read(&mut r, &key_file);
         let templates = r.optional_path("mail.templates");
         let mail = Mail::read(&mut r, templates.clone());
         let identity = IdentitySettings::read(&mut r);
@@ -122,6 +124,7 @@ impl Loaded {
                 hashing,
                 passwords,
                 key_file,
+                audit,
                 mail,
                 identity,
                 branding,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::admin::Admin;
+use super::audit::Audit;
 use super::branding::Branding;
 use super::cookie_names::CookieNames;
 use super::credentials::Passwords;
@@ -41,6 +42,8 @@ pub struct Settings {
     pub passwords: Passwords,
     /// `secrets.key_file`: the file of the secret key.
     pub key_file: PathBuf,
+    /// `[audit]`: the audit log.
+    pub audit: Audit,
     /// `[mail]`: how mail is sent.
     pub mail: Mail,
     /// `[identity]`: what the portal learns about the caller.

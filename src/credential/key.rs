@@ -41,6 +41,8 @@ pub enum Purpose {
     Mail,
     /// The digest of the store's records (I13).
     Store,
+    /// The signatures of the audit log's checkpoints (I9). Derived from a key of its own.
+    AuditCheckpoint,
 }
 
 impl Purpose {
@@ -54,6 +56,7 @@ impl Purpose {
             Self::KnownBrowser => "portcullis v1 known browser",
             Self::Mail => "portcullis v1 letter",
             Self::Store => "portcullis v1 store",
+            Self::AuditCheckpoint => "portcullis v1 audit checkpoint",
         }
     }
 }

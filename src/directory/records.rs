@@ -7,7 +7,10 @@
 //! | [`page`] | lists a page at a time |
 //! | `stored`, `read` | documents decoded with id and version; reading them |
 //! | [`change`], `write` | who makes a change; the one function that commits |
+//! | [`audit`], `audited` | the entries of the audit log, and what they show of a document |
 
+pub mod audit;
+mod audited;
 pub mod change;
 pub mod document;
 pub mod id;

@@ -11,6 +11,7 @@ use tower::ServiceExt as _;
 
 use super::bench::{PASSWORD, Records, settings};
 use crate::admin::{self, Access, AdminState};
+use crate::audit::AuditLog;
 use crate::authz::Authorizer;
 use crate::clock;
 use crate::credential::secret::Secret;
@@ -18,6 +19,7 @@ use crate::directory::accounts::end_users::NewEndUser;
 use crate::directory::accounts::organizations::NewOrganization;
 use crate::directory::accounts::users::NewUser;
 use crate::directory::{Actor, Change};
+use portcullis_audit::SigningKey;
 use portcullis_store::Store;
 
 /// Commits after which the records are created again, so that the store stays small.
@@ -91,10 +93,12 @@ impl Api {
         };
         let user = directory.users().create(user, &change).await.unwrap();
         let store = Arc::clone(feed.store());
+        let audit = SigningKey::new("portal.example/audit", &[7; 32]).unwrap();
+        let audit = AuditLog::new(&directory, audit);
         let records = (directory, sessions, feed.freshness());
         let authz = Arc::new(Authorizer::new(&settings, records.clone()));
         let reload = Arc::new(|_| Box::pin(async { Ok(()) }) as _);
-        let state = AdminState::new(&settings, records, authz, reload);
+        let state = AdminState::new(&settings, records, audit, authz, reload);
         let router = admin::router(state, Access::Socket);
         let first = store.head().await.unwrap();
         let ids = [("{user}", user.id.to_string()), ("{end-user}", end_user.id.to_string())];

@@ -1,5 +1,6 @@
 //! The process: start, stop, kill, store, mail, logs, shipped files.
 
+mod audit;
 mod demo;
 mod durability;
 mod log;

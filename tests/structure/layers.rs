@@ -14,7 +14,7 @@ const LAYERS: [&[&str]; 14] = [
     &["app"],
     &["net"],
     &["portal_pages", "admin"],
-    &["mail"],
+    &["mail", "audit"],
     &["proxy"],
     &["authz"],
     &["session"],
@@ -25,8 +25,9 @@ const LAYERS: [&[&str]; 14] = [
     &["clock", "random", "tasks", "telemetry"],
 ];
 
-const ROOTS: [&str; 5] = [
+const ROOTS: [&str; 6] = [
     "src/lib.rs",
+    "crates/audit/src/lib.rs",
     "crates/demo-portal/src/lib.rs",
     "crates/http1/src/lib.rs",
     "crates/policy/src/lib.rs",

@@ -15,6 +15,7 @@ use tower::ServiceExt;
 use crate::admin::state::Reload;
 use crate::admin::table::Table;
 use crate::admin::{Access, AdminState, guard, routes};
+use crate::audit::AuditLog;
 use crate::authz::Authorizer;
 use crate::clock;
 use crate::config::{Passwords, ServedHosts, Settings};
@@ -31,6 +32,7 @@ use crate::directory::records::Mail;
 use crate::directory::records::kind;
 use crate::directory::{AuthServices, Directory, Memory};
 use crate::session::{NewSession, SessionCache, Sessions};
+use portcullis_audit::SigningKey;
 use portcullis_policy::{Policy, SessionKind};
 use portcullis_store::Store;
 use portcullis_store::feed::{Feed, Follower};
@@ -93,9 +95,11 @@ impl Bench {
             let (files, to) = (files.clone(), to.clone());
             Box::pin(async move { to.replace_policy(Policy::load(&files)?, &change).await })
         });
+        let audit = SigningKey::new("portal.example/audit", &[7; 32]).unwrap();
+        let audit = AuditLog::new(&directory, audit);
         let known = (directory, sessions, feed.freshness());
         let authz = Arc::new(Authorizer::new(&settings, known.clone()));
-        let state = AdminState::new(&settings, known, authz, reload);
+        let state = AdminState::new(&settings, known, audit, authz, reload);
         Self { state, policies, _folder: folder }
     }
 

@@ -24,3 +24,7 @@ pub const TOTP_STEP: Kind = Kind::new("totp_step");
 pub const LAST_SIGN_IN: Kind = Kind::new("last_sign_in");
 /// A mail to a portal user, waiting or completed.
 pub const MAIL: Kind = Kind::new("letter");
+/// An entry of the audit log, by its number.
+pub const AUDIT: Kind = Kind::new("audit");
+/// A signed checkpoint of the audit log, by the number of entries that it covers.
+pub const AUDIT_CHECKPOINT: Kind = Kind::new("audit_checkpoint");

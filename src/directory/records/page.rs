@@ -27,6 +27,16 @@ impl<T> Page<T> {
         Self { items, next }
     }
 
+    /// The last page.
+    pub(crate) const fn last(items: Vec<T>) -> Self {
+        Self { items, next: None }
+    }
+
+    /// A page after which the next one begins behind the record `id`.
+    pub(crate) fn until(items: Vec<T>, id: &str) -> Self {
+        Self { items, next: Some(Cursor::after(id)) }
+    }
+
     /// The page with other items in the same places.
     pub(crate) fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(f).collect(), next: self.next }
@@ -85,7 +95,7 @@ impl PageRequest {
         }
     }
 
-    pub(in crate::directory) fn after(&self) -> Option<&str> {
+    pub(crate) fn after(&self) -> Option<&str> {
         self.after.as_deref()
     }
 

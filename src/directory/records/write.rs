@@ -6,13 +6,17 @@
 //! read: the operation fails as soon as the record is at another one. What takes long, such as
 //! hashing a password, is done in the first run and kept for the others.
 
+use data_encoding::HEXLOWER;
 use portcullis_store::feed::Feed;
-use portcullis_store::{CommitError, Committed, Write};
+use portcullis_store::{CommitError, Committed, StoreError, Write};
 use tokio::sync::Mutex;
 
+use super::audit::{Occurrence, RecordChange, SALT_BYTES};
+use super::audited::is_audited;
 use super::change::Change;
 use super::read::Reader;
 use crate::directory::error::{AttemptError, DirectoryError};
+use crate::random;
 
 /// How often an operation runs. Each time another commit came first, so this is reached only when
 /// other processes keep changing the same record.
@@ -40,8 +44,8 @@ impl Records {
         &self.reader
     }
 
-    /// Writes all of it or nothing. When this returns, it is on disk (I3) and in force in this
-    /// process (I2).
+    /// Writes all of it or nothing, with an entry of the audit log for each record that it changes
+    /// (I9). When this returns, it is on disk (I3) and in force in this process (I2).
     ///
     /// # Errors
     /// When a condition among the writes does not hold, or the store is unavailable.
@@ -50,6 +54,22 @@ impl Records {
         change: &Change,
         writes: Vec<Write>,
     ) -> Result<Committed, CommitError> {
+        self.commit_noting(change, writes, None).await
+    }
+
+    /// The same, with an entry about something that the writes do not show.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub(crate) async fn commit_noting(
+        &self,
+        change: &Change,
+        mut writes: Vec<Write>,
+        occurrence: impl Into<Option<Occurrence>>,
+    ) -> Result<Committed, CommitError> {
+        let entries = self.entries(change, &writes).await?;
+        writes.extend(entries);
+        writes.extend(occurrence.into().map(|occurrence| occurrence.entry(change, salt())));
         let committed = self.feed.commit(writes).await?;
         tracing::debug!(
             actor = %change.actor,
@@ -59,6 +79,34 @@ impl Records {
         );
         Ok(committed)
     }
+}
+
+impl Records {
+    /// The writes that append the entries about these writes. What a record was before is read now;
+    /// if another commit comes in between, the condition on the record's version refuses both.
+    async fn entries(&self, change: &Change, writes: &[Write]) -> Result<Vec<Write>, StoreError> {
+        let mut entries = Vec::new();
+        for write in writes {
+            let (record, after) = match write {
+                Write::Put { kind, id, doc, .. } => ((*kind, id.as_str()), Some(&**doc)),
+                Write::Delete { kind, id, .. } => ((*kind, id.as_str()), None),
+                Write::Append { .. } | Write::Require { .. } | Write::RequireNone { .. } => {
+                    continue;
+                }
+            };
+            if !is_audited(record.0) {
+                continue;
+            }
+            let before = self.reader.record(record.0, record.1).await?;
+            let before = before.as_ref().map(|record| &*record.doc);
+            entries.extend(RecordChange { record, before, after }.entry(change, salt())?);
+        }
+        Ok(entries)
+    }
+}
+
+fn salt() -> String {
+    HEXLOWER.encode(&random::bytes::<SALT_BYTES>())
 }
 
 /// Runs an operation until no other commit comes in between, at most [`ATTEMPTS`] times. After the

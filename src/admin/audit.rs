@@ -1,0 +1,44 @@
+//! `audit`: the entries of the audit log, its checkpoints, and the log as a whole.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::IntoResponse as _;
+use bytes::Bytes;
+use futures_util::stream;
+use http::header;
+
+use super::problem::Problem;
+use super::request::{PageParams, Params};
+use super::response::{ApiResult, document};
+use super::state::AdminState;
+use crate::audit::Filter;
+use crate::clock;
+
+pub(super) async fn list(
+    State(admin): State<AdminState>,
+    Params(page): Params<PageParams>,
+    Params(filter): Params<Filter>,
+) -> ApiResult {
+    document(&admin.audit.list(&filter, &page.request()?).await?)
+}
+
+/// The newest checkpoint, after signing one of all entries so far.
+pub(super) async fn checkpoint(State(admin): State<AdminState>) -> ApiResult {
+    match admin.audit.checkpoint(clock::now()).await? {
+        Some(checkpoint) => document(&checkpoint),
+        None => Err(Problem::not_found("checkpoint", "of an empty log")),
+    }
+}
+
+/// The whole log as lines of JSON, for verification. A failure cuts the response off, so that no
+/// client takes a part for the whole.
+pub(super) async fn export(State(admin): State<AdminState>) -> ApiResult {
+    let lines = stream::try_unfold(admin.audit.export(), |mut export| async move {
+        let lines = export.lines().await.inspect_err(|error| {
+            tracing::error!(%error, "could not export the audit log");
+        })?;
+        Ok::<_, portcullis_store::StoreError>(lines.map(|lines| (Bytes::from(lines), export)))
+    });
+    let kind = [(header::CONTENT_TYPE, "application/jsonl")];
+    Ok((kind, Body::from_stream(lines)).into_response())
+}

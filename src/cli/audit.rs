@@ -1,0 +1,238 @@
+//! `portcullis audit`: the audit log, and the proof that it is whole.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use portcullis_audit::{PublicKey, Verification, Verified};
+use serde_json::Value;
+
+use super::console::{Console, field, text};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List entries, the newest first
+    List(List),
+    /// Write the whole log, for verification and for keeping
+    Export {
+        /// The file to create [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Sign the log as it is now; keep the output where nobody who runs the gateway can change it
+    Checkpoint,
+    /// Show that no entry was changed or removed
+    Verify(Verify),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// Only by this actor: `socket`, `token:NAME`, `portal-user:ID` or `system:PART`
+    #[arg(long)]
+    actor: Option<String>,
+    /// Only about or by the portal user with this id
+    #[arg(long, value_name = "ID")]
+    user: Option<String>,
+    /// Only about this organization
+    #[arg(long, value_name = "ID")]
+    organization: Option<String>,
+    /// Only of this kind, such as `group.changed`
+    #[arg(long)]
+    kind: Option<String>,
+    /// Only from this time on, such as `2026-01-31T00:00:00Z`
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Only until this time
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// The number of entries
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    limit: usize,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    /// An exported log, instead of that of the running gateway
+    #[arg(long, value_name = "FILE", requires = "key")]
+    file: Option<PathBuf>,
+    /// A file with a checkpoint that was kept elsewhere; may be repeated
+    #[arg(long, value_name = "FILE")]
+    against: Vec<PathBuf>,
+    /// The public key, or a file with it [default: that of the running gateway]
+    #[arg(long)]
+    key: Option<String>,
+}
+
+impl Command {
+    /// Whether it calls the running gateway.
+    pub(super) const fn is_call(&self) -> bool {
+        !matches!(self, Self::Verify(Verify { file: Some(_), .. }))
+    }
+
+    pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
+        match self {
+            Self::List(list) => list.run(console),
+            Self::Export { output } => export(console, output),
+            Self::Checkpoint => {
+                let checkpoint = console.get(&["audit", "checkpoint"])?;
+                console.report(&checkpoint, text(&checkpoint, "checkpoint").trim_end())
+            }
+            Self::Verify(verify) => verify.run(console),
+        }
+    }
+}
+
+impl List {
+    fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
+        let Self { actor, user, organization, kind, since, until, limit } = self;
+        let params = [
+            ("actor", actor.as_deref()),
+            ("user", user.as_deref()),
+            ("organization", organization.as_deref()),
+            ("kind", kind.as_deref()),
+            ("since", since.as_deref()),
+            ("until", until.as_deref()),
+        ];
+        let entries = console.first(&["audit"], &params, limit)?;
+        console.table(
+            &entries,
+            ["NUMBER", "TIME", "ACTOR", "KIND", "SUBJECT", "CHANGED"],
+            |entry| {
+                let (actor, subject) = (field(entry, "actor"), field(entry, "subject"));
+                let name = match field(actor, "kind").as_str() {
+                    Some("socket") | None => "socket".to_owned(),
+                    Some(kind) => format!("{kind} {}", text(actor, "name")),
+                };
+                [
+                    text(entry, "number"),
+                    text(entry, "time"),
+                    name,
+                    text(entry, "kind"),
+                    text(subject, "name"),
+                    changed(entry),
+                ]
+            },
+        )
+    }
+}
+
+/// The names of the fields that an entry changed.
+fn changed(entry: &Value) -> String {
+    let Some(after) = field(entry, "after").as_object() else { return String::new() };
+    if field(entry, "before").is_null() {
+        return String::new();
+    }
+    after.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn export(console: &mut Console<'_>, output: Option<PathBuf>) -> anyhow::Result<()> {
+    let segments = ["audit", "export"];
+    let Some(path) = output else { return console.copy(&segments) };
+    let file =
+        File::create_new(&path).with_context(|| format!("cannot create {}", path.display()))?;
+    let mut file = BufWriter::new(file);
+    console.read(&segments, &mut |part| Ok(file.write_all(part)?))?;
+    file.flush()?;
+    console.note(&format!("Wrote the audit log to {}.", path.display()))
+}
+
+impl Verify {
+    fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
+        let Self { file, against, key } = self;
+        let key = match key {
+            Some(key) => read_key(&key)?,
+            None => {
+                let checkpoint = console.get(&["audit", "checkpoint"])?;
+                PublicKey::parse(&text(&checkpoint, "key"))?
+            }
+        };
+        let mut notes = Vec::new();
+        for path in &against {
+            let note = fs::read_to_string(path);
+            notes.push(note.with_context(|| format!("cannot read {}", path.display()))?);
+        }
+        let mut verification = Verification::new(&key, notes.iter().map(String::as_str))?;
+        match file {
+            Some(path) => {
+                let file = File::open(&path);
+                let file = file.with_context(|| format!("cannot open {}", path.display()))?;
+                for line in BufReader::new(file).lines() {
+                    verification.line(&line?)?;
+                }
+            }
+            None => verify_running(console, &mut verification)?,
+        }
+        let verified = verification.finish()?;
+        console.report(&summary(&verified), &sentence(&verified))
+    }
+}
+
+/// Verifies the log of the running gateway, line by line.
+fn verify_running(console: &Console<'_>, verification: &mut Verification) -> anyhow::Result<()> {
+    let mut rest = Vec::new();
+    console.read(&["audit", "export"], &mut |part| {
+        rest.extend_from_slice(part);
+        let mut read = 0;
+        while let Some(length) = rest.iter().skip(read).position(|byte| *byte == b'\n') {
+            let line = rest.get(read..read + length).unwrap_or_default();
+            verification.line(str::from_utf8(line)?)?;
+            read += length + 1;
+        }
+        rest.drain(..read);
+        Ok(())
+    })?;
+    if !rest.is_empty() {
+        bail!("the exported log ends within a line");
+    }
+    Ok(())
+}
+
+/// The key itself, or the one in the file of that name.
+fn read_key(text: &str) -> anyhow::Result<PublicKey> {
+    if let Ok(key) = PublicKey::parse(text) {
+        return Ok(key);
+    }
+    let file = fs::read_to_string(text)
+        .with_context(|| format!("`{text}` is neither a public key nor a file that can be read"))?;
+    PublicKey::parse(&file).with_context(|| text.to_owned())
+}
+
+fn sentence(verified: &Verified) -> String {
+    let Verified { size, removed, own, outside } = verified;
+    let mut text = match removed {
+        0 => format!("{size} entries, none of them changed."),
+        removed => format!(
+            "{size} entries, of which the first {removed} were removed at the end of their \
+             retention, and none of the others was changed."
+        ),
+    };
+    match (outside, own) {
+        (Some(outside), _) => text.push_str(&format!(
+            "\nThe log begins with the {} entries of the checkpoint of {}.",
+            outside.size, outside.time
+        )),
+        (None, Some(own)) => text.push_str(&format!(
+            "\nThat nothing was cut off at the end after {} can only be shown with a checkpoint \
+             that was kept elsewhere (--against).",
+            own.time
+        )),
+        (None, None) => text.push_str("\nNo checkpoint has been signed yet."),
+    }
+    text
+}
+
+fn summary(verified: &Verified) -> Value {
+    let size = |checkpoint: &Option<portcullis_audit::Checkpoint>| {
+        checkpoint.map(
+            |checkpoint| serde_json::json!({ "size": checkpoint.size, "time": checkpoint.time }),
+        )
+    };
+    serde_json::json!({
+        "size": verified.size,
+        "removed": verified.removed,
+        "own": size(&verified.own),
+        "outside": size(&verified.outside),
+    })
+}

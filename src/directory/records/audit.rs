@@ -1,0 +1,315 @@
+//! Entries of the audit log (I9): one for each record that a commit changes, in that commit.
+//!
+//! An entry is a JSON object on one line. Its bytes are what the log's tree hashes
+//! (`portcullis_audit`), so an entry is stored as it was written, and never written again.
+
+use std::io;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
+use serde_json::{Map, Value};
+
+use super::audited::{Audited, audited};
+use super::change::{Actor, Change};
+use super::kind;
+use portcullis_store::{Key, StoreError, Write};
+
+/// The index of entries by who acted.
+pub const BY_ACTOR: &str = "actor";
+/// The index of entries by kind.
+pub const BY_KIND: &str = "kind";
+/// The index of entries by organization.
+pub const BY_ORGANIZATION: &str = "organization";
+/// The index of entries by portal user, acting or acted on.
+pub const BY_USER: &str = "user";
+
+/// The bytes of an entry's salt. Without it, the content of a short entry that was removed could be
+/// guessed from its hash.
+pub(super) const SALT_BYTES: usize = 16;
+
+/// An entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When it happened: the time of the request or task, as it is in the records.
+    pub time: Timestamp,
+    /// Who acted.
+    pub actor: EntryActor,
+    /// By which way: `socket`, `api`, `pages` or `system`.
+    pub via: String,
+    /// What happened, such as `group.changed`.
+    pub kind: String,
+    /// To what.
+    pub subject: Subject,
+    /// The id of the organization that the subject belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+    /// The id of the portal user who acted, or was acted on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The fields that changed, as they were before; all of them if the subject was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Map<String, Value>>,
+    /// The same fields after it; all of them if the subject was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Map<String, Value>>,
+    /// 128 random bits in hexadecimal. Without them, the content of a short entry that was removed
+    /// could be guessed from its hash.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub salt: String,
+}
+
+/// Who acted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryActor {
+    /// `socket`, `token`, `portal-user` or `system`.
+    pub kind: String,
+    /// The id of a token or of a portal user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The name at that time.
+    pub name: String,
+}
+
+/// What an entry is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// What it is, such as `group`.
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+    /// Its name at that time.
+    pub name: String,
+}
+
+impl Entry {
+    /// The write that appends it.
+    fn append(&self) -> Write {
+        let keys = [
+            Some(Key::new(BY_ACTOR, self.actor.key())),
+            Some(Key::new(BY_KIND, &*self.kind)),
+            self.organization.as_deref().map(|id| Key::new(BY_ORGANIZATION, id)),
+            self.user.as_deref().map(|id| Key::new(BY_USER, id)),
+        ];
+        let index = keys.into_iter().flatten().collect();
+        Write::Append { kind: kind::AUDIT, doc: to_line(self).into(), index }
+    }
+}
+
+impl EntryActor {
+    fn new(actor: &Actor) -> Self {
+        let (kind, id, name) = match actor {
+            Actor::SocketOwner => ("socket", None, "socket"),
+            Actor::Token { id, name } => ("token", Some(id.as_ref()), name.as_str()),
+            Actor::PortalUser { id } => ("portal-user", Some(id.as_ref()), id.as_ref()),
+            Actor::System(part) => ("system", None, *part),
+        };
+        Self { kind: kind.to_owned(), id: id.map(str::to_owned), name: name.to_owned() }
+    }
+
+    /// What entries are filtered by: `socket`, `token:NAME`, `portal-user:ID` or `system:PART`.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match &*self.kind {
+            "socket" => self.kind.clone(),
+            kind => format!("{kind}:{}", self.name),
+        }
+    }
+}
+
+/// Something that happened, other than a change of a record that has entries of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Occurrence {
+    /// What happened, such as `policy.reloaded`.
+    pub kind: &'static str,
+    /// To what.
+    pub subject: Subject,
+    /// The id of the organization that the subject belongs to.
+    pub organization: Option<String>,
+    /// The id of the portal user who acted, or was acted on.
+    pub user: Option<String>,
+    /// More about it.
+    pub after: Map<String, Value>,
+}
+
+impl Occurrence {
+    /// Something that happened to the gateway, and not to one of its records.
+    #[must_use]
+    pub fn of_gateway(kind: &'static str, after: Map<String, Value>) -> Self {
+        let name = "gateway".to_owned();
+        let subject = Subject { kind: name.clone(), id: name.clone(), name };
+        Self { kind, subject, organization: None, user: None, after }
+    }
+
+    /// The write that appends the entry about it.
+    pub(super) fn entry(self, change: &Change, salt: String) -> Write {
+        let Self { kind, subject, organization, user, after } = self;
+        Entry {
+            time: change.at,
+            actor: EntryActor::new(&change.actor),
+            via: change.actor.via().to_owned(),
+            kind: kind.to_owned(),
+            subject,
+            organization,
+            user,
+            before: None,
+            after: Some(after).filter(|after| !after.is_empty()),
+            salt,
+        }
+        .append()
+    }
+}
+
+/// What happened to a record.
+#[derive(Debug)]
+pub(super) struct RecordChange<'a> {
+    /// The kind and the id of the record.
+    pub(super) record: (portcullis_store::Kind, &'a str),
+    /// The document before; `None` if there was none.
+    pub(super) before: Option<&'a [u8]>,
+    /// The document after; `None` if the record is removed.
+    pub(super) after: Option<&'a [u8]>,
+}
+
+impl RecordChange<'_> {
+    /// The write that appends the entry about it. `None` if the records of this kind are not
+    /// audited, or nothing that is audited has changed.
+    ///
+    /// # Errors
+    /// When one of the documents is damaged.
+    pub(super) fn entry(&self, change: &Change, salt: String) -> Result<Option<Write>, StoreError> {
+        let (kind, id) = self.record;
+        let read = |doc: Option<&[u8]>| match doc {
+            Some(doc) => audited(kind, doc).map_err(|error| StoreError::Damaged {
+                kind,
+                id: id.to_owned(),
+                cause: error.to_string(),
+            }),
+            None => Ok(None),
+        };
+        let (before, after) = (read(self.before)?, read(self.after)?);
+        let what = match (&before, &after) {
+            (None, None) => return Ok(None),
+            (None, Some(_)) => "created",
+            (Some(_), None) => "deleted",
+            (Some(before), Some(after)) if before.fields == after.fields => return Ok(None),
+            (Some(_), Some(_)) => "changed",
+        };
+        let fields = |this: &Option<Audited>, other: &Option<Audited>| {
+            let other = other.as_ref().map(|other| &other.fields);
+            let changed = |(name, value): &(&String, &Value)| {
+                other.is_none_or(|other| other.get(*name) != Some(*value))
+            };
+            this.as_ref().map(|this| {
+                let fields = this.fields.iter().filter(changed);
+                fields.map(|(name, value)| (name.clone(), value.clone())).collect()
+            })
+        };
+        let (old, new) = (fields(&before, &after), fields(&after, &before));
+        let Some(shown) = after.as_ref().or(before.as_ref()) else { return Ok(None) };
+        let user = match (&shown.user, &change.actor) {
+            (Some(user), _) => Some(user.clone()),
+            (None, _) if shown.noun == "user" => Some(id.to_owned()),
+            (None, Actor::PortalUser { id }) => Some(id.to_string()),
+            (None, _) => None,
+        };
+        let entry = Entry {
+            time: change.at,
+            actor: EntryActor::new(&change.actor),
+            via: change.actor.via().to_owned(),
+            kind: format!("{}.{what}", shown.noun),
+            subject: Subject {
+                kind: shown.noun.to_owned(),
+                id: id.to_owned(),
+                name: shown.name.clone(),
+            },
+            organization: shown.organization.clone(),
+            user,
+            before: old,
+            after: new,
+            salt,
+        };
+        Ok(Some(entry.append()))
+    }
+}
+
+impl Actor {
+    /// The way by which the actor makes changes.
+    const fn via(&self) -> &'static str {
+        match self {
+            Self::SocketOwner => "socket",
+            Self::Token { .. } => "api",
+            Self::PortalUser { .. } => "pages",
+            Self::System(_) => "system",
+        }
+    }
+}
+
+/// JSON on one line that shows each character as what it is: control characters, characters that
+/// change the direction of text (Unicode Standard Annex 9) and line separators are escaped.
+#[derive(Debug, Default)]
+struct Escaping(CompactFormatter);
+
+impl Formatter for Escaping {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(at) = rest.find(is_deceptive) {
+            let (plain, from) = rest.split_at(at);
+            writer.write_all(plain.as_bytes())?;
+            let mut chars = from.chars();
+            if let Some(c) = chars.next() {
+                write!(writer, "\\u{:04x}", u32::from(c))?;
+            }
+            rest = chars.as_str();
+        }
+        writer.write_all(rest.as_bytes())
+    }
+
+    fn write_char_escape<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        escape: CharEscape,
+    ) -> io::Result<()> {
+        self.0.write_char_escape(writer, escape)
+    }
+}
+
+/// All of them are in the basic plane, so one escape is enough. Those below U+0020 are escaped by
+/// JSON itself.
+const fn is_deceptive(c: char) -> bool {
+    matches!(
+        c,
+        '\u{7f}'..='\u{9f}'
+            | '\u{61c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{feff}'
+    )
+}
+
+fn to_line(value: &impl Serialize) -> Vec<u8> {
+    let mut line = Vec::with_capacity(512);
+    let mut serializer = serde_json::Serializer::with_formatter(&mut line, Escaping::default());
+    #[expect(clippy::expect_used, reason = "an entry is made of strings, numbers and JSON values")]
+    value.serialize(&mut serializer).expect("an entry is JSON");
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn i9_no_text_forges_a_field_or_a_line() {
+        let name = "a\",\"actor\":\"x\n\u{202e}evil\u{2028}\u{7f}\u{85}\u{feff}é";
+        let line = String::from_utf8(to_line(&name)).unwrap();
+        let shown = r#""a\",\"actor\":\"x\n\u202eevil\u2028\u007f\u0085\ufeffé""#;
+        assert_eq!(line, shown);
+        assert_eq!(serde_json::from_str::<String>(&line).unwrap(), name);
+    }
+}

@@ -1,0 +1,226 @@
+//! I9: every change is in the audit log, in the commit that makes it, and a log that was edited or
+//! cut off is found out.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::admin::PASSWORD;
+use crate::support::program::{Home, Program, Ran, run};
+use crate::support::upstream::Upstream;
+
+const ROUTES: &str = "[[route]]\nname = \"All\"\npath = \"/{*rest}\"\naccess = \"signed-in\"\n";
+
+async fn home() -> (Upstream, Home, Program) {
+    let upstream = Upstream::start().await;
+    let home = Home::new(upstream.address, ROUTES);
+    let program = home.serve().await;
+    (upstream, home, program)
+}
+
+/// Anna of Acme, in the limited group.
+async fn anna(program: &Program) -> String {
+    let acme = json!({ "id": "acme", "name": "Acme" });
+    program.admin.post("/api/v1/organizations", acme).await.created();
+    program.admin.user("acme", "anna", "limited").await
+}
+
+async fn audit(home: &Home, args: &[&str]) -> Ran {
+    home.run(&[&["audit"], args].concat()).await
+}
+
+/// The entries that match, the oldest first.
+async fn entries(home: &Home, filter: &[&str]) -> Vec<Value> {
+    let list = audit(home, &[&["list", "--json", "--limit", "1000"], filter].concat()).await.json();
+    list["items"].as_array().unwrap().iter().rev().cloned().collect()
+}
+
+fn described(entries: &[Value]) -> Vec<String> {
+    let text = |entry: &Value, at: &str| entry.pointer(at).unwrap().as_str().unwrap().to_owned();
+    let line = |entry| {
+        format!(
+            "{} {} {}",
+            text(entry, "/actor/name"),
+            text(entry, "/kind"),
+            text(entry, "/subject/id")
+        )
+    };
+    entries.iter().map(line).collect()
+}
+
+#[tokio::test]
+async fn i9_every_change_by_an_operator_has_an_entry() {
+    let (_upstream, home, program) = home().await;
+    let first = entries(&home, &[]).await.len();
+    let admin = &program.admin;
+    let user = anna(&program).await;
+    admin.patch(&format!("/api/v1/users/{user}"), json!({ "group": "admin" })).await.ok();
+    let group = admin.group("Billing", &["invoices.view"]).await;
+    admin.patch(&format!("/api/v1/groups/{group}"), json!({ "permissions": [] })).await.ok();
+    admin.patch("/api/v1/organizations/acme/link", json!({ "enabled": false })).await.ok();
+    let redirect = json!({ "disabled_redirect_url": "https://status.example" });
+    admin.patch("/api/v1/preferences", redirect).await.ok();
+    admin.delete(&format!("/api/v1/groups/{group}")).await;
+    admin.delete(&format!("/api/v1/users/{user}")).await;
+
+    let entries = entries(&home, &[]).await;
+    let made = entries.get(first..).unwrap();
+    let expected = [
+        "socket organization.created acme".to_owned(),
+        format!("socket user.created {user}"),
+        format!("socket user.changed {user}"),
+        format!("socket group.created {group}"),
+        format!("socket group.changed {group}"),
+        "socket organization.changed acme".to_owned(),
+        "socket preferences.changed preferences".to_owned(),
+        format!("socket group.deleted {group}"),
+        format!("socket user.deleted {user}"),
+    ];
+    assert_eq!(described(made), expected);
+    assert_eq!(made[2]["before"], json!({ "group": "limited" }));
+    assert_eq!(made[2]["after"], json!({ "group": "admin" }));
+    assert_eq!(made[4]["before"], json!({ "permissions": ["invoices.view"] }));
+    assert_eq!(made[4]["after"], json!({ "permissions": [] }));
+    let numbers: Vec<_> = entries.iter().map(|entry| entry["number"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, (0..entries.len() as u64).collect::<Vec<_>>(), "no number is left out");
+}
+
+#[tokio::test]
+async fn i9_refused_and_empty_changes_have_no_entry() {
+    let (_upstream, home, program) = home().await;
+    anna(&program).await;
+    let before = entries(&home, &[]).await;
+    let taken = json!({ "organization": "acme", "login": "ANNA" });
+    program.admin.post("/api/v1/users", taken).await.refused(409, "taken");
+    let name = json!({ "name": "Limited Portal Group" });
+    program.admin.patch("/api/v1/groups/limited", name).await.ok();
+    program.admin.delete("/api/v1/groups/limited").await;
+    assert_eq!(entries(&home, &[]).await, before);
+}
+
+#[tokio::test]
+async fn i9_entries_are_found_by_actor_user_organization_and_kind() {
+    let (_upstream, home, program) = home().await;
+    let anna = anna(&program).await;
+    let globex = json!({ "id": "globex", "name": "Globex" });
+    program.admin.post("/api/v1/organizations", globex).await.created();
+    let created = format!("socket user.created {anna}");
+    for (filter, found) in [
+        (["--user", &*anna], vec![&*created]),
+        (["--organization", "globex"], vec![]),
+        (
+            ["--kind", "organization.created"],
+            vec!["socket organization.created acme", "socket organization.created globex"],
+        ),
+        (["--actor", "system:gateway"], vec!["gateway gateway.started gateway"]),
+        (["--actor", "token:none"], vec![]),
+        (["--since", "2999-01-01T00:00:00Z"], vec![]),
+        (["--until", "2000-01-01T00:00:00Z"], vec![]),
+    ] {
+        assert_eq!(described(&entries(&home, &filter).await), found, "{filter:?}");
+    }
+    let time = audit(&home, &["list", "--since", "yesterday"]).await.refused();
+    assert!(time.contains("since"), "{time}");
+}
+
+#[tokio::test]
+async fn i9_no_secret_is_in_the_log() {
+    let (_upstream, home, program) = home().await;
+    let anna = anna(&program).await;
+    program
+        .admin
+        .post(&format!("/api/v1/users/{anna}/password"), json!({ "password": "Another-1-pass!" }))
+        .await;
+    let token = home.run(&["token", "create", "ci"]).await.done();
+    let log = audit(&home, &["export"]).await.done();
+    let secret = token.split_whitespace().find(|word| word.starts_with("portcullis_")).unwrap();
+    for secret in [PASSWORD, "Another-1-pass!", "argon2", "$2", secret] {
+        assert!(!log.contains(secret), "{secret} is in the log");
+    }
+    let changed = entries(&home, &["--kind", "user.changed"]).await;
+    assert_eq!(changed[0]["after"], json!({ "password_generation": 1 }));
+}
+
+/// The export, a checkpoint that was kept elsewhere, and the public key.
+async fn kept(home: &Home) -> (String, String) {
+    let checkpoint = audit(home, &["checkpoint", "--json"]).await.json();
+    let text = |name: &str| checkpoint[name].as_str().unwrap().to_owned();
+    fs::write(home.path("checkpoint"), text("checkpoint")).unwrap();
+    (audit(home, &["export"]).await.done(), text("key"))
+}
+
+#[tokio::test]
+async fn i9_an_edited_or_cut_export_is_refused() {
+    let (_upstream, home, program) = home().await;
+    anna(&program).await;
+    let (export, key) = kept(&home).await;
+    program.stop().await;
+    let lines: Vec<&str> = export.lines().collect();
+    let entry = |number: usize| {
+        let start = format!("{{\"number\":{number},");
+        lines.iter().position(|line| line.starts_with(&start)).unwrap()
+    };
+    let swapped = |a: usize, b: usize| {
+        let mut lines = lines.clone();
+        lines.swap(a, b);
+        lines.join("\n")
+    };
+    let without = |range: std::ops::Range<usize>| {
+        let mut lines = lines.clone();
+        lines.drain(range);
+        lines.join("\n")
+    };
+    let last = entry(5);
+    for (text, verdict) in [
+        (export.clone(), None),
+        (export.replace("anna", "ANNA"), Some("entry 7 was changed")),
+        (swapped(entry(2), entry(3)), Some("entry 2 is missing or out of order")),
+        (without(last..last + 1), Some("entry 5 is missing or out of order")),
+        (without(0..lines.len()), Some("entry 0 and later are missing")),
+        (without(last..lines.len()), Some("entry 5")),
+    ] {
+        fs::write(home.path("export"), text).unwrap();
+        let args = ["verify", "--file", "export", "--against", "checkpoint", "--key", &key];
+        let ran = run(&home.path(""), &[&["audit"], &args[..]].concat(), "").await;
+        match verdict {
+            None => assert!(ran.done().contains("none of them changed")),
+            Some(verdict) => {
+                let error = ran.refused();
+                assert!(error.contains(verdict), "{verdict}: {error}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn i9_entries_between_commit_and_checkpoint_survive_a_kill() {
+    let (_upstream, home, program) = home().await;
+    kept(&home).await;
+    let anna = anna(&program).await;
+    program.kill().await;
+    let program = home.serve().await;
+    let created = entries(&home, &["--user", &anna]).await;
+    assert_eq!(described(&created), [format!("socket user.created {anna}")]);
+    let verified = audit(&home, &["verify", "--against", "checkpoint"]).await.done();
+    assert!(verified.contains("The log begins with the"), "{verified}");
+    program.stop().await;
+    let program = home.serve().await;
+    let ends = entries(&home, &["--actor", "system:gateway"]).await;
+    let ends: Vec<_> = ends.iter().map(|entry| entry["kind"].as_str().unwrap()).collect();
+    assert_eq!(ends, ["gateway.started", "gateway.started", "gateway.stopped", "gateway.started"]);
+    program.stop().await;
+}
+
+#[tokio::test]
+async fn i9_a_lost_audit_key_is_not_replaced_silently() {
+    let (_upstream, home, program) = home().await;
+    let (_, key) = kept(&home).await;
+    program.stop().await;
+    fs::rename(home.path("secrets/audit.key"), home.path("lost")).unwrap();
+    let refused = home.try_serve().await.unwrap_err();
+    assert!(refused.contains("the audit key `secrets/audit.key` is missing"), "{refused}");
+    fs::rename(home.path("lost"), home.path("secrets/audit.key")).unwrap();
+    let program = home.serve().await;
+    assert_eq!(kept(&home).await.1, key);
+    program.stop().await;
+}
