@@ -1,6 +1,6 @@
 //! The command line: one file for each command.
 //!
-//! `serve`, `check`, `demo`, `store` and `policy suggest` work with files. All other commands call the running gateway
+//! `init`, `serve`, `check`, `config`, `demo`, `store` and `policy suggest` work with files. All other commands call the running gateway
 //! over its admin socket and print its responses; they check no rule themselves (I8). A command that
 //! fails returns an error, which `main` prints on standard error with exit code 1. Wrong usage is
 //! reported by clap, with exit code 2.
@@ -16,6 +16,7 @@ use self::settings::settings;
 mod audit;
 pub mod check;
 mod client;
+mod config_show;
 mod console;
 pub mod demo;
 mod edit;
@@ -23,6 +24,7 @@ mod end_users;
 mod explain;
 mod groups;
 mod import;
+mod init;
 mod links;
 mod lockouts;
 mod mail;
@@ -64,12 +66,17 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Create settings and a starter policy in a folder
+    Init(init::InitArgs),
     /// Run the gateway
     Serve,
     /// Check the settings, the policy and all files that they refer to
     Check,
     /// Run the gateway in front of a sample portal with sample users
     Demo(demo::DemoArgs),
+    /// Show the settings that take effect
+    #[command(subcommand)]
+    Config(config_show::Command),
     /// Create, accept or rescue the store of a stopped gateway
     #[command(subcommand)]
     Store(store::Command),
@@ -132,11 +139,13 @@ impl Cli {
     /// Rejects global options that have no effect with the command: who gives one expects an effect.
     fn checked(self) -> Result<Self, clap::Error> {
         let (reads_settings, is_client) = match &self.command {
-            Command::Serve | Command::Check | Command::Store(_) => (true, false),
-            Command::Demo(_) => (false, false),
+            Command::Serve | Command::Check | Command::Config(_) | Command::Store(_) => {
+                (true, false)
+            }
+            Command::Init(_) | Command::Demo(_) => (false, false),
             Command::Client(command) => (command.is_call(), command.is_call()),
         };
-        let prints_json = matches!(self.command, Command::Client(_));
+        let prints_json = matches!(self.command, Command::Config(_) | Command::Client(_));
         let without_effect = [
             ("--config", self.config.is_some() && !reads_settings),
             ("--socket", self.socket.is_some() && !is_client),
@@ -159,9 +168,14 @@ impl Cli {
     pub fn run(self, out: &mut dyn Write) -> anyhow::Result<()> {
         let Self { config, socket, json, yes, command } = self;
         let command = match command {
+            Command::Init(args) => return args.run(out),
             Command::Serve => return serve::run(config.as_deref()),
             Command::Check => return check::run(config.as_deref(), out),
             Command::Demo(args) => return demo::run(args, out),
+            Command::Config(command) => {
+                let mut console = Console::new(PathBuf::new(), json, yes, out)?;
+                return command.run(config.as_deref(), &mut console);
+            }
             Command::Store(command) => return command.run(&settings(config.as_deref())?, out),
             Command::Client(command) => command,
         };

@@ -11,7 +11,9 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `reader` | reads single keys of the merged sources and collects problems |
+//! | `source` | the merged sources, and which of them sets a key |
+//! | `reader` | reads single keys and collects problems |
+//! | `effective` | the values that take effect |
 //! | `suggestion` | what an unknown key may have been meant to be |
 //! | `value` | types of values that several sections use |
 //! | `settings`, `load` | all sections, and how they are read |
@@ -28,6 +30,7 @@ pub mod colour;
 mod contact;
 mod cookie_names;
 mod credentials;
+mod effective;
 pub mod field_encoding;
 pub mod header_names;
 mod identity;
@@ -42,6 +45,7 @@ mod served_hosts;
 mod server;
 mod session;
 mod settings;
+mod source;
 mod store;
 mod suggestion;
 mod telemetry;
@@ -52,6 +56,7 @@ pub use self::branding::{Branding, Shades};
 pub use self::contact::Contact;
 pub use self::cookie_names::CookieNames;
 pub use self::credentials::{KEY_FILE, Passwords};
+pub use self::effective::{EffectiveSetting, EffectiveValue};
 pub use self::field_encoding::FieldEncoding;
 pub use self::identity::{BasicAccount, Disclosure, IdentitySettings, Placeholder};
 pub use self::limits::{Limits, LinkLimits};
@@ -65,6 +70,7 @@ pub use self::server::Hsts;
 pub use self::server::{BACKLOG, ForwardedHeader, Server, Tls};
 pub use self::session::SessionLimits;
 pub use self::settings::Settings;
+pub use self::source::Origin;
 pub use self::telemetry::Decisions;
 pub use self::upstream::{Upstream, UpstreamServer};
 

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use crate::config::{Loaded, References, Settings};
+use crate::config::{EffectiveSetting, Loaded, References, Settings};
 
 /// The settings file unless `--config` names another.
-const DEFAULT_FILE: &str = "config/portcullis.toml";
+pub(super) const DEFAULT_FILE: &str = "config/portcullis.toml";
 /// Stands for the file where there is none.
 const THE_ENVIRONMENT: &str = "the environment";
 
@@ -19,24 +19,41 @@ pub(super) fn settings(named: Option<&Path>) -> anyhow::Result<Settings> {
 
 /// The same, and what they refer to even if they have errors.
 pub(super) fn read(named: Option<&Path>) -> anyhow::Result<(anyhow::Result<Settings>, References)> {
+    let Loaded { settings, references, .. } = load(named)?;
+    Ok((explained(named, settings), references))
+}
+
+/// Every key with the value that takes effect.
+pub(super) fn effective(named: Option<&Path>) -> anyhow::Result<Vec<EffectiveSetting>> {
+    let Loaded { settings, effective, .. } = load(named)?;
+    explained(named, settings).map(|_| effective)
+}
+
+fn load(named: Option<&Path>) -> anyhow::Result<Loaded> {
     // A variable that is not UTF-8 is not ours, and must not keep the gateway from starting.
     let environment = std::env::vars_os()
         .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    match file(named) {
-        Some(file) => {
-            let Loaded { settings, references } = Loaded::from_file(file, &environment)?;
-            Ok((settings.map_err(Into::into), references))
-        }
-        None => {
-            let file = Path::new(THE_ENVIRONMENT);
-            let Loaded { settings, references } = Loaded::parse("", file, &environment)?;
-            let settings = settings.with_context(|| {
-                format!("{DEFAULT_FILE} does not exist, and the environment alone is not enough")
-            });
-            Ok((settings, references))
-        }
+    Ok(match file(named) {
+        Some(file) => Loaded::from_file(file, &environment)?,
+        None => Loaded::parse("", Path::new(THE_ENVIRONMENT), &environment)?,
+    })
+}
+
+/// Says that there is no file, if there is none.
+fn explained<E>(named: Option<&Path>, settings: Result<Settings, E>) -> anyhow::Result<Settings>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    if file(named).is_some() {
+        return settings.map_err(Into::into);
     }
+    settings.with_context(|| {
+        format!(
+            "{DEFAULT_FILE} does not exist, and the environment alone is not enough; run this in \
+             the folder of a gateway, name a file with --config, or create one with `portcullis init`"
+        )
+    })
 }
 
 /// What the settings are read from, for messages.

@@ -17,10 +17,15 @@ pub struct Admin {
 
 impl Admin {
     pub(super) fn read(r: &mut Reader) -> Self {
-        let listen = r.parsed::<Address>("admin.listen");
-        Self {
-            listen: listen.map_or((Ipv4Addr::LOCALHOST, 8081).into(), |Address(address)| address),
-            socket: r.path("admin.socket", "data/admin.sock"),
-        }
+        let key = "admin.listen";
+        let listen = match r.parsed::<Address>(key) {
+            Some(Address(address)) => address,
+            None => {
+                let default = (Ipv4Addr::LOCALHOST, 8081).into();
+                r.show(key, SocketAddr::to_string(&default));
+                default
+            }
+        };
+        Self { listen, socket: r.path("admin.socket", "data/admin.sock") }
     }
 }

@@ -102,7 +102,7 @@ pub const DARK: Surface = Surface {
 
 impl Branding {
     pub(super) fn read(r: &mut Reader) -> Self {
-        let name = r.text("branding.name").unwrap_or_else(|| "Customer portal".to_owned());
+        let name = r.text_or("branding.name", "Customer portal");
         if name.trim().is_empty() {
             r.problem(
                 "branding.name",

@@ -7,6 +7,7 @@ use super::admin::Admin;
 use super::audit::Audit;
 use super::branding::Branding;
 use super::credentials::{Passwords, hashing, key_file};
+use super::effective::EffectiveSetting;
 use super::identity::{IdentitySettings, check_pass_headers};
 use super::mail::Mail;
 use super::problem::{Problem, Problems};
@@ -39,6 +40,8 @@ pub struct Loaded {
     pub settings: Result<Settings, Problems>,
     /// What they refer to.
     pub references: References,
+    /// Every key with the value that takes effect, if the settings are valid.
+    pub effective: Vec<EffectiveSetting>,
 }
 
 /// Files that settings refer to. Each is present if its own keys are valid, even if
@@ -107,6 +110,7 @@ impl Loaded {
             branding: r.is_valid("branding").then(|| branding.clone()),
             templates: templates.filter(|_| r.is_valid("mail.templates")),
         };
+        let effective = r.effective();
         let settings = r.finish().and_then(|()| {
             // Unreachable: `finish` has returned the problem of a missing section.
             let (Some(server), Some(upstream), Some(mail)) = (server, upstream, mail) else {
@@ -131,6 +135,6 @@ impl Loaded {
                 telemetry,
             })
         });
-        Ok(Self { settings, references })
+        Ok(Self { settings, references, effective })
     }
 }

@@ -99,7 +99,10 @@ impl Mail {
         let directory = r.path("mail.directory", "mail");
         let from = match r.text("mail.from") {
             Some(_) => r.parsed("mail.from"),
-            None => DEFAULT_SENDER.parse().ok(),
+            None => {
+                r.show("mail.from", DEFAULT_SENDER);
+                DEFAULT_SENDER.parse().ok()
+            }
         };
         let smtp = smtp(r, smtp_chosen);
         let transport = match smtp_chosen {

@@ -60,12 +60,21 @@ impl FromStr for PublicUrl {
         let (https, rest) = match text.split_once("://") {
             Some(("https", rest)) => (true, rest),
             Some(("http", rest)) => (false, rest),
-            _ => return Err("must begin with `https://` or `http://`".to_owned()),
+            Some(_) => return Err("must begin with `https://` or `http://`".to_owned()),
+            None => {
+                return Err(format!(
+                    "must begin with `https://` or `http://`; write `https://{text}`"
+                ));
+            }
         };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         if authority.contains(['/', '?', '#']) {
-            let message = "must not have a path or query: the gateway serves the whole host";
-            return Err(message.to_owned());
+            let scheme = if https { "https" } else { "http" };
+            let host = authority.split(['/', '?', '#']).next().unwrap_or_default();
+            return Err(format!(
+                "must not have a path or query: the gateway serves the whole host; write \
+                 `{scheme}://{host}`"
+            ));
         }
         let host: Host = authority.parse().map_err(|error| {
             format!("is not a URL (e.g. `https://portal.example.com`): {error}")

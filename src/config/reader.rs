@@ -1,17 +1,20 @@
 //! Reads single keys of the merged sources, and collects the problems of all of them.
 //!
-//! The crate `config` merges the sources: the file, and over it the environment. Values from the
-//! environment are text, and are parsed as the type that the key requires. A key that is set and
-//! never read is a problem too.
+//! Values from the environment are text, and are parsed as the type that the key requires. A key that
+//! is set and never read is a problem too. Each method that reads a key also notes the value that
+//! takes effect, for `portcullis config show`; so every key is there, and no list of keys is needed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use config::{Config, Environment, File, FileFormat, Value, ValueKind};
+use config::{Value, ValueKind};
+use serde_json::Value as Json;
 
+use super::effective::{EffectiveSetting, EffectiveValue};
 use super::problem::{Problem, Problems};
+use super::source::{self, Origins, Values};
 use super::suggestion;
 use crate::credential::secret::Secret;
 
@@ -21,9 +24,12 @@ const MUST_BE_A_STRING: &str = "must be a string";
 /// The merged settings by dotted key.
 #[derive(Debug)]
 pub(super) struct Reader {
-    values: BTreeMap<String, Value>,
+    values: Values,
+    origins: Origins,
     /// The keys that have been read, whether they are set or not.
     known: BTreeSet<String>,
+    /// The values that take effect.
+    effective: BTreeMap<String, EffectiveValue>,
     problems: Vec<Problem>,
 }
 
@@ -34,26 +40,16 @@ impl Reader {
         file: &Path,
         environment: &HashMap<String, String>,
     ) -> Result<Self, Problems> {
-        let environment = Environment::with_prefix("PORTCULLIS")
-            .prefix_separator("__")
-            .separator("__")
-            .source(Some(environment.clone()));
-        let merged = Config::builder()
-            .add_source(File::from_str(text, FileFormat::Toml))
-            .add_source(environment)
-            .build()
-            .and_then(Config::try_deserialize::<HashMap<String, Value>>)
-            .map_err(|error| {
-                Problems(vec![Problem {
-                    key: file.display().to_string(),
-                    message: syntax_error(&error.to_string()),
-                }])
-            })?;
-        let mut values = BTreeMap::new();
-        for (key, value) in merged {
-            flatten(key, value, &mut values);
-        }
-        Ok(Self { values, known: BTreeSet::new(), problems: Vec::new() })
+        let values = source::merged(text, environment).map_err(|message| {
+            Problems(vec![Problem { key: file.display().to_string(), message }])
+        })?;
+        Ok(Self {
+            values,
+            origins: Origins::new(text, file, environment),
+            known: BTreeSet::new(),
+            effective: BTreeMap::new(),
+            problems: Vec::new(),
+        })
     }
 
     /// A value parsed by `T`, whose error completes the sentence "`value` …". `None` if the key is
@@ -65,7 +61,10 @@ impl Reader {
     {
         let text = self.scalar(key)?;
         match text.trim().parse() {
-            Ok(value) => Some(value),
+            Ok(value) => {
+                self.show(key, text.trim());
+                Some(value)
+            }
             Err(error) => {
                 self.problem(key, format!("{} {error}", quoted(&text)));
                 None
@@ -75,6 +74,20 @@ impl Reader {
 
     /// Text, unchanged.
     pub(super) fn text(&mut self, key: &str) -> Option<String> {
+        let text = self.unshown_text(key)?;
+        self.show(key, text.as_str());
+        Some(text)
+    }
+
+    /// The same with a default.
+    pub(super) fn text_or(&mut self, key: &str, default: &str) -> String {
+        self.text(key).unwrap_or_else(|| {
+            self.show(key, default);
+            default.to_owned()
+        })
+    }
+
+    fn unshown_text(&mut self, key: &str) -> Option<String> {
         let text = into_string(self.take(key)?);
         if text.is_none() {
             self.problem(key, MUST_BE_A_STRING.to_owned());
@@ -104,9 +117,20 @@ impl Reader {
     }
 
     /// One of a fixed set of words.
-    pub(super) fn choice<T: Copy>(&mut self, key: &str, words: &[(&str, T)], default: T) -> T {
-        let Some(text) = self.scalar(key) else { return default };
-        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+    pub(super) fn choice<T: Copy + PartialEq>(
+        &mut self,
+        key: &str,
+        words: &[(&str, T)],
+        default: T,
+    ) -> T {
+        let Some(text) = self.scalar(key) else {
+            if let Some((word, _)) = words.iter().find(|(_, value)| *value == default) {
+                self.show(key, *word);
+            }
+            return default;
+        };
+        if let Some((word, value)) = words.iter().find(|(word, _)| *word == text) {
+            self.show(key, *word);
             return *value;
         }
         let known: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
@@ -120,7 +144,9 @@ impl Reader {
 
     /// `true` or `false`.
     pub(super) fn boolean(&mut self, key: &str, default: bool) -> bool {
-        self.choice(key, &[("true", true), ("false", false)], default)
+        let value = self.choice(key, &[("true", true), ("false", false)], default);
+        self.show(key, value);
+        value
     }
 
     /// A list, each item parsed as by [`parsed`](Self::parsed). In the environment the items are
@@ -130,7 +156,10 @@ impl Reader {
         T: FromStr,
         T::Err: std::fmt::Display,
     {
-        let value = self.take(key)?;
+        let Some(value) = self.take(key) else {
+            self.show(key, Json::Array(Vec::new()));
+            return None;
+        };
         let items: Vec<Option<String>> = match value.kind {
             ValueKind::Array(items) => items.into_iter().map(into_string).collect(),
             // From the environment: with brackets and quotes as in the file, or without.
@@ -154,6 +183,7 @@ impl Reader {
             }
         };
         let count = items.len();
+        self.show(key, items.iter().flatten().cloned().collect::<Vec<_>>());
         let mut parsed = Vec::with_capacity(count);
         for (index, item) in items.into_iter().enumerate() {
             let Some(item) = item else {
@@ -170,9 +200,15 @@ impl Reader {
 
     /// A duration with its unit, such as `500ms`, `30m` or `12h`; never zero.
     pub(super) fn duration(&mut self, key: &str, default: Duration) -> Duration {
-        let Some(text) = self.scalar(key) else { return default };
+        let Some(text) = self.scalar(key) else {
+            self.show(key, humantime::format_duration(default).to_string());
+            return default;
+        };
         match humantime::parse_duration(text.trim()) {
-            Ok(value) if !value.is_zero() => value,
+            Ok(value) if !value.is_zero() => {
+                self.show(key, text.trim());
+                value
+            }
             Ok(_) => {
                 self.problem(key, "must be longer than zero".to_owned());
                 default
@@ -188,9 +224,12 @@ impl Reader {
     /// A whole number from `least` to `most`.
     pub(super) fn number<T>(&mut self, key: &str, default: T, least: T, most: T) -> T
     where
-        T: FromStr + PartialOrd + Copy + std::fmt::Display,
+        T: FromStr + PartialOrd + Copy + std::fmt::Display + serde::Serialize,
     {
-        let Some(value) = self.take(key) else { return default };
+        let Some(value) = self.take(key) else {
+            self.show(key, serde_json::json!(default));
+            return default;
+        };
         let range = format!("a whole number from {least} to {most}");
         let text = match value.kind {
             // `{:?}` keeps the point of 1.0, which is not accepted as 1.
@@ -207,7 +246,10 @@ impl Reader {
             | ValueKind::String(_) => value.into_string().unwrap_or_default(),
         };
         match text.parse() {
-            Ok(value) if value >= least && value <= most => value,
+            Ok(value) if value >= least && value <= most => {
+                self.show(key, serde_json::json!(value));
+                value
+            }
             Ok(_) | Err(_) => {
                 self.problem(key, format!("{} is not {range}", quoted(&text)));
                 default
@@ -217,7 +259,10 @@ impl Reader {
 
     /// A path. Relative paths are relative to the working directory.
     pub(super) fn path(&mut self, key: &str, default: &str) -> PathBuf {
-        self.optional_path(key).unwrap_or_else(|| PathBuf::from(default))
+        self.optional_path(key).unwrap_or_else(|| {
+            self.show(key, default);
+            PathBuf::from(default)
+        })
     }
 
     /// A path without a default. An empty path would be the working directory.
@@ -233,7 +278,8 @@ impl Reader {
     /// last line ending. Problems never contain it.
     pub(super) fn secret(&mut self, key: &str) -> Option<Secret<String>> {
         let file_key = format!("{key}_file");
-        let (given, file) = (self.text(key).map(Secret::new), self.text(&file_key));
+        let (given, file) = (self.unshown_text(key).map(Secret::new), self.text(&file_key));
+        self.effective.insert(key.to_owned(), EffectiveValue::Secret { is_set: given.is_some() });
         let secret = match (given, file) {
             (None, None) => return None,
             (Some(_), Some(_)) => {
@@ -283,9 +329,14 @@ impl Reader {
     /// A list of tables: the prefix of the keys of each, such as `branding.links[0]`. In the
     /// environment it is written as in the file. Empty if the key is not set.
     pub(super) fn tables(&mut self, key: &str) -> Vec<String> {
-        let Some(value) = self.take(key) else { return Vec::new() };
+        let Some(value) = self.take(key) else {
+            self.show(key, Json::Array(Vec::new()));
+            return Vec::new();
+        };
+        // The keys below it are shown instead.
+        self.effective.remove(key);
         let value = match value.kind {
-            ValueKind::String(text) => inline(&text),
+            ValueKind::String(text) => source::inline(&text),
             _ => Some(value),
         };
         let Some(ValueKind::Array(items)) = value.map(|value| value.kind) else {
@@ -296,7 +347,7 @@ impl Reader {
         for (index, item) in items.into_iter().enumerate() {
             let prefix = format!("{key}[{index}]");
             if matches!(item.kind, ValueKind::Table(_)) {
-                flatten(prefix.clone(), item, &mut self.values);
+                source::flatten(prefix.clone(), item, &mut self.values);
                 prefixes.push(prefix);
             } else {
                 self.problem(&prefix, "must be a table".to_owned());
@@ -327,6 +378,23 @@ impl Reader {
         self.problems.push(Problem { key: key.to_owned(), message });
     }
 
+    /// Notes the value that takes effect for a key, where it is the caller's default.
+    pub(super) fn show(&mut self, key: &str, value: impl Into<Json>) {
+        self.effective.insert(key.to_owned(), EffectiveValue::Plain(value.into()));
+    }
+
+    /// All keys that have been read, in alphabetical order, with the values that take effect.
+    pub(super) fn effective(&self) -> Vec<EffectiveSetting> {
+        let shown = self.effective.iter();
+        shown
+            .map(|(key, value)| EffectiveSetting {
+                key: key.clone(),
+                value: value.clone(),
+                origin: self.origins.of(key),
+            })
+            .collect()
+    }
+
     /// All problems, those of unknown keys included. Call it after every key has been read.
     pub(super) fn finish(mut self) -> Result<(), Problems> {
         for (key, value) in &self.values {
@@ -346,14 +414,23 @@ impl Reader {
     }
 
     fn take(&mut self, key: &str) -> Option<Value> {
-        self.known.insert(key.to_owned());
+        if self.known.insert(key.to_owned()) {
+            self.show(key, Json::Null);
+        }
         self.values.get(key).cloned()
     }
 }
 
 /// The value as it appears in a problem, on one line.
 fn quoted(text: &str) -> String {
-    format!("`{}`", text.replace(char::is_control, "\u{fffd}"))
+    let text = text.replace(char::is_control, "\u{fffd}");
+    // A URL may contain a password.
+    let masked = text.split_once("://").and_then(|(scheme, rest)| {
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let (_, after) = rest.split_at_checked(authority.rfind('@')?)?;
+        Some(format!("`{scheme}://…{after}`"))
+    });
+    masked.unwrap_or_else(|| format!("`{text}`"))
 }
 
 fn into_string(item: Value) -> Option<String> {
@@ -371,12 +448,6 @@ fn into_string(item: Value) -> Option<String> {
     }
 }
 
-/// A value that is written as in the file.
-fn inline(text: &str) -> Option<Value> {
-    let file = File::from_str(&format!("value = {text}"), FileFormat::Toml);
-    Config::builder().add_source(file).build().ok()?.get("value").ok()
-}
-
 /// The inside of a list that is written as in the file; other text, such as `[::1]`, unchanged.
 fn inside_brackets(text: &str) -> &str {
     let text = text.trim();
@@ -385,36 +456,4 @@ fn inside_brackets(text: &str) -> &str {
         .map(str::trim)
         .filter(|inside| inside.is_empty() || inside.starts_with(['"', '\'']))
         .unwrap_or(text)
-}
-
-/// Turns nested tables into dotted keys, so that inline tables and sections are equivalent. An empty
-/// table keeps its own key, so that a misspelt one is reported.
-fn flatten(key: String, value: Value, into: &mut BTreeMap<String, Value>) {
-    match value.kind {
-        ValueKind::Table(table) if !table.is_empty() => {
-            for (name, inner) in table {
-                flatten(format!("{key}.{name}"), inner, into);
-            }
-        }
-        ValueKind::Nil
-        | ValueKind::Boolean(_)
-        | ValueKind::I64(_)
-        | ValueKind::I128(_)
-        | ValueKind::U64(_)
-        | ValueKind::U128(_)
-        | ValueKind::Float(_)
-        | ValueKind::String(_)
-        | ValueKind::Table(_)
-        | ValueKind::Array(_) => {
-            into.insert(key, value);
-        }
-    }
-}
-
-/// The parser's message without its excerpt of the file, which may contain a secret.
-fn syntax_error(error: &str) -> String {
-    let mut lines = error.lines().map(str::trim).filter(|line| !line.is_empty());
-    let first = lines.next().unwrap_or("cannot be parsed");
-    let cause = lines.rfind(|line| !line.contains('|') && !line.starts_with("in "));
-    cause.map_or_else(|| first.to_owned(), |cause| format!("{first}: {cause}"))
 }

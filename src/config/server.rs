@@ -132,11 +132,11 @@ impl Server {
 
 impl Tls {
     pub(super) fn read(r: &mut Reader) -> Option<Self> {
+        let certificate = r.optional_path("server.tls.certificate");
+        let key = r.optional_path("server.tls.key");
         if !r.has("server.tls") {
             return None;
         }
-        let certificate = r.optional_path("server.tls.certificate");
-        let key = r.optional_path("server.tls.key");
         if certificate.is_none() || key.is_none() {
             r.problem("server.tls", "requires both `certificate` and `key`".to_owned());
         }
@@ -147,7 +147,9 @@ impl Tls {
 fn listen(r: &mut Reader) -> Vec<SocketAddr> {
     let key = "server.listen";
     let Some(addresses) = r.list::<Address>(key) else {
-        return vec![(Ipv4Addr::LOCALHOST, 8080).into()];
+        let default = (Ipv4Addr::LOCALHOST, 8080).into();
+        r.show(key, vec![SocketAddr::to_string(&default)]);
+        return vec![default];
     };
     if addresses.is_empty() {
         r.problem(key, "must have at least one address (e.g. `127.0.0.1:8080`)".to_owned());

@@ -23,7 +23,7 @@ pub enum Decisions {
 
 impl Telemetry {
     pub(super) fn read(r: &mut Reader) -> Self {
-        let log = r.text("telemetry.log").unwrap_or_else(|| "info".to_owned());
+        let log = r.text_or("telemetry.log", "info");
         if telemetry::parse(&log).is_err() {
             let message =
                 format!("`{log}` is not a log filter (e.g. `info` or `warn,hyper=error`)");

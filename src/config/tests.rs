@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::problem::Problems;
 use super::*;
 
+mod effective;
 mod identity;
 mod messages;
 
@@ -405,7 +406,7 @@ fn references_are_present_if_their_own_keys_are_valid() {
         |text: &str| Loaded::parse(text, Path::new("portcullis.toml"), &HashMap::new()).unwrap();
     let text = "server.public_url = \"nowhere\"\nserver.tls = { certificate = \"c\", key = \"k\" }\n\
                 policy.directory = \"here\"\nbranding.name = \"Acme\"\nmail.templates = \"t\"";
-    let Loaded { settings, references } = read(text);
+    let Loaded { settings, references, .. } = read(text);
     assert_eq!(settings.unwrap_err().0.len(), 2);
     assert_eq!(references.policy.as_deref(), Some(Path::new("here")));
     assert_eq!(references.tls.map(|tls| tls.certificate), Some(PathBuf::from("c")));

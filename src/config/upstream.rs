@@ -77,9 +77,7 @@ impl Upstream {
             health_interval: r.duration("upstream.health_interval", seconds(5)),
             remove_headers: field_names(r, "upstream.remove_headers"),
             pass_headers: field_names(r, "upstream.pass_headers"),
-            readings: r
-                .list::<Reading>("upstream.readings")
-                .map_or_else(Readings::all, Readings::from_iter),
+            readings: readings(r),
             refuse_query: refuse_query(r),
             others: others(r),
             servers: servers.filter(|servers| !servers.is_empty())?,
@@ -129,9 +127,21 @@ fn field_names(r: &mut Reader, key: &str) -> Vec<HeaderName> {
     names.into_iter().map(|FieldName(name)| name).collect()
 }
 
+fn readings(r: &mut Reader) -> Readings {
+    let key = "upstream.readings";
+    if let Some(readings) = r.list::<Reading>(key) {
+        return Readings::from_iter(readings);
+    }
+    r.show(key, Reading::ALL.map(Reading::name).to_vec());
+    Readings::all()
+}
+
 fn refuse_query(r: &mut Reader) -> Vec<String> {
     let key = "upstream.refuse_query";
-    let names = r.list(key).unwrap_or_else(|| REFUSE_QUERY.map(str::to_owned).to_vec());
+    let names = r.list(key).unwrap_or_else(|| {
+        r.show(key, REFUSE_QUERY.to_vec());
+        REFUSE_QUERY.map(str::to_owned).to_vec()
+    });
     if names.iter().any(|name: &String| name.trim().is_empty()) {
         r.problem(key, "must not contain an empty name".to_owned());
     }
@@ -139,20 +149,36 @@ fn refuse_query(r: &mut Reader) -> Vec<String> {
 }
 
 impl FromStr for UpstreamServer {
-    type Err = &'static str;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = "is not a server (e.g. `http://127.0.0.1:9000`)";
-        let rest = text
-            .strip_prefix("http://")
-            .ok_or("must begin with `http://`: TLS to the portal is not supported")?;
+        let wrong = || "is not a server (e.g. `http://127.0.0.1:9000`)".to_owned();
+        let Some(rest) = text.strip_prefix("http://") else {
+            return Err(match text.split_once("://") {
+                Some(("https", _)) => "must begin with `http://`: TLS to the portal is not supported; \
+                                       name a port where it serves plain HTTP, or a local TLS client \
+                                       such as stunnel"
+                    .to_owned(),
+                Some(_) => "must begin with `http://`".to_owned(),
+                None => format!("must begin with `http://`; write `http://{text}`"),
+            });
+        };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
-        if authority.contains(['/', '?', '#']) {
-            return Err("must not have a path or query: the request's own are sent");
+        if let Some(end) = authority.find(['/', '?', '#']) {
+            let server = authority.get(..end).unwrap_or_default();
+            return Err(format!(
+                "must not have a path or query, because requests keep their own; write \
+                 `http://{server}`"
+            ));
         }
-        let uri: http::uri::Authority = authority.parse().map_err(|_| wrong)?;
-        if authority.contains('@') || uri.host().is_empty() {
-            return Err(wrong);
+        let uri: http::uri::Authority = authority.parse().map_err(|_| wrong())?;
+        if authority.contains('@') {
+            return Err("must not have a user name; for HTTP Basic authentication, set \
+                        `identity.basic`"
+                .to_owned());
+        }
+        if uri.host().is_empty() {
+            return Err(wrong());
         }
         let port = portcullis_policy::port_of(&uri)
             .map_err(|_| "must have a port from 1 to 65535")?

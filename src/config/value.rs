@@ -1,7 +1,7 @@
 //! Types of values that several sections use. The error of each completes the sentence that begins
 //! with the value.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -13,29 +13,107 @@ use portcullis_policy::Host;
 pub(super) struct Address(pub(super) SocketAddr);
 
 impl FromStr for Address {
-    type Err = &'static str;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = "is not an IP address with a port (e.g. `127.0.0.1:8080` or `[::1]:8080`)";
-        text.parse().map(Self).map_err(|_| wrong)
+        text.parse().map(Self).map_err(|_| not_an_address(text))
     }
+}
+
+/// Why a text is not an IP address with a port, and what to write instead.
+fn not_an_address(text: &str) -> String {
+    if let Some((_, rest)) = text.split_once("://") {
+        let rest = rest.trim_end_matches('/');
+        return format!(
+            "must not have a scheme; write `{rest}` with an IP address (TLS is set by `server.tls`)"
+        );
+    }
+    if text.parse::<Ipv4Addr>().is_ok() {
+        return format!("has no port; write `{text}:8080`");
+    }
+    if let Some(address) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'))
+        && address.parse::<Ipv6Addr>().is_ok()
+    {
+        return format!("has no port; write `{text}:8080`");
+    }
+    if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
+        return every_interface("has no address", text);
+    }
+    if let Ok(address) = text.parse::<Ipv6Addr>() {
+        return match text.rsplit_once(':') {
+            Some((before, port)) if before.parse::<Ipv6Addr>().is_ok() => {
+                format!("needs brackets around the IPv6 address; write `[{before}]:{port}`")
+            }
+            _ => format!("has no port; write `[{address}]:8080`"),
+        };
+    }
+    let Some((host, port)) = text.rsplit_once(':') else {
+        return "is not an IP address with a port (e.g. `127.0.0.1:8080` or `[::1]:8080`)"
+            .to_owned();
+    };
+    if port.parse::<u16>().is_err() {
+        return "must have a port from 1 to 65535 after the address".to_owned();
+    }
+    match host {
+        "" | "*" => every_interface("has no address", port),
+        "localhost" => format!("must have an IP address, not a name; write `127.0.0.1:{port}`"),
+        host if host.parse::<Ipv6Addr>().is_ok() => {
+            format!("needs brackets around the IPv6 address; write `[{host}]:{port}`")
+        }
+        _ => every_interface("must have an IP address of this machine, not a name", port),
+    }
+}
+
+fn every_interface(wrong: &str, port: &str) -> String {
+    format!(
+        "{wrong}; for this machine only, write `127.0.0.1:{port}`; for every interface, \
+         `0.0.0.0:{port}` (or `[::]:{port}`)"
+    )
 }
 
 /// A network. A single address is the network of that one host.
 pub(super) struct Network(pub(super) IpNet);
 
 impl FromStr for Network {
-    type Err = &'static str;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.parse::<IpAddr>() {
-            Ok(address) => Ok(Self(address.into())),
-            Err(_) => text
-                .parse()
-                .map(Self)
-                .map_err(|_| "is not a network (e.g. `10.0.0.0/8`) or an IP address"),
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(Self(address.into()));
         }
+        let Ok(network) = text.parse::<IpNet>() else { return Err(not_a_network(text)) };
+        if network.addr() != network.network() {
+            return Err(format!(
+                "is not the first address of a network; write `{}` for the whole network, or `{}` \
+                 for the one address",
+                network.trunc(),
+                network.addr(),
+            ));
+        }
+        Ok(Self(network))
     }
+}
+
+/// Why a text is not a network or an address, and what to write instead.
+fn not_a_network(text: &str) -> String {
+    let expected = "is not a network (e.g. `10.0.0.0/8`) or an IP address";
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return format!("must not have a port; write `{}`", address.ip());
+    }
+    let inside = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    if let Some(address) = inside.filter(|inside| inside.parse::<Ipv6Addr>().is_ok()) {
+        return format!("must not have brackets; write `{address}`");
+    }
+    let name = text.rsplit_once("://").map_or(text, |(_, rest)| rest);
+    let is_name = Host::parse(name).is_ok_and(|host| {
+        let is_address = host.name().bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        !is_address && !host.name().starts_with('[')
+    });
+    if is_name {
+        return "is a name; write the proxy's IP address, or its network (e.g. `10.0.0.0/8`)"
+            .to_owned();
+    }
+    expected.to_owned()
 }
 
 /// The name of a header field.
@@ -56,9 +134,24 @@ impl FromStr for HostName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Host::parse(text)
-            .map(Self)
-            .map_err(|error| format!("is not a host (e.g. `portal.example.com`): {error}"))
+        if let Ok(host) = Host::parse(text) {
+            return Ok(Self(host));
+        }
+        let (scheme, rest) =
+            text.split_once("://").map_or((None, text), |(s, rest)| (Some(s), rest));
+        let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+        let part = match scheme {
+            Some(_) => "a scheme",
+            None if host != text => "a path",
+            None => "",
+        };
+        match Host::parse(host) {
+            Ok(host) if !part.is_empty() => {
+                Err(format!("must be a host without {part}; write `{host}`"))
+            }
+            Ok(_) => Err("is not a host (e.g. `portal.example.com`)".to_owned()),
+            Err(error) => Err(format!("is not a host (e.g. `portal.example.com`): {error}")),
+        }
     }
 }
 

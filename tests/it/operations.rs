@@ -6,6 +6,7 @@ mod durability;
 mod log;
 mod log_lost;
 mod mail;
+mod setup;
 mod shipped;
 mod shutdown;
 mod store;

@@ -97,12 +97,19 @@ impl Names<'_> {
     fn always(&mut self, key: &str, default: &'static str) -> HeaderName {
         let key = format!("identity.{key}");
         let given = self.r.parsed(&key).map(|FieldName(name)| name);
+        if given.is_none() {
+            self.r.show(&key, default);
+        }
         self.checked(&key, given, default)
     }
 
     fn switched(&mut self, key: &str, default: &'static str) -> Option<HeaderName> {
         let key = format!("identity.{key}");
-        match self.r.parsed(&key)? {
+        let Some(switch) = self.r.parsed(&key) else {
+            self.r.show(&key, "false");
+            return None;
+        };
+        match switch {
             Switch::Off => None,
             Switch::On => Some(self.checked(&key, None, default)),
             Switch::Named(name) => Some(self.checked(&key, Some(name), default)),

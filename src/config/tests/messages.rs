@@ -7,31 +7,126 @@ const MESSAGES: &[(&str, &str)] = &[
     // Addresses, URLs and hosts
     (
         "server.listen = [\"localhost:8080\"]",
-        "server.listen: `localhost:8080` is not an IP address with a port (e.g. `127.0.0.1:8080` or \
-         `[::1]:8080`)",
+        "server.listen: `localhost:8080` must have an IP address, not a name; write `127.0.0.1:8080`",
+    ),
+    (
+        "server.listen = [\":443\"]",
+        "server.listen: `:443` has no address; for this machine only, write `127.0.0.1:443`; for \
+         every interface, `0.0.0.0:443` (or `[::]:443`)",
+    ),
+    (
+        "server.listen = [\"*:443\"]",
+        "server.listen: `*:443` has no address; for this machine only, write `127.0.0.1:443`; for \
+         every interface, `0.0.0.0:443` (or `[::]:443`)",
     ),
     (
         "admin.listen = \"8081\"",
-        "admin.listen: `8081` is not an IP address with a port (e.g. `127.0.0.1:8080` or `[::1]:8080`)",
+        "admin.listen: `8081` has no address; for this machine only, write `127.0.0.1:8081`; for \
+         every interface, `0.0.0.0:8081` (or `[::]:8081`)",
+    ),
+    (
+        "server.listen = [\"portal.example.com:443\"]",
+        "server.listen: `portal.example.com:443` must have an IP address of this machine, not a \
+         name; for this machine only, write `127.0.0.1:443`; for every interface, `0.0.0.0:443` (or \
+         `[::]:443`)",
+    ),
+    (
+        "server.listen = [\"https://0.0.0.0:443\"]",
+        "server.listen: `https://0.0.0.0:443` must not have a scheme; write `0.0.0.0:443` with an IP \
+         address (TLS is set by `server.tls`)",
+    ),
+    ("server.listen = [\"0.0.0.0\"]", "server.listen: `0.0.0.0` has no port; write `0.0.0.0:8080`"),
+    ("server.listen = [\"[::]\"]", "server.listen: `[::]` has no port; write `[::]:8080`"),
+    (
+        "server.listen = [\"2001:db8::7\"]",
+        "server.listen: `2001:db8::7` has no port; write `[2001:db8::7]:8080`",
+    ),
+    (
+        "server.listen = [\"::1:8080\"]",
+        "server.listen: `::1:8080` needs brackets around the IPv6 address; write `[::1]:8080`",
+    ),
+    (
+        "server.listen = [\"127.0.0.1:99999\"]",
+        "server.listen: `127.0.0.1:99999` must have a port from 1 to 65535 after the address",
+    ),
+    (
+        "server.listen = [\"everywhere\"]",
+        "server.listen: `everywhere` is not an IP address with a port (e.g. `127.0.0.1:8080` or \
+         `[::1]:8080`)",
     ),
     ("server.listen = []", "server.listen: must have at least one address (e.g. `127.0.0.1:8080`)"),
     (
         "server.public_url = \"portal.example.com\"",
-        "server.public_url: `portal.example.com` must begin with `https://` or `http://`",
+        "server.public_url: `portal.example.com` must begin with `https://` or `http://`; write \
+         `https://portal.example.com`",
+    ),
+    (
+        "server.public_url = \"ftp://portal.example.com\"",
+        "server.public_url: `ftp://portal.example.com` must begin with `https://` or `http://`",
     ),
     (
         "server.public_url = \"https://portal.example.com/app\"",
         "server.public_url: `https://portal.example.com/app` must not have a path or query: the \
-         gateway serves the whole host",
+         gateway serves the whole host; write `https://portal.example.com`",
+    ),
+    (
+        "server.hosts = [\"https://portal.example.net/\"]",
+        "server.hosts: `https://portal.example.net/` must be a host without a scheme; write \
+         `portal.example.net`",
+    ),
+    (
+        "server.hosts = [\"portal.example.net/app\"]",
+        "server.hosts: `portal.example.net/app` must be a host without a path; write \
+         `portal.example.net`",
+    ),
+    (
+        "server.trusted_proxies = [\"proxy.example.com\"]",
+        "server.trusted_proxies: `proxy.example.com` is a name; write the proxy's IP address, or its \
+         network (e.g. `10.0.0.0/8`)",
+    ),
+    (
+        "server.trusted_proxies = [\"http://proxy.example.com\"]",
+        "server.trusted_proxies: `http://proxy.example.com` is a name; write the proxy's IP address, \
+         or its network (e.g. `10.0.0.0/8`)",
+    ),
+    (
+        "server.trusted_proxies = [\"10.0.0.7:443\"]",
+        "server.trusted_proxies: `10.0.0.7:443` must not have a port; write `10.0.0.7`",
+    ),
+    (
+        "server.trusted_proxies = [\"[::1]\"]",
+        "server.trusted_proxies: `[::1]` must not have brackets; write `::1`",
+    ),
+    (
+        "server.trusted_proxies = [\"10.0.0.7/8\"]",
+        "server.trusted_proxies: `10.0.0.7/8` is not the first address of a network; write \
+         `10.0.0.0/8` for the whole network, or `10.0.0.7` for the one address",
     ),
     (
         "server.trusted_proxies = [\"10.0.0.0/33\"]",
         "server.trusted_proxies: `10.0.0.0/33` is not a network (e.g. `10.0.0.0/8`) or an IP address",
     ),
     (
+        "server.trusted_proxies = [\"10.0.0.*\"]",
+        "server.trusted_proxies: `10.0.0.*` is not a network (e.g. `10.0.0.0/8`) or an IP address",
+    ),
+    (
         "upstream.servers = [\"https://10.0.0.1\"]",
         "upstream.servers: `https://10.0.0.1` must begin with `http://`: TLS to the portal is not \
-         supported",
+         supported; name a port where it serves plain HTTP, or a local TLS client such as stunnel",
+    ),
+    (
+        "upstream.servers = [\"10.0.0.1:9000\"]",
+        "upstream.servers: `10.0.0.1:9000` must begin with `http://`; write `http://10.0.0.1:9000`",
+    ),
+    (
+        "upstream.servers = [\"unix:///run/portal.sock\"]",
+        "upstream.servers: `unix:///run/portal.sock` must begin with `http://`",
+    ),
+    (
+        "upstream.servers = [\"http://ann:hunter2@10.0.0.1\"]",
+        "upstream.servers: `http://…@10.0.0.1` must not have a user name; for HTTP Basic \
+         authentication, set `identity.basic`",
     ),
     (
         "upstream.servers = [\"http://10.0.0.1:99999\"]",
@@ -39,8 +134,8 @@ const MESSAGES: &[(&str, &str)] = &[
     ),
     (
         "upstream.servers = [\"http://10.0.0.1/portal\"]",
-        "upstream.servers: `http://10.0.0.1/portal` must not have a path or query: the request's own \
-         are sent",
+        "upstream.servers: `http://10.0.0.1/portal` must not have a path or query, because \
+         requests keep their own; write `http://10.0.0.1`",
     ),
     (
         "upstream.servers = []",
@@ -153,7 +248,8 @@ const MESSAGES: &[(&str, &str)] = &[
     (
         "upstream.others.reports = [\"https://10.0.0.1\"]",
         "upstream.others.reports: `https://10.0.0.1` must begin with `http://`: TLS to the portal is \
-         not supported",
+         not supported; name a port where it serves plain HTTP, or a local TLS client such as \
+         stunnel",
     ),
     (
         "upstream.others.\"a b\" = [\"http://10.0.0.1\"]",
@@ -346,7 +442,7 @@ fn each_kind_of_wrong_value_has_its_message() {
 #[test]
 fn the_environment_causes_the_same_messages() {
     for (variable, value, expected) in [
-        ("SERVER__LISTEN", "localhost:1", "server.listen: `localhost:1` is not an IP address"),
+        ("SERVER__LISTEN", "localhost:1", "server.listen: `localhost:1` must have an IP address"),
         ("SERVER__THREADS", "many", "server.threads: `many` is not a whole number from 1 to 1024"),
         ("SESSION__IDLE_TIMEOUT", "30", "session.idle_timeout: `30` is not a duration"),
         ("STORE__KIND", "redis", "store.kind: `redis` is not a known value, expected `sled`"),
