@@ -35,6 +35,7 @@
 //! | `name`, [`folding`] | valid names, and when two names are the same |
 //! | `route`, `path_pattern`, `segment_type`, `name_pattern`, `query_rule` | a route, and how `routes.toml` is read |
 //! | `foreign_syntax` | paths in the syntax of other programs |
+//! | `nearest` | routes whose paths resemble one that no route matches |
 //! | `similar` | what a misspelt name may have been meant to be |
 //! | `method_override` | requests that name another method than their own |
 //! | `reading` | other readings that a portal may have of a path |
@@ -67,6 +68,7 @@ mod load;
 mod method_override;
 mod name;
 mod name_pattern;
+mod nearest;
 mod path_pattern;
 mod permission;
 mod policy;
