@@ -18,7 +18,7 @@
 //! | `groups`, `organizations`, `end_users`, `users`, `sessions`, `lockouts`, `preferences`, `tokens`, `mail` | handlers for records |
 //! | `policy`, `explain` | the policy in force, and its decision on a given request |
 //! | `audit` | the audit log |
-//! | `health` | probes |
+//! | `health`, `status` | probes, and the gateway at a glance |
 
 use axum::Router;
 
@@ -41,6 +41,7 @@ mod response;
 mod routes;
 mod sessions;
 mod state;
+mod status;
 mod table;
 mod tokens;
 mod user_tokens;

@@ -32,6 +32,7 @@ use self::state::State;
 use crate::admin::{self, Access, AdminState};
 use crate::audit::AuditLog;
 use crate::authz::{Authorizer, DecisionLog};
+use crate::clock;
 use crate::config::{Branding, Settings};
 use crate::directory::Directory;
 use crate::mail::{Mailer, OutboxWaker};
@@ -229,7 +230,8 @@ fn admin_listener(
         Box::pin(async move { source.reload(&change).await })
     };
     let known = (state.directory.clone(), state.sessions.clone(), state.feed.freshness());
-    let api = AdminState::new(settings, known, audit.clone(), authorizer, Arc::new(reload));
+    let reload = Arc::new(reload);
+    let api = AdminState::new(settings, known, audit.clone(), authorizer, reload, clock::now());
     let unix = bind_admin_socket(&settings.admin.socket, settings.server.backlog)?;
     Ok(AdminListener {
         tcp: (tcp, admin::router(api.clone(), Access::Token)),

@@ -7,7 +7,7 @@ use super::table::Role::{Administrator, Public};
 use super::table::{DELETE, GET, PATCH, POST, PUT, Table};
 use super::{
     audit, end_users, explain, groups, health, lockouts, mail, organizations, policy, preferences,
-    sessions, tokens, user_tokens, users,
+    sessions, status, tokens, user_tokens, users,
 };
 
 /// Every route of the API.
@@ -70,6 +70,7 @@ pub(super) fn table() -> Table {
         .route(Administrator, GET, "/api/v1/mail", mail::list)
         .route(Administrator, GET, "/api/v1/mail/{id}", mail::show)
         .route(Administrator, POST, "/api/v1/mail/{id}/retry", mail::retry)
+        .route(Administrator, GET, "/api/v1/status", status::show)
         .route(Administrator, GET, "/api/v1/tokens", tokens::list)
         .route(Administrator, POST, "/api/v1/tokens", tokens::create)
         .route(Administrator, DELETE, "/api/v1/tokens/{id}", tokens::revoke)

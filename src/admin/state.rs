@@ -1,11 +1,14 @@
 //! What the handlers of the admin API work with.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 
+use super::status::PortalServers;
 use crate::audit::AuditLog;
 use crate::authz::Authorizer;
 use crate::config::{PublicUrl, Settings};
@@ -30,10 +33,15 @@ pub struct AdminState {
     pub(super) max_staleness: Duration,
     pub(super) public_url: Arc<PublicUrl>,
     pub(super) authz: Arc<Authorizer>,
+    /// When the gateway was started.
+    pub(super) started: Timestamp,
+    pub(super) policy_directory: Arc<Path>,
+    pub(super) portal_servers: Arc<PortalServers>,
 }
 
 impl AdminState {
-    /// The state for a gateway with these settings; `reload` serves `POST policy/reload`.
+    /// The state for a gateway with these settings that starts now; `reload` serves `POST
+    /// policy/reload`.
     #[must_use]
     pub fn new(
         settings: &Settings,
@@ -41,6 +49,7 @@ impl AdminState {
         audit: AuditLog,
         authz: Arc<Authorizer>,
         reload: Arc<Reload>,
+        started: Timestamp,
     ) -> Self {
         let server = &settings.server;
         Self {
@@ -53,6 +62,9 @@ impl AdminState {
             max_staleness: settings.store.max_staleness,
             public_url: Arc::new(server.public_url.clone()),
             authz,
+            started,
+            policy_directory: settings.policy.directory.as_path().into(),
+            portal_servers: Arc::new(PortalServers::new(&settings.upstream)),
         }
     }
 }

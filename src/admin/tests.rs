@@ -8,3 +8,4 @@ mod mail;
 mod people;
 mod portal;
 mod requests;
+mod status;

@@ -98,7 +98,7 @@ impl Api {
         let records = (directory, sessions, feed.freshness());
         let authz = Arc::new(Authorizer::new(&settings, records.clone()));
         let reload = Arc::new(|_| Box::pin(async { Ok(()) }) as _);
-        let state = AdminState::new(&settings, records, audit, authz, reload);
+        let state = AdminState::new(&settings, records, audit, authz, reload, clock::now());
         let router = admin::router(state, Access::Socket);
         let first = store.head().await.unwrap();
         let ids = [("{user}", user.id.to_string()), ("{end-user}", end_user.id.to_string())];

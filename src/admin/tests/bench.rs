@@ -1,7 +1,7 @@
 //! The admin API over the embedded store and the shipped policy, in a temporary folder.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -60,6 +60,11 @@ pub(super) struct Answer {
 
 impl Bench {
     pub(super) async fn start() -> Self {
+        // Nothing listens at the discard port.
+        Self::with_portal((Ipv4Addr::LOCALHOST, 9).into()).await
+    }
+
+    pub(super) async fn with_portal(portal: SocketAddr) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let policies = folder.path().join("policies");
         std::fs::create_dir(&policies).unwrap();
@@ -68,9 +73,11 @@ impl Bench {
             let name = format!("{name}.toml");
             std::fs::copy(shipped.join(&name), policies.join(&name)).unwrap();
         }
-        let settings = "[server]\npublic_url = \"https://portal.example\"\nhosts = [\"other.example\"]\n\
-                        [upstream]\nservers = [\"http://127.0.0.1:9\"]\n";
-        let settings = Settings::parse(settings, Path::new("test"), &HashMap::new()).unwrap();
+        let settings = format!(
+            "[server]\npublic_url = \"https://portal.example\"\nhosts = [\"other.example\"]\n\
+             [upstream]\nservers = [\"http://{portal}\"]\n"
+        );
+        let settings = Settings::parse(&settings, Path::new("test"), &HashMap::new()).unwrap();
         let store: Arc<dyn Store> = Arc::new(SledStore::for_test(folder.path()));
         let policy = Arc::new(Policy::load(&policies).unwrap());
         let memory = Arc::new(Memory::new(Arc::clone(&store), policy));
@@ -99,7 +106,7 @@ impl Bench {
         let audit = AuditLog::new(&directory, audit);
         let known = (directory, sessions, feed.freshness());
         let authz = Arc::new(Authorizer::new(&settings, known.clone()));
-        let state = AdminState::new(&settings, known, audit, authz, reload);
+        let state = AdminState::new(&settings, known, audit, authz, reload, clock::now());
         Self { state, policies, _folder: folder }
     }
 

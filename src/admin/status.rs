@@ -1,0 +1,286 @@
+//! `status`: the running gateway at a glance.
+//!
+//! Each request counts all records of users, sessions and emails and connects to the portal's
+//! servers, so this is for people and not for probes (`health`).
+
+use std::time::Duration;
+
+use axum::extract::State;
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::net::TcpStream;
+
+use super::problem::Problem;
+use super::response::{ApiResult, document};
+use super::state::AdminState;
+use crate::clock;
+use crate::config;
+use crate::directory::accounts::users::UserFilter;
+use crate::directory::records::UserStatus;
+use crate::directory::{Page, PageRequest};
+use crate::session::SessionFilter;
+use portcullis_policy::{Policy, PolicyFiles};
+
+/// How long a server of the portal may take to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The gateway as it is now.
+#[derive(Debug, Serialize)]
+struct Status<'a> {
+    version: &'static str,
+    public_url: &'a str,
+    started: Timestamp,
+    policy: PolicyStatus<'a>,
+    portal: PortalStatus<'a>,
+    organizations: usize,
+    users: UserCounts,
+    sessions: SessionCounts,
+    mail: MailCounts,
+    lockouts: usize,
+    warnings: Vec<Warning>,
+}
+
+#[derive(Debug, Serialize)]
+struct PolicyStatus<'a> {
+    version: &'a str,
+    directory: String,
+    files: Vec<&'a str>,
+    permissions: usize,
+    routes: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct PortalStatus<'a> {
+    enabled: bool,
+    disabled_redirect_url: Option<&'a str>,
+    servers: Vec<ServerStatus<'a>>,
+}
+
+/// A server of the portal, and whether it accepts connections.
+#[derive(Debug, Serialize)]
+struct ServerStatus<'a> {
+    /// The name in `upstream.others`; `None` for those of `upstream.servers`.
+    upstream: Option<&'a str>,
+    address: &'a str,
+    reachable: bool,
+    error: Option<String>,
+}
+
+/// A disabled user counts as disabled only.
+#[derive(Debug, Default, Serialize)]
+struct UserCounts {
+    active: usize,
+    invited: usize,
+    no_password: usize,
+    disabled: usize,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct SessionCounts {
+    user: usize,
+    link: usize,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct MailCounts {
+    waiting: usize,
+    failed: usize,
+    unconfirmed: usize,
+}
+
+/// Something that an operator should look at.
+#[derive(Debug, Serialize)]
+struct Warning {
+    name: &'static str,
+    detail: String,
+}
+
+/// The portal's servers, as the settings name them.
+#[derive(Debug)]
+pub(super) struct PortalServers(Vec<(Option<String>, String)>);
+
+impl PortalServers {
+    pub(super) fn new(settings: &config::Upstream) -> Self {
+        let names =
+            std::iter::once(None).chain(settings.others.iter().map(|(name, _)| Some(name.clone())));
+        let servers = names.zip(settings.groups()).flat_map(|(name, servers)| {
+            servers.iter().map(move |server| (name.clone(), server.authority.clone()))
+        });
+        Self(servers.collect())
+    }
+
+    async fn statuses(&self) -> Vec<ServerStatus<'_>> {
+        join_all(self.0.iter().map(|(upstream, address)| async move {
+            let error = connect(address).await.err();
+            ServerStatus {
+                upstream: upstream.as_deref(),
+                address,
+                reachable: error.is_none(),
+                error,
+            }
+        }))
+        .await
+    }
+}
+
+async fn connect(address: &str) -> Result<(), String> {
+    match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+        Ok(connected) => connected.map(drop).map_err(|error| error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs())),
+    }
+}
+
+pub(super) async fn show(State(admin): State<AdminState>) -> ApiResult {
+    let snapshot = admin.directory.snapshot();
+    let (policy, preferences) = (snapshot.policy(), snapshot.preferences());
+    let redirect = preferences.disabled_redirect_url.as_deref();
+    let mut status = Status {
+        version: env!("CARGO_PKG_VERSION"),
+        public_url: admin.public_url.as_str(),
+        started: admin.started,
+        policy: PolicyStatus {
+            version: policy.version(),
+            directory: admin.policy_directory.display().to_string(),
+            files: files(policy),
+            permissions: policy.catalogue().permissions().len(),
+            routes: policy.routes().len(),
+        },
+        portal: PortalStatus {
+            enabled: redirect.is_none(),
+            disabled_redirect_url: redirect,
+            servers: admin.portal_servers.statuses().await,
+        },
+        organizations: admin.organization_count().await?,
+        users: admin.user_counts().await?,
+        sessions: admin.session_counts().await?,
+        mail: admin.mail_counts().await?,
+        lockouts: admin.directory.lockouts().list(clock::now()).len(),
+        warnings: Vec::new(),
+    };
+    let expectations = snapshot.check_expectations().err().map(|problems| problems.to_string());
+    status.warnings = warnings(&status, expectations, admin.authz.is_fresh());
+    document(&status)
+}
+
+/// The files that the policy has been read from.
+fn files(policy: &Policy) -> Vec<&str> {
+    let mut files: Vec<&str> = PolicyFiles::NAMES.to_vec();
+    if policy.expectations().is_empty() {
+        files.pop();
+    }
+    let mut more: Vec<&str> = policy.routes().iter().map(|route| route.file()).collect();
+    more.sort_unstable();
+    more.dedup();
+    files.extend(more.into_iter().filter(|file| !PolicyFiles::NAMES.contains(file)));
+    files
+}
+
+fn warnings(status: &Status<'_>, expectations: Option<String>, is_fresh: bool) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let mut warn = |name, detail| warnings.push(Warning { name, detail });
+    if !is_fresh {
+        let detail = "changes of the store have not been confirmed; requests are refused";
+        warn("store-stale", detail.to_owned());
+    }
+    if let Some(url) = status.portal.disabled_redirect_url {
+        warn("portal-disabled", format!("all requests are redirected to {url}"));
+    }
+    for ServerStatus { address, error, .. } in &status.portal.servers {
+        if let Some(error) = error {
+            warn("portal-unreachable", format!("{address}: {error}"));
+        }
+    }
+    if let Some(problems) = expectations {
+        warn("expectations-not-met", problems);
+    }
+    let MailCounts { failed, unconfirmed, .. } = status.mail;
+    if failed > 0 {
+        warn("mail-failed", format!("{failed} failed; see `portcullis mail list --state failed`"));
+    }
+    if unconfirmed > 0 {
+        let list = "portcullis mail list --state unconfirmed";
+        warn("mail-unconfirmed", format!("{unconfirmed} may not have been sent; see `{list}`"));
+    }
+    warnings
+}
+
+impl AdminState {
+    async fn organization_count(&self) -> Result<usize, Problem> {
+        let organizations = self.directory.organizations();
+        let mut request = first_page()?;
+        let mut count = 0;
+        loop {
+            let page = organizations.list(&request).await?;
+            count += page.items.len();
+            let Some(next) = next_page(&page)? else { return Ok(count) };
+            request = next;
+        }
+    }
+
+    async fn user_counts(&self) -> Result<UserCounts, Problem> {
+        let users = self.directory.users();
+        let mut request = first_page()?;
+        let mut counts = UserCounts::default();
+        loop {
+            let page = users.list(&UserFilter::All, &request).await?;
+            for user in &page.items {
+                *match user.status {
+                    _ if user.disabled => &mut counts.disabled,
+                    UserStatus::Active => &mut counts.active,
+                    UserStatus::Invited => &mut counts.invited,
+                    UserStatus::NoPassword => &mut counts.no_password,
+                } += 1;
+            }
+            let Some(next) = next_page(&page)? else { return Ok(counts) };
+            request = next;
+        }
+    }
+
+    async fn session_counts(&self) -> Result<SessionCounts, Problem> {
+        let mut counts = SessionCounts::default();
+        let mut after = None;
+        loop {
+            let (views, next) = self
+                .sessions
+                .list(&SessionFilter::All, after.as_deref(), PageRequest::MAX_LIMIT, clock::now())
+                .await?;
+            let links = views.iter().filter(|view| view.kind == "link").count();
+            counts.link += links;
+            counts.user += views.len() - links;
+            after = next;
+            if after.is_none() {
+                return Ok(counts);
+            }
+        }
+    }
+
+    async fn mail_counts(&self) -> Result<MailCounts, Problem> {
+        Ok(MailCounts {
+            waiting: self.mails_in("waiting").await?,
+            failed: self.mails_in("failed").await?,
+            unconfirmed: self.mails_in("unconfirmed").await?,
+        })
+    }
+
+    async fn mails_in(&self, state: &str) -> Result<usize, Problem> {
+        let mut request = first_page()?;
+        let mut count = 0;
+        loop {
+            let page = self.mail.list(Some(state), &request).await?;
+            count += page.items.len();
+            let Some(next) = next_page(&page)? else { return Ok(count) };
+            request = next;
+        }
+    }
+}
+
+fn first_page() -> Result<PageRequest, Problem> {
+    Ok(PageRequest::parse(None, Some(PageRequest::MAX_LIMIT))?)
+}
+
+fn next_page<T>(page: &Page<T>) -> Result<Option<PageRequest>, Problem> {
+    let Some(next) = &page.next else { return Ok(None) };
+    let cursor = next.to_string();
+    Ok(Some(PageRequest::parse(Some(&cursor), Some(PageRequest::MAX_LIMIT))?))
+}
