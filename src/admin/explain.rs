@@ -1,8 +1,13 @@
 //! `explain`: what would be decided about a request, and why.
 //!
 //! The [authorizer](crate::authz) decides, as for a request that comes in, for a session as it would
-//! be now. Nothing is forwarded and no session starts. What depends on headers is not checked.
+//! be now. Nothing is forwarded and no session starts. What depends on headers is not checked. The
+//! sentence and the names are for people; programs read the other fields.
 
+mod asked;
+mod sentence;
+
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -11,16 +16,22 @@ use http::Method;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use self::asked::{Asked, LinkView, UserView, Who};
+use self::sentence::Answer;
 use super::policy::access;
 use super::problem::Problem;
 use super::request::{Body, Params};
 use super::response::{ApiResult, document};
 use super::state::AdminState;
-use crate::authz::Question;
+use crate::authz::{AccessRequest, Authorizer, Outcome, Question};
 use crate::clock;
-use crate::directory::{DirectoryError, Snapshot};
-use crate::session::subject;
-use portcullis_policy::{Policy, RequestLine, Subject};
+use crate::directory::Snapshot;
+use portcullis_policy::{
+    Access, Catalogue, PermissionSet, RequestLine, RequestTarget, Requirement, Route, Subject,
+};
+
+/// How many routes are proposed where none matches.
+const NEAREST: usize = 3;
 
 /// The request to explain. Exactly one of the first four fields names the subject.
 #[derive(Debug, Deserialize)]
@@ -28,7 +39,7 @@ use portcullis_policy::{Policy, RequestLine, Subject};
 pub(super) struct Input {
     /// A portal user's login, or id.
     user: Option<String>,
-    /// The organization whose secure link was opened.
+    /// The organization whose secure link was opened, by its id; or a secure link.
     link: Option<String>,
     /// A member of the group with this id.
     group: Option<String>,
@@ -51,6 +62,8 @@ pub(super) struct Input {
 /// The decision.
 #[derive(Debug, Serialize)]
 struct Explanation<'a> {
+    /// The decision and its reason in words.
+    sentence: String,
     decision: &'static str,
     reason: &'static str,
     route: Option<&'a str>,
@@ -58,10 +71,40 @@ struct Explanation<'a> {
     access: Option<&'static str>,
     needed: Vec<&'a str>,
     held: Vec<&'a str>,
+    /// Those of the needed permissions that are lacking. With `any`, one of them is enough.
+    missing: Vec<&'a str>,
     session: Option<Session<'a>>,
+    /// The user who was asked about.
+    user: Option<UserView>,
+    /// The secure link that was asked about.
+    link: Option<LinkView>,
+    /// What would be decided if the user could sign in and were not disabled: otherwise `null`.
+    with_access: Option<WithAccess<'a>>,
     /// How the portal might read the path, if that is the reason.
     reading: Option<Reading<'a>>,
+    /// If no route applies: those for the path, or for similar paths.
+    nearest: Vec<NearRoute<'a>>,
+    /// The names of all permissions and groups above, by their ids.
+    names: BTreeMap<&'a str, &'a str>,
     policy: &'a str,
+}
+
+/// A decision about a session that cannot exist now.
+#[derive(Debug, Serialize)]
+struct WithAccess<'a> {
+    decision: &'static str,
+    reason: &'static str,
+    held: Vec<&'a str>,
+    missing: Vec<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct NearRoute<'a> {
+    name: &'a str,
+    methods: Vec<&'a str>,
+    path: &'a str,
+    file: &'a str,
+    line: usize,
 }
 
 /// Another reading of the path, and the decision about it.
@@ -108,19 +151,7 @@ async fn explain(admin: &AdminState, input: Input, now: Timestamp) -> ApiResult 
         None => None,
     };
     let snapshot = Arc::clone(&admin.authz.snapshot());
-    let policy = &**snapshot.policy();
-    let subject = subject(admin, &snapshot, &input).await?;
-    let mut explanation = Explanation {
-        decision: "bad-request",
-        reason: "",
-        route: None,
-        access: None,
-        needed: Vec::new(),
-        held: held(policy, subject.as_ref()),
-        session: subject.as_ref().map(Session::of),
-        reading: None,
-        policy: policy.version(),
-    };
+    let asked = asked::read(admin, &snapshot, &input).await?;
     let host = match &input.host {
         Some(host) => host,
         None => &admin.public_url.host().to_string(),
@@ -132,90 +163,160 @@ async fn explain(admin: &AdminState, input: Input, now: Timestamp) -> ApiResult 
         client: input.address,
         preflight,
     };
-    let request = match admin.authz.read(&question) {
-        Ok(request) => request,
-        Err(bad) => return document(&Explanation { reason: bad.as_str(), ..explanation }),
-    };
-    let outcome = admin.authz.evaluate(&request, subject.as_ref(), &snapshot, now);
-    explanation.decision = outcome.name();
-    explanation.reason = outcome.reason();
-    explanation.reading = outcome.reading().map(|reading| Reading {
-        readings: reading.readings().names().collect(),
-        route: reading.route().map(|route| route.name()),
-        reason: reading.reason().as_str(),
-    });
-    if let Some(route) = outcome.route() {
-        explanation.route = Some(route.name());
-        explanation.access = Some(access(route));
-        explanation.needed = policy.catalogue().ids(route.permissions()).collect();
+    let mut explanation = Explanation::new(&snapshot, &asked);
+    let line = format!("{method} {}", input.target);
+    match admin.authz.read(&question) {
+        Ok(request) => {
+            explanation.decide(&line, &request, (&admin.authz, &snapshot, now), &asked);
+        }
+        Err(bad) => {
+            explanation.reason = bad.as_str();
+            explanation.sentence = sentence::bad_request(&line, bad);
+        }
     }
     document(&explanation)
 }
 
-/// The subject of the session; `None` without a session, and for a secure link that leads to the
-/// sign-in page now (R12).
-async fn subject(
-    admin: &AdminState,
-    snapshot: &Snapshot,
-    input: &Input,
-) -> Result<Option<Subject>, Problem> {
-    let anonymous = input.anonymous.unwrap_or(false);
-    if input.organization.is_some() && input.group.is_none() {
-        return Err(Problem::invalid("organization", "can be used only with `group`"));
-    }
-    match (&input.user, &input.link, &input.group, anonymous) {
-        (Some(user), None, None, false) => of_user(admin, snapshot, user).await.map(Some),
-        (None, Some(organization), None, false) => of_link(admin, snapshot, organization).await,
-        (None, None, Some(group), false) => {
-            of_group(snapshot, group, input.organization.as_deref()).map(Some)
+impl<'a> Explanation<'a> {
+    /// Before anything is decided.
+    fn new(snapshot: &'a Snapshot, asked: &'a Asked) -> Self {
+        let policy = snapshot.policy();
+        let (user, link) = match &asked.who {
+            Who::User(user) => (Some(user.clone()), None),
+            Who::Link(link) => (None, Some(link.clone())),
+            Who::Group | Who::Anonymous => (None, None),
+        };
+        Self {
+            sentence: String::new(),
+            decision: "bad-request",
+            reason: "",
+            route: None,
+            access: None,
+            needed: Vec::new(),
+            held: held(policy.catalogue(), asked.subject.as_ref()),
+            missing: Vec::new(),
+            session: asked.subject.as_ref().map(Session::of),
+            user,
+            link,
+            with_access: None,
+            reading: None,
+            nearest: Vec::new(),
+            names: BTreeMap::new(),
+            policy: policy.version(),
         }
-        (None, None, None, true) => Ok(None),
-        _ => {
-            let message = "name exactly one of `user`, `link`, `group` and `anonymous`";
-            Err(Problem::invalid("user", message))
+    }
+
+    /// Adds what is decided, now and with access.
+    fn decide(
+        &mut self,
+        line: &str,
+        request: &AccessRequest,
+        (authz, snapshot, now): (&Authorizer, &'a Snapshot, Timestamp),
+        asked: &'a Asked,
+    ) {
+        let evaluate = |subject| authz.evaluate(request, subject, snapshot, now);
+        let outcome = evaluate(asked.subject.as_ref());
+        let catalogue = snapshot.policy().catalogue();
+        self.decision = outcome.name();
+        self.reason = outcome.reason();
+        self.add_reading(&outcome, snapshot);
+        let route = route_of(&outcome, snapshot);
+        if let Some(route) = route {
+            self.route = Some(route.name());
+            self.access = Some(access(route));
+            self.needed = catalogue.ids(route.permissions()).collect();
         }
+        self.missing = catalogue.ids(missing(route, asked.subject.as_ref(), catalogue)).collect();
+        self.nearest = nearest(&outcome, request.target(), snapshot);
+        let answer = Answer { line, outcome: &outcome, subject: asked.subject.as_ref(), snapshot };
+        self.sentence = sentence::of(&asked.who, &answer, &self.nearest);
+        if let Some(subject) = &asked.with_access {
+            let outcome = evaluate(Some(subject));
+            let missing = missing(route_of(&outcome, snapshot), Some(subject), catalogue);
+            let answer = Answer { line, outcome: &outcome, subject: Some(subject), snapshot };
+            self.sentence = sentence::with_access(&asked.who, &answer, &self.nearest);
+            self.with_access = Some(WithAccess {
+                decision: outcome.name(),
+                reason: outcome.reason(),
+                held: held(catalogue, Some(subject)),
+                missing: catalogue.ids(missing).collect(),
+            });
+        }
+        self.add_names(snapshot, asked);
+    }
+
+    fn add_reading(&mut self, outcome: &Outcome<'_>, snapshot: &'a Snapshot) {
+        self.reading = outcome.reading().map(|reading| Reading {
+            readings: reading.readings().names().collect(),
+            route: reading.route().and_then(|route| named(snapshot, route)).map(Route::name),
+            reason: reading.reason().as_str(),
+        });
+    }
+
+    fn add_names(&mut self, snapshot: &'a Snapshot, asked: &'a Asked) {
+        let with_access = self.with_access.iter().flat_map(|with| &with.held);
+        let used: Vec<&str> =
+            self.needed.iter().chain(&self.held).chain(with_access).copied().collect();
+        let permissions = snapshot.policy().catalogue().permissions().iter();
+        let permissions = permissions
+            .filter(|permission| used.contains(&&*permission.id))
+            .map(|permission| (&*permission.id, &*permission.name));
+        let subjects = asked.subject.iter().chain(&asked.with_access);
+        let groups = subjects
+            .filter_map(|subject| snapshot.group(&subject.group))
+            .map(|group| (group.id().as_str(), group.name()));
+        self.names = permissions.chain(groups).collect();
     }
 }
 
-async fn of_user(
-    admin: &AdminState,
-    snapshot: &Snapshot,
-    login_or_id: &str,
-) -> Result<Subject, Problem> {
-    let id = match admin.directory.users().with_login(login_or_id).await {
-        Ok(user) => user.id,
-        Err(DirectoryError::NotFound { .. }) => login_or_id.into(),
-        Err(error) => return Err(error.into()),
-    };
-    let Some(user) = admin.directory.user(&id).await? else {
-        return Err(Problem::not_found("portal user", login_or_id));
-    };
-    subject::of_user(&user, user.password_generation, snapshot, Timestamp::MAX).ok_or_else(|| {
-        let message = "this portal user has no password yet, so cannot sign in; \
-                       use `group` or `anonymous` instead";
-        Problem::invalid("user", message)
-    })
+/// The route that decided, as the snapshot has it.
+fn route_of<'a>(outcome: &Outcome<'_>, snapshot: &'a Snapshot) -> Option<&'a Route> {
+    outcome.route().and_then(|route| named(snapshot, route))
 }
 
-async fn of_link(
-    admin: &AdminState,
-    snapshot: &Snapshot,
-    organization: &str,
-) -> Result<Option<Subject>, Problem> {
-    let Some(facts) = admin.directory.organization(&organization.into()).await? else {
-        return Err(Problem::not_found("organization", organization));
+/// The outcome has a route of the same snapshot, but not for as long.
+fn named<'a>(snapshot: &'a Snapshot, route: &Route) -> Option<&'a Route> {
+    snapshot.policy().routes().get(route.position()).map(|route| &**route)
+}
+
+/// What the route needs and the subject lacks.
+fn missing(
+    route: Option<&Route>,
+    subject: Option<&Subject>,
+    catalogue: &Catalogue,
+) -> PermissionSet {
+    let (Some(Access::Require(requirement)), Some(subject)) = (route.map(Route::access), subject)
+    else {
+        return PermissionSet::EMPTY;
     };
-    Ok(subject::of_link(&facts, facts.link_generation, snapshot, Timestamp::MAX))
+    let held = subject.held(catalogue);
+    match requirement {
+        _ if requirement.is_met_by(held) => PermissionSet::EMPTY,
+        Requirement::All(needed) | Requirement::Any(needed) => needed.difference(held),
+    }
 }
 
-fn of_group(snapshot: &Snapshot, id: &str, organization: Option<&str>) -> Result<Subject, Problem> {
-    let organization = Arc::from(organization.unwrap_or_default());
-    subject::of_group(id, organization, snapshot, Timestamp::MAX)
-        .ok_or_else(|| Problem::not_found("group", id))
+/// The routes that were probably meant, if none applies.
+fn nearest<'a>(
+    outcome: &Outcome<'_>,
+    target: &RequestTarget,
+    snapshot: &'a Snapshot,
+) -> Vec<NearRoute<'a>> {
+    if !["no-route", "method-not-allowed", "query-not-allowed"].contains(&outcome.reason()) {
+        return Vec::new();
+    }
+    let routes = snapshot.policy().nearest_routes(target.path(), NEAREST);
+    let view = |route: &'a Arc<Route>| NearRoute {
+        name: route.name(),
+        methods: route.methods().iter().map(Method::as_str).collect(),
+        path: route.path().as_str(),
+        file: route.file(),
+        line: route.line(),
+    };
+    routes.into_iter().map(view).collect()
 }
 
-fn held<'a>(policy: &'a Policy, subject: Option<&Subject>) -> Vec<&'a str> {
-    let catalogue = policy.catalogue();
+fn held<'a>(catalogue: &'a Catalogue, subject: Option<&Subject>) -> Vec<&'a str> {
     subject.map_or_else(Vec::new, |subject| catalogue.ids(subject.held(catalogue)).collect())
 }
 

@@ -35,20 +35,158 @@ async fn explain_finds_a_user_by_login_or_id() {
 }
 
 #[tokio::test]
-async fn explain_refuses_a_user_without_a_password() {
+async fn explain_answers_for_users_who_cannot_sign_in_yet() {
     let bench = Bench::start().await;
     bench.person("acme", "ann", "admin").await;
-    let invited = json!({ "organization": "acme", "login": "b@acme.example", "invite": true });
-    bench.post("/api/v1/users", invited).await;
-    let without = json!({ "organization": "acme", "login": "cid" });
-    bench.post("/api/v1/users", without).await;
-    let ask = |who| json!({ "user": who, "method": "GET", "target": "/invoices" });
-    assert_eq!(bench.post("/api/v1/explain", ask("ann")).await.body["decision"], "allow");
-    for who in ["b@acme.example", "cid"] {
-        let answer = bench.post("/api/v1/explain", ask(who)).await;
-        assert_eq!(answer.status, 422, "{who}: {answer:?}");
-        assert_eq!(answer.field(), "user", "{who}");
+    let carl = json!({
+        "organization": "acme", "login": "carl@acme.example", "group": "limited", "invite": true,
+    });
+    bench.post("/api/v1/users", carl).await;
+    let dora = json!({ "organization": "acme", "login": "dora", "group": "limited" });
+    bench.post("/api/v1/users", dora).await;
+    let ann = explain(&bench, json!({ "user": "ann" }), "GET", "/invoices").await;
+    assert_eq!((&ann["decision"], &ann["with_access"]), (&"allow".into(), &Value::Null));
+    for (login, why) in [
+        ("carl@acme.example", "has not accepted the invitation yet"),
+        ("dora", "has no password yet"),
+    ] {
+        let who = json!({ "user": login });
+        let denied = explain(&bench, who.clone(), "GET", "/invoices").await;
+        // Nothing is allowed that the gateway would not allow now.
+        assert_eq!(verdict(&denied), ("sign-in", "no-session"), "{login}");
+        assert_eq!(denied["session"], Value::Null);
+        assert_eq!(denied["with_access"]["decision"], "deny");
+        assert_eq!(denied["with_access"]["missing"], json!(["invoices.view"]));
+        let expected = format!(
+            "{login} {why}, so there is no session. With the group Limited Portal Group: {login} may \
+             not open GET /invoices: needs "
+        );
+        let sentence = denied["sentence"].as_str().unwrap();
+        assert!(sentence.starts_with(&expected), "{sentence}");
+        let allowed = explain(&bench, who, "GET", "/tickets").await;
+        assert_eq!(verdict(&allowed), ("sign-in", "no-session"));
+        assert_eq!(allowed["with_access"]["decision"], "allow", "{allowed}");
     }
+}
+
+#[tokio::test]
+async fn explain_names_what_a_disabled_user_would_have() {
+    let bench = Bench::start().await;
+    let id = bench.person("acme", "eve", "limited").await;
+    bench.patch(&format!("/api/v1/users/{id}"), json!({ "disabled": true })).await;
+    let answer = explain(&bench, json!({ "user": "eve" }), "GET", "/tickets").await;
+    assert_eq!(verdict(&answer), ("deny", "account-disabled"));
+    assert_eq!(answer["user"]["disabled"], true);
+    assert_eq!(answer["with_access"]["decision"], "allow");
+    let sentence = answer["sentence"].as_str().unwrap();
+    let expected = "eve is disabled, so only public routes are open. With the group Limited Portal \
+                    Group: eve may open GET /tickets: needs ";
+    assert!(sentence.starts_with(expected), "{sentence}");
+}
+
+#[tokio::test]
+async fn explain_gives_the_reason_in_a_sentence() {
+    let bench = Bench::start().await;
+    bench.person("acme", "liam@acme.example", "limited").await;
+    bench.person("acme", "bob", "no-access").await;
+    let liam = json!({ "user": "liam@acme.example" });
+    for (who, method, target, expected) in [
+        (
+            liam.clone(),
+            "GET",
+            "/invoices/7",
+            "liam@acme.example may not open GET /invoices/7: needs Invoices \u{2013} View, which the \
+             group Limited Portal Group does not have.",
+        ),
+        (
+            json!({ "user": "bob" }),
+            "GET",
+            "/tickets",
+            "bob may not open GET /tickets: the group No Portal Access Group has no access to the \
+             portal.",
+        ),
+        (
+            json!({ "anonymous": true }),
+            "GET",
+            "/invoices",
+            "A visitor without a session must sign in to open GET /invoices: needs Invoices \u{2013} \
+             View.",
+        ),
+        (
+            liam.clone(),
+            "GET",
+            "/a//b",
+            "GET /a//b is refused as a bad request: the path has an empty segment.",
+        ),
+        (
+            liam.clone(),
+            "GET",
+            "/.portcullis/sign-in",
+            "GET /.portcullis/sign-in is a page of the gateway, which is not subject to the policy.",
+        ),
+    ] {
+        let answer = explain(&bench, who, method, target).await;
+        assert_eq!(answer["sentence"], expected, "{method} {target}");
+    }
+    let any = explain(&bench, liam, "GET", "/tickets").await;
+    let sentence = any["sentence"].as_str().unwrap();
+    assert!(sentence.starts_with("liam@acme.example may open GET /tickets: needs "), "{sentence}");
+    assert!(sentence.contains("; the group Limited Portal Group has Tickets "), "{sentence}");
+    assert_eq!(any["names"]["limited"], "Limited Portal Group");
+    assert_eq!(any["names"]["tickets.create"], "Tickets \u{2013} Create New");
+}
+
+#[tokio::test]
+async fn explain_proposes_routes_for_a_path_without_one() {
+    let bench = Bench::start().await;
+    let admin = json!({ "group": "admin" });
+    let answer = explain(&bench, admin.clone(), "GET", "/invoice/7").await;
+    assert_eq!(verdict(&answer), ("deny", "no-route"));
+    let first = &answer["nearest"][0];
+    assert!(first["path"].as_str().unwrap().starts_with("/invoices/{"), "{answer}");
+    assert_eq!(first["file"], "routes.toml");
+    assert!(answer["sentence"].as_str().unwrap().contains("; nearest: /invoices/{"), "{answer}");
+    let answer = explain(&bench, admin.clone(), "DELETE", "/invoices").await;
+    assert_eq!(verdict(&answer), ("deny", "method-not-allowed"));
+    assert_eq!(answer["nearest"][0]["path"], "/invoices", "{answer}");
+    let answer = explain(&bench, admin.clone(), "GET", "/wp-login.php").await;
+    assert_eq!(answer["nearest"], json!([]));
+    let answer = explain(&bench, admin, "GET", "/invoices").await;
+    assert_eq!(answer["nearest"], json!([]));
+}
+
+#[tokio::test]
+async fn explain_r10_r12_gives_the_state_of_a_link() {
+    let bench = Bench::start().await;
+    bench.post("/api/v1/organizations", json!({ "id": "acme", "name": "Acme" })).await;
+    let url = bench.get("/api/v1/organizations/acme/link").await.body["url"].clone();
+    let state = async |link: &Value| {
+        let answer = explain(&bench, json!({ "link": link }), "GET", "/tickets/new").await;
+        let state = answer["link"]["state"].as_str().unwrap().to_owned();
+        (state, answer["sentence"].as_str().unwrap().to_owned())
+    };
+    for link in [&json!("acme"), &url] {
+        let (found, sentence) = state(link).await;
+        assert_eq!(found, "works");
+        assert!(sentence.starts_with("A visitor with the secure link of Acme may "), "{sentence}");
+    }
+    bench.patch("/api/v1/organizations/acme/link", json!({ "enabled": false })).await;
+    let (found, sentence) = state(&json!("acme")).await;
+    assert_eq!(found, "disabled");
+    assert!(sentence.starts_with("The secure link of Acme is disabled. A visitor"), "{sentence}");
+    bench.patch("/api/v1/organizations/acme/link", json!({ "enabled": true })).await;
+    bench.post("/api/v1/organizations/acme/link/rotate", json!({})).await;
+    assert_eq!(state(&url).await.0, "replaced");
+    assert_eq!(state(&json!("acme")).await.0, "works");
+    bench.person("acme", "ann", "limited").await;
+    let (found, sentence) = state(&json!("acme")).await;
+    assert_eq!(found, "sign-in");
+    assert!(
+        sentence.starts_with("Acme has portal users, so its secure link leads to"),
+        "{sentence}"
+    );
+    let bad = json!({ "link": "https://portal.example/.portcullis/link/x", "method": "GET", "target": "/" });
+    assert_eq!(bench.post("/api/v1/explain", bad).await.field(), "link");
 }
 
 #[tokio::test]

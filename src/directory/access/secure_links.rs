@@ -129,6 +129,21 @@ impl SecureLinks {
         })
     }
 
+    /// The organization that a token names, and whether the token is that of its current link. For
+    /// operators only: whoever asks learns that the organization exists.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn named_by(
+        &self,
+        token: &str,
+    ) -> Result<Option<(Arc<OrganizationFacts>, bool)>, StoreError> {
+        let Some(parsed) = LinkToken::parse(token) else { return Ok(None) };
+        let named = self.core.memory.organization(&parsed.claimed_id().into()).await?;
+        let is_current = self.linked_organization(token).await?.is_some();
+        Ok(named.map(|organization| (organization, is_current)))
+    }
+
     /// The organization whose current link has this token.
     async fn linked_organization(
         &self,

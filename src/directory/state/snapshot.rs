@@ -118,6 +118,12 @@ impl GroupInForce {
         &self.id
     }
 
+    /// The displayed name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.record.doc.name
+    }
+
     /// The name for the portal, if it gets names of groups.
     pub(super) const fn shown_name(&self) -> Option<&Arc<FieldText>> {
         self.shown_name.as_ref()

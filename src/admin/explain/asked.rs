@@ -1,0 +1,162 @@
+//! Who is asked about: the session that this person would have now, and why there may be none.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::Input;
+use crate::admin::problem::Problem;
+use crate::admin::state::AdminState;
+use crate::directory::records::UserStatus;
+use crate::directory::{DirectoryError, OrganizationFacts, Snapshot, UserFacts};
+use crate::session::subject;
+use portcullis_policy::Subject;
+
+/// Who is asked about.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) who: Who,
+    /// The subject of the session; `None` without one, and for a secure link that leads to the
+    /// sign-in page (R12).
+    pub(super) subject: Option<Subject>,
+    /// For a user who cannot sign in or is disabled: the subject without that.
+    pub(super) with_access: Option<Subject>,
+}
+
+#[derive(Debug)]
+pub(super) enum Who {
+    User(UserView),
+    Link(LinkView),
+    Group,
+    Anonymous,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct UserView {
+    pub(super) id: String,
+    pub(super) login: String,
+    pub(super) organization: String,
+    pub(super) group: String,
+    pub(super) status: UserStatus,
+    pub(super) disabled: bool,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct LinkView {
+    pub(super) organization: String,
+    pub(super) name: String,
+    pub(super) state: LinkState,
+}
+
+/// What opening a secure link does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum LinkState {
+    /// It starts a session.
+    Works,
+    /// It leads to the sign-in page, because the organization has portal users (R12).
+    SignIn,
+    /// It is switched off.
+    Disabled,
+    /// It has been replaced, or it never was a link of the organization.
+    Replaced,
+}
+
+/// Who the request names.
+pub(super) async fn read(
+    admin: &AdminState,
+    snapshot: &Snapshot,
+    input: &Input,
+) -> Result<Asked, Problem> {
+    let anonymous = input.anonymous.unwrap_or(false);
+    if input.organization.is_some() && input.group.is_none() {
+        return Err(Problem::invalid("organization", "can be used only with `group`"));
+    }
+    match (&input.user, &input.link, &input.group, anonymous) {
+        (Some(user), None, None, false) => of_user(admin, snapshot, user).await,
+        (None, Some(link), None, false) => of_link(admin, snapshot, link).await,
+        (None, None, Some(group), false) => {
+            let organization = Arc::from(input.organization.as_deref().unwrap_or_default());
+            let subject = subject::of_group(group, organization, snapshot, Timestamp::MAX)
+                .ok_or_else(|| Problem::not_found("group", group))?;
+            Ok(Asked { who: Who::Group, subject: Some(subject), with_access: None })
+        }
+        (None, None, None, true) => {
+            Ok(Asked { who: Who::Anonymous, subject: None, with_access: None })
+        }
+        _ => {
+            let message = "name exactly one of `user`, `link`, `group` and `anonymous`";
+            Err(Problem::invalid("user", message))
+        }
+    }
+}
+
+async fn of_user(
+    admin: &AdminState,
+    snapshot: &Snapshot,
+    login_or_id: &str,
+) -> Result<Asked, Problem> {
+    let id = match admin.directory.users().with_login(login_or_id).await {
+        Ok(user) => user.id,
+        Err(DirectoryError::NotFound { .. }) => login_or_id.into(),
+        Err(error) => return Err(error.into()),
+    };
+    let Some(user) = admin.directory.user(&id).await? else {
+        return Err(Problem::not_found("portal user", login_or_id));
+    };
+    let subject = subject::of_user(&user, user.password_generation, snapshot, Timestamp::MAX);
+    let with_access = match &subject {
+        Some(subject) if !subject.disabled => None,
+        _ => with_access(&user, snapshot),
+    };
+    let who = Who::User(UserView {
+        id: user.id.to_string(),
+        login: user.login.to_string(),
+        organization: user.organization.to_string(),
+        group: user.group.to_string(),
+        status: user.status,
+        disabled: user.disabled,
+    });
+    Ok(Asked { who, subject, with_access })
+}
+
+/// The subject of a user if that user could sign in.
+fn with_access(user: &UserFacts, snapshot: &Snapshot) -> Option<Subject> {
+    let mut user = user.clone();
+    user.status = UserStatus::Active;
+    user.disabled = false;
+    subject::of_user(&user, user.password_generation, snapshot, Timestamp::MAX)
+}
+
+async fn of_link(
+    admin: &AdminState,
+    snapshot: &Snapshot,
+    link_or_organization: &str,
+) -> Result<Asked, Problem> {
+    let unknown = || Problem::not_found("organization", link_or_organization);
+    let (facts, is_current) = match link_or_organization.rsplit_once("/link/") {
+        Some((_, token)) => {
+            let Some(named) = admin.directory.secure_links().named_by(token).await? else {
+                return Err(Problem::invalid("link", "is not a secure link"));
+            };
+            named
+        }
+        None => {
+            let id = link_or_organization.into();
+            (admin.directory.organization(&id).await?.ok_or_else(unknown)?, true)
+        }
+    };
+    let subject = is_current
+        .then(|| subject::of_link(&facts, facts.link_generation, snapshot, Timestamp::MAX))
+        .flatten();
+    let state = match subject {
+        Some(_) => LinkState::Works,
+        None if !is_current => LinkState::Replaced,
+        None if !facts.link_enabled => LinkState::Disabled,
+        None => LinkState::SignIn,
+    };
+    let OrganizationFacts { id, name, .. } = &*facts;
+    let link = LinkView { organization: id.to_string(), name: name.to_string(), state };
+    Ok(Asked { who: Who::Link(link), subject, with_access: None })
+}
