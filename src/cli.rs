@@ -8,7 +8,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::console::Console;
 use self::settings::settings;
@@ -23,10 +23,13 @@ mod edit;
 mod end_users;
 mod explain;
 mod groups;
+mod help;
+mod impact;
 mod import;
 mod init;
 mod links;
 mod lockouts;
+mod lookup;
 mod mail;
 mod organizations;
 mod password;
@@ -35,11 +38,14 @@ mod preferences;
 pub mod serve;
 mod sessions;
 mod settings;
+mod status;
 mod store;
 mod suggest;
 pub mod terminal;
 mod tokens;
-mod user_id;
+mod user_create;
+mod user_edit;
+mod user_list;
 mod user_tokens;
 mod users;
 
@@ -54,10 +60,10 @@ pub struct Cli {
     /// of the settings]
     #[arg(long, global = true, value_name = "PATH")]
     socket: Option<PathBuf>,
-    /// Print the gateway's responses as JSON
+    /// Output JSON
     #[arg(long, global = true)]
     json: bool,
-    /// Do not ask for confirmation
+    /// Skip confirmation prompts
     #[arg(long, global = true)]
     yes: bool,
     #[command(subcommand)]
@@ -87,6 +93,8 @@ enum Command {
 /// Commands that call the running gateway.
 #[derive(Debug, Subcommand)]
 enum ClientCommand {
+    /// Show the state of the running gateway: policy, portal, users, sessions, email, warnings
+    Status,
     /// Explain the decision on a request
     Explain(explain::ExplainArgs),
     /// Manage groups and their permissions
@@ -98,13 +106,13 @@ enum ClientCommand {
     /// Manage portal users
     #[command(subcommand)]
     Users(users::Command),
-    /// Show or change the preferences of the portal
+    /// Show or change portal-wide settings: secure links, and disabling the portal
     #[command(subcommand)]
     Preferences(preferences::Command),
     /// List or end sessions
     #[command(subcommand)]
     Sessions(sessions::Command),
-    /// List or release lockouts after failed sign-in attempts
+    /// List or release sign-ins locked after failed attempts
     #[command(subcommand)]
     Lockouts(lockouts::Command),
     /// List, show or retry emails to portal users
@@ -133,7 +141,10 @@ impl Cli {
     /// Parses the command line. On wrong usage, prints what is wrong and exits.
     #[must_use]
     pub fn read() -> Self {
-        Self::parse().checked().unwrap_or_else(|error| error.exit())
+        let matches = help::command().get_matches();
+        Self::from_arg_matches(&matches)
+            .and_then(Self::checked)
+            .unwrap_or_else(|error| error.exit())
     }
 
     /// Rejects global options that have no effect with the command: who gives one expects an effect.
@@ -200,6 +211,7 @@ impl ClientCommand {
 
     fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         match self {
+            Self::Status => status::run(console),
             Self::Explain(args) => args.run(console),
             Self::Groups(command) => command.run(console),
             Self::Organizations(command) => command.run(console),

@@ -132,6 +132,14 @@ impl Client {
     }
 }
 
+/// Appends the command that helps to an error response of this type.
+pub(super) fn with_command(error: anyhow::Error, kind: &str, command: &str) -> anyhow::Error {
+    match error.downcast_ref::<ApiError>() {
+        Some(refused) if refused.is(kind) => anyhow!("{refused}: `{command}`"),
+        _ => error,
+    }
+}
+
 /// Receives each part of a body, with the status of the response.
 type Take<'a> = dyn FnMut(StatusCode, &[u8]) -> anyhow::Result<()> + 'a;
 

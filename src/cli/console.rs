@@ -18,14 +18,16 @@ use crate::directory::PageRequest;
 const GAP: usize = 2;
 
 /// Names of fields that hold times.
-const TIME_FIELDS: [&str; 11] = [
+const TIME_FIELDS: [&str; 13] = [
     "at",
     "created",
     "expires",
     "last_seen",
+    "last_sign_in",
     "last_used",
     "next",
     "since",
+    "started",
     "time",
     "until",
     "valid_until",
@@ -48,6 +50,11 @@ impl<'a> Console<'a> {
         out: &'a mut dyn Write,
     ) -> anyhow::Result<Self> {
         Ok(Self { client: Client::new(socket)?, json, yes, out })
+    }
+
+    /// Whether documents are printed instead of tables and sentences.
+    pub(super) fn is_json(&self) -> bool {
+        self.json
     }
 
     pub(super) fn get(&self, segments: &[&str]) -> anyhow::Result<Value> {
@@ -164,7 +171,11 @@ impl<'a> Console<'a> {
                 .iter()
                 .map(|item| row(item).map(|cell| escaped_line(&cell).into_owned())),
         );
-        self.aligned(&rows)
+        self.aligned(&rows)?;
+        if rows.len() == 1 {
+            writeln!(self.out, "(none)")?;
+        }
+        Ok(())
     }
 
     /// Prints a record with a line for each field.
@@ -173,19 +184,36 @@ impl<'a> Console<'a> {
         record: &Value,
         fields: [(&str, String); N],
     ) -> anyhow::Result<()> {
+        self.rows(record, &Vec::from(fields))
+    }
+
+    /// Prints rows of a label and a value, with `--json` the document instead.
+    pub(super) fn rows(&mut self, document: &Value, rows: &[(&str, String)]) -> anyhow::Result<()> {
         if self.json {
-            return self.print_json(record);
+            return self.print_json(document);
         }
-        let rows = fields.map(|(name, value)| [name.to_owned(), escaped_line(&value).into_owned()]);
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|(label, value)| [(*label).to_owned(), escaped_line(value).into_owned()])
+            .collect();
         self.aligned(&rows)
     }
 
-    /// Asks for confirmation, if standard input is a terminal and `--yes` was not given.
-    pub(super) fn confirm(&self, question: &str) -> anyhow::Result<()> {
+    /// Asks before a change, if standard input is a terminal and `--yes` was not given. The question
+    /// names what the change affects, and is `None` if it affects nobody; it is composed only if it is
+    /// asked, because it takes calls of the API.
+    ///
+    /// # Errors
+    /// If the answer is not yes, or the question cannot be composed.
+    pub(super) fn confirm(
+        &self,
+        question: impl FnOnce(&Self) -> anyhow::Result<Option<String>>,
+    ) -> anyhow::Result<()> {
         if self.yes || !io::stdin().is_terminal() {
             return Ok(());
         }
-        write!(io::stderr(), "{} [y/N] ", escaped(question))?;
+        let Some(question) = question(self)? else { return Ok(()) };
+        write!(io::stderr(), "{} [y/N] ", escaped(&question))?;
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer)?;
         if !matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {

@@ -4,6 +4,8 @@ use std::convert::Infallible;
 
 use serde_json::{Map, Value};
 
+use super::console::{Console, field, text};
+
 /// An item of a list without surrounding spaces: `a, b` has the items `a` and `b`.
 #[expect(clippy::unnecessary_wraps, reason = "clap asks for a result")]
 pub(super) fn trimmed(item: &str) -> Result<String, Infallible> {
@@ -20,4 +22,66 @@ pub(super) fn name_and_email(name: Option<String>, email: Option<String>, no_ema
         patch.insert("email".to_owned(), email.into());
     }
     Value::Object(patch)
+}
+
+/// Prints what an edit changed, or that it changed nothing; with `--json` the record. `fields` are
+/// labels, and the names of fields.
+pub(super) fn report_edit(
+    console: &mut Console<'_>,
+    subject: &str,
+    (before, after): (&Value, &Value),
+    fields: &[(&str, &str)],
+) -> anyhow::Result<()> {
+    let changes: Vec<_> = fields
+        .iter()
+        .filter(|(_, name)| field(before, name) != field(after, name))
+        .map(|(label, name)| (*label, shown(before, name), shown(after, name)))
+        .collect();
+    let sentence = match &*changes {
+        [] => format!("Nothing changed: {subject} already had these values."),
+        [(label, old, new)] => format!("Changed {label} of {subject}: {old} → {new}."),
+        several => {
+            let list: Vec<_> =
+                several.iter().map(|(label, old, new)| format!("{label} {old} → {new}")).collect();
+            format!("Changed {subject}: {}.", list.join("; "))
+        }
+    };
+    console.report(after, &sentence)
+}
+
+fn shown(record: &Value, name: &str) -> String {
+    if field(record, name).is_null() { "none".to_owned() } else { text(record, name) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn reported(before: &Value, after: &Value, json: bool) -> String {
+        let mut out = Vec::new();
+        let mut console = Console::new(PathBuf::new(), json, false, &mut out).unwrap();
+        let fields = [("login", "login"), ("group", "group"), ("name", "name")];
+        report_edit(&mut console, "ada", (before, after), &fields).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn an_edit_reports_what_changed_or_that_nothing_did() {
+        let before = json!({ "login": "ada", "group": "limited", "version": 1 });
+        let group = json!({ "login": "ada", "group": "admin", "version": 2 });
+        let named = json!({ "login": "ada", "group": "admin", "name": "Ada", "version": 2 });
+        let same = json!({ "login": "ada", "group": "limited", "version": 2 });
+        for (after, expected) in [
+            (&group, "Changed group of ada: limited → admin.\n"),
+            (&named, "Changed ada: group limited → admin; name none → Ada.\n"),
+            (&same, "Nothing changed: ada already had these values.\n"),
+        ] {
+            assert_eq!(reported(&before, after, false), expected);
+        }
+        assert_eq!(serde_json::from_str::<Value>(&reported(&before, &group, true)).unwrap(), group);
+    }
 }

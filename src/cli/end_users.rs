@@ -4,25 +4,26 @@ use clap::{ArgGroup, Subcommand};
 use serde_json::{Value, json};
 
 use super::console::{Console, text};
-use super::edit::name_and_email;
+use super::edit::{name_and_email, report_edit};
+use super::lookup;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// List the end users of an organization
     List {
-        /// The organization's id
+        /// The organization's id or name
         organization: String,
     },
     /// Show an end user
     Show {
-        /// The organization's id
+        /// The organization's id or name
         organization: String,
-        /// The end user's id
+        /// The end user's id, name or email address
         id: String,
     },
     /// Create an end user
     Create {
-        /// The organization's id
+        /// The organization's id or name
         organization: String,
         /// The end user's name
         name: String,
@@ -33,9 +34,9 @@ pub(super) enum Command {
     /// Change an end user
     #[command(group = ArgGroup::new("change").required(true).multiple(true))]
     Edit {
-        /// The organization's id
+        /// The organization's id or name
         organization: String,
-        /// The end user's id
+        /// The end user's id, name or email address
         id: String,
         /// The new name
         #[arg(long, group = "change")]
@@ -49,9 +50,9 @@ pub(super) enum Command {
     },
     /// Delete an end user that has no portal user
     Delete {
-        /// The organization's id
+        /// The organization's id or name
         organization: String,
-        /// The end user's id
+        /// The end user's id, name or email address
         id: String,
     },
 }
@@ -60,6 +61,7 @@ impl Command {
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         match self {
             Self::List { organization } => {
+                let organization = lookup::organization_id(console, &organization)?;
                 let path = ["organizations", &organization, "end-users"];
                 let end_users = console.list(&path, &[])?;
                 console.table(&end_users, ["ID", "NAME", "EMAIL"], |end_user| {
@@ -67,15 +69,17 @@ impl Command {
                 })
             }
             Self::Show { organization, id } => {
-                let end_user = console.get(&["organizations", &organization, "end-users", &id])?;
+                let organization = lookup::organization_id(console, &organization)?;
+                let end_user = lookup::end_user(console, &organization, &id)?;
                 show(console, &end_user)
             }
             Self::Create { organization, name, email } => {
                 let body = json!({ "name": name, "email": email });
+                let organization = lookup::organization_id(console, &organization)?;
                 let path = ["organizations", &organization, "end-users"];
                 let end_user = console.post(&path, Some(&body))?;
                 let sentence = format!(
-                    "Created the end user `{}` (id {}) of {organization}.",
+                    "Created the end user {} (id {}) of {organization}.",
                     text(&end_user, "name"),
                     text(&end_user, "id")
                 );
@@ -83,14 +87,26 @@ impl Command {
             }
             Self::Edit { organization, id, name, email, no_email } => {
                 let patch = name_and_email(name, email, no_email);
+                let organization = lookup::organization_id(console, &organization)?;
+                let before = lookup::end_user(console, &organization, &id)?;
+                let [id, name] = ["id", "name"].map(|field| text(&before, field));
                 let path = ["organizations", &organization, "end-users", &id];
-                let end_user = console.patch(&path, None, &patch)?;
-                show(console, &end_user)
+                let after = console.patch(&path, None, &patch)?;
+                let fields = [("name", "name"), ("email address", "email")];
+                report_edit(console, &name, (&before, &after), &fields)
             }
             Self::Delete { organization, id } => {
-                console.confirm(&format!("Delete the end user {id} of {organization}?"))?;
+                let organization = lookup::organization_id(console, &organization)?;
+                let end_user = lookup::end_user(console, &organization, &id)?;
+                let [id, name] = ["id", "name"].map(|field| text(&end_user, field));
+                console.confirm(|_| {
+                    Ok(Some(format!("Delete the end user {name} (id {id}) of {organization}?")))
+                })?;
                 console.delete(&["organizations", &organization, "end-users", &id], &[])?;
-                console.report(&Value::Null, &format!("Deleted the end user {id}."))
+                console.report(
+                    &Value::Null,
+                    &format!("Deleted the end user {name} (id {id}) of {organization}."),
+                )
             }
         }
     }

@@ -3,17 +3,18 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::console::{Console, field, text};
-use super::policy::needs;
+use super::console::{Console, array, field, text};
+use super::lookup;
+use super::terminal::escaped_line;
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
     #[command(flatten)]
     subject: Subject,
-    /// With --group: the id of the session's organization
+    /// With --group: the session's organization, by id or name
     #[arg(
         long,
-        value_name = "ID",
+        value_name = "ORGANIZATION",
         requires = "group",
         conflicts_with_all = ["user", "link", "anonymous"]
     )]
@@ -42,11 +43,11 @@ struct Subject {
     /// A portal user, by login or id
     #[arg(long, value_name = "LOGIN")]
     user: Option<String>,
-    /// A visitor with the secure link of an organization
-    #[arg(long, value_name = "ORGANIZATION")]
+    /// A visitor with a secure link: the link, or the id or name of its organization
+    #[arg(long, value_name = "LINK")]
     link: Option<String>,
-    /// A session in a group, by the group's id
-    #[arg(long, value_name = "ID")]
+    /// A session in a group, by the group's id or name
+    #[arg(long, value_name = "GROUP")]
     group: Option<String>,
     /// A visitor without a session
     #[arg(long)]
@@ -56,12 +57,22 @@ struct Subject {
 impl ExplainArgs {
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         let Subject { user, link, group, anonymous } = self.subject;
+        let user = user.map(|user| lookup::user_id(console, &user)).transpose()?;
+        let group = group.map(|group| lookup::group_id(console, &group)).transpose()?;
+        let organization =
+            self.organization.map(|id| lookup::organization_id(console, &id)).transpose()?;
+        let link = match link {
+            Some(link) if !link.contains("/link/") => {
+                Some(lookup::organization_id(console, &link)?)
+            }
+            link => link,
+        };
         let question = json!({
             "user": user,
             "link": link,
             "group": group,
             "anonymous": anonymous,
-            "organization": self.organization,
+            "organization": organization,
             "address": self.address,
             "preflight": self.preflight,
             "method": self.method,
@@ -70,22 +81,63 @@ impl ExplainArgs {
             "websocket": self.websocket,
         });
         let explanation = console.post(&["explain"], Some(&question))?;
+        console.note(&escaped_line(&text(&explanation, "sentence")))?;
+        console.note("")?;
         let [decision, reason, route, held, policy] =
             ["decision", "reason", "route", "held", "policy"].map(|name| text(&explanation, name));
-        console.record(
+        console.rows(
             &explanation,
-            [
-                ("decision", decision),
-                ("reason", reason),
+            &[
+                ("decision", format!("{decision} ({reason})")),
                 ("route", route),
-                ("reading", reading(field(&explanation, "reading"))),
-                ("needed", needs(&explanation, "needed")),
-                ("held", held),
-                ("session", session(field(&explanation, "session"))),
+                ("needs", with_names(&explanation, "needed")),
+                ("missing", with_names(&explanation, "missing")),
+                ("has", held),
+                ("session", session(&explanation)),
+                ("other reading", reading(field(&explanation, "reading"))),
+                ("nearest routes", nearest(&explanation)),
                 ("policy", policy),
-            ],
+            ]
+            .into_iter()
+            .filter(|(label, value)| value != "-" || ["route", "session"].contains(label))
+            .collect::<Vec<_>>(),
         )
     }
+}
+
+/// Permissions with their names: `invoices.view (Invoices – View)`.
+fn with_names(explanation: &Value, permissions: &str) -> String {
+    let names = field(explanation, "names");
+    let all: Vec<_> = array(explanation, permissions)
+        .iter()
+        .filter_map(Value::as_str)
+        .map(|id| match field(names, id).as_str() {
+            Some(name) => format!("{id} ({name})"),
+            None => id.to_owned(),
+        })
+        .collect();
+    let is_any = all.len() > 1 && field(explanation, "access") == "any";
+    match all.is_empty() {
+        true => match field(explanation, "access").as_str() {
+            Some("public") if permissions == "needed" => "nothing (public)".to_owned(),
+            Some("signed-in") if permissions == "needed" => "a session".to_owned(),
+            Some("deny") if permissions == "needed" => "closed to everyone".to_owned(),
+            _ => "-".to_owned(),
+        },
+        false => format!("{}{}", if is_any { "any of " } else { "" }, all.join(", ")),
+    }
+}
+
+fn nearest(explanation: &Value) -> String {
+    let routes: Vec<_> = array(explanation, "nearest")
+        .iter()
+        .map(|route| {
+            let [name, methods, path, file, line] =
+                ["name", "methods", "path", "file", "line"].map(|name| text(route, name));
+            format!("{path} [{methods}] \"{name}\" ({file}:{line})")
+        })
+        .collect();
+    if routes.is_empty() { "-".to_owned() } else { routes.join("; ") }
 }
 
 /// How the portal may read the path differently, and the decision on that reading.
@@ -97,12 +149,16 @@ fn reading(reading: &Value) -> String {
     format!("{readings} (route {route}: {reason})")
 }
 
-fn session(session: &Value) -> String {
+fn session(explanation: &Value) -> String {
+    let session = field(explanation, "session");
     if session.is_null() {
         return "none".to_owned();
     }
     let [kind, group] = ["kind", "group"].map(|name| text(session, name));
     let mut words = format!("{kind}, group {group}");
+    if let Some(name) = field(field(explanation, "names"), &group).as_str() {
+        words.push_str(&format!(" ({name})"));
+    }
     for name in ["organization", "login"] {
         if let Some(value) = field(session, name).as_str().filter(|value| !value.is_empty()) {
             words.push_str(&format!(", {name} {value}"));

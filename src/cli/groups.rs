@@ -4,7 +4,9 @@ use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::console::{Console, array, field, text};
-use super::edit::trimmed;
+use super::edit::{report_edit, trimmed};
+use super::impact::{OpenSessions, counted};
+use super::lookup;
 
 /// The group of sessions that a secure link starts.
 const NON_PORTAL: &str = portcullis_policy::built_in::NON_PORTAL;
@@ -15,7 +17,7 @@ pub(super) enum Command {
     List,
     /// Show a group and its permissions
     Show {
-        /// The group's id
+        /// The group's id or name
         id: String,
     },
     /// Create a group
@@ -33,7 +35,7 @@ pub(super) enum Command {
     Edit(Edit),
     /// Create a group with the permissions of another
     Copy {
-        /// The id of the group to copy
+        /// The id or name of the group to copy
         #[arg(value_name = "ID")]
         original: String,
         /// The id of the new group [default: a new one]
@@ -45,15 +47,15 @@ pub(super) enum Command {
     },
     /// Delete a group
     Delete {
-        /// The group's id
+        /// The group's id or name
         id: String,
-        /// The id of the group to move its portal users to
+        /// The id or name of the group to move its portal users to
         #[arg(long, value_name = "ID")]
         move_to: Option<String>,
     },
     /// Make a group the default for new portal users
     Default {
-        /// The group's id
+        /// The group's id or name
         id: String,
     },
 }
@@ -61,7 +63,7 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("change").required(true).multiple(true))]
 pub(super) struct Edit {
-    /// The group's id
+    /// The group's id or name
     id: String,
     /// The new name
     #[arg(long, group = "change")]
@@ -99,14 +101,14 @@ impl Command {
                 })
             }
             Self::Show { id } => {
-                let group = console.get(&["groups", &id])?;
+                let group = lookup::group(console, &id)?;
                 show(console, &group)
             }
             Self::Create { name, id, permissions } => {
                 let body = json!({ "id": id, "name": name, "permissions": chosen(permissions) });
                 let group = console.post(&["groups"], Some(&body))?;
                 let sentence = format!(
-                    "Created the group `{}` (id {}) with {} permissions.",
+                    "Created the group {} (id {}) with {} permissions.",
                     text(&group, "name"),
                     text(&group, "id"),
                     count(&group)
@@ -116,30 +118,27 @@ impl Command {
             Self::Edit(edit) => edit.run(console),
             Self::Copy { original, id, name } => {
                 let body = json!({ "id": id, "name": name });
+                let original = lookup::group_id(console, &original)?;
                 let group = console.post(&["groups", &original, "copy"], Some(&body))?;
                 let sentence = format!(
-                    "Copied {original} to the group `{}` (id {}).",
+                    "Copied {original} to the group {} (id {}).",
                     text(&group, "name"),
                     text(&group, "id")
                 );
                 console.report(&group, &sentence)
             }
-            Self::Delete { id, move_to } => {
-                console.confirm(&format!("Delete the group {id}?"))?;
-                console.delete(&["groups", &id], &[("move_to", move_to.as_deref())])?;
-                let sentence = match move_to {
-                    Some(to) => {
-                        format!("Deleted the group {id}; its portal users are now in {to}.")
-                    }
-                    None => format!("Deleted the group {id}."),
-                };
-                console.report(&Value::Null, &sentence)
-            }
+            Self::Delete { id, move_to } => delete(console, &id, move_to.as_deref()),
             Self::Default { id } => {
+                let id = lookup::group_id(console, &id)?;
                 let group = console.patch(&["groups", &id], None, &json!({ "default": true }))?;
                 let name = text(&group, "name");
-                console
-                    .report(&group, &format!("New portal users are now put in the group `{name}`."))
+                console.report(
+                    &group,
+                    &format!(
+                        "New portal users are now put in the group {name} ({}).",
+                        count(&group)
+                    ),
+                )
             }
         }
     }
@@ -148,6 +147,8 @@ impl Command {
 impl Edit {
     fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         let Self { id, name, permissions, grant, revoke, default } = self;
+        let before = lookup::group(console, &id)?;
+        let id = text(&before, "id");
         let mut patch = Map::new();
         let mut version = None;
         if let Some(name) = name {
@@ -156,17 +157,130 @@ impl Edit {
         if let Some(permissions) = permissions {
             patch.insert("permissions".to_owned(), chosen(permissions));
         } else if !grant.is_empty() || !revoke.is_empty() {
-            // The result depends on the permissions read here: write only if they are unchanged.
-            let group = console.get(&["groups", &id])?;
-            version = field(&group, "version").as_u64();
-            patch.insert("permissions".to_owned(), changed(&group, grant, &revoke));
+            // The result depends on the permissions read above: write only if they are unchanged.
+            version = field(&before, "version").as_u64();
+            patch.insert("permissions".to_owned(), changed(&before, grant, &revoke));
         }
         if default {
             patch.insert("default".to_owned(), true.into());
         }
-        let group = console.patch(&["groups", &id], version, &Value::Object(patch))?;
-        show(console, &group)
+        if let Some(permissions) = patch.get("permissions") {
+            console.confirm(|console| permissions_question(console, &before, permissions))?;
+        }
+        let after = console.patch(&["groups", &id], version, &Value::Object(patch))?;
+        let (granted, revoked) = difference(&before, &after);
+        if granted.is_empty() && revoked.is_empty() {
+            let fields = [("name", "name"), ("default", "default")];
+            return report_edit(console, &id, (&before, &after), &fields);
+        }
+        let sentence = format!(
+            "Changed permissions of {id}: {}; {} now.",
+            listed(["granted", "revoked"], &granted, &revoked),
+            count(&after)
+        );
+        for name in ["name", "default"] {
+            if field(&before, name) != field(&after, name) {
+                console.note(&format!("Changed {name} of {id}: {}.", text(&after, name)))?;
+            }
+        }
+        console.report(&after, &sentence)
     }
+}
+
+/// Asks before permissions change that someone has now.
+fn permissions_question(
+    console: &Console<'_>,
+    group: &Value,
+    permissions: &Value,
+) -> anyhow::Result<Option<String>> {
+    let after = match permissions.as_array() {
+        Some(_) => json!({ "permissions": permissions }),
+        None => json!({ "permissions": all(console, group)? }),
+    };
+    let (granted, revoked) = difference(group, &after);
+    let name = text(group, "name");
+    if granted.is_empty() && revoked.is_empty() {
+        return Ok(None);
+    }
+    let affected = if field(group, "id") == NON_PORTAL {
+        let links = OpenSessions::count(console, &[], |_| true)?.links;
+        let organizations = console.list(&["organizations"], &[])?;
+        let enabled =
+            array(&organizations, "items").iter().filter(|o| field(o, "link_enabled") == true);
+        format!(
+            "Anyone with one of {} has this group, without signing in; {} of them {} open.",
+            counted(enabled.count(), "enabled secure link"),
+            counted(links, "session"),
+            if links == 1 { "is" } else { "are" }
+        )
+    } else {
+        let users = match users(group) {
+            0 => return Ok(None),
+            1 => "1 portal user is".to_owned(),
+            users => format!("{} are", counted(users, "portal user")),
+        };
+        format!("{users} in it; the change applies to the next request.")
+    };
+    let change = listed(["grant", "revoke"], &granted, &revoked);
+    Ok(Some(format!("Change permissions of the group {name}: {change}? {affected}")))
+}
+
+/// The ids of all permissions that a group can have.
+fn all(console: &Console<'_>, group: &Value) -> anyhow::Result<Vec<String>> {
+    let permissions = console.get(&["permissions"])?;
+    let can_have = |permission: &&Value| {
+        field(group, "id") != NON_PORTAL || field(permission, "identity") == false
+    };
+    let items = array(&permissions, "items").iter().filter(can_have);
+    Ok(items.map(|permission| text(permission, "id")).collect())
+}
+
+/// The permissions that a group gains and those that it loses.
+fn difference<'a>(before: &'a Value, after: &'a Value) -> (Vec<&'a str>, Vec<&'a str>) {
+    let [before, after] = [before, after].map(|group| array(group, "permissions"));
+    let only = |one: &'a [Value], other: &[Value]| {
+        one.iter().filter(|id| !other.contains(id)).filter_map(Value::as_str).collect()
+    };
+    (only(after, before), only(before, after))
+}
+
+/// Both lists, each with its verb in front.
+fn listed([grant, revoke]: [&str; 2], granted: &[&str], revoked: &[&str]) -> String {
+    let part =
+        |verb: &str, ids: &[&str]| (!ids.is_empty()).then(|| format!("{verb} {}", ids.join(", ")));
+    let parts = [part(grant, granted), part(revoke, revoked)];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+fn delete(console: &mut Console<'_>, id: &str, move_to: Option<&str>) -> anyhow::Result<()> {
+    let group = lookup::group(console, id)?;
+    let move_to = move_to.map(|to| lookup::group(console, to)).transpose()?;
+    let [id, name] = ["id", "name"].map(|field| text(&group, field));
+    console.confirm(|_| {
+        let users = users(&group);
+        Ok(match &move_to {
+            _ if users == 0 => Some(format!("Delete the group {name}? No portal user is in it.")),
+            Some(to) => Some(format!(
+                "Delete the group {name}, and move {} to the group {} ({})?",
+                counted(users, "portal user"),
+                text(to, "name"),
+                count(to)
+            )),
+            // The gateway refuses it.
+            None => None,
+        })
+    })?;
+    let target = move_to.as_ref().map(|to| text(to, "id"));
+    console.delete(&["groups", &id], &[("move_to", target.as_deref())])?;
+    let sentence = match target {
+        Some(to) => format!("Deleted the group {name}; its portal users are now in {to}."),
+        None => format!("Deleted the group {name}."),
+    };
+    console.report(&Value::Null, &sentence)
+}
+
+fn users(group: &Value) -> usize {
+    field(group, "users").as_u64().and_then(|users| users.try_into().ok()).unwrap_or(0)
 }
 
 fn show(console: &mut Console<'_>, group: &Value) -> anyhow::Result<()> {

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::client::ApiError;
 use super::console::{Console, array, field, text};
+use super::impact::counted;
 
 #[derive(Debug, Args)]
 pub(super) struct Import {
@@ -67,8 +68,8 @@ impl Import {
         console.report(&document, &sentence)?;
         read?;
         if failed > 0 {
-            let lines = if failed == 1 { "line" } else { "lines" };
-            bail!("{failed} {lines} failed; fix them and run the import again");
+            let all = created + skipped + failed;
+            bail!("{failed} of {} failed; fix them and run the import again", counted(all, "line"));
         }
         Ok(())
     }
@@ -98,6 +99,7 @@ impl Import {
                 Outcome::Failed(_) => report.failed += 1,
             }
             let sentence = match outcome.reason() {
+                Some(reason) if login == "-" => format!("line {number}: {reason}"),
                 Some(reason) => format!("line {number}: {} {login}: {reason}", outcome.name()),
                 None => format!("line {number}: {} {login}", outcome.name()),
             };
@@ -135,9 +137,10 @@ fn import(console: &Console<'_>, line: &[u8]) -> anyhow::Result<(String, Outcome
     let new = match serde_json::from_slice::<Value>(line) {
         Ok(new) if new.is_object() => new,
         Ok(_) => return Ok(("-".to_owned(), Outcome::Failed("not a JSON object".to_owned()))),
-        // The error has a position but no text, which may contain a password.
+        // Only its position: the text of the line may contain a password.
         Err(error) => {
-            return Ok(("-".to_owned(), Outcome::Failed(format!("not valid JSON: {error}"))));
+            let message = format!("not valid JSON at column {}", error.column());
+            return Ok(("-".to_owned(), Outcome::Failed(message)));
         }
     };
     let error = match console.post(&["users"], Some(&new)) {

@@ -3,7 +3,9 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::console::{Console, text};
+use super::console::{Console, field, text};
+use super::impact::{OpenSessions, sessions_end};
+use super::lookup;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -19,34 +21,48 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct Target {
-    /// The organization's id
+    /// The organization's id or name
     organization: String,
 }
 
 impl Command {
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
+        let (Self::Show(target)
+        | Self::Rotate(target)
+        | Self::Enable(target)
+        | Self::Disable(target)) = &self;
+        let organization = lookup::organization(console, &target.organization)?;
+        let [id, name] = ["id", "name"].map(|field| text(&organization, field));
         let (link, result) = match self {
-            Self::Show(Target { organization }) => {
-                (console.get(&["organizations", &organization, "link"])?, None)
+            Self::Show(_) => (console.get(&["organizations", &id, "link"])?, None),
+            Self::Rotate(_) => {
+                console.confirm(|console| {
+                    let ended = ended_sessions(console, &id)?;
+                    Ok(Some(format!(
+                        "Replace the secure link of {name}? The current link stops working, and \
+                         {ended}."
+                    )))
+                })?;
+                let link = console.post(&["organizations", &id, "link", "rotate"], None)?;
+                let sentence = format!(
+                    "Replaced the secure link of {name}; the previous one no longer works."
+                );
+                (link, Some(sentence))
             }
-            Self::Rotate(Target { organization }) => {
-                console.confirm(&format!("Revoke the current secure link of {organization}?"))?;
-                let link =
-                    console.post(&["organizations", &organization, "link", "rotate"], None)?;
-                (
-                    link,
-                    Some(format!(
-                        "{organization} has a new secure link; the old one no longer works."
-                    )),
-                )
+            Self::Enable(_) => {
+                (switch(console, &id, true)?, Some(format!("Enabled the secure link of {name}.")))
             }
-            Self::Enable(Target { organization }) => {
-                let link = switch(console, &organization, true)?;
-                (link, Some(format!("Enabled the secure link of {organization}.")))
-            }
-            Self::Disable(Target { organization }) => {
-                let link = switch(console, &organization, false)?;
-                (link, Some(format!("Disabled the secure link of {organization}.")))
+            Self::Disable(_) => {
+                console.confirm(|console| {
+                    if field(&organization, "link_enabled") == false {
+                        return Ok(None);
+                    }
+                    let ended = ended_sessions(console, &id)?;
+                    Ok(Some(format!(
+                        "Disable the secure link of {name}? It stops working, and {ended}."
+                    )))
+                })?;
+                (switch(console, &id, false)?, Some(format!("Disabled the secure link of {name}.")))
             }
         };
         if let Some(sentence) = result {
@@ -55,6 +71,11 @@ impl Command {
         let [url, enabled] = ["url", "enabled"].map(|field| text(&link, field));
         console.record(&link, [("url", url), ("enabled", enabled)])
     }
+}
+
+/// What ends with the link of an organization.
+fn ended_sessions(console: &Console<'_>, organization: &str) -> anyhow::Result<String> {
+    Ok(sessions_end(OpenSessions::of_organization(console, organization)?.links))
 }
 
 fn switch(

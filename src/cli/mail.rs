@@ -1,35 +1,51 @@
 //! `portcullis mail`: the outbox, and recent emails.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::console::{Console, text};
+use super::client::with_command;
+use super::console::{Console, field, text};
+use super::lookup;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List waiting emails, sent invitations of the last 30 days, and resets of the last day
+    /// List waiting emails, and sent ones of the last 30 days (resets: 1 day)
     List {
         /// Only emails in this state: `waiting`, `sent`, `failed`, `unconfirmed` or `not_needed`
-        #[arg(long)]
+        #[arg(
+            long,
+            value_parser = ["waiting", "sent", "failed", "unconfirmed", "not_needed"],
+            hide_possible_values = true
+        )]
         state: Option<String>,
+        /// Only emails to a portal user, by login or id
+        #[arg(long)]
+        user: Option<String>,
     },
     /// Show an email
-    Show {
-        /// The email's id
-        id: String,
-    },
+    Show(Target),
     /// Send a waiting or unconfirmed email now
-    Retry {
-        /// The email's id
-        id: String,
-    },
+    Retry(Target),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Target {
+    /// The email's id, or the login of a portal user for the last email to that user
+    #[arg(value_name = "EMAIL")]
+    id_or_login: String,
 }
 
 impl Command {
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         match self {
-            Self::List { state } => {
-                let mails = console.list(&["mail"], &[("state", state.as_deref())])?;
+            Self::List { state, user } => {
+                let user = user.map(|user| lookup::user_id(console, &user)).transpose()?;
+                let mut mails = console.list(&["mail"], &[("state", state.as_deref())])?;
+                if let (Some(user), Some(items)) =
+                    (user, mails.get_mut("items").and_then(Value::as_array_mut))
+                {
+                    items.retain(|mail| field(mail, "user") == &user);
+                }
                 let header = [
                     "ID", "LOGIN", "TO", "OCCASION", "STATE", "WRITTEN", "ATTEMPTS", "NEXT",
                     "ERROR",
@@ -49,16 +65,24 @@ impl Command {
                     .map(|field| text(mail, field))
                 })
             }
-            Self::Show { id } => {
-                let mail = console.get(&["mail", &id])?;
+            Self::Show(target) => {
+                let mail = lookup::mail(console, &target.id_or_login)?;
                 show(console, &mail)
             }
-            Self::Retry { id } => {
-                let mail = console.post(&["mail", &id, "retry"], None)?;
+            Self::Retry(target) => {
+                let mail = lookup::mail(console, &target.id_or_login)?;
+                let [id, login] = ["id", "login"].map(|field| text(&mail, field));
+                let mail = console.post(&["mail", &id, "retry"], None).map_err(|error| {
+                    let invite = format!("portcullis users invite {login}");
+                    match field(&mail, "occasion") == "invitation" {
+                        true => with_command(error, "mail-done", &invite),
+                        false => error,
+                    }
+                })?;
                 let to = text(&mail, "to");
                 console.report(
                     &mail,
-                    &format!("Sending the mail to {to}; see the result with `mail show {id}`."),
+                    &format!("Sending the email to {to}; see the result with `portcullis mail show {id}`."),
                 )
             }
         }

@@ -4,8 +4,9 @@ use clap::{ArgGroup, Subcommand};
 use serde_json::{Value, json};
 
 use super::console::{Console, field, text};
-use super::edit::name_and_email;
-use super::{end_users, links};
+use super::edit::{name_and_email, report_edit};
+use super::impact::{OpenSessions, sessions_end};
+use super::{end_users, links, lookup};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -13,7 +14,7 @@ pub(super) enum Command {
     List,
     /// Show an organization
     Show {
-        /// The organization's id
+        /// The organization's id or name
         id: String,
     },
     /// Create an organization
@@ -30,7 +31,7 @@ pub(super) enum Command {
     /// Change an organization
     #[command(group = ArgGroup::new("change").required(true).multiple(true))]
     Edit {
-        /// The organization's id
+        /// The organization's id or name
         id: String,
         /// The new name
         #[arg(long, group = "change")]
@@ -44,7 +45,7 @@ pub(super) enum Command {
     },
     /// Delete an organization that has neither portal users nor end users
     Delete {
-        /// The organization's id
+        /// The organization's id or name
         id: String,
     },
     /// Show, replace, enable or disable the secure link
@@ -68,14 +69,14 @@ impl Command {
                 })
             }
             Self::Show { id } => {
-                let organization = console.get(&["organizations", &id])?;
+                let organization = lookup::organization(console, &id)?;
                 show(console, &organization)
             }
             Self::Create { name, id, email } => {
                 let body = json!({ "name": name, "id": id, "email": email });
                 let organization = console.post(&["organizations"], Some(&body))?;
                 let sentence = format!(
-                    "Created the organization `{}` (id {}).",
+                    "Created the organization {} (id {}).",
                     text(&organization, "name"),
                     text(&organization, "id")
                 );
@@ -83,13 +84,24 @@ impl Command {
             }
             Self::Edit { id, name, email, no_email } => {
                 let patch = name_and_email(name, email, no_email);
-                let organization = console.patch(&["organizations", &id], None, &patch)?;
-                show(console, &organization)
+                let before = lookup::organization(console, &id)?;
+                let [id, name] = ["id", "name"].map(|field| text(&before, field));
+                let after = console.patch(&["organizations", &id], None, &patch)?;
+                let fields = [("name", "name"), ("email address", "email")];
+                report_edit(console, &name, (&before, &after), &fields)
             }
             Self::Delete { id } => {
-                console.confirm(&format!("Delete the organization {id}?"))?;
+                let organization = lookup::organization(console, &id)?;
+                let [id, name] = ["id", "name"].map(|field| text(&organization, field));
+                console.confirm(|console| {
+                    let ended = sessions_end(OpenSessions::of_organization(console, &id)?.all());
+                    Ok(Some(format!(
+                        "Delete the organization {name} (id {id})? Its secure link stops working, \
+                         and {ended}."
+                    )))
+                })?;
                 console.delete(&["organizations", &id], &[])?;
-                console.report(&Value::Null, &format!("Deleted the organization {id}."))
+                console.report(&Value::Null, &format!("Deleted the organization {name} (id {id})."))
             }
             Self::Link(command) => command.run(console),
             Self::EndUsers(command) => command.run(console),

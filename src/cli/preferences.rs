@@ -3,7 +3,13 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
-use super::console::{Console, text};
+use super::console::{Console, array, field, text};
+use super::impact::{OpenSessions, counted, sessions_end};
+
+/// Whether secure links require sign-in where portal users exist (R12).
+const SECURE: &str = "secure_with_password_if_portal_users_exist";
+/// Where all requests go while the portal is disabled (R60).
+const REDIRECT: &str = "disabled_redirect_url";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -29,30 +35,118 @@ pub(super) struct Set {
 
 impl Command {
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
-        let preferences = match self {
-            Self::Show => console.get(&["preferences"])?,
-            Self::Set(set) => console.patch(&["preferences"], None, &set.patch())?,
-        };
-        let fields = [
-            "secure_with_password_if_portal_users_exist",
-            "disabled_redirect_url",
-            "default_group",
-        ];
-        console.record(&preferences, fields.map(|field| (field, text(&preferences, field))))
+        match self {
+            Self::Show => {
+                let preferences = console.get(&["preferences"])?;
+                show(console, &preferences)
+            }
+            Self::Set(set) => set.run(console),
+        }
     }
 }
 
 impl Set {
+    fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
+        let before = console.get(&["preferences"])?;
+        let patch = self.patch();
+        console.confirm(|console| question(console, &before, &patch))?;
+        let after = console.patch(&["preferences"], None, &patch)?;
+        let changed = |name| field(&before, name) != field(&after, name);
+        let mut sentences = Vec::new();
+        if changed(SECURE) {
+            sentences.push(if field(&after, SECURE) == true {
+                "Secure links of organizations with portal users now lead to the sign-in page."
+                    .to_owned()
+            } else {
+                "All enabled secure links now open the portal without sign-in.".to_owned()
+            });
+        }
+        if changed(REDIRECT) {
+            sentences.push(match field(&after, REDIRECT).as_str() {
+                Some(url) => format!(
+                    "Disabled the portal: all requests are redirected to {url}. To enable it, run \
+                     `portcullis preferences set --no-disabled-redirect-url`."
+                ),
+                None => "Enabled the portal.".to_owned(),
+            });
+        }
+        if sentences.is_empty() {
+            sentences.push("Nothing changed: the preferences already had these values.".to_owned());
+        }
+        console.report(&after, &sentences.join("\n"))
+    }
+
     fn patch(self) -> Value {
         let mut patch = Map::new();
         if let Some(secure) = self.secure_with_password_if_portal_users_exist {
-            let key = "secure_with_password_if_portal_users_exist";
-            patch.insert(key.to_owned(), secure.into());
+            patch.insert(SECURE.to_owned(), secure.into());
         }
         if self.disabled_redirect_url.is_some() || self.no_disabled_redirect_url {
-            let key = "disabled_redirect_url";
-            patch.insert(key.to_owned(), self.disabled_redirect_url.into());
+            patch.insert(REDIRECT.to_owned(), self.disabled_redirect_url.into());
         }
         Value::Object(patch)
     }
+}
+
+/// Asks before the portal is disabled, and before secure links change what they open.
+fn question(
+    console: &Console<'_>,
+    before: &Value,
+    patch: &Value,
+) -> anyhow::Result<Option<String>> {
+    let new = |name| patch.get(name).filter(|value| field(before, name) != *value);
+    let mut sentences = Vec::new();
+    if let Some(secure) = new(SECURE).and_then(Value::as_bool) {
+        let organizations = console.list(&["organizations"], &[])?;
+        let ids: Vec<_> = array(&organizations, "items")
+            .iter()
+            .filter(|organization| {
+                field(organization, "link_enabled") == true
+                    && field(organization, "portal_users") != 0
+            })
+            .map(|organization| field(organization, "id"))
+            .collect();
+        let links = counted(ids.len(), "organization");
+        sentences.push(if secure {
+            let open = OpenSessions::count(console, &[], |session| {
+                ids.contains(&field(session, "organization"))
+            })?;
+            format!(
+                "The secure links of {links} with portal users will lead to the sign-in page, and {}.",
+                sessions_end(open.links)
+            )
+        } else {
+            format!(
+                "The secure links of {links} with portal users will open the portal without \
+                 sign-in, with the permissions of the Non-Portal User Group."
+            )
+        });
+    }
+    if let Some(url) = new(REDIRECT).and_then(Value::as_str) {
+        let open = OpenSessions::count(console, &[], |_| true)?.all();
+        let sessions = counted(open, "open session");
+        sentences.push(format!(
+            "The portal will be disabled: all requests, those of {sessions} included, are \
+             redirected to {url}."
+        ));
+    }
+    if sentences.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(format!("{} Continue?", sentences.join(" "))))
+}
+
+fn show(console: &mut Console<'_>, preferences: &Value) -> anyhow::Result<()> {
+    let portal = match field(preferences, REDIRECT).as_str() {
+        Some(url) => format!("disabled; all requests are redirected to {url}"),
+        None => "enabled".to_owned(),
+    };
+    console.record(
+        preferences,
+        [
+            ("Portal", portal),
+            ("Links ask for sign-in where portal users exist", text(preferences, SECURE)),
+            ("Group of new portal users", text(preferences, "default_group")),
+        ],
+    )
 }

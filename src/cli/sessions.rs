@@ -3,19 +3,23 @@
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::console::{Console, text};
-use super::user_id::user_id;
+use super::console::{Console, field, text};
+use super::impact::{OpenSessions, counted};
+use super::lookup;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List sessions
+    /// List open sessions
     List {
         /// Only sessions of a portal user, by login or id
         #[arg(long)]
         user: Option<String>,
-        /// Only sessions of an organization, by id
-        #[arg(long, value_name = "ID", conflicts_with = "user")]
+        /// Only sessions of an organization, by id or name
+        #[arg(long, conflicts_with = "user")]
         organization: Option<String>,
+        /// Only sessions of this kind: `user`, or `link` for those of secure links
+        #[arg(long, value_parser = ["user", "link"], hide_possible_values = true)]
+        kind: Option<String>,
     },
     /// End sessions
     End(End),
@@ -24,13 +28,13 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(super) struct End {
-    /// The session's id
+    /// The session's id, or the beginning of it that `list` shows
     id: Option<String>,
     /// All sessions of a portal user, by login or id
     #[arg(long)]
     user: Option<String>,
-    /// All sessions of an organization, by id
-    #[arg(long, value_name = "ID")]
+    /// All sessions of an organization and its portal users, by id or name
+    #[arg(long)]
     organization: Option<String>,
     /// All sessions
     #[arg(long)]
@@ -40,10 +44,12 @@ pub(super) struct End {
 impl Command {
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         match self {
-            Self::List { user, organization } => {
-                let user = user.map(|user| user_id(console, &user)).transpose()?;
+            Self::List { user, organization, kind } => {
+                let user = user.map(|user| lookup::user_id(console, &user)).transpose()?;
+                let organization =
+                    organization.map(|id| lookup::organization_id(console, &id)).transpose()?;
                 let params = [("user", user.as_deref()), ("organization", organization.as_deref())];
-                print(console, &["sessions"], &params)
+                print(console, &["sessions"], &params, kind.as_deref())
             }
             Self::End(end) => end.run(console),
         }
@@ -54,20 +60,35 @@ impl End {
     fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         let sentence = match self {
             Self { id: Some(id), .. } => {
+                let id = lookup::session_id(console, &id)?;
                 console.delete(&["sessions", &id], &[])?;
-                format!("Ended the session {id}.")
+                format!("Ended the session {}.", lookup::short(&id))
             }
             Self { user: Some(user), .. } => {
-                let id = user_id(console, &user)?;
+                let user = lookup::user(console, &user)?;
+                let [id, login] = ["id", "login"].map(|field| text(&user, field));
+                console.confirm(|console| {
+                    let open = OpenSessions::of_user(console, &id)?;
+                    Ok(question(open, &format!("of {login}")))
+                })?;
                 console.delete(&["users", &id, "sessions"], &[])?;
-                format!("Ended all sessions of {user}.")
+                format!("Ended all sessions of {login}.")
             }
             Self { organization: Some(organization), .. } => {
-                console.delete(&["sessions"], &[("organization", Some(&organization))])?;
-                format!("Ended all sessions of {organization}.")
+                let organization = lookup::organization(console, &organization)?;
+                let [id, name] = ["id", "name"].map(|field| text(&organization, field));
+                console.confirm(|console| {
+                    let open = OpenSessions::of_organization(console, &id)?;
+                    Ok(question(open, &format!("of {name}")))
+                })?;
+                console.delete(&["sessions"], &[("organization", Some(&id))])?;
+                format!("Ended all sessions of {name}.")
             }
             Self { .. } => {
-                console.confirm("End all sessions of all users?")?;
+                console.confirm(|console| {
+                    let open = OpenSessions::count(console, &[], |_| true)?;
+                    Ok(question(open, "of the portal"))
+                })?;
                 console.delete(&["sessions"], &[])?;
                 "Ended all sessions.".to_owned()
             }
@@ -76,16 +97,37 @@ impl End {
     }
 }
 
-/// Prints a list of sessions.
+/// Asks before sessions end; `None` if none is open.
+fn question(open: OpenSessions, whose: &str) -> Option<String> {
+    let OpenSessions { users, links } = open;
+    let kinds = match (users, links) {
+        (0, 0) => return None,
+        (_, 0) => String::new(),
+        (0, _) => " that a secure link started".to_owned(),
+        (_, _) => format!(", {users} of portal users and {links} of secure links"),
+    };
+    Some(format!("End {} {whose}{kinds}?", counted(open.all(), "open session")))
+}
+
+/// Prints a list of sessions, only those of a kind if one is given.
 pub(super) fn print(
     console: &mut Console<'_>,
     path: &[&str],
     params: &[(&str, Option<&str>)],
+    kind: Option<&str>,
 ) -> anyhow::Result<()> {
-    let sessions = console.list(path, params)?;
-    let header = ["KIND", "ORGANIZATION", "USER", "LAST SEEN", "VALID UNTIL", "ADDRESS", "ID"];
+    let mut sessions = console.list(path, params)?;
+    if let Some(items) = sessions.get_mut("items").and_then(Value::as_array_mut) {
+        items.retain(|session| kind.is_none_or(|kind| field(session, "kind") == kind));
+    }
+    let logins = lookup::logins_of(console, &sessions)?;
+    let header = ["ID", "KIND", "ORGANIZATION", "USER", "LAST SEEN", "VALID UNTIL", "ADDRESS"];
     console.table(&sessions, header, |session| {
-        ["kind", "organization", "user", "last_seen", "valid_until", "address", "id"]
-            .map(|field| text(session, field))
+        let [id, kind, organization, last_seen, valid_until, address] =
+            ["id", "kind", "organization", "last_seen", "valid_until", "address"]
+                .map(|field| text(session, field));
+        let user = text(session, "user");
+        let user = logins.get(&user).cloned().unwrap_or(user);
+        [lookup::short(&id), kind, organization, user, last_seen, valid_until, address]
     })
 }

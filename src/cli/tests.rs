@@ -79,11 +79,12 @@ fn global_options_go_before_and_after_the_command() {
 
 /// The help of a command and of all its subcommands.
 fn help(command: &clap::Command, names: &str, into: &mut String) {
-    // The help of the program has the global options; they are not repeated.
+    // The help of the program has these options; they are not repeated.
     let is_nested = names.contains(' ');
     let mut command = command.clone().bin_name(names).mut_args(|arg| {
-        let is_common = arg.is_global_set() || ["help", "version"].contains(&arg.get_id().as_str());
-        arg.hide(is_nested && is_common)
+        let is_common = ["help", "version"].contains(&arg.get_id().as_str());
+        let is_hidden = arg.is_hide_set();
+        arg.hide(is_hidden || (is_nested && is_common))
     });
     into.push_str(&format!("$ {names} --help\n{}\n", command.render_long_help()));
     for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {
@@ -94,7 +95,7 @@ fn help(command: &clap::Command, names: &str, into: &mut String) {
 #[test]
 fn the_help_is_that_of_the_snapshot() {
     // The width that clap uses where there is no terminal.
-    let mut command = Cli::command().term_width(100);
+    let mut command = help::command().term_width(100);
     command.build();
     let mut text = String::new();
     help(&command, "portcullis", &mut text);

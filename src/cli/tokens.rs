@@ -6,10 +6,8 @@ use anyhow::bail;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::console::{Console, array, field, text};
-
-/// The length of the prefix of an id that is shown, and that suffices to select a token.
-pub(super) const ID_PREFIX: usize = 12;
+use super::console::{Console, text};
+use super::lookup::{self, short};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -25,8 +23,9 @@ pub(super) enum Command {
     },
     /// Revoke a token
     Revoke {
-        /// The token's id, or the prefix of it that `list` shows
-        id: String,
+        /// The token's name or id, or the beginning of the id that `list` shows
+        #[arg(value_name = "TOKEN")]
+        name_or_id: String,
     },
 }
 
@@ -38,7 +37,7 @@ impl Command {
                 console.table(&tokens, ["ID", "NAME", "EMAIL", "CREATED"], |token| {
                     let [id, name, email, created] =
                         ["id", "name", "email", "created"].map(|field| text(token, field));
-                    [id.chars().take(ID_PREFIX).collect(), name, email, created]
+                    [short(&id), name, email, created]
                 })
             }
             Self::Create { name, email } => {
@@ -48,38 +47,21 @@ impl Command {
                 writeln!(std::io::stderr(), "Keep the token safe: it is not shown again.")?;
                 console.report(&token, &text(&token, "token"))
             }
-            Self::Revoke { id } => {
-                let id = full_id(console, &id)?;
-                console.confirm(&format!("Revoke the token {id}?"))?;
+            Self::Revoke { name_or_id } => {
+                let tokens = console.list(&["tokens"], &[])?;
+                let Some(token) = lookup::token(&tokens, &name_or_id)? else {
+                    bail!(
+                        "there is no token `{name_or_id}`; list them with `portcullis token list`"
+                    );
+                };
+                let [id, name] = ["id", "name"].map(|field| text(token, field));
+                let called = format!("the token \"{name}\" ({})", short(&id));
+                console.confirm(|_| {
+                    Ok(Some(format!("Revoke {called}? Requests with it are refused at once.")))
+                })?;
                 console.delete(&["tokens", &id], &[])?;
-                console.report(&Value::Null, &format!("Revoked the token {id}."))
+                console.report(&Value::Null, &format!("Revoked {called}."))
             }
-        }
-    }
-}
-
-fn full_id(console: &Console<'_>, prefix: &str) -> anyhow::Result<String> {
-    let tokens = console.list(&["tokens"], &[])?;
-    match with_prefix(&tokens, prefix)? {
-        Some(token) => Ok(text(token, "id")),
-        None => bail!("there is no token `{prefix}`; list tokens with `portcullis token list`"),
-    }
-}
-
-/// The token whose id has this prefix.
-pub(super) fn with_prefix<'a>(
-    tokens: &'a Value,
-    prefix: &str,
-) -> anyhow::Result<Option<&'a Value>> {
-    let has_prefix = |token: &&Value| {
-        let id = field(token, "id").as_str();
-        prefix.len() >= ID_PREFIX && id.is_some_and(|id| id.starts_with(prefix))
-    };
-    let mut tokens = array(tokens, "items").iter().filter(has_prefix);
-    match (tokens.next(), tokens.next()) {
-        (token, None) => Ok(token),
-        (_, Some(_)) => {
-            bail!("several tokens start with `{prefix}`; use more characters of the id")
         }
     }
 }

@@ -1,31 +1,30 @@
 //! `portcullis users`: portal users, by login or id.
 
-use clap::{ArgGroup, Args, Subcommand};
-use serde_json::{Map, Value, json};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
-use super::console::{Console, text};
-use super::user_id::user_id;
-use super::{import, password, sessions, user_tokens};
+use super::client::with_command;
+use super::console::{Console, field, text};
+use super::impact::{OpenSessions, sessions_end};
+use super::user_list::{mfa, status};
+use super::{import, lookup, password, sessions, user_create, user_edit, user_list, user_tokens};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// List portal users
-    List {
-        /// Only users of the organization with this id
-        #[arg(long, value_name = "ID")]
-        organization: Option<String>,
-        /// Only users in the group with this id
-        #[arg(long, value_name = "ID")]
-        group: Option<String>,
-    },
+    List(user_list::List),
     /// Show a portal user
     Show(User),
     /// Create a portal user
-    Create(Create),
+    Create(user_create::Create),
     /// Create portal users from a JSON Lines file
     Import(import::Import),
     /// Change a portal user
-    Edit(Edit),
+    Edit(user_edit::Edit),
+    /// Refuse sign-in and all requests of a portal user, without deleting anything
+    Disable(User),
+    /// Allow a disabled portal user to sign in again
+    Enable(User),
     /// Set the password, which ends all sessions and tokens of the user
     Password {
         #[command(flatten)]
@@ -34,7 +33,7 @@ pub(super) enum Command {
         #[arg(long)]
         password_stdin: bool,
     },
-    /// Email an invitation to choose a password; earlier invitations stop working
+    /// Email an invitation to choose a password; earlier links stop working
     Invite {
         #[command(flatten)]
         user: User,
@@ -58,214 +57,148 @@ pub(super) enum Command {
 pub(super) struct User {
     /// The user's login or id
     #[arg(value_name = "USER")]
-    login_or_id: String,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Create {
-    /// The organization's id
-    organization: String,
-    /// The login [default: the email address]
-    #[arg(long)]
-    login: Option<String>,
-    /// The name that the portal may display
-    #[arg(long)]
-    name: Option<String>,
-    /// The id of the end user that the account belongs to
-    #[arg(long, value_name = "ID")]
-    end_user: Option<String>,
-    /// The group's id [default: the default group]
-    #[arg(long, value_name = "ID")]
-    group: Option<String>,
-    /// Prompt for a password
-    #[arg(long, group = "how")]
-    password: bool,
-    /// Read a password from standard input
-    #[arg(long, group = "how")]
-    password_stdin: bool,
-    /// Read a password hash of another portal from standard input
-    #[arg(long, group = "how")]
-    password_hash_stdin: bool,
-    /// Email an invitation to choose a password
-    #[arg(long, group = "how")]
-    invite: bool,
-    /// An email address that gets a blind copy of the invitation
-    #[arg(long, value_name = "ADDRESS", requires = "invite")]
-    blind_copy: Option<String>,
-    /// Require a second factor
-    #[arg(long)]
-    require_mfa: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(group = ArgGroup::new("change").required(true).multiple(true))]
-pub(super) struct Edit {
-    #[command(flatten)]
-    user: User,
-    /// The new login
-    #[arg(long, group = "change")]
-    login: Option<String>,
-    /// The name that the portal may display
-    #[arg(long, group = "change")]
-    name: Option<String>,
-    /// Remove the name; the portal then gets that of the end user
-    #[arg(long, group = "change", conflicts_with = "name")]
-    no_name: bool,
-    /// The id of the new group
-    #[arg(long, group = "change", value_name = "ID")]
-    group: Option<String>,
-    /// The id of the end user that the account belongs to
-    #[arg(long, group = "change", value_name = "ID")]
-    end_user: Option<String>,
-    /// Assign the account to the organization itself
-    #[arg(long, group = "change", conflicts_with = "end_user")]
-    no_end_user: bool,
-    /// Whether a second factor is required
-    #[arg(long, group = "change", value_name = "true|false")]
-    require_mfa: Option<bool>,
+    pub(super) login_or_id: String,
 }
 
 impl Command {
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         match self {
-            Self::List { organization, group } => {
-                let params =
-                    [("organization", organization.as_deref()), ("group", group.as_deref())];
-                let users = console.list(&["users"], &params)?;
-                let header = ["ID", "LOGIN", "ORGANIZATION", "GROUP", "STATUS", "MFA"];
-                console.table(&users, header, |user| {
-                    ["id", "login", "organization", "group", "status", "require_mfa"]
-                        .map(|field| text(user, field))
-                })
-            }
+            Self::List(list) => list.run(console),
             Self::Show(user) => {
-                let user = console.get(&["users", &user.id(console)?])?;
+                let user = user.find(console)?;
                 show(console, &user)
             }
             Self::Create(create) => create.run(console),
             Self::Import(import) => import.run(console),
             Self::Edit(edit) => edit.run(console),
+            Self::Disable(user) => user_edit::set_disabled(console, &user, true),
+            Self::Enable(user) => user_edit::set_disabled(console, &user, false),
             Self::Password { user, password_stdin } => {
-                let id = user.id(console)?;
+                let (id, _) = user.id_and_login(console)?;
                 let password = password::read(password_stdin)?;
                 let body = json!({ "password": password.as_str() });
                 let changed = console.put(&["users", &id, "password"], &body)?;
                 let login = text(&changed, "login");
-                console.report(
-                    &changed,
-                    &format!("Set the password of `{login}` and ended all sessions and tokens of that user."),
-                )
+                let sentence = format!(
+                    "Set the password of {login}, and ended all sessions and tokens of that user."
+                );
+                console.report(&changed, &sentence)
             }
             Self::Invite { user, blind_copy } => {
-                let id = user.id(console)?;
+                let (id, login) = user.id_and_login(console)?;
                 let body = json!({ "blind_copy": blind_copy });
-                let invited = console.post(&["users", &id, "invitation"], Some(&body))?;
-                let login = text(&invited, "login");
-                console.report(&invited, &format!("Invited `{login}`; the email is in the outbox."))
+                let invited =
+                    console.post(&["users", &id, "invitation"], Some(&body)).map_err(|error| {
+                        let set = format!("portcullis users password {login}");
+                        with_command(error, "has-password", &set)
+                    })?;
+                let [login, invitation] =
+                    [text(&invited, "login"), user_create::invitation(&invited)];
+                console.report(&invited, &format!("Invited {login}; {invitation}"))
             }
             Self::Withdraw(user) => {
-                let id = user.id(console)?;
+                let (id, login) = user.id_and_login(console)?;
                 console.delete(&["users", &id, "invitation"], &[])?;
-                let sentence = format!("Withdrew the invitation of {}.", user.login_or_id);
-                console.report(&Value::Null, &sentence)
+                console.report(&Value::Null, &format!("Withdrew the invitation of {login}."))
             }
             Self::ResetMfa(user) => {
-                let id = user.id(console)?;
-                console.confirm(&format!("Reset the second factor of {}?", user.login_or_id))?;
+                let user = user.find(console)?;
+                let [id, login] = ["id", "login"].map(|field| text(&user, field));
+                console.confirm(|_| Ok(second_factor_question(&user, &login)))?;
                 console.delete(&["users", &id, "mfa"], &[])?;
-                let sentence = format!("Reset the second factor of {}.", user.login_or_id);
-                console.report(&Value::Null, &sentence)
+                console.report(&Value::Null, &format!("Reset the second factor of {login}."))
             }
             Self::Sessions(user) => {
-                let id = user.id(console)?;
-                sessions::print(console, &["users", &id, "sessions"], &[])
+                let (id, _) = user.id_and_login(console)?;
+                sessions::print(console, &["users", &id, "sessions"], &[], None)
             }
             Self::Tokens(tokens) => tokens.run(console),
             Self::Delete(user) => {
-                let id = user.id(console)?;
-                console.confirm(&format!("Delete the portal user {}?", user.login_or_id))?;
+                let user = user.find(console)?;
+                let [id, login] = ["id", "login"].map(|field| text(&user, field));
+                console.confirm(|console| deletion_question(console, &user).map(Some))?;
                 console.delete(&["users", &id], &[])?;
-                console
-                    .report(&Value::Null, &format!("Deleted the portal user {}.", user.login_or_id))
+                console.report(&Value::Null, &format!("Deleted the portal user {login}."))
             }
         }
     }
 }
 
 impl User {
-    fn id(&self, console: &Console<'_>) -> anyhow::Result<String> {
-        user_id(console, &self.login_or_id)
+    fn find(&self, console: &Console<'_>) -> anyhow::Result<Value> {
+        lookup::user(console, &self.login_or_id)
+    }
+
+    fn id_and_login(&self, console: &Console<'_>) -> anyhow::Result<(String, String)> {
+        let user = self.find(console)?;
+        Ok((text(&user, "id"), text(&user, "login")))
     }
 }
 
-impl Create {
-    fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
-        let mut body = json!({
-            "organization": self.organization,
-            "end_user": self.end_user,
-            "login": self.login,
-            "name": self.name,
-            "group": self.group,
-            "invite": self.invite,
-            "blind_copy": self.blind_copy,
-            "require_mfa": self.require_mfa,
-        });
-        if self.password || self.password_stdin || self.password_hash_stdin {
-            let given = password::read(self.password_stdin || self.password_hash_stdin)?;
-            let field = if self.password_hash_stdin { "password_hash" } else { "password" };
-            if let Some(body) = body.as_object_mut() {
-                body.insert(field.to_owned(), given.as_str().into());
-            }
-        }
-        let user = console.post(&["users"], Some(&body))?;
-        let [login, id, group, status] =
-            ["login", "id", "group", "status"].map(|field| text(&user, field));
-        let next = match &*status {
-            "invited" => "; the invitation is in the outbox",
-            "no_password" => ", without a password",
-            _ => "",
-        };
-        let sentence =
-            format!("Created the portal user `{login}` (id {id}) in the group {group}{next}.");
-        console.report(&user, &sentence)
-    }
+/// `None` without a second factor.
+fn second_factor_question(user: &Value, login: &str) -> Option<String> {
+    let next = match field(user, "require_mfa") == true {
+        true => "The next sign-in asks for a new one",
+        false => "The password alone will be enough to sign in",
+    };
+    (field(user, "mfa_enrolled") == true)
+        .then(|| format!("Remove the second factor and the recovery codes of {login}? {next}."))
 }
 
-impl Edit {
-    fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
-        let id = self.user.id(console)?;
-        let mut patch = Map::new();
-        if let Some(login) = self.login {
-            patch.insert("login".to_owned(), login.into());
-        }
-        if self.name.is_some() || self.no_name {
-            patch.insert("name".to_owned(), self.name.into());
-        }
-        if let Some(group) = self.group {
-            patch.insert("group".to_owned(), group.into());
-        }
-        if self.end_user.is_some() || self.no_end_user {
-            patch.insert("end_user".to_owned(), self.end_user.into());
-        }
-        if let Some(require_mfa) = self.require_mfa {
-            patch.insert("require_mfa".to_owned(), require_mfa.into());
-        }
-        let user = console.patch(&["users", &id], None, &Value::Object(patch))?;
-        show(console, &user)
-    }
+/// Deleting the last portal user of an organization opens its secure link again (R11, R12).
+fn deletion_question(console: &Console<'_>, user: &Value) -> anyhow::Result<String> {
+    let [id, login, organization] = ["id", "login", "organization"].map(|name| text(user, name));
+    let ended = sessions_end(OpenSessions::of_user(console, &id)?.all());
+    let organization = console.get(&["organizations", &organization])?;
+    let name = text(&organization, "name");
+    let is_last =
+        field(&organization, "portal_users") == 1 && field(&organization, "link_enabled") == true;
+    let link = match is_last {
+        true => format!(
+            " {name} has no other portal user: its secure link will open the portal without sign-in."
+        ),
+        false => String::new(),
+    };
+    Ok(format!("Delete the portal user {login} of {name}? {}.{link}", capitalized(&ended)))
+}
+
+fn capitalized(sentence: &str) -> String {
+    let mut characters = sentence.chars();
+    characters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
 fn show(console: &mut Console<'_>, user: &Value) -> anyhow::Result<()> {
-    let fields = [
-        ("id", "id"),
-        ("login", "login"),
-        ("name", "name"),
-        ("organization", "organization"),
-        ("end user", "end_user"),
-        ("group", "group"),
-        ("status", "status"),
-        ("MFA required", "require_mfa"),
-        ("MFA set up", "mfa_enrolled"),
-    ];
-    console.record(user, fields.map(|(label, field)| (label, text(user, field))))
+    let [id, login, name, organization, end_user, group, last] =
+        ["id", "login", "name", "organization", "end_user", "group", "last_sign_in"]
+            .map(|field| text(user, field));
+    let named = |kind: &str, id: String| match console.get(&[kind, &id]) {
+        Ok(record) => format!("{id} ({})", text(&record, "name")),
+        Err(_) => id,
+    };
+    let (organization, group) = match console.is_json() {
+        true => (organization, group),
+        false => (named("organizations", organization), named("groups", group)),
+    };
+    let invitation = field(user, "invitation");
+    let invited = match field(invitation, "sent_to").as_str() {
+        Some(to) => format!("sent to {to}, valid until {}", text(invitation, "expires")),
+        None => "-".to_owned(),
+    };
+    console.record(
+        user,
+        [
+            ("id", id),
+            ("login", login),
+            ("name", name),
+            ("organization", organization),
+            ("end user", end_user),
+            ("group", group),
+            ("status", status(user).to_owned()),
+            ("invitation", invited),
+            ("second factor", mfa(user).to_owned()),
+            ("last sign-in", last),
+        ],
+    )
 }

@@ -1,4 +1,6 @@
 //! What operators do with a running gateway.
 
 mod cli;
+mod output;
 mod policy_reload;
+mod questions;

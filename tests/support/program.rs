@@ -2,6 +2,8 @@
 //! run as an operator runs them.
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -9,6 +11,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
@@ -242,6 +245,21 @@ pub(crate) async fn run(folder: &Path, args: &[&str], input: &str) -> Ran {
     // One that reads no input may have ended.
     let _ = stdin.write_all(input.as_bytes()).await;
     drop(stdin);
+    let Output { status, stdout, stderr } =
+        within("the end of a command", child.wait_with_output()).await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { code: status.code().unwrap(), out: text(stdout), err: text(stderr) }
+}
+
+/// Runs a command in a folder at a terminal, at which this has been typed.
+pub(crate) async fn run_at_terminal(folder: &Path, args: &[&str], typed: &str) -> Ran {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+    let terminal = File::options().read(true).write(true).open(name).unwrap();
+    File::from(master.try_clone().unwrap()).write_all(typed.as_bytes()).unwrap();
+    let child = portcullis(folder, args).stdin(terminal).stdout(Stdio::piped()).spawn().unwrap();
     let Output { status, stdout, stderr } =
         within("the end of a command", child.wait_with_output()).await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();

@@ -17,47 +17,47 @@ path = "/invoices"
 require = "invoices.view"
 "#;
 
-struct Console {
-    home: Home,
-    program: Program,
+pub(super) struct Console {
+    pub(super) home: Home,
+    pub(super) program: Program,
     _upstream: Upstream,
 }
 
 impl Console {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let upstream = Upstream::start().await;
         let home = Home::new(upstream.address, ROUTES);
         let program = home.serve().await;
         Self { home, program, _upstream: upstream }
     }
 
-    async fn run(&self, args: &[&str]) -> Ran {
+    pub(super) async fn run(&self, args: &[&str]) -> Ran {
         self.home.run(args).await
     }
 
     /// What a command prints.
-    async fn done(&self, args: &[&str]) -> String {
+    pub(super) async fn done(&self, args: &[&str]) -> String {
         self.run(args).await.done()
     }
 
-    async fn json(&self, args: &[&str]) -> Value {
+    pub(super) async fn json(&self, args: &[&str]) -> Value {
         self.run(&[&["--json"], args].concat()).await.json()
     }
 
     /// What a command is refused with.
-    async fn refused(&self, args: &[&str]) -> String {
+    pub(super) async fn refused(&self, args: &[&str]) -> String {
         let ran = self.run(args).await;
         assert_eq!(ran.out, "", "a refusal goes to the error output only");
         ran.refused()
     }
 
     /// Runs a command with a password on its standard input.
-    async fn with_input(&self, args: &[&str], input: &str) -> Ran {
+    pub(super) async fn with_input(&self, args: &[&str], input: &str) -> Ran {
         let args = [&["--config", "portcullis.toml"], args].concat();
         run(&self.home.path("."), &args, input).await
     }
 
-    fn browser(&self) -> Browser {
+    pub(super) fn browser(&self) -> Browser {
         Browser::new(self.program.gateway, HOST)
     }
 }
@@ -174,6 +174,8 @@ async fn cli_created_users_can_sign_in() {
     console.done(&["users", "create", "acme", "--login", "ines@acme.test", "--invite"]).await;
     let list = console.done(&["users", "list", "--organization", "acme"]).await;
     assert!(list.contains("ines") && list.contains("invited"), "{list}");
+    let refused = console.refused(&["users", "invite", "anna@acme.test"]).await;
+    assert!(refused.ends_with(": `portcullis users password anna@acme.test`\n"), "{refused}");
     console.done(&["users", "delete", "ines@acme.test"]).await;
     assert_eq!(console.run(&["users", "show", "ines@acme.test"]).await.code, 1);
     assert!(!console.refused(&["organizations", "delete", "acme"]).await.is_empty());
@@ -389,8 +391,8 @@ async fn cli_manages_tokens_of_portal_users() {
     assert!(table.contains("Build server") && !table.contains(token.trim()), "{table}");
     let refused = console.refused(&tokens(&["create", "build server"])).await;
     assert!(refused.contains("already exists"), "{refused}");
-    let refused = console.refused(&tokens(&["create", "x", "--expires", "tomorrow"])).await;
-    assert!(refused.contains("not a date"), "{refused}");
+    let wrong = console.run(&tokens(&["create", "x", "--expires", "tomorrow"])).await;
+    assert!(wrong.code == 2 && wrong.err.contains("not a date"), "{wrong:?}");
     let refused = console.refused(&tokens(&["revoke", "another"])).await;
     assert!(refused.contains("no token `another`"), "{refused}");
     assert_eq!(status().await, 200);

@@ -1,0 +1,352 @@
+//! Two examples for each command.
+
+/// The commands without subcommands, with their examples.
+pub(super) const EXAMPLES: &[(&str, [&str; 2])] = &[
+    ("serve", ["portcullis serve", "portcullis serve --config /etc/portcullis/portcullis.toml"]),
+    (
+        "init",
+        [
+            "portcullis init portal",
+            "portcullis init portal --name 'Example IT' --public-url https://portal.example.com \
+             --upstream http://127.0.0.1:9000",
+        ],
+    ),
+    (
+        "config show",
+        [
+            "portcullis config show",
+            "portcullis config show --config /etc/portcullis/portcullis.toml",
+        ],
+    ),
+    ("check", ["portcullis check", "portcullis check --config /etc/portcullis/portcullis.toml"]),
+    ("demo", ["portcullis demo", "portcullis demo --port 9080 --admin-port 9081 --data demo"]),
+    (
+        "store init",
+        ["portcullis store init", "portcullis store init --config /etc/portcullis/portcullis.toml"],
+    ),
+    (
+        "store accept-older",
+        [
+            "portcullis store accept-older",
+            "portcullis store accept-older --config /etc/portcullis/portcullis.toml",
+        ],
+    ),
+    (
+        "store rescue",
+        [
+            "portcullis store rescue rescued",
+            "portcullis store rescue /var/lib/portcullis/rescued --config /etc/portcullis/portcullis.toml",
+        ],
+    ),
+    ("status", ["portcullis status", "portcullis status --json"]),
+    (
+        "explain",
+        [
+            "portcullis explain --user liam@acme.example GET /invoices/7",
+            "portcullis explain --link acme POST /tickets --json",
+        ],
+    ),
+    ("groups list", ["portcullis groups list", "portcullis groups list --json"]),
+    ("groups show", ["portcullis groups show limited", "portcullis groups show 'Accounts team'"]),
+    (
+        "groups create",
+        [
+            "portcullis groups create 'Accounts team' --permissions portal.access,invoices.view",
+            "portcullis groups create Everything --id everything --permissions all",
+        ],
+    ),
+    (
+        "groups edit",
+        [
+            "portcullis groups edit limited --grant invoices.view --revoke tickets.create",
+            "portcullis groups edit 'Accounts team' --permissions all --yes",
+        ],
+    ),
+    (
+        "groups copy",
+        [
+            "portcullis groups copy limited",
+            "portcullis groups copy limited --name 'Accounts team' --id accounts",
+        ],
+    ),
+    (
+        "groups delete",
+        [
+            "portcullis groups delete accounts",
+            "portcullis groups delete accounts --move-to limited",
+        ],
+    ),
+    (
+        "groups default",
+        ["portcullis groups default limited", "portcullis groups default 'Accounts team'"],
+    ),
+    (
+        "organizations list",
+        ["portcullis organizations list", "portcullis organizations list --json"],
+    ),
+    (
+        "organizations show",
+        ["portcullis organizations show acme", "portcullis organizations show 'Acme Ltd'"],
+    ),
+    (
+        "organizations create",
+        [
+            "portcullis organizations create 'Acme Ltd' --id acme",
+            "portcullis organizations create 'Acme Ltd' --id acme --email office@acme.example",
+        ],
+    ),
+    (
+        "organizations edit",
+        [
+            "portcullis organizations edit acme --name 'Acme Inc.'",
+            "portcullis organizations edit acme --no-email",
+        ],
+    ),
+    (
+        "organizations delete",
+        ["portcullis organizations delete acme", "portcullis organizations delete acme --yes"],
+    ),
+    (
+        "organizations link show",
+        [
+            "portcullis organizations link show acme",
+            "portcullis organizations link show 'Acme Ltd' --json",
+        ],
+    ),
+    (
+        "organizations link rotate",
+        [
+            "portcullis organizations link rotate acme",
+            "portcullis organizations link rotate acme --yes",
+        ],
+    ),
+    (
+        "organizations link enable",
+        [
+            "portcullis organizations link enable acme",
+            "portcullis organizations link enable 'Acme Ltd'",
+        ],
+    ),
+    (
+        "organizations link disable",
+        [
+            "portcullis organizations link disable acme",
+            "portcullis organizations link disable acme --yes",
+        ],
+    ),
+    (
+        "organizations end-users list",
+        [
+            "portcullis organizations end-users list acme",
+            "portcullis organizations end-users list 'Acme Ltd' --json",
+        ],
+    ),
+    (
+        "organizations end-users show",
+        [
+            "portcullis organizations end-users show acme 'Anna Berg'",
+            "portcullis organizations end-users show acme anna@acme.example",
+        ],
+    ),
+    (
+        "organizations end-users create",
+        [
+            "portcullis organizations end-users create acme 'Anna Berg'",
+            "portcullis organizations end-users create acme 'Anna Berg' --email anna@acme.example",
+        ],
+    ),
+    (
+        "organizations end-users edit",
+        [
+            "portcullis organizations end-users edit acme 'Anna Berg' --email anna@acme.example",
+            "portcullis organizations end-users edit acme anna@acme.example --name 'Anna Lind'",
+        ],
+    ),
+    (
+        "organizations end-users delete",
+        [
+            "portcullis organizations end-users delete acme 'Anna Berg'",
+            "portcullis organizations end-users delete acme anna@acme.example --yes",
+        ],
+    ),
+    (
+        "users list",
+        [
+            "portcullis users list --organization acme --status invited",
+            "portcullis users list --group admin --not-since 2026-01-31",
+        ],
+    ),
+    (
+        "users show",
+        ["portcullis users show liam@acme.example", "portcullis users show 446nd34d --json"],
+    ),
+    (
+        "users create",
+        [
+            "portcullis users create acme --login liam@acme.example --group limited --invite",
+            "portcullis users create acme --end-user 'Anna Berg' --password",
+        ],
+    ),
+    (
+        "users import",
+        ["portcullis users import users.jsonl", "portcullis users import - < users.jsonl"],
+    ),
+    (
+        "users edit",
+        [
+            "portcullis users edit liam@acme.example --group admin",
+            "portcullis users edit liam@acme.example --require-mfa true --name 'Liam Fox'",
+        ],
+    ),
+    (
+        "users disable",
+        ["portcullis users disable liam@acme.example", "portcullis users disable liam --yes"],
+    ),
+    (
+        "users enable",
+        ["portcullis users enable liam@acme.example", "portcullis users enable liam --json"],
+    ),
+    (
+        "users password",
+        [
+            "portcullis users password liam@acme.example",
+            "pass show liam | portcullis users password liam@acme.example --password-stdin",
+        ],
+    ),
+    (
+        "users invite",
+        [
+            "portcullis users invite liam@acme.example",
+            "portcullis users invite liam@acme.example --blind-copy office@example.com",
+        ],
+    ),
+    (
+        "users withdraw",
+        ["portcullis users withdraw liam@acme.example", "portcullis users withdraw 446nd34dnhne"],
+    ),
+    (
+        "users reset-mfa",
+        [
+            "portcullis users reset-mfa liam@acme.example",
+            "portcullis users reset-mfa liam@acme.example --yes",
+        ],
+    ),
+    (
+        "users sessions",
+        [
+            "portcullis users sessions liam@acme.example",
+            "portcullis users sessions liam@acme.example --json",
+        ],
+    ),
+    (
+        "users tokens list",
+        [
+            "portcullis users tokens liam@acme.example list",
+            "portcullis users tokens liam@acme.example list --json",
+        ],
+    ),
+    (
+        "users tokens create",
+        [
+            "portcullis users tokens liam@acme.example create 'Build server'",
+            "portcullis users tokens liam@acme.example create 'Build server' --expires 2027-01-31",
+        ],
+    ),
+    (
+        "users tokens revoke",
+        [
+            "portcullis users tokens liam@acme.example revoke 'Build server'",
+            "portcullis users tokens liam@acme.example revoke 7258a1b2 --yes",
+        ],
+    ),
+    (
+        "users delete",
+        [
+            "portcullis users delete liam@acme.example",
+            "portcullis users delete liam@acme.example --yes",
+        ],
+    ),
+    ("preferences show", ["portcullis preferences show", "portcullis preferences show --json"]),
+    (
+        "preferences set",
+        [
+            "portcullis preferences set --secure-with-password false",
+            "portcullis preferences set --disabled-redirect-url https://status.example.com/",
+        ],
+    ),
+    (
+        "sessions list",
+        [
+            "portcullis sessions list --user liam@acme.example",
+            "portcullis sessions list --organization acme --kind link",
+        ],
+    ),
+    (
+        "sessions end",
+        [
+            "portcullis sessions end 7258a1b2c3d4",
+            "portcullis sessions end --organization acme --yes",
+        ],
+    ),
+    ("lockouts list", ["portcullis lockouts list", "portcullis lockouts list --json"]),
+    (
+        "lockouts release",
+        [
+            "portcullis lockouts release --login liam@acme.example",
+            "portcullis lockouts release --address 192.0.2.7",
+        ],
+    ),
+    (
+        "mail list",
+        ["portcullis mail list --state failed", "portcullis mail list --user liam@acme.example"],
+    ),
+    (
+        "mail show",
+        ["portcullis mail show liam@acme.example", "portcullis mail show 06f3k2m9s1a7b4c8"],
+    ),
+    (
+        "mail retry",
+        ["portcullis mail retry liam@acme.example", "portcullis mail retry 06f3k2m9s1a7b4c8"],
+    ),
+    (
+        "audit list",
+        [
+            "portcullis audit list --organization acme --limit 20",
+            "portcullis audit list --kind group.changed --since 2026-01-31T00:00:00Z",
+        ],
+    ),
+    (
+        "audit export",
+        ["portcullis audit export > audit.jsonl", "portcullis audit export --output audit.jsonl"],
+    ),
+    ("audit checkpoint", ["portcullis audit checkpoint", "portcullis audit checkpoint --json"]),
+    (
+        "audit verify",
+        [
+            "portcullis audit verify --against checkpoint.txt",
+            "portcullis audit verify --file audit.jsonl --key audit.pub",
+        ],
+    ),
+    ("policy reload", ["portcullis policy reload", "portcullis policy reload --json"]),
+    (
+        "policy suggest",
+        [
+            "portcullis policy suggest decisions.log",
+            "journalctl -u portcullis -o cat | portcullis policy suggest -",
+        ],
+    ),
+    ("permissions", ["portcullis permissions", "portcullis permissions --json"]),
+    ("routes", ["portcullis routes", "portcullis routes --unused"]),
+    ("token list", ["portcullis token list", "portcullis token list --json"]),
+    (
+        "token create",
+        [
+            "portcullis token create 'Ticket system'",
+            "portcullis token create Provisioning --email admin@example.com",
+        ],
+    ),
+    (
+        "token revoke",
+        ["portcullis token revoke 'Ticket system'", "portcullis token revoke 7258a1b2"],
+    ),
+];

@@ -1,0 +1,127 @@
+//! `portcullis users create`.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::console::{Console, array, field, text};
+use super::impact::{OpenSessions, sessions_end};
+use super::{lookup, password};
+
+#[derive(Debug, Args)]
+pub(super) struct Create {
+    /// The organization's id or name
+    organization: String,
+    /// The login [default: the email address]
+    #[arg(long)]
+    login: Option<String>,
+    /// The name that the portal may display
+    #[arg(long)]
+    name: Option<String>,
+    /// The end user that the account belongs to, by id, name or email address
+    #[arg(long)]
+    end_user: Option<String>,
+    /// The group's id or name [default: the default group]
+    #[arg(long)]
+    group: Option<String>,
+    /// Prompt for a password
+    #[arg(long, group = "how")]
+    password: bool,
+    /// Read a password from standard input
+    #[arg(long, group = "how")]
+    password_stdin: bool,
+    /// Read a password hash of another portal from standard input
+    #[arg(long, group = "how")]
+    password_hash_stdin: bool,
+    /// Email an invitation to choose a password
+    #[arg(long, group = "how")]
+    invite: bool,
+    /// An email address that gets a blind copy of the invitation
+    #[arg(long, value_name = "ADDRESS", requires = "invite")]
+    blind_copy: Option<String>,
+    /// Require a second factor
+    #[arg(long)]
+    require_mfa: bool,
+}
+
+impl Create {
+    pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
+        let organization = lookup::organization(console, &self.organization)?;
+        let id = text(&organization, "id");
+        let end_user = match &self.end_user {
+            Some(end_user) => Some(text(&lookup::end_user(console, &id, end_user)?, "id")),
+            None => None,
+        };
+        let group = self.group.map(|group| lookup::group_id(console, &group)).transpose()?;
+        let mut body = json!({
+            "organization": id,
+            "end_user": end_user,
+            "login": self.login,
+            "name": self.name,
+            "group": group,
+            "invite": self.invite,
+            "blind_copy": self.blind_copy,
+            "require_mfa": self.require_mfa,
+        });
+        console.confirm(|console| question(console, &organization))?;
+        if self.password || self.password_stdin || self.password_hash_stdin {
+            let given = password::read(self.password_stdin || self.password_hash_stdin)?;
+            let field = if self.password_hash_stdin { "password_hash" } else { "password" };
+            if let Some(body) = body.as_object_mut() {
+                body.insert(field.to_owned(), given.as_str().into());
+            }
+        }
+        let user = console.post(&["users"], Some(&body))?;
+        let [login, id, group] = ["login", "id", "group"].map(|field| text(&user, field));
+        let group = match console.get(&["groups", &group]) {
+            Ok(record) => format!(
+                "{} ({} of {} permissions)",
+                text(&record, "name"),
+                array(&record, "permissions").len(),
+                text(&record, "of")
+            ),
+            Err(_) => group,
+        };
+        let next = next_step(&user, &login);
+        console.report(&user, &format!("Created {login} (id {id}) in the group {group}{next}"))
+    }
+}
+
+/// The first portal user closes the secure link of an organization (R12, R14): asks if it is in use.
+fn question(console: &Console<'_>, organization: &Value) -> anyhow::Result<Option<String>> {
+    if field(organization, "portal_users") != 0 || field(organization, "link_enabled") == false {
+        return Ok(None);
+    }
+    let preferences = console.get(&["preferences"])?;
+    let is_closed = field(&preferences, "secure_with_password_if_portal_users_exist") == true;
+    let open = OpenSessions::of_organization(console, &text(organization, "id"))?.links;
+    let name = text(organization, "name");
+    Ok((is_closed && open > 0).then(|| {
+        format!(
+            "Create the first portal user of {name}? Its secure link will lead to the sign-in page, \
+             and {}.",
+            sessions_end(open)
+        )
+    }))
+}
+
+/// What happens next, or what to do.
+fn next_step(user: &Value, login: &str) -> String {
+    match text(user, "status").as_str() {
+        "invited" => format!("; {}", invitation(user)),
+        "no_password" => format!(
+            ". There is no password yet: run `portcullis users invite {login}` or `portcullis users \
+             password {login}`."
+        ),
+        _ => ".".to_owned(),
+    }
+}
+
+/// Where the invitation of a user was sent.
+pub(super) fn invitation(user: &Value) -> String {
+    let invitation = field(user, "invitation");
+    if invitation.is_null() {
+        return "the invitation is in the outbox.".to_owned();
+    }
+    let [to, expires] = ["sent_to", "expires"].map(|field| text(invitation, field));
+    format!("the invitation is sent to {to} and valid until {expires}.")
+}

@@ -1,0 +1,113 @@
+//! `portcullis users list`, and times on the command line.
+
+use anyhow::Context as _;
+use clap::Args;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+use super::console::{Console, field, text};
+use super::lookup;
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// Only users of this organization, by id or name
+    #[arg(long)]
+    organization: Option<String>,
+    /// Only users in this group, by id or name
+    #[arg(long)]
+    group: Option<String>,
+    /// Only users with this status: `active`, `invited`, `no_password` or `disabled`
+    #[arg(
+        long,
+        value_parser = ["active", "invited", "no_password", "disabled"],
+        hide_possible_values = true
+    )]
+    status: Option<String>,
+    /// Only users who have not signed in since this date or RFC 3339 time, or never
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    not_since: Option<Timestamp>,
+}
+
+impl List {
+    pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
+        let organization =
+            self.organization.map(|id| lookup::organization_id(console, &id)).transpose()?;
+        let group = self.group.map(|id| lookup::group_id(console, &id)).transpose()?;
+        let params = [("organization", organization.as_deref()), ("group", group.as_deref())];
+        let mut users = console.list(&["users"], &params)?;
+        if let Some(items) = users.get_mut("items").and_then(Value::as_array_mut) {
+            items.retain(|user| {
+                self.status.as_deref().is_none_or(|wanted| status(user) == wanted)
+                    && self.not_since.is_none_or(|since| last_sign_in(user) < Some(since))
+            });
+        }
+        if let (false, Some(items)) =
+            (console.is_json(), users.get_mut("items").and_then(Value::as_array_mut))
+        {
+            items.sort_by_key(|user| (text(user, "organization"), text(user, "login")));
+        }
+        let header = ["ID", "LOGIN", "ORGANIZATION", "GROUP", "STATUS", "MFA", "LAST SIGN-IN"];
+        console.table(&users, header, |user| {
+            let [id, login, organization, group, last] =
+                ["id", "login", "organization", "group", "last_sign_in"]
+                    .map(|field| text(user, field));
+            [id, login, organization, group, status(user).to_owned(), mfa(user).to_owned(), last]
+        })
+    }
+}
+
+/// The status, or `disabled`.
+pub(super) fn status(user: &Value) -> &str {
+    match field(user, "disabled") {
+        Value::Bool(true) => "disabled",
+        _ => field(user, "status").as_str().unwrap_or("-"),
+    }
+}
+
+/// Whether there is a second factor, in a word.
+pub(super) fn mfa(user: &Value) -> &'static str {
+    match (field(user, "mfa_enrolled") == true, field(user, "require_mfa") == true) {
+        (true, _) => "set up",
+        (false, true) => "required",
+        (false, false) => "-",
+    }
+}
+
+/// `None` before the first sign-in, which is earlier than any time.
+fn last_sign_in(user: &Value) -> Option<Timestamp> {
+    field(user, "last_sign_in").as_str()?.parse().ok()
+}
+
+/// A time, or the beginning of a date in UTC.
+pub(super) fn time(text: &str) -> anyhow::Result<Timestamp> {
+    if let Ok(time) = text.parse() {
+        return Ok(time);
+    }
+    let at_midnight = |date: Date| date.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
+    Date::strptime("%Y-%m-%d", text).and_then(at_midnight).with_context(|| {
+        format!(
+            "`{text}` is not a date (e.g. `2027-01-31`) or a time (e.g. `2027-01-31T12:00:00Z`)"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expiry_is_a_time_or_the_beginning_of_a_date() {
+        for (given, read) in [
+            ("2027-01-31", "2027-01-31T00:00:00Z"),
+            ("2027-01-31T12:00:00Z", "2027-01-31T12:00:00Z"),
+            ("2027-01-31T12:00:00+02:00", "2027-01-31T10:00:00Z"),
+        ] {
+            assert_eq!(time(given).unwrap().to_string(), read, "{given}");
+        }
+        for invalid in ["", "tomorrow", "2027-02-30", "2027-01-31T12:00:00"] {
+            assert!(time(invalid).is_err(), "{invalid}");
+        }
+    }
+}
