@@ -62,6 +62,12 @@ struct TokensPage<'a> {
     request_id: &'a str,
 }
 
+impl TokensPage<'_> {
+    fn is_about(&self, field: &str) -> bool {
+        self.problem.is_some_and(|problem| problem.is_about(field))
+    }
+}
+
 /// A token in the list.
 struct Entry<'a> {
     id: UserTokenId,
@@ -131,13 +137,14 @@ impl PagesState {
         if !self.tokens_by_users {
             return Err(RequestError::NoSuchPage);
         }
-        let user = match self.current_user(headers, visitor.now, paths::ACCESS_TOKENS).await? {
+        let user = match self.current_user(headers, visitor, paths::ACCESS_TOKENS).await? {
             Ok(user) if user.kind == SessionKind::User => user,
             Ok(_) => return Err(RequestError::NoSuchPage),
             Err(elsewhere) => return Ok(elsewhere),
         };
         let text = self.texts.of(headers);
-        let name = fields.as_ref().map(|fields| fields.name.clone()).unwrap_or_default();
+        let typed = fields.as_ref().map(|fields| (fields.name.clone(), fields.days));
+        let (name, days) = typed.unwrap_or_default();
         let (done, problem) = match fields {
             None => (None, None),
             Some(fields) => match self.change_tokens(&user, fields, headers, visitor).await {
@@ -159,7 +166,7 @@ impl PagesState {
             text,
             login: &user.login,
             tokens: tokens.into_iter().map(|view| entry(view, text, visitor)).collect(),
-            lifetimes: lifetimes(&text.access_tokens),
+            lifetimes: lifetimes(&text.access_tokens, problem.as_ref().and(days)),
             code: facts.is_some_and(|facts| facts.asks_for_second_factor),
             name: if problem.is_some() { &name } else { "" },
             csrf: &token.text,
@@ -244,14 +251,16 @@ fn expiry(days: u32, now: Timestamp) -> Option<Timestamp> {
     (days > 0).then(|| now.checked_add(lifetime).unwrap_or(Timestamp::MAX))
 }
 
-fn lifetimes(texts: &AccessTokens) -> Vec<Lifetime<'_>> {
+/// The choices, with the one that was made or the default selected.
+fn lifetimes(texts: &AccessTokens, chosen: Option<u32>) -> Vec<Lifetime<'_>> {
+    let chosen = chosen.filter(|days| LIFETIMES.contains(days)).unwrap_or(LIFETIMES[1]);
     let choice = |days: u32| Lifetime {
         days,
         text: match days {
             0 => texts.forever.with(),
             days => texts.days.of(u64::from(days)),
         },
-        selected: days == LIFETIMES[1],
+        selected: days == chosen,
     };
     LIFETIMES.map(choice).into()
 }

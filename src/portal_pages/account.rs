@@ -39,6 +39,8 @@ struct AccountPage<'a> {
     browsers: Filled<'a>,
     /// `None` if users may not create tokens for programs.
     tokens: Option<Filled<'a>>,
+    /// Whether the portal's start page opens for the user.
+    start_opens: bool,
     /// What has just been done.
     done: Option<&'a Text>,
 }
@@ -88,8 +90,10 @@ impl PagesState {
         let tokens = match self.tokens_by_users {
             true => {
                 let tokens = self.directory.user_tokens().list(&user.id).await;
-                let count = tokens.map_err(of_own_account)?.len();
-                Some(texts.tokens_count.of(u64::try_from(count).unwrap_or(u64::MAX)))
+                Some(match tokens.map_err(of_own_account)?.len() {
+                    0 => text.access_tokens.none.with(),
+                    count => texts.tokens_count.of(u64::try_from(count).unwrap_or(u64::MAX)),
+                })
             }
             false => None,
         };
@@ -100,9 +104,10 @@ impl PagesState {
             second_factor: SecondFactorState::from(&view),
             browsers: texts.browsers.of(u64::try_from(browsers).unwrap_or(u64::MAX)),
             tokens,
+            start_opens: user.start_opens,
             done,
         };
-        Ok(html(&text.language, StatusCode::OK, &page, Referrer::Origin))
+        Ok(html(&text.language, StatusCode::OK, &page, Referrer::Nothing))
     }
 
     /// The user's second factor, without its secrets.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use http::{HeaderMap, Response};
-use jiff::Timestamp;
 
+use super::notices::Notices;
 use super::{PagesState, sign_in};
 use crate::credential::token::TokenHash;
 use crate::directory::UserId;
@@ -24,6 +24,8 @@ pub(super) struct CurrentUser {
     pub(super) kind: SessionKind,
     pub(super) id: UserId,
     pub(super) login: Arc<str>,
+    /// Whether the portal's start page opens for the user.
+    pub(super) start_opens: bool,
 }
 
 impl PagesState {
@@ -31,16 +33,20 @@ impl PagesState {
     pub(super) async fn current_user(
         &self,
         headers: &HeaderMap,
-        now: Timestamp,
+        visitor: &Visitor,
         page: &str,
     ) -> Result<Result<CurrentUser, Response<Body>>, StoreError> {
-        Ok(match self.presented(headers, now).await? {
-            SessionLookup::Found { key, subject, .. } => match (subject.user, subject.login) {
-                (Some(id), Some(login)) => {
-                    Ok(CurrentUser { key, kind: subject.kind, id: id.into(), login })
+        Ok(match self.presented(headers, visitor.now).await? {
+            SessionLookup::Found { key, subject, .. } => {
+                let start_opens = self.start_opens_for(Some(&subject), visitor);
+                let kind = subject.kind;
+                match (subject.user, subject.login) {
+                    (Some(id), Some(login)) => {
+                        Ok(CurrentUser { key, kind, id: id.into(), login, start_opens })
+                    }
+                    _ => Err(see_other(paths::SIGN_OUT)),
                 }
-                _ => Err(see_other(paths::SIGN_OUT)),
-            },
+            }
             SessionLookup::Missing(_) => {
                 Err(see_other(&sign_in::address(&ReturnTo::parse(page), None)))
             }
@@ -59,10 +65,12 @@ impl PagesState {
         if presented.subject().is_some_and(|subject| subject.user.is_none()) {
             let kind = ResponseKind::of(headers);
             let text = self.text(kind, headers);
-            let notice = self.notices(text).no_account_by_link();
+            let start_opens = self.start_opens_for(presented.subject(), visitor);
+            let notices = Notices { start_opens, ..self.notices(text) };
+            let notice = notices.no_account_by_link();
             return Ok(Err(self.notice(&notice, text, kind, &visitor.request_id)));
         }
-        match self.current_user(headers, visitor.now, page).await? {
+        match self.current_user(headers, visitor, page).await? {
             Ok(user) if user.kind != SessionKind::User => Err(RequestError::NoSuchPage),
             user_or_response => Ok(user_or_response),
         }

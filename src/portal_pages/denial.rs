@@ -30,7 +30,7 @@ impl Asker<'_> {
             return notices.link(notice, Destination::SignIn);
         }
         let notice = notices.link(notice, Destination::SwitchAccount);
-        notices.link(notice, Destination::Sessions)
+        notices.link(notice, Destination::Account)
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) enum Destination {
     /// The sign-in page, for a visitor who is signed in.
     SwitchAccount,
     ForgotPassword,
-    Sessions,
+    Account,
     SignOut,
 }
 
@@ -64,7 +64,7 @@ impl Destination {
             Self::SignIn => (&labels.sign_in, paths::SIGN_IN),
             Self::SwitchAccount => (&labels.switch_account, paths::SWITCH_ACCOUNT),
             Self::ForgotPassword => (&labels.new_link, paths::FORGOT_PASSWORD),
-            Self::Sessions => (&labels.sessions, paths::SESSIONS),
+            Self::Account => (&labels.account, paths::ACCOUNT),
             Self::SignOut => (&labels.sign_out, paths::SIGN_OUT),
         };
         Link { label, address }

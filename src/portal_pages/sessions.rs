@@ -88,7 +88,7 @@ impl PagesState {
         visitor: &Visitor,
         fields: Option<&Fields>,
     ) -> PageResult {
-        let user = match self.current_user(headers, visitor.now, paths::SESSIONS).await? {
+        let user = match self.current_user(headers, visitor, paths::SESSIONS).await? {
             Ok(user) => user,
             Err(elsewhere) => return Ok(elsewhere),
         };

@@ -81,6 +81,8 @@ pub(super) async fn submit(
     let mut response = see_other(paths::SIGN_OUT);
     response.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\""));
     add_cookie(&mut response, cookie::clear(OwnCookie::Session, state.https));
+    // With it, the next person at the browser could set up a second factor of their own.
+    add_cookie(&mut response, state.pending.clear(&headers));
     state.expire(&mut response, &portal_cookies);
     Ok(response)
 }

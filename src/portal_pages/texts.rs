@@ -109,7 +109,6 @@ texts! {
         sign_in: Text,
         switch_account: Text,
         new_link: Text,
-        sessions: Text,
         account: Text,
         sign_out: Text,
     }
@@ -242,6 +241,7 @@ texts! {
     AccountPassword {
         title: Text,
         lead: Text,
+        tokens_end: Text,
         current: Text,
         submit: Text,
         new_missing: Text,

@@ -1,5 +1,6 @@
 //! The pages for portal users, in Chromium.
 
+mod account;
 mod branding;
 mod notices;
 mod pages;

@@ -45,6 +45,8 @@ struct PasswordPage<'a> {
     text: &'a Catalogue,
     holder: &'a Holder,
     reset_by_mail: bool,
+    /// Whether the user has tokens, which end too.
+    has_tokens: bool,
     requirements: Vec<Requirement<'a>>,
     min: usize,
     max: usize,
@@ -164,11 +166,13 @@ impl PagesState {
         let text = self.texts.of(headers);
         let holder =
             self.directory.own_password().holder(&user.id).await.map_err(of_own_account)?;
+        let tokens = self.directory.user_tokens().list(&user.id).await.map_err(of_own_account)?;
         let token = self.forms.session_token(&user.key, visitor.now);
         let (problem, failed) = problem.unzip();
         let page = PasswordPage {
             brand: &self.brand,
             text,
+            has_tokens: !tokens.is_empty(),
             reset_by_mail: is_reset_by_mail(&holder.login),
             requirements: requirements(text, &holder, failed.unwrap_or_default()),
             holder: &holder,

@@ -126,6 +126,7 @@ async fn r34_a_changed_password_keeps_only_this_session() {
     assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
     assert!(changed.text.contains("Your password was changed."), "{}", changed.text);
     assert!(changed.text.contains("1 browser"), "{}", changed.text);
+    assert!(changed.text.contains("class=\"button\" href=\"/\""), "{}", changed.text);
     assert_ne!(browser.cookies["portcullis"], before.cookies["portcullis"], "a new token");
     assert!(site.who(&browser).await.is_some());
     assert_eq!((site.who(&before).await, site.who(&other).await), (None, None));
@@ -214,6 +215,16 @@ async fn r50_a_user_chooses_a_second_factor_and_turns_it_off() {
     let done = send(&site, &mut browser, SECOND_FACTOR, &fields).await;
     assert!(done.text.contains("Two-step sign-in is off."), "{}", done.text);
     signed_in(&site).await;
+}
+
+#[tokio::test]
+async fn r63_signing_out_ends_a_set_up_that_was_begun() {
+    let (site, _, mut browser) = site().await;
+    let begun = send(&site, &mut browser, SECOND_FACTOR, &[("password", PASSWORD)]).await;
+    assert_eq!(begun.location(), SET_UP);
+    assert_eq!(browser.get(&site, SET_UP).await.status, StatusCode::OK);
+    send(&site, &mut browser, "/.portcullis/sign-out", &[]).await;
+    assert!(browser.get(&site, SET_UP).await.location().starts_with("/.portcullis/sign-in"));
 }
 
 #[tokio::test]

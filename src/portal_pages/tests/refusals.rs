@@ -255,14 +255,14 @@ async fn r61_another_account_is_offered_to_portal_users_only() {
         login: None,
         ..subject(&policy, built_in::NON_PORTAL)
     };
-    for (subject, other, sessions) in
+    for (subject, other, account) in
         [(Some(&person), true, true), (Some(&by_link), false, false), (None, false, false)]
     {
         let refusal = denied(&denial, &policy, subject);
         let page = refuse(&site, refusal, ResponseKind::Page).await.text;
         assert_eq!(page.contains("Use another account"), other, "{page}");
         assert_eq!(page.contains(">Sign in</a>"), !other, "{page}");
-        assert_eq!(page.contains("href=\"/.portcullis/sessions\""), sessions, "{page}");
+        assert_eq!(page.contains("href=\"/.portcullis/account\""), account, "{page}");
     }
 }
 

@@ -64,6 +64,8 @@ async fn r50_r51_set_up_and_codes_in_a_browser() {
     chrome.picture("mfa-recovery-code").await;
     chrome.fill("recovery_code", &code.to_uppercase()).await;
     chrome.press("Sign in with a recovery code").await;
+    chrome.sees("You have 9 recovery codes left.").await;
+    chrome.press("Continue").await;
     chrome.arrives("/").await;
     chrome.quiet().await;
 }
