@@ -45,6 +45,7 @@ mod forgot_password;
 mod known_browser;
 mod mfa;
 mod notices;
+mod past_session;
 mod pending_cookie;
 mod reauthentication;
 mod refusal;

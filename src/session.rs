@@ -7,11 +7,12 @@
 //! secure link (R14). So a change to a group, a password or a preference never has to search for
 //! sessions.
 //!
-//! [`Sessions`] is declared in `sessions`; `start`, `lookup`, `last_use`, `list`, `end` and
-//! `portal_cookies` add its operations.
+//! [`Sessions`] is declared in `sessions`; `start`, `lookup`, `last_use`, `list`, `end`,
+//! `ended` and `portal_cookies` add its operations.
 
 mod cache;
 mod end;
+mod ended;
 mod filter;
 mod last_use;
 mod link_quota;
@@ -26,6 +27,7 @@ mod start;
 pub mod subject;
 
 pub use self::cache::SessionCache;
+pub use self::ended::EndReason;
 pub use self::filter::SessionFilter;
 pub use self::list::SessionView;
 pub use self::lookup::{Absence, SessionLookup};

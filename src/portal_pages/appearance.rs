@@ -19,7 +19,7 @@ const SCRIPT: &str = joined!(
     "../../templates/pages/requirements.js",
     "../../templates/pages/copy.js",
     "../../templates/pages/code.js",
-    "../../templates/pages/countdown.js",
+    "../../templates/pages/times.js",
 );
 
 /// The operator's brand and the texts in all languages.

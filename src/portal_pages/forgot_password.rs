@@ -8,8 +8,8 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::{Request, State};
-use http::{HeaderMap, Response, header};
+use axum::extract::{Query, Request, State};
+use http::{HeaderMap, Response, Uri, header};
 use jiff::SignedDuration;
 use serde::Deserialize;
 
@@ -45,9 +45,13 @@ struct ForgotPasswordPage<'a> {
 pub(super) async fn show(
     State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Response<Body> {
-    state.forgot_password_page(&headers, &visitor, "", None)
+    // The login that was entered on the sign-in page.
+    let fields = Query::<Fields>::try_from_uri(&uri).map(|Query(fields)| fields);
+    let login = fields.unwrap_or_default().login;
+    state.forgot_password_page(&headers, &visitor, login.trim(), None)
 }
 
 pub(super) async fn submit(

@@ -30,6 +30,7 @@ use crate::web::fetch_metadata::ResponseKind;
 use crate::web::form_problem::{FormProblem, form_page};
 use crate::web::response::{add_cookie, see_other};
 use crate::web::return_to::{ReturnTo, in_query};
+use crate::web::text::Filled;
 use crate::web::{Visitor, paths};
 use portcullis_policy::SessionKind;
 use portcullis_store::StoreError;
@@ -83,8 +84,14 @@ struct SignInPage<'a> {
     /// Why a visitor with a link is here.
     link: Option<LinkNotEnough>,
     password_set: bool,
+    /// Whose portal it is.
+    lead: Filled<'a>,
+    /// Why the browser's session has ended.
+    ended: Option<Filled<'a>>,
     problem: Option<&'a FormProblem<'a>>,
     login: &'a str,
+    /// The address of the page for a forgotten password.
+    forgot: &'a str,
     csrf: &'a str,
     request_id: &'a str,
 }
@@ -147,6 +154,9 @@ pub(super) async fn show(
     let parameters = parameters.unwrap_or_default();
     if let Some(address) = state.continue_at(&parameters, &headers, &visitor).await? {
         return Ok(see_other(address.as_str()));
+    }
+    if let Some(page) = state.link_ended(&parameters, &headers, &visitor).await {
+        return Ok(page);
     }
     let Parameters { chosen, login, .. } = &parameters;
     let password_set = state.is_password_hint(chosen, login, visitor.now);
@@ -290,6 +300,7 @@ impl PagesState {
         visitor: &Visitor,
     ) -> Result<Response<Body>, StartError> {
         let replaces = cookie::token_hash(headers, self.session_cookie);
+        let by_link = self.mark_link(headers, new.kind == SessionKind::Link);
         let actor = match &new.user {
             Some(id) => Actor::PortalUser { id: id.clone() },
             None => Actor::System("secure link"),
@@ -300,7 +311,30 @@ impl PagesState {
         self.expire(&mut response, &expired);
         add_cookie(&mut response, cookie::set(OwnCookie::Session, token.expose(), self.https));
         add_cookie(&mut response, self.pending.clear(headers));
+        add_cookie(&mut response, by_link);
         Ok(response)
+    }
+
+    /// The page for a visitor whose session by a secure link has ended: a form would be of no use.
+    /// `None` for those who want to sign in, or have to.
+    async fn link_ended(
+        &self,
+        parameters: &Parameters,
+        headers: &HeaderMap,
+        visitor: &Visitor,
+    ) -> Option<Response<Body>> {
+        let Parameters { return_to, organization, chosen, again, switch, .. } = parameters;
+        if !chosen.is_empty() || again.is_some() || switch == "1" {
+            return None;
+        }
+        let (text, return_to) = (self.texts.of(headers), ReturnTo::parse(return_to));
+        if organization.is_empty() {
+            let ended = self.came_by_link(headers);
+            return ended.then(|| self.link_ended_page(text, None, &return_to, visitor));
+        }
+        let link = self.link_not_enough(parameters, visitor).await.filter(|link| link.replaced)?;
+        let organization = link.organization?;
+        Some(self.link_ended_page(text, Some(&organization), &return_to, visitor))
     }
 
     async fn sign_in_page(
@@ -321,14 +355,34 @@ impl PagesState {
             unsent: parameters.unsent.clone(),
             ..Parameters::default()
         };
+        let ended = match password_set {
+            true => None,
+            false => self.ended_session(headers, visitor).await,
+        };
+        let last = ended.as_ref().and_then(|ended| ended.user.as_ref());
+        let (login, lead) = match last {
+            Some((last, organization)) => {
+                let login = if login.is_empty() { &**last } else { login };
+                let lead = text.sign_in.lead_of_organization.with(organization, &self.brand.name);
+                (login, lead)
+            }
+            None => (login, text.sign_in.lead.with(&self.brand.name)),
+        };
+        let forgot = match login.is_empty() {
+            true => paths::FORGOT_PASSWORD.to_owned(),
+            false => format!("{}?login={}", paths::FORGOT_PASSWORD, in_query(login)),
+        };
         let page = SignInPage {
             brand: &self.brand,
             text,
             parameters,
             link: self.link_not_enough(parameters, visitor).await,
             password_set,
+            lead,
+            ended: ended.as_ref().map(|ended| ended.text(text, &self.brand.name)),
             problem,
             login,
+            forgot: &forgot,
             csrf: &token.text,
             request_id: &visitor.request_id,
         };
@@ -366,7 +420,8 @@ pub(super) fn locked_out<'a>(
     visitor: &Visitor,
 ) -> FormProblem<'a> {
     let until = text.when.ahead(until, visitor.now);
-    FormProblem::locked_out(text.sign_in.locked_out.with(until.clone()), &until)
+    let problem = FormProblem::locked_out(text.sign_in.locked_out.with(until.clone()), &until);
+    problem.until_over(&text.sign_in.locked_over)
 }
 
 /// The browser's `User-Agent`.

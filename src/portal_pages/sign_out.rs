@@ -36,6 +36,8 @@ struct SignOutPage<'a> {
     brand: &'a Brand,
     text: &'a Catalogue,
     session: Option<SignedIn>,
+    /// Whether the session that has ended was by a secure link.
+    was_by_link: bool,
     problem: Option<&'a FormProblem<'a>>,
     csrf: &'a str,
     request_id: &'a str,
@@ -45,6 +47,7 @@ struct SignOutPage<'a> {
 struct SignedIn {
     /// `None` for a session by a secure link.
     login: Option<Arc<str>>,
+    start_opens: bool,
 }
 
 pub(super) async fn show(
@@ -105,7 +108,8 @@ impl PagesState {
         let (session, token) = match self.presented(headers, visitor.now).await? {
             SessionLookup::Found { key, subject, .. } => {
                 let token = self.forms.session_token(&key, visitor.now);
-                (Some(SignedIn { login: subject.login }), token)
+                let start_opens = self.start_opens_for(Some(&subject), visitor);
+                (Some(SignedIn { login: subject.login, start_opens }), token)
             }
             SessionLookup::Missing(_) => (None, FormToken::default()),
         };
@@ -115,6 +119,7 @@ impl PagesState {
             brand: &self.brand,
             text,
             problem: problem.as_ref(),
+            was_by_link: session.is_none() && self.came_by_link(headers),
             session,
             csrf: &token.text,
             request_id: &visitor.request_id,

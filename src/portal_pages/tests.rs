@@ -7,6 +7,7 @@ mod language;
 mod links;
 mod mfa;
 mod passwords;
+mod past_session;
 mod recovery_codes;
 mod refusals;
 mod sessions;

@@ -66,6 +66,8 @@ texts! {
         list: ListWords,
         when: TimeWords,
         sign_in: SignIn,
+        ended: Ended,
+        link_ended: LinkEnded,
         mfa: Mfa,
         mfa_setup: MfaSetUp,
         recovery_codes: RecoveryCodes,
@@ -116,12 +118,13 @@ texts! {
     /// The sign-in page.
     SignIn {
         title: Text,
+        lead: Phrase<Operator>,
+        lead_of_organization: Phrase<OrganizationAndOperator>,
         login: Text,
         password: Text,
         submit: Text,
         link_of_organization: Phrase<OrganizationAndOperator>,
         link: Phrase<Operator>,
-        link_replaced: Phrase<OrganizationAndOperator>,
         again: Text,
         unsent: Text,
         in_new_tab: Text,
@@ -132,7 +135,28 @@ texts! {
         forgot: Text,
         password_set: Text,
         locked_out: Phrase<Moment>,
+        locked_over: Text,
+        locked_forgot: Text,
         busy: Text,
+    }
+
+    /// Why a session has ended, on the sign-in page.
+    Ended {
+        idle: Text,
+        absolute: Text,
+        password_changed: Text,
+        by_user: Text,
+        by_operator: Phrase<Operator>,
+        otherwise: Text,
+    }
+
+    /// The page in place of the sign-in page for visitors by a secure link.
+    LinkEnded {
+        title: Text,
+        detail: Phrase<Operator>,
+        replaced_title: Text,
+        replaced: Phrase<OrganizationAndOperator>,
+        sign_in: Text,
     }
 
     /// The page for the code after the password.
@@ -201,6 +225,7 @@ texts! {
         stay: Text,
         done_title: Text,
         done: Text,
+        open_link_again: Text,
     }
 
     /// Asking for the password and a code again.
@@ -360,7 +385,7 @@ texts! {
     /// What the page says for one kind of link.
     Occasion {
         title: Text,
-        lead: Phrase<Organization>,
+        lead: Phrase<OrganizationAndOperator>,
     }
 
     /// The requirements for a password.

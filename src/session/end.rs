@@ -18,8 +18,13 @@ impl Sessions {
     /// # Errors
     /// If the store does not answer.
     pub async fn end(&self, key: &TokenHash, change: &Change) -> Result<bool, StoreError> {
-        let delete = Write::Delete { kind: SESSION, id: key.to_string(), expect: Expect::Present };
-        match self.records().commit(change, vec![delete]).await {
+        let id = key.to_string();
+        let Some(record) = self.records().read().record(SESSION, &id).await? else {
+            return Ok(false);
+        };
+        let delete = Write::Delete { kind: SESSION, id, expect: Expect::Present };
+        let reason = self.keep_reason(&record, change).await?;
+        match self.records().commit(change, [delete].into_iter().chain(reason).collect()).await {
             Ok(_) => Ok(true),
             Err(CommitError::Conflict { .. }) => Ok(false),
             Err(error) => Err(store_fault(error)),
@@ -82,6 +87,7 @@ impl Sessions {
         let change = Change::new(Actor::System("removal of expired sessions"), now);
         let removable = |record: &Record| self.is_removable(record, now);
         let removed = self.delete(&SessionFilter::All, removable, &change).await?;
+        self.forget_reasons(&change).await?;
         self.link_quota.outdate(now);
         Ok(removed)
     }
@@ -109,10 +115,14 @@ impl Sessions {
                 self.records().read().list(SESSION, key.as_ref(), after.as_deref(), PAGE).await?;
             let Some(last) = records.last() else { return Ok(deleted) };
             after = Some(last.id.clone());
-            let deletes: Vec<_> = records.into_iter().filter(&matches).map(delete).collect();
-            deleted += deletes.len();
-            if !deletes.is_empty() {
-                self.records().commit(change, deletes).await.map_err(store_fault)?;
+            let mut writes = Vec::new();
+            for record in records.into_iter().filter(&matches) {
+                writes.extend(self.keep_reason(&record, change).await?);
+                writes.push(delete(record));
+                deleted += 1;
+            }
+            if !writes.is_empty() {
+                self.records().commit(change, writes).await.map_err(store_fault)?;
             }
         }
     }

@@ -26,11 +26,14 @@ pub enum OwnCookie {
     PendingSignIn,
     /// A browser that has signed in before.
     KnownBrowser,
+    /// A browser whose last session was by a secure link. It selects words on our pages only.
+    LinkVisitor,
 }
 
 impl OwnCookie {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Session, Self::Form, Self::PendingSignIn, Self::KnownBrowser];
+    pub const ALL: [Self; 5] =
+        [Self::Session, Self::Form, Self::PendingSignIn, Self::KnownBrowser, Self::LinkVisitor];
 
     /// The cookie's name. With the `__Host-` prefix, browsers take it only from this host over TLS.
     #[must_use]
@@ -44,6 +47,8 @@ impl OwnCookie {
             (Self::PendingSignIn, false) => "portcullis-pending",
             (Self::KnownBrowser, true) => "__Host-portcullis-browser",
             (Self::KnownBrowser, false) => "portcullis-browser",
+            (Self::LinkVisitor, true) => "__Host-portcullis-link",
+            (Self::LinkVisitor, false) => "portcullis-link",
         }
     }
 }

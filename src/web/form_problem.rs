@@ -18,11 +18,13 @@ pub(crate) struct FormProblem<'a> {
     fields: &'static [&'static str],
     /// In seconds.
     retry_after: Option<u64>,
+    /// What a script shows in place of the text once the time in it is over.
+    pub(crate) over: Option<&'a Text>,
 }
 
 impl<'a> FormProblem<'a> {
     pub(crate) fn new(status: StatusCode, text: &'a Text) -> Self {
-        Self { status, text: text.with(), fields: &[], retry_after: None }
+        Self { status, text: text.with(), fields: &[], retry_after: None, over: None }
     }
 
     /// 403: the form's token has expired, or is not its visitor's.
@@ -48,13 +50,23 @@ impl<'a> FormProblem<'a> {
     /// 429: nothing was checked, because there were too many failed attempts.
     pub(crate) fn locked_out(text: Filled<'a>, until: &RelativeTime) -> Self {
         let retry_after = Some(until.seconds);
-        Self { status: StatusCode::TOO_MANY_REQUESTS, text, fields: &[], retry_after }
+        Self { status: StatusCode::TOO_MANY_REQUESTS, text, fields: &[], retry_after, over: None }
     }
 
     /// 503: nothing was checked, because of too much load.
     pub(crate) fn busy(text: &'a Text, seconds: u32) -> Self {
         let retry_after = Some(u64::from(seconds));
         Self { retry_after, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, text) }
+    }
+
+    /// With a text for when the time is over.
+    pub(crate) fn until_over(self, over: &'a Text) -> Self {
+        Self { over: Some(over), ..self }
+    }
+
+    /// Whether there were too many failed attempts.
+    pub(crate) fn is_locked_out(&self) -> bool {
+        self.status == StatusCode::TOO_MANY_REQUESTS
     }
 
     /// Whether it is about the value of a field, which it then stands beside.

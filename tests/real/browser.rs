@@ -2,6 +2,7 @@
 
 mod account;
 mod branding;
+mod coming_back;
 mod notices;
 mod pages;
 mod passwords;

@@ -244,7 +244,7 @@ impl Chrome {
             let media = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
             self.protocol("Emulation.setEmulatedMedia", json!({ "features": media })).await;
             for (form, width, height, phone) in
-                [("wide", 1280, 900, false), ("phone", 390, 844, true)]
+                [("wide", 1280, 800, false), ("phone", 390, 844, true)]
             {
                 let window = json!({
                     "width": width, "height": height, "deviceScaleFactor": 2, "mobile": phone,

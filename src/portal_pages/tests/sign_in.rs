@@ -49,7 +49,10 @@ async fn an_unknown_login_and_a_wrong_password_get_the_same_page() {
         let kept = format!("value=\"{login}\"");
         assert!(answer.text.contains(&kept), "the login is kept");
         assert!(!answer.text.contains(password));
-        pages.push(answer.text.replace(&kept, "LOGIN").replace(&csrf, "CSRF"));
+        let forgot = format!("?login={login}");
+        assert!(answer.text.contains(&forgot), "also for a reset");
+        let page = answer.text.replace(&kept, "LOGIN").replace(&forgot, "?LOGIN");
+        pages.push(page.replace(&csrf, "CSRF"));
     }
     assert_eq!(pages[0], pages[1]);
     assert!(pages[0].contains("role=\"alert\""));

@@ -127,7 +127,9 @@ async fn link_sessions_have_the_organizations_name_only() {
     let link = gate.admin.secure_link(&acme).await;
     let path = link.strip_prefix(gate.origin()).unwrap();
     let opened = gate.get(path).by_browser().send().await;
-    let cookie = opened.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let mut lines = opened.headers.get_all("set-cookie").iter().map(|line| line.to_str().unwrap());
+    let line = lines.find(|line| line.starts_with("portcullis=")).unwrap();
+    let cookie = line.split(';').next().unwrap().to_owned();
     let seen = visit(&gate, "/mine/a", &Cookie(cookie)).await;
     assert_eq!(texts(&seen), [None, None, Some("Non-Portal User Group"), Some("Acme")]);
     assert_eq!(seen.one("portcullis-session-kind"), Some("link"));

@@ -1,3 +1,11 @@
+// Shows exact times in the reader's time zone.
+const exact = new Intl.DateTimeFormat(document.documentElement.lang, {
+  day: "numeric", month: "long", year: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short",
+});
+for (const time of document.querySelectorAll("time[title]")) {
+  time.title = exact.format(new Date(time.dateTime));
+}
+
 // Counts down to a time on the page, and at its end loads the page again if it says so.
 for (const time of document.querySelectorAll("time[data-left]")) {
   const reload = time.closest("[data-reload]");
