@@ -2,9 +2,14 @@
 //!
 //! Decision records go to standard output instead (`authz/decision_record.rs`).
 //!
+//! [`events`] are the lines that matter after an incident; their names and fields are stable. All
+//! others are for people.
+//!
 //! A thread of its own writes the events. When standard error is full, closed or not read, lines are
 //! lost and nothing else is (I11): no task waits for it or fails because of it.
 
+mod escape;
+pub mod events;
 mod lines;
 
 use std::fs::File;
@@ -15,14 +20,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::Duration;
 
+use tracing::Metadata;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{LevelFilter, ParseError};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt;
 
 pub use self::lines::Lines;
 
 /// Lines in the queue. More are lost until there is room.
 const QUEUE: usize = 4096;
+/// How many of them may be events that anyone can cause without an account, so that a flood of those
+/// leaves room for all other lines.
+const REFUSED_QUEUE: usize = QUEUE / 4;
 /// Upper bound on writing the queue at exit.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -46,7 +56,11 @@ pub enum LogError {
 pub struct Log(SyncSender<Message>);
 
 enum Message {
-    Line(Vec<u8>),
+    Line {
+        text: Vec<u8>,
+        /// Whether it counts for [`REFUSED_QUEUE`].
+        refused: bool,
+    },
     /// Answered when every earlier line has been written.
     Flush(Sender<()>),
 }
@@ -55,7 +69,17 @@ enum Message {
 #[derive(Clone)]
 struct QueueWriter {
     queue: SyncSender<Message>,
-    lost: Arc<AtomicUsize>,
+    counts: Arc<Counts>,
+    /// Whether it writes an event that anyone can cause without an account.
+    refused: bool,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// Lines that were lost since this was last logged.
+    lost: AtomicUsize,
+    /// Lines in the queue that count for [`REFUSED_QUEUE`].
+    refused: AtomicUsize,
 }
 
 /// Starts to log events that pass `filter` (the syntax of `tracing`'s `EnvFilter`), and panics.
@@ -66,18 +90,18 @@ struct QueueWriter {
 pub fn start(filter: &str) -> Result<Log, LogError> {
     let filter = parse(filter)?;
     let (queue, messages) = sync_channel(QUEUE);
-    let lost = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&lost);
+    let counts = Arc::new(Counts::default());
+    let counted = Arc::clone(&counts);
     std::thread::Builder::new()
         .name("log".to_owned())
         .spawn(move || write(&messages, io::stderr(), &counted))
         .map_err(LogError::Thread)?;
     let log = Log(queue.clone());
-    let writer = QueueWriter { queue, lost };
+    let writer = QueueWriter { queue, counts, refused: false };
     let events = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .log_internal_errors(false)
-        .with_writer(move || writer.clone());
+        .with_writer(writer);
     // This fails when there is a subscriber already: tests in one process share one.
     let started = if io::stderr().is_terminal() {
         events.with_target(false).compact().finish().try_init()
@@ -134,30 +158,64 @@ pub fn standard_output() -> io::Result<File> {
 }
 
 /// Writes lines until the queue is closed, and reports lost ones when writing works again.
-fn write(messages: &Receiver<Message>, out: impl Write, lost: &AtomicUsize) {
+fn write(messages: &Receiver<Message>, out: impl Write, counts: &Counts) {
     let mut out = Lines::new(out);
     while let Ok(message) = messages.recv() {
         match message {
-            Message::Line(line) => match out.write(&line) {
-                Ok(()) => {
-                    let lost = lost.swap(0, Ordering::Relaxed);
-                    if lost > 0 {
-                        tracing::warn!(lost, "log lines lost: they could not be written");
+            Message::Line { text, refused } => {
+                if refused {
+                    counts.refused.fetch_sub(1, Ordering::Relaxed);
+                }
+                match out.write(&escape::marks(&text)) {
+                    Ok(()) => {
+                        let lost = counts.lost.swap(0, Ordering::Relaxed);
+                        if lost > 0 {
+                            tracing::warn!(lost, "log lines lost: they could not be written");
+                        }
+                    }
+                    Err(_) => {
+                        counts.lost.fetch_add(1, Ordering::Relaxed);
                     }
                 }
-                Err(_) => {
-                    lost.fetch_add(1, Ordering::Relaxed);
-                }
-            },
+            }
             Message::Flush(done) => drop(done.send(())),
         }
     }
 }
 
+impl<'a> MakeWriter<'a> for QueueWriter {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+
+    fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Self {
+        Self { refused: metadata.target() == events::REFUSED, ..self.clone() }
+    }
+}
+
+impl QueueWriter {
+    /// Puts a line into the queue. Returns `false` if there is no room for it.
+    fn send(&self, line: &[u8]) -> bool {
+        let refusals = &self.counts.refused;
+        if self.refused && refusals.fetch_add(1, Ordering::Relaxed) >= REFUSED_QUEUE {
+            refusals.fetch_sub(1, Ordering::Relaxed);
+            return false;
+        }
+        let message = Message::Line { text: line.to_vec(), refused: self.refused };
+        let sent = self.queue.try_send(message).is_ok();
+        if self.refused && !sent {
+            refusals.fetch_sub(1, Ordering::Relaxed);
+        }
+        sent
+    }
+}
+
 impl Write for QueueWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.queue.try_send(Message::Line(line.to_vec())).is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+        if !self.send(line) {
+            self.counts.lost.fetch_add(1, Ordering::Relaxed);
         }
         Ok(line.len())
     }
@@ -178,7 +236,33 @@ impl Drop for Log {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::*;
+
+    fn writer() -> (QueueWriter, Receiver<Message>) {
+        let (queue, messages) = sync_channel(QUEUE);
+        (QueueWriter { queue, counts: Arc::default(), refused: false }, messages)
+    }
+
+    #[test]
+    fn i11_refused_attempts_leave_room_for_other_lines() {
+        let (others, messages) = writer();
+        let refused = QueueWriter { refused: true, ..others.clone() };
+        let sent = (0..2 * QUEUE).filter(|_| refused.send(b"refused\n")).count();
+        assert_eq!(sent, REFUSED_QUEUE);
+        assert!(others.send(b"other\n"));
+        // Once they are written, there is room again.
+        let counts = Arc::clone(&others.counts);
+        drop((others, refused.clone()));
+        assert!(!refused.send(b"refused\n"));
+        let written: Vec<_> = messages.try_iter().collect();
+        assert_eq!(written.len(), REFUSED_QUEUE + 1);
+        let (again, receiver) = sync_channel(QUEUE);
+        written.into_iter().for_each(|message| again.try_send(message).unwrap());
+        drop(again);
+        write(&receiver, io::sink(), &counts);
+        assert_eq!(counts.refused.load(Ordering::Relaxed), 0);
+        assert!(refused.send(b"refused\n"));
+    }
 
     #[test]
     fn filter_has_a_level_in_each_part() {

@@ -5,6 +5,7 @@ use http::{HeaderMap, StatusCode, header};
 use super::problem::Problem;
 use super::state::Access;
 use crate::directory::{Actor, Directory};
+use crate::telemetry::events::Event;
 
 /// The authenticated caller.
 #[derive(Debug, Clone)]
@@ -43,6 +44,7 @@ pub(super) async fn authenticate(
             Ok(Caller { actor, email: token.email })
         }
         None => {
+            Event::ApiTokenRefused.log();
             let detail = "the token is unknown or has been revoked; create another with \
                           `portcullis token create NAME`";
             Err(Problem::new(StatusCode::UNAUTHORIZED, "token-unknown", detail))

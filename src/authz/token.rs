@@ -15,9 +15,11 @@ use super::authorization::Presented;
 use super::token_refusal::TokenRefusal;
 use super::{Activity, Authorizer, Outcome};
 use crate::credential::folding::fold;
+use crate::credential::password::loggable_login;
 use crate::credential::token::TokenHash;
 use crate::directory::{Disclosed, Snapshot, UserTokenFacts};
 use crate::session::{Absence, SessionLookup, subject};
+use crate::telemetry::events::{Cause, Event};
 use crate::web::cookie;
 use portcullis_policy::{SessionKind, Subject};
 use portcullis_store::StoreError;
@@ -129,9 +131,21 @@ impl Authorizer {
         now: Timestamp,
     ) -> Result<TokenRefusal, StoreError> {
         let tokens = self.directory.user_tokens();
+        let refused = |cause| {
+            let token = match presented {
+                Presented::Token { key, .. } => Some(key.to_string()),
+                Presented::Several | Presented::Malformed(_) => None,
+            };
+            let (token, login) = (token.as_deref(), presented.login().map(loggable_login));
+            Event::TokenRefused { cause, client, token, login }.log();
+        };
         Ok(match tokens.count_invalid(client, presented.login(), now).await? {
-            None => TokenRefusal::Invalid(presented.scheme()),
+            None => {
+                refused(Cause::Invalid);
+                TokenRefusal::Invalid(presented.scheme())
+            }
             Some(until) => {
+                refused(Cause::LockedOut);
                 let seconds = until.duration_since(now).as_secs();
                 let retry_after = u64::try_from(seconds).unwrap_or_default().max(1);
                 TokenRefusal::LockedOut { retry_after }

@@ -70,9 +70,13 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
+
+use super::password::loggable_login;
+use crate::telemetry::events::Event;
 
 use self::series::{Series, State};
 use self::table::{Table, Tables};
@@ -140,10 +144,15 @@ impl Lockout {
             Some(browser) => vec![Key::browser(login, browser), Key::browsers(login)],
             None => vec![Key::account(login), Key::address(address)],
         };
-        self.begin_with(keys, now)
+        self.begin_with(keys, (address, Some(login)), now)
     }
 
-    fn begin_with(&self, keys: Vec<Key>, now: Timestamp) -> Result<Attempt, LockedUntil> {
+    fn begin_with(
+        &self,
+        keys: Vec<Key>,
+        (client, login): (IpAddr, Option<&str>),
+        now: Timestamp,
+    ) -> Result<Attempt, LockedUntil> {
         let mut tables = self.lock();
         let refusals = keys.iter().filter_map(|key| tables.of(key).refusal(key, now));
         if let Some(until) = refusals.max() {
@@ -153,19 +162,26 @@ impl Lockout {
             tables.of_mut(key).reserve(key, now);
         }
         drop(tables);
-        Ok(Attempt { lockout: self.clone(), keys, began: now })
+        Ok(Attempt {
+            lockout: self.clone(),
+            keys,
+            began: now,
+            client,
+            login: login.map(str::to_owned),
+            exists: AtomicBool::new(false),
+        })
     }
 
     /// Whether an address may ask for another mail now; if so, the request is counted.
     #[must_use]
     pub fn allow_asking(&self, address: IpAddr, now: Timestamp) -> bool {
         // A dropped attempt counts as a failure.
-        self.begin_with(vec![Key::asking(address)], now).is_ok()
+        self.begin_with(vec![Key::asking(address)], (address, None), now).is_ok()
     }
 
     /// Counts an invalid link. Nothing is refused for it, whatever the count.
     pub fn wrong_link(&self, address: IpAddr, now: Timestamp) {
-        drop(self.begin_with(vec![Key::link(address)], now));
+        drop(self.begin_with(vec![Key::link(address)], (address, None), now));
     }
 
     /// Begins an attempt with a token of a portal user that is not valid, counted by address and by
@@ -180,7 +196,7 @@ impl Lockout {
         now: Timestamp,
     ) -> Result<Attempt, LockedUntil> {
         let keys = std::iter::once(Key::token(address)).chain(login.map(Key::account));
-        self.begin_with(keys.collect(), now)
+        self.begin_with(keys.collect(), (address, login), now)
     }
 
     /// Restarts waits that were counted while the clock ran ahead. To be called every few seconds
@@ -258,11 +274,16 @@ pub struct Attempt {
     /// Emptied when the outcome is known.
     keys: Vec<Key>,
     began: Timestamp,
+    client: IpAddr,
+    /// The login as typed.
+    login: Option<String>,
+    exists: AtomicBool,
 }
 
 impl Attempt {
     /// The account exists: its failures are never evicted to make room for others.
     pub fn account_exists(&self) {
+        self.exists.store(true, Ordering::Relaxed);
         let mut tables = self.lockout.lock();
         for key in self.keys.iter().filter(|key| matches!(key, Key::Account(_))) {
             tables.of_mut(key).keep(key);
@@ -282,6 +303,14 @@ impl Attempt {
         }
     }
 
+    fn log_locked(&self, key: &Key, failures: u32, until: Timestamp) {
+        let login = self.login.as_deref().filter(|_| key.is_of_login());
+        let exists = self.exists.load(Ordering::Relaxed);
+        let shown = |login| if exists { login } else { loggable_login(login) };
+        let (kind, client, login) = (key.kind(), self.client, login.map(shown));
+        Event::Locked { kind, client, failures, until, login }.log();
+    }
+
     /// Nothing was decided: the pool was busy, or a second factor is still needed.
     pub fn cancelled(mut self) {
         let mut tables = self.lockout.lock();
@@ -296,9 +325,20 @@ impl Drop for Attempt {
         if self.keys.is_empty() {
             return;
         }
+        let mut locked = Vec::new();
         let mut tables = self.lockout.lock();
         for key in &self.keys {
-            tables.of_mut(key).change(key, |series| series.fail(key.limits(), self.began));
+            let table = tables.of_mut(key);
+            table.change(key, |series| {
+                series.fail(key.limits(), self.began);
+                if let State::Locked(until) = series.state(key.limits(), self.began) {
+                    locked.push((key, series.failures(), until));
+                }
+            });
+        }
+        drop(tables);
+        for (key, failures, until) in locked {
+            self.log_locked(key, failures, until);
         }
     }
 }

@@ -96,6 +96,20 @@ impl fmt::Display for PasswordRule {
     }
 }
 
+/// A login that was typed, for the log: `?` if it satisfies the rules for passwords and does not look
+/// like an email address, because people type passwords into the wrong field.
+#[must_use]
+pub fn loggable_login(login: &str) -> &str {
+    let password: String = login.trim().nfc().collect();
+    let is_password = PasswordRule::ALL.iter().all(|rule| {
+        matches!(rule, PasswordRule::NotLogin) || rule.is_satisfied(&password, "", None)
+    });
+    let domain = password.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let is_domain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-');
+    let is_address = domain.contains('.') && domain.chars().all(is_domain);
+    if is_password && !is_address { "?" } else { login }
+}
+
 /// A password that satisfies all rules and can be hashed.
 #[derive(Debug)]
 pub struct NewPassword(Secret<String>);
@@ -149,10 +163,20 @@ fn same(password: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{NewPassword, PasswordRule, normalized};
+    use super::{NewPassword, PasswordRule, loggable_login, normalized};
     use crate::credential::secret::Secret;
 
     const GOOD: &str = "Correct-Horse-7";
+
+    #[test]
+    fn a_login_that_may_be_a_password_is_not_logged() {
+        for password in [GOOD, " Correct-Horse-7 ", "Correct@Horse-7", "Ann@acme.example#1Y"] {
+            assert_eq!(loggable_login(password), "?", "{password}");
+        }
+        for login in ["ann", "ann@acme.example", "Ann.Smith7@acme.example", "correct horse", ""] {
+            assert_eq!(loggable_login(login), login);
+        }
+    }
 
     fn broken(password: &str, login: &str, email: Option<&str>) -> Vec<PasswordRule> {
         NewPassword::parse(Secret::from(password), login, email).err().unwrap_or_default()

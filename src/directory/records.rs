@@ -8,10 +8,12 @@
 //! | `stored`, `read` | documents decoded with id and version; reading them |
 //! | [`change`], `write` | who makes a change; the one function that commits |
 //! | [`audit`], `audited` | the entries of the audit log, and what they show of a document |
+//! | `change_log` | what a commit changes, in the log |
 
 pub mod audit;
 mod audited;
 pub mod change;
+mod change_log;
 pub mod document;
 pub mod id;
 pub mod kind;

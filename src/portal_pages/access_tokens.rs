@@ -217,13 +217,7 @@ impl PagesState {
         let days = days.filter(|days| LIFETIMES.contains(days)).unwrap_or(LIFETIMES[1]);
         let new = NewUserToken { name, expires: expiry(days, visitor.now) };
         match tokens.create(&user.id, &new, &change).await {
-            Ok((view, token)) => {
-                tracing::info!(
-                    user.id = %user.id, token.id = %view.id, request.id = visitor.request_id,
-                    "a portal user created a token"
-                );
-                Ok(Done::Created(token))
-            }
+            Ok((_, token)) => Ok(Done::Created(token)),
             Err(error) => Err(not_done(error, text)),
         }
     }

@@ -116,12 +116,6 @@ impl PagesState {
             .await?
         {
             Choice::Set { user, login } => {
-                tracing::info!(
-                    user.id = %user,
-                    ?occasion,
-                    request.id = visitor.request_id,
-                    "a portal user set a password"
-                );
                 let actor = Actor::PortalUser { id: user.clone() };
                 let change = Change::new(actor, visitor.now);
                 // The sessions no longer count (R34). Records that stay are swept later.

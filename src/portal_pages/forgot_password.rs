@@ -71,14 +71,12 @@ pub(super) async fn submit(
         let problem = FormProblem::missing(&texts.login_missing, &["login"]);
         return Ok(state.forgot_password_page(&headers, &visitor, login, Some(&problem)));
     }
-    if !state.directory.resets().may_ask(visitor.address, visitor.now) {
-        tracing::info!(request.id = visitor.request_id, "too many resets requested by an address");
-    } else if is_reset_by_mail(login) {
+    let allowed = state.directory.resets().may_ask(visitor.address, visitor.now);
+    if allowed && is_reset_by_mail(login) {
         let accepted = language::text(headers.get(header::ACCEPT_LANGUAGE));
         let languages = language::remembered(accepted);
-        let request_id = visitor.request_id.clone();
         let login = login.to_owned();
-        state.resets.add(ResetRequest::new(login, languages, visitor.now, request_id));
+        state.resets.add(ResetRequest::new(login, languages, &visitor));
     }
     let lifetime = SignedDuration::try_from(state.reset_lifetime).unwrap_or(SignedDuration::MAX);
     let expires = visitor.now.saturating_add(lifetime).unwrap_or(visitor.now);

@@ -147,7 +147,6 @@ impl PagesState {
             SecondStep::LockedOut { until } => locked_out(text, until, visitor),
             SecondStep::Busy => FormProblem::busy(&text.mfa.busy, BUSY_RETRY),
         };
-        log(&problem, &at_step.user, visitor);
         page(problem)
     }
 
@@ -219,13 +218,4 @@ pub(super) fn entered_code(code: &str) -> EnteredCode<'_> {
         true => EnteredCode::Recovery(code),
         false => EnteredCode::Totp(code),
     }
-}
-
-fn log(problem: &FormProblem<'_>, user: &UserFacts, visitor: &Visitor) {
-    tracing::info!(
-        status = problem.status.as_u16(),
-        user.id = %user.id,
-        request.id = visitor.request_id,
-        "a second factor failed"
-    );
 }

@@ -41,15 +41,10 @@ impl PagesState {
             }
             None => reauthenticator.password(&user.id, password, source, visitor.now).await?,
         };
-        let problem = match outcome {
-            Reauthentication::Confirmed(confirmed) => return Ok(Ok(confirmed)),
-            outcome => problem(&outcome, text, visitor),
-        };
-        tracing::info!(
-            status = problem.status.as_u16(), user.id = %user.id, request.id = visitor.request_id,
-            "a portal user failed to confirm a change"
-        );
-        Ok(Err(problem))
+        Ok(match outcome {
+            Reauthentication::Confirmed(confirmed) => Ok(confirmed),
+            outcome => Err(problem(&outcome, text, visitor)),
+        })
     }
 }
 

@@ -8,15 +8,15 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
-use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::credential::folding::fold;
 use crate::directory::Directory;
-use crate::directory::access::resets::ResetOutcome;
 use crate::tasks::caught;
+use crate::telemetry::events::{self, Origin};
+use crate::web::Visitor;
 
 /// How many logins may wait: more than a flood adds in the longest delay.
 const MAX_LOGINS: usize = 16_384;
@@ -35,9 +35,8 @@ pub(super) struct ResetRequest {
     login: String,
     /// An `Accept-Language`, for the mail.
     languages: Option<String>,
-    at: Timestamp,
+    visitor: Visitor,
     due: Instant,
-    request_id: String,
 }
 
 /// The requests that wait, by folded login.
@@ -48,38 +47,20 @@ pub(super) struct ResetQueue {
 }
 
 impl ResetRequest {
-    pub(super) fn new(
-        login: String,
-        languages: Option<String>,
-        at: Timestamp,
-        request_id: String,
-    ) -> Self {
-        Self { login, languages, at, due: Instant::now() + delay(), request_id }
+    pub(super) fn new(login: String, languages: Option<String>, visitor: &Visitor) -> Self {
+        Self { login, languages, visitor: visitor.clone(), due: Instant::now() + delay() }
     }
 
     async fn process(self, directory: &Directory) {
-        let Self { login, languages, at, request_id, .. } = self;
-        // The login is not logged, because people type passwords into its field.
-        match directory.resets().ask(&login, languages.as_deref(), at).await {
-            Ok(ResetOutcome::Mailed { user }) => {
-                tracing::info!(user.id = %user, request.id = request_id, "a reset link was sent to the outbox");
-            }
-            Ok(ResetOutcome::TooMany { user }) => {
-                tracing::info!(
-                    user.id = %user,
-                    request.id = request_id,
-                    "no reset email: too many were requested"
-                );
-            }
-            Ok(ResetOutcome::NotMailed) => {
-                tracing::info!(
-                    request.id = request_id,
-                    "no reset email: the login has no account with an address"
-                );
-            }
-            Err(error) => {
-                tracing::error!(%error, request.id = request_id, "could not create a reset email");
-            }
+        let Self { login, languages, visitor, .. } = self;
+        let Visitor { address, request_id, now, .. } = visitor;
+        let origin = Origin { client: address, request: request_id.clone() };
+        let resets = directory.resets();
+        // What becomes of it is an event. The login is not logged, because people type passwords
+        // into its field.
+        let asked = events::during(origin, resets.ask(&login, languages.as_deref(), now)).await;
+        if let Err(error) = asked {
+            tracing::error!(%error, request.id = request_id, "could not create a reset email");
         }
     }
 }

@@ -27,6 +27,7 @@ use crate::directory::Directory;
 use crate::directory::records::Occasion;
 use crate::proxy::{ErrorPages, Refused};
 use crate::session::Sessions;
+use crate::telemetry::events::{self, Origin};
 use crate::web::cookie::{self, OwnCookie};
 use crate::web::fetch_metadata::ResponseKind;
 use crate::web::form::Forms;
@@ -142,7 +143,8 @@ impl ErrorPages for Pages {
         mut visitor: Visitor,
     ) -> BoxFuture<'static, Response<Body>> {
         let Self { state, router, max_body_time, max_body_bytes } = self.clone();
-        Box::pin(async move {
+        let origin = Origin { client: visitor.address, request: visitor.request_id.clone() };
+        Box::pin(events::during(origin, async move {
             let method = request.method().clone();
             let headers = request.headers().clone();
             let path = request.uri().path().to_owned();
@@ -161,7 +163,7 @@ impl ErrorPages for Pages {
             }
             state.clear_doubled_cookies(&headers, &path, &mut response);
             response::protect(response, state.hsts)
-        })
+        }))
     }
 }
 

@@ -156,11 +156,6 @@ impl PagesState {
             Ok(response) => Ok(response),
             Err(StartError::Store(error)) => Err(error.into()),
             Err(StartError::TooMany { retry_after }) => {
-                tracing::warn!(
-                    organization.id = %organization.id,
-                    request.id = visitor.request_id,
-                    "a secure link has too many sessions"
-                );
                 Ok(self.link_notice(opening, |notices| notices.too_many_sessions(retry_after)))
             }
         }

@@ -143,10 +143,6 @@ impl PagesState {
             }
             1
         };
-        tracing::info!(
-            ended, user.id = %user.id, request.id = visitor.request_id,
-            "a portal user ended sessions"
-        );
         Ok(Ok(u64::try_from(ended).unwrap_or(u64::MAX)))
     }
 }

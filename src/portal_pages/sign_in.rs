@@ -225,8 +225,6 @@ impl PagesState {
                 return self.signed_in(&user, &return_to, headers, visitor).await;
             }
             SignIn::NoPortalAccess(user) => {
-                tracing::info!(user.id = %user.id, request.id = visitor.request_id,
-                    "a portal user without portal access signed in");
                 let notice = self.notices(text).no_access_of(&user);
                 return Ok(self.notice(&notice, text, ResponseKind::Page, &visitor.request_id));
             }
@@ -240,11 +238,6 @@ impl PagesState {
             SignIn::LockedOut { until } => locked_out(text, until, visitor),
             SignIn::Busy => FormProblem::busy(&texts.busy, Busy::RETRY_AFTER_SECONDS),
         };
-        tracing::info!(
-            status = problem.status.as_u16(),
-            request.id = visitor.request_id,
-            "a sign-in failed"
-        );
         Ok(page(problem).await)
     }
 

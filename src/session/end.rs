@@ -7,6 +7,7 @@ use super::record::{SESSION, SessionRecord};
 use super::sessions::{PAGE, Sessions, store_fault};
 use crate::credential::token::TokenHash;
 use crate::directory::{Actor, Change, UserId};
+use crate::telemetry::events::Event;
 use portcullis_store::{CommitError, Expect, Record, StoreError, Write};
 
 /// How long a record is kept after the end of its session if the portal has set cookies in it.
@@ -49,7 +50,11 @@ impl Sessions {
         if SessionRecord::read(&record)?.user.as_ref() != Some(user) {
             return Ok(false);
         }
-        self.end(key, change).await
+        let ended = self.end(key, change).await?;
+        if ended {
+            Event::SessionsEnded { user: user.as_str(), records: 1 }.log();
+        }
+        Ok(ended)
     }
 
     /// Ends these sessions. Returns how many.
@@ -76,7 +81,10 @@ impl Sessions {
     ) -> Result<usize, StoreError> {
         let keep = keep.to_string();
         let filter = SessionFilter::User(user.clone());
-        self.delete(&filter, |record| record.id != keep, change).await
+        let ended = self.delete(&filter, |record| record.id != keep, change).await?;
+        let records = u64::try_from(ended).unwrap_or(u64::MAX);
+        Event::SessionsEnded { user: user.as_str(), records }.log();
+        Ok(ended)
     }
 
     /// Removes the records of expired sessions. Returns how many.

@@ -10,7 +10,8 @@ use super::portal_cookie::PortalCookie;
 use super::record::{SESSION, SessionRecord};
 use super::sessions::{Sessions, TRIES, busy, millis, store_fault};
 use crate::credential::token::TokenHash;
-use crate::directory::Change;
+use crate::directory::{Change, UserId};
+use crate::telemetry::events::Event;
 use portcullis_store::{CommitError, Expect, StoreError, Write};
 
 /// The most cookies that a session's record keeps.
@@ -74,8 +75,16 @@ impl Sessions {
             let Some((cookies, delete)) = self.replaced(key, None).await? else {
                 return Ok(Vec::new());
             };
+            let session = self.cached(key).await.ok().flatten();
             match self.records().commit(change, vec![delete]).await {
-                Ok(_) => return Ok(cookies.unwrap_or_default()),
+                Ok(_) => {
+                    if let Some(session) = session {
+                        let user = session.user.as_ref().map(UserId::as_str);
+                        let organization = session.organization.as_str();
+                        Event::SignOut { user, organization }.log();
+                    }
+                    return Ok(cookies.unwrap_or_default());
+                }
                 Err(CommitError::Conflict { .. }) => {}
                 Err(error) => return Err(store_fault(error)),
             }

@@ -11,8 +11,9 @@ use super::portal_cookie::PortalCookie;
 use super::record::{SESSION, SessionRecord};
 use super::sessions::{PAGE, Sessions, TRIES, busy, store_fault};
 use crate::credential::token::{PlainToken, TokenHash};
-use crate::directory::Change;
 use crate::directory::accounts::users::Users;
+use crate::directory::{Change, OrganizationId, UserId};
+use crate::telemetry::events::{Account, Cause, Event};
 use portcullis_policy::SessionKind;
 use portcullis_store::{CommitError, Expect, Record, StoreError};
 
@@ -53,8 +54,14 @@ impl Sessions {
     ) -> Result<StartedSession, StartError> {
         let now = change.at;
         if new.kind == SessionKind::Link {
-            self.admit_by_link(&new, now).await?;
+            let admitted = self.admit_by_link(&new, now).await;
+            if let Err(StartError::TooMany { .. }) = admitted {
+                let organization = Some(new.organization.as_str());
+                Event::LinkRefused { cause: Cause::TooManySessions, organization }.log();
+            }
+            admitted?;
         }
+        let (user, organization) = (new.user.clone(), new.organization.clone());
         let token = PlainToken::generate();
         let mut record = SessionRecord::new(new, now);
         for _ in 0..TRIES {
@@ -69,6 +76,7 @@ impl Sessions {
             let commit = [session].into_iter().chain(end).chain(signed_in);
             match self.records().commit(change, commit.collect()).await {
                 Ok(_) => {
+                    self.log_started(user.as_ref(), &organization).await;
                     let expired = cookies.flatten().unwrap_or_default();
                     return Ok(StartedSession { token, expired });
                 }
@@ -78,6 +86,16 @@ impl Sessions {
             }
         }
         Err(busy().into())
+    }
+
+    async fn log_started(&self, user: Option<&UserId>, organization: &OrganizationId) {
+        let Some(id) = user else {
+            return Event::LinkOpened { organization: organization.as_str() }.log();
+        };
+        let facts = self.directory.user(id).await.ok().flatten();
+        let login = facts.as_ref().map_or("", |facts| &facts.login);
+        let (user, organization) = (id.as_str(), organization.as_str());
+        Event::SignIn(Account { user, organization, login }).log();
     }
 
     /// Claims a place for a new session of a secure link.

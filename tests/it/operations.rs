@@ -3,6 +3,7 @@
 mod audit;
 mod demo;
 mod durability;
+mod events;
 mod log;
 mod log_lost;
 mod mail;

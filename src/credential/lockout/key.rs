@@ -42,6 +42,24 @@ pub enum Key {
 }
 
 impl Key {
+    /// Whose failures are counted, as in the list of lockouts.
+    pub(super) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Account(_) => "account",
+            Self::Browser { .. } => "browser",
+            Self::Browsers(_) => "browsers",
+            Self::Address(_) => "address",
+            Self::Asking(_) => "asking",
+            Self::Link(_) => "link",
+            Self::Token(_) => "token",
+        }
+    }
+
+    /// Whether failures are counted by login.
+    pub(super) const fn is_of_login(&self) -> bool {
+        matches!(self, Self::Account(_) | Self::Browser { .. } | Self::Browsers(_))
+    }
+
     /// The key of a login, however it is spelled.
     #[must_use]
     pub fn account(login: &str) -> Self {

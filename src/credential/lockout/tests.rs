@@ -458,7 +458,9 @@ fn i6_release_gives_pending_attempts_no_second_budget() {
 #[test]
 fn a_full_table_drops_the_oldest_that_is_not_locked() {
     let lockout = Lockout::new(4);
-    let alone = |login: &str, now| lockout.begin_with(vec![Key::account(login)], now);
+    let alone = |login: &str, now| {
+        lockout.begin_with(vec![Key::account(login)], (ip("192.0.2.1"), Some(login)), now)
+    };
     for _ in 0..5 {
         drop(alone("locked", T0).unwrap());
     }
@@ -528,7 +530,9 @@ fn i6_failures_of_an_account_outlive_floods_of_logins() {
 #[test]
 fn i6_series_with_few_failures_are_evicted_first() {
     let lockout = Lockout::new(10);
-    let alone = |login: &str, now| lockout.begin_with(vec![Key::account(login)], now);
+    let alone = |login: &str, now| {
+        lockout.begin_with(vec![Key::account(login)], (ip("192.0.2.1"), Some(login)), now)
+    };
     (0..2).for_each(|_| drop(alone("twice", T0).unwrap()));
     for n in 0..100 {
         drop(alone(&format!("once {n}"), at(1)).unwrap());

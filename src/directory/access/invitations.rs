@@ -11,6 +11,7 @@ use crate::directory::accounts::users::{UserView, view};
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError, Refusal};
 use crate::directory::records::{Change, User, UserId, retry};
+use crate::telemetry::events::{Event, OneTime};
 
 /// The invitations of portal users.
 #[derive(Debug, Clone)]
@@ -54,6 +55,7 @@ impl Invitations {
             Ok::<_, AttemptError>(changed)
         })
         .await?;
+        Event::OneTimeLinkCreated { kind: OneTime::Invitation, account: invited.account() }.log();
         view(&self.core, invited).await
     }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::credential::lockout::{Key, Locked};
 use crate::directory::core::Core;
 use crate::directory::records::Change;
+use crate::telemetry::events::Event;
 
 /// A lockout as administrators see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -98,8 +99,12 @@ impl Lockouts {
             Release::Address(address) => vec![Key::address(address), Key::token(address)],
         };
         keys.retain(|key| self.core.auth.lockout.release(key));
-        for key in &keys {
-            tracing::info!(%key, actor = %change.actor, "lockout released");
+        if let Some(via) = change.actor.logged_via() {
+            for key in &keys {
+                let (actor, id) = (&change.actor.to_string(), &id_of(key));
+                let (kind, action) = ("lockout", "delete");
+                Event::Change { actor, via, kind, action, id, records: None, changed: None }.log();
+            }
         }
         !keys.is_empty()
     }

@@ -23,6 +23,7 @@ use crate::directory::error::{AttemptError, DirectoryError};
 use crate::directory::records::{
     Actor, Change, INVITATION, Mail, Occasion, RESET, Stored, User, UserId, retry,
 };
+use crate::telemetry::events::Event;
 use portcullis_store::{Key, StoreError};
 
 /// What the page for choosing a password shows of the link's user.
@@ -96,6 +97,7 @@ impl PasswordLinks {
             Err(error) => return store_only(error).map(|()| None),
         };
         if found.is_none() {
+            Event::OneTimeLinkRefused { kind: occasion.one_time() }.log();
             self.core.auth.lockout.wrong_link(address, now);
         }
         Ok(found.map(|(user, context)| holder(&user.doc, &context)))
@@ -120,6 +122,7 @@ impl PasswordLinks {
             Err(error) => store_only(error).map(|()| Choice::InvalidLink)?,
         };
         if choice == Choice::InvalidLink {
+            Event::OneTimeLinkRefused { kind: occasion.one_time() }.log();
             self.core.auth.lockout.wrong_link(address, now);
         }
         Ok(choice)
@@ -178,6 +181,7 @@ impl PasswordLinks {
         commit.push(write);
         self.core.commit(change, commit).await?;
         self.core.auth.password_replaced(&changed.doc);
+        Event::OneTimeLinkUsed { kind: occasion.one_time(), account: changed.account() }.log();
         Ok(Choice::Set { user: changed.id, login: changed.doc.login })
     }
 

@@ -15,6 +15,7 @@ use crate::directory::records::login_key;
 use crate::directory::records::{
     Actor, Change, Occasion, OneTimeLink, User, UserId, UserStatus, retry,
 };
+use crate::telemetry::events::{Cause, Event, OneTime};
 use jiff::{SignedDuration, Timestamp};
 
 /// The most mails to an account in [`WINDOW`], or in a link's lifetime if that is shorter. Beyond
@@ -55,7 +56,11 @@ impl Resets {
     /// many requests do not prevent sign-in from the address.
     #[must_use]
     pub fn may_ask(&self, address: IpAddr, now: Timestamp) -> bool {
-        self.core.auth.lockout.allow_asking(address, now)
+        let allowed = self.core.auth.lockout.allow_asking(address, now);
+        if !allowed {
+            refused(Cause::LockedOut, None);
+        }
+        allowed
     }
 
     /// Mails a link to the person with this login, if the login is an email address and the person
@@ -71,14 +76,19 @@ impl Resets {
     ) -> Result<ResetOutcome, DirectoryError> {
         let change = &Change::new(Actor::System("password reset"), now);
         retry(|| async {
-            let user = self.core.read().find::<User>(&login_key(login)).await?;
-            let Some(user) = user.filter(|user| !user.doc.disabled) else {
+            let Some(user) = self.core.read().find::<User>(&login_key(login)).await? else {
+                refused(Cause::UnknownLogin, None);
                 return Ok(ResetOutcome::NotMailed);
             };
+            if user.doc.disabled {
+                refused(Cause::AccountDisabled, Some(&user.id));
+                return Ok(ResetOutcome::NotMailed);
+            }
             let context = AccountContext::of(self.core.read(), &user.doc).await?;
             let to = mailed_link::address(Occasion::Reset, &user.doc.login, &context);
             let (Some(to), UserStatus::Active | UserStatus::Invited) = (to, user.doc.status())
             else {
+                refused(Cause::NotByMail, Some(&user.id));
                 return Ok(ResetOutcome::NotMailed);
             };
             let lifetime =
@@ -86,6 +96,7 @@ impl Resets {
             let window = lifetime.unwrap_or(SignedDuration::MAX).min(WINDOW);
             let earlier = recent(user.doc.reset.as_ref(), now, window);
             if earlier.len() >= MAX_MAILS {
+                refused(Cause::TooManyResets, Some(&user.id));
                 return Ok(ResetOutcome::TooMany { user: user.id });
             }
             let recipient = Recipient {
@@ -101,10 +112,15 @@ impl Resets {
             let link = OneTimeLink { earlier, ..link };
             let (write, changed) = user.replace(User { reset: Some(link), ..user.doc.clone() });
             self.core.commit(change, vec![write, mail]).await?;
+            Event::OneTimeLinkCreated { kind: OneTime::Reset, account: changed.account() }.log();
             Ok::<_, AttemptError>(ResetOutcome::Mailed { user: changed.id })
         })
         .await
     }
+}
+
+fn refused(cause: Cause, user: Option<&UserId>) {
+    Event::ResetRefused { cause, user: user.map(UserId::as_str) }.log();
 }
 
 /// Whether a password can be reset by mail for this login; for others an administrator sets one

@@ -30,6 +30,7 @@ use crate::directory::records::{
     Actor, Change, SecondFactor, Stored, TotpStep, UsedSignIn, User, UserId, kind, put, retry,
 };
 use crate::directory::state::UserFacts;
+use crate::telemetry::events::{Cause, Event};
 use portcullis_store::{Expect, StoreError, Write};
 
 pub use self::own::TurnedOff;
@@ -212,7 +213,7 @@ impl SecondFactors {
         source: AttemptSource<'_>,
         now: Timestamp,
     ) -> Result<SecondStep<Arc<UserFacts>>, StoreError> {
-        self.counted(pending, source, now, || async {
+        let checked = self.counted(pending, source, now, || async {
             let account = match self.account(pending, now).await? {
                 Some(account) if !pending.sets_up => account,
                 Some(_) | None => return Ok(Checked::Invalid),
@@ -223,8 +224,16 @@ impl SecondFactors {
                     self.check_recovery_code(&account, code, pending, now).await
                 }
             }
-        })
-        .await
+        });
+        let checked = checked.await?;
+        if let SecondStep::Accepted(user) = &checked {
+            let kind = match entered {
+                EnteredCode::Totp(_) => "app",
+                EnteredCode::Recovery(_) => "recovery-code",
+            };
+            Event::SecondFactorAccepted { account: user.account(), kind }.log();
+        }
+        Ok(checked)
     }
 
     /// The second factor of the user with this id.
@@ -312,10 +321,19 @@ impl SecondFactors {
         let browser = source.browser.and_then(|browser| browser.name_with(&user));
         let attempt = match lockout.begin(&user.doc.login, source.address, browser, now) {
             Ok(attempt) => attempt,
-            Err(LockedUntil(until)) => return Ok(SecondStep::LockedOut { until }),
+            Err(LockedUntil(until)) => {
+                refused(&user, Cause::LockedOut);
+                return Ok(SecondStep::LockedOut { until });
+            }
         };
         attempt.account_exists();
-        settle(attempt, retry(check).await)
+        let step = settle(attempt, retry(check).await)?;
+        match &step {
+            SecondStep::Wrong => refused(&user, Cause::WrongCode),
+            SecondStep::Busy => refused(&user, Cause::Busy),
+            SecondStep::Accepted(_) | SecondStep::LockedOut { .. } | SecondStep::Invalid => {}
+        }
+        Ok(step)
     }
 
     async fn check_totp(
@@ -351,12 +369,10 @@ impl SecondFactors {
         };
         let mut factor = factor.clone();
         factor.recovery_codes.remove(place);
-        let left = factor.recovery_codes.len();
         let (write, changed) =
             user.replace(User { second_factor: Some(factor), ..user.doc.clone() });
         let writes = vec![write, account.accept(None, pending, now)];
         self.core.commit(&account.change(now), writes).await?;
-        tracing::info!(%user.id, left, "a recovery code was used");
         Ok(Checked::Right(Arc::new(UserFacts::new(&changed))))
     }
 
@@ -441,6 +457,10 @@ fn settle<T>(
             Ok(SecondStep::Busy)
         }
     }
+}
+
+fn refused(user: &Stored<User>, cause: Cause) {
+    Event::SecondFactorRefused { account: user.account(), cause }.log();
 }
 
 fn still_fresh(used: &[UsedSignIn], now: Timestamp) -> Vec<UsedSignIn> {

@@ -14,6 +14,7 @@ use crate::directory::core::Core;
 use crate::directory::error::DirectoryError;
 use crate::directory::records::{Change, Organization, OrganizationId, Stored};
 use crate::directory::state::{OrganizationFacts, Snapshot};
+use crate::telemetry::events::{Cause, Event};
 use portcullis_policy::{SessionKind, Subject};
 use portcullis_store::StoreError;
 
@@ -110,10 +111,12 @@ impl SecureLinks {
         now: Timestamp,
     ) -> Result<Opened, StoreError> {
         let Some(organization) = self.linked_organization(token).await? else {
+            refused(Cause::Invalid, None);
             self.core.auth.lockout.wrong_link(address, now);
             return Ok(Opened::Invalid);
         };
         if !organization.link_enabled {
+            refused(Cause::SwitchedOff, Some(&organization));
             return Ok(Opened::Invalid);
         }
         // The current session of this organization is a person's, or of this link.
@@ -122,6 +125,9 @@ impl SecureLinks {
         }
         let is_person = present.is_some_and(|subject| subject.kind != SessionKind::Link);
         let starts_session = !requires_sign_in(&self.core.snapshot(), &organization);
+        if !starts_session {
+            refused(Cause::SignInRequired, Some(&organization));
+        }
         Ok(match is_person {
             _ if !starts_session => Opened::SignIn(organization),
             true => Opened::Confirm(organization),
@@ -168,6 +174,11 @@ impl SecureLinks {
             version: organization.version,
         }
     }
+}
+
+fn refused(cause: Cause, organization: Option<&OrganizationFacts>) {
+    let organization = organization.map(|organization| organization.id.as_str());
+    Event::LinkRefused { cause, organization }.log();
 }
 
 /// Whether a session that was started by a secure link of this generation is still valid (R12–R14).

@@ -15,12 +15,14 @@ use super::pending_sign_in::PendingSignIn;
 use crate::credential::folding::fold;
 use crate::credential::hashing::Verdict;
 use crate::credential::lockout::LockedUntil;
+use crate::credential::password::loggable_login;
 use crate::credential::secret::Secret;
 use crate::directory::core::Core;
 use crate::directory::error::DirectoryError;
 use crate::directory::records::login_key;
 use crate::directory::records::{Actor, Change, Stored, User};
 use crate::directory::state::UserFacts;
+use crate::telemetry::events::{Cause, Event};
 use portcullis_store::StoreError;
 
 /// A request to sign in.
@@ -85,7 +87,10 @@ impl PasswordSignIn {
         };
         let attempt = match self.core.auth.lockout.begin(login, address, browser, now) {
             Ok(attempt) => attempt,
-            Err(LockedUntil(until)) => return Ok(SignIn::LockedOut { until }),
+            Err(LockedUntil(until)) => {
+                refused(Cause::LockedOut, known.as_ref(), login);
+                return Ok(SignIn::LockedOut { until });
+            }
         };
         let user = match known {
             Some(user) => Some(user),
@@ -108,12 +113,22 @@ impl PasswordSignIn {
                 dummy.map(|()| Verdict { matches: false, needs_rehash: false })
             }
         };
-        let (Some(user), Ok(Verdict { matches: true, needs_rehash })) = (user, verdict) else {
-            if verdict.is_err() {
+        let (user, needs_rehash) = match (user, verdict) {
+            (Some(user), Ok(Verdict { matches: true, needs_rehash })) => (user, needs_rehash),
+            (user, Err(_)) => {
                 attempt.cancelled();
+                refused(Cause::Busy, user.as_ref(), login);
                 return Ok(SignIn::Busy);
             }
-            return Ok(SignIn::Wrong);
+            (user, Ok(_)) => {
+                let cause = match &user {
+                    None => Cause::UnknownLogin,
+                    Some(user) if user.doc.password.is_none() => Cause::NoPassword,
+                    Some(_) => Cause::WrongPassword,
+                };
+                refused(cause, user.as_ref(), login);
+                return Ok(SignIn::Wrong);
+            }
         };
         match user.doc.asks_for_second_factor() {
             true => attempt.cancelled(),
@@ -125,6 +140,12 @@ impl PasswordSignIn {
         // From the record that the password was checked against: if the password has been changed
         // since, the session starts with the old generation and is invalid (R34).
         let facts = Arc::new(UserFacts::new(&user));
+        if !facts.has_portal_access() {
+            let cause = if facts.disabled { Cause::AccountDisabled } else { Cause::NoPortalAccess };
+            refused(cause, Some(&user), login);
+        } else if facts.asks_for_second_factor {
+            Event::SecondFactorRequired(user.account()).log();
+        }
         Ok(match &user.doc.second_factor {
             _ if !facts.has_portal_access() => SignIn::NoPortalAccess(facts),
             _ if !facts.asks_for_second_factor => SignIn::Accepted(facts),
@@ -171,6 +192,14 @@ impl PasswordSignIn {
             tracing::info!(user.id = %user.id, %error, "could not replace an outdated password hash");
         }
     }
+}
+
+/// Logs why a login and password are refused; the page does not say.
+fn refused(cause: Cause, user: Option<&Stored<User>>, login: &str) {
+    // The login of a user is not a password.
+    let login = if user.is_some() { login } else { loggable_login(login) };
+    let user = user.map(|user| user.id.as_str());
+    Event::SignInRefused { cause, user, login }.log();
 }
 
 #[cfg(test)]

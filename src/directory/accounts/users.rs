@@ -19,6 +19,7 @@ use crate::directory::records::{
     Change, EndUserId, Group, GroupId, LastSignIn, OrganizationId, Page, PageRequest, Preferences,
     Stored, User, UserId, UserStatus, UserToken, kind, present, put, retry,
 };
+use crate::telemetry::events::{Event, OneTime};
 use portcullis_store::{Expect, Key, Write};
 
 /// A portal user to be created.
@@ -242,6 +243,10 @@ impl Users {
         }
         let hashed = Hashed::default();
         let created = retry(|| self.try_create(&new, &hashed, change)).await?;
+        if created.doc.invitation.is_some() {
+            let account = created.account();
+            Event::OneTimeLinkCreated { kind: OneTime::Invitation, account }.log();
+        }
         Ok(UserView::new(created, None))
     }
 

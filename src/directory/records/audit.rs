@@ -235,7 +235,7 @@ impl RecordChange<'_> {
 
 impl Actor {
     /// The way by which the actor makes changes.
-    const fn via(&self) -> &'static str {
+    pub(super) const fn via(&self) -> &'static str {
         match self {
             Self::SocketOwner => "socket",
             Self::Token { .. } => "api",

@@ -55,6 +55,17 @@ pub enum Actor {
     System(&'static str),
 }
 
+impl Actor {
+    /// The way that the change comes, in events; `None` for a part of the gateway, whose changes are
+    /// not events.
+    pub(in crate::directory) const fn logged_via(&self) -> Option<&'static str> {
+        match self {
+            Self::System(_) => None,
+            Self::SocketOwner | Self::Token { .. } | Self::PortalUser { .. } => Some(self.via()),
+        }
+    }
+}
+
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

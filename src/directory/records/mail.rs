@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::document::Document;
 use super::id::{MailId, UserId};
 use super::kind;
+use crate::telemetry::events::OneTime;
 use portcullis_store::{Key, Kind};
 
 /// A mail to a portal user.
@@ -87,6 +88,14 @@ pub enum MailState {
 }
 
 impl Occasion {
+    /// The kind of its link, in events.
+    pub(in crate::directory) const fn one_time(self) -> OneTime {
+        match self {
+            Self::Invitation => OneTime::Invitation,
+            Self::Reset => OneTime::Reset,
+        }
+    }
+
     /// How long the record is kept after the mail has ended. Short for resets, because anyone can
     /// request one.
     pub(crate) const fn retention(self) -> SignedDuration {

@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 use super::audit::{Occurrence, RecordChange, SALT_BYTES};
 use super::audited::is_audited;
 use super::change::Change;
+use super::change_log;
 use super::read::Reader;
 use crate::directory::error::{AttemptError, DirectoryError};
 use crate::random;
@@ -67,10 +68,14 @@ impl Records {
         mut writes: Vec<Write>,
         occurrence: impl Into<Option<Occurrence>>,
     ) -> Result<Committed, CommitError> {
+        let logged = change_log::of(&self.reader, change, &writes).await;
         let entries = self.entries(change, &writes).await?;
         writes.extend(entries);
         writes.extend(occurrence.into().map(|occurrence| occurrence.entry(change, salt())));
         let committed = self.feed.commit(writes).await?;
+        for line in &logged {
+            line.log(&change.actor);
+        }
         tracing::debug!(
             actor = %change.actor,
             at = %change.at,

@@ -5,6 +5,7 @@ use crate::config::Disclosure;
 use crate::directory::records::{
     EndUserId, GroupId, Organization, OrganizationId, Stored, User, UserId, UserStatus,
 };
+use crate::telemetry::events::Account;
 use portcullis_policy::built_in;
 use std::sync::Arc;
 
@@ -56,6 +57,16 @@ impl UserFacts {
     /// The facts with the texts for the portal.
     pub(super) fn disclosing(user: &Stored<User>, disclosure: Disclosure) -> Self {
         Self { texts: PersonTexts::of_user(&user.doc, disclosure), ..Self::new(user) }
+    }
+
+    /// The user in an event.
+    #[must_use]
+    pub fn account(&self) -> Account<'_> {
+        Account {
+            user: self.id.as_str(),
+            organization: self.organization.as_str(),
+            login: &self.login,
+        }
     }
 
     /// Whether a session that started under this password generation is still valid (R34).

@@ -14,6 +14,7 @@ use crate::directory::records::{
     self, EndUser, EndUserId, Group, Organization, OrganizationId, Preferences, Reader, User,
     UserId, UserToken, UserTokenId, kind,
 };
+use crate::telemetry::events::Event;
 use arc_swap::{ArcSwap, Guard};
 use async_trait::async_trait;
 use portcullis_policy::{Policy, PolicyProblems, built_in};
@@ -89,12 +90,11 @@ impl Memory {
         next.check_expectations()?;
         let version = next.policy().version().to_owned();
         self.snapshot.store(Arc::new(next));
-        tracing::debug!(
-            policy.version = version,
-            actor = %change.actor,
-            at = %change.at,
-            "policy replaced"
-        );
+        if let Some(via) = change.actor.logged_via() {
+            let actor = &change.actor.to_string();
+            let (kind, action, id) = ("policy", "reload", &*version);
+            Event::Change { actor, via, kind, action, id, records: None, changed: None }.log();
+        }
         Ok(())
     }
 

@@ -139,8 +139,6 @@ impl PagesState {
         headers: &HeaderMap,
         visitor: &Visitor,
     ) -> PageResult {
-        tracing::info!(user.id = %user.id, request.id = visitor.request_id,
-            "a portal user changed their password");
         let change = Change::new(Actor::PortalUser { id: user.id.clone() }, visitor.now);
         // The sessions no longer count (R34). Records that stay are swept later.
         if let Err(error) = self.sessions.end_others(&user.id, &user.key, &change).await {

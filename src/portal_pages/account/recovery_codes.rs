@@ -117,8 +117,6 @@ impl PagesState {
         let factors = self.directory.second_factors();
         let problem = match factors.new_recovery_codes(&user.id, code, source, visitor.now).await? {
             SecondStep::Accepted(codes) => {
-                tracing::info!(user.id = %user.id, request.id = visitor.request_id,
-                    "a portal user created recovery codes");
                 let lead = &text.recovery_codes.replaced;
                 let onward = return_to.unwrap_or_else(|| ReturnTo::parse(paths::ACCOUNT));
                 return Ok(self.recovery_codes_page((&codes, lead), &onward, headers, visitor));
@@ -129,10 +127,6 @@ impl PagesState {
             SecondStep::LockedOut { until } => locked_out(text, until, visitor),
             SecondStep::Busy => FormProblem::busy(&text.confirm.busy, Busy::RETRY_AFTER_SECONDS),
         };
-        tracing::info!(
-            status = problem.status.as_u16(), user.id = %user.id, request.id = visitor.request_id,
-            "a portal user failed to create recovery codes"
-        );
         self.codes_left_page(user, headers, visitor, (return_to, Some(problem))).await
     }
 

@@ -138,11 +138,7 @@ impl PagesState {
     ) -> PageResult {
         let text = self.texts.of(headers);
         let outcome = match self.directory.second_factors().turn_off(confirmed, visitor.now).await {
-            Ok(TurnedOff::Done) => {
-                tracing::info!(user.id = %user.id, request.id = visitor.request_id,
-                    "a portal user turned a second factor off");
-                Outcome::TurnedOff
-            }
+            Ok(TurnedOff::Done) => Outcome::TurnedOff,
             Ok(TurnedOff::Required) => Outcome::Problem(FormProblem::new(
                 StatusCode::CONFLICT,
                 &text.account_mfa.still_required,

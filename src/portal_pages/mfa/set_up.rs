@@ -13,7 +13,7 @@ use axum::extract::{Request, State};
 use http::{HeaderMap, Response, header};
 use serde::Deserialize;
 
-use super::{AtStep, BUSY_RETRY, CODE_FIELD, Step, log, qr};
+use super::{AtStep, BUSY_RETRY, CODE_FIELD, Step, qr};
 use crate::credential::secret::Secret;
 use crate::credential::totp::TotpSecret;
 use crate::directory::access::second_factors::{NewSecondFactor, SecondStep};
@@ -130,7 +130,6 @@ impl PagesState {
             SecondStep::LockedOut { until } => locked_out(text, until, visitor),
             SecondStep::Busy => FormProblem::busy(&text.mfa.busy, BUSY_RETRY),
         };
-        log(&problem, &at_step.user, visitor);
         Ok(self.set_up_page(&at_step, &proposal, headers, visitor, Some(&problem)))
     }
 
@@ -143,8 +142,6 @@ impl PagesState {
         headers: &HeaderMap,
         visitor: &Visitor,
     ) -> Response<Body> {
-        tracing::info!(user.id = %done.user.id, request.id = visitor.request_id,
-            "a second factor was set up");
         let return_to = &at_step.pending.return_to;
         let signed_in = self.signed_in(&done.user, return_to, headers, visitor).await;
         let codes = (&*done.recovery_codes, &self.texts.of(headers).recovery_codes.lead);

@@ -1,7 +1,10 @@
+use std::net::{IpAddr, Ipv4Addr};
+
 use http::{Method, StatusCode, header};
 
 use crate::portal_pages::fixture::{Answer, Browser, PASSWORD, TestSite, form};
 use crate::portal_pages::reset_queue::ResetRequest;
+use crate::web::Visitor;
 
 const FORGOT: &str = "/.portcullis/password/forgot";
 const LOGIN: &str = "ada@example.com";
@@ -263,7 +266,13 @@ async fn the_sign_in_page_trusts_signed_hints_only() {
 
 /// Adds a request to the queue as a visitor does.
 fn add(site: &TestSite, login: &str) {
-    let request = ResetRequest::new(login.to_owned(), None, site.now, String::new());
+    let visitor = Visitor {
+        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        request_id: String::new(),
+        now: site.now,
+        host: String::new(),
+    };
+    let request = ResetRequest::new(login.to_owned(), None, &visitor);
     site.pages.state.resets.add(request);
 }
 

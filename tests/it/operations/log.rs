@@ -12,9 +12,12 @@ use crate::support::upstream::Upstream;
 const ROUTES: &str = "[[route]]\nname = \"All\"\npath = \"/{*rest}\"\naccess = \"signed-in\"\n";
 
 /// Level, message and fields of every line from the start to the end of the program.
-const LINES: [&str; 6] = [
+const LINES: [&str; 9] = [
     "INFO serving http://portal.test (admin, gateway, socket)",
-    "INFO a sign-in failed (request.id, status)",
+    "INFO a change was made (action, actor, event, id, kind, via)",
+    "INFO a change was made (action, actor, event, id, kind, via)",
+    "INFO a sign-in failed (cause, client, event, login, request.id, user.id)",
+    "INFO a portal user signed in (client, event, login, organization.id, request.id, user.id)",
     "INFO policy reloaded (policy.version)",
     "ERROR policy not reloaded, the old one stays in force: (no fields)",
     "INFO stopping (connections)",

@@ -23,8 +23,8 @@ use crate::support::upstream::Upstream;
 
 const OPEN: &str = "[[route]]\nname = \"All\"\npath = \"/{*rest}\"\naccess = \"public\"\n";
 const SHUT: &str = "[[route]]\nname = \"All\"\npath = \"/{*rest}\"\naccess = \"deny\"\n";
-/// What a pipe holds that is full: 64 KiB, but for what does not fit its last page.
-const FULL: u64 = 60_000;
+/// The least that a full pipe holds.
+const HALF: u64 = 32_768;
 
 /// How a log is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,12 +132,14 @@ impl Running {
 
     /// Sends requests until no more of their lines fit into the pipes.
     async fn fill(&self) {
-        let full = |pipe: &OwnedFd| ioctl_fionread(pipe).unwrap() >= FULL;
-        while !self.unread.iter().all(full) {
-            assert!(self.page().await.is_some());
-        }
-        for _ in 0..100 {
-            assert!(self.page().await.is_some());
+        let bytes = || self.unread.iter().map(|pipe| ioctl_fionread(pipe).unwrap()).collect();
+        let mut before: Vec<u64> = Vec::new();
+        // A pipe is full before it holds 64 KiB: a line does not share its last page with others.
+        while before != bytes() || before.iter().any(|bytes| *bytes < HALF) {
+            before = bytes();
+            for _ in 0..300 {
+                assert!(self.page().await.is_some());
+            }
         }
     }
 

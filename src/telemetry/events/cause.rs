@@ -1,0 +1,76 @@
+//! Why something was refused.
+
+/// Why something was refused. The log has the cause even where the page must not reveal it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// No portal user has the login.
+    UnknownLogin,
+    /// The portal user has no password yet.
+    NoPassword,
+    /// The password is wrong.
+    WrongPassword,
+    /// The code is wrong or was used before.
+    WrongCode,
+    /// The portal user's account is disabled.
+    AccountDisabled,
+    /// The group has no access to the portal.
+    NoPortalAccess,
+    /// Too many attempts have failed; this one was not checked.
+    LockedOut,
+    /// Too many are being checked; this one was not.
+    Busy,
+    /// The link or token is unknown, expired, used or replaced.
+    Invalid,
+    /// The secure link is switched off.
+    SwitchedOff,
+    /// The secure link's organization has portal users, who must sign in.
+    SignInRequired,
+    /// The secure link has too many sessions.
+    TooManySessions,
+    /// Too many resets were asked for.
+    TooManyResets,
+    /// The login is not an email address, or its user can have no reset.
+    NotByMail,
+}
+
+impl Cause {
+    /// All causes.
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 14] = [
+        Self::UnknownLogin,
+        Self::NoPassword,
+        Self::WrongPassword,
+        Self::WrongCode,
+        Self::AccountDisabled,
+        Self::NoPortalAccess,
+        Self::LockedOut,
+        Self::Busy,
+        Self::Invalid,
+        Self::SwitchedOff,
+        Self::SignInRequired,
+        Self::TooManySessions,
+        Self::TooManyResets,
+        Self::NotByMail,
+    ];
+
+    /// The stable kebab-case name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UnknownLogin => "unknown-login",
+            Self::NoPassword => "no-password",
+            Self::WrongPassword => "wrong-password",
+            Self::WrongCode => "wrong-code",
+            Self::AccountDisabled => "account-disabled",
+            Self::NoPortalAccess => "no-portal-access",
+            Self::LockedOut => "locked-out",
+            Self::Busy => "busy",
+            Self::Invalid => "invalid",
+            Self::SwitchedOff => "switched-off",
+            Self::SignInRequired => "sign-in-required",
+            Self::TooManySessions => "too-many-sessions",
+            Self::TooManyResets => "too-many-resets",
+            Self::NotByMail => "not-by-mail",
+        }
+    }
+}
