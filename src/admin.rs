@@ -18,7 +18,7 @@
 //! | `groups`, `organizations`, `end_users`, `users`, `sessions`, `lockouts`, `preferences`, `tokens`, `mail` | handlers for records |
 //! | `policy`, `explain` | the policy in force, and its decision on a given request |
 //! | `audit` | the audit log |
-//! | `health`, `status` | probes, and the gateway at a glance |
+//! | `health`, `status`, `portal_servers` | probes, and the gateway at a glance |
 
 use axum::Router;
 
@@ -34,6 +34,7 @@ mod lockouts;
 mod mail;
 mod organizations;
 mod policy;
+mod portal_servers;
 mod preferences;
 mod problem;
 mod request;

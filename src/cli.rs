@@ -43,28 +43,32 @@ mod store;
 mod suggest;
 pub mod terminal;
 mod tokens;
+mod user;
 mod user_create;
 mod user_edit;
 mod user_list;
 mod user_tokens;
 mod users;
 
+/// The heading of options that many commands have.
+const GLOBAL: &str = "Global options";
+
 /// An authorization gateway for a portal that cannot be changed.
 #[derive(Debug, Parser)]
 #[command(name = "portcullis", version, propagate_version = true)]
 pub struct Cli {
     /// Settings file [default: config/portcullis.toml if it exists, else only the environment]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
     config: Option<PathBuf>,
     /// Admin socket of the running gateway [default: PORTCULLIS__ADMIN__SOCKET, or `admin.socket`
     /// of the settings]
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, global = true, value_name = "PATH", help_heading = GLOBAL)]
     socket: Option<PathBuf>,
     /// Output JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     json: bool,
     /// Skip confirmation prompts
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     yes: bool,
     #[command(subcommand)]
     command: Command,
@@ -141,7 +145,7 @@ impl Cli {
     /// Parses the command line. On wrong usage, prints what is wrong and exits.
     #[must_use]
     pub fn read() -> Self {
-        let matches = help::command().get_matches();
+        let matches = help::completed(Self::command()).get_matches();
         Self::from_arg_matches(&matches)
             .and_then(Self::checked)
             .unwrap_or_else(|error| error.exit())

@@ -5,18 +5,19 @@
 //! sentence and the names are for people; programs read the other fields.
 
 mod asked;
+mod requirement;
 mod sentence;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::State;
 use http::Method;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use self::asked::{Asked, LinkView, UserView, Who};
+use self::asked::{Asked, Input, LinkView, UserView, Who};
+use self::requirement::{NearRoute, missing, nearest};
 use self::sentence::Answer;
 use super::policy::access;
 use super::problem::Problem;
@@ -26,38 +27,7 @@ use super::state::AdminState;
 use crate::authz::{AccessRequest, Authorizer, Outcome, Question};
 use crate::clock;
 use crate::directory::Snapshot;
-use portcullis_policy::{
-    Access, Catalogue, PermissionSet, RequestLine, RequestTarget, Requirement, Route, Subject,
-};
-
-/// How many routes are proposed where none matches.
-const NEAREST: usize = 3;
-
-/// The request to explain. Exactly one of the first four fields names the subject.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Input {
-    /// A portal user's login, or id.
-    user: Option<String>,
-    /// The organization whose secure link was opened, by its id; or a secure link.
-    link: Option<String>,
-    /// A member of the group with this id.
-    group: Option<String>,
-    /// `true`: a visitor without a session.
-    anonymous: Option<bool>,
-    /// With `group`: the organization of that member.
-    organization: Option<String>,
-    method: String,
-    target: String,
-    /// The host, by default that of the public URL.
-    host: Option<String>,
-    /// Whether the request asks to become a WebSocket.
-    websocket: Option<bool>,
-    /// The client's address.
-    address: Option<IpAddr>,
-    /// Of a CORS preflight: the method that it asks about.
-    preflight: Option<String>,
-}
+use portcullis_policy::{Catalogue, RequestLine, Route, Subject};
 
 /// The decision.
 #[derive(Debug, Serialize)]
@@ -96,15 +66,6 @@ struct WithAccess<'a> {
     reason: &'static str,
     held: Vec<&'a str>,
     missing: Vec<&'a str>,
-}
-
-#[derive(Debug, Serialize)]
-struct NearRoute<'a> {
-    name: &'a str,
-    methods: Vec<&'a str>,
-    path: &'a str,
-    file: &'a str,
-    line: usize,
 }
 
 /// Another reading of the path, and the decision about it.
@@ -277,43 +238,6 @@ fn route_of<'a>(outcome: &Outcome<'_>, snapshot: &'a Snapshot) -> Option<&'a Rou
 /// The outcome has a route of the same snapshot, but not for as long.
 fn named<'a>(snapshot: &'a Snapshot, route: &Route) -> Option<&'a Route> {
     snapshot.policy().routes().get(route.position()).map(|route| &**route)
-}
-
-/// What the route needs and the subject lacks.
-fn missing(
-    route: Option<&Route>,
-    subject: Option<&Subject>,
-    catalogue: &Catalogue,
-) -> PermissionSet {
-    let (Some(Access::Require(requirement)), Some(subject)) = (route.map(Route::access), subject)
-    else {
-        return PermissionSet::EMPTY;
-    };
-    let held = subject.held(catalogue);
-    match requirement {
-        _ if requirement.is_met_by(held) => PermissionSet::EMPTY,
-        Requirement::All(needed) | Requirement::Any(needed) => needed.difference(held),
-    }
-}
-
-/// The routes that were probably meant, if none applies.
-fn nearest<'a>(
-    outcome: &Outcome<'_>,
-    target: &RequestTarget,
-    snapshot: &'a Snapshot,
-) -> Vec<NearRoute<'a>> {
-    if !["no-route", "method-not-allowed", "query-not-allowed"].contains(&outcome.reason()) {
-        return Vec::new();
-    }
-    let routes = snapshot.policy().nearest_routes(target.path(), NEAREST);
-    let view = |route: &'a Arc<Route>| NearRoute {
-        name: route.name(),
-        methods: route.methods().iter().map(Method::as_str).collect(),
-        path: route.path().as_str(),
-        file: route.file(),
-        line: route.line(),
-    };
-    routes.into_iter().map(view).collect()
 }
 
 fn held<'a>(catalogue: &'a Catalogue, subject: Option<&Subject>) -> Vec<&'a str> {

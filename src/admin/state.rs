@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use super::status::PortalServers;
+use super::portal_servers::PortalServers;
 use crate::audit::AuditLog;
 use crate::authz::Authorizer;
 use crate::config::{PublicUrl, Settings};

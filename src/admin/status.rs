@@ -3,27 +3,20 @@
 //! Each request counts all records of users, sessions and emails and connects to the portal's
 //! servers, so this is for people and not for probes (`health`).
 
-use std::time::Duration;
-
 use axum::extract::State;
-use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio::net::TcpStream;
 
+use super::portal_servers::ServerStatus;
 use super::problem::Problem;
 use super::response::{ApiResult, document};
 use super::state::AdminState;
 use crate::clock;
-use crate::config;
 use crate::directory::accounts::users::UserFilter;
 use crate::directory::records::UserStatus;
 use crate::directory::{Page, PageRequest};
 use crate::session::SessionFilter;
 use portcullis_policy::{Policy, PolicyFiles};
-
-/// How long a server of the portal may take to accept a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The gateway as it is now.
 #[derive(Debug, Serialize)]
@@ -57,16 +50,6 @@ struct PortalStatus<'a> {
     servers: Vec<ServerStatus<'a>>,
 }
 
-/// A server of the portal, and whether it accepts connections.
-#[derive(Debug, Serialize)]
-struct ServerStatus<'a> {
-    /// The name in `upstream.others`; `None` for those of `upstream.servers`.
-    upstream: Option<&'a str>,
-    address: &'a str,
-    reachable: bool,
-    error: Option<String>,
-}
-
 /// A disabled user counts as disabled only.
 #[derive(Debug, Default, Serialize)]
 struct UserCounts {
@@ -94,41 +77,6 @@ struct MailCounts {
 struct Warning {
     name: &'static str,
     detail: String,
-}
-
-/// The portal's servers, as the settings name them.
-#[derive(Debug)]
-pub(super) struct PortalServers(Vec<(Option<String>, String)>);
-
-impl PortalServers {
-    pub(super) fn new(settings: &config::Upstream) -> Self {
-        let names =
-            std::iter::once(None).chain(settings.others.iter().map(|(name, _)| Some(name.clone())));
-        let servers = names.zip(settings.groups()).flat_map(|(name, servers)| {
-            servers.iter().map(move |server| (name.clone(), server.authority.clone()))
-        });
-        Self(servers.collect())
-    }
-
-    async fn statuses(&self) -> Vec<ServerStatus<'_>> {
-        join_all(self.0.iter().map(|(upstream, address)| async move {
-            let error = connect(address).await.err();
-            ServerStatus {
-                upstream: upstream.as_deref(),
-                address,
-                reachable: error.is_none(),
-                error,
-            }
-        }))
-        .await
-    }
-}
-
-async fn connect(address: &str) -> Result<(), String> {
-    match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
-        Ok(connected) => connected.map(drop).map_err(|error| error.to_string()),
-        Err(_) => Err(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs())),
-    }
 }
 
 pub(super) async fn show(State(admin): State<AdminState>) -> ApiResult {

@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod commands;
+
 #[test]
 fn the_definition_of_the_command_line_is_consistent() {
     Cli::command().debug_assert();
@@ -95,7 +97,7 @@ fn help(command: &clap::Command, names: &str, into: &mut String) {
 #[test]
 fn the_help_is_that_of_the_snapshot() {
     // The width that clap uses where there is no terminal.
-    let mut command = help::command().term_width(100);
+    let mut command = help::completed(Cli::command()).term_width(100);
     command.build();
     let mut text = String::new();
     help(&command, "portcullis", &mut text);

@@ -7,7 +7,7 @@ use super::console::{Console, field, text};
 use super::edit::report_edit;
 use super::impact::{OpenSessions, counted};
 use super::lookup;
-use super::users::User;
+use super::user::User;
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("change").required(true).multiple(true))]
@@ -39,7 +39,7 @@ pub(super) struct Edit {
 
 impl Edit {
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
-        let before = lookup::user(console, &self.user.login_or_id)?;
+        let before = self.user.find(console)?;
         let [id, login, organization] =
             ["id", "login", "organization"].map(|field| text(&before, field));
         let mut patch = Map::new();
@@ -79,7 +79,7 @@ pub(super) fn set_disabled(
     user: &User,
     disabled: bool,
 ) -> anyhow::Result<()> {
-    let before = lookup::user(console, &user.login_or_id)?;
+    let before = user.find(console)?;
     let [id, login] = ["id", "login"].map(|field| text(&before, field));
     let state = if disabled { "disabled" } else { "enabled" };
     let is_same = field(&before, "disabled") == disabled;

@@ -1,13 +1,14 @@
 //! `portcullis users`: portal users, by login or id.
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::client::with_command;
 use super::console::{Console, field, text};
 use super::impact::{OpenSessions, sessions_end};
+use super::user::User;
 use super::user_list::{mfa, status};
-use super::{import, lookup, password, sessions, user_create, user_edit, user_list, user_tokens};
+use super::{import, password, sessions, user_create, user_edit, user_list, user_tokens};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -51,13 +52,6 @@ pub(super) enum Command {
     Tokens(user_tokens::Tokens),
     /// Delete a portal user
     Delete(User),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct User {
-    /// The user's login or id
-    #[arg(value_name = "USER")]
-    pub(super) login_or_id: String,
 }
 
 impl Command {
@@ -121,17 +115,6 @@ impl Command {
                 console.report(&Value::Null, &format!("Deleted the portal user {login}."))
             }
         }
-    }
-}
-
-impl User {
-    fn find(&self, console: &Console<'_>) -> anyhow::Result<Value> {
-        lookup::user(console, &self.login_or_id)
-    }
-
-    fn id_and_login(&self, console: &Console<'_>) -> anyhow::Result<(String, String)> {
-        let user = self.find(console)?;
-        Ok((text(&user, "id"), text(&user, "login")))
     }
 }
 

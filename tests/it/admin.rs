@@ -1,6 +1,7 @@
 //! What operators do with a running gateway.
 
 mod cli;
+mod lookup;
 mod output;
 mod policy_reload;
 mod questions;

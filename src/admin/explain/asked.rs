@@ -1,17 +1,43 @@
 //! Who is asked about: the session that this person would have now, and why there may be none.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::Input;
 use crate::admin::problem::Problem;
 use crate::admin::state::AdminState;
 use crate::directory::records::UserStatus;
 use crate::directory::{DirectoryError, OrganizationFacts, Snapshot, UserFacts};
 use crate::session::subject;
 use portcullis_policy::Subject;
+
+/// The request to explain. Exactly one of the first four fields names the subject.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::admin) struct Input {
+    /// A portal user's login, or id.
+    pub(super) user: Option<String>,
+    /// The organization whose secure link was opened, by its id; or a secure link.
+    pub(super) link: Option<String>,
+    /// A member of the group with this id.
+    pub(super) group: Option<String>,
+    /// `true`: a visitor without a session.
+    pub(super) anonymous: Option<bool>,
+    /// With `group`: the organization of that member.
+    pub(super) organization: Option<String>,
+    pub(super) method: String,
+    pub(super) target: String,
+    /// The host, by default that of the public URL.
+    pub(super) host: Option<String>,
+    /// Whether the request asks to become a WebSocket.
+    pub(super) websocket: Option<bool>,
+    /// The client's address.
+    pub(super) address: Option<IpAddr>,
+    /// Of a CORS preflight: the method that it asks about.
+    pub(super) preflight: Option<String>,
+}
 
 /// Who is asked about.
 #[derive(Debug)]

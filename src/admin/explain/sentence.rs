@@ -1,7 +1,7 @@
 //! A decision and its reason in words.
 
 use super::asked::{LinkState, LinkView, UserView, Who};
-use super::{NearRoute, missing};
+use super::requirement::{NearRoute, missing};
 use crate::authz::Outcome;
 use crate::directory::Snapshot;
 use crate::directory::records::UserStatus;

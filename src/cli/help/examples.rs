@@ -1,7 +1,7 @@
 //! Two examples for each command.
 
 /// The commands without subcommands, with their examples.
-pub(super) const EXAMPLES: &[(&str, [&str; 2])] = &[
+pub(in crate::cli) const EXAMPLES: &[(&str, [&str; 2])] = &[
     ("serve", ["portcullis serve", "portcullis serve --config /etc/portcullis/portcullis.toml"]),
     (
         "init",

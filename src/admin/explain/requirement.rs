@@ -1,0 +1,62 @@
+//! What a route requires and a subject lacks, and the routes that were meant if none applies.
+
+use std::sync::Arc;
+
+use http::Method;
+use serde::Serialize;
+
+use crate::authz::Outcome;
+use crate::directory::Snapshot;
+use portcullis_policy::{
+    Access, Catalogue, PermissionSet, RequestTarget, Requirement, Route, Subject,
+};
+
+/// How many routes are proposed where none matches.
+const NEAREST: usize = 3;
+
+/// A route that was probably meant.
+#[derive(Debug, Serialize)]
+pub(super) struct NearRoute<'a> {
+    name: &'a str,
+    pub(super) methods: Vec<&'a str>,
+    pub(super) path: &'a str,
+    file: &'a str,
+    line: usize,
+}
+
+/// What the route needs and the subject lacks.
+pub(super) fn missing(
+    route: Option<&Route>,
+    subject: Option<&Subject>,
+    catalogue: &Catalogue,
+) -> PermissionSet {
+    let (Some(Access::Require(requirement)), Some(subject)) = (route.map(Route::access), subject)
+    else {
+        return PermissionSet::EMPTY;
+    };
+    let held = subject.held(catalogue);
+    match requirement {
+        _ if requirement.is_met_by(held) => PermissionSet::EMPTY,
+        Requirement::All(needed) | Requirement::Any(needed) => needed.difference(held),
+    }
+}
+
+/// The routes that were probably meant, if none applies.
+pub(super) fn nearest<'a>(
+    outcome: &Outcome<'_>,
+    target: &RequestTarget,
+    snapshot: &'a Snapshot,
+) -> Vec<NearRoute<'a>> {
+    if !["no-route", "method-not-allowed", "query-not-allowed"].contains(&outcome.reason()) {
+        return Vec::new();
+    }
+    let routes = snapshot.policy().nearest_routes(target.path(), NEAREST);
+    let view = |route: &'a Arc<Route>| NearRoute {
+        name: route.name(),
+        methods: route.methods().iter().map(Method::as_str).collect(),
+        path: route.path().as_str(),
+        file: route.file(),
+        line: route.line(),
+    };
+    routes.into_iter().map(view).collect()
+}

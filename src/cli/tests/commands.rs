@@ -1,0 +1,143 @@
+//! Every command has examples that parse, and a row in docs/cli.md.
+
+use std::collections::BTreeSet;
+
+use clap::error::ErrorKind;
+use clap::{Arg, Command, CommandFactory, FromArgMatches};
+
+use crate::cli::Cli;
+use crate::cli::help::{EXAMPLES, completed};
+
+fn definition() -> Command {
+    completed(Cli::command())
+}
+
+/// The commands without subcommands, with their paths.
+fn all_leaves() -> Vec<(String, Command)> {
+    fn collect(command: &Command, path: &str, into: &mut Vec<(String, Command)>) {
+        let mut inner =
+            command.get_subcommands().filter(|inner| inner.get_name() != "help").peekable();
+        if inner.peek().is_none() {
+            into.push((path.to_owned(), command.clone()));
+        }
+        for inner in inner {
+            collect(inner, format!("{path} {}", inner.get_name()).trim_start(), into);
+        }
+    }
+    let mut command = definition();
+    command.build();
+    let mut leaves = Vec::new();
+    collect(&command, "", &mut leaves);
+    leaves
+}
+
+/// The words of a command line as a shell splits it, from the name of the program to a
+/// redirection.
+fn words(line: &str) -> Vec<String> {
+    let line = line.rsplit("| ").next().unwrap();
+    let mut words = vec![String::new()];
+    let mut is_quoted = false;
+    for character in line.chars() {
+        match character {
+            '\'' => is_quoted = !is_quoted,
+            ' ' if !is_quoted => words.push(String::new()),
+            '>' | '<' if !is_quoted => break,
+            other => words.last_mut().unwrap().push(other),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// The path of the command that was given.
+fn path_of(matches: &clap::ArgMatches) -> String {
+    match matches.subcommand() {
+        Some((name, inner)) => format!("{name} {}", path_of(inner)).trim_end().to_owned(),
+        None => String::new(),
+    }
+}
+
+fn parsed(words: &[String]) -> Result<Cli, clap::Error> {
+    let matches = definition().try_get_matches_from(words)?;
+    Cli::from_arg_matches(&matches).and_then(Cli::checked)
+}
+
+#[test]
+fn every_command_has_two_examples_that_parse() {
+    let leaves: BTreeSet<String> = all_leaves().into_iter().map(|(path, _)| path).collect();
+    let with_examples: BTreeSet<String> =
+        EXAMPLES.iter().map(|(path, _)| (*path).to_owned()).collect();
+    assert_eq!(leaves, with_examples, "list the examples of each command in help/examples.rs");
+    for (path, examples) in EXAMPLES {
+        for example in examples {
+            let words = words(example);
+            match definition().try_get_matches_from(&words) {
+                Ok(matches) => assert_eq!(path_of(&matches), *path, "{example}"),
+                Err(error) => panic!("{example}: {error}"),
+            }
+            assert!(parsed(&words).is_ok(), "{example}");
+        }
+        assert_ne!(examples[0], examples[1], "{path}");
+    }
+}
+
+#[test]
+fn global_options_without_effect_are_hidden_and_refused() {
+    for (path, command) in all_leaves() {
+        let (_, examples) = EXAMPLES.iter().find(|(name, _)| *name == path).unwrap();
+        for (id, given) in [
+            ("config", &["--config", "x"][..]),
+            ("socket", &["--socket", "x"]),
+            ("json", &["--json"]),
+        ] {
+            let shown = command.get_arguments().any(|arg| arg.get_id() == id && !arg.is_hide_set());
+            let words: Vec<_> = words(examples[0])
+                .into_iter()
+                .filter(|word| !word.starts_with("--json"))
+                .chain(given.iter().map(|word| (*word).to_owned()))
+                .collect();
+            let accepted = match parsed(&words) {
+                Ok(_) => true,
+                // The example has the option already.
+                Err(error) => {
+                    error.kind() == ErrorKind::ArgumentConflict
+                        && error.to_string().contains("multiple times")
+                }
+            };
+            assert_eq!(shown, accepted, "{path} --{id}");
+        }
+    }
+}
+
+/// The rows of the tables in docs/cli.md: the command without its arguments, and the row.
+fn documented() -> Vec<(String, &'static str)> {
+    let text = include_str!("../../../docs/cli.md");
+    let rows = text.lines().filter_map(|line| {
+        let span = line.strip_prefix("| `")?.split_once('`')?.0;
+        let is_command = |word: &&str| !word.starts_with(|c: char| c.is_uppercase());
+        let path: Vec<_> = span.split(' ').filter(is_command).collect();
+        Some((path.join(" "), line))
+    });
+    rows.collect()
+}
+
+#[test]
+fn every_command_and_option_is_documented() {
+    let rows = documented();
+    let mut missing = Vec::new();
+    for (path, command) in all_leaves() {
+        let Some((_, row)) = rows.iter().rev().find(|(name, _)| *name == path) else {
+            missing.push(path);
+            continue;
+        };
+        let own = command.get_arguments().filter(|arg| {
+            !arg.is_global_set() && !["help", "version"].contains(&arg.get_id().as_str())
+        });
+        for option in own.filter_map(Arg::get_long) {
+            if !row.contains(&format!("`--{option}")) {
+                missing.push(format!("{path} --{option}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "not in docs/cli.md:\n{}", missing.join("\n"));
+}
