@@ -211,3 +211,18 @@ pub(super) fn requirements<'a>(
     };
     PasswordRule::ALL.into_iter().filter(is_shown).map(line).collect()
 }
+
+impl texts::Requirements {
+    /// The requirement for a rule.
+    pub(super) const fn of(&self, rule: PasswordRule) -> &Text {
+        match rule {
+            PasswordRule::Length => &self.length,
+            PasswordRule::Uppercase => &self.uppercase,
+            PasswordRule::Lowercase => &self.lowercase,
+            PasswordRule::Digit => &self.digit,
+            PasswordRule::Symbol => &self.symbol,
+            PasswordRule::NotLogin => &self.not_login,
+            PasswordRule::NotEmail => &self.not_email,
+        }
+    }
+}

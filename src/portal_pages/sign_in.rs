@@ -322,7 +322,7 @@ impl PagesState {
         }
         let (text, return_to) = (self.texts.of(headers), ReturnTo::parse(return_to));
         if organization.is_empty() {
-            let ended = self.came_by_link(headers);
+            let ended = self.came_by_link(headers) && !self.has_session(headers, visitor).await;
             return ended.then(|| self.link_ended_page(text, None, &return_to, visitor));
         }
         let link = self.link_not_enough(parameters, visitor).await.filter(|link| link.replaced)?;

@@ -2,7 +2,6 @@
 
 use serde::Deserialize;
 
-use crate::credential::password::PasswordRule;
 use crate::web::text::{
     Advice, Counted, ListWords, Moment, Operator, Phrase, Statement, Text, TimeWords, Translation,
     Translations, values,
@@ -489,19 +488,4 @@ texts! {
         ask: Phrase<Operator>,
     }
 
-}
-
-impl Requirements {
-    /// The requirement for a rule.
-    pub(super) const fn of(&self, rule: PasswordRule) -> &Text {
-        match rule {
-            PasswordRule::Length => &self.length,
-            PasswordRule::Uppercase => &self.uppercase,
-            PasswordRule::Lowercase => &self.lowercase,
-            PasswordRule::Digit => &self.digit,
-            PasswordRule::Symbol => &self.symbol,
-            PasswordRule::NotLogin => &self.not_login,
-            PasswordRule::NotEmail => &self.not_email,
-        }
-    }
 }

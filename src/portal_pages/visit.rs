@@ -21,6 +21,12 @@ impl PagesState {
         self.sessions.resolve(headers, self.session_cookie, &snapshot, now).await
     }
 
+    /// Whether the browser has a session. `true` if that cannot be known.
+    pub(super) async fn has_session(&self, headers: &HeaderMap, visitor: &Visitor) -> bool {
+        let presented = self.presented(headers, visitor.now).await;
+        presented.map_or(true, |presented| presented.subject().is_some())
+    }
+
     /// Whether the portal's start page opens for this subject.
     pub(super) fn start_opens_for(&self, subject: Option<&Subject>, visitor: &Visitor) -> bool {
         let at = (visitor.host.as_str(), Some(visitor.address));

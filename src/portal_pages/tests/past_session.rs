@@ -91,6 +91,8 @@ async fn r11_a_visitor_by_link_opens_the_link_again() {
     let mut site = TestSite::new().await;
     let mut browser = Browser::default();
     browser.get(&site, &site.link("acme").await).await;
+    let page = browser.clone().get(&site, "/.portcullis/sign-in").await.text;
+    assert!(page.contains("<form"), "in the session, signing in is offered: {page}");
     site.later(31);
     let page = browser.get(&site, SIGN_IN).await.text;
     assert!(page.contains("To come back, open that link again."), "{page}");

@@ -131,7 +131,9 @@ fn told(reply: &Reply, login: &str) -> (u16, BTreeMap<String, String>, String) {
         };
         headers.insert(name.to_string(), value.to_owned());
     }
-    let mut body = reply.text().replace(login, "LOGIN");
+    // In the page, and in the address of the page for a reset.
+    let in_address = login.replace('@', "%40");
+    let mut body = reply.text().replace(login, "LOGIN").replace(&in_address, "LOGIN");
     for (before, after) in [("name=\"csrf\" value=\"", "\""), ("Reference <span>", "<")] {
         if let Some((start, rest)) = body.split_once(before) {
             let rest = rest.split_once(after).unwrap().1;
