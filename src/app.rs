@@ -24,6 +24,7 @@ use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
 pub use self::error::StartError;
+pub use self::records::former_key_file;
 pub use self::sockets::Sockets;
 
 use self::background::{Background, Work};
@@ -33,7 +34,7 @@ use crate::admin::{self, Access, AdminState};
 use crate::audit::AuditLog;
 use crate::authz::{Authorizer, DecisionLog};
 use crate::clock;
-use crate::config::{Branding, Settings};
+use crate::config::Settings;
 use crate::directory::Directory;
 use crate::mail::{Mailer, OutboxWaker};
 use crate::net::{
@@ -78,7 +79,7 @@ impl Server {
         open_files::raise_limit(settings);
         let loaded = Stamp::of(&settings.policy.directory);
         let policy = Policy::load_for(&settings.policy.directory, &settings.upstream.portal())?;
-        let appearance = appearance(&settings.branding)?;
+        let appearance = Appearance::load(&settings.branding)?;
         // Before anything else in the data folder: it makes an empty folder private.
         let (store, key) = records::open(settings)?;
         let store: Arc<dyn Store> = Arc::new(store);
@@ -87,7 +88,6 @@ impl Server {
         let runtime = background::runtime().map_err(StartError::Runtime)?;
         let opening = State::open(settings, policy, (store, &key), Arc::clone(&waker));
         let state = runtime.block_on(opening)?;
-        warn_of_failed_expectations(&state.directory);
         let audit = runtime.block_on(audit::open(settings, &state.directory))?;
         runtime.block_on(audit::note(&audit, "gateway.started"));
         let outbox = mailer.open(state.directory.clone(), waker)?;
@@ -177,23 +177,6 @@ impl Server {
             tracing::debug!(%error, "could not remove the admin socket");
         }
         tasks.outcome()
-    }
-}
-
-/// The operator's logo, colours and texts.
-fn appearance(branding: &Branding) -> Result<Appearance, StartError> {
-    let appearance = Appearance::load(branding)?;
-    for note in &branding.notes {
-        tracing::warn!("{note}");
-    }
-    Ok(appearance)
-}
-
-/// At the start, the policy takes effect even if expectations fail: without one, no request could be
-/// answered.
-fn warn_of_failed_expectations(directory: &Directory) {
-    if let Err(problems) = directory.snapshot().check_expectations() {
-        tracing::warn!("the policy is in force, but a reload of it would be refused:\n{problems}");
     }
 }
 

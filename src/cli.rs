@@ -81,7 +81,7 @@ enum Command {
     /// Run the gateway
     Serve,
     /// Check the settings, the policy and all files that they refer to
-    Check,
+    Check(check::CheckArgs),
     /// Run the gateway in front of a sample portal with sample users
     Demo(demo::DemoArgs),
     /// Show the settings that take effect
@@ -154,13 +154,14 @@ impl Cli {
     /// Rejects global options that have no effect with the command: who gives one expects an effect.
     fn checked(self) -> Result<Self, clap::Error> {
         let (reads_settings, is_client) = match &self.command {
-            Command::Serve | Command::Check | Command::Config(_) | Command::Store(_) => {
+            Command::Serve | Command::Check(_) | Command::Config(_) | Command::Store(_) => {
                 (true, false)
             }
             Command::Init(_) | Command::Demo(_) => (false, false),
             Command::Client(command) => (command.is_call(), command.is_call()),
         };
-        let prints_json = matches!(self.command, Command::Config(_) | Command::Client(_));
+        let prints_json =
+            matches!(self.command, Command::Check(_) | Command::Config(_) | Command::Client(_));
         let without_effect = [
             ("--config", self.config.is_some() && !reads_settings),
             ("--socket", self.socket.is_some() && !is_client),
@@ -185,7 +186,7 @@ impl Cli {
         let command = match command {
             Command::Init(args) => return args.run(out),
             Command::Serve => return serve::run(config.as_deref()),
-            Command::Check => return check::run(config.as_deref(), out),
+            Command::Check(args) => return args.run(config.as_deref(), json, out),
             Command::Demo(args) => return demo::run(args, out),
             Command::Config(command) => {
                 let mut console = Console::new(PathBuf::new(), json, yes, out)?;

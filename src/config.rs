@@ -14,11 +14,12 @@
 //! | `source` | the merged sources, and which of them sets a key |
 //! | `reader` | reads single keys and collects problems |
 //! | `effective` | the values that take effect |
+//! | `warning_name`, `ignored_variable` | names of warnings, and variables that are not read |
 //! | `suggestion` | what an unknown key may have been meant to be |
 //! | `value` | types of values that several sections use |
 //! | `settings`, `load` | all sections, and how they are read |
 //! | `problem` | what is reported |
-//! | `server`, `limits`, `upstream`, `store`, `admin`, `session`, `credentials`, `mail`, `identity`, `branding`, `telemetry` | the sections |
+//! | `server`, `limits`, `upstream`, `store`, `admin`, `session`, `credentials`, `mail`, `identity`, `branding`, `telemetry`, `check` | the sections |
 //! | `served_hosts` | the hosts of `server`, and comparison with them |
 //! | `contact`, `page_links` | where pages say to ask for help, and the links at their foot |
 //! | `public_url`, `cookie_names`, `header_names`, `field_encoding`, `colour` | types of single values |
@@ -26,6 +27,7 @@
 mod admin;
 mod audit;
 pub mod branding;
+mod check;
 pub mod colour;
 mod contact;
 mod cookie_names;
@@ -34,6 +36,7 @@ mod effective;
 pub mod field_encoding;
 pub mod header_names;
 mod identity;
+mod ignored_variable;
 mod limits;
 mod load;
 mod mail;
@@ -51,18 +54,22 @@ mod suggestion;
 mod telemetry;
 mod upstream;
 mod value;
+mod warning_name;
 
-pub use self::branding::{Branding, Shades};
+pub use self::branding::{Branding, DEFAULT_NAME, Shades};
+pub use self::check::AllowedWarning;
 pub use self::contact::Contact;
 pub use self::cookie_names::CookieNames;
 pub use self::credentials::{KEY_FILE, Passwords};
 pub use self::effective::{EffectiveSetting, EffectiveValue};
 pub use self::field_encoding::FieldEncoding;
 pub use self::identity::{BasicAccount, Disclosure, IdentitySettings, Placeholder};
+pub use self::ignored_variable::IgnoredVariable;
 pub use self::limits::{Limits, LinkLimits};
 pub use self::load::{Loaded, References};
-pub use self::mail::{MailTransport, Security, Smtp};
+pub use self::mail::{DEFAULT_SENDER, MailTransport, Security, Smtp};
 pub use self::page_links::PageLink;
+pub use self::problem::Problems;
 pub use self::public_url::PublicUrl;
 pub use self::served_hosts::{FoundHost, ServedHost, ServedHosts};
 #[cfg(test)]
@@ -73,6 +80,7 @@ pub use self::settings::Settings;
 pub use self::source::Origin;
 pub use self::telemetry::Decisions;
 pub use self::upstream::{Upstream, UpstreamServer};
+pub use self::warning_name::WarningName;
 
 #[cfg(test)]
 mod tests;

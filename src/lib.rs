@@ -24,6 +24,7 @@
 //! | [`portal_pages`], [`admin`], [`mail`] | the pages for portal users, the API for operators, mail |
 //! | [`net`] | sockets, TLS, connections, threads |
 //! | [`app`] | assembly: from settings to a running gateway |
+//! | [`check`] | what is wrong with settings, files and policy, and what to warn of |
 //! | [`demo`], [`cli`] | `portcullis demo`, and all commands |
 //!
 //! # The life of a request
@@ -61,6 +62,7 @@ mod admin;
 mod app;
 mod audit;
 mod authz;
+mod check;
 pub mod cli;
 mod clock;
 mod config;

@@ -17,9 +17,6 @@ const FORMER_KEY_FILE: &str = "data/secret.key";
 /// Opens the store and reads its key; creates both at the first start.
 pub(super) fn open(settings: &Settings) -> Result<(SledStore, SecretKey), StartError> {
     let (path, file) = (&settings.store.path, key_file(settings));
-    if let Some(warning) = SledStore::mount_warning(path) {
-        tracing::warn!("{warning}");
-    }
     let presence = SledStore::presence(path)?;
     if !exists(&file) {
         return match presence {
@@ -68,18 +65,17 @@ fn store_key(key: &SecretKey) -> StoreKey {
     StoreKey::new(*key.derive(Purpose::Store).expose())
 }
 
-/// The path of the key. The default path of earlier versions, if the settings have the default and
-/// only that file exists.
+/// The path of the key.
 fn key_file(settings: &Settings) -> PathBuf {
+    former_key_file(settings).map_or_else(|| settings.key_file.clone(), Path::to_owned)
+}
+
+/// The default path of the key in earlier versions, if it is used: the settings have the default,
+/// and only that file exists.
+#[must_use]
+pub fn former_key_file(settings: &Settings) -> Option<&'static Path> {
     let (file, former) = (&settings.key_file, Path::new(FORMER_KEY_FILE));
-    if file == Path::new(KEY_FILE) && !exists(file) && exists(former) {
-        tracing::warn!(
-            "the secret key is still at `{FORMER_KEY_FILE}`, so every copy of the data folder \
-             includes it; stop the gateway and move it to `{KEY_FILE}`"
-        );
-        return former.to_owned();
-    }
-    file.clone()
+    (file == Path::new(KEY_FILE) && !exists(file) && exists(former)).then_some(former)
 }
 
 fn exists(file: &Path) -> bool {

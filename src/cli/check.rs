@@ -1,142 +1,161 @@
-//! `portcullis check`: whether the gateway would start with these files.
+//! `portcullis check`: whether the gateway would start with these files, and what of them is
+//! probably not meant.
 
-use std::fmt;
+use std::io::{self, Write};
 use std::path::Path;
 
-use super::settings::{read, source};
-use crate::mail::Mailer;
-use crate::net::ServerTls;
-use crate::portal_pages::Appearance;
-use portcullis_policy::{Policy, Portal, Readings, Route, Twin, Upstream};
-use portcullis_store::sled::SledStore;
+use serde::Serialize;
 
-/// What is wrong, in the order in which it was checked.
-#[derive(Default)]
-struct Problems(Vec<String>);
+use super::settings::{file, read, source};
+use crate::check::{Problem, Report, Valid, Warning};
+use crate::clock;
 
-impl Problems {
-    /// The value, if there is one; an error is added to the problems.
-    fn keep<T, E: fmt::Display>(&mut self, result: Option<Result<T, E>>) -> Option<T> {
-        match result? {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.0.push(format!("{error:#}"));
-                None
+/// Arguments of `portcullis check`.
+#[derive(Debug, clap::Args)]
+pub struct CheckArgs {
+    /// Fail if there are warnings that `check.allow` does not allow
+    #[arg(long)]
+    deny_warnings: bool,
+    /// Also ask each server of the portal for a response
+    #[arg(long)]
+    connect: bool,
+}
+
+impl CheckArgs {
+    /// Reads the settings, the policy and every other file that the settings refer to, checks the
+    /// expectations, and prints a summary with warnings, or everything as JSON.
+    ///
+    /// # Errors
+    /// Everything that prevents a start, one problem a line; or warnings that are denied.
+    pub fn run(self, named: Option<&Path>, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+        let of = file(named);
+        let report = match read(named) {
+            Ok((settings, references)) => {
+                Report::of(settings, &references, of, (self.connect, clock::now()))
             }
+            Err(error) => Report::unread(Problem::of_settings(&error, of)),
+        };
+        let denied = if self.deny_warnings { report.disallowed().count() } else { 0 };
+        if json {
+            let ok = report.errors.is_empty() && denied == 0;
+            serde_json::to_writer_pretty(&mut *out, &Document::of(&report, ok))?;
+            writeln!(out)?;
+        } else {
+            print(&report, source(named), out)?;
+        }
+        let errors: Vec<_> = report.errors.iter().map(Problem::to_string).collect();
+        match (&*errors, denied) {
+            ([], 0) => Ok(()),
+            ([], 1) => anyhow::bail!("1 warning is not allowed; {ADVICE}"),
+            ([], denied) => anyhow::bail!("{denied} warnings are not allowed; {ADVICE}"),
+            (errors, _) => anyhow::bail!("{}", errors.join("\n")),
         }
     }
 }
 
-/// Reads the settings, the policy and every other file that the settings refer to, checks the
-/// expectations, and prints a summary with warnings.
-///
-/// # Errors
-/// Everything that is wrong, one problem a line.
-pub fn run(file: Option<&Path>, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
-    let (settings, references) = read(file)?;
-    let mut problems = Problems::default();
-    let settings = problems.keep(Some(settings));
-    let appearance = problems.keep(references.branding.map(|branding| Appearance::load(&branding)));
-    problems.keep(references.tls.map(|tls| ServerTls::read(&tls)));
-    // Without valid settings, assume all readings, and that the servers exist that routes name.
-    let unknown = || Portal { readings: Readings::all(), upstreams: None };
-    let portal = settings.as_ref().map_or_else(unknown, |settings| settings.upstream.portal());
-    let policy =
-        problems.keep(references.policy.as_deref().map(|folder| Policy::load_for(folder, &portal)));
-    match &settings {
-        Some(settings) => {
-            problems.keep(Some(Mailer::new(settings)));
-        }
-        None => {
-            problems.keep(references.templates.as_deref().map(Mailer::check_templates));
+/// What to do about warnings that are denied.
+const ADVICE: &str =
+    "correct what they are about, or list their names with a reason in `check.allow`";
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Document<'r> {
+    ok: bool,
+    errors: Vec<ErrorDocument<'r>>,
+    warnings: Vec<WarningDocument<'r>>,
+}
+
+#[derive(Serialize)]
+struct ErrorDocument<'r> {
+    file: Option<&'r Path>,
+    line: Option<usize>,
+    message: &'r str,
+}
+
+#[derive(Serialize)]
+struct WarningDocument<'r> {
+    name: &'static str,
+    detail: &'r str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'r Path>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    /// The reason of `check.allow`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed: Option<&'r str>,
+}
+
+impl<'r> Document<'r> {
+    fn of(report: &'r Report, ok: bool) -> Self {
+        let error = |Problem { file, line, message, .. }: &'r Problem| ErrorDocument {
+            file: file.as_deref(),
+            line: *line,
+            message,
+        };
+        let warning = |warning: &'r Warning| WarningDocument {
+            name: warning.name.as_str(),
+            detail: &warning.detail,
+            file: warning.file.as_deref(),
+            line: warning.line,
+            allowed: warning.allowed.as_deref(),
+        };
+        Self {
+            ok,
+            errors: report.errors.iter().map(error).collect(),
+            warnings: report.warnings.iter().map(warning).collect(),
         }
     }
-    let (Some(settings), Some(appearance), Some(policy), []) =
-        (settings, appearance, policy, &*problems.0)
-    else {
-        anyhow::bail!("{}", problems.0.join("\n"));
-    };
-    let unasked: Vec<_> = policy.unchecked_expectations().collect();
-    writeln!(
-        out,
-        "{} and {} are valid: {} permissions, {} groups, {} routes, {} expectations met (policy \
-         {}).",
-        source(file).display(),
-        settings.policy.directory.display(),
-        policy.catalogue().permissions().len(),
-        policy.seeds().len(),
-        policy.routes().len(),
-        policy.expectations().len() - unasked.len(),
-        policy.version(),
-    )?;
-    for expectation in unasked {
+}
+
+fn print(report: &Report, source: &Path, out: &mut dyn Write) -> io::Result<()> {
+    if let Some(Valid { settings, policy, .. }) = &report.valid {
+        let unchecked = policy.unchecked_expectations().count();
         writeln!(
             out,
-            "expectations.toml:{} was not checked: groups.toml does not define the group `{}`. The running gateway \
-             checks it against its own groups, and refuses a reload if it has no such group.",
-            expectation.line(),
-            expectation.who(),
+            "{} and {} are valid: {} permissions, {} groups, {} routes, {} expectations met \
+             (policy {}).",
+            source.display(),
+            settings.policy.directory.display(),
+            policy.catalogue().permissions().len(),
+            policy.seeds().len(),
+            policy.routes().len(),
+            policy.expectations().len() - unchecked,
+            policy.version(),
         )?;
     }
-    if let Some(warning) = SledStore::mount_warning(&settings.store.path) {
-        writeln!(out, "warning: {warning}.")?;
-    }
-    warn_of_paths(&policy, out)?;
-    for (name, _) in &settings.upstream.others {
-        if !policy.routes().iter().any(|route| route.upstream().map(Upstream::name) == Some(name)) {
-            writeln!(out, "warning: no route uses the servers of `upstream.others.{name}`.")?;
+    for warning in &report.warnings {
+        match &warning.allowed {
+            None => writeln!(out, "warning[{}]: {warning}.", warning.name)?,
+            Some(reason) => {
+                let reason = reason.trim_end_matches('.');
+                writeln!(out, "allowed[{}]: {warning}. Reason: {reason}.", warning.name)?;
+            }
         }
     }
-    let languages: Vec<&str> = appearance.languages().collect();
-    writeln!(out, "Languages of the pages: {}.", languages.join(", "))?;
-    for note in &settings.branding.notes {
-        writeln!(out, "{note}.")?;
+    if let Some(valid) = &report.valid {
+        print_notes(valid, out)?;
     }
     Ok(())
 }
 
-/// Warns of paths that a laxer route matches, and of paths that none matches because of a slash.
-fn warn_of_paths(policy: &Policy, out: &mut dyn std::io::Write) -> std::io::Result<()> {
-    for Twin { strict, lax, example } in policy.twins() {
-        writeln!(
-            out,
-            "warning: {} also matches {example}, which the portal may read as {}: users without \
-             access to the latter are refused there (ambiguous-path). See `upstream.readings`.",
-            described(&lax),
-            described(&strict),
-        )?;
-    }
-    for Twin { strict, lax, example } in policy.open_below() {
-        writeln!(
-            out,
-            "warning: {} does not include what is below it: {} allows {example}. If the portal \
-             serves pages there, add `subtree = true` to the former.",
-            described(&strict),
-            described(&lax),
-        )?;
-    }
+/// What is good to know and nothing to warn of.
+fn print_notes(Valid { policy, appearance, .. }: &Valid, out: &mut dyn Write) -> io::Result<()> {
     let other_slash: Vec<_> = policy.without_slash().collect();
     // Portals most often add a slash after a value at the end of a path.
     let typical = other_slash.iter().find(|(route, _)| route.path().as_str().ends_with('}'));
     if let Some((route, example)) = typical.or(other_slash.first()) {
+        let path = route.path().as_str();
         writeln!(
             out,
-            "note: a path with a trailing slash is another path, and {} of the routes match only \
-             one of the two, such as {}; {example} is denied (no-route). If the portal redirects \
-             from one to the other, write `path = \"{}[/]\"`.",
+            "A path with a slash at its end is another path: {} of {} routes match only one of the \
+             two, such as `{}` ({path}), and {example} is denied (no-route). If the portal \
+             redirects from one to the other, write `path = \"{}[/]\"`.",
             other_slash.len(),
-            described(route),
-            route.path().as_str().trim_end_matches('/'),
+            policy.routes().len(),
+            route.name(),
+            path.trim_end_matches('/'),
         )?;
     }
-    Ok(())
-}
-
-/// Name, path and line of a route.
-fn described(route: &Route) -> String {
-    let (name, path, line) = (route.name(), route.path().as_str(), route.line());
-    match route.file() {
-        "routes.toml" => format!("`{name}` ({path}, line {line})"),
-        file => format!("`{name}` ({path}, {file}:{line})"),
-    }
+    let languages: Vec<&str> = appearance.languages().collect();
+    writeln!(out, "Languages of the pages: {}.", languages.join(", "))
 }

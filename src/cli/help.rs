@@ -70,9 +70,8 @@ fn leaves(path: &str) -> Vec<&'static str> {
 fn has_effect(option: &str, leaf: &str) -> bool {
     match leaf.split(' ').next() {
         Some("init" | "demo") => false,
-        Some("config") => ["config", "json"].contains(&option),
+        Some("config" | "check") => ["config", "json"].contains(&option),
         Some("serve" | "store") => option == "config",
-        Some("check") => option == "config",
         _ if leaf == "policy suggest" => option == "json",
         _ => option != "yes" || ASKING.contains(&leaf),
     }

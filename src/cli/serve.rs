@@ -5,14 +5,18 @@ use std::path::Path;
 use anyhow::Context;
 
 use crate::app::{Server, Sockets};
+use crate::check::{self, Checked, Expectations};
+use crate::clock;
 use crate::telemetry;
 
-/// Runs the gateway with the settings in `file`, or in the default file, or in the environment.
+/// Runs the gateway with the settings in `file`, or in the default file, or in the environment. Logs
+/// what [`check::warnings`] finds; none of it prevents a start.
 ///
 /// # Errors
 /// When the gateway cannot start, or one of its long-running tasks ended.
 pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
-    let settings = super::settings::settings(file)?;
+    let (settings, references) = super::settings::read(file)?;
+    let settings = super::settings::valid(settings, &references)?;
     let _log = telemetry::start(&settings.telemetry.log).context("telemetry.log")?;
     let sockets = Sockets::bind(
         (&settings.server.listen, "server.listen"),
@@ -20,6 +24,18 @@ pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
         settings.server.backlog,
     )?;
     let server = Server::assemble(&settings, sockets)?;
+    let snapshot = server.prepare(|directory| async move { directory.snapshot() });
+    let expectations = snapshot.check_expectations();
+    check::log(&check::warnings(&Checked {
+        settings: Some(&settings),
+        tls: settings.server.tls.as_ref(),
+        policy: Some((snapshot.policy(), &settings.policy.directory)),
+        ignored_variables: &references.ignored_variables,
+        expectations: Expectations::Running(expectations.as_ref().copied()),
+        connect: false,
+        now: clock::now(),
+    }));
+    drop(snapshot);
     tracing::info!(
         gateway = ?server.gateway,
         admin = %server.admin,

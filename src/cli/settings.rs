@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
+use crate::check;
 use crate::config::{EffectiveSetting, Loaded, References, Settings};
 
 /// The settings file unless `--config` names another.
@@ -14,7 +15,24 @@ const THE_ENVIRONMENT: &str = "the environment";
 
 /// The settings of the named file, or of the default one, with the environment over them.
 pub(super) fn settings(named: Option<&Path>) -> anyhow::Result<Settings> {
-    read(named)?.0
+    let (settings, references) = read(named)?;
+    valid(settings, &references)
+}
+
+/// The settings, or everything that is wrong with them, with the variables that look like settings:
+/// one of them may be the setting that is missing.
+pub(super) fn valid(
+    settings: anyhow::Result<Settings>,
+    references: &References,
+) -> anyhow::Result<Settings> {
+    let ignored = check::ignored_variables(&references.ignored_variables);
+    match settings {
+        Err(error) if !ignored.is_empty() => {
+            let ignored = ignored.iter().map(|warning| format!("\nwarning: {warning}"));
+            anyhow::bail!("{error:#}{}", ignored.collect::<String>())
+        }
+        settings => settings,
+    }
 }
 
 /// The same, and what they refer to even if they have errors.
@@ -63,7 +81,7 @@ pub(super) fn source(named: Option<&Path>) -> &Path {
 
 /// The file to read; `None` if only the environment has settings. A named file must exist; the
 /// default file may be absent, but if it exists it must be readable.
-fn file(named: Option<&Path>) -> Option<&Path> {
+pub(super) fn file(named: Option<&Path>) -> Option<&Path> {
     named.or_else(|| {
         let file = Path::new(DEFAULT_FILE);
         let missing = file.symlink_metadata().is_err_and(|e| e.kind() == ErrorKind::NotFound);

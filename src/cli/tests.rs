@@ -30,7 +30,6 @@ fn wrong_usage_is_exit_code_2() {
         &["portcullis", "demo", "--json"],
         &["portcullis", "--yes", "demo"],
         &["portcullis", "serve", "--socket", "x"],
-        &["portcullis", "check", "--json"],
         &["portcullis", "store", "init", "--socket", "x"],
         &["portcullis", "store", "rescue"],
         &["portcullis", "sessions", "end"],

@@ -12,6 +12,8 @@ use super::contact::Contact;
 use super::page_links::PageLink;
 use super::reader::Reader;
 
+/// The default of `branding.name`.
+pub const DEFAULT_NAME: &str = "Customer portal";
 /// The default accent, for light and for dark pages.
 const ACCENT: (Colour, Colour) = (Colour::new(0x0f, 0x54, 0x99), Colour::new(0x85, 0xb8, 0xee));
 /// The share of the accent in the background of highlighted parts, in 256ths.
@@ -102,7 +104,7 @@ pub const DARK: Surface = Surface {
 
 impl Branding {
     pub(super) fn read(r: &mut Reader) -> Self {
-        let name = r.text_or("branding.name", "Customer portal");
+        let name = r.text_or("branding.name", DEFAULT_NAME);
         if name.trim().is_empty() {
             r.problem(
                 "branding.name",

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use super::admin::Admin;
 use super::audit::Audit;
 use super::branding::Branding;
+use super::check::allowed;
 use super::credentials::{Passwords, hashing, key_file};
 use super::effective::EffectiveSetting;
 use super::identity::{IdentitySettings, check_pass_headers};
+use super::ignored_variable::IgnoredVariable;
 use super::mail::Mail;
 use super::problem::{Problem, Problems};
 use super::reader::Reader;
@@ -44,7 +46,8 @@ pub struct Loaded {
     pub effective: Vec<EffectiveSetting>,
 }
 
-/// Files that settings refer to. Each is present if its own keys are valid, even if
+/// What can be checked beside the settings: the files that they refer to, and variables that look
+/// like settings. Each file is present if its own keys are valid, even if
 /// others are not, so that `portcullis check` can report on it in the same run.
 #[derive(Debug)]
 pub struct References {
@@ -56,6 +59,8 @@ pub struct References {
     pub branding: Option<Branding>,
     /// `mail.templates`
     pub templates: Option<PathBuf>,
+    /// Environment variables that are not read.
+    pub ignored_variables: Vec<IgnoredVariable>,
 }
 
 impl Loaded {
@@ -104,11 +109,13 @@ impl Loaded {
         }
         let branding = Branding::read(&mut r);
         let telemetry = Telemetry::read(&mut r);
+        let allowed_warnings = allowed(&mut r);
         let references = References {
             policy: r.is_valid("policy.directory").then(|| policy.directory.clone()),
             tls: tls.filter(|_| r.is_valid("server.tls")),
             branding: r.is_valid("branding").then(|| branding.clone()),
             templates: templates.filter(|_| r.is_valid("mail.templates")),
+            ignored_variables: r.ignored_variables(environment),
         };
         let effective = r.effective();
         let settings = r.finish().and_then(|()| {
@@ -133,6 +140,7 @@ impl Loaded {
                 identity,
                 branding,
                 telemetry,
+                allowed_warnings,
             })
         });
         Ok(Self { settings, references, effective })

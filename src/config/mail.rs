@@ -12,7 +12,7 @@ use crate::credential::secret::Secret;
 use crate::email;
 
 /// The default of `mail.from`.
-const DEFAULT_SENDER: &str = "portal@example.com";
+pub const DEFAULT_SENDER: &str = "portal@example.com";
 
 /// `[mail]`
 #[derive(Debug, Clone)]

@@ -13,9 +13,10 @@ use config::{Value, ValueKind};
 use serde_json::Value as Json;
 
 use super::effective::{EffectiveSetting, EffectiveValue};
+use super::ignored_variable::IgnoredVariable;
 use super::problem::{Problem, Problems};
 use super::source::{self, Origins, Values};
-use super::suggestion;
+use super::{ignored_variable, suggestion};
 use crate::credential::secret::Secret;
 
 /// The problem of a value of another type.
@@ -371,6 +372,15 @@ impl Reader {
     pub(super) fn is_valid(&self, key: &str) -> bool {
         let below = format!("{key}.");
         !self.problems.iter().any(|found| found.key == key || found.key.starts_with(&below))
+    }
+
+    /// The variables that look like a setting that has been read, and are not. Call it after every
+    /// key has been read.
+    pub(super) fn ignored_variables(
+        &self,
+        environment: &HashMap<String, String>,
+    ) -> Vec<IgnoredVariable> {
+        ignored_variable::find(environment, &self.known)
     }
 
     /// Adds a problem with a key.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::admin::Admin;
 use super::audit::Audit;
 use super::branding::Branding;
+use super::check::AllowedWarning;
 use super::cookie_names::CookieNames;
 use super::credentials::Passwords;
 use super::identity::IdentitySettings;
@@ -52,4 +53,6 @@ pub struct Settings {
     pub branding: Branding,
     /// `[telemetry]`: what is logged.
     pub telemetry: Telemetry,
+    /// `check.allow`: warnings that are allowed.
+    pub allowed_warnings: Vec<AllowedWarning>,
 }

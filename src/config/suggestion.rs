@@ -2,10 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use strsim::damerau_levenshtein;
-
-/// The maximum number of edits between a key and a suggestion for it.
-const MAX_DISTANCE: usize = 2;
+use portcullis_policy::is_similar;
 
 /// The message for a key that is not among the known ones.
 pub(super) fn unknown(key: &str, known: &BTreeSet<String>) -> String {
@@ -27,7 +24,7 @@ pub(super) fn unknown(key: &str, known: &BTreeSet<String>) -> String {
         .iter()
         .filter(|known| {
             known.rsplit('.').next() == Some(name) && known.starts_with(top)
-                || damerau_levenshtein(known, key) <= MAX_DISTANCE
+                || is_similar(key, known)
         })
         .collect();
     if !similar.is_empty() {

@@ -1,6 +1,7 @@
 //! The process: start, stop, kill, store, mail, logs, shipped files.
 
 mod audit;
+mod check;
 mod demo;
 mod durability;
 mod events;

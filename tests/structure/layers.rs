@@ -10,7 +10,7 @@ use crate::source::{read, root};
 /// The modules of the application, from the top. A module imports only from layers below its own.
 const LAYERS: [&[&str]; 14] = [
     &["cli"],
-    &["demo"],
+    &["demo", "check"],
     &["app"],
     &["net"],
     &["portal_pages", "admin"],

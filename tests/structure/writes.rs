@@ -12,7 +12,7 @@ const KNOWN: [(&str, &str); 9] = [
     ("src/app.rs", "opens the store"),
     ("src/app/records.rs", "opens the store"),
     ("src/app/state.rs", "starts the feed, and passes it to the directory"),
-    ("src/cli/check.rs", "looks for a store without opening it"),
+    ("src/check/settings.rs", "looks for a store without opening it"),
     ("src/cli/store.rs", "checks the store of a gateway that does not run"),
     ("src/directory.rs", "passes the feed to the records"),
     ("src/directory/records/read.rs", "reads"),

@@ -18,7 +18,7 @@ pub(in crate::cli) const EXAMPLES: &[(&str, [&str; 2])] = &[
             "portcullis config show --config /etc/portcullis/portcullis.toml",
         ],
     ),
-    ("check", ["portcullis check", "portcullis check --config /etc/portcullis/portcullis.toml"]),
+    ("check", ["portcullis check", "portcullis check --deny-warnings --connect"]),
     ("demo", ["portcullis demo", "portcullis demo --port 9080 --admin-port 9081 --data demo"]),
     (
         "store init",

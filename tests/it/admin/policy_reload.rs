@@ -344,20 +344,26 @@ async fn expectations_about_missing_groups_are_not_counted() {
     home.policy("expectations.toml", &(expect("limited") + &expect("limitd") + &expect("link")));
     let said = home.run(&["check"]).await.done();
     assert!(said.contains(" 2 expectations met"), "{said}");
-    assert!(said.contains("expectations.toml:5 was not checked"), "{said}");
+    let unchecked = "warning[unchecked-expectation]: policies/expectations.toml:5: the expectation \
+        was not checked: groups.toml does not define the group `limitd`; did you mean `limited`? \
+        The running gateway checks it against its own groups, and refuses a reload if it has no \
+        such group.";
+    assert!(said.lines().any(|line| line == unchecked), "{said}");
     assert!(said.contains("`limitd`") && !said.contains("toml:1 "), "{said}");
     // The start knows the groups on file: it warns of what a reload would refuse.
     let program = home.serve().await;
-    let problem = "expectations.toml:5: there is no group `limitd`";
-    program.logged("a reload of it would be refused", 1).await;
-    program.logged(problem, 1).await;
+    let warning = "policies/expectations.toml:5: the policy is in force, but a reload of it would \
+        be refused: there is no group `limitd`; did you mean `limited`?";
+    let log = program.logged(warning, 1).await;
+    assert!(log.contains("\"warning\":\"failed-expectation\""), "{log}");
+    let problem = "expectations.toml:5: there is no group `limitd`; did you mean `limited`?";
     let refused = home.run(&["policy", "reload"]).await.refused();
     assert!(refused.contains(problem), "{refused}");
     program.stop().await;
     // Without the group's typing error there is nothing to say.
     home.policy("expectations.toml", &(expect("limited") + &expect("link")));
     let said = home.run(&["check"]).await.done();
-    assert!(said.contains(" 2 expectations met") && !said.contains("not asked"), "{said}");
+    assert!(said.contains(" 2 expectations met") && !said.contains("warning"), "{said}");
     let program = home.serve().await;
     program.signal(rustix::process::Signal::HUP);
     let log = program.logged(RELOADED, 1).await;

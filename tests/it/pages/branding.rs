@@ -29,9 +29,9 @@ async fn page(program: &Program, language: &str) -> Reply {
 async fn r62_an_unreadable_colour_is_adjusted_and_reported() {
     let home = home("name = \"Example IT\"\naccent = \"#ffee00\"").await;
     let said = home.run(&["check"]).await.done();
-    let note = said.lines().find(|line| line.starts_with("branding.accent ")).unwrap();
+    let note = said.lines().find(|line| line.contains("branding.accent ")).unwrap();
     let used = note
-        .strip_prefix("branding.accent #ffee00 is too light for text on light pages; ")
+        .strip_prefix("warning[adjusted-colour]: branding.accent #ffee00 is too light for text on light pages; ")
         .and_then(|rest| rest.strip_suffix(" is used there."))
         .unwrap();
     let program = home.serve().await;

@@ -85,8 +85,9 @@ async fn route_setting_allows_encoded_slashes() {
 #[tokio::test]
 async fn check_warns_about_twins_and_slashes() {
     let said = home("").run(&["check"]).await.done();
-    let twin = "warning: `Ticket` (/tickets/{ticket}, line 2) also matches /tickets/New, which the \
-        portal may read as `Ticket form` (/tickets/new, line 6)";
+    let twin = "warning[ambiguous-spelling]: policies/routes.toml:2: `Ticket` (/tickets/{ticket}) also \
+        matches /tickets/New, which the portal may read as `Ticket form` (/tickets/new) at \
+        routes.toml:6: ";
     assert!(said.contains(twin), "{said}");
     assert_eq!(said.matches("warning").count(), 1, "{said}");
     assert!(said.contains("/tickets/1/ is denied (no-route)"), "{said}");
@@ -107,8 +108,8 @@ async fn check_names_strict_routes_that_are_open_below() {
     };
     home.policy("routes.toml", &routes(""));
     let said = home.run(&["check"]).await.done();
-    let open = "warning: `Staff` (/staff, line 5) does not include what is below it: `Pages` \
-        (/{*page}, line 1) allows /staff/1.";
+    let open = "warning[open-below]: policies/routes.toml:5: `Staff` (/staff) does not include what \
+        is below it: `Pages` (/{*page}) at routes.toml:1 allows /staff/1.";
     assert!(said.contains(open), "{said}");
     home.policy("routes.toml", &routes("subtree = true\n"));
     let said = home.run(&["check"]).await.done();

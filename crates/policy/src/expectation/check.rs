@@ -93,11 +93,12 @@ impl Policy {
         self.expectations.iter().filter(|expectation| !self.has_group(expectation))
     }
 
-    /// The message about a group that neither `groups.toml` nor the installation has.
+    /// The question whether a similar group was meant ([`did_you_mean`]): one of `groups.toml`, or
+    /// one of the other names for `as`.
     #[must_use]
-    pub fn unknown_group(&self, group: &str) -> String {
+    pub fn similar_group(&self, group: &str) -> String {
         let known = self.seeds.iter().map(|seed| seed.id.as_str()).chain(["anonymous", "link"]);
-        format!("there is no group `{group}`{}", did_you_mean(group, known))
+        did_you_mean(group, known)
     }
 
     fn has_group(&self, expectation: &Expectation) -> bool {
@@ -112,7 +113,9 @@ impl Policy {
         let problems = expectations.filter_map(|expectation| {
             let granted = match expectation.who.group() {
                 None => Ok(PermissionSet::EMPTY),
-                Some(group) => groups(group).ok_or_else(|| self.unknown_group(group)),
+                Some(group) => groups(group).ok_or_else(|| {
+                    format!("there is no group `{group}`{}", self.similar_group(group))
+                }),
             };
             let message = granted.and_then(|granted| expectation.check(self, granted)).err()?;
             Some(Problem { file: EXPECTATIONS_FILE.into(), line: Some(expectation.line), message })

@@ -1,0 +1,95 @@
+//! Warnings of settings that can be used and are probably not meant.
+
+use std::net::IpAddr;
+
+use portcullis_store::sled::SledStore;
+
+use super::warning::Warning;
+use crate::app::former_key_file;
+use crate::config::{
+    DEFAULT_NAME, DEFAULT_SENDER, IgnoredVariable, MailTransport, Server, Settings, WarningName,
+};
+
+/// Variables that look like settings.
+#[must_use]
+pub fn ignored_variables(ignored: &[IgnoredVariable]) -> Vec<Warning> {
+    let warning = |IgnoredVariable { name, instead }: &IgnoredVariable| {
+        let detail = format!(
+            "the environment variable `{name}` has no effect: between the parts of a setting there \
+             are two underscores; write `{instead}`"
+        );
+        Warning::new(WarningName::IgnoredVariable, detail)
+    };
+    ignored.iter().map(warning).collect()
+}
+
+/// Single settings, and those that do not go together.
+pub(super) fn warnings(settings: &Settings) -> Vec<Warning> {
+    let Settings { server, branding, mail, .. } = settings;
+    let mut warnings = Vec::new();
+    let mut warn = |name, detail: String| warnings.push(Warning::new(name, detail));
+    let url = &server.public_url;
+    if url.is_https() && server.tls.is_none() && server.trusted_proxies.is_empty() {
+        let detail = "server.public_url is https, but TLS does not end here (`server.tls`), and no \
+                      proxy is trusted that could end it (`server.trusted_proxies`): all requests \
+                      seem to come from one address, and share its limits and lockouts. Set \
+                      `server.trusted_proxies` to the addresses of the proxy, or `server.tls`";
+        warn(WarningName::HttpsWithoutTls, detail.to_owned());
+    }
+    if !url.is_https() && server.tls.is_some() {
+        let detail = format!(
+            "server.tls is set, but server.public_url is http: links in mails do not work, cookies \
+             are not secure, and forms are refused. Write `https://{}`",
+            url.host()
+        );
+        warn(WarningName::TlsWithHttpUrl, detail);
+    }
+    if is_public(server) {
+        if branding.name == DEFAULT_NAME {
+            let detail = format!(
+                "branding.name is the default: pages and mails are titled `{DEFAULT_NAME}`. Set it \
+                 to a name that your customers know"
+            );
+            warn(WarningName::DefaultName, detail);
+        }
+        if mail.from.0.email.to_string() == DEFAULT_SENDER {
+            let detail = format!(
+                "mail.from is the default: mails come from `{DEFAULT_SENDER}`, which mail servers \
+                 refuse. Set it to an address of yours"
+            );
+            warn(WarningName::DefaultSender, detail);
+        }
+        if let MailTransport::Directory(folder) = &mail.transport {
+            let detail = format!(
+                "mail.transport is \"directory\": mails are written to `{}` and not sent, so \
+                 portal users get no invitations and no links for a new password. Set it to \
+                 \"smtp\", with `mail.smtp.host`",
+                folder.display()
+            );
+            warn(WarningName::MailNotSent, detail);
+        }
+    }
+    for note in &branding.notes {
+        warn(WarningName::AdjustedColour, note.to_string());
+    }
+    if let Some(former) = former_key_file(settings) {
+        let detail = format!(
+            "the secret key is still at `{}`, so every copy of the data folder includes it; stop \
+             the gateway and move it to `{}`",
+            former.display(),
+            settings.key_file.display()
+        );
+        warn(WarningName::FormerKeyFile, detail);
+    }
+    if let Some(detail) = SledStore::mount_warning(&settings.store.path) {
+        warn(WarningName::StoreMountPoint, detail);
+    }
+    warnings
+}
+
+/// Whether others than the user of this machine can be meant: browsers use https, or an address
+/// that is not a loopback address accepts connections.
+fn is_public(server: &Server) -> bool {
+    let is_local = |address: IpAddr| address.to_canonical().is_loopback();
+    server.public_url.is_https() || !server.listen.iter().all(|address| is_local(address.ip()))
+}
