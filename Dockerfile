@@ -1,11 +1,13 @@
 # The gateway in a container:
 #
 #   docker build -t portcullis .
-#   docker run -p 8080:8080 -v portcullis-data:/var/lib/portcullis -v ./config:/etc/portcullis/config:ro \
-#     -v ./policies:/etc/portcullis/policies:ro portcullis
+#   docker run --rm -it --user "$(id -u)" -v "$PWD:/work" -w /work portcullis init gate
+#   docker run -p 8080:8080 -v portcullis-data:/var/lib/portcullis \
+#     -v ./gate/config:/etc/portcullis/config:ro -v ./gate/policies:/etc/portcullis/policies:ro \
+#     portcullis
 #
-# Secrets and records are in the volume /var/lib/portcullis; settings and policy are read from
-# /etc/portcullis and can be replaced without building anew.
+# Secrets and records are in the volume /var/lib/portcullis. Settings and policy are not in the
+# image: `init` creates them, and they are read from /etc/portcullis.
 
 FROM rust:1.95-bookworm AS build
 RUN apt-get update \
@@ -25,8 +27,6 @@ RUN apt-get update \
  && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin portcullis \
  && install -d -o portcullis -g portcullis -m 0700 /var/lib/portcullis
 COPY --from=build /out/portcullis /usr/local/bin/portcullis
-COPY config /etc/portcullis/config
-COPY policies /etc/portcullis/policies
 
 # Relative paths of the settings (policies, data) are taken from here.
 WORKDIR /etc/portcullis

@@ -10,6 +10,7 @@ mod error;
 #[cfg(target_os = "linux")]
 mod open_files;
 mod policy_watch;
+mod portal_probe;
 pub(crate) mod records;
 mod sockets;
 mod state;
@@ -130,8 +131,19 @@ impl Server {
         let policy = PolicyWatch::new(source, loaded);
         let decided = Arc::clone(&decisions);
         let retention = settings.audit.retention;
-        let work =
-            Work { state, audit, retention, decisions: decided, outbox, pages, policy, upstreams };
+        let portal = settings.upstream.groups().flatten().map(|server| server.authority.clone());
+        let work = Work {
+            state,
+            audit,
+            retention,
+            decisions: decided,
+            outbox,
+            pages,
+            policy,
+            upstreams,
+            portal: portal.collect(),
+            connect_timeout: settings.upstream.connect_timeout,
+        };
         let background = {
             let _current = runtime.enter();
             Background::start(work, &tasks).map_err(StartError::Runtime)?

@@ -14,6 +14,7 @@ use tokio::time::{Instant, interval};
 
 use super::audit;
 use super::policy_watch::PolicyWatch;
+use super::portal_probe;
 use super::state::State;
 use crate::audit::AuditLog;
 use crate::authz::DecisionLog;
@@ -44,6 +45,10 @@ pub(super) struct Work {
     pub(super) pages: Pages,
     pub(super) policy: PolicyWatch,
     pub(super) upstreams: Arc<Upstreams>,
+    /// The portal's servers, `host:port`.
+    pub(super) portal: Vec<String>,
+    /// `upstream.connect_timeout`
+    pub(super) connect_timeout: Duration,
 }
 
 /// The tasks that run.
@@ -64,7 +69,18 @@ impl Background {
     /// # Errors
     /// When signal handlers cannot be installed.
     pub(super) fn start(work: Work, tasks: &Tasks) -> io::Result<Self> {
-        let Work { state, audit, retention, decisions, outbox, pages, policy, upstreams } = work;
+        let Work {
+            state,
+            audit,
+            retention,
+            decisions,
+            outbox,
+            pages,
+            policy,
+            upstreams,
+            portal,
+            connect_timeout,
+        } = work;
         stop_on_signals(tasks)?;
         policy.start(tasks)?;
         let feed = state.feed.clone();
@@ -75,6 +91,7 @@ impl Background {
         tasks.spawn("removal of expired records", sweep(state));
         tasks.spawn("password resets", async move { pages.work().await });
         tasks.spawn("unused portal connections", prune(upstreams));
+        tasks.spawn("first connection to the portal", portal_probe::run(portal, connect_timeout));
         let mail = tasks.spawn("mail", outbox.run(tasks.stop().clone()));
         Ok(Self { mail, audit })
     }

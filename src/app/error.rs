@@ -25,6 +25,15 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The path of the store is a file.
+    #[error(
+        "store.path: `{}` is a file, but must be a folder, which is created if it does not exist",
+        path.display()
+    )]
+    StoreIsAFile {
+        /// The path.
+        path: PathBuf,
+    },
     /// The store exists, but its secret key is missing.
     #[error(
         "the secret key `{}` is missing, and the store in `{}` cannot be opened without it; restore \

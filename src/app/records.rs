@@ -17,6 +17,9 @@ const FORMER_KEY_FILE: &str = "data/secret.key";
 /// Opens the store and reads its key; creates both at the first start.
 pub(super) fn open(settings: &Settings) -> Result<(SledStore, SecretKey), StartError> {
     let (path, file) = (&settings.store.path, key_file(settings));
+    if path.is_file() {
+        return Err(StartError::StoreIsAFile { path: path.clone() });
+    }
     let presence = SledStore::presence(path)?;
     if !exists(&file) {
         return match presence {

@@ -1,6 +1,6 @@
 //! The TCP sockets, bound before anything else is opened.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 
 use crate::net::{BindError, bind_tcp};
 
@@ -10,6 +10,15 @@ pub struct Sockets {
     backlog: u16,
     pub(super) gateway: Vec<TcpListener>,
     pub(super) admin: TcpListener,
+}
+
+/// Whether a socket on one address may accept the connections of the other. Linux accepts IPv4
+/// connections on `[::]` too.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let (a, b) = (one.ip(), other.ip());
+    let is_every =
+        |ip: IpAddr, other: IpAddr| ip.is_unspecified() && (ip.is_ipv6() || other.is_ipv4());
+    one.port() == other.port() && (a == b || is_every(a, b) || is_every(b, a))
 }
 
 impl Sockets {
@@ -23,9 +32,21 @@ impl Sockets {
         (admin, admin_setting): (SocketAddr, &'static str),
         backlog: u16,
     ) -> Result<Self, BindError> {
-        let gateway = gateway.iter().map(|address| bind_tcp(*address, setting, backlog));
-        let gateway = gateway.collect::<Result<_, _>>()?;
-        Ok(Self { backlog, gateway, admin: bind_tcp(admin, admin_setting, backlog)? })
+        let mut bound: Vec<(SocketAddr, &'static str)> = Vec::new();
+        let mut bind = |address, setting| {
+            let earlier = bound.iter().find(|(earlier, _)| overlap(*earlier, address));
+            let socket = bind_tcp(address, setting, backlog).map_err(|error| match earlier {
+                Some((earlier, by)) if error.is_in_use() => {
+                    BindError::Overlap { address, setting, earlier: *earlier, by }
+                }
+                _ => error,
+            })?;
+            bound.push((address, setting));
+            Ok(socket)
+        };
+        let gateway =
+            gateway.iter().map(|address| bind(*address, setting)).collect::<Result<_, _>>()?;
+        Ok(Self { backlog, gateway, admin: bind(admin, admin_setting)? })
     }
 
     /// Binds one more address for portal traffic.

@@ -25,9 +25,11 @@ impl Audit {
         if retention < hours(24) {
             r.problem("audit.retention", "must be at least one day".to_owned());
         }
-        Self {
-            key_file: key_file.unwrap_or_else(|| secret_key.with_file_name(KEY_FILE)),
-            retention,
-        }
+        let key_file = key_file.unwrap_or_else(|| {
+            let default = secret_key.with_file_name(KEY_FILE);
+            r.show("audit.key_file", default.display().to_string());
+            default
+        });
+        Self { key_file, retention }
     }
 }

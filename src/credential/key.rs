@@ -74,12 +74,15 @@ pub enum KeyError {
     },
     /// The file is not a key.
     #[error(
-        "the secret key `{}` is not a file of exactly {LENGTH} bytes; restore it from a backup",
-        path.display()
+        "the secret key `{}` {}; restore it from a backup. If the gateway has not been started with it \
+         yet, delete it: the start creates a new one",
+        path.display(), malformed(*length)
     )]
     Malformed {
         /// The file.
         path: PathBuf,
+        /// Its length in bytes; `None` if it is not a file.
+        length: Option<u64>,
     },
     /// The file cannot be read.
     #[error("the secret key `{}` cannot be read: {source}", path.display())]
@@ -153,12 +156,25 @@ fn load(path: &Path) -> Result<SecretKey, KeyError> {
     if metadata.is_file() && is_exposed(mode, || is_own_group(metadata.gid())) {
         return Err(KeyError::Exposed { path: path.to_owned(), mode });
     }
-    if !metadata.is_file() || metadata.len() != LENGTH as u64 {
-        return Err(KeyError::Malformed { path: path.to_owned() });
+    let length = metadata.is_file().then_some(metadata.len());
+    if length != Some(LENGTH as u64) {
+        return Err(KeyError::Malformed { path: path.to_owned(), length });
     }
     let mut key = [0; LENGTH];
     file.read_exact(&mut key).map_err(unreadable)?;
     Ok(SecretKey(Secret::new(key)))
+}
+
+/// What is wrong with something of this length.
+fn malformed(length: Option<u64>) -> String {
+    match length {
+        None => format!("is not a file, but must be one of {LENGTH} bytes"),
+        Some(33) => format!(
+            "has 33 bytes, not {LENGTH} (if an editor added a line ending, remove it with `truncate -s \
+             {LENGTH}`)"
+        ),
+        Some(length) => format!("has {length} bytes, not {LENGTH}"),
+    }
 }
 
 /// Whether users other than the owner can access the file; a group of this process may read it.

@@ -11,11 +11,66 @@ const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 const BEGIN: &[u8] = b"-----BEGIN ";
 const PRIVATE_KEY: &[u8] = b"PRIVATE KEY-----";
 
+/// What else a file may be than one with PEM blocks of `wanted`, and what to do about it.
+fn other_form(file: &[u8], wanted: &str) -> Option<String> {
+    let has = |text: &[u8]| memchr::memmem::find(file, text).is_some();
+    // An encoded SEQUENCE (X.690) of more than 255 bytes. An archive (PKCS #12) begins with version 3.
+    if let [0x30, 0x82, _, _, content @ ..] = file {
+        return Some(match content {
+            [2, 1, 3, ..] => {
+                "is a PKCS #12 archive, not a PEM file; convert it with `openssl pkcs12 \
+                              -in FILE -nodes -out NEW.pem`"
+                    .to_owned()
+            }
+            _ if wanted == "certificate" => {
+                "is in DER form, not PEM; convert it with `openssl x509 \
+                                             -inform der -in FILE -out NEW.pem`"
+                    .to_owned()
+            }
+            _ => {
+                "is in DER form, not PEM; convert it with `openssl pkey -inform der -in FILE -out \
+                  NEW.pem`"
+                    .to_owned()
+            }
+        });
+    }
+    if wanted == "certificate" {
+        if has(b"-----BEGIN CERTIFICATE REQUEST-----") || has(b"-----BEGIN NEW CERTIFICATE REQUEST")
+        {
+            return Some(
+                "is a certificate request; name the certificate that the authority issued for it"
+                    .to_owned(),
+            );
+        }
+        if has(PRIVATE_KEY) && !has(CERTIFICATE) {
+            return Some(
+                "has a private key and no certificate; `certificate` and `key` may be \
+                         swapped"
+                    .to_owned(),
+            );
+        }
+        return None;
+    }
+    if has(b"-----BEGIN ENCRYPTED PRIVATE KEY-----") || has(b"Proc-Type: 4,ENCRYPTED") {
+        return Some(
+            "is encrypted with a passphrase, which cannot be entered at the start; decrypt it with \
+             `openssl pkey -in FILE -out NEW.key` and make the new file readable by the gateway only"
+                .to_owned(),
+        );
+    }
+    (has(CERTIFICATE) && !has(PRIVATE_KEY)).then(|| {
+        "has a certificate and no private key; `certificate` and `key` may be swapped".to_owned()
+    })
+}
+
 /// All certificates of a file, in order; at least one.
 ///
 /// # Errors
 /// What is wrong with the file, to follow its name.
 pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    if let Some(other) = other_form(pem, "certificate") {
+        return Err(other);
+    }
     let read = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| format!("is not a PEM file: {error}"))?;
@@ -29,6 +84,9 @@ pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> 
 /// # Errors
 /// What is wrong with the file, to follow its name.
 pub fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
+    if let Some(other) = other_form(pem, "private key") {
+        return Err(other);
+    }
     let there = memchr::memmem::find_iter(pem, BEGIN).filter(|at| {
         let label = pem.get(at + BEGIN.len()..).unwrap_or_default();
         let line = label.split(|byte| *byte == b'\n').next().unwrap_or_default();
@@ -94,6 +152,7 @@ mod tests {
         let wrong = |pem: String| private_key(pem.as_bytes()).unwrap_err();
         assert!(wrong(format!("{key}{other}")).contains("2 private keys"));
         assert!(wrong(format!("\u{feff}{key}")).contains("byte order mark"));
-        assert_eq!(wrong(certificate), "has no private key in PEM format");
+        assert!(wrong(certificate).starts_with("has a certificate and no private key"));
+        assert_eq!(wrong(String::new()), "has no private key in PEM format");
     }
 }

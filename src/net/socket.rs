@@ -2,7 +2,7 @@
 //! at once and the real number of port 0 is known.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ const LONGEST_PATH: usize = 107;
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// A TCP address.
-    #[error("cannot listen on {address}: {cause}; set another address with `{setting}`")]
+    #[error("cannot listen on {address}: {}", explained(*address, setting, cause))]
     Tcp {
         /// The address from the settings.
         address: SocketAddr,
@@ -25,14 +25,59 @@ pub enum BindError {
         /// The system's error.
         cause: io::Error,
     },
+    /// A TCP address that another socket of the gateway includes.
+    #[error(
+        "cannot listen on {address} (`{setting}`): {earlier} (`{by}`) {}; leave one of them out",
+        if address == earlier { "is the same address" } else { "includes it" }
+    )]
+    Overlap {
+        /// The address from the settings.
+        address: SocketAddr,
+        /// The setting that names it.
+        setting: &'static str,
+        /// The address that was bound before.
+        earlier: SocketAddr,
+        /// The setting that names that one.
+        by: &'static str,
+    },
     /// The admin socket.
-    #[error("cannot create the admin socket `{}`: {cause}", path.display())]
+    #[error("cannot create the admin socket `{}`: {cause} (admin.socket)", path.display())]
     Unix {
         /// The path from the settings.
         path: PathBuf,
         /// The system's error.
         cause: io::Error,
     },
+}
+
+impl BindError {
+    /// Whether a TCP address is in use.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        matches!(self, Self::Tcp { cause, .. } if cause.kind() == io::ErrorKind::AddrInUse)
+    }
+}
+
+/// Why an address cannot be bound, and what to do about it.
+fn explained(address: SocketAddr, setting: &str, cause: &io::Error) -> String {
+    match cause.kind() {
+        io::ErrorKind::AddrInUse => format!(
+            "another socket uses it (`ss -ltnp` shows which program); stop that program, or set \
+             another address with `{setting}`"
+        ),
+        io::ErrorKind::PermissionDenied => format!(
+            "ports below 1024 require the capability CAP_NET_BIND_SERVICE (systemd: \
+             `AmbientCapabilities=CAP_NET_BIND_SERVICE`); add it, or set a higher port than {} with \
+             `{setting}`",
+            address.port()
+        ),
+        io::ErrorKind::AddrNotAvailable => format!(
+            "this machine does not have the address (`ip address` shows those that it has); set \
+             another address with `{setting}`, or {} for every interface",
+            SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port())
+        ),
+        _ => format!("{cause}; set another address with `{setting}`"),
+    }
 }
 
 /// Listens on a TCP address from `setting`. Up to `backlog` connections wait to be accepted, or as
@@ -66,11 +111,15 @@ pub fn bind_tcp(
 pub fn bind_admin_socket(path: &Path, backlog: u16) -> Result<UnixListener, BindError> {
     let bind = || {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)?;
+            std::fs::create_dir_all(folder).map_err(|error| {
+                let folder = folder.display();
+                io::Error::other(format!("the folder `{folder}` cannot be created: {error}"))
+            })?;
         }
         if let Ok(old) = std::fs::symlink_metadata(path) {
             if !old.file_type().is_socket() {
-                return Err(io::Error::other("a file with that name exists"));
+                let what = if old.is_dir() { "a folder" } else { "a file" };
+                return Err(io::Error::other(format!("{what} with that name exists")));
             }
             if UnixStream::connect(path).is_ok() {
                 return Err(io::Error::other("another process is using it"));
@@ -111,7 +160,22 @@ mod tests {
         let address = bound.local_addr().unwrap();
         let error = bind_tcp(address, "admin.listen", 1).unwrap_err().to_string();
         assert!(error.starts_with(&format!("cannot listen on {address}: ")), "{error}");
-        assert!(error.ends_with("; set another address with `admin.listen`"), "{error}");
+        assert!(error.contains("another socket uses it"), "{error}");
+        assert!(error.ends_with("or set another address with `admin.listen`"), "{error}");
+    }
+
+    #[test]
+    fn refused_addresses_are_explained() {
+        let address = SocketAddr::from(([192, 0, 2, 1], 443));
+        let error = bind_tcp(address, "server.listen", 1).unwrap_err().to_string();
+        assert!(error.contains("this machine does not have the address"), "{error}");
+        assert!(
+            error.ends_with("with `server.listen`, or 0.0.0.0:443 for every interface"),
+            "{error}"
+        );
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        let error = explained(address, "server.listen", &denied);
+        assert!(error.contains("CAP_NET_BIND_SERVICE"), "{error}");
     }
 
     #[tokio::test]
@@ -123,7 +187,8 @@ mod tests {
         };
         let error = bind_admin_socket(&name(120), 1).unwrap_err().to_string();
         let (_, longest) = error.split_once("use at most ").unwrap();
-        let longest: usize = longest.strip_suffix(" bytes").unwrap().parse().unwrap();
+        let longest: usize =
+            longest.strip_suffix(" bytes (admin.socket)").unwrap().parse().unwrap();
         assert!(bind_admin_socket(&name(longest), 1).is_ok(), "{error}");
         assert!(bind_admin_socket(&name(longest + 1), 1).is_err(), "{error}");
     }

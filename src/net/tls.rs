@@ -1,10 +1,13 @@
 //! The certificate and its key: read and checked once, at the start or by `portcullis check`.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
 use tokio::net::TcpStream;
 use tokio_rustls::{Accept, TlsAcceptor};
 
@@ -35,16 +38,23 @@ impl ServerTls {
         };
         let no_certificate = |cause| wrong("certificate", &files.certificate, cause);
         let certificates = std::fs::read(&files.certificate)
-            .map_err(|error| no_certificate(format!("cannot be read: {error}")))?;
+            .map_err(|error| no_certificate(unreadable(&error)))?;
         let chain = pem::certificates(&certificates).map_err(no_certificate)?;
         let no_key = |cause| wrong("key", &files.key, cause);
-        let key = std::fs::read(&files.key)
-            .map_err(|error| no_key(format!("cannot be read: {error}")))?;
+        let key = std::fs::read(&files.key).map_err(|error| no_key(unreadable(&error)))?;
         let key = pem::private_key(&key).map_err(no_key)?;
+        let others = chain.iter().skip(1).cloned().collect::<Vec<_>>();
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-            .map_err(|error| TlsError(format!(": certificate and key cannot be used: {error}")))?;
+            .and_then(|builder| {
+                builder.with_no_client_auth().with_single_cert(chain, key.clone_key())
+            })
+            .map_err(|error| match error {
+                rustls::Error::InconsistentKeys(_) => {
+                    wrong("key", &files.key, of_another_certificate(files, others, &key))
+                }
+                error => TlsError(format!(": certificate and key cannot be used: {error}")),
+            })?;
         config.alpn_protocols = vec![HTTP_2.to_vec(), HTTP_1.to_vec()];
         Ok(Self(TlsAcceptor::from(Arc::new(config))))
     }
@@ -53,6 +63,41 @@ impl ServerTls {
     pub(super) fn accept(&self, stream: TcpStream) -> Accept<TcpStream> {
         self.0.accept(stream)
     }
+}
+
+/// Why a file cannot be read, and what to do about it.
+fn unreadable(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "does not exist".to_owned(),
+        io::ErrorKind::IsADirectory => "is a folder; name the file".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "cannot be read: permission denied; make it readable by the user that runs the gateway"
+                .to_owned()
+        }
+        _ => format!("cannot be read: {error}"),
+    }
+}
+
+/// What is wrong with a key that does not belong to the first certificate; `others` follow it.
+fn of_another_certificate(
+    files: &Tls,
+    others: Vec<CertificateDer<'static>>,
+    key: &PrivateKeyDer<'static>,
+) -> String {
+    let provider = ring::default_provider();
+    let is_later = others.into_iter().any(|certificate| {
+        CertifiedKey::from_der(vec![certificate], key.clone_key(), &provider).is_ok()
+    });
+    let certificate = files.certificate.display();
+    if is_later {
+        return format!(
+            "belongs to a certificate in {certificate} that is not the first; put it first, followed \
+             by the certificates of its issuers"
+        );
+    }
+    format!(
+        "does not belong to the certificate in {certificate}; name the key that it was issued for"
+    )
 }
 
 impl std::fmt::Debug for ServerTls {
@@ -86,15 +131,39 @@ mod tests {
             let files = Tls { certificate: certificate.to_owned(), key: key.to_owned() };
             ServerTls::read(&files).map_or_else(|error| error.to_string(), |_| String::new())
         };
+        let der = folder.path().join("cert.der");
+        std::fs::write(&der, ours.cert.der()).unwrap();
+        let key_der = folder.path().join("key.der");
+        let mut long_der = vec![0x30, 0x82, 0, 0, 2, 1, 0];
+        long_der.extend(ours.signing_key.serialized_der());
+        std::fs::write(&key_der, long_der).unwrap();
+        let archive = folder.path().join("cert.p12");
+        std::fs::write(&archive, [0x30, 0x82, 1, 0, 2, 1, 3, 0]).unwrap();
+        let request = file("cert.csr", "-----BEGIN CERTIFICATE REQUEST-----\nAA==\n");
+        let encrypted = file("encrypted.pem", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAA==\n");
+        let old = file(
+            "old.pem",
+            "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n",
+        );
+        let reversed = file("reversed.pem", &format!("{}{}", other.cert.pem(), ours.cert.pem()));
+        let folder_path = folder.path().to_owned();
         assert_eq!(error(&certificate, &key), "");
         for (certificate, key, expected) in [
-            (&missing, &key, ["server.tls.certificate: ", "missing.pem: cannot be read"]),
-            (&certificate, &missing, ["server.tls.key: ", "missing.pem: cannot be read"]),
+            (&missing, &key, ["server.tls.certificate: ", "missing.pem: does not exist"]),
+            (&certificate, &missing, ["server.tls.key: ", "missing.pem: does not exist"]),
+            (&folder_path, &key, ["server.tls.certificate: ", ": is a folder; name the file"]),
             (&empty, &key, ["server.tls.certificate: ", "empty.pem: has no certificate"]),
-            (&key, &key, ["server.tls.certificate: ", "key.pem: has no certificate"]),
+            (&key, &key, ["server.tls.certificate: ", "`certificate` and `key` may be swapped"]),
+            (&der, &key, ["server.tls.certificate: ", "openssl x509 -inform der -in FILE"]),
+            (&archive, &key, ["server.tls.certificate: ", "openssl pkcs12 -in FILE"]),
+            (&request, &key, ["server.tls.certificate: ", "cert.csr: is a certificate request"]),
             (&certificate, &empty, ["server.tls.key: ", "empty.pem: has no private key"]),
-            (&certificate, &certificate, ["server.tls.key: ", "cert.pem: has no private key"]),
-            (&certificate, &other_key, ["server.tls: ", "cannot be used"]),
+            (&certificate, &certificate, ["server.tls.key: ", "`key` may be swapped"]),
+            (&certificate, &key_der, ["server.tls.key: ", "openssl pkey -inform der -in FILE"]),
+            (&certificate, &encrypted, ["server.tls.key: ", "encrypted.pem: is encrypted with"]),
+            (&certificate, &old, ["server.tls.key: ", "old.pem: is encrypted with a passphrase"]),
+            (&certificate, &other_key, ["server.tls.key: ", "other.pem: does not belong to the"]),
+            (&reversed, &key, ["server.tls.key: ", "reversed.pem that is not the first"]),
         ] {
             let error = error(certificate, key);
             assert!(expected.iter().all(|part| error.contains(part)), "{expected:?}: {error}");

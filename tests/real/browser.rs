@@ -3,6 +3,7 @@
 mod account;
 mod branding;
 mod coming_back;
+mod first_deployment;
 mod notices;
 mod pages;
 mod passwords;

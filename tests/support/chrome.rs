@@ -33,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Chrome {
     client: Client,
     driver: Child,
+    /// Where the gateway is.
+    origin: String,
     _profile: TempDir,
 }
 
@@ -71,9 +73,19 @@ impl Chrome {
     /// A browser whose owner reads this language.
     pub(crate) async fn reading(gate: &TestGate, language: &str) -> Self {
         assert!(gate.is_tls(), "browsers come by https");
+        let host = format!("--host-resolver-rules=MAP {HOST} {}", gate.address);
+        Self::start(format!("https://{HOST}"), language, Some(host)).await
+    }
+
+    /// A browser for a gateway without TLS at this origin, whose owner reads English.
+    pub(crate) async fn at(origin: &str) -> Self {
+        Self::start(origin.to_owned(), "en-US", None).await
+    }
+
+    async fn start(origin: String, language: &str, more: Option<String>) -> Self {
         let (driver, address) = start_driver().await;
         let profile = tempfile::tempdir().unwrap();
-        let args = [
+        let mut args = vec![
             "--headless".to_owned(),
             "--no-sandbox".to_owned(),
             "--disable-gpu".to_owned(),
@@ -84,11 +96,11 @@ impl Chrome {
             "--disable-background-networking".to_owned(),
             "--no-first-run".to_owned(),
             "--ignore-certificate-errors".to_owned(),
-            format!("--host-resolver-rules=MAP {HOST} {}", gate.address),
             format!("--user-data-dir={}", profile.path().display()),
             format!("--accept-lang={language}"),
             "--window-size=1280,900".to_owned(),
         ];
+        args.extend(more);
         let capabilities = json!({
             "goog:chromeOptions": { "args": args },
             "goog:loggingPrefs": { "browser": "ALL" },
@@ -97,7 +109,7 @@ impl Chrome {
         let mut builder = ClientBuilder::new(HttpConnector::new());
         let connecting = builder.capabilities(Capabilities::from_iter(capabilities));
         let client = within("a browser", connecting.connect(&address)).await.unwrap();
-        Self { client, driver, _profile: profile }
+        Self { client, driver, origin, _profile: profile }
     }
 
     /// From now on pages run no script; the driver still sees them.
@@ -107,8 +119,8 @@ impl Chrome {
 
     /// Opens an address of the gateway, or one that it gave away.
     pub(crate) async fn goto(&self, place: &str) {
-        let path = place.strip_prefix(&format!("https://{HOST}")).unwrap_or(place);
-        let url = format!("https://{HOST}{path}");
+        let path = place.strip_prefix(&self.origin).unwrap_or(place);
+        let url = format!("{}{path}", self.origin);
         within(path, self.client.goto(&url)).await.unwrap();
     }
 
@@ -120,7 +132,7 @@ impl Chrome {
     /// Where the browser is: path and query.
     pub(crate) async fn place(&self) -> String {
         let url = self.client.current_url().await.unwrap();
-        url.as_str().strip_prefix(&format!("https://{HOST}")).unwrap().to_owned()
+        url.as_str().strip_prefix(&self.origin).unwrap().to_owned()
     }
 
     /// Waits until the browser is at a path.

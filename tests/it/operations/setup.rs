@@ -1,6 +1,10 @@
-//! `portcullis init` and `portcullis config show`.
+//! The first steps: `portcullis init`, `portcullis config show`, and what a start says that is
+//! refused.
 
-use crate::support::program::{Ran, run};
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::support::program::{Home, Ran, run};
+use crate::support::upstream::Upstream;
 
 const OPTIONS: [&str; 6] = [
     "--name",
@@ -123,4 +127,90 @@ async fn config_show_has_values_and_sources_but_no_secrets() {
     std::fs::write(&file, "[server]\nlisten = [\":443\"]").unwrap();
     let refused = run(&gate, &["config", "show"], "").await.refused();
     assert!(refused.contains("server.listen: `:443` has no address"), "{refused}");
+}
+
+/// The message of a start that is refused, in a folder that is prepared so.
+async fn refused_start(prepare: impl FnOnce(&Home)) -> String {
+    let upstream = Upstream::start().await;
+    let home = Home::new(upstream.address, "");
+    prepare(&home);
+    let message = home.run(&["serve"]).await.refused();
+    message.lines().last().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_start_that_is_refused_says_what_to_do() {
+    let write = |home: &Home, file: &str, content: &[u8]| {
+        std::fs::create_dir_all(home.path(file).parent().unwrap()).unwrap();
+        std::fs::write(home.path(file), content).unwrap();
+    };
+    let message = refused_start(|home| write(home, "data", b"")).await;
+    let expected = "store.path: `data` is a file, but must be a folder, which is created if it does \
+                    not exist";
+    assert!(message.ends_with(expected), "{message}");
+    for (content, expected) in [
+        (&[b'k'; 5][..], "`secrets/secret.key` has 5 bytes, not 32; restore it from a backup"),
+        (&[b'k'; 33][..], "remove it with `truncate -s 32`"),
+    ] {
+        let message = refused_start(|home| {
+            write(home, "secrets/secret.key", content);
+            let private = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(home.path("secrets/secret.key"), private).unwrap();
+        })
+        .await;
+        assert!(message.contains(expected), "{message}");
+    }
+    let folder = "`secrets/secret.key` is not a file, but must be one of 32 bytes";
+    let message = refused_start(|home| {
+        std::fs::create_dir_all(home.path("secrets/secret.key")).unwrap();
+    })
+    .await;
+    assert!(message.contains(folder), "{message}");
+    let message = refused_start(|home| {
+        let settings = std::fs::read_to_string(home.path("portcullis.toml")).unwrap();
+        let settings = settings.replace(r#"["127.0.0.1:0"]"#, r#"["192.0.2.1:8080"]"#);
+        write(home, "portcullis.toml", settings.as_bytes());
+    })
+    .await;
+    assert!(message.contains("this machine does not have the address"), "{message}");
+    let used = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = used.local_addr().unwrap().port();
+    let message = refused_start(|home| {
+        let settings = std::fs::read_to_string(home.path("portcullis.toml")).unwrap();
+        let listen = format!(r#"["127.0.0.1:{port}"]"#);
+        write(home, "portcullis.toml", settings.replace(r#"["127.0.0.1:0"]"#, &listen).as_bytes());
+    })
+    .await;
+    assert!(message.contains("another socket uses it (`ss -ltnp` shows"), "{message}");
+    drop(used);
+    let message = refused_start(|home| {
+        let settings = std::fs::read_to_string(home.path("portcullis.toml")).unwrap();
+        let listen = format!(r#"["[::]:{port}", "0.0.0.0:{port}"]"#);
+        write(home, "portcullis.toml", settings.replace(r#"["127.0.0.1:0"]"#, &listen).as_bytes());
+    })
+    .await;
+    let expected = format!("cannot listen on 0.0.0.0:{port} (`server.listen`): [::]:{port}");
+    assert!(message.contains(&expected) && message.ends_with("leave one of them out"), "{message}");
+    let message = refused_start(|home| home.settings("admin.socket = \"portcullis.toml\"\n")).await;
+    assert!(message.contains("a file with that name exists (admin.socket)"), "{message}");
+}
+
+#[tokio::test]
+async fn a_portal_that_is_down_is_reported_at_the_start() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let portal = free.local_addr().unwrap();
+    drop(free);
+    let home = Home::new(portal, "");
+    let program = home.serve().await;
+    let log = program.logged("the portal does not accept connections", 1).await;
+    assert!(log.contains(&portal.to_string()) && log.contains("that `upstream` has its address"));
+    let _portal = tokio::net::TcpListener::bind(portal).await.unwrap();
+    program.logged("the portal accepts connections now", 1).await;
+    program.stop().await;
+
+    let upstream = Upstream::start().await;
+    let program = Home::new(upstream.address, "").serve().await;
+    let log = program.logged("serving http", 1).await;
+    assert!(!log.contains("does not accept connections"), "{log}");
+    program.stop().await;
 }
