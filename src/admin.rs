@@ -16,6 +16,7 @@
 //! | `state` | what handlers work with |
 //! | `request`, `response`, `problem` | extractors, responses, problem documents |
 //! | `groups`, `organizations`, `end_users`, `users`, `sessions`, `lockouts`, `preferences`, `tokens`, `mail` | handlers for records |
+//! | `personal_data` | what is stored about a portal user |
 //! | `policy`, `explain` | the policy in force, and its decision on a given request |
 //! | `audit` | the audit log |
 //! | `health`, `status`, `portal_servers` | probes, and the gateway at a glance |
@@ -33,6 +34,7 @@ mod input;
 mod lockouts;
 mod mail;
 mod organizations;
+mod personal_data;
 mod policy;
 mod portal_servers;
 mod preferences;

@@ -24,5 +24,6 @@ mod filter;
 mod log;
 mod retention;
 
+pub use entry::NumberedEntry;
 pub use filter::Filter;
 pub use log::AuditLog;

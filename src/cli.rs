@@ -33,6 +33,7 @@ mod lookup;
 mod mail;
 mod organizations;
 mod password;
+mod personal_data;
 mod policy;
 mod preferences;
 pub mod serve;

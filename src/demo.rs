@@ -18,7 +18,8 @@ use crate::config::{BACKLOG, Settings};
 use crate::credential::secret::Secret;
 use crate::directory::accounts::end_users::NewEndUser;
 use crate::directory::accounts::organizations::NewOrganization;
-use crate::directory::accounts::users::{NewUser, UserFilter};
+use crate::directory::accounts::user_list::UserFilter;
+use crate::directory::accounts::users::NewUser;
 use crate::directory::{
     Actor, Change, Directory, DirectoryError, GroupId, OrganizationId, PageRequest,
 };
@@ -341,7 +342,8 @@ async fn organizations(
 async fn users(directory: &Directory) -> Result<Vec<ReadyUser>, DirectoryError> {
     let password = Secret::new(PASSWORD.to_owned());
     let mut shown = Vec::new();
-    for user in directory.users().list(&UserFilter::All, &PageRequest::default()).await?.items {
+    for user in directory.users().list(&UserFilter::default(), &PageRequest::default()).await?.items
+    {
         let sample = PEOPLE.iter().any(|(_, login, _)| *login == user.login);
         let known = sample && directory.sign_in().has_password(&user.login, &password).await?;
         shown.push(ReadyUser {

@@ -29,7 +29,7 @@ pub mod subject;
 pub use self::cache::SessionCache;
 pub use self::ended::EndReason;
 pub use self::filter::SessionFilter;
-pub use self::list::SessionView;
+pub use self::list::{SessionData, SessionView};
 pub use self::lookup::{Absence, SessionLookup};
 pub use self::new_session::NewSession;
 pub use self::portal_cookie::PortalCookie;

@@ -6,8 +6,8 @@
 use super::table::Role::{Administrator, Public};
 use super::table::{DELETE, GET, PATCH, POST, PUT, Table};
 use super::{
-    audit, end_users, explain, groups, health, lockouts, mail, organizations, policy, preferences,
-    sessions, status, tokens, user_tokens, users,
+    audit, end_users, explain, groups, health, lockouts, mail, organizations, personal_data,
+    policy, preferences, sessions, status, tokens, user_tokens, users,
 };
 
 /// Every route of the API.
@@ -48,6 +48,7 @@ pub(super) fn table() -> Table {
         .route(Administrator, GET, "/api/v1/users/{id}", users::show)
         .route(Administrator, PATCH, "/api/v1/users/{id}", users::change)
         .route(Administrator, DELETE, "/api/v1/users/{id}", users::delete)
+        .route(Administrator, GET, "/api/v1/users/{id}/export", personal_data::export)
         .route(Administrator, PUT, "/api/v1/users/{id}/password", users::set_password)
         .route(Administrator, POST, "/api/v1/users/{id}/password", users::set_password)
         .route(Administrator, POST, "/api/v1/users/{id}/invitation", users::invite)

@@ -29,7 +29,13 @@ pub(super) async fn list(
     Params(page): Params<PageParams>,
     Params(filter): Params<Filter>,
 ) -> ApiResult {
-    page_of(&admin, &filter.checked()?, &page).await
+    let filter = filter.checked()?;
+    match &filter {
+        SessionFilter::User(id) => admin.directory.users().require(id).await?,
+        SessionFilter::Organization(id) => admin.directory.organizations().require(id).await?,
+        SessionFilter::All => {}
+    }
+    page_of(&admin, &filter, &page).await
 }
 
 /// Sessions may outlive their owner for a while, so a missing owner is an error only if no session

@@ -12,7 +12,7 @@ use super::problem::Problem;
 use super::response::{ApiResult, document};
 use super::state::AdminState;
 use crate::clock;
-use crate::directory::accounts::users::UserFilter;
+use crate::directory::accounts::user_list::UserFilter;
 use crate::directory::records::UserStatus;
 use crate::directory::{Page, PageRequest};
 use crate::session::SessionFilter;
@@ -171,7 +171,7 @@ impl AdminState {
         let mut request = first_page()?;
         let mut counts = UserCounts::default();
         loop {
-            let page = users.list(&UserFilter::All, &request).await?;
+            let page = users.list(&UserFilter::default(), &request).await?;
             for user in &page.items {
                 *match user.status {
                     _ if user.disabled => &mut counts.disabled,

@@ -3,26 +3,46 @@
 use axum::Extension;
 use axum::extract::State;
 use http::Method;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
 use super::problem::Problem;
 use super::request::{Body, Id, NewRecord, OptionalBody, PageParams, Params, RecordChange};
-use super::response::{ApiResult, created, document, no_content, record};
+use super::response::{ApiResult, Versioned, created, document, no_content, record};
 use super::sessions;
 use super::state::AdminState;
 use crate::credential::secret::Secret;
-use crate::directory::access::invitations::BlindCopy;
-use crate::directory::accounts::users::{NewUser, UserFilter, UserPatch, UserView};
-use crate::directory::{Change, DirectoryError, EndUserId, GroupId, OrganizationId, Page, UserId};
+use crate::directory::access::invitations::Addresses;
+use crate::directory::accounts::user_list::UserFilter;
+use crate::directory::accounts::user_warnings::{Named, Warning};
+use crate::directory::accounts::users::{NewUser, UserPatch, UserView};
+use crate::directory::{Change, DirectoryError, Page, UserId};
 use crate::session::SessionFilter;
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Filter {
-    organization: Option<OrganizationId>,
-    group: Option<GroupId>,
-    end_user: Option<EndUserId>,
+pub(super) struct ByLogin {
     login: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct DeleteParams {
+    /// Whether the end user that it belongs to is deleted too.
+    end_user: Option<bool>,
+}
+
+/// A user, and what may not have been meant.
+#[derive(Debug, Serialize)]
+pub(super) struct WithWarnings {
+    #[serde(flatten)]
+    user: UserView,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Warning>,
+}
+
+impl Versioned for WithWarnings {
+    fn version(&self) -> u64 {
+        self.user.version
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -38,33 +58,24 @@ pub(super) struct PasswordBody {
 #[serde(deny_unknown_fields)]
 pub(super) struct InvitationOptions {
     #[serde(default)]
+    send_to: Option<String>,
+    #[serde(default)]
     blind_copy: Option<String>,
 }
 
-/// The store selects by one filter; the others are applied to the page that it returns. A page may
-/// therefore hold fewer items than requested, and only `next` shows whether there are more.
 pub(super) async fn list(
     State(admin): State<AdminState>,
     Params(page): Params<PageParams>,
-    Params(Filter { organization, group, end_user, login }): Params<Filter>,
+    Params(ByLogin { login }): Params<ByLogin>,
+    Params(filter): Params<UserFilter>,
 ) -> ApiResult {
     let request = page.request()?;
-    let filter = match (&end_user, &organization, &group) {
-        (Some(id), _, _) => UserFilter::EndUser(id.clone()),
-        (None, Some(id), _) => UserFilter::Organization(id.clone()),
-        (None, None, Some(id)) => UserFilter::Group(id.clone()),
-        (None, None, None) => UserFilter::All,
-    };
-    let mut page = match &login {
-        Some(login) => Page { items: admin.with_login(login).await?, next: None },
-        None => admin.directory.users().list(&filter, &request).await?,
-    };
-    page.items.retain(|user| {
-        organization.as_ref().is_none_or(|id| *id == user.organization)
-            && group.as_ref().is_none_or(|id| *id == user.group)
-            && end_user.as_ref().is_none_or(|id| user.end_user.as_ref() == Some(id))
-    });
-    document(&page)
+    let users = admin.directory.users();
+    let Some(login) = &login else { return document(&users.list(&filter, &request).await?) };
+    users.check(&filter).await?;
+    let mut items = admin.with_login(login).await?;
+    items.retain(|user| filter.admits(user));
+    document(&Page { items, next: None })
 }
 
 pub(super) async fn create(
@@ -74,8 +85,12 @@ pub(super) async fn create(
     Body(mut new): Body<NewUser>,
 ) -> ApiResult {
     new.sender = caller.email;
-    let user = admin.directory.users().create(new, &change).await?;
-    created(&user, format!("/api/v1/users/{}", user.id))
+    let named = Named { group: new.group.is_some(), send_to: new.send_to.is_some() };
+    let users = admin.directory.users();
+    let user = users.create(new, &change).await?;
+    let warnings = users.warnings(&user, named).await;
+    let path = format!("/api/v1/users/{}", user.id);
+    created(&WithWarnings { user, warnings }, path)
 }
 
 pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id<UserId>) -> ApiResult {
@@ -95,9 +110,13 @@ pub(super) async fn delete(
     State(admin): State<AdminState>,
     Id(id): Id<UserId>,
     RecordChange(change): RecordChange,
+    Params(DeleteParams { end_user }): Params<DeleteParams>,
 ) -> ApiResult {
-    admin.directory.users().delete(&id, &change).await?;
-    admin.remove_sessions(id, &change).await;
+    let users = admin.directory.users();
+    match end_user {
+        Some(true) => users.delete_with_end_user(&id, &change).await?,
+        Some(false) | None => users.delete(&id, &change).await?,
+    }
     no_content()
 }
 
@@ -123,11 +142,17 @@ pub(super) async fn invite(
     Extension(caller): Extension<Caller>,
     Id(id): Id<UserId>,
     RecordChange(change): RecordChange,
-    OptionalBody(InvitationOptions { blind_copy }): OptionalBody<InvitationOptions>,
+    OptionalBody(options): OptionalBody<InvitationOptions>,
 ) -> ApiResult {
-    let copy = BlindCopy { named: blind_copy.as_deref(), sender: caller.email.as_deref() };
-    let user = admin.directory.invitations().send(&id, copy, &change).await?;
-    created(&user, format!("/api/v1/users/{id}"))
+    let addresses = Addresses {
+        send_to: options.send_to.as_deref(),
+        blind_copy: options.blind_copy.as_deref(),
+        sender: caller.email.as_deref(),
+    };
+    let user = admin.directory.invitations().send(&id, addresses, &change).await?;
+    let named = Named { group: true, send_to: options.send_to.is_some() };
+    let warnings = admin.directory.users().warnings(&user, named).await;
+    created(&WithWarnings { user, warnings }, format!("/api/v1/users/{id}"))
 }
 
 pub(super) async fn withdraw(
@@ -183,8 +208,7 @@ impl AdminState {
         }
     }
 
-    /// Removes the records of sessions that have ended because their user was deleted or the
-    /// password changed (R34). Best effort: the periodic sweep removes what is left once it expires.
+    /// Removes the records of sessions that have ended because the password changed (R34). Best effort: the periodic sweep removes what is left once it expires.
     async fn remove_sessions(&self, user: UserId, change: &Change) {
         if let Err(error) = self.sessions.end_all(&SessionFilter::User(user), change).await {
             tracing::warn!(%error, "could not remove the records of ended sessions");

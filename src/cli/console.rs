@@ -147,6 +147,11 @@ impl<'a> Console<'a> {
         Ok(())
     }
 
+    /// Prints a document, with and without `--json`.
+    pub(super) fn document(&mut self, document: &Value) -> anyhow::Result<()> {
+        self.print_json(document)
+    }
+
     /// Prints a line, except with `--json`.
     pub(super) fn note(&mut self, sentence: &str) -> anyhow::Result<()> {
         if !self.json {

@@ -35,6 +35,10 @@ pub(super) struct Create {
     /// Email an invitation to choose a password
     #[arg(long, group = "how")]
     invite: bool,
+    /// Where to send the invitation [default: the end user's address, else the organization's, else
+    /// the login]
+    #[arg(long, value_name = "ADDRESS", requires = "invite")]
+    send_to: Option<String>,
     /// An email address that gets a blind copy of the invitation
     #[arg(long, value_name = "ADDRESS", requires = "invite")]
     blind_copy: Option<String>,
@@ -59,6 +63,7 @@ impl Create {
             "name": self.name,
             "group": group,
             "invite": self.invite,
+            "send_to": self.send_to,
             "blind_copy": self.blind_copy,
             "require_mfa": self.require_mfa,
         });
@@ -70,6 +75,7 @@ impl Create {
                 body.insert(field.to_owned(), given.as_str().into());
             }
         }
+        let kind = if group.is_some() { "group" } else { "default group" };
         let user = console.post(&["users"], Some(&body))?;
         let [login, id, group] = ["login", "id", "group"].map(|field| text(&user, field));
         let group = match console.get(&["groups", &group]) {
@@ -82,7 +88,8 @@ impl Create {
             Err(_) => group,
         };
         let next = next_step(&user, &login);
-        console.report(&user, &format!("Created {login} (id {id}) in the group {group}{next}"))
+        console.report(&user, &format!("Created {login} (id {id}) in the {kind} {group}{next}"))?;
+        warn(console, &user)
     }
 }
 
@@ -114,6 +121,15 @@ fn next_step(user: &Value, login: &str) -> String {
         ),
         _ => ".".to_owned(),
     }
+}
+
+/// Prints the warnings in a response.
+pub(super) fn warn(console: &mut Console<'_>, response: &Value) -> anyhow::Result<()> {
+    for warning in array(response, "warnings") {
+        let [name, detail] = ["name", "detail"].map(|field| text(warning, field));
+        console.note(&format!("warning: {detail} ({name})"))?;
+    }
+    Ok(())
 }
 
 /// Where the invitation of a user was sent.

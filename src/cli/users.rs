@@ -8,7 +8,9 @@ use super::console::{Console, field, text};
 use super::impact::{OpenSessions, sessions_end};
 use super::user::User;
 use super::user_list::{mfa, status};
-use super::{import, password, sessions, user_create, user_edit, user_list, user_tokens};
+use super::{
+    import, password, personal_data, sessions, user_create, user_edit, user_list, user_tokens,
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -38,6 +40,10 @@ pub(super) enum Command {
     Invite {
         #[command(flatten)]
         user: User,
+        /// Where to send it [default: the end user's address, else the organization's, else the
+        /// login]
+        #[arg(long, value_name = "ADDRESS")]
+        send_to: Option<String>,
         /// An email address that gets a blind copy
         #[arg(long, value_name = "ADDRESS")]
         blind_copy: Option<String>,
@@ -50,8 +56,18 @@ pub(super) enum Command {
     Sessions(User),
     /// Manage the user's tokens for programs
     Tokens(user_tokens::Tokens),
-    /// Delete a portal user
+    /// Print everything that is stored about a portal user, as JSON
+    Export(User),
+    /// Delete a portal user, with sessions, tokens and emails
     Delete(User),
+    /// Delete everything that is stored about a person, and list what the gateway cannot delete
+    Erase {
+        #[command(flatten)]
+        user: User,
+        /// Delete the end user that the account belongs to, too
+        #[arg(long)]
+        end_user: bool,
+    },
 }
 
 impl Command {
@@ -78,9 +94,9 @@ impl Command {
                 );
                 console.report(&changed, &sentence)
             }
-            Self::Invite { user, blind_copy } => {
+            Self::Invite { user, send_to, blind_copy } => {
                 let (id, login) = user.id_and_login(console)?;
-                let body = json!({ "blind_copy": blind_copy });
+                let body = json!({ "send_to": send_to, "blind_copy": blind_copy });
                 let invited =
                     console.post(&["users", &id, "invitation"], Some(&body)).map_err(|error| {
                         let set = format!("portcullis users password {login}");
@@ -88,7 +104,8 @@ impl Command {
                     })?;
                 let [login, invitation] =
                     [text(&invited, "login"), user_create::invitation(&invited)];
-                console.report(&invited, &format!("Invited {login}; {invitation}"))
+                console.report(&invited, &format!("Invited {login}; {invitation}"))?;
+                user_create::warn(console, &invited)
             }
             Self::Withdraw(user) => {
                 let (id, login) = user.id_and_login(console)?;
@@ -107,6 +124,12 @@ impl Command {
                 sessions::print(console, &["users", &id, "sessions"], &[], None)
             }
             Self::Tokens(tokens) => tokens.run(console),
+            Self::Export(user) => personal_data::export(console, &user.id_and_login(console)?.0),
+            Self::Erase { user, end_user } => {
+                let user = user.find(console)?;
+                let question = deletion_question(console, &user)?;
+                personal_data::erase(console, &user, question, end_user)
+            }
             Self::Delete(user) => {
                 let user = user.find(console)?;
                 let [id, login] = ["id", "login"].map(|field| text(&user, field));

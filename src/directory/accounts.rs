@@ -4,10 +4,15 @@
 //! |---|---|
 //! | [`organizations`], [`end_users`] | customers and their contacts |
 //! | [`users`] | portal users (R15, R16, R30, R31, R34, R42) |
+//! | `user_input`, `user_view` | what is given to create or change one, and what is shown of it |
+//! | [`user_list`] | lists of portal users |
+//! | [`user_warnings`] | warnings about users that were created or invited |
+//! | [`personal_data`] | export and deletion of what is stored about a portal user |
 //! | [`groups`] | groups and the permissions they grant (R1–R6) |
 //! | [`preferences`] | settings of the whole installation (R12, R60) |
 //! | `seeds` | the groups and preferences of a new installation (R2) |
 //! | `context` | the organization and end user behind a portal user |
+//! | `reference` | ids in a request that must exist |
 //! | `mailed_link` | one-time links, and the mail that each is sent in |
 //! | `password_reuse` | refusing a login or address that is the password (R31) |
 //! | `name` | validation of names, addresses and ids |
@@ -20,6 +25,12 @@ pub(in crate::directory) mod name;
 pub mod organizations;
 mod password_reuse;
 mod patch;
+pub mod personal_data;
 pub mod preferences;
+mod reference;
 pub(in crate::directory) mod seeds;
+mod user_input;
+pub mod user_list;
+pub(in crate::directory) mod user_view;
+pub mod user_warnings;
 pub mod users;

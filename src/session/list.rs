@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::filter::SessionFilter;
+use super::portal_cookie::PortalCookie;
 use super::record::{SESSION, SessionRecord};
-use super::sessions::Sessions;
+use super::sessions::{PAGE, Sessions};
 use super::subject;
 use crate::credential::token::TokenHash;
 use crate::directory::{OrganizationId, Snapshot, UserId};
@@ -37,6 +38,23 @@ pub struct SessionView {
     pub address: IpAddr,
     /// The browser's `User-Agent`, abbreviated.
     pub agent: String,
+}
+
+/// What is stored about a session of a portal user.
+#[derive(Debug, Clone, Serialize)]
+pub struct SessionData {
+    /// The hash of the token.
+    pub id: String,
+    /// When it started.
+    pub created: Timestamp,
+    /// The last use that was saved.
+    pub last_seen: Timestamp,
+    /// The client's address when it started.
+    pub address: IpAddr,
+    /// The browser's `User-Agent`, abbreviated.
+    pub agent: String,
+    /// The cookies that the portal has set in it, without their values.
+    pub portal_cookies: Vec<PortalCookie>,
 }
 
 impl Sessions {
@@ -96,6 +114,32 @@ impl Sessions {
         let (mut views, _) = self.list(&filter, None, limit, now).await?;
         views.sort_by_key(|view| std::cmp::Reverse((view.last_seen, view.created)));
         Ok(views)
+    }
+
+    /// What is stored about the sessions of a portal user, ended ones included.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn data_of_user(&self, user: &UserId) -> Result<Vec<SessionData>, StoreError> {
+        let key = SessionFilter::User(user.clone()).key();
+        let (mut data, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let reader = self.records().read();
+            let records = reader.list(SESSION, key.as_ref(), after.as_deref(), PAGE).await?;
+            let Some(last) = records.last() else { return Ok(data) };
+            after = Some(last.id.clone());
+            for record in records {
+                let Some((session, _)) = self.end_of(&record) else { continue };
+                data.push(SessionData {
+                    id: record.id,
+                    created: session.created,
+                    last_seen: session.last_seen,
+                    address: session.address,
+                    agent: session.agent,
+                    portal_cookies: session.portal_cookies,
+                });
+            }
+        }
     }
 
     async fn view(

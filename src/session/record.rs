@@ -10,15 +10,15 @@ use super::new_session::NewSession;
 use super::portal_cookie::PortalCookie;
 use crate::config::SessionLimits;
 use crate::credential::token::TokenHash;
+use crate::directory::records::kind;
 use crate::directory::{OrganizationId, UserId};
 use portcullis_policy::SessionKind;
 use portcullis_store::{Expect, Key, Kind, Record, StoreError, Write};
 
-/// A portal session, by the hash of its token. The name is stored.
-pub(crate) const SESSION: Kind = Kind::new("session");
-
+/// A portal session, by the hash of its token.
+pub(crate) const SESSION: Kind = kind::SESSION;
 /// The index of sessions by portal user.
-pub(super) const BY_USER: &str = "user";
+pub(super) const BY_USER: &str = kind::SESSION_USER;
 /// The index of sessions by organization.
 pub(super) const BY_ORGANIZATION: &str = "organization";
 /// How many characters of a `User-Agent` are kept.

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::bench::{Bench, PASSWORD};
 use crate::admin::Access;
 use crate::directory::fixture::by_operator;
+use crate::directory::records::{User, kind};
 
 #[tokio::test]
 async fn an_organization_is_created_changed_and_deleted() {
@@ -102,7 +103,8 @@ async fn end_users_belong_to_their_organization() {
     bench.person("acme", "office", "limited").await;
     let of_ann = bench.get(&format!("/api/v1/users?end_user={}", made.id())).await.body;
     assert_eq!(of_ann["items"].as_array().unwrap().len(), 1);
-    assert_eq!(bench.get("/api/v1/users?end_user=unknown").await.body["items"], json!([]));
+    let unknown = bench.get("/api/v1/users?end_user=unknown").await;
+    assert_eq!((unknown.status.as_u16(), unknown.field()), (422, "end_user"));
     let refused = bench.delete(&path).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (409, "end-user-in-use"));
     bench.delete(&format!("/api/v1/users/{}", user.id())).await;
@@ -144,7 +146,6 @@ async fn users_are_listed_by_organization_and_group() {
         ("?organization=acme", 2),
         ("?group=limited", 2),
         ("?organization=acme&group=limited", 1),
-        ("?organization=none", 0),
     ] {
         let list = bench.get(&format!("/api/v1/users{query}")).await.body;
         assert_eq!(list["items"].as_array().unwrap().len(), count, "{query}");
@@ -294,7 +295,7 @@ async fn sessions_are_listed_and_ended() {
 }
 
 #[tokio::test]
-async fn sessions_can_be_ended_after_their_owner_is_deleted() {
+async fn sessions_are_ended_by_owner_and_with_it() {
     let bench = Bench::start().await;
     let ann = bench.person("acme", "ann", "limited").await;
     bench.post("/api/v1/organizations", json!({ "id": "globex", "name": "Globex" })).await;
@@ -309,8 +310,7 @@ async fn sessions_can_be_ended_after_their_owner_is_deleted() {
     bench.begin_session(&ann).await;
     bench.directory().users().delete(&ann.as_str().into(), &by_operator()).await.unwrap();
     let path = format!("/api/v1/sessions?user={ann}");
-    assert_eq!(bench.delete(&path).await.status, 204, "it was left behind");
-    assert_eq!(bench.delete(&path).await.status, 404);
+    assert_eq!(bench.delete(&path).await.status, 404, "they were deleted with it");
 }
 
 #[tokio::test]
@@ -364,4 +364,196 @@ async fn r41_blind_copy_defaults_to_the_email_of_the_token() {
     let copies = bench.blind_copies().await;
     assert_eq!(copies["ann@example.com"].as_deref(), Some("it@msp.example"));
     assert_eq!(copies["bob@example.com"].as_deref(), Some("else@msp.example"));
+}
+
+#[tokio::test]
+async fn filters_select_users_and_refuse_what_is_unknown() {
+    let bench = Bench::start().await;
+    let ann = bench.person("acme", "ann@acme.example", "limited").await;
+    bench.person("acme", "bob", "admin").await;
+    bench.person("globex", "anton", "limited").await;
+    let disabled = json!({ "disabled": true });
+    assert_eq!(bench.patch(&format!("/api/v1/users/{ann}"), disabled).await.body["disabled"], true);
+    bench.begin_session(&ann).await;
+    for (query, logins) in [
+        ("disabled=true", &["ann@acme.example"][..]),
+        ("disabled=false&organization=acme", &["bob"]),
+        ("login_prefix=AN", &["ann@acme.example", "anton"]),
+        ("login_prefix=an&group=limited&organization=globex", &["anton"]),
+        ("login=bob&group=limited", &[]),
+        ("status=active&group=admin", &["bob"]),
+        ("status=invited", &[]),
+        ("signed_in_after=2026-01-01T00:00:00Z", &["ann@acme.example"]),
+        ("signed_in_before=2026-01-01T00:00:00Z", &["anton", "bob"]),
+    ] {
+        let list = bench.get(&format!("/api/v1/users?{query}")).await.body;
+        let items = list["items"].as_array().unwrap().iter();
+        let mut found: Vec<_> = items.map(|user| user["login"].as_str().unwrap()).collect();
+        found.sort_unstable();
+        assert_eq!(found, logins, "{query}");
+        assert!(list["next"].is_null(), "{query}");
+    }
+    for (path, field, detail) in [
+        ("users?group=limited2", "group", "there is no group `limited2`; did you mean `limited`?"),
+        ("users?organization=x&login=bob", "organization", "there is no organization `x`"),
+        ("users?status=asleep", "status", "asleep"),
+        ("sessions?user=x", "user", "there is no portal user `x`"),
+        ("sessions?organization=acme2", "organization", "did you mean `acme`?"),
+        ("mail?login=nobody", "login", "there is no portal user `nobody`"),
+    ] {
+        let refused = bench.get(&format!("/api/v1/{path}")).await;
+        assert_eq!((refused.status.as_u16(), refused.field()), (422, field), "{path}");
+        assert!(refused.detail().contains(detail), "{path}: {}", refused.detail());
+    }
+}
+
+#[tokio::test]
+async fn r41_the_answer_says_where_an_invitation_goes() {
+    let bench = Bench::start().await;
+    let acme = json!({ "id": "acme", "name": "Acme", "email": "office@acme.example" });
+    bench.post("/api/v1/organizations", acme).await;
+    let ann = json!({ "name": "Ann", "email": "Ann@acme.example" });
+    let ann = bench.post("/api/v1/organizations/acme/end-users", ann).await;
+    let invite = |login: &str, more: serde_json::Value| {
+        let mut body = json!({
+            "organization": "acme", "login": login, "group": "limited", "invite": true,
+        });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    let elsewhere = bench.post("/api/v1/users", invite("ann@acme.example", json!({}))).await;
+    assert_eq!(elsewhere.body["invitation"]["sent_to"], "office@acme.example");
+    assert!(elsewhere.body["invitation"]["expires"].is_string());
+    let warnings = elsewhere.body["warnings"].as_array().unwrap();
+    assert_eq!(warnings.len(), 1);
+    assert_eq!(warnings[0]["name"], "invitation-sent-elsewhere");
+    let detail = warnings[0]["detail"].as_str().unwrap();
+    assert!(detail.contains("office@acme.example") && detail.contains("--end-user"), "{detail}");
+    assert!(detail.contains(&ann.id()), "the end user with that address is proposed: {detail}");
+
+    let other = bench.post("/api/v1/users", invite("carl@acme.example", json!({}))).await;
+    let detail = other.body["warnings"][0]["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("--send-to") && !detail.contains(&ann.id()), "{detail}");
+    let path = format!("/api/v1/users/{}/invitation", other.id());
+    let again = bench.post(&path, json!({ "send_to": "carl@acme.example" })).await;
+    assert_eq!(again.body["invitation"]["sent_to"], "carl@acme.example");
+    assert!(again.body["warnings"].is_null(), "{again:?}");
+
+    for (login, more) in [
+        ("dora", json!({})),
+        ("eve@acme.example", json!({ "send_to": "Eve@acme.example" })),
+        ("fred@acme.example", json!({ "send_to": "office@acme.example" })),
+    ] {
+        let made = bench.post("/api/v1/users", invite(login, more)).await;
+        assert!(made.body["warnings"].is_null(), "{login}: {made:?}");
+    }
+    let bad = invite("gil@acme.example", json!({ "send_to": "nowhere" }));
+    assert_eq!(bench.post("/api/v1/users", bad).await.field(), "send_to");
+    let mut alone = invite("gil@acme.example", json!({ "send_to": "gil@acme.example" }));
+    alone["invite"] = json!(false);
+    assert_eq!(bench.post("/api/v1/users", alone).await.field(), "send_to");
+}
+
+#[tokio::test]
+async fn r2_a_default_group_with_all_permissions_is_a_warning() {
+    let bench = Bench::start().await;
+    bench.post("/api/v1/organizations", json!({ "id": "acme", "name": "Acme" })).await;
+    let body = |login: &str| json!({ "organization": "acme", "login": login });
+    let made = bench.post("/api/v1/users", body("ann")).await;
+    assert_eq!(made.body["group"], "admin");
+    assert_eq!(made.body["warnings"][0]["name"], "default-group-has-all-permissions");
+    let mut named = body("bob");
+    named["group"] = json!("admin");
+    assert!(bench.post("/api/v1/users", named).await.body["warnings"].is_null());
+    bench.patch("/api/v1/groups/limited", json!({ "default": true })).await;
+    let made = bench.post("/api/v1/users", body("carl")).await;
+    assert_eq!(made.body["group"], "limited");
+    assert!(made.body["warnings"].is_null(), "{made:?}");
+}
+
+#[tokio::test]
+async fn an_export_has_all_about_one_user_and_no_secrets() {
+    let bench = Bench::start().await;
+    bench.post("/api/v1/organizations", json!({ "id": "acme", "name": "Acme" })).await;
+    let end_user = json!({ "name": "Ann", "email": "ann@acme.example" });
+    let end_user = bench.post("/api/v1/organizations/acme/end-users", end_user).await;
+    let body = json!({
+        "organization": "acme", "end_user": end_user.id(), "group": "limited", "invite": true,
+    });
+    let ann = bench.post("/api/v1/users", body).await;
+    let path = format!("/api/v1/users/{}", ann.id());
+    let hashes = bench.directory().records().read();
+    let stored = hashes.existing::<User>(&ann.id().into(), None).await.unwrap();
+    let link = stored.doc.invitation.unwrap().token;
+    bench.post(&format!("{path}/password"), json!({ "password": PASSWORD })).await;
+    let session = bench.begin_session(&ann.id()).await;
+    let token = bench.post(&format!("{path}/tokens"), json!({ "name": "CI" })).await;
+    let bob = bench.person("acme", "bob", "limited").await;
+    bench.begin_session(&bob).await;
+
+    let export = bench.get(&format!("{path}/export")).await;
+    assert_eq!(export.status, 200);
+    let body = &export.body;
+    assert_eq!(body["user"]["login"], "ann@acme.example");
+    assert_eq!(body["organization"]["id"], "acme");
+    assert_eq!(body["end_user"]["email"], "ann@acme.example");
+    assert_eq!(body["tokens"][0]["name"], "CI");
+    assert_eq!(body["mails"][0]["to"], "ann@acme.example");
+    assert_eq!(body["sessions"].as_array().unwrap().len(), 1, "{body}");
+    assert_eq!(body["sessions"][0]["id"], session.to_string());
+    assert_eq!(body["audit"].as_array().unwrap().last().unwrap()["kind"], "user.created");
+    let text = body.to_string();
+    for secret in ["$argon2", &link, token.body["token"].as_str().unwrap(), "bob"] {
+        assert!(!text.contains(secret), "{secret}: {text}");
+    }
+    assert_eq!(bench.get("/api/v1/users/unknown/export").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_deleted_user_leaves_nothing_behind() {
+    let bench = Bench::start().await;
+    bench.post("/api/v1/organizations", json!({ "id": "acme", "name": "Acme" })).await;
+    let people = "/api/v1/organizations/acme/end-users";
+    let end_user = json!({ "name": "Ann", "email": "ann@acme.example" });
+    let end_user = bench.post(people, end_user).await;
+    let new = |login: &str| {
+        json!({
+            "organization": "acme", "end_user": end_user.id(), "login": login,
+            "group": "limited", "invite": true,
+        })
+    };
+    let ann = bench.post("/api/v1/users", new("ann@acme.example")).await;
+    let other = bench.post("/api/v1/users", new("ann.second")).await;
+    let bob = bench.person("acme", "bob", "limited").await;
+    let path = format!("/api/v1/users/{}", ann.id());
+    bench.post(&format!("{path}/password"), json!({ "password": PASSWORD })).await;
+    bench.begin_session(&ann.id()).await;
+    bench.begin_session(&bob).await;
+    bench.post(&format!("{path}/tokens"), json!({ "name": "CI" })).await;
+
+    let kept = bench.delete(&format!("{path}?end_user=true")).await;
+    assert_eq!((kept.status.as_u16(), kept.code()), (409, "end-user-in-use"));
+    assert_eq!(bench.get(&path).await.status, 200, "nothing was deleted");
+    let second = format!("/api/v1/users/{}", other.id());
+    assert_eq!(bench.delete(&second).await.status, 204);
+    assert_eq!(bench.get(&format!("{people}/{}", end_user.id())).await.status, 200);
+    assert_eq!(bench.delete(&format!("{path}?end_user=true")).await.status, 204);
+    assert_eq!(bench.get(&format!("{people}/{}", end_user.id())).await.status, 404);
+
+    let reader = bench.directory().records().read();
+    for kind in [kind::USER, kind::SESSION, kind::USER_TOKEN, kind::MAIL, kind::LAST_SIGN_IN] {
+        for record in reader.list(kind, None, None, 100).await.unwrap() {
+            let text = format!("{} {}", record.id, String::from_utf8_lossy(&record.doc));
+            for trace in [&*ann.id(), &*other.id(), "ann@acme.example", "ann.second"] {
+                assert!(!text.contains(trace), "{}: {text}", kind.name());
+            }
+        }
+    }
+    assert_eq!(
+        bench.get(&format!("/api/v1/sessions?user={bob}")).await.body["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
 }

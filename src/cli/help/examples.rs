@@ -214,6 +214,20 @@ pub(in crate::cli) const EXAMPLES: &[(&str, [&str; 2])] = &[
         ],
     ),
     (
+        "users export",
+        [
+            "portcullis users export liam@acme.example",
+            "portcullis users export liam@acme.example > liam.json",
+        ],
+    ),
+    (
+        "users erase",
+        [
+            "portcullis users erase liam@acme.example",
+            "portcullis users erase liam@acme.example --end-user --yes",
+        ],
+    ),
+    (
         "users invite",
         [
             "portcullis users invite liam@acme.example",

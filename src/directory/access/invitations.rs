@@ -6,8 +6,8 @@
 
 use crate::directory::accounts::context::AccountContext;
 use crate::directory::accounts::mailed_link;
-pub use crate::directory::accounts::mailed_link::BlindCopy;
-use crate::directory::accounts::users::{UserView, view};
+pub use crate::directory::accounts::mailed_link::Addresses;
+use crate::directory::accounts::user_view::{UserView, view};
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError, Refusal};
 use crate::directory::records::{Change, User, UserId, retry};
@@ -25,11 +25,11 @@ impl Invitations {
     ///
     /// # Errors
     /// When the user does not exist, is not at the expected version, has a password or is disabled,
-    /// there is no address to mail to (R42), or the address for the blind copy is invalid.
+    /// there is no address to mail to (R42), or an address that was named is invalid.
     pub async fn send(
         &self,
         id: &UserId,
-        blind_copy: BlindCopy<'_>,
+        addresses: Addresses<'_>,
         change: &Change,
     ) -> Result<UserView, DirectoryError> {
         let invited = retry(|| async {
@@ -46,7 +46,7 @@ impl Invitations {
             let login = &user.doc.login;
             let tokens = &self.core.auth.one_time_tokens;
             let (link, mail) =
-                mailed_link::invitation(tokens, (id, login), &context, blind_copy, change.at)?;
+                mailed_link::invitation(tokens, (id, login), &context, addresses, change.at)?;
             let (write, changed) =
                 user.replace(User { invitation: Some(link), ..user.doc.clone() });
             let mut commit = context.conditions;

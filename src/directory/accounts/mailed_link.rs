@@ -40,7 +40,7 @@ pub(in crate::directory) fn issue(
     let token = PlainToken::generate();
     let expires = after(now, tokens.lifetime(occasion));
     let id = MailId::from(name::id_in_order(now));
-    let to = Some(fold(&recipient.to));
+    let to = Some(recipient.to.clone());
     let mail = Mail {
         occasion,
         user: recipient.user.clone(),
@@ -57,15 +57,18 @@ pub(in crate::directory) fn issue(
         last_error: None,
     };
     let token = token.hash().to_string();
-    let link = OneTimeLink { token, created: now, expires, to, earlier: Vec::new() };
+    let (to_chosen, earlier) = (false, Vec::new());
+    let link = OneTimeLink { token, created: now, expires, to, to_chosen, earlier };
     (link, put(&id, Expect::Absent, &mail))
 }
 
-/// The address for a blind copy of an invitation: the named one, otherwise the sender's (R41).
+/// The addresses of an invitation that are not those of the directory.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct BlindCopy<'a> {
-    /// The address named in the request.
-    pub named: Option<&'a str>,
+pub struct Addresses<'a> {
+    /// Where it is sent, instead of the address that R41 chooses.
+    pub send_to: Option<&'a str>,
+    /// Who gets a blind copy, instead of the sender (R41).
+    pub blind_copy: Option<&'a str>,
     /// The address of the administrator who sends the invitation, if it is known.
     pub sender: Option<&'a str>,
 }
@@ -75,17 +78,20 @@ pub(in crate::directory) fn invitation(
     tokens: &OneTimeTokens,
     (user, login): (&UserId, &str),
     context: &AccountContext,
-    BlindCopy { named, sender }: BlindCopy<'_>,
+    Addresses { send_to, blind_copy, sender }: Addresses<'_>,
     now: Timestamp,
 ) -> Result<(OneTimeLink, Write), DirectoryError> {
-    let blind_copy = named.or(sender);
+    let blind_copy = blind_copy.or(sender);
     let blind_copy = blind_copy.map(|given| name::address("blind_copy", given)).transpose()?;
-    let Some(to) = address(Occasion::Invitation, login, context) else {
+    let chosen = send_to.map(|given| name::address("send_to", given)).transpose()?;
+    let to_chosen = chosen.is_some();
+    let Some(to) = chosen.or_else(|| address(Occasion::Invitation, login, context)) else {
         return Err(Refusal::NoAddress { login: login.to_owned() }.into());
     };
     let organization_name = &context.organization_name;
     let recipient = Recipient { user, login, organization_name, to, blind_copy, language: None };
-    Ok(issue(tokens, Occasion::Invitation, recipient, now))
+    let (link, mail) = issue(tokens, Occasion::Invitation, recipient, now);
+    Ok((OneTimeLink { to_chosen, ..link }, mail))
 }
 
 /// The address that a link is mailed to: an invitation to the end user's, otherwise the
@@ -107,7 +113,8 @@ pub(in crate::directory) fn address(
 }
 
 /// The user's link, if the address it was mailed to is still the one it would be mailed to now, and
-/// the user's context. An earlier address may belong to someone else. The links of a disabled user
+/// the user's context. An earlier address may belong to someone else. An address that was chosen for
+/// the link stays current. The links of a disabled user
 /// are not valid.
 pub(in crate::directory) async fn current<'a>(
     reader: &Reader,
@@ -120,8 +127,12 @@ pub(in crate::directory) async fn current<'a>(
     };
     let Some(link) = link.as_ref().filter(|_| !user.disabled) else { return Ok(None) };
     let context = AccountContext::of(reader, user).await?;
-    let now = address(occasion, &user.login, &context).map(|to| fold(&to));
-    Ok((link.to.is_some() && link.to == now).then_some((link, context)))
+    let now = address(occasion, &user.login, &context);
+    let is_current = link
+        .to
+        .as_ref()
+        .is_some_and(|to| link.to_chosen || now.is_some_and(|now| fold(to) == fold(&now)));
+    Ok(is_current.then_some((link, context)))
 }
 
 fn after(now: Timestamp, lifetime: Duration) -> Timestamp {

@@ -3,6 +3,7 @@
 use crate::directory::accounts::name;
 use crate::directory::accounts::password_reuse::{Compared, differs, reject_passwords_of};
 use crate::directory::accounts::patch;
+use crate::directory::accounts::reference::require;
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError, Refusal};
 use crate::directory::records::{
@@ -77,6 +78,14 @@ impl Organizations {
             items.push(self.view(organization).await?);
         }
         Ok(Page { items, next: page.next })
+    }
+
+    /// Checks that an organization exists.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Invalid`] if not, or when the store is unavailable.
+    pub async fn require(&self, id: &OrganizationId) -> Result<(), DirectoryError> {
+        require::<Organization>(self.core.read(), "organization", id).await
     }
 
     /// The organization with this id, as administrators see it.

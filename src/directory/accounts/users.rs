@@ -1,164 +1,27 @@
 //! Portal users and their passwords (R15, R16, R30, R31, R34, R42).
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
 use crate::credential::hashing::PasswordHash;
 use crate::credential::password::{NewPassword, PasswordRule};
 use crate::credential::secret::Secret;
 use crate::directory::accounts::context::AccountContext;
-use crate::directory::accounts::mailed_link::BlindCopy;
+use crate::directory::accounts::mailed_link::Addresses;
 use crate::directory::accounts::password_reuse::{Compared, differs, reject_password};
-use crate::directory::accounts::patch;
+pub use crate::directory::accounts::user_input::{NewUser, UserPatch};
+pub use crate::directory::accounts::user_view::UserView;
+use crate::directory::accounts::user_view::view;
 use crate::directory::accounts::{mailed_link, name};
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError, as_given};
 use crate::directory::records::login_key;
 use crate::directory::records::{
-    Change, EndUserId, Group, GroupId, LastSignIn, OrganizationId, Page, PageRequest, Preferences,
-    Stored, User, UserId, UserStatus, UserToken, kind, present, put, retry,
+    Change, Group, GroupId, LastSignIn, Preferences, Stored, User, UserId, kind, present, put,
+    retry,
 };
 use crate::telemetry::events::{Event, OneTime};
-use portcullis_store::{Expect, Key, Write};
-
-/// A portal user to be created.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NewUser {
-    /// The organization's id.
-    pub organization: OrganizationId,
-    /// The end user that it belongs to; `None` if it belongs to the organization itself (R16).
-    #[serde(default)]
-    pub end_user: Option<EndUserId>,
-    /// The login; by default the email address (R15).
-    #[serde(default)]
-    pub login: Option<String>,
-    /// The displayed name.
-    #[serde(default)]
-    pub name: Option<String>,
-    /// The group's id; by default the default group (R6).
-    #[serde(default)]
-    pub group: Option<GroupId>,
-    /// A password chosen by the administrator (R42).
-    #[serde(default)]
-    pub password: Option<Secret<String>>,
-    /// The hash of the password, imported from an existing portal.
-    #[serde(default)]
-    pub password_hash: Option<Secret<String>>,
-    /// Whether to send an invitation to choose a password (R40).
-    #[serde(default)]
-    pub invite: bool,
-    /// The address for a blind copy of the invitation, instead of the sender's (R41).
-    #[serde(default)]
-    pub blind_copy: Option<String>,
-    /// The address of the administrator, which cannot be set by a request.
-    #[serde(skip)]
-    pub sender: Option<String>,
-    /// Whether a second factor is required.
-    #[serde(default)]
-    pub require_mfa: bool,
-}
-
-/// Changes to a portal user; fields that are left out stay as they are.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct UserPatch {
-    /// The new group's id.
-    #[serde(default)]
-    pub group: Option<GroupId>,
-    /// The new login.
-    #[serde(default)]
-    pub login: Option<String>,
-    /// The new displayed name; `Some(None)` removes it.
-    #[serde(default, deserialize_with = "patch::nullable")]
-    pub name: Option<Option<String>>,
-    /// Whether a second factor is required.
-    #[serde(default)]
-    pub require_mfa: Option<bool>,
-    /// Whether the account is disabled.
-    #[serde(default)]
-    pub disabled: Option<bool>,
-    /// Another end user of the same organization; `Some(None)` assigns it to the organization itself
-    /// (R16).
-    #[serde(default, deserialize_with = "patch::nullable")]
-    pub end_user: Option<Option<EndUserId>>,
-}
-
-/// Which portal users to list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum UserFilter {
-    /// All portal users.
-    All,
-    /// Those of the organization with this id.
-    Organization(OrganizationId),
-    /// Those of the end user with this id.
-    EndUser(EndUserId),
-    /// Those in the group with this id.
-    Group(GroupId),
-}
-
-impl UserFilter {
-    fn key(&self) -> Option<Key> {
-        match self {
-            Self::All => None,
-            Self::Organization(id) => Some(Key::new("organization", id.as_str())),
-            Self::EndUser(id) => Some(Key::new("end_user", id.as_str())),
-            Self::Group(id) => Some(Key::new("group", id.as_str())),
-        }
-    }
-}
-
-/// A portal user as administrators see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct UserView {
-    /// Its id.
-    pub id: UserId,
-    /// The login, as given.
-    pub login: String,
-    /// The displayed name, if the user has one of its own.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// The organization's id.
-    pub organization: OrganizationId,
-    /// The end user's id, if it belongs to one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub end_user: Option<EndUserId>,
-    /// The group's id.
-    pub group: GroupId,
-    /// Whether a second factor is required.
-    pub require_mfa: bool,
-    /// Whether a second factor is set up.
-    pub mfa_enrolled: bool,
-    /// Whether the user has a password or is invited.
-    pub status: UserStatus,
-    /// Whether the account is disabled.
-    pub disabled: bool,
-    /// When the user last signed in; left out if that has never happened.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_sign_in: Option<Timestamp>,
-    /// The version of its record.
-    pub version: u64,
-}
-
-impl UserView {
-    fn new(user: Stored<User>, last_sign_in: Option<Timestamp>) -> Self {
-        Self {
-            status: user.doc.status(),
-            disabled: user.doc.disabled,
-            last_sign_in,
-            mfa_enrolled: user.doc.second_factor.is_some(),
-            id: user.id,
-            login: user.doc.login,
-            name: user.doc.name,
-            organization: user.doc.organization,
-            end_user: user.doc.end_user,
-            group: user.doc.group,
-            require_mfa: user.doc.require_mfa,
-            version: user.version,
-        }
-    }
-}
+use portcullis_store::{Expect, Write};
 
 /// The hash of a new password, computed once however often the operation is retried.
 pub(in crate::directory) type Hashed = OnceCell<PasswordHash>;
@@ -170,24 +33,6 @@ pub struct Users {
 }
 
 impl Users {
-    /// A page of the portal users.
-    ///
-    /// # Errors
-    /// When the store is unavailable.
-    pub async fn list(
-        &self,
-        filter: &UserFilter,
-        request: &PageRequest,
-    ) -> Result<Page<UserView>, DirectoryError> {
-        let key = filter.key();
-        let page = self.core.read().page::<User>(key.as_ref(), request).await?;
-        let mut items = Vec::with_capacity(page.items.len());
-        for user in page.items {
-            items.push(view(&self.core, user).await?);
-        }
-        Ok(Page { items, next: page.next })
-    }
-
     /// The portal user with this id, as administrators see it.
     ///
     /// # Errors
@@ -229,11 +74,11 @@ impl Users {
         if new.invite && new.password.is_some() {
             return Err(DirectoryError::invalid("invite", "cannot be combined with a password"));
         }
-        if new.blind_copy.is_some() && !new.invite {
-            return Err(DirectoryError::invalid(
-                "blind_copy",
-                "is allowed only with an invitation",
-            ));
+        let of_invitation = [("send_to", &new.send_to), ("blind_copy", &new.blind_copy)];
+        for (field, address) in of_invitation {
+            if address.is_some() && !new.invite {
+                return Err(DirectoryError::invalid(field, "is allowed only with an invitation"));
+            }
         }
         if new.password_hash.is_some() && (new.invite || new.password.is_some()) {
             return Err(DirectoryError::invalid(
@@ -299,26 +144,6 @@ impl Users {
         view(&self.core, changed).await
     }
 
-    /// Deletes a portal user; its sessions end with it.
-    ///
-    /// # Errors
-    /// When there is no such user, or it is not at the expected version.
-    pub async fn delete(&self, id: &UserId, change: &Change) -> Result<(), DirectoryError> {
-        retry(|| async {
-            let user = self.core.read().existing::<User>(id, change.expected).await?;
-            let of_user = UserToken::of_user(id);
-            let tokens = self.core.read().all_intact::<UserToken>(Some(&of_user)).await?;
-            let of_id = |kind| Write::Delete { kind, id: id.to_string(), expect: Expect::Any };
-            let mut commit = vec![user.delete(), of_id(kind::TOTP_STEP), of_id(kind::LAST_SIGN_IN)];
-            commit.extend(tokens.iter().map(Stored::delete));
-            // One that is created at the same time is read on the next attempt.
-            commit.push(Write::RequireNone { kind: kind::USER_TOKEN, key: of_user });
-            self.core.commit(change, commit).await?;
-            Ok::<_, AttemptError>(())
-        })
-        .await
-    }
-
     /// The writes of a commit that starts a session of a user: the time of the last sign-in, on
     /// condition that the user still exists.
     pub(crate) fn signed_in(user: &UserId, at: Timestamp) -> [Write; 2] {
@@ -357,10 +182,13 @@ impl Users {
         let id = UserId::from(name::random_id());
         let tokens = &self.core.auth.one_time_tokens;
         let (invitation, mail) = if new.invite {
-            let copy =
-                BlindCopy { named: new.blind_copy.as_deref(), sender: new.sender.as_deref() };
+            let addresses = Addresses {
+                send_to: new.send_to.as_deref(),
+                blind_copy: new.blind_copy.as_deref(),
+                sender: new.sender.as_deref(),
+            };
             let (link, mail) =
-                mailed_link::invitation(tokens, (&id, &login), &context, copy, change.at)?;
+                mailed_link::invitation(tokens, (&id, &login), &context, addresses, change.at)?;
             (Some(link), Some(mail))
         } else {
             (None, None)
@@ -466,15 +294,6 @@ impl Users {
             Err(_) => Err(DirectoryError::Busy),
         }
     }
-}
-
-/// A user as administrators see it.
-pub(in crate::directory) async fn view(
-    core: &Core,
-    user: Stored<User>,
-) -> Result<UserView, DirectoryError> {
-    let last = core.read().get::<LastSignIn>(&user.id).await?;
-    Ok(UserView::new(user, last.map(|last| last.doc.at)))
 }
 
 fn display_name(given: Option<&str>) -> Result<Option<String>, DirectoryError> {

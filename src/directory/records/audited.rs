@@ -115,7 +115,7 @@ fn user(doc: User) -> Audited {
 }
 
 fn one_time_link(link: &OneTimeLink) -> Value {
-    let OneTimeLink { token: _, created, expires, to, earlier: _ } = link;
+    let OneTimeLink { token: _, created, expires, to, to_chosen: _, earlier: _ } = link;
     json!({ "created": created, "expires": expires, "sent_to": to })
 }
 

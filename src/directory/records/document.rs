@@ -134,10 +134,14 @@ pub struct OneTimeLink {
     pub created: Timestamp,
     /// When it expires.
     pub expires: Timestamp,
-    /// The address it was mailed to, folded. The link is invalid once the user has another address,
-    /// and if it was stored without one.
+    /// The address it was mailed to. The link is invalid once the user has another address, and if
+    /// it was stored without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
+    /// Whether the address was chosen for this link: it then stays valid when the user gets another
+    /// address.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub to_chosen: bool,
     /// When earlier ones were created, as far back as resets are counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Timestamp>,

@@ -22,6 +22,10 @@ pub const USER_TOKEN: Kind = Kind::new("user_token");
 pub const TOTP_STEP: Kind = Kind::new("totp_step");
 /// When a portal user last signed in, by the user's id.
 pub const LAST_SIGN_IN: Kind = Kind::new("last_sign_in");
+/// A session, by the hash of its token. Its documents are those of the session module.
+pub const SESSION: Kind = Kind::new("session");
+/// The index of sessions by portal user.
+pub const SESSION_USER: &str = "user";
 /// A mail to a portal user, waiting or completed.
 pub const MAIL: Kind = Kind::new("letter");
 /// An entry of the audit log, by its number.

@@ -142,6 +142,11 @@ impl MailState {
 }
 
 impl Mail {
+    /// The index key of the mails for a user.
+    pub(crate) fn of_user(user: &UserId) -> Key {
+        Key::new("user", user.as_str())
+    }
+
     /// The mail once it has ended, without its token.
     pub(crate) fn completed(&self, state: MailState) -> Self {
         Self { state, token: None, ..self.clone() }
@@ -154,6 +159,6 @@ impl Document for Mail {
     const KIND: Kind = kind::MAIL;
 
     fn index(&self) -> Vec<Key> {
-        vec![Key::new("state", self.state.name()), Key::new("user", self.user.as_str())]
+        vec![Key::new("state", self.state.name()), Self::of_user(&self.user)]
     }
 }

@@ -38,6 +38,7 @@ pub(crate) async fn write(
         created: now,
         expires,
         to: Some(to.clone()),
+        to_chosen: false,
         earlier: Vec::new(),
     };
     match occasion {

@@ -171,7 +171,8 @@ async fn a_mail_to_an_active_or_deleted_user_is_not_needed() {
     bench.write("gone", Occasion::Reset).await;
     directory.users().delete(&bench.user, &by_operator()).await.unwrap();
     assert!(bench.open("gone", now()).await.is_none());
-    assert_eq!(bench.mail("gone").await.state.name(), "not_needed");
+    let gone = directory.records().read().get::<Mail>(&"gone".into()).await.unwrap();
+    assert_eq!(gone, None, "it was deleted with the user");
 }
 
 #[tokio::test]

@@ -67,6 +67,16 @@ impl From<Stored<Mail>> for MailView {
 }
 
 impl MailQueue {
+    /// The mails for a portal user.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn of_user(&self, user: &UserId) -> Result<Vec<MailView>, DirectoryError> {
+        let key = Mail::of_user(user);
+        let mails = self.directory.records().read().all_intact::<Mail>(Some(&key)).await?;
+        Ok(mails.into_iter().map(MailView::from).collect())
+    }
+
     /// A page of the mails, of those in the state of this name if one is given.
     ///
     /// # Errors

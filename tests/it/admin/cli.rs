@@ -523,3 +523,47 @@ async fn cli_check_reports_all_problems_at_once() {
     assert!(said.contains("policy.directory: `policies` cannot be read"), "{said}");
     assert!(!said.contains("groups.toml"), "{said}");
 }
+
+#[tokio::test]
+async fn cli_invitation_says_where_it_goes() {
+    let console = Console::start().await;
+    let acme = ["organizations", "create", "Acme", "--id", "acme", "--email", "office@acme.test"];
+    console.done(&acme).await;
+    let create = ["users", "create", "acme", "--login", "eve@acme.test", "--invite"];
+    let said = console.done(&create).await;
+    for part in [
+        "in the default group Admin Portal Group (24 of 24 permissions); the invitation is sent to office@acme.test and valid",
+        "(default-group-has-all-permissions)",
+        "the invitation goes to `office@acme.test`, not to `eve@acme.test`",
+        "--send-to",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let invite = ["users", "invite", "eve@acme.test", "--send-to", "eve@acme.test"];
+    let said = console.done(&invite).await;
+    assert!(said.contains("the invitation is sent to eve@acme.test and valid until"), "{said}");
+    assert!(!said.contains("warning"), "{said}");
+}
+
+#[tokio::test]
+async fn cli_erase_deletes_what_export_shows() {
+    let console = Console::start().await;
+    console.done(&["organizations", "create", "Acme", "--id", "acme"]).await;
+    for login in ["eve@acme.test", "bob"] {
+        let create =
+            ["users", "create", "acme", "--login", login, "--group", "limited", "--password-stdin"];
+        console.with_input(&create, PASSWORD).await.done();
+        console.browser().sign_in(login, PASSWORD).await;
+    }
+    let export = console.done(&["users", "export", "eve@acme.test"]).await;
+    let export: Value = serde_json::from_str(&export).unwrap();
+    assert_eq!(export["user"]["login"], "eve@acme.test");
+    assert_eq!(export["sessions"].as_array().unwrap().len(), 1);
+    let said = console.done(&["users", "erase", "eve@acme.test"]).await;
+    assert!(said.contains("Erased eve@acme.test: the portal user, 1 session, 0 tokens"), "{said}");
+    assert!(said.contains("backups"), "{said}");
+    console.refused(&["users", "export", "eve@acme.test"]).await;
+    console.refused(&["users", "erase", "eve@acme.test"]).await;
+    let sessions = console.json(&["sessions", "list"]).await;
+    assert_eq!(sessions["items"].as_array().unwrap().len(), 1, "bob's session");
+}

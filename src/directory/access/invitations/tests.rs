@@ -147,7 +147,7 @@ async fn r40_a_newer_invitation_ends_the_older_one() {
     let again = fixture
         .directory
         .invitations()
-        .send(&user.id, BlindCopy::default(), &by_operator_at(later))
+        .send(&user.id, Addresses::default(), &by_operator_at(later))
         .await
         .unwrap();
     assert_eq!((again.status, again.version), (UserStatus::Invited, user.version + 1));
@@ -188,14 +188,14 @@ async fn r40_a_withdrawn_invitation_is_invalid() {
     let stale = fixture
         .directory
         .invitations()
-        .send(&user.id, BlindCopy::default(), &by_operator_to(1))
+        .send(&user.id, Addresses::default(), &by_operator_to(1))
         .await
         .unwrap_err();
     assert_eq!(stale.code(), "changed");
     let again = fixture
         .directory
         .invitations()
-        .send(&user.id, BlindCopy::default(), &by_operator())
+        .send(&user.id, Addresses::default(), &by_operator())
         .await
         .unwrap();
     assert_eq!(again.status, UserStatus::Invited);
@@ -329,7 +329,8 @@ async fn r41_an_invalid_blind_copy_is_refused() {
         .unwrap();
     let [mail] = fixture.waiting_mails().await.try_into().unwrap();
     assert_eq!(mail.doc.blind_copy.as_deref(), Some("it@msp.example"));
-    let bad = BlindCopy { named: Some("x"), sender: Some("it@msp.example") };
+    let bad =
+        Addresses { blind_copy: Some("x"), sender: Some("it@msp.example"), ..Addresses::default() };
     let error =
         fixture.directory.invitations().send(&user.id, bad, &by_operator()).await.unwrap_err();
     assert_eq!(error.code(), "invalid");
@@ -345,7 +346,7 @@ async fn r41_the_blind_copy_goes_to_the_sender_by_default() {
     let user = fixture.directory.users().create(new, &by_operator()).await.unwrap();
     assert!(fixture.waiting_mails().await.is_empty(), "a sender alone does not invite");
     for (named, to) in [(None, sender), (Some("else@msp.example"), Some("else@msp.example"))] {
-        let copy = BlindCopy { named, sender };
+        let copy = Addresses { blind_copy: named, sender, ..Addresses::default() };
         fixture.directory.invitations().send(&user.id, copy, &by_operator()).await.unwrap();
         let mails = fixture.waiting_mails().await;
         assert!(mails.iter().any(|mail| mail.doc.blind_copy.as_deref() == to), "{to:?}");
@@ -370,7 +371,7 @@ async fn r42_without_an_address_a_password_must_be_set() {
     let error = fixture
         .directory
         .invitations()
-        .send(&user.id, BlindCopy::default(), &by_operator())
+        .send(&user.id, Addresses::default(), &by_operator())
         .await
         .unwrap_err();
     assert_eq!(error.code(), "no-address");
@@ -399,7 +400,7 @@ async fn r34_a_password_set_by_an_operator_ends_the_invitation() {
     let error = fixture
         .directory
         .invitations()
-        .send(&user.id, BlindCopy::default(), &by_operator())
+        .send(&user.id, Addresses::default(), &by_operator())
         .await
         .unwrap_err();
     assert_eq!(error.code(), "has-password");
@@ -421,7 +422,7 @@ async fn r40_an_invitation_ends_when_the_login_it_went_to_changes() {
     directory.users().change(&user.id, login("anne@example.com"), &by_operator()).await.unwrap();
     assert!(is_invalid(&fixture, user.id.as_str(), &mail).await);
 
-    directory.invitations().send(&user.id, BlindCopy::default(), &by_operator()).await.unwrap();
+    directory.invitations().send(&user.id, Addresses::default(), &by_operator()).await.unwrap();
     let [newer] = fixture.waiting_mails().await.try_into().unwrap();
     assert_eq!(newer.doc.to, "anne@example.com", "it can be sent again, to whom it is for");
     assert!(!is_invalid(&fixture, user.id.as_str(), &newer).await);
@@ -557,7 +558,7 @@ async fn r40_invitation_of_a_disabled_user_waits_until_enabled() {
     let claimed = claim(&fixture.directory, &mail.token, PASSWORD, now()).await;
     assert_eq!(claimed, Choice::InvalidLink);
     let again =
-        fixture.directory.invitations().send(&user.id, BlindCopy::default(), &by_operator()).await;
+        fixture.directory.invitations().send(&user.id, Addresses::default(), &by_operator()).await;
     assert_eq!(again.unwrap_err().code(), "account-disabled");
     assert!(
         fixture.directory.organization(&"acme".into()).await.unwrap().unwrap().has_portal_users
@@ -575,4 +576,31 @@ async fn r40_waiting_mail_to_a_disabled_user_is_not_sent() {
     let patch = UserPatch { disabled: Some(true), ..UserPatch::default() };
     fixture.directory.users().change(&user.id, patch, &by_operator()).await.unwrap();
     assert!(!fixture.is_sendable(&mail.id, now()).await);
+}
+
+#[tokio::test]
+async fn r41_chosen_address_stays_valid_when_addresses_change() {
+    let fixture = Fixture::new().await;
+    let (user, first) = invited(&fixture).await;
+    let send_to = Addresses { send_to: Some("Home@example.org"), ..Addresses::default() };
+    let invited =
+        fixture.directory.invitations().send(&user.id, send_to, &by_operator()).await.unwrap();
+    assert_eq!(invited.invitation.unwrap().sent_to, "Home@example.org");
+    let mails = fixture.waiting_mails().await;
+    let mail = mails.into_iter().find(|mail| mail.id != first.id).unwrap();
+    assert_eq!(mail.doc.to, "Home@example.org");
+    let patch = OrganizationPatch {
+        email: Some(Some("office@acme.example".to_owned())),
+        ..OrganizationPatch::default()
+    };
+    let organizations = fixture.directory.organizations();
+    organizations.change(&"acme".into(), patch, &by_operator()).await.unwrap();
+    assert!(fixture.is_sendable(&mail.id, now()).await);
+    assert!(can_be_claimed(&fixture, &mail.token, now()).await);
+    assert!(!can_be_claimed(&fixture, &first.token, now()).await, "the earlier link");
+
+    let again = fixture.directory.invitations();
+    let again = again.send(&user.id, Addresses::default(), &by_operator()).await.unwrap();
+    assert_eq!(again.invitation.unwrap().sent_to, "office@acme.example", "R41's order");
+    assert!(!can_be_claimed(&fixture, &mail.token, now()).await);
 }

@@ -216,6 +216,7 @@ fn r33_mails_are_counted_for_a_links_lifetime_if_shorter() {
         created: after(200),
         expires: after(500),
         to: None,
+        to_chosen: false,
         earlier: vec![now(), after(100)],
     };
     let counted =

@@ -5,8 +5,10 @@ use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::directory::access::sign_in::SignIn;
 use crate::directory::accounts::groups::{CopyOptions, GroupPatch};
 use crate::directory::accounts::organizations::OrganizationPatch;
+use crate::directory::accounts::user_list::UserFilter;
 use crate::directory::fixture::{Fixture, OTHER_PASSWORD, PASSWORD, new_user};
-use crate::directory::fixture::{by_operator, by_operator_to};
+use crate::directory::fixture::{by_operator, by_operator_to, now};
+use crate::directory::records::{PageRequest, UserStatus};
 
 fn invalid_field(error: &DirectoryError) -> &str {
     match error {
@@ -425,17 +427,33 @@ async fn users_are_listed_by_organization_end_user_and_group() {
     let count = async |filter: &UserFilter| {
         fixture.directory.users().list(filter, &PageRequest::default()).await.unwrap().items.len()
     };
-    assert_eq!(count(&UserFilter::All).await, 6);
-    assert_eq!(count(&UserFilter::Organization("acme".into())).await, 5);
-    assert_eq!(count(&UserFilter::EndUser(end_user.id.clone())).await, 1);
-    assert_eq!(count(&UserFilter::Group("limited".into())).await, 2);
-    assert_eq!(count(&UserFilter::Group("nowhere".into())).await, 0);
+    let all = UserFilter::default();
+    let of_acme = UserFilter { organization: Some("acme".into()), ..all.clone() };
+    let of_group = |id: &str| UserFilter { group: Some(id.into()), ..all.clone() };
+    assert_eq!(count(&all).await, 6);
+    assert_eq!(count(&of_acme).await, 5);
+    let of_end_user = UserFilter { end_user: Some(end_user.id.clone()), ..all.clone() };
+    assert_eq!(count(&of_end_user).await, 1);
+    assert_eq!(count(&of_group("limited")).await, 2);
+    let (unknown, first) = (of_group("limited2"), PageRequest::default());
+    let unknown = fixture.directory.users().list(&unknown, &first).await.unwrap_err();
+    let message = "group: there is no group `limited2`; did you mean `limited`?";
+    assert_eq!(unknown.to_string(), message);
+    let prefix = UserFilter { login_prefix: Some("USER".to_owned()), ..all.clone() };
+    assert_eq!(count(&prefix).await, 5);
+    let both = UserFilter { organization: Some("other".into()), ..prefix };
+    assert_eq!(count(&both).await, 0);
+    let invited = UserFilter { status: Some(UserStatus::Invited), ..all.clone() };
+    assert_eq!(count(&invited).await, 0);
+    let since = UserFilter { signed_in_after: Some(now()), ..all.clone() };
+    assert_eq!(count(&since).await, 0);
+    let unused = UserFilter { signed_in_before: Some(now()), ..all.clone() };
+    assert_eq!(count(&unused).await, 6, "those who never signed in are among them");
 
     let (mut logins, mut cursor, mut pages) = (Vec::new(), None::<String>, 0);
     loop {
         let request = PageRequest::parse(cursor.as_deref(), Some(2)).unwrap();
-        let filter = UserFilter::Organization("acme".into());
-        let page = fixture.directory.users().list(&filter, &request).await.unwrap();
+        let page = fixture.directory.users().list(&of_acme, &request).await.unwrap();
         pages += 1;
         logins.extend(page.items.into_iter().map(|user| user.login));
         let Some(next) = page.next else { break };
@@ -455,7 +473,8 @@ async fn a_user_is_shown_without_the_hash() {
         shown,
         serde_json::json!({
             "id": user.id, "login": "ann", "organization": "acme", "group": "limited",
-            "require_mfa": false, "mfa_enrolled": false, "status": "active", "version": 1,
+            "require_mfa": false, "mfa_enrolled": false, "status": "active", "disabled": false,
+            "version": 1,
         })
     );
     let record = fixture.directory.records().read().existing::<User>(&user.id, None).await.unwrap();

@@ -1,6 +1,7 @@
 use super::*;
 use crate::directory::accounts::groups::{Grant, GroupPatch, NewGroup};
-use crate::directory::accounts::users::{UserFilter, UserPatch};
+use crate::directory::accounts::user_list::UserFilter;
+use crate::directory::accounts::users::UserPatch;
 use crate::directory::fixture::by_operator;
 use crate::directory::fixture::{Fixture, new_user, policy_files};
 use crate::directory::records::Mail;
@@ -177,7 +178,7 @@ async fn i1_damaged_record_affects_no_other_user() {
     assert!(fixture.directory.user(&"damaged".into()).await.is_err(), "it lets nobody in");
 
     let all = PageRequest::default();
-    let users = fixture.directory.users().list(&UserFilter::All, &all).await.unwrap();
+    let users = fixture.directory.users().list(&UserFilter::default(), &all).await.unwrap();
     assert_eq!(users.items.len(), 1);
     assert_eq!(fixture.directory.groups().list(&all).await.unwrap().items.len(), 4);
     let mails = fixture.directory.records().read().page::<Mail>(None, &all).await.unwrap();

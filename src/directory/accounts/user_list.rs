@@ -1,0 +1,138 @@
+//! Lists of portal users.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::reference::require;
+use super::user_view::{UserView, view};
+use super::users::Users;
+use crate::credential::folding::fold;
+use crate::directory::error::DirectoryError;
+use crate::directory::records::{
+    EndUser, EndUserId, Group, GroupId, Organization, OrganizationId, Page, PageRequest, Stored,
+    User, UserId, UserStatus,
+};
+use portcullis_store::Key;
+
+/// How many records are read at a time.
+const BATCH: usize = 500;
+/// How many records are read for a page. A page with a rare property may hold fewer users than
+/// requested, and none; `next` shows whether there are more.
+const MOST_READ: usize = 20_000;
+
+/// Which portal users to list: those that have all these properties.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct UserFilter {
+    /// Those of the organization with this id.
+    pub organization: Option<OrganizationId>,
+    /// Those of the end user with this id.
+    pub end_user: Option<EndUserId>,
+    /// Those in the group with this id.
+    pub group: Option<GroupId>,
+    /// Those with this status.
+    pub status: Option<UserStatus>,
+    /// Whether they are disabled.
+    pub disabled: Option<bool>,
+    /// Those whose login begins with this text, however it is spelled.
+    pub login_prefix: Option<String>,
+    /// Those who last signed in before this time, or never.
+    pub signed_in_before: Option<Timestamp>,
+    /// Those who last signed in at this time or later.
+    pub signed_in_after: Option<Timestamp>,
+}
+
+impl UserFilter {
+    /// The index key of the records to read.
+    fn key(&self) -> Option<Key> {
+        let Self { organization, end_user, group, .. } = self;
+        let end_user = end_user.as_ref().map(|id| Key::new("end_user", id.as_str()));
+        let organization = organization.as_ref().map(|id| Key::new("organization", id.as_str()));
+        let group = group.as_ref().map(|id| Key::new("group", id.as_str()));
+        end_user.or(organization).or(group)
+    }
+
+    /// Whether a user has all the properties.
+    #[must_use]
+    pub fn admits(&self, user: &UserView) -> bool {
+        self.organization.as_ref().is_none_or(|id| *id == user.organization)
+            && self.end_user.as_ref().is_none_or(|id| user.end_user.as_ref() == Some(id))
+            && self.group.as_ref().is_none_or(|id| *id == user.group)
+            && self.status.is_none_or(|status| status == user.status)
+            && self.disabled.is_none_or(|disabled| disabled == user.disabled)
+            && self
+                .login_prefix
+                .as_ref()
+                .is_none_or(|prefix| fold(&user.login).starts_with(&fold(prefix)))
+            && self.signed_in(user.last_sign_in)
+    }
+
+    fn signed_in(&self, last: Option<Timestamp>) -> bool {
+        self.signed_in_before.is_none_or(|time| last.is_none_or(|last| last < time))
+            && self.signed_in_after.is_none_or(|time| last.is_some_and(|last| last >= time))
+    }
+}
+
+impl Users {
+    /// A page of the portal users. It may hold fewer than requested although there are more.
+    ///
+    /// # Errors
+    /// When the filter names something that does not exist, or the store is unavailable.
+    pub async fn list(
+        &self,
+        filter: &UserFilter,
+        request: &PageRequest,
+    ) -> Result<Page<UserView>, DirectoryError> {
+        self.check(filter).await?;
+        let (key, reader) = (filter.key(), self.core.read());
+        let mut after = request.after().map(str::to_owned);
+        let (mut items, mut read) = (Vec::new(), 0);
+        loop {
+            let records = reader.records::<User>(key.as_ref(), after.as_deref(), BATCH).await?;
+            let more = records.len() == BATCH;
+            for record in records {
+                if items.len() >= request.limit() || read >= MOST_READ {
+                    return Ok(match after {
+                        Some(last) => Page::until(items, &last),
+                        None => Page::last(items),
+                    });
+                }
+                read += 1;
+                after = Some(record.id.clone());
+                let Some(user) = Stored::<User>::decode_intact(record) else { continue };
+                let user = view(&self.core, user).await?;
+                if filter.admits(&user) {
+                    items.push(user);
+                }
+            }
+            if !more {
+                return Ok(Page::last(items));
+            }
+        }
+    }
+
+    /// Checks that a portal user exists.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Invalid`] if not, or when the store is unavailable.
+    pub async fn require(&self, id: &UserId) -> Result<(), DirectoryError> {
+        require::<User>(self.core.read(), "user", id).await
+    }
+
+    /// Checks that what the filter names exists.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Invalid`] for what does not exist, or when the store is unavailable.
+    pub async fn check(&self, filter: &UserFilter) -> Result<(), DirectoryError> {
+        let reader = self.core.read();
+        if let Some(id) = &filter.organization {
+            require::<Organization>(reader, "organization", id).await?;
+        }
+        if let Some(id) = &filter.end_user {
+            require::<EndUser>(reader, "end_user", id).await?;
+        }
+        if let Some(id) = &filter.group {
+            require::<Group>(reader, "group", id).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,107 @@
+//! Warnings about portal users that were just created or invited: it was done, but may not be what
+//! was meant.
+
+use serde::Serialize;
+
+use super::user_view::UserView;
+use super::users::Users;
+use crate::credential::folding::fold;
+use crate::directory::error::DirectoryError;
+use crate::directory::records::{EndUser, Group, OrganizationId, Stored};
+use crate::email;
+use portcullis_store::Key;
+
+/// Something that may not be what was meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// A stable name.
+    pub name: &'static str,
+    /// What it is, and what to do about it.
+    pub detail: String,
+}
+
+/// What a request named, and did not leave to a default.
+#[derive(Debug, Clone, Copy)]
+pub struct Named {
+    /// The group of a new user.
+    pub group: bool,
+    /// The address of the invitation.
+    pub send_to: bool,
+}
+
+impl Users {
+    /// Warnings about a user that was just created or invited. The user exists whatever happens
+    /// here, so a failure is only logged.
+    pub async fn warnings(&self, user: &UserView, named: Named) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        if !named.group {
+            warnings.extend(self.about_default_group(user).await);
+        }
+        if !named.send_to {
+            let warning = self.about_address(user).await;
+            let warning = warning.inspect_err(|error| {
+                tracing::warn!(%error, user.id = %user.id, "could not check the address of an invitation");
+            });
+            warnings.extend(warning.ok().flatten());
+        }
+        warnings
+    }
+
+    /// A default group that has all permissions.
+    async fn about_default_group(&self, user: &UserView) -> Option<Warning> {
+        let snapshot = self.core.snapshot();
+        let all = snapshot.policy().catalogue().all();
+        if snapshot.granted(user.group.as_str()) != all {
+            return None;
+        }
+        drop(snapshot);
+        let group = self.core.read().get::<Group>(&user.group).await.ok().flatten();
+        let name = group.map_or_else(String::new, |group| format!(" ({})", group.doc.name));
+        Some(Warning {
+            name: "default-group-has-all-permissions",
+            detail: format!(
+                "`{}` is in the default group `{}`{name}, which has all permissions; name another \
+                 group if that is not intended, or make another group the default",
+                user.login, user.group
+            ),
+        })
+    }
+
+    /// An invitation to another address than a login that is one.
+    async fn about_address(&self, user: &UserView) -> Result<Option<Warning>, DirectoryError> {
+        let Some(invitation) = &user.invitation else { return Ok(None) };
+        let (login, sent_to) = (&user.login, &invitation.sent_to);
+        if email::address(login).is_err() || fold(login) == fold(sent_to) {
+            return Ok(None);
+        }
+        let way_out = match self.end_user_with(&user.organization, login).await? {
+            Some(end_user) if user.end_user.is_none() => format!(
+                "the end user `{}` ({}) has the address `{login}`: assign the user to it \
+                 (`end_user`, `--end-user`) and invite again",
+                end_user.id, end_user.doc.name
+            ),
+            _ => "to send it elsewhere, invite again with an address (`send_to`, `--send-to`), or \
+                  assign the user to an end user (`end_user`, `--end-user`)"
+                .to_owned(),
+        };
+        Ok(Some(Warning {
+            name: "invitation-sent-elsewhere",
+            detail: format!("the invitation goes to `{sent_to}`, not to `{login}`; {way_out}"),
+        }))
+    }
+
+    /// The organization's end user with this address.
+    async fn end_user_with(
+        &self,
+        organization: &OrganizationId,
+        address: &str,
+    ) -> Result<Option<Stored<EndUser>>, DirectoryError> {
+        let members = Key::new("organization", organization.as_str());
+        let end_users = self.core.read().all_intact::<EndUser>(Some(&members)).await?;
+        let address = fold(address);
+        let has_address = |end_user: &Stored<EndUser>| {
+            end_user.doc.email.as_deref().is_some_and(|email| fold(email) == address)
+        };
+        Ok(end_users.into_iter().find(has_address))
+    }
+}
