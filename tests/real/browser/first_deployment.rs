@@ -59,7 +59,7 @@ async fn run(folder: &Path, script: &str) -> String {
 
 /// Starts the gateway, and waits until it serves.
 async fn serve(folder: &Path, script: &str) -> Child {
-    let mut child = shell(folder, script).spawn().unwrap();
+    let mut child = shell(folder, script).stdout(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let serving = async {
         while let Some(line) = lines.next_line().await.unwrap() {
