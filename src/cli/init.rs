@@ -32,10 +32,10 @@ pub(super) struct InitArgs {
     /// The business name that portal users see
     #[arg(long)]
     name: Option<Name>,
-    /// The URL by which browsers reach the gateway, such as https://portal.example.com
+    /// The URL by which browsers reach the gateway, such as `https://portal.example.com`
     #[arg(long, value_name = "URL")]
     public_url: Option<PublicUrl>,
-    /// The portal's address, such as http://127.0.0.1:9000
+    /// The portal's address, such as `http://127.0.0.1:9000`
     #[arg(long, value_name = "URL")]
     upstream: Option<UpstreamServer>,
 }
