@@ -52,6 +52,7 @@ for_real() {
   need "/usr/bin/python3 -c 'import django'" python3-django
   need 'test -x "$(git --exec-path)/git-http-backend"' git
   need "$(has chromium) && $(has chromedriver)" chromium "chromium-driver|chromium-chromedriver"
+  need "$(has fail2ban-regex)" fail2ban
   # django-helpdesk and Node-RED come from their own registries (scripts/programs.sh).
   need "python3 -m pip --version" python3-pip
   need "$(has npm)" npm

@@ -1,5 +1,5 @@
 //! Black-box tests with programs that are large to install: Chromium, DokuWiki, django-helpdesk,
-//! Node-RED, Tomcat, git, and portals in Express, Django and PHP. `make real` installs them and runs these
+//! Node-RED, Tomcat, git, Fail2Ban, and portals in Express, Django and PHP. `make real` installs them and runs these
 //! tests; `cargo test` alone does not.
 
 #![allow(
@@ -15,4 +15,5 @@
 mod support;
 
 mod browser;
+mod fail2ban;
 mod portals;
