@@ -15,8 +15,10 @@
 //! | `reference` | ids in a request that must exist |
 //! | `mailed_link` | one-time links, and the mail that each is sent in |
 //! | `password_reuse` | refusing a login or address that is the password (R31) |
+//! | `change_notice` | mails about a changed password or second factor |
 //! | `name` | validation of names, addresses and ids |
 
+pub(in crate::directory) mod change_notice;
 pub(in crate::directory) mod context;
 pub mod end_users;
 pub mod groups;

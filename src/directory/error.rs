@@ -2,7 +2,7 @@
 
 use crate::directory::records::id::{EndUserId, OrganizationId};
 use crate::directory::records::kind;
-use crate::directory::records::mail::{Mail, MailState, Occasion};
+use crate::directory::records::mail::{Mail, MailKind, MailState};
 use portcullis_store::{CommitError, Kind, StoreError};
 
 /// Why an operation failed.
@@ -190,10 +190,14 @@ pub enum Refusal {
     },
     /// The mail is completed, and the token that it contained was removed.
     #[error(
-        "the email to `{to}` {state}, and its link is no longer stored; {}",
+        "the email to `{to}` {state}{}",
         match occasion {
-            Occasion::Invitation => "send a new invitation",
-            Occasion::Reset => "the user can ask for a new link on the sign-in page",
+            MailKind::Invitation => ", and its link is no longer stored; send a new invitation",
+            MailKind::Reset => {
+                ", and its link is no longer stored; the user can ask for a new link on the \
+                 sign-in page"
+            }
+            MailKind::AccountChanged => "",
         }
     )]
     MailCompleted {
@@ -202,7 +206,7 @@ pub enum Refusal {
         /// What became of it, to follow its name.
         state: &'static str,
         /// What it was sent for.
-        occasion: Occasion,
+        occasion: MailKind,
     },
 }
 

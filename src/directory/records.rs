@@ -30,7 +30,7 @@ pub use document::{
     RESET, SecondFactor, TotpStep, UsedSignIn, User, UserStatus, login_key,
 };
 pub use id::{ApiTokenId, EndUserId, GroupId, MailId, OrganizationId, UserId, UserTokenId};
-pub use mail::{Mail, MailState, Occasion};
+pub use mail::{AccountChange, ChangedBy, Mail, MailKind, MailState, Notice, Occasion};
 pub use page::{Page, PageRequest};
 pub(crate) use read::Reader;
 pub use stored::Stored;

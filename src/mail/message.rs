@@ -13,6 +13,7 @@ use super::error::SendError;
 use super::queue::OpenMail;
 use super::templates::{Templates, Valid, Variables};
 use crate::config::{Settings, Shades};
+use crate::credential::token::PlainToken;
 use crate::directory::MailId;
 use crate::directory::records::Occasion;
 use crate::email;
@@ -30,6 +31,8 @@ pub(super) struct Composer {
     business: String,
     from: Mailbox,
     public_url: String,
+    /// Where users can ask for help.
+    contact: Option<String>,
     /// The operator's colours on a light background.
     shades: Shades,
 }
@@ -55,7 +58,14 @@ impl Composer {
         // Recipients know the business, not the address.
         from.name.get_or_insert_with(|| business.clone());
         let public_url = settings.server.public_url.as_str().to_owned();
-        Self { templates, business, from, public_url, shades: settings.branding.accents.light }
+        let contact = settings.branding.contact.as_ref();
+        let contact = contact.map(|contact| on_one_line(&contact.text));
+        let shades = settings.branding.accents.light;
+        Self { templates, business, from, public_url, contact, shades }
+    }
+
+    fn link(&self, page: &str, token: &PlainToken) -> String {
+        format!("{}{page}{}", self.public_url, token.expose())
     }
 
     /// Composes the message of a mail.
@@ -75,11 +85,11 @@ impl Composer {
             }
             copy.ok().filter(|copy| *copy != to)
         });
-        let page = match mail.occasion {
-            Occasion::Invitation => paths::INVITATION,
-            Occasion::Reset => paths::PASSWORD_RESET,
+        let link = match (mail.occasion.link(), &open.token) {
+            (Some(Occasion::Invitation), Some(token)) => self.link(paths::INVITATION, token),
+            (Some(Occasion::Reset), Some(token)) => self.link(paths::PASSWORD_RESET, token),
+            (_, None) | (None, _) => String::new(),
         };
-        let link = format!("{}{page}{}", self.public_url, open.token.expose());
         let variables = Variables {
             business: &self.business,
             login: &on_one_line(&mail.login),
@@ -87,6 +97,9 @@ impl Composer {
             link: &link,
             until: &mail.expires.strftime("%Y-%m-%d %H:%M UTC").to_string(),
             valid: valid(mail.expires.duration_since(now)),
+            notice: mail.notice,
+            at: &mail.created.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+            contact: self.contact.as_deref(),
             accent: &self.shades.fill.to_string(),
             on_accent: &self.shades.on_fill.to_string(),
             accent_text: &self.shades.text.to_string(),

@@ -19,7 +19,7 @@ use super::error::SendError;
 use crate::credential::token::PlainToken;
 use crate::directory::access::password_links::MailedLink;
 use crate::directory::error::AttemptError;
-use crate::directory::records::{Mail, MailState, Occasion, Stored, retry};
+use crate::directory::records::{Mail, MailKind, MailState, Stored, retry};
 use crate::directory::{Actor, Change, Directory, DirectoryError, MailId};
 use portcullis_store::{Key, StoreError};
 
@@ -41,6 +41,7 @@ const BATCH: usize = 200;
 const LONGEST_ERROR: usize = 500;
 
 const EXPIRED: &str = "the link expired before the mail could be sent";
+const TOO_LATE: &str = "it could not be sent for three days";
 const UNREADABLE: &str = "the link cannot be read: it was sealed with another secret key";
 
 /// The records of mails. Clones share them.
@@ -53,7 +54,8 @@ pub struct MailQueue {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DueMails {
     /// Their ids, at most as many as were asked for. Resets come first, because their users wait for
-    /// them, but neither occasion gets more than half while the other has mails that are due.
+    /// them, but neither they nor all others get more than half while the other has mails that are
+    /// due.
     pub(super) ids: Vec<MailId>,
     /// When the next of the others is due; now, if more were due than were asked for.
     pub(super) next: Option<Timestamp>,
@@ -64,8 +66,8 @@ pub(super) struct DueMails {
 pub(super) struct OpenMail {
     pub(super) id: MailId,
     pub(super) mail: Mail,
-    /// The token of the link in it.
-    pub(super) token: PlainToken,
+    /// The token of the link in it, if it has one.
+    pub(super) token: Option<PlainToken>,
 }
 
 /// Some of the mails in a state.
@@ -97,8 +99,8 @@ impl MailQueue {
                     continue;
                 }
                 let due = match mail.doc.occasion {
-                    Occasion::Invitation => &mut invitations,
-                    Occasion::Reset => &mut resets,
+                    MailKind::Invitation | MailKind::AccountChanged => &mut invitations,
+                    MailKind::Reset => &mut resets,
                 };
                 due.insert((at, mail.id));
                 if due.len() > limit {
@@ -139,10 +141,19 @@ impl MailQueue {
                 last_error: Some(why.to_owned()),
                 ..mail.doc.completed(MailState::Failed { at: now })
             };
-            let link = self.directory.password_links().mailed(&mail, now).await?;
+            let opened =
+                |token| Ok(Some(OpenMail { id: mail.id.clone(), mail: mail.doc.clone(), token }));
+            if mail.doc.occasion.link().is_none() && now < mail.doc.expires {
+                return opened(None);
+            }
+            let link = match mail.doc.occasion.link() {
+                Some(_) => self.directory.password_links().mailed(&mail, now).await?,
+                None => MailedLink::Expired,
+            };
             let doc = match link {
-                MailedLink::Valid(token) => {
-                    return Ok(Some(OpenMail { id: mail.id, mail: mail.doc, token }));
+                MailedLink::Valid(token) => return opened(Some(token)),
+                MailedLink::Expired if mail.doc.occasion.link().is_none() => {
+                    failed(mail.doc.last_error.as_deref().unwrap_or(TOO_LATE))
                 }
                 MailedLink::Expired => failed(mail.doc.last_error.as_deref().unwrap_or(EXPIRED)),
                 MailedLink::Unreadable => failed(UNREADABLE),

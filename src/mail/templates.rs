@@ -14,7 +14,7 @@ use minijinja::value::Serde;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 use serde::Serialize;
 
-use crate::directory::records::Occasion;
+use crate::directory::records::{AccountChange, ChangedBy, MailKind, Notice};
 use crate::web::text::language;
 
 /// The language of a mail if there is no template in a requested language.
@@ -26,7 +26,7 @@ macro_rules! built_in {
     };
 }
 
-const BUILT_IN: [(&str, &str); 8] = built_in![
+const BUILT_IN: [(&str, &str); 12] = built_in![
     "invitation.en.txt",
     "invitation.en.html",
     "invitation.de.txt",
@@ -35,6 +35,10 @@ const BUILT_IN: [(&str, &str); 8] = built_in![
     "reset.en.html",
     "reset.de.txt",
     "reset.de.html",
+    "account_changed.en.txt",
+    "account_changed.en.html",
+    "account_changed.de.txt",
+    "account_changed.de.html",
 ];
 
 /// The loaded templates.
@@ -51,12 +55,19 @@ pub(super) struct Variables<'a> {
     /// The organization's name.
     #[serde(rename = "organization")]
     pub(super) organization_name: &'a str,
-    /// The one-time link.
+    /// The one-time link; empty in a mail without one.
     pub(super) link: &'a str,
     /// When it expires, such as `2026-11-27 08:00 UTC`.
     pub(super) until: &'a str,
     /// How long it can be used.
     pub(super) valid: Valid,
+    /// What has changed and by whom, in a mail about that: `changed` and `by`.
+    #[serde(flatten)]
+    pub(super) notice: Option<Notice>,
+    /// When the mail was created, such as `2026-11-24 08:00 UTC`.
+    pub(super) at: &'a str,
+    /// The operator's contact (`branding.contact`), if there is one.
+    pub(super) contact: Option<&'a str>,
     /// The brand's colour, and the colour of text on it.
     pub(super) accent: &'a str,
     pub(super) on_accent: &'a str,
@@ -154,7 +165,7 @@ impl Templates {
     /// When a template cannot be rendered.
     pub(super) fn text(
         &self,
-        occasion: Occasion,
+        occasion: MailKind,
         language: Option<&str>,
         variables: &Variables<'_>,
     ) -> Result<Text, String> {
@@ -168,7 +179,7 @@ impl Templates {
     }
 
     /// The language that matches an `Accept-Language` best, chosen as for the pages.
-    fn language(&self, occasion: Occasion, accepted: Option<&str>) -> String {
+    fn language(&self, occasion: MailKind, accepted: Option<&str>) -> String {
         let names = self.0.templates().map(|(name, _)| name);
         let tags = names.filter_map(|file| {
             file.strip_prefix(name(occasion))?.strip_prefix('.')?.strip_suffix(".txt")
@@ -183,40 +194,67 @@ impl Templates {
         self.0.get_template(name)?.render(Serde(variables))
     }
 
+    /// Renders a template with every value that decides what it says.
     fn try_out(&self, name: &str, file: &Path, problems: &mut Vec<TemplateProblem>) {
-        let variables = Variables {
-            business: "Example IT",
-            login: "ann@example.com",
-            organization_name: "Acme Ltd",
-            link: "https://portal.example.com/.portcullis/invitation/token",
-            until: "2026-11-27 08:00 UTC",
-            valid: Valid { count: 72, unit: "hour" },
-            accent: "#0f5499",
-            on_accent: "#ffffff",
-            accent_text: "#0f5499",
+        let with_link = !name.starts_with(self::name(MailKind::AccountChanged));
+        let notices: Vec<_> = match with_link {
+            true => vec![None],
+            false => NOTICES.iter().copied().map(Some).collect(),
         };
-        match self.fill(name, &variables) {
-            Ok(text) if name.ends_with(".txt") && split(&text).is_none() => {
-                let message = "must begin with a line `Subject: …`".to_owned();
-                problems.push(TemplateProblem { file: file.to_owned(), line: Some(1), message });
+        for (notice, contact) in notices.into_iter().flat_map(|n| [(n, None), (n, Some("help"))]) {
+            let variables = Variables {
+                business: "Example IT",
+                login: "ann@example.com",
+                organization_name: "Acme Ltd",
+                link: "https://portal.example.com/.portcullis/invitation/token",
+                until: "2026-11-27 08:00 UTC",
+                valid: Valid { count: 72, unit: "hour" },
+                notice,
+                at: "2026-11-24 08:00 UTC",
+                contact,
+                accent: "#0f5499",
+                on_accent: "#ffffff",
+                accent_text: "#0f5499",
+            };
+            if let Some(problem) = self.try_with(name, file, with_link, &variables) {
+                problems.push(problem);
+                return;
             }
-            Ok(text)
-                if !text.contains(if name.ends_with(".txt") {
-                    variables.link
-                } else {
-                    "token"
-                }) =>
-            {
-                let message = "must contain `{{ link }}`".to_owned();
-                problems.push(TemplateProblem { file: file.to_owned(), line: None, message });
-            }
-            Ok(_) => {}
-            // Reported when it was added.
-            Err(error) if error.kind() == ErrorKind::TemplateNotFound => {}
-            Err(error) => problems.push(problem(file, &error)),
         }
     }
+
+    fn try_with(
+        &self,
+        name: &str,
+        file: &Path,
+        with_link: bool,
+        variables: &Variables<'_>,
+    ) -> Option<TemplateProblem> {
+        let is_text = name.ends_with(".txt");
+        let link = if is_text { variables.link } else { "token" };
+        let (line, message) = match self.fill(name, variables) {
+            Ok(text) if is_text && split(&text).is_none() => {
+                (Some(1), "must begin with a line `Subject: …`")
+            }
+            Ok(text) if with_link && !text.contains(link) => (None, "must contain `{{ link }}`"),
+            Ok(_) => return None,
+            // Reported when it was added.
+            Err(error) if error.kind() == ErrorKind::TemplateNotFound => return None,
+            Err(error) => return Some(problem(file, &error)),
+        };
+        Some(TemplateProblem { file: file.to_owned(), line, message: message.to_owned() })
+    }
 }
+
+/// Every change, and everyone who can make one.
+const NOTICES: [Notice; 6] = [
+    Notice { changed: AccountChange::Password, by: ChangedBy::User },
+    Notice { changed: AccountChange::Password, by: ChangedBy::Link },
+    Notice { changed: AccountChange::Password, by: ChangedBy::Administrator },
+    Notice { changed: AccountChange::SecondFactorSetUp, by: ChangedBy::User },
+    Notice { changed: AccountChange::SecondFactorRemoved, by: ChangedBy::Administrator },
+    Notice { changed: AccountChange::RecoveryCodes, by: ChangedBy::User },
+];
 
 /// Reads the operator's templates. Files with other extensions are ignored.
 fn read(
@@ -266,13 +304,16 @@ fn is_template(name: &str) -> bool {
     let is_tag = language.split('-').all(|part| {
         (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
     });
-    is_tag && [Occasion::Invitation, Occasion::Reset].map(self::name).contains(&occasion)
+    is_tag && KINDS.map(self::name).contains(&occasion)
 }
 
-const fn name(occasion: Occasion) -> &'static str {
+const KINDS: [MailKind; 3] = [MailKind::Invitation, MailKind::Reset, MailKind::AccountChanged];
+
+const fn name(occasion: MailKind) -> &'static str {
     match occasion {
-        Occasion::Invitation => "invitation",
-        Occasion::Reset => "reset",
+        MailKind::Invitation => "invitation",
+        MailKind::Reset => "reset",
+        MailKind::AccountChanged => "account_changed",
     }
 }
 
@@ -294,7 +335,7 @@ fn problem(file: &Path, error: &minijinja::Error) -> TemplateProblem {
     let message = match (error.kind(), error.detail()) {
         (ErrorKind::UndefinedError, _) => {
             "uses an unknown variable; the variables are business, login, organization, link, \
-             until, valid.count, valid.unit, accent, on_accent, accent_text"
+             until, valid.count, valid.unit, changed, by, at, contact, accent, on_accent, accent_text"
                 .to_owned()
         }
         (kind, Some(detail)) => format!("{kind}: {detail}"),

@@ -8,10 +8,12 @@ use super::confirmed::Confirmed;
 use super::password_links::{Holder, holder};
 use crate::credential::password::{NewPassword, PasswordRule};
 use crate::credential::secret::Secret;
+use crate::directory::accounts::change_notice;
 use crate::directory::accounts::context::AccountContext;
 use crate::directory::accounts::users::Hashed;
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError};
+use crate::directory::records::ChangedBy;
 use crate::directory::records::{Actor, Change, User, UserId, retry};
 use crate::directory::state::UserFacts;
 
@@ -74,8 +76,11 @@ impl OwnPassword {
             let mut doc = user.doc.clone();
             doc.set_password(hash.as_str());
             let (write, changed) = user.replace(doc);
+            let by = ChangedBy::User;
+            let notice = change_notice::mail(&self.core, &user, &changed.doc, by, now);
             let mut commit = context.conditions;
             commit.push(write);
+            commit.extend(notice.await?);
             self.core.commit(&change, commit).await?;
             self.core.auth.password_replaced(&changed.doc);
             Ok::<_, AttemptError>(PasswordChange::Changed(Arc::new(UserFacts::new(&changed))))

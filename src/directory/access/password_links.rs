@@ -16,12 +16,12 @@ use crate::credential::password::{NewPassword, PasswordRule};
 use crate::credential::secret::Secret;
 use crate::credential::token::{PlainToken, TokenHash};
 use crate::directory::accounts::context::AccountContext;
-use crate::directory::accounts::mailed_link;
 use crate::directory::accounts::users::Hashed;
+use crate::directory::accounts::{change_notice, mailed_link};
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError};
 use crate::directory::records::{
-    Actor, Change, INVITATION, Mail, Occasion, RESET, Stored, User, UserId, retry,
+    Actor, Change, ChangedBy, INVITATION, Mail, Occasion, RESET, Stored, User, UserId, retry,
 };
 use crate::telemetry::events::Event;
 use portcullis_store::{Key, StoreError};
@@ -138,7 +138,8 @@ impl PasswordLinks {
         let Some(user) = self.core.read().get::<User>(user).await? else {
             return Ok(MailedLink::Replaced);
         };
-        let current = mailed_link::current(self.core.read(), *occasion, &user.doc).await;
+        let Some(occasion) = occasion.link() else { return Ok(MailedLink::Replaced) };
+        let current = mailed_link::current(self.core.read(), occasion, &user.doc).await;
         let Some((link, _)) = current.or_else(|error| store_only(error).map(|()| None))? else {
             return Ok(MailedLink::Replaced);
         };
@@ -177,8 +178,10 @@ impl PasswordLinks {
         let mut doc = user.doc.clone();
         doc.set_password(hash.as_str());
         let (write, changed) = user.replace(doc);
+        let notice = change_notice::mail(&self.core, &user, &changed.doc, ChangedBy::Link, now);
         let mut commit = context.conditions;
         commit.push(write);
+        commit.extend(notice.await?);
         self.core.commit(change, commit).await?;
         self.core.auth.password_replaced(&changed.doc);
         Event::OneTimeLinkUsed { kind: occasion.one_time(), account: changed.account() }.log();

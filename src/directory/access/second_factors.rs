@@ -24,8 +24,10 @@ use super::pending_sign_in::{PENDING_LIFETIME, PendingSignIn};
 use crate::credential::lockout::{Attempt, LockedUntil};
 use crate::credential::recovery::RecoveryCode;
 use crate::credential::totp::{TotpSecret, UsedSteps};
+use crate::directory::accounts::change_notice;
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError};
+use crate::directory::records::ChangedBy;
 use crate::directory::records::{
     Actor, Change, SecondFactor, Stored, TotpStep, UsedSignIn, User, UserId, kind, put, retry,
 };
@@ -194,7 +196,10 @@ impl SecondFactors {
                 by_choice: user.doc.chooses_second_factor(),
             });
             let (write, changed) = user.replace(doc);
-            let writes = vec![write, account.accept(Some(step), pending, now)];
+            let by = ChangedBy::User;
+            let notice = change_notice::mail(&self.core, user, &changed.doc, by, now);
+            let mut writes = vec![write, account.accept(Some(step), pending, now)];
+            writes.extend(notice.await?);
             self.core.commit(&account.change(now), writes).await?;
             let user = Arc::new(UserFacts::new(&changed));
             Ok::<_, AttemptError>(Checked::Right(NewSecondFactor { user, recovery_codes }))
@@ -267,7 +272,11 @@ impl SecondFactors {
     }
 
     async fn remove(&self, user: &Stored<User>, change: &Change) -> Result<(), AttemptError> {
-        let mut writes = vec![user.replace(User { second_factor: None, ..user.doc.clone() }).0];
+        let (write, changed) = user.replace(User { second_factor: None, ..user.doc.clone() });
+        let by = change_notice::by(change);
+        let notice = change_notice::mail(&self.core, user, &changed.doc, by, change.at);
+        let mut writes = vec![write];
+        writes.extend(notice.await?);
         if let Some(steps) = self.core.read().get::<TotpStep>(&user.id).await? {
             let used = still_fresh(&steps.doc.used, change.at);
             writes.push(match used.is_empty() {

@@ -42,7 +42,8 @@ pub(in crate::directory) fn issue(
     let id = MailId::from(name::id_in_order(now));
     let to = Some(recipient.to.clone());
     let mail = Mail {
-        occasion,
+        occasion: occasion.into(),
+        notice: None,
         user: recipient.user.clone(),
         login: recipient.login.to_owned(),
         organization_name: recipient.organization_name.to_owned(),

@@ -12,7 +12,7 @@ use crate::directory::accounts::password_reuse::{Compared, differs, reject_passw
 pub use crate::directory::accounts::user_input::{NewUser, UserPatch};
 pub use crate::directory::accounts::user_view::UserView;
 use crate::directory::accounts::user_view::view;
-use crate::directory::accounts::{mailed_link, name};
+use crate::directory::accounts::{change_notice, mailed_link, name};
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError, as_given};
 use crate::directory::records::login_key;
@@ -134,8 +134,11 @@ impl Users {
             let hash = self.hash(&password, names, &hashed).await?;
             doc.set_password(&hash);
             let (write, changed) = user.replace(doc);
+            let by = change_notice::by(change);
+            let notice = change_notice::mail(&self.core, &user, &changed.doc, by, change.at);
             let mut commit = context.conditions;
             commit.push(write);
+            commit.extend(notice.await?);
             self.core.commit(change, commit).await?;
             self.core.auth.password_replaced(&changed.doc);
             Ok::<_, AttemptError>(changed)

@@ -13,7 +13,10 @@ use portcullis_store::{Key, Kind};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mail {
     /// What it is for.
-    pub occasion: Occasion,
+    pub occasion: MailKind,
+    /// For a mail about a change: what has changed, and by whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<Notice>,
     /// The portal user it is for.
     pub user: UserId,
     /// The user's login when the mail was created.
@@ -32,7 +35,7 @@ pub struct Mail {
     /// The token of the link in it, sealed for the mail's id; removed when the mail has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
-    /// When the link expires; the mail is not sent after that.
+    /// When the link expires; the mail is not sent after that. A mail about a change has no link.
     pub expires: Timestamp,
     /// When it was created.
     #[serde(rename = "written")]
@@ -47,6 +50,53 @@ pub struct Mail {
 }
 
 /// What a mail is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailKind {
+    /// To choose a first password (R40).
+    Invitation,
+    /// To replace a forgotten password (R33).
+    Reset,
+    /// To report that the password or the second factor has changed.
+    AccountChanged,
+}
+
+/// What has changed in an account, and by whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// What has changed.
+    pub changed: AccountChange,
+    /// Who has changed it.
+    pub by: ChangedBy,
+}
+
+/// A change that a portal user gets a mail about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountChange {
+    /// The password has another value.
+    Password,
+    /// A second factor was set up, perhaps in place of another.
+    SecondFactorSetUp,
+    /// The second factor was removed.
+    SecondFactorRemoved,
+    /// There are new recovery codes.
+    RecoveryCodes,
+}
+
+/// Who has changed an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangedBy {
+    /// The portal user, while signed in or at sign-in.
+    User,
+    /// Anyone with a mailed link.
+    Link,
+    /// An operator.
+    Administrator,
+}
+
+/// The kind of a one-time link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Occasion {
@@ -95,12 +145,32 @@ impl Occasion {
             Self::Reset => OneTime::Reset,
         }
     }
+}
+
+impl From<Occasion> for MailKind {
+    fn from(occasion: Occasion) -> Self {
+        match occasion {
+            Occasion::Invitation => Self::Invitation,
+            Occasion::Reset => Self::Reset,
+        }
+    }
+}
+
+impl MailKind {
+    /// The kind of the link in it; `None` for a mail without one.
+    pub(crate) const fn link(self) -> Option<Occasion> {
+        match self {
+            Self::Invitation => Some(Occasion::Invitation),
+            Self::Reset => Some(Occasion::Reset),
+            Self::AccountChanged => None,
+        }
+    }
 
     /// How long the record is kept after the mail has ended. Short for resets, because anyone can
     /// request one.
     pub(crate) const fn retention(self) -> SignedDuration {
         match self {
-            Self::Invitation => SignedDuration::from_hours(30 * 24),
+            Self::Invitation | Self::AccountChanged => SignedDuration::from_hours(30 * 24),
             Self::Reset => SignedDuration::from_hours(24),
         }
     }

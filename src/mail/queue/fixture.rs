@@ -46,7 +46,8 @@ pub(crate) async fn write(
         Occasion::Reset => doc.reset = Some(link),
     }
     let mail = Mail {
-        occasion,
+        occasion: occasion.into(),
+        notice: None,
         user: user.clone(),
         login: doc.login.clone(),
         organization_name: "Acme Ltd".to_owned(),

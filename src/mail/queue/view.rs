@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::MailQueue;
 use crate::directory::error::{DirectoryError, Refusal};
-use crate::directory::records::{Mail, MailState, Occasion, Stored, retry};
+use crate::directory::records::{Mail, MailKind, MailState, Notice, Stored, retry};
 use crate::directory::{Change, MailId, Page, PageRequest, UserId};
 use portcullis_store::Key;
 
@@ -15,7 +15,10 @@ pub struct MailView {
     /// Its id.
     pub id: MailId,
     /// What it is for.
-    pub occasion: Occasion,
+    pub occasion: MailKind,
+    /// What a mail about a change is about: `changed` and `by`.
+    #[serde(flatten)]
+    pub notice: Option<Notice>,
     /// The portal user it is for.
     pub user: UserId,
     /// The user's login when the mail was created.
@@ -51,6 +54,7 @@ impl From<Stored<Mail>> for MailView {
         Self {
             id,
             occasion: doc.occasion,
+            notice: doc.notice,
             user: doc.user,
             login: doc.login,
             organization_name: doc.organization_name,

@@ -3,14 +3,17 @@ use mail_parser::{Message, MimeHeaders as _};
 
 use super::bench::{after, composer, now, parsed};
 use crate::credential::token::PlainToken;
-use crate::directory::records::{Mail, MailState, Occasion};
+use crate::directory::records::{
+    AccountChange, ChangedBy, Mail, MailKind, MailState, Notice, Occasion,
+};
 use crate::mail::error::SendError;
 use crate::mail::message::OutgoingMail;
 use crate::mail::queue::OpenMail;
 
 fn open(occasion: Occasion) -> OpenMail {
     let mail = Mail {
-        occasion,
+        occasion: occasion.into(),
+        notice: None,
         user: "u1".into(),
         login: "ann@acme.example".to_owned(),
         organization_name: "Acme Ltd".to_owned(),
@@ -24,7 +27,7 @@ fn open(occasion: Occasion) -> OpenMail {
         attempts: 0,
         last_error: None,
     };
-    OpenMail { id: "k3f9".into(), mail, token: PlainToken::generate() }
+    OpenMail { id: "k3f9".into(), mail, token: Some(PlainToken::generate()) }
 }
 
 fn write(open: &OpenMail) -> OutgoingMail {
@@ -52,19 +55,25 @@ fn a_mail_has_both_parts_and_says_who_it_is_from() {
     assert_eq!(message.subject(), Some("You've been invited to the Example IT customer portal"));
     assert_eq!(message.message_id(), Some("k3f9@example.com"));
     assert_eq!(message.date().unwrap().to_timestamp(), now().as_second());
-    let link = format!("https://portal.example/.portcullis/invitation/{}", open.token.expose());
+    let link = format!(
+        "https://portal.example/.portcullis/invitation/{}",
+        open.token.as_ref().unwrap().expose()
+    );
     assert!(message.body_text(0).unwrap().contains(&link));
     assert!(message.body_text(0).unwrap().contains("Acme Ltd"));
     let html = message.html_part(0).unwrap();
     assert!(html.is_content_type("text", "html"));
-    assert!(message.body_html(0).unwrap().contains(open.token.expose()));
+    assert!(message.body_html(0).unwrap().contains(open.token.as_ref().unwrap().expose()));
 }
 
 #[test]
 fn the_address_is_whole_in_the_raw_mail() {
     let open = open(Occasion::Invitation);
     let raw = String::from_utf8(write(&open).message.formatted()).unwrap();
-    let link = format!("https://portal.example/.portcullis/invitation/{}", open.token.expose());
+    let link = format!(
+        "https://portal.example/.portcullis/invitation/{}",
+        open.token.as_ref().unwrap().expose()
+    );
     assert!(raw.contains(&format!("\r\n{link}\r\n")), "{raw}");
     // What is not plain is encoded.
     let umlauts = composer("[branding]\nname = \"Müller\"").compose(&open, now()).unwrap();
@@ -85,7 +94,10 @@ fn r62_a_mail_has_the_operators_colours() {
 fn r33_a_reset_leads_to_its_page() {
     let open = open(Occasion::Reset);
     let text = message(&write(&open)).body_text(0).unwrap().into_owned();
-    let link = format!("https://portal.example/.portcullis/password/reset/{}", open.token.expose());
+    let link = format!(
+        "https://portal.example/.portcullis/password/reset/{}",
+        open.token.as_ref().unwrap().expose()
+    );
     assert!(text.contains(&link), "{text}");
 }
 
@@ -190,5 +202,28 @@ fn a_mail_that_is_late_tells_the_time_that_is_left() {
         let written = composer("").compose(&open, after(late)).unwrap();
         let text = message(&written).body_text(0).unwrap().into_owned();
         assert!(text.contains(expected), "after {late} s: {text}");
+    }
+}
+
+#[test]
+fn a_mail_about_a_change_says_what_who_when_and_whom_to_ask() {
+    for (by, who) in [
+        (ChangedBy::User, "You, after signing in"),
+        (ChangedBy::Link, "With the link from an email"),
+        (ChangedBy::Administrator, "An administrator of Example IT"),
+    ] {
+        let mut open = open(Occasion::Reset);
+        open.mail.occasion = MailKind::AccountChanged;
+        open.mail.notice = Some(Notice { changed: AccountChange::Password, by });
+        open.token = None;
+        let settings = "[branding]\nname = \"Example IT\"\ncontact = \"help@example.com\"";
+        let message = message(&composer(settings).compose(&open, now()).unwrap());
+        assert_eq!(message.subject(), Some("Example IT: Your password was changed"));
+        for text in [message.body_text(0).unwrap(), message.body_html(0).unwrap()] {
+            for part in ["ann@acme.example", "2026-11-2", "UTC", "help@example.com", who] {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+            assert!(!text.contains("/.portcullis/"), "no link to click: {text}");
+        }
     }
 }

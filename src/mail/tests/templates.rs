@@ -15,6 +15,9 @@ fn facts() -> Variables<'static> {
         link: LINK,
         until: "2026-11-25 08:00 UTC",
         valid: Valid { count: 1, unit: "hour" },
+        notice: None,
+        at: "2026-11-24 08:00 UTC",
+        contact: None,
         accent: "#0f5499",
         on_accent: "#ffffff",
         accent_text: "#0f5499",
@@ -22,7 +25,7 @@ fn facts() -> Variables<'static> {
 }
 
 fn rendered(templates: &Templates, occasion: Occasion, language: Option<&str>) -> Text {
-    templates.text(occasion, language, &facts()).unwrap()
+    templates.text(occasion.into(), language, &facts()).unwrap()
 }
 
 fn folder(files: &[(&str, &str)]) -> TempDir {
@@ -72,7 +75,7 @@ fn time_is_told_in_the_language_with_its_number() {
         [("en", "in 1 hour)", "in 72 hours)"), ("de", "1 Stunde)", "72 Stunden)")]
     {
         assert!(rendered(&templates, Occasion::Reset, Some(language)).plain.contains(one));
-        let text = templates.text(Occasion::Reset, Some(language), &hours).unwrap();
+        let text = templates.text(Occasion::Reset.into(), Some(language), &hours).unwrap();
         assert!(text.plain.contains(many) && text.html.contains(many), "{text:?}");
     }
 }

@@ -74,7 +74,7 @@ async fn r40_an_invitation_is_mailed_and_claimed_once() {
     let fixture = Fixture::new().await;
     let (user, mail) = invited(&fixture).await;
     assert_eq!(user.status, UserStatus::Invited);
-    assert_eq!((mail.doc.occasion, &mail.doc.user), (Occasion::Invitation, &user.id));
+    assert_eq!((mail.doc.occasion.link(), &mail.doc.user), (Some(Occasion::Invitation), &user.id));
     assert_eq!((&*mail.doc.login, &*mail.doc.organization_name), (LOGIN, "acme"));
     assert_eq!(mail.doc.expires, now() + jiff::SignedDuration::from_hours(72));
 

@@ -7,7 +7,9 @@ use crate::credential::recovery::RecoveryCode;
 use crate::directory::access::attempt_source::AttemptSource;
 use crate::directory::access::confirmed::Confirmed;
 use crate::directory::access::pending_sign_in::PendingSignIn;
+use crate::directory::accounts::change_notice;
 use crate::directory::error::{AttemptError, DirectoryError};
+use crate::directory::records::ChangedBy;
 use crate::directory::records::{Actor, Change, SecondFactor, User, UserId, retry};
 use portcullis_store::StoreError;
 
@@ -105,7 +107,11 @@ impl SecondFactors {
         let (codes, recovery_codes) = keys.recovery_codes.issue(user.id.as_str());
         let factor = SecondFactor { recovery_codes, ..factor.clone() };
         let doc = User { second_factor: Some(factor), ..user.doc.clone() };
-        let writes = vec![user.replace(doc).0, account.accept(Some(step), pending, now)];
+        let (write, changed) = user.replace(doc);
+        let by = ChangedBy::User;
+        let notice = change_notice::mail(&self.core, user, &changed.doc, by, now);
+        let mut writes = vec![write, account.accept(Some(step), pending, now)];
+        writes.extend(notice.await?);
         self.core.commit(&account.change(now), writes).await?;
         Ok(Checked::Right(codes))
     }

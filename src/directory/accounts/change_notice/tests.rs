@@ -1,0 +1,76 @@
+use super::*;
+use crate::credential::secret::Secret;
+use crate::directory::UserId;
+use crate::directory::accounts::users::NewUser;
+use crate::directory::fixture::{Fixture, by_operator, by_operator_at, new_user, now};
+
+const PASSWORD: &str = "Renamed-Horse-9";
+
+async fn notices(fixture: &Fixture) -> Vec<Mail> {
+    let mails = fixture.directory.records().read().all::<Mail>(None).await.unwrap();
+    let mails = mails.into_iter().map(|mail| mail.doc);
+    mails.filter(|mail| mail.occasion == MailKind::AccountChanged).collect()
+}
+
+async fn set_password(fixture: &Fixture, user: &UserId, at: Timestamp) {
+    let change = by_operator_at(at);
+    let users = fixture.directory.users();
+    users.set_password(user, Secret::from(PASSWORD), &change).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_changed_password_is_mailed_to_the_login() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let ann = fixture.user("acme", "ann@acme.example", "limited").await;
+    set_password(&fixture, &ann.id, now()).await;
+    let [mail] = &notices(&fixture).await[..] else { panic!("one mail for each change") };
+    assert_eq!(mail.to, "ann@acme.example");
+    let notice = Notice { changed: AccountChange::Password, by: ChangedBy::Administrator };
+    assert_eq!((mail.notice, &mail.token), (Some(notice), &None));
+}
+
+#[tokio::test]
+async fn the_address_is_the_end_users_and_never_the_organizations() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let person = fixture.end_user("acme", Some("person@acme.example")).await;
+    let of_person = NewUser {
+        end_user: Some(person.id),
+        password: Some(Secret::from("Correct-Horse-7")),
+        ..new_user("acme", "ann")
+    };
+    let ann = fixture.directory.users().create(of_person, &by_operator()).await.unwrap();
+    set_password(&fixture, &ann.id, now()).await;
+    let mails = notices(&fixture).await;
+    assert_eq!(mails.iter().map(|mail| &*mail.to).collect::<Vec<_>>(), ["person@acme.example"]);
+    // Neither an end user nor an address as the login.
+    let bob = fixture.user("acme", "bob", "limited").await;
+    set_password(&fixture, &bob.id, now()).await;
+    assert_eq!(notices(&fixture).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_first_password_is_not_a_change() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let new = new_user("acme", "ann@acme.example");
+    let ann = fixture.directory.users().create(new, &by_operator()).await.unwrap();
+    set_password(&fixture, &ann.id, now()).await;
+    assert_eq!(notices(&fixture).await, []);
+    set_password(&fixture, &ann.id, now()).await;
+    assert_eq!(notices(&fixture).await.len(), 1);
+}
+
+#[tokio::test]
+async fn mails_about_changes_are_limited_by_the_hour() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let ann = fixture.user("acme", "ann@acme.example", "limited").await;
+    for _ in 0..MAX_MAILS + 2 {
+        set_password(&fixture, &ann.id, now()).await;
+    }
+    assert_eq!(notices(&fixture).await.len(), MAX_MAILS);
+    set_password(&fixture, &ann.id, now() + WINDOW).await;
+    assert_eq!(notices(&fixture).await.len(), MAX_MAILS + 1);
+}
