@@ -11,10 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{ApiTokenId, EndUserId, GroupId, OrganizationId, PreferencesId, RecordId, UserId};
 use super::kind;
-use super::stored::Stored;
 use crate::credential::folding::fold;
 use crate::credential::totp::UsedSteps;
-use crate::telemetry::events::Account;
 use portcullis_policy::built_in;
 use portcullis_store::{Key, Kind};
 
@@ -258,17 +256,6 @@ impl fmt::Debug for User {
             .field("group", &self.group)
             .field("status", &self.status())
             .finish_non_exhaustive()
-    }
-}
-
-impl Stored<User> {
-    /// The user in an event.
-    pub(in crate::directory) fn account(&self) -> Account<'_> {
-        Account {
-            user: self.id.as_str(),
-            organization: self.doc.organization.as_str(),
-            login: &self.doc.login,
-        }
     }
 }
 

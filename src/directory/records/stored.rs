@@ -2,8 +2,9 @@
 
 use portcullis_store::{Expect, Record, StoreError, Write};
 
-use super::document::Document;
+use super::document::{Document, User};
 use crate::directory::error::DirectoryError;
+use crate::telemetry::events::Account;
 
 /// A document as it is in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +71,17 @@ impl<T: Document> Stored<T> {
     pub(crate) fn delete(&self) -> Write {
         let (id, expect) = (self.id.as_ref().to_owned(), Expect::Version(self.version));
         Write::Delete { kind: T::KIND, id, expect }
+    }
+}
+
+impl Stored<User> {
+    /// The user in an event.
+    pub(in crate::directory) fn account(&self) -> Account<'_> {
+        Account {
+            user: self.id.as_str(),
+            organization: self.doc.organization.as_str(),
+            login: &self.doc.login,
+        }
     }
 }
 
