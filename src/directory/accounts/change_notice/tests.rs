@@ -74,3 +74,17 @@ async fn mails_about_changes_are_limited_by_the_hour() {
     set_password(&fixture, &ann.id, now() + WINDOW).await;
     assert_eq!(notices(&fixture).await.len(), MAX_MAILS + 1);
 }
+
+#[test]
+fn names_of_changes_and_authors_are_stable() {
+    use AccountChange::{Password, RecoveryCodes, SecondFactorRemoved, SecondFactorSetUp};
+    for (changed, by, name, author) in [
+        (Password, ChangedBy::User, "password", "user"),
+        (SecondFactorSetUp, ChangedBy::Link, "second_factor_set_up", "link"),
+        (SecondFactorRemoved, ChangedBy::Administrator, "second_factor_removed", "administrator"),
+        (RecoveryCodes, ChangedBy::User, "recovery_codes", "user"),
+    ] {
+        let notice = serde_json::to_value(Notice { changed, by }).unwrap();
+        assert_eq!(notice, serde_json::json!({"changed": name, "by": author}));
+    }
+}
