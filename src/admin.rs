@@ -23,7 +23,9 @@
 
 use axum::Router;
 
+mod administrators;
 mod audit;
+mod authority;
 mod caller;
 mod end_users;
 mod explain;
@@ -42,7 +44,9 @@ mod problem;
 mod request;
 mod response;
 mod routes;
+mod session;
 mod sessions;
+mod site;
 mod state;
 mod status;
 mod table;
@@ -50,7 +54,8 @@ mod tokens;
 mod user_tokens;
 mod users;
 
-pub use self::state::{Access, AdminState};
+pub use self::caller::Access;
+pub use self::state::AdminState;
 
 /// The API as a service, with one of the two ways of authentication.
 pub fn router(state: AdminState, access: Access) -> Router {

@@ -37,6 +37,7 @@ use crate::authz::{Authorizer, DecisionLog};
 use crate::clock;
 use crate::config::Settings;
 use crate::directory::Directory;
+use crate::directory::access::administrators::AdminRules;
 use crate::mail::{Mailer, OutboxWaker};
 use crate::net::{
     AdminListener, ConnectionTracker, GatewayListener, HealthChecks, HttpServer, ServerRuntime,
@@ -131,10 +132,12 @@ impl Server {
         let policy = PolicyWatch::new(source, loaded);
         let decided = Arc::clone(&decisions);
         let retention = settings.audit.retention;
+        let rules = AdminRules::new(&settings.admin);
         let portal = settings.upstream.groups().flatten().map(|server| server.authority.clone());
         let work = Work {
             state,
             audit,
+            rules,
             retention,
             decisions: decided,
             outbox,

@@ -13,6 +13,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use self::console::Console;
 use self::settings::settings;
 
+mod admin;
 mod audit;
 pub mod check;
 mod client;
@@ -134,6 +135,9 @@ enum ClientCommand {
         #[arg(long)]
         unused: bool,
     },
+    /// Manage administrators
+    #[command(subcommand)]
+    Admin(admin::Command),
     /// List, export and verify the audit log
     #[command(subcommand)]
     Audit(audit::Command),
@@ -229,6 +233,7 @@ impl ClientCommand {
             Self::Policy(command) => command.run(console),
             Self::Permissions => policy::permissions(console),
             Self::Routes { unused } => policy::routes(console, unused),
+            Self::Admin(command) => command.run(console),
             Self::Audit(command) => command.run(console),
             Self::Token(command) => command.run(console),
         }

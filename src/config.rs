@@ -56,6 +56,7 @@ mod upstream;
 mod value;
 mod warning_name;
 
+pub use self::admin::Admin;
 pub use self::branding::{Branding, DEFAULT_NAME, Shades};
 pub use self::check::AllowedWarning;
 pub use self::contact::Contact;

@@ -43,6 +43,7 @@ pub(crate) mod fixture;
 
 use crate::config::ServedHosts;
 
+use self::access::administrators::Administrators;
 use self::access::api_tokens::ApiTokens;
 use self::access::invitations::Invitations;
 use self::access::lockouts::Lockouts;
@@ -64,8 +65,8 @@ use self::core::Core;
 
 pub use self::error::DirectoryError;
 pub use self::records::{
-    Actor, ApiTokenId, Change, EndUserId, GroupId, MailId, OrganizationId, Page, PageRequest,
-    UserId, UserTokenId,
+    Actor, AdministratorId, ApiTokenId, Change, EndUserId, GroupId, MailId, OrganizationId, Page,
+    PageRequest, UserId, UserTokenId,
 };
 pub use self::services::AuthServices;
 pub use self::state::{
@@ -96,6 +97,7 @@ struct Operations {
     reauthenticator: Reauthenticator,
     invitations: Invitations,
     resets: Resets,
+    administrators: Administrators,
     api_tokens: ApiTokens,
     user_tokens: UserTokens,
     core: Core,
@@ -285,6 +287,12 @@ impl Directory {
         &self.operations.resets
     }
 
+    /// The operator's staff.
+    #[must_use]
+    pub fn administrators(&self) -> &Administrators {
+        &self.operations.administrators
+    }
+
     /// Tokens of the admin API.
     #[must_use]
     pub fn api_tokens(&self) -> &ApiTokens {
@@ -339,6 +347,7 @@ impl Operations {
             },
             invitations: Invitations { core: core.clone() },
             resets: Resets { core: core.clone() },
+            administrators: Administrators { core: core.clone() },
             api_tokens: ApiTokens { core: core.clone() },
             user_tokens: UserTokens { core: core.clone() },
             core,

@@ -28,6 +28,7 @@ pub(crate) mod logo;
 pub(crate) mod notice;
 pub(crate) mod origin;
 pub mod paths;
+pub mod peer;
 pub(crate) mod problem;
 pub(crate) mod request_body;
 pub(crate) mod request_error;

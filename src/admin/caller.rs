@@ -1,55 +1,113 @@
-//! Who calls the API: authentication by the admin socket or by a bearer token.
+//! Who calls the API: authentication by the admin socket, a bearer token, or the cookie of an
+//! administrator's session.
 
-use http::{HeaderMap, StatusCode, header};
+use std::sync::Arc;
+
+use http::{HeaderMap, Method, StatusCode, header};
 
 use super::problem::Problem;
-use super::state::Access;
+use super::site::Site;
+use crate::clock;
+use crate::directory::access::administrators::AdminRules;
+use crate::directory::records::{AdminSessionId, Role};
 use crate::directory::{Actor, Directory};
 use crate::telemetry::events::Event;
+
+/// How callers of the API are authenticated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// By the file mode of the admin socket: every request is an administrator's.
+    Socket,
+    /// By a bearer token, or the cookie of an administrator's session.
+    Token,
+}
 
 /// The authenticated caller.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     pub(super) actor: Actor,
-    /// The `email` of the caller's token. It gets blind copies of invitations.
+    pub(super) role: Role,
+    /// The `email` of the caller's token or account. It gets blind copies of invitations.
     pub(super) email: Option<String>,
+    /// The session, of an administrator who is signed in.
+    pub(super) session: Option<AdminSessionId>,
 }
 
-/// The caller of a request.
-///
-/// # Errors
-/// 401 without a valid token, 403 for a request from a page of another site.
-pub(super) async fn authenticate(
-    access: Access,
-    directory: &Directory,
-    headers: &HeaderMap,
-) -> Result<Caller, Problem> {
-    match access {
-        // Who can open the socket can read the files behind it, too.
-        Access::Socket => return Ok(Caller { actor: Actor::SocketOwner, email: None }),
-        Access::Token => {}
-    }
-    if is_cross_site(headers) {
-        let detail = "requests from pages of other sites are refused";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "cross-site", detail));
-    }
-    let Some(bearer) = bearer(headers) else {
-        let detail = "send `Authorization: Bearer portcullis_…`; create a token with \
-                      `portcullis token create NAME`";
-        return Err(Problem::new(StatusCode::UNAUTHORIZED, "token-missing", detail));
-    };
-    match directory.api_tokens().verify(bearer).await? {
-        Some(token) => {
-            let actor = Actor::Token { id: token.id, name: token.name };
-            Ok(Caller { actor, email: token.email })
+/// What callers are authenticated with.
+#[derive(Debug, Clone)]
+pub(super) struct Authentication {
+    pub(super) access: Access,
+    pub(super) directory: Directory,
+    pub(super) rules: AdminRules,
+    pub(super) site: Arc<Site>,
+}
+
+impl Authentication {
+    /// The caller of a request.
+    ///
+    /// # Errors
+    /// 401 without a valid token or session, 403 for a request from a page of another site, 421 for
+    /// a cookie that was sent to another host.
+    pub(super) async fn caller(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<Caller, Problem> {
+        match self.access {
+            // Who can open the socket can read the files behind it, too.
+            Access::Socket => {
+                let actor = Actor::SocketOwner;
+                return Ok(Caller { actor, role: Role::Owner, email: None, session: None });
+            }
+            Access::Token => {}
         }
-        None => {
-            Event::ApiTokenRefused.log();
-            let detail = "the token is unknown or has been revoked; create another with \
-                          `portcullis token create NAME`";
-            Err(Problem::new(StatusCode::UNAUTHORIZED, "token-unknown", detail))
+        self.site.refuse_other_sites(headers)?;
+        if headers.contains_key(header::AUTHORIZATION) {
+            return self.token_holder(headers).await;
+        }
+        let Some(token) = self.site.session_token(headers) else { return Err(missing()) };
+        self.site.check_cookie_request(method, headers)?;
+        let administrators = self.directory.administrators();
+        match administrators.session(&token, self.rules, clock::now()).await? {
+            Some(signed_in) => {
+                let of = signed_in.administrator;
+                Ok(Caller {
+                    actor: Actor::Administrator { id: of.id, login: of.login },
+                    role: of.role,
+                    email: of.email,
+                    session: Some(signed_in.session),
+                })
+            }
+            None => {
+                let detail = "the session has ended; sign in again";
+                Err(Problem::new(StatusCode::UNAUTHORIZED, "session-ended", detail))
+            }
         }
     }
+
+    async fn token_holder(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let Some(bearer) = bearer(headers) else { return Err(missing()) };
+        match self.directory.api_tokens().verify(bearer, clock::now()).await? {
+            Some(token) => Ok(Caller {
+                actor: Actor::Token { id: token.id, name: token.name },
+                role: token.role,
+                email: token.email,
+                session: None,
+            }),
+            None => {
+                Event::ApiTokenRefused.log();
+                let detail = "the token is unknown, expired or revoked; create another with \
+                              `portcullis token create NAME`";
+                Err(Problem::new(StatusCode::UNAUTHORIZED, "token-unknown", detail))
+            }
+        }
+    }
+}
+
+fn missing() -> Problem {
+    let detail = "send `Authorization: Bearer portcullis_…`; create a token with \
+                  `portcullis token create NAME`";
+    Problem::new(StatusCode::UNAUTHORIZED, "token-missing", detail)
 }
 
 /// The bearer token (RFC 6750, 2.1) of the only `Authorization` field; `None` when the field is
@@ -59,19 +117,4 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (Some(field), None) = (fields.next(), fields.next()) else { return None };
     let (scheme, token) = field.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-/// Whether a browser marks the request as made by a page of another site. Defence in depth: such a
-/// page has no token. Clients other than browsers send neither header.
-fn is_cross_site(headers: &HeaderMap) -> bool {
-    if let Some(site) = headers.get("sec-fetch-site") {
-        return site != "same-origin" && site != "none";
-    }
-    let Some(origin) = headers.get(header::ORIGIN) else { return false };
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
-    match (host, origin) {
-        (Some(host), Some((_, origin))) => !origin.eq_ignore_ascii_case(host),
-        _ => true,
-    }
 }

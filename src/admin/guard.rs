@@ -13,24 +13,24 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 
-use super::caller::authenticate;
+use super::authority::Authority;
+use super::caller::{Access, Authentication};
 use super::problem::{Problem, StoreFailed};
-use super::state::{Access, AdminState};
-use super::table::{Declaration, Declarations, Role, Table};
-use crate::directory::Directory;
+use super::state::AdminState;
+use super::table::{Declaration, Declarations, Table};
+use crate::directory::records::Role;
 
 #[derive(Debug)]
 struct Guard {
     declarations: Declarations,
-    access: Access,
-    directory: Directory,
+    authentication: Authentication,
 }
 
 /// The routes of a table, behind the guard.
 pub(super) fn router(table: Table, state: AdminState, access: Access) -> Router {
     let Table { router, declarations } = table;
-    let directory = state.directory.clone();
-    let guard = Arc::new(Guard { declarations, access, directory });
+    let authentication = state.authentication(access);
+    let guard = Arc::new(Guard { declarations, authentication });
     router
         .fallback(|uri: Uri| async move { nothing_at(&uri) })
         .layer(middleware::from_fn_with_state(guard, check))
@@ -45,9 +45,16 @@ async fn check(
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let methods = path.and_then(|path| guard.declarations.of(path));
     let declared = methods.and_then(|methods| find(methods, request.method()));
-    if !declared.is_some_and(|declared| declared.role == Role::Public) {
-        match authenticate(guard.access, &guard.directory, request.headers()).await {
-            Ok(caller) => request.extensions_mut().insert(caller),
+    if !declared.is_some_and(Declaration::is_public) {
+        match guard.authentication.caller(request.method(), request.headers()).await {
+            Ok(caller) => {
+                if let Some(declared) = declared
+                    && !declared.authority.includes(caller.role)
+                {
+                    return Ok(role_required(declared, caller.role).into_response());
+                }
+                request.extensions_mut().insert(caller);
+            }
             Err(problem) => return Ok(problem.into_response()),
         };
     }
@@ -68,11 +75,22 @@ async fn check(
     })
 }
 
+/// 403: the caller's role does not suffice.
+fn role_required(declared: &Declaration, role: Role) -> Problem {
+    let least = declared.authority.least().name();
+    let detail = format!("this needs the role `{least}`; yours is `{}`", role.name());
+    Problem::new(StatusCode::FORBIDDEN, "role-required", detail).naming_role(least)
+}
+
 impl Declaration {
+    fn is_public(&self) -> bool {
+        self.authority == Authority::Public
+    }
+
     /// Rejects parameters that the route does not declare. Probes ignore them: load balancers may
     /// add some.
     fn check_query(&self, uri: &Uri) -> Result<(), Problem> {
-        if self.role == Role::Public {
+        if self.is_public() {
             return Ok(());
         }
         let Query(given) = Query::<Vec<(String, String)>>::try_from_uri(uri)

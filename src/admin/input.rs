@@ -5,7 +5,7 @@
 
 use axum::Extension;
 use axum::extract::State;
-use http::Method;
+use http::{HeaderMap, Method};
 use serde::de::value::Error;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
@@ -13,6 +13,7 @@ use serde::forward_to_deserialize_any;
 use super::caller::Caller;
 use super::request::{Body, Id, NewRecord, OptionalBody, Params, RecordChange};
 use super::state::AdminState;
+use crate::web::peer::Peer;
 
 /// An argument of a handler.
 pub(super) trait Input {
@@ -24,6 +25,8 @@ pub(super) trait Input {
 
 impl Input for State<AdminState> {}
 impl Input for Extension<Caller> {}
+impl Input for Extension<Peer> {}
+impl Input for HeaderMap {}
 impl Input for Method {}
 impl Input for RecordChange {}
 impl Input for NewRecord {}

@@ -22,6 +22,8 @@ pub(super) struct Problem {
     /// The end of the document's `type`.
     name: String,
     detail: String,
+    /// The role that would do.
+    role: Option<&'static str>,
     errors: Vec<Item>,
     store_failed: bool,
 }
@@ -29,6 +31,8 @@ pub(super) struct Problem {
 /// The member of our own in the document.
 #[derive(Debug, Serialize)]
 pub(super) struct Extension<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
     #[serde(skip_serializing_if = "<[Item]>::is_empty")]
     errors: &'a [Item],
 }
@@ -51,6 +55,7 @@ impl Problem {
             status,
             name: name.to_owned(),
             detail: detail.into(),
+            role: None,
             errors: Vec::new(),
             store_failed: false,
         }
@@ -58,7 +63,7 @@ impl Problem {
 
     /// The body of the response.
     pub(super) fn document(&self) -> ProblemDocument<'_, Extension<'_>> {
-        let extension = Extension { errors: &self.errors };
+        let extension = Extension { role: self.role, errors: &self.errors };
         ProblemDocument::new(self.status, &self.name, title(self.status), &self.detail, extension)
     }
 
@@ -70,6 +75,11 @@ impl Problem {
             errors: vec![Item::Field { field: field.to_owned(), message }],
             ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
         }
+    }
+
+    /// Names the role that would do.
+    pub(super) fn naming_role(self, role: &'static str) -> Self {
+        Self { role: Some(role), ..self }
     }
 
     /// 404: no record has this id or name.

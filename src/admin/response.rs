@@ -6,6 +6,7 @@ use http::{StatusCode, header};
 use serde::Serialize;
 
 use super::problem::Problem;
+use crate::directory::access::administrators::AdministratorView;
 use crate::directory::access::second_factors::SecondFactorView;
 use crate::directory::accounts::end_users::EndUserView;
 use crate::directory::accounts::groups::GroupView;
@@ -33,6 +34,7 @@ macro_rules! versioned {
 }
 
 versioned!(
+    AdministratorView,
     EndUserView,
     GroupView,
     MailView,

@@ -8,10 +8,13 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
+use super::caller::{Access, Authentication};
 use super::portal_servers::PortalServers;
+use super::site::Site;
 use crate::audit::AuditLog;
 use crate::authz::Authorizer;
 use crate::config::{PublicUrl, Settings};
+use crate::directory::access::administrators::AdminRules;
 use crate::directory::{Change, Directory};
 use crate::mail::MailQueue;
 use crate::session::Sessions;
@@ -37,6 +40,8 @@ pub struct AdminState {
     pub(super) started: Timestamp,
     pub(super) policy_directory: Arc<Path>,
     pub(super) portal_servers: Arc<PortalServers>,
+    pub(super) rules: AdminRules,
+    pub(super) site: Arc<Site>,
 }
 
 impl AdminState {
@@ -65,7 +70,15 @@ impl AdminState {
             started,
             policy_directory: settings.policy.directory.as_path().into(),
             portal_servers: Arc::new(PortalServers::new(&settings.upstream)),
+            rules: AdminRules::new(&settings.admin),
+            site: Arc::new(Site::new(&settings.admin)),
         }
+    }
+
+    /// What callers are authenticated with.
+    pub(super) fn authentication(&self, access: Access) -> Authentication {
+        let (directory, site) = (self.directory.clone(), Arc::clone(&self.site));
+        Authentication { access, directory, rules: self.rules, site }
     }
 }
 
@@ -73,13 +86,4 @@ impl fmt::Debug for AdminState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AdminState").finish_non_exhaustive()
     }
-}
-
-/// How callers of the API are authenticated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// By the file mode of the admin socket: every request is an administrator's.
-    Socket,
-    /// By a bearer token.
-    Token,
 }

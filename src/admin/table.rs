@@ -1,5 +1,5 @@
-//! How routes are declared: [`Table::route`] is the only way into the router, and takes the role
-//! that the route requires.
+//! How routes are declared: [`Table::route`] is the only way into the router, and takes the
+//! authority that the route requires.
 
 use std::collections::HashMap;
 
@@ -8,6 +8,7 @@ use axum::handler::Handler;
 use axum::routing::{MethodFilter, on};
 use http::Method;
 
+use super::authority::Authority;
 use super::input::Inputs;
 use super::state::AdminState;
 
@@ -19,15 +20,6 @@ pub(super) const POST: RouteMethod = (Method::POST, MethodFilter::POST);
 pub(super) const PUT: RouteMethod = (Method::PUT, MethodFilter::PUT);
 pub(super) const PATCH: RouteMethod = (Method::PATCH, MethodFilter::PATCH);
 pub(super) const DELETE: RouteMethod = (Method::DELETE, MethodFilter::DELETE);
-
-/// What a route requires of its caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    /// Nothing: for probes, whose answers hold nothing secret.
-    Public,
-    /// To be an administrator of the installation.
-    Administrator,
-}
 
 /// The router, and the declarations that the guard checks requests against.
 #[derive(Debug, Default)]
@@ -44,7 +36,7 @@ pub(super) struct Declarations(HashMap<&'static str, Vec<Declaration>>);
 #[derive(Debug)]
 pub(super) struct Declaration {
     pub(super) method: Method,
-    pub(super) role: Role,
+    pub(super) authority: Authority,
     /// The names of its query parameters.
     pub(super) query: Vec<&'static str>,
 }
@@ -53,7 +45,7 @@ impl Table {
     /// Declares a route. Its query parameters are those of the handler's arguments.
     pub(super) fn route<H, A>(
         mut self,
-        role: Role,
+        authority: Authority,
         (method, filter): RouteMethod,
         path: &'static str,
         handler: H,
@@ -62,7 +54,7 @@ impl Table {
         H: Handler<A, AdminState>,
         A: Inputs + 'static,
     {
-        let declaration = Declaration { method, role, query: A::query() };
+        let declaration = Declaration { method, authority, query: A::query() };
         self.declarations.0.entry(path).or_default().push(declaration);
         Self { router: self.router.route(path, on(filter, handler)), ..self }
     }

@@ -8,4 +8,5 @@ mod mail;
 mod people;
 mod portal;
 mod requests;
+mod roles;
 mod status;

@@ -8,7 +8,9 @@ use super::response::{ApiResult, Versioned, created, document, no_content};
 use super::state::AdminState;
 use crate::credential::token::PlainToken;
 use crate::directory::ApiTokenId;
-use crate::directory::access::api_tokens::ApiTokenView;
+use crate::directory::access::api_tokens::{ApiTokenView, NewApiToken};
+use crate::directory::accounts::patch;
+use crate::directory::records::Role;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -16,23 +18,23 @@ pub(super) struct NewToken {
     name: String,
     #[serde(default)]
     email: Option<String>,
+    #[serde(default)]
+    role: Option<Role>,
+    #[serde(default, deserialize_with = "patch::nullable")]
+    expires: Option<Option<jiff::Timestamp>>,
 }
 
 /// A new token. This response is the only place where the token itself appears.
 #[derive(Debug, Serialize)]
-struct NewApiToken {
-    id: ApiTokenId,
-    name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    email: Option<String>,
-    created: jiff::Timestamp,
-    version: u64,
+struct CreatedToken {
+    #[serde(flatten)]
+    record: ApiTokenView,
     token: ExposedToken,
 }
 
-impl Versioned for NewApiToken {
+impl Versioned for CreatedToken {
     fn version(&self) -> u64 {
-        self.version
+        self.record.version
     }
 }
 
@@ -63,14 +65,13 @@ pub(super) async fn list(
 pub(super) async fn create(
     State(admin): State<AdminState>,
     NewRecord(change): NewRecord,
-    Body(NewToken { name, email }): Body<NewToken>,
+    Body(NewToken { name, email, role, expires }): Body<NewToken>,
 ) -> ApiResult {
-    let (record, token) =
-        admin.directory.api_tokens().create(&name, email.as_deref(), &change).await?;
-    let ApiTokenView { id, name, email, created: at, version } = record;
-    let path = format!("/api/v1/tokens/{id}");
-    let token = ExposedToken::of(&token);
-    created(&NewApiToken { id, name, email, created: at, version, token }, path)
+    let role = role.unwrap_or(Role::Owner);
+    let new = NewApiToken { name, email, role, expires };
+    let (record, token) = admin.directory.api_tokens().create(&new, &change).await?;
+    let path = format!("/api/v1/tokens/{}", record.id);
+    created(&CreatedToken { record, token: ExposedToken::of(&token) }, path)
 }
 
 pub(super) async fn revoke(

@@ -20,6 +20,7 @@ use crate::audit::AuditLog;
 use crate::authz::DecisionLog;
 use crate::clock;
 use crate::credential::lockout::Lockout;
+use crate::directory::access::administrators::AdminRules;
 use crate::mail::{MailQueue, Outbox};
 use crate::portal_pages::router::Pages;
 use crate::proxy::upstream::Upstreams;
@@ -38,6 +39,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) struct Work {
     pub(super) state: State,
     pub(super) audit: AuditLog,
+    pub(super) rules: AdminRules,
     /// `audit.retention`
     pub(super) retention: Duration,
     pub(super) decisions: Arc<DecisionLog>,
@@ -72,6 +74,7 @@ impl Background {
         let Work {
             state,
             audit,
+            rules,
             retention,
             decisions,
             outbox,
@@ -88,7 +91,7 @@ impl Background {
         tasks.spawn("audit log", audit::maintain(audit.clone(), retention));
         tasks.spawn("decision records", decisions.keep_flushing());
         tasks.spawn("lockout clock", correct_clock(state.lockout.clone()));
-        tasks.spawn("removal of expired records", sweep(state));
+        tasks.spawn("removal of expired records", sweep(state, rules));
         tasks.spawn("password resets", async move { pages.work().await });
         tasks.spawn("unused portal connections", prune(upstreams));
         tasks.spawn("first connection to the portal", portal_probe::run(portal, connect_timeout));
@@ -126,13 +129,17 @@ fn stop_on_signals(tasks: &Tasks) -> io::Result<()> {
     Ok(())
 }
 
-async fn sweep(State { directory, sessions, .. }: State) {
+async fn sweep(State { directory, sessions, .. }: State, rules: AdminRules) {
     let mut ticks = interval(SWEEP_INTERVAL);
     loop {
         ticks.tick().await;
         match sessions.sweep(clock::now()).await {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "expired sessions removed"),
+            Err(error) => tracing::warn!(%error, "could not remove expired sessions"),
+        }
+        match directory.administrators().sweep_sessions(rules, clock::now()).await {
+            Ok(_) => {}
             Err(error) => tracing::warn!(%error, "could not remove expired sessions"),
         }
         match MailQueue::new(directory.clone()).remove_expired(clock::now()).await {

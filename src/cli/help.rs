@@ -8,7 +8,7 @@ mod examples;
 pub(super) use self::examples::EXAMPLES;
 
 /// Commands that ask before they change something, so that `--yes` has an effect.
-const ASKING: [&str; 14] = [
+const ASKING: [&str; 16] = [
     "groups edit",
     "groups delete",
     "organizations delete",
@@ -23,6 +23,8 @@ const ASKING: [&str; 14] = [
     "preferences set",
     "sessions end",
     "token revoke",
+    "admin delete",
+    "admin reset-mfa",
 ];
 
 /// The definition of the command line with its help.

@@ -4,8 +4,9 @@ use std::io::Write;
 
 use anyhow::bail;
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
+use super::admin::Role;
 use super::console::{Console, text};
 use super::lookup::{self, short};
 
@@ -20,6 +21,12 @@ pub(super) enum Command {
         /// The email address that gets blind copies of invitations sent with the token
         #[arg(long, value_name = "ADDRESS")]
         email: Option<String>,
+        /// What requests with the token may do
+        #[arg(long, value_enum, default_value = "owner")]
+        role: Role,
+        /// When the token expires, such as `2027-01-31T00:00:00Z`, or `never` [default: in 90 days]
+        #[arg(long, value_name = "TIME")]
+        expires: Option<String>,
     },
     /// Revoke a token
     Revoke {
@@ -34,14 +41,27 @@ impl Command {
         match self {
             Self::List => {
                 let tokens = console.list(&["tokens"], &[])?;
-                console.table(&tokens, ["ID", "NAME", "EMAIL", "CREATED"], |token| {
-                    let [id, name, email, created] =
-                        ["id", "name", "email", "created"].map(|field| text(token, field));
-                    [short(&id), name, email, created]
+                let header = ["ID", "NAME", "ROLE", "EMAIL", "EXPIRES", "LAST USED"];
+                console.table(&tokens, header, |token| {
+                    let [id, name, role, email, expires, last_used] =
+                        ["id", "name", "role", "email", "expires", "last_used"]
+                            .map(|field| text(token, field));
+                    let expires = if expires.is_empty() { "never".to_owned() } else { expires };
+                    [short(&id), name, role, email, expires, last_used]
                 })
             }
-            Self::Create { name, email } => {
-                let body = json!({ "name": name, "email": email });
+            Self::Create { name, email, role, expires } => {
+                let mut body = Map::from_iter([
+                    ("name".to_owned(), name.into()),
+                    ("email".to_owned(), email.into()),
+                    ("role".to_owned(), role.name().into()),
+                ]);
+                if let Some(expires) = expires {
+                    let never = expires == "never";
+                    let expires = if never { Value::Null } else { expires.into() };
+                    body.insert("expires".to_owned(), expires);
+                }
+                let body = Value::Object(body);
                 let token = console.post(&["tokens"], Some(&body))?;
                 // On standard error, so that a script gets only the token on standard output.
                 writeln!(std::io::stderr(), "Keep the token safe: it is not shown again.")?;

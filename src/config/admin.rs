@@ -1,10 +1,13 @@
-//! `[admin]`: where the admin API listens.
+//! `[admin]`: where the admin API listens, and how administrators sign in.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
+use super::public_url::PublicUrl;
 use super::reader::Reader;
-use super::value::Address;
+use super::value::{Address, minutes};
+use portcullis_policy::Host;
 
 /// `[admin]`
 #[derive(Debug, Clone)]
@@ -13,6 +16,15 @@ pub struct Admin {
     pub listen: SocketAddr,
     /// `admin.socket`: the path of the admin socket.
     pub socket: PathBuf,
+    /// `admin.public_url`: the URL by which browsers reach the admin listener, if it is not that of
+    /// `admin.listen`.
+    pub public_url: Option<PublicUrl>,
+    /// `admin.hosts`: further hosts that cookies are accepted for.
+    pub hosts: Vec<Host>,
+    /// `admin.idle_timeout`: an administrator's session ends after this long without a request.
+    pub idle_timeout: Duration,
+    /// `admin.require_mfa`: whether administrators need a second factor to sign in.
+    pub require_mfa: bool,
 }
 
 impl Admin {
@@ -26,6 +38,13 @@ impl Admin {
                 default
             }
         };
-        Self { listen, socket: r.path("admin.socket", "data/admin.sock") }
+        Self {
+            listen,
+            socket: r.path("admin.socket", "data/admin.sock"),
+            public_url: r.parsed("admin.public_url"),
+            hosts: r.list("admin.hosts").unwrap_or_default(),
+            idle_timeout: r.duration("admin.idle_timeout", minutes(15)),
+            require_mfa: r.boolean("admin.require_mfa", true),
+        }
     }
 }

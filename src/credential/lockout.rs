@@ -147,6 +147,20 @@ impl Lockout {
         self.begin_with(keys, (address, Some(login)), now)
     }
 
+    /// Starts an attempt at an administrator's account, counted by login and address.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub fn begin_administrator(
+        &self,
+        login: &str,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<Attempt, LockedUntil> {
+        let keys = vec![Key::administrator(login), Key::address(address)];
+        self.begin_with(keys, (address, Some(login)), now)
+    }
+
     fn begin_with(
         &self,
         keys: Vec<Key>,
@@ -239,7 +253,8 @@ impl Lockout {
                     | Key::Address(_)
                     | Key::Asking(_)
                     | Key::Link(_)
-                    | Key::Token(_) => false,
+                    | Key::Token(_)
+                    | Key::Administrator(_) => false,
                 };
                 let accounts = tables.of(key).series().map(|(key, _)| key);
                 accounts.filter(is_browser).chain([key]).cloned().collect()
@@ -249,7 +264,8 @@ impl Lockout {
             | Key::Address(_)
             | Key::Asking(_)
             | Key::Link(_)
-            | Key::Token(_) => vec![key.clone()],
+            | Key::Token(_)
+            | Key::Administrator(_) => vec![key.clone()],
         };
         let mut failed = false;
         for key in &keys {
@@ -285,7 +301,9 @@ impl Attempt {
     pub fn account_exists(&self) {
         self.exists.store(true, Ordering::Relaxed);
         let mut tables = self.lockout.lock();
-        for key in self.keys.iter().filter(|key| matches!(key, Key::Account(_))) {
+        for key in
+            self.keys.iter().filter(|key| matches!(key, Key::Account(_) | Key::Administrator(_)))
+        {
             tables.of_mut(key).keep(key);
         }
     }

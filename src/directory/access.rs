@@ -14,6 +14,7 @@
 //! | [`invitations`], [`resets`] | mailing these links (R33, R40–R42) |
 //! | [`api_tokens`], [`user_tokens`] | tokens of the admin API, and of portal users |
 
+pub mod administrators;
 pub mod api_tokens;
 pub mod attempt_source;
 pub mod confirmed;

@@ -26,7 +26,7 @@ pub(in crate::directory) mod mailed_link;
 pub(in crate::directory) mod name;
 pub mod organizations;
 mod password_reuse;
-mod patch;
+pub(crate) mod patch;
 pub mod personal_data;
 pub mod preferences;
 mod reference;

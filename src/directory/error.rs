@@ -188,6 +188,12 @@ pub enum Refusal {
         /// How many portal users it has.
         portal_users: u64,
     },
+    /// Somebody must be able to manage administrators and tokens.
+    #[error("`{login}` is the last owner; make another administrator an owner first")]
+    LastOwner {
+        /// The administrator's login.
+        login: String,
+    },
     /// The mail is completed, and the token that it contained was removed.
     #[error(
         "the email to `{to}` {state}{}",
@@ -262,6 +268,7 @@ impl Refusal {
             Self::NoAddress { .. } => "no-address",
             Self::OrganizationInUse { .. } => "organization-in-use",
             Self::EndUserInUse { .. } => "end-user-in-use",
+            Self::LastOwner { .. } => "last-owner",
             Self::MailCompleted { .. } => "mail-done",
         }
     }
@@ -340,6 +347,7 @@ fn noun(kind: Kind) -> &'static str {
     match kind {
         kind::END_USER => "end user",
         kind::USER => "portal user",
+        kind::ADMINISTRATOR => "administrator",
         kind::API_TOKEN => "API token",
         kind::USER_TOKEN => "token",
         kind::TOTP_STEP => "time step",

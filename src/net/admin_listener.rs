@@ -4,13 +4,13 @@
 //! Being able to connect does not make a client trusted: connections are limited in number, heads
 //! in size, and heads, idle connections, requests and the sending of responses in time.
 
-use std::net::TcpListener;
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::Router;
 use axum::serve::Listener;
+use axum::{Extension, Router};
 use http::Request;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
@@ -31,7 +31,10 @@ use super::http::http1;
 use super::timed_stream::{Protocol, TimedStream};
 use crate::config::Limits;
 use crate::tasks::Tasks;
+use crate::web::peer::Peer;
 
+/// The address of clients of the admin socket.
+const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Connections to each of the sockets. More wait to be accepted until one ends.
 const CONNECTIONS: usize = 128;
 /// Upper bound on answering a request, the receiving of its body included.
@@ -86,8 +89,8 @@ impl Service for AdminService {
             };
             let limit = || connections.with_limit(CONNECTIONS);
             tokio::select! {
-                () = accept(over_tcp, tcp.1, limits, limit(), stop) => {}
-                () = accept(over_unix, unix.1, limits, limit(), stop) => {}
+                () = accept(over_tcp, tcp.1, |peer| peer.ip(), limits, limit(), stop) => {}
+                () = accept(over_unix, unix.1, |_| LOCAL, limits, limit(), stop) => {}
             }
         };
         self.tasks.clone().supervise("admin listener", serving).await;
@@ -106,6 +109,7 @@ impl Service for AdminService {
 async fn accept<L>(
     mut listener: L,
     router: Router,
+    address: impl Fn(&L::Addr) -> IpAddr,
     limits: Limits,
     connections: ConnectionTracker,
     stop: &CancellationToken,
@@ -115,15 +119,17 @@ async fn accept<L>(
     loop {
         let next = async {
             let permit = connections.permit().await?;
-            Some((permit, listener.accept().await.0))
+            let (stream, peer) = listener.accept().await;
+            Some((permit, stream, peer))
         };
         let next = tokio::select! {
             next = next => next,
             () = stop.cancelled() => return,
         };
-        let Some((permit, stream)) = next else { return };
+        let Some((permit, stream, peer)) = next else { return };
         let Some(guard) = connections.open(permit) else { return };
-        tokio::spawn(serve(stream, router.clone(), limits, guard));
+        let router = router.clone().layer(Extension(Peer(address(&peer))));
+        tokio::spawn(serve(stream, router, limits, guard));
     }
 }
 
@@ -183,7 +189,7 @@ mod tests {
             let router = Router::new().route("/", post(|body: String| async { body }));
             let (counted, stopped) = (connections.clone(), stop.clone());
             tokio::spawn(async move {
-                accept(listener, router, limits(), counted, &stopped).await;
+                accept(listener, router, |peer| peer.ip(), limits(), counted, &stopped).await;
             });
             Self { address, connections, stop }
         }

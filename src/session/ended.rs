@@ -124,7 +124,9 @@ impl Sessions {
         }
         Ok(actor.and_then(|actor| match actor {
             Actor::PortalUser { .. } => Some(EndReason::ByUser),
-            Actor::SocketOwner | Actor::Token { .. } => Some(EndReason::ByOperator),
+            Actor::SocketOwner | Actor::Token { .. } | Actor::Administrator { .. } => {
+                Some(EndReason::ByOperator)
+            }
             Actor::System(_) => None,
         }))
     }

@@ -32,7 +32,7 @@
 //! | `hash`, `tree` | hashes of entries and nodes, and the tree |
 //! | `key`, `note` | keys as texts, and signed texts |
 //! | `checkpoint` | size, root and time as a text |
-//! | [`line`] | the lines of an exported log |
+//! | [`mod@line`] | the lines of an exported log |
 //! | `verification` | whether such lines are what the checkpoints were made of |
 
 mod checkpoint;

@@ -24,14 +24,17 @@ use crate::credential::key::SecretKey;
 use crate::credential::lockout::Lockout;
 use crate::credential::secret::Secret;
 use crate::credential::token::TokenHash;
+use crate::directory::access::api_tokens::NewApiToken;
 use crate::directory::access::attempt_source::AttemptSource;
 use crate::directory::access::second_factors::SecondStep;
 use crate::directory::access::sign_in::{SignIn, SignInRequest};
 use crate::directory::fixture::by_operator_at;
 use crate::directory::records::Mail;
+use crate::directory::records::Role;
 use crate::directory::records::kind;
 use crate::directory::{AuthServices, Directory, Memory};
 use crate::session::{NewSession, SessionCache, Sessions};
+use crate::web::peer::Peer;
 use portcullis_audit::SigningKey;
 use portcullis_policy::{Policy, SessionKind};
 use portcullis_store::Store;
@@ -169,14 +172,27 @@ impl Bench {
 
     /// A token for the API over TCP.
     pub(super) async fn token(&self) -> String {
-        let (_, token) = self
-            .state
-            .directory
-            .api_tokens()
-            .create("test", None, &by_operator_at(clock::now()))
-            .await
-            .unwrap();
+        self.token_with(Role::Owner).await
+    }
+
+    /// A token with this role.
+    pub(super) async fn token_with(&self, role: Role) -> String {
+        let new = NewApiToken { name: "test".to_owned(), email: None, role, expires: None };
+        let tokens = self.state.directory.api_tokens();
+        let (_, token) = tokens.create(&new, &by_operator_at(clock::now())).await.unwrap();
         token.expose().to_owned()
+    }
+
+    /// Signs an administrator in over TCP.
+    pub(super) async fn sign_in(&self, credentials: &str) -> Answer {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri("/api/v1/session")
+            .header("host", "127.0.0.1:8081")
+            .header("content-type", "application/json")
+            .extension(Peer(IpAddr::V4(Ipv4Addr::LOCALHOST)))
+            .body(Body::from(credentials.to_owned()));
+        self.send(Access::Token, request.unwrap()).await
     }
 
     /// The blind copy of each waiting mail, by login.

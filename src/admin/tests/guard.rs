@@ -2,8 +2,9 @@ use axum::body::Body;
 use http::{Method, Request};
 
 use super::bench::Bench;
+use crate::admin::authority::Authority;
 use crate::admin::response::ApiResult;
-use crate::admin::table::{DELETE, Declaration, GET, POST, Role, Table};
+use crate::admin::table::{DELETE, Declaration, GET, POST, Table};
 use crate::admin::{Access, routes};
 use portcullis_store::StoreError;
 
@@ -19,23 +20,24 @@ fn over_tcp(method: &Method, path: &str, headers: &[(&str, &str)]) -> Request<Bo
 async fn every_route_but_the_probes_needs_a_token() {
     let bench = Bench::start().await;
     let declarations = routes::table().declarations;
-    let mut probes = Vec::new();
-    for (path, Declaration { method, role, .. }) in declarations.all() {
+    let (mut probes, mut signing_in) = (Vec::new(), Vec::new());
+    for (path, Declaration { method, authority, .. }) in declarations.all() {
         let concrete = path.replace("{id}", "x").replace("{end_user}", "y");
+        if (*authority, method) == (Authority::Public, &Method::POST) {
+            signing_in.push(path);
+            continue;
+        }
         let answer = bench.send(Access::Token, over_tcp(method, &concrete, &[])).await;
-        match role {
-            Role::Public => {
-                probes.push(path);
-                assert_eq!(answer.status, 200, "{method} {path}");
-            }
-            Role::Administrator => {
-                assert_eq!(answer.status, 401, "{method} {path}");
-                assert!(answer.headers.contains_key("www-authenticate"));
-            }
+        if *authority == Authority::Public {
+            probes.push(path);
+            assert_eq!(answer.status, 200, "{method} {path}");
+        } else {
+            assert_eq!(answer.status, 401, "{method} {path}");
+            assert!(answer.headers.contains_key("www-authenticate"));
         }
     }
     probes.sort_unstable();
-    assert_eq!(probes, ["/healthz", "/readyz"]);
+    assert_eq!((probes, signing_in), (vec!["/healthz", "/readyz"], vec!["/api/v1/session"]));
 }
 
 /// The routes as an operator may call them, a line each.
@@ -43,10 +45,10 @@ fn listed() -> String {
     let declarations = routes::table().declarations;
     let mut lines: Vec<_> = declarations
         .all()
-        .map(|(path, Declaration { method, role, query })| {
+        .map(|(path, Declaration { method, authority, query })| {
             let query =
                 if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
-            format!("{path} {method} {role:?} {query}").trim_end().to_owned()
+            format!("{path} {method} {authority:?} {query}").trim_end().to_owned()
         })
         .collect();
     lines.sort_unstable();
@@ -83,7 +85,7 @@ async fn only_a_failed_write_may_have_changed_something() {
     let bench = Bench::start().await;
     for (method, in_doubt) in [(GET, false), (POST, true), (DELETE, true)] {
         let name = method.0.clone();
-        let table = Table::default().route(Role::Administrator, method, "/x", fail);
+        let table = Table::default().route(Authority::Manage, method, "/x", fail);
         let request = Request::builder().method(&name).uri("/x").body(Body::empty()).unwrap();
         let answer = bench.send_to(table, Access::Socket, request).await;
         assert_eq!((answer.status.as_u16(), answer.code()), (503, "store-unavailable"));

@@ -363,4 +363,36 @@ pub(in crate::cli) const EXAMPLES: &[(&str, [&str; 2])] = &[
         "token revoke",
         ["portcullis token revoke 'Ticket system'", "portcullis token revoke 7258a1b2"],
     ),
+    ("admin list", ["portcullis admin list", "portcullis admin list --json"]),
+    (
+        "admin create",
+        [
+            "portcullis admin create olga --role owner --email olga@example.com",
+            "portcullis admin create theo --role technician --password-stdin < password",
+        ],
+    ),
+    (
+        "admin edit",
+        [
+            "portcullis admin edit theo --role administrator",
+            "portcullis admin edit theo --no-email",
+        ],
+    ),
+    ("admin delete", ["portcullis admin delete theo", "portcullis admin delete theo --yes"]),
+    (
+        "admin reset-password",
+        [
+            "portcullis admin reset-password theo",
+            "portcullis admin reset-password theo --password-stdin < password",
+        ],
+    ),
+    (
+        "admin reset-mfa",
+        ["portcullis admin reset-mfa theo", "portcullis admin reset-mfa theo --yes"],
+    ),
+    ("admin sessions", ["portcullis admin sessions theo", "portcullis admin sessions theo --json"]),
+    (
+        "admin end-sessions",
+        ["portcullis admin end-sessions theo", "portcullis admin end-sessions olga"],
+    ),
 ];

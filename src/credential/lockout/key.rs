@@ -31,6 +31,8 @@ pub enum Key {
     },
     /// A folded login in all browsers that have signed in to it before.
     Browsers(String),
+    /// A folded login of an administrator, whether it exists or not.
+    Administrator(String),
     /// The [`network`] of an address.
     Address(IpNet),
     /// The network of an address that mails were asked for from.
@@ -48,6 +50,7 @@ impl Key {
             Self::Account(_) => "account",
             Self::Browser { .. } => "browser",
             Self::Browsers(_) => "browsers",
+            Self::Administrator(_) => "administrator",
             Self::Address(_) => "address",
             Self::Asking(_) => "asking",
             Self::Link(_) => "link",
@@ -57,13 +60,22 @@ impl Key {
 
     /// Whether failures are counted by login.
     pub(super) const fn is_of_login(&self) -> bool {
-        matches!(self, Self::Account(_) | Self::Browser { .. } | Self::Browsers(_))
+        matches!(
+            self,
+            Self::Account(_) | Self::Browser { .. } | Self::Browsers(_) | Self::Administrator(_)
+        )
     }
 
     /// The key of a login, however it is spelled.
     #[must_use]
     pub fn account(login: &str) -> Self {
         Self::Account(account(login))
+    }
+
+    /// The key of an administrator's login, however it is spelled.
+    #[must_use]
+    pub fn administrator(login: &str) -> Self {
+        Self::Administrator(account(login))
     }
 
     /// The key of a login in a browser that has signed in to it before.
@@ -104,7 +116,7 @@ impl Key {
 
     pub(super) const fn limits(&self) -> Limits {
         match self {
-            Self::Account(_) | Self::Browser { .. } => ACCOUNT,
+            Self::Account(_) | Self::Browser { .. } | Self::Administrator(_) => ACCOUNT,
             Self::Browsers(_) => BROWSERS,
             Self::Address(_) | Self::Asking(_) | Self::Link(_) | Self::Token(_) => ADDRESS,
         }
@@ -116,6 +128,7 @@ impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Account(account) => write!(f, "account {account}"),
+            Self::Administrator(account) => write!(f, "administrator {account}"),
             Self::Browser { account, .. } => write!(f, "known browser of {account}"),
             Self::Browsers(account) => write!(f, "all known browsers of {account}"),
             Self::Address(network) => write!(f, "address {network}"),

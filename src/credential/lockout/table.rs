@@ -19,6 +19,7 @@ pub(super) struct Tables {
     asking: Table,
     links: Table,
     tokens: Table,
+    administrators: Table,
 }
 
 impl Tables {
@@ -30,6 +31,7 @@ impl Tables {
             asking: table(),
             links: table(),
             tokens: table(),
+            administrators: table(),
         }
     }
 
@@ -40,6 +42,7 @@ impl Tables {
             Key::Asking(_) => &self.asking,
             Key::Link(_) => &self.links,
             Key::Token(_) => &self.tokens,
+            Key::Administrator(_) => &self.administrators,
         }
     }
 
@@ -50,16 +53,18 @@ impl Tables {
             Key::Asking(_) => &mut self.asking,
             Key::Link(_) => &mut self.links,
             Key::Token(_) => &mut self.tokens,
+            Key::Administrator(_) => &mut self.administrators,
         }
     }
 
-    pub(super) const fn all(&self) -> [&Table; 5] {
-        [&self.accounts, &self.addresses, &self.asking, &self.links, &self.tokens]
+    pub(super) const fn all(&self) -> [&Table; 6] {
+        let Self { accounts, addresses, asking, links, tokens, administrators } = self;
+        [accounts, addresses, asking, links, tokens, administrators]
     }
 
-    pub(super) const fn all_mut(&mut self) -> [&mut Table; 5] {
-        let Self { accounts, addresses, asking, links, tokens } = self;
-        [accounts, addresses, asking, links, tokens]
+    pub(super) const fn all_mut(&mut self) -> [&mut Table; 6] {
+        let Self { accounts, addresses, asking, links, tokens, administrators } = self;
+        [accounts, addresses, asking, links, tokens, administrators]
     }
 }
 

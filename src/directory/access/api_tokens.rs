@@ -1,6 +1,6 @@
 //! Bearer tokens of the admin API: shown once, stored as a hash.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::credential::token::PlainToken;
@@ -8,9 +8,10 @@ use crate::directory::accounts::name;
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError};
 use crate::directory::records::{
-    ApiToken, ApiTokenId, Change, Page, PageRequest, Stored, put, retry,
+    Actor, ApiToken, ApiTokenId, ApiTokenUse, Change, Page, PageRequest, Role, Stored, kind, put,
+    retry,
 };
-use portcullis_store::{Expect, StoreError};
+use portcullis_store::{CommitError, Expect, StoreError, Write};
 
 /// A token as administrators see it, without the token itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,23 +23,51 @@ pub struct ApiTokenView {
     /// The address of the administrator who uses it (R41).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// What it may do.
+    pub role: Role,
     /// When it was created.
     pub created: Timestamp,
+    /// When it expires; `null` for never.
+    pub expires: Option<Timestamp>,
+    /// When it was last used, to a minute.
+    pub last_used: Option<Timestamp>,
     /// The version of its record.
     pub version: u64,
 }
 
-impl From<Stored<ApiToken>> for ApiTokenView {
-    fn from(token: Stored<ApiToken>) -> Self {
+impl ApiTokenView {
+    fn new(token: Stored<ApiToken>, last_used: Option<Timestamp>) -> Self {
+        let ApiToken { name, email, role, created, expires } = token.doc;
         Self {
             id: token.id,
-            name: token.doc.name,
-            email: token.doc.email,
-            created: token.doc.created,
+            name,
+            email,
+            role,
+            created,
+            expires,
+            last_used,
             version: token.version,
         }
     }
 }
+
+/// A token to be created.
+#[derive(Debug, Clone)]
+pub struct NewApiToken {
+    /// What it is for.
+    pub name: String,
+    /// The address of the administrator who uses it.
+    pub email: Option<String>,
+    /// What it may do.
+    pub role: Role,
+    /// When it expires: by default in 90 days. `Some(None)` for never.
+    pub expires: Option<Option<Timestamp>>,
+}
+
+/// How long a token is valid, unless its creator says otherwise.
+const LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// How old the saved time of the last use may be.
+const SAVED_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 /// The tokens of the admin API.
 #[derive(Debug, Clone)]
@@ -52,7 +81,13 @@ impl ApiTokens {
     /// # Errors
     /// When the store is unavailable.
     pub async fn list(&self, request: &PageRequest) -> Result<Page<ApiTokenView>, DirectoryError> {
-        Ok(self.core.read().page::<ApiToken>(None, request).await?.map(ApiTokenView::from))
+        let Page { items, next } = self.core.read().page::<ApiToken>(None, request).await?;
+        let mut views = Vec::with_capacity(items.len());
+        for token in items {
+            let last = self.core.read().get::<ApiTokenUse>(&token.id).await?;
+            views.push(ApiTokenView::new(token, last.map(|last| last.doc.at)));
+        }
+        Ok(Page { items: views, next })
     }
 
     /// Creates a token. The token itself is only in the result; its hash is stored.
@@ -61,12 +96,23 @@ impl ApiTokens {
     /// When the name or the address is invalid, or the store is unavailable.
     pub async fn create(
         &self,
-        given: &str,
-        email: Option<&str>,
+        new: &NewApiToken,
         change: &Change,
     ) -> Result<(ApiTokenView, PlainToken), DirectoryError> {
-        let email = email.map(name::email).transpose()?;
-        let doc = ApiToken { name: name::name("name", given)?, email, created: change.at };
+        let expires = match new.expires {
+            Some(expires) => expires,
+            None => change.at.checked_add(LIFETIME).ok(),
+        };
+        if expires.is_some_and(|expires| expires <= change.at) {
+            return Err(DirectoryError::invalid("expires", "must be in the future"));
+        }
+        let doc = ApiToken {
+            name: name::name("name", &new.name)?,
+            email: new.email.as_deref().map(name::email).transpose()?,
+            role: new.role,
+            created: change.at,
+            expires,
+        };
         let (created, token) = retry(|| async {
             let token = PlainToken::generate_api();
             let id = ApiTokenId::from(token.hash().to_string());
@@ -74,18 +120,38 @@ impl ApiTokens {
             Ok::<_, AttemptError>((Stored { id, version: 1, doc: doc.clone() }, token))
         })
         .await?;
-        Ok((created.into(), token))
+        Ok((ApiTokenView::new(created, None), token))
     }
 
-    /// The token that was presented, if it exists. The store is asked each time, so a revoked token is
-    /// invalid at once in every process.
+    /// The token that was presented, if it exists and has not expired. The store is asked each time,
+    /// so a revoked token is invalid at once in every process.
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn verify(&self, bearer: &str) -> Result<Option<ApiTokenView>, StoreError> {
+    pub async fn verify(
+        &self,
+        bearer: &str,
+        now: Timestamp,
+    ) -> Result<Option<ApiTokenView>, StoreError> {
         let Some(token) = PlainToken::parse_api(bearer) else { return Ok(None) };
         let known = self.core.read().get::<ApiToken>(&token.hash().to_string().into()).await?;
-        Ok(known.map(ApiTokenView::from))
+        let is_valid = |token: &Stored<ApiToken>| token.doc.expires.is_none_or(|end| now < end);
+        let Some(token) = known.filter(is_valid) else { return Ok(None) };
+        let last = self.core.read().get::<ApiTokenUse>(&token.id).await?.map(|last| last.doc.at);
+        if last.is_none_or(|last| now.duration_since(last) >= SAVED_EVERY) {
+            self.save_use(&token, now).await?;
+        }
+        Ok(Some(ApiTokenView::new(token, last)))
+    }
+
+    /// Saves the time of a use, unless the token was revoked since.
+    async fn save_use(&self, token: &Stored<ApiToken>, now: Timestamp) -> Result<(), StoreError> {
+        let change = Change::new(Actor::System("last use of a token"), now);
+        let saved = put(&token.id, Expect::Any, &ApiTokenUse { at: now });
+        match self.core.commit(&change, vec![token.require(), saved]).await {
+            Err(CommitError::Store(error)) => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// Revokes a token.
@@ -95,7 +161,12 @@ impl ApiTokens {
     pub async fn revoke(&self, id: &ApiTokenId, change: &Change) -> Result<(), DirectoryError> {
         retry(|| async {
             let token = self.core.read().existing::<ApiToken>(id, change.expected).await?;
-            self.core.commit(change, vec![token.delete()]).await?;
+            let of_use = Write::Delete {
+                kind: kind::API_TOKEN_USE,
+                id: id.to_string(),
+                expect: Expect::Any,
+            };
+            self.core.commit(change, vec![token.delete(), of_use]).await?;
             Ok::<_, AttemptError>(())
         })
         .await

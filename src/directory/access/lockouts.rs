@@ -40,6 +40,8 @@ pub enum LockoutKind {
     Browser,
     /// A login, in all browsers together that have signed in to it before.
     Browsers,
+    /// The login of an administrator.
+    Administrator,
     /// A network, for any login.
     Address,
     /// A network that asked for resets too often; sign-in is not affected.
@@ -67,6 +69,7 @@ impl From<Locked> for LockoutView {
         let (kind, login, address) = match key {
             Key::Account(login) => (LockoutKind::Account, Some(login), None),
             Key::Browser { account, .. } => (LockoutKind::Browser, Some(account), None),
+            Key::Administrator(login) => (LockoutKind::Administrator, Some(login), None),
             Key::Browsers(login) => (LockoutKind::Browsers, Some(login), None),
             Key::Address(network) => (LockoutKind::Address, None, Some(network.to_string())),
             Key::Asking(network) => (LockoutKind::Asking, None, Some(network.to_string())),
@@ -116,6 +119,7 @@ fn id_of(key: &Key) -> String {
         Key::Account(login) => format!("account:{login}"),
         Key::Browser { account, browser } => format!("browser:{browser}:{account}"),
         Key::Browsers(login) => format!("browsers:{login}"),
+        Key::Administrator(login) => format!("administrator:{login}"),
         Key::Address(network) => format!("address:{network}"),
         Key::Asking(network) => format!("asking:{network}"),
         Key::Link(network) => format!("link:{network}"),
@@ -134,6 +138,7 @@ fn key_of(id: &str) -> Option<Key> {
             Some(Key::Browser { account: account.to_owned(), browser: browser.to_owned() })
         }
         "browsers" => Some(Key::Browsers(rest.to_owned())),
+        "administrator" => Some(Key::Administrator(rest.to_owned())),
         "address" => rest.parse().ok().map(Key::Address),
         "asking" => rest.parse().ok().map(Key::Asking),
         "link" => rest.parse().ok().map(Key::Link),

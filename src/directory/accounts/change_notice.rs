@@ -28,7 +28,10 @@ const LIFETIME: SignedDuration = SignedDuration::from_hours(72);
 pub(in crate::directory) const fn by(change: &Change) -> ChangedBy {
     match change.actor {
         Actor::PortalUser { .. } => ChangedBy::User,
-        Actor::SocketOwner | Actor::Token { .. } | Actor::System(_) => ChangedBy::Administrator,
+        Actor::SocketOwner
+        | Actor::Token { .. }
+        | Actor::Administrator { .. }
+        | Actor::System(_) => ChangedBy::Administrator,
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 
 /// `Some(None)` for a field that is `null`; with `#[serde(default)]`, `None` for a missing one.
-pub(super) fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)

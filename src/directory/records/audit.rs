@@ -62,7 +62,7 @@ pub struct Entry {
 /// Who acted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntryActor {
-    /// `socket`, `token`, `portal-user` or `system`.
+    /// `socket`, `token`, `administrator`, `portal-user` or `system`.
     pub kind: String,
     /// The id of a token or of a portal user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,6 +101,9 @@ impl EntryActor {
         let (kind, id, name) = match actor {
             Actor::SocketOwner => ("socket", None, "socket"),
             Actor::Token { id, name } => ("token", Some(id.as_ref()), name.as_str()),
+            Actor::Administrator { id, login } => {
+                ("administrator", Some(id.as_ref()), login.as_str())
+            }
             Actor::PortalUser { id } => ("portal-user", Some(id.as_ref()), id.as_ref()),
             Actor::System(part) => ("system", None, *part),
         };
@@ -238,7 +241,7 @@ impl Actor {
     pub(super) const fn via(&self) -> &'static str {
         match self {
             Self::SocketOwner => "socket",
-            Self::Token { .. } => "api",
+            Self::Token { .. } | Self::Administrator { .. } => "api",
             Self::PortalUser { .. } => "pages",
             Self::System(_) => "system",
         }

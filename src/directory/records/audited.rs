@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::administrator::{AdminFactor, Administrator};
 use super::document::{
     ApiToken, EndUser, Group, OneTimeLink, Organization, Preferences, SecondFactor, User,
 };
@@ -52,6 +53,7 @@ fn view(kind: Kind) -> Option<View> {
         kind::USER => |doc| serde_json::from_slice(doc).map(user),
         kind::GROUP => |doc| serde_json::from_slice(doc).map(group),
         kind::PREFERENCES => |doc| serde_json::from_slice(doc).map(preferences),
+        kind::ADMINISTRATOR => |doc| serde_json::from_slice(doc).map(administrator),
         kind::API_TOKEN => |doc| serde_json::from_slice(doc).map(api_token),
         kind::USER_TOKEN => |doc| serde_json::from_slice(doc).map(user_token),
         _ => return None,
@@ -140,9 +142,27 @@ fn preferences(doc: Preferences) -> Audited {
     Audited { noun: "preferences", name, organization: None, user: None, fields: object(fields) }
 }
 
+fn administrator(doc: Administrator) -> Audited {
+    let Administrator { login, email, role, password: _, generation, second_factor, created: _ } =
+        doc;
+    let fields = json!({
+        "login": login,
+        "email": email,
+        "role": role,
+        // Raised by each password and second factor that is set.
+        "generation": generation,
+        "mfa": second_factor.as_ref().map(|factor| {
+            let AdminFactor { secret: _, recovery_codes, created, confirmed: _, steps: _ } = factor;
+            json!({ "since": created, "recovery_codes": recovery_codes.len() })
+        }),
+    });
+    let noun = "administrator";
+    Audited { noun, name: login, organization: None, user: None, fields: object(fields) }
+}
+
 fn api_token(doc: ApiToken) -> Audited {
-    let ApiToken { name, email, created: _ } = doc;
-    let fields = json!({ "name": name, "email": email });
+    let ApiToken { name, email, role, created: _, expires } = doc;
+    let fields = json!({ "name": name, "email": email, "role": role, "expires": expires });
     Audited { noun: "token", name, organization: None, user: None, fields: object(fields) }
 }
 

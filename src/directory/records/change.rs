@@ -7,7 +7,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::id::{ApiTokenId, UserId};
+use super::id::{AdministratorId, ApiTokenId, UserId};
 
 /// Who makes a change, when, and to which version of the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,13 @@ pub enum Actor {
         /// The token's name.
         name: String,
     },
+    /// An administrator, signed in at the admin listener.
+    Administrator {
+        /// The account's id.
+        id: AdministratorId,
+        /// Its login.
+        login: String,
+    },
     /// A portal user, who changes something of their own: a password, a second factor, a session.
     PortalUser {
         /// The user's id.
@@ -61,7 +68,10 @@ impl Actor {
     pub(in crate::directory) const fn logged_via(&self) -> Option<&'static str> {
         match self {
             Self::System(_) => None,
-            Self::SocketOwner | Self::Token { .. } | Self::PortalUser { .. } => Some(self.via()),
+            Self::SocketOwner
+            | Self::Token { .. }
+            | Self::Administrator { .. }
+            | Self::PortalUser { .. } => Some(self.via()),
         }
     }
 }
@@ -71,6 +81,7 @@ impl fmt::Display for Actor {
         match self {
             Self::SocketOwner => f.write_str("socket"),
             Self::Token { name, .. } => write!(f, "token:{name}"),
+            Self::Administrator { login, .. } => write!(f, "administrator:{login}"),
             Self::PortalUser { id } => write!(f, "portal-user:{id}"),
             Self::System(part) => write!(f, "system:{part}"),
         }

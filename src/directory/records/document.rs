@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{ApiTokenId, EndUserId, GroupId, OrganizationId, PreferencesId, RecordId, UserId};
 use super::kind;
+use super::role::Role;
 use crate::credential::folding::fold;
 use crate::credential::totp::UsedSteps;
 use portcullis_policy::built_in;
@@ -363,8 +364,32 @@ pub struct ApiToken {
     /// The address of the administrator who uses it: blind copies of invitations go there (R41).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// What it may do. Tokens that were created before there were roles may do everything.
+    #[serde(default = "owner")]
+    pub role: Role,
     /// When it was created.
     pub created: Timestamp,
+    /// When it expires; `None` for never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+}
+
+/// When a token was last used; the record's id is the token's, whose version does not change with
+/// its use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiTokenUse {
+    /// When the request came.
+    pub at: Timestamp,
+}
+
+impl Document for ApiTokenUse {
+    type Id = ApiTokenId;
+
+    const KIND: Kind = kind::API_TOKEN_USE;
+}
+
+const fn owner() -> Role {
+    Role::Owner
 }
 
 impl Document for ApiToken {

@@ -130,6 +130,10 @@ ids! {
     MailId;
     /// The id of a token of the admin API: the hash of the token, in hexadecimal digits.
     ApiTokenId;
+    /// The id of an administrator.
+    AdministratorId;
+    /// The id of a session of an administrator: the hash of its token.
+    AdminSessionId;
     /// The id of a portal user's token: the hash of the token, in hexadecimal digits.
     UserTokenId;
 }

@@ -16,6 +16,8 @@ pub const GROUP: Kind = Kind::new("group");
 pub const PREFERENCES: Kind = Kind::new("preferences");
 /// A bearer token of the admin API, by the hash of the token.
 pub const API_TOKEN: Kind = Kind::new("api_token");
+/// When a token of the admin API was last used, by the token's id.
+pub const API_TOKEN_USE: Kind = Kind::new("api_token_use");
 /// A token of a portal user, by the hash of the token.
 pub const USER_TOKEN: Kind = Kind::new("user_token");
 /// The last time step at which a portal user's code was accepted, by the user's id.
@@ -28,6 +30,10 @@ pub const SESSION: Kind = Kind::new("session");
 pub const SESSION_USER: &str = "user";
 /// A mail to a portal user, waiting or completed.
 pub const MAIL: Kind = Kind::new("letter");
+/// An administrator.
+pub const ADMINISTRATOR: Kind = Kind::new("administrator");
+/// A session of an administrator, by the hash of its token.
+pub const ADMIN_SESSION: Kind = Kind::new("admin_session");
 /// An entry of the audit log, by its number.
 pub const AUDIT: Kind = Kind::new("audit");
 /// A signed checkpoint of the audit log, by the number of entries that it covers.

@@ -2,26 +2,38 @@ use super::*;
 use crate::directory::fixture::{Fixture, now};
 use crate::directory::fixture::{by_operator, by_operator_to};
 
+fn new(name: &str, email: Option<&str>) -> NewApiToken {
+    let (name, email) = (name.to_owned(), email.map(str::to_owned));
+    NewApiToken { name, email, role: Role::Technician, expires: None }
+}
+
 #[tokio::test]
 async fn a_token_is_valid_until_it_is_revoked() {
     let fixture = Fixture::new().await;
-    let (view, token) =
-        fixture.directory.api_tokens().create(" backup job ", None, &by_operator()).await.unwrap();
+    let (view, token) = fixture
+        .directory
+        .api_tokens()
+        .create(&new(" backup job ", None), &by_operator())
+        .await
+        .unwrap();
     assert_eq!((view.name.as_str(), view.created), ("backup job", now()));
     let (other, kept) = fixture
         .directory
         .api_tokens()
-        .create("other", Some("it@msp.example"), &by_operator())
+        .create(&new("other", Some("it@msp.example")), &by_operator())
         .await
         .unwrap();
     let known = async |token: &PlainToken| {
-        fixture.directory.api_tokens().verify(token.expose()).await.unwrap()
+        let known = fixture.directory.api_tokens().verify(token.expose(), now()).await.unwrap();
+        known.map(|token| ApiTokenView { last_used: None, ..token })
     };
     assert_eq!(known(&token).await.as_ref(), Some(&view));
     assert_eq!(other.email.as_deref(), Some("it@msp.example"));
     let page = fixture.directory.api_tokens().list(&PageRequest::default()).await.unwrap();
     assert_eq!(page.items.len(), 2);
-    assert!(page.items.contains(&view) && page.items.contains(&other));
+    let names = page.items.iter().map(|token| (token.name.as_str(), token.last_used));
+    let names: std::collections::BTreeSet<_> = names.collect();
+    assert_eq!(names, [("backup job", Some(now())), ("other", None)].into());
 
     let stale =
         fixture.directory.api_tokens().revoke(&view.id, &by_operator_to(7)).await.unwrap_err();
@@ -38,15 +50,52 @@ async fn a_token_is_valid_until_it_is_revoked() {
 async fn neither_id_nor_part_of_a_token_is_accepted() {
     let fixture = Fixture::new().await;
     let (view, token) =
-        fixture.directory.api_tokens().create("job", None, &by_operator()).await.unwrap();
+        fixture.directory.api_tokens().create(&new("job", None), &by_operator()).await.unwrap();
     let unknown = PlainToken::generate_api();
     for wrong in ["", "Bearer x", view.id.as_str(), unknown.expose(), &token.expose()[1..], "\0"] {
-        assert_eq!(fixture.directory.api_tokens().verify(wrong).await.unwrap(), None, "{wrong:?}");
+        assert_eq!(
+            fixture.directory.api_tokens().verify(wrong, now()).await.unwrap(),
+            None,
+            "{wrong:?}"
+        );
     }
     assert!(!serde_json::to_string(&view).unwrap().contains(token.expose()));
     for (name, email) in [(" ", None), ("job", Some("it"))] {
-        let error =
-            fixture.directory.api_tokens().create(name, email, &by_operator()).await.unwrap_err();
+        let error = fixture
+            .directory
+            .api_tokens()
+            .create(&new(name, email), &by_operator())
+            .await
+            .unwrap_err();
         assert_eq!(error.code(), "invalid");
     }
+}
+
+#[tokio::test]
+async fn a_token_expires_in_90_days_unless_said_otherwise() {
+    let fixture = Fixture::new().await;
+    let tokens = fixture.directory.api_tokens();
+    let (job, token) = tokens.create(&new("job", None), &by_operator()).await.unwrap();
+    let end = now() + SignedDuration::from_hours(90 * 24);
+    assert_eq!((job.expires, job.role), (Some(end), Role::Technician));
+    let before = end - SignedDuration::from_secs(1);
+    assert!(tokens.verify(token.expose(), before).await.unwrap().is_some());
+    assert_eq!(tokens.verify(token.expose(), end).await.unwrap(), None);
+    let endless = NewApiToken { expires: Some(None), ..new("endless", None) };
+    let (endless, token) = tokens.create(&endless, &by_operator()).await.unwrap();
+    assert_eq!(endless.expires, None);
+    assert!(tokens.verify(token.expose(), end).await.unwrap().is_some());
+    let past = NewApiToken { expires: Some(Some(now())), ..new("past", None) };
+    assert_eq!(tokens.create(&past, &by_operator()).await.unwrap_err().code(), "invalid");
+}
+
+#[tokio::test]
+async fn the_last_use_of_a_token_is_shown_and_changes_no_version() {
+    let fixture = Fixture::new().await;
+    let tokens = fixture.directory.api_tokens();
+    let (job, token) = tokens.create(&new("job", None), &by_operator()).await.unwrap();
+    let later = now() + SignedDuration::from_mins(5);
+    tokens.verify(token.expose(), later).await.unwrap();
+    let listed = tokens.list(&PageRequest::default()).await.unwrap().items.remove(0);
+    assert_eq!(listed, ApiTokenView { last_used: Some(later), ..job });
 }

@@ -1,0 +1,96 @@
+//! `administrators`: the accounts of the operator's staff.
+
+use axum::extract::State;
+use axum::response::IntoResponse as _;
+use http::{StatusCode, header};
+use serde::Deserialize;
+
+use super::request::{Body, Id, NewRecord, PageParams, Params, RecordChange};
+use super::response::{ApiResult, document, no_content, record};
+use super::state::AdminState;
+use crate::credential::secret::Secret;
+use crate::directory::AdministratorId;
+use crate::directory::access::administrators::{AdministratorPatch, NewAdministrator};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Password {
+    password: Secret<String>,
+}
+
+pub(super) async fn list(
+    State(admin): State<AdminState>,
+    Params(page): Params<PageParams>,
+) -> ApiResult {
+    document(&admin.directory.administrators().list(&page.request()?).await?)
+}
+
+pub(super) async fn create(
+    State(admin): State<AdminState>,
+    NewRecord(change): NewRecord,
+    Body(new): Body<NewAdministrator>,
+) -> ApiResult {
+    let issued = admin.directory.administrators().create(new, &change).await?;
+    let location = [(header::LOCATION, format!("/api/v1/administrators/{}", issued.id()))];
+    Ok((StatusCode::CREATED, location, document(&issued)?).into_response())
+}
+
+pub(super) async fn show(
+    State(admin): State<AdminState>,
+    Id(id): Id<AdministratorId>,
+) -> ApiResult {
+    record(&admin.directory.administrators().get(&id).await?)
+}
+
+pub(super) async fn change(
+    State(admin): State<AdminState>,
+    Id(id): Id<AdministratorId>,
+    RecordChange(change): RecordChange,
+    Body(patch): Body<AdministratorPatch>,
+) -> ApiResult {
+    record(&admin.directory.administrators().change(&id, &patch, &change).await?)
+}
+
+pub(super) async fn delete(
+    State(admin): State<AdminState>,
+    Id(id): Id<AdministratorId>,
+    RecordChange(change): RecordChange,
+) -> ApiResult {
+    admin.directory.administrators().delete(&id, &change).await?;
+    no_content()
+}
+
+pub(super) async fn set_password(
+    State(admin): State<AdminState>,
+    Id(id): Id<AdministratorId>,
+    RecordChange(change): RecordChange,
+    Body(Password { password }): Body<Password>,
+) -> ApiResult {
+    record(&admin.directory.administrators().set_password(&id, &password, &change).await?)
+}
+
+pub(super) async fn reset_mfa(
+    State(admin): State<AdminState>,
+    Id(id): Id<AdministratorId>,
+    RecordChange(change): RecordChange,
+) -> ApiResult {
+    let issued = admin.directory.administrators().reset_second_factor(&id, &change).await?;
+    Ok((StatusCode::CREATED, document(&issued)?).into_response())
+}
+
+pub(super) async fn sessions(
+    State(admin): State<AdminState>,
+    Id(id): Id<AdministratorId>,
+    Params(page): Params<PageParams>,
+) -> ApiResult {
+    document(&admin.directory.administrators().sessions(&id, &page.request()?).await?)
+}
+
+pub(super) async fn end_sessions(
+    State(admin): State<AdminState>,
+    Id(id): Id<AdministratorId>,
+    NewRecord(change): NewRecord,
+) -> ApiResult {
+    admin.directory.administrators().end_sessions(&id, &change).await?;
+    no_content()
+}

@@ -1,0 +1,103 @@
+//! `session`: signing in and out as an administrator.
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Response;
+use http::{HeaderMap, StatusCode, header};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::caller::Caller;
+use super::problem::Problem;
+use super::request::{Body, NewRecord};
+use super::response::{ApiResult, document, no_content};
+use super::state::AdminState;
+use crate::clock;
+use crate::credential::secret::Secret;
+use crate::directory::access::administrators::{AdminSignIn, AdminSignInRequest};
+use crate::directory::records::Role;
+use crate::web::peer::Peer;
+
+/// What an administrator signs in with.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Credentials {
+    login: String,
+    password: Secret<String>,
+    #[serde(default)]
+    code: Option<String>,
+}
+
+/// Who is signed in.
+#[derive(Debug, Serialize)]
+struct Current<'a> {
+    actor: String,
+    role: Role,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+}
+
+pub(super) async fn start(
+    State(admin): State<AdminState>,
+    headers: HeaderMap,
+    Extension(Peer(address)): Extension<Peer>,
+    Body(Credentials { login, password, code }): Body<Credentials>,
+) -> ApiResult {
+    admin.site.refuse_other_sites(&headers)?;
+    let request = AdminSignInRequest { login: &login, password, code: code.as_deref(), address };
+    let administrators = admin.directory.administrators();
+    let unauthorized = |name, detail: &str| Problem::new(StatusCode::UNAUTHORIZED, name, detail);
+    Err(match administrators.sign_in(request, admin.rules, clock::now()).await? {
+        AdminSignIn::Accepted { token, administrator } => {
+            let mut response = document(&administrator)?;
+            *response.status_mut() = StatusCode::CREATED;
+            return Ok(with_cookie(response, admin.site.set_cookie(Some(&token))));
+        }
+        AdminSignIn::CodeRequired => {
+            unauthorized("code-required", "the password is right; send a `code` too")
+        }
+        AdminSignIn::NoSecondFactor => unauthorized(
+            "second-factor-missing",
+            "this account has no second factor, and `admin.require_mfa` requires one; an owner can \
+             issue one with `portcullis admin reset-mfa`",
+        ),
+        AdminSignIn::Wrong => {
+            unauthorized("wrong-credentials", "the login, the password or the code is wrong")
+        }
+        AdminSignIn::LockedOut { until } => locked_out(until, clock::now()),
+        AdminSignIn::Busy => {
+            let detail = "too many passwords are being checked; try again";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
+        }
+    })
+}
+
+pub(super) async fn show(Extension(caller): Extension<Caller>) -> ApiResult {
+    let Caller { actor, role, email, .. } = &caller;
+    document(&Current { actor: actor.to_string(), role: *role, email: email.as_deref() })
+}
+
+pub(super) async fn end(
+    State(admin): State<AdminState>,
+    Extension(caller): Extension<Caller>,
+    NewRecord(change): NewRecord,
+) -> ApiResult {
+    let Some(session) = &caller.session else {
+        return Err(Problem::not_found("session", "of this caller"));
+    };
+    admin.directory.administrators().end_session(session, &change).await?;
+    Ok(with_cookie(no_content()?, admin.site.set_cookie(None)))
+}
+
+fn with_cookie(mut response: Response, line: Option<http::HeaderValue>) -> Response {
+    if let Some(line) = line {
+        response.headers_mut().append(header::SET_COOKIE, line);
+    }
+    response
+}
+
+fn locked_out(until: Timestamp, now: Timestamp) -> Problem {
+    let seconds = until.duration_since(now).as_secs().max(1);
+    let detail = format!("too many failed attempts; try again in {seconds} s");
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "locked-out", detail)
+}

@@ -1,0 +1,142 @@
+//! The origin of the admin UI, and the defence of its cookie.
+//!
+//! A browser sends the cookie by itself. So a request with the cookie must be to a host that is
+//! ours, because a name that an attacker controls can be rebound to this address (DNS rebinding);
+//! and one that changes something must come from a page of ours.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+
+use super::problem::Problem;
+use crate::config::{Admin, PublicUrl};
+use crate::credential::token::{PlainToken, TokenHash};
+use crate::web::cookie;
+use crate::web::fetch_metadata::{SEC_FETCH_SITE, only};
+use portcullis_policy::Host;
+
+/// The name of the cookie; with https, browsers take the prefixed one only from this host.
+const COOKIE: &str = "portcullis-admin";
+const COOKIE_HTTPS: &str = "__Host-portcullis-admin";
+
+/// Where browsers reach the admin listener.
+#[derive(Debug)]
+pub(super) struct Site {
+    public_url: Option<PublicUrl>,
+    hosts: Vec<Host>,
+    listen: SocketAddr,
+}
+
+impl Site {
+    /// The site of these settings.
+    pub(super) fn new(admin: &Admin) -> Self {
+        Self {
+            public_url: admin.public_url.clone(),
+            hosts: admin.hosts.clone(),
+            listen: admin.listen,
+        }
+    }
+
+    fn is_https(&self) -> bool {
+        self.public_url.as_ref().is_some_and(PublicUrl::is_https)
+    }
+
+    const fn cookie_name(https: bool) -> &'static str {
+        if https { COOKIE_HTTPS } else { COOKIE }
+    }
+
+    /// The hash of the session token in the only cookie of its name.
+    pub(super) fn session_token(&self, headers: &HeaderMap) -> Option<TokenHash> {
+        cookie::token_hash(headers, Self::cookie_name(self.is_https()))
+    }
+
+    /// The `Set-Cookie` line of a session; of none, to remove the cookie.
+    pub(super) fn set_cookie(&self, token: Option<&PlainToken>) -> Option<HeaderValue> {
+        let https = self.is_https();
+        let (value, age) = match token {
+            Some(token) => (token.expose(), ""),
+            None => ("", "; Max-Age=0"),
+        };
+        let (name, secure) = (Self::cookie_name(https), if https { "; Secure" } else { "" });
+        let line = format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict{secure}{age}");
+        HeaderValue::from_str(&line).ok()
+    }
+
+    /// Refuses what a browser marks as a request of another site's page. Clients other than browsers
+    /// send neither header.
+    pub(super) fn refuse_other_sites(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        let is_other = match only(headers, &SEC_FETCH_SITE) {
+            Ok(Some(site)) => site != "same-origin" && site != "none",
+            Ok(None) => match only(headers, &header::ORIGIN) {
+                Ok(Some(origin)) => !has_same_host(origin, headers),
+                Ok(None) => false,
+                Err(_) => true,
+            },
+            Err(_) => true,
+        };
+        if is_other {
+            Err(cross_site("requests from pages of other sites are refused"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Checks a request that is authenticated by a cookie.
+    ///
+    /// # Errors
+    /// 421 if it was sent to a host that is not ours; 403 if it changes something and no page of ours
+    /// has sent it.
+    pub(super) fn check_cookie_request(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<(), Problem> {
+        let host = only(headers, &header::HOST).ok().flatten().unwrap_or_default();
+        if !self.serves(host) {
+            let detail = format!(
+                "the host `{host}` is not served here; add it to `admin.hosts` if it should be"
+            );
+            return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "unknown-host", detail));
+        }
+        if method == Method::GET || method == Method::HEAD {
+            return Ok(());
+        }
+        let from_own_page = match only(headers, &SEC_FETCH_SITE) {
+            Ok(Some("same-origin")) => true,
+            Ok(Some("none") | None) => only(headers, &header::ORIGIN)
+                .is_ok_and(|origin| origin.is_some_and(|origin| has_same_host(origin, headers))),
+            Ok(Some(_)) | Err(_) => false,
+        };
+        if from_own_page {
+            return Ok(());
+        }
+        Err(cross_site(
+            "a change with the cookie of a session must come from a page of the admin UI: it needs \
+             `Sec-Fetch-Site: same-origin` or the right `Origin`",
+        ))
+    }
+
+    /// Whether a `Host` is the loopback, the address that is listened on, or one in the settings.
+    fn serves(&self, host: &str) -> bool {
+        let Ok(host) = Host::parse(host) else { return false };
+        let public = self.public_url.as_ref().map(PublicUrl::host);
+        if public.into_iter().chain(&self.hosts).any(|known| *known == host) {
+            return true;
+        }
+        let name = host.name().trim_start_matches('[').trim_end_matches(']');
+        let address = name.parse::<IpAddr>().ok();
+        name == "localhost"
+            || address.is_some_and(|address| address.is_loopback() || address == self.listen.ip())
+    }
+}
+
+fn cross_site(detail: &str) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "cross-site", detail)
+}
+
+/// Whether an origin is that of the host that the request was sent to.
+fn has_same_host(origin: &str, headers: &HeaderMap) -> bool {
+    let host = only(headers, &header::HOST).ok().flatten();
+    let origin = origin.split_once("://").map(|(_, host)| host);
+    matches!((host, origin), (Some(host), Some(origin)) if origin.eq_ignore_ascii_case(host))
+}

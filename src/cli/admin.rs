@@ -1,0 +1,242 @@
+//! `portcullis admin`: the accounts of the operator's own staff.
+
+use anyhow::bail;
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Map, Value, json};
+
+use super::console::{Console, array, field, text};
+use super::lookup::short;
+use super::password;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List administrators
+    List,
+    /// Create an administrator, and show the second factor this once
+    Create(Create),
+    /// Change an administrator's role or email address
+    Edit(Edit),
+    /// Delete an administrator; open sessions end
+    Delete {
+        /// The administrator's login or id
+        login: String,
+    },
+    /// Set a new password; open sessions end
+    ResetPassword {
+        /// The administrator's login or id
+        login: String,
+        /// Read the password from the first line of standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Issue a new second factor, and show it this once; open sessions end
+    ResetMfa {
+        /// The administrator's login or id
+        login: String,
+    },
+    /// List the sessions of an administrator
+    Sessions {
+        /// The administrator's login or id
+        login: String,
+    },
+    /// End all sessions of an administrator
+    EndSessions {
+        /// The administrator's login or id
+        login: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Create {
+    /// The login
+    login: String,
+    /// What the administrator may do
+    #[arg(long, value_enum)]
+    role: Role,
+    /// The email address that gets blind copies of invitations
+    #[arg(long, value_name = "ADDRESS")]
+    email: Option<String>,
+    /// Issue no second factor; sign-in then needs `admin.require_mfa = false`
+    #[arg(long)]
+    no_mfa: bool,
+    /// Read the password from the first line of standard input
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Edit {
+    /// The administrator's login or id
+    login: String,
+    #[command(flatten)]
+    changes: Changes,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct Changes {
+    /// What the administrator may do
+    #[arg(long, value_enum)]
+    role: Option<Role>,
+    /// The email address that gets blind copies of invitations
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "no_email")]
+    email: Option<String>,
+    /// Remove the email address
+    #[arg(long)]
+    no_email: bool,
+}
+
+/// The roles, as the API names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Role {
+    /// Everything, administrators and tokens included
+    Owner,
+    /// Organizations, people, groups, preferences, the policy
+    Administrator,
+    /// Reads everything, and helps portal users: passwords, second factors, invitations, lockouts
+    Technician,
+    /// Reads everything, and exports the audit log
+    Auditor,
+}
+
+impl Role {
+    /// The name in the API.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Administrator => "administrator",
+            Self::Technician => "technician",
+            Self::Auditor => "auditor",
+        }
+    }
+}
+
+impl Command {
+    pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
+        match self {
+            Self::List => list(console),
+            Self::Create(create) => create.run(console),
+            Self::Edit(edit) => edit.run(console),
+            Self::Delete { login } => {
+                let (id, login) = find(console, &login)?;
+                console.confirm(|_| {
+                    Ok(Some(format!("Delete the administrator {login}? Open sessions end.")))
+                })?;
+                console.delete(&["administrators", &id], &[])?;
+                console.report(&Value::Null, &format!("Deleted {login}."))
+            }
+            Self::ResetPassword { login, password_stdin } => {
+                let (id, login) = find(console, &login)?;
+                let password = password::read(password_stdin)?;
+                let body = json!({ "password": *password });
+                let changed = console.put(&["administrators", &id, "password"], &body)?;
+                console
+                    .report(&changed, &format!("Set a new password for {login}; sessions ended."))
+            }
+            Self::ResetMfa { login } => {
+                let (id, login) = find(console, &login)?;
+                console.confirm(|_| {
+                    Ok(Some(format!(
+                        "Issue a new second factor for {login}? The app and the recovery codes in \
+                         use stop working, and open sessions end."
+                    )))
+                })?;
+                let issued = console.post(&["administrators", &id, "mfa"], None)?;
+                let sentence = format!("Issued a new second factor for {login}.");
+                console.report(&issued, &with_factor(&issued, sentence))
+            }
+            Self::Sessions { login } => {
+                let (id, _) = find(console, &login)?;
+                let sessions = console.list(&["administrators", &id, "sessions"], &[])?;
+                let header = ["ID", "CREATED", "LAST SEEN", "ADDRESS"];
+                console.table(&sessions, header, |session| {
+                    let [id, created, seen, address] =
+                        ["id", "created", "last_seen", "address"].map(|name| text(session, name));
+                    [short(&id), created, seen, address]
+                })
+            }
+            Self::EndSessions { login } => {
+                let (id, login) = find(console, &login)?;
+                console.delete(&["administrators", &id, "sessions"], &[])?;
+                console.report(&Value::Null, &format!("Ended the sessions of {login}."))
+            }
+        }
+    }
+}
+
+fn list(console: &mut Console<'_>) -> anyhow::Result<()> {
+    let administrators = console.list(&["administrators"], &[])?;
+    let header = ["LOGIN", "ROLE", "MFA", "EMAIL", "CREATED", "ID"];
+    console.table(&administrators, header, |administrator| {
+        ["login", "role", "mfa_enrolled", "email", "created", "id"]
+            .map(|name| text(administrator, name))
+    })
+}
+
+impl Create {
+    fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
+        let Self { login, role, email, no_mfa, password_stdin } = self;
+        let password = password::read(password_stdin)?;
+        let body = json!({
+            "login": login,
+            "role": role.name(),
+            "email": email,
+            "mfa": !no_mfa,
+            "password": *password,
+        });
+        let issued = console.post(&["administrators"], Some(&body))?;
+        let sentence = format!("Created the {} {}.", role.name(), text(&issued, "login"));
+        console.report(&issued, &with_factor(&issued, sentence))
+    }
+}
+
+impl Edit {
+    fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
+        let Changes { role, email, no_email } = self.changes;
+        let (id, login) = find(console, &self.login)?;
+        let mut patch = Map::new();
+        if let Some(role) = role {
+            patch.insert("role".to_owned(), role.name().into());
+        }
+        if email.is_some() || no_email {
+            patch.insert("email".to_owned(), email.into());
+        }
+        let changed = console.patch(&["administrators", &id], None, &Value::Object(patch))?;
+        let sentence = format!(
+            "{login} is now {} {}.",
+            if text(&changed, "role").starts_with(['a', 'o']) { "an" } else { "a" },
+            text(&changed, "role")
+        );
+        console.report(&changed, &sentence)
+    }
+}
+
+/// The id and the login of an administrator.
+fn find(console: &Console<'_>, given: &str) -> anyhow::Result<(String, String)> {
+    let all = console.list(&["administrators"], &[])?;
+    let is_named = |one: &&Value| {
+        text(one, "id") == given || text(one, "login").to_lowercase() == given.to_lowercase()
+    };
+    match array(&all, "items").iter().find(is_named) {
+        Some(one) => Ok((text(one, "id"), text(one, "login"))),
+        None => {
+            bail!("there is no administrator `{given}`; list them with `portcullis admin list`")
+        }
+    }
+}
+
+/// The sentence, and the second factor that was just issued.
+fn with_factor(issued: &Value, sentence: String) -> String {
+    let factor = field(issued, "second_factor");
+    if factor.is_null() {
+        return sentence;
+    }
+    let codes: Vec<_> = array(factor, "recovery_codes").iter().filter_map(Value::as_str).collect();
+    format!(
+        "{sentence}\n\nFor the authenticator app; it is not shown again:\n  key   {}\n  URL   {}\n\n\
+         Recovery codes, each for one sign-in without the app:\n  {}",
+        text(factor, "secret"),
+        text(factor, "url"),
+        codes.join("\n  ")
+    )
+}

@@ -1,0 +1,50 @@
+//! The operator's staff: accounts, sign-in and sessions at the admin listener.
+//!
+//! An administrator has a password as portal users have (R30, R31) and a code generator, which is
+//! issued together with the account: its secret and its recovery codes are shown once, to the owner
+//! who creates the account or resets it. Failed attempts count in the same lockout as those of
+//! portal users (I6), by login and by address.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `accounts` | creating, changing and deleting accounts |
+//! | `sign_in` | checking login, password and code; the session that follows |
+//! | `sessions` | looking up, listing and ending sessions |
+
+mod accounts;
+mod sessions;
+mod sign_in;
+
+use std::time::Duration;
+
+use crate::config::Admin;
+use crate::directory::core::Core;
+
+pub use self::accounts::{AdministratorPatch, AdministratorView, NewAdministrator};
+pub use self::sign_in::{AdminSignIn, AdminSignInRequest};
+
+/// The accounts of the operator's staff.
+#[derive(Debug, Clone)]
+pub struct Administrators {
+    pub(in crate::directory) core: Core,
+}
+
+/// How long sessions of administrators last, and what their sign-in requires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AdminRules {
+    /// A session ends after this long without a request.
+    pub idle_timeout: Duration,
+    /// Whether sign-in requires a second factor, also of accounts that have none.
+    pub require_mfa: bool,
+}
+
+impl AdminRules {
+    /// The rules of these settings.
+    #[must_use]
+    pub const fn new(admin: &Admin) -> Self {
+        Self { idle_timeout: admin.idle_timeout, require_mfa: admin.require_mfa }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,346 @@
+//! Creating, changing and deleting the accounts of administrators.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
+
+use super::Administrators;
+use crate::credential::hashing::PasswordHash;
+use crate::credential::password::NewPassword;
+use crate::credential::secret::Secret;
+use crate::credential::totp::{TotpSecret, UsedSteps};
+use crate::directory::accounts::{name, patch};
+use crate::directory::error::{AttemptError, DirectoryError, Refusal, as_given};
+use crate::directory::records::{
+    AdminFactor, AdminSecret, AdminSession, Administrator, AdministratorId, Change, Page,
+    PageRequest, Role, Stored, kind, put, retry,
+};
+use portcullis_store::{Expect, Write};
+
+/// The issuer that authenticator apps show.
+const ISSUER: &str = "Portcullis administration";
+
+/// An administrator to be created.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewAdministrator {
+    /// The login, unique among administrators.
+    pub login: String,
+    /// The address for blind copies of invitations.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// The role.
+    pub role: Role,
+    /// The password.
+    pub password: Secret<String>,
+    /// Whether to issue a second factor.
+    #[serde(default = "yes")]
+    pub mfa: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// Changes to an administrator; fields that are left out stay as they are.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdministratorPatch {
+    /// Another address; `Some(None)` removes it.
+    #[serde(default, deserialize_with = "patch::nullable")]
+    pub email: Option<Option<String>>,
+    /// Another role.
+    #[serde(default)]
+    pub role: Option<Role>,
+}
+
+/// An administrator as others see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AdministratorView {
+    /// The id.
+    pub id: AdministratorId,
+    /// The login, as given.
+    pub login: String,
+    /// The address for blind copies of invitations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// The role.
+    pub role: Role,
+    /// Whether a second factor was issued.
+    pub mfa_enrolled: bool,
+    /// When the account was created.
+    pub created: Timestamp,
+    /// The version of its record.
+    pub version: u64,
+}
+
+/// An administrator whose second factor was just issued.
+#[derive(Debug, Serialize)]
+pub struct IssuedAdministrator {
+    /// The administrator.
+    #[serde(flatten)]
+    pub administrator: AdministratorView,
+    /// The second factor, which is shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub second_factor: Option<IssuedFactor>,
+}
+
+impl IssuedAdministrator {
+    /// The administrator's id.
+    #[must_use]
+    pub const fn id(&self) -> &AdministratorId {
+        &self.administrator.id
+    }
+}
+
+/// A second factor with its secrets.
+#[derive(Serialize)]
+pub struct IssuedFactor {
+    /// The secret in base32, for typing it into an app.
+    pub secret: String,
+    /// The `otpauth` URL, for a QR code.
+    pub url: String,
+    /// The recovery codes.
+    pub recovery_codes: Vec<String>,
+}
+
+impl std::fmt::Debug for IssuedFactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("IssuedFactor(…)")
+    }
+}
+
+impl From<Stored<Administrator>> for AdministratorView {
+    fn from(stored: Stored<Administrator>) -> Self {
+        let Administrator { login, email, role, second_factor, created, .. } = stored.doc;
+        let mfa_enrolled = second_factor.is_some();
+        Self { id: stored.id, login, email, role, mfa_enrolled, created, version: stored.version }
+    }
+}
+
+impl Administrators {
+    /// A page of the administrators.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn list(
+        &self,
+        request: &PageRequest,
+    ) -> Result<Page<AdministratorView>, DirectoryError> {
+        Ok(self.core.read().page::<Administrator>(None, request).await?.map(Into::into))
+    }
+
+    /// The administrator with this id or login.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`], or when the store is unavailable.
+    pub async fn get(&self, id: &AdministratorId) -> Result<AdministratorView, DirectoryError> {
+        Ok(self.core.read().existing::<Administrator>(id, None).await?.into())
+    }
+
+    /// Creates an administrator.
+    ///
+    /// # Errors
+    /// When a value is invalid, the login is taken, or the store or the password pool is unavailable.
+    pub async fn create(
+        &self,
+        new: NewAdministrator,
+        change: &Change,
+    ) -> Result<IssuedAdministrator, DirectoryError> {
+        let login = name::name("login", &new.login)?;
+        let email = new.email.as_deref().map(name::email).transpose()?;
+        let hash = self.hash(&login, email.as_deref(), &new.password).await?;
+        let id = AdministratorId::from(name::random_id());
+        let (factor, second_factor) = match new.mfa {
+            true => Some(self.issue(&id, &login, change.at)).unzip(),
+            false => (None, None),
+        };
+        let doc = Administrator {
+            login,
+            email,
+            role: new.role,
+            password: AdminSecret(hash.as_str().to_owned()),
+            generation: 1,
+            second_factor: factor,
+            created: change.at,
+        };
+        retry(|| async {
+            let write = put(&id, Expect::Absent, &doc);
+            self.core.commit(change, vec![write]).await.map_err(as_given(&doc.login))?;
+            Ok::<_, AttemptError>(())
+        })
+        .await?;
+        let administrator = Stored { id, version: 1, doc }.into();
+        Ok(IssuedAdministrator { administrator, second_factor })
+    }
+
+    /// Changes an administrator.
+    ///
+    /// # Errors
+    /// When there is none with this id, a value is invalid, or the last owner would lose that role.
+    pub async fn change(
+        &self,
+        id: &AdministratorId,
+        patch: &AdministratorPatch,
+        change: &Change,
+    ) -> Result<AdministratorView, DirectoryError> {
+        retry(|| async {
+            let stored = self.core.read().existing::<Administrator>(id, change.expected).await?;
+            let mut doc = stored.doc.clone();
+            if let Some(email) = &patch.email {
+                doc.email = email.as_deref().map(name::email).transpose()?;
+            }
+            if let Some(role) = patch.role {
+                doc.role = role;
+            }
+            let mut commit = Vec::new();
+            if stored.doc.role == Role::Owner && doc.role != Role::Owner {
+                commit.extend(self.another_owner(&stored).await?);
+            }
+            let (write, changed) = stored.replace(doc);
+            commit.push(write);
+            self.core.commit(change, commit).await?;
+            Ok::<_, AttemptError>(changed.into())
+        })
+        .await
+    }
+
+    /// Sets the password, and ends all sessions of the account.
+    ///
+    /// # Errors
+    /// When there is no such administrator, or the password breaks a rule.
+    pub async fn set_password(
+        &self,
+        id: &AdministratorId,
+        password: &Secret<String>,
+        change: &Change,
+    ) -> Result<AdministratorView, DirectoryError> {
+        let hashed: OnceCell<PasswordHash> = OnceCell::new();
+        retry(|| async {
+            let stored = self.core.read().existing::<Administrator>(id, change.expected).await?;
+            let mut doc = stored.doc.clone();
+            let hash = hashed
+                .get_or_try_init(|| self.hash(&doc.login, doc.email.as_deref(), password))
+                .await?;
+            doc.password = AdminSecret(hash.as_str().to_owned());
+            doc.generation += 1;
+            let (write, changed) = stored.replace(doc);
+            self.core.commit(change, vec![write]).await?;
+            Ok::<_, AttemptError>(changed.into())
+        })
+        .await
+    }
+
+    /// Issues another second factor, and ends all sessions of the account.
+    ///
+    /// # Errors
+    /// When there is no such administrator.
+    pub async fn reset_second_factor(
+        &self,
+        id: &AdministratorId,
+        change: &Change,
+    ) -> Result<IssuedAdministrator, DirectoryError> {
+        retry(|| async {
+            let stored = self.core.read().existing::<Administrator>(id, change.expected).await?;
+            let mut doc = stored.doc.clone();
+            let (factor, issued) = self.issue(id, &doc.login, change.at);
+            doc.second_factor = Some(factor);
+            doc.generation += 1;
+            let (write, changed) = stored.replace(doc);
+            self.core.commit(change, vec![write]).await?;
+            let administrator = changed.into();
+            Ok::<_, AttemptError>(IssuedAdministrator {
+                administrator,
+                second_factor: Some(issued),
+            })
+        })
+        .await
+    }
+
+    /// Deletes an administrator and its sessions.
+    ///
+    /// # Errors
+    /// When there is none with this id, or it is the last owner.
+    pub async fn delete(
+        &self,
+        id: &AdministratorId,
+        change: &Change,
+    ) -> Result<(), DirectoryError> {
+        retry(|| async {
+            let stored = self.core.read().existing::<Administrator>(id, change.expected).await?;
+            let mut commit = vec![stored.delete()];
+            if stored.doc.role == Role::Owner {
+                commit.extend(self.another_owner(&stored).await?);
+            }
+            let of = AdminSession::of(id);
+            let sessions = self.core.read().all_intact::<AdminSession>(Some(&of)).await?;
+            commit.extend(sessions.iter().map(Stored::delete));
+            commit.push(Write::RequireNone { kind: kind::ADMIN_SESSION, key: of });
+            self.core.commit(change, commit).await?;
+            Ok::<_, AttemptError>(())
+        })
+        .await
+    }
+
+    /// The condition that another account stays an owner: with none, tokens and accounts could only
+    /// be managed on the host.
+    async fn another_owner(
+        &self,
+        leaving: &Stored<Administrator>,
+    ) -> Result<Option<Write>, AttemptError> {
+        let all = self.core.read().all_intact::<Administrator>(None).await?;
+        let others = all.iter().filter(|other| other.id != leaving.id);
+        match others.clone().find(|other| other.doc.role == Role::Owner) {
+            Some(owner) => Ok(Some(owner.require())),
+            // The very last account may go.
+            None if others.count() == 0 => Ok(None),
+            None => {
+                Err(DirectoryError::from(Refusal::LastOwner { login: leaving.doc.login.clone() })
+                    .into())
+            }
+        }
+    }
+
+    async fn hash(
+        &self,
+        login: &str,
+        email: Option<&str>,
+        password: &Secret<String>,
+    ) -> Result<PasswordHash, DirectoryError> {
+        let password = NewPassword::parse(password.clone(), login, email).map_err(|broken| {
+            let rules: Vec<_> = broken.iter().map(ToString::to_string).collect();
+            DirectoryError::invalid("password", rules.join("; "))
+        })?;
+        self.core.auth.hasher.hash(&password).await.map_err(|_| DirectoryError::Busy)
+    }
+
+    fn issue(
+        &self,
+        id: &AdministratorId,
+        login: &str,
+        now: Timestamp,
+    ) -> (AdminFactor, IssuedFactor) {
+        let keys = &self.core.auth.second_factors;
+        let secret = TotpSecret::generate();
+        let context = sealed_for(id);
+        let (codes, hashes) = keys.recovery_codes.issue(&context);
+        let factor = AdminFactor {
+            secret: AdminSecret(keys.secrets.seal(secret.expose(), &context)),
+            recovery_codes: hashes,
+            created: now,
+            confirmed: false,
+            steps: UsedSteps::default(),
+        };
+        let issued = IssuedFactor {
+            secret: secret.text().expose().clone(),
+            url: secret.url(ISSUER, login).expose().clone(),
+            recovery_codes: codes.iter().map(|code| code.expose().to_owned()).collect(),
+        };
+        (factor, issued)
+    }
+}
+
+/// What the secrets of an administrator are sealed for. No portal user has such an id.
+pub(super) fn sealed_for(id: &AdministratorId) -> String {
+    format!("administrator/{id}")
+}

@@ -1,0 +1,182 @@
+//! Sessions of administrators: looked up on each request, listed and ended.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::{AdminRules, AdministratorView, Administrators};
+use crate::credential::token::TokenHash;
+use crate::directory::error::{AttemptError, DirectoryError};
+use crate::directory::records::{
+    Actor, AdminSession, AdminSessionId, Administrator, AdministratorId, Change, Page, PageRequest,
+    Stored, retry,
+};
+use portcullis_store::{CommitError, StoreError};
+
+/// How long a session lasts however often it is used.
+const ABSOLUTE_TIMEOUT: Duration = Duration::from_secs(12 * 60 * 60);
+/// How old the saved time of the last use may be.
+const SAVED_EVERY: SignedDuration = SignedDuration::from_secs(30);
+
+/// Whose session a request is in.
+#[derive(Debug, Clone)]
+pub struct SignedIn {
+    /// The administrator.
+    pub administrator: AdministratorView,
+    /// The session's id.
+    pub session: AdminSessionId,
+}
+
+/// A session as administrators see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AdminSessionView {
+    /// The token's hash.
+    pub id: AdminSessionId,
+    /// The administrator's id.
+    pub administrator: AdministratorId,
+    /// When it started.
+    pub created: Timestamp,
+    /// When it was last used, to half a minute.
+    pub last_seen: Timestamp,
+    /// The address that it started from.
+    pub address: IpAddr,
+}
+
+impl Administrators {
+    /// The administrator whose session has this token. The store is asked each time, so a session
+    /// that was ended is invalid at once.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn session(
+        &self,
+        token: &TokenHash,
+        rules: AdminRules,
+        now: Timestamp,
+    ) -> Result<Option<SignedIn>, StoreError> {
+        let id = AdminSessionId::from(token.to_string());
+        let Some(session) = self.core.read().get::<AdminSession>(&id).await? else {
+            return Ok(None);
+        };
+        let of = self.core.read().get::<Administrator>(&session.doc.administrator).await?;
+        let Some(of) = of.filter(|of| is_open(&session.doc, &of.doc, rules, now)) else {
+            return Ok(None);
+        };
+        if now.duration_since(session.doc.last_seen) >= SAVED_EVERY {
+            self.save_use(&session, now).await?;
+        }
+        Ok(Some(SignedIn { administrator: of.into(), session: id }))
+    }
+
+    /// A page of the sessions of an administrator, ended ones included until they are removed.
+    ///
+    /// # Errors
+    /// When there is no such administrator, or the store is unavailable.
+    pub async fn sessions(
+        &self,
+        id: &AdministratorId,
+        request: &PageRequest,
+    ) -> Result<Page<AdminSessionView>, DirectoryError> {
+        self.core.read().existing::<Administrator>(id, None).await?;
+        let of = AdminSession::of(id);
+        let page = self.core.read().page::<AdminSession>(Some(&of), request).await?;
+        Ok(page.map(|Stored { id, doc, .. }| {
+            let AdminSession { administrator, created, last_seen, address, .. } = doc;
+            AdminSessionView { id, administrator, created, last_seen, address }
+        }))
+    }
+
+    /// Ends a session.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn end_session(
+        &self,
+        id: &AdminSessionId,
+        change: &Change,
+    ) -> Result<bool, DirectoryError> {
+        retry(|| async {
+            let Some(session) = self.core.read().get::<AdminSession>(id).await? else {
+                return Ok(false);
+            };
+            self.core.commit(change, vec![session.delete()]).await?;
+            Ok::<_, AttemptError>(true)
+        })
+        .await
+    }
+
+    /// Ends all sessions of an administrator; returns how many.
+    ///
+    /// # Errors
+    /// When there is no such administrator, or the store is unavailable.
+    pub async fn end_sessions(
+        &self,
+        id: &AdministratorId,
+        change: &Change,
+    ) -> Result<usize, DirectoryError> {
+        self.core.read().existing::<Administrator>(id, None).await?;
+        retry(|| async {
+            let of = AdminSession::of(id);
+            let sessions = self.core.read().all_intact::<AdminSession>(Some(&of)).await?;
+            let commit = sessions.iter().map(Stored::delete).collect();
+            self.core.commit(change, commit).await?;
+            Ok::<_, AttemptError>(sessions.len())
+        })
+        .await
+    }
+
+    /// Removes the records of sessions that have ended.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn sweep_sessions(
+        &self,
+        rules: AdminRules,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let change = Change::new(Actor::System("removal of expired sessions"), now);
+        let mut removed = 0;
+        for session in self.core.read().all_intact::<AdminSession>(None).await? {
+            let of = self.core.read().get::<Administrator>(&session.doc.administrator).await?;
+            if of.is_some_and(|of| is_open(&session.doc, &of.doc, rules, now)) {
+                continue;
+            }
+            match self.core.commit(&change, vec![session.delete()]).await {
+                Ok(_) => removed += 1,
+                Err(CommitError::Store(error)) => return Err(error),
+                // It was used or ended since it was read.
+                Err(_) => {}
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Saves the time of a use. If another request saves one at the same time, one of them is enough.
+    async fn save_use(
+        &self,
+        session: &Stored<AdminSession>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let change = Change::new(Actor::System("last use of a session"), now);
+        let doc = AdminSession { last_seen: now, ..session.doc.clone() };
+        match self.core.commit(&change, vec![session.replace(doc).0]).await {
+            Err(CommitError::Store(error)) => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+}
+
+/// Whether a session may be used: its account has not changed how it signs in, and neither timeout
+/// is over.
+fn is_open(session: &AdminSession, of: &Administrator, rules: AdminRules, now: Timestamp) -> bool {
+    let within = |since: Timestamp, timeout: Duration| {
+        let age = now.duration_since(since);
+        SignedDuration::try_from(timeout).is_ok_and(|timeout| age < timeout)
+    };
+    session.generation == of.generation
+        && (of.second_factor.is_some() || !rules.require_mfa)
+        && within(session.last_seen, rules.idle_timeout)
+        && within(session.created, ABSOLUTE_TIMEOUT)
+}

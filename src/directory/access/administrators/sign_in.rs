@@ -1,0 +1,223 @@
+//! Checking an administrator's login, password and code, and the session that follows.
+//!
+//! An unknown login and a wrong password take the same work and have the same result. Only a right
+//! password reveals that a code is required. A code and a recovery code each work once: the commit
+//! that starts the session also stores that it was used.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use serde_json::Map;
+
+use super::accounts::sealed_for;
+use super::{AdminRules, AdministratorView, Administrators};
+use crate::credential::hashing::Verdict;
+use crate::credential::lockout::LockedUntil;
+use crate::credential::secret::Secret;
+use crate::credential::token::PlainToken;
+use crate::credential::totp::TotpSecret;
+use crate::directory::error::{AttemptError, DirectoryError};
+use crate::directory::records::audit::{Occurrence, Subject};
+use crate::directory::records::{
+    Actor, AdminFactor, AdminSession, AdminSessionId, Administrator, Change, Stored, kind, put,
+    retry,
+};
+use portcullis_store::{Expect, StoreError};
+
+/// The length of a code of an authenticator app. Anything else is taken as a recovery code.
+const CODE: usize = 6;
+
+/// A request to sign in.
+#[derive(Debug, Clone)]
+pub struct AdminSignInRequest<'a> {
+    /// The login, as typed.
+    pub login: &'a str,
+    /// The password, as typed.
+    pub password: Secret<String>,
+    /// A code of the authenticator app, or a recovery code.
+    pub code: Option<&'a str>,
+    /// The client's address.
+    pub address: IpAddr,
+}
+
+/// The outcome of a request to sign in.
+#[derive(Debug)]
+#[must_use]
+pub enum AdminSignIn {
+    /// A session has started.
+    Accepted {
+        /// The value of its cookie.
+        token: PlainToken,
+        /// Whose it is.
+        administrator: AdministratorView,
+    },
+    /// The password is right, and a code must be given too.
+    CodeRequired,
+    /// The password is right, but the account has no second factor, and one is required.
+    NoSecondFactor,
+    /// The login, the password or the code is wrong.
+    Wrong,
+    /// Too many attempts have failed. Nothing was checked.
+    LockedOut {
+        /// When the next attempt is allowed.
+        until: Timestamp,
+    },
+    /// Too many passwords are being checked. This one was not.
+    Busy,
+}
+
+enum Checked {
+    Accepted(PlainToken, Box<Stored<Administrator>>),
+    CodeRequired,
+    NoSecondFactor,
+    Wrong,
+}
+
+impl Administrators {
+    /// Checks login, password and code, and starts a session if they are right.
+    ///
+    /// # Errors
+    /// When the store is unavailable; the attempt is not counted then.
+    pub async fn sign_in(
+        &self,
+        request: AdminSignInRequest<'_>,
+        rules: AdminRules,
+        now: Timestamp,
+    ) -> Result<AdminSignIn, StoreError> {
+        let AdminSignInRequest { login, password, code, address } = request;
+        let lockout = &self.core.auth.lockout;
+        let attempt = match lockout.begin_administrator(login, address, now) {
+            Ok(attempt) => attempt,
+            Err(LockedUntil(until)) => return Ok(AdminSignIn::LockedOut { until }),
+        };
+        let key = Administrator::login_key(login);
+        let found = match self.core.read().find::<Administrator>(&key).await {
+            Ok(found) => found,
+            Err(error) => {
+                attempt.cancelled();
+                return Err(error);
+            }
+        };
+        let wrong = Verdict { matches: false, needs_rehash: false };
+        let verdict = match &found {
+            Some(found) => self.core.auth.hasher.verify(&found.doc.password.0, &password).await,
+            None => self.core.auth.hasher.verify_dummy(&password).await.map(|()| wrong),
+        };
+        let Ok(verdict) = verdict else {
+            attempt.cancelled();
+            return Ok(AdminSignIn::Busy);
+        };
+        let Some(found) = found.filter(|_| verdict.matches) else { return Ok(AdminSignIn::Wrong) };
+        attempt.account_exists();
+        let generation = found.doc.generation;
+        let checked = retry(|| async {
+            let current = self.core.read().get::<Administrator>(&found.id).await?;
+            match current.filter(|current| current.doc.generation == generation) {
+                Some(current) => self.finish(current, code, address, rules, now).await,
+                // The password was replaced since it was checked.
+                None => Ok(Checked::Wrong),
+            }
+        });
+        match checked.await {
+            Ok(Checked::Accepted(token, administrator)) => {
+                attempt.succeeded();
+                Ok(AdminSignIn::Accepted { token, administrator: (*administrator).into() })
+            }
+            Ok(Checked::CodeRequired) => {
+                attempt.cancelled();
+                Ok(AdminSignIn::CodeRequired)
+            }
+            Ok(Checked::NoSecondFactor) => {
+                attempt.cancelled();
+                Ok(AdminSignIn::NoSecondFactor)
+            }
+            // An attempt that is dropped has failed.
+            Ok(Checked::Wrong) => Ok(AdminSignIn::Wrong),
+            Err(DirectoryError::Store(error)) => {
+                attempt.cancelled();
+                Err(error)
+            }
+            Err(_) => {
+                attempt.cancelled();
+                Ok(AdminSignIn::Busy)
+            }
+        }
+    }
+
+    /// Checks the code of an account whose password is right, and starts the session.
+    async fn finish(
+        &self,
+        current: Stored<Administrator>,
+        code: Option<&str>,
+        address: IpAddr,
+        rules: AdminRules,
+        now: Timestamp,
+    ) -> Result<Checked, AttemptError> {
+        let mut doc = current.doc.clone();
+        match (&mut doc.second_factor, code) {
+            (None, _) if rules.require_mfa => return Ok(Checked::NoSecondFactor),
+            (None, _) => {}
+            (Some(_), None) => return Ok(Checked::CodeRequired),
+            (Some(factor), Some(code)) => {
+                if !self.accepts(&current, factor, code, now)? {
+                    return Ok(Checked::Wrong);
+                }
+            }
+        }
+        let token = PlainToken::generate();
+        let session = AdminSession {
+            administrator: current.id.clone(),
+            generation: doc.generation,
+            created: now,
+            last_seen: now,
+            address,
+        };
+        let id = AdminSessionId::from(token.hash().to_string());
+        let (write, changed) = current.replace(doc);
+        let writes = vec![write, put(&id, Expect::Absent, &session)];
+        let actor =
+            Actor::Administrator { id: changed.id.clone(), login: changed.doc.login.clone() };
+        let occurrence = Occurrence {
+            kind: "administrator.signed-in",
+            subject: Subject {
+                kind: "administrator".to_owned(),
+                id: changed.id.to_string(),
+                name: changed.doc.login.clone(),
+            },
+            organization: None,
+            user: None,
+            after: Map::from_iter([("address".to_owned(), address.to_string().into())]),
+        };
+        let change = Change::new(actor, now);
+        self.core.records.commit_noting(&change, writes, occurrence).await?;
+        Ok(Checked::Accepted(token, Box::new(changed)))
+    }
+
+    /// Whether a code is right. What it uses up is removed from `factor`.
+    fn accepts(
+        &self,
+        of: &Stored<Administrator>,
+        factor: &mut AdminFactor,
+        code: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let keys = &self.core.auth.second_factors;
+        let context = sealed_for(&of.id);
+        let digits = code.chars().filter(|c| !c.is_whitespace() && *c != '-').count();
+        if digits != CODE {
+            let place = keys.recovery_codes.find(code, &context, &factor.recovery_codes);
+            return Ok(place.map(|place| factor.recovery_codes.remove(place)).is_some());
+        }
+        let opened = keys.secrets.open(&factor.secret.0, &context);
+        let secret = opened.and_then(|secret| TotpSecret::from_bytes(secret.expose()));
+        let secret = secret.ok_or_else(|| StoreError::Damaged {
+            kind: kind::ADMINISTRATOR,
+            id: of.id.to_string(),
+            cause: "its second factor was sealed with another secret key".to_owned(),
+        })?;
+        let Some(step) = secret.step_of(code, now, &factor.steps) else { return Ok(false) };
+        factor.steps.add(step);
+        factor.confirmed = true;
+        Ok(true)
+    }
+}
