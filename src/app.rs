@@ -7,11 +7,13 @@
 mod audit;
 mod background;
 mod error;
+mod key_file;
 #[cfg(target_os = "linux")]
 mod open_files;
 mod policy_watch;
 mod portal_probe;
 pub(crate) mod records;
+pub(crate) mod rotation;
 mod sockets;
 mod state;
 
@@ -25,7 +27,7 @@ use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
 pub use self::error::StartError;
-pub use self::records::former_key_file;
+pub use self::key_file::former_key_file;
 pub use self::sockets::Sockets;
 
 use self::background::{Background, Work};

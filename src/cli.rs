@@ -1,6 +1,6 @@
 //! The command line: one file for each command.
 //!
-//! `init`, `serve`, `check`, `config`, `demo`, `store` and `policy suggest` work with files. All other commands call the running gateway
+//! `init`, `serve`, `check`, `config`, `demo`, `store`, `secrets` and `policy suggest` work with files. All other commands call the running gateway
 //! over its admin socket and print its responses; they check no rule themselves (I8). A command that
 //! fails returns an error, which `main` prints on standard error with exit code 1. Wrong usage is
 //! reported by clap, with exit code 2.
@@ -37,6 +37,7 @@ mod password;
 mod personal_data;
 mod policy;
 mod preferences;
+mod secrets;
 pub mod serve;
 mod sessions;
 mod settings;
@@ -92,6 +93,9 @@ enum Command {
     /// Create, accept or rescue the store of a stopped gateway
     #[command(subcommand)]
     Store(store::Command),
+    /// Replace the secret key, while the gateway is stopped
+    #[command(subcommand)]
+    Secrets(secrets::Command),
     #[command(flatten)]
     Client(ClientCommand),
 }
@@ -159,19 +163,22 @@ impl Cli {
     /// Rejects global options that have no effect with the command: who gives one expects an effect.
     fn checked(self) -> Result<Self, clap::Error> {
         let (reads_settings, is_client) = match &self.command {
-            Command::Serve | Command::Check(_) | Command::Config(_) | Command::Store(_) => {
-                (true, false)
-            }
+            Command::Serve
+            | Command::Check(_)
+            | Command::Config(_)
+            | Command::Store(_)
+            | Command::Secrets(_) => (true, false),
             Command::Init(_) | Command::Demo(_) => (false, false),
             Command::Client(command) => (command.is_call(), command.is_call()),
         };
+        let asks = is_client || matches!(self.command, Command::Secrets(_));
         let prints_json =
             matches!(self.command, Command::Check(_) | Command::Config(_) | Command::Client(_));
         let without_effect = [
             ("--config", self.config.is_some() && !reads_settings),
             ("--socket", self.socket.is_some() && !is_client),
             ("--json", self.json && !prints_json),
-            ("--yes", self.yes && !is_client),
+            ("--yes", self.yes && !asks),
         ];
         match without_effect.into_iter().find(|(_, given)| *given) {
             None => Ok(self),
@@ -198,6 +205,9 @@ impl Cli {
                 return command.run(config.as_deref(), &mut console);
             }
             Command::Store(command) => return command.run(&settings(config.as_deref())?, out),
+            Command::Secrets(command) => {
+                return command.run(&settings(config.as_deref())?, yes, out);
+            }
             Command::Client(command) => command,
         };
         let socket = match socket.or_else(socket_from_environment) {

@@ -15,6 +15,7 @@
 //! | [`accounts`] | organizations, end users, users, groups, preferences |
 //! | `core`, [`services`] | what every operation works with |
 //! | [`state`] | what requests are decided by: the snapshot, and facts about users and organizations |
+//! | `resealing` | records that depend on the secret key, for a new key |
 //! | [`records`] | documents, ids, lists, reading and committing; no rules |
 //! | [`error`] | why an operation was not done |
 //!
@@ -35,6 +36,7 @@ pub mod accounts;
 mod core;
 pub mod error;
 pub mod records;
+pub(crate) mod resealing;
 pub mod services;
 pub mod state;
 

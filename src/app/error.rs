@@ -47,6 +47,16 @@ pub enum StartError {
         /// The folder of the store.
         store: PathBuf,
     },
+    /// The old key of an earlier rotation is still where the next one would be kept.
+    #[error(
+        "the old key of an earlier rotation is still at `{}`; move it to the backups that it opens, \
+         and run the command again",
+        file.display()
+    )]
+    OldKeyKept {
+        /// The file of the old key.
+        file: PathBuf,
+    },
     /// The first records cannot be written.
     #[error(transparent)]
     Directory(#[from] DirectoryError),

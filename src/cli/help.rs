@@ -74,6 +74,7 @@ fn has_effect(option: &str, leaf: &str) -> bool {
         Some("init" | "demo") => false,
         Some("config" | "check") => ["config", "json"].contains(&option),
         Some("serve" | "store") => option == "config",
+        Some("secrets") => ["config", "yes"].contains(&option),
         _ if leaf == "policy suggest" => option == "json",
         _ => option != "yes" || ASKING.contains(&leaf),
     }

@@ -8,6 +8,7 @@ mod events;
 mod log;
 mod log_lost;
 mod mail;
+mod secrets;
 mod setup;
 mod shipped;
 mod shutdown;

@@ -54,7 +54,7 @@ pub mod feed;
 pub mod sled;
 
 /// A key for the digest of the records, derived from the installation's secret key. A store opens
-/// only with the key that it was created with.
+/// only with the key that it was created with, or that replaced it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoreKey([u8; 32]);
 

@@ -38,6 +38,7 @@ pub(in crate::cli) const EXAMPLES: &[(&str, [&str; 2])] = &[
             "portcullis store rescue /var/lib/portcullis/rescued --config /etc/portcullis/portcullis.toml",
         ],
     ),
+    ("secrets rotate", ["portcullis secrets rotate --dry-run", "portcullis secrets rotate"]),
     ("status", ["portcullis status", "portcullis status --json"]),
     (
         "explain",

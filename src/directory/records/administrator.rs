@@ -72,6 +72,13 @@ impl Document for Administrator {
 }
 
 impl Administrator {
+    /// What the secrets of the administrator with this id are sealed for. No portal user has such an
+    /// id.
+    #[must_use]
+    pub fn sealed_for(id: &str) -> String {
+        format!("administrator/{id}")
+    }
+
     /// The unique key of a login.
     #[must_use]
     pub fn login_key(login: &str) -> Key {

@@ -1,4 +1,5 @@
-//! The two entries about the whole store: its state after the newest commit, and what never changes.
+//! The two entries about the whole store: its state after the newest commit, and what commits do not
+//! change.
 
 use sha2::{Digest as _, Sha256};
 
@@ -23,12 +24,12 @@ pub(super) struct Head {
     pub(super) digest: Digest,
 }
 
-/// What never changes.
+/// What commits do not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Meta {
     /// The version of this format.
     pub(super) format: u64,
-    /// The id of the key that the store was created with.
+    /// The id of the store's key.
     pub(super) key_id: [u8; 32],
 }
 

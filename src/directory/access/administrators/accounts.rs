@@ -322,7 +322,7 @@ impl Administrators {
     ) -> (AdminFactor, IssuedFactor) {
         let keys = &self.core.auth.second_factors;
         let secret = TotpSecret::generate();
-        let context = sealed_for(id);
+        let context = Administrator::sealed_for(id.as_str());
         let (codes, hashes) = keys.recovery_codes.issue(&context);
         let factor = AdminFactor {
             secret: AdminSecret(keys.secrets.seal(secret.expose(), &context)),
@@ -338,9 +338,4 @@ impl Administrators {
         };
         (factor, issued)
     }
-}
-
-/// What the secrets of an administrator are sealed for. No portal user has such an id.
-pub(super) fn sealed_for(id: &AdministratorId) -> String {
-    format!("administrator/{id}")
 }

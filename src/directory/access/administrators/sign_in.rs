@@ -9,7 +9,6 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde_json::Map;
 
-use super::accounts::sealed_for;
 use super::{AdminRules, AdministratorView, Administrators};
 use crate::credential::hashing::Verdict;
 use crate::credential::lockout::LockedUntil;
@@ -202,7 +201,7 @@ impl Administrators {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let keys = &self.core.auth.second_factors;
-        let context = sealed_for(&of.id);
+        let context = Administrator::sealed_for(of.id.as_str());
         let digits = code.chars().filter(|c| !c.is_whitespace() && *c != '-').count();
         if digits != CODE {
             let place = keys.recovery_codes.find(code, &context, &factor.recovery_codes);

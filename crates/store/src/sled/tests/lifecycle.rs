@@ -247,3 +247,53 @@ fn a_later_format_is_refused() {
     let refused = open(&path).unwrap_err();
     assert!(matches!(refused, OpenError::Newer { format: 2, .. }), "{refused}");
 }
+
+#[tokio::test]
+async fn i13_a_replaced_key_opens_the_store_and_the_old_does_not() {
+    let folder = TempDir::new().unwrap();
+    let path = place(&folder);
+    let store = open(&path).unwrap();
+    let index = vec![Key::new("group", "g")];
+    for (id, doc) in [("kept", "1"), ("changed", "2"), ("removed", "3")] {
+        let write = Write::Put {
+            kind: kinds::USER,
+            id: id.to_owned(),
+            expect: Expect::Absent,
+            doc: Bytes::from_static(doc.as_bytes()),
+            unique: vec![Key::new("login", id)],
+            index: index.clone(),
+        };
+        store.commit(vec![write]).await.unwrap();
+    }
+    drop(store);
+    let new = StoreKey::new([8; 32]);
+    let rekeying = Rekeying::open(&path, &KEY).unwrap();
+    assert!(SledStore::open(&path, &KEY).is_err(), "it is in use");
+    let mut seen = Vec::new();
+    rekeying.records(|kind, id, _| seen.push(format!("{kind} {id}"))).unwrap();
+    assert_eq!(seen, ["user changed", "user kept", "user removed"]);
+    let change = |_: &str, id: &str, _: &[u8]| match id {
+        "changed" => Rekeyed::Replaced(b"4".to_vec()),
+        "removed" => Rekeyed::Removed,
+        _ => Rekeyed::Kept,
+    };
+    rekeying.replace(&new, change).unwrap();
+
+    let refused = SledStore::open(&path, &KEY).unwrap_err();
+    assert!(matches!(refused, OpenError::OtherKey { .. }), "{refused}");
+    // Without the checksums, every record is verified.
+    for verified in [false, true] {
+        if verified {
+            fs::remove_file(path.join("closed")).unwrap();
+        }
+        let store = SledStore::open(&path, &new).unwrap();
+        let found = store.list(kinds::USER, Some(&index[0]), None, 10).await.unwrap();
+        let found: Vec<_> =
+            found.iter().map(|record| (&*record.id, record.version, &*record.doc)).collect();
+        assert_eq!(found, [("changed", 2, &b"4"[..]), ("kept", 1, b"1")]);
+        assert!(store.get(kinds::USER, "removed").await.unwrap().is_none());
+        let gone = store.find(kinds::USER, &Key::new("login", "removed")).await.unwrap();
+        assert!(gone.is_none());
+        store.commit(vec![put(kinds::GROUP, "g", "1")]).await.unwrap();
+    }
+}

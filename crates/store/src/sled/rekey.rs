@@ -1,0 +1,114 @@
+//! Replacing the key of a store that no gateway serves.
+//!
+//! One sled batch replaces the id of the key, the digest of all records, and the records that depend
+//! on the key. After a crash, the store has either the old key or the new one.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::digest::Digest;
+use super::error::OpenError;
+use super::head::{HEAD, Head, META, Meta};
+use super::layout::{Entry, Stored};
+use super::opening::{self, Opened};
+use crate::{StoreError, StoreKey};
+
+/// What becomes of a record when the key is replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rekeyed {
+    /// It stays as it is.
+    Kept,
+    /// It gets this document. Its keys stay.
+    Replaced(Vec<u8>),
+    /// It is removed.
+    Removed,
+}
+
+/// A store whose key is being replaced. No other process can open it.
+#[derive(Debug)]
+pub struct Rekeying {
+    opened: Opened,
+}
+
+impl Rekeying {
+    /// Opens the store in the folder `path` with its present key.
+    ///
+    /// # Errors
+    /// Those of opening the store.
+    pub fn open(path: &Path, key: &StoreKey) -> Result<Self, OpenError> {
+        Ok(Self { opened: opening::open(path, key)? })
+    }
+
+    /// Passes on the kind, id and document of each record.
+    ///
+    /// # Errors
+    /// When a record cannot be read.
+    pub fn records(&self, mut pass_on: impl FnMut(&str, &str, &[u8])) -> Result<(), StoreError> {
+        for entry in self.opened.database.scan_prefix(b"r") {
+            let (place, value) = entry?;
+            if let Some((kind, id, stored)) = record(&place, &value) {
+                pass_on(kind, id, stored.doc);
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces the key by `new`. `change` decides what becomes of each record. The store has the
+    /// new key on disk when this returns.
+    ///
+    /// # Errors
+    /// When a record cannot be read, or the store cannot be written; it then opens with one of the
+    /// two keys.
+    pub fn replace(
+        mut self,
+        new: &StoreKey,
+        mut change: impl FnMut(&str, &str, &[u8]) -> Rekeyed,
+    ) -> Result<(), StoreError> {
+        let (mut digest, mut batch) = (Digest::default(), sled::Batch::default());
+        let mut removed_keys = BTreeSet::new();
+        let database = &self.opened.database;
+        for entry in database.scan_prefix(b"r") {
+            let (place, value) = entry?;
+            let parsed = record(&place, &value);
+            let rekeyed = parsed
+                .as_ref()
+                .map_or(Rekeyed::Kept, |(kind, id, stored)| change(kind, id, stored.doc));
+            match (rekeyed, parsed) {
+                (Rekeyed::Replaced(doc), Some((_, _, stored))) => {
+                    let (version, keys) = (stored.version + 1, stored.keys);
+                    let value = Stored { version, doc: &doc, keys }.encode();
+                    digest.add(new, &place, &value);
+                    batch.insert(place, value);
+                }
+                (Rekeyed::Removed, Some((_, _, stored))) => {
+                    removed_keys.extend(stored.keys.into_iter().map(<[u8]>::to_vec));
+                    batch.remove(place);
+                }
+                _ => digest.add(new, &place, &value),
+            }
+        }
+        for entry in database.scan_prefix(b"i").chain(database.scan_prefix(b"u")) {
+            let (place, value) = entry?;
+            if removed_keys.contains(&*place) {
+                batch.remove(place);
+            } else {
+                digest.add(new, &place, &value);
+            }
+        }
+        let head = Head { sequence: self.opened.head.sequence + 1, digest };
+        batch.insert(META, Meta::of(new).encode());
+        batch.insert(HEAD, head.encode());
+        if let Err(error) = database.write(batch) {
+            database.skip_checksums();
+            return Err(error);
+        }
+        let noted = self.opened.answered.write(head.mark());
+        noted.map_err(|error| self.opened.database.folder().error(&error))
+    }
+}
+
+/// The kind, the id and the content of a record; `None` for what was never written.
+fn record<'a>(place: &'a [u8], value: &'a [u8]) -> Option<(&'a str, &'a str, Stored<'a>)> {
+    let Some(Entry::Record { kind, id }) = Entry::parse(place) else { return None };
+    Some((kind, str::from_utf8(id).ok()?, Stored::parse(value)?))
+}
