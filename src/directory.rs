@@ -30,6 +30,7 @@ use jiff::Timestamp;
 use portcullis_policy::{Policy, PolicyProblems};
 use portcullis_store::StoreError;
 use portcullis_store::feed::Feed;
+use serde_json::Map;
 
 pub mod access;
 pub mod accounts;
@@ -64,6 +65,8 @@ use self::accounts::preferences::PreferencesRecord;
 use self::accounts::seeds;
 use self::accounts::users::Users;
 use self::core::Core;
+
+use self::records::audit::Occurrence;
 
 pub use self::error::DirectoryError;
 pub use self::records::{
@@ -143,7 +146,15 @@ impl Directory {
         policy: Policy,
         change: &Change,
     ) -> Result<(), PolicyProblems> {
-        self.memory.replace_policy(policy, change).await
+        let version = policy.version().to_owned();
+        self.memory.replace_policy(policy, change).await?;
+        let version = Map::from_iter([("version".to_owned(), version.into())]);
+        let entry = Occurrence::of_gateway("policy.reloaded", version);
+        // The files are in force all the same.
+        if let Err(error) = self.records().commit_noting(change, Vec::new(), entry).await {
+            tracing::error!(%error, "could not add the reload of the policy to the audit log");
+        }
+        Ok(())
     }
 
     /// A cached portal user. `None` does not mean that the user does not exist.

@@ -6,13 +6,15 @@ use axum::response::IntoResponse as _;
 use bytes::Bytes;
 use futures_util::stream;
 use http::header;
+use serde_json::Map;
 
 use super::problem::Problem;
-use super::request::{PageParams, Params};
+use super::request::{NewRecord, PageParams, Params};
 use super::response::{ApiResult, document};
 use super::state::AdminState;
 use crate::audit::Filter;
 use crate::clock;
+use crate::directory::records::audit::Occurrence;
 
 pub(super) async fn list(
     State(admin): State<AdminState>,
@@ -32,7 +34,12 @@ pub(super) async fn checkpoint(State(admin): State<AdminState>) -> ApiResult {
 
 /// The whole log as lines of JSON, for verification. A failure cuts the response off, so that no
 /// client takes a part for the whole.
-pub(super) async fn export(State(admin): State<AdminState>) -> ApiResult {
+pub(super) async fn export(
+    State(admin): State<AdminState>,
+    NewRecord(change): NewRecord,
+) -> ApiResult {
+    let exported = Occurrence::of_gateway("audit.exported", Map::new());
+    admin.audit.note(&change, exported).await?;
     let lines = stream::try_unfold(admin.audit.export(), |mut export| async move {
         let lines = export.lines().await.inspect_err(|error| {
             tracing::error!(%error, "could not export the audit log");

@@ -3,9 +3,10 @@
 use axum::extract::State;
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Map;
 
 use super::problem::Problem;
-use super::request::Id;
+use super::request::{Id, NewRecord};
 use super::response::{ApiResult, document};
 use super::state::AdminState;
 use crate::audit::{Filter, NumberedEntry};
@@ -14,6 +15,7 @@ use crate::credential::folding::fold;
 use crate::directory::access::lockouts::LockoutView;
 use crate::directory::accounts::organizations::OrganizationView;
 use crate::directory::accounts::personal_data::AccountData;
+use crate::directory::records::audit::{Occurrence, Subject};
 use crate::directory::{PageRequest, UserId};
 use crate::mail::queue::MailView;
 use crate::session::SessionData;
@@ -34,9 +36,21 @@ struct Export {
     audit: Vec<NumberedEntry>,
 }
 
-pub(super) async fn export(State(admin): State<AdminState>, Id(id): Id<UserId>) -> ApiResult {
+pub(super) async fn export(
+    State(admin): State<AdminState>,
+    Id(id): Id<UserId>,
+    NewRecord(change): NewRecord,
+) -> ApiResult {
     let now = clock::now();
     let account = admin.directory.users().account_data(&id).await?;
+    let exported = Occurrence {
+        kind: "user.exported",
+        subject: Subject::new("user", id.as_str(), &account.user.login),
+        organization: Some(account.user.organization.to_string()),
+        user: Some(id.to_string()),
+        after: Map::new(),
+    };
+    admin.audit.note(&change, exported).await?;
     let organization = admin.directory.organizations().get(&account.user.organization).await?;
     let sessions = admin.sessions.data_of_user(&id).await?;
     let mails = admin.mail.of_user(&id).await?;

@@ -1,8 +1,10 @@
 //! Starting a session, within the limits of secure links (I12).
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Map;
 
 use super::filter::SessionFilter;
 use super::link_quota::Claim;
@@ -12,6 +14,7 @@ use super::record::{SESSION, SessionRecord};
 use super::sessions::{PAGE, Sessions, TRIES, busy, store_fault};
 use crate::credential::token::{PlainToken, TokenHash};
 use crate::directory::accounts::users::Users;
+use crate::directory::records::audit::{Occurrence, Subject};
 use crate::directory::{Change, OrganizationId, UserId};
 use crate::telemetry::events::{Account, Cause, Event};
 use portcullis_policy::SessionKind;
@@ -40,6 +43,49 @@ pub struct StartedSession {
     pub expired: Vec<PortalCookie>,
 }
 
+/// Whose session has started, and from where.
+struct Started {
+    /// `None` for a secure link.
+    user: Option<UserId>,
+    login: String,
+    organization: OrganizationId,
+    address: IpAddr,
+    agent: String,
+}
+
+impl Started {
+    fn log(&self) {
+        let organization = self.organization.as_str();
+        match &self.user {
+            Some(user) => {
+                let (user, login) = (user.as_str(), &*self.login);
+                Event::SignIn(Account { user, organization, login }).log();
+            }
+            None => Event::LinkOpened { organization }.log(),
+        }
+    }
+
+    /// The entry of the audit log.
+    fn entry(&self) -> Occurrence {
+        let (kind, subject) = match &self.user {
+            Some(user) => ("user.signed-in", Subject::new("user", user.as_str(), &self.login)),
+            None => {
+                let id = self.organization.as_str();
+                ("link.opened", Subject::new("organization", id, id))
+            }
+        };
+        let address = ("address".to_owned(), self.address.to_string().into());
+        let agent = ("agent".to_owned(), self.agent.as_str().into());
+        Occurrence {
+            kind,
+            subject,
+            organization: Some(self.organization.to_string()),
+            user: self.user.as_ref().map(ToString::to_string),
+            after: Map::from_iter([address, agent]),
+        }
+    }
+}
+
 impl Sessions {
     /// Starts a session, and ends the one that it replaces in the same commit (R19). For a portal
     /// user, that is the last sign-in. The token must be sent to the browser and kept nowhere.
@@ -61,7 +107,7 @@ impl Sessions {
             }
             admitted?;
         }
-        let (user, organization) = (new.user.clone(), new.organization.clone());
+        let started = self.described(&new).await?;
         let token = PlainToken::generate();
         let mut record = SessionRecord::new(new, now);
         for _ in 0..TRIES {
@@ -74,9 +120,10 @@ impl Sessions {
             let session = record.put(&token.hash(), Expect::Absent)?;
             let signed_in = record.user.iter().flat_map(|user| Users::signed_in(user, now));
             let commit = [session].into_iter().chain(end).chain(signed_in);
-            match self.records().commit(change, commit.collect()).await {
+            let entry = started.entry();
+            match self.records().commit_noting(change, commit.collect(), entry).await {
                 Ok(_) => {
-                    self.log_started(user.as_ref(), &organization).await;
+                    started.log();
                     let expired = cookies.flatten().unwrap_or_default();
                     return Ok(StartedSession { token, expired });
                 }
@@ -88,14 +135,19 @@ impl Sessions {
         Err(busy().into())
     }
 
-    async fn log_started(&self, user: Option<&UserId>, organization: &OrganizationId) {
-        let Some(id) = user else {
-            return Event::LinkOpened { organization: organization.as_str() }.log();
+    /// What the log and the audit log say about a new session.
+    async fn described(&self, new: &NewSession) -> Result<Started, StoreError> {
+        let login = match &new.user {
+            Some(user) => self.directory.user(user).await?.map(|facts| facts.login.to_string()),
+            None => None,
         };
-        let facts = self.directory.user(id).await.ok().flatten();
-        let login = facts.as_ref().map_or("", |facts| &facts.login);
-        let (user, organization) = (id.as_str(), organization.as_str());
-        Event::SignIn(Account { user, organization, login }).log();
+        Ok(Started {
+            user: new.user.clone(),
+            login: login.unwrap_or_default(),
+            organization: new.organization.clone(),
+            address: new.address,
+            agent: new.agent.clone(),
+        })
     }
 
     /// Claims a place for a new session of a secure link.

@@ -82,6 +82,14 @@ pub struct Subject {
     pub name: String,
 }
 
+impl Subject {
+    /// A subject of this kind.
+    #[must_use]
+    pub fn new(kind: &str, id: &str, name: &str) -> Self {
+        Self { kind: kind.to_owned(), id: id.to_owned(), name: name.to_owned() }
+    }
+}
+
 impl Entry {
     /// The write that appends it.
     fn append(&self) -> Write {

@@ -6,6 +6,8 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::support::admin::PASSWORD;
+use crate::support::browser::Browser;
+use crate::support::gate::HOST;
 use crate::support::program::{Home, Program, Ran, run};
 use crate::support::upstream::Upstream;
 
@@ -223,4 +225,33 @@ async fn i9_a_lost_audit_key_is_not_replaced_silently() {
     let program = home.serve().await;
     assert_eq!(kept(&home).await.1, key);
     program.stop().await;
+}
+
+#[tokio::test]
+async fn i9_sign_ins_opened_links_reloads_and_exports_have_entries() {
+    let (_upstream, home, program) = home().await;
+    let anna = anna(&program).await;
+    let globex = program.admin.organization("Globex").await;
+    let link = program.admin.secure_link(&globex).await;
+    let mut browser = Browser::new(program.gateway, HOST);
+    assert_eq!(browser.sign_in("anna", "wrong").await.status, 401);
+    assert_eq!(browser.sign_in("anna", PASSWORD).await.status, 303);
+    let mut visitor = Browser::new(program.gateway, HOST);
+    let target = visitor.local(&link);
+    assert_eq!(visitor.open(&target).await.status, 303);
+    home.run(&["policy", "reload"]).await.done();
+    home.run(&["users", "export", "anna"]).await.done();
+    audit(&home, &["export"]).await.done();
+    for (kind, actor, subject) in [
+        ("user.signed-in", &*anna, &*anna),
+        ("link.opened", "secure link", &*globex),
+        ("policy.reloaded", "socket", "gateway"),
+        ("user.exported", "socket", &*anna),
+        ("audit.exported", "socket", "gateway"),
+    ] {
+        let found = entries(&home, &["--kind", kind]).await;
+        assert_eq!(described(&found), [format!("{actor} {kind} {subject}")], "{kind}");
+    }
+    let signed_in = entries(&home, &["--kind", "user.signed-in"]).await;
+    assert_eq!(signed_in[0]["after"]["address"], "127.0.0.1");
 }

@@ -178,11 +178,7 @@ impl Administrators {
             Actor::Administrator { id: changed.id.clone(), login: changed.doc.login.clone() };
         let occurrence = Occurrence {
             kind: "administrator.signed-in",
-            subject: Subject {
-                kind: "administrator".to_owned(),
-                id: changed.id.to_string(),
-                name: changed.doc.login.clone(),
-            },
+            subject: Subject::new("administrator", changed.id.as_str(), &changed.doc.login),
             organization: None,
             user: None,
             after: Map::from_iter([("address".to_owned(), address.to_string().into())]),
