@@ -2,6 +2,8 @@
 //!
 //! The gateway is the one that `portcullis serve` runs, with settings made here.
 
+mod staff;
+
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -12,6 +14,7 @@ use serde::Serialize;
 use portcullis_demo_portal::OPERATOR;
 use rustix::io::Errno;
 
+use self::staff::{Staff, staff};
 use crate::app::{Server, Sockets};
 use crate::clock;
 use crate::config::{BACKLOG, Settings};
@@ -85,6 +88,9 @@ pub struct Ready {
     pub organizations: Vec<ReadyOrganization>,
     /// The portal users.
     pub users: Vec<ReadyUser>,
+    /// The administrator and the token.
+    #[serde(flatten)]
+    pub staff: Staff,
 }
 
 /// An organization.
@@ -212,8 +218,9 @@ fn assemble(data: &Path, sockets: Sockets) -> anyhow::Result<(Server, TcpListene
     let log = telemetry::start(&settings.telemetry.log)?;
     let server = Server::assemble(&settings, sockets)?;
     let base = settings.server.public_url.as_str().to_owned();
-    let (organizations, users) = server.prepare(|directory| async move {
+    let (organizations, users, staff) = server.prepare(|directory| async move {
         let directory = &directory;
+        let change = Change::new(Actor::System("demo"), clock::now());
         if directory
             .organizations()
             .list(&PageRequest::parse(None, Some(1))?)
@@ -221,9 +228,10 @@ fn assemble(data: &Path, sockets: Sockets) -> anyhow::Result<(Server, TcpListene
             .items
             .is_empty()
         {
-            sample_people(directory, &Change::new(Actor::System("demo"), clock::now())).await?;
+            sample_people(directory, &change).await?;
         }
-        anyhow::Ok((organizations(directory, &base).await?, users(directory).await?))
+        let staff = staff(directory, &change).await?;
+        anyhow::Ok((organizations(directory, &base).await?, users(directory).await?, staff))
     })?;
     let ready = Ready {
         gateway: settings.server.public_url.as_str().to_owned(),
@@ -232,6 +240,7 @@ fn assemble(data: &Path, sockets: Sockets) -> anyhow::Result<(Server, TcpListene
         mail: std::path::absolute(data.join(MAIL))?,
         organizations,
         users,
+        staff,
     };
     Ok((server, portal, ready, log))
 }

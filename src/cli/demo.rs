@@ -55,6 +55,14 @@ fn print(ready: &demo::Ready, out: &mut dyn Write) -> std::io::Result<()> {
             user.group
         )?;
     }
+    let administrator = &ready.staff.administrator;
+    writeln!(out, "\n  Administration, at {}", ready.admin)?;
+    writeln!(
+        out,
+        "  {:<34} {:<24} authenticator key {}",
+        administrator.login, administrator.password, administrator.totp_secret
+    )?;
+    writeln!(out, "  API token {}", ready.staff.token)?;
     writeln!(out, "\n  Secure links")?;
     for organization in &ready.organizations {
         writeln!(out, "  {:<16} {}", organization.name, organization.link)?;

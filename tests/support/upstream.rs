@@ -64,9 +64,14 @@ impl Upstream {
                 loop {
                     let (stream, _) = listener.accept().await.unwrap();
                     stream.set_nodelay(true).unwrap();
-                    shared.connections.fetch_add(1, Ordering::SeqCst);
-                    let serving = Arc::clone(&shared).serve(stream);
-                    connections.push(AbortOnDropHandle::new(tokio::spawn(serving)));
+                    let shared = Arc::clone(&shared);
+                    connections.push(AbortOnDropHandle::new(tokio::spawn(async move {
+                        // Not those that only ask whether the portal is there.
+                        if stream.peek(&mut [0]).await.is_ok_and(|length| length > 0) {
+                            shared.connections.fetch_add(1, Ordering::SeqCst);
+                        }
+                        shared.serve(stream).await;
+                    })));
                 }
             }
         });
@@ -152,7 +157,7 @@ impl Upstream {
         }
     }
 
-    /// How many connections there have been.
+    /// How many connections there have been that carried something.
     pub(crate) fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
     }
