@@ -40,7 +40,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::directory::Directory;
 use crate::directory::access::administrators::AdminRules;
-use crate::mail::{Mailer, OutboxWaker};
+use crate::mail::{MailTester, Mailer, OutboxWaker};
 use crate::net::{
     AdminListener, ConnectionTracker, GatewayListener, HealthChecks, HttpServer, ServerRuntime,
     ServerTls, bind_admin_socket,
@@ -88,6 +88,7 @@ impl Server {
         let (store, key) = records::open(settings)?;
         let store: Arc<dyn Store> = Arc::new(store);
         let mailer = Mailer::new(settings)?;
+        let tester = mailer.tester();
         let waker = Arc::new(OutboxWaker::default());
         let runtime = background::runtime().map_err(StartError::Runtime)?;
         let opening = State::open(settings, policy, (store, &key), Arc::clone(&waker));
@@ -122,6 +123,7 @@ impl Server {
                 sockets.admin,
                 &state,
                 &audit,
+                tester,
                 authorizer,
                 source.clone(),
             )?,
@@ -222,6 +224,7 @@ fn admin_listener(
     tcp: TcpListener,
     state: &State,
     audit: &AuditLog,
+    tester: MailTester,
     authorizer: Arc<Authorizer>,
     source: PolicySource,
 ) -> Result<AdminListener, StartError> {
@@ -231,7 +234,8 @@ fn admin_listener(
     };
     let known = (state.directory.clone(), state.sessions.clone(), state.feed.freshness());
     let reload = Arc::new(reload);
-    let api = AdminState::new(settings, known, audit.clone(), authorizer, reload, clock::now());
+    let (audit, now) = (audit.clone(), clock::now());
+    let api = AdminState::new(settings, known, audit, tester, authorizer, reload, now);
     let unix = bind_admin_socket(&settings.admin.socket, settings.server.backlog)?;
     Ok(AdminListener {
         tcp: (tcp, admin::router(api.clone(), Access::Token)),

@@ -12,6 +12,7 @@
 //! | `message` | composes a message |
 //! | `transport`, `smtp` | send it, to a folder or to a mail server |
 //! | `outbox` | the task that sends what is due |
+//! | `tester` | sends a test mail at once and reports what the mail server answers |
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ mod outbox;
 pub mod queue;
 mod smtp;
 mod templates;
+mod tester;
 mod transport;
 
 #[cfg(test)]
@@ -38,12 +40,14 @@ mod tests;
 pub use self::error::MailError;
 pub use self::outbox::{Outbox, OutboxWaker};
 pub use self::queue::MailQueue;
+pub use self::tester::MailTester;
 
 /// Composes and sends mails.
 #[derive(Debug)]
 pub struct Mailer {
     composer: Composer,
     transport: Box<dyn Transport>,
+    tester: MailTester,
 }
 
 impl Mailer {
@@ -60,7 +64,14 @@ impl Mailer {
                 Box::new(Server::new(smtp, settings.server.public_url.host())?)
             }
         };
-        Ok(Self { composer: Composer::new(settings, templates), transport })
+        let composer = Composer::new(settings, templates);
+        Ok(Self { composer, transport, tester: MailTester::new(settings)? })
+    }
+
+    /// Sends test mails in the same way, over connections of its own.
+    #[must_use]
+    pub fn tester(&self) -> MailTester {
+        self.tester.clone()
     }
 
     /// Checks the operator's templates.

@@ -1,18 +1,25 @@
-//! `mail`: the outbox and the mails of the last 30 days.
+//! `mail`: the outbox, the mails of the last 30 days, and test mails.
 
 use axum::extract::State;
 use serde::Deserialize;
 
 use super::problem::Problem;
-use super::request::{Id, NoFields, OptionalBody, PageParams, Params, RecordChange};
+use super::request::{Body, Id, NoFields, OptionalBody, PageParams, Params, RecordChange};
 use super::response::{ApiResult, created, document, record};
 use super::state::AdminState;
+use crate::clock;
 use crate::directory::{DirectoryError, MailId, Page};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Filter {
     state: Option<String>,
     login: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Test {
+    to: String,
 }
 
 pub(super) async fn list(
@@ -45,4 +52,10 @@ pub(super) async fn retry(
 ) -> ApiResult {
     let mail = admin.mail.retry(&id, &change).await?;
     created(&mail, format!("/api/v1/mail/{id}"))
+}
+
+/// A test that fails is a result too, not an error of the request.
+pub(super) async fn test(State(admin): State<AdminState>, Body(test): Body<Test>) -> ApiResult {
+    let tested = admin.mail_tester.send(&test.to, clock::now()).await;
+    document(&tested.map_err(|message| Problem::invalid("to", message))?)
 }

@@ -69,6 +69,7 @@ pub(super) fn table() -> Table {
         .route(Read, GET, "/api/v1/preferences", preferences::show)
         .route(Manage, PATCH, "/api/v1/preferences", preferences::change)
         .route(Read, GET, "/api/v1/mail", mail::list)
+        .route(Support, POST, "/api/v1/mail/test", mail::test)
         .route(Read, GET, "/api/v1/mail/{id}", mail::show)
         .route(Support, POST, "/api/v1/mail/{id}/retry", mail::retry)
         .route(Read, GET, "/api/v1/status", status::show)

@@ -16,7 +16,7 @@ use crate::authz::Authorizer;
 use crate::config::{PublicUrl, Settings};
 use crate::directory::access::administrators::AdminRules;
 use crate::directory::{Change, Directory};
-use crate::mail::MailQueue;
+use crate::mail::{MailQueue, MailTester};
 use crate::session::Sessions;
 use portcullis_policy::PolicyProblems;
 use portcullis_store::feed::Freshness;
@@ -30,6 +30,7 @@ pub struct AdminState {
     pub(super) directory: Directory,
     pub(super) audit: AuditLog,
     pub(super) mail: MailQueue,
+    pub(super) mail_tester: MailTester,
     pub(super) sessions: Sessions,
     pub(super) freshness: Freshness,
     pub(super) reload: Arc<Reload>,
@@ -52,6 +53,7 @@ impl AdminState {
         settings: &Settings,
         (directory, sessions, freshness): (Directory, Sessions, Freshness),
         audit: AuditLog,
+        mail_tester: MailTester,
         authz: Arc<Authorizer>,
         reload: Arc<Reload>,
         started: Timestamp,
@@ -60,6 +62,7 @@ impl AdminState {
         Self {
             audit,
             mail: MailQueue::new(directory.clone()),
+            mail_tester,
             directory,
             sessions,
             freshness,

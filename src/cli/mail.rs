@@ -1,11 +1,13 @@
-//! `portcullis mail`: the outbox, and recent emails.
+//! `portcullis mail`: the outbox, recent emails, and test emails.
 
+use anyhow::bail;
 use clap::{Args, Subcommand};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::client::with_command;
 use super::console::{Console, field, text};
 use super::lookup;
+use super::terminal::escaped_line;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -26,6 +28,12 @@ pub(super) enum Command {
     Show(Target),
     /// Send a waiting or unconfirmed email now
     Retry(Target),
+    /// Send a test email now and show the mail server's answer
+    Test {
+        /// The email address to send it to
+        #[arg(value_name = "ADDRESS")]
+        to: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -85,8 +93,33 @@ impl Command {
                     &format!("Sending the email to {to}; see the result with `portcullis mail show {id}`."),
                 )
             }
+            Self::Test { to } => test(console, &to),
         }
     }
+}
+
+/// Fails if the email was not sent. With `--json`, the result is printed in either case.
+fn test(console: &mut Console<'_>, to: &str) -> anyhow::Result<()> {
+    let result = console.post(&["mail", "test"], Some(&json!({ "to": to })))?;
+    let [to, via, code, reply, error, advice] =
+        ["to", "via", "code", "reply", "error", "advice"].map(|field| text(&result, field));
+    if field(&result, "sent") != &Value::Bool(true) {
+        if console.is_json() {
+            console.document(&result)?;
+        }
+        bail!("the test email was not sent: {}\n{advice}", escaped_line(&error));
+    }
+    let sentence = match text(&result, "transport") == "smtp" {
+        true => {
+            let reply = format!("{code} {reply}");
+            format!("Sent to {to}. {via} answered: {}", escaped_line(reply.trim_end()))
+        }
+        false => format!(
+            "Written to {via}. With mail.transport = \"directory\", the gateway sends no emails; \
+             another program must send the files."
+        ),
+    };
+    console.report(&result, &sentence)
 }
 
 fn show(console: &mut Console<'_>, mail: &Value) -> anyhow::Result<()> {

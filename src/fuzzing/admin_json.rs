@@ -19,6 +19,7 @@ use crate::directory::accounts::end_users::NewEndUser;
 use crate::directory::accounts::organizations::NewOrganization;
 use crate::directory::accounts::users::NewUser;
 use crate::directory::{Actor, Change};
+use crate::mail::Mailer;
 use portcullis_audit::SigningKey;
 use portcullis_store::Store;
 
@@ -98,7 +99,8 @@ impl Api {
         let records = (directory, sessions, feed.freshness());
         let authz = Arc::new(Authorizer::new(&settings, records.clone()));
         let reload = Arc::new(|_| Box::pin(async { Ok(()) }) as _);
-        let state = AdminState::new(&settings, records, audit, authz, reload, clock::now());
+        let tester = Mailer::new(&settings).unwrap().tester();
+        let state = AdminState::new(&settings, records, audit, tester, authz, reload, clock::now());
         let router = admin::router(state, Access::Socket);
         let first = store.head().await.unwrap();
         let ids = [("{user}", user.id.to_string()), ("{end-user}", end_user.id.to_string())];

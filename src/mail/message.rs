@@ -7,7 +7,7 @@
 use jiff::{SignedDuration, Timestamp};
 use lettre::address::{Address, Envelope};
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
-use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};
+use lettre::message::{Body, Mailbox, Message, MessageBuilder, MultiPart, SinglePart};
 
 use super::error::SendError;
 use super::queue::OpenMail;
@@ -54,9 +54,7 @@ pub(super) struct OutgoingMail {
 impl Composer {
     pub(super) fn new(settings: &Settings, templates: Templates) -> Self {
         let business = on_one_line(&settings.branding.name);
-        let mut from = settings.mail.from.0.clone();
-        // Recipients know the business, not the address.
-        from.name.get_or_insert_with(|| business.clone());
+        let from = sender(settings);
         let public_url = settings.server.public_url.as_str().to_owned();
         let contact = settings.branding.contact.as_ref();
         let contact = contact.map(|contact| on_one_line(&contact.text));
@@ -114,14 +112,9 @@ impl Composer {
             .boundary(format!("portcullis-{}", open.id))
             .singlepart(part(ContentType::TEXT_PLAIN, text.plain))
             .singlepart(part(ContentType::TEXT_HTML, text.html));
-        let message = Message::builder()
+        let message = builder(&open.id, mail.created, &self.from, &text.subject)
             .envelope(envelope.clone())
-            .date(mail.created.into())
-            .from(self.from.clone())
             .to(Mailbox::from(to))
-            .subject(on_one_line(&text.subject))
-            .message_id(Some(format!("<{}@{}>", open.id, self.from.email.domain())))
-            .raw_header(HeaderValue::new(AUTO_SUBMITTED, "auto-generated".to_owned()))
             .multipart(parts)
             .map_err(|error| SendError::Permanent(error.to_string()))?;
         Ok(OutgoingMail {
@@ -134,8 +127,31 @@ impl Composer {
     }
 }
 
+/// The sender of all mails.
+pub(super) fn sender(settings: &Settings) -> Mailbox {
+    let mut from = settings.mail.from.0.clone();
+    // Recipients know the business, not the address.
+    from.name.get_or_insert_with(|| on_one_line(&settings.branding.name));
+    from
+}
+
+/// A message with the headers that do not depend on the recipient.
+pub(super) fn builder(
+    id: &MailId,
+    created: Timestamp,
+    from: &Mailbox,
+    subject: &str,
+) -> MessageBuilder {
+    Message::builder()
+        .date(created.into())
+        .from(from.clone())
+        .subject(on_one_line(subject))
+        .message_id(Some(format!("<{id}@{}>", from.email.domain())))
+        .raw_header(HeaderValue::new(AUTO_SUBMITTED, "auto-generated".to_owned()))
+}
+
 /// ASCII text is not encoded, so that the link can be copied from the raw message.
-fn part(kind: ContentType, text: String) -> SinglePart {
+pub(super) fn part(kind: ContentType, text: String) -> SinglePart {
     let plain = text.is_ascii() && text.lines().all(|line| line.len() <= LONGEST_LINE);
     let body = match plain {
         // lettre would encode lines longer than 76 bytes.
@@ -160,7 +176,7 @@ fn valid(left: SignedDuration) -> Valid {
 }
 
 /// Replaces line breaks, control characters and marks of text direction by spaces.
-fn on_one_line(text: &str) -> String {
+pub(super) fn on_one_line(text: &str) -> String {
     let is_control = |c: char| {
         portcullis_policy::breaks_line(c)
             || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

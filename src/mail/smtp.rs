@@ -20,7 +20,9 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
-use self::conversation::{Conversation, Failure, Stream};
+use self::conversation::{Conversation, Failure, Reply, Stream};
+use self::diagnosis::Diagnosis;
+use self::step::{Step, Timeouts};
 use super::error::{MailError, SendError};
 use super::message::OutgoingMail;
 use super::transport::Transport;
@@ -29,6 +31,10 @@ use crate::credential::pem;
 use portcullis_policy::Host;
 
 mod conversation;
+mod diagnosis;
+mod step;
+
+pub(super) use self::step::Stage;
 
 /// How long a connection to the mail server is kept for the next mail.
 const KEPT: Duration = Duration::from_secs(30);
@@ -72,10 +78,13 @@ impl Server {
         let mut kept = self.kept.lock().await;
         let mut conversation = match reusable(kept.take()).await {
             Some(conversation) => conversation,
-            None => self.connect().await.map_err(|failure| self.send_error(failure))?,
+            None => {
+                let timeouts = Timeouts::new(self.settings.timeout);
+                self.connect(timeouts).await.map_err(|failure| self.send_error(failure))?
+            }
         };
         match conversation.send(envelope, message).await {
-            Ok(()) => {
+            Ok(_) => {
                 *kept = Some(Kept { conversation, since: Instant::now() });
                 Ok(())
             }
@@ -88,22 +97,49 @@ impl Server {
         }
     }
 
+    /// The server as `HOST:PORT`.
+    pub(super) fn name(&self) -> String {
+        format!("{}:{}", self.settings.host, self.settings.port)
+    }
+
+    /// Sends a message over a connection of its own, with at most `step` for each step, until the
+    /// deadline. Returns the server's reply.
+    pub(super) async fn test(
+        &self,
+        envelope: &Envelope,
+        message: &[u8],
+        step: Duration,
+        deadline: Instant,
+    ) -> Result<Reply, Diagnosis> {
+        let sending = async {
+            let mut conversation = self.connect(Timeouts::until(step, deadline)).await?;
+            let sent = conversation.send(envelope, message).await;
+            if matches!(sent, Ok(_) | Err(Failure::Refused(..))) {
+                conversation.quit().await;
+            }
+            sent
+        };
+        let from = envelope.from().map_or("", |from| from.as_ref());
+        sending.await.map_err(|failure| Diagnosis::new(failure, &self.settings, from))
+    }
+
     /// Starts a conversation, with TLS and authentication as in the settings.
-    async fn connect(&self) -> Result<Conversing, Failure> {
-        let Smtp { security, credentials, timeout: step, .. } = &self.settings;
-        let stream = self.reach().await?;
+    async fn connect(&self, timeouts: Timeouts) -> Result<Conversing, Failure> {
+        let Smtp { security, credentials, .. } = &self.settings;
+        let stream = self.reach(timeouts).await?;
         let mut conversation = match security {
             Security::None => {
-                Conversation::begin(Box::new(stream) as Box<dyn Stream>, &self.hello, *step).await?
+                let stream: Box<dyn Stream> = Box::new(stream);
+                Conversation::begin(stream, &self.hello, timeouts).await?
             }
             Security::Tls => {
-                let stream = self.secure(stream).await?;
-                Conversation::begin(stream, &self.hello, *step).await?
+                let stream = self.secure(stream, timeouts).await?;
+                Conversation::begin(stream, &self.hello, timeouts).await?
             }
             Security::Starttls => {
-                let clear = Conversation::begin(stream, &self.hello, *step).await?;
-                let stream = self.secure(clear.starttls().await?).await?;
-                Conversation::resume(stream, &self.hello, *step).await?
+                let clear = Conversation::begin(stream, &self.hello, timeouts).await?;
+                let stream = self.secure(clear.starttls().await?, timeouts).await?;
+                Conversation::resume(stream, &self.hello, timeouts).await?
             }
         };
         if let Some((user, password)) = credentials {
@@ -113,11 +149,11 @@ impl Server {
     }
 
     /// Connects to the first of the server's addresses that accepts.
-    async fn reach(&self) -> Result<TcpStream, Failure> {
-        let Smtp { host, port, timeout: step, .. } = &self.settings;
+    async fn reach(&self, timeouts: Timeouts) -> Result<TcpStream, Failure> {
+        let Smtp { host, port, .. } = &self.settings;
         let timed_out = || io::Error::from(io::ErrorKind::TimedOut);
         let mut failed = io::Error::other("the name has no address");
-        let addresses = match timeout(*step, lookup_host((host.as_str(), *port))).await {
+        let addresses = match timeout(timeouts.step(), lookup_host((host.as_str(), *port))).await {
             Ok(Ok(addresses)) => addresses.collect(),
             Ok(Err(error)) => {
                 failed = error;
@@ -129,22 +165,31 @@ impl Server {
             }
         };
         for address in addresses {
-            match timeout(CONNECT.min(*step), TcpStream::connect(address)).await {
+            match timeout(CONNECT.min(timeouts.step()), TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => return Ok(stream),
                 Ok(Err(error)) => failed = error,
                 Err(_) => failed = timed_out(),
             }
         }
-        Err(Failure::Broken(format!("cannot connect: {failed}")))
+        Err(Failure::Broken(Step::Connect, format!("cannot connect: {failed}")))
     }
 
-    async fn secure(&self, stream: TcpStream) -> Result<Box<dyn Stream>, Failure> {
-        let Smtp { host, timeout: step, .. } = &self.settings;
-        let broken = |why: &dyn fmt::Display| Failure::Broken(format!("TLS: {why}"));
+    async fn secure(
+        &self,
+        stream: TcpStream,
+        timeouts: Timeouts,
+    ) -> Result<Box<dyn Stream>, Failure> {
+        let broken = |why: &dyn fmt::Display| {
+            Failure::Broken(Step::Handshake, format!("{}: {why}", Step::Handshake))
+        };
         let Some(tls) = &self.tls else { return Err(broken(&"is not set up")) };
-        let name = ServerName::try_from(host.clone()).map_err(|error| broken(&error))?;
-        match timeout(*step, tls.connect(name, stream)).await {
+        let name = ServerName::try_from(self.settings.host.clone());
+        let name = name.map_err(|error| broken(&error))?;
+        match timeout(timeouts.step(), tls.connect(name, stream)).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
+            Ok(Err(error)) if is_about_certificate(&error) => {
+                Err(Failure::Broken(Step::Certificate, format!("{}: {error}", Step::Certificate)))
+            }
             Ok(Err(error)) => Err(broken(&error)),
             Err(_) => Err(broken(&"the handshake took too long")),
         }
@@ -161,7 +206,7 @@ impl Server {
                     SendError::Transient(message)
                 }
             }
-            Failure::Broken(why) => SendError::Transient(format!("{host}:{port}: {why}")),
+            Failure::Broken(_, why) => SendError::Transient(format!("{host}:{port}: {why}")),
             Failure::Unconfirmed(why) => SendError::Unconfirmed(format!("{host}:{port}: {why}")),
         }
     }
@@ -186,6 +231,11 @@ impl Transport for Server {
         }
         Ok(())
     }
+}
+
+fn is_about_certificate(error: &io::Error) -> bool {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    matches!(cause, Some(rustls::Error::InvalidCertificate(_)))
 }
 
 /// The conversation that was kept, if it can still be used.

@@ -35,6 +35,11 @@ impl Folder {
     pub(super) fn new(path: PathBuf) -> Self {
         Self(path)
     }
+
+    /// The file of a mail.
+    pub(super) fn file(&self, mail: &OutgoingMail) -> PathBuf {
+        self.0.join(file_name(mail))
+    }
 }
 
 #[async_trait]
@@ -52,8 +57,7 @@ impl Transport for Folder {
         if let Some(copy) = mail.blind_copy.clone() {
             message.headers_mut().set(Bcc::from(Mailboxes::from(Mailbox::from(copy))));
         }
-        let name = format!("{}-{}.eml", mail.created.strftime("%Y%m%dT%H%M%SZ"), mail.id);
-        let (folder, content) = (self.0.clone(), message.formatted());
+        let (folder, name, content) = (self.0.clone(), file_name(mail), message.formatted());
         let written = tokio::task::spawn_blocking(move || write(&folder, &name, &content)).await;
         match written {
             Ok(Ok(())) => Ok(()),
@@ -61,6 +65,10 @@ impl Transport for Folder {
             Err(error) => Err(SendError::Transient(error.to_string())),
         }
     }
+}
+
+fn file_name(mail: &OutgoingMail) -> String {
+    format!("{}-{}.eml", mail.created.strftime("%Y%m%dT%H%M%SZ"), mail.id)
 }
 
 fn write(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {

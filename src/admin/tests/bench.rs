@@ -33,6 +33,7 @@ use crate::directory::records::Mail;
 use crate::directory::records::Role;
 use crate::directory::records::kind;
 use crate::directory::{AuthServices, Directory, Memory};
+use crate::mail::Mailer;
 use crate::session::{NewSession, SessionCache, Sessions};
 use crate::web::peer::Peer;
 use portcullis_audit::SigningKey;
@@ -109,7 +110,8 @@ impl Bench {
         let audit = AuditLog::new(&directory, audit);
         let known = (directory, sessions, feed.freshness());
         let authz = Arc::new(Authorizer::new(&settings, known.clone()));
-        let state = AdminState::new(&settings, known, audit, authz, reload, clock::now());
+        let tester = Mailer::new(&settings).unwrap().tester();
+        let state = AdminState::new(&settings, known, audit, tester, authz, reload, clock::now());
         Self { state, policies, _folder: folder }
     }
 

@@ -324,6 +324,10 @@ pub(in crate::cli) const EXAMPLES: &[(&str, [&str; 2])] = &[
         ["portcullis mail retry liam@acme.example", "portcullis mail retry 06f3k2m9s1a7b4c8"],
     ),
     (
+        "mail test",
+        ["portcullis mail test admin@example.com", "portcullis mail test admin@example.com --json"],
+    ),
+    (
         "audit list",
         [
             "portcullis audit list --organization acme --limit 20",

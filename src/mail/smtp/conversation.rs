@@ -13,11 +13,9 @@ use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
+use super::step::{Step, Timeouts};
 use crate::credential::secret::Secret;
 
-/// The shortest timeout for the reply to the end of a message (RFC 5321, 4.5.3.2.6): the server may
-/// have accepted the message long before it replies.
-const END_OF_DATA: Duration = Duration::from_secs(600);
 /// Bytes of a message that are sent at a time, each within the timeout of a step.
 const BLOCK: usize = 16 * 1024;
 /// The longest reply in bytes.
@@ -30,7 +28,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// A reply of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reply {
+pub(in crate::mail) struct Reply {
     code: u16,
     lines: Vec<String>,
 }
@@ -39,9 +37,9 @@ pub(super) struct Reply {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     /// The server refused a step.
-    Refused(&'static str, Reply),
-    /// The connection failed before the server could accept the message.
-    Broken(String),
+    Refused(Step, Reply),
+    /// The connection failed at this step, before the server could accept the message.
+    Broken(Step, String),
     /// The connection failed when the server may have accepted the message.
     Unconfirmed(String),
 }
@@ -49,28 +47,32 @@ pub(super) enum Failure {
 /// A connection on which the server has sent its greeting.
 pub(super) struct Conversation<S> {
     stream: BufReader<S>,
-    step: Duration,
+    timeouts: Timeouts,
     extensions: Vec<String>,
 }
 
 impl<S: Stream> Conversation<S> {
-    /// Reads the greeting and sends `EHLO`. Each step may take as long as `step`.
-    pub(super) async fn begin(stream: S, hello: &str, step: Duration) -> Result<Self, Failure> {
-        let mut begun = Self { stream: BufReader::new(stream), step, extensions: Vec::new() };
-        let greeting = begun.reply("the greeting", step).await?;
-        greeting.expect_kind(2, "the greeting")?;
+    /// Reads the greeting and sends `EHLO`.
+    pub(super) async fn begin(stream: S, hello: &str, timeouts: Timeouts) -> Result<Self, Failure> {
+        let mut begun = Self { stream: BufReader::new(stream), timeouts, extensions: Vec::new() };
+        let greeting = begun.reply(Step::Greeting, timeouts.step()).await?;
+        greeting.expect_kind(2, Step::Greeting)?;
         begun.hello(hello).await
     }
 
     /// Continues after [`Self::starttls`], with TLS. Extensions offered before it are discarded.
-    pub(super) async fn resume(stream: S, hello: &str, step: Duration) -> Result<Self, Failure> {
-        let begun = Self { stream: BufReader::new(stream), step, extensions: Vec::new() };
+    pub(super) async fn resume(
+        stream: S,
+        hello: &str,
+        timeouts: Timeouts,
+    ) -> Result<Self, Failure> {
+        let begun = Self { stream: BufReader::new(stream), timeouts, extensions: Vec::new() };
         begun.hello(hello).await
     }
 
     /// Sends `EHLO` and reads which extensions the server offers.
     async fn hello(mut self, hello: &str) -> Result<Self, Failure> {
-        let offered = self.command("EHLO", &format!("EHLO {hello}"), 2).await?;
+        let offered = self.command(Step::Ehlo, &format!("EHLO {hello}"), 2).await?;
         self.extensions = offered.lines.into_iter().skip(1).collect();
         Ok(self)
     }
@@ -78,13 +80,14 @@ impl<S: Stream> Conversation<S> {
     /// Requests TLS; returns the stream for the handshake.
     pub(super) async fn starttls(mut self) -> Result<S, Failure> {
         if self.offered("STARTTLS").is_none() {
-            return Err(Failure::Broken("the server does not offer STARTTLS".to_owned()));
+            let wrong = "the server does not offer STARTTLS";
+            return Err(Failure::Broken(Step::Starttls, wrong.to_owned()));
         }
-        self.command("STARTTLS", "STARTTLS", 2).await?;
+        self.command(Step::Starttls, "STARTTLS", 2).await?;
         // Data after the reply was not encrypted, so an attacker may have sent it.
         if !self.stream.buffer().is_empty() {
             let wrong = "the server said something between its reply to STARTTLS and TLS";
-            return Err(Failure::Broken(wrong.to_owned()));
+            return Err(Failure::Broken(Step::Starttls, wrong.to_owned()));
         }
         Ok(self.stream.into_inner())
     }
@@ -102,64 +105,66 @@ impl<S: Stream> Conversation<S> {
         if offers("PLAIN") {
             let both = Zeroizing::new(format!("\0{user}\0{password}"));
             let line = Zeroizing::new(format!("AUTH PLAIN {}", *encode(&both)));
-            self.command("AUTH", &line, 2).await?;
+            self.command(Step::Auth, &line, 2).await?;
         } else if offers("LOGIN") {
-            self.command("AUTH", "AUTH LOGIN", 3).await?;
-            self.command("AUTH", &encode(user), 3).await?;
-            self.command("AUTH", &encode(password), 2).await?;
+            self.command(Step::Auth, "AUTH LOGIN", 3).await?;
+            self.command(Step::Auth, &encode(user), 3).await?;
+            self.command(Step::Auth, &encode(password), 2).await?;
         } else {
             let wrong = "the server offers neither AUTH PLAIN nor AUTH LOGIN";
-            return Err(Failure::Broken(wrong.to_owned()));
+            return Err(Failure::Broken(Step::Auth, wrong.to_owned()));
         }
         Ok(())
     }
 
     /// Resets the conversation; fails if the connection is closed.
     pub(super) async fn reset(&mut self) -> Result<(), Failure> {
-        self.command("RSET", "RSET", 2).await.map(drop)
+        self.command(Step::Reset, "RSET", 2).await.map(drop)
     }
 
-    /// Sends a message.
+    /// Sends a message; returns the reply to its end.
     pub(super) async fn send(
         &mut self,
         envelope: &Envelope,
         message: &[u8],
-    ) -> Result<(), Failure> {
+    ) -> Result<Reply, Failure> {
         let eight_bit = match (message.is_ascii(), self.offered("8BITMIME")) {
             (true, _) => "",
             (false, Some(_)) => " BODY=8BITMIME",
             (false, None) => {
                 let wrong = "the server does not offer 8BITMIME, which this mail needs";
-                return Err(Failure::Broken(wrong.to_owned()));
+                return Err(Failure::Broken(Step::Message, wrong.to_owned()));
             }
         };
         let from = envelope.from().map_or("", |from| from.as_ref());
-        self.command("MAIL", &format!("MAIL FROM:<{from}>{eight_bit}"), 2).await?;
+        self.command(Step::Mail, &format!("MAIL FROM:<{from}>{eight_bit}"), 2).await?;
         for to in envelope.to() {
             let to: &Address = to;
-            self.command("RCPT", &format!("RCPT TO:<{to}>"), 2).await?;
+            self.command(Step::Rcpt, &format!("RCPT TO:<{to}>"), 2).await?;
         }
-        self.command("DATA", "DATA", 3).await?;
+        self.command(Step::Data, "DATA", 3).await?;
         for block in transparent(message).chunks(BLOCK) {
-            self.write("the message", block).await?;
+            self.write(Step::Message, block).await?;
         }
         // From here on the server may have the whole message.
         let unconfirmed = |failure| match failure {
-            Failure::Broken(why) => Failure::Unconfirmed(why),
+            Failure::Broken(_, why) => Failure::Unconfirmed(why),
             known => known,
         };
-        self.write(END, b".\r\n").await.map_err(unconfirmed)?;
-        let reply = self.reply(END, self.step.max(END_OF_DATA)).await.map_err(unconfirmed)?;
+        self.write(Step::End, b".\r\n").await.map_err(unconfirmed)?;
+        let reply = self.reply(Step::End, self.timeouts.end()).await.map_err(unconfirmed)?;
         match reply.code / 100 {
-            2 => Ok(()),
-            4 | 5 => Err(Failure::Refused("the message", reply)),
-            _ => Err(Failure::Unconfirmed(format!("the server answered {END} with {reply}"))),
+            2 => Ok(reply),
+            4 | 5 => Err(Failure::Refused(Step::Message, reply)),
+            _ => {
+                Err(Failure::Unconfirmed(format!("the server answered {} with {reply}", Step::End)))
+            }
         }
     }
 
     /// Sends `QUIT` without waiting for the reply.
     pub(super) async fn quit(&mut self) {
-        let _ = self.write("QUIT", b"QUIT\r\n").await;
+        let _ = self.write(Step::Quit, b"QUIT\r\n").await;
     }
 
     /// The parameters of an extension that the server offers.
@@ -170,39 +175,35 @@ impl<S: Stream> Conversation<S> {
         })
     }
 
-    async fn command(
-        &mut self,
-        step: &'static str,
-        line: &str,
-        kind: u16,
-    ) -> Result<Reply, Failure> {
+    async fn command(&mut self, step: Step, line: &str, kind: u16) -> Result<Reply, Failure> {
         let line = Zeroizing::new(format!("{line}\r\n"));
         self.write(step, line.as_bytes()).await?;
-        self.reply(step, self.step).await?.expect_kind(kind, step)
+        self.reply(step, self.timeouts.step()).await?.expect_kind(kind, step)
     }
 
-    async fn write(&mut self, step: &'static str, bytes: &[u8]) -> Result<(), Failure> {
+    async fn write(&mut self, step: Step, bytes: &[u8]) -> Result<(), Failure> {
         let writing = async {
             self.stream.write_all(bytes).await?;
             self.stream.flush().await
         };
-        match timeout(self.step, writing).await {
-            Ok(written) => written.map_err(|error| Failure::Broken(format!("{step}: {error}"))),
-            Err(_) => Err(late(step, self.step)),
+        let within = self.timeouts.step();
+        match timeout(within, writing).await {
+            Ok(written) => written.map_err(|error| broken(step, &error)),
+            Err(_) => Err(late(step, within)),
         }
     }
 
-    async fn reply(&mut self, step: &'static str, within: Duration) -> Result<Reply, Failure> {
+    async fn reply(&mut self, step: Step, within: Duration) -> Result<Reply, Failure> {
         let reading = async {
             let mut reply = Reply { code: 0, lines: Vec::new() };
             let mut left = (&mut self.stream).take(LONGEST_REPLY);
             loop {
                 let mut line = Vec::new();
                 let read = left.read_until(b'\n', &mut line).await;
-                read.map_err(|error| Failure::Broken(format!("{step}: {error}")))?;
+                read.map_err(|error| broken(step, &error))?;
                 if line.last() != Some(&b'\n') {
                     let wrong = "the server closed the connection, or said too much";
-                    return Err(Failure::Broken(format!("{step}: {wrong}")));
+                    return Err(broken(step, &wrong));
                 }
                 let Some((code, goes_on, text)) = reply_line(&line) else {
                     return Err(malformed(step, &line));
@@ -221,17 +222,20 @@ impl<S: Stream> Conversation<S> {
     }
 }
 
-/// The step after which the server is responsible for the message.
-const END: &str = "the end of the message";
-
-fn late(step: &str, within: Duration) -> Failure {
-    let within = humantime::format_duration(within);
-    Failure::Broken(format!("{step}: the server did not answer within {within}"))
+fn broken(step: Step, why: &dyn std::fmt::Display) -> Failure {
+    Failure::Broken(step, format!("{step}: {why}"))
 }
 
-fn malformed(step: &str, line: &[u8]) -> Failure {
+fn late(step: Step, within: Duration) -> Failure {
+    // What a deadline leaves is not a round number.
+    let within = if within.as_secs() > 0 { Duration::from_secs(within.as_secs()) } else { within };
+    let within = humantime::format_duration(within);
+    broken(step, &format_args!("the server did not answer within {within}"))
+}
+
+fn malformed(step: Step, line: &[u8]) -> Failure {
     let line = String::from_utf8_lossy(line.trim_ascii_end());
-    Failure::Broken(format!("{step}: `{line}` is not a reply"))
+    broken(step, &format_args!("`{line}` is not a reply"))
 }
 
 /// The code of a line, whether another line follows, and its text, which may be missing.
@@ -263,6 +267,15 @@ fn transparent(message: &[u8]) -> Vec<u8> {
 }
 
 impl Reply {
+    pub(in crate::mail) fn code(&self) -> u16 {
+        self.code
+    }
+
+    /// The text of all lines.
+    pub(in crate::mail) fn text(&self) -> String {
+        self.lines.join(" ")
+    }
+
     /// Whether the server permanently refuses the address. The reply codes are the same as for a
     /// refused sender or password, which the operator can fix; enhanced status codes distinguish
     /// them (RFC 3463). Without them, the mail is tried again.
@@ -271,7 +284,7 @@ impl Reply {
         self.code / 100 == 5 && status.is_some_and(|status| NO_SUCH_ADDRESS.contains(&status))
     }
 
-    fn expect_kind(self, kind: u16, step: &'static str) -> Result<Self, Failure> {
+    fn expect_kind(self, kind: u16, step: Step) -> Result<Self, Failure> {
         if self.code / 100 == kind { Ok(self) } else { Err(Failure::Refused(step, self)) }
     }
 }
@@ -282,7 +295,7 @@ const NO_SUCH_ADDRESS: [&str; 6] = ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"
 
 impl std::fmt::Display for Reply {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.code, self.lines.join(" "))
+        write!(f, "{} {}", self.code, self.text())
     }
 }
 

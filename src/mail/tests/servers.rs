@@ -221,6 +221,62 @@ async fn a_mail_that_may_have_been_taken_is_not_sent_again() {
     assert_eq!(bench.letter("letter").await.attempts, 2);
 }
 
+/// The result of a test mail, in JSON.
+async fn tested(settings: &Settings) -> serde_json::Value {
+    let tester = Mailer::new(settings).unwrap().tester();
+    let test = tester.send("ann@acme.example", super::bench::now()).await.unwrap();
+    serde_json::to_value(test).unwrap()
+}
+
+#[tokio::test]
+async fn a_failed_test_mail_names_its_stage_and_the_setting() {
+    let (folder, certificate) = certificate();
+    let sender = [("portal@example.com", "553 5.7.1 not your address")];
+    let trusted = trusting(&certificate, PASSWORD);
+    let untrusted = trusting(&Certificate::write(folder.path(), "other"), PASSWORD);
+    for (security, keys, stage, parts) in [
+        (
+            "starttls",
+            &trusted,
+            "sender",
+            ["refused the sender portal@example.com: 553", "mail.from"],
+        ),
+        ("starttls", &untrusted, "tls", ["certificate", "mail.smtp.ca_file"]),
+        ("none", &trusted, "tls", ["does not offer STARTTLS", "mail.smtp.security"]),
+    ] {
+        let there = MailServer::refusing(&certificate, security, 0, &sender).await;
+        let result = tested(&chosen(there.port, keys)).await;
+        assert_eq!((&result["sent"], &result["stage"]), (&false.into(), &stage.into()), "{result}");
+        for (field, part) in ["error", "advice"].iter().zip(parts) {
+            assert!(result[field].as_str().unwrap().contains(part), "{result}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_unconfirmed_test_mail_may_arrive() {
+    let (_folder, certificate) = certificate();
+    let there = MailServer::answering(&certificate, "starttls", 0, "hangup").await;
+    let result = tested(&chosen(there.port, &trusting(&certificate, PASSWORD))).await;
+    assert_eq!((&result["sent"], &result["stage"]), (&false.into(), &"data".into()), "{result}");
+    assert!(result["advice"].as_str().unwrap().contains("may arrive"), "{result}");
+}
+
+#[tokio::test]
+async fn a_test_mail_into_a_folder_names_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let mails = folder.path().join("mail");
+    let settings = settings(&format!("[mail]\ndirectory = \"{}\"", mails.display()));
+    let result = tested(&settings).await;
+    assert_eq!((&result["sent"], &result["stage"]), (&false.into(), &serde_json::Value::Null));
+    assert!(result["error"].as_str().unwrap().starts_with("mail.directory: "), "{result}");
+    std::fs::create_dir(&mails).unwrap();
+    let result = tested(&settings).await;
+    assert_eq!((&result["sent"], &result["transport"]), (&true.into(), &"directory".into()));
+    let message = parsed(&std::fs::read(result["via"].as_str().unwrap()).unwrap());
+    assert_eq!(message.to().unwrap().first().unwrap().address(), Some("ann@acme.example"));
+}
+
 #[tokio::test]
 async fn certificates_to_trust_that_are_none_are_told_at_the_start() {
     let folder = tempfile::tempdir().unwrap();

@@ -191,6 +191,66 @@ async fn wrong_smtp_password_is_listed_and_can_be_fixed() {
 }
 
 #[tokio::test]
+async fn test_mail_shows_the_reply_and_is_not_recorded() {
+    let home = home().await;
+    let certificate = Certificate::write(&home.path(""), "mail");
+    let mut server = MailServer::start(&certificate, "starttls", 0).await;
+    through_server(&home, &certificate, server.port);
+    let program = home.serve().await;
+    let shown = home.run(&["mail", "test", "ann@acme.test"]).await.done();
+    let server_name = format!("localhost:{}", server.port);
+    assert_eq!(shown, format!("Sent to ann@acme.test. {server_name} answered: 250 taken\n"));
+    let mail = server.next_report().await;
+    let addresses = (&mail["from"], &mail["to"]);
+    assert_eq!(addresses, (&"portal@example.test".into(), &json!(["ann@acme.test"])));
+    let message = parsed(mail["data"].as_str().unwrap().as_bytes());
+    assert!(message.subject().unwrap().starts_with("Test email from "));
+    assert!(message.body_text(0).unwrap().contains(&format!("http://{HOST}")));
+    assert_eq!(program.admin.get("/api/v1/mail").await.ok()["items"], json!([]));
+    let refused = home.run(&["mail", "test", "ann"]).await.refused();
+    assert!(refused.contains("`ann` is not an email address"), "{refused}");
+}
+
+/// Sends a test mail that must fail; checks the result in JSON and for people.
+async fn failed_test(home: &Home, to: &str, (stage, code): (&str, Value), parts: [&str; 2]) {
+    let ran = home.run(&["mail", "test", to, "--json"]).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let result: Value = serde_json::from_str(&ran.out).unwrap();
+    let found = (&result["sent"], &result["stage"], &result["code"]);
+    assert_eq!(found, (&false.into(), &stage.into(), &code), "{result}");
+    let shown = home.run(&["mail", "test", to]).await.refused();
+    assert!(shown.contains("the test email was not sent: localhost:"), "{shown}");
+    for part in parts {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+}
+
+#[tokio::test]
+async fn failed_test_mail_names_the_stage_and_what_to_check() {
+    let home = home().await;
+    let certificate = Certificate::write(&home.path(""), "mail");
+    let (unknown, later) = ("550 5.1.1 no such mailbox", "451 4.7.1 come back");
+    let refused = [("bob@acme.test", unknown), ("cid@acme.test", later)];
+    let server = MailServer::refusing(&certificate, "starttls", 0, &refused).await;
+    through_server(&home, &certificate, server.port);
+    let program = home.serve().await;
+    let parts = ["refused the recipient: 550 5.1.1 no such mailbox", "Check the address"];
+    failed_test(&home, "bob@acme.test", ("recipient", 550.into()), parts).await;
+    let parts = ["refused the recipient: 451 4.7.1 come back", "try again in a few minutes"];
+    failed_test(&home, "cid@acme.test", ("recipient", 451.into()), parts).await;
+    program.stop().await;
+
+    std::fs::write(home.path("smtp.password"), "hunter2\n").unwrap();
+    let program = home.serve().await;
+    let parts = ["refused the sign-in: 535", "mail.smtp.username and mail.smtp.password"];
+    failed_test(&home, "ann@acme.test", ("sign-in", 535.into()), parts).await;
+    drop(server);
+    let parts = ["cannot connect: ", "Check mail.smtp.host and mail.smtp.port"];
+    failed_test(&home, "ann@acme.test", ("connect", Value::Null), parts).await;
+    assert!(!program.logged("a test email was not sent", 4).await.contains("hunter2"));
+}
+
+#[tokio::test]
 async fn r40_mail_of_a_withdrawn_invitation_is_not_sent() {
     let home = home().await;
     let certificate = Certificate::write(&home.path(""), "mail");

@@ -1,6 +1,6 @@
 use tokio::io::{DuplexStream, duplex};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::*;
 
@@ -53,8 +53,8 @@ fn taking(end: Line) -> (DuplexStream, JoinHandle<Vec<String>>) {
 async fn send(stream: DuplexStream, message: &[u8]) -> Result<(), Failure> {
     let address = |text: &str| text.parse::<Address>().unwrap();
     let envelope = Envelope::new(Some(address("a@b.example")), vec![address("c@d.example")]);
-    let mut conversation = Conversation::begin(stream, "us.example", STEP).await?;
-    conversation.send(&envelope.unwrap(), message).await
+    let mut conversation = Conversation::begin(stream, "us.example", Timeouts::new(STEP)).await?;
+    conversation.send(&envelope.unwrap(), message).await.map(drop)
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,19 +75,19 @@ async fn an_answer_to_the_message_that_says_nothing_is_unconfirmed() {
     }
     for answer in ["450 later\r\n", "554 no\r\n"] {
         let failed = send(taking((0, answer)).0, b"hi\r\n").await.unwrap_err();
-        assert!(matches!(failed, Failure::Refused("the message", _)), "{answer:?}: {failed:?}");
+        assert!(matches!(failed, Failure::Refused(Step::Message, _)), "{answer:?}: {failed:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_step_before_the_message_has_its_time_and_is_a_failure() {
     let script = [
-        ("", "220 hi\r\n", "the greeting"),
-        ("EHLO", "250 hi\r\n", "EHLO"),
-        ("MAIL", "250 ok\r\n", "MAIL"),
-        ("RCPT", "250 ok\r\n", "RCPT"),
-        ("DATA", "354 ok\r\n", "DATA"),
-        (".\r", "250 ok\r\n", ""),
+        ("", "220 hi\r\n", Step::Greeting),
+        ("EHLO", "250 hi\r\n", Step::Ehlo),
+        ("MAIL", "250 ok\r\n", Step::Mail),
+        ("RCPT", "250 ok\r\n", Step::Rcpt),
+        ("DATA", "354 ok\r\n", Step::Data),
+        (".\r", "250 ok\r\n", Step::End),
     ];
     for (late, (_, _, step)) in script.iter().enumerate().take(5) {
         for (after, answer) in [(299, None), (301, None), (0, Some("451 no\r\n"))] {
@@ -101,7 +101,7 @@ async fn every_step_before_the_message_has_its_time_and_is_a_failure() {
                 (299, _) => assert_eq!(sent, Ok(()), "{step}"),
                 (_, None) => {
                     let why = format!("{step}: the server did not answer within 5m");
-                    assert_eq!(sent, Err(Failure::Broken(why)));
+                    assert_eq!(sent, Err(Failure::Broken(*step, why)));
                 }
                 (_, Some(_)) => assert!(matches!(sent, Err(Failure::Refused(..))), "{step}"),
             }
@@ -127,7 +127,7 @@ async fn what_comes_in_the_clear_before_tls_ends_the_conversation() {
             ("EHLO", (0, "250-hi\r\n250 StartTLS\r\n")),
             ("STARTTLS", (0, answer)),
         ]);
-        let clear = Conversation::begin(stream, "us.example", STEP).await.unwrap();
+        let clear = Conversation::begin(stream, "us.example", Timeouts::new(STEP)).await.unwrap();
         assert_eq!(clear.starttls().await.is_ok(), goes_on);
     }
 }
@@ -148,7 +148,8 @@ async fn signing_in_uses_what_is_offered() {
             script.push((*line, (0, if last { "235\r\n" } else { "334 eA==\r\n" })));
         }
         let (stream, _serving) = server(script);
-        let mut conversation = Conversation::begin(stream, "us.example", STEP).await.unwrap();
+        let mut conversation =
+            Conversation::begin(stream, "us.example", Timeouts::new(STEP)).await.unwrap();
         let signed_in = conversation.sign_in("me", &password).await;
         assert_eq!(signed_in.is_ok(), !expected.is_empty(), "{offered}: {signed_in:?}");
     }
@@ -170,10 +171,23 @@ async fn only_a_reply_that_says_so_is_about_the_address() {
             ("RCPT", (0, answer)),
         ]);
         match send(stream, b"hi\r\n").await {
-            Err(Failure::Refused("RCPT", reply)) => {
+            Err(Failure::Refused(Step::Rcpt, reply)) => {
                 assert_eq!(reply.no_such_address(), is_final, "{answer}");
             }
             other => panic!("{answer}: {other:?}"),
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_step_takes_longer_than_until_the_deadline() {
+    let deadline = Instant::now() + Duration::from_secs(45);
+    let timeouts = Timeouts::until(Duration::from_secs(10), deadline);
+    assert_eq!((timeouts.step(), timeouts.end()), (Duration::from_secs(10), timeouts.step()));
+    sleep(Duration::from_millis(40_500)).await;
+    let (stream, _serving) = server(vec![("", (5, "220 hi\r\n"))]);
+    let late = Conversation::begin(stream, "us.example", timeouts).await.unwrap_err();
+    let why = "the greeting: the server did not answer within 4s".to_owned();
+    assert_eq!((late, Instant::now()), (Failure::Broken(Step::Greeting, why), deadline));
+    assert_eq!(timeouts.step(), Duration::ZERO);
 }
