@@ -11,13 +11,14 @@ use lettre::message::{Body, Mailbox, Message, MessageBuilder, MultiPart, SingleP
 
 use super::error::SendError;
 use super::queue::OpenMail;
-use super::templates::{Templates, Valid, Variables};
-use crate::config::{Settings, Shades};
+use super::templates::{ContactVariables, LinkVariables, Templates, Valid, Variables};
+use crate::config::{Contact, PageLink, Settings, Shades};
 use crate::credential::token::PlainToken;
 use crate::directory::MailId;
 use crate::directory::records::Occasion;
 use crate::email;
 use crate::web::paths;
+use crate::web::text::written_time;
 
 /// The most bytes of a line (RFC 5322, 2.1.1).
 const LONGEST_LINE: usize = 998;
@@ -32,9 +33,19 @@ pub(super) struct Composer {
     from: Mailbox,
     public_url: String,
     /// Where users can ask for help.
-    contact: Option<String>,
+    contact: Option<ShownContact>,
+    links: Vec<PageLink>,
     /// The operator's colours on a light background.
     shades: Shades,
+}
+
+/// The operator's contact, as mails show it.
+#[derive(Debug)]
+struct ShownContact {
+    text: String,
+    url: String,
+    /// The text with the address.
+    full: String,
 }
 
 /// A message to send.
@@ -56,10 +67,10 @@ impl Composer {
         let business = on_one_line(&settings.branding.name);
         let from = sender(settings);
         let public_url = settings.server.public_url.as_str().to_owned();
-        let contact = settings.branding.contact.as_ref();
-        let contact = contact.map(|contact| on_one_line(&contact.text));
+        let contact = settings.branding.contact.as_ref().map(ShownContact::new);
+        let links = settings.branding.links.clone();
         let shades = settings.branding.accents.light;
-        Self { templates, business, from, public_url, contact, shades }
+        Self { templates, business, from, public_url, contact, links, shades }
     }
 
     fn link(&self, page: &str, token: &PlainToken) -> String {
@@ -88,23 +99,33 @@ impl Composer {
             (Some(Occasion::Reset), Some(token)) => self.link(paths::PASSWORD_RESET, token),
             (_, None) | (None, _) => String::new(),
         };
+        let language = self.templates.language(mail.occasion, mail.language.as_deref());
+        let links: Vec<_> = self
+            .links
+            .iter()
+            .map(|link| LinkVariables {
+                name: on_one_line(link.name(&language)),
+                url: link.url.clone(),
+            })
+            .collect();
         let variables = Variables {
             business: &self.business,
             login: &on_one_line(&mail.login),
             organization_name: &on_one_line(&mail.organization_name),
             link: &link,
-            until: &mail.expires.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+            until: &written_time(mail.expires, &language),
             valid: valid(mail.expires.duration_since(now)),
             notice: mail.notice,
-            at: &mail.created.strftime("%Y-%m-%d %H:%M UTC").to_string(),
-            contact: self.contact.as_deref(),
+            at: &written_time(mail.created, &language),
+            contact: self.contact.as_ref().map(ShownContact::variables).unwrap_or_default(),
+            links: &links,
             accent: &self.shades.fill.to_string(),
             on_accent: &self.shades.on_fill.to_string(),
             accent_text: &self.shades.text.to_string(),
         };
         let text = self
             .templates
-            .text(mail.occasion, mail.language.as_deref(), &variables)
+            .text(mail.occasion, &language, &variables)
             .map_err(SendError::Transient)?;
         let envelope = Envelope::new(Some(self.from.email.clone()), vec![to.clone()])
             .map_err(|error| SendError::Permanent(error.to_string()))?;
@@ -124,6 +145,29 @@ impl Composer {
             message,
             blind_copy,
         })
+    }
+}
+
+impl ShownContact {
+    fn new(contact: &Contact) -> Self {
+        let (text, url) = (on_one_line(&contact.text), contact.href.clone());
+        let address = url.strip_prefix("mailto:").or_else(|| url.strip_prefix("tel:"));
+        let letters = |text: &str| -> String {
+            text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+        };
+        let is_address = letters(&url).contains(&letters(&text));
+        let full = match (is_address, address) {
+            (true, Some(_)) => text.clone(),
+            // Programs that read mail make links of whole URLs only.
+            (true, None) => url.clone(),
+            (false, address) => format!("{text} ({})", address.unwrap_or(&url)),
+        };
+        Self { text, url, full }
+    }
+
+    fn variables(&self) -> ContactVariables<'_> {
+        let Self { text, url, full } = self;
+        ContactVariables { text: Some(text), url: Some(url), full: Some(full) }
     }
 }
 

@@ -57,22 +57,46 @@ pub(super) struct Variables<'a> {
     pub(super) organization_name: &'a str,
     /// The one-time link; empty in a mail without one.
     pub(super) link: &'a str,
-    /// When it expires, such as `2026-11-27 08:00 UTC`.
+    /// When it expires, such as `27 November 2026, 08:00 UTC`.
     pub(super) until: &'a str,
     /// How long it can be used.
     pub(super) valid: Valid,
     /// What has changed and by whom, in a mail about that: `changed` and `by`.
     #[serde(flatten)]
     pub(super) notice: Option<Notice>,
-    /// When the mail was created, such as `2026-11-24 08:00 UTC`.
+    /// When the mail was created, such as `24 November 2026, 08:00 UTC`.
     pub(super) at: &'a str,
     /// The operator's contact (`branding.contact`), if there is one.
-    pub(super) contact: Option<&'a str>,
+    #[serde(flatten)]
+    pub(super) contact: ContactVariables<'a>,
+    /// The operator's links (`branding.links`).
+    pub(super) links: &'a [LinkVariables],
     /// The brand's colour, and the colour of text on it.
     pub(super) accent: &'a str,
     pub(super) on_accent: &'a str,
     /// The colour of accented text on white.
     pub(super) accent_text: &'a str,
+}
+
+/// Where to ask for help. All three are set, or none.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(super) struct ContactVariables<'a> {
+    /// What pages show.
+    #[serde(rename = "contact")]
+    pub(super) text: Option<&'a str>,
+    /// The target of a link to it.
+    #[serde(rename = "contact_url")]
+    pub(super) url: Option<&'a str>,
+    /// The text with the address, for mails without links.
+    #[serde(rename = "contact_full")]
+    pub(super) full: Option<&'a str>,
+}
+
+/// A link in the language of the mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct LinkVariables {
+    pub(super) name: String,
+    pub(super) url: String,
 }
 
 /// A remaining time in a suitable unit.
@@ -159,17 +183,17 @@ impl Templates {
         if problems.is_empty() { Ok(templates) } else { Err(TemplateProblems(problems)) }
     }
 
-    /// The text for this occasion, in the language that matches an `Accept-Language` best.
+    /// The text for this occasion, in a language that it has.
     ///
     /// # Errors
     /// When a template cannot be rendered.
     pub(super) fn text(
         &self,
         occasion: MailKind,
-        language: Option<&str>,
+        language: &str,
         variables: &Variables<'_>,
     ) -> Result<Text, String> {
-        let stem = format!("{}.{}", name(occasion), self.language(occasion, language));
+        let stem = format!("{}.{language}", name(occasion));
         let message = |error: minijinja::Error| format!("cannot render the template: {error}");
         let plain = self.fill(&format!("{stem}.txt"), variables).map_err(message)?;
         let html = self.fill(&format!("{stem}.html"), variables).map_err(message)?;
@@ -179,7 +203,7 @@ impl Templates {
     }
 
     /// The language that matches an `Accept-Language` best, chosen as for the pages.
-    fn language(&self, occasion: MailKind, accepted: Option<&str>) -> String {
+    pub(super) fn language(&self, occasion: MailKind, accepted: Option<&str>) -> String {
         let names = self.0.templates().map(|(name, _)| name);
         let tags = names.filter_map(|file| {
             file.strip_prefix(name(occasion))?.strip_prefix('.')?.strip_suffix(".txt")
@@ -201,17 +225,31 @@ impl Templates {
             true => vec![None],
             false => NOTICES.iter().copied().map(Some).collect(),
         };
-        for (notice, contact) in notices.into_iter().flat_map(|n| [(n, None), (n, Some("help"))]) {
+        let link = |name: &str| LinkVariables {
+            name: name.to_owned(),
+            url: "https://www.example.com/privacy".to_owned(),
+        };
+        let links = [link("Privacy"), link("Imprint")];
+        let contact = ContactVariables {
+            text: Some("help"),
+            url: Some("mailto:help@example.com"),
+            full: Some("help (help@example.com)"),
+        };
+        let brandings = [(ContactVariables::default(), &links[..0]), (contact, &links[..])];
+        for (notice, (contact, links)) in
+            notices.into_iter().flat_map(|notice| brandings.map(|branding| (notice, branding)))
+        {
             let variables = Variables {
                 business: "Example IT",
                 login: "ann@example.com",
                 organization_name: "Acme Ltd",
                 link: "https://portal.example.com/.portcullis/invitation/token",
-                until: "2026-11-27 08:00 UTC",
+                until: "27 November 2026, 08:00 UTC",
                 valid: Valid { count: 72, unit: "hour" },
                 notice,
-                at: "2026-11-24 08:00 UTC",
+                at: "24 November 2026, 08:00 UTC",
                 contact,
+                links,
                 accent: "#0f5499",
                 on_accent: "#ffffff",
                 accent_text: "#0f5499",
@@ -335,7 +373,8 @@ fn problem(file: &Path, error: &minijinja::Error) -> TemplateProblem {
     let message = match (error.kind(), error.detail()) {
         (ErrorKind::UndefinedError, _) => {
             "uses an unknown variable; the variables are business, login, organization, link, \
-             until, valid.count, valid.unit, changed, by, at, contact, accent, on_accent, accent_text"
+             until, valid.count, valid.unit, changed, by, at, contact, contact_url, contact_full, \
+             links, accent, on_accent, accent_text"
                 .to_owned()
         }
         (kind, Some(detail)) => format!("{kind}: {detail}"),

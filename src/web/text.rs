@@ -11,6 +11,7 @@ pub(crate) mod language;
 mod phrase;
 mod relative_time;
 mod time_words;
+mod written_time;
 
 use std::fmt;
 use std::ops::Deref;
@@ -27,6 +28,7 @@ pub(crate) use self::phrase::{
 };
 pub(crate) use self::relative_time::RelativeTime;
 pub(crate) use self::time_words::TimeWords;
+pub(crate) use self::written_time::written_time;
 
 /// The texts of one set of pages, in all languages there are.
 #[derive(Debug)]

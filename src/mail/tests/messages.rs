@@ -220,10 +220,80 @@ fn a_mail_about_a_change_says_what_who_when_and_whom_to_ask() {
         let message = message(&composer(settings).compose(&open, now()).unwrap());
         assert_eq!(message.subject(), Some("Example IT: Your password was changed"));
         for text in [message.body_text(0).unwrap(), message.body_html(0).unwrap()] {
-            for part in ["ann@acme.example", "2026-11-2", "UTC", "help@example.com", who] {
+            for part in ["ann@acme.example", "22 November 2026, 08:00 UTC", "help@example.com", who]
+            {
                 assert!(text.contains(part), "{part}: {text}");
             }
             assert!(!text.contains("/.portcullis/"), "no link to click: {text}");
+        }
+    }
+}
+
+/// All kinds of mails in a language: the texts of both parts.
+fn both_parts(language: &str, settings: &str) -> Vec<[String; 2]> {
+    let kinds = [MailKind::Invitation, MailKind::Reset, MailKind::AccountChanged];
+    let parts = kinds.map(|kind| {
+        let mut open = open(Occasion::Reset);
+        let changed = kind == MailKind::AccountChanged;
+        let notice = Notice { changed: AccountChange::Password, by: ChangedBy::User };
+        open.mail.notice = changed.then_some(notice);
+        open.mail.occasion = kind;
+        open.mail.language = Some(language.to_owned());
+        let message = message(&composer(settings).compose(&open, now()).unwrap());
+        [message.body_text(0).unwrap().into_owned(), message.body_html(0).unwrap().into_owned()]
+    });
+    parts.into()
+}
+
+#[test]
+fn every_mail_ends_with_the_contact_and_the_links() {
+    let settings = "[branding]\ncontact = { address = \"help@example.com\", text = \"IT help\" }\n\
+                    links = [{ url = \"https://a.example/p\", name = { en = \"Privacy\", de = \
+                    \"Datenschutz\" } }, { url = \"https://a.example/i\", name = \"Imprint\" }]";
+    for (language, contact, privacy) in
+        [("en", "Contact", "Privacy"), ("de", "Kontakt", "Datenschutz")]
+    {
+        for [plain, html] in both_parts(language, settings) {
+            let plain = plain.replace("\r\n", "\n");
+            let foot = format!(
+                "\n\n{contact}: IT help (help@example.com)\n{privacy}: \
+                 https://a.example/p\nImprint: https://a.example/i"
+            );
+            assert!(plain.trim_end().ends_with(&foot), "{plain}");
+            assert!(!plain.contains("\n\n\n"), "{plain}");
+            assert!(html.contains(">IT help</a><br><a href="), "{html}");
+            assert!(html.contains(&format!(">{privacy}</a> · <a href=")), "{html}");
+        }
+        for [plain, html] in both_parts(language, "") {
+            assert!(!plain.contains(contact) && !html.contains(contact), "{plain}");
+            assert!(!plain.ends_with("\n\n"), "{plain:?}");
+        }
+    }
+}
+
+#[test]
+fn a_contact_is_shown_with_its_address_in_plain_text() {
+    for (contact, shown) in [
+        ("\"help@example.com\"", "Contact: help@example.com\r\n"),
+        ("\"+49 30 123456\"", "Contact: +49 30 123456\r\n"),
+        ("\"https://www.example.com/help\"", "Contact: https://www.example.com/help\r\n"),
+        ("{ address = \"+49 30 123456\", text = \"Desk\" }", "Contact: Desk (+4930123456)\r\n"),
+    ] {
+        let settings = format!("[branding]\ncontact = {contact}");
+        for [plain, _] in both_parts("en", &settings) {
+            let plain = format!("{}\r\n", plain.trim_end());
+            assert!(plain.ends_with(shown), "{plain}");
+        }
+    }
+}
+
+#[test]
+fn a_mail_has_its_dates_as_its_language_writes_them() {
+    for (language, until) in
+        [("en", "25 November 2026, 08:00 UTC"), ("de", "25. November 2026, 08:00 UTC")]
+    {
+        for [plain, html] in both_parts(language, "").iter().take(2) {
+            assert!(plain.contains(until) && html.contains(until), "{plain}");
         }
     }
 }

@@ -3,7 +3,9 @@ use std::fs;
 use tempfile::TempDir;
 
 use crate::directory::records::Occasion;
-use crate::mail::templates::{TemplateProblems, Templates, Text, Valid, Variables};
+use crate::mail::templates::{
+    ContactVariables, TemplateProblems, Templates, Text, Valid, Variables,
+};
 
 const LINK: &str = "https://portal.example/.portcullis/invitation/token";
 
@@ -13,11 +15,12 @@ fn facts() -> Variables<'static> {
         login: "ann <ann@acme.example>",
         organization_name: "Acme",
         link: LINK,
-        until: "2026-11-25 08:00 UTC",
+        until: "25 November 2026, 08:00 UTC",
         valid: Valid { count: 1, unit: "hour" },
         notice: None,
-        at: "2026-11-24 08:00 UTC",
-        contact: None,
+        at: "24 November 2026, 08:00 UTC",
+        contact: ContactVariables::default(),
+        links: &[],
         accent: "#0f5499",
         on_accent: "#ffffff",
         accent_text: "#0f5499",
@@ -25,7 +28,8 @@ fn facts() -> Variables<'static> {
 }
 
 fn rendered(templates: &Templates, occasion: Occasion, language: Option<&str>) -> Text {
-    templates.text(occasion.into(), language, &facts()).unwrap()
+    let language = templates.language(occasion.into(), language);
+    templates.text(occasion.into(), &language, &facts()).unwrap()
 }
 
 fn folder(files: &[(&str, &str)]) -> TempDir {
@@ -48,7 +52,7 @@ fn the_built_in_templates_are_whole_in_both_languages() {
             let text = rendered(&templates, occasion, Some(language));
             assert!(text.subject.contains("Example & Sons"), "{text:?}");
             assert!(text.plain.contains(LINK), "{text:?}");
-            assert!(text.plain.contains("2026-11-25 08:00 UTC"), "{text:?}");
+            assert!(text.plain.contains("25 November 2026, 08:00 UTC"), "{text:?}");
             assert!(!text.plain.contains("\n\n\n"), "{text:?}");
             assert!(text.html.starts_with("<!doctype html>"), "{text:?}");
             assert!(text.html.contains(&format!("<html lang=\"{language}\">")), "{text:?}");
@@ -75,7 +79,7 @@ fn time_is_told_in_the_language_with_its_number() {
         [("en", "in 1 hour)", "in 72 hours)"), ("de", "1 Stunde)", "72 Stunden)")]
     {
         assert!(rendered(&templates, Occasion::Reset, Some(language)).plain.contains(one));
-        let text = templates.text(Occasion::Reset.into(), Some(language), &hours).unwrap();
+        let text = templates.text(Occasion::Reset.into(), language, &hours).unwrap();
         assert!(text.plain.contains(many) && text.html.contains(many), "{text:?}");
     }
 }
