@@ -33,6 +33,12 @@ for (const list of document.querySelectorAll(".requirements")) {
       item.className = met ? "met" : item.className === "failed" ? "failed" : "";
       item.querySelector(".state").textContent = met ? data.met : data.missing;
     }
+    // What was wrong with the password that was sent is no longer so.
+    const good = Array.from(list.children).every((item) => item.className === "met");
+    if (good && input.hasAttribute("aria-invalid")) {
+      input.removeAttribute("aria-invalid");
+      document.getElementById("problem")?.remove();
+    }
   };
   input.addEventListener("input", update);
   update();
