@@ -52,7 +52,10 @@ fn a_mail_has_both_parts_and_says_who_it_is_from() {
     let from = message.from().unwrap().first().unwrap();
     assert_eq!((from.name(), from.address()), (Some("Example IT"), Some("portal@example.com")));
     assert_eq!(message.to().unwrap().first().unwrap().address(), Some("ann@acme.example"));
-    assert_eq!(message.subject(), Some("You've been invited to the Example IT customer portal"));
+    assert_eq!(
+        message.subject(),
+        Some("You've been invited to the Example IT portal for Acme Ltd")
+    );
     assert_eq!(message.message_id(), Some("k3f9@example.com"));
     assert_eq!(message.date().unwrap().to_timestamp(), now().as_second());
     let link = format!(
@@ -208,7 +211,7 @@ fn a_mail_that_is_late_tells_the_time_that_is_left() {
 #[test]
 fn a_mail_about_a_change_says_what_who_when_and_whom_to_ask() {
     for (by, who) in [
-        (ChangedBy::User, "You, after signing in"),
+        (ChangedBy::User, "In the portal, after signing in"),
         (ChangedBy::Link, "With the link from an email"),
         (ChangedBy::Administrator, "An administrator of Example IT"),
     ] {
