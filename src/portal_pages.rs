@@ -95,6 +95,8 @@ struct PagesState {
     /// The longest address of a page of ours, in bytes.
     max_address: usize,
     forms: Forms,
+    /// `server.public_url`.
+    public_url: String,
     https: bool,
     /// The value of `Strict-Transport-Security`, if it is sent.
     hsts: Option<&'static str>,

@@ -89,6 +89,11 @@ impl Gateway {
         let asked = match read.and_then(|question| self.authz.read(&question)) {
             Ok(asked) => asked,
             Err(bad) => {
+                if bad == BadRequest::UnknownHost
+                    && let Some(asset) = self.asset_anywhere(&request)
+                {
+                    return asset;
+                }
                 let refusal = Refusal::BadRequest(bad);
                 return self.refuse(received, &request, None, None, refusal.into());
             }
@@ -180,6 +185,17 @@ impl Gateway {
             Ok(false) => Some(BadRequest::BodyNotAllowed),
             Err(_) => Some(BadRequest::SlowBody),
         }
+    }
+
+    /// A file of our pages at a host that is not served, because the page that says so loads it.
+    fn asset_anywhere<B>(&self, request: &Request<B>) -> Option<Response<ReplyBody>> {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return None;
+        }
+        let mut response = self.error_pages.asset(request.uri().path())?.map(ReplyBody::Own);
+        // As after every request to such a host.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        Some(response)
     }
 
     /// Answers with one of our own pages.

@@ -12,8 +12,9 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::State;
-use http::{HeaderMap, Response, StatusCode};
+use axum::extract::{Query, State};
+use http::{HeaderMap, Response, StatusCode, Uri};
+use serde::Deserialize;
 
 use super::current_user::CurrentUser;
 use super::texts::Catalogue;
@@ -64,13 +65,25 @@ impl From<&SecondFactorView> for SecondFactorState {
     }
 }
 
+/// The query of the page.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Parameters {
+    /// States that the user has just changed the password.
+    changed: String,
+}
+
 pub(super) async fn show(
     State(state): State<Arc<PagesState>>,
     Extension(visitor): Extension<Visitor>,
+    uri: Uri,
     headers: HeaderMap,
 ) -> PageResult {
+    // A malformed query is ignored.
+    let parameters = Query::<Parameters>::try_from_uri(&uri).map(|Query(parameters)| parameters);
+    let parameters = parameters.unwrap_or_default();
     match state.account_user(&headers, &visitor, paths::ACCOUNT).await? {
-        Ok(user) => state.account_page(&user, &headers, &visitor, None).await,
+        Ok(user) => state.account_page(&user, &parameters, &headers, &visitor).await,
         Err(elsewhere) => Ok(elsewhere),
     }
 }
@@ -79,9 +92,9 @@ impl PagesState {
     async fn account_page(
         &self,
         user: &CurrentUser,
+        parameters: &Parameters,
         headers: &HeaderMap,
         visitor: &Visitor,
-        done: Option<&Text>,
     ) -> PageResult {
         let text = self.texts.of(headers);
         let texts = &text.account;
@@ -97,6 +110,7 @@ impl PagesState {
             }
             false => None,
         };
+        let changed = self.is_password_hint(&parameters.changed, &user.login, visitor.now);
         let page = AccountPage {
             brand: &self.brand,
             text,
@@ -105,7 +119,7 @@ impl PagesState {
             browsers: texts.browsers.of(u64::try_from(browsers).unwrap_or(u64::MAX)),
             tokens,
             start_opens: user.start_opens,
-            done,
+            done: changed.then_some(&texts.password_changed),
         };
         Ok(html(&text.language, StatusCode::OK, &page, Referrer::Nothing))
     }

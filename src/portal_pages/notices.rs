@@ -16,7 +16,7 @@ use crate::web::notice::{Link, Notice};
 use crate::web::paths;
 use crate::web::response::{Referrer, html};
 use crate::web::text::{Advice, RelativeTime, Statement};
-use portcullis_policy::Reason;
+use portcullis_policy::{BadRequest, Reason};
 
 /// When to try again while the store does not respond, in seconds.
 const STORE_RETRY: u64 = 5;
@@ -27,6 +27,8 @@ pub(super) struct Notices<'a> {
     pub(super) text: &'a Catalogue,
     /// The operator's business name.
     pub(super) operator: &'a str,
+    /// `server.public_url`.
+    pub(super) public_url: &'a str,
     /// Whether the portal's start page opens for the client. There is no link to it otherwise.
     pub(super) start_opens: bool,
 }
@@ -73,7 +75,8 @@ impl Destination {
 
 impl PagesState {
     pub(super) fn notices<'a>(&'a self, text: &'a Catalogue) -> Notices<'a> {
-        Notices { text, operator: &self.brand.name, start_opens: true }
+        let (operator, public_url) = (&self.brand.name, &self.public_url);
+        Notices { text, operator, public_url, start_opens: true }
     }
 
     /// The notice as a page or as a problem document.
@@ -139,6 +142,13 @@ impl<'a> Notices<'a> {
     fn store_down(self, text: &'a Advice) -> Notice<'a> {
         let notice = self.advice(StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", text);
         self.link(notice, Destination::Again).retry_after(STORE_RETRY)
+    }
+
+    /// At a host that is not served. It leads to the one that is.
+    pub(super) fn unknown_host(self) -> Notice<'a> {
+        let (bad, text) = (BadRequest::UnknownHost, &self.text.notice.unknown_host);
+        let notice = self.advice(bad.status(), bad.as_str(), text);
+        notice.link(Link { label: &self.text.action.portal, address: self.public_url })
     }
 
     pub(super) fn no_such_page(self) -> Notice<'a> {

@@ -156,7 +156,7 @@ fn failure_notice<'a>(failure: Failure, refused: &Refused<'a>, notices: Notices<
 fn bad_request(bad: BadRequest, notices: Notices<'_>) -> Notice<'_> {
     let texts = &notices.text.notice;
     let text = match bad {
-        BadRequest::UnknownHost => &texts.unknown_host,
+        BadRequest::UnknownHost => return notices.unknown_host(),
         BadRequest::Target(BadTarget::TooLong) => &texts.address_too_long,
         BadRequest::Target(_) | BadRequest::NoPath => &texts.bad_request,
         BadRequest::Body => &texts.bad_body,
@@ -173,10 +173,7 @@ fn bad_request(bad: BadRequest, notices: Notices<'_>) -> Notice<'_> {
         | BadRequest::BodyNotAllowed => &texts.bad_message,
     };
     let notice = notices.advice(bad.status(), bad.as_str(), text);
-    match bad {
-        BadRequest::UnknownHost => notice,
-        _ => notices.link(notice, Destination::Start),
-    }
+    notices.link(notice, Destination::Start)
 }
 
 /// The page of a request that can be repeated loads itself again.

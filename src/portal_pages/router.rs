@@ -70,6 +70,7 @@ impl Pages {
             texts,
             max_address: limits.header_bytes - HEAD_WITHOUT_TARGET,
             forms: Forms::new(&settings.server, key),
+            public_url: settings.server.public_url.as_str().to_owned(),
             https,
             hsts: settings.server.transport_security(),
             session_cookie: OwnCookie::Session.name(https),
@@ -165,10 +166,15 @@ impl ErrorPages for Pages {
             response::protect(response, state.hsts)
         }))
     }
+
+    fn asset(&self, path: &str) -> Option<Response<Body>> {
+        let asset = self.state.brand.asset(path.strip_prefix(paths::ASSETS)?)?;
+        Some(response::protect(asset.response(), self.state.hsts))
+    }
 }
 
 async fn asset(State(state): State<Arc<PagesState>>, Path(name): Path<String>) -> PageResult {
-    let asset = state.brand.assets().find(|asset| asset.is_named(&name));
+    let asset = state.brand.asset(&name);
     Ok(asset.ok_or(RequestError::NoSuchPage)?.response())
 }
 

@@ -107,6 +107,7 @@ texts! {
     Actions {
         again: Text,
         start: Text,
+        portal: Text,
         sign_in: Text,
         switch_account: Text,
         new_link: Text,
@@ -135,7 +136,7 @@ texts! {
         password_set: Text,
         locked_out: Phrase<Moment>,
         locked_over: Text,
-        locked_forgot: Text,
+        locked_forgot: Phrase<Operator>,
         busy: Text,
     }
 
@@ -269,6 +270,7 @@ texts! {
         current: Text,
         submit: Text,
         new_missing: Text,
+        same: Text,
     }
 
     /// The page of two-step sign-in in the account.
@@ -401,7 +403,7 @@ texts! {
     /// The page that asks for a link to reset the password.
     Forgot {
         title: Text,
-        lead: Text,
+        lead: Phrase<Operator>,
         login: Text,
         submit: Text,
         back: Text,

@@ -20,6 +20,9 @@ pub trait ErrorPages: std::fmt::Debug + Send + Sync + 'static {
         request: Request<Body>,
         visitor: Visitor,
     ) -> BoxFuture<'static, Response<Body>>;
+
+    /// A file that the pages load, by its path. It is the same for every client and on every host.
+    fn asset(&self, path: &str) -> Option<Response<Body>>;
 }
 
 /// A request that the portal does not answer.

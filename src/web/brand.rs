@@ -61,9 +61,10 @@ impl Brand {
         })
     }
 
-    /// All files that the pages load.
-    pub(crate) fn assets(&self) -> impl Iterator<Item = &Asset> {
-        [&self.style, &self.script, &self.icon].into_iter().chain(&self.logo)
+    /// The file of this name that the pages load.
+    pub(crate) fn asset(&self, name: &str) -> Option<&Asset> {
+        let mut assets = [&self.style, &self.script, &self.icon].into_iter().chain(&self.logo);
+        assets.find(|asset| asset.is_named(name))
     }
 }
 

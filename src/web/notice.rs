@@ -31,7 +31,7 @@ pub(crate) struct Notice<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Link<'a> {
     pub(crate) label: &'a Text,
-    pub(crate) address: &'static str,
+    pub(crate) address: &'a str,
 }
 
 /// A page that loads itself again.

@@ -45,6 +45,11 @@ impl ReturnTo {
         if address.len() <= max { Self(address) } else { self.clone() }
     }
 
+    /// The account page after the password was changed, which the signed `hint` states.
+    pub(crate) fn account_after_password(hint: &str) -> Self {
+        Self(format!("{}?changed={hint}", paths::ACCOUNT))
+    }
+
     /// Path and query.
     pub(crate) fn as_str(&self) -> &str {
         &self.0

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Request, State};
-use http::{HeaderMap, header};
+use http::HeaderMap;
 use serde::Deserialize;
 
 use super::of_own_account;
@@ -23,7 +23,6 @@ use crate::portal_pages::texts::Catalogue;
 use crate::portal_pages::{PageResult, PagesState};
 use crate::web::brand::Brand;
 use crate::web::form_problem::{FormProblem, form_page};
-use crate::web::response::add_cookie;
 use crate::web::return_to::ReturnTo;
 use crate::web::{Visitor, paths};
 
@@ -109,10 +108,15 @@ impl PagesState {
             let missing = &text.account_password.new_missing;
             return page(FormProblem::missing(missing, &["new_password"]), &[]).await;
         }
+        let current = password.clone();
         let confirmed = match self.reauthenticate(user, (password, None), headers, visitor).await? {
             Ok(confirmed) => confirmed,
             Err(problem) => return page(problem, &[]).await,
         };
+        if new_password.expose() == current.expose() {
+            let same = FormProblem::invalid(&text.account_password.same, &["new_password"]);
+            return page(same, &[]).await;
+        }
         let changing = self.directory.own_password().change(&confirmed, &new_password, visitor.now);
         match changing.await {
             Ok(PasswordChange::Changed(facts)) => {
@@ -131,7 +135,7 @@ impl PagesState {
         }
     }
 
-    /// Continues the session under a new token, and shows the account.
+    /// Continues the session under a new token, and leads to the account page.
     async fn password_changed(
         &self,
         user: &CurrentUser,
@@ -144,14 +148,9 @@ impl PagesState {
         if let Err(error) = self.sessions.end_others(&user.id, &user.key, &change).await {
             tracing::warn!(%error, "the records of ended sessions were not removed");
         }
-        let signed_in = self.signed_in(facts, &ReturnTo::default(), headers, visitor).await?;
-        let texts = &self.texts.of(headers).account;
-        let mut response =
-            self.account_page(user, headers, visitor, Some(&texts.password_changed)).await?;
-        for cookie in signed_in.headers().get_all(header::SET_COOKIE) {
-            add_cookie(&mut response, Some(cookie.clone()));
-        }
-        Ok(response)
+        let hint = self.password_hint(&user.login, visitor.now);
+        let account = ReturnTo::account_after_password(&hint);
+        self.signed_in(facts, &account, headers, visitor).await
     }
 
     async fn password_page(

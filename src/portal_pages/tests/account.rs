@@ -123,7 +123,10 @@ async fn r34_a_changed_password_keeps_only_this_session() {
     let before = browser.clone();
     let fields = [("password", PASSWORD), ("new_password", NEW)];
     let changed = send(&site, &mut browser, CHANGE_PASSWORD, &fields).await;
-    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    assert_eq!(changed.status, StatusCode::SEE_OTHER, "{}", changed.text);
+    let forged = browser.get(&site, "/.portcullis/account?changed=x").await;
+    assert!(!forged.text.contains("Your password was changed."), "{}", forged.text);
+    let changed = browser.get(&site, changed.location()).await;
     assert!(changed.text.contains("Your password was changed."), "{}", changed.text);
     assert!(changed.text.contains("1 browser"), "{}", changed.text);
     assert!(changed.text.contains("class=\"button\" href=\"/\""), "{}", changed.text);
@@ -148,6 +151,16 @@ async fn r30_r31_a_changed_password_obeys_the_rules() {
         assert!(refused.text.contains(&marked), "{rule}: {}", refused.text);
     }
     assert!(site.who(&signed_in(&site).await).await.is_some(), "the old one is still valid");
+}
+
+#[tokio::test]
+async fn r30_new_password_must_differ_from_the_current_one() {
+    let (site, _, mut browser) = site().await;
+    let fields = [("password", PASSWORD), ("new_password", PASSWORD)];
+    let refused = send(&site, &mut browser, CHANGE_PASSWORD, &fields).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.text.contains("This is your current password."), "{}", refused.text);
+    assert!(site.who(&browser).await.is_some(), "the session continues");
 }
 
 #[tokio::test]

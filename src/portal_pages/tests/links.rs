@@ -63,7 +63,7 @@ async fn r12_a_link_leads_to_sign_in_once_there_is_a_portal_user() {
     );
     assert_eq!(site.who(&browser).await, None);
     let page = browser.get(&site, &address).await;
-    assert!(page.text.contains("no longer opens it"), "{}", page.text);
+    assert!(page.text.contains("To open the portal"), "{}", page.text);
     assert!(page.text.contains("Acme &#38; Söhne"), "the organization is kept");
     let answer = site.sign_in_at(&mut browser, &address, "ada", PASSWORD).await;
     assert_eq!(answer.location(), "/invoices/7");

@@ -364,6 +364,8 @@ async fn a_bad_request_has_words_for_what_its_sender_can_do() {
     ] {
         let page = refuse(&site, Refusal::BadRequest(bad), ResponseKind::Page).await.text;
         assert!(page.contains(&format!("<h1>{title}</h1>")), "{page}");
+        let elsewhere = "class=\"button\" href=\"http://portal.example:8080\"";
+        assert_eq!(page.contains(elsewhere), bad == BadRequest::UnknownHost, "{page}");
     }
 }
 

@@ -95,14 +95,14 @@ fn values_are_escaped_and_emphasized() {
     assert_eq!(
         filled.to_string(),
         "You&#39;re signed in as <strong>&#60;ada&#62;</strong>. This link opens the \
-         <strong>Acme &#38; Söhne</strong> portal and signs you out of your account."
+         portal for <strong>Acme &#38; Söhne</strong> and signs you out of your account."
     );
     assert_eq!(
         filled.plain(),
-        "You're signed in as <ada>. This link opens the Acme & Söhne portal and signs you out of \
+        "You're signed in as <ada>. This link opens the portal for Acme & Söhne and signs you out of \
          your account."
     );
-    assert!(english.link.open.with("<b>").to_string().contains("the &#60;b&#62; portal"));
+    assert!(english.link.open.with("<b>").to_string().contains("portal for &#60;b&#62;"));
 }
 
 #[test]

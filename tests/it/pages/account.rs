@@ -56,7 +56,7 @@ async fn r34_own_new_password_ends_all_other_sessions() {
 
     let fields = [("password", PASSWORD), ("new_password", NEW)];
     let changed = send(&mut here, CHANGE_PASSWORD, &fields).await;
-    assert_eq!(changed.status, 200, "{changed:?}");
+    assert_eq!(changed.status, 303, "{changed:?}");
     assert_eq!(here.fetch("/closed/a").await.status, 200);
     assert_eq!(other.fetch("/closed/a").await.status, 401);
     assert_eq!(copy.fetch("/closed/a").await.status, 401, "this session has a new token");

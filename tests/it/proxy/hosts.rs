@@ -70,6 +70,27 @@ async fn unknown_host_is_421() {
 }
 
 #[tokio::test]
+async fn page_about_an_unknown_host_has_its_style() {
+    let gate = TestGate::start().await;
+    let page =
+        gate.get("/").header("host", "other.test").header("accept", "text/html").send().await;
+    assert_eq!(page.status, 421);
+    assert!(page.text().contains("Open the portal"), "{}", page.text());
+    let assets: Vec<&str> =
+        page.text().split('"').filter(|text| text.starts_with("/.portcullis/assets/")).collect();
+    assert_eq!(assets.len(), 3, "{}", page.text());
+    for asset in assets {
+        assert_eq!(gate.get(asset).header("host", "other.test").send().await.status, 200);
+        assert_eq!(
+            gate.call(Method::POST, asset).header("host", "other.test").send().await.status,
+            421
+        );
+    }
+    let other = "/.portcullis/assets/other.css";
+    assert_eq!(gate.get(other).header("host", "other.test").send().await.status, 421);
+}
+
+#[tokio::test]
 async fn host_names_the_organization_of_a_session() {
     let routes = "[[route]]\nname = \"Own\"\npath = \"/{*rest}\"\naccess = \"signed-in\"\n\
         hosts = [\"{organization}.portal.test\"]\norganization = \"{organization}\"\n\

@@ -104,7 +104,7 @@ async fn an_ended_session_says_why_and_keeps_the_login() {
     gate.admin.delete("/api/v1/sessions").await;
     chrome.goto("/reports/7").await;
     chrome.sees("Example IT has ended your session.").await;
-    chrome.sees("Customer portal of Example IT for Acme").await;
+    chrome.sees("Example IT portal for Acme").await;
     in_view(&chrome, &["h1", ".note", "#login", "#password", "[type=submit]"]).await;
     chrome.picture("session-ended").await;
     chrome.fill("password", PASSWORD).await;

@@ -64,7 +64,7 @@ async fn r12_a_link_leads_to_sign_in_once_there_is_a_user() {
 
     gate.admin.user(&acme, "ann@acme.test", "admin").await;
     chrome.goto("/reports/7").await;
-    chrome.sees("no longer opens it").await;
+    chrome.sees("To open the portal").await;
     chrome.sees("Acme").await;
     chrome.picture("link-not-enough").await;
     chrome.sign_in("ann@acme.test", PASSWORD).await;
@@ -88,7 +88,7 @@ async fn r19_another_organizations_link_asks_first() {
     assert_eq!(sessions(&gate).await, ["user"]);
 
     chrome.goto(&link).await;
-    chrome.press("Open the Birch & Sons portal").await;
+    chrome.press("Open the portal for Birch & Sons").await;
     chrome.arrives("/").await;
     assert_eq!(sessions(&gate).await, ["link"], "the old session is over");
     chrome.quiet().await;

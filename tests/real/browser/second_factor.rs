@@ -141,7 +141,7 @@ async fn r50_set_up_works_without_script_in_german() {
     chrome.sees("Bestätigung in zwei Schritten einrichten").await;
     let app = App::new(&chrome.find(".key code").await.text().await.unwrap());
     chrome.fill("code", &app.code()).await;
-    chrome.press("Bestätigung in zwei Schritten aktivieren").await;
+    chrome.press("Aktivieren").await;
     chrome.sees("Wiederherstellungscodes sichern").await;
     assert_eq!(chrome.count("button[type=\"button\"]").await, 0, "a button without a script");
     assert_eq!(chrome.count(".tools button").await, 1, "to download");
