@@ -230,7 +230,7 @@ fn assemble(data: &Path, sockets: Sockets) -> anyhow::Result<(Server, TcpListene
         {
             sample_people(directory, &change).await?;
         }
-        let staff = staff(directory, &change).await?;
+        let staff = staff(directory, PASSWORD, &change).await?;
         anyhow::Ok((organizations(directory, &base).await?, users(directory).await?, staff))
     })?;
     let ready = Ready {

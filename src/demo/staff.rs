@@ -3,7 +3,6 @@
 
 use serde::Serialize;
 
-use super::PASSWORD;
 use crate::credential::secret::Secret;
 use crate::directory::access::administrators::NewAdministrator;
 use crate::directory::access::api_tokens::NewApiToken;
@@ -33,14 +32,19 @@ pub struct ReadyAdministrator {
     pub totp_secret: String,
 }
 
-/// Creates the administrator and the token, or issues new secrets to those of an earlier start.
-pub(super) async fn staff(directory: &Directory, change: &Change) -> Result<Staff, DirectoryError> {
+/// Creates the administrator with this password and the token, or issues new secrets to those of an
+/// earlier start.
+pub(super) async fn staff(
+    directory: &Directory,
+    password: &str,
+    change: &Change,
+) -> Result<Staff, DirectoryError> {
     let administrators = directory.administrators();
     let page = PageRequest::default();
     let earlier = administrators.list(&page).await?.items;
     let issued = match earlier.iter().find(|earlier| earlier.login == NAME) {
         Some(earlier) => {
-            let password = Secret::new(PASSWORD.to_owned());
+            let password = Secret::from(password);
             administrators.set_password(&earlier.id, &password, change).await?;
             administrators.reset_second_factor(&earlier.id, change).await?
         }
@@ -49,7 +53,7 @@ pub(super) async fn staff(directory: &Directory, change: &Change) -> Result<Staf
                 login: NAME.to_owned(),
                 email: None,
                 role: Role::Owner,
-                password: Secret::new(PASSWORD.to_owned()),
+                password: Secret::from(password),
                 mfa: true,
             };
             administrators.create(new, change).await?
@@ -67,7 +71,7 @@ pub(super) async fn staff(directory: &Directory, change: &Change) -> Result<Staf
     Ok(Staff {
         administrator: ReadyAdministrator {
             login: NAME.to_owned(),
-            password: PASSWORD.to_owned(),
+            password: password.to_owned(),
             totp_secret: secret.split_whitespace().collect(),
         },
         token: token.expose().to_owned(),
