@@ -55,6 +55,7 @@ fn problem<'a>(
 ) -> FormProblem<'a> {
     let texts = &text.confirm;
     match outcome {
+        Reauthentication::CodeRequired => FormProblem::missing(&texts.code_missing, &["code"]),
         Reauthentication::WrongCode => FormProblem::wrong(&texts.wrong_code, &["code"]),
         Reauthentication::LockedOut { until } => locked_out(text, *until, visitor),
         Reauthentication::Busy => FormProblem::busy(&texts.busy, Busy::RETRY_AFTER_SECONDS),

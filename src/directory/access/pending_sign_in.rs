@@ -25,6 +25,9 @@ pub struct PendingSignIn {
     /// then.
     #[serde(default)]
     pub(super) sets_up: bool,
+    /// When the second factor was set up that a new one may replace; `None` if there must be none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) replaces: Option<Timestamp>,
 }
 
 impl PendingSignIn {
@@ -35,13 +38,15 @@ impl PendingSignIn {
             password_generation: user.doc.password_generation,
             created: now,
             sets_up: false,
+            replaces: None,
         }
     }
 
     /// For a user who has entered the password, and a code if sign-in asks for one, to set up a
     /// second factor.
     pub(super) fn for_set_up(user: &Stored<User>, now: Timestamp) -> Self {
-        Self { sets_up: true, ..Self::new(user, now) }
+        let replaces = user.doc.second_factor.as_ref().map(|factor| factor.created);
+        Self { sets_up: true, replaces, ..Self::new(user, now) }
     }
 
     /// Whether the user has asked to set up a second factor while signed in.

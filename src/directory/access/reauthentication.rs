@@ -23,6 +23,8 @@ pub enum Reauthentication {
     Confirmed(Confirmed),
     /// The password is wrong, or the user no longer has access to the portal.
     WrongPassword,
+    /// The password is right, and sign-in asks for a code too.
+    CodeRequired,
     /// The password is right, the code is wrong or was used before.
     WrongCode,
     /// Too many attempts have failed. Nothing was checked.
@@ -43,7 +45,7 @@ pub struct Reauthenticator {
 }
 
 impl Reauthenticator {
-    /// Checks the password.
+    /// Checks the password of a user whom sign-in asks for no code.
     ///
     /// # Errors
     /// When the store is unavailable.
@@ -55,7 +57,8 @@ impl Reauthenticator {
         now: Timestamp,
     ) -> Result<Reauthentication, StoreError> {
         Ok(match self.check_password(user, password, source, now).await? {
-            Ok((confirmed, _)) => Reauthentication::Confirmed(confirmed),
+            Ok((confirmed, None)) => Reauthentication::Confirmed(confirmed),
+            Ok((_, Some(_))) => Reauthentication::CodeRequired,
             Err(refused) => refused,
         })
     }
@@ -114,7 +117,10 @@ impl Reauthenticator {
         if checked != *id {
             return Ok(Err(Reauthentication::WrongPassword));
         }
-        Ok(Ok((Confirmed { user: checked, password_generation: generation }, pending)))
+        // As it was before the check: one that was set up since makes the proof invalid.
+        let second_factor = user.doc.second_factor.map(|factor| factor.created);
+        let confirmed = Confirmed { user: checked, password_generation: generation, second_factor };
+        Ok(Ok((confirmed, pending)))
     }
 }
 

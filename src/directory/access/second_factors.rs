@@ -409,8 +409,9 @@ impl Account {
     }
 
     fn admits_set_up(&self, pending: &PendingSignIn) -> bool {
-        let is_open = pending.sets_up || self.user.doc.second_factor.is_none();
-        is_open && UserFacts::new(&self.user).has_portal_access()
+        // One that was set up since must not be replaced: its code was not asked for.
+        let present = self.user.doc.second_factor.as_ref().map(|factor| factor.created);
+        present == pending.replaces && UserFacts::new(&self.user).has_portal_access()
     }
 
     /// The time steps whose codes were accepted before.

@@ -25,6 +25,7 @@ use crate::web::brand::Brand;
 use crate::web::form_problem::{FormProblem, form_page};
 use crate::web::return_to::ReturnTo;
 use crate::web::{Visitor, paths};
+use portcullis_store::StoreError;
 
 #[derive(Deserialize)]
 struct Fields {
@@ -33,6 +34,9 @@ struct Fields {
     /// The current password.
     #[serde(default)]
     password: Secret<String>,
+    /// The code, of a user whom sign-in asks for one.
+    #[serde(default)]
+    code: Secret<String>,
     #[serde(default)]
     new_password: Secret<String>,
 }
@@ -44,6 +48,8 @@ struct PasswordPage<'a> {
     text: &'a Catalogue,
     holder: &'a Holder,
     reset_by_mail: bool,
+    /// Whether a code is asked for.
+    code: bool,
     /// Whether the user has tokens, which end too.
     has_tokens: bool,
     requirements: Vec<Requirement<'a>>,
@@ -97,7 +103,7 @@ impl PagesState {
         visitor: &Visitor,
     ) -> PageResult {
         let text = self.texts.of(headers);
-        let Fields { csrf, password, new_password } = fields;
+        let Fields { csrf, password, code, new_password } = fields;
         let page = async |problem, rules: &[PasswordRule]| {
             self.password_page(user, headers, visitor, Some((problem, rules))).await
         };
@@ -109,7 +115,8 @@ impl PagesState {
             return page(FormProblem::missing(missing, &["new_password"]), &[]).await;
         }
         let current = password.clone();
-        let confirmed = match self.reauthenticate(user, (password, None), headers, visitor).await? {
+        let code = self.asks_for_code(user).await?.then_some(&code);
+        let confirmed = match self.reauthenticate(user, (password, code), headers, visitor).await? {
             Ok(confirmed) => confirmed,
             Err(problem) => return page(problem, &[]).await,
         };
@@ -133,6 +140,12 @@ impl PagesState {
             }
             Err(error) => Err(of_own_account(error)),
         }
+    }
+
+    /// Whether sign-in asks the user for a code.
+    async fn asks_for_code(&self, user: &CurrentUser) -> Result<bool, StoreError> {
+        let facts = self.directory.user(&user.id).await?;
+        Ok(facts.is_some_and(|facts| facts.asks_for_second_factor && facts.mfa_enrolled))
     }
 
     /// Continues the session under a new token, and leads to the account page.
@@ -169,6 +182,7 @@ impl PagesState {
         let page = PasswordPage {
             brand: &self.brand,
             text,
+            code: self.asks_for_code(user).await?,
             has_tokens: !tokens.is_empty(),
             reset_by_mail: is_reset_by_mail(&holder.login),
             requirements: requirements(text, &holder, failed.unwrap_or_default()),

@@ -186,3 +186,36 @@ async fn r51_without_a_second_factor_there_are_no_recovery_codes() {
     let made = ann.factors().new_recovery_codes(&ann.user.id, "000000", HERE, now()).await;
     assert!(matches!(made.unwrap(), SecondStep::Invalid));
 }
+
+#[tokio::test]
+async fn a_set_up_begun_earlier_replaces_no_later_factor() {
+    let ann = Ann::new().await;
+    let confirmed = ann.confirmed("", now()).await;
+    let earlier = ann.factors().begin_set_up(&confirmed, now()).await.unwrap().unwrap();
+    let (app, _) = ann.set_up("", later(1)).await;
+
+    let (secret, _) = ann.factors().propose(&earlier);
+    let code = secret.code(later(2));
+    let done = ann.factors().set_up(&earlier, (&secret, &code), HERE, later(2)).await.unwrap();
+    assert!(matches!(done, SecondStep::Invalid), "{done:?}");
+    // The app that was set up is still the one.
+    let Reauthentication::Confirmed(_) = ann.confirm(&app.code(later(3)), later(3)).await else {
+        panic!("the app was replaced")
+    };
+}
+
+#[tokio::test]
+async fn a_proof_without_code_turns_no_later_factor_off() {
+    let ann = Ann::new().await;
+    let without_code = ann.confirmed("", now()).await;
+    ann.set_up("", later(1)).await;
+    let off = ann.factors().turn_off(&without_code, later(2)).await.unwrap();
+    assert_eq!(off, TurnedOff::Superseded);
+    let begun = ann.factors().begin_set_up(&without_code, later(2)).await.unwrap();
+    assert!(begun.is_none(), "{begun:?}");
+    assert!(ann.factors().get(&ann.user.id).await.unwrap().enrolled);
+
+    let again = ann.fixture.directory.reauthenticator();
+    let password = again.password(&ann.user.id, Secret::from(PASSWORD), HERE, later(3)).await;
+    assert_eq!(password.unwrap(), Reauthentication::CodeRequired);
+}
