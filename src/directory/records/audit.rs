@@ -180,6 +180,8 @@ pub(super) struct RecordChange<'a> {
     pub(super) before: Option<&'a [u8]>,
     /// The document after; `None` if the record is removed.
     pub(super) after: Option<&'a [u8]>,
+    /// The organization that the record belongs to, if the documents do not say.
+    pub(super) organization: Option<String>,
 }
 
 impl RecordChange<'_> {
@@ -206,17 +208,8 @@ impl RecordChange<'_> {
             (Some(before), Some(after)) if before.fields == after.fields => return Ok(None),
             (Some(_), Some(_)) => "changed",
         };
-        let fields = |this: &Option<Audited>, other: &Option<Audited>| {
-            let other = other.as_ref().map(|other| &other.fields);
-            let changed = |(name, value): &(&String, &Value)| {
-                other.is_none_or(|other| other.get(*name) != Some(*value))
-            };
-            this.as_ref().map(|this| {
-                let fields = this.fields.iter().filter(changed);
-                fields.map(|(name, value)| (name.clone(), value.clone())).collect()
-            })
-        };
-        let (old, new) = (fields(&before, &after), fields(&after, &before));
+        let old = fields(before.as_ref(), after.as_ref());
+        let new = fields(after.as_ref(), before.as_ref());
         let Some(shown) = after.as_ref().or(before.as_ref()) else { return Ok(None) };
         let user = match (&shown.user, &change.actor) {
             (Some(user), _) => Some(user.clone()),
@@ -234,7 +227,7 @@ impl RecordChange<'_> {
                 id: id.to_owned(),
                 name: shown.name.clone(),
             },
-            organization: shown.organization.clone(),
+            organization: shown.organization.clone().or_else(|| self.organization.clone()),
             user,
             before: old,
             after: new,
@@ -242,6 +235,17 @@ impl RecordChange<'_> {
         };
         Ok(Some(entry.append()))
     }
+}
+
+/// The fields of one side that differ on the other; one that is missing is `null`. All of them, if
+/// there is no other side.
+fn fields(this: Option<&Audited>, other: Option<&Audited>) -> Option<Map<String, Value>> {
+    let this = &this?.fields;
+    let Some(other) = other.map(|other| &other.fields) else { return Some(this.clone()) };
+    let names = this.keys().chain(other.keys());
+    let differing = names.filter(|name| this.get(*name) != other.get(*name));
+    let value = |name: &String| this.get(name).cloned().unwrap_or_default();
+    Some(differing.map(|name| (name.clone(), value(name))).collect())
 }
 
 impl Actor {

@@ -8,14 +8,17 @@
 
 use data_encoding::HEXLOWER;
 use portcullis_store::feed::Feed;
-use portcullis_store::{CommitError, Committed, StoreError, Write};
+use portcullis_store::{CommitError, Committed, Kind, StoreError, Write};
 use tokio::sync::Mutex;
 
 use super::audit::{Occurrence, RecordChange, SALT_BYTES};
 use super::audited::is_audited;
 use super::change::Change;
 use super::change_log;
+use super::document::User;
+use super::kind;
 use super::read::Reader;
+use super::user_token::UserToken;
 use crate::directory::error::{AttemptError, DirectoryError};
 use crate::random;
 
@@ -104,9 +107,26 @@ impl Records {
             }
             let before = self.reader.record(record.0, record.1).await?;
             let before = before.as_ref().map(|record| &*record.doc);
-            entries.extend(RecordChange { record, before, after }.entry(change, salt())?);
+            let organization = self.organization_of(record.0, after.or(before)).await?;
+            let changed = RecordChange { record, before, after, organization };
+            entries.extend(changed.entry(change, salt())?);
         }
         Ok(entries)
+    }
+
+    /// The organization of the user that a token belongs to; `None` for other records.
+    async fn organization_of(
+        &self,
+        kind: Kind,
+        doc: Option<&[u8]>,
+    ) -> Result<Option<String>, StoreError> {
+        if kind != kind::USER_TOKEN {
+            return Ok(None);
+        }
+        let token = doc.and_then(|doc| serde_json::from_slice::<UserToken>(doc).ok());
+        let Some(token) = token else { return Ok(None) };
+        let user = self.reader.get::<User>(&token.user).await?;
+        Ok(user.map(|user| user.doc.organization.to_string()))
     }
 }
 

@@ -255,3 +255,19 @@ async fn i9_sign_ins_opened_links_reloads_and_exports_have_entries() {
     let signed_in = entries(&home, &["--kind", "user.signed-in"]).await;
     assert_eq!(signed_in[0]["after"]["address"], "127.0.0.1");
 }
+
+#[tokio::test]
+async fn i9_a_removed_value_is_shown_as_null() {
+    let (_upstream, home, program) = home().await;
+    let acme = json!({ "id": "acme", "name": "Acme", "email": "office@acme.example" });
+    program.admin.post("/api/v1/organizations", acme).await.created();
+    program.admin.patch("/api/v1/organizations/acme", json!({ "email": null })).await.ok();
+    let changed = entries(&home, &["--kind", "organization.changed"]).await;
+    assert_eq!(changed[0]["before"], json!({ "email": "office@acme.example" }));
+    assert_eq!(changed[0]["after"], json!({ "email": null }));
+    let user = program.admin.user("acme", "anna", "limited").await;
+    let token = json!({ "name": "sync" });
+    program.admin.post(&format!("/api/v1/users/{user}/tokens"), token).await.created();
+    let of_acme = entries(&home, &["--organization", "acme", "--kind", "user-token.created"]).await;
+    assert_eq!(of_acme.len(), 1, "{of_acme:?}");
+}
