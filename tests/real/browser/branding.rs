@@ -78,7 +78,8 @@ async fn a_user_signs_out_another_browser() {
     let second = Chrome::signed_in(&gate, "ann@acme.test").await;
     let chrome = Chrome::signed_in(&gate, "ann@acme.test").await;
     chrome.goto("/.portcullis/sign-out").await;
-    chrome.press("See where you're signed in").await;
+    chrome.press("Your account").await;
+    chrome.goto("/.portcullis/sessions").await;
     chrome.sees("Chrome on Linux This browser").await;
     chrome.picture("sessions").await;
     chrome.press("Sign out").await;

@@ -142,12 +142,16 @@ async fn helpdesk_denied_requests_never_arrive() {
         let reply = customer.browser.open(target).await;
         assert_eq!(reply.status, 403, "{target}: {reply:?}");
     }
-    for person in [&mut visitor, &mut customer, &mut agent] {
+    // A visitor does not learn that they are closed.
+    let (closed, asked) = ((403, "route-closed"), (401, "sign-in-required"));
+    for (person, (status, problem)) in
+        [(&mut visitor, asked), (&mut customer, closed), (&mut agent, closed)]
+    {
         for target in ["/admin/", "/admin/auth/user/add/", "/login/", "/system_settings/"] {
-            person.refused(Method::GET, target, 403, "route-closed").await;
-            person.refused(Method::POST, target, 403, "route-closed").await;
+            person.refused(Method::GET, target, status, problem).await;
+            person.refused(Method::POST, target, status, problem).await;
         }
-        person.refused(Method::POST, "/api/users/", 403, "route-closed").await;
+        person.refused(Method::POST, "/api/users/", status, problem).await;
         person.refused(Method::GET, "/tickets//1/", 400, "empty-segment").await;
     }
     // Signing out of Django is signing out of the gateway.
