@@ -150,6 +150,11 @@ impl<'s> Verdict<'s> {
                 {
                     self.sign_in(request)
                 }
+                Decision::Redirect(redirection)
+                    if self.subject().is_none() && !redirection.is_on_public_path() =>
+                {
+                    self.sign_in(request)
+                }
                 Decision::Malformed(bad) => Refusal::BadRequest((*bad).into()),
                 Decision::Deny(denial) => Refusal::Denied {
                     denial,
@@ -175,7 +180,13 @@ impl<'s> Verdict<'s> {
         };
         // Only where a browser can go back to by itself: the content of a form would be lost.
         let safe = matches!(*request.method(), Method::GET | Method::HEAD);
-        let tokens = self.outcome.route().is_some_and(Route::tokens);
+        // Where a token would not help, asking for one would only reveal that there is a route.
+        let tokens = match &self.outcome {
+            Outcome::Decided(decision @ Decision::Challenge(_)) => {
+                decision.route().is_some_and(|route| route.tokens())
+            }
+            _ => false,
+        };
         Refusal::SignIn { target: safe.then_some(request.target()), organization, tokens }
     }
 }

@@ -9,7 +9,7 @@
 //!    path is public ([`Denial::is_on_public_path`]), so that they do not learn which paths exist.
 //! 2. The client's address is not one of those of the route: denied. A CORS preflight, and the route
 //!    answers those without a session: allowed. A WebSocket, and the route does not allow one: denied.
-//! 3. `public` is allowed, `deny` is denied.
+//! 3. `public` is allowed, `deny` is denied; visitors are answered as in 1, also with `on_deny`.
 //! 4. No session, or an expired one: sign in.
 //! 5. In the No Portal Access Group: denied (R8). The path names another organization: denied.
 //! 6. The permissions decide. The session of a secure link has none of those that need a person
@@ -47,9 +47,7 @@ pub fn decide(
 ) -> Decision {
     let place = Place::of(policy, request);
     let mut decision = decide_at(&place, policy, subject, request, now);
-    if let Decision::Deny(denial) = &mut decision {
-        denial.set_on_public_path(place.is_public());
-    }
+    decision.set_on_public_path(|| place.is_public());
     decision
 }
 

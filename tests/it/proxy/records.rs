@@ -143,6 +143,46 @@ async fn r61_a_denied_visitor_is_asked_to_sign_in() {
 }
 
 #[tokio::test]
+async fn r61_a_redirect_of_the_policy_needs_a_session() {
+    let routes = r#"
+[[route]]
+name = "Old"
+path = "/old"
+access = "deny"
+on_deny = { redirect = "/new" }
+
+[[route]]
+name = "Form"
+methods = ["GET"]
+path = "/form"
+access = "deny"
+on_deny = { redirect = "/new" }
+
+[[route]]
+name = "Answers"
+methods = ["POST"]
+path = "/form"
+access = "public"
+"#;
+    let gate = TestGate::builder().policy(routes).start().await;
+    let acme = gate.admin.organization("Acme").await;
+    gate.admin.user(&acme, "anna", "limited").await;
+    let anna = gate.sign_in("anna", PASSWORD).await;
+    for path in ["/old", "/nowhere"] {
+        let page = gate.get(path).by_browser().send().await;
+        let sign_in = format!("/.portcullis/sign-in?return_to=%2F{}", &path[1..]);
+        assert_eq!((page.status, page.header("location")), (303, Some(&*sign_in)));
+        let script = gate.get(path).send().await;
+        assert_eq!((script.status, &*script.reason()), (401, "sign-in-required"), "{path}");
+    }
+    let page = gate.get("/old").cookie(&anna).by_browser().send().await;
+    assert_eq!((page.status, page.header("location")), (302, Some("/new")));
+    // The path is no secret: a route for it is public.
+    let page = gate.get("/form").by_browser().send().await;
+    assert_eq!((page.status, page.header("location")), (302, Some("/new")));
+}
+
+#[tokio::test]
 async fn r61_a_denied_user_gets_403() {
     let gate = TestGate::start().await;
     let organization = gate.admin.organization("Acme").await;

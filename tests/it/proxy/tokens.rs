@@ -277,6 +277,26 @@ async fn only_routes_with_tokens_ask_scripts_for_one() {
 }
 
 #[tokio::test]
+async fn a_denied_request_is_not_asked_for_a_token() {
+    let gate = TestGate::builder().policy(ROUTES).start().await;
+    let unknown = gate.get("/nowhere").send().await;
+    for call in [
+        gate.call(Method::from_bytes(b"PROPFIND").unwrap(), "/git/a"),
+        gate.get("/git/a")
+            .header("connection", "upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ] {
+        let reply = call.send().await;
+        assert_eq!((reply.status, reply.reason()), (unknown.status, unknown.reason()));
+        assert_eq!(reply.header("www-authenticate"), None, "{reply:?}");
+    }
+    let reply = gate.get("/git/a").send().await;
+    assert!(reply.header("www-authenticate").is_some(), "{reply:?}");
+}
+
+#[tokio::test]
 async fn cookie_beside_a_token_must_be_of_the_same_user() {
     let people = People::start().await;
     let gate = &people.gate;

@@ -71,6 +71,7 @@ pub struct Redirection {
     route: Arc<Route>,
     location: String,
     reason: Reason,
+    on_public_path: bool,
 }
 
 impl Denial {
@@ -98,10 +99,6 @@ impl Denial {
     pub fn is_on_public_path(&self) -> bool {
         self.on_public_path
     }
-
-    pub(super) fn set_on_public_path(&mut self, on_public_path: bool) {
-        self.on_public_path = on_public_path;
-    }
 }
 
 impl Redirection {
@@ -116,9 +113,24 @@ impl Redirection {
     pub fn reason(&self) -> Reason {
         self.reason
     }
+
+    /// The same as [`Denial::is_on_public_path`].
+    #[must_use]
+    pub fn is_on_public_path(&self) -> bool {
+        self.on_public_path
+    }
 }
 
 impl Decision {
+    /// Sets whether the path has a public route. `is_public` is called only for refusals.
+    pub(super) fn set_on_public_path(&mut self, is_public: impl FnOnce() -> bool) {
+        match self {
+            Self::Deny(denial) => denial.on_public_path = is_public(),
+            Self::Redirect(redirection) => redirection.on_public_path = is_public(),
+            Self::Allow(_) | Self::Challenge(_) | Self::Malformed(_) => {}
+        }
+    }
+
     /// The reason.
     #[must_use]
     pub fn reason(&self) -> Reason {
@@ -195,6 +207,7 @@ pub(super) fn refuse(route: &Arc<Route>, reason: Reason) -> Decision {
             route: Arc::clone(route),
             location: location.to_owned(),
             reason,
+            on_public_path: false,
         }),
         None => deny(Some(route), reason),
     }
