@@ -23,6 +23,14 @@ pub(super) fn warnings(policy: &Policy, folder: &Path) -> Vec<Warning> {
             );
             warnings.push(at(WarningName::ForeignSyntax, route, detail));
         }
+        if let Some(name) = route.foreign_except() {
+            let detail = format!(
+                "`{name}.*` in `except` of {} excludes only names that begin with `{name}.`: it is \
+                 not a regular expression. Write `{name}*` for all names that begin with `{name}`",
+                described(route),
+            );
+            warnings.push(at(WarningName::ForeignSyntax, route, detail));
+        }
     }
     for Twin { strict, lax, example } in policy.open_with_other_slash() {
         let form = match strict.path().as_str().strip_suffix('/') {

@@ -132,6 +132,22 @@ fn routes_that_are_hardly_meant_are_named() {
         ),
         ([route("Files", "/files/%2A.pdf", public), route("A", "/a", deny)], &[]),
         (
+            [
+                route("Files", "/files/{*rest}", &format!("{public}\nexcept = [\"admin.*\"]")),
+                route("A", "/a", deny),
+            ],
+            &["foreign-syntax: policies/routes.toml:1: `admin.*` in `except` of `Files` \
+                 (/files/{*rest}) excludes only names that begin with `admin.`: it is not a regular \
+                 expression. Write `admin*` for all names that begin with `admin`"],
+        ),
+        (
+            [
+                route("Files", "/files/{*rest}", &format!("{public}\nexcept = [\".*\"]")),
+                route("A", "/a", deny),
+            ],
+            &[],
+        ),
+        (
             [route("All", "/{x}/", public), route("Secret", "/secret", deny)],
             &["open-with-slash: policies/routes.toml:5: `Secret` (/secret) does not include \
                  /secret/, which `All` (/{x}/) at routes.toml:1 allows. If the portal reads both as \

@@ -33,9 +33,33 @@ pub(super) fn in_place_of(segment: &str) -> Option<String> {
 /// A segment that is valid, and matches only itself although it looks like a pattern.
 pub(super) fn looks_like_a_pattern(segment: &str) -> bool {
     braced(segment).is_none()
-        && (segment.contains(['*', '|', '<', '>', '[', ']'])
+        && (segment.contains(['*', '\u{ff0a}', '|', '<', '>', '[', ']'])
+            || segment.contains(".+")
+            || segment.contains("...")
             || segment.starts_with('^')
-            || segment.len() > 1 && segment.ends_with('$'))
+            || segment.len() > 1 && segment.ends_with('$')
+            || segment.starts_with('(') && segment.ends_with(')')
+            || segment.strip_prefix('$').is_some_and(is_name_of_an_id)
+            || has_name_after_colon(segment))
+}
+
+/// Whether a colon that does not follow a letter or digit precedes a name, as in `:id.json` and
+/// `@:id`, and not in `v1:list`.
+fn has_name_after_colon(segment: &str) -> bool {
+    segment.match_indices(':').any(|(place, colon)| {
+        let (before, after) = (segment.get(..place), segment.get(place + colon.len()..));
+        let follows_text = before.is_some_and(|text| text.ends_with(char::is_alphanumeric));
+        let begins_name = |c: char| c.is_ascii_alphabetic() || c == '_';
+        !follows_text && after.is_some_and(|text| text.starts_with(begins_name))
+    })
+}
+
+/// Names of variables after a `$`. Other names, such as `$metadata` and `$export`, are literals in
+/// OData and FHIR.
+fn is_name_of_an_id(name: &str) -> bool {
+    let is_word = name.chars().all(is_word);
+    let ends_like_one = ["Id", "ID", "_id", "-id"].iter().any(|end| name.ends_with(end));
+    is_word && (["id", "slug", "uuid"].contains(&name) || ends_like_one)
 }
 
 /// A literal in canonical form, as it is written in a route: escaped if it would be taken for the
@@ -44,7 +68,8 @@ pub(super) fn written(literal: &str) -> Cow<'_, str> {
     if in_place_of(literal).is_none() && !looks_like_a_pattern(literal) {
         return Cow::Borrowed(literal);
     }
-    let escaped = [("*", "%2A"), (":", "%3A"), ("$", "%24"), ("|", "%7C")];
+    let escaped =
+        [("*", "%2A"), (":", "%3A"), ("$", "%24"), ("|", "%7C"), ("+", "%2B"), ("(", "%28")];
     Cow::Owned(escaped.iter().fold(literal.to_owned(), |text, (from, to)| text.replace(from, to)))
 }
 
@@ -179,6 +204,15 @@ mod tests {
         for pattern in ["*.pdf", "a*", ".*", "[0-9]+", "<int:id>", "a|b", "^a", "a$", "[id]"] {
             assert!(looks_like_a_pattern(pattern), "{pattern}");
         }
+        for pattern in [":id.json", ":id.:ext", ":id-:x", "(:id)", "(id)", "@:id", ":id:int"] {
+            assert!(looks_like_a_pattern(pattern), "{pattern}");
+        }
+        for pattern in [".+", "a.+", "...", "$id", "$userId", "$user_id", "\u{ff0a}"] {
+            assert!(looks_like_a_pattern(pattern), "{pattern}");
+        }
+        for literal in ["v1:list", "a:b", ":", ":1", "urn:a:b", "$export", "$everything", "a..b"] {
+            assert!(!looks_like_a_pattern(literal), "{literal}");
+        }
         for literal in ["", "a.pdf", "$metadata", "$", "Items(5)", "%2A.pdf", "{file:*.pdf}", "a+b"]
         {
             assert!(!looks_like_a_pattern(literal), "{literal}");
@@ -189,6 +223,8 @@ mod tests {
     fn literals_are_escaped_where_they_look_like_patterns() {
         for (literal, expected) in
             [("*", "%2A"), (":id", "%3Aid"), ("*.pdf", "%2A.pdf"), ("a$", "a%24"), ("a:b", "a:b")]
+                .into_iter()
+                .chain([("$id", "%24id"), ("a.+", "a.%2B"), ("(id)", "%28id)"), ("@:id", "@%3Aid")])
         {
             assert_eq!(written(literal), expected);
             assert!(!looks_like_a_pattern(&written(literal)), "{literal}");

@@ -25,6 +25,15 @@ impl NamePattern {
         (!name.is_empty() && name.bytes().all(fits)).then(|| make(name.into()))
     }
 
+    /// The text before a final `.*`, which means any text in a regular expression. `None` for `.*`
+    /// itself, the names that begin with a dot.
+    pub(super) fn before_final_dot(&self) -> Option<&str> {
+        match self {
+            Self::Begin(name) => name.strip_suffix('.').filter(|text| !text.is_empty()),
+            Self::Name(_) | Self::End(_) => None,
+        }
+    }
+
     /// Whether a segment is such a name.
     pub(super) fn matches(&self, segment: &str) -> bool {
         let (segment, bytes) = (segment.as_bytes(), |name: &str| name.len());

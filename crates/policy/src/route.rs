@@ -224,6 +224,12 @@ impl Route {
         &self.except
     }
 
+    /// The `name` of the first `name.*` in `except`, which may be meant as a regular expression.
+    #[must_use]
+    pub fn foreign_except(&self) -> Option<&str> {
+        self.except.iter().find_map(NamePattern::before_final_dot)
+    }
+
     /// Whether pages of other sites may send requests that change something.
     #[must_use]
     pub fn cross_origin(&self) -> bool {

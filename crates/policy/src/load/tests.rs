@@ -191,6 +191,15 @@ fn invalid_routes_are_reported_with_their_line() {
         (public("methods = \"GET\""), "5: `methods` must be a list of strings"),
         (public("methods = [\"get\"]"), "5: `get` is not a method"),
         (public("methods = [\n\"GET\",\n\"A B\"]"), "7: `A B` is not a method"),
+        (
+            public("methods = [\"ALL\"]"),
+            "5: `ALL` is not a method; leave `methods` out for GET, HEAD",
+        ),
+        (
+            public("methods = [\"any\"]"),
+            "5: `any` is not a method; leave `methods` out for GET, HEAD",
+        ),
+        (public("methods = [\"*\"]"), "5: `*` is not a method; leave `methods` out for GET, HEAD"),
         (public("methods = [\"CONNECT\"]"), "5: CONNECT is never forwarded"),
         (public("methods = [\"TRACE\"]"), "5: TRACE is never forwarded"),
         (public("hosts = []"), "5: `hosts` must not be empty"),
@@ -700,7 +709,14 @@ fn a_set_of_unknown_permissions_is_refused_by_name() {
 
 #[test]
 fn the_characters_of_foreign_syntax_can_be_escaped() {
-    for (path, target) in [("/a/%2A", "/a/*"), ("/%3Aid", "/:id"), ("/%2A%2A", "/**")] {
+    for (path, target) in [
+        ("/a/%2A", "/a/*"),
+        ("/%3Aid", "/:id"),
+        ("/%2A%2A", "/**"),
+        ("/a.%2B", "/a.+"),
+        ("/%28id)", "/(id)"),
+        ("/%24id", "/$id"),
+    ] {
         let files = fixture::files(&route(&format!("path = \"{path}\"\naccess = \"public\"")), "");
         let policy = Policy::compile(&files).unwrap();
         assert!(policy.router().find("", target).is_some(), "{path}");

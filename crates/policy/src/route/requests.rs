@@ -27,6 +27,16 @@ pub(super) fn methods(file: &File<'_>, entry: &mut Entry<'_>) -> Option<MethodSe
     let mut methods = Vec::new();
     let mut valid = true;
     for name in entry.strings("methods")? {
+        if means_all_methods(&name.value) {
+            let message = format!(
+                "`{}` is not a method; leave `methods` out for GET, HEAD, POST, PUT, PATCH, DELETE \
+                 and OPTIONS",
+                name.value
+            );
+            file.problem(name.line, message);
+            valid = false;
+            continue;
+        }
         match Method::from_bytes(name.value.as_bytes()) {
             Ok(method @ (Method::CONNECT | Method::TRACE)) => {
                 file.problem(name.line, format!("{method} is never forwarded; remove it"));
@@ -48,6 +58,11 @@ pub(super) fn methods(file: &File<'_>, entry: &mut Entry<'_>) -> Option<MethodSe
         methods.push(Method::HEAD);
     }
     valid.then_some(MethodSet(methods))
+}
+
+/// Whether other programs write this for all methods. As a method, it would match no request.
+fn means_all_methods(name: &str) -> bool {
+    name.contains('*') || ["ALL", "ANY"].iter().any(|all| name.eq_ignore_ascii_case(all))
 }
 
 pub(super) fn path(
