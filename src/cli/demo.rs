@@ -51,7 +51,7 @@ fn print(ready: &demo::Ready, out: &mut dyn Write) -> std::io::Result<()> {
             "  {:<34} {:<24} {:<14} {}",
             user.login,
             user.password.as_deref().unwrap_or("(changed)"),
-            user.organization,
+            user.organization.as_str(),
             user.group
         )?;
     }
