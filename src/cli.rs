@@ -28,6 +28,7 @@ mod help;
 mod impact;
 mod import;
 mod init;
+mod invitations;
 mod links;
 mod lockouts;
 mod lookup;
@@ -154,9 +155,11 @@ impl Cli {
     /// Parses the command line. On wrong usage, prints what is wrong and exits.
     #[must_use]
     pub fn read() -> Self {
-        let matches = help::completed(Self::command()).get_matches();
-        Self::from_arg_matches(&matches)
+        help::completed(Self::command())
+            .try_get_matches()
+            .and_then(|matches| Self::from_arg_matches(&matches))
             .and_then(Self::checked)
+            .map_err(help::in_plain_words)
             .unwrap_or_else(|error| error.exit())
     }
 

@@ -140,6 +140,20 @@ pub(super) fn with_command(error: anyhow::Error, kind: &str, command: &str) -> a
     }
 }
 
+/// Names the option instead of the field of the API in an error response.
+pub(super) fn with_option(error: anyhow::Error, field: &str, option: &str) -> anyhow::Error {
+    match error.downcast_ref::<ApiError>() {
+        Some(refused) => {
+            let detail = refused.to_string().replace(&format!("`{field}`"), &format!("`{option}`"));
+            match detail.strip_prefix(&format!("{field}: ")) {
+                Some(message) => anyhow!("{option}: {message}"),
+                None => anyhow!(detail),
+            }
+        }
+        None => error,
+    }
+}
+
 /// Receives each part of a body, with the status of the response.
 type Take<'a> = dyn FnMut(StatusCode, &[u8]) -> anyhow::Result<()> + 'a;
 

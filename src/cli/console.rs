@@ -214,7 +214,7 @@ impl<'a> Console<'a> {
         &self,
         question: impl FnOnce(&Self) -> anyhow::Result<Option<String>>,
     ) -> anyhow::Result<()> {
-        if self.yes || !io::stdin().is_terminal() {
+        if !self.asks() {
             return Ok(());
         }
         let Some(question) = question(self)? else { return Ok(()) };
@@ -225,6 +225,11 @@ impl<'a> Console<'a> {
             bail!("aborted; nothing was changed");
         }
         Ok(())
+    }
+
+    /// Whether questions are asked.
+    pub(super) fn asks(&self) -> bool {
+        !self.yes && io::stdin().is_terminal()
     }
 
     fn print_json(&mut self, value: &Value) -> anyhow::Result<()> {

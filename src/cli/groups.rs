@@ -129,16 +129,19 @@ impl Command {
             }
             Self::Delete { id, move_to } => delete(console, &id, move_to.as_deref()),
             Self::Default { id } => {
-                let id = lookup::group_id(console, &id)?;
+                let before = lookup::group(console, &id)?;
+                let id = text(&before, "id");
+                console.confirm(|_| Ok(default_question(&before, None)))?;
                 let group = console.patch(&["groups", &id], None, &json!({ "default": true }))?;
                 let name = text(&group, "name");
                 console.report(
                     &group,
                     &format!(
-                        "New portal users are now put in the group {name} ({}).",
+                        "New portal users are now put in the group {name} ({} permissions).",
                         count(&group)
                     ),
-                )
+                )?;
+                warn_of_default(console, &group)
             }
         }
     }
@@ -167,14 +170,20 @@ impl Edit {
         if let Some(permissions) = patch.get("permissions") {
             console.confirm(|console| permissions_question(console, &before, permissions))?;
         }
+        if default {
+            console.confirm(|_| Ok(default_question(&before, patch.get("permissions"))))?;
+        }
         let after = console.patch(&["groups", &id], version, &Value::Object(patch))?;
+        if default {
+            warn_of_default(console, &after)?;
+        }
         let (granted, revoked) = difference(&before, &after);
         if granted.is_empty() && revoked.is_empty() {
             let fields = [("name", "name"), ("default", "default")];
             return report_edit(console, &id, (&before, &after), &fields);
         }
         let sentence = format!(
-            "Changed permissions of {id}: {}; {} now.",
+            "Changed permissions of {id}: {}; {} permissions now.",
             listed(["granted", "revoked"], &granted, &revoked),
             count(&after)
         );
@@ -185,6 +194,35 @@ impl Edit {
         }
         console.report(&after, &sentence)
     }
+}
+
+/// Asks before new portal users get all permissions. `permissions` are those that the group gets.
+fn default_question(group: &Value, permissions: Option<&Value>) -> Option<String> {
+    let gets_all = match permissions {
+        Some(Value::Array(ids)) => field(group, "of").as_u64() == u64::try_from(ids.len()).ok(),
+        Some(_) => true,
+        None => has_all(group),
+    };
+    (field(group, "default") != true && gets_all).then(|| {
+        let name = text(group, "name");
+        format!("Put new portal users in the group {name}? It has all permissions.")
+    })
+}
+
+/// Warns that new portal users get all permissions, where it was not asked.
+fn warn_of_default(console: &mut Console<'_>, group: &Value) -> anyhow::Result<()> {
+    if console.asks() || !has_all(group) {
+        return Ok(());
+    }
+    console.note(
+        "warning: the group has all permissions; new portal users get all of them unless another \
+         group is named",
+    )
+}
+
+/// Whether the group has all permissions of the policy.
+fn has_all(group: &Value) -> bool {
+    field(group, "of").as_u64() == u64::try_from(array(group, "permissions").len()).ok()
 }
 
 /// Asks before permissions change that someone has now.
@@ -261,7 +299,7 @@ fn delete(console: &mut Console<'_>, id: &str, move_to: Option<&str>) -> anyhow:
         Ok(match &move_to {
             _ if users == 0 => Some(format!("Delete the group {name}? No portal user is in it.")),
             Some(to) => Some(format!(
-                "Delete the group {name}, and move {} to the group {} ({})?",
+                "Delete the group {name}, and move {} to the group {} ({} permissions)?",
                 counted(users, "portal user"),
                 text(to, "name"),
                 count(to)

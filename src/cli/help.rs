@@ -1,15 +1,17 @@
 //! What the help of a command has beyond its arguments: two examples, and only those global options
 //! that have an effect with it.
 
-use clap::{Arg, Command};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command, Error};
 
 mod examples;
 
 pub(super) use self::examples::EXAMPLES;
 
 /// Commands that ask before they change something, so that `--yes` has an effect.
-const ASKING: [&str; 16] = [
+const ASKING: [&str; 19] = [
     "groups edit",
+    "groups default",
     "groups delete",
     "organizations delete",
     "organizations link rotate",
@@ -20,6 +22,8 @@ const ASKING: [&str; 16] = [
     "users reset-mfa",
     "users tokens revoke",
     "users delete",
+    "users erase",
+    "users invite",
     "preferences set",
     "sessions end",
     "token revoke",
@@ -32,6 +36,32 @@ pub(super) fn completed(root: Command) -> Command {
     let globals: Vec<Arg> =
         root.get_arguments().filter(|arg| arg.is_global_set()).cloned().collect();
     with_help(root, "", &globals)
+}
+
+/// An error in plain words where clap would list each option of a change twice.
+pub(super) fn in_plain_words(error: Error) -> Error {
+    let missing = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::Strings(missing))
+            if error.kind() == ErrorKind::MissingRequiredArgument =>
+        {
+            missing
+        }
+        _ => return error,
+    };
+    // A group that is needed: `<--name <NAME>|--email <EMAIL>|--no-email>`.
+    let [group] = &**missing else { return error };
+    let options: Vec<_> = group
+        .split(['<', '|', ' ', '>'])
+        .filter(|word| word.starts_with("--"))
+        .map(|option| format!("`{option}`"))
+        .collect();
+    match &*options {
+        [first @ .., last] if group.starts_with("<--") && !first.is_empty() => {
+            let message = format!("nothing to change; use {} or {last}\n", first.join(", "));
+            Error::raw(ErrorKind::MissingRequiredArgument, message)
+        }
+        _ => error,
+    }
 }
 
 /// Adds examples to a command without subcommands, and hides the global options without effect.

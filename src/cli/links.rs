@@ -1,7 +1,7 @@
 //! `portcullis organizations link` (R10).
 
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::console::{Console, field, text};
 use super::impact::{OpenSessions, sessions_end};
@@ -68,9 +68,24 @@ impl Command {
         if let Some(sentence) = result {
             console.note(&sentence)?;
         }
-        let [url, enabled] = ["url", "enabled"].map(|field| text(&link, field));
+        let url = text(&link, "url");
+        let enabled = match leads_to_sign_in(console, &organization)? {
+            true if field(&link, "enabled") == true => {
+                "yes; leads to the sign-in page, because portal users exist".to_owned()
+            }
+            _ => text(&link, "enabled"),
+        };
         console.record(&link, [("url", url), ("enabled", enabled)])
     }
+}
+
+/// Whether the link of an organization opens the sign-in page instead of the portal (R12).
+fn leads_to_sign_in(console: &Console<'_>, organization: &Value) -> anyhow::Result<bool> {
+    if console.is_json() || field(organization, "portal_users") == 0 {
+        return Ok(false);
+    }
+    let preferences = console.get(&["preferences"])?;
+    Ok(field(&preferences, "secure_with_password_if_portal_users_exist") == true)
 }
 
 /// What ends with the link of an organization.
@@ -78,10 +93,6 @@ fn ended_sessions(console: &Console<'_>, organization: &str) -> anyhow::Result<S
     Ok(sessions_end(OpenSessions::of_organization(console, organization)?.links))
 }
 
-fn switch(
-    console: &Console<'_>,
-    organization: &str,
-    enabled: bool,
-) -> anyhow::Result<serde_json::Value> {
+fn switch(console: &Console<'_>, organization: &str, enabled: bool) -> anyhow::Result<Value> {
     console.patch(&["organizations", organization, "link"], None, &json!({ "enabled": enabled }))
 }

@@ -1,9 +1,11 @@
 //! `portcullis lockouts`: logins and addresses that are locked out after failed sign-in attempts.
 
+use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::console::{Console, text};
+use super::client::ApiError;
+use super::console::{Console, array, text};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -45,15 +47,35 @@ impl Command {
 impl Release {
     fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         let Self { id, login, address } = self;
-        match &id {
-            Some(id) => console.delete(&["lockouts", id], &[])?,
+        let before = number(console)?;
+        let released = match &id {
+            Some(id) => console.delete(&["lockouts", id], &[]),
             None => {
                 let params = [("login", login.as_deref()), ("address", address.as_deref())];
-                console.delete(&["lockouts"], &params)?;
+                console.delete(&["lockouts"], &params)
             }
-        }
+        };
+        released.map_err(with_list)?;
         let name = id.or(login).or(address).unwrap_or_default();
-        console
-            .report(&Value::Null, &format!("Released {name}; the next attempt is allowed at once."))
+        let sentence = match number(console)? < before {
+            true => format!("Released {name}; the next attempt is allowed at once."),
+            false => format!("{name} was not locked; its failed attempts were cleared."),
+        };
+        console.report(&Value::Null, &sentence)
+    }
+}
+
+/// The number of current lockouts.
+fn number(console: &Console<'_>) -> anyhow::Result<usize> {
+    Ok(array(&console.get(&["lockouts"])?, "items").len())
+}
+
+/// Adds the command that lists lockouts to the error that there is none.
+fn with_list(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref::<ApiError>() {
+        Some(missing) if missing.is("not-found") => {
+            anyhow!("{missing}; list them with `portcullis lockouts list`")
+        }
+        _ => error,
     }
 }

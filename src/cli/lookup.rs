@@ -184,7 +184,16 @@ impl Kind {
         let known = items.iter().flat_map(|record| {
             [field(record, "id").as_str(), field(record, self.name).as_str()].into_iter().flatten()
         });
-        let proposal = did_you_mean(given, known);
+        // The part of a login before the `@`.
+        let whole = format!("{}@", given.trim().to_lowercase());
+        let mut addresses = items
+            .iter()
+            .filter_map(|record| field(record, self.name).as_str())
+            .filter(|name| name.to_lowercase().starts_with(&whole));
+        let proposal = match (addresses.next(), addresses.next()) {
+            (Some(address), None) => format!("; did you mean `{address}`?"),
+            _ => did_you_mean(given, known),
+        };
         Err(match proposal.is_empty() {
             false => anyhow!("{missing}{proposal}"),
             true => anyhow!("{missing}; list them with `{}`", self.list),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::client::with_command;
 use super::console::{Console, field, text};
 use super::lookup;
-use super::terminal::escaped_line;
+use super::terminal::{escaped_line, shell_word};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -55,7 +55,7 @@ impl Command {
                     items.retain(|mail| field(mail, "user") == &user);
                 }
                 let header = [
-                    "ID", "LOGIN", "TO", "OCCASION", "STATE", "WRITTEN", "ATTEMPTS", "NEXT",
+                    "ID", "LOGIN", "TO", "OCCASION", "STATE", "CREATED", "ATTEMPTS", "NEXT",
                     "ERROR",
                 ];
                 console.table(&mails, header, |mail| {
@@ -70,7 +70,7 @@ impl Command {
                         "next",
                         "last_error",
                     ]
-                    .map(|field| text(mail, field))
+                    .map(|field| shown(mail, field))
                 })
             }
             Self::Show(target) => {
@@ -81,7 +81,7 @@ impl Command {
                 let mail = lookup::mail(console, &target.id_or_login)?;
                 let [id, login] = ["id", "login"].map(|field| text(&mail, field));
                 let mail = console.post(&["mail", &id, "retry"], None).map_err(|error| {
-                    let invite = format!("portcullis users invite {login}");
+                    let invite = format!("portcullis users invite {}", shell_word(&login));
                     match field(&mail, "occasion") == "invitation" {
                         true => with_command(error, "mail-done", &invite),
                         false => error,
@@ -132,12 +132,18 @@ fn show(console: &mut Console<'_>, mail: &Value) -> anyhow::Result<()> {
         ("portal user", "user"),
         ("organization", "organization"),
         ("state", "state"),
-        ("since", "at"),
+        ("state since", "at"),
         ("next attempt", "next"),
         ("attempts", "attempts"),
         ("last error", "last_error"),
-        ("written", "written"),
+        ("created", "written"),
         ("link expires", "expires"),
     ];
-    console.record(mail, fields.map(|(label, field)| (label, text(mail, field))))
+    console.record(mail, fields.map(|(label, field)| (label, shown(mail, field))))
+}
+
+/// A field for a person: an occasion of two words has a space.
+fn shown(mail: &Value, name: &str) -> String {
+    let text = text(mail, name);
+    if name == "occasion" { text.replace('_', " ") } else { text }
 }

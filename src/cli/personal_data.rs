@@ -20,17 +20,21 @@ pub(super) fn export(console: &mut Console<'_>, id: &str) -> anyhow::Result<()> 
     console.document(&export)
 }
 
-/// Deletes a portal user and what is stored about it, after this question.
+/// Deletes a portal user and what is stored about it. `question` composes the question of a
+/// deletion from what is deleted.
 pub(super) fn erase(
     console: &mut Console<'_>,
     user: &Value,
-    question: String,
     end_user: bool,
+    question: impl FnOnce(&Console<'_>, &Value, &str) -> anyhow::Result<String>,
 ) -> anyhow::Result<()> {
     let [id, login] = ["id", "login"].map(|name| text(user, name));
     let export = console.get(&["users", &id, "export"])?;
     let stored = stored(&export, end_user);
-    console.confirm(|_| Ok(Some(question)))?;
+    console.confirm(|console| {
+        let what = format!("Erase {login} ({stored})");
+        question(console, user, &what).map(Some)
+    })?;
     let params = [("end_user", end_user.then_some("true"))];
     console.delete(&["users", &id], &params)?;
     console.report(&Value::Null, &format!("Erased {login}: {stored}."))?;

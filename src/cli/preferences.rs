@@ -1,8 +1,9 @@
 //! `portcullis preferences` (R12, R60).
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Map, Value};
 
+use super::client::with_option;
 use super::console::{Console, array, field, text};
 use super::impact::{OpenSessions, counted, sessions_end};
 
@@ -20,16 +21,21 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, Args)]
-#[command(arg_required_else_help = true)]
+#[command(group = ArgGroup::new("change").required(true).multiple(true))]
 pub(super) struct Set {
     /// Require sign-in for secure links of organizations with portal users
-    #[arg(long, value_name = "true|false", visible_alias = "secure-with-password")]
+    #[arg(
+        long,
+        group = "change",
+        value_name = "true|false",
+        visible_alias = "secure-with-password"
+    )]
     secure_with_password_if_portal_users_exist: Option<bool>,
     /// Disable the portal and redirect all requests to this URL
-    #[arg(long, value_name = "URL")]
+    #[arg(long, group = "change", value_name = "URL")]
     disabled_redirect_url: Option<String>,
     /// Enable the portal
-    #[arg(long, conflicts_with = "disabled_redirect_url")]
+    #[arg(long, group = "change", conflicts_with = "disabled_redirect_url")]
     no_disabled_redirect_url: bool,
 }
 
@@ -50,7 +56,9 @@ impl Set {
         let before = console.get(&["preferences"])?;
         let patch = self.patch();
         console.confirm(|console| question(console, &before, &patch))?;
-        let after = console.patch(&["preferences"], None, &patch)?;
+        let after = console
+            .patch(&["preferences"], None, &patch)
+            .map_err(|error| with_option(error, REDIRECT, "--disabled-redirect-url"))?;
         let changed = |name| field(&before, name) != field(&after, name);
         let mut sentences = Vec::new();
         if changed(SECURE) {
@@ -124,10 +132,12 @@ fn question(
     }
     if let Some(url) = new(REDIRECT).and_then(Value::as_str) {
         let open = OpenSessions::count(console, &[], |_| true)?.all();
-        let sessions = counted(open, "open session");
+        let included = match open {
+            0 => String::new(),
+            _ => format!(", those of {} included,", counted(open, "open session")),
+        };
         sentences.push(format!(
-            "The portal will be disabled: all requests, those of {sessions} included, are \
-             redirected to {url}."
+            "The portal will be disabled: all requests{included} are redirected to {url}."
         ));
     }
     if sentences.is_empty() {

@@ -67,33 +67,35 @@ impl End {
             Self { user: Some(user), .. } => {
                 let user = lookup::user(console, &user)?;
                 let [id, login] = ["id", "login"].map(|field| text(&user, field));
-                console.confirm(|console| {
-                    let open = OpenSessions::of_user(console, &id)?;
-                    Ok(question(open, &format!("of {login}")))
-                })?;
+                let open = OpenSessions::of_user(console, &id)?;
+                console.confirm(|_| Ok(question(open, &format!("of {login}"))))?;
                 console.delete(&["users", &id, "sessions"], &[])?;
-                format!("Ended all sessions of {login}.")
+                ended(open, &format!(" of {login}"))
             }
             Self { organization: Some(organization), .. } => {
                 let organization = lookup::organization(console, &organization)?;
                 let [id, name] = ["id", "name"].map(|field| text(&organization, field));
-                console.confirm(|console| {
-                    let open = OpenSessions::of_organization(console, &id)?;
-                    Ok(question(open, &format!("of {name}")))
-                })?;
+                let open = OpenSessions::of_organization(console, &id)?;
+                console.confirm(|_| Ok(question(open, &format!("of {name}"))))?;
                 console.delete(&["sessions"], &[("organization", Some(&id))])?;
-                format!("Ended all sessions of {name}.")
+                ended(open, &format!(" of {name}"))
             }
             Self { .. } => {
-                console.confirm(|console| {
-                    let open = OpenSessions::count(console, &[], |_| true)?;
-                    Ok(question(open, "of the portal"))
-                })?;
+                let open = OpenSessions::count(console, &[], |_| true)?;
+                console.confirm(|_| Ok(question(open, "of the portal")))?;
                 console.delete(&["sessions"], &[])?;
-                "Ended all sessions.".to_owned()
+                ended(open, "")
             }
         };
         console.report(&Value::Null, &sentence)
+    }
+}
+
+/// How many sessions were open, and ended.
+fn ended(open: OpenSessions, whose: &str) -> String {
+    match open.all() {
+        0 => format!("Nothing changed: no session{whose} is open."),
+        number => format!("Ended {}{whose}.", counted(number, "open session")),
     }
 }
 

@@ -37,6 +37,15 @@ pub(super) fn escaped_line(text: &str) -> Cow<'_, str> {
     escape(text, is_control)
 }
 
+/// A word of a command to copy, quoted for a POSIX shell if it must be.
+pub(super) fn shell_word(text: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_alphanumeric() || "@%+=:,./_-".contains(c);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(format!("'{}'", text.replace('\'', r"'\''"))),
+    }
+}
+
 fn escape(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     if !text.chars().any(&is_escaped) {
         return Cow::Borrowed(text);
@@ -93,6 +102,19 @@ mod tests {
             ["Zo\u{eb}\tM\u{fc}ller\n", "\u{0628}\u{0648}\u{0628}", "\u{1f469}\u{200d}\u{1f52c}"]
         {
             assert_eq!(shown(text.as_bytes()), text);
+        }
+    }
+
+    #[test]
+    fn a_word_of_a_command_is_quoted_if_it_must_be() {
+        for (word, expected) in [
+            ("bob@acme.example", "bob@acme.example"),
+            ("not valid", "'not valid'"),
+            ("o'neil", r"'o'\''neil'"),
+            ("$HOME", "'$HOME'"),
+            ("", "''"),
+        ] {
+            assert_eq!(shell_word(word), expected);
         }
     }
 

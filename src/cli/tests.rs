@@ -24,6 +24,7 @@ fn wrong_usage_is_exit_code_2() {
         &["portcullis", "groups", "edit", "g"],
         &["portcullis", "users", "edit", "ann"],
         &["portcullis", "organizations", "edit", "acme"],
+        &["portcullis", "preferences", "set"],
         &["portcullis", "organizations", "end-users", "edit", "acme", "anna"],
         &["portcullis", "demo", "--config", "x"],
         &["portcullis", "demo", "--socket", "x"],
@@ -44,7 +45,9 @@ fn wrong_usage_is_exit_code_2() {
 #[test]
 fn an_edit_without_changes_lists_the_options() {
     let refused = Cli::try_parse_from(["portcullis", "users", "edit", "ann"]).unwrap_err();
-    let message = refused.to_string();
+    let message = help::in_plain_words(refused).to_string();
+    assert!(message.starts_with("error: nothing to change; use `--login`, `--name`"), "{message}");
+    assert!(message.ends_with(" or `--require-mfa`\n"), "{message}");
     for option in ["--login", "--group", "--end-user", "--no-end-user", "--require-mfa"] {
         assert!(message.contains(option), "{option}: {message}");
     }

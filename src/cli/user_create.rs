@@ -3,9 +3,11 @@
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::client::with_option;
 use super::console::{Console, array, field, text};
 use super::impact::{OpenSessions, sessions_end};
-use super::{lookup, password};
+use super::terminal::shell_word;
+use super::{invitations, lookup, password};
 
 #[derive(Debug, Args)]
 pub(super) struct Create {
@@ -68,6 +70,9 @@ impl Create {
             "require_mfa": self.require_mfa,
         });
         console.confirm(|console| question(console, &organization))?;
+        if self.invite && self.send_to.is_none() {
+            console.confirm(|console| invitations::question(console, &body))?;
+        }
         if self.password || self.password_stdin || self.password_hash_stdin {
             let given = password::read(self.password_stdin || self.password_hash_stdin)?;
             let field = if self.password_hash_stdin { "password_hash" } else { "password" };
@@ -76,7 +81,9 @@ impl Create {
             }
         }
         let kind = if group.is_some() { "group" } else { "default group" };
-        let user = console.post(&["users"], Some(&body))?;
+        let user = console
+            .post(&["users"], Some(&body))
+            .map_err(|error| with_option(error, "login", "--login"))?;
         let [login, id, group] = ["login", "id", "group"].map(|field| text(&user, field));
         let group = match console.get(&["groups", &group]) {
             Ok(record) => format!(
@@ -89,7 +96,7 @@ impl Create {
         };
         let next = next_step(&user, &login);
         console.report(&user, &format!("Created {login} (id {id}) in the {kind} {group}{next}"))?;
-        warn(console, &user)
+        invitations::warn(console, &user)
     }
 }
 
@@ -114,30 +121,14 @@ fn question(console: &Console<'_>, organization: &Value) -> anyhow::Result<Optio
 /// What happens next, or what to do.
 fn next_step(user: &Value, login: &str) -> String {
     match text(user, "status").as_str() {
-        "invited" => format!("; {}", invitation(user)),
-        "no_password" => format!(
-            ". There is no password yet: run `portcullis users invite {login}` or `portcullis users \
-             password {login}`."
-        ),
+        "invited" => format!("; {}", invitations::sent(user)),
+        "no_password" => {
+            let login = shell_word(login);
+            format!(
+                ". There is no password yet: run `portcullis users invite {login}` or `portcullis \
+                 users password {login}`."
+            )
+        }
         _ => ".".to_owned(),
     }
-}
-
-/// Prints the warnings in a response.
-pub(super) fn warn(console: &mut Console<'_>, response: &Value) -> anyhow::Result<()> {
-    for warning in array(response, "warnings") {
-        let [name, detail] = ["name", "detail"].map(|field| text(warning, field));
-        console.note(&format!("warning: {detail} ({name})"))?;
-    }
-    Ok(())
-}
-
-/// Where the invitation of a user was sent.
-pub(super) fn invitation(user: &Value) -> String {
-    let invitation = field(user, "invitation");
-    if invitation.is_null() {
-        return "the invitation is in the outbox.".to_owned();
-    }
-    let [to, expires] = ["sent_to", "expires"].map(|field| text(invitation, field));
-    format!("the invitation is sent to {to} and valid until {expires}.")
 }

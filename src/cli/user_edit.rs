@@ -85,10 +85,11 @@ pub(super) fn set_disabled(
     let is_same = field(&before, "disabled") == disabled;
     if disabled && !is_same {
         console.confirm(|console| {
-            let open = counted(OpenSessions::of_user(console, &id)?.all(), "open session");
-            Ok(Some(format!(
-                "Disable {login}? Sign-in is refused from now on, and so are the requests of {open}."
-            )))
+            let requests = match OpenSessions::of_user(console, &id)?.all() {
+                0 => String::new(),
+                open => format!(", and so are the requests of {}", counted(open, "open session")),
+            };
+            Ok(Some(format!("Disable {login}? Sign-in is refused from now on{requests}.")))
         })?;
     }
     let after = console.patch(&["users", &id], None, &json!({ "disabled": disabled }))?;

@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 use super::client::with_command;
 use super::console::{Console, field, text};
 use super::impact::{OpenSessions, sessions_end};
+use super::terminal::shell_word;
 use super::user::User;
 use super::user_list::{mfa, status};
 use super::{
-    import, password, personal_data, sessions, user_create, user_edit, user_list, user_tokens,
+    import, invitations, password, personal_data, sessions, user_create, user_edit, user_list,
+    user_tokens,
 };
 
 #[derive(Debug, Subcommand)]
@@ -95,17 +97,20 @@ impl Command {
                 console.report(&changed, &sentence)
             }
             Self::Invite { user, send_to, blind_copy } => {
-                let (id, login) = user.id_and_login(console)?;
+                let user = user.find(console)?;
+                let [id, login] = ["id", "login"].map(|field| text(&user, field));
+                if send_to.is_none() {
+                    console.confirm(|console| invitations::question(console, &user))?;
+                }
                 let body = json!({ "send_to": send_to, "blind_copy": blind_copy });
                 let invited =
                     console.post(&["users", &id, "invitation"], Some(&body)).map_err(|error| {
-                        let set = format!("portcullis users password {login}");
+                        let set = format!("portcullis users password {}", shell_word(&login));
                         with_command(error, "has-password", &set)
                     })?;
-                let [login, invitation] =
-                    [text(&invited, "login"), user_create::invitation(&invited)];
+                let [login, invitation] = [text(&invited, "login"), invitations::sent(&invited)];
                 console.report(&invited, &format!("Invited {login}; {invitation}"))?;
-                user_create::warn(console, &invited)
+                invitations::warn(console, &invited)
             }
             Self::Withdraw(user) => {
                 let (id, login) = user.id_and_login(console)?;
@@ -115,7 +120,11 @@ impl Command {
             Self::ResetMfa(user) => {
                 let user = user.find(console)?;
                 let [id, login] = ["id", "login"].map(|field| text(&user, field));
-                console.confirm(|_| Ok(second_factor_question(&user, &login)))?;
+                if field(&user, "mfa_enrolled") != true {
+                    let sentence = format!("Nothing changed: {login} has no second factor.");
+                    return console.report(&Value::Null, &sentence);
+                }
+                console.confirm(|_| Ok(Some(second_factor_question(&user, &login))))?;
                 console.delete(&["users", &id, "mfa"], &[])?;
                 console.report(&Value::Null, &format!("Reset the second factor of {login}."))
             }
@@ -127,13 +136,15 @@ impl Command {
             Self::Export(user) => personal_data::export(console, &user.id_and_login(console)?.0),
             Self::Erase { user, end_user } => {
                 let user = user.find(console)?;
-                let question = deletion_question(console, &user)?;
-                personal_data::erase(console, &user, question, end_user)
+                personal_data::erase(console, &user, end_user, deletion_question)
             }
             Self::Delete(user) => {
                 let user = user.find(console)?;
                 let [id, login] = ["id", "login"].map(|field| text(&user, field));
-                console.confirm(|console| deletion_question(console, &user).map(Some))?;
+                console.confirm(|console| {
+                    let what = format!("Delete the portal user {login}");
+                    deletion_question(console, &user, &what).map(Some)
+                })?;
                 console.delete(&["users", &id], &[])?;
                 console.report(&Value::Null, &format!("Deleted the portal user {login}."))
             }
@@ -141,19 +152,17 @@ impl Command {
     }
 }
 
-/// `None` without a second factor.
-fn second_factor_question(user: &Value, login: &str) -> Option<String> {
+fn second_factor_question(user: &Value, login: &str) -> String {
     let next = match field(user, "require_mfa") == true {
         true => "The next sign-in asks for a new one",
         false => "The password alone will be enough to sign in",
     };
-    (field(user, "mfa_enrolled") == true)
-        .then(|| format!("Remove the second factor and the recovery codes of {login}? {next}."))
+    format!("Remove the second factor and the recovery codes of {login}? {next}.")
 }
 
 /// Deleting the last portal user of an organization opens its secure link again (R11, R12).
-fn deletion_question(console: &Console<'_>, user: &Value) -> anyhow::Result<String> {
-    let [id, login, organization] = ["id", "login", "organization"].map(|name| text(user, name));
+fn deletion_question(console: &Console<'_>, user: &Value, what: &str) -> anyhow::Result<String> {
+    let [id, organization] = ["id", "organization"].map(|name| text(user, name));
     let ended = sessions_end(OpenSessions::of_user(console, &id)?.all());
     let organization = console.get(&["organizations", &organization])?;
     let name = text(&organization, "name");
@@ -165,7 +174,7 @@ fn deletion_question(console: &Console<'_>, user: &Value) -> anyhow::Result<Stri
         ),
         false => String::new(),
     };
-    Ok(format!("Delete the portal user {login} of {name}? {}.{link}", capitalized(&ended)))
+    Ok(format!("{what} of {name}? {}.{link}", capitalized(&ended)))
 }
 
 fn capitalized(sentence: &str) -> String {

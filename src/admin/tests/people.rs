@@ -428,12 +428,12 @@ async fn r41_the_answer_says_where_an_invitation_goes() {
     assert_eq!(warnings.len(), 1);
     assert_eq!(warnings[0]["name"], "invitation-sent-elsewhere");
     let detail = warnings[0]["detail"].as_str().unwrap();
-    assert!(detail.contains("office@acme.example") && detail.contains("--end-user"), "{detail}");
+    assert!(detail.contains("office@acme.example") && detail.contains("`end_user`"), "{detail}");
     assert!(detail.contains(&ann.id()), "the end user with that address is proposed: {detail}");
 
     let other = bench.post("/api/v1/users", invite("carl@acme.example", json!({}))).await;
     let detail = other.body["warnings"][0]["detail"].as_str().unwrap().to_owned();
-    assert!(detail.contains("--send-to") && !detail.contains(&ann.id()), "{detail}");
+    assert!(detail.contains("`send_to`") && !detail.contains(&ann.id()), "{detail}");
     let path = format!("/api/v1/users/{}/invitation", other.id());
     let again = bench.post(&path, json!({ "send_to": "carl@acme.example" })).await;
     assert_eq!(again.body["invitation"]["sent_to"], "carl@acme.example");

@@ -77,11 +77,11 @@ impl Users {
         let way_out = match self.end_user_with(&user.organization, login).await? {
             Some(end_user) if user.end_user.is_none() => format!(
                 "the end user `{}` ({}) has the address `{login}`: assign the user to it \
-                 (`end_user`, `--end-user`) and invite again",
+                 (`end_user`) and invite again",
                 end_user.id, end_user.doc.name
             ),
-            _ => "to send it elsewhere, invite again with an address (`send_to`, `--send-to`), or \
-                  assign the user to an end user (`end_user`, `--end-user`)"
+            _ => "to send it elsewhere, invite again with an address (`send_to`), or \
+                  assign the user to an end user (`end_user`)"
                 .to_owned(),
         };
         Ok(Some(Warning {

@@ -312,7 +312,7 @@ fn import(hash: &Secret<String>) -> Result<String, DirectoryError> {
 
 fn missing_login(new: &NewUser) -> DirectoryError {
     let owner = if new.end_user.is_some() { "end user" } else { "organization" };
-    let message = format!("the {owner} has no email address to use as the login; give a login");
+    let message = format!("the {owner} has no email address to use as the login; specify `login`");
     DirectoryError::invalid("login", message)
 }
 

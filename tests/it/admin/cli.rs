@@ -158,7 +158,7 @@ async fn cli_created_users_can_sign_in() {
     console.done(&["sessions", "end", session]).await;
     assert_eq!(anna.fetch("/invoices").await.status, 401);
     let reset = console.done(&["users", "reset-mfa", "anna@acme.test"]).await;
-    assert_eq!(reset, "Reset the second factor of anna@acme.test.\n");
+    assert_eq!(reset, "Nothing changed: anna@acme.test has no second factor.\n");
     console.refused(&["users", "reset-mfa", "nobody"]).await;
     let new = "Another-Horse-8-Battery";
     let change = ["users", "password", "anna@acme.test", "--password-stdin"];
@@ -534,8 +534,9 @@ async fn cli_invitation_says_where_it_goes() {
     for part in [
         "in the default group Admin Portal Group (24 of 24 permissions); the invitation is sent to office@acme.test and valid",
         "(default-group-has-all-permissions)",
-        "the invitation goes to `office@acme.test`, not to `eve@acme.test`",
-        "--send-to",
+        "the invitation goes to office@acme.test, not to eve@acme.test",
+        "`portcullis users edit eve@acme.test --group limited`",
+        "`portcullis users invite eve@acme.test --send-to eve@acme.test`",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }

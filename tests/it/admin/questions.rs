@@ -13,7 +13,9 @@ impl Console {
     /// An organization with a portal user who is signed in, one whose secure link is open, and a
     /// token.
     async fn furnish(&self) {
-        self.done(&["organizations", "create", "Acme", "--id", "acme"]).await;
+        let acme = ["organizations", "create", "Acme", "--id", "acme"];
+        self.done(&[&acme[..], &["--email", "office@acme.example"]].concat()).await;
+        self.done(&["groups", "default", "limited"]).await;
         self.done(&["organizations", "create", "Globex", "--id", "globex"]).await;
         let create = ["users", "create", "acme", "--login", "ann", "--group", "limited"];
         self.with_input(&[&create[..], &["--password-stdin"]].concat(), PASSWORD).await.done();
@@ -61,7 +63,19 @@ async fn cli_asks_with_consequences_before_large_changes() {
         (
             &["groups", "delete", "limited", "--move-to", "admin"],
             "Delete the group Limited Portal Group, and move 1 portal user to the group Admin Portal \
-             Group (24 of 24)?",
+             Group (24 of 24 permissions)?",
+        ),
+        (
+            &["groups", "default", "admin"],
+            "Put new portal users in the group Admin Portal Group? It has all permissions.",
+        ),
+        (
+            &["users", "create", "acme", "--login", "bob@acme.example", "--invite"],
+            "The invitation will go to office@acme.example, not to bob@acme.example. Send it?",
+        ),
+        (
+            &["users", "erase", "ann"],
+            "Erase ann (the portal user, 1 session, 0 tokens, 0 emails) of Acme?",
         ),
         (
             &["organizations", "link", "rotate", "globex"],

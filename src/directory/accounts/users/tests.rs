@@ -161,7 +161,7 @@ async fn r42_without_an_email_address_a_login_is_required() {
     };
     let error = fixture.directory.users().create(new.clone(), &by_operator()).await.unwrap_err();
     assert_eq!(invalid_field(&error), "login");
-    assert!(error.to_string().contains("give a login"), "{error}");
+    assert!(error.to_string().contains("specify `login`"), "{error}");
     let new = NewUser { login: Some("ann".to_owned()), ..new };
     let user = fixture.directory.users().create(new, &by_operator()).await.unwrap();
     assert_eq!((user.login.as_str(), user.status), ("ann", UserStatus::Active));
