@@ -17,8 +17,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use self::asked::{Asked, Input, LinkView, UserView, Who};
-use self::requirement::{NearRoute, missing, nearest};
-use self::sentence::Answer;
+use self::requirement::{ExcludedBy, NearRoute, excluded_by, missing, nearest};
+use self::sentence::{Answer, Routes};
 use super::policy::access;
 use super::problem::Problem;
 use super::request::{Body, Params};
@@ -52,6 +52,8 @@ struct Explanation<'a> {
     with_access: Option<WithAccess<'a>>,
     /// How the portal might read the path, if that is the reason.
     reading: Option<Reading<'a>>,
+    /// If no route applies because one excludes the path: that route. Then none is proposed.
+    excluded_by: Option<ExcludedBy<'a>>,
     /// If no route applies: those for the path, or for similar paths.
     nearest: Vec<NearRoute<'a>>,
     /// The names of all permissions and groups above, by their ids.
@@ -161,6 +163,7 @@ impl<'a> Explanation<'a> {
             link,
             with_access: None,
             reading: None,
+            excluded_by: None,
             nearest: Vec::new(),
             names: BTreeMap::new(),
             policy: policy.version(),
@@ -188,14 +191,19 @@ impl<'a> Explanation<'a> {
             self.needed = catalogue.ids(route.permissions()).collect();
         }
         self.missing = catalogue.ids(missing(route, asked.subject.as_ref(), catalogue)).collect();
-        self.nearest = nearest(&outcome, request.target(), snapshot);
+        let host = authz.host(request.host()).name();
+        self.excluded_by = excluded_by(&outcome, (host, request), snapshot);
+        if self.excluded_by.is_none() {
+            self.nearest = nearest(&outcome, request.target(), snapshot);
+        }
+        let routes = Routes { excluded_by: self.excluded_by.as_ref(), nearest: &self.nearest };
         let answer = Answer { line, outcome: &outcome, subject: asked.subject.as_ref(), snapshot };
-        self.sentence = sentence::of(&asked.who, &answer, &self.nearest);
+        self.sentence = sentence::of(&asked.who, &answer, routes);
         if let Some(subject) = &asked.with_access {
             let outcome = evaluate(Some(subject));
             let missing = missing(route_of(&outcome, snapshot), Some(subject), catalogue);
             let answer = Answer { line, outcome: &outcome, subject: Some(subject), snapshot };
-            self.sentence = sentence::with_access(&asked.who, &answer, &self.nearest);
+            self.sentence = sentence::with_access(&asked.who, &answer, routes);
             self.with_access = Some(WithAccess {
                 decision: outcome.name(),
                 reason: outcome.reason(),

@@ -95,6 +95,7 @@ impl ExplainArgs {
                 ("has", held),
                 ("session", session(&explanation)),
                 ("other reading", reading(field(&explanation, "reading"))),
+                ("excluded by", excluded_by(field(&explanation, "excluded_by"))),
                 ("nearest routes", nearest(&explanation)),
                 ("policy", policy),
             ]
@@ -138,6 +139,16 @@ fn nearest(explanation: &Value) -> String {
         })
         .collect();
     if routes.is_empty() { "-".to_owned() } else { routes.join("; ") }
+}
+
+/// The route that would apply but for its `except`.
+fn excluded_by(route: &Value) -> String {
+    if route.is_null() {
+        return "-".to_owned();
+    }
+    let [name, pattern, path, file, line] =
+        ["name", "pattern", "path", "file", "line"].map(|name| text(route, name));
+    format!("`{pattern}` in `except` of {path} \"{name}\" ({file}:{line})")
 }
 
 /// How the portal may read the path differently, and the decision on that reading.

@@ -97,6 +97,7 @@ pub use host_pattern::HostPattern;
 pub use load::PolicyFiles;
 pub use method_override::{AmbiguousOverride, MethodOverride};
 pub use name::{BadName, MAX_NAME, breaks_line, is_invisible, name};
+pub use nearest::Exclusion;
 pub use path_pattern::{PathPattern, RESERVED};
 pub use permission::{Catalogue, Permission, PermissionSet, UnknownPermission};
 pub use policy::Policy;

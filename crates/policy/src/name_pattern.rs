@@ -1,5 +1,7 @@
 //! Patterns for the names of files in `except`: exact, so that two policies can be compared.
 
+use std::fmt;
+
 /// A name, or the beginning or the end of names. Case is ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NamePattern {
@@ -49,6 +51,17 @@ impl NamePattern {
     }
 }
 
+/// As it is written in the policy.
+impl fmt::Display for NamePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Begin(name) => write!(f, "{name}*"),
+            Self::End(name) => write!(f, "*{name}"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::NamePattern;
@@ -62,6 +75,7 @@ mod tests {
             ("*~", &["a~", "~"], &["~a"]),
         ] {
             let parsed = NamePattern::parse(pattern).unwrap();
+            assert_eq!(parsed.to_string(), pattern);
             for name in names {
                 assert!(parsed.matches(name), "{pattern}: {name}");
             }

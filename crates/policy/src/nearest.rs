@@ -1,6 +1,9 @@
-//! Routes whose paths resemble one that no route matches: what an operator may have meant.
+//! Routes whose paths resemble one that no route matches: what an operator may have meant. And a
+//! route that would match if it did not exclude the path.
 
 use std::sync::Arc;
+
+use http::Method;
 
 use super::path_pattern::{Form, Segment};
 use super::policy::Policy;
@@ -25,7 +28,28 @@ mod cost {
     pub(super) const LIMIT: usize = 6;
 }
 
+/// A route that does not apply to a path only because of its `except`.
+#[derive(Debug, Clone)]
+pub struct Exclusion<'p> {
+    /// The route.
+    pub route: &'p Arc<Route>,
+    /// The pattern in its `except`, as it is written.
+    pub pattern: String,
+}
+
 impl Policy {
+    /// The route that excludes this canonical path by its `except` and would apply otherwise; the
+    /// query is not considered.
+    #[must_use]
+    pub fn exclusion(&self, host: &str, method: &Method, path: &str) -> Option<Exclusion<'_>> {
+        let shape = self.router().find(host, path)?;
+        let mut routes = shape.routes().iter().filter(|route| route.methods().contains(method));
+        routes.find_map(|route| {
+            let pattern = shape.exception(route, path)?.to_string();
+            Some(Exclusion { route, pattern })
+        })
+    }
+
     /// Up to `limit` routes whose paths resemble this canonical path, the most similar first.
     #[must_use]
     pub fn nearest_routes(&self, path: &str, limit: usize) -> Vec<&Arc<Route>> {
@@ -94,6 +118,8 @@ fn replaced(given: &str, segment: &Segment) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use http::Method;
+
     use crate::PolicyFiles;
     use crate::policy::Policy;
 
@@ -109,7 +135,14 @@ mod tests {
         ]
         .iter()
         .map(|path| {
-            format!("[[route]]\nname = \"{path}\"\npath = \"{path}\"\naccess = \"public\"\n")
+            let except = match path.contains("{*") {
+                true => "except = [\"admin*\", \"*.php\"]\n",
+                false => "",
+            };
+            format!(
+                "[[route]]\nname = \"{path}\"\nmethods = [\"GET\"]\npath = \"{path}\"\n\
+                 access = \"public\"\n{except}"
+            )
         })
         .collect();
         let groups: String = ["admin", "non-portal", "limited", "no-access"]
@@ -131,6 +164,21 @@ mod tests {
 
     fn nearest(path: &str) -> Vec<String> {
         policy().nearest_routes(path, 2).iter().map(|route| route.name().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_route_that_excludes_a_path_is_found() {
+        let policy = policy();
+        let found = |method: Method, path: &str| {
+            let found = policy.exclusion("portal.example", &method, path);
+            found.map(|found| (found.route.name().to_owned(), found.pattern))
+        };
+        let files = |pattern: &str| Some(("/files/{*path}".to_owned(), pattern.to_owned()));
+        assert_eq!(found(Method::GET, "/files/a/Admin.html"), files("admin*"));
+        assert_eq!(found(Method::GET, "/files/a.php/b"), files("*.php"));
+        assert_eq!(found(Method::GET, "/files/a/b"), None);
+        assert_eq!(found(Method::POST, "/files/a/admin"), None);
+        assert_eq!(found(Method::GET, "/admin"), None);
     }
 
     #[test]

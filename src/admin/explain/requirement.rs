@@ -5,10 +5,10 @@ use std::sync::Arc;
 use http::Method;
 use serde::Serialize;
 
-use crate::authz::Outcome;
+use crate::authz::{AccessRequest, Outcome};
 use crate::directory::Snapshot;
 use portcullis_policy::{
-    Access, Catalogue, PermissionSet, RequestTarget, Requirement, Route, Subject,
+    Access, Catalogue, Exclusion, PermissionSet, RequestTarget, Requirement, Route, Subject,
 };
 
 /// How many routes are proposed where none matches.
@@ -22,6 +22,16 @@ pub(super) struct NearRoute<'a> {
     pub(super) path: &'a str,
     file: &'a str,
     line: usize,
+}
+
+/// The route that applies but for its `except`.
+#[derive(Debug, Serialize)]
+pub(super) struct ExcludedBy<'a> {
+    name: &'a str,
+    pub(super) pattern: String,
+    pub(super) path: &'a str,
+    pub(super) file: &'a str,
+    pub(super) line: usize,
 }
 
 /// What the route needs and the subject lacks.
@@ -59,4 +69,24 @@ pub(super) fn nearest<'a>(
         line: route.line(),
     };
     routes.into_iter().map(view).collect()
+}
+
+/// The route whose `except` is the reason that none applies.
+pub(super) fn excluded_by<'a>(
+    outcome: &Outcome<'_>,
+    (host, request): (&str, &AccessRequest),
+    snapshot: &'a Snapshot,
+) -> Option<ExcludedBy<'a>> {
+    if outcome.reason() != "no-route" {
+        return None;
+    }
+    let path = request.target().path();
+    let Exclusion { route, pattern } = snapshot.policy().exclusion(host, request.method(), path)?;
+    Some(ExcludedBy {
+        name: route.name(),
+        pattern,
+        path: route.path().as_str(),
+        file: route.file(),
+        line: route.line(),
+    })
 }

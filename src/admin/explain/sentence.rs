@@ -1,7 +1,7 @@
 //! A decision and its reason in words.
 
 use super::asked::{LinkState, LinkView, UserView, Who};
-use super::requirement::{NearRoute, missing};
+use super::requirement::{ExcludedBy, NearRoute, missing};
 use crate::authz::Outcome;
 use crate::directory::Snapshot;
 use crate::directory::records::UserStatus;
@@ -18,9 +18,16 @@ pub(super) struct Answer<'a> {
     pub(super) snapshot: &'a Snapshot,
 }
 
+/// The routes that were meant, if none applies.
+#[derive(Clone, Copy)]
+pub(super) struct Routes<'a> {
+    pub(super) excluded_by: Option<&'a ExcludedBy<'a>>,
+    pub(super) nearest: &'a [NearRoute<'a>],
+}
+
 /// The decision in words. For a link without a session, the reason for that comes first.
-pub(super) fn of(who: &Who, answer: &Answer<'_>, nearest: &[NearRoute<'_>]) -> String {
-    let decided = decided(&name_of(who, answer), answer, nearest);
+pub(super) fn of(who: &Who, answer: &Answer<'_>, routes: Routes<'_>) -> String {
+    let decided = decided(&name_of(who, answer), answer, routes);
     match who {
         Who::Link(link) => match without_session(link) {
             Some(why) => format!("{why} {decided}"),
@@ -31,9 +38,9 @@ pub(super) fn of(who: &Who, answer: &Answer<'_>, nearest: &[NearRoute<'_>]) -> S
 }
 
 /// For a user who cannot sign in: why not, and what would be decided otherwise.
-pub(super) fn with_access(who: &Who, answer: &Answer<'_>, nearest: &[NearRoute<'_>]) -> String {
+pub(super) fn with_access(who: &Who, answer: &Answer<'_>, routes: Routes<'_>) -> String {
     let Who::User(UserView { login, status, disabled, .. }) = who else {
-        return of(who, answer, nearest);
+        return of(who, answer, routes);
     };
     let why = match status {
         _ if *disabled => "is disabled, so only public routes are open",
@@ -42,7 +49,7 @@ pub(super) fn with_access(who: &Who, answer: &Answer<'_>, nearest: &[NearRoute<'
         UserStatus::Active => "cannot sign in, so there is no session",
     };
     let group = group_name(answer);
-    format!("{login} {why}. With the group {group}: {}", decided(login, answer, nearest))
+    format!("{login} {why}. With the group {group}: {}", decided(login, answer, routes))
 }
 
 /// The refusal of a request that cannot be read.
@@ -86,11 +93,11 @@ fn name_of(who: &Who, answer: &Answer<'_>) -> String {
     }
 }
 
-fn decided(who: &str, answer: &Answer<'_>, nearest: &[NearRoute<'_>]) -> String {
+fn decided(who: &str, answer: &Answer<'_>, routes: Routes<'_>) -> String {
     let Answer { line, outcome, .. } = answer;
     let verb =
         if ["GET ", "HEAD "].iter().any(|safe| line.starts_with(safe)) { "open" } else { "send" };
-    let because = because(answer, nearest);
+    let because = because(answer, routes);
     match outcome.name() {
         "allow" => format!("{who} may {verb} {line}: {because}."),
         "sign-in" => format!("{who} must sign in to {verb} {line}: {because}."),
@@ -107,7 +114,7 @@ fn decided(who: &str, answer: &Answer<'_>, nearest: &[NearRoute<'_>]) -> String 
 }
 
 /// The reason, as a clause.
-fn because(answer: &Answer<'_>, nearest: &[NearRoute<'_>]) -> String {
+fn because(answer: &Answer<'_>, routes: Routes<'_>) -> String {
     let Answer { outcome, subject, .. } = answer;
     let route = outcome.route();
     let named = route.map_or_else(String::new, |route| format!("the route \"{}\"", route.name()));
@@ -119,10 +126,17 @@ fn because(answer: &Answer<'_>, nearest: &[NearRoute<'_>]) -> String {
             Some(Access::Require(_)) => format!("needs {}", needs(route, answer)),
             _ => format!("{named} needs a session"),
         },
-        "no-route" => format!("no route matches this path{}", proposals(nearest, false)),
-        "method-not-allowed" => {
-            format!("no route for this path has this method{}", proposals(nearest, true))
-        }
+        "no-route" => match routes.excluded_by {
+            Some(ExcludedBy { pattern, path, file, line, .. }) => format!(
+                "`{path}` excludes paths with a name like `{pattern}` (`except`, {file}:{line})"
+            ),
+            None => format!("no route matches this path{}", proposals(routes.nearest, false)),
+        },
+        "method-not-allowed" => format!(
+            "no route for this path has this method{}{}",
+            proposals(routes.nearest, true),
+            in_capitals(answer.line)
+        ),
         "query-not-allowed" => "no route for this path has this query".to_owned(),
         "ambiguous-query" => "the portal may read another query than the gateway".to_owned(),
         "ambiguous-path" => other_reading(answer),
@@ -221,8 +235,20 @@ fn proposals(nearest: &[NearRoute<'_>], with_methods: bool) -> String {
         true => format!("{path} ({})", methods.join(", ")),
         false => (*path).to_owned(),
     };
-    let routes: Vec<String> = nearest.iter().map(described).collect();
+    let mut routes: Vec<String> = nearest.iter().map(described).collect();
+    // Routes for other methods have the same path.
+    routes.dedup();
     if routes.is_empty() { String::new() } else { format!("; nearest: {}", routes.join("; ")) }
+}
+
+/// For a method that is not in capitals: how it is written.
+fn in_capitals(line: &str) -> String {
+    let method = line.split(' ').next().unwrap_or_default();
+    let capitals = method.to_ascii_uppercase();
+    if method == capitals {
+        return String::new();
+    }
+    format!("; methods are written in capitals: `{capitals}`")
 }
 
 fn other_reading(answer: &Answer<'_>) -> String {

@@ -156,6 +156,17 @@ async fn explain_proposes_routes_for_a_path_without_one() {
 }
 
 #[tokio::test]
+async fn explain_writes_a_method_in_capitals() {
+    let bench = Bench::start().await;
+    let answer = explain(&bench, json!({ "group": "admin" }), "get", "/invoices").await;
+    assert_eq!(verdict(&answer), ("deny", "method-not-allowed"));
+    let sentence = answer["sentence"].as_str().unwrap();
+    assert!(sentence.contains("; methods are written in capitals: `GET`"), "{sentence}");
+    let answer = explain(&bench, json!({ "group": "admin" }), "DELETE", "/invoices").await;
+    assert!(!answer["sentence"].as_str().unwrap().contains("capitals"), "{answer}");
+}
+
+#[tokio::test]
 async fn explain_r10_r12_gives_the_state_of_a_link() {
     let bench = Bench::start().await;
     bench.post("/api/v1/organizations", json!({ "id": "acme", "name": "Acme" })).await;

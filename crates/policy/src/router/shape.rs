@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::Method;
 
+use crate::name_pattern::NamePattern;
 use crate::path_pattern::{Form, Segment};
 use crate::query_rule;
 use crate::reading::{Matched, Part, Readings, Unreadable};
@@ -104,14 +105,20 @@ impl Shape {
 
     /// Whether a route has an exception for a segment that the rest matches.
     pub(crate) fn excludes(&self, route: &Route, path: &str) -> bool {
+        self.exception(route, path).is_some()
+    }
+
+    /// A route's exception for a segment that the rest matches.
+    pub(crate) fn exception<'r>(&self, route: &'r Route, path: &str) -> Option<&'r NamePattern> {
         if route.except().is_empty() {
-            return false;
+            return None;
         }
         let segments = || path.split('/').skip(1 + self.segments.len());
         let rest = segments().count().saturating_sub(self.tail.unwrap_or(0));
-        segments().take(rest).any(|segment| {
+        segments().take(rest).find_map(|segment| {
             // A canonical segment has all characters of an exception unescaped.
-            segment.split("%2F").any(|text| route.except().iter().any(|name| name.matches(text)))
+            let named = |text| route.except().iter().find(|name| name.matches(text));
+            segment.split("%2F").find_map(named)
         })
     }
 
