@@ -16,6 +16,7 @@ use super::effective::{EffectiveSetting, EffectiveValue};
 use super::ignored_variable::IgnoredVariable;
 use super::problem::{Problem, Problems};
 use super::source::{self, Origins, Values};
+use super::value::written;
 use super::{ignored_variable, suggestion};
 use crate::credential::secret::Secret;
 
@@ -202,7 +203,7 @@ impl Reader {
     /// A duration with its unit, such as `500ms`, `30m` or `12h`; never zero.
     pub(super) fn duration(&mut self, key: &str, default: Duration) -> Duration {
         let Some(text) = self.scalar(key) else {
-            self.show(key, humantime::format_duration(default).to_string());
+            self.show(key, written(default));
             return default;
         };
         match humantime::parse_duration(text.trim()) {

@@ -127,6 +127,34 @@ impl FromStr for FieldName {
     }
 }
 
+/// A header's name as documents write it: `Remote-User`.
+pub(super) fn capitalised(name: &str) -> String {
+    let words = name.split('-').map(|word| {
+        let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));
+        first.to_ascii_uppercase() + rest
+    });
+    words.collect::<Vec<_>>().join("-")
+}
+
+/// A duration as people write it, in one unit: `75s`, `72h`, `365d`.
+pub(super) fn written(duration: Duration) -> String {
+    const DAY: u64 = 24 * 60 * 60;
+    /// Fewer days are written in hours.
+    const LEAST_DAYS: u64 = 7;
+    let seconds = duration.as_secs();
+    if duration.subsec_nanos() != 0 || seconds == 0 {
+        return humantime::format_duration(duration).to_string();
+    }
+    let units = [(DAY, LEAST_DAYS, "d"), (60 * 60, 1, "h"), (60, 1, "m")];
+    let fits = |(unit, least, _): &(u64, u64, &str)| {
+        seconds.is_multiple_of(*unit) && seconds / unit >= *least
+    };
+    match units.into_iter().find(fits) {
+        Some((unit, _, name)) => format!("{}{name}", seconds / unit),
+        None => format!("{seconds}s"),
+    }
+}
+
 /// A host, with a port or without.
 pub(super) struct HostName(pub(super) Host);
 
@@ -189,4 +217,22 @@ pub(super) const fn minutes(count: u64) -> Duration {
 
 pub(super) const fn hours(count: u64) -> Duration {
     Duration::from_secs(count * 3600)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_written_in_one_unit() {
+        for text in ["500ms", "5s", "75s", "30m", "24h", "72h", "7d", "365d"] {
+            let duration = humantime::parse_duration(text).unwrap();
+            assert_eq!(written(duration), text);
+        }
+    }
+
+    #[test]
+    fn a_header_name_is_capitalised_at_each_word() {
+        assert_eq!(capitalised("portcullis-end-user"), "Portcullis-End-User");
+    }
 }

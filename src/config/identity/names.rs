@@ -6,7 +6,7 @@ use http::HeaderName;
 
 use crate::config::header_names::{folded_text, is_taken};
 use crate::config::reader::Reader;
-use crate::config::value::FieldName;
+use crate::config::value::{FieldName, capitalised};
 
 /// `[identity]`: the names of the identity headers. No two are equal when folded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +98,7 @@ impl Names<'_> {
         let key = format!("identity.{key}");
         let given = self.r.parsed(&key).map(|FieldName(name)| name);
         if given.is_none() {
-            self.r.show(&key, default);
+            self.r.show(&key, capitalised(default));
         }
         self.checked(&key, given, default)
     }
@@ -106,12 +106,18 @@ impl Names<'_> {
     fn switched(&mut self, key: &str, default: &'static str) -> Option<HeaderName> {
         let key = format!("identity.{key}");
         let Some(switch) = self.r.parsed(&key) else {
-            self.r.show(&key, "false");
+            self.r.show(&key, false);
             return None;
         };
         match switch {
-            Switch::Off => None,
-            Switch::On => Some(self.checked(&key, None, default)),
+            Switch::Off => {
+                self.r.show(&key, false);
+                None
+            }
+            Switch::On => {
+                self.r.show(&key, true);
+                Some(self.checked(&key, None, default))
+            }
             Switch::Named(name) => Some(self.checked(&key, Some(name), default)),
         }
     }

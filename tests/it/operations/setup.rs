@@ -117,6 +117,9 @@ async fn config_show_has_values_and_sources_but_no_secrets() {
         "server.public_url \"http://localhost:8080\" config/portcullis.toml:5"
     );
     assert_eq!(line("server.backlog"), "server.backlog 4096 default");
+    assert_eq!(line("audit.retention"), "audit.retention \"365d\" default");
+    assert_eq!(line("identity.end_user"), "identity.end_user \"Portcullis-End-User\" default");
+    assert_eq!(line("identity.email"), "identity.email false default");
     assert_eq!(line("branding.logo"), "branding.logo not set default");
     assert!(
         line("mail.smtp.password").starts_with("mail.smtp.password set config/portcullis.toml:")
