@@ -6,10 +6,37 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use portcullis_audit::{PublicKey, Verification, Verified};
 use serde_json::Value;
 
-use super::console::{Console, field, text};
+use super::console::{Console, array, field, text};
+use super::lookup;
+use super::user_list::time;
+
+/// What kinds begin with that are about a change of a record.
+const NOUNS: [&str; 8] = [
+    "organization",
+    "end-user",
+    "user",
+    "group",
+    "preferences",
+    "administrator",
+    "token",
+    "user-token",
+];
+/// All other kinds.
+const OTHER_KINDS: [&str; 9] = [
+    "user.signed-in",
+    "link.opened",
+    "administrator.signed-in",
+    "policy.reloaded",
+    "user.exported",
+    "audit.exported",
+    "gateway.started",
+    "gateway.stopped",
+    "audit.expired",
+];
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -29,24 +56,25 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct List {
-    /// Only by this actor: `socket`, `token:NAME`, `portal-user:ID` or `system:PART`
+    /// Only by this actor: `socket`, `token:NAME`, `administrator:LOGIN`, `portal-user:LOGIN` or
+    /// `system:PART`
     #[arg(long)]
     actor: Option<String>,
-    /// Only about or by the portal user with this id
-    #[arg(long, value_name = "ID")]
+    /// Only about or by this portal user, by login or id; a deleted one by id
+    #[arg(long, value_name = "LOGIN")]
     user: Option<String>,
-    /// Only about this organization
-    #[arg(long, value_name = "ID")]
+    /// Only about this organization, by id or name
+    #[arg(long)]
     organization: Option<String>,
     /// Only of this kind, such as `group.changed`
     #[arg(long)]
     kind: Option<String>,
-    /// Only from this time on, such as `2026-01-31T00:00:00Z`
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
-    /// Only until this time
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
+    /// Only from this date or RFC 3339 time on
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    since: Option<Timestamp>,
+    /// Only until this date or RFC 3339 time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    until: Option<Timestamp>,
     /// The number of entries
     #[arg(long, default_value_t = 50, value_name = "N")]
     limit: usize,
@@ -54,13 +82,14 @@ pub(super) struct List {
 
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// An exported log, instead of that of the running gateway
+    /// An exported log, instead of that of the running gateway; needs --key
     #[arg(long, value_name = "FILE", requires = "key")]
     file: Option<PathBuf>,
     /// A file with a checkpoint that was kept elsewhere; may be repeated
     #[arg(long, value_name = "FILE")]
     against: Vec<PathBuf>,
-    /// The public key, or a file with it [default: that of the running gateway]
+    /// The public key, or a file with it; `portcullis audit checkpoint --json` prints it
+    /// [default: that of the running gateway]
     #[arg(long)]
     key: Option<String>,
 }
@@ -87,6 +116,11 @@ impl Command {
 impl List {
     fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         let Self { actor, user, organization, kind, since, until, limit } = self;
+        let organization =
+            organization.map(|given| organization_id(console, &given)).transpose()?;
+        let user = user.map(|given| user_id(console, &given)).transpose()?;
+        let actor = actor.map(|given| actor_key(console, given)).transpose()?;
+        let [since, until] = [since, until].map(|time| time.map(|time| time.to_string()));
         let params = [
             ("actor", actor.as_deref()),
             ("user", user.as_deref()),
@@ -96,6 +130,10 @@ impl List {
             ("until", until.as_deref()),
         ];
         let entries = console.first(&["audit"], &params, limit)?;
+        if array(&entries, "items").is_empty() && !console.is_json() {
+            return console.note(&none(actor.as_deref(), kind.as_deref()));
+        }
+        let logins = lookup::logins_of_actors(console, &entries)?;
         console.table(
             &entries,
             ["NUMBER", "TIME", "ACTOR", "KIND", "SUBJECT", "CHANGED"],
@@ -103,6 +141,10 @@ impl List {
                 let (actor, subject) = (field(entry, "actor"), field(entry, "subject"));
                 let name = match field(actor, "kind").as_str() {
                     Some("socket") | None => "socket".to_owned(),
+                    Some("portal-user") => {
+                        let id = text(actor, "id");
+                        format!("portal-user {}", logins.get(&id).unwrap_or(&id))
+                    }
                     Some(kind) => format!("{kind} {}", text(actor, "name")),
                 };
                 [
@@ -116,6 +158,56 @@ impl List {
             },
         )
     }
+}
+
+/// The id of a portal user. Entries stay when their user is deleted, so an id that no longer has a
+/// user is used as it is.
+fn user_id(console: &Console<'_>, given: &str) -> anyhow::Result<String> {
+    match lookup::user_id(console, given) {
+        Err(_) if lookup::is_user_id(given) => Ok(given.to_owned()),
+        found => found,
+    }
+}
+
+/// The same for an organization: those that are deleted have entries too.
+fn organization_id(console: &Console<'_>, given: &str) -> anyhow::Result<String> {
+    let unknown = match lookup::organization_id(console, given) {
+        Ok(id) => return Ok(id),
+        Err(unknown) => unknown,
+    };
+    let entries = console.first(&["audit"], &[("organization", Some(given))], 1)?;
+    if array(&entries, "items").is_empty() { Err(unknown) } else { Ok(given.to_owned()) }
+}
+
+/// What entries are filtered by for an actor: of a portal user, the id.
+fn actor_key(console: &Console<'_>, given: String) -> anyhow::Result<String> {
+    match given.strip_prefix("portal-user:") {
+        Some(user) => Ok(format!("portal-user:{}", user_id(console, user)?)),
+        None => Ok(given),
+    }
+}
+
+/// That no entry matches, and what could be meant instead.
+fn none(actor: Option<&str>, kind: Option<&str>) -> String {
+    let mut text = "No entries.".to_owned();
+    if let Some(kind) = kind {
+        text.push_str(&format!(
+            " `--kind {kind}`: kinds are {} with `.created`, `.changed` or `.deleted`, and {}.",
+            listed(&NOUNS),
+            listed(&OTHER_KINDS)
+        ));
+    }
+    if let Some(actor) = actor {
+        text.push_str(&format!(
+            " `--actor {actor}`: actors are `socket`, `token:NAME`, `administrator:LOGIN`, \
+             `portal-user:LOGIN` and `system:PART`."
+        ));
+    }
+    text
+}
+
+fn listed(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// The names of the fields that an entry changed.
@@ -214,8 +306,8 @@ fn sentence(verified: &Verified) -> String {
             outside.size, outside.time
         )),
         (None, Some(own)) => text.push_str(&format!(
-            "\nThat nothing was cut off at the end after {} can only be shown with a checkpoint \
-             that was kept elsewhere (--against).",
+            "\nEntries removed from the end after {} would not show; compare with a checkpoint kept \
+             elsewhere (--against FILE).",
             own.time
         )),
         (None, None) => text.push_str("\nNo checkpoint has been signed yet."),

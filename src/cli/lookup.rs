@@ -40,6 +40,11 @@ pub(super) fn user_id(console: &Console<'_>, given: &str) -> anyhow::Result<Stri
     Ok(text(&user(console, given)?, "id"))
 }
 
+/// Whether this can be the id of a portal user, perhaps of one who no longer exists.
+pub(super) fn is_user_id(given: &str) -> bool {
+    is_generated(given, GENERATED)
+}
+
 /// A group, by id or name.
 pub(super) fn group(console: &Console<'_>, given: &str) -> anyhow::Result<Value> {
     Kind::new("name", "portcullis groups list").find(console, &["groups"], given)
@@ -50,14 +55,26 @@ pub(super) fn logins_of(
     console: &Console<'_>,
     sessions: &Value,
 ) -> anyhow::Result<HashMap<String, String>> {
+    let users = array(sessions, "items").iter().map(|session| field(session, "user"));
+    logins(console, users.filter_map(Value::as_str).collect())
+}
+
+/// The logins of the portal users who are the actors of these entries of the audit log, by their
+/// ids.
+pub(super) fn logins_of_actors(
+    console: &Console<'_>,
+    entries: &Value,
+) -> anyhow::Result<HashMap<String, String>> {
+    let actors = array(entries, "items").iter().map(|entry| field(entry, "actor"));
+    let users = actors.filter(|actor| field(actor, "kind") == "portal-user");
+    logins(console, users.filter_map(|user| field(user, "id").as_str()).collect())
+}
+
+fn logins(console: &Console<'_>, ids: BTreeSet<&str>) -> anyhow::Result<HashMap<String, String>> {
     let mut logins = HashMap::new();
     if console.is_json() {
         return Ok(logins);
     }
-    let ids: BTreeSet<_> = array(sessions, "items")
-        .iter()
-        .filter_map(|session| field(session, "user").as_str())
-        .collect();
     let mut add = |user: &Value| logins.insert(text(user, "id"), text(user, "login"));
     if ids.len() > SINGLE_LOOKUPS {
         array(&console.list(&["users"], &[])?, "items").iter().for_each(|user| {
