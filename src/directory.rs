@@ -75,7 +75,8 @@ pub use self::records::{
 };
 pub use self::services::AuthServices;
 pub use self::state::{
-    Disclosed, FieldText, Hits, Memory, OrganizationFacts, Snapshot, UserFacts, UserTokenFacts,
+    Disclosed, FieldText, Hits, LastReload, Memory, OrganizationFacts, Reloads, Snapshot,
+    UserFacts, UserTokenFacts,
 };
 
 /// The directory. Clones share it.
@@ -83,6 +84,7 @@ pub use self::state::{
 pub struct Directory {
     memory: Arc<Memory>,
     operations: Arc<Operations>,
+    reloads: Arc<Reloads>,
 }
 
 /// The operations, by what they are about.
@@ -126,7 +128,8 @@ impl Directory {
         seeds::write(&core, now).await?;
         // Another process may have written them, and the feed not have reported it yet.
         memory.renew_snapshot().await?;
-        Ok(Self { memory, operations: Arc::new(Operations::new(&core, served)) })
+        let operations = Arc::new(Operations::new(&core, served));
+        Ok(Self { memory, operations, reloads: Arc::new(Reloads::new(now)) })
     }
 
     /// The policy, groups and preferences in force now. Take it once for each request, so that
@@ -155,6 +158,12 @@ impl Directory {
             tracing::error!(%error, "could not add the reload of the policy to the audit log");
         }
         Ok(())
+    }
+
+    /// How the last attempt to load the policy ended.
+    #[must_use]
+    pub fn reloads(&self) -> &Reloads {
+        &self.reloads
     }
 
     /// A cached portal user. `None` does not mean that the user does not exist.

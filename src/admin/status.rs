@@ -14,7 +14,7 @@ use super::state::AdminState;
 use crate::clock;
 use crate::directory::accounts::user_list::UserFilter;
 use crate::directory::records::UserStatus;
-use crate::directory::{Page, PageRequest};
+use crate::directory::{LastReload, Page, PageRequest};
 use crate::session::SessionFilter;
 use portcullis_policy::{Policy, PolicyFiles};
 
@@ -108,6 +108,7 @@ pub(super) async fn show(State(admin): State<AdminState>) -> ApiResult {
     };
     let expectations = snapshot.check_expectations().err().map(|problems| problems.to_string());
     status.warnings = warnings(&status, expectations, admin.authz.is_fresh());
+    status.warnings.extend(not_reloaded(&admin.directory.reloads().last()));
     document(&status)
 }
 
@@ -151,6 +152,22 @@ fn warnings(status: &Status<'_>, expectations: Option<String>, is_fresh: bool) -
         warn("mail-unconfirmed", format!("{unconfirmed} may not have been sent; see `{list}`"));
     }
     warnings
+}
+
+/// That the policy files were changed and are not in force.
+fn not_reloaded(last: &LastReload) -> Option<Warning> {
+    let problems = last.problems.as_ref()?;
+    let first = problems.iter().next()?;
+    let more = match problems.iter().count() {
+        0 | 1 => String::new(),
+        count => format!(" (and {} more)", count - 1),
+    };
+    let detail = format!(
+        "the policy files have errors, so the policy of {:.0} stays in force: {first}{more}; see \
+         `portcullis check`",
+        last.loaded
+    );
+    Some(Warning { name: "policy-not-reloaded", detail })
 }
 
 impl AdminState {

@@ -100,6 +100,12 @@ impl PolicySource {
     /// # Errors
     /// All problems with them; the previous policy stays in force.
     pub(super) async fn reload(&self, change: &Change) -> Result<(), PolicyProblems> {
+        let reloaded = self.replace(change).await;
+        self.directory.reloads().note(change.at, &reloaded);
+        reloaded
+    }
+
+    async fn replace(&self, change: &Change) -> Result<(), PolicyProblems> {
         let portal = self.portal.clone();
         let policy = self.blocking(move |folder| Policy::load_for(folder, &portal)).await?;
         self.directory.replace_policy(policy, change).await

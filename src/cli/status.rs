@@ -41,13 +41,13 @@ fn print(console: &mut Console<'_>, status: &Value, now: Timestamp) -> anyhow::R
         "open sessions",
         listed(sessions, &[("user", "of portal users"), ("link", "of secure links")]),
     ));
-    rows.push((
-        "email",
-        listed(
-            mail,
-            &[("waiting", "waiting"), ("failed", "failed"), ("unconfirmed", "unconfirmed")],
-        ),
-    ));
+    let mails = [("waiting", "waiting"), ("failed", "failed"), ("unconfirmed", "unconfirmed")];
+    let email = match listed(mail, &mails) {
+        // There may be sent ones.
+        none if none == "none" => "none waiting".to_owned(),
+        counts => counts,
+    };
+    rows.push(("email", email));
     rows.push(("lockouts", text(status, "lockouts")));
     for warning in array(status, "warnings") {
         let [name, detail] = ["name", "detail"].map(|name| text(warning, name));

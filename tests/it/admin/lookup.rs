@@ -66,6 +66,8 @@ async fn cli_status_reports_the_running_gateway() {
     for part in ["up 0 min (since ", "reachable", "1 invited", "1 route, read from "] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
+    let shown_email = shown.lines().find(|line| line.starts_with("email")).unwrap();
+    assert!(shown_email.contains("waiting"), "{shown}");
     let url = "https://status.example/";
     console.done(&["preferences", "set", "--disabled-redirect-url", url]).await;
     let shown = console.done(&["status"]).await;

@@ -289,10 +289,20 @@ async fn invalid_reload_keeps_the_old_policy_and_names_the_line() {
     }
     let log = running.program.logged("routes.toml:", 1).await;
     assert!(log.contains("tickets.burn") || log.contains("not TOML"), "{log}");
+    let warnings = async |running: &Running| {
+        running.home.run(&["--json", "status"]).await.json()["warnings"].clone()
+    };
+    running.home.policy("routes.toml", WRONG[1].1);
+    running.reload().await.refused(422, "policy-invalid");
+    let found = warnings(&running).await;
+    assert_eq!(found[0]["name"], "policy-not-reloaded", "{found}");
+    let detail = found[0]["detail"].as_str().unwrap();
+    assert!(detail.contains(" stays in force: routes.toml:4: "), "{detail}");
     // What is right again is taken again.
     running.home.policy("routes.toml", OPENED);
     running.reload().await.ok();
     assert_eq!(running.invoice().await, 200);
+    assert_eq!(warnings(&running).await, json!([]));
 }
 
 #[tokio::test]
