@@ -25,7 +25,7 @@ use crate::directory::{Actor, Change};
 use crate::session::SessionFilter;
 use crate::web::Visitor;
 use crate::web::brand::Brand;
-use crate::web::fetch_metadata::ResponseKind;
+use crate::web::fetch_metadata::{ResponseKind, is_navigation};
 use crate::web::form_problem::{FormProblem, form_page};
 use crate::web::response::see_other;
 use crate::web::text::Text;
@@ -140,8 +140,9 @@ impl PagesState {
 
     /// The user whom the link was mailed to, while it is valid.
     async fn holder(&self, link: &MailedLink<'_>) -> Result<Option<Holder>, StoreError> {
-        let MailedLink { occasion, token, visitor, .. } = *link;
-        self.directory.password_links().holder(occasion, token, visitor.address, visitor.now).await
+        let MailedLink { occasion, token, headers, visitor, .. } = *link;
+        let address = is_navigation(headers).then_some(visitor.address);
+        self.directory.password_links().holder(occasion, token, address, visitor.now).await
     }
 
     /// The page again, with the reason why no password was set.

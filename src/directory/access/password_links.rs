@@ -83,20 +83,23 @@ pub struct PasswordLinks {
 impl PasswordLinks {
     /// The user of a link, if the link is valid. This does not use it up.
     ///
+    /// An invalid link is logged and counted for the address if there is one. There is none for
+    /// requests that other pages can cause, such as for images.
+    ///
     /// # Errors
     /// When the store is unavailable.
     pub async fn holder(
         &self,
         occasion: Occasion,
         token: &str,
-        address: IpAddr,
+        address: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<Option<Holder>, StoreError> {
         let found = match self.linked(occasion, token, now).await {
             Ok(found) => found,
             Err(error) => return store_only(error).map(|()| None),
         };
-        if found.is_none() {
+        if let (None, Some(address)) = (&found, address) {
             Event::OneTimeLinkRefused { kind: occasion.one_time() }.log();
             self.core.auth.lockout.wrong_link(address, now);
         }

@@ -1,5 +1,6 @@
 //! The events in the program's log: who signed in or tried to, and who changed what.
 
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::support::admin::PASSWORD;
@@ -208,4 +209,22 @@ async fn refused_tokens_are_logged() {
     let refused = json!({"client": "127.0.0.1", "cause": "invalid"});
     assert_eq!(events(&gate, "token-refused", 1).await, [refused]);
     assert!(!gate.log().contains(token));
+}
+
+#[tokio::test]
+async fn wrong_links_in_an_image_are_not_logged() {
+    let gate = TestGate::start().await;
+    let image = [("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")];
+    let mut visitor = Browser::at(&gate);
+    for link in ["invitation/x", "password/reset/x", "link/x"] {
+        let target = format!("/.portcullis/{link}");
+        let reply = visitor.send(Method::GET, &target, &image, "").await;
+        assert!([403, 404].contains(&reply.status), "{link}: {reply:?}");
+        assert_eq!(visitor.open(&target).await.status, 404);
+    }
+    // Logged in order, so that an image would be among them.
+    let kinds = events(&gate, "one-time-link-refused", 2).await;
+    assert_eq!([&kinds[0]["kind"], &kinds[1]["kind"]], ["invitation", "reset"]);
+    assert_eq!(events(&gate, "link-refused", 1).await.len(), 1);
+    assert_eq!(kinds.len(), 2);
 }
