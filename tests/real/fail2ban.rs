@@ -37,6 +37,23 @@ fn banned(log: &str) -> Vec<String> {
     String::from_utf8(found.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
+/// The addresses that the filter finds if the log is in the journal, with `backend = systemd`.
+fn banned_from_journal(log: &str) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("journal");
+    let lines = log.lines().map(|line| format!("host portcullis[1]: {line}\n"));
+    std::fs::write(&file, lines.collect::<String>()).unwrap();
+    let found = Blocking::new("/usr/bin/python3")
+        .arg(root.join("tests/real/fail2ban_journal.py"))
+        .arg(root.join("config/examples/fail2ban"))
+        .stdin(std::fs::File::open(&file).unwrap())
+        .output()
+        .unwrap();
+    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+    String::from_utf8(found.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
 async fn try_to_sign_in(gateway: SocketAddr, logins: &[&str]) {
     for login in logins {
         let mut browser = Browser::new(gateway, HOST);
@@ -55,9 +72,15 @@ async fn fail2ban_finds_the_client_of_refused_sign_ins() {
     let refused = 1 + FORGED.len();
     let mut anna = Browser::new(program.gateway, HOST);
     assert_eq!(anna.sign_in("anna", PASSWORD).await.status, 303);
+    // Pages of others can make a browser open wrong links.
+    for link in ["link/x", "invitation/x", "password/reset/x"] {
+        assert_eq!(anna.open(&format!("/.portcullis/{link}")).await.status, 404);
+    }
+    program.logged("link-refused\"", 3).await;
     program.logged("\"event\":\"sign-in-refused\"", refused).await;
     let log = program.logged("\"event\":\"sign-in\"", 1).await;
     assert_eq!(banned(&log), vec!["127.0.0.1"; refused], "{log}");
+    assert_eq!(banned_from_journal(&log), vec!["127.0.0.1"; refused], "{log}");
     let right = log.lines().find(|line| line.contains("\"event\":\"sign-in\"")).unwrap();
     assert_eq!(banned(right), [""; 0]);
 }
