@@ -133,7 +133,8 @@ fn failure_notice<'a>(failure: Failure, refused: &Refused<'a>, notices: Notices<
             reloading(portal_down(notices, reason, &texts.portal_down), refused, notices)
         }
         Failure::PortalBroken => {
-            reloading(portal_down(notices, reason, &texts.portal_broken), refused, notices)
+            // The portal may have received the request, so the page does not repeat it by itself.
+            portal_down(notices, reason, &texts.portal_broken)
         }
         Failure::PortalSlow => {
             let slow = |text| notices.advice(StatusCode::GATEWAY_TIMEOUT, reason, text);
