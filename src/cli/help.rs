@@ -57,7 +57,7 @@ pub(super) fn in_plain_words(error: Error) -> Error {
         .collect();
     match &*options {
         [first @ .., last] if group.starts_with("<--") && !first.is_empty() => {
-            let message = format!("nothing to change; use {} or {last}\n", first.join(", "));
+            let message = format!("nothing is given; use {} or {last}\n", first.join(", "));
             Error::raw(ErrorKind::MissingRequiredArgument, message)
         }
         _ => error,

@@ -26,9 +26,22 @@ const MAIL_ID: usize = 16;
 /// The length of the id of a session or token: a SHA-256 in hexadecimal.
 const HASH: usize = 64;
 
-/// A portal user, by login or id.
+/// A portal user, by id or login.
 pub(super) fn user(console: &Console<'_>, given: &str) -> anyhow::Result<Value> {
+    let by_id = match given.len() == GENERATED {
+        true => existing(console, &["users"], given)?,
+        false => None,
+    };
     let found = console.list(&["users"], &[("login", Some(given))])?;
+    if let Some(user) = by_id {
+        // Neither may be taken for the other.
+        if array(&found, "items").first().is_some_and(|other| text(other, "id") != given) {
+            bail!(
+                "`{given}` is the id of one portal user and the login of another; use the other's id"
+            );
+        }
+        return Ok(user);
+    }
     match array(&found, "items").first() {
         Some(user) => Ok(user.clone()),
         None => Kind::new("login", "portcullis users list").find(console, &["users"], given),

@@ -46,7 +46,7 @@ fn wrong_usage_is_exit_code_2() {
 fn an_edit_without_changes_lists_the_options() {
     let refused = Cli::try_parse_from(["portcullis", "users", "edit", "ann"]).unwrap_err();
     let message = help::in_plain_words(refused).to_string();
-    assert!(message.starts_with("error: nothing to change; use `--login`, `--name`"), "{message}");
+    assert!(message.starts_with("error: nothing is given; use `--login`, `--name`"), "{message}");
     assert!(message.ends_with(" or `--require-mfa`\n"), "{message}");
     for option in ["--login", "--group", "--end-user", "--no-end-user", "--require-mfa"] {
         assert!(message.contains(option), "{option}: {message}");
