@@ -89,7 +89,12 @@ impl<'t> File<'t> {
         let (document, errors) = DeTable::parse_recoverable(self.text);
         for error in &errors {
             let line = error.span().map(|span| self.line_at(span.start));
-            self.problem(line, format!("not TOML: {}", error.message()));
+            let key = error.span().and_then(|span| self.text.get(span));
+            let message = match (error.message(), key) {
+                ("duplicate key", Some(key)) => format!("the key `{key}` is set twice"),
+                (message, _) => format!("not TOML: {message}"),
+            };
+            self.problem(line, message);
         }
         let table = document.into_inner();
         errors.is_empty().then(|| Entry::new(self, 1, String::new(), table))
@@ -247,14 +252,16 @@ impl<'f> Entry<'f> {
         }
     }
 
-    /// Reports every key that was not taken, with a similar one that was asked for.
-    pub(super) fn finish(self) {
+    /// Reports every key that was not taken, with a similar one that was asked for. Returns whether
+    /// there was none.
+    pub(super) fn finish(self) -> bool {
         let known = self.known.borrow();
         for key in self.keys() {
             let proposal = did_you_mean(&key.value, known.iter().map(String::as_str));
             let message = format!("unknown key `{}{}`{proposal}", self.path, key.value);
             self.file.problem(key.line, message);
         }
+        self.table.is_empty()
     }
 
     fn take(&mut self, key: &str) -> Option<(usize, DeValue<'f>)> {

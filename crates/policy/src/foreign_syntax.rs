@@ -30,6 +30,20 @@ pub(super) fn in_place_of(segment: &str) -> Option<String> {
     Some(format!("write `{written}`, or `{mark}{text}` for the text itself"))
 }
 
+/// What to write in place of a path that does not begin with a slash.
+pub(super) fn in_place_of_no_slash(path: &str) -> String {
+    if path.contains("://") {
+        return "write the path without the host".to_owned();
+    }
+    let inner = path.trim_start_matches('^').trim_end_matches('$');
+    let inner = inner.strip_prefix('/').unwrap_or(inner);
+    match (inner == path, inner.contains(['\\', '(', '[', '+', '*', '|', '?', '.'])) {
+        (true, _) => format!("write `/{inner}`"),
+        (false, false) => format!("paths are not regular expressions; write `/{inner}`"),
+        (false, true) => "paths are not regular expressions".to_owned(),
+    }
+}
+
 /// A segment that is valid, and matches only itself although it looks like a pattern.
 pub(super) fn looks_like_a_pattern(segment: &str) -> bool {
     braced(segment).is_none()

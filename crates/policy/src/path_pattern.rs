@@ -50,8 +50,8 @@ pub(super) enum Segment {
 /// Why a pattern is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BadPattern {
-    #[error("`path` must begin with a slash")]
-    NoSlash,
+    #[error("`{0}` must begin with a slash; {1}")]
+    NoSlash(String, String),
     #[error("`path` has more than {MAX_SEGMENTS} segments")]
     TooDeep,
     #[error("`path` has an empty segment")]
@@ -60,6 +60,8 @@ pub(super) enum BadPattern {
     Query,
     #[error("`{0}` mixes text and a variable; a variable is a whole segment, as in `/{{name}}/`")]
     HalfVariable(String),
+    #[error("`{0}` has no {1} brace; write `{{{2}}}`")]
+    OneBrace(String, &'static str, String),
     #[error("`{0}` is not a valid variable name; use letters, digits, `_` and `-`")]
     VariableName(String),
     #[error("`{0}` is not a type; use `int`, `uuid`, `word`, or an extension such as `*.pdf`")]
@@ -201,7 +203,9 @@ impl Form {
 
 /// Reads a path without `[/]`. Returns the name of the rest too.
 fn parse_form(path: &str) -> Result<(Form, Option<String>), BadPattern> {
-    let parts = path.strip_prefix('/').ok_or(BadPattern::NoSlash)?;
+    let parts = path.strip_prefix('/').ok_or_else(|| {
+        BadPattern::NoSlash(path.to_owned(), foreign_syntax::in_place_of_no_slash(path))
+    })?;
     if let Some(braces) = foreign_syntax::braces_with_a_slash(path) {
         return Err(foreign(braces).unwrap_or_else(|| BadPattern::HalfVariable(braces.to_owned())));
     }
@@ -268,6 +272,15 @@ impl Piece {
         }
         if let Some(foreign) = foreign(part) {
             return Err(foreign);
+        }
+        for (inner, missing) in
+            [(part.strip_prefix('{'), "closing"), (part.strip_suffix('}'), "opening")]
+        {
+            if let Some(inner) = inner
+                && Self::parse_variable(inner).is_ok()
+            {
+                return Err(BadPattern::OneBrace(part.to_owned(), missing, inner.to_owned()));
+            }
         }
         if part.contains(['{', '}']) {
             return Err(BadPattern::HalfVariable(part.to_owned()));

@@ -30,7 +30,7 @@ pub(crate) fn compile(
             let line = entry.line();
             let name = entry.required_string("name");
             let route = compile_one(file, &mut entry, &prefix, (catalogue, portal));
-            entry.finish();
+            let is_complete = entry.finish();
             let Some(name) = name else { continue };
             let place = (file.name().clone(), name.line);
             if name.value.trim().is_empty() || name.value.chars().any(breaks_line) {
@@ -39,7 +39,8 @@ pub(crate) fn compile(
                 let place = place_from(file.name(), &other, line);
                 let message = format!("the route {place} is already named `{}`", name.value);
                 file.problem(name.line, message);
-            } else if let Some(route) = route {
+            } else if let Some(route) = route.filter(|_| is_complete) {
+                // With a misspelt key, it may seem to be for the requests of another.
                 let (file, position) = (file.name().clone(), routes.len());
                 let route = Route { name: name.value, file, line, position, ..route };
                 routes.push(Arc::new(route));

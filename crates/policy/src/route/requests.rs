@@ -46,10 +46,12 @@ pub(super) fn methods(file: &File<'_>, entry: &mut Entry<'_>) -> Option<MethodSe
                 methods.push(method);
             }
             _ => {
-                file.problem(
-                    name.line,
-                    format!("`{}` is not a method; write methods in capitals", name.value),
-                );
+                let capitals = name.value.to_ascii_uppercase();
+                let advice = match Method::from_bytes(capitals.as_bytes()) {
+                    Ok(_) => format!("; write `{capitals}`"),
+                    Err(_) => " (e.g. `GET`)".to_owned(),
+                };
+                file.problem(name.line, format!("`{}` is not a method{advice}", name.value));
                 valid = false;
             }
         }

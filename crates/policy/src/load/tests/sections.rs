@@ -85,7 +85,10 @@ fn mistakes_in_sections_are_reported_once_with_their_line() {
         (section("require = \"fly\""), "2: there is no permission `fly`"),
         (section("access = \"deny\"\npath = \"/x\""), "3: `path` cannot be inherited"),
         (section("access = \"deny\"\ncolour = 1"), "3: `colour` cannot be inherited"),
-        (section("access = \"deny\"\nprefix = \"x\""), "3: `prefix` must begin with a slash"),
+        (
+            section("access = \"deny\"\nprefix = \"x\""),
+            "3: `x` must begin with a slash; write `/x`",
+        ),
         (section("access = \"deny\"\nprefix = \"/x/\""), "3: `/x/` is not a prefix"),
         (section("access = \"deny\"\nprefix = \"/{*x}\""), "3: `/{*x}` is not a prefix"),
         (section("access = \"deny\"\nprefix = \"/x[/]\""), "3: `/x[/]` is not a prefix"),
@@ -99,7 +102,8 @@ fn mistakes_in_sections_are_reported_once_with_their_line() {
         assert_eq!(times, 1, "{shown}");
     }
     let text = section("access = \"deny\"").replace("\"/a\"", "\"a\"");
-    assert_eq!(shown(&fixture::files(&text, "")), "routes.toml:5: `path` must begin with a slash");
+    let expected = "routes.toml:5: `a` must begin with a slash; write `/a`";
+    assert_eq!(shown(&fixture::files(&text, "")), expected);
 }
 
 #[test]
