@@ -12,10 +12,13 @@ pub struct AllowedWarning {
     pub reason: String,
 }
 
+/// An entry, for messages.
+const EXAMPLE: &str = "{ name = \"default-name\", reason = \"…\" }";
+
 /// Reads `check.allow`.
 pub(super) fn allowed(r: &mut Reader) -> Vec<AllowedWarning> {
     let mut allowed: Vec<AllowedWarning> = Vec::new();
-    for at in r.tables("check.allow") {
+    for at in r.tables("check.allow", EXAMPLE) {
         let (name_key, reason_key) = (format!("{at}.name"), format!("{at}.reason"));
         let name = r.parsed::<WarningName>(&name_key);
         if name.is_none() && !r.has(&name_key) {
@@ -92,8 +95,15 @@ mod tests {
                 "check.allow[0].reasons: unknown setting; did you mean `check.allow[0].reason`?",
             ),
             ("[{ reason = \"x\" }]", "check.allow[0].name: is required (e.g. `open-below`)"),
-            ("[\"open-below\"]", "check.allow[0]: must be a table"),
-            ("true", "check.allow: must be a list of tables"),
+            (
+                "[\"open-below\"]",
+                "check.allow[0]: must be a table; write `{ name = \"default-name\", reason = \"…\" }`",
+            ),
+            (
+                "true",
+                "check.allow: must be a list of tables; write `[{ name = \"default-name\", reason = \
+                 \"…\" }]`",
+            ),
             (
                 "[{ name = \"open-below\", reason = \"x\" }, { name = \"open-below\", reason = \
                  \"y\" }]",

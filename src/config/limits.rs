@@ -64,9 +64,10 @@ impl Limits {
                 rate: r.number("server.limits.link_rate", 300, 1, 1_000_000),
             },
         };
-        if limits.target_bytes > limits.header_bytes {
-            let message = "must not be greater than `server.limits.header_bytes`".to_owned();
-            r.problem("server.limits.target_bytes", message);
+        let (header, target) = ("server.limits.header_bytes", "server.limits.target_bytes");
+        let are_valid = r.is_valid(header) && r.is_valid(target);
+        if limits.target_bytes > limits.header_bytes && are_valid {
+            r.problem(target, format!("must not be greater than `{header}`"));
         }
         limits
     }

@@ -96,7 +96,11 @@ impl Mail {
     pub(super) fn read(r: &mut Reader, templates: Option<PathBuf>) -> Option<Self> {
         let smtp_chosen =
             r.choice("mail.transport", &[("directory", false), ("smtp", true)], false);
-        let directory = r.path("mail.directory", "mail");
+        let key = "mail.directory";
+        let directory = r.path(key, "mail");
+        if !smtp_chosen {
+            r.require_folder(key, &directory);
+        }
         let from = match r.text("mail.from") {
             Some(_) => r.parsed("mail.from"),
             None => {
@@ -129,7 +133,8 @@ fn smtp(r: &mut Reader, chosen: bool) -> Option<Smtp> {
     }
     let username = r.text("mail.smtp.username");
     let password = r.secret("mail.smtp.password");
-    if username.is_some() != password.is_some() {
+    let keys = ["mail.smtp.username", "mail.smtp.password", "mail.smtp.password_file"];
+    if username.is_some() != password.is_some() && keys.iter().all(|key| r.is_valid(key)) {
         let message = "requires both `username` and `password` (or `password_file`), or neither";
         r.problem("mail.smtp", message.to_owned());
     }

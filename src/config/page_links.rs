@@ -10,6 +10,9 @@ use super::reader::Reader;
 /// The setting.
 const KEY: &str = "branding.links";
 
+/// An entry, for messages.
+const EXAMPLE: &str = "{ name = \"Privacy\", url = \"https://www.example.com/privacy\" }";
+
 /// A link at the foot of the pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageLink {
@@ -33,7 +36,7 @@ pub(super) struct WebUrl(pub(super) String);
 impl PageLink {
     pub(super) fn read_all(r: &mut Reader) -> Vec<Self> {
         let mut links = Vec::new();
-        for at in r.tables(KEY) {
+        for at in r.tables(KEY, EXAMPLE) {
             let names = names(r, &format!("{at}.name"));
             let url_key = format!("{at}.url");
             let url = r.parsed::<WebUrl>(&url_key);
@@ -91,16 +94,19 @@ fn name(r: &mut Reader, key: &str) -> Option<String> {
 }
 
 impl FromStr for WebUrl {
-    type Err = &'static str;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = "is not a URL of a page (e.g. `https://www.example.com/privacy`)";
-        let uri: Uri = text.parse().map_err(|_| wrong)?;
+        if text.starts_with('/') {
+            return Err(format!("is a path; write the URL (e.g. `https://www.example.com{text}`)"));
+        }
+        let wrong = || "is not a URL of a page (e.g. `https://www.example.com/privacy`)".to_owned();
+        let uri: Uri = text.parse().map_err(|_| wrong())?;
         let is_web = matches!(uri.scheme_str(), Some("https" | "http"));
         let has_host = uri.authority().is_some_and(|authority| {
             !authority.host().is_empty() && !authority.as_str().contains('@')
         });
-        if is_web && has_host { Ok(Self(text.to_owned())) } else { Err(wrong) }
+        if is_web && has_host { Ok(Self(text.to_owned())) } else { Err(wrong()) }
     }
 }
 

@@ -276,6 +276,15 @@ impl Reader {
         Some(PathBuf::from(text))
     }
 
+    /// Adds a problem if something other than a folder is at this path, the value of a key. A folder
+    /// that does not exist is created later.
+    pub(super) fn require_folder(&mut self, key: &str, path: &Path) {
+        if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_dir()) {
+            let path = quoted(&path.display().to_string());
+            self.problem(key, format!("{path} is a file; a folder is required"));
+        }
+    }
+
     /// A secret: the value itself, or the content of the file that `<key>_file` names, without its
     /// last line ending. Problems never contain it.
     pub(super) fn secret(&mut self, key: &str) -> Option<Secret<String>> {
@@ -329,8 +338,9 @@ impl Reader {
     }
 
     /// A list of tables: the prefix of the keys of each, such as `branding.links[0]`. In the
-    /// environment it is written as in the file. Empty if the key is not set.
-    pub(super) fn tables(&mut self, key: &str) -> Vec<String> {
+    /// environment it is written as in the file. Empty if the key is not set. Problems show `example`,
+    /// one of the tables.
+    pub(super) fn tables(&mut self, key: &str, example: &str) -> Vec<String> {
         let Some(value) = self.take(key) else {
             self.show(key, Json::Array(Vec::new()));
             return Vec::new();
@@ -342,7 +352,7 @@ impl Reader {
             _ => Some(value),
         };
         let Some(ValueKind::Array(items)) = value.map(|value| value.kind) else {
-            self.problem(key, "must be a list of tables".to_owned());
+            self.problem(key, format!("must be a list of tables; write `[{example}]`"));
             return Vec::new();
         };
         let mut prefixes = Vec::with_capacity(items.len());
@@ -352,7 +362,7 @@ impl Reader {
                 source::flatten(prefix.clone(), item, &mut self.values);
                 prefixes.push(prefix);
             } else {
-                self.problem(&prefix, "must be a table".to_owned());
+                self.problem(&prefix, format!("must be a table; write `{example}`"));
             }
         }
         prefixes

@@ -137,7 +137,8 @@ impl Tls {
         if !r.has("server.tls") {
             return None;
         }
-        if certificate.is_none() || key.is_none() {
+        let are_valid = ["certificate", "key"].map(|key| r.is_valid(&format!("server.tls.{key}")));
+        if (certificate.is_none() || key.is_none()) && are_valid == [true, true] {
             r.problem("server.tls", "requires both `certificate` and `key`".to_owned());
         }
         certificate.zip(key).map(|(certificate, key)| Self { certificate, key })

@@ -31,8 +31,9 @@ impl SessionLimits {
             ("session.idle_timeout", limits.idle, limits.absolute),
             ("session.staff_idle_timeout", limits.staff_idle, limits.staff_absolute),
         ] {
-            if idle > absolute {
-                let longest = key.replace("idle", "absolute");
+            let longest = key.replace("idle", "absolute");
+            // A default in place of an invalid value contradicts nothing.
+            if idle > absolute && r.is_valid(key) && r.is_valid(&longest) {
                 r.problem(key, format!("must not be longer than `{longest}`"));
             }
         }

@@ -58,7 +58,7 @@ pub(super) fn merged(text: &str, environment: &HashMap<String, String>) -> Resul
         .add_source(environment)
         .build()
         .and_then(Config::try_deserialize::<HashMap<String, Value>>)
-        .map_err(|error| syntax_error(&error.to_string()))?;
+        .map_err(|error| syntax_error(&error.to_string()) + &duplicate(text))?;
     let mut values = Values::new();
     for (key, value) in merged {
         flatten(key, value, &mut values);
@@ -164,6 +164,14 @@ fn syntax_error(error: &str) -> String {
     let first = lines.next().unwrap_or("cannot be parsed");
     let cause = lines.rfind(|line| !line.contains('|') && !line.starts_with("in "));
     cause.map_or_else(|| first.to_owned(), |cause| format!("{first}: {cause}"))
+}
+
+/// The name of a key that is set twice, in backquotes after a space; empty if the mistake is another.
+fn duplicate(text: &str) -> String {
+    let (_, errors) = DeTable::parse_recoverable(text);
+    let first = errors.first().filter(|error| error.message() == "duplicate key");
+    let key = first.and_then(|error| text.get(error.span()?));
+    key.map(|key| format!(" `{key}`")).unwrap_or_default()
 }
 
 #[cfg(test)]

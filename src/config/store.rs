@@ -40,6 +40,9 @@ impl StoreSettings {
             let least = humantime::format_duration(MIN_STALENESS);
             r.problem(key, format!("must be at least {least}, the interval of checking the store"));
         }
-        Self { path: r.path("store.path", "data"), max_staleness }
+        let key = "store.path";
+        let path = r.path(key, "data");
+        r.require_folder(key, &path);
+        Self { path, max_staleness }
     }
 }

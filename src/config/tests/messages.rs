@@ -156,8 +156,16 @@ const MESSAGES: &[(&str, &str)] = &[
         "branding.contact.address: is required: an email address, a phone number or the URL of a \
          page (e.g. `help@example.com`, `+49 30 123456` or `https://www.example.com/help`)",
     ),
-    ("branding.links = \"https://example.com\"", "branding.links: must be a list of tables"),
-    ("branding.links = [\"https://example.com\"]", "branding.links[0]: must be a table"),
+    (
+        "branding.links = \"https://example.com\"",
+        "branding.links: must be a list of tables; write `[{ name = \"Privacy\", url = \
+         \"https://www.example.com/privacy\" }]`",
+    ),
+    (
+        "branding.links = [\"https://example.com\"]",
+        "branding.links[0]: must be a table; write `{ name = \"Privacy\", url = \
+         \"https://www.example.com/privacy\" }`",
+    ),
     (
         "branding.links = [{ url = \"https://example.com\" }]",
         "branding.links[0].name: is required: a text, or one for each language (e.g. `{ en = \
@@ -169,7 +177,12 @@ const MESSAGES: &[(&str, &str)] = &[
     ),
     (
         "branding.links = [{ name = \"Privacy\", url = \"/privacy\" }]",
-        "branding.links[0].url: `/privacy` is not a URL of a page (e.g. \
+        "branding.links[0].url: `/privacy` is a path; write the URL (e.g. \
+         `https://www.example.com/privacy`)",
+    ),
+    (
+        "branding.links = [{ name = \"Privacy\", url = \"privacy\" }]",
+        "branding.links[0].url: `privacy` is not a URL of a page (e.g. \
          `https://www.example.com/privacy`)",
     ),
     (
@@ -436,6 +449,65 @@ fn each_kind_of_wrong_value_has_its_message() {
         let found = parse(&with(line)).unwrap_err().to_string();
         let found: Vec<_> = found.lines().collect();
         assert!(found.contains(expected), "{line}\nexpected: {expected}\nfound:    {found:#?}");
+    }
+}
+
+#[test]
+fn a_wrong_value_causes_no_other_message() {
+    for (lines, expected) in [
+        (
+            "mail.smtp = { username = \"u\", password_file = \"/nonexistent/p\" }",
+            "mail.smtp.password_file: `/nonexistent/p` cannot be read: No such file or directory (os \
+             error 2)",
+        ),
+        (
+            "session = { idle_timeout = \"30\", absolute_timeout = \"10m\" }",
+            "session.idle_timeout: `30` is not a duration (e.g. `30m` or `500ms`)",
+        ),
+        (
+            "session = { idle_timeout = \"13h\", absolute_timeout = \"1 day?\" }",
+            "session.absolute_timeout: `1 day?` is not a duration (e.g. `30m` or `500ms`)",
+        ),
+        (
+            "server.limits = { header_bytes = 1, target_bytes = 60000 }",
+            "server.limits.header_bytes: `1` is not a whole number from 8192 to 1048576",
+        ),
+        (
+            "server.tls = { certificate = 5, key = \"k\" }",
+            "server.tls.certificate: must be a string",
+        ),
+    ] {
+        let found = parse(&with(lines)).unwrap_err().to_string();
+        assert_eq!(found, expected, "{lines}");
+    }
+}
+
+#[test]
+fn a_file_is_refused_where_a_folder_is_required() {
+    for (key, file) in [("store.path", "data"), ("mail.directory", "mail")] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(file);
+        let line = format!("{key} = {path:?}");
+        assert!(parse(&with(&line)).is_ok(), "{key}: it is created at the start");
+        std::fs::write(&path, "").unwrap();
+        let found = parse(&with(&line)).unwrap_err().to_string();
+        let expected = format!("{key}: `{}` is a file; a folder is required", path.display());
+        assert_eq!(found, expected);
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert!(parse(&with(&line)).is_ok(), "{key}");
+    }
+}
+
+#[test]
+fn a_key_that_is_set_twice_is_named() {
+    for (lines, expected) in [
+        ("[mail]\nfrom = \"a@b.example\"\nfrom = \"hunter2\"\n", "duplicate key `from`"),
+        ("[mail]\n[session]\n[mail]\n", "duplicate key `mail`"),
+    ] {
+        let found = parse(lines).unwrap_err().to_string();
+        assert!(found.ends_with(expected), "{lines}: {found}");
+        assert!(!found.contains("hunter2"), "{found}");
     }
 }
 
