@@ -49,7 +49,10 @@ impl FromStr for Name {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
-        if text.is_empty() || text.chars().any(char::is_control) {
+        if text.is_empty() {
+            return Err("a name is required");
+        }
+        if text.chars().any(char::is_control) {
             return Err("must be a name of one line");
         }
         Ok(Self(text.to_owned()))
@@ -62,17 +65,29 @@ impl InitArgs {
         let Self { dir, name, public_url, upstream } = self;
         let policy = POLICY.map(|(name, text)| (Path::new("policies").join(name), text.to_owned()));
         refuse_existing(&dir, policy.iter().map(|(path, _)| path.as_path()))?;
+        let missing: Vec<_> = [
+            ("`--name`", name.is_none()),
+            ("`--public-url`", public_url.is_none()),
+            ("`--upstream`", upstream.is_none()),
+        ]
+        .into_iter()
+        .filter_map(|(option, is_missing)| is_missing.then_some(option))
+        .collect();
+        if !missing.is_empty() && !io::stdin().is_terminal() {
+            let verb = if missing.len() == 1 { "is" } else { "are" };
+            bail!("{} {verb} required if standard input is not a terminal", missing.join(", "));
+        }
         let Name(name) =
-            given_or_asked(name, "--name", "Name that portal users see (e.g. Example IT)")?;
+            given_or_asked(name, "a name", "Name that portal users see (e.g. Example IT)")?;
         let public_url = given_or_asked(
             public_url,
-            "--public-url",
+            "a URL",
             "URL by which browsers reach the gateway (e.g. https://portal.example.com or \
              http://localhost:8080)",
         )?;
         let upstream = given_or_asked(
             upstream,
-            "--upstream",
+            "an address",
             "Address of the portal (e.g. http://127.0.0.1:9000)",
         )?;
         let settings = settings(&name, &public_url, &upstream)?;
@@ -100,8 +115,8 @@ impl InitArgs {
     }
 }
 
-/// The option's value; at a terminal, the answer to a question.
-fn given_or_asked<T>(given: Option<T>, option: &str, question: &str) -> anyhow::Result<T>
+/// The option's value, or the answer to a question at the terminal.
+fn given_or_asked<T>(given: Option<T>, what: &str, question: &str) -> anyhow::Result<T>
 where
     T: FromStr,
     T::Err: std::fmt::Display,
@@ -109,18 +124,18 @@ where
     if let Some(given) = given {
         return Ok(given);
     }
-    if !io::stdin().is_terminal() {
-        bail!("`{option}` is required if standard input is not a terminal");
-    }
     loop {
         write!(io::stderr(), "{question}: ")?;
         let mut answer = String::new();
         if io::stdin().lock().read_line(&mut answer)? == 0 {
             bail!("aborted; nothing was created");
         }
-        match answer.trim().parse() {
-            Ok(value) => return Ok(value),
-            Err(error) => writeln!(io::stderr(), "`{}` {error}", escaped(answer.trim()))?,
+        match answer.trim() {
+            "" => writeln!(io::stderr(), "{what} is required")?,
+            answer => match answer.parse() {
+                Ok(value) => return Ok(value),
+                Err(error) => writeln!(io::stderr(), "`{}` {error}", escaped(answer))?,
+            },
         }
     }
 }

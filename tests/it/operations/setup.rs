@@ -65,6 +65,18 @@ async fn init_without_a_terminal_names_the_missing_option() {
 }
 
 #[tokio::test]
+async fn init_names_all_missing_options_and_an_empty_name() {
+    let (_folder, ran) = created(&[]).await;
+    let expected = "portcullis: `--name`, `--public-url`, `--upstream` are required if standard \
+        input is not a terminal\n";
+    assert_eq!(ran.refused(), expected);
+    let mut options = OPTIONS;
+    options[1] = " ";
+    let (_folder, ran) = created(&options).await;
+    assert!(ran.err.contains("a name is required"), "{ran:?}");
+}
+
+#[tokio::test]
 async fn init_overwrites_nothing() {
     let (folder, ran) = created(&OPTIONS).await;
     ran.done();
