@@ -127,7 +127,9 @@ fn is_loopback(name: &str) -> bool {
     name == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
+/// A file without a key is an error, and nothing in it is secret.
 fn readable_key(file: &Path) -> Option<Warning> {
+    pem::private_key(&std::fs::read(file).ok()?).ok()?;
     let mode = std::fs::metadata(file).ok()?.permissions().mode() & 0o777;
     (mode & OTHERS != 0).then(|| {
         let detail = format!(

@@ -78,14 +78,17 @@ impl Problem {
 
     /// Each problem with the policy in a folder.
     fn of_policy(problems: &PolicyProblems, folder: &Path) -> Vec<Self> {
-        let problem = |problem: &portcullis_policy::Problem| Self {
-            file: match problem.file.ends_with(".toml") {
-                true => Some(folder.join(&*problem.file)),
-                false => None,
-            },
-            line: problem.line,
-            message: problem.message.clone(),
-            text: problem.to_string(),
+        let problem = |problem: &portcullis_policy::Problem| {
+            let file = problem.file.ends_with(".toml").then(|| folder.join(&*problem.file));
+            // As warnings show it: relative to the working directory.
+            let text = match &file {
+                Some(file) => {
+                    let file = file.display().to_string().into();
+                    portcullis_policy::Problem { file, ..problem.clone() }.to_string()
+                }
+                None => problem.to_string(),
+            };
+            Self { file, line: problem.line, message: problem.message.clone(), text }
         };
         problems.iter().map(problem).collect()
     }

@@ -1,13 +1,14 @@
 //! Warnings of settings that can be used and are probably not meant.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use portcullis_store::sled::SledStore;
 
 use super::warning::Warning;
 use crate::app::former_key_file;
 use crate::config::{
-    DEFAULT_NAME, DEFAULT_SENDER, IgnoredVariable, MailTransport, Server, Settings, WarningName,
+    DEFAULT_NAME, DEFAULT_SENDER, IgnoredVariable, MailTransport, Server, Settings, UpstreamServer,
+    WarningName,
 };
 
 /// Variables that look like settings.
@@ -84,7 +85,41 @@ pub(super) fn warnings(settings: &Settings) -> Vec<Warning> {
     if let Some(detail) = SledStore::mount_warning(&settings.store.path) {
         warn(WarningName::StoreMountPoint, detail);
     }
+    for server in settings.upstream.groups().flatten() {
+        if let Some(key) = own_address(server, settings) {
+            let detail = format!(
+                "upstream: http://{} is an address of the gateway itself (`{key}`), so it would \
+                 receive its own requests. Write the address of the portal",
+                server.authority
+            );
+            warn(WarningName::UpstreamIsGateway, detail);
+        }
+    }
     warnings
+}
+
+/// The setting that has this address, if the gateway itself accepts connections there.
+fn own_address(server: &UpstreamServer, settings: &Settings) -> Option<&'static str> {
+    let (host, port) = server.authority.rsplit_once(':')?;
+    let port: u16 = port.parse().ok()?;
+    let ip = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(ip) => Some(ip.to_canonical()),
+        Err(_) if host.eq_ignore_ascii_case("localhost") => None,
+        Err(_) => return None,
+    };
+    let is_same = |listen: &SocketAddr| {
+        let own = listen.ip().to_canonical();
+        // Without an address, it is a name of the loopback addresses.
+        let is_loopback = ip.is_none_or(|ip| ip.is_loopback());
+        listen.port() == port
+            && (ip == Some(own)
+                || is_loopback && own.is_unspecified()
+                || ip.is_none() && own.is_loopback())
+    };
+    if settings.server.listen.iter().any(is_same) {
+        return Some("server.listen");
+    }
+    is_same(&settings.admin.listen).then_some("admin.listen")
 }
 
 /// Whether others than the user of this machine can be meant: browsers use https, or an address

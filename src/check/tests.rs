@@ -117,6 +117,33 @@ fn colours_and_unused_servers_are_named() {
 }
 
 #[test]
+fn a_server_that_is_the_gateway_itself_is_named() {
+    let all = ("server.listen", "[\"0.0.0.0:8000\"]");
+    let one = ("server.listen", "[\"127.0.0.1:8000\"]");
+    for (listen, server, key) in [
+        (all, "127.0.0.1:8000", Some("server.listen")),
+        (all, "localhost:8000", Some("server.listen")),
+        (all, "127.0.0.1:8001", None),
+        (all, "10.0.0.7:8000", None),
+        (one, "127.0.0.1:8000", Some("server.listen")),
+        (one, "localhost:8000", Some("server.listen")),
+        (one, "127.0.0.2:8000", None),
+        (one, "portal:8000", None),
+        (one, "127.0.0.1:8081", Some("admin.listen")),
+    ] {
+        let servers = format!("[\"http://10.0.0.1\", \"http://{server}\"]");
+        let expected = key.map(|key| {
+            format!(
+                "upstream-is-gateway: upstream: http://{server} is an address of the gateway itself \
+                 (`{key}`), so it would receive its own requests. Write the address of the portal"
+            )
+        });
+        let found = found(&[listen, ("upstream.servers", &servers)], None);
+        assert_eq!(found, Vec::from_iter(expected), "{listen:?} {server}");
+    }
+}
+
+#[test]
 fn routes_that_are_hardly_meant_are_named() {
     let route = |name: &str, path: &str, access: &str| {
         format!("[[route]]\nname = \"{name}\"\npath = \"{path}\"\n{access}\n")
@@ -249,6 +276,9 @@ fn a_key_for_everybody_and_tls_behind_http_are_named() {
          Run `chmod o= {key}`, and replace the certificate if others may have read the key"
     );
     assert_eq!(with(&[]), [readable]);
+    // The files are swapped, which is an error.
+    let swapped = format!("{{ certificate = {:?}, key = {:?} }}", tls.key, tls.certificate);
+    assert_eq!(found(&[("server.tls", &swapped)], None), [] as [String; 0]);
     std::fs::set_permissions(&tls.key, Permissions::from_mode(0o600)).unwrap();
     let http = "tls-with-http-url: server.tls is set, but server.public_url is http: links in mails \
         do not work, cookies are not secure, and forms are refused. Write \

@@ -26,7 +26,8 @@ impl CheckArgs {
     /// expectations, and prints a summary with warnings, or everything as JSON.
     ///
     /// # Errors
-    /// Everything that prevents a start, one problem a line; or warnings that are denied.
+    /// Everything that prevents a start, their number first, then one error a line; or warnings that
+    /// are denied.
     pub fn run(self, named: Option<&Path>, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
         let of = file(named);
         let report = match read(named) {
@@ -43,19 +44,23 @@ impl CheckArgs {
         } else {
             print(&report, source(named), out)?;
         }
-        let errors: Vec<_> = report.errors.iter().map(Problem::to_string).collect();
-        match (&*errors, denied) {
-            ([], 0) => Ok(()),
-            ([], 1) => anyhow::bail!("1 warning is not allowed; {ADVICE}"),
-            ([], denied) => anyhow::bail!("{denied} warnings are not allowed; {ADVICE}"),
-            (errors, _) => anyhow::bail!("{}", errors.join("\n")),
+        let errors: String =
+            report.errors.iter().map(|error| format!("\nerror: {error}")).collect();
+        match (report.errors.len(), denied) {
+            (0, 0) => Ok(()),
+            (0, 1) => anyhow::bail!(
+                "1 warning is not allowed; correct what it is about, or list its name with a reason \
+                 in `check.allow`"
+            ),
+            (0, denied) => anyhow::bail!(
+                "{denied} warnings are not allowed; correct what they are about, or list their names \
+                 with a reason in `check.allow`"
+            ),
+            (1, _) => anyhow::bail!("1 error prevents a start{errors}"),
+            (count, _) => anyhow::bail!("{count} errors prevent a start{errors}"),
         }
     }
 }
-
-/// What to do about warnings that are denied.
-const ADVICE: &str =
-    "correct what they are about, or list their names with a reason in `check.allow`";
 
 /// What `--json` prints.
 #[derive(Serialize)]

@@ -35,6 +35,8 @@ pub enum WarningName {
     FormerKeyFile,
     /// The folder of the store is a mount point.
     StoreMountPoint,
+    /// A server of the portal is an address of the gateway.
+    UpstreamIsGateway,
     /// No route uses servers of the settings.
     UnusedUpstream,
     /// A segment of a path looks like a pattern of another program, and matches only itself.
@@ -57,7 +59,7 @@ pub enum WarningName {
 
 impl WarningName {
     /// Every name, in the order in which warnings are reported.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::IgnoredVariable,
         Self::HttpsWithoutTls,
         Self::TlsWithHttpUrl,
@@ -71,6 +73,7 @@ impl WarningName {
         Self::AdjustedColour,
         Self::FormerKeyFile,
         Self::StoreMountPoint,
+        Self::UpstreamIsGateway,
         Self::UnusedUpstream,
         Self::ForeignSyntax,
         Self::OpenWithSlash,
@@ -99,6 +102,7 @@ impl WarningName {
             Self::AdjustedColour => "adjusted-colour",
             Self::FormerKeyFile => "former-key-file",
             Self::StoreMountPoint => "store-mount-point",
+            Self::UpstreamIsGateway => "upstream-is-gateway",
             Self::UnusedUpstream => "unused-upstream",
             Self::ForeignSyntax => "foreign-syntax",
             Self::OpenWithSlash => "open-with-slash",

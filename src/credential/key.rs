@@ -65,7 +65,7 @@ impl Purpose {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// Users other than the owner can read or write the file.
-    #[error("the secret key `{}` has mode {mode:04o}, so other users can access it; run `chmod 600` on it", path.display())]
+    #[error("the secret key `{}` has mode {mode:04o}, so other users can access it; run `chmod 600 {}`", path.display(), path.display())]
     Exposed {
         /// The file.
         path: PathBuf,

@@ -50,6 +50,7 @@ async fn check_refuses_the_path_syntax_of_other_programs() {
         ),
         ("/files/{rest:.*}", "`{rest:.*}` is not a variable in routes; write `{*rest}`"),
         ("/users/{id:[0-9]+}", "`{id:[0-9]+}` is not a variable in routes; write `{id:int}`"),
+        ("/users/{id", "`{id` has no closing brace; write `{id}`"),
         (
             "/a{b",
             "`a{b` mixes text and a variable; a variable is a whole segment, as in `/{name}/`",
@@ -88,6 +89,34 @@ async fn check_fails_on_warnings_only_if_they_are_denied() {
     assert_eq!(said.code, 1, "{said:?}");
     let unused = "warning[unused-allow]: check.allow: there is no warning `open-below`; remove it.";
     assert!(said.out.lines().any(|line| line == unused), "{said:?}");
+}
+
+#[tokio::test]
+async fn check_labels_errors_with_their_place_as_warnings() {
+    let home = home(&format!("{PAGES}{}", STAFF.replace("deny", "dny"))).await;
+    let message = "error: policies/routes.toml:8: `access` must be \"public\", \"signed-in\" or \
+        \"deny\", not `dny`\n";
+    let said = home.run(&["check"]).await.refused();
+    assert_eq!(said, format!("portcullis: 1 error prevents a start\n{message}"));
+    // A misspelt key does not make the route one for the requests of another.
+    let twice = "[[route]]\nname = \"A\"\npath = \"/a\"\naccess = \"deny\"\nmethods = [\"GET\"]\n";
+    let route = twice.replace("\"A\"", "\"B\"").replace("methods", "method");
+    home.policy("routes.toml", &format!("{twice}{route}"));
+    let said = home.run(&["check"]).await.refused();
+    let message = "error: policies/routes.toml:10: unknown key `method`; did you mean `methods`?\n";
+    assert_eq!(said, format!("portcullis: 1 error prevents a start\n{message}"));
+}
+
+#[tokio::test]
+async fn check_finds_files_where_folders_are_required() {
+    let home = home(PAGES).await;
+    std::fs::write(home.path("a-file"), "").unwrap();
+    home.settings("store.path = \"a-file\"\n");
+    for command in ["check", "serve"] {
+        let said = home.run(&[command]).await.refused();
+        let expected = "store.path: `a-file` is a file; a folder is required\n";
+        assert!(said.ends_with(expected), "{command}: {said}");
+    }
 }
 
 #[tokio::test]
