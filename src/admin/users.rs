@@ -103,7 +103,15 @@ pub(super) async fn change(
     RecordChange(change): RecordChange,
     Body(patch): Body<UserPatch>,
 ) -> ApiResult {
-    record(&admin.directory.users().change(&id, patch, &change).await?)
+    let users = admin.directory.users();
+    let ends_requirement = patch.require_mfa == Some(false);
+    let user = users.change(&id, patch, &change).await?;
+    // The user is changed whatever happens here.
+    let warning = match ends_requirement {
+        true => users.about_second_factor(&user).await.ok().flatten(),
+        false => None,
+    };
+    record(&WithWarnings { user, warnings: warning.into_iter().collect() })
 }
 
 pub(super) async fn delete(

@@ -8,6 +8,7 @@ use super::edit::report_edit;
 use super::impact::{OpenSessions, counted};
 use super::lookup;
 use super::user::User;
+use super::user_create::warn;
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("change").required(true).multiple(true))]
@@ -69,7 +70,8 @@ impl Edit {
             ("end user", "end_user"),
             ("MFA required", "require_mfa"),
         ];
-        report_edit(console, &login, (&before, &after), &fields)
+        report_edit(console, &login, (&before, &after), &fields)?;
+        warn(console, &after)
     }
 }
 

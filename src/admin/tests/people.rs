@@ -254,6 +254,11 @@ async fn r51_a_second_factor_is_shown_and_reset() {
     assert_eq!((stale.status.as_u16(), stale.code()), (409, "changed"));
     assert_eq!(bench.get(&user).await.body["mfa_enrolled"], true);
 
+    let lifted = bench.patch(&user, json!({ "require_mfa": false })).await.body;
+    assert_eq!(lifted["warnings"][0]["name"], "second-factor-no-longer-asked");
+    let required = bench.patch(&user, json!({ "require_mfa": true })).await.body;
+    assert_eq!(required.get("warnings"), None);
+
     assert_eq!(bench.delete(&path).await.status, 204);
     assert_eq!(bench.get(&user).await.body["mfa_enrolled"], false);
     assert_eq!(bench.get(&path).await.body["required"], true, "it is asked for as before");

@@ -84,10 +84,15 @@ pub(in crate::directory) async fn mail(
     Ok(Some(put(&id, Expect::Absent, &mail)))
 }
 
-/// What has changed. A first password and a used recovery code are not a change.
+/// What has changed. A first password and a used recovery code are not a change. For the user, a
+/// second factor that is asked for no longer is turned off.
 fn changed(before: &User, after: &User) -> Option<AccountChange> {
     if before.password.is_some() && before.password_generation != after.password_generation {
         return Some(AccountChange::Password);
+    }
+    let asked = |user: &User| user.second_factor.is_some() && user.asks_for_second_factor();
+    if asked(before) && !asked(after) {
+        return Some(AccountChange::SecondFactorRemoved);
     }
     match (&before.second_factor, &after.second_factor) {
         (None, Some(_)) => Some(AccountChange::SecondFactorSetUp),

@@ -1,4 +1,4 @@
-//! Warnings about portal users that were just created or invited: it was done, but may not be what
+//! Warnings about portal users that were just created, invited or changed: it was done, but may not be what
 //! was meant.
 
 use serde::Serialize;
@@ -7,7 +7,7 @@ use super::user_view::UserView;
 use super::users::Users;
 use crate::credential::folding::fold;
 use crate::directory::error::DirectoryError;
-use crate::directory::records::{EndUser, Group, OrganizationId, Stored};
+use crate::directory::records::{EndUser, Group, OrganizationId, Stored, User};
 use crate::email;
 use portcullis_store::Key;
 
@@ -45,6 +45,27 @@ impl Users {
             warnings.extend(warning.ok().flatten());
         }
         warnings
+    }
+
+    /// Warns if a second factor is set up and asked for no longer, after the requirement of a user
+    /// has ended.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn about_second_factor(
+        &self,
+        user: &UserView,
+    ) -> Result<Option<Warning>, DirectoryError> {
+        let stored = self.core.read().get::<User>(&user.id).await?;
+        let is_off = |user: &User| user.second_factor.is_some() && !user.asks_for_second_factor();
+        Ok(stored.filter(|stored| is_off(&stored.doc)).map(|_| Warning {
+            name: "second-factor-no-longer-asked",
+            detail: format!(
+                "sign-in no longer asks `{}` for the second factor, which was set up because it \
+                 was required: the password alone is enough",
+                user.login
+            ),
+        }))
     }
 
     /// A default group that has all permissions.

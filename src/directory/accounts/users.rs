@@ -266,6 +266,9 @@ impl Users {
         }
         let (write, changed) = user.replace(doc);
         commit.push(write);
+        let by = change_notice::by(change);
+        let notice = change_notice::mail(&self.core, &user, &changed.doc, by, change.at);
+        commit.extend(notice.await?);
         self.core.commit(change, commit).await.map_err(as_given(&changed.doc.login))?;
         Ok(changed)
     }

@@ -1,8 +1,9 @@
 use super::*;
 use crate::credential::secret::Secret;
 use crate::directory::UserId;
-use crate::directory::accounts::users::NewUser;
+use crate::directory::accounts::users::{NewUser, UserPatch};
 use crate::directory::fixture::{Fixture, by_operator, by_operator_at, new_user, now};
+use crate::directory::records::SecondFactor;
 
 const PASSWORD: &str = "Renamed-Horse-9";
 
@@ -60,6 +61,27 @@ async fn a_first_password_is_not_a_change() {
     assert_eq!(notices(&fixture).await, []);
     set_password(&fixture, &ann.id, now()).await;
     assert_eq!(notices(&fixture).await.len(), 1);
+}
+
+#[tokio::test]
+async fn r50_an_end_of_the_requirement_is_mailed_if_no_choice() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    for (login, by_choice) in [("ann@acme.example", false), ("bob@acme.example", true)] {
+        let user = fixture.user("acme", login, "limited").await;
+        let records = fixture.directory.records();
+        let stored = records.read().existing::<User>(&user.id, None).await.unwrap();
+        let (secret, recovery_codes) = ("sealed".to_owned(), Vec::new());
+        let factor = SecondFactor { secret, recovery_codes, created: now(), by_choice };
+        let second_factor = Some(factor);
+        let doc = User { require_mfa: true, second_factor, ..stored.doc.clone() };
+        records.commit(&by_operator(), vec![stored.replace(doc).0]).await.unwrap();
+        let patch = UserPatch { require_mfa: Some(false), ..UserPatch::default() };
+        fixture.directory.users().change(&user.id, patch, &by_operator()).await.unwrap();
+    }
+    let [mail] = &notices(&fixture).await[..] else { panic!("Bob is still asked for it") };
+    let (changed, by) = (AccountChange::SecondFactorRemoved, ChangedBy::Administrator);
+    assert_eq!((&*mail.to, mail.notice), ("ann@acme.example", Some(Notice { changed, by })));
 }
 
 #[tokio::test]
