@@ -6,9 +6,9 @@ use serde_json::{Map, Value, json};
 use super::console::{Console, field, text};
 use super::edit::report_edit;
 use super::impact::{OpenSessions, counted};
+use super::invitations::warn;
 use super::lookup;
 use super::user::User;
-use super::user_create::warn;
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("change").required(true).multiple(true))]

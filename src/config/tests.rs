@@ -166,7 +166,6 @@ fn all_problems_are_reported_at_once() {
         "server.limits.header_timeout",
         "upstream.servers",
         "policy.mode",
-        "session.idle_timeout",
         "session.absolute_timeout",
         "hashing.memory_kib",
         "identity.user",

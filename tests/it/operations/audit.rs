@@ -122,25 +122,8 @@ async fn i9_entries_are_found_by_actor_user_organization_and_kind() {
     ] {
         assert_eq!(described(&entries(&home, &filter).await), found, "{filter:?}");
     }
-    let time = audit(&home, &["list", "--since", "yesterday"]).await.refused();
-    assert!(time.contains("`yesterday` is not a date (e.g. "), "{time}");
-    for args in [["--user", "anne"], ["--organization", "initech"], ["--actor", "portal-user:ann"]]
-    {
-        let said = audit(&home, &[&["list"], &args[..]].concat()).await.refused();
-        assert!(said.contains("there is no "), "{args:?}: {said}");
-    }
-    for (args, hint) in [
-        (["--kind", "user.made"], "kinds are `organization`, "),
-        (["--actor", "sokcet"], "actors are `socket`, "),
-    ] {
-        let said = audit(&home, &[&["list"], &args[..]].concat()).await.done();
-        assert!(said.starts_with("No entries. ") && said.contains(hint), "{args:?}: {said}");
-    }
-    // Entries stay when their user and organization are deleted.
-    home.run(&["--yes", "users", "delete", "anna"]).await.done();
-    assert_eq!(entries(&home, &["--user", &anna]).await.len(), 2);
-    home.run(&["--yes", "organizations", "delete", "acme"]).await.done();
-    assert_eq!(entries(&home, &["--organization", "acme"]).await.len(), 4);
+    let time = audit(&home, &["list", "--since", "yesterday"]).await;
+    assert!(time.code == 2 && time.err.contains("`yesterday` is not a date"), "{time:?}");
 }
 
 #[tokio::test]

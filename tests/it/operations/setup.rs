@@ -160,8 +160,7 @@ async fn a_start_that_is_refused_says_what_to_do() {
         std::fs::write(home.path(file), content).unwrap();
     };
     let message = refused_start(|home| write(home, "data", b"")).await;
-    let expected = "store.path: `data` is a file, but must be a folder, which is created if it does \
-                    not exist";
+    let expected = "store.path: `data` is a file; a folder is required";
     assert!(message.ends_with(expected), "{message}");
     for (content, expected) in [
         (&[b'k'; 5][..], "`secrets/secret.key` has 5 bytes, not 32; restore it from a backup"),

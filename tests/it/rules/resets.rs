@@ -95,7 +95,7 @@ async fn r33_reset_mails_are_limited_to_five_an_hour() {
         links.push(mail.link());
     }
     assert_eq!(ask(&mut browser, LOGIN).await.status, 200);
-    gate.logged("too many were requested").await;
+    gate.logged("too-many-resets").await;
     let list = admin.get("/api/v1/mail").await.ok();
     assert_eq!(list["items"].as_array().unwrap().len(), 5, "{list}");
     for (number, link) in links.iter().enumerate() {
