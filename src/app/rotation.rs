@@ -17,7 +17,7 @@ use crate::credential::key::SecretKey;
 use crate::directory::resealing::{Affected, Resealing};
 use portcullis_store::sled::Rekeying;
 
-/// A store that is about to get a new key. No gateway can open it meanwhile.
+/// A store that is about to get a new key. No gateway can open it until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Rotation {
     file: PathBuf,

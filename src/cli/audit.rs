@@ -48,7 +48,7 @@ pub(super) enum Command {
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Sign the log as it is now; keep the output where nobody who runs the gateway can change it
+    /// Sign the log as it is now; keep the output out of reach of the gateway's operators
     Checkpoint,
     /// Show that no entry was changed or removed
     Verify(Verify),

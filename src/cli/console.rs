@@ -205,7 +205,7 @@ impl<'a> Console<'a> {
     }
 
     /// Asks before a change, if standard input is a terminal and `--yes` was not given. The question
-    /// names what the change affects, and is `None` if it affects nobody; it is composed only if it is
+    /// names what the change affects, and is `None` if it affects no one; it is composed only if it is
     /// asked, because it takes calls of the API.
     ///
     /// # Errors

@@ -188,7 +188,7 @@ pub enum Refusal {
         /// How many portal users it has.
         portal_users: u64,
     },
-    /// Somebody must be able to manage administrators and tokens.
+    /// One owner must stay, to manage administrators and tokens.
     #[error("`{login}` is the last owner; make another administrator an owner first")]
     LastOwner {
         /// The administrator's login.

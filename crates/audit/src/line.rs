@@ -63,7 +63,7 @@ fn to_json(value: &impl Serialize) -> String {
 }
 
 impl<'a> Line<'a> {
-    /// Reads a line. `None` if it is none of these.
+    /// Reads a line. `None` if it has another form.
     pub(crate) fn parse(line: &'a str) -> Option<Self> {
         if let Some(rest) = line.strip_prefix(NUMBER) {
             return Self::entry(line, rest);

@@ -8,7 +8,7 @@ use crate::{Checkpoint, CheckpointError, Hash, PublicKey, Tree};
 /// The first thing that is wrong with a log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// A line is none of a log.
+    /// A line is not a line of a log.
     #[error("line {line} is not a line of an exported audit log")]
     Line {
         /// From 1.

@@ -173,7 +173,7 @@ pub enum Write {
     },
     /// Write a record under the next number of its kind: 0 for the first, and one more than the
     /// largest id otherwise, as 20 digits ([`number_id`]). So these records are in the order of
-    /// their commits, without gaps, whoever commits at the same time.
+    /// their commits, without gaps, also with concurrent commits.
     Append {
         /// The record's kind, all records of which are appended.
         kind: Kind,
