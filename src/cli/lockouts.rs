@@ -70,7 +70,7 @@ fn number(console: &Console<'_>) -> anyhow::Result<usize> {
     Ok(array(&console.get(&["lockouts"])?, "items").len())
 }
 
-/// Adds the command that lists lockouts to the error that there is none.
+/// Adds the command that lists lockouts to the error for an unknown one.
 fn with_list(error: anyhow::Error) -> anyhow::Error {
     match error.downcast_ref::<ApiError>() {
         Some(missing) if missing.is("not-found") => {

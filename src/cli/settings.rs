@@ -58,7 +58,7 @@ fn load(named: Option<&Path>) -> anyhow::Result<Loaded> {
     })
 }
 
-/// Says that there is no file, if there is none.
+/// Adds to an error that no settings file was found.
 fn explained<E>(named: Option<&Path>, settings: Result<Settings, E>) -> anyhow::Result<Settings>
 where
     E: std::error::Error + Send + Sync + 'static,

@@ -49,7 +49,7 @@ impl PageLink {
         links
     }
 
-    /// The name in the language with this tag (`de-AT`): if there is none, the one in `de`, else in
+    /// The name in the language with this tag (`de-AT`); otherwise the one in `de`, else in
     /// English, else in the first language by tag.
     #[must_use]
     pub fn name(&self, language: &str) -> &str {

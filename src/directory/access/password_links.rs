@@ -83,8 +83,8 @@ pub struct PasswordLinks {
 impl PasswordLinks {
     /// The user of a link, if the link is valid. This does not use it up.
     ///
-    /// An invalid link is logged and counted for the address if there is one. There is none for
-    /// requests that other pages can cause, such as for images.
+    /// An invalid link is logged, and counted for `address`. Pass `None` for requests that other
+    /// pages can cause, such as for images: they are neither logged nor counted.
     ///
     /// # Errors
     /// When the store is unavailable.

@@ -136,7 +136,7 @@ impl SecureLinks {
     }
 
     /// The organization that a token names, and whether the token is that of its current link. For
-    /// operators only: whoever asks learns that the organization exists.
+    /// operators only: the answer reveals that the organization exists.
     ///
     /// # Errors
     /// When the store is unavailable.

@@ -177,7 +177,7 @@ impl Administrators {
     /// Changes an administrator.
     ///
     /// # Errors
-    /// When there is none with this id, a value is invalid, or the last owner would lose that role.
+    /// When no administrator has this id, a value is invalid, or the last owner would lose that role.
     pub async fn change(
         &self,
         id: &AdministratorId,
@@ -260,7 +260,7 @@ impl Administrators {
     /// Deletes an administrator and its sessions.
     ///
     /// # Errors
-    /// When there is none with this id, or it is the last owner.
+    /// When no administrator has this id, or it is the last owner.
     pub async fn delete(
         &self,
         id: &AdministratorId,
