@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use portcullis_audit::line;
 use portcullis_store::{CommitError, Expect, StoreError, Write, number_id};
 use serde_json::{Map, Value};
 
@@ -54,7 +55,7 @@ impl AuditLog {
                 ("from".to_owned(), Value::from(from)),
                 ("to".to_owned(), Value::from(from + count - 1)),
             ]);
-            let noted = Occurrence::of_gateway("audit.expired", after);
+            let noted = Occurrence::of_gateway(line::EXPIRED, after);
             match self.records.commit_noting(&change, deletes, noted).await {
                 Ok(_) => removed += count,
                 Err(CommitError::Store(error)) => return Err(error),

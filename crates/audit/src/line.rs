@@ -8,19 +8,33 @@
 //!
 //! An entry's hash is that of its bytes without the number, which the place in the tree states:
 //! `{"number":7,"kind":"sign-in"}` has the hash of `{"kind":"sign-in"}`.
+//!
+//! Of an entry's fields, only those of the kind [`EXPIRED`] are read: `{"kind":"audit.expired",
+//! "after":{"from":0,"to":6}}` says that the contents of these entries were removed.
 
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
 use crate::Hash;
 
+/// The kind of the entries about entries that were removed at the end of their retention.
+pub const EXPIRED: &str = "audit.expired";
+
 const NUMBER: &str = r#"{"number":"#;
 
 /// A line of an exported log.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line<'a> {
-    Entry { number: u64, leaf: Hash },
-    Leaves { from: u64, hashes: Vec<Hash> },
+    /// `expired` is the number of the last entry that was removed, if this entry is about that.
+    Entry {
+        number: u64,
+        leaf: Hash,
+        expired: Option<u64>,
+    },
+    Leaves {
+        from: u64,
+        hashes: Vec<Hash>,
+    },
     Checkpoint(std::borrow::Cow<'a, str>),
 }
 
@@ -29,6 +43,18 @@ pub(crate) enum Line<'a> {
 struct Leaves<'a> {
     from: u64,
     leaves: std::borrow::Cow<'a, str>,
+}
+
+/// The fields of an entry about removed entries.
+#[derive(Deserialize)]
+struct Expired {
+    kind: String,
+    after: Removed,
+}
+
+#[derive(Deserialize)]
+struct Removed {
+    to: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -84,8 +110,17 @@ impl<'a> Line<'a> {
         let value: u64 = number.parse().ok()?;
         // One spelling for each number: `+7` and `07` would be other bytes with the same hash.
         (value.to_string() == number).then_some(())?;
-        Some(Self::Entry { number: value, leaf: Hash::leaf(format!("{{{fields}").as_bytes()) })
+        let leaf = Hash::leaf(format!("{{{fields}").as_bytes());
+        Some(Self::Entry { number: value, leaf, expired: expired(line) })
     }
+}
+
+/// The last entry that was removed, of an entry about that. Few lines have the text of the kind in
+/// them, so few are parsed.
+fn expired(line: &str) -> Option<u64> {
+    line.contains(EXPIRED).then_some(())?;
+    let Expired { kind, after } = serde_json::from_str(line).ok()?;
+    (kind == EXPIRED).then_some(after.to)
 }
 
 #[cfg(test)]
@@ -97,12 +132,29 @@ mod tests {
         let entry = r#"{"kind":"sign-in","actor":{"name":"ann, \"the\" first"}}"#;
         let leaf = Hash::leaf(entry.as_bytes());
         let line = of_entry(7, entry);
-        assert_eq!(Line::parse(&line), Some(Line::Entry { number: 7, leaf }));
+        let parsed = Line::Entry { number: 7, leaf, expired: None };
+        assert_eq!(Line::parse(&line), Some(parsed));
         let hashes = vec![leaf, Hash::leaf(b"")];
         let line = of_leaves(3, &hashes);
         assert_eq!(Line::parse(&line), Some(Line::Leaves { from: 3, hashes }));
         let line = of_checkpoint("a\nb\n\n— x y\n");
         assert_eq!(Line::parse(&line), Some(Line::Checkpoint("a\nb\n\n— x y\n".into())));
+    }
+
+    #[test]
+    fn only_an_entry_of_its_kind_is_about_removed_entries() {
+        let expired = |entry: &str| match Line::parse(&of_entry(7, entry)) {
+            Some(Line::Entry { expired, .. }) => expired,
+            _ => None,
+        };
+        assert_eq!(expired(r#"{"kind":"audit.expired","after":{"from":0,"to":4}}"#), Some(4));
+        for other in [
+            r#"{"kind":"sign-in","after":{"kind":"audit.expired","to":4}}"#,
+            r#"{"kind":"sign-in","subject":"audit.expired","after":{"to":4}}"#,
+            r#"{"kind":"audit.expired","before":{"to":4}}"#,
+        ] {
+            assert_eq!(expired(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -26,6 +26,13 @@ pub enum Fault {
         /// The first such entry.
         number: u64,
     },
+    /// Entries at the beginning are gone, and no entry says that they were removed at the end of their
+    /// retention.
+    #[error("entry {number} is missing, and no entry says that it was removed as expired")]
+    Removed {
+        /// The first such entry.
+        number: u64,
+    },
     /// The entries are not those of a checkpoint, although their hashes are.
     #[error(
         "entries were changed together with their hashes: the first of them is entry {from} or \
@@ -85,6 +92,8 @@ pub struct Verification {
     leaves: VecDeque<Hash>,
     /// Entries that are gone, all before the first one that is there.
     removed: u64,
+    /// The number of entries at the beginning that were removed according to the log itself.
+    expired: u64,
     /// The number of entries that a checkpoint has shown to be right.
     shown: u64,
     own: Option<Checkpoint>,
@@ -113,6 +122,7 @@ impl Verification {
             lines: 0,
             leaves: VecDeque::new(),
             removed: 0,
+            expired: 0,
             shown: 0,
             own: None,
             ahead: ahead.into(),
@@ -131,7 +141,11 @@ impl Verification {
     pub fn line(&mut self, line: &str) -> Result<(), Fault> {
         self.lines += 1;
         match Line::parse(line).ok_or(Fault::Line { line: self.lines })? {
-            Line::Entry { number, leaf } => self.entry(number, leaf),
+            Line::Entry { number, leaf, expired } => {
+                self.entry(number, leaf)?;
+                self.expired = self.expired.max(expired.map_or(0, |last| last.saturating_add(1)));
+                Ok(())
+            }
             Line::Leaves { from, hashes } => self.leaves(from, hashes),
             Line::Checkpoint(note) => self.checkpoint(&note),
         }
@@ -140,12 +154,15 @@ impl Verification {
     /// The end of the log.
     ///
     /// # Errors
-    /// When entries are missing at the end.
+    /// When entries are missing at the end, or at the beginning without having expired.
     pub fn finish(mut self) -> Result<Verified, Fault> {
         self.remove_leaves()?;
         let size = self.tree.size();
         if let Some(Checkpoint { size: expected, time, .. }) = self.ahead.pop_front() {
             return Err(Fault::Cut { size, expected, time });
+        }
+        if self.removed > self.expired {
+            return Err(Fault::Removed { number: self.expired });
         }
         Ok(Verified { size, removed: self.removed, own: self.own, outside: self.outside })
     }

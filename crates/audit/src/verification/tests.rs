@@ -37,6 +37,14 @@ fn entries() -> Vec<String> {
     (0..ENTRIES).map(entry).collect()
 }
 
+/// The same with an entry, at its end, that says that entries up to `last` were removed.
+fn entries_expired_to(last: u64) -> Vec<String> {
+    let mut entries = entries();
+    let expired = format!(r#"{{"kind":"audit.expired","after":{{"from":0,"to":{last}}}}}"#);
+    *entries.last_mut().unwrap() = expired;
+    entries
+}
+
 fn verify(lines: &[String], outside: &[String]) -> Result<Verified, Fault> {
     let outside = outside.iter().map(String::as_str);
     let mut verification = Verification::new(&key().public(), outside).unwrap();
@@ -137,13 +145,23 @@ fn hashes_rewritten_without_the_key_are_shown() {
 
 #[test]
 fn removed_entries_are_only_the_first_ones() {
-    for removed in [1, 20, 23, 30] {
-        let (lines, notes) = log(&entries(), removed);
+    for removed in [1, 20, 23, 30, 59] {
+        let (lines, notes) = log(&entries_expired_to(removed - 1), removed);
         let verified = verify(&lines, &notes).unwrap();
         assert_eq!((verified.size, verified.removed), (60, removed));
     }
-    let (lines, notes) = log(&entries(), 60);
-    assert_eq!(verify(&lines, &notes).unwrap().removed, 60);
+}
+
+#[test]
+fn first_entries_removed_before_they_expired_are_a_fault() {
+    for (expired, removed) in [(20, 21), (20, 30), (1, 59)] {
+        let (lines, notes) = log(&entries_expired_to(expired - 1), removed);
+        for outside in [&notes[..], &[]] {
+            assert_eq!(verify(&lines, outside), Err(Fault::Removed { number: expired }));
+        }
+    }
+    let (lines, notes) = log(&entries(), 1);
+    assert_eq!(verify(&lines, &notes), Err(Fault::Removed { number: 0 }));
 }
 
 #[test]
@@ -165,8 +183,7 @@ fn a_line_of_something_else_is_named() {
 }
 
 proptest! {
-    /// Any other sequence of lines than the log's own is a fault, or is a part at its beginning that
-    /// the checkpoint from outside does not reach.
+    /// Any other sequence of entries than the log's own is a fault.
     #[test]
     fn no_edit_passes_a_checkpoint_from_outside(
         edits in prop::collection::vec((0..78_usize, 0..78_usize, 0..4_u8), 1..6)
