@@ -36,6 +36,7 @@ mod input;
 mod lockouts;
 mod mail;
 mod organizations;
+mod origin;
 mod personal_data;
 mod policy;
 mod portal_servers;

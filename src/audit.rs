@@ -13,6 +13,7 @@
 //! |---|---|
 //! | `log` | the log, as the API reads it |
 //! | `entry`, `filter` | an entry as it is shown, and which entries to show |
+//! | `refused` | entries about refusals, which are counted first |
 //! | `checkpoints` | signing and storing checkpoints |
 //! | `retention` | removing entries that have been kept long enough |
 //! | `export` | the whole log, line by line, for verification |
@@ -22,6 +23,7 @@ mod entry;
 mod export;
 mod filter;
 mod log;
+mod refused;
 mod retention;
 
 pub use entry::NumberedEntry;

@@ -31,7 +31,7 @@ pub use self::ended::EndReason;
 pub use self::filter::SessionFilter;
 pub use self::list::{SessionData, SessionView};
 pub use self::lookup::{Absence, SessionLookup};
-pub use self::new_session::NewSession;
+pub use self::new_session::{NewSession, SignInWay};
 pub use self::portal_cookie::PortalCookie;
 pub use self::sessions::Sessions;
 pub use self::start::{StartError, StartedSession};

@@ -21,11 +21,13 @@ pub(super) async fn list(
     Params(page): Params<PageParams>,
     Params(filter): Params<Filter>,
 ) -> ApiResult {
+    admin.audit.add_refused().await?;
     document(&admin.audit.list(&filter, &page.request()?).await?)
 }
 
 /// The newest checkpoint, after signing one of all entries so far.
 pub(super) async fn checkpoint(State(admin): State<AdminState>) -> ApiResult {
+    admin.audit.add_refused().await?;
     match admin.audit.checkpoint(clock::now()).await? {
         Some(checkpoint) => document(&checkpoint),
         None => Err(Problem::not_found("checkpoint", "of an empty log")),
@@ -38,6 +40,7 @@ pub(super) async fn export(
     State(admin): State<AdminState>,
     NewRecord(change): NewRecord,
 ) -> ApiResult {
+    admin.audit.add_refused().await?;
     let exported = Occurrence::of_gateway("audit.exported", Map::new());
     admin.audit.note(&change, exported).await?;
     let lines = stream::try_unfold(admin.audit.export(), |mut export| async move {

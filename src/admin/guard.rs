@@ -15,6 +15,7 @@ use http::{HeaderValue, Method, StatusCode, Uri, header};
 
 use super::authority::Authority;
 use super::caller::{Access, Authentication};
+use super::origin::{self, Origins};
 use super::problem::{Problem, StoreFailed};
 use super::state::AdminState;
 use super::table::{Declaration, Declarations, Table};
@@ -31,9 +32,11 @@ pub(super) fn router(table: Table, state: AdminState, access: Access) -> Router 
     let Table { router, declarations } = table;
     let authentication = state.authentication(access);
     let guard = Arc::new(Guard { declarations, authentication });
+    let origins = Origins::new(access, &state);
     router
         .fallback(|uri: Uri| async move { nothing_at(&uri) })
         .layer(middleware::from_fn_with_state(guard, check))
+        .layer(middleware::from_fn_with_state(origins, origin::during))
         .with_state(state)
 }
 

@@ -30,10 +30,10 @@ pub(super) async fn release_by_query(
 ) -> ApiResult {
     match params {
         ReleaseParams { login: Some(login), address: None } => {
-            admin.release(Release::Login(&login), &login, &change)
+            admin.release(Release::Login(&login), &login, &change).await
         }
         ReleaseParams { login: None, address: Some(address) } => {
-            admin.release(Release::Address(address), &address.to_string(), &change)
+            admin.release(Release::Address(address), &address.to_string(), &change).await
         }
         ReleaseParams { .. } => {
             Err(Problem::invalid("login", "specify either `login` or `address`"))
@@ -46,12 +46,12 @@ pub(super) async fn release(
     NewRecord(change): NewRecord,
     Id(id): Id,
 ) -> ApiResult {
-    admin.release(Release::Id(&id), &id, &change)
+    admin.release(Release::Id(&id), &id, &change).await
 }
 
 impl AdminState {
-    fn release(&self, what: Release<'_>, name: &str, change: &Change) -> ApiResult {
-        match self.directory.lockouts().release(what, change) {
+    async fn release(&self, what: Release<'_>, name: &str, change: &Change) -> ApiResult {
+        match self.directory.lockouts().release(what, change).await? {
             true => no_content(),
             false => Err(Problem::not_found("lockout", name)),
         }

@@ -46,6 +46,7 @@ pub(super) async fn export(
     let exported = Occurrence {
         kind: "user.exported",
         subject: Subject::new("user", id.as_str(), &account.user.login),
+        reason: None,
         organization: Some(account.user.organization.to_string()),
         user: Some(id.to_string()),
         after: Map::new(),

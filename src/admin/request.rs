@@ -154,7 +154,10 @@ impl<S: Send + Sync> FromRequestParts<S> for NewRecord {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         match parts.extensions.get::<Caller>() {
-            Some(caller) => Ok(Self(Change::new(caller.actor.clone(), clock::now()))),
+            Some(caller) => {
+                let change = Change::new(caller.actor.clone(), clock::now());
+                Ok(Self(change.in_role(caller.role)))
+            }
             // The guard lets no request without a caller reach a handler that writes.
             None => Err(Problem::new(
                 StatusCode::UNAUTHORIZED,

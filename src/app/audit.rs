@@ -45,12 +45,13 @@ pub(super) async fn open(
     Ok(AuditLog::new(directory, key))
 }
 
-/// Signs a checkpoint every minute, and removes old entries every hour.
+/// Adds refusals and signs a checkpoint every minute, and removes old entries every hour.
 pub(super) async fn maintain(log: AuditLog, retention: Duration) {
     let mut ticks = interval(CHECKPOINT_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for tick in 0_u64.. {
         ticks.tick().await;
+        add_refused(&log).await;
         sign(&log).await;
         if tick % CHECKPOINTS_PER_REMOVAL == 0 {
             match log.remove_expired(retention, clock::now()).await {
@@ -71,6 +72,13 @@ pub(super) async fn note(log: &AuditLog, kind: &'static str) {
     }
 }
 
+/// Adds the entries about refusals.
+async fn add_refused(log: &AuditLog) {
+    if let Err(error) = log.add_refused().await {
+        tracing::error!(%error, "could not add refusals to the audit log");
+    }
+}
+
 /// Signs a checkpoint.
 async fn sign(log: &AuditLog) {
     if let Err(error) = log.checkpoint(clock::now()).await {
@@ -78,8 +86,9 @@ async fn sign(log: &AuditLog) {
     }
 }
 
-/// The last entry, and a checkpoint that covers it.
+/// The last entries, and a checkpoint that covers it.
 pub(super) async fn finish(log: &AuditLog) {
+    add_refused(log).await;
     note(log, "gateway.stopped").await;
     sign(log).await;
 }

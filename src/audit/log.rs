@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use portcullis_audit::SigningKey;
-use portcullis_store::{CommitError, StoreError, number_id};
+use portcullis_store::{StoreError, number_id};
 use tokio::sync::Mutex;
 
 use super::entry::{NumberedEntry, number};
@@ -49,12 +49,7 @@ impl AuditLog {
     /// # Errors
     /// When the store is unavailable.
     pub async fn note(&self, change: &Change, occurrence: Occurrence) -> Result<(), StoreError> {
-        match self.records.commit_noting(change, Vec::new(), occurrence).await {
-            Ok(_) => Ok(()),
-            Err(CommitError::Store(error)) => Err(error),
-            // An appended record has no condition.
-            Err(error) => Err(StoreError::Unavailable(error.to_string())),
-        }
+        self.records.append(vec![(change.clone(), occurrence)]).await
     }
 
     /// A page of the entries, the newest first.

@@ -12,7 +12,7 @@ use crate::directory::access::user_tokens::NewUserToken;
 use crate::directory::accounts::preferences::PreferencesPatch;
 use crate::directory::fixture::{Fixture, by_operator, now, policy_files};
 use crate::directory::{Actor, Change};
-use crate::session::{NewSession, SessionCache};
+use crate::session::{NewSession, SessionCache, SignInWay};
 use portcullis_policy::{Policy, PolicyFiles, RequestLine, SessionKind};
 use portcullis_store::feed::Feed;
 
@@ -69,6 +69,7 @@ impl Bench {
         );
         let facts = fixture.directory.user(&user.id).await.unwrap().unwrap();
         let new = NewSession {
+            way: SignInWay::Password,
             kind: SessionKind::User,
             organization: facts.organization.clone(),
             user: Some(facts.id.clone()),

@@ -13,30 +13,7 @@ use serde_json::Value;
 use super::console::{Console, array, field, text};
 use super::lookup;
 use super::user_list::time;
-
-/// What kinds begin with that are about a change of a record.
-const NOUNS: [&str; 8] = [
-    "organization",
-    "end-user",
-    "user",
-    "group",
-    "preferences",
-    "administrator",
-    "token",
-    "user-token",
-];
-/// All other kinds.
-const OTHER_KINDS: [&str; 9] = [
-    "user.signed-in",
-    "link.opened",
-    "administrator.signed-in",
-    "policy.reloaded",
-    "user.exported",
-    "audit.exported",
-    "gateway.started",
-    "gateway.stopped",
-    "audit.expired",
-];
+use crate::directory::records::audit::{NOUNS, OTHER_KINDS};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

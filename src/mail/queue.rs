@@ -282,7 +282,7 @@ impl MailQueue {
 }
 
 /// A change that the outbox makes.
-const fn outbox(now: Timestamp) -> Change {
+fn outbox(now: Timestamp) -> Change {
     Change::new(Actor::System("outbox"), now)
 }
 

@@ -25,6 +25,7 @@ use crate::credential::secret::Secret;
 use crate::directory::UserFacts;
 use crate::directory::access::attempt_source::AttemptSource;
 use crate::directory::access::second_factors::{EnteredCode, NextStep, SecondStep};
+use crate::session::SignInWay;
 use crate::web::brand::Brand;
 use crate::web::fetch_metadata::ResponseKind;
 use crate::web::form_problem::{FormProblem, form_page};
@@ -132,11 +133,14 @@ impl PagesState {
             self.directory.second_factors().check(sign_in, typed, visit, visitor.now).await?;
         let problem = match step {
             SecondStep::Accepted(user) => {
-                let onward = match typed {
-                    EnteredCode::Totp(_) => return_to.clone(),
-                    EnteredCode::Recovery(_) => return_to.after_recovery_codes(self.max_address),
+                let (onward, way) = match typed {
+                    EnteredCode::Totp(_) => (return_to.clone(), SignInWay::Totp),
+                    EnteredCode::Recovery(_) => {
+                        let onward = return_to.after_recovery_codes(self.max_address);
+                        (onward, SignInWay::RecoveryCode)
+                    }
                 };
-                return self.signed_in(&user, &onward, headers, visitor).await;
+                return self.signed_in((&user, way), &onward, headers, visitor).await;
             }
             // The page finds out what is needed now.
             SecondStep::Invalid => return Ok(see_other(paths::MFA)),

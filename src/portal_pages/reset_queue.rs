@@ -54,7 +54,7 @@ impl ResetRequest {
     async fn process(self, directory: &Directory) {
         let Self { login, languages, visitor, .. } = self;
         let Visitor { address, request_id, now, .. } = visitor;
-        let origin = Origin { client: address, request: request_id.clone() };
+        let origin = Origin { client: address, request: Some(request_id.clone()) };
         let resets = directory.resets();
         // What becomes of it is an event. The login is not logged, because people type passwords
         // into its field.

@@ -144,7 +144,7 @@ impl ErrorPages for Pages {
         mut visitor: Visitor,
     ) -> BoxFuture<'static, Response<Body>> {
         let Self { state, router, max_body_time, max_body_bytes } = self.clone();
-        let origin = Origin { client: visitor.address, request: visitor.request_id.clone() };
+        let origin = Origin { client: visitor.address, request: Some(visitor.request_id.clone()) };
         Box::pin(events::during(origin, async move {
             let method = request.method().clone();
             let headers = request.headers().clone();

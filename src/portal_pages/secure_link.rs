@@ -21,7 +21,7 @@ use super::{PageResult, PagesState};
 use crate::credential::token::TokenHash;
 use crate::directory::OrganizationFacts;
 use crate::directory::access::secure_links::Opened;
-use crate::session::{NewSession, SessionLookup, StartError};
+use crate::session::{NewSession, SessionLookup, SignInWay, StartError};
 use crate::web::Visitor;
 use crate::web::brand::Brand;
 use crate::web::fetch_metadata::{ResponseKind, is_navigation};
@@ -145,6 +145,7 @@ impl PagesState {
             return Ok(see_other(to.as_str()));
         }
         let new = NewSession {
+            way: SignInWay::Link,
             kind: SessionKind::Link,
             organization: organization.id.clone(),
             user: None,

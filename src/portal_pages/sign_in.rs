@@ -23,7 +23,7 @@ use crate::directory::access::pending_sign_in::PendingSignIn;
 use crate::directory::access::secure_links::requires_sign_in;
 use crate::directory::access::sign_in::{SignIn, SignInRequest};
 use crate::directory::{Actor, Change, UserFacts};
-use crate::session::{NewSession, StartError, StartedSession};
+use crate::session::{NewSession, SignInWay, StartError, StartedSession};
 use crate::web::brand::Brand;
 use crate::web::cookie::{self, OwnCookie};
 use crate::web::fetch_metadata::ResponseKind;
@@ -222,7 +222,8 @@ impl PagesState {
         let return_to = ReturnTo::parse(&parameters.return_to);
         let problem = match self.directory.sign_in().check(claim, visitor.now).await? {
             SignIn::Accepted(user) => {
-                return self.signed_in(&user, &return_to, headers, visitor).await;
+                let way = SignInWay::Password;
+                return self.signed_in((&user, way), &return_to, headers, visitor).await;
             }
             SignIn::NoPortalAccess(user) => {
                 let notice = self.notices(text).no_access_of(&user);
@@ -256,12 +257,13 @@ impl PagesState {
     /// Starts a session for a user who has signed in, and remembers the browser.
     pub(super) async fn signed_in(
         &self,
-        user: &UserFacts,
+        (user, way): (&UserFacts, SignInWay),
         return_to: &ReturnTo,
         headers: &HeaderMap,
         visitor: &Visitor,
     ) -> PageResult {
         let new = NewSession {
+            way,
             kind: SessionKind::User,
             organization: user.organization.clone(),
             user: Some(user.id.clone()),

@@ -28,7 +28,7 @@ use crate::directory::fixture::{by_operator, by_operator_at};
 use crate::directory::{AuthServices, Directory, Memory};
 use crate::portal_pages::Appearance;
 use crate::portal_pages::router::Pages;
-use crate::session::{NewSession, SessionCache, Sessions};
+use crate::session::{NewSession, SessionCache, Sessions, SignInWay};
 use portcullis_policy::{Policy, PolicyFiles, SessionKind};
 use portcullis_store::feed::Feed;
 use portcullis_store::sled::SledStore;
@@ -188,6 +188,7 @@ impl Bench {
     async fn session(&self) -> String {
         let facts = self.directory.organization(&"acme".into()).await.unwrap().unwrap();
         let new = NewSession {
+            way: SignInWay::Password,
             kind: SessionKind::Link,
             organization: "acme".into(),
             user: None,

@@ -1,11 +1,13 @@
 //! Ending sessions, and removing the records of expired ones.
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Map;
 
 use super::filter::SessionFilter;
 use super::record::{SESSION, SessionRecord};
 use super::sessions::{PAGE, Sessions, store_fault};
 use crate::credential::token::TokenHash;
+use crate::directory::records::audit::{Occurrence, Subject};
 use crate::directory::{Actor, Change, UserId};
 use crate::telemetry::events::Event;
 use portcullis_store::{CommitError, Expect, Record, StoreError, Write};
@@ -25,7 +27,11 @@ impl Sessions {
         };
         let delete = Write::Delete { kind: SESSION, id, expect: Expect::Present };
         let reason = self.keep_reason(&record, change).await?;
-        match self.records().commit(change, [delete].into_iter().chain(reason).collect()).await {
+        let writes = [delete].into_iter().chain(reason).collect();
+        let session = SessionRecord::read(&record)?;
+        let (user, organization) = (session.user, session.organization);
+        let filter = user.map_or(SessionFilter::Organization(organization), SessionFilter::User);
+        match self.records().commit_noting(change, writes, ended(&filter, 1, change)).await {
             Ok(_) => Ok(true),
             Err(CommitError::Conflict { .. }) => Ok(false),
             Err(error) => Err(store_fault(error)),
@@ -123,17 +129,36 @@ impl Sessions {
                 self.records().read().list(SESSION, key.as_ref(), after.as_deref(), PAGE).await?;
             let Some(last) = records.last() else { return Ok(deleted) };
             after = Some(last.id.clone());
-            let mut writes = Vec::new();
+            let (mut writes, mut count) = (Vec::new(), 0);
             for record in records.into_iter().filter(&matches) {
                 writes.extend(self.keep_reason(&record, change).await?);
                 writes.push(delete(record));
-                deleted += 1;
+                count += 1;
             }
             if !writes.is_empty() {
-                self.records().commit(change, writes).await.map_err(store_fault)?;
+                let entry = ended(filter, count, change);
+                let committed = self.records().commit_noting(change, writes, entry).await;
+                committed.map_err(store_fault)?;
+                deleted += count;
             }
         }
     }
+}
+
+/// The entry of the audit log about sessions that a person has ended.
+fn ended(filter: &SessionFilter, count: usize, change: &Change) -> Option<Occurrence> {
+    let (subject, user, organization) = match (&change.actor, filter) {
+        (Actor::System(_), _) => return None,
+        (_, SessionFilter::All) => (Subject::new("gateway", "gateway", "gateway"), None, None),
+        (_, SessionFilter::User(id)) => {
+            (Subject::new("user", id.as_str(), id.as_str()), Some(id.to_string()), None)
+        }
+        (_, SessionFilter::Organization(id)) => {
+            (Subject::new("organization", id.as_str(), id.as_str()), None, Some(id.to_string()))
+        }
+    };
+    let after = Map::from_iter([("sessions".to_owned(), count.into())]);
+    Some(Occurrence { kind: "session.ended", subject, reason: None, organization, user, after })
 }
 
 fn delete(record: Record) -> Write {

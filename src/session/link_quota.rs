@@ -162,6 +162,7 @@ mod tests {
     use std::net::IpAddr;
 
     use super::*;
+    use crate::session::new_session::SignInWay;
     use portcullis_policy::SessionKind;
 
     const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
@@ -172,6 +173,7 @@ mod tests {
 
     fn from(address: &str) -> NewSession {
         NewSession {
+            way: SignInWay::Password,
             kind: SessionKind::Link,
             organization: "acme".into(),
             user: None,

@@ -1,6 +1,5 @@
 //! Starting a session, within the limits of secure links (I12).
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,7 +7,7 @@ use serde_json::Map;
 
 use super::filter::SessionFilter;
 use super::link_quota::Claim;
-use super::new_session::NewSession;
+use super::new_session::{NewSession, SignInWay};
 use super::portal_cookie::PortalCookie;
 use super::record::{SESSION, SessionRecord};
 use super::sessions::{PAGE, Sessions, TRIES, busy, store_fault};
@@ -43,13 +42,13 @@ pub struct StartedSession {
     pub expired: Vec<PortalCookie>,
 }
 
-/// Whose session has started, and from where.
+/// Whose session has started, and how.
 struct Started {
     /// `None` for a secure link.
     user: Option<UserId>,
     login: String,
     organization: OrganizationId,
-    address: IpAddr,
+    way: SignInWay,
     agent: String,
 }
 
@@ -74,14 +73,15 @@ impl Started {
                 ("link.opened", Subject::new("organization", id, id))
             }
         };
-        let address = ("address".to_owned(), self.address.to_string().into());
+        let way = ("way".to_owned(), self.way.name().into());
         let agent = ("agent".to_owned(), self.agent.as_str().into());
         Occurrence {
             kind,
             subject,
+            reason: None,
             organization: Some(self.organization.to_string()),
             user: self.user.as_ref().map(ToString::to_string),
-            after: Map::from_iter([address, agent]),
+            after: Map::from_iter([way, agent]),
         }
     }
 }
@@ -145,7 +145,7 @@ impl Sessions {
             user: new.user.clone(),
             login: login.unwrap_or_default(),
             organization: new.organization.clone(),
-            address: new.address,
+            way: new.way,
             agent: new.agent.clone(),
         })
     }

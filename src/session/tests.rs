@@ -107,6 +107,7 @@ impl Portal {
     ) -> StartedSession {
         let facts = self.directory.user(&user.id).await.unwrap().unwrap();
         let new = NewSession {
+            way: SignInWay::Password,
             kind: SessionKind::User,
             organization: "acme".into(),
             user: Some(user.id.clone()),
@@ -120,6 +121,7 @@ impl Portal {
     pub(super) async fn link_session(&self) -> PlainToken {
         let facts = self.directory.organization(&"acme".into()).await.unwrap().unwrap();
         let new = NewSession {
+            way: SignInWay::Password,
             kind: SessionKind::Link,
             organization: "acme".into(),
             user: None,
@@ -344,6 +346,7 @@ async fn r19_a_session_replaces_another_in_one_commit() {
     let old = portal.link_session().await;
     let facts = portal.directory.organization(&"acme".into()).await.unwrap().unwrap();
     let new = NewSession {
+        way: SignInWay::Password,
         kind: SessionKind::Link,
         organization: "acme".into(),
         user: None,
@@ -406,6 +409,7 @@ async fn a_sweep_removes_only_expired_sessions() {
 fn r20_staff_sessions_have_limits_of_their_own() {
     let record = |kind| {
         let new = NewSession {
+            way: SignInWay::Password,
             kind,
             organization: "acme".into(),
             user: None,
@@ -455,6 +459,7 @@ async fn a_list_shows_only_sessions_that_admit_requests() {
     let facts = portal.directory.user(&anna.id).await.unwrap().unwrap();
     let begin = async |kind, user: Option<&str>| {
         let new = NewSession {
+            way: SignInWay::Password,
             kind,
             organization: "acme".into(),
             user: user.map(str::to_owned).map(Into::into),
@@ -514,6 +519,7 @@ async fn i12_link_sessions_are_counted_again_after_a_restart() {
     let by_link = async |portal: &Portal, now| {
         let facts = portal.directory.organization(&"acme".into()).await.unwrap().unwrap();
         let new = NewSession {
+            way: SignInWay::Password,
             kind: SessionKind::Link,
             organization: "acme".into(),
             user: None,

@@ -8,16 +8,20 @@
 //! Texts from outside, such as a login, are fields of their own, which both formats quote and
 //! escape; they come after all other fields. They cannot add a line or a field.
 //!
+//! Refusals and lockouts are also counted for the audit log ([`refused`]).
+//!
 //! An event that anyone can cause without an account has the target [`REFUSED`], for which the log
 //! has a share of its queue ([`super::start`]).
 
 mod cause;
 mod event;
+pub mod refused;
 
 use std::net::IpAddr;
 
 pub use self::cause::Cause;
 pub use self::event::{Account, Event, OneTime};
+use crate::clock;
 
 /// The target of all events.
 pub const TARGET: &str = "portcullis::events";
@@ -31,8 +35,8 @@ const LONGEST: usize = 128;
 pub struct Origin {
     /// The client's address: the peer's, or the one that a trusted proxy names.
     pub client: IpAddr,
-    /// The request's id, as in the decision record.
-    pub request: String,
+    /// The request's id, as in the decision record. `None` for a request to the admin API.
+    pub request: Option<String>,
 }
 
 tokio::task_local! {
@@ -45,8 +49,14 @@ pub async fn during<F: Future>(origin: Origin, future: F) -> F::Output {
     ORIGIN.scope(origin, future).await
 }
 
+/// The client of the request that is being handled.
+#[must_use]
+pub fn client() -> Option<IpAddr> {
+    ORIGIN.try_with(|origin| origin.client).ok()
+}
+
 /// The fields of an event; those that are `None` are left out.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 struct Fields<'a> {
     client: Option<IpAddr>,
     request: Option<&'a str>,
@@ -58,6 +68,7 @@ struct Fields<'a> {
     changed: Option<&'a str>,
     via: Option<&'a str>,
     user: Option<&'a str>,
+    administrator: Option<&'a str>,
     organization: Option<&'a str>,
     token: Option<&'a str>,
     failures: Option<u32>,
@@ -83,6 +94,7 @@ macro_rules! line {
             changed = $fields.changed,
             via = $fields.via,
             user.id = $fields.user,
+            administrator.id = $fields.administrator,
             organization.id = $fields.organization,
             token.id = $fields.token,
             failures = $fields.failures,
@@ -107,9 +119,12 @@ impl Event<'_> {
     fn log_for(&self, origin: Option<&Origin>) {
         let mut fields = self.fields();
         fields.client = fields.client.or(origin.map(|origin| origin.client));
-        fields.request = fields.request.or(origin.map(|origin| &*origin.request));
+        fields.request = fields.request.or(origin.and_then(|origin| origin.request.as_deref()));
         let login = fields.login.map(shortened);
         let (name, message, login) = (self.name(), self.message(), login.as_deref());
+        if self.is_refusal() || matches!(self, Self::Locked { .. }) {
+            refused::count(name, &Fields { login, ..fields }, clock::now());
+        }
         match self {
             Self::Locked { .. } => {
                 line!(TARGET, tracing::Level::WARN, name, message, fields, login);

@@ -8,7 +8,7 @@ use crate::imports::{Imports, Modules, cycles};
 use crate::source::{read, root};
 
 /// The modules of the application, from the top. A module imports only from layers below its own.
-const LAYERS: [&[&str]; 14] = [
+const LAYERS: [&[&str]; 15] = [
     &["cli"],
     &["demo", "check"],
     &["app"],
@@ -22,7 +22,8 @@ const LAYERS: [&[&str]; 14] = [
     &["web"],
     &["config"],
     &["credential", "email"],
-    &["clock", "random", "tasks", "telemetry"],
+    &["tasks", "telemetry"],
+    &["clock", "random"],
 ];
 
 const ROOTS: [&str; 6] = [

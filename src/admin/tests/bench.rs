@@ -34,7 +34,7 @@ use crate::directory::records::Role;
 use crate::directory::records::kind;
 use crate::directory::{AuthServices, Directory, Memory};
 use crate::mail::Mailer;
-use crate::session::{NewSession, SessionCache, Sessions};
+use crate::session::{NewSession, SessionCache, Sessions, SignInWay};
 use crate::web::peer::Peer;
 use portcullis_audit::SigningKey;
 use portcullis_policy::{Policy, SessionKind};
@@ -209,6 +209,7 @@ impl Bench {
     pub(super) async fn begin_session(&self, user: &str) -> TokenHash {
         let facts = self.state.directory.user(&user.into()).await.unwrap().unwrap();
         let new = NewSession {
+            way: SignInWay::Password,
             kind: SessionKind::User,
             organization: facts.organization.clone(),
             user: Some(user.into()),

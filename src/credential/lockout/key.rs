@@ -45,7 +45,8 @@ pub enum Key {
 
 impl Key {
     /// Whose failures are counted, as in the list of lockouts.
-    pub(super) const fn kind(&self) -> &'static str {
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
         match self {
             Self::Account(_) => "account",
             Self::Browser { .. } => "browser",

@@ -10,7 +10,7 @@ pub use crate::directory::accounts::mailed_link::Addresses;
 use crate::directory::accounts::user_view::{UserView, view};
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError, Refusal};
-use crate::directory::records::{Change, User, UserId, retry};
+use crate::directory::records::{Change, Occasion, User, UserId, retry};
 use crate::telemetry::events::{Event, OneTime};
 
 /// The invitations of portal users.
@@ -51,7 +51,8 @@ impl Invitations {
                 user.replace(User { invitation: Some(link), ..user.doc.clone() });
             let mut commit = context.conditions;
             commit.extend([write, mail]);
-            self.core.commit(change, commit).await?;
+            let entry = mailed_link::created(Occasion::Invitation, &changed);
+            self.core.records.commit_noting(change, commit, entry).await?;
             Ok::<_, AttemptError>(changed)
         })
         .await?;

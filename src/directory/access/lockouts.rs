@@ -5,11 +5,15 @@ use std::net::IpAddr;
 use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Map;
 
 use crate::credential::lockout::{Key, Locked};
+use crate::credential::password::loggable_login;
 use crate::directory::core::Core;
 use crate::directory::records::Change;
+use crate::directory::records::audit::{Occurrence, Subject};
 use crate::telemetry::events::Event;
+use portcullis_store::StoreError;
 
 /// A lockout as administrators see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -94,8 +98,10 @@ impl Lockouts {
     }
 
     /// Forgets failures. Returns whether there were any.
-    #[must_use]
-    pub fn release(&self, what: Release<'_>, change: &Change) -> bool {
+    ///
+    /// # Errors
+    /// When the store is unavailable; the failures are forgotten all the same.
+    pub async fn release(&self, what: Release<'_>, change: &Change) -> Result<bool, StoreError> {
         let mut keys = match what {
             Release::Id(id) => Vec::from_iter(key_of(id)),
             Release::Login(login) => vec![Key::account(login)],
@@ -109,7 +115,28 @@ impl Lockouts {
                 Event::Change { actor, via, kind, action, id, records: None, changed: None }.log();
             }
         }
-        !keys.is_empty()
+        for key in &keys {
+            let entry = released(key, change.at);
+            self.core.records.append(vec![(change.clone(), entry)]).await?;
+        }
+        Ok(!keys.is_empty())
+    }
+}
+
+/// The entry about a lockout that is released.
+fn released(key: &Key, now: Timestamp) -> Occurrence {
+    let locked = Locked { key: key.clone(), failures: 0, until: now };
+    let LockoutView { login, address, .. } = locked.into();
+    // A login that was tried need not exist.
+    let login = login.as_deref().map(loggable_login);
+    let name = login.or(address.as_deref()).unwrap_or_default();
+    Occurrence {
+        kind: "lockout.released",
+        subject: Subject::new("lockout", key.kind(), name),
+        reason: None,
+        organization: None,
+        user: None,
+        after: Map::new(),
     }
 }
 
@@ -192,16 +219,30 @@ mod tests {
             view.kind == LockoutKind::Account && view.login.as_deref() == Some("ann:1")
         };
         let id = &seen.iter().find(account).unwrap().id;
-        assert!(fixture.directory.lockouts().release(Release::Id(id), &by_operator()));
+        assert!(
+            fixture.directory.lockouts().release(Release::Id(id), &by_operator()).await.unwrap()
+        );
         let left = fixture.directory.lockouts().list(now());
         assert_eq!(left.len(), 1, "{left:?}");
         assert_eq!(left[0].login.as_deref(), Some("bob"), "no other lockout");
         assert!(matches!(fixture.sign_in("ANN:1", PASSWORD).await, SignIn::Accepted(_)));
         assert!(matches!(fixture.sign_in("bob", PASSWORD).await, SignIn::LockedOut { .. }));
 
-        assert!(fixture.directory.lockouts().release(Release::Login(" BOB "), &by_operator()));
         assert!(
-            !fixture.directory.lockouts().release(Release::Login("bob"), &by_operator()),
+            fixture
+                .directory
+                .lockouts()
+                .release(Release::Login(" BOB "), &by_operator())
+                .await
+                .unwrap()
+        );
+        assert!(
+            !fixture
+                .directory
+                .lockouts()
+                .release(Release::Login("bob"), &by_operator())
+                .await
+                .unwrap(),
             "there is nothing left"
         );
         assert_eq!(fixture.sign_in("bob", PASSWORD).await, SignIn::Wrong);
@@ -220,9 +261,23 @@ mod tests {
         let [browser, address] = [LockoutKind::Browser, LockoutKind::Address]
             .map(|kind| seen.iter().find(|view| view.kind == kind).unwrap().clone());
         assert_eq!(address.address.as_deref(), Some("192.0.2.1/32"));
-        assert!(fixture.directory.lockouts().release(Release::Id(&browser.id), &by_operator()));
+        assert!(
+            fixture
+                .directory
+                .lockouts()
+                .release(Release::Id(&browser.id), &by_operator())
+                .await
+                .unwrap()
+        );
         assert_eq!(fixture.directory.lockouts().list(now()), [address]);
-        assert!(fixture.directory.lockouts().release(Release::Address(ADDRESS), &by_operator()));
+        assert!(
+            fixture
+                .directory
+                .lockouts()
+                .release(Release::Address(ADDRESS), &by_operator())
+                .await
+                .unwrap()
+        );
         assert!(fixture.directory.lockouts().list(now()).is_empty());
     }
 
@@ -247,7 +302,14 @@ mod tests {
                 LockoutKind::Link => assert_eq!(view.address.as_deref(), Some("192.0.2.1/32")),
                 kind => panic!("{kind:?}"),
             }
-            assert!(fixture.directory.lockouts().release(Release::Id(&view.id), &by_operator()));
+            assert!(
+                fixture
+                    .directory
+                    .lockouts()
+                    .release(Release::Id(&view.id), &by_operator())
+                    .await
+                    .unwrap()
+            );
         }
         assert!(fixture.directory.lockouts().list(now()).is_empty());
         let known = fixture.directory.sign_in().check(request, now()).await.unwrap();
@@ -259,7 +321,15 @@ mod tests {
         let fixture = Fixture::new().await;
         fail(&fixture, "ann", None, 5).await;
         for id in ["", "x", "!", "YWNjb3VudA", "bm90aGluZzphbm4", "YnJvd3Nlcjphbm4"] {
-            assert!(!fixture.directory.lockouts().release(Release::Id(id), &by_operator()), "{id}");
+            assert!(
+                !fixture
+                    .directory
+                    .lockouts()
+                    .release(Release::Id(id), &by_operator())
+                    .await
+                    .unwrap(),
+                "{id}"
+            );
         }
         assert_eq!(fixture.directory.lockouts().list(now()).len(), 1);
     }

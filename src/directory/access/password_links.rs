@@ -185,7 +185,8 @@ impl PasswordLinks {
         let mut commit = context.conditions;
         commit.push(write);
         commit.extend(notice.await?);
-        self.core.commit(change, commit).await?;
+        let entry = mailed_link::used(occasion, &changed);
+        self.core.records.commit_noting(change, commit, entry).await?;
         self.core.auth.password_replaced(&changed.doc);
         Event::OneTimeLinkUsed { kind: occasion.one_time(), account: changed.account() }.log();
         Ok(Choice::Set { user: changed.id, login: changed.doc.login })

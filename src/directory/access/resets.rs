@@ -13,7 +13,7 @@ use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError};
 use crate::directory::records::login_key;
 use crate::directory::records::{
-    Actor, Change, Occasion, OneTimeLink, User, UserId, UserStatus, retry,
+    Actor, Change, Occasion, OneTimeLink, Stored, User, UserId, UserStatus, retry,
 };
 use crate::telemetry::events::{Cause, Event, OneTime};
 use jiff::{SignedDuration, Timestamp};
@@ -81,14 +81,14 @@ impl Resets {
                 return Ok(ResetOutcome::NotMailed);
             };
             if user.doc.disabled {
-                refused(Cause::AccountDisabled, Some(&user.id));
+                refused(Cause::AccountDisabled, Some(&user));
                 return Ok(ResetOutcome::NotMailed);
             }
             let context = AccountContext::of(self.core.read(), &user.doc).await?;
             let to = mailed_link::address(Occasion::Reset, &user.doc.login, &context);
             let (Some(to), UserStatus::Active | UserStatus::Invited) = (to, user.doc.status())
             else {
-                refused(Cause::NotByMail, Some(&user.id));
+                refused(Cause::NotByMail, Some(&user));
                 return Ok(ResetOutcome::NotMailed);
             };
             let lifetime =
@@ -96,7 +96,7 @@ impl Resets {
             let window = lifetime.unwrap_or(SignedDuration::MAX).min(WINDOW);
             let earlier = recent(user.doc.reset.as_ref(), now, window);
             if earlier.len() >= MAX_MAILS {
-                refused(Cause::TooManyResets, Some(&user.id));
+                refused(Cause::TooManyResets, Some(&user));
                 return Ok(ResetOutcome::TooMany { user: user.id });
             }
             let recipient = Recipient {
@@ -111,7 +111,8 @@ impl Resets {
             let (link, mail) = mailed_link::issue(tokens, Occasion::Reset, recipient, now);
             let link = OneTimeLink { earlier, ..link };
             let (write, changed) = user.replace(User { reset: Some(link), ..user.doc.clone() });
-            self.core.commit(change, vec![write, mail]).await?;
+            let entry = mailed_link::created(Occasion::Reset, &changed);
+            self.core.records.commit_noting(change, vec![write, mail], entry).await?;
             Event::OneTimeLinkCreated { kind: OneTime::Reset, account: changed.account() }.log();
             Ok::<_, AttemptError>(ResetOutcome::Mailed { user: changed.id })
         })
@@ -119,8 +120,10 @@ impl Resets {
     }
 }
 
-fn refused(cause: Cause, user: Option<&UserId>) {
-    Event::ResetRefused { cause, user: user.map(UserId::as_str) }.log();
+fn refused(cause: Cause, user: Option<&Stored<User>>) {
+    let organization = user.map(|user| user.doc.organization.as_str());
+    let user = user.map(|user| user.id.as_str());
+    Event::ResetRefused { cause, user, organization }.log();
 }
 
 /// Whether a password can be reset by mail for this login; for others an administrator sets one

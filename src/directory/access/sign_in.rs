@@ -198,8 +198,9 @@ impl PasswordSignIn {
 fn refused(cause: Cause, user: Option<&Stored<User>>, login: &str) {
     // The login of a user is not a password.
     let login = if user.is_some() { login } else { loggable_login(login) };
+    let organization = user.map(|user| user.doc.organization.as_str());
     let user = user.map(|user| user.id.as_str());
-    Event::SignInRefused { cause, user, login }.log();
+    Event::SignInRefused { cause, user, organization, login }.log();
 }
 
 #[cfg(test)]

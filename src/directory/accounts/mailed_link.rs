@@ -9,12 +9,14 @@ use std::time::Duration;
 use crate::directory::accounts::context::AccountContext;
 use crate::directory::accounts::name;
 use crate::directory::error::{DirectoryError, Refusal};
+use crate::directory::records::audit::Occurrence;
 use crate::directory::records::{
-    Mail, MailId, MailState, Occasion, OneTimeLink, Reader, User, UserId, put,
+    Mail, MailId, MailState, Occasion, OneTimeLink, Reader, Stored, User, UserId, put,
 };
 use crate::directory::services::OneTimeTokens;
 use jiff::{SignedDuration, Timestamp};
 use portcullis_store::{Expect, Write};
+use serde_json::{Map, Value};
 
 use crate::credential::folding::fold;
 use crate::credential::token::PlainToken;
@@ -28,6 +30,20 @@ pub(in crate::directory) struct Recipient<'a> {
     pub(in crate::directory) to: String,
     pub(in crate::directory) blind_copy: Option<String>,
     pub(in crate::directory) language: Option<String>,
+}
+
+/// The entry of the audit log about a new link.
+pub(in crate::directory) fn created(occasion: Occasion, user: &Stored<User>) -> Occurrence {
+    Occurrence::of_user("one-time-link.created", user, link(occasion))
+}
+
+/// The entry about a link that a password was chosen on.
+pub(in crate::directory) fn used(occasion: Occasion, user: &Stored<User>) -> Occurrence {
+    Occurrence::of_user("one-time-link.used", user, link(occasion))
+}
+
+fn link(occasion: Occasion) -> Map<String, Value> {
+    Map::from_iter([("link".to_owned(), occasion.one_time().name().into())])
 }
 
 /// A new link, and the write of the mail that it is sent in.

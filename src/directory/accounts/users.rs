@@ -17,8 +17,8 @@ use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError, as_given};
 use crate::directory::records::login_key;
 use crate::directory::records::{
-    Change, Group, GroupId, LastSignIn, Preferences, Stored, User, UserId, kind, present, put,
-    retry,
+    Change, Group, GroupId, LastSignIn, Occasion, Preferences, Stored, User, UserId, kind, present,
+    put, retry,
 };
 use crate::telemetry::events::{Event, OneTime};
 use portcullis_store::{Expect, Write};
@@ -215,8 +215,12 @@ impl Users {
         commit.push(present::<Group>(&doc.group));
         commit.push(put(&id, Expect::Absent, &doc));
         commit.extend(mail);
-        self.core.commit(change, commit).await.map_err(as_given(&doc.login))?;
-        Ok(Stored { id, version: 1, doc })
+        let created = Stored { id, version: 1, doc };
+        let invited = created.doc.invitation.as_ref();
+        let entry = invited.map(|_| mailed_link::created(Occasion::Invitation, &created));
+        let committed = self.core.records.commit_noting(change, commit, entry).await;
+        committed.map_err(as_given(&created.doc.login))?;
+        Ok(created)
     }
 
     async fn try_change(

@@ -4,6 +4,7 @@
 //! (`portcullis_audit`), so an entry is stored as it was written, and never written again.
 
 use std::io;
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,10 @@ use serde_json::{Map, Value};
 
 use super::audited::{Audited, audited};
 use super::change::{Actor, Change};
+use super::document::User;
 use super::kind;
+use super::role::Role;
+use super::stored::Stored;
 use portcullis_store::{Key, StoreError, Write};
 
 /// The index of entries by who acted.
@@ -23,6 +27,45 @@ pub const BY_KIND: &str = "kind";
 pub const BY_ORGANIZATION: &str = "organization";
 /// The index of entries by portal user, acting or acted on.
 pub const BY_USER: &str = "user";
+
+/// What the kinds of entries begin with that are about a record: with `.created`, `.changed` or
+/// `.deleted` after it.
+pub const NOUNS: [&str; 8] = [
+    "organization",
+    "end-user",
+    "user",
+    "group",
+    "preferences",
+    "administrator",
+    "token",
+    "user-token",
+];
+
+/// All other kinds.
+pub const OTHER_KINDS: [&str; 22] = [
+    "user.signed-in",
+    "user.sign-in-refused",
+    "user.second-factor-refused",
+    "user-token.refused",
+    "link.opened",
+    "link.refused",
+    "one-time-link.created",
+    "one-time-link.used",
+    "one-time-link.refused",
+    "reset.refused",
+    "administrator.signed-in",
+    "administrator.sign-in-refused",
+    "token.refused",
+    "lockout.started",
+    "lockout.released",
+    "session.ended",
+    "policy.reloaded",
+    "user.exported",
+    "audit.exported",
+    "audit.expired",
+    "gateway.started",
+    "gateway.stopped",
+];
 
 /// The bytes of an entry's salt. Without it, the content of a short entry that was removed could be
 /// guessed from its hash.
@@ -37,6 +80,9 @@ pub struct Entry {
     pub actor: EntryActor,
     /// By which way: `socket`, `api`, `pages` or `system`.
     pub via: String,
+    /// The address of the client; `None` for the admin socket and for tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<IpAddr>,
     /// What happened, such as `group.changed`.
     pub kind: String,
     /// To what.
@@ -47,6 +93,9 @@ pub struct Entry {
     /// The id of the portal user who acted, or was acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// Why: the cause of a refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// The fields that changed, as they were before; all of them if the subject was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Map<String, Value>>,
@@ -69,6 +118,9 @@ pub struct EntryActor {
     pub id: Option<String>,
     /// The name at that time.
     pub name: String,
+    /// The role of an administrator or a token at that time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
 }
 
 /// What an entry is about.
@@ -105,8 +157,8 @@ impl Entry {
 }
 
 impl EntryActor {
-    fn new(actor: &Actor) -> Self {
-        let (kind, id, name) = match actor {
+    fn of(change: &Change) -> Self {
+        let (kind, id, name) = match &change.actor {
             Actor::SocketOwner => ("socket", None, "socket"),
             Actor::Token { id, name } => ("token", Some(id.as_ref()), name.as_str()),
             Actor::Administrator { id, login } => {
@@ -115,7 +167,8 @@ impl EntryActor {
             Actor::PortalUser { id } => ("portal-user", Some(id.as_ref()), id.as_ref()),
             Actor::System(part) => ("system", None, *part),
         };
-        Self { kind: kind.to_owned(), id: id.map(str::to_owned), name: name.to_owned() }
+        let (kind, id, name) = (kind.to_owned(), id.map(str::to_owned), name.to_owned());
+        Self { kind, id, name, role: change.role }
     }
 
     /// What entries are filtered by: `socket`, `token:NAME`, `portal-user:ID` or `system:PART`.
@@ -135,6 +188,8 @@ pub struct Occurrence {
     pub kind: &'static str,
     /// To what.
     pub subject: Subject,
+    /// Why.
+    pub reason: Option<String>,
     /// The id of the organization that the subject belongs to.
     pub organization: Option<String>,
     /// The id of the portal user who acted, or was acted on.
@@ -149,20 +204,35 @@ impl Occurrence {
     pub fn of_gateway(kind: &'static str, after: Map<String, Value>) -> Self {
         let name = "gateway".to_owned();
         let subject = Subject { kind: name.clone(), id: name.clone(), name };
-        Self { kind, subject, organization: None, user: None, after }
+        Self { kind, subject, reason: None, organization: None, user: None, after }
+    }
+
+    /// Something about a portal user.
+    #[must_use]
+    pub fn of_user(kind: &'static str, user: &Stored<User>, after: Map<String, Value>) -> Self {
+        Self {
+            kind,
+            subject: Subject::new("user", user.id.as_str(), &user.doc.login),
+            reason: None,
+            organization: Some(user.doc.organization.to_string()),
+            user: Some(user.id.to_string()),
+            after,
+        }
     }
 
     /// The write that appends the entry about it.
     pub(super) fn entry(self, change: &Change, salt: String) -> Write {
-        let Self { kind, subject, organization, user, after } = self;
+        let Self { kind, subject, reason, organization, user, after } = self;
         Entry {
             time: change.at,
-            actor: EntryActor::new(&change.actor),
+            actor: EntryActor::of(change),
             via: change.actor.via().to_owned(),
+            from: change.from,
             kind: kind.to_owned(),
             subject,
             organization,
             user,
+            reason,
             before: None,
             after: Some(after).filter(|after| !after.is_empty()),
             salt,
@@ -219,8 +289,9 @@ impl RecordChange<'_> {
         };
         let entry = Entry {
             time: change.at,
-            actor: EntryActor::new(&change.actor),
+            actor: EntryActor::of(change),
             via: change.actor.via().to_owned(),
+            from: change.from,
             kind: format!("{}.{what}", shown.noun),
             subject: Subject {
                 kind: shown.noun.to_owned(),
@@ -229,6 +300,7 @@ impl RecordChange<'_> {
             },
             organization: shown.organization.clone().or_else(|| self.organization.clone()),
             user,
+            reason: None,
             before: old,
             after: new,
             salt,

@@ -4,16 +4,24 @@
 //! log needs besides the records before and after.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 
 use super::id::{AdministratorId, ApiTokenId, UserId};
+use super::role::Role;
+use crate::telemetry::events;
 
 /// Who makes a change, when, and to which version of the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// Who makes it.
     pub actor: Actor,
+    /// The role in which an administrator or a token makes it.
+    pub role: Option<Role>,
+    /// The address of the client of the request that is being handled. `None` for the admin socket
+    /// and for tasks.
+    pub from: Option<IpAddr>,
     /// When, as read from the clock once for the whole request or task.
     pub at: Timestamp,
     /// The version that the record must still have (`If-Match`); `None` for any.
@@ -21,10 +29,17 @@ pub struct Change {
 }
 
 impl Change {
-    /// A change to whatever version of the record there is.
+    /// A change to whatever version of the record there is, by the client of the request that is
+    /// being handled.
     #[must_use]
-    pub const fn new(actor: Actor, at: Timestamp) -> Self {
-        Self { actor, at, expected: None }
+    pub fn new(actor: Actor, at: Timestamp) -> Self {
+        Self { actor, role: None, from: events::client(), at, expected: None }
+    }
+
+    /// The same change, in this role.
+    #[must_use]
+    pub fn in_role(self, role: Role) -> Self {
+        Self { role: Some(role), ..self }
     }
 
     /// The same change, to this version of the record only.

@@ -90,6 +90,23 @@ impl Records {
 }
 
 impl Records {
+    /// Appends entries about what changed no record, each with its own actor, time and client.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub(crate) async fn append(
+        &self,
+        entries: Vec<(Change, Occurrence)>,
+    ) -> Result<(), StoreError> {
+        let entry = |(change, occurrence): (Change, Occurrence)| occurrence.entry(&change, salt());
+        match self.feed.commit(entries.into_iter().map(entry).collect()).await {
+            Ok(_) => Ok(()),
+            Err(CommitError::Store(error)) => Err(error),
+            // An appended record has no condition.
+            Err(error) => Err(StoreError::Unavailable(error.to_string())),
+        }
+    }
+
     /// The writes that append the entries about these writes. What a record was before is read now;
     /// if another commit comes in between, the condition on the record's version refuses both.
     async fn entries(&self, change: &Change, writes: &[Write]) -> Result<Vec<Write>, StoreError> {

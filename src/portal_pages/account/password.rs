@@ -21,6 +21,7 @@ use crate::portal_pages::choose_password::{Requirement, requirements};
 use crate::portal_pages::current_user::CurrentUser;
 use crate::portal_pages::texts::Catalogue;
 use crate::portal_pages::{PageResult, PagesState};
+use crate::session::SignInWay;
 use crate::web::brand::Brand;
 use crate::web::form_problem::{FormProblem, form_page};
 use crate::web::return_to::ReturnTo;
@@ -163,7 +164,8 @@ impl PagesState {
         }
         let hint = self.password_hint(&user.login, visitor.now);
         let account = ReturnTo::account_after_password(&hint);
-        self.signed_in(facts, &account, headers, visitor).await
+        let by = (facts, SignInWay::NewPassword);
+        self.signed_in(by, &account, headers, visitor).await
     }
 
     async fn password_page(

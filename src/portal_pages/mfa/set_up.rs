@@ -20,6 +20,7 @@ use crate::directory::access::second_factors::{NewSecondFactor, SecondStep};
 use crate::portal_pages::sign_in::locked_out;
 use crate::portal_pages::texts::Catalogue;
 use crate::portal_pages::{PageResult, PagesState};
+use crate::session::SignInWay;
 use crate::web::brand::Brand;
 use crate::web::form_problem::{FormProblem, form_page};
 use crate::web::response::{add_cookie, see_other};
@@ -143,7 +144,8 @@ impl PagesState {
         visitor: &Visitor,
     ) -> Response<Body> {
         let return_to = &at_step.pending.return_to;
-        let signed_in = self.signed_in(&done.user, return_to, headers, visitor).await;
+        let signed_in =
+            self.signed_in((&done.user, SignInWay::Totp), return_to, headers, visitor).await;
         let codes = (&*done.recovery_codes, &self.texts.of(headers).recovery_codes.lead);
         let mut response = self.recovery_codes_page(codes, return_to, headers, visitor);
         match signed_in {

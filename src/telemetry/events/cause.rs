@@ -1,7 +1,7 @@
 //! Why something was refused.
 
 /// Why something was refused. The log has the cause even where the page must not reveal it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
     /// No portal user has the login.
     UnknownLogin,
@@ -11,6 +11,8 @@ pub enum Cause {
     WrongPassword,
     /// The code is wrong or was used before.
     WrongCode,
+    /// The account has no second factor, and `admin.require_mfa` requires one.
+    NoSecondFactor,
     /// The portal user's account is disabled.
     AccountDisabled,
     /// The group has no access to the portal.
@@ -36,11 +38,12 @@ pub enum Cause {
 impl Cause {
     /// All causes.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 14] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::UnknownLogin,
         Self::NoPassword,
         Self::WrongPassword,
         Self::WrongCode,
+        Self::NoSecondFactor,
         Self::AccountDisabled,
         Self::NoPortalAccess,
         Self::LockedOut,
@@ -61,6 +64,7 @@ impl Cause {
             Self::NoPassword => "no-password",
             Self::WrongPassword => "wrong-password",
             Self::WrongCode => "wrong-code",
+            Self::NoSecondFactor => "no-second-factor",
             Self::AccountDisabled => "account-disabled",
             Self::NoPortalAccess => "no-portal-access",
             Self::LockedOut => "locked-out",

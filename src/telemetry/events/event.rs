@@ -37,6 +37,8 @@ pub enum Event<'a> {
         cause: Cause,
         /// The user's id, if the login is known.
         user: Option<&'a str>,
+        /// The organization's id, if the login is known.
+        organization: Option<&'a str>,
         /// The login as typed; `?` for one that may be a password.
         login: &'a str,
     },
@@ -106,6 +108,8 @@ pub enum Event<'a> {
         cause: Cause,
         /// The user's id, if the login is known.
         user: Option<&'a str>,
+        /// The organization's id, if the login is known.
+        organization: Option<&'a str>,
     },
     /// A person has signed out.
     SignOut {
@@ -134,6 +138,22 @@ pub enum Event<'a> {
     },
     /// A token of the admin API was refused.
     ApiTokenRefused,
+    /// A session of an administrator has started.
+    AdministratorSignIn {
+        /// The administrator's id.
+        administrator: &'a str,
+        /// The login, as in the account.
+        login: &'a str,
+    },
+    /// The login, password or code of an administrator was refused.
+    AdministratorSignInRefused {
+        /// Why.
+        cause: Cause,
+        /// The administrator's id, if the login is known.
+        administrator: Option<&'a str>,
+        /// The login as typed; `?` for one that may be a password.
+        login: &'a str,
+    },
     /// Records were changed.
     Change {
         /// Who changed them: the admin socket, a token, a portal user.
@@ -154,7 +174,9 @@ pub enum Event<'a> {
 }
 
 impl OneTime {
-    const fn name(self) -> &'static str {
+    /// The stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Invitation => "invitation",
             Self::Reset => "reset",
@@ -202,6 +224,12 @@ impl<'a> Event<'a> {
             Self::SessionsEnded { .. } => ("sessions-ended", "a portal user ended sessions"),
             Self::TokenRefused { .. } => ("token-refused", "a portal user's token was refused"),
             Self::ApiTokenRefused => ("api-token-refused", "a token of the admin API was refused"),
+            Self::AdministratorSignIn { .. } => {
+                ("administrator-sign-in", "an administrator signed in")
+            }
+            Self::AdministratorSignInRefused { .. } => {
+                ("administrator-sign-in-refused", "a sign-in of an administrator failed")
+            }
             Self::Change { .. } => ("change", "a change was made"),
         }
     }
@@ -215,7 +243,8 @@ impl<'a> Event<'a> {
             | Self::OneTimeLinkRefused { .. }
             | Self::ResetRefused { .. }
             | Self::TokenRefused { .. }
-            | Self::ApiTokenRefused => true,
+            | Self::ApiTokenRefused
+            | Self::AdministratorSignInRefused { .. } => true,
             Self::SignIn(_)
             | Self::SecondFactorRequired(_)
             | Self::SecondFactorAccepted { .. }
@@ -225,6 +254,7 @@ impl<'a> Event<'a> {
             | Self::OneTimeLinkUsed { .. }
             | Self::SignOut { .. }
             | Self::SessionsEnded { .. }
+            | Self::AdministratorSignIn { .. }
             | Self::Change { .. } => false,
         }
     }
@@ -233,8 +263,8 @@ impl<'a> Event<'a> {
         let none = Fields::default();
         match *self {
             Self::SignIn(account) | Self::SecondFactorRequired(account) => of(account),
-            Self::SignInRefused { cause, user, login } => {
-                Fields { cause: Some(cause), user, login: Some(login), ..none }
+            Self::SignInRefused { cause, user, organization, login } => {
+                Fields { cause: Some(cause), user, organization, login: Some(login), ..none }
             }
             Self::SecondFactorAccepted { account, kind } => {
                 Fields { kind: Some(kind), ..of(account) }
@@ -263,7 +293,9 @@ impl<'a> Event<'a> {
             Self::OneTimeLinkRefused { kind } => {
                 Fields { kind: Some(kind.name()), cause: Some(Cause::Invalid), ..none }
             }
-            Self::ResetRefused { cause, user } => Fields { cause: Some(cause), user, ..none },
+            Self::ResetRefused { cause, user, organization } => {
+                Fields { cause: Some(cause), user, organization, ..none }
+            }
             Self::SignOut { user, organization } => {
                 Fields { user, organization: Some(organization), ..none }
             }
@@ -274,6 +306,12 @@ impl<'a> Event<'a> {
                 Fields { cause: Some(cause), client: Some(client), token, login, ..none }
             }
             Self::ApiTokenRefused => Fields { cause: Some(Cause::Invalid), ..none },
+            Self::AdministratorSignIn { administrator, login } => {
+                Fields { administrator: Some(administrator), login: Some(login), ..none }
+            }
+            Self::AdministratorSignInRefused { cause, administrator, login } => {
+                Fields { cause: Some(cause), administrator, login: Some(login), ..none }
+            }
             Self::Change { actor, via, kind, action, id, records, changed } => Fields {
                 actor: Some(actor),
                 via: Some(via),

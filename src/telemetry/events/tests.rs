@@ -60,7 +60,7 @@ fn next(event: Option<Event<'_>>) -> Option<Event<'static>> {
     let (user, organization, login) = (Some("u1"), Some("acme"), "ann");
     Some(match event {
         None => Event::SignIn(account),
-        Some(Event::SignIn(_)) => Event::SignInRefused { cause, user, login },
+        Some(Event::SignIn(_)) => Event::SignInRefused { cause, user, organization, login },
         Some(Event::SignInRefused { .. }) => Event::SecondFactorRequired(account),
         Some(Event::SecondFactorRequired(_)) => {
             Event::SecondFactorAccepted { account, kind: "app" }
@@ -82,7 +82,7 @@ fn next(event: Option<Event<'_>>) -> Option<Event<'static>> {
             Event::OneTimeLinkUsed { kind: OneTime::Reset, account }
         }
         Some(Event::OneTimeLinkUsed { .. }) => Event::OneTimeLinkRefused { kind: OneTime::Reset },
-        Some(Event::OneTimeLinkRefused { .. }) => Event::ResetRefused { cause, user },
+        Some(Event::OneTimeLinkRefused { .. }) => Event::ResetRefused { cause, user, organization },
         Some(Event::ResetRefused { .. }) => Event::SignOut { user, organization: "acme" },
         Some(Event::SignOut { .. }) => Event::SessionsEnded { user: "u1", records: 2 },
         Some(Event::SessionsEnded { .. }) => {
@@ -90,7 +90,11 @@ fn next(event: Option<Event<'_>>) -> Option<Event<'static>> {
             Event::TokenRefused { cause, client: CLIENT, token, login }
         }
         Some(Event::TokenRefused { .. }) => Event::ApiTokenRefused,
-        Some(Event::ApiTokenRefused) => Event::Change {
+        Some(Event::ApiTokenRefused) => Event::AdministratorSignIn { administrator: "a1", login },
+        Some(Event::AdministratorSignIn { .. }) => {
+            Event::AdministratorSignInRefused { cause, administrator: Some("a1"), login }
+        }
+        Some(Event::AdministratorSignInRefused { .. }) => Event::Change {
             actor: "socket",
             via: "socket",
             kind: "user",
@@ -165,7 +169,7 @@ fn refused_events_have_the_target_with_a_share_of_the_queue() {
 
 #[tokio::test]
 async fn client_and_request_are_those_being_handled() {
-    let origin = Origin { client: CLIENT, request: "5f3a".to_owned() };
+    let origin = Origin { client: CLIENT, request: Some("5f3a".to_owned()) };
     let inside = during(origin, async { line(Event::SignIn(ACCOUNT)) }).await;
     assert_eq!((&inside["client"], &inside["request.id"]), (&"192.0.2.1".into(), &"5f3a".into()));
     let outside = line(Event::SignIn(ACCOUNT));
@@ -175,7 +179,7 @@ async fn client_and_request_are_those_being_handled() {
 #[test]
 fn login_cannot_forge_a_field_or_a_line() {
     let login = "x\" client=1.2.3.4 event=\"sign-in\n\",\"client\":\"1.2.3.4\u{1b}[0m \u{202e}";
-    let event = Event::SignInRefused { cause: Cause::UnknownLogin, user: None, login };
+    let event = unknown(login);
     let written = line(event);
     assert_eq!(written["login"], login);
     assert_eq!(written["event"], "sign-in-refused");
@@ -188,9 +192,12 @@ fn login_cannot_forge_a_field_or_a_line() {
     assert!(!after.contains('\u{1b}') && !after.contains('\u{202e}'), "{after}");
 }
 
+const fn unknown(login: &str) -> Event<'_> {
+    Event::SignInRefused { cause: Cause::UnknownLogin, user: None, organization: None, login }
+}
+
 #[test]
 fn long_login_is_cut() {
     let login = "ä".repeat(LONGEST + 1);
-    let event = Event::SignInRefused { cause: Cause::UnknownLogin, user: None, login: &login };
-    assert_eq!(line(event)["login"], format!("{}…", "ä".repeat(LONGEST)));
+    assert_eq!(line(unknown(&login))["login"], format!("{}…", "ä".repeat(LONGEST)));
 }

@@ -254,7 +254,14 @@ async fn i9_sign_ins_opened_links_reloads_and_exports_have_entries() {
         assert_eq!(described(&found), [format!("{actor} {kind} {subject}")], "{kind}");
     }
     let signed_in = entries(&home, &["--kind", "user.signed-in"]).await;
-    assert_eq!(signed_in[0]["after"]["address"], "127.0.0.1");
+    assert_eq!(signed_in[0]["from"], "127.0.0.1");
+    assert_eq!(signed_in[0]["after"]["way"], "password");
+    let refused = entries(&home, &["--kind", "user.sign-in-refused"]).await;
+    assert_eq!(described(&refused), [format!("sign-in user.sign-in-refused {anna}")]);
+    assert_eq!(
+        (&refused[0]["reason"], &refused[0]["after"]["count"]),
+        (&json!("wrong-password"), &json!(1))
+    );
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use serde_json::Map;
 use super::{AdminRules, AdministratorView, Administrators};
 use crate::credential::hashing::Verdict;
 use crate::credential::lockout::LockedUntil;
+use crate::credential::password::loggable_login;
 use crate::credential::secret::Secret;
 use crate::credential::token::PlainToken;
 use crate::credential::totp::TotpSecret;
@@ -21,6 +22,7 @@ use crate::directory::records::{
     Actor, AdminFactor, AdminSession, AdminSessionId, Administrator, Change, Stored, kind, put,
     retry,
 };
+use crate::telemetry::events::{Cause, Event};
 use portcullis_store::{Expect, StoreError};
 
 /// The length of a code of an authenticator app. Anything else is taken as a recovery code.
@@ -87,7 +89,10 @@ impl Administrators {
         let lockout = &self.core.auth.lockout;
         let attempt = match lockout.begin_administrator(login, address, now) {
             Ok(attempt) => attempt,
-            Err(LockedUntil(until)) => return Ok(AdminSignIn::LockedOut { until }),
+            Err(LockedUntil(until)) => {
+                refused(Cause::LockedOut, None, login);
+                return Ok(AdminSignIn::LockedOut { until });
+            }
         };
         let key = Administrator::login_key(login);
         let found = match self.core.read().find::<Administrator>(&key).await {
@@ -104,9 +109,18 @@ impl Administrators {
         };
         let Ok(verdict) = verdict else {
             attempt.cancelled();
+            refused(Cause::Busy, found.as_ref(), login);
             return Ok(AdminSignIn::Busy);
         };
-        let Some(found) = found.filter(|_| verdict.matches) else { return Ok(AdminSignIn::Wrong) };
+        let found = match found {
+            Some(found) if verdict.matches => found,
+            found => {
+                let cause =
+                    if found.is_some() { Cause::WrongPassword } else { Cause::UnknownLogin };
+                refused(cause, found.as_ref(), login);
+                return Ok(AdminSignIn::Wrong);
+            }
+        };
         attempt.account_exists();
         let generation = found.doc.generation;
         let checked = retry(|| async {
@@ -120,6 +134,8 @@ impl Administrators {
         match checked.await {
             Ok(Checked::Accepted(token, administrator)) => {
                 attempt.succeeded();
+                let (id, login) = (administrator.id.as_str(), &*administrator.doc.login);
+                Event::AdministratorSignIn { administrator: id, login }.log();
                 Ok(AdminSignIn::Accepted { token, administrator: (*administrator).into() })
             }
             Ok(Checked::CodeRequired) => {
@@ -128,10 +144,14 @@ impl Administrators {
             }
             Ok(Checked::NoSecondFactor) => {
                 attempt.cancelled();
+                refused(Cause::NoSecondFactor, Some(&found), login);
                 Ok(AdminSignIn::NoSecondFactor)
             }
             // An attempt that is dropped has failed.
-            Ok(Checked::Wrong) => Ok(AdminSignIn::Wrong),
+            Ok(Checked::Wrong) => {
+                refused(Cause::WrongCode, Some(&found), login);
+                Ok(AdminSignIn::Wrong)
+            }
             Err(DirectoryError::Store(error)) => {
                 attempt.cancelled();
                 Err(error)
@@ -163,6 +183,11 @@ impl Administrators {
                 }
             }
         }
+        let way = match code {
+            _ if doc.second_factor.is_none() => "password",
+            Some(code) if is_recovery(code) => "recovery-code",
+            _ => "totp",
+        };
         let token = PlainToken::generate();
         let session = AdminSession {
             administrator: current.id.clone(),
@@ -179,11 +204,12 @@ impl Administrators {
         let occurrence = Occurrence {
             kind: "administrator.signed-in",
             subject: Subject::new("administrator", changed.id.as_str(), &changed.doc.login),
+            reason: None,
             organization: None,
             user: None,
-            after: Map::from_iter([("address".to_owned(), address.to_string().into())]),
+            after: Map::from_iter([("way".to_owned(), way.into())]),
         };
-        let change = Change::new(actor, now);
+        let change = Change::new(actor, now).in_role(changed.doc.role);
         self.core.records.commit_noting(&change, writes, occurrence).await?;
         Ok(Checked::Accepted(token, Box::new(changed)))
     }
@@ -198,8 +224,7 @@ impl Administrators {
     ) -> Result<bool, StoreError> {
         let keys = &self.core.auth.second_factors;
         let context = Administrator::sealed_for(of.id.as_str());
-        let digits = code.chars().filter(|c| !c.is_whitespace() && *c != '-').count();
-        if digits != CODE {
+        if is_recovery(code) {
             let place = keys.recovery_codes.find(code, &context, &factor.recovery_codes);
             return Ok(place.map(|place| factor.recovery_codes.remove(place)).is_some());
         }
@@ -215,4 +240,17 @@ impl Administrators {
         factor.confirmed = true;
         Ok(true)
     }
+}
+
+/// Whether what was entered is a recovery code, and not one of the authenticator app.
+fn is_recovery(code: &str) -> bool {
+    code.chars().filter(|c| !c.is_whitespace() && *c != '-').count() != CODE
+}
+
+/// Logs why a sign-in is refused; the answer does not say.
+fn refused(cause: Cause, found: Option<&Stored<Administrator>>, login: &str) {
+    // The login of an administrator is not a password.
+    let login = if found.is_some() { login } else { loggable_login(login) };
+    let administrator = found.map(|found| found.id.as_str());
+    Event::AdministratorSignInRefused { cause, administrator, login }.log();
 }

@@ -176,6 +176,6 @@ async fn i6_invalid_tokens_count_by_address_and_login() {
     assert!(locked.contains(&Key::token(ADDRESS)) && locked.contains(&Key::account("ann")));
     assert!(!locked.contains(&Key::address(ADDRESS)), "sign-in is not affected");
     let lockouts = fixture.directory.lockouts();
-    assert!(lockouts.release(Release::Address(ADDRESS), &by_operator()));
+    assert!(lockouts.release(Release::Address(ADDRESS), &by_operator()).await.unwrap());
     assert_eq!(tokens.count_invalid(ADDRESS, None, now()).await.unwrap(), None);
 }
