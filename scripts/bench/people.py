@@ -34,7 +34,9 @@ class Seed:
     def start(self, gateway):
         """Starts a gateway on a copy."""
         shutil.copytree(self.folder / "store", gateway.folder / "store")
-        shutil.copy2(self.folder / "store.answered", gateway.folder / "store.answered")
-        shutil.copy2(self.folder / "secret.key", gateway.folder / "secret.key")
+        # The audit key is beside the secret key unless the settings say otherwise.
+        for name in ("store.answered", "secret.key", "audit.key"):
+            if (self.folder / name).exists():  # releases before the audit log have no audit key
+                shutil.copy2(self.folder / name, gateway.folder / name)
         gateway.start()
         return gateway
