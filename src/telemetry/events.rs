@@ -15,12 +15,15 @@
 
 mod cause;
 mod event;
+mod fields;
 pub mod refused;
 
 use std::net::IpAddr;
 
 pub use self::cause::Cause;
 pub use self::event::{Account, Event, OneTime};
+
+use self::fields::Fields;
 use crate::clock;
 
 /// The target of all events.
@@ -53,28 +56,6 @@ pub async fn during<F: Future>(origin: Origin, future: F) -> F::Output {
 #[must_use]
 pub fn client() -> Option<IpAddr> {
     ORIGIN.try_with(|origin| origin.client).ok()
-}
-
-/// The fields of an event; those that are `None` are left out.
-#[derive(Debug, Default, Clone, Copy)]
-struct Fields<'a> {
-    client: Option<IpAddr>,
-    request: Option<&'a str>,
-    cause: Option<Cause>,
-    kind: Option<&'a str>,
-    action: Option<&'a str>,
-    id: Option<&'a str>,
-    records: Option<u64>,
-    changed: Option<&'a str>,
-    via: Option<&'a str>,
-    user: Option<&'a str>,
-    administrator: Option<&'a str>,
-    organization: Option<&'a str>,
-    token: Option<&'a str>,
-    failures: Option<u32>,
-    until: Option<jiff::Timestamp>,
-    actor: Option<&'a str>,
-    login: Option<&'a str>,
 }
 
 /// One line. The level and the target of an event are fixed where it is logged.

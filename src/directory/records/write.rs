@@ -75,7 +75,7 @@ impl Records {
         let entries = self.entries(change, &writes).await?;
         writes.extend(entries);
         writes.extend(occurrence.into().map(|occurrence| occurrence.entry(change, salt())));
-        let committed = self.feed.commit(writes).await?;
+        let committed = self.apply(writes).await?;
         for line in &logged {
             line.log(&change.actor);
         }
@@ -99,12 +99,17 @@ impl Records {
         entries: Vec<(Change, Occurrence)>,
     ) -> Result<(), StoreError> {
         let entry = |(change, occurrence): (Change, Occurrence)| occurrence.entry(&change, salt());
-        match self.feed.commit(entries.into_iter().map(entry).collect()).await {
+        match self.apply(entries.into_iter().map(entry).collect()).await {
             Ok(_) => Ok(()),
             Err(CommitError::Store(error)) => Err(error),
             // An appended record has no condition.
             Err(error) => Err(StoreError::Unavailable(error.to_string())),
         }
+    }
+
+    /// The one call that writes.
+    async fn apply(&self, writes: Vec<Write>) -> Result<Committed, CommitError> {
+        self.feed.commit(writes).await
     }
 
     /// The writes that append the entries about these writes. What a record was before is read now;

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use super::{Cause, Fields};
+use super::cause::Cause;
+use super::fields::Fields;
 
 /// A portal user in an event.
 #[derive(Debug, Clone, Copy)]

@@ -12,7 +12,8 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
-use super::{Cause, Fields};
+use super::cause::Cause;
+use super::fields::Fields;
 
 /// Series that name an account, until they are taken.
 const MOST_OF_ACCOUNTS: usize = 60;
