@@ -15,6 +15,7 @@
 //! | `guard`, `caller` | rejection of undeclared requests, and authentication |
 //! | `state` | what handlers work with |
 //! | `request`, `response`, `problem` | extractors, responses, problem documents |
+//! | `conflict` | the response to a write of a record that was changed since |
 //! | `groups`, `organizations`, `end_users`, `users`, `sessions`, `lockouts`, `preferences`, `tokens`, `mail` | handlers for records |
 //! | `personal_data` | what is stored about a portal user |
 //! | `policy`, `explain` | the policy in force, and its decision on a given request |
@@ -27,6 +28,7 @@ mod administrators;
 mod audit;
 mod authority;
 mod caller;
+mod conflict;
 mod end_users;
 mod explain;
 mod groups;

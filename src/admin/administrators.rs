@@ -1,12 +1,10 @@
 //! `administrators`: the accounts of the operator's staff.
 
 use axum::extract::State;
-use axum::response::IntoResponse as _;
-use http::{StatusCode, header};
 use serde::Deserialize;
 
 use super::request::{Body, Id, NewRecord, PageParams, Params, RecordChange};
-use super::response::{ApiResult, document, no_content, record};
+use super::response::{ApiResult, created, document, no_content, record};
 use super::state::AdminState;
 use crate::credential::secret::Secret;
 use crate::directory::AdministratorId;
@@ -31,8 +29,7 @@ pub(super) async fn create(
     Body(new): Body<NewAdministrator>,
 ) -> ApiResult {
     let issued = admin.directory.administrators().create(new, &change).await?;
-    let location = [(header::LOCATION, format!("/api/v1/administrators/{}", issued.id()))];
-    Ok((StatusCode::CREATED, location, document(&issued)?).into_response())
+    created(&issued, format!("/api/v1/administrators/{}", issued.id()))
 }
 
 pub(super) async fn show(
@@ -75,7 +72,7 @@ pub(super) async fn reset_mfa(
     RecordChange(change): RecordChange,
 ) -> ApiResult {
     let issued = admin.directory.administrators().reset_second_factor(&id, &change).await?;
-    Ok((StatusCode::CREATED, document(&issued)?).into_response())
+    created(&issued, format!("/api/v1/administrators/{id}"))
 }
 
 pub(super) async fn sessions(
@@ -89,7 +86,7 @@ pub(super) async fn sessions(
 pub(super) async fn end_sessions(
     State(admin): State<AdminState>,
     Id(id): Id<AdministratorId>,
-    NewRecord(change): NewRecord,
+    RecordChange(change): RecordChange,
 ) -> ApiResult {
     admin.directory.administrators().end_sessions(&id, &change).await?;
     no_content()

@@ -15,6 +15,7 @@ use http::{HeaderValue, Method, StatusCode, Uri, header};
 
 use super::authority::Authority;
 use super::caller::{Access, Authentication};
+use super::conflict;
 use super::origin::{self, Origins};
 use super::problem::{Problem, StoreFailed};
 use super::state::AdminState;
@@ -35,6 +36,7 @@ pub(super) fn router(table: Table, state: AdminState, access: Access) -> Router 
     let origins = Origins::new(access, &state);
     router
         .fallback(|uri: Uri| async move { nothing_at(&uri) })
+        .layer(middleware::from_fn_with_state(state.clone(), conflict::add_current))
         .layer(middleware::from_fn_with_state(guard, check))
         .layer(middleware::from_fn_with_state(origins, origin::during))
         .with_state(state)

@@ -1,4 +1,6 @@
 //! Liveness and readiness probes.
+//!
+//! A process that is not alive should be restarted; one that is not ready should get no requests.
 
 use std::time::Duration;
 

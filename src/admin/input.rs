@@ -17,6 +17,9 @@ use crate::web::peer::Peer;
 
 /// An argument of a handler.
 pub(super) trait Input {
+    /// Whether it reads the version that the record must have (`If-Match`).
+    const READS_VERSION: bool = false;
+
     /// The query parameters that it reads.
     fn query() -> &'static [&'static str] {
         &[]
@@ -28,11 +31,14 @@ impl Input for Extension<Caller> {}
 impl Input for Extension<Peer> {}
 impl Input for HeaderMap {}
 impl Input for Method {}
-impl Input for RecordChange {}
 impl Input for NewRecord {}
 impl<T> Input for Id<T> {}
 impl<T> Input for Body<T> {}
 impl<T> Input for OptionalBody<T> {}
+
+impl Input for RecordChange {
+    const READS_VERSION: bool = true;
+}
 
 impl<T: DeserializeOwned> Input for Params<T> {
     fn query() -> &'static [&'static str] {
@@ -43,6 +49,9 @@ impl<T: DeserializeOwned> Input for Params<T> {
 /// All arguments of a handler. Implemented for the tuples by which axum tells handlers of different
 /// signatures apart: a marker of axum's own, then the types of the arguments.
 pub(super) trait Inputs {
+    /// Whether the handler reads `If-Match`.
+    const READS_VERSION: bool;
+
     /// The query parameters that the handler reads.
     fn query() -> Vec<&'static str>;
 }
@@ -50,6 +59,8 @@ pub(super) trait Inputs {
 macro_rules! inputs {
     ($($argument:ident),*) => {
         impl<Marker, $($argument: Input),*> Inputs for (Marker, $($argument,)*) {
+            const READS_VERSION: bool = false $(|| $argument::READS_VERSION)*;
+
             fn query() -> Vec<&'static str> {
                 let arguments: &[&[&str]] = &[$($argument::query()),*];
                 arguments.concat()
@@ -126,5 +137,7 @@ mod tests {
     fn a_handler_reads_the_parameters_of_all_its_arguments() {
         type Arguments = (u8, State<AdminState>, Id, Params<Example>, RecordChange);
         assert_eq!(Arguments::query(), ["limit", "after", "cursor", "move-to"]);
+        const { assert!(Arguments::READS_VERSION) };
+        const { assert!(!<(u8, State<AdminState>, Id) as Inputs>::READS_VERSION) };
     }
 }

@@ -6,11 +6,12 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::directory::DirectoryError;
 use crate::web::problem::ProblemDocument;
 use portcullis_policy::PolicyProblems;
-use portcullis_store::StoreError;
+use portcullis_store::{Kind, StoreError};
 
 /// `Retry-After` of every 503, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
@@ -25,6 +26,8 @@ pub(super) struct Problem {
     /// The role that would do.
     role: Option<&'static str>,
     errors: Vec<Item>,
+    /// The record that is no longer at the expected version. Boxed, so that results stay small.
+    stale: Option<Box<Stale>>,
     store_failed: bool,
 }
 
@@ -35,6 +38,8 @@ pub(super) struct Extension<'a> {
     role: Option<&'static str>,
     #[serde(skip_serializing_if = "<[Item]>::is_empty")]
     errors: &'a [Item],
+    #[serde(skip_serializing_if = "Value::is_null")]
+    current: &'a Value,
 }
 
 /// One of the errors in a request or a policy file.
@@ -43,6 +48,26 @@ pub(super) struct Extension<'a> {
 enum Item {
     Field { field: String, message: String },
     File { file: String, line: Option<usize>, message: String },
+}
+
+/// A record that is no longer at the version that a write expects.
+#[derive(Debug, Clone)]
+struct Stale {
+    what: Kind,
+    id: String,
+    /// The record as it is now; `null` until it is known.
+    current: Value,
+}
+
+/// Marks the response to a write of such a record, as long as the current one is not known.
+#[derive(Debug, Clone)]
+pub(super) struct Changed {
+    /// The kind of the record.
+    pub(super) what: Kind,
+    /// Its id.
+    pub(super) id: String,
+    /// The response.
+    pub(super) problem: Problem,
 }
 
 /// Marks the response to a request during which the store failed.
@@ -57,13 +82,15 @@ impl Problem {
             detail: detail.into(),
             role: None,
             errors: Vec::new(),
+            stale: None,
             store_failed: false,
         }
     }
 
     /// The body of the response.
     pub(super) fn document(&self) -> ProblemDocument<'_, Extension<'_>> {
-        let extension = Extension { role: self.role, errors: &self.errors };
+        let current = self.stale.as_ref().map_or(&Value::Null, |stale| &stale.current);
+        let extension = Extension { role: self.role, errors: &self.errors, current };
         ProblemDocument::new(self.status, &self.name, title(self.status), &self.detail, extension)
     }
 
@@ -80,6 +107,14 @@ impl Problem {
     /// Names the role that would do.
     pub(super) fn naming_role(self, role: &'static str) -> Self {
         Self { role: Some(role), ..self }
+    }
+
+    /// Adds the record as it is now, to the error of a write that expected another version.
+    pub(super) fn with_current(mut self, current: Value) -> Self {
+        if let Some(stale) = &mut self.stale {
+            stale.current = current;
+        }
+        self
     }
 
     /// 404: no record has this id or name.
@@ -101,9 +136,13 @@ impl From<DirectoryError> for Problem {
         match error {
             DirectoryError::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, code, detail),
             DirectoryError::Invalid { field, message } => Self::invalid(field, message),
-            DirectoryError::Refused(_)
-            | DirectoryError::Taken { .. }
-            | DirectoryError::Changed { .. } => Self::new(StatusCode::CONFLICT, code, detail),
+            DirectoryError::Refused(_) | DirectoryError::Taken { .. } => {
+                Self::new(StatusCode::CONFLICT, code, detail)
+            }
+            DirectoryError::Changed { what, id, .. } => Self {
+                stale: Some(Box::new(Stale { what, id, current: Value::Null })),
+                ..Self::new(StatusCode::CONFLICT, code, detail)
+            },
             DirectoryError::Contended | DirectoryError::Busy => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail)
             }
@@ -146,6 +185,12 @@ impl IntoResponse for Problem {
         let mut response = self.document().into_response();
         if self.store_failed {
             response.extensions_mut().insert(StoreFailed);
+        }
+        if let Some(stale) = &self.stale
+            && stale.current.is_null()
+        {
+            let (what, id, problem) = (stale.what, stale.id.clone(), self.clone());
+            response.extensions_mut().insert(Changed { what, id, problem });
         }
         let headers = response.headers_mut();
         match self.status {

@@ -140,31 +140,38 @@ impl<S: Send + Sync> FromRequestParts<S> for RecordChange {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let IfMatch(version) = IfMatch::from_request_parts(parts, state).await?;
-        let NewRecord(change) = NewRecord::from_request_parts(parts, state).await?;
-        Ok(Self(change.expecting(version)))
+        Ok(Self(change(parts)?.expecting(version)))
     }
 }
 
-/// The same for a write that is not to an existing record.
+/// The same for a write that is not to a record with a version. `If-Match` with a version is refused,
+/// because a client that sends it relies on a check that is not made.
 #[derive(Debug)]
 pub(super) struct NewRecord(pub(super) Change);
 
 impl<S: Send + Sync> FromRequestParts<S> for NewRecord {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        match parts.extensions.get::<Caller>() {
-            Some(caller) => {
-                let change = Change::new(caller.actor.clone(), clock::now());
-                Ok(Self(change.in_role(caller.role)))
-            }
-            // The guard lets no request without a caller reach a handler that writes.
-            None => Err(Problem::new(
-                StatusCode::UNAUTHORIZED,
-                "token-missing",
-                "this resource requires an administrator's token",
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match IfMatch::from_request_parts(parts, state).await? {
+            IfMatch(None) => change(parts).map(Self),
+            IfMatch(Some(_)) => Err(malformed(
+                "this request is not about a record with a version; send it without `If-Match`",
             )),
         }
+    }
+}
+
+/// A change by the caller, now.
+fn change(parts: &Parts) -> Result<Change, Problem> {
+    match parts.extensions.get::<Caller>() {
+        Some(caller) => Ok(Change::new(caller.actor.clone(), clock::now()).in_role(caller.role)),
+        // The guard lets no request without a caller reach a handler that writes.
+        None => Err(Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "token-missing",
+            "this resource requires an administrator's token",
+        )),
     }
 }
 

@@ -6,7 +6,7 @@ use http::{StatusCode, header};
 use serde::Serialize;
 
 use super::problem::Problem;
-use crate::directory::access::administrators::AdministratorView;
+use crate::directory::access::administrators::{AdministratorView, IssuedAdministrator};
 use crate::directory::access::second_factors::SecondFactorView;
 use crate::directory::accounts::end_users::EndUserView;
 use crate::directory::accounts::groups::GroupView;
@@ -43,6 +43,12 @@ versioned!(
     SecondFactorView,
     UserView,
 );
+
+impl Versioned for IssuedAdministrator {
+    fn version(&self) -> u64 {
+        self.administrator.version
+    }
+}
 
 /// 200 with a document that has no version.
 pub(super) fn document(document: &impl Serialize) -> ApiResult {

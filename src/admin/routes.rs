@@ -15,6 +15,7 @@ use super::{
 pub(super) fn table() -> Table {
     Table::default()
         .route(Public, GET, "/healthz", health::alive)
+        .route(Public, GET, "/livez", health::alive)
         .route(Public, GET, "/readyz", health::ready)
         .route(Read, GET, "/api/v1/groups", groups::list)
         .route(Manage, POST, "/api/v1/groups", groups::create)

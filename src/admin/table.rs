@@ -37,6 +37,9 @@ pub(super) struct Declarations(HashMap<&'static str, Vec<Declaration>>);
 pub(super) struct Declaration {
     pub(super) method: Method,
     pub(super) authority: Authority,
+    /// Whether it honours `If-Match`: it writes to a record that exists.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests compare it with the routes"))]
+    pub(super) reads_version: bool,
     /// The names of its query parameters.
     pub(super) query: Vec<&'static str>,
 }
@@ -54,7 +57,8 @@ impl Table {
         H: Handler<A, AdminState>,
         A: Inputs + 'static,
     {
-        let declaration = Declaration { method, authority, query: A::query() };
+        let declaration =
+            Declaration { method, authority, reads_version: A::READS_VERSION, query: A::query() };
         self.declarations.0.entry(path).or_default().push(declaration);
         Self { router: self.router.route(path, on(filter, handler)), ..self }
     }

@@ -10,3 +10,4 @@ mod portal;
 mod requests;
 mod roles;
 mod status;
+mod versions;

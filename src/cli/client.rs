@@ -35,15 +35,22 @@ pub(super) struct Client {
 pub(super) struct ApiError {
     kind: String,
     detail: String,
+    current: Value,
 }
 
 impl ApiError {
-    fn new(status: StatusCode, problem: &Value) -> Self {
+    pub(super) fn new(status: StatusCode, problem: &Value) -> Self {
         let text = |name| problem.get(name).and_then(Value::as_str);
         Self {
             kind: text("type").unwrap_or_default().to_owned(),
             detail: text("detail").unwrap_or(status.as_str()).to_owned(),
+            current: problem.get("current").cloned().unwrap_or_default(),
         }
+    }
+
+    /// The record as it is now, if it was changed since it was read; otherwise `null`.
+    pub(super) fn current(&self) -> &Value {
+        &self.current
     }
 
     /// Whether the `type` of the problem has this name.

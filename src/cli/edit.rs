@@ -1,9 +1,12 @@
 //! What commands that change records share.
 
 use std::convert::Infallible;
+use std::fmt::Write as _;
 
+use clap::Args;
 use serde_json::{Map, Value};
 
+use super::client::ApiError;
 use super::console::{Console, field, text};
 
 /// An item of a list without surrounding spaces: `a, b` has the items `a` and `b`.
@@ -22,6 +25,60 @@ pub(super) fn name_and_email(name: Option<String>, email: Option<String>, no_ema
         patch.insert("email".to_owned(), email.into());
     }
     Value::Object(patch)
+}
+
+/// The version that an edit is made to.
+#[derive(Debug, Args)]
+pub(super) struct ExpectedVersion {
+    /// Write only if the record is still at this version, as `show --json` prints it
+    #[arg(long, value_name = "VERSION")]
+    if_version: Option<u64>,
+}
+
+impl ExpectedVersion {
+    /// Sends an edit on condition that the record is at this version, by default the one at which it
+    /// was read. `fields` are labels, and the names of fields.
+    ///
+    /// # Errors
+    /// As [`Console::patch`]. If the record was changed since, the error shows both sides.
+    pub(super) fn write(
+        &self,
+        console: &Console<'_>,
+        segments: &[&str],
+        (before, patch): (&Value, &Value),
+        fields: &[(&str, &str)],
+    ) -> anyhow::Result<Value> {
+        let version = self.if_version.or_else(|| field(before, "version").as_u64());
+        console
+            .patch(segments, version, patch)
+            .map_err(|error| with_both_sides(error, (before, patch), fields))
+    }
+}
+
+/// Adds what this edit would have written, and what another administrator wrote.
+fn with_both_sides(
+    error: anyhow::Error,
+    (before, patch): (&Value, &Value),
+    fields: &[(&str, &str)],
+) -> anyhow::Error {
+    let Some(refused) = error.downcast_ref::<ApiError>().filter(|refused| refused.is("changed"))
+    else {
+        return error;
+    };
+    let theirs = refused.current();
+    if theirs.is_null() {
+        return error;
+    }
+    let mut message = format!("{refused}; nothing was written");
+    for (label, name) in fields {
+        let is_mine = patch.get(name).is_some();
+        if is_mine || field(before, name) != field(theirs, name) {
+            let mine = if is_mine { shown(patch, name) } else { "unchanged".to_owned() };
+            let _ = write!(message, "\n  {label}: yours {mine}, theirs {}", shown(theirs, name));
+        }
+    }
+    message.push_str("\nTo write yours over theirs, run the command again without --if-version.");
+    anyhow::anyhow!(message)
 }
 
 /// Prints what an edit changed, or that it changed nothing; with `--json` the record. `fields` are
@@ -67,6 +124,24 @@ mod tests {
         let fields = [("login", "login"), ("group", "group"), ("name", "name")];
         report_edit(&mut console, "ada", (before, after), &fields).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_conflict_shows_both_sides() {
+        let before = json!({ "login": "ada", "group": "limited", "version": 1 });
+        let theirs = json!({ "login": "ada", "group": "no-access", "name": "Ada", "version": 2 });
+        let problem = json!({
+            "type": "urn:portcullis:problem:changed", "detail": "changed since", "current": theirs,
+        });
+        let error = || ApiError::new(http::StatusCode::CONFLICT, &problem).into();
+        let fields = [("login", "login"), ("group", "group"), ("name", "name")];
+        let patch = json!({ "group": "admin" });
+        assert_eq!(
+            with_both_sides(error(), (&before, &patch), &fields).to_string(),
+            "changed since; nothing was written\n  group: yours admin, theirs no-access\n  name: \
+             yours unchanged, theirs Ada\nTo write yours over theirs, run the command again without \
+             --if-version."
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use clap::{ArgGroup, Subcommand};
 use serde_json::{Value, json};
 
 use super::console::{Console, text};
-use super::edit::{name_and_email, report_edit};
+use super::edit::{ExpectedVersion, name_and_email, report_edit};
 use super::lookup;
 
 #[derive(Debug, Subcommand)]
@@ -47,6 +47,8 @@ pub(super) enum Command {
         /// Remove the email address
         #[arg(long, group = "change", conflicts_with = "email")]
         no_email: bool,
+        #[command(flatten)]
+        expected: ExpectedVersion,
     },
     /// Delete an end user that has no portal user
     Delete {
@@ -85,14 +87,14 @@ impl Command {
                 );
                 console.report(&end_user, &sentence)
             }
-            Self::Edit { organization, id, name, email, no_email } => {
+            Self::Edit { organization, id, name, email, no_email, expected } => {
                 let patch = name_and_email(name, email, no_email);
                 let organization = lookup::organization_id(console, &organization)?;
                 let before = lookup::end_user(console, &organization, &id)?;
                 let [id, name] = ["id", "name"].map(|field| text(&before, field));
                 let path = ["organizations", &organization, "end-users", &id];
-                let after = console.patch(&path, None, &patch)?;
                 let fields = [("name", "name"), ("email address", "email")];
+                let after = expected.write(console, &path, (&before, &patch), &fields)?;
                 report_edit(console, &name, (&before, &after), &fields)
             }
             Self::Delete { organization, id } => {

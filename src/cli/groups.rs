@@ -4,7 +4,7 @@ use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::console::{Console, array, field, text};
-use super::edit::{report_edit, trimmed};
+use super::edit::{ExpectedVersion, report_edit, trimmed};
 use super::impact::{OpenSessions, counted};
 use super::lookup;
 
@@ -80,6 +80,8 @@ pub(super) struct Edit {
     /// Make it the default for new portal users
     #[arg(long, group = "change")]
     default: bool,
+    #[command(flatten)]
+    expected: ExpectedVersion,
 }
 
 impl Command {
@@ -149,19 +151,16 @@ impl Command {
 
 impl Edit {
     fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
-        let Self { id, name, permissions, grant, revoke, default } = self;
+        let Self { id, name, permissions, grant, revoke, default, expected } = self;
         let before = lookup::group(console, &id)?;
         let id = text(&before, "id");
         let mut patch = Map::new();
-        let mut version = None;
         if let Some(name) = name {
             patch.insert("name".to_owned(), name.into());
         }
         if let Some(permissions) = permissions {
             patch.insert("permissions".to_owned(), chosen(permissions));
         } else if !grant.is_empty() || !revoke.is_empty() {
-            // The result depends on the permissions read above: write only if they are unchanged.
-            version = field(&before, "version").as_u64();
             patch.insert("permissions".to_owned(), changed(&before, grant, &revoke));
         }
         if default {
@@ -173,7 +172,9 @@ impl Edit {
         if default {
             console.confirm(|_| Ok(default_question(&before, patch.get("permissions"))))?;
         }
-        let after = console.patch(&["groups", &id], version, &Value::Object(patch))?;
+        let fields = [("name", "name"), ("permissions", "permissions"), ("default", "default")];
+        let edit = (&before, &Value::Object(patch));
+        let after = expected.write(console, &["groups", &id], edit, &fields)?;
         if default {
             warn_of_default(console, &after)?;
         }

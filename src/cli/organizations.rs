@@ -4,7 +4,7 @@ use clap::{ArgGroup, Subcommand};
 use serde_json::{Value, json};
 
 use super::console::{Console, field, text};
-use super::edit::{name_and_email, report_edit};
+use super::edit::{ExpectedVersion, name_and_email, report_edit};
 use super::impact::{OpenSessions, sessions_end};
 use super::{end_users, links, lookup};
 
@@ -42,6 +42,8 @@ pub(super) enum Command {
         /// Remove the email address
         #[arg(long, group = "change", conflicts_with = "email")]
         no_email: bool,
+        #[command(flatten)]
+        expected: ExpectedVersion,
     },
     /// Delete an organization that has neither portal users nor end users
     Delete {
@@ -82,12 +84,13 @@ impl Command {
                 );
                 console.report(&organization, &sentence)
             }
-            Self::Edit { id, name, email, no_email } => {
+            Self::Edit { id, name, email, no_email, expected } => {
                 let patch = name_and_email(name, email, no_email);
                 let before = lookup::organization(console, &id)?;
                 let [id, name] = ["id", "name"].map(|field| text(&before, field));
-                let after = console.patch(&["organizations", &id], None, &patch)?;
                 let fields = [("name", "name"), ("email address", "email")];
+                let path = ["organizations", &id];
+                let after = expected.write(console, &path, (&before, &patch), &fields)?;
                 report_edit(console, &name, (&before, &after), &fields)
             }
             Self::Delete { id } => {

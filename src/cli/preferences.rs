@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::client::with_option;
 use super::console::{Console, array, field, text};
+use super::edit::ExpectedVersion;
 use super::impact::{OpenSessions, counted, sessions_end};
 
 /// Whether secure links require sign-in where portal users exist (R12).
@@ -37,6 +38,8 @@ pub(super) struct Set {
     /// Enable the portal
     #[arg(long, group = "change", conflicts_with = "disabled_redirect_url")]
     no_disabled_redirect_url: bool,
+    #[command(flatten)]
+    expected: ExpectedVersion,
 }
 
 impl Command {
@@ -56,8 +59,11 @@ impl Set {
         let before = console.get(&["preferences"])?;
         let patch = self.patch();
         console.confirm(|console| question(console, &before, &patch))?;
-        let after = console
-            .patch(&["preferences"], None, &patch)
+        let fields =
+            [("secure links with password", SECURE), ("redirect of the disabled portal", REDIRECT)];
+        let after = self
+            .expected
+            .write(console, &["preferences"], (&before, &patch), &fields)
             .map_err(|error| with_option(error, REDIRECT, "--disabled-redirect-url"))?;
         let changed = |name| field(&before, name) != field(&after, name);
         let mut sentences = Vec::new();
@@ -84,13 +90,13 @@ impl Set {
         console.report(&after, &sentences.join("\n"))
     }
 
-    fn patch(self) -> Value {
+    fn patch(&self) -> Value {
         let mut patch = Map::new();
         if let Some(secure) = self.secure_with_password_if_portal_users_exist {
             patch.insert(SECURE.to_owned(), secure.into());
         }
         if self.disabled_redirect_url.is_some() || self.no_disabled_redirect_url {
-            patch.insert(REDIRECT.to_owned(), self.disabled_redirect_url.into());
+            patch.insert(REDIRECT.to_owned(), self.disabled_redirect_url.clone().into());
         }
         Value::Object(patch)
     }

@@ -4,7 +4,7 @@ use clap::{ArgGroup, Args};
 use serde_json::{Map, Value, json};
 
 use super::console::{Console, field, text};
-use super::edit::report_edit;
+use super::edit::{ExpectedVersion, report_edit};
 use super::impact::{OpenSessions, counted};
 use super::invitations::warn;
 use super::lookup;
@@ -36,6 +36,8 @@ pub(super) struct Edit {
     /// Whether a second factor is required
     #[arg(long, group = "change", value_name = "true|false")]
     require_mfa: Option<bool>,
+    #[command(flatten)]
+    expected: ExpectedVersion,
 }
 
 impl Edit {
@@ -62,7 +64,6 @@ impl Edit {
         if let Some(require_mfa) = self.require_mfa {
             patch.insert("require_mfa".to_owned(), require_mfa.into());
         }
-        let after = console.patch(&["users", &id], None, &Value::Object(patch))?;
         let fields = [
             ("login", "login"),
             ("name", "name"),
@@ -70,6 +71,8 @@ impl Edit {
             ("end user", "end_user"),
             ("MFA required", "require_mfa"),
         ];
+        let edit = (&before, &Value::Object(patch));
+        let after = self.expected.write(console, &["users", &id], edit, &fields)?;
         report_edit(console, &login, (&before, &after), &fields)?;
         warn(console, &after)
     }

@@ -5,3 +5,4 @@ mod lookup;
 mod output;
 mod policy_reload;
 mod questions;
+mod two_editors;

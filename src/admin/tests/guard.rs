@@ -37,7 +37,10 @@ async fn every_route_but_the_probes_needs_a_token() {
         }
     }
     probes.sort_unstable();
-    assert_eq!((probes, signing_in), (vec!["/healthz", "/readyz"], vec!["/api/v1/session"]));
+    assert_eq!(
+        (probes, signing_in),
+        (vec!["/healthz", "/livez", "/readyz"], vec!["/api/v1/session"])
+    );
 }
 
 /// The routes as an operator may call them, a line each.
@@ -45,10 +48,11 @@ fn listed() -> String {
     let declarations = routes::table().declarations;
     let mut lines: Vec<_> = declarations
         .all()
-        .map(|(path, Declaration { method, authority, query })| {
+        .map(|(path, Declaration { method, authority, reads_version, query })| {
             let query =
-                if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
-            format!("{path} {method} {authority:?} {query}").trim_end().to_owned()
+                if query.is_empty() { String::new() } else { format!(" ?{}", query.join("&")) };
+            let version = if *reads_version { " If-Match" } else { "" };
+            format!("{path} {method} {authority:?}{version}{query}")
         })
         .collect();
     lines.sort_unstable();

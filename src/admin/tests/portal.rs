@@ -82,5 +82,6 @@ async fn reload_is_refused_if_an_expectation_fails_for_a_group() {
 async fn the_probes_answer() {
     let bench = Bench::start().await;
     assert_eq!(bench.get("/healthz").await.status, 200);
+    assert_eq!(bench.get("/livez").await.status, 200);
     assert_eq!(bench.get("/readyz").await.status, 200);
 }

@@ -20,7 +20,9 @@ use std::time::Duration;
 use crate::config::Admin;
 use crate::directory::core::Core;
 
-pub use self::accounts::{AdministratorPatch, AdministratorView, NewAdministrator};
+pub use self::accounts::{
+    AdministratorPatch, AdministratorView, IssuedAdministrator, NewAdministrator,
+};
 pub use self::sign_in::{AdminSignIn, AdminSignInRequest};
 
 /// The accounts of the operator's staff.

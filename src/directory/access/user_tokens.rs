@@ -154,10 +154,11 @@ impl UserTokens {
         change: &Change,
     ) -> Result<(), DirectoryError> {
         retry(|| async {
-            let token = self.core.read().existing::<UserToken>(id, change.expected).await?;
+            let token = self.core.read().existing::<UserToken>(id, None).await?;
             if token.doc.user != *user {
                 return Err(DirectoryError::not_found(kind::USER_TOKEN, id.as_str()).into());
             }
+            let token = token.at(change.expected)?;
             self.core.commit(change, vec![token.delete()]).await?;
             Ok::<_, AttemptError>(())
         })

@@ -337,7 +337,7 @@ async fn cli_token_gives_access_to_the_api_over_tcp() {
     let reply = api.fetch(groups).await;
     assert_eq!(reply.status, 401);
     assert_eq!(reply.problem()["type"], "urn:portcullis:problem:token-missing");
-    for probe in ["/healthz", "/readyz"] {
+    for probe in ["/healthz", "/livez", "/readyz"] {
         assert_eq!(api.fetch(probe).await.status, 200, "{probe}");
     }
     let made = console.run(&["token", "create", "a script"]).await;

@@ -116,7 +116,7 @@ impl Administrators {
         id: &AdministratorId,
         change: &Change,
     ) -> Result<usize, DirectoryError> {
-        self.core.read().existing::<Administrator>(id, None).await?;
+        self.core.read().existing::<Administrator>(id, change.expected).await?;
         retry(|| async {
             let of = AdminSession::of(id);
             let sessions = self.core.read().all_intact::<AdminSession>(Some(&of)).await?;
