@@ -1,8 +1,8 @@
 //! The command line: one file for each command.
 //!
-//! `init`, `serve`, `check`, `config`, `demo`, `store`, `secrets` and `policy suggest` work with files. All other commands call the running gateway
-//! over its admin socket and print its responses; they check no rule themselves (I8). A command that
-//! fails returns an error, which `main` prints on standard error with exit code 1. Wrong usage is
+//! `init`, `serve`, `check`, `config`, `demo`, `store`, `secrets`, `completions`, `man` and `policy
+//! suggest` work with files. All other commands call the running gateway over its admin socket and
+//! print its responses; they check no rule themselves (I8). A command that fails returns an error, which `main` prints on standard error with exit code 1. Wrong usage is
 //! reported by clap, with exit code 2.
 
 use std::io::Write;
@@ -17,6 +17,7 @@ mod admin;
 mod audit;
 pub mod check;
 mod client;
+mod completions;
 mod config_show;
 mod console;
 pub mod demo;
@@ -33,6 +34,7 @@ mod links;
 mod lockouts;
 mod lookup;
 mod mail;
+mod manual;
 mod organizations;
 mod password;
 mod personal_data;
@@ -97,6 +99,10 @@ enum Command {
     /// Replace the secret key, while the gateway is stopped
     #[command(subcommand)]
     Secrets(secrets::Command),
+    /// Print the script with which a shell completes commands and options
+    Completions(completions::CompletionsArgs),
+    /// Write the manual pages to a folder
+    Man(manual::ManArgs),
     #[command(flatten)]
     Client(ClientCommand),
 }
@@ -171,7 +177,9 @@ impl Cli {
             | Command::Config(_)
             | Command::Store(_)
             | Command::Secrets(_) => (true, false),
-            Command::Init(_) | Command::Demo(_) => (false, false),
+            Command::Init(_) | Command::Demo(_) | Command::Completions(_) | Command::Man(_) => {
+                (false, false)
+            }
             Command::Client(command) => (command.is_call(), command.is_call()),
         };
         let asks = is_client || matches!(self.command, Command::Secrets(_));
@@ -211,6 +219,8 @@ impl Cli {
             Command::Secrets(command) => {
                 return command.run(&settings(config.as_deref())?, yes, out);
             }
+            Command::Completions(args) => return args.run(help::completed(Self::command()), out),
+            Command::Man(args) => return args.run(help::completed(Self::command()), out),
             Command::Client(command) => command,
         };
         let socket = match socket.or_else(socket_from_environment) {

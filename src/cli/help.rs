@@ -101,7 +101,7 @@ fn leaves(path: &str) -> Vec<&'static str> {
 /// Whether a global option has an effect with a command without subcommands.
 fn has_effect(option: &str, leaf: &str) -> bool {
     match leaf.split(' ').next() {
-        Some("init" | "demo") => false,
+        Some("init" | "demo" | "completions" | "man") => false,
         Some("config" | "check") => ["config", "json"].contains(&option),
         Some("serve" | "store") => option == "config",
         Some("secrets") => ["config", "yes"].contains(&option),

@@ -2,6 +2,7 @@
 
 mod audit;
 mod check;
+mod command_line;
 mod demo;
 mod durability;
 mod events;

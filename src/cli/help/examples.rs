@@ -21,6 +21,14 @@ pub(in crate::cli) const EXAMPLES: &[(&str, [&str; 2])] = &[
     ("check", ["portcullis check", "portcullis check --deny-warnings --connect"]),
     ("demo", ["portcullis demo", "portcullis demo --port 9080 --admin-port 9081 --data demo"]),
     (
+        "completions",
+        [
+            "portcullis completions bash > /etc/bash_completion.d/portcullis",
+            "portcullis completions zsh > /usr/local/share/zsh/site-functions/_portcullis",
+        ],
+    ),
+    ("man", ["portcullis man /usr/local/share/man/man1", "portcullis man pages"]),
+    (
         "store init",
         ["portcullis store init", "portcullis store init --config /etc/portcullis/portcullis.toml"],
     ),
