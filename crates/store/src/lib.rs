@@ -7,6 +7,7 @@
 //!
 //! - [`feed`]: commits that return only when this process's caches have followed them (I2).
 //! - [`cache`]: a cache that cannot be made stale by a load that started before a change (I2).
+//! - [`overlay`]: a store over another one, to try changes out; nothing of it is kept.
 //! - `sled` (feature `sled`, on by default): the embedded backend, for one process.
 //! - `conformance` (feature `testing`): the test suite that every backend must pass.
 //!
@@ -50,6 +51,7 @@ pub mod cache;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 pub mod feed;
+pub mod overlay;
 #[cfg(feature = "sled")]
 pub mod sled;
 
