@@ -13,6 +13,7 @@
 //! | `routes` | the table of routes |
 //! | `table`, `input` | how a route is declared, and what its handler reads |
 //! | `guard`, `caller` | rejection of undeclared requests, and authentication |
+//! | `dry_run` | writes that are tried out: `?dry_run=true` |
 //! | `state` | what handlers work with |
 //! | `request`, `response`, `problem` | extractors, responses, problem documents |
 //! | `conflict` | the response to a write of a record that was changed since |
@@ -29,6 +30,7 @@ mod audit;
 mod authority;
 mod caller;
 mod conflict;
+mod dry_run;
 mod end_users;
 mod explain;
 mod groups;

@@ -228,8 +228,8 @@ fn admin_listener(
     authorizer: Arc<Authorizer>,
     source: PolicySource,
 ) -> Result<AdminListener, StartError> {
-    let reload = move |change| -> BoxFuture<'static, _> {
-        let source = source.clone();
+    let reload = move |directory, change| -> BoxFuture<'static, _> {
+        let source = source.of(directory);
         Box::pin(async move { source.reload(&change).await })
     };
     let known = (state.directory.clone(), state.sessions.clone(), state.feed.freshness());

@@ -11,6 +11,8 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`consequences`] | what a dry run would change for people |
+//! | [`dry_run`] | the same operations on a copy, of which nothing is kept |
 //! | [`access`] | sign-in, second factors, lockouts, links, invitations, resets, tokens |
 //! | [`accounts`] | organizations, end users, users, groups, preferences |
 //! | `core`, [`services`] | what every operation works with |
@@ -34,7 +36,9 @@ use serde_json::Map;
 
 pub mod access;
 pub mod accounts;
+pub mod consequences;
 mod core;
+pub mod dry_run;
 pub mod error;
 pub mod records;
 pub(crate) mod resealing;
@@ -128,8 +132,15 @@ impl Directory {
         seeds::write(&core, now).await?;
         // Another process may have written them, and the feed not have reported it yet.
         memory.renew_snapshot().await?;
-        let operations = Arc::new(Operations::new(&core, served));
-        Ok(Self { memory, operations, reloads: Arc::new(Reloads::new(now)) })
+        Ok(Self::assemble(&core, served, now))
+    }
+
+    pub(in crate::directory) fn assemble(core: &Core, served: ServedHosts, now: Timestamp) -> Self {
+        Self {
+            memory: Arc::clone(&core.memory),
+            operations: Arc::new(Operations::new(core, served)),
+            reloads: Arc::new(Reloads::new(now)),
+        }
     }
 
     /// The policy, groups and preferences in force now. Take it once for each request, so that

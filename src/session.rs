@@ -8,9 +8,10 @@
 //! sessions.
 //!
 //! [`Sessions`] is declared in `sessions`; `start`, `lookup`, `last_use`, `list`, `end`,
-//! `ended` and `portal_cookies` add its operations.
+//! `ended`, `consequences` and `portal_cookies` add its operations.
 
 mod cache;
+mod consequences;
 mod end;
 mod ended;
 mod filter;

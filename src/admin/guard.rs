@@ -16,6 +16,7 @@ use http::{HeaderValue, Method, StatusCode, Uri, header};
 use super::authority::Authority;
 use super::caller::{Access, Authentication};
 use super::conflict;
+use super::dry_run;
 use super::origin::{self, Origins};
 use super::problem::{Problem, StoreFailed};
 use super::state::AdminState;
@@ -26,13 +27,14 @@ use crate::directory::records::Role;
 struct Guard {
     declarations: Declarations,
     authentication: Authentication,
+    state: AdminState,
 }
 
 /// The routes of a table, behind the guard.
 pub(super) fn router(table: Table, state: AdminState, access: Access) -> Router {
     let Table { router, declarations } = table;
     let authentication = state.authentication(access);
-    let guard = Arc::new(Guard { declarations, authentication });
+    let guard = Arc::new(Guard { declarations, authentication, state: state.clone() });
     let origins = Origins::new(access, &state);
     router
         .fallback(|uri: Uri| async move { nothing_at(&uri) })
@@ -47,7 +49,8 @@ async fn check(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Infallible> {
-    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let path = matched.as_ref().map(MatchedPath::as_str);
     let methods = path.and_then(|path| guard.declarations.of(path));
     let declared = methods.and_then(|methods| find(methods, request.method()));
     if !declared.is_some_and(Declaration::is_public) {
@@ -64,17 +67,20 @@ async fn check(
         };
     }
     Ok(match (declared, methods) {
-        (Some(declared), _) => match declared.check_query(request.uri()) {
-            Ok(()) => {
-                let is_write = declared.method != Method::GET;
-                let response = next.run(request).await;
-                match response.extensions().get::<StoreFailed>() {
-                    Some(StoreFailed) if is_write => Problem::write_in_doubt().into_response(),
-                    _ => response,
+        (Some(declared), _) => {
+            match declared.check_query(request.uri(), path.unwrap_or_default()) {
+                Ok(false) => {
+                    let is_write = declared.method != Method::GET;
+                    let response = next.run(request).await;
+                    match response.extensions().get::<StoreFailed>() {
+                        Some(StoreFailed) if is_write => Problem::write_in_doubt().into_response(),
+                        _ => response,
+                    }
                 }
+                Ok(true) => dry_run::answer(&guard.state, request, next).await,
+                Err(problem) => problem.into_response(),
             }
-            Err(problem) => problem.into_response(),
-        },
+        }
         (None, Some(methods)) => method_not_allowed(request.method(), methods),
         (None, None) => nothing_at(request.uri()).into_response(),
     })
@@ -92,17 +98,19 @@ impl Declaration {
         self.authority == Authority::Public
     }
 
-    /// Rejects parameters that the route does not declare. Probes ignore them: load balancers may
-    /// add some.
-    fn check_query(&self, uri: &Uri) -> Result<(), Problem> {
-        if self.is_public() {
-            return Ok(());
+    /// Whether the request is a dry run. Rejects parameters that the route does not declare; probes
+    /// ignore them, because load balancers may add some.
+    fn check_query(&self, uri: &Uri, path: &str) -> Result<bool, Problem> {
+        let is_probe = self.is_public() && self.method == Method::GET;
+        if is_probe {
+            return Ok(false);
         }
         let Query(given) = Query::<Vec<(String, String)>>::try_from_uri(uri)
             .map_err(|_| Problem::invalid("", "the query string cannot be decoded"))?;
+        let is_dry_run = dry_run::is_requested(&self.method, path, &given)?;
         let Some((unknown, _)) = given.iter().find(|(name, _)| !self.query.contains(&&**name))
         else {
-            return Ok(());
+            return Ok(is_dry_run);
         };
         let known: Vec<_> = self.query.iter().map(|name| format!("`{name}`")).collect();
         let message = match &*known {

@@ -70,7 +70,7 @@ pub(super) async fn reload(
     NewRecord(change): NewRecord,
     OptionalBody(NoFields {}): OptionalBody<NoFields>,
 ) -> ApiResult {
-    (admin.reload)(change).await?;
+    (admin.reload)(admin.directory.clone(), change).await?;
     let snapshot = admin.directory.snapshot();
     let policy = snapshot.policy();
     document(&Reloaded { version: policy.version(), routes: policy.routes().len() })

@@ -21,8 +21,10 @@ use crate::session::Sessions;
 use portcullis_policy::PolicyProblems;
 use portcullis_store::feed::Freshness;
 
-/// Reads the policy files again and puts them in force, or returns every problem found in them.
-pub type Reload = dyn Fn(Change) -> BoxFuture<'static, Result<(), PolicyProblems>> + Send + Sync;
+/// Reads the policy files again and puts them in force in a directory, or returns every problem found
+/// in them.
+pub type Reload =
+    dyn Fn(Directory, Change) -> BoxFuture<'static, Result<(), PolicyProblems>> + Send + Sync;
 
 /// What handlers work with. Cheap to clone.
 #[derive(Clone)]
@@ -75,6 +77,19 @@ impl AdminState {
             portal_servers: Arc::new(PortalServers::new(&settings.upstream)),
             rules: AdminRules::new(&settings.admin),
             site: Arc::new(Site::new(&settings.admin)),
+        }
+    }
+
+    /// What handlers work with in a dry run: the same, over this directory and its sessions. What
+    /// is left as it is only reads.
+    pub(super) fn of_dry_run(&self, directory: Directory, sessions: Sessions) -> Self {
+        Self {
+            audit: self.audit.of_dry_run(&directory),
+            mail: MailQueue::new(directory.clone()),
+            mail_tester: self.mail_tester.of_dry_run(),
+            directory,
+            sessions,
+            ..self.clone()
         }
     }
 

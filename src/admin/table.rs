@@ -9,6 +9,7 @@ use axum::routing::{MethodFilter, on};
 use http::Method;
 
 use super::authority::Authority;
+use super::dry_run;
 use super::input::Inputs;
 use super::state::AdminState;
 
@@ -45,7 +46,8 @@ pub(super) struct Declaration {
 }
 
 impl Table {
-    /// Declares a route. Its query parameters are those of the handler's arguments.
+    /// Declares a route. Its query parameters are those of the handler's arguments, and `dry_run` for
+    /// a write.
     pub(super) fn route<H, A>(
         mut self,
         authority: Authority,
@@ -55,11 +57,16 @@ impl Table {
     ) -> Self
     where
         H: Handler<A, AdminState>,
-        A: Inputs + 'static,
+        A: Inputs + Send + 'static,
     {
-        let declaration =
-            Declaration { method, authority, reads_version: A::READS_VERSION, query: A::query() };
+        let mut query = A::query();
+        if dry_run::is_taken_by(&method, path) {
+            query.push(dry_run::PARAMETER);
+        }
+        let reads_version = A::READS_VERSION;
+        let declaration = Declaration { method, authority, reads_version, query };
         self.declarations.0.entry(path).or_default().push(declaration);
+        let handler = dry_run::Switched(handler);
         Self { router: self.router.route(path, on(filter, handler)), ..self }
     }
 }

@@ -1,6 +1,7 @@
 //! The router over a real store, called as a client does.
 
 mod bench;
+mod dry_run;
 mod explaining;
 mod groups;
 mod guard;

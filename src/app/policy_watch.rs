@@ -95,6 +95,11 @@ impl PolicySource {
         Self { folder, portal: settings.upstream.portal(), directory }
     }
 
+    /// The same files for another directory.
+    pub(super) fn of(&self, directory: Directory) -> Self {
+        Self { directory, ..self.clone() }
+    }
+
     /// Loads the files and puts them in force.
     ///
     /// # Errors

@@ -34,6 +34,12 @@ impl AuditLog {
         Self { records: directory.records().clone(), key: Arc::new(key), signing: Arc::default() }
     }
 
+    /// The log of a dry run's directory.
+    #[must_use]
+    pub fn of_dry_run(&self, directory: &Directory) -> Self {
+        Self { records: directory.records().clone(), signing: Arc::default(), ..self.clone() }
+    }
+
     /// Whether there are checkpoints.
     ///
     /// # Errors

@@ -111,6 +111,8 @@ pub struct Locked {
 #[derive(Debug, Clone)]
 pub struct Lockout {
     tables: Arc<Mutex<Tables>>,
+    /// Whether nothing is counted or forgotten, for a dry run.
+    read_only: bool,
 }
 
 impl Default for Lockout {
@@ -123,7 +125,13 @@ impl Lockout {
     /// Empty tables for `capacity` keys each.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self { tables: Arc::new(Mutex::new(Tables::new(capacity))) }
+        Self { tables: Arc::new(Mutex::new(Tables::new(capacity))), read_only: false }
+    }
+
+    /// The same tables for a dry run, in which nothing is counted or forgotten.
+    #[must_use]
+    pub fn read_only(&self) -> Self {
+        Self { read_only: true, ..self.clone() }
     }
 
     /// Starts an attempt at an account; it counts as failed until its outcome is known.
@@ -163,7 +171,7 @@ impl Lockout {
 
     fn begin_with(
         &self,
-        keys: Vec<Key>,
+        mut keys: Vec<Key>,
         (client, login): (IpAddr, Option<&str>),
         now: Timestamp,
     ) -> Result<Attempt, LockedUntil> {
@@ -171,6 +179,9 @@ impl Lockout {
         let refusals = keys.iter().filter_map(|key| tables.of(key).refusal(key, now));
         if let Some(until) = refusals.max() {
             return Err(LockedUntil(until));
+        }
+        if self.read_only {
+            keys.clear();
         }
         for key in &keys {
             tables.of_mut(key).reserve(key, now);
@@ -271,7 +282,9 @@ impl Lockout {
         for key in &keys {
             let table = tables.of_mut(key);
             failed |= table.get(key).is_some_and(|series| series.failures() > 0);
-            table.change(key, Series::clear);
+            if !self.read_only {
+                table.change(key, Series::clear);
+            }
         }
         failed
     }

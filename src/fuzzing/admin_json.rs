@@ -98,7 +98,7 @@ impl Api {
         let audit = AuditLog::new(&directory, audit);
         let records = (directory, sessions, feed.freshness());
         let authz = Arc::new(Authorizer::new(&settings, records.clone()));
-        let reload = Arc::new(|_| Box::pin(async { Ok(()) }) as _);
+        let reload = Arc::new(|_, _| Box::pin(async { Ok(()) }) as _);
         let tester = Mailer::new(&settings).unwrap().tester();
         let state = AdminState::new(&settings, records, audit, tester, authz, reload, clock::now());
         let router = admin::router(state, Access::Socket);

@@ -2,6 +2,7 @@
 //! not retried; the result has what the mail server answered.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -26,10 +27,14 @@ const TOTAL: Duration = Duration::from_secs(45);
 
 /// Sends test mails. Clones share the transport.
 #[derive(Debug, Clone)]
-pub struct MailTester(Arc<Inner>);
+pub struct MailTester {
+    tested: Arc<Tested>,
+    /// In a dry run: how many mails would have been sent.
+    unsent: Option<Arc<AtomicUsize>>,
+}
 
 #[derive(Debug)]
-struct Inner {
+struct Tested {
     from: Mailbox,
     business: String,
     public_url: String,
@@ -78,12 +83,25 @@ impl MailTester {
                 Way::Server(Box::new(Server::new(smtp, settings.server.public_url.host())?))
             }
         };
-        Ok(Self(Arc::new(Inner {
+        let tested = Arc::new(Tested {
             from: sender(settings),
             business: on_one_line(&settings.branding.name),
             public_url: settings.server.public_url.as_str().to_owned(),
             way,
-        })))
+        });
+        Ok(Self { tested, unsent: None })
+    }
+
+    /// A tester for a dry run: it checks the address and sends nothing.
+    #[must_use]
+    pub fn of_dry_run(&self) -> Self {
+        Self { unsent: Some(Arc::default()), ..self.clone() }
+    }
+
+    /// How many mails a dry run would have sent.
+    #[must_use]
+    pub fn unsent(&self) -> usize {
+        self.unsent.as_ref().map_or(0, |unsent| unsent.load(Ordering::Relaxed))
     }
 
     /// Sends a test mail; takes at most 45 s.
@@ -93,10 +111,14 @@ impl MailTester {
     pub async fn send(&self, to: &str, now: Timestamp) -> Result<MailTest, String> {
         let address =
             email::address(to).map_err(|why| format!("`{to}` is not an email address: {why}"))?;
-        let mail = self.0.compose(&address, now)?;
-        let test = match &self.0.way {
-            Way::Folder(folder) => into_folder(folder, &mail).await,
-            Way::Server(server) => to_server(server, &mail).await,
+        let mail = self.tested.compose(&address, now)?;
+        let test = match (&self.tested.way, &self.unsent) {
+            (_, Some(unsent)) => {
+                unsent.fetch_add(1, Ordering::Relaxed);
+                MailTest { sent: false, ..MailTest::sent("none", String::new()) }
+            }
+            (Way::Folder(folder), None) => into_folder(folder, &mail).await,
+            (Way::Server(server), None) => to_server(server, &mail).await,
         };
         let test = MailTest { to: address.to_string(), ..test };
         match &test.error {
@@ -107,7 +129,7 @@ impl MailTester {
     }
 }
 
-impl Inner {
+impl Tested {
     fn compose(&self, to: &Address, now: Timestamp) -> Result<OutgoingMail, String> {
         let id = MailId::from(format!("test-{}", now.as_nanosecond()));
         let Self { business, public_url, .. } = self;

@@ -76,6 +76,11 @@ impl LinkQuota {
         Self { limits, links: Mutex::default(), counting: tokio::sync::Mutex::default() }
     }
 
+    /// The same limits, with nothing counted.
+    pub(super) fn emptied(&self) -> Self {
+        Self::new(self.limits)
+    }
+
     /// Claims another session for a link.
     pub(super) fn claim(&self, new: &NewSession, now: Timestamp) -> Claim {
         let mut links = self.links.lock();

@@ -12,7 +12,7 @@ use super::sessions::{PAGE, Sessions};
 use super::subject;
 use crate::credential::token::TokenHash;
 use crate::directory::{OrganizationId, Snapshot, UserId};
-use portcullis_policy::SessionKind;
+use portcullis_policy::{SessionKind, Subject};
 use portcullis_store::StoreError;
 
 /// A session as the admin API and the page of sessions show it.
@@ -142,18 +142,26 @@ impl Sessions {
         }
     }
 
-    async fn view(
+    /// A session as it is shown, if it is open.
+    pub(super) async fn open(
         &self,
         hash: TokenHash,
         session: SessionRecord,
-        snapshot: &Snapshot,
         now: Timestamp,
     ) -> Result<Option<SessionView>, StoreError> {
-        let last_seen = self.last_seen(&hash, &session);
-        let valid_until = session.valid_until(last_seen, &self.limits);
-        // The same rules as for requests. No other kind of session is valid.
+        self.view(hash, session, &self.directory.snapshot(), now).await
+    }
+
+    /// The subject of a session by the same rules as for requests. No other kind of session is
+    /// valid.
+    pub(super) async fn subject(
+        &self,
+        session: &SessionRecord,
+        snapshot: &Snapshot,
+        valid_until: Timestamp,
+    ) -> Result<Option<Subject>, StoreError> {
         let (generation, user) = (session.generation, session.user.as_ref());
-        let subject = match (session.lifetime().kind(), user) {
+        Ok(match (session.lifetime().kind(), user) {
             (SessionKind::User, Some(user)) => {
                 let facts = self.directory.user(user).await?;
                 facts.and_then(|facts| subject::of_user(&facts, generation, snapshot, valid_until))
@@ -163,8 +171,19 @@ impl Sessions {
                 facts.and_then(|facts| subject::of_link(&facts, generation, snapshot, valid_until))
             }
             (_, _) => None,
-        };
-        let is_valid = subject.is_some();
+        })
+    }
+
+    async fn view(
+        &self,
+        hash: TokenHash,
+        session: SessionRecord,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<Option<SessionView>, StoreError> {
+        let last_seen = self.last_seen(&hash, &session);
+        let valid_until = session.valid_until(last_seen, &self.limits);
+        let is_valid = self.subject(&session, snapshot, valid_until).await?.is_some();
         Ok((is_valid && valid_until > now).then(|| SessionView {
             id: hash.to_string(),
             kind: session.lifetime().kind().name(),

@@ -40,6 +40,13 @@ impl Sessions {
         Self { directory, cache, limits, link_quota: Arc::new(LinkQuota::new(links)) }
     }
 
+    /// The sessions of a dry run's directory. `cache` must follow its records.
+    #[must_use]
+    pub fn of_dry_run(&self, directory: Directory, cache: Arc<SessionCache>) -> Self {
+        let link_quota = Arc::new(self.link_quota.emptied());
+        Self { directory, cache, limits: self.limits, link_quota }
+    }
+
     pub(super) fn records(&self) -> &Records {
         self.directory.records()
     }

@@ -434,5 +434,6 @@ impl Store for Overlay {
     }
 }
 
-#[cfg(all(test, feature = "sled"))]
+#[cfg(test)]
+#[cfg(feature = "sled")]
 mod tests;

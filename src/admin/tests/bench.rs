@@ -49,7 +49,8 @@ const CHEAP: HashingSettings =
 
 /// The API and its dependencies.
 pub(super) struct Bench {
-    state: AdminState,
+    pub(super) state: AdminState,
+    pub(super) store: Arc<dyn Store>,
     pub(super) policies: PathBuf,
     _folder: TempDir,
 }
@@ -88,7 +89,7 @@ impl Bench {
         let cache = Arc::new(SessionCache::new());
         let followers: Vec<Arc<dyn Follower>> =
             vec![Arc::clone(&memory) as Arc<dyn Follower>, Arc::clone(&cache) as _];
-        let feed = Feed::start(store, followers).await.unwrap();
+        let feed = Feed::start(Arc::clone(&store), followers).await.unwrap();
         let key = SecretKey::generate();
         let auth = AuthServices::new(
             &key,
@@ -101,9 +102,9 @@ impl Bench {
             Directory::start(feed.clone(), memory, auth, served, clock::now()).await.unwrap();
         let sessions =
             Sessions::new(directory.clone(), cache, settings.session, settings.server.limits.links);
-        let (files, to) = (policies.clone(), directory.clone());
-        let reload: Arc<Reload> = Arc::new(move |change| {
-            let (files, to) = (files.clone(), to.clone());
+        let files = policies.clone();
+        let reload: Arc<Reload> = Arc::new(move |to: Directory, change| {
+            let files = files.clone();
             Box::pin(async move { to.replace_policy(Policy::load(&files)?, &change).await })
         });
         let audit = SigningKey::new("portal.example/audit", &[7; 32]).unwrap();
@@ -112,7 +113,7 @@ impl Bench {
         let authz = Arc::new(Authorizer::new(&settings, known.clone()));
         let tester = Mailer::new(&settings).unwrap().tester();
         let state = AdminState::new(&settings, known, audit, tester, authz, reload, clock::now());
-        Self { state, policies, _folder: folder }
+        Self { state, store, policies, _folder: folder }
     }
 
     pub(super) fn directory(&self) -> &Directory {

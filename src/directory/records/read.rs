@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use portcullis_store::overlay::Overlay;
 use portcullis_store::{Key, Kind, Record, Store, StoreError};
 
 use super::document::Document;
@@ -20,6 +21,11 @@ pub(crate) struct Reader(Arc<dyn Store>);
 impl Reader {
     pub(in crate::directory) fn new(store: Arc<dyn Store>) -> Self {
         Self(store)
+    }
+
+    /// An overlay over the store that it reads, for a dry run.
+    pub(in crate::directory) fn overlay(&self) -> Arc<Overlay> {
+        Arc::new(Overlay::new(Arc::clone(&self.0)))
     }
 
     /// The document with this id.

@@ -19,7 +19,7 @@ pub struct Stored<T: Document> {
 
 impl<T: Document> Stored<T> {
     /// Decodes a record.
-    pub(super) fn decode(record: Record) -> Result<Self, StoreError> {
+    pub(in crate::directory) fn decode(record: Record) -> Result<Self, StoreError> {
         match serde_json::from_slice(&record.doc) {
             Ok(doc) => Ok(Self { id: record.id.into(), version: record.version, doc }),
             Err(error) => {

@@ -6,9 +6,14 @@
 //! read: the operation fails as soon as the record is at another one. What takes long, such as
 //! hashing a password, is done in the first run and kept for the others.
 
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
 use data_encoding::HEXLOWER;
-use portcullis_store::feed::Feed;
-use portcullis_store::{CommitError, Committed, Kind, StoreError, Write};
+use portcullis_store::feed::{Feed, Follower};
+use portcullis_store::overlay::Overlay;
+use portcullis_store::{Changes, CommitError, Committed, Kind, Store as _, StoreError, Write};
 use tokio::sync::Mutex;
 
 use super::audit::{Occurrence, RecordChange, SALT_BYTES};
@@ -35,12 +40,32 @@ static AGAIN: Mutex<()> = Mutex::const_new(());
 #[derive(Debug, Clone)]
 pub struct Records {
     reader: Reader,
-    feed: Feed,
+    writes_to: Target,
+}
+
+/// Where commits go.
+#[derive(Clone)]
+enum Target {
+    /// The store, followed by the caches of this process.
+    Store(Feed),
+    /// An overlay for one dry run, and the caches that follow it.
+    Overlay(Arc<Overlay>, Vec<Arc<dyn Follower>>),
 }
 
 impl Records {
     pub(in crate::directory) fn new(feed: Feed) -> Self {
-        Self { reader: Reader::new(feed.store().clone()), feed }
+        Self { reader: Reader::new(feed.store().clone()), writes_to: Target::Store(feed) }
+    }
+
+    /// The records of a dry run: nothing that is written reaches the store below the overlay.
+    pub(in crate::directory) fn of_dry_run(
+        overlay: Arc<Overlay>,
+        followers: Vec<Arc<dyn Follower>>,
+    ) -> Self {
+        Self {
+            reader: Reader::new(overlay.clone()),
+            writes_to: Target::Overlay(overlay, followers),
+        }
     }
 
     /// For reading.
@@ -89,6 +114,32 @@ impl Records {
     }
 }
 
+impl Target {
+    async fn commit(&self, writes: Vec<Write>) -> Result<Committed, CommitError> {
+        let (overlay, followers) = match self {
+            Self::Store(feed) => return feed.commit(writes).await,
+            Self::Overlay(overlay, followers) => (overlay, followers),
+        };
+        let before = overlay.head().await?;
+        let committed = overlay.commit(writes).await?;
+        if let Changes::List(changes) = overlay.changes(before, Duration::ZERO).await? {
+            for follower in followers {
+                follower.apply(&changes).await?;
+            }
+        }
+        Ok(committed)
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Store(_) => "Store",
+            Self::Overlay(..) => "Overlay",
+        })
+    }
+}
+
 impl Records {
     /// Appends entries about what changed no record, each with its own actor, time and client.
     ///
@@ -109,7 +160,7 @@ impl Records {
 
     /// The one call that writes.
     async fn apply(&self, writes: Vec<Write>) -> Result<Committed, CommitError> {
-        self.feed.commit(writes).await
+        self.writes_to.commit(writes).await
     }
 
     /// The writes that append the entries about these writes. What a record was before is read now;

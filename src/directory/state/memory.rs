@@ -20,6 +20,7 @@ use async_trait::async_trait;
 use portcullis_policy::{Policy, PolicyProblems, built_in};
 use portcullis_store::cache::FreshCache;
 use portcullis_store::feed::Follower;
+use portcullis_store::overlay::Overlay;
 use portcullis_store::{Change, Key, Store, StoreError};
 use tokio::sync::Mutex;
 
@@ -73,6 +74,12 @@ impl Memory {
     #[must_use]
     pub fn disclosing(self, disclosure: Disclosure) -> Self {
         Self { discloses: disclosure.is_any(), disclosure, ..self }
+    }
+
+    /// A memory of a dry run's records, under the policy that is in force here now.
+    pub(in crate::directory) fn of_dry_run(&self, overlay: Arc<Overlay>) -> Self {
+        let policy = Arc::clone(self.snapshot.load().policy());
+        Self::new(overlay, policy).disclosing(self.disclosure)
     }
 
     pub(in crate::directory) fn snapshot(&self) -> Guard<Arc<Snapshot>> {

@@ -86,6 +86,11 @@ impl Snapshot {
         self.groups.get(id)
     }
 
+    /// The groups, in no order.
+    pub fn groups(&self) -> impl Iterator<Item = &GroupInForce> {
+        self.groups.values()
+    }
+
     /// How many groups there are.
     #[cfg(test)]
     pub fn group_count(&self) -> usize {

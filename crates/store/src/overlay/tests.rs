@@ -1,5 +1,5 @@
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::Mutex;
 
 use bytes::Bytes;
 use tempfile::TempDir;
@@ -31,7 +31,7 @@ async fn an_overlay_passes_the_conformance_suite() {
     let folder = TempDir::new().unwrap();
     let opened = Mutex::new(HashMap::<String, Arc<dyn Store>>::new());
     conformance(async |name: &str| {
-        let mut opened = opened.lock().unwrap();
+        let mut opened = opened.lock();
         let overlay = || Arc::new(Overlay::new(sled(&folder, name))) as Arc<dyn Store>;
         Arc::clone(opened.entry(name.to_owned()).or_insert_with(overlay))
     })

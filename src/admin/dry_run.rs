@@ -1,0 +1,154 @@
+//! `?dry_run=true`: a write that is tried out, and answered with what it would change.
+//!
+//! The handler is that of the write. It gets its [`AdminState`] from the request ([`Switched`]), and
+//! in a dry run that one is over a copy of which nothing is kept: no handler knows about dry runs, so
+//! none can ignore them. Errors are those of the write. Nothing is logged.
+
+use axum::body::to_bytes;
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::Method;
+use serde::Serialize;
+use serde_json::{Value, to_value};
+use std::sync::Arc;
+use tracing::Dispatch;
+use tracing::instrument::WithSubscriber as _;
+
+use super::problem::Problem;
+use super::response::document;
+use super::state::AdminState;
+use crate::clock;
+use crate::directory::OrganizationId;
+use crate::directory::consequences::{AccessChange, PermissionChange};
+use crate::directory::dry_run::DryRun;
+use crate::session::SessionCache;
+use portcullis_store::StoreError;
+use portcullis_store::feed::Follower;
+
+/// The name of the parameter.
+pub(super) const PARAMETER: &str = "dry_run";
+
+/// The requests that are not tried out, although their method is that of a write, and why.
+const REFUSED: [(Method, &str, &str); 3] = [
+    (Method::POST, "/api/v1/explain", "explaining a request changes nothing"),
+    (Method::POST, "/api/v1/session", "signing in cannot be tried out"),
+    (Method::DELETE, "/api/v1/session", "signing out cannot be tried out"),
+];
+
+/// The largest response of a handler, in bytes.
+const LARGEST: usize = 16 * 1024 * 1024;
+
+/// A handler that gets its state from the request, if that has one.
+#[derive(Debug, Clone)]
+pub(super) struct Switched<H>(pub(super) H);
+
+impl<H, A> Handler<A, AdminState> for Switched<H>
+where
+    H: Handler<A, AdminState>,
+    A: Send + 'static,
+{
+    type Future = H::Future;
+
+    fn call(self, mut request: Request, state: AdminState) -> H::Future {
+        let state = request.extensions_mut().remove::<AdminState>().unwrap_or(state);
+        self.0.call(request, state)
+    }
+}
+
+/// Whether a route has the parameter.
+pub(super) fn is_taken_by(method: &Method, path: &str) -> bool {
+    *method != Method::GET && refusal(method, path).is_none()
+}
+
+fn refusal(method: &Method, path: &str) -> Option<&'static str> {
+    REFUSED.iter().find(|(refused, at, _)| refused == method && *at == path).map(|(.., why)| *why)
+}
+
+/// Whether the parameters ask for a dry run.
+pub(super) fn is_requested(
+    method: &Method,
+    path: &str,
+    given: &[(String, String)],
+) -> Result<bool, Problem> {
+    let mut values = given.iter().filter(|(name, _)| name == PARAMETER).map(|(_, value)| &**value);
+    let (Some(value), further) = (values.next(), values.next()) else { return Ok(false) };
+    if let Some(why) = refusal(method, path) {
+        return Err(Problem::invalid(PARAMETER, format!("not supported here: {why}")));
+    }
+    match (value, further) {
+        ("true", None) => Ok(true),
+        ("false", None) => Ok(false),
+        _ => Err(Problem::invalid(PARAMETER, "must be `true` or `false`, and given once")),
+    }
+}
+
+/// What a write would change.
+#[derive(Debug, Serialize)]
+struct Answer {
+    changes: Changes,
+}
+
+#[derive(Debug, Serialize)]
+struct Changes {
+    gains: Vec<PermissionChange>,
+    loses: Vec<PermissionChange>,
+    access: AccessChange,
+    sessions_ended: usize,
+    links_closed: Vec<OrganizationId>,
+    mails: usize,
+    warnings: Vec<Value>,
+}
+
+/// Runs the rest of a request as a dry run.
+pub(super) async fn answer(real: &AdminState, request: Request, next: Next) -> Response {
+    // What would be logged has not happened.
+    let run = tried(real, request, next).with_subscriber(Dispatch::none());
+    match Box::pin(run).await {
+        Ok(response) => response,
+        Err(error) => Problem::from(error).into_response(),
+    }
+}
+
+async fn tried(
+    real: &AdminState,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, StoreError> {
+    let cache = Arc::new(SessionCache::new());
+    let followers = vec![Arc::clone(&cache) as Arc<dyn Follower>];
+    let dry: DryRun = real.directory.dry_run(followers, clock::now()).await?;
+    let sessions = real.sessions.of_dry_run(dry.directory.clone(), cache);
+    let state = real.of_dry_run(dry.directory.clone(), sessions);
+    request.extensions_mut().insert(state.clone());
+    let response = next.run(request).await;
+    if !response.status().is_success() {
+        return Ok(response);
+    }
+    let mut warnings = warnings_in(response).await;
+    let consequences = dry.consequences(&real.directory).await?;
+    let ended = real.sessions.ended_by(&dry, &consequences, &state.sessions, clock::now()).await?;
+    warnings.extend(consequences.warnings(&ended).iter().filter_map(|it| to_value(it).ok()));
+    let closed = consequences.links.iter().filter(|link| link.closes());
+    let changes = Changes {
+        access: consequences.access,
+        sessions_ended: ended.count() + consequences.admin_sessions,
+        links_closed: closed.map(|link| link.organization.clone()).collect(),
+        mails: consequences.mails + state.mail_tester.unsent(),
+        gains: consequences.gains,
+        loses: consequences.loses,
+        warnings,
+    };
+    Ok(document(&Answer { changes }).into_response())
+}
+
+/// The `warnings` of a response.
+async fn warnings_in(response: Response) -> Vec<Value> {
+    let Ok(body) = to_bytes(response.into_body(), LARGEST).await else { return Vec::new() };
+    let mut body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    match body.get_mut("warnings").map(Value::take) {
+        Some(Value::Array(warnings)) => warnings,
+        _ => Vec::new(),
+    }
+}

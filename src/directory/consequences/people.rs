@@ -1,0 +1,91 @@
+//! Whose standing changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use portcullis_policy::built_in;
+use portcullis_store::{Key, StoreError};
+
+use super::changed_users::ChangedUser;
+use super::comparison::Comparison;
+use super::links::Links;
+use super::standing::Standing;
+use crate::directory::records::{GroupId, User};
+use crate::directory::state::Snapshot;
+
+/// People whose standing, or whose group's permissions, change in the same way.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Shift {
+    pub(super) before: Standing,
+    pub(super) after: Standing,
+    pub(super) people: u64,
+}
+
+impl Comparison<'_> {
+    /// Everybody whose decisions may change, those in the same situation together.
+    pub(super) async fn shifts(
+        &self,
+        users: &[ChangedUser],
+        links: &Links,
+    ) -> Result<Vec<Shift>, StoreError> {
+        let mut shifts: BTreeMap<(Standing, Standing), u64> = BTreeMap::new();
+        for user in users {
+            *shifts.entry(user.standings()).or_default() += 1;
+        }
+        for group in self.changed_groups() {
+            if group == built_in::NON_PORTAL {
+                let people = self.open_links(links).await?;
+                shifts.insert((Standing::Link, Standing::Link), people);
+                continue;
+            }
+            let members = Key::new("group", group.as_str());
+            let all = self.dry.count::<User>(Some(&members)).await?;
+            let is_member = |user: &&ChangedUser| {
+                user.after.as_ref().is_some_and(|after| after.doc.group == group)
+            };
+            let written = users.iter().filter(is_member).map(|_| 1).sum();
+            let member = Standing::Member(group);
+            *shifts.entry((member.clone(), member)).or_default() += all.saturating_sub(written);
+        }
+        for change in &links.changes {
+            *shifts.entry(change.standings()).or_default() += 1;
+        }
+        let shifts = shifts.into_iter().filter(|(_, people)| *people > 0);
+        Ok(shifts.map(|((before, after), people)| Shift { before, after, people }).collect())
+    }
+
+    /// The groups whose members' decisions may change: those with other permissions, or all if the
+    /// policy is another one. The No Portal Access Group lets nobody in whatever it grants (R8).
+    fn changed_groups(&self) -> BTreeSet<GroupId> {
+        let policy = |snapshot: &Snapshot| Arc::as_ptr(snapshot.policy());
+        let replaced = policy(self.before) != policy(self.after);
+        let all = self.before.groups().chain(self.after.groups()).map(|group| group.id().clone());
+        let all: BTreeSet<GroupId> = all.collect();
+        let granted = |group: &GroupId| {
+            [self.before, self.after].map(|snapshot| snapshot.granted(group.as_str()))
+        };
+        let is_changed = |group: &GroupId| {
+            let [before, after] = granted(group);
+            replaced || before != after
+        };
+        all.into_iter().filter(|id| *id != built_in::NO_ACCESS && is_changed(id)).collect()
+    }
+
+    /// How many secure links open sessions before and after.
+    async fn open_links(&self, links: &Links) -> Result<u64, StoreError> {
+        let mut open = 0;
+        let mut after = None::<String>;
+        loop {
+            let page = self.real.organization_ids(after.as_deref()).await?;
+            let Some(last) = page.last() else { return Ok(open) };
+            after = Some(last.to_string());
+            for id in page {
+                if links.changes.iter().any(|change| change.organization == id) {
+                    continue;
+                }
+                let before = self.link(self.real, self.before, &id).await?;
+                open += u64::from(before.is_some_and(|link| link.opens));
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Permissions and routes gained and lost, by how many people.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use portcullis_policy::{Access, Policy, Route};
+use serde::Serialize;
+
+use super::people::Shift;
+use super::standing::{Rights, Standing};
+use crate::directory::state::Snapshot;
+
+/// A permission that people gain or lose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PermissionChange {
+    /// The permission's id.
+    pub permission: String,
+    /// By how many people. An organization's secure link counts as one.
+    pub people: u64,
+    /// The names of the routes that require it.
+    pub routes: Vec<String>,
+}
+
+/// People who can use the portal at all, or no longer.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct AccessChange {
+    /// How many people get access.
+    pub gains: u64,
+    /// How many people lose it.
+    pub loses: u64,
+}
+
+/// The routes that a policy opens or closes, by name.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct RouteChanges {
+    /// To how many people each route becomes reachable.
+    pub(super) opened: BTreeMap<String, u64>,
+    /// To how many people each route is no longer reachable.
+    pub(super) closed: BTreeMap<String, u64>,
+    /// Those that become reachable without a session.
+    pub(super) public: BTreeSet<String>,
+}
+
+/// What shifts amount to.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) gains: Vec<PermissionChange>,
+    pub(super) loses: Vec<PermissionChange>,
+    pub(super) access: AccessChange,
+    pub(super) routes: RouteChanges,
+}
+
+/// By permission: how many people, and which routes besides those that require it.
+type Counts<'a> = BTreeMap<&'a str, (u64, BTreeSet<&'a str>)>;
+
+impl Tally {
+    pub(super) fn of(before: &Snapshot, after: &Snapshot, shifts: &[Shift]) -> Self {
+        let (mut gains, mut loses) = (Counts::new(), Counts::new());
+        let mut access = AccessChange::default();
+        for shift in shifts {
+            let now = (shift.before.rights_now(before), shift.after.rights_now(after));
+            let later = (shift.before.rights(before), shift.after.rights(after));
+            let enters = |a: &Rights<'_>, b: &Rights<'_>| b.enters && !a.enters;
+            if enters(&now.0, &now.1) || enters(&later.0, &later.1) {
+                access.gains += shift.people;
+            }
+            if enters(&now.1, &now.0) || enters(&later.1, &later.0) {
+                access.loses += shift.people;
+            }
+            add(&mut gains, [(&now.1, &now.0), (&later.1, &later.0)], shift.people);
+            add(&mut loses, [(&now.0, &now.1), (&later.0, &later.1)], shift.people);
+        }
+        let mut routes = RouteChanges::default();
+        if !Arc::ptr_eq(before.policy(), after.policy()) {
+            routes = RouteChanges::between(before, after, shifts);
+            attribute(&mut gains, &routes.opened, [after.policy(), before.policy()]);
+            attribute(&mut loses, &routes.closed, [before.policy(), after.policy()]);
+        }
+        let gains = listed(&gains, after.policy());
+        // A permission that is gone is required by no route of the new policy.
+        let loses = listed(&loses, before.policy());
+        Self { gains, loses, access, routes }
+    }
+}
+
+/// Counts what the first rights of a pair have and the second do not.
+fn add<'a>(counts: &mut Counts<'a>, pairs: [(&Rights<'a>, &Rights<'a>); 2], people: u64) {
+    let mut ids = BTreeSet::new();
+    for (more, less) in pairs {
+        ids.extend(more.permissions.difference(&less.permissions).copied());
+    }
+    for id in ids {
+        counts.entry(id).or_default().0 += people;
+    }
+}
+
+/// Adds routes that are reached by others than before to the permissions that they require.
+fn attribute<'a>(
+    counts: &mut Counts<'a>,
+    routes: &BTreeMap<String, u64>,
+    policies: [&'a Arc<Policy>; 2],
+) {
+    for (name, people) in routes {
+        let required = policies.iter().find_map(|policy| {
+            let route = policy.routes().iter().find(|route| route.name() == name)?;
+            let ids: Vec<_> = policy.catalogue().ids(route.permissions()).collect();
+            (!ids.is_empty()).then(|| (route.name(), ids))
+        });
+        let Some((name, ids)) = required else { continue };
+        for id in ids {
+            let (counted, routes) = counts.entry(id).or_default();
+            *counted = (*counted).max(*people);
+            routes.insert(name);
+        }
+    }
+}
+
+fn listed(counts: &Counts<'_>, policy: &Policy) -> Vec<PermissionChange> {
+    let catalogue = policy.catalogue();
+    let list = counts.iter().map(|(id, (people, further))| {
+        let index = catalogue.index(id);
+        let requires =
+            |route: &&Arc<Route>| index.is_some_and(|index| route.permissions().contains(index));
+        let requiring = policy.routes().iter().filter(requires).map(|route| route.name());
+        let routes: BTreeSet<&str> = requiring.chain(further.iter().copied()).collect();
+        PermissionChange {
+            permission: (*id).to_owned(),
+            people: *people,
+            routes: routes.into_iter().map(str::to_owned).collect(),
+        }
+    });
+    list.collect()
+}
+
+impl RouteChanges {
+    /// The routes of two policies with the same name that people reach under one of them only.
+    fn between(before: &Snapshot, after: &Snapshot, shifts: &[Shift]) -> Self {
+        let mut changes = Self::default();
+        let by_name = |snapshot: &Snapshot| -> BTreeMap<String, Arc<Route>> {
+            let routes = snapshot.policy().routes().iter();
+            routes.map(|route| (route.name().to_owned(), Arc::clone(route))).collect()
+        };
+        let (old, new) = (by_name(before), by_name(after));
+        let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        for name in names {
+            let reaches = |standing: &Standing, routes: &BTreeMap<String, Arc<Route>>, snapshot| {
+                routes.get(name).is_some_and(|route| standing.reaches(route, snapshot))
+            };
+            for Shift { before: from, after: to, people } in shifts {
+                let counts = match (reaches(from, &old, before), reaches(to, &new, after)) {
+                    (false, true) => &mut changes.opened,
+                    (true, false) => &mut changes.closed,
+                    _ => continue,
+                };
+                *counts.entry(name.clone()).or_default() += people;
+            }
+            let is_public = |routes: &BTreeMap<String, Arc<Route>>| {
+                routes.get(name).is_some_and(|route| route.access() == Access::Public)
+            };
+            if is_public(&new) && !is_public(&old) {
+                changes.public.insert(name.clone());
+            }
+        }
+        changes
+    }
+}
