@@ -29,3 +29,6 @@ mod retention;
 pub use entry::NumberedEntry;
 pub use filter::Filter;
 pub use log::AuditLog;
+
+#[cfg(test)]
+mod tests;

@@ -42,6 +42,15 @@ pub(super) async fn appended_records_are_numbered_without_gaps(store: &dyn Store
     }
     store.commit(vec![entry("d")]).await.unwrap();
     assert_eq!(docs(store).await, [numbered(2, "c"), numbered(3, "d")]);
+    // Nor in the same commit.
+    let delete = |number| {
+        let id = number_id(number);
+        Write::Delete { kind: kinds::ENTRY, id, expect: Expect::Present }
+    };
+    store.commit(vec![delete(2), entry("e")]).await.unwrap();
+    assert_eq!(docs(store).await, [numbered(3, "d"), numbered(4, "e")]);
+    store.commit(vec![entry("f"), delete(3), delete(4)]).await.unwrap();
+    assert_eq!(docs(store).await, [numbered(5, "f")]);
 }
 
 pub(super) async fn appended_records_are_numbered_in_commit_order(store: &Arc<dyn Store>) {

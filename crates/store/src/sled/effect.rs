@@ -125,17 +125,12 @@ impl Effect {
     fn next_id(&self, state: &sled::Tree, kind: Kind) -> Result<String, CommitError> {
         let prefix = layout::records(kind.name());
         let ours = self.entries.range(prefix.clone()..);
-        let ours = ours.take_while(|(place, _)| place.starts_with(&prefix)).last();
-        let last = match ours {
-            Some((place, _)) => Some(place.clone()),
-            None => state
-                .scan_prefix(&prefix)
-                .keys()
-                .next_back()
-                .transpose()
-                .map_err(StoreError::from)?
-                .map(|place| place.to_vec()),
-        };
+        let ours = ours.take_while(|(place, _)| place.starts_with(&prefix));
+        // A removed one has a number that was given before, and is in `state`.
+        let ours = ours.filter(|(_, new)| new.is_some()).map(|(place, _)| place.clone()).last();
+        let stored = state.scan_prefix(&prefix).keys().next_back().transpose();
+        let stored = stored.map_err(StoreError::from)?.map(|place| place.to_vec());
+        let last = ours.max(stored);
         let Some(last) = last else { return Ok(number_id(0)) };
         let id = layout::text(kind, last.get(prefix.len()..).unwrap_or_default())?;
         match id.parse::<u64>().ok().and_then(|number| number.checked_add(1)) {
