@@ -104,6 +104,7 @@ impl Server {
         let pages = Pages::new(settings, appearance, directory.clone(), sessions.clone(), &key);
         let known = (directory.clone(), sessions.clone(), state.feed.freshness());
         let authorizer = Arc::new(Authorizer::new(settings, known));
+        let refused_requests = Arc::clone(authorizer.refused_requests());
         let gateway = Arc::new(Gateway::new(
             settings,
             Arc::clone(&authorizer),
@@ -144,6 +145,7 @@ impl Server {
             rules,
             retention,
             decisions: decided,
+            refused_requests,
             outbox,
             pages,
             policy,

@@ -29,6 +29,7 @@
 //! | [`identity`] | what the portal learns about the user |
 //! | `start_page` | whether the start page opens, for links on our own pages |
 //! | [`decision_record`], `request_id` | what is recorded |
+//! | [`refused_requests`], `requirement` | refused requests by their reference, with what was missing |
 
 mod authorization;
 mod cross_site;
@@ -40,7 +41,9 @@ mod method_override;
 mod question;
 mod refusal;
 mod refused_query;
+pub mod refused_requests;
 mod request_id;
+mod requirement;
 pub mod reserved_headers;
 mod start_page;
 mod token;
@@ -59,7 +62,9 @@ pub use self::authorization::Scheme;
 pub use self::decision_record::DecisionLog;
 pub use self::question::{AccessRequest, HeaderOverride, Question};
 pub use self::refusal::Refusal;
+pub use self::refused_requests::RefusedRequests;
 pub use self::request_id::RequestIds;
+pub use self::requirement::{access, missing};
 pub use self::start_page::start_page_opens;
 pub use self::token_refusal::TokenRefusal;
 pub use self::verdict::{Action, Objection, Outcome, Verdict};
@@ -99,6 +104,7 @@ pub struct Authorizer {
     refused_query: RefusedQuery,
     reserved_headers: Arc<ReservedHeaders>,
     user_encoding: FieldEncoding,
+    refused_requests: Arc<RefusedRequests>,
 }
 
 /// Whether the client has done something in its session since the last check of an open connection.
@@ -119,6 +125,7 @@ impl Authorizer {
     ) -> Self {
         let server = &settings.server;
         Self {
+            refused_requests: Arc::new(RefusedRequests::new(directory.clone())),
             directory,
             sessions,
             freshness,
@@ -156,6 +163,12 @@ impl Authorizer {
     #[must_use]
     pub fn reserved_headers(&self) -> &Arc<ReservedHeaders> {
         &self.reserved_headers
+    }
+
+    /// The refused requests.
+    #[must_use]
+    pub fn refused_requests(&self) -> &Arc<RefusedRequests> {
+        &self.refused_requests
     }
 
     /// The sessions.

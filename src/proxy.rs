@@ -240,10 +240,12 @@ impl Gateway {
         if let Outcome::StoreUnavailable(error) = verdict.outcome() {
             tracing::error!(%error, request.id = received.id, "a session could not be read");
         }
-        if self.decisions.wants(verdict.outcome().name()) {
-            let target = question::raw_target(request, Some(asked.target()));
-            let entry = received.entry(request).decided(asked, verdict);
-            self.decisions.record(&Entry { target, ..entry });
+        let target = question::raw_target(request, Some(asked.target()));
+        let entry = Entry { target, ..received.entry(request).decided(asked, verdict) };
+        self.decisions.record(&entry);
+        // While the portal is disabled, every request is redirected: none has a reference.
+        if !matches!(refusal, Refusal::PortalDisabled { .. }) {
+            self.authz.refused_requests().add(&entry, verdict.subject(), Some(verdict));
         }
         let onward = Onward {
             sent_from: question::sent_from(request),
@@ -284,6 +286,7 @@ impl Gateway {
             }
         };
         self.decisions.record(&entry);
+        self.authz.refused_requests().add(&entry, subject, None);
         self.answer(received, cause, self.onward(received, asked, subject))
     }
 

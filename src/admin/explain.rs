@@ -1,12 +1,14 @@
 //! `explain`: what would be decided about a request, and why.
 //!
-//! The [authorizer](crate::authz) decides, as for a request that comes in, for a session as it would
+//! With a `reference`, what was decided about a request that was refused. Otherwise the [authorizer](crate::authz) decides, as for a request that comes in, for a session as it would
 //! be now. Nothing is forwarded and no session starts. What depends on headers is not checked. The
 //! sentence and the names are for people; programs read the other fields.
 
 mod asked;
-mod requirement;
+mod nearest;
+mod reference;
 mod sentence;
+mod session;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,14 +19,14 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use self::asked::{Asked, Input, LinkView, UserView, Who};
-use self::requirement::{ExcludedBy, NearRoute, excluded_by, missing, nearest};
+use self::nearest::{ExcludedBy, NearRoute, excluded_by, nearest};
 use self::sentence::{Answer, Routes};
-use super::policy::access;
+use self::session::Session;
 use super::problem::Problem;
 use super::request::{Body, Params};
 use super::response::{ApiResult, document};
 use super::state::AdminState;
-use crate::authz::{AccessRequest, Authorizer, Outcome, Question};
+use crate::authz::{AccessRequest, Authorizer, Outcome, Question, access, missing};
 use crate::clock;
 use crate::directory::Snapshot;
 use portcullis_policy::{Catalogue, RequestLine, Route, Subject};
@@ -79,16 +81,6 @@ struct Reading<'a> {
     reason: &'static str,
 }
 
-/// The session that the decision is about.
-#[derive(Debug, Serialize)]
-struct Session<'a> {
-    kind: &'static str,
-    organization: &'a str,
-    user: Option<&'a str>,
-    login: Option<&'a str>,
-    group: &'a str,
-}
-
 pub(super) async fn by_query(
     State(admin): State<AdminState>,
     Params(input): Params<Input>,
@@ -104,7 +96,11 @@ pub(super) async fn by_body(
 }
 
 async fn explain(admin: &AdminState, input: Input, now: Timestamp) -> ApiResult {
-    let method = Method::from_bytes(input.method.as_bytes())
+    if let Some(reference) = input.only_reference()? {
+        return reference::explain(admin, reference, now).await;
+    }
+    let (method, target) = input.request()?;
+    let method = Method::from_bytes(method.as_bytes())
         .map_err(|_| Problem::invalid("method", "is not an HTTP method"))?;
     let preflight = match &input.preflight {
         Some(asked) => Some(
@@ -120,14 +116,14 @@ async fn explain(admin: &AdminState, input: Input, now: Timestamp) -> ApiResult 
         None => &admin.public_url.host().to_string(),
     };
     let question = Question {
-        line: RequestLine::from_text(&method, &input.target, host),
+        line: RequestLine::from_text(&method, target, host),
         forwarded_host: None,
         websocket: input.websocket.unwrap_or(false),
         client: input.address,
         preflight,
     };
     let mut explanation = Explanation::new(&snapshot, &asked);
-    let line = format!("{method} {}", input.target);
+    let line = format!("{method} {target}");
     match admin.authz.read(&question) {
         Ok(request) => {
             explanation.decide(&line, &request, (&admin.authz, &snapshot, now), &asked);
@@ -250,16 +246,4 @@ fn named<'a>(snapshot: &'a Snapshot, route: &Route) -> Option<&'a Route> {
 
 fn held<'a>(catalogue: &'a Catalogue, subject: Option<&Subject>) -> Vec<&'a str> {
     subject.map_or_else(Vec::new, |subject| catalogue.ids(subject.held(catalogue)).collect())
-}
-
-impl<'a> Session<'a> {
-    fn of(subject: &'a Subject) -> Self {
-        Self {
-            kind: subject.kind.name(),
-            organization: &subject.organization,
-            user: subject.user.as_deref(),
-            login: subject.login.as_deref(),
-            group: &subject.group,
-        }
-    }
 }

@@ -6,8 +6,9 @@ use serde::Serialize;
 use super::request::{NewRecord, NoFields, OptionalBody};
 use super::response::{ApiResult, document};
 use super::state::AdminState;
+use crate::authz::access;
 use crate::directory::{Hits, Snapshot};
-use portcullis_policy::{Access, Requirement, Route, Upstream};
+use portcullis_policy::{Route, Upstream};
 
 /// A list that is not paged.
 #[derive(Debug, Serialize)]
@@ -74,17 +75,6 @@ pub(super) async fn reload(
     let snapshot = admin.directory.snapshot();
     let policy = snapshot.policy();
     document(&Reloaded { version: policy.version(), routes: policy.routes().len() })
-}
-
-/// The access of a route as one word; `all` and `any` refer to its permissions.
-pub(super) fn access(route: &Route) -> &'static str {
-    match route.access() {
-        Access::Public => "public",
-        Access::SignedIn => "signed-in",
-        Access::Deny => "deny",
-        Access::Require(Requirement::All(_)) => "all",
-        Access::Require(Requirement::Any(_)) => "any",
-    }
 }
 
 fn view<'a>(route: &'a Route, snapshot: &'a Snapshot) -> RouteView<'a> {

@@ -17,7 +17,7 @@ use super::policy_watch::PolicyWatch;
 use super::portal_probe;
 use super::state::State;
 use crate::audit::AuditLog;
-use crate::authz::DecisionLog;
+use crate::authz::{DecisionLog, RefusedRequests};
 use crate::clock;
 use crate::credential::lockout::Lockout;
 use crate::directory::access::administrators::AdminRules;
@@ -43,6 +43,7 @@ pub(super) struct Work {
     /// `audit.retention`
     pub(super) retention: Duration,
     pub(super) decisions: Arc<DecisionLog>,
+    pub(super) refused_requests: Arc<RefusedRequests>,
     pub(super) outbox: Outbox,
     pub(super) pages: Pages,
     pub(super) policy: PolicyWatch,
@@ -58,6 +59,7 @@ pub(super) struct Work {
 pub(super) struct Background {
     mail: JoinHandle<()>,
     audit: AuditLog,
+    refused_requests: Arc<RefusedRequests>,
 }
 
 /// The runtime for all that is not portal traffic.
@@ -77,6 +79,7 @@ impl Background {
             rules,
             retention,
             decisions,
+            refused_requests,
             outbox,
             pages,
             policy,
@@ -90,23 +93,30 @@ impl Background {
         tasks.spawn("change feed", async move { feed.ended().await });
         tasks.spawn("audit log", audit::maintain(audit.clone(), retention));
         tasks.spawn("decision records", decisions.keep_flushing());
+        let refused = Arc::clone(&refused_requests);
+        tasks.spawn("refused requests", refused.keep_writing());
         tasks.spawn("lockout clock", correct_clock(state.lockout.clone()));
         tasks.spawn("removal of expired records", sweep(state, rules));
         tasks.spawn("password resets", async move { pages.work().await });
         tasks.spawn("unused portal connections", prune(upstreams));
         tasks.spawn("first connection to the portal", portal_probe::run(portal, connect_timeout));
         let mail = tasks.spawn("mail", outbox.run(tasks.stop().clone()));
-        Ok(Self { mail, audit })
+        Ok(Self { mail, audit, refused_requests })
     }
 
-    /// Waits until `deadline` for a mail that is being sent, signs a last checkpoint of the audit
-    /// log, and ends the runtime.
+    /// Waits until `deadline` for a mail that is being sent, writes the last refused requests, signs
+    /// a last checkpoint of the audit log, and ends the runtime.
     pub(super) fn finish(self, runtime: Runtime, deadline: Instant) {
         // A mail that is cut off would be sent again after the next start.
         if runtime.block_on(async { tokio::time::timeout_at(deadline, self.mail).await }).is_err() {
             tracing::warn!("stopped while an email was being sent; it may be sent again");
         }
-        let last = audit::finish(&self.audit);
+        let last = async {
+            if let Err(error) = self.refused_requests.write(clock::now(), false).await {
+                tracing::warn!(%error, "could not keep the last refused requests");
+            }
+            audit::finish(&self.audit).await;
+        };
         if runtime.block_on(async { tokio::time::timeout(STOP_TIMEOUT, last).await }).is_err() {
             tracing::warn!("stopped before a last checkpoint of the audit log was signed");
         }

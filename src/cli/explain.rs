@@ -8,6 +8,9 @@ use super::lookup;
 use super::terminal::escaped_line;
 
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "portcullis explain REFERENCE\n       portcullis explain <--user LOGIN | --link LINK | --group GROUP | --anonymous> METHOD TARGET"
+)]
 pub(super) struct ExplainArgs {
     #[command(flatten)]
     subject: Subject,
@@ -31,14 +34,16 @@ pub(super) struct ExplainArgs {
     /// The request is a CORS preflight that asks about this method
     #[arg(long, value_name = "METHOD")]
     preflight: Option<String>,
-    /// The method of the request
+    /// The reference of a request that was refused, or the method of one to decide about
+    #[arg(value_name = "REFERENCE|METHOD")]
     method: String,
     /// The path of the request, with its query if it has one
-    target: String,
+    #[arg(requires = "Subject")]
+    target: Option<String>,
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false, requires = "target")]
 struct Subject {
     /// A portal user, by login or id
     #[arg(long, value_name = "LOGIN")]
@@ -56,6 +61,10 @@ struct Subject {
 
 impl ExplainArgs {
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
+        let Some(target) = &self.target else {
+            let question = json!({ "reference": self.method });
+            return show(console, &console.post(&["explain"], Some(&question))?);
+        };
         let Subject { user, link, group, anonymous } = self.subject;
         let user = user.map(|user| lookup::user_id(console, &user)).transpose()?;
         let group = group.map(|group| lookup::group_id(console, &group)).transpose()?;
@@ -76,34 +85,41 @@ impl ExplainArgs {
             "address": self.address,
             "preflight": self.preflight,
             "method": self.method,
-            "target": self.target,
+            "target": target,
             "host": self.host,
             "websocket": self.websocket,
         });
         let explanation = console.post(&["explain"], Some(&question))?;
-        console.note(&escaped_line(&text(&explanation, "sentence")))?;
-        console.note("")?;
-        let [decision, reason, route, held, policy] =
-            ["decision", "reason", "route", "held", "policy"].map(|name| text(&explanation, name));
-        console.rows(
-            &explanation,
-            &[
-                ("decision", format!("{decision} ({reason})")),
-                ("route", route),
-                ("needs", with_names(&explanation, "needed")),
-                ("missing", with_names(&explanation, "missing")),
-                ("has", held),
-                ("session", session(&explanation)),
-                ("other reading", reading(field(&explanation, "reading"))),
-                ("excluded by", excluded_by(field(&explanation, "excluded_by"))),
-                ("nearest routes", nearest(&explanation)),
-                ("policy", policy),
-            ]
-            .into_iter()
-            .filter(|(label, value)| value != "-" || ["route", "session"].contains(label))
-            .collect::<Vec<_>>(),
-        )
+        show(console, &explanation)
     }
+}
+
+/// Prints a decision.
+fn show(console: &mut Console<'_>, explanation: &Value) -> anyhow::Result<()> {
+    console.note(&escaped_line(&text(explanation, "sentence")))?;
+    console.note("")?;
+    let [decision, reason, route, held, policy] =
+        ["decision", "reason", "route", "held", "policy"].map(|name| text(explanation, name));
+    console.rows(
+        explanation,
+        &[
+            ("decision", format!("{decision} ({reason})")),
+            ("route", route),
+            ("needs", with_names(explanation, "needed")),
+            ("missing", with_names(explanation, "missing")),
+            ("has", held),
+            ("session", session(explanation)),
+            ("other reading", reading(field(explanation, "reading"))),
+            ("excluded by", excluded_by(field(explanation, "excluded_by"))),
+            ("nearest routes", nearest(explanation)),
+            ("policy", policy),
+            ("time", text(explanation, "time")),
+            ("client", text(explanation, "address")),
+        ]
+        .into_iter()
+        .filter(|(label, value)| value != "-" || ["route", "session"].contains(label))
+        .collect::<Vec<_>>(),
+    )
 }
 
 /// Permissions with their names: `invoices.view (Invoices – View)`.
@@ -155,6 +171,9 @@ fn excluded_by(route: &Value) -> String {
 fn reading(reading: &Value) -> String {
     if reading.is_null() {
         return "-".to_owned();
+    }
+    if let Some(readings) = reading.as_str() {
+        return readings.to_owned();
     }
     let [readings, route, reason] = ["readings", "route", "reason"].map(|name| text(reading, name));
     format!("{readings} (route {route}: {reason})")

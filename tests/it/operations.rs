@@ -9,6 +9,7 @@ mod events;
 mod log;
 mod log_lost;
 mod mail;
+mod references;
 mod secrets;
 mod setup;
 mod shipped;

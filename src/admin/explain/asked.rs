@@ -13,10 +13,13 @@ use crate::directory::{DirectoryError, OrganizationFacts, Snapshot, UserFacts};
 use crate::session::subject;
 use portcullis_policy::Subject;
 
-/// The request to explain. Exactly one of the first four fields names the subject.
-#[derive(Debug, Deserialize)]
+/// The request to explain: a `reference` alone, or a method, a target and exactly one of the four
+/// fields that name the subject.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::admin) struct Input {
+    /// The reference of a request that was refused.
+    reference: Option<String>,
     /// A portal user's login, or id.
     pub(super) user: Option<String>,
     /// The organization whose secure link was opened, by its id; or a secure link.
@@ -27,8 +30,8 @@ pub(in crate::admin) struct Input {
     pub(super) anonymous: Option<bool>,
     /// With `group`: the organization of that member.
     pub(super) organization: Option<String>,
-    pub(super) method: String,
-    pub(super) target: String,
+    method: Option<String>,
+    target: Option<String>,
     /// The host, by default that of the public URL.
     pub(super) host: Option<String>,
     /// Whether the request asks to become a WebSocket.
@@ -37,6 +40,31 @@ pub(in crate::admin) struct Input {
     pub(super) address: Option<IpAddr>,
     /// Of a CORS preflight: the method that it asks about.
     pub(super) preflight: Option<String>,
+}
+
+impl Input {
+    /// The reference, if one is given.
+    ///
+    /// # Errors
+    /// When anything else is given with it.
+    pub(super) fn only_reference(&self) -> Result<Option<&str>, Problem> {
+        let Some(reference) = &self.reference else { return Ok(None) };
+        if *self != (Self { reference: self.reference.clone(), ..Self::default() }) {
+            return Err(Problem::invalid("reference", "cannot be combined with other fields"));
+        }
+        Ok(Some(reference))
+    }
+
+    /// The method and the target.
+    ///
+    /// # Errors
+    /// When one of them is missing.
+    pub(super) fn request(&self) -> Result<(&str, &str), Problem> {
+        let missing = |field: &str| Problem::invalid(field, format!("missing field `{field}`"));
+        let method = self.method.as_deref().ok_or_else(|| missing("method"))?;
+        let target = self.target.as_deref().ok_or_else(|| missing("target"))?;
+        Ok((method, target))
+    }
 }
 
 /// Who is asked about.

@@ -1,8 +1,8 @@
 //! A decision and its reason in words.
 
 use super::asked::{LinkState, LinkView, UserView, Who};
-use super::requirement::{ExcludedBy, NearRoute, missing};
-use crate::authz::Outcome;
+use super::nearest::{ExcludedBy, NearRoute};
+use crate::authz::{Outcome, missing};
 use crate::directory::Snapshot;
 use crate::directory::records::UserStatus;
 use portcullis_policy::{

@@ -52,7 +52,7 @@ pub(in crate::cli) const EXAMPLES: &[(&str, [&str; 2])] = &[
         "explain",
         [
             "portcullis explain --user liam@acme.example GET /invoices/7",
-            "portcullis explain --link acme POST /tickets --json",
+            "portcullis explain 5f3a90c1d2e40000000000000017",
         ],
     ),
     ("groups list", ["portcullis groups list", "portcullis groups list --json"]),

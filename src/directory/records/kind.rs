@@ -30,6 +30,10 @@ pub const SESSION: Kind = Kind::new("session");
 pub const SESSION_USER: &str = "user";
 /// A mail to a portal user, waiting or completed.
 pub const MAIL: Kind = Kind::new("letter");
+/// A refused request of a session, by its number.
+pub const REFUSED_REQUEST: Kind = Kind::new("refused_request");
+/// A refused request of a visitor without a session, by its number.
+pub const REFUSED_VISIT: Kind = Kind::new("refused_visit");
 /// An administrator.
 pub const ADMINISTRATOR: Kind = Kind::new("administrator");
 /// A session of an administrator, by the hash of its token.

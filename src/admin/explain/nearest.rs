@@ -1,4 +1,4 @@
-//! What a route requires and a subject lacks, and the routes that were meant if none applies.
+//! The routes that were meant if none applies.
 
 use std::sync::Arc;
 
@@ -7,9 +7,7 @@ use serde::Serialize;
 
 use crate::authz::{AccessRequest, Outcome};
 use crate::directory::Snapshot;
-use portcullis_policy::{
-    Access, Catalogue, Exclusion, PermissionSet, RequestTarget, Requirement, Route, Subject,
-};
+use portcullis_policy::{Exclusion, RequestTarget, Route};
 
 /// How many routes are proposed where none matches.
 const NEAREST: usize = 3;
@@ -32,23 +30,6 @@ pub(super) struct ExcludedBy<'a> {
     pub(super) path: &'a str,
     pub(super) file: &'a str,
     pub(super) line: usize,
-}
-
-/// What the route needs and the subject lacks.
-pub(super) fn missing(
-    route: Option<&Route>,
-    subject: Option<&Subject>,
-    catalogue: &Catalogue,
-) -> PermissionSet {
-    let (Some(Access::Require(requirement)), Some(subject)) = (route.map(Route::access), subject)
-    else {
-        return PermissionSet::EMPTY;
-    };
-    let held = subject.held(catalogue);
-    match requirement {
-        _ if requirement.is_met_by(held) => PermissionSet::EMPTY,
-        Requirement::All(needed) | Requirement::Any(needed) => needed.difference(held),
-    }
 }
 
 /// The routes that were probably meant, if none applies.
