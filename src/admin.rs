@@ -12,6 +12,7 @@
 //! |---|---|
 //! | `routes` | the table of routes |
 //! | `table`, `input` | how a route is declared, and what its handler reads |
+//! | `authority`, `scoped` | what a route requires; the records that a caller's scope shows |
 //! | `guard`, `caller` | rejection of undeclared requests, and authentication |
 //! | `dry_run` | writes that are tried out: `?dry_run=true` |
 //! | `state` | what handlers work with |
@@ -49,6 +50,7 @@ mod problem;
 mod request;
 mod response;
 mod routes;
+mod scoped;
 mod session;
 mod sessions;
 mod site;

@@ -30,8 +30,8 @@ use std::sync::Arc;
 use arc_swap::Guard;
 use jiff::Timestamp;
 use portcullis_policy::{Policy, PolicyProblems};
-use portcullis_store::StoreError;
 use portcullis_store::feed::Feed;
+use portcullis_store::{Kind, StoreError};
 use serde_json::Map;
 
 pub mod access;
@@ -141,6 +141,25 @@ impl Directory {
             operations: Arc::new(Operations::new(core, served)),
             reloads: Arc::new(Reloads::new(now)),
         }
+    }
+
+    /// The directory as a scope shows it: its operations do not find records outside.
+    #[must_use]
+    pub fn within(&self, scope: &records::Scope) -> Self {
+        if !scope.is_limited() {
+            return self.clone();
+        }
+        let core = self.operations.core.within(scope);
+        let served = self.operations.preferences.served.clone();
+        Self { operations: Arc::new(Operations::new(&core, served)), ..self.clone() }
+    }
+
+    /// How many records of a kind are outside of the scope; `None` if it is not limited.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn hidden(&self, kind: Kind) -> Result<Option<u64>, StoreError> {
+        self.records().read().hidden(kind).await
     }
 
     /// The policy, groups and preferences in force now. Take it once for each request, so that

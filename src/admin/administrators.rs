@@ -1,10 +1,10 @@
 //! `administrators`: the accounts of the operator's staff.
 
-use axum::extract::State;
 use serde::Deserialize;
 
 use super::request::{Body, Id, NewRecord, PageParams, Params, RecordChange};
 use super::response::{ApiResult, created, document, no_content, record};
+use super::scoped::State;
 use super::state::AdminState;
 use crate::credential::secret::Secret;
 use crate::directory::AdministratorId;

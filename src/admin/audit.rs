@@ -1,7 +1,6 @@
 //! `audit`: the entries of the audit log, its checkpoints, and the log as a whole.
 
 use axum::body::Body;
-use axum::extract::State;
 use axum::response::IntoResponse as _;
 use bytes::Bytes;
 use futures_util::stream;
@@ -10,11 +9,13 @@ use serde_json::Map;
 
 use super::problem::Problem;
 use super::request::{NewRecord, PageParams, Params};
-use super::response::{ApiResult, document};
+use super::response::{ApiResult, document, listed};
+use super::scoped::State;
 use super::state::AdminState;
 use crate::audit::Filter;
 use crate::clock;
 use crate::directory::records::audit::Occurrence;
+use crate::directory::records::kind;
 
 pub(super) async fn list(
     State(admin): State<AdminState>,
@@ -22,7 +23,8 @@ pub(super) async fn list(
     Params(filter): Params<Filter>,
 ) -> ApiResult {
     admin.audit.add_refused().await?;
-    document(&admin.audit.list(&filter, &page.request()?).await?)
+    let entries = admin.audit.list(&filter, &page.request()?).await?;
+    listed(&admin, (kind::AUDIT, filter != Filter::default()), &entries).await
 }
 
 /// The newest checkpoint, after signing one of all entries so far.

@@ -1,44 +1,15 @@
-//! Which roles a route is open to.
+//! What a route requires of its caller: an authority, which roles have, and a scope that reaches the
+//! records it is about.
 
-use crate::directory::records::Role;
+pub(super) use crate::directory::records::Authority;
 
-/// What a route requires of its caller. The roles are fixed: R in `docs/api.md`.
+/// Which records a route is about, and so which scopes it is open to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Authority {
-    /// Nothing: for probes, and for signing in.
-    Public,
-    /// Any role: to read what is not secret.
-    Read,
-    /// To help portal users: their passwords, second factors, invitations, sessions and lockouts.
-    Support,
-    /// To change organizations, people, groups and preferences, and to reload the policy.
-    Manage,
-    /// To take the whole audit log out of the gateway.
-    Export,
-    /// To manage administrators and tokens.
-    Own,
-}
-
-impl Authority {
-    /// The roles that have it, the one with the fewest rights last.
-    const fn roles(self) -> &'static [Role] {
-        use Role::{Administrator, Auditor, Owner, Technician};
-        match self {
-            Self::Public | Self::Read => &[Owner, Administrator, Technician, Auditor],
-            Self::Support => &[Owner, Administrator, Technician],
-            Self::Manage => &[Owner, Administrator],
-            Self::Export => &[Owner, Administrator, Auditor],
-            Self::Own => &[Owner],
-        }
-    }
-
-    /// Whether a role has it.
-    pub(super) fn includes(self, role: Role) -> bool {
-        self.roles().contains(&role)
-    }
-
-    /// The role with the fewest rights that has it.
-    pub(super) fn least(self) -> Role {
-        self.roles().last().copied().unwrap_or(Role::Owner)
-    }
+pub(super) enum Reach {
+    /// What all scopes may read, such as the groups; and the caller's own session.
+    Shared,
+    /// Records of organizations. Those outside of the caller's scope do not exist for the handler.
+    Organizations,
+    /// The gateway as a whole: closed to callers with a limited scope.
+    Gateway,
 }

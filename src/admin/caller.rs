@@ -9,7 +9,7 @@ use super::problem::Problem;
 use super::site::Site;
 use crate::clock;
 use crate::directory::access::administrators::AdminRules;
-use crate::directory::records::{AdminSessionId, Role};
+use crate::directory::records::{AdminSessionId, Rights, Role, Scope};
 use crate::directory::{Actor, Directory};
 use crate::telemetry::events::Event;
 
@@ -26,11 +26,18 @@ pub enum Access {
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     pub(super) actor: Actor,
-    pub(super) role: Role,
     /// The `email` of the caller's token or account. It gets blind copies of invitations.
     pub(super) email: Option<String>,
     /// The session, of an administrator who is signed in.
     pub(super) session: Option<AdminSessionId>,
+}
+
+impl Caller {
+    /// What the caller may do. A caller is never a portal user.
+    pub(super) fn rights(&self) -> Rights {
+        let none = || Rights { role: Role::Auditor, scope: Scope::none(), impersonate: false };
+        self.actor.rights().cloned().unwrap_or_else(none)
+    }
 }
 
 /// What callers are authenticated with.
@@ -57,7 +64,7 @@ impl Authentication {
             // Who can open the socket can read the files behind it, too.
             Access::Socket => {
                 let actor = Actor::SocketOwner;
-                return Ok(Caller { actor, role: Role::Owner, email: None, session: None });
+                return Ok(Caller { actor, email: None, session: None });
             }
             Access::Token => {}
         }
@@ -72,8 +79,7 @@ impl Authentication {
             Some(signed_in) => {
                 let of = signed_in.administrator;
                 Ok(Caller {
-                    actor: Actor::Administrator { id: of.id, login: of.login },
-                    role: of.role,
+                    actor: Actor::Administrator { id: of.id, login: of.login, rights: of.rights },
                     email: of.email,
                     session: Some(signed_in.session),
                 })
@@ -89,8 +95,7 @@ impl Authentication {
         let Some(bearer) = bearer(headers) else { return Err(missing()) };
         match self.directory.api_tokens().verify(bearer, clock::now()).await? {
             Some(token) => Ok(Caller {
-                actor: Actor::Token { id: token.id, name: token.name },
-                role: token.role,
+                actor: Actor::Token { id: token.id, name: token.name, rights: token.rights },
                 email: token.email,
                 session: None,
             }),

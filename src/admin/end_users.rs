@@ -1,9 +1,8 @@
 //! `organizations/{id}/end-users`.
 
-use axum::extract::State;
-
 use super::request::{Body, Id, NewRecord, PageParams, Params, RecordChange};
 use super::response::{ApiResult, created, document, no_content, record};
+use super::scoped::State;
 use super::state::AdminState;
 use crate::directory::accounts::end_users::{EndUserPatch, NewEndUser};
 use crate::directory::{EndUserId, OrganizationId};

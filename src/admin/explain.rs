@@ -13,7 +13,6 @@ mod session;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::State;
 use http::Method;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -25,6 +24,7 @@ use self::session::Session;
 use super::problem::Problem;
 use super::request::{Body, Params};
 use super::response::{ApiResult, document};
+use super::scoped::State;
 use super::state::AdminState;
 use crate::authz::{AccessRequest, Authorizer, Outcome, Question, access, missing};
 use crate::clock;

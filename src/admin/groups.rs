@@ -1,10 +1,10 @@
 //! `groups` (R1–R6).
 
-use axum::extract::State;
 use serde::Deserialize;
 
 use super::request::{Body, Id, NewRecord, OptionalBody, PageParams, Params, RecordChange};
 use super::response::{ApiResult, created, document, no_content, record};
+use super::scoped::State;
 use super::state::AdminState;
 use crate::directory::GroupId;
 use crate::directory::accounts::groups::{CopyOptions, GroupPatch, NewGroup};

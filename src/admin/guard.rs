@@ -13,15 +13,15 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 
-use super::authority::Authority;
-use super::caller::{Access, Authentication};
+use super::authority::{Authority, Reach};
+use super::caller::{Access, Authentication, Caller};
 use super::conflict;
 use super::dry_run;
 use super::origin::{self, Origins};
 use super::problem::{Problem, StoreFailed};
 use super::state::AdminState;
 use super::table::{Declaration, Declarations, Table};
-use crate::directory::records::Role;
+use crate::directory::DirectoryError;
 
 #[derive(Debug)]
 struct Guard {
@@ -56,10 +56,8 @@ async fn check(
     if !declared.is_some_and(Declaration::is_public) {
         match guard.authentication.caller(request.method(), request.headers()).await {
             Ok(caller) => {
-                if let Some(declared) = declared
-                    && !declared.authority.includes(caller.role)
-                {
-                    return Ok(role_required(declared, caller.role).into_response());
+                if let Some(problem) = declared.and_then(|declared| declared.refuses(&caller)) {
+                    return Ok(problem.into_response());
                 }
                 request.extensions_mut().insert(caller);
             }
@@ -86,14 +84,20 @@ async fn check(
     })
 }
 
-/// 403: the caller's role does not suffice.
-fn role_required(declared: &Declaration, role: Role) -> Problem {
-    let least = declared.authority.least().name();
-    let detail = format!("this needs the role `{least}`; yours is `{}`", role.name());
-    Problem::new(StatusCode::FORBIDDEN, "role-required", detail).naming_role(least)
-}
-
 impl Declaration {
+    /// 403 if the caller's role or scope does not suffice.
+    fn refuses(&self, caller: &Caller) -> Option<Problem> {
+        let (rights, least) = (caller.rights(), self.authority.least());
+        if !self.authority.includes(rights.role) {
+            let (least, role) = (least.name(), rights.role.name());
+            let detail = format!("this needs the role `{least}`; yours is `{role}`");
+            let problem = Problem::new(StatusCode::FORBIDDEN, "role-required", detail);
+            return Some(problem.naming_role(least));
+        }
+        let is_outside = self.reach == Reach::Gateway && rights.scope.is_limited();
+        is_outside.then(|| DirectoryError::OutOfScope { role: least }.into())
+    }
+
     fn is_public(&self) -> bool {
         self.authority == Authority::Public
     }

@@ -4,12 +4,11 @@
 
 use std::time::Duration;
 
-use axum::extract::State;
 use http::StatusCode;
 
 use super::problem::Problem;
 use super::response::{ApiResult, document};
-use super::state::AdminState;
+use super::scoped::Unauthenticated;
 
 /// How long the readiness probe waits for the store.
 const STORE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -21,7 +20,7 @@ pub(super) async fn alive() -> ApiResult {
 
 /// 200 when requests can be decided: the store responds, and cached state is fresh (I2). Otherwise
 /// 503.
-pub(super) async fn ready(State(admin): State<AdminState>) -> ApiResult {
+pub(super) async fn ready(Unauthenticated(admin): Unauthenticated) -> ApiResult {
     let answer = tokio::time::timeout(STORE_TIMEOUT, admin.directory.check_store()).await;
     let detail = if !matches!(answer, Ok(Ok(_))) {
         "the store does not respond"

@@ -4,7 +4,6 @@
 //! handler's signature: the extractor reads them, and the guard rejects any other.
 
 use axum::Extension;
-use axum::extract::State;
 use http::{HeaderMap, Method};
 use serde::de::value::Error;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
@@ -12,6 +11,7 @@ use serde::forward_to_deserialize_any;
 
 use super::caller::Caller;
 use super::request::{Body, Id, NewRecord, OptionalBody, Params, RecordChange};
+use super::scoped::{State, Unauthenticated};
 use super::state::AdminState;
 use crate::web::peer::Peer;
 
@@ -27,6 +27,7 @@ pub(super) trait Input {
 }
 
 impl Input for State<AdminState> {}
+impl Input for Unauthenticated {}
 impl Input for Extension<Caller> {}
 impl Input for Extension<Peer> {}
 impl Input for HeaderMap {}

@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use axum::extract::State;
 use serde::Deserialize;
 
 use super::problem::Problem;
 use super::request::{Id, NewRecord, Params};
 use super::response::{ApiResult, document, no_content};
+use super::scoped::State;
 use super::state::AdminState;
 use crate::clock;
 use crate::directory::access::lockouts::Release;
@@ -20,7 +20,7 @@ pub(super) struct ReleaseParams {
 }
 
 pub(super) async fn list(State(admin): State<AdminState>) -> ApiResult {
-    document(&Page { items: admin.directory.lockouts().list(clock::now()), next: None })
+    document(&Page { items: admin.directory.lockouts().list(clock::now()).await?, next: None })
 }
 
 pub(super) async fn release_by_query(

@@ -1,13 +1,14 @@
 //! `mail`: the outbox, the mails of the last 30 days, and test mails.
 
-use axum::extract::State;
 use serde::Deserialize;
 
 use super::problem::Problem;
 use super::request::{Body, Id, NoFields, OptionalBody, PageParams, Params, RecordChange};
-use super::response::{ApiResult, created, document, record};
+use super::response::{ApiResult, created, document, listed, record};
+use super::scoped::State;
 use super::state::AdminState;
 use crate::clock;
+use crate::directory::records::kind;
 use crate::directory::{DirectoryError, MailId, Page};
 
 #[derive(Debug, Deserialize)]
@@ -30,7 +31,9 @@ pub(super) async fn list(
     let (state, request) = (filter.state.as_deref(), page.request()?);
     // Also without a user: it checks the name of the state.
     let page = admin.mail.list(state, &request).await?;
-    let Some(login) = &filter.login else { return document(&page) };
+    let Some(login) = &filter.login else {
+        return listed(&admin, (kind::MAIL, state.is_some()), &page).await;
+    };
     let user = admin.directory.users().with_login(login).await.map_err(|error| match error {
         DirectoryError::NotFound { .. } => Problem::invalid("login", error.to_string()),
         other => other.into(),

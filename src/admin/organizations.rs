@@ -1,16 +1,17 @@
 //! `organizations` and their secure links (R10).
 
-use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
 use super::request::{
     Body, Id, NewRecord, NoFields, OptionalBody, PageParams, Params, RecordChange,
 };
-use super::response::{ApiResult, Versioned, created, document, no_content, record};
+use super::response::{ApiResult, Versioned, created, listed, no_content, record};
+use super::scoped::State;
 use super::state::AdminState;
 use crate::directory::OrganizationId;
 use crate::directory::access::secure_links::Link;
 use crate::directory::accounts::organizations::{NewOrganization, OrganizationPatch};
+use crate::directory::records::kind;
 use crate::web::paths;
 
 /// A secure link, with its URL.
@@ -38,7 +39,8 @@ pub(super) async fn list(
     State(admin): State<AdminState>,
     Params(page): Params<PageParams>,
 ) -> ApiResult {
-    document(&admin.directory.organizations().list(&page.request()?).await?)
+    let organizations = admin.directory.organizations().list(&page.request()?).await?;
+    listed(&admin, (kind::ORGANIZATION, false), &organizations).await
 }
 
 pub(super) async fn create(

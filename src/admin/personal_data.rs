@@ -1,6 +1,5 @@
 //! `users/{id}/export`: everything that is stored about a portal user.
 
-use axum::extract::State;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Map;
@@ -8,6 +7,7 @@ use serde_json::Map;
 use super::problem::Problem;
 use super::request::{Id, NewRecord};
 use super::response::{ApiResult, document};
+use super::scoped::State;
 use super::state::AdminState;
 use crate::audit::{Filter, NumberedEntry};
 use crate::clock;
@@ -56,7 +56,7 @@ pub(super) async fn export(
     let sessions = admin.sessions.data_of_user(&id).await?;
     let mails = admin.mail.of_user(&id).await?;
     let login = fold(&account.user.login);
-    let mut lockouts = admin.directory.lockouts().list(now);
+    let mut lockouts = admin.directory.lockouts().list(now).await?;
     lockouts.retain(|lockout| lockout.login.as_ref() == Some(&login));
     let audit = audit_of(&admin, &id).await?;
     document(&Export { exported: now, account, organization, sessions, mails, lockouts, audit })

@@ -1,10 +1,10 @@
 //! `permissions`, `routes` and `policy/reload`: the policy in force.
 
-use axum::extract::State;
 use serde::Serialize;
 
 use super::request::{NewRecord, NoFields, OptionalBody};
 use super::response::{ApiResult, document};
+use super::scoped::State;
 use super::state::AdminState;
 use crate::authz::access;
 use crate::directory::{Hits, Snapshot};

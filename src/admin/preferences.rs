@@ -1,9 +1,8 @@
 //! `preferences` (R12, R60).
 
-use axum::extract::State;
-
 use super::request::{Body, RecordChange};
 use super::response::{ApiResult, record};
+use super::scoped::State;
 use super::state::AdminState;
 use crate::directory::accounts::preferences::PreferencesPatch;
 

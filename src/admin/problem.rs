@@ -143,6 +143,9 @@ impl From<DirectoryError> for Problem {
                 stale: Some(Box::new(Stale { what, id, current: Value::Null })),
                 ..Self::new(StatusCode::CONFLICT, code, detail)
             },
+            DirectoryError::Escalation { role } | DirectoryError::OutOfScope { role } => {
+                Self::new(StatusCode::FORBIDDEN, code, detail).naming_role(role.name())
+            }
             DirectoryError::Contended | DirectoryError::Busy => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail)
             }

@@ -14,6 +14,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::caller::Caller;
 use super::problem::Problem;
+use super::scoped::no_caller;
 use crate::clock;
 use crate::directory::{Change, PageRequest};
 
@@ -165,13 +166,12 @@ impl<S: Send + Sync> FromRequestParts<S> for NewRecord {
 /// A change by the caller, now.
 fn change(parts: &Parts) -> Result<Change, Problem> {
     match parts.extensions.get::<Caller>() {
-        Some(caller) => Ok(Change::new(caller.actor.clone(), clock::now()).in_role(caller.role)),
+        Some(caller) => {
+            let change = Change::new(caller.actor.clone(), clock::now());
+            Ok(change.in_role(caller.rights().role))
+        }
         // The guard lets no request without a caller reach a handler that writes.
-        None => Err(Problem::new(
-            StatusCode::UNAUTHORIZED,
-            "token-missing",
-            "this resource requires an administrator's token",
-        )),
+        None => Err(no_caller()),
     }
 }
 

@@ -6,6 +6,7 @@ use http::{StatusCode, header};
 use serde::Serialize;
 
 use super::problem::Problem;
+use super::state::AdminState;
 use crate::directory::access::administrators::{AdministratorView, IssuedAdministrator};
 use crate::directory::access::second_factors::SecondFactorView;
 use crate::directory::accounts::end_users::EndUserView;
@@ -14,6 +15,7 @@ use crate::directory::accounts::organizations::OrganizationView;
 use crate::directory::accounts::preferences::PreferencesView;
 use crate::directory::accounts::users::UserView;
 use crate::mail::queue::MailView;
+use portcullis_store::Kind;
 
 /// What every handler returns.
 pub(super) type ApiResult = Result<Response, Problem>;
@@ -53,6 +55,26 @@ impl Versioned for IssuedAdministrator {
 /// 200 with a document that has no version.
 pub(super) fn document(document: &impl Serialize) -> ApiResult {
     Ok(Json(document).into_response())
+}
+
+/// 200 with a page of a list.
+///
+/// With a limited scope, `hidden` is how many records are outside of it. It is given without a filter
+/// only: the number that a filter would select tells of other customers.
+pub(super) async fn listed<P: Serialize>(
+    admin: &AdminState,
+    (kind, filtered): (Kind, bool),
+    page: &P,
+) -> ApiResult {
+    #[derive(Serialize)]
+    struct List<'a, P> {
+        #[serde(flatten)]
+        page: &'a P,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hidden: Option<u64>,
+    }
+    let hidden = if filtered { None } else { admin.directory.hidden(kind).await? };
+    document(&List { page, hidden })
 }
 
 /// 200 with a record.

@@ -1,7 +1,6 @@
 //! `session`: signing in and out as an administrator.
 
 use axum::Extension;
-use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
@@ -11,11 +10,12 @@ use super::caller::Caller;
 use super::problem::Problem;
 use super::request::{Body, NewRecord};
 use super::response::{ApiResult, document, no_content};
+use super::scoped::{State, Unauthenticated};
 use super::state::AdminState;
 use crate::clock;
 use crate::credential::secret::Secret;
 use crate::directory::access::administrators::{AdminSignIn, AdminSignInRequest};
-use crate::directory::records::Role;
+use crate::directory::records::Rights;
 use crate::web::peer::Peer;
 
 /// What an administrator signs in with.
@@ -32,13 +32,14 @@ pub(super) struct Credentials {
 #[derive(Debug, Serialize)]
 struct Current<'a> {
     actor: String,
-    role: Role,
+    #[serde(flatten)]
+    rights: Rights,
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<&'a str>,
 }
 
 pub(super) async fn start(
-    State(admin): State<AdminState>,
+    Unauthenticated(admin): Unauthenticated,
     headers: HeaderMap,
     Extension(Peer(address)): Extension<Peer>,
     Body(Credentials { login, password, code }): Body<Credentials>,
@@ -73,8 +74,8 @@ pub(super) async fn start(
 }
 
 pub(super) async fn show(Extension(caller): Extension<Caller>) -> ApiResult {
-    let Caller { actor, role, email, .. } = &caller;
-    document(&Current { actor: actor.to_string(), role: *role, email: email.as_deref() })
+    let (actor, rights) = (caller.actor.to_string(), caller.rights());
+    document(&Current { actor, rights, email: caller.email.as_deref() })
 }
 
 pub(super) async fn end(
@@ -85,7 +86,7 @@ pub(super) async fn end(
     let Some(session) = &caller.session else {
         return Err(Problem::not_found("session", "of this caller"));
     };
-    admin.directory.administrators().end_session(session, &change).await?;
+    admin.end_own_session(session, &change).await?;
     Ok(with_cookie(no_content()?, admin.site.set_cookie(None)))
 }
 

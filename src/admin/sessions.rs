@@ -1,14 +1,15 @@
 //! `sessions`: sessions of portal users and of secure links.
 
-use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
 use super::request::{Id, NewRecord, PageParams, Params, UNKNOWN_CURSOR};
-use super::response::{ApiResult, document, no_content};
+use super::response::{ApiResult, listed, no_content};
+use super::scoped::State;
 use super::state::AdminState;
 use crate::clock;
 use crate::credential::token::TokenHash;
+use crate::directory::records::kind;
 use crate::directory::{OrganizationId, UserId};
 use crate::session::{SessionFilter, SessionView};
 
@@ -80,7 +81,8 @@ pub(super) async fn page_of(
         return Err(Problem::invalid("after", UNKNOWN_CURSOR));
     }
     let (items, next) = admin.sessions.list(filter, after, limit, clock::now()).await?;
-    document(&SessionPage { items, next })
+    let filtered = *filter != SessionFilter::All;
+    listed(admin, (kind::SESSION, filtered), &SessionPage { items, next }).await
 }
 
 impl Filter {

@@ -15,7 +15,8 @@ use crate::audit::AuditLog;
 use crate::authz::Authorizer;
 use crate::config::{PublicUrl, Settings};
 use crate::directory::access::administrators::AdminRules;
-use crate::directory::{Change, Directory};
+use crate::directory::records::{AdminSessionId, Scope};
+use crate::directory::{Change, Directory, DirectoryError};
 use crate::mail::{MailQueue, MailTester};
 use crate::session::Sessions;
 use portcullis_policy::PolicyProblems;
@@ -45,6 +46,8 @@ pub struct AdminState {
     pub(super) portal_servers: Arc<PortalServers>,
     pub(super) rules: AdminRules,
     pub(super) site: Arc<Site>,
+    /// The directory without the limit of a scope, for the callers' own sessions.
+    own: Directory,
 }
 
 impl AdminState {
@@ -65,6 +68,7 @@ impl AdminState {
             audit,
             mail: MailQueue::new(directory.clone()),
             mail_tester,
+            own: directory.clone(),
             directory,
             sessions,
             freshness,
@@ -87,10 +91,38 @@ impl AdminState {
             audit: self.audit.of_dry_run(&directory),
             mail: MailQueue::new(directory.clone()),
             mail_tester: self.mail_tester.of_dry_run(),
+            own: directory.clone(),
             directory,
             sessions,
             ..self.clone()
         }
+    }
+
+    /// The same, as a scope shows it: handlers do not find records outside.
+    pub(super) fn within(&self, scope: &Scope) -> Self {
+        if !scope.is_limited() {
+            return self.clone();
+        }
+        let directory = self.directory.within(scope);
+        Self {
+            audit: self.audit.within(&directory),
+            mail: MailQueue::new(directory.clone()),
+            sessions: self.sessions.within(directory.clone()),
+            directory,
+            ..self.clone()
+        }
+    }
+
+    /// Ends a session of the caller.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub(super) async fn end_own_session(
+        &self,
+        session: &AdminSessionId,
+        change: &Change,
+    ) -> Result<bool, DirectoryError> {
+        self.own.administrators().end_session(session, change).await
     }
 
     /// What callers are authenticated with.

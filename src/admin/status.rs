@@ -3,13 +3,13 @@
 //! Each request counts all records of users, sessions and emails and connects to the portal's
 //! servers, so this is for people and not for probes (`health`).
 
-use axum::extract::State;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::portal_servers::ServerStatus;
 use super::problem::Problem;
 use super::response::{ApiResult, document};
+use super::scoped::State;
 use super::state::AdminState;
 use crate::clock;
 use crate::directory::accounts::user_list::UserFilter;
@@ -103,7 +103,7 @@ pub(super) async fn show(State(admin): State<AdminState>) -> ApiResult {
         users: admin.user_counts().await?,
         sessions: admin.session_counts().await?,
         mail: admin.mail_counts().await?,
-        lockouts: admin.directory.lockouts().list(clock::now()).len(),
+        lockouts: admin.directory.lockouts().list(clock::now()).await?.len(),
         warnings: Vec::new(),
     };
     let expectations = snapshot.check_expectations().err().map(|problems| problems.to_string());

@@ -1,5 +1,5 @@
 //! How routes are declared: [`Table::route`] is the only way into the router, and takes the
-//! authority that the route requires.
+//! authority and the scope that the route requires. What is not declared is not served.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use axum::handler::Handler;
 use axum::routing::{MethodFilter, on};
 use http::Method;
 
-use super::authority::Authority;
+use super::authority::{Authority, Reach};
 use super::dry_run;
 use super::input::Inputs;
 use super::state::AdminState;
@@ -38,6 +38,7 @@ pub(super) struct Declarations(HashMap<&'static str, Vec<Declaration>>);
 pub(super) struct Declaration {
     pub(super) method: Method,
     pub(super) authority: Authority,
+    pub(super) reach: Reach,
     /// Whether it honours `If-Match`: it writes to a record that exists.
     #[cfg_attr(not(test), expect(dead_code, reason = "tests compare it with the routes"))]
     pub(super) reads_version: bool,
@@ -51,6 +52,7 @@ impl Table {
     pub(super) fn route<H, A>(
         mut self,
         authority: Authority,
+        reach: Reach,
         (method, filter): RouteMethod,
         path: &'static str,
         handler: H,
@@ -64,7 +66,7 @@ impl Table {
             query.push(dry_run::PARAMETER);
         }
         let reads_version = A::READS_VERSION;
-        let declaration = Declaration { method, authority, reads_version, query };
+        let declaration = Declaration { method, authority, reach, reads_version, query };
         self.declarations.0.entry(path).or_default().push(declaration);
         let handler = dry_run::Switched(handler);
         Self { router: self.router.route(path, on(filter, handler)), ..self }

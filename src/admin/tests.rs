@@ -10,5 +10,6 @@ mod people;
 mod portal;
 mod requests;
 mod roles;
+mod scope;
 mod status;
 mod versions;

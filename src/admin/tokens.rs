@@ -1,16 +1,16 @@
 //! `tokens`: bearer tokens of this API.
 
-use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
 use super::request::{Body, Id, NewRecord, PageParams, Params, RecordChange};
 use super::response::{ApiResult, Versioned, created, document, no_content};
+use super::scoped::State;
 use super::state::AdminState;
 use crate::credential::token::PlainToken;
 use crate::directory::ApiTokenId;
 use crate::directory::access::api_tokens::{ApiTokenView, NewApiToken};
 use crate::directory::accounts::patch;
-use crate::directory::records::Role;
+use crate::directory::records::{Rights, Role, Scope};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +20,10 @@ pub(super) struct NewToken {
     email: Option<String>,
     #[serde(default)]
     role: Option<Role>,
+    #[serde(default)]
+    scope: Scope,
+    #[serde(default)]
+    impersonate: bool,
     #[serde(default, deserialize_with = "patch::nullable")]
     expires: Option<Option<jiff::Timestamp>>,
 }
@@ -65,10 +69,10 @@ pub(super) async fn list(
 pub(super) async fn create(
     State(admin): State<AdminState>,
     NewRecord(change): NewRecord,
-    Body(NewToken { name, email, role, expires }): Body<NewToken>,
+    Body(NewToken { name, email, role, scope, impersonate, expires }): Body<NewToken>,
 ) -> ApiResult {
-    let role = role.unwrap_or(Role::Owner);
-    let new = NewApiToken { name, email, role, expires };
+    let rights = Rights { role: role.unwrap_or(Role::Owner), scope, impersonate };
+    let new = NewApiToken { name, email, rights, expires };
     let (record, token) = admin.directory.api_tokens().create(&new, &change).await?;
     let path = format!("/api/v1/tokens/{}", record.id);
     created(&CreatedToken { record, token: ExposedToken::of(&token) }, path)

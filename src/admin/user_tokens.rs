@@ -1,10 +1,10 @@
 //! `users/{id}/tokens`: tokens of portal users, for programs.
 
-use axum::extract::State;
 use serde::Serialize;
 
 use super::request::{Body, Id, NewRecord, RecordChange};
 use super::response::{ApiResult, Versioned, created, document, no_content};
+use super::scoped::State;
 use super::state::AdminState;
 use super::tokens::ExposedToken;
 use crate::directory::access::user_tokens::{NewUserToken, UserTokenView};

@@ -1,14 +1,14 @@
 //! `users`: portal users, their passwords, invitations, second factors and sessions.
 
 use axum::Extension;
-use axum::extract::State;
 use http::Method;
 use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
 use super::problem::Problem;
 use super::request::{Body, Id, NewRecord, OptionalBody, PageParams, Params, RecordChange};
-use super::response::{ApiResult, Versioned, created, document, no_content, record};
+use super::response::{ApiResult, Versioned, created, document, listed, no_content, record};
+use super::scoped::State;
 use super::sessions;
 use super::state::AdminState;
 use crate::credential::secret::Secret;
@@ -16,6 +16,7 @@ use crate::directory::access::invitations::Addresses;
 use crate::directory::accounts::user_list::UserFilter;
 use crate::directory::accounts::user_warnings::{Named, Warning};
 use crate::directory::accounts::users::{NewUser, UserPatch, UserView};
+use crate::directory::records::kind;
 use crate::directory::{Change, DirectoryError, Page, UserId};
 use crate::session::SessionFilter;
 
@@ -71,7 +72,10 @@ pub(super) async fn list(
 ) -> ApiResult {
     let request = page.request()?;
     let users = admin.directory.users();
-    let Some(login) = &login else { return document(&users.list(&filter, &request).await?) };
+    let Some(login) = &login else {
+        let filtered = filter != UserFilter::default();
+        return listed(&admin, (kind::USER, filtered), &users.list(&filter, &request).await?).await;
+    };
     users.check(&filter).await?;
     let mut items = admin.with_login(login).await?;
     items.retain(|user| filter.admits(user));

@@ -40,6 +40,12 @@ impl AuditLog {
         Self { records: directory.records().clone(), signing: Arc::default(), ..self.clone() }
     }
 
+    /// The log as a directory that is limited to a scope shows it.
+    #[must_use]
+    pub fn within(&self, directory: &Directory) -> Self {
+        Self { records: directory.records().clone(), ..self.clone() }
+    }
+
     /// Whether there are checkpoints.
     ///
     /// # Errors

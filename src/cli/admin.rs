@@ -5,7 +5,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use super::console::{Console, array, field, text};
-use super::lookup::short;
+use super::lookup::{self, short};
 use super::password;
 
 #[derive(Debug, Subcommand)]
@@ -14,7 +14,7 @@ pub(super) enum Command {
     List,
     /// Create an administrator, and show the second factor this once
     Create(Create),
-    /// Change an administrator's role or email address
+    /// Change an administrator's role, scope, right to impersonate or email address
     Edit(Edit),
     /// Delete an administrator; open sessions end
     Delete {
@@ -53,6 +53,12 @@ pub(super) struct Create {
     /// What the administrator may do
     #[arg(long, value_enum)]
     role: Role,
+    /// The organizations that the administrator is limited to, by id or name; repeat it for several
+    #[arg(long, value_name = "ORGANIZATION")]
+    scope: Vec<String>,
+    /// Allow to see the portal as a portal user does
+    #[arg(long)]
+    impersonate: bool,
     /// The email address that gets blind copies of invitations
     #[arg(long, value_name = "ADDRESS")]
     email: Option<String>,
@@ -78,6 +84,18 @@ struct Changes {
     /// What the administrator may do
     #[arg(long, value_enum)]
     role: Option<Role>,
+    /// The organizations that the administrator is limited to, by id or name; repeat it for several
+    #[arg(long, value_name = "ORGANIZATION", conflicts_with = "no_scope")]
+    scope: Vec<String>,
+    /// Remove the limit to some organizations
+    #[arg(long)]
+    no_scope: bool,
+    /// Allow to see the portal as a portal user does
+    #[arg(long, conflicts_with = "no_impersonate")]
+    impersonate: bool,
+    /// No longer allow it
+    #[arg(long)]
+    no_impersonate: bool,
     /// The email address that gets blind copies of invitations
     #[arg(long, value_name = "ADDRESS", conflicts_with = "no_email")]
     email: Option<String>,
@@ -166,48 +184,88 @@ impl Command {
 
 fn list(console: &mut Console<'_>) -> anyhow::Result<()> {
     let administrators = console.list(&["administrators"], &[])?;
-    let header = ["LOGIN", "ROLE", "MFA", "EMAIL", "CREATED", "ID"];
+    let header = ["LOGIN", "ROLE", "SCOPE", "IMPERSONATE", "MFA", "LAST SIGN-IN", "EMAIL", "ID"];
     console.table(&administrators, header, |administrator| {
-        ["login", "role", "mfa_enrolled", "email", "created", "id"]
-            .map(|name| text(administrator, name))
+        let [login, role, impersonate, mfa, last, email, id] =
+            ["login", "role", "impersonate", "mfa_enrolled", "last_sign_in", "email", "id"]
+                .map(|name| text(administrator, name));
+        [login, role, scope_of(administrator), impersonate, mfa, last, email, id]
     })
 }
 
 impl Create {
     fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
-        let Self { login, role, email, no_mfa, password_stdin } = self;
+        let Self { login, role, scope, impersonate, email, no_mfa, password_stdin } = self;
+        let scope = scope_ids(console, &scope)?;
         let password = password::read(password_stdin)?;
         let body = json!({
             "login": login,
             "role": role.name(),
+            "scope": scope,
+            "impersonate": impersonate,
             "email": email,
             "mfa": !no_mfa,
             "password": *password,
         });
         let issued = console.post(&["administrators"], Some(&body))?;
-        let sentence = format!("Created the {} {}.", role.name(), text(&issued, "login"));
+        let (login, of_scope) = (text(&issued, "login"), of_scope(&issued));
+        let sentence = format!("Created the {} {login}{of_scope}.", role.name());
         console.report(&issued, &with_factor(&issued, sentence))
     }
 }
 
 impl Edit {
     fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
-        let Changes { role, email, no_email } = self.changes;
+        let Changes { role, scope, no_scope, impersonate, no_impersonate, email, no_email } =
+            self.changes;
         let (id, login) = find(console, &self.login)?;
         let mut patch = Map::new();
         if let Some(role) = role {
             patch.insert("role".to_owned(), role.name().into());
+        }
+        if !scope.is_empty() || no_scope {
+            patch.insert("scope".to_owned(), scope_ids(console, &scope)?);
+        }
+        if impersonate || no_impersonate {
+            patch.insert("impersonate".to_owned(), impersonate.into());
         }
         if email.is_some() || no_email {
             patch.insert("email".to_owned(), email.into());
         }
         let changed = console.patch(&["administrators", &id], None, &Value::Object(patch))?;
         let sentence = format!(
-            "{login} is now {} {}.",
+            "{login} is now {} {}{}.",
             if text(&changed, "role").starts_with(['a', 'o']) { "an" } else { "a" },
-            text(&changed, "role")
+            text(&changed, "role"),
+            of_scope(&changed)
         );
         console.report(&changed, &sentence)
+    }
+}
+
+/// The ids of the organizations of a scope, for the API: `null` without any.
+pub(super) fn scope_ids(console: &Console<'_>, given: &[String]) -> anyhow::Result<Value> {
+    if given.is_empty() {
+        return Ok(Value::Null);
+    }
+    let ids = given.iter().map(|given| lookup::organization_id(console, given).map(Value::from));
+    ids.collect::<anyhow::Result<Vec<_>>>().map(Value::from)
+}
+
+/// The scope of an account or a token in a table.
+pub(super) fn scope_of(record: &Value) -> String {
+    if field(record, "scope").is_null() {
+        return "all".to_owned();
+    }
+    let ids: Vec<_> = array(record, "scope").iter().filter_map(Value::as_str).collect();
+    ids.join(", ")
+}
+
+/// The scope in a sentence.
+fn of_scope(record: &Value) -> String {
+    match field(record, "scope").is_null() {
+        true => String::new(),
+        false => format!(" for {} only", scope_of(record)),
     }
 }
 

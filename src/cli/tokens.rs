@@ -6,8 +6,8 @@ use anyhow::bail;
 use clap::Subcommand;
 use serde_json::{Map, Value};
 
-use super::admin::Role;
-use super::console::{Console, text};
+use super::admin::{Role, scope_ids, scope_of};
+use super::console::{Console, field, text};
 use super::lookup::{self, short};
 
 #[derive(Debug, Subcommand)]
@@ -24,6 +24,12 @@ pub(super) enum Command {
         /// What requests with the token may do
         #[arg(long, value_enum, default_value = "owner")]
         role: Role,
+        /// The organizations that the token is limited to, by id or name; repeat it for several
+        #[arg(long, value_name = "ORGANIZATION")]
+        scope: Vec<String>,
+        /// Allow to see the portal as a portal user does
+        #[arg(long)]
+        impersonate: bool,
         /// When the token expires, such as `2027-01-31T00:00:00Z`, or `never` [default: in 90 days]
         #[arg(long, value_name = "TIME")]
         expires: Option<String>,
@@ -41,20 +47,27 @@ impl Command {
         match self {
             Self::List => {
                 let tokens = console.list(&["tokens"], &[])?;
-                let header = ["ID", "NAME", "ROLE", "EMAIL", "EXPIRES", "LAST USED"];
+                let header = ["ID", "NAME", "ROLE", "SCOPE", "EMAIL", "EXPIRES", "LAST USED"];
                 console.table(&tokens, header, |token| {
                     let [id, name, role, email, expires, last_used] =
                         ["id", "name", "role", "email", "expires", "last_used"]
-                            .map(|field| text(token, field));
-                    let expires = if expires.is_empty() { "never".to_owned() } else { expires };
-                    [short(&id), name, role, email, expires, last_used]
+                            .map(|name| text(token, name));
+                    let never = |name, given| match field(token, name).is_null() {
+                        true => "never".to_owned(),
+                        false => given,
+                    };
+                    let (expires, last_used) =
+                        (never("expires", expires), never("last_used", last_used));
+                    [short(&id), name, role, scope_of(token), email, expires, last_used]
                 })
             }
-            Self::Create { name, email, role, expires } => {
+            Self::Create { name, email, role, scope, impersonate, expires } => {
                 let mut body = Map::from_iter([
                     ("name".to_owned(), name.into()),
                     ("email".to_owned(), email.into()),
                     ("role".to_owned(), role.name().into()),
+                    ("scope".to_owned(), scope_ids(console, &scope)?),
+                    ("impersonate".to_owned(), impersonate.into()),
                 ]);
                 if let Some(expires) = expires {
                     let never = expires == "never";

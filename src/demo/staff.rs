@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::credential::secret::Secret;
 use crate::directory::access::administrators::NewAdministrator;
 use crate::directory::access::api_tokens::NewApiToken;
-use crate::directory::records::Role;
+use crate::directory::records::{Rights, Role, Scope};
 use crate::directory::{Change, Directory, DirectoryError, PageRequest};
 
 /// The administrator's login, and the token's name.
@@ -53,6 +53,8 @@ pub(super) async fn staff(
                 login: NAME.to_owned(),
                 email: None,
                 role: Role::Owner,
+                scope: Scope::ALL,
+                impersonate: true,
                 password: Secret::from(password),
                 mfa: true,
             };
@@ -66,7 +68,8 @@ pub(super) async fn staff(
             tokens.revoke(&earlier.id, change).await?;
         }
     }
-    let new = NewApiToken { name: NAME.to_owned(), email: None, role: Role::Owner, expires: None };
+    let new =
+        NewApiToken { name: NAME.to_owned(), email: None, rights: Rights::ALL, expires: None };
     let (_, token) = tokens.create(&new, change).await?;
     Ok(Staff {
         administrator: ReadyAdministrator {

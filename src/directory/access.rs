@@ -12,6 +12,7 @@
 //! | [`secure_links`] | secure links of organizations (R10–R14, R19) |
 //! | [`password_links`] | choosing a password with a mailed link (R33, R40) |
 //! | [`invitations`], [`resets`] | mailing these links (R33, R40–R42) |
+//! | `scope` | the organizations that an account or a token is limited to |
 //! | [`api_tokens`], [`user_tokens`] | tokens of the admin API, and of portal users |
 
 pub mod administrators;
@@ -25,6 +26,7 @@ pub mod password_links;
 pub mod pending_sign_in;
 pub mod reauthentication;
 pub mod resets;
+mod scope;
 pub mod second_factors;
 pub mod secure_links;
 pub mod sign_in;

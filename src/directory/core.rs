@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::directory::records::{Change, Reader, Records};
+use crate::directory::records::{Change, Reader, Records, Scope};
 use crate::directory::services::AuthServices;
 use crate::directory::state::{Memory, Snapshot};
 use arc_swap::Guard;
@@ -17,6 +17,11 @@ pub(in crate::directory) struct Core {
 }
 
 impl Core {
+    /// The same with the records that a scope shows.
+    pub(in crate::directory) fn within(&self, scope: &Scope) -> Self {
+        Self { records: self.records.within(scope), ..self.clone() }
+    }
+
     /// The records, for reading.
     pub(in crate::directory) const fn read(&self) -> &Reader {
         self.records.read()

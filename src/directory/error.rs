@@ -3,6 +3,7 @@
 use crate::directory::records::id::{EndUserId, OrganizationId};
 use crate::directory::records::kind;
 use crate::directory::records::mail::{Mail, MailKind, MailState};
+use crate::directory::records::role::Role;
 use portcullis_store::{CommitError, Kind, StoreError};
 
 /// Why an operation failed.
@@ -46,6 +47,22 @@ pub enum DirectoryError {
         id: String,
         /// The record's current version.
         version: u64,
+    },
+    /// I10: the actor's role may not do this, and so may not grant it.
+    #[error("this needs the role `{}`", role.name())]
+    Escalation {
+        /// The role with the fewest rights that may.
+        role: Role,
+    },
+    /// The actor is limited to some organizations, and this concerns more than those.
+    #[error(
+        "this concerns more than the organizations that you are limited to; it needs the role `{}` \
+         without a scope",
+        role.name()
+    )]
+    OutOfScope {
+        /// The role with the fewest rights that may, without a scope.
+        role: Role,
     },
     /// Others kept changing the records that the operation depends on; it may be tried again.
     #[error("too many changes at the same time; try again")]
@@ -176,6 +193,15 @@ pub enum Refusal {
         /// How many end users it has.
         end_users: u64,
     },
+    /// The organization is in the scope of an administrator or a token.
+    #[error(
+        "the organization `{organization}` is in the scope of an administrator or a token; an owner \
+         must take it out first"
+    )]
+    OrganizationInScope {
+        /// The organization's id.
+        organization: OrganizationId,
+    },
     /// The end user has a portal user.
     #[error(
         "the end user `{end_user}` still has {}; delete them first, or assign them to the \
@@ -242,6 +268,8 @@ impl DirectoryError {
             Self::Refused(refusal) => refusal.code(),
             Self::Taken { .. } => "taken",
             Self::Changed { .. } => "changed",
+            Self::Escalation { .. } => "escalation",
+            Self::OutOfScope { .. } => "out-of-scope",
             Self::Contended => "contended",
             Self::Busy => "busy",
             Self::Store(_) => "store-unavailable",
@@ -267,6 +295,7 @@ impl Refusal {
             Self::NotInvited { .. } => "not-invited",
             Self::NoAddress { .. } => "no-address",
             Self::OrganizationInUse { .. } => "organization-in-use",
+            Self::OrganizationInScope { .. } => "organization-in-scope",
             Self::EndUserInUse { .. } => "end-user-in-use",
             Self::LastOwner { .. } => "last-owner",
             Self::MailCompleted { .. } => "mail-done",
@@ -307,6 +336,14 @@ impl From<CommitError> for AttemptError {
             CommitError::Conflict { .. } | CommitError::InUse { .. } => Self::Conflict,
             CommitError::Taken { kind, field, value } => {
                 Self::Failed(DirectoryError::Taken { what: kind, field, value })
+            }
+            CommitError::Refused { needs, unlimited, .. } => {
+                let role = Role::ALL.into_iter().find(|role| role.name() == needs);
+                let role = role.unwrap_or(Role::Owner);
+                Self::Failed(match unlimited {
+                    true => DirectoryError::OutOfScope { role },
+                    false => DirectoryError::Escalation { role },
+                })
             }
             CommitError::Store(error) => Self::Failed(error.into()),
         }

@@ -6,6 +6,9 @@
 //! | [`document`], [`administrator`], [`mail`] | the documents, and the keys they are found by |
 //! | [`page`] | lists a page at a time |
 //! | `stored`, `read` | documents decoded with id and version; reading them |
+//! | [`role`], [`scope`], [`rights`] | what administrators and tokens may do, and for which organizations |
+//! | `permitted` | what administrators and tokens may write |
+//! | `belonging`, `scoped_store` | the organization of a record; the records that a scope shows |
 //! | [`change`], `write` | who makes a change; the one function that commits |
 //! | [`audit`], `audited` | the entries of the audit log, and what they show of a document |
 //! | `change_log` | what a commit changes, in the log |
@@ -13,6 +16,7 @@
 pub mod administrator;
 pub mod audit;
 mod audited;
+mod belonging;
 pub mod change;
 mod change_log;
 pub mod document;
@@ -20,8 +24,12 @@ pub mod id;
 pub mod kind;
 pub mod mail;
 pub mod page;
+mod permitted;
 mod read;
+pub mod rights;
 pub mod role;
+pub mod scope;
+mod scoped_store;
 mod stored;
 mod user_token;
 mod write;
@@ -39,7 +47,9 @@ pub use id::{
 pub use mail::{AccountChange, ChangedBy, Mail, MailKind, MailState, Notice, Occasion};
 pub use page::{Page, PageRequest};
 pub(crate) use read::Reader;
+pub use rights::{Authority, Rights};
 pub use role::Role;
+pub use scope::Scope;
 pub use stored::Stored;
 pub(in crate::directory) use stored::present;
 pub(crate) use stored::put;

@@ -160,7 +160,7 @@ mod tests {
     use crate::directory::access::administrators::NewAdministrator;
     use crate::directory::fixture::Fixture;
     use crate::directory::fixture::{PASSWORD, by_operator};
-    use crate::directory::records::{AdministratorId, Role};
+    use crate::directory::records::{AdministratorId, Role, Scope};
 
     #[tokio::test]
     async fn second_factors_open_with_the_new_key_only() {
@@ -208,6 +208,8 @@ mod tests {
             login: "olga".to_owned(),
             email: None,
             role: Role::Owner,
+            scope: Scope::ALL,
+            impersonate: false,
             password: PASSWORD.into(),
             mfa: true,
         };

@@ -227,7 +227,10 @@ fn not_done(error: DirectoryError, text: &Catalogue) -> NotDone<'_> {
     let texts = &text.access_tokens;
     NotDone::Problem(match error {
         DirectoryError::Store(error) => return error.into(),
-        DirectoryError::NotFound { .. } | DirectoryError::Changed { .. } => {
+        DirectoryError::NotFound { .. }
+        | DirectoryError::Changed { .. }
+        | DirectoryError::Escalation { .. }
+        | DirectoryError::OutOfScope { .. } => {
             FormProblem::new(StatusCode::NOT_FOUND, &texts.not_there)
         }
         DirectoryError::Invalid { .. } => FormProblem::invalid(&texts.name_invalid, &["name"]),

@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::record::{SESSION, SessionRecord};
 use super::sessions::{PAGE, Sessions, store_fault};
 use crate::credential::token::TokenHash;
+use crate::directory::records::kind;
 use crate::directory::{Actor, Change};
 use portcullis_store::{Expect, Kind, Record, StoreError, Write};
 
-/// The reason why a session has ended, by the hash of its token. The name is stored.
-const ENDED: Kind = Kind::new("ended_session");
+/// The reason why a session has ended, by the hash of its token.
+const ENDED: Kind = kind::ENDED_SESSION;
 /// How long a reason is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
 

@@ -47,6 +47,11 @@ impl Sessions {
         Self { directory, cache, limits: self.limits, link_quota }
     }
 
+    /// The same sessions, as a directory that is limited to a scope shows them.
+    pub(crate) fn within(&self, directory: Directory) -> Self {
+        Self { directory, ..self.clone() }
+    }
+
     pub(super) fn records(&self) -> &Records {
         self.directory.records()
     }
@@ -115,9 +120,10 @@ impl Sessions {
 pub(super) fn store_fault(error: CommitError) -> StoreError {
     match error {
         CommitError::Store(error) => error,
-        CommitError::Conflict { .. } | CommitError::Taken { .. } | CommitError::InUse { .. } => {
-            StoreError::Unavailable(error.to_string())
-        }
+        CommitError::Conflict { .. }
+        | CommitError::Taken { .. }
+        | CommitError::InUse { .. }
+        | CommitError::Refused { .. } => StoreError::Unavailable(error.to_string()),
     }
 }
 

@@ -8,14 +8,17 @@ use crate::source::{read, rust_files};
 const CAN_COMMIT: [&str; 4] = ["dyn Store", "SledStore", "feed::Feed", "feed::{Feed"];
 
 /// The files that may, and why.
-const KNOWN: [(&str, &str); 9] = [
+const KNOWN: [(&str, &str); 12] = [
     ("src/app.rs", "opens the store"),
     ("src/app/records.rs", "opens the store"),
     ("src/app/state.rs", "starts the feed, and passes it to the directory"),
     ("src/check/settings.rs", "looks for a store without opening it"),
     ("src/cli/store.rs", "checks the store of a gateway that does not run"),
     ("src/directory.rs", "passes the feed to the records"),
+    ("src/directory/records/belonging.rs", "reads the owner of a record"),
+    ("src/directory/records/permitted.rs", "reads what a commit replaces"),
     ("src/directory/records/read.rs", "reads"),
+    ("src/directory/records/scoped_store.rs", "reads what a scope shows, and refuses to commit"),
     ("src/directory/records/write.rs", "commits, with a change"),
     ("src/directory/state/memory.rs", "passes the store to a reader"),
 ];

@@ -290,6 +290,19 @@ pub enum CommitError {
         /// The key.
         key: Key,
     },
+    /// The actor may not write the record. No store returns this: it is for the layer that knows who
+    /// commits.
+    #[error("{} `{id}` may not be written", kind.name())]
+    Refused {
+        /// The record's kind.
+        kind: Kind,
+        /// The record's id.
+        id: String,
+        /// The name of the role that may.
+        needs: &'static str,
+        /// Whether it may only if it is not limited to some organizations.
+        unlimited: bool,
+    },
     /// The store failed. It is not known whether the commit happened.
     #[error(transparent)]
     Store(#[from] StoreError),

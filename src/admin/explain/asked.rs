@@ -153,7 +153,10 @@ async fn of_user(
 ) -> Result<Asked, Problem> {
     let id = match admin.directory.users().with_login(login_or_id).await {
         Ok(user) => user.id,
-        Err(DirectoryError::NotFound { .. }) => login_or_id.into(),
+        Err(DirectoryError::NotFound { .. }) => {
+            let id = login_or_id.into();
+            admin.directory.users().get(&id).await.map(|user| user.id)?
+        }
         Err(error) => return Err(error.into()),
     };
     let Some(user) = admin.directory.user(&id).await? else {
@@ -183,6 +186,10 @@ fn with_access(user: &UserFacts, snapshot: &Snapshot) -> Option<Subject> {
     subject::of_user(&user, user.password_generation, snapshot, Timestamp::MAX)
 }
 
+fn no_link() -> Problem {
+    Problem::invalid("link", "is not a secure link")
+}
+
 async fn of_link(
     admin: &AdminState,
     snapshot: &Snapshot,
@@ -191,13 +198,17 @@ async fn of_link(
     let unknown = || Problem::not_found("organization", link_or_organization);
     let (facts, is_current) = match link_or_organization.rsplit_once("/link/") {
         Some((_, token)) => {
-            let Some(named) = admin.directory.secure_links().named_by(token).await? else {
-                return Err(Problem::invalid("link", "is not a secure link"));
-            };
-            named
+            let named = admin.directory.secure_links().named_by(token).await?;
+            let Some((facts, is_current)) = named else { return Err(no_link()) };
+            match admin.directory.organizations().get(&facts.id).await {
+                Ok(_) => (facts, is_current),
+                Err(DirectoryError::NotFound { .. }) => return Err(no_link()),
+                Err(error) => return Err(error.into()),
+            }
         }
         None => {
             let id = link_or_organization.into();
+            admin.directory.organizations().get(&id).await?;
             (admin.directory.organization(&id).await?.ok_or_else(unknown)?, true)
         }
     };

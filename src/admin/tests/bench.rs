@@ -30,8 +30,8 @@ use crate::directory::access::second_factors::SecondStep;
 use crate::directory::access::sign_in::{SignIn, SignInRequest};
 use crate::directory::fixture::by_operator_at;
 use crate::directory::records::Mail;
-use crate::directory::records::Role;
 use crate::directory::records::kind;
+use crate::directory::records::{Rights, Role, Scope};
 use crate::directory::{AuthServices, Directory, Memory};
 use crate::mail::Mailer;
 use crate::session::{NewSession, SessionCache, Sessions, SignInWay};
@@ -180,7 +180,12 @@ impl Bench {
 
     /// A token with this role.
     pub(super) async fn token_with(&self, role: Role) -> String {
-        let new = NewApiToken { name: "test".to_owned(), email: None, role, expires: None };
+        self.token_of(Rights { role, scope: Scope::ALL, impersonate: false }).await
+    }
+
+    /// A token with these rights.
+    pub(super) async fn token_of(&self, rights: Rights) -> String {
+        let new = NewApiToken { name: "test".to_owned(), email: None, rights, expires: None };
         let tokens = self.state.directory.api_tokens();
         let (_, token) = tokens.create(&new, &by_operator_at(clock::now())).await.unwrap();
         token.expose().to_owned()
@@ -204,6 +209,13 @@ impl Bench {
         let records = records.await.unwrap();
         let mails = records.iter().map(|record| serde_json::from_slice(&record.doc).unwrap());
         mails.map(|mail: Mail| (mail.login, mail.blind_copy)).collect()
+    }
+
+    /// Counts a failed attempt for a login.
+    pub(super) async fn fail_to_sign_in(&self, login: &str) {
+        let (password, address) = (Secret::from("wrong"), IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let claim = SignInRequest { login, password, address, browser: None };
+        let _ = self.state.directory.sign_in().check(claim, clock::now()).await.unwrap();
     }
 
     /// Signs a portal user in.

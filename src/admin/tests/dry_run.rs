@@ -54,7 +54,7 @@ impl State {
         Self {
             head: bench.store.head().await.unwrap(),
             records,
-            lockouts: bench.directory().lockouts().list(clock::now()),
+            lockouts: bench.directory().lockouts().list(clock::now()).await.unwrap(),
             policy: bench.directory().snapshot().policy().version().to_owned(),
             loaded: bench.directory().reloads().last().loaded,
         }

@@ -2,7 +2,7 @@ use axum::body::Body;
 use http::{Method, Request};
 
 use super::bench::Bench;
-use crate::admin::authority::Authority;
+use crate::admin::authority::{Authority, Reach};
 use crate::admin::response::ApiResult;
 use crate::admin::table::{DELETE, Declaration, GET, POST, Table};
 use crate::admin::{Access, routes};
@@ -48,11 +48,11 @@ fn listed() -> String {
     let declarations = routes::table().declarations;
     let mut lines: Vec<_> = declarations
         .all()
-        .map(|(path, Declaration { method, authority, reads_version, query })| {
+        .map(|(path, Declaration { method, authority, reach, reads_version, query })| {
             let query =
                 if query.is_empty() { String::new() } else { format!(" ?{}", query.join("&")) };
             let version = if *reads_version { " If-Match" } else { "" };
-            format!("{path} {method} {authority:?}{version}{query}")
+            format!("{path} {method} {authority:?} {reach:?}{version}{query}")
         })
         .collect();
     lines.sort_unstable();
@@ -89,7 +89,7 @@ async fn only_a_failed_write_may_have_changed_something() {
     let bench = Bench::start().await;
     for (method, in_doubt) in [(GET, false), (POST, true), (DELETE, true)] {
         let name = method.0.clone();
-        let table = Table::default().route(Authority::Manage, method, "/x", fail);
+        let table = Table::default().route(Authority::Manage, Reach::Shared, method, "/x", fail);
         let request = Request::builder().method(&name).uri("/x").body(Body::empty()).unwrap();
         let answer = bench.send_to(table, Access::Socket, request).await;
         assert_eq!((answer.status.as_u16(), answer.code()), (503, "store-unavailable"));

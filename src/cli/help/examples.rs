@@ -369,7 +369,7 @@ pub(in crate::cli) const EXAMPLES: &[(&str, [&str; 2])] = &[
         "token create",
         [
             "portcullis token create 'Ticket system'",
-            "portcullis token create Provisioning --email admin@example.com",
+            "portcullis token create Provisioning --role administrator --scope acme",
         ],
     ),
     (
@@ -381,14 +381,14 @@ pub(in crate::cli) const EXAMPLES: &[(&str, [&str; 2])] = &[
         "admin create",
         [
             "portcullis admin create olga --role owner --email olga@example.com",
-            "portcullis admin create theo --role technician --password-stdin < password",
+            "portcullis admin create theo --role technician --scope acme --scope globex",
         ],
     ),
     (
         "admin edit",
         [
-            "portcullis admin edit theo --role administrator",
-            "portcullis admin edit theo --no-email",
+            "portcullis admin edit theo --role administrator --no-scope",
+            "portcullis admin edit theo --scope acme --impersonate",
         ],
     ),
     ("admin delete", ["portcullis admin delete theo", "portcullis admin delete theo --yes"]),

@@ -4,12 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::credential::token::PlainToken;
+use crate::directory::access::scope;
 use crate::directory::accounts::name;
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError};
 use crate::directory::records::{
-    Actor, ApiToken, ApiTokenId, ApiTokenUse, Change, Page, PageRequest, Role, Stored, kind, put,
-    retry,
+    Actor, ApiToken, ApiTokenId, ApiTokenUse, Authority, Change, Page, PageRequest, Rights, Stored,
+    kind, put, retry,
 };
 use portcullis_store::{CommitError, Expect, StoreError, Write};
 
@@ -24,7 +25,8 @@ pub struct ApiTokenView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// What it may do.
-    pub role: Role,
+    #[serde(flatten)]
+    pub rights: Rights,
     /// When it was created.
     pub created: Timestamp,
     /// When it expires; `null` for never.
@@ -37,12 +39,13 @@ pub struct ApiTokenView {
 
 impl ApiTokenView {
     fn new(token: Stored<ApiToken>, last_used: Option<Timestamp>) -> Self {
-        let ApiToken { name, email, role, created, expires } = token.doc;
+        let rights = token.doc.rights();
+        let ApiToken { name, email, created, expires, .. } = token.doc;
         Self {
             id: token.id,
             name,
             email,
-            role,
+            rights,
             created,
             expires,
             last_used,
@@ -59,7 +62,7 @@ pub struct NewApiToken {
     /// The address of the administrator who uses it.
     pub email: Option<String>,
     /// What it may do.
-    pub role: Role,
+    pub rights: Rights,
     /// When it expires: by default in 90 days. `Some(None)` for never.
     pub expires: Option<Option<Timestamp>>,
 }
@@ -93,12 +96,13 @@ impl ApiTokens {
     /// Creates a token. The token itself is only in the result; its hash is stored.
     ///
     /// # Errors
-    /// When the name or the address is invalid, or the store is unavailable.
+    /// When the actor may not (I10), a value is invalid, or the store is unavailable.
     pub async fn create(
         &self,
         new: &NewApiToken,
         change: &Change,
     ) -> Result<(ApiTokenView, PlainToken), DirectoryError> {
+        change.requires_over_gateway(Authority::Own)?;
         let expires = match new.expires {
             Some(expires) => expires,
             None => change.at.checked_add(LIFETIME).ok(),
@@ -109,14 +113,18 @@ impl ApiTokens {
         let doc = ApiToken {
             name: name::name("name", &new.name)?,
             email: new.email.as_deref().map(name::email).transpose()?,
-            role: new.role,
+            role: new.rights.role,
+            scope: new.rights.scope.clone(),
+            impersonate: new.rights.impersonate,
             created: change.at,
             expires,
         };
         let (created, token) = retry(|| async {
             let token = PlainToken::generate_api();
             let id = ApiTokenId::from(token.hash().to_string());
-            self.core.commit(change, vec![put(&id, Expect::Absent, &doc)]).await?;
+            let mut commit = scope::existing(self.core.read(), &doc.scope).await?;
+            commit.push(put(&id, Expect::Absent, &doc));
+            self.core.commit(change, commit).await?;
             Ok::<_, AttemptError>((Stored { id, version: 1, doc: doc.clone() }, token))
         })
         .await?;
@@ -157,8 +165,10 @@ impl ApiTokens {
     /// Revokes a token.
     ///
     /// # Errors
-    /// When there is no such token, it is not at the expected version, or the store is unavailable.
+    /// When the actor may not (I10), there is no such token, it is not at the expected version, or the
+    /// store is unavailable.
     pub async fn revoke(&self, id: &ApiTokenId, change: &Change) -> Result<(), DirectoryError> {
+        change.requires_over_gateway(Authority::Own)?;
         retry(|| async {
             let token = self.core.read().existing::<ApiToken>(id, change.expected).await?;
             let of_use = Write::Delete {

@@ -10,8 +10,9 @@ use serde_json::Map;
 use crate::credential::lockout::{Key, Locked};
 use crate::credential::password::loggable_login;
 use crate::directory::core::Core;
-use crate::directory::records::Change;
+use crate::directory::error::DirectoryError;
 use crate::directory::records::audit::{Occurrence, Subject};
+use crate::directory::records::{Authority, Change, User, login_key};
 use crate::telemetry::events::Event;
 use portcullis_store::StoreError;
 
@@ -91,22 +92,68 @@ pub struct Lockouts {
 }
 
 impl Lockouts {
-    /// The lockouts in this process, longest first.
-    #[must_use]
-    pub fn list(&self, now: Timestamp) -> Vec<LockoutView> {
-        self.core.auth.lockout.locked(now).into_iter().map(LockoutView::from).collect()
+    /// The lockouts in this process, longest first. A limited scope shows those of the logins of its
+    /// portal users.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn list(&self, now: Timestamp) -> Result<Vec<LockoutView>, StoreError> {
+        let mut shown = Vec::new();
+        for locked in self.core.auth.lockout.locked(now) {
+            if self.is_shown(&locked.key).await? {
+                shown.push(locked.into());
+            }
+        }
+        Ok(shown)
+    }
+
+    /// Whether the scope shows the lockouts of this key.
+    async fn is_shown(&self, key: &Key) -> Result<bool, StoreError> {
+        if !self.core.read().is_limited() {
+            return Ok(true);
+        }
+        match key {
+            Key::Account(login) | Key::Browser { account: login, .. } | Key::Browsers(login) => {
+                Ok(self.core.read().find::<User>(&login_key(login)).await?.is_some())
+            }
+            Key::Administrator(_)
+            | Key::Address(_)
+            | Key::Asking(_)
+            | Key::Link(_)
+            | Key::Token(_) => Ok(false),
+        }
     }
 
     /// Forgets failures. Returns whether there were any.
     ///
     /// # Errors
-    /// When the store is unavailable; the failures are forgotten all the same.
-    pub async fn release(&self, what: Release<'_>, change: &Change) -> Result<bool, StoreError> {
+    /// When the actor may not (I10): those of an administrator are for owners, those of an address
+    /// for actors without a scope. Or when the
+    /// store is unavailable; the failures are forgotten all the same.
+    pub async fn release(
+        &self,
+        what: Release<'_>,
+        change: &Change,
+    ) -> Result<bool, DirectoryError> {
+        change.requires(Authority::Support)?;
         let mut keys = match what {
             Release::Id(id) => Vec::from_iter(key_of(id)),
             Release::Login(login) => vec![Key::account(login)],
             Release::Address(address) => vec![Key::address(address), Key::token(address)],
         };
+        for key in &keys {
+            match key {
+                Key::Administrator(_) => change.requires_over_gateway(Authority::Own)?,
+                Key::Account(_) | Key::Browser { .. } | Key::Browsers(_) => {
+                    if !self.is_shown(key).await? {
+                        return Ok(false);
+                    }
+                }
+                Key::Address(_) | Key::Asking(_) | Key::Link(_) | Key::Token(_) => {
+                    change.requires_over_gateway(Authority::Support)?;
+                }
+            }
+        }
         keys.retain(|key| self.core.auth.lockout.release(key));
         if let Some(via) = change.actor.logged_via() {
             for key in &keys {
@@ -205,7 +252,7 @@ mod tests {
         fail(&fixture, "ann:1", None, 5).await;
         fail(&fixture, "ann:1", Some(of(&ann)), 5).await;
         fail(&fixture, "bob", None, 5).await;
-        let seen = fixture.directory.lockouts().list(now());
+        let seen = fixture.directory.lockouts().list(now()).await.unwrap();
         let kinds = |login: &str| -> Vec<LockoutKind> {
             let of = seen.iter().filter(|view| view.login.as_deref() == Some(login));
             of.map(|view| view.kind).collect()
@@ -222,7 +269,7 @@ mod tests {
         assert!(
             fixture.directory.lockouts().release(Release::Id(id), &by_operator()).await.unwrap()
         );
-        let left = fixture.directory.lockouts().list(now());
+        let left = fixture.directory.lockouts().list(now()).await.unwrap();
         assert_eq!(left.len(), 1, "{left:?}");
         assert_eq!(left[0].login.as_deref(), Some("bob"), "no other lockout");
         assert!(matches!(fixture.sign_in("ANN:1", PASSWORD).await, SignIn::Accepted(_)));
@@ -257,7 +304,7 @@ mod tests {
         for number in 0..30 {
             fail(&fixture, &format!("login {number}"), None, 1).await;
         }
-        let seen = fixture.directory.lockouts().list(now());
+        let seen = fixture.directory.lockouts().list(now()).await.unwrap();
         let [browser, address] = [LockoutKind::Browser, LockoutKind::Address]
             .map(|kind| seen.iter().find(|view| view.kind == kind).unwrap().clone());
         assert_eq!(address.address.as_deref(), Some("192.0.2.1/32"));
@@ -269,7 +316,7 @@ mod tests {
                 .await
                 .unwrap()
         );
-        assert_eq!(fixture.directory.lockouts().list(now()), [address]);
+        assert_eq!(fixture.directory.lockouts().list(now()).await.unwrap(), [address]);
         assert!(
             fixture
                 .directory
@@ -278,7 +325,7 @@ mod tests {
                 .await
                 .unwrap()
         );
-        assert!(fixture.directory.lockouts().list(now()).is_empty());
+        assert!(fixture.directory.lockouts().list(now()).await.unwrap().is_empty());
     }
 
     #[tokio::test]
@@ -294,7 +341,7 @@ mod tests {
         let request = SignInRequest { browser: Some(of(&ann)), ..sign_in_request("ann", PASSWORD) };
         let known = fixture.directory.sign_in().check(request.clone(), now()).await.unwrap();
         assert!(matches!(known, SignIn::LockedOut { .. }), "{known:?}");
-        let seen = fixture.directory.lockouts().list(now());
+        let seen = fixture.directory.lockouts().list(now()).await.unwrap();
         assert_eq!(seen.len(), 2, "{seen:?}");
         for view in seen {
             match view.kind {
@@ -311,7 +358,7 @@ mod tests {
                     .unwrap()
             );
         }
-        assert!(fixture.directory.lockouts().list(now()).is_empty());
+        assert!(fixture.directory.lockouts().list(now()).await.unwrap().is_empty());
         let known = fixture.directory.sign_in().check(request, now()).await.unwrap();
         assert!(matches!(known, SignIn::Accepted(_)), "{known:?}");
     }
@@ -331,6 +378,6 @@ mod tests {
                 "{id}"
             );
         }
-        assert_eq!(fixture.directory.lockouts().list(now()).len(), 1);
+        assert_eq!(fixture.directory.lockouts().list(now()).await.unwrap().len(), 1);
     }
 }

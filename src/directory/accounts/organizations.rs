@@ -7,8 +7,8 @@ use crate::directory::accounts::reference::require;
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError, Refusal};
 use crate::directory::records::{
-    Change, EndUser, Organization, OrganizationId, Page, PageRequest, Stored, User, kind, put,
-    retry,
+    Administrator, ApiToken, Authority, Change, EndUser, Organization, OrganizationId, Page,
+    PageRequest, Scope, Stored, User, kind, put, retry,
 };
 use portcullis_store::{CommitError, Expect, Key, StoreError, Write};
 use serde::{Deserialize, Serialize};
@@ -100,12 +100,13 @@ impl Organizations {
     /// Creates an organization, with its secure link switched on (R10).
     ///
     /// # Errors
-    /// When the id is taken or invalid, or the name or address is invalid.
+    /// When the actor may not (I10), the id is taken or invalid, or the name or address is invalid.
     pub async fn create(
         &self,
         new: NewOrganization,
         change: &Change,
     ) -> Result<OrganizationView, DirectoryError> {
+        change.requires_over_gateway(Authority::Manage)?;
         let organization = Organization {
             name: name::name("name", &new.name)?,
             email: new.email.as_deref().map(name::email).transpose()?,
@@ -174,10 +175,11 @@ impl Organizations {
         Ok(self.view(changed).await?)
     }
 
-    /// Deletes an organization that has neither portal users nor end users.
+    /// Deletes an organization that has neither portal users nor end users, and is in the scope of no
+    /// account or token: another organization with the same id must not become visible to them.
     ///
     /// # Errors
-    /// When it still has some, or is not at the expected version.
+    /// When it still has some, is in a scope, or is not at the expected version.
     pub async fn delete(&self, id: &OrganizationId, change: &Change) -> Result<(), DirectoryError> {
         retry(|| self.try_delete(id, change)).await
     }
@@ -191,6 +193,13 @@ impl Organizations {
             let organization = id.clone();
             return Err(Refusal::OrganizationInUse { organization, portal_users, end_users }.into());
         }
+        let scope = Scope::key(id);
+        if change.actor.scope().is_limited()
+            || self.core.read().count::<Administrator>(Some(&scope)).await? > 0
+            || self.core.read().count::<ApiToken>(Some(&scope)).await? > 0
+        {
+            return Err(Refusal::OrganizationInScope { organization: id.clone() }.into());
+        }
         self.core
             .commit(
                 change,
@@ -198,6 +207,8 @@ impl Organizations {
                     organization.delete(),
                     Write::RequireNone { kind: kind::USER, key: members.clone() },
                     Write::RequireNone { kind: kind::END_USER, key: members },
+                    Write::RequireNone { kind: kind::ADMINISTRATOR, key: scope.clone() },
+                    Write::RequireNone { kind: kind::API_TOKEN, key: scope },
                 ],
             )
             .await?;

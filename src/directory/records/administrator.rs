@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::document::Document;
 use super::id::{AdminSessionId, AdministratorId};
 use super::kind;
+use super::rights::Rights;
 use super::role::Role;
+use super::scope::Scope;
 use crate::credential::folding::fold;
 use crate::credential::totp::UsedSteps;
 use portcullis_store::{Key, Kind};
@@ -23,6 +25,12 @@ pub struct Administrator {
     pub email: Option<String>,
     /// What the account may do.
     pub role: Role,
+    /// The organizations that it is limited to.
+    #[serde(default, skip_serializing_if = "Scope::is_all")]
+    pub scope: Scope,
+    /// Whether it may see the portal as a portal user does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub impersonate: bool,
     /// The password's hash, a PHC string.
     pub password: AdminSecret,
     /// Raised whenever the password or the second factor is replaced; a session that started under
@@ -33,6 +41,9 @@ pub struct Administrator {
     pub second_factor: Option<AdminFactor>,
     /// When the record was created.
     pub created: Timestamp,
+    /// When a session last started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_sign_in: Option<Timestamp>,
 }
 
 /// A hash that is not shown when the record is debugged.
@@ -69,9 +80,19 @@ impl Document for Administrator {
     fn unique(&self) -> Vec<Key> {
         vec![Self::login_key(&self.login)]
     }
+
+    fn index(&self) -> Vec<Key> {
+        self.scope.keys()
+    }
 }
 
 impl Administrator {
+    /// What the account may do.
+    #[must_use]
+    pub fn rights(&self) -> Rights {
+        Rights { role: self.role, scope: self.scope.clone(), impersonate: self.impersonate }
+    }
+
     /// What the secrets of the administrator with this id are sealed for. No portal user has such an
     /// id.
     #[must_use]

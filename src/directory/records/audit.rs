@@ -160,8 +160,8 @@ impl EntryActor {
     fn of(change: &Change) -> Self {
         let (kind, id, name) = match &change.actor {
             Actor::SocketOwner => ("socket", None, "socket"),
-            Actor::Token { id, name } => ("token", Some(id.as_ref()), name.as_str()),
-            Actor::Administrator { id, login } => {
+            Actor::Token { id, name, .. } => ("token", Some(id.as_ref()), name.as_str()),
+            Actor::Administrator { id, login, .. } => {
                 ("administrator", Some(id.as_ref()), login.as_str())
             }
             Actor::PortalUser { id } => ("portal-user", Some(id.as_ref()), id.as_ref()),

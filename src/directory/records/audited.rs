@@ -143,12 +143,25 @@ fn preferences(doc: Preferences) -> Audited {
 }
 
 fn administrator(doc: Administrator) -> Audited {
-    let Administrator { login, email, role, password: _, generation, second_factor, created: _ } =
-        doc;
+    let Administrator {
+        login,
+        email,
+        role,
+        scope,
+        impersonate,
+        password: _,
+        generation,
+        second_factor,
+        created: _,
+        // The sign-in has an entry of its own.
+        last_sign_in: _,
+    } = doc;
     let fields = json!({
         "login": login,
         "email": email,
         "role": role,
+        "scope": scope,
+        "impersonate": impersonate,
         // Raised by each password and second factor that is set.
         "generation": generation,
         "mfa": second_factor.as_ref().map(|factor| {
@@ -161,8 +174,15 @@ fn administrator(doc: Administrator) -> Audited {
 }
 
 fn api_token(doc: ApiToken) -> Audited {
-    let ApiToken { name, email, role, created: _, expires } = doc;
-    let fields = json!({ "name": name, "email": email, "role": role, "expires": expires });
+    let ApiToken { name, email, role, scope, impersonate, created: _, expires } = doc;
+    let fields = json!({
+        "name": name,
+        "email": email,
+        "role": role,
+        "scope": scope,
+        "impersonate": impersonate,
+        "expires": expires,
+    });
     Audited { noun: "token", name, organization: None, user: None, fields: object(fields) }
 }
 

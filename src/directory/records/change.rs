@@ -9,7 +9,10 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use super::id::{AdministratorId, ApiTokenId, UserId};
+use super::rights::{Authority, Rights};
 use super::role::Role;
+use super::scope::Scope;
+use crate::directory::error::DirectoryError;
 use crate::telemetry::events;
 
 /// Who makes a change, when, and to which version of the record.
@@ -47,6 +50,30 @@ impl Change {
     pub fn expecting(self, expected: Option<u64>) -> Self {
         Self { expected, ..self }
     }
+
+    /// Checks that the actor has an authority (I10). Which records it extends to is checked where
+    /// they are read and written.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Escalation`].
+    pub fn requires(&self, authority: Authority) -> Result<(), DirectoryError> {
+        match self.actor.rights() {
+            Some(rights) if authority.includes(rights.role) => Ok(()),
+            _ => Err(DirectoryError::Escalation { role: authority.least() }),
+        }
+    }
+
+    /// Checks that the actor has an authority over the gateway as a whole (I10).
+    ///
+    /// # Errors
+    /// [`DirectoryError::Escalation`]; [`DirectoryError::OutOfScope`] if only the scope is in the way.
+    pub fn requires_over_gateway(&self, authority: Authority) -> Result<(), DirectoryError> {
+        self.requires(authority)?;
+        match self.actor.scope().is_limited() {
+            true => Err(DirectoryError::OutOfScope { role: authority.least() }),
+            false => Ok(()),
+        }
+    }
 }
 
 /// Who makes a change. Displayed as its kind and what identifies it, without personal data.
@@ -60,6 +87,8 @@ pub enum Actor {
         id: ApiTokenId,
         /// The token's name.
         name: String,
+        /// What it may do.
+        rights: Rights,
     },
     /// An administrator, signed in at the admin listener.
     Administrator {
@@ -67,6 +96,8 @@ pub enum Actor {
         id: AdministratorId,
         /// Its login.
         login: String,
+        /// What the account may do.
+        rights: Rights,
     },
     /// A portal user, who changes something of their own: a password, a second factor, a session.
     PortalUser {
@@ -78,6 +109,23 @@ pub enum Actor {
 }
 
 impl Actor {
+    /// What the actor may do as an operator. `None` for a portal user.
+    #[must_use]
+    pub const fn rights(&self) -> Option<&Rights> {
+        match self {
+            Self::SocketOwner | Self::System(_) => Some(&Rights::ALL),
+            Self::Token { rights, .. } | Self::Administrator { rights, .. } => Some(rights),
+            Self::PortalUser { .. } => None,
+        }
+    }
+
+    /// The organizations whose records the actor may change. Portal users have none; their
+    /// operations concern only themselves.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        self.rights().map_or(Scope::ALL, |rights| rights.scope.clone())
+    }
+
     /// The way that the change comes, in events; `None` for a part of the gateway, whose changes are
     /// not events.
     pub(in crate::directory) const fn logged_via(&self) -> Option<&'static str> {

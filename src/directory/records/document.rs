@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{ApiTokenId, EndUserId, GroupId, OrganizationId, PreferencesId, RecordId, UserId};
 use super::kind;
+use super::rights::Rights;
 use super::role::Role;
+use super::scope::Scope;
 use crate::credential::folding::fold;
 use crate::credential::totp::UsedSteps;
 use portcullis_policy::built_in;
@@ -367,6 +369,12 @@ pub struct ApiToken {
     /// What it may do. Tokens that were created before there were roles may do everything.
     #[serde(default = "owner")]
     pub role: Role,
+    /// The organizations that it is limited to.
+    #[serde(default, skip_serializing_if = "Scope::is_all")]
+    pub scope: Scope,
+    /// Whether it may see the portal as a portal user does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub impersonate: bool,
     /// When it was created.
     pub created: Timestamp,
     /// When it expires; `None` for never.
@@ -396,4 +404,16 @@ impl Document for ApiToken {
     type Id = ApiTokenId;
 
     const KIND: Kind = kind::API_TOKEN;
+
+    fn index(&self) -> Vec<Key> {
+        self.scope.keys()
+    }
+}
+
+impl ApiToken {
+    /// What requests with it may do.
+    #[must_use]
+    pub fn rights(&self) -> Rights {
+        Rights { role: self.role, scope: self.scope.clone(), impersonate: self.impersonate }
+    }
 }

@@ -28,6 +28,8 @@ pub const LAST_SIGN_IN: Kind = Kind::new("last_sign_in");
 pub const SESSION: Kind = Kind::new("session");
 /// The index of sessions by portal user.
 pub const SESSION_USER: &str = "user";
+/// Why a session has ended, by the hash of its token. Its documents are those of the session module.
+pub const ENDED_SESSION: Kind = Kind::new("ended_session");
 /// A mail to a portal user, waiting or completed.
 pub const MAIL: Kind = Kind::new("letter");
 /// A refused request of a session, by its number.

@@ -8,24 +8,57 @@ use portcullis_store::{Key, Kind, Record, Store, StoreError};
 use super::document::Document;
 use super::id::RecordId as _;
 use super::page::{Page, PageRequest};
+use super::scope::Scope;
+use super::scoped_store::ScopedStore;
 use super::stored::Stored;
 use crate::directory::error::DirectoryError;
 
 /// How many records are read at a time.
 const BATCH: usize = 1000;
 
-/// The store, for reading only.
+/// The store, for reading only: all of it, or what a limited scope shows.
 #[derive(Debug, Clone)]
-pub(crate) struct Reader(Arc<dyn Store>);
+pub(crate) struct Reader {
+    store: Arc<dyn Store>,
+    limited: Option<Arc<ScopedStore>>,
+}
 
 impl Reader {
     pub(in crate::directory) fn new(store: Arc<dyn Store>) -> Self {
-        Self(store)
+        Self { store, limited: None }
+    }
+
+    /// The same store as a scope shows it. A reader that is limited already stays so.
+    pub(in crate::directory) fn within(&self, scope: &Scope) -> Self {
+        if self.limited.is_some() || !scope.is_limited() {
+            return self.clone();
+        }
+        let scoped = ScopedStore { whole: Arc::clone(&self.store), scope: scope.clone() };
+        let scoped = Arc::new(scoped);
+        Self { store: Arc::clone(&scoped) as Arc<dyn Store>, limited: Some(scoped) }
+    }
+
+    /// All of the store, whatever the scope shows.
+    pub(super) fn whole(&self) -> &Arc<dyn Store> {
+        self.limited.as_ref().map_or(&self.store, |limited| &limited.whole)
+    }
+
+    /// Whether a limited scope is read.
+    pub(crate) const fn is_limited(&self) -> bool {
+        self.limited.is_some()
+    }
+
+    /// How many records of this kind are outside of the scope; `None` if it is not limited.
+    pub(crate) async fn hidden(&self, kind: Kind) -> Result<Option<u64>, StoreError> {
+        match &self.limited {
+            Some(limited) => limited.hidden(kind).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// An overlay over the store that it reads, for a dry run.
     pub(in crate::directory) fn overlay(&self) -> Arc<Overlay> {
-        Arc::new(Overlay::new(Arc::clone(&self.0)))
+        Arc::new(Overlay::new(Arc::clone(self.whole())))
     }
 
     /// The document with this id.
@@ -36,12 +69,12 @@ impl Reader {
         if !id.is_valid() {
             return Ok(None);
         }
-        self.0.get(T::KIND, id.as_ref()).await?.map(Stored::decode).transpose()
+        self.store.get(T::KIND, id.as_ref()).await?.map(Stored::decode).transpose()
     }
 
     /// The record of this kind with this id, for modules that decode their own.
     pub(crate) async fn record(&self, kind: Kind, id: &str) -> Result<Option<Record>, StoreError> {
-        self.0.get(kind, id).await
+        self.store.get(kind, id).await
     }
 
     /// Up to `limit` records of this kind in order of id: those after `after` that have `key`.
@@ -52,7 +85,7 @@ impl Reader {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Record>, StoreError> {
-        self.0.list(kind, key, after, limit).await
+        self.store.list(kind, key, after, limit).await
     }
 
     /// Up to `limit` records of this kind from the last one back: those before `before` that have
@@ -64,12 +97,12 @@ impl Reader {
         before: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Record>, StoreError> {
-        self.0.list_back(kind, key, before, limit).await
+        self.store.list_back(kind, key, before, limit).await
     }
 
     /// Succeeds if the store answers.
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
-        self.0.head().await.map(drop)
+        self.store.head().await.map(drop)
     }
 
     /// The document with this id, at the expected version; an error if there is none.
@@ -92,12 +125,12 @@ impl Reader {
         if key.value.contains('\0') {
             return Ok(None);
         }
-        self.0.find(T::KIND, key).await?.map(Stored::decode).transpose()
+        self.store.find(T::KIND, key).await?.map(Stored::decode).transpose()
     }
 
     /// How many documents there are, or how many of them have `key`.
     pub(crate) async fn count<T: Document>(&self, key: Option<&Key>) -> Result<u64, StoreError> {
-        self.0.count(T::KIND, key).await
+        self.store.count(T::KIND, key).await
     }
 
     /// Up to `limit` records in order of id: those after `after` that have `key`.

@@ -18,7 +18,6 @@ pub enum Role {
 
 impl Role {
     /// All of them, the one with the most rights first.
-    #[cfg(test)]
     pub const ALL: [Self; 4] = [Self::Owner, Self::Administrator, Self::Technician, Self::Auditor];
 
     /// The name, as in JSON.

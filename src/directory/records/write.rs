@@ -22,7 +22,9 @@ use super::change::Change;
 use super::change_log;
 use super::document::User;
 use super::kind;
+use super::permitted;
 use super::read::Reader;
+use super::scope::Scope;
 use super::user_token::UserToken;
 use crate::directory::error::{AttemptError, DirectoryError};
 use crate::random;
@@ -68,6 +70,11 @@ impl Records {
         }
     }
 
+    /// The records that a scope shows.
+    pub(in crate::directory) fn within(&self, scope: &Scope) -> Self {
+        Self { reader: self.reader.within(scope), ..self.clone() }
+    }
+
     /// For reading.
     pub(crate) const fn read(&self) -> &Reader {
         &self.reader
@@ -77,7 +84,8 @@ impl Records {
     /// (I9). When this returns, it is on disk (I3) and in force in this process (I2).
     ///
     /// # Errors
-    /// When a condition among the writes does not hold, or the store is unavailable.
+    /// When a condition among the writes does not hold, the actor may not write a record (I10), or
+    /// the store is unavailable.
     pub(crate) async fn commit(
         &self,
         change: &Change,
@@ -96,6 +104,7 @@ impl Records {
         mut writes: Vec<Write>,
         occurrence: impl Into<Option<Occurrence>>,
     ) -> Result<Committed, CommitError> {
+        permitted::check(self.reader.whole(), &change.actor, &writes).await?;
         let logged = change_log::of(&self.reader, change, &writes).await;
         let entries = self.entries(change, &writes).await?;
         writes.extend(entries);
@@ -180,19 +189,23 @@ impl Records {
             }
             let before = self.reader.record(record.0, record.1).await?;
             let before = before.as_ref().map(|record| &*record.doc);
-            let organization = self.organization_of(record.0, after.or(before)).await?;
+            let organization = self.organization_of(record, after.or(before)).await?;
             let changed = RecordChange { record, before, after, organization };
             entries.extend(changed.entry(change, salt())?);
         }
         Ok(entries)
     }
 
-    /// The organization of the user that a token belongs to; `None` for other records.
+    /// The organization that an entry about a record belongs to, if its document does not name it:
+    /// of a token that of its user, and an organization itself.
     async fn organization_of(
         &self,
-        kind: Kind,
+        (kind, id): (Kind, &str),
         doc: Option<&[u8]>,
     ) -> Result<Option<String>, StoreError> {
+        if kind == kind::ORGANIZATION {
+            return Ok(Some(id.to_owned()));
+        }
         if kind != kind::USER_TOKEN {
             return Ok(None);
         }

@@ -9,11 +9,12 @@ use crate::credential::hashing::PasswordHash;
 use crate::credential::password::NewPassword;
 use crate::credential::secret::Secret;
 use crate::credential::totp::{TotpSecret, UsedSteps};
+use crate::directory::access::scope;
 use crate::directory::accounts::{name, patch};
 use crate::directory::error::{AttemptError, DirectoryError, Refusal, as_given};
 use crate::directory::records::{
-    AdminFactor, AdminSecret, AdminSession, Administrator, AdministratorId, Change, Page,
-    PageRequest, Role, Stored, kind, put, retry,
+    AdminFactor, AdminSecret, AdminSession, Administrator, AdministratorId, Authority, Change,
+    Page, PageRequest, Rights, Role, Scope, Stored, kind, put, retry,
 };
 use portcullis_store::{Expect, Write};
 
@@ -31,6 +32,12 @@ pub struct NewAdministrator {
     pub email: Option<String>,
     /// The role.
     pub role: Role,
+    /// The organizations that it is limited to.
+    #[serde(default)]
+    pub scope: Scope,
+    /// Whether it may see the portal as a portal user does.
+    #[serde(default)]
+    pub impersonate: bool,
     /// The password.
     pub password: Secret<String>,
     /// Whether to issue a second factor.
@@ -52,6 +59,12 @@ pub struct AdministratorPatch {
     /// Another role.
     #[serde(default)]
     pub role: Option<Role>,
+    /// Other organizations that it is limited to.
+    #[serde(default, deserialize_with = "patch::present")]
+    pub scope: Option<Scope>,
+    /// Whether it may see the portal as a portal user does.
+    #[serde(default)]
+    pub impersonate: Option<bool>,
 }
 
 /// An administrator as others see it.
@@ -64,10 +77,13 @@ pub struct AdministratorView {
     /// The address for blind copies of invitations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// The role.
-    pub role: Role,
+    /// What it may do.
+    #[serde(flatten)]
+    pub rights: Rights,
     /// Whether a second factor was issued.
     pub mfa_enrolled: bool,
+    /// When a session last started; `null` if that has never happened.
+    pub last_sign_in: Option<Timestamp>,
     /// When the account was created.
     pub created: Timestamp,
     /// The version of its record.
@@ -110,11 +126,25 @@ impl std::fmt::Debug for IssuedFactor {
     }
 }
 
+/// Whether an account has all rights over the gateway.
+fn is_owner(administrator: &Administrator) -> bool {
+    administrator.rights().over_gateway(Authority::Own)
+}
+
 impl From<Stored<Administrator>> for AdministratorView {
     fn from(stored: Stored<Administrator>) -> Self {
-        let Administrator { login, email, role, second_factor, created, .. } = stored.doc;
-        let mfa_enrolled = second_factor.is_some();
-        Self { id: stored.id, login, email, role, mfa_enrolled, created, version: stored.version }
+        let rights = stored.doc.rights();
+        let Administrator { login, email, second_factor, created, last_sign_in, .. } = stored.doc;
+        Self {
+            id: stored.id,
+            login,
+            email,
+            rights,
+            mfa_enrolled: second_factor.is_some(),
+            last_sign_in,
+            created,
+            version: stored.version,
+        }
     }
 }
 
@@ -141,12 +171,14 @@ impl Administrators {
     /// Creates an administrator.
     ///
     /// # Errors
-    /// When a value is invalid, the login is taken, or the store or the password pool is unavailable.
+    /// When the actor may not (I10), a value is invalid, the login is taken, or the store or the
+    /// password pool is unavailable.
     pub async fn create(
         &self,
         new: NewAdministrator,
         change: &Change,
     ) -> Result<IssuedAdministrator, DirectoryError> {
+        change.requires_over_gateway(Authority::Own)?;
         let login = name::name("login", &new.login)?;
         let email = new.email.as_deref().map(name::email).transpose()?;
         let hash = self.hash(&login, email.as_deref(), &new.password).await?;
@@ -159,14 +191,18 @@ impl Administrators {
             login,
             email,
             role: new.role,
+            scope: new.scope,
+            impersonate: new.impersonate,
             password: AdminSecret(hash.as_str().to_owned()),
             generation: 1,
             second_factor: factor,
             created: change.at,
+            last_sign_in: None,
         };
         retry(|| async {
-            let write = put(&id, Expect::Absent, &doc);
-            self.core.commit(change, vec![write]).await.map_err(as_given(&doc.login))?;
+            let mut commit = scope::existing(self.core.read(), &doc.scope).await?;
+            commit.push(put(&id, Expect::Absent, &doc));
+            self.core.commit(change, commit).await.map_err(as_given(&doc.login))?;
             Ok::<_, AttemptError>(())
         })
         .await?;
@@ -177,13 +213,15 @@ impl Administrators {
     /// Changes an administrator.
     ///
     /// # Errors
-    /// When no administrator has this id, a value is invalid, or the last owner would lose that role.
+    /// When the actor may not (I10), no administrator has this id, a value is invalid, or the last
+    /// owner would lose that role or be limited.
     pub async fn change(
         &self,
         id: &AdministratorId,
         patch: &AdministratorPatch,
         change: &Change,
     ) -> Result<AdministratorView, DirectoryError> {
+        change.requires_over_gateway(Authority::Own)?;
         retry(|| async {
             let stored = self.core.read().existing::<Administrator>(id, change.expected).await?;
             let mut doc = stored.doc.clone();
@@ -193,9 +231,16 @@ impl Administrators {
             if let Some(role) = patch.role {
                 doc.role = role;
             }
+            if let Some(impersonate) = patch.impersonate {
+                doc.impersonate = impersonate;
+            }
             let mut commit = Vec::new();
-            if stored.doc.role == Role::Owner && doc.role != Role::Owner {
-                commit.extend(self.another_owner(&stored).await?);
+            if let Some(scope) = &patch.scope {
+                commit = scope::existing(self.core.read(), scope).await?;
+                doc.scope.clone_from(scope);
+            }
+            if is_owner(&stored.doc) && !is_owner(&doc) {
+                commit.push(self.another_owner(&stored).await?);
             }
             let (write, changed) = stored.replace(doc);
             commit.push(write);
@@ -208,13 +253,14 @@ impl Administrators {
     /// Sets the password, and ends all sessions of the account.
     ///
     /// # Errors
-    /// When there is no such administrator, or the password breaks a rule.
+    /// When the actor may not (I10), there is no such administrator, or the password breaks a rule.
     pub async fn set_password(
         &self,
         id: &AdministratorId,
         password: &Secret<String>,
         change: &Change,
     ) -> Result<AdministratorView, DirectoryError> {
+        change.requires_over_gateway(Authority::Own)?;
         let hashed: OnceCell<PasswordHash> = OnceCell::new();
         retry(|| async {
             let stored = self.core.read().existing::<Administrator>(id, change.expected).await?;
@@ -234,12 +280,13 @@ impl Administrators {
     /// Issues another second factor, and ends all sessions of the account.
     ///
     /// # Errors
-    /// When there is no such administrator.
+    /// When the actor may not (I10), or there is no such administrator.
     pub async fn reset_second_factor(
         &self,
         id: &AdministratorId,
         change: &Change,
     ) -> Result<IssuedAdministrator, DirectoryError> {
+        change.requires_over_gateway(Authority::Own)?;
         retry(|| async {
             let stored = self.core.read().existing::<Administrator>(id, change.expected).await?;
             let mut doc = stored.doc.clone();
@@ -260,17 +307,18 @@ impl Administrators {
     /// Deletes an administrator and its sessions.
     ///
     /// # Errors
-    /// When no administrator has this id, or it is the last owner.
+    /// When the actor may not (I10), no administrator has this id, or it is the last owner.
     pub async fn delete(
         &self,
         id: &AdministratorId,
         change: &Change,
     ) -> Result<(), DirectoryError> {
+        change.requires_over_gateway(Authority::Own)?;
         retry(|| async {
             let stored = self.core.read().existing::<Administrator>(id, change.expected).await?;
             let mut commit = vec![stored.delete()];
-            if stored.doc.role == Role::Owner {
-                commit.extend(self.another_owner(&stored).await?);
+            if is_owner(&stored.doc) {
+                commit.push(self.another_owner(&stored).await?);
             }
             let of = AdminSession::of(id);
             let sessions = self.core.read().all_intact::<AdminSession>(Some(&of)).await?;
@@ -282,18 +330,17 @@ impl Administrators {
         .await
     }
 
-    /// The condition that another account stays an owner: with none, tokens and accounts could only
-    /// be managed on the host.
-    async fn another_owner(
-        &self,
-        leaving: &Stored<Administrator>,
-    ) -> Result<Option<Write>, AttemptError> {
+    /// The condition that another account stays an owner who can sign in: with none, tokens and
+    /// accounts could only be managed on the host.
+    async fn another_owner(&self, leaving: &Stored<Administrator>) -> Result<Write, AttemptError> {
         let all = self.core.read().all_intact::<Administrator>(None).await?;
-        let others = all.iter().filter(|other| other.id != leaving.id);
-        match others.clone().find(|other| other.doc.role == Role::Owner) {
-            Some(owner) => Ok(Some(owner.require())),
-            // The very last account may go.
-            None if others.count() == 0 => Ok(None),
+        let can_replace = |other: &&Stored<Administrator>| {
+            // Without a second factor, an owner may not be able to sign in.
+            let signs_in = other.doc.second_factor.is_some() || leaving.doc.second_factor.is_none();
+            other.id != leaving.id && is_owner(&other.doc) && signs_in
+        };
+        match all.iter().find(can_replace) {
+            Some(owner) => Ok(owner.require()),
             None => {
                 Err(DirectoryError::from(Refusal::LastOwner { login: leaving.doc.login.clone() })
                     .into())

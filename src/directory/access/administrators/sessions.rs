@@ -10,8 +10,8 @@ use super::{AdminRules, AdministratorView, Administrators};
 use crate::credential::token::TokenHash;
 use crate::directory::error::{AttemptError, DirectoryError};
 use crate::directory::records::{
-    Actor, AdminSession, AdminSessionId, Administrator, AdministratorId, Change, Page, PageRequest,
-    Stored, retry,
+    Actor, AdminSession, AdminSessionId, Administrator, AdministratorId, Authority, Change, Page,
+    PageRequest, Stored, retry,
 };
 use portcullis_store::{CommitError, StoreError};
 
@@ -110,12 +110,13 @@ impl Administrators {
     /// Ends all sessions of an administrator; returns how many.
     ///
     /// # Errors
-    /// When there is no such administrator, or the store is unavailable.
+    /// When the actor may not (I10), there is no such administrator, or the store is unavailable.
     pub async fn end_sessions(
         &self,
         id: &AdministratorId,
         change: &Change,
     ) -> Result<usize, DirectoryError> {
+        change.requires_over_gateway(Authority::Own)?;
         self.core.read().existing::<Administrator>(id, change.expected).await?;
         retry(|| async {
             let of = AdminSession::of(id);

@@ -19,8 +19,8 @@ use crate::credential::totp::TotpSecret;
 use crate::directory::error::{AttemptError, DirectoryError};
 use crate::directory::records::audit::{Occurrence, Subject};
 use crate::directory::records::{
-    Actor, AdminFactor, AdminSession, AdminSessionId, Administrator, Change, Stored, kind, put,
-    retry,
+    Actor, AdminFactor, AdminSession, AdminSessionId, Administrator, Change, Rights, Stored, kind,
+    put, retry,
 };
 use crate::telemetry::events::{Cause, Event};
 use portcullis_store::{Expect, StoreError};
@@ -197,10 +197,13 @@ impl Administrators {
             address,
         };
         let id = AdminSessionId::from(token.hash().to_string());
+        doc.last_sign_in = Some(now);
         let (write, changed) = current.replace(doc);
         let writes = vec![write, put(&id, Expect::Absent, &session)];
-        let actor =
-            Actor::Administrator { id: changed.id.clone(), login: changed.doc.login.clone() };
+        // Each role may sign in, whatever it may do afterwards.
+        let rights = Rights::ALL;
+        let (id, login) = (changed.id.clone(), changed.doc.login.clone());
+        let actor = Actor::Administrator { id, login, rights };
         let occurrence = Occurrence {
             kind: "administrator.signed-in",
             subject: Subject::new("administrator", changed.id.as_str(), &changed.doc.login),

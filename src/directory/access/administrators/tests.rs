@@ -11,7 +11,7 @@ use crate::credential::token::PlainToken;
 use crate::credential::totp::TotpSecret;
 use crate::directory::error::DirectoryError;
 use crate::directory::fixture::{ADDRESS, Fixture, OTHER_PASSWORD, PASSWORD, by_operator, now};
-use crate::directory::records::{AdministratorId, Role};
+use crate::directory::records::{AdministratorId, Role, Scope};
 
 const RULES: AdminRules = AdminRules { idle_timeout: Duration::from_secs(900), require_mfa: true };
 
@@ -28,6 +28,8 @@ fn new(login: &str, role: Role, mfa: bool) -> NewAdministrator {
         login: login.to_owned(),
         email: None,
         role,
+        scope: Scope::ALL,
+        impersonate: false,
         password: Secret::from(PASSWORD),
         mfa,
     }
@@ -187,7 +189,7 @@ async fn an_account_without_second_factor_needs_the_setting() {
 }
 
 #[tokio::test]
-async fn the_last_owner_stays_while_there_are_others() {
+async fn the_last_owner_is_not_removed_demoted_or_limited() {
     let staff = Staff::start().await;
     let theo = new("theo", Role::Administrator, true);
     let theo = staff.administrators().create(theo, &by_operator()).await.unwrap();
@@ -199,12 +201,28 @@ async fn the_last_owner_stays_while_there_are_others() {
     let promoted = AdministratorPatch { role: Some(Role::Owner), ..Default::default() };
     staff.administrators().change(theo.id(), &promoted, &by_operator()).await.unwrap();
     staff.administrators().delete(&staff.id, &by_operator()).await.unwrap();
-    staff.administrators().delete(theo.id(), &by_operator()).await.unwrap();
+    refused(staff.administrators().delete(theo.id(), &by_operator()).await.unwrap_err());
+    staff.fixture.organization("acme").await;
+    let limited = Scope::only(["acme".into()]);
+    let limited = AdministratorPatch { scope: Some(limited), ..Default::default() };
+    let change = staff.administrators().change(theo.id(), &limited, &by_operator()).await;
+    refused(change.unwrap_err());
+}
+
+#[tokio::test]
+async fn an_owner_who_cannot_sign_in_is_no_other_owner() {
+    let staff = Staff::start().await;
+    let theo = new("theo", Role::Owner, false);
+    staff.administrators().create(theo, &by_operator()).await.unwrap();
+    let error = staff.administrators().delete(&staff.id, &by_operator()).await.unwrap_err();
+    assert_eq!(error.code(), "last-owner");
 }
 
 #[tokio::test]
 async fn deleting_an_administrator_ends_the_sessions() {
     let staff = Staff::start().await;
+    let theo = new("theo", Role::Owner, true);
+    staff.administrators().create(theo, &by_operator()).await.unwrap();
     let token = staff.session(now()).await;
     staff.administrators().delete(&staff.id, &by_operator()).await.unwrap();
     assert!(!staff.is_open(&token, now()).await);

@@ -1,10 +1,13 @@
 use super::*;
 use crate::directory::fixture::{Fixture, now};
 use crate::directory::fixture::{by_operator, by_operator_to};
+use crate::directory::records::{Role, Scope};
+
+const TECHNICIAN: Rights = Rights { role: Role::Technician, scope: Scope::ALL, impersonate: false };
 
 fn new(name: &str, email: Option<&str>) -> NewApiToken {
     let (name, email) = (name.to_owned(), email.map(str::to_owned));
-    NewApiToken { name, email, role: Role::Technician, expires: None }
+    NewApiToken { name, email, rights: TECHNICIAN, expires: None }
 }
 
 #[tokio::test]
@@ -77,7 +80,7 @@ async fn a_token_expires_in_90_days_unless_said_otherwise() {
     let tokens = fixture.directory.api_tokens();
     let (job, token) = tokens.create(&new("job", None), &by_operator()).await.unwrap();
     let end = now() + SignedDuration::from_hours(90 * 24);
-    assert_eq!((job.expires, job.role), (Some(end), Role::Technician));
+    assert_eq!((job.expires, job.rights), (Some(end), TECHNICIAN));
     let before = end - SignedDuration::from_secs(1);
     assert!(tokens.verify(token.expose(), before).await.unwrap().is_some());
     assert_eq!(tokens.verify(token.expose(), end).await.unwrap(), None);

@@ -1,0 +1,232 @@
+//! The store as a limited scope shows it: records outside are as if they did not exist.
+//!
+//! A reader over it cannot show them, whatever operation it is used by. Commits do not go through it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use portcullis_store::{
+    Changes, Commit, CommitError, Committed, Key, Kind, Record, Store, StoreError,
+};
+use serde_json::Value;
+
+use super::belonging::{self, Belonging, ORGANIZATION_KEY, belonging};
+use super::kind;
+use super::scope::Scope;
+
+/// How many records are read at a time when not all of them are shown.
+const BATCH: usize = 200;
+
+/// A store limited to a scope.
+#[derive(Debug)]
+pub(super) struct ScopedStore {
+    pub(super) whole: Arc<dyn Store>,
+    pub(super) scope: Scope,
+}
+
+/// From where to read, and in which direction.
+#[derive(Clone, Copy)]
+enum From<'a> {
+    After(Option<&'a str>),
+    Before(Option<&'a str>),
+}
+
+impl ScopedStore {
+    async fn shown(&self, kind: Kind, record: Record) -> Result<Option<Record>, StoreError> {
+        let shown = (kind, &*record.id, &*record.doc);
+        Ok(belonging::shows(&self.whole, &self.scope, shown).await?.then_some(record))
+    }
+
+    async fn read(
+        &self,
+        kind: Kind,
+        key: Option<&Key>,
+        from: From<'_>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        match from {
+            From::After(after) => self.whole.list(kind, key, after, limit).await,
+            From::Before(before) => self.whole.list_back(kind, key, before, limit).await,
+        }
+    }
+
+    /// Up to `limit` records of the kind that belong to the scope's organizations.
+    async fn of_all(
+        &self,
+        kind: Kind,
+        from: From<'_>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        let mut records = Vec::new();
+        for id in self.scope.limited().into_iter().flatten() {
+            if belonging(kind) == Belonging::Organization {
+                let is_next = match from {
+                    From::After(after) => after.is_none_or(|after| id.as_str() > after),
+                    From::Before(before) => before.is_none_or(|before| id.as_str() < before),
+                };
+                if is_next {
+                    records.extend(self.whole.get(kind, id.as_str()).await?);
+                }
+                continue;
+            }
+            let key = Key::new(ORGANIZATION_KEY, id.as_str());
+            records.extend(self.read(kind, Some(&key), from, limit).await?);
+        }
+        match from {
+            From::After(_) => records.sort_unstable_by(|a, b| a.id.cmp(&b.id)),
+            From::Before(_) => records.sort_unstable_by(|a, b| b.id.cmp(&a.id)),
+        }
+        records.truncate(limit);
+        Ok(records)
+    }
+
+    async fn scan(
+        &self,
+        kind: Kind,
+        key: Option<&Key>,
+        from: From<'_>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        let how = belonging(kind);
+        match (how, key) {
+            (Belonging::Hidden, _) => return Ok(Vec::new()),
+            (Belonging::Shared, _) => return self.read(kind, key, from, limit).await,
+            (Belonging::Organization | Belonging::Named, None) => {
+                return self.of_all(kind, from, limit).await;
+            }
+            (Belonging::Named, Some(key)) if key.name == ORGANIZATION_KEY => {
+                return match self.scope.includes(&key.value) {
+                    true => self.read(kind, Some(key), from, limit).await,
+                    false => Ok(Vec::new()),
+                };
+            }
+            _ => {}
+        }
+        let size = limit.max(BATCH);
+        let (mut records, mut at) = (Vec::new(), None::<String>);
+        loop {
+            let from = match (&at, from) {
+                (None, from) => from,
+                (Some(at), From::After(_)) => From::After(Some(at)),
+                (Some(at), From::Before(_)) => From::Before(Some(at)),
+            };
+            let batch = match key {
+                // A group can have many more members than the scope has.
+                Some(key) if is_group_of_users(kind, key) => self.of_all(kind, from, size).await?,
+                key => self.read(kind, key, from, size).await?,
+            };
+            let is_last = batch.len() < size;
+            at = batch.last().map(|record| record.id.clone());
+            for record in batch {
+                let has_key = key.is_none_or(|key| {
+                    !is_group_of_users(kind, key) || field(&record, key.name) == key.value
+                });
+                if has_key {
+                    records.extend(self.shown(kind, record).await?);
+                }
+                if records.len() == limit {
+                    return Ok(records);
+                }
+            }
+            if is_last {
+                return Ok(records);
+            }
+        }
+    }
+
+    /// How many records of the kind are outside of the scope.
+    pub(super) async fn hidden(&self, kind: Kind) -> Result<u64, StoreError> {
+        let all = self.whole.count(kind, None).await?;
+        Ok(all.saturating_sub(self.count(kind, None).await?))
+    }
+}
+
+fn is_group_of_users(kind: Kind, key: &Key) -> bool {
+    kind == kind::USER && key.name == "group"
+}
+
+/// A field of a document; empty if it is not text.
+fn field(record: &Record, name: &str) -> String {
+    let doc = serde_json::from_slice::<Value>(&record.doc).unwrap_or_default();
+    doc.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+#[async_trait]
+impl Store for ScopedStore {
+    async fn get(&self, kind: Kind, id: &str) -> Result<Option<Record>, StoreError> {
+        match self.whole.get(kind, id).await? {
+            Some(record) => self.shown(kind, record).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn find(&self, kind: Kind, key: &Key) -> Result<Option<Record>, StoreError> {
+        match self.whole.find(kind, key).await? {
+            Some(record) => self.shown(kind, record).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn list(
+        &self,
+        kind: Kind,
+        key: Option<&Key>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        self.scan(kind, key, From::After(after), limit).await
+    }
+
+    async fn list_back(
+        &self,
+        kind: Kind,
+        key: Option<&Key>,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        self.scan(kind, key, From::Before(before), limit).await
+    }
+
+    async fn count(&self, kind: Kind, key: Option<&Key>) -> Result<u64, StoreError> {
+        match (belonging(kind), key) {
+            (Belonging::Shared, _) => return self.whole.count(kind, key).await,
+            (Belonging::Named, Some(key)) if key.name == ORGANIZATION_KEY => {
+                return match self.scope.includes(&key.value) {
+                    true => self.whole.count(kind, Some(key)).await,
+                    false => Ok(0),
+                };
+            }
+            (Belonging::Named, None) => {
+                let mut count = 0;
+                for id in self.scope.limited().into_iter().flatten() {
+                    let key = Key::new(ORGANIZATION_KEY, id.as_str());
+                    count += self.whole.count(kind, Some(&key)).await?;
+                }
+                return Ok(count);
+            }
+            _ => {}
+        }
+        let (mut count, mut after) = (0, None::<String>);
+        loop {
+            let records = self.list(kind, key, after.as_deref(), BATCH).await?;
+            count += u64::try_from(records.len()).unwrap_or(u64::MAX);
+            if records.len() < BATCH {
+                return Ok(count);
+            }
+            after = records.last().map(|record| record.id.clone());
+        }
+    }
+
+    async fn commit(&self, _: Commit) -> Result<Committed, CommitError> {
+        Err(StoreError::Unavailable("a limited scope is for reading only".to_owned()).into())
+    }
+
+    async fn head(&self) -> Result<u64, StoreError> {
+        self.whole.head().await
+    }
+
+    async fn changes(&self, after: u64, wait: Duration) -> Result<Changes, StoreError> {
+        self.whole.changes(after, wait).await
+    }
+}
