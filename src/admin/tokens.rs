@@ -6,9 +6,10 @@ use super::request::{Body, Id, NewRecord, PageParams, Params, RecordChange};
 use super::response::{ApiResult, Versioned, created, document, no_content};
 use super::scoped::State;
 use super::state::AdminState;
+use crate::clock;
 use crate::credential::token::PlainToken;
 use crate::directory::ApiTokenId;
-use crate::directory::access::api_tokens::{ApiTokenView, NewApiToken};
+use crate::directory::access::api_tokens::{ApiTokenView, NewApiToken, TokenWarning};
 use crate::directory::accounts::patch;
 use crate::directory::records::{Rights, Role, Scope};
 
@@ -26,6 +27,16 @@ pub(super) struct NewToken {
     impersonate: bool,
     #[serde(default, deserialize_with = "patch::nullable")]
     expires: Option<Option<jiff::Timestamp>>,
+}
+
+/// A token in the list.
+#[derive(Debug, Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    token: ApiTokenView,
+    /// Whether it never expires, soon does, or has expired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<TokenWarning>,
 }
 
 /// A new token. This response is the only place where the token itself appears.
@@ -63,7 +74,9 @@ pub(super) async fn list(
     State(admin): State<AdminState>,
     Params(page): Params<PageParams>,
 ) -> ApiResult {
-    document(&admin.directory.api_tokens().list(&page.request()?).await?)
+    let now = clock::now();
+    let tokens = admin.directory.api_tokens().list(&page.request()?).await?;
+    document(&tokens.map(|token| Listed { warning: token.warning(now), token }))
 }
 
 pub(super) async fn create(
