@@ -4,6 +4,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write};
 
 use anyhow::bail;
 
+use super::console::Options;
 use super::terminal::escaped;
 use crate::app::rotation::{Begun, Plan, Rotation};
 use crate::config::Settings;
@@ -12,11 +13,7 @@ use crate::config::Settings;
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// Replace the secret key by a new one: after it, or a backup, was exposed
-    Rotate {
-        /// Print what would change, and change nothing
-        #[arg(long)]
-        dry_run: bool,
-    },
+    Rotate,
 }
 
 impl Command {
@@ -27,10 +24,10 @@ impl Command {
     pub(super) fn run(
         self,
         settings: &Settings,
-        yes: bool,
+        Options { yes, dry_run, .. }: Options,
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
-        let Self::Rotate { dry_run } = self;
+        let Self::Rotate = self;
         let rotation = match Rotation::open(settings)? {
             Begun::Ready(rotation) => rotation,
             Begun::Finished => {
