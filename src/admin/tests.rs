@@ -2,6 +2,7 @@
 
 mod bench;
 mod dry_run;
+mod dry_run_property;
 mod explaining;
 mod groups;
 mod guard;
