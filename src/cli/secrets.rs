@@ -7,6 +7,7 @@ use anyhow::bail;
 use super::console::Options;
 use super::terminal::escaped;
 use crate::app::rotation::{Begun, Plan, Rotation};
+use crate::clock;
 use crate::config::Settings;
 
 /// Work on the secret key in `secrets.key_file`.
@@ -46,7 +47,7 @@ impl Command {
             return Ok(());
         }
         confirm(yes)?;
-        let old = rotation.run()?;
+        let old = rotation.run(clock::now())?;
         writeln!(
             out,
             "\nthe secret key was replaced. The old key is kept as `{}`: backups from before open \
