@@ -118,7 +118,7 @@ impl Rotation {
         let resealing = Resealing::new(&old, &new);
         let rotated = Occurrence::of_gateway("secrets.rotated", Map::new()).offline(now);
         let change = |kind: &str, id: &str, doc: &[u8]| resealing.record(kind, id, doc);
-        store.replace(&store_key(&new), change, rotated)?;
+        store.replace(&store_key(&new), change, &rotated)?;
         key_file::put_in_place(&file)?;
         Ok(old_file(&file))
     }

@@ -166,8 +166,8 @@ impl Entry {
 }
 
 impl EntryActor {
-    fn of(change: &Change) -> Self {
-        let (kind, id, name) = match &change.actor {
+    fn of(actor: &Actor) -> Self {
+        let (kind, id, name) = match actor {
             Actor::SocketOwner => ("socket", None, "socket"),
             Actor::Token { id, name, .. } => ("token", Some(id.as_ref()), name.as_str()),
             Actor::Administrator { id, login, .. } => {
@@ -177,7 +177,11 @@ impl EntryActor {
             Actor::System(part) => ("system", None, *part),
         };
         let (kind, id, name) = (kind.to_owned(), id.map(str::to_owned), name.to_owned());
-        Self { kind, id, name, role: change.role }
+        let role = match actor {
+            Actor::Token { rights, .. } | Actor::Administrator { rights, .. } => Some(rights.role),
+            Actor::SocketOwner | Actor::PortalUser { .. } | Actor::System(_) => None,
+        };
+        Self { kind, id, name, role }
     }
 
     /// What entries are filtered by: `socket`, `token:NAME`, `portal-user:ID` or `system:PART`.
@@ -245,7 +249,7 @@ impl Occurrence {
         let Self { kind, subject, reason, organization, user, after } = self;
         Entry {
             time: change.at,
-            actor: EntryActor::of(change),
+            actor: EntryActor::of(&change.actor),
             via: change.actor.via().to_owned(),
             from: change.from,
             kind: kind.to_owned(),
@@ -308,7 +312,7 @@ impl RecordChange<'_> {
         };
         let entry = Entry {
             time: change.at,
-            actor: EntryActor::of(change),
+            actor: EntryActor::of(&change.actor),
             via: change.actor.via().to_owned(),
             from: change.from,
             kind: format!("{}.{what}", shown.noun),

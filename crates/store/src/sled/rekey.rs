@@ -75,7 +75,7 @@ impl Rekeying {
         mut self,
         new: &StoreKey,
         mut change: impl FnMut(&str, &str, &[u8]) -> Rekeyed,
-        appended: Appended,
+        appended: &Appended,
     ) -> Result<(), StoreError> {
         let (mut digest, mut batch) = (Digest::default(), sled::Batch::default());
         let mut removed_keys = BTreeSet::new();
@@ -114,7 +114,7 @@ impl Rekeying {
                 digest.add(new, &place, &value);
             }
         }
-        for (place, value) in entries(&appended, next) {
+        for (place, value) in entries(appended, next) {
             digest.add(new, &place, &value);
             batch.insert(place, value);
         }

@@ -279,7 +279,7 @@ async fn i13_a_replaced_key_opens_the_store_and_the_old_does_not() {
         _ => Rekeyed::Kept,
     };
     let appended = Appended { kind: kinds::ENTRY, doc: b"5".to_vec(), index: index.clone() };
-    rekeying.replace(&new, change, appended).unwrap();
+    rekeying.replace(&new, change, &appended).unwrap();
 
     let refused = SledStore::open(&path, &KEY).unwrap_err();
     assert!(matches!(refused, OpenError::OtherKey { .. }), "{refused}");
