@@ -13,6 +13,7 @@
 //! | `routes` | the table of routes |
 //! | `table`, `input` | how a route is declared, and what its handler reads |
 //! | `authority`, `scoped` | what a route requires; the records that a caller's scope shows |
+//! | `openapi`, `schemas`, `operation`, `problem_type` | the description of the API, from the table and its types |
 //! | `guard`, `caller` | rejection of undeclared requests, and authentication |
 //! | `dry_run` | writes that are tried out: `?dry_run=true` |
 //! | `state` | what handlers work with |
@@ -40,6 +41,8 @@ mod health;
 mod input;
 mod lockouts;
 mod mail;
+mod openapi;
+mod operation;
 mod organizations;
 mod origin;
 mod personal_data;
@@ -47,9 +50,11 @@ mod policy;
 mod portal_servers;
 mod preferences;
 mod problem;
+mod problem_type;
 mod request;
 mod response;
 mod routes;
+mod schemas;
 mod scoped;
 mod session;
 mod sessions;

@@ -26,6 +26,7 @@ mod log;
 mod refused;
 mod retention;
 
+pub use checkpoints::SignedCheckpoint;
 pub use entry::NumberedEntry;
 pub use filter::Filter;
 pub use log::AuditLog;

@@ -40,7 +40,7 @@ mod tests;
 pub use self::error::MailError;
 pub use self::outbox::{Outbox, OutboxWaker};
 pub use self::queue::MailQueue;
-pub use self::tester::MailTester;
+pub use self::tester::{MailTest, MailTester};
 
 /// Composes and sends mails.
 #[derive(Debug)]

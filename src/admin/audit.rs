@@ -1,19 +1,19 @@
 //! `audit`: the entries of the audit log, its checkpoints, and the log as a whole.
 
 use axum::body::Body;
-use axum::response::IntoResponse as _;
 use bytes::Bytes;
 use futures_util::stream;
-use http::header;
 use serde_json::Map;
 
 use super::problem::Problem;
 use super::request::{NewRecord, PageParams, Params};
-use super::response::{ApiResult, document, listed};
+use super::response::{self, ApiResult, Document, Lines, Listed, document, listed};
 use super::scoped::State;
 use super::state::AdminState;
 use crate::audit::Filter;
+use crate::audit::{NumberedEntry, SignedCheckpoint};
 use crate::clock;
+use crate::directory::Page;
 use crate::directory::records::audit::Occurrence;
 use crate::directory::records::kind;
 
@@ -21,14 +21,16 @@ pub(super) async fn list(
     State(admin): State<AdminState>,
     Params(page): Params<PageParams>,
     Params(filter): Params<Filter>,
-) -> ApiResult {
+) -> ApiResult<Document<Listed<Page<NumberedEntry>>>> {
     admin.audit.add_refused().await?;
     let entries = admin.audit.list(&filter, &page.request()?).await?;
     listed(&admin, (kind::AUDIT, filter != Filter::default()), &entries).await
 }
 
 /// The newest checkpoint, after signing one of all entries so far.
-pub(super) async fn checkpoint(State(admin): State<AdminState>) -> ApiResult {
+pub(super) async fn checkpoint(
+    State(admin): State<AdminState>,
+) -> ApiResult<Document<SignedCheckpoint>> {
     admin.audit.add_refused().await?;
     match admin.audit.checkpoint(clock::now()).await? {
         Some(checkpoint) => document(&checkpoint),
@@ -41,7 +43,7 @@ pub(super) async fn checkpoint(State(admin): State<AdminState>) -> ApiResult {
 pub(super) async fn export(
     State(admin): State<AdminState>,
     NewRecord(change): NewRecord,
-) -> ApiResult {
+) -> ApiResult<Lines> {
     admin.audit.add_refused().await?;
     let exported = Occurrence::of_gateway("audit.exported", Map::new());
     admin.audit.note(&change, exported).await?;
@@ -51,6 +53,5 @@ pub(super) async fn export(
         })?;
         Ok::<_, portcullis_store::StoreError>(lines.map(|lines| (Bytes::from(lines), export)))
     });
-    let kind = [(header::CONTENT_TYPE, "application/jsonl")];
-    Ok((kind, Body::from_stream(lines)).into_response())
+    response::lines(Body::from_stream(lines))
 }

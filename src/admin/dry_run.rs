@@ -85,12 +85,14 @@ pub(super) fn is_requested(
 }
 
 /// What a write would change.
-#[derive(Debug, Serialize)]
-struct Answer {
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "DryRun")]
+pub(super) struct Answer {
+    /// What would change.
     changes: Changes,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 struct Changes {
     gains: Vec<PermissionChange>,
     loses: Vec<PermissionChange>,

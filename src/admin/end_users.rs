@@ -1,9 +1,13 @@
 //! `organizations/{id}/end-users`.
 
 use super::request::{Body, Id, NewRecord, PageParams, Params, RecordChange};
-use super::response::{ApiResult, created, document, no_content, record};
+use super::response::{
+    ApiResult, Created, Document, NoContent, Record, created, document, no_content, record,
+};
 use super::scoped::State;
 use super::state::AdminState;
+use crate::directory::Page;
+use crate::directory::accounts::end_users::EndUserView;
 use crate::directory::accounts::end_users::{EndUserPatch, NewEndUser};
 use crate::directory::{EndUserId, OrganizationId};
 
@@ -11,7 +15,7 @@ pub(super) async fn list(
     State(admin): State<AdminState>,
     Id(organization): Id<OrganizationId>,
     Params(page): Params<PageParams>,
-) -> ApiResult {
+) -> ApiResult<Document<Page<EndUserView>>> {
     document(&admin.directory.end_users().list(&organization, &page.request()?).await?)
 }
 
@@ -20,7 +24,7 @@ pub(super) async fn create(
     Id(organization): Id<OrganizationId>,
     NewRecord(change): NewRecord,
     Body(new): Body<NewEndUser>,
-) -> ApiResult {
+) -> ApiResult<Created<EndUserView>> {
     let end_user = admin.directory.end_users().create(&organization, new, &change).await?;
     created(&end_user, format!("/api/v1/organizations/{organization}/end-users/{}", end_user.id))
 }
@@ -28,7 +32,7 @@ pub(super) async fn create(
 pub(super) async fn show(
     State(admin): State<AdminState>,
     Id((organization, id)): Id<(OrganizationId, EndUserId)>,
-) -> ApiResult {
+) -> ApiResult<Record<EndUserView>> {
     record(&admin.directory.end_users().get(&organization, &id).await?)
 }
 
@@ -37,7 +41,7 @@ pub(super) async fn change(
     Id((organization, id)): Id<(OrganizationId, EndUserId)>,
     RecordChange(change): RecordChange,
     Body(patch): Body<EndUserPatch>,
-) -> ApiResult {
+) -> ApiResult<Record<EndUserView>> {
     record(&admin.directory.end_users().change(&organization, &id, patch, &change).await?)
 }
 
@@ -45,7 +49,7 @@ pub(super) async fn delete(
     State(admin): State<AdminState>,
     Id((organization, id)): Id<(OrganizationId, EndUserId)>,
     RecordChange(change): RecordChange,
-) -> ApiResult {
+) -> ApiResult<NoContent> {
     admin.directory.end_users().delete(&organization, &id, &change).await?;
     no_content()
 }

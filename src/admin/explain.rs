@@ -19,11 +19,12 @@ use serde::Serialize;
 
 use self::asked::{Asked, Input, LinkView, UserView, Who};
 use self::nearest::{ExcludedBy, NearRoute, excluded_by, nearest};
+use self::reference::Reference;
 use self::sentence::{Answer, Routes};
 use self::session::Session;
 use super::problem::Problem;
 use super::request::{Body, Params};
-use super::response::{ApiResult, document};
+use super::response::{ApiResult, Document, OneOf, document};
 use super::scoped::State;
 use super::state::AdminState;
 use crate::authz::{AccessRequest, Authorizer, Outcome, Question, access, missing};
@@ -31,9 +32,12 @@ use crate::clock;
 use crate::directory::Snapshot;
 use portcullis_policy::{Catalogue, RequestLine, Route, Subject};
 
+/// A decision now, or one about a refused request.
+type Explained = OneOf<Explanation<'static>, Reference<'static>>;
+
 /// The decision.
-#[derive(Debug, Serialize)]
-struct Explanation<'a> {
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub(super) struct Explanation<'a> {
     /// The decision and its reason in words.
     sentence: String,
     decision: &'static str,
@@ -64,7 +68,7 @@ struct Explanation<'a> {
 }
 
 /// A decision about a session that cannot exist now.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 struct WithAccess<'a> {
     decision: &'static str,
     reason: &'static str,
@@ -73,7 +77,7 @@ struct WithAccess<'a> {
 }
 
 /// Another reading of the path, and the decision about it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 struct Reading<'a> {
     /// What a portal must do to the path; empty when there are too many readings to check.
     readings: Vec<&'static str>,
@@ -84,20 +88,24 @@ struct Reading<'a> {
 pub(super) async fn by_query(
     State(admin): State<AdminState>,
     Params(input): Params<Input>,
-) -> ApiResult {
+) -> ApiResult<Document<Explained>> {
     explain(&admin, input, clock::now()).await
 }
 
 pub(super) async fn by_body(
     State(admin): State<AdminState>,
     Body(input): Body<Input>,
-) -> ApiResult {
+) -> ApiResult<Document<Explained>> {
     explain(&admin, input, clock::now()).await
 }
 
-async fn explain(admin: &AdminState, input: Input, now: Timestamp) -> ApiResult {
+async fn explain(
+    admin: &AdminState,
+    input: Input,
+    now: Timestamp,
+) -> ApiResult<Document<Explained>> {
     if let Some(reference) = input.only_reference()? {
-        return reference::explain(admin, reference, now).await;
+        return reference::explain(admin, reference, now).await.map(Document::second_of);
     }
     let (method, target) = input.request()?;
     let method = Method::from_bytes(method.as_bytes())
@@ -133,7 +141,7 @@ async fn explain(admin: &AdminState, input: Input, now: Timestamp) -> ApiResult 
             explanation.sentence = sentence::bad_request(&line, bad);
         }
     }
-    document(&explanation)
+    document(&explanation).map(Document::first_of)
 }
 
 impl<'a> Explanation<'a> {

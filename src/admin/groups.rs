@@ -3,13 +3,17 @@
 use serde::Deserialize;
 
 use super::request::{Body, Id, NewRecord, OptionalBody, PageParams, Params, RecordChange};
-use super::response::{ApiResult, created, document, no_content, record};
+use super::response::{
+    ApiResult, Created, Document, NoContent, Record, created, document, no_content, record,
+};
 use super::scoped::State;
 use super::state::AdminState;
 use crate::directory::GroupId;
+use crate::directory::Page;
+use crate::directory::accounts::groups::GroupView;
 use crate::directory::accounts::groups::{CopyOptions, GroupPatch, NewGroup};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub(super) struct DeleteParams {
     /// The id of the group that gets the deleted group's portal users.
     move_to: Option<GroupId>,
@@ -18,7 +22,7 @@ pub(super) struct DeleteParams {
 pub(super) async fn list(
     State(admin): State<AdminState>,
     Params(page): Params<PageParams>,
-) -> ApiResult {
+) -> ApiResult<Document<Page<GroupView>>> {
     document(&admin.directory.groups().list(&page.request()?).await?)
 }
 
@@ -26,12 +30,15 @@ pub(super) async fn create(
     State(admin): State<AdminState>,
     NewRecord(change): NewRecord,
     Body(new): Body<NewGroup>,
-) -> ApiResult {
+) -> ApiResult<Created<GroupView>> {
     let group = admin.directory.groups().create(new, &change).await?;
     created(&group, format!("/api/v1/groups/{}", group.id))
 }
 
-pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id<GroupId>) -> ApiResult {
+pub(super) async fn show(
+    State(admin): State<AdminState>,
+    Id(id): Id<GroupId>,
+) -> ApiResult<Record<GroupView>> {
     record(&admin.directory.groups().get(&id).await?)
 }
 
@@ -40,7 +47,7 @@ pub(super) async fn change(
     Id(id): Id<GroupId>,
     RecordChange(change): RecordChange,
     Body(patch): Body<GroupPatch>,
-) -> ApiResult {
+) -> ApiResult<Record<GroupView>> {
     record(&admin.directory.groups().change(&id, patch, &change).await?)
 }
 
@@ -49,7 +56,7 @@ pub(super) async fn copy(
     Id(id): Id<GroupId>,
     RecordChange(change): RecordChange,
     OptionalBody(options): OptionalBody<CopyOptions>,
-) -> ApiResult {
+) -> ApiResult<Created<GroupView>> {
     let group = admin.directory.groups().copy(&id, options, &change).await?;
     created(&group, format!("/api/v1/groups/{}", group.id))
 }
@@ -59,7 +66,7 @@ pub(super) async fn delete(
     Id(id): Id<GroupId>,
     Params(DeleteParams { move_to }): Params<DeleteParams>,
     RecordChange(change): RecordChange,
-) -> ApiResult {
+) -> ApiResult<NoContent> {
     admin.directory.groups().delete(&id, move_to.as_ref(), &change).await?;
     no_content()
 }

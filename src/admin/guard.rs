@@ -7,16 +7,17 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{MatchedPath, Query, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 
 use super::authority::{Authority, Reach};
 use super::caller::{Access, Authentication, Caller};
 use super::conflict;
 use super::dry_run;
+use super::openapi::Description;
 use super::origin::{self, Origins};
 use super::problem::{Problem, StoreFailed};
 use super::state::AdminState;
@@ -25,7 +26,7 @@ use crate::directory::DirectoryError;
 
 #[derive(Debug)]
 struct Guard {
-    declarations: Declarations,
+    declarations: Arc<Declarations>,
     authentication: Authentication,
     state: AdminState,
 }
@@ -34,10 +35,13 @@ struct Guard {
 pub(super) fn router(table: Table, state: AdminState, access: Access) -> Router {
     let Table { router, declarations } = table;
     let authentication = state.authentication(access);
+    let declarations = Arc::new(declarations);
+    let description = Description::new(Arc::clone(&declarations));
     let guard = Arc::new(Guard { declarations, authentication, state: state.clone() });
     let origins = Origins::new(access, &state);
     router
         .fallback(|uri: Uri| async move { nothing_at(&uri) })
+        .layer(Extension(description))
         .layer(middleware::from_fn_with_state(state.clone(), conflict::add_current))
         .layer(middleware::from_fn_with_state(guard, check))
         .layer(middleware::from_fn_with_state(origins, origin::during))

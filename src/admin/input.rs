@@ -1,49 +1,76 @@
 //! What a handler reads from a request, known from the types of its arguments.
 //!
 //! The query parameters of a route are thus declared once, as the fields of a struct in its
-//! handler's signature: the extractor reads them, and the guard rejects any other.
+//! handler's signature: the extractor reads them, the guard rejects any other, and the description
+//! of the API has them.
 
 use axum::Extension;
 use http::{HeaderMap, Method};
+use schemars::JsonSchema;
 use serde::de::value::Error;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
+use serde_json::Value;
 
-use super::caller::Caller;
 use super::request::{Body, Id, NewRecord, OptionalBody, Params, RecordChange};
+use super::schemas::Schemas;
 use super::scoped::{State, Unauthenticated};
 use super::state::AdminState;
-use crate::web::peer::Peer;
+
+/// What a handler reads.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    /// Its query parameters: name, schema, and whether it is required.
+    pub(super) query: Vec<(String, Value, bool)>,
+    /// The schema of the body, and whether it is required.
+    pub(super) body: Option<(Value, bool)>,
+}
 
 /// An argument of a handler.
 pub(super) trait Input {
     /// Whether it reads the version that the record must have (`If-Match`).
     const READS_VERSION: bool = false;
 
-    /// The query parameters that it reads.
+    /// The query parameters that it reads, aliases included.
     fn query() -> &'static [&'static str] {
         &[]
     }
+
+    /// Adds what it reads.
+    fn describe(_parts: &mut Parts, _schemas: &mut Schemas) {}
 }
 
 impl Input for State<AdminState> {}
 impl Input for Unauthenticated {}
-impl Input for Extension<Caller> {}
-impl Input for Extension<Peer> {}
+impl<T> Input for Extension<T> {}
 impl Input for HeaderMap {}
 impl Input for Method {}
 impl Input for NewRecord {}
 impl<T> Input for Id<T> {}
-impl<T> Input for Body<T> {}
-impl<T> Input for OptionalBody<T> {}
+
+impl<T: JsonSchema> Input for Body<T> {
+    fn describe(parts: &mut Parts, schemas: &mut Schemas) {
+        parts.body = Some((schemas.request::<T>(), true));
+    }
+}
+
+impl<T: JsonSchema> Input for OptionalBody<T> {
+    fn describe(parts: &mut Parts, schemas: &mut Schemas) {
+        parts.body = Some((schemas.request::<T>(), false));
+    }
+}
 
 impl Input for RecordChange {
     const READS_VERSION: bool = true;
 }
 
-impl<T: DeserializeOwned> Input for Params<T> {
+impl<T: DeserializeOwned + JsonSchema> Input for Params<T> {
     fn query() -> &'static [&'static str] {
         field_names::<T>()
+    }
+
+    fn describe(parts: &mut Parts, schemas: &mut Schemas) {
+        parts.query.extend(schemas.parameters::<T>());
     }
 }
 
@@ -55,6 +82,9 @@ pub(super) trait Inputs {
 
     /// The query parameters that the handler reads.
     fn query() -> Vec<&'static str>;
+
+    /// What the handler reads.
+    fn describe(schemas: &mut Schemas) -> Parts;
 }
 
 macro_rules! inputs {
@@ -65,6 +95,15 @@ macro_rules! inputs {
             fn query() -> Vec<&'static str> {
                 let arguments: &[&[&str]] = &[$($argument::query()),*];
                 arguments.concat()
+            }
+
+            fn describe(schemas: &mut Schemas) -> Parts {
+                let mut parts = Parts::default();
+                let arguments: &[fn(&mut Parts, &mut Schemas)] = &[$($argument::describe),*];
+                for describe in arguments {
+                    describe(&mut parts, schemas);
+                }
+                parts
             }
         }
     };
@@ -118,7 +157,7 @@ mod tests {
 
     use super::*;
 
-    #[derive(Debug, Deserialize)]
+    #[derive(Debug, Deserialize, JsonSchema)]
     #[expect(dead_code, reason = "only the names matter")]
     struct Example {
         limit: Option<usize>,

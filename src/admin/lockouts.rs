@@ -6,20 +6,23 @@ use serde::Deserialize;
 
 use super::problem::Problem;
 use super::request::{Id, NewRecord, Params};
-use super::response::{ApiResult, document, no_content};
+use super::response::{ApiResult, Document, NoContent, document, no_content};
 use super::scoped::State;
 use super::state::AdminState;
 use crate::clock;
+use crate::directory::access::lockouts::LockoutView;
 use crate::directory::access::lockouts::Release;
 use crate::directory::{Change, Page};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub(super) struct ReleaseParams {
     login: Option<String>,
     address: Option<IpAddr>,
 }
 
-pub(super) async fn list(State(admin): State<AdminState>) -> ApiResult {
+pub(super) async fn list(
+    State(admin): State<AdminState>,
+) -> ApiResult<Document<Page<LockoutView>>> {
     document(&Page { items: admin.directory.lockouts().list(clock::now()).await?, next: None })
 }
 
@@ -27,7 +30,7 @@ pub(super) async fn release_by_query(
     State(admin): State<AdminState>,
     NewRecord(change): NewRecord,
     Params(params): Params<ReleaseParams>,
-) -> ApiResult {
+) -> ApiResult<NoContent> {
     match params {
         ReleaseParams { login: Some(login), address: None } => {
             admin.release(Release::Login(&login), &login, &change).await
@@ -45,12 +48,17 @@ pub(super) async fn release(
     State(admin): State<AdminState>,
     NewRecord(change): NewRecord,
     Id(id): Id,
-) -> ApiResult {
+) -> ApiResult<NoContent> {
     admin.release(Release::Id(&id), &id, &change).await
 }
 
 impl AdminState {
-    async fn release(&self, what: Release<'_>, name: &str, change: &Change) -> ApiResult {
+    async fn release(
+        &self,
+        what: Release<'_>,
+        name: &str,
+        change: &Change,
+    ) -> ApiResult<NoContent> {
         match self.directory.lockouts().release(what, change).await? {
             true => no_content(),
             false => Err(Problem::not_found("lockout", name)),

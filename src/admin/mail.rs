@@ -4,21 +4,26 @@ use serde::Deserialize;
 
 use super::problem::Problem;
 use super::request::{Body, Id, NoFields, OptionalBody, PageParams, Params, RecordChange};
-use super::response::{ApiResult, created, document, listed, record};
+use super::response::{
+    ApiResult, Created, Document, Listed, Record, created, document, listed, record,
+};
 use super::scoped::State;
 use super::state::AdminState;
 use crate::clock;
 use crate::directory::records::kind;
 use crate::directory::{DirectoryError, MailId, Page};
+use crate::mail::MailTest;
+use crate::mail::queue::MailView;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub(super) struct Filter {
     state: Option<String>,
     login: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewMailTest")]
 pub(super) struct Test {
     to: String,
 }
@@ -27,7 +32,7 @@ pub(super) async fn list(
     State(admin): State<AdminState>,
     Params(page): Params<PageParams>,
     Params(filter): Params<Filter>,
-) -> ApiResult {
+) -> ApiResult<Document<Listed<Page<MailView>>>> {
     let (state, request) = (filter.state.as_deref(), page.request()?);
     // Also without a user: it checks the name of the state.
     let page = admin.mail.list(state, &request).await?;
@@ -40,10 +45,13 @@ pub(super) async fn list(
     })?;
     let mut items = admin.mail.of_user(&user.id).await?;
     items.retain(|mail| state.is_none_or(|state| mail.state.name() == state));
-    document(&Page { items, next: None })
+    listed(&admin, (kind::MAIL, true), &Page { items, next: None }).await
 }
 
-pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id<MailId>) -> ApiResult {
+pub(super) async fn show(
+    State(admin): State<AdminState>,
+    Id(id): Id<MailId>,
+) -> ApiResult<Record<MailView>> {
     record(&admin.mail.get(&id).await?)
 }
 
@@ -52,13 +60,16 @@ pub(super) async fn retry(
     Id(id): Id<MailId>,
     RecordChange(change): RecordChange,
     OptionalBody(NoFields {}): OptionalBody<NoFields>,
-) -> ApiResult {
+) -> ApiResult<Created<MailView>> {
     let mail = admin.mail.retry(&id, &change).await?;
     created(&mail, format!("/api/v1/mail/{id}"))
 }
 
 /// A test that fails is a result too, not an error of the request.
-pub(super) async fn test(State(admin): State<AdminState>, Body(test): Body<Test>) -> ApiResult {
+pub(super) async fn test(
+    State(admin): State<AdminState>,
+    Body(test): Body<Test>,
+) -> ApiResult<Document<MailTest>> {
     let tested = admin.mail_tester.send(&test.to, clock::now()).await;
     document(&tested.map_err(|message| Problem::invalid("to", message))?)
 }

@@ -5,18 +5,24 @@ use serde::{Deserialize, Serialize};
 use super::request::{
     Body, Id, NewRecord, NoFields, OptionalBody, PageParams, Params, RecordChange,
 };
-use super::response::{ApiResult, Versioned, created, listed, no_content, record};
+use super::response::{
+    ApiResult, Created, Document, Listed, NoContent, Record, Versioned, created, listed,
+    no_content, record,
+};
 use super::scoped::State;
 use super::state::AdminState;
 use crate::directory::OrganizationId;
+use crate::directory::Page;
 use crate::directory::access::secure_links::Link;
+use crate::directory::accounts::organizations::OrganizationView;
 use crate::directory::accounts::organizations::{NewOrganization, OrganizationPatch};
 use crate::directory::records::kind;
 use crate::web::paths;
 
 /// A secure link, with its URL.
-#[derive(Debug, Serialize)]
-struct LinkView {
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "SecureLink")]
+pub(super) struct LinkView {
     url: String,
     enabled: bool,
     /// The version of the organization's record, which holds the link's state.
@@ -29,8 +35,9 @@ impl Versioned for LinkView {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "SecureLinkPatch")]
 pub(super) struct LinkPatch {
     enabled: bool,
 }
@@ -38,7 +45,7 @@ pub(super) struct LinkPatch {
 pub(super) async fn list(
     State(admin): State<AdminState>,
     Params(page): Params<PageParams>,
-) -> ApiResult {
+) -> ApiResult<Document<Listed<Page<OrganizationView>>>> {
     let organizations = admin.directory.organizations().list(&page.request()?).await?;
     listed(&admin, (kind::ORGANIZATION, false), &organizations).await
 }
@@ -47,12 +54,15 @@ pub(super) async fn create(
     State(admin): State<AdminState>,
     NewRecord(change): NewRecord,
     Body(new): Body<NewOrganization>,
-) -> ApiResult {
+) -> ApiResult<Created<OrganizationView>> {
     let organization = admin.directory.organizations().create(new, &change).await?;
     created(&organization, format!("/api/v1/organizations/{}", organization.id))
 }
 
-pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id<OrganizationId>) -> ApiResult {
+pub(super) async fn show(
+    State(admin): State<AdminState>,
+    Id(id): Id<OrganizationId>,
+) -> ApiResult<Record<OrganizationView>> {
     record(&admin.directory.organizations().get(&id).await?)
 }
 
@@ -61,7 +71,7 @@ pub(super) async fn change(
     Id(id): Id<OrganizationId>,
     RecordChange(change): RecordChange,
     Body(patch): Body<OrganizationPatch>,
-) -> ApiResult {
+) -> ApiResult<Record<OrganizationView>> {
     record(&admin.directory.organizations().change(&id, patch, &change).await?)
 }
 
@@ -69,12 +79,15 @@ pub(super) async fn delete(
     State(admin): State<AdminState>,
     Id(id): Id<OrganizationId>,
     RecordChange(change): RecordChange,
-) -> ApiResult {
+) -> ApiResult<NoContent> {
     admin.directory.organizations().delete(&id, &change).await?;
     no_content()
 }
 
-pub(super) async fn link(State(admin): State<AdminState>, Id(id): Id<OrganizationId>) -> ApiResult {
+pub(super) async fn link(
+    State(admin): State<AdminState>,
+    Id(id): Id<OrganizationId>,
+) -> ApiResult<Record<LinkView>> {
     let link = admin.directory.secure_links().get(&id).await?;
     record(&admin.link_view(&link))
 }
@@ -84,7 +97,7 @@ pub(super) async fn switch_link(
     Id(id): Id<OrganizationId>,
     RecordChange(change): RecordChange,
     Body(LinkPatch { enabled }): Body<LinkPatch>,
-) -> ApiResult {
+) -> ApiResult<Record<LinkView>> {
     let link = admin.directory.secure_links().set_enabled(&id, enabled, &change).await?;
     record(&admin.link_view(&link))
 }
@@ -94,7 +107,7 @@ pub(super) async fn rotate_link(
     Id(id): Id<OrganizationId>,
     RecordChange(change): RecordChange,
     OptionalBody(NoFields {}): OptionalBody<NoFields>,
-) -> ApiResult {
+) -> ApiResult<Created<LinkView>> {
     let link = admin.directory.secure_links().rotate(&id, &change).await?;
     created(&admin.link_view(&link), format!("/api/v1/organizations/{id}/link"))
 }

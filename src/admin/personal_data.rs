@@ -6,7 +6,7 @@ use serde_json::Map;
 
 use super::problem::Problem;
 use super::request::{Id, NewRecord};
-use super::response::{ApiResult, document};
+use super::response::{ApiResult, Document, document};
 use super::scoped::State;
 use super::state::AdminState;
 use crate::audit::{Filter, NumberedEntry};
@@ -21,8 +21,9 @@ use crate::mail::queue::MailView;
 use crate::session::SessionData;
 
 /// The whole document.
-#[derive(Debug, Serialize)]
-struct Export {
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "PersonalData")]
+pub(super) struct Export {
     exported: Timestamp,
     #[serde(flatten)]
     account: AccountData,
@@ -40,7 +41,7 @@ pub(super) async fn export(
     State(admin): State<AdminState>,
     Id(id): Id<UserId>,
     NewRecord(change): NewRecord,
-) -> ApiResult {
+) -> ApiResult<Document<Export>> {
     let now = clock::now();
     let account = admin.directory.users().account_data(&id).await?;
     let exported = Occurrence {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::request::{NewRecord, NoFields, OptionalBody};
-use super::response::{ApiResult, document};
+use super::response::{ApiResult, Document, document};
 use super::scoped::State;
 use super::state::AdminState;
 use crate::authz::access;
@@ -11,22 +11,25 @@ use crate::directory::{Hits, Snapshot};
 use portcullis_policy::{Route, Upstream};
 
 /// A list that is not paged.
-#[derive(Debug, Serialize)]
-struct List<T> {
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "{T}List")]
+pub(super) struct List<T> {
     items: Vec<T>,
     /// Always `null`: the list is complete.
     next: Option<()>,
 }
 
-#[derive(Debug, Serialize)]
-struct PermissionView<'a> {
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Permission")]
+pub(super) struct PermissionView<'a> {
     id: &'a str,
     name: &'a str,
     identity: bool,
 }
 
-#[derive(Debug, Serialize)]
-struct RouteView<'a> {
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Route")]
+pub(super) struct RouteView<'a> {
     name: &'a str,
     methods: Vec<&'a str>,
     path: &'a str,
@@ -45,13 +48,15 @@ struct RouteView<'a> {
     hits: Hits,
 }
 
-#[derive(Debug, Serialize)]
-struct Reloaded<'a> {
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub(super) struct Reloaded<'a> {
     version: &'a str,
     routes: usize,
 }
 
-pub(super) async fn permissions(State(admin): State<AdminState>) -> ApiResult {
+pub(super) async fn permissions(
+    State(admin): State<AdminState>,
+) -> ApiResult<Document<List<PermissionView<'static>>>> {
     let snapshot = admin.directory.snapshot();
     let items = snapshot.policy().catalogue().permissions().iter().map(|permission| {
         PermissionView { id: &permission.id, name: &permission.name, identity: permission.identity }
@@ -59,7 +64,9 @@ pub(super) async fn permissions(State(admin): State<AdminState>) -> ApiResult {
     document(&List { items: items.collect(), next: None })
 }
 
-pub(super) async fn routes(State(admin): State<AdminState>) -> ApiResult {
+pub(super) async fn routes(
+    State(admin): State<AdminState>,
+) -> ApiResult<Document<List<RouteView<'static>>>> {
     let snapshot = admin.directory.snapshot();
     let policy = snapshot.policy();
     let items = policy.routes().iter().map(|route| view(route, &snapshot));
@@ -70,7 +77,7 @@ pub(super) async fn reload(
     State(admin): State<AdminState>,
     NewRecord(change): NewRecord,
     OptionalBody(NoFields {}): OptionalBody<NoFields>,
-) -> ApiResult {
+) -> ApiResult<Document<Reloaded<'static>>> {
     (admin.reload)(admin.directory.clone(), change).await?;
     let snapshot = admin.directory.snapshot();
     let policy = snapshot.policy();

@@ -16,9 +16,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) struct PortalServers(Vec<(Option<String>, String)>);
 
 /// A server of the portal, and whether it accepts connections.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "PortalServer")]
 pub(super) struct ServerStatus<'a> {
-    /// The name in `upstream.others`; `None` for those of `upstream.servers`.
+    /// The name in `upstream.others`; `null` for those of `upstream.servers`.
     upstream: Option<&'a str>,
     pub(super) address: &'a str,
     reachable: bool,

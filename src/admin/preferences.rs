@@ -1,12 +1,13 @@
 //! `preferences` (R12, R60).
 
 use super::request::{Body, RecordChange};
-use super::response::{ApiResult, record};
+use super::response::{ApiResult, Record, record};
 use super::scoped::State;
 use super::state::AdminState;
 use crate::directory::accounts::preferences::PreferencesPatch;
+use crate::directory::accounts::preferences::PreferencesView;
 
-pub(super) async fn show(State(admin): State<AdminState>) -> ApiResult {
+pub(super) async fn show(State(admin): State<AdminState>) -> ApiResult<Record<PreferencesView>> {
     record(&admin.directory.preferences().get().await?)
 }
 
@@ -14,6 +15,6 @@ pub(super) async fn change(
     State(admin): State<AdminState>,
     RecordChange(change): RecordChange,
     Body(patch): Body<PreferencesPatch>,
-) -> ApiResult {
+) -> ApiResult<Record<PreferencesView>> {
     record(&admin.directory.preferences().change(patch, &change).await?)
 }

@@ -32,19 +32,24 @@ pub(super) struct Problem {
 }
 
 /// The member of our own in the document.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "ProblemExtension")]
 pub(super) struct Extension<'a> {
+    /// The role with the fewest rights that would do.
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<&'static str>,
+    /// What is wrong, one by one.
     #[serde(skip_serializing_if = "<[Item]>::is_empty")]
     errors: &'a [Item],
+    /// The record as it is now, if it was changed since it was read.
     #[serde(skip_serializing_if = "Value::is_null")]
     current: &'a Value,
 }
 
 /// One of the errors in a request or a policy file.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "ProblemItem")]
 enum Item {
     Field { field: String, message: String },
     File { file: String, line: Option<usize>, message: String },

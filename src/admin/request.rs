@@ -59,7 +59,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalB
 }
 
 /// The body of an action without fields: `{}`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NoFields {}
 
@@ -166,16 +166,22 @@ impl<S: Send + Sync> FromRequestParts<S> for NewRecord {
 /// A change by the caller, now.
 fn change(parts: &Parts) -> Result<Change, Problem> {
     match parts.extensions.get::<Caller>() {
-        Some(caller) => Ok(Change::new(caller.actor.clone(), clock::now())),
+        Some(caller) => {
+            let change = Change::new(caller.actor.clone(), clock::now());
+            Ok(change.in_role(caller.rights().role))
+        }
         // The guard lets no request without a caller reach a handler that writes.
         None => Err(no_caller()),
     }
 }
 
 /// Which part of a list to return. The bounds of `limit` are those of [`PageRequest`].
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
 pub(super) struct PageParams {
+    /// The largest number of items; by default 100.
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<usize>,
+    /// The `next` of the page before; `cursor` is another name.
     #[serde(alias = "cursor")]
     after: Option<String>,
 }

@@ -5,89 +5,187 @@
 
 use super::authority::Authority::{Export, Manage, Own, Public, Read, Support};
 use super::authority::Reach::{Gateway, Organizations, Shared};
+use super::operation::op;
 use super::table::{DELETE, GET, PATCH, POST, PUT, Table};
 use super::{
-    administrators, audit, end_users, explain, groups, health, lockouts, mail, organizations,
-    personal_data, policy, preferences, session, sessions, status, tokens, user_tokens, users,
+    administrators, audit, end_users, explain, groups, health, lockouts, mail, openapi,
+    organizations, personal_data, policy, preferences, session, sessions, status, tokens,
+    user_tokens, users,
 };
 
 /// Every route of the API.
 #[rustfmt::skip]
 pub(super) fn table() -> Table {
     Table::default()
-        .route(Public, Shared, GET, "/healthz", health::alive)
-        .route(Public, Shared, GET, "/livez", health::alive)
-        .route(Public, Shared, GET, "/readyz", health::ready)
-        .route(Read, Shared, GET, "/api/v1/groups", groups::list)
-        .route(Manage, Gateway, POST, "/api/v1/groups", groups::create)
-        .route(Read, Shared, GET, "/api/v1/groups/{id}", groups::show)
-        .route(Manage, Gateway, PATCH, "/api/v1/groups/{id}", groups::change)
-        .route(Manage, Gateway, DELETE, "/api/v1/groups/{id}", groups::delete)
-        .route(Manage, Gateway, POST, "/api/v1/groups/{id}/copy", groups::copy)
-        .route(Read, Shared, GET, "/api/v1/permissions", policy::permissions)
-        .route(Read, Shared, GET, "/api/v1/routes", policy::routes)
-        .route(Manage, Gateway, POST, "/api/v1/policy/reload", policy::reload)
-        .route(Read, Organizations, GET, "/api/v1/audit", audit::list)
-        .route(Export, Gateway, GET, "/api/v1/audit/checkpoint", audit::checkpoint)
-        .route(Export, Gateway, GET, "/api/v1/audit/export", audit::export)
-        .route(Read, Organizations, GET, "/api/v1/explain", explain::by_query)
-        .route(Read, Organizations, POST, "/api/v1/explain", explain::by_body)
-        .route(Read, Organizations, GET, "/api/v1/organizations", organizations::list)
-        .route(Manage, Gateway, POST, "/api/v1/organizations", organizations::create)
-        .route(Read, Organizations, GET, "/api/v1/organizations/{id}", organizations::show)
-        .route(Manage, Organizations, PATCH, "/api/v1/organizations/{id}", organizations::change)
-        .route(Manage, Organizations, DELETE, "/api/v1/organizations/{id}", organizations::delete)
-        .route(Support, Organizations, GET, "/api/v1/organizations/{id}/link", organizations::link)
-        .route(Manage, Organizations, PATCH, "/api/v1/organizations/{id}/link", organizations::switch_link)
-        .route(Manage, Organizations, POST, "/api/v1/organizations/{id}/link/rotate", organizations::rotate_link)
-        .route(Read, Organizations, GET, "/api/v1/organizations/{id}/end-users", end_users::list)
-        .route(Manage, Organizations, POST, "/api/v1/organizations/{id}/end-users", end_users::create)
-        .route(Read, Organizations, GET, "/api/v1/organizations/{id}/end-users/{end_user}", end_users::show)
-        .route(Manage, Organizations, PATCH, "/api/v1/organizations/{id}/end-users/{end_user}", end_users::change)
-        .route(Manage, Organizations, DELETE, "/api/v1/organizations/{id}/end-users/{end_user}", end_users::delete)
-        .route(Read, Organizations, GET, "/api/v1/users", users::list)
-        .route(Manage, Organizations, POST, "/api/v1/users", users::create)
-        .route(Read, Organizations, GET, "/api/v1/users/{id}", users::show)
-        .route(Manage, Organizations, PATCH, "/api/v1/users/{id}", users::change)
-        .route(Manage, Organizations, DELETE, "/api/v1/users/{id}", users::delete)
-        .route(Support, Organizations, GET, "/api/v1/users/{id}/export", personal_data::export)
-        .route(Support, Organizations, PUT, "/api/v1/users/{id}/password", users::set_password)
-        .route(Support, Organizations, POST, "/api/v1/users/{id}/password", users::set_password)
-        .route(Support, Organizations, POST, "/api/v1/users/{id}/invitation", users::invite)
-        .route(Support, Organizations, DELETE, "/api/v1/users/{id}/invitation", users::withdraw)
-        .route(Read, Organizations, GET, "/api/v1/users/{id}/mfa", users::second_factor)
-        .route(Support, Organizations, DELETE, "/api/v1/users/{id}/mfa", users::reset_second_factor)
-        .route(Read, Organizations, GET, "/api/v1/users/{id}/sessions", users::sessions)
-        .route(Support, Organizations, DELETE, "/api/v1/users/{id}/sessions", users::end_sessions)
-        .route(Read, Organizations, GET, "/api/v1/users/{id}/tokens", user_tokens::list)
-        .route(Manage, Organizations, POST, "/api/v1/users/{id}/tokens", user_tokens::create)
-        .route(Support, Organizations, DELETE, "/api/v1/users/{id}/tokens/{token}", user_tokens::revoke)
-        .route(Read, Organizations, GET, "/api/v1/sessions", sessions::list)
-        .route(Support, Organizations, DELETE, "/api/v1/sessions", sessions::end_all)
-        .route(Support, Organizations, DELETE, "/api/v1/sessions/{id}", sessions::end)
-        .route(Read, Organizations, GET, "/api/v1/lockouts", lockouts::list)
-        .route(Support, Organizations, DELETE, "/api/v1/lockouts", lockouts::release_by_query)
-        .route(Support, Organizations, DELETE, "/api/v1/lockouts/{id}", lockouts::release)
-        .route(Read, Gateway, GET, "/api/v1/preferences", preferences::show)
-        .route(Manage, Gateway, PATCH, "/api/v1/preferences", preferences::change)
-        .route(Read, Organizations, GET, "/api/v1/mail", mail::list)
-        .route(Support, Gateway, POST, "/api/v1/mail/test", mail::test)
-        .route(Read, Organizations, GET, "/api/v1/mail/{id}", mail::show)
-        .route(Support, Organizations, POST, "/api/v1/mail/{id}/retry", mail::retry)
-        .route(Read, Gateway, GET, "/api/v1/status", status::show)
-        .route(Public, Shared, POST, "/api/v1/session", session::start)
-        .route(Read, Shared, GET, "/api/v1/session", session::show)
-        .route(Read, Shared, DELETE, "/api/v1/session", session::end)
-        .route(Own, Gateway, GET, "/api/v1/administrators", administrators::list)
-        .route(Own, Gateway, POST, "/api/v1/administrators", administrators::create)
-        .route(Own, Gateway, GET, "/api/v1/administrators/{id}", administrators::show)
-        .route(Own, Gateway, PATCH, "/api/v1/administrators/{id}", administrators::change)
-        .route(Own, Gateway, DELETE, "/api/v1/administrators/{id}", administrators::delete)
-        .route(Own, Gateway, PUT, "/api/v1/administrators/{id}/password", administrators::set_password)
-        .route(Own, Gateway, POST, "/api/v1/administrators/{id}/mfa", administrators::reset_mfa)
-        .route(Own, Gateway, GET, "/api/v1/administrators/{id}/sessions", administrators::sessions)
-        .route(Own, Gateway, DELETE, "/api/v1/administrators/{id}/sessions", administrators::end_sessions)
-        .route(Own, Gateway, GET, "/api/v1/tokens", tokens::list)
-        .route(Own, Gateway, POST, "/api/v1/tokens", tokens::create)
-        .route(Own, Gateway, DELETE, "/api/v1/tokens/{id}", tokens::revoke)
+        .route(Public, Shared, GET, "/healthz", health::alive,
+            op("probes.health", "Check that the process serves requests"))
+        .route(Public, Shared, GET, "/livez", health::alive,
+            op("probes.live", "Check that the process serves requests"))
+        .route(Public, Shared, GET, "/readyz", health::ready,
+            op("probes.ready", "Check that requests can be decided").refuses(&["not-ready"]))
+        .route(Read, Shared, GET, "/openapi.json", openapi::show,
+            op("description.openapi", "Get this description"))
+        .route(Read, Shared, GET, "/api/v1/groups", groups::list,
+            op("groups.list", "List groups"))
+        .route(Manage, Gateway, POST, "/api/v1/groups", groups::create,
+            op("groups.create", "Create a group")
+                .refuses(&["taken", "permission-needs-identity"]))
+        .route(Read, Shared, GET, "/api/v1/groups/{id}", groups::show,
+            op("groups.show", "Get a group"))
+        .route(Manage, Gateway, PATCH, "/api/v1/groups/{id}", groups::change,
+            op("groups.change", "Change a group, or make it the default")
+                .refuses(&["taken", "permission-needs-identity", "group-built-in", "group-not-a-default"]))
+        .route(Manage, Gateway, DELETE, "/api/v1/groups/{id}", groups::delete,
+            op("groups.delete", "Delete a group")
+                .refuses(&["group-built-in", "group-in-use", "group-is-default"]))
+        .route(Manage, Gateway, POST, "/api/v1/groups/{id}/copy", groups::copy,
+            op("groups.copy", "Copy a group")
+                .refuses(&["taken", "permission-needs-identity"]))
+        .route(Read, Shared, GET, "/api/v1/permissions", policy::permissions,
+            op("policy.permissions", "List the permissions of the policy"))
+        .route(Read, Shared, GET, "/api/v1/routes", policy::routes,
+            op("policy.routes", "List the routes of the policy"))
+        .route(Manage, Gateway, POST, "/api/v1/policy/reload", policy::reload,
+            op("policy.reload", "Read the policy files again").refuses(&["policy-invalid"]))
+        .route(Read, Organizations, GET, "/api/v1/audit", audit::list,
+            op("audit.list", "List entries of the audit log, the newest first"))
+        .route(Export, Gateway, GET, "/api/v1/audit/checkpoint", audit::checkpoint,
+            op("audit.checkpoint", "Sign the entries so far and get the checkpoint")
+                .refuses(&["not-found"]))
+        .route(Export, Gateway, GET, "/api/v1/audit/export", audit::export,
+            op("audit.export", "Export the whole audit log"))
+        .route(Read, Organizations, GET, "/api/v1/explain", explain::by_query,
+            op("explain.get", "Explain the decision on a request").refuses(&["not-found"]))
+        .route(Read, Organizations, POST, "/api/v1/explain", explain::by_body,
+            op("explain.post", "Explain the decision on a request").refuses(&["not-found"]))
+        .route(Read, Organizations, GET, "/api/v1/organizations", organizations::list,
+            op("organizations.list", "List organizations"))
+        .route(Manage, Gateway, POST, "/api/v1/organizations", organizations::create,
+            op("organizations.create", "Create an organization").refuses(&["taken"]))
+        .route(Read, Organizations, GET, "/api/v1/organizations/{id}", organizations::show,
+            op("organizations.show", "Get an organization"))
+        .route(Manage, Organizations, PATCH, "/api/v1/organizations/{id}", organizations::change,
+            op("organizations.change", "Change an organization")
+                .refuses(&["taken", "is-password"]))
+        .route(Manage, Organizations, DELETE, "/api/v1/organizations/{id}", organizations::delete,
+            op("organizations.delete", "Delete an organization without members")
+                .refuses(&["organization-in-use", "organization-in-scope"]))
+        .route(Support, Organizations, GET, "/api/v1/organizations/{id}/link", organizations::link,
+            op("organizations.link", "Get the secure link"))
+        .route(Manage, Organizations, PATCH, "/api/v1/organizations/{id}/link", organizations::switch_link,
+            op("organizations.switch_link", "Enable or disable the secure link"))
+        .route(Manage, Organizations, POST, "/api/v1/organizations/{id}/link/rotate", organizations::rotate_link,
+            op("organizations.rotate_link", "Replace the secure link"))
+        .route(Read, Organizations, GET, "/api/v1/organizations/{id}/end-users", end_users::list,
+            op("end_users.list", "List the end users of an organization"))
+        .route(Manage, Organizations, POST, "/api/v1/organizations/{id}/end-users", end_users::create,
+            op("end_users.create", "Create an end user").refuses(&["taken"]))
+        .route(Read, Organizations, GET, "/api/v1/organizations/{id}/end-users/{end_user}", end_users::show,
+            op("end_users.show", "Get an end user"))
+        .route(Manage, Organizations, PATCH, "/api/v1/organizations/{id}/end-users/{end_user}", end_users::change,
+            op("end_users.change", "Change an end user").refuses(&["taken", "is-password"]))
+        .route(Manage, Organizations, DELETE, "/api/v1/organizations/{id}/end-users/{end_user}", end_users::delete,
+            op("end_users.delete", "Delete an end user without a portal user")
+                .refuses(&["end-user-in-use"]))
+        .route(Read, Organizations, GET, "/api/v1/users", users::list,
+            op("users.list", "List portal users"))
+        .route(Manage, Organizations, POST, "/api/v1/users", users::create,
+            op("users.create", "Create a portal user")
+                .refuses(&["taken", "no-address", "busy", "is-password", "has-password"]))
+        .route(Read, Organizations, GET, "/api/v1/users/{id}", users::show,
+            op("users.show", "Get a portal user"))
+        .route(Manage, Organizations, PATCH, "/api/v1/users/{id}", users::change,
+            op("users.change", "Change a portal user").refuses(&["taken", "is-password"]))
+        .route(Manage, Organizations, DELETE, "/api/v1/users/{id}", users::delete,
+            op("users.delete", "Delete a portal user").refuses(&["end-user-in-use"]))
+        .route(Support, Organizations, GET, "/api/v1/users/{id}/export", personal_data::export,
+            op("users.export", "Export everything that is stored about a portal user"))
+        .route(Support, Organizations, PUT, "/api/v1/users/{id}/password", users::set_password,
+            op("users.set_password", "Set the password of a portal user")
+                .refuses(&["busy", "is-password"]))
+        .route(Support, Organizations, POST, "/api/v1/users/{id}/password", users::post_password,
+            op("users.post_password", "Set the password of a portal user")
+                .refuses(&["busy", "is-password"]))
+        .route(Support, Organizations, POST, "/api/v1/users/{id}/invitation", users::invite,
+            op("users.invite", "Send an invitation to choose a password")
+                .refuses(&["has-password", "no-address", "account-disabled"]))
+        .route(Support, Organizations, DELETE, "/api/v1/users/{id}/invitation", users::withdraw,
+            op("users.withdraw", "Withdraw the invitation").refuses(&["not-invited"]))
+        .route(Read, Organizations, GET, "/api/v1/users/{id}/mfa", users::second_factor,
+            op("users.second_factor", "Get the state of the second factor"))
+        .route(Support, Organizations, DELETE, "/api/v1/users/{id}/mfa", users::reset_second_factor,
+            op("users.reset_second_factor", "Remove the second factor"))
+        .route(Read, Organizations, GET, "/api/v1/users/{id}/sessions", users::sessions,
+            op("users.sessions", "List the sessions of a portal user"))
+        .route(Support, Organizations, DELETE, "/api/v1/users/{id}/sessions", users::end_sessions,
+            op("users.end_sessions", "End the sessions of a portal user"))
+        .route(Read, Organizations, GET, "/api/v1/users/{id}/tokens", user_tokens::list,
+            op("user_tokens.list", "List the tokens of a portal user"))
+        .route(Manage, Organizations, POST, "/api/v1/users/{id}/tokens", user_tokens::create,
+            op("user_tokens.create", "Create a token for a program of a portal user")
+                .refuses(&["taken", "no-password", "too-many-tokens"]))
+        .route(Support, Organizations, DELETE, "/api/v1/users/{id}/tokens/{token}", user_tokens::revoke,
+            op("user_tokens.revoke", "Revoke a token of a portal user"))
+        .route(Read, Organizations, GET, "/api/v1/sessions", sessions::list,
+            op("sessions.list", "List current sessions"))
+        .route(Support, Organizations, DELETE, "/api/v1/sessions", sessions::end_all,
+            op("sessions.end_all", "End the sessions of a user or an organization, or all")
+                .refuses(&["not-found"]))
+        .route(Support, Organizations, DELETE, "/api/v1/sessions/{id}", sessions::end,
+            op("sessions.end", "End a session"))
+        .route(Read, Organizations, GET, "/api/v1/lockouts", lockouts::list,
+            op("lockouts.list", "List current lockouts"))
+        .route(Support, Organizations, DELETE, "/api/v1/lockouts", lockouts::release_by_query,
+            op("lockouts.release_by_query", "Clear the failures of a login or an address")
+                .refuses(&["not-found"]))
+        .route(Support, Organizations, DELETE, "/api/v1/lockouts/{id}", lockouts::release,
+            op("lockouts.release", "Clear the failures of a lockout"))
+        .route(Read, Gateway, GET, "/api/v1/preferences", preferences::show,
+            op("preferences.show", "Get the preferences"))
+        .route(Manage, Gateway, PATCH, "/api/v1/preferences", preferences::change,
+            op("preferences.change", "Change the preferences"))
+        .route(Read, Organizations, GET, "/api/v1/mail", mail::list,
+            op("mail.list", "List emails"))
+        .route(Support, Gateway, POST, "/api/v1/mail/test", mail::test,
+            op("mail.test", "Send a test email"))
+        .route(Read, Organizations, GET, "/api/v1/mail/{id}", mail::show,
+            op("mail.show", "Get an email"))
+        .route(Support, Organizations, POST, "/api/v1/mail/{id}/retry", mail::retry,
+            op("mail.retry", "Send an email again").refuses(&["mail-done"]))
+        .route(Read, Gateway, GET, "/api/v1/status", status::show,
+            op("status.show", "Get the state of the gateway"))
+        .route(Public, Shared, POST, "/api/v1/session", session::start,
+            op("session.start", "Sign in as an administrator")
+                .refuses(&["code-required", "wrong-credentials", "second-factor-missing", "locked-out", "busy", "cross-site"]))
+        .route(Read, Shared, GET, "/api/v1/session", session::show,
+            op("session.show", "Get who is calling"))
+        .route(Read, Shared, DELETE, "/api/v1/session", session::end,
+            op("session.end", "Sign out").refuses(&["not-found"]))
+        .route(Own, Gateway, GET, "/api/v1/administrators", administrators::list,
+            op("administrators.list", "List administrators"))
+        .route(Own, Gateway, POST, "/api/v1/administrators", administrators::create,
+            op("administrators.create", "Create an administrator")
+                .refuses(&["taken", "busy"]))
+        .route(Own, Gateway, GET, "/api/v1/administrators/{id}", administrators::show,
+            op("administrators.show", "Get an administrator"))
+        .route(Own, Gateway, PATCH, "/api/v1/administrators/{id}", administrators::change,
+            op("administrators.change", "Change an administrator")
+                .refuses(&["last-owner", "is-password"]))
+        .route(Own, Gateway, DELETE, "/api/v1/administrators/{id}", administrators::delete,
+            op("administrators.delete", "Delete an administrator").refuses(&["last-owner"]))
+        .route(Own, Gateway, PUT, "/api/v1/administrators/{id}/password", administrators::set_password,
+            op("administrators.set_password", "Set the password of an administrator")
+                .refuses(&["busy"]))
+        .route(Own, Gateway, POST, "/api/v1/administrators/{id}/mfa", administrators::reset_mfa,
+            op("administrators.reset_mfa", "Issue another second factor"))
+        .route(Own, Gateway, GET, "/api/v1/administrators/{id}/sessions", administrators::sessions,
+            op("administrators.sessions", "List the sessions of an administrator"))
+        .route(Own, Gateway, DELETE, "/api/v1/administrators/{id}/sessions", administrators::end_sessions,
+            op("administrators.end_sessions", "End the sessions of an administrator"))
+        .route(Own, Gateway, GET, "/api/v1/tokens", tokens::list,
+            op("tokens.list", "List API tokens"))
+        .route(Own, Gateway, POST, "/api/v1/tokens", tokens::create,
+            op("tokens.create", "Create an API token"))
+        .route(Own, Gateway, DELETE, "/api/v1/tokens/{id}", tokens::revoke,
+            op("tokens.revoke", "Revoke an API token"))
 }

@@ -1,7 +1,6 @@
 //! `session`: signing in and out as an administrator.
 
 use axum::Extension;
-use axum::response::Response;
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,17 +8,19 @@ use serde::{Deserialize, Serialize};
 use super::caller::Caller;
 use super::problem::Problem;
 use super::request::{Body, NewRecord};
-use super::response::{ApiResult, document, no_content};
+use super::response::{ApiResult, Document, NoContent, Opened, document, no_content, opened};
 use super::scoped::{State, Unauthenticated};
 use super::state::AdminState;
 use crate::clock;
 use crate::credential::secret::Secret;
-use crate::directory::access::administrators::{AdminSignIn, AdminSignInRequest};
+use crate::directory::access::administrators::{
+    AdminSignIn, AdminSignInRequest, AdministratorView,
+};
 use crate::directory::records::Rights;
 use crate::web::peer::Peer;
 
 /// What an administrator signs in with.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Credentials {
     login: String,
@@ -29,8 +30,9 @@ pub(super) struct Credentials {
 }
 
 /// Who is signed in.
-#[derive(Debug, Serialize)]
-struct Current<'a> {
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "CurrentSession")]
+pub(super) struct Current<'a> {
     actor: String,
     #[serde(flatten)]
     rights: Rights,
@@ -43,17 +45,14 @@ pub(super) async fn start(
     headers: HeaderMap,
     Extension(Peer(address)): Extension<Peer>,
     Body(Credentials { login, password, code }): Body<Credentials>,
-) -> ApiResult {
+) -> ApiResult<Opened<AdministratorView>> {
     admin.site.refuse_other_sites(&headers)?;
-    admin.site.check_host(&headers)?;
     let request = AdminSignInRequest { login: &login, password, code: code.as_deref(), address };
     let administrators = admin.directory.administrators();
     let unauthorized = |name, detail: &str| Problem::new(StatusCode::UNAUTHORIZED, name, detail);
     Err(match administrators.sign_in(request, admin.rules, clock::now()).await? {
         AdminSignIn::Accepted { token, administrator } => {
-            let mut response = document(&administrator)?;
-            *response.status_mut() = StatusCode::CREATED;
-            return Ok(with_cookie(response, admin.site.set_cookie(Some(&token))));
+            return opened(&administrator, admin.site.set_cookie(Some(&token)));
         }
         AdminSignIn::CodeRequired => {
             unauthorized("code-required", "the password is right; send a `code` too")
@@ -74,7 +73,9 @@ pub(super) async fn start(
     })
 }
 
-pub(super) async fn show(Extension(caller): Extension<Caller>) -> ApiResult {
+pub(super) async fn show(
+    Extension(caller): Extension<Caller>,
+) -> ApiResult<Document<Current<'static>>> {
     let (actor, rights) = (caller.actor.to_string(), caller.rights());
     document(&Current { actor, rights, email: caller.email.as_deref() })
 }
@@ -83,19 +84,16 @@ pub(super) async fn end(
     State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
     NewRecord(change): NewRecord,
-) -> ApiResult {
+) -> ApiResult<NoContent> {
     let Some(session) = &caller.session else {
         return Err(Problem::not_found("session", "of this caller"));
     };
     admin.end_own_session(session, &change).await?;
-    Ok(with_cookie(no_content()?, admin.site.set_cookie(None)))
-}
-
-fn with_cookie(mut response: Response, line: Option<http::HeaderValue>) -> Response {
-    if let Some(line) = line {
-        response.headers_mut().append(header::SET_COOKIE, line);
-    }
-    response
+    let response = no_content()?;
+    Ok(match admin.site.set_cookie(None) {
+        Some(line) => response.with_header(header::SET_COOKIE, line),
+        None => response,
+    })
 }
 
 fn locked_out(until: Timestamp, now: Timestamp) -> Problem {

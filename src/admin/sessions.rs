@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
 use super::request::{Id, NewRecord, PageParams, Params, UNKNOWN_CURSOR};
-use super::response::{ApiResult, listed, no_content};
+use super::response::{ApiResult, Document, Listed, NoContent, listed, no_content};
 use super::scoped::State;
 use super::state::AdminState;
 use crate::clock;
@@ -13,14 +13,14 @@ use crate::directory::records::kind;
 use crate::directory::{OrganizationId, UserId};
 use crate::session::{SessionFilter, SessionView};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub(super) struct Filter {
     user: Option<UserId>,
     organization: Option<OrganizationId>,
 }
 
-#[derive(Debug, Serialize)]
-struct SessionPage {
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub(super) struct SessionPage {
     items: Vec<SessionView>,
     next: Option<String>,
 }
@@ -29,7 +29,7 @@ pub(super) async fn list(
     State(admin): State<AdminState>,
     Params(page): Params<PageParams>,
     Params(filter): Params<Filter>,
-) -> ApiResult {
+) -> ApiResult<Document<Listed<SessionPage>>> {
     let filter = filter.checked()?;
     match &filter {
         SessionFilter::User(id) => admin.directory.users().require(id).await?,
@@ -45,7 +45,7 @@ pub(super) async fn end_all(
     State(admin): State<AdminState>,
     NewRecord(change): NewRecord,
     Params(filter): Params<Filter>,
-) -> ApiResult {
+) -> ApiResult<NoContent> {
     let filter = filter.checked()?;
     match (admin.sessions.end_all(&filter, &change).await?, &filter) {
         (0, SessionFilter::User(id)) => admin.directory.users().get(id).await.map(drop)?,
@@ -61,7 +61,7 @@ pub(super) async fn end(
     State(admin): State<AdminState>,
     NewRecord(change): NewRecord,
     Id(id): Id,
-) -> ApiResult {
+) -> ApiResult<NoContent> {
     let ended = match TokenHash::parse(&id) {
         Some(key) => admin.sessions.end(&key, &change).await?,
         None => false,
@@ -74,7 +74,7 @@ pub(super) async fn page_of(
     admin: &AdminState,
     filter: &SessionFilter,
     page: &PageParams,
-) -> ApiResult {
+) -> ApiResult<Document<Listed<SessionPage>>> {
     let limit = page.limit()?;
     let after = page.after();
     if after.is_some_and(|after| TokenHash::parse(after).is_none()) {

@@ -8,11 +8,10 @@ use serde::Serialize;
 
 use super::portal_servers::ServerStatus;
 use super::problem::Problem;
-use super::response::{ApiResult, document};
+use super::response::{ApiResult, Document, document};
 use super::scoped::State;
 use super::state::AdminState;
 use crate::clock;
-use crate::directory::access::api_tokens::{ApiTokenView, TokenWarning};
 use crate::directory::accounts::user_list::UserFilter;
 use crate::directory::records::UserStatus;
 use crate::directory::{LastReload, Page, PageRequest};
@@ -20,8 +19,8 @@ use crate::session::SessionFilter;
 use portcullis_policy::{Policy, PolicyFiles};
 
 /// The gateway as it is now.
-#[derive(Debug, Serialize)]
-struct Status<'a> {
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub(super) struct Status<'a> {
     version: &'static str,
     public_url: &'a str,
     started: Timestamp,
@@ -35,7 +34,7 @@ struct Status<'a> {
     warnings: Vec<Warning>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 struct PolicyStatus<'a> {
     version: &'a str,
     directory: String,
@@ -44,7 +43,7 @@ struct PolicyStatus<'a> {
     routes: usize,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 struct PortalStatus<'a> {
     enabled: bool,
     disabled_redirect_url: Option<&'a str>,
@@ -52,7 +51,7 @@ struct PortalStatus<'a> {
 }
 
 /// A disabled user counts as disabled only.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, schemars::JsonSchema)]
 struct UserCounts {
     active: usize,
     invited: usize,
@@ -60,13 +59,13 @@ struct UserCounts {
     disabled: usize,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, schemars::JsonSchema)]
 struct SessionCounts {
     user: usize,
     link: usize,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, schemars::JsonSchema)]
 struct MailCounts {
     waiting: usize,
     failed: usize,
@@ -74,13 +73,14 @@ struct MailCounts {
 }
 
 /// Something that an operator should look at.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "StatusWarning")]
 struct Warning {
     name: &'static str,
     detail: String,
 }
 
-pub(super) async fn show(State(admin): State<AdminState>) -> ApiResult {
+pub(super) async fn show(State(admin): State<AdminState>) -> ApiResult<Document<Status<'static>>> {
     let snapshot = admin.directory.snapshot();
     let (policy, preferences) = (snapshot.policy(), snapshot.preferences());
     let redirect = preferences.disabled_redirect_url.as_deref();
@@ -110,7 +110,6 @@ pub(super) async fn show(State(admin): State<AdminState>) -> ApiResult {
     let expectations = snapshot.check_expectations().err().map(|problems| problems.to_string());
     status.warnings = warnings(&status, expectations, admin.authz.is_fresh());
     status.warnings.extend(not_reloaded(&admin.directory.reloads().last()));
-    status.warnings.extend(admin.token_warnings(clock::now()).await?);
     document(&status)
 }
 
@@ -173,20 +172,6 @@ fn not_reloaded(last: &LastReload) -> Option<Warning> {
 }
 
 impl AdminState {
-    /// The tokens of the admin API that never expire, or soon do.
-    async fn token_warnings(&self, now: Timestamp) -> Result<Vec<Warning>, Problem> {
-        let tokens = self.directory.api_tokens().to_report(now).await?;
-        let warning = |token: &ApiTokenView| {
-            let name = match token.warning(now)? {
-                TokenWarning::NeverExpires => "token-never-expires",
-                TokenWarning::ExpiresSoon => "token-expires-soon",
-                TokenWarning::Expired => return None,
-            };
-            Some(Warning { name, detail: token.warning_text(now)? })
-        };
-        Ok(tokens.iter().filter_map(warning).collect())
-    }
-
     async fn organization_count(&self) -> Result<usize, Problem> {
         let organizations = self.directory.organizations();
         let mut request = first_page()?;

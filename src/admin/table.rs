@@ -1,7 +1,7 @@
 //! How routes are declared: [`Table::route`] is the only way into the router, and takes the
-//! authority and the scope that the route requires. What is not declared is not served.
+//! authority, the scope and the description of the route. What is not declared is not served.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use axum::Router;
 use axum::handler::Handler;
@@ -10,7 +10,11 @@ use http::Method;
 
 use super::authority::{Authority, Reach};
 use super::dry_run;
-use super::input::Inputs;
+use super::input::{Inputs, Parts};
+use super::operation::Operation;
+use super::problem::Problem;
+use super::response::{Reply, Success};
+use super::schemas::Schemas;
 use super::state::AdminState;
 
 /// A method, as the declaration and as axum's router name it.
@@ -31,7 +35,7 @@ pub(super) struct Table {
 
 /// The routes by path, as it is declared (`/api/v1/groups/{id}`).
 #[derive(Debug, Default)]
-pub(super) struct Declarations(HashMap<&'static str, Vec<Declaration>>);
+pub(super) struct Declarations(BTreeMap<&'static str, Vec<Declaration>>);
 
 /// A method of a path.
 #[derive(Debug)]
@@ -40,11 +44,44 @@ pub(super) struct Declaration {
     pub(super) authority: Authority,
     pub(super) reach: Reach,
     /// Whether it honours `If-Match`: it writes to a record that exists.
-    #[cfg_attr(not(test), expect(dead_code, reason = "tests compare it with the routes"))]
     pub(super) reads_version: bool,
     /// The names of its query parameters.
     pub(super) query: Vec<&'static str>,
+    /// What clients know it by.
+    pub(super) operation: Operation,
+    /// What it reads and what it responds with.
+    pub(super) describe: fn(&mut Schemas) -> (Parts, Success),
 }
+
+/// A handler whose arguments and response are known from their types.
+pub(super) trait Endpoint<A>: Handler<A, AdminState> {
+    /// What it reads and what it responds with.
+    fn describe(schemas: &mut Schemas) -> (Parts, Success);
+}
+
+macro_rules! endpoints {
+    ($($argument:ident),*) => {
+        impl<Function, Answer, Response, Marker, $($argument),*> Endpoint<(Marker, $($argument,)*)>
+            for Function
+        where
+            Function: Handler<(Marker, $($argument,)*), AdminState> + Fn($($argument),*) -> Answer,
+            Answer: Future<Output = Result<Response, Problem>>,
+            Response: Reply,
+            (Marker, $($argument,)*): Inputs,
+        {
+            fn describe(schemas: &mut Schemas) -> (Parts, Success) {
+                (<(Marker, $($argument,)*) as Inputs>::describe(schemas), Response::describe(schemas))
+            }
+        }
+    };
+}
+
+endpoints!();
+endpoints!(A);
+endpoints!(A, B);
+endpoints!(A, B, C);
+endpoints!(A, B, C, D);
+endpoints!(A, B, C, D, E);
 
 impl Table {
     /// Declares a route. Its query parameters are those of the handler's arguments, and `dry_run` for
@@ -56,9 +93,10 @@ impl Table {
         (method, filter): RouteMethod,
         path: &'static str,
         handler: H,
+        operation: Operation,
     ) -> Self
     where
-        H: Handler<A, AdminState>,
+        H: Endpoint<A>,
         A: Inputs + Send + 'static,
     {
         let mut query = A::query();
@@ -66,7 +104,9 @@ impl Table {
             query.push(dry_run::PARAMETER);
         }
         let reads_version = A::READS_VERSION;
-        let declaration = Declaration { method, authority, reach, reads_version, query };
+        let describe = H::describe;
+        let declaration =
+            Declaration { method, authority, reach, reads_version, query, operation, describe };
         self.declarations.0.entry(path).or_default().push(declaration);
         let handler = dry_run::Switched(handler);
         Self { router: self.router.route(path, on(filter, handler)), ..self }
@@ -79,7 +119,7 @@ impl Declarations {
         self.0.get(path).map(Vec::as_slice)
     }
 
-    #[cfg(test)]
+    /// All declarations, in order of their paths.
     pub(super) fn all(&self) -> impl Iterator<Item = (&'static str, &Declaration)> {
         self.0.iter().flat_map(|(path, methods)| methods.iter().map(|method| (*path, method)))
     }

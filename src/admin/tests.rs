@@ -1,8 +1,8 @@
 //! The router over a real store, called as a client does.
 
 mod bench;
+mod conformance;
 mod dry_run;
-mod dry_run_property;
 mod explaining;
 mod groups;
 mod guard;

@@ -3,17 +3,19 @@
 use serde::{Deserialize, Serialize};
 
 use super::request::{Body, Id, NewRecord, PageParams, Params, RecordChange};
-use super::response::{ApiResult, Versioned, created, document, no_content};
+use super::response::{
+    ApiResult, Created, Document, NoContent, Versioned, created, document, no_content,
+};
 use super::scoped::State;
 use super::state::AdminState;
-use crate::clock;
 use crate::credential::token::PlainToken;
 use crate::directory::ApiTokenId;
-use crate::directory::access::api_tokens::{ApiTokenView, NewApiToken, TokenWarning};
+use crate::directory::Page;
+use crate::directory::access::api_tokens::{ApiTokenView, NewApiToken};
 use crate::directory::accounts::patch;
 use crate::directory::records::{Rights, Role, Scope};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewToken {
     name: String,
@@ -29,19 +31,10 @@ pub(super) struct NewToken {
     expires: Option<Option<jiff::Timestamp>>,
 }
 
-/// A token in the list.
-#[derive(Debug, Serialize)]
-struct Listed {
-    #[serde(flatten)]
-    token: ApiTokenView,
-    /// Whether it never expires, soon does, or has expired.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    warning: Option<TokenWarning>,
-}
-
 /// A new token. This response is the only place where the token itself appears.
-#[derive(Debug, Serialize)]
-struct CreatedToken {
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "CreatedApiToken")]
+pub(super) struct CreatedToken {
     #[serde(flatten)]
     record: ApiTokenView,
     token: ExposedToken,
@@ -54,7 +47,7 @@ impl Versioned for CreatedToken {
 }
 
 /// The token itself, hidden from `Debug`.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub(super) struct ExposedToken(String);
 
@@ -73,17 +66,15 @@ impl std::fmt::Debug for ExposedToken {
 pub(super) async fn list(
     State(admin): State<AdminState>,
     Params(page): Params<PageParams>,
-) -> ApiResult {
-    let now = clock::now();
-    let tokens = admin.directory.api_tokens().list(&page.request()?).await?;
-    document(&tokens.map(|token| Listed { warning: token.warning(now), token }))
+) -> ApiResult<Document<Page<ApiTokenView>>> {
+    document(&admin.directory.api_tokens().list(&page.request()?).await?)
 }
 
 pub(super) async fn create(
     State(admin): State<AdminState>,
     NewRecord(change): NewRecord,
     Body(NewToken { name, email, role, scope, impersonate, expires }): Body<NewToken>,
-) -> ApiResult {
+) -> ApiResult<Created<CreatedToken>> {
     let rights = Rights { role: role.unwrap_or(Role::Owner), scope, impersonate };
     let new = NewApiToken { name, email, rights, expires };
     let (record, token) = admin.directory.api_tokens().create(&new, &change).await?;
@@ -95,7 +86,7 @@ pub(super) async fn revoke(
     State(admin): State<AdminState>,
     Id(id): Id<ApiTokenId>,
     RecordChange(change): RecordChange,
-) -> ApiResult {
+) -> ApiResult<NoContent> {
     admin.directory.api_tokens().revoke(&id, &change).await?;
     no_content()
 }

@@ -1,18 +1,22 @@
 //! `users`: portal users, their passwords, invitations, second factors and sessions.
 
 use axum::Extension;
-use http::Method;
 use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
 use super::problem::Problem;
 use super::request::{Body, Id, NewRecord, OptionalBody, PageParams, Params, RecordChange};
-use super::response::{ApiResult, Versioned, created, document, listed, no_content, record};
+use super::response::{
+    ApiResult, Created, Document, Listed, NoContent, Record, Versioned, created, listed,
+    no_content, record,
+};
 use super::scoped::State;
 use super::sessions;
+use super::sessions::SessionPage;
 use super::state::AdminState;
 use crate::credential::secret::Secret;
 use crate::directory::access::invitations::Addresses;
+use crate::directory::access::second_factors::SecondFactorView;
 use crate::directory::accounts::user_list::UserFilter;
 use crate::directory::accounts::user_warnings::{Named, Warning};
 use crate::directory::accounts::users::{NewUser, UserPatch, UserView};
@@ -20,19 +24,20 @@ use crate::directory::records::kind;
 use crate::directory::{Change, DirectoryError, Page, UserId};
 use crate::session::SessionFilter;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub(super) struct ByLogin {
     login: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub(super) struct DeleteParams {
     /// Whether the end user that it belongs to is deleted too.
     end_user: Option<bool>,
 }
 
 /// A user, and what may not have been meant.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "UserWithWarnings")]
 pub(super) struct WithWarnings {
     #[serde(flatten)]
     user: UserView,
@@ -46,8 +51,9 @@ impl Versioned for WithWarnings {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "UserPassword")]
 pub(super) struct PasswordBody {
     /// Optional, so that the error names it when it is missing: the deserializer of a secret
     /// reports no details.
@@ -55,7 +61,7 @@ pub(super) struct PasswordBody {
     password: Option<Secret<String>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct InvitationOptions {
     #[serde(default)]
@@ -69,7 +75,7 @@ pub(super) async fn list(
     Params(page): Params<PageParams>,
     Params(ByLogin { login }): Params<ByLogin>,
     Params(filter): Params<UserFilter>,
-) -> ApiResult {
+) -> ApiResult<Document<Listed<Page<UserView>>>> {
     let request = page.request()?;
     let users = admin.directory.users();
     let Some(login) = &login else {
@@ -79,7 +85,7 @@ pub(super) async fn list(
     users.check(&filter).await?;
     let mut items = admin.with_login(login).await?;
     items.retain(|user| filter.admits(user));
-    document(&Page { items, next: None })
+    listed(&admin, (kind::USER, true), &Page { items, next: None }).await
 }
 
 pub(super) async fn create(
@@ -87,7 +93,7 @@ pub(super) async fn create(
     Extension(caller): Extension<Caller>,
     NewRecord(change): NewRecord,
     Body(mut new): Body<NewUser>,
-) -> ApiResult {
+) -> ApiResult<Created<WithWarnings>> {
     new.sender = caller.email;
     let named = Named { group: new.group.is_some(), send_to: new.send_to.is_some() };
     let users = admin.directory.users();
@@ -97,7 +103,10 @@ pub(super) async fn create(
     created(&WithWarnings { user, warnings }, path)
 }
 
-pub(super) async fn show(State(admin): State<AdminState>, Id(id): Id<UserId>) -> ApiResult {
+pub(super) async fn show(
+    State(admin): State<AdminState>,
+    Id(id): Id<UserId>,
+) -> ApiResult<Record<UserView>> {
     record(&admin.directory.users().get(&id).await?)
 }
 
@@ -106,7 +115,7 @@ pub(super) async fn change(
     Id(id): Id<UserId>,
     RecordChange(change): RecordChange,
     Body(patch): Body<UserPatch>,
-) -> ApiResult {
+) -> ApiResult<Record<WithWarnings>> {
     let users = admin.directory.users();
     let ends_requirement = patch.require_mfa == Some(false);
     let user = users.change(&id, patch, &change).await?;
@@ -123,7 +132,7 @@ pub(super) async fn delete(
     Id(id): Id<UserId>,
     RecordChange(change): RecordChange,
     Params(DeleteParams { end_user }): Params<DeleteParams>,
-) -> ApiResult {
+) -> ApiResult<NoContent> {
     let users = admin.directory.users();
     match end_user {
         Some(true) => users.delete_with_end_user(&id, &change).await?,
@@ -132,21 +141,23 @@ pub(super) async fn delete(
     no_content()
 }
 
-/// `POST` responds with 201, as everywhere, `PUT` with 200.
 pub(super) async fn set_password(
     State(admin): State<AdminState>,
-    method: Method,
     Id(id): Id<UserId>,
     RecordChange(change): RecordChange,
     Body(PasswordBody { password }): Body<PasswordBody>,
-) -> ApiResult {
-    let Some(password) = password else {
-        return Err(Problem::invalid("password", "is missing"));
-    };
-    let user = admin.directory.users().set_password(&id, password, &change).await?;
+) -> ApiResult<Record<UserView>> {
+    record(&admin.set_password(id, password, &change).await?)
+}
+
+pub(super) async fn post_password(
+    State(admin): State<AdminState>,
+    Id(id): Id<UserId>,
+    RecordChange(change): RecordChange,
+    Body(PasswordBody { password }): Body<PasswordBody>,
+) -> ApiResult<Created<UserView>> {
     let path = format!("/api/v1/users/{id}");
-    admin.remove_sessions(id, &change).await;
-    if method == Method::POST { created(&user, path) } else { record(&user) }
+    created(&admin.set_password(id, password, &change).await?, path)
 }
 
 pub(super) async fn invite(
@@ -155,7 +166,7 @@ pub(super) async fn invite(
     Id(id): Id<UserId>,
     RecordChange(change): RecordChange,
     OptionalBody(options): OptionalBody<InvitationOptions>,
-) -> ApiResult {
+) -> ApiResult<Created<WithWarnings>> {
     let addresses = Addresses {
         send_to: options.send_to.as_deref(),
         blind_copy: options.blind_copy.as_deref(),
@@ -171,7 +182,7 @@ pub(super) async fn withdraw(
     State(admin): State<AdminState>,
     Id(id): Id<UserId>,
     RecordChange(change): RecordChange,
-) -> ApiResult {
+) -> ApiResult<NoContent> {
     admin.directory.invitations().withdraw(&id, &change).await?;
     no_content()
 }
@@ -179,7 +190,7 @@ pub(super) async fn withdraw(
 pub(super) async fn second_factor(
     State(admin): State<AdminState>,
     Id(id): Id<UserId>,
-) -> ApiResult {
+) -> ApiResult<Record<SecondFactorView>> {
     record(&admin.directory.second_factors().get(&id).await?)
 }
 
@@ -187,7 +198,7 @@ pub(super) async fn reset_second_factor(
     State(admin): State<AdminState>,
     Id(id): Id<UserId>,
     RecordChange(change): RecordChange,
-) -> ApiResult {
+) -> ApiResult<NoContent> {
     admin.directory.second_factors().reset(&id, &change).await?;
     no_content()
 }
@@ -196,7 +207,7 @@ pub(super) async fn sessions(
     State(admin): State<AdminState>,
     Id(id): Id<UserId>,
     Params(page): Params<PageParams>,
-) -> ApiResult {
+) -> ApiResult<Document<Listed<SessionPage>>> {
     admin.directory.users().get(&id).await?;
     sessions::page_of(&admin, &SessionFilter::User(id), &page).await
 }
@@ -205,13 +216,27 @@ pub(super) async fn end_sessions(
     State(admin): State<AdminState>,
     Id(id): Id<UserId>,
     RecordChange(change): RecordChange,
-) -> ApiResult {
+) -> ApiResult<NoContent> {
     admin.directory.users().get_at(&id, change.expected).await?;
     admin.sessions.end_all(&SessionFilter::User(id), &change).await?;
     no_content()
 }
 
 impl AdminState {
+    async fn set_password(
+        &self,
+        id: UserId,
+        password: Option<Secret<String>>,
+        change: &Change,
+    ) -> Result<UserView, Problem> {
+        let Some(password) = password else {
+            return Err(Problem::invalid("password", "is missing"));
+        };
+        let user = self.directory.users().set_password(&id, password, change).await?;
+        self.remove_sessions(id, change).await;
+        Ok(user)
+    }
+
     async fn with_login(&self, login: &str) -> Result<Vec<UserView>, Problem> {
         match self.directory.users().with_login(login).await {
             Ok(user) => Ok(vec![user]),

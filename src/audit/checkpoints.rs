@@ -18,7 +18,8 @@ use crate::directory::records::{Actor, Change, kind};
 const MOST: usize = 4096;
 
 /// A checkpoint as it is handed out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Checkpoint")]
 pub struct SignedCheckpoint {
     /// The number of entries.
     pub size: u64,

@@ -7,7 +7,8 @@ use serde::Serialize;
 use crate::directory::records::audit::Entry;
 
 /// An entry as it is shown: with its number, and without its salt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "AuditEntry")]
 pub struct NumberedEntry {
     /// Its place in the log, from 0.
     pub number: u64,

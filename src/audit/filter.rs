@@ -11,7 +11,7 @@ use crate::directory::records::audit::{BY_ACTOR, BY_KIND, BY_ORGANIZATION, BY_US
 const DISORDER: i64 = 600;
 
 /// Which entries to show; all criteria must hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 pub struct Filter {
     /// Who acted: `socket`, `token:NAME`, `portal-user:ID` or `system:PART`.
     pub actor: Option<String>,
@@ -28,14 +28,13 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// The indexes that the entries can be read by: the one that has the fewest entries for most
-    /// values first.
-    pub(super) fn keys(&self) -> Vec<Key> {
+    /// The index that the entries are read by: the one that has the fewest entries for most values.
+    pub(super) fn key(&self) -> Option<Key> {
         let Self { actor, user, organization, kind, since: _, until: _ } = self;
         let by =
             [(BY_USER, user), (BY_ORGANIZATION, organization), (BY_ACTOR, actor), (BY_KIND, kind)];
-        let given = by.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
-        given.map(|(name, value)| Key::new(name, value.as_str())).collect()
+        let given = by.into_iter().find_map(|(name, value)| Some((name, value.as_ref()?)));
+        given.map(|(name, value)| Key::new(name, value.as_str()))
     }
 
     /// Whether to show this entry.

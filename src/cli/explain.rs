@@ -89,7 +89,7 @@ impl ExplainArgs {
             "host": self.host,
             "websocket": self.websocket,
         });
-        let explanation = console.query(&["explain"], &question)?;
+        let explanation = console.post(&["explain"], Some(&question))?;
         show(console, &explanation)
     }
 }

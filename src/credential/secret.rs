@@ -43,6 +43,21 @@ impl From<&str> for Secret<String> {
     }
 }
 
+/// As the value itself, which is a string wherever a request has one.
+impl<T: Zeroize> schemars::JsonSchema for Secret<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Secret".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "format": "password" })
+    }
+}
+
 /// Read from a form or a JSON document. The error does not include the value: a password sent as a
 /// number would otherwise appear in the message.
 impl<'de, T: Zeroize + Deserialize<'de>> Deserialize<'de> for Secret<T> {

@@ -48,7 +48,7 @@ enum Way {
 }
 
 /// What became of a test mail.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct MailTest {
     /// The recipient's address.
     to: String,

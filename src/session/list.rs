@@ -16,7 +16,8 @@ use portcullis_policy::{SessionKind, Subject};
 use portcullis_store::StoreError;
 
 /// A session as the admin API and the page of sessions show it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Session")]
 pub struct SessionView {
     /// The hash of the token. It identifies the session, but does not open it.
     pub id: String,
@@ -41,7 +42,7 @@ pub struct SessionView {
 }
 
 /// What is stored about a session of a portal user.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct SessionData {
     /// The hash of the token.
     pub id: String,

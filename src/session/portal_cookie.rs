@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use crate::config::CookieNames;
 
 /// What identifies a cookie in a browser.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PortalCookie {
     name: String,
     path: String,
-    /// `None` for a cookie of one host.
+    /// Left out for a cookie of one host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     domain: Option<String>,
     /// Whether the browser keeps one for each site that embeds the portal.

@@ -8,13 +8,20 @@ use serde::Serialize;
 /// The prefix of every `type`; a stable kebab-case name follows. It is not an address.
 pub(crate) const TYPE_PREFIX: &str = "urn:portcullis:problem:";
 
-/// A problem document. `E` is a struct of the members beyond those of the RFC.
-#[derive(Debug, Serialize)]
+/// A problem document (RFC 9457).
+// `E` is a struct of the members beyond those of the RFC.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Problem")]
 pub(crate) struct ProblemDocument<'a, E> {
+    /// `urn:portcullis:problem:` and a stable name.
     r#type: String,
+    /// What it is in general, for people.
     title: &'a str,
+    /// The status of the response.
     #[serde(serialize_with = "number")]
+    #[schemars(with = "u16")]
     status: StatusCode,
+    /// What is wrong, and where possible how to fix it, for people.
     detail: &'a str,
     #[serde(flatten)]
     extension: E,

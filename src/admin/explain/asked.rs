@@ -15,8 +15,9 @@ use portcullis_policy::Subject;
 
 /// The request to explain: a `reference` alone, or a method, a target and exactly one of the four
 /// fields that name the subject.
-#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Question")]
 pub(in crate::admin) struct Input {
     /// The reference of a request that was refused.
     reference: Option<String>,
@@ -86,7 +87,8 @@ pub(super) enum Who {
     Anonymous,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "ExplainedUser")]
 pub(super) struct UserView {
     pub(super) id: String,
     pub(super) login: String,
@@ -96,7 +98,8 @@ pub(super) struct UserView {
     pub(super) disabled: bool,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "ExplainedLink")]
 pub(super) struct LinkView {
     pub(super) organization: String,
     pub(super) name: String,
@@ -104,7 +107,7 @@ pub(super) struct LinkView {
 }
 
 /// What opening a secure link does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum LinkState {
     /// It starts a session.

@@ -13,7 +13,7 @@ use portcullis_policy::{Exclusion, RequestTarget, Route};
 const NEAREST: usize = 3;
 
 /// A route that was probably meant.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub(super) struct NearRoute<'a> {
     name: &'a str,
     pub(super) methods: Vec<&'a str>,
@@ -23,7 +23,7 @@ pub(super) struct NearRoute<'a> {
 }
 
 /// The route that applies but for its `except`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub(super) struct ExcludedBy<'a> {
     name: &'a str,
     pub(super) pattern: String,

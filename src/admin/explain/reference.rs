@@ -8,14 +8,15 @@ use serde::Serialize;
 
 use super::session::Session;
 use crate::admin::problem::Problem;
-use crate::admin::response::{ApiResult, document};
+use crate::admin::response::{ApiResult, Document, document};
 use crate::admin::state::AdminState;
 use crate::authz::refused_requests::{RefusedRequest, RefusedSession};
 use crate::directory::Snapshot;
 
 /// The decision as it was. The fields that an explanation of a decision now has too mean the same.
-#[derive(Debug, Serialize)]
-struct Reference<'a> {
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "ExplainedReference")]
+pub(in crate::admin) struct Reference<'a> {
     sentence: String,
     reference: &'a str,
     time: Timestamp,
@@ -41,14 +42,13 @@ struct Reference<'a> {
 }
 
 /// What was decided about the request with this reference.
-pub(super) async fn explain(admin: &AdminState, reference: &str, now: Timestamp) -> ApiResult {
+pub(super) async fn explain(
+    admin: &AdminState,
+    reference: &str,
+    now: Timestamp,
+) -> ApiResult<Document<Reference<'static>>> {
     let reference = reference.trim();
     let found = admin.authz.refused_requests().find(reference, now).await?;
-    // The requests of visitors belong to no organization.
-    let organization = |request: &RefusedRequest| {
-        request.session.as_ref().map(|session| session.organization.clone())
-    };
-    let found = found.filter(|request| admin.shows(organization(request).as_deref()));
     let Some(request) = found else { return Err(unknown(reference)) };
     let snapshot = admin.authz.snapshot();
     let is_held = |id: &&String| !request.missing.contains(id);

@@ -6,7 +6,8 @@ use crate::authz::refused_requests::RefusedSession;
 use portcullis_policy::Subject;
 
 /// The session that the decision is about.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "ExplainedSession")]
 pub(super) struct Session<'a> {
     pub(super) kind: &'a str,
     pub(super) organization: &'a str,

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
+use super::conformance::assert_described;
 use crate::admin::state::Reload;
 use crate::admin::table::Table;
 use crate::admin::{Access, AdminState, guard, routes};
@@ -148,7 +149,12 @@ impl Bench {
     }
 
     pub(super) async fn send(&self, access: Access, request: Request<Body>) -> Answer {
-        self.send_to(routes::table(), access, request).await
+        let (method, uri) = (request.method().clone(), request.uri().to_string());
+        let answer = self.send_to(routes::table(), access, request).await;
+        if method != Method::HEAD {
+            assert_described((&method, &uri), &answer);
+        }
+        answer
     }
 
     /// Sends a request to other routes than the API's.

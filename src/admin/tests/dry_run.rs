@@ -61,12 +61,7 @@ impl State {
     }
 }
 
-pub(super) async fn tried(
-    bench: &Bench,
-    method: Method,
-    path: &str,
-    body: Option<Value>,
-) -> Answer {
+async fn tried(bench: &Bench, method: Method, path: &str, body: Option<Value>) -> Answer {
     let mark = if path.contains('?') { '&' } else { '?' };
     bench.ask(method, &format!("{path}{mark}dry_run=true"), body).await
 }
@@ -78,7 +73,7 @@ async fn changes(bench: &Bench, method: Method, path: &str, body: Option<Value>)
     answer.body["changes"].clone()
 }
 
-pub(super) async fn link_session(bench: &Bench, organization: &str) -> TokenHash {
+async fn link_session(bench: &Bench, organization: &str) -> TokenHash {
     let facts = bench.directory().organization(&organization.into()).await.unwrap().unwrap();
     let new = NewSession {
         kind: SessionKind::Link,

@@ -3,7 +3,8 @@ use http::{Method, Request};
 
 use super::bench::Bench;
 use crate::admin::authority::{Authority, Reach};
-use crate::admin::response::ApiResult;
+use crate::admin::operation::op;
+use crate::admin::response::{ApiResult, NoContent};
 use crate::admin::table::{DELETE, Declaration, GET, POST, Table};
 use crate::admin::{Access, routes};
 use portcullis_store::StoreError;
@@ -48,7 +49,7 @@ fn listed() -> String {
     let declarations = routes::table().declarations;
     let mut lines: Vec<_> = declarations
         .all()
-        .map(|(path, Declaration { method, authority, reach, reads_version, query })| {
+        .map(|(path, Declaration { method, authority, reach, reads_version, query, .. })| {
             let query =
                 if query.is_empty() { String::new() } else { format!(" ?{}", query.join("&")) };
             let version = if *reads_version { " If-Match" } else { "" };
@@ -82,14 +83,21 @@ fn the_documentation_names_every_route_and_parameter() {
 
 #[tokio::test]
 async fn only_a_failed_write_may_have_changed_something() {
-    async fn fail() -> ApiResult {
+    async fn fail() -> ApiResult<NoContent> {
         Err(StoreError::Unavailable("gone".to_owned()).into())
     }
 
     let bench = Bench::start().await;
     for (method, in_doubt) in [(GET, false), (POST, true), (DELETE, true)] {
         let name = method.0.clone();
-        let table = Table::default().route(Authority::Manage, Reach::Shared, method, "/x", fail);
+        let table = Table::default().route(
+            Authority::Manage,
+            Reach::Shared,
+            method,
+            "/x",
+            fail,
+            op("x.fail", "Fail"),
+        );
         let request = Request::builder().method(&name).uri("/x").body(Body::empty()).unwrap();
         let answer = bench.send_to(table, Access::Socket, request).await;
         assert_eq!((answer.status.as_u16(), answer.code()), (503, "store-unavailable"));
@@ -162,8 +170,7 @@ async fn a_page_of_another_site_is_refused_with_a_token_too() {
 #[tokio::test]
 async fn an_undeclared_route_cannot_be_reached() {
     let bench = Bench::start().await;
-    for path in ["/", "/metrics", "/openapi.json", "/api/v1", "/api/v1/records", "/api/v1/groups/"]
-    {
+    for path in ["/", "/metrics", "/api/v1", "/api/v1/records", "/api/v1/groups/"] {
         assert_eq!(bench.get(path).await.status, 404, "{path}");
         let answer = bench.send(Access::Token, over_tcp(&Method::GET, path, &[])).await;
         assert_eq!(answer.status, 401, "{path}");

@@ -23,6 +23,7 @@ use crate::directory::core::Core;
 pub use self::accounts::{
     AdministratorPatch, AdministratorView, IssuedAdministrator, NewAdministrator,
 };
+pub use self::sessions::AdminSessionView;
 pub use self::sign_in::{AdminSignIn, AdminSignInRequest};
 
 /// The accounts of the operator's staff.

@@ -1,7 +1,5 @@
 //! Bearer tokens of the admin API: shown once, stored as a hash.
 
-mod expiry;
-
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -16,10 +14,9 @@ use crate::directory::records::{
 };
 use portcullis_store::{CommitError, Expect, StoreError, Write};
 
-pub use self::expiry::TokenWarning;
-
 /// A token as administrators see it, without the token itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "ApiToken")]
 pub struct ApiTokenView {
     /// The token's hash.
     pub id: ApiTokenId,

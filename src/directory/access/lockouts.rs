@@ -17,7 +17,8 @@ use crate::telemetry::events::Event;
 use portcullis_store::StoreError;
 
 /// A lockout as administrators see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Lockout")]
 pub struct LockoutView {
     /// An id to release it by.
     pub id: String,
@@ -36,7 +37,7 @@ pub struct LockoutView {
 }
 
 /// Whose failures are counted together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LockoutKind {
     /// A login, in browsers that have not signed in to it.

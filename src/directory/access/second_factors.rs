@@ -90,7 +90,8 @@ pub struct NewSecondFactor {
 }
 
 /// A second factor without its secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "SecondFactor")]
 pub struct SecondFactorView {
     /// Whether it is set up.
     pub enrolled: bool,

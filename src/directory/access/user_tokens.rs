@@ -26,18 +26,19 @@ use portcullis_store::{CommitError, Expect, StoreError};
 const MOST: usize = 50;
 
 /// A token to be created.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewUserToken {
     /// What it is for.
     pub name: String,
-    /// When it expires; `None` for never.
+    /// When it expires; left out for never.
     #[serde(default)]
     pub expires: Option<Timestamp>,
 }
 
 /// A token without the token itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "UserToken")]
 pub struct UserTokenView {
     /// The token's hash.
     pub id: UserTokenId,
@@ -58,7 +59,7 @@ pub struct UserTokenView {
 }
 
 /// Who created a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Creator {
     /// An operator.

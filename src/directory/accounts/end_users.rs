@@ -13,7 +13,7 @@ use portcullis_store::{Expect, Key, Write};
 use serde::{Deserialize, Serialize};
 
 /// An end user to be created.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewEndUser {
     /// The person's name.
@@ -24,19 +24,20 @@ pub struct NewEndUser {
 }
 
 /// Changes to an end user; fields that are left out stay as they are.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EndUserPatch {
     /// The new name.
     #[serde(default)]
     pub name: Option<String>,
-    /// The new address; `Some(None)` removes it. Logins are not changed.
+    /// The new address; `null` removes it. Logins are not changed.
     #[serde(default, deserialize_with = "patch::nullable")]
     pub email: Option<Option<String>>,
 }
 
 /// An end user as administrators see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "EndUser")]
 pub struct EndUserView {
     /// Its id.
     pub id: EndUserId,

@@ -22,6 +22,19 @@ pub enum Grant {
     Only(Vec<String>),
 }
 
+impl schemars::JsonSchema for Grant {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Grant".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "The ids of permissions, or all that can be granted to the group.",
+            "anyOf": [{ "const": "all" }, { "type": "array", "items": { "type": "string" } }],
+        })
+    }
+}
+
 impl<'de> Deserialize<'de> for Grant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
@@ -41,7 +54,7 @@ impl<'de> Deserialize<'de> for Grant {
 }
 
 /// A group to be created.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewGroup {
     /// Its id; by default a new one.
@@ -54,8 +67,9 @@ pub struct NewGroup {
 }
 
 /// How a copy of a group differs from it.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "GroupCopy")]
 pub struct CopyOptions {
     /// Its id; by default a new one.
     #[serde(default)]
@@ -66,7 +80,7 @@ pub struct CopyOptions {
 }
 
 /// Changes to a group; fields that are left out stay as they are.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GroupPatch {
     /// The new name.
@@ -81,7 +95,8 @@ pub struct GroupPatch {
 }
 
 /// A group as administrators see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Group")]
 pub struct GroupView {
     /// Its id.
     pub id: GroupId,

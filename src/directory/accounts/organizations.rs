@@ -14,7 +14,7 @@ use portcullis_store::{CommitError, Expect, Key, StoreError, Write};
 use serde::{Deserialize, Serialize};
 
 /// An organization to be created.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewOrganization {
     /// Its id; random by default.
@@ -28,19 +28,20 @@ pub struct NewOrganization {
 }
 
 /// Changes to an organization; fields that are left out stay as they are.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrganizationPatch {
     /// The new name.
     #[serde(default)]
     pub name: Option<String>,
-    /// The new address; `Some(None)` removes it.
+    /// The new address; `null` removes it.
     #[serde(default, deserialize_with = "patch::nullable")]
     pub email: Option<Option<String>>,
 }
 
 /// An organization as administrators see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Organization")]
 pub struct OrganizationView {
     /// Its id.
     pub id: OrganizationId,

@@ -20,7 +20,7 @@ use portcullis_store::{Expect, Key, Kind, StoreError, Write};
 const BATCH: usize = 500;
 
 /// What the directory stores about a portal user, without secrets and hashes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct AccountData {
     /// The user.
     pub user: UserView,
@@ -40,7 +40,7 @@ pub struct AccountData {
 }
 
 /// What is stored about a second factor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct FactorData {
     /// When it was set up.
     pub since: Timestamp,
@@ -49,7 +49,7 @@ pub struct FactorData {
 }
 
 /// What is stored about a token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct TokenData {
     /// What it is for.
     pub name: String,

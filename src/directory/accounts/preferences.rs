@@ -15,19 +15,20 @@ const MAX_URL: usize = 2048;
 
 /// Changes to the preferences; fields that are left out stay as they are. The default group is
 /// changed through the group (R6).
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PreferencesPatch {
     /// Whether secure links ask for sign-in if the organization has portal users (R12).
     #[serde(default)]
     pub secure_with_password_if_portal_users_exist: Option<bool>,
-    /// Where to redirect every request, which disables the portal; `Some(None)` enables it (R60).
+    /// Where to redirect every request, which disables the portal; `null` enables it (R60).
     #[serde(default, deserialize_with = "patch::nullable")]
     pub disabled_redirect_url: Option<Option<String>>,
 }
 
 /// The preferences as administrators see them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Preferences")]
 pub struct PreferencesView {
     /// Whether secure links ask for sign-in if the organization has portal users (R12).
     pub secure_with_password_if_portal_users_exist: bool,

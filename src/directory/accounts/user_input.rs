@@ -7,12 +7,12 @@ use crate::credential::secret::Secret;
 use crate::directory::records::{EndUserId, GroupId, OrganizationId};
 
 /// A portal user to be created.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
     /// The organization's id.
     pub organization: OrganizationId,
-    /// The end user that it belongs to; `None` if it belongs to the organization itself (R16).
+    /// The end user that it belongs to; left out if it belongs to the organization itself (R16).
     #[serde(default)]
     pub end_user: Option<EndUserId>,
     /// The login; by default the email address (R15).
@@ -48,7 +48,7 @@ pub struct NewUser {
 }
 
 /// Changes to a portal user; fields that are left out stay as they are.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserPatch {
     /// The new group's id.
@@ -57,7 +57,7 @@ pub struct UserPatch {
     /// The new login.
     #[serde(default)]
     pub login: Option<String>,
-    /// The new displayed name; `Some(None)` removes it.
+    /// The new displayed name; `null` removes it.
     #[serde(default, deserialize_with = "patch::nullable")]
     pub name: Option<Option<String>>,
     /// Whether a second factor is required.
@@ -66,7 +66,7 @@ pub struct UserPatch {
     /// Whether the account is disabled.
     #[serde(default)]
     pub disabled: Option<bool>,
-    /// Another end user of the same organization; `Some(None)` assigns it to the organization itself
+    /// Another end user of the same organization; `null` assigns it to the organization itself
     /// (R16).
     #[serde(default, deserialize_with = "patch::nullable")]
     pub end_user: Option<Option<EndUserId>>,

@@ -21,7 +21,7 @@ const BATCH: usize = 500;
 const MOST_READ: usize = 20_000;
 
 /// Which portal users to list: those that have all these properties.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 pub struct UserFilter {
     /// Those of the organization with this id.
     pub organization: Option<OrganizationId>,

@@ -10,7 +10,8 @@ use crate::directory::records::{
 };
 
 /// A portal user as administrators see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "User")]
 pub struct UserView {
     /// Its id.
     pub id: UserId,
@@ -65,7 +66,8 @@ impl UserView {
 }
 
 /// An open invitation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Invitation")]
 pub struct InvitationView {
     /// The address that it was sent to.
     pub sent_to: String,

@@ -12,7 +12,7 @@ use crate::email;
 use portcullis_store::Key;
 
 /// Something that may not be what was meant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Warning {
     /// A stable name.
     pub name: &'static str,

@@ -11,7 +11,7 @@ use super::standing::{Rights, Standing};
 use crate::directory::state::Snapshot;
 
 /// A permission that people gain or lose.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct PermissionChange {
     /// The permission's id.
     pub permission: String,
@@ -22,7 +22,7 @@ pub struct PermissionChange {
 }
 
 /// People who can use the portal at all, or no longer.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct AccessChange {
     /// How many people get access.
     pub gains: u64,

@@ -6,7 +6,6 @@
 use std::io;
 use std::net::IpAddr;
 
-use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
@@ -18,8 +17,6 @@ use super::document::User;
 use super::kind;
 use super::role::Role;
 use super::stored::Stored;
-use crate::random;
-use portcullis_store::sled::Appended;
 use portcullis_store::{Key, StoreError, Write};
 
 /// The index of entries by who acted.
@@ -45,7 +42,7 @@ pub const NOUNS: [&str; 8] = [
 ];
 
 /// All other kinds.
-pub const OTHER_KINDS: [&str; 24] = [
+pub const OTHER_KINDS: [&str; 22] = [
     "user.signed-in",
     "user.sign-in-refused",
     "user.second-factor-refused",
@@ -68,16 +65,15 @@ pub const OTHER_KINDS: [&str; 24] = [
     "audit.expired",
     "gateway.started",
     "gateway.stopped",
-    "secrets.rotated",
-    "store.accepted-older",
 ];
 
 /// The bytes of an entry's salt. Without it, the content of a short entry that was removed could be
 /// guessed from its hash.
-const SALT_BYTES: usize = 16;
+pub(super) const SALT_BYTES: usize = 16;
 
 /// An entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "AuditEntryFields")]
 pub struct Entry {
     /// When it happened: the time of the request or task, as it is in the records.
     pub time: Timestamp,
@@ -85,7 +81,7 @@ pub struct Entry {
     pub actor: EntryActor,
     /// By which way: `socket`, `api`, `pages` or `system`.
     pub via: String,
-    /// The address of the client; `None` for the admin socket and for tasks.
+    /// The address of the client; left out for the admin socket and for tasks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<IpAddr>,
     /// What happened, such as `group.changed`.
@@ -114,7 +110,7 @@ pub struct Entry {
 }
 
 /// Who acted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct EntryActor {
     /// `socket`, `token`, `administrator`, `portal-user` or `system`.
     pub kind: String,
@@ -129,7 +125,8 @@ pub struct EntryActor {
 }
 
 /// What an entry is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "EntrySubject")]
 pub struct Subject {
     /// What it is, such as `group`.
     pub kind: String,
@@ -148,26 +145,22 @@ impl Subject {
 }
 
 impl Entry {
-    /// The keys that it is found by.
-    fn index(&self) -> Vec<Key> {
+    /// The write that appends it.
+    fn append(&self) -> Write {
         let keys = [
             Some(Key::new(BY_ACTOR, self.actor.key())),
             Some(Key::new(BY_KIND, &*self.kind)),
             self.organization.as_deref().map(|id| Key::new(BY_ORGANIZATION, id)),
             self.user.as_deref().map(|id| Key::new(BY_USER, id)),
         ];
-        keys.into_iter().flatten().collect()
-    }
-
-    /// The write that appends it.
-    fn append(&self) -> Write {
-        Write::Append { kind: kind::AUDIT, doc: to_line(self).into(), index: self.index() }
+        let index = keys.into_iter().flatten().collect();
+        Write::Append { kind: kind::AUDIT, doc: to_line(self).into(), index }
     }
 }
 
 impl EntryActor {
-    fn of(actor: &Actor) -> Self {
-        let (kind, id, name) = match actor {
+    fn of(change: &Change) -> Self {
+        let (kind, id, name) = match &change.actor {
             Actor::SocketOwner => ("socket", None, "socket"),
             Actor::Token { id, name, .. } => ("token", Some(id.as_ref()), name.as_str()),
             Actor::Administrator { id, login, .. } => {
@@ -177,11 +170,7 @@ impl EntryActor {
             Actor::System(part) => ("system", None, *part),
         };
         let (kind, id, name) = (kind.to_owned(), id.map(str::to_owned), name.to_owned());
-        let role = match actor {
-            Actor::Token { rights, .. } | Actor::Administrator { rights, .. } => Some(rights.role),
-            Actor::SocketOwner | Actor::PortalUser { .. } | Actor::System(_) => None,
-        };
-        Self { kind, id, name, role }
+        Self { kind, id, name, role: change.role }
     }
 
     /// What entries are filtered by: `socket`, `token:NAME`, `portal-user:ID` or `system:PART`.
@@ -233,23 +222,12 @@ impl Occurrence {
         }
     }
 
-    /// The record that is appended while no gateway has the store open.
-    pub(crate) fn offline(self, now: Timestamp) -> Appended {
-        let change = Change::new(Actor::System("command line"), now);
-        let entry = self.into_entry(&change, salt());
-        Appended { kind: kind::AUDIT, doc: to_line(&entry), index: entry.index() }
-    }
-
     /// The write that appends the entry about it.
     pub(super) fn entry(self, change: &Change, salt: String) -> Write {
-        self.into_entry(change, salt).append()
-    }
-
-    fn into_entry(self, change: &Change, salt: String) -> Entry {
         let Self { kind, subject, reason, organization, user, after } = self;
         Entry {
             time: change.at,
-            actor: EntryActor::of(&change.actor),
+            actor: EntryActor::of(change),
             via: change.actor.via().to_owned(),
             from: change.from,
             kind: kind.to_owned(),
@@ -261,6 +239,7 @@ impl Occurrence {
             after: Some(after).filter(|after| !after.is_empty()),
             salt,
         }
+        .append()
     }
 }
 
@@ -312,7 +291,7 @@ impl RecordChange<'_> {
         };
         let entry = Entry {
             time: change.at,
-            actor: EntryActor::of(&change.actor),
+            actor: EntryActor::of(change),
             via: change.actor.via().to_owned(),
             from: change.from,
             kind: format!("{}.{what}", shown.noun),
@@ -353,11 +332,6 @@ impl Actor {
             Self::System(_) => "system",
         }
     }
-}
-
-/// The salt of a new entry.
-pub(super) fn salt() -> String {
-    HEXLOWER.encode(&random::bytes::<SALT_BYTES>())
 }
 
 /// JSON on one line that shows each character as what it is: control characters, characters that

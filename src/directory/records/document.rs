@@ -291,7 +291,7 @@ pub fn login_key(login: &str) -> Key {
 }
 
 /// Whether a portal user can sign in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UserStatus {
     /// Has a password.

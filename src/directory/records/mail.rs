@@ -50,7 +50,7 @@ pub struct Mail {
 }
 
 /// What a mail is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MailKind {
     /// To choose a first password (R40).
@@ -62,7 +62,7 @@ pub enum MailKind {
 }
 
 /// What has changed in an account, and by whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Notice {
     /// What has changed.
     pub changed: AccountChange,
@@ -71,7 +71,7 @@ pub struct Notice {
 }
 
 /// A change that a portal user gets a mail about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AccountChange {
     /// The password has another value.
@@ -85,7 +85,7 @@ pub enum AccountChange {
 }
 
 /// Who has changed an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangedBy {
     /// The portal user, while signed in or at sign-in.
@@ -107,7 +107,7 @@ pub enum Occasion {
 }
 
 /// Whether a mail waits, or how it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum MailState {
     /// It waits for its next attempt.

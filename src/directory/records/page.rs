@@ -6,11 +6,12 @@ use serde::Serialize;
 use crate::directory::error::DirectoryError;
 
 /// A part of a list, in order of id.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "{T}Page")]
 pub struct Page<T> {
     /// The items.
     pub items: Vec<T>,
-    /// Where the next page begins; `None` on the last.
+    /// Where the next page begins; `null` on the last.
     pub next: Option<Cursor>,
 }
 
@@ -44,7 +45,7 @@ impl<T> Page<T> {
 }
 
 /// A position in a list. Callers treat it as opaque.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Cursor(String);
 

@@ -49,7 +49,7 @@ impl Authority {
 }
 
 /// What an administrator or a token may do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Rights {
     /// The role.
     pub role: Role,

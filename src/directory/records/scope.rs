@@ -9,7 +9,7 @@ use portcullis_store::Key;
 
 /// The organizations that somebody may see and change: all, or these only. In JSON `null` or a list
 /// of ids..
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Scope(Option<BTreeSet<OrganizationId>>);
 

@@ -20,7 +20,7 @@ pub struct RouteHits {
 }
 
 /// The requests that a route has decided.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Hits {
     /// Those that were sent to the portal.
     pub allowed: u64,

@@ -10,7 +10,8 @@ use crate::directory::{Change, MailId, Page, PageRequest, UserId};
 use portcullis_store::Key;
 
 /// A mail without its token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Mail")]
 pub struct MailView {
     /// Its id.
     pub id: MailId,

@@ -32,8 +32,9 @@ pub(super) enum Step {
 }
 
 /// What an operator can look into when a step fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "MailStage")]
 pub(in crate::mail) enum Stage {
     Connect,
     Tls,

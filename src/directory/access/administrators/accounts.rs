@@ -22,7 +22,7 @@ use portcullis_store::{Expect, Write};
 const ISSUER: &str = "Portcullis administration";
 
 /// An administrator to be created.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAdministrator {
     /// The login, unique among administrators.
@@ -50,10 +50,10 @@ const fn yes() -> bool {
 }
 
 /// Changes to an administrator; fields that are left out stay as they are.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdministratorPatch {
-    /// Another address; `Some(None)` removes it.
+    /// Another address; `null` removes it.
     #[serde(default, deserialize_with = "patch::nullable")]
     pub email: Option<Option<String>>,
     /// Another role.
@@ -68,7 +68,8 @@ pub struct AdministratorPatch {
 }
 
 /// An administrator as others see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Administrator")]
 pub struct AdministratorView {
     /// The id.
     pub id: AdministratorId,
@@ -91,7 +92,7 @@ pub struct AdministratorView {
 }
 
 /// An administrator whose second factor was just issued.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct IssuedAdministrator {
     /// The administrator.
     #[serde(flatten)]
@@ -110,7 +111,7 @@ impl IssuedAdministrator {
 }
 
 /// A second factor with its secrets.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub struct IssuedFactor {
     /// The secret in base32, for typing it into an app.
     pub secret: String,

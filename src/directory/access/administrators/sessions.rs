@@ -30,7 +30,8 @@ pub struct SignedIn {
 }
 
 /// A session as administrators see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "AdministratorSession")]
 pub struct AdminSessionView {
     /// The token's hash.
     pub id: AdminSessionId,
