@@ -5,4 +5,5 @@ mod lookup;
 mod output;
 mod policy_reload;
 mod questions;
+mod scope;
 mod two_editors;
