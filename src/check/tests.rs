@@ -216,6 +216,27 @@ fn certify(folder: &Path, names: &[&str], years: (i32, i32)) -> Tls {
 }
 
 #[test]
+fn the_admin_listener_is_checked_for_tls() {
+    let folder = TempDir::new().unwrap();
+    let detail = "admin-without-tls: admin.listen: other machines can reach `0.0.0.0:8081`, and \
+                  passwords and tokens are sent in clear text. Set `admin.tls`, or listen on \
+                  127.0.0.1 behind a proxy that ends TLS and set `admin.public_url` to its https URL";
+    let listen = ("admin.listen", "\"0.0.0.0:8081\"");
+    assert_eq!(found(&[listen], None), [detail]);
+    assert_eq!(found(&[("admin.listen", "\"127.0.0.1:9081\"")], None), [""; 0]);
+    let url = ("admin.public_url", "\"https://admin.example.com\"");
+    assert_eq!(found(&[listen, url], None), [""; 0]);
+    let Tls { certificate, key, .. } = certify(folder.path(), &["other.example"], (2020, 2030));
+    let tls =
+        format!("{{ certificate = \"{}\", key = \"{}\" }}", certificate.display(), key.display());
+    let warnings = found(&[listen, url, ("admin.tls", &tls)], None);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let start = "certificate-other-host: admin.tls.certificate: ";
+    assert!(warnings[0].starts_with(start), "{warnings:?}");
+    assert!(warnings[0].contains("`admin.public_url` or `admin.hosts`"), "{warnings:?}");
+}
+
+#[test]
 fn certificates_that_browsers_refuse_are_named() {
     let folder = TempDir::new().unwrap();
     let hosts = ("server.hosts", "[\"*.example.org\", \"127.0.0.1\", \"[::1]\", \"localhost\"]");

@@ -110,7 +110,7 @@ async fn i9_entries_are_found_by_actor_user_organization_and_kind() {
     for (filter, found) in [
         (["--user", &*anna], vec![&*created]),
         (["--user", "anna"], vec![&*created]),
-        (["--organization", "globex"], vec![]),
+        (["--organization", "globex"], vec!["socket organization.created globex"]),
         (
             ["--kind", "organization.created"],
             vec!["socket organization.created acme", "socket organization.created globex"],
