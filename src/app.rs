@@ -16,6 +16,7 @@ pub(crate) mod records;
 pub(crate) mod rotation;
 mod sockets;
 mod state;
+mod token_reports;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -238,9 +239,11 @@ fn admin_listener(
     let reload = Arc::new(reload);
     let (audit, now) = (audit.clone(), clock::now());
     let api = AdminState::new(settings, known, audit, tester, authorizer, reload, now);
+    let tls = settings.admin.tls.as_ref().map(ServerTls::read_for_http1).transpose()?;
     let unix = bind_admin_socket(&settings.admin.socket, settings.server.backlog)?;
     Ok(AdminListener {
         tcp: (tcp, admin::router(api.clone(), Access::Token)),
+        tls,
         unix: (unix, admin::router(api, Access::Socket)),
         limits: settings.server.limits,
     })

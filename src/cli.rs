@@ -8,9 +8,9 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use self::console::Console;
+use self::console::{Console, Options, WouldChange};
 use self::settings::settings;
 
 mod admin;
@@ -76,6 +76,9 @@ pub struct Cli {
     /// Skip confirmation prompts
     #[arg(long, global = true, help_heading = GLOBAL)]
     yes: bool,
+    /// Print what the command would change, and change nothing
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    dry_run: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -163,14 +166,17 @@ impl Cli {
     pub fn read() -> Self {
         help::completed(Self::command())
             .try_get_matches()
-            .and_then(|matches| Self::from_arg_matches(&matches))
-            .and_then(Self::checked)
+            .and_then(|matches| Self::of(&matches))
             .map_err(help::in_plain_words)
             .unwrap_or_else(|error| error.exit())
     }
 
+    fn of(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Self::from_arg_matches(matches)?.checked(&help::leaf(matches))
+    }
+
     /// Rejects global options that have no effect with the command: who gives one expects an effect.
-    fn checked(self) -> Result<Self, clap::Error> {
+    fn checked(self, leaf: &str) -> Result<Self, clap::Error> {
         let (reads_settings, is_client) = match &self.command {
             Command::Serve
             | Command::Check(_)
@@ -190,6 +196,7 @@ impl Cli {
             ("--socket", self.socket.is_some() && !is_client),
             ("--json", self.json && !prints_json),
             ("--yes", self.yes && !asks),
+            ("--dry-run", self.dry_run && !help::writes(leaf)),
         ];
         match without_effect.into_iter().find(|(_, given)| *given) {
             None => Ok(self),
@@ -205,19 +212,20 @@ impl Cli {
     /// # Errors
     /// What is wrong, where, and how to fix it.
     pub fn run(self, out: &mut dyn Write) -> anyhow::Result<()> {
-        let Self { config, socket, json, yes, command } = self;
+        let Self { config, socket, json, yes, dry_run, command } = self;
+        let options = Options { json, yes, dry_run };
         let command = match command {
             Command::Init(args) => return args.run(out),
             Command::Serve => return serve::run(config.as_deref()),
             Command::Check(args) => return args.run(config.as_deref(), json, out),
             Command::Demo(args) => return demo::run(args, out),
             Command::Config(command) => {
-                let mut console = Console::new(PathBuf::new(), json, yes, out)?;
+                let mut console = Console::new(PathBuf::new(), options, out)?;
                 return command.run(config.as_deref(), &mut console);
             }
             Command::Store(command) => return command.run(&settings(config.as_deref())?, out),
             Command::Secrets(command) => {
-                return command.run(&settings(config.as_deref())?, yes, out);
+                return command.run(&settings(config.as_deref())?, options, out);
             }
             Command::Completions(args) => return args.run(help::completed(Self::command()), out),
             Command::Man(args) => return args.run(help::completed(Self::command()), out),
@@ -228,7 +236,14 @@ impl Cli {
             None if !command.is_call() => PathBuf::new(),
             None => settings(config.as_deref())?.admin.socket,
         };
-        command.run(&mut Console::new(socket, json, yes, out)?)
+        let mut console = Console::new(socket, options, out)?;
+        match command.run(&mut console) {
+            Err(error) => match error.downcast::<WouldChange>() {
+                Ok(WouldChange(changes)) => impact::print(&mut console, &changes),
+                Err(error) => Err(error),
+            },
+            Ok(()) => Ok(()),
+        }
     }
 }
 

@@ -166,10 +166,7 @@ impl<S: Send + Sync> FromRequestParts<S> for NewRecord {
 /// A change by the caller, now.
 fn change(parts: &Parts) -> Result<Change, Problem> {
     match parts.extensions.get::<Caller>() {
-        Some(caller) => {
-            let change = Change::new(caller.actor.clone(), clock::now());
-            Ok(change.in_role(caller.rights().role))
-        }
+        Some(caller) => Ok(Change::new(caller.actor.clone(), clock::now())),
         // The guard lets no request without a caller reach a handler that writes.
         None => Err(no_caller()),
     }

@@ -47,6 +47,7 @@ pub(super) async fn start(
     Body(Credentials { login, password, code }): Body<Credentials>,
 ) -> ApiResult<Opened<AdministratorView>> {
     admin.site.refuse_other_sites(&headers)?;
+    admin.site.check_host(&headers)?;
     let request = AdminSignInRequest { login: &login, password, code: code.as_deref(), address };
     let administrators = admin.directory.administrators();
     let unauthorized = |name, detail: &str| Problem::new(StatusCode::UNAUTHORIZED, name, detail);

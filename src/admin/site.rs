@@ -25,6 +25,8 @@ pub(super) struct Site {
     public_url: Option<PublicUrl>,
     hosts: Vec<Host>,
     listen: SocketAddr,
+    /// Whether TLS ends at the listener.
+    tls: bool,
 }
 
 impl Site {
@@ -34,11 +36,12 @@ impl Site {
             public_url: admin.public_url.clone(),
             hosts: admin.hosts.clone(),
             listen: admin.listen,
+            tls: admin.tls.is_some(),
         }
     }
 
     fn is_https(&self) -> bool {
-        self.public_url.as_ref().is_some_and(PublicUrl::is_https)
+        self.tls || self.public_url.as_ref().is_some_and(PublicUrl::is_https)
     }
 
     const fn cookie_name(https: bool) -> &'static str {
@@ -68,7 +71,7 @@ impl Site {
         let is_other = match only(headers, &SEC_FETCH_SITE) {
             Ok(Some(site)) => site != "same-origin" && site != "none",
             Ok(None) => match only(headers, &header::ORIGIN) {
-                Ok(Some(origin)) => !has_same_host(origin, headers),
+                Ok(Some(origin)) => !self.is_own(origin, headers),
                 Ok(None) => false,
                 Err(_) => true,
             },
@@ -91,20 +94,14 @@ impl Site {
         method: &Method,
         headers: &HeaderMap,
     ) -> Result<(), Problem> {
-        let host = only(headers, &header::HOST).ok().flatten().unwrap_or_default();
-        if !self.serves(host) {
-            let detail = format!(
-                "the host `{host}` is not served here; add it to `admin.hosts` if it should be"
-            );
-            return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "unknown-host", detail));
-        }
+        self.check_host(headers)?;
         if method == Method::GET || method == Method::HEAD {
             return Ok(());
         }
         let from_own_page = match only(headers, &SEC_FETCH_SITE) {
             Ok(Some("same-origin")) => true,
             Ok(Some("none") | None) => only(headers, &header::ORIGIN)
-                .is_ok_and(|origin| origin.is_some_and(|origin| has_same_host(origin, headers))),
+                .is_ok_and(|origin| origin.is_some_and(|origin| self.is_own(origin, headers))),
             Ok(Some(_)) | Err(_) => false,
         };
         if from_own_page {
@@ -114,6 +111,34 @@ impl Site {
             "a change with the cookie of a session must come from a page of the admin UI: it needs \
              `Sec-Fetch-Site: same-origin` or the right `Origin`",
         ))
+    }
+
+    /// Checks that a request with the cookie, or for it, was sent to a host that is ours.
+    ///
+    /// # Errors
+    /// 421.
+    pub(super) fn check_host(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        let host = only(headers, &header::HOST).ok().flatten().unwrap_or_default();
+        if self.serves(host) {
+            return Ok(());
+        }
+        let detail = format!(
+            "the host `{host}` is not served here; add it to `admin.hosts` if it should be"
+        );
+        Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "unknown-host", detail))
+    }
+
+    /// Whether an origin is that of the host that the request was sent to, by https if browsers reach
+    /// that host by https.
+    fn is_own(&self, origin: &str, headers: &HeaderMap) -> bool {
+        let Some(sent_to) = only(headers, &header::HOST).ok().flatten() else { return false };
+        let Some((scheme, host)) = origin.split_once("://") else { return false };
+        let is_public = |url: &PublicUrl| {
+            url.is_https() && Host::parse(sent_to).is_ok_and(|host| host == *url.host())
+        };
+        let https = self.tls || self.public_url.as_ref().is_some_and(is_public);
+        host.eq_ignore_ascii_case(sent_to)
+            && scheme.eq_ignore_ascii_case(if https { "https" } else { "http" })
     }
 
     /// Whether a `Host` is the loopback, the address that is listened on, or one in the settings.
@@ -132,11 +157,4 @@ impl Site {
 
 fn cross_site(detail: &str) -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "cross-site", detail)
-}
-
-/// Whether an origin is that of the host that the request was sent to.
-fn has_same_host(origin: &str, headers: &HeaderMap) -> bool {
-    let host = only(headers, &header::HOST).ok().flatten();
-    let origin = origin.split_once("://").map(|(_, host)| host);
-    matches!((host, origin), (Some(host), Some(origin)) if origin.eq_ignore_ascii_case(host))
 }

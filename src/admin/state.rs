@@ -46,6 +46,8 @@ pub struct AdminState {
     pub(super) portal_servers: Arc<PortalServers>,
     pub(super) rules: AdminRules,
     pub(super) site: Arc<Site>,
+    /// What the rest is limited to.
+    scope: Scope,
     /// The directory without the limit of a scope, for the callers' own sessions.
     own: Directory,
 }
@@ -68,6 +70,7 @@ impl AdminState {
             audit,
             mail: MailQueue::new(directory.clone()),
             mail_tester,
+            scope: Scope::ALL,
             own: directory.clone(),
             directory,
             sessions,
@@ -108,9 +111,15 @@ impl AdminState {
             audit: self.audit.within(&directory),
             mail: MailQueue::new(directory.clone()),
             sessions: self.sessions.within(directory.clone()),
+            scope: scope.clone(),
             directory,
             ..self.clone()
         }
+    }
+
+    /// Whether the scope shows what belongs to an organization, or to none.
+    pub(super) fn shows(&self, organization: Option<&str>) -> bool {
+        self.scope.limited().is_none() || organization.is_some_and(|id| self.scope.includes(id))
     }
 
     /// Ends a session of the caller.

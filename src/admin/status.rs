@@ -12,6 +12,7 @@ use super::response::{ApiResult, Document, document};
 use super::scoped::State;
 use super::state::AdminState;
 use crate::clock;
+use crate::directory::access::api_tokens::{ApiTokenView, TokenWarning};
 use crate::directory::accounts::user_list::UserFilter;
 use crate::directory::records::UserStatus;
 use crate::directory::{LastReload, Page, PageRequest};
@@ -110,6 +111,7 @@ pub(super) async fn show(State(admin): State<AdminState>) -> ApiResult<Document<
     let expectations = snapshot.check_expectations().err().map(|problems| problems.to_string());
     status.warnings = warnings(&status, expectations, admin.authz.is_fresh());
     status.warnings.extend(not_reloaded(&admin.directory.reloads().last()));
+    status.warnings.extend(admin.token_warnings(clock::now()).await?);
     document(&status)
 }
 
@@ -172,6 +174,20 @@ fn not_reloaded(last: &LastReload) -> Option<Warning> {
 }
 
 impl AdminState {
+    /// The tokens of the admin API that never expire, or soon do.
+    async fn token_warnings(&self, now: Timestamp) -> Result<Vec<Warning>, Problem> {
+        let tokens = self.directory.api_tokens().to_report(now).await?;
+        let warning = |token: &ApiTokenView| {
+            let name = match token.warning(now)? {
+                TokenWarning::NeverExpires => "token-never-expires",
+                TokenWarning::ExpiresSoon => "token-expires-soon",
+                TokenWarning::Expired => return None,
+            };
+            Some(Warning { name, detail: token.warning_text(now)? })
+        };
+        Ok(tokens.iter().filter_map(warning).collect())
+    }
+
     async fn organization_count(&self) -> Result<usize, Problem> {
         let organizations = self.directory.organizations();
         let mut request = first_page()?;

@@ -3,6 +3,7 @@
 mod bench;
 mod conformance;
 mod dry_run;
+mod dry_run_property;
 mod explaining;
 mod groups;
 mod guard;

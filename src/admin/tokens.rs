@@ -8,10 +8,11 @@ use super::response::{
 };
 use super::scoped::State;
 use super::state::AdminState;
+use crate::clock;
 use crate::credential::token::PlainToken;
 use crate::directory::ApiTokenId;
 use crate::directory::Page;
-use crate::directory::access::api_tokens::{ApiTokenView, NewApiToken};
+use crate::directory::access::api_tokens::{ApiTokenView, NewApiToken, TokenWarning};
 use crate::directory::accounts::patch;
 use crate::directory::records::{Rights, Role, Scope};
 
@@ -29,6 +30,16 @@ pub(super) struct NewToken {
     impersonate: bool,
     #[serde(default, deserialize_with = "patch::nullable")]
     expires: Option<Option<jiff::Timestamp>>,
+}
+
+/// A token in the list.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub(super) struct ListedToken {
+    #[serde(flatten)]
+    token: ApiTokenView,
+    /// Whether it never expires, soon does, or has expired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<TokenWarning>,
 }
 
 /// A new token. This response is the only place where the token itself appears.
@@ -66,8 +77,10 @@ impl std::fmt::Debug for ExposedToken {
 pub(super) async fn list(
     State(admin): State<AdminState>,
     Params(page): Params<PageParams>,
-) -> ApiResult<Document<Page<ApiTokenView>>> {
-    document(&admin.directory.api_tokens().list(&page.request()?).await?)
+) -> ApiResult<Document<Page<ListedToken>>> {
+    let now = clock::now();
+    let tokens = admin.directory.api_tokens().list(&page.request()?).await?;
+    document(&tokens.map(|token| ListedToken { warning: token.warning(now), token }))
 }
 
 pub(super) async fn create(

@@ -16,6 +16,7 @@ use super::audit;
 use super::policy_watch::PolicyWatch;
 use super::portal_probe;
 use super::state::State;
+use super::token_reports;
 use crate::audit::AuditLog;
 use crate::authz::{DecisionLog, RefusedRequests};
 use crate::clock;
@@ -96,6 +97,7 @@ impl Background {
         let refused = Arc::clone(&refused_requests);
         tasks.spawn("refused requests", refused.keep_writing());
         tasks.spawn("lockout clock", correct_clock(state.lockout.clone()));
+        tasks.spawn("reports of tokens", token_reports::run(state.directory.clone()));
         tasks.spawn("removal of expired records", sweep(state, rules));
         tasks.spawn("password resets", async move { pages.work().await });
         tasks.spawn("unused portal connections", prune(upstreams));

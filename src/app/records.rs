@@ -4,13 +4,19 @@
 //! that the key was put in place beforehand; a store without its key means that the key was lost.
 
 use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::runtime::Builder;
 
 use super::StartError;
 use super::key_file::{self, exists, open_with, store_key};
 use crate::config::Settings;
 use crate::credential::key::SecretKey;
-use portcullis_store::StoreKey;
+use crate::directory::records::audit::Occurrence;
+use crate::directory::records::{Actor, Change, Records};
 use portcullis_store::sled::{Presence, SledStore};
+use portcullis_store::{Store, StoreKey};
 
 /// Opens the store and reads its key; creates both at the first start.
 pub(super) fn open(settings: &Settings) -> Result<(SledStore, SecretKey), StartError> {
@@ -51,6 +57,24 @@ pub(crate) fn init(settings: &Settings) -> Result<(), StartError> {
 /// The store's key, derived from the existing secret key.
 pub(crate) fn existing_key(settings: &Settings) -> Result<StoreKey, StartError> {
     Ok(store_key(&SecretKey::load(&key_file::path(settings))?))
+}
+
+/// Adds an entry to the audit log of a store that no gateway has open.
+///
+/// # Errors
+/// When the store cannot be opened or written.
+pub(crate) fn note(
+    settings: &Settings,
+    occurrence: Occurrence,
+    now: Timestamp,
+) -> Result<(), StartError> {
+    let (store, _) = open(settings)?;
+    let store: Arc<dyn Store> = Arc::new(store);
+    let change = Change::new(Actor::System("command line"), now);
+    let runtime =
+        Builder::new_current_thread().enable_all().build().map_err(StartError::Runtime)?;
+    let added = async { Records::offline(store).await?.append(vec![(change, occurrence)]).await };
+    Ok(runtime.block_on(added)?)
 }
 
 /// Creates both. The key is saved last: until it is there, the next start creates both again.

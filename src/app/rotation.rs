@@ -10,10 +10,14 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+use serde_json::Map;
+
 use super::StartError;
 use super::key_file::{self, With, new_file, old_file, store_key};
 use crate::config::Settings;
 use crate::credential::key::SecretKey;
+use crate::directory::records::audit::Occurrence;
 use crate::directory::resealing::{Affected, Resealing};
 use portcullis_store::sled::Rekeying;
 
@@ -95,11 +99,12 @@ impl Rotation {
         Ok(plan)
     }
 
-    /// Gives the store and the installation a new key. Returns where the old one is kept.
+    /// Gives the store and the installation a new key, with an entry of the audit log. Returns where
+    /// the old one is kept.
     ///
     /// # Errors
     /// When the new key cannot be saved, or the store cannot be written.
-    pub(crate) fn run(self) -> Result<PathBuf, StartError> {
+    pub(crate) fn run(self, now: Timestamp) -> Result<PathBuf, StartError> {
         let Self { file, old, store } = self;
         let beside = new_file(&file);
         // One that an interrupted rotation has left has never been used.
@@ -111,7 +116,9 @@ impl Rotation {
             new
         };
         let resealing = Resealing::new(&old, &new);
-        store.replace(&store_key(&new), |kind, id, doc| resealing.record(kind, id, doc))?;
+        let rotated = Occurrence::of_gateway("secrets.rotated", Map::new()).offline(now);
+        let change = |kind: &str, id: &str, doc: &[u8]| resealing.record(kind, id, doc);
+        store.replace(&store_key(&new), change, &rotated)?;
         key_file::put_in_place(&file)?;
         Ok(old_file(&file))
     }

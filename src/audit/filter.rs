@@ -28,13 +28,14 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// The index that the entries are read by: the one that has the fewest entries for most values.
-    pub(super) fn key(&self) -> Option<Key> {
+    /// The indexes that the entries can be read by: the one that has the fewest entries for most
+    /// values first.
+    pub(super) fn keys(&self) -> Vec<Key> {
         let Self { actor, user, organization, kind, since: _, until: _ } = self;
         let by =
             [(BY_USER, user), (BY_ORGANIZATION, organization), (BY_ACTOR, actor), (BY_KIND, kind)];
-        let given = by.into_iter().find_map(|(name, value)| Some((name, value.as_ref()?)));
-        given.map(|(name, value)| Key::new(name, value.as_str()))
+        let given = by.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+        given.map(|(name, value)| Key::new(name, value.as_str())).collect()
     }
 
     /// Whether to show this entry.

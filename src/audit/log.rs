@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use portcullis_audit::SigningKey;
-use portcullis_store::{StoreError, number_id};
+use portcullis_store::{Key, Record, StoreError, number_id};
 use tokio::sync::Mutex;
 
 use super::entry::{NumberedEntry, number};
@@ -73,7 +73,7 @@ impl AuditLog {
         filter: &Filter,
         page: &PageRequest,
     ) -> Result<Page<NumberedEntry>, StoreError> {
-        let (key, limit) = (filter.key(), page.limit());
+        let (keys, limit) = (filter.keys(), page.limit());
         let mut before = match (page.after(), filter.until) {
             (Some(after), _) => Some(after.to_owned()),
             (None, Some(until)) => Some(number_id(self.first_after(until).await?)),
@@ -81,9 +81,7 @@ impl AuditLog {
         };
         let (mut items, mut scanned) = (Vec::new(), 0);
         loop {
-            let reader = self.records.read();
-            let batch =
-                reader.list_back(kind::AUDIT, key.as_ref(), before.as_deref(), limit).await?;
+            let batch = self.sparsest(&keys, before.as_deref(), limit).await?;
             for record in &batch {
                 let item = NumberedEntry::read(record)?;
                 if filter.ends_before(&item.entry) {
@@ -102,6 +100,29 @@ impl AuditLog {
                 _ => return Ok(Page::last(items)),
             }
         }
+    }
+
+    /// Up to `limit` entries before `before`, by that of the indexes whose next ones reach back the
+    /// farthest: of a value that few entries have, the fewest are read.
+    async fn sparsest(
+        &self,
+        keys: &[Key],
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        let reader = self.records.read();
+        let Some((first, others)) = keys.split_first() else {
+            return reader.list_back(kind::AUDIT, None, before, limit).await;
+        };
+        let mut sparsest = reader.list_back(kind::AUDIT, Some(first), before, limit).await?;
+        for key in others {
+            let Some(last) = sparsest.last().filter(|_| sparsest.len() == limit) else { break };
+            let other = reader.list_back(kind::AUDIT, Some(key), before, limit).await?;
+            if other.len() < limit || other.last().is_some_and(|other| other.id < last.id) {
+                sparsest = other;
+            }
+        }
+        Ok(sparsest)
     }
 
     /// The number of an entry from which on all entries are later than `time`.

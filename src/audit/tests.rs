@@ -2,8 +2,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use portcullis_audit::{SigningKey, Verification};
+use serde_json::Map;
 
-use super::AuditLog;
+use super::{AuditLog, Filter};
 use crate::directory::fixture::{Fixture, now};
 use crate::directory::records::PageRequest;
 use crate::directory::records::audit::Occurrence;
@@ -17,12 +18,12 @@ fn key() -> SigningKey {
 
 async fn note(log: &AuditLog, kind: &'static str, at: Timestamp) {
     let change = Change::new(Actor::System("test"), at);
-    log.note(&change, Occurrence::of_gateway(kind, serde_json::Map::new())).await.unwrap();
+    log.note(&change, Occurrence::of_gateway(kind, Map::new())).await.unwrap();
 }
 
 async fn kinds(log: &AuditLog) -> Vec<(u64, String)> {
     let page = PageRequest::parse(None, Some(1000)).unwrap();
-    let items = log.list(&super::Filter::default(), &page).await.unwrap().items;
+    let items = log.list(&Filter::default(), &page).await.unwrap().items;
     let mut kinds: Vec<_> = items.into_iter().map(|item| (item.number, item.entry.kind)).collect();
     kinds.reverse();
     kinds
@@ -64,4 +65,76 @@ async fn i9_expired_entries_go_and_later_ones_stay() {
     }
     let verified = verification.finish().unwrap();
     assert_eq!((verified.size, verified.removed), (before + 4, before));
+}
+
+/// Ten thousand entries: of one actor all, of one organization every hundredth, of one kind two.
+async fn many(log: &AuditLog) {
+    let entry = |n: u64| {
+        let kind = if n.is_multiple_of(5000) { "policy.reloaded" } else { "link.opened" };
+        let organization = n.is_multiple_of(100).then(|| "acme".to_owned());
+        let occurrence = Occurrence { organization, ..Occurrence::of_gateway(kind, Map::new()) };
+        (Change::new(Actor::System("test"), now()), occurrence)
+    };
+    for from in (0..10_000).step_by(1000) {
+        log.records.append((from..from + 1000).map(entry).collect()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn filters_find_entries_by_the_rarest_criterion() {
+    let fixture = Fixture::new().await;
+    let log = AuditLog::new(&fixture.directory, key());
+    many(&log).await;
+    let all = Filter { actor: Some("system:test".to_owned()), ..Filter::default() };
+    let reloads = Filter { kind: Some("policy.reloaded".to_owned()), ..all.clone() };
+    let of_acme = Filter { organization: Some("acme".to_owned()), ..all.clone() };
+    for (filter, count) in [(all, 10_000), (reloads, 2), (of_acme, 100)] {
+        let (mut after, mut found) = (None::<String>, Vec::new());
+        let mut pages = 0;
+        loop {
+            let page = PageRequest::parse(after.as_deref(), Some(50)).unwrap();
+            let page = log.list(&filter, &page).await.unwrap();
+            found.extend(page.items.into_iter().map(|item| item.number));
+            pages += 1;
+            match page.next {
+                Some(next) => after = Some(next.to_string()),
+                None => break,
+            }
+        }
+        assert!(found.is_sorted_by(|one, next| one > next), "the newest first, none twice");
+        assert_eq!(found.len(), count);
+        assert!(pages <= count / 50 + 1, "{pages} pages for {count} entries");
+    }
+}
+
+/// What a page costs in a log of a million entries.
+///
+///     TMPDIR=/dev/shm cargo test --release -p portcullis --lib million_entries -- --ignored --nocapture
+#[tokio::test]
+#[ignore = "a measurement"]
+async fn a_page_of_a_million_entries() {
+    let fixture = Fixture::new().await;
+    let log = AuditLog::new(&fixture.directory, key());
+    for _ in 0..100 {
+        many(&log).await;
+    }
+    let rare = "policy.reloaded".to_owned();
+    for (name, filter) in [
+        ("no filter", Filter::default()),
+        ("actor", Filter { actor: Some("system:test".to_owned()), ..Filter::default() }),
+        ("organization", Filter { organization: Some("acme".to_owned()), ..Filter::default() }),
+        ("user, unknown", Filter { user: Some("u1".to_owned()), ..Filter::default() }),
+        ("kind", Filter { kind: Some(rare.clone()), ..Filter::default() }),
+        (
+            "actor and kind",
+            Filter { actor: Some("system:test".to_owned()), kind: Some(rare), ..Filter::default() },
+        ),
+        ("until, before all", Filter { until: Some(Timestamp::UNIX_EPOCH), ..Filter::default() }),
+        ("since, after all", Filter { since: Some(Timestamp::MAX), ..Filter::default() }),
+    ] {
+        let page = PageRequest::parse(None, Some(50)).unwrap();
+        let began = std::time::Instant::now();
+        let found = log.list(&filter, &page).await.unwrap().items.len();
+        println!("{name}: {found} entries in {:.2} ms", began.elapsed().as_secs_f64() * 1000.0);
+    }
 }

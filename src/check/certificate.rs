@@ -2,7 +2,6 @@
 //! [`ServerTls`](crate::net::ServerTls), and not reported here.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,8 +12,9 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, Error, RootCertStore};
 
 use super::warning::Warning;
-use crate::config::{Server, Tls, WarningName};
+use crate::config::{PublicUrl, Settings, Tls, WarningName};
 use crate::credential::pem;
+use portcullis_policy::Host;
 
 /// Permission for every user of the machine.
 const OTHERS: u32 = 0o007;
@@ -22,21 +22,21 @@ const OTHERS: u32 = 0o007;
 const ANY_LABEL: &str = "any";
 
 /// Warnings of these files at this time. Without valid settings, the hosts are not compared.
-pub(super) fn warnings(tls: &Tls, server: Option<&Server>, now: Timestamp) -> Vec<Warning> {
+pub(super) fn warnings(tls: &Tls, settings: Option<&Settings>, now: Timestamp) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let chain = std::fs::read(&tls.certificate).ok().and_then(|pem| pem::certificates(&pem).ok());
     if let Some(leaf) = chain.as_ref().and_then(|chain| chain.first())
         && let Ok(certificate) = ParsedCertificate::try_from(leaf)
     {
-        warnings.extend(validity(&tls.certificate, leaf, now));
-        let hosts = server.map(hosts).unwrap_or_default();
-        warnings.extend(other_hosts(&tls.certificate, &certificate, &hosts));
+        warnings.extend(validity(tls, leaf, now));
+        let hosts = settings.map(|settings| hosts(tls, settings)).unwrap_or_default();
+        warnings.extend(other_hosts(tls, &certificate, &hosts));
     }
-    warnings.extend(readable_key(&tls.key));
+    warnings.extend(readable_key(tls));
     warnings
 }
 
-fn validity(file: &Path, leaf: &CertificateDer<'_>, now: Timestamp) -> Option<Warning> {
+fn validity(tls: &Tls, leaf: &CertificateDer<'_>, now: Timestamp) -> Option<Warning> {
     let certificate = ParsedCertificate::try_from(leaf).ok()?;
     let seconds = u64::try_from(now.as_second()).ok()?;
     // Without trusted issuers it never succeeds; the times are compared first.
@@ -58,16 +58,17 @@ fn validity(file: &Path, leaf: &CertificateDer<'_>, now: Timestamp) -> Option<Wa
     };
     let since = Timestamp::from_second(i64::try_from(since.as_secs()).ok()?).ok()?;
     let detail = format!(
-        "server.tls.certificate: {} {what} {}; browsers refuse it. Renew it, or check the clock of \
-         this machine",
-        file.display(),
+        "{}.tls.certificate: {} {what} {}; browsers refuse it. Renew it, or check the clock of this \
+         machine",
+        tls.of,
+        tls.certificate.display(),
         since.strftime("%Y-%m-%d %H:%M UTC"),
     );
     Some(Warning::new(name, detail))
 }
 
 fn other_hosts(
-    file: &Path,
+    tls: &Tls,
     certificate: &ParsedCertificate<'_>,
     hosts: &[String],
 ) -> Option<Warning> {
@@ -100,10 +101,11 @@ fn other_hosts(
     };
     (!others.is_empty()).then(|| {
         let detail = format!(
-            "server.tls.certificate: {} {names}, and not for {}, which `server.public_url` or \
-             `server.hosts` names; browsers refuse it there. Use a certificate for all of them",
-            file.display(),
+            "{of}.tls.certificate: {} {names}, and not for {}, which `{of}.public_url` or \
+             `{of}.hosts` names; browsers refuse it there. Use a certificate for all of them",
+            tls.certificate.display(),
             others.join(", "),
+            of = tls.of,
         );
         Warning::new(WarningName::CertificateOtherHost, detail)
     })
@@ -116,9 +118,13 @@ fn plain(name: &str) -> String {
 }
 
 /// The hosts that browsers use. A loopback address is for programs of this machine.
-fn hosts(server: &Server) -> Vec<String> {
-    let named = std::iter::once(server.public_url.host()).chain(&server.hosts);
-    let named = named.map(|host| host.name().to_owned()).filter(|name| !is_loopback(name));
+fn hosts(tls: &Tls, Settings { server, admin, .. }: &Settings) -> Vec<String> {
+    let name = |host: &Host| Some(host.name().to_owned()).filter(|name| !is_loopback(name));
+    if tls.of == "admin" {
+        let public = admin.public_url.as_ref().map(PublicUrl::host);
+        return public.into_iter().chain(&admin.hosts).filter_map(name).collect();
+    }
+    let named = std::iter::once(server.public_url.host()).chain(&server.hosts).filter_map(name);
     named.chain(server.hosts_below.iter().map(|parent| format!("*.{}", parent.name()))).collect()
 }
 
@@ -128,12 +134,12 @@ fn is_loopback(name: &str) -> bool {
 }
 
 /// A file without a key is an error, and nothing in it is secret.
-fn readable_key(file: &Path) -> Option<Warning> {
+fn readable_key(Tls { of, key: file, .. }: &Tls) -> Option<Warning> {
     pem::private_key(&std::fs::read(file).ok()?).ok()?;
     let mode = std::fs::metadata(file).ok()?.permissions().mode() & 0o777;
     (mode & OTHERS != 0).then(|| {
         let detail = format!(
-            "server.tls.key: every user of this machine has access to {} (mode {mode:04o}). Run \
+            "{of}.tls.key: every user of this machine has access to {} (mode {mode:04o}). Run \
              `chmod o= {}`, and replace the certificate if others may have read the key",
             file.display(),
             file.display(),

@@ -126,7 +126,9 @@ impl Report {
         };
         let appearance = references.branding.as_ref().map(Appearance::load);
         let appearance = kept(&mut errors, appearance);
-        kept(&mut errors, references.tls.as_ref().map(ServerTls::read));
+        for tls in references.tls.iter().flatten() {
+            kept(&mut errors, Some(ServerTls::read(tls)));
+        }
         // Without valid settings, assume all readings, and that the servers exist that routes name.
         let unknown = || Portal { readings: Readings::all(), upstreams: None };
         let portal = settings.as_ref().map_or_else(unknown, |settings| settings.upstream.portal());
@@ -144,7 +146,7 @@ impl Report {
         kept(&mut errors, mailer);
         let warnings = warnings::warnings(&Checked {
             settings: settings.as_ref(),
-            tls: references.tls.as_ref(),
+            tls: references.tls.each_ref().map(Option::as_ref),
             policy: policy.as_ref().map(|(policy, folder)| (policy, *folder)),
             ignored_variables: &references.ignored_variables,
             expectations: Expectations::Files,

@@ -7,8 +7,8 @@ use portcullis_store::sled::SledStore;
 use super::warning::Warning;
 use crate::app::former_key_file;
 use crate::config::{
-    DEFAULT_NAME, DEFAULT_SENDER, IgnoredVariable, MailTransport, Server, Settings, UpstreamServer,
-    WarningName,
+    DEFAULT_NAME, DEFAULT_SENDER, IgnoredVariable, MailTransport, PublicUrl, Server, Settings,
+    UpstreamServer, WarningName,
 };
 
 /// Variables that look like settings.
@@ -26,7 +26,7 @@ pub fn ignored_variables(ignored: &[IgnoredVariable]) -> Vec<Warning> {
 
 /// Single settings, and those that do not go together.
 pub(super) fn warnings(settings: &Settings) -> Vec<Warning> {
-    let Settings { server, branding, mail, .. } = settings;
+    let Settings { server, admin, branding, mail, .. } = settings;
     let mut warnings = Vec::new();
     let mut warn = |name, detail: String| warnings.push(Warning::new(name, detail));
     let url = &server.public_url;
@@ -44,6 +44,18 @@ pub(super) fn warnings(settings: &Settings) -> Vec<Warning> {
             url.host()
         );
         warn(WarningName::TlsWithHttpUrl, detail);
+    }
+    if !is_local(admin.listen.ip())
+        && admin.tls.is_none()
+        && !admin.public_url.as_ref().is_some_and(PublicUrl::is_https)
+    {
+        let detail = format!(
+            "admin.listen: other machines can reach `{}`, and passwords and tokens are sent in clear \
+             text. Set `admin.tls`, or listen on 127.0.0.1 behind a proxy that ends TLS and set \
+             `admin.public_url` to its https URL",
+            admin.listen
+        );
+        warn(WarningName::AdminWithoutTls, detail);
     }
     if is_public(server) {
         if branding.name == DEFAULT_NAME {
@@ -125,6 +137,9 @@ fn own_address(server: &UpstreamServer, settings: &Settings) -> Option<&'static 
 /// Whether others than the user of this machine can be meant: browsers use https, or an address
 /// that is not a loopback address accepts connections.
 fn is_public(server: &Server) -> bool {
-    let is_local = |address: IpAddr| address.to_canonical().is_loopback();
     server.public_url.is_https() || !server.listen.iter().all(|address| is_local(address.ip()))
+}
+
+fn is_local(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
 }

@@ -55,7 +55,7 @@ fn found(changed: &[(&str, &str)], policy: Option<&Policy>) -> Vec<String> {
     let settings = loaded.settings.unwrap();
     shown(&warnings(&Checked {
         settings: Some(&settings),
-        tls: loaded.references.tls.as_ref(),
+        tls: loaded.references.tls.each_ref().map(Option::as_ref),
         policy: policy.map(|policy| (policy, Path::new("policies"))),
         ignored_variables: &[],
         expectations: Expectations::Files,
@@ -208,7 +208,8 @@ fn certify(folder: &Path, names: &[&str], years: (i32, i32)) -> Tls {
     parameters.not_after = rcgen::date_time_ymd(years.1, 1, 1);
     let key = rcgen::KeyPair::generate().unwrap();
     let certificate = parameters.self_signed(&key).unwrap();
-    let tls = Tls { certificate: folder.join("portal.crt"), key: folder.join("portal.key") };
+    let (certificate_file, key_file) = (folder.join("portal.crt"), folder.join("portal.key"));
+    let tls = Tls { of: "server", certificate: certificate_file, key: key_file };
     std::fs::write(&tls.certificate, certificate.pem()).unwrap();
     std::fs::write(&tls.key, key.serialize_pem()).unwrap();
     std::fs::set_permissions(&tls.key, Permissions::from_mode(0o640)).unwrap();
@@ -333,7 +334,7 @@ fn allowed_warnings_have_their_reason() {
     let policy = policy("");
     let checked = |expectations| Checked {
         settings: Some(&settings),
-        tls: None,
+        tls: [None, None],
         policy: Some((&policy, Path::new("policies"))),
         ignored_variables: &[],
         expectations,

@@ -15,8 +15,8 @@ use crate::config::{IgnoredVariable, Settings, Tls, WarningName};
 pub struct Checked<'a> {
     /// The settings.
     pub settings: Option<&'a Settings>,
-    /// `server.tls`
-    pub tls: Option<&'a Tls>,
+    /// `server.tls` and `admin.tls`
+    pub tls: [Option<&'a Tls>; 2],
     /// The policy, and its folder.
     pub policy: Option<(&'a Policy, &'a Path)>,
     /// Environment variables that are not read.
@@ -45,9 +45,8 @@ pub fn warnings(checked: &Checked<'_>) -> Vec<Warning> {
     if let Some(settings) = checked.settings {
         warnings.extend(settings::warnings(settings));
     }
-    if let Some(tls) = checked.tls {
-        let server = checked.settings.map(|settings| &settings.server);
-        warnings.extend(certificate::warnings(tls, server, checked.now));
+    for tls in checked.tls.into_iter().flatten() {
+        warnings.extend(certificate::warnings(tls, checked.settings, checked.now));
     }
     if let Some((policy, folder)) = checked.policy {
         if let Some(settings) = checked.settings {

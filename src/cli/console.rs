@@ -37,36 +37,55 @@ const TIME_FIELDS: [&str; 13] = [
 /// The API that a command calls, and the output that it writes.
 pub(super) struct Console<'a> {
     client: Client,
-    json: bool,
-    yes: bool,
+    options: Options,
     out: &'a mut dyn Write,
+}
+
+/// Options that all commands have.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Options {
+    /// Print documents instead of tables and sentences.
+    pub(super) json: bool,
+    /// Ask nothing.
+    pub(super) yes: bool,
+    /// Try writes out.
+    pub(super) dry_run: bool,
 }
 
 impl<'a> Console<'a> {
     pub(super) fn new(
         socket: PathBuf,
-        json: bool,
-        yes: bool,
+        options: Options,
         out: &'a mut dyn Write,
     ) -> anyhow::Result<Self> {
-        Ok(Self { client: Client::new(socket)?, json, yes, out })
+        Ok(Self { client: Client::new(socket)?, options, out })
+    }
+
+    /// Whether writes are tried out only.
+    pub(super) fn is_dry_run(&self) -> bool {
+        self.options.dry_run
     }
 
     /// Whether documents are printed instead of tables and sentences.
     pub(super) fn is_json(&self) -> bool {
-        self.json
+        self.options.json
     }
 
     pub(super) fn get(&self, segments: &[&str]) -> anyhow::Result<Value> {
         self.client.send(Method::GET, &path(segments), None, None)
     }
 
+    /// A question whose parameters are in a body: it changes nothing.
+    pub(super) fn query(&self, segments: &[&str], body: &Value) -> anyhow::Result<Value> {
+        self.client.send(Method::POST, &path(segments), None, Some(body))
+    }
+
     pub(super) fn post(&self, segments: &[&str], body: Option<&Value>) -> anyhow::Result<Value> {
-        self.client.send(Method::POST, &path(segments), None, body)
+        self.write(&Request { body, ..Request::new(Method::POST, segments) })
     }
 
     pub(super) fn put(&self, segments: &[&str], body: &Value) -> anyhow::Result<Value> {
-        self.client.send(Method::PUT, &path(segments), None, Some(body))
+        self.write(&Request { body: Some(body), ..Request::new(Method::PUT, segments) })
     }
 
     pub(super) fn patch(
@@ -75,7 +94,8 @@ impl<'a> Console<'a> {
         version: Option<u64>,
         body: &Value,
     ) -> anyhow::Result<Value> {
-        self.client.send(Method::PATCH, &path(segments), version, Some(body))
+        let request = Request::new(Method::PATCH, segments);
+        self.write(&Request { version, body: Some(body), ..request })
     }
 
     pub(super) fn delete(
@@ -83,7 +103,26 @@ impl<'a> Console<'a> {
         segments: &[&str],
         params: &[(&str, Option<&str>)],
     ) -> anyhow::Result<()> {
-        self.client.send(Method::DELETE, &path_with(segments, params), None, None).map(drop)
+        self.write(&Request { params, ..Request::new(Method::DELETE, segments) }).map(drop)
+    }
+
+    /// Sends a write. With `--dry-run`, only tries it out, and ends the command with the error
+    /// [`WouldChange`].
+    fn write(&self, request: &Request<'_>) -> anyhow::Result<Value> {
+        if self.options.dry_run {
+            return Err(WouldChange(self.tried(request)?).into());
+        }
+        let Request { method, segments, params, version, body } = request;
+        self.client.send(method.clone(), &path_with(segments, params), *version, *body)
+    }
+
+    /// What a write would change.
+    pub(super) fn tried(&self, request: &Request<'_>) -> anyhow::Result<Value> {
+        let Request { method, segments, params, version, body } = request;
+        let params = [params, &[("dry_run", Some("true"))][..]].concat();
+        let answer =
+            self.client.send(method.clone(), &path_with(segments, &params), *version, *body)?;
+        Ok(field(&answer, "changes").clone())
     }
 
     /// Passes a response that is not a JSON document to `take`, part by part.
@@ -139,7 +178,7 @@ impl<'a> Console<'a> {
 
     /// Prints the result of a change: the sentence, or with `--json` the response.
     pub(super) fn report(&mut self, response: &Value, sentence: &str) -> anyhow::Result<()> {
-        if !self.json {
+        if !self.options.json {
             writeln!(self.out, "{sentence}")?;
         } else if !response.is_null() {
             self.print_json(response)?;
@@ -154,7 +193,7 @@ impl<'a> Console<'a> {
 
     /// Prints a line, except with `--json`.
     pub(super) fn note(&mut self, sentence: &str) -> anyhow::Result<()> {
-        if !self.json {
+        if !self.options.json {
             writeln!(self.out, "{sentence}")?;
         }
         Ok(())
@@ -167,7 +206,7 @@ impl<'a> Console<'a> {
         header: [&str; N],
         row: impl Fn(&Value) -> [String; N],
     ) -> anyhow::Result<()> {
-        if self.json {
+        if self.options.json {
             return self.print_json(list);
         }
         let mut rows = vec![header.map(str::to_owned)];
@@ -194,7 +233,7 @@ impl<'a> Console<'a> {
 
     /// Prints rows of a label and a value, with `--json` the document instead.
     pub(super) fn rows(&mut self, document: &Value, rows: &[(&str, String)]) -> anyhow::Result<()> {
-        if self.json {
+        if self.options.json {
             return self.print_json(document);
         }
         let rows: Vec<_> = rows
@@ -229,7 +268,7 @@ impl<'a> Console<'a> {
 
     /// Whether questions are asked.
     pub(super) fn asks(&self) -> bool {
-        !self.yes && io::stdin().is_terminal()
+        !self.options.yes && !self.options.dry_run && io::stdin().is_terminal()
     }
 
     fn print_json(&mut self, value: &Value) -> anyhow::Result<()> {
@@ -258,6 +297,28 @@ impl<'a> Console<'a> {
         Ok(())
     }
 }
+
+/// A write of the API.
+#[derive(Debug, Clone)]
+pub(super) struct Request<'a> {
+    pub(super) method: Method,
+    pub(super) segments: &'a [&'a str],
+    pub(super) params: &'a [(&'a str, Option<&'a str>)],
+    /// The version that the record must have.
+    pub(super) version: Option<u64>,
+    pub(super) body: Option<&'a Value>,
+}
+
+impl<'a> Request<'a> {
+    pub(super) const fn new(method: Method, segments: &'a [&'a str]) -> Self {
+        Self { method, segments, params: &[], version: None, body: None }
+    }
+}
+
+/// A write was tried out; what it would change. Not a failure: it ends the command early.
+#[derive(Debug, thiserror::Error)]
+#[error("nothing was changed")]
+pub(super) struct WouldChange(pub(super) Value);
 
 /// A field of a document; `null` if it is missing.
 pub(super) fn field<'a>(document: &'a Value, name: &str) -> &'a Value {
@@ -298,7 +359,7 @@ mod tests {
     #[test]
     fn columns_align_for_wide_and_combining_characters() {
         let mut out = Vec::new();
-        let mut console = Console::new(PathBuf::new(), false, false, &mut out).unwrap();
+        let mut console = Console::new(PathBuf::new(), Options::default(), &mut out).unwrap();
         let list = json!({ "items": [
             { "id": "acme", "name": "Acme", "users": 1 },
             { "id": "zmo", "name": "Zoe\u{308} M\u{fc}ller", "users": 2 },

@@ -116,11 +116,13 @@ mod tests {
 
     use serde_json::json;
 
+    use super::super::console::Options;
     use super::*;
 
     fn reported(before: &Value, after: &Value, json: bool) -> String {
         let mut out = Vec::new();
-        let mut console = Console::new(PathBuf::new(), json, false, &mut out).unwrap();
+        let mut console =
+            Console::new(PathBuf::new(), Options { json, ..Options::default() }, &mut out).unwrap();
         let fields = [("login", "login"), ("group", "group"), ("name", "name")];
         report_edit(&mut console, "ada", (before, after), &fields).unwrap();
         String::from_utf8(out).unwrap()

@@ -89,7 +89,7 @@ impl ExplainArgs {
             "host": self.host,
             "websocket": self.websocket,
         });
-        let explanation = console.post(&["explain"], Some(&question))?;
+        let explanation = console.query(&["explain"], &question)?;
         show(console, &explanation)
     }
 }

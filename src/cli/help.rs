@@ -2,7 +2,7 @@
 //! that have an effect with it.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, Command, Error};
+use clap::{Arg, ArgMatches, Command, Error};
 
 mod examples;
 
@@ -30,6 +30,64 @@ const ASKING: [&str; 19] = [
     "admin delete",
     "admin reset-mfa",
 ];
+
+/// The commands that `--dry-run` has an effect with.
+const WRITING: [&str; 41] = [
+    "secrets rotate",
+    "groups create",
+    "groups edit",
+    "groups copy",
+    "groups delete",
+    "groups default",
+    "organizations create",
+    "organizations edit",
+    "organizations delete",
+    "organizations link rotate",
+    "organizations link enable",
+    "organizations link disable",
+    "organizations end-users create",
+    "organizations end-users edit",
+    "organizations end-users delete",
+    "users create",
+    "users import",
+    "users edit",
+    "users disable",
+    "users enable",
+    "users password",
+    "users invite",
+    "users withdraw",
+    "users reset-mfa",
+    "users tokens create",
+    "users tokens revoke",
+    "users delete",
+    "users erase",
+    "preferences set",
+    "sessions end",
+    "lockouts release",
+    "mail retry",
+    "mail test",
+    "policy reload",
+    "admin create",
+    "admin edit",
+    "admin delete",
+    "admin reset-password",
+    "admin reset-mfa",
+    "token create",
+    "token revoke",
+];
+
+/// Whether `--dry-run` has an effect with a command without subcommands.
+pub(super) fn writes(leaf: &str) -> bool {
+    WRITING.contains(&leaf)
+}
+
+/// The path of the command that was given.
+pub(super) fn leaf(matches: &ArgMatches) -> String {
+    match matches.subcommand() {
+        Some((name, inner)) => format!("{name} {}", leaf(inner)).trim_end().to_owned(),
+        None => String::new(),
+    }
+}
 
 /// The definition of the command line with its help.
 pub(super) fn completed(root: Command) -> Command {
@@ -104,8 +162,12 @@ fn has_effect(option: &str, leaf: &str) -> bool {
         Some("init" | "demo" | "completions" | "man") => false,
         Some("config" | "check") => ["config", "json"].contains(&option),
         Some("serve" | "store") => option == "config",
-        Some("secrets") => ["config", "yes"].contains(&option),
+        Some("secrets") => ["config", "yes", "dry_run"].contains(&option),
         _ if leaf == "policy suggest" => option == "json",
-        _ => option != "yes" || ASKING.contains(&leaf),
+        _ => match option {
+            "yes" => ASKING.contains(&leaf),
+            "dry_run" => writes(leaf),
+            _ => true,
+        },
     }
 }

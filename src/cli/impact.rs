@@ -1,8 +1,12 @@
-//! How many people a change affects, for the question that is asked before it.
+//! What a change affects, for `--dry-run` and for the question that is asked before it.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::console::{Console, array, field};
+use super::console::{Console, array, field, text};
+use super::terminal::escaped_line;
+
+/// How many names a sentence lists.
+const NAMED: usize = 5;
 
 /// Open sessions.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +75,91 @@ fn separated(number: usize) -> String {
     text
 }
 
+/// Prints what a write would change, for `--dry-run`.
+pub(super) fn print(console: &mut Console<'_>, changes: &Value) -> anyhow::Result<()> {
+    if console.is_json() {
+        return console.document(&json!({ "changes": changes }));
+    }
+    let consequences = sentences(changes);
+    if consequences.is_empty() {
+        console.note("Nothing was changed. No permission, session, link or email would change.")?;
+    } else {
+        console.note("Nothing was changed. The command would have these consequences:")?;
+    }
+    for sentence in consequences {
+        console.note(&format!("- {}", escaped_line(&sentence)))?;
+    }
+    for warning in array(changes, "warnings") {
+        let [name, detail] = ["name", "detail"].map(|field| text(warning, field));
+        console.note(&escaped_line(&format!("warning: {detail} ({name})")))?;
+    }
+    Ok(())
+}
+
+/// What a write would change for people, a sentence each.
+pub(super) fn sentences(changes: &Value) -> Vec<String> {
+    let number = |document: &Value, name: &str| {
+        field(document, name).as_u64().and_then(|it| usize::try_from(it).ok()).unwrap_or(0)
+    };
+    let mut sentences = Vec::new();
+    for (name, gains) in [("gains", true), ("loses", false)] {
+        for change in array(changes, name) {
+            let people = number(change, "people");
+            let verb = verb(people, if gains { "gain" } else { "lose" });
+            let routes: Vec<&str> =
+                array(change, "routes").iter().filter_map(Value::as_str).collect();
+            let permission = text(change, "permission");
+            let routes = listed(&routes).map_or_else(String::new, |list| format!(" ({list})"));
+            sentences.push(format!("{} {verb} {permission}{routes}", persons(people)));
+        }
+    }
+    let access = field(changes, "access");
+    for (name, what) in [("gains", "gain"), ("loses", "lose")] {
+        let people = number(access, name);
+        if people > 0 {
+            let verb = verb(people, what);
+            sentences.push(format!("{} {verb} access to the portal", persons(people)));
+        }
+    }
+    let ended = number(changes, "sessions_ended");
+    if ended > 0 {
+        sentences.push(sessions_end(ended));
+    }
+    let links: Vec<&str> =
+        array(changes, "links_closed").iter().filter_map(Value::as_str).collect();
+    if let Some(list) = listed(&links) {
+        sentences.push(match links.len() {
+            1 => format!("the secure link of {list} no longer opens sessions"),
+            _ => format!("the secure links of {list} no longer open sessions"),
+        });
+    }
+    let mails = number(changes, "mails");
+    if mails > 0 {
+        let verb = if mails == 1 { "is" } else { "are" };
+        sentences.push(format!("{} {verb} sent", counted(mails, "email")));
+    }
+    sentences
+}
+
+/// At most five names.
+fn listed(names: &[&str]) -> Option<String> {
+    let further = names.len().saturating_sub(NAMED);
+    let shown: Vec<&str> = names.iter().take(NAMED).copied().collect();
+    match further {
+        _ if names.is_empty() => None,
+        0 => Some(shown.join(", ")),
+        _ => Some(format!("{} and {further} more", shown.join(", "))),
+    }
+}
+
+fn persons(number: usize) -> String {
+    if number == 1 { "1 person".to_owned() } else { format!("{} people", separated(number)) }
+}
+
+fn verb(people: usize, verb: &str) -> String {
+    if people == 1 { format!("{verb}s") } else { verb.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,5 +175,33 @@ mod tests {
         assert_eq!(sessions_end(0), "no session is open");
         assert_eq!(sessions_end(1), "1 open session ends");
         assert_eq!(sessions_end(12), "12 open sessions end");
+    }
+
+    #[test]
+    fn consequences_are_plain_sentences() {
+        let change = |people: u64, routes: &[&str]| {
+            json!([{
+                "permission": "invoices.view", "people": people, "routes": routes,
+            }])
+        };
+        let changes = json!({
+            "gains": change(1, &["List", "Show"]),
+            "loses": change(2000, &["a", "b", "c", "d", "e", "f", "g"]),
+            "access": { "gains": 0, "loses": 1 },
+            "sessions_ended": 1,
+            "links_closed": ["acme"],
+            "mails": 2,
+        });
+        let expected = [
+            "1 person gains invoices.view (List, Show)",
+            "2,000 people lose invoices.view (a, b, c, d, e and 2 more)",
+            "1 person loses access to the portal",
+            "1 open session ends",
+            "the secure link of acme no longer opens sessions",
+            "2 emails are sent",
+        ];
+        assert_eq!(sentences(&changes), expected);
+        let nothing = json!({ "gains": [], "loses": [], "access": { "gains": 0, "loses": 0 } });
+        assert_eq!(sentences(&nothing), [""; 0]);
     }
 }

@@ -12,7 +12,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::client::ApiError;
-use super::console::{Console, array, field, text};
+use super::console::{Console, WouldChange, array, field, text};
 use super::impact::counted;
 
 #[derive(Debug, Args)]
@@ -64,7 +64,13 @@ impl Import {
         let Report { items, created, skipped, failed } = report;
         let document =
             json!({ "items": items, "created": created, "skipped": skipped, "failed": failed });
-        let sentence = format!("Created {created}, skipped {skipped}, failed {failed}.");
+        let sentence = match console.is_dry_run() {
+            false => format!("Created {created}, skipped {skipped}, failed {failed}."),
+            true => format!(
+                "Nothing was changed. Each line alone: {created} would be created, {skipped} \
+                 skipped, {failed} would fail."
+            ),
+        };
         console.report(&document, &sentence)?;
         read?;
         if failed > 0 {
@@ -145,6 +151,9 @@ fn import(console: &Console<'_>, line: &[u8]) -> anyhow::Result<(String, Outcome
     };
     let error = match console.post(&["users"], Some(&new)) {
         Ok(user) => return Ok((text(&user, "login"), Outcome::Created)),
+        Err(error) if error.is::<WouldChange>() => {
+            return Ok((login(console, &new)?, Outcome::Created));
+        }
         Err(error) => error,
     };
     let refused = error.downcast::<ApiError>()?;

@@ -4,19 +4,17 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write};
 
 use anyhow::bail;
 
+use super::console::Options;
 use super::terminal::escaped;
 use crate::app::rotation::{Begun, Plan, Rotation};
+use crate::clock;
 use crate::config::Settings;
 
 /// Work on the secret key in `secrets.key_file`.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// Replace the secret key by a new one: after it, or a backup, was exposed
-    Rotate {
-        /// Print what would change, and change nothing
-        #[arg(long)]
-        dry_run: bool,
-    },
+    Rotate,
 }
 
 impl Command {
@@ -27,10 +25,10 @@ impl Command {
     pub(super) fn run(
         self,
         settings: &Settings,
-        yes: bool,
+        Options { yes, dry_run, .. }: Options,
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
-        let Self::Rotate { dry_run } = self;
+        let Self::Rotate = self;
         let rotation = match Rotation::open(settings)? {
             Begun::Ready(rotation) => rotation,
             Begun::Finished => {
@@ -49,7 +47,7 @@ impl Command {
             return Ok(());
         }
         confirm(yes)?;
-        let old = rotation.run()?;
+        let old = rotation.run(clock::now())?;
         writeln!(
             out,
             "\nthe secret key was replaced. The old key is kept as `{}`: backups from before open \

@@ -28,7 +28,7 @@ pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
     let expectations = snapshot.check_expectations();
     check::log(&check::warnings(&Checked {
         settings: Some(&settings),
-        tls: settings.server.tls.as_ref(),
+        tls: [settings.server.tls.as_ref(), settings.admin.tls.as_ref()],
         policy: Some((snapshot.policy(), &settings.policy.directory)),
         ignored_variables: &references.ignored_variables,
         expectations: Expectations::Running(expectations.as_ref().copied()),

@@ -116,11 +116,12 @@ mod tests {
 
     use serde_json::json;
 
+    use super::super::console::Options;
     use super::*;
 
     fn printed(status: &Value) -> String {
         let mut out = Vec::new();
-        let mut console = Console::new(PathBuf::new(), false, false, &mut out).unwrap();
+        let mut console = Console::new(PathBuf::new(), Options::default(), &mut out).unwrap();
         print(&mut console, status, "2026-11-26T10:00:00Z".parse().unwrap()).unwrap();
         String::from_utf8(out).unwrap()
     }

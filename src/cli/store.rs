@@ -3,8 +3,12 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use crate::app::records;
+use crate::clock;
 use crate::config::Settings;
+use crate::directory::records::audit::Occurrence;
 use portcullis_store::sled::{Rescued, SledStore};
 
 /// Work on the store in the folder `store.path`.
@@ -37,6 +41,7 @@ impl Command {
             Self::AcceptOlder => {
                 let key = records::existing_key(settings)?;
                 let (before, now) = SledStore::accept_older(&settings.store.path, &key)?;
+                records::note(settings, accepted(before, now), clock::now())?;
                 let before = before.map_or_else(
                     || "the last answered commit is not known".to_owned(),
                     |before| format!("the last answered commit was {before}"),
@@ -64,6 +69,15 @@ impl Command {
         }
         Ok(())
     }
+}
+
+/// The entry of the audit log about an older store that was accepted.
+fn accepted(before: Option<u64>, now: u64) -> Occurrence {
+    let commits = [("answered", before), ("accepted", Some(now))];
+    let after = commits
+        .into_iter()
+        .filter_map(|(name, commit)| commit.map(|commit| (name.to_owned(), Value::from(commit))));
+    Occurrence::of_gateway("store.accepted-older", after.collect())
 }
 
 fn list(rescued: &Rescued, out: &mut dyn Write) -> std::io::Result<()> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::public_url::PublicUrl;
 use super::reader::Reader;
+use super::server::Tls;
 use super::value::{Address, minutes};
 use portcullis_policy::Host;
 
@@ -16,6 +17,8 @@ pub struct Admin {
     pub listen: SocketAddr,
     /// `admin.socket`: the path of the admin socket.
     pub socket: PathBuf,
+    /// `admin.tls`: certificate and key, if TLS ends at the admin listener.
+    pub tls: Option<Tls>,
     /// `admin.public_url`: the URL by which browsers reach the admin listener, if it is not that of
     /// `admin.listen`.
     pub public_url: Option<PublicUrl>,
@@ -28,7 +31,7 @@ pub struct Admin {
 }
 
 impl Admin {
-    pub(super) fn read(r: &mut Reader) -> Self {
+    pub(super) fn read(r: &mut Reader, tls: Option<Tls>) -> Self {
         let key = "admin.listen";
         let listen = match r.parsed::<Address>(key) {
             Some(Address(address)) => address,
@@ -40,6 +43,7 @@ impl Admin {
         };
         Self {
             listen,
+            tls,
             socket: r.path("admin.socket", "data/admin.sock"),
             public_url: r.parsed("admin.public_url"),
             hosts: r.list("admin.hosts").unwrap_or_default(),

@@ -53,8 +53,8 @@ pub struct Loaded {
 pub struct References {
     /// `policy.directory`
     pub policy: Option<PathBuf>,
-    /// `server.tls`
-    pub tls: Option<Tls>,
+    /// `server.tls` and `admin.tls`
+    pub tls: [Option<Tls>; 2],
     /// `branding`
     pub branding: Option<Branding>,
     /// `mail.templates`
@@ -88,12 +88,13 @@ impl Loaded {
         environment: &HashMap<String, String>,
     ) -> Result<Self, Problems> {
         let mut r = Reader::new(text, file, environment)?;
-        let tls = Tls::read(&mut r);
+        let tls = Tls::read(&mut r, "server");
         let server = Server::read(&mut r, tls.clone());
         let upstream = Upstream::read(&mut r);
         let policy = PolicySource::read(&mut r);
         let store = StoreSettings::read(&mut r);
-        let admin = Admin::read(&mut r);
+        let admin_tls = Tls::read(&mut r, "admin");
+        let admin = Admin::read(&mut r, admin_tls.clone());
         let session = SessionLimits::read(&mut r);
         let tokens_by_users = tokens(&mut r);
         let portal_cookies = portal_cookies(&mut r);
@@ -112,7 +113,10 @@ impl Loaded {
         let allowed_warnings = allowed(&mut r);
         let references = References {
             policy: r.is_valid("policy.directory").then(|| policy.directory.clone()),
-            tls: tls.filter(|_| r.is_valid("server.tls")),
+            tls: [
+                tls.filter(|_| r.is_valid("server.tls")),
+                admin_tls.filter(|_| r.is_valid("admin.tls")),
+            ],
             branding: r.is_valid("branding").then(|| branding.clone()),
             templates: templates.filter(|_| r.is_valid("mail.templates")),
             ignored_variables: r.ignored_variables(environment),

@@ -67,9 +67,11 @@ pub enum ForwardedHeader {
     Forwarded,
 }
 
-/// `server.tls`: paths of PEM files.
+/// `server.tls` or `admin.tls`: paths of PEM files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {
+    /// The section that has it: `server` or `admin`.
+    pub of: &'static str,
     /// The certificate chain, leaf first.
     pub certificate: PathBuf,
     /// The private key.
@@ -131,17 +133,19 @@ impl Server {
 }
 
 impl Tls {
-    pub(super) fn read(r: &mut Reader) -> Option<Self> {
-        let certificate = r.optional_path("server.tls.certificate");
-        let key = r.optional_path("server.tls.key");
-        if !r.has("server.tls") {
+    /// The section of `server` or `admin`.
+    pub(super) fn read(r: &mut Reader, of: &'static str) -> Option<Self> {
+        let names = ["certificate", "key"].map(|key| format!("{of}.tls.{key}"));
+        let [certificate, key] = names.each_ref().map(|name| r.optional_path(name));
+        let section = format!("{of}.tls");
+        if !r.has(&section) {
             return None;
         }
-        let are_valid = ["certificate", "key"].map(|key| r.is_valid(&format!("server.tls.{key}")));
+        let are_valid = names.each_ref().map(|name| r.is_valid(name));
         if (certificate.is_none() || key.is_none()) && are_valid == [true, true] {
-            r.problem("server.tls", "requires both `certificate` and `key`".to_owned());
+            r.problem(&section, "requires both `certificate` and `key`".to_owned());
         }
-        certificate.zip(key).map(|(certificate, key)| Self { certificate, key })
+        certificate.zip(key).map(|(certificate, key)| Self { of, certificate, key })
     }
 }
 

@@ -410,7 +410,10 @@ fn references_are_present_if_their_own_keys_are_valid() {
     let Loaded { settings, references, .. } = read(text);
     assert_eq!(settings.unwrap_err().0.len(), 2);
     assert_eq!(references.policy.as_deref(), Some(Path::new("here")));
-    assert_eq!(references.tls.map(|tls| tls.certificate), Some(PathBuf::from("c")));
+    assert_eq!(
+        references.tls.map(|tls| tls.map(|tls| tls.certificate)),
+        [Some(PathBuf::from("c")), None]
+    );
     assert_eq!(references.branding.map(|branding| branding.name).as_deref(), Some("Acme"));
     assert_eq!(references.templates.as_deref(), Some(Path::new("t")));
     // What is wrong itself is not replaced by a default.
@@ -419,7 +422,9 @@ fn references_are_present_if_their_own_keys_are_valid() {
          mail.templates = \"\"",
     );
     assert!(
-        references.policy.is_none() && references.tls.is_none() && references.branding.is_none()
+        references.policy.is_none()
+            && references.tls.iter().all(Option::is_none)
+            && references.branding.is_none()
     );
     assert!(references.templates.is_none());
 }

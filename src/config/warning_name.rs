@@ -15,6 +15,8 @@ pub enum WarningName {
     HttpsWithoutTls,
     /// TLS ends here, and the public URL is http.
     TlsWithHttpUrl,
+    /// The admin listener accepts connections of other machines in clear text.
+    AdminWithoutTls,
     /// The certificate has expired.
     CertificateExpired,
     /// The certificate is not valid yet.
@@ -59,10 +61,11 @@ pub enum WarningName {
 
 impl WarningName {
     /// Every name, in the order in which warnings are reported.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::IgnoredVariable,
         Self::HttpsWithoutTls,
         Self::TlsWithHttpUrl,
+        Self::AdminWithoutTls,
         Self::CertificateExpired,
         Self::CertificateNotYetValid,
         Self::CertificateOtherHost,
@@ -92,6 +95,7 @@ impl WarningName {
             Self::IgnoredVariable => "ignored-variable",
             Self::HttpsWithoutTls => "https-without-tls",
             Self::TlsWithHttpUrl => "tls-with-http-url",
+            Self::AdminWithoutTls => "admin-without-tls",
             Self::CertificateExpired => "certificate-expired",
             Self::CertificateNotYetValid => "certificate-not-yet-valid",
             Self::CertificateOtherHost => "certificate-other-host",

@@ -1,5 +1,5 @@
-//! The sockets of the admin plane: TCP, where requests need a token, and the admin socket, where
-//! they do not.
+//! The sockets of the admin plane: TCP, with or without TLS, where requests need a token or the
+//! cookie of an administrator, and the admin socket, where they do not.
 //!
 //! Being able to connect does not make a client trusted: connections are limited in number, heads
 //! in size, and heads, idle connections, requests and the sending of responses in time.
@@ -29,6 +29,7 @@ use super::connection_tracker::{ConnectionGuard, ConnectionTracker};
 use super::drive::drive;
 use super::http::http1;
 use super::timed_stream::{Protocol, TimedStream};
+use super::tls::ServerTls;
 use crate::config::Limits;
 use crate::tasks::Tasks;
 use crate::web::peer::Peer;
@@ -45,6 +46,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct AdminListener {
     /// The TCP socket.
     pub tcp: (TcpListener, Router),
+    /// TLS of the TCP socket.
+    pub tls: Option<ServerTls>,
     /// The admin socket.
     pub unix: (UnixListener, Router),
     /// The timeouts and `header_bytes` apply here too.
@@ -74,7 +77,7 @@ impl Service for AdminService {
         _shutdown: ShutdownWatch,
         _listeners_per_fd: usize,
     ) {
-        let Some(AdminListener { tcp, unix, limits }) = self.listener.take() else { return };
+        let Some(AdminListener { tcp, tls, unix, limits }) = self.listener.take() else { return };
         let (connections, stop) = (&self.connections, self.tasks.stop());
         let serving = async {
             let (over_tcp, over_unix) = match (
@@ -89,8 +92,8 @@ impl Service for AdminService {
             };
             let limit = || connections.with_limit(CONNECTIONS);
             tokio::select! {
-                () = accept(over_tcp, tcp.1, |peer| peer.ip(), limits, limit(), stop) => {}
-                () = accept(over_unix, unix.1, |_| LOCAL, limits, limit(), stop) => {}
+                () = accept(over_tcp, (tls, tcp.1), |peer| peer.ip(), limits, limit(), stop) => {}
+                () = accept(over_unix, (None, unix.1), |_| LOCAL, limits, limit(), stop) => {}
             }
         };
         self.tasks.clone().supervise("admin listener", serving).await;
@@ -108,7 +111,7 @@ impl Service for AdminService {
 /// Accepts connections until the gateway stops, at most as many at a time as there is room for.
 async fn accept<L>(
     mut listener: L,
-    router: Router,
+    (tls, router): (Option<ServerTls>, Router),
     address: impl Fn(&L::Addr) -> IpAddr,
     limits: Limits,
     connections: ConnectionTracker,
@@ -129,7 +132,31 @@ async fn accept<L>(
         let Some((permit, stream, peer)) = next else { return };
         let Some(guard) = connections.open(permit) else { return };
         let router = router.clone().layer(Extension(Peer(address(&peer))));
-        tokio::spawn(serve(stream, router, limits, guard));
+        tokio::spawn(serve_with(tls.clone(), stream, router, limits, guard));
+    }
+}
+
+/// Serves one connection to its end, after the handshake if it uses TLS. The handshake is subject to
+/// `header_timeout`.
+async fn serve_with<S>(
+    tls: Option<ServerTls>,
+    stream: S,
+    router: Router,
+    limits: Limits,
+    guard: ConnectionGuard,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Some(tls) = tls else { return serve(stream, router, limits, guard).await };
+    let handshake = tokio::time::timeout(limits.header_timeout, tls.accept(stream));
+    let stream = tokio::select! {
+        handshake = handshake => handshake,
+        () = guard.shutdown() => return,
+    };
+    match stream {
+        Ok(Ok(stream)) => serve(stream, router, limits, guard).await,
+        Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed on the admin listener"),
+        Err(_) => tracing::debug!("TLS handshake timed out on the admin listener"),
     }
 }
 
@@ -189,7 +216,8 @@ mod tests {
             let router = Router::new().route("/", post(|body: String| async { body }));
             let (counted, stopped) = (connections.clone(), stop.clone());
             tokio::spawn(async move {
-                accept(listener, router, |peer| peer.ip(), limits(), counted, &stopped).await;
+                accept(listener, (None, router), |peer| peer.ip(), limits(), counted, &stopped)
+                    .await;
             });
             Self { address, connections, stop }
         }

@@ -8,7 +8,7 @@ use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{Accept, TlsAcceptor};
 
 use crate::config::Tls;
@@ -20,7 +20,7 @@ const HTTP_1: &[u8] = b"http/1.1";
 
 /// The certificate or its key cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("server.tls{0}")]
+#[error("{0}")]
 pub struct TlsError(String);
 
 /// TLS 1.2 and 1.3 with one certificate; offers HTTP/2 before HTTP/1.1.
@@ -33,8 +33,21 @@ impl ServerTls {
     /// # Errors
     /// When a file cannot be read, holds no certificate or no key, or they do not match.
     pub fn read(files: &Tls) -> Result<Self, TlsError> {
+        Self::offering(files, vec![HTTP_2.to_vec(), HTTP_1.to_vec()])
+    }
+
+    /// The same for the admin listener, which serves HTTP/1.1 only.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_for_http1(files: &Tls) -> Result<Self, TlsError> {
+        Self::offering(files, vec![HTTP_1.to_vec()])
+    }
+
+    fn offering(files: &Tls, protocols: Vec<Vec<u8>>) -> Result<Self, TlsError> {
+        let of = files.of;
         let wrong = |key: &str, file: &Path, cause: String| {
-            TlsError(format!(".{key}: {}: {cause}", file.display()))
+            TlsError(format!("{of}.tls.{key}: {}: {cause}", file.display()))
         };
         let no_certificate = |cause| wrong("certificate", &files.certificate, cause);
         let certificates = std::fs::read(&files.certificate)
@@ -53,14 +66,17 @@ impl ServerTls {
                 rustls::Error::InconsistentKeys(_) => {
                     wrong("key", &files.key, of_another_certificate(files, others, &key))
                 }
-                error => TlsError(format!(": certificate and key cannot be used: {error}")),
+                error => TlsError(format!("{of}.tls: certificate and key cannot be used: {error}")),
             })?;
-        config.alpn_protocols = vec![HTTP_2.to_vec(), HTTP_1.to_vec()];
+        config.alpn_protocols = protocols;
         Ok(Self(TlsAcceptor::from(Arc::new(config))))
     }
 
     /// Performs a handshake. It has no timeout.
-    pub(super) fn accept(&self, stream: TcpStream) -> Accept<TcpStream> {
+    pub(super) fn accept<S>(&self, stream: S) -> Accept<S>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         self.0.accept(stream)
     }
 }
@@ -128,7 +144,8 @@ mod tests {
         let empty = file("empty.pem", "");
         let missing = folder.path().join("missing.pem");
         let error = |certificate: &Path, key: &Path| {
-            let files = Tls { certificate: certificate.to_owned(), key: key.to_owned() };
+            let (certificate, key) = (certificate.to_owned(), key.to_owned());
+            let files = Tls { of: "server", certificate, key };
             ServerTls::read(&files).map_or_else(|error| error.to_string(), |_| String::new())
         };
         let der = folder.path().join("cert.der");

@@ -1,6 +1,7 @@
 //! The process: start, stop, kill, store, mail, logs, shipped files.
 
 mod audit;
+mod audit_kinds;
 mod check;
 mod command_line;
 mod demo;

@@ -96,6 +96,8 @@ pub struct Verification {
     expired: u64,
     /// The number of entries that a checkpoint has shown to be right.
     shown: u64,
+    /// The same by a checkpoint from outside. Who has the key can sign those in the log again.
+    shown_outside: u64,
     own: Option<Checkpoint>,
     /// Checkpoints from outside that have not been reached, the smallest first.
     ahead: VecDeque<Checkpoint>,
@@ -124,6 +126,7 @@ impl Verification {
             removed: 0,
             expired: 0,
             shown: 0,
+            shown_outside: 0,
             own: None,
             ahead: ahead.into(),
             outside: None,
@@ -204,7 +207,7 @@ impl Verification {
         if checkpoint.size != size {
             return Err(Fault::Missing { number: size.min(checkpoint.size) });
         }
-        self.compare(&checkpoint)?;
+        self.compare(&checkpoint, self.shown)?;
         self.own = Some(checkpoint);
         Ok(())
     }
@@ -226,16 +229,18 @@ impl Verification {
         self.tree.push(leaf);
         let size = self.tree.size();
         while let Some(checkpoint) = self.ahead.pop_front_if(|next| next.size == size) {
-            self.compare(&checkpoint)?;
+            self.compare(&checkpoint, self.shown_outside)?;
+            self.shown_outside = size;
             self.outside = Some(checkpoint);
         }
         Ok(())
     }
 
-    fn compare(&mut self, checkpoint: &Checkpoint) -> Result<(), Fault> {
+    /// Compares the entries so far with a checkpoint; those before `from` are right in any case.
+    fn compare(&mut self, checkpoint: &Checkpoint, from: u64) -> Result<(), Fault> {
         let &Checkpoint { size: to, root, time } = checkpoint;
         if self.tree.root() != root {
-            return Err(Fault::Rewritten { from: self.shown, to, time });
+            return Err(Fault::Rewritten { from, to, time });
         }
         self.shown = to;
         Ok(())

@@ -31,7 +31,7 @@ use self::flush::{Flush, fsync};
 pub use self::folder::Presence;
 use self::opening::Opened;
 use self::recent::Recent;
-pub use self::rekey::{Rekeyed, Rekeying};
+pub use self::rekey::{Appended, Rekeyed, Rekeying};
 pub use self::rescue::Rescued;
 use self::shared::{Shared, prefix};
 use self::writer::{Request, Writer};

@@ -49,6 +49,11 @@ pub(super) async fn explain(
 ) -> ApiResult<Document<Reference<'static>>> {
     let reference = reference.trim();
     let found = admin.authz.refused_requests().find(reference, now).await?;
+    // The requests of visitors belong to no organization.
+    let organization = |request: &RefusedRequest| {
+        request.session.as_ref().map(|session| session.organization.clone())
+    };
+    let found = found.filter(|request| admin.shows(organization(request).as_deref()));
     let Some(request) = found else { return Err(unknown(reference)) };
     let snapshot = admin.authz.snapshot();
     let is_held = |id: &&String| !request.missing.contains(id);

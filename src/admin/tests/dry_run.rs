@@ -61,7 +61,12 @@ impl State {
     }
 }
 
-async fn tried(bench: &Bench, method: Method, path: &str, body: Option<Value>) -> Answer {
+pub(super) async fn tried(
+    bench: &Bench,
+    method: Method,
+    path: &str,
+    body: Option<Value>,
+) -> Answer {
     let mark = if path.contains('?') { '&' } else { '?' };
     bench.ask(method, &format!("{path}{mark}dry_run=true"), body).await
 }
@@ -73,7 +78,7 @@ async fn changes(bench: &Bench, method: Method, path: &str, body: Option<Value>)
     answer.body["changes"].clone()
 }
 
-async fn link_session(bench: &Bench, organization: &str) -> TokenHash {
+pub(super) async fn link_session(bench: &Bench, organization: &str) -> TokenHash {
     let facts = bench.directory().organization(&organization.into()).await.unwrap().unwrap();
     let new = NewSession {
         kind: SessionKind::Link,

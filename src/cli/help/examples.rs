@@ -68,7 +68,7 @@ pub(in crate::cli) const EXAMPLES: &[(&str, [&str; 2])] = &[
         "groups edit",
         [
             "portcullis groups edit limited --grant invoices.view --revoke tickets.create",
-            "portcullis groups edit 'Accounts team' --permissions all --yes",
+            "portcullis groups edit 'Accounts team' --permissions all --dry-run",
         ],
     ),
     (
@@ -126,7 +126,7 @@ pub(in crate::cli) const EXAMPLES: &[(&str, [&str; 2])] = &[
         "organizations link rotate",
         [
             "portcullis organizations link rotate acme",
-            "portcullis organizations link rotate acme --yes",
+            "portcullis organizations link rotate acme --dry-run",
         ],
     ),
     (
@@ -286,7 +286,7 @@ pub(in crate::cli) const EXAMPLES: &[(&str, [&str; 2])] = &[
         "users delete",
         [
             "portcullis users delete liam@acme.example",
-            "portcullis users delete liam@acme.example --yes",
+            "portcullis users delete liam@acme.example --dry-run",
         ],
     ),
     ("preferences show", ["portcullis preferences show", "portcullis preferences show --json"]),

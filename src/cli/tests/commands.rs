@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use clap::error::ErrorKind;
-use clap::{Arg, Command, CommandFactory, FromArgMatches};
+use clap::{Arg, Command, CommandFactory};
 
 use crate::cli::Cli;
-use crate::cli::help::{EXAMPLES, completed};
+use crate::cli::help::{EXAMPLES, completed, leaf};
 
 fn definition() -> Command {
     completed(Cli::command())
@@ -49,17 +49,9 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// The path of the command that was given.
-fn path_of(matches: &clap::ArgMatches) -> String {
-    match matches.subcommand() {
-        Some((name, inner)) => format!("{name} {}", path_of(inner)).trim_end().to_owned(),
-        None => String::new(),
-    }
-}
-
 fn parsed(words: &[String]) -> Result<Cli, clap::Error> {
     let matches = definition().try_get_matches_from(words)?;
-    Cli::from_arg_matches(&matches).and_then(Cli::checked)
+    Cli::of(&matches)
 }
 
 #[test]
@@ -72,7 +64,7 @@ fn every_command_has_two_examples_that_parse() {
         for example in examples {
             let words = words(example);
             match definition().try_get_matches_from(&words) {
-                Ok(matches) => assert_eq!(path_of(&matches), *path, "{example}"),
+                Ok(matches) => assert_eq!(leaf(&matches), *path, "{example}"),
                 Err(error) => panic!("{example}: {error}"),
             }
             assert!(parsed(&words).is_ok(), "{example}");
@@ -89,11 +81,12 @@ fn global_options_without_effect_are_hidden_and_refused() {
             ("config", &["--config", "x"][..]),
             ("socket", &["--socket", "x"]),
             ("json", &["--json"]),
+            ("dry_run", &["--dry-run"]),
         ] {
             let shown = command.get_arguments().any(|arg| arg.get_id() == id && !arg.is_hide_set());
             let words: Vec<_> = words(examples[0])
                 .into_iter()
-                .filter(|word| !word.starts_with("--json"))
+                .filter(|word| !["--json", "--dry-run"].contains(&&**word))
                 .chain(given.iter().map(|word| (*word).to_owned()))
                 .collect();
             let accepted = match parsed(&words) {

@@ -1,5 +1,7 @@
 //! Bearer tokens of the admin API: shown once, stored as a hash.
 
+mod expiry;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -13,6 +15,8 @@ use crate::directory::records::{
     kind, put, retry,
 };
 use portcullis_store::{CommitError, Expect, StoreError, Write};
+
+pub use self::expiry::TokenWarning;
 
 /// A token as administrators see it, without the token itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]

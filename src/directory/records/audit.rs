@@ -6,6 +6,7 @@
 use std::io;
 use std::net::IpAddr;
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
@@ -17,6 +18,8 @@ use super::document::User;
 use super::kind;
 use super::role::Role;
 use super::stored::Stored;
+use crate::random;
+use portcullis_store::sled::Appended;
 use portcullis_store::{Key, StoreError, Write};
 
 /// The index of entries by who acted.
@@ -42,7 +45,7 @@ pub const NOUNS: [&str; 8] = [
 ];
 
 /// All other kinds.
-pub const OTHER_KINDS: [&str; 22] = [
+pub const OTHER_KINDS: [&str; 24] = [
     "user.signed-in",
     "user.sign-in-refused",
     "user.second-factor-refused",
@@ -65,11 +68,13 @@ pub const OTHER_KINDS: [&str; 22] = [
     "audit.expired",
     "gateway.started",
     "gateway.stopped",
+    "secrets.rotated",
+    "store.accepted-older",
 ];
 
 /// The bytes of an entry's salt. Without it, the content of a short entry that was removed could be
 /// guessed from its hash.
-pub(super) const SALT_BYTES: usize = 16;
+const SALT_BYTES: usize = 16;
 
 /// An entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -145,22 +150,26 @@ impl Subject {
 }
 
 impl Entry {
-    /// The write that appends it.
-    fn append(&self) -> Write {
+    /// The keys that it is found by.
+    fn index(&self) -> Vec<Key> {
         let keys = [
             Some(Key::new(BY_ACTOR, self.actor.key())),
             Some(Key::new(BY_KIND, &*self.kind)),
             self.organization.as_deref().map(|id| Key::new(BY_ORGANIZATION, id)),
             self.user.as_deref().map(|id| Key::new(BY_USER, id)),
         ];
-        let index = keys.into_iter().flatten().collect();
-        Write::Append { kind: kind::AUDIT, doc: to_line(self).into(), index }
+        keys.into_iter().flatten().collect()
+    }
+
+    /// The write that appends it.
+    fn append(&self) -> Write {
+        Write::Append { kind: kind::AUDIT, doc: to_line(self).into(), index: self.index() }
     }
 }
 
 impl EntryActor {
-    fn of(change: &Change) -> Self {
-        let (kind, id, name) = match &change.actor {
+    fn of(actor: &Actor) -> Self {
+        let (kind, id, name) = match actor {
             Actor::SocketOwner => ("socket", None, "socket"),
             Actor::Token { id, name, .. } => ("token", Some(id.as_ref()), name.as_str()),
             Actor::Administrator { id, login, .. } => {
@@ -170,7 +179,11 @@ impl EntryActor {
             Actor::System(part) => ("system", None, *part),
         };
         let (kind, id, name) = (kind.to_owned(), id.map(str::to_owned), name.to_owned());
-        Self { kind, id, name, role: change.role }
+        let role = match actor {
+            Actor::Token { rights, .. } | Actor::Administrator { rights, .. } => Some(rights.role),
+            Actor::SocketOwner | Actor::PortalUser { .. } | Actor::System(_) => None,
+        };
+        Self { kind, id, name, role }
     }
 
     /// What entries are filtered by: `socket`, `token:NAME`, `portal-user:ID` or `system:PART`.
@@ -222,12 +235,23 @@ impl Occurrence {
         }
     }
 
+    /// The record that is appended while no gateway has the store open.
+    pub(crate) fn offline(self, now: Timestamp) -> Appended {
+        let change = Change::new(Actor::System("command line"), now);
+        let entry = self.into_entry(&change, salt());
+        Appended { kind: kind::AUDIT, doc: to_line(&entry), index: entry.index() }
+    }
+
     /// The write that appends the entry about it.
     pub(super) fn entry(self, change: &Change, salt: String) -> Write {
+        self.into_entry(change, salt).append()
+    }
+
+    fn into_entry(self, change: &Change, salt: String) -> Entry {
         let Self { kind, subject, reason, organization, user, after } = self;
         Entry {
             time: change.at,
-            actor: EntryActor::of(change),
+            actor: EntryActor::of(&change.actor),
             via: change.actor.via().to_owned(),
             from: change.from,
             kind: kind.to_owned(),
@@ -239,7 +263,6 @@ impl Occurrence {
             after: Some(after).filter(|after| !after.is_empty()),
             salt,
         }
-        .append()
     }
 }
 
@@ -291,7 +314,7 @@ impl RecordChange<'_> {
         };
         let entry = Entry {
             time: change.at,
-            actor: EntryActor::of(change),
+            actor: EntryActor::of(&change.actor),
             via: change.actor.via().to_owned(),
             from: change.from,
             kind: format!("{}.{what}", shown.noun),
@@ -332,6 +355,11 @@ impl Actor {
             Self::System(_) => "system",
         }
     }
+}
+
+/// The salt of a new entry.
+pub(super) fn salt() -> String {
+    HEXLOWER.encode(&random::bytes::<SALT_BYTES>())
 }
 
 /// JSON on one line that shows each character as what it is: control characters, characters that

@@ -10,7 +10,6 @@ use jiff::Timestamp;
 
 use super::id::{AdministratorId, ApiTokenId, UserId};
 use super::rights::{Authority, Rights};
-use super::role::Role;
 use super::scope::Scope;
 use crate::directory::error::DirectoryError;
 use crate::telemetry::events;
@@ -20,8 +19,6 @@ use crate::telemetry::events;
 pub struct Change {
     /// Who makes it.
     pub actor: Actor,
-    /// The role in which an administrator or a token makes it.
-    pub role: Option<Role>,
     /// The address of the client of the request that is being handled. `None` for the admin socket
     /// and for tasks.
     pub from: Option<IpAddr>,
@@ -36,13 +33,7 @@ impl Change {
     /// being handled.
     #[must_use]
     pub fn new(actor: Actor, at: Timestamp) -> Self {
-        Self { actor, role: None, from: events::client(), at, expected: None }
-    }
-
-    /// The same change, in this role.
-    #[must_use]
-    pub fn in_role(self, role: Role) -> Self {
-        Self { role: Some(role), ..self }
+        Self { actor, from: events::client(), at, expected: None }
     }
 
     /// The same change, to this version of the record only.

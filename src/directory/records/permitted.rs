@@ -136,3 +136,6 @@ impl Written<'_> {
         serde_json::from_slice::<AdminSession>(before).is_ok_and(|of| of.administrator == *id)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,13 +10,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use data_encoding::HEXLOWER;
 use portcullis_store::feed::{Feed, Follower};
 use portcullis_store::overlay::Overlay;
-use portcullis_store::{Changes, CommitError, Committed, Kind, Store as _, StoreError, Write};
+use portcullis_store::{Changes, CommitError, Committed, Kind, Store, StoreError, Write};
 use tokio::sync::Mutex;
 
-use super::audit::{Occurrence, RecordChange, SALT_BYTES};
+use super::audit::{Occurrence, RecordChange, salt};
 use super::audited::is_audited;
 use super::change::Change;
 use super::change_log;
@@ -27,7 +26,6 @@ use super::read::Reader;
 use super::scope::Scope;
 use super::user_token::UserToken;
 use crate::directory::error::{AttemptError, DirectoryError};
-use crate::random;
 
 /// How often an operation runs. Each time another commit came first, so this is reached only when
 /// other processes keep changing the same record.
@@ -73,6 +71,14 @@ impl Records {
     /// The records that a scope shows.
     pub(in crate::directory) fn within(&self, scope: &Scope) -> Self {
         Self { reader: self.reader.within(scope), ..self.clone() }
+    }
+
+    /// The records of a store that no gateway has open.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub(crate) async fn offline(store: Arc<dyn Store>) -> Result<Self, StoreError> {
+        Ok(Self::new(Feed::start(store, Vec::new()).await?))
     }
 
     /// For reading.
@@ -216,10 +222,6 @@ impl Records {
     }
 }
 
-fn salt() -> String {
-    HEXLOWER.encode(&random::bytes::<SALT_BYTES>())
-}
-
 /// Runs an operation until no other commit comes in between, at most [`ATTEMPTS`] times. After the
 /// first run it waits for its turn among the operations that run again, so it must not run another
 /// operation.
@@ -241,3 +243,6 @@ where
     }
     Err(DirectoryError::Contended)
 }
+
+#[cfg(test)]
+mod cost;

@@ -2,6 +2,8 @@
 //! cut off is found out.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -193,6 +195,110 @@ async fn i9_an_edited_or_cut_export_is_refused() {
             }
         }
     }
+}
+
+/// Verifies an exported log offline, against the checkpoint that was kept.
+async fn verified(home: &Home, export: &str, key: &str) -> Ran {
+    fs::write(home.path("export"), export).unwrap();
+    let args = ["audit", "verify", "--file", "export", "--against", "checkpoint", "--key", key];
+    run(&home.path(""), &args, "").await
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    fs::set_permissions(to, fs::Permissions::from_mode(0o700)).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap().path();
+        let copy = to.join(entry.file_name().unwrap());
+        match entry.is_dir() {
+            true => copy_folder(&entry, &copy),
+            false => drop(fs::copy(&entry, &copy).unwrap()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn i9_a_replayed_older_store_is_found_out() {
+    let (_upstream, home, program) = home().await;
+    let (older, key) = kept(&home).await;
+    program.stop().await;
+    copy_folder(&home.path("data"), &home.path("older"));
+    let program = home.serve().await;
+    for name in ["A", "B", "C", "D", "E", "F"] {
+        program.admin.organization(name).await;
+    }
+    kept(&home).await;
+    program.stop().await;
+    // The export of before is only the beginning of what was.
+    let error = verified(&home, &older, &key).await.refused();
+    assert!(error.contains("and later are missing"), "{error}");
+    // The older store, put back and grown beyond the checkpoint.
+    fs::rename(home.path("data"), home.path("newer")).unwrap();
+    fs::rename(home.path("older"), home.path("data")).unwrap();
+    home.run(&["store", "accept-older"]).await.done();
+    let program = home.serve().await;
+    for name in ["1", "2", "3", "4", "5", "6", "7", "8"] {
+        program.admin.organization(name).await;
+    }
+    let replayed = audit(&home, &["export"]).await.done();
+    let accepted = entries(&home, &["--kind", "store.accepted-older"]).await;
+    assert_eq!(described(&accepted), ["command line store.accepted-older gateway"]);
+    program.stop().await;
+    let error = verified(&home, &replayed, &key).await.refused();
+    assert!(error.contains("entries were changed together with their hashes"), "{error}");
+}
+
+#[tokio::test]
+async fn i9_a_log_chained_again_from_the_start_is_found_out() {
+    let (_upstream, home, program) = home().await;
+    anna(&program).await;
+    let (_, key) = kept(&home).await;
+    program.stop().await;
+    // Another history, with the stolen key and with a key of its own.
+    for (steals, verdict) in [
+        (true, "entries were changed together with their hashes: the first of them is entry 0"),
+        (false, "after entry"),
+    ] {
+        let (_upstream, forged, program) = self::home().await;
+        if steals {
+            program.stop().await;
+            fs::remove_dir_all(forged.path("data")).unwrap();
+            fs::remove_file(forged.path("data.answered")).unwrap();
+            fs::remove_dir_all(forged.path("secrets")).unwrap();
+            fs::create_dir(forged.path("secrets")).unwrap();
+            fs::copy(home.path("secrets/audit.key"), forged.path("secrets/audit.key")).unwrap();
+            let program = forged.serve().await;
+            anna(&program).await;
+            forge(&home, &forged, &program, &key, verdict).await;
+        } else {
+            anna(&program).await;
+            forge(&home, &forged, &program, &key, verdict).await;
+        }
+    }
+}
+
+/// Shows that another log does not fit the checkpoint of this one.
+async fn forge(home: &Home, forged: &Home, program: &Program, key: &str, verdict: &str) {
+    for name in ["A", "B", "C"] {
+        program.admin.organization(name).await;
+    }
+    let (export, _) = kept(forged).await;
+    let error = verified(home, &export, key).await.refused();
+    assert!(error.contains(verdict), "{verdict}: {error}");
+}
+
+#[tokio::test]
+async fn i9_first_entries_removed_without_an_entry_show() {
+    let (_upstream, home, program) = home().await;
+    anna(&program).await;
+    let (export, key) = kept(&home).await;
+    program.stop().await;
+    // Their hashes stay, as after the end of their retention.
+    let first = |line: &&str| !(0..3).any(|n| line.starts_with(&format!("{{\"number\":{n},")));
+    let cut: Vec<&str> = export.lines().filter(first).collect();
+    assert_eq!(cut.len(), export.lines().count() - 3);
+    let error = verified(&home, &cut.join("\n"), &key).await.refused();
+    assert!(error.contains("entry 0"), "{error}");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The reference of a refused request: what a person reads on the page, support opens with
 //! `explain`.
 
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::support::admin::PASSWORD;
@@ -103,4 +104,33 @@ async fn unknown_reference_is_not_found() {
         assert_eq!(home.run(wrong).await.code, 2, "{wrong:?}");
     }
     program.stop().await;
+}
+
+#[tokio::test]
+async fn reference_outside_of_a_scope_is_unknown() {
+    let (_upstream, _home, program) = home().await;
+    let reply = anna(&program).await.fetch("/invoices").await;
+    let document: Value = serde_json::from_str(reply.text()).unwrap();
+    let path = format!("/api/v1/explain?reference={}", document["request_id"].as_str().unwrap());
+    program.admin.organization("Globex").await;
+    for (scope, status) in [("acme", 200), ("globex", 404)] {
+        let scope = match scope {
+            "acme" => vec![scope.to_owned()],
+            _ => {
+                let all = program.admin.get("/api/v1/organizations").await.ok();
+                let ids = all["items"].as_array().unwrap().iter().map(|item| &item["id"]);
+                let ids = ids.map(|id| id.as_str().unwrap().to_owned());
+                ids.filter(|id| id != "acme").collect()
+            }
+        };
+        let name = scope.concat();
+        let token = json!({ "name": name, "role": "technician", "scope": scope });
+        let token = program.admin.post("/api/v1/tokens", token).await.ok();
+        let bearer = format!("Bearer {}", token["token"].as_str().unwrap());
+        let host = program.admin_address.to_string();
+        let mut support = Browser::new(program.admin_address, &host);
+        let headers = [("authorization", &*bearer)];
+        let reply = support.send(Method::GET, &path, &headers, "").await;
+        assert_eq!(reply.status, status, "{reply:?}");
+    }
 }

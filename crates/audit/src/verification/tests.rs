@@ -130,6 +130,18 @@ fn a_log_rewritten_with_the_key_is_shown_from_outside() {
 }
 
 #[test]
+fn checkpoints_signed_again_with_the_key_show_nothing() {
+    let mut changed = entries();
+    changed[3] = entry(99);
+    let (lines, _) = log(&changed, 0);
+    let (_, notes) = log(&entries(), 0);
+    for outside in [&notes[2..=2], &notes[..]] {
+        let Err(Fault::Rewritten { from: first, .. }) = verify(&lines, outside) else { panic!() };
+        assert_eq!(first, 0);
+    }
+}
+
+#[test]
 fn hashes_rewritten_without_the_key_are_shown() {
     let mut changed = entries();
     changed[23] = entry(99);

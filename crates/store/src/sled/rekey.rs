@@ -3,15 +3,15 @@
 //! One sled batch replaces the id of the key, the digest of all records, and the records that depend
 //! on the key. After a crash, the store has either the old key or the new one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::digest::Digest;
 use super::error::OpenError;
 use super::head::{HEAD, Head, META, Meta};
-use super::layout::{Entry, Stored};
+use super::layout::{self, Entry, Stored};
 use super::opening::{self, Opened};
-use crate::{StoreError, StoreKey};
+use crate::{Key, Kind, StoreError, StoreKey, number_id};
 
 /// What becomes of a record when the key is replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,18 @@ pub enum Rekeyed {
     Replaced(Vec<u8>),
     /// It is removed.
     Removed,
+}
+
+/// A record that the commit adds under the next number of its kind, as
+/// [`Write::Append`](crate::Write::Append).
+#[derive(Debug, Clone)]
+pub struct Appended {
+    /// The record's kind.
+    pub kind: Kind,
+    /// The document.
+    pub doc: Vec<u8>,
+    /// Keys that several records may have.
+    pub index: Vec<Key>,
 }
 
 /// A store whose key is being replaced. No other process can open it.
@@ -53,8 +65,8 @@ impl Rekeying {
         Ok(())
     }
 
-    /// Replaces the key by `new`. `change` decides what becomes of each record. The store has the
-    /// new key on disk when this returns.
+    /// Replaces the key by `new`. `change` decides what becomes of each record, and `appended` is
+    /// added. The store has the new key on disk when this returns.
     ///
     /// # Errors
     /// When a record cannot be read, or the store cannot be written; it then opens with one of the
@@ -63,13 +75,20 @@ impl Rekeying {
         mut self,
         new: &StoreKey,
         mut change: impl FnMut(&str, &str, &[u8]) -> Rekeyed,
+        appended: &Appended,
     ) -> Result<(), StoreError> {
         let (mut digest, mut batch) = (Digest::default(), sled::Batch::default());
         let mut removed_keys = BTreeSet::new();
+        let mut next = 0;
         let database = &self.opened.database;
         for entry in database.scan_prefix(b"r") {
             let (place, value) = entry?;
             let parsed = record(&place, &value);
+            if let Some((kind, id, _)) = &parsed
+                && *kind == appended.kind.name()
+            {
+                next = id.parse::<u64>().map_or(next, |number| number + 1);
+            }
             let rekeyed = parsed
                 .as_ref()
                 .map_or(Rekeyed::Kept, |(kind, id, stored)| change(kind, id, stored.doc));
@@ -95,6 +114,10 @@ impl Rekeying {
                 digest.add(new, &place, &value);
             }
         }
+        for (place, value) in entries(appended, next) {
+            digest.add(new, &place, &value);
+            batch.insert(place, value);
+        }
         let head = Head { sequence: self.opened.head.sequence + 1, digest };
         batch.insert(META, Meta::of(new).encode());
         batch.insert(HEAD, head.encode());
@@ -105,6 +128,16 @@ impl Rekeying {
         let noted = self.opened.answered.write(head.mark());
         noted.map_err(|error| self.opened.database.folder().error(&error))
     }
+}
+
+/// The entries of an appended record.
+fn entries(appended: &Appended, number: u64) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let Appended { kind, doc, index } = appended;
+    let id = number_id(number);
+    let keys: Vec<_> = index.iter().map(|key| layout::index(*kind, key, &id)).collect();
+    let stored = Stored { version: 1, doc, keys: keys.iter().map(Vec::as_slice).collect() };
+    let record = (layout::record(*kind, &id), stored.encode());
+    keys.iter().cloned().map(|key| (key, Vec::new())).chain([record]).collect()
 }
 
 /// The kind, the id and the content of a record; `None` for what was never written.

@@ -212,7 +212,7 @@ impl Administrators {
             user: None,
             after: Map::from_iter([("way".to_owned(), way.into())]),
         };
-        let change = Change::new(actor, now).in_role(changed.doc.role);
+        let change = Change::new(actor, now);
         self.core.records.commit_noting(&change, writes, occurrence).await?;
         Ok(Checked::Accepted(token, Box::new(changed)))
     }

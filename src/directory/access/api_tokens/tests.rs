@@ -11,6 +11,28 @@ fn new(name: &str, email: Option<&str>) -> NewApiToken {
 }
 
 #[tokio::test]
+async fn tokens_without_an_end_or_near_it_are_reported() {
+    let fixture = Fixture::new().await;
+    let day = SignedDuration::from_hours(24);
+    let end = |days: i32| Some(Some(now().checked_add(day * days).unwrap()));
+    for (name, expires) in
+        [("never", Some(None)), ("soon", end(14)), ("later", end(15)), ("default", None)]
+    {
+        let new = NewApiToken { expires, ..new(name, None) };
+        fixture.directory.api_tokens().create(&new, &by_operator()).await.unwrap();
+    }
+    let reported = fixture.directory.api_tokens().to_report(now()).await.unwrap();
+    let mut names: Vec<_> = reported.iter().map(|token| token.name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["never", "soon"]);
+    let ended = now().checked_add(day * 14).unwrap();
+    let reported = fixture.directory.api_tokens().to_report(ended).await.unwrap();
+    let soon = reported.iter().find(|token| token.name == "later").unwrap();
+    assert_eq!(soon.warning(ended), Some(TokenWarning::ExpiresSoon));
+    assert!(reported.iter().all(|token| token.name != "soon"), "it has expired");
+}
+
+#[tokio::test]
 async fn a_token_is_valid_until_it_is_revoked() {
     let fixture = Fixture::new().await;
     let (view, token) = fixture

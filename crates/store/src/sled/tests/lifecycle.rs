@@ -1,6 +1,7 @@
 //! I13: first starts, interrupted starts, older copies, and stores of earlier versions.
 
 use super::*;
+use crate::number_id;
 use crate::sled::answered::{Answered, AnsweredFile};
 use crate::sled::folder::Folder;
 
@@ -277,7 +278,8 @@ async fn i13_a_replaced_key_opens_the_store_and_the_old_does_not() {
         "removed" => Rekeyed::Removed,
         _ => Rekeyed::Kept,
     };
-    rekeying.replace(&new, change).unwrap();
+    let appended = Appended { kind: kinds::ENTRY, doc: b"5".to_vec(), index: index.clone() };
+    rekeying.replace(&new, change, &appended).unwrap();
 
     let refused = SledStore::open(&path, &KEY).unwrap_err();
     assert!(matches!(refused, OpenError::OtherKey { .. }), "{refused}");
@@ -294,6 +296,9 @@ async fn i13_a_replaced_key_opens_the_store_and_the_old_does_not() {
         assert!(store.get(kinds::USER, "removed").await.unwrap().is_none());
         let gone = store.find(kinds::USER, &Key::new("login", "removed")).await.unwrap();
         assert!(gone.is_none());
+        let added = store.list(kinds::ENTRY, Some(&index[0]), None, 10).await.unwrap();
+        assert_eq!(added.len(), 1);
+        assert_eq!((&*added[0].id, &*added[0].doc), (&*number_id(0), &b"5"[..]));
         store.commit(vec![put(kinds::GROUP, "g", "1")]).await.unwrap();
     }
 }
