@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::console::{Console, array, field, text};
+use super::console::{Console, Request, array, field, text};
 use super::terminal::escaped_line;
 
 /// How many names a sentence lists.
@@ -45,6 +45,43 @@ impl OpenSessions {
     pub(super) fn all(self) -> usize {
         self.users + self.links
     }
+}
+
+/// What a write would change, for the question before it.
+pub(super) struct Impact(Value);
+
+impl Impact {
+    /// Tries a write out.
+    ///
+    /// # Errors
+    /// Those of the write.
+    pub(super) fn of(console: &Console<'_>, request: &Request<'_>) -> anyhow::Result<Self> {
+        Ok(Self(console.tried(request)?))
+    }
+
+    /// How many open sessions end.
+    pub(super) fn sessions(&self) -> usize {
+        number(&self.0, "sessions_ended")
+    }
+
+    /// How many secure links no longer open sessions.
+    pub(super) fn closed_links(&self) -> usize {
+        array(&self.0, "links_closed").len()
+    }
+
+    /// How many people can use the portal who could not before, secure links included.
+    pub(super) fn gaining_access(&self) -> usize {
+        number(field(&self.0, "access"), "gains")
+    }
+
+    /// Whether there is a warning of this name.
+    pub(super) fn warns(&self, name: &str) -> bool {
+        array(&self.0, "warnings").iter().any(|warning| field(warning, "name") == name)
+    }
+}
+
+fn number(document: &Value, name: &str) -> usize {
+    field(document, name).as_u64().and_then(|it| usize::try_from(it).ok()).unwrap_or(0)
 }
 
 /// A number of things: `1 session`, `1,204 sessions`.
@@ -98,9 +135,6 @@ pub(super) fn print(console: &mut Console<'_>, changes: &Value) -> anyhow::Resul
 
 /// What a write would change for people, a sentence each.
 pub(super) fn sentences(changes: &Value) -> Vec<String> {
-    let number = |document: &Value, name: &str| {
-        field(document, name).as_u64().and_then(|it| usize::try_from(it).ok()).unwrap_or(0)
-    };
     let mut sentences = Vec::new();
     for (name, gains) in [("gains", true), ("loses", false)] {
         for change in array(changes, name) {

@@ -1,10 +1,11 @@
 //! `portcullis organizations link` (R10).
 
 use clap::{Args, Subcommand};
+use http::Method;
 use serde_json::{Value, json};
 
-use super::console::{Console, field, text};
-use super::impact::{OpenSessions, sessions_end};
+use super::console::{Console, Request, field, text};
+use super::impact::{Impact, sessions_end};
 use super::lookup;
 
 #[derive(Debug, Subcommand)]
@@ -37,7 +38,9 @@ impl Command {
             Self::Show(_) => (console.get(&["organizations", &id, "link"])?, None),
             Self::Rotate(_) => {
                 console.confirm(|console| {
-                    let ended = ended_sessions(console, &id)?;
+                    let path = ["organizations", &*id, "link", "rotate"];
+                    let impact = Impact::of(console, &Request::new(Method::POST, &path))?;
+                    let ended = sessions_end(impact.sessions());
                     Ok(Some(format!(
                         "Replace the secure link of {name}? The current link stops working, and \
                          {ended}."
@@ -57,7 +60,11 @@ impl Command {
                     if field(&organization, "link_enabled") == false {
                         return Ok(None);
                     }
-                    let ended = ended_sessions(console, &id)?;
+                    let (path, body) =
+                        (["organizations", &*id, "link"], json!({ "enabled": false }));
+                    let request = Request::new(Method::PATCH, &path);
+                    let impact = Impact::of(console, &Request { body: Some(&body), ..request })?;
+                    let ended = sessions_end(impact.sessions());
                     Ok(Some(format!(
                         "Disable the secure link of {name}? It stops working, and {ended}."
                     )))
@@ -86,11 +93,6 @@ fn leads_to_sign_in(console: &Console<'_>, organization: &Value) -> anyhow::Resu
     }
     let preferences = console.get(&["preferences"])?;
     Ok(field(&preferences, "secure_with_password_if_portal_users_exist") == true)
-}
-
-/// What ends with the link of an organization.
-fn ended_sessions(console: &Console<'_>, organization: &str) -> anyhow::Result<String> {
-    Ok(sessions_end(OpenSessions::of_organization(console, organization)?.links))
 }
 
 fn switch(console: &Console<'_>, organization: &str, enabled: bool) -> anyhow::Result<Value> {

@@ -1,11 +1,12 @@
 //! `portcullis organizations`.
 
 use clap::{ArgGroup, Subcommand};
+use http::Method;
 use serde_json::{Value, json};
 
-use super::console::{Console, field, text};
+use super::console::{Console, Request, field, text};
 use super::edit::{ExpectedVersion, name_and_email, report_edit};
-use super::impact::{OpenSessions, sessions_end};
+use super::impact::{Impact, sessions_end};
 use super::{end_users, links, lookup};
 
 #[derive(Debug, Subcommand)]
@@ -97,7 +98,9 @@ impl Command {
                 let organization = lookup::organization(console, &id)?;
                 let [id, name] = ["id", "name"].map(|field| text(&organization, field));
                 console.confirm(|console| {
-                    let ended = sessions_end(OpenSessions::of_organization(console, &id)?.all());
+                    let path = ["organizations", &*id];
+                    let impact = Impact::of(console, &Request::new(Method::DELETE, &path))?;
+                    let ended = sessions_end(impact.sessions());
                     Ok(Some(format!(
                         "Delete the organization {name} (id {id})? Its secure link stops working, \
                          and {ended}."

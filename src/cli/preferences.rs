@@ -1,12 +1,13 @@
 //! `portcullis preferences` (R12, R60).
 
 use clap::{ArgGroup, Args, Subcommand};
-use serde_json::{Map, Value};
+use http::Method;
+use serde_json::{Map, Value, json};
 
 use super::client::with_option;
-use super::console::{Console, array, field, text};
+use super::console::{Console, Request, field, text};
 use super::edit::ExpectedVersion;
-use super::impact::{OpenSessions, counted, sessions_end};
+use super::impact::{Impact, OpenSessions, counted, sessions_end};
 
 /// Whether secure links require sign-in where portal users exist (R12).
 const SECURE: &str = "secure_with_password_if_portal_users_exist";
@@ -111,23 +112,17 @@ fn question(
     let new = |name| patch.get(name).filter(|value| field(before, name) != *value);
     let mut sentences = Vec::new();
     if let Some(secure) = new(SECURE).and_then(Value::as_bool) {
-        let organizations = console.list(&["organizations"], &[])?;
-        let ids: Vec<_> = array(&organizations, "items")
-            .iter()
-            .filter(|organization| {
-                field(organization, "link_enabled") == true
-                    && field(organization, "portal_users") != 0
-            })
-            .map(|organization| field(organization, "id"))
-            .collect();
-        let links = counted(ids.len(), "organization");
+        let request = Request::new(Method::PATCH, &["preferences"]);
+        let body = json!({ SECURE: secure });
+        let impact = Impact::of(console, &Request { body: Some(&body), ..request })?;
+        let links = counted(
+            if secure { impact.closed_links() } else { impact.gaining_access() },
+            "organization",
+        );
         sentences.push(if secure {
-            let open = OpenSessions::count(console, &[], |session| {
-                ids.contains(&field(session, "organization"))
-            })?;
             format!(
                 "The secure links of {links} with portal users will lead to the sign-in page, and {}.",
-                sessions_end(open.links)
+                sessions_end(impact.sessions())
             )
         } else {
             format!(

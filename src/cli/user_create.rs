@@ -1,11 +1,12 @@
 //! `portcullis users create`.
 
 use clap::Args;
+use http::Method;
 use serde_json::{Value, json};
 
 use super::client::with_option;
-use super::console::{Console, array, field, text};
-use super::impact::{OpenSessions, sessions_end};
+use super::console::{Console, Request, array, text};
+use super::impact::{Impact, sessions_end};
 use super::terminal::shell_word;
 use super::{invitations, lookup, password};
 
@@ -69,7 +70,7 @@ impl Create {
             "blind_copy": self.blind_copy,
             "require_mfa": self.require_mfa,
         });
-        console.confirm(|console| question(console, &organization))?;
+        console.confirm(|console| question(console, &organization, &body))?;
         if self.invite && self.send_to.is_none() {
             console.confirm(|console| invitations::question(console, &body))?;
         }
@@ -100,20 +101,23 @@ impl Create {
     }
 }
 
-/// The first portal user closes the secure link of an organization (R12, R14): asks if it is in use.
-fn question(console: &Console<'_>, organization: &Value) -> anyhow::Result<Option<String>> {
-    if field(organization, "portal_users") != 0 || field(organization, "link_enabled") == false {
-        return Ok(None);
-    }
-    let preferences = console.get(&["preferences"])?;
-    let is_closed = field(&preferences, "secure_with_password_if_portal_users_exist") == true;
-    let open = OpenSessions::of_organization(console, &text(organization, "id"))?.links;
-    let name = text(organization, "name");
-    Ok((is_closed && open > 0).then(|| {
+/// Asks before the first portal user closes the link that others use now (R12, R14). Whether there
+/// will be a password makes no difference to that.
+fn question(
+    console: &Console<'_>,
+    organization: &Value,
+    body: &Value,
+) -> anyhow::Result<Option<String>> {
+    let request = Request { body: Some(body), ..Request::new(Method::POST, &["users"]) };
+    let impact =
+        Impact::of(console, &request).map_err(|error| with_option(error, "login", "--login"))?;
+    let is_asked = impact.closed_links() > 0 && impact.sessions() > 0;
+    Ok(is_asked.then(|| {
         format!(
-            "Create the first portal user of {name}? Its secure link will lead to the sign-in page, \
+            "Create the first portal user of {}? Its secure link will lead to the sign-in page, \
              and {}.",
-            sessions_end(open)
+            text(organization, "name"),
+            sessions_end(impact.sessions())
         )
     }))
 }

@@ -1,11 +1,12 @@
 //! `portcullis users`: portal users, by login or id.
 
 use clap::Subcommand;
+use http::Method;
 use serde_json::{Value, json};
 
 use super::client::with_command;
-use super::console::{Console, field, text};
-use super::impact::{OpenSessions, sessions_end};
+use super::console::{Console, Request, field, text};
+use super::impact::{Impact, sessions_end};
 use super::terminal::shell_word;
 use super::user::User;
 use super::user_list::{mfa, status};
@@ -163,12 +164,12 @@ fn second_factor_question(user: &Value, login: &str) -> String {
 /// Deleting the last portal user of an organization opens its secure link again (R11, R12).
 fn deletion_question(console: &Console<'_>, user: &Value, what: &str) -> anyhow::Result<String> {
     let [id, organization] = ["id", "organization"].map(|name| text(user, name));
-    let ended = sessions_end(OpenSessions::of_user(console, &id)?.all());
+    let path = ["users", &*id];
+    let impact = Impact::of(console, &Request::new(Method::DELETE, &path))?;
+    let ended = sessions_end(impact.sessions());
     let organization = console.get(&["organizations", &organization])?;
     let name = text(&organization, "name");
-    let is_last =
-        field(&organization, "portal_users") == 1 && field(&organization, "link_enabled") == true;
-    let link = match is_last {
+    let link = match impact.warns("link-opens") {
         true => format!(
             " {name} has no other portal user: its secure link will open the portal without sign-in."
         ),
