@@ -1,6 +1,7 @@
 //! What operators do with a running gateway.
 
 mod cli;
+mod dry_run;
 mod lookup;
 mod output;
 mod policy_reload;
