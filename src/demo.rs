@@ -20,7 +20,7 @@ use crate::clock;
 use crate::config::{BACKLOG, Settings};
 use crate::credential::secret::Secret;
 use crate::directory::accounts::end_users::NewEndUser;
-use crate::directory::accounts::organizations::NewOrganization;
+use crate::directory::accounts::organizations::{NewOrganization, OrganizationFilter};
 use crate::directory::accounts::user_list::UserFilter;
 use crate::directory::accounts::users::NewUser;
 use crate::directory::{
@@ -223,7 +223,7 @@ fn assemble(data: &Path, sockets: Sockets) -> anyhow::Result<(Server, TcpListene
         let change = Change::new(Actor::System("demo"), clock::now());
         if directory
             .organizations()
-            .list(&PageRequest::parse(None, Some(1))?)
+            .list(&OrganizationFilter::default(), &PageRequest::parse(None, Some(1))?)
             .await?
             .items
             .is_empty()
@@ -335,7 +335,12 @@ async fn organizations(
     base: &str,
 ) -> Result<Vec<ReadyOrganization>, DirectoryError> {
     let mut shown = Vec::new();
-    for organization in directory.organizations().list(&PageRequest::default()).await?.items {
+    for organization in directory
+        .organizations()
+        .list(&OrganizationFilter::default(), &PageRequest::default())
+        .await?
+        .items
+    {
         let link = directory.secure_links().get(&organization.id).await?;
         shown.push(ReadyOrganization {
             id: organization.id,

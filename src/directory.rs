@@ -129,6 +129,7 @@ impl Directory {
         now: Timestamp,
     ) -> Result<Self, DirectoryError> {
         let core = Core { records: records::Records::new(feed), memory: Arc::clone(&memory), auth };
+        records::reindex::reindex(&core.records).await?;
         seeds::write(&core, now).await?;
         // Another process may have written them, and the feed not have reported it yet.
         memory.renew_snapshot().await?;

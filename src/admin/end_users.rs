@@ -1,5 +1,7 @@
 //! `organizations/{id}/end-users`.
 
+use serde::Deserialize;
+
 use super::request::{Body, Id, NewRecord, PageParams, Params, RecordChange};
 use super::response::{
     ApiResult, Created, Document, NoContent, Record, created, document, no_content, record,
@@ -11,12 +13,21 @@ use crate::directory::accounts::end_users::EndUserView;
 use crate::directory::accounts::end_users::{EndUserPatch, NewEndUser};
 use crate::directory::{EndUserId, OrganizationId};
 
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "EndUserFilter")]
+pub(super) struct Filter {
+    /// The beginning of the name or the address.
+    search: Option<String>,
+}
+
 pub(super) async fn list(
     State(admin): State<AdminState>,
     Id(organization): Id<OrganizationId>,
     Params(page): Params<PageParams>,
+    Params(Filter { search }): Params<Filter>,
 ) -> ApiResult<Document<Page<EndUserView>>> {
-    document(&admin.directory.end_users().list(&organization, &page.request()?).await?)
+    let end_users = admin.directory.end_users();
+    document(&end_users.list(&organization, search.as_deref(), &page.request()?).await?)
 }
 
 pub(super) async fn create(

@@ -15,7 +15,9 @@ use crate::directory::OrganizationId;
 use crate::directory::Page;
 use crate::directory::access::secure_links::Link;
 use crate::directory::accounts::organizations::OrganizationView;
-use crate::directory::accounts::organizations::{NewOrganization, OrganizationPatch};
+use crate::directory::accounts::organizations::{
+    NewOrganization, OrganizationFilter, OrganizationPatch,
+};
 use crate::directory::records::kind;
 use crate::web::paths;
 
@@ -45,9 +47,11 @@ pub(super) struct LinkPatch {
 pub(super) async fn list(
     State(admin): State<AdminState>,
     Params(page): Params<PageParams>,
+    Params(filter): Params<OrganizationFilter>,
 ) -> ApiResult<Document<Listed<Page<OrganizationView>>>> {
-    let organizations = admin.directory.organizations().list(&page.request()?).await?;
-    listed(&admin, (kind::ORGANIZATION, false), &organizations).await
+    let filtered = filter != OrganizationFilter::default();
+    let organizations = admin.directory.organizations().list(&filter, &page.request()?).await?;
+    listed(&admin, (kind::ORGANIZATION, filtered), &organizations).await
 }
 
 pub(super) async fn create(

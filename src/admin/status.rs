@@ -27,7 +27,7 @@ pub(super) struct Status<'a> {
     started: Timestamp,
     policy: PolicyStatus<'a>,
     portal: PortalStatus<'a>,
-    organizations: usize,
+    organizations: u64,
     users: UserCounts,
     sessions: SessionCounts,
     mail: MailCounts,
@@ -54,10 +54,10 @@ struct PortalStatus<'a> {
 /// A disabled user counts as disabled only.
 #[derive(Debug, Default, Serialize, schemars::JsonSchema)]
 struct UserCounts {
-    active: usize,
-    invited: usize,
-    no_password: usize,
-    disabled: usize,
+    active: u64,
+    invited: u64,
+    no_password: u64,
+    disabled: u64,
 }
 
 #[derive(Debug, Default, Serialize, schemars::JsonSchema)]
@@ -188,31 +188,30 @@ impl AdminState {
         Ok(tokens.iter().filter_map(warning).collect())
     }
 
-    async fn organization_count(&self) -> Result<usize, Problem> {
-        let organizations = self.directory.organizations();
-        let mut request = first_page()?;
-        let mut count = 0;
-        loop {
-            let page = organizations.list(&request).await?;
-            count += page.items.len();
-            let Some(next) = next_page(&page)? else { return Ok(count) };
-            request = next;
-        }
+    async fn organization_count(&self) -> Result<u64, Problem> {
+        Ok(self.directory.organizations().count().await?)
     }
 
     async fn user_counts(&self) -> Result<UserCounts, Problem> {
         let users = self.directory.users();
+        let mut counts = UserCounts {
+            active: users.count(UserStatus::Active).await?,
+            invited: users.count(UserStatus::Invited).await?,
+            no_password: users.count(UserStatus::NoPassword).await?,
+            disabled: 0,
+        };
+        let disabled = UserFilter { disabled: Some(true), ..UserFilter::default() };
         let mut request = first_page()?;
-        let mut counts = UserCounts::default();
         loop {
-            let page = users.list(&UserFilter::default(), &request).await?;
+            let page = users.list(&disabled, &request).await?;
             for user in &page.items {
-                *match user.status {
-                    _ if user.disabled => &mut counts.disabled,
+                counts.disabled += 1;
+                let counted = match user.status {
                     UserStatus::Active => &mut counts.active,
                     UserStatus::Invited => &mut counts.invited,
                     UserStatus::NoPassword => &mut counts.no_password,
-                } += 1;
+                };
+                *counted = counted.saturating_sub(1);
             }
             let Some(next) = next_page(&page)? else { return Ok(counts) };
             request = next;

@@ -120,6 +120,7 @@ impl AuditLog {
             doc: doc.into(),
             unique: vec![],
             index: vec![],
+            ordered: Vec::new(),
         };
         let change = Change::new(Actor::System("audit log"), now);
         match self.records.commit(&change, vec![write]).await {

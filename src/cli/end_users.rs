@@ -13,6 +13,9 @@ pub(super) enum Command {
     List {
         /// The organization's id or name
         organization: String,
+        /// Only end users whose name or email address begins with this text
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
     },
     /// Show an end user
     Show {
@@ -62,10 +65,10 @@ pub(super) enum Command {
 impl Command {
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         match self {
-            Self::List { organization } => {
+            Self::List { organization, search } => {
                 let organization = lookup::organization_id(console, &organization)?;
                 let path = ["organizations", &organization, "end-users"];
-                let end_users = console.list(&path, &[])?;
+                let end_users = console.list(&path, &[("search", search.as_deref())])?;
                 console.table(&end_users, ["ID", "NAME", "EMAIL"], |end_user| {
                     ["id", "name", "email"].map(|field| text(end_user, field))
                 })

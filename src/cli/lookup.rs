@@ -15,8 +15,6 @@ use portcullis_policy::did_you_mean;
 
 /// How many characters of a long id tables show.
 pub(super) const SHORT_ID: usize = 12;
-/// How many users are read one by one; for more, all are read.
-const SINGLE_LOOKUPS: usize = 20;
 /// The fewest characters that select a record.
 const SHORTEST: usize = 4;
 /// The length of a generated id of a user, end user, organization or group.
@@ -89,12 +87,6 @@ fn logins(console: &Console<'_>, ids: BTreeSet<&str>) -> anyhow::Result<HashMap<
         return Ok(logins);
     }
     let mut add = |user: &Value| logins.insert(text(user, "id"), text(user, "login"));
-    if ids.len() > SINGLE_LOOKUPS {
-        array(&console.list(&["users"], &[])?, "items").iter().for_each(|user| {
-            add(user);
-        });
-        return Ok(logins);
-    }
     for id in ids {
         if let Some(user) = existing(console, &["users"], id)? {
             add(&user);
@@ -194,9 +186,11 @@ impl Kind {
             return Err(missing.into());
         }
         // Fails if it is the collection that does not exist, which has a better message.
-        let records = console.list(path, &[])?;
-        let items = array(&records, "items");
-        let mut named = items.iter().filter(|record| {
+        let searched = match path {
+            ["groups"] => console.list(path, &[])?,
+            _ => console.list(path, &[("search", Some(given))])?,
+        };
+        let mut named = array(&searched, "items").iter().filter(|record| {
             is_named(record, self.name, given) || is_named(record, "email", given)
         });
         match (named.next(), named.next()) {
@@ -208,6 +202,8 @@ impl Kind {
             ),
             (None, _) => {}
         }
+        let records = console.list(path, &[])?;
+        let items = array(&records, "items");
         if let Some(record) = with_prefix(&records, given, GENERATED)? {
             return Ok(record.clone());
         }

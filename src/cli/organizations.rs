@@ -12,7 +12,11 @@ use super::{end_users, links, lookup};
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// List organizations
-    List,
+    List {
+        /// Only organizations whose id, name or email address begins with this text
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
+    },
     /// Show an organization
     Show {
         /// The organization's id or name
@@ -62,8 +66,9 @@ pub(super) enum Command {
 impl Command {
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         match self {
-            Self::List => {
-                let organizations = console.list(&["organizations"], &[])?;
+            Self::List { search } => {
+                let params = [("search", search.as_deref())];
+                let organizations = console.list(&["organizations"], &params)?;
                 let header = ["ID", "NAME", "EMAIL", "PORTAL USERS", "LINK"];
                 console.table(&organizations, header, |organization| {
                     let [id, name, email, users] = ["id", "name", "email", "portal_users"]

@@ -12,6 +12,9 @@ use super::lookup;
 
 #[derive(Debug, Args)]
 pub(super) struct List {
+    /// Only users whose login or name begins with this text
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
     /// Only users of this organization, by id or name
     #[arg(long)]
     organization: Option<String>,
@@ -35,14 +38,22 @@ impl List {
         let organization =
             self.organization.map(|id| lookup::organization_id(console, &id)).transpose()?;
         let group = self.group.map(|id| lookup::group_id(console, &id)).transpose()?;
-        let params = [("organization", organization.as_deref()), ("group", group.as_deref())];
+        // Disabled users have one of the other statuses too.
+        let (status_is, disabled) = match self.status.as_deref() {
+            Some("disabled") => (None, Some("true")),
+            Some(other) => (Some(other), Some("false")),
+            None => (None, None),
+        };
+        let not_since = self.not_since.map(|time| time.to_string());
+        let params = [
+            ("search", self.search.as_deref()),
+            ("organization", organization.as_deref()),
+            ("group", group.as_deref()),
+            ("status", status_is),
+            ("disabled", disabled),
+            ("signed_in_before", not_since.as_deref()),
+        ];
         let mut users = console.list(&["users"], &params)?;
-        if let Some(items) = users.get_mut("items").and_then(Value::as_array_mut) {
-            items.retain(|user| {
-                self.status.as_deref().is_none_or(|wanted| status(user) == wanted)
-                    && self.not_since.is_none_or(|since| last_sign_in(user) < Some(since))
-            });
-        }
         if let (false, Some(items)) =
             (console.is_json(), users.get_mut("items").and_then(Value::as_array_mut))
         {
@@ -73,11 +84,6 @@ pub(super) fn mfa(user: &Value) -> &'static str {
         (false, true) => "required",
         (false, false) => "-",
     }
-}
-
-/// `None` before the first sign-in, which is earlier than any time.
-fn last_sign_in(user: &Value) -> Option<Timestamp> {
-    field(user, "last_sign_in").as_str()?.parse().ok()
 }
 
 /// A time, or the beginning of a date in UTC.

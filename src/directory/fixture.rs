@@ -29,7 +29,7 @@ use portcullis_policy::{Policy, PolicyFiles};
 use portcullis_store::feed::Feed;
 use portcullis_store::sled::SledStore;
 use portcullis_store::{
-    Changes, Commit, CommitError, Committed, Key, Kind, Record, Store, StoreError,
+    Changes, Commit, CommitError, Committed, Found, Key, Kind, Record, Search, Store, StoreError,
 };
 
 /// A future that runs before the next commit.
@@ -293,6 +293,10 @@ impl Store for InterruptedStore {
         limit: usize,
     ) -> Result<Vec<Record>, StoreError> {
         self.inner.list_back(kind, key, before, limit).await
+    }
+
+    async fn search(&self, kind: Kind, search: &Search, limit: usize) -> Result<Found, StoreError> {
+        self.inner.search(kind, search, limit).await
     }
 
     async fn count(&self, kind: Kind, key: Option<&Key>) -> Result<u64, StoreError> {

@@ -11,6 +11,7 @@
 //! | `belonging`, `scoped_store` | the organization of a record; the records that a scope shows |
 //! | [`change`], `write` | who makes a change; the one function that commits |
 //! | [`audit`], `audited` | the entries of the audit log, and what they show of a document |
+//! | `reindex` | documents of earlier releases under the keys of this one |
 //! | `change_log` | what a commit changes, in the log |
 
 pub mod administrator;
@@ -26,6 +27,7 @@ pub mod mail;
 pub mod page;
 mod permitted;
 mod read;
+pub(in crate::directory) mod reindex;
 pub mod rights;
 pub mod role;
 pub mod scope;
@@ -36,9 +38,10 @@ mod write;
 
 pub use administrator::{AdminFactor, AdminSecret, AdminSession, Administrator};
 pub use change::{Actor, Change};
+pub(in crate::directory) use document::disabled_key;
 pub use document::{
     ApiToken, ApiTokenUse, EndUser, Group, INVITATION, LastSignIn, OneTimeLink, Organization,
-    Preferences, RESET, SecondFactor, TotpStep, UsedSignIn, User, UserStatus, login_key,
+    Preferences, RESET, SecondFactor, TEXT, TotpStep, UsedSignIn, User, UserStatus, login_key,
 };
 pub use id::{
     AdminSessionId, AdministratorId, ApiTokenId, EndUserId, GroupId, MailId, OrganizationId,

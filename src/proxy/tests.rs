@@ -33,7 +33,7 @@ use portcullis_policy::{Policy, PolicyFiles, SessionKind};
 use portcullis_store::feed::Feed;
 use portcullis_store::sled::SledStore;
 use portcullis_store::{
-    Changes, Commit, CommitError, Committed, Key, Kind, Record, Store, StoreError,
+    Changes, Commit, CommitError, Committed, Found, Key, Kind, Record, Search, Store, StoreError,
 };
 
 const CHEAP: HashingSettings =
@@ -94,6 +94,11 @@ impl Store for Failing {
     ) -> Result<Vec<Record>, StoreError> {
         self.check()?;
         self.store.list_back(kind, key, before, limit).await
+    }
+
+    async fn search(&self, kind: Kind, search: &Search, limit: usize) -> Result<Found, StoreError> {
+        self.check()?;
+        self.store.search(kind, search, limit).await
     }
 
     async fn count(&self, kind: Kind, key: Option<&Key>) -> Result<u64, StoreError> {

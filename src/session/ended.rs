@@ -82,6 +82,7 @@ impl Sessions {
             doc: doc.into(),
             unique: Vec::new(),
             index: Vec::new(),
+            ordered: Vec::new(),
         }))
     }
 

@@ -99,6 +99,7 @@ impl SessionRecord {
                 .into_iter()
                 .chain([Key::new(BY_ORGANIZATION, self.organization.as_str())])
                 .collect(),
+            ordered: Vec::new(),
         })
     }
 

@@ -383,6 +383,7 @@ fn damaged(id: String) -> Write {
         doc: "{}".into(),
         unique: Vec::new(),
         index: Vec::new(),
+        ordered: Vec::new(),
     }
 }
 

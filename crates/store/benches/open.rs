@@ -57,6 +57,7 @@ fn user(number: usize) -> Write {
             Key::new("group", "portal-user"),
             Key::new("email", format!("user-{number}@example.com")),
         ],
+        ordered: vec![Key::new("text", format!("user-{number}"))],
         id,
         expect: Expect::Any,
     }

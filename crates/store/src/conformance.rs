@@ -23,6 +23,7 @@ mod feed;
 mod keys;
 pub(crate) mod kinds;
 mod races;
+mod search;
 
 /// Long enough for any backend to return a change.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -45,6 +46,11 @@ pub async fn conformance(open: impl AsyncFn(&str) -> Arc<dyn Store>) {
     keys::index_keys_follow_their_records(&*open("index").await).await;
     keys::kinds_are_separate(&*open("kinds").await).await;
     keys::unusual_characters_are_kept_apart(&*open("bytes").await).await;
+    search::conditions_are_combined(&*open("conditions").await).await;
+    search::prefixes_are_in_order_of_their_values(&*open("prefixes").await).await;
+    search::a_prefix_is_combined_with_conditions(&*open("combined").await).await;
+    search::rare_combinations_take_several_calls(&*open("rare").await).await;
+    search::pages_neither_skip_nor_repeat(&open("paging").await).await;
     races::one_of_conflicting_commits_wins(&open("conflicts").await).await;
     races::one_commit_gets_a_unique_key(&open("claims").await).await;
     races::conditions_hold_against_concurrent_writes(&open("guards").await).await;
@@ -67,6 +73,7 @@ fn put(kind: Kind, id: &str, doc: &str) -> Write {
         doc: Bytes::copy_from_slice(doc.as_bytes()),
         unique: vec![],
         index: vec![],
+        ordered: vec![],
     }
 }
 
@@ -79,6 +86,7 @@ fn user(id: &str, logins: &[&str], groups: &[&str]) -> Write {
         doc: Bytes::copy_from_slice(id.as_bytes()),
         unique: logins.iter().map(|login| Key::new("login", *login)).collect(),
         index: groups.iter().map(|group| Key::new("group", *group)).collect(),
+        ordered: vec![],
     }
 }
 

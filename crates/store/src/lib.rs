@@ -31,6 +31,7 @@
 //!     doc: r#"{"name":"Ann"}"#.into(),
 //!     unique: vec![login.clone()],
 //!     index: vec![],
+//!     ordered: vec![],
 //! };
 //! let committed = store.commit(vec![ann]).await?;
 //! assert_eq!(committed.versions, [1]);
@@ -52,8 +53,11 @@ pub mod cache;
 pub mod conformance;
 pub mod feed;
 pub mod overlay;
+pub mod search;
 #[cfg(feature = "sled")]
 pub mod sled;
+
+pub use self::search::{Found, Place, Search};
 
 /// A key for the digest of the records, derived from the installation's secret key. A store opens
 /// only with the key that it was created with, or that replaced it.
@@ -172,6 +176,9 @@ pub enum Write {
         unique: Vec<Key>,
         /// Keys that several records may have.
         index: Vec<Key>,
+        /// Keys that several records may have, which are found by how their values begin
+        /// ([`Search::prefix`]). A record may have several with the same name.
+        ordered: Vec<Key>,
     },
     /// Write a record under the next number of its kind: 0 for the first, and one more than the
     /// largest id otherwise, as 20 digits ([`number_id`]). So these records are in the order of
@@ -355,7 +362,15 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Record>, StoreError>;
 
-    /// The number of records of the kind; with `key`, of those with this index key.
+    /// Up to `limit` records that a search finds, in its order.
+    ///
+    /// Only a bounded number of entries is read, so there may be fewer records although
+    /// [`Found::next`] leads to more. A search that continues there finds each record that has the
+    /// same keys all the time exactly once, whatever happens to others.
+    async fn search(&self, kind: Kind, search: &Search, limit: usize) -> Result<Found, StoreError>;
+
+    /// The number of records of the kind; with `key`, of those with this index key. Kept rather than
+    /// counted, except for keys of appended records.
     async fn count(&self, kind: Kind, key: Option<&Key>) -> Result<u64, StoreError>;
 
     /// Makes all the writes or none. When this returns `Ok`, they are on disk (I3).

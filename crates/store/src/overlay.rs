@@ -16,8 +16,8 @@ use async_trait::async_trait;
 use tokio::sync::{RwLock, watch};
 
 use crate::{
-    Change, Changes, Commit, CommitError, Committed, Expect, Key, Kind, Record, Store, StoreError,
-    Write, number_id,
+    Change, Changes, Commit, CommitError, Committed, Expect, Found, Key, Kind, Record, Search,
+    Store, StoreError, Write, number_id,
 };
 
 mod written;
@@ -190,12 +190,13 @@ impl Overlay {
             }
             let Known { before, now } = self.check(state, kind, id, expect).await?;
             match write {
-                Write::Put { doc, unique, index, .. } => {
+                Write::Put { doc, unique, index, ordered, .. } => {
                     let version = now.map_or(0, |record| record.version) + 1;
                     effect.versions.push(version);
                     let now = Record { id: id.clone(), version, doc: doc.clone() };
                     let (unique, index) = (unique.clone(), index.clone());
-                    effect.put(kind, id, Written { before, now: Some(now), unique, index });
+                    let (now, ordered) = (Some(now), ordered.clone());
+                    effect.put(kind, id, Written { before, now, unique, index, ordered });
                 }
                 Write::Delete { .. } if now.is_some() => {
                     effect.put(kind, id, Written { before, ..Written::default() });
@@ -397,6 +398,23 @@ impl Store for Overlay {
         limit: usize,
     ) -> Result<Vec<Record>, StoreError> {
         self.page(kind, key, before, (limit, true)).await
+    }
+
+    async fn search(&self, kind: Kind, search: &Search, limit: usize) -> Result<Found, StoreError> {
+        let state = self.state.read().await;
+        let below = self.below.search(kind, search, limit).await?;
+        let Some(written) = state.written.get(&kind) else { return Ok(below) };
+        let mut found: BTreeMap<_, _> = below.records.into_iter().collect();
+        found.retain(|place, _| !written.contains_key(&place.id));
+        for (id, written) in written {
+            let Some(now) = &written.now else { continue };
+            let place = search.place(id, &written.index, &written.ordered);
+            // Behind it are more records of the store below.
+            let place = place.filter(|it| below.next.as_ref().is_none_or(|next| it <= next));
+            found.extend(place.map(|place| (place, now.clone())));
+        }
+        let first = Found::first(found, limit);
+        Ok(Found { next: first.next.or(below.next), ..first })
     }
 
     async fn count(&self, kind: Kind, key: Option<&Key>) -> Result<u64, StoreError> {

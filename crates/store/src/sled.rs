@@ -36,7 +36,8 @@ pub use self::rescue::Rescued;
 use self::shared::{Shared, prefix};
 use self::writer::{Request, Writer};
 use crate::{
-    Changes, Commit, CommitError, Committed, Key, Kind, Record, Store, StoreError, StoreKey,
+    Changes, Commit, CommitError, Committed, Found, Key, Kind, Record, Search, Store, StoreError,
+    StoreKey,
 };
 
 mod answered;
@@ -60,7 +61,9 @@ mod parallel;
 mod recent;
 mod rekey;
 mod rescue;
+mod search;
 mod shared;
+mod upgrade;
 mod writer;
 
 /// Commits that may wait for the writer; further ones wait for room.
@@ -256,7 +259,16 @@ impl Store for SledStore {
             .await
     }
 
+    async fn search(&self, kind: Kind, search: &Search, limit: usize) -> Result<Found, StoreError> {
+        let search = search.clone();
+        self.scan(move |shared| search::search(shared, kind, &search, limit)).await
+    }
+
     async fn count(&self, kind: Kind, key: Option<&Key>) -> Result<u64, StoreError> {
+        self.shared.ensure_running()?;
+        if let Some(kept) = self.shared.kept_count(kind, key)? {
+            return Ok(kept);
+        }
         let prefix = prefix(kind, key);
         self.scan(move |shared| {
             let mut count = 0;

@@ -372,6 +372,45 @@ async fn r41_blind_copy_defaults_to_the_email_of_the_token() {
 }
 
 #[tokio::test]
+async fn searches_find_organizations_and_end_users_by_prefix() {
+    let bench = Bench::start().await;
+    for (id, name) in [("acme", "Zebra Ltd"), ("zulu", "Acorn GmbH"), ("other", "Other")] {
+        let new = json!({ "id": id, "name": name, "email": format!("it@{id}.example") });
+        bench.post("/api/v1/organizations", new).await;
+    }
+    for (name, email) in [("Ann Smith", "zoe@acme.example"), ("Zack", "ann@acme.example")] {
+        let new = json!({ "name": name, "email": email });
+        bench.post("/api/v1/organizations/acme/end-users", new).await;
+    }
+    for (query, field, expected) in [
+        ("organizations?search=AC", "id", &["acme", "zulu"][..]),
+        ("organizations?search=it@", "id", &["acme", "other", "zulu"]),
+        ("organizations?search=z", "id", &["acme", "zulu"]),
+        ("organizations?search=none", "id", &[]),
+        ("organizations/acme/end-users?search=ann", "name", &["Ann Smith", "Zack"]),
+        ("organizations/acme/end-users?search=zo", "name", &["Ann Smith"]),
+        ("organizations/other/end-users?search=ann", "name", &[]),
+    ] {
+        let list = bench.get(&format!("/api/v1/{query}")).await.body;
+        let items = list["items"].as_array().unwrap().iter();
+        let mut found: Vec<_> = items.map(|item| item[field].as_str().unwrap()).collect();
+        found.sort_unstable();
+        assert_eq!(found, expected, "{query}");
+        // In pages of one, each is found once.
+        let (mut paged, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = bench.get(&format!("/api/v1/{query}&limit=1{after}")).await.body;
+            let items = page["items"].as_array().unwrap().iter();
+            paged.extend(items.map(|item| item[field].as_str().unwrap().to_owned()));
+            let Some(next) = page["next"].as_str() else { break };
+            after = format!("&after={next}");
+        }
+        paged.sort_unstable();
+        assert_eq!(paged, expected, "{query} in pages");
+    }
+}
+
+#[tokio::test]
 async fn filters_select_users_and_refuse_what_is_unknown() {
     let bench = Bench::start().await;
     let ann = bench.person("acme", "ann@acme.example", "limited").await;
@@ -385,6 +424,12 @@ async fn filters_select_users_and_refuse_what_is_unknown() {
         ("disabled=false&organization=acme", &["bob"]),
         ("login_prefix=AN", &["ann@acme.example", "anton"]),
         ("login_prefix=an&group=limited&organization=globex", &["anton"]),
+        ("search=AN", &["ann@acme.example", "anton"]),
+        ("search=an&organization=globex", &["anton"]),
+        ("search=an&disabled=true&group=limited", &["ann@acme.example"]),
+        ("search=an&login_prefix=anto", &["anton"]),
+        ("search=nn", &[]),
+        ("status=no_password&group=limited&organization=acme", &[]),
         ("login=bob&group=limited", &[]),
         ("status=active&group=admin", &["bob"]),
         ("status=invited", &[]),
@@ -402,6 +447,7 @@ async fn filters_select_users_and_refuse_what_is_unknown() {
         ("users?group=limited2", "group", "there is no group `limited2`; did you mean `limited`?"),
         ("users?organization=x&login=bob", "organization", "there is no organization `x`"),
         ("users?status=asleep", "status", "asleep"),
+        ("users?search=a&after=dTE", "after", "is not a cursor from an earlier page"),
         ("sessions?user=x", "user", "there is no portal user `x`"),
         ("sessions?organization=acme2", "organization", "did you mean `acme`?"),
         ("mail?login=nobody", "login", "there is no portal user `nobody`"),

@@ -91,7 +91,7 @@ pub(in crate::cli) const EXAMPLES: &[(&str, [&str; 2])] = &[
     ),
     (
         "organizations list",
-        ["portcullis organizations list", "portcullis organizations list --json"],
+        ["portcullis organizations list --search acme", "portcullis organizations list --json"],
     ),
     (
         "organizations show",
@@ -146,7 +146,7 @@ pub(in crate::cli) const EXAMPLES: &[(&str, [&str; 2])] = &[
     (
         "organizations end-users list",
         [
-            "portcullis organizations end-users list acme",
+            "portcullis organizations end-users list acme --search ann",
             "portcullis organizations end-users list 'Acme Ltd' --json",
         ],
     ),
@@ -181,7 +181,7 @@ pub(in crate::cli) const EXAMPLES: &[(&str, [&str; 2])] = &[
     (
         "users list",
         [
-            "portcullis users list --organization acme --status invited",
+            "portcullis users list --organization acme --status invited --search ann",
             "portcullis users list --group admin --not-since 2026-01-31",
         ],
     ),

@@ -1,15 +1,16 @@
 //! End users: contacts of organizations.
 
+use crate::credential::folding::fold;
 use crate::directory::accounts::name;
 use crate::directory::accounts::password_reuse::{Compared, differs, reject_passwords_of};
 use crate::directory::accounts::patch;
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError, Refusal};
 use crate::directory::records::{
-    Change, EndUser, EndUserId, Organization, OrganizationId, Page, PageRequest, Stored, User,
-    kind, present, put, retry,
+    Change, EndUser, EndUserId, Organization, OrganizationId, Page, PageRequest, Stored, TEXT,
+    User, kind, present, put, retry,
 };
-use portcullis_store::{Expect, Key, Write};
+use portcullis_store::{Expect, Key, Search, Write};
 use serde::{Deserialize, Serialize};
 
 /// An end user to be created.
@@ -71,18 +72,27 @@ pub struct EndUsers {
 }
 
 impl EndUsers {
-    /// A page of an organization's end users.
+    /// A page of an organization's end users; with a text, of those whose name or address begins
+    /// with it, however it is spelled, in the order of these texts.
     ///
     /// # Errors
-    /// When there is no such organization, or the store is unavailable.
+    /// When there is no such organization, the cursor is not of such a list, or the store is
+    /// unavailable.
     pub async fn list(
         &self,
         organization: &OrganizationId,
+        text: Option<&str>,
         request: &PageRequest,
     ) -> Result<Page<EndUserView>, DirectoryError> {
         self.core.read().existing::<Organization>(organization, None).await?;
-        let members = Key::new("organization", organization.as_str());
-        Ok(self.core.read().page::<EndUser>(Some(&members), request).await?.map(EndUserView::from))
+        let search = Search {
+            all: vec![Key::new("organization", organization.as_str())],
+            prefix: text.map(|text| Key::new(TEXT, fold(text))),
+            after: request.place(text.is_some())?,
+            ..Search::default()
+        };
+        let page = self.core.read().searched::<EndUser>(&search, request.limit()).await?;
+        Ok(page.map(EndUserView::from))
     }
 
     /// The end user with this id.

@@ -1,5 +1,6 @@
 //! Organizations: customers of the operator.
 
+use crate::credential::folding::fold;
 use crate::directory::accounts::name;
 use crate::directory::accounts::password_reuse::{Compared, differs, reject_passwords_of};
 use crate::directory::accounts::patch;
@@ -8,9 +9,9 @@ use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError, Refusal};
 use crate::directory::records::{
     Administrator, ApiToken, Authority, Change, EndUser, Organization, OrganizationId, Page,
-    PageRequest, Scope, Stored, User, kind, put, retry,
+    PageRequest, Scope, Stored, TEXT, User, kind, put, retry,
 };
-use portcullis_store::{CommitError, Expect, Key, StoreError, Write};
+use portcullis_store::{CommitError, Expect, Key, Search, StoreError, Write};
 use serde::{Deserialize, Serialize};
 
 /// An organization to be created.
@@ -58,6 +59,14 @@ pub struct OrganizationView {
     pub version: u64,
 }
 
+/// Which organizations to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+pub struct OrganizationFilter {
+    /// Those whose id, name or address begins with this text, however it is spelled, in the order of
+    /// these texts.
+    pub search: Option<String>,
+}
+
 /// The organizations.
 #[derive(Debug, Clone)]
 pub struct Organizations {
@@ -68,17 +77,29 @@ impl Organizations {
     /// A page of the organizations.
     ///
     /// # Errors
-    /// When the store is unavailable.
+    /// When the cursor is not of such a list, or the store is unavailable.
     pub async fn list(
         &self,
+        filter: &OrganizationFilter,
         request: &PageRequest,
     ) -> Result<Page<OrganizationView>, DirectoryError> {
-        let page = self.core.read().page::<Organization>(None, request).await?;
+        let prefix = filter.search.as_ref().map(|text| Key::new(TEXT, fold(text)));
+        let after = request.place(prefix.is_some())?;
+        let search = Search { prefix, after, ..Search::default() };
+        let page = self.core.read().searched::<Organization>(&search, request.limit()).await?;
         let mut items = Vec::with_capacity(page.items.len());
         for organization in page.items {
             items.push(self.view(organization).await?);
         }
         Ok(Page { items, next: page.next })
+    }
+
+    /// How many there are.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn count(&self) -> Result<u64, DirectoryError> {
+        Ok(self.core.read().count::<Organization>(None).await?)
     }
 
     /// Checks that an organization exists.

@@ -10,15 +10,13 @@ use crate::credential::folding::fold;
 use crate::directory::error::DirectoryError;
 use crate::directory::records::{
     EndUser, EndUserId, Group, GroupId, Organization, OrganizationId, Page, PageRequest, Stored,
-    User, UserId, UserStatus,
+    TEXT, User, UserId, UserStatus, disabled_key,
 };
-use portcullis_store::Key;
+use portcullis_store::{Key, Search};
 
-/// How many records are read at a time.
-const BATCH: usize = 500;
 /// How many records are read for a page. A page with a rare property may hold fewer users than
 /// requested, and none; `next` shows whether there are more.
-const MOST_READ: usize = 20_000;
+const MOST_READ: usize = 2000;
 
 /// Which portal users to list: those that have all these properties.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
@@ -33,6 +31,9 @@ pub struct UserFilter {
     pub status: Option<UserStatus>,
     /// Whether they are disabled.
     pub disabled: Option<bool>,
+    /// Those whose login or name begins with this text, however it is spelled, in the order of these
+    /// texts.
+    pub search: Option<String>,
     /// Those whose login begins with this text, however it is spelled.
     pub login_prefix: Option<String>,
     /// Those who last signed in before this time, or never.
@@ -42,13 +43,22 @@ pub struct UserFilter {
 }
 
 impl UserFilter {
-    /// The index key of the records to read.
-    fn key(&self) -> Option<Key> {
+    /// What the store looks for. The other properties are those of the users that it finds.
+    fn search(&self) -> Search {
         let Self { organization, end_user, group, .. } = self;
-        let end_user = end_user.as_ref().map(|id| Key::new("end_user", id.as_str()));
-        let organization = organization.as_ref().map(|id| Key::new("organization", id.as_str()));
-        let group = group.as_ref().map(|id| Key::new("group", id.as_str()));
-        end_user.or(organization).or(group)
+        let all = [
+            end_user.as_ref().map(|id| Key::new("end_user", id.as_str())),
+            organization.as_ref().map(|id| Key::new("organization", id.as_str())),
+            group.as_ref().map(|id| Key::new("group", id.as_str())),
+            self.status.map(UserStatus::key),
+            (self.disabled == Some(true)).then(disabled_key),
+        ];
+        let text = self.search.as_ref().or(self.login_prefix.as_ref());
+        Search {
+            all: all.into_iter().flatten().collect(),
+            prefix: text.map(|text| Key::new(TEXT, fold(text))),
+            ..Search::default()
+        }
     }
 
     /// Whether a user has all the properties.
@@ -59,10 +69,11 @@ impl UserFilter {
             && self.group.as_ref().is_none_or(|id| *id == user.group)
             && self.status.is_none_or(|status| status == user.status)
             && self.disabled.is_none_or(|disabled| disabled == user.disabled)
-            && self
-                .login_prefix
-                .as_ref()
-                .is_none_or(|prefix| fold(&user.login).starts_with(&fold(prefix)))
+            && self.login_prefix.as_ref().is_none_or(|prefix| begins(&user.login, prefix))
+            && self.search.as_ref().is_none_or(|prefix| {
+                begins(&user.login, prefix)
+                    || user.name.as_ref().is_some_and(|name| begins(name, prefix))
+            })
             && self.signed_in(user.last_sign_in)
     }
 
@@ -83,31 +94,37 @@ impl Users {
         request: &PageRequest,
     ) -> Result<Page<UserView>, DirectoryError> {
         self.check(filter).await?;
-        let (key, reader) = (filter.key(), self.core.read());
-        let mut after = request.after().map(str::to_owned);
+        let mut search = filter.search();
+        search.after = request.place(search.prefix.is_some())?;
         let (mut items, mut read) = (Vec::new(), 0);
         loop {
-            let records = reader.records::<User>(key.as_ref(), after.as_deref(), BATCH).await?;
-            let more = records.len() == BATCH;
-            for record in records {
-                if items.len() >= request.limit() || read >= MOST_READ {
-                    return Ok(match after {
-                        Some(last) => Page::until(items, &last),
-                        None => Page::last(items),
-                    });
-                }
-                read += 1;
-                after = Some(record.id.clone());
-                let Some(user) = Stored::<User>::decode_intact(record) else { continue };
+            let wanted = request.limit() - items.len();
+            let found = self.core.read().search::<User>(&search, wanted).await?;
+            // A call that finds fewer has read as much as it may.
+            read += if found.records.len() < wanted { MOST_READ } else { wanted };
+            for (_, user) in found.records {
+                let Some(user) = Stored::<User>::decode_intact(user) else { continue };
                 let user = view(&self.core, user).await?;
                 if filter.admits(&user) {
                     items.push(user);
                 }
             }
-            if !more {
-                return Ok(Page::last(items));
+            match found.next {
+                None => return Ok(Page::last(items)),
+                Some(next) if items.len() >= request.limit() || read >= MOST_READ => {
+                    return Ok(Page::until_place(items, &next));
+                }
+                next => search.after = next,
             }
         }
+    }
+
+    /// How many users have this status, disabled ones included.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn count(&self, status: UserStatus) -> Result<u64, DirectoryError> {
+        Ok(self.core.read().count::<User>(Some(&status.key())).await?)
     }
 
     /// Checks that a portal user exists.
@@ -135,4 +152,9 @@ impl Users {
         }
         Ok(())
     }
+}
+
+/// Whether a text begins with another, however they are spelled.
+fn begins(text: &str, prefix: &str) -> bool {
+    fold(text).starts_with(&fold(prefix))
 }

@@ -23,6 +23,8 @@ use portcullis_store::{Key, Kind};
 pub const INVITATION: &str = "invitation";
 /// The unique key of a reset: the hash of its token.
 pub const RESET: &str = "reset";
+/// The ordered key with the folded texts that a record is searched by.
+pub const TEXT: &str = "text";
 
 /// A document of a kind, with the keys it is found by.
 pub trait Document: Serialize + DeserializeOwned + Send + Sync {
@@ -40,6 +42,20 @@ pub trait Document: Serialize + DeserializeOwned + Send + Sync {
     /// The keys many records may share.
     fn index(&self) -> Vec<Key> {
         Vec::new()
+    }
+
+    /// The texts that a search compares with what is typed.
+    fn texts<'a>(&'a self, _id: &'a Self::Id) -> Vec<&'a str> {
+        Vec::new()
+    }
+
+    /// The keys that a search by prefix finds it by: its texts, folded.
+    fn ordered(&self, id: &Self::Id) -> Vec<Key> {
+        let mut folded: Vec<_> = self.texts(id).into_iter().map(fold).collect();
+        folded.sort_unstable();
+        folded.dedup();
+        folded.retain(|text| !text.is_empty());
+        folded.into_iter().map(|text| Key::new(TEXT, text)).collect()
     }
 }
 
@@ -61,6 +77,10 @@ impl Document for Organization {
     type Id = OrganizationId;
 
     const KIND: Kind = kind::ORGANIZATION;
+
+    fn texts<'a>(&'a self, id: &'a OrganizationId) -> Vec<&'a str> {
+        [id.as_str(), &self.name].into_iter().chain(self.email.as_deref()).collect()
+    }
 }
 
 /// A contact of an organization.
@@ -82,6 +102,10 @@ impl Document for EndUser {
 
     fn index(&self) -> Vec<Key> {
         vec![Key::new("organization", self.organization.as_str())]
+    }
+
+    fn texts<'a>(&'a self, _id: &'a EndUserId) -> Vec<&'a str> {
+        [self.name.as_str()].into_iter().chain(self.email.as_deref()).collect()
     }
 }
 
@@ -278,10 +302,21 @@ impl Document for User {
         let mut keys = vec![
             Key::new("organization", self.organization.as_str()),
             Key::new("group", self.group.as_str()),
+            self.status().key(),
         ];
         keys.extend(self.end_user.as_ref().map(|id| Key::new("end_user", id.as_str())));
+        keys.extend(self.disabled.then(disabled_key));
         keys
     }
+
+    fn texts<'a>(&'a self, _id: &'a UserId) -> Vec<&'a str> {
+        [self.login.as_str()].into_iter().chain(self.name.as_deref()).collect()
+    }
+}
+
+/// The index key of disabled users.
+pub(in crate::directory) fn disabled_key() -> Key {
+    Key::new("disabled", "true")
 }
 
 /// The unique key of a login: how two are compared (R15).
@@ -300,6 +335,18 @@ pub enum UserStatus {
     Invited,
     /// Has no password and no invitation.
     NoPassword,
+}
+
+impl UserStatus {
+    /// The index key of users with this status.
+    pub(in crate::directory) fn key(self) -> Key {
+        let name = match self {
+            Self::Active => "active",
+            Self::Invited => "invited",
+            Self::NoPassword => "no_password",
+        };
+        Key::new("status", name)
+    }
 }
 
 /// A named set of permissions.

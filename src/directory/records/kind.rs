@@ -44,3 +44,5 @@ pub const ADMIN_SESSION: Kind = Kind::new("admin_session");
 pub const AUDIT: Kind = Kind::new("audit");
 /// A signed checkpoint of the audit log, by the number of entries that it covers.
 pub const AUDIT_CHECKPOINT: Kind = Kind::new("audit_checkpoint");
+/// Which keys the records have; a single record.
+pub const KEYS: Kind = Kind::new("keys");

@@ -4,6 +4,7 @@ use data_encoding::BASE64URL_NOPAD;
 use serde::Serialize;
 
 use crate::directory::error::DirectoryError;
+use portcullis_store::Place;
 
 /// A part of a list, in order of id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
@@ -38,13 +39,18 @@ impl<T> Page<T> {
         Self { items, next: Some(Cursor::after(id)) }
     }
 
+    /// A page after which the next one begins behind a place in the results of a search.
+    pub(in crate::directory) fn until_place(items: Vec<T>, place: &Place) -> Self {
+        Self { items, next: Some(Cursor::at(place)) }
+    }
+
     /// The page with other items in the same places.
     pub(crate) fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(f).collect(), next: self.next }
     }
 }
 
-/// A position in a list. Callers treat it as opaque.
+/// A position in a list: an id, or in a search the value and the id. Callers treat it as opaque.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Cursor(String);
@@ -54,9 +60,20 @@ impl Cursor {
         Self(BASE64URL_NOPAD.encode(id.as_bytes()))
     }
 
-    fn id(&self) -> Option<String> {
+    /// The position in a search. Without a value it is that of a list.
+    pub(super) fn at(place: &Place) -> Self {
+        let Place { value, id } = place;
+        if value.is_empty() { Self::after(id) } else { Self::after(&format!("{value}\0{id}")) }
+    }
+
+    fn place(&self) -> Option<Place> {
         let bytes = BASE64URL_NOPAD.decode(self.0.as_bytes()).ok()?;
-        String::from_utf8(bytes).ok().filter(|id| !id.is_empty() && !id.contains('\0'))
+        let text = String::from_utf8(bytes).ok()?;
+        let (value, id) = text.split_once('\0').unwrap_or(("", &text));
+        let place = Place { value: value.to_owned(), id: id.to_owned() };
+        // An id is never empty, and neither part contains a NUL.
+        let is_valid = !id.is_empty() && !id.contains('\0') && !text.starts_with('\0');
+        is_valid.then_some(place)
     }
 }
 
@@ -69,7 +86,7 @@ impl std::fmt::Display for Cursor {
 /// Which part of a list is requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageRequest {
-    after: Option<String>,
+    after: Option<Place>,
     limit: usize,
 }
 
@@ -90,14 +107,30 @@ impl PageRequest {
             return Err(DirectoryError::invalid("limit", message));
         }
         let Some(cursor) = cursor else { return Ok(Self { after: None, limit }) };
-        match Cursor(cursor.to_owned()).id() {
+        match Cursor(cursor.to_owned()).place() {
             Some(after) => Ok(Self { after: Some(after), limit }),
-            None => Err(DirectoryError::invalid("after", "is not a cursor from an earlier page")),
+            None => Err(unknown_cursor()),
         }
     }
 
+    /// The id after which the page begins.
     pub(crate) fn after(&self) -> Option<&str> {
-        self.after.as_deref()
+        self.after.as_ref().map(|place| place.id.as_str())
+    }
+
+    /// The place after which the page of a search begins. `by_text` is whether the results are in
+    /// the order of a text.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Invalid`] when the cursor is not from a list in the same order.
+    pub(in crate::directory) fn place(
+        &self,
+        by_text: bool,
+    ) -> Result<Option<Place>, DirectoryError> {
+        match &self.after {
+            Some(place) if place.value.is_empty() == by_text => Err(unknown_cursor()),
+            after => Ok(after.clone()),
+        }
     }
 
     /// The maximum number of items.
@@ -105,6 +138,10 @@ impl PageRequest {
     pub const fn limit(&self) -> usize {
         self.limit
     }
+}
+
+fn unknown_cursor() -> DirectoryError {
+    DirectoryError::invalid("after", "is not a cursor from an earlier page")
 }
 
 impl Default for PageRequest {
@@ -127,6 +164,19 @@ mod tests {
     }
 
     #[test]
+    fn a_cursor_is_of_a_list_or_of_a_search() {
+        let place = Place { value: "ann b".to_owned(), id: "u1".to_owned() };
+        let cursor = Cursor::at(&place).to_string();
+        let searched = PageRequest::parse(Some(&cursor), None).unwrap();
+        assert_eq!(searched.place(true).unwrap(), Some(place));
+        assert!(searched.place(false).is_err());
+        let listed = PageRequest::parse(Some(&Cursor::after("u1").to_string()), None).unwrap();
+        assert_eq!(listed.place(false).unwrap().unwrap().id, "u1");
+        assert!(listed.place(true).is_err());
+        assert_eq!(PageRequest::default().place(true).unwrap(), None);
+    }
+
+    #[test]
     fn the_last_page_has_no_cursor() {
         assert_eq!(Page::cut(vec!["a", "b"], 2, |id| id).next, None);
         assert_eq!(Page::cut(Vec::<&str>::new(), 2, |id| id).next, None);
@@ -134,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_forged_cursor_or_limit_is_invalid() {
-        for bad in ["", "*", "AA", "_w"] {
+        for bad in ["", "*", "AA", "AGE", "YQA", "YQBiAGM", "_w"] {
             let error = PageRequest::parse(Some(bad), None).unwrap_err();
             assert!(matches!(error, DirectoryError::Invalid { field: "after", .. }), "{bad:?}");
         }

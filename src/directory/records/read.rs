@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use portcullis_store::overlay::Overlay;
-use portcullis_store::{Key, Kind, Record, Store, StoreError};
+use portcullis_store::{Found, Key, Kind, Record, Search, Store, StoreError};
 
 use super::document::Document;
 use super::id::RecordId as _;
-use super::page::{Page, PageRequest};
+use super::page::{Cursor, Page, PageRequest};
 use super::scope::Scope;
 use super::scoped_store::ScopedStore;
 use super::stored::Stored;
@@ -154,6 +154,28 @@ impl Reader {
         let records = self.records::<T>(key, request.after(), limit + 1).await?;
         let Page { items, next } = Page::cut(records, limit, |record| &record.id);
         Ok(Page { items: items.into_iter().filter_map(Stored::decode_intact).collect(), next })
+    }
+
+    /// Up to `limit` records that a search finds.
+    pub(crate) async fn search<T: Document>(
+        &self,
+        search: &Search,
+        limit: usize,
+    ) -> Result<Found, StoreError> {
+        self.store.search(T::KIND, search, limit).await
+    }
+
+    /// A page of the documents that a search finds, without damaged ones. It may hold fewer than
+    /// requested although there are more.
+    pub(crate) async fn searched<T: Document>(
+        &self,
+        search: &Search,
+        limit: usize,
+    ) -> Result<Page<Stored<T>>, StoreError> {
+        let Found { records, next } = self.search::<T>(search, limit).await?;
+        let records = records.into_iter().map(|(_, record)| record);
+        let items = records.filter_map(Stored::decode_intact).collect();
+        Ok(Page { items, next: next.as_ref().map(Cursor::at) })
     }
 
     /// All documents that have `key`; an error if one of them is damaged.

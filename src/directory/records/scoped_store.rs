@@ -2,18 +2,22 @@
 //!
 //! A reader over it cannot show them, whatever operation it is used by. Commits do not go through it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use portcullis_store::{
-    Changes, Commit, CommitError, Committed, Key, Kind, Record, Store, StoreError,
+    Changes, Commit, CommitError, Committed, Found, Key, Kind, Record, Search, Store, StoreError,
 };
 use serde_json::Value;
 
 use super::belonging::{self, Belonging, ORGANIZATION_KEY, belonging};
+use super::document::{Document as _, Organization};
+use super::id::OrganizationId;
 use super::kind;
 use super::scope::Scope;
+use super::stored::Stored;
 
 /// How many records are read at a time when not all of them are shown.
 const BATCH: usize = 200;
@@ -135,6 +139,35 @@ impl ScopedStore {
         }
     }
 
+    /// How many records of the scope's organizations have an index key.
+    async fn count_found(&self, kind: Kind, key: &Key) -> Result<u64, StoreError> {
+        let mut search = Search { all: vec![key.clone()], ..Search::default() };
+        let mut count = 0;
+        loop {
+            let found = self.search(kind, &search, BATCH).await?;
+            count += u64::try_from(found.records.len()).unwrap_or(u64::MAX);
+            let Some(next) = found.next else { return Ok(count) };
+            search.after = Some(next);
+        }
+    }
+
+    /// Reads all organizations of the scope.
+    async fn search_organizations(
+        &self,
+        search: &Search,
+        limit: usize,
+    ) -> Result<Found, StoreError> {
+        let mut found = BTreeMap::new();
+        for id in self.scope.limited().into_iter().flatten() {
+            let record = self.whole.get(kind::ORGANIZATION, id.as_str()).await?;
+            let Some(record) = record else { continue };
+            let stored = Stored::<Organization>::decode_intact(record.clone());
+            let ordered = stored.map(|stored| stored.doc.ordered(id)).unwrap_or_default();
+            found.extend(search.place(id.as_str(), &[], &ordered).map(|place| (place, record)));
+        }
+        Ok(Found::first(found, limit))
+    }
+
     /// How many records of the kind are outside of the scope.
     pub(super) async fn hidden(&self, kind: Kind) -> Result<u64, StoreError> {
         let all = self.whole.count(kind, None).await?;
@@ -188,6 +221,32 @@ impl Store for ScopedStore {
         self.scan(kind, key, From::Before(before), limit).await
     }
 
+    async fn search(&self, kind: Kind, search: &Search, limit: usize) -> Result<Found, StoreError> {
+        let mut search = search.clone();
+        match belonging(kind) {
+            Belonging::Shared => return self.whole.search(kind, &search, limit).await,
+            Belonging::Hidden => return Ok(Found::default()),
+            Belonging::Organization => return self.search_organizations(&search, limit).await,
+            // By the organizations' own indexes, however few records they are of all.
+            Belonging::Named if search.any.is_empty() => {
+                let organizations = self.scope.limited().into_iter().flatten();
+                let of = |id: &OrganizationId| Key::new(ORGANIZATION_KEY, id.as_str());
+                search.any = organizations.map(of).collect();
+                if search.any.is_empty() {
+                    return Ok(Found::default());
+                }
+            }
+            _ => {}
+        }
+        let found = self.whole.search(kind, &search, limit).await?;
+        let mut shown = Found { next: found.next, ..Found::default() };
+        for (place, record) in found.records {
+            let record = self.shown(kind, record).await?;
+            shown.records.extend(record.map(|record| (place, record)));
+        }
+        Ok(shown)
+    }
+
     async fn count(&self, kind: Kind, key: Option<&Key>) -> Result<u64, StoreError> {
         match (belonging(kind), key) {
             (Belonging::Shared, _) => return self.whole.count(kind, key).await,
@@ -205,6 +264,7 @@ impl Store for ScopedStore {
                 }
                 return Ok(count);
             }
+            (Belonging::Named, Some(key)) => return self.count_found(kind, key).await,
             _ => {}
         }
         let (mut count, mut after) = (0, None::<String>);

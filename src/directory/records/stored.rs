@@ -96,6 +96,7 @@ pub(crate) fn put<T: Document>(id: &T::Id, expect: Expect, doc: &T) -> Write {
         doc: json.into(),
         unique: doc.unique(),
         index: doc.index(),
+        ordered: doc.ordered(id),
     }
 }
 

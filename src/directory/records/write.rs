@@ -129,6 +129,14 @@ impl Records {
     }
 }
 
+impl Records {
+    /// Writes records whose documents stay the same: that is not a change, so the audit log gets no
+    /// entries.
+    pub(super) async fn commit_unchanged(&self, writes: Vec<Write>) -> Result<(), CommitError> {
+        self.writes_to.commit(writes).await.map(drop)
+    }
+}
+
 impl Target {
     async fn commit(&self, writes: Vec<Write>) -> Result<Committed, CommitError> {
         let (overlay, followers) = match self {

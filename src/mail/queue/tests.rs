@@ -329,6 +329,7 @@ async fn a_damaged_letter_keeps_no_other_back() {
             doc: "{}".into(),
             unique: Vec::new(),
             index: vec![Key::new("state", state)],
+            ordered: Vec::new(),
         };
         directory.records().commit(&by_operator(), vec![write]).await.unwrap();
     }

@@ -35,7 +35,8 @@ use portcullis_policy::Policy;
 use portcullis_store::feed::{Feed, Follower};
 use portcullis_store::sled::SledStore;
 use portcullis_store::{
-    Changes, Commit, CommitError, Committed, Expect, Key, Kind, Record, Store, StoreError, Write,
+    Changes, Commit, CommitError, Committed, Expect, Found, Key, Kind, Record, Search, Store,
+    StoreError, Write,
 };
 
 const CHEAP: HashingSettings =
@@ -125,6 +126,10 @@ impl Store for Disk {
         self.inner.list_back(kind, key, before, limit).await
     }
 
+    async fn search(&self, kind: Kind, search: &Search, limit: usize) -> Result<Found, StoreError> {
+        self.inner.search(kind, search, limit).await
+    }
+
     async fn count(&self, kind: Kind, key: Option<&Key>) -> Result<u64, StoreError> {
         self.inner.count(kind, key).await
     }
@@ -201,6 +206,7 @@ impl Bench {
             doc: "{}".into(),
             unique: Vec::new(),
             index: vec![Key::new("state", "waiting")],
+            ordered: Vec::new(),
         };
         self.store.commit(vec![write]).await.unwrap();
     }

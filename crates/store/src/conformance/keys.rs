@@ -42,6 +42,7 @@ pub(super) async fn a_unique_key_belongs_to_one_record(store: &dyn Store) {
         doc: Bytes::from_static(b"1"),
         unique: vec![login("anne"), Key::new("name", "anne")],
         index: vec![],
+        ordered: vec![],
     };
     store.commit(vec![other]).await.unwrap();
     assert_eq!(find(store, "anne").await.as_deref(), Some("b"));

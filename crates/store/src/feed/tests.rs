@@ -10,7 +10,7 @@ use super::*;
 use crate::cache::FreshCache;
 use crate::conformance::kinds;
 use crate::sled::SledStore;
-use crate::{Expect, Key, Kind, Record, Write};
+use crate::{Expect, Found, Key, Kind, Record, Search, Write};
 
 fn put(id: &str) -> Write {
     Write::Put {
@@ -20,6 +20,7 @@ fn put(id: &str) -> Write {
         doc: Bytes::from_static(b"{}"),
         unique: vec![],
         index: vec![],
+        ordered: vec![],
     }
 }
 
@@ -240,6 +241,9 @@ impl Store for Scripted {
         _: usize,
     ) -> Result<Vec<Record>, StoreError> {
         Ok(vec![])
+    }
+    async fn search(&self, _: Kind, _: &Search, _: usize) -> Result<Found, StoreError> {
+        Ok(Found::default())
     }
     async fn count(&self, _: Kind, _: Option<&Key>) -> Result<u64, StoreError> {
         Ok(0)

@@ -22,6 +22,7 @@ fn put(id: &str, login: Option<u8>, group: u8) -> Write {
         doc: Bytes::from(format!("{id} {login:?} {group}")),
         unique: login.map(|login| Key::new("login", login.to_string())).into_iter().collect(),
         index: vec![Key::new("group", group.to_string())],
+        ordered: vec![],
     }
 }
 

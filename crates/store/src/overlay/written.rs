@@ -11,6 +11,7 @@ pub(super) struct Written {
     pub(super) now: Option<Record>,
     pub(super) unique: Vec<Key>,
     pub(super) index: Vec<Key>,
+    pub(super) ordered: Vec<Key>,
 }
 
 impl Written {

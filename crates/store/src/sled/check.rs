@@ -284,7 +284,7 @@ impl Part {
                 }
             }
             Some(layout::Entry::Key { .. }) => self.unmatched.add(key, place, value),
-            None => {}
+            Some(layout::Entry::Count { .. }) | None => {}
         }
     }
 

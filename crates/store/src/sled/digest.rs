@@ -20,7 +20,7 @@ type Sum = [u64; 4];
 struct Tally {
     /// The number of records, not counting their keys.
     records: u64,
-    /// The sum over records, unique keys and index keys.
+    /// The sum over records, keys and counts.
     sum: Sum,
 }
 
@@ -52,7 +52,7 @@ impl Digest {
         // Entries of no kind are counted, too: the store never writes one.
         let (is_record, kind) = match Entry::parse(place) {
             Some(Entry::Record { kind, .. }) => (true, kind),
-            Some(Entry::Key { kind }) => (false, kind),
+            Some(Entry::Key { kind } | Entry::Count { kind }) => (false, kind),
             None => (true, ""),
         };
         if !self.kinds.contains_key(kind) {
@@ -81,6 +81,11 @@ impl Digest {
         }
         self.kinds.retain(|_, tally| *tally != Tally::default());
         self
+    }
+
+    /// The number of records of a kind.
+    pub(super) fn records(&self, kind: &str) -> u64 {
+        self.kinds.get(kind).map_or(0, |tally| tally.records)
     }
 
     /// The kinds with entries.

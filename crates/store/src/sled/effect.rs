@@ -10,6 +10,8 @@ use crate::{Commit, CommitError, Expect, Key, Kind, StoreError, Write, number_id
 pub(super) struct Effect {
     /// Sled keys with their new values; `None` removes the key.
     pub(super) entries: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// By how much numbers of index entries change, by their sled keys. None is 0.
+    pub(super) counts: BTreeMap<Vec<u8>, i64>,
     /// The new version for each `Put`, in order.
     pub(super) versions: Vec<u64>,
     /// The records that are written or removed, in order.
@@ -44,15 +46,19 @@ impl Effect {
         }
         let mut versions = effect.versions.clone().into_iter();
         for write in commit {
-            if let Write::Put { kind, id, doc, unique, index, .. } = write {
+            if let Write::Put { kind, id, doc, unique, index, ordered, .. } = write {
                 let version = versions.next().unwrap_or_default();
-                effect.put(state, (*kind, id), version, doc, unique, index)?;
+                effect.put(state, (*kind, id), (version, doc), unique, index, ordered)?;
+                for key in index {
+                    effect.count(&layout::index(*kind, key, id), 1);
+                }
             }
         }
         for write in commit {
             if let Write::Append { kind, doc, index } = write {
                 let id = effect.next_id(state, *kind)?;
-                effect.put(state, (*kind, &id), 1, doc, &[], index)?;
+                // Not counted: many are written, and few are asked for.
+                effect.put(state, (*kind, &id), (1, doc), &[], index, &[])?;
                 effect.touched.push((*kind, id));
             }
         }
@@ -83,6 +89,9 @@ impl Effect {
         };
         let old = Stored::decode(kind, id, &bytes)?;
         check(kind, id, expect, Some(old.version))?;
+        for key in &old.keys {
+            self.count(key, -1);
+        }
         self.entries.extend(old.keys.iter().map(|key| (key.to_vec(), None)));
         self.entries.insert(place, None);
         Ok(Some(old.version))
@@ -92,12 +101,12 @@ impl Effect {
         &mut self,
         state: &sled::Tree,
         (kind, id): (Kind, &str),
-        version: u64,
-        doc: &[u8],
+        (version, doc): (u64, &[u8]),
         unique: &[Key],
         index: &[Key],
+        ordered: &[Key],
     ) -> Result<(), CommitError> {
-        let mut keys = Vec::with_capacity(unique.len() + index.len());
+        let mut keys = Vec::with_capacity(unique.len() + index.len() + ordered.len());
         for key in unique {
             let place = layout::unique(kind, key);
             let taken = match self.entries.get(&place) {
@@ -111,14 +120,24 @@ impl Effect {
             self.entries.insert(place.clone(), Some(id.as_bytes().to_vec()));
             keys.push(place);
         }
-        for key in index {
-            let place = layout::index(kind, key, id);
+        let index = index.iter().map(|key| layout::index(kind, key, id));
+        let ordered = ordered.iter().map(|key| layout::ordered(kind, key, id));
+        for place in index.chain(ordered) {
             self.entries.insert(place.clone(), Some(Vec::new()));
             keys.push(place);
         }
         let stored = Stored { version, doc, keys: keys.iter().map(Vec::as_slice).collect() };
         self.entries.insert(layout::record(kind, id), Some(stored.encode()));
         Ok(())
+    }
+
+    /// Counts an index entry that is added or removed; other entries are not counted.
+    fn count(&mut self, place: &[u8], change: i64) {
+        let Some(count) = layout::count_of(place) else { return };
+        match self.counts.get(&count).copied().unwrap_or_default() + change {
+            0 => self.counts.remove(&count),
+            changed => self.counts.insert(count, changed),
+        };
     }
 
     /// The id after the largest one of the kind.

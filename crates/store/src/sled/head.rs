@@ -8,8 +8,8 @@ use super::digest::Digest;
 use super::layout::number;
 use crate::StoreKey;
 
-/// The format that this version writes.
-pub(super) const FORMAT: u64 = 1;
+/// The format that this version writes. Format 1 had no counts and no ordered keys.
+pub(super) const FORMAT: u64 = 2;
 /// The sled key of the [`Head`].
 pub(super) const HEAD: &[u8] = b"h";
 /// The sled key of the [`Meta`].
@@ -20,7 +20,7 @@ pub(super) const META: &[u8] = b"m";
 pub(super) struct Head {
     /// The sequence number of the newest commit.
     pub(super) sequence: u64,
-    /// The digest of all records, unique keys and index keys.
+    /// The digest of all records, keys and counts.
     pub(super) digest: Digest,
 }
 

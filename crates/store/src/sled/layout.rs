@@ -2,15 +2,18 @@
 //!
 //! | key | value |
 //! |---|---|
-//! | `h` | sequence number of the newest commit, digest of all `r`, `u` and `i` entries ([`super::head::Head`]) |
+//! | `h` | sequence number of the newest commit, digest of all entries below ([`super::head::Head`]) |
 //! | `m` | format version, id of the secret key ([`super::head::Meta`]) |
-//! | `r` kind, id | a record: version, document, its `u` and `i` keys |
+//! | `r` kind, id | a record: version, document, its `u`, `i` and `o` keys |
 //! | `u` kind, field, value | id of the record that has the unique key |
 //! | `i` kind, field, value, id | nothing |
+//! | `c` kind, field, value | number of the `i` entries with this value, unless they are of appended records |
+//! | `o` kind, field, value NUL id | nothing |
 //!
 //! All parts but the last are preceded by their length, so that no value can be confused with the
-//! next part. The id is last and has no length, so that entries are in order of id. Numbers are
-//! big-endian.
+//! next part. The id is last and has no length, so that entries are in order of id. The value of an
+//! `o` entry has no length either, so that these are in order of their values. Numbers are
+//! big-endian. `c` and `o` entries came with format 2.
 
 use crate::{Key, Kind, StoreError};
 
@@ -29,6 +32,11 @@ pub(super) enum Entry<'a> {
         /// The kind's name.
         kind: &'a str,
     },
+    /// The number of index entries with a key.
+    Count {
+        /// The kind's name.
+        kind: &'a str,
+    },
 }
 
 impl<'a> Entry<'a> {
@@ -38,13 +46,14 @@ impl<'a> Entry<'a> {
         let kind = str::from_utf8(pull(&mut rest)?).ok()?;
         match table {
             b'r' => Some(Self::Record { kind, id: rest }),
-            b'u' | b'i' => Some(Self::Key { kind }),
+            b'u' | b'i' | b'o' => Some(Self::Key { kind }),
+            b'c' => Some(Self::Count { kind }),
             _ => None,
         }
     }
 }
 
-/// The parts of a unique or index key.
+/// The parts of a unique, index or ordered key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ParsedKey<'a> {
     /// The kind's name.
@@ -57,16 +66,21 @@ pub(super) struct ParsedKey<'a> {
     pub(super) id: &'a str,
 }
 
-/// Parses a unique or index key, with the value that is stored under it.
+/// Parses a unique, index or ordered key, with the value that is stored under it.
 pub(super) fn parse_key<'a>(place: &'a [u8], stored: &'a [u8]) -> Option<ParsedKey<'a>> {
     let (table, mut rest) = place.split_first()?;
     let mut part = || str::from_utf8(pull(&mut rest)?).ok();
-    let (kind, field, value) = (part()?, part()?, part()?);
+    let (kind, field) = (part()?, part()?);
+    if *table == b'o' {
+        let (value, id) = str::from_utf8(rest).ok()?.split_once('\0')?;
+        return Some(ParsedKey { kind, field, value, id });
+    }
+    let value = part()?;
     let id = if *table == b'u' { stored } else { rest };
     Some(ParsedKey { kind, field, value, id: str::from_utf8(id).ok()? })
 }
 
-/// The value that is stored under a unique or index key of the record `id`.
+/// The value that is stored under a unique, index or ordered key of the record `id`.
 pub(super) fn key_value<'a>(place: &[u8], id: &'a [u8]) -> &'a [u8] {
     if place.starts_with(b"u") { id } else { &[] }
 }
@@ -78,7 +92,7 @@ pub(super) struct Stored<'a> {
     pub(super) version: u64,
     /// The document.
     pub(super) doc: &'a [u8],
-    /// The sled keys of its unique and index entries, which are removed with it.
+    /// The sled keys of its unique, index and ordered entries, which are removed with it.
     pub(super) keys: Vec<&'a [u8]>,
 }
 
@@ -125,7 +139,7 @@ pub(super) fn records(kind: &str) -> Vec<u8> {
 /// Keys that divide the entries of a kind into parts of similar size. Most ids are random letters
 /// and digits.
 pub(super) fn starts(kind: &str) -> impl Iterator<Item = Vec<u8>> {
-    let tables = b"iu".iter().map(move |table| start(*table, kind));
+    let tables = b"ciou".iter().map(move |table| start(*table, kind));
     let ids = [None].into_iter().chain(b"48cgkosw".iter().map(Some));
     tables.chain(ids.map(move |first| records(kind).into_iter().chain(first.copied()).collect()))
 }
@@ -145,6 +159,49 @@ pub(super) fn index(kind: Kind, key: &Key, id: &str) -> Vec<u8> {
 /// The prefix of all index entries with a key.
 pub(super) fn indexed(kind: Kind, key: &Key) -> Vec<u8> {
     field(b'i', kind, key)
+}
+
+/// The key of an ordered entry.
+pub(super) fn ordered(kind: Kind, key: &Key, id: &str) -> Vec<u8> {
+    let mut out = ordered_from(kind, key);
+    out.push(0);
+    out.extend_from_slice(id.as_bytes());
+    out
+}
+
+/// The prefix of all ordered entries with values that begin like this.
+pub(super) fn ordered_from(kind: Kind, key: &Key) -> Vec<u8> {
+    let mut out = ordered_field(kind, key.name);
+    out.extend_from_slice(key.value.as_bytes());
+    out
+}
+
+/// The prefix of all ordered entries with this name. The value and the id follow.
+pub(super) fn ordered_field(kind: Kind, name: &str) -> Vec<u8> {
+    let mut out = start(b'o', kind.name());
+    push(&mut out, name.as_bytes());
+    out
+}
+
+/// The key of the number of index entries that have the same key as this one; `None` for other
+/// entries.
+pub(super) fn count_of(place: &[u8]) -> Option<Vec<u8>> {
+    let (b'i', mut rest) = place.split_first()? else { return None };
+    for _ in 0..3 {
+        pull(&mut rest)?;
+    }
+    counted(place.get(..place.len() - rest.len())?)
+}
+
+/// The key of the number of index entries with this prefix ([`indexed`]).
+pub(super) fn counted(indexed: &[u8]) -> Option<Vec<u8>> {
+    let (_, parts) = indexed.split_first()?;
+    Some([b"c", parts].concat())
+}
+
+/// The value of an ordered entry and the id of its record, from what follows [`ordered_field`].
+pub(super) fn value_and_id(rest: &[u8]) -> Option<(&str, &str)> {
+    str::from_utf8(rest).ok()?.split_once('\0')
 }
 
 /// The id that is stored as these bytes.

@@ -32,7 +32,7 @@ pub(super) fn migrate(folder: Folder, key: &StoreKey, older: Older) -> Result<Ch
     folder.keep_unversioned().and_then(|()| folder.mark_migrating()).map_err(fault)?;
     let database = Database::open(folder)?;
     let mut batch = sled::Batch::default();
-    batch.insert(META, Meta::of(key).encode());
+    batch.insert(META, Meta { format: 1, ..Meta::of(key) }.encode());
     batch.insert(HEAD, head.encode());
     database.write(batch)?;
     tracing::warn!(

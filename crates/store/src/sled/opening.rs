@@ -13,6 +13,7 @@ use super::folder::{self, Folder, Presence};
 use super::head::{HEAD, Head, META, Meta};
 use super::log::table::PageTable;
 use super::migration::migrate;
+use super::upgrade;
 use crate::{StoreError, StoreKey};
 
 /// A complete store.
@@ -64,6 +65,7 @@ fn require_no_store(path: &Path) -> Result<(), OpenError> {
 /// Opens the store, if every answered commit is in it.
 pub(super) fn open(path: &Path, key: &StoreKey) -> Result<Opened, OpenError> {
     let Checked { database, head, answered } = open_checked(path, key, Older::Refused)?;
+    let head = upgrade::upgrade(&database, key, head)?;
     let file = database.folder().answered().to_owned();
     let fault = |error| folder_error(&file, &error);
     let answered = match answered {

@@ -9,7 +9,7 @@ use std::path::Path;
 use super::digest::Digest;
 use super::error::OpenError;
 use super::head::{HEAD, Head, META, Meta};
-use super::layout::{self, Entry, Stored};
+use super::layout::{self, Entry, Stored, number};
 use super::opening::{self, Opened};
 use crate::{Key, Kind, StoreError, StoreKey, number_id};
 
@@ -78,7 +78,7 @@ impl Rekeying {
         appended: &Appended,
     ) -> Result<(), StoreError> {
         let (mut digest, mut batch) = (Digest::default(), sled::Batch::default());
-        let mut removed_keys = BTreeSet::new();
+        let (mut removed_keys, mut uncounted) = (BTreeSet::new(), BTreeMap::<_, u64>::new());
         let mut next = 0;
         let database = &self.opened.database;
         for entry in database.scan_prefix(b"r") {
@@ -100,13 +100,31 @@ impl Rekeying {
                     batch.insert(place, value);
                 }
                 (Rekeyed::Removed, Some((_, _, stored))) => {
+                    for count in stored.keys.iter().filter_map(|key| layout::count_of(key)) {
+                        *uncounted.entry(count).or_default() += 1;
+                    }
                     removed_keys.extend(stored.keys.into_iter().map(<[u8]>::to_vec));
                     batch.remove(place);
                 }
                 _ => digest.add(new, &place, &value),
             }
         }
-        for entry in database.scan_prefix(b"i").chain(database.scan_prefix(b"u")) {
+        for entry in database.scan_prefix(b"c") {
+            let (place, value) = entry?;
+            let Some(removed) = uncounted.get(&*place) else {
+                digest.add(new, &place, &value);
+                continue;
+            };
+            let count = number(&mut &*value).unwrap_or_default().saturating_sub(*removed);
+            if count == 0 {
+                batch.remove(place);
+            } else {
+                let count = count.to_be_bytes();
+                digest.add(new, &place, &count);
+                batch.insert(place, &count);
+            }
+        }
+        for entry in [b"i", b"o", b"u"].into_iter().flat_map(|table| database.scan_prefix(table)) {
             let (place, value) = entry?;
             if removed_keys.contains(&*place) {
                 batch.remove(place);

@@ -12,12 +12,13 @@ use std::path::Path;
 use super::answered::AnsweredFile;
 use super::error::OpenError;
 use super::folder::{self, Folder};
-use super::head::{HEAD, Head};
+use super::head::{FORMAT, HEAD, Head, META, Meta};
 use super::layout::{self, Entry, Stored};
 use super::log::Log;
 use super::log::node::{Content, RawNode};
 use super::log::table::PageTable;
 use super::opening::{self, Opened};
+use super::upgrade::is_number;
 use crate::{StoreError, StoreKey};
 
 /// Entries in one write to the new store.
@@ -39,10 +40,13 @@ pub(super) fn rescue(from: &Path, key: &StoreKey, to: &Path) -> Result<Rescued, 
     let answered = folder::last_answered(from).map_err(fault)?;
     let (source, mut missing) = Source::open(from).map_err(fault)?;
     let mut target = Target::create(to, key)?;
-    let (mut records, mut head) = (BTreeMap::new(), None);
+    let (mut records, mut head, mut format) = (BTreeMap::new(), None, FORMAT);
     source.entries(|place, value| {
         if place == HEAD {
             head = Head::decode(value);
+        }
+        if place == META {
+            format = Meta::decode(value).map_or(format, |meta| meta.format);
         }
         let Some(Entry::Record { kind, .. }) = Entry::parse(place) else { return Ok(()) };
         match target.put(place, value)? {
@@ -53,6 +57,9 @@ pub(super) fn rescue(from: &Path, key: &StoreKey, to: &Path) -> Result<Rescued, 
     })?;
     target.write()?;
     missing.extend(missing_records(&source, &target)?);
+    if format > 1 {
+        target.count()?;
+    }
     if let Some(head) = &head {
         missing.extend(head.digest.differences(&target.head.digest));
     } else {
@@ -168,7 +175,7 @@ fn missing_records(source: &Source, target: &Target) -> Result<Vec<String>, Stor
 fn describe(place: &[u8]) -> String {
     match Entry::parse(place) {
         Some(Entry::Record { kind, id }) => format!("{kind} `{}`", String::from_utf8_lossy(id)),
-        Some(Entry::Key { kind }) => kind.to_owned(),
+        Some(Entry::Key { kind } | Entry::Count { kind }) => kind.to_owned(),
         None => "an unknown entry".to_owned(),
     }
 }
@@ -180,6 +187,8 @@ struct Target {
     head: Head,
     batch: sled::Batch,
     waiting: BTreeSet<Vec<u8>>,
+    /// The numbers of index entries.
+    counts: BTreeMap<Vec<u8>, u64>,
 }
 
 impl Target {
@@ -190,8 +199,8 @@ impl Target {
         }
         let opened = opening::create(to, key)?;
         let head = Head::default();
-        let (batch, waiting) = (sled::Batch::default(), BTreeSet::new());
-        Ok(Self { opened, key: key.clone(), head, batch, waiting })
+        let (batch, waiting, counts) = (sled::Batch::default(), BTreeSet::new(), BTreeMap::new());
+        Ok(Self { opened, key: key.clone(), head, batch, waiting, counts })
     }
 
     fn contains(&self, kind: &str, id: &str) -> Result<bool, StoreError> {
@@ -206,7 +215,7 @@ impl Target {
         };
         // Changes of a page whose content is lost may come out under another key.
         let belongs = |stored: &Stored<'_>| {
-            let mut index = stored.keys.iter().filter(|key| key.starts_with(b"i"));
+            let mut index = stored.keys.iter().filter(|key| !key.starts_with(b"u"));
             str::from_utf8(id).is_ok() && index.all(|key| key.ends_with(id))
         };
         let Some(stored) = Stored::parse(value).filter(belongs) else {
@@ -218,8 +227,12 @@ impl Target {
             }
         }
         self.insert(place, value);
+        let is_appended = str::from_utf8(id).is_ok_and(is_number);
         for key in stored.keys {
             self.insert(key, layout::key_value(key, id));
+            if let Some(count) = layout::count_of(key).filter(|_| !is_appended) {
+                *self.counts.entry(count).or_default() += 1;
+            }
         }
         if self.waiting.len() >= BATCH {
             self.write()?;
@@ -239,8 +252,17 @@ impl Target {
         Ok(())
     }
 
+    /// Writes the numbers of index entries.
+    fn count(&mut self) -> Result<(), StoreError> {
+        for (place, count) in std::mem::take(&mut self.counts) {
+            self.insert(&place, &count.to_be_bytes());
+        }
+        self.write()
+    }
+
     fn finish(mut self, sequence: u64) -> Result<(), OpenError> {
         self.head.sequence = sequence;
+        self.count()?;
         let mut batch = sled::Batch::default();
         batch.insert(HEAD, self.head.encode());
         let database = &self.opened.database;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::database::Database;
+use super::head::{HEAD, Head};
 use super::layout::{self, Stored};
 use super::recent::Recent;
 use crate::{Key, Kind, Record, StoreError};
@@ -42,6 +43,22 @@ impl Shared {
             return Ok(None);
         }
         Ok(Some(to_record(id, &stored)))
+    }
+
+    /// The number of records of a kind, or with an index key, if it is kept.
+    pub(super) fn kept_count(
+        &self,
+        kind: Kind,
+        key: Option<&Key>,
+    ) -> Result<Option<u64>, StoreError> {
+        let Some(key) = key else {
+            let head = self.read(self.db.get(HEAD))?;
+            let head = head.as_deref().and_then(Head::decode);
+            return Ok(head.map(|head| head.digest.records(kind.name())));
+        };
+        let Some(place) = layout::counted(&layout::indexed(kind, key)) else { return Ok(None) };
+        let kept = self.read(self.db.get(place))?;
+        Ok(kept.as_deref().and_then(|mut bytes| layout::number(&mut bytes)))
     }
 
     pub(super) fn list(
@@ -133,7 +150,7 @@ impl Shared {
     }
 }
 
-fn to_record(id: &str, stored: &Stored<'_>) -> Record {
+pub(super) fn to_record(id: &str, stored: &Stored<'_>) -> Record {
     Record { id: id.to_owned(), version: stored.version, doc: Bytes::copy_from_slice(stored.doc) }
 }
 

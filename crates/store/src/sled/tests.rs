@@ -370,5 +370,6 @@ fn put(kind: Kind, id: &str, doc: &str) -> Write {
         doc: Bytes::copy_from_slice(doc.as_bytes()),
         unique: vec![],
         index: vec![],
+        ordered: vec![],
     }
 }

@@ -7,6 +7,7 @@
 //! the file reached the disk before the commits did, a power cut would make a complete store look
 //! older than what was answered.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
@@ -15,6 +16,7 @@ use super::answered::AnsweredFile;
 use super::effect::Effect;
 use super::flush::Flush;
 use super::head::{HEAD, Head};
+use super::layout::number;
 use super::shared::Shared;
 use crate::{Change, Commit, CommitError, Committed, StoreError, StoreKey};
 
@@ -107,7 +109,8 @@ impl Writer {
         if effect.touched.is_empty() {
             return Ok(Committed { sequence: self.head.sequence, versions: Vec::new() });
         }
-        let Effect { entries, versions, touched } = effect;
+        let Effect { mut entries, counts, versions, touched } = effect;
+        entries.extend(self.counted(counts)?);
         let (mut head, mut batch) = (self.head.clone(), sled::Batch::default());
         head.sequence += 1;
         for (place, value) in entries {
@@ -133,6 +136,27 @@ impl Writer {
         self.head = head;
         changes.extend(touched.into_iter().map(|(kind, id)| Change { sequence, kind, id }));
         Ok(Committed { sequence, versions })
+    }
+}
+
+impl Writer {
+    /// The new numbers of index entries. Those of appended records are not kept, and stay so when
+    /// such a record is removed.
+    fn counted(
+        &self,
+        changes: BTreeMap<Vec<u8>, i64>,
+    ) -> Result<BTreeMap<Vec<u8>, Option<Vec<u8>>>, StoreError> {
+        let mut counted = BTreeMap::new();
+        for (place, change) in changes {
+            let old = self.shared.read(self.shared.db.get(&place))?;
+            if old.is_none() && change < 0 {
+                continue;
+            }
+            let old = old.as_deref().and_then(|mut bytes| number(&mut bytes)).unwrap_or_default();
+            let new = old.saturating_add_signed(change);
+            counted.insert(place, (new > 0).then(|| new.to_be_bytes().to_vec()));
+        }
+        Ok(counted)
     }
 }
 

@@ -25,16 +25,24 @@ async fn end_users_are_found_in_their_organization_only() {
         .unwrap_err();
     assert_eq!(error.code(), "not-found");
 
-    let page =
-        fixture.directory.end_users().list(&"acme".into(), &PageRequest::default()).await.unwrap();
+    let page = fixture
+        .directory
+        .end_users()
+        .list(&"acme".into(), None, &PageRequest::default())
+        .await
+        .unwrap();
     assert_eq!(page.items, [ann]);
-    let page =
-        fixture.directory.end_users().list(&"other".into(), &PageRequest::default()).await.unwrap();
+    let page = fixture
+        .directory
+        .end_users()
+        .list(&"other".into(), None, &PageRequest::default())
+        .await
+        .unwrap();
     assert_eq!(page.items, []);
     let error = fixture
         .directory
         .end_users()
-        .list(&"nowhere".into(), &PageRequest::default())
+        .list(&"nowhere".into(), None, &PageRequest::default())
         .await
         .unwrap_err();
     assert_eq!(error.code(), "not-found");

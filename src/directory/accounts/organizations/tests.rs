@@ -41,7 +41,12 @@ async fn an_organization_is_created_with_a_given_or_random_id() {
     }
     let random = fixture.directory.organizations().create(new(None), &by_operator()).await.unwrap();
     assert_eq!(fixture.directory.organizations().get(&random.id).await.unwrap(), random);
-    let page = fixture.directory.organizations().list(&PageRequest::default()).await.unwrap();
+    let page = fixture
+        .directory
+        .organizations()
+        .list(&OrganizationFilter::default(), &PageRequest::default())
+        .await
+        .unwrap();
     assert_eq!(page.items.len(), 2);
 }
 

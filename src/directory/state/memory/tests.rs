@@ -164,6 +164,7 @@ async fn i1_damaged_record_affects_no_other_user() {
         doc: "{}".into(),
         unique: Vec::new(),
         index: vec![Key::new("organization", "acme"), Key::new("state", "waiting")],
+        ordered: Vec::new(),
     };
     let kinds = [kind::USER, kind::GROUP, kind::MAIL, kind::END_USER, kind::API_TOKEN];
     let commit = kinds.into_iter().map(|kind| damaged(kind, "damaged")).collect();
@@ -184,7 +185,14 @@ async fn i1_damaged_record_affects_no_other_user() {
     let mails = fixture.directory.records().read().page::<Mail>(None, &all).await.unwrap();
     assert!(mails.items.is_empty());
     assert!(
-        fixture.directory.end_users().list(&"acme".into(), &all).await.unwrap().items.is_empty()
+        fixture
+            .directory
+            .end_users()
+            .list(&"acme".into(), None, &all)
+            .await
+            .unwrap()
+            .items
+            .is_empty()
     );
     assert!(fixture.directory.api_tokens().list(&all).await.unwrap().items.is_empty());
     let again = fixture.replica().await;

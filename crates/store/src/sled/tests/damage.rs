@@ -62,6 +62,7 @@ fn user(number: u32) -> Write {
         doc: Bytes::from(format!("{{\"n\":{number},\"pad\":\"{}\"}}", "x".repeat(600))),
         unique: vec![Key::new("login", format!("person-{number}"))],
         index: vec![Key::new("organization", (number % 7).to_string())],
+        ordered: vec![],
     }
 }
 
@@ -77,6 +78,7 @@ async fn fill(store: &SledStore) {
             doc: Bytes::from(vec![b'l'; 150_000]),
             unique: vec![],
             index: vec![],
+            ordered: vec![],
         };
         store
             .commit(vec![large, put(kinds::ORGANIZATION, &round.to_string(), "{}")])

@@ -159,11 +159,15 @@ fn unversioned(path: &Path) {
         doc: Bytes::from_static(b"{}"),
         unique: vec![Key::new("login", "ann")],
         index: vec![Key::new("group", "g")],
+        ordered: vec![],
     };
     Runtime::new().unwrap().block_on(store.commit(vec![user])).unwrap();
     let db = &store.shared.db;
     db.remove(head::META).unwrap();
     db.insert(head::HEAD, &1_u64.to_be_bytes()).unwrap();
+    for place in db.scan_prefix(b"c").keys() {
+        db.remove(place.unwrap()).unwrap();
+    }
     drop(store);
     for file in ["store/closed", "store/format", "store.answered"] {
         fs::remove_file(path.parent().unwrap().join(file)).unwrap();
@@ -237,16 +241,91 @@ fn i13_a_store_that_lost_its_version_is_not_migrated() {
     assert!(matches!(refused, OpenError::Unanswered { .. }), "{refused}");
 }
 
+/// A store as versions with format 1 wrote it, without counts, and the writes that it holds.
+async fn of_format_1(folder: &TempDir) {
+    let store = open(&place(folder)).unwrap();
+    let put = |id: &str, group: &str| Write::Put {
+        kind: kinds::USER,
+        id: id.to_owned(),
+        expect: Expect::Any,
+        doc: Bytes::from_static(b"{}"),
+        unique: vec![Key::new("login", id)],
+        index: vec![Key::new("group", group)],
+        ordered: vec![],
+    };
+    let commit = vec![put("a", "g"), put("b", "g"), put("c", "h")];
+    store.commit(commit).await.unwrap();
+    let appended = Write::Append {
+        kind: kinds::GROUP,
+        doc: Bytes::from_static(b"{}"),
+        index: vec![Key::new("group", "g")],
+    };
+    store.commit(vec![appended]).await.unwrap();
+    drop(store);
+    let opened = opening::open(&place(folder), &KEY).unwrap();
+    let (db, mut head) = (&opened.database, opened.head.clone());
+    let mut batch = sled::Batch::default();
+    for entry in db.scan_prefix(b"c") {
+        let (place, value) = entry.unwrap();
+        head.digest.remove(&KEY, &place, &value);
+        batch.remove(place);
+    }
+    batch.insert(head::META, head::Meta { format: 1, ..head::Meta::of(&KEY) }.encode());
+    batch.insert(head::HEAD, head.encode());
+    db.write(batch).unwrap();
+    AnsweredFile::create(db.folder().answered(), head.mark()).unwrap();
+}
+
+#[tokio::test]
+async fn a_store_of_format_1_is_upgraded() {
+    let folder = TempDir::new().unwrap();
+    of_format_1(&folder).await;
+    let counts = async |store: &SledStore| {
+        let mut counts = vec![store.count(kinds::USER, None).await.unwrap()];
+        for group in ["g", "h", "none"] {
+            let key = Key::new("group", group);
+            counts.push(store.count(kinds::USER, Some(&key)).await.unwrap());
+            counts.push(store.count(kinds::GROUP, Some(&key)).await.unwrap());
+        }
+        counts
+    };
+    let store = SledStore::open(&place(&folder), &KEY).unwrap();
+    assert_eq!(counts(&store).await, [3, 2, 1, 1, 0, 0, 0]);
+    let delete = |kind, id: &str| Write::Delete { kind, id: id.to_owned(), expect: Expect::Any };
+    let appended = number_id(0);
+    let commit = vec![delete(kinds::USER, "a"), delete(kinds::GROUP, &appended)];
+    store.commit(commit).await.unwrap();
+    assert_eq!(counts(&store).await, [2, 1, 0, 1, 0, 0, 0]);
+    drop(store);
+    // Without the checksums, every record is verified.
+    fs::remove_file(place(&folder).join("closed")).unwrap();
+    let store = SledStore::open(&place(&folder), &KEY).unwrap();
+    assert_eq!(counts(&store).await, [2, 1, 0, 1, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn i13_an_interrupted_upgrade_is_complete_or_absent() {
+    let folder = TempDir::new().unwrap();
+    of_format_1(&folder).await;
+    let before = fs::read(folder.path().join("store.answered")).unwrap();
+    drop(SledStore::open(&place(&folder), &KEY).unwrap());
+    // As if the process had ended before the file beside the store was written.
+    fs::write(folder.path().join("store.answered"), before).unwrap();
+    fs::remove_file(place(&folder).join("closed")).unwrap();
+    let store = SledStore::open(&place(&folder), &KEY).unwrap();
+    assert_eq!(store.count(kinds::USER, Some(&Key::new("group", "g"))).await.unwrap(), 2);
+}
+
 #[test]
 fn a_later_format_is_refused() {
     let folder = TempDir::new().unwrap();
     let path = place(&folder);
     drop(open(&path).unwrap());
     let db = Folder::lock(&path).unwrap().open_database().unwrap();
-    db.insert(head::META, head::Meta { format: 2, key_id: [0; 32] }.encode()).unwrap();
+    db.insert(head::META, head::Meta { format: 3, key_id: [0; 32] }.encode()).unwrap();
     drop(db);
     let refused = open(&path).unwrap_err();
-    assert!(matches!(refused, OpenError::Newer { format: 2, .. }), "{refused}");
+    assert!(matches!(refused, OpenError::Newer { format: 3, .. }), "{refused}");
 }
 
 #[tokio::test]
@@ -263,6 +342,7 @@ async fn i13_a_replaced_key_opens_the_store_and_the_old_does_not() {
             doc: Bytes::from_static(doc.as_bytes()),
             unique: vec![Key::new("login", id)],
             index: index.clone(),
+            ordered: vec![],
         };
         store.commit(vec![write]).await.unwrap();
     }
@@ -289,6 +369,7 @@ async fn i13_a_replaced_key_opens_the_store_and_the_old_does_not() {
             fs::remove_file(path.join("closed")).unwrap();
         }
         let store = SledStore::open(&path, &new).unwrap();
+        assert_eq!(store.count(kinds::USER, Some(&index[0])).await.unwrap(), 2);
         let found = store.list(kinds::USER, Some(&index[0]), None, 10).await.unwrap();
         let found: Vec<_> =
             found.iter().map(|record| (&*record.id, record.version, &*record.doc)).collect();
