@@ -20,14 +20,16 @@ import report
 from abuse import abuse
 from capacity import sessions, startup
 from decision import decision
+from directory import directory
 from gateways import Bench
 from people import Seed
 from processes import Failure, say, stop_all
 from storm import storm
 from turns import gateways
+from verification import verification
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("decision", "gateways", "storm", "sessions", "startup", "abuse")
+PARTS = ("decision", "gateways", "storm", "sessions", "startup", "abuse", "directory", "audit")
 
 
 def options():
@@ -39,6 +41,10 @@ def options():
     parser.add_argument("--users", type=int, default=100_000, help="portal users (100000)")
     parser.add_argument("--starts", type=int, default=7, help="starts that are timed (7)")
     parser.add_argument("--workers", type=int, default=2, help="workers of each gateway (2)")
+    parser.add_argument("--people", type=int, default=1_000_000, help="of `directory` (1000000)")
+    parser.add_argument(
+        "--prepared", type=Path, help="a folder for the store of `directory`, which is kept"
+    )
     parser.add_argument("--parts", default=",".join(PARTS), help=f"of {','.join(PARTS)}")
     parser.add_argument("--binary", type=Path, default=ROOT / "target/release/portcullis")
     chosen = parser.parse_args()
@@ -56,6 +62,8 @@ def run(chosen, folder, sockets):
     """The chosen parts, one after the other; one that fails leaves the others' figures alone."""
     policies = ROOT / "policies"
     rounds, seconds = chosen.rounds, chosen.seconds
+    prepared = (chosen.prepared or folder / "prepared").resolve()
+    prepared.mkdir(parents=True, exist_ok=True)
     bench = Bench(folder, chosen.binary, chosen.workers, sockets)
     seed = functools.cache(lambda: Seed(bench, policies))
     measured = {
@@ -65,6 +73,10 @@ def run(chosen, folder, sockets):
         "sessions": lambda: sessions(bench, policies, chosen.sessions),
         "startup": lambda: startup(bench, policies, chosen.users, chosen.starts),
         "abuse": lambda: abuse(bench, policies, seed()),
+        "directory": lambda: directory(
+            bench, policies, prepared, chosen.people, chosen.people // 10
+        ),
+        "audit": lambda: verification(ROOT),
     }
     results = {
         "machine": report.machine(ROOT, chosen.binary),

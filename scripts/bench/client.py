@@ -29,6 +29,8 @@ class UnixConnection(http.client.HTTPConnection):
 class Admin:
     """The admin API over its socket."""
 
+    headers = {}
+
     def __init__(self, path):
         self.connection = UnixConnection(path)
 
@@ -40,14 +42,27 @@ class Admin:
         """Reads a document."""
         return self._ask("GET", path, None, 200)
 
+    def patch(self, path, document):
+        """Changes a record and returns it."""
+        return self._ask("PATCH", path, json.dumps(document), 200)
+
     def _ask(self, method, path, body, expected):
         headers = {"Content-Type": "application/json"} if body else {}
+        headers.update(self.headers)
         self.connection.request(method, "/api/v1/" + path, body, headers)
         answer = self.connection.getresponse()
         text = answer.read()
         if answer.status != expected:
             raise Failure(f"{method} {path}: {answer.status} {text[:500]!r}")
         return json.loads(text)
+
+
+class TokenClient(Admin):
+    """The admin API over the admin listener, with a token."""
+
+    def __init__(self, port, token):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self.headers = {"Authorization": f"Bearer {token}"}
 
 
 class Browser:

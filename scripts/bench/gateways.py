@@ -74,10 +74,13 @@ class Bench:
         }
         return self._started(f"caddy-{logs}", command, folder, port, True, environment)
 
-    def portcullis(self, name, policies, logs="each", reuse_after_body="false", portal=None):
-        """Portcullis, on the data that its folder holds, before another portal if its port is given."""
+    def portcullis(
+        self, name, policies, logs="each", reuse_after_body="false", portal=None, data=None
+    ):
+        """Portcullis, on the data that its folder or `data` holds, before another portal if its port
+        is given."""
         decisions = "refused" if logs == "none" else "all"
-        return Portcullis(self, name, policies, decisions, reuse_after_body, portal)
+        return Portcullis(self, name, policies, decisions, reuse_after_body, portal, data)
 
     def _nginx(self, name, template, port=None, asks_noop=False, **values):
         folder, port = self._folder(name), port or free_ports(1)[0]
@@ -112,22 +115,22 @@ class Portcullis:
 
     asks_noop = False
 
-    def __init__(self, bench, name, policies, decisions, reuse_after_body, portal):
+    def __init__(self, bench, name, policies, decisions, reuse_after_body, portal, data):
         self.bench = bench
         self.name = name
         self.logs = decisions == "all"
         self.folder = bench._folder(name)
-        self.port, admin = free_ports(2)
+        self.port, self.admin = free_ports(2)
         self.socket = bench.sockets / name
         self.process = None
         self.settings = bench._render(
             "portcullis.toml",
             self.folder,
             port=self.port,
-            admin=admin,
+            admin=self.admin,
             public_url=PUBLIC_URL,
             policies=policies,
-            data=self.folder,
+            data=data or self.folder,
             socket=self.socket,
             decisions=decisions,
             reuse_after_body=reuse_after_body,
