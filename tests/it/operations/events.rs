@@ -48,7 +48,8 @@ async fn sign_ins_are_logged_with_login_client_and_cause() {
 
     let client = "127.0.79.9";
     let expected = [
-        json!({"cause": "wrong-password", "client": client, "user.id": user, "login": ANNA}),
+        json!({"cause": "wrong-password", "client": client, "user.id": user,
+               "organization.id": acme, "login": ANNA}),
         json!({"cause": "unknown-login", "client": client, "login": "Nobody"}),
         json!({"cause": "unknown-login", "client": client, "login": "?"}),
     ];

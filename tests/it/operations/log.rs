@@ -16,7 +16,7 @@ const LINES: [&str; 9] = [
     "INFO serving http://portal.test (admin, gateway, socket)",
     "INFO a change was made (action, actor, event, id, kind, via)",
     "INFO a change was made (action, actor, event, id, kind, via)",
-    "INFO a sign-in failed (cause, client, event, login, request.id, user.id)",
+    "INFO a sign-in failed (cause, client, event, login, organization.id, request.id, user.id)",
     "INFO a portal user signed in (client, event, login, organization.id, request.id, user.id)",
     "INFO policy reloaded (policy.version)",
     "ERROR policy not reloaded, the old one stays in force: (no fields)",
