@@ -1,6 +1,7 @@
-//! The pages for portal users, in Chromium.
+//! The pages for portal users, and the admin listener, in Chromium.
 
 mod account;
+mod admin;
 mod branding;
 mod coming_back;
 mod first_deployment;

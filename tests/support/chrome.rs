@@ -82,6 +82,13 @@ impl Chrome {
         Self::start(origin.to_owned(), "en-US", None).await
     }
 
+    /// The same, in which these names have the address 127.0.0.1.
+    pub(crate) async fn at_with_names(origin: &str, names: &[&str]) -> Self {
+        let rules: Vec<_> = names.iter().map(|name| format!("MAP {name} 127.0.0.1")).collect();
+        let rules = format!("--host-resolver-rules={}", rules.join(","));
+        Self::start(origin.to_owned(), "en-US", Some(rules)).await
+    }
+
     async fn start(origin: String, language: &str, more: Option<String>) -> Self {
         let (driver, address) = start_driver().await;
         let profile = tempfile::tempdir().unwrap();
@@ -122,6 +129,17 @@ impl Chrome {
         let path = place.strip_prefix(&self.origin).unwrap_or(place);
         let url = format!("{}{path}", self.origin);
         within(path, self.client.goto(&url)).await.unwrap();
+    }
+
+    /// Opens an address of any site.
+    pub(crate) async fn visit(&self, address: &str) {
+        within(address, self.client.goto(address)).await.unwrap();
+    }
+
+    /// The value of a cookie of the page's host, also of one that scripts cannot read.
+    pub(crate) async fn cookie(&self, name: &str) -> Option<String> {
+        let cookie = self.client.get_named_cookie(name).await.ok()?;
+        Some(cookie.value().to_owned())
     }
 
     /// Goes back, as its button does.
