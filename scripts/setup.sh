@@ -8,7 +8,7 @@
 #
 # It looks first and installs only what is missing, so running it again does nothing. It works as
 # root and with sudo. NO_INSTALL=1 makes it say what is missing instead of installing it. For `real`
-# it also installs programs into target/programs.
+# it also installs programs into target/programs and target/tools.
 set -euo pipefail
 
 export PATH="$PATH:/usr/sbin:/sbin"
@@ -55,6 +55,7 @@ for_real() {
   need "$(has fail2ban-regex)" fail2ban
   # django-helpdesk and Node-RED come from their own registries (scripts/programs.sh).
   need "python3 -m pip --version" python3-pip
+  need "python3 -c 'import ensurepip'" python3-venv # for Schemathesis
   need "$(has npm)" npm
   need "$(has java)" default-jre-headless
   need "test -f /usr/share/tomcat10/skel/conf/web.xml" tomcat10-user
@@ -123,4 +124,5 @@ fi
 
 if [[ " $* " == *" real "* ]]; then
   "$(dirname "$0")/programs.sh" helpdesk node-red
+  "$(dirname "$0")/tools.sh" schemathesis
 fi

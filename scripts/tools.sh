@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Installs programs that check dependencies and spelling into target/tools, each once.
+# Installs programs that check dependencies, spelling and the description of the API into
+# target/tools, each once.
 #
-#   scripts/tools.sh deny machete typos
+#   scripts/tools.sh deny machete schemathesis typos
 #
-# Versions are pinned here. The first two are compiled, unoptimized, in about a minute each.
+# Versions are pinned here, those of Schemathesis in tests/real. The first two are compiled,
+# unoptimized, in about a minute each.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -29,11 +31,25 @@ wheel() {
   touch "$tools/$1-$2"
 }
 
+# environment NAME: a Python program with its dependencies, as its requirements.txt pins them.
+environment() {
+  local requirements=tests/real/$1/requirements.txt version
+  version=$(sha256sum "$requirements" | cut -c 1-12)
+  [[ -e $tools/$1/.installed-$version ]] && return
+  echo "==> installing $1 into $tools"
+  rm -rf "${tools:?}/$1"
+  python3 -m venv "$tools/$1"
+  "$tools/$1/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+    --requirement "$requirements"
+  touch "$tools/$1/.installed-$version"
+}
+
 mkdir -p "$tools/bin"
 for tool in "$@"; do
   case $tool in
     deny) crate cargo-deny 0.20.2 ;;
     machete) crate cargo-machete 0.9.2 ;;
+    schemathesis) environment schemathesis ;;
     typos) wheel typos 1.52.0 ;;
     *)
       echo "tools: unknown tool $tool" >&2
