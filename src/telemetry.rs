@@ -8,7 +8,7 @@
 //! A thread of its own writes the events. When standard error is full, closed or not read, lines are
 //! lost and nothing else is (I11): no task waits for it or fails because of it.
 
-mod escape;
+pub mod escape;
 pub mod events;
 mod lines;
 
@@ -166,7 +166,7 @@ fn write(messages: &Receiver<Message>, out: impl Write, counts: &Counts) {
                 if refused {
                     counts.refused.fetch_sub(1, Ordering::Relaxed);
                 }
-                match out.write(&escape::marks(&text)) {
+                match out.write(&escape::deceptive(&text)) {
                     Ok(()) => {
                         let lost = counts.lost.swap(0, Ordering::Relaxed);
                         if lost > 0 {

@@ -38,7 +38,8 @@ pub(super) async fn checkpoint(
     }
 }
 
-/// The whole log as lines of JSON, for verification. A failure cuts the response off, so that no
+/// The whole log as lines of JSON, for verification: signed first, so that its last line is a
+/// checkpoint, which covers the entry about this export too. A failure cuts the response off, so that no
 /// client takes a part for the whole.
 pub(super) async fn export(
     State(admin): State<AdminState>,
@@ -47,6 +48,7 @@ pub(super) async fn export(
     admin.audit.add_refused().await?;
     let exported = Occurrence::of_gateway("audit.exported", Map::new());
     admin.audit.note(&change, exported).await?;
+    admin.audit.checkpoint(clock::now()).await?;
     let lines = stream::try_unfold(admin.audit.export(), |mut export| async move {
         let lines = export.lines().await.inspect_err(|error| {
             tracing::error!(%error, "could not export the audit log");

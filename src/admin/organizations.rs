@@ -91,8 +91,9 @@ pub(super) async fn delete(
 pub(super) async fn link(
     State(admin): State<AdminState>,
     Id(id): Id<OrganizationId>,
+    NewRecord(change): NewRecord,
 ) -> ApiResult<Record<LinkView>> {
-    let link = admin.directory.secure_links().get(&id).await?;
+    let link = admin.directory.secure_links().show(&id, &change).await?;
     record(&admin.link_view(&link))
 }
 

@@ -1,4 +1,5 @@
-//! The whole log, line by line, in the form that [`portcullis_audit::Verification`] reads.
+//! The whole log, line by line, in the form that [`portcullis_audit::Verification`] reads. It ends
+//! with a checkpoint, so each of its entries is covered by one.
 
 use portcullis_audit::line;
 use portcullis_store::{Record, StoreError, number_id};
@@ -27,12 +28,13 @@ enum Part {
     Leaves,
     /// Those entries up to the checkpoint's size, then the checkpoint.
     Entries { end: u64, note: String },
-    /// The entries after the last checkpoint.
-    Rest,
+    /// Nothing after the last checkpoint.
+    End,
 }
 
 impl AuditLog {
-    /// The whole log. Entries that are appended while it is read may be in it.
+    /// The log up to the last checkpoint: sign one first for it to be the whole log. Entries that are
+    /// signed while it is read may be in it.
     #[must_use]
     pub fn export(&self) -> Export {
         Export { log: self.clone(), next: 0, part: Part::Leaves }
@@ -58,13 +60,7 @@ impl Export {
                     }
                     self.push(&mut lines, &entries)?;
                 }
-                Part::Rest => {
-                    let entries = self.entries(u64::MAX).await?;
-                    if entries.is_empty() {
-                        return Ok(None);
-                    }
-                    self.push(&mut lines, &entries)?;
-                }
+                Part::End => return Ok(None),
             }
         }
         Ok(Some(lines.0))
@@ -75,7 +71,7 @@ impl Export {
         let after = number_id(self.next);
         let reader = self.log.records.read();
         let next = reader.list(kind::AUDIT_CHECKPOINT, None, Some(&after), 1).await?;
-        let Some(record) = next.first() else { return Ok(Part::Rest) };
+        let Some(record) = next.first() else { return Ok(Part::End) };
         let (end, checkpoint) = StoredCheckpoint::read(record)?;
         lines.push(&line::of_leaves(self.next, &checkpoint.leaves()));
         Ok(Part::Entries { end, note: checkpoint.note })

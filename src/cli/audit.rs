@@ -223,17 +223,20 @@ impl Verify {
             notes.push(note.with_context(|| format!("cannot read {}", path.display()))?);
         }
         let mut verification = Verification::new(&key, notes.iter().map(String::as_str))?;
-        match file {
+        let verified = match file {
             Some(path) => {
                 let file = File::open(&path);
                 let file = file.with_context(|| format!("cannot open {}", path.display()))?;
                 for line in BufReader::new(file).lines() {
                     verification.line(&line?)?;
                 }
+                verification.finish()?.whole()?
             }
-            None => verify_running(console, &mut verification)?,
-        }
-        let verified = verification.finish()?;
+            None => {
+                verify_running(console, &mut verification)?;
+                verification.finish()?
+            }
+        };
         console.report(&summary(&verified), &sentence(&verified))
     }
 }
@@ -269,14 +272,27 @@ fn read_key(text: &str) -> anyhow::Result<PublicKey> {
 }
 
 fn sentence(verified: &Verified) -> String {
-    let Verified { size, removed, own, outside } = verified;
-    let mut text = match removed {
-        0 => format!("{size} entries, none of them changed."),
-        removed => format!(
-            "{size} entries, of which the first {removed} were removed at the end of their \
-             retention, and none of the others was changed."
+    let Verified { size, removed, uncovered, own, outside } = verified;
+    let unchanged = match (removed, uncovered) {
+        (0, 0) => "none of them changed.".to_owned(),
+        (removed, 0) => format!(
+            "of which the first {removed} were removed at the end of their retention, and none of \
+             the others was changed."
         ),
+        (removed, uncovered) => {
+            let signed = size.saturating_sub(*removed).saturating_sub(*uncovered);
+            let removed = match removed {
+                0 => String::new(),
+                removed => format!("the first {removed} removed at the end of their retention; "),
+            };
+            format!(
+                "{removed}{signed} of them signed and not changed; {uncovered} after the last \
+                 checkpoint are covered by nothing."
+            )
+        }
     };
+    let separator = if *uncovered == 0 { ',' } else { ';' };
+    let mut text = format!("{size} entries{separator} {unchanged}");
     match (outside, own) {
         (Some(outside), _) => text.push_str(&format!(
             "\nThe log begins with the {} entries of the checkpoint of {}.",
@@ -287,7 +303,8 @@ fn sentence(verified: &Verified) -> String {
              elsewhere (--against FILE).",
             own.time
         )),
-        (None, None) => text.push_str("\nNo checkpoint has been signed yet."),
+        // Without either, verification has failed.
+        (None, None) => {}
     }
     text
 }
@@ -301,6 +318,7 @@ fn summary(verified: &Verified) -> Value {
     serde_json::json!({
         "size": verified.size,
         "removed": verified.removed,
+        "uncovered": verified.uncovered,
         "own": size(&verified.own),
         "outside": size(&verified.outside),
     })

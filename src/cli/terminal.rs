@@ -1,10 +1,12 @@
 //! Output that is safe to show in a terminal. Names and messages come from records and from other
-//! programs; a control sequence in them could rewrite what was printed before, and a bidirectional
-//! control character could make a line read differently from its content.
+//! programs; a control sequence in them could rewrite what was printed before, and an invisible or a
+//! bidirectional character could make a line read differently from its content.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+
+use crate::telemetry::escape::{Escaped, is_deceptive};
 
 /// Escapes control characters as JSON does (`\u202e`), so that a JSON document stays valid.
 #[derive(Debug)]
@@ -54,7 +56,7 @@ fn escape(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     for c in text.chars() {
         if is_escaped(c) {
             // Writing to a string cannot fail.
-            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
+            let _ = write!(escaped, "{}", Escaped(c));
         } else {
             escaped.push(c);
         }
@@ -62,12 +64,9 @@ fn escape(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Control characters (C0, DEL, C1), bidirectional controls, and the separators of lines and
-/// paragraphs. All of them have at most four hexadecimal digits.
+/// Control characters (C0, DEL, C1) and deceptive ones.
 fn is_control(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(c, '\u{2066}'..='\u{2069}')
+    c.is_control() || is_deceptive(c)
 }
 
 #[cfg(test)]
@@ -88,6 +87,8 @@ mod tests {
             ("user\u{202e}nimda", "user\\u202enimda"),
             ("a\u{2066}b\u{2069}\u{61c}", "a\\u2066b\\u2069\\u061c"),
             ("two\u{2028}lines\u{2029}", "two\\u2028lines\\u2029"),
+            ("b\u{ad}o\u{200b}b\u{feff}", "b\\u00ado\\u200bb\\ufeff"),
+            ("bob\u{e0041}\u{200d}", "bob\\udb40\\udc41\\u200d"),
             ("gone\r", "gone\\u000d"),
         ] {
             assert_eq!(shown(text.as_bytes()), expected);
@@ -98,9 +99,7 @@ mod tests {
 
     #[test]
     fn ordinary_text_is_not_changed() {
-        for text in
-            ["Zo\u{eb}\tM\u{fc}ller\n", "\u{0628}\u{0648}\u{0628}", "\u{1f469}\u{200d}\u{1f52c}"]
-        {
+        for text in ["Zo\u{eb}\tM\u{fc}ller\n", "\u{0628}\u{0648}\u{0628}", "\u{1f469}\u{1f52c}"] {
             assert_eq!(shown(text.as_bytes()), text);
         }
     }
@@ -120,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_json_document_stays_valid() {
-        let document = serde_json::json!({ "name": "a\u{202e}b\u{9b}c\n\"" });
+        let document = serde_json::json!({ "name": "a\u{202e}b\u{9b}c\u{e0041}\n\"" });
         let read: serde_json::Value =
             serde_json::from_str(&shown(document.to_string().as_bytes())).unwrap();
         assert_eq!(read, document);

@@ -1,5 +1,7 @@
 //! Ending sessions, and removing the records of expired ones.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Map;
 
@@ -14,6 +16,8 @@ use portcullis_store::{CommitError, Expect, Record, StoreError, Write};
 
 /// How long a record is kept after the end of its session if the portal has set cookies in it.
 const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// The kind of the entries of the audit log about ended sessions.
+const ENDED: &str = "session.ended";
 
 impl Sessions {
     /// Ends a session. Returns whether it existed.
@@ -29,9 +33,8 @@ impl Sessions {
         let reason = self.keep_reason(&record, change).await?;
         let writes = [delete].into_iter().chain(reason).collect();
         let session = SessionRecord::read(&record)?;
-        let (user, organization) = (session.user, session.organization);
-        let filter = user.map_or(SessionFilter::Organization(organization), SessionFilter::User);
-        match self.records().commit_noting(change, writes, ended(&filter, 1, change)).await {
+        let entries = self.entries([session], change).await?;
+        match self.records().commit_noting_all(change, writes, entries).await {
             Ok(_) => Ok(true),
             Err(CommitError::Conflict { .. }) => Ok(false),
             Err(error) => Err(store_fault(error)),
@@ -129,36 +132,60 @@ impl Sessions {
                 self.records().read().list(SESSION, key.as_ref(), after.as_deref(), PAGE).await?;
             let Some(last) = records.last() else { return Ok(deleted) };
             after = Some(last.id.clone());
-            let (mut writes, mut count) = (Vec::new(), 0);
+            let (mut writes, mut sessions, mut count) = (Vec::new(), Vec::new(), 0);
             for record in records.into_iter().filter(&matches) {
                 writes.extend(self.keep_reason(&record, change).await?);
+                // One that cannot be read is nobody's.
+                sessions.extend(SessionRecord::read(&record));
                 writes.push(delete(record));
                 count += 1;
             }
             if !writes.is_empty() {
-                let entry = ended(filter, count, change);
-                let committed = self.records().commit_noting(change, writes, entry).await;
+                let entries = self.entries(sessions, change).await?;
+                let committed = self.records().commit_noting_all(change, writes, entries).await;
                 committed.map_err(store_fault)?;
                 deleted += count;
             }
         }
     }
-}
 
-/// The entry of the audit log about sessions that a person has ended.
-fn ended(filter: &SessionFilter, count: usize, change: &Change) -> Option<Occurrence> {
-    let (subject, user, organization) = match (&change.actor, filter) {
-        (Actor::System(_), _) => return None,
-        (_, SessionFilter::All) => (Subject::new("gateway", "gateway", "gateway"), None, None),
-        (_, SessionFilter::User(id)) => {
-            (Subject::new("user", id.as_str(), id.as_str()), Some(id.to_string()), None)
+    /// The entries of the audit log about sessions that a person has ended: one for each organization,
+    /// about the portal user if they are all of one.
+    async fn entries(
+        &self,
+        sessions: impl IntoIterator<Item = SessionRecord>,
+        change: &Change,
+    ) -> Result<Vec<Occurrence>, StoreError> {
+        if matches!(change.actor, Actor::System(_)) {
+            return Ok(Vec::new());
         }
-        (_, SessionFilter::Organization(id)) => {
-            (Subject::new("organization", id.as_str(), id.as_str()), None, Some(id.to_string()))
+        let mut ended = BTreeMap::<_, Vec<_>>::new();
+        for SessionRecord { organization, user, .. } in sessions {
+            ended.entry(organization).or_default().push(user);
         }
-    };
-    let after = Map::from_iter([("sessions".to_owned(), count.into())]);
-    Some(Occurrence { kind: "session.ended", subject, reason: None, organization, user, after })
+        let mut entries = Vec::new();
+        for (organization, users) in ended {
+            let after = Map::from_iter([("sessions".to_owned(), users.len().into())]);
+            let one = users.first().filter(|one| users.iter().all(|user| user == *one));
+            entries.push(match one {
+                Some(Some(id)) => {
+                    let facts = self.directory.user(id).await?;
+                    let login = facts.as_ref().map_or(id.as_str(), |facts| &facts.login);
+                    Occurrence {
+                        subject: Subject::new("user", id.as_str(), login),
+                        user: Some(id.to_string()),
+                        ..Occurrence::of_organization(ENDED, &organization, "", after)
+                    }
+                }
+                _ => {
+                    let facts = self.directory.organization(&organization).await?;
+                    let name = facts.as_ref().map_or(organization.as_str(), |facts| &facts.name);
+                    Occurrence::of_organization(ENDED, &organization, name, after)
+                }
+            });
+        }
+        Ok(entries)
+    }
 }
 
 fn delete(record: Record) -> Write {

@@ -59,6 +59,24 @@ pub enum Fault {
         /// The time of the checkpoint.
         time: jiff::Timestamp,
     },
+    /// The hashes of entries before a checkpoint are not there.
+    #[error("the hashes of entry {number} and later are missing")]
+    Unhashed {
+        /// The first such entry.
+        number: u64,
+    },
+    /// Nothing shows that any entry is right.
+    #[error("the log has no checkpoint, so nothing in it is shown to be right")]
+    Unsigned,
+    /// No checkpoint covers the last entries.
+    #[error(
+        "entry {number} and later come after the last checkpoint: nothing shows that the gateway \
+         wrote them"
+    )]
+    Uncovered {
+        /// The first such entry.
+        number: u64,
+    },
     /// A checkpoint in the log is not valid.
     #[error("after entry {size}: {error}")]
     Checkpoint {
@@ -76,10 +94,26 @@ pub struct Verified {
     pub size: u64,
     /// The entries whose contents were removed at the end of their retention; the first ones.
     pub removed: u64,
+    /// The last entries, which no checkpoint covers: anyone who can write the log could have added
+    /// or changed them.
+    pub uncovered: u64,
     /// The newest checkpoint in the log.
     pub own: Option<Checkpoint>,
     /// The newest checkpoint from outside that the log was compared with.
     pub outside: Option<Checkpoint>,
+}
+
+impl Verified {
+    /// The same, of a log that must end with a checkpoint, as exported ones do.
+    ///
+    /// # Errors
+    /// When a checkpoint does not cover the last entries.
+    pub const fn whole(self) -> Result<Self, Fault> {
+        match self.uncovered {
+            0 => Ok(self),
+            uncovered => Err(Fault::Uncovered { number: self.size.saturating_sub(uncovered) }),
+        }
+    }
 }
 
 /// The verification of a log, line by line.
@@ -90,6 +124,8 @@ pub struct Verification {
     lines: u64,
     /// The hashes of the next entries.
     leaves: VecDeque<Hash>,
+    /// The first entry that no line of hashes had the hash of.
+    unhashed: Option<u64>,
     /// Entries that are gone, all before the first one that is there.
     removed: u64,
     /// The number of entries at the beginning that were removed according to the log itself.
@@ -123,6 +159,7 @@ impl Verification {
             tree: Tree::default(),
             lines: 0,
             leaves: VecDeque::new(),
+            unhashed: None,
             removed: 0,
             expired: 0,
             shown: 0,
@@ -157,7 +194,8 @@ impl Verification {
     /// The end of the log.
     ///
     /// # Errors
-    /// When entries are missing at the end, or at the beginning without having expired.
+    /// When there was no checkpoint, or entries are missing at the end, or at the beginning without
+    /// having expired.
     pub fn finish(mut self) -> Result<Verified, Fault> {
         self.remove_leaves()?;
         let size = self.tree.size();
@@ -167,7 +205,11 @@ impl Verification {
         if self.removed > self.expired {
             return Err(Fault::Removed { number: self.expired });
         }
-        Ok(Verified { size, removed: self.removed, own: self.own, outside: self.outside })
+        if self.own.is_none() && self.outside.is_none() {
+            return Err(Fault::Unsigned);
+        }
+        let Self { removed, shown, own, outside, .. } = self;
+        Ok(Verified { size, removed, uncovered: size.saturating_sub(shown), own, outside })
     }
 
     fn entry(&mut self, number: u64, leaf: Hash) -> Result<(), Fault> {
@@ -183,8 +225,10 @@ impl Verification {
         if number != next {
             return Err(Fault::Missing { number: next });
         }
-        if self.leaves.pop_front().is_some_and(|expected| expected != leaf) {
-            return Err(Fault::Changed { number });
+        match self.leaves.pop_front() {
+            Some(expected) if expected != leaf => return Err(Fault::Changed { number }),
+            Some(_) => {}
+            None => _ = self.unhashed.get_or_insert(number),
         }
         self.push(leaf)
     }
@@ -201,6 +245,9 @@ impl Verification {
 
     fn checkpoint(&mut self, note: &str) -> Result<(), Fault> {
         self.remove_leaves()?;
+        if let Some(number) = self.unhashed {
+            return Err(Fault::Unhashed { number });
+        }
         let size = self.tree.size();
         let checkpoint =
             Checkpoint::open(&self.key, note).map_err(|error| Fault::Checkpoint { size, error })?;

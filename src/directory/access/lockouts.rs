@@ -12,7 +12,7 @@ use crate::credential::password::loggable_login;
 use crate::directory::core::Core;
 use crate::directory::error::DirectoryError;
 use crate::directory::records::audit::{Occurrence, Subject};
-use crate::directory::records::{Authority, Change, User, login_key};
+use crate::directory::records::{Authority, Change, Stored, User, login_key};
 use crate::telemetry::events::Event;
 use portcullis_store::StoreError;
 
@@ -164,15 +164,25 @@ impl Lockouts {
             }
         }
         for key in &keys {
-            let entry = released(key, change.at);
+            let user = match key {
+                Key::Account(login)
+                | Key::Browser { account: login, .. }
+                | Key::Browsers(login) => self.core.read().find::<User>(&login_key(login)).await?,
+                Key::Administrator(_)
+                | Key::Address(_)
+                | Key::Asking(_)
+                | Key::Link(_)
+                | Key::Token(_) => None,
+            };
+            let entry = released(key, user.as_ref(), change.at);
             self.core.records.append(vec![(change.clone(), entry)]).await?;
         }
         Ok(!keys.is_empty())
     }
 }
 
-/// The entry about a lockout that is released.
-fn released(key: &Key, now: Timestamp) -> Occurrence {
+/// The entry about a lockout that is released. `user` is the portal user whose login it is of.
+fn released(key: &Key, user: Option<&Stored<User>>, now: Timestamp) -> Occurrence {
     let locked = Locked { key: key.clone(), failures: 0, until: now };
     let LockoutView { login, address, .. } = locked.into();
     // A login that was tried need not exist.
@@ -182,8 +192,8 @@ fn released(key: &Key, now: Timestamp) -> Occurrence {
         kind: "lockout.released",
         subject: Subject::new("lockout", key.kind(), name),
         reason: None,
-        organization: None,
-        user: None,
+        organization: user.map(|user| user.doc.organization.to_string()),
+        user: user.map(|user| user.id.to_string()),
         after: Map::new(),
     }
 }

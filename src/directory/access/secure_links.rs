@@ -7,11 +7,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde_json::Map;
 
 use crate::credential::link::LinkToken;
 use crate::directory::accounts::organizations;
 use crate::directory::core::Core;
 use crate::directory::error::DirectoryError;
+use crate::directory::records::audit::Occurrence;
 use crate::directory::records::{Change, Organization, OrganizationId, Stored};
 use crate::directory::state::{OrganizationFacts, Snapshot};
 use crate::telemetry::events::{Cause, Event};
@@ -61,6 +63,22 @@ impl SecureLinks {
     pub async fn get(&self, organization: &OrganizationId) -> Result<Link, DirectoryError> {
         let organization = self.core.read().existing::<Organization>(organization, None).await?;
         Ok(self.link_of(&organization))
+    }
+
+    /// The same, with an entry of the audit log (I9): who knows a link can open it.
+    ///
+    /// # Errors
+    /// As [`Self::get`]; without the entry, the link is not shown.
+    pub async fn show(
+        &self,
+        organization: &OrganizationId,
+        change: &Change,
+    ) -> Result<Link, DirectoryError> {
+        let stored = self.core.read().existing::<Organization>(organization, None).await?;
+        let name = &stored.doc.name;
+        let shown = Occurrence::of_organization("link.shown", organization, name, Map::new());
+        self.core.records.append(vec![(change.clone(), shown)]).await?;
+        Ok(self.link_of(&stored))
     }
 
     /// Switches an organization's link on or off.

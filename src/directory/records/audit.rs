@@ -15,10 +15,12 @@ use serde_json::{Map, Value};
 use super::audited::{Audited, audited};
 use super::change::{Actor, Change};
 use super::document::User;
+use super::id::OrganizationId;
 use super::kind;
 use super::role::Role;
 use super::stored::Stored;
 use crate::random;
+use crate::telemetry::escape::{Escaped, is_deceptive};
 use portcullis_store::sled::Appended;
 use portcullis_store::{Key, StoreError, Write};
 
@@ -45,13 +47,14 @@ pub const NOUNS: [&str; 8] = [
 ];
 
 /// All other kinds.
-pub const OTHER_KINDS: [&str; 24] = [
+pub const OTHER_KINDS: [&str; 25] = [
     "user.signed-in",
     "user.sign-in-refused",
     "user.second-factor-refused",
     "user-token.refused",
     "link.opened",
     "link.refused",
+    "link.shown",
     "one-time-link.created",
     "one-time-link.used",
     "one-time-link.refused",
@@ -235,6 +238,24 @@ impl Occurrence {
         }
     }
 
+    /// Something about an organization, which had this name at that time.
+    #[must_use]
+    pub fn of_organization(
+        kind: &'static str,
+        id: &OrganizationId,
+        name: &str,
+        after: Map<String, Value>,
+    ) -> Self {
+        Self {
+            kind,
+            subject: Subject::new("organization", id.as_str(), name),
+            reason: None,
+            organization: Some(id.to_string()),
+            user: None,
+            after,
+        }
+    }
+
     /// The record that is appended while no gateway has the store open.
     pub(crate) fn offline(self, now: Timestamp) -> Appended {
         let change = Change::new(Actor::System("command line"), now);
@@ -362,8 +383,8 @@ pub(super) fn salt() -> String {
     HEXLOWER.encode(&random::bytes::<SALT_BYTES>())
 }
 
-/// JSON on one line that shows each character as what it is: control characters, characters that
-/// change the direction of text (Unicode Standard Annex 9) and line separators are escaped.
+/// JSON on one line that shows each character as what it is: deceptive ones are escaped, and those
+/// below U+0020 by JSON itself.
 #[derive(Debug, Default)]
 struct Escaping(CompactFormatter);
 
@@ -379,7 +400,7 @@ impl Formatter for Escaping {
             writer.write_all(plain.as_bytes())?;
             let mut chars = from.chars();
             if let Some(c) = chars.next() {
-                write!(writer, "\\u{:04x}", u32::from(c))?;
+                write!(writer, "{}", Escaped(c))?;
             }
             rest = chars.as_str();
         }
@@ -393,20 +414,6 @@ impl Formatter for Escaping {
     ) -> io::Result<()> {
         self.0.write_char_escape(writer, escape)
     }
-}
-
-/// All of them are in the basic plane, so one escape is enough. Those below U+0020 are escaped by
-/// JSON itself.
-const fn is_deceptive(c: char) -> bool {
-    matches!(
-        c,
-        '\u{7f}'..='\u{9f}'
-            | '\u{61c}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}'
-            | '\u{feff}'
-    )
 }
 
 fn to_line(value: &impl Serialize) -> Vec<u8> {
@@ -423,9 +430,9 @@ mod tests {
 
     #[test]
     fn i9_no_text_forges_a_field_or_a_line() {
-        let name = "a\",\"actor\":\"x\n\u{202e}evil\u{2028}\u{7f}\u{85}\u{feff}é";
+        let name = "a\",\"actor\":\"x\n\u{202e}evil\u{2028}\u{7f}\u{85}\u{feff}\u{ad}\u{e0041}é";
         let line = String::from_utf8(to_line(&name)).unwrap();
-        let shown = r#""a\",\"actor\":\"x\n\u202eevil\u2028\u007f\u0085\ufeffé""#;
+        let shown = r#""a\",\"actor\":\"x\n\u202eevil\u2028\u007f\u0085\ufeff\u00ad\udb40\udc41é""#;
         assert_eq!(line, shown);
         assert_eq!(serde_json::from_str::<String>(&line).unwrap(), name);
     }

@@ -107,14 +107,27 @@ impl Records {
     pub(crate) async fn commit_noting(
         &self,
         change: &Change,
-        mut writes: Vec<Write>,
+        writes: Vec<Write>,
         occurrence: impl Into<Option<Occurrence>>,
+    ) -> Result<Committed, CommitError> {
+        self.commit_noting_all(change, writes, Vec::from_iter(occurrence.into())).await
+    }
+
+    /// The same, with any number of such entries.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub(crate) async fn commit_noting_all(
+        &self,
+        change: &Change,
+        mut writes: Vec<Write>,
+        occurrences: Vec<Occurrence>,
     ) -> Result<Committed, CommitError> {
         permitted::check(self.reader.whole(), &change.actor, &writes).await?;
         let logged = change_log::of(&self.reader, change, &writes).await;
         let entries = self.entries(change, &writes).await?;
         writes.extend(entries);
-        writes.extend(occurrence.into().map(|occurrence| occurrence.entry(change, salt())));
+        writes.extend(occurrences.into_iter().map(|occurrence| occurrence.entry(change, salt())));
         let committed = self.apply(writes).await?;
         for line in &logged {
             line.log(&change.actor);

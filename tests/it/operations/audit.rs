@@ -204,6 +204,66 @@ async fn verified(home: &Home, export: &str, key: &str) -> Ran {
     run(&home.path(""), &args, "").await
 }
 
+#[tokio::test]
+async fn i9_entries_that_no_checkpoint_covers_are_refused() {
+    let (_upstream, home, program) = home().await;
+    anna(&program).await;
+    let (export, key) = kept(&home).await;
+    let running = audit(&home, &["verify", "--json"]).await.json();
+    assert_eq!(running["uncovered"], 0, "{running}");
+    program.stop().await;
+    let last = export.lines().last().unwrap();
+    assert!(last.starts_with(r#"{"checkpoint":"#), "an export ends with a checkpoint: {last}");
+    let entry = export.lines().rfind(|line| line.starts_with(r#"{"number":"#)).unwrap();
+    let (number, fields) = entry[r#"{"number":"#.len()..].split_once(',').unwrap();
+    let next = number.parse::<u64>().unwrap() + 1;
+    let copies = (next..next + 1000).map(|number| format!("{{\"number\":{number},{fields}\n"));
+    let appended = copies.fold(export.clone(), |text, copy| text + &copy);
+    let unsigned: Vec<_> =
+        export.lines().filter(|line| !line.starts_with(r#"{"checkpoint":"#)).collect();
+    let uncovered = format!("entry {next} and later come after the last checkpoint");
+    for (text, verdict) in
+        [(appended, &*uncovered), (unsigned.join("\n"), "the log has no checkpoint")]
+    {
+        fs::write(home.path("export"), text).unwrap();
+        let args = ["audit", "verify", "--file", "export", "--key", &key];
+        let error = run(&home.path(""), &args, "").await.refused();
+        assert!(error.contains(verdict), "{verdict}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn i9_ended_sessions_and_lockouts_name_whose_they_are() {
+    let (_upstream, home, program) = home().await;
+    let anna = anna(&program).await;
+    let mut browser = Browser::new(program.gateway, HOST);
+    assert_eq!(browser.sign_in("anna", PASSWORD).await.status, 303);
+    program.admin.delete(&format!("/api/v1/users/{anna}/sessions")).await;
+    let mut stranger = Browser::new(program.gateway, HOST);
+    for _ in 0..5 {
+        assert_eq!(stranger.sign_in("anna", "wrong").await.status, 401);
+    }
+    home.run(&["lockouts", "release", "--login", "anna"]).await.done();
+    let globex = program.admin.organization("Globex").await;
+    let link = program.admin.secure_link(&globex).await;
+    let mut visitor = Browser::new(program.gateway, HOST);
+    let target = visitor.local(&link);
+    assert_eq!(visitor.open(&target).await.status, 303);
+    home.run(&["sessions", "end", "--all", "--yes"]).await.done();
+    for (organization, kind, subject, name) in [
+        ("acme", "session.ended", &*anna, "anna"),
+        ("acme", "lockout.released", "account", "anna"),
+        (&*globex, "session.ended", &*globex, "Globex"),
+        (&*globex, "link.shown", &*globex, "Globex"),
+    ] {
+        let found = entries(&home, &["--organization", organization, "--kind", kind]).await;
+        assert_eq!(described(&found), [format!("socket {kind} {subject}")]);
+        assert_eq!(found[0]["subject"]["name"], name, "{found:?}");
+        let user = if organization == "acme" { json!(anna) } else { Value::Null };
+        assert_eq!(found[0]["user"], user, "{found:?}");
+    }
+}
+
 fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir(to).unwrap();
     fs::set_permissions(to, fs::Permissions::from_mode(0o700)).unwrap();

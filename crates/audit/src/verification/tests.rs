@@ -64,8 +64,37 @@ fn an_unchanged_log_is_verified() {
 #[test]
 fn entries_after_the_last_checkpoint_are_counted() {
     let (mut lines, notes) = log(&entries(), 0);
-    lines.push(line::of_entry(60, &entry(60)));
-    assert_eq!(verify(&lines, &notes).unwrap().size, 61);
+    assert!(verify(&lines, &notes).unwrap().whole().is_ok());
+    lines.extend((60..1060).map(|number| line::of_entry(number, &entry(0))));
+    let hashed = [line::of_leaves(60, &[Hash::leaf(entry(60).as_bytes())])];
+    let forged = log(&entries(), 0).0.into_iter().chain(hashed);
+    let forged: Vec<_> = forged.chain([line::of_entry(60, &entry(60))]).collect();
+    for (lines, uncovered) in [(lines, 1000), (forged, 1)] {
+        for outside in [&notes[..], &[]] {
+            let verified = verify(&lines, outside).unwrap();
+            assert_eq!((verified.size, verified.uncovered), (60 + uncovered, uncovered));
+            assert_eq!(verified.whole(), Err(Fault::Uncovered { number: 60 }));
+        }
+    }
+}
+
+#[test]
+fn a_log_without_checkpoints_shows_nothing() {
+    let (mut lines, notes) = log(&entries(), 0);
+    lines.retain(|line| !line.starts_with(r#"{"checkpoint"#));
+    assert_eq!(verify(&lines, &[]), Err(Fault::Unsigned));
+    assert_eq!(verify(&[], &[]), Err(Fault::Unsigned));
+    let verified = verify(&lines, &notes[2..=2]).unwrap();
+    assert_eq!((verified.own, verified.uncovered), (None, 30));
+    assert_eq!(verify(&lines, &notes[5..]).unwrap().uncovered, 0);
+}
+
+#[test]
+fn a_checkpoint_needs_the_hashes_of_its_entries() {
+    let (mut lines, _) = log(&entries(), 0);
+    let second = lines.iter().position(|line| line.starts_with(r#"{"from":10,"#)).unwrap();
+    lines.remove(second);
+    assert_eq!(verify(&lines, &[]), Err(Fault::Unhashed { number: 10 }));
 }
 
 #[test]

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use serde_json::Map;
 
 use super::{AdminRules, AdministratorView, Administrators};
 use crate::credential::token::TokenHash;
 use crate::directory::error::{AttemptError, DirectoryError};
+use crate::directory::records::audit::{Occurrence, Subject};
 use crate::directory::records::{
     Actor, AdminSession, AdminSessionId, Administrator, AdministratorId, Authority, Change, Page,
     PageRequest, Stored, retry,
@@ -102,7 +104,10 @@ impl Administrators {
             let Some(session) = self.core.read().get::<AdminSession>(id).await? else {
                 return Ok(false);
             };
-            self.core.commit(change, vec![session.delete()]).await?;
+            let id = &session.doc.administrator;
+            let of = self.core.read().get::<Administrator>(id).await?;
+            let entry = ended(id, of.as_ref(), 1);
+            self.core.records.commit_noting(change, vec![session.delete()], entry).await?;
             Ok::<_, AttemptError>(true)
         })
         .await
@@ -118,12 +123,16 @@ impl Administrators {
         change: &Change,
     ) -> Result<usize, DirectoryError> {
         change.requires_over_gateway(Authority::Own)?;
-        self.core.read().existing::<Administrator>(id, change.expected).await?;
+        let administrator = self.core.read().existing::<Administrator>(id, change.expected).await?;
         retry(|| async {
             let of = AdminSession::of(id);
             let sessions = self.core.read().all_intact::<AdminSession>(Some(&of)).await?;
+            if sessions.is_empty() {
+                return Ok(0);
+            }
             let commit = sessions.iter().map(Stored::delete).collect();
-            self.core.commit(change, commit).await?;
+            let entry = ended(id, Some(&administrator), sessions.len());
+            self.core.records.commit_noting(change, commit, entry).await?;
             Ok::<_, AttemptError>(sessions.len())
         })
         .await
@@ -167,6 +176,20 @@ impl Administrators {
             Err(CommitError::Store(error)) => Err(error),
             Ok(_) | Err(_) => Ok(()),
         }
+    }
+}
+
+/// The entry of the audit log about ended sessions of an administrator; `of` is `None` if the account
+/// was deleted.
+fn ended(id: &AdministratorId, of: Option<&Stored<Administrator>>, sessions: usize) -> Occurrence {
+    let name = of.map_or(id.as_str(), |of| &of.doc.login);
+    Occurrence {
+        kind: "session.ended",
+        subject: Subject::new("administrator", id.as_str(), name),
+        reason: None,
+        organization: None,
+        user: None,
+        after: Map::from_iter([("sessions".to_owned(), sessions.into())]),
     }
 }
 

@@ -239,3 +239,28 @@ async fn logins_are_unique_and_passwords_follow_the_rules() {
         NewAdministrator { password: Secret::from("short"), ..new("theo", Role::Auditor, true) };
     assert_eq!(create(weak).await.code(), "invalid");
 }
+
+#[tokio::test]
+async fn i9_ended_sessions_of_an_administrator_have_entries() {
+    let staff = Staff::start().await;
+    let (administrators, later) = (staff.administrators(), now() + SignedDuration::from_mins(2));
+    let one = staff.session(now()).await;
+    let found = administrators.session(&one.hash(), RULES, now()).await.unwrap().unwrap();
+    assert!(administrators.end_session(&found.session, &by_operator()).await.unwrap());
+    assert!(!administrators.end_session(&found.session, &by_operator()).await.unwrap());
+    staff.session(later).await;
+    assert_eq!(administrators.end_sessions(&staff.id, &by_operator()).await.unwrap(), 1);
+    assert_eq!(administrators.end_sessions(&staff.id, &by_operator()).await.unwrap(), 0);
+    let reader = staff.fixture.directory.records().read();
+    let key = portcullis_store::Key::new("kind", "session.ended");
+    let entries =
+        reader.list(crate::directory::records::kind::AUDIT, Some(&key), None, 9).await.unwrap();
+    assert_eq!(entries.len(), 2, "one for each that ended sessions");
+    for entry in entries {
+        let entry: serde_json::Value = serde_json::from_slice(&entry.doc).unwrap();
+        let subject = serde_json::json!({
+            "kind": "administrator", "id": staff.id, "name": "olga"
+        });
+        assert_eq!((&entry["subject"], &entry["after"]["sessions"]), (&subject, &1.into()));
+    }
+}
