@@ -14,6 +14,7 @@
 //! | `table`, `input` | how a route is declared, and what its handler reads |
 //! | `authority`, `scoped` | what a route requires; the records that a caller's scope shows |
 //! | `openapi`, `schemas`, `operation`, `problem_type` | the description of the API, from the table and its types |
+//! | `documentation` | the same description as pages for people |
 //! | `guard`, `caller` | rejection of undeclared requests, and authentication |
 //! | `dry_run` | writes that are tried out: `?dry_run=true` |
 //! | `state` | what handlers work with |
@@ -32,6 +33,7 @@ mod audit;
 mod authority;
 mod caller;
 mod conflict;
+mod documentation;
 mod dry_run;
 mod end_users;
 mod explain;

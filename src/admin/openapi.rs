@@ -4,6 +4,8 @@
 //! route without a description cannot exist. The document is the same in every build of the same
 //! sources.
 
+mod about;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
@@ -11,6 +13,7 @@ use axum::Extension;
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
+use self::about::{ABOUT, SUBJECTS};
 use super::authority::{Authority, Reach};
 use super::dry_run;
 use super::input::Parts;
@@ -20,11 +23,6 @@ use super::response::{ApiResult, Document, Success, document};
 use super::schemas::Schemas;
 use super::table::{Declaration, Declarations};
 use crate::web::problem::{ProblemDocument, TYPE_PREFIX};
-
-/// What the description says first.
-const ABOUT: &str = "The API of the admin listener. Bodies are JSON. A list is `{items, next}`; \
-`?after=` takes the `next` of the page before. A record has a `version`, which is also its `ETag`; \
-`If-Match` makes a write to it conditional. Errors are problem documents (RFC 9457).";
 
 /// The description, made at the first request.
 #[derive(Debug, Clone, Default)]
@@ -54,10 +52,8 @@ fn describe(declarations: &Declarations) -> Value {
     let mut schemas = Schemas::new();
     let problem = schemas.response::<ProblemDocument<'static, ProblemExtension<'static>>>();
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
-    let mut tags = BTreeSet::new();
     let mut refusals = Refusals::new(problem);
     for (path, declared) in declarations.all() {
-        tags.insert(declared.operation.tag());
         let method = declared.method.as_str().to_ascii_lowercase();
         let operation = operation(path, declared, &mut refusals, &mut schemas);
         paths.entry(path).or_default().insert(method, operation);
@@ -71,7 +67,8 @@ fn describe(declarations: &Declarations) -> Value {
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
         "servers": [{ "url": "/" }],
-        "tags": tags.into_iter().map(|name| json!({ "name": name })).collect::<Vec<_>>(),
+        "tags": SUBJECTS.iter().map(|(name, text)| json!({ "name": name, "description": text }))
+            .collect::<Vec<_>>(),
         "paths": paths,
         "components": {
             "responses": refusals.named,
@@ -81,6 +78,7 @@ fn describe(declarations: &Declarations) -> Value {
                 "session": { "type": "apiKey", "in": "cookie", "name": "portcullis-admin" },
             },
         },
+        "x-problem-types": problem_type::ALL.iter().map(problem_type).collect::<Vec<_>>(),
     })
 }
 
@@ -284,6 +282,16 @@ impl Refusals {
         };
         json!({ "$ref": format!("#/components/responses/{name}") })
     }
+}
+
+/// A type of problem as the description lists it.
+fn problem_type(known: &ProblemType) -> Value {
+    json!({
+        "type": format!("{TYPE_PREFIX}{}", known.name),
+        "status": known.status.as_u16(),
+        "meaning": known.meaning,
+        "remedy": known.remedy,
+    })
 }
 
 fn problem_response(types: &[&ProblemType], problem: &Value) -> Value {

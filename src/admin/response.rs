@@ -258,6 +258,12 @@ pub(super) fn lines(body: Body) -> ApiResult<Lines> {
     Ok(Lines(([(header::CONTENT_TYPE, "application/jsonl")], body).into_response()))
 }
 
+/// 200 with a page for people.
+#[expect(clippy::unnecessary_wraps, reason = "what handlers return")]
+pub(super) fn page(response: Response) -> ApiResult<Page> {
+    Ok(Page(response))
+}
+
 fn etag(version: u64) -> [(HeaderName, String); 1] {
     [(header::ETAG, format!("\"{version}\""))]
 }

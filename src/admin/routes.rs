@@ -8,8 +8,8 @@ use super::authority::Reach::{Gateway, Organizations, Shared};
 use super::operation::op;
 use super::table::{DELETE, GET, PATCH, POST, PUT, Table};
 use super::{
-    administrators, audit, end_users, explain, groups, health, lockouts, mail, openapi,
-    organizations, personal_data, policy, preferences, session, sessions, status, tokens,
+    administrators, audit, documentation, end_users, explain, groups, health, lockouts, mail,
+    openapi, organizations, personal_data, policy, preferences, session, sessions, status, tokens,
     user_tokens, users,
 };
 
@@ -25,6 +25,12 @@ pub(super) fn table() -> Table {
             op("probes.ready", "Check that requests can be decided").refuses(&["not-ready"]))
         .route(Read, Shared, GET, "/openapi.json", openapi::show,
             op("description.openapi", "Get this description"))
+        .route(Read, Shared, GET, "/docs", documentation::start,
+            op("description.pages", "Get this description as pages: the first one"))
+        .route(Read, Shared, GET, "/docs/problems", documentation::problems,
+            op("description.problems", "Get the page about the types of problems"))
+        .route(Read, Shared, GET, "/docs/{tag}", documentation::subject,
+            op("description.subject", "Get the page about one subject, by its tag"))
         .route(Read, Shared, GET, "/api/v1/groups", groups::list,
             op("groups.list", "List groups"))
         .route(Manage, Gateway, POST, "/api/v1/groups", groups::create,

@@ -2,6 +2,7 @@
 
 mod bench;
 mod conformance;
+mod documentation;
 mod dry_run;
 mod dry_run_property;
 mod explaining;

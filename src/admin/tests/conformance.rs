@@ -1,6 +1,7 @@
 //! Whether responses are as the description of the API says. Every response in these tests is
 //! compared with it.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use http::Method;
@@ -215,4 +216,16 @@ async fn the_description_needs_a_caller() {
     let bench = Bench::start().await;
     let got = bench.get("/openapi.json").await;
     assert_eq!((got.status.as_u16(), &got.body["openapi"]), (200, &json!("3.1.0")));
+}
+
+#[test]
+fn every_subject_is_described_and_has_operations() {
+    let description = description();
+    let names = |list: &Value| -> BTreeSet<String> {
+        let tags = list.as_array().unwrap().iter();
+        tags.map(|tag| tag["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let declarations = routes::table().declarations;
+    let used = declarations.all().map(|(_, declared)| declared.operation.tag().to_owned());
+    assert_eq!(names(&description["tags"]), used.collect());
 }

@@ -69,7 +69,7 @@ impl World {
             _ => String::new(),
         };
         let path = declared.replace("{id}", &id).replace("{end_user}", end_user);
-        path.replace("{token}", token)
+        path.replace("{token}", token).replace("{tag}", "users")
     }
 
     async fn bearer(&self, role: Role, scope: Scope) -> String {
