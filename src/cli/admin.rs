@@ -56,7 +56,7 @@ pub(super) struct Create {
     /// The organizations that the administrator is limited to, by id or name; repeat it for several
     #[arg(long, value_name = "ORGANIZATION")]
     scope: Vec<String>,
-    /// Allow to see the portal as a portal user does
+    /// Allow viewing the portal as a portal user does; nothing uses this right yet
     #[arg(long)]
     impersonate: bool,
     /// The email address that gets blind copies of invitations
@@ -90,7 +90,7 @@ struct Changes {
     /// Remove the limit to some organizations
     #[arg(long)]
     no_scope: bool,
-    /// Allow to see the portal as a portal user does
+    /// Allow viewing the portal as a portal user does; nothing uses this right yet
     #[arg(long, conflicts_with = "no_impersonate")]
     impersonate: bool,
     /// No longer allow it
@@ -111,9 +111,10 @@ pub(super) enum Role {
     Owner,
     /// Organizations, people, groups, preferences, the policy
     Administrator,
-    /// Reads everything, and helps portal users: passwords, second factors, invitations, lockouts
+    /// Reads everything but administrators and tokens, and helps portal users: passwords, second
+    /// factors, invitations, lockouts
     Technician,
-    /// Reads everything, and exports the audit log
+    /// Reads everything but administrators and tokens, and exports the audit log
     Auditor,
 }
 
@@ -209,7 +210,12 @@ impl Create {
         });
         let issued = console.post(&["administrators"], Some(&body))?;
         let (login, of_scope) = (text(&issued, "login"), of_scope(&issued));
-        let sentence = format!("Created the {} {login}{of_scope}.", role.name());
+        let mut sentence = format!("Created the {} {login}{of_scope}.", role.name());
+        if no_mfa {
+            sentence.push_str(
+                " Without a second factor, sign-in is refused unless `admin.require_mfa` is off.",
+            );
+        }
         console.report(&issued, &with_factor(&issued, sentence))
     }
 }
@@ -262,10 +268,12 @@ pub(super) fn scope_of(record: &Value) -> String {
 }
 
 /// The scope in a sentence.
-fn of_scope(record: &Value) -> String {
-    match field(record, "scope").is_null() {
-        true => String::new(),
-        false => format!(" for {} only", scope_of(record)),
+pub(super) fn of_scope(record: &Value) -> String {
+    let ids: Vec<_> = array(record, "scope").iter().filter_map(Value::as_str).collect();
+    match &*ids {
+        [] => String::new(),
+        [only] => format!(" for {only} only"),
+        [first @ .., last] => format!(" for {} and {last} only", first.join(", ")),
     }
 }
 

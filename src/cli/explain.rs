@@ -62,7 +62,9 @@ struct Subject {
 impl ExplainArgs {
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         let Some(target) = &self.target else {
-            let question = json!({ "reference": self.method });
+            // As it is copied from a page: `Reference: 24f9…`.
+            let reference = self.method.to_lowercase().replace("reference:", "");
+            let question = json!({ "reference": reference.trim() });
             return show(console, &console.post(&["explain"], Some(&question))?);
         };
         let Subject { user, link, group, anonymous } = self.subject;

@@ -119,7 +119,10 @@ pub(super) fn print(console: &mut Console<'_>, changes: &Value) -> anyhow::Resul
     }
     let consequences = sentences(changes);
     if consequences.is_empty() {
-        console.note("Nothing was changed. No permission, session, link or email would change.")?;
+        console.note(
+            "Nothing was changed. The command would change no permissions, end no session or link, \
+             and send no email.",
+        )?;
     } else {
         console.note("Nothing was changed. The command would have these consequences:")?;
     }

@@ -4,11 +4,13 @@ use std::io::Write;
 
 use anyhow::bail;
 use clap::Subcommand;
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::admin::{Role, scope_ids, scope_of};
+use super::admin::{Role, of_scope, scope_ids, scope_of};
 use super::console::{Console, field, text};
 use super::lookup::{self, short};
+use super::user_list::time;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -27,12 +29,12 @@ pub(super) enum Command {
         /// The organizations that the token is limited to, by id or name; repeat it for several
         #[arg(long, value_name = "ORGANIZATION")]
         scope: Vec<String>,
-        /// Allow to see the portal as a portal user does
+        /// Allow viewing the portal as a portal user does; nothing uses this right yet
         #[arg(long)]
         impersonate: bool,
-        /// When the token expires, such as `2027-01-31T00:00:00Z`, or `never` [default: in 90 days]
-        #[arg(long, value_name = "TIME")]
-        expires: Option<String>,
+        /// When the token expires: a date, an RFC 3339 time, or `never` [default: in 90 days]
+        #[arg(long, value_name = "TIME", value_parser = expiry)]
+        expires: Option<Expiry>,
     },
     /// Revoke a token
     Revoke {
@@ -40,6 +42,14 @@ pub(super) enum Command {
         #[arg(value_name = "TOKEN")]
         name_or_id: String,
     },
+}
+
+/// When a token expires; `None` for never.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Expiry(Option<Timestamp>);
+
+fn expiry(text: &str) -> anyhow::Result<Expiry> {
+    Ok(Expiry(if text == "never" { None } else { Some(time(text)?) }))
 }
 
 impl Command {
@@ -69,15 +79,24 @@ impl Command {
                     ("scope".to_owned(), scope_ids(console, &scope)?),
                     ("impersonate".to_owned(), impersonate.into()),
                 ]);
-                if let Some(expires) = expires {
-                    let never = expires == "never";
-                    let expires = if never { Value::Null } else { expires.into() };
-                    body.insert("expires".to_owned(), expires);
+                if let Some(Expiry(expires)) = expires {
+                    let expires = expires.map(|time| time.to_string());
+                    body.insert("expires".to_owned(), expires.into());
                 }
                 let body = Value::Object(body);
                 let token = console.post(&["tokens"], Some(&body))?;
                 // On standard error, so that a script gets only the token on standard output.
-                writeln!(std::io::stderr(), "Keep the token safe: it is not shown again.")?;
+                let [role, expires] = ["role", "expires"].map(|name| text(&token, name));
+                let until = match field(&token, "expires").is_null() {
+                    true => "never expires".to_owned(),
+                    false => format!("expires {expires}"),
+                };
+                writeln!(
+                    std::io::stderr(),
+                    "The token has the role {role}{} and {until}. Keep it safe: it is not shown \
+                     again.",
+                    of_scope(&token)
+                )?;
                 console.report(&token, &text(&token, "token"))
             }
             Self::Revoke { name_or_id } => {

@@ -62,9 +62,7 @@ impl<T: Zeroize> schemars::JsonSchema for Secret<T> {
 /// number would otherwise appear in the message.
 impl<'de, T: Zeroize + Deserialize<'de>> Deserialize<'de> for Secret<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::deserialize(deserializer)
-            .map(Self)
-            .map_err(|_| D::Error::custom("the secret has the wrong type"))
+        T::deserialize(deserializer).map(Self).map_err(|_| D::Error::custom("must be text"))
     }
 }
 

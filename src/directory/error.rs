@@ -56,8 +56,8 @@ pub enum DirectoryError {
     },
     /// The actor is limited to some organizations, and this concerns more than those.
     #[error(
-        "this concerns more than the organizations that you are limited to; it needs the role `{}` \
-         without a scope",
+        "you are limited to some organizations, and this concerns the gateway as a whole; it needs an \
+         account or a token with the role `{}` and no such limit",
         role.name()
     )]
     OutOfScope {

@@ -226,6 +226,7 @@ impl Groups {
             Some(id) => id.clone(),
             None => name::random_id().into(),
         };
+        self.check_ambiguity(&id, &group.name).await?;
         let created = Stored { id, version: 1, doc: group.clone() };
         let write = put(&created.id, Expect::Absent, group);
         self.core.commit(change, vec![write]).await.map_err(as_given(&group.name))?;
@@ -245,6 +246,7 @@ impl Groups {
             if is_system(id) && doc.name != group.doc.name {
                 return Err(Refusal::BuiltInNotRenamed { group: group.doc.name }.into());
             }
+            self.check_ambiguity(id, &doc.name).await?;
         }
         if let Some(grant) = &patch.permissions {
             doc.permissions = self.chosen(id.as_str(), &doc.name, grant)?;
@@ -256,6 +258,23 @@ impl Groups {
         }
         self.core.commit(change, commit).await.map_err(as_given(&changed.doc.name))?;
         Ok(changed)
+    }
+
+    /// Refuses a name that is the id of another group, and an id that is the name of another: a group
+    /// is named by either, and a capital letter must not decide which one is meant.
+    async fn check_ambiguity(&self, id: &GroupId, name: &str) -> Result<(), DirectoryError> {
+        let taken = |field, value: &str| {
+            Err(DirectoryError::Taken { what: kind::GROUP, field, value: value.to_owned() })
+        };
+        let named = GroupId::from(fold(name));
+        if named != *id && self.core.read().get::<Group>(&named).await?.is_some() {
+            return taken("name", name);
+        }
+        let key = Key::new("name", fold(id.as_str()));
+        match self.core.read().find::<Group>(&key).await? {
+            Some(other) if other.id != *id => taken("id", id.as_str()),
+            _ => Ok(()),
+        }
     }
 
     /// The write that makes a group the default (R6).

@@ -327,7 +327,8 @@ fn taken(value: String) -> DirectoryError {
     DirectoryError::Taken { what: kind::USER, field: "login", value }
 }
 
-fn broken(rules: &[PasswordRule]) -> DirectoryError {
+/// The error of a password that breaks these rules (R31).
+pub(in crate::directory) fn broken(rules: &[PasswordRule]) -> DirectoryError {
     let rules: Vec<_> = rules.iter().map(PasswordRule::to_string).collect();
     let needs = match &*rules {
         [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),

@@ -138,18 +138,22 @@ impl Consequences {
             return None;
         }
         let sessions = counted(ended.kept, "open session");
+        let [stay, go_on] = match ended.kept {
+            1 => ["stays", "continues"],
+            _ => ["stay", "continue"],
+        };
         match &self.after.preferences().disabled_redirect_url {
             Some(url) => warning(
                 "portal-disabled",
                 format!(
-                    "every request to the portal is redirected to {url}; {sessions} stay valid, so \
-                     people are still signed in when the portal is enabled again. To end the \
-                     sessions, end all of them as well"
+                    "every request to the portal is redirected to {url}; {sessions} {stay} valid, so \
+                     people are still signed in when the portal is enabled again. To sign them \
+                     out, end all sessions as well"
                 ),
             ),
             None => warning(
                 "portal-enabled",
-                format!("the portal is open again, and {sessions} continue without a new sign-in"),
+                format!("the portal is open again, and {sessions} {go_on} without a new sign-in"),
             ),
         }
     }

@@ -56,5 +56,5 @@ async fn cli_dry_run_changes_nothing_and_has_the_errors_of_the_change() {
     let refused = console.refused(&["groups", "delete", "limited", "--dry-run"]).await;
     assert!(refused.contains("still has 1 portal user"), "{refused}");
     let nothing = console.done(&["users", "edit", "ann", "--name", "Ann", "--dry-run"]).await;
-    assert!(nothing.contains("No permission, session, link or email would change"), "{nothing}");
+    assert!(nothing.contains("change no permissions, end no session or link"), "{nothing}");
 }

@@ -10,6 +10,7 @@ use crate::credential::password::NewPassword;
 use crate::credential::secret::Secret;
 use crate::credential::totp::{TotpSecret, UsedSteps};
 use crate::directory::access::scope;
+use crate::directory::accounts::users::broken;
 use crate::directory::accounts::{name, patch};
 use crate::directory::error::{AttemptError, DirectoryError, Refusal, as_given};
 use crate::directory::records::{
@@ -355,10 +356,8 @@ impl Administrators {
         email: Option<&str>,
         password: &Secret<String>,
     ) -> Result<PasswordHash, DirectoryError> {
-        let password = NewPassword::parse(password.clone(), login, email).map_err(|broken| {
-            let rules: Vec<_> = broken.iter().map(ToString::to_string).collect();
-            DirectoryError::invalid("password", rules.join("; "))
-        })?;
+        let password =
+            NewPassword::parse(password.clone(), login, email).map_err(|rules| broken(&rules))?;
         self.core.auth.hasher.hash(&password).await.map_err(|_| DirectoryError::Busy)
     }
 

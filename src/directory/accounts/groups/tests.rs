@@ -195,6 +195,28 @@ async fn r4_group_names_are_unique_regardless_of_case_and_space() {
 }
 
 #[tokio::test]
+async fn r4_no_group_is_named_like_the_id_of_another() {
+    let fixture = Fixture::new().await;
+    let groups = fixture.directory.groups();
+    let new = |id: Option<&str>, name: &str| NewGroup {
+        id: id.map(GroupId::from),
+        name: name.to_owned(),
+        permissions: Grant::All,
+    };
+    for name in ["admin", "Limited", " NO-ACCESS "] {
+        let error = groups.create(new(None, name), &by_operator()).await.unwrap_err();
+        assert_eq!(error.code(), "taken", "{name}");
+    }
+    let made = groups.create(new(Some("billing"), "Billing"), &by_operator()).await.unwrap();
+    let rename = GroupPatch { name: Some("Admin".to_owned()), ..patch() };
+    let error = groups.change(&made.id, rename, &by_operator()).await.unwrap_err();
+    assert_eq!(error.code(), "taken");
+    groups.create(new(None, "Support"), &by_operator()).await.unwrap();
+    let error = groups.create(new(Some("support"), "Helpers"), &by_operator()).await.unwrap_err();
+    assert_eq!(error.code(), "taken");
+}
+
+#[tokio::test]
 async fn r5_a_group_is_created_with_chosen_permissions_or_all() {
     let fixture = Fixture::new().await;
     let new = |name: &str, permissions| NewGroup { id: None, name: name.to_owned(), permissions };
