@@ -13,8 +13,6 @@ use http::Method;
 use serde::Serialize;
 use serde_json::{Value, to_value};
 use std::sync::Arc;
-use tracing::Dispatch;
-use tracing::instrument::WithSubscriber as _;
 
 use super::problem::Problem;
 use super::response::document;
@@ -24,6 +22,7 @@ use crate::directory::OrganizationId;
 use crate::directory::consequences::{AccessChange, PermissionChange};
 use crate::directory::dry_run::DryRun;
 use crate::session::SessionCache;
+use crate::telemetry::events::muted;
 use portcullis_store::StoreError;
 use portcullis_store::feed::Follower;
 
@@ -106,8 +105,7 @@ struct Changes {
 /// Runs the rest of a request as a dry run.
 pub(super) async fn answer(real: &AdminState, request: Request, next: Next) -> Response {
     // What would be logged has not happened.
-    let run = tried(real, request, next).with_subscriber(Dispatch::none());
-    match Box::pin(run).await {
+    match Box::pin(muted(tried(real, request, next))).await {
         Ok(response) => response,
         Err(error) => Problem::from(error).into_response(),
     }
@@ -129,8 +127,9 @@ async fn tried(
         return Ok(response);
     }
     let mut warnings = warnings_in(response).await;
-    let consequences = dry.consequences(&real.directory).await?;
-    let ended = real.sessions.ended_by(&dry, &consequences, &state.sessions, clock::now()).await?;
+    let now = clock::now();
+    let consequences = dry.consequences(&real.directory, real.rules, now).await?;
+    let ended = real.sessions.ended_by(&dry, &consequences, &state.sessions, now).await?;
     warnings.extend(consequences.warnings(&ended).iter().filter_map(|it| to_value(it).ok()));
     let closed = consequences.links.iter().filter(|link| link.closes());
     let changes = Changes {

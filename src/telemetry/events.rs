@@ -25,6 +25,8 @@ pub use self::event::{Account, Event, OneTime};
 
 use self::fields::Fields;
 use crate::clock;
+use tracing::Dispatch;
+use tracing::instrument::WithSubscriber as _;
 
 /// The target of all events.
 pub const TARGET: &str = "portcullis::events";
@@ -44,12 +46,20 @@ pub struct Origin {
 
 tokio::task_local! {
     static ORIGIN: Origin;
+    /// Set while nothing is to be logged.
+    static MUTED: ();
 }
 
 /// Runs a future; the events in it are those of this request. A task that it spawns is not part of
 /// it.
 pub async fn during<F: Future>(origin: Origin, future: F) -> F::Output {
     ORIGIN.scope(origin, future).await
+}
+
+/// Runs a future of which nothing is logged, and no refusal is counted: what it does is only tried
+/// out. A task that it spawns is not part of it.
+pub async fn muted<F: Future>(future: F) -> F::Output {
+    MUTED.scope((), future.with_subscriber(Dispatch::none())).await
 }
 
 /// The client of the request that is being handled.
@@ -91,6 +101,9 @@ macro_rules! line {
 impl Event<'_> {
     /// Logs the event.
     pub fn log(&self) {
+        if MUTED.try_with(|()| ()).is_ok() {
+            return;
+        }
         let logged = ORIGIN.try_with(|origin| self.log_for(Some(origin)));
         if logged.is_err() {
             self.log_for(None);

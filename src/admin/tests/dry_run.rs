@@ -1,9 +1,13 @@
 //! `?dry_run=true`: answered with what would change, and nothing is kept.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use http::Method;
 use portcullis_policy::SessionKind;
 use portcullis_store::{Kind, Record};
 use serde_json::{Value, json};
+use tracing::instrument::WithSubscriber as _;
 
 use super::bench::{Answer, Bench, PASSWORD};
 use crate::admin::table::Declaration;
@@ -376,10 +380,10 @@ async fn r12_withdrawn_last_invitation_keeps_the_link_closed() {
     let ann = bench.post("/api/v1/users", new).await.id();
     let path = format!("/api/v1/users/{ann}/invitation");
     let withdrawn = changes(&bench, Method::DELETE, &path, None).await;
-    assert_eq!(names(&withdrawn), ["link-stays-closed"], "{withdrawn}");
+    assert_eq!(names(&withdrawn), ["invitation-ends", "link-stays-closed"], "{withdrawn}");
     bench.person("acme", "bo", "limited").await;
     let withdrawn = changes(&bench, Method::DELETE, &path, None).await;
-    assert_eq!(names(&withdrawn), [""; 0], "{withdrawn}");
+    assert_eq!(names(&withdrawn), ["invitation-ends"], "{withdrawn}");
 }
 
 #[tokio::test]
@@ -437,6 +441,17 @@ async fn r3_paying_without_a_sign_in_is_warned_about() {
 }
 
 #[tokio::test]
+async fn r3_members_of_the_non_portal_group_count_too() {
+    let bench = Bench::start().await;
+    bench.post("/api/v1/organizations", json!({ "id": "acme", "name": "Acme" })).await;
+    bench.person("globex", "bo", "non-portal").await;
+    let body = Some(json!({ "permissions": ["invoices.view"] }));
+    let changes = changes(&bench, Method::PATCH, "/api/v1/groups/non-portal", body).await;
+    let lost = &changes["loses"].as_array().unwrap()[0];
+    assert_eq!(lost["people"], 2, "{changes}");
+}
+
+#[tokio::test]
 async fn r12_r13_the_preference_about_links_closes_them() {
     let bench = Bench::start().await;
     bench.post("/api/v1/organizations", json!({ "id": "empty", "name": "Empty" })).await;
@@ -478,6 +493,159 @@ async fn r34_a_new_password_ends_sessions_and_is_mailed() {
     let set = changes(&bench, Method::PUT, &path, body).await;
     assert_eq!((&set["sessions_ended"], &set["mails"]), (&json!(2), &json!(1)), "{set}");
     assert_eq!((&set["gains"], &set["loses"]), (&json!([]), &json!([])));
+}
+
+#[tokio::test]
+async fn sessions_of_administrators_end_with_their_generation() {
+    let bench = Bench::start().await;
+    let mut ids = Vec::new();
+    for login in ["theo", "tea"] {
+        let new = json!({ "login": login, "role": "owner", "password": PASSWORD });
+        let issued = bench.post("/api/v1/administrators", new).await;
+        let code = &issued.body["second_factor"]["recovery_codes"][0];
+        let credentials = json!({ "login": login, "password": PASSWORD, "code": code });
+        assert_eq!(bench.sign_in(&credentials.to_string()).await.status, 201);
+        ids.push(issued.id());
+    }
+    let password = Some(json!({ "password": "Battery staple 8?" }));
+    let of = |rest: &str| format!("/api/v1/administrators/{}{rest}", ids[0]);
+    for (method, rest, body, ended) in [
+        (Method::PUT, "/password", password, 1),
+        (Method::POST, "/mfa", None, 1),
+        (Method::DELETE, "/sessions", None, 1),
+        (Method::DELETE, "", None, 1),
+        (Method::PATCH, "", Some(json!({ "role": "auditor" })), 0),
+    ] {
+        let tried = changes(&bench, method, &of(rest), body).await;
+        assert_eq!(tried["sessions_ended"], ended, "{rest}: {tried}");
+    }
+    assert_eq!(bench.post(&of("/mfa"), json!({})).await.status, 201);
+    let again = changes(&bench, Method::DELETE, &of("/sessions"), None).await;
+    assert_eq!(again["sessions_ended"], 0, "an ended one does not end again: {again}");
+}
+
+#[tokio::test]
+async fn r40_invitation_ends_with_its_address() {
+    let bench = Bench::start().await;
+    let acme = json!({ "id": "acme", "name": "Acme", "email": "info@example.com" });
+    bench.post("/api/v1/organizations", acme).await;
+    let bo = json!({ "name": "Bo", "email": "bo@example.com" });
+    let bo = bench.post("/api/v1/organizations/acme/end-users", bo).await.id();
+    for (login, end_user) in [("ann", None), ("bo", Some(&*bo))] {
+        let new = json!({
+            "organization": "acme", "login": login, "invite": true, "end_user": end_user,
+        });
+        assert_eq!(bench.post("/api/v1/users", new).await.status, 201);
+    }
+    let users = bench.get("/api/v1/users").await.body;
+    let items = users["items"].as_array().unwrap().iter();
+    let ann = items.clone().find(|user| user["login"] == "ann").unwrap()["id"].as_str().unwrap();
+    let other = || json!({ "email": "other@example.com" });
+    let (acme, end_user) =
+        ("/api/v1/organizations/acme", format!("/api/v1/organizations/acme/end-users/{bo}"));
+    let user = format!("/api/v1/users/{ann}");
+    for (path, body, logins) in [
+        (acme, other(), vec!["ann"]),
+        (acme, json!({ "email": "INFO@example.com" }), vec![]),
+        (&end_user, other(), vec!["bo"]),
+        (&end_user, json!({ "name": "Bob" }), vec![]),
+        (&user, json!({ "end_user": bo }), vec!["ann"]),
+        (&user, json!({ "disabled": true }), vec!["ann"]),
+        (&user, json!({ "login": "anna" }), vec![]),
+    ] {
+        let tried = changes(&bench, Method::PATCH, path, Some(body)).await;
+        let details = tried["warnings"].to_string();
+        let named: Vec<_> =
+            ["ann", "bo"].into_iter().filter(|it| details.contains(&format!("`{it}`"))).collect();
+        assert_eq!(named, logins, "{path}: {tried}");
+        assert_eq!(names(&tried).contains(&"invitation-ends"), !logins.is_empty(), "{tried}");
+    }
+    let again = changes(&bench, Method::POST, &format!("{user}/invitation"), None).await;
+    assert!(!names(&again).contains(&"invitation-ends"), "it is replaced: {again}");
+}
+
+#[tokio::test]
+async fn r33_reset_link_ends_with_the_login() {
+    let bench = Bench::start().await;
+    let ann = bench.person("acme", "ann@example.com", "limited").await;
+    let path = format!("/api/v1/users/{ann}");
+    let login = || Some(json!({ "login": "anna@example.com" }));
+    let before = changes(&bench, Method::PATCH, &path, login()).await;
+    assert_eq!(names(&before), [""; 0], "{before}");
+    let asked = bench.directory().resets().ask("ann@example.com", None, clock::now()).await;
+    drop(asked.unwrap());
+    let renamed = changes(&bench, Method::PATCH, &path, login()).await;
+    assert_eq!(names(&renamed), ["reset-ends"], "{renamed}");
+    assert!(renamed["warnings"].to_string().contains("`ann@example.com`"), "{renamed}");
+    let email = Some(json!({ "email": "other@example.com" }));
+    let other = changes(&bench, Method::PATCH, "/api/v1/organizations/acme", email).await;
+    assert_eq!(names(&other), [""; 0], "{other}");
+}
+
+#[tokio::test]
+async fn r34_tokens_end_with_the_password_and_the_user() {
+    let bench = Bench::start().await;
+    let ann = bench.person("acme", "ann", "limited").await;
+    bench.person("acme", "bo", "limited").await;
+    let path = format!("/api/v1/users/{ann}");
+    for name in ["a", "b", "c"] {
+        let token = bench.post(&format!("{path}/tokens"), json!({ "name": name })).await;
+        assert_eq!(token.status, 201);
+    }
+    let password = Some(json!({ "password": "Battery staple 8?" }));
+    for (method, rest, body, count) in [
+        (Method::PUT, "/password", password, "3 tokens "),
+        (Method::DELETE, "", None, "3 tokens "),
+        (Method::PATCH, "", Some(json!({ "name": "Ann" })), ""),
+    ] {
+        let tried = changes(&bench, method, &format!("{path}{rest}"), body).await;
+        let revoked = if count.is_empty() { vec![] } else { vec!["tokens-revoked"] };
+        assert_eq!(names(&tried), revoked, "{tried}");
+        assert!(tried["warnings"].to_string().contains(count), "{tried}");
+    }
+}
+
+/// Counts what is logged.
+#[derive(Clone, Default)]
+struct Lines(Arc<AtomicUsize>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_logged_or_audited_in_a_dry_run() {
+    let bench = Bench::start().await;
+    let ids = records(&bench).await;
+    let lines = Lines::default();
+    let dispatch = || {
+        let to = lines.clone();
+        let format = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
+        tracing::Dispatch::new(format.with_writer(move || to.clone()).finish())
+    };
+    // While there is only one, `tracing` may ask that of another test's thread what is logged.
+    let [dispatch, _second] = [dispatch(), dispatch()];
+    let audited = async || bench.store.list(kind::AUDIT, None, None, 100_000).await.unwrap().len();
+    let before = audited().await;
+    let table = routes::table().declarations;
+    for (path, Declaration { method, .. }) in table.all() {
+        let known = if *method == Method::GET { None } else { request(method, path, &ids) };
+        let Some((real, body)) = known else { continue };
+        let run = tried(&bench, method.clone(), &real, body);
+        run.with_subscriber(dispatch.clone()).await;
+        assert_eq!(lines.0.load(Ordering::Relaxed), 0, "{method} {path}");
+    }
+    assert_eq!(audited().await, before);
+    let (path, body) = request(&Method::PATCH, "/api/v1/groups/{id}", &ids).unwrap();
+    bench.ask(Method::PATCH, &path, body).with_subscriber(dispatch).await;
+    assert!(lines.0.load(Ordering::Relaxed) > 0 && audited().await > before);
 }
 
 #[tokio::test]

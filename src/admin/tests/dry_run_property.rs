@@ -1,5 +1,5 @@
 //! A dry run misses no effect of the real write, over random sequences of writes: people's decisions
-//! as `explain` gives them, sessions, mails and secure links before and after.
+//! as `explain` gives them, sessions, mails, tokens, mailed and secure links before and after.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,11 +9,17 @@ use serde_json::{Value, json};
 use super::bench::{Bench, PASSWORD};
 use super::dry_run::{link_session, tried};
 use crate::clock;
+use crate::credential::token::{PlainToken, TokenHash};
+use crate::directory::access::password_links::MailedLink;
 use crate::directory::access::secure_links::link_honoured;
-use crate::directory::records::kind;
+use crate::directory::fixture::by_operator_at;
+use crate::directory::records::{
+    AdminSession, AdminSessionId, Administrator, Mail, Occasion, Stored, kind, put,
+};
 use crate::session::SessionFilter;
+use portcullis_store::Expect;
 
-const STEPS: usize = 60;
+const STEPS: usize = 80;
 const PERMISSIONS: [&str; 6] = [
     "portal.access",
     "tickets.create",
@@ -50,8 +56,13 @@ struct Observed {
     allowed: BTreeMap<String, BTreeSet<String>>,
     /// The routes that visitors may use.
     public: BTreeSet<String>,
+    /// Those of portal users, links and administrators.
     sessions: BTreeSet<String>,
     mails: BTreeSet<String>,
+    /// The users with an open invitation, and those with an open reset link.
+    mailed_links: [BTreeSet<String>; 2],
+    /// The tokens of portal users.
+    tokens: BTreeSet<String>,
     open_links: BTreeSet<String>,
     is_disabled: bool,
 }
@@ -93,6 +104,16 @@ impl World {
         items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
     }
 
+    /// The ids of an owner's records, with the owner's: organizations' end users, users' tokens.
+    async fn ids_of(&self, owners: &str, list: &str) -> Vec<(String, String)> {
+        let mut ids = Vec::new();
+        for owner in self.ids(owners).await {
+            let of_owner = self.ids(&format!("{owners}/{owner}/{list}")).await;
+            ids.extend(of_owner.into_iter().map(|id| (owner.clone(), id)));
+        }
+        ids
+    }
+
     async fn allowed(&self, who: &str, id: impl Into<Value>) -> BTreeSet<String> {
         let mut allowed = BTreeSet::new();
         let id: Value = id.into();
@@ -122,24 +143,74 @@ impl World {
                 open_links.insert(organization);
             }
         }
-        let mails = self.bench.store.list(kind::MAIL, None, None, 10_000).await.unwrap();
         Observed {
             allowed,
             public: self.allowed("anonymous", true).await,
             sessions: self.sessions().await,
-            mails: mails.into_iter().map(|mail| mail.id).collect(),
+            mails: self.mails().await,
+            mailed_links: self.mailed_links().await,
+            tokens: self.ids_of("users", "tokens").await.into_iter().map(|(_, id)| id).collect(),
             open_links,
             is_disabled: directory.snapshot().preferences().disabled_redirect_url.is_some(),
         }
     }
 
-    async fn sessions(&self) -> BTreeSet<String> {
-        let sessions =
-            self.bench.state.sessions.list(&SessionFilter::All, None, 1000, clock::now());
-        sessions.await.unwrap().0.into_iter().map(|view| view.id).collect()
+    async fn mails(&self) -> BTreeSet<String> {
+        let mails = self.bench.store.list(kind::MAIL, None, None, 10_000).await.unwrap();
+        mails.into_iter().map(|mail| mail.id).collect()
     }
 
-    /// Sessions come and go without being written by an operator.
+    async fn mailed_links(&self) -> [BTreeSet<String>; 2] {
+        let (directory, now) = (self.bench.directory(), clock::now());
+        let mut users = [BTreeSet::new(), BTreeSet::new()];
+        for mail in directory.records().read().all_intact::<Mail>(None).await.unwrap() {
+            let link = directory.password_links().mailed(&mail, now).await.unwrap();
+            let (MailedLink::Valid(token), Some(occasion)) = (link, mail.doc.occasion.link())
+            else {
+                continue;
+            };
+            let links = directory.password_links();
+            let holder = links.holder(occasion, token.expose(), None, now).await.unwrap();
+            assert!(holder.is_some());
+            users[usize::from(occasion == Occasion::Reset)].insert(mail.doc.user.to_string());
+        }
+        users
+    }
+
+    async fn sessions(&self) -> BTreeSet<String> {
+        let (state, now) = (&self.bench.state, clock::now());
+        let sessions = state.sessions.list(&SessionFilter::All, None, 1000, now);
+        let mut ids: BTreeSet<_> =
+            sessions.await.unwrap().0.into_iter().map(|view| view.id).collect();
+        let records = self.bench.store.list(kind::ADMIN_SESSION, None, None, 1000).await.unwrap();
+        for record in records {
+            let (token, administrators) =
+                (TokenHash::parse(&record.id).unwrap(), state.directory.administrators());
+            if administrators.session(&token, state.rules, now).await.unwrap().is_some() {
+                ids.insert(record.id);
+            }
+        }
+        ids
+    }
+
+    /// Signs an administrator in, if there is one.
+    async fn sign_in_administrator(&self, random: &mut Random) {
+        let (records, now) = (self.bench.directory().records(), clock::now());
+        let all = records.read().all_intact::<Administrator>(None).await.unwrap();
+        let Some(Stored { id, doc, .. }) = all.get(random.below(4)) else { return };
+        let session = AdminSession {
+            administrator: id.clone(),
+            generation: doc.generation,
+            created: now,
+            last_seen: now,
+            address: "192.0.2.7".parse().unwrap(),
+        };
+        let id = AdminSessionId::from(PlainToken::generate().hash().to_string());
+        let write = put(&id, Expect::Absent, &session);
+        records.commit(&by_operator_at(now), vec![write]).await.unwrap();
+    }
+
+    /// What is not written by an operator: sessions begin, links are asked for.
     async fn sign_in(&self, random: &mut Random) {
         let users = self.ids("users").await;
         let user = random.of(&users).to_owned();
@@ -150,6 +221,15 @@ impl World {
         let organizations = self.ids("organizations").await;
         if let Some(organization) = organizations.get(random.below(4)) {
             link_session(&self.bench, organization).await;
+        }
+        self.sign_in_administrator(random).await;
+        if random.below(3) == 0 {
+            let items = self.bench.get("/api/v1/users").await.body["items"].clone();
+            let logins = items.as_array().unwrap().iter();
+            let logins: Vec<_> =
+                logins.map(|user| user["login"].as_str().unwrap().to_owned()).collect();
+            let asked = self.bench.directory().resets().ask(random.of(&logins), None, clock::now());
+            let _ = asked.await.unwrap();
         }
     }
 
@@ -162,7 +242,7 @@ impl World {
         let organization = random.of(&organizations).to_owned();
         let number = random.below(1000);
         let of = |owner: &str, id: &str, rest: &str| format!("/api/v1/{owner}/{id}{rest}");
-        match random.below(22) {
+        match random.below(42) {
             0 => {
                 let body =
                     json!({ "name": format!("G{number}"), "permissions": random.permissions() });
@@ -197,8 +277,15 @@ impl World {
                     1 => body["password"] = PASSWORD.into(),
                     _ => {}
                 }
-                if body["invite"] == true {
+                if body["invite"] == true && random.below(3) == 0 {
                     body["send_to"] = login.into();
+                }
+                if random.below(2) == 0
+                    && let Some((organization, end_user)) =
+                        self.ids_of("organizations", "end-users").await.first()
+                {
+                    body["organization"] = organization.as_str().into();
+                    body["end_user"] = end_user.as_str().into();
                 }
                 (Method::POST, "/api/v1/users".to_owned(), Some(body))
             }
@@ -225,6 +312,8 @@ impl World {
                 let body = json!({ "disabled_redirect_url": url });
                 (Method::PATCH, "/api/v1/preferences".to_owned(), Some(body))
             }
+            21..=30 => self.write_about_people(random, (&user, &organization), number).await,
+            31..=37 => self.write_about_administrators(random, number).await,
             _ => {
                 let of = match random.below(3) {
                     0 => format!("user={user}"),
@@ -233,6 +322,78 @@ impl World {
                 };
                 (Method::DELETE, format!("/api/v1/sessions?{of}"), None)
             }
+        }
+    }
+
+    /// A random write about addresses, logins and tokens.
+    async fn write_about_people(
+        &self,
+        random: &mut Random,
+        (user, organization): (&str, &str),
+        number: usize,
+    ) -> (Method, String, Option<Value>) {
+        let email = (random.below(4) > 0).then(|| format!("e{number}@example.com"));
+        let of = |owner: &str, id: &str, rest: &str| format!("/api/v1/{owner}/{id}{rest}");
+        let end_users = self.ids_of("organizations", "end-users").await;
+        let end_user = end_users.get(random.below(end_users.len().max(1)));
+        match random.below(7) {
+            0 => {
+                let body = Some(json!({ "email": email }));
+                (Method::PATCH, of("organizations", organization, ""), body)
+            }
+            1 => {
+                let body = Some(json!({ "name": "E", "email": email }));
+                (Method::POST, of("organizations", organization, "/end-users"), body)
+            }
+            2 if let Some((organization, end_user)) = end_user => {
+                let path = of("organizations", organization, &format!("/end-users/{end_user}"));
+                (Method::PATCH, path, Some(json!({ "email": email })))
+            }
+            3 if let Some((_, end_user)) = end_user => {
+                let end_user = (random.below(3) > 0).then_some(end_user);
+                let body = Some(json!({ "end_user": end_user }));
+                (Method::PATCH, of("users", user, ""), body)
+            }
+            4 => {
+                let body = Some(json!({ "login": format!("l{number}@example.com") }));
+                (Method::PATCH, of("users", user, ""), body)
+            }
+            5 => {
+                let tokens = self.ids_of("users", "tokens").await;
+                match tokens.first() {
+                    Some((user, token)) => {
+                        (Method::DELETE, of("users", user, &format!("/tokens/{token}")), None)
+                    }
+                    None => (Method::DELETE, of("users", user, ""), None),
+                }
+            }
+            _ => {
+                let body = Some(json!({ "name": format!("T{number}") }));
+                (Method::POST, of("users", user, "/tokens"), body)
+            }
+        }
+    }
+
+    /// A random write about administrators.
+    async fn write_about_administrators(
+        &self,
+        random: &mut Random,
+        number: usize,
+    ) -> (Method, String, Option<Value>) {
+        let administrators = self.ids("administrators").await;
+        if administrators.len() < 2 {
+            let body =
+                json!({ "login": format!("a{number}"), "role": "owner", "password": PASSWORD });
+            return (Method::POST, "/api/v1/administrators".to_owned(), Some(body));
+        }
+        let id = random.of(&administrators);
+        let of = |rest: &str| format!("/api/v1/administrators/{id}{rest}");
+        match random.below(5) {
+            0 => (Method::PUT, of("/password"), Some(json!({ "password": "Battery staple 8?" }))),
+            1 => (Method::POST, of("/mfa"), None),
+            2 => (Method::PATCH, of(""), Some(json!({ "role": "auditor" }))),
+            3 => (Method::DELETE, of("/sessions"), None),
+            _ => (Method::DELETE, of(""), None),
         }
     }
 }
@@ -259,7 +420,35 @@ fn announced(changes: &Value, side: &str, route: &str) -> u64 {
     people.max(changes["access"][side].as_u64().unwrap())
 }
 
-fn compare(changes: &Value, before: &Observed, after: &Observed, what: &str) {
+/// The detail of the warning with this name; empty without one.
+fn detail<'a>(changes: &'a Value, name: &str) -> &'a str {
+    let mut warnings = changes["warnings"].as_array().unwrap().iter();
+    let warning = warnings.find(|warning| warning["name"] == *name);
+    warning.map_or("", |warning| warning["detail"].as_str().unwrap())
+}
+
+/// How many mailed links end, and how many tokens.
+fn compare_credentials(
+    changes: &Value,
+    before: &Observed,
+    after: &Observed,
+    what: &str,
+) -> [usize; 2] {
+    let mut links = 0;
+    for (place, name) in ["invitation-ends", "reset-ends"].into_iter().enumerate() {
+        let ended = before.mailed_links[place].difference(&after.mailed_links[place]).count();
+        let named = detail(changes, name).matches('`').count() / 2;
+        assert_eq!(named, ended.min(5), "{what}: {name} {changes}");
+        links += ended;
+    }
+    let revoked = before.tokens.difference(&after.tokens).count();
+    let detail = detail(changes, "tokens-revoked");
+    let announced = detail.split(' ').next().unwrap().parse().unwrap_or(0);
+    assert_eq!(revoked, announced, "{what}: {changes}");
+    [links, revoked]
+}
+
+fn compare(changes: &Value, before: &Observed, after: &Observed, what: &str) -> [usize; 2] {
     let names: Vec<_> = changes["warnings"].as_array().unwrap().iter().collect();
     let warns = |name: &str| names.iter().any(|warning| warning["name"] == *name);
     if before.is_disabled == after.is_disabled {
@@ -279,6 +468,7 @@ fn compare(changes: &Value, before: &Observed, after: &Observed, what: &str) {
     let closed: Vec<_> = before.open_links.difference(&after.open_links).collect();
     assert_eq!(changes["links_closed"], json!(closed), "{what}: {changes}");
     assert_eq!(warns("link-closes"), !closed.is_empty(), "{what}: {changes}");
+    compare_credentials(changes, before, after, what)
 }
 
 #[tokio::test]
@@ -289,11 +479,13 @@ async fn a_dry_run_misses_no_effect_of_random_writes() {
             let body = json!({ "id": id, "name": id });
             assert_eq!(world.bench.post("/api/v1/organizations", body).await.status, 201);
         }
-        let (mut made, mut ended, mut closed) = (0, 0, 0);
+        let (mut made, mut ended, mut closed, mut links, mut tokens) = (0, 0, 0, 0, 0);
         let mut before = world.observe().await;
         for step in 0..STEPS {
             world.sign_in(&mut random).await;
             before.sessions = world.sessions().await;
+            before.mails = world.mails().await;
+            before.mailed_links = world.mailed_links().await;
             let (method, path, body) = world.write(&mut random).await;
             let what = format!("seed {seed}, step {step}: {method} {path} {body:?}");
             let head = world.bench.store.head().await.unwrap();
@@ -307,12 +499,13 @@ async fn a_dry_run_misses_no_effect_of_random_writes() {
             assert_eq!(dry.status, 200, "{what}: {dry:?}");
             let after = world.observe().await;
             let changes = &dry.body["changes"];
-            compare(changes, &before, &after, &what);
+            let [more_links, more_tokens] = compare(changes, &before, &after, &what);
             before = after;
-            made += 1;
+            (made, links, tokens) = (made + 1, links + more_links, tokens + more_tokens);
             ended += changes["sessions_ended"].as_u64().unwrap();
             closed += changes["links_closed"].as_array().unwrap().len();
         }
         assert!(made > STEPS / 2 && ended > 5 && closed > 2, "{made} {ended} {closed}");
+        assert!(links > 0 && tokens > 0, "{links} {tokens}");
     }
 }

@@ -24,6 +24,7 @@ pub use self::accounts::{
     AdministratorPatch, AdministratorView, IssuedAdministrator, NewAdministrator,
 };
 pub use self::sessions::AdminSessionView;
+pub(in crate::directory) use self::sessions::is_open;
 pub use self::sign_in::{AdminSignIn, AdminSignInRequest};
 
 /// The accounts of the operator's staff.

@@ -110,10 +110,8 @@ impl UserTokens {
             }
             let of_user = UserToken::of_user(&user.id);
             let tokens = self.core.read().all_intact::<UserToken>(Some(&of_user)).await?;
-            let (valid, over): (Vec<_>, Vec<_>) = tokens.into_iter().partition(|token| {
-                let expired = token.doc.expires.is_some_and(|expires| expires <= change.at);
-                !expired && is_of_password(&token.doc, &user.doc)
-            });
+            let (valid, over): (Vec<_>, Vec<_>) =
+                tokens.into_iter().partition(|token| is_valid(&token.doc, &user.doc, change.at));
             let is_free = |place: &usize| valid.iter().all(|token| token.doc.place != *place);
             let Some(place) = (0..MOST).find(is_free) else {
                 return Err(refused(Refusal::TooManyTokens { login: user.doc.login, most: MOST }));
@@ -229,6 +227,12 @@ impl UserTokens {
             version: token.version,
         }
     }
+}
+
+/// Whether a token of the user has neither expired nor ended with an earlier password.
+pub(in crate::directory) fn is_valid(token: &UserToken, user: &User, now: Timestamp) -> bool {
+    let expired = token.expires.is_some_and(|expires| expires <= now);
+    !expired && is_of_password(token, user)
 }
 
 fn is_of_password(token: &UserToken, user: &User) -> bool {

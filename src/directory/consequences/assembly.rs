@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use portcullis_store::StoreError;
 use portcullis_store::overlay::Difference;
 
@@ -9,15 +10,22 @@ use super::comparison::Comparison;
 use super::effects::Consequences;
 use super::tally::Tally;
 use crate::directory::Directory;
+use crate::directory::access::administrators::AdminRules;
 use crate::directory::dry_run::DryRun;
 use crate::directory::records::{Mail, MailState, Stored, kind};
 
 impl DryRun {
-    /// What the dry run would change in the directory that it was made from.
+    /// What the dry run would change in the directory that it was made from. The rules and the time
+    /// are those by which sessions, links and tokens are still open.
     ///
     /// # Errors
     /// When the store is unavailable, or a record is damaged.
-    pub async fn consequences(&self, real: &Directory) -> Result<Consequences, StoreError> {
+    pub async fn consequences(
+        &self,
+        real: &Directory,
+        rules: AdminRules,
+        now: Timestamp,
+    ) -> Result<Consequences, StoreError> {
         let differences = self.overlay.differences().await;
         let (before, after) = (Arc::clone(&self.before), Arc::clone(&self.directory.snapshot()));
         let comparison = Comparison {
@@ -31,8 +39,6 @@ impl DryRun {
         let links = comparison.links(&users).await?;
         let shifts = comparison.shifts(&users, &links).await?;
         let tally = Tally::of(&before, &after, &shifts);
-        let ended =
-            |kind| differences.iter().filter(move |it| it.kind == kind && it.after.is_none());
         Ok(Consequences {
             gains: tally.gains,
             loses: tally.loses,
@@ -45,7 +51,9 @@ impl DryRun {
                 .filter(|user| user.may_end_sessions())
                 .map(|it| it.id.clone())
                 .collect(),
-            admin_sessions: ended(kind::ADMIN_SESSION).count(),
+            admin_sessions: comparison.ended_admin_sessions(rules, now).await?,
+            ended_links: comparison.ended_links(&users, now).await?,
+            revoked_tokens: comparison.revoked_tokens(&users, now).await?,
             without_access: comparison.stranded(&users).await?,
             before,
             after,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::links::LinkChange;
+use super::mailed_links::EndedLink;
 use super::tally::{AccessChange, PermissionChange, RouteChanges};
 use crate::directory::records::{OrganizationId, UserId};
 use crate::directory::state::Snapshot;
@@ -31,6 +32,9 @@ pub struct Consequences {
     pub(super) after: Arc<Snapshot>,
     pub(super) routes: RouteChanges,
     pub(super) without_access: Vec<Stranded>,
+    pub(super) ended_links: Vec<EndedLink>,
+    /// How many tokens of portal users would be refused.
+    pub(super) revoked_tokens: usize,
 }
 
 /// How many open sessions would end.

@@ -36,7 +36,6 @@ impl Comparison<'_> {
             if group == built_in::NON_PORTAL {
                 let people = self.open_links(links).await?;
                 shifts.insert((Standing::Link, Standing::Link), people);
-                continue;
             }
             let members = Key::new("group", group.as_str());
             let all = self.dry.count::<User>(Some(&members)).await?;

@@ -9,7 +9,7 @@ use super::changed_users::ChangedUser;
 use super::comparison::Comparison;
 use super::effects::{Consequences, EndedSessions, SilentConsequence, Stranded};
 use super::links::{LinkCause, LinkChange};
-use crate::directory::records::{GroupId, User, UserStatus};
+use crate::directory::records::{GroupId, Occasion, User, UserStatus};
 use crate::directory::state::Snapshot;
 
 /// The permissions with which money is spent.
@@ -48,6 +48,9 @@ impl Consequences {
         warnings.extend(self.about_closed_links(ended));
         warnings.extend(self.about_opened_links());
         warnings.extend(self.about_replaced_links(ended));
+        warnings.extend(self.about_mailed_links(Occasion::Invitation));
+        warnings.extend(self.about_mailed_links(Occasion::Reset));
+        warnings.extend(self.about_tokens());
         warnings.extend(self.about_stranded_users());
         warnings.extend(self.about_default_group());
         warnings.extend(self.about_portal(ended));
@@ -91,6 +94,46 @@ impl Consequences {
             "link-replaced",
             format!("{which} stops working, and {sessions}; send people the new one"),
         )
+    }
+
+    /// Another address, login or password ends links that were mailed (R33, R40).
+    fn about_mailed_links(&self, occasion: Occasion) -> Option<SilentConsequence> {
+        let links = self.ended_links.iter().filter(|link| link.occasion == occasion);
+        let logins: Vec<_> = links.map(|link| link.login.as_str()).collect();
+        let further = logins.len().saturating_sub(NAMED);
+        let more = if further > 0 { format!(" and {further} more") } else { String::new() };
+        let verb = if logins.len() == 1 { "stops" } else { "stop" };
+        let of = match &*logins {
+            [] => return None,
+            [login] => format!("of `{login}`"),
+            _ => format!("of {}{more}", quoted(logins.iter().take(NAMED).copied())),
+        };
+        let plural = if logins.len() == 1 { "" } else { "s" };
+        match occasion {
+            Occasion::Invitation => warning(
+                "invitation-ends",
+                format!(
+                    "the mailed invitation{plural} {of} {verb} working; invite again those who \
+                     still need one"
+                ),
+            ),
+            Occasion::Reset => warning(
+                "reset-ends",
+                format!(
+                    "the mailed link{plural} {of} to replace a forgotten password {verb} working"
+                ),
+            ),
+        }
+    }
+
+    /// A new password ends the tokens of its user (R34).
+    fn about_tokens(&self) -> Option<SilentConsequence> {
+        let tokens = match self.revoked_tokens {
+            0 => return None,
+            1 => "1 token of a portal user is".to_owned(),
+            many => format!("{many} tokens of portal users are"),
+        };
+        warning("tokens-revoked", format!("{tokens} revoked: programs that use them are refused"))
     }
 
     fn about_stranded_users(&self) -> Option<SilentConsequence> {

@@ -184,6 +184,22 @@ mod tests {
         Series { refused, count: 1, first: at, last: at, lockout: None }
     }
 
+    #[tokio::test]
+    async fn refusals_are_neither_counted_nor_logged_when_muted() {
+        let login = "muted@example.com";
+        let refused = || super::super::Event::SignInRefused {
+            cause: Cause::WrongPassword,
+            user: Some("muted-user"),
+            organization: None,
+            login,
+        };
+        super::super::muted(async { refused().log() }).await;
+        let is_counted = |pending: &Pending| {
+            pending.of_accounts.keys().any(|refused| refused.login.as_deref() == Some(login))
+        };
+        assert!(!is_counted(&PENDING.lock()));
+    }
+
     #[test]
     fn equal_refusals_are_one_series_with_first_and_last() {
         let mut pending = Pending::default();

@@ -195,7 +195,12 @@ fn ended(id: &AdministratorId, of: Option<&Stored<Administrator>>, sessions: usi
 
 /// Whether a session may be used: its account has not changed how it signs in, and neither timeout
 /// is over.
-fn is_open(session: &AdminSession, of: &Administrator, rules: AdminRules, now: Timestamp) -> bool {
+pub(in crate::directory) fn is_open(
+    session: &AdminSession,
+    of: &Administrator,
+    rules: AdminRules,
+    now: Timestamp,
+) -> bool {
     let within = |since: Timestamp, timeout: Duration| {
         let age = now.duration_since(since);
         SignedDuration::try_from(timeout).is_ok_and(|timeout| age < timeout)
