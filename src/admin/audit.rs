@@ -3,6 +3,7 @@
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
+use http::Method;
 use serde_json::Map;
 
 use super::problem::Problem;
@@ -40,11 +41,15 @@ pub(super) async fn checkpoint(
 
 /// The whole log as lines of JSON, for verification: signed first, so that its last line is a
 /// checkpoint, which covers the entry about this export too. A failure cuts the response off, so that no
-/// client takes a part for the whole.
+/// client takes a part for the whole. The answer to HEAD exports nothing.
 pub(super) async fn export(
     State(admin): State<AdminState>,
+    method: Method,
     NewRecord(change): NewRecord,
 ) -> ApiResult<Lines> {
+    if method == Method::HEAD {
+        return response::lines(Body::empty());
+    }
     admin.audit.add_refused().await?;
     let exported = Occurrence::of_gateway("audit.exported", Map::new());
     admin.audit.note(&change, exported).await?;

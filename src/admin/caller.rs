@@ -10,7 +10,7 @@ use super::site::Site;
 use crate::clock;
 use crate::directory::access::administrators::AdminRules;
 use crate::directory::records::{AdminSessionId, Rights, Role, Scope};
-use crate::directory::{Actor, Directory};
+use crate::directory::{Actor, Directory, DirectoryError};
 use crate::telemetry::events::Event;
 
 /// How callers of the API are authenticated.
@@ -28,8 +28,6 @@ pub(super) struct Caller {
     pub(super) actor: Actor,
     /// The `email` of the caller's token or account. It gets blind copies of invitations.
     pub(super) email: Option<String>,
-    /// The session, of an administrator who is signed in.
-    pub(super) session: Option<AdminSessionId>,
 }
 
 impl Caller {
@@ -37,6 +35,14 @@ impl Caller {
     pub(super) fn rights(&self) -> Rights {
         let none = || Rights { role: Role::Auditor, scope: Scope::none(), impersonate: false };
         self.actor.rights().cloned().unwrap_or_else(none)
+    }
+
+    /// The session, of an administrator who is signed in.
+    pub(super) const fn session(&self) -> Option<&AdminSessionId> {
+        match &self.actor {
+            Actor::Administrator { session, .. } => session.as_ref(),
+            _ => None,
+        }
     }
 }
 
@@ -64,7 +70,7 @@ impl Authentication {
             // Who can open the socket can read the files behind it, too.
             Access::Socket => {
                 let actor = Actor::SocketOwner;
-                return Ok(Caller { actor, email: None, session: None });
+                return Ok(Caller { actor, email: None });
             }
             Access::Token => {}
         }
@@ -79,15 +85,16 @@ impl Authentication {
             Some(signed_in) => {
                 let of = signed_in.administrator;
                 Ok(Caller {
-                    actor: Actor::Administrator { id: of.id, login: of.login, rights: of.rights },
+                    actor: Actor::Administrator {
+                        id: of.id,
+                        login: of.login,
+                        rights: of.rights,
+                        session: Some(signed_in.session),
+                    },
                     email: of.email,
-                    session: Some(signed_in.session),
                 })
             }
-            None => {
-                let detail = "the session has ended; sign in again";
-                Err(Problem::new(StatusCode::UNAUTHORIZED, "session-ended", detail))
-            }
+            None => Err(DirectoryError::SessionEnded.into()),
         }
     }
 
@@ -97,13 +104,10 @@ impl Authentication {
             Some(token) => Ok(Caller {
                 actor: Actor::Token { id: token.id, name: token.name, rights: token.rights },
                 email: token.email,
-                session: None,
             }),
             None => {
                 Event::ApiTokenRefused.log();
-                let detail = "the token is unknown, expired or revoked; create another with \
-                              `portcullis token create NAME`";
-                Err(Problem::new(StatusCode::UNAUTHORIZED, "token-unknown", detail))
+                Err(DirectoryError::TokenUnknown.into())
             }
         }
     }

@@ -2,11 +2,12 @@
 //! query parameters are not declared.
 //!
 //! Authentication comes first, so that a caller without a token learns nothing about which paths
-//! exist.
+//! exist, and cannot make the gateway keep a body. After a body, it is repeated.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{MatchedPath, Query, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -20,6 +21,7 @@ use super::dry_run;
 use super::openapi::Description;
 use super::origin::{self, Origins};
 use super::problem::{Problem, StoreFailed};
+use super::request;
 use super::state::AdminState;
 use super::table::{Declaration, Declarations, Table};
 use crate::directory::DirectoryError;
@@ -45,7 +47,16 @@ pub(super) fn router(table: Table, state: AdminState, access: Access) -> Router 
         .layer(middleware::from_fn_with_state(state.clone(), conflict::add_current))
         .layer(middleware::from_fn_with_state(guard, check))
         .layer(middleware::from_fn_with_state(origins, origin::during))
+        .layer(middleware::map_response(protect))
         .with_state(state)
+}
+
+/// No cache keeps an answer, and no browser takes it for another type than it says.
+async fn protect(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 async fn check(
@@ -57,21 +68,23 @@ async fn check(
     let path = matched.as_ref().map(MatchedPath::as_str);
     let methods = path.and_then(|path| guard.declarations.of(path));
     let declared = methods.and_then(|methods| find(methods, request.method()));
-    if !declared.is_some_and(Declaration::is_public) {
-        match guard.authentication.caller(request.method(), request.headers()).await {
-            Ok(caller) => {
-                if let Some(problem) = declared.and_then(|declared| declared.refuses(&caller)) {
-                    return Ok(problem.into_response());
-                }
-                request.extensions_mut().insert(caller);
-            }
-            Err(problem) => return Ok(problem.into_response()),
-        };
+    let is_public = declared.is_some_and(Declaration::is_public);
+    if !is_public && let Err(problem) = guard.authenticate(&mut request, declared).await {
+        return Ok(problem.into_response());
     }
     Ok(match (declared, methods) {
         (Some(declared), _) => {
             match declared.check_query(request.uri(), path.unwrap_or_default()) {
-                Ok(false) => {
+                Ok(is_dry_run) => {
+                    if !is_public {
+                        request = match guard.after_body(request, declared).await {
+                            Ok(request) => request,
+                            Err(problem) => return Ok(problem.into_response()),
+                        };
+                    }
+                    if is_dry_run {
+                        return Ok(dry_run::answer(&guard.state, request, next).await);
+                    }
                     let is_write = declared.method != Method::GET;
                     let response = next.run(request).await;
                     match response.extensions().get::<StoreFailed>() {
@@ -79,13 +92,46 @@ async fn check(
                         _ => response,
                     }
                 }
-                Ok(true) => dry_run::answer(&guard.state, request, next).await,
                 Err(problem) => problem.into_response(),
             }
         }
         (None, Some(methods)) => method_not_allowed(request.method(), methods),
         (None, None) => nothing_at(request.uri()).into_response(),
     })
+}
+
+impl Guard {
+    /// Adds the caller to a request, or refuses it.
+    async fn authenticate(
+        &self,
+        request: &mut Request,
+        declared: Option<&Declaration>,
+    ) -> Result<(), Problem> {
+        let caller = self.authentication.caller(request.method(), request.headers()).await?;
+        if let Some(problem) = declared.and_then(|declared| declared.refuses(&caller)) {
+            return Err(problem);
+        }
+        request.extensions_mut().insert(caller);
+        Ok(())
+    }
+
+    /// A request with its whole body. The client decides how long that takes, so the caller is
+    /// authenticated a second time: what has ended in between writes nothing, and the time of the
+    /// change is that of the whole request.
+    async fn after_body(
+        &self,
+        request: Request,
+        declared: &Declaration,
+    ) -> Result<Request, Problem> {
+        if declared.method == Method::GET || request.body().is_end_stream() {
+            return Ok(request);
+        }
+        let (parts, body) = request.into_parts();
+        let body = request::read(Request::new(body), &()).await?;
+        let mut request = Request::from_parts(parts, Body::from(body));
+        self.authenticate(&mut request, Some(declared)).await?;
+        Ok(request)
+    }
 }
 
 impl Declaration {

@@ -1,15 +1,18 @@
 //! `mail`: the outbox, the mails of the last 30 days, and test mails.
 
 use serde::Deserialize;
+use serde_json::Map;
 
 use super::problem::Problem;
-use super::request::{Body, Id, NoFields, OptionalBody, PageParams, Params, RecordChange};
+use super::request::{
+    Body, Id, NewRecord, NoFields, OptionalBody, PageParams, Params, RecordChange,
+};
 use super::response::{
     ApiResult, Created, Document, Listed, Record, created, document, listed, record,
 };
 use super::scoped::State;
 use super::state::AdminState;
-use crate::clock;
+use crate::directory::records::audit::{Occurrence, Subject};
 use crate::directory::records::kind;
 use crate::directory::{DirectoryError, MailId, Page};
 use crate::mail::MailTest;
@@ -68,8 +71,14 @@ pub(super) async fn retry(
 /// A test that fails is a result too, not an error of the request.
 pub(super) async fn test(
     State(admin): State<AdminState>,
+    NewRecord(change): NewRecord,
     Body(test): Body<Test>,
 ) -> ApiResult<Document<MailTest>> {
-    let tested = admin.mail_tester.send(&test.to, clock::now()).await;
-    document(&tested.map_err(|message| Problem::invalid("to", message))?)
+    let tested = admin.mail_tester.send(&test.to, change.at).await;
+    let tested = tested.map_err(|message| Problem::invalid("to", message))?;
+    let subject = Subject::new("address", &test.to, &test.to);
+    let after = Map::from_iter([("sent".to_owned(), tested.is_sent().into())]);
+    let occurrence = Occurrence { subject, ..Occurrence::of_gateway("mail.tested", after) };
+    admin.audit.note(&change, occurrence).await?;
+    document(&tested)
 }

@@ -1,5 +1,6 @@
 //! `users/{id}/export`: everything that is stored about a portal user.
 
+use http::Method;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Map;
@@ -40,6 +41,7 @@ pub(super) struct Export {
 pub(super) async fn export(
     State(admin): State<AdminState>,
     Id(id): Id<UserId>,
+    method: Method,
     NewRecord(change): NewRecord,
 ) -> ApiResult<Document<Export>> {
     let now = clock::now();
@@ -52,7 +54,10 @@ pub(super) async fn export(
         user: Some(id.to_string()),
         after: Map::new(),
     };
-    admin.audit.note(&change, exported).await?;
+    // The answer to HEAD exports nothing.
+    if method != Method::HEAD {
+        admin.audit.note(&change, exported).await?;
+    }
     let organization = admin.directory.organizations().get(&account.user.organization).await?;
     let sessions = admin.sessions.data_of_user(&id).await?;
     let mails = admin.mail.of_user(&id).await?;

@@ -151,6 +151,9 @@ impl From<DirectoryError> for Problem {
             DirectoryError::Escalation { role } | DirectoryError::OutOfScope { role } => {
                 Self::new(StatusCode::FORBIDDEN, code, detail).naming_role(role.name())
             }
+            DirectoryError::TokenUnknown | DirectoryError::SessionEnded => {
+                Self::new(StatusCode::UNAUTHORIZED, code, detail)
+            }
             DirectoryError::Contended | DirectoryError::Busy => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail)
             }

@@ -208,7 +208,8 @@ fn is_json(request: &Request) -> bool {
     })
 }
 
-async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+/// The whole body.
+pub(super) async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
         BytesRejection::FailedToBufferBody(cause)
             if cause.status() == StatusCode::PAYLOAD_TOO_LARGE =>

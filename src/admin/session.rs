@@ -86,7 +86,7 @@ pub(super) async fn end(
     Extension(caller): Extension<Caller>,
     NewRecord(change): NewRecord,
 ) -> ApiResult<NoContent> {
-    let Some(session) = &caller.session else {
+    let Some(session) = caller.session() else {
         return Err(Problem::not_found("session", "of this caller"));
     };
     admin.end_own_session(session, &change).await?;

@@ -98,11 +98,12 @@ impl Site {
         if method == Method::GET || method == Method::HEAD {
             return Ok(());
         }
-        let from_own_page = match only(headers, &SEC_FETCH_SITE) {
-            Ok(Some("same-origin")) => true,
-            Ok(Some("none") | None) => only(headers, &header::ORIGIN)
-                .is_ok_and(|origin| origin.is_some_and(|origin| self.is_own(origin, headers))),
-            Ok(Some(_)) | Err(_) => false,
+        let origin = only(headers, &header::ORIGIN)
+            .map(|origin| origin.map(|origin| self.is_own(origin, headers)));
+        let from_own_page = match (only(headers, &SEC_FETCH_SITE), origin) {
+            (Ok(Some("same-origin")), Ok(is_own)) => is_own.unwrap_or(true),
+            (Ok(Some("none") | None), Ok(is_own)) => is_own.unwrap_or(false),
+            _ => false,
         };
         if from_own_page {
             return Ok(());

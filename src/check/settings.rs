@@ -45,6 +45,16 @@ pub(super) fn warnings(settings: &Settings) -> Vec<Warning> {
         );
         warn(WarningName::TlsWithHttpUrl, detail);
     }
+    if admin.tls.is_some()
+        && let Some(url) = admin.public_url.as_ref().filter(|url| !url.is_https())
+    {
+        let detail = format!(
+            "admin.tls is set, but admin.public_url is http: browsers do not reach the admin UI \
+             there. Write `https://{}`",
+            url.host()
+        );
+        warn(WarningName::TlsWithHttpUrl, detail);
+    }
     if !is_local(admin.listen.ip())
         && admin.tls.is_none()
         && !admin.public_url.as_ref().is_some_and(PublicUrl::is_https)

@@ -230,6 +230,10 @@ fn the_admin_listener_is_checked_for_tls() {
     let Tls { certificate, key, .. } = certify(folder.path(), &["other.example"], (2020, 2030));
     let tls =
         format!("{{ certificate = \"{}\", key = \"{}\" }}", certificate.display(), key.display());
+    let http = ("admin.public_url", "\"http://admin.example.com\"");
+    let warnings = found(&[listen, http, ("admin.tls", &tls)], None);
+    let start = "tls-with-http-url: admin.tls is set, but admin.public_url is http";
+    assert!(warnings.iter().any(|warning| warning.starts_with(start)), "{warnings:?}");
     let warnings = found(&[listen, url, ("admin.tls", &tls)], None);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     let start = "certificate-other-host: admin.tls.certificate: ";

@@ -64,6 +64,14 @@ pub enum DirectoryError {
         /// The role with the fewest rights that may, without a scope.
         role: Role,
     },
+    /// The actor's token is not valid, or has ended since the request was authenticated.
+    #[error(
+        "the token is unknown, expired or revoked; create another with `portcullis token create NAME`"
+    )]
+    TokenUnknown,
+    /// The actor's session is not open, or has ended since the request was authenticated.
+    #[error("the session has ended; sign in again")]
+    SessionEnded,
     /// Others kept changing the records that the operation depends on; it may be tried again.
     #[error("too many changes at the same time; try again")]
     Contended,
@@ -270,6 +278,8 @@ impl DirectoryError {
             Self::Changed { .. } => "changed",
             Self::Escalation { .. } => "escalation",
             Self::OutOfScope { .. } => "out-of-scope",
+            Self::TokenUnknown => "token-unknown",
+            Self::SessionEnded => "session-ended",
             Self::Contended => "contended",
             Self::Busy => "busy",
             Self::Store(_) => "store-unavailable",
@@ -345,6 +355,10 @@ impl From<CommitError> for AttemptError {
                     false => DirectoryError::Escalation { role },
                 })
             }
+            CommitError::ActorEnded { kind: kind::API_TOKEN } => {
+                Self::Failed(DirectoryError::TokenUnknown)
+            }
+            CommitError::ActorEnded { .. } => Self::Failed(DirectoryError::SessionEnded),
             CommitError::Store(error) => Self::Failed(error.into()),
         }
     }

@@ -23,13 +23,17 @@ use crate::directory::accounts::end_users::{EndUserView, NewEndUser};
 use crate::directory::accounts::groups::{Grant, GroupView, NewGroup};
 use crate::directory::accounts::organizations::{NewOrganization, OrganizationView};
 use crate::directory::accounts::users::{NewUser, UserView};
-use crate::directory::records::{Actor, Change, Mail, MailId, MailState};
+use crate::directory::records::{
+    Actor, AdminSecret, AdminSession, AdminSessionId, Administrator, AdministratorId, ApiToken,
+    ApiTokenId, Change, Mail, MailId, MailState, Rights, put,
+};
 use crate::directory::{AuthServices, Directory, Memory};
 use portcullis_policy::{Policy, PolicyFiles};
 use portcullis_store::feed::Feed;
 use portcullis_store::sled::SledStore;
 use portcullis_store::{
-    Changes, Commit, CommitError, Committed, Found, Key, Kind, Record, Search, Store, StoreError,
+    Changes, Commit, CommitError, Committed, Expect, Found, Key, Kind, Record, Search, Store,
+    StoreError,
 };
 
 /// A future that runs before the next commit.
@@ -219,6 +223,54 @@ impl Fixture {
             ..new_user(organization, login)
         };
         self.directory.users().create(new, &by_operator()).await.unwrap()
+    }
+
+    /// The holder of a token with these rights.
+    pub(crate) async fn token(&self, name: &str, rights: &Rights) -> Actor {
+        let Rights { role, scope, impersonate } = rights.clone();
+        let (name, id) = (name.to_owned(), ApiTokenId::from(name.to_owned()));
+        let doc = ApiToken {
+            name: name.clone(),
+            email: None,
+            role,
+            scope,
+            impersonate,
+            created: now(),
+            expires: None,
+        };
+        let writes = vec![put(&id, Expect::Absent, &doc)];
+        self.directory.records().commit(&by_operator(), writes).await.unwrap();
+        Actor::Token { id, name, rights: rights.clone() }
+    }
+
+    /// An administrator with these rights, in an open session.
+    pub(crate) async fn administrator(&self, login: &str, rights: &Rights) -> Actor {
+        let Rights { role, scope, impersonate } = rights.clone();
+        let id = AdministratorId::from(login.to_owned());
+        let doc = Administrator {
+            login: login.to_owned(),
+            email: None,
+            role,
+            scope,
+            impersonate,
+            password: AdminSecret(String::new()),
+            generation: 0,
+            second_factor: None,
+            created: now(),
+            last_sign_in: None,
+        };
+        let session = AdminSessionId::from(format!("session of {login}"));
+        let open = AdminSession {
+            administrator: id.clone(),
+            generation: 0,
+            created: now(),
+            last_seen: now(),
+            address: ADDRESS,
+        };
+        let writes = vec![put(&id, Expect::Absent, &doc), put(&session, Expect::Absent, &open)];
+        self.directory.records().commit(&by_operator(), writes).await.unwrap();
+        let (login, session) = (login.to_owned(), Some(session));
+        Actor::Administrator { id, login, rights: rights.clone(), session }
     }
 
     /// The mails that wait to be sent.

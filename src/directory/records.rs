@@ -20,6 +20,7 @@ mod audited;
 mod belonging;
 pub mod change;
 mod change_log;
+mod current_actor;
 pub mod document;
 pub mod id;
 pub mod kind;

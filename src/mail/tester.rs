@@ -129,6 +129,14 @@ impl MailTester {
     }
 }
 
+impl MailTest {
+    /// Whether the mail server took it.
+    #[must_use]
+    pub const fn is_sent(&self) -> bool {
+        self.sent
+    }
+}
+
 impl Tested {
     fn compose(&self, to: &Address, now: Timestamp) -> Result<OutgoingMail, String> {
         let id = MailId::from(format!("test-{}", now.as_nanosecond()));

@@ -230,9 +230,9 @@ fn not_done(error: DirectoryError, text: &Catalogue) -> NotDone<'_> {
         DirectoryError::NotFound { .. }
         | DirectoryError::Changed { .. }
         | DirectoryError::Escalation { .. }
-        | DirectoryError::OutOfScope { .. } => {
-            FormProblem::new(StatusCode::NOT_FOUND, &texts.not_there)
-        }
+        | DirectoryError::OutOfScope { .. }
+        | DirectoryError::TokenUnknown
+        | DirectoryError::SessionEnded => FormProblem::new(StatusCode::NOT_FOUND, &texts.not_there),
         DirectoryError::Invalid { .. } => FormProblem::invalid(&texts.name_invalid, &["name"]),
         DirectoryError::Taken { .. } => FormProblem::invalid(&texts.name_taken, &["name"]),
         DirectoryError::Refused(_) => FormProblem::new(StatusCode::CONFLICT, &texts.too_many),

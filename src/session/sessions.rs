@@ -123,7 +123,8 @@ pub(super) fn store_fault(error: CommitError) -> StoreError {
         CommitError::Conflict { .. }
         | CommitError::Taken { .. }
         | CommitError::InUse { .. }
-        | CommitError::Refused { .. } => StoreError::Unavailable(error.to_string()),
+        | CommitError::Refused { .. }
+        | CommitError::ActorEnded { .. } => StoreError::Unavailable(error.to_string()),
     }
 }
 

@@ -310,6 +310,12 @@ pub enum CommitError {
         /// Whether it may only if it is not limited to some organizations.
         unlimited: bool,
     },
+    /// What the actor was authenticated with is no longer valid. No store returns this either.
+    #[error("the {} of the actor is no longer valid", kind.name())]
+    ActorEnded {
+        /// The kind of its record.
+        kind: Kind,
+    },
     /// The store failed. It is not known whether the commit happened.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -63,7 +63,8 @@ pub enum LockoutKind {
 pub enum Release<'a> {
     /// Those of the lockout with this id; for a login, those of its known browsers too.
     Id(&'a str),
-    /// Those of a login, however it is spelled, and of its known browsers.
+    /// Those of a login, however it is spelled, and of its known browsers; for an owner, those of
+    /// the administrator with this login too.
     Login(&'a str),
     /// Those of the network of an address, for passwords and for tokens of portal users.
     Address(IpAddr),
@@ -139,7 +140,11 @@ impl Lockouts {
         change.requires(Authority::Support)?;
         let mut keys = match what {
             Release::Id(id) => Vec::from_iter(key_of(id)),
-            Release::Login(login) => vec![Key::account(login)],
+            Release::Login(login) => {
+                let is_owner = change.requires_over_gateway(Authority::Own).is_ok();
+                let administrator = is_owner.then(|| Key::administrator(login));
+                [Key::account(login)].into_iter().chain(administrator).collect()
+            }
             Release::Address(address) => vec![Key::address(address), Key::token(address)],
         };
         for key in &keys {
@@ -241,6 +246,7 @@ mod tests {
     use crate::directory::fixture::by_operator;
     use crate::directory::fixture::sign_in_request;
     use crate::directory::fixture::{ADDRESS, Fixture, OTHER_PASSWORD, PASSWORD, now};
+    use crate::directory::records::{Rights, Role};
 
     /// A browser that signed in as this user with the current password.
     fn of(user: &UserView) -> KnownBrowser<'_> {
@@ -304,6 +310,21 @@ mod tests {
             "there is nothing left"
         );
         assert_eq!(fixture.sign_in("bob", PASSWORD).await, SignIn::Wrong);
+    }
+
+    #[tokio::test]
+    async fn i6_an_owner_releases_an_administrator_by_login() {
+        let fixture = Fixture::new().await;
+        let (lockout, lockouts) = (&fixture.auth.lockout, fixture.directory.lockouts());
+        for _ in 0..5 {
+            drop(lockout.begin_administrator("boss", ADDRESS, now()).unwrap());
+        }
+        let rights = Rights { role: Role::Technician, ..Rights::ALL };
+        let technician = Change::new(fixture.token("CI", &rights).await, now());
+        assert!(!lockouts.release(Release::Login("boss"), &technician).await.unwrap());
+        assert!(lockout.begin_administrator("boss", ADDRESS, now()).is_err());
+        assert!(lockouts.release(Release::Login("BOSS"), &by_operator()).await.unwrap());
+        assert!(lockout.begin_administrator("boss", ADDRESS, now()).is_ok());
     }
 
     #[tokio::test]

@@ -140,17 +140,17 @@ impl Organizations {
             Some(id) => name::organization_id(id)?,
             None => name::random_id().into(),
         };
-        match self.core.commit(change, vec![put(&id, Expect::Absent, &organization)]).await {
-            Ok(_) => {}
-            Err(CommitError::Store(error)) => return Err(error.into()),
-            Err(_) => {
-                return Err(DirectoryError::Taken {
-                    what: kind::ORGANIZATION,
-                    field: "id",
-                    value: id.to_string(),
-                });
+        retry(|| async {
+            match self.core.commit(change, vec![put(&id, Expect::Absent, &organization)]).await {
+                Ok(_) => Ok(()),
+                Err(CommitError::Conflict { kind: kind::ORGANIZATION, .. }) => {
+                    let (what, value) = (kind::ORGANIZATION, id.to_string());
+                    Err(DirectoryError::Taken { what, field: "id", value }.into())
+                }
+                Err(error) => Err(AttemptError::from(error)),
             }
-        }
+        })
+        .await?;
         Ok(self.view(Stored { id, version: 1, doc: organization }).await?)
     }
 

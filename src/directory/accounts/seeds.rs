@@ -31,9 +31,11 @@ pub(in crate::directory) async fn write(core: &Core, now: Timestamp) -> Result<(
         Err(CommitError::Taken { kind, field, value }) => {
             Err(DirectoryError::Taken { what: kind, field, value })
         }
-        Err(CommitError::InUse { .. } | CommitError::Refused { .. }) => {
-            Err(DirectoryError::Contended)
-        }
+        Err(
+            CommitError::InUse { .. }
+            | CommitError::Refused { .. }
+            | CommitError::ActorEnded { .. },
+        ) => Err(DirectoryError::Contended),
         Err(CommitError::Store(error)) => Err(error.into()),
     }
 }

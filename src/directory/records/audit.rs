@@ -47,7 +47,7 @@ pub const NOUNS: [&str; 8] = [
 ];
 
 /// All other kinds.
-pub const OTHER_KINDS: [&str; 25] = [
+pub const OTHER_KINDS: [&str; 26] = [
     "user.signed-in",
     "user.sign-in-refused",
     "user.second-factor-refused",
@@ -66,6 +66,7 @@ pub const OTHER_KINDS: [&str; 25] = [
     "lockout.released",
     "session.ended",
     "policy.reloaded",
+    "mail.tested",
     "user.exported",
     "audit.exported",
     "audit.expired",

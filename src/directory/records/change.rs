@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use super::id::{AdministratorId, ApiTokenId, UserId};
+use super::id::{AdminSessionId, AdministratorId, ApiTokenId, UserId};
 use super::rights::{Authority, Rights};
 use super::scope::Scope;
 use crate::directory::error::DirectoryError;
@@ -89,6 +89,8 @@ pub enum Actor {
         login: String,
         /// What the account may do.
         rights: Rights,
+        /// The session; `None` while signing in.
+        session: Option<AdminSessionId>,
     },
     /// A portal user, who changes something of their own: a password, a second factor, a session.
     PortalUser {

@@ -19,6 +19,7 @@ use super::audit::{Occurrence, RecordChange, salt};
 use super::audited::is_audited;
 use super::change::Change;
 use super::change_log;
+use super::current_actor::current;
 use super::document::User;
 use super::kind;
 use super::permitted;
@@ -90,8 +91,8 @@ impl Records {
     /// (I9). When this returns, it is on disk (I3) and in force in this process (I2).
     ///
     /// # Errors
-    /// When a condition among the writes does not hold, the actor may not write a record (I10), or
-    /// the store is unavailable.
+    /// When a condition among the writes does not hold, the actor may not write a record (I10) or can
+    /// no longer act, or the store is unavailable.
     pub(crate) async fn commit(
         &self,
         change: &Change,
@@ -123,10 +124,13 @@ impl Records {
         mut writes: Vec<Write>,
         occurrences: Vec<Occurrence>,
     ) -> Result<Committed, CommitError> {
+        let (change, conditions) = current(self.reader.whole(), change, &writes).await?;
+        let change = &*change;
         permitted::check(self.reader.whole(), &change.actor, &writes).await?;
         let logged = change_log::of(&self.reader, change, &writes).await;
         let entries = self.entries(change, &writes).await?;
         writes.extend(entries);
+        writes.extend(conditions);
         writes.extend(occurrences.into_iter().map(|occurrence| occurrence.entry(change, salt())));
         let committed = self.apply(writes).await?;
         for line in &logged {

@@ -197,6 +197,9 @@ async fn admin_listener_uses_tls_with_a_secure_cookie() {
         (&[("origin", "http://localhost")], 403),
         (&[("origin", format!("http://{host}").as_str())], 403),
         (&[("sec-fetch-site", "cross-site"), ("origin", own.as_str())], 403),
+        (&[("sec-fetch-site", "same-origin"), ("origin", "https://evil.example")], 403),
+        (&[("sec-fetch-site", "same-origin"), ("origin", &own), ("origin", &own)], 403),
+        (&[("sec-fetch-site", "same-origin"), ("sec-fetch-site", "same-origin")], 403),
         (&[("origin", own.as_str())], 201),
     ] {
         assert_eq!(with(copy, headers, &host).await.status, status, "{headers:?}");

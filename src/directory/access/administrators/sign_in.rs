@@ -203,7 +203,7 @@ impl Administrators {
         // Each role may sign in, whatever it may do afterwards.
         let rights = Rights::ALL;
         let (id, login) = (changed.id.clone(), changed.doc.login.clone());
-        let actor = Actor::Administrator { id, login, rights };
+        let actor = Actor::Administrator { id, login, rights, session: None };
         let occurrence = Occurrence {
             kind: "administrator.signed-in",
             subject: Subject::new("administrator", changed.id.as_str(), &changed.doc.login),

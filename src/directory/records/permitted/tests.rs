@@ -54,6 +54,8 @@ struct World {
     end_users: Vec<EndUserId>,
     administrator: AdministratorId,
     token: ApiTokenId,
+    /// A token and an administrator with the rights of each caller.
+    actors: Vec<[Actor; 2]>,
 }
 
 /// The documents by kind and id.
@@ -78,7 +80,15 @@ impl World {
         let (name, expires) = ("x".to_owned(), None);
         let new = NewApiToken { name, email: None, rights: Rights::ALL, expires };
         let token = directory.api_tokens().create(&new, &by_operator()).await.unwrap().0.id;
-        Self { fixture, users, guests, end_users, administrator, token }
+        let mut actors = Vec::new();
+        for (number, rights) in callers().iter().enumerate() {
+            let name = format!("caller-{number}");
+            actors.push([
+                fixture.token(&name, rights).await,
+                fixture.administrator(&name, rights).await,
+            ]);
+        }
+        Self { fixture, users, guests, end_users, administrator, token, actors }
     }
 
     async fn records(&self) -> Records {
@@ -226,17 +236,6 @@ fn administrator(login: &str, rights: Rights) -> NewAdministrator {
     NewAdministrator { login, email: None, role, scope, impersonate, password, mfa: true }
 }
 
-fn change_by(rights: &Rights, value: usize) -> Change {
-    let (id, rights) = ("caller", rights.clone());
-    Change::new(
-        match value.is_multiple_of(2) {
-            true => Actor::Token { id: id.into(), name: id.to_owned(), rights },
-            false => Actor::Administrator { id: id.into(), login: id.to_owned(), rights },
-        },
-        now(),
-    )
-}
-
 /// Whether the rights allow this change of a record, in other words than the code that checks.
 fn may(rights: &Rights, kind: &str, before: Option<&Value>, after: Option<&Value>) -> bool {
     let manages = matches!(rights.role, Role::Owner | Role::Administrator);
@@ -271,8 +270,9 @@ async fn check(calls: &[Call]) -> BTreeSet<(Role, usize)> {
     let mut done = BTreeSet::new();
     for call in calls {
         let rights = &callers[call.0];
+        let change = Change::new(world.actors[call.0][call.3 % 2].clone(), now());
         let before = world.records().await;
-        let result = world.call(*call, &change_by(rights, call.3)).await;
+        let result = world.call(*call, &change).await;
         let after = world.records().await;
         let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
         for key in keys {
