@@ -1,4 +1,4 @@
-//! Entries about refusals and lockouts, which anyone can cause.
+//! Entries about refusals, lockouts and opened secure links, which anyone can cause.
 //!
 //! They are counted as they happen, and written every minute and before the log is read
 //! ([`refused`]). A kill of the process loses those of the last minute; the program's log has them.
@@ -37,6 +37,7 @@ fn entry(series: &Series) -> Option<(Change, Occurrence)> {
         "sign-in-refused" => ("user.sign-in-refused", "sign-in"),
         "second-factor-refused" => ("user.second-factor-refused", "sign-in"),
         "administrator-sign-in-refused" => ("administrator.sign-in-refused", "sign-in"),
+        "link-opened" => ("link.opened", "secure link"),
         "link-refused" => ("link.refused", "secure link"),
         "one-time-link-refused" => ("one-time-link.refused", "one-time link"),
         "reset-refused" => ("reset.refused", "password reset"),
@@ -90,7 +91,7 @@ fn subject(refused: &Refused) -> Subject {
         }
         (_, Some(user), ..) => Subject::new("user", user, login),
         (_, _, Some(administrator), _) => Subject::new("administrator", administrator, login),
-        ("link-refused", _, _, Some(organization)) => {
+        ("link-refused" | "link-opened", _, _, Some(organization)) => {
             Subject::new("organization", organization, organization)
         }
         ("link-refused", ..) => unknown("organization"),

@@ -64,25 +64,20 @@ impl Started {
         }
     }
 
-    /// The entry of the audit log.
-    fn entry(&self) -> Occurrence {
-        let (kind, subject) = match &self.user {
-            Some(user) => ("user.signed-in", Subject::new("user", user.as_str(), &self.login)),
-            None => {
-                let id = self.organization.as_str();
-                ("link.opened", Subject::new("organization", id, id))
-            }
-        };
+    /// The entry of the audit log. `None` for a secure link: the event is counted, and the entry about
+    /// all of a minute written later, because anyone with the link can open it often.
+    fn entry(&self) -> Option<Occurrence> {
+        let user = self.user.as_ref()?;
         let way = ("way".to_owned(), self.way.name().into());
         let agent = ("agent".to_owned(), self.agent.as_str().into());
-        Occurrence {
-            kind,
-            subject,
+        Some(Occurrence {
+            kind: "user.signed-in",
+            subject: Subject::new("user", user.as_str(), &self.login),
             reason: None,
             organization: Some(self.organization.to_string()),
-            user: self.user.as_ref().map(ToString::to_string),
+            user: Some(user.to_string()),
             after: Map::from_iter([way, agent]),
-        }
+        })
     }
 }
 

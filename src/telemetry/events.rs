@@ -116,7 +116,7 @@ impl Event<'_> {
         fields.request = fields.request.or(origin.and_then(|origin| origin.request.as_deref()));
         let login = fields.login.map(shortened);
         let (name, message, login) = (self.name(), self.message(), login.as_deref());
-        if self.is_refusal() || matches!(self, Self::Locked { .. }) {
+        if self.is_refusal() || matches!(self, Self::Locked { .. } | Self::LinkOpened { .. }) {
             refused::count(name, &Fields { login, ..fields }, clock::now());
         }
         match self {

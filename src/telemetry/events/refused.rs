@@ -1,10 +1,11 @@
-//! What was refused and locked since the audit log last took it.
+//! What was refused and locked, and which secure links were opened, since the audit log last took it.
 //!
-//! Anyone can cause a refusal, at no cost. So refusals are not written one by one: equal ones are
+//! Anyone can cause a refusal, and anyone with a link can open it, at no cost. So they are not written
+//! one by one: equal ones are
 //! counted together as a [`Series`], and whoever writes the audit log takes all series every minute.
 //! Counting waits for nothing. The number of series is bounded, with a share for those that name no
-//! account, so that strangers do not displace those about accounts. Beyond that, refusals of the same
-//! kind and cause are counted without account and address: none is lost.
+//! account and one for opened links, so that none displaces the others. Beyond that, those of the same
+//! kind and cause are counted without account and address, opened links by organization: none is lost.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -15,8 +16,12 @@ use parking_lot::Mutex;
 use super::cause::Cause;
 use super::fields::Fields;
 
+/// The event of an opened link.
+const LINK_OPENED: &str = "link-opened";
 /// Series that name an account, until they are taken.
 const MOST_OF_ACCOUNTS: usize = 60;
+/// Series of opened links.
+const MOST_OF_LINKS: usize = 60;
 /// All others.
 const MOST_OF_STRANGERS: usize = 20;
 
@@ -95,9 +100,10 @@ pub fn put_back(series: Vec<Series>) {
 #[derive(Debug, Default)]
 struct Pending {
     of_accounts: BTreeMap<Refused, Series>,
+    of_links: BTreeMap<Refused, Series>,
     of_strangers: BTreeMap<Refused, Series>,
     /// Those for which there was no room, without account and address. As many at most as there are
-    /// events, kinds and causes.
+    /// events, kinds and causes, and organizations whose links were opened.
     others: BTreeMap<Refused, Series>,
 }
 
@@ -105,6 +111,7 @@ impl Pending {
     const fn new() -> Self {
         Self {
             of_accounts: BTreeMap::new(),
+            of_links: BTreeMap::new(),
             of_strangers: BTreeMap::new(),
             others: BTreeMap::new(),
         }
@@ -113,6 +120,7 @@ impl Pending {
     fn add(&mut self, series: Series) {
         let (table, most) = match series.refused.names_account() {
             true => (&mut self.of_accounts, MOST_OF_ACCOUNTS),
+            false if series.refused.event == LINK_OPENED => (&mut self.of_links, MOST_OF_LINKS),
             false => (&mut self.of_strangers, MOST_OF_STRANGERS),
         };
         if table.len() < most || table.contains_key(&series.refused) {
@@ -124,8 +132,9 @@ impl Pending {
     }
 
     fn into_series(self) -> Vec<Series> {
-        let Self { of_accounts, of_strangers, others } = self;
-        let all = of_accounts.into_values().chain(of_strangers.into_values());
+        let Self { of_accounts, of_links, of_strangers, others } = self;
+        let all = of_accounts.into_values().chain(of_links.into_values());
+        let all = all.chain(of_strangers.into_values());
         let mut all: Vec<_> = all.chain(others.into_values()).collect();
         all.sort_by_key(|series| series.first);
         all
@@ -157,7 +166,8 @@ impl Refused {
             client: None,
             user: None,
             administrator: None,
-            organization: None,
+            // Only links that exist are opened, so this bounds nothing less.
+            organization: self.organization.clone().filter(|_| self.event == LINK_OPENED),
             token: None,
             login: None,
         }
@@ -212,6 +222,29 @@ mod tests {
         let times = [series[0].first, series[0].last].map(|time| time.as_second());
         assert_eq!((series[0].count, times), (3, [3, 9]));
         assert_eq!(series[1].count, 1);
+    }
+
+    #[test]
+    fn opened_links_are_counted_by_organization_and_address() {
+        let mut pending = Pending::default();
+        let opened = |client, organization: &str| {
+            let Series { refused, .. } = refusal(client, None, 1);
+            let organization = Some(organization.to_owned());
+            let refused =
+                Refused { event: LINK_OPENED, cause: None, login: None, organization, ..refused };
+            Series { refused, ..refusal(client, None, 1) }
+        };
+        for client in 0..1000 {
+            pending.add(refusal(client, None, 1));
+            pending.add(opened(client, "acme"));
+            pending.add(opened(client, "globex"));
+        }
+        let series = pending.into_series();
+        assert_eq!(series.len(), MOST_OF_LINKS + 2 + MOST_OF_STRANGERS + 1);
+        for organization in ["acme", "globex"] {
+            let of = |one: &&Series| one.refused.organization.as_deref() == Some(organization);
+            assert_eq!(series.iter().filter(of).map(|series| series.count).sum::<u64>(), 1000);
+        }
     }
 
     #[test]

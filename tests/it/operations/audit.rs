@@ -249,6 +249,13 @@ async fn i9_ended_sessions_and_lockouts_name_whose_they_are() {
     let mut visitor = Browser::new(program.gateway, HOST);
     let target = visitor.local(&link);
     assert_eq!(visitor.open(&target).await.status, 303);
+    for _ in 0..4 {
+        let mut another = Browser::new(program.gateway, HOST);
+        assert_eq!(another.open(&target).await.status, 303);
+    }
+    let opened = entries(&home, &["--kind", "link.opened"]).await;
+    let count: u64 = opened.iter().map(|entry| entry["after"]["count"].as_u64().unwrap()).sum();
+    assert!(count == 5 && opened.len() < 5, "one entry for a minute and an address: {opened:?}");
     home.run(&["sessions", "end", "--all", "--yes"]).await.done();
     for (organization, kind, subject, name) in [
         ("acme", "session.ended", &*anna, "anna"),
