@@ -211,6 +211,14 @@ impl Directory {
         self.memory.user(id).await
     }
 
+    /// When an organization with this id was last deleted; the present one is younger.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn deleted_at(&self, organization: &str) -> Result<Option<Timestamp>, StoreError> {
+        self.records().read().deleted_at(organization).await
+    }
+
     /// A cached organization. `None` does not mean that it does not exist.
     #[must_use]
     pub fn cached_organization(&self, id: &OrganizationId) -> Option<Arc<OrganizationFacts>> {

@@ -117,6 +117,11 @@ impl AdminState {
         }
     }
 
+    /// Whether the scope is limited.
+    pub(super) const fn is_limited(&self) -> bool {
+        self.scope.is_limited()
+    }
+
     /// Whether the scope shows what belongs to an organization, or to none.
     pub(super) fn shows(&self, organization: Option<&str>) -> bool {
         self.scope.limited().is_none() || organization.is_some_and(|id| self.scope.includes(id))

@@ -6,8 +6,8 @@ use serde_json::Map;
 
 use super::{AuditLog, Filter};
 use crate::directory::fixture::{Fixture, now};
-use crate::directory::records::PageRequest;
 use crate::directory::records::audit::Occurrence;
+use crate::directory::records::{PageRequest, Scope};
 use crate::directory::{Actor, Change};
 
 const RETENTION: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -65,6 +65,29 @@ async fn i9_expired_entries_go_and_later_ones_stay() {
     }
     let verified = verification.finish().unwrap();
     assert_eq!((verified.size, verified.removed), (before + 4, before));
+}
+
+#[tokio::test]
+async fn i10_a_scope_shows_nothing_of_an_earlier_organization() {
+    let fixture = Fixture::new().await;
+    let whole = AuditLog::new(&fixture.directory, key());
+    let directory = fixture.directory.within(&Scope::only(["acme".into()]));
+    let scoped = whole.within(&directory);
+    let change = Change::new(Actor::System("test"), now());
+    for kind in ["link.shown", "organization.deleted", "link.opened"] {
+        let of_acme = Occurrence::of_organization(kind, &"acme".into(), "Acme", Map::new());
+        whole.note(&change, of_acme).await.unwrap();
+    }
+    let page = PageRequest::parse(None, Some(100)).unwrap();
+    let organization = Filter { organization: Some("acme".to_owned()), ..Filter::default() };
+    let actor = Filter { actor: Some("system:test".to_owned()), ..Filter::default() };
+    for filter in [Filter::default(), organization, actor] {
+        let shown = scoped.list(&filter, &page).await.unwrap().items;
+        let kinds: Vec<_> = shown.iter().map(|item| &*item.entry.kind).collect();
+        assert_eq!(kinds, ["link.opened"], "{filter:?}");
+    }
+    assert_eq!(directory.deleted_at("acme").await.unwrap(), Some(now()));
+    assert_eq!(directory.deleted_at("globex").await.unwrap(), None);
 }
 
 /// Ten thousand entries: of one actor all, of one organization every hundredth, of one kind two.

@@ -27,6 +27,7 @@ pub mod kind;
 pub mod mail;
 pub mod page;
 mod permitted;
+mod predecessor;
 mod read;
 pub(in crate::directory) mod reindex;
 pub mod rights;

@@ -55,6 +55,12 @@ pub(super) async fn explain(
     };
     let found = found.filter(|request| admin.shows(organization(request).as_deref()));
     let Some(request) = found else { return Err(unknown(reference)) };
+    if let Some(id) = organization(&request).filter(|_| admin.is_limited())
+        && let Some(deleted) = admin.directory.deleted_at(&id).await?
+        && request.time <= deleted
+    {
+        return Err(unknown(reference));
+    }
     let snapshot = admin.authz.snapshot();
     let is_held = |id: &&String| !request.missing.contains(id);
     document(&Reference {

@@ -33,6 +33,9 @@ pub const BY_ORGANIZATION: &str = "organization";
 /// The index of entries by portal user, acting or acted on.
 pub const BY_USER: &str = "user";
 
+/// The index of the entries about deleted organizations by their ids.
+pub(super) const BY_ENDED: &str = "ended-organization";
+
 /// What the kinds of entries begin with that are about a record: with `.created`, `.changed` or
 /// `.deleted` after it.
 pub const NOUNS: [&str; 8] = [
@@ -161,6 +164,7 @@ impl Entry {
             Some(Key::new(BY_KIND, &*self.kind)),
             self.organization.as_deref().map(|id| Key::new(BY_ORGANIZATION, id)),
             self.user.as_deref().map(|id| Key::new(BY_USER, id)),
+            (self.kind == "organization.deleted").then(|| Key::new(BY_ENDED, &*self.subject.id)),
         ];
         keys.into_iter().flatten().collect()
     }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use portcullis_store::overlay::Overlay;
 use portcullis_store::{Found, Key, Kind, Record, Search, Store, StoreError};
 
 use super::document::Document;
 use super::id::RecordId as _;
 use super::page::{Cursor, Page, PageRequest};
+use super::predecessor;
 use super::scope::Scope;
 use super::scoped_store::ScopedStore;
 use super::stored::Stored;
@@ -59,6 +61,14 @@ impl Reader {
     /// An overlay over the store that it reads, for a dry run.
     pub(in crate::directory) fn overlay(&self) -> Arc<Overlay> {
         Arc::new(Overlay::new(Arc::clone(self.whole())))
+    }
+
+    /// When an organization with this id was last deleted; the present one is younger.
+    pub(crate) async fn deleted_at(
+        &self,
+        organization: &str,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        predecessor::deleted_at(self.whole(), organization).await
     }
 
     /// The document with this id.
@@ -131,6 +141,15 @@ impl Reader {
     /// How many documents there are, or how many of them have `key`.
     pub(crate) async fn count<T: Document>(&self, key: Option<&Key>) -> Result<u64, StoreError> {
         self.store.count(T::KIND, key).await
+    }
+
+    /// How many records of this kind there are, or how many of them have `key`.
+    pub(crate) async fn count_records(
+        &self,
+        kind: Kind,
+        key: Option<&Key>,
+    ) -> Result<u64, StoreError> {
+        self.store.count(kind, key).await
     }
 
     /// Up to `limit` records in order of id: those after `after` that have `key`.

@@ -16,6 +16,7 @@ use super::belonging::{self, Belonging, ORGANIZATION_KEY, belonging};
 use super::document::{Document as _, Organization};
 use super::id::OrganizationId;
 use super::kind;
+use super::predecessor;
 use super::scope::Scope;
 use super::stored::Stored;
 
@@ -39,7 +40,45 @@ enum From<'a> {
 impl ScopedStore {
     async fn shown(&self, kind: Kind, record: Record) -> Result<Option<Record>, StoreError> {
         let shown = (kind, &*record.id, &*record.doc);
-        Ok(belonging::shows(&self.whole, &self.scope, shown).await?.then_some(record))
+        if !belonging::shows(&self.whole, &self.scope, shown).await? {
+            return Ok(None);
+        }
+        if kind == kind::AUDIT
+            && let Some(first) = self.deletion(&field(&record, ORGANIZATION_KEY)).await?
+            && record.id <= first
+        {
+            return Ok(None);
+        }
+        Ok(Some(record))
+    }
+
+    /// The number of the entry about the deletion of an earlier organization with this id. Entries up
+    /// to it are about that one.
+    async fn deletion(&self, organization: &str) -> Result<Option<String>, StoreError> {
+        let deletion = predecessor::deletion(&self.whole, organization).await?;
+        Ok(deletion.map(|record| record.id))
+    }
+
+    /// Records that belong to an organization, without those of an earlier one with its id.
+    async fn of_one(
+        &self,
+        kind: Kind,
+        key: &Key,
+        from: From<'_>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        let deletion = match kind {
+            kind::AUDIT => self.deletion(&key.value).await?,
+            _ => None,
+        };
+        let Some(deletion) = deletion else { return self.read(kind, Some(key), from, limit).await };
+        let from = match from {
+            From::After(after) => From::After(Some(after.unwrap_or_default().max(&deletion))),
+            before @ From::Before(_) => before,
+        };
+        let mut records = self.read(kind, Some(key), from, limit).await?;
+        records.retain(|record| record.id > deletion);
+        Ok(records)
     }
 
     async fn read(
@@ -75,7 +114,7 @@ impl ScopedStore {
                 continue;
             }
             let key = Key::new(ORGANIZATION_KEY, id.as_str());
-            records.extend(self.read(kind, Some(&key), from, limit).await?);
+            records.extend(self.of_one(kind, &key, from, limit).await?);
         }
         match from {
             From::After(_) => records.sort_unstable_by(|a, b| a.id.cmp(&b.id)),
@@ -101,7 +140,7 @@ impl ScopedStore {
             }
             (Belonging::Named, Some(key)) if key.name == ORGANIZATION_KEY => {
                 return match self.scope.includes(&key.value) {
-                    true => self.read(kind, Some(key), from, limit).await,
+                    true => self.of_one(kind, key, from, limit).await,
                     false => Ok(Vec::new()),
                 };
             }
