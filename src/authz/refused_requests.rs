@@ -4,14 +4,16 @@
 //! A refused request is added to a queue in memory, and a task writes the queue to the store every
 //! two seconds: no request waits for the disk, and an allowed one costs nothing. Records are kept for
 //! 14 days and bounded in number, the oldest removed first. Requests of sessions and of visitors
-//! without one have bounds of their own, so that strangers displace nothing of signed-in people, and
-//! one person only a part of the queue.
+//! without one have bounds of their own, so that strangers displace nothing of signed-in people. Each
+//! portal user, each secure link and each organization has a bound too, in the queue or in the store,
+//! and displaces only its own beyond that.
 
 mod document;
 mod queue;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +41,17 @@ const WRITES_PER_REMOVAL: u64 = 1800;
 const MOST_REMOVED: usize = 500;
 /// The index of the records by reference.
 const BY_REFERENCE: &str = "reference";
+/// The index by portal user or, of visitors by one, by secure link.
+const BY_SENDER: &str = "sender";
+/// The index by organization.
+const BY_ORGANIZATION: &str = "organization";
+/// The most records of one portal user.
+const MOST_OF_USER: u64 = 200;
+/// The most of the visitors by one secure link: less than of its organization, whose portal users
+/// keep the rest.
+const MOST_OF_LINK: u64 = 1000;
+/// The most of one organization.
+const MOST_OF_ORGANIZATION: u64 = 2000;
 /// The longest reference that is looked for.
 const LONGEST_REFERENCE: usize = 64;
 
@@ -143,7 +156,7 @@ impl RefusedRequests {
             if waiting.is_empty() && !removes {
                 continue;
             }
-            let mut writes = self.removable(sender, waiting.len(), now).await?;
+            let mut writes = self.removable(sender, &waiting, now).await?;
             writes.extend(waiting.iter().map(|request| append(sender.kind(), request)));
             if writes.is_empty() {
                 continue;
@@ -159,46 +172,100 @@ impl RefusedRequests {
         Ok(())
     }
 
-    /// The removal of the oldest records, if they are expired, or too many once `added` are added.
+    /// The removal of the oldest records, if they are expired, or too many once `added` are added: of
+    /// a sender, of an organization, or of all.
     async fn removable(
         &self,
         sender: Sender,
-        added: usize,
+        added: &[RefusedRequest],
         now: Timestamp,
     ) -> Result<Vec<Write>, StoreError> {
         let kind = sender.kind();
-        let reader = self.directory.records().read();
-        let newest = reader.list_back(kind, None, None, 1).await?;
-        let Some(newest) = newest.first() else { return Ok(Vec::new()) };
-        let next = number(kind, newest)? + 1 + u64::try_from(added).unwrap_or(u64::MAX);
-        let first_kept = next.saturating_sub(sender.most());
-        let mut removed = Vec::new();
-        for record in reader.list(kind, None, None, MOST_REMOVED).await? {
-            if number(kind, &record)? >= first_kept && !is_expired(&read(kind, &record)?, now) {
+        let mut removed = BTreeMap::new();
+        for record in self.directory.records().read().list(kind, None, None, MOST_REMOVED).await? {
+            let request = read(kind, &record)?;
+            if !is_expired(&request, now) {
                 break;
             }
-            removed.push(Write::Delete { kind, id: record.id, expect: Expect::Any });
+            removed.insert(record.id, request);
         }
-        Ok(removed)
+        for share in [RefusedRequest::of_sender, RefusedRequest::of_organization] {
+            let mut shares = HashMap::new();
+            for (key, most) in added.iter().filter_map(share) {
+                shares.entry(key).or_insert((0, most)).0 += 1;
+            }
+            for (key, (count, most)) in shares {
+                self.remove_beyond(kind, Some(&key), count, most, &mut removed).await?;
+            }
+        }
+        let count = u64::try_from(added.len()).unwrap_or(u64::MAX);
+        self.remove_beyond(kind, None, count, sender.most(), &mut removed).await?;
+        let delete = |id| Write::Delete { kind, id, expect: Expect::Any };
+        Ok(removed.into_keys().map(delete).collect())
     }
+
+    /// Adds to `removed` the oldest records that have `key`, so that with `added` new ones there are
+    /// no more than `most`.
+    async fn remove_beyond(
+        &self,
+        kind: Kind,
+        key: Option<&Key>,
+        added: u64,
+        most: u64,
+        removed: &mut BTreeMap<String, RefusedRequest>,
+    ) -> Result<(), StoreError> {
+        let reader = self.directory.records().read();
+        let has_key =
+            |request: &&RefusedRequest| key.is_none_or(|key| index(request).contains(key));
+        let gone = removed.values().filter(has_key).count();
+        let kept = reader.count_records(kind, key).await?.saturating_add(added);
+        let beyond = usize::try_from(kept.saturating_sub(most)).unwrap_or(usize::MAX);
+        let excess = beyond.saturating_sub(gone).min(MOST_REMOVED);
+        if excess == 0 {
+            return Ok(());
+        }
+        let oldest = reader.list(kind, key, None, excess.saturating_add(removed.len())).await?;
+        let others = oldest.into_iter().filter(|record| !removed.contains_key(&record.id));
+        for record in others.take(excess).collect::<Vec<_>>() {
+            let request = read(kind, &record)?;
+            removed.insert(record.id, request);
+        }
+        Ok(())
+    }
+}
+
+impl RefusedRequest {
+    /// The key of its portal user or secure link, and the most records that have it.
+    fn of_sender(&self) -> Option<(Key, u64)> {
+        let session = self.session.as_ref()?;
+        Some(match &session.user {
+            Some(user) => (Key::new(BY_SENDER, format!("user:{user}")), MOST_OF_USER),
+            None => (Key::new(BY_SENDER, format!("link:{}", session.organization)), MOST_OF_LINK),
+        })
+    }
+
+    /// The key of its organization, and the most records that have it.
+    fn of_organization(&self) -> Option<(Key, u64)> {
+        let session = self.session.as_ref()?;
+        Some((Key::new(BY_ORGANIZATION, &*session.organization), MOST_OF_ORGANIZATION))
+    }
+}
+
+/// The keys that a record is found by.
+fn index(request: &RefusedRequest) -> Vec<Key> {
+    let shares = request.of_sender().into_iter().chain(request.of_organization());
+    let reference = Key::new(BY_REFERENCE, &*request.reference);
+    [reference].into_iter().chain(shares.map(|(key, _)| key)).collect()
 }
 
 fn append(kind: Kind, request: &RefusedRequest) -> Write {
     #[expect(clippy::expect_used, reason = "the document is a struct of strings")]
     let doc = serde_json::to_vec(request).expect("a document is JSON");
-    Write::Append {
-        kind,
-        doc: doc.into(),
-        index: vec![Key::new(BY_REFERENCE, &*request.reference)],
-    }
+    Write::Append { kind, doc: doc.into(), index: index(request) }
 }
 
 fn read(kind: Kind, record: &Record) -> Result<RefusedRequest, StoreError> {
     serde_json::from_slice(&record.doc).map_err(|error| damaged(kind, record, error.to_string()))
-}
-
-fn number(kind: Kind, record: &Record) -> Result<u64, StoreError> {
-    record.id.parse().map_err(|_| damaged(kind, record, "its id is not a number".to_owned()))
 }
 
 fn damaged(kind: Kind, record: &Record, cause: String) -> StoreError {

@@ -98,3 +98,44 @@ async fn the_oldest_go_first_when_there_are_too_many() {
     let kept = reader.list(kind::REFUSED_VISIT, None, None, usize::MAX).await.unwrap();
     assert_eq!(kept.len() as u64, most);
 }
+
+#[tokio::test]
+async fn a_link_and_a_user_displace_only_their_own() {
+    let (_fixture, refused) = refused().await;
+    let by_link = |number| RefusedRequest {
+        session: request(0, Some("u"), now()).session.map(|of| RefusedSession { user: None, ..of }),
+        ..request(number, None, now())
+    };
+    let mut other = request(0, Some("other"), now());
+    other.session.as_mut().unwrap().organization = "globex".to_owned();
+    refused.queue.add(other);
+    refused.queue.add(request(1, Some("colleague"), now()));
+    for number in (0..).step_by(50).take(50) {
+        for number in number..number + 50 {
+            refused.queue.add(by_link(10_000 + number));
+            refused.queue.add(request(20_000 + number, Some("noisy"), now()));
+        }
+        refused.write(now(), false).await.unwrap();
+    }
+    assert!(finds(&refused, 0, now()).await && finds(&refused, 1, now()).await);
+    for (number, found) in [(11_499, false), (11_500, true), (22_299, false), (22_300, true)] {
+        assert_eq!(finds(&refused, number, now()).await, found, "{number}");
+    }
+}
+
+#[tokio::test]
+async fn an_organization_displaces_only_its_own() {
+    let (_fixture, refused) = refused().await;
+    let mut other = request(0, Some("other"), now());
+    other.session.as_mut().unwrap().organization = "globex".to_owned();
+    refused.queue.add(other);
+    for number in 1..=2400 {
+        refused.queue.add(request(number, Some(&format!("u{}", number % 20)), now()));
+        if number % 400 == 0 {
+            refused.write(now(), false).await.unwrap();
+        }
+    }
+    for (number, found) in [(0, true), (400, false), (401, true), (2400, true)] {
+        assert_eq!(finds(&refused, number, now()).await, found, "{number}");
+    }
+}
