@@ -5,8 +5,8 @@
 //! matches no entry is rejected before any handler runs.
 //!
 //! On the admin socket no credentials are needed: its file mode decides who can connect. On TCP
-//! every route but the two probes requires a bearer token made by `portcullis token create`. There
-//! are no cookies, so a page of another site cannot make a browser send credentials.
+//! every route but the probes and the sign-in requires a bearer token, or the cookie of an
+//! administrator's session. What a page of another site makes a browser send is refused (`site`).
 //!
 //! | module | holds |
 //! |---|---|

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::console::{Console, array, field, text};
 use super::lookup;
-use super::user_list::time;
+use super::user_list::{end, time};
 use crate::directory::records::audit::{NOUNS, OTHER_KINDS};
 
 #[derive(Debug, Subcommand)]
@@ -49,8 +49,8 @@ pub(super) struct List {
     /// Only from this date or RFC 3339 time on
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<Timestamp>,
-    /// Only until this date or RFC 3339 time
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    /// Only until the end of this date (in UTC), or until this RFC 3339 time
+    #[arg(long, value_name = "TIME", value_parser = end)]
     until: Option<Timestamp>,
     /// The number of entries
     #[arg(long, default_value_t = 50, value_name = "N")]
@@ -113,7 +113,7 @@ impl List {
         let logins = lookup::logins_of_actors(console, &entries)?;
         console.table(
             &entries,
-            ["NUMBER", "TIME", "ACTOR", "KIND", "SUBJECT", "CHANGED"],
+            ["NUMBER", "TIME", "ACTOR", "FROM", "KIND", "SUBJECT", "CHANGED"],
             |entry| {
                 let (actor, subject) = (field(entry, "actor"), field(entry, "subject"));
                 let name = match field(actor, "kind").as_str() {
@@ -128,6 +128,7 @@ impl List {
                     text(entry, "number"),
                     text(entry, "time"),
                     name,
+                    text(entry, "from"),
                     text(entry, "kind"),
                     text(subject, "name"),
                     changed(entry),

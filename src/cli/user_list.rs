@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use clap::Args;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -99,6 +99,15 @@ pub(super) fn time(text: &str) -> anyhow::Result<Timestamp> {
     })
 }
 
+/// A time, or the end of a date in UTC.
+pub(super) fn end(text: &str) -> anyhow::Result<Timestamp> {
+    let time = time(text)?;
+    Ok(match text.parse::<Timestamp>() {
+        Ok(_) => time,
+        Err(_) => time.checked_add(SignedDuration::from_hours(24))?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +121,9 @@ mod tests {
         ] {
             assert_eq!(time(given).unwrap().to_string(), read, "{given}");
         }
+        assert_eq!(end("2027-01-31").unwrap().to_string(), "2027-02-01T00:00:00Z");
+        let time_of_day = "2027-01-31T12:00:00Z";
+        assert_eq!(end(time_of_day).unwrap().to_string(), time_of_day);
         for invalid in ["", "tomorrow", "2027-02-30", "2027-01-31T12:00:00"] {
             assert!(time(invalid).is_err(), "{invalid}");
         }

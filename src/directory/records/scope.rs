@@ -8,7 +8,7 @@ use super::id::OrganizationId;
 use portcullis_store::Key;
 
 /// The organizations that somebody may see and change: all, or these only. In JSON `null` or a list
-/// of ids..
+/// of ids.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Scope(Option<BTreeSet<OrganizationId>>);
