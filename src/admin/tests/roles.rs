@@ -54,6 +54,14 @@ async fn with_cookie(
 }
 
 #[tokio::test]
+async fn i9_the_entry_of_a_sign_in_has_the_role() {
+    let bench = Bench::start().await;
+    cookie(&bench).await;
+    let entries = bench.get("/api/v1/audit?kind=administrator.signed-in").await;
+    assert_eq!(entries.body["items"][0]["actor"]["role"], "administrator", "{entries:?}");
+}
+
+#[tokio::test]
 async fn a_cookie_is_accepted_for_hosts_of_ours_only() {
     let bench = Bench::start().await;
     let cookie = cookie(&bench).await;

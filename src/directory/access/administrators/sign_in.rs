@@ -19,8 +19,8 @@ use crate::credential::totp::TotpSecret;
 use crate::directory::error::{AttemptError, DirectoryError};
 use crate::directory::records::audit::{Occurrence, Subject};
 use crate::directory::records::{
-    Actor, AdminFactor, AdminSession, AdminSessionId, Administrator, Change, Rights, Stored, kind,
-    put, retry,
+    Actor, AdminFactor, AdminSession, AdminSessionId, Administrator, Change, Stored, kind, put,
+    retry,
 };
 use crate::telemetry::events::{Cause, Event};
 use portcullis_store::{Expect, StoreError};
@@ -200,8 +200,7 @@ impl Administrators {
         doc.last_sign_in = Some(now);
         let (write, changed) = current.replace(doc);
         let writes = vec![write, put(&id, Expect::Absent, &session)];
-        // Each role may sign in, whatever it may do afterwards.
-        let rights = Rights::ALL;
+        let rights = changed.doc.rights();
         let (id, login) = (changed.id.clone(), changed.doc.login.clone());
         let actor = Actor::Administrator { id, login, rights, session: None };
         let occurrence = Occurrence {
