@@ -28,6 +28,9 @@
 //!   password. It has a series of its own and is not held up by the other two: strangers cannot
 //!   lock out a person who signs in regularly. The caller makes sure that the browser's name
 //!   cannot be forged and belongs to this account and password.
+//! - *Administrator*: the folded login of an administrator, like an account. An administrator has no
+//!   known browsers, but a network that the account last signed in from, with a series of its own: a
+//!   stranger elsewhere cannot lock out an administrator who signs in from the usual place.
 //! - *Browsers*: all browsers known to an account together, counted along with each browser's own
 //!   series. 30 failures, otherwise like an account: having many known browsers, or many of their
 //!   cookies, gives no more attempts than that.
@@ -155,7 +158,8 @@ impl Lockout {
         self.begin_with(keys, (address, Some(login)), now)
     }
 
-    /// Starts an attempt at an administrator's account, counted by login and address.
+    /// Starts an attempt at an administrator's account, counted by login and address. `last` is the
+    /// address that the account last signed in from: attempts in its network are counted apart.
     ///
     /// # Errors
     /// As [`Self::begin`].
@@ -163,9 +167,15 @@ impl Lockout {
         &self,
         login: &str,
         address: IpAddr,
+        last: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<Attempt, LockedUntil> {
-        let keys = vec![Key::administrator(login), Key::address(address)];
+        let here = Key::administrator_at(login, address);
+        let account = match last.map(|last| Key::administrator_at(login, last)) {
+            Some(known) if known == here => here,
+            _ => Key::administrator(login),
+        };
+        let keys = vec![account, Key::address(address)];
         self.begin_with(keys, (address, Some(login)), now)
     }
 
@@ -252,8 +262,8 @@ impl Lockout {
         locked
     }
 
-    /// Forgets the failures of a key, and for an account those of its known browsers too. Returns
-    /// whether there were any.
+    /// Forgets the failures of a key, and for an account those of its known browsers or network too.
+    /// Returns whether there were any.
     pub fn release(&self, key: &Key) -> bool {
         let mut tables = self.lock();
         let keys: Vec<Key> = match key {
@@ -265,10 +275,16 @@ impl Lockout {
                     | Key::Asking(_)
                     | Key::Link(_)
                     | Key::Token(_)
-                    | Key::Administrator(_) => false,
+                    | Key::Administrator(_)
+                    | Key::AdministratorAt { .. } => false,
                 };
                 let accounts = tables.of(key).series().map(|(key, _)| key);
                 accounts.filter(is_browser).chain([key]).cloned().collect()
+            }
+            Key::Administrator(login) => {
+                let accounts = tables.of(key).series().map(|(key, _)| key);
+                let is_same = |key: &&Key| matches!(key, Key::AdministratorAt { account, .. } if account == login);
+                accounts.filter(is_same).chain([key]).cloned().collect()
             }
             Key::Browser { .. }
             | Key::Browsers(_)
@@ -276,7 +292,7 @@ impl Lockout {
             | Key::Asking(_)
             | Key::Link(_)
             | Key::Token(_)
-            | Key::Administrator(_) => vec![key.clone()],
+            | Key::AdministratorAt { .. } => vec![key.clone()],
         };
         let mut failed = false;
         for key in &keys {

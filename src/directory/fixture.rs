@@ -258,6 +258,7 @@ impl Fixture {
             second_factor: None,
             created: now(),
             last_sign_in: None,
+            last_address: None,
         };
         let session = AdminSessionId::from(format!("session of {login}"));
         let open = AdminSession {

@@ -31,8 +31,16 @@ pub enum Key {
     },
     /// A folded login in all browsers that have signed in to it before.
     Browsers(String),
-    /// A folded login of an administrator, whether it exists or not.
+    /// A folded login of an administrator, whether it exists or not, from networks that it has not
+    /// signed in from last.
     Administrator(String),
+    /// A login of an administrator in the network that it last signed in from.
+    AdministratorAt {
+        /// The login, folded.
+        account: String,
+        /// The [`network`] of the address.
+        network: IpNet,
+    },
     /// The [`network`] of an address.
     Address(IpNet),
     /// The network of an address that mails were asked for from.
@@ -51,7 +59,7 @@ impl Key {
             Self::Account(_) => "account",
             Self::Browser { .. } => "browser",
             Self::Browsers(_) => "browsers",
-            Self::Administrator(_) => "administrator",
+            Self::Administrator(_) | Self::AdministratorAt { .. } => "administrator",
             Self::Address(_) => "address",
             Self::Asking(_) => "asking",
             Self::Link(_) => "link",
@@ -63,7 +71,11 @@ impl Key {
     pub(super) const fn is_of_login(&self) -> bool {
         matches!(
             self,
-            Self::Account(_) | Self::Browser { .. } | Self::Browsers(_) | Self::Administrator(_)
+            Self::Account(_)
+                | Self::Browser { .. }
+                | Self::Browsers(_)
+                | Self::Administrator(_)
+                | Self::AdministratorAt { .. }
         )
     }
 
@@ -77,6 +89,12 @@ impl Key {
     #[must_use]
     pub fn administrator(login: &str) -> Self {
         Self::Administrator(account(login))
+    }
+
+    /// The key of an administrator's login in the network that it last signed in from.
+    #[must_use]
+    pub fn administrator_at(login: &str, address: IpAddr) -> Self {
+        Self::AdministratorAt { account: account(login), network: network(address) }
     }
 
     /// The key of a login in a browser that has signed in to it before.
@@ -117,7 +135,10 @@ impl Key {
 
     pub(super) const fn limits(&self) -> Limits {
         match self {
-            Self::Account(_) | Self::Browser { .. } | Self::Administrator(_) => ACCOUNT,
+            Self::Account(_)
+            | Self::Browser { .. }
+            | Self::Administrator(_)
+            | Self::AdministratorAt { .. } => ACCOUNT,
             Self::Browsers(_) => BROWSERS,
             Self::Address(_) | Self::Asking(_) | Self::Link(_) | Self::Token(_) => ADDRESS,
         }
@@ -130,6 +151,9 @@ impl fmt::Display for Key {
         match self {
             Self::Account(account) => write!(f, "account {account}"),
             Self::Administrator(account) => write!(f, "administrator {account}"),
+            Self::AdministratorAt { account, network } => {
+                write!(f, "administrator {account} at {network}")
+            }
             Self::Browser { account, .. } => write!(f, "known browser of {account}"),
             Self::Browsers(account) => write!(f, "all known browsers of {account}"),
             Self::Address(network) => write!(f, "address {network}"),

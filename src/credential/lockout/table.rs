@@ -42,7 +42,7 @@ impl Tables {
             Key::Asking(_) => &self.asking,
             Key::Link(_) => &self.links,
             Key::Token(_) => &self.tokens,
-            Key::Administrator(_) => &self.administrators,
+            Key::Administrator(_) | Key::AdministratorAt { .. } => &self.administrators,
         }
     }
 
@@ -53,7 +53,7 @@ impl Tables {
             Key::Asking(_) => &mut self.asking,
             Key::Link(_) => &mut self.links,
             Key::Token(_) => &mut self.tokens,
-            Key::Administrator(_) => &mut self.administrators,
+            Key::Administrator(_) | Key::AdministratorAt { .. } => &mut self.administrators,
         }
     }
 
@@ -102,8 +102,10 @@ impl Table {
         if let Some(series) = self.kept.get_mut(key) {
             return series.reserve();
         }
-        // The name of a known browser cannot be forged, so the account exists.
-        let of_account = matches!(key, Key::Browser { .. } | Key::Browsers(_));
+        // The name of a known browser cannot be forged, and only an account that exists has signed
+        // in from somewhere.
+        let of_account =
+            matches!(key, Key::Browser { .. } | Key::Browsers(_) | Key::AdministratorAt { .. });
         if !of_account && !self.others.contains_key(key) && self.others.len() >= self.capacity {
             self.make_room(now);
         }

@@ -46,7 +46,7 @@ pub enum LockoutKind {
     Browser,
     /// A login, in all browsers together that have signed in to it before.
     Browsers,
-    /// The login of an administrator.
+    /// The login of an administrator; with `address`, in the network that it last signed in from.
     Administrator,
     /// A network, for any login.
     Address,
@@ -77,6 +77,9 @@ impl From<Locked> for LockoutView {
             Key::Account(login) => (LockoutKind::Account, Some(login), None),
             Key::Browser { account, .. } => (LockoutKind::Browser, Some(account), None),
             Key::Administrator(login) => (LockoutKind::Administrator, Some(login), None),
+            Key::AdministratorAt { account, network } => {
+                (LockoutKind::Administrator, Some(account), Some(network.to_string()))
+            }
             Key::Browsers(login) => (LockoutKind::Browsers, Some(login), None),
             Key::Address(network) => (LockoutKind::Address, None, Some(network.to_string())),
             Key::Asking(network) => (LockoutKind::Asking, None, Some(network.to_string())),
@@ -119,6 +122,7 @@ impl Lockouts {
                 Ok(self.core.read().find::<User>(&login_key(login)).await?.is_some())
             }
             Key::Administrator(_)
+            | Key::AdministratorAt { .. }
             | Key::Address(_)
             | Key::Asking(_)
             | Key::Link(_)
@@ -149,7 +153,9 @@ impl Lockouts {
         };
         for key in &keys {
             match key {
-                Key::Administrator(_) => change.requires_over_gateway(Authority::Own)?,
+                Key::Administrator(_) | Key::AdministratorAt { .. } => {
+                    change.requires_over_gateway(Authority::Own)?;
+                }
                 Key::Account(_) | Key::Browser { .. } | Key::Browsers(_) => {
                     if !self.is_shown(key).await? {
                         return Ok(false);
@@ -174,6 +180,7 @@ impl Lockouts {
                 | Key::Browser { account: login, .. }
                 | Key::Browsers(login) => self.core.read().find::<User>(&login_key(login)).await?,
                 Key::Administrator(_)
+                | Key::AdministratorAt { .. }
                 | Key::Address(_)
                 | Key::Asking(_)
                 | Key::Link(_)
@@ -210,6 +217,9 @@ fn id_of(key: &Key) -> String {
         Key::Browser { account, browser } => format!("browser:{browser}:{account}"),
         Key::Browsers(login) => format!("browsers:{login}"),
         Key::Administrator(login) => format!("administrator:{login}"),
+        Key::AdministratorAt { account, network } => {
+            format!("administrator-at:{network}|{account}")
+        }
         Key::Address(network) => format!("address:{network}"),
         Key::Asking(network) => format!("asking:{network}"),
         Key::Link(network) => format!("link:{network}"),
@@ -229,6 +239,11 @@ fn key_of(id: &str) -> Option<Key> {
         }
         "browsers" => Some(Key::Browsers(rest.to_owned())),
         "administrator" => Some(Key::Administrator(rest.to_owned())),
+        "administrator-at" => {
+            let (network, account) = rest.split_once('|')?;
+            let network = network.parse().ok()?;
+            Some(Key::AdministratorAt { account: account.to_owned(), network })
+        }
         "address" => rest.parse().ok().map(Key::Address),
         "asking" => rest.parse().ok().map(Key::Asking),
         "link" => rest.parse().ok().map(Key::Link),
@@ -317,14 +332,14 @@ mod tests {
         let fixture = Fixture::new().await;
         let (lockout, lockouts) = (&fixture.auth.lockout, fixture.directory.lockouts());
         for _ in 0..5 {
-            drop(lockout.begin_administrator("boss", ADDRESS, now()).unwrap());
+            drop(lockout.begin_administrator("boss", ADDRESS, None, now()).unwrap());
         }
         let rights = Rights { role: Role::Technician, ..Rights::ALL };
         let technician = Change::new(fixture.token("CI", &rights).await, now());
         assert!(!lockouts.release(Release::Login("boss"), &technician).await.unwrap());
-        assert!(lockout.begin_administrator("boss", ADDRESS, now()).is_err());
+        assert!(lockout.begin_administrator("boss", ADDRESS, None, now()).is_err());
         assert!(lockouts.release(Release::Login("BOSS"), &by_operator()).await.unwrap());
-        assert!(lockout.begin_administrator("boss", ADDRESS, now()).is_ok());
+        assert!(lockout.begin_administrator("boss", ADDRESS, None, now()).is_ok());
     }
 
     #[tokio::test]

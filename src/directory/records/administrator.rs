@@ -44,6 +44,9 @@ pub struct Administrator {
     /// When a session last started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_sign_in: Option<Timestamp>,
+    /// The address that it was from. Failures in its network are counted apart (I6).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_address: Option<IpAddr>,
 }
 
 /// A hash that is not shown when the record is debugged.

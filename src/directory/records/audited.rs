@@ -155,6 +155,7 @@ fn administrator(doc: Administrator) -> Audited {
         created: _,
         // The sign-in has an entry of its own.
         last_sign_in: _,
+        last_address: _,
     } = doc;
     let fields = json!({
         "login": login,

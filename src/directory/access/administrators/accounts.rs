@@ -200,6 +200,7 @@ impl Administrators {
             second_factor: factor,
             created: change.at,
             last_sign_in: None,
+            last_address: None,
         };
         retry(|| async {
             let mut commit = scope::existing(self.core.read(), &doc.scope).await?;

@@ -87,19 +87,14 @@ impl Administrators {
     ) -> Result<AdminSignIn, StoreError> {
         let AdminSignInRequest { login, password, code, address } = request;
         let lockout = &self.core.auth.lockout;
-        let attempt = match lockout.begin_administrator(login, address, now) {
+        let key = Administrator::login_key(login);
+        let found = self.core.read().find::<Administrator>(&key).await?;
+        let last = found.as_ref().and_then(|found| found.doc.last_address);
+        let attempt = match lockout.begin_administrator(login, address, last, now) {
             Ok(attempt) => attempt,
             Err(LockedUntil(until)) => {
-                refused(Cause::LockedOut, None, login);
+                refused(Cause::LockedOut, found.as_ref(), login);
                 return Ok(AdminSignIn::LockedOut { until });
-            }
-        };
-        let key = Administrator::login_key(login);
-        let found = match self.core.read().find::<Administrator>(&key).await {
-            Ok(found) => found,
-            Err(error) => {
-                attempt.cancelled();
-                return Err(error);
             }
         };
         let wrong = Verdict { matches: false, needs_rehash: false };
@@ -198,6 +193,7 @@ impl Administrators {
         };
         let id = AdminSessionId::from(token.hash().to_string());
         doc.last_sign_in = Some(now);
+        doc.last_address = Some(address);
         let (write, changed) = current.replace(doc);
         let writes = vec![write, put(&id, Expect::Absent, &session)];
         let rights = changed.doc.rights();

@@ -9,6 +9,7 @@ use super::*;
 use crate::credential::secret::Secret;
 use crate::credential::token::PlainToken;
 use crate::credential::totp::TotpSecret;
+use crate::directory::access::lockouts::Release;
 use crate::directory::error::DirectoryError;
 use crate::directory::fixture::{ADDRESS, Fixture, OTHER_PASSWORD, PASSWORD, by_operator, now};
 use crate::directory::records::{AdministratorId, Role, Scope};
@@ -263,4 +264,27 @@ async fn i9_ended_sessions_of_an_administrator_have_entries() {
         });
         assert_eq!((&entry["subject"], &entry["after"]["sessions"]), (&subject, &1.into()));
     }
+}
+
+#[tokio::test]
+async fn i6_strangers_do_not_lock_out_the_usual_network() {
+    let staff = Staff::start().await;
+    staff.session(now()).await;
+    let elsewhere = "198.51.100.66".parse().unwrap();
+    for _ in 0..5 {
+        let wrong = staff.sign_in_from(elsewhere, OTHER_PASSWORD, None, now()).await;
+        assert!(matches!(wrong, AdminSignIn::Wrong), "{wrong:?}");
+    }
+    let refused = staff.sign_in_from(elsewhere, PASSWORD, None, now()).await;
+    assert!(matches!(refused, AdminSignIn::LockedOut { .. }), "{refused:?}");
+    staff.session(after(60)).await;
+    for _ in 0..5 {
+        let wrong = staff.sign_in_at(OTHER_PASSWORD, None, after(60)).await;
+        assert!(matches!(wrong, AdminSignIn::Wrong), "{wrong:?}");
+    }
+    let refused = staff.sign_in_at(PASSWORD, None, after(60)).await;
+    assert!(matches!(refused, AdminSignIn::LockedOut { .. }), "{refused:?}");
+    let lockouts = staff.fixture.directory.lockouts();
+    assert!(lockouts.release(Release::Login("olga"), &by_operator()).await.unwrap());
+    assert!(lockouts.list(after(60)).await.unwrap().is_empty());
 }
