@@ -26,7 +26,7 @@ impl FromRequestParts<AdminState> for State<AdminState> {
     }
 }
 
-/// The state, for routes that anybody may call.
+/// The state, for public routes.
 #[derive(Debug)]
 pub(super) struct Unauthenticated(pub(super) AdminState);
 
@@ -42,7 +42,7 @@ impl FromRequestParts<AdminState> for Unauthenticated {
     }
 }
 
-/// A route whose declaration and handler do not fit together is served to nobody.
+/// Refuses each request to a route whose declaration and handler do not fit together.
 pub(super) fn no_caller() -> Problem {
     let detail = "this resource requires an administrator or a token";
     Problem::new(StatusCode::UNAUTHORIZED, "token-missing", detail)

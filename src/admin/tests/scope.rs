@@ -201,40 +201,40 @@ async fn i10_outside_of_a_scope_is_as_unknown() {
     let of = |end_user: &str| json!({ "organization": "acme", "end_user": end_user, "login": "z" });
     for (method, path, body, unknown_path, unknown_body) in [
         ("GET", "/organizations/globex", None, "/organizations/nowhere", None),
-        ("GET", &*format!("/users/{user}"), None, "/users/nobody", None),
+        ("GET", &*format!("/users/{user}"), None, "/users/unknown", None),
         ("GET", "/users?organization=globex", None, "/users?organization=nowhere", None),
-        ("GET", &format!("/users?end_user={end_user}"), None, "/users?end_user=nobody", None),
-        ("GET", "/users?login=globex-user", None, "/users?login=nobody", None),
-        ("GET", "/users?login_prefix=globex", None, "/users?login_prefix=nobody", None),
+        ("GET", &format!("/users?end_user={end_user}"), None, "/users?end_user=unknown", None),
+        ("GET", "/users?login=globex-user", None, "/users?login=unknown", None),
+        ("GET", "/users?login_prefix=globex", None, "/users?login_prefix=unknown", None),
         ("GET", "/sessions?organization=globex", None, "/sessions?organization=nowhere", None),
-        ("GET", &format!("/sessions?user={user}"), None, "/sessions?user=nobody", None),
+        ("GET", &format!("/sessions?user={user}"), None, "/sessions?user=unknown", None),
         ("DELETE", "/sessions?organization=globex", None, "/sessions?organization=nowhere", None),
-        ("GET", "/mail?login=globex-user", None, "/mail?login=nobody", None),
-        ("DELETE", "/lockouts?login=globex-user", None, "/lockouts?login=nobody", None),
+        ("GET", "/mail?login=globex-user", None, "/mail?login=unknown", None),
+        ("DELETE", "/lockouts?login=globex-user", None, "/lockouts?login=unknown", None),
         ("GET", "/audit?organization=globex", None, "/audit?organization=nowhere", None),
-        ("GET", &format!("/audit?user={user}"), None, "/audit?user=nobody", None),
+        ("GET", &format!("/audit?user={user}"), None, "/audit?user=unknown", None),
         ("POST", "/users", Some(new("globex")), "/users", Some(new("nowhere"))),
-        ("POST", "/users", Some(of(end_user)), "/users", Some(of("nobody"))),
+        ("POST", "/users", Some(of(end_user)), "/users", Some(of("unknown"))),
         (
             "PATCH",
             &format!("/users/{of_acme}"),
             Some(json!({ "end_user": end_user })),
             &format!("/users/{of_acme}"),
-            Some(json!({ "end_user": "nobody" })),
+            Some(json!({ "end_user": "unknown" })),
         ),
         (
             "POST",
             "/explain",
             Some(ask(json!({ "user": "globex-user" }))),
             "/explain",
-            Some(ask(json!({ "user": "nobody" }))),
+            Some(ask(json!({ "user": "unknown" }))),
         ),
         (
             "POST",
             "/explain",
             Some(ask(json!({ "user": user }))),
             "/explain",
-            Some(ask(json!({ "user": "nobody" }))),
+            Some(ask(json!({ "user": "unknown" }))),
         ),
         (
             "POST",
@@ -262,7 +262,7 @@ async fn i10_outside_of_a_scope_is_as_unknown() {
             .await;
         let neutral = |answer: &Answer| {
             let mut text = answer.body.to_string();
-            for id in [user.as_str(), end_user, "globex-user", "globex", "nowhere", "nobody"] {
+            for id in [user.as_str(), end_user, "globex-user", "globex", "nowhere", "unknown"] {
                 text = text.replace(id, "X");
             }
             text

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::id::OrganizationId;
 use portcullis_store::Key;
 
-/// The organizations that somebody may see and change: all, or these only. In JSON `null` or a list
+/// The organizations that a caller may see and change: all, or only these. In JSON `null` or a list
 /// of ids.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]

@@ -123,7 +123,7 @@ impl Searching<'_> {
         for keys in all.chain(any) {
             let mut count: u64 = 0;
             for key in keys {
-                // Without a kept number, there are none, or it is not known how many.
+                // Without a kept number, the index has no entry, or they are not counted.
                 count = count.saturating_add(self.known_count(key)?);
             }
             if count <= FEW && few.as_ref().is_none_or(|(least, _)| count < *least) {
