@@ -179,6 +179,7 @@ impl Story {
         admin.patch("/api/v1/preferences", json!({ "disabled_redirect_url": null })).await.ok();
         home.run(&["users", "export", "anna"]).await.done();
         home.run(&["policy", "reload"]).await.done();
+        home.run(&["mail", "test", "ops@example.com"]).await.done();
         home.run(&["sessions", "end", "--all", "--yes"]).await.done();
         home.run(&["audit", "export"]).await.done();
     }
