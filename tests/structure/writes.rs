@@ -8,7 +8,7 @@ use crate::source::{read, rust_files};
 const CAN_COMMIT: [&str; 4] = ["dyn Store", "SledStore", "feed::Feed", "feed::{Feed"];
 
 /// The files that may, and why.
-const KNOWN: [(&str, &str); 12] = [
+const KNOWN: [(&str, &str); 14] = [
     ("src/app.rs", "opens the store"),
     ("src/app/records.rs", "opens the store"),
     ("src/app/state.rs", "starts the feed, and passes it to the directory"),
@@ -16,7 +16,9 @@ const KNOWN: [(&str, &str); 12] = [
     ("src/cli/store.rs", "checks the store of a gateway that does not run"),
     ("src/directory.rs", "passes the feed to the records"),
     ("src/directory/records/belonging.rs", "reads the owner of a record"),
+    ("src/directory/records/current_actor.rs", "reads the actor of a commit"),
     ("src/directory/records/permitted.rs", "reads what a commit replaces"),
+    ("src/directory/records/predecessor.rs", "reads when an organization was deleted"),
     ("src/directory/records/read.rs", "reads"),
     ("src/directory/records/scoped_store.rs", "reads what a scope shows, and refuses to commit"),
     ("src/directory/records/write.rs", "commits, with a change"),
