@@ -135,7 +135,7 @@ impl Sessions {
             let (mut writes, mut sessions, mut count) = (Vec::new(), Vec::new(), 0);
             for record in records.into_iter().filter(&matches) {
                 writes.extend(self.keep_reason(&record, change).await?);
-                // One that cannot be read is nobody's.
+                // A damaged record names no user.
                 sessions.extend(SessionRecord::read(&record));
                 writes.push(delete(record));
                 count += 1;

@@ -54,7 +54,8 @@ impl Comparison<'_> {
     }
 
     /// The groups whose members' decisions may change: those with other permissions, or all if the
-    /// policy is another one. The No Portal Access Group lets nobody in whatever it grants (R8).
+    /// policy is another one. Members of the No Portal Access
+    /// Group cannot sign in, whatever it grants (R8).
     fn changed_groups(&self) -> BTreeSet<GroupId> {
         let policy = |snapshot: &Snapshot| Arc::as_ptr(snapshot.policy());
         let replaced = policy(self.before) != policy(self.after);

@@ -2,7 +2,7 @@
 //!
 //! Anyone can cause a refusal, and anyone with a link can open it, at no cost. So they are not written
 //! one by one: equal ones are
-//! counted together as a [`Series`], and whoever writes the audit log takes all series every minute.
+//! counted together as a [`Series`], and the audit log takes all series every minute.
 //! Counting waits for nothing. The number of series is bounded, with a share for those that name no
 //! account and one for opened links, so that none displaces the others. Beyond that, those of the same
 //! kind and cause are counted without account and address, opened links by organization: none is lost.

@@ -14,7 +14,7 @@ const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TokenWarning {
-    /// Whoever finds it can use it until it is revoked.
+    /// If it leaks, it can be used until it is revoked.
     NeverExpires,
     /// It expires within 14 days.
     ExpiresSoon,
@@ -34,7 +34,7 @@ impl ApiTokenView {
         }
     }
 
-    /// The warning in words; `None` if there is none, or the token has expired and so is no risk.
+    /// The warning in words; `None` without a warning, and for an expired token, which is no risk.
     #[must_use]
     pub fn warning_text(&self, now: Timestamp) -> Option<String> {
         let (name, role) = (&self.name, self.rights.role.name());
