@@ -5,12 +5,12 @@
 //! print its responses; they check no rule themselves (I8). A command that fails returns an error, which `main` prints on standard error with exit code 1. Wrong usage is
 //! reported by clap, with exit code 2.
 
-use std::io::Write;
 use std::path::PathBuf;
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::console::{Console, Options, WouldChange};
+use self::screen::{Screen, choose_colour};
 use self::settings::settings;
 
 mod admin;
@@ -40,6 +40,7 @@ mod password;
 mod personal_data;
 mod policy;
 mod preferences;
+pub mod screen;
 mod secrets;
 pub mod serve;
 mod sessions;
@@ -47,8 +48,10 @@ mod settings;
 mod status;
 mod store;
 mod suggest;
+mod table;
 pub mod terminal;
 mod tokens;
+pub mod usage;
 mod user;
 mod user_create;
 mod user_edit;
@@ -79,6 +82,16 @@ pub struct Cli {
     /// Print what the command would change, and change nothing
     #[arg(long, global = true, help_heading = GLOBAL)]
     dry_run: bool,
+    /// When to use colours and bold: `auto`, `always` or `never`
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        help_heading = GLOBAL
+    )]
+    color: ColorChoice,
     #[command(subcommand)]
     command: Command,
 }
@@ -164,6 +177,9 @@ impl Cli {
     /// Parses the command line. On wrong usage, prints what is wrong and exits.
     #[must_use]
     pub fn read() -> Self {
+        if let Some(choice) = color(std::env::args().skip(1)) {
+            choose_colour(choice);
+        }
         help::completed(Self::command())
             .try_get_matches()
             .and_then(|matches| Self::of(&matches))
@@ -189,8 +205,7 @@ impl Cli {
             Command::Client(command) => (command.is_call(), command.is_call()),
         };
         let asks = is_client || matches!(self.command, Command::Secrets(_));
-        let prints_json =
-            matches!(self.command, Command::Check(_) | Command::Config(_) | Command::Client(_));
+        let prints_json = !matches!(self.command, Command::Serve | Command::Completions(_));
         let without_effect = [
             ("--config", self.config.is_some() && !reads_settings),
             ("--socket", self.socket.is_some() && !is_client),
@@ -211,24 +226,30 @@ impl Cli {
     ///
     /// # Errors
     /// What is wrong, where, and how to fix it.
-    pub fn run(self, out: &mut dyn Write) -> anyhow::Result<()> {
-        let Self { config, socket, json, yes, dry_run, command } = self;
+    pub fn run(self, out: &mut dyn Screen) -> anyhow::Result<()> {
+        let Self { config, socket, json, yes, dry_run, color: _, command } = self;
         let options = Options { json, yes, dry_run };
         let command = match command {
-            Command::Init(args) => return args.run(out),
+            Command::Init(args) => return args.run(json, out),
             Command::Serve => return serve::run(config.as_deref()),
             Command::Check(args) => return args.run(config.as_deref(), json, out),
-            Command::Demo(args) => return demo::run(args, out),
+            Command::Demo(args) => return demo::run(args, json, out),
             Command::Config(command) => {
                 let mut console = Console::new(PathBuf::new(), options, out)?;
                 return command.run(config.as_deref(), &mut console);
             }
-            Command::Store(command) => return command.run(&settings(config.as_deref())?, out),
+            Command::Store(command) => {
+                let mut console = Console::new(PathBuf::new(), options, out)?;
+                return command.run(&settings(config.as_deref())?, &mut console);
+            }
             Command::Secrets(command) => {
-                return command.run(&settings(config.as_deref())?, options, out);
+                let mut console = Console::new(PathBuf::new(), options, out)?;
+                return command.run(&settings(config.as_deref())?, &mut console);
             }
             Command::Completions(args) => return args.run(help::completed(Self::command()), out),
-            Command::Man(args) => return args.run(help::completed(Self::command()), out),
+            Command::Man(args) => {
+                return args.run(help::completed(Self::command()), json, out);
+            }
             Command::Client(command) => command,
         };
         let socket = match socket.or_else(socket_from_environment) {
@@ -276,6 +297,21 @@ impl ClientCommand {
             Self::Token(command) => command.run(console),
         }
     }
+}
+
+/// The value of `--color`, which the help and the errors of clap follow too. What is wrong with it is
+/// left to clap.
+fn color(mut words: impl Iterator<Item = String>) -> Option<ColorChoice> {
+    let mut choice = None;
+    while let Some(word) = words.next() {
+        let value = match word.split_once('=') {
+            Some(("--color", value)) => value.to_owned(),
+            None if word == "--color" => words.next()?,
+            _ => continue,
+        };
+        choice = value.parse().ok();
+    }
+    choice
 }
 
 /// The socket, where no other setting is needed to find it. An empty value is left to the settings,

@@ -6,23 +6,27 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use portcullis::cli::Cli;
-use portcullis::cli::terminal::{Escaping, escaped};
+use portcullis::cli::screen::{Look, Printer, Style};
+use portcullis::cli::terminal::escaped;
+use portcullis::cli::usage::WrongUsage;
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// The exit code is 0 on success and 1 on failure or refusal. Wrong usage exits with 2, in
-/// [`Cli::read`].
+/// The exit code is 0 on success, 1 on failure or refusal and 2 on wrong usage, most of which
+/// [`Cli::read`] finds.
 fn main() -> ExitCode {
     let mut output = Output::default();
-    let result = Cli::read().run(&mut Escaping(&mut output));
+    let command = Cli::read();
+    let result = command.run(&mut Printer::new(&mut output, Look::of(&io::stdout())));
     let Err(error) = result else { return ExitCode::SUCCESS };
     if output.closed {
         return ExitCode::SUCCESS;
     }
     // If standard error is closed, only the exit code reports the failure.
-    let _ = writeln!(io::stderr(), "portcullis: {}", escaped(&with_causes(&error)));
-    ExitCode::FAILURE
+    let name = Look::of(&io::stderr()).painted(Style::Error, "portcullis:").into_owned();
+    let _ = writeln!(io::stderr(), "{name} {}", escaped(&with_causes(&error)));
+    if error.is::<WrongUsage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
 }
 
 /// The error and its causes, except those that the text already contains.

@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::Duration;
 
+use anstream::{AutoStream, ColorChoice};
 use tracing::Metadata;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{LevelFilter, ParseError};
@@ -101,6 +102,7 @@ pub fn start(filter: &str) -> Result<Log, LogError> {
     let events = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .log_internal_errors(false)
+        .with_ansi(AutoStream::choice(&io::stderr()) != ColorChoice::Never)
         .with_writer(writer);
     // This fails when there is a subscriber already: tests in one process share one.
     let started = if io::stderr().is_terminal() {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::screen::{Screen, Style};
 use super::settings::{file, read, source};
 use crate::check::{Problem, Report, Valid, Warning};
 use crate::clock;
@@ -28,7 +29,7 @@ impl CheckArgs {
     /// # Errors
     /// Everything that prevents a start, their number first, then one error a line; or warnings that
     /// are denied.
-    pub fn run(self, named: Option<&Path>, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+    pub fn run(self, named: Option<&Path>, json: bool, out: &mut dyn Screen) -> anyhow::Result<()> {
         let of = file(named);
         let report = match read(named) {
             Ok((settings, references)) => {
@@ -112,7 +113,7 @@ impl<'r> Document<'r> {
     }
 }
 
-fn print(report: &Report, source: &Path, out: &mut dyn Write) -> io::Result<()> {
+fn print(report: &Report, source: &Path, out: &mut dyn Screen) -> io::Result<()> {
     if let Some(Valid { settings, policy, .. }) = &report.valid {
         let unchecked = policy.unchecked_expectations().count();
         writeln!(
@@ -130,7 +131,10 @@ fn print(report: &Report, source: &Path, out: &mut dyn Write) -> io::Result<()> 
     }
     for warning in &report.warnings {
         match &warning.allowed {
-            None => writeln!(out, "warning[{}]: {warning}.", warning.name)?,
+            None => {
+                out.styled(Style::Warning, &format!("warning[{}]:", warning.name))?;
+                writeln!(out, " {warning}.")?;
+            }
             Some(reason) => {
                 let reason = reason.trim_end_matches('.');
                 writeln!(out, "allowed[{}]: {warning}. Reason: {reason}.", warning.name)?;

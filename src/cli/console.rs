@@ -1,21 +1,18 @@
 //! What commands use: calls of the API, confirmation, and output.
 
-use std::io::{self, BufRead, IsTerminal, Write};
-use std::iter::repeat_n;
+use std::io::{self, BufRead, IsTerminal, Write as _};
 use std::path::PathBuf;
 
 use anyhow::bail;
 use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use unicode_width::UnicodeWidthStr;
 
 use super::client::{Client, path, path_with};
+use super::screen::{Screen, Style};
+use super::table;
 use super::terminal::{escaped, escaped_line};
 use crate::directory::PageRequest;
-
-/// Spaces between columns.
-const GAP: usize = 2;
 
 /// Names of fields that hold times.
 const TIME_FIELDS: [&str; 13] = [
@@ -38,7 +35,7 @@ const TIME_FIELDS: [&str; 13] = [
 pub(super) struct Console<'a> {
     client: Client,
     options: Options,
-    out: &'a mut dyn Write,
+    out: &'a mut dyn Screen,
 }
 
 /// Options that all commands have.
@@ -56,7 +53,7 @@ impl<'a> Console<'a> {
     pub(super) fn new(
         socket: PathBuf,
         options: Options,
-        out: &'a mut dyn Write,
+        out: &'a mut dyn Screen,
     ) -> anyhow::Result<Self> {
         Ok(Self { client: Client::new(socket)?, options, out })
     }
@@ -199,6 +196,15 @@ impl<'a> Console<'a> {
         Ok(())
     }
 
+    /// Prints a warning, except with `--json`.
+    pub(super) fn warning(&mut self, detail: &str) -> anyhow::Result<()> {
+        if !self.options.json {
+            self.out.styled(Style::Warning, "warning:")?;
+            writeln!(self.out, " {}", escaped_line(detail))?;
+        }
+        Ok(())
+    }
+
     /// Prints a list with a line for each item.
     pub(super) fn table<const N: usize>(
         &mut self,
@@ -209,14 +215,9 @@ impl<'a> Console<'a> {
         if self.options.json {
             return self.print_json(list);
         }
-        let mut rows = vec![header.map(str::to_owned)];
-        rows.extend(
-            array(list, "items")
-                .iter()
-                .map(|item| row(item).map(|cell| escaped_line(&cell).into_owned())),
-        );
-        self.aligned(&rows)?;
-        if rows.len() == 1 {
+        let rows: Vec<_> = array(list, "items").iter().map(row).collect();
+        table::print(self.out, header, &rows)?;
+        if rows.is_empty() {
             writeln!(self.out, "(none)")?;
         }
         Ok(())
@@ -236,11 +237,7 @@ impl<'a> Console<'a> {
         if self.options.json {
             return self.print_json(document);
         }
-        let rows: Vec<_> = rows
-            .iter()
-            .map(|(label, value)| [(*label).to_owned(), escaped_line(value).into_owned()])
-            .collect();
-        self.aligned(&rows)
+        Ok(table::record(self.out, rows)?)
     }
 
     /// Asks before a change, if standard input is a terminal and `--yes` was not given. The question
@@ -274,26 +271,6 @@ impl<'a> Console<'a> {
     fn print_json(&mut self, value: &Value) -> anyhow::Result<()> {
         serde_json::to_writer_pretty(&mut *self.out, value)?;
         writeln!(self.out)?;
-        Ok(())
-    }
-
-    /// Prints rows in columns as wide as their widest cell, measured in columns of a terminal:
-    /// Chinese, Japanese and Korean characters take two.
-    fn aligned<const N: usize>(&mut self, rows: &[[String; N]]) -> anyhow::Result<()> {
-        let mut widths = [0; N];
-        for row in rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.width());
-            }
-        }
-        for row in rows {
-            let mut line = String::new();
-            for (width, cell) in widths.iter().zip(row) {
-                line.push_str(cell);
-                line.extend(repeat_n(' ', width - cell.width() + GAP));
-            }
-            writeln!(self.out, "{}", line.trim_end())?;
-        }
         Ok(())
     }
 }
@@ -350,29 +327,4 @@ pub(super) fn text(document: &Value, name: &str) -> String {
 fn time(text: &str) -> String {
     text.parse::<Timestamp>()
         .map_or_else(|_| text.to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_align_for_wide_and_combining_characters() {
-        let mut out = Vec::new();
-        let mut console = Console::new(PathBuf::new(), Options::default(), &mut out).unwrap();
-        let list = json!({ "items": [
-            { "id": "acme", "name": "Acme", "users": 1 },
-            { "id": "zmo", "name": "Zoe\u{308} M\u{fc}ller", "users": 2 },
-            { "id": "tk", "name": "\u{6771}\u{4eac}\u{96fb}\u{529b}", "users": 3 },
-        ] });
-        let row = |item: &Value| ["id", "name", "users"].map(|name| text(item, name));
-        console.table(&list, ["ID", "NAME", "USERS"], row).unwrap();
-        assert_eq!(
-            String::from_utf8(out).unwrap(),
-            "ID    NAME        USERS\n\
-             acme  Acme        1\n\
-             zmo   Zoe\u{308} M\u{fc}ller  2\n\
-             tk    \u{6771}\u{4eac}\u{96fb}\u{529b}    3\n"
-        );
-    }
 }

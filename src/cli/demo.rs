@@ -24,11 +24,11 @@ pub struct DemoArgs {
     ready_file: Option<PathBuf>,
 }
 
-/// Runs the demo until it is stopped.
+/// Runs the demo until it is stopped. Prints its addresses and logins, as JSON if so asked.
 ///
 /// # Errors
 /// When the demo cannot start, or stops because of an error.
-pub fn run(args: DemoArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+pub fn run(args: DemoArgs, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
     if let Some(file) = &args.ready_file {
         Demo::remove_ready_file(file)?;
     }
@@ -36,7 +36,13 @@ pub fn run(args: DemoArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     if let Some(file) = &args.ready_file {
         demo.write_ready_file(file)?;
     }
-    print(&demo.ready, out)?;
+    if json {
+        serde_json::to_writer_pretty(&mut *out, &demo.ready)?;
+        writeln!(out)?;
+        out.flush()?;
+    } else {
+        print(&demo.ready, out)?;
+    }
     demo.run()
 }
 

@@ -159,10 +159,12 @@ fn leaves(path: &str) -> Vec<&'static str> {
 /// Whether a global option has an effect with a command without subcommands.
 fn has_effect(option: &str, leaf: &str) -> bool {
     match leaf.split(' ').next() {
-        Some("init" | "demo" | "completions" | "man") => false,
-        Some("config" | "check") => ["config", "json"].contains(&option),
-        Some("serve" | "store") => option == "config",
-        Some("secrets") => ["config", "yes", "dry_run"].contains(&option),
+        _ if option == "color" => true,
+        Some("completions") => false,
+        Some("init" | "demo" | "man") => option == "json",
+        Some("config" | "check" | "store") => ["config", "json"].contains(&option),
+        Some("serve") => option == "config",
+        Some("secrets") => ["config", "json", "yes", "dry_run"].contains(&option),
         _ if leaf == "policy suggest" => option == "json",
         _ => match option {
             "yes" => ASKING.contains(&leaf),

@@ -131,7 +131,7 @@ pub(super) fn print(console: &mut Console<'_>, changes: &Value) -> anyhow::Resul
     }
     for warning in array(changes, "warnings") {
         let [name, detail] = ["name", "detail"].map(|field| text(warning, field));
-        console.note(&escaped_line(&format!("warning: {detail} ({name})")))?;
+        console.warning(&format!("{detail} ({name})"))?;
     }
     Ok(())
 }

@@ -10,9 +10,11 @@ use std::str::FromStr;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use serde_json::json;
 
 use super::settings::DEFAULT_FILE;
 use super::terminal::escaped;
+use super::usage::WrongUsage;
 use crate::config::{PublicUrl, UpstreamServer};
 use crate::email;
 
@@ -61,7 +63,7 @@ impl FromStr for Name {
 
 impl InitArgs {
     /// Writes the files and prints what to do next.
-    pub(super) fn run(self, out: &mut dyn Write) -> anyhow::Result<()> {
+    pub(super) fn run(self, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
         let Self { dir, name, public_url, upstream } = self;
         let policy = POLICY.map(|(name, text)| (Path::new("policies").join(name), text.to_owned()));
         refuse_existing(&dir, policy.iter().map(|(path, _)| path.as_path()))?;
@@ -75,7 +77,9 @@ impl InitArgs {
         .collect();
         if !missing.is_empty() && !io::stdin().is_terminal() {
             let verb = if missing.len() == 1 { "is" } else { "are" };
-            bail!("{} {verb} required if standard input is not a terminal", missing.join(", "));
+            let missing = missing.join(", ");
+            let message = format!("{missing} {verb} required if standard input is not a terminal");
+            return Err(WrongUsage(message).into());
         }
         let Name(name) =
             given_or_asked(name, "a name", "Name that portal users see (e.g. Example IT)")?;
@@ -94,6 +98,13 @@ impl InitArgs {
         write_new(&dir, Path::new(DEFAULT_FILE), &settings)?;
         for (path, text) in &policy {
             write_new(&dir, path, text)?;
+        }
+        if json {
+            let files = [Path::new(DEFAULT_FILE)].into_iter();
+            let files: Vec<_> =
+                files.chain(policy.iter().map(|(path, _)| path.as_path())).collect();
+            writeln!(out, "{}", json!({ "directory": dir, "files": files }))?;
+            return Ok(());
         }
         let shown = dir.display().to_string();
         let shown = escaped(&shown);

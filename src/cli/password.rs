@@ -7,15 +7,17 @@ use anyhow::{Context, bail};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
+use super::usage::WrongUsage;
+
 /// Reads a password: the first line of standard input, or typed twice at the terminal.
 pub(super) fn read(from_stdin: bool) -> anyhow::Result<Zeroizing<String>> {
     if from_stdin {
         return line();
     }
     if !io::stdin().is_terminal() {
-        bail!(
-            "standard input is not a terminal; use --password-stdin to read the password from it"
-        );
+        let message =
+            "standard input is not a terminal; use --password-stdin to read the password from it";
+        return Err(WrongUsage(message.to_owned()).into());
     }
     let first = ask("Password: ")?;
     let second = ask("Repeat: ")?;

@@ -1,10 +1,11 @@
 //! `portcullis secrets`: work on the secret key while the gateway is stopped.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write};
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
 
-use anyhow::bail;
+use serde_json::{Value, json};
 
-use super::console::Options;
+use super::console::Console;
 use super::terminal::escaped;
 use crate::app::rotation::{Begun, Plan, Rotation};
 use crate::clock;
@@ -22,47 +23,58 @@ impl Command {
     ///
     /// # Errors
     /// What is wrong, where, and what to do about it.
-    pub(super) fn run(
-        self,
-        settings: &Settings,
-        Options { yes, dry_run, .. }: Options,
-        out: &mut dyn Write,
-    ) -> anyhow::Result<()> {
+    pub(super) fn run(self, settings: &Settings, console: &mut Console<'_>) -> anyhow::Result<()> {
         let Self::Rotate = self;
         let rotation = match Rotation::open(settings)? {
             Begun::Ready(rotation) => rotation,
             Begun::Finished => {
-                writeln!(
-                    out,
-                    "an earlier rotation was interrupted; it is finished now. Run the command again \
-                     for another new key"
-                )?;
-                return Ok(());
+                let sentence = "an earlier rotation was interrupted; it is finished now. Run the \
+                                command again for another new key";
+                return console.report(&json!({ "finished_earlier_rotation": true }), sentence);
             }
         };
         let plan = rotation.plan()?;
-        describe(&plan, out)?;
-        if dry_run {
-            writeln!(out, "nothing was changed")?;
-            return Ok(());
+        let description = described(&plan);
+        if console.is_dry_run() {
+            let sentence = format!("{description}nothing was changed");
+            return console.report(&document(&plan, None), &sentence);
         }
-        confirm(yes)?;
-        let old = rotation.run(clock::now())?;
-        writeln!(
-            out,
-            "\nthe secret key was replaced. The old key is kept as `{}`: backups from before open \
-             only with it. Move it to them, and delete it here.\nStart the gateway, and send the \
-             new links: `portcullis organizations link show ID`",
-            old.display()
-        )?;
-        Ok(())
+        if !console.is_json() {
+            console.note(description.trim_end())?;
+        } else if console.asks() {
+            write!(io::stderr(), "{}", escaped(&description))?;
+        }
+        console.confirm(|_| Ok(Some("Replace the secret key?".to_owned())))?;
+        let old = rotation.run(clock::now())?.display().to_string();
+        console.report(
+            &document(&plan, Some(&old)),
+            &format!(
+                "\nthe secret key was replaced. The old key is kept as `{old}`: backups from before \
+                 open only with it. Move it to them, and delete it here.\nStart the gateway, and \
+                 send the new links: `portcullis organizations link show ID`"
+            ),
+        )
     }
 }
 
-fn describe(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+/// What `--json` prints: what changes, and where the old key is kept if it was replaced.
+fn document(plan: &Plan, old_key: Option<&str>) -> Value {
     let Plan { sessions, second_factors, with_recovery_codes, links } = plan;
-    writeln!(
-        out,
+    let links: Vec<Value> =
+        links.iter().map(|(id, name)| json!({ "organization": id, "name": name })).collect();
+    json!({
+        "replaced": old_key.is_some(),
+        "old_key": old_key,
+        "sessions_ended": sessions,
+        "second_factors": second_factors,
+        "recovery_codes_lost": with_recovery_codes,
+        "links": links,
+    })
+}
+
+fn described(plan: &Plan) -> String {
+    let Plan { sessions, second_factors, with_recovery_codes, links } = plan;
+    let mut text = format!(
         "A new secret key changes:\n\
          - secure links: all of them; in use now: {}, listed below\n\
          - sessions: {sessions} open, all of which end; everyone signs in or opens the link again\n\
@@ -73,28 +85,15 @@ fn describe(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
          It does not change passwords, authenticator apps ({second_factors}), tokens, and links in \
          emails.\n\
          If a copy of the store may have been exposed together with the key, reset the second \
-         factors too (`portcullis users reset-mfa`): their secrets can be read with both.",
+         factors too (`portcullis users reset-mfa`): their secrets can be read with both.\n",
         links.len()
-    )?;
+    );
     if !links.is_empty() {
-        writeln!(out, "\nOrganizations that need a new link:")?;
+        text.push_str("\nOrganizations that need a new link:\n");
     }
     for (id, name) in links {
-        writeln!(out, "  {}  {}", escaped(id), escaped(name))?;
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {id}  {name}");
     }
-    Ok(())
-}
-
-/// Asks at a terminal.
-fn confirm(yes: bool) -> anyhow::Result<()> {
-    if yes || !io::stdin().is_terminal() {
-        return Ok(());
-    }
-    write!(io::stderr(), "Replace the secret key? [y/N] ")?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    if !matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
-        bail!("aborted; nothing was changed");
-    }
-    Ok(())
+    text
 }

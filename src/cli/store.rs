@@ -1,10 +1,10 @@
 //! `portcullis store`: maintenance of the store while the gateway is stopped.
 
-use std::io::Write;
 use std::path::PathBuf;
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
+use super::console::Console;
 use crate::app::records;
 use crate::clock;
 use crate::config::Settings;
@@ -31,43 +31,49 @@ impl Command {
     ///
     /// # Errors
     /// What is wrong, where, and what to do about it.
-    pub(super) fn run(self, settings: &Settings, out: &mut dyn Write) -> anyhow::Result<()> {
+    pub(super) fn run(self, settings: &Settings, console: &mut Console<'_>) -> anyhow::Result<()> {
         let store = settings.store.path.display();
         match self {
             Self::Init => {
                 records::init(settings)?;
-                writeln!(out, "created an empty store in `{store}`")?;
+                let document = json!({ "store": settings.store.path });
+                console.report(&document, &format!("created an empty store in `{store}`"))
             }
             Self::AcceptOlder => {
                 let key = records::existing_key(settings)?;
                 let (before, now) = SledStore::accept_older(&settings.store.path, &key)?;
                 records::note(settings, accepted(before, now), clock::now())?;
+                let document =
+                    json!({ "store": settings.store.path, "answered": before, "accepted": now });
                 let before = before.map_or_else(
                     || "the last answered commit is not known".to_owned(),
                     |before| format!("the last answered commit was {before}"),
                 );
-                writeln!(out, "the store in `{store}` was accepted at commit {now}; {before}")?;
-                writeln!(
-                    out,
-                    "sessions that were open at that commit are open again; to end them, start the \
-                     gateway and run `portcullis sessions end --all`"
-                )?;
+                let sentence = format!(
+                    "the store in `{store}` was accepted at commit {now}; {before}\nsessions that \
+                     were open at that commit are open again; to end them, start the gateway and \
+                     run `portcullis sessions end --all`"
+                );
+                console.report(&document, &sentence)
             }
             Self::Rescue { folder } => {
                 let key = records::existing_key(settings)?;
                 let rescued = SledStore::rescue(&settings.store.path, &key, &folder)?;
+                let Rescued { records, missing } = &rescued;
+                let records: Map<String, Value> =
+                    records.iter().map(|(kind, count)| (kind.clone(), (*count).into())).collect();
+                let document =
+                    json!({ "directory": folder, "records": records, "missing": missing });
                 let folder = folder.display();
-                writeln!(out, "written to `{folder}`:")?;
-                list(&rescued, out)?;
-                writeln!(
-                    out,
-                    "check what is missing: if the portal users that closed a secure link are lost, \
+                let sentence = format!(
+                    "written to `{folder}`:\n{}check what is missing: if the portal users that closed a secure link are lost, \
                      the link opens again. To use the new store, move `{store}` away and rename \
-                     `{folder}` to `{store}`; leave `{store}.answered` where it is"
-                )?;
+                     `{folder}` to `{store}`; leave `{store}.answered` where it is",
+                    listed(&rescued)
+                );
+                console.report(&document, &sentence)
             }
         }
-        Ok(())
     }
 }
 
@@ -80,16 +86,14 @@ fn accepted(before: Option<u64>, now: u64) -> Occurrence {
     Occurrence::of_gateway("store.accepted-older", after.collect())
 }
 
-fn list(rescued: &Rescued, out: &mut dyn Write) -> std::io::Result<()> {
-    for (kind, records) in &rescued.records {
-        writeln!(out, "  {kind} {records}")?;
-    }
+fn listed(rescued: &Rescued) -> String {
+    let mut lines: Vec<String> =
+        rescued.records.iter().map(|(kind, records)| format!("  {kind} {records}")).collect();
     if rescued.missing.is_empty() {
-        return writeln!(out, "nothing is known to be missing");
+        lines.push("nothing is known to be missing".to_owned());
+    } else {
+        lines.push("missing:".to_owned());
+        lines.extend(rescued.missing.iter().map(|missing| format!("  {missing}")));
     }
-    writeln!(out, "missing:")?;
-    for missing in &rescued.missing {
-        writeln!(out, "  {missing}")?;
-    }
-    Ok(())
+    lines.into_iter().map(|line| line + "\n").collect()
 }

@@ -32,7 +32,6 @@ fn wrong_usage_is_exit_code_2() {
         &["portcullis", "organizations", "end-users", "edit", "acme", "anna"],
         &["portcullis", "demo", "--config", "x"],
         &["portcullis", "demo", "--socket", "x"],
-        &["portcullis", "demo", "--json"],
         &["portcullis", "--yes", "demo"],
         &["portcullis", "demo", "--dry-run"],
         &["portcullis", "groups", "list", "--dry-run"],

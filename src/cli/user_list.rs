@@ -59,12 +59,14 @@ impl List {
         {
             items.sort_by_key(|user| (text(user, "organization"), text(user, "login")));
         }
-        let header = ["ID", "LOGIN", "ORGANIZATION", "GROUP", "STATUS", "MFA", "LAST SIGN-IN"];
+        let header =
+            ["ID", "LOGIN", "NAME", "ORGANIZATION", "GROUP", "STATUS", "MFA", "LAST SIGN-IN"];
         console.table(&users, header, |user| {
-            let [id, login, organization, group, last] =
-                ["id", "login", "organization", "group", "last_sign_in"]
+            let [id, login, name, organization, group, last] =
+                ["id", "login", "name", "organization", "group", "last_sign_in"]
                     .map(|field| text(user, field));
-            [id, login, organization, group, status(user).to_owned(), mfa(user).to_owned(), last]
+            let [status, mfa] = [status(user), mfa(user)].map(str::to_owned);
+            [id, login, name, organization, group, status, mfa, last]
         })
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -12,6 +12,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
@@ -253,17 +254,42 @@ pub(crate) async fn run(folder: &Path, args: &[&str], input: &str) -> Ran {
 
 /// Runs a command in a folder at a terminal, at which this has been typed.
 pub(crate) async fn run_at_terminal(folder: &Path, args: &[&str], typed: &str) -> Ran {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&master).unwrap();
-    unlockpt(&master).unwrap();
-    let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
-    let terminal = File::options().read(true).write(true).open(name).unwrap();
-    File::from(master.try_clone().unwrap()).write_all(typed.as_bytes()).unwrap();
+    let (mut master, terminal) = terminal(0);
+    master.write_all(typed.as_bytes()).unwrap();
     let child = portcullis(folder, args).stdin(terminal).stdout(Stdio::piped()).spawn().unwrap();
     let Output { status, stdout, stderr } =
         within("the end of a command", child.wait_with_output()).await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ran { code: status.code().unwrap(), out: text(stdout), err: text(stderr) }
+}
+
+/// What a command prints to a terminal of this many columns.
+pub(crate) async fn shown_at_terminal(mut command: Command, columns: u16) -> String {
+    let (mut master, terminal) = terminal(columns);
+    let child = command.stdin(Stdio::null()).stdout(terminal).env("TERM", "xterm").spawn().unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut shown = Vec::new();
+        // Reading fails once the command has closed the terminal.
+        let _ = master.read_to_end(&mut shown);
+        String::from_utf8(shown).unwrap().replace("\r\n", "\n")
+    });
+    drop(command);
+    let Output { status, stderr, .. } =
+        within("the end of a command", child.wait_with_output()).await.unwrap();
+    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    reader.join().unwrap()
+}
+
+/// Both ends of a terminal of this many columns; 0: it does not know its size.
+fn terminal(columns: u16) -> (File, File) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+    let terminal = File::options().read(true).write(true).open(name).unwrap();
+    let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(&terminal, size).unwrap();
+    (File::from(master), terminal)
 }
 
 /// The program, in a folder, with nothing in its environment.

@@ -102,6 +102,53 @@ fn global_options_without_effect_are_hidden_and_refused() {
     }
 }
 
+/// The exit code with which clap would end the program; 0 if the words parse.
+fn exit_code(words: &[String]) -> i32 {
+    parsed(words).map_or_else(|error| error.exit_code(), |_| 0)
+}
+
+#[test]
+fn wrong_usage_of_every_command_is_exit_code_2() {
+    for (path, command) in all_leaves() {
+        let (_, examples) = EXAMPLES.iter().find(|(name, _)| *name == path).unwrap();
+        let example = words(examples[0]);
+        let bare: Vec<_> = words(&format!("portcullis {path}"));
+        let code = |words: &[String], more: &[&str]| {
+            let more: Vec<_> = more.iter().map(|word| (*word).to_owned()).collect();
+            exit_code(&[words, &more].concat())
+        };
+        assert_eq!(code(&bare, &["--help"]), 0, "{path}");
+        assert_eq!(code(&example, &["--no-such-option"]), 2, "{path}");
+        let is_own = |arg: &&Arg| !arg.is_global_set() && arg.get_id() != "help";
+        for arg in command.get_arguments().filter(is_own) {
+            let values = arg.get_num_args().unwrap_or_default();
+            match arg.get_long().map(|name| format!("--{name}")) {
+                Some(name) if values.takes_values() => {
+                    assert_eq!(code(&example, &[&name]), 2, "{path} {name} without a value");
+                    if !arg.get_possible_values().is_empty() {
+                        assert_eq!(code(&example, &[&name, "nonsense"]), 2, "{path} {name}");
+                    }
+                }
+                Some(name) => {
+                    let given = format!("{name}=x");
+                    assert_eq!(code(&example, &[&given]), 2, "{path} {given}");
+                }
+                None => {}
+            }
+            if arg.is_required_set() {
+                assert_eq!(code(&bare, &[]), 2, "{path} without {}", arg.get_id());
+            }
+        }
+        let takes_any = command.get_positionals().any(|arg| {
+            arg.get_num_args().is_some_and(|values| values.max_values() == usize::MAX)
+                || matches!(arg.get_action(), clap::ArgAction::Append)
+        });
+        if !takes_any {
+            assert_eq!(code(&example, &["x"; 9]), 2, "{path} with nine more arguments");
+        }
+    }
+}
+
 /// The rows of the tables in docs/cli.md: the command without its arguments, and the row.
 fn documented() -> Vec<(String, &'static str)> {
     let text = include_str!("../../../docs/cli.md");

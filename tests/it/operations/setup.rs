@@ -59,7 +59,7 @@ async fn init_without_a_terminal_names_the_missing_option() {
         let (folder, ran) = created(&options).await;
         let expected =
             format!("portcullis: `{missing}` is required if standard input is not a terminal\n");
-        assert_eq!(ran.refused(), expected);
+        assert_eq!((ran.code, &*ran.err), (2, &*expected));
         assert!(!folder.path().join("gate").exists());
     }
 }
@@ -69,7 +69,7 @@ async fn init_names_all_missing_options_and_an_empty_name() {
     let (_folder, ran) = created(&[]).await;
     let expected = "portcullis: `--name`, `--public-url`, `--upstream` are required if standard \
         input is not a terminal\n";
-    assert_eq!(ran.refused(), expected);
+    assert_eq!((ran.code, &*ran.err), (2, expected));
     let mut options = OPTIONS;
     options[1] = " ";
     let (_folder, ran) = created(&options).await;
