@@ -21,6 +21,7 @@
 //! | `request`, `response`, `problem` | extractors, responses, problem documents |
 //! | `conflict` | the response to a write of a record that was changed since |
 //! | `groups`, `organizations`, `end_users`, `users`, `sessions`, `lockouts`, `preferences`, `tokens`, `mail` | handlers for records |
+//! | `views` | links with which staff opens the portal |
 //! | `personal_data` | what is stored about a portal user |
 //! | `policy`, `explain` | the policy in force, and its decision on a given request |
 //! | `audit` | the audit log |
@@ -67,6 +68,7 @@ mod table;
 mod tokens;
 mod user_tokens;
 mod users;
+mod views;
 
 pub use self::caller::Access;
 pub use self::state::AdminState;

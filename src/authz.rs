@@ -16,7 +16,8 @@
 //! 5. A page of another site may not open a WebSocket.
 //! 6. [`decide`], the policy's decision. Only it makes a [`Permit`], which forwarding takes.
 //! 7. A request that the policy allows must not be a change that another site's page requests in a
-//!    session, and must not name another method than its own.
+//!    session, nor one in a session that may only read, and must not name another method than its
+//!    own.
 //!
 //! The policy, the groups and the preferences come from one [`Snapshot`], which the caller takes
 //! once. Only step 4 may wait, for a session, user or organization that is not cached.
@@ -101,6 +102,8 @@ pub struct Authorizer {
     session_cookie: &'static str,
     /// Whether tokens are valid that users have created themselves.
     tokens_by_users: bool,
+    /// Whether staff that acts as a portal user may only read (R18).
+    impersonation_read_only: bool,
     refused_query: RefusedQuery,
     reserved_headers: Arc<ReservedHeaders>,
     user_encoding: FieldEncoding,
@@ -135,6 +138,7 @@ impl Authorizer {
             target_bytes: server.limits.target_bytes,
             session_cookie: OwnCookie::Session.name(server.public_url.is_https()),
             tokens_by_users: settings.tokens_by_users,
+            impersonation_read_only: settings.impersonation_read_only,
             refused_query: RefusedQuery::new(&settings.upstream.refuse_query),
             reserved_headers: Arc::new(ReservedHeaders::new(settings)),
             user_encoding: settings.identity.user_encoding,
@@ -369,6 +373,9 @@ impl Authorizer {
         if is_cross_site(&request.method, &permit) {
             return (Outcome::Objection(permit, Objection::CrossOrigin), None);
         }
+        if self.only_reads(subject) && (request.websocket || !is_read(&request.method)) {
+            return (Outcome::Objection(permit, Objection::ReadOnly), None);
+        }
         if subject.is_some_and(|subject| !self.expresses_login(subject)) {
             return (Outcome::Objection(permit, Objection::LoginNotEncodable), None);
         }
@@ -400,6 +407,9 @@ impl Authorizer {
             Decision::Allow(permit) if is_cross_site(&other, &permit) => {
                 Outcome::Objection(permit, Objection::CrossOrigin)
             }
+            Decision::Allow(permit) if self.only_reads(subject) && !is_read(&other) => {
+                Outcome::Objection(permit, Objection::ReadOnly)
+            }
             decision => Outcome::Decided(decision),
         };
         let header_override = by_header.map(|(name, method)| HeaderOverride { name, method });
@@ -412,6 +422,12 @@ impl Authorizer {
         self.user_encoding == FieldEncoding::Utf8
             || subject.has_no_access()
             || subject.login.as_deref().is_none_or(|login| self.user_encoding.expresses(login))
+    }
+
+    /// Whether the session may only read: it is of staff that acts as a portal user.
+    fn only_reads(&self, subject: Option<&Subject>) -> bool {
+        self.impersonation_read_only
+            && subject.is_some_and(|subject| subject.kind == SessionKind::Impersonation)
     }
 
     /// Whether a page of another site asks for a change in the subject's session.
@@ -454,6 +470,11 @@ fn before_session<'s>(request: &AccessRequest, snapshot: &'s Snapshot) -> Option
         Ok(()) => Outcome::OwnPage,
         Err(bad) => Outcome::BadTarget(bad),
     })
+}
+
+/// Whether a method only reads (RFC 9110, 9.2.1), of those that browsers use for pages.
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
 }
 
 fn is_own_page(target: &RequestTarget) -> bool {

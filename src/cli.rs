@@ -58,6 +58,7 @@ mod user_edit;
 mod user_list;
 mod user_tokens;
 mod users;
+mod view;
 
 /// The heading of options that many commands have.
 const GLOBAL: &str = "Global options";
@@ -145,6 +146,10 @@ enum ClientCommand {
     /// List or end sessions
     #[command(subcommand)]
     Sessions(sessions::Command),
+    /// Print a one-time link to view an organization's portal as staff
+    View(view::ViewArgs),
+    /// Print a one-time link to see the portal as a portal user does
+    Impersonate(view::ImpersonateArgs),
     /// List or release sign-ins locked after failed attempts
     #[command(subcommand)]
     Lockouts(lockouts::Command),
@@ -287,6 +292,8 @@ impl ClientCommand {
             Self::Users(command) => command.run(console),
             Self::Preferences(command) => command.run(console),
             Self::Sessions(command) => command.run(console),
+            Self::View(args) => args.run(console),
+            Self::Impersonate(args) => args.run(console),
             Self::Lockouts(command) => command.run(console),
             Self::Mail(command) => command.run(console),
             Self::Policy(command) => command.run(console),

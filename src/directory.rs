@@ -62,6 +62,7 @@ use self::access::second_factors::SecondFactors;
 use self::access::secure_links::SecureLinks;
 use self::access::sign_in::PasswordSignIn;
 use self::access::user_tokens::UserTokens;
+use self::access::views::Views;
 use self::accounts::end_users::EndUsers;
 use self::accounts::groups::Groups;
 use self::accounts::organizations::Organizations;
@@ -111,6 +112,7 @@ struct Operations {
     administrators: Administrators,
     api_tokens: ApiTokens,
     user_tokens: UserTokens,
+    views: Views,
     core: Core,
 }
 
@@ -366,6 +368,12 @@ impl Directory {
         &self.operations.user_tokens
     }
 
+    /// How the operator's staff opens the portal.
+    #[must_use]
+    pub fn views(&self) -> &Views {
+        &self.operations.views
+    }
+
     /// What credentials are checked with.
     #[cfg(test)]
     pub(crate) fn auth(&self) -> &AuthServices {
@@ -411,6 +419,7 @@ impl Operations {
             administrators: Administrators { core: core.clone() },
             api_tokens: ApiTokens { core: core.clone() },
             user_tokens: UserTokens { core: core.clone() },
+            views: Views { core: core.clone() },
             core,
         }
     }

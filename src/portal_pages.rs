@@ -16,6 +16,7 @@
 //! | `sessions` | where a portal user is signed in |
 //! | `tokens` | a portal user's tokens for programs |
 //! | `link/{token}` | a secure link (R10–R14, R19) |
+//! | `view/{token}`, `view/stop` | a session of the operator's staff, and its end (R17–R19) |
 //! | `invitation/{token}` | a first password (R40) |
 //! | `password/forgot` | a request for a link to reset the password (R33) |
 //! | `password/reset/{token}` | another password |
@@ -26,7 +27,7 @@
 //! - A request that changes something is sent by a page of ours: the browser says so
 //!   (`web::origin`), and the form contains a token of its visitor (`web::form`).
 //! - For users with a second factor, the password alone starts no session.
-//! - A session starts or changes by a form, or by a navigation to a secure link, and by no other GET
+//! - A session starts or changes by a form, or by a navigation to a secure link or one of staff, and by no other GET
 //!   (`web::fetch_metadata`).
 //! - A sign-in always starts a new session under a new token, and ends the one it replaces.
 //! - Tokens and passwords are neither logged nor shown, and no address with a token becomes a
@@ -59,6 +60,7 @@ mod signed_hint;
 mod texts;
 mod token_refusal;
 mod user_agent;
+mod view;
 mod visit;
 
 #[cfg(test)]
@@ -97,6 +99,8 @@ struct PagesState {
     forms: Forms,
     /// `server.public_url`.
     public_url: String,
+    /// `admin.public_url`, if it is set.
+    admin_url: Option<String>,
     https: bool,
     /// The value of `Strict-Transport-Security`, if it is sent.
     hsts: Option<&'static str>,

@@ -7,7 +7,7 @@
 //! secure link (R14). So a change to a group, a password or a preference never has to search for
 //! sessions.
 //!
-//! [`Sessions`] is declared in `sessions`; `start`, `lookup`, `last_use`, `list`, `end`,
+//! [`Sessions`] is declared in `sessions`; `start`, `start_staff`, `staff`, `lookup`, `last_use`, `list`, `end`,
 //! `ended`, `consequences` and `portal_cookies` add its operations.
 
 mod cache;
@@ -24,7 +24,9 @@ mod portal_cookie;
 mod portal_cookies;
 mod record;
 mod sessions;
+mod staff;
 mod start;
+mod start_staff;
 pub mod subject;
 
 pub use self::cache::SessionCache;
@@ -36,6 +38,7 @@ pub use self::new_session::{NewSession, SignInWay};
 pub use self::portal_cookie::PortalCookie;
 pub use self::sessions::Sessions;
 pub use self::start::{StartError, StartedSession};
+pub use self::start_staff::{OpenedView, ViewOpening};
 
 #[cfg(test)]
 mod tests;

@@ -42,6 +42,9 @@ pub(super) struct RouteView<'a> {
     body: bool,
     cross_origin: bool,
     tokens: bool,
+    /// Whether staff that views the portal or acts as a user may send its requests: `allowed` or
+    /// `never`.
+    staff: &'static str,
     upstream: Option<&'a str>,
     file: &'a str,
     line: usize,
@@ -98,6 +101,7 @@ fn view<'a>(route: &'a Route, snapshot: &'a Snapshot) -> RouteView<'a> {
         body: route.body(),
         cross_origin: route.cross_origin(),
         tokens: route.tokens(),
+        staff: if route.refuses_staff() { "never" } else { "allowed" },
         upstream: route.upstream().map(Upstream::name),
         file: route.file(),
         line: route.line(),

@@ -151,6 +151,7 @@ impl From<DirectoryError> for Problem {
             DirectoryError::Escalation { role } | DirectoryError::OutOfScope { role } => {
                 Self::new(StatusCode::FORBIDDEN, code, detail).naming_role(role.name())
             }
+            DirectoryError::NoImpersonation => Self::new(StatusCode::FORBIDDEN, code, detail),
             DirectoryError::TokenUnknown | DirectoryError::SessionEnded => {
                 Self::new(StatusCode::UNAUTHORIZED, code, detail)
             }

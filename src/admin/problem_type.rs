@@ -89,6 +89,8 @@ problem_types! {
         "has-password": "The user has a password and needs no invitation (R42).",
             "Set a new password, or let the user reset it.";
         "account-disabled": "The account is disabled.", "Enable it first.";
+        "no-portal-access": "The user is in a group without access to the portal.",
+            "Move the user to another group first.";
         "no-password": "The user has no password.",
             "Invite the user, or set a password first.";
         "too-many-tokens": "The user has as many tokens as a user may have.",

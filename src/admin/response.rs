@@ -67,6 +67,10 @@ pub(super) struct Created<T>(Response, Of<T>);
 #[derive(Debug)]
 pub(super) struct Opened<T>(Response, Of<T>);
 
+/// 201 with a document that cannot be read again.
+#[derive(Debug)]
+pub(super) struct Issued<T>(Response, Of<T>);
+
 /// 204.
 #[derive(Debug)]
 pub(super) struct NoContent(Response);
@@ -118,6 +122,8 @@ replies! {
     Created<T>: CREATED, "The record", &[ETAG, ("Location", "The path of the record")],
         |schemas| Some(("application/json", schemas.response::<T>()));
     Opened<T>: CREATED, "The session has started", &[("Set-Cookie", "The session")],
+        |schemas| Some(("application/json", schemas.response::<T>()));
+    Issued<T>: CREATED, "The document, which cannot be read again", &[],
         |schemas| Some(("application/json", schemas.response::<T>()));
     NoContent: NO_CONTENT, "Done", &[], |_| None;
     Lines: OK, "A document on each line", &[],
@@ -244,6 +250,12 @@ pub(super) fn opened<T: Serialize>(
         response.headers_mut().append(header::SET_COOKIE, line);
     }
     Ok(Opened(response, PhantomData))
+}
+
+/// 201 with a document that cannot be read again.
+#[expect(clippy::unnecessary_wraps, reason = "what handlers return")]
+pub(super) fn issued<T: Serialize>(document: &T) -> ApiResult<Issued<T>> {
+    Ok(Issued((StatusCode::CREATED, Json(document)).into_response(), PhantomData))
 }
 
 /// 204.

@@ -10,7 +10,7 @@ use super::table::{DELETE, GET, PATCH, POST, PUT, Table};
 use super::{
     administrators, audit, documentation, end_users, explain, groups, health, lockouts, mail,
     openapi, organizations, personal_data, policy, preferences, session, sessions, status, tokens,
-    user_tokens, users,
+    user_tokens, users, views,
 };
 
 /// Every route of the API.
@@ -139,6 +139,12 @@ pub(super) fn table() -> Table {
                 .refuses(&["not-found"]))
         .route(Support, Organizations, DELETE, "/api/v1/sessions/{id}", sessions::end,
             op("sessions.end", "End a session"))
+        .route(Support, Organizations, POST, "/api/v1/views", views::view,
+            op("views.view", "Create a one-time link to view the portal of an organization")
+                .refuses(&["not-found"]))
+        .route(Support, Organizations, POST, "/api/v1/impersonations", views::impersonate,
+            op("views.impersonate", "Create a one-time link to act as a portal user")
+                .refuses(&["not-found", "escalation", "account-disabled", "no-portal-access"]))
         .route(Read, Organizations, GET, "/api/v1/lockouts", lockouts::list,
             op("lockouts.list", "List current lockouts"))
         .route(Support, Organizations, DELETE, "/api/v1/lockouts", lockouts::release_by_query,

@@ -12,11 +12,40 @@ use crate::credential::token::TokenHash;
 use crate::directory::records::kind;
 use crate::directory::{OrganizationId, UserId};
 use crate::session::{SessionFilter, SessionView};
+use portcullis_policy::SessionKind;
 
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub(super) struct Filter {
     user: Option<UserId>,
     organization: Option<OrganizationId>,
+    /// Only those of this kind.
+    kind: Option<Kind>,
+}
+
+/// A kind of session that has a record. Tokens of portal users are not sessions here.
+#[derive(Debug, Clone, Copy, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "SessionKind")]
+pub(super) enum Kind {
+    /// Of a portal user who signed in.
+    User,
+    /// Of a secure link.
+    Link,
+    /// Of staff that views the portal.
+    Staff,
+    /// Of staff that acts as a portal user.
+    Impersonation,
+}
+
+impl From<Kind> for SessionKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::User => Self::User,
+            Kind::Link => Self::Link,
+            Kind::Staff => Self::Staff,
+            Kind::Impersonation => Self::Impersonation,
+        }
+    }
 }
 
 #[derive(Debug, Serialize, schemars::JsonSchema)]
@@ -30,13 +59,14 @@ pub(super) async fn list(
     Params(page): Params<PageParams>,
     Params(filter): Params<Filter>,
 ) -> ApiResult<Document<Listed<SessionPage>>> {
+    let kind = filter.kind.map(SessionKind::from);
     let filter = filter.checked()?;
     match &filter {
         SessionFilter::User(id) => admin.directory.users().require(id).await?,
         SessionFilter::Organization(id) => admin.directory.organizations().require(id).await?,
         SessionFilter::All => {}
     }
-    page_of(&admin, &filter, &page).await
+    page_of(&admin, (&filter, kind), &page).await
 }
 
 /// Sessions may outlive their owner for a while, so a missing owner is an error only if no session
@@ -46,8 +76,9 @@ pub(super) async fn end_all(
     NewRecord(change): NewRecord,
     Params(filter): Params<Filter>,
 ) -> ApiResult<NoContent> {
+    let kind = filter.kind.map(SessionKind::from);
     let filter = filter.checked()?;
-    match (admin.sessions.end_all(&filter, &change).await?, &filter) {
+    match (admin.sessions.end_all_of_kind(&filter, kind, &change).await?, &filter) {
         (0, SessionFilter::User(id)) => admin.directory.users().get(id).await.map(drop)?,
         (0, SessionFilter::Organization(id)) => {
             admin.directory.organizations().get(id).await.map(drop)?
@@ -72,7 +103,7 @@ pub(super) async fn end(
 /// A page of the sessions of one owner, or of all.
 pub(super) async fn page_of(
     admin: &AdminState,
-    filter: &SessionFilter,
+    (filter, kind): (&SessionFilter, Option<SessionKind>),
     page: &PageParams,
 ) -> ApiResult<Document<Listed<SessionPage>>> {
     let limit = page.limit()?;
@@ -80,8 +111,9 @@ pub(super) async fn page_of(
     if after.is_some_and(|after| TokenHash::parse(after).is_none()) {
         return Err(Problem::invalid("after", UNKNOWN_CURSOR));
     }
-    let (items, next) = admin.sessions.list(filter, after, limit, clock::now()).await?;
-    let filtered = *filter != SessionFilter::All;
+    let (items, next) =
+        admin.sessions.list_of_kind(filter, kind, after, limit, clock::now()).await?;
+    let filtered = *filter != SessionFilter::All || kind.is_some();
     listed(admin, (kind::SESSION, filtered), &SessionPage { items, next }).await
 }
 

@@ -209,7 +209,7 @@ pub(super) async fn sessions(
     Params(page): Params<PageParams>,
 ) -> ApiResult<Document<Listed<SessionPage>>> {
     admin.directory.users().get(&id).await?;
-    sessions::page_of(&admin, &SessionFilter::User(id), &page).await
+    sessions::page_of(&admin, (&SessionFilter::User(id), None), &page).await
 }
 
 pub(super) async fn end_sessions(

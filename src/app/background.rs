@@ -154,6 +154,9 @@ async fn sweep(State { directory, sessions, .. }: State, rules: AdminRules) {
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "could not remove expired sessions"),
         }
+        if let Err(error) = directory.views().remove_expired(clock::now()).await {
+            tracing::warn!(%error, "could not remove expired links of staff");
+        }
         match MailQueue::new(directory.clone()).remove_expired(clock::now()).await {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "expired mail records removed"),

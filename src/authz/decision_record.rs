@@ -62,6 +62,8 @@ pub struct Entry<'a> {
     pub user: Option<&'a str>,
     /// The group's id.
     pub group: Option<&'a str>,
+    /// Who of the operator's staff is behind the session.
+    pub actor: Option<&'a str>,
     /// The policy's version; empty when the policy was not asked.
     pub policy: &'a str,
     /// Headers that the portal does not get because they are reserved.
@@ -104,6 +106,7 @@ impl<'a> Entry<'a> {
             organization: None,
             user: None,
             group: None,
+            actor: None,
             policy: "",
             dropped: &[],
             micros,
@@ -118,6 +121,7 @@ impl<'a> Entry<'a> {
             organization: subject.map(|subject| &*subject.organization),
             user: subject.and_then(|subject| subject.user.as_deref()),
             group: subject.map(|subject| &*subject.group),
+            actor: subject.and_then(|subject| subject.actor.as_deref()),
             ..self
         }
     }
@@ -183,6 +187,7 @@ impl<'a> Entry<'a> {
         text(line, ",\"organization\":", self.organization);
         text(line, ",\"user\":", self.user);
         text(line, ",\"group\":", self.group);
+        text(line, ",\"actor\":", self.actor);
         plain(line, ",\"policy\":", self.policy);
         if !self.dropped.is_empty() {
             names(line, self.dropped);

@@ -3,7 +3,7 @@
 use data_encoding::BASE64;
 use http::header::{AUTHORIZATION, HeaderName};
 
-use crate::config::{BasicAccount, IdentitySettings, Placeholder};
+use crate::config::{BasicAccount, FieldEncoding, IdentitySettings, Placeholder};
 use crate::directory::{Disclosed, FieldText};
 use crate::session::SessionLookup;
 use portcullis_policy::{Catalogue, PermissionSet, SessionKind, Subject};
@@ -21,6 +21,8 @@ pub struct Identity<'a> {
     user: Option<&'a str>,
     end_user: Option<&'a str>,
     kind: SessionKind,
+    /// Who of the operator's staff it is.
+    actor: Option<&'a str>,
     granted: PermissionSet,
     disclosed: Option<&'a Disclosed>,
 }
@@ -34,10 +36,10 @@ impl<'a> Identity<'a> {
         if subject.has_no_access() {
             return None;
         }
-        let Subject { kind, organization, group, login, user, end_user, .. } = subject;
-        let [login, user, end_user] = [login, user, end_user].map(Option::as_deref);
+        let Subject { kind, organization, group, login, user, end_user, actor, .. } = subject;
+        let [login, user, end_user, actor] = [login, user, end_user, actor].map(Option::as_deref);
         let (kind, disclosed) = (*kind, session.disclosed());
-        Some(Self { organization, group, login, user, end_user, kind, granted, disclosed })
+        Some(Self { organization, group, login, user, end_user, kind, actor, granted, disclosed })
     }
 
     /// Writes the identity headers, each with `set`. A text that its encoding cannot express is left
@@ -63,6 +65,13 @@ impl<'a> Identity<'a> {
             set(&names.end_user, end_user.as_bytes());
         }
         set(&names.session_kind, self.kind.name().as_bytes());
+        if let Some(actor) = self.actor {
+            // As the login of a user, or in an encoding that expresses every name.
+            let encoded = settings.user_encoding.encode(actor);
+            if let Some(encoded) = encoded.or_else(|| FieldEncoding::Rfc8187.encode(actor)) {
+                set(&names.actor, &encoded);
+            }
+        }
         let mut granted = String::with_capacity(USUAL_GRANTED);
         for id in catalogue.ids(self.granted) {
             if !granted.is_empty() {

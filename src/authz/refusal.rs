@@ -44,6 +44,8 @@ pub enum Refusal<'a> {
     ForeignOrigin,
     /// A page of another site asks for a change in a session.
     CrossOrigin,
+    /// Staff that acts as a portal user asks for a change, and may only read.
+    ReadOnly,
     /// A header or query parameter names another method than the request's own.
     MethodOverride,
     /// The encoding of the login for the portal cannot express the login.
@@ -64,6 +66,7 @@ impl<'a> Refusal<'a> {
             Self::Denied { .. }
             | Self::ForeignOrigin
             | Self::CrossOrigin
+            | Self::ReadOnly
             | Self::MethodOverride
             | Self::LoginNotEncodable => "deny",
             Self::StoreUnavailable => "unavailable",
@@ -83,6 +86,7 @@ impl<'a> Refusal<'a> {
             Self::Token(refusal) => refusal.reason(),
             Self::ForeignOrigin => "foreign-origin",
             Self::CrossOrigin => "cross-origin",
+            Self::ReadOnly => "read-only",
             Self::MethodOverride => "method-override",
             Self::LoginNotEncodable => "login-not-encodable",
             Self::StoreUnavailable => "store-unavailable",

@@ -68,7 +68,7 @@ impl Authorizer {
             }
         }
         self.directory.user_tokens().used(&token, now);
-        Ok(SessionLookup::Found { key: token.key, subject, disclosed })
+        Ok(SessionLookup::Found { key: token.key, subject, disclosed, staff: None })
     }
 
     /// The session of a token that was valid before.
@@ -86,7 +86,7 @@ impl Authorizer {
         if activity == Activity::Active {
             self.directory.user_tokens().used(&token, now);
         }
-        Ok(SessionLookup::Found { key: *key, subject, disclosed })
+        Ok(SessionLookup::Found { key: *key, subject, disclosed, staff: None })
     }
 
     /// The user of a token as it is now, if the token is valid.

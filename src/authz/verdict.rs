@@ -61,6 +61,8 @@ pub enum Action<'a> {
 pub enum Objection {
     /// It may change something, is in a session, and a page of another site sent it.
     CrossOrigin,
+    /// It may change something, and its session may only read: staff acts as a portal user.
+    ReadOnly,
     /// A header or a query parameter names another method than the request's own.
     MethodOverride,
     /// The encoding of the login for the portal cannot express the login.
@@ -139,6 +141,7 @@ impl<'s> Verdict<'s> {
             Outcome::Token(refusal) => Refusal::Token(*refusal),
             Outcome::ForeignOrigin => Refusal::ForeignOrigin,
             Outcome::Objection(_, Objection::CrossOrigin) => Refusal::CrossOrigin,
+            Outcome::Objection(_, Objection::ReadOnly) => Refusal::ReadOnly,
             Outcome::Objection(_, Objection::MethodOverride) => Refusal::MethodOverride,
             Outcome::Objection(_, Objection::LoginNotEncodable) => Refusal::LoginNotEncodable,
             Outcome::Decided(decision) => match decision {
@@ -223,6 +226,7 @@ impl Outcome<'_> {
             Self::Token(refusal) => refusal.reason(),
             Self::ForeignOrigin => "foreign-origin",
             Self::Objection(_, Objection::CrossOrigin) => "cross-origin",
+            Self::Objection(_, Objection::ReadOnly) => "read-only",
             Self::Objection(_, Objection::MethodOverride) => "method-override",
             Self::Objection(_, Objection::LoginNotEncodable) => "login-not-encodable",
             Self::Decided(decision) => decision.reason().as_str(),

@@ -32,7 +32,9 @@ const ASKING: [&str; 19] = [
 ];
 
 /// The commands that `--dry-run` has an effect with.
-const WRITING: [&str; 41] = [
+const WRITING: [&str; 43] = [
+    "view",
+    "impersonate",
     "secrets rotate",
     "groups create",
     "groups edit",

@@ -3,9 +3,12 @@
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::console::{Console, field, text};
+use super::console::{Console, text};
 use super::impact::{OpenSessions, counted};
 use super::lookup;
+
+/// The kinds of sessions.
+const KINDS: [&str; 4] = ["user", "link", "staff", "impersonation"];
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -17,8 +20,9 @@ pub(super) enum Command {
         /// Only sessions of an organization, by id or name
         #[arg(long, conflicts_with = "user")]
         organization: Option<String>,
-        /// Only sessions of this kind: `user`, or `link` for those of secure links
-        #[arg(long, value_parser = ["user", "link"], hide_possible_values = true)]
+        /// Only sessions of this kind: `user`, `link` for those of secure links, `staff` for views of
+        /// the portal by staff, or `impersonation`
+        #[arg(long, value_parser = KINDS, hide_possible_values = true)]
         kind: Option<String>,
     },
     /// End sessions
@@ -48,8 +52,12 @@ impl Command {
                 let user = user.map(|user| lookup::user_id(console, &user)).transpose()?;
                 let organization =
                     organization.map(|id| lookup::organization_id(console, &id)).transpose()?;
-                let params = [("user", user.as_deref()), ("organization", organization.as_deref())];
-                print(console, &["sessions"], &params, kind.as_deref())
+                let params = [
+                    ("user", user.as_deref()),
+                    ("organization", organization.as_deref()),
+                    ("kind", kind.as_deref()),
+                ];
+                print(console, &["sessions"], &params)
             }
             Self::End(end) => end.run(console),
         }
@@ -111,25 +119,23 @@ fn question(open: OpenSessions, whose: &str) -> Option<String> {
     Some(format!("End {} {whose}{kinds}?", counted(open.all(), "open session")))
 }
 
-/// Prints a list of sessions, only those of a kind if one is given.
+/// Prints a list of sessions.
 pub(super) fn print(
     console: &mut Console<'_>,
     path: &[&str],
     params: &[(&str, Option<&str>)],
-    kind: Option<&str>,
 ) -> anyhow::Result<()> {
-    let mut sessions = console.list(path, params)?;
-    if let Some(items) = sessions.get_mut("items").and_then(Value::as_array_mut) {
-        items.retain(|session| kind.is_none_or(|kind| field(session, "kind") == kind));
-    }
+    let sessions = console.list(path, params)?;
     let logins = lookup::logins_of(console, &sessions)?;
-    let header = ["ID", "KIND", "ORGANIZATION", "USER", "LAST SEEN", "VALID UNTIL", "ADDRESS"];
+    let header =
+        ["ID", "KIND", "ORGANIZATION", "USER", "ACTOR", "LAST SEEN", "VALID UNTIL", "ADDRESS"];
     console.table(&sessions, header, |session| {
         let [id, kind, organization, last_seen, valid_until, address] =
             ["id", "kind", "organization", "last_seen", "valid_until", "address"]
                 .map(|field| text(session, field));
         let user = text(session, "user");
         let user = logins.get(&user).cloned().unwrap_or(user);
-        [lookup::short(&id), kind, organization, user, last_seen, valid_until, address]
+        let actor = text(session, "actor");
+        [lookup::short(&id), kind, organization, user, actor, last_seen, valid_until, address]
     })
 }

@@ -131,7 +131,7 @@ impl Command {
             }
             Self::Sessions(user) => {
                 let (id, _) = user.id_and_login(console)?;
-                sessions::print(console, &["users", &id, "sessions"], &[], None)
+                sessions::print(console, &["users", &id, "sessions"], &[])
             }
             Self::Tokens(tokens) => tokens.run(console),
             Self::Export(user) => personal_data::export(console, &user.id_and_login(console)?.0),

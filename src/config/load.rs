@@ -15,7 +15,7 @@ use super::mail::Mail;
 use super::problem::{Problem, Problems};
 use super::reader::Reader;
 use super::server::{Server, Tls};
-use super::session::{SessionLimits, portal_cookies, tokens};
+use super::session::{SessionLimits, impersonation_read_only, portal_cookies, tokens};
 use super::settings::Settings;
 use super::store::{PolicySource, StoreSettings};
 use super::telemetry::Telemetry;
@@ -97,6 +97,7 @@ impl Loaded {
         let admin = Admin::read(&mut r, admin_tls.clone());
         let session = SessionLimits::read(&mut r);
         let tokens_by_users = tokens(&mut r);
+        let impersonation_read_only = impersonation_read_only(&mut r);
         let portal_cookies = portal_cookies(&mut r);
         let hashing = hashing(&mut r);
         let passwords = Passwords::read(&mut r);
@@ -135,6 +136,7 @@ impl Loaded {
                 admin,
                 session,
                 tokens_by_users,
+                impersonation_read_only,
                 portal_cookies,
                 hashing,
                 passwords,

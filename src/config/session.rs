@@ -17,6 +17,8 @@ pub struct SessionLimits {
     pub staff_idle: Duration,
     /// `session.staff_absolute_timeout`: the absolute timeout of staff sessions (R20).
     pub staff_absolute: Duration,
+    /// `session.impersonation_timeout`: the longest time for which staff acts as a portal user (R18).
+    pub impersonation: Duration,
 }
 
 impl SessionLimits {
@@ -26,6 +28,7 @@ impl SessionLimits {
             absolute: r.duration("session.absolute_timeout", hours(12)),
             staff_idle: r.duration("session.staff_idle_timeout", hours(4)),
             staff_absolute: r.duration("session.staff_absolute_timeout", hours(24)),
+            impersonation: r.duration("session.impersonation_timeout", minutes(30)),
         };
         for (key, idle, absolute) in [
             ("session.idle_timeout", limits.idle, limits.absolute),
@@ -39,6 +42,11 @@ impl SessionLimits {
         }
         limits
     }
+}
+
+/// `session.impersonation_read_only`: whether staff that acts as a portal user may only read (R18).
+pub(super) fn impersonation_read_only(r: &mut Reader) -> bool {
+    r.boolean("session.impersonation_read_only", false)
 }
 
 /// `session.tokens`: whether portal users can create tokens for programs themselves.

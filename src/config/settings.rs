@@ -35,6 +35,8 @@ pub struct Settings {
     /// `session.tokens`: whether portal users can create tokens for programs themselves. Otherwise
     /// only operators can, and those that users have created are invalid.
     pub tokens_by_users: bool,
+    /// `session.impersonation_read_only`: whether staff that acts as a portal user may only read.
+    pub impersonation_read_only: bool,
     /// `session.portal_cookies`: cookies of the portal that end with a session.
     pub portal_cookies: CookieNames,
     /// `[hashing]`: the cost of password hashes.

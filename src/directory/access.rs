@@ -13,6 +13,7 @@
 //! | [`password_links`] | choosing a password with a mailed link (R33, R40) |
 //! | [`invitations`], [`resets`] | mailing these links (R33, R40–R42) |
 //! | `scope` | the organizations that an account or a token is limited to |
+//! | [`views`] | how the operator's staff opens the portal (R17, R18) |
 //! | [`api_tokens`], [`user_tokens`] | tokens of the admin API, and of portal users |
 
 pub mod administrators;
@@ -31,3 +32,4 @@ pub mod second_factors;
 pub mod secure_links;
 pub mod sign_in;
 pub mod user_tokens;
+pub mod views;

@@ -27,6 +27,11 @@ impl Core {
         self.records.read()
     }
 
+    /// All records, whatever the scope shows.
+    pub(in crate::directory) fn whole(&self) -> Reader {
+        self.records.read().unlimited()
+    }
+
     /// As [`Records::commit`].
     pub(in crate::directory) async fn commit(
         &self,

@@ -3,6 +3,7 @@
 use crate::directory::records::id::{EndUserId, OrganizationId};
 use crate::directory::records::kind;
 use crate::directory::records::mail::{Mail, MailKind, MailState};
+use crate::directory::records::permitted::IMPERSONATE;
 use crate::directory::records::role::Role;
 use portcullis_store::{CommitError, Kind, StoreError};
 
@@ -54,6 +55,12 @@ pub enum DirectoryError {
         /// The role with the fewest rights that may.
         role: Role,
     },
+    /// I10: the actor may not act as portal users. No role implies that right.
+    #[error(
+        "this needs the right to impersonate portal users, which no role implies; an owner can give \
+         it to an account or a token (`--impersonate`)"
+    )]
+    NoImpersonation,
     /// The actor is limited to some organizations, and this concerns more than those.
     #[error(
         "you are limited to some organizations, and this concerns the gateway as a whole; it needs an \
@@ -173,6 +180,15 @@ pub enum Refusal {
         /// The most tokens that a user can have.
         most: usize,
     },
+    /// A user without access to the portal sees nothing that could be shown.
+    #[error(
+        "`{login}` is in a group without access to the portal, so there is nothing to see; move \
+         the user to another group first"
+    )]
+    NoPortalAccess {
+        /// The user's login.
+        login: String,
+    },
     /// R40: there is no invitation to withdraw.
     #[error("`{login}` has no open invitation")]
     NotInvited {
@@ -276,7 +292,7 @@ impl DirectoryError {
             Self::Refused(refusal) => refusal.code(),
             Self::Taken { .. } => "taken",
             Self::Changed { .. } => "changed",
-            Self::Escalation { .. } => "escalation",
+            Self::Escalation { .. } | Self::NoImpersonation => "escalation",
             Self::OutOfScope { .. } => "out-of-scope",
             Self::TokenUnknown => "token-unknown",
             Self::SessionEnded => "session-ended",
@@ -300,6 +316,7 @@ impl Refusal {
             Self::IsPassword { .. } => "is-password",
             Self::HasPassword { .. } => "has-password",
             Self::Disabled { .. } => "account-disabled",
+            Self::NoPortalAccess { .. } => "no-portal-access",
             Self::NoPassword { .. } => "no-password",
             Self::TooManyTokens { .. } => "too-many-tokens",
             Self::NotInvited { .. } => "not-invited",
@@ -346,6 +363,9 @@ impl From<CommitError> for AttemptError {
             CommitError::Conflict { .. } | CommitError::InUse { .. } => Self::Conflict,
             CommitError::Taken { kind, field, value } => {
                 Self::Failed(DirectoryError::Taken { what: kind, field, value })
+            }
+            CommitError::Refused { needs: IMPERSONATE, .. } => {
+                Self::Failed(DirectoryError::NoImpersonation)
             }
             CommitError::Refused { needs, unlimited, .. } => {
                 let role = Role::ALL.into_iter().find(|role| role.name() == needs);
@@ -403,6 +423,7 @@ fn noun(kind: Kind) -> &'static str {
         kind::USER_TOKEN => "token",
         kind::TOTP_STEP => "time step",
         kind::MAIL => "email",
+        kind::VIEW_LINK => "link to the portal",
         other => other.name(),
     }
 }

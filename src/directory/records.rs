@@ -9,6 +9,7 @@
 //! | [`role`], [`scope`], [`rights`] | what administrators and tokens may do, and for which organizations |
 //! | `permitted` | what administrators and tokens may write |
 //! | `belonging`, `scoped_store` | the organization of a record; the records that a scope shows |
+//! | [`staff_member`], [`view_link`] | who of the staff opens the portal, and the one-time link for that |
 //! | [`change`], `write` | who makes a change; the one function that commits |
 //! | [`audit`], `audited` | the entries of the audit log, and what they show of a document |
 //! | `reindex` | documents of earlier releases under the keys of this one |
@@ -26,7 +27,7 @@ pub mod id;
 pub mod kind;
 pub mod mail;
 pub mod page;
-mod permitted;
+pub(in crate::directory) mod permitted;
 mod predecessor;
 mod read;
 pub(in crate::directory) mod reindex;
@@ -34,8 +35,10 @@ pub mod rights;
 pub mod role;
 pub mod scope;
 mod scoped_store;
+pub mod staff_member;
 mod stored;
 mod user_token;
+pub mod view_link;
 mod write;
 
 pub use administrator::{AdminFactor, AdminSecret, AdminSession, Administrator};
@@ -47,7 +50,7 @@ pub use document::{
 };
 pub use id::{
     AdminSessionId, AdministratorId, ApiTokenId, EndUserId, GroupId, MailId, OrganizationId,
-    UserId, UserTokenId,
+    UserId, UserTokenId, ViewLinkId,
 };
 pub use mail::{AccountChange, ChangedBy, Mail, MailKind, MailState, Notice, Occasion};
 pub use page::{Page, PageRequest};
@@ -55,9 +58,11 @@ pub(crate) use read::Reader;
 pub use rights::{Authority, Rights};
 pub use role::Role;
 pub use scope::Scope;
+pub use staff_member::StaffMember;
 pub use stored::Stored;
 pub(in crate::directory) use stored::present;
 pub(crate) use stored::put;
 pub use user_token::{PLACE, UserToken};
+pub use view_link::ViewLink;
 pub use write::Records;
 pub(crate) use write::retry;

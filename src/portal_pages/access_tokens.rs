@@ -230,6 +230,7 @@ fn not_done(error: DirectoryError, text: &Catalogue) -> NotDone<'_> {
         DirectoryError::NotFound { .. }
         | DirectoryError::Changed { .. }
         | DirectoryError::Escalation { .. }
+        | DirectoryError::NoImpersonation
         | DirectoryError::OutOfScope { .. }
         | DirectoryError::TokenUnknown
         | DirectoryError::SessionEnded => FormProblem::new(StatusCode::NOT_FOUND, &texts.not_there),

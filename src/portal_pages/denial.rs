@@ -26,6 +26,9 @@ impl Asker<'_> {
     /// Adds links that lead on; none to another account without a first one.
     fn add_links<'a>(self, notices: Notices<'a>, notice: Notice<'a>) -> Notice<'a> {
         let notice = notices.link(notice, Destination::Start);
+        if self.subject.is_some_and(|subject| subject.kind.is_staff()) {
+            return notices.link(notice, Destination::StopView);
+        }
         if self.subject.is_none() || self.is_by_link() {
             return notices.link(notice, Destination::SignIn);
         }
@@ -55,6 +58,7 @@ pub(super) fn denied<'a>(
         Reason::WebsocketNotAllowed => &texts.websocket,
         Reason::AddressNotAllowed => &texts.address,
         Reason::RouteClosed => &texts.closed,
+        Reason::StaffNotAllowed => &texts.staff,
         Reason::Public
         | Reason::SignedIn
         | Reason::Permitted
@@ -63,9 +67,9 @@ pub(super) fn denied<'a>(
         | Reason::BadTarget(_) => &texts.otherwise,
     };
     let notice = notices.statement(StatusCode::FORBIDDEN, reason.as_str(), text);
-    // No account can open a closed route, so there is nothing to ask for.
+    // No account can open a closed route, and staff need not ask themselves.
     let notice = match reason {
-        Reason::RouteClosed => notice,
+        Reason::RouteClosed | Reason::StaffNotAllowed => notice,
         _ => notice.advise(texts.ask.with(notices.operator)),
     };
     asker.add_links(notices, notice)

@@ -46,6 +46,8 @@ pub(super) enum Destination {
     ForgotPassword,
     Account,
     SignOut,
+    /// The page that ends a session of the operator's staff.
+    StopView,
 }
 
 #[derive(Template)]
@@ -68,6 +70,7 @@ impl Destination {
             Self::ForgotPassword => (&labels.new_link, paths::FORGOT_PASSWORD),
             Self::Account => (&labels.account, paths::ACCOUNT),
             Self::SignOut => (&labels.sign_out, paths::SIGN_OUT),
+            Self::StopView => (&labels.stop_view, paths::VIEW_STOP),
         };
         Link { label, address }
     }
@@ -200,6 +203,11 @@ impl<'a> Notices<'a> {
     pub(super) fn dead_link(self) -> Notice<'a> {
         let notice = self.advice(StatusCode::NOT_FOUND, "dead-link", &self.text.notice.dead_link);
         self.link(notice, Destination::SignIn)
+    }
+
+    /// A link of the operator's staff. The same for every cause, so that the page reveals none.
+    pub(super) fn dead_view(self) -> Notice<'a> {
+        self.advice(StatusCode::NOT_FOUND, "dead-view", &self.text.notice.dead_view)
     }
 
     /// The account page in a session by a secure link.

@@ -111,6 +111,10 @@ fn refusal_notice<'a>(
             notices.statement(StatusCode::FORBIDDEN, reason, &texts.foreign_origin)
         }
         Refusal::CrossOrigin => to_start(forbidden(&texts.cross_origin)),
+        Refusal::ReadOnly => {
+            let notice = to_start(forbidden(&texts.read_only));
+            notices.link(notice, Destination::StopView)
+        }
         Refusal::MethodOverride => to_start(forbidden(&texts.method_override)),
         Refusal::LoginNotEncodable => forbidden(&texts.login_not_encodable),
         Refusal::StoreUnavailable => reloading(notices.store_unavailable(), refused, notices),

@@ -19,7 +19,7 @@ use super::pending_cookie::PendingCookie;
 use super::reset_queue::ResetQueue;
 use super::{
     Appearance, PageResult, PagesState, access_tokens, account, choose_password, forgot_password,
-    mfa, secure_link, sessions, sign_in, sign_out,
+    mfa, secure_link, sessions, sign_in, sign_out, view,
 };
 use crate::config::Settings;
 use crate::credential::key::SecretKey;
@@ -71,6 +71,7 @@ impl Pages {
             max_address: limits.header_bytes - HEAD_WITHOUT_TARGET,
             forms: Forms::new(&settings.server, key),
             public_url: settings.server.public_url.as_str().to_owned(),
+            admin_url: settings.admin.public_url.as_ref().map(|url| url.as_str().to_owned()),
             https,
             hsts: settings.server.transport_security(),
             session_cookie: OwnCookie::Session.name(https),
@@ -124,6 +125,8 @@ fn router(state: Arc<PagesState>) -> Router {
         .route(paths::SESSIONS, get(sessions::show).post(sessions::submit))
         .route(paths::ACCESS_TOKENS, get(access_tokens::show).post(access_tokens::submit))
         .route(&with_token(paths::SECURE_LINK), get(secure_link::open).post(secure_link::confirm))
+        .route(paths::VIEW_STOP, get(view::show_stop).post(view::stop))
+        .route(&with_token(paths::VIEW), get(view::open).post(view::confirm))
         .route(&with_token(paths::INVITATION), choose_password(Occasion::Invitation))
         .route(paths::FORGOT_PASSWORD, get(forgot_password::show).post(forgot_password::submit))
         .route(&with_token(paths::PASSWORD_RESET), choose_password(Occasion::Reset))

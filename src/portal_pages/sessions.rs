@@ -21,8 +21,10 @@ use crate::directory::{Actor, Change};
 use crate::session::SessionView;
 use crate::web::brand::Brand;
 use crate::web::form_problem::{FormProblem, form_page};
+use crate::web::request_error::RequestError;
 use crate::web::text::{Filled, RelativeTime};
 use crate::web::{Visitor, paths};
+use portcullis_policy::SessionKind;
 use portcullis_store::StoreError;
 
 /// The form's value for all sessions but the one that it is sent from.
@@ -89,7 +91,9 @@ impl PagesState {
         fields: Option<&Fields>,
     ) -> PageResult {
         let user = match self.current_user(headers, visitor, paths::SESSIONS).await? {
-            Ok(user) => user,
+            Ok(user) if user.kind == SessionKind::User => user,
+            // Staff that acts as a user does not manage the user's sessions.
+            Ok(_) => return Err(RequestError::NoSuchPage),
             Err(elsewhere) => return Ok(elsewhere),
         };
         let text = self.texts.of(headers);

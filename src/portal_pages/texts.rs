@@ -43,6 +43,8 @@ values! {
     AddressAndMoment(address, when);
     /// The login of the visitor, and the organization of the link.
     LoginAndOrganization(login, organization);
+    /// The login of the visitor, that of another portal user, and the organization of that user.
+    LoginAndUser(login, user, organization);
 }
 
 macro_rules! texts {
@@ -79,6 +81,7 @@ texts! {
         sessions: Sessions,
         access_tokens: AccessTokens,
         link: Link,
+        view: View,
         choose: Choose,
         requirement: Requirements,
         forgot: Forgot,
@@ -113,6 +116,7 @@ texts! {
         new_link: Text,
         account: Text,
         sign_out: Text,
+        stop_view: Text,
     }
 
     /// The sign-in page.
@@ -368,6 +372,22 @@ texts! {
         open: Phrase<Organization>,
     }
 
+    /// The pages on which a session of the operator's staff starts and ends.
+    View {
+        title: Text,
+        lead: Phrase<LoginAndOrganization>,
+        lead_as: Phrase<LoginAndUser>,
+        open: Text,
+        stop_title: Text,
+        viewed: Phrase<Organization>,
+        viewed_as: Phrase<LoginAndOrganization>,
+        stop: Text,
+        resume: Text,
+        ended_title: Text,
+        ended: Text,
+        admin: Text,
+    }
+
     /// The pages that set a password by a mailed link.
     Choose {
         invitation: Occasion,
@@ -426,6 +446,7 @@ texts! {
         account_disabled: Advice,
         no_portal_access_in_session: Advice,
         dead_link: Advice,
+        dead_view: Advice,
         dead_invitation: Advice,
         dead_reset: Advice,
         reset_requested: ResetRequested,
@@ -445,6 +466,7 @@ texts! {
         mfa_not_enrolled: Advice,
         other_session: Advice,
         method_override: Advice,
+        read_only: Advice,
         login_not_encodable: Advice,
         elsewhere: Statement,
         sign_in_first: Advice,
@@ -478,6 +500,7 @@ texts! {
         query: Statement,
         websocket: Statement,
         address: Statement,
+        staff: Statement,
         closed: Statement,
         otherwise: Statement,
     }

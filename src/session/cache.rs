@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use super::portal_cookie::PortalCookie;
 use super::record::SESSION;
 use crate::credential::token::TokenHash;
+use crate::directory::records::StaffMember;
 use crate::directory::{OrganizationId, UserId};
 use portcullis_policy::SessionKind;
 use portcullis_store::StoreError;
@@ -34,6 +35,8 @@ pub(super) struct Cached {
     pub(super) last_seen: AtomicI64,
     pub(super) last_saved: AtomicI64,
     pub(super) portal_cookies: Box<[PortalCookie]>,
+    /// Who of the operator's staff started it.
+    pub(super) staff: Option<Box<StaffMember>>,
 }
 
 impl Cached {

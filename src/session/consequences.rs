@@ -11,8 +11,9 @@ use super::sessions::{PAGE, Sessions};
 use crate::credential::token::TokenHash;
 use crate::directory::consequences::{Consequences, EndedSessions, LinkChange};
 use crate::directory::dry_run::DryRun;
+use crate::directory::records::kind;
 use portcullis_policy::SessionKind;
-use portcullis_store::StoreError;
+use portcullis_store::{Kind, StoreError};
 
 impl Sessions {
     /// The sessions that are open now and that a dry run with the sessions `after` would end.
@@ -35,22 +36,29 @@ impl Sessions {
             let Some(key) = TokenHash::parse(&record.id) else { continue };
             let view = self.open(key, SessionRecord::read(&record)?, now).await?;
             if let Some(view) = view
-                && !after.admits(key).await?
+                && !after.admits(key, now).await?
                 && seen.insert(view.id.clone())
             {
                 ended.add(&view);
             }
         }
+        let mut of_staff = Vec::new();
+        let may_end = |kind: Kind| matches!(kind, kind::ADMINISTRATOR | kind::API_TOKEN);
+        if dry.overlay.differences().await.iter().any(|difference| may_end(difference.kind)) {
+            of_staff = [SessionKind::Staff, SessionKind::Impersonation].to_vec();
+        }
         let users = consequences.users.iter().cloned().map(SessionFilter::User);
         let links = consequences.links.iter().filter(|link| LinkChange::ends_sessions(link));
         let links = links.map(|link| SessionFilter::Organization(link.organization.clone()));
-        for filter in users.chain(links) {
+        let of_staff = of_staff.into_iter().map(|kind| (SessionFilter::All, Some(kind)));
+        for (filter, kind) in users.chain(links).map(|filter| (filter, None)).chain(of_staff) {
             let mut next = None;
             loop {
-                let (page, more) = self.list(&filter, next.as_deref(), PAGE, now).await?;
+                let (page, more) =
+                    self.list_of_kind(&filter, kind, next.as_deref(), PAGE, now).await?;
                 for view in page {
                     let Some(key) = TokenHash::parse(&view.id) else { continue };
-                    if !seen.contains(&view.id) && !after.admits(key).await? {
+                    if !seen.contains(&view.id) && !after.admits(key, now).await? {
                         ended.add(&view);
                         seen.insert(view.id);
                     }
@@ -68,13 +76,13 @@ impl Sessions {
     }
 
     /// Whether there is such a session, and its user or link admits it; its age does not matter.
-    async fn admits(&self, key: TokenHash) -> Result<bool, StoreError> {
+    async fn admits(&self, key: TokenHash, now: Timestamp) -> Result<bool, StoreError> {
         let Some(record) = self.records().read().record(SESSION, &key.to_string()).await? else {
             return Ok(false);
         };
         let snapshot = self.directory.snapshot();
         let session = SessionRecord::read(&record)?;
-        Ok(self.subject(&session, &snapshot, Timestamp::MAX).await?.is_some())
+        Ok(self.subject(&session, &snapshot, Timestamp::MAX, now).await?.is_some())
     }
 
     async fn count_open(&self, now: Timestamp) -> Result<usize, StoreError> {

@@ -8,10 +8,13 @@ use serde_json::Map;
 use super::filter::SessionFilter;
 use super::record::{SESSION, SessionRecord};
 use super::sessions::{PAGE, Sessions, store_fault};
+use super::staff::OfStaff;
+use super::start_staff::StaffEvent;
 use crate::credential::token::TokenHash;
 use crate::directory::records::audit::{Occurrence, Subject};
 use crate::directory::{Actor, Change, UserId};
 use crate::telemetry::events::Event;
+use portcullis_policy::SessionKind;
 use portcullis_store::{CommitError, Expect, Record, StoreError, Write};
 
 /// How long a record is kept after the end of its session if the portal has set cookies in it.
@@ -56,7 +59,8 @@ impl Sessions {
             return Ok(false);
         };
         // The user of a session never changes.
-        if SessionRecord::read(&record)?.user.as_ref() != Some(user) {
+        let session = SessionRecord::read(&record)?;
+        if session.user.as_ref() != Some(user) || session.staff.is_some() {
             return Ok(false);
         }
         let ended = self.end(key, change).await?;
@@ -75,10 +79,28 @@ impl Sessions {
         filter: &SessionFilter,
         change: &Change,
     ) -> Result<usize, StoreError> {
-        self.delete(filter, |_| true, change).await
+        self.end_all_of_kind(filter, None, change).await
     }
 
-    /// Ends all sessions of a portal user except `keep`. Returns how many.
+    /// The same, of one kind if it is given.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn end_all_of_kind(
+        &self,
+        filter: &SessionFilter,
+        kind: Option<SessionKind>,
+        change: &Change,
+    ) -> Result<usize, StoreError> {
+        let is_of_kind = |record: &Record| {
+            kind.is_none_or(|kind| {
+                SessionRecord::read(record).is_ok_and(|session| session.lifetime().kind() == kind)
+            })
+        };
+        self.delete(filter, is_of_kind, change).await
+    }
+
+    /// Ends all of a portal user's own sessions except `keep`. Returns how many.
     ///
     /// # Errors
     /// If the store does not answer.
@@ -90,7 +112,11 @@ impl Sessions {
     ) -> Result<usize, StoreError> {
         let keep = keep.to_string();
         let filter = SessionFilter::User(user.clone());
-        let ended = self.delete(&filter, |record| record.id != keep, change).await?;
+        let is_own = |record: &Record| {
+            record.id != keep
+                && SessionRecord::read(record).map_or(true, |session| session.staff.is_none())
+        };
+        let ended = self.delete(&filter, is_own, change).await?;
         let records = u64::try_from(ended).unwrap_or(u64::MAX);
         Event::SessionsEnded { user: user.as_str(), records }.log();
         Ok(ended)
@@ -150,20 +176,25 @@ impl Sessions {
     }
 
     /// The entries of the audit log about sessions that a person has ended: one for each organization,
-    /// about the portal user if they are all of one.
+    /// about the portal user if they are all of one. If the gateway removes them, one for each of the
+    /// operator's staff.
     async fn entries(
         &self,
         sessions: impl IntoIterator<Item = SessionRecord>,
         change: &Change,
     ) -> Result<Vec<Occurrence>, StoreError> {
+        let mut entries = Vec::new();
         if matches!(change.actor, Actor::System(_)) {
-            return Ok(Vec::new());
+            for session in sessions.into_iter().filter(|session| session.staff.is_some()) {
+                let of_staff = OfStaff::of_record(&session);
+                entries.push(self.staff_entry(StaffEvent::Expired, of_staff).await?);
+            }
+            return Ok(entries);
         }
         let mut ended = BTreeMap::<_, Vec<_>>::new();
         for SessionRecord { organization, user, .. } in sessions {
             ended.entry(organization).or_default().push(user);
         }
-        let mut entries = Vec::new();
         for (organization, users) in ended {
             let after = Map::from_iter([("sessions".to_owned(), users.len().into())]);
             let one = users.first().filter(|one| users.iter().all(|user| user == *one));

@@ -41,8 +41,8 @@ struct EndRecord {
 }
 
 impl Sessions {
-    /// Why the session with this key has ended. `None` if that is not known, or if it was a session
-    /// of a secure link.
+    /// Why the session with this key has ended. `None` if that is not known, or if it was not a
+    /// portal user's own session.
     ///
     /// # Errors
     /// If the store does not answer.
@@ -116,7 +116,8 @@ impl Sessions {
         now: Timestamp,
     ) -> Result<Option<EndReason>, StoreError> {
         let Some((session, end)) = self.end_of(record) else { return Ok(None) };
-        let Some(user) = &session.user else { return Ok(None) };
+        let user = session.user.as_ref().filter(|_| session.staff.is_none());
+        let Some(user) = user else { return Ok(None) };
         if end <= now {
             return Ok(Some(self.expired_by(&session, end)));
         }
@@ -129,7 +130,7 @@ impl Sessions {
             Actor::SocketOwner | Actor::Token { .. } | Actor::Administrator { .. } => {
                 Some(EndReason::ByOperator)
             }
-            Actor::System(_) => None,
+            Actor::Staff(_) | Actor::System(_) => None,
         }))
     }
 

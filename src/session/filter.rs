@@ -1,7 +1,8 @@
 //! Which sessions a list shows, or which ones end.
 
-use super::record::{BY_ORGANIZATION, BY_USER};
+use super::record::{BY_KIND, BY_ORGANIZATION, BY_USER};
 use crate::directory::{OrganizationId, UserId};
+use portcullis_policy::SessionKind;
 use portcullis_store::Key;
 
 /// A choice of sessions.
@@ -22,6 +23,14 @@ impl SessionFilter {
             Self::All => None,
             Self::User(id) => Some(Key::new(BY_USER, id.as_str())),
             Self::Organization(id) => Some(Key::new(BY_ORGANIZATION, id.as_str())),
+        }
+    }
+
+    /// The same, where only sessions of this kind are read. Those of staff are few among many.
+    pub(super) fn key_of_kind(&self, kind: Option<SessionKind>) -> Option<Key> {
+        match (self, kind) {
+            (Self::All, Some(kind)) if kind.is_staff() => Some(Key::new(BY_KIND, kind.name())),
+            _ => self.key(),
         }
     }
 }

@@ -9,8 +9,10 @@ use super::filter::SessionFilter;
 use super::portal_cookie::PortalCookie;
 use super::record::{SESSION, SessionRecord};
 use super::sessions::{PAGE, Sessions};
+use super::staff::OfStaff;
 use super::subject;
 use crate::credential::token::TokenHash;
+use crate::directory::records::StaffMember;
 use crate::directory::{OrganizationId, Snapshot, UserId};
 use portcullis_policy::{SessionKind, Subject};
 use portcullis_store::StoreError;
@@ -39,6 +41,9 @@ pub struct SessionView {
     pub address: IpAddr,
     /// The browser's `User-Agent`, abbreviated.
     pub agent: String,
+    /// Who of the operator's staff started it: a login, `token:NAME` or `socket`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
 }
 
 /// What is stored about a session of a portal user.
@@ -71,8 +76,23 @@ impl Sessions {
         limit: usize,
         now: Timestamp,
     ) -> Result<(Vec<SessionView>, Option<String>), StoreError> {
+        self.list_of_kind(filter, None, after, limit, now).await
+    }
+
+    /// The same, of one kind if it is given.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn list_of_kind(
+        &self,
+        filter: &SessionFilter,
+        kind: Option<SessionKind>,
+        after: Option<&str>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<(Vec<SessionView>, Option<String>), StoreError> {
         let snapshot = self.directory.snapshot();
-        let key = filter.key();
+        let key = filter.key_of_kind(kind);
         let mut after = after.map(str::to_owned);
         let mut views = Vec::new();
         while views.len() < limit {
@@ -92,6 +112,9 @@ impl Sessions {
                         continue;
                     }
                 };
+                if kind.is_some_and(|kind| session.lifetime().kind() != kind) {
+                    continue;
+                }
                 let Some(hash) = TokenHash::parse(&record.id) else { continue };
                 if let Some(view) = self.view(hash, session, &snapshot, now).await? {
                     views.push(view);
@@ -101,7 +124,8 @@ impl Sessions {
         Ok((views, after))
     }
 
-    /// Up to `limit` open sessions of a portal user, the last used first.
+    /// Up to `limit` open sessions of a portal user, the last used first. Those in which staff acts as
+    /// the user are not among them.
     ///
     /// # Errors
     /// If the store does not answer.
@@ -113,6 +137,7 @@ impl Sessions {
     ) -> Result<Vec<SessionView>, StoreError> {
         let filter = SessionFilter::User(user.clone());
         let (mut views, _) = self.list(&filter, None, limit, now).await?;
+        views.retain(|view| view.kind == SessionKind::User.name());
         views.sort_by_key(|view| std::cmp::Reverse((view.last_seen, view.created)));
         Ok(views)
     }
@@ -160,6 +185,7 @@ impl Sessions {
         session: &SessionRecord,
         snapshot: &Snapshot,
         valid_until: Timestamp,
+        now: Timestamp,
     ) -> Result<Option<Subject>, StoreError> {
         let (generation, user) = (session.generation, session.user.as_ref());
         Ok(match (session.lifetime().kind(), user) {
@@ -170,6 +196,11 @@ impl Sessions {
             (SessionKind::Link, None) => {
                 let facts = self.directory.organization(&session.organization).await?;
                 facts.and_then(|facts| subject::of_link(&facts, generation, snapshot, valid_until))
+            }
+            (SessionKind::Staff | SessionKind::Impersonation, _) => {
+                let of_staff = OfStaff::of_record(session);
+                let found = self.staff_subject(of_staff, snapshot, valid_until, now).await?;
+                found.map(|(subject, ..)| subject)
             }
             (_, _) => None,
         })
@@ -184,10 +215,11 @@ impl Sessions {
     ) -> Result<Option<SessionView>, StoreError> {
         let last_seen = self.last_seen(&hash, &session);
         let valid_until = session.valid_until(last_seen, &self.limits);
-        let is_valid = self.subject(&session, snapshot, valid_until).await?.is_some();
+        let is_valid = self.subject(&session, snapshot, valid_until, now).await?.is_some();
         Ok((is_valid && valid_until > now).then(|| SessionView {
             id: hash.to_string(),
             kind: session.lifetime().kind().name(),
+            actor: session.staff.as_ref().map(StaffMember::name),
             organization: session.organization,
             user: session.user,
             created: session.created,

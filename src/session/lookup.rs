@@ -8,6 +8,7 @@ use super::cache::Cached;
 use super::last_use::no_later;
 use super::record::Lifetime;
 use super::sessions::Sessions;
+use super::staff::StaffFacts;
 use super::subject;
 use crate::credential::token::TokenHash;
 use crate::directory::{Disclosed, Snapshot};
@@ -26,6 +27,8 @@ pub enum SessionLookup {
         subject: Subject,
         /// Texts about them for the portal, if it gets any.
         disclosed: Option<Box<Disclosed>>,
+        /// More about a session of the operator's staff; `None` for all others.
+        staff: Option<Box<StaffFacts>>,
     },
     /// No live session.
     Missing(Absence),
@@ -180,18 +183,16 @@ impl Sessions {
                 disclosed = discloses.then(|| self.directory.disclosed_of_link(&facts, snapshot));
                 subject
             }
-            // No other kind can be started, so such a record is not valid.
-            (
-                SessionKind::User
-                | SessionKind::Link
-                | SessionKind::Staff
-                | SessionKind::Impersonation
-                | SessionKind::Token,
-                _,
-            ) => None,
+            (SessionKind::Staff | SessionKind::Impersonation, _) => {
+                // Boxed because it is rare: otherwise each request's future would have room for it.
+                let of_staff = self.judge_staff((key, session), snapshot, valid_until, now);
+                return Box::pin(of_staff).await;
+            }
+            // No other session can be started, so such a record is not valid.
+            (SessionKind::User | SessionKind::Link | SessionKind::Token, _) => None,
         };
         Ok(match subject {
-            Some(subject) => SessionLookup::Found { key, subject, disclosed },
+            Some(subject) => SessionLookup::Found { key, subject, disclosed, staff: None },
             None => SessionLookup::Missing(Absence::Ended),
         })
     }

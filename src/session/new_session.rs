@@ -18,6 +18,8 @@ pub enum SignInWay {
     NewPassword,
     /// With a secure link.
     Link,
+    /// With a link of the operator's staff.
+    Staff,
 }
 
 impl SignInWay {
@@ -29,6 +31,7 @@ impl SignInWay {
             Self::RecoveryCode => "recovery-code",
             Self::NewPassword => "new-password",
             Self::Link => "link",
+            Self::Staff => "staff",
         }
     }
 }

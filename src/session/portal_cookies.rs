@@ -9,8 +9,10 @@
 use super::portal_cookie::PortalCookie;
 use super::record::{SESSION, SessionRecord};
 use super::sessions::{Sessions, TRIES, busy, millis, store_fault};
+use super::staff::OfStaff;
+use super::start_staff::StaffEvent;
 use crate::credential::token::TokenHash;
-use crate::directory::{Change, UserId};
+use crate::directory::{Actor, Change, UserId};
 use crate::telemetry::events::Event;
 use portcullis_store::{CommitError, Expect, StoreError, Write};
 
@@ -62,7 +64,7 @@ impl Sessions {
         Err(busy())
     }
 
-    /// Ends the session of a browser. Returns the cookies that the portal has set in it.
+    /// Ends the session of a browser. One of the operator's staff ends in their name. Returns the cookies that the portal has set in it.
     ///
     /// # Errors
     /// If the store does not answer.
@@ -76,9 +78,19 @@ impl Sessions {
                 return Ok(Vec::new());
             };
             let session = self.cached(key).await.ok().flatten();
-            match self.records().commit(change, vec![delete]).await {
+            let staff = session.as_ref().and_then(|session| session.staff.as_deref());
+            let (change, entry) = match (&session, staff) {
+                (Some(session), Some(staff)) => {
+                    let of_staff = OfStaff::of_cached(session);
+                    let entry = self.staff_entry(StaffEvent::Stopped, of_staff).await?;
+                    let actor = Actor::Staff(staff.clone());
+                    (&Change { actor, ..change.clone() }, Some(entry))
+                }
+                _ => (change, None),
+            };
+            match self.records().commit_noting(change, vec![delete], entry).await {
                 Ok(_) => {
-                    if let Some(session) = session {
+                    if let Some(session) = session.filter(|session| session.staff.is_none()) {
                         let user = session.user.as_ref().map(UserId::as_str);
                         let organization = session.organization.as_str();
                         Event::SignOut { user, organization }.log();

@@ -10,7 +10,7 @@ use super::new_session::NewSession;
 use super::portal_cookie::PortalCookie;
 use crate::config::SessionLimits;
 use crate::credential::token::TokenHash;
-use crate::directory::records::kind;
+use crate::directory::records::{StaffMember, kind};
 use crate::directory::{OrganizationId, UserId};
 use portcullis_policy::SessionKind;
 use portcullis_store::{Expect, Key, Kind, Record, StoreError, Write};
@@ -21,6 +21,8 @@ pub(crate) const SESSION: Kind = kind::SESSION;
 pub(super) const BY_USER: &str = kind::SESSION_USER;
 /// The index of sessions by organization.
 pub(super) const BY_ORGANIZATION: &str = "organization";
+/// The index of sessions by kind, for those of the operator's staff.
+pub(super) const BY_KIND: &str = "kind";
 /// How many characters of a `User-Agent` are kept.
 const AGENT_LENGTH: usize = 160;
 
@@ -34,12 +36,15 @@ pub(super) struct SessionRecord {
     pub(super) last_seen: Timestamp,
     pub(super) address: IpAddr,
     pub(super) agent: String,
+    /// Who of the operator's staff started it; `None` for kinds that are not of staff.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) staff: Option<StaffMember>,
     /// The cookies that the portal has set in the session.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) portal_cookies: Vec<PortalCookie>,
 }
 
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum StoredKind {
     User,
@@ -72,6 +77,7 @@ impl SessionRecord {
             last_seen: now,
             address: new.address,
             agent: new.agent.chars().take(AGENT_LENGTH).collect(),
+            staff: None,
             portal_cookies: Vec::new(),
         }
     }
@@ -89,6 +95,10 @@ impl SessionRecord {
             StoreError::Unavailable(format!("a session cannot be written as JSON: {error}"))
         })?;
         let user = self.user.as_ref().map(|user| Key::new(BY_USER, user.as_str()));
+        let staff = self.staff.iter().flat_map(|staff| {
+            let kind = self.lifetime().kind();
+            staff.keys().into_iter().chain([Key::new(BY_KIND, kind.name())])
+        });
         Ok(Write::Put {
             kind: SESSION,
             id: key.to_string(),
@@ -98,15 +108,18 @@ impl SessionRecord {
             index: user
                 .into_iter()
                 .chain([Key::new(BY_ORGANIZATION, self.organization.as_str())])
+                .chain(staff)
                 .collect(),
             ordered: Vec::new(),
         })
     }
 
     /// Whether the portal may take both for the same visitor: they are sessions of the same user, or
-    /// of the same organization's link.
+    /// of the same organization's link. A session of staff is of another visitor than the user's own.
     pub(super) fn is_same_person_as(&self, other: &Self) -> bool {
-        self.user == other.user && self.organization == other.organization
+        self.kind == other.kind
+            && self.user == other.user
+            && self.organization == other.organization
     }
 
     pub(super) fn lifetime(&self) -> Lifetime {
@@ -148,12 +161,21 @@ impl Lifetime {
 
     /// The first moment at which the session has ended, if it is not used after `last_seen`.
     pub(super) fn valid_until(self, last_seen: Timestamp, limits: &SessionLimits) -> Timestamp {
-        let absolute = if self.is_staff() { limits.staff_absolute } else { limits.absolute };
-        later(self.created, absolute).min(later(last_seen, self.idle(limits)))
+        self.ends(limits).min(later(last_seen, self.idle(limits)))
+    }
+
+    /// The first moment at which the session has ended, however often it is used.
+    pub(super) fn ends(self, limits: &SessionLimits) -> Timestamp {
+        let longest = match self.kind {
+            StoredKind::User | StoredKind::Link | StoredKind::Token => limits.absolute,
+            StoredKind::Staff => limits.staff_absolute,
+            StoredKind::Impersonation => limits.staff_absolute.min(limits.impersonation),
+        };
+        later(self.created, longest)
     }
 
     fn is_staff(self) -> bool {
-        matches!(self.kind, StoredKind::Staff | StoredKind::Impersonation)
+        self.kind().is_staff()
     }
 }
 

@@ -92,6 +92,7 @@ impl Sessions {
                     last_seen: AtomicI64::new(seen),
                     last_saved: AtomicI64::new(seen),
                     portal_cookies: session.portal_cookies.into_boxed_slice(),
+                    staff: session.staff.map(Box::new),
                 })))
             })
             .await

@@ -19,11 +19,20 @@ pub fn of_user(
     snapshot: &Snapshot,
     valid_until: Timestamp,
 ) -> Option<Subject> {
-    if user.status != UserStatus::Active || !user.honours_session(generation) {
-        return None;
-    }
-    Some(Subject {
-        kind: SessionKind::User,
+    let can_sign_in = user.status == UserStatus::Active;
+    (can_sign_in && user.honours_session(generation))
+        .then(|| of_person(SessionKind::User, user, snapshot, valid_until))
+}
+
+/// The subject of a session of this kind in which someone is this portal user.
+pub(super) fn of_person(
+    kind: SessionKind,
+    user: &UserFacts,
+    snapshot: &Snapshot,
+    valid_until: Timestamp,
+) -> Subject {
+    Subject {
+        kind,
         organization: user.organization.shared(),
         user: Some(user.id.shared()),
         login: Some(Arc::clone(&user.login)),
@@ -32,7 +41,8 @@ pub fn of_user(
         granted: snapshot.granted(user.group.as_str()),
         disabled: user.disabled,
         valid_until,
-    })
+        actor: None,
+    }
 }
 
 /// The subject of a session started with this generation of the organization's secure link. `None` if

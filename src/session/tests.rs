@@ -32,6 +32,7 @@ const LIMITS: SessionLimits = SessionLimits {
     absolute: Duration::from_secs(12 * 3600),
     staff_idle: Duration::from_secs(4 * 3600),
     staff_absolute: Duration::from_secs(24 * 3600),
+    impersonation: Duration::from_secs(30 * 60),
 };
 
 const CHEAP: HashingSettings =

@@ -34,6 +34,10 @@ pub const OF_ACCOUNT: [&str; 6] =
 pub const FORGOT_PASSWORD: &str = "/.portcullis/password/forgot";
 /// Secure links; the token follows.
 pub const SECURE_LINK: &str = "/.portcullis/link/";
+/// Links with which the operator's staff opens the portal; the token follows.
+pub const VIEW: &str = "/.portcullis/view/";
+/// The page that ends a session of the operator's staff. No token is called so.
+pub const VIEW_STOP: &str = "/.portcullis/view/stop";
 /// Links in invitations; the token follows.
 pub const INVITATION: &str = "/.portcullis/invitation/";
 /// Links in password resets; the token follows.
@@ -45,6 +49,12 @@ pub const ASSETS: &str = "/.portcullis/assets/";
 #[must_use]
 pub fn secure_link(public_url: &str, token: &str) -> String {
     format!("{public_url}{SECURE_LINK}{token}")
+}
+
+/// The URL of a link that opens the portal for staff; `public_url` has no slash at its end.
+#[must_use]
+pub fn view_link(public_url: &str, token: &str) -> String {
+    format!("{public_url}{VIEW}{token}")
 }
 
 #[cfg(test)]
@@ -68,6 +78,8 @@ mod tests {
             ACCESS_TOKENS,
             FORGOT_PASSWORD,
             SECURE_LINK,
+            VIEW,
+            VIEW_STOP,
             INVITATION,
             PASSWORD_RESET,
             ASSETS,

@@ -7,3 +7,4 @@ mod people;
 mod resets;
 mod second_factor;
 mod secure_links;
+mod views;

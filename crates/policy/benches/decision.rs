@@ -86,6 +86,7 @@ fn subject(policy: &Policy) -> Subject {
         granted: policy.catalogue().all(),
         disabled: false,
         valid_until: Timestamp::MAX,
+        actor: None,
     }
 }
 

@@ -9,6 +9,7 @@
 //!    path is public ([`Denial::is_on_public_path`]), so that they do not learn which paths exist.
 //! 2. The client's address is not one of those of the route: denied. A CORS preflight, and the route
 //!    answers those without a session: allowed. A WebSocket, and the route does not allow one: denied.
+//!    A session of the operator's staff, and the route has `staff = "never"`: denied.
 //! 3. `public` is allowed, `deny` is denied; visitors are answered as in 1, also with `on_deny`.
 //! 4. No session, or an expired one: sign in.
 //! 5. In the No Portal Access Group: denied (R8). The path names another organization: denied.

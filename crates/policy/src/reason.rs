@@ -35,6 +35,8 @@ pub enum Reason {
     NoPortalAccess,
     /// Denied: the person's account is disabled.
     AccountDisabled,
+    /// Denied: the session is of the operator's staff, and the route has `staff = "never"`.
+    StaffNotAllowed,
     /// Denied: the organization in the path is not the session's.
     OtherOrganization,
     /// Denied: a required permission is missing.
@@ -45,7 +47,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, except those of [`BadTarget::ALL`].
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Public,
         Self::SignedIn,
         Self::Permitted,
@@ -61,6 +63,7 @@ impl Reason {
         Self::RouteClosed,
         Self::NoPortalAccess,
         Self::AccountDisabled,
+        Self::StaffNotAllowed,
         Self::OtherOrganization,
         Self::MissingPermission,
     ];
@@ -84,6 +87,7 @@ impl Reason {
             Self::RouteClosed => "route-closed",
             Self::NoPortalAccess => "no-portal-access",
             Self::AccountDisabled => "account-disabled",
+            Self::StaffNotAllowed => "staff-not-allowed",
             Self::OtherOrganization => "other-organization",
             Self::MissingPermission => "missing-permission",
             Self::BadTarget(bad) => bad.as_str(),

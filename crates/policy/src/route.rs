@@ -41,6 +41,7 @@ pub struct Route {
     except: Vec<NamePattern>,
     cross_origin: bool,
     tokens: bool,
+    refuses_staff: bool,
     preflight_is_public: bool,
     method_override: Option<MethodOverride>,
     /// Empty for every address.
@@ -240,6 +241,12 @@ impl Route {
     #[must_use]
     pub fn tokens(&self) -> bool {
         self.tokens
+    }
+
+    /// Whether sessions of the operator's staff are refused (`staff = "never"`).
+    #[must_use]
+    pub fn refuses_staff(&self) -> bool {
+        self.refuses_staff
     }
 
     /// Whether a CORS preflight for it needs no session.

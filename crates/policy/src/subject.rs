@@ -28,6 +28,18 @@ impl SessionKind {
     pub const ALL: [Self; 5] =
         [Self::User, Self::Link, Self::Staff, Self::Impersonation, Self::Token];
 
+    /// Whether a member of the operator's staff has started it.
+    #[must_use]
+    pub const fn is_staff(self) -> bool {
+        matches!(self, Self::Staff | Self::Impersonation)
+    }
+
+    /// The kind with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The stable name.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -62,6 +74,8 @@ pub struct Subject {
     pub disabled: bool,
     /// When the session expires.
     pub valid_until: Timestamp,
+    /// Who of the operator's staff started the session; `None` for kinds that are not of staff.
+    pub actor: Option<Arc<str>>,
 }
 
 impl Subject {
@@ -74,8 +88,18 @@ impl Subject {
         valid_until: Timestamp,
     ) -> Self {
         let (user, login, end_user) = (None, None, None);
-        let disabled = false;
-        Self { kind, organization, user, login, end_user, group, granted, disabled, valid_until }
+        Self {
+            kind,
+            organization,
+            user,
+            login,
+            end_user,
+            group,
+            granted,
+            disabled: false,
+            valid_until,
+            actor: None,
+        }
     }
 
     /// Whether the person may not use the portal at all (R8).
@@ -95,15 +119,14 @@ impl Subject {
     }
 
     /// The effective permissions: [`Subject::granted`], without those that need a person if the
-    /// session is of a secure link (R3).
+    /// session is of a secure link, or views the portal without being a person (R3, R17).
     #[must_use]
     pub fn held(&self, catalogue: &Catalogue) -> PermissionSet {
         match self.kind {
-            SessionKind::Link => self.granted.intersection(catalogue.without_identity()),
-            SessionKind::User
-            | SessionKind::Staff
-            | SessionKind::Impersonation
-            | SessionKind::Token => self.granted,
+            SessionKind::Link | SessionKind::Staff => {
+                self.granted.intersection(catalogue.without_identity())
+            }
+            SessionKind::User | SessionKind::Impersonation | SessionKind::Token => self.granted,
         }
     }
 }

@@ -157,6 +157,12 @@ fn because(request: &RefusedRequest, snapshot: &Snapshot) -> String {
         "query-not-allowed" => "no route for this path had this query".to_owned(),
         "address-not-allowed" => format!("{route} is for other client addresses (`from`)"),
         "websocket-not-allowed" => format!("{route} is not for WebSockets (`websocket`)"),
+        "staff-not-allowed" => {
+            format!("{route} refuses sessions of staff (`staff = \"never\"`)")
+        }
+        "read-only" => "the session is of staff that acts as a portal user, and may only read \
+                        (`session.impersonation_read_only`)"
+            .to_owned(),
         "route-closed" => format!("{route} is closed (`access = \"deny\"`)"),
         "no-portal-access" => format!("the group {group} had no access to the portal"),
         "account-disabled" => "the account was disabled".to_owned(),

@@ -142,6 +142,9 @@ fn because(answer: &Answer<'_>, routes: Routes<'_>) -> String {
         "ambiguous-path" => other_reading(answer),
         "address-not-allowed" => format!("{named} is for other client addresses (`from`)"),
         "websocket-not-allowed" => format!("{named} is not for WebSockets (`websocket`)"),
+        "staff-not-allowed" => {
+            format!("{named} refuses sessions of staff (`staff = \"never\"`)")
+        }
         "route-closed" => format!("{named} is closed (`access = \"deny\"`)"),
         "no-portal-access" => {
             format!("the group {} has no access to the portal", group_name(answer))

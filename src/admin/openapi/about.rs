@@ -48,9 +48,10 @@ pub(super) const SUBJECTS: &[(&str, &str)] = &[
     ("preferences", "What applies to all organizations, such as the default group."),
     ("probes", "Checks by load balancers and orchestrators. They require no token."),
     ("session", "The session of the caller: signing in and out."),
-    ("sessions", "Sessions of portal users and of visitors by secure links."),
+    ("sessions", "Sessions of portal users, of visitors by secure links, and of staff."),
     ("status", "The gateway at a glance."),
     ("tokens", "Tokens of programs that call this API."),
     ("user_tokens", "Tokens of programs that act as a portal user."),
     ("users", "Portal users: accounts, passwords, invitations and second factors."),
+    ("views", "One-time links with which staff views the portal, or acts as a portal user."),
 ];

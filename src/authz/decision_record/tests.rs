@@ -27,6 +27,7 @@ fn entry() -> Entry<'static> {
         organization: Some("acme"),
         user: Some("u-1"),
         group: Some("admin"),
+        actor: Some("theo"),
         policy: "1a2b",
         dropped: &[],
         micros: 17,
@@ -47,7 +48,7 @@ fn line_has_every_field_of_a_decision() {
     let fields = json!({
         "time": "2026-11-24T09:30:00.012345Z", "request": "5f3a", "client": "2001:db8::7", "method": "GET",
         "path": "/tickets/7", "target": "/tickets/%37", "query": ["page"], "websocket": true, "decision": "allow", "reason": "permitted", "route": "Tickets",
-        "session": "user", "organization": "acme", "user": "u-1", "group": "admin",
+        "session": "user", "organization": "acme", "user": "u-1", "group": "admin", "actor": "theo",
         "policy": "1a2b", "micros": 17, "status": 404,
     });
     assert_eq!(line(&entry(), &mut Second::default()), fields);

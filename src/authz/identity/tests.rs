@@ -24,7 +24,7 @@ fn account(user: &str, password: &str, login: Option<&str>) -> Option<String> {
     let subject = Subject::nameless(kind, "acme".into(), held, Timestamp::MAX);
     let subject = Subject { login: login.map(Into::into), ..subject };
     let key = PlainToken::generate().hash();
-    let session = SessionLookup::Found { key, subject, disclosed: None };
+    let session = SessionLookup::Found { key, subject, disclosed: None, staff: None };
     let identity = Identity::of(&session, PermissionSet::EMPTY).unwrap();
     let header = identity.account(settings.identity.basic.as_ref().unwrap())?;
     let credentials = BASE64.decode(header.strip_prefix("Basic ").unwrap().as_bytes()).unwrap();

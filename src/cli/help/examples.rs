@@ -311,6 +311,20 @@ pub(in crate::cli) const EXAMPLES: &[(&str, [&str; 2])] = &[
             "portcullis sessions end --organization acme --yes",
         ],
     ),
+    (
+        "view",
+        [
+            "portcullis view acme --reason 'Ticket 4711: invoices are missing'",
+            "portcullis view acme --reason 'Demonstration for the customer' --json",
+        ],
+    ),
+    (
+        "impersonate",
+        [
+            "portcullis impersonate liam@acme.example --reason 'Ticket 4711: cannot pay'",
+            "portcullis impersonate liam@acme.example --reason 'Asked by phone' --json",
+        ],
+    ),
     ("lockouts list", ["portcullis lockouts list", "portcullis lockouts list --json"]),
     (
         "lockouts release",

@@ -23,6 +23,9 @@ pub struct IdentityNames {
     pub granted: HeaderName,
     /// `identity.session_kind`: `user`, `link`, `staff` or `impersonation`.
     pub session_kind: HeaderName,
+    /// `identity.actor`: who of the operator's staff is behind a session of kind `staff` or
+    /// `impersonation`.
+    pub actor: HeaderName,
     /// `identity.request_id`: the request's id, as in the decision record.
     pub request_id: HeaderName,
     /// `identity.email`: the portal user's email address.
@@ -59,11 +62,11 @@ impl FromStr for Switch {
 impl IdentityNames {
     /// All names that are in use, in the order of the fields.
     pub fn all(&self) -> impl Iterator<Item = &HeaderName> {
-        let Self { user, organization, end_user, group, granted, session_kind, request_id, .. } =
-            self;
+        let Self { user, organization, end_user, group, granted, session_kind, .. } = self;
+        let Self { actor, request_id, .. } = self;
         let Self { email, name, group_name, organization_name, .. } = self;
         let switched = [email, name, group_name, organization_name].into_iter().flatten();
-        [user, organization, end_user, group, granted, session_kind, request_id]
+        [user, organization, end_user, group, granted, session_kind, actor, request_id]
             .into_iter()
             .chain(switched)
     }
@@ -77,6 +80,7 @@ impl IdentityNames {
             group: names.always("group", "portcullis-group"),
             granted: names.always("granted", "portcullis-granted"),
             session_kind: names.always("session_kind", "portcullis-session-kind"),
+            actor: names.always("actor", "portcullis-actor"),
             request_id: names.always("request_id", "portcullis-request-id"),
             email: names.switched("email", "portcullis-email"),
             name: names.switched("name", "portcullis-name"),

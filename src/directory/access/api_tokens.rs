@@ -6,13 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::credential::token::PlainToken;
-use crate::directory::access::scope;
+use crate::directory::access::{scope, views};
 use crate::directory::accounts::name;
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError};
 use crate::directory::records::{
-    Actor, ApiToken, ApiTokenId, ApiTokenUse, Authority, Change, Page, PageRequest, Rights, Stored,
-    kind, put, retry,
+    Actor, ApiToken, ApiTokenId, ApiTokenUse, Authority, Change, Page, PageRequest, Rights,
+    StaffMember, Stored, kind, put, retry,
 };
 use portcullis_store::{CommitError, Expect, StoreError, Write};
 
@@ -167,7 +167,7 @@ impl ApiTokens {
         }
     }
 
-    /// Revokes a token.
+    /// Revokes a token, and ends the sessions in the portal that its holder has started.
     ///
     /// # Errors
     /// When the actor may not (I10), there is no such token, it is not at the expected version, or the
@@ -181,7 +181,9 @@ impl ApiTokens {
                 id: id.to_string(),
                 expect: Expect::Any,
             };
-            self.core.commit(change, vec![token.delete(), of_use]).await?;
+            let (started, _) = views::ending(&self.core, StaffMember::by_token(id)).await?;
+            let commit = [token.delete(), of_use].into_iter().chain(started).collect();
+            self.core.commit(change, commit).await?;
             Ok::<_, AttemptError>(())
         })
         .await

@@ -31,6 +31,7 @@ pub(in crate::directory) const fn by(change: &Change) -> ChangedBy {
         Actor::SocketOwner
         | Actor::Token { .. }
         | Actor::Administrator { .. }
+        | Actor::Staff(_)
         | Actor::System(_) => ChangedBy::Administrator,
     }
 }

@@ -1,15 +1,18 @@
 //! Validation of names, addresses and ids, and new ids.
 
+use crate::credential::folding::fold;
 use crate::directory::error::DirectoryError;
 use crate::directory::records::{GroupId, OrganizationId};
 use crate::email;
 use crate::random;
 use data_encoding::BASE32_DNSSEC;
 use jiff::Timestamp;
-use portcullis_policy::{self, MAX_NAME};
+use portcullis_policy::{self, MAX_NAME, breaks_line};
 
 /// The longest organization id, in bytes. It is part of URLs.
 const MAX_ID: usize = 64;
+/// The longest reason, in characters.
+const MAX_REASON: usize = 500;
 
 /// A valid name, without surrounding space.
 pub(in crate::directory) fn name(
@@ -19,6 +22,22 @@ pub(in crate::directory) fn name(
     let name = portcullis_policy::name(given)
         .map_err(|why| DirectoryError::invalid(field, why.to_string()))?;
     Ok(name.to_owned())
+}
+
+/// A reason that is given for something: one line of text, without surrounding space.
+pub(in crate::directory) fn reason(given: &str) -> Result<String, DirectoryError> {
+    let reason = given.trim();
+    let wrong = |message| Err(DirectoryError::invalid("reason", message));
+    if fold(reason).is_empty() {
+        return wrong("must not be empty; say why, for the audit log".to_owned());
+    }
+    if reason.chars().count() > MAX_REASON {
+        return wrong(format!("must have at most {MAX_REASON} characters"));
+    }
+    if reason.chars().any(breaks_line) {
+        return wrong("must not have control characters or line ends".to_owned());
+    }
+    Ok(reason.to_owned())
 }
 
 /// A name with a prefix and a suffix, truncated so that the result is not too long.
@@ -117,6 +136,16 @@ mod tests {
             &"x".repeat(MAX_NAME + 1),
         ] {
             assert_eq!(name("name", bad).unwrap_err().code(), "invalid", "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn r17_a_reason_is_one_visible_line_of_bounded_length() {
+        assert_eq!(reason("  Ticket 7: can't pay  ").unwrap(), "Ticket 7: can't pay");
+        assert_eq!(reason(&"é".repeat(MAX_REASON)).unwrap().chars().count(), MAX_REASON);
+        let long = "x".repeat(MAX_REASON + 1);
+        for bad in ["", "  ", "\u{200b}", "a\nb", "a\0b", "a\u{1b}[2Jb", "a\u{2028}b", &long] {
+            assert_eq!(reason(bad).unwrap_err().code(), "invalid", "{bad:?}");
         }
     }
 

@@ -18,6 +18,7 @@ use super::document::User;
 use super::id::OrganizationId;
 use super::kind;
 use super::role::Role;
+use super::staff_member::StaffMember;
 use super::stored::Stored;
 use crate::random;
 use crate::telemetry::escape::{Escaped, is_deceptive};
@@ -50,7 +51,7 @@ pub const NOUNS: [&str; 8] = [
 ];
 
 /// All other kinds.
-pub const OTHER_KINDS: [&str; 26] = [
+pub const OTHER_KINDS: [&str; 34] = [
     "user.signed-in",
     "user.sign-in-refused",
     "user.second-factor-refused",
@@ -68,6 +69,14 @@ pub const OTHER_KINDS: [&str; 26] = [
     "lockout.started",
     "lockout.released",
     "session.ended",
+    "view.requested",
+    "view.opened",
+    "view.stopped",
+    "view.expired",
+    "impersonation.requested",
+    "impersonation.opened",
+    "impersonation.stopped",
+    "impersonation.expired",
     "policy.reloaded",
     "mail.tested",
     "user.exported",
@@ -106,7 +115,7 @@ pub struct Entry {
     /// The id of the portal user who acted, or was acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// Why: the cause of a refusal.
+    /// Why: the cause of a refusal, or the reason that a member of staff gives for opening the portal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The fields that changed, as they were before; all of them if the subject was deleted.
@@ -178,9 +187,12 @@ impl Entry {
 impl EntryActor {
     fn of(actor: &Actor) -> Self {
         let (kind, id, name) = match actor {
-            Actor::SocketOwner => ("socket", None, "socket"),
-            Actor::Token { id, name, .. } => ("token", Some(id.as_ref()), name.as_str()),
-            Actor::Administrator { id, login, .. } => {
+            Actor::SocketOwner | Actor::Staff(StaffMember::Socket) => ("socket", None, "socket"),
+            Actor::Token { id, name, .. } | Actor::Staff(StaffMember::Token { id, name }) => {
+                ("token", Some(id.as_ref()), name.as_str())
+            }
+            Actor::Administrator { id, login, .. }
+            | Actor::Staff(StaffMember::Administrator { id, login, .. }) => {
                 ("administrator", Some(id.as_ref()), login.as_str())
             }
             Actor::PortalUser { id } => ("portal-user", Some(id.as_ref()), id.as_ref()),
@@ -189,7 +201,9 @@ impl EntryActor {
         let (kind, id, name) = (kind.to_owned(), id.map(str::to_owned), name.to_owned());
         let role = match actor {
             Actor::Token { rights, .. } | Actor::Administrator { rights, .. } => Some(rights.role),
-            Actor::SocketOwner | Actor::PortalUser { .. } | Actor::System(_) => None,
+            Actor::SocketOwner | Actor::PortalUser { .. } | Actor::Staff(_) | Actor::System(_) => {
+                None
+            }
         };
         Self { kind, id, name, role }
     }
@@ -377,7 +391,7 @@ impl Actor {
         match self {
             Self::SocketOwner => "socket",
             Self::Token { .. } | Self::Administrator { .. } => "api",
-            Self::PortalUser { .. } => "pages",
+            Self::PortalUser { .. } | Self::Staff(_) => "pages",
             Self::System(_) => "system",
         }
     }

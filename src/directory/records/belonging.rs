@@ -36,7 +36,9 @@ pub(super) enum Belonging {
 pub(super) fn belonging(kind: Kind) -> Belonging {
     match kind {
         kind::ORGANIZATION => Belonging::Organization,
-        kind::END_USER | kind::USER | kind::SESSION | kind::AUDIT => Belonging::Named,
+        kind::END_USER | kind::USER | kind::SESSION | kind::VIEW_LINK | kind::AUDIT => {
+            Belonging::Named
+        }
         kind::USER_TOKEN | kind::MAIL => Belonging::OfUser,
         kind::TOTP_STEP | kind::LAST_SIGN_IN => Belonging::PartOfUser,
         kind::ENDED_SESSION => Belonging::PartOfSession,

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::id::{AdminSessionId, AdministratorId, ApiTokenId, UserId};
 use super::rights::{Authority, Rights};
 use super::scope::Scope;
+use super::staff_member::StaffMember;
 use crate::directory::error::DirectoryError;
 use crate::telemetry::events;
 
@@ -97,23 +98,25 @@ pub enum Actor {
         /// The user's id.
         id: UserId,
     },
+    /// A member of the operator's staff in the portal, where a session of theirs starts or ends.
+    Staff(StaffMember),
     /// A part of the gateway, by its name.
     System(&'static str),
 }
 
 impl Actor {
-    /// What the actor may do as an operator. `None` for a portal user.
+    /// What the actor may do as an operator. `None` for a portal user, and for staff in the portal.
     #[must_use]
     pub const fn rights(&self) -> Option<&Rights> {
         match self {
             Self::SocketOwner | Self::System(_) => Some(&Rights::ALL),
             Self::Token { rights, .. } | Self::Administrator { rights, .. } => Some(rights),
-            Self::PortalUser { .. } => None,
+            Self::PortalUser { .. } | Self::Staff(_) => None,
         }
     }
 
-    /// The organizations whose records the actor may change. Portal users have none; their
-    /// operations concern only themselves.
+    /// The organizations whose records the actor may change. Portal users have none, nor has staff in
+    /// the portal; their operations concern only themselves.
     #[must_use]
     pub fn scope(&self) -> Scope {
         self.rights().map_or(Scope::ALL, |rights| rights.scope.clone())
@@ -127,7 +130,8 @@ impl Actor {
             Self::SocketOwner
             | Self::Token { .. }
             | Self::Administrator { .. }
-            | Self::PortalUser { .. } => Some(self.via()),
+            | Self::PortalUser { .. }
+            | Self::Staff(_) => Some(self.via()),
         }
     }
 }
@@ -139,6 +143,10 @@ impl fmt::Display for Actor {
             Self::Token { name, .. } => write!(f, "token:{name}"),
             Self::Administrator { login, .. } => write!(f, "administrator:{login}"),
             Self::PortalUser { id } => write!(f, "portal-user:{id}"),
+            Self::Staff(StaffMember::Administrator { login, .. }) => {
+                write!(f, "administrator:{login}")
+            }
+            Self::Staff(member) => f.write_str(&member.name()),
             Self::System(part) => write!(f, "system:{part}"),
         }
     }

@@ -28,7 +28,7 @@ pub(super) async fn current<'a>(
 ) -> Result<(Cow<'a, Change>, Vec<Write>), CommitError> {
     let reader = Reader::new(Arc::clone(store));
     let (actor, conditions) = match &change.actor {
-        Actor::SocketOwner | Actor::PortalUser { .. } | Actor::System(_) => {
+        Actor::SocketOwner | Actor::PortalUser { .. } | Actor::Staff(_) | Actor::System(_) => {
             return Ok((Cow::Borrowed(change), Vec::new()));
         }
         Actor::Token { id, .. } => {

@@ -150,6 +150,8 @@ ids! {
     AdminSessionId;
     /// The id of a portal user's token: the hash of the token, in hexadecimal digits.
     UserTokenId;
+    /// The id of a link that opens the portal for staff: the hash of its token.
+    ViewLinkId;
 }
 
 #[cfg(test)]

@@ -30,6 +30,8 @@ pub const SESSION: Kind = Kind::new("session");
 pub const SESSION_USER: &str = "user";
 /// Why a session has ended, by the hash of its token. Its documents are those of the session module.
 pub const ENDED_SESSION: Kind = Kind::new("ended_session");
+/// A one-time link that opens the portal for the operator's staff, by the hash of its token.
+pub const VIEW_LINK: Kind = Kind::new("view_link");
 /// A mail to a portal user, waiting or completed.
 pub const MAIL: Kind = Kind::new("letter");
 /// A refused request of a session, by its number.

@@ -6,13 +6,20 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use super::administrator::AdminSession;
 use super::belonging::organization_of;
 use super::change::Actor;
 use super::document::User;
 use super::kind;
 use super::rights::{Authority, Rights};
+use super::staff_member::StaffMember;
+use super::view_link::ViewLink;
 use portcullis_store::{CommitError, Kind, Store, StoreError, Write};
+
+/// What a refusal names for an actor without the right to impersonate, which is not a role.
+pub(in crate::directory) const IMPERSONATE: &str = "impersonate";
 
 /// What a commit writes to a record.
 struct Written<'a> {
@@ -20,6 +27,12 @@ struct Written<'a> {
     id: &'a str,
     before: Option<&'a [u8]>,
     after: Option<&'a [u8]>,
+}
+
+/// A session in the portal that a member of staff has started.
+#[derive(Deserialize)]
+struct StartedByStaff {
+    staff: StaffMember,
 }
 
 /// Checks that an actor may make these writes.
@@ -37,6 +50,12 @@ pub(super) async fn check(
         // Without a session, an administrator is signing in (`current_actor`), which each role may.
         return Ok(());
     };
+    // No role implies that right, so it is checked for owners too.
+    if !rights.impersonate
+        && let Some(id) = writes.iter().find_map(impersonating_link)
+    {
+        return Err(refused(kind::VIEW_LINK, id, IMPERSONATE, false));
+    }
     if rights.over_gateway(Authority::Own) {
         return Ok(());
     }
@@ -68,6 +87,14 @@ pub(super) async fn check(
     Ok(())
 }
 
+/// The id of the link, if the write creates one to act as a portal user.
+fn impersonating_link(write: &Write) -> Option<&str> {
+    let Write::Put { kind: kind::VIEW_LINK, id, doc, .. } = write else { return None };
+    let impersonates =
+        serde_json::from_slice::<ViewLink>(doc).map_or(true, |link| link.user.is_some());
+    impersonates.then_some(id)
+}
+
 fn refused(kind: Kind, id: &str, needs: &'static str, unlimited: bool) -> CommitError {
     CommitError::Refused { kind, id: id.to_owned(), needs, unlimited }
 }
@@ -84,6 +111,7 @@ impl Written<'_> {
             kind::USER_TOKEN if self.after.is_some() => Authority::Manage,
             kind::USER_TOKEN
             | kind::SESSION
+            | kind::VIEW_LINK
             | kind::ENDED_SESSION
             | kind::MAIL
             | kind::TOTP_STEP
@@ -129,14 +157,21 @@ impl Written<'_> {
         Ok(true)
     }
 
-    /// Whether an administrator ends one of their own sessions.
+    /// Whether an administrator ends one of their own sessions, at the admin listener or in the
+    /// portal.
     fn is_own_session(&self, actor: &Actor) -> bool {
-        let (Actor::Administrator { id, .. }, kind::ADMIN_SESSION, Some(before), None) =
-            (actor, self.kind, self.before, self.after)
+        let (Actor::Administrator { id, .. }, Some(before), None) =
+            (actor, self.before, self.after)
         else {
             return false;
         };
-        serde_json::from_slice::<AdminSession>(before).is_ok_and(|of| of.administrator == *id)
+        match self.kind {
+            kind::ADMIN_SESSION => serde_json::from_slice::<AdminSession>(before)
+                .is_ok_and(|session| session.administrator == *id),
+            kind::SESSION => serde_json::from_slice::<StartedByStaff>(before)
+                .is_ok_and(|session| session.staff.is_administrator(id)),
+            _ => false,
+        }
     }
 }
 

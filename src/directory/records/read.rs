@@ -40,6 +40,11 @@ impl Reader {
         Self { store: Arc::clone(&scoped) as Arc<dyn Store>, limited: Some(scoped) }
     }
 
+    /// A reader of all of the store, whatever the scope shows.
+    pub(in crate::directory) fn unlimited(&self) -> Self {
+        Self::new(Arc::clone(self.whole()))
+    }
+
     /// All of the store, whatever the scope shows.
     pub(super) fn whole(&self) -> &Arc<dyn Store> {
         self.limited.as_ref().map_or(&self.store, |limited| &limited.whole)

@@ -55,6 +55,7 @@ fn subject(policy: &Policy, group: &str) -> Subject {
         granted: policy.catalogue().set(["portal.access"]).unwrap(),
         disabled: false,
         valid_until: jiff::Timestamp::MAX,
+        actor: None,
     }
 }
 

@@ -21,8 +21,9 @@ const CHOSEN: &str = "Chosen-9-horses!";
 const ADMIN_PASSWORD: &str = "Gate keeper 11?";
 const FORGOT: &str = "/.portcullis/password/forgot";
 
-/// Kinds that take a day (`audit.retention`), or a restored copy of the store.
-const ELSEWHERE: [&str; 2] = ["audit.expired", "store.accepted-older"];
+/// Kinds that take half an hour or more, or a restored copy of the store.
+const ELSEWHERE: [&str; 4] =
+    ["audit.expired", "view.expired", "impersonation.expired", "store.accepted-older"];
 
 /// The kinds in the table of the documents, but those about records.
 fn documented() -> BTreeSet<String> {
@@ -173,6 +174,21 @@ impl Story {
         assert_eq!(browser.sign_in("anna", PASSWORD).await.status, 303);
         self.secrets.extend(browser.cookies.clone().into_values().filter(|value| value.len() > 20));
         self.administrators(home, program).await;
+        let ways = [
+            ("views", json!({ "organization": acme, "reason": "Ticket 7" })),
+            ("impersonations", json!({ "user": anna, "reason": "Ticket 8" })),
+        ];
+        for (path, body) in ways {
+            let link = admin.post(&format!("/api/v1/{path}"), body).await.ok();
+            let mut staff = Browser::new(program.gateway, HOST);
+            let target = staff.local(link["url"].as_str().unwrap());
+            self.keep(target.rsplit('/').next().unwrap());
+            assert_eq!(staff.open(&target).await.status, 303);
+            self.keep(staff.session().unwrap());
+            let page = staff.open("/.portcullis/view/stop").await;
+            let form = Form::to(page.text(), "/.portcullis/view/stop");
+            assert_eq!(staff.submit(&form).await.status, 303);
+        }
         home.run(&["groups", "create", "Night shift", "--permissions", "portal.access"])
             .await
             .done();

@@ -184,6 +184,7 @@ fn subject(policy: &Policy, group: &str) -> Subject {
         granted: seed.permissions,
         disabled: false,
         valid_until: at(100),
+        actor: None,
     }
 }
 

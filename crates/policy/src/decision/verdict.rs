@@ -84,6 +84,10 @@ pub(super) fn judge(
     if request.websocket && !route.websocket() {
         return Verdict::Deny(Reason::WebsocketNotAllowed);
     }
+    // On public routes too, because the portal learns who is asking there as well.
+    if route.refuses_staff() && subject.is_some_and(|subject| subject.kind.is_staff()) {
+        return Verdict::Deny(Reason::StaffNotAllowed);
+    }
     let requirement = match route.access() {
         Access::Public => return Verdict::Allow(PermissionSet::EMPTY, Reason::Public),
         Access::Deny => {

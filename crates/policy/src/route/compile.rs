@@ -82,6 +82,7 @@ fn compile_one(
     let upstream = upstream(file, entry, portal);
     let cross_origin = entry.boolean("cross_origin").unwrap_or(false);
     let tokens = entry.boolean("tokens").unwrap_or(false);
+    let staff = limits::refuses_staff(file, entry);
     let organization = entry.string("organization");
 
     let (path, access) = (path?, access?);
@@ -143,6 +144,7 @@ fn compile_one(
         except: except.value,
         cross_origin,
         tokens,
+        refuses_staff: staff?,
         preflight_is_public,
         method_override: method_override?,
         from: from?,

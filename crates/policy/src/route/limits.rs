@@ -82,3 +82,20 @@ pub(super) fn preflight_is_public(file: &File<'_>, entry: &mut Entry<'_>) -> Opt
     );
     None
 }
+
+/// `staff = "never"`, or `"allowed"`, which a route of a section may need.
+pub(super) fn refuses_staff(file: &File<'_>, entry: &mut Entry<'_>) -> Option<bool> {
+    if !entry.has("staff") {
+        return Some(false);
+    }
+    let staff = entry.string("staff")?;
+    match staff.value.as_str() {
+        "never" => Some(true),
+        "allowed" => Some(false),
+        other => {
+            let message = format!("`staff` must be \"never\" or \"allowed\", not `{other}`");
+            file.problem(staff.line, message);
+            None
+        }
+    }
+}

@@ -5,7 +5,7 @@ use crate::path_pattern::PathPattern;
 use crate::similar::did_you_mean;
 
 /// The keys of a section that its routes inherit, unless they have their own.
-const INHERITED: [&str; 20] = [
+const INHERITED: [&str; 21] = [
     "methods",
     "hosts",
     "require",
@@ -25,6 +25,7 @@ const INHERITED: [&str; 20] = [
     "from",
     "response_timeout",
     "tokens",
+    "staff",
     "upstream",
 ];
 

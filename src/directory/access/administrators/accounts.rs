@@ -9,13 +9,13 @@ use crate::credential::hashing::PasswordHash;
 use crate::credential::password::NewPassword;
 use crate::credential::secret::Secret;
 use crate::credential::totp::{TotpSecret, UsedSteps};
-use crate::directory::access::scope;
+use crate::directory::access::{scope, views};
 use crate::directory::accounts::users::broken;
 use crate::directory::accounts::{name, patch};
 use crate::directory::error::{AttemptError, DirectoryError, Refusal, as_given};
 use crate::directory::records::{
     AdminFactor, AdminSecret, AdminSession, Administrator, AdministratorId, Authority, Change,
-    Page, PageRequest, Rights, Role, Scope, Stored, kind, put, retry,
+    Page, PageRequest, Rights, Role, Scope, StaffMember, Stored, kind, put, retry,
 };
 use portcullis_store::{Expect, Write};
 
@@ -307,7 +307,7 @@ impl Administrators {
         .await
     }
 
-    /// Deletes an administrator and its sessions.
+    /// Deletes an administrator and its sessions, those in the portal included.
     ///
     /// # Errors
     /// When the actor may not (I10), no administrator has this id, or it is the last owner.
@@ -327,6 +327,8 @@ impl Administrators {
             let sessions = self.core.read().all_intact::<AdminSession>(Some(&of)).await?;
             commit.extend(sessions.iter().map(Stored::delete));
             commit.push(Write::RequireNone { kind: kind::ADMIN_SESSION, key: of });
+            let by = StaffMember::by_administrator(id);
+            commit.extend(views::ending(&self.core, by).await?.0);
             self.core.commit(change, commit).await?;
             Ok::<_, AttemptError>(())
         })

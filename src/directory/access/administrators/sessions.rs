@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use serde_json::Map;
 
 use super::{AdminRules, AdministratorView, Administrators};
 use crate::credential::token::TokenHash;
+use crate::directory::access::views;
 use crate::directory::error::{AttemptError, DirectoryError};
 use crate::directory::records::audit::{Occurrence, Subject};
 use crate::directory::records::{
     Actor, AdminSession, AdminSessionId, Administrator, AdministratorId, Authority, Change, Page,
-    PageRequest, Stored, retry,
+    PageRequest, StaffMember, Stored, retry,
 };
 use portcullis_store::{CommitError, StoreError};
 
@@ -91,7 +91,7 @@ impl Administrators {
         }))
     }
 
-    /// Ends a session.
+    /// Ends a session, and those in the portal that were started from it.
     ///
     /// # Errors
     /// When the store is unavailable.
@@ -104,16 +104,20 @@ impl Administrators {
             let Some(session) = self.core.read().get::<AdminSession>(id).await? else {
                 return Ok(false);
             };
+            let (started, in_portal) =
+                views::ending(&self.core, StaffMember::by_session(&session.id)).await?;
             let id = &session.doc.administrator;
             let of = self.core.read().get::<Administrator>(id).await?;
-            let entry = ended(id, of.as_ref(), 1);
-            self.core.records.commit_noting(change, vec![session.delete()], entry).await?;
+            let entry = ended(id, of.as_ref(), (1, in_portal));
+            let commit = [session.delete()].into_iter().chain(started).collect();
+            self.core.records.commit_noting(change, commit, entry).await?;
             Ok::<_, AttemptError>(true)
         })
         .await
     }
 
-    /// Ends all sessions of an administrator; returns how many.
+    /// Ends all sessions of an administrator, and those in the portal; returns how many it was without
+    /// those.
     ///
     /// # Errors
     /// When the actor may not (I10), there is no such administrator, or the store is unavailable.
@@ -127,11 +131,13 @@ impl Administrators {
         retry(|| async {
             let of = AdminSession::of(id);
             let sessions = self.core.read().all_intact::<AdminSession>(Some(&of)).await?;
-            if sessions.is_empty() {
+            let by = StaffMember::by_administrator(id);
+            let (started, in_portal) = views::ending(&self.core, by).await?;
+            if sessions.is_empty() && in_portal == 0 {
                 return Ok(0);
             }
-            let commit = sessions.iter().map(Stored::delete).collect();
-            let entry = ended(id, Some(&administrator), sessions.len());
+            let commit = sessions.iter().map(Stored::delete).chain(started).collect();
+            let entry = ended(id, Some(&administrator), (sessions.len(), in_portal));
             self.core.records.commit_noting(change, commit, entry).await?;
             Ok::<_, AttemptError>(sessions.len())
         })
@@ -181,7 +187,11 @@ impl Administrators {
 
 /// The entry of the audit log about ended sessions of an administrator; `of` is `None` if the account
 /// was deleted.
-fn ended(id: &AdministratorId, of: Option<&Stored<Administrator>>, sessions: usize) -> Occurrence {
+fn ended(
+    id: &AdministratorId,
+    of: Option<&Stored<Administrator>>,
+    (sessions, in_portal): (usize, usize),
+) -> Occurrence {
     let name = of.map_or(id.as_str(), |of| &of.doc.login);
     Occurrence {
         kind: "session.ended",
@@ -189,7 +199,11 @@ fn ended(id: &AdministratorId, of: Option<&Stored<Administrator>>, sessions: usi
         reason: None,
         organization: None,
         user: None,
-        after: Map::from_iter([("sessions".to_owned(), sessions.into())]),
+        after: [("sessions", sessions), ("portal_sessions", in_portal)]
+            .into_iter()
+            .filter(|(name, number)| *name == "sessions" || *number > 0)
+            .map(|(name, number)| (name.to_owned(), number.into()))
+            .collect(),
     }
 }
 

@@ -30,6 +30,7 @@ fn session(kind: SessionKind, organization: &str) -> Subject {
         granted: <_>::default(),
         disabled: false,
         valid_until: Timestamp::MAX,
+        actor: None,
     }
 }
 

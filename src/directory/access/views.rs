@@ -1,0 +1,256 @@
+//! How the operator's staff opens the portal (R17, R18): one-time links, and whether whoever asked for
+//! one may still do so.
+//!
+//! A link is created by an operator, and opened by their browser at the gateway, where the session of
+//! the staff starts in the commit that removes the link. The session is valid only as long as the
+//! account or token that asked for it is, with the rights that it needs: [`Views::allowed`] is asked
+//! on each request of such a session.
+
+use std::net::IpAddr;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Map;
+
+use crate::credential::token::{PlainToken, TokenHash};
+use crate::directory::accounts::name;
+use crate::directory::core::Core;
+use crate::directory::error::{AttemptError, DirectoryError, Refusal};
+use crate::directory::records::audit::Occurrence;
+use crate::directory::records::{
+    Actor, AdminSession, Administrator, ApiToken, Authority, Change, Organization, OrganizationId,
+    Rights, StaffMember, Stored, User, UserId, ViewLink, ViewLinkId, kind, present, put, retry,
+};
+use crate::directory::state::UserFacts;
+use portcullis_store::{CommitError, Expect, Key, StoreError, Write};
+
+/// How long a link can be opened.
+const LIFETIME: SignedDuration = SignedDuration::from_secs(60);
+/// How many sessions are read at a time.
+const BATCH: usize = 500;
+
+/// What a link opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ViewTarget {
+    /// The portal of an organization, as without a sign-in (R17).
+    Organization(OrganizationId),
+    /// The portal as a portal user has it (R18).
+    User(UserId),
+}
+
+/// A link that has just been created. Its token is stored nowhere.
+#[derive(Debug)]
+pub struct IssuedView {
+    /// The token in the link.
+    pub token: PlainToken,
+    /// When the link expires.
+    pub expires: Timestamp,
+}
+
+/// How the operator's staff opens the portal.
+#[derive(Debug, Clone)]
+pub struct Views {
+    pub(in crate::directory) core: Core,
+}
+
+impl Views {
+    /// Creates a link that opens the portal once, with an entry of the audit log.
+    ///
+    /// # Errors
+    /// When the actor may not (I10), the reason is not valid, there is no such organization or user,
+    /// the user has no access to the portal, or the store is unavailable.
+    pub async fn request(
+        &self,
+        target: &ViewTarget,
+        reason: &str,
+        change: &Change,
+    ) -> Result<IssuedView, DirectoryError> {
+        change.requires(Authority::Support)?;
+        let impersonates = matches!(target, ViewTarget::User(_));
+        if impersonates && !change.actor.rights().is_some_and(|rights| rights.impersonate) {
+            return Err(DirectoryError::NoImpersonation);
+        }
+        let reason = name::reason(reason)?;
+        let expires = change.at.checked_add(LIFETIME).unwrap_or(Timestamp::MAX);
+        retry(|| async {
+            let (organization, user, mut requested) = self.found(target).await?;
+            requested.reason = Some(reason.clone());
+            let doc = ViewLink {
+                organization,
+                user,
+                staff: self.member(&change.actor).await?,
+                reason: reason.clone(),
+                created: change.at,
+                expires,
+            };
+            let token = PlainToken::generate();
+            let id = ViewLinkId::from(token.hash().to_string());
+            let mut commit = vec![put(&id, Expect::Absent, &doc)];
+            commit.push(present::<Organization>(&doc.organization));
+            commit.extend(doc.user.as_ref().map(present::<User>));
+            self.core.records.commit_noting(change, commit, requested).await?;
+            Ok::<_, AttemptError>(IssuedView { token, expires })
+        })
+        .await
+    }
+
+    /// The link with this token, if it can still be opened, with the conditions of the commit that
+    /// opens it.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn find(
+        &self,
+        token: &TokenHash,
+        now: Timestamp,
+    ) -> Result<Option<(Stored<ViewLink>, Vec<Write>)>, StoreError> {
+        let id = ViewLinkId::from(token.to_string());
+        let Some(link) = self.core.whole().get::<ViewLink>(&id).await? else { return Ok(None) };
+        let ViewLink { organization, user, staff, expires, created, .. } = &link.doc;
+        // Long before it was created, the clock has been set back.
+        if *expires <= now || created.duration_since(now) > LIFETIME {
+            return Ok(None);
+        }
+        let Some(mut conditions) = self.allowed(staff, organization, user.is_some(), now).await?
+        else {
+            return Ok(None);
+        };
+        if let StaffMember::Administrator { session, .. } = staff {
+            if self.core.whole().get::<AdminSession>(session).await?.is_none() {
+                return Ok(None);
+            }
+            conditions.push(present::<AdminSession>(session));
+        }
+        conditions.push(link.delete());
+        Ok(Some((link, conditions)))
+    }
+
+    /// The conditions under which a member of staff may have a session in an organization's portal;
+    /// `None` if they may not now: the account or token has ended, or lacks a right.
+    ///
+    /// The end of an administrator's session at the admin listener by time does not matter, because
+    /// sessions in the portal last longer (R20). Signing out there ends those in the same commit.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn allowed(
+        &self,
+        staff: &StaffMember,
+        organization: &OrganizationId,
+        impersonates: bool,
+        now: Timestamp,
+    ) -> Result<Option<Vec<Write>>, StoreError> {
+        let reader = self.core.whole();
+        let (rights, condition) = match staff {
+            StaffMember::Socket => return Ok(Some(Vec::new())),
+            StaffMember::Token { id, .. } => {
+                let token = reader.get::<ApiToken>(id).await?;
+                let is_valid =
+                    |token: &Stored<ApiToken>| token.doc.expires.is_none_or(|end| now < end);
+                let Some(token) = token.filter(is_valid) else { return Ok(None) };
+                (token.doc.rights(), token.require())
+            }
+            StaffMember::Administrator { id, generation, .. } => {
+                let of = reader.get::<Administrator>(id).await?;
+                let Some(of) = of.filter(|of| of.doc.generation == *generation) else {
+                    return Ok(None);
+                };
+                (of.doc.rights(), of.require())
+            }
+        };
+        let Rights { role, scope, impersonate } = rights;
+        let is_allowed = Authority::Support.includes(role)
+            && scope.includes(organization.as_str())
+            && (impersonate || !impersonates);
+        Ok(is_allowed.then(|| vec![condition]))
+    }
+
+    /// Counts a link that cannot be opened against the address that it comes from (I6). Nothing is
+    /// refused because of it, as for secure links.
+    pub fn wrong_link(&self, address: IpAddr, now: Timestamp) {
+        self.core.auth.lockout.wrong_link(address, now);
+    }
+
+    /// Removes the records of links that have expired. Returns how many.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn remove_expired(&self, now: Timestamp) -> Result<usize, StoreError> {
+        let change = Change::new(Actor::System("removal of expired links"), now);
+        let mut removed = 0;
+        for link in self.core.read().all_intact::<ViewLink>(None).await? {
+            if now < link.doc.expires {
+                continue;
+            }
+            match self.core.commit(&change, vec![link.delete()]).await {
+                Ok(_) => removed += 1,
+                Err(CommitError::Store(error)) => return Err(error),
+                // It was opened since it was read.
+                Err(_) => {}
+            }
+        }
+        Ok(removed)
+    }
+
+    /// What a link would open, within the scope, and the entry of the audit log about the request.
+    async fn found(
+        &self,
+        target: &ViewTarget,
+    ) -> Result<(OrganizationId, Option<UserId>, Occurrence), DirectoryError> {
+        let reader = self.core.read();
+        match target {
+            ViewTarget::Organization(id) => {
+                let of = reader.existing::<Organization>(id, None).await?;
+                let kind = "view.requested";
+                let entry = Occurrence::of_organization(kind, id, &of.doc.name, Map::new());
+                Ok((id.clone(), None, entry))
+            }
+            ViewTarget::User(id) => {
+                let user = reader.existing::<User>(id, None).await?;
+                let login = user.doc.login.clone();
+                if user.doc.disabled {
+                    return Err(Refusal::Disabled { login }.into());
+                }
+                if !UserFacts::new(&user).has_portal_access() {
+                    return Err(Refusal::NoPortalAccess { login }.into());
+                }
+                let entry = Occurrence::of_user("impersonation.requested", &user, Map::new());
+                Ok((user.doc.organization, Some(user.id), entry))
+            }
+        }
+    }
+
+    /// The member of staff who makes a change.
+    async fn member(&self, actor: &Actor) -> Result<StaffMember, DirectoryError> {
+        let generation = match actor {
+            Actor::Administrator { id, .. } => {
+                let of = self.core.whole().get::<Administrator>(id).await?;
+                of.ok_or(DirectoryError::SessionEnded)?.doc.generation
+            }
+            _ => 0,
+        };
+        let role = Authority::Support.least();
+        StaffMember::of(actor, generation).ok_or(DirectoryError::Escalation { role })
+    }
+}
+
+/// The writes that end the sessions in the portal which have this index key, and their number. One
+/// that starts at the same time is found on the next attempt.
+///
+/// # Errors
+/// When the store is unavailable.
+pub(super) async fn ending(core: &Core, key: Key) -> Result<(Vec<Write>, usize), StoreError> {
+    let (mut writes, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let sessions =
+            core.whole().list(kind::SESSION, Some(&key), after.as_deref(), BATCH).await?;
+        after = sessions.last().map(|session| session.id.clone());
+        let is_last = sessions.len() < BATCH;
+        let delete = |id| Write::Delete { kind: kind::SESSION, id, expect: Expect::Any };
+        writes.extend(sessions.into_iter().map(|session| delete(session.id)));
+        if is_last {
+            let ended = writes.len();
+            writes.push(Write::RequireNone { kind: kind::SESSION, key });
+            return Ok((writes, ended));
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Sessions of the operator's staff in the portal: viewing it as without a sign-in (R17), and acting
+//! as a portal user (R18).
+//!
+//! Such a session is valid only as long as the account or token that asked for it is, with the rights
+//! that it needs, so each request reads those again. Acting as a user, it follows the state and the
+//! group of the user, as the user's own sessions do, and ends with a new password (R34).
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::cache::Cached;
+use super::last_use::no_later;
+use super::lookup::{Absence, SessionLookup};
+use super::record::{Lifetime, SessionRecord};
+use super::sessions::Sessions;
+use super::subject;
+use crate::credential::token::TokenHash;
+use crate::directory::records::StaffMember;
+use crate::directory::{OrganizationFacts, OrganizationId, Snapshot, UserFacts, UserId};
+use portcullis_policy::{SessionKind, Subject, built_in};
+use portcullis_store::StoreError;
+
+/// What is known about a session of staff besides its [`Subject`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaffFacts {
+    /// The name of the organization whose portal is seen.
+    pub organization_name: Arc<str>,
+    /// When the session ends, however often it is used.
+    pub ends: Timestamp,
+}
+
+/// What the banner on the portal's pages says about a session of staff.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Banner<'a> {
+    /// [`SessionKind::Staff`] or [`SessionKind::Impersonation`].
+    pub kind: SessionKind,
+    /// The organization's id.
+    pub organization: &'a str,
+    /// The organization's name.
+    pub organization_name: &'a str,
+    /// The login of the portal user that staff acts as; `None` for a view without being a person.
+    pub login: Option<&'a str>,
+    /// Who of the staff it is: a login, `token:NAME` or `socket`.
+    pub actor: &'a str,
+    /// When the session ends, however often it is used.
+    pub ends: Timestamp,
+    /// The session, which the token of a form to stop it is bound to. The form is sent to
+    /// [`VIEW_STOP`](crate::web::paths::VIEW_STOP).
+    pub key: TokenHash,
+}
+
+impl SessionLookup {
+    /// What the banner says. `None` for a session that is not of staff, and without one.
+    #[must_use]
+    pub fn banner(&self) -> Option<Banner<'_>> {
+        let Self::Found { key, subject, staff: Some(facts), .. } = self else { return None };
+        Some(Banner {
+            kind: subject.kind,
+            organization: &subject.organization,
+            organization_name: &facts.organization_name,
+            login: subject.login.as_deref(),
+            actor: subject.actor.as_deref().unwrap_or_default(),
+            ends: facts.ends,
+            key: *key,
+        })
+    }
+}
+
+/// What a record says about a session of staff.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OfStaff<'a> {
+    pub(super) kind: SessionKind,
+    pub(super) organization: &'a OrganizationId,
+    pub(super) user: Option<&'a UserId>,
+    generation: u64,
+    pub(super) staff: Option<&'a StaffMember>,
+}
+
+impl<'a> OfStaff<'a> {
+    pub(super) fn of_record(session: &'a SessionRecord) -> Self {
+        Self {
+            kind: session.lifetime().kind(),
+            organization: &session.organization,
+            user: session.user.as_ref(),
+            generation: session.generation,
+            staff: session.staff.as_ref(),
+        }
+    }
+
+    pub(super) fn of_cached(session: &'a Cached) -> Self {
+        Self {
+            kind: session.kind,
+            organization: &session.organization,
+            user: session.user.as_ref(),
+            generation: session.generation,
+            staff: session.staff.as_deref(),
+        }
+    }
+}
+
+/// The subject of a session of staff, with the organization and the user that it is about.
+type Found = (Subject, Arc<OrganizationFacts>, Option<Arc<UserFacts>>);
+
+impl Sessions {
+    pub(super) async fn judge_staff(
+        &self,
+        (key, session): (TokenHash, &Cached),
+        snapshot: &Snapshot,
+        valid_until: Timestamp,
+        now: Timestamp,
+    ) -> Result<SessionLookup, StoreError> {
+        let of_staff = OfStaff::of_cached(session);
+        let found = self.staff_subject(of_staff, snapshot, valid_until, now).await?;
+        let Some((subject, organization, user)) = found else {
+            return Ok(SessionLookup::Missing(Absence::Ended));
+        };
+        let disclosed = match user {
+            _ if !self.directory.discloses() => None,
+            Some(user) => Some(self.directory.disclosed_of_user(&user, snapshot).await?),
+            None => Some(self.directory.disclosed_of_link(&organization, snapshot)),
+        };
+        let created = no_later(&session.created, now);
+        let ends = Lifetime::new(session.kind, created).ends(&self.limits);
+        let organization_name = Arc::clone(&organization.name);
+        let staff = Some(Box::new(StaffFacts { organization_name, ends }));
+        Ok(SessionLookup::Found { key, subject, disclosed, staff })
+    }
+
+    /// The subject of a session of staff as it is now. `None` if it has ended, or the member of staff
+    /// may no longer have it.
+    pub(super) async fn staff_subject(
+        &self,
+        session: OfStaff<'_>,
+        snapshot: &Snapshot,
+        valid_until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Found>, StoreError> {
+        let OfStaff { kind, organization, user, generation, staff } = session;
+        let Some(staff) = staff else { return Ok(None) };
+        let impersonates = kind == SessionKind::Impersonation;
+        let views = self.directory.views();
+        if views.allowed(staff, organization, impersonates, now).await?.is_none() {
+            return Ok(None);
+        }
+        let Some(of) = self.directory.organization(organization).await? else { return Ok(None) };
+        let (subject, user) = match (kind, user) {
+            (SessionKind::Staff, None) => {
+                let organization = of.id.shared();
+                let id = built_in::NON_PORTAL;
+                let subject = subject::of_group(id, organization, snapshot, valid_until);
+                (subject.map(|subject| Subject { kind, ..subject }), None)
+            }
+            (SessionKind::Impersonation, Some(user)) => {
+                let user = self.directory.user(user).await?;
+                let user = user.filter(|user| user.honours_session(generation));
+                let of_user = |user: &Arc<_>| subject::of_person(kind, user, snapshot, valid_until);
+                (user.as_ref().map(of_user), user)
+            }
+            (_, _) => (None, None),
+        };
+        let Some(subject) = subject else { return Ok(None) };
+        let actor = Some(Arc::from(staff.name()));
+        Ok(Some((Subject { actor, ..subject }, of, user)))
+    }
+}
