@@ -94,7 +94,8 @@ impl std::fmt::Debug for StoreKey {
     }
 }
 
-/// A kind of record, named by the caller. Ids and keys are unique within a kind.
+/// A kind of record, named by the caller. Ids and keys are unique within a kind. Records of a kind
+/// are either all appended ([`Write::Append`]) or all put.
 ///
 /// ```
 /// use portcullis_store::Kind;
@@ -103,19 +104,34 @@ impl std::fmt::Debug for StoreKey {
 /// assert_eq!(USER.name(), "user");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Kind(&'static str);
+pub struct Kind {
+    name: &'static str,
+    appended: bool,
+}
 
 impl Kind {
     /// The kind that is stored under `name`. If the name changes, its records are no longer found.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self(name)
+        Self { name, appended: false }
+    }
+
+    /// The same for a kind whose records are appended.
+    #[must_use]
+    pub const fn appended(name: &'static str) -> Self {
+        Self { name, appended: true }
     }
 
     /// The name it is stored under.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        self.0
+        self.name
+    }
+
+    /// Whether its records are appended.
+    #[must_use]
+    pub const fn is_appended(self) -> bool {
+        self.appended
     }
 }
 
@@ -184,7 +200,7 @@ pub enum Write {
     /// largest id otherwise, as 20 digits ([`number_id`]). So these records are in the order of
     /// their commits, without gaps, also with concurrent commits.
     Append {
-        /// The record's kind, all records of which are appended.
+        /// The record's kind, made with [`Kind::appended`].
         kind: Kind,
         /// The document.
         doc: Bytes,
@@ -213,7 +229,7 @@ pub enum Write {
     /// the only condition on the state after the commit: one commit may move the last records away
     /// and remove what they pointed to.
     RequireNone {
-        /// The records' kind.
+        /// The records' kind, which are not appended.
         kind: Kind,
         /// The index key.
         key: Key,

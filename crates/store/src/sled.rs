@@ -33,7 +33,7 @@ use self::opening::Opened;
 use self::recent::Recent;
 pub use self::rekey::{Appended, Rekeyed, Rekeying};
 pub use self::rescue::Rescued;
-use self::shared::{Shared, prefix};
+use self::shared::Shared;
 use self::writer::{Request, Writer};
 use crate::{
     Changes, Commit, CommitError, Committed, Found, Key, Kind, Record, Search, Store, StoreError,
@@ -41,6 +41,7 @@ use crate::{
 };
 
 mod answered;
+mod blocks;
 mod check;
 mod checksums;
 mod completeness;
@@ -269,16 +270,8 @@ impl Store for SledStore {
         if let Some(kept) = self.shared.kept_count(kind, key)? {
             return Ok(kept);
         }
-        let prefix = prefix(kind, key);
-        self.scan(move |shared| {
-            let mut count = 0;
-            for entry in shared.db.scan_prefix(prefix) {
-                shared.read(entry)?;
-                count += 1;
-            }
-            Ok(count)
-        })
-        .await
+        let key = key.cloned();
+        self.scan(move |shared| shared.counted(kind, key.as_ref())).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {

@@ -35,7 +35,7 @@ pub const VIEW_LINK: Kind = Kind::new("view_link");
 /// A mail to a portal user, waiting or completed.
 pub const MAIL: Kind = Kind::new("letter");
 /// A refused request of a session, by its number.
-pub const REFUSED_REQUEST: Kind = Kind::new("refused_request");
+pub const REFUSED_REQUEST: Kind = Kind::appended("refused_request");
 /// A refused request of a visitor without a session, by its number.
 pub const REFUSED_VISIT: Kind = Kind::new("refused_visit");
 /// An administrator.
@@ -43,7 +43,7 @@ pub const ADMINISTRATOR: Kind = Kind::new("administrator");
 /// A session of an administrator, by the hash of its token.
 pub const ADMIN_SESSION: Kind = Kind::new("admin_session");
 /// An entry of the audit log, by its number.
-pub const AUDIT: Kind = Kind::new("audit");
+pub const AUDIT: Kind = Kind::appended("audit");
 /// A signed checkpoint of the audit log, by the number of entries that it covers.
 pub const AUDIT_CHECKPOINT: Kind = Kind::new("audit_checkpoint");
 /// Which keys the records have; a single record.

@@ -8,7 +8,7 @@ pub(crate) const ORGANIZATION: Kind = Kind::new("organization");
 pub(crate) const END_USER: Kind = Kind::new("end_user");
 pub(crate) const PREFERENCES: Kind = Kind::new("preferences");
 pub(crate) const LETTER: Kind = Kind::new("letter");
-pub(crate) const ENTRY: Kind = Kind::new("entry");
+pub(crate) const ENTRY: Kind = Kind::appended("entry");
 
 /// Every one of them.
 pub(crate) const ALL: [Kind; 7] = [USER, GROUP, ORGANIZATION, END_USER, PREFERENCES, LETTER, ENTRY];

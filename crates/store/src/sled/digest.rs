@@ -120,21 +120,29 @@ impl Digest {
 
     /// How the entries `found` differ from those written, a phrase for each kind.
     pub(super) fn differences(&self, found: &Self) -> Vec<String> {
-        let kinds =
-            self.kinds.keys().chain(found.kinds.keys().filter(|k| !self.kinds.contains_key(*k)));
+        let both = self.both(found).filter(|(_, written, there)| written != there);
+        both.map(|(kind, written, there)| match written.records == there.records {
+            true => format!("{kind}: {} records, some of them changed", there.records),
+            false => format!("{kind}: {} of {} records", there.records, written.records),
+        })
+        .collect()
+    }
+
+    /// How the number of records `found` differs from those written, a phrase for each kind.
+    pub(super) fn missing_records(&self, found: &Self) -> Vec<String> {
+        let both = self.both(found).filter(|(_, written, there)| written.records != there.records);
+        both.map(|(kind, written, there)| {
+            format!("{kind}: {} of {} records", there.records, written.records)
+        })
+        .collect()
+    }
+
+    /// The kinds of this digest and of another one, with both tallies.
+    fn both<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'a str, Tally, Tally)> {
         let tally = |digest: &Self, kind| digest.kinds.get(kind).copied().unwrap_or_default();
-        let mut differences = Vec::new();
-        for kind in kinds {
-            let (written, there) = (tally(self, kind), tally(found, kind));
-            if written.records != there.records {
-                let records = (there.records, written.records);
-                differences.push(format!("{kind}: {} of {} records", records.0, records.1));
-            } else if written != there {
-                differences
-                    .push(format!("{kind}: {} records, some of them changed", there.records));
-            }
-        }
-        differences
+        let only_other = other.kinds.keys().filter(|kind| !self.kinds.contains_key(*kind));
+        let kinds = self.kinds.keys().chain(only_other);
+        kinds.map(move |kind| (kind.as_str(), tally(self, kind), tally(other, kind)))
     }
 }
 

@@ -1,17 +1,27 @@
 //! What a commit changes, or why it is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
+use super::blocks::{IndexChanges, batch_of};
 use super::layout::{self, Stored};
 use crate::{Commit, CommitError, Expect, Key, Kind, StoreError, Write, number_id};
+
+/// For kinds whose records are appended, the number that the next one gets.
+pub(super) type Numbers = BTreeMap<Kind, u64>;
 
 /// The changes of a commit whose conditions hold.
 #[derive(Debug, Default)]
 pub(super) struct Effect {
-    /// Sled keys with their new values; `None` removes the key.
+    /// Sled keys with their new values; `None` removes the key. Without index keys.
     pub(super) entries: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
-    /// By how much numbers of index entries change, by their sled keys. None is 0.
+    /// The index keys that records get or lose.
+    pub(super) index: IndexChanges,
+    /// By how much the numbers of records with an index key change, by the sled keys of these
+    /// numbers. None is 0.
     pub(super) counts: BTreeMap<Vec<u8>, i64>,
+    /// The numbers after those of the appended records.
+    pub(super) next_numbers: Numbers,
     /// The new version for each `Put`, in order.
     pub(super) versions: Vec<u64>,
     /// The records that are written or removed, in order.
@@ -19,8 +29,13 @@ pub(super) struct Effect {
 }
 
 impl Effect {
-    /// Checks a commit against the state. Nothing else may write until the effect is applied.
-    pub(super) fn of(commit: &Commit, state: &sled::Tree) -> Result<Self, CommitError> {
+    /// Checks a commit against the state. Nothing else may write until the effect is applied. The
+    /// `numbers` are looked up in the state where they are missing.
+    pub(super) fn of(
+        commit: &Commit,
+        state: &sled::Tree,
+        numbers: &Numbers,
+    ) -> Result<Self, CommitError> {
         let mut effect = Self::default();
         let mut named = BTreeSet::new();
         // Removals first, so that a unique key can move within the commit.
@@ -56,10 +71,17 @@ impl Effect {
         }
         for write in commit {
             if let Write::Append { kind, doc, index } = write {
-                let id = effect.next_id(state, *kind)?;
+                let known = effect.next_numbers.get(kind).or_else(|| numbers.get(kind)).copied();
+                let number = known.map_or_else(|| next_number(state, *kind), Ok)?;
+                let id = number_id(number);
                 // Not counted: many are written, and few are asked for.
                 effect.put(state, (*kind, &id), (1, doc), &[], index, &[])?;
                 effect.touched.push((*kind, id));
+                let next = number.checked_add(1).ok_or_else(|| no_number(*kind, &number))?;
+                effect.next_numbers.insert(*kind, next);
+                if batch_of(next) == next {
+                    effect.index_batch(state, *kind, batch_of(number)..next)?;
+                }
             }
         }
         for write in commit {
@@ -91,8 +113,11 @@ impl Effect {
         check(kind, id, expect, Some(old.version))?;
         for key in &old.keys {
             self.count(key, -1);
+            match layout::index_parts(key) {
+                Some((prefix, id)) => self.index.set(prefix, id, false),
+                None => drop(self.entries.insert(key.to_vec(), None)),
+            }
         }
-        self.entries.extend(old.keys.iter().map(|key| (key.to_vec(), None)));
         self.entries.insert(place, None);
         Ok(Some(old.version))
     }
@@ -120,9 +145,14 @@ impl Effect {
             self.entries.insert(place.clone(), Some(id.as_bytes().to_vec()));
             keys.push(place);
         }
-        let index = index.iter().map(|key| layout::index(kind, key, id));
-        let ordered = ordered.iter().map(|key| layout::ordered(kind, key, id));
-        for place in index.chain(ordered) {
+        for key in index {
+            if !kind.is_appended() {
+                self.index.set(&layout::indexed(kind, key), id.as_bytes(), true);
+            }
+            keys.push(layout::index(kind, key, id));
+        }
+        for key in ordered {
+            let place = layout::ordered(kind, key, id);
             self.entries.insert(place.clone(), Some(Vec::new()));
             keys.push(place);
         }
@@ -131,7 +161,7 @@ impl Effect {
         Ok(())
     }
 
-    /// Counts an index entry that is added or removed; other entries are not counted.
+    /// Counts an index key that is added or removed; other keys are not counted.
     fn count(&mut self, place: &[u8], change: i64) {
         let Some(count) = layout::count_of(place) else { return };
         match self.counts.get(&count).copied().unwrap_or_default() + change {
@@ -140,44 +170,53 @@ impl Effect {
         };
     }
 
-    /// The id after the largest one of the kind.
-    fn next_id(&self, state: &sled::Tree, kind: Kind) -> Result<String, CommitError> {
-        let prefix = layout::records(kind.name());
-        let ours = self.entries.range(prefix.clone()..);
-        let ours = ours.take_while(|(place, _)| place.starts_with(&prefix));
-        // A removed one has a number that was given before, and is in `state`.
-        let ours = ours.filter(|(_, new)| new.is_some()).map(|(place, _)| place.clone()).last();
-        let stored = state.scan_prefix(&prefix).keys().next_back().transpose();
-        let stored = stored.map_err(StoreError::from)?.map(|place| place.to_vec());
-        let last = ours.max(stored);
-        let Some(last) = last else { return Ok(number_id(0)) };
-        let id = layout::text(kind, last.get(prefix.len()..).unwrap_or_default())?;
-        match id.parse::<u64>().ok().and_then(|number| number.checked_add(1)) {
-            Some(number) => Ok(number_id(number)),
-            None => Err(StoreError::Damaged {
-                kind,
-                id: id.to_owned(),
-                cause: "its id is not a number".to_owned(),
-            }
-            .into()),
-        }
-    }
-
-    fn require_none(&self, state: &sled::Tree, kind: Kind, key: &Key) -> Result<(), CommitError> {
-        let in_use = || CommitError::InUse { kind, key: key.clone() };
-        let prefix = layout::indexed(kind, key);
-        let ours = self.entries.range(prefix.clone()..);
-        if ours.take_while(|(place, _)| place.starts_with(&prefix)).any(|(_, new)| new.is_some()) {
-            return Err(in_use());
-        }
-        for place in state.scan_prefix(&prefix).keys() {
-            let place = place.map_err(StoreError::from)?;
-            if !self.entries.contains_key(place.as_ref()) {
-                return Err(in_use());
+    /// Adds the index keys of the appended records with these numbers, a batch that is full.
+    fn index_batch(
+        &mut self,
+        state: &sled::Tree,
+        kind: Kind,
+        numbers: Range<u64>,
+    ) -> Result<(), CommitError> {
+        for number in numbers {
+            let id = number_id(number);
+            let place = layout::record(kind, &id);
+            let stored = match self.entries.get(&place) {
+                Some(stored) => stored.clone(),
+                None => state.get(&place).map_err(StoreError::from)?.map(|stored| stored.to_vec()),
+            };
+            let Some(stored) = stored else { continue };
+            for key in Stored::decode(kind, &id, &stored)?.keys {
+                if let Some((prefix, id)) = layout::index_parts(key) {
+                    self.index.set(prefix, id, true);
+                }
             }
         }
         Ok(())
     }
+
+    fn require_none(&self, state: &sled::Tree, kind: Kind, key: &Key) -> Result<(), CommitError> {
+        let in_use = self.index.leave_some(state, &layout::indexed(kind, key));
+        match kind.is_appended() || in_use.map_err(StoreError::from)? {
+            true => Err(CommitError::InUse { kind, key: key.clone() }),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The number after the largest one of the kind.
+fn next_number(state: &sled::Tree, kind: Kind) -> Result<u64, StoreError> {
+    let prefix = layout::records(kind.name());
+    let Some(last) = state.scan_prefix(&prefix).keys().next_back().transpose()? else {
+        return Ok(0);
+    };
+    let id = layout::text(kind, last.get(prefix.len()..).unwrap_or_default())?;
+    let number = id.parse::<u64>().ok().and_then(|number| number.checked_add(1));
+    number.ok_or_else(|| no_number(kind, &id))
+}
+
+fn no_number(kind: Kind, id: &impl ToString) -> StoreError {
+    let cause = "no number can follow its id".to_owned();
+    StoreError::Damaged { kind, id: id.to_string(), cause }
 }
 
 fn check(kind: Kind, id: &str, expect: Expect, version: Option<u64>) -> Result<(), CommitError> {

@@ -8,8 +8,9 @@ use super::digest::Digest;
 use super::layout::number;
 use crate::StoreKey;
 
-/// The format that this version writes. Format 1 had no counts and no ordered keys.
-pub(super) const FORMAT: u64 = 2;
+/// The format that this version writes. Format 1 had no counts and no ordered keys, format 2 an entry
+/// for each index key of each record.
+pub(super) const FORMAT: u64 = 3;
 /// The sled key of the [`Head`].
 pub(super) const HEAD: &[u8] = b"h";
 /// The sled key of the [`Meta`].
@@ -36,7 +37,8 @@ pub(super) struct Meta {
 impl Head {
     /// The bytes to store.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = self.sequence.to_be_bytes().to_vec();
+        let mut out = Vec::with_capacity(1024);
+        out.extend_from_slice(&self.sequence.to_be_bytes());
         self.digest.encode(&mut out);
         out
     }

@@ -6,16 +6,23 @@
 //! | `m` | format version, id of the secret key ([`super::head::Meta`]) |
 //! | `r` kind, id | a record: version, document, its `u`, `i` and `o` keys |
 //! | `u` kind, field, value | id of the record that has the unique key |
-//! | `i` kind, field, value, id | nothing |
-//! | `c` kind, field, value | number of the `i` entries with this value, unless they are of appended records |
+//! | `i` kind, field, value, bound | ids of records with the index key, separated by NUL ([`super::blocks`]) |
+//! | `c` kind, field, value | number of records with the index key, unless they are appended |
 //! | `o` kind, field, value NUL id | nothing |
 //!
 //! All parts but the last are preceded by their length, so that no value can be confused with the
-//! next part. The id is last and has no length, so that entries are in order of id. The value of an
+//! next part. The id or bound is last and has no length, so that entries are in order of id. The index
+//! keys in a record end with its id. The value of an
 //! `o` entry has no length either, so that these are in order of their values. Numbers are
-//! big-endian. `c` and `o` entries came with format 2.
+//! big-endian. `c` and `o` entries came with format 2. Until format 3, there was an `i` entry for each
+//! key of each record, with the id in place of the bound and without a value.
 
 use crate::{Key, Kind, StoreError};
+
+/// The bytes of a number, which precedes each part.
+const LENGTH: usize = size_of::<u64>();
+/// Room for most sled keys.
+const ROOM: usize = 128;
 
 /// What a sled key stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,12 +34,12 @@ pub(super) enum Entry<'a> {
         /// The id.
         id: &'a [u8],
     },
-    /// A unique or index key.
+    /// A unique or ordered key, or a block of ids with an index key.
     Key {
         /// The kind's name.
         kind: &'a str,
     },
-    /// The number of index entries with a key.
+    /// The number of records with an index key.
     Count {
         /// The kind's name.
         kind: &'a str,
@@ -66,7 +73,8 @@ pub(super) struct ParsedKey<'a> {
     pub(super) id: &'a str,
 }
 
-/// Parses a unique, index or ordered key, with the value that is stored under it.
+/// Parses a unique or ordered key, or an index key as it is in a record, with the value that is
+/// stored under it.
 pub(super) fn parse_key<'a>(place: &'a [u8], stored: &'a [u8]) -> Option<ParsedKey<'a>> {
     let (table, mut rest) = place.split_first()?;
     let mut part = || str::from_utf8(pull(&mut rest)?).ok();
@@ -99,7 +107,9 @@ pub(super) struct Stored<'a> {
 impl<'a> Stored<'a> {
     /// The bytes to store.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = self.version.to_be_bytes().to_vec();
+        let keys: usize = self.keys.iter().map(|key| LENGTH + key.len()).sum();
+        let mut out = Vec::with_capacity(2 * LENGTH + self.doc.len() + keys);
+        out.extend_from_slice(&self.version.to_be_bytes());
         push(&mut out, self.doc);
         for key in &self.keys {
             push(&mut out, key);
@@ -149,14 +159,14 @@ pub(super) fn unique(kind: Kind, key: &Key) -> Vec<u8> {
     field(b'u', kind, key)
 }
 
-/// The key of an index entry.
+/// An index key of a record, as it is stored in the record.
 pub(super) fn index(kind: Kind, key: &Key, id: &str) -> Vec<u8> {
     let mut out = indexed(kind, key);
     out.extend_from_slice(id.as_bytes());
     out
 }
 
-/// The prefix of all index entries with a key.
+/// The prefix of an index key: all but the id.
 pub(super) fn indexed(kind: Kind, key: &Key) -> Vec<u8> {
     field(b'i', kind, key)
 }
@@ -183,17 +193,21 @@ pub(super) fn ordered_field(kind: Kind, name: &str) -> Vec<u8> {
     out
 }
 
-/// The key of the number of index entries that have the same key as this one; `None` for other
-/// entries.
-pub(super) fn count_of(place: &[u8]) -> Option<Vec<u8>> {
+/// The prefix of an index key and the id; `None` for other keys.
+pub(super) fn index_parts(place: &[u8]) -> Option<(&[u8], &[u8])> {
     let (b'i', mut rest) = place.split_first()? else { return None };
     for _ in 0..3 {
         pull(&mut rest)?;
     }
-    counted(place.get(..place.len() - rest.len())?)
+    place.split_at_checked(place.len() - rest.len())
 }
 
-/// The key of the number of index entries with this prefix ([`indexed`]).
+/// The key of the number of records that have the same index key; `None` for other keys.
+pub(super) fn count_of(place: &[u8]) -> Option<Vec<u8>> {
+    counted(index_parts(place)?.0)
+}
+
+/// The key of the number of records with the index key that has this prefix ([`indexed`]).
 pub(super) fn counted(indexed: &[u8]) -> Option<Vec<u8>> {
     let (_, parts) = indexed.split_first()?;
     Some([b"c", parts].concat())
@@ -211,7 +225,8 @@ pub(super) fn text(kind: Kind, bytes: &[u8]) -> Result<&str, StoreError> {
 }
 
 fn start(table: u8, kind: &str) -> Vec<u8> {
-    let mut out = vec![table];
+    let mut out = Vec::with_capacity(ROOM);
+    out.push(table);
     push(&mut out, kind.as_bytes());
     out
 }

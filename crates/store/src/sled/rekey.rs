@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::blocks::{Entries, IndexChanges};
 use super::digest::Digest;
 use super::error::OpenError;
 use super::head::{HEAD, Head, META, Meta};
@@ -79,6 +80,7 @@ impl Rekeying {
     ) -> Result<(), StoreError> {
         let (mut digest, mut batch) = (Digest::default(), sled::Batch::default());
         let (mut removed_keys, mut uncounted) = (BTreeSet::new(), BTreeMap::<_, u64>::new());
+        let mut index = IndexChanges::default();
         let mut next = 0;
         let database = &self.opened.database;
         for entry in database.scan_prefix(b"r") {
@@ -103,7 +105,12 @@ impl Rekeying {
                     for count in stored.keys.iter().filter_map(|key| layout::count_of(key)) {
                         *uncounted.entry(count).or_default() += 1;
                     }
-                    removed_keys.extend(stored.keys.into_iter().map(<[u8]>::to_vec));
+                    for key in stored.keys {
+                        match layout::index_parts(key) {
+                            Some((prefix, id)) => index.set(prefix, id, false),
+                            None => drop(removed_keys.insert(key.to_vec())),
+                        }
+                    }
                     batch.remove(place);
                 }
                 _ => digest.add(new, &place, &value),
@@ -124,7 +131,7 @@ impl Rekeying {
                 batch.insert(place, &count);
             }
         }
-        for entry in [b"i", b"o", b"u"].into_iter().flat_map(|table| database.scan_prefix(table)) {
+        for entry in [b"o", b"u"].into_iter().flat_map(|table| database.scan_prefix(table)) {
             let (place, value) = entry?;
             if removed_keys.contains(&*place) {
                 batch.remove(place);
@@ -132,10 +139,17 @@ impl Rekeying {
                 digest.add(new, &place, &value);
             }
         }
-        for (place, value) in entries(appended, next) {
-            digest.add(new, &place, &value);
-            batch.insert(place, value);
+        let (place, value) = record_of(appended, next, &mut index);
+        digest.add(new, &place, &value);
+        batch.insert(place, value);
+        let blocks = index.blocks(database)?;
+        for entry in database.scan_prefix(b"i") {
+            let (place, value) = entry?;
+            if !blocks.contains_key(&*place) {
+                digest.add(new, &place, &value);
+            }
         }
+        put(blocks, new, &mut digest, &mut batch);
         let head = Head { sequence: self.opened.head.sequence + 1, digest };
         batch.insert(META, Meta::of(new).encode());
         batch.insert(HEAD, head.encode());
@@ -148,14 +162,29 @@ impl Rekeying {
     }
 }
 
-/// The entries of an appended record.
-fn entries(appended: &Appended, number: u64) -> BTreeMap<Vec<u8>, Vec<u8>> {
+/// The entry of an appended record; its index keys are added to `changes`.
+fn record_of(appended: &Appended, number: u64, changes: &mut IndexChanges) -> (Vec<u8>, Vec<u8>) {
     let Appended { kind, doc, index } = appended;
     let id = number_id(number);
+    for key in index {
+        changes.set(&layout::indexed(*kind, key), id.as_bytes(), true);
+    }
     let keys: Vec<_> = index.iter().map(|key| layout::index(*kind, key, &id)).collect();
     let stored = Stored { version: 1, doc, keys: keys.iter().map(Vec::as_slice).collect() };
-    let record = (layout::record(*kind, &id), stored.encode());
-    keys.iter().cloned().map(|key| (key, Vec::new())).chain([record]).collect()
+    (layout::record(*kind, &id), stored.encode())
+}
+
+/// Adds the changed blocks to the batch, and those that stay to the digest.
+fn put(blocks: Entries, key: &StoreKey, digest: &mut Digest, batch: &mut sled::Batch) {
+    for (place, block) in blocks {
+        match block {
+            Some(block) => {
+                digest.add(key, &place, &block);
+                batch.insert(place, block);
+            }
+            None => batch.remove(place),
+        }
+    }
 }
 
 /// The kind, the id and the content of a record; `None` for what was never written.

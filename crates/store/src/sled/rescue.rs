@@ -10,6 +10,7 @@ use std::ops::Bound;
 use std::path::Path;
 
 use super::answered::AnsweredFile;
+use super::blocks::{self, IndexChanges};
 use super::error::OpenError;
 use super::folder::{self, Folder};
 use super::head::{FORMAT, HEAD, Head, META, Meta};
@@ -57,11 +58,14 @@ pub(super) fn rescue(from: &Path, key: &StoreKey, to: &Path) -> Result<Rescued, 
     })?;
     target.write()?;
     missing.extend(missing_records(&source, &target)?);
-    if format > 1 {
-        target.count()?;
-    }
+    target.count()?;
     if let Some(head) = &head {
-        missing.extend(head.digest.differences(&target.head.digest));
+        let found = &target.head.digest;
+        missing.extend(match format {
+            FORMAT => head.digest.differences(found),
+            // The keys of other formats are stored differently.
+            _ => head.digest.missing_records(found),
+        });
     } else {
         missing.push("it is not known how many records there should be".to_owned());
     }
@@ -156,12 +160,14 @@ impl Covered {
 fn missing_records(source: &Source, target: &Target) -> Result<Vec<String>, StoreError> {
     let mut missing: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     source.entries(|place, value| {
-        if let Some(Entry::Key { .. }) = Entry::parse(place)
-            && let Some(key) = layout::parse_key(place, value)
-            && !target.contains(key.kind, key.id)?
-        {
-            let record = (key.kind.to_owned(), key.id.to_owned());
-            missing.entry(record).or_default().insert(format!("{} `{}`", key.field, key.value));
+        let Some(Entry::Key { .. }) = Entry::parse(place) else { return Ok(()) };
+        for (place, value) in keys(place, value) {
+            if let Some(key) = layout::parse_key(&place, value)
+                && !target.contains(key.kind, key.id)?
+            {
+                let record = (key.kind.to_owned(), key.id.to_owned());
+                missing.entry(record).or_default().insert(format!("{} `{}`", key.field, key.value));
+            }
         }
         Ok(())
     })?;
@@ -170,6 +176,16 @@ fn missing_records(source: &Source, target: &Target) -> Result<Vec<String>, Stor
         format!("{kind} `{id}` ({})", keys.join(", "))
     });
     Ok(lines.collect())
+}
+
+/// The keys in an entry: one, or one for each id of a block.
+fn keys<'a>(place: &[u8], value: &'a [u8]) -> Vec<(Vec<u8>, &'a [u8])> {
+    match layout::index_parts(place) {
+        Some((prefix, _)) if !value.is_empty() => {
+            blocks::ids(value).map(|id| ([prefix, id].concat(), &[] as &[u8])).collect()
+        }
+        _ => vec![(place.to_vec(), value)],
+    }
 }
 
 fn describe(place: &[u8]) -> String {
@@ -187,7 +203,9 @@ struct Target {
     head: Head,
     batch: sled::Batch,
     waiting: BTreeSet<Vec<u8>>,
-    /// The numbers of index entries.
+    /// The index keys of the records that are waiting.
+    index: IndexChanges,
+    /// The numbers of records with an index key.
     counts: BTreeMap<Vec<u8>, u64>,
 }
 
@@ -200,7 +218,8 @@ impl Target {
         let opened = opening::create(to, key)?;
         let head = Head::default();
         let (batch, waiting, counts) = (sled::Batch::default(), BTreeSet::new(), BTreeMap::new());
-        Ok(Self { opened, key: key.clone(), head, batch, waiting, counts })
+        let index = IndexChanges::default();
+        Ok(Self { opened, key: key.clone(), head, batch, waiting, index, counts })
     }
 
     fn contains(&self, kind: &str, id: &str) -> Result<bool, StoreError> {
@@ -221,7 +240,7 @@ impl Target {
         let Some(stored) = Stored::parse(value).filter(belongs) else {
             return Ok(Err("it is damaged".to_owned()));
         };
-        for key in &stored.keys {
+        for key in stored.keys.iter().filter(|key| layout::index_parts(key).is_none()) {
             if self.waiting.contains(*key) || self.opened.database.contains_key(key)? {
                 return Ok(Err("another record has one of its keys".to_owned()));
             }
@@ -229,7 +248,10 @@ impl Target {
         self.insert(place, value);
         let is_appended = str::from_utf8(id).is_ok_and(is_number);
         for key in stored.keys {
-            self.insert(key, layout::key_value(key, id));
+            match layout::index_parts(key) {
+                Some((prefix, id)) => self.index.set(prefix, id, true),
+                None => self.insert(key, layout::key_value(key, id)),
+            }
             if let Some(count) = layout::count_of(key).filter(|_| !is_appended) {
                 *self.counts.entry(count).or_default() += 1;
             }
@@ -248,11 +270,20 @@ impl Target {
 
     fn write(&mut self) -> Result<(), StoreError> {
         self.waiting.clear();
+        for (place, block) in std::mem::take(&mut self.index).blocks(&self.opened.database)? {
+            if let Some(old) = self.opened.database.get(&place)? {
+                self.head.digest.remove(&self.key, &place, &old);
+            }
+            if let Some(block) = block {
+                self.head.digest.add(&self.key, &place, &block);
+                self.batch.insert(place, block);
+            }
+        }
         self.opened.database.apply_batch(std::mem::take(&mut self.batch))?;
         Ok(())
     }
 
-    /// Writes the numbers of index entries.
+    /// Writes the numbers of records with an index key.
     fn count(&mut self) -> Result<(), StoreError> {
         for (place, count) in std::mem::take(&mut self.counts) {
             self.insert(&place, &count.to_be_bytes());
@@ -262,7 +293,6 @@ impl Target {
 
     fn finish(mut self, sequence: u64) -> Result<(), OpenError> {
         self.head.sequence = sequence;
-        self.count()?;
         let mut batch = sled::Batch::default();
         batch.insert(HEAD, self.head.encode());
         let database = &self.opened.database;

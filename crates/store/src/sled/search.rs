@@ -1,13 +1,14 @@
 //! Searches ([`Store::search`](crate::Store::search)).
 //!
-//! Without a prefix, the index entries of all conditions are walked side by side, in order of id.
+//! Without a prefix, the ids with each of the index keys are walked side by side, in order.
 //! With a prefix, either its ordered entries are walked, and the conditions checked on each record;
-//! or, if the numbers of index entries show that few records meet one of the conditions, these are
+//! or, if the numbers of records with an index key show that few meet one of the conditions, these are
 //! all read and put in order. A record with several values that begin with the prefix counts at the
 //! first one only.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::blocks::Ids;
 use super::layout::{self, Stored};
 use super::shared::{Shared, to_record};
 use crate::{Found, Key, Kind, Place, Record, Search, StoreError};
@@ -16,8 +17,6 @@ use crate::{Found, Key, Kind, Place, Record, Search, StoreError};
 const FEW: u64 = 1000;
 /// The most entries that are looked at for one result.
 const MOST_READ: usize = 2000;
-/// How many entries are read on before the place is looked up in the tree.
-const NEAR: usize = 8;
 
 /// The records that the search finds, at most `limit`.
 pub(super) fn search(
@@ -71,9 +70,9 @@ impl Searching<'_> {
     fn by_id(&self, search: &Search) -> Result<Found, StoreError> {
         let after = search.after.as_ref().map(|place| place.id.as_str());
         let mut streams: Vec<_> =
-            self.conditions.all.iter().map(|key| Union::new(self.shared, [key])).collect();
+            self.conditions.all.iter().map(|key| self.union([key])).collect::<Result<_, _>>()?;
         if !self.conditions.any.is_empty() {
-            streams.push(Union::new(self.shared, &self.conditions.any));
+            streams.push(self.union(&self.conditions.any)?);
         }
         if streams.is_empty() {
             let records = self.shared.list(self.kind, None, after, self.limit + 1)?;
@@ -115,6 +114,15 @@ impl Searching<'_> {
         Ok(Found::first(found, self.limit))
     }
 
+    /// The ids of all records that have one of some index keys.
+    fn union<'k>(
+        &self,
+        indexed: impl IntoIterator<Item = &'k Vec<u8>>,
+    ) -> Result<Union<'_>, StoreError> {
+        let ids = indexed.into_iter().map(|indexed| self.shared.ids(self.kind, indexed.clone()));
+        Ok(Union { shared: self.shared, ids: ids.collect::<Result<_, _>>()? })
+    }
+
     /// The index keys of a condition that few records meet, if there is one.
     fn few(&self, search: &Search) -> Result<Option<Vec<Key>>, StoreError> {
         let mut few: Option<(u64, Vec<Key>)> = None;
@@ -137,8 +145,8 @@ impl Searching<'_> {
         if let Some(count) = self.shared.kept_count(self.kind, Some(key))? {
             return Ok(count);
         }
-        let mut entries = self.shared.db.scan_prefix(layout::indexed(self.kind, key));
-        Ok(if entries.next().is_some() { u64::MAX } else { 0 })
+        let first = self.shared.ids(self.kind, layout::indexed(self.kind, key))?.next();
+        Ok(if self.shared.read(first.transpose())?.is_some() { u64::MAX } else { 0 })
     }
 
     /// Reads all records with one of these index keys.
@@ -150,10 +158,9 @@ impl Searching<'_> {
     ) -> Result<Found, StoreError> {
         let mut places = BTreeMap::new();
         for key in keys {
-            let indexed = layout::indexed(self.kind, key);
-            for entry in self.shared.db.scan_prefix(&indexed).keys() {
-                let entry = self.shared.read(entry)?;
-                let id = layout::text(self.kind, entry.get(indexed.len()..).unwrap_or_default())?;
+            for id in self.shared.ids(self.kind, layout::indexed(self.kind, key))? {
+                let id = self.shared.read(id)?;
+                let id = layout::text(self.kind, &id)?;
                 let Some((record, value)) = self.record(id, Some(prefix))? else { continue };
                 let place = Place { value, id: id.to_owned() };
                 if after.is_none_or(|after| place > *after) {
@@ -225,58 +232,19 @@ fn by_id(id: &str) -> Place {
 }
 
 /// The ids of all records that have one of some index keys.
-struct Union<'a>(Vec<Ids<'a>>);
+struct Union<'a> {
+    shared: &'a Shared,
+    ids: Vec<Ids<'a>>,
+}
 
-impl<'a> Union<'a> {
-    fn new<'k>(shared: &'a Shared, indexed: impl IntoIterator<Item = &'k Vec<u8>>) -> Self {
-        let ids = indexed.into_iter().map(|indexed| Ids::new(shared, indexed.clone()));
-        Self(ids.collect())
-    }
-
-    /// The first id from `wanted` on.
+impl Union<'_> {
+    /// The first id from `wanted` on. Never goes back.
     fn first_from(&mut self, wanted: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let mut first: Option<&[u8]> = None;
-        for ids in &mut self.0 {
-            let id = ids.first_from(wanted)?;
+        for ids in &mut self.ids {
+            let id = self.shared.read(ids.first_from(wanted))?;
             first = first.into_iter().chain(id).min();
         }
         Ok(first.map(<[u8]>::to_vec))
-    }
-}
-
-/// The ids of all records that have an index key, in order.
-struct Ids<'a> {
-    shared: &'a Shared,
-    indexed: Vec<u8>,
-    entries: Option<sled::Iter>,
-    current: Option<Vec<u8>>,
-}
-
-impl<'a> Ids<'a> {
-    fn new(shared: &'a Shared, indexed: Vec<u8>) -> Self {
-        Self { shared, indexed, entries: None, current: None }
-    }
-
-    /// The first id from `wanted` on. Never goes back.
-    fn first_from(&mut self, wanted: &[u8]) -> Result<Option<&[u8]>, StoreError> {
-        if self.entries.is_some() {
-            for _ in 0..NEAR {
-                if self.current.as_deref().is_none_or(|current| current >= wanted) {
-                    return Ok(self.current.as_deref());
-                }
-                self.advance()?;
-            }
-        }
-        self.entries = Some(self.shared.db.range([self.indexed.as_slice(), wanted].concat()..));
-        self.advance()?;
-        Ok(self.current.as_deref())
-    }
-
-    fn advance(&mut self) -> Result<(), StoreError> {
-        let entry = self.entries.as_mut().and_then(Iterator::next).transpose();
-        let entry = self.shared.read(entry)?;
-        let id = entry.as_ref().and_then(|(place, _)| place.strip_prefix(self.indexed.as_slice()));
-        self.current = id.map(<[u8]>::to_vec);
-        Ok(())
     }
 }

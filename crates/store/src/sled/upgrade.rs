@@ -1,40 +1,55 @@
-//! Stores of format 1, which have no counts of index entries.
+//! Stores of formats 1 and 2, which have an entry for each index key of each record.
 
 use std::collections::BTreeMap;
 
+use super::blocks;
 use super::database::Database;
 use super::head::{FORMAT, HEAD, Head, META, Meta};
 use super::layout;
 use crate::{StoreError, StoreKey, number_id};
 
-/// Adds the counts to a store of format 1, in one sled batch: after a crash, the store has either
-/// format. Returns the head of the store, which is a commit later if there was something to add.
+/// Puts the ids of records with an index key together in blocks, and counts them, in one sled batch:
+/// after a crash, the store has either format. Returns the head of the store, which is a commit later
+/// if there was something to change. Holds all index keys in memory, some hundred bytes each.
 pub(super) fn upgrade(database: &Database, key: &StoreKey, head: Head) -> Result<Head, StoreError> {
-    let meta = database.get(META)?;
-    if meta.as_deref().and_then(Meta::decode).is_none_or(|meta| meta.format >= FORMAT) {
+    let meta = database.get(META)?.as_deref().and_then(Meta::decode);
+    let Some(Meta { format: from, .. }) = meta.filter(|meta| meta.format < FORMAT) else {
         return Ok(head);
-    }
-    let mut counts: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
-    for place in database.scan_prefix(b"i").keys() {
-        let place = place?;
-        let is_appended = layout::parse_key(&place, &[]).is_some_and(|key| is_number(key.id));
-        if let Some(count) = layout::count_of(&place).filter(|_| !is_appended) {
-            *counts.entry(count).or_default() += 1;
-        }
-    }
+    };
     let mut head = Head { sequence: head.sequence + 1, ..head };
     let mut batch = sled::Batch::default();
-    for (place, count) in counts {
-        let count = count.to_be_bytes();
-        head.digest.add(key, &place, &count);
-        batch.insert(place, &count);
+    let mut by_key: BTreeMap<Vec<u8>, Vec<sled::IVec>> = BTreeMap::new();
+    for entry in database.scan_prefix(b"i") {
+        let (place, value) = entry?;
+        let Some((prefix, _)) = layout::index_parts(&place) else { continue };
+        head.digest.remove(key, &place, &value);
+        by_key.entry(prefix.to_vec()).or_default().push(place.clone());
+        batch.remove(place);
+    }
+    for (prefix, places) in by_key {
+        let ids: Vec<_> = places.iter().filter_map(|place| place.get(prefix.len()..)).collect();
+        // Those of appended records are not counted.
+        let counted =
+            ids.iter().filter(|id| !str::from_utf8(id).is_ok_and(is_number)).count() as u64;
+        if from < 2
+            && counted > 0
+            && let Some(place) = layout::counted(&prefix)
+        {
+            let counted = counted.to_be_bytes();
+            head.digest.add(key, &place, &counted);
+            batch.insert(place, &counted);
+        }
+        for (place, block) in blocks::filled(&prefix, &ids) {
+            head.digest.add(key, &place, &block);
+            batch.insert(place, block);
+        }
     }
     batch.insert(META, Meta::of(key).encode());
     batch.insert(HEAD, head.encode());
     database.write(batch).inspect_err(|_| database.skip_checksums())?;
     tracing::info!(
         folder = %database.folder().path().display(),
-        "the store was upgraded to format 2; earlier releases cannot open it"
+        "the store was upgraded to format {FORMAT}; earlier releases cannot open it"
     );
     Ok(head)
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use super::answered::AnsweredFile;
-use super::effect::Effect;
+use super::effect::{Effect, Numbers};
 use super::flush::Flush;
 use super::head::{HEAD, Head};
 use super::layout::number;
@@ -38,6 +38,7 @@ pub(super) struct Writer {
     key: StoreKey,
     /// The state after the last commit that was written to sled.
     head: Head,
+    numbers: Numbers,
     answered: AnsweredFile,
     flush: Flush,
 }
@@ -51,7 +52,7 @@ impl Writer {
         answered: AnsweredFile,
         flush: Flush,
     ) -> Self {
-        Self { shared, key, head, answered, flush }
+        Self { shared, key, head, numbers: Numbers::new(), answered, flush }
     }
 
     /// Runs until the last sender has been dropped.
@@ -101,7 +102,7 @@ impl Writer {
         changes: &mut Vec<Change>,
     ) -> Result<Committed, CommitError> {
         self.shared.ensure_running()?;
-        let effect = Effect::of(commit, &self.shared.db);
+        let effect = Effect::of(commit, &self.shared.db, &self.numbers);
         if let Err(CommitError::Store(_)) = &effect {
             self.shared.db.skip_checksums();
         }
@@ -109,12 +110,17 @@ impl Writer {
         if effect.touched.is_empty() {
             return Ok(Committed { sequence: self.head.sequence, versions: Vec::new() });
         }
-        let Effect { mut entries, counts, versions, touched } = effect;
+        let Effect { mut entries, index, counts, next_numbers, versions, touched } = effect;
         entries.extend(self.counted(counts)?);
+        entries.extend(self.shared.read(index.blocks(&self.shared.db))?);
         let (mut head, mut batch) = (self.head.clone(), sled::Batch::default());
         head.sequence += 1;
         for (place, value) in entries {
-            if let Some(old) = self.shared.read(self.shared.db.get(&place))? {
+            let old = self.shared.read(self.shared.db.get(&place))?;
+            if old.as_deref() == value.as_deref() {
+                continue;
+            }
+            if let Some(old) = old {
                 head.digest.remove(&self.key, &place, &old);
             }
             match value {
@@ -134,13 +140,16 @@ impl Writer {
         }
         let sequence = head.sequence;
         self.head = head;
+        // A removed record may have been the last one.
+        self.numbers.retain(|kind, _| !touched.iter().any(|(touched, _)| touched == kind));
+        self.numbers.extend(next_numbers);
         changes.extend(touched.into_iter().map(|(kind, id)| Change { sequence, kind, id }));
         Ok(Committed { sequence, versions })
     }
 }
 
 impl Writer {
-    /// The new numbers of index entries. Those of appended records are not kept, and stay so when
+    /// The new numbers of records with an index key. Those of appended records are not kept, and stay so when
     /// such a record is removed.
     fn counted(
         &self,

@@ -163,6 +163,9 @@ fn unversioned(path: &Path) {
     };
     Runtime::new().unwrap().block_on(store.commit(vec![user])).unwrap();
     let db = &store.shared.db;
+    let mut batch = sled::Batch::default();
+    with_an_entry_for_each_key(db, &mut head::Head::default(), &mut batch);
+    db.apply_batch(batch).unwrap();
     db.remove(head::META).unwrap();
     db.insert(head::HEAD, &1_u64.to_be_bytes()).unwrap();
     for place in db.scan_prefix(b"c").keys() {
@@ -241,8 +244,25 @@ fn i13_a_store_that_lost_its_version_is_not_migrated() {
     assert!(matches!(refused, OpenError::Unanswered { .. }), "{refused}");
 }
 
-/// A store as versions with format 1 wrote it, without counts, and the writes that it holds.
-async fn of_format_1(folder: &TempDir) {
+/// Replaces blocks of ids by an entry for each index key of each record, as before format 3.
+fn with_an_entry_for_each_key(db: &sled::Tree, head: &mut head::Head, batch: &mut sled::Batch) {
+    let blocks: Vec<_> = db.scan_prefix(b"i").map(Result::unwrap).collect();
+    for (place, block) in &blocks {
+        head.digest.remove(&KEY, place, block);
+        batch.remove(place);
+    }
+    for (place, block) in &blocks {
+        let (prefix, _) = layout::index_parts(place).unwrap();
+        for id in blocks::ids(block) {
+            let place = [prefix, id].concat();
+            head.digest.add(&KEY, &place, b"");
+            batch.insert(place, b"");
+        }
+    }
+}
+
+/// A store as versions with format 1 or 2 wrote it. Without counts in format 1.
+async fn of_format(format: u64, folder: &TempDir) {
     let store = open(&place(folder)).unwrap();
     let put = |id: &str, group: &str| Write::Put {
         kind: kinds::USER,
@@ -265,21 +285,28 @@ async fn of_format_1(folder: &TempDir) {
     let opened = opening::open(&place(folder), &KEY).unwrap();
     let (db, mut head) = (&opened.database, opened.head.clone());
     let mut batch = sled::Batch::default();
-    for entry in db.scan_prefix(b"c") {
+    with_an_entry_for_each_key(db, &mut head, &mut batch);
+    for entry in db.scan_prefix(b"c").filter(|_| format == 1) {
         let (place, value) = entry.unwrap();
         head.digest.remove(&KEY, &place, &value);
         batch.remove(place);
     }
-    batch.insert(head::META, head::Meta { format: 1, ..head::Meta::of(&KEY) }.encode());
+    batch.insert(head::META, head::Meta { format, ..head::Meta::of(&KEY) }.encode());
     batch.insert(head::HEAD, head.encode());
     db.write(batch).unwrap();
     AnsweredFile::create(db.folder().answered(), head.mark()).unwrap();
 }
 
 #[tokio::test]
-async fn a_store_of_format_1_is_upgraded() {
+async fn stores_of_earlier_formats_are_upgraded() {
+    for format in [1, 2] {
+        is_upgraded(format).await;
+    }
+}
+
+async fn is_upgraded(format: u64) {
     let folder = TempDir::new().unwrap();
-    of_format_1(&folder).await;
+    of_format(format, &folder).await;
     let counts = async |store: &SledStore| {
         let mut counts = vec![store.count(kinds::USER, None).await.unwrap()];
         for group in ["g", "h", "none"] {
@@ -306,7 +333,7 @@ async fn a_store_of_format_1_is_upgraded() {
 #[tokio::test]
 async fn i13_an_interrupted_upgrade_is_complete_or_absent() {
     let folder = TempDir::new().unwrap();
-    of_format_1(&folder).await;
+    of_format(1, &folder).await;
     let before = fs::read(folder.path().join("store.answered")).unwrap();
     drop(SledStore::open(&place(&folder), &KEY).unwrap());
     // As if the process had ended before the file beside the store was written.
@@ -316,16 +343,29 @@ async fn i13_an_interrupted_upgrade_is_complete_or_absent() {
     assert_eq!(store.count(kinds::USER, Some(&Key::new("group", "g"))).await.unwrap(), 2);
 }
 
+#[tokio::test]
+async fn a_store_of_an_earlier_format_is_rescued() {
+    for format in [1, 2] {
+        let folder = TempDir::new().unwrap();
+        of_format(format, &folder).await;
+        let to = folder.path().join("new");
+        let rescued = SledStore::rescue(&place(&folder), &KEY, &to).unwrap();
+        assert_eq!(rescued.missing, [""; 0], "format {format}");
+        let store = open(&to).unwrap();
+        assert_eq!(store.count(kinds::USER, Some(&Key::new("group", "g"))).await.unwrap(), 2);
+    }
+}
+
 #[test]
 fn a_later_format_is_refused() {
     let folder = TempDir::new().unwrap();
     let path = place(&folder);
     drop(open(&path).unwrap());
     let db = Folder::lock(&path).unwrap().open_database().unwrap();
-    db.insert(head::META, head::Meta { format: 3, key_id: [0; 32] }.encode()).unwrap();
+    db.insert(head::META, head::Meta { format: 4, key_id: [0; 32] }.encode()).unwrap();
     drop(db);
     let refused = open(&path).unwrap_err();
-    assert!(matches!(refused, OpenError::Newer { format: 3, .. }), "{refused}");
+    assert!(matches!(refused, OpenError::Newer { format: 4, .. }), "{refused}");
 }
 
 #[tokio::test]
