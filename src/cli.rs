@@ -93,6 +93,9 @@ pub struct Cli {
         help_heading = GLOBAL
     )]
     color: ColorChoice,
+    /// Change a record although a file manages it; the file then no longer does
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    detach: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -217,6 +220,7 @@ impl Cli {
             ("--json", self.json && !prints_json),
             ("--yes", self.yes && !asks),
             ("--dry-run", self.dry_run && !help::writes(leaf)),
+            ("--detach", self.detach && !help::detaches(leaf)),
         ];
         match without_effect.into_iter().find(|(_, given)| *given) {
             None => Ok(self),
@@ -232,8 +236,8 @@ impl Cli {
     /// # Errors
     /// What is wrong, where, and how to fix it.
     pub fn run(self, out: &mut dyn Screen) -> anyhow::Result<()> {
-        let Self { config, socket, json, yes, dry_run, color: _, command } = self;
-        let options = Options { json, yes, dry_run };
+        let Self { config, socket, json, yes, dry_run, color: _, detach, command } = self;
+        let options = Options { json, yes, dry_run, detach };
         let command = match command {
             Command::Init(args) => return args.run(json, out),
             Command::Serve => return serve::run(config.as_deref()),

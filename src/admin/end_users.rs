@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::request::{Body, Id, NewRecord, PageParams, Params, RecordChange};
+use super::request::{Body, Id, NewRecord, PageParams, Params, RecordEdit};
 use super::response::{
     ApiResult, Created, Document, NoContent, Record, created, document, no_content, record,
 };
@@ -50,7 +50,7 @@ pub(super) async fn show(
 pub(super) async fn change(
     State(admin): State<AdminState>,
     Id((organization, id)): Id<(OrganizationId, EndUserId)>,
-    RecordChange(change): RecordChange,
+    RecordEdit(change): RecordEdit,
     Body(patch): Body<EndUserPatch>,
 ) -> ApiResult<Record<EndUserView>> {
     record(&admin.directory.end_users().change(&organization, &id, patch, &change).await?)
@@ -59,7 +59,7 @@ pub(super) async fn change(
 pub(super) async fn delete(
     State(admin): State<AdminState>,
     Id((organization, id)): Id<(OrganizationId, EndUserId)>,
-    RecordChange(change): RecordChange,
+    RecordEdit(change): RecordEdit,
 ) -> ApiResult<NoContent> {
     admin.directory.end_users().delete(&organization, &id, &change).await?;
     no_content()

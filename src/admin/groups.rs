@@ -2,7 +2,9 @@
 
 use serde::Deserialize;
 
-use super::request::{Body, Id, NewRecord, OptionalBody, PageParams, Params, RecordChange};
+use super::request::{
+    Body, Id, NewRecord, OptionalBody, PageParams, Params, RecordChange, RecordEdit,
+};
 use super::response::{
     ApiResult, Created, Document, NoContent, Record, created, document, no_content, record,
 };
@@ -45,7 +47,7 @@ pub(super) async fn show(
 pub(super) async fn change(
     State(admin): State<AdminState>,
     Id(id): Id<GroupId>,
-    RecordChange(change): RecordChange,
+    RecordEdit(change): RecordEdit,
     Body(patch): Body<GroupPatch>,
 ) -> ApiResult<Record<GroupView>> {
     record(&admin.directory.groups().change(&id, patch, &change).await?)
@@ -65,7 +67,7 @@ pub(super) async fn delete(
     State(admin): State<AdminState>,
     Id(id): Id<GroupId>,
     Params(DeleteParams { move_to }): Params<DeleteParams>,
-    RecordChange(change): RecordChange,
+    RecordEdit(change): RecordEdit,
 ) -> ApiResult<NoContent> {
     admin.directory.groups().delete(&id, move_to.as_ref(), &change).await?;
     no_content()

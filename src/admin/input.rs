@@ -12,7 +12,9 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
-use super::request::{Body, Id, NewRecord, OptionalBody, Params, RecordChange};
+use super::request::{
+    Body, Detaching, Id, NewRecord, OptionalBody, Params, RecordChange, RecordEdit,
+};
 use super::schemas::Schemas;
 use super::scoped::{State, Unauthenticated};
 use super::state::AdminState;
@@ -62,6 +64,18 @@ impl<T: JsonSchema> Input for OptionalBody<T> {
 
 impl Input for RecordChange {
     const READS_VERSION: bool = true;
+}
+
+impl Input for RecordEdit {
+    const READS_VERSION: bool = true;
+
+    fn query() -> &'static [&'static str] {
+        Params::<Detaching>::query()
+    }
+
+    fn describe(parts: &mut Parts, schemas: &mut Schemas) {
+        Params::<Detaching>::describe(parts, schemas);
+    }
 }
 
 impl<T: DeserializeOwned + JsonSchema> Input for Params<T> {

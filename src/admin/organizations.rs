@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::request::{
-    Body, Id, NewRecord, NoFields, OptionalBody, PageParams, Params, RecordChange,
+    Body, Id, NewRecord, NoFields, OptionalBody, PageParams, Params, RecordChange, RecordEdit,
 };
 use super::response::{
     ApiResult, Created, Document, Listed, NoContent, Record, Versioned, created, listed,
@@ -73,7 +73,7 @@ pub(super) async fn show(
 pub(super) async fn change(
     State(admin): State<AdminState>,
     Id(id): Id<OrganizationId>,
-    RecordChange(change): RecordChange,
+    RecordEdit(change): RecordEdit,
     Body(patch): Body<OrganizationPatch>,
 ) -> ApiResult<Record<OrganizationView>> {
     record(&admin.directory.organizations().change(&id, patch, &change).await?)
@@ -82,7 +82,7 @@ pub(super) async fn change(
 pub(super) async fn delete(
     State(admin): State<AdminState>,
     Id(id): Id<OrganizationId>,
-    RecordChange(change): RecordChange,
+    RecordEdit(change): RecordEdit,
 ) -> ApiResult<NoContent> {
     admin.directory.organizations().delete(&id, &change).await?;
     no_content()
@@ -100,7 +100,7 @@ pub(super) async fn link(
 pub(super) async fn switch_link(
     State(admin): State<AdminState>,
     Id(id): Id<OrganizationId>,
-    RecordChange(change): RecordChange,
+    RecordEdit(change): RecordEdit,
     Body(LinkPatch { enabled }): Body<LinkPatch>,
 ) -> ApiResult<Record<LinkView>> {
     let link = admin.directory.secure_links().set_enabled(&id, enabled, &change).await?;

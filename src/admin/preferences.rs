@@ -1,6 +1,6 @@
 //! `preferences` (R12, R60).
 
-use super::request::{Body, RecordChange};
+use super::request::{Body, RecordEdit};
 use super::response::{ApiResult, Record, record};
 use super::scoped::State;
 use super::state::AdminState;
@@ -13,7 +13,7 @@ pub(super) async fn show(State(admin): State<AdminState>) -> ApiResult<Record<Pr
 
 pub(super) async fn change(
     State(admin): State<AdminState>,
-    RecordChange(change): RecordChange,
+    RecordEdit(change): RecordEdit,
     Body(patch): Body<PreferencesPatch>,
 ) -> ApiResult<Record<PreferencesView>> {
     record(&admin.directory.preferences().change(patch, &change).await?)

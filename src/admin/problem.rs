@@ -141,9 +141,9 @@ impl From<DirectoryError> for Problem {
         match error {
             DirectoryError::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, code, detail),
             DirectoryError::Invalid { field, message } => Self::invalid(field, message),
-            DirectoryError::Refused(_) | DirectoryError::Taken { .. } => {
-                Self::new(StatusCode::CONFLICT, code, detail)
-            }
+            DirectoryError::Refused(_)
+            | DirectoryError::Taken { .. }
+            | DirectoryError::Managed { .. } => Self::new(StatusCode::CONFLICT, code, detail),
             DirectoryError::Changed { what, id, .. } => Self {
                 stale: Some(Box::new(Stale { what, id, current: Value::Null })),
                 ..Self::new(StatusCode::CONFLICT, code, detail)

@@ -65,6 +65,8 @@ problem_types! {
     CONFLICT {
         "changed": "The record is not at the version of `If-Match`; `current` is the record as it is now.",
             "Show both versions, and send the change again with the version of `current`.";
+        "managed": "A file manages the record, as `managed_by` says.",
+            "Change it in the file and apply that, or send `?detach=true`, which ends it.";
         "taken": "A name that must be unique is in use.", "Choose another name.";
         "permission-needs-identity":
             "A permission that needs a signed-in person cannot be granted to the group (R3).",

@@ -16,6 +16,7 @@ use super::caller::Caller;
 use super::problem::Problem;
 use super::scoped::no_caller;
 use crate::clock;
+use crate::directory::records::Marks;
 use crate::directory::{Change, PageRequest};
 
 /// The error of a page's `after` that no list returned.
@@ -143,6 +144,29 @@ impl<S: Send + Sync> FromRequestParts<S> for RecordChange {
         let IfMatch(version) = IfMatch::from_request_parts(parts, state).await?;
         Ok(Self(change(parts)?.expecting(version)))
     }
+}
+
+/// What an edit of a record that a file may manage is made with: as [`RecordChange`], and whether the
+/// file stops managing it.
+#[derive(Debug)]
+pub(super) struct RecordEdit(pub(super) Change);
+
+impl<S: Send + Sync> FromRequestParts<S> for RecordEdit {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let RecordChange(change) = RecordChange::from_request_parts(parts, state).await?;
+        let Params(Detaching { detach }) = Params::from_request_parts(parts, state).await?;
+        let marks = if detach == Some(true) { Marks::Remove } else { Marks::Keep };
+        Ok(Self(change.marking(marks)))
+    }
+}
+
+/// The parameter of edits of records that a file may manage.
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+pub(super) struct Detaching {
+    /// `true`: edit a record that a file manages, and the file no longer manages it.
+    detach: Option<bool>,
 }
 
 /// The same for a write that is not to a record with a version. `If-Match` with a version is refused,

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
 use super::problem::Problem;
-use super::request::{Body, Id, NewRecord, OptionalBody, PageParams, Params, RecordChange};
+use super::request::{
+    Body, Id, NewRecord, OptionalBody, PageParams, Params, RecordChange, RecordEdit,
+};
 use super::response::{
     ApiResult, Created, Document, Listed, NoContent, Record, Versioned, created, listed,
     no_content, record,
@@ -113,7 +115,7 @@ pub(super) async fn show(
 pub(super) async fn change(
     State(admin): State<AdminState>,
     Id(id): Id<UserId>,
-    RecordChange(change): RecordChange,
+    RecordEdit(change): RecordEdit,
     Body(patch): Body<UserPatch>,
 ) -> ApiResult<Record<WithWarnings>> {
     let users = admin.directory.users();
@@ -130,7 +132,7 @@ pub(super) async fn change(
 pub(super) async fn delete(
     State(admin): State<AdminState>,
     Id(id): Id<UserId>,
-    RecordChange(change): RecordChange,
+    RecordEdit(change): RecordEdit,
     Params(DeleteParams { end_user }): Params<DeleteParams>,
 ) -> ApiResult<NoContent> {
     let users = admin.directory.users();

@@ -47,6 +47,8 @@ pub(super) struct Options {
     pub(super) yes: bool,
     /// Try writes out.
     pub(super) dry_run: bool,
+    /// Change records although a file manages them.
+    pub(super) detach: bool,
 }
 
 impl<'a> Console<'a> {
@@ -110,13 +112,19 @@ impl<'a> Console<'a> {
             return Err(WouldChange(self.tried(request)?).into());
         }
         let Request { method, segments, params, version, body } = request;
-        self.client.send(method.clone(), &path_with(segments, params), *version, *body)
+        let params = [params, self.detaching()].concat();
+        self.client.send(method.clone(), &path_with(segments, &params), *version, *body)
+    }
+
+    /// The parameter of writes to records that a file manages.
+    fn detaching(&self) -> &'static [(&'static str, Option<&'static str>)] {
+        if self.options.detach { &[("detach", Some("true"))] } else { &[] }
     }
 
     /// What a write would change.
     pub(super) fn tried(&self, request: &Request<'_>) -> anyhow::Result<Value> {
         let Request { method, segments, params, version, body } = request;
-        let params = [params, &[("dry_run", Some("true"))][..]].concat();
+        let params = [params, self.detaching(), &[("dry_run", Some("true"))]].concat();
         let answer =
             self.client.send(method.clone(), &path_with(segments, &params), *version, *body)?;
         Ok(field(&answer, "changes").clone())
@@ -305,6 +313,15 @@ pub(super) fn field<'a>(document: &'a Value, name: &str) -> &'a Value {
 /// The items of a list in a document; none if the field is not a list.
 pub(super) fn array<'a>(document: &'a Value, name: &str) -> &'a [Value] {
     field(document, name).as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// The file that manages a record, with the commit if it is known.
+pub(super) fn managed_by(record: &Value) -> String {
+    let mark = field(record, "managed_by");
+    match field(mark, "commit").as_str() {
+        Some(commit) => format!("{}@{commit}", text(mark, "name")),
+        None => text(mark, "name"),
+    }
 }
 
 /// A field of a document, formatted for a person.

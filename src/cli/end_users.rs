@@ -3,7 +3,7 @@
 use clap::{ArgGroup, Subcommand};
 use serde_json::{Value, json};
 
-use super::console::{Console, text};
+use super::console::{Console, managed_by, text};
 use super::edit::{ExpectedVersion, name_and_email, report_edit};
 use super::lookup;
 
@@ -118,6 +118,9 @@ impl Command {
 }
 
 fn show(console: &mut Console<'_>, end_user: &Value) -> anyhow::Result<()> {
-    let fields = ["id", "organization", "name", "email"];
-    console.record(end_user, fields.map(|field| (field, text(end_user, field))))
+    let mut rows = ["id", "organization", "name", "email"]
+        .map(|field| (field, text(end_user, field)))
+        .to_vec();
+    rows.push(("managed by", managed_by(end_user)));
+    console.rows(end_user, &rows)
 }

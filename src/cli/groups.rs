@@ -3,7 +3,7 @@
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use super::console::{Console, array, field, text};
+use super::console::{Console, array, field, managed_by, text};
 use super::edit::{ExpectedVersion, report_edit, trimmed};
 use super::impact::{OpenSessions, counted};
 use super::lookup;
@@ -333,6 +333,7 @@ fn show(console: &mut Console<'_>, group: &Value) -> anyhow::Result<()> {
             ("default", default),
             ("built in", system),
             ("portal users", users),
+            ("managed by", managed_by(group)),
             ("permissions", count(group)),
             ("", permissions),
         ],

@@ -78,6 +78,30 @@ const WRITING: [&str; 43] = [
     "token revoke",
 ];
 
+/// The commands that change records that a file may manage, so that `--detach` has an effect.
+const DETACHING: [&str; 15] = [
+    "groups edit",
+    "groups delete",
+    "groups default",
+    "organizations edit",
+    "organizations delete",
+    "organizations link enable",
+    "organizations link disable",
+    "organizations end-users edit",
+    "organizations end-users delete",
+    "users edit",
+    "users disable",
+    "users enable",
+    "users delete",
+    "users erase",
+    "preferences set",
+];
+
+/// Whether `--detach` has an effect with a command without subcommands.
+pub(super) fn detaches(leaf: &str) -> bool {
+    DETACHING.contains(&leaf)
+}
+
 /// Whether `--dry-run` has an effect with a command without subcommands.
 pub(super) fn writes(leaf: &str) -> bool {
     WRITING.contains(&leaf)
@@ -171,6 +195,7 @@ fn has_effect(option: &str, leaf: &str) -> bool {
         _ => match option {
             "yes" => ASKING.contains(&leaf),
             "dry_run" => writes(leaf),
+            "detach" => detaches(leaf),
             _ => true,
         },
     }

@@ -4,7 +4,7 @@ use clap::{ArgGroup, Subcommand};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::console::{Console, Request, field, text};
+use super::console::{Console, Request, field, managed_by, text};
 use super::edit::{ExpectedVersion, name_and_email, report_edit};
 use super::impact::{Impact, sessions_end};
 use super::{end_users, links, lookup};
@@ -131,6 +131,7 @@ fn show(console: &mut Console<'_>, organization: &Value) -> anyhow::Result<()> {
             ("email", email),
             ("portal users", users),
             ("secure link", link(organization)),
+            ("managed by", managed_by(organization)),
         ],
     )
 }

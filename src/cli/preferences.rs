@@ -5,7 +5,7 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::client::with_option;
-use super::console::{Console, Request, field, text};
+use super::console::{Console, Request, field, managed_by, text};
 use super::edit::ExpectedVersion;
 use super::impact::{Impact, OpenSessions, counted, sessions_end};
 
@@ -158,6 +158,7 @@ fn show(console: &mut Console<'_>, preferences: &Value) -> anyhow::Result<()> {
             ("Portal", portal),
             ("Links ask for sign-in where portal users exist", text(preferences, SECURE)),
             ("Group of new portal users", text(preferences, "default_group")),
+            ("Managed by", managed_by(preferences)),
         ],
     )
 }

@@ -35,6 +35,7 @@ fn wrong_usage_is_exit_code_2() {
         &["portcullis", "--yes", "demo"],
         &["portcullis", "demo", "--dry-run"],
         &["portcullis", "groups", "list", "--dry-run"],
+        &["portcullis", "groups", "create", "g", "--detach"],
         &["portcullis", "serve", "--socket", "x"],
         &["portcullis", "store", "init", "--socket", "x"],
         &["portcullis", "store", "rescue"],
@@ -71,6 +72,7 @@ fn options_with_an_effect_are_accepted() {
         &["portcullis", "organizations", "edit", "acme", "--no-email"],
         &["portcullis", "users", "edit", "ann", "--require-mfa", "false"],
         &["portcullis", "--dry-run", "policy", "reload"],
+        &["portcullis", "groups", "edit", "g", "--name", "n", "--detach"],
     ] {
         assert!(read(right).is_ok(), "{right:?}");
     }

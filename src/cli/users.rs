@@ -5,7 +5,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::client::with_command;
-use super::console::{Console, Request, field, text};
+use super::console::{Console, Request, field, managed_by, text};
 use super::impact::{Impact, sessions_end};
 use super::terminal::shell_word;
 use super::user::User;
@@ -215,6 +215,7 @@ fn show(console: &mut Console<'_>, user: &Value) -> anyhow::Result<()> {
             ("invitation", invited),
             ("second factor", mfa(user).to_owned()),
             ("last sign-in", last),
+            ("managed by", managed_by(user)),
         ],
     )
 }

@@ -49,6 +49,20 @@ pub enum DirectoryError {
         /// The record's current version.
         version: u64,
     },
+    /// A file manages the record, so it is changed there.
+    #[error(
+        "the {} `{id}` is managed by `{by}`; change it there and apply the file again, or detach it \
+         (`--detach`, in the API `?detach=true`), so that the file no longer manages it",
+        noun(*what)
+    )]
+    Managed {
+        /// The kind of record.
+        what: Kind,
+        /// The record's id.
+        id: String,
+        /// The file, with its commit if that is known.
+        by: String,
+    },
     /// I10: the actor's role may not do this, and so may not grant it.
     #[error("this needs the role `{}`", role.name())]
     Escalation {
@@ -293,6 +307,7 @@ impl DirectoryError {
             Self::Taken { .. } => "taken",
             Self::Changed { .. } => "changed",
             Self::Escalation { .. } | Self::NoImpersonation => "escalation",
+            Self::Managed { .. } => "managed",
             Self::OutOfScope { .. } => "out-of-scope",
             Self::TokenUnknown => "token-unknown",
             Self::SessionEnded => "session-ended",
@@ -374,6 +389,9 @@ impl From<CommitError> for AttemptError {
                     true => DirectoryError::OutOfScope { role },
                     false => DirectoryError::Escalation { role },
                 })
+            }
+            CommitError::Managed { kind, id, by } => {
+                Self::Failed(DirectoryError::Managed { what: kind, id, by })
             }
             CommitError::ActorEnded { kind: kind::API_TOKEN } => {
                 Self::Failed(DirectoryError::TokenUnknown)

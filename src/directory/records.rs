@@ -8,6 +8,7 @@
 //! | `stored`, `read` | documents decoded with id and version; reading them |
 //! | [`role`], [`scope`], [`rights`] | what administrators and tokens may do, and for which organizations |
 //! | `permitted` | what administrators and tokens may write |
+//! | [`mark`], `managed` | the marks of records that a file manages, and who may change those |
 //! | `belonging`, `scoped_store` | the organization of a record; the records that a scope shows |
 //! | [`staff_member`], [`view_link`] | who of the staff opens the portal, and the one-time link for that |
 //! | [`change`], `write` | who makes a change; the one function that commits |
@@ -26,6 +27,8 @@ pub mod document;
 pub mod id;
 pub mod kind;
 pub mod mail;
+mod managed;
+pub mod mark;
 pub mod page;
 pub(in crate::directory) mod permitted;
 mod predecessor;
@@ -53,6 +56,8 @@ pub use id::{
     UserId, UserTokenId, ViewLinkId,
 };
 pub use mail::{AccountChange, ChangedBy, Mail, MailKind, MailState, Notice, Occasion};
+pub(in crate::directory) use managed::of_new;
+pub use mark::{ManagedBy, Marks};
 pub use page::{Page, PageRequest};
 pub(crate) use read::Reader;
 pub use rights::{Authority, Rights};

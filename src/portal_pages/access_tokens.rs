@@ -229,6 +229,7 @@ fn not_done(error: DirectoryError, text: &Catalogue) -> NotDone<'_> {
         DirectoryError::Store(error) => return error.into(),
         DirectoryError::NotFound { .. }
         | DirectoryError::Changed { .. }
+        | DirectoryError::Managed { .. }
         | DirectoryError::Escalation { .. }
         | DirectoryError::NoImpersonation
         | DirectoryError::OutOfScope { .. }

@@ -125,6 +125,7 @@ pub(super) fn store_fault(error: CommitError) -> StoreError {
         | CommitError::Taken { .. }
         | CommitError::InUse { .. }
         | CommitError::Refused { .. }
+        | CommitError::Managed { .. }
         | CommitError::ActorEnded { .. } => StoreError::Unavailable(error.to_string()),
     }
 }

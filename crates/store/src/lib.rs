@@ -326,6 +326,16 @@ pub enum CommitError {
         /// Whether it may only if it is not limited to some organizations.
         unlimited: bool,
     },
+    /// The record is kept elsewhere and may not be changed here. No store returns this either.
+    #[error("{} `{id}` is managed by `{by}`", kind.name())]
+    Managed {
+        /// The record's kind.
+        kind: Kind,
+        /// The record's id.
+        id: String,
+        /// What manages it.
+        by: String,
+    },
     /// What the actor was authenticated with is no longer valid. No store returns this either.
     #[error("the {} of the actor is no longer valid", kind.name())]
     ActorEnded {

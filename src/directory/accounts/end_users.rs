@@ -7,8 +7,8 @@ use crate::directory::accounts::patch;
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError, Refusal};
 use crate::directory::records::{
-    Change, EndUser, EndUserId, Organization, OrganizationId, Page, PageRequest, Stored, TEXT,
-    User, kind, present, put, retry,
+    Change, EndUser, EndUserId, ManagedBy, Organization, OrganizationId, Page, PageRequest, Stored,
+    TEXT, User, kind, of_new, present, put, retry,
 };
 use portcullis_store::{Expect, Key, Search, Write};
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,9 @@ pub struct EndUserView {
     /// The person's address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// The file that manages it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<ManagedBy>,
     /// The version of its record.
     pub version: u64,
 }
@@ -60,6 +63,7 @@ impl From<Stored<EndUser>> for EndUserView {
             organization: end_user.doc.organization,
             name: end_user.doc.name,
             email: end_user.doc.email,
+            managed_by: end_user.doc.managed_by,
             version: end_user.version,
         }
     }
@@ -121,6 +125,7 @@ impl EndUsers {
             organization: organization.clone(),
             name: name::name("name", &new.name)?,
             email: new.email.as_deref().map(name::email).transpose()?,
+            managed_by: of_new(change),
         };
         let created = retry(|| async {
             self.core.read().existing::<Organization>(organization, None).await?;
@@ -166,7 +171,7 @@ impl EndUsers {
                 commit =
                     reject_passwords_of(&self.core, email, (&key, |_| true), &compared).await?;
             }
-            let (write, changed) = end_user.replace(doc);
+            let (write, changed) = end_user.edit(doc, change);
             commit.push(write);
             self.core.commit(change, commit).await?;
             Ok::<_, AttemptError>(changed)

@@ -7,7 +7,8 @@ use crate::directory::accounts::name;
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError, Refusal, as_given};
 use crate::directory::records::{
-    Change, Group, GroupId, Page, PageRequest, Preferences, Stored, User, kind, present, put, retry,
+    Change, Group, GroupId, ManagedBy, Page, PageRequest, Preferences, Stored, User, kind, of_new,
+    present, put, retry,
 };
 use crate::directory::state::{grantable, granted};
 use portcullis_policy::built_in;
@@ -112,6 +113,9 @@ pub struct GroupView {
     pub system: bool,
     /// How many portal users are in it.
     pub users: u64,
+    /// The file that manages it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<ManagedBy>,
     /// The version of its record.
     pub version: u64,
 }
@@ -159,6 +163,7 @@ impl Groups {
         let group = Group {
             name: name::name("name", &new.name)?,
             permissions: self.chosen(for_id, &new.name, &new.permissions)?,
+            managed_by: of_new(change),
         };
         let created = retry(|| self.try_add(id.as_ref(), &group, change)).await?;
         Ok(self.view(created).await?)
@@ -251,10 +256,10 @@ impl Groups {
         if let Some(grant) = &patch.permissions {
             doc.permissions = self.chosen(id.as_str(), &doc.name, grant)?;
         }
-        let (write, changed) = group.replace(doc);
+        let (write, changed) = group.edit(doc, change);
         let mut commit = vec![write];
         if let Some(default) = patch.default {
-            commit.extend(self.default_switched(&changed, default).await?);
+            commit.extend(self.default_switched(&changed, default, change).await?);
         }
         self.core.commit(change, commit).await.map_err(as_given(&changed.doc.name))?;
         Ok(changed)
@@ -282,6 +287,7 @@ impl Groups {
         &self,
         group: &Stored<Group>,
         default: bool,
+        change: &Change,
     ) -> Result<Option<Write>, DirectoryError> {
         let preferences =
             self.core.read().existing::<Preferences>(&Preferences::id(), None).await?;
@@ -298,7 +304,7 @@ impl Groups {
             true => {
                 let mut doc = preferences.doc.clone();
                 doc.default_group.clone_from(&group.id);
-                Ok(Some(preferences.replace(doc).0))
+                Ok(Some(preferences.edit(doc, change).0))
             }
         }
     }
@@ -317,7 +323,8 @@ impl Groups {
         let policy = self.core.snapshot().policy().clone();
         let set = granted(policy.catalogue(), &group);
         let permissions = policy.catalogue().ids(set).map(str::to_owned).collect();
-        match self.try_add(of_copy, &Group { name, permissions }, change).await {
+        let copy = Group { name, permissions, managed_by: of_new(change) };
+        match self.try_add(of_copy, &copy, change).await {
             // The free name was taken in the meantime: look for another.
             Err(AttemptError::Failed(DirectoryError::Taken { field: "name", .. }))
                 if given.is_none() =>
@@ -372,7 +379,7 @@ impl Groups {
                 for user in self.core.read().all::<User>(Some(&members)).await? {
                     let mut doc = user.doc.clone();
                     doc.group.clone_from(target);
-                    commit.push(user.replace(doc).0);
+                    commit.push(user.edit(doc, change).0);
                 }
             }
         }
@@ -428,6 +435,7 @@ impl Groups {
             default: snapshot.preferences().default_group == group.id,
             system: is_system(&group.id),
             users,
+            managed_by: group.doc.managed_by,
             id: group.id,
             name: group.doc.name,
             version: group.version,

@@ -8,8 +8,8 @@ use crate::directory::accounts::reference::require;
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError, Refusal};
 use crate::directory::records::{
-    Administrator, ApiToken, Authority, Change, EndUser, Organization, OrganizationId, Page,
-    PageRequest, Scope, Stored, TEXT, User, kind, put, retry,
+    Administrator, ApiToken, Authority, Change, EndUser, ManagedBy, Organization, OrganizationId,
+    Page, PageRequest, Scope, Stored, TEXT, User, kind, of_new, put, retry,
 };
 use portcullis_store::{CommitError, Expect, Key, Search, StoreError, Write};
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,9 @@ pub struct OrganizationView {
     pub portal_users: u64,
     /// Whether its secure link is switched on (R10).
     pub link_enabled: bool,
+    /// The file that manages it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<ManagedBy>,
     /// The version of its record.
     pub version: u64,
 }
@@ -135,6 +138,7 @@ impl Organizations {
             link_enabled: true,
             // Not 0: if a deleted organization had this id, its link must stay invalid.
             link_generation: change.at.as_millisecond().unsigned_abs(),
+            managed_by: of_new(change),
         };
         let id = match new.id {
             Some(id) => name::organization_id(id)?,
@@ -188,7 +192,7 @@ impl Organizations {
                 let theirs = (&key, |user: &User| user.end_user.is_none());
                 commit = reject_passwords_of(&self.core, email, theirs, &compared).await?;
             }
-            let (write, changed) = organization.replace(doc);
+            let (write, changed) = organization.edit(doc, change);
             commit.push(write);
             self.core.commit(change, commit).await?;
             Ok::<_, AttemptError>(changed)
@@ -248,6 +252,7 @@ impl Organizations {
             name: organization.doc.name,
             email: organization.doc.email,
             link_enabled: organization.doc.link_enabled,
+            managed_by: organization.doc.managed_by,
             version: organization.version,
         })
     }
@@ -264,7 +269,7 @@ pub(in crate::directory) async fn edit(
         let organization = core.read().existing::<Organization>(id, change.expected).await?;
         let mut doc = organization.doc.clone();
         edit(&mut doc);
-        let (write, changed) = organization.replace(doc);
+        let (write, changed) = organization.edit(doc, change);
         core.commit(change, vec![write]).await?;
         Ok(changed)
     })

@@ -4,7 +4,7 @@ use crate::config::ServedHosts;
 use crate::directory::accounts::patch;
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError};
-use crate::directory::records::{Change, GroupId, Preferences, Stored, retry};
+use crate::directory::records::{Change, GroupId, ManagedBy, Preferences, Stored, retry};
 use http::Uri;
 use http::uri::Authority;
 use portcullis_policy::{self, Host};
@@ -36,6 +36,9 @@ pub struct PreferencesView {
     pub disabled_redirect_url: Option<String>,
     /// The id of the group that new portal users get (R6).
     pub default_group: GroupId,
+    /// The file that manages them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<ManagedBy>,
     /// The version of the record.
     pub version: u64,
 }
@@ -48,6 +51,7 @@ impl From<Stored<Preferences>> for PreferencesView {
                 .secure_with_password_if_portal_users_exist,
             disabled_redirect_url: doc.disabled_redirect_url,
             default_group: doc.default_group,
+            managed_by: doc.managed_by,
             version,
         }
     }
@@ -96,7 +100,7 @@ impl PreferencesRecord {
             if let Some(url) = &patch.disabled_redirect_url {
                 doc.disabled_redirect_url.clone_from(url);
             }
-            let (write, changed) = preferences.replace(doc);
+            let (write, changed) = preferences.edit(doc, change);
             self.core.commit(change, vec![write]).await?;
             Ok::<_, AttemptError>(changed)
         })

@@ -18,7 +18,7 @@ pub(in crate::directory) async fn write(core: &Core, now: Timestamp) -> Result<(
     let mut commit = Vec::with_capacity(policy.seeds().len() + 1);
     for seed in policy.seeds() {
         let permissions = policy.catalogue().ids(seed.permissions).map(str::to_owned).collect();
-        let group = Group { name: seed.name.clone(), permissions };
+        let group = Group { name: seed.name.clone(), permissions, managed_by: None };
         commit.push(put(&seed.id.as_str().into(), Expect::Absent, &group));
         if seed.default {
             preferences.default_group = seed.id.as_str().into();
@@ -34,6 +34,7 @@ pub(in crate::directory) async fn write(core: &Core, now: Timestamp) -> Result<(
         Err(
             CommitError::InUse { .. }
             | CommitError::Refused { .. }
+            | CommitError::Managed { .. }
             | CommitError::ActorEnded { .. },
         ) => Err(DirectoryError::Contended),
         Err(CommitError::Store(error)) => Err(error.into()),

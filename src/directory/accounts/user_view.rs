@@ -6,7 +6,8 @@ use serde::Serialize;
 use crate::directory::core::Core;
 use crate::directory::error::DirectoryError;
 use crate::directory::records::{
-    EndUserId, GroupId, LastSignIn, OneTimeLink, OrganizationId, Stored, User, UserId, UserStatus,
+    EndUserId, GroupId, LastSignIn, ManagedBy, OneTimeLink, OrganizationId, Stored, User, UserId,
+    UserStatus,
 };
 
 /// A portal user as administrators see it.
@@ -41,6 +42,9 @@ pub struct UserView {
     /// When the user last signed in; left out if that has never happened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_sign_in: Option<Timestamp>,
+    /// The file that manages it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<ManagedBy>,
     /// The version of its record.
     pub version: u64,
 }
@@ -60,6 +64,7 @@ impl UserView {
             end_user: user.doc.end_user,
             group: user.doc.group,
             require_mfa: user.doc.require_mfa,
+            managed_by: user.doc.managed_by,
             version: user.version,
         }
     }

@@ -17,8 +17,8 @@ use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError, as_given};
 use crate::directory::records::login_key;
 use crate::directory::records::{
-    Change, Group, GroupId, LastSignIn, Occasion, Preferences, Stored, User, UserId, kind, present,
-    put, retry,
+    Change, Group, GroupId, LastSignIn, Occasion, Preferences, Stored, User, UserId, kind, of_new,
+    present, put, retry,
 };
 use crate::telemetry::events::{Event, OneTime};
 use portcullis_store::{Expect, Write};
@@ -210,6 +210,7 @@ impl Users {
             require_mfa: new.require_mfa,
             second_factor: None,
             created: change.at,
+            managed_by: of_new(change),
         };
         let mut commit = context.conditions;
         commit.push(present::<Group>(&doc.group));
@@ -268,7 +269,7 @@ impl Users {
             }
             doc.end_user.clone_from(end_user);
         }
-        let (write, changed) = user.replace(doc);
+        let (write, changed) = user.edit(doc, change);
         commit.push(write);
         let by = change_notice::by(change);
         let notice = change_notice::mail(&self.core, &user, &changed.doc, by, change.at);

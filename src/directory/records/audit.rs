@@ -118,6 +118,9 @@ pub struct Entry {
     /// Why: the cause of a refusal, or the reason that a member of staff gives for opening the portal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The file that the change was applied from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// The fields that changed, as they were before; all of them if the subject was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Map<String, Value>>,
@@ -299,6 +302,7 @@ impl Occurrence {
             organization,
             user,
             reason,
+            source: source(change),
             before: None,
             after: Some(after).filter(|after| !after.is_empty()),
             salt,
@@ -366,12 +370,18 @@ impl RecordChange<'_> {
             organization: shown.organization.clone().or_else(|| self.organization.clone()),
             user,
             reason: None,
+            source: source(change),
             before: old,
             after: new,
             salt,
         };
         Ok(Some(entry.append()))
     }
+}
+
+/// The file that a change is applied from.
+fn source(change: &Change) -> Option<String> {
+    change.marks.source().map(ToString::to_string)
 }
 
 /// The fields of one side that differ on the other; one that is missing is `null`. All of them, if

@@ -61,19 +61,22 @@ fn view(kind: Kind) -> Option<View> {
 }
 
 fn organization(doc: Organization) -> Audited {
-    let Organization { name, email, link_enabled, link_generation } = doc;
+    let Organization { name, email, link_enabled, link_generation, managed_by } = doc;
     let fields = json!({
         "name": name,
         "email": email,
         "link_enabled": link_enabled,
         "link_generation": link_generation,
+        "managed_by": managed_by,
     });
     Audited { noun: "organization", name, organization: None, user: None, fields: object(fields) }
 }
 
 fn end_user(doc: EndUser) -> Audited {
-    let EndUser { organization, name, email } = doc;
-    let fields = json!({ "organization": organization, "name": name, "email": email });
+    let EndUser { organization, name, email, managed_by } = doc;
+    let fields = json!({
+        "organization": organization, "name": name, "email": email, "managed_by": managed_by,
+    });
     let organization = Some(organization.to_string());
     Audited { noun: "end-user", name, organization, user: None, fields: object(fields) }
 }
@@ -94,6 +97,7 @@ fn user(doc: User) -> Audited {
         disabled,
         second_factor,
         created: _,
+        managed_by,
     } = doc;
     let fields = json!({
         "login": login,
@@ -111,6 +115,7 @@ fn user(doc: User) -> Audited {
         "mfa": second_factor.as_ref().map(|SecondFactor { secret: _, recovery_codes, created, by_choice }| {
             json!({ "since": created, "by_choice": by_choice, "recovery_codes": recovery_codes.len() })
         }),
+        "managed_by": managed_by,
     });
     let organization = Some(organization.to_string());
     Audited { noun: "user", name: login, organization, user: None, fields: object(fields) }
@@ -122,8 +127,8 @@ fn one_time_link(link: &OneTimeLink) -> Value {
 }
 
 fn group(doc: Group) -> Audited {
-    let Group { name, permissions } = doc;
-    let fields = json!({ "name": name, "permissions": permissions });
+    let Group { name, permissions, managed_by } = doc;
+    let fields = json!({ "name": name, "permissions": permissions, "managed_by": managed_by });
     Audited { noun: "group", name, organization: None, user: None, fields: object(fields) }
 }
 
@@ -132,11 +137,13 @@ fn preferences(doc: Preferences) -> Audited {
         secure_with_password_if_portal_users_exist,
         disabled_redirect_url,
         default_group,
+        managed_by,
     } = doc;
     let fields = json!({
         "secure_with_password_if_portal_users_exist": secure_with_password_if_portal_users_exist,
         "disabled_redirect_url": disabled_redirect_url,
         "default_group": default_group,
+        "managed_by": managed_by,
     });
     let name = "preferences".to_owned();
     Audited { noun: "preferences", name, organization: None, user: None, fields: object(fields) }

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use super::id::{AdminSessionId, AdministratorId, ApiTokenId, UserId};
+use super::mark::Marks;
 use super::rights::{Authority, Rights};
 use super::scope::Scope;
 use super::staff_member::StaffMember;
@@ -27,6 +28,8 @@ pub struct Change {
     pub at: Timestamp,
     /// The version that the record must still have (`If-Match`); `None` for any.
     pub expected: Option<u64>,
+    /// What it does to the marks of records that a file manages.
+    pub marks: Marks,
 }
 
 impl Change {
@@ -34,13 +37,19 @@ impl Change {
     /// being handled.
     #[must_use]
     pub fn new(actor: Actor, at: Timestamp) -> Self {
-        Self { actor, from: events::client(), at, expected: None }
+        Self { actor, from: events::client(), at, expected: None, marks: Marks::Keep }
     }
 
     /// The same change, to this version of the record only.
     #[must_use]
     pub fn expecting(self, expected: Option<u64>) -> Self {
         Self { expected, ..self }
+    }
+
+    /// The same change, with another effect on the marks of records that a file manages.
+    #[must_use]
+    pub fn marking(self, marks: Marks) -> Self {
+        Self { marks, ..self }
     }
 
     /// Checks that the actor has an authority (I10). Which records it extends to is checked where

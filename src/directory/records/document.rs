@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{ApiTokenId, EndUserId, GroupId, OrganizationId, PreferencesId, RecordId, UserId};
 use super::kind;
+use super::mark::ManagedBy;
 use super::rights::Rights;
 use super::role::Role;
 use super::scope::Scope;
@@ -71,6 +72,9 @@ pub struct Organization {
     pub link_enabled: bool,
     /// What the secure link is derived from; raised when it is rotated.
     pub link_generation: u64,
+    /// The file that manages the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<ManagedBy>,
 }
 
 impl Document for Organization {
@@ -93,6 +97,9 @@ pub struct EndUser {
     /// The person's address, from which a login is taken (R15).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// The file that manages the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<ManagedBy>,
 }
 
 impl Document for EndUser {
@@ -147,6 +154,9 @@ pub struct User {
     pub second_factor: Option<SecondFactor>,
     /// When the record was created.
     pub created: Timestamp,
+    /// The file that manages the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<ManagedBy>,
 }
 
 /// A mailed link that works once. A newer one replaces it.
@@ -356,6 +366,9 @@ pub struct Group {
     pub name: String,
     /// The ids of the permissions granted. One that the catalogue no longer knows grants nothing.
     pub permissions: Vec<String>,
+    /// The file that manages the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<ManagedBy>,
 }
 
 impl Document for Group {
@@ -378,6 +391,9 @@ pub struct Preferences {
     pub disabled_redirect_url: Option<String>,
     /// The id of the group a new user gets when none is named (R6).
     pub default_group: GroupId,
+    /// The file that manages the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<ManagedBy>,
 }
 
 /// The preferences of a new installation.
@@ -387,6 +403,7 @@ impl Default for Preferences {
             secure_with_password_if_portal_users_exist: true,
             disabled_redirect_url: None,
             default_group: GroupId::from(built_in::ADMIN),
+            managed_by: None,
         }
     }
 }

@@ -22,6 +22,7 @@ use super::change_log;
 use super::current_actor::current;
 use super::document::User;
 use super::kind;
+use super::managed;
 use super::permitted;
 use super::read::Reader;
 use super::scope::Scope;
@@ -92,7 +93,7 @@ impl Records {
     ///
     /// # Errors
     /// When a condition among the writes does not hold, the actor may not write a record (I10) or can
-    /// no longer act, or the store is unavailable.
+    /// no longer act, a file manages a record, or the store is unavailable.
     pub(crate) async fn commit(
         &self,
         change: &Change,
@@ -127,6 +128,7 @@ impl Records {
         let (change, conditions) = current(self.reader.whole(), change, &writes).await?;
         let change = &*change;
         permitted::check(self.reader.whole(), &change.actor, &writes).await?;
+        managed::check(self.reader.whole(), &change.marks, &writes).await?;
         let logged = change_log::of(&self.reader, change, &writes).await;
         let entries = self.entries(change, &writes).await?;
         writes.extend(entries);

@@ -392,6 +392,7 @@ async fn r5_delete_moves_more_than_a_page_of_members_in_one_commit() {
         second_factor: None,
         require_mfa: false,
         created: now(),
+        managed_by: None,
     };
     let crowd = (0..2345).map(|n| put(&format!("u{n}").into(), Expect::Absent, &doc(n))).collect();
     fixture.store.commit(crowd).await.unwrap();
