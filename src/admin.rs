@@ -42,6 +42,7 @@ mod groups;
 mod guard;
 mod health;
 mod input;
+mod jobs;
 mod lockouts;
 mod mail;
 mod openapi;

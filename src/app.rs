@@ -41,6 +41,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::directory::Directory;
 use crate::directory::access::administrators::AdminRules;
+use crate::jobs::Jobs;
 use crate::mail::{MailTester, Mailer, OutboxWaker};
 use crate::net::{
     AdminListener, ConnectionTracker, GatewayListener, HealthChecks, HttpServer, ServerRuntime,
@@ -97,6 +98,7 @@ impl Server {
         let audit = runtime.block_on(audit::open(settings, &state.directory))?;
         runtime.block_on(audit::note(&audit, "gateway.started"));
         let outbox = mailer.open(state.directory.clone(), waker)?;
+        let jobs = Jobs::new(state.directory.clone());
 
         let tasks = Tasks::default();
         let (directory, sessions) = (state.directory.clone(), state.sessions.clone());
@@ -124,7 +126,7 @@ impl Server {
                 settings,
                 sockets.admin,
                 &state,
-                &audit,
+                (&audit, &jobs),
                 tester,
                 authorizer,
                 source.clone(),
@@ -143,6 +145,7 @@ impl Server {
         let work = Work {
             state,
             audit,
+            jobs,
             rules,
             retention,
             decisions: decided,
@@ -226,7 +229,7 @@ fn admin_listener(
     settings: &Settings,
     tcp: TcpListener,
     state: &State,
-    audit: &AuditLog,
+    (audit, jobs): (&AuditLog, &Jobs),
     tester: MailTester,
     authorizer: Arc<Authorizer>,
     source: PolicySource,
@@ -237,7 +240,7 @@ fn admin_listener(
     };
     let known = (state.directory.clone(), state.sessions.clone(), state.feed.freshness());
     let reload = Arc::new(reload);
-    let (audit, now) = (audit.clone(), clock::now());
+    let (audit, now) = ((audit.clone(), jobs.clone()), clock::now());
     let api = AdminState::new(settings, known, audit, tester, authorizer, reload, now);
     let tls = settings.admin.tls.as_ref().map(ServerTls::read_for_http1).transpose()?;
     let unix = bind_admin_socket(&settings.admin.socket, settings.server.backlog)?;

@@ -13,6 +13,7 @@
 //! |---|---|
 //! | [`consequences`] | what a dry run would change for people |
 //! | [`dry_run`] | the same operations on a copy, of which nothing is kept |
+//! | `batch` | several operations in one commit, with records of the caller |
 //! | [`access`] | sign-in, second factors, lockouts, links, invitations, resets, tokens |
 //! | [`accounts`] | organizations, end users, users, groups, preferences |
 //! | `core`, [`services`] | what every operation works with |
@@ -36,6 +37,7 @@ use serde_json::Map;
 
 pub mod access;
 pub mod accounts;
+pub(crate) mod batch;
 pub mod consequences;
 mod core;
 pub mod dry_run;

@@ -21,7 +21,7 @@
 //! | [`session`] | sessions, from sign-in to sign-out |
 //! | [`authz`] | authorization: a question about a request, and the verdict with its record |
 //! | [`proxy`] | requests to the portal: forwarded, or answered in its place |
-//! | [`portal_pages`], [`admin`], [`mail`] | the pages for portal users, the API for operators, mail |
+//! | [`portal_pages`], [`admin`], [`mail`], [`jobs`] | the pages for portal users, the API for operators, mail, bulk changes |
 //! | [`net`] | sockets, TLS, connections, threads |
 //! | [`app`] | assembly: from settings to a running gateway |
 //! | [`check`] | what is wrong with settings, files and policy, and what to warn of |
@@ -72,6 +72,7 @@ mod directory;
 mod email;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod jobs;
 mod mail;
 mod net;
 mod portal_pages;

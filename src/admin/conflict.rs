@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use super::problem::{Changed, Problem};
 use super::state::AdminState;
-use crate::directory::DirectoryError;
 use crate::directory::accounts::end_users::EndUserView;
 use crate::directory::records::{EndUser, kind};
+use crate::directory::{Actor, DirectoryError};
 
 /// Adds the current record to the problem document.
 pub(super) async fn add_current(
@@ -44,6 +44,8 @@ async fn current(admin: &AdminState, changed: &Changed) -> Result<Value, Problem
         }
         kind::PREFERENCES => json(&directory.preferences().get().await?),
         kind::ADMINISTRATOR => json(&directory.administrators().get(&id.into()).await?),
+        // The caller sees it: only then is its version compared.
+        kind::JOB => json(&admin.jobs.get(&id.into(), &Actor::SocketOwner).await?),
         kind::MAIL => json(&admin.mail.get(&id.into()).await?),
         _ => Value::Null,
     })

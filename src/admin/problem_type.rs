@@ -100,6 +100,8 @@ problem_types! {
         "not-invited": "There is no open invitation.", "No action is needed.";
         "no-address": "There is no address to send the invitation to (R41).",
             "Name one in `send_to`.";
+        "too-many-jobs": "As many jobs wait as may wait.", "Wait for some of them, or cancel some.";
+        "job-ended": "The job has ended and cannot be cancelled.", "Look at its report.";
         "last-owner": "No owner would be left.", "Make another account an owner first.";
         "mail-done": "The email is no longer waiting.", "Start again what it was sent for.";
     }

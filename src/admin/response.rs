@@ -24,6 +24,7 @@ use crate::directory::accounts::groups::GroupView;
 use crate::directory::accounts::organizations::OrganizationView;
 use crate::directory::accounts::preferences::PreferencesView;
 use crate::directory::accounts::users::UserView;
+use crate::jobs::JobView;
 use crate::mail::queue::MailView;
 use portcullis_store::Kind;
 
@@ -79,6 +80,10 @@ pub(super) struct NoContent(Response);
 #[derive(Debug)]
 pub(super) struct Lines(Response);
 
+/// 200 with the report of a job: a JSON document on each line, or CSV.
+#[derive(Debug)]
+pub(super) struct Report(Response);
+
 /// 200 with a page for people.
 #[derive(Debug)]
 pub(super) struct Page(Response);
@@ -127,6 +132,8 @@ replies! {
         |schemas| Some(("application/json", schemas.response::<T>()));
     NoContent: NO_CONTENT, "Done", &[], |_| None;
     Lines: OK, "A document on each line", &[],
+        |_| Some(("application/jsonl", serde_json::json!({ "type": "string" })));
+    Report: OK, "A line for each item; `text/csv` if that is requested", &[],
         |_| Some(("application/jsonl", serde_json::json!({ "type": "string" })));
     Page: OK, "A page", &[], |_| Some(("text/html", serde_json::json!({ "type": "string" })));
 }
@@ -181,6 +188,7 @@ versioned!(
     AdministratorView,
     EndUserView,
     GroupView,
+    JobView,
     MailView,
     OrganizationView,
     PreferencesView,
@@ -221,6 +229,14 @@ pub(super) async fn listed<P: Serialize>(
     page: &P,
 ) -> ApiResult<Document<Listed<P>>> {
     let hidden = if filtered { None } else { admin.directory.hidden(kind).await? };
+    listed_hiding(hidden, page)
+}
+
+/// 200 with a page of a list of which a limited scope hides so many.
+pub(super) fn listed_hiding<P: Serialize>(
+    hidden: Option<u64>,
+    page: &P,
+) -> ApiResult<Document<Listed<P>>> {
     let Document(response, _) = document(&Listed { page, hidden })?;
     Ok(Document(response, PhantomData))
 }
@@ -268,6 +284,13 @@ pub(super) fn no_content() -> ApiResult<NoContent> {
 #[expect(clippy::unnecessary_wraps, reason = "what handlers return")]
 pub(super) fn lines(body: Body) -> ApiResult<Lines> {
     Ok(Lines(([(header::CONTENT_TYPE, "application/jsonl")], body).into_response()))
+}
+
+/// 200 with the report of a job.
+#[expect(clippy::unnecessary_wraps, reason = "what handlers return")]
+pub(super) fn report(body: Body, is_csv: bool) -> ApiResult<Report> {
+    let media_type = if is_csv { "text/csv; charset=utf-8" } else { "application/jsonl" };
+    Ok(Report(([(header::CONTENT_TYPE, media_type)], body).into_response()))
 }
 
 /// 200 with a page for people.

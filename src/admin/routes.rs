@@ -8,7 +8,7 @@ use super::authority::Reach::{Gateway, Organizations, Shared};
 use super::operation::op;
 use super::table::{DELETE, GET, PATCH, POST, PUT, Table};
 use super::{
-    administrators, audit, documentation, end_users, explain, groups, health, lockouts, mail,
+    administrators, audit, documentation, end_users, explain, groups, health, jobs, lockouts, mail,
     openapi, organizations, personal_data, policy, preferences, session, sessions, status, tokens,
     user_tokens, users, views,
 };
@@ -132,6 +132,20 @@ pub(super) fn table() -> Table {
                 .refuses(&["taken", "no-password", "too-many-tokens"]))
         .route(Support, Organizations, DELETE, "/api/v1/users/{id}/tokens/{token}", user_tokens::revoke,
             op("user_tokens.revoke", "Revoke a token of a portal user"))
+        .route(Manage, Organizations, POST, "/api/v1/users/bulk", jobs::users,
+            op("users.bulk", "Queue a job that changes portal users of a list")
+                .refuses(&["too-many-jobs"]))
+        .route(Manage, Organizations, POST, "/api/v1/bulk", jobs::bulk,
+            op("jobs.bulk", "Queue a job that changes the portal users of organizations")
+                .refuses(&["too-many-jobs"]))
+        .route(Read, Organizations, GET, "/api/v1/jobs", jobs::list,
+            op("jobs.list", "List jobs, the newest first"))
+        .route(Read, Organizations, GET, "/api/v1/jobs/{id}", jobs::show,
+            op("jobs.show", "Get a job"))
+        .route(Manage, Organizations, DELETE, "/api/v1/jobs/{id}", jobs::cancel,
+            op("jobs.cancel", "Cancel a job").refuses(&["job-ended"]))
+        .route(Read, Organizations, GET, "/api/v1/jobs/{id}/report", jobs::report_of,
+            op("jobs.report", "Get what a job has done so far, line by line"))
         .route(Read, Organizations, GET, "/api/v1/sessions", sessions::list,
             op("sessions.list", "List current sessions"))
         .route(Support, Organizations, DELETE, "/api/v1/sessions", sessions::end_all,

@@ -17,6 +17,7 @@ use crate::config::{PublicUrl, Settings};
 use crate::directory::access::administrators::AdminRules;
 use crate::directory::records::{AdminSessionId, Scope};
 use crate::directory::{Change, Directory, DirectoryError};
+use crate::jobs::Jobs;
 use crate::mail::{MailQueue, MailTester};
 use crate::session::Sessions;
 use portcullis_policy::PolicyProblems;
@@ -32,6 +33,7 @@ pub type Reload =
 pub struct AdminState {
     pub(super) directory: Directory,
     pub(super) audit: AuditLog,
+    pub(super) jobs: Jobs,
     pub(super) mail: MailQueue,
     pub(super) mail_tester: MailTester,
     pub(super) sessions: Sessions,
@@ -59,7 +61,7 @@ impl AdminState {
     pub fn new(
         settings: &Settings,
         (directory, sessions, freshness): (Directory, Sessions, Freshness),
-        audit: AuditLog,
+        (audit, jobs): (AuditLog, Jobs),
         mail_tester: MailTester,
         authz: Arc<Authorizer>,
         reload: Arc<Reload>,
@@ -68,6 +70,7 @@ impl AdminState {
         let server = &settings.server;
         Self {
             audit,
+            jobs,
             mail: MailQueue::new(directory.clone()),
             mail_tester,
             scope: Scope::ALL,
@@ -92,6 +95,7 @@ impl AdminState {
     pub(super) fn of_dry_run(&self, directory: Directory, sessions: Sessions) -> Self {
         Self {
             audit: self.audit.of_dry_run(&directory),
+            jobs: Jobs::of_dry_run(directory.clone()),
             mail: MailQueue::new(directory.clone()),
             mail_tester: self.mail_tester.of_dry_run(),
             own: directory.clone(),

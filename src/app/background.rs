@@ -1,5 +1,5 @@
 //! Everything that runs beside portal traffic, on a runtime of its own: the change feed, the
-//! outbox, removal of expired records, the watch on the policy files, signals.
+//! outbox, jobs, removal of expired records, the watch on the policy files, signals.
 //!
 //! All of it is supervised ([`crate::tasks`]).
 
@@ -22,6 +22,7 @@ use crate::authz::{DecisionLog, RefusedRequests};
 use crate::clock;
 use crate::credential::lockout::Lockout;
 use crate::directory::access::administrators::AdminRules;
+use crate::jobs::Jobs;
 use crate::mail::{MailQueue, Outbox};
 use crate::portal_pages::router::Pages;
 use crate::proxy::upstream::Upstreams;
@@ -40,6 +41,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) struct Work {
     pub(super) state: State,
     pub(super) audit: AuditLog,
+    pub(super) jobs: Jobs,
     pub(super) rules: AdminRules,
     /// `audit.retention`
     pub(super) retention: Duration,
@@ -77,6 +79,7 @@ impl Background {
         let Work {
             state,
             audit,
+            jobs,
             rules,
             retention,
             decisions,
@@ -97,6 +100,7 @@ impl Background {
         let refused = Arc::clone(&refused_requests);
         tasks.spawn("refused requests", refused.keep_writing());
         tasks.spawn("lockout clock", correct_clock(state.lockout.clone()));
+        tasks.spawn("jobs", jobs.run(tasks.stop().clone()));
         tasks.spawn("reports of tokens", token_reports::run(state.directory.clone()));
         tasks.spawn("removal of expired records", sweep(state, rules));
         tasks.spawn("password resets", async move { pages.work().await });

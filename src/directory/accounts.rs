@@ -36,3 +36,5 @@ pub mod user_list;
 pub(in crate::directory) mod user_view;
 pub mod user_warnings;
 pub mod users;
+
+pub(crate) use self::name::id_in_order;

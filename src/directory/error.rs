@@ -252,6 +252,23 @@ pub enum Refusal {
         /// How many portal users it has.
         portal_users: u64,
     },
+    /// The number of jobs that wait is bounded.
+    #[error("{most} jobs are waiting already; wait for some of them, or cancel some")]
+    TooManyJobs {
+        /// The most jobs that can wait.
+        most: usize,
+    },
+    /// The job has ended.
+    #[error("the job `{job}` cannot be cancelled: it {}", match *state {
+        "failed" => "has failed",
+        _ => "is done",
+    })]
+    JobEnded {
+        /// The job's id.
+        job: String,
+        /// Its state.
+        state: &'static str,
+    },
     /// One owner must stay, to manage administrators and tokens.
     #[error("`{login}` is the last owner; make another administrator an owner first")]
     LastOwner {
@@ -339,6 +356,8 @@ impl Refusal {
             Self::OrganizationInUse { .. } => "organization-in-use",
             Self::OrganizationInScope { .. } => "organization-in-scope",
             Self::EndUserInUse { .. } => "end-user-in-use",
+            Self::TooManyJobs { .. } => "too-many-jobs",
+            Self::JobEnded { .. } => "job-ended",
             Self::LastOwner { .. } => "last-owner",
             Self::MailCompleted { .. } => "mail-done",
         }

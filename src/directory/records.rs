@@ -12,6 +12,7 @@
 //! | `belonging`, `scoped_store` | the organization of a record; the records that a scope shows |
 //! | [`staff_member`], [`view_link`] | who of the staff opens the portal, and the one-time link for that |
 //! | [`change`], `write` | who makes a change; the one function that commits |
+//! | `collected` | the writes of several operations, for one commit |
 //! | [`audit`], `audited` | the entries of the audit log, and what they show of a document |
 //! | `reindex` | documents of earlier releases under the keys of this one |
 //! | `change_log` | what a commit changes, in the log |
@@ -22,6 +23,7 @@ mod audited;
 mod belonging;
 pub mod change;
 mod change_log;
+mod collected;
 mod current_actor;
 pub mod document;
 pub mod id;
@@ -46,14 +48,15 @@ mod write;
 
 pub use administrator::{AdminFactor, AdminSecret, AdminSession, Administrator};
 pub use change::{Actor, Change};
+pub(in crate::directory) use collected::Collected;
 pub(in crate::directory) use document::disabled_key;
 pub use document::{
     ApiToken, ApiTokenUse, EndUser, Group, INVITATION, LastSignIn, OneTimeLink, Organization,
     Preferences, RESET, SecondFactor, TEXT, TotpStep, UsedSignIn, User, UserStatus, login_key,
 };
 pub use id::{
-    AdminSessionId, AdministratorId, ApiTokenId, EndUserId, GroupId, MailId, OrganizationId,
-    UserId, UserTokenId, ViewLinkId,
+    AdminSessionId, AdministratorId, ApiTokenId, EndUserId, GroupId, JobId, JobPartId, MailId,
+    OrganizationId, UserId, UserTokenId, ViewLinkId,
 };
 pub use mail::{AccountChange, ChangedBy, Mail, MailKind, MailState, Notice, Occasion};
 pub(in crate::directory) use managed::of_new;

@@ -19,6 +19,7 @@ use crate::directory::accounts::end_users::NewEndUser;
 use crate::directory::accounts::organizations::NewOrganization;
 use crate::directory::accounts::users::NewUser;
 use crate::directory::{Actor, Change};
+use crate::jobs::Jobs;
 use crate::mail::Mailer;
 use portcullis_audit::SigningKey;
 use portcullis_store::Store;
@@ -95,7 +96,7 @@ impl Api {
         let user = directory.users().create(user, &change).await.unwrap();
         let store = Arc::clone(feed.store());
         let audit = SigningKey::new("portal.example/audit", &[7; 32]).unwrap();
-        let audit = AuditLog::new(&directory, audit);
+        let audit = (AuditLog::new(&directory, audit), Jobs::new(directory.clone()));
         let records = (directory, sessions, feed.freshness());
         let authz = Arc::new(Authorizer::new(&settings, records.clone()));
         let reload = Arc::new(|_, _| Box::pin(async { Ok(()) }) as _);

@@ -41,6 +41,7 @@ pub(super) const SUBJECTS: &[(&str, &str)] = &[
     ("end_users", "The people of an organization, with or without an account."),
     ("explain", "Why a request is allowed or refused."),
     ("groups", "Portal groups, and the permissions that they grant."),
+    ("jobs", "Changes to many people, made one after the other, with a report."),
     ("lockouts", "Logins and addresses that are locked after failed sign-ins."),
     ("mail", "Emails that are waiting, were sent or have failed."),
     ("organizations", "Organizations, and their secure links."),

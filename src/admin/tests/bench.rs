@@ -34,6 +34,7 @@ use crate::directory::records::Mail;
 use crate::directory::records::kind;
 use crate::directory::records::{Rights, Role, Scope};
 use crate::directory::{AuthServices, Directory, Memory};
+use crate::jobs::Jobs;
 use crate::mail::Mailer;
 use crate::session::{NewSession, SessionCache, Sessions, SignInWay};
 use crate::web::peer::Peer;
@@ -110,9 +111,11 @@ impl Bench {
         });
         let audit = SigningKey::new("portal.example/audit", &[7; 32]).unwrap();
         let audit = AuditLog::new(&directory, audit);
+        let jobs = Jobs::new(directory.clone());
         let known = (directory, sessions, feed.freshness());
         let authz = Arc::new(Authorizer::new(&settings, known.clone()));
         let tester = Mailer::new(&settings).unwrap().tester();
+        let audit = (audit, jobs);
         let state = AdminState::new(&settings, known, audit, tester, authz, reload, clock::now());
         Self { state, store, policies, _folder: folder }
     }

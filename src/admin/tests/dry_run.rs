@@ -19,7 +19,7 @@ use crate::directory::fixture::by_operator_at;
 use crate::directory::records::kind;
 use crate::session::{NewSession, SignInWay};
 
-const KINDS: [Kind; 17] = [
+const KINDS: [Kind; 20] = [
     kind::ORGANIZATION,
     kind::END_USER,
     kind::USER,
@@ -34,6 +34,9 @@ const KINDS: [Kind; 17] = [
     kind::MAIL,
     kind::ADMINISTRATOR,
     kind::ADMIN_SESSION,
+    kind::JOB,
+    kind::JOB_PLAN,
+    kind::JOB_REPORT,
     kind::AUDIT,
     kind::AUDIT_CHECKPOINT,
     Kind::new("ended_session"),
@@ -178,6 +181,16 @@ fn request(method: &Method, path: &str, ids: &Value) -> Option<(String, Option<V
         ("DELETE", "administrators/{id}/sessions") => (of("administrators", "/sessions"), None),
         ("POST", "tokens") => (path.to_owned(), body(json!({ "name": "x" }))),
         ("DELETE", "tokens/{id}") => (of("tokens", ""), None),
+        ("POST", "bulk") => {
+            let all = json!({
+                "apply_to": "organizations", "organizations": "all", "action": "disable",
+            });
+            (path.to_owned(), body(all))
+        }
+        ("POST", "users/bulk") => {
+            (path.to_owned(), body(json!({ "users": [id("users")], "group": "admin" })))
+        }
+        ("DELETE", "jobs/{id}") => (of("jobs", ""), None),
         _ => return None,
     };
     Some((path, body))
@@ -212,13 +225,15 @@ async fn records(bench: &Bench) -> Value {
         let request = crate::directory::fixture::sign_in_request("guessed", "wrong");
         drop(bench.directory().sign_in().check(request, clock::now()).await.unwrap());
     }
+    let bulk = json!({ "users": [ann], "action": "disable" });
+    let job = bench.post("/api/v1/users/bulk", bulk).await;
     let mail = bench.get("/api/v1/mail").await;
     let lockout = bench.get("/api/v1/lockouts").await;
     json!({
         "groups": group.id(), "organizations": "acme", "end_user": end_user.id(), "users": ann,
         "invited": invited.id(), "enrolled": enrolled.id(), "sessions": session.to_string(),
         "user_token": user_token.id(), "administrators": admin.id(), "tokens": token.id(),
-        "mail": mail.body["items"][0]["id"], "lockouts": lockout.body["items"][0]["id"],
+        "jobs": job.id(), "mail": mail.body["items"][0]["id"], "lockouts": lockout.body["items"][0]["id"],
     })
 }
 

@@ -9,13 +9,14 @@ use crate::admin::{Access, routes};
 
 /// Writes that are not to a record with a version: they create a record, or concern sessions,
 /// lockouts, or the gateway.
-const WITHOUT_VERSION: [&str; 16] = [
+const WITHOUT_VERSION: [&str; 18] = [
     "DELETE /api/v1/lockouts",
     "DELETE /api/v1/lockouts/{id}",
     "DELETE /api/v1/session",
     "DELETE /api/v1/sessions",
     "DELETE /api/v1/sessions/{id}",
     "POST /api/v1/administrators",
+    "POST /api/v1/bulk",
     "POST /api/v1/explain",
     "POST /api/v1/groups",
     "POST /api/v1/mail/test",
@@ -25,6 +26,7 @@ const WITHOUT_VERSION: [&str; 16] = [
     "POST /api/v1/session",
     "POST /api/v1/tokens",
     "POST /api/v1/users",
+    "POST /api/v1/users/bulk",
     "POST /api/v1/users/{id}/tokens",
 ];
 
@@ -73,6 +75,10 @@ impl Records {
         let account =
             json!({ "login": "olga", "role": "auditor", "password": PASSWORD, "mfa": false });
         let account = create("/api/v1/administrators", account).await;
+        let bulk = json!({
+            "apply_to": "organizations", "organizations": "all", "action": "enable",
+        });
+        let job = create("/api/v1/bulk", bulk).await;
         let mail = bench.get("/api/v1/mail").await.body["items"][0]["id"].clone();
         let ids = vec![
             ("organizations/{id}/link", "organizations/acme/link".to_owned()),
@@ -84,6 +90,7 @@ impl Records {
             ("tokens/{id}", format!("tokens/{token}")),
             ("mail/{id}", format!("mail/{}", mail.as_str().unwrap())),
             ("administrators/{id}", format!("administrators/{account}")),
+            ("jobs/{id}", format!("jobs/{job}")),
             ("{end_user}", end_user),
             ("{token}", user_token),
         ];

@@ -101,7 +101,7 @@ pub(in crate::directory) fn random_id() -> String {
 
 /// A new id that sorts by time to the millisecond: 16 characters, of which the last 32 bits are
 /// random.
-pub(in crate::directory) fn id_in_order(now: Timestamp) -> String {
+pub(crate) fn id_in_order(now: Timestamp) -> String {
     let millis = now.as_millisecond().max(0).to_be_bytes();
     let random = random::bytes::<4>();
     // The alphabet keeps the order of the bytes. Two of the eight are zero until the year 10889.

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::audited::{Audited, audited};
 use super::change::{Actor, Change};
 use super::document::User;
-use super::id::OrganizationId;
+use super::id::{JobId, OrganizationId};
 use super::kind;
 use super::role::Role;
 use super::staff_member::StaffMember;
@@ -51,7 +51,7 @@ pub const NOUNS: [&str; 8] = [
 ];
 
 /// All other kinds.
-pub const OTHER_KINDS: [&str; 34] = [
+pub const OTHER_KINDS: [&str; 38] = [
     "user.signed-in",
     "user.sign-in-refused",
     "user.second-factor-refused",
@@ -78,6 +78,10 @@ pub const OTHER_KINDS: [&str; 34] = [
     "impersonation.stopped",
     "impersonation.expired",
     "policy.reloaded",
+    "job.queued",
+    "job.finished",
+    "job.failed",
+    "job.cancelled",
     "mail.tested",
     "user.exported",
     "audit.exported",
@@ -115,7 +119,8 @@ pub struct Entry {
     /// The id of the portal user who acted, or was acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// Why: the cause of a refusal, or the reason that a member of staff gives for opening the portal.
+    /// Why: the cause of a refusal, the reason that a member of staff gives for opening the portal, or
+    /// the job that made the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The file that the change was applied from.
@@ -301,7 +306,7 @@ impl Occurrence {
             subject,
             organization,
             user,
-            reason,
+            reason: reason.or_else(|| change.job.as_ref().map(of_job)),
             source: source(change),
             before: None,
             after: Some(after).filter(|after| !after.is_empty()),
@@ -369,7 +374,7 @@ impl RecordChange<'_> {
             },
             organization: shown.organization.clone().or_else(|| self.organization.clone()),
             user,
-            reason: None,
+            reason: change.job.as_ref().map(of_job),
             source: source(change),
             before: old,
             after: new,
@@ -382,6 +387,11 @@ impl RecordChange<'_> {
 /// The file that a change is applied from.
 fn source(change: &Change) -> Option<String> {
     change.marks.source().map(ToString::to_string)
+}
+
+/// The reason of what a job changes.
+fn of_job(job: &JobId) -> String {
+    format!("job {job}")
 }
 
 /// The fields of one side that differ on the other; one that is missing is `null`. All of them, if

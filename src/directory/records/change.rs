@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use super::id::{AdminSessionId, AdministratorId, ApiTokenId, UserId};
+use super::id::{AdminSessionId, AdministratorId, ApiTokenId, JobId, UserId};
 use super::mark::Marks;
 use super::rights::{Authority, Rights};
 use super::scope::Scope;
@@ -30,6 +30,9 @@ pub struct Change {
     pub expected: Option<u64>,
     /// What it does to the marks of records that a file manages.
     pub marks: Marks,
+    /// The job that makes it. The actor is then who queued the job, and an administrator need not be
+    /// signed in.
+    pub job: Option<JobId>,
 }
 
 impl Change {
@@ -37,7 +40,7 @@ impl Change {
     /// being handled.
     #[must_use]
     pub fn new(actor: Actor, at: Timestamp) -> Self {
-        Self { actor, from: events::client(), at, expected: None, marks: Marks::Keep }
+        Self { actor, from: events::client(), at, expected: None, marks: Marks::Keep, job: None }
     }
 
     /// The same change, to this version of the record only.

@@ -3,7 +3,8 @@
 //! A request may take long after its caller was authenticated: while its body arrives, or while a
 //! password is hashed. So the records that an actor's rights come from are read again for each
 //! commit, and the commit requires them to be still there. A token that was revoked, and an account
-//! that was deleted or may do less, change nothing from that moment on.
+//! that was deleted or may do less, change nothing from that moment on. A job goes on when the
+//! administrator who queued it signs out, but not without the account and its rights.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -50,6 +51,13 @@ pub(super) async fn current<'a>(
                 true => Ok((Cow::Borrowed(change), Vec::new())),
                 false => Err(CommitError::ActorEnded { kind: AdminSession::KIND }),
             };
+        }
+        Actor::Administrator { id, session: Some(session), .. } if change.job.is_some() => {
+            let ended = CommitError::ActorEnded { kind: Administrator::KIND };
+            let of = reader.get::<Administrator>(id).await?.ok_or(ended)?;
+            let (login, rights) = (of.doc.login.clone(), of.doc.rights());
+            let (id, session) = (id.clone(), Some(session.clone()));
+            (Actor::Administrator { id, login, rights, session }, vec![of.require()])
         }
         Actor::Administrator { id, session: Some(session), .. } => {
             let ended = || CommitError::ActorEnded { kind: AdminSession::KIND };

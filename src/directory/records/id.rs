@@ -152,6 +152,10 @@ ids! {
     UserTokenId;
     /// The id of a link that opens the portal for staff: the hash of its token.
     ViewLinkId;
+    /// The id of a job.
+    JobId;
+    /// The id of a part of a job's plan or report.
+    JobPartId;
 }
 
 #[cfg(test)]

@@ -42,6 +42,12 @@ pub const REFUSED_VISIT: Kind = Kind::new("refused_visit");
 pub const ADMINISTRATOR: Kind = Kind::new("administrator");
 /// A session of an administrator, by the hash of its token.
 pub const ADMIN_SESSION: Kind = Kind::new("admin_session");
+/// A job. Its documents are those of the jobs module, like those of the next two.
+pub const JOB: Kind = Kind::new("job");
+/// A part of a job's plan: what is still to be done, by the job and the place in the plan.
+pub const JOB_PLAN: Kind = Kind::new("job_plan");
+/// A part of a job's report, by the job and the place in the report.
+pub const JOB_REPORT: Kind = Kind::new("job_report");
 /// An entry of the audit log, by its number.
 pub const AUDIT: Kind = Kind::appended("audit");
 /// A signed checkpoint of the audit log, by the number of entries that it covers.

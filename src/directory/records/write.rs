@@ -17,8 +17,9 @@ use tokio::sync::Mutex;
 
 use super::audit::{Occurrence, RecordChange, salt};
 use super::audited::is_audited;
-use super::change::Change;
+use super::change::{Actor, Change};
 use super::change_log;
+use super::collected::Collected;
 use super::current_actor::current;
 use super::document::User;
 use super::kind;
@@ -52,6 +53,8 @@ enum Target {
     Store(Feed),
     /// An overlay for one dry run, and the caches that follow it.
     Overlay(Arc<Overlay>, Vec<Arc<dyn Follower>>),
+    /// What a batch of operations collects, to be committed at once later.
+    Batch(Arc<Collected>),
 }
 
 impl Records {
@@ -68,6 +71,12 @@ impl Records {
             reader: Reader::new(overlay.clone()),
             writes_to: Target::Overlay(overlay, followers),
         }
+    }
+
+    /// The records of a batch of operations, which collects what they commit.
+    pub(in crate::directory) fn of_batch(collected: Arc<Collected>) -> Self {
+        let reader = Reader::new(Arc::clone(collected.overlay()) as Arc<dyn Store>);
+        Self { reader, writes_to: Target::Batch(collected) }
     }
 
     /// The records that a scope shows.
@@ -149,6 +158,45 @@ impl Records {
 }
 
 impl Records {
+    /// Commits what a batch of operations has collected, under the conditions of each, and `own`: the
+    /// records in which the caller keeps what the batch is a part of. No role may write those by
+    /// itself, so they are not checked against the actor's. Whether a file manages a record was checked
+    /// for each operation, by the marks of its own change.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub(crate) async fn commit_collected(
+        &self,
+        change: &Change,
+        mut writes: Vec<Write>,
+        own: Vec<Write>,
+        occurrences: Vec<Occurrence>,
+    ) -> Result<Committed, CommitError> {
+        let (change, conditions) = current(self.reader.whole(), change, &writes).await?;
+        let change = &*change;
+        permitted::check(self.reader.whole(), &change.actor, &writes).await?;
+        let logged = change_log::of(&self.reader, change, &writes).await;
+        writes.extend(own);
+        writes.extend(conditions);
+        writes.extend(occurrences.into_iter().map(|occurrence| occurrence.entry(change, salt())));
+        let committed = self.apply(writes).await?;
+        for line in &logged {
+            line.log(&change.actor);
+        }
+        Ok(committed)
+    }
+
+    /// The actor of a change with the rights of now.
+    ///
+    /// # Errors
+    /// When what the actor was authenticated with is no longer valid, or the store is unavailable.
+    pub(in crate::directory) async fn current_actor(
+        &self,
+        change: &Change,
+    ) -> Result<Actor, CommitError> {
+        Ok(current(self.reader.whole(), change, &[]).await?.0.actor.clone())
+    }
+
     /// Writes records whose documents stay the same: that is not a change, so the audit log gets no
     /// entries.
     pub(super) async fn commit_unchanged(&self, writes: Vec<Write>) -> Result<(), CommitError> {
@@ -160,6 +208,7 @@ impl Target {
     async fn commit(&self, writes: Vec<Write>) -> Result<Committed, CommitError> {
         let (overlay, followers) = match self {
             Self::Store(feed) => return feed.commit(writes).await,
+            Self::Batch(collected) => return collected.add(writes).await,
             Self::Overlay(overlay, followers) => (overlay, followers),
         };
         let before = overlay.head().await?;
@@ -178,6 +227,7 @@ impl fmt::Debug for Target {
         f.write_str(match self {
             Self::Store(_) => "Store",
             Self::Overlay(..) => "Overlay",
+            Self::Batch(_) => "Batch",
         })
     }
 }

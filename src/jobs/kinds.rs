@@ -1,0 +1,19 @@
+//! The kinds of jobs by name.
+
+use serde_json::Value;
+
+use super::bulk::{self, Bulk};
+use super::chosen_users::{self, ChosenUsers};
+use super::work::{AnyWork, read as typed};
+
+/// Reads the work of a job of this kind.
+///
+/// # Errors
+/// When this release has no such kind, or the work is not of it.
+pub(super) fn read(kind: &str, work: &Value) -> Result<Box<dyn AnyWork>, String> {
+    match kind {
+        bulk::KIND => typed::<Bulk>(work),
+        chosen_users::MOVE | chosen_users::CHANGE => typed::<ChosenUsers>(work),
+        unknown => Err(format!("this release has no jobs of the kind `{unknown}`")),
+    }
+}

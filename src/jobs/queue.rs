@@ -1,0 +1,328 @@
+//! The jobs: queued, listed, shown and cancelled.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use tokio::sync::Notify;
+
+use super::line::{Effect, ReportLine};
+use super::record::{Counts, Job, JobState, PlanPart, Queuer, ReportPart, of_job, part_id};
+use super::view::JobView;
+use super::work::{Plan, Work, check_scope};
+use crate::directory::accounts::id_in_order;
+use crate::directory::accounts::user_warnings::Warning;
+use crate::directory::error::{AttemptError, Refusal};
+use crate::directory::records::audit::{Occurrence, Subject};
+use crate::directory::records::{Authority, JobId, JobPartId, Reader, Stored, kind, put, retry};
+use crate::directory::{Actor, Change, Directory, DirectoryError, Page, PageRequest};
+use portcullis_store::{Expect, StoreError, Write};
+
+/// The most jobs that wait.
+const MOST_QUEUED: usize = 100;
+/// How many items a part of a plan has.
+const PART: usize = 500;
+/// How many parts of a report are read at a time.
+const PARTS_READ: usize = 10;
+/// How many people who are skipped are named in the warning about them.
+const NAMED: usize = 3;
+
+/// The jobs. Clones share the queue.
+#[derive(Debug, Clone)]
+pub struct Jobs {
+    /// All of the directory: what an actor may see and change is checked here.
+    pub(super) directory: Directory,
+    how: How,
+}
+
+/// How jobs are done.
+#[derive(Debug, Clone)]
+enum How {
+    /// By the task, which is woken.
+    Queued(Arc<Notify>),
+    /// When they are queued: in a dry run.
+    AtOnce,
+}
+
+impl Jobs {
+    /// The jobs of a directory, which must not be limited by a scope.
+    #[must_use]
+    pub fn new(directory: Directory) -> Self {
+        Self { directory, how: How::Queued(Arc::default()) }
+    }
+
+    /// The jobs of a dry run.
+    #[must_use]
+    pub fn of_dry_run(directory: Directory) -> Self {
+        Self { directory, how: How::AtOnce }
+    }
+
+    /// Queues a job. `sender` is the email address of the caller.
+    ///
+    /// # Errors
+    /// When the actor may not do this (I10), too many jobs wait, or the store is unavailable.
+    pub async fn start<W: Work>(
+        &self,
+        plan: Plan<W>,
+        change: &Change,
+        sender: Option<String>,
+    ) -> Result<JobView, DirectoryError> {
+        change.requires(W::AUTHORITY)?;
+        for item in &plan.items {
+            check_scope::<W>(item, change)?;
+        }
+        let Some(actor) = Queuer::of(&change.actor) else {
+            return Err(DirectoryError::Escalation { role: W::AUTHORITY.least() });
+        };
+        let key = JobState::Queued.key();
+        if self.reader().records::<Job>(Some(&key), None, MOST_QUEUED).await?.len() >= MOST_QUEUED {
+            return Err(Refusal::TooManyJobs { most: MOST_QUEUED }.into());
+        }
+        let id = JobId::from(id_in_order(change.at));
+        let job = Job {
+            kind: plan.work.kind().to_owned(),
+            summary: plan.work.summary(),
+            work: json(&plan.work)?,
+            state: JobState::Queued,
+            actor,
+            sender,
+            total: u64::try_from(plan.items.len()).unwrap_or(u64::MAX),
+            done: 0,
+            counts: Counts::default(),
+            created: change.at,
+            started: None,
+            ended: None,
+            reason: None,
+        };
+        let mut writes = vec![put(&id, Expect::Absent, &job)];
+        let mut first = 0;
+        for items in plan.items.chunks(PART) {
+            let items = items.iter().map(json).collect::<Result<Vec<Value>, _>>()?;
+            let number = u64::try_from(items.len()).unwrap_or(u64::MAX);
+            let part = PlanPart { job: id.clone(), first, items };
+            writes.push(put(&part_id(&id, first), Expect::Absent, &part));
+            first += number;
+        }
+        let queued = || vec![occurrence("job.queued", &id, &job, None)];
+        retry(|| async {
+            self.commit(change, writes.clone(), queued()).await.map_err(AttemptError::from)
+        })
+        .await?;
+        match &self.how {
+            How::Queued(waker) => waker.notify_one(),
+            How::AtOnce => while self.step().await? {},
+        }
+        self.get(&id, &change.actor).await
+    }
+
+    /// Returns when a job may have been queued.
+    pub(super) async fn woken(&self) {
+        match &self.how {
+            How::Queued(waker) => waker.notified().await,
+            How::AtOnce => {}
+        }
+    }
+
+    /// A page of the jobs, the newest first. With a limited scope, an actor sees only its own.
+    ///
+    /// # Errors
+    /// When the cursor is invalid, or the store is unavailable.
+    pub async fn list(
+        &self,
+        request: &PageRequest,
+        actor: &Actor,
+    ) -> Result<Page<JobView>, DirectoryError> {
+        let own = match actor.scope().is_limited() {
+            true => Queuer::of(actor).map(|queuer| queuer.key()),
+            false => None,
+        };
+        let limit = request.limit();
+        let records =
+            self.reader().list_back(kind::JOB, own.as_ref(), request.after(), limit + 1).await?;
+        let last = records.get(limit.saturating_sub(1)).map(|record| record.id.clone());
+        let has_more = records.len() > limit;
+        let jobs = records.into_iter().take(limit).filter_map(Stored::<Job>::decode_intact);
+        let items = jobs.map(JobView::from).collect();
+        Ok(match last.filter(|_| has_more) {
+            Some(last) => Page::until(items, &last),
+            None => Page::last(items),
+        })
+    }
+
+    /// How many jobs an actor with a limited scope does not see; `None` without a limit.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn hidden(&self, actor: &Actor) -> Result<Option<u64>, DirectoryError> {
+        if !actor.scope().is_limited() {
+            return Ok(None);
+        }
+        let all = self.reader().count::<Job>(None).await?;
+        let own = match Queuer::of(actor) {
+            Some(queuer) => self.reader().count::<Job>(Some(&queuer.key())).await?,
+            None => 0,
+        };
+        Ok(Some(all.saturating_sub(own)))
+    }
+
+    /// A job.
+    ///
+    /// # Errors
+    /// When there is none that the actor sees, or the store is unavailable.
+    pub async fn get(&self, id: &JobId, actor: &Actor) -> Result<JobView, DirectoryError> {
+        self.visible(id, None, actor).await.map(JobView::from)
+    }
+
+    /// Cancels a job. What it has done stays. Cancelling a cancelled job changes nothing.
+    ///
+    /// # Errors
+    /// When there is none that the actor sees, it has ended otherwise, the actor may not change
+    /// anything, or the store is unavailable.
+    pub async fn cancel(&self, id: &JobId, change: &Change) -> Result<(), DirectoryError> {
+        change.requires(Authority::Manage)?;
+        retry(|| async {
+            let job = self.visible(id, change.expected, &change.actor).await?;
+            match job.doc.state {
+                JobState::Queued | JobState::Running => {}
+                JobState::Cancelled => return Ok(()),
+                JobState::Done | JobState::Failed => {
+                    let state = job.doc.state.name();
+                    return Err(Refusal::JobEnded { job: id.to_string(), state }.into());
+                }
+            }
+            let doc = Job { state: JobState::Cancelled, ended: Some(change.at), ..job.doc.clone() };
+            let entry = occurrence("job.cancelled", id, &doc, None);
+            let mut writes = self.without_plan(id).await?;
+            writes.push(job.replace(doc).0);
+            self.commit(change, writes, vec![entry]).await?;
+            Ok::<_, AttemptError>(())
+        })
+        .await
+    }
+
+    /// Some lines of a job's report, those after a part, and where to continue: `None` at the end.
+    /// With a limited scope, only lines about its organizations.
+    ///
+    /// # Errors
+    /// When there is no job that the actor sees, or the store is unavailable.
+    pub async fn report(
+        &self,
+        id: &JobId,
+        after: Option<&JobPartId>,
+        actor: &Actor,
+    ) -> Result<(Vec<ReportLine>, Option<JobPartId>), DirectoryError> {
+        self.visible(id, None, actor).await?;
+        let (key, after) = (of_job(id), after.map(AsRef::as_ref));
+        let parts = self.reader().records::<ReportPart>(Some(&key), after, PARTS_READ).await?;
+        let last = parts.last().map(|part| JobPartId::from(part.id.clone()));
+        let next = last.filter(|_| parts.len() == PARTS_READ);
+        let scope = actor.scope();
+        let is_shown = |line: &ReportLine| match &line.organization {
+            Some(organization) => scope.includes(organization.as_str()),
+            None => !scope.is_limited(),
+        };
+        let parts = parts.into_iter().filter_map(Stored::<ReportPart>::decode_intact);
+        let lines = parts.flat_map(|part| part.doc.lines).filter(is_shown).collect();
+        Ok((lines, next))
+    }
+
+    /// What a dry run warns about: people who would be skipped.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn warnings(
+        &self,
+        job: &JobView,
+        actor: &Actor,
+    ) -> Result<Vec<Warning>, DirectoryError> {
+        if matches!(self.how, How::Queued(_)) || job.counts.skipped == 0 {
+            return Ok(Vec::new());
+        }
+        let (mut named, mut after) = (Vec::new(), None);
+        loop {
+            let (lines, next) = self.report(&job.id, after.as_ref(), actor).await?;
+            let skipped = lines.into_iter().filter(|line| line.result == Effect::Skipped);
+            named.extend(skipped.take(NAMED - named.len()).map(|line| {
+                let (id, reason) = (line.id.unwrap_or_default(), line.reason.unwrap_or_default());
+                format!("{} `{id}`: {reason}", line.kind)
+            }));
+            after = next;
+            if named.len() == NAMED || after.is_none() {
+                break;
+            }
+        }
+        let (skipped, total) = (job.counts.skipped, job.total);
+        let detail = format!("{skipped} of {total} would be skipped ({})", named.join("; "));
+        Ok(vec![Warning { name: "skipped", detail }])
+    }
+
+    /// A job that the actor sees, at the expected version.
+    async fn visible(
+        &self,
+        id: &JobId,
+        expected: Option<u64>,
+        actor: &Actor,
+    ) -> Result<Stored<Job>, DirectoryError> {
+        let job = self.reader().existing::<Job>(id, None).await?;
+        if actor.scope().is_limited()
+            && Queuer::of(actor).as_ref().map(Queuer::key) != Some(job.doc.actor.key())
+        {
+            return Err(DirectoryError::not_found(kind::JOB, id.as_str()));
+        }
+        match expected {
+            Some(_) => self.reader().existing::<Job>(id, expected).await,
+            None => Ok(job),
+        }
+    }
+
+    /// The writes that remove what is left of a job's plan.
+    pub(super) async fn without_plan(&self, id: &JobId) -> Result<Vec<Write>, StoreError> {
+        let parts = self.reader().all_intact::<PlanPart>(Some(&of_job(id))).await?;
+        Ok(parts.iter().map(Stored::delete).collect())
+    }
+
+    /// Commits records of jobs.
+    pub(super) async fn commit(
+        &self,
+        change: &Change,
+        writes: Vec<Write>,
+        occurrences: Vec<Occurrence>,
+    ) -> Result<(), portcullis_store::CommitError> {
+        let records = self.directory.records();
+        records.commit_collected(change, Vec::new(), writes, occurrences).await.map(drop)
+    }
+
+    pub(super) fn reader(&self) -> &Reader {
+        self.directory.records().read()
+    }
+}
+
+/// An entry of the audit log about a job.
+pub(super) fn occurrence(
+    kind: &'static str,
+    id: &JobId,
+    job: &Job,
+    reason: Option<String>,
+) -> Occurrence {
+    let Job { done, total, counts, summary, .. } = job;
+    let mut after = Map::new();
+    after.insert("summary".to_owned(), summary.as_str().into());
+    after.insert("total".to_owned(), (*total).into());
+    if kind != "job.queued" {
+        let Counts { created, updated, unchanged, skipped } = *counts;
+        let counts = [
+            ("done", *done),
+            ("created", created),
+            ("updated", updated),
+            ("unchanged", unchanged),
+            ("skipped", skipped),
+        ];
+        after.extend(counts.map(|(name, count)| (name.to_owned(), count.into())));
+    }
+    let subject = Subject::new("job", id.as_str(), &job.kind);
+    Occurrence { kind, subject, reason, organization: None, user: None, after }
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<Value, DirectoryError> {
+    serde_json::to_value(value)
+        .map_err(|error| DirectoryError::invalid("", format!("not a JSON document: {error}")))
+}
