@@ -15,6 +15,7 @@ use self::settings::settings;
 
 mod admin;
 mod audit;
+mod bulk;
 pub mod check;
 mod client;
 mod completions;
@@ -30,6 +31,7 @@ mod impact;
 mod import;
 mod init;
 mod invitations;
+mod jobs;
 mod links;
 mod lockouts;
 mod lookup;
@@ -40,6 +42,7 @@ mod password;
 mod personal_data;
 mod policy;
 mod preferences;
+mod progress;
 pub mod screen;
 mod secrets;
 pub mod serve;
@@ -143,6 +146,12 @@ enum ClientCommand {
     /// Manage portal users
     #[command(subcommand)]
     Users(users::Command),
+    /// Change many portal users at once, with a report
+    #[command(subcommand)]
+    Bulk(bulk::Command),
+    /// List, show or cancel jobs, and read their reports
+    #[command(subcommand)]
+    Jobs(jobs::Command),
     /// Show or change portal-wide settings: secure links, and disabling the portal
     #[command(subcommand)]
     Preferences(preferences::Command),
@@ -294,6 +303,8 @@ impl ClientCommand {
             Self::Groups(command) => command.run(console),
             Self::Organizations(command) => command.run(console),
             Self::Users(command) => command.run(console),
+            Self::Bulk(command) => command.run(console),
+            Self::Jobs(command) => command.run(console),
             Self::Preferences(command) => command.run(console),
             Self::Sessions(command) => command.run(console),
             Self::View(args) => args.run(console),

@@ -65,6 +65,11 @@ impl Client {
         Ok(Self { socket, runtime })
     }
 
+    /// Waits before the gateway is asked again.
+    pub(super) fn pause(&self, duration: Duration) {
+        self.runtime.block_on(tokio::time::sleep(duration));
+    }
+
     /// Sends a request and returns the document of the response, `null` if it has none.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Write as _};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::bail;
 use http::Method;
@@ -15,9 +16,10 @@ use super::terminal::{escaped, escaped_line};
 use crate::directory::PageRequest;
 
 /// Names of fields that hold times.
-const TIME_FIELDS: [&str; 13] = [
+const TIME_FIELDS: [&str; 14] = [
     "at",
     "created",
+    "ended",
     "expires",
     "last_seen",
     "last_sign_in",
@@ -58,6 +60,11 @@ impl<'a> Console<'a> {
         out: &'a mut dyn Screen,
     ) -> anyhow::Result<Self> {
         Ok(Self { client: Client::new(socket)?, options, out })
+    }
+
+    /// Waits before the gateway is asked again.
+    pub(super) fn pause(&self, duration: Duration) {
+        self.client.pause(duration);
     }
 
     /// Whether writes are tried out only.
@@ -141,8 +148,17 @@ impl<'a> Console<'a> {
 
     /// Writes a response that is not a JSON document to the output.
     pub(super) fn copy(&mut self, segments: &[&str]) -> anyhow::Result<()> {
+        self.copy_with(segments, &[])
+    }
+
+    /// The same with parameters.
+    pub(super) fn copy_with(
+        &mut self,
+        segments: &[&str],
+        params: &[(&str, Option<&str>)],
+    ) -> anyhow::Result<()> {
         let Self { client, out, .. } = self;
-        client.read(&path(segments), &mut |part| Ok(out.write_all(part)?))
+        client.read(&path_with(segments, params), &mut |part| Ok(out.write_all(part)?))
     }
 
     /// The first page of a list, of at most `limit` items.
@@ -194,6 +210,12 @@ impl<'a> Console<'a> {
     /// Prints a document, with and without `--json`.
     pub(super) fn document(&mut self, document: &Value) -> anyhow::Result<()> {
         self.print_json(document)
+    }
+
+    /// Prints a document on one line.
+    pub(super) fn line(&mut self, document: &Value) -> anyhow::Result<()> {
+        serde_json::to_writer(&mut *self.out, document)?;
+        Ok(writeln!(self.out)?)
     }
 
     /// Prints a line, except with `--json`.

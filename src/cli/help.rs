@@ -9,7 +9,10 @@ mod examples;
 pub(super) use self::examples::EXAMPLES;
 
 /// Commands that ask before they change something, so that `--yes` has an effect.
-const ASKING: [&str; 19] = [
+const ASKING: [&str; 22] = [
+    "bulk enable",
+    "bulk disable",
+    "bulk users",
     "groups edit",
     "groups default",
     "groups delete",
@@ -32,7 +35,11 @@ const ASKING: [&str; 19] = [
 ];
 
 /// The commands that `--dry-run` has an effect with.
-const WRITING: [&str; 43] = [
+const WRITING: [&str; 47] = [
+    "bulk enable",
+    "bulk disable",
+    "bulk users",
+    "jobs cancel",
     "view",
     "impersonate",
     "secrets rotate",

@@ -74,6 +74,11 @@ impl Impact {
         number(field(&self.0, "access"), "gains")
     }
 
+    /// The consequences, a sentence each.
+    pub(super) fn sentences(&self) -> Vec<String> {
+        sentences(&self.0)
+    }
+
     /// Whether there is a warning of this name.
     pub(super) fn warns(&self, name: &str) -> bool {
         array(&self.0, "warnings").iter().any(|warning| field(warning, "name") == name)
@@ -100,7 +105,7 @@ pub(super) fn sessions_end(number: usize) -> String {
 }
 
 /// Digits in groups of three.
-fn separated(number: usize) -> String {
+pub(super) fn separated(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {

@@ -289,6 +289,35 @@ pub(in crate::cli) const EXAMPLES: &[(&str, [&str; 2])] = &[
             "portcullis users delete liam@acme.example --dry-run",
         ],
     ),
+    (
+        "bulk enable",
+        [
+            "portcullis bulk enable --all --end-users --group limited",
+            "portcullis bulk enable --organizations acme,globex --require-mfa true --dry-run",
+        ],
+    ),
+    (
+        "bulk disable",
+        [
+            "portcullis bulk disable --organizations acme --end-users",
+            "portcullis bulk disable --all --yes --no-wait",
+        ],
+    ),
+    (
+        "bulk users",
+        [
+            "portcullis bulk users --from-group limited --group 'Accounts team'",
+            "portcullis bulk users liam@acme.example noah@acme.example --disable",
+        ],
+    ),
+    ("jobs list", ["portcullis jobs list", "portcullis jobs list --json"]),
+    ("jobs show", ["portcullis jobs show", "portcullis jobs show 1d3k7q2m9x0aabbc"]),
+    ("jobs wait", ["portcullis jobs wait", "portcullis jobs wait 1d3k7q2m9x0aabbc --json"]),
+    (
+        "jobs report",
+        ["portcullis jobs report --result skipped", "portcullis jobs report --csv > report.csv"],
+    ),
+    ("jobs cancel", ["portcullis jobs cancel", "portcullis jobs cancel 1d3k7q2m9x0aabbc"]),
     ("preferences show", ["portcullis preferences show", "portcullis preferences show --json"]),
     (
         "preferences set",
