@@ -6,8 +6,7 @@
 //!
 //! Files hold no passwords, second factors, mailed links or secure links; these may always change.
 
-use std::sync::Arc;
-
+use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::change::Change;
@@ -15,7 +14,7 @@ use super::document::{Document, EndUser, Group, Organization, Preferences, User}
 use super::kind;
 use super::mark::{ManagedBy, Marks};
 use super::stored::Stored;
-use portcullis_store::{CommitError, Kind, Store, Write};
+use portcullis_store::{CommitError, Kind, Write};
 
 /// The field of a document that holds its mark.
 const FIELD: &str = "managed_by";
@@ -70,24 +69,24 @@ fn outside_of_files(kind: Kind) -> Option<&'static [&'static str]> {
     })
 }
 
-/// Checks that a change may be made to the records that files manage.
+/// Checks that a change may be made to the records that files manage, with these writes, which replace
+/// these documents.
 ///
 /// # Errors
-/// [`CommitError::Managed`] for the first that it may not be made to, or when the store is unavailable.
-pub(super) async fn check(
-    store: &Arc<dyn Store>,
+/// [`CommitError::Managed`] for the first that it may not be made to.
+pub(super) fn check(
     marks: &Marks,
     writes: &[Write],
+    replaced: &[Option<Bytes>],
 ) -> Result<(), CommitError> {
-    for write in writes {
+    for (write, before) in writes.iter().zip(replaced) {
         let (kind, id, after) = match write {
             Write::Put { kind, id, doc, .. } => (*kind, id, Some(&**doc)),
             Write::Delete { kind, id, .. } => (*kind, id, None),
             Write::Append { .. } | Write::Require { .. } | Write::RequireNone { .. } => continue,
         };
         let Some(outside) = outside_of_files(kind) else { continue };
-        let Some(before) = store.get(kind, id).await? else { continue };
-        let Some((before, mark)) = marked(&before.doc) else { continue };
+        let Some((before, mark)) = before.as_deref().and_then(marked) else { continue };
         if marks.allow(&mark) || !is_edit((&before, after), outside) {
             continue;
         }

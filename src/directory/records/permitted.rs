@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::Deserialize;
 
 use super::administrator::AdminSession;
@@ -35,7 +36,7 @@ struct StartedByStaff {
     staff: StaffMember,
 }
 
-/// Checks that an actor may make these writes.
+/// Checks that an actor may make these writes, which replace these documents.
 ///
 /// # Errors
 /// [`CommitError::Refused`] for the first that it may not make, or when the store is unavailable.
@@ -43,6 +44,7 @@ pub(super) async fn check(
     store: &Arc<dyn Store>,
     actor: &Actor,
     writes: &[Write],
+    replaced: &[Option<Bytes>],
 ) -> Result<(), CommitError> {
     let (Actor::Token { rights, .. } | Actor::Administrator { session: Some(_), rights, .. }) =
         actor
@@ -59,7 +61,7 @@ pub(super) async fn check(
     if rights.over_gateway(Authority::Own) {
         return Ok(());
     }
-    for write in writes {
+    for (write, before) in writes.iter().zip(replaced) {
         let (kind, id, after) = match write {
             Write::Put { kind, id, doc, .. } => (*kind, id, Some(&**doc)),
             Write::Delete { kind, id, .. } => (*kind, id, None),
@@ -71,7 +73,6 @@ pub(super) async fn check(
                 return Err(refused(*kind, "", role.name(), false));
             }
         };
-        let before = store.get(kind, id).await?.map(|record| record.doc);
         let written = Written { kind, id, before: before.as_deref(), after };
         if written.is_own_session(actor) {
             continue;

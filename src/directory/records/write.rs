@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use portcullis_store::feed::{Feed, Follower};
 use portcullis_store::overlay::Overlay;
 use portcullis_store::{Changes, CommitError, Committed, Kind, Store, StoreError, Write};
@@ -136,10 +137,11 @@ impl Records {
     ) -> Result<Committed, CommitError> {
         let (change, conditions) = current(self.reader.whole(), change, &writes).await?;
         let change = &*change;
-        permitted::check(self.reader.whole(), &change.actor, &writes).await?;
-        managed::check(self.reader.whole(), &change.marks, &writes).await?;
-        let logged = change_log::of(&self.reader, change, &writes).await;
-        let entries = self.entries(change, &writes).await?;
+        let replaced = self.replaced(&writes).await?;
+        permitted::check(self.reader.whole(), &change.actor, &writes, &replaced).await?;
+        managed::check(&change.marks, &writes, &replaced)?;
+        let logged = change_log::of(change, &writes, &replaced);
+        let entries = self.entries(change, &writes, &replaced).await?;
         writes.extend(entries);
         writes.extend(conditions);
         writes.extend(occurrences.into_iter().map(|occurrence| occurrence.entry(change, salt())));
@@ -174,8 +176,9 @@ impl Records {
     ) -> Result<Committed, CommitError> {
         let (change, conditions) = current(self.reader.whole(), change, &writes).await?;
         let change = &*change;
-        permitted::check(self.reader.whole(), &change.actor, &writes).await?;
-        let logged = change_log::of(&self.reader, change, &writes).await;
+        let replaced = self.replaced(&writes).await?;
+        permitted::check(self.reader.whole(), &change.actor, &writes, &replaced).await?;
+        let logged = change_log::of(change, &writes, &replaced);
         writes.extend(own);
         writes.extend(conditions);
         writes.extend(occurrences.into_iter().map(|occurrence| occurrence.entry(change, salt())));
@@ -255,11 +258,30 @@ impl Records {
         self.writes_to.commit(writes).await
     }
 
-    /// The writes that append the entries about these writes. What a record was before is read now;
-    /// if another commit comes in between, the condition on the record's version refuses both.
-    async fn entries(&self, change: &Change, writes: &[Write]) -> Result<Vec<Write>, StoreError> {
-        let mut entries = Vec::new();
+    /// The documents that these writes replace or remove, one for each write. If another commit
+    /// changes one now, the condition on the record's version refuses this commit.
+    async fn replaced(&self, writes: &[Write]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        let mut replaced = Vec::with_capacity(writes.len());
         for write in writes {
+            replaced.push(match write {
+                Write::Put { kind, id, .. } | Write::Delete { kind, id, .. } => {
+                    self.reader.whole().get(*kind, id).await?.map(|record| record.doc)
+                }
+                Write::Append { .. } | Write::Require { .. } | Write::RequireNone { .. } => None,
+            });
+        }
+        Ok(replaced)
+    }
+
+    /// The writes that append the entries about these writes, which replace these documents.
+    async fn entries(
+        &self,
+        change: &Change,
+        writes: &[Write],
+        replaced: &[Option<Bytes>],
+    ) -> Result<Vec<Write>, StoreError> {
+        let mut entries = Vec::new();
+        for (write, before) in writes.iter().zip(replaced) {
             let (record, after) = match write {
                 Write::Put { kind, id, doc, .. } => ((*kind, id.as_str()), Some(&**doc)),
                 Write::Delete { kind, id, .. } => ((*kind, id.as_str()), None),
@@ -270,8 +292,7 @@ impl Records {
             if !is_audited(record.0) {
                 continue;
             }
-            let before = self.reader.record(record.0, record.1).await?;
-            let before = before.as_ref().map(|record| &*record.doc);
+            let before = before.as_deref();
             let organization = self.organization_of(record, after.or(before)).await?;
             let changed = RecordChange { record, before, after, organization };
             entries.extend(changed.entry(change, salt())?);
