@@ -1,3 +1,5 @@
+mod staff;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -425,7 +427,7 @@ fn r20_staff_sessions_have_limits_of_their_own() {
     assert_eq!(hours(SessionKind::User), SignedDuration::from_mins(30));
     assert_eq!(hours(SessionKind::Link), SignedDuration::from_mins(30));
     assert_eq!(hours(SessionKind::Staff), SignedDuration::from_hours(4));
-    assert_eq!(hours(SessionKind::Impersonation), SignedDuration::from_hours(4));
+    assert_eq!(hours(SessionKind::Impersonation), SignedDuration::from_mins(30));
     let late = after(20 * 60);
     let until = record(SessionKind::Staff).valid_until(late + 3.hours(), &LIMITS);
     assert_eq!(until, noon() + 24.hours());

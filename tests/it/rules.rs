@@ -8,3 +8,4 @@ mod resets;
 mod second_factor;
 mod secure_links;
 mod views;
+mod views_limits;

@@ -156,6 +156,11 @@ impl Browser {
         reply
     }
 
+    /// The host that it names.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
     /// The session cookie, if there is one.
     pub(crate) fn session(&self) -> Option<&str> {
         self.cookies.get("portcullis").map(String::as_str)

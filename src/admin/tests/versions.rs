@@ -9,7 +9,7 @@ use crate::admin::{Access, routes};
 
 /// Writes that are not to a record with a version: they create a record, or concern sessions,
 /// lockouts, or the gateway.
-const WITHOUT_VERSION: [&str; 18] = [
+const WITHOUT_VERSION: [&str; 20] = [
     "DELETE /api/v1/lockouts",
     "DELETE /api/v1/lockouts/{id}",
     "DELETE /api/v1/session",
@@ -19,6 +19,7 @@ const WITHOUT_VERSION: [&str; 18] = [
     "POST /api/v1/bulk",
     "POST /api/v1/explain",
     "POST /api/v1/groups",
+    "POST /api/v1/impersonations",
     "POST /api/v1/mail/test",
     "POST /api/v1/organizations",
     "POST /api/v1/organizations/{id}/end-users",
@@ -28,6 +29,7 @@ const WITHOUT_VERSION: [&str; 18] = [
     "POST /api/v1/users",
     "POST /api/v1/users/bulk",
     "POST /api/v1/users/{id}/tokens",
+    "POST /api/v1/views",
 ];
 
 /// The writes of the table, with whether they honour `If-Match`.

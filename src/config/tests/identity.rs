@@ -11,7 +11,7 @@ fn with(lines: &str) -> Settings {
 fn texts_are_off_until_switched_on() {
     let least = parse(LEAST).unwrap().identity;
     assert!(!least.disclosure.is_any() && least.static_fields.is_empty() && least.basic.is_none());
-    assert_eq!(least.names.all().count(), 7);
+    assert_eq!(least.names.all().count(), 8);
     let off = with("email = false\nname = \"false\"").identity;
     assert!(!off.disclosure.is_any() && off.names.email.is_none());
     let on = with(

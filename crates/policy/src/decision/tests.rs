@@ -520,3 +520,71 @@ fn a_redirect_has_the_location_of_the_route() {
 }
 
 mod readings;
+
+#[test]
+fn r18_a_route_that_refuses_staff_is_open_to_users_only() {
+    let routes = r#"
+[[route]]
+name = "Profile"
+path = "/profile"
+require = "view"
+staff = "never"
+[[route]]
+name = "Public"
+path = "/public"
+access = "public"
+staff = "never"
+[[route]]
+name = "Other"
+path = "/other"
+require = "view"
+[[section]]
+access = "signed-in"
+staff = "never"
+[[section.route]]
+name = "In the section"
+path = "/section"
+[[section.route]]
+name = "Not like the section"
+path = "/section/open"
+staff = "allowed"
+"#;
+    let policy = fixture::compile(routes).unwrap();
+    let reason = |kind, path: &str| {
+        let granted = policy.catalogue().set(["view"]).unwrap();
+        let held = (Arc::from("limited"), granted);
+        let subject = Subject::nameless(kind, Arc::from("acme"), held, Timestamp::MAX);
+        let target = RequestTarget::parse(path).unwrap();
+        let request = RequestFacts::new("portal.example", &Method::GET, &target);
+        decide(&policy, Some(&subject), &request, at(0)).reason().as_str()
+    };
+    for kind in [SessionKind::Staff, SessionKind::Impersonation] {
+        for path in ["/profile", "/public", "/section"] {
+            assert_eq!(reason(kind, path), "staff-not-allowed", "{path}");
+        }
+        assert_eq!(reason(kind, "/other"), "permitted");
+        assert_eq!(reason(kind, "/section/open"), "signed-in");
+    }
+    for kind in [SessionKind::User, SessionKind::Link, SessionKind::Token] {
+        assert_eq!(reason(kind, "/profile"), "permitted");
+        assert_eq!(reason(kind, "/public"), "public");
+    }
+    let problem = fixture::compile(&routes.replacen("never", "no", 1)).unwrap_err().to_string();
+    assert!(problem.contains("`staff` must be \"never\" or \"allowed\", not `no`"), "{problem}");
+}
+
+#[test]
+fn r17_a_view_has_no_permissions_that_need_a_person() {
+    let policy =
+        fixture::compile("[[route]]\nname = \"Mine\"\npath = \"/mine\"\nrequire = \"mine\"\n")
+            .unwrap();
+    let allowed = |kind| {
+        let held = (Arc::from("non-portal"), policy.catalogue().set(["mine"]).unwrap());
+        let subject = Subject::nameless(kind, Arc::from("acme"), held, Timestamp::MAX);
+        let target = RequestTarget::parse("/mine").unwrap();
+        let request = RequestFacts::new("portal.example", &Method::GET, &target);
+        matches!(decide(&policy, Some(&subject), &request, at(0)), Decision::Allow(_))
+    };
+    assert!(!allowed(SessionKind::Staff) && !allowed(SessionKind::Link));
+    assert!(allowed(SessionKind::Impersonation) && allowed(SessionKind::User));
+}
