@@ -25,6 +25,7 @@ use self::bench::Bench;
 
 pub use self::cookies::cookies;
 pub use crate::authz::fuzzing::{authorization, forwarded_headers};
+pub use crate::proxy::banner_in_page;
 
 /// One gateway for all inputs of a process. Its store is left in the folder for temporary files.
 static BENCH: LazyLock<Mutex<Bench>> = LazyLock::new(|| Mutex::new(Bench::new(&folder())));
@@ -79,6 +80,11 @@ mod tests {
     #[test]
     fn corpus_of_cookies() {
         replay(ROOT, "cookies", super::cookies);
+    }
+
+    #[test]
+    fn corpus_of_pages_with_the_banner() {
+        replay(ROOT, "banner_in_page", super::banner_in_page);
     }
 
     #[test]

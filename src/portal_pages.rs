@@ -20,7 +20,7 @@
 //! | `invitation/{token}` | a first password (R40) |
 //! | `password/forgot` | a request for a link to reset the password (R33) |
 //! | `password/reset/{token}` | another password |
-//! | `assets/{name}` | style sheet, script, logo and icon |
+//! | `assets/{name}` | style sheet, script, logo and icon; those of the banner |
 //!
 //! Invariants:
 //! - A page works without scripts, loads nothing from other sites, and is never cached.
@@ -33,12 +33,15 @@
 //! - Tokens and passwords are neither logged nor shown, and no address with a token becomes a
 //!   referrer.
 //!
+//! The banner that the proxy inserts into pages that staff view is made here too (`banner`).
+//!
 //! All words are in the catalogue (`texts`). Nothing is decided here: the directory decides who may
 //! sign in, the proxy what is refused.
 
 mod access_tokens;
 mod account;
 mod appearance;
+mod banner;
 mod choose_password;
 mod current_user;
 mod denial;
@@ -75,6 +78,7 @@ use http::{HeaderMap, Response};
 
 pub use self::appearance::{Appearance, AppearanceProblem};
 
+use self::banner::BannerAssets;
 use self::known_browser::KnownBrowsers;
 use self::pending_cookie::PendingCookie;
 use self::reset_queue::ResetQueue;
@@ -94,6 +98,7 @@ type PageResult = Result<Response<Body>, RequestError>;
 struct PagesState {
     brand: Brand,
     texts: Texts,
+    banner: BannerAssets,
     /// The longest address of a page of ours, in bytes.
     max_address: usize,
     forms: Forms,

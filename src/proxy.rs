@@ -15,12 +15,14 @@
 //! | `forward`, [`headers`] | the request as the portal gets it |
 //! | `exchange`, `send`, `lease`, `request_body`, `bounds` | sending it, and the limits on that |
 //! | [`upstream`], `portal_connection`, `upstream_error` | the portal's servers, and connections to them |
+//! | `banner` | the banner in pages that staff view |
 //! | `response_body`, `location`, `tunnel` | the response, or a WebSocket, on its way to the client |
 //! | `watch` | the re-check of what is open (I7) |
 //! | `failure` | why a request gets no response from the portal |
 //! | `gateway` | what all requests share |
 //! | `error_pages`, `connection` | what the rest of the program provides |
 
+mod banner;
 mod bounds;
 mod connection;
 mod error_pages;
@@ -51,12 +53,15 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use jiff::Timestamp;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub use self::banner::fuzzing::banner_in_page;
 pub use self::connection::Connection;
-pub use self::error_pages::{ErrorPages, Onward, Refused};
+pub use self::error_pages::{BannerSources, ErrorPages, Onward, PageBanner, Refused, Viewing};
 pub use self::failure::{Cause, Failure};
 pub use self::gateway::Gateway;
 pub use self::response_body::{BodyError, ReplyBody};
 
+use self::banner::Navigation;
 use self::bounds::{Sender, Unread};
 use self::forward::{ForwardContext, origin_form};
 use self::headers::Nominated;
@@ -145,6 +150,9 @@ impl Gateway {
             return self.refuse(received, &request, Some(&asked), subject, refusal.into());
         }
         let sender = Sender::of(verdict.subject(), || received.client);
+        let navigation = Navigation::of(verdict.session(), received, &request, || {
+            self.origin(&request, &connection, self.authz.host(asked.host()))
+        });
         let context = ForwardContext {
             _permit: permit,
             identity: verdict.identity(),
@@ -155,6 +163,7 @@ impl Gateway {
             websocket: asked.is_websocket(),
             passed: verdict.header_override().map(|by| &by.name),
             by_token: verdict.is_by_token(),
+            for_banner: navigation.is_some(),
         };
         let (head, dropped) = self.outbound(received, &request, asked.target(), &context);
         let record = self.open_record(received, &request, (&asked, &verdict), &dropped);
@@ -170,7 +179,8 @@ impl Gateway {
         let allowed = Arc::new(AllowedRequest { request: asked, session, granted });
         let upgrade = upgrade.map(|client| (client, connection.hold));
         let sender = (sender, connection.requests);
-        self.forward((received, record), (head, body), sender, to, upgrade, allowed).await
+        self.forward((received, record, navigation), (head, body), sender, to, upgrade, allowed)
+            .await
     }
 
     /// Why a request that may have no body is refused, if it has one. On HTTP/2, a stream that is

@@ -37,6 +37,7 @@ pub use self::lookup::{Absence, SessionLookup};
 pub use self::new_session::{NewSession, SignInWay};
 pub use self::portal_cookie::PortalCookie;
 pub use self::sessions::Sessions;
+pub use self::staff::Banner;
 pub use self::start::{StartError, StartedSession};
 pub use self::start_staff::{OpenedView, ViewOpening};
 

@@ -1,5 +1,6 @@
 //! The look and the texts of the pages, read from files at the start.
 
+use super::banner::BannerAssets;
 use super::texts::{SHIPPED, Texts};
 use crate::config::Branding;
 use crate::web::brand::Brand;
@@ -27,6 +28,7 @@ const SCRIPT: &str = joined!(
 pub struct Appearance {
     pub(super) brand: Brand,
     pub(super) texts: Texts,
+    pub(super) banner: BannerAssets,
 }
 
 /// A file that the branding names cannot be used.
@@ -48,7 +50,7 @@ impl Appearance {
     pub fn load(branding: &Branding) -> Result<Self, AppearanceProblem> {
         let brand = Brand::load(branding, STYLE_SHEET, SCRIPT)?;
         let texts = Texts::load(&SHIPPED, branding.texts.as_deref())?;
-        Ok(Self { brand, texts })
+        Ok(Self { brand, texts, banner: BannerAssets::new(branding) })
     }
 
     /// The tags of the languages there are.

@@ -25,9 +25,10 @@ use crate::config::Settings;
 use crate::credential::key::SecretKey;
 use crate::directory::Directory;
 use crate::directory::records::Occasion;
-use crate::proxy::{ErrorPages, Refused};
+use crate::proxy::{ErrorPages, PageBanner, Refused, Viewing};
 use crate::session::Sessions;
 use crate::telemetry::events::{self, Origin};
+use crate::web::asset::Asset;
 use crate::web::cookie::{self, OwnCookie};
 use crate::web::fetch_metadata::ResponseKind;
 use crate::web::form::Forms;
@@ -64,10 +65,11 @@ impl Pages {
     ) -> Self {
         let https = settings.server.public_url.is_https();
         let limits = &settings.server.limits;
-        let Appearance { brand, texts } = appearance;
+        let Appearance { brand, texts, banner } = appearance;
         let state = Arc::new(PagesState {
             brand,
             texts,
+            banner,
             max_address: limits.header_bytes - HEAD_WITHOUT_TARGET,
             forms: Forms::new(&settings.server, key),
             public_url: settings.server.public_url.as_str().to_owned(),
@@ -171,17 +173,26 @@ impl ErrorPages for Pages {
     }
 
     fn asset(&self, path: &str) -> Option<Response<Body>> {
-        let asset = self.state.brand.asset(path.strip_prefix(paths::ASSETS)?)?;
+        let asset = self.state.asset(path.strip_prefix(paths::ASSETS)?)?;
         Some(response::protect(asset.response(), self.state.hsts))
+    }
+
+    fn banner(&self, viewing: &Viewing<'_>) -> Option<PageBanner> {
+        self.state.banner(viewing)
     }
 }
 
 async fn asset(State(state): State<Arc<PagesState>>, Path(name): Path<String>) -> PageResult {
-    let asset = state.brand.asset(&name);
+    let asset = state.asset(&name);
     Ok(asset.ok_or(RequestError::NoSuchPage)?.response())
 }
 
 impl PagesState {
+    /// The file of this name that the pages or the banner load.
+    fn asset(&self, name: &str) -> Option<&Asset> {
+        self.brand.asset(name).or_else(|| self.banner.asset(name))
+    }
+
     /// The notice for a handler's error.
     async fn error_page(
         &self,

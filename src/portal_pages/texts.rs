@@ -1,10 +1,16 @@
 //! Every text of the pages, by page. A file of a language has exactly these keys.
 
+mod values;
+
 use serde::Deserialize;
 
+use self::values::{
+    AddressAndMoment, Browser, BrowserAndSystem, Date, Login, LoginAndOrganization, LoginAndUser,
+    Name, OperatorAndLogin, Organization, OrganizationAndOperator, Permissions, Section,
+};
 use crate::web::text::{
     Advice, Counted, ListWords, Moment, Operator, Phrase, Statement, Text, TimeWords, Translation,
-    Translations, values,
+    Translations,
 };
 
 /// The texts of the pages in all languages.
@@ -17,35 +23,6 @@ pub(super) const SHIPPED: [(&str, &str); 2] = [
     ("en", include_str!("../../templates/text/en.toml")),
     ("de", include_str!("../../templates/text/de.toml")),
 ];
-
-values! {
-    /// Names of permissions.
-    Permissions(permissions);
-    /// A section of the portal.
-    Section(section, section_in_lower_case);
-    /// An organization's name.
-    Organization(organization);
-    /// An organization's name, and the operator's business name.
-    OrganizationAndOperator(organization, operator);
-    /// A portal user's login.
-    Login(login);
-    /// The operator's business name, and a portal user's login.
-    OperatorAndLogin(operator, login);
-    /// A date.
-    Date(date);
-    /// The name of a token.
-    Name(name);
-    /// A browser's name.
-    Browser(browser);
-    /// A browser's name, and that of its operating system.
-    BrowserAndSystem(browser, system);
-    /// A network address, and a time relative to now.
-    AddressAndMoment(address, when);
-    /// The login of the visitor, and the organization of the link.
-    LoginAndOrganization(login, organization);
-    /// The login of the visitor, that of another portal user, and the organization of that user.
-    LoginAndUser(login, user, organization);
-}
 
 macro_rules! texts {
     ($($(#[$doc:meta])* $name:ident { $($field:ident: $kind:ty,)+ })+) => { $(
@@ -73,6 +50,7 @@ texts! {
         mfa_setup: MfaSetUp,
         recovery_codes: RecoveryCodes,
         sign_out: SignOut,
+        banner: Banner,
         confirm: Confirm,
         account: Account,
         account_password: AccountPassword,
@@ -230,6 +208,14 @@ texts! {
         done_title: Text,
         done: Text,
         open_link_again: Text,
+    }
+
+    /// The banner in the portal's pages while staff view them.
+    Banner {
+        label: Text,
+        staff: Phrase<Name>,
+        ends: Phrase<Moment>,
+        over: Text,
     }
 
     /// Asking for the password and a code again.

@@ -10,6 +10,7 @@ use http_body::Body as _;
 use hyper::upgrade::OnUpgrade;
 use jiff::Timestamp;
 
+use super::banner::Navigation;
 use super::bounds::{ConnectionRequests, Sender};
 use super::connection::Hold;
 use super::error_pages::Onward;
@@ -34,7 +35,7 @@ impl Gateway {
     /// response, whose head must come `within` this time if it is not that of the settings.
     pub(super) async fn forward(
         self: Arc<Self>,
-        (received, record): (&Received, OpenLine),
+        (received, record, navigation): (&Received, OpenLine, Option<Box<Navigation>>),
         (head, body): (RequestHead, RequestBody),
         (sender, connection): (Sender, Option<ConnectionRequests>),
         (group, within): (usize, Option<Duration>),
@@ -75,6 +76,9 @@ impl Gateway {
         if let Some(hsts) = &self.hsts {
             response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
+        let banner = navigation.and_then(|navigation| {
+            navigation.prepare(&mut response, &allowed.session, &*self.error_pages)
+        });
         if response.body().is_end_stream() {
             return response.map(ReplyBody::Portal);
         }
@@ -86,7 +90,13 @@ impl Gateway {
             Some(watch) => watch,
             None => Watch::over_response(self, allowed),
         };
-        response.map(|body| ReplyBody::Portal(body.watched(watch)))
+        response.map(|body| {
+            let body = body.watched(watch);
+            match banner {
+                None => ReplyBody::Portal(body),
+                Some(banner) => ReplyBody::WithBanner(banner.insert_into(body)),
+            }
+        })
     }
 
     /// Notes the portal's cookies that end with the session (`session.portal_cookies`). A cookie

@@ -1,9 +1,10 @@
 //! The request as the portal gets it: without what may not pass (I4, I5), with the identity of the
 //! user, for the target that was decided.
 
-use http::header::{self, HeaderName};
+use http::header::{self, HeaderMap, HeaderName};
 use http::{Request, Uri};
 
+use super::banner::Navigation;
 use super::connection::Connection;
 use super::gateway::Gateway;
 use super::headers::{self, Fate, Nominated};
@@ -29,6 +30,8 @@ pub(super) struct ForwardContext<'a> {
     pub(super) passed: Option<&'a HeaderName>,
     /// Whether `Authorization` has a token of ours.
     pub(super) by_token: bool,
+    /// Whether the response gets the banner if it is a page.
+    pub(super) for_banner: bool,
 }
 
 impl Gateway {
@@ -41,7 +44,7 @@ impl Gateway {
         context: &ForwardContext<'_>,
     ) -> (RequestHead, Vec<&'r HeaderName>) {
         let fields = request.headers();
-        let Connection { peer, peer_value, tls, .. } = context.connection;
+        let Connection { peer, peer_value, .. } = context.connection;
         let proxies = self.authz.proxies();
         let trusted = proxies.trust(*peer);
         let mut head = RequestHead::new(request.method(), target.as_str());
@@ -49,6 +52,9 @@ impl Gateway {
         head.field(&header::HOST, context.host.value());
         for (name, value) in fields {
             if context.by_token && *name == header::AUTHORIZATION {
+                continue;
+            }
+            if context.for_banner && Navigation::withholds(name) {
                 continue;
             }
             match self.filter.fate(name, context.nominated) {
@@ -66,9 +72,11 @@ impl Gateway {
         if let Some(cookies) = headers::cookies(fields) {
             head.text(&header::COOKIE, &cookies);
         }
+        if context.for_banner {
+            head.text(&header::ACCEPT_ENCODING, b"identity");
+        }
         let chain = proxies.chain(fields, *peer);
-        let forwarded = proxies.https(fields, *peer);
-        let https = *tls || forwarded.unwrap_or_else(|| self.authz.hosts().public_url().is_https());
+        let https = self.is_https(fields, context.connection);
         let host = context.host.value();
         headers::write_forwarded(&mut head, peer_value, chain.as_deref(), https, host);
         head.text(&self.identity.names.request_id, received.id.as_bytes());
@@ -88,6 +96,28 @@ impl Gateway {
             head.text(&header::UPGRADE, b"websocket");
         }
         (head, dropped)
+    }
+
+    /// The origin of the portal as the browser of this request sees it.
+    pub(super) fn origin<B>(
+        &self,
+        request: &Request<B>,
+        connection: &Connection,
+        host: &ServedHost,
+    ) -> String {
+        let https = self.is_https(request.headers(), connection);
+        let host = String::from_utf8_lossy(host.value().as_bytes());
+        format!("{}://{host}", if https { "https" } else { "http" })
+    }
+
+    /// Whether the client used TLS, here or at a trusted proxy.
+    fn is_https(&self, fields: &HeaderMap, connection: &Connection) -> bool {
+        connection.tls
+            || self
+                .authz
+                .proxies()
+                .https(fields, connection.peer)
+                .unwrap_or_else(|| self.authz.hosts().public_url().is_https())
     }
 }
 

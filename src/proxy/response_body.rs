@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+use super::banner::BannerBody;
 use super::lease::Lease;
 use super::watch::{End, Watch};
 
@@ -135,6 +136,8 @@ impl Body for ResponseBody {
 pub enum ReplyBody {
     /// From the portal.
     Portal(ResponseBody),
+    /// A page of the portal with the banner.
+    WithBanner(Box<BannerBody>),
     /// A page or document of ours.
     Own(axum::body::Body),
 }
@@ -149,6 +152,7 @@ impl Body for ReplyBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.get_mut() {
             Self::Portal(body) => Pin::new(body).poll_frame(cx),
+            Self::WithBanner(body) => Pin::new(body).poll_frame(cx),
             Self::Own(body) => Pin::new(body)
                 .poll_frame(cx)
                 .map(|frame| frame.map(|frame| frame.map_err(Into::into))),
@@ -158,6 +162,7 @@ impl Body for ReplyBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Portal(body) => body.is_end_stream(),
+            Self::WithBanner(body) => body.is_end_stream(),
             Self::Own(body) => body.is_end_stream(),
         }
     }
@@ -165,6 +170,7 @@ impl Body for ReplyBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Portal(body) => body.size_hint(),
+            Self::WithBanner(body) => body.size_hint(),
             Self::Own(body) => body.size_hint(),
         }
     }

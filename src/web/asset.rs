@@ -5,7 +5,7 @@ use std::fmt;
 
 use axum::body::Body;
 use bytes::Bytes;
-use data_encoding::HEXLOWER;
+use data_encoding::{BASE64, HEXLOWER};
 use http::Response;
 use http::header::{self, HeaderValue};
 use sha2::{Digest, Sha256};
@@ -49,6 +49,11 @@ impl Asset {
     fn new(extension: &str, media_type: &'static str, content: Bytes) -> Self {
         let hash = HEXLOWER.encode(&Sha256::digest(&content));
         Self { name: format!("{hash:.16}.{extension}"), media_type, policy: None, content }
+    }
+
+    /// Its digest, as in `integrity` (Subresource Integrity, 3.5).
+    pub(crate) fn integrity(&self) -> String {
+        format!("sha256-{}", BASE64.encode(&Sha256::digest(&self.content)))
     }
 
     /// Whether this is its name, which stands after [`paths::ASSETS`].

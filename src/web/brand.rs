@@ -52,7 +52,7 @@ impl Brand {
         Ok(Self {
             name,
             initial,
-            style: Asset::style_sheet(format!("{}{style_sheet}", colours(branding))),
+            style: Asset::style_sheet(format!("{}{style_sheet}", colours(branding, ":root"))),
             script: Asset::script(script),
             logo: logo.map(Asset::picture),
             icon: Asset::svg(icon),
@@ -68,8 +68,8 @@ impl Brand {
     }
 }
 
-/// The colours as rules, for light and for dark pages.
-fn colours(branding: &Branding) -> String {
+/// The colours as rules of this selector, for light and for dark pages.
+pub(crate) fn colours(branding: &Branding, selector: &str) -> String {
     let mut rules = String::new();
     let schemes = [
         ("", branding.accents.light, LIGHT, ""),
@@ -81,7 +81,7 @@ fn colours(branding: &Branding) -> String {
         // Writing to a string does not fail.
         let _ = writeln!(
             rules,
-            "{before}:root{{--ground:{ground};--card:{card};--fill:{fill};--fill-strong:{strong};\
+            "{before}{selector}{{--ground:{ground};--card:{card};--fill:{fill};--fill-strong:{strong};\
              --fill-edge:{edge};--on-fill:{on_fill};--accent:{text};--tint:{tint};\
              --tint-line:{tint_line}}}{after}",
         );

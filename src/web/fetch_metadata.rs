@@ -91,6 +91,17 @@ pub fn is_navigation(headers: &HeaderMap) -> bool {
     }
 }
 
+/// Whether the response will be a page of its own: in a tab or window, or one of the frames that such
+/// a page consists of. A page inside another (`iframe`) is not, nor is what a script loads. Without
+/// `Sec-Fetch-Dest`, `kind` decides.
+#[must_use]
+pub fn shows_page(headers: &HeaderMap, kind: ResponseKind) -> bool {
+    match headers.get(SEC_FETCH_DEST) {
+        Some(dest) => dest == "document" || dest == "frame",
+        None => kind == ResponseKind::Page,
+    }
+}
+
 /// Whether the field is sent exactly once with this value; `None` when it is not sent.
 fn matches(headers: &HeaderMap, name: &HeaderName, value: &[u8]) -> Option<bool> {
     let mut lines = headers.get_all(name).iter();
@@ -117,7 +128,7 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 mod tests {
     use http::HeaderMap;
 
-    use super::{ResponseKind, is_navigation};
+    use super::{ResponseKind, is_navigation, shows_page};
 
     fn navigates(lines: &[(&'static str, &'static str)]) -> bool {
         let mut headers = HeaderMap::new();
@@ -209,6 +220,27 @@ mod tests {
             &[html, ("sec-fetch-mode", "same-origin"), ("x-requested-with", "com.example.app")],
         ] {
             assert_eq!(kind(lines), ResponseKind::Problem, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn r18_a_page_is_a_document_or_one_of_its_frames() {
+        let html = ("accept", "text/html");
+        for (lines, expected) in [
+            (&[("sec-fetch-dest", "document")][..], true),
+            (&[("sec-fetch-dest", "frame"), ("sec-fetch-mode", "navigate")], true),
+            (&[("sec-fetch-mode", "navigate")], true),
+            (&[html], true),
+            (&[("sec-fetch-dest", "iframe"), ("sec-fetch-mode", "navigate"), html], false),
+            (&[("sec-fetch-dest", "empty"), html], false),
+            (&[("sec-fetch-mode", "cors"), html], false),
+            (&[("x-requested-with", "XMLHttpRequest"), html], false),
+            (&[("accept", "*/*")], false),
+        ] {
+            let headers =
+                lines.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            let headers: HeaderMap = headers.collect();
+            assert_eq!(shows_page(&headers, ResponseKind::of(&headers)), expected, "{lines:?}");
         }
     }
 }
