@@ -67,7 +67,7 @@ impl Client {
 
     /// Waits before the gateway is asked again.
     pub(super) fn pause(&self, duration: Duration) {
-        self.runtime.block_on(tokio::time::sleep(duration));
+        self.runtime.block_on(async { tokio::time::sleep(duration).await });
     }
 
     /// Sends a request and returns the document of the response, `null` if it has none.

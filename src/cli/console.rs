@@ -151,14 +151,17 @@ impl<'a> Console<'a> {
         self.copy_with(segments, &[])
     }
 
-    /// The same with parameters.
+    /// The same with parameters. Lines end as on a terminal, without a carriage return.
     pub(super) fn copy_with(
         &mut self,
         segments: &[&str],
         params: &[(&str, Option<&str>)],
     ) -> anyhow::Result<()> {
         let Self { client, out, .. } = self;
-        client.read(&path_with(segments, params), &mut |part| Ok(out.write_all(part)?))
+        client.read(&path_with(segments, params), &mut |part| {
+            let text: Vec<u8> = part.iter().copied().filter(|byte| *byte != b'\r').collect();
+            Ok(out.write_all(&text)?)
+        })
     }
 
     /// The first page of a list, of at most `limit` items.

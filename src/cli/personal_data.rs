@@ -5,8 +5,9 @@ use serde_json::Value;
 use super::console::{Console, array, field, text};
 
 /// What an erasure does not reach, a line each.
-const REMAINING: [&str; 6] = [
+const REMAINING: [&str; 7] = [
     "the audit log: entries about the person are kept for audit.retention, as evidence",
+    "reports of jobs, until 30 days after the end of the job",
     "the log and decision records outside of the gateway, by the user's id or login",
     "emails that were sent, in mail.directory or at the mail server",
     "backups and copies of the store",
