@@ -22,6 +22,7 @@ from capacity import sessions, startup
 from decision import decision
 from directory import directory
 from gateways import Bench
+from jobs import jobs
 from people import Seed
 from processes import Failure, say, stop_all
 from storm import storm
@@ -29,7 +30,7 @@ from turns import gateways
 from verification import verification
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("decision", "gateways", "storm", "sessions", "startup", "abuse", "directory", "audit")
+PARTS = ("decision", "gateways", "storm", "sessions", "startup", "abuse", "directory", "audit", "jobs")
 
 
 def options():
@@ -41,6 +42,7 @@ def options():
     parser.add_argument("--users", type=int, default=100_000, help="portal users (100000)")
     parser.add_argument("--starts", type=int, default=7, help="starts that are timed (7)")
     parser.add_argument("--workers", type=int, default=2, help="workers of each gateway (2)")
+    parser.add_argument("--organizations", type=int, default=10_000, help="of `jobs` (10000)")
     parser.add_argument("--people", type=int, default=1_000_000, help="of `directory` (1000000)")
     parser.add_argument(
         "--prepared", type=Path, help="a folder for the store of `directory`, which is kept"
@@ -77,6 +79,7 @@ def run(chosen, folder, sockets):
             bench, policies, prepared, chosen.people, chosen.people // 10
         ),
         "audit": lambda: verification(ROOT),
+        "jobs": lambda: jobs(bench, policies, chosen.organizations),
     }
     results = {
         "machine": report.machine(ROOT, chosen.binary),

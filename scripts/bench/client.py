@@ -38,6 +38,10 @@ class Admin:
         """Makes a record and returns it."""
         return self._ask("POST", path, json.dumps(document), 201)
 
+    def ask_dry_run(self, path, document):
+        """Tries a write out and returns what it would change."""
+        return self._ask("POST", f"{path}?dry_run=true", json.dumps(document), 200)
+
     def get(self, path):
         """Reads a document."""
         return self._ask("GET", path, None, 200)
