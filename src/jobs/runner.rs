@@ -147,6 +147,8 @@ impl Jobs {
                         ItemFailure::Error(error) => halt(error),
                     })?;
                 batch = Some(next);
+                // Other tasks run on the same thread.
+                tokio::task::yield_now().await;
                 doc.done += 1;
                 doc.counts.add(line.result);
                 lines.push(line);

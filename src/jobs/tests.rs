@@ -102,6 +102,13 @@ async fn count(fixture: &Fixture, kind: portcullis_store::Kind) -> u64 {
     fixture.store.count(kind, None).await.unwrap()
 }
 
+/// The entries of the audit log of a kind.
+async fn entries(fixture: &Fixture, kind: &str) -> Vec<Entry> {
+    let entries = fixture.store.list(kind::AUDIT, None, None, 1000).await.unwrap();
+    let entries = entries.iter().map(|entry| serde_json::from_slice::<Entry>(&entry.doc).unwrap());
+    entries.filter(|entry| entry.kind == kind).collect()
+}
+
 fn results(lines: &[ReportLine]) -> Vec<(&str, Effect)> {
     lines.iter().map(|line| (line.id.as_deref().unwrap(), line.result)).collect()
 }
@@ -309,6 +316,7 @@ async fn a_cancelled_job_changes_nothing_from_then_on() {
         assert_eq!((job.state, job.done, lines.len()), (JobState::Cancelled, 0, 0));
     }
     assert_eq!(count(&fixture, kind::USER).await + count(&fixture, kind::JOB_PLAN).await, 0);
+    assert_eq!(entries(&fixture, "job.cancelled").await.len(), 2);
     let done = queue(&fixture, &jobs, everyone("disable")).await;
     work(&jobs).await;
     let error = jobs.cancel(&done.id, &by_operator()).await.unwrap_err();
@@ -401,7 +409,9 @@ async fn i10_a_job_stops_when_its_actor_loses_the_right() {
         work(&jobs).await;
         let (job, _) = ended(&jobs, &job.id).await;
         assert_eq!((job.state, job.done), (JobState::Failed, 0), "{name}");
-        assert!(job.reason.unwrap().contains(reason), "{name}");
+        let why = job.reason.unwrap();
+        assert!(why.contains(reason), "{name}: {why}");
+        assert_eq!(entries(&fixture, "job.failed").await[0].reason.as_ref(), Some(&why));
         assert_eq!(count(&fixture, kind::USER).await + count(&fixture, kind::JOB_PLAN).await, 0);
     }
 }
@@ -439,23 +449,20 @@ async fn i9_each_change_of_a_job_names_its_actor_and_the_job() {
     let actor = fixture.token("ci", &rights(Role::Administrator, Scope::ALL)).await;
     let job = try_queue(&fixture, &jobs, everyone("enable"), &by(actor)).await.unwrap();
     work(&jobs).await;
-    let entries = fixture.store.list(kind::AUDIT, None, None, 1000).await.unwrap();
-    let entries: Vec<Entry> =
-        entries.iter().map(|entry| serde_json::from_slice(&entry.doc).unwrap()).collect();
-    let of = |kind: &str| entries.iter().filter(|entry| entry.kind == kind).collect::<Vec<_>>();
     for kind in ["user.created", "one-time-link.created"] {
-        let found = of(kind);
+        let found = entries(&fixture, kind).await;
         assert_eq!(found.len(), 3);
         assert!(found.iter().all(|entry| entry.actor.name == "ci"), "{kind}");
         let reason = format!("job {}", job.id);
         assert!(found.iter().all(|entry| entry.reason.as_deref() == Some(&reason)), "{kind}");
     }
     for kind in ["job.queued", "job.finished"] {
-        let found = of(kind);
+        let found = entries(&fixture, kind).await;
         assert_eq!(found.len(), 1, "{kind}");
         assert_eq!(found[0].subject.id, job.id.as_str());
     }
-    assert_eq!(of("job.finished")[0].after.as_ref().unwrap()["created"], 3);
+    let finished = entries(&fixture, "job.finished").await;
+    assert_eq!(finished[0].after.as_ref().unwrap()["created"], 3);
 }
 
 #[tokio::test]

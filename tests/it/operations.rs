@@ -7,6 +7,7 @@ mod command_line;
 mod demo;
 mod durability;
 mod events;
+mod jobs;
 mod log;
 mod log_lost;
 mod mail;
