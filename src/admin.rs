@@ -24,6 +24,7 @@
 //! | `views` | links with which staff opens the portal |
 //! | `personal_data` | what is stored about a portal user |
 //! | `policy`, `explain` | the policy in force, and its decision on a given request |
+//! | `files` | records as a file, and applying one |
 //! | `audit` | the audit log |
 //! | `health`, `status`, `portal_servers` | probes, and the gateway at a glance |
 
@@ -38,6 +39,7 @@ mod documentation;
 mod dry_run;
 mod end_users;
 mod explain;
+mod files;
 mod groups;
 mod guard;
 mod health;

@@ -25,6 +25,7 @@ pub mod demo;
 mod edit;
 mod end_users;
 mod explain;
+mod files;
 mod groups;
 mod help;
 mod impact;
@@ -182,6 +183,10 @@ enum ClientCommand {
     /// Manage administrators
     #[command(subcommand)]
     Admin(admin::Command),
+    /// Write groups, organizations, portal users and preferences as a file
+    Export(files::Export),
+    /// Change groups, organizations, portal users and preferences as a file describes them
+    Apply(files::Apply),
     /// List, export and verify the audit log
     #[command(subcommand)]
     Audit(audit::Command),
@@ -315,6 +320,8 @@ impl ClientCommand {
             Self::Permissions => policy::permissions(console),
             Self::Routes { unused } => policy::routes(console, unused),
             Self::Admin(command) => command.run(console),
+            Self::Export(command) => command.run(console),
+            Self::Apply(command) => command.run(console),
             Self::Audit(command) => command.run(console),
             Self::Token(command) => command.run(console),
         }

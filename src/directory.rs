@@ -12,6 +12,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`consequences`] | what a dry run would change for people |
+//! | [`files`] | records as a file, and applying one |
 //! | [`dry_run`] | the same operations on a copy, of which nothing is kept |
 //! | `batch` | several operations in one commit, with records of the caller |
 //! | [`access`] | sign-in, second factors, lockouts, links, invitations, resets, tokens |
@@ -42,6 +43,7 @@ pub mod consequences;
 mod core;
 pub mod dry_run;
 pub mod error;
+pub mod files;
 pub mod records;
 pub(crate) mod resealing;
 pub mod services;

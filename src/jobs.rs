@@ -35,10 +35,12 @@
 //! | `kinds` | the kinds of jobs by name |
 //! | `bulk`, `chosen_users` | bulk changes, by organization and for a list of users |
 //! | `person` | what both do to one portal user |
+//! | `apply` | applying a file |
 //! | `work` | what a kind of job is |
 //! | `record`, `line`, `view` | the documents; a line of a report; a job as administrators see it |
 //! | `csv` | a report as CSV |
 
+mod apply;
 mod bulk;
 mod chosen_users;
 mod csv;
@@ -55,6 +57,7 @@ mod work;
 #[cfg(test)]
 mod tests;
 
+pub use self::apply::ApplyFile;
 pub use self::bulk::BulkRequest;
 pub use self::chosen_users::UsersRequest;
 pub use self::csv::{HEADER, row};

@@ -89,6 +89,9 @@ pub(super) fn is_requested(
 pub(super) struct Answer {
     /// What would change.
     changes: Changes,
+    /// What would become of each record, if a file is applied.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    plan: Value,
 }
 
 #[derive(Debug, Serialize, schemars::JsonSchema)]
@@ -126,7 +129,7 @@ async fn tried(
     if !response.status().is_success() {
         return Ok(response);
     }
-    let mut warnings = warnings_in(response).await;
+    let (mut warnings, plan) = parts_of(response).await;
     let now = clock::now();
     let consequences = dry.consequences(&real.directory, real.rules, now).await?;
     let ended = real.sessions.ended_by(&dry, &consequences, &state.sessions, now).await?;
@@ -141,15 +144,17 @@ async fn tried(
         loses: consequences.loses,
         warnings,
     };
-    Ok(document(&Answer { changes }).into_response())
+    Ok(document(&Answer { changes, plan }).into_response())
 }
 
-/// The `warnings` of a response.
-async fn warnings_in(response: Response) -> Vec<Value> {
-    let Ok(body) = to_bytes(response.into_body(), LARGEST).await else { return Vec::new() };
+/// The `warnings` and the `plan` of a response.
+async fn parts_of(response: Response) -> (Vec<Value>, Value) {
+    let body = to_bytes(response.into_body(), LARGEST).await.unwrap_or_default();
     let mut body: Value = serde_json::from_slice(&body).unwrap_or_default();
-    match body.get_mut("warnings").map(Value::take) {
-        Some(Value::Array(warnings)) => warnings,
+    let mut part = |name| body.get_mut(name).map(Value::take).unwrap_or_default();
+    let warnings = match part("warnings") {
+        Value::Array(warnings) => warnings,
         _ => Vec::new(),
-    }
+    };
+    (warnings, part("plan"))
 }

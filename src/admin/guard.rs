@@ -127,7 +127,7 @@ impl Guard {
             return Ok(request);
         }
         let (parts, body) = request.into_parts();
-        let body = request::read(Request::new(body), &()).await?;
+        let body = request::read(Request::new(body), declared.largest_body).await?;
         let mut request = Request::from_parts(parts, Body::from(body));
         self.authenticate(&mut request, Some(declared)).await?;
         Ok(request)

@@ -13,25 +13,31 @@ use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
 use super::request::{
-    Body, Detaching, Id, NewRecord, OptionalBody, Params, RecordChange, RecordEdit,
+    Body, Detaching, Id, LARGEST_BODY, LARGEST_FILE, NewRecord, OptionalBody, Params, RecordChange,
+    RecordEdit, TomlFile,
 };
 use super::schemas::Schemas;
 use super::scoped::{State, Unauthenticated};
 use super::state::AdminState;
+
+const JSON: &str = "application/json";
 
 /// What a handler reads.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
     /// Its query parameters: name, schema, and whether it is required.
     pub(super) query: Vec<(String, Value, bool)>,
-    /// The schema of the body, and whether it is required.
-    pub(super) body: Option<(Value, bool)>,
+    /// The media type and the schema of the body, and whether it is required.
+    pub(super) body: Option<(&'static str, Value, bool)>,
 }
 
 /// An argument of a handler.
 pub(super) trait Input {
     /// Whether it reads the version that the record must have (`If-Match`).
     const READS_VERSION: bool = false;
+
+    /// The largest body that it reads, in MiB.
+    const LARGEST_BODY: usize = LARGEST_BODY;
 
     /// The query parameters that it reads, aliases included.
     fn query() -> &'static [&'static str] {
@@ -52,13 +58,21 @@ impl<T> Input for Id<T> {}
 
 impl<T: JsonSchema> Input for Body<T> {
     fn describe(parts: &mut Parts, schemas: &mut Schemas) {
-        parts.body = Some((schemas.request::<T>(), true));
+        parts.body = Some((JSON, schemas.request::<T>(), true));
     }
 }
 
 impl<T: JsonSchema> Input for OptionalBody<T> {
     fn describe(parts: &mut Parts, schemas: &mut Schemas) {
-        parts.body = Some((schemas.request::<T>(), false));
+        parts.body = Some((JSON, schemas.request::<T>(), false));
+    }
+}
+
+impl Input for TomlFile {
+    const LARGEST_BODY: usize = LARGEST_FILE;
+
+    fn describe(parts: &mut Parts, _schemas: &mut Schemas) {
+        parts.body = Some(("application/toml", serde_json::json!({ "type": "string" }), true));
     }
 }
 
@@ -94,6 +108,9 @@ pub(super) trait Inputs {
     /// Whether the handler reads `If-Match`.
     const READS_VERSION: bool;
 
+    /// The largest body that the handler reads, in MiB.
+    const LARGEST_BODY: usize;
+
     /// The query parameters that the handler reads.
     fn query() -> Vec<&'static str>;
 
@@ -101,10 +118,23 @@ pub(super) trait Inputs {
     fn describe(schemas: &mut Schemas) -> Parts;
 }
 
+const fn largest(mut sizes: &[usize]) -> usize {
+    let mut largest = LARGEST_BODY;
+    while let [size, rest @ ..] = sizes {
+        if *size > largest {
+            largest = *size;
+        }
+        sizes = rest;
+    }
+    largest
+}
+
 macro_rules! inputs {
     ($($argument:ident),*) => {
         impl<Marker, $($argument: Input),*> Inputs for (Marker, $($argument,)*) {
             const READS_VERSION: bool = false $(|| $argument::READS_VERSION)*;
+
+            const LARGEST_BODY: usize = largest(&[$($argument::LARGEST_BODY),*]);
 
             fn query() -> Vec<&'static str> {
                 let arguments: &[&[&str]] = &[$($argument::query()),*];

@@ -113,10 +113,10 @@ fn operation(
             ("x-required-role", authority.least().name().into()),
         ]));
     }
-    if let Some((schema, is_required)) = parts.body {
+    if let Some((media_type, schema, is_required)) = parts.body {
         let body = json!({
             "required": is_required,
-            "content": { "application/json": { "schema": schema } },
+            "content": { media_type: { "schema": schema } },
         });
         described.extend(object([("requestBody", body)]));
     }

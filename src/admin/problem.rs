@@ -3,12 +3,15 @@
 //! `type` is stable. `detail` names what is wrong and, where possible, how to fix it. Internal
 //! causes, such as a failure of the store, are logged and not part of the response.
 
+use std::fmt::Write as _;
+
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::directory::DirectoryError;
+use crate::directory::files::{FileProblem, FileProblems, Place};
 use crate::web::problem::ProblemDocument;
 use portcullis_policy::PolicyProblems;
 use portcullis_store::{Kind, StoreError};
@@ -51,8 +54,17 @@ pub(super) struct Extension<'a> {
 #[serde(untagged)]
 #[schemars(rename = "ProblemItem")]
 enum Item {
-    Field { field: String, message: String },
-    File { file: String, line: Option<usize>, message: String },
+    Field {
+        field: String,
+        message: String,
+    },
+    File {
+        file: String,
+        line: Option<usize>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        column: Option<usize>,
+        message: String,
+    },
 }
 
 /// A record that is no longer at the version that a write expects.
@@ -122,6 +134,19 @@ impl Problem {
         self
     }
 
+    /// 422: there are problems with a file to apply, which is called `name`.
+    pub(super) fn of_file(name: &str, problems: &FileProblems) -> Self {
+        let mut detail = "the file has errors, and nothing was changed:".to_owned();
+        let mut errors = Vec::new();
+        for FileProblem { place: Place { line, column }, message } in problems {
+            // Writing to a string cannot fail.
+            let _ = write!(detail, "\n{name}:{line}:{column}: {message}");
+            let (line, column, message) = (Some(*line), Some(*column), message.clone());
+            errors.push(Item::File { file: name.to_owned(), line, column, message });
+        }
+        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "file-invalid", detail) }
+    }
+
     /// 404: no record has this id or name.
     pub(super) fn not_found(noun: &str, id: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", format!("there is no {noun} `{id}`"))
@@ -184,6 +209,7 @@ impl From<PolicyProblems> for Problem {
                 .map(|problem| Item::File {
                     file: problem.file.clone().into_owned(),
                     line: problem.line,
+                    column: None,
                     message: problem.message.clone(),
                 })
                 .collect(),

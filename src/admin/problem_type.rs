@@ -106,7 +106,8 @@ problem_types! {
         "mail-done": "The email is no longer waiting.", "Start again what it was sent for.";
     }
     PAYLOAD_TOO_LARGE {
-        "too-large": "The body is larger than 2 MiB.", "Send less at a time.";
+        "too-large": "The body is larger than 2 MiB, or than 32 MiB where it is a file.",
+            "Send less at a time.";
     }
     UNSUPPORTED_MEDIA_TYPE {
         "unsupported-media-type": "The body is not sent as JSON.",
@@ -119,6 +120,9 @@ problem_types! {
     UNPROCESSABLE_ENTITY {
         "invalid": "A value is invalid; `errors` lists `field` and `message`.",
             "Correct the fields.";
+        "file-invalid":
+            "The file to apply has errors; `errors` lists `file`, `line`, `column` and `message`. Nothing was changed.",
+            "Correct the file, and apply it again.";
         "policy-invalid":
             "The policy files have errors; `errors` lists `file`, `line` and `message`. The policy in force stays.",
             "Correct the files, and reload again.";

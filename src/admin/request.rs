@@ -4,11 +4,11 @@
 //! A body or header that cannot be parsed is a 400; a field with an invalid value is a 422 that
 //! names the field.
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use http::request::Parts;
 use http::{StatusCode, header};
+use http_body_util::LengthLimitError;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -22,6 +22,31 @@ use crate::directory::{Change, PageRequest};
 /// The error of a page's `after` that no list returned.
 pub(super) const UNKNOWN_CURSOR: &str = "is not a cursor from an earlier page";
 
+/// The largest body in MiB, except a file.
+pub(super) const LARGEST_BODY: usize = 2;
+/// The largest file in MiB.
+pub(super) const LARGEST_FILE: usize = 32;
+
+/// A file in TOML in the body.
+#[derive(Debug)]
+pub(super) struct TomlFile(pub(super) String);
+
+impl<S: Send + Sync> FromRequest<S> for TomlFile {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        let is_toml = is_of(&request, &["application/toml"]);
+        let body = read(request, LARGEST_FILE).await?;
+        if !is_toml {
+            return Err(unsupported("application/toml"));
+        }
+        match String::from_utf8(body.into()) {
+            Ok(text) => Ok(Self(text)),
+            Err(_) => Err(malformed("the file is not UTF-8")),
+        }
+    }
+}
+
 /// A JSON document in the body.
 #[derive(Debug)]
 pub(super) struct Body<T>(pub(super) T);
@@ -29,13 +54,11 @@ pub(super) struct Body<T>(pub(super) T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let is_json = is_json(&request);
-        let body = read(request, state).await?;
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        let is_json = is_of(&request, &["application/json", "application/merge-patch+json"]);
+        let body = read(request, LARGEST_BODY).await?;
         if !is_json {
-            let detail = "send the body as `Content-Type: application/json`";
-            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            return Err(Problem::new(status, "unsupported-media-type", detail));
+            return Err(unsupported("application/json"));
         }
         parse(&body).map(Self)
     }
@@ -50,7 +73,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalB
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let bytes = read(Request::new(body), state).await?;
+        let bytes = read(Request::new(body), LARGEST_BODY).await?;
         if bytes.is_empty() {
             return Ok(Self(T::default()));
         }
@@ -197,7 +220,7 @@ fn change(parts: &Parts) -> Result<Change, Problem> {
 }
 
 /// Which part of a list to return. The bounds of `limit` are those of [`PageRequest`].
-#[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 pub(super) struct PageParams {
     /// The largest number of items; by default 100.
     #[schemars(range(min = 1, max = 1000))]
@@ -224,24 +247,30 @@ impl PageParams {
     }
 }
 
-fn is_json(request: &Request) -> bool {
+/// Whether the body has one of these media types.
+fn is_of(request: &Request, types: &[&str]) -> bool {
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     kind.is_some_and(|kind| {
         let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        matches!(&*essence, "application/json" | "application/merge-patch+json")
+        types.contains(&&*essence)
     })
 }
 
-/// The whole body.
-pub(super) async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
-        BytesRejection::FailedToBufferBody(cause)
-            if cause.status() == StatusCode::PAYLOAD_TOO_LARGE =>
-        {
-            let detail = "the request body is larger than 2 MiB";
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
+fn unsupported(expected: &str) -> Problem {
+    let detail = format!("send the body as `Content-Type: {expected}`");
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
+}
+
+/// The whole body, of at most this many MiB.
+pub(super) async fn read(request: Request, mebibytes: usize) -> Result<Bytes, Problem> {
+    to_bytes(request.into_body(), mebibytes << 20).await.map_err(|error| {
+        match std::error::Error::source(&error).is_some_and(|it| it.is::<LengthLimitError>()) {
+            true => {
+                let detail = format!("the request body is larger than {mebibytes} MiB");
+                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
+            }
+            false => malformed("the request body is incomplete"),
         }
-        _ => malformed("the request body is incomplete"),
     })
 }
 

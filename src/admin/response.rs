@@ -84,6 +84,10 @@ pub(super) struct Lines(Response);
 #[derive(Debug)]
 pub(super) struct Report(Response);
 
+/// 200 with a file in TOML.
+#[derive(Debug)]
+pub(super) struct Toml(Response);
+
 /// 200 with a page for people.
 #[derive(Debug)]
 pub(super) struct Page(Response);
@@ -135,6 +139,8 @@ replies! {
         |_| Some(("application/jsonl", serde_json::json!({ "type": "string" })));
     Report: OK, "A line for each item; `text/csv` if that is requested", &[],
         |_| Some(("application/jsonl", serde_json::json!({ "type": "string" })));
+    Toml: OK, "A file", &[],
+        |_| Some(("application/toml", serde_json::json!({ "type": "string" })));
     Page: OK, "A page", &[], |_| Some(("text/html", serde_json::json!({ "type": "string" })));
 }
 
@@ -291,6 +297,12 @@ pub(super) fn lines(body: Body) -> ApiResult<Lines> {
 pub(super) fn report(body: Body, is_csv: bool) -> ApiResult<Report> {
     let media_type = if is_csv { "text/csv; charset=utf-8" } else { "application/jsonl" };
     Ok(Report(([(header::CONTENT_TYPE, media_type)], body).into_response()))
+}
+
+/// 200 with a file in TOML.
+#[expect(clippy::unnecessary_wraps, reason = "what handlers return")]
+pub(super) fn toml(body: Body) -> ApiResult<Toml> {
+    Ok(Toml(([(header::CONTENT_TYPE, "application/toml")], body).into_response()))
 }
 
 /// 200 with a page for people.

@@ -8,9 +8,9 @@ use super::authority::Reach::{Gateway, Organizations, Shared};
 use super::operation::op;
 use super::table::{DELETE, GET, PATCH, POST, PUT, Table};
 use super::{
-    administrators, audit, documentation, end_users, explain, groups, health, jobs, lockouts, mail,
-    openapi, organizations, personal_data, policy, preferences, session, sessions, status, tokens,
-    user_tokens, users, views,
+    administrators, audit, documentation, end_users, explain, files, groups, health, jobs,
+    lockouts, mail, openapi, organizations, personal_data, policy, preferences, session, sessions,
+    status, tokens, user_tokens, users, views,
 };
 
 /// Every route of the API.
@@ -60,6 +60,11 @@ pub(super) fn table() -> Table {
                 .refuses(&["not-found"]))
         .route(Export, Gateway, GET, "/api/v1/audit/export", audit::export,
             op("audit.export", "Export the whole audit log"))
+        .route(Manage, Organizations, GET, "/api/v1/export", files::export,
+            op("files.export", "Export records as a file"))
+        .route(Manage, Organizations, POST, "/api/v1/apply", files::apply,
+            op("files.apply", "Apply a file")
+                .refuses(&["file-invalid", "out-of-scope", "too-many-jobs"]))
         .route(Read, Organizations, GET, "/api/v1/explain", explain::by_query,
             op("explain.get", "Explain the decision on a request").refuses(&["not-found"]))
         .route(Read, Organizations, POST, "/api/v1/explain", explain::by_body,

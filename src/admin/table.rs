@@ -45,6 +45,8 @@ pub(super) struct Declaration {
     pub(super) reach: Reach,
     /// Whether it honours `If-Match`: it writes to a record that exists.
     pub(super) reads_version: bool,
+    /// The largest body in MiB.
+    pub(super) largest_body: usize,
     /// The names of its query parameters.
     pub(super) query: Vec<&'static str>,
     /// What clients know it by.
@@ -103,10 +105,18 @@ impl Table {
         if dry_run::is_taken_by(&method, path) {
             query.push(dry_run::PARAMETER);
         }
-        let reads_version = A::READS_VERSION;
+        let (reads_version, largest_body) = (A::READS_VERSION, A::LARGEST_BODY);
         let describe = H::describe;
-        let declaration =
-            Declaration { method, authority, reach, reads_version, query, operation, describe };
+        let declaration = Declaration {
+            method,
+            authority,
+            reach,
+            reads_version,
+            largest_body,
+            query,
+            operation,
+            describe,
+        };
         self.declarations.0.entry(path).or_default().push(declaration);
         let handler = dry_run::Switched(handler);
         Self { router: self.router.route(path, on(filter, handler)), ..self }

@@ -90,7 +90,29 @@ impl Client {
             request = request.header(header::IF_MATCH, format!("\"{version}\""));
         }
         let body = body.map(serde_json::to_vec).transpose()?.unwrap_or_default();
-        let request = request.body(Full::new(Bytes::from(body)))?;
+        self.answered(request.body(Full::new(Bytes::from(body)))?)
+    }
+
+    /// Posts a file of this media type and returns the document of the response.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub(super) fn post_file(
+        &self,
+        path: &str,
+        media_type: &str,
+        file: Bytes,
+    ) -> anyhow::Result<Value> {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header(header::HOST, "admin.socket")
+            .header(header::CONTENT_TYPE, media_type);
+        self.answered(request.body(Full::new(file))?)
+    }
+
+    /// The document of the response to a request.
+    fn answered(&self, request: Request<Full<Bytes>>) -> anyhow::Result<Value> {
         let mut body = Vec::new();
         let status = self.exchange(request, &mut |_, part| {
             body.extend_from_slice(part);

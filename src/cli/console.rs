@@ -123,6 +123,18 @@ impl<'a> Console<'a> {
         self.client.send(method.clone(), &path_with(segments, &params), *version, *body)
     }
 
+    /// Posts a file of this media type.
+    pub(super) fn upload(
+        &self,
+        segments: &[&str],
+        params: &[(&str, Option<&str>)],
+        media_type: &str,
+        file: &str,
+    ) -> anyhow::Result<Value> {
+        let path = path_with(segments, &[params, self.detaching()].concat());
+        self.client.post_file(&path, media_type, file.to_owned().into())
+    }
+
     /// The parameter of writes to records that a file manages.
     fn detaching(&self) -> &'static [(&'static str, Option<&'static str>)] {
         if self.options.detach { &[("detach", Some("true"))] } else { &[] }

@@ -9,7 +9,7 @@ mod examples;
 pub(super) use self::examples::EXAMPLES;
 
 /// Commands that ask before they change something, so that `--yes` has an effect.
-const ASKING: [&str; 22] = [
+const ASKING: [&str; 23] = [
     "bulk enable",
     "bulk disable",
     "bulk users",
@@ -32,10 +32,11 @@ const ASKING: [&str; 22] = [
     "token revoke",
     "admin delete",
     "admin reset-mfa",
+    "apply",
 ];
 
 /// The commands that `--dry-run` has an effect with.
-const WRITING: [&str; 47] = [
+const WRITING: [&str; 48] = [
     "bulk enable",
     "bulk disable",
     "bulk users",
@@ -83,10 +84,11 @@ const WRITING: [&str; 47] = [
     "admin reset-mfa",
     "token create",
     "token revoke",
+    "apply",
 ];
 
 /// The commands that change records that a file may manage, so that `--detach` has an effect.
-const DETACHING: [&str; 15] = [
+const DETACHING: [&str; 16] = [
     "groups edit",
     "groups delete",
     "groups default",
@@ -102,6 +104,7 @@ const DETACHING: [&str; 15] = [
     "users delete",
     "users erase",
     "preferences set",
+    "apply",
 ];
 
 /// Whether `--detach` has an effect with a command without subcommands.

@@ -51,9 +51,9 @@ pub enum DirectoryError {
     },
     /// A file manages the record, so it is changed there.
     #[error(
-        "the {} `{id}` is managed by `{by}`; change it there and apply the file again, or detach it \
-         (`--detach`, in the API `?detach=true`), so that the file no longer manages it",
-        noun(*what)
+        "{} managed by `{by}`; change that and apply it again, or use `--detach` (in the API \
+         `?detach=true`), after which it is no longer managed there",
+        it_is(*what, id)
     )]
     Managed {
         /// The kind of record.
@@ -442,6 +442,14 @@ fn members(portal_users: u64, end_users: u64) -> String {
     let of = |number, noun| (number > 0).then(|| counted(number, noun));
     let members = [of(portal_users, "portal user"), of(end_users, "end user")];
     members.into_iter().flatten().collect::<Vec<_>>().join(" and ")
+}
+
+/// The beginning of a sentence about a record.
+fn it_is(kind: Kind, id: &str) -> String {
+    match kind {
+        kind::PREFERENCES => "the preferences are".to_owned(),
+        kind => format!("the {} `{id}` is", noun(kind)),
+    }
 }
 
 /// A kind with its article.

@@ -59,7 +59,7 @@ pub use id::{
     OrganizationId, UserId, UserTokenId, ViewLinkId,
 };
 pub use mail::{AccountChange, ChangedBy, Mail, MailKind, MailState, Notice, Occasion};
-pub(in crate::directory) use managed::of_new;
+pub(in crate::directory) use managed::{Managed, of_new};
 pub use mark::{ManagedBy, Marks};
 pub use page::{Page, PageRequest};
 pub(crate) use read::Reader;

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::apply::{self, ApplyFile};
 use super::bulk::{self, Bulk};
 use super::chosen_users::{self, ChosenUsers};
 use super::work::{AnyWork, read as typed};
@@ -12,6 +13,7 @@ use super::work::{AnyWork, read as typed};
 /// When this release has no such kind, or the work is not of it.
 pub(super) fn read(kind: &str, work: &Value) -> Result<Box<dyn AnyWork>, String> {
     match kind {
+        apply::KIND => typed::<ApplyFile>(work),
         bulk::KIND => typed::<Bulk>(work),
         chosen_users::MOVE | chosen_users::CHANGE => typed::<ChosenUsers>(work),
         unknown => Err(format!("this release has no jobs of the kind `{unknown}`")),

@@ -2,6 +2,7 @@
 
 mod cli;
 mod dry_run;
+mod files;
 mod lookup;
 mod output;
 mod policy_reload;

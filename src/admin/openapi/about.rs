@@ -40,6 +40,7 @@ pub(super) const SUBJECTS: &[(&str, &str)] = &[
     ("description", "The description of the API, for programs and as pages."),
     ("end_users", "The people of an organization, with or without an account."),
     ("explain", "Why a request is allowed or refused."),
+    ("files", "Groups, organizations, portal users and preferences as a file."),
     ("groups", "Portal groups, and the permissions that they grant."),
     ("jobs", "Changes to many people, made one after the other, with a report."),
     ("lockouts", "Logins and addresses that are locked after failed sign-ins."),

@@ -46,6 +46,14 @@ pub(in crate::cli) const EXAMPLES: &[(&str, [&str; 2])] = &[
             "portcullis store rescue /var/lib/portcullis/rescued --config /etc/portcullis/portcullis.toml",
         ],
     ),
+    ("export", ["portcullis export > portal.toml", "portcullis export --what groups,preferences"]),
+    (
+        "apply",
+        [
+            "portcullis apply portal.toml --dry-run",
+            "portcullis apply portal.toml --source portal-config@3f2a1c9 --prune --yes",
+        ],
+    ),
     ("secrets rotate", ["portcullis secrets rotate --dry-run", "portcullis secrets rotate"]),
     ("status", ["portcullis status", "portcullis status --json"]),
     (

@@ -121,6 +121,20 @@ impl EndUsers {
         new: NewEndUser,
         change: &Change,
     ) -> Result<EndUserView, DirectoryError> {
+        self.create_as(None, organization, new, change).await
+    }
+
+    /// The same with this id.
+    ///
+    /// # Errors
+    /// As [`Self::create`]; also when the id is taken.
+    pub(in crate::directory) async fn create_as(
+        &self,
+        id: Option<EndUserId>,
+        organization: &OrganizationId,
+        new: NewEndUser,
+        change: &Change,
+    ) -> Result<EndUserView, DirectoryError> {
         let doc = EndUser {
             organization: organization.clone(),
             name: name::name("name", &new.name)?,
@@ -129,7 +143,13 @@ impl EndUsers {
         };
         let created = retry(|| async {
             self.core.read().existing::<Organization>(organization, None).await?;
-            let id = EndUserId::from(name::random_id());
+            if let Some(id) = &id
+                && self.core.read().get::<EndUser>(id).await?.is_some()
+            {
+                let (what, value) = (kind::END_USER, id.to_string());
+                return Err(DirectoryError::Taken { what, field: "id", value }.into());
+            }
+            let id = id.clone().unwrap_or_else(|| name::random_id().into());
             self.core
                 .commit(
                     change,

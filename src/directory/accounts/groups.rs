@@ -298,10 +298,8 @@ impl Groups {
                 "there must be a default; make another group the default instead",
             )),
             false => Ok(None),
-            true if group.id == built_in::NON_PORTAL => {
-                Err(Refusal::NotADefault { group: group.doc.name.clone() }.into())
-            }
             true => {
+                check_default(group)?;
                 let mut doc = preferences.doc.clone();
                 doc.default_group.clone_from(&group.id);
                 Ok(Some(preferences.edit(doc, change).0))
@@ -403,7 +401,15 @@ impl Groups {
     }
 
     /// The permissions chosen for a group, checked and in the catalogue's order (R3).
-    fn chosen(&self, id: &str, name: &str, grant: &Grant) -> Result<Vec<String>, DirectoryError> {
+    ///
+    /// # Errors
+    /// When one does not exist, or cannot be granted to the group.
+    pub(in crate::directory) fn chosen(
+        &self,
+        id: &str,
+        name: &str,
+        grant: &Grant,
+    ) -> Result<Vec<String>, DirectoryError> {
         let snapshot = self.core.snapshot();
         let catalogue = snapshot.policy().catalogue();
         let grantable = grantable(catalogue, id);
@@ -440,6 +446,17 @@ impl Groups {
             name: group.doc.name,
             version: group.version,
         })
+    }
+}
+
+/// Checks that a group can be the default (R6).
+///
+/// # Errors
+/// [`Refusal::NotADefault`].
+pub(in crate::directory) fn check_default(group: &Stored<Group>) -> Result<(), Refusal> {
+    match group.id == built_in::NON_PORTAL {
+        true => Err(Refusal::NotADefault { group: group.doc.name.clone() }),
+        false => Ok(()),
     }
 }
 

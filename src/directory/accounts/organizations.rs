@@ -131,11 +131,24 @@ impl Organizations {
         new: NewOrganization,
         change: &Change,
     ) -> Result<OrganizationView, DirectoryError> {
+        self.create_with(new, true, change).await
+    }
+
+    /// The same, with the secure link enabled or not.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub(in crate::directory) async fn create_with(
+        &self,
+        new: NewOrganization,
+        link_enabled: bool,
+        change: &Change,
+    ) -> Result<OrganizationView, DirectoryError> {
         change.requires_over_gateway(Authority::Manage)?;
         let organization = Organization {
             name: name::name("name", &new.name)?,
             email: new.email.as_deref().map(name::email).transpose()?,
-            link_enabled: true,
+            link_enabled,
             // Not 0: if a deleted organization had this id, its link must stay invalid.
             link_generation: change.at.as_millisecond().unsigned_abs(),
             managed_by: of_new(change),
@@ -169,6 +182,20 @@ impl Organizations {
         patch: OrganizationPatch,
         change: &Change,
     ) -> Result<OrganizationView, DirectoryError> {
+        self.change_with(id, patch, None, change).await
+    }
+
+    /// The same, and enables or disables the secure link in the same commit.
+    ///
+    /// # Errors
+    /// As [`Self::change`].
+    pub(in crate::directory) async fn change_with(
+        &self,
+        id: &OrganizationId,
+        patch: OrganizationPatch,
+        link_enabled: Option<bool>,
+        change: &Change,
+    ) -> Result<OrganizationView, DirectoryError> {
         let name = patch.name.as_deref().map(|given| name::name("name", given)).transpose()?;
         let email = match patch.email {
             Some(Some(given)) => Some(Some(name::email(&given)?)),
@@ -186,6 +213,7 @@ impl Organizations {
             if let Some(email) = &email {
                 doc.email.clone_from(email);
             }
+            doc.link_enabled = link_enabled.unwrap_or(doc.link_enabled);
             let before = organization.doc.email.as_deref();
             if let Some(email) = doc.email.as_deref().filter(|email| differs(before, email)) {
                 let key = Key::new("organization", id.as_str());

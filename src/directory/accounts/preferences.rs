@@ -1,10 +1,13 @@
 //! Preferences of the whole installation (R12, R60).
 
 use crate::config::ServedHosts;
+use crate::directory::accounts::groups::check_default;
 use crate::directory::accounts::patch;
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError};
-use crate::directory::records::{Change, GroupId, ManagedBy, Preferences, Stored, retry};
+use crate::directory::records::{
+    Change, Group, GroupId, ManagedBy, Preferences, Stored, present, retry,
+};
 use http::Uri;
 use http::uri::Authority;
 use portcullis_policy::{self, Host};
@@ -24,6 +27,9 @@ pub struct PreferencesPatch {
     /// Where to redirect every request, which disables the portal; `null` enables it (R60).
     #[serde(default, deserialize_with = "patch::nullable")]
     pub disabled_redirect_url: Option<Option<String>>,
+    /// The id of another default group (R6), which a request changes with the group.
+    #[serde(skip)]
+    pub default_group: Option<GroupId>,
 }
 
 /// The preferences as administrators see them.
@@ -74,6 +80,14 @@ impl PreferencesRecord {
         Ok(self.core.read().existing::<Preferences>(&Preferences::id(), None).await?.into())
     }
 
+    /// Checks that requests can be redirected to a URL (R60).
+    ///
+    /// # Errors
+    /// When they cannot.
+    pub(in crate::directory) fn check_redirect(&self, url: &str) -> Result<(), DirectoryError> {
+        check_redirect(url, &self.served)
+    }
+
     /// Changes the preferences.
     ///
     /// # Errors
@@ -85,7 +99,7 @@ impl PreferencesRecord {
         change: &Change,
     ) -> Result<PreferencesView, DirectoryError> {
         if let Some(Some(url)) = &patch.disabled_redirect_url {
-            check_redirect(url, &self.served)?;
+            self.check_redirect(url)?;
         }
         let changed = retry(|| async {
             let preferences = self
@@ -100,8 +114,16 @@ impl PreferencesRecord {
             if let Some(url) = &patch.disabled_redirect_url {
                 doc.disabled_redirect_url.clone_from(url);
             }
+            let mut commit = Vec::new();
+            if let Some(id) = &patch.default_group {
+                let group = self.core.read().existing::<Group>(id, None).await;
+                check_default(&group.map_err(|error| error.in_field("default_group"))?)?;
+                commit.push(present::<Group>(id));
+                doc.default_group.clone_from(id);
+            }
             let (write, changed) = preferences.edit(doc, change);
-            self.core.commit(change, vec![write]).await?;
+            commit.push(write);
+            self.core.commit(change, commit).await?;
             Ok::<_, AttemptError>(changed)
         })
         .await?;

@@ -4,12 +4,15 @@ use serde::Deserialize;
 
 use super::patch;
 use crate::credential::secret::Secret;
-use crate::directory::records::{EndUserId, GroupId, OrganizationId};
+use crate::directory::records::{EndUserId, GroupId, OrganizationId, UserId};
 
 /// A portal user to be created.
 #[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
+    /// Its id, which cannot be set by a request; by default a new one.
+    #[serde(skip)]
+    pub id: Option<UserId>,
     /// The organization's id.
     pub organization: OrganizationId,
     /// The end user that it belongs to; left out if it belongs to the organization itself (R16).
@@ -45,6 +48,9 @@ pub struct NewUser {
     /// Whether a second factor is required.
     #[serde(default)]
     pub require_mfa: bool,
+    /// Whether the account is disabled, which cannot be set by a request.
+    #[serde(skip)]
+    pub disabled: bool,
 }
 
 /// Changes to a portal user; fields that are left out stay as they are.

@@ -182,7 +182,13 @@ impl Users {
             (None, Some(hash)) => Some(import(hash)?),
             (None, None) => None,
         };
-        let id = UserId::from(name::random_id());
+        if let Some(id) = &new.id
+            && self.core.read().get::<User>(id).await?.is_some()
+        {
+            let (what, value) = (kind::USER, id.to_string());
+            return Err(DirectoryError::Taken { what, field: "id", value }.into());
+        }
+        let id = new.id.clone().unwrap_or_else(|| name::random_id().into());
         let tokens = &self.core.auth.one_time_tokens;
         let (invitation, mail) = if new.invite {
             let addresses = Addresses {
@@ -206,7 +212,7 @@ impl Users {
             password_generation: 0,
             invitation,
             reset: None,
-            disabled: false,
+            disabled: new.disabled,
             require_mfa: new.require_mfa,
             second_factor: None,
             created: change.at,

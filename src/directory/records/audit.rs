@@ -51,7 +51,7 @@ pub const NOUNS: [&str; 8] = [
 ];
 
 /// All other kinds.
-pub const OTHER_KINDS: [&str; 38] = [
+pub const OTHER_KINDS: [&str; 40] = [
     "user.signed-in",
     "user.sign-in-refused",
     "user.second-factor-refused",
@@ -83,6 +83,8 @@ pub const OTHER_KINDS: [&str; 38] = [
     "job.failed",
     "job.cancelled",
     "mail.tested",
+    "file.exported",
+    "file.applied",
     "user.exported",
     "audit.exported",
     "audit.expired",

@@ -82,6 +82,10 @@ impl Document for Organization {
 
     const KIND: Kind = kind::ORGANIZATION;
 
+    fn index(&self) -> Vec<Key> {
+        self.managed_by.as_ref().map(ManagedBy::key).into_iter().collect()
+    }
+
     fn texts<'a>(&'a self, id: &'a OrganizationId) -> Vec<&'a str> {
         [id.as_str(), &self.name].into_iter().chain(self.email.as_deref()).collect()
     }
@@ -108,7 +112,8 @@ impl Document for EndUser {
     const KIND: Kind = kind::END_USER;
 
     fn index(&self) -> Vec<Key> {
-        vec![Key::new("organization", self.organization.as_str())]
+        let organization = Key::new("organization", self.organization.as_str());
+        [organization].into_iter().chain(self.managed_by.as_ref().map(ManagedBy::key)).collect()
     }
 
     fn texts<'a>(&'a self, _id: &'a EndUserId) -> Vec<&'a str> {
@@ -316,6 +321,7 @@ impl Document for User {
         ];
         keys.extend(self.end_user.as_ref().map(|id| Key::new("end_user", id.as_str())));
         keys.extend(self.disabled.then(disabled_key));
+        keys.extend(self.managed_by.as_ref().map(ManagedBy::key));
         keys
     }
 
@@ -379,6 +385,10 @@ impl Document for Group {
     fn unique(&self) -> Vec<Key> {
         vec![Key::new("name", fold(&self.name))]
     }
+
+    fn index(&self) -> Vec<Key> {
+        self.managed_by.as_ref().map(ManagedBy::key).into_iter().collect()
+    }
 }
 
 /// The preferences of the whole installation.
@@ -420,6 +430,10 @@ impl Document for Preferences {
     type Id = PreferencesId;
 
     const KIND: Kind = kind::PREFERENCES;
+
+    fn index(&self) -> Vec<Key> {
+        self.managed_by.as_ref().map(ManagedBy::key).into_iter().collect()
+    }
 }
 
 /// A bearer token of the admin API; its record's id is the token's hash.

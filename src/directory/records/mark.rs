@@ -5,6 +5,9 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::directory::error::DirectoryError;
+use portcullis_store::Key;
+
 /// The file that manages a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ManagedBy {
@@ -13,6 +16,39 @@ pub struct ManagedBy {
     /// The commit that it was applied from when the record last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
+}
+
+impl ManagedBy {
+    /// The longest commit, in bytes.
+    const LONGEST_COMMIT: usize = 64;
+
+    /// Reads `NAME` or `NAME@COMMIT`. The name is one line of visible characters, the commit ASCII.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Invalid`] for the field `source`.
+    pub fn parse(text: &str) -> Result<Self, DirectoryError> {
+        let (name, commit) = match text.rsplit_once('@') {
+            Some((name, commit)) => (name, Some(commit)),
+            None => (text, None),
+        };
+        let name = portcullis_policy::name(name)
+            .map_err(|why| DirectoryError::invalid("source", why.to_string()))?;
+        let is_valid = |commit: &str| {
+            (1..=Self::LONGEST_COMMIT).contains(&commit.len())
+                && commit.bytes().all(|b| b.is_ascii_graphic())
+        };
+        if !commit.is_none_or(is_valid) {
+            let message = "the commit after `@` must have 1 to 64 letters, digits or marks";
+            return Err(DirectoryError::invalid("source", message));
+        }
+        Ok(Self { name: name.to_owned(), commit: commit.map(str::to_owned) })
+    }
+
+    /// The index key of the records that the file manages, at whichever commit.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        Key::new("managed_by", self.name.as_str())
+    }
 }
 
 impl fmt::Display for ManagedBy {
@@ -33,7 +69,6 @@ pub enum Marks {
     /// A record that a file manages loses its mark.
     Remove,
     /// The change is applied from this file, and its records get its mark.
-    #[cfg_attr(not(test), expect(dead_code, reason = "files are not applied yet"))]
     Set {
         /// The file.
         by: ManagedBy,

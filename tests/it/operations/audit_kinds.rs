@@ -205,6 +205,9 @@ impl Story {
         home.run(&["policy", "reload"]).await.done();
         home.run(&["mail", "test", "ops@example.com"]).await.done();
         home.run(&["sessions", "end", "--all", "--yes"]).await.done();
+        home.run(&["export"]).await.done();
+        fs::write(home.path("portal.toml"), "[preferences]\n").unwrap();
+        home.run(&["apply", "portal.toml"]).await.done();
         home.run(&["audit", "export"]).await.done();
     }
 }

@@ -195,7 +195,7 @@ impl World {
             23 => {
                 let patch = PreferencesPatch {
                     secure_with_password_if_portal_users_exist: Some(value.is_multiple_of(2)),
-                    disabled_redirect_url: None,
+                    ..PreferencesPatch::default()
                 };
                 directory.preferences().change(patch, change).await.map(drop)
             }
