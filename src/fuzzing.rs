@@ -25,7 +25,7 @@ use self::bench::Bench;
 
 pub use self::cookies::cookies;
 pub use crate::authz::fuzzing::{authorization, forwarded_headers};
-pub use crate::proxy::banner_in_page;
+pub use crate::proxy::{banner_in_page, page_with_banner};
 
 /// One gateway for all inputs of a process. Its store is left in the folder for temporary files.
 static BENCH: LazyLock<Mutex<Bench>> = LazyLock::new(|| Mutex::new(Bench::new(&folder())));

@@ -42,6 +42,7 @@ mod access_tokens;
 mod account;
 mod appearance;
 mod banner;
+mod banner_assets;
 mod choose_password;
 mod current_user;
 mod denial;
@@ -78,7 +79,7 @@ use http::{HeaderMap, Response};
 
 pub use self::appearance::{Appearance, AppearanceProblem};
 
-use self::banner::BannerAssets;
+use self::banner_assets::BannerAssets;
 use self::known_browser::KnownBrowsers;
 use self::pending_cookie::PendingCookie;
 use self::reset_queue::ResetQueue;

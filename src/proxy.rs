@@ -54,7 +54,7 @@ use hyper::body::Incoming;
 use jiff::Timestamp;
 
 #[cfg(any(test, feature = "fuzzing"))]
-pub use self::banner::fuzzing::banner_in_page;
+pub use self::banner::fuzzing::{banner_in_page, page_with_banner};
 pub use self::connection::Connection;
 pub use self::error_pages::{BannerSources, ErrorPages, Onward, PageBanner, Refused, Viewing};
 pub use self::failure::{Cause, Failure};

@@ -1,6 +1,6 @@
 //! The look and the texts of the pages, read from files at the start.
 
-use super::banner::BannerAssets;
+use super::banner_assets::BannerAssets;
 use super::texts::{SHIPPED, Texts};
 use crate::config::Branding;
 use crate::web::brand::Brand;

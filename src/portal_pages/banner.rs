@@ -8,24 +8,11 @@ use askama::Template;
 use jiff::Timestamp;
 
 use super::PagesState;
+use super::banner_assets::BannerAssets;
 use super::texts::Catalogue;
-use crate::config::Branding;
 use crate::proxy::{BannerSources, PageBanner, Viewing};
-use crate::web::asset::Asset;
-use crate::web::brand;
 use crate::web::paths;
 use crate::web::text::{Filled, RelativeTime, written_time};
-
-const STYLE_SHEET: &str = include_str!("../../templates/banner/banner.css");
-const SCRIPT: &str = include_str!("../../templates/banner/banner.js");
-
-/// The files that the banner loads.
-#[derive(Debug)]
-pub(super) struct BannerAssets {
-    style: Asset,
-    script: Asset,
-    script_digest: String,
-}
 
 #[derive(Template)]
 #[template(path = "banner/banner.html")]
@@ -38,20 +25,6 @@ struct BannerPage<'a> {
     /// Where the view is stopped.
     stop: &'a str,
     csrf: &'a str,
-}
-
-impl BannerAssets {
-    pub(super) fn new(branding: &Branding) -> Self {
-        let colours = brand::colours(branding, ":host");
-        let script = Asset::script(SCRIPT);
-        let script_digest = script.integrity();
-        Self { style: Asset::style_sheet(format!("{colours}{STYLE_SHEET}")), script, script_digest }
-    }
-
-    /// The file of this name.
-    pub(super) fn asset(&self, name: &str) -> Option<&Asset> {
-        [&self.style, &self.script].into_iter().find(|asset| asset.is_named(name))
-    }
 }
 
 impl PagesState {

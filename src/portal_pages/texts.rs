@@ -367,7 +367,6 @@ texts! {
         stop_title: Text,
         viewed: Phrase<Organization>,
         viewed_as: Phrase<LoginAndOrganization>,
-        stop: Text,
         resume: Text,
         ended_title: Text,
         ended: Text,
@@ -498,5 +497,4 @@ texts! {
         title_of_section: Phrase<Section>,
         ask: Phrase<Operator>,
     }
-
 }

@@ -137,7 +137,7 @@ pub enum ReplyBody {
     /// From the portal.
     Portal(ResponseBody),
     /// A page of the portal with the banner.
-    WithBanner(Box<BannerBody>),
+    WithBanner(Box<BannerBody<ResponseBody>>),
     /// A page or document of ours.
     Own(axum::body::Body),
 }

@@ -1,5 +1,6 @@
 //! The portal's rules (R1 to R63), through the forms and links that portal users meet.
 
+mod banner;
 mod groups;
 mod invitations;
 mod lockouts;

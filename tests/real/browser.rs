@@ -2,6 +2,7 @@
 
 mod account;
 mod admin;
+mod banner;
 mod branding;
 mod coming_back;
 mod first_deployment;

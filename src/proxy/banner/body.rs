@@ -9,11 +9,11 @@ use http_body::{Body, Frame};
 
 use super::decoder::Decoder;
 use super::insertion::Insertion;
-use crate::proxy::response_body::{BodyError, ResponseBody};
+use portcullis_http1::BodyError;
 
 /// The body of a page that is rewritten. Holds one frame of the portal's at a time.
 #[derive(Debug)]
-pub struct BannerBody<B = ResponseBody> {
+pub struct BannerBody<B> {
     portal: B,
     decoder: Option<Decoder>,
     insertion: Insertion,

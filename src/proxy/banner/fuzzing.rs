@@ -1,4 +1,4 @@
-//! The fuzz target of the banner.
+//! The fuzz target of the banner, and what its benchmark measures.
 
 use memchr::memmem;
 
@@ -28,10 +28,25 @@ pub fn banner_in_page(data: &[u8]) {
     assert!(portal[..] == *page, "bytes of the portal are lost or changed");
 }
 
-fn inserted<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+/// Inserts a banner of the usual length into a page, in chunks of this size, as it is sent; returns
+/// how many bytes that are.
+pub fn page_with_banner(page: &[u8], chunk: usize) -> usize {
+    let text = format!("<portcullis-banner>{}</portcullis-banner>", "x".repeat(1200));
+    let mut insertion = Insertion::new(&text, no_sources());
+    let mut sent = 0;
+    for chunk in page.chunks(chunk) {
+        sent += if insertion.is_passing() { chunk.len() } else { insertion.write(chunk).len() };
+    }
+    sent + insertion.end().len()
+}
+
+fn no_sources() -> BannerSources {
     let [style, script, script_digest] = std::array::from_fn(|_| String::new());
-    let sources = BannerSources { style, script, script_digest, forms: Vec::new() };
-    let mut insertion = Insertion::new(TEXT, sources);
+    BannerSources { style, script, script_digest, forms: Vec::new() }
+}
+
+fn inserted<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut insertion = Insertion::new(TEXT, no_sources());
     let mut page: Vec<u8> = chunks.flat_map(|chunk| insertion.write(chunk)).collect();
     page.extend(insertion.end());
     page
