@@ -8,8 +8,9 @@ use crate::support::gate::{CUSTOMER_ROUTES, TestGate};
 /// A page whose style would hide and misplace anything, with a strict policy.
 const PAGE: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n\
     content-security-policy: default-src 'none'; style-src 'unsafe-inline'; form-action 'self'\r\n\r\n\
-    <!doctype html><title>Portal</title><style>* { display: none; color: red !important; position: \
-    static; } html, body, main, h1, p { display: block } body { font: 16px sans-serif; margin: 24px }\
+    <!doctype html><title>Portal</title><meta name=viewport content=width=device-width><style>\
+    * { display: none; color: red !important; position: static; } html, body, main, h1, p \
+    { display: block } body { font: 16px sans-serif; margin: 24px }\
     </style><main><h1>Invoices of Acme</h1><p>Nothing is due.</p></main>";
 
 async fn viewed(language: &str) -> (TestGate, Chrome) {
