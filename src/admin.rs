@@ -16,6 +16,7 @@
 //! | `openapi`, `schemas`, `operation`, `problem_type` | the description of the API, from the table and its types |
 //! | `documentation` | the same description as pages for people |
 //! | `guard`, `caller` | rejection of undeclared requests, and authentication |
+//! | `refused_write` | refused writes, for the logs |
 //! | `dry_run` | writes that are tried out: `?dry_run=true` |
 //! | `state` | what handlers work with |
 //! | `request`, `response`, `problem` | extractors, responses, problem documents |
@@ -57,6 +58,7 @@ mod portal_servers;
 mod preferences;
 mod problem;
 mod problem_type;
+mod refused_write;
 mod request;
 mod response;
 mod routes;

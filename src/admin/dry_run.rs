@@ -9,7 +9,7 @@ use axum::extract::Request;
 use axum::handler::Handler;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::Method;
+use http::{Method, Uri};
 use serde::Serialize;
 use serde_json::{Value, to_value};
 use std::sync::Arc;
@@ -63,6 +63,12 @@ pub(super) fn is_taken_by(method: &Method, path: &str) -> bool {
 
 fn refusal(method: &Method, path: &str) -> Option<&'static str> {
     REFUSED.iter().find(|(refused, at, _)| refused == method && *at == path).map(|(.., why)| *why)
+}
+
+/// Whether a query has the parameter with the value `true`.
+pub(super) fn is_named(uri: &Uri) -> bool {
+    let pairs = uri.query().unwrap_or_default().split('&');
+    pairs.filter_map(|pair| pair.split_once('=')).any(|pair| pair == (PARAMETER, "true"))
 }
 
 /// Whether the parameters ask for a dry run.

@@ -21,6 +21,7 @@ use super::dry_run;
 use super::openapi::Description;
 use super::origin::{self, Origins};
 use super::problem::{Problem, StoreFailed};
+use super::refused_write::Attempt;
 use super::request;
 use super::state::AdminState;
 use super::table::{Declaration, Declarations, Table};
@@ -69,50 +70,59 @@ async fn check(
     let methods = path.and_then(|path| guard.declarations.of(path));
     let declared = methods.and_then(|methods| find(methods, request.method()));
     let is_public = declared.is_some_and(Declaration::is_public);
-    if !is_public && let Err(problem) = guard.authenticate(&mut request, declared).await {
-        return Ok(problem.into_response());
-    }
-    Ok(match (declared, methods) {
-        (Some(declared), _) => {
-            match declared.check_query(request.uri(), path.unwrap_or_default()) {
-                Ok(is_dry_run) => {
-                    if !is_public {
-                        request = match guard.after_body(request, declared).await {
-                            Ok(request) => request,
-                            Err(problem) => return Ok(problem.into_response()),
-                        };
-                    }
-                    if is_dry_run {
-                        return Ok(dry_run::answer(&guard.state, request, next).await);
-                    }
-                    let is_write = declared.method != Method::GET;
-                    let response = next.run(request).await;
-                    match response.extensions().get::<StoreFailed>() {
-                        Some(StoreFailed) if is_write => Problem::write_in_doubt().into_response(),
-                        _ => response,
-                    }
-                }
-                Err(problem) => problem.into_response(),
-            }
+    let authenticated = match is_public {
+        true => Ok(()),
+        false => guard.authenticate(&mut request, declared).await,
+    };
+    let attempt = declared.and_then(|it| Attempt::of(&request, it, path.unwrap_or_default()));
+    let response = match (authenticated, declared, methods) {
+        (Err(problem), ..) => problem.into_response(),
+        (Ok(()), Some(declared), _) => {
+            let declared = (declared, path.unwrap_or_default());
+            guard.respond(request, declared, next).await.unwrap_or_else(Problem::into_response)
         }
-        (None, Some(methods)) => method_not_allowed(request.method(), methods),
-        (None, None) => nothing_at(request.uri()).into_response(),
-    })
+        (Ok(()), None, Some(methods)) => method_not_allowed(request.method(), methods),
+        (Ok(()), None, None) => nothing_at(request.uri()).into_response(),
+    };
+    if let Some(attempt) = attempt {
+        attempt.report(&response);
+    }
+    Ok(response)
 }
 
 impl Guard {
-    /// Adds the caller to a request, or refuses it.
+    /// Adds the caller to a request, and refuses it if it is not the caller's to make.
     async fn authenticate(
         &self,
         request: &mut Request,
         declared: Option<&Declaration>,
     ) -> Result<(), Problem> {
         let caller = self.authentication.caller(request.method(), request.headers()).await?;
-        if let Some(problem) = declared.and_then(|declared| declared.refuses(&caller)) {
-            return Err(problem);
-        }
+        let refused = declared.and_then(|declared| declared.refuses(&caller));
         request.extensions_mut().insert(caller);
-        Ok(())
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// The response to a request of a route, whose caller may make it.
+    async fn respond(
+        &self,
+        mut request: Request,
+        (declared, path): (&Declaration, &str),
+        next: Next,
+    ) -> Result<Response, Problem> {
+        let is_dry_run = declared.check_query(request.uri(), path)?;
+        if !declared.is_public() {
+            request = self.after_body(request, declared).await?;
+        }
+        if is_dry_run {
+            return Ok(dry_run::answer(&self.state, request, next).await);
+        }
+        let is_write = declared.method != Method::GET;
+        let response = next.run(request).await;
+        Ok(match response.extensions().get::<StoreFailed>() {
+            Some(StoreFailed) if is_write => Problem::write_in_doubt().into_response(),
+            _ => response,
+        })
     }
 
     /// A request with its whole body. The client decides how long that takes, so the caller is

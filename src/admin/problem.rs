@@ -10,6 +10,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::refused_write::Forbidden;
 use crate::directory::DirectoryError;
 use crate::directory::files::{FileProblem, FileProblems, Place};
 use crate::web::problem::ProblemDocument;
@@ -229,6 +230,9 @@ impl IntoResponse for Problem {
         {
             let (what, id, problem) = (stale.what, stale.id.clone(), self.clone());
             response.extensions_mut().insert(Changed { what, id, problem });
+        }
+        if let Some(forbidden) = Forbidden::of(&self.name) {
+            response.extensions_mut().insert(forbidden);
         }
         let headers = response.headers_mut();
         match self.status {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use portcullis_audit::SigningKey;
 use serde_json::Map;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::StartError;
 use crate::audit::AuditLog;
@@ -14,10 +14,14 @@ use crate::config::Settings;
 use crate::credential::key::{Purpose, SecretKey};
 use crate::directory::records::audit::Occurrence;
 use crate::directory::{Actor, Change, Directory};
+use crate::telemetry::events::refused;
+use portcullis_store::StoreError;
 
 /// Time between two checkpoints. What was cut off the end within this time cannot be shown.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
 const CHECKPOINTS_PER_REMOVAL: u64 = 60;
+/// Time between two commits with first refusals.
+const REFUSED_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The log of this directory. At the first start, the key is created.
 ///
@@ -45,13 +49,24 @@ pub(super) async fn open(
     Ok(AuditLog::new(directory, key))
 }
 
-/// Adds refusals and signs a checkpoint every minute, and removes old entries every hour.
+/// Adds the first refusal of each series at once, but not more than one commit a second; adds the
+/// others and signs a checkpoint every minute, and removes old entries every hour.
 pub(super) async fn maintain(log: AuditLog, retention: Duration) {
     let mut ticks = interval(CHECKPOINT_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut next_write = Instant::now();
     for tick in 0_u64.. {
-        ticks.tick().await;
-        add_refused(&log).await;
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => break,
+                () = refused::new_series() => {
+                    sleep_until(next_write).await;
+                    report(log.add_first_refused().await);
+                    next_write = Instant::now() + REFUSED_INTERVAL;
+                }
+            }
+        }
+        report(log.end_minute_of_refused().await);
         sign(&log).await;
         if tick % CHECKPOINTS_PER_REMOVAL == 0 {
             match log.remove_expired(retention, clock::now()).await {
@@ -72,9 +87,9 @@ pub(super) async fn note(log: &AuditLog, kind: &'static str) {
     }
 }
 
-/// Adds the entries about refusals.
-async fn add_refused(log: &AuditLog) {
-    if let Err(error) = log.add_refused().await {
+/// Logs that entries about refusals could not be added.
+fn report(added: Result<(), StoreError>) {
+    if let Err(error) = added {
         tracing::error!(%error, "could not add refusals to the audit log");
     }
 }
@@ -88,7 +103,7 @@ async fn sign(log: &AuditLog) {
 
 /// The last entries, and a checkpoint that covers it.
 pub(super) async fn finish(log: &AuditLog) {
-    add_refused(log).await;
+    report(log.add_refused().await);
     note(log, "gateway.stopped").await;
     sign(log).await;
 }

@@ -1,7 +1,8 @@
 //! Entries about refusals, lockouts and opened secure links, which anyone can cause.
 //!
-//! They are counted as they happen, and written every minute and before the log is read
-//! ([`refused`]). A kill of the process loses those of the last minute; the program's log has them.
+//! They are counted as they happen ([`refused`]). The first of a series is written at once, those that
+//! follow when the minute ends or the log is read, and all when the gateway stops. A kill of the process
+//! loses how many followed, and firsts that wait for the store; the program's log has them.
 
 use portcullis_store::StoreError;
 use serde_json::{Map, Value};
@@ -17,7 +18,27 @@ impl AuditLog {
     /// # Errors
     /// When the store is unavailable; they are kept for the next time.
     pub async fn add_refused(&self) -> Result<(), StoreError> {
-        let series = refused::take();
+        self.add(refused::take()).await
+    }
+
+    /// Adds the entries about the first of each series.
+    ///
+    /// # Errors
+    /// As [`Self::add_refused`].
+    pub async fn add_first_refused(&self) -> Result<(), StoreError> {
+        self.add(refused::take_new()).await
+    }
+
+    /// The same as [`Self::add_refused`] at the end of a minute: the next refusal of each series is its
+    /// first again.
+    ///
+    /// # Errors
+    /// As [`Self::add_refused`].
+    pub async fn end_minute_of_refused(&self) -> Result<(), StoreError> {
+        self.add(refused::end_minute()).await
+    }
+
+    async fn add(&self, series: Vec<Series>) -> Result<(), StoreError> {
         if series.is_empty() {
             return Ok(());
         }
@@ -43,6 +64,7 @@ fn entry(series: &Series) -> Option<(Change, Occurrence)> {
         "reset-refused" => ("reset.refused", "password reset"),
         "token-refused" => ("user-token.refused", "token"),
         "api-token-refused" => ("token.refused", "token"),
+        "request-refused" => ("request.refused", "admin API"),
         "locked" => ("lockout.started", "lockout"),
         _ => return None,
     };
@@ -63,7 +85,10 @@ fn entry(series: &Series) -> Option<(Change, Occurrence)> {
     if let (Some(link), "one-time-link-refused") = (kind, *event) {
         add("link", link.as_str().into());
     }
-    if let Some(token) = token {
+    if let (Some(request), "request-refused") = (kind, *event) {
+        add("request", request.as_str().into());
+    }
+    if let (Some(token), "token-refused") = (token, *event) {
         add("token", token.as_str().into());
     }
     let occurrence = Occurrence {
@@ -78,9 +103,10 @@ fn entry(series: &Series) -> Option<(Change, Occurrence)> {
     Some((change, occurrence))
 }
 
-/// Whose sign-in, or what, was refused. An account that does not exist has the id `unknown`.
+/// Whose sign-in or request, or what, was refused. An account that does not exist has the id `unknown`.
 fn subject(refused: &Refused) -> Subject {
-    let Refused { event, kind, client, user, administrator, organization, login, .. } = refused;
+    let Refused { event, kind, client, user, administrator, organization, token, login, .. } =
+        refused;
     let login = login.as_deref().unwrap_or_default();
     let unknown = |kind| Subject::new(kind, "unknown", login);
     match (*event, user, administrator, organization) {
@@ -88,6 +114,9 @@ fn subject(refused: &Refused) -> Subject {
             let address = client.map(|client| client.to_string()).unwrap_or_default();
             let name = if login.is_empty() { &*address } else { login };
             Subject::new("lockout", kind.as_deref().unwrap_or_default(), name)
+        }
+        ("request-refused", None, None, _) => {
+            Subject::new("token", token.as_deref().unwrap_or("unknown"), login)
         }
         (_, Some(user), ..) => Subject::new("user", user, login),
         (_, _, Some(administrator), _) => Subject::new("administrator", administrator, login),

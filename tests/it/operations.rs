@@ -2,6 +2,7 @@
 
 mod audit;
 mod audit_kinds;
+mod audit_refused;
 mod check;
 mod command_line;
 mod demo;

@@ -51,7 +51,7 @@ pub const NOUNS: [&str; 8] = [
 ];
 
 /// All other kinds.
-pub const OTHER_KINDS: [&str; 40] = [
+pub const OTHER_KINDS: [&str; 41] = [
     "user.signed-in",
     "user.sign-in-refused",
     "user.second-factor-refused",
@@ -66,6 +66,7 @@ pub const OTHER_KINDS: [&str; 40] = [
     "administrator.signed-in",
     "administrator.sign-in-refused",
     "token.refused",
+    "request.refused",
     "lockout.started",
     "lockout.released",
     "session.ended",

@@ -33,12 +33,18 @@ pub enum Cause {
     TooManyResets,
     /// The login is not an email address, or its user can have no reset.
     NotByMail,
+    /// The caller's role may not do it.
+    RoleRequired,
+    /// It would grant what the caller may not grant.
+    Escalation,
+    /// The caller is limited to organizations, and it concerns the gateway as a whole.
+    OutOfScope,
 }
 
 impl Cause {
     /// All causes.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::UnknownLogin,
         Self::NoPassword,
         Self::WrongPassword,
@@ -54,6 +60,9 @@ impl Cause {
         Self::TooManySessions,
         Self::TooManyResets,
         Self::NotByMail,
+        Self::RoleRequired,
+        Self::Escalation,
+        Self::OutOfScope,
     ];
 
     /// The stable kebab-case name.
@@ -75,6 +84,9 @@ impl Cause {
             Self::TooManySessions => "too-many-sessions",
             Self::TooManyResets => "too-many-resets",
             Self::NotByMail => "not-by-mail",
+            Self::RoleRequired => "role-required",
+            Self::Escalation => "escalation",
+            Self::OutOfScope => "out-of-scope",
         }
     }
 }

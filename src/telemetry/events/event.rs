@@ -155,6 +155,19 @@ pub enum Event<'a> {
         /// The login as typed; `?` for one that may be a password.
         login: &'a str,
     },
+    /// A write of the admin API was refused, because the caller's rights do not suffice.
+    RequestRefused {
+        /// Why.
+        cause: Cause,
+        /// The method and the path as it is declared, such as `PATCH /api/v1/groups/{id}`.
+        request: &'a str,
+        /// The administrator's id.
+        administrator: Option<&'a str>,
+        /// The id of the API token.
+        token: Option<&'a str>,
+        /// The administrator's login, or the token's name.
+        login: &'a str,
+    },
     /// Records were changed.
     Change {
         /// Who changed them: the admin socket, a token, a portal user.
@@ -231,11 +244,14 @@ impl<'a> Event<'a> {
             Self::AdministratorSignInRefused { .. } => {
                 ("administrator-sign-in-refused", "a sign-in of an administrator failed")
             }
+            Self::RequestRefused { .. } => {
+                ("request-refused", "a request of the admin API was refused")
+            }
             Self::Change { .. } => ("change", "a change was made"),
         }
     }
 
-    /// Whether anyone can cause it without an account.
+    /// Whether anyone can cause it without an account, or any caller of the admin API.
     pub(super) const fn is_refusal(&self) -> bool {
         match self {
             Self::SignInRefused { .. }
@@ -245,7 +261,8 @@ impl<'a> Event<'a> {
             | Self::ResetRefused { .. }
             | Self::TokenRefused { .. }
             | Self::ApiTokenRefused
-            | Self::AdministratorSignInRefused { .. } => true,
+            | Self::AdministratorSignInRefused { .. }
+            | Self::RequestRefused { .. } => true,
             Self::SignIn(_)
             | Self::SecondFactorRequired(_)
             | Self::SecondFactorAccepted { .. }
@@ -313,6 +330,14 @@ impl<'a> Event<'a> {
             Self::AdministratorSignInRefused { cause, administrator, login } => {
                 Fields { cause: Some(cause), administrator, login: Some(login), ..none }
             }
+            Self::RequestRefused { cause, request, administrator, token, login } => Fields {
+                cause: Some(cause),
+                kind: Some(request),
+                administrator,
+                token,
+                login: Some(login),
+                ..none
+            },
             Self::Change { actor, via, kind, action, id, records, changed } => Fields {
                 actor: Some(actor),
                 via: Some(via),

@@ -1,27 +1,34 @@
 //! What was refused and locked, and which secure links were opened, since the audit log last took it.
 //!
 //! Anyone can cause a refusal, and anyone with a link can open it, at no cost. So they are not written
-//! one by one: equal ones are
-//! counted together as a [`Series`], and the audit log takes all series every minute.
-//! Counting waits for nothing. The number of series is bounded, with a share for those that name no
-//! account and one for opened links, so that none displaces the others. Beyond that, those of the same
-//! kind and cause are counted without account and address, opened links by organization: none is lost.
+//! one by one: equal ones are counted together as a [`Series`]. The audit log takes the first of a
+//! series at once ([`take_new`]) and the others at the end of the minute ([`end_minute`]), so a series
+//! is two entries a minute, and a kill of the process loses counts only.
+//! Counting waits for nothing. The number of series in a minute is bounded, with shares for those that
+//! name an account, for opened links, for requests of the admin API and for all others, so that none
+//! displaces the others. Beyond that, those of the same kind and cause are counted without account and
+//! address, opened links by organization: none is left out.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use super::cause::Cause;
 use super::fields::Fields;
 
 /// The event of an opened link.
 const LINK_OPENED: &str = "link-opened";
-/// Series that name an account, until they are taken.
+/// The event of a refused request of the admin API.
+const REQUEST_REFUSED: &str = "request-refused";
+/// Series of a minute that name an account.
 const MOST_OF_ACCOUNTS: usize = 60;
 /// Series of opened links.
 const MOST_OF_LINKS: usize = 60;
+/// Series of requests of the admin API.
+const MOST_OF_REQUESTS: usize = 20;
 /// All others.
 const MOST_OF_STRANGERS: usize = 20;
 
@@ -30,7 +37,7 @@ const MOST_OF_STRANGERS: usize = 20;
 pub struct Refused {
     /// The name of the event.
     pub event: &'static str,
-    /// Its kind, of a link or a lockout.
+    /// Its kind, of a link or a lockout; the operation, of a request.
     pub kind: Option<String>,
     /// Why.
     pub cause: Option<Cause>,
@@ -44,7 +51,7 @@ pub struct Refused {
     pub organization: Option<String>,
     /// The id of the token.
     pub token: Option<String>,
-    /// The login; `?` for one that may be a password.
+    /// The login; `?` for one that may be a password. The name of a token of the admin API.
     pub login: Option<String>,
 }
 
@@ -65,6 +72,8 @@ pub struct Series {
 
 /// The series of this process. The log that the same events go to is one for the process too.
 static PENDING: Mutex<Pending> = Mutex::new(Pending::new());
+/// Notified of the first of a series.
+static NEW: Notify = Notify::const_new();
 
 /// Counts a refusal or a lockout.
 pub(super) fn count(event: &'static str, fields: &Fields<'_>, now: Timestamp) {
@@ -81,30 +90,66 @@ pub(super) fn count(event: &'static str, fields: &Fields<'_>, now: Timestamp) {
         login: owned(fields.login),
     };
     let lockout = fields.failures.zip(fields.until);
-    PENDING.lock().add(Series { refused, count: 1, first: now, last: now, lockout });
+    let series = Series { refused, count: 1, first: now, last: now, lockout };
+    if PENDING.lock().add(series) {
+        NEW.notify_one();
+    }
 }
 
-/// Takes all series, the earliest first.
+/// Waits for a series that has not been taken yet.
+pub async fn new_series() {
+    NEW.notified().await;
+}
+
+/// Takes the series of which nothing was taken in this minute, the earliest first.
+#[must_use]
+pub fn take_new() -> Vec<Series> {
+    PENDING.lock().take(|counted| !counted.taken)
+}
+
+/// Takes all that was counted since the last time, the earliest series first.
 #[must_use]
 pub fn take() -> Vec<Series> {
-    std::mem::take(&mut *PENDING.lock()).into_series()
+    PENDING.lock().take(|_| true)
 }
 
-/// Returns series that were taken and could not be written.
+/// The same, and begins the next minute: the next of each series is its first.
+#[must_use]
+pub fn end_minute() -> Vec<Series> {
+    let mut pending = std::mem::take(&mut *PENDING.lock());
+    pending.take(|_| true)
+}
+
+/// Returns series that were taken and could not be written. They are taken again by [`take`] and
+/// [`end_minute`].
 pub fn put_back(series: Vec<Series>) {
     let mut pending = PENDING.lock();
-    series.into_iter().for_each(|series| pending.add(series));
+    for series in series {
+        pending.add(series);
+    }
 }
 
-/// The series until they are taken.
+/// The series of a minute.
 #[derive(Debug, Default)]
 struct Pending {
-    of_accounts: BTreeMap<Refused, Series>,
-    of_links: BTreeMap<Refused, Series>,
-    of_strangers: BTreeMap<Refused, Series>,
+    of_accounts: Table,
+    of_links: Table,
+    of_requests: Table,
+    of_strangers: Table,
     /// Those for which there was no room, without account and address. As many at most as there are
     /// events, kinds and causes, and organizations whose links were opened.
-    others: BTreeMap<Refused, Series>,
+    others: Table,
+}
+
+type Table = BTreeMap<Refused, Counted>;
+
+/// A series, as far as it was not taken yet.
+#[derive(Debug)]
+struct Counted {
+    /// Its count is 0 if all of it was taken.
+    series: Series,
+    /// Whether something of it was taken in this minute.
+    taken: bool,
 }
 
 impl Pending {
@@ -112,45 +157,60 @@ impl Pending {
         Self {
             of_accounts: BTreeMap::new(),
             of_links: BTreeMap::new(),
+            of_requests: BTreeMap::new(),
             of_strangers: BTreeMap::new(),
             others: BTreeMap::new(),
         }
     }
 
-    fn add(&mut self, series: Series) {
-        let (table, most) = match series.refused.names_account() {
-            true => (&mut self.of_accounts, MOST_OF_ACCOUNTS),
-            false if series.refused.event == LINK_OPENED => (&mut self.of_links, MOST_OF_LINKS),
-            false => (&mut self.of_strangers, MOST_OF_STRANGERS),
+    /// Whether it is the first of its series.
+    fn add(&mut self, series: Series) -> bool {
+        let refused = &series.refused;
+        let (table, most) = match refused.event {
+            LINK_OPENED => (&mut self.of_links, MOST_OF_LINKS),
+            REQUEST_REFUSED => (&mut self.of_requests, MOST_OF_REQUESTS),
+            _ if refused.names_account() => (&mut self.of_accounts, MOST_OF_ACCOUNTS),
+            _ => (&mut self.of_strangers, MOST_OF_STRANGERS),
         };
-        if table.len() < most || table.contains_key(&series.refused) {
-            merge(table, series);
-        } else {
-            let refused = series.refused.anonymous();
-            merge(&mut self.others, Series { refused, lockout: None, ..series });
+        if table.len() < most || table.contains_key(refused) {
+            return merge(table, series);
         }
+        let refused = refused.anonymous();
+        merge(&mut self.others, Series { refused, lockout: None, ..series })
     }
 
-    fn into_series(self) -> Vec<Series> {
-        let Self { of_accounts, of_links, of_strangers, others } = self;
-        let all = of_accounts.into_values().chain(of_links.into_values());
-        let all = all.chain(of_strangers.into_values());
-        let mut all: Vec<_> = all.chain(others.into_values()).collect();
+    fn take(&mut self, is_wanted: impl Fn(&Counted) -> bool) -> Vec<Series> {
+        let Self { of_accounts, of_links, of_requests, of_strangers, others } = self;
+        let tables = [of_accounts, of_links, of_requests, of_strangers, others];
+        let counted = tables.into_iter().flat_map(BTreeMap::values_mut);
+        let wanted = counted.filter(|counted| counted.series.count > 0 && is_wanted(counted));
+        let mut all: Vec<_> = wanted
+            .map(|counted| {
+                let series = counted.series.clone();
+                (counted.series.count, counted.taken) = (0, true);
+                series
+            })
+            .collect();
         all.sort_by_key(|series| series.first);
         all
     }
 }
 
-fn merge(table: &mut BTreeMap<Refused, Series>, series: Series) {
+fn merge(table: &mut Table, series: Series) -> bool {
     match table.get_mut(&series.refused) {
-        Some(same) => {
+        Some(Counted { series: same, .. }) if same.count == 0 => *same = series,
+        Some(Counted { series: same, .. }) => {
             same.count += series.count;
             same.first = same.first.min(series.first);
             same.last = same.last.max(series.last);
             same.lockout = series.lockout.or(same.lockout);
         }
-        None => drop(table.insert(series.refused.clone(), series)),
+        None => {
+            table.insert(series.refused.clone(), Counted { series, taken: false });
+            return true;
+        }
     }
+    false
 }
 
 impl Refused {
@@ -211,13 +271,31 @@ mod tests {
     }
 
     #[test]
+    fn i9_only_the_first_of_a_series_is_taken_at_once() {
+        let mut pending = Pending::default();
+        assert!(pending.add(refusal(1, Some("u1"), 1)));
+        let first = pending.take(|counted| !counted.taken);
+        assert_eq!((first.len(), first[0].count), (1, 1));
+        for second in 2..=1000 {
+            assert!(!pending.add(refusal(1, Some("u1"), second)), "writes again");
+        }
+        assert!(pending.add(refusal(2, Some("u1"), 3)));
+        let new = pending.take(|counted| !counted.taken);
+        assert_eq!(new.len(), 1, "what was taken before waits for the end of the minute");
+        let rest = pending.take(|_| true);
+        let times = [rest[0].first, rest[0].last].map(|time| time.as_second());
+        assert_eq!((rest.len(), rest[0].count, times), (1, 999, [2, 1000]));
+        assert_eq!(pending.take(|_| true), []);
+    }
+
+    #[test]
     fn equal_refusals_are_one_series_with_first_and_last() {
         let mut pending = Pending::default();
         for second in [5, 3, 9] {
             pending.add(refusal(1, Some("u1"), second));
         }
         pending.add(refusal(2, Some("u1"), 4));
-        let series = pending.into_series();
+        let series = pending.take(|_| true);
         assert_eq!(series.len(), 2);
         let times = [series[0].first, series[0].last].map(|time| time.as_second());
         assert_eq!((series[0].count, times), (3, [3, 9]));
@@ -239,7 +317,7 @@ mod tests {
             pending.add(opened(client, "acme"));
             pending.add(opened(client, "globex"));
         }
-        let series = pending.into_series();
+        let series = pending.take(|_| true);
         assert_eq!(series.len(), MOST_OF_LINKS + 2 + MOST_OF_STRANGERS + 1);
         for organization in ["acme", "globex"] {
             let of = |one: &&Series| one.refused.organization.as_deref() == Some(organization);
@@ -257,7 +335,7 @@ mod tests {
         for client in 0..1000 {
             pending.add(refusal(client, Some("u2"), 3));
         }
-        let series = pending.into_series();
+        let series = pending.take(|_| true);
         assert_eq!(series.len(), MOST_OF_STRANGERS + MOST_OF_ACCOUNTS + 1);
         assert!(series.iter().any(|series| series.refused.user.as_deref() == Some("u1")));
         assert_eq!(series.iter().map(|series| series.count).sum::<u64>(), 101_001);

@@ -94,7 +94,14 @@ fn next(event: Option<Event<'_>>) -> Option<Event<'static>> {
         Some(Event::AdministratorSignIn { .. }) => {
             Event::AdministratorSignInRefused { cause, administrator: Some("a1"), login }
         }
-        Some(Event::AdministratorSignInRefused { .. }) => Event::Change {
+        Some(Event::AdministratorSignInRefused { .. }) => Event::RequestRefused {
+            cause,
+            request: "PATCH /api/v1/groups/{id}",
+            administrator: Some("a1"),
+            token: Some("t1"),
+            login,
+        },
+        Some(Event::RequestRefused { .. }) => Event::Change {
             actor: "socket",
             via: "socket",
             kind: "user",
